@@ -1,0 +1,79 @@
+"""What can go wrong, as one tree: catch `CausalgiaError` and you have caught all of ours.
+
+::
+
+    Exception
+    └── CausalgiaError                 the root; every message names the culprit and says the cure
+        ├── SequenceError              letters, FASTA, BED, motif files
+        ├── DesignError                null models, interventions, arms, assignment, trial.toml
+        ├── PredictorError             shapes, tasks, non-finite answers, answers that depend on batch mates
+        ├── OutcomesError              a Dataset or table that is not what the verb takes
+        ├── ContrastError              unknown control, weights that do not sum to zero, impossible scale
+        ├── EstimateError              a standard error that the data cannot give
+        └── MissingExtraError          an optional package is not installed (names the extra)
+
+    UserWarning
+    └── CausalgiaWarning               the root of the warnings
+        ├── DegenerateWarning          few distinct sequences, constant predictor, zero spread, one unit
+        └── FewClustersWarning         fewer than 20 parents: intervals may cover less than they say
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "CausalgiaError",
+    "CausalgiaWarning",
+    "ContrastError",
+    "DegenerateWarning",
+    "DesignError",
+    "EstimateError",
+    "FewClustersWarning",
+    "MissingExtraError",
+    "OutcomesError",
+    "PredictorError",
+    "SequenceError",
+]
+
+
+class CausalgiaError(Exception):
+    """Root of every error that this library raises on purpose."""
+
+
+class SequenceError(CausalgiaError, ValueError):
+    """Letters, files of sequences or motifs that cannot be read as asked."""
+
+
+class DesignError(CausalgiaError, ValueError):
+    """A null model, intervention, arm or specification that cannot be carried out."""
+
+
+class PredictorError(CausalgiaError, ValueError):
+    """A predictor whose answers cannot be used as outcomes."""
+
+
+class OutcomesError(CausalgiaError, ValueError):
+    """A Dataset or a table that is not what the verb takes."""
+
+
+class ContrastError(CausalgiaError, ValueError):
+    """A contrast that the outcomes cannot answer."""
+
+
+class EstimateError(CausalgiaError, ValueError):
+    """A standard error that the data cannot give."""
+
+
+class MissingExtraError(CausalgiaError, ImportError):
+    """An optional package is not installed; the message names the extra that brings it."""
+
+
+class CausalgiaWarning(UserWarning):
+    """Root of every warning that this library gives on purpose."""
+
+
+class DegenerateWarning(CausalgiaWarning):
+    """The answer stands, but the input is degenerate: few distinct sequences, no spread, one unit."""
+
+
+class FewClustersWarning(CausalgiaWarning):
+    """Fewer than 20 clusters: intervals may cover less than they say when clusters are skewed."""

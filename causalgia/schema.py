@@ -1,0 +1,228 @@
+"""The hall: every dim, coordinate and variable that a Dataset of ours may carry, once.
+
+The same rows validate a Dataset (`validate`), annotate its variables (`annotate`) and print the reference page.
+The two wings meet here and nowhere else: a trial writes `outcomes`, the inference wing reads them, and neither
+needs the other to be installed or imported.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import xarray as xr
+
+from causalgia.errors import OutcomesError
+
+Kind = Literal["sequences", "outcomes", "effects", "estimates"]
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One row of the schema: where a variable lives, which dims it may have, what it means."""
+
+    name: str
+    datasets: tuple[Kind, ...]
+    dims: tuple[tuple[str, ...], ...]
+    """Every admissible dims, in order; a trailing 'model' may be added where the table says so."""
+    dtype: str
+    """Admissible numpy kinds: 'f' float, 'i' integers, 'b' bool, 'U' text, '*' any."""
+    meaning: str
+    required: bool = False
+
+
+_EFFECT = (("contrast", "task"), ("contrast", "task", "model"))
+
+
+def _estimates(name: str, meaning: str, *, dtype: str = "f", required: bool = False) -> Variable:
+    return Variable(name, ("estimates",), _EFFECT, dtype, meaning, required)
+
+
+SCHEMA: tuple[Variable, ...] = (
+    # what a null model draws
+    Variable(
+        "sequence",
+        ("sequences",),
+        (("unit", "position"),),
+        "u",
+        "tokens of each background: 0 1 2 3 = A C G T",
+        required=True,
+    ),
+    Variable(
+        "parent",
+        ("sequences", "outcomes", "effects"),
+        (("unit",),),
+        "*",
+        "the source sequence a unit was made from: its FASTA name, else its index; units that share one are dependent",
+    ),
+    Variable("gc", ("sequences", "outcomes", "effects"), (("unit",),), "f", "share of G and C in the background"),
+    # what a trial measures
+    Variable(
+        "outcome",
+        ("outcomes", "effects"),
+        (
+            ("unit", "arm", "task"),
+            ("unit", "arm", "task", "model"),
+            ("unit", "task"),
+            ("unit", "task", "model"),
+        ),
+        "f",
+        "potential outcome Y(arm), on attrs['scale']; without the arm dim where each unit received one arm",
+    ),
+    Variable("assigned", ("outcomes", "effects"), (("unit",),), "U", "the arm a unit received (parallel trials)"),
+    Variable("block", ("outcomes", "effects"), (("unit",),), "*", "stratum inside which arms were randomised"),
+    Variable("do", ("outcomes",), (("arm",),), "U", "the arm's intervention in do-notation"),
+    Variable("kind", ("outcomes",), (("arm",),), "U", "the arm's intervention in a word, such as 'placebo_word'"),
+    Variable("random", ("outcomes",), (("arm",),), "b", "whether the intervention draws anything of its own"),
+    # contrasts
+    Variable(
+        "ice",
+        ("effects",),
+        (("unit", "contrast", "task"), ("unit", "contrast", "task", "model")),
+        "f",
+        "individual causal effect: the weighted sum of a unit's outcomes, on attrs['contrast_scale']",
+    ),
+    Variable(
+        "weight",
+        ("effects", "estimates"),
+        (("contrast", "arm"),),
+        "f",
+        "weight of each arm in the contrast; rows sum to 0",
+    ),
+    # estimates
+    _estimates("ace", "average causal effect, on attrs['contrast_scale']", required=True),
+    _estimates("se", "standard error of the ACE for attrs['target']"),
+    _estimates("df", "degrees of freedom of the t interval"),
+    _estimates("p", "two-sided p-value of ACE = 0"),
+    _estimates("lower", "lower limit at attrs['ci_prob']"),
+    _estimates("upper", "upper limit at attrs['ci_prob']"),
+    _estimates("p_adjusted", "p-value adjusted within its family by attrs['adjust']"),
+    _estimates("skewness", "skewness of the ICE (crossover), or of the outcome in the most skewed arm (parallel)"),
+    _estimates("leverage", "largest share of one cluster in the variance of the ACE"),
+    _estimates("exact", "no spread among the units: the interval is a point", dtype="b"),
+    _estimates("n_units", "units that the contrast uses", dtype="i"),
+    _estimates("n_clusters", "independent clusters that the standard error rests on", dtype="i"),
+    Variable(
+        "covariance",
+        ("estimates",),
+        (("contrast", "contrast_", "task"), ("contrast", "contrast_", "task", "model")),
+        "f",
+        "covariance of the vector of ACEs (up to 512 contrasts)",
+    ),
+    Variable(
+        "factor",
+        ("estimates",),
+        (("cluster", "contrast", "task"), ("cluster", "contrast", "task", "model")),
+        "f",
+        "factor of that covariance, covariance = factor' factor (beyond 512 contrasts)",
+    ),
+)
+
+_REQUIRED_DIMS: dict[Kind, tuple[str, ...]] = {
+    "sequences": ("unit", "position"),
+    "outcomes": ("unit", "task"),
+    "effects": ("unit", "contrast", "task"),
+    "estimates": ("contrast", "task"),
+}
+
+
+def validate(dataset: xr.Dataset, kind: Kind) -> xr.Dataset:
+    """Check a Dataset against the schema and return it unchanged.
+
+    Parameters
+    ----------
+    dataset
+        A Dataset that claims to be of `kind`.
+    kind
+        ``"sequences"``, ``"outcomes"``, ``"effects"`` or ``"estimates"``.
+
+    Raises
+    ------
+    OutcomesError
+        If a required variable or dim is absent, a variable has other dims or another dtype than the table says, a
+        coordinate that names things repeats a name, or a measured value is not finite. The message names the culprit.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> validate(xr.Dataset(), "outcomes")
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.OutcomesError: outcomes: no dim 'unit'; a Dataset from cg.run or cg.from_frame has it
+    """
+    for dim in _REQUIRED_DIMS[kind]:
+        if dim not in dataset.dims:
+            raise OutcomesError(f"{kind}: no dim '{dim}'; a Dataset from {_MAKERS[kind]} has it")
+    for row in SCHEMA:
+        if kind not in row.datasets:
+            continue
+        if row.name in dataset.variables:
+            _validate_variable(dataset[row.name], row, kind)
+        elif row.required:
+            raise OutcomesError(
+                f"{kind}: no variable '{row.name}' ({row.meaning}); a Dataset from {_MAKERS[kind]} has it"
+            )
+    if kind == "outcomes" and "outcome" not in dataset:
+        raise OutcomesError(f"outcomes: no variable 'outcome'; a Dataset from {_MAKERS[kind]} has it")
+    if kind == "effects" and "ice" not in dataset and not {"outcome", "assigned"} <= set(dataset.variables):
+        raise OutcomesError(
+            "effects: neither 'ice' (crossover) nor 'outcome' and 'assigned' (parallel); use cg.contrast"
+        )
+    for name in ("unit", "arm", "contrast", "task", "model"):
+        _validate_names(dataset, name, kind)
+    return dataset
+
+
+_MAKERS: dict[Kind, str] = {
+    "sequences": "null.sample",
+    "outcomes": "cg.run or cg.from_frame",
+    "effects": "cg.contrast",
+    "estimates": "cg.estimate",
+}
+
+
+def _validate_variable(array: xr.DataArray, row: Variable, kind: Kind) -> None:
+    if tuple(map(str, array.dims)) not in row.dims:
+        expected = " or ".join(str(d) for d in row.dims)
+        raise OutcomesError(f"{kind}: '{row.name}' has dims {array.dims}, not {expected}; transpose or rename them")
+    if row.dtype != "*" and not _dtype_agrees(array.dtype, row.dtype):
+        raise OutcomesError(f"{kind}: '{row.name}' has dtype {array.dtype}, not kind '{row.dtype}'; cast it first")
+    if row.dtype == "f" and not np.isfinite(array.to_numpy()).all():
+        raise OutcomesError(f"{kind}: '{row.name}' has {_first_nonfinite(array)}; repair it where it arose")
+
+
+def _dtype_agrees(dtype: np.dtype, kind: str) -> bool:
+    if kind == "U":
+        return dtype.kind in "UOT"
+    if kind == "i":
+        return dtype.kind in "iu"
+    return dtype.kind == kind
+
+
+def _first_nonfinite(array: xr.DataArray) -> str:
+    values = array.to_numpy()
+    where = np.argwhere(~np.isfinite(values))[0]
+    labels = ", ".join(
+        f"{dim} {array[dim].to_numpy()[i]!s}" if dim in array.coords else f"{dim} {i}"
+        for dim, i in zip(array.dims, where, strict=True)
+    )
+    return f"{values[tuple(where)]!s} at {labels}"
+
+
+def _validate_names(dataset: xr.Dataset, name: str, kind: Kind) -> None:
+    if name not in dataset.coords or dataset[name].dims != (name,):
+        return
+    values, counts = np.unique(dataset[name].to_numpy(), return_counts=True)
+    if (counts > 1).any():
+        raise OutcomesError(
+            f"{kind}: {name} {values[counts > 1][0]!s} appears {counts.max()} times; make the names of '{name}' unique"
+        )
+
+
+def annotate(dataset: xr.Dataset) -> xr.Dataset:
+    """Return the Dataset with each known variable's meaning in its attrs."""
+    for row in SCHEMA:
+        if row.name in dataset.variables:
+            dataset[row.name].attrs.setdefault("meaning", row.meaning)
+    return dataset
