@@ -1,0 +1,361 @@
+"""Letters and tokens: DNA and RNA strings as uint8 arrays, one-hot arrays, and the reverse complement.
+
+A token is 0, 1, 2 or 3 for A, C, G or T. U is read as T and lower case as upper case, so RNA and soft-masked DNA
+need no preparation. Ambiguous letters (N, R, Y, ...) are refused unless a caller chooses to have them drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from causalgia.errors import SequenceError
+from causalgia.streams import RNG, derive, root_key
+
+Tokens: TypeAlias = NDArray[np.uint8]
+Ambiguous: TypeAlias = Literal["refuse", "draw"]
+Layout: TypeAlias = Literal["NCL", "NLC"]
+
+BASES = "ACGT"
+IUPAC: dict[str, str] = {
+    **{"A": "A", "C": "C", "G": "G", "T": "T", "U": "T"},
+    **{"R": "AG", "Y": "CT", "S": "CG", "W": "AT", "K": "GT", "M": "AC"},
+    **{"B": "CGT", "D": "AGT", "H": "ACT", "V": "ACG", "N": "ACGT"},
+}
+"""Each letter of the IUPAC code and the bases that it admits."""
+
+_AMBIGUOUS = "".join(letter for letter, bases in IUPAC.items() if len(bases) > 1)
+_UNKNOWN = 255
+_COMPLEMENT = str.maketrans("ACGTURYSWKMBDHVN", "TGCAAYRSWMKVHDBN")
+
+
+def _letter_codes() -> Tokens:
+    """Return the code of each of the 256 bytes: 0-3 a base, 4 and up an ambiguous letter, 255 anything else."""
+    codes = np.full(256, _UNKNOWN, np.uint8)
+    known = [(letter, BASES.index(bases)) for letter, bases in IUPAC.items() if len(bases) == 1]
+    for letter, code in known + [(letter, 4 + i) for i, letter in enumerate(_AMBIGUOUS)]:
+        codes[[ord(letter), ord(letter.lower())]] = code
+    return codes
+
+
+_CODES = _letter_codes()
+# Twelve is divisible by 2, 3 and 4: a fair twelve-sided die decides every ambiguous letter exactly uniformly.
+_DIE = np.array([[BASES.index(base) for base in IUPAC[x] * (12 // len(IUPAC[x]))] for x in _AMBIGUOUS], np.uint8)
+
+
+def encode(
+    strings: str | Sequence[str],
+    *,
+    ambiguous: Ambiguous = "refuse",
+    rng: RNG | None = None,
+    names: Sequence[str | int] | None = None,
+) -> Tokens:
+    """Turn strings of equal length into tokens, (n, length) uint8, with 0, 1, 2, 3 = A, C, G, T.
+
+    U is T and lower case is upper case. With ``ambiguous="draw"`` an ambiguous letter is drawn uniformly from the
+    bases that it admits (N from all four); the draw of a record depends on `rng` and the record's name alone.
+
+    Parameters
+    ----------
+    strings
+        One string, or several of one length.
+    ambiguous
+        Whether a letter such as N is an error or a draw.
+    rng
+        Needed for ``ambiguous="draw"`` only.
+    names
+        What error messages call the records; by default their indices.
+
+    Raises
+    ------
+    SequenceError
+        If there is no letter at all, lengths differ, or a letter is not one of ACGTU (or IUPAC, when drawing).
+    TypeError
+        If letters are to be drawn and `rng` is missing.
+
+    Examples
+    --------
+    >>> encode(["ACGT", "ugca"])
+    array([[0, 1, 2, 3],
+           [3, 2, 1, 0]], dtype=uint8)
+    """
+    records = [strings] if isinstance(strings, str) else list(strings)
+    labels: Sequence[str | int] = range(len(records)) if names is None else names
+    if len(labels) != len(records):
+        msg = f"{len(labels)} names for {len(records)} strings; give each string one name"
+        raise SequenceError(msg)
+    letters = stack_letters([_as_bytes(x, name) for x, name in zip(records, labels, strict=True)], labels)
+    return letter_tokens(letters, labels, ambiguous=ambiguous, rng=rng)
+
+
+def _as_bytes(record: object, name: str | int) -> bytes:
+    if isinstance(record, str):
+        return record.encode("latin-1", "replace")
+    msg = f"record {name!r} is a {type(record).__name__}, not a string; give strings such as 'ACGT'"
+    raise SequenceError(msg)
+
+
+def stack_letters(records: Sequence[bytes], names: Sequence[str | int], *, source: str | None = None) -> Tokens:
+    """Stack records of one length as their raw letters, (n, length) uint8.
+
+    Raises
+    ------
+    SequenceError
+        If there is no record, a record is empty, or two lengths differ.
+    """
+    if not records:
+        msg = f"{_place(source)}no sequences; give at least one"
+        raise SequenceError(msg)
+    lengths = np.fromiter(map(len, records), np.int64, len(records))
+    odd, first = int(np.argmax(lengths != lengths[0])), int(lengths[0])
+    if not lengths.all():
+        msg = f"{_place(source)}record {names[int(np.argmin(lengths))]!r} is empty; drop it"
+        raise SequenceError(msg)
+    if odd:
+        msg = (
+            f"{_place(source)}record {names[odd]!r} has {lengths[odd]} letters and record {names[0]!r} has "
+            f"{first}; cut all to one length, or take windows of one length with from_bed(..., length=)"
+        )
+        raise SequenceError(msg)
+    return np.frombuffer(b"".join(records), np.uint8).reshape(len(records), first)
+
+
+def letter_tokens(
+    letters: Tokens,
+    names: Sequence[str | int],
+    *,
+    ambiguous: Ambiguous = "refuse",
+    rng: RNG | None = None,
+    source: str | None = None,
+) -> Tokens:
+    """Turn raw letters, (n, length) bytes, into tokens of the same shape; see `encode`.
+
+    Raises
+    ------
+    SequenceError
+        If a letter is not a base and is not to be drawn.
+    TypeError
+        If letters are to be drawn and `rng` is missing.
+    """
+    if ambiguous not in ("refuse", "draw"):
+        msg = f"ambiguous={ambiguous!r} is not a choice; use 'refuse' or 'draw'"
+        raise SequenceError(msg)
+    key = root_key(rng) if ambiguous == "draw" else None  # type: ignore[arg-type]  # None is root_key's to refuse
+    codes = _CODES[letters]
+    last = 3 if key is None else 3 + len(_AMBIGUOUS)
+    if codes.max() > last:
+        row, position = map(int, np.argwhere(codes > last)[0])
+        _refuse_letter(chr(letters[row, position]), position, f"{_place(source)}record {names[row]!r}")
+    if key is not None:
+        _draw_ambiguous(codes, names, key)
+    return codes
+
+
+def _place(source: str | None) -> str:
+    return "" if source is None else f"{source}: "
+
+
+def _refuse_letter(letter: str, position: int, record: str) -> None:
+    cure = "sequences are made of A, C, G, T or U: remove it, or drop the record"
+    if letter.upper() in IUPAC:
+        cure = (
+            "drop the record, or choose ambiguous='draw' with rng= (in encode, read_fasta or from_bed) to draw it "
+            f"uniformly from {IUPAC[letter.upper()]}"
+        )
+    msg = f"{record}: letter {letter!r} at position {position} (counted from 0) is not a base; {cure}"
+    raise SequenceError(msg)
+
+
+def _draw_ambiguous(codes: Tokens, names: Sequence[str | int], key: int) -> None:
+    """Replace the ambiguous codes in place, each record from a stream of its own."""
+    for row in np.flatnonzero((codes > 3).any(axis=1)).tolist():
+        (at,) = np.nonzero(codes[row] > 3)
+        stream = np.random.default_rng(derive(key, "ambiguous", names[row]))
+        codes[row, at] = _DIE[codes[row, at] - 4, stream.integers(12, size=at.size)]
+
+
+def decode(tokens: NDArray[np.integer], *, rna: bool = False) -> list[str]:
+    """Turn tokens, (n, length), into n strings; a 1-D array is one sequence and gives a list of one string.
+
+    Raises
+    ------
+    SequenceError
+        If the array has another number of axes, or holds anything but 0, 1, 2, 3.
+
+    Examples
+    --------
+    >>> decode(encode(["ACGT", "TTTT"]), rna=True)
+    ['ACGU', 'UUUU']
+    """
+    rows = np.atleast_2d(checked_tokens(tokens))
+    if rows.ndim != 2:
+        msg = f"tokens of shape {rows.shape}; decode takes (n, length) or (length,)"
+        raise SequenceError(msg)
+    letters = np.frombuffer(b"ACGU" if rna else b"ACGT", np.uint8)[rows]
+    return [row.tobytes().decode("ascii") for row in letters]
+
+
+def checked_tokens(tokens: NDArray[np.integer]) -> Tokens:
+    """Return an integer array as uint8 tokens, without a copy where it is that already.
+
+    Raises
+    ------
+    SequenceError
+        If it is not an integer array, or holds anything but 0, 1, 2, 3.
+    """
+    array = np.asarray(tokens)
+    if array.dtype.kind not in "iu":
+        msg = f"tokens are integers 0, 1, 2, 3 = A, C, G, T, not {array.dtype}; encode() turns strings into tokens"
+        raise SequenceError(msg)
+    if array.size and (array.max() > 3 or array.min() < 0):
+        at = tuple(map(int, np.argwhere((array > 3) | (array < 0))[0]))
+        msg = f"token {array[at]} at {at}; tokens are 0, 1, 2, 3 = A, C, G, T (encode() turns letters into them)"
+        raise SequenceError(msg)
+    return array.astype(np.uint8, copy=False)
+
+
+def channel_order(alphabet: str) -> tuple[int, int, int, int]:
+    """Return the token that each of the four one-hot channels stands for.
+
+    Raises
+    ------
+    SequenceError
+        If `alphabet` is not an arrangement of A, C, G and T (or U).
+
+    Examples
+    --------
+    >>> channel_order("ACTG")
+    (0, 1, 3, 2)
+    """
+    letters = alphabet.upper().replace("U", "T")
+    if sorted(letters) != sorted(BASES):
+        msg = f"alphabet={alphabet!r} is not an arrangement of the four letters A, C, G, T (or U)"
+        raise SequenceError(msg)
+    a, b, c, d = (BASES.index(letter) for letter in letters)
+    return a, b, c, d
+
+
+def one_hot(
+    tokens: NDArray[np.integer], *, dtype: DTypeLike = np.float32, alphabet: str = BASES, layout: Layout = "NCL"
+) -> NDArray[Any]:
+    """Turn tokens, (n, length), into one-hot, (n, 4, length), or (n, length, 4) with ``layout="NLC"``.
+
+    Channel c is 1 where the base is ``alphabet[c]``, so a network trained on rows A C T G takes
+    ``alphabet="ACTG"``. A 1-D array of tokens gives an array without the first axis.
+
+    Raises
+    ------
+    SequenceError
+        If the tokens, the alphabet or the layout are not what they should be.
+
+    Examples
+    --------
+    >>> one_hot(encode("GATC"), dtype=int)[0]
+    array([[0, 1, 0, 0],
+           [0, 0, 0, 1],
+           [1, 0, 0, 0],
+           [0, 0, 1, 0]])
+    """
+    array, axis = checked_tokens(tokens), _channel_axis(layout)
+    if array.ndim not in (1, 2):
+        msg = f"tokens of shape {array.shape}; one_hot takes (n, length)"
+        raise SequenceError(msg)
+    order = np.array(channel_order(alphabet), np.uint8)
+    channels = np.expand_dims(order, 1) if axis == -2 else order
+    return np.equal(np.expand_dims(array, axis), channels).astype(dtype)
+
+
+def tokens(one_hot: NDArray[Any], *, alphabet: str = BASES, layout: Layout = "NCL") -> Tokens:
+    """Turn one-hot, (n, 4, length), back into tokens, (n, length): the inverse of `one_hot`.
+
+    Raises
+    ------
+    SequenceError
+        If there are not four channels where `layout` says, or a position is not one 1 and three 0.
+
+    Examples
+    --------
+    >>> decode(tokens(one_hot(encode("GATTACA"), alphabet="ACTG"), alphabet="ACTG"))
+    ['GATTACA']
+    """
+    array, axis = np.asarray(one_hot), _channel_axis(layout)
+    if array.ndim not in (2, 3) or array.shape[axis] != 4:
+        msg = f"one-hot of shape {array.shape} has no 4 channels where layout={layout!r} puts them"
+        raise SequenceError(msg)
+    hot = array == 1
+    bad = (hot.sum(axis) != 1) | ((array != 0) & ~hot).any(axis)
+    if bad.any():
+        at = tuple(map(int, np.argwhere(bad)[0]))
+        msg = f"position {at} is not one-hot (one 1 and three 0); padding and ambiguous letters have no token"
+        raise SequenceError(msg)
+    order: Tokens = np.array(channel_order(alphabet), np.uint8)
+    found: Tokens = order[hot.argmax(axis)]
+    return found
+
+
+def _channel_axis(layout: str) -> int:
+    if layout not in ("NCL", "NLC"):
+        msg = f"layout={layout!r} is not a choice; use 'NCL' for (n, 4, length) or 'NLC' for (n, length, 4)"
+        raise SequenceError(msg)
+    return -2 if layout == "NCL" else -1
+
+
+def reverse_complement(tokens: NDArray[np.integer]) -> Tokens:
+    """Return the opposite strand, read 5' to 3': tokens of any shape whose last axis is the position.
+
+    Raises
+    ------
+    SequenceError
+        If the array holds anything but tokens.
+
+    Examples
+    --------
+    >>> decode(reverse_complement(encode("AGATAAG")))
+    ['CTTATCT']
+    """
+    return np.ascontiguousarray(3 - checked_tokens(tokens)[..., ::-1])
+
+
+def reverse_complement_word(word: str) -> str:
+    """Return the reverse complement of a word in upper case, IUPAC letters included; U stays U if the word has it.
+
+    Raises
+    ------
+    SequenceError
+        If the word is empty or has a letter outside the IUPAC code.
+
+    Examples
+    --------
+    >>> reverse_complement_word("WGATAR"), reverse_complement_word("UGUA")
+    ('YTATCW', 'UACA')
+    """
+    letters, _ = parse_word(word)
+    opposite = letters.translate(_COMPLEMENT)[::-1]
+    return opposite.replace("T", "U") if "U" in letters else opposite
+
+
+def parse_word(word: str) -> tuple[str, tuple[tuple[int, ...], ...]]:
+    """Return a word in upper case and the tokens that each of its positions admits (IUPAC code).
+
+    Raises
+    ------
+    SequenceError
+        If the word is empty or has a letter outside the IUPAC code.
+
+    Examples
+    --------
+    >>> parse_word("gaty")
+    ('GATY', ((2,), (0,), (3,), (1, 3)))
+    """
+    if not isinstance(word, str) or not word:
+        msg = f"a word is a string of at least one letter such as 'AGATAAG', not {word!r}"
+        raise SequenceError(msg)
+    letters = word.upper()
+    for position, letter in enumerate(letters):
+        if letter not in IUPAC:
+            msg = f"word {word!r}: letter {letter!r} at position {position} is not an IUPAC letter ({''.join(IUPAC)})"
+            raise SequenceError(msg)
+    return letters, tuple(tuple(BASES.index(base) for base in IUPAC[letter]) for letter in letters)

@@ -1,0 +1,176 @@
+"""Windows of a genome: random access to a plain FASTA by offset arithmetic, as a .fai index allows."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cached_property
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+
+from causalgia.errors import SequenceError
+from causalgia.sequences.files import is_gzip, read_text, refuse_binary
+
+_BLOCK = 1 << 24
+
+
+class Genome:
+    """The chromosomes of a FASTA file, as a context manager.
+
+    A plain file is mapped into memory: one scan finds the headers, and a chromosome whose lines have one width is
+    read by arithmetic on offsets. A chromosome with uneven lines is read whole, as is a gzip-compressed file.
+
+    Parameters
+    ----------
+    path
+        A FASTA file.
+
+    Raises
+    ------
+    SequenceError
+        If the file cannot be read or has no records, or two of its records share a name.
+    """
+
+    def __init__(self, path: str | PathLike[str]) -> None:
+        self.path = path
+        self._close = ExitStack()
+        self._data: bytes | mmap.mmap = read_text(path) if is_gzip(path) else self._mapped()
+        self._records = self._scan()
+
+    def __enter__(self) -> Genome:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close.close()
+
+    def _mapped(self) -> bytes | mmap.mmap:
+        with Path(self.path).open("rb") as file:
+            if not file.read(1):
+                return b""
+            return self._close.enter_context(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+
+    def _scan(self) -> dict[str, _Record]:
+        """Find every header; the letters between them are looked at when they are asked for."""
+        starts = list(self._headers())
+        refuse_binary(self._data[:_BLOCK], self.path)
+        records: dict[str, _Record] = {}
+        for start, stop in zip(starts, [*starts[1:], len(self._data)], strict=True):
+            body = self._data.find(b"\n", start, stop) + 1 or stop
+            words = self._data[start + 1 : body].decode("utf-8", "replace").split(maxsplit=1)
+            if not words or words[0] in records:
+                flaw = f"two records are named {words[0]!r}" if words else f"a record has no name (byte {start})"
+                msg = f"{self.path}: {flaw}; a genome's records have different names"
+                raise SequenceError(msg)
+            records[words[0]] = _Record(self._data, body, stop)
+        if not records:
+            msg = f"{self.path}: no records; a FASTA has records: a line '>name', then letters"
+            raise SequenceError(msg)
+        return records
+
+    def _headers(self) -> Iterator[int]:
+        if self._data[:1] == b">":
+            yield 0
+        found = self._data.find(b"\n>")
+        while found >= 0:
+            yield found + 1
+            found = self._data.find(b"\n>", found + 1)
+
+    def letters(self, chromosome: str, start: int, stop: int, *, place: str) -> bytes:
+        """Return the letters of ``[start, stop)``; `place` says in errors who asked.
+
+        Raises
+        ------
+        SequenceError
+            If the chromosome is unknown or the window leaves it.
+        """
+        record = self._records.get(chromosome)
+        if record is None:
+            msg = f"{place}: chromosome {chromosome!r} is not in {self.path}; {self._near(chromosome)}"
+            raise SequenceError(msg)
+        if start < 0 or stop > record.length:
+            msg = (
+                f"{place}: window {chromosome}:{start}-{stop} leaves the chromosome, which has {record.length} bases; "
+                "drop the interval or ask for a shorter length"
+            )
+            raise SequenceError(msg)
+        return record.letters(start, stop)
+
+    def _near(self, chromosome: str) -> str:
+        twin = chromosome[3:] if chromosome.startswith("chr") else f"chr{chromosome}"
+        near = [twin] if twin in self._records else get_close_matches(chromosome, self._records, n=3)
+        if near:
+            return f"did you mean {' or '.join(map(repr, near))}? Rename one file's chromosomes to match the other's"
+        shown = ", ".join(map(repr, list(self._records)[:3])) + (", ..." if len(self._records) > 3 else "")
+        return f"its records are {shown}: use the genome that the BED was made on"
+
+
+@dataclass(frozen=True)
+class _Record:
+    """The bytes of one record's lines, ``data[start:stop]``."""
+
+    data: bytes | mmap.mmap
+    start: int
+    stop: int
+
+    @cached_property
+    def _line(self) -> tuple[int, int]:
+        """Number of letters and of bytes of a line, judged by the first."""
+        end = self.data.find(b"\n", self.start, self.stop)
+        if end < 0:
+            return max(self.stop - self.start, 1), max(self.stop - self.start, 1) + 1
+        carriage = int(self.data[end - 1 : end] == b"\r")
+        return end - self.start - carriage, end + 1 - self.start
+
+    @cached_property
+    def _end(self) -> int:
+        """Where the last letter ends: trailing line ends belong to nobody."""
+        end = self.stop
+        while end > self.start and self.data[end - 1 : end] in (b"\n", b"\r", b" "):
+            end -= 1
+        return end
+
+    @cached_property
+    def _whole(self) -> bytes | None:
+        """All letters, if the lines are uneven; None if arithmetic can find them."""
+        if self._is_even():
+            return None
+        return self.data[self.start : self._end].translate(None, b"\r\n\t ")
+
+    def _is_even(self) -> bool:
+        """Say whether each line but the last is as wide as the first: line ends where they belong, and nowhere else."""
+        letters, width = self._line
+        size = self._end - self.start
+        expected = (size - 1) // width * (width - letters) if size else 0
+        if letters < 1 or (size and (size - 1) % width >= letters):
+            return False
+        found = right = 0
+        step = max(_BLOCK // width, 1) * width
+        for first in range(self.start, self._end, step):
+            block = np.frombuffer(self.data[first : min(first + step, self._end)], np.uint8)
+            at = np.flatnonzero(block <= 32)
+            found += at.size
+            right += int(np.count_nonzero(at % width >= letters))
+        return found == right == expected
+
+    @cached_property
+    def length(self) -> int:
+        """Number of letters."""
+        if self._whole is not None:
+            return len(self._whole)
+        letters, width = self._line
+        full, rest = divmod(self._end - self.start, width)
+        return full * letters + rest
+
+    def letters(self, start: int, stop: int) -> bytes:
+        """Return the letters of ``[start, stop)``."""
+        if self._whole is not None:
+            return self._whole[start:stop]
+        per, width = self._line
+        first = self.start + start // per * width + start % per
+        last = self.start + (stop - 1) // per * width + (stop - 1) % per + 1
+        return self.data[first:last].translate(None, b"\r\n")
