@@ -1,0 +1,40 @@
+"""The only room that knows a network: any callable or PyTorch module as a function from sequences to outcomes.
+
+torch is imported when a name that needs it is first used, and not before.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from causalgia.errors import MissingExtraError
+from causalgia.predict.ensemble import Ensemble
+from causalgia.predict.function import FunctionPredictor
+from causalgia.predict.predictor import NonFiniteError, Predictor
+
+if TYPE_CHECKING:
+    from causalgia.predict.torch_predictor import TorchPredictor
+
+__all__ = [
+    "Ensemble",
+    "FunctionPredictor",
+    "NonFiniteError",
+    "Predictor",
+    "TorchPredictor",
+]
+
+_NEEDS_TORCH = {"TorchPredictor": "torch_predictor"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _NEEDS_TORCH:
+        raise AttributeError(f"module 'causalgia.predict' has no attribute {name!r}")
+    try:
+        module = importlib.import_module(f"causalgia.predict.{_NEEDS_TORCH[name]}")
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        msg = f"{name} needs PyTorch, which is not installed; run: pip install 'causalgia[torch]'"
+        raise MissingExtraError(msg) from error
+    return getattr(module, name)

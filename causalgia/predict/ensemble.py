@@ -1,0 +1,143 @@
+"""Several predictors of the same tasks, side by side: the model dim."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalgia.errors import PredictorError
+from causalgia.predict.fingerprint import digest
+from causalgia.predict.predictor import NonFiniteError, Predictor, Progress, checked_names, checked_rows, non_finite
+from causalgia.sequences.alphabet import Tokens
+
+
+class Ensemble(Predictor):
+    """Predictors trained for the same tasks, kept apart on the dim `model`.
+
+    The spread between networks is uncertainty that no number of units removes, so the answers are not averaged here:
+    outcomes keep one value per network, (n, tasks, models), and estimation decides.
+
+    Parameters
+    ----------
+    predictors
+        At least two, each with the same tasks on the same scale.
+    names
+        A name for each; by default "model 0", "model 1", ...
+
+    Raises
+    ------
+    PredictorError
+        If there are fewer than two, one is an Ensemble itself, or a member's tasks or scale differ (named).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from causalgia.predict import FunctionPredictor
+    >>> a, c = (FunctionPredictor(lambda x, row=row: x[:, row].sum(-1), tasks=["count"]) for row in (0, 1))
+    >>> pair = Ensemble([a, c], names=["A", "C"])
+    >>> pair.predict(np.array([[0, 0, 1]], np.uint8))
+    array([[[2., 1.]]], dtype=float32)
+    """
+
+    models: tuple[str, ...]
+
+    def __init__(self, predictors: Sequence[Predictor], *, names: Sequence[str] | None = None) -> None:
+        self.members = tuple(predictors)
+        if len(self.members) < 2:
+            msg = f"an Ensemble has at least two predictors, not {len(self.members)}; use a single one as it is"
+            raise PredictorError(msg)
+        given = [f"model {i}" for i in range(len(self.members))] if names is None else names
+        self.models = checked_names(given, "model")
+        if len(self.models) != len(self.members):
+            msg = f"{len(self.models)} names for {len(self.members)} predictors; give each one name"
+            raise PredictorError(msg)
+        for name, member in zip(self.models, self.members, strict=True):
+            _require_member(name, member)
+        self.scale = self.members[0].scale
+        self._require_agreement()
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Names of the outputs, as every member that knows them calls them."""
+        known = [tasks for member in self.members if (tasks := _known_tasks(member)) is not None]
+        return known[0] if known else self.members[0].tasks
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the members' fingerprints and names."""
+        return digest("ensemble", self.models, *(member.fingerprint for member in self.members))
+
+    @property
+    def precision(self) -> np.dtype[Any]:
+        """The coarsest of the members'."""
+        return min((member.precision for member in self.members), key=lambda dtype: dtype.itemsize)
+
+    def resolve_batch_size(self, length: int) -> int:
+        """Return the largest of the members' own; each member cuts it to its own."""
+        return max(member.resolve_batch_size(length) for member in self.members)
+
+    def predict(self, tokens: Tokens, *, progress: Progress | None = None) -> NDArray[Any]:
+        """Answer for each row of tokens (n, length): (n, tasks, models); `progress` counts rows that all have answered.
+
+        Raises
+        ------
+        PredictorError
+            If a member cannot answer, or the members turn out to have different tasks; names the member.
+        """
+        rows = checked_rows(tokens)
+        size = self.resolve_batch_size(rows.shape[1])
+        parts = []
+        for start in range(0, len(rows), size):
+            chunk = rows[start : start + size]
+            answers = [self._ask(name, member, chunk, start) for name, member in self._named()]
+            self._require_agreement()
+            parts.append(np.stack(answers, axis=-1))
+            if progress is not None:
+                progress(len(chunk))
+        return np.concatenate(parts)
+
+    def _named(self) -> list[tuple[str, Predictor]]:
+        return list(zip(self.models, self.members, strict=True))
+
+    def _ask(self, name: str, member: Predictor, chunk: Tokens, start: int) -> NDArray[Any]:
+        try:
+            return member.predict(chunk)
+        except NonFiniteError as error:
+            raise non_finite(error.value, row=start + error.row, task=error.task, model=name) from error
+        except PredictorError as error:
+            msg = f"model {name!r}: {error}"
+            raise PredictorError(msg) from error
+
+    def _require_agreement(self) -> None:
+        tasks: tuple[str, ...] | None = None
+        for name, member in self._named():
+            if member.scale != self.scale:
+                msg = f"model {name!r} answers on scale {member.scale!r}, {self.models[0]!r} on {self.scale!r}; use one"
+                raise PredictorError(msg)
+            own = _known_tasks(member)
+            tasks = own if tasks is None else tasks
+            if own is not None and own != tasks:
+                msg = f"model {name!r} has tasks {list(own)}, the one before it {list(tasks or ())}; give all the same"
+                raise PredictorError(msg)
+
+
+def _require_member(name: str, member: object) -> None:
+    if not isinstance(member, Predictor):
+        msg = (
+            f"model {name!r} is a {type(member).__name__}, not a predictor; "
+            "wrap it in TorchPredictor or FunctionPredictor first"
+        )
+        raise PredictorError(msg)
+    if member.models is not None:
+        msg = f"model {name!r} is an ensemble itself; put its members into this one: Ensemble([*inner.members, ...])"
+        raise PredictorError(msg)
+
+
+def _known_tasks(member: Predictor) -> tuple[str, ...] | None:
+    try:
+        return member.tasks
+    except PredictorError:
+        return None

@@ -1,0 +1,382 @@
+"""Digests of callables by what they do: code, constants and state, the same in every process.
+
+Nothing here uses `id`, `repr` of an object, pickle or the order of a set. A function is its bytecode, constants,
+names, defaults, closure and the globals that it reads; an object is its class and its attributes; an array is its
+bytes. What is installed (the standard library, numpy, torch, ...) is named, not read. What cannot be read (a C
+object, an open file) is refused, and the error says where it was met.
+"""
+
+from __future__ import annotations
+
+import dis
+import enum
+import functools
+import hashlib
+import re
+import sys
+import sysconfig
+import types
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path, PurePath
+from typing import Any
+
+import numpy as np
+
+from causalgia.errors import PredictorError
+
+_PLAIN = (type(None), bool, int, float, complex, str, bytes, type(Ellipsis), type(NotImplemented), range, slice)
+_ROUTINES = (types.BuiltinFunctionType, types.MethodWrapperType, np.ufunc)
+_DESCRIPTORS = (types.MethodDescriptorType, types.WrapperDescriptorType, types.ClassMethodDescriptorType)
+_SLOTS = (types.MemberDescriptorType, types.GetSetDescriptorType)
+# What makes, prints or compares an object or only describes its class does not answer for it.
+_NOT_BEHAVIOUR = frozenset(
+    [
+        "__dict__",
+        "__weakref__",
+        "__doc__",
+        "__module__",
+        "__qualname__",
+        "__firstlineno__",
+        "__static_attributes__",
+        "__annotations__",
+        "__annotate__",
+        "__annotate_func__",
+        "__annotations_cache__",
+        "__slots__",
+        "__match_args__",
+        "__dataclass_fields__",
+        "__dataclass_params__",
+        "__abstractmethods__",
+        "_abc_impl",
+        "__orig_bases__",
+        "__parameters__",
+        "__type_params__",
+        "__init__",
+        "__new__",
+        "__repr__",
+        "__str__",
+        "__eq__",
+        "__hash__",
+        "__lt__",
+        "__le__",
+        "__gt__",
+        "__ge__",
+        "__setattr__",
+        "__delattr__",
+        "__replace__",
+        "__post_init__",
+        "__getstate__",
+        "__setstate__",
+        "__reduce__",
+        "__reduce_ex__",
+        "__class_getitem__",
+        "__init_subclass__",
+    ]
+)
+_MADE_ON_THE_FLY = {"<locals>", "<lambda>"}
+_INSTALLED = tuple(
+    {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    | {Path(__file__).resolve().parents[1]}
+)
+
+
+def digest(*parts: object) -> str:
+    """Return a hexadecimal digest of values.
+
+    Raises
+    ------
+    PredictorError
+        If a value cannot be read the same way in every process.
+
+    Examples
+    --------
+    >>> digest("a", 1) == digest("a", 1), digest("a", 1) == digest("a", 1.0)
+    (True, False)
+    """
+    return _Reader().read(parts, "parts").hex()
+
+
+def fingerprint_of(value: object, name: str) -> str:
+    """Return a hexadecimal digest of a callable (or any value); `name` is what errors call it.
+
+    Raises
+    ------
+    PredictorError
+        If it holds something that cannot be read the same way in every process; the cure is fingerprint=.
+
+    Examples
+    --------
+    >>> def line(slope):
+    ...     return lambda x: slope * x
+    >>> fingerprint_of(line(2), "fn") == fingerprint_of(line(2), "fn")
+    True
+    >>> fingerprint_of(line(2), "fn") == fingerprint_of(line(3), "fn")
+    False
+    """
+    try:
+        return _Reader().read(value, name).hex()
+    except RecursionError as error:
+        raise _refusal(value, name) from error
+
+
+def _refusal(value: object, trail: str) -> PredictorError:
+    kind = f"{type(value).__module__}.{type(value).__qualname__}"
+    msg = (
+        f"{trail} is a {kind}, which cannot be fingerprinted the same way in every process; give fingerprint=, "
+        "a text that names this version of the predictor, such as fingerprint='my-net v3'"
+    )
+    return PredictorError(msg)
+
+
+def installed(module: str | None) -> bool:
+    """Say whether a module belongs to an installed package (named) rather than to the user (read)."""
+    if module is None or module == "__main__":
+        return False
+    loaded = sys.modules.get(module) or sys.modules.get(module.partition(".")[0])
+    if loaded is None:
+        return False
+    source = getattr(loaded, "__file__", None)
+    if source is None:
+        return module.partition(".")[0] in sys.stdlib_module_names or hasattr(loaded, "__path__")
+    return any(Path(source).resolve().is_relative_to(root) for root in _INSTALLED)
+
+
+class _Reader:
+    """One reading of a value: what is being read is remembered, so that a cycle ends."""
+
+    def __init__(self) -> None:
+        self._open: dict[int, int] = {}
+        self._closed: dict[int, tuple[object, bytes]] = {}
+
+    def read(self, value: object, trail: str) -> bytes:
+        """Return the digest of a value; `trail` says where it was found."""
+        if isinstance(value, _PLAIN):
+            return _hash(b"plain", type(value).__name__.encode(), repr(value).encode())
+        key = id(value)
+        if key in self._closed:
+            return self._closed[key][1]
+        if key in self._open:
+            return _hash(b"cycle", str(self._open[key]).encode())
+        self._open[key] = len(self._open)
+        try:
+            result = _hash(*self._parts(value, trail))
+        finally:
+            del self._open[key]
+        self._closed[key] = (value, result)
+        return result
+
+    def _parts(self, value: object, trail: str) -> Iterator[bytes]:
+        for kinds, method in _KINDS:
+            if isinstance(value, kinds):
+                return method(self, value, trail)
+        return self._foreign(value, trail)
+
+    def _foreign(self, value: object, trail: str) -> Iterator[bytes]:
+        torch = sys.modules.get("torch")
+        if torch is not None and isinstance(value, torch.Tensor):
+            return self._tensor(value)
+        if torch is not None and isinstance(value, torch.nn.Module):
+            return self._network(value, trail)
+        if torch is not None and isinstance(value, torch.dtype | torch.device):
+            return iter((b"torch", str(value).encode()))
+        if callable(value) and isinstance(getattr(value, "py_func", None), types.FunctionType):
+            return iter((b"compiled", self.read(value.py_func, trail)))  # type: ignore[attr-defined]  # numba
+        wrapped = getattr(value, "__wrapped__", None)
+        if callable(value) and isinstance(wrapped, types.FunctionType) and not installed(type(value).__module__):
+            return self._object(value, trail)
+        if isinstance(wrapped, types.FunctionType):
+            return iter((b"wrapped", _name(type(value)), self.read(wrapped, trail)))
+        if callable(value) and installed(getattr(value, "__module__", None)) and hasattr(value, "__qualname__"):
+            return iter((b"installed", _name(value)))
+        return self._object(value, trail)
+
+    def _sequence(self, value: Any, trail: str) -> Iterator[bytes]:
+        yield b"sequence" + type(value).__qualname__.encode()
+        for i, item in enumerate(value):
+            yield self.read(item, f"{trail}[{i}]")
+
+    def _set(self, value: Any, trail: str) -> Iterator[bytes]:
+        yield b"set"
+        yield from sorted(self.read(item, f"an element of {trail}") for item in value)
+
+    def _mapping(self, value: Any, trail: str) -> Iterator[bytes]:
+        yield b"mapping"
+        items = ((self.read(key, f"a key of {trail}"), item, key) for key, item in value.items())
+        for key, item, name in sorted(items, key=lambda row: row[0]):
+            yield key
+            yield self.read(item, f"{trail}[{name!r}]")
+
+    def _array(self, value: Any, trail: str) -> Iterator[bytes]:
+        yield b"array" + type(value).__qualname__.encode()
+        yield repr(value.dtype.descr if value.dtype.names else value.dtype.str).encode() + repr(value.shape).encode()
+        if value.dtype.hasobject:
+            yield self.read(value.tolist(), trail)
+        else:
+            yield _hash(np.ascontiguousarray(value).reshape(-1).view(np.uint8).data)
+
+    def _scalar(self, value: Any, trail: str) -> Iterator[bytes]:  # noqa: ARG002
+        return iter((b"scalar", repr(value.dtype.str).encode(), value.tobytes()))
+
+    def _tensor(self, value: Any) -> Iterator[bytes]:
+        from causalgia.predict.torch_fingerprint import tensor_bytes
+
+        return tensor_bytes(value)
+
+    def _network(self, value: Any, trail: str) -> Iterator[bytes]:
+        from causalgia.predict.torch_fingerprint import network_parts
+
+        return network_parts(value, trail, self.read)
+
+    def _text(self, value: Any, trail: str) -> Iterator[bytes]:  # noqa: ARG002
+        return iter((b"text", type(value).__qualname__.encode(), str(value).encode()))
+
+    def _pattern(self, value: Any, trail: str) -> Iterator[bytes]:
+        return iter((b"pattern", self.read((value.pattern, value.flags), trail)))
+
+    def _member(self, value: Any, trail: str) -> Iterator[bytes]:
+        return iter((b"member", _name(type(value)), value.name.encode(), self.read(value.value, trail)))
+
+    def _routine(self, value: Any, trail: str) -> Iterator[bytes]:
+        yield b"routine"
+        yield _name(value)
+        owner = getattr(value, "__self__", None)
+        if owner is not None and not isinstance(owner, types.ModuleType):
+            yield self.read(owner, f"{trail}.__self__")
+
+    def _descriptor(self, value: Any, trail: str) -> Iterator[bytes]:  # noqa: ARG002
+        return iter((b"descriptor", value.__objclass__.__qualname__.encode(), value.__name__.encode()))
+
+    def _wrapper(self, value: Any, trail: str) -> Iterator[bytes]:
+        return iter((b"wrapper", type(value).__name__.encode(), self.read(value.__func__, trail)))
+
+    def _property(self, value: Any, trail: str) -> Iterator[bytes]:
+        return iter((b"property", self.read((value.fget, value.fset), trail)))
+
+    def _cached(self, value: Any, trail: str) -> Iterator[bytes]:
+        return iter((b"cached property", self.read(value.func, trail)))
+
+    def _method(self, value: Any, trail: str) -> Iterator[bytes]:
+        yield b"method"
+        yield self.read(value.__self__, f"{trail}.__self__")
+        yield self.read(value.__func__, trail)
+
+    def _partial(self, value: Any, trail: str) -> Iterator[bytes]:
+        return iter((b"partial", self.read((value.func, value.args, value.keywords), trail)))
+
+    def _module(self, value: Any, trail: str) -> Iterator[bytes]:  # noqa: ARG002
+        yield b"module"
+        yield value.__name__.encode()
+        source = getattr(value, "__file__", None)
+        if not installed(value.__name__) and source is not None:
+            yield Path(source).read_bytes()
+
+    def _function(self, value: Any, trail: str) -> Iterator[bytes]:
+        if installed(value.__module__) and not _MADE_ON_THE_FLY & set(value.__qualname__.split(".")):
+            yield b"installed"
+            yield _name(value)
+            return
+        yield b"function"
+        yield self.read(value.__code__, trail)
+        yield self.read((value.__defaults__, value.__kwdefaults__), f"a default of {trail}")
+        for name, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=True):
+            yield name.encode()
+            yield self.read(_contents(cell), f"{trail}: the variable {name!r} it closes over")
+        for name in sorted(_globals_read(value.__code__)):
+            if name in value.__globals__:
+                yield name.encode()
+                yield self.read(value.__globals__[name], f"{trail}: the global {name!r} it uses")
+
+    def _code(self, value: Any, trail: str) -> Iterator[bytes]:
+        yield b"code"
+        yield value.co_code
+        yield getattr(value, "co_exceptiontable", b"")
+        counts = (value.co_argcount, value.co_posonlyargcount, value.co_kwonlyargcount, value.co_flags)
+        names = (value.co_names, value.co_varnames, value.co_freevars, value.co_cellvars)
+        yield self.read((counts, names, value.co_consts), trail)
+
+    def _class(self, value: Any, trail: str) -> Iterator[bytes]:
+        if installed(value.__module__) and not _MADE_ON_THE_FLY & set(value.__qualname__.split(".")):
+            yield b"installed class"
+            yield _name(value)
+            return
+        yield b"class" + value.__qualname__.encode()
+        yield self.read(value.__bases__, f"a base of {trail}")
+        for name, item in sorted(vars(value).items()):
+            if name not in _NOT_BEHAVIOUR and not isinstance(item, _SLOTS):
+                yield name.encode()
+                yield self.read(item, f"{trail}.{name}")
+
+    def _object(self, value: object, trail: str) -> Iterator[bytes]:
+        state = _state(value)
+        if state is None:
+            raise _refusal(value, trail)
+        yield b"object"
+        yield self.read(type(value), f"the class of {trail}")
+        for name, item in sorted(state.items()):
+            yield name.encode()
+            yield self.read(item, f"{trail}.{name}")
+
+
+_Method = Callable[[_Reader, Any, str], Iterator[bytes]]
+_KINDS: tuple[tuple[type | tuple[type, ...], _Method], ...] = (
+    (enum.Enum, _Reader._member),
+    (np.ndarray, _Reader._array),
+    (np.generic, _Reader._scalar),
+    (np.dtype, _Reader._text),
+    (PurePath, _Reader._text),
+    (re.Pattern, _Reader._pattern),
+    (types.FunctionType, _Reader._function),
+    (types.MethodType, _Reader._method),
+    (types.CodeType, _Reader._code),
+    (types.ModuleType, _Reader._module),
+    (_ROUTINES, _Reader._routine),
+    (_DESCRIPTORS, _Reader._descriptor),
+    (functools.partial, _Reader._partial),
+    ((staticmethod, classmethod), _Reader._wrapper),
+    (property, _Reader._property),
+    (functools.cached_property, _Reader._cached),
+    (type, _Reader._class),
+    ((tuple, list), _Reader._sequence),
+    ((set, frozenset), _Reader._set),
+    (Mapping, _Reader._mapping),
+)
+
+
+def _hash(*parts: bytes | memoryview) -> bytes:
+    state = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        state.update(len(part).to_bytes(8, "little"))
+        state.update(part)
+    return state.digest()
+
+
+def _name(value: Any) -> bytes:
+    name = getattr(value, "__qualname__", None) or value.__name__
+    return f"{getattr(value, '__module__', None)}.{name}".encode()
+
+
+def _contents(cell: types.CellType) -> object:
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return None
+
+
+def _globals_read(code: types.CodeType) -> set[str]:
+    """Return the names that a function and the functions inside it look up as globals."""
+    own = {str(step.argval) for step in dis.get_instructions(code) if step.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
+    inner = (_globals_read(item) for item in code.co_consts if isinstance(item, types.CodeType))
+    return own.union(*inner)
+
+
+def _state(value: object) -> dict[str, object] | None:
+    """Return an object's attributes; None where they cannot be the whole of it (a C object)."""
+    kinds = [kind for kind in type(value).__mro__ if kind is not object]
+    if any(not kind.__flags__ & (1 << 9) for kind in kinds):  # a static type, written in C
+        return None
+    members = ((name, item) for kind in kinds for name, item in vars(kind).items())
+    slots = [name for name, item in members if isinstance(item, types.MemberDescriptorType)]
+    if not hasattr(value, "__dict__") and not slots and "__slots__" not in vars(type(value)):
+        return None
+    own = {name: getattr(value, name) for name in slots if hasattr(value, name)}
+    return {**own, **getattr(value, "__dict__", {})}

@@ -1,0 +1,267 @@
+"""What a predictor is: tokens in, outcomes with named tasks out; and what every answer is checked for."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalgia.errors import PredictorError, SequenceError
+from causalgia.sequences.alphabet import Tokens, channel_order, checked_tokens
+
+Layout: TypeAlias = Literal["NCL", "NLC"]
+Progress: TypeAlias = Callable[[int], None]
+
+
+class NonFiniteError(PredictorError):
+    """An answer that is NaN or infinite.
+
+    `row` is the row of the tokens that it was given for (counted from 0 in this call of `predict`), `task` its task:
+    a caller who knows which arm and unit the row is can say so. `value` is what was answered.
+    """
+
+    def __init__(self, message: str, *, row: int = 0, task: str = "", value: float = np.nan) -> None:
+        super().__init__(message)
+        self.row = row
+        self.task = task
+        self.value = value
+
+
+class Predictor(ABC):
+    """A network as a function: sequences in, one number per task (and per model of an ensemble) out.
+
+    Outcomes are causal effects *on the predictor*, so what it is must be fixed: `fingerprint` names it, the same in
+    every process, and its answers may depend on nothing but the sequence (see `check_batch_mates`).
+    """
+
+    scale: str
+    """What the answers are measured on, in words; effects are reported with it."""
+    models: tuple[str, ...] | None = None
+    """Names of an ensemble's members; None without the model dim."""
+
+    @property
+    @abstractmethod
+    def tasks(self) -> tuple[str, ...]:
+        """Names of the outputs, in order."""
+
+    @property
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """A hexadecimal digest of everything that the answers depend on, the same in every process."""
+
+    @property
+    def precision(self) -> np.dtype[Any]:
+        """Coarsest floating dtype that the answers are computed in; float32 unless a predictor knows better."""
+        return np.dtype(np.float32)
+
+    @abstractmethod
+    def resolve_batch_size(self, length: int) -> int:
+        """Return how many sequences of `length` letters go through the network at once."""
+
+    @abstractmethod
+    def predict(self, tokens: Tokens, *, progress: Progress | None = None) -> NDArray[Any]:
+        """Answer for each row of tokens (n, length): (n, tasks), or (n, tasks, models), in the network's dtype.
+
+        `progress` is called with the number of rows done since its last call.
+
+        Raises
+        ------
+        PredictorError
+            If the network refuses the input, or an answer is not a finite number for each row and task.
+        """
+
+
+class SinglePredictor(Predictor):
+    """One network, asked batch by batch: what `FunctionPredictor` and `TorchPredictor` share."""
+
+    def __init__(
+        self, *, tasks: Sequence[str] | None, scale: str, alphabet: str, layout: Layout, rc_average: bool
+    ) -> None:
+        self._tasks = None if tasks is None else checked_names(tasks, "task")
+        self.scale = scale
+        self.alphabet = alphabet
+        self.layout: Layout = layout
+        self.rc_average = rc_average
+        self._order = _checked_order(alphabet, layout)
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Names of the outputs; unless given, known from the first answer on: "outcome", or "task 0", "task 1", ...
+
+        Raises
+        ------
+        PredictorError
+            If no names were given and nothing has been predicted yet.
+        """
+        if self._tasks is None:
+            msg = "the outputs have no names before the first answer; give tasks=, or predict a sequence first"
+            raise PredictorError(msg)
+        return self._tasks
+
+    def predict(self, tokens: Tokens, *, progress: Progress | None = None) -> NDArray[Any]:
+        """Answer for each row of tokens (n, length): (n, tasks), in the dtype of the network's own output.
+
+        Integer and boolean answers become float64. `progress` is called with the rows done since its last call.
+
+        Raises
+        ------
+        PredictorError
+            If tokens are not (n, length) of 0 1 2 3, the network refuses them, or an answer is not a finite number
+            for each row and task (`NonFiniteError` names the first such row and task).
+        """
+        rows = checked_rows(tokens)
+        parts: list[NDArray[Any]] = []
+        done = 0
+        for n_rows, raw in self._answers(rows):
+            answer = as_answers(raw, n_rows=n_rows, tasks=self._tasks)
+            self._tasks = self._tasks or name_tasks(answer.shape[1])
+            require_finite(answer, tasks=self._tasks, start=done)
+            parts.append(answer)
+            done += n_rows
+            if progress is not None:
+                progress(n_rows)
+        return np.concatenate(parts)
+
+    @abstractmethod
+    def _answers(self, tokens: Tokens) -> Iterator[tuple[int, object]]:
+        """Yield, batch by batch in order, the number of rows and what the network says of them."""
+
+
+def checked_names(names: Sequence[str], what: str) -> tuple[str, ...]:
+    """Return names as a tuple of distinct, non-empty strings.
+
+    Raises
+    ------
+    PredictorError
+        If they are one string, none, not strings, or one comes twice.
+    """
+    if isinstance(names, str):
+        msg = f"{what}s are a sequence of names: write [{names!r}], not {names!r}"
+        raise PredictorError(msg)
+    given = tuple(names)
+    odd = [name for name in given if not isinstance(name, str) or not name.strip()]
+    if odd or not given:
+        msg = f"{what} names are non-empty strings, at least one; got {odd[0] if odd else given!r}"
+        raise PredictorError(msg)
+    twice = next((name for name in given if given.count(name) > 1), None)
+    if twice is not None:
+        msg = f"{what} {twice!r} is named twice in {list(given)}; give each {what} a name of its own"
+        raise PredictorError(msg)
+    return given
+
+
+def _checked_order(alphabet: str, layout: str) -> tuple[int, int, int, int]:
+    if layout not in ("NCL", "NLC"):
+        msg = f"layout={layout!r} is not a choice; use 'NCL' for (n, 4, length) or 'NLC' for (n, length, 4)"
+        raise PredictorError(msg)
+    try:
+        return channel_order(alphabet)
+    except (SequenceError, AttributeError) as error:
+        msg = (
+            f"alphabet={alphabet!r} is not the network's channel order; give the four letters in the order of its "
+            "input rows, such as 'ACGT' or 'ACTG'"
+        )
+        raise PredictorError(msg) from error
+
+
+def checked_rows(tokens: NDArray[Any]) -> Tokens:
+    """Return tokens (n, length) as uint8 with at least one row and one position.
+
+    Raises
+    ------
+    PredictorError
+        If the shape or a token is another.
+    """
+    try:
+        rows = checked_tokens(tokens)
+    except SequenceError as error:
+        raise PredictorError(str(error)) from error
+    if rows.ndim != 2 or not rows.size:
+        msg = f"a predictor takes tokens (n, length) with at least one row and one position, not {rows.shape}"
+        raise PredictorError(msg)
+    return rows
+
+
+def name_tasks(n_tasks: int) -> tuple[str, ...]:
+    """Return the names that outputs get when the user gave none.
+
+    Examples
+    --------
+    >>> name_tasks(1), name_tasks(2)
+    (('outcome',), ('task 0', 'task 1'))
+    """
+    return ("outcome",) if n_tasks == 1 else tuple(f"task {i}" for i in range(n_tasks))
+
+
+def as_answers(values: object, *, n_rows: int, tasks: tuple[str, ...] | None) -> NDArray[Any]:
+    """Return one batch of answers as (n_rows, tasks) floating numbers, in their own dtype.
+
+    Raises
+    ------
+    PredictorError
+        If they are not real numbers, (n_rows,) or (n_rows, tasks), or there is another number of tasks.
+    """
+    answers = _as_numbers(values)
+    if answers.ndim not in (1, 2) or answers.shape[0] != n_rows or not answers.size:
+        msg = (
+            f"{n_rows} sequences were answered with shape {answers.shape}; a predictor answers (n,) or (n, tasks). "
+            "Give reduce= to turn the network's output into one number per sequence and task, for example "
+            "reduce=lambda y: y.sum(-1)"
+        )
+        raise PredictorError(msg)
+    table = answers.reshape(n_rows, -1)
+    if tasks is not None and table.shape[1] != len(tasks):
+        msg = f"the network has {table.shape[1]} outputs and tasks= names {len(tasks)}: {list(tasks)}; name each output"
+        raise PredictorError(msg)
+    return table
+
+
+def _as_numbers(values: object) -> NDArray[Any]:
+    try:
+        answers = np.asarray(values)
+    except Exception as error:
+        msg = f"the answer, a {type(values).__name__}, cannot be read as an array ({first_line(error)}); return numpy"
+        raise PredictorError(msg) from error
+    if answers.dtype.kind in "iub":
+        return answers.astype(np.float64)
+    if answers.dtype.kind != "f":
+        msg = (
+            f"the answer, a {type(values).__name__}, holds {answers.dtype}, not real numbers; give reduce= to turn the "
+            "output into (n,) or (n, tasks) numbers"
+        )
+        raise PredictorError(msg)
+    return answers
+
+
+def require_finite(answers: NDArray[Any], *, tasks: tuple[str, ...], start: int = 0) -> None:
+    """Refuse NaN and infinite answers (n, tasks); `start` is the row of the first.
+
+    Raises
+    ------
+    NonFiniteError
+        Naming the first row and task.
+    """
+    finite = np.isfinite(answers)
+    if finite.all():
+        return
+    row, column = map(int, np.argwhere(~finite)[0])
+    raise non_finite(float(answers[row, column]), row=start + row, task=tasks[column])
+
+
+def non_finite(value: float, *, row: int, task: str, model: str | None = None) -> NonFiniteError:
+    """Return the error for one answer that is not finite."""
+    who = "the predictor" if model is None else f"model {model!r}"
+    msg = (
+        f"sequence {row}, task {task!r}: {who} answered {value}, from which no effect can be computed; look for a "
+        "logarithm of zero, an overflow or damaged weights"
+    )
+    return NonFiniteError(msg, row=row, task=task, value=value)
+
+
+def first_line(error: BaseException) -> str:
+    """Return an exception as one short line: its type and the first line of what it says."""
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0][:300]}" if text else type(error).__name__

@@ -1,0 +1,113 @@
+"""How many sequences go through a PyTorch network at once."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from itertools import zip_longest
+from typing import Any, Literal
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from causalgia.errors import CausalgiaWarning, PredictorError
+
+_MIB = 2**20
+_CPU_BUDGET = 32 * _MIB
+"""glibc maps allocations from 32 MiB on afresh each time; the largest activation stays under it."""
+_OTHER_BUDGET = 256 * _MIB
+_MOST = {"cpu": 1024}
+_MOST_ELSEWHERE = 4096
+
+
+class BatchSizes:
+    """The batch size for each length of sequence: as given, or measured once."""
+
+    def __init__(self, given: int | Literal["auto"], device: torch.device) -> None:
+        if given != "auto" and (isinstance(given, bool) or not isinstance(given, int) or given < 1):
+            msg = f"batch_size={given!r}; give a whole number of at least 1, or 'auto'"
+            raise PredictorError(msg)
+        self._given = given
+        self._device = device
+        self._known: dict[int, int] = {}
+
+    def resolve(self, length: int, trace: Callable[[int, int], None]) -> int:
+        """Return the size for sequences of `length`; `trace(n_rows, length)` runs one forward pass."""
+        if length not in self._known:
+            self._known[length] = self._measure(length, trace) if self._given == "auto" else self._given
+        return self._known[length]
+
+    def _measure(self, length: int, trace: Callable[[int, int], None]) -> int:
+        per_row = largest_activation(length, trace)
+        most = _MOST.get(self._device.type, _MOST_ELSEWHERE)
+        fitting = (activation_budget(self._device) - 1) // max(per_row, 1)
+        size = min(most, max(1, fitting))
+        return 1 << (size.bit_length() - 1)
+
+    def halve(self, length: int, size: int) -> None:
+        """Take half of a batch that did not fit into memory, and say so.
+
+        Raises
+        ------
+        PredictorError
+            If it was a single sequence.
+        """
+        if size == 1:
+            msg = f"one sequence of length {length} does not fit into the memory of {self._device}; use device='cpu'"
+            raise PredictorError(msg)
+        self._known[length] = size // 2
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+        what = f"{size} sequences of length {length} at once"
+        msg = f"out of memory on {self._device} with {what}; going on with {size // 2}"
+        warnings.warn(msg, CausalgiaWarning, stacklevel=2)
+
+
+def activation_budget(device: torch.device) -> int:
+    """Return the bytes that the largest activation of a batch may take on a device.
+
+    On CUDA a tenth of the free memory: a few activations of that size, and their workspaces, live at once.
+    """
+    if device.type == "cpu":
+        return _CPU_BUDGET
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0]) // 10
+    return _OTHER_BUDGET
+
+
+def largest_activation(length: int, trace: Callable[[int, int], None]) -> int:
+    """Return the bytes that one more sequence adds to the largest intermediate tensor.
+
+    Every tensor that the forward pass makes is measured with two and with four rows; what does not grow with the
+    batch (a transposed weight) does not count.
+    """
+    two, four = (_traced(n_rows, length, trace) for n_rows in (2, 4))
+    growth = [(b - a) // 2 for a, b in zip_longest(two, four, fillvalue=0)]
+    return max([growth_ for growth_ in growth if growth_ > 0], default=0)
+
+
+def _traced(n_rows: int, length: int, trace: Callable[[int, int], None]) -> list[int]:
+    sizes = _Sizes()
+    with sizes:
+        trace(n_rows, length)
+    return sizes.made
+
+
+class _Sizes(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Records the bytes of the tensors that each operation returns."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.made: list[int] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        parts = result if isinstance(result, tuple | list) else (result,)
+        self.made.append(max((t.numel() * t.element_size() for t in parts if isinstance(t, torch.Tensor)), default=0))
+        return result
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Say whether an exception means that a device ran out of memory."""
+    text = str(error)
+    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)

@@ -1,0 +1,218 @@
+"""A PyTorch network as a predictor. Imported on demand: this module needs torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import torch
+
+from causalgia.errors import CausalgiaError, PredictorError
+from causalgia.predict.fingerprint import digest, fingerprint_of
+from causalgia.predict.predictor import Layout, SinglePredictor, checked_names, first_line
+from causalgia.predict.torch_batch import BatchSizes, is_out_of_memory
+from causalgia.predict.torch_device import choose_device, exact_float32, input_dtype
+from causalgia.predict.torch_output import read_columns
+from causalgia.sequences.alphabet import Tokens
+
+
+class TorchPredictor(SinglePredictor):
+    """A PyTorch network as a predictor: eval mode, inference mode, one-hot made on the device.
+
+    The network itself is used, not a copy: it is moved to `device`, and its training flags are put back after every
+    call. Tokens travel as uint8 and become one-hot in the dtype of the network's parameters, so a float64 network
+    answers in float64. On CUDA, TF32 is switched off during the call: its rounding does not cancel in a contrast.
+
+    Parameters
+    ----------
+    module
+        Takes one-hot (n, 4, length).
+    tasks
+        A name for each output, or those of `heads` (or of a dict output's keys) that are wanted. By default all
+        heads or keys; without them "outcome" for a single output, else "task 0", "task 1", ...
+    scale
+        What the outputs are measured on, in words.
+    device
+        A torch device, or "auto": where the module is if that is an accelerator, else cuda, mps or cpu.
+    batch_size
+        Sequences per forward pass, or "auto": as many as keep the largest activation under 32 MiB on a CPU (larger
+        ones are mapped and faulted in afresh at every layer, which costs a factor of 3) or fit well into the free
+        memory of an accelerator. It is halved, with a warning, when memory runs out.
+    layout
+        "NCL" for (n, 4, length), "NLC" for (n, length, 4).
+    alphabet
+        The letters of the network's one-hot rows, in order. A wrong order raises nothing and answers plausibly.
+    heads
+        Names of the network's output columns, in order.
+    reduce
+        Applied to what the network returns, to give a tensor (n,) or (n, tasks): for example profile to total counts.
+    rc_average
+        Whether to average the answers for a sequence and for its reverse complement.
+    dtype
+        The dtype of the one-hot input; by default that of the module's parameters. Giving it accepts half precision.
+    fingerprint
+        What names this version of the network; needed only where its code or attributes cannot be read.
+
+    Raises
+    ------
+    PredictorError
+        If a choice is impossible: an absent device, a task that is not among the heads, half precision unasked.
+
+    Examples
+    --------
+    >>> import numpy as np, torch
+    >>> net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4 * 3, 2, bias=False))
+    >>> _ = torch.nn.init.ones_(net[1].weight)
+    >>> predictor = TorchPredictor(net, tasks=["K562", "HepG2"], scale="log counts", device="cpu")
+    >>> predictor.predict(np.zeros((1, 3), np.uint8))
+    array([[3., 3.]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        module: torch.nn.Module,
+        *,
+        tasks: Sequence[str] | None = None,
+        scale: str = "outcome",
+        device: str | torch.device = "auto",
+        batch_size: int | Literal["auto"] = "auto",
+        layout: Layout = "NCL",
+        alphabet: str = "ACGT",
+        heads: Sequence[str] | None = None,
+        reduce: Callable[[Any], torch.Tensor] | None = None,
+        rc_average: bool = False,
+        dtype: torch.dtype | str | None = None,
+        fingerprint: str | None = None,
+    ) -> None:
+        _require_module(module)
+        self.heads = None if heads is None else checked_names(heads, "head")
+        chosen = self.heads if tasks is None else tasks
+        super().__init__(tasks=chosen, scale=scale, alphabet=alphabet, layout=layout, rc_average=rc_average)
+        _require_heads(self._tasks, self.heads)
+        self.module = module
+        self.reduce = reduce
+        self.dtype = input_dtype(module, dtype)
+        self.device = choose_device(module, device, self.dtype)
+        self._batches = BatchSizes(batch_size, self.device)
+        self._given = fingerprint
+        self._choices = (self._tasks, scale, self._order, layout, self.heads, rc_average, str(self.dtype))
+        self._reduce_digest = fingerprint_of(reduce, "reduce")
+        _ = self.fingerprint
+        module.to(self.device)
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the weights as they are now, the network's structure and code, and every choice made here."""
+        identity = digest("given", self._given) if self._given is not None else fingerprint_of(self.module, "module")
+        return digest("torch", identity, *self._choices, self._reduce_digest)
+
+    @property
+    def precision(self) -> Any:
+        """Dtype of the one-hot input, which is that of the parameters."""
+        return torch.empty(0, dtype=torch.float16 if self.dtype.itemsize == 2 else self.dtype).numpy().dtype
+
+    def resolve_batch_size(self, length: int) -> int:
+        """Return the sequences per forward pass; with "auto", measured once for each length.
+
+        Raises
+        ------
+        PredictorError
+            If the network refuses sequences of this length.
+        """
+        return self._batches.resolve(length, self._trace)
+
+    def _trace(self, n_rows: int, length: int) -> None:
+        with self._ready():
+            self._forward(torch.zeros((n_rows, length), dtype=torch.uint8, device=self.device))
+
+    def _answers(self, tokens: Tokens) -> Iterator[tuple[int, object]]:
+        """Queue each batch before the one before it is read back, so that an accelerator does not wait for us."""
+        start, length = 0, tokens.shape[1]
+        waiting: torch.Tensor | None = None
+        while start < len(tokens):
+            batch = tokens[start : start + self.resolve_batch_size(length)]
+            answer = self._attempt(batch)
+            if answer is None:
+                self._batches.halve(length, len(batch))
+                continue
+            if waiting is not None:
+                yield len(waiting), _to_host(waiting)
+            waiting = answer
+            start += len(batch)
+        if waiting is not None:
+            yield len(waiting), _to_host(waiting)
+
+    def _attempt(self, batch: Tokens) -> torch.Tensor | None:
+        """Return the answers (n, tasks) on the device; None when memory runs out."""
+        try:
+            with self._ready():
+                tokens = torch.from_numpy(batch.copy()).to(self.device)
+                return self._both_strands(tokens)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            return None
+
+    def _both_strands(self, tokens: torch.Tensor) -> torch.Tensor:
+        if not self.rc_average:
+            return self._columns(tokens)
+        return (self._columns(tokens) + self._columns((3 - tokens).flip(1))) / 2
+
+    def _columns(self, tokens: torch.Tensor) -> torch.Tensor:
+        output = self._forward(tokens)
+        table, names = read_columns(output, len(tokens), tasks=self._tasks, heads=self.heads, reduce=self.reduce)
+        self._tasks = self._tasks or names
+        return table
+
+    def _forward(self, tokens: torch.Tensor) -> Any:
+        x = self._one_hot(tokens)
+        try:
+            return self.module(x)
+        except CausalgiaError:
+            raise
+        except Exception as error:
+            if is_out_of_memory(error):
+                raise
+            msg = (
+                f"the network refused an input of shape {tuple(x.shape)} ({self.layout}, {x.dtype}): "
+                f"{first_line(error)}. Check the length of the sequences and layout="
+            )
+            raise PredictorError(msg) from error
+
+    def _one_hot(self, tokens: torch.Tensor) -> torch.Tensor:
+        order = torch.tensor(self._order, dtype=torch.uint8, device=tokens.device)
+        if self.layout == "NCL":
+            return (tokens.unsqueeze(1) == order.unsqueeze(1)).to(self.dtype)
+        return (tokens.unsqueeze(2) == order).to(self.dtype)
+
+    @contextmanager
+    def _ready(self) -> Iterator[None]:
+        """Eval mode, inference mode and exact float32, with the module's training flags put back afterwards."""
+        self.module.to(self.device)
+        flags = [(sub, sub.training) for sub in self.module.modules()]
+        self.module.eval()
+        try:
+            with torch.inference_mode(), exact_float32(self.device):
+                yield
+        finally:
+            for sub, training in flags:
+                sub.training = training
+
+
+def _to_host(answer: torch.Tensor) -> object:
+    host = answer.cpu()
+    return (host.float() if host.dtype is torch.bfloat16 else host).numpy()
+
+
+def _require_module(module: object) -> None:
+    if not isinstance(module, torch.nn.Module):
+        msg = f"TorchPredictor takes a torch.nn.Module, not {module!r}; FunctionPredictor takes any callable"
+        raise PredictorError(msg)
+
+
+def _require_heads(tasks: tuple[str, ...] | None, heads: tuple[str, ...] | None) -> None:
+    missing = [] if heads is None else [task for task in tasks or () if task not in heads]
+    if missing:
+        msg = f"task {missing[0]!r} is not among heads={list(heads or ())}; tasks= picks heads by name"
+        raise PredictorError(msg)
