@@ -8,14 +8,17 @@ profile, Markov chains), `causalgia.sequences.klet` (exact k-let shuffles) and t
 from __future__ import annotations
 
 from causalgia.sequences.alphabet import decode, encode, one_hot, reverse_complement
+from causalgia.sequences.motifs import Motif, read_motifs
 from causalgia.sequences.records import Sequences, from_bed, read_fasta
 
 __all__ = [
+    "Motif",
     "Sequences",
     "decode",
     "encode",
     "from_bed",
     "one_hot",
     "read_fasta",
+    "read_motifs",
     "reverse_complement",
 ]

@@ -1,0 +1,309 @@
+"""Motifs: position probability matrices as frozen values, made from counts, log-odds, words or files."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from os import PathLike
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from causalgia.errors import SequenceError
+from causalgia.sequences.alphabet import BASES, Tokens, parse_word
+from causalgia.sequences.motif_text import Matrix, read_matrices
+
+Row: TypeAlias = tuple[float, float, float, float]
+
+UNIFORM: Row = (0.25, 0.25, 0.25, 0.25)
+_KEPT, _TOLERANCE = 1e-12, 1e-3 + 1e-9
+
+
+@dataclass(frozen=True)
+class Motif:
+    """A motif: at each of w positions, independently, the probabilities of A, C, G and T.
+
+    Rows must sum to 1 within 0.001 (published matrices are rounded) and are divided by their sum; rows within 1e-12
+    of 1 are kept as they are. Motifs are compared by name, identifier and probabilities, not by source.
+
+    Parameters
+    ----------
+    name
+        What reports call it.
+    probabilities
+        w rows of four probabilities, in the order A, C, G, T.
+    identifier
+        Its accession in a database.
+    source
+        The path that was read, as it was given.
+
+    Raises
+    ------
+    SequenceError
+        If there is no name or no row, or a row is not four finite probabilities that sum to 1.
+
+    Examples
+    --------
+    >>> motif = Motif("toy", ((0.1, 0.1, 0.7, 0.1), (1.0, 0.0, 0.0, 0.0)))
+    >>> motif.consensus, len(motif), motif.reverse_complement().consensus
+    ('GA', 2, 'TC')
+    """
+
+    name: str
+    probabilities: tuple[Row, ...]
+    identifier: str | None = None
+    source: str | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name.strip():
+            msg = f"a motif's name is a string that is not blank, not {self.name!r}"
+            raise SequenceError(msg)
+        rows = _table(self.probabilities, f"motif {self.name!r}: probabilities")
+        checked = tuple(_row(row, f"motif {self.name!r}: position {i}") for i, row in enumerate(rows.tolist()))
+        object.__setattr__(self, "probabilities", checked)
+
+    @classmethod
+    def from_counts(
+        cls,
+        name: str,
+        counts: ArrayLike,
+        *,
+        pseudocount: float = 0.0,
+        identifier: str | None = None,
+        source: str | None = None,
+    ) -> Motif:
+        """Estimate a motif from counts, w rows of A, C, G, T: ``(count + pseudocount) / total`` at each position.
+
+        Raises
+        ------
+        SequenceError
+            If a count or the pseudocount is negative or not finite, or a position has none at all.
+
+        Examples
+        --------
+        >>> Motif.from_counts("toy", [[3, 0, 1, 0]], pseudocount=1).probabilities
+        ((0.5, 0.125, 0.25, 0.125),)
+        """
+        table = _table(counts, f"motif {name!r}: counts") + pseudocount
+        totals = table.sum(axis=1, keepdims=True)
+        if not (np.isfinite(totals).all() and table.min() >= 0 and pseudocount >= 0 and totals.min() > 0):
+            msg = f"motif {name!r}: counts are finite and not negative, and each position has some; correct the matrix"
+            raise SequenceError(msg)
+        return cls(name, (table / totals).tolist(), identifier, source)
+
+    @classmethod
+    def from_pwm(cls, name: str, log_odds: ArrayLike, *, background: Row = UNIFORM, base: float = 2.0) -> Motif:
+        """Recover a motif from log-odds, w rows of A, C, G, T: ``background * base ** log_odds``.
+
+        The inverse of `log_odds`; rows must sum to 1 within 0.001, which shows that `background` and `base` are those
+        that the log-odds were made with. A log-odds of -inf is probability 0.
+
+        Raises
+        ------
+        SequenceError
+            If the background is not a distribution, or the rows that result are none.
+
+        Examples
+        --------
+        >>> Motif.from_pwm("toy", [[1, 1, -float("inf"), -float("inf")]]).probabilities
+        ((0.5, 0.5, 0.0, 0.0),)
+        """
+        if not (math.isfinite(base) and base > 1):
+            msg = f"motif {name!r}: base={base!r}; log-odds have a base above 1, such as 2 (bits) or math.e (nats)"
+            raise SequenceError(msg)
+        scores = _table(log_odds, f"motif {name!r}: log-odds")
+        return cls(name, (_background(background) * np.exp(scores * math.log(base))).tolist())
+
+    @classmethod
+    def from_word(cls, word: str) -> Motif:
+        """Return the motif of a word: each IUPAC letter is uniform over the bases that it admits.
+
+        Raises
+        ------
+        SequenceError
+            If the word is empty or has a letter outside the IUPAC code.
+
+        Examples
+        --------
+        >>> Motif.from_word("AR").probabilities
+        ((1.0, 0.0, 0.0, 0.0), (0.5, 0.0, 0.5, 0.0))
+        """
+        letters, admitted = parse_word(word)
+        rows = tuple(tuple((token in tokens) / len(tokens) for token in range(4)) for tokens in admitted)
+        return cls(letters, rows)  # type: ignore[arg-type]  # four entries, which mypy cannot count
+
+    @classmethod
+    def from_dict(cls, table: Mapping[str, Any]) -> Motif:
+        """Return the motif that `to_dict` wrote.
+
+        Raises
+        ------
+        SequenceError
+            If a key is missing or unknown.
+        """
+        known = {"name", "probabilities", "identifier"}
+        if not {"name", "probabilities"} <= set(table) <= known:
+            msg = f"a motif's table has the keys name, probabilities and perhaps identifier, not {sorted(table)}"
+            raise SequenceError(msg)
+        return cls(table["name"], table["probabilities"], table.get("identifier"))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the value (without its source) as strings and lists that JSON and TOML can hold."""
+        given = {} if self.identifier is None else {"identifier": self.identifier}
+        return {"name": self.name, **given, "probabilities": [list(row) for row in self.probabilities]}
+
+    def __len__(self) -> int:
+        return len(self.probabilities)
+
+    @property
+    def consensus(self) -> str:
+        """The most probable base at each position; among equals the first of A, C, G, T."""
+        return "".join(BASES[int(np.argmax(row))] for row in self.probabilities)
+
+    @property
+    def information(self) -> NDArray[np.float64]:
+        """Bits at each position, (w,): ``2 + sum_b p_b log2 p_b``, from 0 (uniform) to 2 (one base)."""
+        table = np.array(self.probabilities)
+        logs = np.log2(table, where=table > 0, out=np.zeros_like(table))
+        bits: NDArray[np.float64] = 2 + (table * logs).sum(axis=1)
+        return bits
+
+    def reverse_complement(self) -> Motif:
+        """Return the motif as the opposite strand shows it, under the same name."""
+        rows = tuple((t, g, c, a) for a, c, g, t in reversed(self.probabilities))
+        return Motif(self.name, rows, self.identifier, self.source)
+
+    def log_odds(self, background: Row = UNIFORM, *, pseudocount: float = 0.0) -> NDArray[np.float64]:
+        """Return ``log2(p_b / background_b)`` in bits, (w, 4) in the order A, C, G, T: the position weight matrix.
+
+        With a pseudocount s, p_b is first replaced by ``(p_b + s * background_b) / (1 + s)``, so that no base is
+        impossible.
+
+        Raises
+        ------
+        SequenceError
+            If the background is not a positive distribution, or a probability of 0 has no logarithm.
+
+        Examples
+        --------
+        >>> Motif("toy", ((0.5, 0.25, 0.125, 0.125),)).log_odds()
+        array([[ 1.,  0., -1., -1.]])
+        """
+        prior = _background(background)
+        if not (math.isfinite(pseudocount) and pseudocount >= 0):
+            msg = f"pseudocount={pseudocount!r}; give a finite number that is not negative"
+            raise SequenceError(msg)
+        smoothed = (np.array(self.probabilities) + pseudocount * prior) / (1 + pseudocount)
+        if smoothed.min() <= 0:
+            at = int(np.argwhere(smoothed <= 0)[0, 0])
+            msg = f"motif {self.name!r}: a base has probability 0 at position {at}; give pseudocount=, such as 0.01"
+            raise SequenceError(msg)
+        scores: NDArray[np.float64] = np.log2(smoothed / prior)
+        return scores
+
+    def instances(self, words: NDArray[np.uint64]) -> Tokens:
+        """Turn random words, (n, w) uint64, into n instances of the motif, (n, w) tokens, by the inverse of the cdf.
+
+        The caller owns the stream: 53 bits of each word decide one base, so a probability is met within 2**-52, and
+        a base of probability 0 is never drawn.
+
+        Raises
+        ------
+        SequenceError
+            If the words are not (n, w) uint64.
+
+        Examples
+        --------
+        >>> words = np.array([[0, 2**63], [2**63, 2**64 - 1]], dtype=np.uint64)
+        >>> Motif.from_word("RN").instances(words)
+        array([[0, 2],
+               [2, 3]], dtype=uint8)
+        """
+        if words.dtype != np.uint64 or words.ndim != 2 or words.shape[1] != len(self):
+            msg = f"motif {self.name!r} takes words of shape (n, {len(self)}) uint64, not {words.shape} {words.dtype}"
+            raise SequenceError(msg)
+        uniforms = (words >> np.uint64(11)) * 2.0**-53
+        steps = _cdf(np.array(self.probabilities))
+        tokens: Tokens = sum((uniforms >= steps[:, i]).astype(np.uint8) for i in range(3))  # type: ignore[assignment]
+        return tokens
+
+
+def _cdf(table: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the cdf after A, C and G, (w, 3), exactly 1 where no later base has any probability."""
+    steps = np.cumsum(table, axis=1)[:, :3]
+    later = np.cumsum(table[:, ::-1], axis=1)[:, 2::-1]
+    return np.where(later == 0, 1.0, steps)
+
+
+def _table(rows: ArrayLike | Iterable[Sequence[float]], place: str) -> NDArray[np.float64]:
+    try:
+        table = np.array(rows, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        msg = f"{place} are not a table of numbers ({error}); give one row of A, C, G, T for each position"
+        raise SequenceError(msg) from error
+    if table.ndim == 2 and table.shape[1] == 4 and len(table):
+        return table
+    turned = "transpose it" if table.ndim == 2 and table.shape[0] == 4 else "give at least one row"
+    msg = f"{place} of shape {table.shape}; a motif has one row of A, C, G, T for each position: {turned}"
+    raise SequenceError(msg)
+
+
+def _row(row: Sequence[float], place: str) -> Row:
+    """Return four probabilities that sum to 1; `place` begins the error's message."""
+    total = math.fsum(row) if all(map(math.isfinite, row)) else math.nan
+    if len(row) != 4 or min(row) < 0 or not abs(total - 1) <= _TOLERANCE:
+        shown = " ".join(f"{x:g}" for x in row)
+        msg = f"{place}: {shown} are not four probabilities that sum to 1 (within 0.001); from_counts() takes counts"
+        raise SequenceError(msg)
+    a, c, g, t = row if abs(total - 1) <= _KEPT else [x / total for x in row]
+    return a, c, g, t
+
+
+def _background(background: Sequence[float]) -> NDArray[np.float64]:
+    row = np.array(_row([float(x) for x in background], "background"))
+    if row.min() <= 0:
+        msg = f"background {tuple(background)} gives a base probability 0; log-odds need all four positive"
+        raise SequenceError(msg)
+    return row
+
+
+def read_motifs(path: str | PathLike[str]) -> dict[str, Motif]:
+    r"""Read the motifs of a MEME (version 4 or 5) or JASPAR text file, plain or gzip-compressed.
+
+    The format is told from the content. Keys are the motifs' names; motifs that share a name are keyed by their
+    identifiers instead. JASPAR counts become probabilities without a pseudocount; a file that is one bare JASPAR
+    matrix of four rows gives one motif named after the file.
+
+    Raises
+    ------
+    SequenceError
+        If the file cannot be read or is malformed; the message names the file and the line.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "one.jaspar"
+    >>> _ = path.write_text(">MA0000.1 TOY\nA [ 4 0 ]\nC [ 0 1 ]\nG [ 0 3 ]\nT [ 0 0 ]\n")
+    >>> read_motifs(path)["TOY"].consensus
+    'AG'
+    """
+    motifs = [_from_matrix(matrix, str(path)) for matrix in read_matrices(path)]
+    names = Counter(motif.name for motif in motifs)
+    keys = [x.name if names[x.name] == 1 else str(x.identifier) for x in motifs]
+    twice = [key for key, count in Counter(keys).items() if count > 1]
+    if twice:
+        msg = f"{path}: more than one motif is called {twice[0]!r}, by name and identifier; rename or drop one"
+        raise SequenceError(msg)
+    return dict(zip(keys, motifs, strict=True))
+
+
+def _from_matrix(matrix: Matrix, path: str) -> Motif:
+    make: Callable[..., Motif] = Motif.from_counts if matrix.are_counts else Motif
+    try:
+        return make(matrix.name, matrix.rows, identifier=matrix.identifier, source=path)
+    except SequenceError as error:
+        msg = f"{path}: matrix at line {matrix.line}: {error}"
+        raise SequenceError(msg) from error
