@@ -1,0 +1,53 @@
+"""What will be done, as frozen values: null models, interventions, arms, assignment.
+
+A choice is compared by value, prints as it was written, has a fingerprint, and goes to TOML or JSON and back.
+"""
+
+from __future__ import annotations
+
+from causalgia.design.arms import Arm, factorial
+from causalgia.design.assignment import assign
+from causalgia.design.design import Design, null_from_dict
+from causalgia.design.intervention import Intervention, Sequential, Untreated
+from causalgia.design.null_model import NullModel
+from causalgia.design.null_models import (
+    DinucleotideShuffle,
+    Genomic,
+    KletShuffle,
+    Markov,
+    Profile,
+    Shuffle,
+    Uniform,
+)
+from causalgia.design.patterned import Embed, Insert, Placebo, PlaceboWord, placebos
+from causalgia.design.reading import intervention_from_dict
+from causalgia.design.spanned import Ablate, Delete, Mutate, Scramble
+
+__all__ = [
+    "Ablate",
+    "Arm",
+    "Delete",
+    "Design",
+    "DinucleotideShuffle",
+    "Embed",
+    "Genomic",
+    "Insert",
+    "Intervention",
+    "KletShuffle",
+    "Markov",
+    "Mutate",
+    "NullModel",
+    "Placebo",
+    "PlaceboWord",
+    "Profile",
+    "Scramble",
+    "Sequential",
+    "Shuffle",
+    "Uniform",
+    "Untreated",
+    "assign",
+    "factorial",
+    "intervention_from_dict",
+    "null_from_dict",
+    "placebos",
+]

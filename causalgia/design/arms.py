@@ -1,0 +1,135 @@
+"""Arms: named interventions with factor levels, and the factorial of several interventions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any, TypeAlias
+
+from causalgia.design.intervention import Intervention, Untreated
+from causalgia.design.reading import intervention_from_dict
+from causalgia.errors import DesignError
+
+Level: TypeAlias = str | int | float | bool
+Levels: TypeAlias = tuple[tuple[str, Level], ...]
+
+_RESERVED = {"arm", "unit", "task", "model", "contrast", "parent", "block", "gc", "do", "kind", "random", "assigned"}
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A name, an intervention, and the levels of the factors that the arm stands for.
+
+    Parameters
+    ----------
+    name
+        Any printable string.
+    intervention
+        What is done.
+    levels
+        Factor -> level, such as ``{"spacing": 10, "strand": "+"}``; each factor becomes a coordinate of the arms.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> cg.Arm("near", cg.Embed("GATA", at=10), levels={"distance": 5}).factors
+    {'distance': 5}
+    """
+
+    name: str
+    intervention: Intervention
+    levels: Mapping[str, Level] | Levels = ()
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name.strip() or not self.name.isprintable():
+            raise DesignError(f"arm name {self.name!r}: a name is a printable, non-empty string")
+        if not isinstance(self.intervention, Intervention):
+            raise DesignError(f"arm '{self.name}': {self.intervention!r} is not an intervention, such as cg.Embed(...)")
+        pairs = self.levels.items() if isinstance(self.levels, Mapping) else self.levels
+        object.__setattr__(self, "levels", tuple((str(factor), level) for factor, level in pairs))
+        self._check_levels()
+
+    def _check_levels(self) -> None:
+        for factor, level in self.factors.items():
+            if factor in _RESERVED:
+                raise DesignError(f"arm '{self.name}': a factor cannot be called '{factor}'; that name is taken")
+            if not isinstance(level, str | int | float | bool):
+                raise DesignError(f"arm '{self.name}': level {level!r} of '{factor}' must be a string or a number")
+
+    @property
+    def factors(self) -> dict[str, Level]:
+        """Factor -> level."""
+        return dict(self.levels)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the arm (without its name) as TOML-ready data."""
+        plain = self.intervention.to_dict()
+        return {**plain, "levels": self.factors} if self.levels else plain
+
+    @classmethod
+    def from_dict(cls, name: str, plain: Mapping[str, Any]) -> Arm:
+        """Return the arm that `to_dict` wrote; DesignError names the arm."""
+        if not isinstance(plain, Mapping):
+            raise DesignError(f"arm '{name}': {plain!r} is not a table such as {{embed = \"AGATAAG\", at = 1000}}")
+        levels = plain.get("levels", {})
+        rest = {key: value for key, value in plain.items() if key != "levels"}
+        try:
+            return cls(name, intervention_from_dict(rest), levels)
+        except DesignError as error:
+            raise DesignError(_named(name, error)) from error
+
+
+def _named(name: str, error: DesignError) -> str:
+    return str(error) if str(error).startswith("arm ") else f"arm '{name}': {error}"
+
+
+def factorial(factors: Mapping[str, Intervention], *, untreated: str = "untreated") -> tuple[Arm, ...]:
+    """Return the full 2^k factorial of k interventions: every combination of absent and present, as arms.
+
+    Parameters
+    ----------
+    factors
+        Factor name -> the intervention that is its present level.
+    untreated
+        Name of the arm in which all are absent.
+
+    Returns
+    -------
+    tuple of Arm
+        2^k arms named by what is present (``"A + B"``), with levels 0 and 1 for each factor, ready for
+        ``cg.contrast(outcomes, interaction=["A", "B"])``.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> [arm.name for arm in cg.factorial({"A": cg.Embed("GATA", at=0), "B": cg.Embed("TGCA", at=9)})]
+    ['untreated', 'B', 'A', 'A + B']
+    """
+    if not factors:
+        raise DesignError("factorial: name at least one factor, such as {'A': cg.Embed(...)}")
+    return tuple(_cell(factors, levels, untreated) for levels in product((0, 1), repeat=len(factors)))
+
+
+def _cell(factors: Mapping[str, Intervention], levels: tuple[int, ...], untreated: str) -> Arm:
+    done: Intervention = Untreated()
+    for intervention, level in zip(factors.values(), levels, strict=True):
+        done = done + intervention if level else done
+    present = [name for name, level in zip(factors, levels, strict=True) if level]
+    return Arm(" + ".join(present) or untreated, done, dict(zip(factors, levels, strict=True)))
+
+
+def as_arms(arms: Mapping[str, Intervention] | Sequence[Arm]) -> tuple[Arm, ...]:
+    """Return arms given as a mapping name -> intervention or as a sequence of `Arm`, checked for their names."""
+    if isinstance(arms, Mapping):
+        made = tuple(arm if isinstance(arm, Arm) else Arm(name, arm) for name, arm in arms.items())
+    else:
+        made = tuple(arms)
+        for arm in made:
+            if not isinstance(arm, Arm):
+                raise DesignError(f"arms= takes a mapping name -> intervention or a sequence of cg.Arm, not {arm!r}")
+    names = [arm.name for arm in made]
+    for name in names:
+        if names.count(name) > 1:
+            raise DesignError(f"arm '{name}': the name is taken by another arm; arm names are unique")
+    return made

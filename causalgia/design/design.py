@@ -1,0 +1,226 @@
+"""The design of a trial: null model, arms, number of units, and who gets which arm; one frozen value."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalgia.design.arms import Arm, as_arms
+from causalgia.design.assignment import check_blocks
+from causalgia.design.choice import Choice
+from causalgia.design.intervention import Intervention
+from causalgia.design.layout import Layout
+from causalgia.design.null_model import NullModel
+from causalgia.design.null_models import NULL_MODELS
+from causalgia.design.numbers import positive_int
+from causalgia.errors import DegenerateWarning, DesignError
+
+Assignment = Literal["crossover", "parallel"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Design(Choice):
+    """What will be done to which units: treatment and control arms on backgrounds from one null model.
+
+    Parameters
+    ----------
+    null
+        The null model that every arm's units come from.
+    arms
+        Name -> intervention, or a sequence of `Arm` (with factor levels). At least two.
+    n_units
+        Backgrounds drawn.
+    assignment
+        ``"crossover"``: every unit gets every arm, so individual effects are computed; ``"parallel"``: each unit is
+        randomised to one arm, as on a bench.
+    blocks
+        Parallel only: strata inside which arms are balanced: None, ``"parent"``, or a label for each unit.
+
+    Raises
+    ------
+    DesignError
+        If there are fewer than two arms, an arm does not fit the backgrounds (the arm is named), two arms of a
+        crossover are the same intervention, a name is taken, or every unit would be the same sequence.
+
+    Warns
+    -----
+    DegenerateWarning
+        If the null model can reach fewer than half as many distinct sequences as there are units.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> design = cg.Design(
+    ...     null=cg.Uniform(length=50),
+    ...     arms={"control": cg.Untreated(), "GATA": cg.Embed("GATA", at=20)},
+    ...     n_units=100,
+    ... )
+    >>> cg.Design.from_toml(design.to_toml()) == design
+    True
+    """
+
+    null: NullModel
+    arms: Mapping[str, Intervention] | Sequence[Arm]
+    n_units: int
+    assignment: Assignment = "crossover"
+    blocks: str | Sequence[str | int] | None = None
+
+    def __post_init__(self) -> None:
+        null: object = self.null
+        if not isinstance(null, NullModel):
+            raise DesignError(f"null={null!r} is not a null model, such as cg.Uniform(length=200)")
+        object.__setattr__(self, "arms", as_arms(self.arms))
+        object.__setattr__(self, "n_units", positive_int(self.n_units, "n_units"))
+        if self.blocks is not None and not isinstance(self.blocks, str):
+            object.__setattr__(self, "blocks", tuple(np.asarray(self.blocks).tolist()))
+        self._check_arms()
+        self._check_assignment()
+        self.null.check(self.n_units)
+        self._check_degeneracy()
+
+    def _check_arms(self) -> None:
+        if len(self.arms) < 2:
+            raise DesignError(f"a trial compares at least two arms; this has {len(self.arms)}: add a control arm")
+        for arm in self.named_arms:
+            try:
+                arm.intervention.lay(Layout(self.null.length))
+            except DesignError as error:
+                raise DesignError(f"arm '{arm.name}': {error}") from error
+
+    def _check_assignment(self) -> None:
+        if self.assignment not in ("crossover", "parallel"):
+            raise DesignError(f"assignment={self.assignment!r} must be 'crossover' or 'parallel'")
+        if self.assignment == "parallel":
+            self.block_labels(key=0)
+            return
+        if self.blocks is not None:
+            raise DesignError("blocks= is for assignment='parallel'; in a crossover every unit is its own block")
+        seen: dict[Intervention, str] = {}
+        for arm in self.named_arms:
+            if arm.intervention in seen:
+                raise DesignError(
+                    f"arms '{seen[arm.intervention]}' and '{arm.name}' are the same intervention {arm.intervention}: "
+                    "their individual effects are 0 by construction; for an A/A trial use assignment='parallel'"
+                )
+            seen[arm.intervention] = arm.name
+
+    def _check_degeneracy(self) -> None:
+        reachable = self.null.log_reachable(self.n_units)
+        if self.n_units == 1 or reachable > np.log(self.n_units):
+            return
+        distinct = round(np.exp(reachable))
+        if distinct <= 1:
+            raise DesignError(
+                f"all {self.n_units:,} units would be one sequence: {self.null.describe()} reach no other; "
+                "use a null model that varies (more parents, a smaller k), or n_units=1"
+            )
+        if distinct < self.n_units / 2:
+            warnings.warn(
+                f"{self.null.describe()}: only about {distinct:,} distinct sequences for {self.n_units:,} units",
+                DegenerateWarning,
+                stacklevel=4,
+            )
+
+    def block_labels(self, *, key: int) -> NDArray[Any] | None:
+        """Return the block of each unit, (n_units,), or None; `key` is the null model's, as in `NullModel.draw`."""
+        if self.blocks is None:
+            labels = None
+        elif self.blocks == "parent":
+            labels = self.null.parents(np.arange(self.n_units, dtype=np.uint64), key=key, n_units=self.n_units)
+        else:
+            labels = np.asarray(self.blocks)
+        check_blocks(labels, n_units=self.n_units, n_arms=len(self.arms))
+        return labels
+
+    @property
+    def named_arms(self) -> tuple[Arm, ...]:
+        """The arms as a tuple of `Arm`, in order."""
+        return self.arms  # type: ignore[return-value]
+
+    def to_dict(self) -> dict[str, Any]:
+        return self._plain(self.null.to_dict())
+
+    def identity(self) -> dict[str, Any]:
+        plain = self._plain(self.null.identity())
+        return {**plain, "arms": list(plain["arms"].items())}
+
+    def _plain(self, null: dict[str, Any]) -> dict[str, Any]:
+        plain: dict[str, Any] = {"n_units": self.n_units, "assignment": self.assignment}
+        if self.blocks is not None:
+            plain["blocks"] = self.blocks if isinstance(self.blocks, str) else list(self.blocks)
+        return {**plain, "null": null, "arms": {arm.name: arm.to_dict() for arm in self.named_arms}}
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Design:
+        """Return the design that `to_dict` wrote.
+
+        Raises
+        ------
+        DesignError
+            If a key is missing, unknown or wrong; the message names it.
+        """
+        for key in ("null", "arms", "n_units"):
+            if key not in plain:
+                raise DesignError(f"a design needs '{key}'; it has {', '.join(plain) or 'nothing'}")
+        for key in plain:
+            if key not in ("null", "arms", "n_units", "assignment", "blocks"):
+                raise DesignError(f"a design has no '{key}'; it takes null, arms, n_units, assignment, blocks")
+        rest = {key: plain[key] for key in ("n_units", "assignment", "blocks") if key in plain}
+        arms = [Arm.from_dict(name, arm) for name, arm in plain["arms"].items()]
+        return cls(null=null_from_dict(plain["null"]), arms=arms, **rest)
+
+    def to_toml(self) -> str:
+        """Return the design as TOML text."""
+        import tomli_w
+
+        return tomli_w.dumps(self.to_dict())
+
+    @classmethod
+    def from_toml(cls, text: str) -> Design:
+        """Return the design that `to_toml` wrote."""
+        try:
+            return cls.from_dict(tomllib.loads(text))
+        except tomllib.TOMLDecodeError as error:
+            raise DesignError(f"not valid TOML: {error}") from error
+
+    def to_json(self) -> str:
+        """Return the design as JSON text."""
+        return json.dumps(self.to_dict(), indent=2)
+
+    @classmethod
+    def from_json(cls, text: str) -> Design:
+        """Return the design that `to_json` wrote."""
+        try:
+            return cls.from_dict(json.loads(text))
+        except json.JSONDecodeError as error:
+            raise DesignError(f"not valid JSON: {error}") from error
+
+
+def null_from_dict(plain: Mapping[str, Any]) -> NullModel:
+    """Return the null model that `to_dict` wrote.
+
+    Raises
+    ------
+    DesignError
+        If the kind is unknown, or an option is missing or not one of that null model.
+
+    Examples
+    --------
+    >>> null_from_dict({"kind": "uniform", "length": 20})
+    Uniform(length=20)
+    """
+    kind = plain.get("kind")
+    if kind not in NULL_MODELS:
+        raise DesignError(f"null: kind = {kind!r} must be one of {', '.join(NULL_MODELS)}")
+    options = {key: value for key, value in plain.items() if key != "kind"}
+    try:
+        return NULL_MODELS[kind](**options)
+    except TypeError as error:
+        raise DesignError(f"null '{kind}': {str(error).split('__init__() ')[-1]}") from error

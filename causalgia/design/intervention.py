@@ -1,0 +1,141 @@
+"""What an intervention is: what is done to a unit, as frozen values that print in do-notation.
+
+An intervention is a map from sequence to sequence, with randomness of its own where it draws something. That
+randomness is keyed by the intervention's fingerprint and the unit's id: an arm's draws do not move when another arm
+is added, and an intervention that stands in two arms (A, and A + B) draws the same thing in both.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalgia.design.choice import Choice
+from causalgia.design.layout import Layout
+from causalgia.streams import derive
+
+Tokens = NDArray[np.uint8]
+Units = NDArray[np.uint64]
+Span = tuple[int, int]
+
+
+class Intervention(Choice):
+    """A map unit -> unit. `a + b` does a, then b; ``str(a)`` is its do-notation."""
+
+    kind: ClassVar[str]
+
+    @property
+    def random(self) -> bool:
+        """Whether the intervention draws anything of its own."""
+        return False
+
+    @property
+    @abstractmethod
+    def terms(self) -> tuple[str, ...]:
+        """The assignments inside do(...)."""
+
+    @abstractmethod
+    def lay(self, layout: Layout) -> Layout:
+        """Return the layout after the intervention, or raise DesignError where it does not fit."""
+
+    @abstractmethod
+    def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:
+        """Return the edited sequences.
+
+        Parameters
+        ----------
+        tokens
+            Backgrounds, (n, L) uint8.
+        units
+            Unit id of each row, (n,).
+        key
+            Root key of the trial; what is drawn depends on (key, fingerprint, unit) alone.
+        """
+
+    def __str__(self) -> str:
+        return f"do({', '.join(self.terms)})"
+
+    def __add__(self, other: object) -> Intervention:
+        if not isinstance(other, Intervention):
+            return NotImplemented
+        steps = (*_steps(self), *_steps(other))
+        return steps[0] if len(steps) == 1 else Sequential(steps) if steps else Untreated()
+
+    def identity(self) -> dict[str, Any]:
+        return self.to_dict()
+
+    def _stream(self, key: int) -> int:
+        return derive(key, "intervention", self.fingerprint)
+
+
+def _steps(intervention: Intervention) -> tuple[Intervention, ...]:
+    if isinstance(intervention, Sequential):
+        return intervention.steps
+    return () if isinstance(intervention, Untreated) else (intervention,)
+
+
+@dataclass(frozen=True)
+class Untreated(Intervention):
+    """Nothing is done: the background as it was drawn.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> print(cg.Untreated())
+    do()
+    """
+
+    kind: ClassVar[str] = "untreated"
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        return ()
+
+    def lay(self, layout: Layout) -> Layout:
+        return layout
+
+    def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:  # noqa: ARG002
+        return tokens
+
+    def to_dict(self) -> dict[str, Any]:
+        return {}
+
+
+@dataclass(frozen=True)
+class Sequential(Intervention):
+    """Several interventions, one after the other; written ``a + b``.
+
+    Positions in each step refer to the sequence as the step before left it. A step that would touch bases written
+    by an earlier step is refused.
+    """
+
+    steps: tuple[Intervention, ...]
+    kind: ClassVar[str] = "sequential"
+
+    @property
+    def random(self) -> bool:
+        return any(step.random for step in self.steps)
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        return tuple(term for step in self.steps for term in step.terms)
+
+    def lay(self, layout: Layout) -> Layout:
+        for step in self.steps:
+            layout = step.lay(layout)
+        return layout
+
+    def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:
+        for step in self.steps:
+            tokens = step.apply(tokens, units=units, key=key)
+        return tokens
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"steps": [step.to_dict() for step in self.steps]}
+
+    def __repr__(self) -> str:
+        return " + ".join(map(repr, self.steps))

@@ -1,0 +1,145 @@
+"""What a null model is: a distribution of background sequences, drawn unit by unit."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from causalgia.design.choice import Choice
+from causalgia.design.numbers import positive_int
+from causalgia.errors import DesignError, SequenceError
+from causalgia.schema import annotate, validate
+from causalgia.sequences.records import Sequences, Source, as_sequences
+from causalgia.streams import RNG, derive, root_key
+
+Tokens = NDArray[np.uint8]
+Units = NDArray[np.uint64]
+
+
+class NullModel(Choice):
+    """A distribution of backgrounds: `sample` draws units from it; a `Design` says what is done to them."""
+
+    kind: ClassVar[str]
+    length: int
+    """Length of a background in bases."""
+
+    @abstractmethod
+    def draw(self, units: Units, *, key: int, n_units: int) -> Tokens:
+        """Return the backgrounds of the given unit ids, (len(units), length) tokens; pure in (key, unit)."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """Return the population in words, for the estimand: 'dinucleotide shuffles of 500 sequences'."""
+
+    def parents(self, units: Units, *, key: int, n_units: int) -> NDArray[Any]:  # noqa: ARG002
+        """Return the parent of each unit id: here the unit itself, since each is drawn independently."""
+        return units.astype(np.int64)
+
+    def check(self, n_units: int) -> None:
+        """Raise DesignError where this null model cannot give `n_units` units."""
+
+    def log_reachable(self, n_units: int) -> float:  # noqa: ARG002
+        """Natural log of the number of distinct sequences that can be drawn, where it is known; else infinity."""
+        return np.inf
+
+    def sample(self, n_units: int, *, rng: RNG) -> xr.Dataset:
+        """Draw `n_units` backgrounds.
+
+        Parameters
+        ----------
+        n_units
+            How many.
+        rng
+            Seed, Generator or SeedSequence; `cg.run` with the same `rng` draws the same units.
+
+        Returns
+        -------
+        Dataset
+            ``sequence (unit, position)`` uint8 tokens, 0 1 2 3 = A C G T; ``parent (unit)`` the source sequence of
+            each unit (its FASTA name, else its index); ``gc (unit)`` its share of G and C.
+
+        Raises
+        ------
+        DesignError
+            If `n_units` is not positive, or more units are asked for than a finite null model has.
+
+        Examples
+        --------
+        >>> import causalgia as cg
+        >>> cg.Uniform(length=20).sample(3, rng=0)["sequence"].shape
+        (3, 20)
+        """
+        n_units = positive_int(n_units, "n_units")
+        self.check(n_units)
+        key = derive(root_key(rng), "null")
+        units = np.arange(n_units, dtype=np.uint64)
+        tokens = self.draw(units, key=key, n_units=n_units)
+        parents = self.parents(units, key=key, n_units=n_units)
+        dataset = xr.Dataset(
+            {"sequence": (("unit", "position"), tokens)},
+            coords={
+                "unit": units.astype(np.int64),
+                "position": np.arange(tokens.shape[1]),
+                "parent": ("unit", parents),
+                "gc": ("unit", gc_content(tokens)),
+            },
+            attrs={"null": self.describe(), "null_kind": self.kind, "null_fingerprint": self.fingerprint},
+        )
+        return validate(annotate(dataset), "sequences")
+
+
+def gc_content(tokens: Tokens) -> NDArray[np.float64]:
+    """Return the share of G and C in each sequence, (n,)."""
+    return np.asarray(np.mean((tokens == 1) | (tokens == 2), axis=1), np.float64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FromSequences(NullModel):
+    """What null models made from given sequences share: `of`, normalised once and compared by content."""
+
+    of: Source
+    length: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        try:
+            object.__setattr__(self, "of", as_sequences(self.of))
+        except SequenceError as error:
+            raise DesignError(f"{type(self).__name__}(of=...): {error}") from error
+        object.__setattr__(self, "length", self.parents_given.length)
+
+    @property
+    def parents_given(self) -> Sequences:
+        """The sequences in `of`, as they were read."""
+        return as_sequences(self.of)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"kind": self.kind, "of": _plain(self.parents_given), **self._extras()}
+
+    def identity(self) -> dict[str, Any]:
+        return {"kind": self.kind, "of": self.parents_given.digest, **self._extras()}
+
+    def _extras(self) -> dict[str, Any]:
+        return {}
+
+    def describe(self) -> str:
+        n = len(self.parents_given)
+        return f"{self._words()} {n:,} sequence{'s' if n != 1 else ''} of {self.length} bp"
+
+    @abstractmethod
+    def _words(self) -> str: ...
+
+
+def _plain(of: Sequences) -> str | list[str] | dict[str, str]:
+    from causalgia.sequences.alphabet import decode
+
+    if of.source is not None:
+        return of.source
+    strings = decode(of.tokens)
+    if of.names == tuple(range(len(of))):
+        return strings
+    return dict(zip(map(str, of.names), strings, strict=True))

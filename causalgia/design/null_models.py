@@ -1,0 +1,321 @@
+"""Null models: distributions over background sequences, as frozen values.
+
+Every null model draws unit i from a stream of its own, so the first 100 units of a 1,000-unit trial are the
+100-unit trial, whatever the batch size, the order or the number of threads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalgia.design.null_model import FromSequences, NullModel, Tokens, Units
+from causalgia.design.numbers import positive_int
+from causalgia.errors import DesignError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Uniform(NullModel):
+    """Every base drawn independently, A C G T with probability 1/4 each.
+
+    Parameters
+    ----------
+    length
+        Bases in a background.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> cg.Uniform(length=200)
+    Uniform(length=200)
+    """
+
+    length: int
+    kind: ClassVar[str] = "uniform"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "length", positive_int(self.length, "length"))
+
+    def draw(self, units: Units, *, key: int, n_units: int) -> Tokens:  # noqa: ARG002
+        from causalgia.sequences.samplers import sample_uniform
+
+        return sample_uniform(key, units, self.length)
+
+    def log_reachable(self, n_units: int) -> float:  # noqa: ARG002
+        return float(self.length * np.log(4))
+
+    def describe(self) -> str:
+        return f"uniform random sequences of {self.length} bp"
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"kind": self.kind, "length": self.length}
+
+    identity = to_dict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile(FromSequences):
+    """Each position drawn independently from the base frequencies of that position in the parents.
+
+    This is the profile null of global importance analysis (Koo & Ploenzke 2020, doi:10.1101/2020.09.08.288068):
+    composition by position is kept, everything else is broken.
+
+    Parameters
+    ----------
+    of
+        Sequences of equal length: strings, a FASTA path, a token array (n, length), or `cg.read_fasta(...)`.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> cg.Profile(of=["ACGT", "AGGT"]).sample(2, rng=0)["sequence"].values[:, 0]
+    array([0, 0], dtype=uint8)
+    """
+
+    kind: ClassVar[str] = "profile"
+
+    def probabilities(self) -> NDArray[np.float64]:
+        """Return the base frequencies by position, (length, 4)."""
+        from causalgia.sequences.samplers import fit_profile
+
+        return fit_profile(self.parents_given.tokens)
+
+    def draw(self, units: Units, *, key: int, n_units: int) -> Tokens:  # noqa: ARG002
+        from causalgia.sequences.samplers import sample_profile
+
+        return sample_profile(key, units, self.probabilities())
+
+    def log_reachable(self, n_units: int) -> float:  # noqa: ARG002
+        return float(np.log((self.probabilities() > 0).sum(axis=1)).sum())
+
+    def _words(self) -> str:
+        return "sequences from the position-wise base frequencies of"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Markov(FromSequences):
+    """A stationary Markov chain of the given order, fitted to the parents by maximum likelihood.
+
+    Parameters
+    ----------
+    of
+        Sequences of equal length, as for `Profile`.
+    order
+        How many preceding bases decide the next one; 0 is independent bases.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> cg.Markov(of=["ACACACAC"], order=1).sample(1, rng=0)["sequence"].shape
+    (1, 8)
+    """
+
+    order: int
+    kind: ClassVar[str] = "markov"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        order = self.order
+        if isinstance(order, bool) or not isinstance(order, int | np.integer) or not 0 <= order <= 10:
+            raise DesignError(f"Markov(order={order!r}): the order is a whole number from 0 to 10")
+        if order >= self.length:
+            raise DesignError(f"Markov(order={order}) needs parents longer than {order} bp; these have {self.length}")
+        object.__setattr__(self, "order", int(order))
+
+    def draw(self, units: Units, *, key: int, n_units: int) -> Tokens:  # noqa: ARG002
+        from causalgia.sequences.samplers import fit_markov, sample_markov
+
+        return sample_markov(key, units, fit_markov(self.parents_given.tokens, self.order), self.length)
+
+    def _extras(self) -> dict[str, Any]:
+        return {"order": self.order}
+
+    def _words(self) -> str:
+        return f"sequences from an order-{self.order} Markov chain fitted to"
+
+
+@dataclass(frozen=True, kw_only=True)
+class KletShuffle(FromSequences):
+    """Shuffles of the parents, exactly uniform over all sequences with the same k-let counts.
+
+    Unit i is a fresh shuffle of parent ``i mod n``, so that parents are balanced. Uniformity is exact: Wilson's
+    loop-erased walk draws the last-exit tree, the other edges are put in random order (Kandel et al. 1996,
+    doi:10.1016/S0166-218X(97)81456-4; Wilson 1996, doi:10.1145/237814.237880).
+
+    Parameters
+    ----------
+    of
+        Sequences of equal length, as for `Profile`.
+    k
+        Length of the words whose counts are kept: 1 keeps composition, 2 dinucleotides, 3 codon-like triplets.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> cg.KletShuffle(of=["ACGTTGCAACGT"], k=3).sample(4, rng=0)["parent"].values
+    array([0, 0, 0, 0])
+    """
+
+    k: int
+    kind: ClassVar[str] = "klet_shuffle"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        k = positive_int(self.k, "k")
+        if k > 10:
+            raise DesignError(f"{type(self).__name__}(k={k}): k is at most 10; longer words leave nothing to shuffle")
+        if k > self.length:
+            raise DesignError(f"{type(self).__name__}(k={k}): parents have only {self.length} bp; choose k below that")
+        object.__setattr__(self, "k", k)
+
+    def draw(self, units: Units, *, key: int, n_units: int) -> Tokens:  # noqa: ARG002
+        from causalgia.sequences.klet import klet_shuffle
+
+        return klet_shuffle(key, units, self.parents_given.tokens, self.k, parent=self._parent_index(units))
+
+    def parents(self, units: Units, *, key: int, n_units: int) -> NDArray[Any]:  # noqa: ARG002
+        return np.asarray(self.parents_given.names)[self._parent_index(units)]
+
+    def _parent_index(self, units: Units) -> NDArray[np.int64]:
+        return (units % np.uint64(len(self.parents_given))).astype(np.int64)
+
+    def log_reachable(self, n_units: int) -> float:
+        from causalgia.sequences.klet import log_degeneracy
+
+        used = np.unique(self.parents_given.tokens[:n_units], axis=0)
+        return float(np.logaddexp.reduce([log_degeneracy(row, self.k) for row in used]))
+
+    def _extras(self) -> dict[str, Any]:
+        return {"k": self.k}
+
+    def _words(self) -> str:
+        return f"{self.k}-let shuffles of"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shuffle(KletShuffle):
+    """Shuffles of the parents that keep each one's base composition: uniform over all rearrangements.
+
+    Parameters
+    ----------
+    of
+        Sequences of equal length, as for `Profile`.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> sorted(cg.Shuffle(of=["AACG"]).sample(1, rng=0)["sequence"].values[0].tolist())
+    [0, 0, 1, 2]
+    """
+
+    k: int = field(default=1, init=False, repr=False)
+    kind: ClassVar[str] = "shuffle"
+
+    def _extras(self) -> dict[str, Any]:
+        return {}
+
+    def _words(self) -> str:
+        return "mononucleotide shuffles of"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DinucleotideShuffle(KletShuffle):
+    """Shuffles of the parents that keep each one's dinucleotide counts, exactly uniform over all such sequences.
+
+    Parameters
+    ----------
+    of
+        Sequences of equal length, as for `Profile`.
+
+    References
+    ----------
+    Altschul & Erickson (1985), doi:10.1093/oxfordjournals.molbev.a040370; Wilson (1996), doi:10.1145/237814.237880.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> cg.DinucleotideShuffle(of=["ACGTACGATCA"]).sample(2, rng=0)["sequence"].values[:, 0]
+    array([0, 0], dtype=uint8)
+    """
+
+    k: int = field(default=2, init=False, repr=False)
+    kind: ClassVar[str] = "dinucleotide_shuffle"
+
+    def _extras(self) -> dict[str, Any]:
+        return {}
+
+    def _words(self) -> str:
+        return "dinucleotide shuffles of"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Genomic(FromSequences):
+    """The given sequences themselves (knock-in): every unit is a real sequence, none is altered.
+
+    In their given order when `n_units` equals their number (times `draws`), else a random subset without
+    replacement, of which a smaller trial takes the first part. With ``draws=2`` or more every sequence is that many
+    units: arms that draw (a scramble, a sampled motif) then have several draws for each sequence, which a standard
+    error for ``target="units"`` needs.
+
+    Parameters
+    ----------
+    of
+        Sequences of equal length, as for `Profile`.
+    draws
+        Units made from each sequence.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> cg.Genomic(of={"peak1": "ACGT", "peak2": "TTTT"}).sample(2, rng=0)["parent"].values.tolist()
+    ['peak1', 'peak2']
+    """
+
+    draws: int = 1
+    kind: ClassVar[str] = "genomic"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "draws", positive_int(self.draws, "draws"))
+
+    def check(self, n_units: int) -> None:
+        available = len(self.parents_given) * self.draws
+        if n_units > available:
+            raise DesignError(
+                f"Genomic: {n_units:,} units from {len(self.parents_given):,} sequences x {self.draws} draws: "
+                f"ask for at most {available:,}, give more sequences, or raise draws="
+            )
+        if n_units % self.draws:
+            raise DesignError(f"Genomic(draws={self.draws}): n_units={n_units} must be a multiple of {self.draws}")
+
+    def draw(self, units: Units, *, key: int, n_units: int) -> Tokens:
+        return self.parents_given.tokens[self._index(units, key, n_units)]
+
+    def parents(self, units: Units, *, key: int, n_units: int) -> NDArray[Any]:
+        return np.asarray(self.parents_given.names)[self._index(units, key, n_units)]
+
+    def log_reachable(self, n_units: int) -> float:  # noqa: ARG002
+        return float(np.log(len(np.unique(self.parents_given.tokens, axis=0)) * self.draws))
+
+    def _index(self, units: Units, key: int, n_units: int) -> NDArray[np.int64]:
+        from causalgia.sequences.random import random_words
+
+        n = len(self.parents_given)
+        order = np.arange(n)
+        if n_units < n * self.draws:
+            order = np.argsort(random_words(key, np.arange(n, dtype=np.uint64), 1)[:, 0], kind="stable")
+        return order[(units % np.uint64(n_units // self.draws)).astype(np.int64)]
+
+    def _extras(self) -> dict[str, Any]:
+        return {"draws": self.draws} if self.draws > 1 else {}
+
+    def _words(self) -> str:
+        return f"the real sequences themselves{f', {self.draws} draws each,' if self.draws > 1 else ''}:"
+
+
+NULL_MODELS: dict[str, type[NullModel]] = {
+    model.kind: model for model in (Uniform, Profile, Markov, Shuffle, DinucleotideShuffle, KletShuffle, Genomic)
+}

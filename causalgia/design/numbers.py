@@ -1,0 +1,35 @@
+"""Numbers that users give, checked once: counts, positions, spans."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from causalgia.errors import DesignError
+
+Span = tuple[int, int]
+
+
+def positive_int(value: object, name: str) -> int:
+    """Return `value` as an int of at least 1, or raise DesignError naming it."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise DesignError(f"{name}={value!r} must be a whole number of at least 1")
+    return int(value)
+
+
+def position(value: object, name: str) -> int:
+    """Return `value` as a 0-based position, or raise DesignError naming it."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise DesignError(f"{name}={value!r} must be a whole number: a 0-based position")
+    if value < 0:
+        raise DesignError(f"{name}={value} is negative; positions are counted from 0 at the left end")
+    return int(value)
+
+
+def span_of(value: object) -> Span:
+    """Return `value` as (start, stop), stop excluded, or raise DesignError."""
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        raise DesignError(f"a span is (start, stop), not {value!r}")
+    start, stop = position(value[0], "start"), position(value[1], "stop")
+    if stop <= start:
+        raise DesignError(f"span ({start}, {stop}) is empty; stop is excluded and must be greater than start")
+    return start, stop

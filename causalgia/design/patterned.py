@@ -1,0 +1,262 @@
+"""Interventions that write a pattern at a place: embed, insert, placebo; and placebo words as arms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from causalgia.design.intervention import Intervention, Tokens, Units
+from causalgia.design.layout import Layout
+from causalgia.design.numbers import position, positive_int
+from causalgia.design.patterns import Pattern, as_pattern, count_rearrangements, rearrangements
+from causalgia.errors import DesignError
+from causalgia.sequences import edits
+from causalgia.sequences.alphabet import decode
+from causalgia.sequences.motifs import Motif
+from causalgia.streams import RNG, derive, root_key
+
+
+@dataclass(frozen=True)
+class Patterned(Intervention):
+    """Interventions that write a pattern at a place."""
+
+    pattern: str | Motif | Pattern
+    at: int = field(kw_only=True)
+    strand: Literal["+", "-"] = field(default="+", kw_only=True)
+    instance: Literal["sample", "consensus"] = field(default="sample", kw_only=True)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "pattern", as_pattern(self.pattern, instance=self.instance))
+        object.__setattr__(self, "at", position(self.at, "at"))
+        if self.strand not in ("+", "-"):
+            raise DesignError(f"strand={self.strand!r} must be '+' or '-'")
+        if self.instance not in ("sample", "consensus"):
+            raise DesignError(f"instance={self.instance!r} must be 'sample' or 'consensus'")
+
+    @property
+    def written(self) -> Pattern:
+        """The pattern, as it was understood."""
+        return as_pattern(self.pattern)
+
+    @property
+    def random(self) -> bool:
+        return self.written.random
+
+    @property
+    def width(self) -> int:
+        """Bases that the pattern covers."""
+        return len(self.written)
+
+    @property
+    def _notation(self) -> str:
+        return self.written.label if self.strand == "+" else f"rc({self.written.label})"
+
+    def _instances(self, units: Units, key: int) -> Tokens:
+        piece = self.written.instances(units, self._stream(key))
+        return piece if self.strand == "+" else (3 - piece[..., ::-1]).astype(np.uint8)
+
+    def to_dict(self) -> dict[str, Any]:
+        plain: dict[str, Any] = {self.kind: self.written.plain, "at": self.at}
+        if self.strand == "-":
+            plain["strand"] = "-"
+        if self.instance == "consensus":
+            plain["instance"] = "consensus"
+        return plain
+
+    def __repr__(self) -> str:
+        extras = "".join(f", {k}={v!r}" for k, v in self.to_dict().items() if k not in (self.kind, "at"))
+        return f"{type(self).__name__}({self.written.source!r}, at={self.at}{extras})"
+
+
+@dataclass(frozen=True, repr=False)
+class Embed(Patterned):
+    """Write a pattern over the bases at a place; the length is kept: ``do(x[at:at+w] = pattern)``.
+
+    Parameters
+    ----------
+    pattern
+        A word (``"AGATAAG"``; IUPAC letters such as N or R draw a base for each unit), or a `Motif`: then an instance
+        is sampled for each unit.
+    at
+        0-based start.
+    strand
+        ``"-"`` writes the reverse complement.
+    instance
+        ``"consensus"`` writes a motif's consensus instead of a sampled instance.
+
+    Raises
+    ------
+    DesignError
+        If the pattern is empty or has other letters, or `at` is negative; when a `Design` is made, if it leaves the
+        sequence or overlaps another embed of the same arm.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> print(cg.Embed("AGATAAG", at=1000))
+    do(x[1000:1007] = AGATAAG)
+    """
+
+    kind: ClassVar[str] = "embed"
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        return (f"x[{self.at}:{self.at + self.width}] {'~' if self.random else '='} {self._notation}",)
+
+    def lay(self, layout: Layout) -> Layout:
+        return layout.write(self.at, self.width, self.written.label)
+
+    def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:
+        return edits.overwrite(tokens, self._instances(units, key), at=self.at)
+
+
+@dataclass(frozen=True, repr=False)
+class Insert(Patterned):
+    """Insert a pattern before the base at a place; the length grows. Another estimand than overwriting.
+
+    Parameters
+    ----------
+    pattern, at, strand, instance
+        As for `Embed`.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> print(cg.Insert("AGATAAG", at=1000))
+    do(insert AGATAAG at x[1000])
+    """
+
+    kind: ClassVar[str] = "insert"
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        return (f"insert {self._notation} at x[{self.at}]",)
+
+    def lay(self, layout: Layout) -> Layout:
+        return layout.insert(self.at, self.width, self.written.label)
+
+    def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:
+        return edits.insert(tokens, self._instances(units, key), at=self.at)
+
+
+@dataclass(frozen=True, repr=False)
+class PlaceboWord(Embed):
+    """A fixed placebo word: a rearrangement of a pattern, embedded. Made by `placebos`.
+
+    Examples
+    --------
+    >>> from causalgia.design import PlaceboWord
+    >>> print(PlaceboWord("GATAAGA", at=5))
+    do(x[5:12] = GATAAGA)
+    """
+
+    kind: ClassVar[str] = "placebo_word"
+
+
+@dataclass(frozen=True, repr=False)
+class Placebo(Patterned):
+    """Write a fresh rearrangement of a pattern for each unit, never the pattern itself on either strand.
+
+    Uniform over all distinct rearrangements that are neither the pattern nor its reverse complement. Since each unit
+    gets another word, the arm's mean is over words as well as backgrounds: no single scramble decides the control.
+    For a `Motif`, an instance is sampled first and then rearranged; the consensus is excluded too.
+
+    Parameters
+    ----------
+    pattern, at, strand, instance
+        As for `Embed`; a word here has only the letters A C G T (U).
+
+    Raises
+    ------
+    DesignError
+        If no rearrangement differs from the pattern (``"AAAA"``).
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> print(cg.Placebo("AGATAAG", at=1000))
+    do(x[1000:1007] ~ rearranged AGATAAG)
+    """
+
+    kind: ClassVar[str] = "placebo"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.written.check_rearrangeable()
+
+    @property
+    def random(self) -> bool:
+        return True
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        return (f"x[{self.at}:{self.at + self.width}] ~ rearranged {self._notation}",)
+
+    def lay(self, layout: Layout) -> Layout:
+        return layout.write(self.at, self.width, f"a rearranged {self.written.label}")
+
+    def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:
+        return edits.overwrite(tokens, rearrangements(self.written, units, self._stream(key)), at=self.at)
+
+
+def placebos(
+    pattern: str | Motif, *, at: int, n: int, strand: Literal["+", "-"] = "+", rng: RNG = 0
+) -> dict[str, Intervention]:
+    """Return `n` fixed placebo words as arms: the distribution that real effects are judged against.
+
+    The words are distinct rearrangements of the pattern (for a motif: of sampled instances), drawn uniformly, none of
+    them the pattern or its reverse complement. With 40 words or more they set a scale ("beyond 97.5 % of placebos");
+    with fewer they give a rank p-value and no quantile.
+
+    Parameters
+    ----------
+    pattern
+        A word of A C G T (U), or a `Motif`.
+    at
+        0-based start, the same as that of the effect to be judged.
+    n
+        How many words.
+    strand
+        Strand that they are written on.
+    rng
+        Which words: a fixed choice of the design and not part of a trial's randomness, hence its default.
+
+    Returns
+    -------
+    dict
+        Name (``"placebo GATAAGA"``) -> intervention, to be put among a design's arms.
+
+    Raises
+    ------
+    DesignError
+        If the pattern has fewer than `n` distinct rearrangements; the message says how many.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> for name, arm in cg.placebos("AGATAAG", at=1000, n=2).items():
+    ...     print(name, arm.kind)
+    placebo ... placebo_word
+    placebo ... placebo_word
+    """
+    source = as_pattern(pattern)
+    source.check_rearrangeable()
+    if isinstance(source.source, str) and n > count_rearrangements(source.source):
+        most = count_rearrangements(source.source)
+        raise DesignError(
+            f"placebos of '{source.label}': only {most:,} distinct rearrangements exist, {n:,} were asked for"
+        )
+    words = _distinct_words(source, positive_int(n, "n"), derive(root_key(rng), "placebos", source.label))
+    return {f"placebo {word}": PlaceboWord(word, at=at, strand=strand) for word in words}
+
+
+def _distinct_words(pattern: Pattern, n: int, key: int) -> list[str]:
+    words: dict[str, None] = {}
+    batch = np.arange(4 * n, dtype=np.uint64)
+    for attempt in range(1_000):
+        words.update(dict.fromkeys(decode(rearrangements(pattern, batch, derive(key, attempt)))))
+        if len(words) >= n:
+            return list(words)[:n]
+    raise DesignError(f"placebos of '{pattern.label}': {n} distinct words were not found; ask for fewer")

@@ -1,0 +1,174 @@
+"""What can be written into a sequence: a word, an IUPAC word, or a motif; and the rearrangements of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from math import factorial, prod
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalgia.errors import DesignError, SequenceError
+from causalgia.sequences.alphabet import encode, parse_word, reverse_complement
+from causalgia.sequences.motifs import Motif
+from causalgia.streams import derive
+
+Tokens = NDArray[np.uint8]
+Units = NDArray[np.uint64]
+_MOST_ATTEMPTS = 1_000
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A word or a motif, and whether a motif stands for its instances or its consensus."""
+
+    source: str | Motif
+    instance: Literal["sample", "consensus"] = "sample"
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    @property
+    def label(self) -> str:
+        """The word itself, or the motif's name (with its consensus where that is what is written)."""
+        if isinstance(self.source, str):
+            return self.source
+        return (
+            self.source.name if self.instance == "sample" else f"{self.source.name} consensus {self.source.consensus}"
+        )
+
+    @property
+    def word(self) -> str:
+        """The word, or the motif's consensus."""
+        return self.source if isinstance(self.source, str) else self.source.consensus
+
+    @property
+    def random(self) -> bool:
+        """Whether instances differ between units."""
+        if isinstance(self.source, str):
+            return any(len(bases) > 1 for bases in parse_word(self.source)[1])
+        return self.instance == "sample" and any(max(row) < 1 for row in self.source.probabilities)
+
+    @property
+    def plain(self) -> str | dict[str, Any]:
+        """The pattern as TOML-ready data."""
+        return self.source if isinstance(self.source, str) else {"motif": self.source.to_dict()}
+
+    def instances(self, units: Units, key: int) -> Tokens:
+        """Return what is written: (w,) tokens for all units, or (n, w), drawn from each unit's stream."""
+        if not self.random:
+            return encode(self.word)[0]
+        if isinstance(self.source, Motif):
+            from causalgia.sequences.random import random_words
+
+            return self.source.instances(random_words(key, units, len(self)))
+        return _iupac_instances(parse_word(self.source)[1], units, key)
+
+    def check_rearrangeable(self) -> None:
+        """Raise DesignError where no placebo can be made of the pattern."""
+        if isinstance(self.source, str):
+            if self.random:
+                raise DesignError(f"placebo of '{self.label}': give a word of A C G T or a Motif, not IUPAC letters")
+            if count_rearrangements(self.source) == 0:
+                raise DesignError(
+                    f"placebo of '{self.label}': every rearrangement is the pattern itself (on either strand); "
+                    "use Ablate or an Embed of another word as the control"
+                )
+
+
+def as_pattern(pattern: object, *, instance: Literal["sample", "consensus"] = "sample") -> Pattern:
+    """Return the pattern for a word, a Motif or a Pattern; DesignError says what is wrong with anything else."""
+    if isinstance(pattern, Pattern):
+        return pattern
+    if isinstance(pattern, Motif):
+        return Pattern(pattern, instance)
+    if not isinstance(pattern, str):
+        raise DesignError(f"a pattern is a word or a Motif, not {type(pattern).__name__}")
+    try:
+        return Pattern(parse_word(pattern)[0])
+    except SequenceError as error:
+        raise DesignError(str(error)) from error
+
+
+def pattern_from_plain(plain: object) -> str | Motif:
+    """Return the word or Motif that `Pattern.plain` wrote, or ``{file = "x.meme", motif = "GATA1"}``."""
+    if isinstance(plain, str):
+        return plain
+    if isinstance(plain, dict) and isinstance(plain.get("motif"), dict):
+        return Motif.from_dict(plain["motif"])
+    if isinstance(plain, dict) and {"file", "motif"} == set(plain):
+        return _motif_from_file(plain["file"], plain["motif"])
+    raise DesignError(f'a pattern is a word, or {{file = "motifs.meme", motif = "GATA1"}}, not {plain!r}')
+
+
+def _motif_from_file(path: str, name: str) -> Motif:
+    from causalgia.sequences.motifs import read_motifs
+
+    try:
+        motifs = read_motifs(path)
+    except SequenceError as error:
+        raise DesignError(str(error)) from error
+    if name not in motifs:
+        raise DesignError(f"{path} has no motif '{name}'; it has {', '.join(list(motifs)[:8])}")
+    return motifs[name]
+
+
+def _iupac_instances(bases: tuple[tuple[int, ...], ...], units: Units, key: int) -> Tokens:
+    from causalgia.sequences.random import random_integers
+
+    choice = random_integers(key, units, np.array([len(b) for b in bases]))
+    table = np.zeros((len(bases), 4), np.uint8)
+    for row, admissible in zip(table, bases, strict=True):
+        row[: len(admissible)] = admissible
+    return table[np.arange(len(bases)), choice]
+
+
+def count_rearrangements(word: str) -> int:
+    """Return how many distinct rearrangements of a word are neither it nor its reverse complement.
+
+    Examples
+    --------
+    >>> count_rearrangements("AT"), count_rearrangements("AAA")
+    (1, 0)
+    """
+    tokens = encode(word)[0]
+    total = factorial(len(tokens)) // prod(factorial(c) for c in Counter(tokens.tolist()).values())
+    other = reverse_complement(tokens[None])[0]
+    reachable = np.array_equal(np.sort(other), np.sort(tokens)) and not np.array_equal(other, tokens)
+    return total - 1 - int(reachable)
+
+
+def rearrangements(pattern: Pattern, units: Units, key: int) -> Tokens:
+    """Return a rearrangement of the pattern for each unit, (n, w), uniform over those that are not the pattern.
+
+    Uniform shuffles are drawn and those that read as the pattern on either strand (for a motif: as the instance or
+    the consensus) are drawn again, each unit from its own stream, so a unit's word depends on that unit alone.
+    """
+    words = np.empty((len(units), len(pattern)), np.uint8)
+    pending = np.arange(len(units))
+    for attempt in range(_MOST_ATTEMPTS):
+        stream = derive(key, "attempt", attempt)
+        drawn, forbidden = _shuffled_instances(pattern, units[pending], stream)
+        words[pending] = drawn
+        pending = pending[forbidden]
+        if not len(pending):
+            return words
+    raise DesignError(
+        f"placebo of '{pattern.label}': its instances can hardly be rearranged; use Ablate as the control"
+    )
+
+
+def _shuffled_instances(pattern: Pattern, units: Units, key: int) -> tuple[Tokens, NDArray[np.bool_]]:
+    from causalgia.sequences.samplers import shuffle
+
+    piece = np.ascontiguousarray(
+        np.broadcast_to(pattern.instances(units, derive(key, "instance")), (len(units), len(pattern)))
+    )
+    drawn = shuffle(derive(key, "arrangement"), units, piece)
+    consensus = encode(pattern.word)
+    forbidden = np.zeros(len(units), bool)
+    for original in (piece, consensus):
+        forbidden |= (drawn == original).all(axis=1) | (drawn == reverse_complement(original)).all(axis=1)
+    return drawn, forbidden

@@ -1,0 +1,85 @@
+"""Interventions read back from plain data: what `to_dict` wrote, or what a user wrote in TOML."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from causalgia.design.intervention import Intervention, Untreated
+from causalgia.design.patterned import Embed, Insert, Patterned, Placebo, PlaceboWord
+from causalgia.design.patterns import pattern_from_plain
+from causalgia.design.spanned import Ablate, Delete, Mutate, Scramble
+from causalgia.errors import DesignError
+
+
+def _patterned(kind: type[Patterned]) -> Callable[[dict[str, Any]], Intervention]:
+    def read(plain: dict[str, Any]) -> Intervention:
+        pattern, at = plain.pop(kind.kind), plain.pop("at", None)
+        if isinstance(pattern, list):
+            return _several(kind, pattern, at, plain)
+        return kind(pattern_from_plain(pattern), at=_required(at, kind.kind), **plain)
+
+    return read
+
+
+def _several(kind: type[Patterned], patterns: list[Any], at: Any, plain: dict[str, Any]) -> Intervention:
+    if not isinstance(at, list) or len(at) != len(patterns):
+        raise DesignError(f"{kind.kind} = {patterns!r} needs at = a list of {len(patterns)} positions, not {at!r}")
+    steps: Intervention = Untreated()
+    for pattern, position in zip(patterns, at, strict=True):
+        steps = steps + kind(pattern_from_plain(pattern), at=position, **plain)
+    return steps
+
+
+def _required(at: Any, kind: str) -> Any:
+    if at is None:
+        raise DesignError(f"{kind} needs at = a 0-based position")
+    return at
+
+
+def _mutate(plain: dict[str, Any]) -> Intervention:
+    return Mutate(to=plain.pop("mutate"), at=_required(plain.pop("at", None), "mutate"), **plain)
+
+
+def _sequential(plain: dict[str, Any]) -> Intervention:
+    steps: Intervention = Untreated()
+    for step in plain.pop("steps"):
+        steps = steps + intervention_from_dict(step)
+    return steps
+
+
+_READERS: dict[str, Callable[[dict[str, Any]], Intervention]] = {
+    **{kind.kind: _patterned(kind) for kind in (Embed, Insert, Placebo, PlaceboWord)},
+    "delete": lambda plain: Delete(plain.pop("delete"), **plain),
+    "scramble": lambda plain: Scramble(plain.pop("scramble"), **plain),
+    "ablate": lambda plain: Ablate(plain.pop("ablate"), **{"fill": None, **plain}),
+    "mutate": _mutate,
+    "steps": _sequential,
+}
+
+
+def intervention_from_dict(plain: dict[str, Any]) -> Intervention:
+    """Return the intervention that `to_dict` wrote, or that a user wrote in TOML.
+
+    Raises
+    ------
+    DesignError
+        If the table names no intervention, several, or an option that the intervention does not have.
+
+    Examples
+    --------
+    >>> print(intervention_from_dict({"embed": ["GATA", "CACGTG"], "at": [3, 20]}))
+    do(x[3:7] = GATA, x[20:26] = CACGTG)
+    """
+    verbs = [verb for verb in plain if verb in _READERS]
+    if not plain:
+        return Untreated()
+    if len(verbs) != 1:
+        found = " and ".join(verbs) if verbs else f"only {', '.join(plain)}"
+        raise DesignError(f"an arm says one of {', '.join(_READERS)}; here {found}")
+    try:
+        return _READERS[verbs[0]](dict(plain))
+    except TypeError as error:
+        raise DesignError(
+            f"{verbs[0]}: {str(error).split('__init__() ')[-1]}; see the options of {verbs[0].title()}"
+        ) from error

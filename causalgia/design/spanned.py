@@ -1,0 +1,242 @@
+"""Interventions on given bases: delete, scramble, ablate, mutate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+
+from causalgia.design.intervention import Intervention, Tokens, Units
+from causalgia.design.layout import Layout
+from causalgia.design.numbers import Span, position, span_of
+from causalgia.design.patterns import as_pattern
+from causalgia.errors import DesignError
+from causalgia.sequences import edits
+from causalgia.sequences.alphabet import encode
+
+
+@dataclass(frozen=True)
+class _Spanned(Intervention):
+    """Interventions on the bases from start to stop."""
+
+    span: Span
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "span", span_of(self.span))
+
+    @property
+    def _place(self) -> str:
+        return f"x[{self.span[0]}:{self.span[1]}]"
+
+    def lay(self, layout: Layout) -> Layout:
+        return layout.disturb(self.span, self.kind)
+
+
+@dataclass(frozen=True)
+class Delete(_Spanned):
+    """Remove the bases of a span; the length shrinks.
+
+    Parameters
+    ----------
+    span
+        (start, stop), 0-based, stop excluded.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> print(cg.Delete((10, 20)))
+    do(delete x[10:20])
+    """
+
+    kind: ClassVar[str] = "delete"
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        return (f"delete {self._place}",)
+
+    def lay(self, layout: Layout) -> Layout:
+        return layout.delete(self.span)
+
+    def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:  # noqa: ARG002
+        return edits.delete(tokens, span=self.span)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {self.kind: list(self.span)}
+
+
+@dataclass(frozen=True)
+class Scramble(_Spanned):
+    """Shuffle each unit's own bases inside a span: a new arrangement for every unit.
+
+    Parameters
+    ----------
+    span
+        (start, stop), 0-based, stop excluded.
+    k
+        k-let counts of the span that are kept: 1 composition, 2 dinucleotides.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> print(cg.Scramble((10, 20)))
+    do(x[10:20] ~ scrambled)
+    """
+
+    k: int = field(default=1, kw_only=True)
+    kind: ClassVar[str] = "scramble"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        width = self.span[1] - self.span[0]
+        if isinstance(self.k, bool) or not isinstance(self.k, int) or not 1 <= self.k <= min(width, 10):
+            raise DesignError(
+                f"scramble of {self._place}: k={self.k!r} must be a whole number from 1 to {min(width, 10)}"
+            )
+
+    @property
+    def random(self) -> bool:
+        return True
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        return (f"{self._place} ~ scrambled" + (f" (k = {self.k})" if self.k > 1 else ""),)
+
+    def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:
+        return edits.overwrite(tokens, _shuffled(tokens, self.span, self.k, units, self._stream(key)), at=self.span[0])
+
+    def to_dict(self) -> dict[str, Any]:
+        return {self.kind: list(self.span), **({"k": self.k} if self.k > 1 else {})}
+
+
+def _shuffled(tokens: Tokens, span: Span, k: int, units: Units, key: int) -> Tokens:
+    from causalgia.sequences.klet import klet_shuffle
+
+    return klet_shuffle(key, units, np.ascontiguousarray(tokens[:, slice(*span)]), k)
+
+
+_FILLS = ("uniform", "shuffle", "dinucleotide_shuffle")
+
+
+@dataclass(frozen=True)
+class Ablate(_Spanned):
+    """Replace the bases of a span by bases that carry no signal.
+
+    Parameters
+    ----------
+    span
+        (start, stop), 0-based, stop excluded.
+    fill
+        ``"uniform"`` draws random bases for each unit, ``"shuffle"`` and ``"dinucleotide_shuffle"`` rearrange the
+        unit's own; one base (``"A"``) or a word of the span's width writes that. No default: what stands in for
+        "nothing" is part of the question.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> print(cg.Ablate((10, 20), fill="uniform"))
+    do(x[10:20] ~ uniform)
+    """
+
+    fill: str = field(kw_only=True)
+    kind: ClassVar[str] = "ablate"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.fill not in _FILLS:
+            object.__setattr__(self, "fill", self._literal(self.fill))
+
+    def _literal(self, fill: object) -> str:
+        width = self.span[1] - self.span[0]
+        choices = f"fill={fill!r} must be one of {', '.join(_FILLS)}, one base, or a word of {width} bases"
+        if not isinstance(fill, str):
+            raise DesignError(f"ablation of {self._place}: {choices}")
+        pattern = as_pattern(fill)
+        if pattern.random or len(pattern) not in (1, width):
+            raise DesignError(f"ablation of {self._place}: {choices}")
+        return pattern.label
+
+    @property
+    def random(self) -> bool:
+        return self.fill in _FILLS
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        return (f"{self._place} {'~' if self.random else '='} {self.fill}",)
+
+    def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:
+        return edits.overwrite(tokens, self._piece(tokens, units, self._stream(key)), at=self.span[0])
+
+    def _piece(self, tokens: Tokens, units: Units, key: int) -> Tokens:
+        width = self.span[1] - self.span[0]
+        if self.fill == "uniform":
+            from causalgia.sequences.samplers import sample_uniform
+
+            return sample_uniform(key, units, width)
+        if self.random:
+            return _shuffled(tokens, self.span, _FILLS.index(self.fill), units, key)
+        return np.resize(encode(self.fill)[0], width)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {self.kind: list(self.span), "fill": self.fill}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mutate(Intervention):
+    """Substitute single bases.
+
+    Parameters
+    ----------
+    at
+        A position, or several.
+    to
+        The new base at each position, one letter for each; an IUPAC letter draws a base for each unit.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> print(cg.Mutate(at=(17, 19), to="AC"))
+    do(x[17] = A, x[19] = C)
+    """
+
+    at: int | tuple[int, ...]
+    to: str
+    kind: ClassVar[str] = "mutate"
+
+    def __post_init__(self) -> None:
+        positions = self.at if isinstance(self.at, tuple | list | np.ndarray | range) else (self.at,)
+        at = tuple(position(p, "at") for p in positions)
+        pattern = as_pattern(self.to)
+        if len(pattern) != len(at):
+            raise DesignError(
+                f"mutation: {len(at)} position(s) but {len(pattern)} base(s) in to={self.to!r}; give one each"
+            )
+        if len(set(at)) < len(at):
+            raise DesignError(f"mutation: a position is named twice in at={at}; name each once")
+        object.__setattr__(self, "at", at[0] if len(at) == 1 else at)
+        object.__setattr__(self, "to", pattern.label)
+
+    @property
+    def positions(self) -> tuple[int, ...]:
+        """The positions, always as a tuple."""
+        return self.at if isinstance(self.at, tuple) else (self.at,)
+
+    @property
+    def random(self) -> bool:
+        return as_pattern(self.to).random
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        pairs = zip(self.positions, self.to, strict=True)
+        return tuple(f"x[{p}] {'=' if base in 'ACGTU' else '~'} {base}" for p, base in pairs)
+
+    def lay(self, layout: Layout) -> Layout:
+        for at, base in zip(self.positions, self.to, strict=True):
+            layout = layout.write(at, 1, base)
+        return layout
+
+    def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:
+        return edits.substitute(tokens, as_pattern(self.to).instances(units, self._stream(key)), at=self.positions)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {self.kind: self.to, "at": list(self.positions) if isinstance(self.at, tuple) else self.at}

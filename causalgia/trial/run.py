@@ -1,0 +1,172 @@
+"""`run`: from a design and a predictor to outcomes."""
+
+from __future__ import annotations
+
+import platform
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+import causalgia
+from causalgia.design import Arm, Design
+from causalgia.errors import DegenerateWarning, DesignError, PredictorError
+from causalgia.predict import Predictor
+from causalgia.schema import annotate, validate
+from causalgia.streams import RNG, root_key
+from causalgia.trial.ledger import Ledger
+from causalgia.trial.meter import meter
+from causalgia.trial.units import Units, draw_units
+
+_UNITS_AT_ONCE = 512
+
+
+def run(design: Design, predictor: Predictor, *, rng: RNG, progress: bool = True) -> xr.Dataset:
+    """Run a trial: draw the units, apply the arms, ask the predictor, and return the outcomes.
+
+    The outcome of unit u under arm a is ``Y_u(a) = f(a(u))``. Every distinct sequence is predicted once: the control
+    arm is shared by all contrasts. Units, draws of the arms and the assignment depend on `rng` and the unit's id
+    alone, not on batch size, order, or on which other arms exist.
+
+    Parameters
+    ----------
+    design
+        What is done to which units.
+    predictor
+        The network as a function, from `cg.TorchPredictor`, `cg.FunctionPredictor`, `cg.Ensemble` or the zoo.
+    rng
+        Seed (0 is a seed), Generator or SeedSequence.
+    progress
+        Draw a progress bar when standard error is a terminal.
+
+    Returns
+    -------
+    Dataset
+        ``outcome (unit, arm, task[, model])`` in the dtype that the predictor gives, on ``attrs["scale"]``; in a
+        parallel trial ``outcome (unit, task[, model])`` with ``assigned (unit)``. Coordinates: ``parent``, ``gc``
+        (and ``block``) of each unit; ``do``, ``kind``, ``random`` and the factor levels of each arm.
+
+    Raises
+    ------
+    DesignError
+        If all units came out as one sequence.
+    PredictorError
+        If an answer is not finite (naming arm, unit and task), has the wrong shape, or depends on batch mates.
+
+    Warns
+    -----
+    DegenerateWarning
+        If the predictor gives one answer for every sequence, or few units are distinct.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> design = cg.Design(
+    ...     null=cg.Uniform(length=30),
+    ...     arms={"control": cg.Untreated(), "GC": cg.Embed("GCGCGC", at=12)},
+    ...     n_units=50,
+    ... )
+    >>> share = cg.FunctionPredictor(lambda x: x[:, 1:3].sum((1, 2)) / 30, tasks=["GC"], scale="share")
+    >>> outcomes = cg.run(design, share, rng=0)
+    >>> outcomes["outcome"].shape
+    (50, 2, 1)
+    """
+    if not isinstance(design, Design):
+        raise DesignError(f"run(design, predictor): the first argument is {type(design).__name__}, not a cg.Design")
+    if not isinstance(predictor, Predictor):
+        raise PredictorError(
+            f"run(design, predictor): {type(predictor).__name__} is not a predictor; wrap a network in "
+            "cg.TorchPredictor(...), any other callable in cg.FunctionPredictor(...)"
+        )
+    key = root_key(rng)
+    units = draw_units(design, key=key)
+    numbers = np.empty((design.n_units, len(design.named_arms) if units.assigned is None else 1), np.int64)
+    with meter(numbers.size, show=progress) as advance:
+        ledger = Ledger(predictor, progress=advance)
+        for arm, column, rows in _jobs(design, units):
+            ids = units.ids[rows]
+            edited = arm.intervention.apply(units.tokens[rows], units=ids, key=key)
+            numbers[rows, column] = ledger.enter(edited, arm=arm.name, units=ids)
+        answers = ledger.settle()
+    _warn_constant(answers, predictor)
+    return _outcomes(design, predictor, units, answers[numbers], rng)
+
+
+def _jobs(design: Design, units: Units) -> Iterator[tuple[Arm, int, NDArray[np.int64]]]:
+    for start in range(0, design.n_units, _UNITS_AT_ONCE):
+        rows = np.arange(start, min(start + _UNITS_AT_ONCE, design.n_units))
+        for index, arm in enumerate(design.named_arms):
+            if units.assigned is None:
+                yield arm, index, rows
+            elif (mine := rows[units.assigned[rows] == index]).size:
+                yield arm, 0, mine
+
+
+def _warn_constant(answers: NDArray[Any], predictor: Predictor) -> None:
+    constant = (answers == answers[0]).all(axis=0).reshape(len(predictor.tasks), -1).all(axis=1)
+    if len(answers) > 1 and constant.any():
+        task = predictor.tasks[int(constant.argmax())]
+        text = f"task '{task}': the predictor gives the same answer for all {len(answers):,} distinct sequences"
+        warnings.warn(text, DegenerateWarning, stacklevel=3)
+
+
+def _outcomes(design: Design, predictor: Predictor, units: Units, values: NDArray[Any], rng: RNG) -> xr.Dataset:
+    dims = ["unit", "arm", "task", "model"][: values.ndim]
+    if units.assigned is not None:
+        values, dims = values[:, 0], [dim for dim in dims if dim != "arm"]
+    coords: dict[str, Any] = {
+        "unit": units.ids.astype(np.int64),
+        "parent": ("unit", units.parents),
+        "gc": ("unit", units.gc),
+        "task": list(predictor.tasks),
+        **_arm_coords(design.named_arms),
+    }
+    if predictor.models is not None:
+        coords["model"] = list(predictor.models)
+    if units.blocks is not None:
+        coords["block"] = ("unit", units.blocks)
+    if units.assigned is not None:
+        coords["assigned"] = ("unit", np.asarray([arm.name for arm in design.named_arms])[units.assigned])
+    outcomes = xr.Dataset({"outcome": (dims, values)}, coords=coords, attrs=_attrs(design, predictor, rng))
+    return validate(annotate(outcomes), "outcomes")
+
+
+def _arm_coords(arms: tuple[Arm, ...]) -> dict[str, Any]:
+    coords: dict[str, Any] = {
+        "arm": np.asarray([arm.name for arm in arms]),
+        "do": ("arm", np.asarray([str(arm.intervention) for arm in arms])),
+        "kind": ("arm", np.asarray([arm.intervention.kind for arm in arms])),
+        "random": ("arm", np.asarray([arm.intervention.random for arm in arms])),
+    }
+    for factor in dict.fromkeys(name for arm in arms for name in arm.factors):
+        coords[factor] = ("arm", _levels(arms, factor))
+    return coords
+
+
+def _levels(arms: tuple[Arm, ...], factor: str) -> NDArray[Any]:
+    levels = [arm.factors.get(factor) for arm in arms]
+    if any(isinstance(level, str) for level in levels):
+        return np.asarray(["" if level is None else str(level) for level in levels])
+    if any(level is None for level in levels):
+        return np.asarray([np.nan if level is None else float(level) for level in levels])
+    return np.asarray(levels)
+
+
+def _attrs(design: Design, predictor: Predictor, rng: RNG) -> dict[str, Any]:
+    seed = str(int(rng)) if isinstance(rng, int | np.integer) else type(rng).__name__
+    return {
+        "assignment": design.assignment,
+        "scale": predictor.scale,
+        "null": design.null.describe(),
+        "null_kind": design.null.kind,
+        "null_fingerprint": design.null.fingerprint,
+        "design_fingerprint": design.fingerprint,
+        "predictor_fingerprint": predictor.fingerprint,
+        "rng": seed,
+        "causalgia": causalgia.__version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+    }

@@ -1,0 +1,85 @@
+"""The units of a trial, as they are drawn: ids, backgrounds, parents, blocks, and who gets which arm."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalgia.design import Design, assign
+from causalgia.design.null_model import gc_content
+from causalgia.errors import DegenerateWarning, DesignError
+from causalgia.streams import derive
+
+_AT_ONCE = 16_384
+
+
+@dataclass(frozen=True)
+class Units:
+    """What is known of the n units before any arm is applied.
+
+    `ids` (n,) uint64; `tokens` (n, length) uint8 backgrounds; `parents` (n,) names or indices; `blocks` (n,) labels or
+    None; `assigned` (n,) index of the arm that each unit receives, or None in a crossover.
+    """
+
+    ids: NDArray[np.uint64]
+    tokens: NDArray[np.uint8]
+    parents: NDArray[Any]
+    blocks: NDArray[Any] | None
+    assigned: NDArray[np.int64] | None
+
+    @property
+    def gc(self) -> NDArray[np.float64]:
+        """Share of G and C of each background."""
+        return gc_content(self.tokens)
+
+
+def draw_units(design: Design, *, key: int) -> Units:
+    """Draw the units of a design; `key` is the root key of the trial.
+
+    Raises
+    ------
+    DesignError
+        If every unit came out as the same sequence.
+
+    Warns
+    -----
+    DegenerateWarning
+        If fewer than half of the units are distinct sequences and the design could not know.
+    """
+    ids = np.arange(design.n_units, dtype=np.uint64)
+    stream = derive(key, "null")
+    tokens = design.null.draw(ids, key=stream, n_units=design.n_units)
+    parents = design.null.parents(ids, key=stream, n_units=design.n_units)
+    blocks = design.block_labels(key=stream) if design.assignment == "parallel" else None
+    _check_distinct(design, tokens)
+    return Units(ids, tokens, parents, blocks, _assigned(design, blocks, key))
+
+
+def _assigned(design: Design, blocks: NDArray[Any] | None, key: int) -> NDArray[np.int64] | None:
+    if design.assignment == "crossover":
+        return None
+    if blocks is None:
+        index = np.zeros(design.n_units, np.int64)
+    else:
+        index = np.unique(blocks, return_inverse=True)[1].astype(np.int64)
+    return assign(index, n_arms=len(design.named_arms), key=key)
+
+
+def _check_distinct(design: Design, tokens: NDArray[np.uint8]) -> None:
+    n = len(tokens)
+    if n == 1:
+        return
+    if (tokens == tokens[0]).all():
+        raise DesignError(
+            f"all {n:,} units came out as one sequence: {design.null.describe()} hardly vary; "
+            "use a null model that does, or n_units=1"
+        )
+    sample = np.ascontiguousarray(tokens[:_AT_ONCE])
+    distinct = len(np.unique(sample.view(np.dtype((np.void, sample.shape[1])))))
+    if distinct < len(sample) / 2 and np.isinf(design.null.log_reachable(n)):
+        text = f"{design.null.describe()}: only {distinct:,} of the first {len(sample):,} units are distinct sequences"
+        warnings.warn(text, DegenerateWarning, stacklevel=4)
