@@ -72,9 +72,19 @@ SCHEMA: tuple[Variable, ...] = (
     ),
     Variable("assigned", ("outcomes", "effects"), (("unit",),), "U", "the arm a unit received (parallel trials)"),
     Variable("block", ("outcomes", "effects"), (("unit",),), "*", "stratum inside which arms were randomised"),
-    Variable("do", ("outcomes",), (("arm",),), "U", "the arm's intervention in do-notation"),
-    Variable("kind", ("outcomes",), (("arm",),), "U", "the arm's intervention in a word, such as 'placebo_word'"),
-    Variable("random", ("outcomes",), (("arm",),), "b", "whether the intervention draws anything of its own"),
+    Variable(
+        "do",
+        ("outcomes", "effects", "estimates"),
+        (("arm",), ("contrast",)),
+        "U",
+        "the intervention of an arm, or of each arm of a contrast, in do-notation",
+    ),
+    Variable(
+        "kind", ("outcomes", "effects"), (("arm",),), "U", "the arm's intervention in a word, such as 'placebo_word'"
+    ),
+    Variable(
+        "random", ("outcomes", "effects"), (("arm",),), "b", "whether the intervention draws anything of its own"
+    ),
     # contrasts
     Variable(
         "ice",
@@ -82,6 +92,13 @@ SCHEMA: tuple[Variable, ...] = (
         (("unit", "contrast", "task"), ("unit", "contrast", "task", "model")),
         "f",
         "individual causal effect: the weighted sum of a unit's outcomes, on attrs['contrast_scale']",
+    ),
+    Variable(
+        "rounding",
+        ("effects",),
+        _EFFECT,
+        "f",
+        "bound on the rounding error of one ICE, from the dtype of the outcomes; a spread below it is none",
     ),
     Variable(
         "weight",
