@@ -61,7 +61,8 @@ def _raw(path: str | PathLike[str], *, limit: int = -1) -> bytes:
         msg = f"{path}: is a folder; give the path of one file"
         raise SequenceError(msg) from error
     except (OSError, ValueError) as error:
-        msg = f"{path}: cannot be read ({error}); check the path and its permissions"
+        reason = getattr(error, "strerror", None) or error
+        msg = f"{str(path)[:200]}: cannot be read ({reason}); check the path and its permissions"
         raise SequenceError(msg) from error
 
 

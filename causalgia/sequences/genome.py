@@ -58,6 +58,9 @@ class Genome:
         """Find every header; the letters between them are looked at when they are asked for."""
         starts = list(self._headers())
         refuse_binary(self._data[:_BLOCK], self.path)
+        if not starts or self._data[: min(starts[0], _BLOCK)].strip():
+            msg = f"{self.path}: does not begin with a record; a FASTA has records: a line '>name', then letters"
+            raise SequenceError(msg)
         records: dict[str, _Record] = {}
         for start, stop in zip(starts, [*starts[1:], len(self._data)], strict=True):
             body = self._data.find(b"\n", start, stop) + 1 or stop
@@ -67,9 +70,6 @@ class Genome:
                 msg = f"{self.path}: {flaw}; a genome's records have different names"
                 raise SequenceError(msg)
             records[words[0]] = _Record(self._data, body, stop)
-        if not records:
-            msg = f"{self.path}: no records; a FASTA has records: a line '>name', then letters"
-            raise SequenceError(msg)
         return records
 
     def _headers(self) -> Iterator[int]:

@@ -170,7 +170,7 @@ def as_sequences(of: Source) -> Sequences:
     if isinstance(of, Sequences):
         return of
     if isinstance(of, str):
-        return _from_strings([of]) if _is_letters(of) and not _exists(of) else read_fasta(of)
+        return _from_letters(of) if _is_letters(of) and not _exists(of) else read_fasta(of)
     if isinstance(of, PathLike):
         return read_fasta(of)
     if isinstance(of, Mapping):
@@ -190,15 +190,24 @@ def _listed(of: object) -> list[str]:
 
 
 def _is_letters(text: str) -> bool:
-    return bool(text) and set(text.upper()) <= set(IUPAC)
+    return set(text.upper()) <= set(IUPAC)
 
 
 def _exists(path: str) -> bool:
-    """Say whether a path exists; a string too long to be a path does not."""
+    """Say whether a path exists; a string that is empty or too long to be a path does not."""
     try:
-        return Path(path).exists()
+        return bool(path) and Path(path).exists()
     except (OSError, ValueError):
         return False
+
+
+def _from_letters(text: str) -> Sequences:
+    """Return one sequence; an error says why the text was not taken for a path."""
+    try:
+        return _from_strings([text])
+    except SequenceError as error:
+        msg = f"{error} (no file is called {text[:30]!r}, so it was read as one sequence)"
+        raise SequenceError(msg) from error
 
 
 def _from_strings(strings: list[str], names: tuple[Name, ...] | None = None) -> Sequences:

@@ -1,0 +1,436 @@
+"""Sequences as a value, FASTA, BED, and everything that `of=` takes."""
+
+from __future__ import annotations
+
+import copy
+import gzip
+import pickle
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+
+from causalgia.errors import SequenceError
+from causalgia.sequences import Sequences, decode, encode, from_bed, one_hot, read_fasta, reverse_complement
+from causalgia.sequences.files import read_text
+from causalgia.sequences.genome import Genome
+from causalgia.sequences.records import as_sequences, parse_fasta
+
+
+def refused(message: str):
+    return pytest.raises(SequenceError, match=re.escape(message))
+
+
+def written(path: Path, text: str | bytes) -> Path:
+    data = text.encode() if isinstance(text, str) else text
+    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+    return path
+
+
+# --- the value ---------------------------------------------------------------------------------------------------
+
+
+def test_sequences_are_compared_by_content():
+    x, y = Sequences(encode(["ACGT", "TTTT"]), ("a", "b"), "one.fa"), Sequences(encode(["ACGT", "TTTT"]), ("a", "b"))
+    assert x == y
+    assert hash(x) == hash(y)
+    assert x.digest == y.digest
+    assert len({x, y}) == 1
+    for other in [
+        Sequences(encode(["ACGT", "TTTA"]), ("a", "b")),
+        Sequences(encode(["ACGT", "TTTT"]), ("a", "c")),
+        Sequences(encode(["ACGTTTTT"]), ("a",)),
+    ]:
+        assert x != other
+        assert x.digest != other.digest
+    assert x != "ACGT"
+    assert Sequences(encode("A"), (1,)) != Sequences(encode("A"), ("1",))
+
+
+def test_sequences_cannot_be_changed_from_outside():
+    tokens = encode(["ACGT"])
+    value = Sequences(tokens, ("a",))
+    tokens[0, 0] = 3
+    assert decode(value.tokens) == ["ACGT"]
+    for x in (value, pickle.loads(pickle.dumps(value)), copy.deepcopy(value), as_sequences(["ACGT"])):
+        with pytest.raises(ValueError, match="read-only"):
+            x.tokens[0, 0] = 1
+    view = np.zeros((2, 3), np.uint8)[:]
+    view.flags.writeable = False
+    assert not np.shares_memory(Sequences(view, (0, 1)).tokens, view)
+
+
+def test_the_digest_is_the_same_in_every_process():
+    code = "from causalgia.sequences import *; print(Sequences(encode(['ACGT', 'TTTT']), ('a', 7)).digest)"
+    fresh = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    assert fresh == Sequences(encode(["ACGT", "TTTT"]), ("a", 7)).digest
+    assert len(fresh) == 32
+
+
+def test_a_sequences_value_says_what_it_is():
+    value = Sequences(encode(["ACGT", "TTTT"]), (np.str_("a"), np.int64(7)), "x.fa")
+    assert (len(value), value.length, value.names) == (2, 4, ("a", 7))
+    assert repr(value) == "<Sequences: 2 of 4 bp, 'a' ... 7 from x.fa>"
+    assert repr(Sequences(encode("ACGT"), ("a",))) == "<Sequences: 1 of 4 bp, 'a'>"
+    assert [type(name) for name in value.names] == [str, int]
+
+
+@pytest.mark.parametrize(
+    ("tokens", "names", "message"),
+    [
+        (np.zeros((0, 4), int), (), "at least one sequence and one position"),
+        (np.zeros((1, 0), int), ("a",), "at least one sequence and one position"),
+        (np.zeros(4, int), ("a",), "shape (4,)"),
+        (np.array([[0, 7]]), ("a",), "token 7 at (0, 1)"),
+        (np.zeros((2, 2), int), ("a",), "1 names for 2 sequences"),
+        (np.zeros((3, 2), int), ("a", "b", "a"), "more than one sequence: 'a'; names tell parents apart"),
+        (np.zeros((1, 2), int), (1.5,), "name 1.5 is a float"),
+        (np.zeros((1, 2), int), (True,), "name True is a bool"),
+    ],
+)
+def test_sequences_refuses(tokens, names, message):
+    with refused(message):
+        Sequences(tokens, names)
+
+
+# --- FASTA -------------------------------------------------------------------------------------------------------
+
+TWO = ">a first record\nACGT\nac\n\n>b\nTTTTTU\n"
+
+
+@pytest.mark.parametrize("name", ["x.fa", "x.fa.gz", "compressed_without_a_suffix.gz"])
+@pytest.mark.parametrize(
+    "text", [TWO, TWO.replace("\n", "\r\n"), TWO.replace("\n", "\r"), "\ufeff" + TWO, TWO.rstrip()]
+)
+def test_read_fasta(tmp_path, name, text):
+    path = written(tmp_path / name, text)
+    if name.startswith("compressed"):
+        path = path.rename(tmp_path / "compressed")
+    found = read_fasta(path)
+    assert found.names == ("a", "b")
+    assert decode(found.tokens) == ["ACGTAC", "TTTTTT"]
+    assert found.source == str(path)
+    assert read_fasta(str(path)) == found
+
+
+RECORDS = st.integers(1, 30).flatmap(
+    lambda n: st.lists(st.text("ACGT", min_size=n, max_size=n), min_size=1, max_size=5)
+)
+
+
+@given(RECORDS, st.integers(1, 9), st.sampled_from(["\n", "\r\n"]), st.booleans())
+def test_fasta_lines_of_any_width_are_the_same_records(strings, width, end, compressed):
+    lines = [
+        f">s{i}{end}" + "".join(s[j : j + width] + end for j in range(0, len(s), width)) for i, s in enumerate(strings)
+    ]
+    data = "".join(lines).encode()
+    with TemporaryPath(gzip.compress(data) if compressed else data) as path:
+        assert decode(read_fasta(path).tokens) == strings
+
+
+class TemporaryPath:
+    """A file for Hypothesis, which runs many examples within one tmp_path."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    def __enter__(self) -> Path:
+        import tempfile
+
+        self.folder = tempfile.TemporaryDirectory()
+        path = Path(self.folder.name) / "x"
+        path.write_bytes(self.data)
+        return path
+
+    def __exit__(self, *_: object) -> None:
+        self.folder.cleanup()
+
+
+def test_ambiguous_letters_of_a_fasta_are_drawn_by_choice(tmp_path):
+    path = written(tmp_path / "n.fa", ">a\nACGN\n>b\nNNNN\n")
+    drawn = read_fasta(path, ambiguous="draw", rng=3)
+    assert decode(drawn.tokens)[0][:3] == "ACG"
+    assert drawn == read_fasta(path, ambiguous="draw", rng=3)
+    with pytest.raises(TypeError, match="rng="):
+        read_fasta(path, ambiguous="draw")
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "x.fa: the file is empty"),
+        (b"\n \n", "x.fa: the file is empty"),
+        (b"\nACGT\n>a\nACGT\n", "x.fa: line 2: 'ACGT' before any header; a FASTA begins with a line '>name'"),
+        (b"@read\nACGT\n+\nIIII\n", "looks like FASTQ"),
+        (b">a\nACGT\n\n>b\n>c\nACGT\n", "x.fa: line 4: record 'b' has no letters"),
+        (b">a\nACGT\n>b", "x.fa: line 3: record 'b' has no letters"),
+        (b">a\nACGT\n> \nACGT\n", "x.fa: line 3: record has no name"),
+        (b">a\nAC\n>b\nAC\n>a\nAC\n", "x.fa: names are given to more than one sequence: 'a'"),
+        (b">a\nACG\n>b\nAC\n", "x.fa: record 'b' has 2 letters and record 'a' has 3; cut all to one length"),
+        (b">a\nACG\nTNG\n", "x.fa: record 'a': letter 'N' at position 4 (counted from 0)"),
+        (b">a\nAC*\n", "x.fa: record 'a': letter '*' at position 2"),
+        (b">a\nAC\0T\n", "x.fa: is a binary file"),
+        (gzip.compress(b">a\nACGT\n")[:-12], "x.fa: the gzip file is cut short or damaged"),
+        (gzip.compress(b">a\nACGT\n")[:-8] + b"\1" * 8, "x.fa: the gzip file is cut short or damaged"),
+        (b"\x1f\x8b" + b"\7" * 30, "x.fa: the gzip file is cut short or damaged"),
+    ],
+)
+def test_read_fasta_refuses(tmp_path, data, message):
+    (tmp_path / "x.fa").write_bytes(data)
+    with refused(message):
+        read_fasta(tmp_path / "x.fa")
+
+
+def test_files_that_cannot_be_opened(tmp_path):
+    with refused("no such file; check the path"):
+        read_fasta(tmp_path / "missing.fa")
+    with refused("is a folder"):
+        read_fasta(tmp_path)
+    with refused("cannot be read"):
+        read_text("a\0b")
+    with refused("cannot be read"):
+        read_text("x" * 5_000)
+
+
+def test_parse_fasta_keeps_only_letters():
+    assert parse_fasta(b">a b\nAC GT\t\n\nA\n", source="x") == (("a",), [b"ACGTA"])
+
+
+# --- BED ---------------------------------------------------------------------------------------------------------
+
+RNG = np.random.default_rng(0)
+CHROMOSOMES = {name: "".join(RNG.choice(list("ACGTacgt"), n)) for name, n in [("chr1", 203), ("chr2", 60), ("chrM", 7)]}
+
+
+def fasta(width: int, *, end: str = "\n", last: str = "\n") -> str:
+    lines = [
+        f">{n} more{end}" + end.join(s[i : i + width] for i in range(0, len(s), width)) for n, s in CHROMOSOMES.items()
+    ]
+    return end.join(lines) + last
+
+
+@pytest.mark.parametrize("width", [1, 7, 10, 60, 203, 500])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("last", ["", "\n", "\n\n"])
+def test_any_window_of_a_genome_is_read(tmp_path, width, end, last):
+    path = written(tmp_path / "g.fa", fasta(width, end=end, last=last))
+    with Genome(path) as genome:
+        for name, letters in CHROMOSOMES.items():
+            for start in range(0, len(letters), 5):
+                for stop in range(start + 1, len(letters) + 1, 6):
+                    assert genome.letters(name, start, stop, place="here") == letters[start:stop].encode()
+            with refused(f"which has {len(letters)} bases"):
+                genome.letters(name, 0, len(letters) + 1, place="here")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ">c\nACG\nTTACG\nA\n",
+        ">c\nACGTT\n\nACGA\n",
+        ">c\nACGTTA\nCGA\n",
+        ">c\n\nACGTTACGA\n",
+        ">c\nACG\nTT\nACG\nA\n",
+        ">c\nACGT\r\nTACG\nA\n",
+        ">c\nA CGTT\nACGA",
+        ">c\nACGTTACGA",
+        ">c\nACGTTACG\r\nA\r\n\r\n",
+    ],
+)
+def test_uneven_lines_are_read_all_the_same(tmp_path, text):
+    with Genome(written(tmp_path / "g.fa", text)) as genome:
+        for start in range(9):
+            for stop in range(start + 1, 10):
+                assert genome.letters("c", start, stop, place="") == b"ACGTTACGA"[start:stop]
+        with refused("which has 9 bases"):
+            genome.letters("c", 0, 10, place="")
+
+
+@pytest.mark.parametrize("genome", ["g.fa", "g.fa.gz"])
+@pytest.mark.parametrize("bed", ["b.bed", "b.bed.gz"])
+def test_from_bed_cuts_windows_around_middles(tmp_path, genome, bed):
+    rows = "track name=x\nbrowser hide all\n# note\n\r\nchr1\t10\t20\tpeak\t0\t-\r\nchr2\t31\t42\nchr1 50 60\n"
+    found = from_bed(written(tmp_path / genome, fasta(13)), written(tmp_path / bed, rows), length=10)
+    assert found.names == ("chr1:10-20", "chr2:31-41", "chr1:50-60")
+    expected = [CHROMOSOMES["chr1"][10:20], CHROMOSOMES["chr2"][31:41], CHROMOSOMES["chr1"][50:60]]
+    assert decode(found.tokens) == [x.upper() for x in expected]
+    assert sorted(x.name for x in tmp_path.iterdir()) == sorted([genome, bed])
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "length", "window"), [(10, 21, 4, 13), (10, 21, 5, 13), (10, 20, 5, 13), (3, 4, 1, 3)]
+)
+def test_the_rounding_rule(tmp_path, start, end, length, window):
+    found = from_bed(
+        written(tmp_path / "g.fa", fasta(60)), written(tmp_path / "b.bed", f"chr1\t{start}\t{end}\n"), length=length
+    )
+    assert found.names == (f"chr1:{window}-{window + length}",)
+
+
+def test_from_bed_cuts_windows_around_summits_and_by_strand(tmp_path):
+    rows = "chr1\t100\t150\tp\t0\t-\t1\t1\t1\t7\nchr1\t100\t150\tq\t0\t+\t1\t1\t1\t49\n"
+    paths = written(tmp_path / "g.fa", fasta(60)), written(tmp_path / "b.bed", rows)
+    plain = from_bed(*paths, length=9, centre="summit")
+    stranded = from_bed(*paths, length=9, centre="summit", stranded=True)
+    assert plain.names == ("chr1:103-112", "chr1:145-154")
+    assert stranded.names == ("chr1:103-112(-)", "chr1:145-154(+)")
+    assert decode(plain.tokens)[0] == CHROMOSOMES["chr1"][103:112].upper()
+    assert np.array_equal(stranded.tokens[0], reverse_complement(plain.tokens[0]))
+    assert np.array_equal(stranded.tokens[1], plain.tokens[1])
+
+
+def test_ambiguous_letters_of_a_window(tmp_path):
+    paths = written(tmp_path / "g.fa", ">c\nACGTNNACGT\n"), written(tmp_path / "b.bed", "c\t1\t5\n")
+    with refused("g.fa: record 'c:1-5': letter 'N' at position 3 (counted from 0) is not a base; drop the record"):
+        from_bed(*paths, length=4)
+    assert decode(from_bed(*paths, length=4, ambiguous="draw", rng=0).tokens)[0].startswith("CGT")
+
+
+@pytest.mark.parametrize(
+    ("row", "options", "message"),
+    [
+        ("1\t10\t20", {}, "b.bed: line 2: chromosome '1' is not in"),
+        ("1\t10\t20", {}, "did you mean 'chr1'?"),
+        ("chr11\t10\t20", {}, "did you mean 'chr1'"),
+        ("scaffold\t10\t20", {}, "its records are 'chr1', 'chr2', 'chrM'"),
+        ("chr1\t0\t4", {}, "b.bed: line 2: window chr1:-3-7 leaves the chromosome, which has 203 bases"),
+        ("chr1\t199\t203", {}, "window chr1:196-206 leaves the chromosome"),
+        ("chr1\t10", {}, "b.bed: line 2: 2 columns"),
+        ("chr1\tten\t20", {}, "b.bed: line 2: start 'ten' is not a whole number"),
+        ("chr1\t10\t2e1", {}, "b.bed: line 2: end '2e1' is not a whole number"),
+        ("chr1\t20\t10", {}, "b.bed: line 2: start 20 and end 10"),
+        ("chr1\t20\t20", {}, "b.bed: line 2: start 20 and end 20"),
+        ("chr1\t-2\t10", {}, "b.bed: line 2: start -2 and end 10"),
+        ("chr1\t50\t60", {}, "lines 1 and 2 give the same window chr1:50-60; drop one"),
+        ("chr1\t10\t20", {"centre": "summit"}, "b.bed: line 1: 3 columns, so no summit"),
+        ("chr1\t10\t20", {"stranded": True}, "b.bed: line 1: strand '.' is neither '+' nor '-'"),
+        ("chr1\t10\t20", {"length": 0}, "length=0: windows have a whole number of bases"),
+        ("chr1\t10\t20", {"length": 9.0}, "length=9.0"),
+        ("chr1\t10\t20", {"centre": "start"}, "centre='start' is not a choice"),
+    ],
+)
+def test_from_bed_refuses(tmp_path, row, options, message):
+    paths = written(tmp_path / "g.fa", fasta(60)), written(tmp_path / "b.bed", f"chr1\t50\t60\n{row}\n")
+    with refused(message):
+        from_bed(*paths, **{"length": 10, **options})
+
+
+def test_a_summit_that_was_not_called(tmp_path):
+    bed = written(tmp_path / "b.bed", "chr1\t50\t60\t.\t0\t.\t1\t1\t1\t-1\n")
+    with refused("b.bed: line 1: summit -1 is outside the interval of 10 bases"):
+        from_bed(written(tmp_path / "g.fa", fasta(60)), bed, length=10, centre="summit")
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ("", "g.fa: does not begin with a record"),
+        ("ACGT\n>c\nACGT\n", "g.fa: does not begin with a record"),
+        (">c\nAC\n>c\nAC\n", "g.fa: two records are named 'c'"),
+        (">\nAC\n", "g.fa: a record has no name"),
+        (">c\nAC\0T\n", "g.fa: is a binary file"),
+    ],
+)
+def test_a_genome_is_refused(tmp_path, data, message):
+    with refused(message):
+        Genome(written(tmp_path / "g.fa", data))
+
+
+def test_a_bed_without_intervals(tmp_path):
+    with refused("b.bed: no intervals"):
+        from_bed(tmp_path / "g.fa", written(tmp_path / "b.bed", "# none\n"), length=4)
+
+
+# --- of= ---------------------------------------------------------------------------------------------------------
+
+STRINGS = ["ACGT", "TTTT"]
+TOKENS = encode(STRINGS)
+
+
+@pytest.mark.parametrize(
+    "of",
+    [
+        STRINGS,
+        tuple(STRINGS),
+        (s.lower() for s in STRINGS),
+        np.array(STRINGS),
+        pd.Series(STRINGS, index=["x", "y"]),
+        pd.Series(STRINGS).astype("string"),
+        TOKENS,
+        TOKENS.astype(np.int64),
+        xr.DataArray(TOKENS, dims=("unit", "position")),
+        Sequences(TOKENS, (0, 1)),
+    ],
+    ids=lambda of: type(of).__name__,
+)
+def test_every_form_of_of_is_the_same_value(of):
+    assert as_sequences(of) == Sequences(TOKENS, (0, 1))
+
+
+def test_of_takes_names_paths_and_single_sequences(tmp_path):
+    path = written(tmp_path / "x.fa", ">a\nACGT\n>b\nTTTT\n")
+    named = Sequences(TOKENS, ("a", "b"))
+    assert as_sequences({"a": "ACGT", "b": "TTTT"}) == as_sequences(path) == as_sequences(str(path)) == named
+    assert as_sequences("acgu") == as_sequences(encode("ACGT")[0]) == Sequences(encode("ACGT"), (0,))
+    assert as_sequences("ACGT" * 5_000).length == 20_000
+
+
+def test_a_file_whose_name_is_made_of_letters_is_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert decode(as_sequences("GATTACA").tokens) == ["GATTACA"]
+    written(tmp_path / "GATTACA", ">a\nCC\n")
+    assert decode(as_sequences("GATTACA").tokens) == ["CC"]
+
+
+def test_an_array_of_tokens_is_copied():
+    mine = TOKENS.copy()
+    value = as_sequences(mine)
+    mine[:] = 0
+    assert np.array_equal(value.tokens, TOKENS)
+
+
+@pytest.mark.parametrize(
+    ("of", "message"),
+    [
+        ([], "no sequences"),
+        ({}, "no sequences"),
+        (np.zeros((0, 3), int), "at least one sequence"),
+        ("", "record 0 is empty; drop it (no file is called ''"),
+        (".", "is a folder"),
+        ("data", "letter 'd' at position 0"),
+        ("data", "(no file is called 'data', so it was read as one sequence)"),
+        ("ACG-" * 5_000, "cannot be read"),
+        ("peaks.fa", "peaks.fa: no such file"),
+        (Path("ACGT"), "ACGT: no such file"),
+        (["ACGT", "AC"], "record 1 has 2 letters and record 0 has 4"),
+        ({"p": "ACNT"}, "record 'p': letter 'N' at position 2"),
+        ([[0, 1], [2, 3]], "record 0 is a list, not a string"),
+        (one_hot(TOKENS), "looks one-hot; give tokens (n, length): causalgia.sequences.alphabet.tokens(x)"),
+        (one_hot(TOKENS, dtype=np.int8), "looks one-hot"),
+        (one_hot(TOKENS, dtype=bool)[0], "looks one-hot"),
+        (one_hot(encode("ACGT" * 5), dtype=int)[0], "looks one-hot"),
+        (one_hot(encode("ACGT" * 5), dtype=int, layout="NLC")[0], "looks one-hot"),
+        (np.array([[0.0, 1.0]]), "looks one-hot"),
+        (np.array([[0, 9]]), "token 9 at (0, 1)"),
+        (pd.Series([1.5]), "looks one-hot"),
+        ({"A", "C"}, "of= cannot be set"),
+        (b"ACGT", "of= cannot be bytes"),
+        (3, "of= cannot be int"),
+        (None, "of= cannot be NoneType"),
+    ],
+    ids=str,
+)
+def test_of_refuses(of, message):
+    with refused(message):
+        as_sequences(of)
+
+
+def test_short_tokens_are_not_taken_for_one_hot():
+    assert decode(as_sequences(np.array([[0, 0, 0, 1]])).tokens) == ["AAAC"]
