@@ -1,0 +1,191 @@
+"""The dinucleotide shuffle in registers: four vertices, counts packed in words, 32 walks in lock step.
+
+A vertex's remaining exits are an urn of four counts. Their running sums fill three 16-bit fields of one word, so a
+draw without replacement is a multiplication, a subtraction and a mask, without branches or tables, and the
+compiler turns the loop over walks into vector instructions. The last-exit tree has only 16 shapes and is
+drawn from all of them at once.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from causalgia.sequences.random import bounded, next_word, unit_state
+
+__all__ = ["LONGEST", "shuffle_pairs"]
+
+LONGEST = 1 << 15  # letters: a running sum fits 15 bits
+LANES = 32
+_FEW = 6  # walks below which lock step costs more than one walk after the other
+_FIELDS = np.uint64(0x0000_0001_0001_0001)
+_FIELDS_AND_TOTAL = np.uint64(0x0001_0001_0001_0001)
+_FLAGS = np.uint64(0x0000_8000_8000_8000)
+_LOW = np.uint64(0xFFFFFFFF)
+_0, _1, _2, _3, _8, _15, _16, _32, _48, _56, _63 = (np.uint64(i) for i in (0, 1, 2, 3, 8, 15, 16, 32, 48, 56, 63))
+
+
+def _reaches_root(exits: tuple[int, ...]) -> bool:
+    """Return whether the exits of vertices 1, 2, 3 lead every one of them to vertex 0."""
+    step = (0, *exits)
+    return all(step[step[step[v]]] == 0 for v in (1, 2, 3))
+
+
+_TREES = np.array([exits for exits in product(range(4), repeat=3) if _reaches_root(exits)], np.int64)  # (16, 3)
+
+
+@njit(nogil=True, cache=True)
+def _count_pairs(row: Any, counts: Any) -> None:
+    counts[:] = 0
+    before = np.int64(row[0])
+    for i in range(1, row.size):
+        letter = np.int64(row[i])
+        counts[4 * before + letter] += 1
+        before = letter
+
+
+@njit(nogil=True, cache=True)
+def _draw_tree(counts: Any, root: Any, running: Any, state: Any) -> Any:
+    """Return (state, last exit of each vertex as 2-bit fields), with weight the product of the edge counts.
+
+    Vertices are renamed v ^ root, so that the root is 0. A letter that does not occur exits to the root.
+    """
+    absent = np.zeros(4, np.int64)
+    for v in range(1, 4):
+        base = 4 * (v ^ root)
+        absent[v] = counts[base] + counts[base + 1] + counts[base + 2] + counts[base + 3] == 0
+    total = 0
+    for t in range(16):
+        weight = 1
+        for v in range(1, 4):
+            to = _TREES[t, v - 1]
+            weight *= counts[4 * (v ^ root) + (to ^ root)] + (absent[v] if to == 0 else 0)
+        total += weight
+        running[t] = total
+    state, drawn = bounded(state, np.uint64(total))
+    t = 0
+    for i in range(15):
+        t += running[i] <= np.int64(drawn)
+    last = 0
+    for v in range(1, 4):
+        last |= (_TREES[t, v - 1] ^ root) << (2 * (v ^ root))
+    return state, last
+
+
+@njit(nogil=True, cache=True)
+def _load(row: Any, key: Any, unit: Any, counts: Any, running: Any, urns: Any, lane: Any) -> None:
+    """Put one walk at its start: the four urns, the slot order, the stream, the first letter.
+
+    Slot s of vertex v is the letter s ^ x with x such that slot 3 is the last exit; the urn's total leaves the
+    last exit out, so it is drawn when nothing else is left.
+    """
+    _count_pairs(row, counts)
+    root = np.int64(row[row.size - 1])
+    state, last = _draw_tree(counts, root, running, unit_state(key, unit))
+    order = 0
+    for v in range(4):
+        x = 0 if v == root else (last >> (2 * v)) & 3 ^ 3
+        order |= x << (2 * v)
+        first = counts[4 * v + x]
+        second = first + counts[4 * v + (1 ^ x)]
+        third = second + counts[4 * v + (2 ^ x)]
+        total = third + counts[4 * v + (3 ^ x)]
+        if v != root and total > 0:
+            total -= 1
+        urns[v * LANES + lane] = np.uint64(first | second << 16 | third << 32 | total << 48)
+    urns[4 * LANES + lane] = np.uint64(order)
+    urns[5 * LANES + lane] = state
+    urns[6 * LANES + lane] = np.uint64(row[0])
+    urns[7 * LANES + lane] = _0
+
+
+@njit(inline="always", cache=True)
+def _exit(w0: Any, w1: Any, w2: Any, w3: Any, order: Any, v: Any, doubt: Any, half: Any) -> Any:
+    """Leave vertex v by a 32-bit draw; the top bit of `doubt` says that the draw may have to be rejected."""
+    w = w3
+    w = w2 if v == _2 else w
+    w = w1 if v == _1 else w
+    w = w0 if v == _0 else w
+    total = w >> _48
+    scaled = half * total
+    passed = ((((scaled >> _32) * _FIELDS | _FLAGS) - w) & _FLAGS) >> _15
+    taken = _FIELDS_AND_TOTAL - passed
+    w0 -= taken if v == _0 else _0
+    w1 -= taken if v == _1 else _0
+    w2 -= taken if v == _2 else _0
+    w3 -= taken if v == _3 else _0
+    doubt |= (scaled & _LOW) - total
+    slot = ((passed * _FIELDS) >> _32) & _3
+    return w0, w1, w2, w3, slot ^ ((order >> (v + v)) & _3), doubt
+
+
+@njit(nogil=True, cache=True)
+def _walk_together(urns: Any, letters: Any, n_words: Any) -> None:
+    """Advance all lanes by 8 * n_words exits; letters packs eight to a word, a lane after the other."""
+    for i in range(n_words):
+        for _ in range(4):
+            for lane in range(LANES):
+                w0, w1, w2, w3 = urns[lane], urns[LANES + lane], urns[2 * LANES + lane], urns[3 * LANES + lane]
+                order, v, doubt = urns[4 * LANES + lane], urns[6 * LANES + lane], urns[7 * LANES + lane]
+                state, word = next_word(urns[5 * LANES + lane])
+                w0, w1, w2, w3, v, doubt = _exit(w0, w1, w2, w3, order, v, doubt, word & _LOW)
+                packed = (urns[8 * LANES + lane] >> _8) | (v << _56)
+                w0, w1, w2, w3, v, doubt = _exit(w0, w1, w2, w3, order, v, doubt, word >> _32)
+                packed = (packed >> _8) | (v << _56)
+                urns[lane], urns[LANES + lane], urns[2 * LANES + lane], urns[3 * LANES + lane] = w0, w1, w2, w3
+                urns[5 * LANES + lane], urns[6 * LANES + lane], urns[7 * LANES + lane] = state, v, doubt
+                urns[8 * LANES + lane] = packed
+        for lane in range(LANES):
+            letters[lane * n_words + i] = urns[8 * LANES + lane]
+
+
+@njit(nogil=True, cache=True)
+def _walk_alone(urns: Any, lane: Any, out: Any) -> None:
+    """Write one walk from its start, with every draw that Lemire's method rejects drawn again."""
+    w0, w1, w2, w3 = urns[lane], urns[LANES + lane], urns[2 * LANES + lane], urns[3 * LANES + lane]
+    order, state, v = urns[4 * LANES + lane], urns[5 * LANES + lane], urns[6 * LANES + lane]
+    out[0] = v
+    word, fresh, i = _0, True, 1
+    while i < out.size:
+        if fresh:
+            state, word = next_word(state)
+        half = word & _LOW if fresh else word >> _32
+        fresh = not fresh
+        a0, a1, a2, a3, to, doubt = _exit(w0, w1, w2, w3, order, v, _0, half)
+        if doubt >> _63:
+            total = (w0 if v == _0 else w1 if v == _1 else w2 if v == _2 else w3) >> _48
+            if total > _0 and (half * total) & _LOW < (_1 << _32) % total:
+                continue
+        w0, w1, w2, w3, v = a0, a1, a2, a3, to
+        out[i] = v
+        i += 1
+
+
+@njit(nogil=True, cache=True)
+def shuffle_pairs(key: Any, units: Any, tokens: Any, parents: Any, out: Any, together: Any) -> None:
+    """Write the dinucleotide shuffle of each unit's parent row; `together` false takes one walk after the other."""
+    length = tokens.shape[1]
+    n_words = (length + 6) // 8
+    counts, running = np.empty(16, np.int64), np.empty(16, np.int64)
+    urns, letters = np.zeros(9 * LANES, np.uint64), np.empty(LANES * n_words, np.uint64)
+    octets = letters.view(np.uint8)
+    for first in range(0, units.size, LANES):
+        n_lanes = min(LANES, units.size - first)
+        for lane in range(n_lanes):
+            _load(tokens[parents[first + lane]], key, units[first + lane], counts, running, urns, lane)
+        if not together or n_lanes < _FEW:
+            for lane in range(n_lanes):
+                _walk_alone(urns, lane, out[first + lane])
+            continue
+        _walk_together(urns, letters, n_words)
+        for lane in range(n_lanes):
+            row = out[first + lane]
+            row[0] = tokens[parents[first + lane], 0]
+            begin = 8 * n_words * lane
+            row[1:] = octets[begin : begin + length - 1]
+            if urns[7 * LANES + lane] >> _63:
+                _load(tokens[parents[first + lane]], key, units[first + lane], counts, running, urns, lane)
+                _walk_alone(urns, lane, row)

@@ -1,0 +1,315 @@
+"""Shuffles that keep every k-let count, exactly uniform, and the size of the set they draw from.
+
+A sequence is a trail over its (k-1)-mers, each k-let an edge, and every sequence with the same k-let counts and the
+same first (k-1)-mer is another trail over the same edges. Draw the last exit of every (k-1)-mer but the final one
+as a random tree towards the final one, put the other exits in random order, walk: all trails are equally likely.
+"""
+
+from __future__ import annotations
+
+from math import lgamma
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numba import njit
+
+from causalgia.errors import SequenceError
+from causalgia.sequences.dinucleotide import LONGEST, shuffle_pairs
+from causalgia.sequences.random import as_key, as_units, half_bounded, unit_state
+from causalgia.sequences.samplers import as_parents, as_tokens, shuffle
+from causalgia.sequences.threads import over_rows
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["klet_shuffle", "log_degeneracy"]
+
+_LANES = 8
+_WIDEST = 32  # letters of a k-let: its (k-1)-mer fits a 64-bit code
+_MOST_VERTICES = 8192  # of a dense determinant: 512 MiB
+_HASH = np.uint64(0x9E3779B97F4A7C15)
+_2 = np.uint64(2)
+
+
+@njit(nogil=True, cache=True)
+def _number_vertices(row: Any, k: Any, table: Any, codes: Any, path: Any) -> Any:
+    """Give the (k-1)-mers along the row numbers by first appearance and return how many there are.
+
+    `table` is an open-addressing hash of vertex numbers, all -1; `codes` keeps the (k-1)-mer of each vertex.
+    """
+    n_vertices, size = 0, np.uint64(table.size)
+    mask = (np.uint64(1) << np.uint64(2 * (k - 1))) - np.uint64(1)
+    code = np.uint64(0)
+    for i in range(row.size):
+        code = (code << _2 | np.uint64(row[i])) & mask
+        if i < k - 2:
+            continue
+        slot = np.int64((code if mask < size else (code * _HASH) >> np.uint64(20)) & (size - np.uint64(1)))
+        while table[slot] >= 0 and codes[table[slot]] != code:
+            slot = (slot + 1) & (table.size - 1)
+        if table[slot] < 0:
+            table[slot] = n_vertices
+            codes[n_vertices] = code
+            n_vertices += 1
+        path[i - k + 2] = table[slot]
+    return n_vertices
+
+
+@njit(nogil=True, cache=True)
+def _list_exits(path: Any, n_vertices: Any, first: Any, stop: Any, exits: Any, moves: Any) -> None:
+    """List the exits of vertex v at first[v] : stop[v], those that stay at v behind; `moves` counts the others."""
+    n_edges = path.size - 1
+    stop[:n_vertices] = 0
+    for i in range(n_edges):
+        stop[path[i]] += 1
+    total = 0
+    for v in range(n_vertices):
+        first[v] = total
+        total += stop[v]
+        stop[v] = total
+        moves[v] = 0
+    for i in range(n_edges):
+        v, to = path[i], path[i + 1]
+        if v != to:
+            exits[first[v] + moves[v]] = to
+            moves[v] += 1
+    for v in range(n_vertices):
+        exits[first[v] + moves[v] : stop[v]] = v
+
+
+@njit(nogil=True, cache=True)
+def _draw_last_exits(
+    root: Any, n_vertices: Any, first: Any, stop: Any, exits: Any, moves: Any, choice: Any, state: Any
+) -> Any:
+    """Put each vertex's last exit at the end of its list and return the state.
+
+    Wilson's loop-erased walk gives a uniform tree of edges towards the root. Afterwards stop[v] is the place of the
+    last exit, which for the root is one past its list; moves[v] is -1 for a vertex that has joined the tree.
+    """
+    moves[root] = -1
+    for v in range(n_vertices):
+        at = v
+        while moves[at] >= 0:
+            state, drawn = half_bounded(state, np.uint64(moves[at]))
+            choice[at] = first[at] + np.int64(drawn)
+            at = exits[choice[at]]
+        at = v
+        while moves[at] >= 0:
+            moves[at] = -1
+            to, last = exits[choice[at]], stop[at] - 1
+            exits[choice[at]], exits[last] = exits[last], to
+            stop[at] = last
+            at = to
+    return state
+
+
+@njit(nogil=True, cache=True)
+def _shuffle_klets(key: Any, units: Any, tokens: Any, parents: Any, k: Any, out: Any) -> None:
+    """Write the k-let shuffle of each unit's parent row, eight walks at a time."""
+    length = tokens.shape[1]
+    n_edges = length - k + 1
+    n_vertices = min(n_edges + 1, 1 << min(2 * (k - 1), 62))
+    size = 4
+    while size < 2 * n_vertices:
+        size *= 2
+    table = np.full(size, -1, np.int64)
+    path, exits = np.empty(n_edges + 1, np.int64), np.empty((_LANES, n_edges), np.int64)
+    codes, letters = np.empty(n_vertices, np.uint64), np.empty((_LANES, n_vertices), np.uint8)
+    first, stop = np.empty((_LANES, n_vertices), np.int64), np.empty((_LANES, n_vertices), np.int64)
+    moves, choice = np.empty(n_vertices, np.int64), np.empty(n_vertices, np.int64)
+    states, at = np.empty(_LANES, np.uint64), np.empty(_LANES, np.int64)
+    for begin in range(0, units.size, _LANES):
+        n_lanes = min(_LANES, units.size - begin)
+        for lane in range(n_lanes):
+            row = tokens[parents[begin + lane]]
+            found = _number_vertices(row, k, table, codes, path)
+            table[:] = -1
+            _list_exits(path, found, first[lane], stop[lane], exits[lane], moves)
+            state = unit_state(key, units[begin + lane])
+            states[lane] = _draw_last_exits(
+                path[n_edges], found, first[lane], stop[lane], exits[lane], moves, choice, state
+            )
+            for v in range(found):
+                letters[lane, v] = codes[v] & np.uint64(3)
+            at[lane] = path[0]
+            out[begin + lane, : k - 1] = row[: k - 1]
+        for i in range(k - 1, length):
+            for lane in range(n_lanes):
+                v = at[lane]
+                place = first[lane, v]
+                states[lane], drawn = half_bounded(states[lane], np.uint64(stop[lane, v] - place))
+                chosen = place + np.int64(drawn)
+                to = exits[lane, chosen]
+                exits[lane, chosen] = exits[lane, place]
+                first[lane, v] = place + 1
+                out[begin + lane, i] = letters[lane, to]
+                at[lane] = to
+
+
+def _as_k(k: int) -> int:
+    if not 1 <= k <= _WIDEST:
+        msg = f"k={k}: a k-let here has 1 to {_WIDEST} letters"
+        raise SequenceError(msg)
+    return int(k)
+
+
+def klet_shuffle(
+    key: int,
+    units: ArrayLike,
+    tokens: ArrayLike,
+    k: int,
+    *,
+    parent: ArrayLike | None = None,
+    threads: int | None = None,
+) -> NDArray[np.uint8]:
+    """Return a rearrangement of each unit's parent, uniform over all that keep its k-let counts.
+
+    Each of the distinct sequences that share with the parent the count of every j-let, j = 1, ..., k, is equally
+    likely. Equal counts of k-lets and of (k-1)-mers leave the first and the last (k-1)-mer no choice, so these
+    never move; a sequence that runs from a (k-1)-mer back to itself could also be read from another one without
+    a change in its k-lets, but not without a change in its (k-1)-mers, and such rotations are not drawn.
+
+    Parameters
+    ----------
+    key
+        64-bit key of the purpose, from `causalgia.streams`.
+    units
+        Ids of the units, non-negative integers, one axis.
+    tokens
+        Parents, one row each, values 0-3.
+    k
+        Letters of the words whose counts are kept, 1 to 32; 1 is `shuffle`, 2 the dinucleotide shuffle.
+    parent
+        Row of each unit's parent; row i for unit number i by default.
+    threads
+        Threads at most; all available cores by default. The sequences do not depend on it.
+
+    Returns
+    -------
+    shuffled
+        One row per unit. A sequence of at most k letters is the only one with its counts, and returns itself.
+
+    Raises
+    ------
+    SequenceError
+        If a token is not 0-3, a parent is not a row, or k is out of range.
+
+    References
+    ----------
+    Altschul, Erickson (1985) Significance of nucleotide sequence alignments. doi:10.1093/oxfordjournals.molbev.a040370
+    Kandel, Matias, Unger, Winkler (1996) Shuffling biological sequences. doi:10.1016/S0166-218X(97)81456-4
+    Wilson (1996) Generating random spanning trees more quickly than the cover time. doi:10.1145/237814.237880
+
+    Examples
+    --------
+    >>> gattacacat = np.array([[2, 0, 3, 3, 0, 1, 0, 1, 0, 3]])
+    >>> draws = klet_shuffle(7, np.arange(1_000), gattacacat, 2, parent=np.zeros(1_000, int))
+    >>> len(np.unique(draws, axis=0))
+    6
+    """
+    if _as_k(k) == 1:
+        return shuffle(key, units, tokens, parent=parent, threads=threads)
+    ids, word_key, rows = as_units(units), as_key(key), as_tokens(tokens)
+    parents = as_parents(parent, ids.size, rows.shape[0])
+    length = rows.shape[1]
+    if length <= k:
+        return rows[parents]
+    out = np.empty((ids.size, length), np.uint8)
+    if k == 2 and length <= LONGEST:
+        over_rows(
+            lambda part: shuffle_pairs(word_key, ids[part], rows, parents[part], out[part], True),
+            ids.size,
+            length,
+            threads=threads,
+        )
+    else:
+        over_rows(
+            lambda part: _shuffle_klets(word_key, ids[part], rows, parents[part], k, out[part]),
+            ids.size,
+            length,
+            threads=threads,
+        )
+    return out
+
+
+def log_degeneracy(tokens: ArrayLike, k: int) -> float:
+    r"""Return the natural log of how many sequences `klet_shuffle` draws from: 0 means that only the parent exists.
+
+    For k = 1 the multinomial coefficient. For k >= 2 the BEST theorem, with equal edges not told apart,
+
+    .. math:: \log t + \log d_r! + \sum_{v \neq r} \log (d_v - 1)! - \sum_{u, v} \log n_{uv}!
+
+    with :math:`n_{uv}` the k-lets from (k-1)-mer u to v, :math:`d_v` the exits of v, r the final (k-1)-mer and t
+    the number of trees of last exits towards r, a determinant.
+
+    Parameters
+    ----------
+    tokens
+        One sequence, values 0-3.
+    k
+        Letters of the words whose counts are kept, 1 to 32.
+
+    Returns
+    -------
+    log_count
+        Natural log of the number of distinct sequences, the parent included.
+
+    Raises
+    ------
+    SequenceError
+        If a token is not 0-3, k is out of range, or the sequence has more than 8192 distinct (k-1)-mers.
+
+    References
+    ----------
+    van Aardenne-Ehrenfest, de Bruijn (1951) Circuits and trees in oriented linear graphs. Simon Stevin 28, 203-217.
+    Tutte (1948) The dissection of equilateral triangles into equilateral triangles. doi:10.1017/S030500410002449X
+
+    Examples
+    --------
+    >>> round(float(np.exp(log_degeneracy([2, 0, 3, 3, 0, 1, 0, 1, 0, 3], 2))), 9)
+    6.0
+    """
+    row = as_tokens(np.atleast_2d(tokens))[0]
+    if row.size <= _as_k(k):
+        return 0.0 if k > 1 else _log_multinomial(row)
+    if k == 1:
+        return _log_multinomial(row)
+    path, n_vertices = _vertex_path(row, k)
+    if n_vertices > _MOST_VERTICES:
+        msg = f"{n_vertices} distinct {k - 1}-mers are past the {_MOST_VERTICES} of a dense determinant; lower k"
+        raise SequenceError(msg)
+    counts = np.bincount(path[:-1] * n_vertices + path[1:], minlength=n_vertices**2).reshape(n_vertices, n_vertices)
+    exits, root = counts.sum(axis=1), path[-1]
+    others = np.arange(n_vertices) != root
+    orders = _log_factorials(exits[others] - 1) + lgamma(int(exits[root]) + 1)
+    return _log_of_count(_log_trees(counts, others) + orders - _log_factorials(counts[counts > 1]))
+
+
+def _vertex_path(row: NDArray[np.uint8], k: int) -> tuple[NDArray[np.int64], int]:
+    """Return the number of the (k-1)-mer at each position, and how many distinct ones there are."""
+    codes = np.zeros(row.size - k + 2, np.uint64)
+    for j in range(k - 1):
+        codes = codes << np.uint64(2) | row[j : j + codes.size]
+    vertices, path = np.unique(codes, return_inverse=True)
+    return path.astype(np.int64), vertices.size
+
+
+def _log_trees(counts: NDArray[np.int64], others: NDArray[np.bool_]) -> float:
+    """Return the log of how many trees of edges lead all `others` to the remaining vertex (matrix-tree theorem)."""
+    moves = counts.astype(np.float64)
+    np.fill_diagonal(moves, 0.0)
+    laplacian = np.diag(moves.sum(axis=1)) - moves
+    return float(np.linalg.slogdet(laplacian[np.ix_(others, others)])[1])
+
+
+def _log_factorials(values: NDArray[np.int64]) -> float:
+    return sum(lgamma(value + 1) for value in values.tolist())
+
+
+def _log_multinomial(row: NDArray[np.uint8]) -> float:
+    return _log_of_count(lgamma(row.size + 1) - _log_factorials(np.bincount(row, minlength=4)))
+
+
+def _log_of_count(value: float) -> float:
+    """Return the log of a whole number without the rounding error that a count of 1 would show."""
+    return 0.0 if value < 0.5 else float(value)

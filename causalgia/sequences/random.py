@@ -1,0 +1,205 @@
+"""A stream of random words for each unit: SplitMix64, counted, with exact bounded integers.
+
+The draw number `c` of unit `u` under `key` is a function of (key, u, c) alone, so a unit's draws do not depend on
+which other units exist, on their order, on the batch or on the number of threads.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numba import njit
+
+from causalgia.errors import SequenceError
+from causalgia.sequences.threads import over_rows
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["bounded", "half_bounded", "mix", "next_word", "random_integers", "random_words", "unit_state"]
+
+_STEP = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio
+_MIX_1, _MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)  # the step's mix: Stafford's variant 13
+_START = np.uint64(0x6A09E667F3BCC909)  # sqrt(2): unit 0 under key 0 does not start at the fixed point 0
+_START_1, _START_2 = np.uint64(0xFF51AFD7ED558CCD), np.uint64(0xC4CEB9FE1A85EC53)  # the start's mix: MurmurHash3
+_LOW = np.uint64(0xFFFFFFFF)
+_0, _1, _27, _30, _31, _32, _33 = (np.uint64(i) for i in (0, 1, 27, 30, 31, 32, 33))
+
+
+@njit(inline="always", cache=True)
+def mix(z: Any) -> Any:
+    """Return the SplitMix64 output of a counter value: a bijection of 64-bit words."""
+    z = (z ^ (z >> _30)) * _MIX_1
+    z = (z ^ (z >> _27)) * _MIX_2
+    return z ^ (z >> _31)
+
+
+@njit(inline="always", cache=True)
+def _scatter(z: Any) -> Any:
+    z = (z ^ (z >> _33)) * _START_1
+    z = (z ^ (z >> _33)) * _START_2
+    return z ^ (z >> _33)
+
+
+@njit(inline="always", cache=True)
+def unit_state(key: Any, unit: Any) -> Any:
+    """Return the state where the stream of `unit` under `key` starts; different units of a key start apart."""
+    return _scatter(_scatter(unit + _START) ^ key)
+
+
+@njit(inline="always", cache=True)
+def next_word(state: Any) -> Any:
+    """Return (the advanced state, a uniform 64-bit word)."""
+    state += _STEP
+    return state, mix(state)
+
+
+@njit(inline="always", cache=True)
+def half_bounded(state: Any, bound: Any) -> Any:
+    """Return (state, an exact uniform integer in [0, bound)) for a bound below 2^32; 0 for bound 0 or 1."""
+    state, word = next_word(state)
+    product = (word >> _32) * bound
+    if product & _LOW < bound:
+        while product & _LOW < (_1 << _32) % bound:
+            state, word = next_word(state)
+            product = (word >> _32) * bound
+    return state, product >> _32
+
+
+@njit(inline="always", cache=True)
+def _product(a: Any, b: Any) -> Any:
+    """Return the high and the low word of the 128-bit product."""
+    low, middle, cross = (a & _LOW) * (b & _LOW), (a >> _32) * (b & _LOW), (a & _LOW) * (b >> _32)
+    carry = (low >> _32) + (middle & _LOW) + (cross & _LOW)
+    return (a >> _32) * (b >> _32) + (middle >> _32) + (cross >> _32) + (carry >> _32), a * b
+
+
+@njit(inline="always", cache=True)
+def bounded(state: Any, bound: Any) -> Any:
+    """Return (state, an exact uniform integer in [0, bound)) for any 64-bit bound above 0."""
+    state, word = next_word(state)
+    high, low = _product(word, bound)
+    if low < bound:
+        threshold = (_0 - bound) % bound
+        while low < threshold:
+            state, word = next_word(state)
+            high, low = _product(word, bound)
+    return state, high
+
+
+@njit(nogil=True, cache=True)
+def _words(key: Any, units: Any, out: Any) -> None:
+    for i in range(units.size):
+        state = unit_state(key, units[i])
+        for j in range(out.shape[1]):
+            state, out[i, j] = next_word(state)
+
+
+@njit(nogil=True, cache=True)
+def _integers(key: Any, units: Any, bounds: Any, out: Any) -> None:
+    for i in range(units.size):
+        state = unit_state(key, units[i])
+        for j in range(bounds.size):
+            state, value = bounded(state, bounds[j])
+            out[i, j] = value
+
+
+def as_key(key: int) -> np.uint64:
+    """Return `key` as the kernels take it, refusing what is not a 64-bit key."""
+    if not 0 <= int(key) < 2**64:
+        msg = f"key {key} is not a 64-bit key; make one with causalgia.streams.root_key(rng)"
+        raise SequenceError(msg)
+    return np.uint64(key)
+
+
+def as_units(units: ArrayLike) -> NDArray[np.uint64]:
+    """Return unit ids as the kernels take them: uint64, one axis, contiguous."""
+    ids = np.asarray(units)
+    if ids.ndim != 1 or (ids.size and ids.dtype.kind not in "iu"):
+        msg = f"units are integer ids on one axis, not {ids.dtype} of shape {ids.shape}; for example np.arange(100)"
+        raise SequenceError(msg)
+    if ids.dtype.kind == "i" and ids.size and ids.min() < 0:
+        msg = f"unit {ids.min()} is negative; unit ids start at 0"
+        raise SequenceError(msg)
+    return np.ascontiguousarray(ids, dtype=np.uint64)
+
+
+def random_words(key: int, units: ArrayLike, n: int, *, threads: int | None = None) -> NDArray[np.uint64]:
+    """Return the first `n` 64-bit words of each unit's stream.
+
+    Parameters
+    ----------
+    key
+        64-bit key of the purpose, from `causalgia.streams`.
+    units
+        Ids of the units, non-negative integers, one axis.
+    n
+        Words for each unit.
+    threads
+        Threads at most; all available cores by default. The words do not depend on it.
+
+    Returns
+    -------
+    words
+        One row per unit, `n` columns.
+
+    References
+    ----------
+    Steele, Lea, Flood (2014) Fast splittable pseudorandom number generators. doi:10.1145/2660193.2660195
+
+    Examples
+    --------
+    >>> words = random_words(7, np.arange(3), 2)
+    >>> bool((words[1] == random_words(7, [1], 2)[0]).all())
+    True
+    """
+    ids, word_key = as_units(units), as_key(key)
+    out = np.empty((ids.size, n), np.uint64)
+    over_rows(lambda rows: _words(word_key, ids[rows], out[rows]), ids.size, n, threads=threads)
+    return out
+
+
+def random_integers(key: int, units: ArrayLike, bounds: ArrayLike, *, threads: int | None = None) -> NDArray[np.int64]:
+    """Return exactly uniform integers: column j of each unit is uniform on 0, ..., bounds[j] - 1.
+
+    Words that would favour some values are rejected (Lemire), so there is no bias for any bound.
+
+    Parameters
+    ----------
+    key, units, threads
+        As in `random_words`.
+    bounds
+        Positive integers below 2^63, one per column.
+
+    Returns
+    -------
+    integers
+        One row per unit, one column per bound.
+
+    Raises
+    ------
+    SequenceError
+        If a bound is not a positive integer.
+
+    References
+    ----------
+    Lemire (2019) Fast random integer generation in an interval. doi:10.1145/3230636
+
+    Examples
+    --------
+    >>> dice = random_integers(7, np.arange(1_000), [6, 20])
+    >>> dice.min(axis=0).tolist(), dice.max(axis=0).tolist()
+    ([0, 0], [5, 19])
+    """
+    ids, word_key, limits = as_units(units), as_key(key), np.asarray(bounds)
+    if limits.ndim != 1 or (limits.size and (limits.dtype.kind not in "iu" or limits.min() < 1)):
+        msg = f"bounds are positive integers on one axis, not {bounds!r}; for example [6, 20]"
+        raise SequenceError(msg)
+    if limits.size and int(limits.max()) >= 2**63:
+        msg = f"bound {limits.max()} does not fit a 64-bit integer; bounds are below 2**63"
+        raise SequenceError(msg)
+    out = np.empty((ids.size, limits.size), np.int64)
+    ceilings = limits.astype(np.uint64)
+    over_rows(lambda rows: _integers(word_key, ids[rows], ceilings, out[rows]), ids.size, limits.size, threads=threads)
+    return out
