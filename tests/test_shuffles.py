@@ -1,0 +1,280 @@
+"""The k-let shuffles are exactly uniform over the right set, whatever the threads and the batch.
+
+False alarms: each chi-square below rejects at p < 1e-6 on fixed keys, about 60 of them, so a correct sampler fails this
+file with probability below 1e-4 over all choices of the keys.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import product
+from math import exp, lgamma, log
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import chi2_contingency, chisquare
+
+from causalgia.errors import SequenceError
+from causalgia.sequences.dinucleotide import LONGEST, shuffle_pairs
+from causalgia.sequences.klet import _shuffle_klets, klet_shuffle, log_degeneracy
+from causalgia.sequences.samplers import MarkovChain, sample_markov, sample_profile, sample_uniform, shuffle
+
+N_DRAWS = 120_000
+ALARM = 1e-6
+
+PUBLISHED = {"ACGTACGATCA": 30, "AACCGATCGTA": 36, "ACAGATCTGCA": 54, "GATTACACAT": 6, "ACGCGTATACGA": 12}
+ENUMERATED = [
+    *((word, 2) for word in PUBLISHED),
+    ("ACGTTGCACAAC", 2),  # ends on another letter
+    ("AAATTTAATTA", 2),  # runs of two letters
+    ("ACACACAACC", 2),
+    ("GTGTGTTTGG", 2),
+    ("AACAGAATAA", 2),  # a hub with three spokes
+    ("TCTCAGATGAGT", 2),
+    ("AAAAAAA", 2),
+    ("CG", 2),
+    ("ACGACTACGATACA", 3),
+    ("ACAACACACAAACC", 3),
+    ("AAAATAAATTAAT", 3),
+    ("GAGAAGAGGAAGAGA", 3),
+    ("ACAGTACTACAAC", 3),  # runs from AC back to AC, and CA is on the way
+    ("ACGACGTACGACTACG", 4),
+    ("TTTTTTTT", 3),
+    ("AACG", 1),
+    ("AACCGT", 1),
+    ("TTTTA", 1),
+    ("GGGG", 1),
+]
+
+
+def tokens_of(word: str) -> np.ndarray:
+    return np.array([["ACGT".index(letter) for letter in word]], np.uint8)
+
+
+def draws_of(tokens: np.ndarray, k: int, n: int = N_DRAWS, key: int = 11) -> np.ndarray:
+    return klet_shuffle(key, np.arange(n), tokens, k, parent=np.zeros(n, np.int64))
+
+
+def klets(word: str, k: int) -> Counter[str]:
+    return Counter(word[i : i + k] for i in range(len(word) - k + 1))
+
+
+def same_counts(word: str, k: int) -> set[str]:
+    """Every sequence with the counts of the word's j-lets for j = 1, ..., k, by plain search."""
+    left, found = klets(word, k), set()
+
+    def extend(prefix: str) -> None:
+        if len(prefix) == len(word):
+            found.add(prefix)
+            return
+        for letter in "ACGT":
+            klet = (prefix + letter)[-k:]
+            if left[klet] > 0:
+                left[klet] -= 1
+                extend(prefix + letter)
+                left[klet] += 1
+
+    for start in map("".join, product("ACGT", repeat=k - 1)):
+        extend(start)
+    return {other for other in found if all(klets(other, j) == klets(word, j) for j in range(1, k))}
+
+
+def distinct(draws: np.ndarray) -> Counter[str]:
+    rows, counts = np.unique(draws, axis=0, return_counts=True)
+    return Counter(
+        {"".join("ACGT"[token] for token in row): int(count) for row, count in zip(rows, counts, strict=True)}
+    )
+
+
+def klet_counts(tokens: np.ndarray, k: int) -> np.ndarray:
+    codes = sum(tokens[:, j : tokens.shape[1] - k + 1 + j].astype(np.int64) << 2 * (k - 1 - j) for j in range(k))
+    return np.stack([np.bincount(row, minlength=4**k) for row in codes])
+
+
+@pytest.mark.parametrize("word", PUBLISHED)
+def test_the_set_is_the_published_one(word: str) -> None:
+    assert len(same_counts(word, 2)) == PUBLISHED[word]
+
+
+@pytest.mark.parametrize(("word", "k"), ENUMERATED)
+def test_every_valid_sequence_is_equally_likely(word: str, k: int) -> None:
+    valid = same_counts(word, k)
+    seen = distinct(draws_of(tokens_of(word), k))
+    assert set(seen) == valid
+    if len(valid) > 1:
+        assert chisquare(list(seen.values())).pvalue > ALARM
+
+
+@pytest.mark.parametrize(("word", "k"), [(w, k) for w, k in ENUMERATED if k == 2 and len(w) > 2])
+def test_the_general_walk_agrees_for_pairs(word: str, k: int) -> None:
+    out = np.empty((N_DRAWS, len(word)), np.uint8)
+    _shuffle_klets(
+        np.uint64(5), np.arange(N_DRAWS, dtype=np.uint64), tokens_of(word), np.zeros(N_DRAWS, np.int64), k, out
+    )
+    seen = distinct(out)
+    assert set(seen) == same_counts(word, k)
+    if len(seen) > 1:
+        assert chisquare(list(seen.values())).pvalue > ALARM
+
+
+def test_all_last_exit_trees_have_their_share() -> None:
+    """Four hubs with unequal exits: all 16 tree shapes occur, against the enumerated set."""
+    word = "ACGTACTGATCGCAGT"
+    valid = same_counts(word, 2)
+    seen = distinct(draws_of(tokens_of(word), 2, n=60 * len(valid)))
+    assert set(seen) == valid
+    assert chisquare(list(seen.values())).pvalue > ALARM
+
+
+@pytest.mark.parametrize(("word", "k"), ENUMERATED)
+def test_log_degeneracy_counts_the_set(word: str, k: int) -> None:
+    expected = log(len(same_counts(word, k)))
+    assert log_degeneracy(tokens_of(word)[0], k) == pytest.approx(expected, abs=1e-9)
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.text("ACGT", min_size=1, max_size=11), st.integers(1, 4))
+def test_log_degeneracy_of_any_word(word: str, k: int) -> None:
+    if len(word) <= k and k > 1:
+        assert log_degeneracy(tokens_of(word)[0], k) == 0.0
+    elif len(word) < 9 or k > 1:
+        assert exp(log_degeneracy(tokens_of(word)[0], k)) == pytest.approx(len(same_counts(word, k)), rel=1e-9)
+
+
+def test_log_degeneracy_of_a_long_sequence_is_near_its_entropy() -> None:
+    tokens = sample_uniform(3, [0], 20_000)[0]
+    counts = np.bincount(tokens, minlength=4)
+    expected = lgamma(20_001) - sum(lgamma(count + 1) for count in counts.tolist())
+    assert log_degeneracy(tokens, 1) == pytest.approx(expected, rel=1e-12)
+    assert 0 < log_degeneracy(tokens, 4) < log_degeneracy(tokens, 3) < log_degeneracy(tokens, 2) < expected
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    st.lists(st.text("ACGT", min_size=30, max_size=30), min_size=1, max_size=40),
+    st.integers(1, 30),
+    st.integers(1, 8),
+    st.integers(0, 2**64 - 1),
+)
+def test_counts_are_kept(words: list[str], length: int, k: int, key: int) -> None:
+    tokens = np.concatenate([tokens_of(word[:length]) for word in words])
+    shuffled = klet_shuffle(key, np.arange(len(words)), tokens, k)
+    assert shuffled.shape == tokens.shape
+    assert shuffled.dtype == np.uint8
+    if length < k:
+        np.testing.assert_array_equal(shuffled, tokens)
+        return
+    for j in range(1, k + 1):
+        np.testing.assert_array_equal(klet_counts(shuffled, j), klet_counts(tokens, j))
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 5, 9])
+@pytest.mark.parametrize("length", [1_000, LONGEST, LONGEST + 1])
+def test_counts_are_kept_when_long(length: int, k: int) -> None:
+    skewed = sample_profile(1, np.arange(9), np.tile([0.9, 0.07, 0.02, 0.01], (length, 1)))
+    for tokens in (sample_uniform(2, np.arange(9), length), skewed):
+        shuffled = klet_shuffle(5, np.arange(9), tokens, k)
+        np.testing.assert_array_equal(klet_counts(shuffled, min(k, 6)), klet_counts(tokens, min(k, 6)))
+        np.testing.assert_array_equal(shuffled[:, : k - 1], tokens[:, : k - 1])
+
+
+def test_long_words_keep_their_counts() -> None:
+    repeat = np.tile(sample_uniform(2, [0], 40), (1, 5))
+    for k in (16, 31, 32):
+        shuffled = klet_shuffle(5, [0], repeat, k)[0]
+        before, after = (klets("".join("ACGT"[t] for t in row), k) for row in (repeat[0], shuffled))
+        assert before == after
+
+
+def test_lock_step_equals_one_walk_after_the_other() -> None:
+    """The vector kernel hands every draw that may be rejected to the plain one: both give the same rows."""
+    length, n = LONGEST, 96
+    tokens = sample_profile(4, np.arange(n), np.tile([0.85, 0.05, 0.05, 0.05], (length, 1)))
+    units, parents, key = np.arange(n, dtype=np.uint64), np.arange(n), np.uint64(9)
+    together, alone = np.empty_like(tokens), np.empty_like(tokens)
+    shuffle_pairs(key, units, tokens, parents, together, True)
+    shuffle_pairs(key, units, tokens, parents, alone, False)
+    np.testing.assert_array_equal(together, alone)
+
+
+@pytest.mark.parametrize("k", [1, 2, 3])
+def test_a_row_depends_on_its_unit_alone(k: int) -> None:
+    tokens = sample_uniform(1, np.arange(1_000), 120)
+    units = np.arange(1_000)
+    whole = klet_shuffle(0, units, tokens, k, threads=1)
+    np.testing.assert_array_equal(whole, klet_shuffle(0, units, tokens, k, threads=2))
+    np.testing.assert_array_equal(whole, klet_shuffle(0, units, tokens, k, threads=7))
+    np.testing.assert_array_equal(whole[:100], klet_shuffle(0, units[:100], tokens[:100], k))
+    np.testing.assert_array_equal(whole[::-1], klet_shuffle(0, units[::-1], tokens[::-1], k))
+    pieces = [klet_shuffle(0, units[i : i + 37], tokens[i : i + 37], k) for i in range(0, 1_000, 37)]
+    np.testing.assert_array_equal(whole, np.concatenate(pieces))
+    one = np.array([417])
+    np.testing.assert_array_equal(whole[one], klet_shuffle(0, one, tokens, k, parent=one))
+
+
+@pytest.mark.parametrize("k", [1, 2, 3])
+def test_parents_are_rows(k: int) -> None:
+    tokens, parent = sample_uniform(1, np.arange(3), 60), np.array([2, 0, 1, 2, 2, 0, 0, 1])
+    np.testing.assert_array_equal(
+        klet_shuffle(5, np.arange(8), tokens, k, parent=parent), klet_shuffle(5, np.arange(8), tokens[parent], k)
+    )
+
+
+@pytest.mark.parametrize("k", [1, 2, 3])
+def test_units_and_keys_give_different_draws(k: int) -> None:
+    tokens = sample_uniform(1, [0], 200)
+    draws = draws_of(tokens, k, n=300, key=0)
+    assert len(np.unique(draws, axis=0)) == 300
+    assert (draws != draws_of(tokens, k, n=300, key=1)).any(axis=1).all()
+
+
+def test_the_parents_are_left_alone() -> None:
+    tokens = sample_uniform(1, np.arange(50), 100)
+    before = tokens.copy()
+    for k in (1, 2, 3, 100, 32):
+        klet_shuffle(3, np.arange(50), tokens, min(k, 32))
+    short = klet_shuffle(3, np.arange(50), tokens[:, :3], 5)
+    short[:] = 0
+    np.testing.assert_array_equal(tokens, before)
+
+
+@pytest.mark.parametrize("k", [2, 3])
+def test_seqpro_draws_from_the_same_distribution(k: int) -> None:
+    """Positions and pairs at a distance, ours against seqpro's exact shuffle of one Markov sequence."""
+    sp = pytest.importorskip("seqpro")
+    n, length = 20_000, 40
+    chain = MarkovChain(1, np.full(4, 0.25), np.full((4, 4), 0.15) + 0.4 * np.eye(4)[[1, 2, 0, 3]])
+    parent = sample_markov(2, [0], chain, length)
+    ours = draws_of(parent, k, n=n)
+    text = np.frombuffer(b"ACGT", "S1")[np.repeat(parent, n, axis=0)]
+    theirs = sp.k_shuffle(text, k, alphabet=sp.DNA, length_axis=1, seed=1)
+    theirs = np.searchsorted(np.frombuffer(b"ACGT", "S1"), theirs)
+    for position in (k, length // 2, length - 1 - k):
+        counts = np.stack([np.bincount(4 * d[:, position] + d[:, position - 2], minlength=16) for d in (ours, theirs)])
+        assert chi2_contingency(counts[:, counts.any(axis=0)]).pvalue > ALARM
+
+
+def test_bad_input_is_named() -> None:
+    tokens = sample_uniform(1, np.arange(3), 20)
+    with pytest.raises(SequenceError, match="k=0"):
+        klet_shuffle(1, np.arange(3), tokens, 0)
+    with pytest.raises(SequenceError, match="k=33"):
+        klet_shuffle(1, np.arange(3), tokens, 33)
+    with pytest.raises(SequenceError, match="5 units but 3 sequences"):
+        klet_shuffle(1, np.arange(5), tokens, 2)
+    with pytest.raises(SequenceError, match="unit number 1 is row 3"):
+        klet_shuffle(1, np.arange(2), tokens, 2, parent=[0, 3])
+    wrong = tokens.copy()
+    wrong[1, 7] = 4
+    with pytest.raises(SequenceError, match="sequence 1 has token 4 at 7"):
+        klet_shuffle(1, np.arange(3), wrong, 2)
+    with pytest.raises(SequenceError, match="threads=0"):
+        shuffle(1, np.arange(3), tokens, threads=0)
+    with pytest.raises(SequenceError, match="tokens are integers"):
+        klet_shuffle(1, np.arange(3), tokens[0], 2)
+
+
+def test_no_units_is_no_rows() -> None:
+    assert klet_shuffle(1, np.arange(0), np.zeros((2, 9), np.uint8), 2, parent=np.zeros(0, int)).shape == (0, 9)
