@@ -9,12 +9,15 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from causalgia.errors import MissingExtraError
+from causalgia.predict.batch_mates import check_batch_mates
 from causalgia.predict.ensemble import Ensemble
 from causalgia.predict.function import FunctionPredictor
+from causalgia.predict.loading import load_predictor
 from causalgia.predict.predictor import NonFiniteError, Predictor
 
 if TYPE_CHECKING:
     from causalgia.predict.torch_predictor import TorchPredictor
+    from causalgia.predict.weights import load_weights, save_weights
 
 __all__ = [
     "Ensemble",
@@ -22,9 +25,13 @@ __all__ = [
     "NonFiniteError",
     "Predictor",
     "TorchPredictor",
+    "check_batch_mates",
+    "load_predictor",
+    "load_weights",
+    "save_weights",
 ]
 
-_NEEDS_TORCH = {"TorchPredictor": "torch_predictor"}
+_NEEDS_TORCH = {"TorchPredictor": "torch_predictor", "load_weights": "weights", "save_weights": "weights"}
 
 
 def __getattr__(name: str) -> Any:

@@ -17,6 +17,7 @@ import sys
 import sysconfig
 import types
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -28,50 +29,15 @@ _PLAIN = (type(None), bool, int, float, complex, str, bytes, type(Ellipsis), typ
 _ROUTINES = (types.BuiltinFunctionType, types.MethodWrapperType, np.ufunc)
 _DESCRIPTORS = (types.MethodDescriptorType, types.WrapperDescriptorType, types.ClassMethodDescriptorType)
 _SLOTS = (types.MemberDescriptorType, types.GetSetDescriptorType)
-# What makes, prints or compares an object or only describes its class does not answer for it.
-_NOT_BEHAVIOUR = frozenset(
-    [
-        "__dict__",
-        "__weakref__",
-        "__doc__",
-        "__module__",
-        "__qualname__",
-        "__firstlineno__",
-        "__static_attributes__",
-        "__annotations__",
-        "__annotate__",
-        "__annotate_func__",
-        "__annotations_cache__",
-        "__slots__",
-        "__match_args__",
-        "__dataclass_fields__",
-        "__dataclass_params__",
-        "__abstractmethods__",
-        "_abc_impl",
-        "__orig_bases__",
-        "__parameters__",
-        "__type_params__",
-        "__init__",
-        "__new__",
-        "__repr__",
-        "__str__",
-        "__eq__",
-        "__hash__",
-        "__lt__",
-        "__le__",
-        "__gt__",
-        "__ge__",
-        "__setattr__",
-        "__delattr__",
-        "__replace__",
-        "__post_init__",
-        "__getstate__",
-        "__setstate__",
-        "__reduce__",
-        "__reduce_ex__",
-        "__class_getitem__",
-        "__init_subclass__",
-    ]
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class _Blank:
+    """A class that does nothing: what it has, every class has, and answers for nothing."""
+
+
+_NOT_BEHAVIOUR = frozenset(dir(_Blank)) | frozenset(
+    "__dict__ __weakref__ __annotations__ __annotations_cache__ __post_init__ __abstractmethods__ _abc_impl".split()  # noqa: SIM905
 )
 _MADE_ON_THE_FLY = {"<locals>", "<lambda>"}
 _INSTALLED = tuple(

@@ -1,0 +1,109 @@
+"""The check at the door: a sequence's answer may depend on that sequence alone."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalgia.errors import PredictorError
+from causalgia.predict.predictor import NonFiniteError, Predictor, checked_rows
+from causalgia.sequences.alphabet import Tokens
+
+_ROWS = 8
+_NOISE = {8: 1e-9, 4: 1e-4, 2: 1e-2}
+"""Tolerated difference, relative to the largest answer, by the bytes of the floating dtype."""
+_TF32_NOISE = 5e-3
+"""The same for float32 where CUDA is in use: code outside this library may round products to 10 bits."""
+_SAME_TWICE = (
+    "answers the same batch differently when asked twice: something random is left on. Turn dropout off "
+    "(F.dropout(..., training=self.training), never training=True) or fix the predictor's own random numbers"
+)
+_MATES = (
+    "answers a sequence differently {how}: the answer depends on its batch mates. Put batch norm into eval mode "
+    "(track_running_stats=True, no .train() in forward), and take out any mean, softmax or scaling over the batch"
+)
+
+
+def check_batch_mates(predictor: Predictor, tokens: Tokens) -> None:
+    """Refuse a predictor whose answers are random or depend on which sequences are predicted together.
+
+    An effect is a difference of two answers; when answers depend on batch mates (dropout left on, batch norm in
+    training mode, a per-batch normalisation), no two of them can be compared. Up to eight rows are predicted together,
+    together again and in reverse order, and two different ones alone: five small forward passes. Where the rows are
+    all the same sequence, copies with A and C, G and T exchanged keep them company.
+
+    Parameters
+    ----------
+    predictor
+        Any predictor.
+    tokens
+        Sequences (n, length) of the kind that will be predicted.
+
+    Raises
+    ------
+    PredictorError
+        If answers differ by more than 1e-9 (float64), 1e-4 (float32; 5e-3 where CUDA is in use) or 1e-2 (half
+        precision) of the largest answer; the message says which comparison failed and the likely cause.
+
+    Examples
+    --------
+    >>> from causalgia.predict import FunctionPredictor
+    >>> tokens = np.array([[0, 1, 2, 3], [0, 0, 0, 0]], np.uint8)
+    >>> check_batch_mates(FunctionPredictor(lambda x: x[:, 0].sum(-1)), tokens)
+    >>> check_batch_mates(FunctionPredictor(lambda x: x[:, 0].sum(-1) - x[:, 0].sum(-1).mean()), tokens)
+    Traceback (most recent call last):
+    causalgia.errors.PredictorError: the predictor answers a sequence differently alone and among others: ...
+    """
+    rows, other = _company(checked_rows(tokens))
+    together = predictor.predict(rows)
+    limit = _noise(predictor, together) * float(np.abs(together).max())
+    _compare(predictor, together, predictor.predict(rows), limit, _SAME_TWICE)
+    lonely = [0, other]
+    alone = np.concatenate([_ask_alone(predictor, rows[i : i + 1]) for i in lonely])
+    _compare(predictor, together[lonely], alone, limit, _MATES.format(how="alone and among others"))
+    backwards = predictor.predict(rows[::-1])[::-1]
+    _compare(predictor, together, backwards, limit, _MATES.format(how="when the batch is in another order"))
+
+
+def _company(tokens: Tokens) -> tuple[Tokens, int]:
+    """Return the rows to ask about, and one of them that differs from the first."""
+    rows = tokens[:_ROWS]
+    differs = (rows != rows[0]).any(axis=1)
+    if differs.any():
+        return rows, int(differs.argmax())
+    half = rows[: _ROWS // 2]
+    return np.concatenate([half, half ^ 1]), len(half)
+
+
+def _noise(predictor: Predictor, answers: NDArray[Any]) -> float:
+    size = min(predictor.precision.itemsize, answers.dtype.itemsize)
+    torch = sys.modules.get("torch")
+    on_cuda = torch is not None and torch.cuda.is_initialized()
+    return _TF32_NOISE if on_cuda and size == 4 else _NOISE.get(size, _NOISE[8])
+
+
+def _ask_alone(predictor: Predictor, row: Tokens) -> NDArray[Any]:
+    try:
+        return predictor.predict(row)
+    except NonFiniteError:
+        raise
+    except PredictorError as error:
+        how = "alone and among others (alone it fails)"
+        msg = f"the predictor {_MATES.format(how=how)}. It says: {error}"
+        raise PredictorError(msg) from error
+
+
+def _compare(predictor: Predictor, first: NDArray[Any], second: NDArray[Any], limit: float, cause: str) -> None:
+    if first.shape != second.shape:
+        msg = f"the predictor answers with shape {first.shape}, then {second.shape}; its outputs depend on the batch"
+        raise PredictorError(msg)
+    gap = np.abs(first.astype(np.float64) - second.astype(np.float64))
+    if gap.max() <= limit:
+        return
+    at = np.unravel_index(int(gap.argmax()), gap.shape)
+    task = predictor.tasks[int(at[1])]
+    msg = f"the predictor {cause} (task {task!r}: {first[at]:.6g}, then {second[at]:.6g})"
+    raise PredictorError(msg)

@@ -1,0 +1,128 @@
+"""Weights in and out of files, without ever unpickling code. Imported on demand: this module needs torch."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from causalgia.errors import MissingExtraError, PredictorError
+from causalgia.predict.predictor import first_line
+
+_CONVERT = (
+    "load it where you trust it and keep the tensors alone: causalgia.predict.save_weights(module, 'net.safetensors')"
+)
+
+
+def load_weights(module: torch.nn.Module, path: str | Path) -> None:
+    """Put the tensors of a file into a network: safetensors, or a .pt/.pth state dict by ``weights_only=True``.
+
+    A pickle can run any code when it is opened, so no other kind of file is opened at all. The network is untouched
+    when the file does not fit it.
+
+    Raises
+    ------
+    PredictorError
+        If the file is absent, is not a plain state dict, or its names or shapes are not the network's.
+    MissingExtraError
+        If safetensors is not installed.
+    """
+    state = _read(Path(path))
+    _require_same_names(module.state_dict().keys(), state.keys(), path)
+    try:
+        module.load_state_dict(dict(state))
+    except RuntimeError as error:
+        msg = f"{path}: its tensors do not fit the network: {_details(error)}; is it this network's file?"
+        raise PredictorError(msg) from error
+
+
+def save_weights(module: torch.nn.Module, path: str | Path) -> None:
+    """Write a network's tensors to a safetensors file, which `load_weights` reads back.
+
+    Raises
+    ------
+    PredictorError
+        If the name does not end in .safetensors, or the file cannot be written.
+    MissingExtraError
+        If safetensors is not installed.
+    """
+    target = Path(path)
+    if target.suffix != ".safetensors":
+        msg = f"{path}: weights are written as safetensors; call it {target.with_suffix('.safetensors').name!r}"
+        raise PredictorError(msg)
+    state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in module.state_dict().items()}
+    try:
+        _safetensors().save_file(state, str(target))
+    except Exception as error:
+        msg = f"{path}: cannot be written ({first_line(error)})"
+        raise PredictorError(msg) from error
+
+
+def _safetensors() -> Any:
+    try:
+        import safetensors.torch
+    except ModuleNotFoundError as error:
+        msg = "weights in safetensors need that package; run: pip install 'causalgia[torch]'"
+        raise MissingExtraError(msg) from error
+    return safetensors.torch
+
+
+def _read(path: Path) -> Mapping[str, torch.Tensor]:
+    if not path.is_file():
+        msg = f"{path}: no such file of weights; check weights="
+        raise PredictorError(msg)
+    if path.suffix == ".safetensors":
+        return _read_safetensors(path)
+    if path.suffix in (".pt", ".pth"):
+        return _read_state_dict(path)
+    msg = f"{path}: weights are read from .safetensors, .pt or .pth (a state dict), not {path.suffix!r}; {_CONVERT}"
+    raise PredictorError(msg)
+
+
+def _read_safetensors(path: Path) -> Mapping[str, torch.Tensor]:
+    package = _safetensors()
+    try:
+        state: Mapping[str, torch.Tensor] = package.load_file(str(path))
+    except Exception as error:
+        msg = f"{path}: not a safetensors file ({first_line(error)}); write it anew with save_weights"
+        raise PredictorError(msg) from error
+    return state
+
+
+def _read_state_dict(path: Path) -> Mapping[str, torch.Tensor]:
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        msg = f"{path}: holds more than tensors, and a stranger's pickle is never opened; {_CONVERT}"
+        raise PredictorError(msg) from error
+    except Exception as error:
+        msg = f"{path}: not a state dict ({first_line(error)}); {_CONVERT}"
+        raise PredictorError(msg) from error
+    if not isinstance(state, Mapping) or not all(isinstance(item, torch.Tensor) for item in state.values()):
+        held = f"the entries {_some(map(str, state))}" if isinstance(state, Mapping) else f"a {type(state).__name__}"
+        msg = f"{path}: holds {held}, not a state dict of tensors; save module.state_dict() alone, or {_CONVERT}"
+        raise PredictorError(msg)
+    return state
+
+
+def _require_same_names(wanted: Iterable[str], found: Iterable[str], path: str | Path) -> None:
+    missing, unexpected = sorted(set(wanted) - set(found)), sorted(set(found) - set(wanted))
+    if missing or unexpected:
+        msg = (
+            f"{path}: {len(missing)} tensors of the network are missing ({_some(missing)}) and {len(unexpected)} are "
+            f"unexpected ({_some(unexpected)}); is it this network's file? Rename the tensors if it is"
+        )
+        raise PredictorError(msg)
+
+
+def _some(names: Iterable[str]) -> str:
+    given = list(names)
+    return ", ".join(given[:3]) + (", ..." if len(given) > 3 else "") if given else "none"
+
+
+def _details(error: RuntimeError) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[1] if len(lines) > 1 else lines[0]
