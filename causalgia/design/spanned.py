@@ -149,10 +149,11 @@ class Ablate(_Spanned):
     def _literal(self, fill: object) -> str:
         width = self.span[1] - self.span[0]
         choices = f"fill={fill!r} must be one of {', '.join(_FILLS)}, one base, or a word of {width} bases"
-        if not isinstance(fill, str):
-            raise DesignError(f"ablation of {self._place}: {choices}")
-        pattern = as_pattern(fill)
-        if pattern.random or len(pattern) not in (1, width):
+        try:
+            pattern = as_pattern(fill)
+        except DesignError as error:
+            raise DesignError(f"ablation of {self._place}: {choices}") from error
+        if not isinstance(fill, str) or pattern.random or len(pattern) not in (1, width):
             raise DesignError(f"ablation of {self._place}: {choices}")
         return pattern.label
 

@@ -28,53 +28,55 @@ _LANES = 8
 _WIDEST = 32  # letters of a k-let: its (k-1)-mer fits a 64-bit code
 _MOST_VERTICES = 8192  # of a dense determinant: 512 MiB
 _HASH = np.uint64(0x9E3779B97F4A7C15)
-_2 = np.uint64(2)
+_0, _1, _2, _3, _20 = (np.uint64(i) for i in (0, 1, 2, 3, 20))
 
 
 @njit(nogil=True, cache=True)
 def _number_vertices(row: Any, k: Any, table: Any, codes: Any, path: Any) -> Any:
     """Give the (k-1)-mers along the row numbers by first appearance and return how many there are.
 
-    `table` is an open-addressing hash of vertex numbers, all -1; `codes` keeps the (k-1)-mer of each vertex.
+    `table` is an open-addressing hash of vertex numbers from 1, all 0; `codes` keeps the (k-1)-mer of each vertex.
     """
-    n_vertices, size = 0, np.uint64(table.size)
-    mask = (np.uint64(1) << np.uint64(2 * (k - 1))) - np.uint64(1)
-    code = np.uint64(0)
+    found, wrap = _0, np.uint64(table.size) - _1
+    mask = (_1 << np.uint64(2 * (k - 1))) - _1
+    code = _0
     for i in range(row.size):
         code = (code << _2 | np.uint64(row[i])) & mask
         if i < k - 2:
             continue
-        slot = np.int64((code if mask < size else (code * _HASH) >> np.uint64(20)) & (size - np.uint64(1)))
-        while table[slot] >= 0 and codes[table[slot]] != code:
-            slot = (slot + 1) & (table.size - 1)
-        if table[slot] < 0:
-            table[slot] = n_vertices
-            codes[n_vertices] = code
-            n_vertices += 1
-        path[i - k + 2] = table[slot]
-    return n_vertices
+        slot = (code if mask <= wrap else (code * _HASH) >> _20) & wrap
+        while table[slot] != _0 and codes[table[slot] - _1] != code:
+            slot = (slot + _1) & wrap
+        if table[slot] == _0:
+            codes[found] = code
+            found += _1
+            table[slot] = found
+        path[i - k + 2] = table[slot] - _1
+    return np.int64(found)
 
 
 @njit(nogil=True, cache=True)
 def _list_exits(path: Any, n_vertices: Any, first: Any, stop: Any, exits: Any, moves: Any) -> None:
     """List the exits of vertex v at first[v] : stop[v], those that stay at v behind; `moves` counts the others."""
-    n_edges = path.size - 1
     stop[:n_vertices] = 0
-    for i in range(n_edges):
-        stop[path[i]] += 1
-    total = 0
+    for i in range(path.size - 1):
+        stop[path[i]] += _1
+    total = _0
     for v in range(n_vertices):
         first[v] = total
         total += stop[v]
         stop[v] = total
-        moves[v] = 0
-    for i in range(n_edges):
-        v, to = path[i], path[i + 1]
-        if v != to:
-            exits[first[v] + moves[v]] = to
-            moves[v] += 1
+        moves[v] = first[v]
+    here = path[0]
+    for i in range(1, path.size):
+        to = path[i]
+        if here != to:
+            exits[moves[here]] = to
+            moves[here] += _1
+        here = to
     for v in range(n_vertices):
-        exits[first[v] + moves[v] : stop[v]] = v
+        exits[moves[v] : stop[v]] = v
+        moves[v] -= first[v]
 
 
 @njit(nogil=True, cache=True)
@@ -84,66 +86,79 @@ def _draw_last_exits(
     """Put each vertex's last exit at the end of its list and return the state.
 
     Wilson's loop-erased walk gives a uniform tree of edges towards the root. Afterwards stop[v] is the place of the
-    last exit, which for the root is one past its list; moves[v] is -1 for a vertex that has joined the tree.
+    last exit, which for the root is one past its list; moves[v] is 0 for a vertex that has joined the tree.
     """
-    moves[root] = -1
+    moves[root] = _0
     for v in range(n_vertices):
-        at = v
-        while moves[at] >= 0:
-            state, drawn = half_bounded(state, np.uint64(moves[at]))
-            choice[at] = first[at] + np.int64(drawn)
+        at = np.uint64(v)
+        while moves[at] > _0:
+            state, drawn = half_bounded(state, moves[at])
+            choice[at] = first[at] + drawn
             at = exits[choice[at]]
-        at = v
-        while moves[at] >= 0:
-            moves[at] = -1
-            to, last = exits[choice[at]], stop[at] - 1
-            exits[choice[at]], exits[last] = exits[last], to
-            stop[at] = last
+        at = np.uint64(v)
+        while moves[at] > _0:
+            moves[at] = _0
+            stop[at] -= _1
+            to = exits[choice[at]]
+            exits[choice[at]] = exits[stop[at]]
+            exits[stop[at]] = to
             at = to
     return state
 
 
 @njit(nogil=True, cache=True)
+def _walk(at: Any, states: Any, first: Any, stop: Any, exits: Any, letters: Any, begin: Any, out: Any) -> None:
+    """Walk all rows of `out` from column `begin` on, one exit of each in turn, drawing each list without replacement.
+
+    The lists of all walks lie one after the other, so a vertex number belongs to one walk.
+    """
+    for i in range(begin, out.shape[1]):
+        for lane in range(out.shape[0]):
+            v = at[lane]
+            place = first[v]
+            states[lane], drawn = half_bounded(states[lane], stop[v] - place)
+            chosen = place + drawn
+            to = exits[chosen]
+            exits[chosen] = exits[place]
+            first[v] = place + _1
+            out[lane, i] = letters[to]
+            at[lane] = to
+
+
+@njit(nogil=True, cache=True)
 def _shuffle_klets(key: Any, units: Any, tokens: Any, parents: Any, k: Any, out: Any) -> None:
     """Write the k-let shuffle of each unit's parent row, eight walks at a time."""
-    length = tokens.shape[1]
-    n_edges = length - k + 1
-    n_vertices = min(n_edges + 1, 1 << min(2 * (k - 1), 62))
+    n_edges = tokens.shape[1] - k + 1
+    width = min(n_edges + 1, 1 << min(2 * (k - 1), 62))
     size = 4
-    while size < 2 * n_vertices:
+    while size < 2 * width:
         size *= 2
-    table = np.full(size, -1, np.int64)
-    path, exits = np.empty(n_edges + 1, np.int64), np.empty((_LANES, n_edges), np.int64)
-    codes, letters = np.empty(n_vertices, np.uint64), np.empty((_LANES, n_vertices), np.uint8)
-    first, stop = np.empty((_LANES, n_vertices), np.int64), np.empty((_LANES, n_vertices), np.int64)
-    moves, choice = np.empty(n_vertices, np.int64), np.empty(n_vertices, np.int64)
-    states, at = np.empty(_LANES, np.uint64), np.empty(_LANES, np.int64)
+    table, codes, path = np.zeros(size, np.uint64), np.empty(width, np.uint64), np.empty(n_edges + 1, np.uint64)
+    first, stop = np.empty(_LANES * width, np.uint64), np.empty(_LANES * width, np.uint64)
+    exits, letters = np.empty(_LANES * n_edges, np.uint64), np.empty(_LANES * width, np.uint8)
+    moves, choice = np.empty(width, np.uint64), np.empty(width, np.uint64)
+    states, at = np.empty(_LANES, np.uint64), np.empty(_LANES, np.uint64)
     for begin in range(0, units.size, _LANES):
         n_lanes = min(_LANES, units.size - begin)
         for lane in range(n_lanes):
-            row = tokens[parents[begin + lane]]
+            row, vertices, edges = tokens[parents[begin + lane]], lane * width, lane * n_edges
+            table[:] = 0
             found = _number_vertices(row, k, table, codes, path)
-            table[:] = -1
-            _list_exits(path, found, first[lane], stop[lane], exits[lane], moves)
+            its_first, its_stop = first[vertices : vertices + found], stop[vertices : vertices + found]
+            its_exits = exits[edges : edges + n_edges]
+            _list_exits(path, found, its_first, its_stop, its_exits, moves)
             state = unit_state(key, units[begin + lane])
             states[lane] = _draw_last_exits(
-                path[n_edges], found, first[lane], stop[lane], exits[lane], moves, choice, state
+                path[n_edges], found, its_first, its_stop, its_exits, moves, choice, state
             )
+            its_first += np.uint64(edges)
+            its_stop += np.uint64(edges)
+            its_exits += np.uint64(vertices)
             for v in range(found):
-                letters[lane, v] = codes[v] & np.uint64(3)
-            at[lane] = path[0]
+                letters[vertices + v] = codes[v] & _3
+            at[lane] = path[0] + np.uint64(vertices)
             out[begin + lane, : k - 1] = row[: k - 1]
-        for i in range(k - 1, length):
-            for lane in range(n_lanes):
-                v = at[lane]
-                place = first[lane, v]
-                states[lane], drawn = half_bounded(states[lane], np.uint64(stop[lane, v] - place))
-                chosen = place + np.int64(drawn)
-                to = exits[lane, chosen]
-                exits[lane, chosen] = exits[lane, place]
-                first[lane, v] = place + 1
-                out[begin + lane, i] = letters[lane, to]
-                at[lane] = to
+        _walk(at, states, first, stop, exits, letters, k - 1, out[begin : begin + n_lanes])
 
 
 def _as_k(k: int) -> int:

@@ -265,7 +265,9 @@ def read_fasta(path: FilePath, *, ambiguous: Ambiguous = "refuse", rng: RNG | No
     names, bodies = parse_fasta(read_text(path), source=source)
     _refuse_duplicates(names, place=f"{source}: ")
     letters = stack_letters(bodies, names, source=source)
-    return Sequences(_own(letter_tokens(letters, names, ambiguous=ambiguous, rng=rng, source=source)), names, source)
+    tokens = letter_tokens(letters, names, ambiguous=ambiguous, rng=rng, source=source)
+    # drawn letters are not in the file: such sequences are written out in full where a design is saved
+    return Sequences(_own(tokens), names, source if ambiguous == "refuse" else None)
 
 
 def from_bed(

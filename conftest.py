@@ -1,0 +1,9 @@
+"""Where torch is not installed, the files that are about torch are not collected."""
+
+from __future__ import annotations
+
+import importlib.util
+
+collect_ignore_glob: list[str] = []
+if importlib.util.find_spec("torch") is None:
+    collect_ignore_glob = ["causalgia/predict/torch_*.py", "causalgia/zoo/torch*.py", "tests/test_*torch*.py"]

@@ -1,0 +1,243 @@
+"""Interventions against what they say: the edited bases, the notation, the refusals, the streams."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import causalgia as cg
+from causalgia.design import Intervention, PlaceboWord, Sequential, intervention_from_dict
+from causalgia.design.patterns import count_rearrangements
+from causalgia.sequences import decode, encode
+from causalgia.sequences.motifs import Motif
+
+GATA = Motif("GATA1", ((0.1, 0.0, 0.8, 0.1), (1.0, 0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0), (0.7, 0.1, 0.1, 0.1)))
+
+
+def backgrounds(n: int, length: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 4, (n, length), dtype=np.uint8)
+
+
+def applied(intervention: Intervention, tokens: np.ndarray, key: int = 7, start: int = 0) -> np.ndarray:
+    units = np.arange(start, start + len(tokens), dtype=np.uint64)
+    return intervention.apply(tokens, units=units, key=key)
+
+
+@pytest.mark.parametrize(
+    ("intervention", "notation"),
+    [
+        (cg.Untreated(), "do()"),
+        (cg.Embed("AGATAAG", at=1000), "do(x[1000:1007] = AGATAAG)"),
+        (cg.Embed("ugcaug", at=17), "do(x[17:23] = UGCAUG)"),
+        (cg.Embed("AGATAAG", at=5, strand="-"), "do(x[5:12] = rc(AGATAAG))"),
+        (cg.Embed("CANNTG", at=5), "do(x[5:11] ~ CANNTG)"),
+        (cg.Embed(GATA, at=5), "do(x[5:9] ~ GATA1)"),
+        (cg.Embed(GATA, at=5, instance="consensus"), "do(x[5:9] = GATA1 consensus GATA)"),
+        (cg.Placebo("AGATAAG", at=3), "do(x[3:10] ~ rearranged AGATAAG)"),
+        (cg.Insert("AC", at=3), "do(insert AC at x[3])"),
+        (cg.Delete((3, 9)), "do(delete x[3:9])"),
+        (cg.Scramble((3, 9)), "do(x[3:9] ~ scrambled)"),
+        (cg.Scramble((3, 9), k=2), "do(x[3:9] ~ scrambled (k = 2))"),
+        (cg.Ablate((3, 9), fill="uniform"), "do(x[3:9] ~ uniform)"),
+        (cg.Ablate((3, 9), fill="A"), "do(x[3:9] = A)"),
+        (cg.Mutate(at=17, to="A"), "do(x[17] = A)"),
+        (cg.Mutate(at=(17, 19), to="AN"), "do(x[17] = A, x[19] ~ N)"),
+        (cg.Embed("GATA", at=3) + cg.Embed("CACGTG", at=20), "do(x[3:7] = GATA, x[20:26] = CACGTG)"),
+    ],
+)
+def test_notation_and_round_trip(intervention, notation):
+    assert str(intervention) == notation
+    again = intervention_from_dict(intervention.to_dict())
+    assert again == intervention
+    assert hash(again) == hash(intervention)
+    assert again.fingerprint == intervention.fingerprint
+
+
+@pytest.mark.parametrize(
+    "intervention",
+    [
+        cg.Embed("AGATAAG", at=3, strand="-"),
+        cg.Placebo("AGATAAG", at=3),
+        cg.Ablate((3, 9), fill="shuffle"),
+        cg.Mutate(at=(1, 2), to="AC"),
+        cg.Embed("GATA", at=3) + cg.Scramble((20, 30)),
+        cg.Embed(GATA, at=2),
+    ],
+)
+def test_repr_can_be_pasted_back(intervention):
+    names = {name: getattr(cg, name) for name in ("Embed", "Placebo", "Ablate", "Mutate", "Scramble", "Motif")}
+    assert eval(repr(intervention), names) == intervention
+
+
+def test_embed_writes_the_word_and_nothing_else():
+    before = backgrounds(50, 40)
+    kept = before.copy()
+    after = applied(cg.Embed("ACGT", at=10), before)
+    assert decode(after[:, 10:14]) == ["ACGT"] * 50
+    np.testing.assert_array_equal(np.delete(after, range(10, 14), 1), np.delete(before, range(10, 14), 1))
+    np.testing.assert_array_equal(before, kept)
+
+
+def test_strand_insert_delete_mutate():
+    before = backgrounds(20, 30)
+    assert decode(applied(cg.Embed("AGATAAG", at=0, strand="-"), before)[:, :7]) == ["CTTATCT"] * 20
+    grown = applied(cg.Insert("TTT", at=4), before)
+    assert grown.shape == (20, 33)
+    np.testing.assert_array_equal(grown[:, [0, 1, 2, 3, *range(7, 33)]], before)
+    np.testing.assert_array_equal(applied(cg.Delete((4, 7)), grown), before)
+    mutated = applied(cg.Mutate(at=(5, 9), to="AC"), before)
+    np.testing.assert_array_equal(mutated[:, [5, 9]], np.tile([0, 1], (20, 1)))
+
+
+def test_iupac_letters_are_drawn_uniformly():
+    drawn = applied(cg.Embed("RN", at=0), backgrounds(40_000, 2))
+    assert set(np.unique(drawn[:, 0])) == {0, 2}
+    counts = np.bincount(drawn[:, 1], minlength=4)
+    assert ((counts - 10_000) ** 2 / 10_000).sum() < 27.9  # chi-square, 3 df, p = 4e-6
+
+
+def test_motif_instances_follow_the_matrix():
+    drawn = applied(cg.Embed(GATA, at=0), backgrounds(20_000, 4))
+    for column, expected in zip(drawn.T, GATA.probabilities, strict=True):
+        observed = np.bincount(column, minlength=4) / 20_000
+        assert np.abs(observed - expected).max() < 5 * 0.5 / np.sqrt(20_000)
+        assert (observed[np.asarray(expected) == 0] == 0).all()
+
+
+def test_placebo_is_uniform_over_rearrangements_that_are_not_the_pattern():
+    n = 60_000
+    words = decode(applied(cg.Placebo("AGATA", at=1), backgrounds(n, 8))[:, 1:6])
+    seen, counts = np.unique(words, return_counts=True)
+    assert len(seen) == count_rearrangements("AGATA") == 19
+    assert "AGATA" not in seen
+    expected = n / 19
+    assert ((counts - expected) ** 2 / expected).sum() < 53  # chi-square, 18 df, p = 3e-5
+
+
+def test_placebo_excludes_the_reverse_complement():
+    words = decode(applied(cg.Placebo("ACGA", at=0), backgrounds(2_000, 4)))
+    assert "ACGA" not in words  # its reverse complement, TCGT, is no rearrangement
+    assert count_rearrangements("CAATTT") == 60 - 1
+    palindrome = decode(applied(cg.Placebo("CACGTG", at=0), backgrounds(2_000, 6)))
+    assert "CACGTG" not in palindrome
+    both = set(decode(applied(cg.Placebo("AACGTG", at=0), backgrounds(20_000, 6))))
+    assert "AACGTG" not in both
+    assert "AGCT" not in set(decode(applied(cg.Placebo("AGCT", at=0), backgrounds(2_000, 4))))
+    twisted = set(decode(applied(cg.Placebo("CATGGC", at=0), backgrounds(20_000, 6))))
+    assert not {"CATGGC", "GCCATG"} & twisted
+
+
+@pytest.mark.parametrize("word", ["AAAA", "A", "CCC"])
+def test_placebo_without_a_rearrangement_is_refused(word):
+    with pytest.raises(cg.errors.DesignError, match="every rearrangement is the pattern itself"):
+        cg.Placebo(word, at=0)
+
+
+def test_placebos_are_distinct_fixed_words():
+    arms = cg.placebos("AGATAAG", at=10, n=40)
+    assert len(arms) == 40
+    assert arms == cg.placebos("AGATAAG", at=10, n=40)
+    words = [arm.pattern.label for arm in arms.values()]
+    assert all(isinstance(arm, PlaceboWord) for arm in arms.values())
+    assert all(sorted(word) == sorted("AGATAAG") and word != "AGATAAG" for word in words)
+    assert list(arms)[:10] == list(cg.placebos("AGATAAG", at=10, n=10))
+    assert len(cg.placebos("ACGT", at=0, n=23)) == 23  # a palindrome: all but itself
+
+
+def test_too_many_placebos_are_refused_with_the_number_that_exists():
+    with pytest.raises(cg.errors.DesignError, match="only 3 distinct rearrangements"):
+        cg.placebos("AAAC", at=0, n=4)
+
+
+def test_scramble_keeps_composition_and_the_rest():
+    before = backgrounds(300, 30)
+    after = applied(cg.Scramble((5, 25)), before)
+    np.testing.assert_array_equal(np.sort(after[:, 5:25], 1), np.sort(before[:, 5:25], 1))
+    np.testing.assert_array_equal(after[:, :5], before[:, :5])
+    assert (after[:, 5:25] != before[:, 5:25]).any(axis=1).mean() > 0.99
+
+
+@pytest.mark.parametrize("fill", ["uniform", "shuffle", "dinucleotide_shuffle", "A", "ACGTACGTAC"])
+def test_ablate_replaces_the_span_only(fill):
+    before = backgrounds(100, 30)
+    after = applied(cg.Ablate((10, 20), fill=fill), before)
+    np.testing.assert_array_equal(np.delete(after, range(10, 20), 1), np.delete(before, range(10, 20), 1))
+    if len(fill) in (1, 10) and fill != "shuffle":
+        assert set(decode(after[:, 10:20])) == {(fill * 10)[:10]}
+    if "shuffle" in fill:
+        np.testing.assert_array_equal(np.sort(after[:, 10:20], 1), np.sort(before[:, 10:20], 1))
+
+
+def test_draws_belong_to_the_unit_and_the_intervention():
+    before = backgrounds(100, 40)
+    for arm in (
+        cg.Placebo("AGATAAG", at=3),
+        cg.Scramble((0, 40)),
+        cg.Embed(GATA, at=3),
+        cg.Ablate((0, 9), fill="uniform"),
+    ):
+        whole = applied(arm, before)
+        np.testing.assert_array_equal(whole[60:], applied(arm, before[60:], start=60))
+        np.testing.assert_array_equal(whole, applied(arm + cg.Untreated(), before))
+        assert (applied(arm, before, key=8) != whole).any()
+    alone = applied(cg.Embed(GATA, at=3), before)[:, 3:7]
+    together = applied(cg.Embed(GATA, at=3) + cg.Embed("ACGT", at=20), before)[:, 3:7]
+    np.testing.assert_array_equal(alone, together)
+
+
+def test_addition():
+    a, b, c = cg.Embed("AC", at=0), cg.Embed("GG", at=5), cg.Scramble((10, 20))
+    assert (a + b) + c == a + (b + c) == Sequential((a, b, c))
+    assert a + cg.Untreated() == cg.Untreated() + a == a
+    assert cg.Untreated() + cg.Untreated() == cg.Untreated()
+    with pytest.raises(TypeError):
+        a + "AC"
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: cg.Embed("", at=0), "at least one letter"),
+        (lambda: cg.Embed("AXA", at=0), "X"),
+        (lambda: cg.Embed("ACG", at=-1), "at=-1 is negative"),
+        (lambda: cg.Embed("ACG", at=1.5), "whole number"),
+        (lambda: cg.Embed("ACG", at=True), "whole number"),
+        (lambda: cg.Embed("ACG", at=1, strand="x"), "strand='x'"),
+        (lambda: cg.Embed(GATA, at=1, instance="best"), "instance='best'"),
+        (lambda: cg.Embed(7, at=1), "word or a Motif"),
+        (lambda: cg.Placebo("ANA", at=0), "not IUPAC"),
+        (lambda: cg.Scramble((5, 5)), "is empty"),
+        (lambda: cg.Scramble((5, 3)), "is empty"),
+        (lambda: cg.Scramble(5), "a span is"),
+        (lambda: cg.Scramble((0, 5), k=6), "from 1 to 5"),
+        (lambda: cg.Ablate((0, 5), fill="zeros"), "must be one of"),
+        (lambda: cg.Ablate((0, 5), fill="ACG"), "a word of 5 bases"),
+        (lambda: cg.Ablate((0, 5), fill=None), "must be one of"),
+        (lambda: cg.Mutate(at=(1, 2), to="A"), "2 position"),
+        (lambda: cg.Mutate(at=(1, 1), to="AC"), "named twice"),
+        (lambda: intervention_from_dict({"embd": "ACG", "at": 1}), "one of embed"),
+        (lambda: intervention_from_dict({"embed": "ACG"}), "embed needs at"),
+        (lambda: intervention_from_dict({"embed": "ACG", "at": 1, "strnd": "-"}), "strnd"),
+        (lambda: intervention_from_dict({"embed": ["ACG", "C"], "at": [1]}), "list of 2 positions"),
+        (lambda: intervention_from_dict({"embed": "ACG", "placebo": "A", "at": 1}), "embed and placebo"),
+    ],
+)
+def test_bad_interventions_say_the_cure(make, message):
+    with pytest.raises(cg.errors.DesignError, match=message):
+        make()
+
+
+@given(
+    st.text("ACGT", min_size=1, max_size=12),
+    st.integers(0, 30),
+    st.sampled_from("+-"),
+    st.sampled_from([cg.Embed, cg.Insert, PlaceboWord]),
+)
+def test_any_word_round_trips(word, at, strand, kind):
+    arm = kind(word, at=at, strand=strand)
+    assert intervention_from_dict(arm.to_dict()) == arm
+    read = applied(arm, backgrounds(3, 45))[:, at : at + len(word)]
+    expected = encode(word)[0] if strand == "+" else 3 - encode(word)[0][::-1]
+    np.testing.assert_array_equal(read, np.tile(expected, (3, 1)))

@@ -1,0 +1,73 @@
+"""The public surface: what is exported, what an import costs, how errors hang together."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+import causalgia as cg
+from causalgia import errors
+
+HEAVY = ("xarray", "scipy.stats", "torch", "pymc", "arviz", "numba", "matplotlib", "pandas", "statsmodels")
+
+
+def fresh(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+
+def test_import_loads_nothing_heavy():
+    loaded = fresh("import sys, causalgia; print('\\n'.join(sys.modules))").split("\n")
+    assert "causalgia" in loaded
+    assert [name for name in HEAVY if name in loaded] == []
+
+
+def test_import_loads_no_more_modules_than_numpy_does():
+    ours = int(fresh("import sys; n = len(sys.modules); import causalgia; print(len(sys.modules) - n)"))
+    numpys = int(fresh("import sys; n = len(sys.modules); import numpy; print(len(sys.modules) - n)"))
+    assert ours <= numpys
+
+
+def test_the_inference_side_never_loads_torch_or_a_sampler():
+    code = (
+        "import sys, causalgia as cg; cg.from_frame, cg.contrast, cg.estimate, cg.adjust;print('\\n'.join(sys.modules))"
+    )
+    loaded = fresh(code).split("\n")
+    for name in (
+        "torch",
+        "numba",
+        "pymc",
+        "matplotlib",
+        "causalgia.sequences",
+        "causalgia.design",
+        "causalgia.predict",
+    ):
+        assert name not in loaded
+
+
+@pytest.mark.parametrize("name", sorted(set(cg.__all__) - {"TorchPredictor"}))
+def test_every_exported_name_is_there(name):
+    assert getattr(cg, name) is not None
+
+
+def test_verbs_are_functions_whatever_was_imported_before():
+    code = (
+        "import causalgia.estimation, causalgia.effects, causalgia.trial, causalgia.reporting, causalgia as cg;"
+        "print(all(callable(getattr(cg, n)) for n in ('run', 'contrast', 'estimate', 'adjust', 'report', 'from_frame')))"
+    )
+    assert fresh(code).strip() == "True"
+
+
+def test_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'Embedd'"):
+        _ = cg.Embedd
+
+
+def test_error_tree_is_the_one_drawn_in_the_docstring():
+    drawn = set(re.findall(r"\b([A-Z]\w+(?:Error|Warning))\b", errors.__doc__)) - {"UserWarning"}
+    assert drawn == set(errors.__all__)
+    for name in errors.__all__:
+        root = errors.CausalgiaWarning if name.endswith("Warning") else errors.CausalgiaError
+        assert issubclass(getattr(errors, name), root)

@@ -1,0 +1,231 @@
+"""Trials: outcomes are what the predictor says of the edited units, whatever the order, batch or company."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+
+import causalgia as cg
+from causalgia.errors import DegenerateWarning, DesignError, PredictorError
+from causalgia.predict import Predictor
+
+ARMS = {
+    "untreated": cg.Untreated(),
+    "placebo": cg.Placebo("AGATAAG", at=20),
+    "GATA": cg.Embed("AGATAAG", at=20),
+    "scramble": cg.Scramble((10, 40)),
+}
+PARENTS = ["".join(np.random.default_rng(i).choice(list("ACGT"), 60)) for i in range(5)]
+NULL = cg.DinucleotideShuffle(of=PARENTS)
+
+
+def word_count(x: np.ndarray) -> np.ndarray:
+    """Two tasks: where the G are, and how many A."""
+    return np.stack([(x[:, 2] * np.arange(x.shape[2])).sum(1), x[:, 0].sum(1)], axis=1).astype(np.float64)
+
+
+def predictor(**options) -> cg.FunctionPredictor:
+    return cg.FunctionPredictor(word_count, **{"tasks": ["G", "A"], "scale": "counts", **options})
+
+
+def design(**changes) -> cg.Design:
+    return cg.Design(**{"null": NULL, "arms": ARMS, "n_units": 30, **changes})
+
+
+class Recorder(Predictor):
+    """A predictor that remembers what it was asked."""
+
+    tasks = ("y",)
+    fingerprint = "0" * 16
+    scale = "counts"
+
+    def __init__(self, answer=lambda tokens: tokens.sum(1, dtype=float)):
+        self.asked: list[np.ndarray] = []
+        self.answer = answer
+
+    def resolve_batch_size(self, length):
+        return 7
+
+    def predict(self, tokens, *, progress=None):
+        self.asked.append(tokens.copy())
+        if progress:
+            progress(len(tokens))
+        return self.answer(tokens)[:, None]
+
+
+def test_outcomes_are_the_answers_for_the_edited_units():
+    outcomes = cg.run(design(), predictor(), rng=7)
+    backgrounds = NULL.sample(30, rng=7)
+    assert outcomes["outcome"].dims == ("unit", "arm", "task")
+    one_hot = np.eye(4)[backgrounds["sequence"].values].transpose(0, 2, 1)
+    np.testing.assert_array_equal(outcomes["outcome"].sel(arm="untreated"), word_count(one_hot))
+    treated = backgrounds["sequence"].values.copy()
+    treated[:, 20:27] = [0, 2, 0, 3, 0, 0, 2]
+    np.testing.assert_array_equal(
+        outcomes["outcome"].sel(arm="GATA"), word_count(np.eye(4)[treated].transpose(0, 2, 1))
+    )
+    np.testing.assert_array_equal(outcomes["parent"], np.arange(30) % 5)
+    np.testing.assert_array_equal(outcomes["gc"], backgrounds["gc"])
+    assert outcomes["do"].sel(arm="GATA").item() == "do(x[20:27] = AGATAAG)"
+    assert outcomes["kind"].values.tolist() == ["untreated", "placebo", "embed", "scramble"]
+    assert outcomes["random"].values.tolist() == [False, True, False, True]
+    assert outcomes.attrs["scale"] == "counts"
+    assert outcomes.attrs["null"] == "dinucleotide shuffles of 5 sequences of 60 bp"
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_dtype_is_the_predictors(dtype):
+    fn = cg.FunctionPredictor(lambda x: x.sum((1, 2)).astype(dtype) + x[:, 0, 0], tasks=["y"], scale="counts")
+    fixed = cg.FunctionPredictor(lambda x: x[:, 0].sum(1).astype(dtype), tasks=["y"], scale="counts")
+    del fn
+    assert cg.run(design(), fixed, rng=0)["outcome"].dtype == dtype
+
+
+def test_results_do_not_depend_on_batch_size_or_other_arms_and_a_short_trial_starts_the_long_one():
+    whole = cg.run(design(), predictor(batch_size=512), rng=0)
+    np.testing.assert_array_equal(whole["outcome"], cg.run(design(), predictor(batch_size=1), rng=0)["outcome"])
+    fewer = cg.run(design(arms={k: ARMS[k] for k in ("scramble", "placebo")}), predictor(), rng=0)
+    np.testing.assert_array_equal(whole["outcome"].sel(arm=["scramble", "placebo"]), fewer["outcome"])
+    longer = cg.run(design(n_units=1_100), predictor(), rng=0)
+    np.testing.assert_array_equal(whole["outcome"], longer["outcome"][:30])
+
+
+def test_each_distinct_sequence_is_predicted_once():
+    recorder = Recorder()
+    arms = {**ARMS, "same as GATA where G": cg.Embed("AGATAAG", at=20) + cg.Mutate(at=50, to="G")}
+    cg.run(design(arms=arms, n_units=1_500), recorder, rng=0)
+    checks = sum(len(rows) for rows in recorder.asked[:4])  # the batch-mate check asks 8 + 1 + 8 + 8 rows
+    asked = np.concatenate([rows for rows in recorder.asked if len(rows) > 8 or rows is recorder.asked[-1]])
+    assert len(asked) == len(np.unique(asked, axis=0))
+    assert len(asked) < 5 * 1_500
+    assert checks <= 40
+    assert all(len(rows) % 7 == 0 for rows in recorder.asked[:-1] if len(rows) > 8)
+
+
+def test_parallel_trials_give_each_unit_one_arm():
+    outcomes = cg.run(design(assignment="parallel", n_units=40), predictor(), rng=0)
+    assert outcomes["outcome"].dims == ("unit", "task")
+    crossover = cg.run(design(n_units=40), predictor(), rng=0)["outcome"]
+    for unit, arm in enumerate(outcomes["assigned"].values):
+        np.testing.assert_array_equal(outcomes["outcome"][unit], crossover.sel(arm=arm)[unit])
+    assert np.unique(outcomes["assigned"], return_counts=True)[1].tolist() == [10] * 4
+    first = cg.run(design(assignment="parallel", n_units=20), predictor(), rng=0)
+    np.testing.assert_array_equal(first["assigned"], outcomes["assigned"][:20])
+
+
+def test_blocks_hold_every_arm():
+    outcomes = cg.run(design(assignment="parallel", n_units=40, blocks="parent"), predictor(), rng=0)
+    np.testing.assert_array_equal(outcomes["block"], outcomes["parent"])
+    table = outcomes["assigned"].to_series().groupby(outcomes["block"].values).value_counts()
+    assert set(table) == {2}
+    labels = ["a"] * 10 + ["b"] * 30
+    given = cg.run(design(assignment="parallel", n_units=40, blocks=labels), predictor(), rng=0)
+    assert given["block"].values.tolist() == labels
+
+
+def test_factor_levels_are_coordinates():
+    arms = [
+        cg.Arm("control", cg.Untreated()),
+        cg.Arm("near", cg.Mutate(at=3, to="A"), levels={"distance": 3, "strand": "+", "known": True}),
+        cg.Arm("far", cg.Mutate(at=40, to="A"), levels={"distance": 40, "strand": "-", "known": False}),
+    ]
+    outcomes = cg.run(design(arms=arms), predictor(), rng=0)
+    np.testing.assert_array_equal(outcomes["distance"], [np.nan, 3, 40])
+    assert outcomes["strand"].values.tolist() == ["", "+", "-"]
+    np.testing.assert_array_equal(outcomes["known"], [np.nan, 1, 0])
+    factorial = cg.run(design(arms=cg.factorial({"A": ARMS["GATA"], "B": cg.Mutate(at=3, to="C")})), predictor(), rng=0)
+    assert factorial["A"].dtype.kind == "i"
+
+
+def test_arms_of_other_lengths_go_to_a_predictor_that_takes_them():
+    arms = {"control": cg.Untreated(), "insert": cg.Insert("GGG", at=0), "delete": cg.Delete((0, 5))}
+    outcomes = cg.run(design(arms=arms), predictor(), rng=0)["outcome"]
+    g, a = outcomes.sel(arm="control", task="G"), outcomes.sel(arm="insert", task="G")
+    assert (a > g).all()
+
+
+def test_models_of_an_ensemble_are_a_dim():
+    twice = cg.Ensemble([predictor(), predictor(rc_average=True)], names=["a", "b"])
+    outcomes = cg.run(design(), twice, rng=0)
+    assert outcomes["outcome"].dims == ("unit", "arm", "task", "model")
+    alone = cg.run(design(), predictor(), rng=0)
+    np.testing.assert_array_equal(outcomes["outcome"].sel(model="a"), alone["outcome"])
+
+
+def test_a_non_finite_answer_names_arm_unit_and_task():
+    def broken(x):
+        out = word_count(x)
+        out[(x[:, :, 20:27] == np.eye(4)[[0, 2, 0, 3, 0, 0, 2]].T).all((1, 2)), 1] = np.nan
+        return out
+
+    with pytest.raises(PredictorError, match=r"arm 'GATA', unit 0: .*task 'A'"):
+        cg.run(design(), cg.FunctionPredictor(broken, tasks=["G", "A"], scale="counts"), rng=0)
+
+
+def test_answers_that_depend_on_batch_mates_are_refused():
+    centred = cg.FunctionPredictor(lambda x: x[:, 0].sum(1) - x[:, 0].sum(1).mean(), tasks=["y"], scale="counts")
+    with pytest.raises(PredictorError, match="batch"):
+        cg.run(design(), centred, rng=0)
+
+
+def test_a_network_that_refuses_the_length_is_named_with_the_arm():
+    def fixed(x):
+        if x.shape[2] != 60:
+            raise ValueError(f"expected 60 positions, got {x.shape[2]}")
+        return x[:, 0].sum(1)
+
+    arms = {"control": cg.Untreated(), "longer": cg.Insert("A", at=0)}
+    with pytest.raises(PredictorError, match=r"arm 'longer' \(61 bp\): .*expected 60 positions"):
+        cg.run(design(arms=arms), cg.FunctionPredictor(fixed, tasks=["y"], scale="counts"), rng=0)
+
+
+def test_wrong_number_of_tasks():
+    with pytest.raises(PredictorError, match="arm 'untreated'.* 2 outputs"):
+        cg.run(design(), predictor(tasks=["only"]), rng=0)
+
+
+def test_a_constant_predictor_is_answered_with_a_warning():
+    constant = cg.FunctionPredictor(lambda x: np.ones(len(x)), tasks=["y"], scale="counts")
+    with pytest.warns(DegenerateWarning, match="task 'y': the predictor gives the same answer"):
+        outcomes = cg.run(design(), constant, rng=0)
+    assert (outcomes["outcome"] == 1).all()
+
+
+def test_one_sequence_for_all_units_is_refused_at_the_latest_when_drawn():
+    markov = cg.Design(null=cg.Markov(of=["ACACACAC"], order=1), arms=ARMS_8, n_units=40)
+    with pytest.warns(DegenerateWarning, match="only 2 of the first 40"):
+        cg.run(markov, predictor(), rng=0)
+    with pytest.raises(DesignError, match="came out as one sequence"):
+        cg.run(cg.Design(null=cg.Markov(of=["AAAAAAAA"], order=1), arms=ARMS_8, n_units=4), predictor(), rng=0)
+
+
+ARMS_8 = {"control": cg.Untreated(), "treated": cg.Embed("GG", at=2)}
+
+
+def test_wrong_arguments_are_named():
+    with pytest.raises(DesignError, match="not a cg.Design"):
+        cg.run(predictor(), design(), rng=0)
+    with pytest.raises(PredictorError, match="cg.FunctionPredictor"):
+        cg.run(design(), word_count, rng=0)
+    with pytest.raises(TypeError, match="rng"):
+        cg.run(design(), predictor())
+
+
+def test_the_bar_is_silent_when_not_a_terminal(capfd):
+    cg.run(design(), predictor(), rng=0, progress=True)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_fingerprints_travel_with_the_outcomes():
+    one, two = cg.run(design(), predictor(), rng=0), cg.run(design(n_units=31), predictor(), rng=0)
+    assert one.attrs["design_fingerprint"] == design().fingerprint != two.attrs["design_fingerprint"]
+    assert one.attrs["predictor_fingerprint"] == two.attrs["predictor_fingerprint"] == predictor().fingerprint
+    assert one.attrs["rng"] == "0"
+
+
+def test_one_unit_runs():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert cg.run(design(n_units=1), predictor(), rng=0).sizes["unit"] == 1
