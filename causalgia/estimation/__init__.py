@@ -1,0 +1,47 @@
+"""Design-based estimation: what the average causal effect is, and how sure one may be.
+
+Two labelled verbs, `estimate` and `adjust`, and `covariance` of what they return, over functions of arrays that can
+be held against R by anyone: `mean_ice`, `mean_of_cluster_means`, `stratified_mean`, `icc_anova` (crossover),
+`fit_arms`, `fit_arms_by_stratum`, `welch`, `residual_df`, `clustered`, `block_effects` (parallel), `regress` and
+`wald_htz`.
+"""
+
+from __future__ import annotations
+
+from causalgia.estimation.crossover import Estimate, icc_anova, mean_ice, mean_of_cluster_means, stratified_mean
+from causalgia.estimation.labelled import covariance, estimate
+from causalgia.estimation.multiplicity import adjust
+from causalgia.estimation.parallel import (
+    ArmFit,
+    add_covariate_sampling,
+    block_effects,
+    clustered,
+    fit_arms,
+    fit_arms_by_stratum,
+    residual_df,
+    welch,
+)
+from causalgia.estimation.regression import Regression, WaldTest, regress, wald_htz
+
+__all__ = [
+    "ArmFit",
+    "Estimate",
+    "Regression",
+    "WaldTest",
+    "add_covariate_sampling",
+    "adjust",
+    "block_effects",
+    "clustered",
+    "covariance",
+    "estimate",
+    "fit_arms",
+    "fit_arms_by_stratum",
+    "icc_anova",
+    "mean_ice",
+    "mean_of_cluster_means",
+    "regress",
+    "residual_df",
+    "stratified_mean",
+    "wald_htz",
+    "welch",
+]

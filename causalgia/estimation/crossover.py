@@ -1,0 +1,204 @@
+"""Estimators for a crossover, where the ICE of every unit is known: functions of arrays, named as in the papers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from causalgia.errors import EstimateError
+from causalgia.estimation.moments import Array, Codes, centred, group_sums, root_sum_squares, satterthwaite
+from causalgia.estimation.regression import Kind, bell_mccaffrey_df
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Average causal effects and how sure one may be of them; ``...`` is the trailing shape of the data.
+
+    Attributes
+    ----------
+    ace, se, df
+        Estimate, standard error and degrees of freedom, shape ``(...)``.
+    factor
+        Independent pieces of the error, shape ``(G, ...)``: the covariance of two estimates is the sum over G of
+        the products of their pieces, and ``se**2`` the sum of squares.
+    leverage
+        Largest share of one independent cluster in ``se**2``, shape ``(...)``.
+    """
+
+    ace: Array
+    se: Array
+    df: Array
+    factor: Array
+    leverage: Array
+
+
+def from_factor(ace: Array, factor: Array, df: Array | float) -> Estimate:
+    """Return the `Estimate` whose covariance is ``factor' factor`` and whose clusters are its rows.
+
+    Examples
+    --------
+    >>> from_factor(np.array([1.0]), np.array([[3.0], [4.0]]), 1.0).se
+    array([5.])
+    """
+    se, leverage = root_sum_squares(factor)
+    return Estimate(
+        ace=ace, se=se, df=np.broadcast_to(df, np.shape(ace)).astype(float), factor=factor, leverage=leverage
+    )
+
+
+def mean_ice(ice: Array, cluster: Codes | None = None, *, kind: Kind = "CR2") -> Estimate:
+    """Estimate the ACE by the mean ICE, each unit counting once, with a cluster-robust variance.
+
+    The influence of cluster g is ``sum_{i in g} e_i / n`` times 1 (CR0), ``sqrt(G / (G - 1))`` (CR1),
+    ``1 / sqrt(1 - n_g / n)`` (CR2) or ``1 / (1 - n_g / n)`` (CR3). Without clusters CR2 is the paired t:
+    ``s^2 / n`` on n - 1 degrees of freedom.
+
+    Parameters
+    ----------
+    ice
+        Individual causal effects, shape ``(n, ...)``.
+    cluster
+        Cluster of each unit, 0 to G - 1, all present, shape ``(n,)``; without it each unit is one.
+    kind
+        ``"CR0"`` to ``"CR3"``; the df are Satterthwaite's (Bell-McCaffrey) for that kind.
+
+    Raises
+    ------
+    EstimateError
+        With fewer than two clusters.
+
+    References
+    ----------
+    Bell & McCaffrey (2002), Survey Methodology 28(2), 169-181. Pustejovsky & Tipton (2018),
+    doi:10.1080/07350015.2016.1247004.
+
+    Examples
+    --------
+    >>> answer = mean_ice(np.array([1.0, 2.0, 4.0, 9.0]))
+    >>> answer.ace, answer.se.round(4), answer.df.round(6)
+    (np.float64(4.0), np.float64(1.7795), np.float64(3.0))
+    >>> clustered = mean_ice(np.array([1.0, 2.0, 4.0, 9.0]), np.array([0, 0, 1, 1]))
+    >>> clustered.se.round(6), clustered.df.round(6)
+    (np.float64(2.5), np.float64(1.0))
+    """
+    n = len(ice)
+    codes = np.arange(n) if cluster is None else cluster
+    sizes = np.bincount(codes)
+    if len(sizes) < 2:
+        raise EstimateError(f"{len(sizes)} cluster gives no spread between clusters; two or more are needed")
+    scale = _scale(sizes / n, kind) / n
+    means, residuals = centred(ice)
+    factor = group_sums(residuals, codes) * scale.reshape(-1, *[1] * (ice.ndim - 1))
+    df = bell_mccaffrey_df(sizes * scale**2, (sizes * scale / np.sqrt(n))[:, None])
+    return from_factor(means[0], factor, df)
+
+
+def _scale(share: Array, kind: Kind) -> Array:
+    n_clusters = len(share)
+    if kind == "CR2":
+        return np.asarray((1 - share) ** -0.5)
+    if kind == "CR3":
+        return np.asarray((1 - share) ** -1.0)
+    return np.full(n_clusters, np.sqrt(n_clusters / (n_clusters - 1)) if kind == "CR1" else 1.0)
+
+
+def mean_of_cluster_means(ice: Array, cluster: Codes) -> Estimate:
+    """Estimate the ACE with every cluster counting once: the mean of the cluster means, t on G - 1.
+
+    Parameters
+    ----------
+    ice
+        Individual causal effects, shape ``(n, ...)``.
+    cluster
+        Cluster of each unit, 0 to G - 1, all present, shape ``(n,)``.
+
+    Raises
+    ------
+    EstimateError
+        With fewer than two clusters.
+
+    Examples
+    --------
+    >>> mean_of_cluster_means(np.array([1.0, 2.0, 3.0, 8.0]), np.array([0, 0, 0, 1])).ace
+    np.float64(5.0)
+    """
+    return mean_ice(centred(ice, cluster)[0])
+
+
+def stratified_mean(y: Array, stratum: Codes, weights: Array) -> Estimate:
+    """Estimate a weighted mean of stratum means when the strata are fixed and only units inside them are drawn.
+
+    ``sum_p w_p mean_p`` with variance ``sum_p w_p^2 s_p^2 / n_p`` and Satterthwaite df over the strata; in a
+    crossover with parents as strata this is the claim about new shuffles of *these* parents.
+
+    Parameters
+    ----------
+    y
+        Values, shape ``(n, ...)``.
+    stratum
+        Stratum of each unit, 0 to P - 1, at least two units in each, shape ``(n,)``.
+    weights
+        Weight of each stratum, shape ``(P,)``, summing to 1.
+
+    Returns
+    -------
+    Estimate
+        Its factor has one row per unit.
+
+    References
+    ----------
+    Neyman (1934), doi:10.2307/2342192. Satterthwaite (1946), doi:10.2307/3002019.
+
+    Examples
+    --------
+    >>> answer = stratified_mean(np.array([1.0, 3.0, 10.0, 14.0]), np.array([0, 0, 1, 1]), np.array([0.5, 0.5]))
+    >>> answer.ace, answer.se.round(4), answer.df.round(4)
+    (np.float64(7.0), np.float64(1.118), np.float64(1.4706))
+    """
+    sizes = np.bincount(stratum)
+    if (sizes < 2).any():
+        raise EstimateError(f"a stratum of {sizes.min()} unit has no spread of its own; each needs two units")
+    means, residuals = centred(y, stratum)
+    trailing = [1] * (y.ndim - 1)
+    factor = residuals * (weights / np.sqrt(sizes * (sizes - 1.0)))[stratum].reshape(-1, *trailing)
+    df = satterthwaite(group_sums(factor**2, stratum), np.asarray(sizes - 1.0).reshape(-1, *trailing))
+    return from_factor(np.tensordot(weights, means, axes=1)[()], factor, df)
+
+
+def icc_anova(ice: Array, cluster: Codes) -> tuple[Array, float]:
+    """Return the one-way analysis-of-variance intraclass correlation and its average cluster size n0.
+
+    Parameters
+    ----------
+    ice
+        Individual causal effects, shape ``(n, ...)``.
+    cluster
+        Cluster of each unit, 0 to G - 1, 1 < G < n, shape ``(n,)``.
+
+    Returns
+    -------
+    icc, n0
+        Shape ``(...)``, 0 where nothing varies; and a number.
+
+    References
+    ----------
+    Donner (1986), doi:10.2307/1403259.
+
+    Examples
+    --------
+    >>> icc, n0 = icc_anova(np.array([1.0, 2.0, 8.0, 9.0]), np.array([0, 0, 1, 1]))
+    >>> icc.round(4), n0
+    (np.float64(0.9798), 2.0)
+    """
+    n, sizes = len(ice), np.bincount(cluster)
+    n_clusters = len(sizes)
+    if not 1 < n_clusters < n:
+        raise EstimateError(f"{n_clusters} clusters of {n} units have no intraclass correlation; some must share one")
+    n0 = (n - (sizes**2).sum() / n) / (n_clusters - 1)
+    total = (centred(ice)[1] ** 2).sum(axis=0)
+    within = (centred(ice, cluster)[1] ** 2).sum(axis=0)
+    between, within = (total - within) / (n_clusters - 1), within / (n - n_clusters)
+    spread = np.asarray(between + (n0 - 1) * within)
+    icc = np.divide(between - within, spread, out=np.zeros_like(spread), where=spread > 0)
+    return icc[()], float(n0)

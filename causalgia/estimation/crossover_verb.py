@@ -1,0 +1,148 @@
+"""The crossover side of `estimate`: which estimator a target means, and why some cannot be given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from causalgia.errors import EstimateError
+from causalgia.estimation.crossover import Estimate, from_factor, mean_ice, mean_of_cluster_means, stratified_mean
+from causalgia.estimation.moments import Array, centred, skewness
+from causalgia.estimation.request import (
+    Answer,
+    Grouping,
+    Request,
+    clusters,
+    grouping,
+    parents_as_strata,
+    refuse_cluster,
+    require_clusters,
+)
+
+
+def estimate_crossover(effects: xr.Dataset, request: Request) -> Answer:
+    """Estimate the ACE of every contrast from ICE for the target that was asked."""
+    _refuse_parallel_choices(request)
+    ice, residuals = _settled(effects)
+    estimator: Callable[[xr.Dataset, Array, Request], tuple[Estimate, int, str, str]] = {
+        "population": _population,
+        "parents": _parents,
+        "units": _units,
+    }[request.target]
+    answer, n_clusters, cluster, method = estimator(effects, ice, request)
+    n_units, n_contrasts = ice.shape[:2]
+    return Answer(
+        estimate=answer,
+        skewness=skewness(residuals),
+        n_units=np.full(n_contrasts, n_units),
+        n_clusters=np.full(n_contrasts, n_clusters),
+        method=method,
+        cluster=cluster,
+        by_definition=request.target == "units",
+    )
+
+
+def _refuse_parallel_choices(request: Request) -> None:
+    if request.block is not None:
+        raise EstimateError(
+            f"block={request.block!r} is for parallel trials: in a crossover every unit is its own block; "
+            f"where units of one {request.block} depend on each other, use cluster={request.block!r}"
+        )
+    if request.covariates:
+        raise EstimateError(
+            f"covariates={request.covariates!r} is for parallel trials: in a crossover each unit is compared "
+            "with itself and its covariates cancel; leave covariates= out"
+        )
+
+
+def _settled(effects: xr.Dataset) -> tuple[Array, Array]:
+    """ICE and its residuals; a spread within the rounding of the outcomes is none, and a mean within it is 0."""
+    ice = np.asarray(effects["ice"].to_numpy(), dtype=np.float64)
+    means, residuals = centred(ice)
+    if "rounding" not in effects:
+        return ice, residuals
+    bound = effects["rounding"].to_numpy()
+    flat = np.abs(residuals).max(axis=0) <= bound
+    if not flat.any():
+        return ice, residuals
+    constant = np.where(np.abs(means[0]) <= bound, 0.0, means[0])
+    return np.where(flat, constant, ice), np.where(flat, 0.0, residuals)
+
+
+def _population(effects: xr.Dataset, ice: Array, request: Request) -> tuple[Estimate, int, str, str]:
+    groups = clusters(effects, request)
+    if groups is None:
+        return mean_ice(ice), len(ice), "unit", "mean ICE; s^2 / n, t with n - 1 df"
+    require_clusters(groups, len(groups.labels))
+    n_clusters, name = len(groups.labels), groups.name
+    if request.weights == "clusters":
+        answer = mean_of_cluster_means(ice, groups.codes)
+        return answer, n_clusters, name, f"mean over {name}s of their mean ICE; t with G - 1 df"
+    answer = mean_ice(ice, groups.codes)
+    return answer, n_clusters, name, f"mean ICE; CR2 by {name}, Satterthwaite (Bell-McCaffrey) df"
+
+
+def _parents(effects: xr.Dataset, ice: Array, request: Request) -> tuple[Estimate, int, str, str]:
+    refuse_cluster(request, "these parents are fixed, and their units are drawn independently")
+    strata = parents_as_strata(effects)
+    _require_two_units(strata, "target='parents'")
+    answer = stratified_mean(ice, strata.codes, _stratum_weights(strata, request))
+    return answer, len(ice), "unit", "mean ICE with these parents fixed; variance within parents, Satterthwaite df"
+
+
+def _require_two_units(strata: Grouping, why: str) -> None:
+    lone = np.flatnonzero(strata.sizes < 2)
+    if lone.size:
+        raise EstimateError(
+            f"{why} needs the spread within each {strata.name}, and {lone.size} have one unit (first: "
+            f"{strata.labels[lone[0]]!r}); draw two or more units of each, or use target='population'"
+        )
+
+
+def _stratum_weights(strata: Grouping, request: Request) -> Array:
+    if request.weights == "clusters":
+        return np.full(len(strata.labels), 1 / len(strata.labels))
+    return np.asarray(strata.sizes / strata.sizes.sum())
+
+
+def _units(effects: xr.Dataset, ice: Array, request: Request) -> tuple[Estimate, int, str, str]:
+    refuse_cluster(request, "these units are fixed")
+    random = _uses_random_arms(effects)
+    if not random.any():
+        ace = _weighted_mean(effects, ice, request)
+        answer = from_factor(ace, np.zeros((1, *ace.shape)), float(max(len(ice) - 1, 1)))
+        return (
+            answer,
+            len(ice),
+            "unit",
+            "mean ICE of exactly these units; nothing is sampled, so the standard error is 0",
+        )
+    if effects.attrs.get("null_kind") != "genomic" or "parent" not in effects.coords:
+        k = int(np.argmax(random))
+        raise EstimateError(
+            f"target='units': contrast {effects['contrast'].to_numpy()[k]!s} has an arm that draws something of "
+            "its own, which needs two or more draws of every unit (knock-in of each sequence several times); "
+            "use target='population'"
+        )
+    strata = grouping(effects, "parent", "target='units'")
+    _require_two_units(strata, "target='units' with an arm that draws something of its own")
+    answer = stratified_mean(ice, strata.codes, _stratum_weights(strata, request))
+    factor = answer.factor * random.reshape(1, -1, *[1] * (ice.ndim - 2))
+    method = "mean ICE of exactly these sequences; variance of the arms' own draws, Satterthwaite df"
+    return from_factor(answer.ace, factor, answer.df), len(ice), "unit", method
+
+
+def _weighted_mean(effects: xr.Dataset, ice: Array, request: Request) -> Array:
+    groups = clusters(effects, request) if request.weights == "clusters" else None
+    means = centred(ice)[0] if groups is None else centred(centred(ice, groups.codes)[0])[0]
+    return np.asarray(means[0])
+
+
+def _uses_random_arms(effects: xr.Dataset) -> npt.NDArray[np.bool_]:
+    """Whether each contrast has a weight on an arm whose intervention is random, shape (K,)."""
+    if "random" not in effects.coords or "weight" not in effects:
+        return np.zeros(effects.sizes["contrast"], dtype=bool)
+    return np.asarray((effects["weight"].to_numpy()[:, effects["random"].to_numpy()] != 0).any(axis=1))

@@ -1,0 +1,218 @@
+"""The labelled verb: effects -> average causal effects with standard errors, and the covariance of what it returns."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import xarray as xr
+
+from causalgia.errors import DegenerateWarning, EstimateError
+from causalgia.estimation.crossover_verb import estimate_crossover
+from causalgia.estimation.moments import Array, centred, p_and_limits
+from causalgia.estimation.parallel_verb import estimate_parallel
+from causalgia.estimation.request import Answer, Request, users_level
+from causalgia.schema import annotate, validate
+
+MAX_COVARIANCE = 512
+
+
+def estimate(
+    effects: xr.Dataset,
+    *,
+    cluster: str | None = "auto",
+    block: str | None = None,
+    covariates: str | Sequence[str] | None = None,
+    target: str = "population",
+    ci_prob: float = 0.95,
+    weights: Literal["units", "clusters"] = "units",
+) -> xr.Dataset:
+    """Estimate average causal effects (ACE) and how sure one may be of them, by what the design drew at random.
+
+    The ACE is ``E_u[ICE_u]`` over the target: ``"population"``, new backgrounds (and new parents) from the null
+    model; ``"parents"``, new shuffles of these parents; ``"units"``, exactly these units. A crossover averages the
+    ICE; a parallel trial compares the arms' means.
+
+    Parameters
+    ----------
+    effects
+        From `contrast`.
+    cluster
+        ``"auto"``: by ``parent`` wherever a parent has more than one unit; None: each unit by itself; or the name of
+        a coordinate on the units. Clustered standard errors are CR2 with Satterthwaite degrees of freedom.
+    block
+        Parallel trials: the coordinate inside which arms were randomised; None takes ``block`` where the outcomes
+        have it. Blocks are drawn for the target ``"population"`` (mean of block effects) and fixed for ``"units"``.
+    covariates
+        Parallel trials: numeric coordinates on the units for Lin's interacted regression.
+    target
+        ``"population"``, ``"parents"`` or ``"units"``; or, in a crossover on several predictors (dim model),
+        ``"population x predictors"``: retrainings of the predictor too.
+    ci_prob
+        Probability of the interval.
+    weights
+        Whether each unit counts once or each cluster (crossover).
+
+    Returns
+    -------
+    Dataset
+        ``ace, se, df, p, lower, upper, skewness, leverage, exact, n_units, n_clusters (contrast, task[, model])`` on
+        attrs["contrast_scale"]; ``covariance (contrast, contrast_, task[, model])`` up to 512 contrasts, beyond that
+        ``factor (cluster, contrast, task[, model])`` with covariance = factor' factor. Where nothing varies ``exact``
+        is true, the interval is the point, p is 1 for an ACE of 0 and else 0. One unit gives ``ace`` alone.
+
+    Raises
+    ------
+    EstimateError
+        If the data cannot give the standard error that was asked; the message names what is lacking and the cure.
+
+    Warns
+    -----
+    DegenerateWarning
+        If nothing varies among the units, or there is one unit.
+    FewClustersWarning
+        Below 20 clusters.
+
+    References
+    ----------
+    Bell & McCaffrey (2002), Survey Methodology 28(2), 169-181. Pustejovsky & Tipton (2018),
+    doi:10.1080/07350015.2016.1247004. Welch (1947), doi:10.1093/biomet/34.1-2.28. Lin (2013), doi:10.1214/12-AOAS583.
+
+    Examples
+    --------
+    >>> effects = xr.Dataset(
+    ...     {"ice": (("unit", "contrast", "task"), [[[1.0]], [[2.0]], [[4.0]], [[9.0]]])},
+    ...     coords={"contrast": ["GATA1"], "task": ["K562"]},
+    ... )
+    >>> estimates = estimate(effects)
+    >>> estimates["ace"].item(), round(estimates["se"].item(), 4), round(estimates["lower"].item(), 4)
+    (4.0, 1.7795, -1.6632)
+    """
+    validate(effects, "effects")
+    if not 0 < ci_prob < 1:
+        raise EstimateError(f"ci_prob={ci_prob!r} is not between 0 and 1; for example ci_prob=0.95")
+    names = (covariates,) if isinstance(covariates, str) else tuple(covariates or ())
+    request = Request(cluster, block, names, target, weights)
+    said = {"target": target, "ci_prob": ci_prob, "weights": weights, "covariates": ", ".join(names)}
+    crossover = "ice" in effects
+    if crossover and effects.sizes["unit"] == 1 and target != "units":
+        return _one_unit(effects, said)
+    answer = estimate_crossover(effects, request) if crossover else estimate_parallel(effects, request)
+    return _dataset(effects, answer, ci_prob, said | {"cluster": answer.cluster, "method": answer.method})
+
+
+def _one_unit(effects: xr.Dataset, said: dict[str, Any]) -> xr.Dataset:
+    warnings.warn(
+        "one unit: the effects stand without standard error, p and interval; draw more units, or ask target='units'",
+        DegenerateWarning,
+        stacklevel=users_level(),
+    )
+    ace = centred(np.asarray(effects["ice"].to_numpy(), dtype=np.float64))[0][0]
+    said |= {"method": "the ICE of one unit, without standard error", "cluster": "unit"}
+    return _assemble(effects, {"ace": ace, "n_units": np.ones(ace.shape, dtype=np.int64)}, said)
+
+
+def _dataset(effects: xr.Dataset, answer: Answer, ci_prob: float, said: dict[str, Any]) -> xr.Dataset:
+    e = answer.estimate
+    exact = e.se == 0
+    if exact.any() and not answer.by_definition:
+        _warn_exact(exact, int(answer.n_clusters.max()))
+    p, lower, upper = p_and_limits(e.ace, e.se, e.df, ci_prob)
+    wide = [1] * (e.ace.ndim - 1)
+    columns = {"ace": e.ace, "se": e.se, "df": e.df, "p": p, "lower": lower, "upper": upper}
+    columns |= {"skewness": answer.skewness, "leverage": e.leverage, "exact": exact}
+    for name, count in (("n_units", answer.n_units), ("n_clusters", answer.n_clusters)):
+        columns[name] = np.broadcast_to(count.reshape(-1, *wide), e.ace.shape).astype(np.int64)
+    return _with_covariance(_assemble(effects, columns, said), e.factor)
+
+
+def _warn_exact(exact: Any, n: int) -> None:
+    warnings.warn(
+        f"{int(exact.sum())} of {exact.size} contrasts do not vary at all over {n} independent units: "
+        f"their intervals are points, and up to 3/n = {min(3 / n, 1):.2g} of the units may still differ (95 %)",
+        DegenerateWarning,
+        stacklevel=users_level(),
+    )
+
+
+def _assemble(effects: xr.Dataset, columns: dict[str, Any], said: dict[str, Any]) -> xr.Dataset:
+    source = effects["ice"] if "ice" in effects else effects["outcome"]
+    dims = ("contrast", *(d for d in source.dims if d in ("task", "model")))
+    kept = {name: c for name, c in effects.coords.items() if c.dims and set(c.dims) <= {"contrast", "task", "model"}}
+    estimates = xr.Dataset({name: (dims, values) for name, values in columns.items()}, coords=kept)
+    if "weight" in effects:
+        estimates["weight"] = effects["weight"].drop_vars(
+            [c for c in effects["weight"].coords if c not in ("contrast", "arm")]
+        )
+    estimates.attrs = dict(effects.attrs) | said
+    return validate(annotate(estimates), "estimates")
+
+
+def _with_covariance(estimates: xr.Dataset, factor: Array) -> xr.Dataset:
+    dims = estimates["ace"].dims
+    if estimates.sizes["contrast"] > MAX_COVARIANCE:
+        return annotate(estimates.assign(factor=(("cluster", *dims), factor)))
+    out = estimates.assign(covariance=(("contrast", "contrast_", *dims[1:]), _product(factor)))
+    return annotate(out.assign_coords(contrast_=_names(estimates)))
+
+
+def _product(factor: Array) -> Array:
+    """Factor' factor for each task (and model): (G, K, ...) -> (K, K, ...)."""
+    flat = factor.reshape(*factor.shape[:2], -1)
+    whole = np.stack([flat[..., r].T @ flat[..., r] for r in range(flat.shape[2])], axis=-1)
+    return whole.reshape(factor.shape[1], factor.shape[1], *factor.shape[2:])
+
+
+def _names(estimates: xr.Dataset) -> Any:
+    return (
+        estimates["contrast"].to_numpy() if "contrast" in estimates.coords else np.arange(estimates.sizes["contrast"])
+    )
+
+
+def covariance(estimates: xr.Dataset, contrasts: Sequence[str] | None = None) -> xr.DataArray:
+    """Return the covariance of ACEs, whichever way the estimates hold it.
+
+    Parameters
+    ----------
+    estimates
+        From `estimate`, with ``covariance`` or ``factor``.
+    contrasts
+        The contrasts wanted, by name; None for all. From a factor only this block is formed.
+
+    Returns
+    -------
+    DataArray
+        ``(contrast, contrast_, task[, model])``, on attrs["contrast_scale"] squared.
+
+    Raises
+    ------
+    EstimateError
+        If a contrast is unknown, or the estimates have neither (one unit).
+
+    Examples
+    --------
+    >>> effects = xr.Dataset(
+    ...     {"ice": (("unit", "contrast", "task"), [[[1.0], [0.0]], [[2.0], [3.0]], [[6.0], [3.0]]])},
+    ...     coords={"contrast": ["GATA1", "TAL1"], "task": ["K562"]},
+    ... )
+    >>> covariance(estimate(effects)).sel(contrast="GATA1", contrast_="TAL1").round(6).item()
+    1.0
+    """
+    if "covariance" not in estimates and "factor" not in estimates:
+        raise EstimateError("the estimates have neither 'covariance' nor 'factor': one unit gives none; use more units")
+    names = list(_names(estimates)) if contrasts is None else list(contrasts)
+    unknown = [name for name in names if name not in set(_names(estimates))]
+    if unknown:
+        raise EstimateError(f"contrast {unknown[0]!r} is not among the estimates; estimates['contrast'] lists them")
+    where = [list(_names(estimates)).index(name) for name in names]
+    if "covariance" in estimates:
+        return estimates["covariance"].isel(contrast=where, contrast_=where)
+    factor = estimates["factor"].isel(contrast=where)
+    dims = ("contrast", "contrast_", *factor.dims[2:])
+    coords = {d: estimates[d].to_numpy() for d in dims[2:] if d in estimates.coords} | {
+        "contrast": names,
+        "contrast_": names,
+    }
+    return xr.DataArray(_product(factor.to_numpy()), dims=dims, coords=coords, name="covariance", attrs=factor.attrs)

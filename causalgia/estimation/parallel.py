@@ -1,0 +1,339 @@
+"""Estimators for a parallel trial, where each unit received one arm: functions of arrays, named as in the papers.
+
+Every arm is fitted by itself, so adding an arm changes no contrast that does not use it. A contrast is
+``sum_a w_a mean_a``; arms share nothing but clusters and the sampling of the covariates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from causalgia.estimation.crossover import Estimate, from_factor, mean_ice, stratified_mean
+from causalgia.estimation.moments import Array, Codes, centred, root_sum_squares, satterthwaite
+from causalgia.estimation.regression import Regression, bell_mccaffrey_df, regress
+
+Fits: TypeAlias = "dict[int, ArmFit]"
+
+
+@dataclass(frozen=True)
+class ArmFit:
+    """The mean outcome of one arm and what its error is made of.
+
+    Attributes
+    ----------
+    mean
+        Mean outcome (at the covariates' mean, where there are covariates), shape ``(R,)``.
+    slope
+        Coefficients of the covariates, shape ``(p, R)``; p is 0 without.
+    cluster
+        Labels of the clusters that have units in this arm, shape ``(g,)``.
+    influence
+        Share of each of them in the error of the mean, shape ``(g, R)``.
+    delta, loading
+        Working-model covariance of the influences (see `Regression`), shapes ``(g,)`` and ``(g, q)``.
+    df
+        Residual degrees of freedom of the arm.
+    """
+
+    mean: Array
+    slope: Array
+    cluster: Codes
+    influence: Array
+    delta: Array
+    loading: Array
+    df: int
+
+    @property
+    def variance(self) -> Array:
+        """Variance of the mean, shape ``(R,)``."""
+        return np.asarray((self.influence**2).sum(axis=0))
+
+
+def fit_arms(
+    Y: Array, arm: Codes, arms: Sequence[int], *, cluster: Codes | None = None, covariates: Array | None = None
+) -> Fits:
+    """Regress the outcomes of each arm on its (centred) covariates, with CR2 influences (HC2 without clusters).
+
+    Parameters
+    ----------
+    Y
+        Outcomes, shape ``(n, R)``.
+    arm
+        Arm of each unit, shape ``(n,)``.
+    arms
+        The arms to fit.
+    cluster
+        Cluster of each unit, shape ``(n,)``; without it each unit is one.
+    covariates
+        Centred at their mean over all n units, shape ``(n, p)``.
+
+    Returns
+    -------
+    dict
+        Arm -> `ArmFit`.
+
+    References
+    ----------
+    Lin (2013), doi:10.1214/12-AOAS583. Bell & McCaffrey (2002), Survey Methodology 28(2), 169-181.
+
+    Examples
+    --------
+    >>> fits = fit_arms(np.array([[1.0], [3.0], [10.0], [14.0]]), np.array([0, 0, 1, 1]), [0, 1])
+    >>> fits[1].mean, fits[1].variance
+    (array([12.]), array([4.]))
+    """
+    n = len(Y)
+    codes = np.arange(n) if cluster is None else cluster
+    X = np.column_stack([np.ones(n), *([] if covariates is None else [covariates])])
+    return {a: _fit_arm(Y[rows], X[rows], codes[rows]) for a in arms if (rows := np.flatnonzero(arm == a)).size}
+
+
+def _fit_arm(Y: Array, X: Array, codes: Codes) -> ArmFit:
+    labels, within = np.unique(codes, return_inverse=True)
+    fit: Regression = regress(X, Y, np.eye(X.shape[1])[0], within)
+    return ArmFit(fit.estimate, fit.beta[1:], labels, fit.influence, fit.delta, fit.loading, fit.df_residual)
+
+
+def fit_arms_by_stratum(Y: Array, arm: Codes, arms: Sequence[int], stratum: Codes) -> Fits:
+    """Average the stratum means of each arm with weights ``n_b / n``, the strata fixed (Neyman by block).
+
+    Parameters
+    ----------
+    Y
+        Outcomes, shape ``(n, R)``.
+    arm
+        Arm of each unit, shape ``(n,)``.
+    arms
+        The arms to fit; each has at least two units in every stratum.
+    stratum
+        Block of each unit, 0 to B - 1, shape ``(n,)``; n_b counts the units of all arms.
+
+    References
+    ----------
+    Neyman (1923/1990), doi:10.1214/ss/1177012031.
+
+    Examples
+    --------
+    >>> y = np.array([[1.0], [3.0], [5.0], [9.0]])
+    >>> fit_arms_by_stratum(y, np.array([0, 0, 0, 0]), [0], np.array([0, 0, 1, 1]))[0].mean
+    array([4.5])
+    """
+    weights = np.bincount(stratum) / len(stratum)
+    return {a: _stratified_arm(Y[arm == a], stratum[arm == a], weights, np.flatnonzero(arm == a)) for a in arms}
+
+
+def _stratified_arm(Y: Array, stratum: Codes, weights: Array, units: Codes) -> ArmFit:
+    fit = stratified_mean(Y, stratum, weights)
+    nothing = np.empty((0, Y.shape[1]))
+    return ArmFit(fit.ace, nothing, units, fit.factor, nothing[:, 0], nothing, len(Y) - len(weights))
+
+
+def welch(fits: Fits, W: Array) -> Estimate:
+    """Contrast arms with independent units: Neyman's variance and Welch's degrees of freedom for any weights.
+
+    ``se^2 = sum_a w_a^2 s_a^2 / n_a``, ``df = se^4 / sum_a (w_a^2 s_a^2 / n_a)^2 / (n_a - 1)``.
+
+    Parameters
+    ----------
+    fits
+        From `fit_arms` without clusters.
+    W
+        Weights of K contrasts over all arms, shape ``(K, A)``.
+
+    Returns
+    -------
+    Estimate
+        Shape ``(K, R)``; its factor has one row per arm that is used.
+
+    References
+    ----------
+    Welch (1947), doi:10.1093/biomet/34.1-2.28. Neyman (1923/1990), doi:10.1214/ss/1177012031.
+
+    Examples
+    --------
+    >>> fits = fit_arms(np.array([[1.0], [3.0], [10.0], [14.0]]), np.array([0, 0, 1, 1]), [0, 1])
+    >>> answer = welch(fits, np.array([[-1.0, 1.0]]))
+    >>> answer.ace, answer.se.round(4), answer.df.round(4)
+    (array([[10.]]), array([[2.2361]]), array([[1.4706]]))
+    """
+    variance = np.stack([fit.variance for fit in fits.values()])
+    dfs = np.array([float(fit.df) for fit in fits.values()])
+    w2 = W[:, list(fits)] ** 2
+    df = [satterthwaite(w2[k, used, None] * variance[used], dfs[used, None]) for k, used in enumerate(w2 > 0)]
+    return _independent(fits, W, np.stack(df))
+
+
+def residual_df(fits: Fits, W: Array) -> Estimate:
+    """Contrast arms with independent units on the residual degrees of freedom of the arms that a contrast uses.
+
+    With covariates this is Lin's regression with HC2 on ``n - A (p + 1)``; with strata Neyman by block on
+    ``n - A B``, for the A arms of the contrast and their n units.
+
+    Parameters
+    ----------
+    fits
+        From `fit_arms` without clusters, or `fit_arms_by_stratum`.
+    W
+        Weights of K contrasts over all arms, shape ``(K, A)``.
+
+    Returns
+    -------
+    Estimate
+        Shape ``(K, R)``; its factor has one row per arm that is used.
+
+    References
+    ----------
+    Lin (2013), doi:10.1214/12-AOAS583.
+
+    Examples
+    --------
+    >>> fits = fit_arms(np.array([[1.0], [3.0], [10.0], [14.0]]), np.array([0, 0, 1, 1]), [0, 1])
+    >>> residual_df(fits, np.array([[-1.0, 1.0]])).df
+    array([[2.]])
+    """
+    dfs = np.array([float(fit.df) for fit in fits.values()])
+    return _independent(fits, W, ((W[:, list(fits)] != 0) @ dfs)[:, None])
+
+
+def _independent(fits: Fits, W: Array, df: Array) -> Estimate:
+    w = W[:, list(fits)]
+    mean = np.stack([fit.mean for fit in fits.values()])
+    sd, share = (np.stack(x) for x in zip(*(root_sum_squares(fit.influence) for fit in fits.values()), strict=True))
+    answer = from_factor(_weighted(w, mean), w.T[:, :, None] * sd[:, None, :], df)
+    peak = (w.T[:, :, None] ** 2 * (share * sd**2)[:, None, :]).max(axis=0)
+    leverage = np.divide(peak, answer.se**2, out=np.zeros_like(peak), where=answer.se > 0)
+    return Estimate(answer.ace, answer.se, answer.df, answer.factor, leverage)
+
+
+def _weighted(w: Array, mean: Array) -> Array:
+    """Weights that sum to zero times means, without losing the digits of a common offset."""
+    return np.asarray(w @ (mean - mean[0]))
+
+
+def clustered(fits: Fits, W: Array, n_clusters: int) -> Estimate:
+    """Contrast arms whose units share clusters: CR2 over clusters with Satterthwaite degrees of freedom.
+
+    ``u_g = sum_a w_a v_ga' e_ga`` with the CR2 adjustment inside each cluster and arm, which is where the arms'
+    saturated regression puts it.
+
+    Parameters
+    ----------
+    fits
+        From `fit_arms` with clusters labelled 0 to G - 1.
+    W
+        Weights of K contrasts over all arms, shape ``(K, A)``.
+    n_clusters
+        G.
+
+    Returns
+    -------
+    Estimate
+        Shape ``(K, R)``; its factor has one row per cluster.
+
+    References
+    ----------
+    Pustejovsky & Tipton (2018), doi:10.1080/07350015.2016.1247004.
+
+    Examples
+    --------
+    >>> y = np.array([[1.0], [3.0], [10.0], [14.0], [2.0], [8.0]])
+    >>> fits = fit_arms(y, np.array([0, 0, 1, 1, 0, 1]), [0, 1], cluster=np.array([0, 1, 0, 1, 2, 2]))
+    >>> answer = clustered(fits, np.array([[-1.0, 1.0]]), 3)
+    >>> answer.ace.round(4), answer.se.round(4), answer.df.round(4)
+    (array([[8.6667]]), array([[1.453]]), array([[2.]]))
+    """
+    n_responses = next(iter(fits.values())).mean.shape[0]
+    factor, df = np.zeros((n_clusters, len(W), n_responses)), np.empty(len(W))
+    for k, w in enumerate(W):
+        used = [a for a in fits if w[a] != 0]
+        delta, loading = np.zeros(n_clusters), []
+        for a in used:
+            factor[fits[a].cluster, k] += w[a] * fits[a].influence
+            delta[fits[a].cluster] += w[a] ** 2 * fits[a].delta
+            loading.append(np.zeros((n_clusters, fits[a].loading.shape[1])))
+            loading[-1][fits[a].cluster] = w[a] * fits[a].loading
+        df[k] = bell_mccaffrey_df(delta, np.hstack(loading))
+    mean = np.stack([fit.mean for fit in fits.values()])
+    return from_factor(_weighted(W[:, list(fits)], mean), factor, df[:, None])
+
+
+def add_covariate_sampling(
+    answer: Estimate, fits: Fits, W: Array, covariates: Array, cluster: Codes | None
+) -> Estimate:
+    """Add what the sampling of the units adds: the covariates' mean would differ in another sample.
+
+    Independent units: ``se^2 + gamma' S_x gamma / n`` with ``gamma = sum_a w_a slope_a`` (for two arms
+    ``(b1 - b0)' S_x (b1 - b0) / n``). With clusters each cluster's share, ``gamma' sum_{i in g} x_i / n`` with its
+    CR2 factor, is added to its influence, because inside a cluster residuals and covariates may correlate.
+
+    Parameters
+    ----------
+    answer
+        From `residual_df` (no clusters) or `clustered`, shape ``(K, R)``.
+    fits
+        The arms' regressions.
+    W
+        Weights of K contrasts over all arms, shape ``(K, A)``.
+    covariates
+        Centred, shape ``(n, p)``.
+    cluster
+        Cluster of each unit, 0 to G - 1, or None, shape ``(n,)``.
+
+    References
+    ----------
+    Negi & Wooldridge (2021), doi:10.1080/07474938.2020.1824732.
+
+    Examples
+    --------
+    >>> y, x = np.array([[1.0], [3.0], [2.0], [8.0], [2.0], [7.0]]), np.array([[-1.0], [1], [0], [1], [-1], [0]])
+    >>> fits = fit_arms(y, np.array([0, 0, 0, 1, 1, 1]), [0, 1], covariates=x)
+    >>> W = np.array([[-1.0, 1.0]])
+    >>> before = residual_df(fits, W)
+    >>> after = add_covariate_sampling(before, fits, W, x, None)
+    >>> (after.se**2 - before.se**2).round(4), (2.0**2 * x.var(ddof=1) / 6).round(4)
+    (array([[0.5333]]), np.float64(0.5333))
+    """
+    gamma = np.tensordot(W[:, list(fits)], np.stack([fit.slope for fit in fits.values()]), axes=1)
+    sampling = mean_ice(covariates, cluster).factor
+    if cluster is not None:
+        return from_factor(answer.ace, answer.factor + np.einsum("gp,kpr->gkr", sampling, gamma), answer.df)
+    root = np.linalg.cholesky(sampling.T @ sampling).T
+    whole = from_factor(answer.ace, np.concatenate([answer.factor, np.einsum("qp,kpr->qkr", root, gamma)]), answer.df)
+    shrink = np.divide(answer.se, whole.se, out=np.ones_like(whole.se), where=whole.se > 0) ** 2
+    return Estimate(whole.ace, whole.se, whole.df, whole.factor, answer.leverage * shrink)
+
+
+def block_effects(Y: Array, arm: Codes, block: Codes, W: Array) -> Array:
+    """Return the effect inside each block: the contrast of the block's arm means.
+
+    Blocks that are drawn from the null model are then units of a crossover: `mean_ice` of these.
+
+    Parameters
+    ----------
+    Y
+        Outcomes, shape ``(n, R)``.
+    arm
+        Arm of each unit, shape ``(n,)``.
+    block
+        Block of each unit, 0 to B - 1, shape ``(n,)``; every block has every arm with a weight.
+    W
+        Weights of K contrasts over all arms, shape ``(K, A)``.
+
+    Returns
+    -------
+    array
+        Shape ``(B, K, R)``.
+
+    Examples
+    --------
+    >>> y = np.array([[1.0], [4.0], [2.0], [9.0]])
+    >>> block_effects(y, np.array([0, 1, 0, 1]), np.array([0, 0, 1, 1]), np.array([[-1.0, 1.0]]))[:, 0, 0]
+    array([3., 7.])
+    """
+    used = np.flatnonzero((W != 0).any(axis=0))
+    means = np.stack([centred(Y[arm == a], block[arm == a])[0] for a in used])
+    return np.ascontiguousarray(np.moveaxis(np.tensordot(W[:, used], means - means[0], axes=1), 1, 0))

@@ -1,0 +1,274 @@
+"""The parallel side of `estimate`: which estimator a target means, and why some cannot be given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from causalgia.errors import EstimateError
+from causalgia.estimation.crossover import Estimate, mean_ice
+from causalgia.estimation.moments import Array, Codes, centred, skewness
+from causalgia.estimation.parallel import (
+    add_covariate_sampling,
+    block_effects,
+    clustered,
+    fit_arms,
+    fit_arms_by_stratum,
+    residual_df,
+    welch,
+)
+from causalgia.estimation.request import (
+    Answer,
+    Grouping,
+    Request,
+    clusters,
+    grouping,
+    parents_as_strata,
+    refuse_cluster,
+    require_clusters,
+    unit_name,
+)
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """A parallel trial as arrays: outcomes ``(n, R)``, the arm of each unit, contrast weights ``(K, A)``."""
+
+    Y: Array
+    arm: Codes
+    W: Array
+    names: tuple[str, ...]
+
+    @property
+    def used(self) -> Codes:
+        """Arms with a weight in any contrast."""
+        return np.flatnonzero((self.W != 0).any(axis=0))
+
+    @property
+    def counts(self) -> Codes:
+        """Units of each arm, shape ``(A,)``."""
+        return np.bincount(self.arm, minlength=len(self.names))
+
+
+def estimate_parallel(effects: xr.Dataset, request: Request) -> Answer:
+    """Estimate the ACE of every contrast from one outcome a unit for the target that was asked."""
+    if request.weights == "clusters":
+        raise EstimateError(
+            "weights='clusters' needs the ICE of a crossover; "
+            "in a parallel trial block='parent' weighs each parent once"
+        )
+    trial = _trial(effects)
+    block = _block(effects, request)
+    if block is not None:
+        answer, n_clusters, cluster, method = _blocked(effects, trial, block, request)
+    else:
+        answer, n_clusters, cluster, method = _unblocked(effects, trial, request)
+    trailing = effects["outcome"].shape[1:]
+    return Answer(
+        estimate=_with_trailing(answer, trailing),
+        skewness=_most_skewed_arm(trial).reshape(-1, *trailing),
+        n_units=(trial.W != 0) @ trial.counts,
+        n_clusters=n_clusters,
+        method=method,
+        cluster=cluster,
+    )
+
+
+def _trial(effects: xr.Dataset) -> _Trial:
+    if "weight" not in effects:
+        raise EstimateError("effects of a parallel trial have no 'weight (contrast, arm)'; use cg.contrast")
+    names = tuple(str(a) for a in effects["arm"].to_numpy())
+    column = {name: j for j, name in enumerate(names)}
+    arm = np.array([column[str(a)] for a in effects["assigned"].to_numpy()], dtype=np.intp)
+    Y = effects["outcome"].to_numpy().astype(np.float64).reshape(len(arm), -1)
+    trial = _Trial(Y, arm, effects["weight"].to_numpy(), names)
+    for a in trial.used:
+        if trial.counts[a] < 2:
+            raise EstimateError(
+                f"arm {names[a]!r} has {trial.counts[a]} unit(s), and a spread needs two; "
+                "assign more units to it, or leave it out"
+            )
+    return trial
+
+
+def _with_trailing(e: Estimate, trailing: tuple[int, ...]) -> Estimate:
+    ace, se, df, leverage = (x.reshape(len(x), *trailing) for x in (e.ace, e.se, e.df, e.leverage))
+    return Estimate(ace, se, df, e.factor.reshape(*e.factor.shape[:2], *trailing), leverage)
+
+
+def _most_skewed_arm(trial: _Trial) -> Array:
+    """Skewness of the outcome in the most skewed arm of each contrast, shape (K, R)."""
+    skews = np.stack([skewness(centred(trial.Y[trial.arm == a])[1]) for a in trial.used])
+    used = trial.W[:, trial.used] != 0
+    return np.stack([s[np.abs(s).argmax(axis=0), np.arange(s.shape[1])] for s in (skews[row] for row in used)])
+
+
+def _block(effects: xr.Dataset, request: Request) -> Grouping | None:
+    """Find the strata: parents for the target 'parents', else the named block, else the design's own."""
+    if request.target == "parents":
+        if request.block not in (None, "parent"):
+            raise EstimateError(f"target='parents' takes parents as blocks; leave block={request.block!r} out")
+        refuse_cluster(request, "these parents are fixed, and their units are drawn independently")
+        return parents_as_strata(effects)
+    if request.block is not None:
+        return grouping(effects, request.block, f"block={request.block!r}")
+    return grouping(effects, "block", "block=None") if "block" in effects.coords else None
+
+
+def _blocked(
+    effects: xr.Dataset, trial: _Trial, block: Grouping, request: Request
+) -> tuple[Estimate, npt.NDArray[np.intp], str, str]:
+    if request.covariates:
+        raise EstimateError(
+            f"covariates={request.covariates!r} with blocks ({block.name!r}): both adjust for what was known before; "
+            "leave covariates= out, or drop the block coordinate"
+        )
+    drawn = request.target == "population"
+    _require_cells(trial, block, 1 if drawn else 2)
+    if drawn:
+        groups = _clusters_of_blocks(effects, block, request)
+        require_clusters(groups, len(groups.labels))
+        inside = block_effects(trial.Y, trial.arm, block.codes, trial.W)
+        answer = mean_ice(inside, groups.codes)
+        df = "t with G - 1 df" if groups.name == block.name else f"CR2 by {groups.name}, Satterthwaite df"
+        method = f"mean of the effects inside each {block.name}, drawn from a population of them; {df}"
+        return answer, np.full(len(trial.W), len(groups.labels)), groups.name, method
+    refuse_cluster(request, "units were randomised one by one inside fixed blocks")
+    answer = residual_df(fit_arms_by_stratum(trial.Y, trial.arm, trial.used.tolist(), block.codes), trial.W)
+    method = (
+        f"difference in means weighted by {block.name} size, {block.name}s fixed; Neyman by {block.name}, df n - A B"
+    )
+    return answer, (trial.W != 0) @ trial.counts, "unit", method
+
+
+def _require_cells(trial: _Trial, block: Grouping, least: int) -> None:
+    counts = np.zeros((len(block.labels), len(trial.names)), dtype=np.intp)
+    np.add.at(counts, (block.codes, trial.arm), 1)
+    for b, a in np.argwhere(counts[:, trial.used] < least)[:1]:
+        arm = trial.names[trial.used[a]]
+        cure = "drop that block" if least == 1 else "drop that block, or use target='population' (blocks drawn)"
+        raise EstimateError(
+            f"{block.name} {block.labels[b]!r} has {counts[b, trial.used[a]]} unit(s) of arm {arm!r}, "
+            f"and {least} are needed; {cure}"
+        )
+
+
+def _clusters_of_blocks(effects: xr.Dataset, block: Grouping, request: Request) -> Grouping:
+    """Blocks are the independent clusters, unless several of them share a larger one (a parent)."""
+    by_block = Grouping(block.name, np.arange(len(block.labels)), block.labels)
+    larger = clusters(effects, request)
+    if larger is None or larger.name == block.name:
+        return by_block
+    first = np.unique(block.codes, return_index=True)[1]
+    nested = (larger.codes == larger.codes[first][block.codes]).all()
+    if nested:
+        codes, labels = np.unique(larger.codes[first], return_inverse=True)[1], larger.labels
+        return by_block if len(labels) == len(block.labels) else Grouping(larger.name, codes, labels)
+    if _pairs(larger.codes, block.codes) == len(larger.labels):
+        return by_block
+    raise EstimateError(
+        f"{larger.name}s and {block.name}s cross, so blocks are not independent draws; "
+        "use target='units' (blocks fixed), or cluster=None to take the blocks as independent all the same"
+    )
+
+
+def _pairs(a: Codes, b: Codes) -> int:
+    return len(np.unique(a * (int(b.max()) + 1) + b))
+
+
+def _unblocked(effects: xr.Dataset, trial: _Trial, request: Request) -> tuple[Estimate, npt.NDArray[np.intp], str, str]:
+    covariates = _covariates(effects, trial, request)
+    if request.target == "units":
+        refuse_cluster(request, "units were randomised one by one, and these are all there are")
+    groups = clusters(effects, request) if request.target == "population" else None
+    if groups is not None:
+        return _clustered(trial, groups, covariates, request)
+    n_clusters = (trial.W != 0) @ trial.counts
+    fits = fit_arms(trial.Y, trial.arm, trial.used.tolist(), covariates=covariates)
+    if covariates is None:
+        return welch(fits, trial.W), n_clusters, "unit", "difference in means; Neyman's variance, Welch df"
+    answer = residual_df(fits, trial.W)
+    method = f"Lin's interacted regression on {', '.join(request.covariates)}; HC2, df n - A (p + 1)"
+    if request.target == "units":
+        return answer, n_clusters, "unit", method
+    answer = add_covariate_sampling(answer, fits, trial.W, covariates, None)
+    return answer, n_clusters, "unit", method.replace("HC2", "HC2 plus the sampling of the covariates' mean")
+
+
+def _clustered(
+    trial: _Trial, groups: Grouping, covariates: Array | None, request: Request
+) -> tuple[Estimate, npt.NDArray[np.intp], str, str]:
+    has = np.zeros((len(trial.names), len(groups.labels)), dtype=bool)
+    has[trial.arm, groups.codes] = True
+    for a in trial.used:
+        if has[a].sum() < 2:
+            raise EstimateError(
+                f"all units of arm {trial.names[a]!r} share the one {groups.name} "
+                f"{groups.labels[int(np.argmax(has[a]))]!r}, so the spread between {groups.name}s is unknown; "
+                "draw from more of them, or use target='units'"
+            )
+    n_clusters = np.array([has[w != 0].any(axis=0).sum() for w in trial.W], dtype=np.intp)
+    require_clusters(groups, int(n_clusters.min()))
+    fits = fit_arms(trial.Y, trial.arm, trial.used.tolist(), cluster=groups.codes, covariates=covariates)
+    answer = clustered(fits, trial.W, len(groups.labels))
+    method = f"difference in means; CR2 by {groups.name}, Satterthwaite (Bell-McCaffrey) df"
+    if covariates is not None:
+        answer = add_covariate_sampling(answer, fits, trial.W, covariates, groups.codes)
+        method = f"Lin's interacted regression on {', '.join(request.covariates)}; {method.split('; ')[1]}"
+    return answer, n_clusters, groups.name, method
+
+
+def _covariates(effects: xr.Dataset, trial: _Trial, request: Request) -> Array | None:
+    """Covariates centred at their mean over all units and scaled by their spread, shape (n, p)."""
+    if not request.covariates:
+        return None
+    columns = [_covariate(effects, name) for name in request.covariates]
+    x = np.column_stack(columns)
+    names = request.covariates
+    _require_rank(x, names, "the units")
+    for a in trial.used:
+        if trial.counts[a] < len(names) + 2:
+            raise EstimateError(
+                f"arm {trial.names[a]!r} has {trial.counts[a]} units, and {len(names)} covariate(s) "
+                f"need {len(names) + 2} or more; use fewer covariates or more units"
+            )
+        _require_rank(centred(x[trial.arm == a])[1], names, f"arm {trial.names[a]!r}")
+    return x
+
+
+def _covariate(effects: xr.Dataset, name: str) -> Array:
+    on_unit = [
+        str(c)
+        for c in effects.coords
+        if effects[c].dims == ("unit",) and effects[c].dtype.kind in "fiub" and c != "unit"
+    ]
+    if name not in on_unit:
+        raise EstimateError(
+            f"covariates={name!r}: no numeric coordinate of that name on the units; "
+            f"there are {', '.join(on_unit) or 'none'}"
+        )
+    values = effects[name].to_numpy().astype(np.float64)
+    if not np.isfinite(values).all():
+        i = int(np.argmax(~np.isfinite(values)))
+        raise EstimateError(f"unit {unit_name(effects, i)}: covariate {name!r} is {values[i]}; repair it")
+    x = centred(values)[1]
+    spread = np.abs(x).max()
+    if spread == 0:
+        raise EstimateError(f"covariate {name!r} is the same in all units; leave it out")
+    return np.asarray(x / spread)
+
+
+def _require_rank(x: Array, names: tuple[str, ...], where: str) -> None:
+    """Name the first covariate that is constant or determined by the ones before it."""
+    R = np.abs(np.diag(np.linalg.qr(x)[1]))
+    size = np.sqrt((x**2).sum(axis=0))
+    for j, name in enumerate(names):
+        if size[j] == 0:
+            raise EstimateError(f"covariate {name!r} is the same in all units of {where}; leave it out")
+        if R[j] <= 1e-9 * size[j]:
+            raise EstimateError(
+                f"covariate {name!r} is collinear with {', '.join(names[:j])} in {where}; leave one out"
+            )

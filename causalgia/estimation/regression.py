@@ -1,0 +1,220 @@
+"""Least squares with cluster-robust variances: CR0 to CR3, Bell-McCaffrey degrees of freedom, the HTZ joint test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy import special
+
+from causalgia.errors import EstimateError
+from causalgia.estimation.moments import Array, Codes, group_sums
+
+Kind = Literal["CR0", "CR1", "CR2", "CR3"]
+
+_POWER: dict[Kind, float] = {"CR0": 0.0, "CR1": 0.0, "CR2": -0.5, "CR3": -1.0}
+
+
+@dataclass(frozen=True)
+class Regression:
+    """One coefficient contrast ``c' beta`` of a least-squares fit, with what its variance is made of.
+
+    Attributes
+    ----------
+    estimate
+        ``c' beta`` for each response, shape ``(R,)``.
+    beta
+        Coefficients, shape ``(q, R)``.
+    influence
+        Share of each cluster in the error of the estimate, shape ``(G, R)``; the variance is its sum of squares.
+    delta, loading
+        Shapes ``(G,)`` and ``(G, q)``: under the working model the covariance of two clusters' influences is
+        proportional to ``1[g = h] delta_g - loading_g' loading_h``.
+    df
+        Satterthwaite (Bell-McCaffrey) degrees of freedom, the same for all responses.
+    df_residual
+        n - q.
+    classical_se
+        Standard error under one error variance, shape ``(R,)``.
+    """
+
+    estimate: Array
+    beta: Array
+    influence: Array
+    delta: Array
+    loading: Array
+    df: float
+    df_residual: int
+    classical_se: Array
+
+    @property
+    def se(self) -> Array:
+        """Cluster-robust standard error, shape ``(R,)``."""
+        return np.asarray(np.sqrt((self.influence**2).sum(axis=0)))
+
+
+def regress(X: Array, Y: Array, c: Array, cluster: Codes | None = None, *, kind: Kind = "CR2") -> Regression:
+    """Fit Y on X by least squares and take the cluster-robust variance of ``c' beta``.
+
+    CR2 multiplies the residuals of cluster g by ``(I - H_gg)^(-1/2)``, the symmetric pseudo-inverse root. With every
+    unit its own cluster, CR2 is HC2 and CR3 is HC3.
+
+    Parameters
+    ----------
+    X
+        Design, shape ``(n, q)``, full rank, its first column all ones.
+    Y
+        Responses, shape ``(n, R)``.
+    c
+        Weights of the coefficients, shape ``(q,)``.
+    cluster
+        Cluster of each unit, 0 to G - 1, shape ``(n,)``; without it each unit is one.
+    kind
+        ``"CR0"``, ``"CR1"`` (CR0 times G / (G - 1)), ``"CR2"`` or ``"CR3"``.
+
+    Raises
+    ------
+    EstimateError
+        If the first column of X is not ones, or X has not full column rank.
+
+    References
+    ----------
+    Bell & McCaffrey (2002), Survey Methodology 28(2), 169-181. Pustejovsky & Tipton (2018),
+    doi:10.1080/07350015.2016.1247004.
+
+    Examples
+    --------
+    >>> y = np.array([[1.0], [2.0], [4.0], [9.0]])
+    >>> fit = regress(np.ones((4, 1)), y, np.ones(1))
+    >>> fit.estimate, fit.se.round(4), round(fit.df, 6)
+    (array([4.]), array([1.7795]), 3.0)
+    """
+    n, q = X.shape
+    codes = np.arange(n) if cluster is None else cluster
+    Q, R = _orthonormal(X)
+    shifted = np.asarray(Y, dtype=np.float64) - Y[0]
+    coordinates = Q.T @ shifted
+    residuals = shifted - Q @ coordinates
+    beta = np.linalg.solve(R, coordinates)
+    beta[0] += Y[0]
+    direction = np.linalg.solve(R.T, c)
+    gram = group_sums(Q[:, :, None] * Q[:, None, :], codes)
+    v = _leverage_root(gram, kind) @ direction
+    influence = group_sums(np.einsum("iq,iq->i", Q, v[codes])[:, None] * residuals, codes)
+    loading = np.einsum("gqr,gr->gq", gram, v)
+    delta = np.einsum("gq,gq->g", v, loading)
+    sigma2 = (residuals**2).sum(axis=0) / max(n - q, 1)
+    return Regression(
+        estimate=c @ beta,
+        beta=beta,
+        influence=influence * _finite_sample(len(gram), kind),
+        delta=delta,
+        loading=loading,
+        df=bell_mccaffrey_df(delta, loading),
+        df_residual=n - q,
+        classical_se=np.sqrt(sigma2 * (direction @ direction)),
+    )
+
+
+def _orthonormal(X: Array) -> tuple[Array, Array]:
+    if not (X[:, 0] == 1).all():
+        raise EstimateError("the first column of the design X is not all ones; put the intercept first")
+    scale = np.abs(X).max(axis=0)
+    Q, R = np.linalg.qr(X / np.where(scale > 0, scale, 1.0))
+    if len(X) < X.shape[1] or (np.abs(np.diag(R)) < 1e-10 * np.sqrt(len(X))).any():
+        raise EstimateError("the design X has not full column rank; drop the columns that others determine")
+    return Q, R * scale
+
+
+def _leverage_root(gram: Array, kind: Kind) -> Array:
+    """(I - Q_g' Q_g)^power for each cluster, zero where a cluster alone determines a coefficient."""
+    share, vectors = np.linalg.eigh(gram)
+    rest = 1 - share
+    root = np.where(rest > 1e-10, np.maximum(rest, 1e-10) ** _POWER[kind], float(_POWER[kind] == 0))
+    scaled: Array = (vectors * root[:, None, :]) @ np.swapaxes(vectors, 1, 2)
+    return scaled
+
+
+def _finite_sample(n_clusters: int, kind: Kind) -> float:
+    return float(np.sqrt(n_clusters / (n_clusters - 1))) if kind == "CR1" else 1.0
+
+
+def bell_mccaffrey_df(delta: Array, loading: Array) -> float:
+    """Return Satterthwaite degrees of freedom of a sum of squared cluster influences.
+
+    ``(tr P)^2 / tr P^2`` with ``P_gh = 1[g = h] delta_g - loading_g' loading_h``, the covariance of the influences
+    under independent errors of one variance, in O(G q^2) and never as a G by G matrix.
+
+    Parameters
+    ----------
+    delta
+        Shape ``(G,)``.
+    loading
+        Shape ``(G, q)``.
+
+    References
+    ----------
+    Bell & McCaffrey (2002), Survey Methodology 28(2), 169-181.
+
+    Examples
+    --------
+    >>> round(bell_mccaffrey_df(np.full(5, 1.0), np.full((5, 1), 0.2**0.5)), 6)
+    4.0
+    """
+    scale = delta.max()
+    if scale <= 0:
+        return float(len(delta))
+    delta, square = delta / scale, (loading**2).sum(axis=1) / scale
+    cross = loading.T @ loading / scale
+    trace = delta.sum() - square.sum()
+    return float(trace**2 / ((delta**2).sum() - 2 * (delta * square).sum() + (cross**2).sum()))
+
+
+@dataclass(frozen=True)
+class WaldTest:
+    """A joint test: statistic `F` on `df1` and `df2` degrees of freedom, and its p-value."""
+
+    F: float
+    df1: int
+    df2: float
+    p: float
+
+
+def wald_htz(ace: Array, covariance: Array, eta: float) -> WaldTest:
+    """Test that all ACEs are zero, by approximate Hotelling's T-squared (HTZ).
+
+    ``Q = ace' V^-1 ace``, ``F = Q (eta - q + 1) / (eta q)`` on q and eta - q + 1 degrees of freedom.
+
+    Parameters
+    ----------
+    ace
+        Average causal effects of q contrasts, shape ``(q,)``.
+    covariance
+        Their CR2 covariance V, shape ``(q, q)``.
+    eta
+        Satterthwaite degrees of freedom of one contrast.
+
+    Raises
+    ------
+    EstimateError
+        If q contrasts are too many for the clusters, or V is singular.
+
+    References
+    ----------
+    Tipton & Pustejovsky (2015), doi:10.3102/1076998615606099.
+
+    Examples
+    --------
+    >>> test = wald_htz(np.array([1.0, 0.0]), np.eye(2), eta=9.0)
+    >>> round(test.F, 4), test.df1, test.df2, round(test.p, 4)
+    (0.4444, 2, 8.0, 0.6561)
+    """
+    q = len(ace)
+    if eta - q + 1 <= 0:
+        raise EstimateError(f"a joint test of {q} contrasts needs more than {q - 1} df, and there are {eta:.1f}")
+    sd = np.sqrt(np.diag(covariance))
+    if (sd == 0).any() or np.linalg.matrix_rank(covariance / np.outer(sd, sd), hermitian=True) < q:
+        raise EstimateError(f"the covariance of the {q} contrasts is singular; drop those that others determine")
+    F = float(ace / sd @ np.linalg.solve(covariance / np.outer(sd, sd), ace / sd)) * (eta - q + 1) / (eta * q)
+    return WaldTest(F=F, df1=q, df2=eta - q + 1, p=float(special.fdtrc(q, eta - q + 1, F)))

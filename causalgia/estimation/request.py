@@ -1,0 +1,168 @@
+"""What was asked of `estimate`, and the units, clusters and strata that a Dataset of effects has for it."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from causalgia.errors import EstimateError, FewClustersWarning
+from causalgia.estimation.crossover import Estimate
+from causalgia.estimation.moments import Array, Codes
+
+TARGETS = ("population", "parents", "units", "population x predictors")
+FEW_CLUSTERS = 20
+
+
+@dataclass(frozen=True)
+class Request:
+    """The choices of one call of `estimate`, as given."""
+
+    cluster: str | None
+    block: str | None
+    covariates: tuple[str, ...]
+    target: str
+    weights: str
+
+    def __post_init__(self) -> None:
+        if self.target not in TARGETS:
+            raise EstimateError(f"target {self.target!r} is none of {', '.join(map(repr, TARGETS))}")
+        if self.weights not in ("units", "clusters"):
+            raise EstimateError(f"weights {self.weights!r} is neither 'units' (each counts once) nor 'clusters'")
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """Units sorted into groups.
+
+    Attributes
+    ----------
+    name
+        The coordinate that the groups come from.
+    codes
+        Group of each unit, 0 to G - 1, shape ``(n,)``.
+    labels
+        What each group is called, shape ``(G,)``.
+    """
+
+    name: str
+    codes: Codes
+    labels: tuple[str, ...]
+
+    @property
+    def sizes(self) -> Codes:
+        """Units in each group, shape ``(G,)``."""
+        return np.bincount(self.codes, minlength=len(self.labels))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An `Estimate` and what a table says beside it, for K contrasts and a trailing shape of tasks (and models).
+
+    Attributes
+    ----------
+    estimate
+        Shape ``(K, ...)``.
+    skewness
+        Shape ``(K, ...)``.
+    n_units, n_clusters
+        Shape ``(K,)``.
+    method, cluster
+        A sentence on the estimator, and the coordinate that names the independent clusters.
+    by_definition
+        Whether a standard error of 0 is what the target means, and not a lack of spread.
+    """
+
+    estimate: Estimate
+    skewness: Array
+    n_units: Codes
+    n_clusters: Codes
+    method: str
+    cluster: str
+    by_definition: bool = False
+
+
+def grouping(effects: xr.Dataset, name: str, argument: str) -> Grouping:
+    """Sort the units by a coordinate; `argument` is how the user asked for it.
+
+    Examples
+    --------
+    >>> effects = xr.Dataset(coords={"unit": [0, 1, 2], "parent": ("unit", ["a", "b", "a"])})
+    >>> grouping(effects, "parent", "cluster='parent'").codes
+    array([0, 1, 0])
+    """
+    on_unit = [str(c) for c in effects.coords if effects[c].dims == ("unit",)]
+    if name not in on_unit:
+        raise EstimateError(
+            f"{argument}: no coordinate {name!r} on the units; there are {', '.join(on_unit) or 'none'}"
+        )
+    codes, labels = pd.factorize(effects[name].to_numpy())
+    if (codes < 0).any():
+        raise EstimateError(f"unit {unit_name(effects, int(np.argmin(codes)))} has no {name!r}; fill it in")
+    return Grouping(name, np.asarray(codes, dtype=np.intp), tuple(map(str, labels)))
+
+
+def unit_name(effects: xr.Dataset, i: int) -> str:
+    """Return the name of the i-th unit."""
+    return str(effects["unit"].to_numpy()[i]) if "unit" in effects.coords else str(i)
+
+
+def parents_if_shared(effects: xr.Dataset) -> Grouping | None:
+    """Return the units by parent where any parent has more than one of them, else None."""
+    if "parent" not in effects.coords:
+        return None
+    parents = grouping(effects, "parent", "cluster='auto'")
+    return parents if len(parents.labels) < len(parents.codes) else None
+
+
+def clusters(effects: xr.Dataset, request: Request) -> Grouping | None:
+    """Return the clusters that the request means, or None where each unit stands for itself."""
+    if request.cluster is None:
+        return None
+    if request.cluster == "auto":
+        return parents_if_shared(effects)
+    return grouping(effects, request.cluster, f"cluster={request.cluster!r}")
+
+
+def require_clusters(groups: Grouping, n_clusters: int) -> None:
+    """Refuse one cluster, warn below 20."""
+    if n_clusters < 2:
+        raise EstimateError(
+            f"all units share the one {groups.name} {groups.labels[0]!r}, so nothing is known of "
+            f"other ones; draw from more {groups.name}s, or claim less: target='parents' (new shuffles of this one) "
+            "or target='units'"
+        )
+    if n_clusters < FEW_CLUSTERS:
+        warnings.warn(
+            f"{n_clusters} clusters ({groups.name}): below {FEW_CLUSTERS}, intervals may cover less than they "
+            "say when clusters are skewed; draw from more of them",
+            FewClustersWarning,
+            stacklevel=users_level(),
+        )
+
+
+def users_level() -> int:
+    """Stack level of the first caller outside this package, so that a warning points at the user's line."""
+    level, frame = 2, sys._getframe(2)
+    while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).startswith("causalgia."):
+        level, frame = level + 1, frame.f_back
+    return level
+
+
+def refuse_cluster(request: Request, instead: str) -> None:
+    """Refuse a cluster that was asked for by name where the target has none."""
+    if request.cluster not in (None, "auto", "parent" if request.target == "parents" else None):
+        raise EstimateError(
+            f"cluster={request.cluster!r} does not go with target={request.target!r}: {instead}; leave cluster= out"
+        )
+
+
+def parents_as_strata(effects: xr.Dataset) -> Grouping:
+    """Return the units by parent, for claims about new shuffles of these parents."""
+    if "parent" not in effects.coords:
+        raise EstimateError("target='parents' needs a coordinate 'parent' on the units; use target='population'")
+    return grouping(effects, "parent", "target='parents'")

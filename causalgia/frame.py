@@ -1,0 +1,221 @@
+"""Anybody's long table -> a Dataset of outcomes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xarray as xr
+
+from causalgia.errors import OutcomesError
+from causalgia.schema import annotate, validate
+
+Codes: TypeAlias = npt.NDArray[np.intp]
+Labels: TypeAlias = npt.NDArray[Any]
+
+
+def from_frame(
+    frame: Any,
+    *,
+    outcome: str,
+    arm: str,
+    unit: str | None = None,
+    parent: str | None = None,
+    block: str | None = None,
+    task: str | None = None,
+    model: str | None = None,
+    covariates: str | Sequence[str] = (),
+    scale: str = "outcome",
+) -> xr.Dataset:
+    """Read a long table, one row per measurement, into the Dataset that `contrast` takes.
+
+    Where every unit has every arm the trial is a crossover; where every unit has one arm it is parallel. Anything in
+    between is refused, because nothing is dropped or filled in silence.
+
+    Parameters
+    ----------
+    frame
+        A pandas DataFrame, or anything with ``to_pandas()``.
+    outcome, arm
+        Columns of the measurement and of the arm's name (0 becomes ``"0"``).
+    unit
+        Column that names the unit; without it each row is a unit of its own.
+    parent, block
+        Columns, constant within a unit: the source that units share, the stratum of the randomisation.
+    task, model
+        Columns of what was measured and of which predictor or replicate measured it; without `task` the one task is
+        named after the outcome's column.
+    covariates
+        Numeric columns measured before the intervention, constant within a unit.
+    scale
+        What the outcome is measured on, in words, such as ``"log counts"``.
+
+    Returns
+    -------
+    Dataset
+        ``outcome (unit, arm, task[, model])`` for a crossover; ``outcome (unit, task[, model])`` with ``assigned
+        (unit)`` and the arms' names as coordinate ``arm`` for a parallel trial. Units, arms, tasks and models stand in
+        order of first appearance; a float32 outcome stays float32.
+
+    Raises
+    ------
+    OutcomesError
+        If a column is missing or has gaps, an outcome or covariate is not a finite number, a measurement is there
+        twice or not at all, or a unit's parent, block or covariate changes. The message names the unit and the arm.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame(
+    ...     {"seq": ["s1", "s1", "s2", "s2"], "arm": [0, 1, 0, 1], "y": [1.0, 2.0, 1.5, 3.5]}
+    ... )
+    >>> outcomes = from_frame(frame, outcome="y", arm="arm", unit="seq")
+    >>> outcomes["outcome"].dims, outcomes["arm"].values.tolist(), outcomes.attrs["assignment"]
+    (('unit', 'arm', 'task'), ['0', '1'], 'crossover')
+    """
+    covariates = (covariates,) if isinstance(covariates, str) else tuple(covariates)
+    table = _table(frame, [c for c in (outcome, arm, unit, parent, block, task, model, *covariates) if c is not None])
+    units = _axis(table, "unit", unit) if unit is not None else _rows(table)
+    arms = _axis(table, "arm", arm, text=True)
+    tasks = _axis(table, "task", task, text=True) if task is not None else _Axis("task", _zeros(table), [outcome])
+    models = [_axis(table, "model", model, text=True)] if model is not None else []
+    crossover = _is_crossover(units, arms)
+    axes = [units, *([arms] if crossover else []), tasks, *models]
+    outcomes = xr.Dataset(
+        {"outcome": ([axis.dim for axis in axes], _cube(_numbers(table, outcome, units, arms), axes))},
+        coords={axis.dim: axis.names for axis in [*axes, arms]},
+        attrs={"assignment": "crossover" if crossover else "parallel", "scale": scale, "source": "from_frame"},
+    )
+    first = np.unique(units.codes, return_index=True)[1]
+    on_unit = {"parent": parent, "block": block} | {c: c for c in covariates}
+    for name, column in on_unit.items():
+        if column is not None:
+            values = _numbers(table, column, units, arms) if name in covariates else table[column].to_numpy()
+            outcomes = outcomes.assign_coords({name: ("unit", _constant(values, column, units, first))})
+    if not crossover:
+        outcomes = outcomes.assign_coords(assigned=("unit", [arms.names[code] for code in arms.codes[first]]))
+    return validate(annotate(outcomes), "outcomes")
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """One dim: the code of each row of the table, and the names that the codes stand for."""
+
+    dim: str
+    codes: Codes
+    names: list[Any]
+
+
+def _table(frame: Any, columns: Sequence[str]) -> pd.DataFrame:
+    table = frame if isinstance(frame, pd.DataFrame) else frame.to_pandas() if hasattr(frame, "to_pandas") else None
+    if not isinstance(table, pd.DataFrame):
+        raise OutcomesError(f"from_frame takes a table, not {type(frame).__name__}; make it a pandas DataFrame first")
+    if table.empty:
+        raise OutcomesError("from_frame: the table has no rows")
+    for column in columns:
+        if column not in table.columns:
+            raise OutcomesError(f"no column {column!r}; the columns are {', '.join(map(repr, table.columns))}")
+        if (table.columns == column).sum() > 1:
+            raise OutcomesError(f"column {column!r} is there twice; rename one")
+    return table
+
+
+def _axis(table: pd.DataFrame, dim: str, column: str, *, text: bool = False) -> _Axis:
+    """Code a column by order of first appearance; a gap is refused."""
+    absent = table[column].isna().to_numpy()
+    if absent.any():
+        raise OutcomesError(f"row {_row(table, absent)}: column {column!r} has no value; fill it in or drop the row")
+    values = table[column].map(_name) if text else table[column]
+    codes, uniques = pd.factorize(values)
+    names = uniques.tolist()
+    if not text and not all(isinstance(name, int) for name in names):
+        names = [str(name) for name in names]
+    return _Axis(dim, np.asarray(codes, dtype=np.intp), names)
+
+
+def _name(value: Any) -> str:
+    """0 and 0.0 are both the arm "0": a column with gaps elsewhere becomes float in pandas."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _rows(table: pd.DataFrame) -> _Axis:
+    return _Axis("unit", np.arange(len(table)), list(range(len(table))))
+
+
+def _zeros(table: pd.DataFrame) -> Codes:
+    return np.zeros(len(table), dtype=np.intp)
+
+
+def _row(table: pd.DataFrame, bad: npt.NDArray[np.bool_]) -> str:
+    return str(table.index[np.flatnonzero(bad)[0]])
+
+
+def _numbers(table: pd.DataFrame, column: str, units: _Axis, arms: _Axis) -> npt.NDArray[np.floating]:
+    """Read a column as finite floats; float32 stays float32."""
+    try:
+        values = table[column].to_numpy(dtype=np.float32 if table[column].dtype == np.float32 else np.float64)
+    except (TypeError, ValueError) as error:
+        raise OutcomesError(f"column {column!r} is not numeric ({error}); give numbers") from error
+    bad = ~np.isfinite(values)
+    if bad.any():
+        i = int(np.flatnonzero(bad)[0])
+        raise OutcomesError(
+            f"row {_row(table, bad)} (unit {units.names[units.codes[i]]}, arm '{arms.names[arms.codes[i]]}'): "
+            f"{column!r} is {values[i]!s}; repair the value, or drop every row of that unit"
+        )
+    return values
+
+
+def _is_crossover(units: _Axis, arms: _Axis) -> bool:
+    """Whether every unit has every arm (True) or every unit one arm (False)."""
+    has = np.zeros((len(units.names), len(arms.names)), dtype=bool)
+    has[units.codes, arms.codes] = True
+    counts = has.sum(axis=1)
+    if (counts == 1).all() and len(units.names) > 1:
+        return False
+    if (counts == len(arms.names)).all():
+        return True
+    u = int(np.argmax(counts < len(arms.names)))
+    missing = arms.names[int(np.flatnonzero(~has[u])[0])]
+    raise OutcomesError(
+        f"unit {units.names[u]} has {counts[u]} of {len(arms.names)} arms and lacks '{missing}'; "
+        "a crossover needs every arm in every unit, a parallel trial one arm a unit: "
+        "add the row, or drop that unit or that arm"
+    )
+
+
+def _cube(y: npt.NDArray[np.floating], axes: Sequence[_Axis]) -> npt.NDArray[np.floating]:
+    shape = tuple(len(axis.names) for axis in axes)
+    flat = np.ravel_multi_index(tuple(axis.codes for axis in axes), shape)
+    counts = np.bincount(flat, minlength=int(np.prod(shape)))
+    for wrong, said, cure in (
+        (counts > 1, "more than once", "average them, or name the column that tells them apart (task=, model=, unit=)"),
+        (counts == 0, "nowhere", "add the row, or drop what is incomplete"),
+    ):
+        if wrong.any():
+            where = np.unravel_index(np.flatnonzero(wrong)[0], shape)
+            at = ", ".join(f"{axis.dim} '{axis.names[i]}'" for axis, i in zip(axes, where, strict=True))
+            raise OutcomesError(f"{at} is measured {said}; {cure}")
+    cube = np.empty(len(counts), dtype=y.dtype)
+    cube[flat] = y
+    return cube.reshape(shape)
+
+
+def _constant(values: Labels, column: str, units: _Axis, first: Codes) -> Labels:
+    """One value a unit; a unit with two is refused."""
+    absent = pd.isna(values)
+    if absent.any():
+        raise OutcomesError(f"unit {units.names[units.codes[np.argmax(absent)]]}: {column!r} has no value; fill it in")
+    one = values[first]
+    differs = np.asarray(values != one[units.codes])
+    if differs.any():
+        i = int(np.flatnonzero(differs)[0])
+        name = units.names[units.codes[i]]
+        raise OutcomesError(
+            f"unit {name}: {column!r} is {one[units.codes[i]]!s} in one row and {values[i]!s} in another; "
+            "it belongs to the unit, so it must be the same in all its rows"
+        )
+    return one.astype(str) if one.dtype == object else one
