@@ -1,0 +1,609 @@
+"""Predictors without torch: functions, ensembles, fingerprints, the check at the door, loading from a file."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import subprocess
+import sys
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import causalgia as cg
+from causalgia.errors import MissingExtraError, PredictorError
+from causalgia.predict import Ensemble, FunctionPredictor, NonFiniteError, Predictor, check_batch_mates, load_predictor
+from causalgia.predict.fingerprint import digest, fingerprint_of
+
+ROOT = Path(__file__).resolve().parents[1]
+TOKENS = np.random.default_rng(0).integers(0, 4, (37, 11), dtype=np.uint8)
+
+
+def count_a(x):
+    return x[:, 0].sum(-1)
+
+
+def a_and_c(x):
+    return x[:, :2].sum(-1)
+
+
+# --- FunctionPredictor ------------------------------------------------------------------------------------------------
+
+
+def test_function_answers_are_known_and_named():
+    one = FunctionPredictor(count_a, scale="letters")
+    answer = one.predict(TOKENS)
+    assert one.tasks == ("outcome",)
+    assert one.scale == "letters"
+    assert one.models is None
+    assert answer.dtype == np.float32
+    np.testing.assert_array_equal(answer, (TOKENS == 0).sum(1, keepdims=True))
+    two = FunctionPredictor(a_and_c)
+    with pytest.raises(PredictorError, match="give tasks="):
+        _ = two.tasks
+    assert two.predict(TOKENS).shape == (37, 2)
+    assert two.tasks == ("task 0", "task 1")
+
+
+@pytest.mark.parametrize("batch_size", [1, 8, 64])
+def test_batch_size_changes_nothing_and_bounds_the_one_hot(batch_size):
+    seen, done = [], []
+
+    def fn(x):
+        seen.append(x.shape)
+        return x[:, 2].sum(-1)
+
+    predictor = FunctionPredictor(fn, batch_size=batch_size, fingerprint="recorder")
+    answer = predictor.predict(TOKENS, progress=done.append)
+    np.testing.assert_array_equal(answer[:, 0], (TOKENS == 2).sum(1))
+    assert max(n for n, *_ in seen) <= batch_size
+    assert {shape[1:] for shape in seen} == {(4, 11)}
+    assert sum(done) == 37
+    assert predictor.resolve_batch_size(11) == batch_size
+
+
+def test_dtype_is_kept_and_integers_become_float64():
+    for dtype in ("float32", "float64"):
+        assert FunctionPredictor(count_a, dtype=dtype).predict(TOKENS).dtype == dtype
+    assert FunctionPredictor(lambda x: x[:, 0].sum(-1).astype(int)).predict(TOKENS).dtype == np.float64
+    assert FunctionPredictor(lambda x: list(map(float, x[:, 0].sum(-1)))).predict(TOKENS).dtype == np.float64
+
+
+@settings(deadline=None, max_examples=25)
+@given(order=st.permutations("ACGT"), layout=st.sampled_from(["NCL", "NLC"]))
+def test_alphabet_and_layout_say_which_channel_is_which(order, layout):
+    axis = 1 if layout == "NCL" else 2
+    predictor = FunctionPredictor(lambda x: x.sum(3 - axis), alphabet="".join(order), layout=layout, tasks=list(order))
+    answer = predictor.predict(TOKENS)
+    for column, letter in enumerate(order):
+        np.testing.assert_array_equal(answer[:, column], ("ACGT".index(letter) == TOKENS).sum(1))
+
+
+def test_rc_average_and_reduce():
+    first = FunctionPredictor(lambda x: x[:, 0, 0], rc_average=True).predict(TOKENS)
+    np.testing.assert_array_equal(first[:, 0], ((TOKENS[:, 0] == 0) * 1.0 + (TOKENS[:, -1] == 3)) / 2)
+    total = FunctionPredictor(lambda x: (x[:, 0], x[:, 1]), reduce=lambda y: y[1].sum(-1)).predict(TOKENS)
+    np.testing.assert_array_equal(total[:, 0], (TOKENS == 1).sum(1))
+
+
+@pytest.mark.parametrize(
+    ("fn", "options", "message"),
+    [
+        (lambda x: x, {}, r"answered with shape \(37, 4, 11\).*reduce="),
+        (lambda x: x[:1, 0, 0], {}, r"37 sequences were answered with shape \(1,\)"),
+        (lambda x: 3.0, {}, r"answered with shape \(\)"),
+        (lambda x: x[:, :2, 0], {"tasks": ["only"]}, r"2 outputs and tasks= names 1: \['only'\]"),
+        (lambda x: ["high"] * len(x), {}, "not real numbers"),
+        (lambda x: x[:, 0, 0] + 1j, {}, "complex"),
+        (lambda x: x[:, 7, 0], {}, r"failed on an input of shape \(37, 4, 11\).*IndexError"),
+        (lambda x: [[1.0], [2.0, 3.0]], {}, "cannot be read as an array"),
+    ],
+)
+def test_answers_that_cannot_be_outcomes(fn, options, message):
+    with pytest.raises(PredictorError, match=message):
+        FunctionPredictor(fn, **options).predict(TOKENS)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"tasks": ["a", "a"]}, "task 'a' is named twice"),
+        ({"tasks": "K562"}, r"write \['K562'\]"),
+        ({"tasks": []}, "at least one"),
+        ({"tasks": ["a", " "]}, "non-empty"),
+        ({"alphabet": "ACGN"}, "alphabet='ACGN'.*order"),
+        ({"alphabet": "ACG"}, "alphabet='ACG'"),
+        ({"layout": "LCN"}, "layout='LCN' is not a choice"),
+        ({"batch_size": 0}, "batch_size=0"),
+        ({"batch_size": True}, "batch_size=True"),
+        ({"batch_size": 2.5}, "batch_size=2.5"),
+    ],
+)
+def test_impossible_choices(options, message):
+    with pytest.raises(PredictorError, match=message):
+        FunctionPredictor(count_a, **options)
+
+
+def test_a_function_is_needed():
+    with pytest.raises(PredictorError, match="takes a callable"):
+        FunctionPredictor(3.0)
+
+
+@pytest.mark.parametrize(
+    "tokens", [TOKENS[0], TOKENS[:0], TOKENS[:, :0], TOKENS + np.uint8(1), TOKENS.astype(float), TOKENS[None]]
+)
+def test_tokens_are_checked(tokens):
+    with pytest.raises(PredictorError, match=r"token|predictor takes"):
+        FunctionPredictor(count_a).predict(tokens)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_non_finite_names_row_and_task(value):
+    predictor = FunctionPredictor(
+        lambda x: np.where(x[:, :2].sum(-1) == 4, value, 1.0), tasks=["up", "down"], batch_size=8
+    )
+    tokens = np.full((30, 11), 2, np.uint8)
+    tokens[19, :4] = 1
+    with pytest.raises(NonFiniteError, match=f"sequence 19, task 'down'.*{value}") as caught:
+        predictor.predict(tokens)
+    assert (caught.value.row, caught.value.task) == (19, "down")
+    assert isinstance(caught.value, PredictorError)
+
+
+# --- Ensemble ---------------------------------------------------------------------------------------------------------
+
+
+def test_ensemble_keeps_models_apart():
+    done = []
+    members = [
+        FunctionPredictor(count_a, tasks=["n"], batch_size=8),
+        FunctionPredictor(lambda x: x[:, 3].sum(-1), tasks=["n"], batch_size=5),
+    ]
+    pair = Ensemble(members, names=["A", "T"])
+    answer = pair.predict(TOKENS, progress=done.append)
+    assert answer.shape == (37, 1, 2)
+    assert pair.models == ("A", "T")
+    assert (pair.tasks, pair.scale) == (("n",), "outcome")
+    assert pair.resolve_batch_size(11) == 8
+    assert sum(done) == 37
+    np.testing.assert_array_equal(answer[:, 0, 1], (TOKENS == 3).sum(1))
+    assert Ensemble(members).models == ("model 0", "model 1")
+    assert Ensemble(members).fingerprint != pair.fingerprint
+    assert Ensemble(members[::-1], names=["A", "T"]).fingerprint != pair.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("other", "names", "message"),
+    [
+        (FunctionPredictor(count_a, tasks=["m"]), None, r"model 'model 1' has tasks \['m'\]"),
+        (FunctionPredictor(count_a, tasks=["n"], scale="log"), ["x", "y"], "model 'y' answers on scale 'log'"),
+        (FunctionPredictor(count_a, tasks=["n"]), ["x", "x"], "model 'x' is named twice"),
+        (FunctionPredictor(count_a, tasks=["n"]), ["x"], "1 names for 2 predictors"),
+        (count_a, None, "'model 1' is a function, not a predictor"),
+        (Ensemble([FunctionPredictor(count_a, tasks=["n"])] * 2), None, "'model 1' is an ensemble itself"),
+    ],
+)
+def test_ensemble_members_must_agree(other, names, message):
+    with pytest.raises(PredictorError, match=message):
+        Ensemble([FunctionPredictor(count_a, tasks=["n"]), other], names=names)
+
+
+def test_ensemble_errors_name_the_member():
+    good = FunctionPredictor(count_a, batch_size=8)
+    with pytest.raises(PredictorError, match="at least two"):
+        Ensemble([good])
+    with pytest.raises(PredictorError, match=r"model 'model 1' has tasks \['task 0', 'task 1'\]"):
+        Ensemble([good, FunctionPredictor(a_and_c)]).predict(TOKENS)
+    with pytest.raises(PredictorError, match="model 'model 1': the callable failed"):
+        Ensemble([good, FunctionPredictor(lambda x: x[:, 9])]).predict(TOKENS)
+    tokens = np.full((20, 5), 3, np.uint8)
+    tokens[17] = 0
+    with pytest.raises(NonFiniteError, match="sequence 17, task 'outcome': model 'b' answered nan") as caught:
+        Ensemble(
+            [good, FunctionPredictor(lambda x: np.where(x[:, 0].all(-1), np.nan, 0), batch_size=8)], names=["a", "b"]
+        ).predict(tokens)
+    assert caught.value.row == 17
+
+
+# --- fingerprints -----------------------------------------------------------------------------------------------------
+
+
+def weighted(w):
+    return lambda x: x[:, 0] @ w
+
+
+class Scanner:
+    def __init__(self, w, gain=1.0):
+        self.w, self.gain = w, gain
+
+    def __call__(self, x):
+        return self.scan(x) * self.gain
+
+    def scan(self, x):
+        return x[:, 0] @ self.w
+
+
+@dataclass(frozen=True)
+class Gain:
+    gain: float
+    letters: frozenset[str] = frozenset({"A", "C", "G", "T", "N"})
+
+    def __call__(self, x):
+        return x[:, 0].sum(-1) * self.gain
+
+
+LEVEL = 2.0
+
+
+def uses_global(x):
+    return x[:, 0].sum(-1) * LEVEL
+
+
+W = np.arange(11.0)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (lambda x: x[:, 0].sum(-1), lambda x: x[:, 1].sum(-1)),
+        (lambda x: x[:, 0].sum(-1), lambda x: x[:, 0].max(-1)),
+        (lambda x, a=1: x[:, 0].sum(-1) * a, lambda x, a=2: x[:, 0].sum(-1) * a),
+        (lambda x, *, a=1: x[:, 0].sum(-1) * a, lambda x, *, a=2: x[:, 0].sum(-1) * a),
+        (lambda x: np.exp(x[:, 0, 0]), lambda x: np.log1p(x[:, 0, 0])),
+        (weighted(W), weighted(W + (np.arange(11) == 4) * 1e-12)),
+        (weighted(W), weighted(W.astype(np.float32))),
+        (weighted({"a": [1, 2]}), weighted({"a": [1, 2.0]})),
+        (weighted({1, 2}), weighted({1, 3})),
+        (weighted(np.sum), weighted(np.mean)),
+        (Scanner(W), Scanner(W, gain=2.0)),
+        (Scanner(W), Scanner(W + 1)),
+        (Scanner(W).scan, Scanner(W)),
+        (Gain(1.0), Gain(1.5)),
+        (functools.partial(weighted(W), 1), functools.partial(weighted(W), 2)),
+        (lambda x: [sum(y) for y in x[:, 0]], lambda x: [sum(y[1:]) for y in x[:, 0]]),
+    ],
+)
+def test_what_changes_answers_changes_the_fingerprint(first, second):
+    assert FunctionPredictor(first).fingerprint == FunctionPredictor(first).fingerprint
+    assert FunctionPredictor(first).fingerprint != FunctionPredictor(second).fingerprint
+
+
+def test_equal_things_made_twice_are_equal():
+    assert fingerprint_of(weighted(W), "fn") == fingerprint_of(weighted(W.copy()), "fn")
+    assert fingerprint_of(Scanner(W), "fn") == fingerprint_of(Scanner(W.copy()), "fn")
+    assert fingerprint_of(weighted({"a": 1, "b": 2}), "fn") == fingerprint_of(weighted({"b": 2, "a": 1}), "fn")
+    assert fingerprint_of(np.asfortranarray(np.eye(3)[:, :2]), "w") == fingerprint_of(np.eye(3)[:, :2].copy(), "w")
+
+
+def test_a_changed_global_changes_the_fingerprint(monkeypatch):
+    before = fingerprint_of(uses_global, "fn")
+    monkeypatch.setitem(uses_global.__globals__, "LEVEL", 3.0)
+    assert fingerprint_of(uses_global, "fn") != before
+
+
+def test_cycles_end():
+    def even(n):
+        return n == 0 or odd(n - 1)
+
+    def odd(n):
+        return n != 0 and even(n - 1)
+
+    assert fingerprint_of(even, "fn") != fingerprint_of(odd, "fn")
+    loop = []
+    loop.append(loop)
+    assert fingerprint_of(loop, "loop")
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("tasks", ["x"]),
+        ("scale", "log"),
+        ("alphabet", "ACTG"),
+        ("dtype", "float64"),
+        ("rc_average", True),
+        ("reduce", np.negative),
+        ("fingerprint", "v2"),
+    ],
+)
+def test_every_choice_is_in_the_fingerprint(option, value):
+    assert FunctionPredictor(count_a, **{option: value}).fingerprint != FunctionPredictor(count_a).fingerprint
+
+
+def test_batch_size_is_not_in_the_fingerprint():
+    assert FunctionPredictor(count_a, batch_size=3).fingerprint == FunctionPredictor(count_a).fingerprint
+
+
+def test_what_cannot_be_read_is_refused_with_the_cure():
+    generator = np.random.default_rng(0)
+    with pytest.raises(PredictorError, match=r"the variable 'generator' it closes over is a .*Generator.*fingerprint="):
+        FunctionPredictor(lambda x: generator.normal(size=len(x)))
+    named = FunctionPredictor(lambda x: generator.normal(size=len(x)), fingerprint="v1")
+    assert named.fingerprint == FunctionPredictor(count_a, fingerprint="v1").fingerprint
+    machine = Scanner(W)
+    with (
+        (ROOT / "pyproject.toml").open() as machine.handle,
+        pytest.raises(PredictorError, match=r"fn\.handle is a _io"),
+    ):
+        FunctionPredictor(machine)
+
+
+_SCRIPT = """
+import functools, math, sys
+from dataclasses import dataclass
+import numpy as np
+from causalgia.predict import Ensemble, FunctionPredictor
+
+SETTINGS = {"motifs": {"GATA", "TATA", "CACGTG", "TGACTCA"}, "w": np.arange(12.0).reshape(3, 4)}
+
+@dataclass(frozen=True)
+class Oracle:
+    words: frozenset
+    gain: float = 2.0
+    def __call__(self, x):
+        return x[:, 0].sum(-1) * self.gain + math.log(len(self.words)) + SETTINGS["w"].sum()
+
+oracle = Oracle(frozenset({"a", "b", "c", "d", "e"}))
+members = [
+    FunctionPredictor(oracle, tasks=["n"]),
+    FunctionPredictor(functools.partial(lambda k, x: x[:, k].sum(-1) if k in {0, 1, 2} else np.sum(x), 1), tasks=["n"]),
+]
+print(Ensemble(members).fingerprint)
+"""
+
+
+def test_fingerprint_is_the_same_in_every_process(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(_SCRIPT)
+    answers = {
+        subprocess.run(
+            [sys.executable, str(script)],
+            check=True,
+            capture_output=True,
+            text=True,
+            env={"PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)},
+        ).stdout
+        for seed in ("0", "1", "31")
+    }
+    assert len(answers) == 1
+    assert len(answers.pop().strip()) == 32
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)
+    )
+)
+def test_digest_depends_on_value_alone(value):
+    assert digest(value) == digest(copy.deepcopy(value))
+    assert digest(value) != digest([value])
+
+
+# --- the check at the door --------------------------------------------------------------------------------------------
+
+
+def rank(x):
+    return np.argsort(np.argsort(x[:, 0].sum(-1), kind="stable"), kind="stable").astype(float)
+
+
+@pytest.mark.parametrize(
+    "fn",
+    [
+        lambda x: x[:, 0].sum(-1) - x[:, 0].sum(-1).mean(),
+        lambda x: x[:, 0].sum(-1) / (1 + x[:, 0].sum(-1).max()),
+        lambda x: x[:, 0].sum(-1) + 1e-3 * len(x),
+        lambda x: x[:, 0].sum(-1) + np.arange(len(x)),
+        rank,
+    ],
+)
+@pytest.mark.parametrize("tokens", [TOKENS, TOKENS[:1], np.repeat(TOKENS[:1], 20, axis=0)])
+def test_batch_mates_that_matter_are_refused(fn, tokens):
+    with pytest.raises(PredictorError, match="depends on its batch mates"):
+        check_batch_mates(FunctionPredictor(fn), tokens)
+
+
+def test_random_answers_are_refused():
+    generator = np.random.default_rng(0)
+    noisy = FunctionPredictor(lambda x: x[:, 0].sum(-1) + generator.normal(size=len(x)), fingerprint="noisy")
+    with pytest.raises(PredictorError, match=r"the same batch differently when asked twice.*dropout"):
+        check_batch_mates(noisy, TOKENS)
+
+
+@pytest.mark.parametrize(
+    "fn", [count_a, a_and_c, lambda x: np.zeros(len(x)), lambda x: x[:, 0].sum(-1) + 1e-7 * len(x)]
+)
+@pytest.mark.parametrize("batch_size", [1, 3, 1024])
+def test_honest_predictors_pass(fn, batch_size):
+    check_batch_mates(FunctionPredictor(fn, batch_size=batch_size), TOKENS)
+
+
+def test_the_check_is_cheap_and_float64_is_held_to_more():
+    calls = []
+    predictor = FunctionPredictor(lambda x: (calls.append(len(x)), x[:, 0].sum(-1))[1], fingerprint="counter")
+    check_batch_mates(predictor, TOKENS)
+    assert sum(calls) <= 26
+    with pytest.raises(PredictorError, match="batch mates"):
+        check_batch_mates(FunctionPredictor(lambda x: x[:, 0].sum(-1) + 1e-7 * len(x), dtype="float64"), TOKENS)
+
+
+def test_one_that_fails_alone_is_refused():
+    def fn(x):
+        if len(x) == 1:
+            raise ValueError("Expected more than 1 value per channel when training")
+        return x[:, 0].sum(-1)
+
+    with pytest.raises(PredictorError, match=r"alone it fails.*more than 1 value"):
+        check_batch_mates(FunctionPredictor(fn), TOKENS)
+
+
+# --- loading ----------------------------------------------------------------------------------------------------------
+
+
+def write(path, text):
+    path.write_text(textwrap.dedent(text))
+    return path
+
+
+def test_a_callable_from_a_file(tmp_path):
+    file = write(
+        tmp_path / "net.py",
+        """
+        TASKS = ("a", "c")
+        ALPHABET = "CAGT"
+        def build():
+            return lambda x: x[:, [1, 0]].sum(-1)
+        """,
+    )
+    said = []
+    predictor = load_predictor(f"{file}:build", scale="letters", announce=said.append)
+    assert isinstance(predictor, FunctionPredictor)
+    assert (predictor.tasks, predictor.scale) == (("a", "c"), "letters")
+    np.testing.assert_array_equal(predictor.predict(TOKENS)[:, 1], (TOKENS == 1).sum(1))
+    assert str(file) in said[0]
+    assert any("TASKS" in line for line in said)
+    assert any("CAGT" in line for line in said)
+    assert load_predictor(f"{file}:build", tasks=["x", "y"], announce=None).tasks == ("x", "y")
+    with pytest.raises(PredictorError, match=r"alphabet='ACGT', but .*net\.py says ALPHABET = 'CAGT'"):
+        load_predictor(f"{file}:build", alphabet="ACGT", announce=None)
+
+
+def test_it_is_announced_before_it_is_imported(tmp_path):
+    file = write(tmp_path / "loud.py", "raise SystemError('imported')")
+    said = []
+    with pytest.raises(PredictorError, match=r"loud.py: importing it failed \(line 1\): SystemError: imported"):
+        load_predictor(f"{file}:build", announce=said.append)
+    assert len(said) == 1
+    assert str(file) in said[0]
+
+
+def test_the_path_is_printed_by_default(tmp_path, capsys):
+    file = write(tmp_path / "quiet.py", "def build():\n    return lambda x: x[:, 0].sum(-1)")
+    load_predictor(f"{file}:build")
+    assert str(file) in capsys.readouterr().out
+
+
+def test_a_predictor_is_taken_as_it_is(tmp_path):
+    file = write(
+        tmp_path / "made.py",
+        """
+        import causalgia as cg
+        def build(path=None):
+            return cg.FunctionPredictor(lambda x: x[:, 0].sum(-1), tasks=["n"], scale=str(path))
+        """,
+    )
+    predictor = load_predictor(f"{file}:build", announce=None)
+    assert isinstance(predictor, Predictor)
+    assert predictor.scale == "None"
+    given = load_predictor(f"{file}:build", weights=file, tasks=["n"], announce=None)
+    assert given.scale == str(file)
+    with pytest.raises(PredictorError, match=r"predictor of tasks \['n'\]"):
+        load_predictor(f"{file}:build", tasks=["m"], announce=None)
+
+
+def test_a_file_imports_only_itself(tmp_path):
+    write(tmp_path / "sibling_of_mine.py", "x = 1")
+    file = write(tmp_path / "needy.py", "import sibling_of_mine")
+    with pytest.raises(PredictorError, match=r"needy\.py: importing it failed.*ModuleNotFoundError"):
+        load_predictor(f"{file}:build", announce=None)
+    assert not [name for name in sys.modules if "needy" in name]
+
+
+_BROKEN = """
+import math
+def first(): return 3
+def second(path): return 1 / 0
+def third(a, b): return a
+def fourth(): return lambda x: x
+"""
+
+
+@pytest.mark.parametrize(
+    ("function", "weights", "message"),
+    [
+        ("first", False, "broken.py:first returned a int; return a torch module"),
+        ("missing", False, "broken.py has no function 'missing'; it has: first, second, third, fourth"),
+        ("second", True, r"broken.py:second raised ZeroDivisionError: division by zero \(line 4\)"),
+        ("second", False, "second takes 'path' and no weights were given"),
+        ("third", True, "third takes 2 arguments"),
+        ("fourth", True, "takes no argument and returned a function"),
+    ],
+)
+def test_what_a_file_can_do_wrong(tmp_path, function, weights, message):
+    file = write(tmp_path / "broken.py", _BROKEN)
+    with pytest.raises(PredictorError, match=message) as caught:
+        load_predictor(f"{file}:{function}", weights=file if weights else None, announce=None)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("factory", "message"),
+    [
+        ("net.py", "write 'file.py:function'"),
+        (":load", "write 'file.py:function'"),
+        ("net.py:load()", "write 'file.py:function'"),
+        ("absent.py:load", "no Python file absent.py"),
+    ],
+)
+def test_a_factory_that_is_none(factory, message):
+    with pytest.raises(PredictorError, match=message):
+        load_predictor(factory, announce=None)
+
+
+def test_absent_weights_are_named(tmp_path):
+    file = write(tmp_path / "broken.py", _BROKEN)
+    with pytest.raises(PredictorError, match=r"absent\.safetensors'?: no such file"):
+        load_predictor(f"{file}:second", weights=tmp_path / "absent.safetensors", announce=None)
+
+
+# --- without torch ----------------------------------------------------------------------------------------------------
+
+_NO_TORCH = """
+import sys
+class Block:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"torch", "safetensors"}:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Block())
+import numpy as np
+import causalgia as cg
+import causalgia.predict
+from causalgia.errors import MissingExtraError
+for name in ("TorchPredictor", "load_weights", "save_weights"):
+    try:
+        getattr(causalgia.predict, name)
+    except MissingExtraError as error:
+        print(error)
+try:
+    cg.TorchPredictor
+except MissingExtraError as error:
+    print(error)
+y = cg.FunctionPredictor(lambda x: x[:, 0].sum(-1)).predict(np.zeros((2, 3), np.uint8))
+print(y.tolist(), "torch" in sys.modules)
+"""
+
+
+def test_without_torch_the_extra_is_named():
+    run = subprocess.run([sys.executable, "-c", _NO_TORCH], check=True, capture_output=True, text=True, cwd=ROOT)
+    lines = run.stdout.splitlines()
+    assert len(lines) == 5
+    assert all("pip install 'causalgia[torch]'" in line for line in lines[:4])
+    assert lines[4] == "[[3.0], [3.0]] False"
+    assert issubclass(MissingExtraError, ImportError)
+
+
+def test_importing_the_room_does_not_import_torch():
+    code = "import causalgia.predict, sys; print('torch' in sys.modules, 'xarray' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT)
+    assert run.stdout.split() == ["False", "False"]
+
+
+def test_public_names():
+    assert cg.FunctionPredictor is FunctionPredictor
+    assert cg.Ensemble is Ensemble
+    with pytest.raises(AttributeError, match="Predictr"):
+        _ = cg.predict.Predictr

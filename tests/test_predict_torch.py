@@ -1,0 +1,600 @@
+"""TorchPredictor on networks whose answers are known by hand."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import causalgia as cg
+from causalgia.errors import CausalgiaWarning, PredictorError
+from causalgia.predict import NonFiniteError, check_batch_mates, load_predictor, load_weights, save_weights
+
+torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.torch
+
+from torch import nn  # noqa: E402
+
+from causalgia.predict.torch_batch import BatchSizes, largest_activation  # noqa: E402
+from causalgia.predict.torch_device import exact_float32, input_dtype  # noqa: E402
+
+ROOT = Path(__file__).resolve().parents[1]
+LENGTH = 12
+TOKENS = np.random.default_rng(0).integers(0, 4, (70, LENGTH), dtype=np.uint8)
+
+
+class Count(nn.Module):
+    """Answers how often each of the four letters comes, times a gain."""
+
+    def __init__(self, gain=1.0):
+        super().__init__()
+        self.gain = nn.Parameter(torch.tensor(gain))
+
+    def forward(self, x):
+        return x.sum(-1) * self.gain
+
+
+class Returns(nn.Module):
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, x):
+        return self.function(x)
+
+
+def small_net(seed=0):
+    torch.manual_seed(seed)
+    layers = [nn.Conv1d(4, 8, 5, padding=2), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.5), nn.Flatten()]
+    return nn.Sequential(*layers, nn.Linear(8 * LENGTH, 2))
+
+
+def counts(letters="ACGT"):
+    return np.stack([("ACGT".index(letter) == TOKENS).sum(1) for letter in letters], axis=1)
+
+
+# --- answers ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("batch_size", [1, 8, 64, "auto"])
+def test_known_answers_at_every_batch_size(batch_size):
+    done = []
+    predictor = cg.TorchPredictor(Count(), tasks=list("ACGT"), batch_size=batch_size, device="cpu")
+    answer = predictor.predict(TOKENS, progress=done.append)
+    assert answer.dtype == np.float32
+    np.testing.assert_array_equal(answer, counts())
+    assert sum(done) == len(TOKENS)
+    assert predictor.models is None
+
+
+@pytest.mark.parametrize("batch_size", [1, 8, 64])
+def test_a_network_answers_the_same_at_every_batch_size(batch_size):
+    whole = cg.TorchPredictor(small_net(), batch_size=70).predict(TOKENS)
+    parts = cg.TorchPredictor(small_net(), batch_size=batch_size).predict(TOKENS)
+    np.testing.assert_allclose(parts, whole, atol=1e-6)
+
+
+def test_float64_is_kept():
+    single = cg.TorchPredictor(small_net())
+    double = cg.TorchPredictor(small_net().double())
+    assert double.predict(TOKENS).dtype == np.float64
+    assert (single.precision, double.precision) == (np.float32, np.float64)
+    np.testing.assert_allclose(single.predict(TOKENS), double.predict(TOKENS), atol=1e-5)
+
+
+def test_single_outputs_are_named():
+    predictor = cg.TorchPredictor(Returns(lambda x: x[:, 0].sum(-1)))
+    np.testing.assert_array_equal(predictor.predict(TOKENS), counts("A"))
+    assert predictor.tasks == ("outcome",)
+
+
+@pytest.mark.parametrize("letters", ["ACTG", "TGCA", "ACGU"])
+def test_alphabet_permutes_channels(letters):
+    answer = cg.TorchPredictor(Count(), alphabet=letters).predict(TOKENS)
+    np.testing.assert_array_equal(answer, counts(letters.replace("U", "T")))
+
+
+def test_layout():
+    predictor = cg.TorchPredictor(Returns(lambda x: x.sum(1)), layout="NLC", alphabet="GATC")
+    np.testing.assert_array_equal(predictor.predict(TOKENS), counts("GATC"))
+
+
+def test_rc_average():
+    both = cg.TorchPredictor(Count(), rc_average=True).predict(TOKENS)
+    np.testing.assert_array_equal(both, (counts("ACGT") + counts("TGCA")) / 2)
+    first = cg.TorchPredictor(Returns(lambda x: x[:, 0, 0]), rc_average=True).predict(TOKENS)
+    np.testing.assert_array_equal(first[:, 0], ((TOKENS[:, 0] == 0) * 1.0 + (TOKENS[:, -1] == 3)) / 2)
+
+
+def test_heads_are_picked_by_name():
+    heads = ["a", "c", "g", "t"]
+    assert cg.TorchPredictor(Count(), heads=heads).tasks == tuple(heads)
+    picked = cg.TorchPredictor(Count(), heads=heads, tasks=["t", "c"])
+    np.testing.assert_array_equal(picked.predict(TOKENS), counts("TC"))
+    assert picked.tasks == ("t", "c")
+    with pytest.raises(PredictorError, match=r"task 'n' is not among heads="):
+        cg.TorchPredictor(Count(), heads=heads, tasks=["n"])
+    with pytest.raises(PredictorError, match="4 outputs and heads= names 2"):
+        cg.TorchPredictor(Count(), heads=["a", "c"]).predict(TOKENS)
+    with pytest.raises(PredictorError, match="4 outputs and tasks= names 2"):
+        cg.TorchPredictor(Count(), tasks=["a", "c"]).predict(TOKENS)
+
+
+def test_dict_outputs_are_picked_by_key():
+    net = Returns(lambda x: {"A": x[:, 0].sum(-1), "T": x[:, 3].sum(-1, keepdim=True), "wide": x[:, :2].sum(-1)})
+    np.testing.assert_array_equal(cg.TorchPredictor(net, tasks=["T", "A"]).predict(TOKENS), counts("TA"))
+    with pytest.raises(PredictorError, match="output 'wide' has 2 columns"):
+        cg.TorchPredictor(net).predict(TOKENS)
+    with pytest.raises(PredictorError, match=r"no key 'G'; it returns a dict \{'A': \(70,\)"):
+        cg.TorchPredictor(net, tasks=["G"], batch_size=70).predict(TOKENS)
+    with pytest.raises(PredictorError, match="heads= names the columns of a tensor"):
+        cg.TorchPredictor(net, heads=["A"]).predict(TOKENS)
+    plain = cg.TorchPredictor(Returns(lambda x: {"A": x[:, 0].sum(-1), "C": x[:, 1].sum(-1)}))
+    np.testing.assert_array_equal(plain.predict(TOKENS), counts("AC"))
+    assert plain.tasks == ("A", "C")
+
+
+def test_tuples_and_profiles_need_reduce():
+    pair = Returns(lambda x: (x, x[:, 0].sum(-1)))
+    with pytest.raises(PredictorError, match=r"a tuple of \(8, 4, 12\), \(8,\).*reduce="):
+        cg.TorchPredictor(pair, batch_size=8).predict(TOKENS)
+    np.testing.assert_array_equal(cg.TorchPredictor(pair, reduce=lambda y: y[1]).predict(TOKENS), counts("A"))
+    profile = Returns(lambda x: x)
+    with pytest.raises(PredictorError, match=r"is \(8, 4, 12\), not a tensor \(8,\) or \(8, tasks\).*y\.sum\(-1\)"):
+        cg.TorchPredictor(profile, batch_size=8).predict(TOKENS)
+    np.testing.assert_array_equal(cg.TorchPredictor(profile, reduce=lambda y: y.sum(-1)).predict(TOKENS), counts())
+    with pytest.raises(PredictorError, match=r"reduce= failed on the network's output, \(8, 4, 12\): IndexError"):
+        cg.TorchPredictor(profile, reduce=lambda y: y[:, 9], batch_size=8).predict(TOKENS)
+
+
+def test_integer_and_half_answers():
+    assert cg.TorchPredictor(Returns(lambda x: x.argmax(1)[:, :1])).predict(TOKENS).dtype == np.float64
+    assert cg.TorchPredictor(Returns(lambda x: x[:, 0].sum(-1).bfloat16())).predict(TOKENS).dtype == np.float32
+
+
+def test_ensemble_of_networks():
+    members = [
+        cg.TorchPredictor(Count(gain), tasks=list("ACGT"), batch_size=size) for gain, size in ((1.0, 16), (2.0, 7))
+    ]
+    answer = cg.Ensemble(members, names=["one", "two"]).predict(TOKENS)
+    np.testing.assert_array_equal(answer, counts()[:, :, None] * np.array([1, 2]))
+
+
+# --- the user's module is left as it was ------------------------------------------------------------------------------
+
+
+def test_eval_mode_during_and_flags_restored_after():
+    net = small_net()
+    net.train()
+    net[1].eval()
+    flags = [sub.training for sub in net.modules()]
+    buffers = {name: tensor.clone() for name, tensor in net.named_buffers()}
+    predictor = cg.TorchPredictor(net)
+    np.testing.assert_array_equal(predictor.predict(TOKENS), predictor.predict(TOKENS))
+    assert [sub.training for sub in net.modules()] == flags
+    assert all(torch.equal(tensor, buffers[name]) for name, tensor in net.named_buffers())
+    with pytest.raises(PredictorError):
+        predictor.predict(TOKENS[:, :5])
+    assert [sub.training for sub in net.modules()] == flags
+
+
+def test_no_gradients_and_uint8_until_the_device():
+    seen = []
+
+    def look(x):
+        seen.append((x.dtype, x.shape, torch.is_inference_mode_enabled()))
+        return x[:, 0].sum(-1)
+
+    predictor = cg.TorchPredictor(Returns(look), batch_size=8, fingerprint="look")
+    predictor.predict(TOKENS)
+    assert {dtype for dtype, *_ in seen} == {torch.float32}
+    assert all(inference for *_, inference in seen)
+    assert max(shape[0] for _, shape, _ in seen) == 8
+    frozen = TOKENS.copy()
+    frozen.flags.writeable = False
+    predictor.predict(frozen[:, ::-1])
+
+
+# --- batch size -------------------------------------------------------------------------------------------------------
+
+
+def test_largest_activation_counts_what_grows_with_the_batch():
+    def trace(n_rows, length):
+        with torch.no_grad():
+            net(torch.zeros(n_rows, 4, length))
+
+    net = nn.Sequential(
+        nn.Conv1d(4, 16, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(1600, 3000), nn.Linear(3000, 1)
+    )
+    assert largest_activation(100, trace) == 3000 * 4
+    assert cg.TorchPredictor(net).resolve_batch_size(100) == 1024
+
+
+def test_auto_batch_keeps_the_largest_activation_under_32_mib():
+    wide = nn.Sequential(nn.Conv1d(4, 1000, 3, padding=1), nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(1000, 1))
+    predictor = cg.TorchPredictor(wide, device="cpu")
+    size = predictor.resolve_batch_size(200)
+    assert size * 200 * 1000 * 4 < 2**25 <= 2 * size * 200 * 1000 * 4
+    assert predictor.resolve_batch_size(400) == size // 2
+    functional = Returns(lambda x: x.repeat(1, 250, 1).exp().mean((1, 2)))
+    assert cg.TorchPredictor(functional, device="cpu").resolve_batch_size(200) == size
+
+
+def test_measured_once_for_each_length():
+    calls = []
+
+    def count(n_rows, length):
+        calls.append((n_rows, length))
+        torch.zeros(n_rows, length)
+
+    sizes = BatchSizes("auto", torch.device("cpu"))
+    assert [sizes.resolve(length, count) for length in (10, 10, 20, 10)] == [1024] * 4
+    assert calls == [(2, 10), (4, 10), (2, 20), (4, 20)]
+
+
+def out_of_memory_above(limit):
+    def forward(x):
+        if len(x) > limit:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 20.00 MiB")
+        return x.sum(-1)
+
+    return cg.TorchPredictor(Returns(forward), batch_size=32, fingerprint="greedy")
+
+
+def test_out_of_memory_halves_the_batch_with_a_warning():
+    done, predictor = [], out_of_memory_above(10)
+    with pytest.warns(CausalgiaWarning, match="out of memory on cpu with") as caught:
+        answer = predictor.predict(TOKENS, progress=done.append)
+    np.testing.assert_array_equal(answer, counts())
+    assert len(caught) == 2
+    assert predictor.resolve_batch_size(LENGTH) == 8
+    assert sum(done) == len(TOKENS)
+
+
+@pytest.mark.filterwarnings("ignore::causalgia.errors.CausalgiaWarning")
+def test_out_of_memory_with_one_sequence_is_an_error():
+    with pytest.raises(PredictorError, match="one sequence of length 12 does not fit"):
+        out_of_memory_above(0).predict(TOKENS)
+
+
+@pytest.mark.parametrize("batch_size", [0, -1, True, 2.5, "large"])
+def test_impossible_batch_sizes(batch_size):
+    with pytest.raises(PredictorError, match="batch_size="):
+        cg.TorchPredictor(Count(), batch_size=batch_size)
+
+
+# --- what is refused --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("net", "message"),
+    [
+        (nn.Conv1d(5, 1, 3), r"refused an input of shape \(2, 4, 12\).*5 channels"),
+        (nn.Sequential(nn.Flatten(), nn.Linear(99, 1)), r"refused an input of shape \(2, 4, 12\).*mat1 and mat2"),
+    ],
+)
+def test_wrong_channels_and_length(net, message):
+    with pytest.raises(PredictorError, match=message) as caught:
+        cg.TorchPredictor(net).predict(TOKENS)
+    assert "Check the length" in str(caught.value)
+
+
+def test_non_finite_answers():
+    net = Returns(lambda x: torch.log(x[:, :2].sum(-1)))
+    tokens = np.tile(np.array([0, 1, 2, 3], np.uint8), (40, 1))
+    tokens[33] = 0
+    with pytest.raises(NonFiniteError, match="sequence 33, task 'task 1'") as caught:
+        cg.TorchPredictor(net, batch_size=16).predict(tokens)
+    assert (caught.value.row, caught.value.task) == (33, "task 1")
+
+
+def test_not_a_module():
+    with pytest.raises(PredictorError, match="FunctionPredictor takes any callable"):
+        cg.TorchPredictor(lambda x: x)
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "gpu", "xpu"])
+def test_absent_devices(device):
+    with pytest.raises(PredictorError, match=rf"device='{device}' cannot be used here; available: .*cpu"):
+        cg.TorchPredictor(Count(), device=device)
+
+
+def test_half_precision_is_a_choice():
+    with pytest.raises(PredictorError, match=r"weights are torch.bfloat16.*module\.float\(\)"):
+        cg.TorchPredictor(small_net().bfloat16())
+    accepted = cg.TorchPredictor(small_net().bfloat16(), dtype="bfloat16", device="cpu")
+    assert accepted.predict(TOKENS).dtype == np.float32
+    assert accepted.precision == np.float16
+    check_batch_mates(accepted, TOKENS)
+    with pytest.raises(PredictorError, match="dtype='int8' is not a floating"):
+        cg.TorchPredictor(Count(), dtype="int8")
+    assert input_dtype(Returns(len), None) is torch.float32
+
+
+def test_exact_float32_puts_the_switches_back():
+    before = (torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32)
+    with exact_float32(torch.device("cuda")):
+        assert (torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32) == (False, False)
+    assert (torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32) == before
+
+
+# --- the check at the door --------------------------------------------------------------------------------------------
+
+
+class Stubborn(nn.Sequential):
+    """Puts itself back into training mode at every call."""
+
+    def forward(self, x):
+        self.train()
+        return super().forward(x)
+
+
+@pytest.mark.parametrize(
+    ("net", "message"),
+    [
+        (Returns(lambda x: nn.functional.dropout(x, 0.2, training=True).sum(-1)), "asked twice.*dropout"),
+        (Stubborn(nn.Conv1d(4, 3, 5), nn.BatchNorm1d(3), nn.Flatten(), nn.Linear(24, 1)), "batch mates|asked twice"),
+        (nn.Sequential(nn.Conv1d(4, 3, 5), nn.BatchNorm1d(3, track_running_stats=False), nn.Flatten()), "batch mates"),
+        (nn.Sequential(nn.Flatten(), nn.BatchNorm1d(48, track_running_stats=False)), "alone it fails"),
+        (Returns(lambda x: x.sum(-1).softmax(0)), "batch mates"),
+    ],
+)
+def test_batch_mates_that_matter_are_refused(net, message):
+    with pytest.raises(PredictorError, match=message):
+        check_batch_mates(cg.TorchPredictor(net), TOKENS)
+
+
+@pytest.mark.parametrize("double", [False, True])
+@pytest.mark.parametrize("batch_size", [1, 3, "auto"])
+def test_honest_networks_pass(double, batch_size):
+    net = small_net().train()
+    check_batch_mates(cg.TorchPredictor(net.double() if double else net, batch_size=batch_size), TOKENS)
+
+
+# --- fingerprints -----------------------------------------------------------------------------------------------------
+
+_SCRIPT = """
+import torch
+from torch import nn
+import causalgia as cg
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv1d(4, 3, 5), nn.BatchNorm1d(3), nn.GELU())
+        self.words = {"GATA", "TATA", "CACGTG", "TGACTCA"}
+        self.register_buffer("ramp", torch.arange(8.0), persistent=False)
+    def forward(self, x):
+        return self.body(x) @ self.ramp
+
+torch.manual_seed(0)
+print(cg.TorchPredictor(Net(), reduce=lambda y: y * 2).fingerprint)
+"""
+
+
+def test_fingerprint_is_the_same_in_every_process(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(_SCRIPT)
+    command = [sys.executable, str(script)]
+    answers = {
+        subprocess.run(
+            command, check=True, capture_output=True, text=True, env={"PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)}
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(answers) == 1
+    assert len(answers.pop().strip()) == 32
+
+
+def test_one_weight_changes_the_fingerprint():
+    net = small_net()
+    predictor = cg.TorchPredictor(net)
+    before = predictor.fingerprint
+    assert cg.TorchPredictor(small_net()).fingerprint == before
+    net.train()
+    assert predictor.fingerprint == before
+    with torch.no_grad():
+        net[0].weight[3, 2, 1] += 1e-6
+    assert predictor.fingerprint != before
+
+
+def changed(**options):
+    return cg.TorchPredictor(Count(), **options).fingerprint
+
+
+class Scaled(nn.Module):
+    def __init__(self, scale=1.0, buffer=1.0):
+        super().__init__()
+        self.scale = scale
+        self.register_buffer("buffer", torch.tensor(buffer), persistent=False)
+
+    def forward(self, x):
+        return x.sum(-1) * self.scale * self.buffer
+
+
+def test_every_difference_is_in_the_fingerprint():
+    structures = [
+        nn.Sequential(nn.Conv1d(4, 2, 3), nn.Flatten()),
+        nn.Sequential(nn.Conv1d(4, 2, 3), nn.ReLU(), nn.Flatten()),
+        nn.Sequential(nn.Conv1d(4, 2, 3), nn.GELU(), nn.Flatten()),
+        nn.Sequential(nn.Conv1d(4, 2, 3), nn.GELU(approximate="tanh"), nn.Flatten()),
+        nn.Sequential(nn.Conv1d(4, 2, 3, dilation=2), nn.GELU(), nn.Flatten()),
+        nn.Sequential(nn.Conv1d(4, 2, 3).double(), nn.GELU(), nn.Flatten()),
+        Scaled(),
+        Scaled(scale=2.0),
+        Scaled(buffer=2.0),
+        Returns(torch.relu),
+        Returns(torch.sigmoid),
+        Returns(lambda x: x + 1),
+        Returns(lambda x: x + 2),
+    ]
+    for net in structures[:6]:
+        for tensor in net.parameters():
+            nn.init.ones_(tensor)
+    prints = [cg.TorchPredictor(net).fingerprint for net in structures]
+    assert len(set(prints)) == len(prints)
+    choices = [
+        {},
+        {"tasks": list("abcd")},
+        {"heads": list("abcd"), "tasks": list("ab")},
+        {"alphabet": "ACTG"},
+        {"layout": "NLC"},
+        {"scale": "log"},
+        {"rc_average": True},
+        {"reduce": lambda y: y + 1},
+        {"reduce": lambda y: y + 2},
+        {"dtype": "float64"},
+        {"fingerprint": "v1"},
+    ]
+    assert len({changed(**choice) for choice in choices}) == len(choices)
+    assert changed(batch_size=3) == changed(device="cpu") == changed()
+
+
+def test_what_cannot_be_read_is_refused_with_the_cure():
+    net = Scaled()
+    net.body = Scaled(scale=torch.Generator())
+    with pytest.raises(PredictorError, match=r"module\.body\['scale'\] is a .*Generator.*give fingerprint="):
+        cg.TorchPredictor(net)
+    assert cg.TorchPredictor(net, fingerprint="v1").fingerprint == cg.TorchPredictor(net, fingerprint="v1").fingerprint
+
+
+# --- weights ----------------------------------------------------------------------------------------------------------
+
+
+def as_pth(net, path):
+    torch.save(net.state_dict(), path)
+
+
+@pytest.mark.parametrize(("name", "save"), [("net.safetensors", save_weights), ("net.pth", as_pth), ("net.pt", as_pth)])
+def test_weights_go_out_and_in(tmp_path, name, save):
+    source, target = small_net(1), small_net(2)
+    save(source, tmp_path / name)
+    assert cg.TorchPredictor(source).fingerprint != cg.TorchPredictor(target).fingerprint
+    load_weights(target, tmp_path / name)
+    assert cg.TorchPredictor(source).fingerprint == cg.TorchPredictor(target).fingerprint
+
+
+class Bomb:
+    def __reduce__(self):
+        return (Path.touch, (Path(self.target),))
+
+
+def test_nothing_is_ever_unpickled(tmp_path):
+    bomb = Bomb()
+    bomb.target = str(tmp_path / "exploded")
+    for name in ("bomb.pth", "bomb.pt"):
+        torch.save({"0.weight": bomb}, tmp_path / name)
+        with pytest.raises(PredictorError, match="more than tensors.*save_weights"):
+            load_weights(small_net(), tmp_path / name)
+    for name in ("bomb.pkl", "bomb.bin", "bomb.ckpt", "bomb"):
+        (tmp_path / name).write_bytes(pickle.dumps(bomb))
+        with pytest.raises(PredictorError, match="weights are read from .safetensors"):
+            load_weights(small_net(), tmp_path / name)
+    (tmp_path / "raw.pt").write_bytes(pickle.dumps(bomb))
+    with pytest.raises(PredictorError, match="save_weights"):
+        load_weights(small_net(), tmp_path / "raw.pt")
+    assert not (tmp_path / "exploded").exists()
+
+
+def test_whole_modules_and_checkpoints_are_refused(tmp_path):
+    torch.save(small_net(), tmp_path / "whole.pt")
+    with pytest.raises(PredictorError, match="more than tensors"):
+        load_weights(small_net(), tmp_path / "whole.pt")
+    torch.save({"epoch": 3, "state_dict": small_net().state_dict()}, tmp_path / "checkpoint.pt")
+    with pytest.raises(PredictorError, match=r"holds the entries epoch, state_dict.*module\.state_dict\(\) alone"):
+        load_weights(small_net(), tmp_path / "checkpoint.pt")
+    torch.save([1, 2], tmp_path / "list.pt")
+    with pytest.raises(PredictorError, match="holds a list"):
+        load_weights(small_net(), tmp_path / "list.pt")
+
+
+def test_files_that_do_not_fit(tmp_path):
+    net, file = small_net(), tmp_path / "net.safetensors"
+    before = cg.TorchPredictor(net).fingerprint
+    save_weights(nn.Sequential(nn.Conv1d(4, 8, 5), nn.Linear(3, 3)), file)
+    with pytest.raises(
+        PredictorError, match=r"5 tensors of the network are missing \(1\.num_b.*0 are unexpected \(none\)"
+    ):
+        load_weights(net, file)
+    other = small_net()
+    other[0] = nn.Conv1d(4, 8, 7, padding=3)
+    save_weights(other, file)
+    with pytest.raises(PredictorError, match=r"do not fit the network: size mismatch for 0\.weight"):
+        load_weights(net, file)
+    assert cg.TorchPredictor(net).fingerprint == before
+    file.write_bytes(b"not tensors")
+    with pytest.raises(PredictorError, match="not a safetensors file"):
+        load_weights(net, file)
+    with pytest.raises(PredictorError, match="no such file"):
+        load_weights(net, tmp_path / "absent.pt")
+    with pytest.raises(PredictorError, match=r"call it 'net\.safetensors'"):
+        save_weights(net, tmp_path / "net.pt")
+    with pytest.raises(PredictorError, match="cannot be written"):
+        save_weights(net, tmp_path / "absent" / "net.safetensors")
+
+
+def test_tied_weights_are_saved(tmp_path):
+    net = nn.ModuleList([nn.Linear(3, 3), nn.Linear(3, 3)])
+    net[1].weight = net[0].weight
+    save_weights(net, tmp_path / "tied.safetensors")
+    load_weights(net, tmp_path / "tied.safetensors")
+
+
+# --- from a file ------------------------------------------------------------------------------------------------------
+
+_FILE = """
+from torch import nn
+TASKS = ("a", "c", "g", "t")
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Conv1d(4, 4, 1)
+    def forward(self, x):
+        return self.head(x).sum(-1)
+def empty():
+    return Net()
+def load(path):
+    from safetensors.torch import load_file
+    net = Net()
+    net.load_state_dict(load_file(path))
+    return net
+"""
+
+
+def test_a_network_from_a_file(tmp_path):
+    file, weights = tmp_path / "net.py", tmp_path / "net.safetensors"
+    file.write_text(textwrap.dedent(_FILE))
+    net = nn.ModuleDict({"head": nn.Conv1d(4, 4, 1)})
+    with torch.no_grad():
+        net["head"].weight.copy_(2 * torch.eye(4)[:, :, None])
+        net["head"].bias.zero_()
+    save_weights(net, weights)
+    taking, empty = (
+        load_predictor(f"{file}:{name}", weights=weights, device="cpu", batch_size=16, announce=None)
+        for name in ("load", "empty")
+    )
+    assert isinstance(taking, cg.TorchPredictor)
+    assert taking.tasks == ("a", "c", "g", "t")
+    assert taking.fingerprint == empty.fingerprint
+    assert taking.resolve_batch_size(LENGTH) == 16
+    np.testing.assert_array_equal(empty.predict(TOKENS), 2 * counts())
+    bare = load_predictor(f"{file}:empty", announce=None)
+    assert bare.fingerprint != empty.fingerprint
+    weights.write_bytes(b"")
+    with pytest.raises(PredictorError, match=r"net\.py:load raised SafetensorError"):
+        load_predictor(f"{file}:load", weights=weights, announce=None)
+    torch.save({"head.weight": torch.zeros(4, 4, 1)}, tmp_path / "part.pt")
+    with pytest.raises(PredictorError, match=r"1 tensors of the network are missing \(head\.bias\)"):
+        load_predictor(f"{file}:empty", weights=tmp_path / "part.pt", announce=None)
+
+
+def test_errors_survive_pickling():
+    error = NonFiniteError("x", row=3, task="t")
+    again = pickle.load(io.BytesIO(pickle.dumps(error)))
+    assert (str(again), again.row, again.task) == ("x", 3, "t")
