@@ -1,13 +1,15 @@
 """Design-based estimation: what the average causal effect is, and how sure one may be.
 
 Two labelled verbs, `estimate` and `adjust`, and `covariance` of what they return, over functions of arrays that can
-be held against R by anyone: `mean_ice`, `mean_of_cluster_means`, `stratified_mean`, `icc_anova` (crossover),
+be held against R by anyone: `mean_ice`, `mean_of_cluster_means`, `stratified_mean`, `crossed_mean`, `icc_anova`
+(crossover),
 `fit_arms`, `fit_arms_by_stratum`, `welch`, `residual_df`, `clustered`, `block_effects` (parallel), `regress` and
 `wald_htz`.
 """
 
 from __future__ import annotations
 
+from causalgia.estimation.crossed import crossed_mean
 from causalgia.estimation.crossover import Estimate, icc_anova, mean_ice, mean_of_cluster_means, stratified_mean
 from causalgia.estimation.labelled import covariance, estimate
 from causalgia.estimation.multiplicity import adjust
@@ -33,6 +35,7 @@ __all__ = [
     "block_effects",
     "clustered",
     "covariance",
+    "crossed_mean",
     "estimate",
     "fit_arms",
     "fit_arms_by_stratum",

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from causalgia.errors import EstimateError
+from causalgia.estimation.crossed import crossed_mean
 from causalgia.estimation.crossover import Estimate, from_factor, mean_ice, mean_of_cluster_means, stratified_mean
 from causalgia.estimation.moments import Array, centred, skewness
 from causalgia.estimation.request import (
@@ -22,6 +23,8 @@ from causalgia.estimation.request import (
     require_clusters,
 )
 
+LEAST_WORDS = 20
+
 
 def estimate_crossover(effects: xr.Dataset, request: Request) -> Answer:
     """Estimate the ACE of every contrast from ICE for the target that was asked."""
@@ -31,12 +34,14 @@ def estimate_crossover(effects: xr.Dataset, request: Request) -> Answer:
         "population": _population,
         "parents": _parents,
         "units": _units,
+        "population x predictors": _crossed,
+        "population x words": _crossed,
     }[request.target]
     answer, n_clusters, cluster, method = estimator(effects, ice, request)
     n_units, n_contrasts = ice.shape[:2]
     return Answer(
         estimate=answer,
-        skewness=skewness(residuals),
+        skewness=skewness(residuals if answer.ace.ndim == residuals.ndim - 1 else residuals.mean(axis=-1)),
         n_units=np.full(n_contrasts, n_units),
         n_clusters=np.full(n_contrasts, n_clusters),
         method=method,
@@ -133,6 +138,68 @@ def _units(effects: xr.Dataset, ice: Array, request: Request) -> tuple[Estimate,
     factor = answer.factor * random.reshape(1, -1, *[1] * (ice.ndim - 2))
     method = "mean ICE of exactly these sequences; variance of the arms' own draws, Satterthwaite df"
     return from_factor(answer.ace, factor, answer.df), len(ice), "unit", method
+
+
+def _crossed(effects: xr.Dataset, ice: Array, request: Request) -> tuple[Estimate, int, str, str]:
+    what = request.target.removeprefix("population x ")
+    if "model" not in effects["ice"].dims or effects.sizes["model"] < 2:
+        raise EstimateError(
+            f"target={request.target!r} needs the answers of two or more predictors on a dim 'model'; "
+            "run the trial on cg.Ensemble([...]), or use target='population'"
+        )
+    by_level, groups = np.moveaxis(ice, -1, 1), clusters(effects, request)
+    if groups is None:
+        method = f"mean ICE over units and {what}, both drawn; crossed, Satterthwaite df"
+        return crossed_mean(by_level), len(ice), "unit", method
+    require_clusters(groups, len(groups.labels))
+    if request.weights == "clusters":
+        answer, by = crossed_mean(centred(by_level, groups.codes)[0]), f"means of {groups.name}s"
+    else:
+        answer, by = crossed_mean(by_level, groups.codes), f"CR2 by {groups.name}"
+    method = f"mean ICE over units and {what}, both drawn; crossed, {by}, Satterthwaite df"
+    return answer, len(groups.labels), groups.name, method
+
+
+def words_as_levels(effects: xr.Dataset) -> xr.Dataset:
+    """Take the contrasts of placebo words as levels of one contrast, the class of such words, on the dim model.
+
+    Raises
+    ------
+    EstimateError
+        If fewer than 20 contrasts have an arm of kind ``placebo_word`` on their positive side, or there is a dim model.
+
+    Examples
+    --------
+    >>> effects = xr.Dataset({"ice": (("unit", "contrast", "task"), np.zeros((2, 1, 1)))})
+    >>> words_as_levels(effects)
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.EstimateError: target='population x words' needs 20 or more contrasts of placebo words, ...
+    """
+    if "ice" in effects and "model" in effects["ice"].dims:
+        raise EstimateError("target='population x words' takes one predictor; pick one of the dim 'model' first")
+    words = np.flatnonzero(_of_placebo_words(effects)) if "ice" in effects else np.array([], dtype=np.intp)
+    if len(words) < LEAST_WORDS:
+        raise EstimateError(
+            f"target='population x words' needs {LEAST_WORDS} or more contrasts of placebo words, "
+            f"and there are {len(words)}; "
+            "add arms with cg.placebos(pattern, at=, n=40) to a crossover, or use target='population'"
+        )
+    ice = effects["ice"].to_numpy()[:, words]
+    by_word = np.moveaxis(ice, 1, -1)[:, None]
+    coords = {name: c for name, c in effects.coords.items() if set(c.dims) <= {"unit", "task", "arm"}}
+    out = xr.Dataset({"ice": (("unit", "contrast", "task", "model"), by_word)}, coords=coords, attrs=effects.attrs)
+    out["weight"] = (("contrast", "arm"), effects["weight"].to_numpy()[words].mean(axis=0, keepdims=True))
+    return out.assign_coords(contrast=["placebo words"])
+
+
+def _of_placebo_words(effects: xr.Dataset) -> npt.NDArray[np.bool_]:
+    """Whether the positive side of each contrast is arms of kind placebo_word only, shape (K,)."""
+    if "kind" not in effects.coords or "weight" not in effects:
+        return np.zeros(effects.sizes["contrast"], dtype=bool)
+    positive = effects["weight"].to_numpy() > 0
+    word = effects["kind"].to_numpy().astype(str) == "placebo_word"
+    return np.asarray(positive.any(axis=1) & ~(positive & ~word).any(axis=1))
 
 
 def _weighted_mean(effects: xr.Dataset, ice: Array, request: Request) -> Array:

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia.errors import DegenerateWarning, EstimateError
-from causalgia.estimation.crossover_verb import estimate_crossover
+from causalgia.estimation.crossover_verb import estimate_crossover, words_as_levels
 from causalgia.estimation.moments import Array, centred, p_and_limits
 from causalgia.estimation.parallel_verb import estimate_parallel
 from causalgia.estimation.request import Answer, Request, users_level
@@ -49,7 +49,8 @@ def estimate(
         Parallel trials: numeric coordinates on the units for Lin's interacted regression.
     target
         ``"population"``, ``"parents"`` or ``"units"``; or, in a crossover on several predictors (dim model),
-        ``"population x predictors"``: retrainings of the predictor too.
+        ``"population x predictors"``: retrainings of the predictor too; or, with 20 or more arms of kind
+        ``placebo_word``, ``"population x words"``: the mean effect of such words, as one contrast.
     ci_prob
         Probability of the interval.
     weights
@@ -96,6 +97,8 @@ def estimate(
     names = (covariates,) if isinstance(covariates, str) else tuple(covariates or ())
     request = Request(cluster, block, names, target, weights)
     said = {"target": target, "ci_prob": ci_prob, "weights": weights, "covariates": ", ".join(names)}
+    if target == "population x words":
+        effects = words_as_levels(effects)
     crossover = "ice" in effects
     if crossover and effects.sizes["unit"] == 1 and target != "units":
         return _one_unit(effects, said)
@@ -139,8 +142,8 @@ def _warn_exact(exact: Any, n: int) -> None:
 
 def _assemble(effects: xr.Dataset, columns: dict[str, Any], said: dict[str, Any]) -> xr.Dataset:
     source = effects["ice"] if "ice" in effects else effects["outcome"]
-    dims = ("contrast", *(d for d in source.dims if d in ("task", "model")))
-    kept = {name: c for name, c in effects.coords.items() if c.dims and set(c.dims) <= {"contrast", "task", "model"}}
+    dims = ("contrast", *(d for d in source.dims if d in ("task", "model")))[: columns["ace"].ndim]
+    kept = {name: c for name, c in effects.coords.items() if c.dims and set(c.dims) <= set(dims)}
     estimates = xr.Dataset({name: (dims, values) for name, values in columns.items()}, coords=kept)
     if "weight" in effects:
         estimates["weight"] = effects["weight"].drop_vars(

@@ -60,6 +60,10 @@ def estimate_parallel(effects: xr.Dataset, request: Request) -> Answer:
             "weights='clusters' needs the ICE of a crossover; "
             "in a parallel trial block='parent' weighs each parent once"
         )
+    if request.target.startswith("population x"):
+        raise EstimateError(
+            f"target={request.target!r} needs the ICE of a crossover; use target='population', 'parents' or 'units'"
+        )
     trial = _trial(effects)
     block = _block(effects, request)
     if block is not None:

@@ -14,7 +14,7 @@ from causalgia.errors import EstimateError, FewClustersWarning
 from causalgia.estimation.crossover import Estimate
 from causalgia.estimation.moments import Array, Codes
 
-TARGETS = ("population", "parents", "units", "population x predictors")
+TARGETS = ("population", "parents", "units", "population x predictors", "population x words")
 FEW_CLUSTERS = 20
 
 
