@@ -39,7 +39,8 @@ _TREES = np.array([exits for exits in product(range(4), repeat=3) if _reaches_ro
 
 @njit(nogil=True, cache=True)
 def _count_pairs(row: Any, counts: Any) -> None:
-    counts[:] = 0
+    for pair in range(16):
+        counts[pair] = 0
     before = np.int64(row[0])
     for i in range(1, row.size):
         letter = np.int64(row[i])
@@ -185,7 +186,8 @@ def shuffle_pairs(key: Any, units: Any, tokens: Any, parents: Any, out: Any, tog
             row = out[first + lane]
             row[0] = tokens[parents[first + lane], 0]
             begin = 8 * n_words * lane
-            row[1:] = octets[begin : begin + length - 1]
+            for i in range(length - 1):
+                row[i + 1] = octets[begin + i]
             if urns[7 * LANES + lane] >> _63:
                 _load(tokens[parents[first + lane]], key, units[first + lane], counts, running, urns, lane)
                 _walk_alone(urns, lane, row)

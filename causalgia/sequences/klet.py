@@ -58,7 +58,8 @@ def _number_vertices(row: Any, k: Any, table: Any, codes: Any, path: Any) -> Any
 @njit(nogil=True, cache=True)
 def _list_exits(path: Any, n_vertices: Any, first: Any, stop: Any, exits: Any, moves: Any) -> None:
     """List the exits of vertex v at first[v] : stop[v], those that stay at v behind; `moves` counts the others."""
-    stop[:n_vertices] = 0
+    for v in range(n_vertices):
+        stop[v] = _0
     for i in range(path.size - 1):
         stop[path[i]] += _1
     total = _0
@@ -75,7 +76,8 @@ def _list_exits(path: Any, n_vertices: Any, first: Any, stop: Any, exits: Any, m
             moves[here] += _1
         here = to
     for v in range(n_vertices):
-        exits[moves[v] : stop[v]] = v
+        for place in range(moves[v], stop[v]):
+            exits[place] = v
         moves[v] -= first[v]
 
 
@@ -142,22 +144,23 @@ def _shuffle_klets(key: Any, units: Any, tokens: Any, parents: Any, k: Any, out:
         n_lanes = min(_LANES, units.size - begin)
         for lane in range(n_lanes):
             row, vertices, edges = tokens[parents[begin + lane]], lane * width, lane * n_edges
-            table[:] = 0
+            for slot in range(size):
+                table[slot] = _0
             found = _number_vertices(row, k, table, codes, path)
             its_first, its_stop = first[vertices : vertices + found], stop[vertices : vertices + found]
             its_exits = exits[edges : edges + n_edges]
             _list_exits(path, found, its_first, its_stop, its_exits, moves)
             state = unit_state(key, units[begin + lane])
-            states[lane] = _draw_last_exits(
-                path[n_edges], found, its_first, its_stop, its_exits, moves, choice, state
-            )
-            its_first += np.uint64(edges)
-            its_stop += np.uint64(edges)
-            its_exits += np.uint64(vertices)
+            states[lane] = _draw_last_exits(path[n_edges], found, its_first, its_stop, its_exits, moves, choice, state)
             for v in range(found):
+                its_first[v] += np.uint64(edges)
+                its_stop[v] += np.uint64(edges)
                 letters[vertices + v] = codes[v] & _3
+            for edge in range(n_edges):
+                its_exits[edge] += np.uint64(vertices)
             at[lane] = path[0] + np.uint64(vertices)
-            out[begin + lane, : k - 1] = row[: k - 1]
+            for i in range(k - 1):
+                out[begin + lane, i] = row[i]
         _walk(at, states, first, stop, exits, letters, k - 1, out[begin : begin + n_lanes])
 
 

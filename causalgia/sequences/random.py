@@ -35,14 +35,14 @@ def mix(z: Any) -> Any:
     return z ^ (z >> _31)
 
 
-@njit(inline="always", cache=True)
+@njit(forceinline=True, cache=True)
 def _scatter(z: Any) -> Any:
     z = (z ^ (z >> _33)) * _START_1
     z = (z ^ (z >> _33)) * _START_2
     return z ^ (z >> _33)
 
 
-@njit(inline="always", cache=True)
+@njit(forceinline=True, cache=True)
 def unit_state(key: Any, unit: Any) -> Any:
     """Return the state where the stream of `unit` under `key` starts; different units of a key start apart."""
     return _scatter(_scatter(unit + _START) ^ key)
@@ -55,7 +55,7 @@ def next_word(state: Any) -> Any:
     return state, mix(state)
 
 
-@njit(inline="always", cache=True)
+@njit(forceinline=True, cache=True)
 def half_bounded(state: Any, bound: Any) -> Any:
     """Return (state, an exact uniform integer in [0, bound)) for a bound below 2^32; 0 for bound 0 or 1."""
     state, word = next_word(state)
@@ -67,7 +67,7 @@ def half_bounded(state: Any, bound: Any) -> Any:
     return state, product >> _32
 
 
-@njit(inline="always", cache=True)
+@njit(forceinline=True, cache=True)
 def _product(a: Any, b: Any) -> Any:
     """Return the high and the low word of the 128-bit product."""
     low, middle, cross = (a & _LOW) * (b & _LOW), (a >> _32) * (b & _LOW), (a & _LOW) * (b >> _32)
@@ -75,7 +75,7 @@ def _product(a: Any, b: Any) -> Any:
     return (a >> _32) * (b >> _32) + (middle >> _32) + (cross >> _32) + (carry >> _32), a * b
 
 
-@njit(inline="always", cache=True)
+@njit(forceinline=True, cache=True)
 def bounded(state: Any, bound: Any) -> Any:
     """Return (state, an exact uniform integer in [0, bound)) for any 64-bit bound above 0."""
     state, word = next_word(state)

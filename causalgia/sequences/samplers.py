@@ -102,8 +102,9 @@ def _markov(key: Any, units: Any, order: Any, start_below: Any, below: Any, out:
 @njit(nogil=True, cache=True)
 def _shuffle(key: Any, units: Any, tokens: Any, parents: Any, out: Any) -> None:
     for i in range(units.size):
-        row = out[i]
-        row[:] = tokens[parents[i]]
+        row, parent = out[i], parents[i]
+        for j in range(row.size):
+            row[j] = tokens[parent, j]
         state = unit_state(key, units[i])
         for last in range(row.size - 1, 0, -1):
             state, j = half_bounded(state, np.uint64(last + 1))
