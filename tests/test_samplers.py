@@ -253,7 +253,7 @@ def test_bad_input_is_named() -> None:
         sample_profile(0, [0], [[0.25] * 4, [0.5, 0.5, 0.5, 0.0]])
     with pytest.raises(SequenceError, match="row 0 of the profile"):
         sample_profile(0, [0], [[np.nan, 1, 0, 0]])
-    with pytest.raises(SequenceError, match="one column for each of A, C, G, T"):
+    with pytest.raises(SequenceError, match="some rows of 4 probabilities"):
         sample_profile(0, [0], [[0.5, 0.5]])
     with pytest.raises(SequenceError, match="length 0"):
         sample_uniform(0, [0], 0)
@@ -265,12 +265,19 @@ def test_bad_input_is_named() -> None:
         sample_uniform(2**64, [0], 5)
     with pytest.raises(SequenceError, match="bounds are positive"):
         random_integers(0, [0], [3, 0])
-    with pytest.raises(SequenceError, match="order 2 has 16 contexts"):
+    with pytest.raises(SequenceError, match="the initial distribution has shape"):
         sample_markov(0, [0], MarkovChain(2, np.ones(1), np.full((16, 4), 0.25)), 5)
     with pytest.raises(SequenceError, match="not longer than order 3"):
         fit_markov([[0, 1, 2]], 3)
     with pytest.raises(SequenceError, match="order 12"):
         fit_markov([[0, 1, 2]], 12)
+
+
+def test_read_only_input_is_read() -> None:
+    units, tokens = np.arange(4, dtype=np.uint64), sample_uniform(0, np.arange(4), 30)
+    expected = shuffle(1, units, tokens)
+    units.flags.writeable = tokens.flags.writeable = False
+    np.testing.assert_array_equal(shuffle(1, units, tokens), expected)
 
 
 def test_alarm_levels_are_as_stated() -> None:

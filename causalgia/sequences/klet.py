@@ -14,9 +14,10 @@ import numpy as np
 from numba import njit
 
 from causalgia.errors import SequenceError
+from causalgia.sequences.arguments import as_key, as_parents, as_tokens, as_units
 from causalgia.sequences.dinucleotide import LONGEST, shuffle_pairs
-from causalgia.sequences.random import as_key, as_units, half_bounded, unit_state
-from causalgia.sequences.samplers import as_parents, as_tokens, shuffle
+from causalgia.sequences.random import half_bounded, unit_state
+from causalgia.sequences.samplers import shuffle
 from causalgia.sequences.threads import over_rows
 
 if TYPE_CHECKING:

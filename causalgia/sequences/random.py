@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 
 from causalgia.errors import SequenceError
+from causalgia.sequences.arguments import as_key, as_units
 from causalgia.sequences.threads import over_rows
 
 if TYPE_CHECKING:
@@ -103,26 +104,6 @@ def _integers(key: Any, units: Any, bounds: Any, out: Any) -> None:
         for j in range(bounds.size):
             state, value = bounded(state, bounds[j])
             out[i, j] = value
-
-
-def as_key(key: int) -> np.uint64:
-    """Return `key` as the kernels take it, refusing what is not a 64-bit key."""
-    if not 0 <= int(key) < 2**64:
-        msg = f"key {key} is not a 64-bit key; make one with causalgia.streams.root_key(rng)"
-        raise SequenceError(msg)
-    return np.uint64(key)
-
-
-def as_units(units: ArrayLike) -> NDArray[np.uint64]:
-    """Return unit ids as the kernels take them: uint64, one axis, contiguous."""
-    ids = np.asarray(units)
-    if ids.ndim != 1 or (ids.size and ids.dtype.kind not in "iu"):
-        msg = f"units are integer ids on one axis, not {ids.dtype} of shape {ids.shape}; for example np.arange(100)"
-        raise SequenceError(msg)
-    if ids.dtype.kind == "i" and ids.size and ids.min() < 0:
-        msg = f"unit {ids.min()} is negative; unit ids start at 0"
-        raise SequenceError(msg)
-    return np.ascontiguousarray(ids, dtype=np.uint64)
 
 
 def random_words(key: int, units: ArrayLike, n: int, *, threads: int | None = None) -> NDArray[np.uint64]:
