@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 import textwrap
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.torch
 from torch import nn  # noqa: E402
 
 from causalgia.predict.torch_batch import BatchSizes, largest_activation  # noqa: E402
-from causalgia.predict.torch_device import exact_float32, input_dtype  # noqa: E402
+from causalgia.predict.torch_device import input_dtype  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 LENGTH = 12
@@ -317,11 +318,34 @@ def test_half_precision_is_a_choice():
     assert input_dtype(Returns(len), None) is torch.float32
 
 
-def test_exact_float32_puts_the_switches_back():
-    before = (torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32)
-    with exact_float32(torch.device("cuda")):
-        assert (torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32) == (False, False)
-    assert (torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32) == before
+_TF32 = """
+import torch
+from causalgia.predict.torch_device import exact_float32
+{}
+places = (torch.backends.cudnn.conv, torch.backends.cudnn.rnn, torch.backends.cuda.matmul)
+before = [place.fp32_precision for place in places]
+with exact_float32(torch.device("cuda")):
+    assert "tf32" not in [place.fp32_precision for place in places]
+assert [place.fp32_precision for place in places] == before, before
+"""
+
+
+@pytest.mark.skipif(not hasattr(torch.backends.cudnn, "conv"), reason="torch before 2.9 has only the old switches")
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "",
+        "torch.backends.cudnn.allow_tf32 = True",
+        "torch.backends.cuda.matmul.allow_tf32 = True",
+        "torch.backends.cudnn.conv.fp32_precision = 'ieee'",
+        "torch.backends.cuda.matmul.fp32_precision = 'tf32'",
+        "torch.backends.fp32_precision = 'tf32'",
+    ],
+)
+def test_tf32_is_off_for_a_while_whichever_switch_the_user_touched(setting):
+    command = [sys.executable, "-W", "error", "-c", _TF32.format(setting)]
+    run = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT)
+    assert run.returncode == 0, run.stderr
 
 
 # --- the check at the door --------------------------------------------------------------------------------------------
@@ -464,6 +488,30 @@ def test_what_cannot_be_read_is_refused_with_the_cure():
     assert cg.TorchPredictor(net, fingerprint="v1").fingerprint == cg.TorchPredictor(net, fingerprint="v1").fingerprint
 
 
+def test_compiled_transformer_and_recurrent_networks_are_read():
+    class Mixed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.TransformerEncoderLayer(4, 2, 8, batch_first=True)
+            self.cell = nn.LSTM(4, 3, batch_first=True)
+
+        def forward(self, x):
+            return self.cell(self.layer(x.transpose(1, 2)))[0].sum(1)
+
+    net = Mixed()
+    predictor = cg.TorchPredictor(net)
+    assert predictor.fingerprint == cg.TorchPredictor(torch.compile(net, backend="eager")).fingerprint
+    check_batch_mates(predictor, TOKENS)
+    with pytest.raises(PredictorError, match="RecursiveScriptModule.*give fingerprint="):
+        cg.TorchPredictor(scripted(net.layer.linear1))
+
+
+def scripted(net):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.jit.script(net)
+
+
 # --- weights ----------------------------------------------------------------------------------------------------------
 
 
@@ -525,7 +573,7 @@ def test_files_that_do_not_fit(tmp_path):
     other = small_net()
     other[0] = nn.Conv1d(4, 8, 7, padding=3)
     save_weights(other, file)
-    with pytest.raises(PredictorError, match=r"do not fit the network: size mismatch for 0\.weight"):
+    with pytest.raises(PredictorError, match=r"0\.weight has shape \(8, 4, 7\), the network's has \(8, 4, 5\)"):
         load_weights(net, file)
     assert cg.TorchPredictor(net).fingerprint == before
     file.write_bytes(b"not tensors")

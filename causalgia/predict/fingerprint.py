@@ -82,10 +82,11 @@ def fingerprint_of(value: object, name: str) -> str:
     try:
         return _Reader().read(value, name).hex()
     except RecursionError as error:
-        raise _refusal(value, name) from error
+        raise unreadable(value, name) from error
 
 
-def _refusal(value: object, trail: str) -> PredictorError:
+def unreadable(value: object, trail: str) -> PredictorError:
+    """Return the error for a value whose digest would not be the same in every process."""
     kind = f"{type(value).__module__}.{type(value).__qualname__}"
     msg = (
         f"{trail} is a {kind}, which cannot be fingerprinted the same way in every process; give fingerprint=, "
@@ -275,7 +276,7 @@ class _Reader:
     def _object(self, value: object, trail: str) -> Iterator[bytes]:
         state = _state(value)
         if state is None:
-            raise _refusal(value, trail)
+            raise unreadable(value, trail)
         yield b"object"
         yield self.read(type(value), f"the class of {trail}")
         for name, item in sorted(state.items()):

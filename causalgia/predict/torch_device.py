@@ -79,12 +79,26 @@ def exact_float32(device: torch.device) -> Iterator[None]:
     if device.type != "cuda":
         yield
         return
-    backends: tuple[Any, ...] = (torch.backends.cudnn, torch.backends.cuda.matmul)
-    before = [backend.allow_tf32 for backend in backends]
+    name, exact, places = _tf32_switches()
+    before = [(place, value) for place in places if (value := getattr(place, name)) != exact]
     try:
-        for backend in backends:
-            backend.allow_tf32 = False
+        for place, _ in before:
+            setattr(place, name, exact)
         yield
     finally:
-        for backend, allowed in zip(backends, before, strict=True):
-            backend.allow_tf32 = allowed
+        for place, value in before:
+            setattr(place, name, value)
+
+
+def _tf32_switches() -> tuple[str, str | bool, tuple[Any, ...]]:
+    """Return the name of the TF32 switch, its value for exact float32, and where it is.
+
+    torch 2.9 renamed the switch; the old one cannot be read any more once the user has touched the new one.
+    """
+    cudnn: Any = torch.backends.cudnn
+    matmul: Any = torch.backends.cuda.matmul
+    try:
+        _ = cudnn.allow_tf32, matmul.allow_tf32
+    except RuntimeError:
+        return "fp32_precision", "ieee", (cudnn.conv, cudnn.rnn, matmul)
+    return "allow_tf32", False, (cudnn, matmul)

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 
 import torch
 
+from causalgia.predict.fingerprint import installed, unreadable
+
 # What every module has (parameter tables, hooks, the training flag) is read by its own route or answers for nothing.
-_INTERNAL = frozenset(vars(torch.nn.Module()))
+_INTERNAL = frozenset(vars(torch.nn.Module())) | {"_is_torch_compile"}
 
 
 def tensor_bytes(tensor: torch.Tensor) -> Iterator[bytes]:
@@ -19,21 +21,30 @@ def tensor_bytes(tensor: torch.Tensor) -> Iterator[bytes]:
 
 
 def network_parts(module: torch.nn.Module, trail: str, read: Callable[[object, str], bytes]) -> Iterator[bytes]:
-    """Yield what a network's answers in eval mode depend on: tensors, structure, code and plain attributes."""
+    """Yield what a network's answers in eval mode depend on: tensors, structure, code and plain attributes.
+
+    Raises
+    ------
+    PredictorError
+        If a part is TorchScript, whose code is out of reach, or an attribute cannot be read.
+    """
     yield b"network"
-    for name, sub in module.named_modules():
+    network = getattr(module, "_orig_mod", module)  # torch.compile keeps the network that it was given
+    for name, sub in network.named_modules():
         where = f"{trail}.{name}" if name else trail
+        if isinstance(sub, torch.jit.ScriptModule):
+            raise unreadable(sub, where)
         yield name.encode()
-        yield _class_of(sub, where, read)
+        yield read(type(sub), f"the class of {where}")
         yield sub.extra_repr().encode()
-        yield read({key: value for key, value in vars(sub).items() if key not in _INTERNAL}, where)
-    tensors = [*module.named_parameters(remove_duplicate=False), *module.named_buffers(remove_duplicate=False)]
+        yield read(_attributes(sub), where)
+    tensors = [*network.named_parameters(remove_duplicate=False), *network.named_buffers(remove_duplicate=False)]
     for name, tensor in tensors:
         yield name.encode()
         yield from tensor_bytes(tensor)
 
 
-def _class_of(sub: torch.nn.Module, where: str, read: Callable[[object, str], bytes]) -> bytes:
-    if isinstance(sub, torch.jit.ScriptModule):
-        return str(getattr(sub, "code", "")).encode()
-    return read(type(sub), f"the class of {where}")
+def _attributes(sub: torch.nn.Module) -> dict[str, object]:
+    """Return what a module holds beside tensors and submodules; of an installed class, what is public."""
+    public = installed(type(sub).__module__)
+    return {k: v for k, v in vars(sub).items() if k not in _INTERNAL and not (public and k.startswith("_"))}

@@ -52,7 +52,7 @@ class TorchPredictor(SinglePredictor):
     dtype
         The dtype of the one-hot input; by default that of the module's parameters. Giving it accepts half precision.
     fingerprint
-        What names this version of the network; needed only where its code or attributes cannot be read.
+        What names this version of the network; needed only where its code or attributes cannot be read (TorchScript).
 
     Raises
     ------

@@ -31,12 +31,10 @@ def load_weights(module: torch.nn.Module, path: str | Path) -> None:
         If safetensors is not installed.
     """
     state = _read(Path(path))
-    _require_same_names(module.state_dict().keys(), state.keys(), path)
-    try:
-        module.load_state_dict(dict(state))
-    except RuntimeError as error:
-        msg = f"{path}: its tensors do not fit the network: {_details(error)}; is it this network's file?"
-        raise PredictorError(msg) from error
+    wanted = module.state_dict()
+    _require_same_names(wanted.keys(), state.keys(), path)
+    _require_same_shapes(wanted, state, path)
+    module.load_state_dict(dict(state))
 
 
 def save_weights(module: torch.nn.Module, path: str | Path) -> None:
@@ -118,11 +116,16 @@ def _require_same_names(wanted: Iterable[str], found: Iterable[str], path: str |
         raise PredictorError(msg)
 
 
+def _require_same_shapes(wanted: Mapping[str, Any], found: Mapping[str, torch.Tensor], path: str | Path) -> None:
+    for name, tensor in found.items():
+        shape = tuple(wanted[name].shape)
+        if tuple(tensor.shape) != shape and (shape, tensor.shape) != ((), (1,)):  # torch takes (1,) for a scalar
+            msg = (
+                f"{path}: {name} has shape {tuple(tensor.shape)}, the network's has {shape}; is it this network's file?"
+            )
+            raise PredictorError(msg)
+
+
 def _some(names: Iterable[str]) -> str:
     given = list(names)
     return ", ".join(given[:3]) + (", ..." if len(given) > 3 else "") if given else "none"
-
-
-def _details(error: RuntimeError) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[1] if len(lines) > 1 else lines[0]
