@@ -1,0 +1,34 @@
+"""Predictors whose effects are known on paper: a grammar of words, pairs, hairpins and responses.
+
+An `Oracle` is a predictor like any other, and also answers ``true_ace(design, control=...)``: in closed form
+wherever the backgrounds have independent positions, by a large independent sample elsewhere.
+"""
+
+from __future__ import annotations
+
+from causalgia.zoo.gains import Bump, Gain, Slope
+from causalgia.zoo.named import names, oracle
+from causalgia.zoo.oracle import Oracle
+from causalgia.zoo.responses import Exponential, Hill, Response
+from causalgia.zoo.terms import EndGC, Hairpin, Linear, Pair, Saturating, Term, Word
+from causalgia.zoo.truth import true_ace
+
+__all__ = [
+    "Bump",
+    "EndGC",
+    "Exponential",
+    "Gain",
+    "Hairpin",
+    "Hill",
+    "Linear",
+    "Oracle",
+    "Pair",
+    "Response",
+    "Saturating",
+    "Slope",
+    "Term",
+    "Word",
+    "names",
+    "oracle",
+    "true_ace",
+]

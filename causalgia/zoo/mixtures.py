@@ -1,0 +1,212 @@
+"""What an arm makes of independent positions: a mixture of distributions whose positions are independent.
+
+Under an independent null model (uniform, profile), writing a word puts point masses on its positions, drawing bases
+puts their probabilities there, and a placebo is a mixture over its words; each component keeps independent positions,
+so expectations are sums over windows. What breaks independence (a scramble of unlike positions) has no such form.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import singledispatch
+
+import numpy as np
+
+from causalgia.design import (
+    Ablate,
+    Delete,
+    Embed,
+    Insert,
+    Intervention,
+    Markov,
+    Mutate,
+    NullModel,
+    Placebo,
+    Profile,
+    Scramble,
+    Sequential,
+    Uniform,
+    Untreated,
+)
+from causalgia.design.patterned import Patterned
+from causalgia.design.patterns import as_pattern, count_rearrangements
+from causalgia.sequences.alphabet import encode, reverse_complement
+from causalgia.sequences.motifs import Motif
+from causalgia.sequences.records import as_sequences
+from causalgia.zoo.automaton import NoClosedForm
+from causalgia.zoo.windows import Columns
+
+_MOST_COMPONENTS = 4_096
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """A mixture of m equally likely distributions with independent positions.
+
+    Attributes
+    ----------
+    columns
+        Probabilities of A, C, G, T, (m, length, 4).
+    """
+
+    columns: Columns
+
+    def overwrite(self, piece: Columns, at: int) -> Mixture:
+        """Write each of p pieces, (p, w, 4), over each component: m p components."""
+        first, second = self._cross(piece)
+        written = first.copy()
+        written[:, at : at + piece.shape[1]] = second
+        return Mixture(written)
+
+    def insert(self, piece: Columns, at: int) -> Mixture:
+        """Insert each of p pieces, (p, w, 4), before position `at` of each component."""
+        first, second = self._cross(piece)
+        return Mixture(np.concatenate([first[:, :at], second, first[:, at:]], axis=1))
+
+    def _cross(self, piece: Columns) -> tuple[Columns, Columns]:
+        if len(self.columns) * len(piece) > _MOST_COMPONENTS:
+            raise NoClosedForm(f"the arm is a mixture of more than {_MOST_COMPONENTS:,} distributions")
+        return np.repeat(self.columns, len(piece), axis=0), np.tile(piece, (len(self.columns), 1, 1))
+
+
+def null_columns(null: NullModel) -> Columns:
+    """Return the base probabilities of a null model with independent positions, (length, 4).
+
+    Raises
+    ------
+    NoClosedForm
+        If its positions are not independent.
+    """
+    if isinstance(null, Uniform):
+        return np.full((null.length, 4), 0.25)
+    if isinstance(null, Profile):
+        return null.probabilities()
+    if isinstance(null, Markov) and null.order == 0:
+        from causalgia.sequences.samplers import fit_markov
+
+        return np.tile(fit_markov(as_sequences(null.of).tokens, 0).transition, (null.length, 1))
+    raise NoClosedForm(f"positions of {null.describe()} are not independent")
+
+
+def mixture(intervention: Intervention, columns: Columns) -> Mixture:
+    """Return what an intervention makes of independent positions, (length, 4).
+
+    Raises
+    ------
+    NoClosedForm
+        If the result is no mixture of independent positions, or has too many components.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> mixture(cg.Placebo("AAC", at=0), np.full((5, 4), 0.25)).columns.shape
+    (2, 5, 4)
+    """
+    return _applied(intervention, Mixture(columns[None]))
+
+
+@singledispatch
+def _applied(intervention: Intervention, before: Mixture) -> Mixture:  # noqa: ARG001
+    raise NoClosedForm(f"nothing is known on paper of {type(intervention).__name__}")
+
+
+@_applied.register
+def _(intervention: Untreated, before: Mixture) -> Mixture:  # noqa: ARG001
+    return before
+
+
+@_applied.register
+def _(intervention: Sequential, before: Mixture) -> Mixture:
+    drawn = Counter(step for step in intervention.steps if step.random)
+    if drawn and max(drawn.values()) > 1:
+        raise NoClosedForm("two equal steps draw the same bases: they are not independent")
+    for step in intervention.steps:
+        before = _applied(step, before)
+    return before
+
+
+@_applied.register
+def _(intervention: Embed, before: Mixture) -> Mixture:
+    return before.overwrite(_piece(intervention), intervention.at)
+
+
+@_applied.register
+def _(intervention: Insert, before: Mixture) -> Mixture:
+    return before.insert(_piece(intervention), intervention.at)
+
+
+@_applied.register
+def _(intervention: Delete, before: Mixture) -> Mixture:
+    return Mixture(np.delete(before.columns, np.s_[slice(*intervention.span)], axis=1))
+
+
+@_applied.register
+def _(intervention: Mutate, before: Mixture) -> Mixture:
+    mutated = before.columns.copy()
+    mutated[:, list(intervention.positions)] = _motif_columns(Motif.from_word(intervention.to))
+    return Mixture(mutated)
+
+
+@_applied.register
+def _(intervention: Scramble, before: Mixture) -> Mixture:
+    return _scrambled(before, intervention.span)
+
+
+@_applied.register
+def _(intervention: Ablate, before: Mixture) -> Mixture:
+    start, stop = intervention.span
+    if intervention.fill in ("shuffle", "dinucleotide_shuffle"):
+        return _scrambled(before, intervention.span)
+    letters = "N" if intervention.fill == "uniform" else intervention.fill
+    word = letters * (stop - start) if len(letters) == 1 else letters
+    return before.overwrite(_motif_columns(Motif.from_word(word)), start)
+
+
+@_applied.register
+def _(intervention: Placebo, before: Mixture) -> Mixture:
+    source = as_pattern(intervention.pattern).source
+    if not isinstance(source, str) or intervention.strand != "+":
+        raise NoClosedForm("a placebo of a motif, or on the opposite strand, is drawn and not enumerated")
+    if count_rearrangements(source) > _MOST_COMPONENTS:
+        raise NoClosedForm(f"'{source}' has more than {_MOST_COMPONENTS:,} rearrangements")
+    return before.overwrite(np.eye(4)[_rearrangements(source)], intervention.at)
+
+
+def _piece(intervention: Patterned) -> Columns:
+    """Return the base probabilities of what is written, (1, w, 4)."""
+    pattern = as_pattern(intervention.pattern)
+    literal = isinstance(pattern.source, str) or intervention.instance == "consensus"
+    motif = Motif.from_word(pattern.word) if literal else pattern.source
+    assert isinstance(motif, Motif)
+    return _motif_columns(motif if intervention.strand == "+" else motif.reverse_complement())
+
+
+def _motif_columns(motif: Motif) -> Columns:
+    return np.array(motif.probabilities)[None]
+
+
+def _scrambled(before: Mixture, span: tuple[int, int]) -> Mixture:
+    """Return the mixture itself: shuffling bases that are alike in distribution leaves them so."""
+    inside = before.columns[:, slice(*span)]
+    if np.ptp(inside, axis=1).max() > 0:
+        raise NoClosedForm("shuffled positions that differ in distribution are not independent")
+    return before
+
+
+def _rearrangements(word: str) -> np.ndarray:
+    tokens = encode(word)[0]
+    originals = {tuple(tokens.tolist()), tuple(reverse_complement(tokens).tolist())}
+    found = [order for order in _orders(Counter(tokens.tolist()), len(tokens)) if order not in originals]
+    return np.array(found)
+
+
+def _orders(left: Counter[int], n: int) -> Iterator[tuple[int, ...]]:
+    """Yield every distinct order of a multiset of n tokens."""
+    if n == 0:
+        yield ()
+    for token in [token for token, count in left.items() if count]:
+        left[token] -= 1
+        yield from ((token, *rest) for rest in _orders(left, n - 1))
+        left[token] += 1

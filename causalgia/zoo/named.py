@@ -1,0 +1,110 @@
+"""Named oracles: one for each story of the founding papers, with round effects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from difflib import get_close_matches
+
+from causalgia.errors import PredictorError
+from causalgia.zoo.gains import Bump, Slope
+from causalgia.zoo.oracle import Oracle
+from causalgia.zoo.responses import Hill
+from causalgia.zoo.terms import EndGC, Hairpin, Pair, Saturating, Term, Word
+
+_RBFOX1_SITES = {
+    **{"UGCAUG": 3.6, "AGCAUG": 3.2, "CGCAUG": 2.8, "UGCACG": 2.0, "AGAAUG": 1.5},
+    **{"UGUAUG": 0.4, "UGCAUA": 0.3, "UACAUG": -0.1},
+}
+
+
+def rbfox1_like() -> Oracle:
+    """RNAcompete-like RBFOX1 (41 nt): a strong word and weak ones, steric exclusion, position slope, 3' GC bias.
+
+    After Koo, Anand, Paul & Eddy (2018, doi:10.1101/418459) and Koo & Ploenzke (2020,
+    doi:10.1101/2020.09.08.288068); weights follow the order of the measured affinities.
+    """
+    words = [Word(word, weight, gain=Slope(-0.005)) for word, weight in _RBFOX1_SITES.items()]
+    crowded = Pair("UGCAUG", "UGCAUG", clash=-1.0, min_distance=8)
+    return Oracle(*words, crowded, EndGC(-0.8, last=8), tasks=["RBFOX1"], scale="log intensity", intercepts=[-0.5])
+
+
+def vts1_like() -> Oracle:
+    """RNAcompete-like VTS1 (41 nt): GCUGG, strongest in the loop of a hairpin and near the middle; CNGG is weak."""
+    terms = [
+        Word("GCUGG", 1.5, gain=Bump(25.0)),
+        Word("CNGG", 0.2),
+        Hairpin("GCUGG", bonus=1.2, stem=4, loop=(5, 6, 7), wobble=True),
+    ]
+    return Oracle(*terms, tasks=["VTS1"], scale="log intensity")
+
+
+def gata1_like() -> Oracle:
+    """Regulatory DNA in two cell types (200 bp): GATA with partners, helical phase; HNF4 words work in HepG2 alone."""
+    gata, ebox = "AGATAAG", "CAGCTG"
+    terms: list[tuple[Term, float, float]] = [
+        (Word(gata, 0.8, "both", gain=Bump(60.0)), 1.0, 0.1),
+        (Word("AGATAA", 0.25, "both"), 1.0, 0.2),
+        (Word(ebox, 0.2, "both"), 1.0, 0.4),
+        (Word("TGASTCA", 0.9, "both"), 1.0, 0.7),
+        (Word("CCGGAAGT", 0.7, "both"), 0.8, 1.0),
+        (Word("CAAAGTCCA", 1.2, "both"), 0.0, 1.0),
+        (Word("CAGGTG", -0.3, "both"), 0.6, 1.0),
+        (Pair(gata, ebox, bonus=0.9, decay=40.0, phase=0.5, min_distance=8, clash=-0.4, strand="both"), 1.0, 0.0),
+        (Pair(gata, gata, bonus=0.4, decay=60.0, min_distance=8, clash=-0.4, strand="both"), 1.0, 0.0),
+    ]
+    return Oracle(
+        *[term for term, _, _ in terms],
+        tasks=["K562", "HepG2"],
+        scale="log2 activity",
+        weights=[[k562 for _, k562, _ in terms], [hepg2 for _, _, hepg2 in terms]],
+        intercepts=[-0.2, 0.1],
+    )
+
+
+def additive() -> Oracle:
+    """Words only: every effect adds, no interaction exists, and position does not matter."""
+    words = [Word("UGCAUG", 3.0), Word("AGAAUG", 1.5), Word("GCUGG", -1.0), Word("ACUAAC", 0.5)]
+    return Oracle(*words, scale="log intensity")
+
+
+def saturating() -> Oracle:
+    """Saturating copies of UGCAUG (and of the weaker AGAAUG): half of the largest effect at two strong copies."""
+    return Oracle(
+        Saturating((Word("UGCAUG", 1.0), Word("AGAAUG", 0.5)), Hill(top=8.0, half=2.0)), scale="log intensity"
+    )
+
+
+_NAMED: dict[str, Callable[[], Oracle]] = {
+    made.__name__: made for made in (rbfox1_like, gata1_like, vts1_like, additive, saturating)
+}
+
+
+def names() -> tuple[str, ...]:
+    """Return the names that `oracle` takes.
+
+    Examples
+    --------
+    >>> names()
+    ('rbfox1_like', 'gata1_like', 'vts1_like', 'additive', 'saturating')
+    """
+    return tuple(_NAMED)
+
+
+def oracle(name: str) -> Oracle:
+    """Return a named oracle: a predictor with `true_ace(design, control=...)`.
+
+    Raises
+    ------
+    PredictorError
+        If there is none of that name; the message suggests near names.
+
+    Examples
+    --------
+    >>> oracle("gata1_like").tasks
+    ('K562', 'HepG2')
+    """
+    if name not in _NAMED:
+        near = get_close_matches(str(name), _NAMED, n=2, cutoff=0.4)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(_NAMED)}"
+        raise PredictorError(f"zoo has no oracle {name!r}; {hint}")
+    return _NAMED[name]()

@@ -1,0 +1,221 @@
+"""Oracles: predictors made of a grammar whose effects are known on paper."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalgia.errors import MissingExtraError, PredictorError
+from causalgia.predict.predictor import Predictor, Progress, checked_names, checked_rows, require_finite
+from causalgia.sequences.alphabet import Tokens
+from causalgia.zoo.automaton import NoClosedForm, expected_exp
+from causalgia.zoo.numbers import number, whole
+from causalgia.zoo.terms import Linear, Term
+from causalgia.zoo.windows import Columns, Numbers, Reading, total
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from causalgia.design import Design
+    from causalgia.streams import RNG
+    from causalgia.zoo.twin import Twin
+
+_BASES_AT_ONCE = 2**20
+
+
+@dataclass(frozen=True, init=False, repr=False)
+class Oracle(Predictor):
+    """A predictor whose average causal effects are known: ``link(intercept + sum_k weight_k * term_k(sequence))``.
+
+    Computed in float64 from tokens, each sequence by itself; `module` is the same function as a PyTorch network.
+    Oracles are compared by value.
+
+    Parameters
+    ----------
+    *terms
+        `Word`, `EndGC`, `Pair`, `Hairpin`, `Saturating`.
+    tasks
+        Names of the outputs.
+    scale
+        What the outputs are measured on, in words.
+    weights
+        For each task, the weight of each term; 1 everywhere by default.
+    intercepts
+        For each task, its value without any term; 0 by default.
+    link
+        ``"identity"``, or ``"exp"`` for outcomes on a positive scale.
+    length
+        The only length of sequence that is answered; None: any.
+
+    Raises
+    ------
+    PredictorError
+        If there is no term, names repeat, or weights and intercepts have the wrong number.
+
+    Examples
+    --------
+    >>> from causalgia.sequences import encode
+    >>> from causalgia.zoo import Word
+    >>> gata = Oracle(Word("GATA", 2.0), tasks=["K562", "HepG2"], scale="log2", weights=[[1], [0.5]])
+    >>> gata.predict(encode(["GATAGATA", "ACACACAC"]))
+    array([[4., 2.],
+           [0., 0.]])
+    """
+
+    terms: tuple[Term, ...]
+    scale: str
+    weights: tuple[tuple[float, ...], ...]
+    intercepts: tuple[float, ...]
+    link: Literal["identity", "exp"]
+    length: int | None
+    tasks: tuple[str, ...] = ("outcome",)
+
+    def __init__(
+        self,
+        *terms: Term,
+        tasks: Sequence[str] = ("outcome",),
+        scale: str = "outcome",
+        weights: Sequence[Sequence[float]] | None = None,
+        intercepts: Sequence[float] | None = None,
+        link: Literal["identity", "exp"] = "identity",
+        length: int | None = None,
+    ) -> None:
+        names = checked_names(tasks, "task")
+        rows = [[1.0] * len(terms)] * len(names) if weights is None else weights
+        values = {
+            "terms": _checked_terms(terms),
+            "tasks": names,
+            "scale": scale,
+            "weights": tuple(_numbers(row, len(terms), f"task '{t}': weights") for t, row in _zip(names, rows)),
+            "intercepts": _numbers([0.0] * len(names) if intercepts is None else intercepts, len(names), "intercepts"),
+            "link": link,
+            "length": None if length is None else whole(length, "length"),
+        }
+        if link not in ("identity", "exp"):
+            raise PredictorError(f"link={link!r} must be 'identity' or 'exp'")
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def __repr__(self) -> str:
+        named = [f"{field.name}={getattr(self, field.name)!r}" for field in fields(self) if field.name != "terms"]
+        return f"Oracle({', '.join([*map(repr, self.terms), *named])})"
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of everything that the oracle was made of."""
+        return hashlib.blake2b(f"zoo oracle 1 {self!r}".encode(), digest_size=16).hexdigest()
+
+    @property
+    def precision(self) -> np.dtype[Any]:
+        """float64."""
+        return np.dtype(np.float64)
+
+    def resolve_batch_size(self, length: int) -> int:
+        """Return how many sequences are read at once: about a million bases."""
+        return max(1, _BASES_AT_ONCE // length)
+
+    def predict(self, tokens: Tokens, *, progress: Progress | None = None) -> NDArray[Any]:
+        """Answer for each row of tokens (n, length): (n, tasks) float64, on `scale`.
+
+        Raises
+        ------
+        PredictorError
+            If tokens are not (n, length) of 0 1 2 3, or have another length than a term needs.
+        """
+        rows = checked_rows(tokens)
+        self.check(rows.shape[1])
+        size, parts = self.resolve_batch_size(rows.shape[1]), []
+        for start in range(0, len(rows), size):
+            parts.append(self._answer(rows[start : start + size]))
+            require_finite(parts[-1], tasks=self.tasks, start=start)
+            if progress is not None:
+                progress(len(parts[-1]))
+        return np.concatenate(parts)
+
+    def check(self, length: int) -> None:
+        """Raise PredictorError where sequences of this length are not answered."""
+        if self.length not in (None, length):
+            raise PredictorError(f"this oracle answers sequences of {self.length} bases; these have {length}")
+        for term in self.terms:
+            term.check(length)
+
+    def _answer(self, tokens: Tokens) -> Numbers:
+        reading = Reading(tokens)
+        answer = np.tile(self.intercepts, (len(tokens), 1))
+        for term, weights in zip(self.terms, np.transpose(self.weights), strict=True):
+            answer += term.score(reading)[:, None] * weights
+        return answer if self.link == "identity" else _exp(answer)
+
+    def expected(self, columns: Columns, task: str) -> Numbers:
+        """Return a task's exact expectation under each of m distributions with independent positions, (m,).
+
+        Raises
+        ------
+        NoClosedForm
+            If a term of the task has none.
+        """
+        which = self.tasks.index(task)
+        used = [(w, term) for w, term in zip(self.weights[which], self.terms, strict=True) if w != 0]
+        if self.link == "exp":
+            return total([float(np.exp(self.intercepts[which])) * _expected_exp(columns, used)])
+        constant = np.full(len(columns), self.intercepts[which])
+        return total([constant, *(w * term.expected(columns) for w, term in used)])
+
+    def true_ace(self, design: Design, *, control: str, n: int = 200_000, rng: RNG = 0) -> xr.DataArray:
+        """Return the true average causal effect of each arm against the control; see `true_ace`."""
+        from causalgia.zoo.truth import true_ace
+
+        return true_ace(self, design, control=control, n=n, rng=rng)
+
+    def module(self) -> Twin:
+        """Return the same function as a PyTorch network on one-hot (n, 4, length), in the dtype of its input.
+
+        Raises
+        ------
+        MissingExtraError
+            If torch is not installed.
+        """
+        try:
+            from causalgia.zoo.twin import Twin
+        except ImportError as error:
+            raise MissingExtraError("an oracle as a network needs torch: pip install 'causalgia[torch]'") from error
+        return Twin(self)
+
+
+def _exp(answer: Numbers) -> Numbers:
+    with np.errstate(over="ignore"):
+        return np.exp(answer)
+
+
+def _expected_exp(columns: Columns, used: list[tuple[float, Term]]) -> Numbers:
+    sites = []
+    for weight, term in used:
+        if not isinstance(term, Linear):
+            raise NoClosedForm(f"the exponential of {type(term).__name__} has no closed form")
+        site, vector = term.weighted_site(columns.shape[1])
+        sites.append((site, weight * vector))
+    return expected_exp(columns, sites) if sites else np.ones(len(columns))
+
+
+def _checked_terms(terms: tuple[object, ...]) -> tuple[Term, ...]:
+    odd = [term for term in terms if not isinstance(term, Term)]
+    if odd or not terms:
+        raise PredictorError(f"an oracle is made of terms such as zoo.Word('GATA'), not {odd[0] if odd else 'none'!r}")
+    return terms  # type: ignore[return-value]  # checked above
+
+
+def _zip(names: tuple[str, ...], rows: Sequence[Sequence[float]]) -> list[tuple[str, Sequence[float]]]:
+    if len(rows) != len(names):
+        raise PredictorError(f"weights= has {len(rows)} rows for {len(names)} tasks; give one row for each task")
+    return list(zip(names, rows, strict=True))
+
+
+def _numbers(values: Sequence[float], n: int, name: str) -> tuple[float, ...]:
+    if len(values) != n:
+        raise PredictorError(f"{name}: {len(values)} numbers, {n} are needed")
+    return tuple(number(value, name) for value in values)

@@ -1,0 +1,126 @@
+"""An oracle as a PyTorch network: the same formulas on one-hot input, differentiable in it."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from causalgia.errors import PredictorError
+from causalgia.zoo.oracle import Oracle
+from causalgia.zoo.responses import Exponential, Hill, Response
+from causalgia.zoo.terms import Hairpin, Linear, Pair, Saturating, Term
+from causalgia.zoo.windows import ANY, Admitted, Site, n_windows
+
+
+class Twin(nn.Module):
+    """The function of an oracle on one-hot (n, 4, length), channels A C G T: (n, tasks), in the input's dtype.
+
+    A window reads a word by a product of one-hot entries, so between one-hot inputs the network is smooth, and the
+    gradient of a word's window is its exact effect of single substitutions.
+
+    Examples
+    --------
+    >>> from causalgia.sequences import encode, one_hot
+    >>> from causalgia.zoo import Oracle, Word
+    >>> Twin(Oracle(Word("GATA", 2.0)))(torch.tensor(one_hot(encode("GATAC")))).tolist()
+    [[2.0]]
+    """
+
+    weights: Tensor
+    intercepts: Tensor
+
+    def __init__(self, oracle: Oracle) -> None:
+        super().__init__()
+        self.oracle = oracle
+        self.register_buffer("weights", torch.tensor(oracle.weights, dtype=torch.float64).T)
+        self.register_buffer("intercepts", torch.tensor(oracle.intercepts, dtype=torch.float64))
+
+    def extra_repr(self) -> str:
+        return repr(self.oracle)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the answer for each one-hot sequence."""
+        if x.ndim != 3 or x.shape[1] != 4:
+            raise PredictorError(f"an oracle takes one-hot (n, 4, length), not {tuple(x.shape)}")
+        self.oracle.check(x.shape[2])
+        scores = torch.stack([_score(term, x) for term in self.oracle.terms], dim=1)
+        total = self.intercepts.to(scores) + scores @ self.weights.to(scores)
+        return total.exp() if self.oracle.link == "exp" else total
+
+
+def _reads(x: Tensor, pattern: Admitted) -> Tensor:
+    windows = n_windows(x.shape[2], len(pattern))
+    product = x.new_ones(len(x), windows)
+    for k, bases in enumerate(pattern):
+        if bases != ANY:
+            members = [base for base in range(4) if bases >> base & 1]
+            product = product * x[:, members, k : k + windows].sum(dim=1)
+    return product
+
+
+def _hits(x: Tensor, site: Site) -> Tensor:
+    return torch.stack([sign * _reads(x, pattern) for sign, pattern in site.signed]).sum(dim=0)
+
+
+@singledispatch
+def _score(term: Term, x: Tensor) -> Tensor:  # noqa: ARG001
+    raise PredictorError(f"{type(term).__name__} has no PyTorch twin; use a term of causalgia.zoo")
+
+
+@_score.register
+def _(term: Linear, x: Tensor) -> Tensor:
+    return _hits(x, term.site()) @ x.new_tensor(term.vector(x.shape[2]))
+
+
+@_score.register
+def _(term: Saturating, x: Tensor) -> Tensor:
+    return _respond(term.response, torch.stack([_score(part, x) for part in term.terms]).sum(dim=0))
+
+
+@_score.register
+def _(term: Pair, x: Tensor) -> Tensor:
+    h = term.by_distance(x.shape[2])
+    return torch.stack([_pairs(_hits(x, a), _hits(x, b), h) for a, b in term.orders()]).sum(dim=0)
+
+
+def _pairs(upstream: Tensor, downstream: Tensor, h: np.ndarray) -> Tensor:
+    """Return for each row the sum of h(j - i) upstream_i downstream_j."""
+    distance = np.subtract.outer(np.arange(downstream.shape[1]), np.arange(upstream.shape[1])).T
+    kernel = np.where(distance > 0, h[np.maximum(distance, 0)], 0.0)
+    return ((upstream @ upstream.new_tensor(kernel)) * downstream).sum(dim=1)
+
+
+@_score.register
+def _(term: Hairpin, x: Tensor) -> Tensor:
+    word = _hits(x, Site.of(term.word))
+    return term.bonus * torch.stack([_hairpins(term, x, word, loop) for loop in term.loops]).sum(dim=0)
+
+
+def _hairpins(term: Hairpin, x: Tensor, word: Tensor, loop: int) -> Tensor:
+    windows = n_windows(x.shape[2], 2 * term.stem + loop)
+    closed, pairing = x.new_ones(len(x), windows), x.new_tensor(term.pairing)
+    for left, right in term.stem_pairs(loop):
+        partner = torch.einsum("ncl,cd->ndl", x[:, :, right : right + windows], pairing)
+        closed = closed * (x[:, :, left : left + windows] * partner).sum(dim=1)
+    inside = torch.stack([word[:, place : place + windows] for place in term.places(loop)]).sum(dim=0)
+    return (closed * inside).sum(dim=1)
+
+
+@singledispatch
+def _respond(response: Response, score: Tensor) -> Tensor:  # noqa: ARG001
+    raise PredictorError(f"{type(response).__name__} has no PyTorch twin; use a response of causalgia.zoo")
+
+
+@_respond.register
+def _(response: Hill, score: Tensor) -> Tensor:
+    x: Tensor = score.clamp(min=0) ** response.power
+    answer: Tensor = response.top * x / (response.half**response.power + x)
+    return answer
+
+
+@_respond.register
+def _(response: Exponential, score: Tensor) -> Tensor:
+    return response.top * -torch.expm1(-score / response.scale)

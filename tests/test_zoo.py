@@ -1,0 +1,520 @@
+"""The zoo: closed forms against enumeration and simulation, and the predictor's contract."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import norm
+
+import causalgia as cg
+from causalgia.errors import ContrastError, PredictorError
+from causalgia.sequences import Motif, encode
+from causalgia.zoo import (
+    Bump,
+    EndGC,
+    Exponential,
+    Hairpin,
+    Hill,
+    Oracle,
+    Pair,
+    Saturating,
+    Slope,
+    Word,
+    names,
+    oracle,
+)
+from causalgia.zoo.automaton import NoClosedForm, distribution
+from causalgia.zoo.mixtures import mixture
+from causalgia.zoo.windows import Reading, Site, chance
+
+TERMS = {
+    "word": Word("GAT", 1.5),
+    "self-overlapping word": Word("ATA", 2.0),
+    "IUPAC word": Word("RNY", -0.7),
+    "word of Ns": Word("NN", 0.3),
+    "minus strand": Word("GGA", 1.0, "-"),
+    "both strands": Word("GAT", 1.0, "both"),
+    "palindrome": Word("GATC", 1.0, "both"),
+    "half palindrome": Word("NATR", 1.0, "both"),
+    "slope": Word("AC", 1.0, gain=Slope(0.3)),
+    "bump": Word("AC", 1.0, "both", gain=Bump(1.5, centre=1)),
+    "too long": Word("ACGTACGTAC", 1.0),
+    "3' GC": EndGC(1.3, last=4),
+    "pair": Pair("GA", "TC", bonus=1.0, clash=-0.5, min_distance=3),
+    "pair, phase": Pair("GA", "TAC", bonus=1.0, decay=4.0, phase=0.5, reach=5),
+    "pair, self": Pair("ATA", "ATA", bonus=1.0, clash=-2.0, min_distance=3),
+    "pair, nested": Pair("GNNA", "T", bonus=0.3, direction="forward"),
+    "pair, both strands": Pair("GAT", "AC", bonus=0.4, clash=-1.0, min_distance=2, decay=9.0, strand="both"),
+    "pair, half palindromes": Pair("NATR", "RAY", bonus=0.4, strand="both"),
+    "hairpin": Hairpin("GN", bonus=1.1, stem=2, loop=3),
+    "hairpin, wobble": Hairpin("CA", bonus=0.6, stem=1, loop=(2, 4, 5), wobble=True),
+    "Hill": Saturating((Word("A", 1.0), Word("GT", 0.5)), Hill(top=3, half=2, power=1.5)),
+    "Hill with gain": Saturating((Word("AY", 1.0, "both", gain=Slope(0.1)), EndGC(1.0, last=2)), Hill(top=3, half=1)),
+    "exponential": Saturating((Word("ATA", 1.0), Word("TN", -0.2, "both")), Exponential(top=2, scale=1.5)),
+}
+
+
+def all_sequences(length: int) -> np.ndarray:
+    return np.array(list(itertools.product(range(4), repeat=length)), np.uint8)
+
+
+def random_columns(length: int, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).dirichlet(np.ones(4), size=length)
+
+
+def probabilities(columns: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+    return np.prod(columns[np.arange(columns.shape[0]), tokens], axis=1)
+
+
+@pytest.mark.parametrize("length", [4, 7])
+@pytest.mark.parametrize("name", TERMS)
+def test_expectation_of_every_term_equals_enumeration_of_all_sequences(name: str, length: int) -> None:
+    tokens = all_sequences(length)
+    columns = np.stack([np.full((length, 4), 0.25), random_columns(length, 1), np.eye(4)[tokens[99]]])
+    enumerated = [probabilities(c, tokens) @ TERMS[name].score(Reading(tokens)) for c in columns]
+    np.testing.assert_allclose(TERMS[name].expected(columns), enumerated, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("name", TERMS)
+def test_score_equals_the_formula_read_letter_by_letter(name: str) -> None:
+    tokens = np.random.default_rng(5).integers(0, 4, (200, 13)).astype(np.uint8)
+    slow = [formula(TERMS[name], "".join("ACGT"[t] for t in row)) for row in tokens]
+    np.testing.assert_allclose(TERMS[name].score(Reading(tokens)), slow, rtol=1e-13, atol=1e-13)
+
+
+IUPAC = {"A": "A", "C": "C", "G": "G", "T": "T", "R": "AG", "Y": "CT", "S": "CG", "N": "ACGT"}
+OPPOSITE = str.maketrans("ACGTRYSN", "TGCAYRSN")
+
+
+def reads(sequence: str, start: int, word: str, strand: str) -> bool:
+    options = {"+": [word], "-": [word.translate(OPPOSITE)[::-1]]}
+    window = sequence[start : start + len(word)]
+    return len(window) == len(word) and any(
+        all(base in IUPAC[letter] for base, letter in zip(window, option, strict=True))
+        for option in options.get(strand, options["+"] + options["-"])
+    )
+
+
+def formula(term: object, x: str) -> float:
+    """The terms' docstrings, written as slowly and plainly as can be."""
+    match term:
+        case Word(word, weight, strand, gain):
+            at = [i for i in range(len(x)) if reads(x, i, word, strand)]
+            middle = (len(x) - len(word)) / 2
+            return weight * sum(plain_gain(gain, i, middle) for i in at)
+        case EndGC(weight, last=last):
+            return weight * sum(base in "GC" for base in x[-last:]) / last
+        case Saturating(terms, Hill(top=top, half=half, power=power)):
+            score = max(sum(formula(part, x) for part in terms), 0)
+            return top * score**power / (half**power + score**power)
+        case Saturating(terms, Exponential(top=top, scale=scale)):
+            return top * (1 - np.exp(-sum(formula(part, x) for part in terms) / scale))
+        case Pair():
+            return plain_pair(term, x)
+        case Hairpin():
+            return plain_hairpin(term, x)
+    raise AssertionError(term)
+
+
+def plain_gain(gain: Slope | Bump | None, i: int, middle: float) -> float:
+    if gain is None:
+        return 1.0
+    centre = middle if gain.centre is None else gain.centre
+    return (
+        1 + gain.per_base * (i - centre) if isinstance(gain, Slope) else np.exp(-((i - centre) ** 2) / 2 / gain.sd**2)
+    )
+
+
+def plain_pair(term: Pair, x: str) -> float:
+    total = 0.0
+    for i, j in itertools.permutations(range(len(x)), 2):
+        d, forward = abs(i - j), i < j
+        if term.first == term.second and not forward:
+            continue
+        if term.direction == "forward" and not forward:
+            continue
+        if reads(x, i, term.first, term.strand) and reads(x, j, term.second, term.strand):
+            wave = 1 + term.phase * np.cos(2 * np.pi * d / term.period)
+            h = term.bonus * np.exp(-d / (term.decay or np.inf)) * wave
+            total += term.clash if d < term.min_distance else h if d <= (term.reach or len(x)) else 0
+    return total
+
+
+def plain_hairpin(term: Hairpin, x: str) -> float:
+    pairs = {"AT", "TA", "CG", "GC"} | ({"GT", "TG"} if term.wobble else set())
+    count = 0
+    for a, loop in itertools.product(range(len(x)), term.loops):
+        end = a + 2 * term.stem + loop - 1
+        if end < len(x) and all(x[a + k] + x[end - k] in pairs for k in range(term.stem)):
+            starts = range(a + term.stem, a + term.stem + loop - len(term.word) + 1)
+            count += sum(reads(x, start, term.word, "+") for start in starts)
+    return term.bonus * count
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    words=st.lists(st.text("ACGTRYSN", min_size=1, max_size=4), min_size=1, max_size=3, unique=True),
+    strand=st.sampled_from(["+", "-", "both"]),
+    weights=st.lists(st.sampled_from([1.0, -0.5, 0.3]), min_size=3, max_size=3),
+    seed=st.integers(0, 1000),
+)
+def test_distribution_of_a_weighted_count_equals_enumeration(
+    words: list[str], strand: str, weights: list[float], seed: int
+) -> None:
+    tokens, columns = all_sequences(5), random_columns(5, seed)
+    terms = [Word(word, weight, strand) for word, weight in zip(words, weights, strict=False)]
+    values, found = distribution(columns[None], [term.weighted_site(5) for term in terms])
+    assert found.sum() == pytest.approx(1, abs=1e-12)
+    scores = sum(term.score(Reading(tokens)) for term in terms)
+    for value, probability in zip(values, found[0], strict=True):
+        same = np.abs(scores - value) < 1e-9
+        assert probability == pytest.approx(probabilities(columns, tokens)[same].sum(), abs=1e-13)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    first=st.text("ACGTRYN", min_size=1, max_size=4),
+    second=st.text("ACGTRYN", min_size=1, max_size=4),
+    strand=st.sampled_from(["+", "-", "both"]),
+    direction=st.sampled_from(["either", "forward"]),
+)
+def test_expected_pairs_equal_enumeration(first: str, second: str, strand: str, direction: str) -> None:
+    tokens, columns = all_sequences(6), random_columns(6, 3)
+    pair = Pair(
+        first, second, bonus=1.0, clash=-0.6, min_distance=3, decay=3.0, phase=0.4, strand=strand, direction=direction
+    )
+    enumerated = probabilities(columns, tokens) @ pair.score(Reading(tokens))
+    assert pair.expected(columns[None])[0] == pytest.approx(enumerated, rel=1e-11, abs=1e-12)
+
+
+@pytest.mark.parametrize("link", ["identity", "exp"])
+def test_expected_outcome_with_links_and_task_weights_equals_enumeration(link: str) -> None:
+    made = Oracle(
+        Word("GA", 0.5, "both"),
+        EndGC(0.4, last=3),
+        tasks=["a", "b"],
+        weights=[[1, 2], [0, -1]],
+        intercepts=[0.1, 2],
+        link=link,
+    )
+    tokens, columns = all_sequences(6), random_columns(6, 8)
+    enumerated = probabilities(columns, tokens) @ made.predict(tokens)
+    for task, truth in zip(made.tasks, enumerated, strict=True):
+        assert made.expected(columns[None], task)[0] == pytest.approx(truth, rel=1e-12)
+
+
+def test_the_exponential_of_a_pair_is_said_to_have_no_closed_form() -> None:
+    with pytest.raises(NoClosedForm, match="Pair"):
+        Oracle(Pair("GA", "TC", bonus=1.0), link="exp").expected(np.full((1, 9, 4), 0.25), "outcome")
+
+
+ARMS = {
+    "untreated": cg.Untreated(),
+    "word": cg.Embed("GATA", at=1),
+    "minus": cg.Embed("GATTC", at=0, strand="-"),
+    "IUPAC": cg.Embed("GNTR", at=2),
+    "motif": cg.Embed(Motif("m", ((0.7, 0.1, 0.1, 0.1), (0.0, 0.5, 0.5, 0.0))), at=3, strand="-"),
+    "consensus": cg.Embed(Motif("m", ((0.7, 0.1, 0.1, 0.1), (0.0, 0.5, 0.5, 0.0))), at=3, instance="consensus"),
+    "placebo": cg.Placebo("GATA", at=1),
+    "two placebos": cg.Placebo("GAT", at=0) + cg.Placebo("CCA", at=3),
+    "mutate": cg.Mutate(at=(4, 1), to="CR"),
+    "uniform": cg.Ablate((1, 4), fill="uniform"),
+    "letter": cg.Ablate((1, 4), fill="T"),
+    "letters": cg.Ablate((1, 4), fill="TCG"),
+    "insert": cg.Insert("GAT", at=2),
+    "delete": cg.Delete((1, 4)),
+    "sequence": cg.Embed("GAT", at=0) + cg.Insert("R", at=3) + cg.Mutate(at=6, to="C"),
+}
+GRAMMAR = Oracle(
+    Word("GAT", 1.0, "both", gain=Slope(0.1)),
+    Pair("GA", "TC", bonus=1.0, clash=-0.5, min_distance=3),
+    Hairpin("G", bonus=0.5, stem=1, loop=3),
+    Saturating((Word("A"), Word("TY", 0.5)), Hill(top=2, half=1)),
+    EndGC(0.5, last=2),
+    tasks=["one", "two"],
+    weights=[[1, 1, 1, 1, 1], [0.5, 0, -1, 2, 1]],
+)
+PARENTS = ["ACGTACA", "GGCTAAC", "TTGTACC", "CAGGATA", "ATCTCGA"]
+
+
+def masked_z(simulated: np.ndarray, truth: np.ndarray, se: np.ndarray) -> float:
+    """The largest error in standard errors; where there is no spread, errors must vanish."""
+    exact = se < 1e-12
+    np.testing.assert_allclose(simulated[exact], truth[exact], atol=1e-9)
+    return float(np.max(np.abs(simulated - truth)[~exact] / se[~exact], initial=0.0))
+
+
+def most_z(k: int) -> float:
+    """Bound that the largest of k |z| passes with probability at most 1e-4 (Bonferroni)."""
+    return float(norm.isf(1e-4 / (2 * k)))
+
+
+def simulated_effects(
+    made: Oracle, design: cg.Design, control: str, *, n: int, key: int
+) -> tuple[np.ndarray, np.ndarray]:
+    units = np.arange(n, dtype=np.uint64)
+    tokens = design.null.draw(units, key=key, n_units=n)
+    outcomes = {
+        arm.name: made.predict(arm.intervention.apply(tokens, units=units, key=key)) for arm in design.named_arms
+    }
+    ice = np.stack([y - outcomes[control] for name, y in outcomes.items() if name != control], axis=1)
+    return ice.mean(axis=0), ice.std(axis=0, ddof=1) / np.sqrt(n)
+
+
+@pytest.mark.parametrize("null", [cg.Uniform(length=7), cg.Profile(of=PARENTS), cg.Markov(of=PARENTS, order=0)])
+def test_closed_form_of_every_arm_agrees_with_simulation(null: cg.Uniform) -> None:
+    design = cg.Design(null=null, arms=ARMS, n_units=100)
+    truth = GRAMMAR.true_ace(design, control="untreated")
+    assert set(truth.method.values.ravel()) == {"closed form"}
+    assert not truth.mcse.any()
+    ace, se = simulated_effects(GRAMMAR, design, "untreated", n=20_000, key=11)
+    assert masked_z(ace, truth.values, se) < most_z(truth.size)
+
+
+def test_closed_form_of_arms_that_draw_nothing_equals_enumeration_of_all_backgrounds() -> None:
+    tokens, columns = all_sequences(7), cg.Profile(of=PARENTS).probabilities()
+    units = np.arange(len(tokens), dtype=np.uint64)
+    arms = {name: arm for name, arm in ARMS.items() if not arm.random}
+    means = {
+        name: probabilities(columns, tokens) @ GRAMMAR.predict(arm.apply(tokens, units=units, key=0))
+        for name, arm in arms.items()
+    }
+    truth = GRAMMAR.true_ace(cg.Design(null=cg.Profile(of=PARENTS), arms=arms, n_units=10), control="untreated")
+    for contrast in truth.contrast.values:
+        np.testing.assert_allclose(truth.sel(contrast=contrast), means[contrast] - means["untreated"], atol=1e-12)
+
+
+def test_a_placebo_is_the_mixture_of_its_words() -> None:
+    components = mixture(cg.Placebo("GATA", at=0), np.full((4, 4), 0.25)).columns
+    words = {"".join("ACGT"[i] for i in c.argmax(axis=1)) for c in components}
+    expected = {"".join(p) for p in itertools.permutations("GATA")} - {"GATA", "TATC"}
+    assert words == expected
+    assert len(components) == len(expected)
+
+
+def test_scrambling_bases_that_are_alike_changes_nothing_and_is_exact() -> None:
+    arms = {"control": cg.Untreated(), "scramble": cg.Scramble((1, 5)), "shuffle": cg.Ablate((0, 6), fill="shuffle")}
+    truth = GRAMMAR.true_ace(cg.Design(null=cg.Uniform(length=7), arms=arms, n_units=10), control="control")
+    assert (truth.method == "closed form").all()
+    np.testing.assert_allclose(truth, 0, atol=1e-14)
+
+
+def test_without_closed_form_the_large_sample_agrees_and_says_so() -> None:
+    arms = {"control": cg.Untreated(), "scramble": cg.Scramble((1, 6)), "word": cg.Embed("GAT", at=0)}
+    design = cg.Design(null=cg.Profile(of=PARENTS), arms=arms, n_units=10)
+    truth = GRAMMAR.true_ace(design, control="control", n=20_000)
+    assert truth.method.sel(contrast="scramble").values.tolist() == ["large n", "large n"]
+    assert truth.method.sel(contrast="word").values.tolist() == ["closed form", "closed form"]
+    assert (truth.mcse.sel(contrast="scramble") > 0).all()
+    ace, se = simulated_effects(GRAMMAR, design, "control", n=20_000, key=5)
+    total = np.sqrt(se**2 + truth.mcse.values**2)
+    assert masked_z(ace, truth.values, total) < most_z(truth.size)
+
+
+def test_only_the_task_that_uses_a_term_without_closed_form_is_simulated() -> None:
+    made = Oracle(Word("GAT"), Pair("GA", "TC", bonus=1.0), tasks=["a", "b"], weights=[[1, 0], [1, 1]], link="exp")
+    design = cg.Design(
+        null=cg.Uniform(length=9), arms={"control": cg.Untreated(), "w": cg.Embed("GAT", at=3)}, n_units=10
+    )
+    truth = made.true_ace(design, control="control", n=2_000)
+    assert truth.method.values.tolist() == [["closed form", "large n"]]
+    assert truth.mcse.values[0, 0] == 0 < truth.mcse.values[0, 1]
+
+
+def test_genomic_backgrounds_are_enumerated_and_random_arms_drawn() -> None:
+    arms = {"control": cg.Untreated(), "word": cg.Embed("GAT", at=0), "placebo": cg.Placebo("GAT", at=0)}
+    design = cg.Design(null=cg.Genomic(of=PARENTS), arms=arms, n_units=5)
+    truth = GRAMMAR.true_ace(design, control="control", n=5_000)
+    tokens = encode(PARENTS)
+    written = arms["word"].apply(tokens, units=np.arange(5, dtype=np.uint64), key=0)
+    expected = (GRAMMAR.predict(written) - GRAMMAR.predict(tokens)).mean(axis=0)
+    np.testing.assert_allclose(truth.sel(contrast="word"), expected, atol=1e-14)
+    assert (truth.method.sel(contrast="word") == "enumeration").all()
+    assert not truth.mcse.sel(contrast="word").any()
+    exact = mean_over_words(arms["placebo"], tokens)
+    z = np.abs(truth.sel(contrast="placebo").values - exact) / truth.mcse.sel(contrast="placebo").values
+    assert z.max() < most_z(2)
+
+
+def mean_over_words(placebo: cg.Placebo, tokens: np.ndarray) -> np.ndarray:
+    outcomes = []
+    for word in {"".join(p) for p in itertools.permutations("GAT")} - {"GAT", "ATC"}:
+        written = tokens.copy()
+        written[:, :3] = encode(word)
+        outcomes.append(GRAMMAR.predict(written) - GRAMMAR.predict(tokens))
+    return np.mean(outcomes, axis=(0, 1))
+
+
+def test_shuffled_parents_count_alike_and_mcse_is_the_spread_within_them() -> None:
+    null = cg.Shuffle(of=PARENTS)
+    design = cg.Design(null=null, arms={"control": cg.Untreated(), "w": cg.Embed("GAT", at=0)}, n_units=7)
+    truths = [GRAMMAR.true_ace(design, control="control", n=3_000, rng=seed) for seed in range(40)]
+    spread = np.std([t.values for t in truths], axis=0, ddof=1)
+    claimed = np.mean([t.mcse.values for t in truths], axis=0)
+    assert (np.abs(np.log(spread / claimed)) < 4 / np.sqrt(2 * 39)).all()
+
+
+def test_two_equal_random_steps_are_not_taken_for_independent() -> None:
+    arm = cg.Insert("N", at=0) + cg.Insert("N", at=0)
+    with pytest.raises(NoClosedForm, match="two equal steps"):
+        mixture(arm, np.full((4, 4), 0.25))
+
+
+RNA = {
+    "untreated": cg.Untreated(),
+    "UGCAUG": cg.Embed("UGCAUG", at=17),
+    "placebo": cg.Placebo("UGCAUG", at=17),
+    "at 4": cg.Embed("UGCAUG", at=4),
+    "at 11": cg.Embed("UGCAUG", at=11),
+    "two": cg.Embed("UGCAUG", at=4) + cg.Embed("UGCAUG", at=11),
+    "weak": cg.Embed("AGAAUG", at=17),
+    "GC": cg.Embed("GCGCGC", at=34),
+    "hairpin": cg.Embed("ACGAUCGC", at=9) + cg.Embed("GCUGGAA", at=17) + cg.Embed("GCGAUCGU", at=24),
+    "open": cg.Embed("GCUGG", at=17),
+}
+DNA = {
+    "untreated": cg.Untreated(),
+    "GATA": cg.Embed("AGATAAG", at=90),
+    "minus": cg.Embed("AGATAAG", at=90, strand="-"),
+    "placebo": cg.Placebo("AGATAAG", at=90),
+    "pair in phase": cg.Embed("AGATAAG", at=90) + cg.Embed("CAGCTG", at=111),
+    "pair out of phase": cg.Embed("AGATAAG", at=90) + cg.Embed("CAGCTG", at=106),
+    "HNF4": cg.Embed("CAAAGTCCA", at=50),
+}
+
+
+def backgrounds(length: int, *, rna_like: bool) -> list[str]:
+    rng = np.random.default_rng(17)
+    weights = [0.3, 0.2, 0.2, 0.3] if rna_like else [0.2, 0.3, 0.3, 0.2]
+    return ["".join(rng.choice(list("ACGT"), p=weights, size=length)) for _ in range(20)]
+
+
+@pytest.mark.parametrize("null", ["uniform", "profile", "markov"])
+@pytest.mark.parametrize("name", names())
+def test_named_oracles_know_their_effects(name: str, null: str) -> None:
+    length, arms = (200, DNA) if name == "gata1_like" else (41, RNA)
+    parents = backgrounds(length, rna_like=length == 41)
+    made = {
+        "uniform": cg.Uniform(length=length),
+        "profile": cg.Profile(of=parents),
+        "markov": cg.Markov(of=parents, order=1),
+    }
+    design = cg.Design(null=made[null], arms=arms, n_units=10)
+    truth = oracle(name).true_ace(design, control="untreated", n=10_000)
+    assert set(truth.method.values.ravel()) == {"large n" if null == "markov" else "closed form"}
+    ace, se = simulated_effects(oracle(name), design, "untreated", n=5_000, key=23)
+    assert masked_z(ace, truth.values, np.hypot(se, truth.mcse.values)) < most_z(truth.size)
+
+
+def test_the_named_oracles_tell_their_stories() -> None:
+    rna = cg.Design(null=cg.Uniform(length=41), arms=RNA, n_units=10)
+    rbfox = oracle("rbfox1_like").true_ace(rna, control="untreated").squeeze("task")
+    assert rbfox.sel(contrast="UGCAUG") > rbfox.sel(contrast="weak") > 1 > abs(rbfox.sel(contrast="placebo"))
+    assert rbfox.sel(contrast="two") < rbfox.sel(contrast=["at 4", "at 11"]).sum() - 0.9
+    assert rbfox.sel(contrast="GC") < -0.2
+    vts1 = oracle("vts1_like").true_ace(rna, control="untreated").squeeze("task")
+    assert vts1.sel(contrast="hairpin") > vts1.sel(contrast="open") + 1
+    dna = cg.Design(null=cg.Uniform(length=200), arms=DNA, n_units=10)
+    gata = oracle("gata1_like").true_ace(dna, control="untreated")
+    assert gata.sel(contrast="pair in phase", task="K562") > gata.sel(contrast="pair out of phase", task="K562") + 0.2
+    assert gata.sel(contrast="HNF4", task="HepG2") > 1 > 0.1 > abs(gata.sel(contrast="HNF4", task="K562"))
+
+
+def test_an_unknown_oracle_suggests_near_names() -> None:
+    with pytest.raises(PredictorError, match="did you mean rbfox1_like"):
+        oracle("rbfox_like")
+
+
+def test_an_unknown_control_is_named() -> None:
+    design = cg.Design(null=cg.Uniform(length=41), arms=RNA, n_units=10)
+    with pytest.raises(ContrastError, match="'scramble' is not an arm"):
+        oracle("additive").true_ace(design, control="scramble")
+
+
+@pytest.mark.parametrize("name", names())
+def test_answers_do_not_depend_on_batch_mates(name: str) -> None:
+    tokens = np.random.default_rng(0).integers(0, 4, (30, 300)).astype(np.uint8)
+    together = oracle(name).predict(tokens)
+    alone = np.concatenate([oracle(name).predict(row[None]) for row in tokens])
+    np.testing.assert_array_equal(together, alone)
+    np.testing.assert_array_equal(together[::-1], oracle(name).predict(tokens[::-1]))
+
+
+def test_progress_counts_every_row_of_several_batches() -> None:
+    done: list[int] = []
+    made = oracle("additive")
+    tokens = np.zeros((made.resolve_batch_size(41) + 5, 41), np.uint8)
+    assert made.predict(tokens, progress=done.append).shape == (len(tokens), 1)
+    assert done == [made.resolve_batch_size(41), 5]
+
+
+def test_fingerprints_are_the_same_in_every_process_and_differ_between_oracles() -> None:
+    code = "from causalgia.zoo import names, oracle; print([oracle(name).fingerprint for name in names()])"
+    there = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    here = [oracle(name).fingerprint for name in names()]
+    assert there == str(here)
+    assert len(set(here)) == len(here)
+    assert Oracle(Word("GATA", np.float64(1))).fingerprint == Oracle(Word("GATA", 1)).fingerprint
+    assert Oracle(Word("GATA", 1.0 + 1e-15)).fingerprint != Oracle(Word("GATA", 1)).fingerprint
+
+
+@pytest.mark.parametrize("name", names())
+def test_oracles_are_values_whose_repr_can_be_pasted_back(name: str) -> None:
+    import causalgia.zoo as zoo
+
+    assert oracle(name) == oracle(name)
+    assert hash(oracle(name)) == hash(oracle(name))
+    assert eval(repr(oracle(name)), vars(zoo)) == oracle(name)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Oracle(), "made of terms"),
+        (lambda: Oracle("GATA"), "made of terms"),
+        (lambda: Oracle(Word("GA"), tasks=["a", "a"]), "named twice"),
+        (lambda: Oracle(Word("GA"), weights=[[1, 2]]), "2 numbers, 1 are needed"),
+        (lambda: Oracle(Word("GA"), tasks=["a", "b"], weights=[[1]]), "1 rows for 2 tasks"),
+        (lambda: Oracle(Word("GA"), link="log"), "'identity' or 'exp'"),
+        (lambda: Oracle(Word("GA"), length=4).predict(np.zeros((1, 5), np.uint8)), "4 bases; these have 5"),
+        (lambda: Oracle(EndGC(1.0, last=6)).predict(np.zeros((1, 5), np.uint8)), "at least 6 positions"),
+        (lambda: Oracle(Word("A", 500.0), link="exp").predict(np.zeros((1, 9), np.uint8)), "inf"),
+        (lambda: Oracle(Word("GA")).predict(np.full((1, 5), 4, np.uint8)), "token 4"),
+        (lambda: Word("GA", float("nan")), "word 'GA': weight = nan"),
+        (lambda: Word("GA", strand="?"), "strand"),
+        (lambda: Hairpin("GCUGG", bonus=1, stem=3, loop=4), "at least 5"),
+        (lambda: Hairpin("GCUGG", bonus=1, stem=0, loop=5), "stem = 0"),
+        (lambda: Hairpin("GCUGG", bonus=1, stem=3, loop=(5, 5)), "several different"),
+        (lambda: Pair("GA", "TC", decay=0), "decay = 0"),
+        (lambda: Pair("GA", "TC", direction="back"), "direction"),
+        (lambda: Hill(top=1, half=0), "half = 0"),
+        (lambda: Exponential(top=1, scale=-1), "scale = -1"),
+        (lambda: Saturating((Pair("GA", "TC"),), Hill(top=1, half=1)), "Word and EndGC"),
+        (lambda: Saturating((), Hill(top=1, half=1)), "none"),
+        (lambda: EndGC(1.0, last=0), "last = 0"),
+        (lambda: Slope(float("inf")), "per_base"),
+        (lambda: Bump(0), "sd = 0"),
+    ],
+)
+def test_bad_grammar_is_refused_with_the_culprit_named(make: object, message: str) -> None:
+    with pytest.raises(PredictorError, match=message):
+        make()  # type: ignore[operator]
+
+
+def test_windows_of_short_sequences_and_bad_letters() -> None:
+    assert Oracle(Word("GATA")).predict(np.zeros((2, 3), np.uint8)).tolist() == [[0.0], [0.0]]
+    assert chance(np.full((2, 3, 4), 0.25), Site.of("GATA").patterns[0]).shape == (2, 0)
+    with pytest.raises(cg.CausalgiaError, match="'X'"):
+        Word("GAXA")
+
+
+def test_importing_the_zoo_does_not_load_torch() -> None:
+    code = "import sys; from causalgia.zoo import oracle; oracle('gata1_like'); print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
