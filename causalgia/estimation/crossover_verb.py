@@ -212,4 +212,4 @@ def _uses_random_arms(effects: xr.Dataset) -> npt.NDArray[np.bool_]:
     """Whether each contrast has a weight on an arm whose intervention is random, shape (K,)."""
     if "random" not in effects.coords or "weight" not in effects:
         return np.zeros(effects.sizes["contrast"], dtype=bool)
-    return np.asarray((effects["weight"].to_numpy()[:, effects["random"].to_numpy()] != 0).any(axis=1))
+    return np.asarray((effects["weight"].to_numpy()[:, effects["random"].to_numpy().astype(bool)] != 0).any(axis=1))

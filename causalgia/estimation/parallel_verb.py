@@ -35,7 +35,10 @@ from causalgia.estimation.request import (
 
 @dataclass(frozen=True)
 class _Trial:
-    """A parallel trial as arrays: outcomes ``(n, R)``, the arm of each unit, contrast weights ``(K, A)``."""
+    """A parallel trial as arrays: outcomes ``(n, R)``, the arm of each unit, contrast weights ``(K, A)``.
+
+    Outcomes are shifted by those of the first unit: contrasts do not see it, and a large offset costs no digits.
+    """
 
     Y: Array
     arm: Codes
@@ -88,7 +91,7 @@ def _trial(effects: xr.Dataset) -> _Trial:
     column = {name: j for j, name in enumerate(names)}
     arm = np.array([column[str(a)] for a in effects["assigned"].to_numpy()], dtype=np.intp)
     Y = effects["outcome"].to_numpy().astype(np.float64).reshape(len(arm), -1)
-    trial = _Trial(Y, arm, effects["weight"].to_numpy(), names)
+    trial = _Trial(Y - Y[0], arm, effects["weight"].to_numpy(), names)
     for a in trial.used:
         if trial.counts[a] < 2:
             raise EstimateError(

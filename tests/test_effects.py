@@ -1,0 +1,248 @@
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from causalgia.effects import contrast
+from causalgia.errors import ContrastError, OutcomesError
+
+ARMS = ["placebo", "GATA1", "TAL1"]
+
+
+def crossover(values: Any, arms: list[str] = ARMS, scale: str = "counts") -> xr.Dataset:
+    values = np.asarray(values)[:, :, None]
+    coords = {
+        "unit": np.arange(len(values)),
+        "arm": arms,
+        "task": ["K562"],
+        "parent": ("unit", np.arange(len(values)) % 2),
+        "gc": ("unit", np.linspace(0.3, 0.6, len(values))),
+        "do": ("arm", [f"do({a})" for a in arms]),
+        "random": ("arm", [False] * len(arms)),
+    }
+    return xr.Dataset(
+        {"outcome": (("unit", "arm", "task"), values)}, coords=coords, attrs={"scale": scale, "null": "peaks"}
+    )
+
+
+def parallel() -> xr.Dataset:
+    coords = {
+        "unit": np.arange(4),
+        "task": ["K562"],
+        "arm": ARMS,
+        "assigned": ("unit", ["placebo", "GATA1", "TAL1", "GATA1"]),
+    }
+    return xr.Dataset(
+        {"outcome": (("unit", "task"), np.arange(4.0)[:, None])}, coords=coords, attrs={"scale": "counts"}
+    )
+
+
+FINITE = st.floats(-1e3, 1e3, allow_subnormal=False)
+
+
+@given(arrays(float, (5, 3), elements=FINITE))
+def test_every_arm_against_the_control(y: np.ndarray) -> None:
+    effects = contrast(crossover(y), control="placebo")
+    assert effects["contrast"].values.tolist() == ["GATA1", "TAL1"]
+    np.testing.assert_array_equal(effects["ice"][:, :, 0], y[:, 1:] - y[:, :1])
+
+
+@given(arrays(float, (5, 3), elements=FINITE))
+def test_relabelling_arms_flips_signs(y: np.ndarray) -> None:
+    forward = contrast(crossover(y), contrasts={"c": {"GATA1": 1, "TAL1": -1}})
+    swapped = contrast(crossover(y, arms=["placebo", "TAL1", "GATA1"]), contrasts={"c": {"GATA1": 1, "TAL1": -1}})
+    np.testing.assert_array_equal(forward["ice"], -swapped["ice"])
+
+
+@given(arrays(float, (5, 4), elements=FINITE))
+def test_adding_an_arm_changes_no_other_contrast(y: np.ndarray) -> None:
+    fewer = contrast(crossover(y[:, :3]), control="placebo")
+    more = contrast(crossover(y, arms=[*ARMS, "SPI1"]), control="placebo")
+    np.testing.assert_array_equal(fewer["ice"], more["ice"].sel(contrast=fewer["contrast"]))
+
+
+def test_a_control_may_be_a_number() -> None:
+    effects = contrast(crossover([[1.0, 2.0]], arms=["0", "1"]), control=0)
+    assert effects["contrast"].values.tolist() == ["1"]
+
+
+def test_float32_outcomes_give_float64_effects() -> None:
+    y = np.array([[1e7, 1.0, 2.0]], dtype=np.float32)
+    effects = contrast(crossover(y), control="placebo")
+    assert effects["ice"].dtype == np.float64
+    assert effects["ice"].values[0, 0, 0] == 1 - 1e7
+
+
+def test_what_the_outcomes_said_travels() -> None:
+    effects = contrast(crossover(np.ones((3, 3))), control="placebo")
+    assert effects.attrs["null"] == "peaks"
+    assert effects.attrs["control"] == "placebo"
+    assert effects.attrs["assignment"] == "crossover"
+    assert effects.attrs["contrast_scale"] == "counts"
+    assert {"parent", "gc", "random"} <= set(effects.coords)
+    assert effects["do"].values.tolist() == ["do(GATA1) − do(placebo)", "do(TAL1) − do(placebo)"]
+    np.testing.assert_array_equal(effects["weight"], [[-1, 1, 0], [-1, 0, 1]])
+
+
+def test_custom_weights_in_words_and_numbers() -> None:
+    effects = contrast(crossover([[1.0, 2.0, 6.0]]), contrasts={"mean": {"placebo": -1, "GATA1": 0.5, "TAL1": 0.5}})
+    assert effects["ice"].item() == 3.0
+    assert effects["do"].item() == "0.5 do(GATA1) + 0.5 do(TAL1) − do(placebo)"
+
+
+def test_models_keep_their_dim() -> None:
+    outcomes = crossover(np.arange(6.0).reshape(2, 3)).expand_dims(model=["a", "b"], axis=-1)
+    effects = contrast(outcomes, control="placebo")
+    assert effects["ice"].dims == ("unit", "contrast", "task", "model")
+    np.testing.assert_array_equal(effects["ice"].sel(contrast="TAL1"), np.full((2, 1, 2), 2.0))
+
+
+def test_parallel_keeps_outcomes_because_no_ice_exists() -> None:
+    effects = contrast(parallel(), control="placebo")
+    assert "ice" not in effects
+    np.testing.assert_array_equal(effects["outcome"][:, 0], np.arange(4.0))
+    assert effects["assigned"].values.tolist() == ["placebo", "GATA1", "TAL1", "GATA1"]
+    assert effects.attrs["assignment"] == "parallel"
+
+
+# scales
+
+
+@pytest.mark.parametrize(("scale", "g"), [("log", np.log), ("log2", np.log2), ("logit", lambda y: np.log(y / (1 - y)))])
+def test_scales_transform_the_outcomes_first(scale: Any, g: Any) -> None:
+    y = np.array([[0.1, 0.2, 0.4], [0.3, 0.5, 0.7]])
+    effects = contrast(crossover(y), control="placebo", scale=scale)
+    np.testing.assert_allclose(effects["ice"][:, :, 0], g(y[:, 1:]) - g(y[:, :1]), rtol=1e-14)
+    assert effects.attrs["contrast_scale"] == f"{scale} of counts"
+    assert f"{scale}(outcome)" in effects.attrs["estimand"]
+
+
+def test_parallel_outcomes_are_transformed_too() -> None:
+    outcomes = parallel() + 1
+    outcomes.attrs["scale"] = "counts"
+    effects = contrast(outcomes, control="placebo", scale="log2")
+    np.testing.assert_allclose(effects["outcome"][:, 0], np.log2(np.arange(4.0) + 1))
+
+
+@pytest.mark.parametrize("measured_on", ["log counts", "Log2 CPM", "logit"])
+@pytest.mark.parametrize("scale", ["log", "log2", "logit"])
+def test_logs_of_logs_are_refused(scale: Any, measured_on: str) -> None:
+    with pytest.raises(ContrastError, match=measured_on):
+        contrast(crossover(np.full((2, 3), 0.5), scale=measured_on), control="placebo", scale=scale)
+
+
+def test_impossible_outcomes_are_named() -> None:
+    y = np.full((2, 3), 0.5)
+    y[1, 2] = 0
+    with pytest.raises(ContrastError, match=r"positive outcomes, and unit 1, arm TAL1, task K562 has 0"):
+        contrast(crossover(y), control="placebo", scale="log")
+    y[1, 2] = 1
+    with pytest.raises(ContrastError, match=r"between 0 and 1, and unit 1, arm TAL1"):
+        contrast(crossover(y), control="placebo", scale="logit")
+    with pytest.raises(ContrastError, match="'ratio' is none of identity, log, log2, logit"):
+        contrast(crossover(y), control="placebo", scale="ratio")  # type: ignore[arg-type]
+
+
+# interactions
+
+
+def factorial(k: int, y: np.ndarray) -> xr.Dataset:
+    cells = list(product([0, 1], repeat=k))
+    outcomes = crossover(y, arms=["".join(map(str, c)) for c in cells])
+    return outcomes.assign_coords({f: ("arm", [c[i] for c in cells]) for i, f in enumerate("ABC"[:k])})
+
+
+@given(arrays(float, (4, 8), elements=FINITE))
+def test_interactions_of_two_and_three_factors(y: np.ndarray) -> None:
+    two = contrast(factorial(2, y[:, :4]), interaction=["A", "B"])
+    assert two["contrast"].item() == "A:B"
+    np.testing.assert_allclose(two["ice"][:, 0, 0], y[:, 3] - y[:, 2] - y[:, 1] + y[:, 0], atol=1e-9)
+    three = contrast(factorial(3, y), interaction=["A", "B", "C"])
+    at_c = [y[:, 6 + c] - y[:, 4 + c] - y[:, 2 + c] + y[:, c] for c in (0, 1)]
+    np.testing.assert_allclose(three["ice"][:, 0, 0], at_c[1] - at_c[0], atol=1e-9)
+
+
+def test_arms_without_levels_stand_outside() -> None:
+    y = np.array([[1.0, 2.0, 4.0, 9.0, 100.0]])
+    outcomes = crossover(y, arms=["0", "A", "B", "AB", "placebo"])
+    outcomes = outcomes.assign_coords(A=("arm", [0, 1, 0, 1, np.nan]), B=("arm", ["", "", "", "", ""]))
+    outcomes = outcomes.assign_coords(B=("arm", ["no", "no", "yes", "yes", ""]))
+    assert contrast(outcomes, interaction=["A", "B"])["ice"].item() == 9 - 4 - 2 + 1
+
+
+def test_cells_missing_or_taken_twice_are_named() -> None:
+    outcomes = factorial(2, np.ones((2, 4)))
+    with pytest.raises(ContrastError, match="no arm has the cell A high, B reference"):
+        contrast(outcomes.isel(arm=[0, 1, 3]), interaction=["A", "B"])
+    with pytest.raises(ContrastError, match="arms '00' and '01' are both the cell A reference, B reference"):
+        contrast(outcomes.assign_coords(B=("arm", [0, 0, 1, 1])), interaction=["A", "B"])
+    with pytest.raises(ContrastError, match="both the cell"):
+        contrast(factorial(3, np.ones((2, 8))), interaction=["A", "B"])
+
+
+@pytest.mark.parametrize(
+    ("factors", "message"),
+    [
+        (["A"], "two or more different factors"),
+        (["A", "A"], "two or more different factors"),
+        ("AB", "two or more different factors"),
+        (["A", "Z"], "no factor 'Z' on the arms; the coordinates there are"),
+        (["A", "dose"], r"factor 'dose' has the levels \[0, 1, 2\]"),
+    ],
+)
+def test_impossible_factors(factors: Any, message: str) -> None:
+    outcomes = factorial(2, np.ones((2, 4))).assign_coords(dose=("arm", [0, 1, 2, 2]))
+    with pytest.raises(ContrastError, match=message):
+        contrast(outcomes, interaction=factors)
+
+
+# what is refused
+
+
+def test_an_unknown_control_lists_arms_and_near_names() -> None:
+    with pytest.raises(ContrastError, match=r"control 'GATA' is not an arm; did you mean 'GATA1', 'TAL1'\? The arms are 'placebo'"):
+        contrast(crossover(np.ones((2, 3))), control="GATA")
+
+
+@pytest.mark.parametrize(
+    ("given_", "message"),
+    [
+        ({}, "exactly one of control=, contrasts= and interaction=, not none"),
+        ({"control": "placebo", "interaction": ["A", "B"]}, "not control and interaction"),
+        ({"contrasts": {}}, "is empty"),
+        ({"contrasts": {"c": {"GATA1": 1, "SPI1": -1}}}, "'SPI1' is not an arm"),
+        ({"contrasts": {"c": {"GATA1": 1}}}, "sum to 1; an effect needs weights that sum to 0"),
+        ({"contrasts": {"c": {"GATA1": 0, "TAL1": 0}}}, "no weight other than 0"),
+        ({"contrasts": {"c": {}}}, "no weight other than 0"),
+        ({"contrasts": {"c": {"GATA1": np.inf, "TAL1": -np.inf}}}, "not finite"),
+        ({"contrasts": {"c": ["GATA1", "TAL1"]}}, "not weights by arm"),
+    ],
+)
+def test_impossible_contrasts(given_: dict[str, Any], message: str) -> None:
+    with pytest.raises(ContrastError, match=message):
+        contrast(crossover(np.ones((2, 3))), **given_)
+
+
+def test_a_lone_control_is_refused() -> None:
+    with pytest.raises(ContrastError, match="needs another arm"):
+        contrast(crossover(np.ones((2, 1)), arms=["placebo"]), control="placebo")
+
+
+def test_outcomes_that_are_none() -> None:
+    with pytest.raises(OutcomesError, match="no dim 'unit'"):
+        contrast(xr.Dataset(), control="placebo")
+    with pytest.raises(OutcomesError, match="nan at unit 0, arm GATA1"):
+        contrast(crossover([[1.0, np.nan, 2.0]]), control="placebo")
+    with pytest.raises(OutcomesError, match="no dim 'arm'"):
+        contrast(parallel().drop_vars("arm"), control="placebo")
+    with pytest.raises(OutcomesError, match="coordinate 'assigned'"):
+        contrast(parallel().drop_vars("assigned"), control="placebo")
+    with pytest.raises(OutcomesError, match="unit 0 is assigned to 'SPI1'"):
+        contrast(parallel().assign_coords(assigned=("unit", ["SPI1"] * 4)), control="placebo")

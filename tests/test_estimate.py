@@ -1,0 +1,615 @@
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from causalgia.effects import contrast
+from causalgia.errors import DegenerateWarning, EstimateError, FewClustersWarning, OutcomesError
+from causalgia.estimation import (
+    block_effects,
+    clustered,
+    covariance,
+    crossed_mean,
+    estimate,
+    fit_arms,
+    mean_ice,
+    regress,
+    stratified_mean,
+    wald_htz,
+)
+
+COLUMNS = ("ace", "se", "df", "p", "lower", "upper", "skewness", "leverage")
+
+
+def crossover(
+    n: int = 40, n_arms: int = 3, *, seed: int = 0, parents: int | None = None, tasks: int = 2, **attrs: Any
+) -> xr.Dataset:
+    """Outcomes with unit, arm and parent effects; parents are balanced."""
+    rng = np.random.default_rng(seed)
+    parent = np.arange(n) % (parents or n)
+    y = rng.exponential(size=(n, n_arms, tasks)) + rng.normal(size=(parent.max() + 1, n_arms, 1))[parent]
+    y += rng.normal(size=(n, 1, tasks))
+    coords = {
+        "unit": np.arange(n),
+        "arm": ["control", *(f"arm{i}" for i in range(1, n_arms))],
+        "task": [f"task{i}" for i in range(tasks)],
+        "parent": ("unit", [f"p{p}" for p in parent]),
+    }
+    return xr.Dataset({"outcome": (("unit", "arm", "task"), y)}, coords=coords, attrs={"scale": "counts"} | attrs)
+
+
+def effects_of(outcomes: xr.Dataset) -> xr.Dataset:
+    return contrast(outcomes, control="control")
+
+
+def parallel(n: int = 60, n_arms: int = 2, *, seed: int = 0, parents: int | None = None, blocks: int = 0) -> xr.Dataset:
+    """A randomised trial with unequal arms; a covariate x, a second one z."""
+    rng = np.random.default_rng(seed)
+    whole = crossover(n, n_arms, seed=seed, parents=parents, tasks=1)
+    arm = np.concatenate(
+        [np.arange(n) // max(blocks, 1) % n_arms if blocks else np.minimum(np.arange(n) % (n_arms + 1), n_arms - 1)]
+    )
+    y = whole["outcome"].to_numpy()[np.arange(n), arm]
+    x = rng.normal(size=(n, 2)) + y[:, 0, None] * [0.5, 0.0]
+    coords = {"assigned": ("unit", whole["arm"].to_numpy()[arm]), "x": ("unit", x[:, 0]), "z": ("unit", x[:, 1])}
+    if blocks:
+        coords["block"] = ("unit", [f"b{i % blocks}" for i in range(n)])
+    return xr.Dataset({"outcome": (("unit", "task"), y)}, coords=dict(whole.coords) | coords, attrs=whole.attrs)
+
+
+def same(a: xr.Dataset, b: xr.Dataset, **tolerance: float) -> None:
+    for name in COLUMNS:
+        np.testing.assert_allclose(a[name], b[name], err_msg=name, **({"rtol": 1e-9} | tolerance))
+
+
+# shapes, words, what is passed on
+
+
+def test_the_table_has_every_column_and_says_what_it_is() -> None:
+    estimates = estimate(effects_of(crossover(null="peaks")))
+    assert set(COLUMNS) | {"exact", "n_units", "n_clusters", "covariance", "weight"} == set(estimates.data_vars)
+    assert estimates["ace"].dims == ("contrast", "task")
+    assert estimates["covariance"].dims == ("contrast", "contrast_", "task")
+    assert estimates.attrs["null"] == "peaks"
+    assert estimates.attrs["target"] == "population"
+    assert estimates.attrs["cluster"] == "unit"
+    assert "t with n - 1 df" in estimates.attrs["method"]
+    assert all(isinstance(value, str | float) for value in estimates.attrs.values())
+
+
+def test_models_are_estimated_each() -> None:
+    outcomes = crossover().expand_dims(model=["a", "b"], axis=-1)
+    outcomes["outcome"] = outcomes["outcome"] * xr.DataArray([1.0, 2.0], dims="model")
+    estimates = estimate(effects_of(outcomes))
+    assert estimates["covariance"].dims == ("contrast", "contrast_", "task", "model")
+    np.testing.assert_allclose(estimates["se"].sel(model="b"), 2 * estimates["se"].sel(model="a"))
+
+
+def test_the_interval_is_the_t_interval() -> None:
+    effects = effects_of(crossover())
+    estimates, ice = estimate(effects, ci_prob=0.9), effects["ice"].to_numpy()
+    theirs = stats.ttest_1samp(ice, 0)
+    np.testing.assert_allclose(estimates["p"], theirs.pvalue, rtol=1e-9)
+    np.testing.assert_allclose(estimates["lower"], theirs.confidence_interval(0.9).low, rtol=1e-9)
+    np.testing.assert_allclose(estimates["skewness"], stats.skew(ice), rtol=1e-9)
+    squares = (ice - ice.mean(axis=0)) ** 2
+    np.testing.assert_allclose(estimates["leverage"], squares.max(axis=0) / squares.sum(axis=0), rtol=1e-9)
+
+
+# invariances
+
+
+@given(st.permutations(range(40)))
+def test_the_order_of_units_changes_nothing(order: list[int]) -> None:
+    effects = effects_of(crossover(parents=20))
+    same(estimate(effects), estimate(effects.isel(unit=order)))
+
+
+@given(st.permutations(range(60)), st.sampled_from(["plain", "lin", "block"]))
+def test_the_order_of_units_changes_nothing_in_a_parallel_trial(order: list[int], kind: str) -> None:
+    effects = effects_of(parallel(blocks=20 if kind == "block" else 0, parents=30 if kind == "lin" else None))
+    covariates = "x" if kind == "lin" else None
+    same(estimate(effects, covariates=covariates), estimate(effects.isel(unit=order), covariates=covariates))
+
+
+def test_relabelling_arms_flips_signs() -> None:
+    outcomes = crossover(n_arms=2, parents=20)
+    there, back = estimate(effects_of(outcomes)), estimate(contrast(outcomes, control="arm1"))
+    np.testing.assert_array_equal(there["ace"], -back["ace"])
+    np.testing.assert_array_equal(there["lower"], -back["upper"])
+    np.testing.assert_array_equal(there["p"], back["p"])
+
+
+@pytest.mark.parametrize("target", ["population", "parents"])
+def test_adding_an_arm_changes_no_other_contrast(target: str) -> None:
+    outcomes = crossover(n_arms=4, parents=20)
+    few = estimate(effects_of(outcomes.isel(arm=[0, 1, 2])), target=target)
+    many = estimate(effects_of(outcomes), target=target).sel(contrast=few["contrast"])
+    same(few, many)
+
+
+def test_adding_an_arm_to_a_parallel_trial_changes_no_other_contrast() -> None:
+    more = effects_of(parallel(n_arms=3))
+    assigned = more["assigned"].isin(["control", "arm1"]).to_numpy()
+    fewer = more.isel(unit=assigned, contrast=[0])
+    same(estimate(fewer), estimate(more).isel(contrast=[0]))
+
+
+@pytest.mark.parametrize("cluster", ["auto", None])
+def test_an_offset_costs_no_digits(cluster: str | None) -> None:
+    rng = np.random.default_rng(1)
+    ice = rng.integers(-512, 512, size=(40, 3, 1)) / 64  # exact in binary, also after adding 1e6
+    parents = ("unit", np.arange(40) % 20)
+
+    def at(offset: float) -> xr.Dataset:
+        return estimate(
+            xr.Dataset({"ice": (("unit", "contrast", "task"), ice + offset)}, {"parent": parents}), cluster=cluster
+        )
+
+    near, far = at(0.0), at(1e6)
+    for name in ("se", "df", "skewness", "leverage", "covariance"):
+        np.testing.assert_allclose(far[name], near[name], rtol=1e-13)
+    np.testing.assert_allclose(far["ace"] - 1e6, near["ace"], atol=1e-9)
+
+
+@pytest.mark.parametrize("covariates", [None, "x"])
+def test_an_offset_costs_no_digits_in_a_parallel_trial(covariates: str | None) -> None:
+    effects = effects_of(parallel())
+    effects["outcome"] = (effects["outcome"] * 1024).round() / 1024
+    shifted = effects.assign(outcome=effects["outcome"] + 2.0**20)
+    for name in ("ace", "se", "df", "p"):
+        there, here = (estimate(e, covariates=covariates)[name] for e in (shifted, effects))
+        np.testing.assert_allclose(there, here, rtol=1e-11)
+
+
+def test_huge_and_tiny_effects_stay_finite() -> None:
+    ice = np.random.default_rng(0).normal(size=(30, 1, 1)) * np.array([1e160, 1e-170])[None, :, None]
+    with np.errstate(over="ignore"):
+        e = mean_ice(ice)
+    np.testing.assert_allclose(e.se[0, 0] / 1e160, e.se[1, 0] / 1e-170)
+
+
+# covariance
+
+
+def test_factor_and_covariance_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    for effects in (effects_of(crossover(parents=20)), effects_of(parallel(n_arms=3))):
+        whole = estimate(effects)
+        monkeypatch.setattr("causalgia.estimation.labelled.MAX_COVARIANCE", 1)
+        factored = estimate(effects)
+        monkeypatch.undo()
+        assert "covariance" not in factored
+        assert factored["factor"].dims == ("cluster", "contrast", "task")
+        np.testing.assert_allclose(covariance(factored), covariance(whole), rtol=1e-12)
+        block = covariance(factored, ["arm2", "arm1"])
+        np.testing.assert_allclose(block, covariance(whole, ["arm2", "arm1"]), rtol=1e-12)
+        assert block["contrast_"].values.tolist() == ["arm2", "arm1"]
+        diagonal = np.einsum("kkt->kt", covariance(whole).to_numpy())
+        np.testing.assert_allclose(diagonal, whole["se"] ** 2, rtol=1e-12)
+
+
+def test_many_contrasts_never_form_their_covariance() -> None:
+    ice = np.random.default_rng(0).normal(size=(50, 600, 1))
+    estimates = estimate(xr.Dataset({"ice": (("unit", "contrast", "task"), ice)}))
+    assert "covariance" not in estimates
+    np.testing.assert_allclose(covariance(estimates, [3, 5])[..., 0], np.cov(ice[:, [3, 5], 0].T) / 50, rtol=1e-9)
+
+
+def test_a_shared_control_correlates_parallel_contrasts() -> None:
+    effects = effects_of(parallel(n_arms=3))
+    y, assigned = effects["outcome"].to_numpy()[:, 0], effects["assigned"].to_numpy()
+    control = y[assigned == "control"]
+    np.testing.assert_allclose(covariance(estimate(effects))[0, 1, 0], control.var(ddof=1) / len(control), rtol=1e-12)
+
+
+# clusters
+
+
+def test_parents_cluster_by_default_only_where_they_are_shared() -> None:
+    assert estimate(effects_of(crossover()))["n_clusters"].max() == 40
+    shared = effects_of(crossover(parents=20))
+    assert estimate(shared).attrs["cluster"] == "parent"
+    assert estimate(shared)["n_clusters"].max() == 20
+    naive = estimate(shared, cluster=None)
+    assert naive.attrs["cluster"] == "unit"
+    assert (naive["se"] < estimate(shared)["se"]).all()
+
+
+def test_any_coordinate_can_be_the_cluster() -> None:
+    effects = effects_of(crossover(parents=20))
+    same(estimate(effects.rename(parent="locus"), cluster="locus"), estimate(effects))
+
+
+def test_the_arm_by_arm_variance_is_that_of_the_saturated_regression() -> None:
+    rng = np.random.default_rng(3)
+    n, x = 60, rng.normal(size=(60, 2))
+    x -= x.mean(axis=0)
+    arm, cluster, Y = rng.integers(0, 2, n), np.arange(n) % 12, rng.normal(size=(n, 2))
+    D = arm[:, None]
+    joint = regress(np.hstack([np.ones((n, 1)), D, x, D * x]), Y, np.eye(6)[1], cluster)
+    apart = clustered(fit_arms(Y, arm, [0, 1], cluster=cluster, covariates=x), np.array([[-1.0, 1.0]]), 12)
+    np.testing.assert_allclose(apart.ace[0], joint.estimate, rtol=1e-9)
+    np.testing.assert_allclose(apart.se[0], joint.se, rtol=1e-9)
+    np.testing.assert_allclose(apart.df[0], joint.df, rtol=1e-9)
+
+
+def test_fewer_than_twenty_clusters_warn_and_one_is_refused() -> None:
+    with pytest.warns(FewClustersWarning, match=r"8 clusters \(parent\)") as caught:
+        estimate(effects_of(crossover(parents=8)))
+    assert caught[0].filename == __file__
+    with pytest.raises(EstimateError, match="all units share the one parent 'p0'.*target='parents'"):
+        estimate(effects_of(crossover(parents=1)))
+    arm = parallel(parents=30)
+    arm["parent"] = ("unit", np.where(arm["assigned"] == "arm1", "p0", arm["parent"]))
+    with pytest.raises(EstimateError, match="all units of arm 'arm1' share the one parent 'p0'"):
+        estimate(effects_of(arm))
+
+
+def test_unknown_or_incomplete_clusters() -> None:
+    effects = effects_of(crossover())
+    with pytest.raises(EstimateError, match="cluster='locus': no coordinate 'locus' on the units; there are .*parent"):
+        estimate(effects, cluster="locus")
+    gaps = effects.assign_coords(locus=("unit", np.where(np.arange(40) == 3, np.nan, 1.0)))
+    with pytest.raises(EstimateError, match="unit 3 has no 'locus'"):
+        estimate(gaps, cluster="locus")
+
+
+# targets
+
+
+def test_parents_as_strata() -> None:
+    effects = effects_of(crossover(parents=10))
+    estimates, ice = estimate(effects, target="parents"), effects["ice"].to_numpy()
+    by_parent = ice.reshape(4, 10, *ice.shape[1:])
+    v = by_parent.var(axis=0, ddof=1) / 4 / 100
+    np.testing.assert_allclose(estimates["se"] ** 2, v.sum(axis=0), rtol=1e-9)
+    np.testing.assert_allclose(estimates["df"], v.sum(axis=0) ** 2 / (v**2 / 3).sum(axis=0), rtol=1e-9)
+    with pytest.raises(EstimateError, match="40 have one unit .first: 'p0'"):
+        estimate(effects_of(crossover()), target="parents")
+    with pytest.raises(EstimateError, match="needs a coordinate 'parent'"):
+        estimate(effects.drop_vars("parent"), target="parents")
+    with pytest.raises(EstimateError, match="leave cluster= out"):
+        estimate(effects, target="parents", cluster="unit")
+
+
+def test_weights_by_cluster() -> None:
+    effects = effects_of(crossover(n=50, parents=20))
+    means = effects["ice"].groupby("parent").mean()
+    for target in ("population", "parents", "units"):
+        estimates = estimate(effects, weights="clusters", target=target)
+        np.testing.assert_allclose(estimates["ace"], means.mean("parent"), rtol=1e-12)
+    with pytest.raises(EstimateError, match="block='parent'"):
+        estimate(effects_of(parallel()), weights="clusters")
+
+
+def test_these_units_of_a_deterministic_crossover_are_known_exactly() -> None:
+    effects = effects_of(crossover())
+    estimates = estimate(effects, target="units")
+    assert estimates["exact"].all()
+    assert (estimates["se"] == 0).all()
+    assert (estimates["p"] == 0).all()
+    np.testing.assert_array_equal(estimates["lower"], estimates["ace"])
+    np.testing.assert_allclose(estimates["ace"], effects["ice"].mean("unit"))
+    assert estimate(effects.isel(unit=[0]), target="units")["exact"].all()
+
+
+def test_a_random_arm_needs_several_draws_of_a_unit() -> None:
+    outcomes = crossover(parents=20).assign_coords(random=("arm", [False, True, False]))
+    with pytest.raises(EstimateError, match="contrast arm1 has an arm that draws"):
+        estimate(effects_of(outcomes), target="units")
+    outcomes.attrs["null_kind"] = "genomic"
+    effects = effects_of(outcomes)
+    estimates = estimate(effects, target="units")
+    same_as = estimate(effects, target="parents")
+    np.testing.assert_allclose(estimates["se"].sel(contrast="arm1"), same_as["se"].sel(contrast="arm1"))
+    assert estimates["exact"].sel(contrast="arm2").all()
+    assert not estimates["exact"].sel(contrast="arm1").any()
+    once = crossover(null_kind="genomic").assign_coords(random=("arm", [False, True, False]))
+    with pytest.raises(EstimateError, match="40 have one unit"):
+        estimate(effects_of(once), target="units")
+
+
+def with_models(n_models: int = 6, **choices: Any) -> xr.Dataset:
+    effects = effects_of(crossover(tasks=1, **choices))
+    rng = np.random.default_rng(5)
+    shift = xr.DataArray(rng.normal(size=(2, n_models)), dims=("contrast", "model"))
+    noise = xr.DataArray(rng.normal(size=(40, 2, 1, n_models)), dims=("unit", "contrast", "task", "model"))
+    ice = (effects["ice"] + shift + noise).transpose("unit", "contrast", "task", "model")
+    return effects.drop_vars(["ice", "rounding"]).assign(ice=ice)
+
+
+def test_predictors_as_a_second_population() -> None:
+    effects = with_models()
+    estimates = estimate(effects, target="population x predictors")
+    assert estimates["se"].dims == ("contrast", "task")
+    assert (estimates["se"] > estimate(effects)["se"].mean("model")).all()
+    assert "predictors, both drawn" in estimates.attrs["method"]
+    diagonal = np.einsum("kkt->kt", covariance(estimates).to_numpy())
+    np.testing.assert_allclose(diagonal, estimates["se"] ** 2, rtol=1e-12)
+    by_parent = estimate(with_models(parents=20), target="population x predictors")
+    assert by_parent["n_clusters"].max() == 20
+    of_means = estimate(with_models(parents=20), target="population x predictors", weights="clusters")
+    np.testing.assert_allclose(of_means["ace"], by_parent["ace"], rtol=1e-9)  # balanced parents
+    with pytest.raises(EstimateError, match="two or more predictors"):
+        estimate(effects_of(crossover()), target="population x predictors")
+
+
+def test_crossed_mean_is_the_analysis_of_variance() -> None:
+    rng = np.random.default_rng(2)
+    y = rng.normal(size=(12, 5)) + rng.normal(size=(12, 1)) + rng.normal(size=(1, 5))
+    rows, columns = y.mean(axis=1), y.mean(axis=0)
+    between_rows, between_columns = 5 * rows.var(ddof=1), 12 * columns.var(ddof=1)
+    rest = ((y - rows[:, None] - columns + y.mean()) ** 2).sum() / 44
+    answer = crossed_mean(y)
+    total = between_rows + between_columns - rest
+    np.testing.assert_allclose(answer.se**2, total / 60, rtol=1e-9)
+    df = total**2 / (between_rows**2 / 11 + between_columns**2 / 4 + rest**2 / 44)
+    np.testing.assert_allclose(answer.df, df, rtol=1e-9)
+    np.testing.assert_allclose(crossed_mean(y, np.arange(12)).se, answer.se)
+    with pytest.raises(EstimateError, match="one level"):
+        crossed_mean(y[:, :1])
+
+
+def test_words_as_a_second_population() -> None:
+    outcomes = crossover(n_arms=26, tasks=1)
+    outcomes = outcomes.assign_coords(kind=("arm", ["untreated", "embed", *["placebo_word"] * 24]))
+    effects = effects_of(outcomes)
+    estimates = estimate(effects, target="population x words")
+    assert estimates["contrast"].values.tolist() == ["placebo words"]
+    by_word = crossed_mean(effects["ice"].to_numpy()[:, 1:, 0])
+    np.testing.assert_allclose(estimates["se"].item(), by_word.se)
+    np.testing.assert_allclose(estimates["df"].item(), by_word.df)
+    np.testing.assert_allclose(estimates["weight"].sum(), 0, atol=1e-12)
+    with pytest.raises(EstimateError, match="20 or more contrasts of placebo words, and there are 0"):
+        estimate(effects.isel(contrast=slice(0, 1)), target="population x words")
+    with pytest.raises(EstimateError, match="needs 20 or more"):
+        estimate(effects_of(parallel()), target="population x words")
+    with pytest.raises(EstimateError, match="one predictor"):
+        estimate(with_models(), target="population x words")
+
+
+# parallel
+
+
+def test_three_arms_in_one_contrast_have_welch_df() -> None:
+    outcomes = parallel(n_arms=3)
+    weights = {"control": -1.0, "arm1": 0.5, "arm2": 0.5}
+    estimates = estimate(contrast(outcomes, contrasts={"mean": weights}))
+    y, assigned = outcomes["outcome"].to_numpy()[:, 0], outcomes["assigned"].to_numpy()
+    groups = [y[assigned == a] for a in weights]
+    v = np.array([w**2 * g.var(ddof=1) / len(g) for w, g in zip(weights.values(), groups, strict=True)])
+    np.testing.assert_allclose(estimates["se"].item(), np.sqrt(v.sum()), rtol=1e-9)
+    df = v.sum() ** 2 / sum(v**2 / [len(g) - 1 for g in groups])
+    np.testing.assert_allclose(estimates["df"].item(), df, rtol=1e-9)
+    assert estimates["n_units"].item() == 60
+    loud = max((stats.skew(g) for g in groups), key=abs)
+    np.testing.assert_allclose(estimates["skewness"].item(), loud, rtol=1e-9)
+    largest = max(
+        w**2 * np.max((g - g.mean()) ** 2) / len(g) / (len(g) - 1)
+        for w, g in zip(weights.values(), groups, strict=True)
+    )
+    np.testing.assert_allclose(estimates["leverage"].item(), largest / v.sum(), rtol=1e-9)
+
+
+def test_blocks_drawn_are_the_clusters() -> None:
+    outcomes = parallel(n=80, blocks=20)
+    effects = effects_of(outcomes)
+    estimates = estimate(effects)
+    frame = outcomes["outcome"].isel(task=0).to_dataframe()
+    means = frame.groupby(["block", "assigned"])["outcome"].mean().unstack()
+    theirs = stats.ttest_rel(means["arm1"], means["control"])
+    np.testing.assert_allclose(estimates["ace"].item(), (means["arm1"] - means["control"]).mean())
+    np.testing.assert_allclose(estimates["p"].item(), theirs.pvalue)
+    assert (estimates["n_clusters"].item(), estimates["n_units"].item()) == (20, 80)
+    assert estimates.attrs["cluster"] == "block"
+    same(estimates, estimate(effects.rename(block="cell"), block="cell"))
+    same(estimates, estimate(effects, cluster=None))
+
+
+def test_blocks_nested_in_parents_are_clustered_by_parent() -> None:
+    outcomes = parallel(n=160, blocks=40)
+    block = np.arange(160) % 40
+    outcomes = outcomes.assign_coords(parent=("unit", block // 2))
+    effects = effects_of(outcomes)
+    estimates = estimate(effects)
+    arm = (outcomes["assigned"] == "arm1").to_numpy().astype(int)
+    inside = block_effects(outcomes["outcome"].to_numpy(), arm, block, np.array([[-1.0, 1.0]]))
+    np.testing.assert_allclose(estimates["se"], mean_ice(inside, np.arange(40) // 2).se, rtol=1e-9)
+    assert estimates.attrs["cluster"] == "parent"
+    with pytest.raises(EstimateError, match="parents and blocks cross"):
+        estimate(effects.assign_coords(parent=("unit", np.arange(160) // 2)))
+    assert estimate(effects.assign_coords(parent=("unit", np.arange(160) % 80))).attrs["cluster"] == "block"
+
+
+def test_parallel_parents_are_blocks() -> None:
+    effects = effects_of(parallel(n=120, blocks=15))
+    swapped = effects.drop_vars("parent").rename(block="parent")
+    same(estimate(swapped, target="parents"), estimate(effects, target="units"))
+    with pytest.raises(EstimateError, match="leave block='block' out"):
+        estimate(effects, target="parents", block="block")
+
+
+def test_lin_with_clusters_of_one_is_lin_without() -> None:
+    effects = effects_of(parallel(n=200, n_arms=3)).assign_coords(single=("unit", np.arange(200)))
+    plain, single = (estimate(effects, cluster=c, covariates=("x", "z")) for c in (None, "single"))
+    np.testing.assert_allclose(plain["ace"], single["ace"], rtol=1e-9)
+    np.testing.assert_allclose(plain["se"], single["se"], rtol=0.02)  # only the cross term of HC2 weights differs
+
+
+def test_incomplete_blocks_name_block_arm_and_count() -> None:
+    outcomes = parallel(n=60, blocks=30)
+    with pytest.raises(EstimateError, match=r"block 'b0' has 1 unit\(s\) of arm 'control', and 2 are needed"):
+        estimate(effects_of(outcomes), target="units")
+    lacking = outcomes.isel(unit=np.arange(1, 60))
+    with pytest.raises(EstimateError, match=r"block 'b0' has 0 unit\(s\) of arm 'control'"):
+        estimate(effects_of(lacking))
+
+
+def test_choices_of_a_parallel_trial_do_not_go_with_a_crossover() -> None:
+    effects = effects_of(crossover())
+    with pytest.raises(EstimateError, match="use cluster='parent'"):
+        estimate(effects, block="parent")
+    with pytest.raises(EstimateError, match="covariates cancel"):
+        estimate(effects, covariates="gc")
+    with pytest.raises(EstimateError, match="needs the ICE of a crossover"):
+        estimate(effects_of(parallel()), target="population x predictors")
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        ({"target": "genome"}, "'population', 'parents', 'units', 'population x predictors', 'population x words'"),
+        ({"weights": "parents"}, "'units'"),
+        ({"ci_prob": 95}, "ci_prob=95 is not between 0 and 1"),
+        ({"covariates": "gc"}, "'gc': no numeric coordinate of that name on the units; there are x, z"),
+        ({"covariates": "parent"}, "'parent': no numeric coordinate"),
+        ({"covariates": "flat"}, "'flat' is the same in all units; leave it out"),
+        ({"covariates": ("x", "twice")}, "'twice' is collinear with x in the units"),
+        ({"covariates": "half"}, "'half' is the same in all units of arm 'control'"),
+        ({"covariates": "gaps"}, "unit 3: covariate 'gaps' is nan"),
+        ({"target": "units", "cluster": "parent"}, "leave cluster= out"),
+        ({"block": "site"}, "block='site': no coordinate 'site' on the units"),
+    ],
+)
+def test_impossible_choices(choice: dict[str, Any], message: str) -> None:
+    effects = effects_of(parallel())
+    x = effects["x"].to_numpy()
+    treated = (effects["assigned"] == "arm1").to_numpy()
+    more = {
+        "flat": np.ones(60),
+        "twice": 2 * x + 1,
+        "half": x * treated,
+        "gaps": np.where(np.arange(60) == 3, np.nan, x),
+    }
+    if choice.get("covariates") != "gc" and "flat" not in str(choice):
+        more.pop("flat")
+    listed = {name: more[name] for name in more if name in str(choice)}
+    with pytest.raises(EstimateError, match=message):
+        estimate(effects.assign_coords({name: ("unit", value) for name, value in listed.items()}), **choice)
+
+
+def test_small_arms_are_named() -> None:
+    effects = effects_of(parallel(n_arms=2, n=60))
+    assigned = np.array(["control"] * 59 + ["arm1"])
+    with pytest.raises(EstimateError, match=r"arm 'arm1' has 1 unit\(s\)"):
+        estimate(effects.assign_coords(assigned=("unit", assigned)))
+    assigned[-3:] = "arm1"
+    with pytest.raises(EstimateError, match=r"arm 'arm1' has 3 units, and 2 covariate\(s\) need 4 or more"):
+        estimate(effects.assign_coords(assigned=("unit", assigned)), covariates=("x", "z"))
+    with pytest.raises(EstimateError, match="both adjust for what was known before"):
+        estimate(effects_of(parallel(n=80, blocks=20)), covariates="x")
+
+
+# degenerate input is answered
+
+
+def test_zero_spread_is_exact() -> None:
+    outcomes = crossover(tasks=1)
+    outcomes["outcome"][:] = np.array([1.1, 1.1, 1.4])[:, None] + np.arange(40)[:, None, None]
+    with pytest.warns(DegenerateWarning, match=r"2 of 2 contrasts .* 40 independent units.*3/n = 0.075"):
+        estimates = estimate(effects_of(outcomes))
+    assert estimates["exact"].all()
+    assert (estimates["se"] == 0).all()
+    assert estimates["p"].values.ravel().tolist() == [1.0, 0.0]
+    assert estimates["ace"].values[0, 0] == 0.0
+    np.testing.assert_allclose(estimates["ace"].values[1, 0], 0.3)
+    np.testing.assert_array_equal(estimates["upper"], estimates["ace"])
+    for name in COLUMNS:
+        assert np.isfinite(estimates[name]).all(), name
+    assert (covariance(estimates) == 0).all()
+
+
+@pytest.mark.parametrize("choice", [{}, {"target": "units"}, {"covariates": "x"}, {"cluster": "pair"}])
+def test_a_constant_predictor_in_a_parallel_trial(choice: dict[str, Any]) -> None:
+    effects = effects_of(parallel(seed=4)).assign_coords(pair=("unit", np.arange(60) // 2))
+    effects["outcome"][:] = 0.1
+    with pytest.warns(DegenerateWarning, match="1 of 1 contrasts"):
+        estimates = estimate(effects, **choice)
+    assert estimates["exact"].all()
+    assert estimates["p"].item() == 1.0
+    for name in COLUMNS:
+        assert np.isfinite(estimates[name]).all(), name
+
+
+def test_blocks_and_strata_without_spread() -> None:
+    effects = effects_of(parallel(n=80, blocks=20))
+    effects["outcome"][:] = 0.1
+    for choice in ({}, {"target": "units"}):
+        with pytest.warns(DegenerateWarning):
+            assert np.isfinite(estimate(effects, **choice)["df"]).all()
+    flat = xr.Dataset(
+        {"ice": (("unit", "contrast", "task"), np.full((6, 1, 1), 0.1))}, {"parent": ("unit", [0, 0, 0, 1, 1, 1])}
+    )
+    with pytest.warns(DegenerateWarning):
+        assert estimate(flat, target="parents")["exact"].all()
+
+
+def test_a_spread_within_rounding_is_none_but_a_real_one_stays() -> None:
+    y = np.random.default_rng(0).normal(size=(50, 1, 1)) * 100 + np.array([0.0, 0.1])[None, :, None]
+    outcomes = crossover(n=50, n_arms=2, tasks=1).assign(outcome=(("unit", "arm", "task"), y))
+    assert np.ptp(effects_of(outcomes)["ice"].to_numpy()) > 0
+    with pytest.warns(DegenerateWarning):
+        assert estimate(effects_of(outcomes))["exact"].all()
+    outcomes["outcome"][0, 1] += 1e-9
+    assert not estimate(effects_of(outcomes))["exact"].any()
+
+
+def test_one_unit_has_an_effect_and_no_standard_error() -> None:
+    effects = effects_of(crossover(n=1))
+    with pytest.warns(DegenerateWarning, match="one unit"):
+        estimates = estimate(effects)
+    np.testing.assert_array_equal(estimates["ace"], effects["ice"].isel(unit=0))
+    assert set(estimates.data_vars) == {"ace", "n_units", "weight"}
+    assert "without standard error" in estimates.attrs["method"]
+    with pytest.raises(EstimateError, match="one unit gives none"):
+        covariance(estimates)
+
+
+def test_small_p_values_are_kept() -> None:
+    ice = 1000 + np.random.default_rng(0).normal(size=(60, 1, 1))
+    p = estimate(xr.Dataset({"ice": (("unit", "contrast", "task"), ice)}))["p"].item()
+    assert 1e-300 < p < 1e-100
+
+
+@given(st.integers(2, 6), st.integers(2, 30), st.booleans())
+def test_nothing_that_is_not_finite_travels(parents: int, n: int, constant: bool) -> None:
+    outcomes = crossover(n=max(n, parents), parents=parents)
+    if constant:
+        outcomes["outcome"][:] = 1.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for cluster in ("auto", None):
+            estimates = estimate(effects_of(outcomes), cluster=cluster)
+            for name in (*COLUMNS, "covariance"):
+                assert np.isfinite(estimates[name]).all(), name
+
+
+# the array core refuses what it cannot give
+
+
+def test_array_functions_say_what_they_need() -> None:
+    with pytest.raises(EstimateError, match="two or more are needed"):
+        mean_ice(np.ones(3), np.zeros(3, dtype=np.intp))
+    with pytest.raises(EstimateError, match="each needs two units"):
+        stratified_mean(np.ones(3), np.array([0, 0, 1]), np.array([0.5, 0.5]))
+    with pytest.raises(EstimateError, match="not all ones"):
+        regress(np.zeros((3, 1)), np.ones((3, 1)), np.ones(1))
+    with pytest.raises(EstimateError, match="full column rank"):
+        regress(np.ones((3, 2)), np.ones((3, 1)), np.ones(2))
+    with pytest.raises(EstimateError, match="a joint test of 3 contrasts"):
+        wald_htz(np.ones(3), np.eye(3), 1.5)
+    with pytest.raises(EstimateError, match="singular"):
+        wald_htz(np.ones(2), np.ones((2, 2)), 9.0)
+    with pytest.raises(EstimateError, match="contrast 'SPI1' is not among"):
+        covariance(estimate(effects_of(crossover())), ["SPI1"])
+    with pytest.raises(EstimateError, match="no 'weight"):
+        estimate(effects_of(parallel()).drop_vars("weight"))
+    with pytest.raises(OutcomesError, match="no dim .contrast.; a Dataset from cg.contrast has it"):
+        estimate(crossover())

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from causalgia.errors import OutcomesError
+from causalgia.frame import from_frame
+
+
+def crossover(n: int = 3, arms: tuple[object, ...] = (0, 1)) -> pd.DataFrame:
+    rows = [(f"s{u}", a, f"p{u // 2}", 10 * u + i, u / 7) for u in range(n) for i, a in enumerate(arms)]
+    return pd.DataFrame(rows, columns=["seq", "arm", "peak", "y", "gc"])
+
+
+def parallel(n: int = 6) -> pd.DataFrame:
+    return pd.DataFrame({"seq": range(n), "arm": [["a", "b"][i % 2] for i in range(n)], "y": np.arange(n) * 1.0})
+
+
+def test_every_arm_in_every_unit_is_a_crossover() -> None:
+    outcomes = from_frame(
+        crossover(), outcome="y", arm="arm", unit="seq", parent="peak", covariates="gc", scale="counts"
+    )
+    assert outcomes["outcome"].dims == ("unit", "arm", "task")
+    assert outcomes["outcome"].values[:, :, 0].tolist() == [[0, 1], [10, 11], [20, 21]]
+    assert outcomes["arm"].values.tolist() == ["0", "1"]
+    assert outcomes["parent"].values.tolist() == ["p0", "p0", "p1"]
+    assert outcomes["task"].values.tolist() == ["y"]
+    np.testing.assert_array_equal(outcomes["gc"], [0, 1 / 7, 2 / 7])
+    assert outcomes.attrs["scale"] == "counts"
+    assert outcomes.attrs["assignment"] == "crossover"
+
+
+@pytest.mark.parametrize("unit", ["seq", None])
+def test_one_arm_a_unit_is_parallel(unit: str | None) -> None:
+    outcomes = from_frame(parallel(), outcome="y", arm="arm", unit=unit)
+    assert outcomes["outcome"].dims == ("unit", "task")
+    assert outcomes["assigned"].values.tolist() == ["a", "b"] * 3
+    assert outcomes["arm"].values.tolist() == ["a", "b"]
+    assert outcomes.attrs["assignment"] == "parallel"
+    assert outcomes["unit"].dtype.kind == "i"
+
+
+def test_tasks_and_models_become_dims() -> None:
+    long = pd.concat([crossover().assign(cell=c, net=m) for c in ("K562", "HepG2") for m in (1.0, 2.0)])
+    outcomes = from_frame(long, outcome="y", arm="arm", unit="seq", task="cell", model="net")
+    assert outcomes["outcome"].dims == ("unit", "arm", "task", "model")
+    assert outcomes["task"].values.tolist() == ["K562", "HepG2"]
+    assert outcomes["model"].values.tolist() == ["1", "2"]
+
+
+def test_float32_stays_float32_and_float_arms_are_named_as_integers() -> None:
+    table = crossover().astype({"y": np.float32, "arm": float})
+    outcomes = from_frame(table, outcome="y", arm="arm", unit="seq")
+    assert outcomes["outcome"].dtype == np.float32
+    assert outcomes["arm"].values.tolist() == ["0", "1"]
+
+
+@given(st.permutations(range(8)))
+def test_the_order_of_rows_changes_no_value(order: list[int]) -> None:
+    table = crossover(4)
+    shuffled = from_frame(table.iloc[order], outcome="y", arm="arm", unit="seq")
+    plain = from_frame(table, outcome="y", arm="arm", unit="seq")
+    aligned = shuffled.sel(unit=plain["unit"], arm=plain["arm"])
+    np.testing.assert_array_equal(aligned["outcome"], plain["outcome"])
+
+
+class Polarsish:
+    def to_pandas(self) -> pd.DataFrame:
+        return crossover()
+
+
+def test_anything_with_to_pandas() -> None:
+    assert from_frame(Polarsish(), outcome="y", arm="arm", unit="seq").sizes["unit"] == 3
+
+
+def refused(table: object, message: str, **columns: object) -> None:
+    arguments: dict[str, object] = {"outcome": "y", "arm": "arm", "unit": "seq"} | columns
+    with pytest.raises(OutcomesError, match=message):
+        from_frame(table, **arguments)  # type: ignore[arg-type]
+
+
+def test_a_missing_column_lists_those_there() -> None:
+    refused(crossover(), "no column 'Y'; the columns are 'seq', 'arm', 'peak', 'y', 'gc'", outcome="Y")
+
+
+def test_a_missing_arm_names_unit_and_arm() -> None:
+    refused(crossover().drop(index=3), "unit s1 has 1 of 2 arms and lacks '1'")
+
+
+def test_a_duplicate_names_unit_and_arm() -> None:
+    refused(pd.concat([crossover(), crossover().iloc[[2]]]), "unit 's1', arm '0', task 'y' is measured more than once")
+
+
+def test_a_unit_twice_in_a_parallel_table_is_a_duplicate() -> None:
+    refused(pd.concat([parallel(), parallel().iloc[[1]]]), "unit '1', task 'y' is measured more than once")
+
+
+def test_a_missing_task_is_named() -> None:
+    long = pd.concat([crossover().assign(cell=c) for c in ("K562", "HepG2")], ignore_index=True)
+    refused(long.drop(index=7), "task 'HepG2' is measured nowhere", task="cell")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_nonfinite_outcome_names_row_unit_and_arm(value: float) -> None:
+    table = crossover().astype({"y": float})
+    table.loc[3, "y"] = value
+    refused(table, rf"row 3 \(unit s1, arm '1'\): 'y' is {value}")
+
+
+def test_text_outcomes_are_refused() -> None:
+    refused(crossover().astype({"y": str}).replace({"y": {"0": "low"}}), "column 'y' is not numeric")
+
+
+@pytest.mark.parametrize(("name", "column"), [("parent", "peak"), ("block", "peak"), ("covariates", "gc")])
+def test_what_belongs_to_a_unit_is_constant_in_it(name: str, column: str) -> None:
+    table = crossover().astype({"peak": object})
+    table.loc[2, column] = "p9" if column == "peak" else 0.9
+    refused(table, f"unit s1: '{column}' is", **{name: column})
+
+
+@pytest.mark.parametrize("column", ["arm", "seq"])
+def test_a_gap_in_a_name_is_refused(column: str) -> None:
+    table = crossover().astype({column: object})
+    table.loc[4, column] = None
+    refused(table, f"row 4: column '{column}' has no value")
+
+
+def test_a_gap_in_a_parent_names_the_unit() -> None:
+    table = crossover()
+    table.loc[[4, 5], "peak"] = None
+    refused(table, "unit s2: 'peak' has no value", parent="peak")
+
+
+def test_empty_tables_and_other_things() -> None:
+    refused(crossover().iloc[:0], "no rows")
+    refused([1, 2], "not list")
