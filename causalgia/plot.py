@@ -1,0 +1,256 @@
+"""Figures from Datasets. The only module that knows matplotlib, and it touches none of its global state."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+
+from causalgia.errors import ContrastError, OutcomesError
+from causalgia.reporting import Row, placebo_summary, rows
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_INK, _GREY, _BAND, _ACCENT = "#1b1f24", "#6b7480", "#e8eaed", "#1f5fa8"
+_MODELS = ("#1f5fa8", "#c25b12", "#3b7d3a", "#8a3d8f", "#a8892c", "#2b8c96")
+_FULL_SIZE = 60
+_ROOMY = 20
+_TALLEST = 14.0
+_LONGEST_DO = 44
+_ACROSS = 3
+
+
+def forest(
+    estimates: xr.Dataset, *, task: str | None = None, truth: xr.DataArray | None = None, ax: Axes | None = None
+) -> Axes:
+    """Draw effects with their intervals, largest first, against 0 and against the placebo words.
+
+    Fixed placebo words are gathered in the lowest row, a point for each; the grey band behind the effects is their
+    central 95 % (their range, where there are fewer than 40): what "no effect" looks like on this predictor.
+
+    Parameters
+    ----------
+    estimates
+        From `causalgia.estimate`: ``ace (contrast, task[, model])``; each model of an ensemble gets its own marker.
+    task
+        Which task; needed where there are several.
+    truth
+        True ACE ``(contrast, task)`` where it is known: drawn as hollow diamonds.
+    ax
+        Axes to draw into; by default those of a new figure, ``axes.figure``, whose height grows with the contrasts.
+
+    Returns
+    -------
+    Axes
+        Save it by ``axes.figure.savefig(...)``.
+
+    Raises
+    ------
+    ContrastError
+        If `task` is not among the tasks, or is needed and not given.
+    OutcomesError
+        If `estimates` is not a Dataset of estimates.
+
+    Examples
+    --------
+    >>> estimates = xr.Dataset({"ace": (("contrast", "task"), [[1.5]])}, coords={"contrast": ["GATA1"], "task": ["K562"]})
+    >>> forest(estimates).get_xlabel()
+    'ACE on the outcome'
+    """
+    table = _task_rows(estimates, _chosen_task(estimates, task), truth)
+    axes = _figure(6.4, _height(table)).add_subplot() if ax is None else ax
+    return _draw(table, estimates, axes, _places(table))
+
+
+def save_forest(estimates: xr.Dataset, path: str | Path, *, truth: xr.DataArray | None = None) -> Path:
+    """Write a forest plot of every task, side by side, to a file (PNG, PDF or SVG by its name).
+
+    Parameters
+    ----------
+    estimates, truth
+        As in `forest`.
+    path
+        Where to.
+
+    Raises
+    ------
+    OutcomesError
+        If the file cannot be written.
+    """
+    tables = [_task_rows(estimates, task, truth) for task in _names(estimates, "task")]
+    columns = min(len(tables), _ACROSS)
+    lines = math.ceil(len(tables) / columns)
+    figure = _figure(2.2 + 4.2 * columns, lines * max(map(_height, tables)))
+    places = _places([row for table in tables for row in table])
+    for number, table in enumerate(tables):
+        axes = figure.add_subplot(lines, columns, number + 1)
+        _draw(table, estimates, axes, places)
+        axes.tick_params(labelleft=number % columns == 0)
+        if number and (legend := axes.get_legend()) is not None:
+            legend.remove()
+    try:
+        figure.savefig(path, dpi=160)
+    except (OSError, ValueError) as error:
+        raise OutcomesError(
+            f"{path}: the figure cannot be written ({error}); choose another place or ending"
+        ) from error
+    return Path(path)
+
+
+def _figure(width: float, height: float) -> Figure:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _names(estimates: xr.Dataset, dim: str) -> list[str]:
+    if dim not in estimates.coords:
+        return list(map(str, range(estimates.sizes.get(dim, 1))))
+    return [str(name) for name in estimates[dim].to_numpy()]
+
+
+def _chosen_task(estimates: xr.Dataset, task: str | None) -> str:
+    tasks = _names(estimates, "task")
+    if task is None and len(tasks) == 1:
+        return tasks[0]
+    if task not in tasks:
+        said = "several tasks" if task is None else f"task {task!r} is not there"
+        raise ContrastError(f"forest: {said}; say task= one of {', '.join(map(repr, tasks))}")
+    return str(task)
+
+
+def _task_rows(estimates: xr.Dataset, task: str, truth: xr.DataArray | None) -> list[Row]:
+    return [row for row in rows(estimates, truth=truth) if row["task"] == task]
+
+
+def _height(table: Sequence[Row]) -> float:
+    n = len({row["contrast"] for row in table if not row["placebo_word"]}) + any(r["placebo_word"] for r in table)
+    per_row = 0.4 if n <= _ROOMY + 1 else 0.2
+    return min(1.3 + per_row * n, _TALLEST)
+
+
+def _draw(table: list[Row], estimates: xr.Dataset, axes: Axes, places: dict[str, int]) -> Axes:
+    words = [row for row in table if row["placebo_word"]]
+    effects = [row for row in table if not row["placebo_word"]]
+    _draw_placebos(axes, words, len(places))
+    _draw_effects(axes, effects, places)
+    _draw_truth(axes, effects, places)
+    _label_rows(axes, table, places, words)
+    _dress(axes, table[0]["task"], estimates)
+    return axes
+
+
+def _places(table: list[Row]) -> dict[str, int]:
+    """Row of each contrast, the largest effect (mean over tasks and models) at the top, row 0."""
+    totals: dict[str, list[float]] = {}
+    for row in table:
+        if not row["placebo_word"]:
+            totals.setdefault(row["contrast"], []).append(row["ace"])
+    largest_first = sorted(totals, key=lambda name: -sum(totals[name]) / len(totals[name]))
+    return {name: place for place, name in enumerate(largest_first)}
+
+
+def _draw_placebos(axes: Axes, words: list[Row], place: int) -> None:
+    if not words:
+        return
+    aces = np.array([row["ace"] for row in words])
+    found = placebo_summary(words)
+    low, high = found["central"] or (found["lowest"], found["highest"])
+    share = "central 95 %" if found["central"] else "range"
+    axes.axvspan(low, high, color=_BAND, lw=0, zorder=0, label=f"{share} of placebo words")
+    spread = 0.5 * (np.arange(len(aces)) * 0.618034 % 1 - 0.5)
+    axes.scatter(aces, place + spread, s=9, color=_GREY, alpha=0.65, lw=0, zorder=3, label="_placebo words")
+
+
+def _draw_effects(axes: Axes, effects: list[Row], places: dict[str, int]) -> None:
+    models = list(dict.fromkeys(row.get("model") for row in effects))
+    small = len(places) > _FULL_SIZE
+    for number, model in enumerate(models):
+        mine = [row for row in effects if row.get("model") == model]
+        y = np.array([places[row["contrast"]] for row in mine]) + _dodge(number, len(models))
+        x = np.array([row["ace"] for row in mine])
+        colour = _ACCENT if model is None else _MODELS[number % len(_MODELS)]
+        if mine and "lower" in mine[0]:
+            arms = [x - [row["lower"] for row in mine], [row["upper"] for row in mine] - x]
+            axes.errorbar(
+                x, y, xerr=np.maximum(arms, 0), fmt="none", ecolor=colour, elinewidth=0.8 if small else 1.4, zorder=4
+            )
+        axes.scatter(x, y, s=8 if small else 26, color=colour, lw=0, zorder=5, label=model or "estimate")
+
+
+def _dodge(number: int, n: int) -> float:
+    return 0.0 if n == 1 else 0.5 * (number / (n - 1) - 0.5)
+
+
+def _draw_truth(axes: Axes, effects: list[Row], places: dict[str, int]) -> None:
+    known = {row["contrast"]: row["truth"] for row in effects if row.get("truth") is not None}
+    if known:
+        y = [places[name] for name in known]
+        axes.scatter(
+            list(known.values()),
+            y,
+            s=38,
+            marker="D",
+            facecolors="none",
+            edgecolors=_INK,
+            lw=0.9,
+            zorder=6,
+            label="truth",
+        )
+
+
+def _label_rows(axes: Axes, table: list[Row], places: dict[str, int], words: list[Row]) -> None:
+    every = math.ceil(len(places) / _FULL_SIZE)
+    ticks = list(range(0, len(places), every))
+    labels = [_shortened(name) for name in places][::every]
+    if words:
+        ticks.append(len(places))
+        labels.append(f"{len({row['contrast'] for row in words})} placebo words")
+    axes.set_yticks(ticks, labels, fontsize=9.5 if len(places) <= _ROOMY else 7)
+    axes.set_ylim(len(places) - 0.4 + bool(words), -0.6)
+    if every > 1:
+        axes.set_ylabel(f"{len(places):,} contrasts, every {every}th labelled", fontsize=8, color=_GREY)
+    if len(places) <= _ROOMY and axes.get_subplotspec() is not None and axes.get_subplotspec().is_first_col():
+        _write_do(axes, {row["contrast"]: row["do"] for row in table}, places)
+
+
+def _write_do(axes: Axes, do: dict[str, str | None], places: dict[str, int]) -> None:
+    """Under each name what is done, where that is short; the control, which all rows share, is on the axis."""
+    for name, place in places.items():
+        done = (do[name] or "").split(" − ")[0]
+        if done and len(done) <= _LONGEST_DO:
+            where = {"xycoords": axes.get_yaxis_transform(), "textcoords": "offset points", "annotation_clip": False}
+            axes.annotate(done, (0, place), (-3.5, -11), ha="right", va="center", fontsize=7, color=_GREY, **where)
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= 40 else name[:39] + "…"
+
+
+def _dress(axes: Axes, task: str, estimates: xr.Dataset) -> None:
+    attrs = estimates.attrs
+    axes.axvline(0, color=_INK, lw=0.8, zorder=2)
+    control = f", minus {attrs['control']}" if attrs.get("control") else ""
+    axes.set_xlabel(
+        f"ACE on {attrs.get('contrast_scale') or attrs.get('scale') or 'the outcome'}{control}", fontsize=9.5
+    )
+    axes.set_title(task, fontsize=10.5, loc="left", color=_INK)
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    axes.tick_params(axis="x", labelsize=9)
+    axes.grid(axis="x", color="#d5d9de", lw=0.5, zorder=1)
+    axes.set_axisbelow(True)
+    _, labels = axes.get_legend_handles_labels()
+    if len(labels) > 1:
+        place = {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0), "borderaxespad": 0.1}
+        axes.legend(frameon=False, fontsize=8, ncols=min(len(labels), 3), columnspacing=1.0, handletextpad=0.4, **place)

@@ -1,0 +1,106 @@
+"""Datasets on disk: one way to write them and one to read them back, as netCDF."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+import numpy as np
+import xarray as xr
+
+from causalgia.errors import OutcomesError
+from causalgia.schema import Kind, validate
+
+
+def save(dataset: xr.Dataset, path: str | Path) -> Path:
+    """Write a Dataset as netCDF-4, whole or not at all.
+
+    It is written beside its place and then moved there, so that an interrupted write leaves what was there before.
+
+    Parameters
+    ----------
+    dataset
+        Outcomes, effects or estimates; its attrs are text or numbers.
+    path
+        Where to; the folder exists.
+
+    Raises
+    ------
+    OutcomesError
+        If an attribute cannot be stored, or the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> dataset = xr.Dataset({"ace": (("contrast", "task"), [[1.5]])}, coords={"contrast": ["GATA1"], "task": ["K562"]})
+    >>> load(save(dataset, folder / "estimates.nc"), "estimates").identical(dataset)
+    True
+    """
+    target = Path(path)
+    _refuse_attrs(dataset, target)
+    plain = dataset.rename({name: quote(str(name), safe="") for name in _names(dataset)})
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        plain.to_netcdf(temporary, engine="h5netcdf", format="NETCDF4")
+        temporary.replace(target)
+    except OSError as error:
+        raise OutcomesError(
+            f"{target}: cannot be written ({error.strerror or error}); choose another folder"
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return target
+
+
+def load(path: str | Path, kind: Kind) -> xr.Dataset:
+    """Read a Dataset that `save` wrote, into memory, and check it against the schema.
+
+    Parameters
+    ----------
+    path
+        The file.
+    kind
+        What it should be: ``"outcomes"``, ``"effects"`` or ``"estimates"``.
+
+    Raises
+    ------
+    OutcomesError
+        If the file is absent, damaged or no such Dataset; the message begins with the path.
+    """
+    source = Path(path)
+    if not source.is_file():
+        raise OutcomesError(f"{source}: no such file; causalgia.store.save writes it, as does `causalgia run`")
+    try:
+        read = xr.load_dataset(source, engine="h5netcdf", decode_times=False)
+    except Exception as error:
+        what = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise OutcomesError(f"{source}: damaged or no netCDF file ({what}); make it anew") from error
+    read = read.rename({name: unquote(str(name)) for name in _names(read)})
+    read.attrs = {name: _plain(value) for name, value in read.attrs.items()}
+    read = read.assign_coords({name: _as_text(read[name]) for name in read.coords if read[name].dtype.kind == "O"})
+    try:
+        return validate(read, kind)
+    except OutcomesError as error:
+        raise OutcomesError(f"{source}: {error}") from error
+
+
+def _names(dataset: xr.Dataset) -> list[Any]:
+    return list({*dataset.variables, *dataset.dims})
+
+
+def _refuse_attrs(dataset: xr.Dataset, target: Path) -> None:
+    for name, value in dataset.attrs.items():
+        if isinstance(value, bool | np.bool_) or not isinstance(value, str | int | float | np.number):
+            kind = type(value).__name__
+            raise OutcomesError(f"{target}: attrs[{name!r}] is a {kind}; attributes are text or numbers: convert it")
+
+
+def _plain(value: object) -> object:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _as_text(array: xr.DataArray) -> xr.DataArray:
+    return array.copy(data=array.to_numpy().astype(np.str_))

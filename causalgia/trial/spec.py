@@ -1,0 +1,397 @@
+"""A trial as a file: `trial.toml` in, a frozen `TrialSpec` out, and back."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from causalgia.design import Arm, Design, null_from_dict, placebos
+from causalgia.design.intervention import Intervention
+from causalgia.design.patterns import pattern_from_plain
+from causalgia.errors import CausalgiaError, DesignError
+from causalgia.trial.tables import (
+    ANALYSIS,
+    PLACEBOS,
+    PREDICTOR,
+    TOP,
+    Table,
+    check_arm,
+    check_null,
+    check_table,
+    nearest,
+    require,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictorSpec:
+    """Which predictor a trial asks: one of the zoo by name, or the user's own factory.
+
+    Parameters
+    ----------
+    zoo
+        Name of a predictor of the zoo.
+    factory
+        Instead: ``"my_net.py:load"``, a file and a function in it.
+    weights
+        A safetensors file that the factory's network gets.
+    alphabet
+        The letters of the network's one-hot rows, in order.
+    tasks
+        A name for each output.
+    scale
+        What the outputs are measured on.
+    device
+        Where it runs, unless the command line says otherwise.
+    batch_size
+        Sequences per forward pass, or ``"auto"``.
+
+    Examples
+    --------
+    >>> PredictorSpec(factory="my_net.py:load", weights="net.safetensors").describe()
+    'my_net.py:load with net.safetensors'
+    """
+
+    zoo: str | None = None
+    factory: str | None = None
+    weights: str | None = None
+    alphabet: str | None = None
+    tasks: tuple[str, ...] | None = None
+    scale: str | None = None
+    device: str = "auto"
+    batch_size: int | Literal["auto"] = "auto"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what was chosen as TOML-ready data."""
+        return _said(self)
+
+    def describe(self) -> str:
+        """Return the predictor in a few words."""
+        if self.zoo is not None:
+            return f"zoo: {self.zoo}"
+        return str(self.factory) + ("" if self.weights is None else f" with {self.weights}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnalysisSpec:
+    """What will be asked of the outcomes, fixed before they are seen.
+
+    `control`, `contrasts`, `interaction` and `scale` go to `causalgia.contrast`; `cluster`, `block`, `covariates`,
+    `target` and `ci_prob` to `causalgia.estimate`; `adjust` and `family` to `causalgia.adjust`. The rest (`rope`,
+    `error`, `level`, `families`, `prior`) is kept with the outcomes for the verbs that give verdicts.
+
+    Examples
+    --------
+    >>> AnalysisSpec(control="placebo", rope=(-0.1, 0.1)).for_verdicts
+    ('rope',)
+    """
+
+    control: str | None = None
+    contrasts: Mapping[str, Mapping[str, float]] | None = None
+    interaction: tuple[str, ...] | None = None
+    scale: str = "identity"
+    cluster: str = "auto"
+    block: str | None = None
+    covariates: tuple[str, ...] | None = None
+    target: str = "population"
+    ci_prob: float = 0.95
+    adjust: str | None = None
+    family: str | None = None
+    rope: tuple[float, float] | str | None = None
+    error: str | None = None
+    level: float | None = None
+    families: Any = None
+    prior: Any = None
+
+    @property
+    def for_verdicts(self) -> tuple[str, ...]:
+        """The choices made here that `estimate` does not use."""
+        return tuple(key for key in ("rope", "error", "level", "families", "prior") if getattr(self, key) is not None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what was chosen as TOML-ready data."""
+        return _said(self)
+
+    def to_json(self) -> str:
+        """Return what was chosen as one line of JSON, as it is kept with the outcomes."""
+        return json.dumps(self.to_dict())
+
+    @classmethod
+    def from_dict(cls, plain: object) -> AnalysisSpec:
+        """Return the analysis that `to_dict` wrote or a user wrote in TOML.
+
+        Raises
+        ------
+        DesignError
+            If a key is unknown, or a value is not what the key takes.
+        """
+        table = check_table(plain, "[analysis]", ANALYSIS)
+        asked = [key for key in ("control", "contrasts", "interaction") if key in table]
+        if len(asked) > 1:
+            raise DesignError(f"[analysis]: {' and '.join(asked)} are two questions; keep one of them")
+        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in table.items()})
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialSpec:
+    """A trial as it is written in a `trial.toml`: design, predictor, seed and analysis, one frozen value.
+
+    Parameters
+    ----------
+    name
+        What the trial is called.
+    design
+        What is done to which units.
+    rng
+        Seed.
+    predictor
+        Which predictor is asked.
+    analysis
+        What will be asked of the outcomes.
+
+    Raises
+    ------
+    DesignError
+        If the analysis names an arm or a factor that the design lacks.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> design = cg.Design(
+    ...     null=cg.Uniform(length=50),
+    ...     arms={"untreated": cg.Untreated(), "GATA": cg.Embed("GATA", at=20)},
+    ...     n_units=100,
+    ... )
+    >>> TrialSpec(
+    ...     name="GATA", design=design, rng=0, predictor=PredictorSpec(zoo="gata1_like"), analysis=AnalysisSpec(control="none")
+    ... )
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.DesignError: [analysis]: control = 'none' is not an arm; the arms are untreated, GATA
+    """
+
+    name: str
+    design: Design
+    rng: int
+    predictor: PredictorSpec
+    analysis: AnalysisSpec = AnalysisSpec()
+
+    def __post_init__(self) -> None:
+        arms = [arm.name for arm in self.design.named_arms]
+        factors = list(dict.fromkeys(factor for arm in self.design.named_arms for factor in arm.factors))
+        if self.analysis.control is not None:
+            _among(self.analysis.control, arms, "[analysis]: control =", "arm")
+        for name, weights in (self.analysis.contrasts or {}).items():
+            for arm in weights:
+                _among(arm, arms, f"[analysis.contrasts]: '{name}' names", "arm")
+        for factor in self.analysis.interaction or ():
+            _among(factor, factors, "[analysis]: interaction names", "factor")
+
+    @property
+    def attrs(self) -> dict[str, str]:
+        """What the outcomes carry of the specification: its name, the predictor in words, the analysis as JSON."""
+        return {"name": self.name, "predictor": self.predictor.describe(), "analysis": self.analysis.to_json()}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the specification as TOML-ready data; placebo words stand among the arms, paths are absolute."""
+        design = self.design.to_dict()
+        null, arms = design.pop("null"), design.pop("arms")
+        plain = {"name": self.name, **design, "rng": self.rng, "null": null, "predictor": self.predictor.to_dict()}
+        analysis = self.analysis.to_dict()
+        return {**plain, "arms": arms, **({"analysis": analysis} if analysis else {})}
+
+    def to_toml(self) -> str:
+        """Return the specification as TOML text that `read_spec` reads back from any folder."""
+        import tomli_w
+
+        return tomli_w.dumps(self.to_dict())
+
+
+def read_spec(path: str | Path) -> TrialSpec:
+    r"""Read a `trial.toml`, strictly: what is not understood is refused, with the nearest key that is.
+
+    Files that it names (a FASTA, a factory, weights, motifs) are looked for relative to its folder.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Raises
+    ------
+    DesignError
+        If the file cannot be read, is not TOML (with the line), has an unknown key, a value of the wrong type, an
+        arm that does not fit, or an analysis of an arm that is not there. The message begins with the path.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "trial.toml"
+    >>> _ = path.write_text('n_units = 10\nrgn = 0')
+    >>> read_spec(path)
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.DesignError: ...trial.toml: there is no key 'rgn' at the top; did you mean 'rng'?
+    """
+    return parse_spec(_read_text(Path(path)), folder=Path(path).resolve().parent, source=str(path))
+
+
+def parse_spec(text: str, *, folder: Path, source: str = "trial.toml") -> TrialSpec:
+    """Return the trial that a TOML text says; `folder` is where its files are looked for.
+
+    Raises
+    ------
+    DesignError
+        As `read_spec`; the message begins with `source`.
+    """
+    plain = _toml(text, source)
+    try:
+        return _spec(plain, folder)
+    except CausalgiaError as error:
+        raise DesignError(f"{source}: {error}") from error
+
+
+def read_analysis(path: str | Path) -> AnalysisSpec:
+    """Read only the analysis of a `trial.toml`: no sequence, network or arm is looked at.
+
+    Raises
+    ------
+    DesignError
+        If the file cannot be read, is not TOML, or its [analysis] is not understood.
+    """
+    plain = _toml(_read_text(Path(path)), str(path))
+    try:
+        return AnalysisSpec.from_dict(plain.get("analysis", {}))
+    except CausalgiaError as error:
+        raise DesignError(f"{path}: {error}") from error
+
+
+def starter() -> str:
+    """Return the text of a commented `trial.toml` that runs as it is, on a predictor of the zoo."""
+    return resources.files("causalgia.trial").joinpath("starter.toml").read_text(encoding="utf-8")
+
+
+def _toml(text: str, source: str) -> Table:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        what, _, where = str(error).rpartition(" (at ")
+        place = f"{where.rstrip(')')}: " if what else ""
+        raise DesignError(f"{source}: {place}not valid TOML: {what or error}") from error
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise DesignError(f"{path}: not a text file in UTF-8 (byte {error.start}); save it as UTF-8") from error
+    except FileNotFoundError as error:
+        raise DesignError(f"{path}: no such file; `causalgia init {path}` writes one to begin with") from error
+    except OSError as error:
+        raise DesignError(f"{path}: cannot be read ({error.strerror}); give the path of a trial.toml") from error
+
+
+def _spec(plain: Table, folder: Path) -> TrialSpec:
+    table = check_table(plain, "", TOP)
+    for key in ("n_units", "rng", "null", "predictor", "arms"):
+        require(table, key, "a trial")
+    rest = {key: table[key] for key in ("assignment", "blocks") if key in table}
+    predictor = _predictor(table["predictor"], folder)
+    analysis = AnalysisSpec.from_dict(table.get("analysis", {}))
+    design = Design(null=_null(table["null"], folder), arms=_arms(table, folder), n_units=table["n_units"], **rest)
+    return TrialSpec(
+        name=table.get("name", "trial"), design=design, rng=table["rng"], predictor=predictor, analysis=analysis
+    )
+
+
+def _null(plain: Table, folder: Path) -> Any:
+    check_null(plain)
+    of = plain.get("of")
+    if not isinstance(of, str):
+        return null_from_dict(plain)
+    letters = re.fullmatch(r"[A-Za-z]+", of) is not None and not (folder / of).exists()
+    return null_from_dict(plain if letters else {**plain, "of": str(folder / of)})
+
+
+def _arms(table: Table, folder: Path) -> list[Arm]:
+    arms = [_arm(name, plain, folder) for name, plain in table["arms"].items()]
+    return arms + [Arm(name, word) for name, word in _placebos(table.get("placebos"), folder).items()]
+
+
+def _arm(name: str, plain: object, folder: Path) -> Arm:
+    return Arm.from_dict(name, _located(check_arm(plain, f"[arms.{name}]"), folder))
+
+
+def _placebos(plain: object, folder: Path) -> dict[str, Intervention]:
+    if plain is None:
+        return {}
+    table = _located(check_table(plain, "[placebos]", PLACEBOS), folder)
+    for key in ("of", "at", "n"):
+        require(table, key, "[placebos]")
+    try:
+        return placebos(pattern_from_plain(table["of"]), at=table["at"], n=table["n"], strand=table.get("strand", "+"))
+    except DesignError as error:
+        raise DesignError(f"[placebos]: {error}") from error
+
+
+def _predictor(plain: object, folder: Path) -> PredictorSpec:
+    table = check_table(plain, "[predictor]", PREDICTOR)
+    if ("zoo" in table) == ("factory" in table):
+        raise DesignError('[predictor]: say either zoo = "..." or factory = "my_net.py:load"')
+    for key in table:
+        if "zoo" in table and key not in ("zoo", "device"):
+            raise DesignError(f"[predictor]: '{key}' is for a factory; a predictor of the zoo needs only its name")
+    if "tasks" in table:
+        table["tasks"] = tuple(table["tasks"])
+    if "factory" in table:
+        table["factory"] = _factory(table["factory"], folder)
+    if "weights" in table:
+        table["weights"] = _existing(table["weights"], folder, "weights")
+    return PredictorSpec(**table)
+
+
+def _factory(text: str, folder: Path) -> str:
+    file, colon, name = text.rpartition(":")
+    if not colon or not file.endswith(".py") or not name.isidentifier():
+        raise DesignError(f"[predictor]: factory = {text!r} must be a file and a function, such as 'my_net.py:load'")
+    return f"{_existing(file, folder, 'factory')}:{name}"
+
+
+def _existing(file: str, folder: Path, key: str) -> str:
+    path = folder / file
+    if not path.is_file():
+        raise DesignError(f"[predictor]: {key} = {file!r}: no such file in {path.parent}; correct the path")
+    return str(path)
+
+
+def _located(plain: Any, folder: Path) -> Any:
+    """Return plain data in which the file of every motif is an absolute path."""
+    if isinstance(plain, list):
+        return [_located(item, folder) for item in plain]
+    if not isinstance(plain, dict):
+        return plain
+    if set(plain) == {"file", "motif"} and isinstance(plain["file"], str):
+        return {**plain, "file": str(folder / plain["file"])}
+    return {key: _located(value, folder) for key, value in plain.items()}
+
+
+def _said(choices: PredictorSpec | AnalysisSpec) -> dict[str, Any]:
+    """Return the fields that differ from their defaults, with lists for tuples."""
+    pairs = ((field, getattr(choices, field.name)) for field in fields(choices))
+    return {f.name: list(v) if isinstance(v, tuple) else v for f, v in pairs if v != f.default}
+
+
+def _among(name: str, known: list[str], place: str, what: str) -> None:
+    if name not in known:
+        listed = ", ".join(known[:12]) + (", ..." if len(known) > 12 else "") or "none"
+        raise DesignError(f"{place} {name!r} is not {_a(what)}{nearest(name, known)}; the {what}s are {listed}")
+
+
+def _a(what: str) -> str:
+    return f"an {what}" if what[0] in "aeiou" else f"a {what}"
