@@ -59,7 +59,8 @@ class Pattern:
     def instances(self, units: Units, key: int) -> Tokens:
         """Return what is written: (w,) tokens for all units, or (n, w), drawn from each unit's stream."""
         if not self.random:
-            return encode(self.word)[0]
+            constant: Tokens = encode(self.word)[0]
+            return constant
         if isinstance(self.source, Motif):
             from causalgia.sequences.random import random_words
 
