@@ -29,62 +29,80 @@ _LANES = 8
 _WIDEST = 32  # letters of a k-let: its (k-1)-mer fits a 64-bit code
 _MOST_VERTICES = 8192  # of a dense determinant: 512 MiB
 _HASH = np.uint64(0x9E3779B97F4A7C15)
-_0, _1, _2, _3, _20 = (np.uint64(i) for i in (0, 1, 2, 3, 20))
+_0, _1, _2, _4, _20 = (np.uint64(i) for i in (0, 1, 2, 4, 20))
+_NOWHERE = np.uint64(2**64 - 1)
 
 
-@njit(nogil=True, cache=True)
-def _number_vertices(row: Any, k: Any, table: Any, codes: Any, path: Any) -> Any:
-    """Give the (k-1)-mers along the row numbers by first appearance and return how many there are.
+@njit(forceinline=True, cache=True)
+def _vertex(code: Any, direct: Any, table: Any, codes: Any, found: Any, counts: Any, onward: Any) -> Any:
+    """Return (the number of the (k-1)-mer `code`, how many numbers are given), giving the next number to a new one.
 
-    `table` is an open-addressing hash of vertex numbers from 1, all 0; `codes` keeps the (k-1)-mer of each vertex.
+    `table` is an open-addressing hash of vertex numbers from 1, 0 where empty; `codes` has each
+    vertex's (k-1)-mer. A table with a place for every (k-1)-mer is addressed by it (`direct`).
     """
-    found, wrap = _0, np.uint64(table.size) - _1
-    mask = (_1 << np.uint64(2 * (k - 1))) - _1
-    code = _0
-    for i in range(row.size):
-        code = (code << _2 | np.uint64(row[i])) & mask
-        if i < k - 2:
-            continue
-        slot = (code if mask <= wrap else (code * _HASH) >> _20) & wrap
-        while table[slot] != _0 and codes[table[slot] - _1] != code:
-            slot = (slot + _1) & wrap
-        if table[slot] == _0:
-            codes[found] = code
-            found += _1
-            table[slot] = found
-        path[i - k + 2] = table[slot] - _1
-    return np.int64(found)
+    wrap = np.uint64(table.size) - _1
+    slot = (code if direct else (code * _HASH) >> _20) & wrap
+    while table[slot] != _0 and codes[table[slot] - _1] != code:
+        slot = (slot + _1) & wrap
+    if table[slot] == _0:
+        codes[found] = code
+        for letter in range(4):
+            counts[_4 * found + np.uint64(letter)], onward[_4 * found + np.uint64(letter)] = _0, _NOWHERE
+        found += _1
+        table[slot] = found
+    return table[slot] - _1, found
 
 
 @njit(nogil=True, cache=True)
-def _list_exits(path: Any, n_vertices: Any, first: Any, stop: Any, exits: Any, moves: Any) -> None:
-    """List the exits of vertex v at first[v] : stop[v], those that stay at v behind; `moves` counts the others."""
-    for v in range(n_vertices):
-        stop[v] = _0
-    for i in range(path.size - 1):
-        stop[path[i]] += _1
-    total = _0
-    for v in range(n_vertices):
-        first[v] = total
-        total += stop[v]
-        stop[v] = total
-        moves[v] = first[v]
-    here = path[0]
-    for i in range(1, path.size):
-        to = path[i]
-        if here != to:
-            exits[moves[here]] = to
-            moves[here] += _1
+def _read_exits(row: Any, k: Any, table: Any, codes: Any, counts: Any, onward: Any) -> Any:
+    """Read the graph of a row and return its first vertex, its final one, and how many there are.
+
+    Exit 4 v + a is letter a after vertex v: `counts` says how often it occurs, `onward` to which vertex it leads.
+    """
+    for slot in range(table.size):
+        table[slot] = _0
+    mask = (_1 << np.uint64(2 * (k - 1))) - _1
+    code, direct = _0, mask < np.uint64(table.size)
+    for i in range(k - 1):
+        code = code << _2 | np.uint64(row[i])
+    start, found = _vertex(code, direct, table, codes, _0, counts, onward)
+    here = start
+    for i in range(k - 1, row.size):
+        letter = np.uint64(row[i])
+        code = (code << _2 | letter) & mask
+        to, found = _vertex(code, direct, table, codes, found, counts, onward)
+        counts[_4 * here + letter] += _1
+        onward[_4 * here + letter] = to
         here = to
+    return start, here, np.int64(found)
+
+
+@njit(nogil=True, cache=True)
+def _list_exits(n_vertices: Any, counts: Any, onward: Any, first: Any, stop: Any, exits: Any, moves: Any) -> None:
+    """List the letters that leave vertex v at first[v] : stop[v]; `moves` counts those that lead to another vertex.
+
+    The letters stand in the order 0 ^ x, 1 ^ x, 2 ^ x, 3 ^ x, with x such that a letter that stays at v is the last.
+    """
+    end = _0
     for v in range(n_vertices):
-        for place in range(moves[v], stop[v]):
-            exits[place] = v
-        moves[v] -= first[v]
+        base, x = 4 * v, 0
+        for letter in range(4):
+            if onward[base + letter] == np.uint64(v):
+                x = letter ^ 3
+        begin = end
+        one = begin + counts[base + x]
+        two = one + counts[base + (1 ^ x)]
+        three = two + counts[base + (2 ^ x)]
+        end = three + counts[base + (3 ^ x)]
+        for place in range(begin, end):
+            exits[place] = ((place >= one) + (place >= two) + (place >= three)) ^ x
+        stays = onward[base + (3 ^ x)] == np.uint64(v)
+        first[v], stop[v], moves[v] = begin, end, (three if stays else end) - begin
 
 
 @njit(nogil=True, cache=True)
 def _draw_last_exits(
-    root: Any, n_vertices: Any, first: Any, stop: Any, exits: Any, moves: Any, choice: Any, state: Any
+    root: Any, n_vertices: Any, first: Any, stop: Any, exits: Any, onward: Any, moves: Any, choice: Any, state: Any
 ) -> Any:
     """Put each vertex's last exit at the end of its list and return the state.
 
@@ -97,20 +115,20 @@ def _draw_last_exits(
         while moves[at] > _0:
             state, drawn = half_bounded(state, moves[at])
             choice[at] = first[at] + drawn
-            at = exits[choice[at]]
+            at = onward[_4 * at + np.uint64(exits[choice[at]])]
         at = np.uint64(v)
         while moves[at] > _0:
             moves[at] = _0
             stop[at] -= _1
-            to = exits[choice[at]]
+            letter = exits[choice[at]]
             exits[choice[at]] = exits[stop[at]]
-            exits[stop[at]] = to
-            at = to
+            exits[stop[at]] = letter
+            at = onward[_4 * at + np.uint64(letter)]
     return state
 
 
 @njit(nogil=True, cache=True)
-def _walk(at: Any, states: Any, first: Any, stop: Any, exits: Any, letters: Any, begin: Any, out: Any) -> None:
+def _walk(at: Any, states: Any, first: Any, stop: Any, exits: Any, onward: Any, begin: Any, out: Any) -> None:
     """Walk all rows of `out` from column `begin` on, one exit of each in turn, drawing each list without replacement.
 
     The lists of all walks lie one after the other, so a vertex number belongs to one walk.
@@ -120,12 +138,11 @@ def _walk(at: Any, states: Any, first: Any, stop: Any, exits: Any, letters: Any,
             v = at[lane]
             place = first[v]
             states[lane], drawn = half_bounded(states[lane], stop[v] - place)
-            chosen = place + drawn
-            to = exits[chosen]
-            exits[chosen] = exits[place]
+            letter = exits[place + drawn]
+            exits[place + drawn] = exits[place]
             first[v] = place + _1
-            out[lane, i] = letters[to]
-            at[lane] = to
+            out[lane, i] = letter
+            at[lane] = onward[_4 * v + np.uint64(letter)]
 
 
 @njit(nogil=True, cache=True)
@@ -136,33 +153,32 @@ def _shuffle_klets(key: Any, units: Any, tokens: Any, parents: Any, k: Any, out:
     size = 4
     while size < 2 * width:
         size *= 2
-    table, codes, path = np.zeros(size, np.uint64), np.empty(width, np.uint64), np.empty(n_edges + 1, np.uint64)
+    table, codes, counts = np.empty(size, np.uint64), np.empty(width, np.uint64), np.empty(4 * width, np.uint64)
     first, stop = np.empty(_LANES * width, np.uint64), np.empty(_LANES * width, np.uint64)
-    exits, letters = np.empty(_LANES * n_edges, np.uint64), np.empty(_LANES * width, np.uint8)
+    exits, onward = np.empty(_LANES * n_edges, np.uint8), np.empty(4 * _LANES * width, np.uint64)
     moves, choice = np.empty(width, np.uint64), np.empty(width, np.uint64)
     states, at = np.empty(_LANES, np.uint64), np.empty(_LANES, np.uint64)
     for begin in range(0, units.size, _LANES):
         n_lanes = min(_LANES, units.size - begin)
         for lane in range(n_lanes):
-            row, vertices, edges = tokens[parents[begin + lane]], lane * width, lane * n_edges
-            for slot in range(size):
-                table[slot] = _0
-            found = _number_vertices(row, k, table, codes, path)
-            its_first, its_stop = first[vertices : vertices + found], stop[vertices : vertices + found]
-            its_exits = exits[edges : edges + n_edges]
-            _list_exits(path, found, its_first, its_stop, its_exits, moves)
+            row, v0, e0 = tokens[parents[begin + lane]], lane * width, lane * n_edges
+            its_first, its_stop = first[v0 : v0 + width], stop[v0 : v0 + width]
+            its_exits, its_onward = exits[e0 : e0 + n_edges], onward[4 * v0 : 4 * (v0 + width)]
+            start, root, found = _read_exits(row, k, table, codes, counts, its_onward)
+            _list_exits(found, counts, its_onward, its_first, its_stop, its_exits, moves)
             state = unit_state(key, units[begin + lane])
-            states[lane] = _draw_last_exits(path[n_edges], found, its_first, its_stop, its_exits, moves, choice, state)
+            states[lane] = _draw_last_exits(
+                root, found, its_first, its_stop, its_exits, its_onward, moves, choice, state
+            )
             for v in range(found):
-                its_first[v] += np.uint64(edges)
-                its_stop[v] += np.uint64(edges)
-                letters[vertices + v] = codes[v] & _3
-            for edge in range(n_edges):
-                its_exits[edge] += np.uint64(vertices)
-            at[lane] = path[0] + np.uint64(vertices)
+                its_first[v] += np.uint64(e0)
+                its_stop[v] += np.uint64(e0)
+            for exit_ in range(4 * found):
+                its_onward[exit_] += np.uint64(v0)
+            at[lane] = start + np.uint64(v0)
             for i in range(k - 1):
                 out[begin + lane, i] = row[i]
-        _walk(at, states, first, stop, exits, letters, k - 1, out[begin : begin + n_lanes])
+        _walk(at, states, first, stop, exits, onward, k - 1, out[begin : begin + n_lanes])
 
 
 def _as_k(k: int) -> int:
