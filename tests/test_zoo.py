@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 import causalgia as cg
-from causalgia.errors import ContrastError, PredictorError
+from causalgia.errors import ContrastError, MissingExtraError, PredictorError
 from causalgia.sequences import Motif, encode
 from causalgia.zoo import (
     Bump,
@@ -419,7 +419,7 @@ def test_the_named_oracles_tell_their_stories() -> None:
     assert rbfox.sel(contrast="two") < rbfox.sel(contrast=["at 4", "at 11"]).sum() - 0.9
     assert rbfox.sel(contrast="GC") < -0.2
     vts1 = oracle("vts1_like").true_ace(rna, control="untreated").squeeze("task")
-    assert vts1.sel(contrast="hairpin") > vts1.sel(contrast="open") + 1
+    assert vts1.sel(contrast="hairpin") > vts1.sel(contrast="open") + 1.0
     dna = cg.Design(null=cg.Uniform(length=200), arms=DNA, n_units=10)
     gata = oracle("gata1_like").true_ace(dna, control="untreated")
     assert gata.sel(contrast="pair in phase", task="K562") > gata.sel(contrast="pair out of phase", task="K562") + 0.2
@@ -518,3 +518,49 @@ def test_importing_the_zoo_does_not_load_torch() -> None:
     code = "import sys; from causalgia.zoo import oracle; oracle('gata1_like'); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+LONG = Word("N" * 9 + "A" + "N" * 9 + "C", 1.0)
+
+
+@pytest.mark.parametrize(
+    ("term", "message"),
+    [
+        (Saturating(tuple(Word("A", 2.0**k, gain=Bump(k + 2.3)) for k in range(9)), Hill(top=1, half=1)), "values"),
+        (Saturating((LONG, Word("G" + "N" * 12 + "T")), Hill(top=1, half=1)), "5,000 states"),
+    ],
+)
+def test_a_response_too_large_for_the_automaton_says_so(
+    term: Saturating, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("causalgia.zoo.automaton._MOST_CELLS", 100_000)
+    with pytest.raises(NoClosedForm, match=message):
+        term.expected(np.full((1, 60, 4), 0.25))
+
+
+UNEQUAL = Motif("m", ((0.7, 0.1, 0.1, 0.1), (0.0, 0.5, 0.5, 0.0)))
+
+
+@pytest.mark.parametrize(
+    ("arm", "message"),
+    [
+        (cg.Placebo(UNEQUAL, at=0), "drawn and not enumerated"),
+        (cg.Placebo("GATTACA", at=0, strand="-"), "drawn and not enumerated"),
+        (cg.Placebo("GATTACAGAT", at=0), "more than 4,096 rearrangements"),
+        (cg.Placebo("GATTAC", at=0) + cg.Placebo("GATTAC", at=8), "more than 4,096 distributions"),
+    ],
+)
+def test_arms_that_are_not_enumerated_are_drawn(arm: cg.Placebo, message: str) -> None:
+    with pytest.raises(NoClosedForm, match=message):
+        mixture(arm, np.full((30, 4), 0.25))
+    design = cg.Design(null=cg.Uniform(length=30), arms={"control": cg.Untreated(), "arm": arm}, n_units=10)
+    truth = GRAMMAR.true_ace(design, control="control", n=100)
+    assert (truth.method == "large n").all()
+    assert (truth.mcse > 0).all()
+
+
+def test_without_torch_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "causalgia.zoo.twin", raising=False)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'causalgia\[torch\]'"):
+        oracle("additive").module()

@@ -33,7 +33,7 @@ def vts1_like() -> Oracle:
     terms = [
         Word("GCUGG", 1.5, gain=Bump(25.0)),
         Word("CNGG", 0.2),
-        Hairpin("GCUGG", bonus=1.2, stem=4, loop=(5, 6, 7), wobble=True),
+        Hairpin("GCUGG", bonus=1.2, stem=5, loop=(5, 6, 7), wobble=True),
     ]
     return Oracle(*terms, tasks=["VTS1"], scale="log intensity")
 
