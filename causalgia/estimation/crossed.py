@@ -14,7 +14,8 @@ def crossed_mean(ice: Array, cluster: Codes | None = None) -> Estimate:
 
     ``se^2 = s2_u / n + s2_m / M + s2_um / (n M)`` with the components of a two-way analysis of variance (the REML ones
     of a balanced table) and Satterthwaite degrees of freedom; a component estimated below 0 is 0. With clusters of
-    units the parts that come from units are CR2.
+    units the parts that come from units are CR2. With few levels the interval is approximate: with equal components
+    and 30 units a 95 % one covered .925, .944 and .951 with 3, 5 and 8 levels.
 
     Parameters
     ----------

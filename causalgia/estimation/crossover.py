@@ -83,13 +83,13 @@ def mean_ice(ice: Array, cluster: Codes | None = None, *, kind: Kind = "CR2") ->
     (np.float64(2.5), np.float64(1.0))
     """
     n = len(ice)
-    codes = np.arange(n) if cluster is None else cluster
-    sizes = np.bincount(codes)
+    sizes = np.ones(n) if cluster is None else np.bincount(cluster)
     if len(sizes) < 2:
         raise EstimateError(f"{len(sizes)} cluster gives no spread between clusters; two or more are needed")
     scale = _scale(sizes / n, kind) / n
     means, residuals = centred(ice)
-    factor = group_sums(residuals, codes) * scale.reshape(-1, *[1] * (ice.ndim - 1))
+    sums = residuals if cluster is None else group_sums(residuals, cluster)
+    factor = sums * scale.reshape(-1, *[1] * (ice.ndim - 1))
     df = bell_mccaffrey_df(sizes * scale**2, (sizes * scale / np.sqrt(n))[:, None])
     return from_factor(means[0], factor, df)
 

@@ -66,7 +66,10 @@ def centred(x: npt.NDArray[np.floating], codes: Codes | None = None) -> tuple[Ar
     >>> means, residuals
     (array([1000003.]), array([-2., -1.,  3.]))
     """
-    codes = np.zeros(len(x), dtype=np.intp) if codes is None else codes
+    if codes is None:
+        whole = np.asarray(x, dtype=np.float64) - x[:1]
+        mean = whole.mean(axis=0, keepdims=True)
+        return x[:1] + mean, whole - mean
     first = np.asarray(x, dtype=np.float64)[np.unique(codes, return_index=True)[1]]
     shifted = np.asarray(x, dtype=np.float64) - first[codes]
     sizes = np.bincount(codes).reshape(-1, *[1] * (x.ndim - 1))

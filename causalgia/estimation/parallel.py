@@ -86,15 +86,13 @@ def fit_arms(
     >>> fits[1].mean, fits[1].variance
     (array([12.]), array([4.]))
     """
-    n = len(Y)
-    codes = np.arange(n) if cluster is None else cluster
-    X = np.column_stack([np.ones(n), *([] if covariates is None else [covariates])])
-    return {a: _fit_arm(Y[rows], X[rows], codes[rows]) for a in arms if (rows := np.flatnonzero(arm == a)).size}
+    X = np.column_stack([np.ones(len(Y)), *([] if covariates is None else [covariates])])
+    return {a: _fit_arm(Y, X, rows, cluster) for a in arms if (rows := np.flatnonzero(arm == a)).size}
 
 
-def _fit_arm(Y: Array, X: Array, codes: Codes) -> ArmFit:
-    labels, within = np.unique(codes, return_inverse=True)
-    fit: Regression = regress(X, Y, np.eye(X.shape[1])[0], within)
+def _fit_arm(Y: Array, X: Array, rows: Codes, cluster: Codes | None) -> ArmFit:
+    labels, within = (rows, None) if cluster is None else np.unique(cluster[rows], return_inverse=True)
+    fit: Regression = regress(X[rows], Y[rows], np.eye(X.shape[1])[0], within)
     return ArmFit(fit.estimate, fit.beta[1:], labels, fit.influence, fit.delta, fit.loading, fit.df_residual)
 
 

@@ -91,24 +91,24 @@ def regress(X: Array, Y: Array, c: Array, cluster: Codes | None = None, *, kind:
     (array([4.]), array([1.7795]), 3.0)
     """
     n, q = X.shape
-    codes = np.arange(n) if cluster is None else cluster
     Q, R = _orthonormal(X)
     shifted = np.asarray(Y, dtype=np.float64) - Y[0]
     coordinates = Q.T @ shifted
     residuals = shifted - Q @ coordinates
     beta = np.linalg.solve(R, coordinates)
     beta[0] += Y[0]
-    direction = np.linalg.solve(R.T, c)
-    gram = group_sums(Q[:, :, None] * Q[:, None, :], codes)
-    v = _leverage_root(gram, kind) @ direction
-    influence = group_sums(np.einsum("iq,iq->i", Q, v[codes])[:, None] * residuals, codes)
-    loading = np.einsum("gqr,gr->gq", gram, v)
-    delta = np.einsum("gq,gq->g", v, loading)
+    direction: Array = np.asarray(np.linalg.solve(R.T, c), dtype=np.float64)
+    if cluster is None:
+        score, delta, loading = _unit_scores(Q, direction, kind)
+        influence = score[:, None] * residuals
+    else:
+        score, delta, loading = _cluster_scores(Q, direction, cluster, kind)
+        influence = group_sums(score[:, None] * residuals, cluster)
     sigma2 = (residuals**2).sum(axis=0) / max(n - q, 1)
     return Regression(
         estimate=c @ beta,
         beta=beta,
-        influence=influence * _finite_sample(len(gram), kind),
+        influence=influence * _finite_sample(len(influence), kind),
         delta=delta,
         loading=loading,
         df=bell_mccaffrey_df(delta, loading),
@@ -127,12 +127,30 @@ def _orthonormal(X: Array) -> tuple[Array, Array]:
     return Q, R * scale
 
 
+def _unit_scores(Q: Array, direction: Array, kind: Kind) -> tuple[Array, Array, Array]:
+    """Weight of each unit's residual, delta and loading, where each unit is a cluster: HC0, HC2, HC3."""
+    score = (Q @ direction) * _power(1 - (Q**2).sum(axis=1), kind)
+    return score, score**2, Q * score[:, None]
+
+
+def _cluster_scores(Q: Array, direction: Array, codes: Codes, kind: Kind) -> tuple[Array, Array, Array]:
+    """Weight of each unit's residual, and delta and loading of each cluster."""
+    gram = group_sums(Q[:, :, None] * Q[:, None, :], codes)
+    v = _leverage_root(gram, kind) @ direction
+    loading = np.einsum("gqr,gr->gq", gram, v)
+    return np.einsum("iq,iq->i", Q, v[codes]), np.einsum("gq,gq->g", v, loading), loading
+
+
+def _power(rest: Array, kind: Kind) -> Array:
+    """``rest`` to the kind's power, 0 where a cluster alone determines a coefficient."""
+    power = _POWER[kind]
+    return np.where(rest > 1e-10, np.maximum(rest, 1e-10) ** power, float(power == 0))
+
+
 def _leverage_root(gram: Array, kind: Kind) -> Array:
-    """(I - Q_g' Q_g)^power for each cluster, zero where a cluster alone determines a coefficient."""
+    """(I - Q_g' Q_g)^power for each cluster."""
     share, vectors = np.linalg.eigh(gram)
-    rest = 1 - share
-    root = np.where(rest > 1e-10, np.maximum(rest, 1e-10) ** _POWER[kind], float(_POWER[kind] == 0))
-    scaled: Array = (vectors * root[:, None, :]) @ np.swapaxes(vectors, 1, 2)
+    scaled: Array = (vectors * _power(1 - share, kind)[:, None, :]) @ np.swapaxes(vectors, 1, 2)
     return scaled
 
 
