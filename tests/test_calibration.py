@@ -2,8 +2,8 @@
 
 Rows that claim their level are held inside a two-sided binomial band, rows that claim at least their level above a
 one-sided one; the error rate .001 is shared by all rows. Rows that are approximate, because few clusters or
-predictors make them so, are held at the coverage that they were found to have in 60,000 other trials. The naive rows show what goes wrong without the design.
-Type-I error at 5 % is one minus these numbers, because p and interval come from one t.
+predictors make them so, are held at the coverage that they were found to have in 60,000 other trials. The naive rows
+show what goes wrong without the design. Type-I error at 5 % is one minus these numbers: p and interval are one t.
 """
 
 from __future__ import annotations
