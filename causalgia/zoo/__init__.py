@@ -6,11 +6,12 @@ wherever the backgrounds have independent positions, by a large independent samp
 
 from __future__ import annotations
 
+from causalgia.zoo.arrangements import Hairpin, Pair
 from causalgia.zoo.gains import Bump, Gain, Slope
 from causalgia.zoo.named import names, oracle
 from causalgia.zoo.oracle import Oracle
 from causalgia.zoo.responses import Exponential, Hill, Response
-from causalgia.zoo.terms import EndGC, Hairpin, Linear, Pair, Saturating, Term, Word
+from causalgia.zoo.terms import EndGC, Linear, Saturating, Term, Word
 from causalgia.zoo.truth import true_ace
 
 __all__ = [

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from difflib import get_close_matches
 
 from causalgia.errors import PredictorError
+from causalgia.zoo.arrangements import Hairpin, Pair
 from causalgia.zoo.gains import Bump, Slope
 from causalgia.zoo.oracle import Oracle
 from causalgia.zoo.responses import Hill
-from causalgia.zoo.terms import EndGC, Hairpin, Pair, Saturating, Term, Word
+from causalgia.zoo.terms import EndGC, Saturating, Term, Word
 
 _RBFOX1_SITES = {
     **{"UGCAUG": 3.6, "AGCAUG": 3.2, "CGCAUG": 2.8, "UGCACG": 2.0, "AGAAUG": 1.5},

@@ -1,0 +1,229 @@
+"""Terms about how words lie: two words and their distance, a word in a hairpin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalgia.errors import PredictorError
+from causalgia.zoo.numbers import number, positive, whole
+from causalgia.zoo.terms import Term
+from causalgia.zoo.windows import Columns, Numbers, Reading, Site, Strand, chance, merged, n_windows, site_chance, total
+
+
+@dataclass(frozen=True)
+class Pair(Term):
+    """Two words and the distance d between their starts: ``sum over pairs of windows h(d)``, d >= 1.
+
+    ``h(d) = clash`` below `min_distance` (steric exclusion), else
+    ``bonus * exp(-d / decay) * (1 + phase * cos(2 pi d / period))``, and 0 beyond `reach`.
+
+    Parameters
+    ----------
+    first, second
+        The words. A pair of equal words is counted once.
+    bonus, clash
+        Effect of a pair that is far enough, and of one that is too near.
+    min_distance
+        Least distance between starts at which both fit.
+    decay
+        Distance at which the bonus has fallen to 1/e; None: it does not.
+    phase, period
+        Depth and period (bases) of the helical phase.
+    reach
+        Largest distance that counts.
+    direction
+        ``"forward"``: only `first` upstream of `second`.
+    strand
+        As for `Word`, for both words.
+
+    Examples
+    --------
+    >>> from causalgia.sequences import encode
+    >>> Pair("GATA", "CACG", bonus=2.0, decay=None).score(Reading(encode(["GATACACG", "CACGGATA", "GATAAAAA"])))
+    array([2., 2., 0.])
+    """
+
+    first: str
+    second: str
+    bonus: float = field(default=0.0, kw_only=True)
+    clash: float = field(default=0.0, kw_only=True)
+    min_distance: int = field(default=1, kw_only=True)
+    decay: float | None = field(default=None, kw_only=True)
+    phase: float = field(default=0.0, kw_only=True)
+    period: float = field(default=10.5, kw_only=True)
+    reach: int | None = field(default=None, kw_only=True)
+    direction: Literal["either", "forward"] = field(default="either", kw_only=True)
+    strand: Strand = field(default="+", kw_only=True)
+
+    def __post_init__(self) -> None:
+        Site.of(self.first, self.strand), Site.of(self.second, self.strand)
+        for name in ("bonus", "clash", "phase"):
+            object.__setattr__(self, name, number(getattr(self, name), f"{self._label}: {name}"))
+        object.__setattr__(self, "period", positive(self.period, f"{self._label}: period"))
+        object.__setattr__(self, "min_distance", whole(self.min_distance, f"{self._label}: min_distance"))
+        if self.decay is not None:
+            object.__setattr__(self, "decay", positive(self.decay, f"{self._label}: decay"))
+        if self.reach is not None:
+            object.__setattr__(self, "reach", whole(self.reach, f"{self._label}: reach"))
+        if self.direction not in ("either", "forward"):
+            raise PredictorError(f"{self._label}: direction={self.direction!r} must be 'either' or 'forward'")
+
+    @property
+    def _label(self) -> str:
+        return f"pair '{self.first}', '{self.second}'"
+
+    def by_distance(self, length: int) -> Numbers:
+        """Return h(d) for d = 0, ..., length - 1; h(0) is 0."""
+        d = np.arange(length, dtype=float)
+        wave = 1 + self.phase * np.cos(2 * np.pi * d / self.period)
+        h = self.bonus * wave * (1.0 if self.decay is None else np.exp(-d / self.decay))
+        h = np.where(d < self.min_distance, self.clash, h)
+        return np.where((d == 0) | (d > (length if self.reach is None else self.reach)), 0.0, h)
+
+    def orders(self) -> tuple[tuple[Site, Site], ...]:
+        """Return the (upstream, downstream) sites that count."""
+        one, two = Site.of(self.first, self.strand), Site.of(self.second, self.strand)
+        return ((one, two),) if self.direction == "forward" or one == two else ((one, two), (two, one))
+
+    def score(self, reading: Reading) -> Numbers:
+        h = self.by_distance(reading.length)
+        return total([_pair_sums(reading.hits(a), reading.hits(b), h) for a, b in self.orders()])
+
+    def expected(self, columns: Columns) -> Numbers:
+        h = self.by_distance(columns.shape[1])
+        return total([_expected_pairs(columns, a, b, h) for a, b in self.orders()])
+
+
+def _pair_sums(upstream: NDArray[np.bool_], downstream: NDArray[np.bool_], h: Numbers) -> Numbers:
+    """Return for each row the sum of h over its pairs of hits, by a join of the two lists of hits."""
+    (rows, at), (rows_, at_) = np.nonzero(upstream), np.nonzero(downstream)
+    begin = np.searchsorted(rows_, rows, "left")
+    partners = np.searchsorted(rows_, rows, "right") - begin
+    which = np.repeat(np.arange(len(rows)), partners)
+    nth = np.arange(len(which)) - np.repeat(np.cumsum(partners) - partners, partners)
+    distance = at_[begin[which] + nth] - at[which]
+    sums = np.bincount(rows[which], weights=np.where(distance > 0, h[distance], 0.0), minlength=len(upstream))
+    return sums.astype(np.float64, copy=False)
+
+
+def _expected_pairs(columns: Columns, a: Site, b: Site, h: Numbers) -> Numbers:
+    first, second = site_chance(columns, a), site_chance(columns, b)
+    expected = np.zeros(len(columns))
+    for d in np.flatnonzero(h).tolist():
+        if d < a.width:
+            expected += h[d] * _overlapping(columns, a, b, d)
+        elif d < second.shape[1]:
+            windows = second.shape[1] - d
+            expected += h[d] * np.einsum("mi,mi->m", first[:, :windows], second[:, d:])
+    return expected
+
+
+def _overlapping(columns: Columns, a: Site, b: Site, d: int) -> Numbers:
+    """Return the expected number of pairs at a distance where both read some of the same bases."""
+    expected = np.zeros(len(columns))
+    for sign, pattern in a.signed:
+        for sign_, pattern_ in b.signed:
+            both = merged(pattern, pattern_, d)
+            if both is not None:
+                expected += sign * sign_ * chance(columns, both).sum(axis=1)
+    return expected
+
+
+@dataclass(frozen=True)
+class Hairpin(Term):
+    """A word in the loop between two complementary arms.
+
+    ``bonus * sum over starts a, loop lengths l and places o in the loop of 1{word at a + stem + o} *
+    prod_k 1{base a + k pairs with base a + 2 stem + l - 1 - k}``, k = 0, ..., stem - 1.
+
+    Parameters
+    ----------
+    word
+        What is read in the loop.
+    bonus
+        Effect of one word in one hairpin.
+    stem
+        Base pairs that close the loop.
+    loop
+        Bases between the arms: one length, or several.
+    wobble
+        Whether G pairs with U (T) as well.
+
+    Examples
+    --------
+    >>> from causalgia.sequences import encode
+    >>> hairpin = Hairpin("GCUGG", bonus=1.5, stem=4, loop=5)
+    >>> hairpin.score(Reading(encode(["ACGUGCUGGACGU", "AAAAGCUGGAAAA"])))
+    array([1.5, 0. ])
+    """
+
+    word: str
+    bonus: float = field(kw_only=True)
+    stem: int = field(kw_only=True)
+    loop: int | tuple[int, ...] = field(kw_only=True)
+    wobble: bool = field(default=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        label = f"hairpin '{self.word}'"
+        width = Site.of(self.word).width
+        object.__setattr__(self, "bonus", number(self.bonus, f"{label}: bonus"))
+        object.__setattr__(self, "stem", whole(self.stem, f"{label}: stem"))
+        given = self.loop if isinstance(self.loop, tuple | list | range) else (self.loop,)
+        object.__setattr__(self, "loop", tuple(whole(x, f"{label}: loop", least=width) for x in given))
+        if not self.loops or len(set(self.loops)) < len(self.loops):
+            raise PredictorError(f"{label}: loop={self.loop!r} must be one length or several different ones")
+
+    @property
+    def loops(self) -> tuple[int, ...]:
+        """The loop lengths, as a tuple."""
+        return self.loop  # type: ignore[return-value]
+
+    @property
+    def pairing(self) -> NDArray[np.float64]:
+        """Which bases pair, (4, 4) of 0 and 1."""
+        pairs = np.eye(4)[::-1].copy()
+        if self.wobble:
+            pairs[2, 3] = pairs[3, 2] = 1
+        return pairs
+
+    def score(self, reading: Reading) -> Numbers:
+        counts = [self._count(reading, loop) for loop in self.loops]
+        return self.bonus * total(counts)
+
+    def _count(self, reading: Reading, loop: int) -> Numbers:
+        """Return how often each sequence has the word in a hairpin with a loop of this length, (n,)."""
+        windows, pairs = n_windows(reading.length, 2 * self.stem + loop), self.pairing.astype(bool)
+        closed, inside = np.ones((reading.n, windows), bool), np.zeros((reading.n, windows), np.int64)
+        for left, right in self.stem_pairs(loop):
+            closed &= pairs[reading.tokens[:, left : left + windows], reading.tokens[:, right : right + windows]]
+        hits = reading.hits(Site.of(self.word))
+        for place in self.places(loop):
+            inside += hits[:, place : place + windows]
+        counts: Numbers = (closed * inside).sum(axis=1, dtype=np.float64)
+        return counts
+
+    def places(self, loop: int) -> range:
+        """Return where the word may begin, counted from the start of the 5' arm."""
+        return range(self.stem, self.stem + loop - Site.of(self.word).width + 1)
+
+    def stem_pairs(self, loop: int) -> list[tuple[int, int]]:
+        """Return the positions of each base pair, counted from the start of the 5' arm."""
+        return [(k, 2 * self.stem + loop - 1 - k) for k in range(self.stem)]
+
+    def expected(self, columns: Columns) -> Numbers:
+        word = site_chance(columns, Site.of(self.word))
+        return self.bonus * total([self._expected_count(columns, word, loop) for loop in self.loops])
+
+    def _expected_count(self, columns: Columns, word: Numbers, loop: int) -> Numbers:
+        windows = n_windows(columns.shape[1], 2 * self.stem + loop)
+        closed = np.ones((len(columns), windows))
+        for left, right in self.stem_pairs(loop):
+            partner = columns[:, right : right + windows] @ self.pairing
+            closed *= (columns[:, left : left + windows] * partner).sum(axis=-1)
+        inside = total([word[:, place : place + windows] for place in self.places(loop)])
+        expected: Numbers = (closed * inside).sum(axis=1)
+        return expected
