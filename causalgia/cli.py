@@ -6,6 +6,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from causalgia.predict import Predictor
+    from causalgia.reporting import Rows
     from causalgia.trial.spec import AnalysisSpec, TrialSpec
 
 _OUTCOMES, _ESTIMATES, _SPEC, _FOREST = "outcomes.nc", "estimates.nc", "trial.toml", "forest.png"
@@ -30,10 +32,9 @@ class _OneLine(TyperGroup):
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
         del standalone_mode
-        code = 0
         try:
             with _warnings_as_lines():
-                code = super().main(*args, standalone_mode=False, **extra) or 0
+                code = super().main(*args, **{**extra, "standalone_mode": False}) or 0
         except CausalgiaError as error:
             code = _fail(str(error), 2)
         except (KeyboardInterrupt, typer.Abort):
@@ -66,7 +67,7 @@ def _warnings_as_lines() -> Iterator[None]:
 
     with warnings.catch_warnings():
         warnings.simplefilter("always", CausalgiaWarning)
-        warnings.showwarning = show  # type: ignore[assignment]
+        warnings.showwarning = show
         yield
 
 
@@ -91,7 +92,7 @@ def _version(asked: bool) -> None:
 @app.callback()
 def _top(
     ctx: typer.Context,
-    version: Annotated[
+    _: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
     ] = False,
 ) -> None:
@@ -181,6 +182,7 @@ def run(
 
     Example:   causalgia run trial.toml --out results --device cuda
     """
+    from causalgia.reporting import tasks_in_words
     from causalgia.trial import run as run_trial
     from causalgia.trial.spec import read_spec
 
@@ -191,11 +193,12 @@ def run(
     folder = _made(out)
     outcomes = run_trial(spec.design, predictor, rng=spec.rng).assign_attrs(spec.attrs)
     _write_outcomes(folder, outcomes, spec)
-    typer.echo(f"{spec.name}: {spec.design.n_units:,} units, {len(spec.design.named_arms)} arms, {_tasks(outcomes)}.")
+    typer.echo(
+        f"{spec.name}: {spec.design.n_units:,} units, {len(spec.design.named_arms)} arms, {tasks_in_words(outcomes)}."
+    )
     if spec.analysis.for_verdicts:
-        typer.echo(
-            f"[analysis] {', '.join(spec.analysis.for_verdicts)}: kept for verdicts; `estimate` does not use them."
-        )
+        kept = ", ".join(spec.analysis.for_verdicts)
+        typer.echo(f"[analysis] {kept}: kept for verdicts; `estimate` does not use them.")
     _print_written(folder, _OUTCOMES, _SPEC)
     typer.echo(f"Next: causalgia estimate {out}")
 
@@ -239,9 +242,9 @@ def show(
     Example:   causalgia show results
     """
     from causalgia import store
+    from causalgia.reporting import describe
 
-    outcomes = store.load(_present(folder) / _OUTCOMES, "outcomes")
-    _print_outcomes(outcomes, all_rows=all_rows)
+    typer.echo(describe(store.load(_present(folder) / _OUTCOMES, "outcomes"), every_arm=all_rows))
     if (folder / _ESTIMATES).is_file():
         typer.echo("")
         _print_estimates(store.load(folder / _ESTIMATES, "estimates"), all_rows=all_rows)
@@ -250,12 +253,15 @@ def show(
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line; a terminal that lacks a sign gets a question mark and no traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
     app()
 
 
 def _refuse_other_trials(folder: Path) -> None:
-    """A demo writes over a demo, and over nothing else."""
+    """Let a demo write over a demo, and over nothing else."""
     from causalgia import store
 
     path = folder / _OUTCOMES
@@ -316,7 +322,7 @@ def _predictor(spec: TrialSpec, device: str | None) -> Predictor:
 
 
 def _analysis(folder: Path, outcomes: xr.Dataset) -> AnalysisSpec:
-    """The analysis in the folder's trial.toml, with a warning where it is not the one fixed before the outcomes."""
+    """Return the analysis in the folder's trial.toml; warn where it is not the one fixed before the outcomes."""
     from causalgia.trial.spec import AnalysisSpec, read_analysis
 
     fixed = outcomes.attrs.get("analysis")
@@ -332,7 +338,7 @@ def _analysis(folder: Path, outcomes: xr.Dataset) -> AnalysisSpec:
 
 
 def _chosen(analysis: AnalysisSpec, given: dict[str, Any]) -> AnalysisSpec:
-    """The analysis with the options of the command line in the place of what the file says."""
+    """Return the analysis with the options of the command line in the place of what the file says."""
     options = {key: value for key, value in given.items() if value is not None}
     plain = analysis.to_dict()
     if "control" in options:
@@ -380,7 +386,7 @@ def _print_estimates(estimates: xr.Dataset, *, truth: xr.DataArray | None = None
 
     from causalgia.reporting import cells, estimand, sentences
 
-    which = "all" if all_rows else "summary"
+    which: Rows = "all" if all_rows else "summary"
     header, lines = cells(estimates, rows=which, truth=truth)
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in header:
@@ -393,41 +399,6 @@ def _print_estimates(estimates: xr.Dataset, *, truth: xr.DataArray | None = None
         if part:
             console.print(part)
             console.print()
-
-
-def _print_outcomes(outcomes: xr.Dataset, *, all_rows: bool) -> None:
-    attrs = outcomes.attrs
-    facts = {
-        "trial": attrs.get("name", "(from a table)"),
-        "population": attrs.get("null", "not known"),
-        "units": f"{outcomes.sizes['unit']:,}, {attrs.get('assignment', 'as in the table')}",
-        "outcome": f"{_tasks(outcomes)}, on {attrs.get('scale', 'the outcome')}",
-        "predictor": f"{attrs.get('predictor', 'not known')} ({attrs.get('predictor_fingerprint', 'no fingerprint')})",
-        "design": attrs.get("design_fingerprint", "no fingerprint"),
-        "seed": attrs.get("rng", "not known"),
-        "analysis": attrs.get("analysis", "none"),
-    }
-    for name, fact in facts.items():
-        typer.echo(f"{name:<12}{fact}")
-    for line in _arm_lines(outcomes, all_rows=all_rows):
-        typer.echo(line)
-
-
-def _arm_lines(outcomes: xr.Dataset, *, all_rows: bool) -> list[str]:
-    arms = [str(arm) for arm in outcomes["arm"].to_numpy()]
-    do = outcomes["do"].to_numpy() if "do" in outcomes.coords else [""] * len(arms)
-    kinds = outcomes["kind"].to_numpy() if "kind" in outcomes.coords else [""] * len(arms)
-    shown = [i for i, kind in enumerate(kinds) if all_rows or kind != "placebo_word"]
-    width = max(len(arms[i]) for i in shown) if shown else 0
-    lines = [f"  {arms[i]:<{width}}  {do[i]}".rstrip() for i in shown]
-    left = len(arms) - len(shown)
-    return [f"{len(arms)} arms:", *lines, *([f"  and {left} placebo words (--all lists them)"] if left else [])]
-
-
-def _tasks(outcomes: xr.Dataset) -> str:
-    tasks = [str(task) for task in outcomes["task"].to_numpy()] if "task" in outcomes.coords else ["task"]
-    few = ", ".join(tasks[:4]) + (f", ... ({len(tasks)})" if len(tasks) > 4 else "")
-    return f"task{'s' if len(tasks) > 1 else ''} {few}"
 
 
 def _print_written(folder: Path, *names: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -59,7 +59,8 @@ def forest(
 
     Examples
     --------
-    >>> estimates = xr.Dataset({"ace": (("contrast", "task"), [[1.5]])}, coords={"contrast": ["GATA1"], "task": ["K562"]})
+    >>> ace = (("contrast", "task"), [[1.5]])
+    >>> estimates = xr.Dataset({"ace": ace}, coords={"contrast": ["GATA1"], "task": ["K562"]})
     >>> forest(estimates).get_xlabel()
     'ACE on the outcome'
     """
@@ -97,9 +98,8 @@ def save_forest(estimates: xr.Dataset, path: str | Path, *, truth: xr.DataArray 
     try:
         figure.savefig(path, dpi=160)
     except (OSError, ValueError) as error:
-        raise OutcomesError(
-            f"{path}: the figure cannot be written ({error}); choose another place or ending"
-        ) from error
+        msg = f"{path}: the figure cannot be written ({error}); choose another place or ending"
+        raise OutcomesError(msg) from error
     return Path(path)
 
 
@@ -173,7 +173,7 @@ def _draw_placebos(axes: Axes, words: list[Row], place: int) -> None:
 
 def _draw_effects(axes: Axes, effects: list[Row], places: dict[str, int]) -> None:
     models = list(dict.fromkeys(row.get("model") for row in effects))
-    small = len(places) > _FULL_SIZE
+    size, width = (8, 0.8) if len(places) > _FULL_SIZE else (26, 1.4)
     for number, model in enumerate(models):
         mine = [row for row in effects if row.get("model") == model]
         y = np.array([places[row["contrast"]] for row in mine]) + _dodge(number, len(models))
@@ -181,10 +181,8 @@ def _draw_effects(axes: Axes, effects: list[Row], places: dict[str, int]) -> Non
         colour = _ACCENT if model is None else _MODELS[number % len(_MODELS)]
         if mine and "lower" in mine[0]:
             arms = [x - [row["lower"] for row in mine], [row["upper"] for row in mine] - x]
-            axes.errorbar(
-                x, y, xerr=np.maximum(arms, 0), fmt="none", ecolor=colour, elinewidth=0.8 if small else 1.4, zorder=4
-            )
-        axes.scatter(x, y, s=8 if small else 26, color=colour, lw=0, zorder=5, label=model or "estimate")
+            axes.errorbar(x, y, xerr=np.maximum(arms, 0), fmt="none", ecolor=colour, elinewidth=width, zorder=4)
+        axes.scatter(x, y, s=size, color=colour, lw=0, zorder=5, label=model or "estimate")
 
 
 def _dodge(number: int, n: int) -> float:
@@ -194,18 +192,8 @@ def _dodge(number: int, n: int) -> float:
 def _draw_truth(axes: Axes, effects: list[Row], places: dict[str, int]) -> None:
     known = {row["contrast"]: row["truth"] for row in effects if row.get("truth") is not None}
     if known:
-        y = [places[name] for name in known]
-        axes.scatter(
-            list(known.values()),
-            y,
-            s=38,
-            marker="D",
-            facecolors="none",
-            edgecolors=_INK,
-            lw=0.9,
-            zorder=6,
-            label="truth",
-        )
+        x, y = list(known.values()), [places[name] for name in known]
+        axes.scatter(x, y, s=38, marker="D", facecolors="none", edgecolors=_INK, lw=0.9, zorder=6, label="truth")
 
 
 def _label_rows(axes: Axes, table: list[Row], places: dict[str, int], words: list[Row]) -> None:
@@ -219,17 +207,19 @@ def _label_rows(axes: Axes, table: list[Row], places: dict[str, int], words: lis
     axes.set_ylim(len(places) - 0.4 + bool(words), -0.6)
     if every > 1:
         axes.set_ylabel(f"{len(places):,} contrasts, every {every}th labelled", fontsize=8, color=_GREY)
-    if len(places) <= _ROOMY and axes.get_subplotspec() is not None and axes.get_subplotspec().is_first_col():
+    place = axes.get_subplotspec()
+    if len(places) <= _ROOMY and (place is None or place.is_first_col()):
         _write_do(axes, {row["contrast"]: row["do"] for row in table}, places)
 
 
 def _write_do(axes: Axes, do: dict[str, str | None], places: dict[str, int]) -> None:
-    """Under each name what is done, where that is short; the control, which all rows share, is on the axis."""
+    """Write under each name what is done, where short; the control, which all rows share, is on the axis."""
+    look: dict[str, Any] = {"ha": "right", "va": "center", "fontsize": 7, "color": _GREY, "annotation_clip": False}
+    beside: dict[str, Any] = {"xycoords": axes.get_yaxis_transform(), "textcoords": "offset points"}
     for name, place in places.items():
         done = (do[name] or "").split(" − ")[0]
         if done and len(done) <= _LONGEST_DO:
-            where = {"xycoords": axes.get_yaxis_transform(), "textcoords": "offset points", "annotation_clip": False}
-            axes.annotate(done, (0, place), (-3.5, -11), ha="right", va="center", fontsize=7, color=_GREY, **where)
+            axes.annotate(done, (0, place), (-3.5, -11), **beside, **look)
 
 
 def _shortened(name: str) -> str:
@@ -240,9 +230,8 @@ def _dress(axes: Axes, task: str, estimates: xr.Dataset) -> None:
     attrs = estimates.attrs
     axes.axvline(0, color=_INK, lw=0.8, zorder=2)
     control = f", minus {attrs['control']}" if attrs.get("control") else ""
-    axes.set_xlabel(
-        f"ACE on {attrs.get('contrast_scale') or attrs.get('scale') or 'the outcome'}{control}", fontsize=9.5
-    )
+    scale = attrs.get("contrast_scale") or attrs.get("scale") or "the outcome"
+    axes.set_xlabel(f"ACE on {scale}{control}", fontsize=9.5)
     axes.set_title(task, fontsize=10.5, loc="left", color=_INK)
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
@@ -252,5 +241,6 @@ def _dress(axes: Axes, task: str, estimates: xr.Dataset) -> None:
     axes.set_axisbelow(True)
     _, labels = axes.get_legend_handles_labels()
     if len(labels) > 1:
-        place = {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0), "borderaxespad": 0.1}
-        axes.legend(frameon=False, fontsize=8, ncols=min(len(labels), 3), columnspacing=1.0, handletextpad=0.4, **place)
+        look: dict[str, Any] = {"frameon": False, "fontsize": 8, "columnspacing": 1.0, "handletextpad": 0.4}
+        place: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0), "borderaxespad": 0.1}
+        axes.legend(ncols=min(len(labels), 3), **look, **place)

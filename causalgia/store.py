@@ -47,9 +47,8 @@ def save(dataset: xr.Dataset, path: str | Path) -> Path:
         plain.to_netcdf(temporary, engine="h5netcdf", format="NETCDF4")
         temporary.replace(target)
     except OSError as error:
-        raise OutcomesError(
-            f"{target}: cannot be written ({error.strerror or error}); choose another folder"
-        ) from error
+        msg = f"{target}: cannot be written ({error.strerror or error}); choose another folder"
+        raise OutcomesError(msg) from error
     finally:
         temporary.unlink(missing_ok=True)
     return target

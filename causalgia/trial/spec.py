@@ -135,7 +135,8 @@ class AnalysisSpec:
         asked = [key for key in ("control", "contrasts", "interaction") if key in table]
         if len(asked) > 1:
             raise DesignError(f"[analysis]: {' and '.join(asked)} are two questions; keep one of them")
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in table.items()})
+        chosen: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in table.items()}
+        return cls(**chosen)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,9 +169,8 @@ class TrialSpec:
     ...     arms={"untreated": cg.Untreated(), "GATA": cg.Embed("GATA", at=20)},
     ...     n_units=100,
     ... )
-    >>> TrialSpec(
-    ...     name="GATA", design=design, rng=0, predictor=PredictorSpec(zoo="gata1_like"), analysis=AnalysisSpec(control="none")
-    ... )
+    >>> ask = AnalysisSpec(control="none")
+    >>> TrialSpec(name="GATA", design=design, rng=0, predictor=PredictorSpec(zoo="gata1_like"), analysis=ask)
     Traceback (most recent call last):
     ...
     causalgia.errors.DesignError: [analysis]: control = 'none' is not an arm; the arms are untreated, GATA

@@ -61,11 +61,15 @@ def _zero_sum(row: object) -> bool:
     if not isinstance(row, dict) or not all(map(_number, row.values())):
         return False
     size = sum(map(abs, row.values()))
-    return size > 0 and abs(sum(row.values())) <= 1e-9 * size
+    return bool(size > 0 and abs(sum(row.values())) <= 1e-9 * size)
 
 
 def _interval(value: object) -> bool:
-    return isinstance(value, list) and len(value) == 2 and all(map(_number, value)) and value[0] < value[1]
+    return isinstance(value, list) and len(value) == 2 and all(map(_number, value)) and bool(value[0] < value[1])
+
+
+def _factors(value: object) -> bool:
+    return isinstance(value, list) and _texts(value) and len(set(value)) == len(value) >= 2
 
 
 def _labels(value: object) -> bool:
@@ -107,10 +111,7 @@ PLACEBOS: Keys = {
 ANALYSIS: Keys = {
     "control": _NAME,
     "contrasts": (_weights, "tables of arm = weight, each with finite weights that sum to 0"),
-    "interaction": (
-        lambda value: _texts(value) and len(set(value)) == len(value) >= 2,
-        "a list of two or more factors",
-    ),
+    "interaction": (_factors, "a list of two or more different factors"),
     "scale": _one_of(*SCALES),
     "cluster": (_text, '"auto", "none", or the name of a coordinate of the units, such as "parent"'),
     "block": _NAME,
@@ -150,10 +151,9 @@ def check_null(plain: Table) -> None:
     kind = plain["kind"]
     if not isinstance(kind, str) or kind not in NULL_MODELS:
         near = nearest(str(kind), NULL_MODELS)
-        raise DesignError(
-            f"[null]: kind = {_shown(kind)} is not a null model{near}; there are {', '.join(NULL_MODELS)}"
-        )
-    options = [field for field in fields(NULL_MODELS[kind]) if field.init]
+        known = ", ".join(NULL_MODELS)
+        raise DesignError(f"[null]: kind = {_shown(kind)} is not a null model{near}; there are {known}")
+    options = [field for field in fields(NULL_MODELS[kind]) if field.init]  # type: ignore[arg-type]
     _refuse_unknown(plain, "[null]", ["kind", *(field.name for field in options)])
     for field in options:
         if field.name != "draws":
@@ -176,7 +176,7 @@ def check_arm(plain: object, place: str) -> Table:
 
 
 def _arm_keys(plain: Table) -> list[str]:
-    """The keys that go with the intervention which a table names; all interventions where it names none."""
+    """Return the keys that go with the intervention which a table names; all interventions where it names none."""
     verb = next((verb for verb in plain if verb in _VERBS or verb == "steps"), None)
     if verb is None:
         return [*_VERBS, "steps"]

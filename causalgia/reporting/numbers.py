@@ -1,0 +1,55 @@
+"""The numbers of a report as text, formatted here and nowhere else: rounded by their uncertainty."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+
+def format_effect(row: Mapping[str, Any]) -> tuple[str, str]:
+    """Return an effect and its interval as text, rounded by the interval's half-width.
+
+    Examples
+    --------
+    >>> format_effect({"ace": 1.3812, "lower": 1.29, "upper": 1.472})
+    ('1.38', '[1.29, 1.47]')
+    >>> format_effect({"ace": 0.25})
+    ('0.250', '')
+    """
+    lower, upper = row.get("lower"), row.get("upper")
+    if lower is None or upper is None:
+        return format_number(row["ace"], abs(row["ace"]) / 50), ""
+    unit = (upper - lower) / 2 or abs(row["ace"]) / 50
+    ace, low, high = (format_number(value, unit) for value in (row["ace"], lower, upper))
+    return ace, f"[{low}, {high}]"
+
+
+def format_number(value: float, unit: float) -> str:
+    """Return a number rounded by `unit`, its uncertainty: to two digits of it, or one where that begins above 3.5.
+
+    Examples
+    --------
+    >>> format_number(1.38123, 0.031), format_number(-0.0001, 0.5), format_number(1.5e-9, 2e-10)
+    ('1.381', '0.0', '1.50e-09')
+    """
+    if not unit > 0 or not math.isfinite(unit):
+        return f"{value:.4g}"
+    decimals = math.ceil(math.log10(3.55 / unit))
+    if decimals > 6 or abs(value) >= 1e7:
+        digits = decimals + (math.floor(math.log10(abs(value))) if value else 0)
+        return f"{value:.{min(max(digits, 0), 16)}e}"
+    return f"{round(value, decimals) + 0.0:.{max(decimals, 0)}f}"
+
+
+def format_p(p: float, *, exact: bool = False) -> str:
+    """Return a p-value: three decimals, two significant digits below 0.001; 0 only where nothing varies.
+
+    Examples
+    --------
+    >>> format_p(0.0312), format_p(3.2e-41), format_p(0.0), format_p(0.0, exact=True)
+    ('0.031', '3.2e-41', '<1e-300', '0')
+    """
+    if p < 1e-300:
+        return "0" if exact and p == 0 else "<1e-300"
+    return f"{p:.3f}" if p >= 0.001 else f"{p:.1e}"

@@ -1,0 +1,80 @@
+"""Outcomes in words: what was done to which units, and who answered."""
+
+from __future__ import annotations
+
+import xarray as xr
+
+from causalgia.schema import validate
+
+
+def describe(outcomes: xr.Dataset, *, every_arm: bool = False) -> str:
+    """Say what a Dataset of outcomes holds: population, units, arms in do-notation, predictor, analysis.
+
+    Parameters
+    ----------
+    outcomes
+        From `causalgia.run` or `causalgia.from_frame`.
+    every_arm
+        Whether each placebo word gets a line of its own.
+
+    Returns
+    -------
+    str
+        One fact a line.
+
+    Raises
+    ------
+    OutcomesError
+        If `outcomes` is not a Dataset of outcomes.
+
+    Examples
+    --------
+    >>> do = ("arm", ["do()", "do(x[3:7] = GATA)"])
+    >>> outcomes = xr.Dataset(
+    ...     {"outcome": (("unit", "arm", "task"), [[[1.0], [3.0]]])},
+    ...     coords={"unit": [0], "arm": ["control", "GATA1"], "task": ["K562"], "do": do},
+    ...     attrs={"scale": "log counts", "null": "uniform random sequences of 200 bp"},
+    ... )
+    >>> print(describe(outcomes))
+    population  uniform random sequences of 200 bp
+    units       1
+    outcome     task K562, on log counts
+    2 arms:
+      control  do()
+      GATA1    do(x[3:7] = GATA)
+    """
+    validate(outcomes, "outcomes")
+    attrs = outcomes.attrs
+    assignment = f", {attrs['assignment']}" if "assignment" in attrs else ""
+    digest = f" ({attrs['predictor_fingerprint']})" if "predictor_fingerprint" in attrs else ""
+    facts = {
+        "trial": attrs.get("name"),
+        "population": attrs.get("null"),
+        "units": f"{outcomes.sizes['unit']:,}{assignment}",
+        "outcome": f"{tasks_in_words(outcomes)}, on {attrs.get('scale', 'a scale that is not said')}",
+        "predictor": f"{attrs.get('predictor', '')}{digest}".strip(),
+        "design": attrs.get("design_fingerprint"),
+        "seed": attrs.get("rng"),
+        "analysis": attrs.get("analysis"),
+    }
+    return "\n".join([*(f"{name:<12}{fact}" for name, fact in facts.items() if fact), *_arms(outcomes, every_arm)])
+
+
+def tasks_in_words(outcomes: xr.Dataset) -> str:
+    """Return "tasks K562, HepG2"."""
+    tasks = [str(task) for task in outcomes["task"].to_numpy()]
+    few = ", ".join(tasks[:4]) + (f", ... ({len(tasks)})" if len(tasks) > 4 else "")
+    return f"task{'s' if len(tasks) > 1 else ''} {few}"
+
+
+def _arms(outcomes: xr.Dataset, every_arm: bool) -> list[str]:
+    if "arm" not in outcomes.coords:
+        return []
+    arms = [str(arm) for arm in outcomes["arm"].to_numpy()]
+    do = outcomes["do"].to_numpy() if "do" in outcomes.coords else [""] * len(arms)
+    kinds = outcomes["kind"].to_numpy() if "kind" in outcomes.coords else [""] * len(arms)
+    shown = [i for i, kind in enumerate(kinds) if every_arm or kind != "placebo_word"]
+    width = max((len(arms[i]) for i in shown), default=0)
+    lines = [f"  {arms[i]:<{width}}  {do[i]}".rstrip() for i in shown]
+    left = len(arms) - len(shown)
+    return [f"{len(arms)} arms:", *lines, *([f"  and {left} placebo words"] if left else [])]

@@ -1,0 +1,194 @@
+"""Estimates as rows for programs and as cells for tables; placebo words as the sample that they are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from causalgia.reporting.numbers import format_effect, format_number, format_p
+from causalgia.schema import validate
+
+Row: TypeAlias = dict[str, Any]
+Rows = Literal["summary", "all"]
+
+ENOUGH_FOR_QUANTILES = 40
+_LIMITS = ("ace", "se", "df", "lower", "upper", "p", "p_adjusted")
+_COLUMNS = (*_LIMITS, "skewness", "leverage", "exact", "n_units", "n_clusters")
+
+
+def rows(estimates: xr.Dataset, *, truth: xr.DataArray | None = None) -> list[Row]:
+    """Return the estimates as plain rows, one for each contrast and task (and model), for other programs.
+
+    Parameters
+    ----------
+    estimates
+        From `causalgia.estimate`.
+    truth
+        True ACE ``(contrast, task)`` where it is known, with a Monte-Carlo error ``mcse`` where it is not exact.
+
+    Returns
+    -------
+    list of dict
+        ``contrast``, ``task``, ``model`` where there are several, ``do``, ``placebo_word`` (whether the contrast is
+        a fixed placebo word against the control), the numbers that the estimates have, and with `truth` also
+        ``truth`` and ``z = (ace - truth) / sqrt(se^2 + mcse^2)``.
+
+    Examples
+    --------
+    >>> ace = (("contrast", "task"), [[1.5]])
+    >>> estimates = xr.Dataset({"ace": ace}, coords={"contrast": ["GATA1"], "task": ["K562"]})
+    >>> rows(estimates)
+    [{'contrast': 'GATA1', 'task': 'K562', 'do': None, 'placebo_word': False, 'ace': 1.5}]
+    """
+    validate(estimates, "estimates")
+    return _table_rows(estimates, truth)
+
+
+def cells(
+    estimates: xr.Dataset, *, rows: Rows = "summary", truth: xr.DataArray | None = None
+) -> tuple[list[str], list[list[str]]]:
+    """Return the table of a report: its header, and its lines of formatted cells.
+
+    Parameters
+    ----------
+    estimates
+        From `causalgia.estimate`.
+    rows
+        ``"summary"`` gathers fixed placebo words in one line for each task, ``"all"`` shows each.
+    truth
+        As in `rows`: adds the columns ``truth`` and ``z``.
+
+    Examples
+    --------
+    >>> ace = (("contrast", "task"), [[1.5]])
+    >>> estimates = xr.Dataset({"ace": ace}, coords={"contrast": ["GATA1"], "task": ["K562"]})
+    >>> cells(estimates)
+    (['contrast', 'ACE'], [['GATA1', '1.500']])
+    """
+    lines = _lines(estimates, _table_rows(estimates, truth), rows)
+    header = [name for name in _headings(estimates).values() if any(line.get(name) for line in lines)]
+    return header, [[line.get(name, "") for name in header] for line in lines]
+
+
+def placebo_summary(rows: Sequence[Row]) -> Row:
+    """Return what a sample of placebo words says: n, mean, lowest, highest, and the central 95 % from 40 words on.
+
+    Fewer words give no quantile: with 5, 10 and 20 of them it is .68, .80 and .88 of the true one.
+
+    Examples
+    --------
+    >>> placebo_summary([{"ace": -0.5}, {"ace": 1.0}])
+    {'n': 2, 'mean': 0.25, 'lowest': -0.5, 'highest': 1.0, 'central': None}
+    """
+    aces = np.array([row["ace"] for row in rows])
+    enough = len(aces) >= ENOUGH_FOR_QUANTILES
+    central = tuple(map(float, np.quantile(aces, [0.025, 0.975]))) if enough else None
+    summary = {"n": len(aces), "mean": float(aces.mean()), "lowest": float(aces.min()), "highest": float(aces.max())}
+    return {**summary, "central": central}
+
+
+def placebo_words(estimates: xr.Dataset) -> NDArray[np.bool_]:
+    """Return whether each contrast is a fixed placebo word against the control, (contrast,).
+
+    Known from ``weight (contrast, arm)`` and ``kind (arm)``; without them no contrast is.
+    """
+    none = np.zeros(estimates.sizes["contrast"], dtype=bool)
+    if "weight" not in estimates or "kind" not in estimates.variables or not estimates.attrs.get("control"):
+        return none
+    weight = estimates["weight"].transpose("contrast", "arm").to_numpy()
+    word = estimates["kind"].to_numpy() == "placebo_word"
+    return np.asarray((weight[:, word] > 0).any(axis=1))
+
+
+def _table_rows(estimates: xr.Dataset, truth: xr.DataArray | None = None) -> list[Row]:
+    dims = estimates["ace"].dims
+    columns = [name for name in _COLUMNS if name in estimates.variables]
+    values = {name: estimates[name].transpose(*dims).to_numpy().ravel().tolist() for name in columns}
+    names = {dim: [str(x) for x in _labels(estimates, str(dim))] for dim in dims}
+    do = estimates["do"].to_numpy().tolist() if "do" in estimates.variables else [None] * estimates.sizes["contrast"]
+    placebo = placebo_words(estimates)
+    table = []
+    for flat, where in enumerate(np.ndindex(*estimates["ace"].shape)):
+        row: Row = {str(dim): names[dim][i] for dim, i in zip(dims, where, strict=True)}
+        row |= {"do": do[where[0]], "placebo_word": bool(placebo[where[0]])}
+        row |= {name: values[name][flat] for name in columns}
+        table.append(row if truth is None else row | _against(row, truth))
+    return table
+
+
+def _labels(estimates: xr.Dataset, dim: str) -> Sequence[Any]:
+    return estimates[dim].to_numpy().tolist() if dim in estimates.coords else range(estimates.sizes[dim])
+
+
+def _against(row: Row, truth: xr.DataArray) -> Row:
+    """Return the truth of a row and z, each None where it is not known."""
+    known = row["contrast"] in truth["contrast"].to_numpy() and row["task"] in truth["task"].to_numpy()
+    if not known:
+        return {"truth": None, "z": None}
+    true = truth.sel(contrast=row["contrast"], task=row["task"])
+    error = math.hypot(row.get("se", 0.0), float(true["mcse"]) if "mcse" in true.coords else 0.0)
+    return {"truth": float(true), "z": (row["ace"] - float(true)) / error if error else None}
+
+
+def _headings(estimates: xr.Dataset) -> dict[str, str]:
+    """Return cell -> its heading, in the order of the table: size first, p last."""
+    percent = f"{100 * float(estimates.attrs.get('ci_prob', 0.95)):g} %"
+    method = f"p ({estimates.attrs['adjust']})" if "adjust" in estimates.attrs else "p adjusted"
+    words = {name: name for name in ("contrast", "task", "model", "truth", "z", "exact", "p")}
+    first = {"contrast": "contrast", "task": "task", "model": "model", "ace": "ACE", "interval": f"{percent} interval"}
+    return {**first, **words, "p_adjusted": method}
+
+
+def _lines(estimates: xr.Dataset, table: list[Row], rows: Rows) -> list[dict[str, str]]:
+    names = [name for name in ("task", "model") if estimates.sizes.get(name, 1) > 1]
+    headings = _headings(estimates)
+    shown = [_line(row, names) for row in table if rows == "all" or not row["placebo_word"]]
+    summaries = [] if rows == "all" else [_summary_line(group, names) for group in placebo_groups(table, names)]
+    return [{headings[key]: text for key, text in line.items()} for line in shown + summaries]
+
+
+def _line(row: Row, names: list[str]) -> dict[str, str]:
+    ace, interval = format_effect(row)
+    line = {"contrast": row["contrast"], **{name: row[name] for name in names}, "ace": ace, "interval": interval}
+    if row.get("truth") is not None:
+        line["truth"] = format_number(row["truth"], _unit(row))
+        line["z"] = "" if row["z"] is None else f"{row['z']:+.1f}"
+    line["exact"] = "exact" if row.get("exact") else ""
+    exact = bool(row.get("exact"))
+    return line | {name: format_p(row[name], exact=exact) for name in ("p", "p_adjusted") if name in row}
+
+
+def placebo_groups(table: list[Row], names: list[str]) -> list[list[Row]]:
+    """Return the rows of placebo words, sorted by task and model."""
+    groups: dict[tuple[str, ...], list[Row]] = {}
+    for row in table:
+        if row["placebo_word"]:
+            groups.setdefault(tuple(row[name] for name in names), []).append(row)
+    return list(groups.values())
+
+
+def _summary_line(group: list[Row], names: list[str]) -> dict[str, str]:
+    found = placebo_summary(group)
+    unit = placebo_unit(found)
+    spread = f"{format_number(found['lowest'], unit)} to {format_number(found['highest'], unit)}"
+    line = {"contrast": words_in_words(found["n"]), **{name: group[0][name] for name in names}}
+    return line | {"ace": format_number(found["mean"], unit), "interval": spread}
+
+
+def words_in_words(n: int) -> str:
+    """Return "40 placebo words"."""
+    return f"{n} placebo word{'s' if n != 1 else ''}"
+
+
+def placebo_unit(found: Row) -> float:
+    """Return what the numbers of a placebo sample are rounded by: a twentieth of its range."""
+    return float((found["highest"] - found["lowest"]) / 20 or abs(found["mean"]) / 50)
+
+
+def _unit(row: Row) -> float:
+    return float((row["upper"] - row["lower"]) / 2 if "upper" in row else abs(row["ace"]) / 50)

@@ -1,0 +1,190 @@
+"""Estimates as sentences: what was estimated, how large it is, how sure one may be; size first, p last."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from causalgia.reporting.numbers import format_effect, format_number
+from causalgia.reporting.table import (
+    ENOUGH_FOR_QUANTILES,
+    Row,
+    Rows,
+    cells,
+    placebo_groups,
+    placebo_summary,
+    placebo_unit,
+    words_in_words,
+)
+from causalgia.reporting.table import (
+    rows as rows_of,
+)
+from causalgia.schema import validate
+
+_FEW = 6
+
+
+def report(estimates: xr.Dataset, *, rows: Rows = "summary") -> str:
+    """Say what was estimated, as text: the estimand, a table of effects, and a sentence for each where they are few.
+
+    An effect here is an effect on the predictor. Fixed placebo words are one line (how many, their mean and range,
+    and from 40 words on the central 95 %), for they are a distribution that effects are judged against.
+
+    Parameters
+    ----------
+    estimates
+        From `causalgia.estimate`, with or without `causalgia.adjust`.
+    rows
+        ``"summary"``, or ``"all"`` for a line for each placebo word.
+
+    Returns
+    -------
+    str
+        Text for a terminal or a notebook, at most as wide as the names need.
+
+    Raises
+    ------
+    OutcomesError
+        If `estimates` is not a Dataset of estimates.
+
+    Examples
+    --------
+    >>> estimates = xr.Dataset(
+    ...     {
+    ...         "ace": (("contrast", "task"), [[1.38]]),
+    ...         "lower": (("contrast", "task"), [[1.371]]),
+    ...         "upper": (("contrast", "task"), [[1.389]]),
+    ...     },
+    ...     coords={"contrast": ["GATA1"], "task": ["K562"]},
+    ...     attrs={
+    ...         "contrast_scale": "log counts",
+    ...         "control": "placebo",
+    ...         "null": "dinucleotide shuffles of 500 sequences",
+    ...         "ci_prob": 0.95,
+    ...     },
+    ... )
+    >>> print(report(estimates))
+    Effect on the predictor: ACE on log counts, each arm minus placebo, over dinucleotide shuffles of 500 sequences.
+    <BLANKLINE>
+    contrast    ACE   95 % interval
+    GATA1     1.380  [1.371, 1.389]
+    <BLANKLINE>
+    ACE on log counts, GATA1 minus placebo, over dinucleotide shuffles of 500 sequences: 1.380 [1.371, 1.389].
+    """
+    validate(estimates, "estimates")
+    parts = [estimand(estimates), _aligned(*cells(estimates, rows=rows)), "\n".join(sentences(estimates, rows=rows))]
+    return "\n\n".join(part for part in parts if part)
+
+
+def estimand(estimates: xr.Dataset) -> str:
+    """Return what was estimated in words: scale, contrast, population, target, units and clusters, method.
+
+    Examples
+    --------
+    >>> estimates = xr.Dataset(
+    ...     {"ace": (("contrast", "task"), [[1.5]])},
+    ...     coords={"contrast": ["GATA1"], "task": ["K562"], "do": ("contrast", ["do(x[5:9] = GATA) − do()"])},
+    ...     attrs={"scale": "log counts", "target": "units"},
+    ... )
+    >>> print(estimand(estimates))
+    Effect on the predictor: ACE on log counts, do(x[5:9] = GATA) − do(), for exactly these units.
+    """
+    attrs = estimates.attrs
+    first = f"Effect on the predictor: ACE on {_scale(attrs)}, {_question(estimates)}{_population(attrs)}."
+    second = [_counts(estimates), attrs.get("assignment"), attrs.get("method")]
+    said = "; ".join(str(part) for part in second if part)
+    sentences = [first, f"{said[0].upper()}{said[1:]}." if said else "", _in_do_notation(rows_of(estimates))]
+    return "\n".join(part for part in sentences if part)
+
+
+def sentences(estimates: xr.Dataset, *, rows: Rows = "summary") -> list[str]:
+    """Return a sentence for each effect where there are at most six, and one for the placebo words of each task."""
+    table = rows_of(estimates)
+    names = [name for name in ("task", "model") if estimates.sizes.get(name, 1) > 1]
+    effects = [row for row in table if rows == "all" or not row["placebo_word"]]
+    said = [sentence(estimates, row) for row in effects] if len(effects) <= _FEW else []
+    return said + ([] if rows == "all" else [_summary_sentence(g, names) for g in placebo_groups(table, names)])
+
+
+def sentence(estimates: xr.Dataset, row: Row) -> str:
+    """Return one row of `rows` as a sentence that can stand alone."""
+    attrs = estimates.attrs
+    where = "".join(f" in {row[name]}" for name in ("task", "model") if estimates.sizes.get(name, 1) > 1)
+    control = f" minus {_quoted(attrs['control'])}" if attrs.get("control") else ""
+    ace, interval = format_effect(row)
+    size = f"{ace} {interval}" if interval else f"{ace}, without a standard error"
+    exact = " (exact: no unit differs)" if row.get("exact") else ""
+    return f"ACE on {_scale(attrs)}{where}, {_quoted(row['contrast'])}{control}{_population(attrs)}: {size}{exact}."
+
+
+def _summary_sentence(group: list[Row], names: list[str]) -> str:
+    found = placebo_summary(group)
+    mean, low, high = (format_number(found[key], placebo_unit(found)) for key in ("mean", "lowest", "highest"))
+    where = "".join(f" in {group[0][name]}" for name in names)
+    said = f"{words_in_words(found['n'])}{where}: mean {mean}, from {low} to {high}"
+    if found["central"] is None:
+        return f"{said} (too few for quantiles; {ENOUGH_FOR_QUANTILES} set a scale)."
+    low, high = (format_number(limit, placebo_unit(found)) for limit in found["central"])
+    return f"{said}, the central 95 % from {low} to {high}."
+
+
+def _aligned(header: list[str], lines: list[list[str]]) -> str:
+    """Return a table as text: the first columns to the left, numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(header, *lines, strict=True)]
+    left = {"contrast", "task", "model"}
+    return "\n".join(
+        "  ".join(
+            c.ljust(w) if h in left else c.rjust(w) for h, c, w in zip(header, line, widths, strict=True)
+        ).rstrip()
+        for line in [header, *lines]
+    )
+
+
+def _scale(attrs: Mapping[Any, Any]) -> str:
+    return str(attrs.get("contrast_scale") or attrs.get("scale") or "the outcome")
+
+
+def _question(estimates: xr.Dataset) -> str:
+    if estimates.sizes["contrast"] == 1 and "do" in estimates.variables:
+        return str(estimates["do"].to_numpy()[0])
+    if estimates.attrs.get("control"):
+        return f"each arm minus {_quoted(estimates.attrs['control'])}"
+    return str(estimates.attrs.get("estimand", "the weighted sum of arms that each contrast names"))
+
+
+def _quoted(name: str) -> str:
+    return f"'{name}'" if " " in name else name
+
+
+def _in_do_notation(table: list[Row]) -> str:
+    """Say what is compared in each contrast, where they are few and no placebo words."""
+    do = {row["contrast"]: row["do"] for row in table if row["do"] and not row["placebo_word"]}
+    return "\n".join(f"{name}: {text}" for name, text in do.items()) if 1 < len(do) <= _FEW else ""
+
+
+def _population(attrs: Mapping[Any, Any]) -> str:
+    null = attrs.get("null", "the population that the units were drawn from")
+    return {
+        "parents": f", over new draws from these parents ({null})",
+        "units": ", for exactly these units",
+        "population x predictors": f", over {null} and retrainings of the predictor",
+    }.get(str(attrs.get("target")), f", over {null}")
+
+
+def _counts(estimates: xr.Dataset) -> str | None:
+    if "n_units" not in estimates:
+        return None
+    said = f"{_range(estimates['n_units'].to_numpy())} units"
+    cluster = estimates.attrs.get("cluster")
+    if "n_clusters" in estimates and cluster not in (None, "", "unit"):
+        said += f" in {_range(estimates['n_clusters'].to_numpy())} clusters ({cluster})"
+    return said
+
+
+def _range(counts: NDArray[np.int64]) -> str:
+    low, high = int(counts.min()), int(counts.max())
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"

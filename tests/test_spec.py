@@ -1,0 +1,317 @@
+"""A trial as a file: what is read, what is refused and in which words, and the way back."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import causalgia as cg
+from causalgia.effects import _TRANSFORMS
+from causalgia.errors import DesignError
+from causalgia.estimation.multiplicity import _STATSMODELS
+from causalgia.estimation.request import TARGETS as ESTIMATED_TARGETS
+from causalgia.trial.spec import AnalysisSpec, PredictorSpec, TrialSpec, read_analysis, read_spec, starter
+from causalgia.trial.tables import METHODS, SCALES, TARGETS
+
+MINIMAL = """
+n_units = 20
+rng = 0
+[null]
+kind = "uniform"
+length = 60
+[predictor]
+zoo = "gata1_like"
+[arms.untreated]
+[arms.GATA1]
+embed = "AGATAAG"
+at = 20
+"""
+
+SHARED = Path(__file__).parents[2] / "shared" / "design" / "trial.toml"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "peaks.fa").write_text(">a\nACGTACGATCAGCATCAGCA\n>b\nACCGTTGACGATTTACCATG\n")
+    (tmp_path / "my_net.py").write_text("def load():\n    raise RuntimeError('not to be imported here')\n")
+    (tmp_path / "net.safetensors").write_bytes(b"")
+    (tmp_path / "motifs.meme").write_text(
+        "MEME version 4\n\nALPHABET= ACGT\n\nMOTIF GATA1\nletter-probability matrix: alength= 4 w= 4\n"
+        "0.1 0.1 0.7 0.1\n0.9 0.05 0.02 0.03\n0.1 0.1 0.1 0.7\n0.9 0.05 0.02 0.03\n"
+    )
+    return tmp_path
+
+
+def written(folder, text, name="trial.toml"):
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def refused(folder, text, *said):
+    path = written(folder, text)
+    with pytest.raises(DesignError) as caught:
+        read_spec(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ")
+    assert "\n" not in message
+    for words in said:
+        assert words in message, message
+
+
+def with_line(line, *, after="rng = 0"):
+    assert after in MINIMAL
+    return MINIMAL.replace(after, f"{after}\n{line}", 1)
+
+
+def test_minimal_trial_is_read(folder):
+    spec = read_spec(written(folder, MINIMAL))
+    assert spec.name == "trial"
+    assert spec.design == cg.Design(
+        null=cg.Uniform(length=60),
+        arms={"untreated": cg.Untreated(), "GATA1": cg.Embed("AGATAAG", at=20)},
+        n_units=20,
+    )
+    assert spec.predictor == PredictorSpec(zoo="gata1_like")
+    assert spec.analysis == AnalysisSpec()
+
+
+def test_starter_is_a_whole_trial_that_comes_back(folder):
+    spec = read_spec(written(folder, starter()))
+    assert sum(arm.intervention.kind == "placebo_word" for arm in spec.design.named_arms) == 40
+    assert spec.analysis.control == "placebo"
+    assert spec.predictor.zoo in cg.zoo.names()
+
+
+def test_every_commented_alternative_of_the_starter_is_understood(folder):
+    (folder / "peaks.fa.gz").write_bytes(__import__("gzip").compress((folder / "peaks.fa").read_bytes()))
+    swaps = [
+        ('kind = "uniform"\nlength = 200', 'kind = "dinucleotide_shuffle"\nof = "peaks.fa.gz"'),
+        ("at = 100", "at = 5"),
+        ("n_units = 1000", "n_units = 60"),
+        ('zoo = "gata1_like"', 'factory = "my_net.py:load"\nweights = "net.safetensors"\nalphabet = "ACGT"'),
+        ('assignment = "crossover"', 'assignment = "parallel"\nblocks = "parent"'),
+        ("n = 40", "n = 4"),
+        ('# adjust = "bh"', 'adjust = "bh"'),
+        ("# rope = [-0.1, 0.1]", "rope = [-0.1, 0.1]"),
+        ('# error = "bayes_fdr"', 'error = "bayes_fdr"'),
+        ("# level = 0.95", "level = 0.95"),
+        ('# [arms."GATA1 motif"]', '[arms."GATA1 motif"]'),
+        (
+            '# embed = { file = "motifs.meme", motif = "GATA1" }\n# at = 5',
+            'embed = { file = "motifs.meme", motif = "GATA1" }\nat = 5',
+        ),
+        ("# levels = { position = 100 }", "levels = { position = 100 }"),
+    ]
+    text = starter()
+    for old, new in swaps:
+        assert old in text, old
+        text = text.replace(old, new)
+    spec = read_spec(written(folder, text))
+    assert spec.design.assignment == "parallel"
+    assert spec.analysis.for_verdicts == ("rope", "error", "level")
+    assert spec.design.named_arms[-5].factors == {"position": 100}
+
+
+def test_the_shared_sketch_parses_as_it_stands(folder):
+    if not SHARED.exists():
+        pytest.skip("the sketch lies beside the repository")
+    parents = "".join(f">{i}\n{'ACGTTGCATCAG' * 100}\n" for i in range(3))
+    (folder / "peaks.fa.gz").write_bytes(__import__("gzip").compress(parents.encode()))
+    spec = read_spec(written(folder, SHARED.read_text()))
+    names = [arm.name for arm in spec.design.named_arms]
+    assert names[:4] == ["untreated", "placebo", "GATA1", "GATA1 x2"]
+    assert len(names) == 44
+    assert str(spec.design.named_arms[3].intervention) == "do(x[1000:1007] = AGATAAG, x[1030:1037] = AGATAAG)"
+    assert spec.analysis == AnalysisSpec(control="placebo", rope=(-0.1, 0.1), error="bayes_fdr", level=0.95)
+    assert spec.predictor.tasks == ("K562", "HepG2")
+
+
+def test_placebos_are_those_of_the_function(folder):
+    text = MINIMAL + '[placebos]\nof = "AGATAAG"\nat = 20\nn = 5\nstrand = "-"\n'
+    spec = read_spec(written(folder, text))
+    words = cg.placebos("AGATAAG", at=20, n=5, strand="-")
+    assert {arm.name: arm.intervention for arm in spec.design.named_arms[2:]} == words
+
+
+def test_files_are_found_beside_the_trial_and_nothing_is_imported(folder, monkeypatch, tmp_path_factory):
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    text = MINIMAL.replace('kind = "uniform"\nlength = 60', 'kind = "shuffle"\nof = "peaks.fa"').replace(
+        "at = 20", "at = 3"
+    )
+    text = text.replace(
+        'zoo = "gata1_like"', 'factory = "my_net.py:load"\nweights = "net.safetensors"\nscale = "log counts"'
+    )
+    text += '[arms.motif]\nembed = { file = "motifs.meme", motif = "GATA1" }\nat = 2\n'
+    spec = read_spec(written(folder, text))
+    assert spec.predictor.factory == f"{folder / 'my_net.py'}:load"
+    assert spec.predictor.weights == str(folder / "net.safetensors")
+    assert spec.design.null.parents_given.names == ("a", "b")
+    assert read_spec(written(folder / "..", spec.to_toml(), "copy.toml")) == spec
+
+
+def test_letters_are_letters_unless_a_file_has_that_name(folder):
+    text = MINIMAL.replace(
+        'kind = "uniform"\nlength = 60', 'kind = "shuffle"\nof = "ACGTACGTAACCGGTTACGTACGTAACCGGTTACGT"'
+    )
+    assert read_spec(written(folder, text)).design.null.length == 36
+    (folder / "ACGT").write_text(">x\n" + "ACGTC" * 12 + "\n")
+    text = MINIMAL.replace('kind = "uniform"\nlength = 60', 'kind = "shuffle"\nof = "ACGT"')
+    assert read_spec(written(folder, text)).design.null.length == 60
+
+
+NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=12)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    names=st.lists(NAMES, min_size=2, max_size=4, unique=True),
+    rng=st.integers(0, 2**62),
+    ci_prob=st.floats(0.01, 0.99),
+    rope=st.none() | st.just("placebo") | st.tuples(st.floats(-5, -0.1), st.floats(0.1, 5)),
+)
+def test_toml_round_trip(tmp_path, names, rng, ci_prob, rope):
+    arms = {name: cg.Embed("GATA", at=at) for at, name in enumerate(names)}
+    spec = TrialSpec(
+        name=names[0],
+        design=cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=10),
+        rng=rng,
+        predictor=PredictorSpec(zoo="additive"),
+        analysis=AnalysisSpec(control=names[-1], ci_prob=ci_prob, rope=rope, prior={"kind": "ash"}),
+    )
+    path = written(tmp_path, spec.to_toml())
+    assert read_spec(path) == spec
+    assert read_analysis(path) == spec.analysis
+    assert AnalysisSpec.from_dict(json.loads(spec.attrs["analysis"])) == spec.analysis
+
+
+def test_analysis_is_read_without_the_files_of_the_trial(folder):
+    text = MINIMAL.replace('kind = "uniform"\nlength = 60', 'kind = "shuffle"\nof = "gone.fa"')
+    path = written(folder, text + '[analysis]\ncontrol = "anything"\ncluster = "none"\n')
+    assert read_analysis(path) == AnalysisSpec(control="anything", cluster="none")
+
+
+def test_what_the_file_may_say_is_what_the_verbs_take():
+    assert set(ESTIMATED_TARGETS) <= set(TARGETS)
+    assert set(METHODS) == set(_STATSMODELS)
+    assert set(SCALES) == set(_TRANSFORMS)
+
+
+UNKNOWN_KEYS = [
+    (with_line("n_unit = 5"), "no key 'n_unit' at the top; did you mean 'n_units'?"),
+    (with_line("zzz = 5"), "no key 'zzz' at the top; it takes name, n_units, rng"),
+    (with_line("of = 'x.fa'", after="length = 60"), "[null] has no key 'of'; it takes kind, length"),
+    (with_line("lenght = 60", after="length = 60"), "[null] has no key 'lenght'; did you mean 'length'?"),
+    (with_line("weight = 'x'", after='zoo = "gata1_like"'), "[predictor] has no key 'weight'; did you mean 'weights'?"),
+    (with_line("strnd = '-'", after="at = 20"), "[arms.GATA1] has no key 'strnd'; did you mean 'strand'?"),
+    (with_line("fill = 'A'", after="at = 20"), "[arms.GATA1] has no key 'fill'; it takes embed, at, strand"),
+    (MINIMAL.replace("embed", "embd"), "[arms.GATA1] has no key 'embd'; did you mean 'embed'?"),
+    (MINIMAL + "[placebos]\nof = 'AGATAAG'\nat = 20\nnumber = 5\n", "[placebos] has no key 'number'"),
+    (MINIMAL + "[analysis]\ncontorl = 'untreated'\n", "[analysis] has no key 'contorl'; did you mean 'control'?"),
+    (MINIMAL + "[analyses]\ncontrol = 'untreated'\n", "no key 'analyses' at the top; did you mean 'analysis'?"),
+    (
+        MINIMAL.replace(
+            'embed = "AGATAAG"\nat = 20', "steps = [{ embed = 'GATA', at = 1 }, { delete = [9, 12], too = 3 }]"
+        ),
+        "[arms.GATA1], step 2 has no key 'too'",
+    ),
+]
+
+WRONG_VALUES = [
+    (MINIMAL.replace("n_units = 20", 'n_units = "20"'), "n_units = '20' must be a whole number of at least 1"),
+    (MINIMAL.replace("n_units = 20", "n_units = true"), "n_units = True must be a whole number"),
+    (MINIMAL.replace("n_units = 20", "n_units = 0"), "n_units = 0 must be"),
+    (MINIMAL.replace("rng = 0", "rng = -1"), "rng = -1 must be a whole number of at least 0"),
+    (MINIMAL.replace("rng = 0", "rng = 1.5"), "rng = 1.5 must be"),
+    (with_line("name = 3"), "name = 3 must be text"),
+    (with_line('assignment = "paralel"'), '"crossover", "parallel"'),
+    (with_line("blocks = 3"), 'blocks = 3 must be "parent", or a list'),
+    (with_line("arms = 3").split("[arms.untreated]")[0], "arms = 3 must be a table"),
+    (
+        MINIMAL.replace('kind = "uniform"', 'kind = "unifrom"'),
+        "kind = 'unifrom' is not a null model; did you mean 'uniform'?",
+    ),
+    (MINIMAL.replace('kind = "uniform"', "kind = 3"), "kind = 3 is not a null model"),
+    (MINIMAL.replace("length = 60", 'length = "60"'), "length='60' must be a whole number"),
+    (MINIMAL.replace("length = 60", ""), "[null] of kind 'uniform' needs 'length'; it has kind"),
+    (MINIMAL.replace('kind = "uniform"', ""), "[null] needs 'kind'"),
+    (MINIMAL.replace('zoo = "gata1_like"', ""), 'either zoo = "..." or factory'),
+    (with_line('factory = "a.py:f"', after='zoo = "gata1_like"'), 'either zoo = "..." or factory'),
+    (with_line('weights = "x"', after='zoo = "gata1_like"'), "'weights' is for a factory"),
+    (MINIMAL.replace('zoo = "gata1_like"', 'factory = "my_net.load"'), "must be a file and a function"),
+    (MINIMAL.replace('zoo = "gata1_like"', 'factory = "nope.py:load"'), "factory = 'nope.py': no such file"),
+    (
+        MINIMAL.replace('zoo = "gata1_like"', 'factory = "my_net.py:load"\nweights = "w.pt"'),
+        "weights = 'w.pt': no such file",
+    ),
+    (
+        MINIMAL.replace('zoo = "gata1_like"', 'factory = "my_net.py:load"\ntasks = "K562"'),
+        "tasks = 'K562' must be a list",
+    ),
+    (MINIMAL.replace('zoo = "gata1_like"', 'factory = "my_net.py:load"\nbatch_size = 0'), "batch_size = 0 must be"),
+    (MINIMAL.replace("at = 20", 'at = "20"'), "arm 'GATA1': at='20' must be a whole number"),
+    (MINIMAL.replace("at = 20", "at = 55"), "arm 'GATA1': "),
+    (MINIMAL.replace("at = 20", ""), "arm 'GATA1': embed needs at"),
+    (MINIMAL.replace('embed = "AGATAAG"', 'embed = "AGAXAAG"'), "arm 'GATA1': "),
+    (MINIMAL.replace('embed = "AGATAAG"', 'embed = { file = "no.meme", motif = "GATA1" }'), "no.meme"),
+    (
+        MINIMAL.replace('embed = "AGATAAG"', 'embed = { file = "motifs.meme", motif = "TAL1" }'),
+        "no motif 'TAL1'; it has GATA1",
+    ),
+    (MINIMAL.replace('embed = "AGATAAG"\nat = 20', "delete = 3"), "a span is (start, stop), not 3"),
+    (MINIMAL.replace('embed = "AGATAAG"\nat = 20', "steps = 3"), "steps = 3 must be a list of tables"),
+    (with_line("levels = 3", after="at = 20"), "levels = 3 must be a table"),
+    (MINIMAL + "[arms]\nother = 3\n", "not valid TOML"),
+    (MINIMAL.replace("[arms.untreated]\n", ""), "at least two arms"),
+    (MINIMAL + "[placebos]\nof = 'AGATAAG'\nat = 20\n", "[placebos] needs 'n'"),
+    (MINIMAL + "[placebos]\nof = 'AGATAAG'\nat = 20\nn = 0\n", "n = 0 must be a whole number of at least 1"),
+    (MINIMAL + "[placebos]\nof = 'AAAA'\nat = 20\nn = 3\n", "[placebos]: "),
+    (MINIMAL + "[placebos]\nof = 'AGATAAG'\nat = 20\nn = 3\nstrand = 'x'\n", "strand = 'x' must be one of"),
+    (MINIMAL + "[analysis]\ncontrol = 'GATA'\n", "control = 'GATA' is not an arm; did you mean 'GATA1'?"),
+    (MINIMAL + "[analysis]\ncontrol = ['untreated']\n", "control = ['untreated'] must be text"),
+    (
+        MINIMAL + "[analysis]\ncontrol = 'GATA1'\ninteraction = ['A', 'B']\n",
+        "control and interaction are two questions",
+    ),
+    (MINIMAL + "[analysis]\ninteraction = ['A', 'B']\n", "interaction names 'A' is not a factor"),
+    (MINIMAL + "[analysis.contrasts]\nx = { GATA1 = 1, untreated = -0.5 }\n", "weights that sum to 0"),
+    (MINIMAL + "[analysis.contrasts]\nx = { GATA1 = 1, nobody = -1 }\n", "'x' names 'nobody' is not an arm"),
+    (MINIMAL + "[analysis]\nci_prob = 95\n", "ci_prob = 95 must be a number between 0 and 1"),
+    (MINIMAL + "[analysis]\nrope = [0.1, -0.1]\n", "rope = [0.1, -0.1] must be two numbers, the lower first"),
+    (MINIMAL + "[analysis]\nrope = [-inf, 0.1]\n", "rope = "),
+    (MINIMAL + "[analysis]\ntarget = 'people'\n", "target = 'people' must be one of"),
+    (MINIMAL + "[analysis]\nadjust = 'fdr'\n", "adjust = 'fdr' must be one of"),
+    (MINIMAL + "[analysis]\nscale = 'ln'\n", "scale = 'ln' must be one of"),
+    (MINIMAL + "[analysis]\nlevel = '95 %'\n", "level = '95 %' must be a number"),
+    (MINIMAL.replace("n_units = 20", ""), "a trial needs 'n_units'"),
+    (MINIMAL.replace("rng = 0", ""), "a trial needs 'rng'"),
+    (MINIMAL.replace("rng = 0", "rng = "), "line 3, column 7: not valid TOML"),
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), UNKNOWN_KEYS + WRONG_VALUES, ids=[said for _, said in UNKNOWN_KEYS + WRONG_VALUES]
+)
+def test_what_is_not_understood_is_refused(folder, text, said):
+    assert text != MINIMAL
+    refused(folder, text, said)
+
+
+def test_a_missing_fasta_is_named(folder):
+    text = MINIMAL.replace('kind = "uniform"\nlength = 60', 'kind = "shuffle"\nof = "no.fa"')
+    refused(folder, text, str(folder / "no.fa"))
+
+
+def test_files_that_are_no_text(folder):
+    with pytest.raises(DesignError, match=r"gone\.toml: no such file; `causalgia init"):
+        read_spec(folder / "gone.toml")
+    with pytest.raises(DesignError, match="cannot be read"):
+        read_spec(folder)
+    (folder / "latin.toml").write_bytes("name = 'é'".encode("latin-1"))
+    with pytest.raises(DesignError, match=re.escape("not a text file in UTF-8 (byte 8)")):
+        read_spec(folder / "latin.toml")
