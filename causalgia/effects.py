@@ -87,6 +87,8 @@ def contrast(
     (array([2., 3.]), "mean over units of outcome under 'GATA1' minus outcome under 'placebo'")
     """
     validate(outcomes, "outcomes")
+    if outcomes.sizes["unit"] == 0:
+        raise OutcomesError("outcomes: no units; the selection before contrast left none")
     if "arm" not in outcomes.dims:
         raise OutcomesError("outcomes: no dim 'arm'; a Dataset from cg.run or cg.from_frame has it")
     outcomes = outcomes.set_coords([name for name in ("assigned", "parent", "block") if name in outcomes])

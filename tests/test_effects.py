@@ -207,7 +207,9 @@ def test_impossible_factors(factors: Any, message: str) -> None:
 
 
 def test_an_unknown_control_lists_arms_and_near_names() -> None:
-    with pytest.raises(ContrastError, match=r"control 'GATA' is not an arm; did you mean 'GATA1', 'TAL1'\? The arms are 'placebo'"):
+    with pytest.raises(
+        ContrastError, match=r"control 'GATA' is not an arm; did you mean 'GATA1', 'TAL1'\? The arms are 'placebo'"
+    ):
         contrast(crossover(np.ones((2, 3))), control="GATA")
 
 
@@ -238,6 +240,8 @@ def test_a_lone_control_is_refused() -> None:
 def test_outcomes_that_are_none() -> None:
     with pytest.raises(OutcomesError, match="no dim 'unit'"):
         contrast(xr.Dataset(), control="placebo")
+    with pytest.raises(OutcomesError, match="no units"):
+        contrast(crossover(np.ones((2, 3))).isel(unit=[]), control="placebo")
     with pytest.raises(OutcomesError, match="nan at unit 0, arm GATA1"):
         contrast(crossover([[1.0, np.nan, 2.0]]), control="placebo")
     with pytest.raises(OutcomesError, match="no dim 'arm'"):

@@ -19,6 +19,7 @@ from causalgia.estimation import (
     crossed_mean,
     estimate,
     fit_arms,
+    icc_anova,
     mean_ice,
     regress,
     stratified_mean,
@@ -468,6 +469,7 @@ def test_choices_of_a_parallel_trial_do_not_go_with_a_crossover() -> None:
         ({"target": "genome"}, "'population', 'parents', 'units', 'population x predictors', 'population x words'"),
         ({"weights": "parents"}, "'units'"),
         ({"ci_prob": 95}, "ci_prob=95 is not between 0 and 1"),
+        ({"ci_prob": "95%"}, "ci_prob='95%' is not between 0 and 1"),
         ({"covariates": "gc"}, "'gc': no numeric coordinate of that name on the units; there are x, z"),
         ({"covariates": "parent"}, "'parent': no numeric coordinate"),
         ({"covariates": "flat"}, "'flat' is the same in all units; leave it out"),
@@ -603,12 +605,19 @@ def test_array_functions_say_what_they_need() -> None:
         regress(np.zeros((3, 1)), np.ones((3, 1)), np.ones(1))
     with pytest.raises(EstimateError, match="full column rank"):
         regress(np.ones((3, 2)), np.ones((3, 1)), np.ones(2))
+    for kind in ("CR0", "CR1", "CR2", "CR3"):
+        with pytest.raises(EstimateError, match="one cluster alone determines"):
+            regress(np.ones((3, 1)), np.arange(3.0)[:, None], np.ones(1), np.zeros(3, dtype=np.intp), kind=kind)  # type: ignore[arg-type]
+    with pytest.raises(EstimateError, match="no intraclass correlation"):
+        icc_anova(np.ones(3), np.arange(3))
     with pytest.raises(EstimateError, match="a joint test of 3 contrasts"):
         wald_htz(np.ones(3), np.eye(3), 1.5)
     with pytest.raises(EstimateError, match="singular"):
         wald_htz(np.ones(2), np.ones((2, 2)), 9.0)
     with pytest.raises(EstimateError, match="contrast 'SPI1' is not among"):
         covariance(estimate(effects_of(crossover())), ["SPI1"])
+    with pytest.raises(EstimateError, match="the effects have no contrasts"):
+        estimate(effects_of(crossover()).isel(contrast=[]))
     with pytest.raises(EstimateError, match="no 'weight"):
         estimate(effects_of(parallel()).drop_vars("weight"))
     with pytest.raises(OutcomesError, match="no dim .contrast.; a Dataset from cg.contrast has it"):

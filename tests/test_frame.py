@@ -86,6 +86,11 @@ def test_a_missing_column_lists_those_there() -> None:
     refused(crossover(), "no column 'Y'; the columns are 'seq', 'arm', 'peak', 'y', 'gc'", outcome="Y")
 
 
+def test_a_column_that_is_there_twice() -> None:
+    table = crossover()
+    refused(pd.concat([table, table[["arm"]]], axis=1), "column 'arm' is there twice")
+
+
 def test_a_missing_arm_names_unit_and_arm() -> None:
     refused(crossover().drop(index=3), "unit s1 has 1 of 2 arms and lacks '1'")
 

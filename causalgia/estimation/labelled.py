@@ -10,9 +10,9 @@ import numpy as np
 import xarray as xr
 
 from causalgia.errors import DegenerateWarning, EstimateError
-from causalgia.estimation.crossover_verb import estimate_crossover, words_as_levels
+from causalgia.estimation.crossover_targets import estimate_crossover, words_as_levels
 from causalgia.estimation.moments import Array, centred, p_and_limits
-from causalgia.estimation.parallel_verb import estimate_parallel
+from causalgia.estimation.parallel_targets import estimate_parallel
 from causalgia.estimation.request import Answer, Request, users_level
 from causalgia.schema import annotate, validate
 
@@ -92,7 +92,10 @@ def estimate(
     (4.0, 1.7795, -1.6632)
     """
     validate(effects, "effects")
-    if not 0 < ci_prob < 1:
+    for dim in ("unit", "contrast", "task"):
+        if effects.sizes[dim] == 0:
+            raise EstimateError(f"the effects have no {dim}s; the selection before estimate left none")
+    if not isinstance(ci_prob, float | int) or not 0 < ci_prob < 1:
         raise EstimateError(f"ci_prob={ci_prob!r} is not between 0 and 1; for example ci_prob=0.95")
     names = (covariates,) if isinstance(covariates, str) else tuple(covariates or ())
     request = Request(cluster, block, names, target, weights)

@@ -76,7 +76,8 @@ def regress(X: Array, Y: Array, c: Array, cluster: Codes | None = None, *, kind:
     Raises
     ------
     EstimateError
-        If the first column of X is not ones, or X has not full column rank.
+        If the first column of X is not ones, X has not full column rank, or one cluster alone determines the
+        coefficient.
 
     References
     ----------
@@ -155,7 +156,7 @@ def _leverage_root(gram: Array, kind: Kind) -> Array:
 
 
 def _finite_sample(n_clusters: int, kind: Kind) -> float:
-    return float(np.sqrt(n_clusters / (n_clusters - 1))) if kind == "CR1" else 1.0
+    return float(np.sqrt(n_clusters / max(n_clusters - 1, 1))) if kind == "CR1" else 1.0
 
 
 def bell_mccaffrey_df(delta: Array, loading: Array) -> float:
@@ -171,6 +172,11 @@ def bell_mccaffrey_df(delta: Array, loading: Array) -> float:
     loading
         Shape ``(G, q)``.
 
+    Raises
+    ------
+    EstimateError
+        If one cluster alone determines the coefficient.
+
     References
     ----------
     Bell & McCaffrey (2002), Survey Methodology 28(2), 169-181.
@@ -180,12 +186,12 @@ def bell_mccaffrey_df(delta: Array, loading: Array) -> float:
     >>> round(bell_mccaffrey_df(np.full(5, 1.0), np.full((5, 1), 0.2**0.5)), 6)
     4.0
     """
-    scale = delta.max()
-    if scale <= 0:
-        return float(len(delta))
+    scale = max(delta.max(), np.finfo(float).tiny)
     delta, square = delta / scale, (loading**2).sum(axis=1) / scale
     cross = loading.T @ loading / scale
     trace = delta.sum() - square.sum()
+    if trace <= 1e-12:
+        raise EstimateError("one cluster alone determines the coefficient, so its spread is unknown; use more clusters")
     return float(trace**2 / ((delta**2).sum() - 2 * (delta * square).sum() + (cross**2).sum()))
 
 

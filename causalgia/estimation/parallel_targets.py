@@ -156,7 +156,7 @@ def _require_cells(trial: _Trial, block: Grouping, least: int) -> None:
     np.add.at(counts, (block.codes, trial.arm), 1)
     for b, a in np.argwhere(counts[:, trial.used] < least)[:1]:
         arm = trial.names[trial.used[a]]
-        cure = "drop that block" if least == 1 else "drop that block, or use target='population' (blocks drawn)"
+        cure = f"drop that {block.name}" + ("" if least == 1 else ", put more units in it, or use target='population'")
         raise EstimateError(
             f"{block.name} {block.labels[b]!r} has {counts[b, trial.used[a]]} unit(s) of arm {arm!r}, "
             f"and {least} are needed; {cure}"
