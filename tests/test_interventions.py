@@ -116,6 +116,12 @@ def test_placebo_is_uniform_over_rearrangements_that_are_not_the_pattern():
     assert ((counts - expected) ** 2 / expected).sum() < 53  # chi-square, 18 df, p = 3e-5
 
 
+def test_a_placebo_on_the_other_strand_has_the_composition_of_the_reverse_complement():
+    words = decode(applied(cg.Placebo("AGATAAG", at=0, strand="-"), backgrounds(200, 7)))
+    assert {"".join(sorted(word)) for word in words} == {"".join(sorted("CTTATCT"))}
+    assert not {"AGATAAG", "CTTATCT"} & set(words)
+
+
 def test_placebo_excludes_the_reverse_complement():
     words = decode(applied(cg.Placebo("ACGA", at=0), backgrounds(2_000, 4)))
     assert "ACGA" not in words  # its reverse complement, TCGT, is no rearrangement

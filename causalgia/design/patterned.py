@@ -13,7 +13,7 @@ from causalgia.design.numbers import position, positive_int
 from causalgia.design.patterns import Pattern, as_pattern, count_rearrangements, rearrangements
 from causalgia.errors import DesignError
 from causalgia.sequences import edits
-from causalgia.sequences.alphabet import decode
+from causalgia.sequences.alphabet import decode, reverse_complement
 from causalgia.sequences.motifs import Motif
 from causalgia.streams import RNG, derive, root_key
 
@@ -54,8 +54,10 @@ class Patterned(Intervention):
         return self.written.label if self.strand == "+" else f"rc({self.written.label})"
 
     def _instances(self, units: Units, key: int) -> Tokens:
-        piece = self.written.instances(units, self._stream(key))
-        return piece if self.strand == "+" else (3 - piece[..., ::-1]).astype(np.uint8)
+        return self._oriented(self.written.instances(units, self._stream(key)))
+
+    def _oriented(self, piece: Tokens) -> Tokens:
+        return piece if self.strand == "+" else reverse_complement(piece)
 
     def to_dict(self) -> dict[str, Any]:
         plain: dict[str, Any] = {self.kind: self.written.plain, "at": self.at}
@@ -198,7 +200,8 @@ class Placebo(Patterned):
         return layout.write(self.at, self.width, f"a rearranged {self.written.label}")
 
     def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:
-        return edits.overwrite(tokens, rearrangements(self.written, units, self._stream(key)), at=self.at)
+        words = rearrangements(self.written, units, self._stream(key))
+        return edits.overwrite(tokens, self._oriented(words), at=self.at)
 
 
 def placebos(

@@ -61,8 +61,8 @@ def estimate(
     Dataset
         ``ace, se, df, p, lower, upper, skewness, leverage, exact, n_units, n_clusters (contrast, task[, model])`` on
         attrs["contrast_scale"]; ``covariance (contrast, contrast_, task[, model])`` up to 512 contrasts, beyond that
-        ``factor (cluster, contrast, task[, model])`` with covariance = factor' factor. Where nothing varies ``exact``
-        is true, the interval is the point, p is 1 for an ACE of 0 and else 0. One unit gives ``ace`` alone.
+        ``factor (cluster, contrast, task[, model])`` with covariance = factor' factor. Where nothing varies (beyond
+        the rounding of the outcomes) ``exact`` is true, the interval is the point, p is 1 for an ACE of 0 and else 0. One unit gives ``ace`` alone.
 
     Raises
     ------
@@ -149,9 +149,7 @@ def _assemble(effects: xr.Dataset, columns: dict[str, Any], said: dict[str, Any]
     kept = {name: c for name, c in effects.coords.items() if c.dims and set(c.dims) <= set(dims)}
     estimates = xr.Dataset({name: (dims, values) for name, values in columns.items()}, coords=kept)
     if "weight" in effects:
-        estimates["weight"] = effects["weight"].drop_vars(
-            [c for c in effects["weight"].coords if c not in ("contrast", "arm")]
-        )
+        estimates["weight"] = effects["weight"]
     estimates.attrs = dict(effects.attrs) | said
     return validate(annotate(estimates), "estimates")
 
