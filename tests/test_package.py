@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -71,3 +72,9 @@ def test_error_tree_is_the_one_drawn_in_the_docstring():
     for name in errors.__all__:
         root = errors.CausalgiaWarning if name.endswith("Warning") else errors.CausalgiaError
         assert issubclass(getattr(errors, name), root)
+
+
+def test_the_reference_page_lists_every_public_name():
+    page = (Path(__file__).parents[1] / "docs" / "api.rst").read_text()
+    listed = {line.strip().split(".")[0] for line in page.splitlines() if re.fullmatch(r" {3}[A-Za-z_.]+", line)}
+    assert listed - {"zoo"} == set(cg.__all__) - {"zoo", "errors"}

@@ -1,0 +1,61 @@
+"""Sphinx configuration: offline, warnings are errors, the notebooks are executed."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import causalgia
+
+HERE = Path(__file__).parent
+NOTEBOOKS = HERE / "notebooks"
+NOTEBOOKS.mkdir(exist_ok=True)
+for notebook in (HERE.parent / "notebooks").glob("*.py"):
+    shutil.copy(notebook, NOTEBOOKS)
+
+project = "causalgia"
+author = "The causalgia developers"
+release = version = causalgia.__version__
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.mathjax", "numpydoc", "myst_nb"]
+exclude_patterns = ["_build", "conf.py", "_schema_table.md", "decisions/*"]
+source_suffix = {".rst": "restructuredtext", ".md": "myst-nb", ".py": "myst-nb"}
+
+autosummary_generate = True
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+numpydoc_show_class_members = False
+numpydoc_xref_param_type = False
+
+nb_custom_formats = {".py": ["jupytext.reads", {"fmt": "py:percent"}]}
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 300
+nb_execution_in_temp = False
+nb_merge_streams = True
+myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
+
+html_theme = "pydata_sphinx_theme"
+html_title = "causalgia"
+html_show_sourcelink = False
+html_theme_options = {
+    "navbar_end": ["theme-switcher"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "show_prev_next": True,
+    "secondary_sidebar_items": ["page-toc"],
+}
+html_sidebars = {"index": []}
+
+
+def schema_table() -> str:
+    """Return the schema as a Markdown table: the page is printed from what validates."""
+    from causalgia.schema import SCHEMA
+
+    rows = ["| variable | in | dims | meaning |", "|---|---|---|---|"]
+    for row in SCHEMA:
+        dims = " or ".join(f"({', '.join(dims)})" for dims in row.dims)
+        rows.append(f"| `{row.name}` | {', '.join(row.datasets)} | {dims} | {row.meaning} |")
+    return "\n".join(rows) + "\n"
+
+
+(HERE / "_schema_table.md").write_text(schema_table())
