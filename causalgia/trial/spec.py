@@ -173,7 +173,7 @@ class TrialSpec:
     >>> TrialSpec(name="GATA", design=design, rng=0, predictor=PredictorSpec(zoo="gata1_like"), analysis=ask)
     Traceback (most recent call last):
     ...
-    causalgia.errors.DesignError: [analysis]: control = 'none' is not an arm; the arms are untreated, GATA
+    causalgia.errors.DesignError: [analysis]: control = 'none', which is not an arm; the arms are untreated, GATA
     """
 
     name: str
@@ -390,7 +390,7 @@ def _said(choices: PredictorSpec | AnalysisSpec) -> dict[str, Any]:
 def _among(name: str, known: list[str], place: str, what: str) -> None:
     if name not in known:
         listed = ", ".join(known[:12]) + (", ..." if len(known) > 12 else "") or "none"
-        raise DesignError(f"{place} {name!r} is not {_a(what)}{nearest(name, known)}; the {what}s are {listed}")
+        raise DesignError(f"{place} {name!r}, which is not {_a(what)}{nearest(name, known)}; the {what}s are {listed}")
 
 
 def _a(what: str) -> str:

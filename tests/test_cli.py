@@ -1,0 +1,316 @@
+"""The command line: five commands, one line for each error, no traceback."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import causalgia as cg
+from causalgia import cli, store
+from causalgia.trial.spec import read_spec
+
+QUICK = """
+n_units = 300
+rng = 3
+[null]
+kind = "uniform"
+length = 60
+[predictor]
+zoo = "gata1_like"
+[arms.untreated]
+[arms.placebo]
+placebo = "AGATAAG"
+at = 20
+[arms.GATA1]
+embed = "AGATAAG"
+at = 20
+[placebos]
+of = "AGATAAG"
+at = 20
+n = 3
+[analysis]
+control = "placebo"
+rope = [-0.1, 0.1]
+"""
+
+NET = """
+import numpy as np
+TASKS = ["gc", "a"]
+def load():
+    return lambda x: np.stack([x[:, 1:3].mean((1, 2)), x[:, 0].mean(1)], 1)
+"""
+
+
+def call(*args, code=0):
+    found = CliRunner().invoke(cli.app, [str(arg) for arg in args], catch_exceptions=False)
+    assert found.exit_code == code, found.output
+    return found
+
+
+def refused(*args, said):
+    found = call(*args, code=2)
+    assert found.stdout == ""
+    assert found.stderr.startswith("error: ")
+    assert found.stderr.count("\n") == 1, found.stderr
+    for words in [said] if isinstance(said, str) else said:
+        assert words in found.stderr, found.stderr
+
+
+@pytest.fixture
+def trial(tmp_path):
+    path = tmp_path / "trial.toml"
+    path.write_text(QUICK)
+    return path
+
+
+@pytest.fixture
+def results(trial, tmp_path):
+    call("run", trial, "--out", tmp_path / "results")
+    return tmp_path / "results"
+
+
+def test_version_and_help():
+    assert call("--version").stdout == f"causalgia {cg.__version__}\n"
+    assert "causalgia run trial.toml --out results" in call("--help").stdout
+    assert "Commands" in call().stdout
+    for command in ("demo", "init", "run", "estimate", "show"):
+        assert "Example:" in call(command, "--help").stdout
+
+
+def test_demo_agrees_with_the_truth(tmp_path):
+    found = call("demo", "--out", tmp_path / "demo", "--n-units", 200)
+    assert sorted(p.name for p in (tmp_path / "demo").iterdir()) == [
+        "estimates.nc",
+        "forest.png",
+        "outcomes.nc",
+        "trial.toml",
+    ]
+    assert (tmp_path / "demo" / "forest.png").read_bytes().startswith(b"\x89PNG")
+    assert "40 placebo words" in found.stdout
+    header = next(line for line in found.stdout.splitlines() if line.startswith("contrast"))
+    assert header.split() == ["contrast", "task", "ACE", "95", "%", "interval", "truth", "z", "p"]
+    lines = [line for line in found.stdout.splitlines() if re.search(r"\] +-?\d", line)]
+    z = np.array([float(line.split()[-2]) for line in lines])
+    assert len(z) == 6
+    assert np.all(np.abs(z) < 4.5)
+    spec = read_spec(tmp_path / "demo" / "trial.toml")
+    assert (spec.name, spec.design.n_units, spec.rng) == ("demo", 200, 0)
+
+
+def test_demo_writes_over_a_demo_alone(results, tmp_path):
+    refused("demo", "--out", results, said="holds the outcomes of another trial; choose another --out")
+    call("demo", "--out", tmp_path / "demo", "--n-units", 20)
+    call("demo", "--out", tmp_path / "demo", "--n-units", 20, "--rng", 1)
+    assert store.load(tmp_path / "demo" / "outcomes.nc", "outcomes").attrs["rng"] == "1"
+
+
+def test_what_init_writes_runs_and_is_estimated(tmp_path):
+    path = tmp_path / "deep" / "trial.toml"
+    assert f"causalgia run {path} --out results" in call("init", path).stdout
+    text = path.read_text()
+    path.write_text(text.replace("n_units = 1000", "n_units = 50"))
+    call("run", path, "--out", tmp_path / "out")
+    assert "GATA1" in call("estimate", tmp_path / "out").stdout
+    refused("init", path, said=["is already there", "--force"])
+    call("init", path, "--force")
+    assert path.read_text() == text
+
+
+def test_run_writes_what_python_computes(trial, tmp_path):
+    found = call("run", trial, "--out", tmp_path / "results")
+    assert "trial: 300 units, 6 arms, tasks K562, HepG2." in found.stdout
+    assert "rope: kept for verdicts" in found.stdout
+    assert f"Next: causalgia estimate {tmp_path / 'results'}" in found.stdout
+    spec = read_spec(trial)
+    outcomes = store.load(tmp_path / "results" / "outcomes.nc", "outcomes")
+    again = cg.run(spec.design, cg.zoo.oracle("gata1_like"), rng=3)
+    assert outcomes.identical(again.assign_attrs(spec.attrs))
+    assert outcomes.attrs["analysis"] == '{"control": "placebo", "rope": [-0.1, 0.1]}'
+    assert read_spec(tmp_path / "results" / "trial.toml") == spec
+
+
+def test_run_does_not_write_over_outcomes(trial, results):
+    call("estimate", results)
+    refused("run", trial, "--out", results, said=["holds outcomes already", "--force"])
+    trial.write_text(QUICK.replace("rng = 3", "rng = 4"))
+    call("run", trial, "--out", results, "--force")
+    assert store.load(results / "outcomes.nc", "outcomes").attrs["rng"] == "4"
+    assert not (results / "estimates.nc").exists()
+    assert not (results / "forest.png").exists()
+
+
+def test_estimate_gives_what_the_verbs_give(results):
+    found = call("estimate", results)
+    outcomes = store.load(results / "outcomes.nc", "outcomes")
+    expected = cg.estimate(cg.contrast(outcomes, control="placebo"))
+    written = store.load(results / "estimates.nc", "estimates")
+    for name in expected.data_vars:
+        np.testing.assert_array_equal(written[name], expected[name])
+    assert "3 placebo words" in found.stdout
+    assert (results / "forest.png").stat().st_size > 5_000
+    assert "effect on the predictor" in found.stdout.lower()
+
+
+def test_options_win_over_the_file(results):
+    call("estimate", results, "--control", "untreated", "--ci-prob", "0.5", "--adjust", "holm", "--cluster", "none")
+    written = store.load(results / "estimates.nc", "estimates")
+    assert written.attrs["control"] == "untreated"
+    assert written.attrs["ci_prob"] == 0.5
+    assert written.attrs["adjust"] == "holm"
+    assert "p_adjusted" in written
+    assert "placebo AAGTAAG" not in call("estimate", results).stdout
+    assert call("estimate", results, "--all").stdout.count("\nplacebo ") == 6
+
+
+def test_an_analysis_changed_after_the_outcomes_is_said(results):
+    path = results / "trial.toml"
+    path.write_text(path.read_text().replace('control = "placebo"', 'control = "untreated"'))
+    found = call("estimate", results)
+    assert found.stderr.startswith("warning: [analysis] in ")
+    assert "was changed after the outcomes were seen" in found.stderr
+    assert found.stderr.count("\n") == 1
+    path.unlink()
+    assert call("estimate", results).stderr == ""
+    assert store.load(results / "estimates.nc", "estimates").attrs["control"] == "placebo"
+
+
+def test_interactions_and_contrasts_go_through(trial, tmp_path):
+    arms = "".join(
+        f'[arms."{a}{b}"]\nsteps = [{", ".join(s for s in steps if s)}]\nlevels = {{ A = {a}, B = {b} }}\n'
+        for a in (0, 1)
+        for b in (0, 1)
+        for steps in [['{ embed = "AGATAAG", at = 5 }' * a, '{ embed = "CAGCTG", at = 30 }' * b]]
+    )
+    text = re.sub(r"(?s)\[arms\.untreated\].*", "", QUICK)
+    trial.write_text(text + arms + '[analysis]\ninteraction = ["A", "B"]\n')
+    call("run", trial, "--out", tmp_path / "a")
+    assert "A:B" in call("estimate", tmp_path / "a").stdout
+    trial.write_text(text + arms + '[analysis.contrasts]\nsimple = { "10" = 1, "00" = -1 }\n')
+    call("run", trial, "--out", tmp_path / "b")
+    assert "simple" in call("estimate", tmp_path / "b").stdout
+    trial.write_text(text + arms)
+    call("run", trial, "--out", tmp_path / "c")
+    refused("estimate", tmp_path / "c", said=["which arm is the control?", "--control NAME"])
+    assert "11" in call("estimate", tmp_path / "c", "--control", "00").stdout
+
+
+def test_show_before_and_after_estimates(results):
+    before = call("show", results).stdout
+    for said in ("uniform random sequences of 60 bp", "GATA1      do(x[20:27] = AGATAAG)", "zoo: gata1_like", '"rope"'):
+        assert said in before
+    assert "No estimates yet. Next: causalgia estimate" in before
+    call("estimate", results)
+    after = call("show", results).stdout
+    assert "95 % interval" in after
+    assert "No estimates yet" not in after
+    assert "placebo A" in call("show", results, "--all").stdout
+
+
+def test_the_users_own_file_is_named_before_it_is_imported(trial, tmp_path):
+    (tmp_path / "my_net.py").write_text("import sys\nprint('imported', file=sys.stderr)\n" + NET)
+    trial.write_text(QUICK.replace('zoo = "gata1_like"', 'factory = "my_net.py:load"\nscale = "share"'))
+    found = call("run", trial, "--out", tmp_path / "results", "--device", "cpu")
+    assert str(tmp_path / "my_net.py") in found.stderr.split("imported")[0]
+    assert store.load(tmp_path / "results" / "outcomes.nc", "outcomes").attrs["scale"] == "share"
+    assert "tasks gc, a." in found.stdout
+
+
+def test_warnings_are_lines(trial, tmp_path):
+    trial.write_text(
+        QUICK.replace("n_units = 300", "n_units = 1").replace('control = "placebo"', 'control = "untreated"')
+    )
+    call("run", trial, "--out", tmp_path / "one")
+    found = call("estimate", tmp_path / "one")
+    assert found.stderr.startswith("warning: one unit: ")
+    assert found.stderr.count("\n") == 1
+    assert "without a standard error" in found.stdout
+
+
+def test_every_mistake_is_one_line(trial, results, tmp_path):
+    refused("shw", said=["No such command 'shw'", "see `causalgia --help`"])
+    refused("estimate", said=["Missing argument 'DIR'", "see `causalgia estimate --help`"])
+    refused("run", trial, said="--out")
+    refused("run", trial, "--out", tmp_path / "x", "--fast", said="No such option")
+    refused("demo", "--n-units", "many", said="--n-units")
+    refused("demo", "--n-units", "1", said="--n-units")
+    refused("run", tmp_path / "no.toml", "--out", tmp_path / "x", said=["no such file", "causalgia init"])
+    refused("show", tmp_path / "nowhere", said=["is no folder", "causalgia run trial.toml --out"])
+    refused("show", tmp_path, said="holds no outcomes.nc")
+    refused("estimate", results, "--control", "GATA", said="control 'GATA' is not an arm; did you mean 'GATA1'")
+    refused("estimate", results, "--ci-prob", "2", said="--ci-prob = 2.0 must be a number between 0 and 1")
+    refused("estimate", results, "--target", "people", said="--target = 'people' must be one of")
+    refused("estimate", results, "--adjust", "fdr", said="--adjust = 'fdr' must be one of")
+    refused("estimate", results, "--cluster", "nobody", said="no coordinate 'nobody'")
+    refused("init", trial / "deeper" / "t.toml", said="cannot be made a folder")
+    trial.write_text(QUICK.replace("gata1_like", "gata2_like"))
+    refused("run", trial, "--out", tmp_path / "x", said="zoo has no oracle 'gata2_like'; did you mean gata1_like")
+    trial.write_text(QUICK.replace("n_units = 300", "n_units = x"))
+    refused("run", trial, "--out", tmp_path / "x", said=["line 2, column", "not valid TOML"])
+    assert not (tmp_path / "x").exists()
+    (results / "outcomes.nc").write_bytes(b"rubbish")
+    refused("show", results, said=["outcomes.nc: damaged", "make it anew"])
+
+
+def test_a_broken_network_file_is_one_line(trial, tmp_path):
+    (tmp_path / "my_net.py").write_text("def load():\n    return 1 / 0\n")
+    trial.write_text(QUICK.replace('zoo = "gata1_like"', 'factory = "my_net.py:load"'))
+    found = call("run", trial, "--out", tmp_path / "x", code=2)
+    assert "ZeroDivisionError" in found.stderr
+    assert "Traceback" not in found.stderr
+    assert found.stderr.splitlines()[-1].startswith("error: ")
+    assert not (tmp_path / "x").exists()
+
+
+def test_an_interrupt_ends_with_130(monkeypatch, results):
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(store, "load", interrupted)
+    found = call("show", results, code=130)
+    assert found.stderr == "error: interrupted\n"
+
+
+def test_a_fault_of_ours_is_not_hidden(monkeypatch, results):
+    def faulty(*args, **kwargs):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(store, "load", faulty)
+    with pytest.raises(ZeroDivisionError):
+        call("show", results)
+
+
+def test_the_program_itself_leaves_no_traceback(tmp_path):
+    program = [sys.executable, "-c", "from causalgia.cli import main; main()"]
+    (tmp_path / "trial.toml").write_text("n_unit = 3")
+    found = subprocess.run(
+        [*program, "run", "trial.toml", "--out", "x"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert found.returncode == 2
+    assert found.stdout == ""
+    assert found.stderr == "error: trial.toml: there is no key 'n_unit' at the top; did you mean 'n_units'?\n"
+    ascii_only = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    demo = [*program, "demo", "--n-units", "400"]
+    found = subprocess.run(demo, cwd=tmp_path, env=ascii_only, capture_output=True, check=False)
+    assert (found.returncode, found.stderr) == (0, b"")
+
+
+def test_help_is_light():
+    code = (
+        "import sys\nfrom causalgia.cli import app\n"
+        "heavy = {'numpy', 'xarray', 'numba', 'torch', 'matplotlib', 'scipy', 'pandas'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_program_is_declared():
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+    assert project["scripts"]["causalgia"] == "causalgia.cli:main"

@@ -1,0 +1,133 @@
+"""Forest plots: the right points in the right places, without matplotlib's global state."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
+from test_reporting import EFFECT, estimates
+
+from causalgia.errors import ContrastError, OutcomesError
+from causalgia.plot import forest, save_forest
+
+
+def points(axes, label):
+    (found,) = [c for c in axes.collections if isinstance(c, PathCollection) and c.get_label() == label]
+    return np.asarray(found.get_offsets())
+
+
+def labels(axes):
+    return [tick.get_text() for tick in axes.get_yticklabels()]
+
+
+def band(axes):
+    (found,) = [patch for patch in axes.patches if "placebo words" in str(patch.get_label())]
+    return found.get_x(), found.get_x() + found.get_width(), found.get_label()
+
+
+def test_each_effect_is_a_point_and_each_word_too():
+    axes = forest(estimates(40))
+    assert isinstance(axes, Axes)
+    assert points(axes, "estimate") == pytest.approx(np.array([[1.3812, 0], [-0.0213, 1]]))
+    words = points(axes, "_placebo words")
+    assert words[:, 0] == pytest.approx(np.linspace(-0.1, 0.1, 40))
+    assert np.all(np.abs(words[:, 1] - 2) < 0.5)
+    assert labels(axes) == ["GATA1", "core broken", "40 placebo words"]
+    assert axes.get_xlabel() == "ACE on log counts, minus placebo"
+    assert axes.get_title("left") == "K562"
+
+
+def test_the_band_is_the_central_part_or_the_range():
+    central = (pytest.approx(-0.095), pytest.approx(0.095), "central 95 % of placebo words")
+    assert band(forest(estimates(40))) == central
+    assert band(forest(estimates(39))) == (pytest.approx(-0.1), pytest.approx(0.1), "range of placebo words")
+
+
+def test_intervals_are_drawn_where_they_are():
+    axes = forest(estimates())
+    (lines,) = axes.containers
+    segments = lines[2][0].get_segments()
+    assert segments[0][:, 0] == pytest.approx([1.3812 - 0.0091, 1.3812 + 0.0091])
+
+
+def test_what_was_done_is_written_where_it_is_short():
+    texts = [text.get_text() for text in forest(estimates()).texts]
+    assert texts == ["do(x[10:17] = GATA1)", "do(x[10:17] = core broken)"]
+
+
+def test_truth_is_a_hollow_diamond():
+    truth = xr.DataArray([[1.4]], dims=EFFECT, coords={"contrast": ["GATA1"], "task": ["K562"]})
+    axes = forest(estimates(), truth=truth)
+    assert points(axes, "truth") == pytest.approx(np.array([[1.4, 0]]))
+    (diamonds,) = [c for c in axes.collections if c.get_label() == "truth"]
+    assert not len(diamonds.get_facecolor())
+
+
+def test_a_given_axes_is_used():
+    axes = forest(estimates()).figure.add_subplot()
+    assert forest(estimates(), ax=axes) is axes
+
+
+def test_several_tasks_need_a_choice():
+    two = estimates(tasks=("K562", "HepG2"))
+    with pytest.raises(ContrastError, match="several tasks; say task= one of 'K562', 'HepG2'"):
+        forest(two)
+    with pytest.raises(ContrastError, match="task 'HeLa' is not there"):
+        forest(two, task="HeLa")
+    assert forest(two, task="HepG2").get_title("left") == "HepG2"
+
+
+def test_models_stand_side_by_side():
+    models = estimates().drop_vars(["weight", "do", "n_units", "n_clusters"]).expand_dims(model=["a", "b"], axis=-1)
+    axes = forest(models.transpose("contrast", "task", "model", ...))
+    assert points(axes, "a")[:, 1] == pytest.approx([-0.25, 0.75])
+    assert points(axes, "b")[:, 1] == pytest.approx([0.25, 1.25])
+
+
+def test_one_unit_gives_points_without_intervals():
+    axes = forest(estimates()[["ace"]])
+    assert len(points(axes, "estimate")) == 2
+    assert not axes.containers
+
+
+@pytest.mark.parametrize("n", [61, 400, 3000])
+def test_many_contrasts_stay_legible(n):
+    ace = np.sort(np.random.default_rng(0).normal(size=n))[:, None]
+    many = xr.Dataset({"ace": (EFFECT, ace)}, coords={"contrast": [f"motif {i}" for i in range(n)], "task": ["K562"]})
+    axes = forest(many)
+    assert len(points(axes, "estimate")) == n
+    assert labels(axes)[0] == f"motif {n - 1}"
+    assert len(labels(axes)) <= 60
+    assert f"{n:,} contrasts, every" in axes.get_ylabel()
+    assert axes.figure.get_figheight() <= 14
+
+
+def test_a_figure_of_every_task_is_saved(tmp_path):
+    for name, start in (("forest.png", b"\x89PNG"), ("forest.pdf", b"%PDF")):
+        path = save_forest(estimates(40, tasks=("K562", "HepG2", "HeLa", "A549")), tmp_path / name)
+        assert path.read_bytes().startswith(start)
+        assert path.stat().st_size > 10_000
+    with pytest.raises(OutcomesError, match="the figure cannot be written"):
+        save_forest(estimates(), tmp_path / "nowhere" / "forest.png")
+    with pytest.raises(OutcomesError, match="the figure cannot be written"):
+        save_forest(estimates(), tmp_path / "forest.xyz")
+
+
+def test_matplotlib_is_left_as_it_was():
+    code = (
+        "import sys, causalgia.plot, xarray as xr\n"
+        "assert 'matplotlib' not in sys.modules\n"
+        "e = xr.Dataset({'ace': (('contrast', 'task'), [[1.0]])}, coords={'contrast': ['a'], 'task': ['t']})\n"
+        "causalgia.plot.forest(e)\n"
+        "assert 'matplotlib.pyplot' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    before = dict(mpl.rcParams)
+    forest(estimates(40))
+    assert dict(mpl.rcParams) == before

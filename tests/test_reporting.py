@@ -1,0 +1,237 @@
+"""Estimates and outcomes in words."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+
+import causalgia as cg
+from causalgia import reporting
+from causalgia.errors import OutcomesError
+from causalgia.reporting import cells, describe, format_effect, format_number, format_p, placebo_summary, report, rows
+
+EFFECT = ("contrast", "task")
+
+
+def estimates(n_words=0, tasks=("K562",), **attrs):
+    """GATA1 (1.38), a mutant (-0.02, exact in no task), and placebo words spread evenly from -0.1 to 0.1."""
+    names = ["GATA1", "core broken", *(f"placebo {i}" for i in range(n_words))]
+    ace = np.array([1.3812, -0.0213, *np.linspace(-0.1, 0.1, n_words)])[:, None] * np.ones(len(tasks))
+    half = np.full(ace.shape, 0.0091)
+    arms = ["placebo", *names]
+    weight = np.hstack([-np.ones((len(names), 1)), np.eye(len(names))])
+    do = [f"do(x[10:17] = {name}) − do(x[10:17] ~ rearranged AGATAAG)" for name in names]
+    return xr.Dataset(
+        {
+            "ace": (EFFECT, ace),
+            "se": (EFFECT, half / 1.96),
+            "lower": (EFFECT, ace - half),
+            "upper": (EFFECT, ace + half),
+            "p": (EFFECT, np.where(ace > 1, 1e-320, 0.0312)),
+            "exact": (EFFECT, np.zeros(ace.shape, bool)),
+            "n_units": (EFFECT, np.full(ace.shape, 5000)),
+            "n_clusters": (EFFECT, np.full(ace.shape, 500)),
+            "weight": (("contrast", "arm"), weight),
+        },
+        coords={
+            "contrast": names,
+            "task": list(tasks),
+            "do": ("contrast", do),
+            "arm": arms,
+            "kind": ("arm", ["placebo", "embed", "embed", *["placebo_word"] * n_words]),
+        },
+        attrs={
+            "scale": "log counts",
+            "contrast_scale": "log counts",
+            "null": "shuffles of 500 sequences",
+            "control": "placebo",
+            "assignment": "crossover",
+            "target": "population",
+            "cluster": "parent",
+            "method": "mean ICE; CR2 by parent, Satterthwaite (Bell-McCaffrey) df",
+            "ci_prob": 0.95,
+            **attrs,
+        },
+    )
+
+
+GOLDEN = """\
+Effect on the predictor: ACE on log counts, each arm minus placebo, over shuffles of 500 sequences.
+5,000 units in 500 clusters (parent); crossover; mean ICE; CR2 by parent, Satterthwaite (Bell-McCaffrey) df.
+GATA1: do(x[10:17] = GATA1) − do(x[10:17] ~ rearranged AGATAAG)
+core broken: do(x[10:17] = core broken) − do(x[10:17] ~ rearranged AGATAAG)
+
+contrast             ACE     95 % interval        p
+GATA1              1.381    [1.372, 1.390]  <1e-300
+core broken       -0.021  [-0.030, -0.012]    0.031
+40 placebo words   0.000   -0.100 to 0.100
+
+ACE on log counts, GATA1 minus placebo, over shuffles of 500 sequences: 1.381 [1.372, 1.390].
+ACE on log counts, 'core broken' minus placebo, over shuffles of 500 sequences: -0.021 [-0.030, -0.012].
+40 placebo words: mean 0.000, from -0.100 to 0.100, the central 95 % from -0.095 to 0.095."""
+
+
+def test_report_reads_as_settled():
+    assert report(estimates(40)) == GOLDEN
+
+
+def test_sizes_come_first_and_p_last():
+    header, _ = cells(cg.adjust(estimates(3), method="by"))
+    assert header == ["contrast", "ACE", "95 % interval", "p", "p (by)"]
+
+
+def test_few_placebo_words_set_no_scale():
+    text = report(estimates(39))
+    assert "39 placebo words: mean" in text
+    assert "too few for quantiles; 40 set a scale" in text
+    assert "central" not in text
+    assert placebo_summary(rows(estimates(39))[2:])["central"] is None
+    assert placebo_summary(rows(estimates(40))[2:])["central"] == pytest.approx((-0.095, 0.095))
+
+
+def test_every_placebo_word_on_demand():
+    _, lines = cells(estimates(40), rows="all")
+    assert len(lines) == 42
+    assert "placebo 39" in report(estimates(40), rows="all")
+
+
+def test_without_kinds_no_contrast_is_a_placebo_word():
+    _, lines = cells(estimates(40).drop_vars("kind"))
+    assert len(lines) == 42
+
+
+def test_tasks_and_models_get_columns_and_summaries_of_their_own():
+    two = estimates(5, tasks=("K562", "HepG2"))
+    header, lines = cells(two)
+    assert header[:2] == ["contrast", "task"]
+    assert [line[:2] for line in lines[-2:]] == [["5 placebo words", "K562"], ["5 placebo words", "HepG2"]]
+    assert "in HepG2, GATA1 minus placebo" in report(two)
+    models = two.drop_vars(["n_units", "n_clusters"]).expand_dims(model=["a", "b", "c"], axis=-1)
+    models["weight"], models["do"] = two["weight"], two["do"]
+    header, lines = cells(models.assign_coords(kind=two["kind"]).transpose(..., "contrast", "task", "model"))
+    assert header[:3] == ["contrast", "task", "model"]
+    assert len(lines) == 2 * 2 * 3 + 2 * 3
+
+
+def test_many_effects_get_no_sentences():
+    names = [f"arm {i}" for i in range(30)]
+    many = xr.Dataset({"ace": (EFFECT, np.zeros((30, 1)))}, coords={"contrast": names, "task": ["K562"]})
+    assert "ACE on the outcome, 'arm 0'" not in report(many)
+    assert report(many).count("\n") == 32
+
+
+def test_rows_hold_plain_numbers():
+    row = rows(estimates(2))[0]
+    assert {type(value) for value in row.values()} == {str, bool, float, int}
+    assert row["ace"] == 1.3812
+    assert row["placebo_word"] is False
+    assert rows(estimates(2))[2]["placebo_word"] is True
+
+
+def test_truth_and_z():
+    truth = xr.DataArray([[1.3812 - 0.01]], dims=EFFECT, coords={"contrast": ["GATA1"], "task": ["K562"]})
+    se = 0.0091 / 1.96
+    first, second = rows(estimates(), truth=truth)
+    assert first["z"] == pytest.approx(0.01 / se)
+    assert second["truth"] is None
+    assert second["z"] is None
+    noisy = truth.assign_coords(mcse=(EFFECT, [[se]]))
+    assert rows(estimates(), truth=noisy)[0]["z"] == pytest.approx(0.01 / se / math.sqrt(2))
+    header, lines = cells(estimates(), truth=truth)
+    assert header == ["contrast", "ACE", "95 % interval", "truth", "z", "p"]
+    assert lines[0][3:5] == ["1.371", "+2.2"]
+    assert lines[1][3:5] == ["", ""]
+
+
+def test_exact_effects_say_so():
+    exact = estimates()
+    exact["exact"][0, 0] = True
+    for name in ("lower", "upper"):
+        exact[name][0, 0] = exact["ace"][0, 0]
+    exact["p"][0, 0], exact["se"][0, 0] = 0.0, 0.0
+    header, lines = cells(exact)
+    assert header == ["contrast", "ACE", "95 % interval", "exact", "p"]
+    assert lines[0] == ["GATA1", "1.381", "[1.381, 1.381]", "exact", "0"]
+    assert lines[1][3] == ""
+    assert "(exact: no unit differs)" in report(exact)
+    truth = exact["ace"].copy()
+    assert rows(exact, truth=truth)[0]["z"] is None
+
+
+def test_one_unit_has_no_interval():
+    one = xr.Dataset({"ace": (EFFECT, [[1.25]])}, coords={"contrast": ["GATA1"], "task": ["K562"]})
+    assert cells(one) == (["contrast", "ACE"], [["GATA1", "1.250"]])
+    assert report(one).endswith("1.250, without a standard error.")
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("population", ", over shuffles of 500"),
+        ("parents", ", over new draws from these parents (shuffles"),
+        ("units", ", for exactly these units."),
+        ("population x predictors", "and retrainings of the predictor."),
+    ],
+)
+def test_the_estimand_says_the_target(target, said):
+    assert said in report(estimates(target=target)).splitlines()[0]
+
+
+def test_the_estimand_of_a_real_trial_names_what_was_done():
+    design = cg.Design(
+        null=cg.Uniform(length=60), arms={"none": cg.Untreated(), "GATA": cg.Embed("GATA", at=9)}, n_units=30
+    )
+    found = cg.estimate(cg.contrast(cg.run(design, cg.zoo.oracle("gata1_like"), rng=0), control="none"))
+    first, second = report(found).splitlines()[:2]
+    assert first.endswith("do(x[9:13] = GATA) − do(), over uniform random sequences of 60 bp.")
+    assert second.startswith("30 units; crossover; mean ICE")
+
+
+def test_only_estimates_are_reported():
+    with pytest.raises(OutcomesError, match="no dim 'contrast'"):
+        report(xr.Dataset())
+
+
+@given(st.floats(-1e6, 1e6), st.floats(1e-12, 1e3))
+def test_a_printed_number_is_within_its_uncertainty(value, unit):
+    printed = format_number(value, unit)
+    assert abs(float(printed) - value) <= 0.15 * unit + 1e-9 * abs(value)
+    assert len(printed) <= 24
+    assert not re.fullmatch(r"-0(\.0*)?", printed)
+
+
+@given(st.floats(0, 1))
+def test_a_printed_p_is_right_to_its_digits(p):
+    printed = format_p(p)
+    if printed.startswith("<"):
+        assert p < 1e-300
+    else:
+        assert float(printed) == pytest.approx(p, abs=0.0005 if p >= 0.001 else 0.051 * p)
+
+
+def test_large_and_small_effects_stay_readable():
+    assert format_effect({"ace": 123456.0, "lower": 122456.0, "upper": 124456.0}) == ("123500", "[122500, 124500]")
+    assert format_effect({"ace": 0.0, "lower": 0.0, "upper": 0.0}) == ("0", "[0, 0]")
+    assert format_effect({"ace": 2e-11, "lower": 1e-11, "upper": 3e-11})[0] == "2.0e-11"
+
+
+def test_outcomes_are_described():
+    arms = {"none": cg.Untreated(), "GATA": cg.Embed("GATA", at=9), **cg.placebos("AGATAAG", at=20, n=3)}
+    design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=30)
+    outcomes = cg.run(design, cg.zoo.oracle("gata1_like"), rng=5)
+    text = describe(outcomes)
+    for said in ("30, crossover", "K562, HepG2, on log2 activity", "GATA  do(x[9:13] = GATA)", "and 3 placebo words"):
+        assert said in text
+    assert outcomes.attrs["predictor_fingerprint"] in text
+    assert "placebo words" not in describe(outcomes, every_arm=True)
+    assert describe(outcomes, every_arm=True).count("do(x[20:27] = ") == 3
+
+
+def test_the_room_exports_what_it_says():
+    assert all(callable(getattr(reporting, name)) or name in ("Row", "Rows") for name in reporting.__all__)

@@ -1,0 +1,119 @@
+"""Datasets on disk come back as they were."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import causalgia as cg
+from causalgia import store
+from causalgia.errors import OutcomesError
+
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0", exclude_categories=("Cs",)), max_size=8)
+
+
+def outcomes(**attrs):
+    return xr.Dataset(
+        {"outcome": (("unit", "arm", "task"), np.arange(12.0).reshape(2, 3, 2).astype(np.float32))},
+        coords={
+            "unit": [0, 1],
+            "arm": ["untreated", "α / β", "GATA1 x2"],
+            "task": ["K562", "HepG2"],
+            "parent": ("unit", ["chr1:5-9", "chr2:7-11"]),
+            "random": ("arm", [False, True, False]),
+            "spacing (bp)": ("arm", [np.nan, 10.0, 20.0]),
+            "side/strand": ("arm", ["", "+", "-"]),
+        },
+        attrs=attrs,
+    )
+
+
+def assert_same(read, wrote):
+    xr.testing.assert_identical(read, wrote)
+    for name in wrote.variables:
+        assert read[name].dtype == wrote[name].dtype, name
+    assert {k: type(v) for k, v in read.attrs.items()} == {k: type(v) for k, v in wrote.attrs.items()}
+
+
+def test_round_trip_is_exact(tmp_path):
+    wrote = outcomes(scale="log counts", null="−", n=3, ci_prob=0.95, empty="")
+    assert_same(store.load(store.save(wrote, tmp_path / "o.nc"), "outcomes"), wrote)
+    assert [path.name for path in tmp_path.iterdir()] == ["o.nc"]
+
+
+def test_a_trial_and_its_estimates_round_trip(tmp_path):
+    design = cg.Design(
+        null=cg.Uniform(length=60),
+        arms=[
+            cg.Arm("a", cg.Untreated(), {"dose": 0, "on": False}),
+            cg.Arm("b", cg.Placebo("GATA", at=9), {"dose": 2}),
+        ],
+        n_units=12,
+        assignment="parallel",
+    )
+    trial = cg.run(design, cg.zoo.oracle("gata1_like"), rng=0)
+    estimates = cg.adjust(cg.estimate(cg.contrast(trial, control="a")))
+    assert_same(store.load(store.save(trial, tmp_path / "o.nc"), "outcomes"), trial)
+    assert_same(store.load(store.save(estimates, tmp_path / "e.nc"), "estimates"), estimates)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    names=st.lists(TEXT.filter(lambda s: not s.endswith("\0")), min_size=2, max_size=4, unique=True),
+    values=st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=2, max_size=2),
+    text=TEXT,
+)
+def test_any_names_and_numbers_round_trip(tmp_path_factory, names, values, text):
+    table = np.array([values] * len(names)).T
+    wrote = xr.Dataset(
+        {"outcome": (("unit", "arm", "task"), table[..., None])},
+        coords={"unit": [0, 1], "arm": names, "task": ["t"]},
+        attrs={"scale": text},
+    )
+    path = tmp_path_factory.mktemp("any") / "o.nc"
+    assert_same(store.load(store.save(wrote, path), "outcomes"), wrote)
+
+
+def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch):
+    path = store.save(outcomes(), tmp_path / "o.nc")
+
+    def broken(self, target, **_):
+        target.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(xr.Dataset, "to_netcdf", broken)
+    with pytest.raises(OutcomesError, match=r"o\.nc: cannot be written \(No space left on device\); choose"):
+        store.save(outcomes(), path)
+    monkeypatch.undo()
+    assert_same(store.load(path, "outcomes"), outcomes())
+    assert [found.name for found in tmp_path.iterdir()] == ["o.nc"]
+
+
+@pytest.mark.parametrize("value", [True, None, [1, 2], {"a": 1}])
+def test_an_attribute_that_would_not_come_back_is_refused(tmp_path, value):
+    with pytest.raises(OutcomesError, match=re.escape("attrs['odd'] is a ")):
+        store.save(outcomes(odd=value), tmp_path / "o.nc")
+    assert not list(tmp_path.iterdir())
+
+
+def test_files_that_are_not_outcomes_are_named(tmp_path):
+    path = tmp_path / "o.nc"
+    with pytest.raises(OutcomesError, match=r"o\.nc: no such file"):
+        store.load(path, "outcomes")
+    path.write_bytes(b"\x89HDF\r\n\x1a\n" + b"rubbish" * 30)
+    with pytest.raises(OutcomesError, match=r"o\.nc: damaged or no netCDF file"):
+        store.load(path, "outcomes")
+    whole = store.save(outcomes(), path).read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(OutcomesError, match=r"o\.nc: damaged or no netCDF file"):
+        store.load(path, "outcomes")
+    store.save(outcomes(), path)
+    with pytest.raises(OutcomesError, match=r"o\.nc: estimates: no dim 'contrast'"):
+        store.load(path, "estimates")
+    with pytest.raises(OutcomesError, match="cannot be written"):
+        store.save(outcomes(), tmp_path / "no folder" / "o.nc")
