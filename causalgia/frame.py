@@ -132,7 +132,7 @@ def _axis(table: pd.DataFrame, dim: str, column: str, *, text: bool = False) -> 
     codes, uniques = pd.factorize(values)
     names = uniques.tolist()
     if not text and not all(isinstance(name, int) for name in names):
-        names = [str(name) for name in names]
+        names = [_name(name) for name in names]
     return _Axis(dim, np.asarray(codes, dtype=np.intp), names)
 
 
