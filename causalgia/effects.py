@@ -60,10 +60,10 @@ def contrast(
     Returns
     -------
     Dataset
-        Crossover: ``ice (unit, contrast, task[, model])`` in float64, and a bound on its ``rounding (contrast, task[,
-        model])`` from the dtype of the outcomes, below which a spread is none. Parallel: no ICE exists, and the observed
-        ``outcome`` (on the scale g) and ``assigned`` are kept. Both: ``weight (contrast, arm)``, the coordinates of
-        units and arms, ``do (contrast)``, and attrs that say the estimand.
+        Crossover: ``ice (unit, contrast, task[, model])`` in float64, and a bound on its ``rounding (contrast,
+        task[, model])`` from the dtype of the outcomes, below which a spread is none. Parallel: no ICE exists,
+        and the observed ``outcome`` (on the scale g) and ``assigned`` are kept. Both: ``weight (contrast,
+        arm)``, the coordinates of units and arms, ``do (contrast)``, and attrs that say the estimand.
 
     Raises
     ------

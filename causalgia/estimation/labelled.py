@@ -59,10 +59,11 @@ def estimate(
     Returns
     -------
     Dataset
-        ``ace, se, df, p, lower, upper, skewness, leverage, exact, n_units, n_clusters (contrast, task[, model])`` on
-        attrs["contrast_scale"]; ``covariance (contrast, contrast_, task[, model])`` up to 512 contrasts, beyond that
-        ``factor (cluster, contrast, task[, model])`` with covariance = factor' factor. Where nothing varies (beyond
-        the rounding of the outcomes) ``exact`` is true, the interval is the point, p is 1 for an ACE of 0 and else 0. One unit gives ``ace`` alone.
+        ``ace, se, df, p, lower, upper, skewness, leverage, exact, n_units, n_clusters (contrast, task[,
+        model])`` on attrs["contrast_scale"]; ``covariance (contrast, contrast_, task[, model])`` up to 512
+        contrasts, beyond that ``factor (cluster, contrast, task[, model])`` with covariance = factor' factor.
+        Where nothing varies (beyond the rounding of the outcomes) ``exact`` is true, the interval is the point,
+        p is 1 for an ACE of 0 and else 0. One unit gives ``ace`` alone.
 
     Raises
     ------
