@@ -36,8 +36,8 @@ class TorchPredictor(SinglePredictor):
     device
         A torch device, or "auto": where the module is if that is an accelerator, else cuda, mps or cpu.
     batch_size
-        Sequences per forward pass, or "auto": as many as keep the largest activation under 32 MiB on a CPU (larger
-        ones are mapped and faulted in afresh at every layer, which costs a factor of 3) or fit well into the free
+        Sequences per forward pass, or "auto": as many as keep the largest activation under 16 MiB on a CPU
+        (from 32 MiB on memory is mapped and faulted in afresh at every layer, which costs a factor of 3) or fit well into the free
         memory of an accelerator. It is halved, with a warning, when memory runs out.
     layout
         "NCL" for (n, 4, length), "NLC" for (n, length, 4).
