@@ -371,9 +371,8 @@ def _estimated(outcomes: xr.Dataset, analysis: AnalysisSpec) -> xr.Dataset:
         covariates=analysis.covariates,
         target=analysis.target,
         ci_prob=analysis.ci_prob,
+        weights=analysis.weights,  # type: ignore[arg-type]  # checked when the analysis was read
     )
-    if "kind" in effects.coords:
-        estimates = estimates.assign_coords(kind=("arm", effects["kind"].to_numpy()))
     if analysis.adjust is None:
         return estimates
     return adjust_p(estimates, method=analysis.adjust, family=analysis.family)  # type: ignore[arg-type]  # checked

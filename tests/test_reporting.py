@@ -106,6 +106,16 @@ def test_without_kinds_no_contrast_is_a_placebo_word():
     assert len(lines) == 42
 
 
+def test_the_class_of_words_is_one_effect_and_no_word():
+    arms = {"none": cg.Untreated(), "GATA": cg.Embed("GATA", at=9), **cg.placebos("AGATAAG", at=20, n=20)}
+    design = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=300)
+    outcomes = cg.run(design, cg.zoo.oracle("gata1_like"), rng=5)
+    found = cg.estimate(cg.contrast(outcomes, control="none"), target="population x words")
+    assert [row["placebo_word"] for row in rows(found)] == [False, False]
+    assert "and placebo words." in report(found)
+    assert "20 placebo words in K562: mean" in report(cg.estimate(cg.contrast(outcomes, control="none")))
+
+
 def test_tasks_and_models_get_columns_and_summaries_of_their_own():
     two = estimates(5, tasks=("K562", "HepG2"))
     header, lines = cells(two)
@@ -176,6 +186,7 @@ def test_one_unit_has_no_interval():
         ("population", ", over shuffles of 500"),
         ("parents", ", over new draws from these parents (shuffles"),
         ("units", ", for exactly these units."),
+        ("population x words", " and placebo words."),
         ("population x predictors", "and retrainings of the predictor."),
     ],
 )

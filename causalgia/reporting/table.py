@@ -93,16 +93,15 @@ def placebo_summary(rows: Sequence[Row]) -> Row:
 
 
 def placebo_words(estimates: xr.Dataset) -> NDArray[np.bool_]:
-    """Return whether each contrast is a fixed placebo word against the control, (contrast,).
+    """Return whether each contrast is one fixed placebo word against something, (contrast,).
 
     Known from ``weight (contrast, arm)`` and ``kind (arm)``; without them no contrast is.
     """
-    none = np.zeros(estimates.sizes["contrast"], dtype=bool)
-    if "weight" not in estimates or "kind" not in estimates.variables or not estimates.attrs.get("control"):
-        return none
-    weight = estimates["weight"].transpose("contrast", "arm").to_numpy()
-    word = estimates["kind"].to_numpy() == "placebo_word"
-    return np.asarray((weight[:, word] > 0).any(axis=1))
+    if "weight" not in estimates or "kind" not in estimates.variables:
+        return np.zeros(estimates.sizes["contrast"], dtype=bool)
+    positive = estimates["weight"].transpose("contrast", "arm").to_numpy() > 0
+    word = estimates["kind"].to_numpy().astype(str) == "placebo_word"
+    return np.asarray((positive.sum(axis=1) == 1) & (positive & word).any(axis=1))
 
 
 def _table_rows(estimates: xr.Dataset, truth: xr.DataArray | None = None) -> list[Row]:

@@ -171,6 +171,7 @@ def _population(attrs: Mapping[Any, Any]) -> str:
     return {
         "parents": f", over new draws from these parents ({null})",
         "units": ", for exactly these units",
+        "population x words": f", over {null} and placebo words",
         "population x predictors": f", over {null} and retrainings of the predictor",
     }.get(str(attrs.get("target")), f", over {null}")
 

@@ -83,8 +83,8 @@ class AnalysisSpec:
     """What will be asked of the outcomes, fixed before they are seen.
 
     `control`, `contrasts`, `interaction` and `scale` go to `causalgia.contrast`; `cluster`, `block`, `covariates`,
-    `target` and `ci_prob` to `causalgia.estimate`; `adjust` and `family` to `causalgia.adjust`. The rest (`rope`,
-    `error`, `level`, `families`, `prior`) is kept with the outcomes for the verbs that give verdicts.
+    `target`, `ci_prob` and `weights` to `causalgia.estimate`; `adjust` and `family` to `causalgia.adjust`. The rest
+    (`rope`, `error`, `level`, `families`, `prior`) is kept with the outcomes for the verbs that give verdicts.
 
     Examples
     --------
@@ -101,6 +101,7 @@ class AnalysisSpec:
     covariates: tuple[str, ...] | None = None
     target: str = "population"
     ci_prob: float = 0.95
+    weights: str = "units"
     adjust: str | None = None
     family: str | None = None
     rope: tuple[float, float] | str | None = None

@@ -118,6 +118,7 @@ ANALYSIS: Keys = {
     "covariates": (_texts, 'a list of coordinates of the units, such as ["gc"]'),
     "target": _one_of(*TARGETS),
     "ci_prob": (_share, "a number between 0 and 1"),
+    "weights": _one_of("units", "clusters"),
     "adjust": _one_of(*METHODS),
     "family": _NAME,
     "rope": (lambda value: value == "placebo" or _interval(value), 'two numbers, the lower first, or "placebo"'),
