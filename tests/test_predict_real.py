@@ -117,12 +117,14 @@ def test_a_wrong_channel_order_answers_plausibly_and_wrongly(shuffles):
     right = load("deepstarr_retrained_2")
     wrong = TorchPredictor(right.module, tasks=right.tasks, alphabet="ACTG")
     assert wrong.fingerprint != right.fingerprint
+    tokens = shuffles[::5]
     for word, task in (("ATGACTCAT", 0), ("TATCGATA", 1)):
-        assert effect(right, shuffles, word, 120)[0][task] > 1
-        assert abs(effect(wrong, shuffles, word, 120)[0][task]) < 0.05
-    published = load("deepstarr").predict(shuffles)[:, 0]
-    assert np.corrcoef(published, right.predict(shuffles)[:, 0])[0, 1] > 0.79
-    assert np.corrcoef(published, wrong.predict(shuffles)[:, 0])[0, 1] < 0.4
+        assert effect(right, tokens, word, 120)[0][task] > 1
+        ace, se = effect(wrong, tokens, word, 120)
+        assert abs(ace[task]) < 0.05 + 4 * se[task] < 0.5
+    published, agrees, differs = (p.predict(tokens)[:, 0] for p in (load("deepstarr"), right, wrong))
+    assert np.corrcoef(published, agrees)[0, 1] > 0.6
+    assert np.corrcoef(published, differs)[0, 1] < 0.4
     with pytest.raises(PredictorError, match="says ALPHABET = 'ACGT'"):
         load("deepstarr", alphabet="ACTG")
 

@@ -37,8 +37,8 @@ class TorchPredictor(SinglePredictor):
         A torch device, or "auto": where the module is if that is an accelerator, else cuda, mps or cpu.
     batch_size
         Sequences per forward pass, or "auto": as many as keep the largest activation under 16 MiB on a CPU
-        (from 32 MiB on memory is mapped and faulted in afresh at every layer, which costs a factor of 3) or fit well into the free
-        memory of an accelerator. It is halved, with a warning, when memory runs out.
+        (from 32 MiB on memory is mapped and faulted in afresh at every layer, which costs a factor of 3) or fit well
+        into the free memory of an accelerator. It is halved, with a warning, when memory runs out.
     layout
         "NCL" for (n, 4, length), "NLC" for (n, length, 4).
     alphabet
@@ -189,7 +189,8 @@ class TorchPredictor(SinglePredictor):
     @contextmanager
     def _ready(self) -> Iterator[None]:
         """Eval mode, inference mode and exact float32, with the module's training flags put back afterwards."""
-        self.module.to(self.device)
+        if next((t.device for t in self.module.parameters()), self.device) != self.device:
+            self.module.to(self.device)
         flags = [(sub, sub.training) for sub in self.module.modules()]
         self.module.eval()
         try:
