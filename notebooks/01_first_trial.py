@@ -18,6 +18,7 @@
 # whose rules we know, and then a published network, whose rules we do not.
 
 # %%
+# %matplotlib inline
 import warnings
 from pathlib import Path
 

@@ -10,7 +10,8 @@ import numpy as np
 from causalgia.design.intervention import Intervention, Tokens, Units
 from causalgia.design.layout import Layout
 from causalgia.design.numbers import position, positive_int
-from causalgia.design.patterns import Pattern, as_pattern, count_rearrangements, rearrangements
+from causalgia.design.patterns import Pattern, as_pattern
+from causalgia.design.rearranged import check_rearrangeable, rearrangements
 from causalgia.errors import DesignError
 from causalgia.sequences import edits
 from causalgia.sequences.alphabet import decode, reverse_complement
@@ -159,11 +160,12 @@ class PlaceboWord(Embed):
 
 @dataclass(frozen=True, repr=False)
 class Placebo(Patterned):
-    """Write a fresh rearrangement of a pattern for each unit, never the pattern itself on either strand.
+    """Write a fresh rearrangement of a pattern for each unit, never one that carries the pattern on either strand.
 
-    Uniform over all distinct rearrangements that are neither the pattern nor its reverse complement. Since each unit
-    gets another word, the arm's mean is over words as well as backgrounds: no single scramble decides the control.
-    For a `Motif`, an instance is sampled first and then rearranged; the consensus is excluded too.
+    Uniform over all distinct rearrangements that read no run of the pattern, or of its reverse complement, longer
+    than two thirds of it. Since each unit gets another word, the arm's mean is over words as well as backgrounds: no
+    single scramble decides the control. For a `Motif`, an instance is sampled first and then rearranged, and the
+    consensus is not carried either.
 
     Parameters
     ----------
@@ -173,7 +175,7 @@ class Placebo(Patterned):
     Raises
     ------
     DesignError
-        If no rearrangement differs from the pattern (``"AAAA"``).
+        If every rearrangement carries the pattern (``"AAAA"``).
 
     Examples
     --------
@@ -186,7 +188,7 @@ class Placebo(Patterned):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.written.check_rearrangeable()
+        check_rearrangeable(self.written)
 
     @property
     def random(self) -> bool:
@@ -209,8 +211,8 @@ def placebos(
 ) -> dict[str, Intervention]:
     """Return `n` fixed placebo words as arms: the distribution that real effects are judged against.
 
-    The words are distinct rearrangements of the pattern (for a motif: of sampled instances), drawn uniformly, none of
-    them the pattern or its reverse complement. With 40 words or more they set a scale ("beyond 97.5 % of placebos");
+    The words are distinct rearrangements of the pattern (for a motif: of sampled instances), drawn uniformly from
+    those that do not carry it, as for `Placebo`. With 40 words or more they set a scale ("beyond 97.5 % of placebos");
     with fewer they give a rank p-value and no quantile.
 
     Parameters
@@ -245,13 +247,9 @@ def placebos(
     placebo ... placebo_word
     """
     source = as_pattern(pattern)
-    source.check_rearrangeable()
-    if isinstance(source.source, str) and n > count_rearrangements(source.source):
-        most = count_rearrangements(source.source)
-        raise DesignError(
-            f"placebos of '{source.label}': only {most:,} distinct rearrangements exist, {n:,} were asked for"
-        )
-    words = _distinct_words(source, positive_int(n, "n"), derive(root_key(rng), "placebos", source.label))
+    n = positive_int(n, "n")
+    check_rearrangeable(source, n=n)
+    words = _distinct_words(source, n, derive(root_key(rng), "placebos", source.label))
     return {f"placebo {word}": PlaceboWord(word, at=at, strand=strand) for word in words}
 
 

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
-from math import factorial, prod
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.errors import DesignError, SequenceError
-from causalgia.sequences.alphabet import encode, parse_word, reverse_complement
+from causalgia.sequences.alphabet import encode, parse_word
 from causalgia.sequences.motifs import Motif
-from causalgia.streams import derive
 
 Tokens = NDArray[np.uint8]
 Units = NDArray[np.uint64]
-_MOST_ATTEMPTS = 1_000
 
 
 @dataclass(frozen=True)
@@ -67,17 +63,6 @@ class Pattern:
             return self.source.instances(random_words(key, units, len(self)))
         return _iupac_instances(parse_word(self.source)[1], units, key)
 
-    def check_rearrangeable(self) -> None:
-        """Raise DesignError where no placebo can be made of the pattern."""
-        if isinstance(self.source, str):
-            if self.random:
-                raise DesignError(f"placebo of '{self.label}': give a word of A C G T or a Motif, not IUPAC letters")
-            if count_rearrangements(self.source) == 0:
-                raise DesignError(
-                    f"placebo of '{self.label}': every rearrangement is the pattern itself (on either strand); "
-                    "use Ablate or an Embed of another word as the control"
-                )
-
 
 def as_pattern(pattern: object, *, instance: Literal["sample", "consensus"] = "sample") -> Pattern:
     """Return the pattern for a word, a Motif or a Pattern; DesignError says what is wrong with anything else."""
@@ -124,52 +109,3 @@ def _iupac_instances(bases: tuple[tuple[int, ...], ...], units: Units, key: int)
     for row, admissible in zip(table, bases, strict=True):
         row[: len(admissible)] = admissible
     return table[np.arange(len(bases)), choice]
-
-
-def count_rearrangements(word: str) -> int:
-    """Return how many distinct rearrangements of a word are neither it nor its reverse complement.
-
-    Examples
-    --------
-    >>> count_rearrangements("AT"), count_rearrangements("AAA")
-    (1, 0)
-    """
-    tokens = encode(word)[0]
-    total = factorial(len(tokens)) // prod(factorial(c) for c in Counter(tokens.tolist()).values())
-    other = reverse_complement(tokens[None])[0]
-    reachable = np.array_equal(np.sort(other), np.sort(tokens)) and not np.array_equal(other, tokens)
-    return total - 1 - int(reachable)
-
-
-def rearrangements(pattern: Pattern, units: Units, key: int) -> Tokens:
-    """Return a rearrangement of the pattern for each unit, (n, w), uniform over those that are not the pattern.
-
-    Uniform shuffles are drawn and those that read as the pattern on either strand (for a motif: as the instance or
-    the consensus) are drawn again, each unit from its own stream, so a unit's word depends on that unit alone.
-    """
-    words = np.empty((len(units), len(pattern)), np.uint8)
-    pending = np.arange(len(units))
-    for attempt in range(_MOST_ATTEMPTS):
-        stream = derive(key, "attempt", attempt)
-        drawn, forbidden = _shuffled_instances(pattern, units[pending], stream)
-        words[pending] = drawn
-        pending = pending[forbidden]
-        if not len(pending):
-            return words
-    raise DesignError(
-        f"placebo of '{pattern.label}': its instances can hardly be rearranged; use Ablate as the control"
-    )
-
-
-def _shuffled_instances(pattern: Pattern, units: Units, key: int) -> tuple[Tokens, NDArray[np.bool_]]:
-    from causalgia.sequences.samplers import shuffle
-
-    piece = np.ascontiguousarray(
-        np.broadcast_to(pattern.instances(units, derive(key, "instance")), (len(units), len(pattern)))
-    )
-    drawn = shuffle(derive(key, "arrangement"), units, piece)
-    consensus = encode(pattern.word)
-    forbidden = np.zeros(len(units), bool)
-    for original in (piece, consensus):
-        forbidden |= (drawn == original).all(axis=1) | (drawn == reverse_complement(original)).all(axis=1)
-    return drawn, forbidden

@@ -8,7 +8,6 @@ so expectations are sums over windows. What breaks independence (a scramble of u
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import singledispatch
 
@@ -31,8 +30,8 @@ from causalgia.design import (
     Untreated,
 )
 from causalgia.design.patterned import Patterned
-from causalgia.design.patterns import as_pattern, count_rearrangements
-from causalgia.sequences.alphabet import encode, reverse_complement
+from causalgia.design.patterns import as_pattern
+from causalgia.design.rearranged import admissible, count_orders
 from causalgia.sequences.motifs import Motif
 from causalgia.sequences.records import as_sequences
 from causalgia.zoo.automaton import NoClosedForm
@@ -169,9 +168,9 @@ def _(intervention: Placebo, before: Mixture) -> Mixture:
     source = as_pattern(intervention.pattern).source
     if not isinstance(source, str) or intervention.strand != "+":
         raise NoClosedForm("a placebo of a motif, or on the opposite strand, is drawn and not enumerated")
-    if count_rearrangements(source) > _MOST_COMPONENTS:
+    if count_orders(source) > _MOST_COMPONENTS:
         raise NoClosedForm(f"'{source}' has more than {_MOST_COMPONENTS:,} rearrangements")
-    return before.overwrite(np.eye(4)[_rearrangements(source)], intervention.at)
+    return before.overwrite(np.eye(4)[admissible(source)], intervention.at)
 
 
 def _piece(intervention: Patterned) -> Columns:
@@ -193,20 +192,3 @@ def _scrambled(before: Mixture, span: tuple[int, int]) -> Mixture:
     if np.ptp(inside, axis=1).max() > 0:
         raise NoClosedForm("shuffled positions that differ in distribution are not independent")
     return before
-
-
-def _rearrangements(word: str) -> np.ndarray:
-    tokens = encode(word)[0]
-    originals = {tuple(tokens.tolist()), tuple(reverse_complement(tokens).tolist())}
-    found = [order for order in _orders(Counter(tokens.tolist()), len(tokens)) if order not in originals]
-    return np.array(found)
-
-
-def _orders(left: Counter[int], n: int) -> Iterator[tuple[int, ...]]:
-    """Yield every distinct order of a multiset of n tokens."""
-    if n == 0:
-        yield ()
-    for token in [token for token, count in left.items() if count]:
-        left[token] -= 1
-        yield from ((token, *rest) for rest in _orders(left, n - 1))
-        left[token] += 1
