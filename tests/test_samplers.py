@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare, kstest, norm
 
 from causalgia.errors import SequenceError
-from causalgia.sequences.random import random_integers, random_words
+from causalgia.sequences.random import bounded, half_bounded, random_integers, random_words
 from causalgia.sequences.samplers import (
     MarkovChain,
     fit_markov,
@@ -79,6 +79,31 @@ def test_the_published_test_vector() -> None:
     state = 1234567
     words = [splitmix64((state + i * 0x9E3779B97F4A7C15) & MASK) for i in range(1, 4)]
     assert words == [6457827717110365317, 3203168211198807973, 9817491932198370423]
+
+
+def state_before(word: int) -> int:
+    """The state whose next word is `word`: SplitMix64 backwards."""
+    for shift, factor in ((31, 0x94D049BB133111EB), (27, 0xBF58476D1CE4E5B9), (30, 1)):
+        z = word
+        for _ in range(64 // shift):
+            z = word ^ (z >> shift)
+        word = z * pow(factor, -1, 2**64) & MASK
+    return (word - 0x9E3779B97F4A7C15) & MASK
+
+
+@pytest.mark.parametrize(("draw", "bound", "bits"), [(bounded, 3 * 2**61, 64), (half_bounded, 24_576, 32)])
+def test_a_draw_that_would_bias_is_drawn_again(draw: Callable[..., tuple[int, int]], bound: int, bits: int) -> None:
+    """Lemire's rule at its border: the lowest (2^bits mod bound) remainders are rejected, the next one is kept."""
+    threshold = 2**bits % bound
+    for x in (0, pow(3, -1, 2**bits) * (threshold // (bound // 3)) % 2**bits, 2 ** (bits - 1) + 12_345):
+        remainder = x * bound % 2**bits
+        state = state_before(x << (64 - bits))
+        first, second = (splitmix64((state + i * 0x9E3779B97F4A7C15) & MASK) >> (64 - bits) for i in (1, 2))
+        assert first == x
+        taken, n_words = (second, 2) if remainder < threshold else (first, 1)
+        after, value = draw(np.uint64(state), np.uint64(bound))
+        assert int(value) == taken * bound >> bits
+        assert int(after) == (state + n_words * 0x9E3779B97F4A7C15) & MASK
 
 
 @pytest.mark.parametrize("name", SAMPLERS)

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from scipy.stats import chi2_contingency, chisquare
 
 from causalgia.errors import SequenceError
-from causalgia.sequences.dinucleotide import LONGEST, shuffle_pairs
+from causalgia.sequences.dinucleotide import LANES, LONGEST, _walk_alone, shuffle_pairs
 from causalgia.sequences.klet import _shuffle_klets, klet_shuffle, log_degeneracy
+from causalgia.sequences.random import random_words, unit_state
 from causalgia.sequences.samplers import MarkovChain, sample_markov, sample_profile, sample_uniform, shuffle
 
 N_DRAWS = 120_000
@@ -153,14 +154,15 @@ def test_log_degeneracy_of_a_long_sequence_is_near_its_entropy() -> None:
 
 @settings(deadline=None, max_examples=200)
 @given(
-    st.lists(st.text("ACGT", min_size=30, max_size=30), min_size=1, max_size=40),
+    st.integers(1, 40),
     st.integers(1, 30),
     st.integers(1, 8),
+    st.lists(st.integers(0, 5), min_size=4, max_size=4).filter(any),
     st.integers(0, 2**64 - 1),
 )
-def test_counts_are_kept(words: list[str], length: int, k: int, key: int) -> None:
-    tokens = np.concatenate([tokens_of(word[:length]) for word in words])
-    shuffled = klet_shuffle(key, np.arange(len(words)), tokens, k)
+def test_counts_are_kept(n: int, length: int, k: int, weights: list[int], key: int) -> None:
+    tokens = sample_profile(key, np.arange(n), np.tile(np.array(weights) / sum(weights), (length, 1)))
+    shuffled = klet_shuffle(key, np.arange(n), tokens, k)
     assert shuffled.shape == tokens.shape
     assert shuffled.dtype == np.uint8
     if length < k:
@@ -197,6 +199,34 @@ def test_lock_step_equals_one_walk_after_the_other() -> None:
     shuffle_pairs(key, units, tokens, parents, together, True)
     shuffle_pairs(key, units, tokens, parents, alone, False)
     np.testing.assert_array_equal(together, alone)
+
+
+def test_a_rejected_exit_is_drawn_again() -> None:
+    """Four urns of 24,576 exits each: a half word of 0 is among those that Lemire's rule rejects."""
+    total, n_lanes = 24_576, LANES
+    urn = sum((j + 1) * (total // 4) << 16 * j for j in range(3)) | total << 48
+    state = 0
+    while True:  # a stream whose first word rejects its low half: about 4 in a million do
+        words = random_words(7, np.arange(state, state + 100_000), 1)[:, 0] & 0xFFFFFFFF
+        rejected = np.flatnonzero(words * np.uint64(total) % 2**32 < 2**32 % total)
+        if rejected.size:
+            break
+        state += 100_000
+    unit = state + int(rejected[0])
+    halves = [int(half) for word in random_words(7, [unit], 8)[0] for half in (word & 0xFFFFFFFF, word >> 32)]
+    kept = [half for half in halves if half * total % 2**32 >= 2**32 % total]
+    urns = np.zeros(9 * n_lanes, np.uint64)
+    urns[: 4 * n_lanes : n_lanes] = urn
+    urns[5 * n_lanes] = unit_state(np.uint64(7), np.uint64(unit))
+    out = np.empty(9, np.uint8)
+    _walk_alone(urns, 0, out)
+    counts, v = [[total // 4] * 4 for _ in range(4)], 0
+    for half, letter in zip(kept, out[1:].tolist(), strict=False):
+        drawn = half * sum(counts[v]) >> 32
+        expected = next(a for a in range(4) if drawn < sum(counts[v][: a + 1]))
+        assert letter == expected
+        counts[v][letter] -= 1
+        v = letter
 
 
 @pytest.mark.parametrize("k", [1, 2, 3])
