@@ -6,4 +6,9 @@ import importlib.util
 
 collect_ignore_glob: list[str] = []
 if importlib.util.find_spec("torch") is None:
-    collect_ignore_glob = ["causalgia/predict/torch_*.py", "causalgia/zoo/torch*.py", "tests/test_*torch*.py"]
+    collect_ignore_glob = [
+        "causalgia/predict/torch_*.py",
+        "causalgia/predict/weights.py",
+        "causalgia/zoo/twin.py",
+        "tests/test_*torch*.py",
+    ]

@@ -80,10 +80,18 @@ SCHEMA: tuple[Variable, ...] = (
         "the intervention of an arm, or of each arm of a contrast, in do-notation",
     ),
     Variable(
-        "kind", ("outcomes", "effects"), (("arm",),), "U", "the arm's intervention in a word, such as 'placebo_word'"
+        "kind",
+        ("outcomes", "effects", "estimates"),
+        (("arm",),),
+        "U",
+        "the arm's intervention in a word, such as 'placebo_word'",
     ),
     Variable(
-        "random", ("outcomes", "effects"), (("arm",),), "b", "whether the intervention draws anything of its own"
+        "random",
+        ("outcomes", "effects", "estimates"),
+        (("arm",),),
+        "b",
+        "whether the intervention draws anything of its own",
     ),
     # contrasts
     Variable(
