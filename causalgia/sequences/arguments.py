@@ -48,7 +48,7 @@ def as_tokens(tokens: ArrayLike) -> NDArray[np.uint8]:
     if rows.ndim != 2 or rows.dtype.kind not in "iu" or rows.size == 0:
         msg = f"tokens are integers 0-3 of shape (n_sequences, length), not {rows.dtype} of shape {rows.shape}"
         raise SequenceError(msg)
-    if rows.max() > 3 or rows.min() < 0:
+    if rows.max() > 3 or (rows.dtype.kind == "i" and rows.min() < 0):
         row, position = np.argwhere((rows > 3) | (rows < 0))[0].tolist()
         msg = f"sequence {row} has token {rows[row, position]} at {position}; tokens are 0-3 = A, C, G, T"
         raise SequenceError(msg)
