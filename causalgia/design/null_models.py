@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from causalgia.design.null_model import FromSequences, NullModel, Tokens, Units
 from causalgia.design.numbers import positive_int
-from causalgia.errors import DesignError
+from causalgia.errors import DesignError, SequenceError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,10 +183,18 @@ class KletShuffle(FromSequences):
         return (units % np.uint64(len(self.parents_given))).astype(np.int64)
 
     def log_reachable(self, n_units: int) -> float:
+        """Natural log of the number of distinct sequences, counted only until it is known to exceed the units."""
         from causalgia.sequences.klet import log_degeneracy
 
-        used = np.unique(self.parents_given.tokens[:n_units], axis=0)
-        return float(np.logaddexp.reduce([log_degeneracy(row, self.k) for row in used]))
+        total = -np.inf
+        for row in np.unique(self.parents_given.tokens[:n_units], axis=0):
+            try:
+                total = np.logaddexp(total, log_degeneracy(row, self.k))
+            except SequenceError:  # more distinct words than the determinant takes: beyond counting
+                return np.inf
+            if total > np.log(n_units):
+                break
+        return float(total)
 
     def _extras(self) -> dict[str, Any]:
         return {"k": self.k}

@@ -129,9 +129,7 @@ def rearrangements(pattern: Pattern, units: Units, key: int) -> Tokens:
         pending = pending[refused]
         if not len(pending):
             return words
-    raise DesignError(
-        f"placebo of '{pattern.label}': hardly any rearrangement is free of it; use Ablate instead"
-    )
+    raise DesignError(f"placebo of '{pattern.label}': hardly any rearrangement is free of it; use Ablate instead")
 
 
 def _shuffled_instances(pattern: Pattern, units: Units, key: int) -> tuple[Tokens, NDArray[np.bool_]]:
