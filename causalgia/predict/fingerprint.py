@@ -12,6 +12,7 @@ import dis
 import enum
 import functools
 import hashlib
+import io
 import re
 import sys
 import sysconfig
@@ -339,7 +340,8 @@ def _globals_read(code: types.CodeType) -> set[str]:
 def _state(value: object) -> dict[str, object] | None:
     """Return an object's attributes; None where they cannot be the whole of it (a C object)."""
     kinds = [kind for kind in type(value).__mro__ if kind is not object]
-    if any(not kind.__flags__ & (1 << 9) for kind in kinds):  # a static type, written in C
+    written_in_c = any(not kind.__flags__ & (1 << 9) for kind in kinds)  # a static type
+    if written_in_c or isinstance(value, io.IOBase):
         return None
     members = ((name, item) for kind in kinds for name, item in vars(kind).items())
     slots = [name for name, item in members if isinstance(item, types.MemberDescriptorType)]

@@ -13,7 +13,6 @@ from causalgia.errors import PredictorError
 from causalgia.predict import check_batch_mates, load_predictor
 from causalgia.sequences.alphabet import encode
 
-pytest.importorskip("torch")
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 MODELS = SHARED / "data" / "models"
 pytestmark = [
