@@ -15,7 +15,6 @@ import hashlib
 import io
 import re
 import sys
-import sysconfig
 import types
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from causalgia.errors import PredictorError
+from causalgia.predict.provenance import installed, unreadable
 
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, type(Ellipsis), type(NotImplemented), range, slice)
 _ROUTINES = (types.BuiltinFunctionType, types.MethodWrapperType, np.ufunc)
@@ -41,10 +40,6 @@ _NOT_BEHAVIOUR = frozenset(dir(_Blank)) | frozenset(
     "__dict__ __weakref__ __annotations__ __annotations_cache__ __post_init__ __abstractmethods__ _abc_impl".split()  # noqa: SIM905
 )
 _MADE_ON_THE_FLY = {"<locals>", "<lambda>"}
-_INSTALLED = tuple(
-    {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-    | {Path(__file__).resolve().parents[1]}
-)
 
 
 def digest(*parts: object) -> str:
@@ -84,29 +79,6 @@ def fingerprint_of(value: object, name: str) -> str:
         return _Reader().read(value, name).hex()
     except RecursionError as error:
         raise unreadable(value, name) from error
-
-
-def unreadable(value: object, trail: str) -> PredictorError:
-    """Return the error for a value whose digest would not be the same in every process."""
-    kind = f"{type(value).__module__}.{type(value).__qualname__}"
-    msg = (
-        f"{trail} is a {kind}, which cannot be fingerprinted the same way in every process; give fingerprint=, "
-        "a text that names this version of the predictor, such as fingerprint='my-net v3'"
-    )
-    return PredictorError(msg)
-
-
-def installed(module: str | None) -> bool:
-    """Say whether a module belongs to an installed package (named) rather than to the user (read)."""
-    if module is None or module == "__main__":
-        return False
-    loaded = sys.modules.get(module) or sys.modules.get(module.partition(".")[0])
-    if loaded is None:
-        return False
-    source = getattr(loaded, "__file__", None)
-    if source is None:
-        return module.partition(".")[0] in sys.stdlib_module_names or hasattr(loaded, "__path__")
-    return any(Path(source).resolve().is_relative_to(root) for root in _INSTALLED)
 
 
 class _Reader:

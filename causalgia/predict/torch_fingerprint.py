@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import torch
 
-from causalgia.predict.fingerprint import installed, unreadable
+from causalgia.predict.provenance import installed, unreadable
 
 # What every module has (parameter tables, hooks, the training flag) is read by its own route or answers for nothing.
 _INTERNAL = frozenset(vars(torch.nn.Module())) | {"_is_torch_compile"}

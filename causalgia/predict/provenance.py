@@ -1,0 +1,37 @@
+"""What a fingerprint reads and what it names: the user's own code is read, installed packages are named."""
+
+from __future__ import annotations
+
+import sys
+import sysconfig
+from pathlib import Path
+
+from causalgia.errors import PredictorError
+
+_INSTALLED = tuple(
+    {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    | {Path(__file__).resolve().parents[1]}
+)
+
+
+def unreadable(value: object, trail: str) -> PredictorError:
+    """Return the error for a value whose digest would not be the same in every process."""
+    kind = f"{type(value).__module__}.{type(value).__qualname__}"
+    msg = (
+        f"{trail} is a {kind}, which cannot be fingerprinted the same way in every process; give fingerprint=, "
+        "a text that names this version of the predictor, such as fingerprint='my-net v3'"
+    )
+    return PredictorError(msg)
+
+
+def installed(module: str | None) -> bool:
+    """Say whether a module belongs to an installed package (named) rather than to the user (read)."""
+    if module is None or module == "__main__":
+        return False
+    loaded = sys.modules.get(module) or sys.modules.get(module.partition(".")[0])
+    if loaded is None:
+        return False
+    source = getattr(loaded, "__file__", None)
+    if source is None:
+        return module.partition(".")[0] in sys.stdlib_module_names or hasattr(loaded, "__path__")
+    return any(Path(source).resolve().is_relative_to(root) for root in _INSTALLED)
