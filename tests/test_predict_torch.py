@@ -477,11 +477,10 @@ def test_every_difference_is_in_the_fingerprint():
     assert changed(batch_size=3) == changed(device="cpu") == changed()
 
 
-def test_what_cannot_be_read_is_refused_with_the_cure():
+def test_a_fingerprint_says_where_an_attribute_could_not_be_read():
     net = Scaled()
     net.body = Scaled(scale=torch.Generator())
-    with pytest.raises(PredictorError, match=r"module\.body\['scale'\] is a .*Generator.*give fingerprint="):
-        cg.TorchPredictor(net)
+    assert cg.TorchPredictor(net).fingerprint.endswith("~")
     assert cg.TorchPredictor(net, fingerprint="v1").fingerprint == cg.TorchPredictor(net, fingerprint="v1").fingerprint
 
 
@@ -499,8 +498,9 @@ def test_compiled_transformer_and_recurrent_networks_are_read():
     predictor = cg.TorchPredictor(net)
     assert predictor.fingerprint == cg.TorchPredictor(torch.compile(net, backend="eager")).fingerprint
     check_batch_mates(predictor, TOKENS)
-    with pytest.raises(PredictorError, match="RecursiveScriptModule.*give fingerprint="):
-        cg.TorchPredictor(scripted(net.layer.linear1))
+    first, second = scripted(net.layer.linear1), scripted(net.layer.linear2)
+    assert cg.TorchPredictor(first).fingerprint != cg.TorchPredictor(second).fingerprint
+    assert not cg.TorchPredictor(first).fingerprint.endswith("~")
 
 
 def scripted(net):

@@ -3,7 +3,7 @@
 Nothing here uses `id`, `repr` of an object, pickle or the order of a set. A function is its bytecode, constants,
 names, defaults, closure and the globals that it reads; an object is its class and its attributes; an array is its
 bytes. What is installed (the standard library, numpy, torch, ...) is named, not read. What cannot be read (a C
-object, an open file) is refused, and the error says where it was met.
+object, an open file) is named by its class, and then the fingerprint ends in ``~``: it covers the code, not that state.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ from typing import Any
 
 import numpy as np
 
-from causalgia.predict.provenance import installed, unreadable
+from causalgia.predict.provenance import installed
+
+UNREAD = "~"
+"""Ends the fingerprint of something that could not be read whole."""
 
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, type(Ellipsis), type(NotImplemented), range, slice)
 _ROUTINES = (types.BuiltinFunctionType, types.MethodWrapperType, np.ufunc)
@@ -43,42 +46,32 @@ _MADE_ON_THE_FLY = {"<locals>", "<lambda>"}
 
 
 def digest(*parts: object) -> str:
-    """Return a hexadecimal digest of values.
-
-    Raises
-    ------
-    PredictorError
-        If a value cannot be read the same way in every process.
+    """Return a hexadecimal digest of values; it ends in ``~`` where one of them is a text that does.
 
     Examples
     --------
-    >>> digest("a", 1) == digest("a", 1), digest("a", 1) == digest("a", 1.0)
-    (True, False)
+    >>> digest("a", 1) == digest("a", 1), digest("a", 1) == digest("a", 1.0), digest("0f~")[-1]
+    (True, False, '~')
     """
-    return _Reader().read(parts, "parts").hex()
+    partial = any(isinstance(part, str) and part.endswith(UNREAD) for part in parts)
+    return _Reader().read(parts).hex() + UNREAD * partial
 
 
-def fingerprint_of(value: object, name: str) -> str:
-    """Return a hexadecimal digest of a callable (or any value); `name` is what errors call it.
-
-    Raises
-    ------
-    PredictorError
-        If it holds something that cannot be read the same way in every process; the cure is fingerprint=.
+def fingerprint_of(value: object) -> str:
+    """Return a hexadecimal digest of a callable (or any value); it ends in ``~`` where a part could not be read.
 
     Examples
     --------
     >>> def line(slope):
     ...     return lambda x: slope * x
-    >>> fingerprint_of(line(2), "fn") == fingerprint_of(line(2), "fn")
-    True
-    >>> fingerprint_of(line(2), "fn") == fingerprint_of(line(3), "fn")
-    False
+    >>> fingerprint_of(line(2)) == fingerprint_of(line(2)), fingerprint_of(line(2)) == fingerprint_of(line(3))
+    (True, False)
     """
+    reader = _Reader()
     try:
-        return _Reader().read(value, name).hex()
-    except RecursionError as error:
-        raise unreadable(value, name) from error
+        return reader.read(value).hex() + UNREAD * bool(reader.unread)
+    except RecursionError:
+        return _hash(b"unread", _name(type(value))).hex() + UNREAD
 
 
 class _Reader:
@@ -87,9 +80,11 @@ class _Reader:
     def __init__(self) -> None:
         self._open: dict[int, int] = {}
         self._closed: dict[int, tuple[object, bytes]] = {}
+        self.unread: list[str] = []
+        """Names of the classes of values that could not be read."""
 
-    def read(self, value: object, trail: str) -> bytes:
-        """Return the digest of a value; `trail` says where it was found."""
+    def read(self, value: object) -> bytes:
+        """Return the digest of a value."""
         if isinstance(value, _PLAIN):
             return _hash(b"plain", type(value).__name__.encode(), repr(value).encode())
         key = id(value)
@@ -99,62 +94,62 @@ class _Reader:
             return _hash(b"cycle", str(self._open[key]).encode())
         self._open[key] = len(self._open)
         try:
-            result = _hash(*self._parts(value, trail))
+            result = _hash(*self._parts(value))
         finally:
             del self._open[key]
         self._closed[key] = (value, result)
         return result
 
-    def _parts(self, value: object, trail: str) -> Iterator[bytes]:
+    def _parts(self, value: object) -> Iterator[bytes]:
         for kinds, method in _KINDS:
             if isinstance(value, kinds):
-                return method(self, value, trail)
-        return self._foreign(value, trail)
+                return method(self, value)
+        return self._foreign(value)
 
-    def _foreign(self, value: object, trail: str) -> Iterator[bytes]:
+    def _foreign(self, value: object) -> Iterator[bytes]:
         torch = sys.modules.get("torch")
         if torch is not None and isinstance(value, torch.Tensor):
             return self._tensor(value)
         if torch is not None and isinstance(value, torch.nn.Module):
-            return self._network(value, trail)
+            return self._network(value)
         if torch is not None and isinstance(value, torch.dtype | torch.device):
             return iter((b"torch", str(value).encode()))
         if callable(value) and isinstance(getattr(value, "py_func", None), types.FunctionType):
-            return iter((b"compiled", self.read(value.py_func, trail)))  # type: ignore[attr-defined]  # numba
+            return iter((b"compiled", self.read(value.py_func)))  # type: ignore[attr-defined]  # numba
         wrapped = getattr(value, "__wrapped__", None)
         if callable(value) and isinstance(wrapped, types.FunctionType) and not installed(type(value).__module__):
-            return self._object(value, trail)
+            return self._object(value)
         if isinstance(wrapped, types.FunctionType):
-            return iter((b"wrapped", _name(type(value)), self.read(wrapped, trail)))
+            return iter((b"wrapped", _name(type(value)), self.read(wrapped)))
         if callable(value) and installed(getattr(value, "__module__", None)) and hasattr(value, "__qualname__"):
             return iter((b"installed", _name(value)))
-        return self._object(value, trail)
+        return self._object(value)
 
-    def _sequence(self, value: Any, trail: str) -> Iterator[bytes]:
+    def _sequence(self, value: Any) -> Iterator[bytes]:
         yield b"sequence" + type(value).__qualname__.encode()
-        for i, item in enumerate(value):
-            yield self.read(item, f"{trail}[{i}]")
+        for item in value:
+            yield self.read(item)
 
-    def _set(self, value: Any, trail: str) -> Iterator[bytes]:
+    def _set(self, value: Any) -> Iterator[bytes]:
         yield b"set"
-        yield from sorted(self.read(item, f"an element of {trail}") for item in value)
+        yield from sorted(self.read(item) for item in value)
 
-    def _mapping(self, value: Any, trail: str) -> Iterator[bytes]:
+    def _mapping(self, value: Any) -> Iterator[bytes]:
         yield b"mapping"
-        items = ((self.read(key, f"a key of {trail}"), item, key) for key, item in value.items())
-        for key, item, name in sorted(items, key=lambda row: row[0]):
+        items = ((self.read(key), item) for key, item in value.items())
+        for key, item in sorted(items, key=lambda row: row[0]):
             yield key
-            yield self.read(item, f"{trail}[{name!r}]")
+            yield self.read(item)
 
-    def _array(self, value: Any, trail: str) -> Iterator[bytes]:
+    def _array(self, value: Any) -> Iterator[bytes]:
         yield b"array" + type(value).__qualname__.encode()
         yield repr(value.dtype.descr if value.dtype.names else value.dtype.str).encode() + repr(value.shape).encode()
         if value.dtype.hasobject:
-            yield self.read(value.tolist(), trail)
+            yield self.read(value.tolist())
         else:
             yield _hash(np.ascontiguousarray(value).reshape(-1).view(np.uint8).data)
 
-    def _scalar(self, value: Any, trail: str) -> Iterator[bytes]:  # noqa: ARG002
+    def _scalar(self, value: Any) -> Iterator[bytes]:
         return iter((b"scalar", repr(value.dtype.str).encode(), value.tobytes()))
 
     def _tensor(self, value: Any) -> Iterator[bytes]:
@@ -162,102 +157,104 @@ class _Reader:
 
         return tensor_bytes(value)
 
-    def _network(self, value: Any, trail: str) -> Iterator[bytes]:
+    def _network(self, value: Any) -> Iterator[bytes]:
         from causalgia.predict.torch_fingerprint import network_parts
 
-        return network_parts(value, trail, self.read)
+        return network_parts(value, self.read)
 
-    def _text(self, value: Any, trail: str) -> Iterator[bytes]:  # noqa: ARG002
+    def _text(self, value: Any) -> Iterator[bytes]:
         return iter((b"text", type(value).__qualname__.encode(), str(value).encode()))
 
-    def _pattern(self, value: Any, trail: str) -> Iterator[bytes]:
-        return iter((b"pattern", self.read((value.pattern, value.flags), trail)))
+    def _pattern(self, value: Any) -> Iterator[bytes]:
+        return iter((b"pattern", self.read((value.pattern, value.flags))))
 
-    def _member(self, value: Any, trail: str) -> Iterator[bytes]:
-        return iter((b"member", _name(type(value)), value.name.encode(), self.read(value.value, trail)))
+    def _member(self, value: Any) -> Iterator[bytes]:
+        return iter((b"member", _name(type(value)), value.name.encode(), self.read(value.value)))
 
-    def _routine(self, value: Any, trail: str) -> Iterator[bytes]:
+    def _routine(self, value: Any) -> Iterator[bytes]:
         yield b"routine"
         yield _name(value)
         owner = getattr(value, "__self__", None)
         if owner is not None and not isinstance(owner, types.ModuleType):
-            yield self.read(owner, f"{trail}.__self__")
+            yield self.read(owner)
 
-    def _descriptor(self, value: Any, trail: str) -> Iterator[bytes]:  # noqa: ARG002
+    def _descriptor(self, value: Any) -> Iterator[bytes]:
         return iter((b"descriptor", value.__objclass__.__qualname__.encode(), value.__name__.encode()))
 
-    def _wrapper(self, value: Any, trail: str) -> Iterator[bytes]:
-        return iter((b"wrapper", type(value).__name__.encode(), self.read(value.__func__, trail)))
+    def _wrapper(self, value: Any) -> Iterator[bytes]:
+        return iter((b"wrapper", type(value).__name__.encode(), self.read(value.__func__)))
 
-    def _property(self, value: Any, trail: str) -> Iterator[bytes]:
-        return iter((b"property", self.read((value.fget, value.fset), trail)))
+    def _property(self, value: Any) -> Iterator[bytes]:
+        return iter((b"property", self.read((value.fget, value.fset))))
 
-    def _cached(self, value: Any, trail: str) -> Iterator[bytes]:
-        return iter((b"cached property", self.read(value.func, trail)))
+    def _cached(self, value: Any) -> Iterator[bytes]:
+        return iter((b"cached property", self.read(value.func)))
 
-    def _method(self, value: Any, trail: str) -> Iterator[bytes]:
+    def _method(self, value: Any) -> Iterator[bytes]:
         yield b"method"
-        yield self.read(value.__self__, f"{trail}.__self__")
-        yield self.read(value.__func__, trail)
+        yield self.read(value.__self__)
+        yield self.read(value.__func__)
 
-    def _partial(self, value: Any, trail: str) -> Iterator[bytes]:
-        return iter((b"partial", self.read((value.func, value.args, value.keywords), trail)))
+    def _partial(self, value: Any) -> Iterator[bytes]:
+        return iter((b"partial", self.read((value.func, value.args, value.keywords))))
 
-    def _module(self, value: Any, trail: str) -> Iterator[bytes]:  # noqa: ARG002
+    def _module(self, value: Any) -> Iterator[bytes]:
         yield b"module"
         yield value.__name__.encode()
         source = getattr(value, "__file__", None)
         if not installed(value.__name__) and source is not None:
             yield Path(source).read_bytes()
 
-    def _function(self, value: Any, trail: str) -> Iterator[bytes]:
+    def _function(self, value: Any) -> Iterator[bytes]:
         if installed(value.__module__) and not _MADE_ON_THE_FLY & set(value.__qualname__.split(".")):
             yield b"installed"
             yield _name(value)
             return
         yield b"function"
-        yield self.read(value.__code__, trail)
-        yield self.read((value.__defaults__, value.__kwdefaults__), f"a default of {trail}")
+        yield self.read(value.__code__)
+        yield self.read((value.__defaults__, value.__kwdefaults__))
         for name, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=True):
             yield name.encode()
-            yield self.read(_contents(cell), f"{trail}: the variable {name!r} it closes over")
+            yield self.read(_contents(cell))
         for name in sorted(_globals_read(value.__code__)):
             if name in value.__globals__:
                 yield name.encode()
-                yield self.read(value.__globals__[name], f"{trail}: the global {name!r} it uses")
+                yield self.read(value.__globals__[name])
 
-    def _code(self, value: Any, trail: str) -> Iterator[bytes]:
+    def _code(self, value: Any) -> Iterator[bytes]:
         yield b"code"
         yield value.co_code
         yield getattr(value, "co_exceptiontable", b"")
         counts = (value.co_argcount, value.co_posonlyargcount, value.co_kwonlyargcount, value.co_flags)
         names = (value.co_names, value.co_varnames, value.co_freevars, value.co_cellvars)
-        yield self.read((counts, names, value.co_consts), trail)
+        yield self.read((counts, names, value.co_consts))
 
-    def _class(self, value: Any, trail: str) -> Iterator[bytes]:
+    def _class(self, value: Any) -> Iterator[bytes]:
         if installed(value.__module__) and not _MADE_ON_THE_FLY & set(value.__qualname__.split(".")):
             yield b"installed class"
             yield _name(value)
             return
         yield b"class" + value.__qualname__.encode()
-        yield self.read(value.__bases__, f"a base of {trail}")
+        yield self.read(value.__bases__)
         for name, item in sorted(vars(value).items()):
             if name not in _NOT_BEHAVIOUR and not isinstance(item, _SLOTS):
                 yield name.encode()
-                yield self.read(item, f"{trail}.{name}")
+                yield self.read(item)
 
-    def _object(self, value: object, trail: str) -> Iterator[bytes]:
+    def _object(self, value: object) -> Iterator[bytes]:
         state = _state(value)
         if state is None:
-            raise unreadable(value, trail)
+            self.unread.append(type(value).__qualname__)
+            yield b"unread" + _name(type(value))
+            return
         yield b"object"
-        yield self.read(type(value), f"the class of {trail}")
+        yield self.read(type(value))
         for name, item in sorted(state.items()):
             yield name.encode()
-            yield self.read(item, f"{trail}.{name}")
+            yield self.read(item)
 
 
-_Method = Callable[[_Reader, Any, str], Iterator[bytes]]
+_Method = Callable[[_Reader, Any], Iterator[bytes]]
 _KINDS: tuple[tuple[type | tuple[type, ...], _Method], ...] = (
     (enum.Enum, _Reader._member),
     (np.ndarray, _Reader._array),

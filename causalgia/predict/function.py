@@ -41,14 +41,14 @@ class FunctionPredictor(SinglePredictor):
     rc_average
         Whether to average the answers for a sequence and for its reverse complement.
     fingerprint
-        What names this version of `fn`; needed only where its code and state cannot be read (a C extension,
-        an open session). By default code, constants, defaults, closure and the globals it uses are hashed, as they
-        are when the predictor is made.
+        What names this version of `fn`. By default code, constants, defaults, closure and the globals it uses are
+        hashed, as they are when the predictor is made; where some state cannot be read (a C extension, an open
+        session) the fingerprint ends in ``~`` and covers the code alone: name the version here.
 
     Raises
     ------
     PredictorError
-        If a choice is impossible, or `fn` cannot be fingerprinted.
+        If a choice is impossible.
 
     Examples
     --------
@@ -79,9 +79,9 @@ class FunctionPredictor(SinglePredictor):
         self.batch_size = int(batch_size)
         self.dtype = np.dtype(dtype)
         self.reduce = reduce
-        identity = fingerprint_of(fn, "fn") if fingerprint is None else digest("given", fingerprint)
+        identity = fingerprint_of(fn) if fingerprint is None else digest("given", fingerprint)
         choices = (self._tasks, scale, self._order, layout, self.dtype.str, rc_average)
-        self._fingerprint = digest("function", identity, *choices, fingerprint_of(reduce, "reduce"))
+        self._fingerprint = digest("function", identity, *choices, fingerprint_of(reduce))
 
     @property
     def fingerprint(self) -> str:

@@ -6,22 +6,10 @@ import sys
 import sysconfig
 from pathlib import Path
 
-from causalgia.errors import PredictorError
-
 _INSTALLED = tuple(
     {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib")}
     | {Path(__file__).resolve().parents[1]}
 )
-
-
-def unreadable(value: object, trail: str) -> PredictorError:
-    """Return the error for a value whose digest would not be the same in every process."""
-    kind = f"{type(value).__module__}.{type(value).__qualname__}"
-    msg = (
-        f"{trail} is a {kind}, which cannot be fingerprinted the same way in every process; give fingerprint=, "
-        "a text that names this version of the predictor, such as fingerprint='my-net v3'"
-    )
-    return PredictorError(msg)
 
 
 def installed(module: str | None) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import torch
 
-from causalgia.predict.provenance import installed, unreadable
+from causalgia.predict.provenance import installed
 
 # What every module has (parameter tables, hooks, the training flag) is read by its own route or answers for nothing.
 _INTERNAL = frozenset(vars(torch.nn.Module())) | {"_is_torch_compile"}
@@ -20,24 +20,18 @@ def tensor_bytes(tensor: torch.Tensor) -> Iterator[bytes]:
     yield plain.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
 
 
-def network_parts(module: torch.nn.Module, trail: str, read: Callable[[object, str], bytes]) -> Iterator[bytes]:
-    """Yield what a network's answers in eval mode depend on: tensors, structure, code and plain attributes.
-
-    Raises
-    ------
-    PredictorError
-        If a part is TorchScript, whose code is out of reach, or an attribute cannot be read.
-    """
+def network_parts(module: torch.nn.Module, read: Callable[[object], bytes]) -> Iterator[bytes]:
+    """Yield what a network's answers in eval mode depend on: tensors, structure, code and plain attributes."""
     yield b"network"
     network = getattr(module, "_orig_mod", module)  # torch.compile keeps the network that it was given
     for name, sub in network.named_modules():
-        where = f"{trail}.{name}" if name else trail
-        if isinstance(sub, torch.jit.ScriptModule):
-            raise unreadable(sub, where)
         yield name.encode()
-        yield read(type(sub), f"the class of {where}")
+        if isinstance(sub, torch.jit.ScriptModule):
+            yield read(str(sub.code) if hasattr(sub, "forward") else sub.original_name)
+            continue
+        yield read(type(sub))
         yield sub.extra_repr().encode()
-        yield read(_attributes(sub), where)
+        yield read(_attributes(sub))
     tensors = [*network.named_parameters(remove_duplicate=False), *network.named_buffers(remove_duplicate=False)]
     for name, tensor in tensors:
         yield name.encode()

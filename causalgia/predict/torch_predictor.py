@@ -52,7 +52,8 @@ class TorchPredictor(SinglePredictor):
     dtype
         The dtype of the one-hot input; by default that of the module's parameters. Giving it accepts half precision.
     fingerprint
-        What names this version of the network; needed only where its code or attributes cannot be read (TorchScript).
+        What names this version of the network; by default its weights, structure and code are hashed. Where an
+        attribute cannot be read the fingerprint ends in ``~``: name the version here.
 
     Raises
     ------
@@ -97,14 +98,13 @@ class TorchPredictor(SinglePredictor):
         self._batches = BatchSizes(batch_size, self.device)
         self._given = fingerprint
         self._choices = (self._tasks, scale, self._order, layout, self.heads, rc_average, str(self.dtype))
-        self._reduce_digest = fingerprint_of(reduce, "reduce")
-        _ = self.fingerprint
+        self._reduce_digest = fingerprint_of(reduce)
         module.to(self.device)
 
     @property
     def fingerprint(self) -> str:
         """Digest of the weights as they are now, the network's structure and code, and every choice made here."""
-        identity = digest("given", self._given) if self._given is not None else fingerprint_of(self.module, "module")
+        identity = digest("given", self._given) if self._given is not None else fingerprint_of(self.module)
         return digest("torch", identity, *self._choices, self._reduce_digest)
 
     @property
