@@ -420,7 +420,7 @@ def test_an_array_of_tokens_is_copied():
         (np.array([[0.0, 1.0]]), "looks one-hot"),
         (np.array([[0, 9]]), "token 9 at (0, 1)"),
         (pd.Series([1.5]), "looks one-hot"),
-        ({"A", "C"}, "of= cannot be set"),
+        pytest.param({"A", "C"}, "of= cannot be set", id="a set"),
         (b"ACGT", "of= cannot be bytes"),
         (3, "of= cannot be int"),
         (None, "of= cannot be NoneType"),
