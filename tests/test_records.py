@@ -30,7 +30,7 @@ def refused(message: str):
 
 def written(path: Path, text: str | bytes) -> Path:
     data = text.encode() if isinstance(text, str) else text
-    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+    path.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
     return path
 
 
@@ -131,7 +131,7 @@ def test_fasta_lines_of_any_width_are_the_same_records(strings, width, end, comp
         f">s{i}{end}" + "".join(s[j : j + width] + end for j in range(0, len(s), width)) for i, s in enumerate(strings)
     ]
     data = "".join(lines).encode()
-    with TemporaryPath(gzip.compress(data) if compressed else data) as path:
+    with TemporaryPath(gzip.compress(data, mtime=0) if compressed else data) as path:
         assert decode(read_fasta(path).tokens) == strings
 
 
@@ -177,8 +177,8 @@ def test_ambiguous_letters_of_a_fasta_are_drawn_by_choice(tmp_path):
         (b">a\nACG\nTNG\n", "x.fa: record 'a': letter 'N' at position 4 (counted from 0)"),
         (b">a\nAC*\n", "x.fa: record 'a': letter '*' at position 2"),
         (b">a\nAC\0T\n", "x.fa: is a binary file"),
-        (gzip.compress(b">a\nACGT\n")[:-12], "x.fa: the gzip file is cut short or damaged"),
-        (gzip.compress(b">a\nACGT\n")[:-8] + b"\1" * 8, "x.fa: the gzip file is cut short or damaged"),
+        (gzip.compress(b">a\nACGT\n", mtime=0)[:-12], "x.fa: the gzip file is cut short or damaged"),
+        (gzip.compress(b">a\nACGT\n", mtime=0)[:-8] + b"\1" * 8, "x.fa: the gzip file is cut short or damaged"),
         (b"\x1f\x8b" + b"\7" * 30, "x.fa: the gzip file is cut short or damaged"),
     ],
 )
