@@ -135,7 +135,17 @@ def test_a_draw_without_rng_is_refused():
             "letter '-' at position 2 (counted from 0) is not a base; sequences",
         ),
         (["ACÄ"], {}, "letter 'Ä' at position 2"),
-        (["AC→"], {}, "at position 2"),
+        (["ACG", "ACĀ"], {"names": ["p", "q"]}, "record 'q': letter 'Ā' at position 2"),
+        (
+            ["ACß"],
+            {"ambiguous": "draw", "rng": 0},
+            "letter 'ß' at position 2 (counted from 0) is not a base; sequences",
+        ),
+        (
+            ["ACſ"],
+            {"ambiguous": "draw", "rng": 0},
+            "letter 'ſ' at position 2 (counted from 0) is not a base; sequences",
+        ),
         ([], {}, "no sequences"),
         (["AC", ""], {}, "record 1 is empty"),
         ("", {}, "record 0 is empty"),
@@ -154,7 +164,7 @@ def test_decode_refuses_what_is_not_tokens():
         decode(np.array([[0, 4]]))
     with refused("token -1 at (1,)"):
         checked_tokens(np.array([0, -1]))
-    with refused("not float64"):
+    with refused("not float64; encode() turns strings into tokens, astype(int) whole numbers"):
         decode(np.array([[0.0]]))
     with refused("shape (1, 1, 1)"):
         decode(np.zeros((1, 1, 1), int))
@@ -180,7 +190,15 @@ def test_tokens_refuses_what_is_not_one_hot():
             tokens(spoiled)
 
 
-@pytest.mark.parametrize(("word", "message"), [("", "at least one letter"), ("GAXA", "letter 'X' at position 2")])
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("", "at least one letter"),
+        ("GAXA", "letter 'X' at position 2"),
+        ("GAß", "letter 'ß' at position 2 is not an IUPAC letter"),  # its capitals would be SS
+        ("ſA", "letter 'ſ' at position 0 is not an IUPAC letter"),  # its capital would be S
+    ],
+)
 def test_parse_word_refuses(word, message):
     with refused(message):
         parse_word(word)

@@ -124,8 +124,12 @@ def test_probabilities_are_checked(rows, message):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Motif(" ", TOY.probabilities), "a motif's name is a string that is not blank, not ' '"),
+        (
+            lambda: Motif(" ", TOY.probabilities),
+            "a motif's name is a string that is not blank and has only printable characters, not ' '",
+        ),
         (lambda: Motif(3, TOY.probabilities), "not 3"),
+        (lambda: Motif("GATA\n1", TOY.probabilities), "has only printable characters, not 'GATA\\n1'"),
         (lambda: Motif.from_counts("m", [[1, -1, 0, 0]]), "motif 'm': counts are finite and not negative"),
         (lambda: Motif.from_counts("m", [[1, math.nan, 0, 0]]), "counts are finite"),
         (lambda: Motif.from_counts("m", [[0, 0, 0, 0]]), "each position has some"),
@@ -249,6 +253,116 @@ def test_read_meme(tmp_path, name, text):
     assert found["ONE"].source == str(path)
     assert found["MA2.1"] == Motif("MA2.1", ((0.25, 0.25, 0.25, 0.25),), "MA2.1")
     assert found["MEME-3"].consensus == "T"
+
+
+STARS = "*" * 80
+PRINTED = f"""\
+{STARS}
+MEME - Motif discovery tool
+{STARS}
+MEME version 5.5.7 (Release date: Wed Jan 1 00:00:00 2025 -0800)
+
+For further information on how to interpret these results please access the manual.
+{STARS}
+TRAINING SET
+{STARS}
+PRIMARY SEQUENCES= peaks.fa
+ALPHABET= ACGT
+Sequence name            Weight Length
+-------------            ------ ------
+peak1                    1.0000    500
+{STARS}
+command: meme peaks.fa -dna -nmotifs 2
+Letter frequencies in dataset:
+A 0.25 C 0.25 G 0.25 T 0.25
+{STARS}
+MOTIF RC MEME-1\twidth =   2  sites =  10  llr = 20  E-value = 1.4e-237
+{STARS}
+\tMotif RC MEME-1 Description
+{"-" * 80}
+Simplified        A  5:
+pos.-specific     C  :a
+probability       G  5:
+matrix            T  ::
+{"-" * 80}
+\tMotif RC MEME-1 in BLOCKS format
+{"-" * 80}
+BL   MOTIF RC width=2 seqs=10
+peak1                    (  213) AC  1
+//
+{"-" * 80}
+log-odds matrix: alength= 4 w= 2 n= 490 bayes= 5.6 E= 1.4e-237
+   100  -1055    100  -1055
+ -1055    200  -1055  -1055
+{"-" * 80}
+letter-probability matrix: alength= 4 w= 2 nsites= 10 E= 1.4e-237
+ 0.500000  0.000000  0.500000  0.000000
+ 0.000000  1.000000  0.000000  0.000000
+{"-" * 80}
+\tMotif RC MEME-1 regular expression
+{"-" * 80}
+[AG]C
+{"-" * 80}
+Time  3.78 secs.
+{STARS}
+MOTIF  2\twidth =    1   sites =   3   llr = 9   E-value = 1.0e+000
+{STARS}
+letter-probability matrix: alength= 4 w= 1 nsites= 3 E= 1.0e+000
+ 0.333333  0.333333  0.333333  0.000000
+{"-" * 80}
+SEQUENCE NAME            POSITION P-VALUE  MOTIF DIAGRAM
+{STARS}
+SUMMARY OF MOTIFS
+{STARS}
+Stopped because requested number of motifs (2) found.
+{STARS}
+"""
+
+
+def test_what_meme_prints_is_read(tmp_path):
+    found = read_motifs(written(tmp_path / "meme.txt", PRINTED))
+    assert list(found) == ["MEME-1", "2"]
+    assert found["MEME-1"] == Motif("MEME-1", ((0.5, 0.0, 0.5, 0.0), (0.0, 1.0, 0.0, 0.0)), "RC")
+    assert found["2"].probabilities[0] == pytest.approx((1 / 3, 1 / 3, 1 / 3, 0), abs=1e-15)
+    with refused("old.txt: line 4: 'MEME version 3.5.4'; versions 4 and 5"):
+        read_motifs(written(tmp_path / "old.txt", re.sub("version 5.*", "version 3.5.4", PRINTED)))
+
+
+def test_rounded_rows_of_a_file_are_divided_by_their_sum(tmp_path):
+    rounded = MEME.replace(" 0.1 0.2 0.3 0.4\n 1.0 0.0 0.0 0.0", " 0.33 0.33 0.33 0.00\n 0.334 0.334 0.334 0")
+    for row in read_motifs(written(tmp_path / "m", rounded))["ONE"].probabilities:
+        assert row == pytest.approx((1 / 3, 1 / 3, 1 / 3, 0), abs=1e-15)
+    for row in ["0.32 0.33 0.32 0.00", "0.341 0.341 0.341 0"]:
+        spoiled = MEME.replace("0.1 0.2 0.3 0.4", row)
+        with refused(f"m: matrix at line 12: motif 'ONE': position 0: {row[:6].strip()}") as caught:
+            read_motifs(written(tmp_path / "m", spoiled))
+        assert "sum to 1 (within 0.02)" in str(caught.value)
+    for row in [(0.33, 0.33, 0.33, 0.0), (0.334, 0.334, 0.334, 0.0)]:
+        with refused("sum to 1 (within 0.001)"):
+            Motif("m", (row,))
+
+
+SQUARE = "0.7 0.1 0.1 0.1\n0.7 0.1 0.1 0.1\n0.05 0.05 0.05 0.85\n0.3 0.3 0.3 0.1\n"
+
+
+@pytest.mark.parametrize("head", [">GATA\tGATA1(Zf)\t6.05\t-1781.9\t0\n", ""])
+def test_a_square_matrix_of_homer_is_not_taken_for_jaspar(tmp_path, head):
+    path = tmp_path / "m"
+    with refused("each row sums to 1, so rows are positions, as HOMER writes them") as caught:
+        read_motifs(written(path, head + SQUARE))
+    assert str(caught.value).startswith(f"{path}: line 1: ")
+    labelled = "".join(f"{base} {line}\n" for base, line in zip("ACGT", SQUARE.split("\n"), strict=False))
+    by_column = "0.7 0.7 0.05 0.3\n0.1 0.1 0.05 0.3\n0.1 0.1 0.05 0.3\n0.1 0.1 0.85 0.1\n"
+    both = "1 0 0 0\n0 0 1 0\n0 1 0 0\n0 0 0 1\n"
+    for text, consensus in [(labelled, "ATTG"), (by_column, "AATA"), (both, "AGCT")]:
+        (motif,) = read_motifs(written(path, head + text)).values()
+        assert motif.consensus == consensus
+
+
+def test_a_jaspar_name_is_all_that_follows_the_identifier(tmp_path):
+    found = read_motifs(written(tmp_path / "m", JASPAR.replace("MA1.1\tONE", "MA1\tFOS  JUN\t(var.2) ")))
+    assert found["FOS JUN (var.2)"].identifier == "MA1"
+    assert found["FOS JUN (var.2)"].name == "FOS JUN (var.2)"
 
 
 @pytest.mark.parametrize("name", ["m.jaspar", "m.jaspar.gz"])

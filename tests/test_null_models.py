@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import gzip
+import json
+import tomllib
 
 import numpy as np
 import pytest
+import tomli_w
+from hypothesis import given
+from hypothesis import strategies as st
 
 import causalgia as cg
+from causalgia.design import null_from_dict
 from causalgia.sequences import decode
 
 rng = np.random.default_rng(5)
@@ -46,8 +52,6 @@ def test_the_first_units_are_the_smaller_trial(null):
 
 @pytest.mark.parametrize("null", NULLS, ids=repr)
 def test_equal_by_value_and_fingerprint_and_round_trip(null):
-    from causalgia.design import null_from_dict
-
     again = null_from_dict(null.to_dict())
     assert again == null
     assert hash(again) == hash(null)
@@ -118,6 +122,47 @@ def test_names_of_a_fasta_are_the_parents(tmp_path):
     assert null.to_dict()["of"] == str(path)
     tokens = null.sample(2, rng=0)["sequence"].values
     assert cg.Genomic(of=tokens).sample(2, rng=0)["parent"].values.tolist() == [0, 1]
+
+
+NAMINGS = st.lists(
+    st.integers(-3, 9) | st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=3),
+    min_size=2,
+    max_size=5,
+    unique_by=str,
+)
+
+
+@given(NAMINGS | st.sampled_from([[0, 1], [1, 0], [5, 7], ["0", "1"], [0, "1"], [1, "b"]]))
+def test_every_naming_survives_toml_and_json(names):
+    null = cg.Genomic(of=dict(zip(names, PARENTS, strict=False)))
+    plain = null.to_dict()
+    for again in (tomllib.loads(tomli_w.dumps(plain)), json.loads(json.dumps(plain))):
+        read = null_from_dict(again)
+        assert read == null
+        assert read.fingerprint == null.fingerprint
+        assert read.parents_given.names == null.parents_given.names
+    assert len(set(null.sample(len(names), rng=0)["parent"].values.tolist())) == len(names)
+
+
+def test_a_number_and_its_digits_are_not_two_parents():
+    with pytest.raises(cg.errors.DesignError, match=r"more than one sequence: 1, '1'"):
+        cg.Shuffle(of={1: "ACGT", "1": "TTTT"})
+
+
+def test_windows_of_a_genome_are_written_out(tmp_path):
+    (tmp_path / "g.fa").write_text(">chr1\nAACCGGTTAACCGTGT\n>chr2\nACGTACGTACGTACGT\n")
+    (tmp_path / "b.bed").write_text("chr1\t2\t8\nchr2\t1\t7\n")
+    design = cg.Design(
+        null=cg.Shuffle(of=cg.from_bed(tmp_path / "g.fa", tmp_path / "b.bed", length=6)),
+        arms={"none": cg.Untreated(), "A": cg.Embed("A", at=1)},
+        n_units=4,
+    )
+    assert design.to_dict()["null"]["of"] == {"chr1:2-8": "CCGGTT", "chr2:1-7": "CGTACG"}
+    (tmp_path / "g.fa").unlink()
+    for again in (cg.Design.from_toml(design.to_toml()), cg.Design.from_json(design.to_json())):
+        assert again == design
+        assert again.fingerprint == design.fingerprint
+        assert again.null.length == 6
 
 
 @pytest.mark.parametrize("seed", [0, 7, np.random.SeedSequence(3)])

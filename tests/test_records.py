@@ -51,7 +51,27 @@ def test_sequences_are_compared_by_content():
         assert x != other
         assert x.digest != other.digest
     assert x != "ACGT"
-    assert Sequences(encode("A"), (1,)) != Sequences(encode("A"), ("1",))
+    assert Sequences(encode("A"), (0,)) != Sequences(encode("A"), ("0",))
+
+
+@pytest.mark.parametrize(
+    ("given_names", "names"),
+    [((0, 1), (0, 1)), ((1, 0), ("1", "0")), ((5, 7), ("5", "7")), ((0, "b"), ("0", "b")), (("0", "1"), ("0", "1"))],
+)
+def test_names_are_0_to_n_or_else_strings(given_names, names):
+    value = Sequences(TOKENS, given_names)
+    assert value.names == names
+    assert len(set(map(type, value.names))) == 1
+    assert as_sequences(dict(zip(given_names, STRINGS, strict=True))) == value == Sequences(TOKENS, names)
+    assert value.digest == Sequences(TOKENS, names).digest
+
+
+def test_a_number_and_its_digits_are_one_name():
+    message = "names are given to more than one sequence: 1, '1' (a number and its digits are one name); names tell"
+    with refused(message):
+        Sequences(TOKENS, (1, "1"))
+    with refused(message):
+        as_sequences({1: "ACGT", "1": "TTTT"})
 
 
 def test_sequences_cannot_be_changed_from_outside():
@@ -76,10 +96,11 @@ def test_the_digest_is_the_same_in_every_process():
 
 def test_a_sequences_value_says_what_it_is():
     value = Sequences(encode(["ACGT", "TTTT"]), (np.str_("a"), np.int64(7)), "x.fa")
-    assert (len(value), value.length, value.names) == (2, 4, ("a", 7))
-    assert repr(value) == "<Sequences: 2 of 4 bp, 'a' ... 7 from x.fa>"
+    assert (len(value), value.length, value.names) == (2, 4, ("a", "7"))
+    assert repr(value) == "<Sequences: 2 of 4 bp, 'a' ... '7' from x.fa>"
     assert repr(Sequences(encode("ACGT"), ("a",))) == "<Sequences: 1 of 4 bp, 'a'>"
-    assert [type(name) for name in value.names] == [str, int]
+    assert [type(name) for name in value.names] == [str, str]
+    assert [type(name) for name in Sequences(TOKENS, np.arange(2)).names] == [int, int]
 
 
 @pytest.mark.parametrize(
@@ -92,6 +113,7 @@ def test_a_sequences_value_says_what_it_is():
         (np.zeros((2, 2), int), ("a",), "1 names for 2 sequences"),
         (np.zeros((3, 2), int), ("a", "b", "a"), "more than one sequence: 'a'; names tell parents apart"),
         (np.zeros((1, 2), int), (1.5,), "name 1.5 is a float"),
+        (np.zeros((2, 2), int), ("a", "a\0"), r"name 'a\x00' has a NUL character"),
         (np.zeros((1, 2), int), (True,), "name True is a bool"),
     ],
 )
@@ -261,7 +283,28 @@ def test_from_bed_cuts_windows_around_middles(tmp_path, genome, bed):
     assert found.names == ("chr1:10-20", "chr2:31-41", "chr1:50-60")
     expected = [CHROMOSOMES["chr1"][10:20], CHROMOSOMES["chr2"][31:41], CHROMOSOMES["chr1"][50:60]]
     assert decode(found.tokens) == [x.upper() for x in expected]
+    assert found.source is None  # the genome is not these windows
+    assert repr(found) == "<Sequences: 3 of 10 bp, 'chr1:10-20' ... 'chr1:50-60'>"
     assert sorted(x.name for x in tmp_path.iterdir()) == sorted([genome, bed])
+
+
+def test_the_length_of_windows_may_be_of_numpy(tmp_path):
+    paths = written(tmp_path / "g.fa", fasta(60)), written(tmp_path / "b.bed", "chr1\t10\t20\n")
+    assert from_bed(*paths, length=np.int64(10)) == from_bed(*paths, length=10)
+    with refused("length=True"):
+        from_bed(*paths, length=True)
+
+
+def test_summits_of_one_peak_have_one_middle(tmp_path):
+    rows = "".join(f"chr1\t100\t150\tp\t0\t.\t1\t1\t1\t{summit}\n" for summit in (7, 30))
+    paths = written(tmp_path / "g.fa", fasta(60)), written(tmp_path / "b.narrowPeak", rows)
+    with refused("give the same window chr1:120-130; drop one, or give centre='summit' if they are several summits"):
+        from_bed(*paths, length=10)
+    assert from_bed(*paths, length=10, centre="summit").names == ("chr1:102-112", "chr1:125-135")
+    written(paths[1], rows + rows)
+    with refused("lines 1 and 3 give the same window chr1:102-112; drop one") as caught:
+        from_bed(*paths, length=10, centre="summit")
+    assert "centre=" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -404,6 +447,7 @@ def test_an_array_of_tokens_is_copied():
         (np.zeros((0, 3), int), "at least one sequence"),
         ("", "record 0 is empty; drop it (no file is called ''"),
         (".", "is a folder"),
+        ("ACßT", "ACßT: no such file"),
         ("data", "letter 'd' at position 0"),
         ("data", "(no file is called 'data', so it was read as one sequence)"),
         ("ACG-" * 5_000, "cannot be read"),
@@ -419,7 +463,10 @@ def test_an_array_of_tokens_is_copied():
         (one_hot(encode("ACGT" * 5), dtype=int, layout="NLC")[0], "looks one-hot"),
         (np.array([[0.0, 1.0]]), "looks one-hot"),
         (np.array([[0, 9]]), "token 9 at (0, 1)"),
-        (pd.Series([1.5]), "looks one-hot"),
+        (np.array([[0.0, 1.0, 2.0, 3.0]]), "not float64; encode() turns strings into tokens, astype(int)"),
+        (np.full((1, 4, 9), 0.25), "not float64"),
+        (pd.Series([1.5]), "not float64"),
+        (np.zeros((2, 3, 4), int) + 2, "sequences of shape (2, 3, 4); give (n, length)"),
         pytest.param({"A", "C"}, "of= cannot be set", id="a set"),
         (b"ACGT", "of= cannot be bytes"),
         (3, "of= cannot be int"),

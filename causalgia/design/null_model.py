@@ -135,6 +135,7 @@ class FromSequences(NullModel):
 
 
 def _plain(of: Sequences) -> str | list[str] | dict[str, str]:
+    """Return what reads back as the same sequences: a path, strings (named 0 to n - 1), or a table of names."""
     from causalgia.sequences.alphabet import decode
 
     if of.source is not None:

@@ -97,7 +97,11 @@ class Profile(FromSequences):
 
 @dataclass(frozen=True, kw_only=True)
 class Markov(FromSequences):
-    """A stationary Markov chain of the given order, fitted to the parents by maximum likelihood.
+    """A Markov chain of the given order m: each next base by the parents' transition frequencies.
+
+    A background starts with a word of m bases drawn from the m-mers at every position of the parents, and goes on by
+    the maximum-likelihood transitions (the share of each base after each m-mer). The chain is not stationary in
+    general: base frequencies can change along a background, most where the parents are few and short.
 
     Parameters
     ----------

@@ -92,10 +92,13 @@ def encode(
 
 
 def _as_bytes(record: object, name: str | int) -> bytes:
-    if isinstance(record, str):
-        return record.encode("latin-1", "replace")
-    msg = f"record {name!r} is a {type(record).__name__}, not a string; give strings such as 'ACGT'"
-    raise SequenceError(msg)
+    if not isinstance(record, str):
+        msg = f"record {name!r} is a {type(record).__name__}, not a string; give strings such as 'ACGT'"
+        raise SequenceError(msg)
+    if not record.isascii():
+        position = next(i for i, letter in enumerate(record) if not letter.isascii())
+        _refuse_letter(record[position], position, f"record {name!r}")
+    return record.encode("ascii")
 
 
 def stack_letters(records: Sequence[bytes], names: Sequence[str | int], *, source: str | None = None) -> Tokens:
@@ -158,9 +161,14 @@ def _place(source: str | None) -> str:
     return "" if source is None else f"{source}: "
 
 
+def _is_iupac(letter: str) -> bool:
+    """Say whether a letter is of the IUPAC code, in either case; only ASCII letters are, whatever their capitals."""
+    return letter.isascii() and letter.upper() in IUPAC
+
+
 def _refuse_letter(letter: str, position: int, record: str) -> None:
     cure = "sequences are made of A, C, G, T or U: remove it, or drop the record"
-    if letter.upper() in IUPAC:
+    if _is_iupac(letter):
         cure = (
             "drop the record, or choose ambiguous='draw' with rng= (in encode, read_fasta or from_bed) to draw it "
             f"uniformly from {IUPAC[letter.upper()]}"
@@ -208,7 +216,10 @@ def checked_tokens(tokens: NDArray[np.integer]) -> Tokens:
     """
     array = np.asarray(tokens)
     if array.dtype.kind not in "iu":
-        msg = f"tokens are integers 0, 1, 2, 3 = A, C, G, T, not {array.dtype}; encode() turns strings into tokens"
+        msg = (
+            f"tokens are integers 0, 1, 2, 3 = A, C, G, T, not {array.dtype}; encode() turns strings into tokens, "
+            "astype(int) whole numbers"
+        )
         raise SequenceError(msg)
     if array.size and (array.max() > 3 or array.min() < 0):
         at = tuple(map(int, np.argwhere((array > 3) | (array < 0))[0]))
@@ -353,9 +364,9 @@ def parse_word(word: str) -> tuple[str, tuple[tuple[int, ...], ...]]:
     if not isinstance(word, str) or not word:
         msg = f"a word is a string of at least one letter such as 'AGATAAG', not {word!r}"
         raise SequenceError(msg)
-    letters = word.upper()
-    for position, letter in enumerate(letters):
-        if letter not in IUPAC:
+    for position, letter in enumerate(word):
+        if not _is_iupac(letter):
             msg = f"word {word!r}: letter {letter!r} at position {position} is not an IUPAC letter ({''.join(IUPAC)})"
             raise SequenceError(msg)
+    letters = word.upper()
     return letters, tuple(tuple(BASES.index(base) for base in IUPAC[letter]) for letter in letters)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from os import PathLike
 from typing import Literal
 
+import numpy as np
+
 from causalgia.errors import SequenceError
 from causalgia.sequences.files import numbered_lines, read_text
 
@@ -39,21 +41,21 @@ def read_bed(
     SequenceError
         If the file cannot be read, has no interval, a line is malformed, or two intervals give one window.
     """
-    if isinstance(length, bool) or not isinstance(length, int) or length < 1:
+    if isinstance(length, bool) or not isinstance(length, int | np.integer) or length < 1:
         msg = f"length={length!r}: windows have a whole number of bases, at least 1"
         raise SequenceError(msg)
     if centre not in ("middle", "summit"):
         msg = f"centre={centre!r} is not a choice; use 'middle' or 'summit'"
         raise SequenceError(msg)
     windows = [
-        _window(line, number, place=f"{path}: line {number}", length=length, centre=centre, stranded=stranded)
+        _window(line, number, place=f"{path}: line {number}", length=int(length), centre=centre, stranded=stranded)
         for number, line in numbered_lines(read_text(path))
         if not line.startswith("#") and line.split()[0] not in ("track", "browser")
     ]
     if not windows:
         msg = f"{path}: no intervals; a BED line has a chromosome, a start and an end"
         raise SequenceError(msg)
-    _refuse_repeats(windows, path)
+    _refuse_repeats(windows, path, centre)
     return windows
 
 
@@ -99,10 +101,11 @@ def _strand(columns: list[str], place: str) -> Literal["+", "-"]:
     raise SequenceError(msg)
 
 
-def _refuse_repeats(windows: list[Window], path: str | PathLike[str]) -> None:
+def _refuse_repeats(windows: list[Window], path: str | PathLike[str], centre: str) -> None:
+    summits = ", or give centre='summit' if they are several summits of one peak" if centre == "middle" else ""
     seen: dict[str, int] = {}
     for window in windows:
         first = seen.setdefault(window.name, window.line)
         if first != window.line:
-            msg = f"{path}: lines {first} and {window.line} give the same window {window.name}; drop one of them"
+            msg = f"{path}: lines {first} and {window.line} give the same window {window.name}; drop one{summits}"
             raise SequenceError(msg)

@@ -25,7 +25,7 @@ _11 = np.uint64(11)
 
 @dataclass(frozen=True, eq=False)
 class MarkovChain:
-    """A stationary-start Markov chain over the four letters.
+    """A Markov chain over the four letters: shares of starting contexts, and of the letters after each context.
 
     Attributes
     ----------
@@ -119,9 +119,11 @@ def _check_order(order: int) -> None:
 def fit_markov(tokens: ArrayLike, order: int) -> MarkovChain:
     """Return the maximum-likelihood Markov chain of some sequences.
 
-    A transition row is the share of each letter after that context. The starting context has the shares of all
-    windows, wherever they lie, so that a sampled sequence looks the same at every position. A context that no letter
-    ever follows gets the marginal shares of the letters.
+    A transition row is the share of each letter after that context: n(context, letter) / n(context followed by any).
+    A context that no letter ever follows gets the marginal shares of the letters. The starting context is not fitted
+    to the first letters alone: it has the shares of all windows of `order` letters, at every position of the
+    sequences. Sequences have ends, so the chain is not stationary in general: shares in the samples can change from
+    position to position, most where the sequences are few and short.
 
     Parameters
     ----------

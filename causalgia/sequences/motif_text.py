@@ -16,6 +16,9 @@ from causalgia.sequences.files import numbered_lines, read_text
 Line: TypeAlias = tuple[int, str]
 Rows: TypeAlias = "tuple[tuple[float, ...], ...]"
 
+ROUNDED = 0.02
+"""How far from 1 the sum of probabilities may be that a file rounds to two digits."""
+
 
 @dataclass(frozen=True)
 class Matrix:
@@ -41,8 +44,9 @@ def read_matrices(path: str | PathLike[str]) -> list[Matrix]:
         msg = f"{path}: no motifs; the file is empty"
         raise SequenceError(msg)
     number, first = lines[0]
-    if first.upper().startswith("MEME VERSION"):
-        return list(_read_meme(lines, str(path)))
+    meme = next((i for i, (_, text) in enumerate(lines) if text.upper().startswith("MEME VERSION")), None)
+    if meme is not None:  # what MEME itself prints has a title above
+        return list(_read_meme(lines[meme:], str(path)))
     if first.startswith(">") or _numbers(first) or re.match(r"A[\s\[|]", first):
         return list(_read_jaspar(lines, str(path)))
     msg = (
@@ -133,7 +137,24 @@ def _jaspar_matrix(lines: list[Line], path: str) -> Matrix:
     if len(set(map(len, counts))) != 1:
         msg = f"{path}: line {number}: the rows of {head!r} have {list(map(len, counts))} counts; give them one length"
         raise SequenceError(msg)
-    return Matrix(rest[0] if rest else identifier, identifier, tuple(zip(*counts, strict=True)), True, number)
+    if not rows[0][1][0].isalpha():
+        _refuse_homer(counts, f"{path}: line {number}: {head!r}")
+    return Matrix(" ".join(rest) or identifier, identifier, tuple(zip(*counts, strict=True)), True, number)
+
+
+def _refuse_homer(counts: list[tuple[float, ...]], place: str) -> None:
+    """Refuse four unlabelled rows of four that are positions: each sums to 1, and a column does not."""
+    columns = list(zip(*counts, strict=True))
+    if len(columns) == 4 and all(map(_sums_to_one, counts)) and not all(map(_sums_to_one, columns)):
+        msg = (
+            f"{place}: each row sums to 1, so rows are positions, as HOMER writes them, and not A, C, G, T, as JASPAR "
+            "does; transpose the matrix, or convert the file to MEME text"
+        )
+        raise SequenceError(msg)
+
+
+def _sums_to_one(numbers: tuple[float, ...]) -> bool:
+    return abs(sum(numbers) - 1) <= ROUNDED
 
 
 def _jaspar_row(line: Line, base: str, path: str) -> tuple[float, ...]:

@@ -14,12 +14,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from causalgia.errors import SequenceError
 from causalgia.sequences.alphabet import BASES, Tokens, parse_word
-from causalgia.sequences.motif_text import Matrix, read_matrices
+from causalgia.sequences.motif_text import ROUNDED, Matrix, read_matrices
 
 Row: TypeAlias = tuple[float, float, float, float]
 
 UNIFORM: Row = (0.25, 0.25, 0.25, 0.25)
-_KEPT, _TOLERANCE = 1e-12, 1e-3 + 1e-9
+_KEPT, _TOLERANCE = 1e-12, 1e-3
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Motif:
     Raises
     ------
     SequenceError
-        If there is no name or no row, or a row is not four finite probabilities that sum to 1.
+        If there is no printable name or no row, or a row is not four finite probabilities that sum to 1.
 
     Examples
     --------
@@ -58,8 +58,8 @@ class Motif:
     source: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not self.name.strip():
-            msg = f"a motif's name is a string that is not blank, not {self.name!r}"
+        if not isinstance(self.name, str) or not self.name.strip() or not self.name.isprintable():
+            msg = f"a motif's name is a string that is not blank and has only printable characters, not {self.name!r}"
             raise SequenceError(msg)
         rows = _table(self.probabilities, f"motif {self.name!r}: probabilities")
         checked = tuple(_row(row, f"motif {self.name!r}: position {i}") for i, row in enumerate(rows.tolist()))
@@ -251,12 +251,12 @@ def _table(rows: ArrayLike | Iterable[Sequence[float]], place: str) -> NDArray[n
     raise SequenceError(msg)
 
 
-def _row(row: Sequence[float], place: str) -> Row:
+def _row(row: Sequence[float], place: str, *, within: float = _TOLERANCE) -> Row:
     """Return four probabilities that sum to 1; `place` begins the error's message."""
     total = math.fsum(row) if all(map(math.isfinite, row)) else math.nan
-    if len(row) != 4 or min(row) < 0 or not abs(total - 1) <= _TOLERANCE:
+    if len(row) != 4 or min(row) < 0 or not abs(total - 1) <= within + 1e-9:
         shown = " ".join(f"{x:g}" for x in row)
-        msg = f"{place}: {shown} are not four probabilities that sum to 1 (within 0.001); from_counts() takes counts"
+        msg = f"{place}: {shown} are not four probabilities that sum to 1 (within {within}); from_counts() takes counts"
         raise SequenceError(msg)
     a, c, g, t = row if abs(total - 1) <= _KEPT else [x / total for x in row]
     return a, c, g, t
@@ -274,8 +274,9 @@ def read_motifs(path: str | PathLike[str]) -> dict[str, Motif]:
     r"""Read the motifs of a MEME (version 4 or 5) or JASPAR text file, plain or gzip-compressed.
 
     The format is told from the content. Keys are the motifs' names; motifs that share a name are keyed by their
-    identifiers instead. JASPAR counts become probabilities without a pseudocount; a file that is one bare JASPAR
-    matrix of four rows gives one motif named after the file.
+    identifiers instead. Among MEME text is what MEME itself prints; its probabilities may be rounded: rows that sum to
+    1 within 0.02 are divided by their sum. JASPAR counts become probabilities without a pseudocount; a file that is
+    one bare JASPAR matrix of four rows gives one motif named after the file.
 
     Raises
     ------
@@ -301,9 +302,15 @@ def read_motifs(path: str | PathLike[str]) -> dict[str, Motif]:
 
 
 def _from_matrix(matrix: Matrix, path: str) -> Motif:
-    make: Callable[..., Motif] = Motif.from_counts if matrix.are_counts else Motif
+    make: Callable[..., Motif] = Motif.from_counts if matrix.are_counts else _from_rounded
     try:
         return make(matrix.name, matrix.rows, identifier=matrix.identifier, source=path)
     except SequenceError as error:
         msg = f"{path}: matrix at line {matrix.line}: {error}"
         raise SequenceError(msg) from error
+
+
+def _from_rounded(name: str, rows: Sequence[Sequence[float]], *, identifier: str, source: str) -> Motif:
+    """Return a motif from rows rounded to as little as two digits, as files have them."""
+    exact = [_row(row, f"motif {name!r}: position {i}", within=ROUNDED) for i, row in enumerate(rows)]
+    return Motif(name, tuple(exact), identifier, source)

@@ -40,6 +40,9 @@ Source: TypeAlias = "Sequences | FilePath | Mapping[Name, str] | Iterable[str] |
 class Sequences:
     """Named sequences of one length, compared by value: by their tokens and names, not by where they came from.
 
+    Names are the integers 0 to n - 1 in order, or else all strings: other integers are written as strings, so that a
+    design keeps its names in TOML and JSON.
+
     Parameters
     ----------
     tokens
@@ -47,12 +50,12 @@ class Sequences:
     names
         n different names, strings or integers.
     source
-        The path that was read, as it was given.
+        The path of the FASTA file, as it was given, that holds these sequences and no others.
 
     Raises
     ------
     SequenceError
-        If there is no sequence or no position, a token is not 0-3, or a name is repeated.
+        If there is no sequence or no position, a token is not 0-3, or a name is repeated (1 and "1" are one name).
 
     Examples
     --------
@@ -113,31 +116,39 @@ def _frozen(tokens: Tokens) -> Tokens:
 
 
 def _checked_names(names: Iterable[object], n: int) -> tuple[Name, ...]:
-    plain = tuple(map(_plain_name, names))
-    if len(plain) != n:
-        msg = f"{len(plain)} names for {n} sequences; give each sequence one name"
+    """Return the names as 0, ..., n - 1 if they are just that, else as strings."""
+    given = tuple(map(_plain_name, names))
+    if len(given) != n:
+        msg = f"{len(given)} names for {n} sequences; give each sequence one name"
         raise SequenceError(msg)
-    _refuse_duplicates(plain)
-    return plain
+    if given == tuple(range(n)):
+        return given
+    _refuse_duplicates(given)
+    return tuple(map(str, given))
 
 
 def _plain_name(name: object) -> Name:
     """Return a name as Python's own str or int, whatever NumPy or pandas call it."""
-    if isinstance(name, str):
+    if isinstance(name, str) and "\0" not in name:
         return str(name)
     if isinstance(name, int | np.integer) and not isinstance(name, bool):
         return int(name)
-    msg = f"name {name!r} is a {type(name).__name__}; names are strings or integers"
+    flaw = "has a NUL character" if isinstance(name, str) else f"is a {type(name).__name__}"
+    msg = f"name {name!r} {flaw}; names are integers or strings without NUL"
     raise SequenceError(msg)
 
 
 def _refuse_duplicates(names: tuple[Name, ...], *, place: str = "") -> None:
-    twice = [name for name, count in Counter(names).items() if count > 1] if len(set(names)) < len(names) else []
+    """Refuse names that are written alike, as 1 and "1" are."""
+    counts = Counter(map(str, names))
+    twice = [name for name in dict.fromkeys(names) if counts[str(name)] > 1] if len(counts) < len(names) else []
     if twice:
         more = f" and {len(twice) - 3} more" if len(twice) > 3 else ""
         shown = ", ".join(map(repr, twice[:3]))
+        alike = " (a number and its digits are one name)" if len(set(map(type, twice))) > 1 else ""
         msg = (
-            f"{place}names are given to more than one sequence: {shown}{more}; names tell parents apart: rename or drop"
+            f"{place}names are given to more than one sequence: {shown}{more}{alike}; "
+            "names tell parents apart: rename or drop"
         )
         raise SequenceError(msg)
 
@@ -190,7 +201,7 @@ def _listed(of: object) -> list[str]:
 
 
 def _is_letters(text: str) -> bool:
-    return set(text.upper()) <= set(IUPAC)
+    return text.isascii() and set(text.upper()) <= set(IUPAC)
 
 
 def _exists(path: str) -> bool:
@@ -229,14 +240,14 @@ def _from_array(array: NDArray[np.generic]) -> Sequences:
 
 
 def _looks_one_hot(array: NDArray[np.generic]) -> bool:
-    """Say whether an array is numeric with three axes, or long and with exactly one 1 in each row or column of four."""
-    if array.dtype.kind not in "biuf":
+    """Say whether an array has but 0 and 1, and three axes, no integers, or one 1 in each row or column of four."""
+    if array.dtype.kind not in "biuf" or not array.size or not bool(((array == 0) | (array == 1)).all()):
         return False
     if array.ndim == 3 or array.dtype.kind in "bf":
         return True
-    lengthwise = array.ndim == 2 and 4 in array.shape and max(array.shape) >= 16 and bool((array == 1).any())
+    lengthwise = array.ndim == 2 and 4 in array.shape and max(array.shape) >= 16
     axis = 0 if array.ndim == 2 and array.shape[0] == 4 else -1
-    return lengthwise and array.max() == 1 and array.min() == 0 and bool((np.sum(array == 1, axis=axis) == 1).all())
+    return lengthwise and bool((np.sum(array == 1, axis=axis) == 1).all())
 
 
 def read_fasta(path: FilePath, *, ambiguous: Ambiguous = "refuse", rng: RNG | None = None) -> Sequences:
@@ -305,7 +316,7 @@ def from_bed(
     >>> _ = (folder / "genome.fa").write_text(">chr1\nAACCGGTT\nACGTACGT\n")
     >>> _ = (folder / "peaks.bed").write_text("chr1\t6\t10\n")
     >>> from_bed(folder / "genome.fa", folder / "peaks.bed", length=6)
-    <Sequences: 1 of 6 bp, 'chr1:5-11' from ...genome.fa>
+    <Sequences: 1 of 6 bp, 'chr1:5-11'>
     """
     windows = read_bed(bed, length=length, centre=centre, stranded=stranded)
     with Genome(fasta) as genome:
@@ -315,7 +326,8 @@ def from_bed(
     tokens = letter_tokens(letters, names, ambiguous=ambiguous, rng=rng, source=str(fasta))
     minus = np.array([w.strand == "-" for w in windows])
     tokens[minus] = reverse_complement(tokens[minus])
-    return Sequences(_own(tokens), names, str(fasta))
+    # the genome holds more than these windows: they are written out in full where a design is saved
+    return Sequences(_own(tokens), names)
 
 
 def parse_fasta(text: bytes, *, source: str) -> tuple[tuple[str, ...], list[bytes]]:
