@@ -53,6 +53,9 @@ def design(**changes) -> Design:
         ({"assignment": "parallel", "blocks": ["a", "b"]}, "one for each unit"),
         ({"assignment": "parallel", "blocks": "parent"}, "block 0 has 1 units"),
         ({"assignment": "parallel", "blocks": ["a"] * 11 + ["b"]}, "block b has 1 units"),
+        ({"assignment": "parallel", "blocks": 5}, "a label for each unit"),
+        ({"arms": None}, "mapping name -> intervention"),
+        ({"n_units": 10**30}, "below 2\\^48"),
         ({"null": "peaks.fa"}, "not a null model"),
         ({"null": cg.Shuffle(of=["AAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"])}, "all 12 units would be one sequence"),
         ({"null": cg.Genomic(of=["ACGT" * 15] * 3)}, "12 units from 3 sequences"),
@@ -88,6 +91,12 @@ def test_few_distinct_sequences_are_warned_about():
     arms = {"control": cg.Untreated(), "treated": cg.Mutate(at=0, to="T")}
     with pytest.warns(DegenerateWarning, match="only about 4 distinct sequences for 12 units"):
         design(null=cg.Shuffle(of=["AAAC"]), arms=arms)
+
+
+def test_parents_that_are_shuffles_of_each_other_count_once():
+    arms = {"control": cg.Untreated(), "treated": cg.Mutate(at=0, to="T")}
+    with pytest.warns(DegenerateWarning, match="only about 4 distinct sequences for 20 units"):
+        design(null=cg.Shuffle(of=["AAAC", "AACA", "ACAA", "CAAA"]), arms=arms, n_units=20)
 
 
 def test_one_unit_is_a_design():
@@ -132,6 +141,27 @@ def test_fingerprints_follow_what_is_done():
         design(arms={**ARMS, "GATA": cg.Embed("AGATAAG", at=21)}), design(assignment="parallel"),
     ]  # fmt: skip
     assert len({other.fingerprint for other in [design(), *others]}) == 6
+
+
+@pytest.mark.parametrize(
+    ("plain", "message"),
+    [
+        (3, "a design is a table"),
+        ({"null": "uniform", "arms": {}, "n_units": 3}, "null: a table such as"),
+        ({"null": {"kind": "uniform", "length": 9}, "arms": [{}], "n_units": 3}, "arms: a table"),
+        (
+            {"null": {"kind": "uniform", "length": 9}, "arms": {"a": {"levels": 3}, "b": {}}, "n_units": 3},
+            "arm 'a': levels=3 must be a mapping",
+        ),
+        (
+            {"null": {"kind": "uniform", "length": 9}, "arms": {"a": {"embed": {"motif": {}}, "at": 1}}, "n_units": 3},
+            "arm 'a': ",
+        ),
+    ],
+)
+def test_bad_plain_data_is_a_design_error(plain, message):
+    with pytest.raises(DesignError, match=message):
+        Design.from_dict(plain)
 
 
 @pytest.mark.parametrize(

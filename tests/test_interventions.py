@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
@@ -216,6 +217,48 @@ def test_addition():
         a + "AC"
 
 
+def test_equal_random_steps_draw_anew_and_the_first_as_it_does_alone():
+    before = backgrounds(500, 30)
+    twice = applied(cg.Insert("NNNN", at=5) + cg.Insert("NNNN", at=5), before)
+    assert (twice[:, 5:9] == twice[:, 9:13]).all(axis=1).mean() < 0.05
+    np.testing.assert_array_equal(twice[:, 9:13], applied(cg.Insert("NNNN", at=5), before)[:, 5:9])
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (cg.Embed("AGAUAAG", at=3), cg.Embed("AGATAAG", at=3)),
+        (cg.Embed("GATA", at=5, instance="consensus"), cg.Embed("GATA", at=5)),
+        (cg.Placebo("UGCAUG", at=5), cg.Placebo("TGCATG", at=5)),
+        (cg.Mutate(at=(3, 5), to="AC"), cg.Mutate(at=(5, 3), to="CA")),
+        (cg.Ablate((1, 5), fill="U"), cg.Ablate((1, 5), fill="TTTT")),
+        (cg.Embed("U", at=1) + cg.Scramble((4, 9)), cg.Embed("T", at=1) + cg.Scramble((4, 9))),
+    ],
+)
+def test_equal_is_what_is_done_and_not_how_it_is_spelt(one, other):
+    assert one == other
+    assert hash(one) == hash(other)
+    assert one.fingerprint == other.fingerprint
+    before = backgrounds(50, 30)
+    np.testing.assert_array_equal(applied(one, before), applied(other, before))
+
+
+def test_replace_makes_what_writing_makes():
+    sampled = cg.Embed(GATA, at=5)
+    assert replace(sampled, instance="consensus") == cg.Embed(GATA, at=5, instance="consensus")
+    assert not replace(sampled, instance="consensus").random
+
+
+def test_placebo_words_do_not_depend_on_spelling():
+    rna, dna = cg.placebos("UGCAUG", at=5, n=10), cg.placebos("TGCATG", at=5, n=10)
+    assert list(rna.values()) == list(dna.values())
+
+
+def test_a_fill_may_draw():
+    drawn = applied(cg.Ablate((5, 15), fill="R"), backgrounds(400, 20))[:, 5:15]
+    assert set(np.unique(drawn)) == {0, 2}
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -237,6 +280,7 @@ def test_addition():
         (lambda: cg.Ablate((0, 5), fill=None), "must be one of"),
         (lambda: cg.Mutate(at=(1, 2), to="A"), "2 position"),
         (lambda: cg.Mutate(at=(1, 1), to="AC"), "named twice"),
+        (lambda: cg.Placebo(Motif.from_word("AAAA"), at=3), "every rearrangement reads as the pattern"),
         (lambda: intervention_from_dict({"embd": "ACG", "at": 1}), "one of embed"),
         (lambda: intervention_from_dict({"embed": "ACG"}), "embed needs at"),
         (lambda: intervention_from_dict({"embed": "ACG", "at": 1, "strnd": "-"}), "strnd"),

@@ -125,6 +125,15 @@ def test_blocks_hold_every_arm():
     assert given["block"].values.tolist() == labels
 
 
+def test_a_longer_trial_in_blocks_starts_with_the_shorter_one():
+    labels = ["z"] * 20 + ["a"] * 20
+    longer = cg.run(design(assignment="parallel", n_units=40, blocks=labels), predictor(), rng=0)
+    shorter = cg.run(design(assignment="parallel", n_units=20, blocks=labels[:20]), predictor(), rng=0)
+    np.testing.assert_array_equal(longer["assigned"][:20], shorter["assigned"])
+    three = [cg.Genomic(of=PARENTS, draws=2).sample(n, rng=4)["parent"].values.tolist() for n in (4, 6, 8)]
+    assert three[0] == three[1][:4] == three[2][:4]
+
+
 def test_factor_levels_are_coordinates():
     arms = [
         cg.Arm("control", cg.Untreated()),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, TypeAlias
 
 from causalgia.design.intervention import Intervention, Untreated
 from causalgia.design.reading import intervention_from_dict
-from causalgia.errors import DesignError
+from causalgia.errors import DesignError, SequenceError
 
 Level: TypeAlias = str | int | float | bool
 Levels: TypeAlias = tuple[tuple[str, Level], ...]
@@ -46,15 +46,18 @@ class Arm:
             raise DesignError(f"arm name {self.name!r}: a name is a printable, non-empty string")
         if not isinstance(self.intervention, Intervention):
             raise DesignError(f"arm '{self.name}': {self.intervention!r} is not an intervention, such as cg.Embed(...)")
-        pairs = self.levels.items() if isinstance(self.levels, Mapping) else self.levels
-        object.__setattr__(self, "levels", tuple((str(factor), level) for factor, level in pairs))
+        try:
+            pairs = dict(self.levels)
+        except (TypeError, ValueError) as error:
+            raise DesignError(f"arm '{self.name}': levels={self.levels!r} must be a mapping factor -> level") from error
+        object.__setattr__(self, "levels", tuple(sorted((str(factor), level) for factor, level in pairs.items())))
         self._check_levels()
 
     def _check_levels(self) -> None:
         for factor, level in self.factors.items():
             if factor in _RESERVED:
                 raise DesignError(f"arm '{self.name}': a factor cannot be called '{factor}'; that name is taken")
-            if not isinstance(level, str | int | float | bool):
+            if not isinstance(level, str | int | float | bool) or level != level:
                 raise DesignError(f"arm '{self.name}': level {level!r} of '{factor}' must be a string or a number")
 
     @property
@@ -76,11 +79,11 @@ class Arm:
         rest = {key: value for key, value in plain.items() if key != "levels"}
         try:
             return cls(name, intervention_from_dict(rest), levels)
-        except DesignError as error:
+        except (DesignError, SequenceError) as error:
             raise DesignError(_named(name, error)) from error
 
 
-def _named(name: str, error: DesignError) -> str:
+def _named(name: str, error: Exception) -> str:
     return str(error) if str(error).startswith("arm ") else f"arm '{name}': {error}"
 
 
@@ -124,6 +127,8 @@ def as_arms(arms: Mapping[str, Intervention] | Sequence[Arm]) -> tuple[Arm, ...]
     if isinstance(arms, Mapping):
         made = tuple(arm if isinstance(arm, Arm) else Arm(name, arm) for name, arm in arms.items())
     else:
+        if not isinstance(arms, Iterable):
+            raise DesignError(f"arms= takes a mapping name -> intervention or a sequence of cg.Arm, not {arms!r}")
         made = tuple(arms)
         for arm in made:
             if not isinstance(arm, Arm):

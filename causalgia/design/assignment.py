@@ -25,7 +25,7 @@ def check_blocks(labels: NDArray[Any] | None, *, n_units: int, n_arms: int) -> N
         raise DesignError(f"block {label!s} has {size} units for {n_arms} arms; every block must hold every arm")
 
 
-def assign(blocks: NDArray[np.int64], *, n_arms: int, key: int) -> NDArray[np.int64]:
+def assign(blocks: NDArray[Any], *, n_arms: int, key: int) -> NDArray[np.int64]:
     """Return the arm index of each unit: inside each block, arms are dealt in permuted groups of `n_arms`.
 
     Each group of `n_arms` units of a block gets every arm once, in an order drawn from the group's own stream; so
@@ -34,7 +34,7 @@ def assign(blocks: NDArray[np.int64], *, n_arms: int, key: int) -> NDArray[np.in
     Parameters
     ----------
     blocks
-        Block index of each unit, (n,).
+        Block label of each unit, (n,).
     n_arms
         Number of arms.
     key
@@ -56,7 +56,7 @@ def assign(blocks: NDArray[np.int64], *, n_arms: int, key: int) -> NDArray[np.in
     for block in np.unique(blocks):
         members = np.flatnonzero(blocks == block)
         groups = np.arange(-(-len(members) // n_arms), dtype=np.uint64)
-        stream = derive(key, "assignment", int(block))
+        stream = derive(key, "assignment", str(block))
         order = np.argsort(random_words(stream, groups, n_arms), axis=1, kind="stable")
         arms[members] = order.reshape(-1)[: len(members)]
     return arms

@@ -79,7 +79,10 @@ class Design(Choice):
         object.__setattr__(self, "arms", as_arms(self.arms))
         object.__setattr__(self, "n_units", positive_int(self.n_units, "n_units"))
         if self.blocks is not None and not isinstance(self.blocks, str):
-            object.__setattr__(self, "blocks", tuple(np.asarray(self.blocks).tolist()))
+            labels = np.asarray(self.blocks)
+            if labels.ndim != 1 or labels.dtype.kind not in "iufUTOb":
+                raise DesignError(f"blocks={self.blocks!r} must be None, 'parent', or a label for each unit")
+            object.__setattr__(self, "blocks", tuple(labels.tolist()))
         self._check_arms()
         self._check_assignment()
         self.null.check(self.n_units)
@@ -166,12 +169,16 @@ class Design(Choice):
         DesignError
             If a key is missing, unknown or wrong; the message names it.
         """
+        if not isinstance(plain, Mapping):
+            raise DesignError(f"a design is a table with null, arms and n_units, not {type(plain).__name__}")
         for key in ("null", "arms", "n_units"):
             if key not in plain:
                 raise DesignError(f"a design needs '{key}'; it has {', '.join(plain) or 'nothing'}")
         for key in plain:
             if key not in ("null", "arms", "n_units", "assignment", "blocks"):
                 raise DesignError(f"a design has no '{key}'; it takes null, arms, n_units, assignment, blocks")
+        if not isinstance(plain["arms"], Mapping):
+            raise DesignError(f"arms: a table of arms by name, not {plain['arms']!r}")
         rest = {key: plain[key] for key in ("n_units", "assignment", "blocks") if key in plain}
         arms = [Arm.from_dict(name, arm) for name, arm in plain["arms"].items()]
         return cls(null=null_from_dict(plain["null"]), arms=arms, **rest)
@@ -216,6 +223,8 @@ def null_from_dict(plain: Mapping[str, Any]) -> NullModel:
     >>> null_from_dict({"kind": "uniform", "length": 20})
     Uniform(length=20)
     """
+    if not isinstance(plain, Mapping):
+        raise DesignError(f'null: a table such as {{kind = "uniform", length = 200}}, not {plain!r}')
     kind = plain.get("kind")
     if kind not in NULL_MODELS:
         raise DesignError(f"null: kind = {kind!r} must be one of {', '.join(NULL_MODELS)}")

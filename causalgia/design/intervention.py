@@ -130,9 +130,13 @@ class Sequential(Intervention):
         return layout
 
     def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:
-        for step in self.steps:
-            tokens = step.apply(tokens, units=units, key=key)
+        for i, step in enumerate(self.steps):
+            again = self.steps[:i].count(step)  # an equal step draws anew; the first draws as it does alone
+            tokens = step.apply(tokens, units=units, key=derive(key, "again", again) if again else key)
         return tokens
+
+    def identity(self) -> dict[str, Any]:
+        return {"steps": [step.identity() for step in self.steps]}
 
     def to_dict(self) -> dict[str, Any]:
         return {"steps": [step.to_dict() for step in self.steps]}

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from causalgia.design.null_model import FromSequences, NullModel, Tokens, Units
 from causalgia.design.numbers import positive_int
-from causalgia.errors import DesignError, SequenceError
+from causalgia.errors import DesignError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,9 +141,19 @@ class Markov(FromSequences):
         return f"sequences from an order-{self.order} Markov chain fitted to"
 
 
+_LONG = 1_000  # beyond it the determinant of long words takes seconds
+_PARENTS_COUNTED = 64
+
+
+def _klets(row: Tokens, k: int) -> bytes:
+    """Return what two sequences share that are shuffles of each other: their letters and their k-lets."""
+    words = np.lib.stride_tricks.sliding_window_view(row, k)
+    return np.sort(row).tobytes() + words[np.lexsort(words.T)].tobytes() + row[: k - 1].tobytes()
+
+
 @dataclass(frozen=True, kw_only=True)
 class KletShuffle(FromSequences):
-    """Shuffles of the parents, exactly uniform over all sequences with the same k-let counts.
+    """Shuffles of the parents, exactly uniform over all rearrangements with the same k-let counts.
 
     Unit i is a fresh shuffle of parent ``i mod n``, so that parents are balanced. Uniformity is exact: Wilson's
     loop-erased walk draws the last-exit tree, the other edges are put in random order (Kandel et al. 1996,
@@ -187,18 +197,19 @@ class KletShuffle(FromSequences):
         return (units % np.uint64(len(self.parents_given))).astype(np.int64)
 
     def log_reachable(self, n_units: int) -> float:
-        """Natural log of the number of distinct sequences, counted only until it is known to exceed the units."""
+        """Natural log of the number of distinct sequences, counted until it exceeds the units; infinity if too dear."""
         from causalgia.sequences.klet import log_degeneracy
 
+        if self.k > 4 and self.length > _LONG:
+            return np.inf
+        parents = self.parents_given.tokens[:n_units]
+        classes = {_klets(row, self.k): row for row in parents[:_PARENTS_COUNTED]}
         total = -np.inf
-        for row in np.unique(self.parents_given.tokens[:n_units], axis=0):
-            try:
-                total = np.logaddexp(total, log_degeneracy(row, self.k))
-            except SequenceError:  # more distinct words than the determinant takes: beyond counting
-                return np.inf
+        for row in classes.values():
+            total = np.logaddexp(total, log_degeneracy(row, self.k))
             if total > np.log(n_units):
                 break
-        return float(total)
+        return float(total) if len(parents) <= _PARENTS_COUNTED else np.inf
 
     def _extras(self) -> dict[str, Any]:
         return {"k": self.k}
@@ -269,8 +280,8 @@ class Genomic(FromSequences):
 
     In their given order when `n_units` equals their number (times `draws`), else a random subset without
     replacement, of which a smaller trial takes the first part. With ``draws=2`` or more every sequence is that many
-    units: arms that draw (a scramble, a sampled motif) then have several draws for each sequence, which a standard
-    error for ``target="units"`` needs.
+    units in a row: arms that draw (a scramble, a sampled motif) then have several draws for each sequence, which a
+    standard error for ``target="units"`` needs.
 
     Parameters
     ----------
@@ -319,7 +330,7 @@ class Genomic(FromSequences):
         order = np.arange(n)
         if n_units < n * self.draws:
             order = np.argsort(random_words(key, np.arange(n, dtype=np.uint64), 1)[:, 0], kind="stable")
-        return order[(units % np.uint64(n_units // self.draws)).astype(np.int64)]
+        return order[(units // np.uint64(self.draws)).astype(np.int64)]
 
     def _extras(self) -> dict[str, Any]:
         return {"draws": self.draws} if self.draws > 1 else {}

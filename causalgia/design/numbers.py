@@ -11,8 +11,8 @@ Span = tuple[int, int]
 
 def positive_int(value: object, name: str) -> int:
     """Return `value` as an int of at least 1, or raise DesignError naming it."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise DesignError(f"{name}={value!r} must be a whole number of at least 1")
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 1 <= value < 2**48:
+        raise DesignError(f"{name}={value!r} must be a whole number of at least 1 (and below 2^48)")
     return int(value)
 
 

@@ -29,12 +29,13 @@ class Patterned(Intervention):
     instance: Literal["sample", "consensus"] = field(default="sample", kw_only=True)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "pattern", as_pattern(self.pattern, instance=self.instance))
-        object.__setattr__(self, "at", position(self.at, "at"))
         if self.strand not in ("+", "-"):
             raise DesignError(f"strand={self.strand!r} must be '+' or '-'")
         if self.instance not in ("sample", "consensus"):
             raise DesignError(f"instance={self.instance!r} must be 'sample' or 'consensus'")
+        object.__setattr__(self, "at", position(self.at, "at"))
+        object.__setattr__(self, "pattern", as_pattern(self.pattern, instance=self.instance))
+        object.__setattr__(self, "instance", self.written.instance)
 
     @property
     def written(self) -> Pattern:
@@ -61,7 +62,13 @@ class Patterned(Intervention):
         return piece if self.strand == "+" else reverse_complement(piece)
 
     def to_dict(self) -> dict[str, Any]:
-        plain: dict[str, Any] = {self.kind: self.written.plain, "at": self.at}
+        return self._plain(self.written.plain)
+
+    def identity(self) -> dict[str, Any]:
+        return self._plain(self.written.identity)
+
+    def _plain(self, pattern: str | dict[str, Any]) -> dict[str, Any]:
+        plain: dict[str, Any] = {self.kind: pattern, "at": self.at}
         if self.strand == "-":
             plain["strand"] = "-"
         if self.instance == "consensus":
@@ -163,7 +170,7 @@ class Placebo(Patterned):
     """Write a fresh rearrangement of a pattern for each unit, never one that carries the pattern on either strand.
 
     Uniform over all distinct rearrangements that read no run of the pattern, or of its reverse complement, longer
-    than two thirds of it. Since each unit gets another word, the arm's mean is over words as well as backgrounds: no
+    than two thirds of it (rounded up: five of seven bases). Since each unit gets another word, the arm's mean is over words as well as backgrounds: no
     single scramble decides the control. For a `Motif`, an instance is sampled first and then rearranged, and the
     consensus is not carried either.
 
@@ -249,7 +256,7 @@ def placebos(
     source = as_pattern(pattern)
     n = positive_int(n, "n")
     check_rearrangeable(source, n=n)
-    words = _distinct_words(source, n, derive(root_key(rng), "placebos", source.label))
+    words = _distinct_words(source, n, derive(root_key(rng), "placebos", str(source.identity)))
     return {f"placebo {word}": PlaceboWord(word, at=at, strand=strand) for word in words}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -14,14 +14,27 @@ from causalgia.sequences.motifs import Motif
 
 Tokens = NDArray[np.uint8]
 Units = NDArray[np.uint64]
+Instance = Literal["sample", "consensus"]
 
 
 @dataclass(frozen=True)
 class Pattern:
-    """A word or a motif, and whether a motif stands for its instances or its consensus."""
+    """A word or a motif, and whether a motif stands for its instances or its consensus.
 
-    source: str | Motif
-    instance: Literal["sample", "consensus"] = "sample"
+    Two words are equal where they read the same bases (U is T); `source` keeps the spelling, for do-notation.
+    """
+
+    source: str | Motif = field(compare=False)
+    instance: Instance = "sample"
+    reads: str | Motif = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        word = isinstance(self.source, str)
+        object.__setattr__(
+            self, "reads", self.source.replace("U", "T") if isinstance(self.source, str) else self.source
+        )
+        if word:
+            object.__setattr__(self, "instance", "sample")
 
     def __len__(self) -> int:
         return len(self.source)
@@ -48,6 +61,11 @@ class Pattern:
         return self.instance == "sample" and any(max(row) < 1 for row in self.source.probabilities)
 
     @property
+    def identity(self) -> str | dict[str, Any]:
+        """What makes two patterns the same, as plain data."""
+        return self.reads if isinstance(self.reads, str) else {"motif": self.reads.to_dict()}
+
+    @property
     def plain(self) -> str | dict[str, Any]:
         """The pattern as TOML-ready data."""
         return self.source if isinstance(self.source, str) else {"motif": self.source.to_dict()}
@@ -64,12 +82,12 @@ class Pattern:
         return _iupac_instances(parse_word(self.source)[1], units, key)
 
 
-def as_pattern(pattern: object, *, instance: Literal["sample", "consensus"] = "sample") -> Pattern:
+def as_pattern(pattern: object, *, instance: Instance | None = None) -> Pattern:
     """Return the pattern for a word, a Motif or a Pattern; DesignError says what is wrong with anything else."""
     if isinstance(pattern, Pattern):
-        return pattern
+        return pattern if instance is None else Pattern(pattern.source, instance)
     if isinstance(pattern, Motif):
-        return Pattern(pattern, instance)
+        return Pattern(pattern, instance or "sample")
     if not isinstance(pattern, str):
         raise DesignError(f"a pattern is a word or a Motif, not {type(pattern).__name__}")
     try:

@@ -1,6 +1,7 @@
 """Rearrangements of a pattern that do not carry it: what placebos are made of.
 
-A rearrangement carries the pattern where it reads, on either strand, a run of it longer than two thirds: ``GAGATAA``
+A rearrangement carries the pattern where it reads, on either strand, a run of it longer than two thirds (rounded
+up): ``GAGATAA``
 still holds six of the seven letters of ``AGATAAG``, and networks answer it. Such words are never drawn.
 """
 
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from causalgia.design.patterns import Pattern
 from causalgia.errors import DesignError
 from causalgia.sequences.alphabet import encode, reverse_complement
+from causalgia.sequences.motifs import Motif
 from causalgia.streams import derive
 
 Tokens = NDArray[np.uint8]
@@ -27,7 +29,7 @@ _MOST_ENUMERATED = 20_000
 
 
 def longest_run(width: int) -> int:
-    """Return how many consecutive letters of a pattern of this width a placebo may share: two thirds, and not all.
+    """Return how many consecutive letters of a pattern of this width a placebo may share: two thirds, rounded up, and not all.
 
     Examples
     --------
@@ -95,9 +97,9 @@ def _orders(left: Counter[int], n: int) -> Iterator[tuple[int, ...]]:
 
 def check_rearrangeable(pattern: Pattern, *, n: int = 1) -> None:
     """Raise DesignError where fewer than `n` distinct placebos can be made of the pattern."""
-    word = pattern.source
-    if not isinstance(word, str):
+    if isinstance(pattern.source, Motif) and pattern.random:
         return
+    word = pattern.word
     if pattern.random:
         raise DesignError(f"placebo of '{word}': give a word of A C G T or a Motif, not IUPAC letters")
     if count_orders(word) > _MOST_ENUMERATED:

@@ -13,7 +13,6 @@ from causalgia.design.numbers import Span, position, span_of
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError
 from causalgia.sequences import edits
-from causalgia.sequences.alphabet import encode
 
 
 @dataclass(frozen=True)
@@ -128,8 +127,8 @@ class Ablate(_Spanned):
         (start, stop), 0-based, stop excluded.
     fill
         ``"uniform"`` draws random bases for each unit, ``"shuffle"`` and ``"dinucleotide_shuffle"`` rearrange the
-        unit's own; one base (``"A"``) or a word of the span's width writes that. No default: what stands in for
-        "nothing" is part of the question.
+        unit's own; one base (``"A"``) or a word of the span's width writes that, IUPAC letters draw. No default:
+        what stands in for "nothing" is part of the question.
 
     Examples
     --------
@@ -150,16 +149,16 @@ class Ablate(_Spanned):
         width = self.span[1] - self.span[0]
         choices = f"fill={fill!r} must be one of {', '.join(_FILLS)}, one base, or a word of {width} bases"
         try:
-            pattern = as_pattern(fill)
+            reads = as_pattern(fill).reads
         except DesignError as error:
             raise DesignError(f"ablation of {self._place}: {choices}") from error
-        if not isinstance(fill, str) or pattern.random or len(pattern) not in (1, width):
+        if not isinstance(reads, str) or len(reads) not in (1, width):
             raise DesignError(f"ablation of {self._place}: {choices}")
-        return pattern.label
+        return reads[0] if len(set(reads)) == 1 else reads
 
     @property
     def random(self) -> bool:
-        return self.fill in _FILLS
+        return self.fill in _FILLS or as_pattern(self.fill).random
 
     @property
     def terms(self) -> tuple[str, ...]:
@@ -174,9 +173,9 @@ class Ablate(_Spanned):
             from causalgia.sequences.samplers import sample_uniform
 
             return sample_uniform(key, units, width)
-        if self.random:
+        if self.fill in _FILLS:
             return _shuffled(tokens, self.span, _FILLS.index(self.fill), units, key)
-        return np.resize(encode(self.fill)[0], width)
+        return as_pattern(self.fill * width if len(self.fill) == 1 else self.fill).instances(units, key)
 
     def to_dict(self) -> dict[str, Any]:
         return {self.kind: list(self.span), "fill": self.fill}
@@ -205,7 +204,7 @@ class Mutate(Intervention):
     kind: ClassVar[str] = "mutate"
 
     def __post_init__(self) -> None:
-        positions = self.at if isinstance(self.at, tuple | list | np.ndarray | range) else (self.at,)
+        positions = np.atleast_1d(np.asarray(self.at, object)).tolist()
         at = tuple(position(p, "at") for p in positions)
         pattern = as_pattern(self.to)
         if len(pattern) != len(at):
@@ -214,8 +213,9 @@ class Mutate(Intervention):
             )
         if len(set(at)) < len(at):
             raise DesignError(f"mutation: a position is named twice in at={at}; name each once")
-        object.__setattr__(self, "at", at[0] if len(at) == 1 else at)
-        object.__setattr__(self, "to", pattern.label)
+        pairs = sorted(zip(at, str(pattern.reads), strict=True))
+        object.__setattr__(self, "at", at[0] if len(at) == 1 else tuple(place for place, _ in pairs))
+        object.__setattr__(self, "to", "".join(base for _, base in pairs))
 
     @property
     def positions(self) -> tuple[int, ...]:

@@ -14,7 +14,9 @@ import numpy as np
 from numba import njit
 
 from causalgia.errors import SequenceError
+from causalgia.sequences.alphabet import encode
 from causalgia.sequences.arguments import as_key, as_parents, as_tokens, as_units
+from causalgia.sequences.circuits import beginnings, turned
 from causalgia.sequences.dinucleotide import LONGEST, shuffle_pairs
 from causalgia.sequences.random import half_bounded, unit_state
 from causalgia.sequences.samplers import shuffle
@@ -199,10 +201,9 @@ def klet_shuffle(
 ) -> NDArray[np.uint8]:
     """Return a rearrangement of each unit's parent, uniform over all that keep its k-let counts.
 
-    Each of the distinct sequences that share with the parent the count of every j-let, j = 1, ..., k, is equally
-    likely. Equal counts of k-lets and of (k-1)-mers leave the first and the last (k-1)-mer no choice, so these
-    never move; a sequence that runs from a (k-1)-mer back to itself could also be read from another one without
-    a change in its k-lets, but not without a change in its (k-1)-mers, and such rotations are not drawn.
+    Each of the distinct rearrangements of the parent's letters with the same k-let counts is equally likely. The
+    k-lets leave the first and the last (k-1)-mer no choice, so these do not move, unless the sequence runs from a
+    (k-1)-mer back to itself: then it may also begin with another (k-1)-mer of the same letters (`circuits`).
 
     Parameters
     ----------
@@ -249,6 +250,8 @@ def klet_shuffle(
     length = rows.shape[1]
     if length <= k:
         return rows[parents]
+    if (begun := turned(int(word_key), ids, rows, parents, k)) is not None:
+        rows, parents = begun, np.arange(ids.size)
     out = np.empty((ids.size, length), np.uint8)
     if k == 2 and length <= LONGEST:
         over_rows(
@@ -267,7 +270,7 @@ def klet_shuffle(
     return out
 
 
-def log_degeneracy(tokens: ArrayLike, k: int) -> float:
+def log_degeneracy(tokens: str | ArrayLike, k: int) -> float:
     r"""Return the natural log of how many sequences `klet_shuffle` draws from: 0 means that only the parent exists.
 
     For k = 1 the multinomial coefficient. For k >= 2 the BEST theorem, with equal edges not told apart,
@@ -275,12 +278,13 @@ def log_degeneracy(tokens: ArrayLike, k: int) -> float:
     .. math:: \log t + \log d_r! + \sum_{v \neq r} \log (d_v - 1)! - \sum_{u, v} \log n_{uv}!
 
     with :math:`n_{uv}` the k-lets from (k-1)-mer u to v, :math:`d_v` the exits of v, r the final (k-1)-mer and t
-    the number of trees of last exits towards r, a determinant.
+    the number of trees of last exits towards r, a determinant. A circuit that may begin elsewhere (see
+    `klet_shuffle`) has more, in the ratio of the places where it may begin to those where it does.
 
     Parameters
     ----------
     tokens
-        One sequence, values 0-3.
+        One sequence: a string, or tokens (length,) of 0-3.
     k
         Letters of the words whose counts are kept, 1 to 32.
 
@@ -301,10 +305,10 @@ def log_degeneracy(tokens: ArrayLike, k: int) -> float:
 
     Examples
     --------
-    >>> round(float(np.exp(log_degeneracy([2, 0, 3, 3, 0, 1, 0, 1, 0, 3], 2))), 9)
+    >>> round(float(np.exp(log_degeneracy("GATTACACAT", 2))), 9)
     6.0
     """
-    row = as_tokens(np.atleast_2d(tokens))[0]
+    row = encode(tokens)[0] if isinstance(tokens, str) else as_tokens(np.asarray(tokens)[None])[0]
     if row.size <= _as_k(k):
         return 0.0 if k > 1 else _log_multinomial(row)
     if k == 1:
@@ -317,6 +321,8 @@ def log_degeneracy(tokens: ArrayLike, k: int) -> float:
     exits, root = counts.sum(axis=1), path[-1]
     others = np.arange(n_vertices) != root
     orders = _log_factorials(exits[others] - 1) + lgamma(int(exits[root]) + 1)
+    if k > 2 and path[0] == root:
+        orders += np.log(len(beginnings(row, k)) / int(exits[root]))
     return _log_of_count(_log_trees(counts, others) + orders - _log_factorials(counts[counts > 1]))
 
 

@@ -62,11 +62,8 @@ def draw_units(design: Design, *, key: int) -> Units:
 def _assigned(design: Design, blocks: NDArray[Any] | None, key: int) -> NDArray[np.int64] | None:
     if design.assignment == "crossover":
         return None
-    if blocks is None:
-        index = np.zeros(design.n_units, np.int64)
-    else:
-        index = np.unique(blocks, return_inverse=True)[1].astype(np.int64)
-    return assign(index, n_arms=len(design.named_arms), key=key)
+    labels = np.zeros(design.n_units, np.int64) if blocks is None else blocks
+    return assign(labels, n_arms=len(design.named_arms), key=key)
 
 
 def _check_distinct(design: Design, tokens: NDArray[np.uint8]) -> None:
