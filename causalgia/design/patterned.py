@@ -170,9 +170,9 @@ class Placebo(Patterned):
     """Write a fresh rearrangement of a pattern for each unit, never one that carries the pattern on either strand.
 
     Uniform over all distinct rearrangements that read no run of the pattern, or of its reverse complement, longer
-    than two thirds of it (rounded up: five of seven bases). Since each unit gets another word, the arm's mean is over words as well as backgrounds: no
-    single scramble decides the control. For a `Motif`, an instance is sampled first and then rearranged, and the
-    consensus is not carried either.
+    than two thirds of it (rounded up: five of seven bases). Since each unit gets another word, the arm's mean is over
+    words as well as backgrounds: no single scramble decides the control. For a `Motif`, an instance is sampled first
+    and then rearranged, and the consensus is not carried either.
 
     Parameters
     ----------

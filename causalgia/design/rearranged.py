@@ -29,7 +29,7 @@ _MOST_ENUMERATED = 20_000
 
 
 def longest_run(width: int) -> int:
-    """Return how many consecutive letters of a pattern of this width a placebo may share: two thirds, rounded up, and not all.
+    """Return how many consecutive letters of a pattern a placebo may share: two thirds, rounded up, and not all.
 
     Examples
     --------
