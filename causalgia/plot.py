@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,9 @@ _ROOMY = 20
 _TALLEST = 14.0
 _LONGEST_DO = 44
 _ACROSS = 3
+_DPI, _MOST_PIXELS = 160, 30_000
+#: A name is written as it is: a dollar in it begins no formula.
+_AS_IT_IS: dict[str, Any] = {"parse_math": False, "usetex": False}
 
 
 def forest(
@@ -95,12 +99,19 @@ def save_forest(estimates: xr.Dataset, path: str | Path, *, truth: xr.DataArray 
         axes.tick_params(labelleft=number % columns == 0)
         if number and (legend := axes.get_legend()) is not None:
             legend.remove()
+    return _saved(figure, Path(path))
+
+
+def _saved(figure: Figure, path: Path) -> Path:
+    """Write a figure; a letter that the font lacks is an empty box and no warning."""
     try:
-        figure.savefig(path, dpi=160)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Glyph |Matplotlib currently does not support")
+            figure.savefig(path, dpi=min(_DPI, _MOST_PIXELS / max(figure.get_size_inches())))
     except (OSError, ValueError) as error:
         msg = f"{path}: the figure cannot be written ({error}); choose another place or ending"
         raise OutcomesError(msg) from error
-    return Path(path)
+    return path
 
 
 def _figure(width: float, height: float) -> Figure:
@@ -203,7 +214,7 @@ def _label_rows(axes: Axes, table: list[Row], places: dict[str, int], words: lis
     if words:
         ticks.append(len(places))
         labels.append(f"{len({row['contrast'] for row in words})} placebo words")
-    axes.set_yticks(ticks, labels, fontsize=9.5 if len(places) <= _ROOMY else 7)
+    axes.set_yticks(ticks, labels, fontsize=9.5 if len(places) <= _ROOMY else 7, **_AS_IT_IS)
     axes.set_ylim(len(places) - 0.4 + bool(words), -0.6)
     if every > 1:
         axes.set_ylabel(f"{len(places):,} contrasts, every {every}th labelled", fontsize=8, color=_GREY)
@@ -215,6 +226,7 @@ def _label_rows(axes: Axes, table: list[Row], places: dict[str, int], words: lis
 def _write_do(axes: Axes, do: dict[str, str | None], places: dict[str, int]) -> None:
     """Write under each name what is done, where short; the control, which all rows share, is on the axis."""
     look: dict[str, Any] = {"ha": "right", "va": "center", "fontsize": 7, "color": _GREY, "annotation_clip": False}
+    look |= _AS_IT_IS
     beside: dict[str, Any] = {"xycoords": axes.get_yaxis_transform(), "textcoords": "offset points"}
     for name, place in places.items():
         done = (do[name] or "").split(" − ")[0]
@@ -229,10 +241,10 @@ def _shortened(name: str) -> str:
 def _dress(axes: Axes, task: str, estimates: xr.Dataset) -> None:
     attrs = estimates.attrs
     axes.axvline(0, color=_INK, lw=0.8, zorder=2)
-    control = f", minus {attrs['control']}" if attrs.get("control") else ""
+    control = f", minus {_shortened(str(attrs['control']))}" if attrs.get("control") else ""
     scale = attrs.get("contrast_scale") or attrs.get("scale") or "the outcome"
-    axes.set_xlabel(f"ACE on {scale}{control}", fontsize=9.5)
-    axes.set_title(task, fontsize=10.5, loc="left", color=_INK)
+    axes.set_xlabel(f"ACE on {_shortened(str(scale))}{control}", fontsize=9.5, **_AS_IT_IS)
+    axes.set_title(_shortened(task), fontsize=10.5, loc="left", color=_INK, **_AS_IT_IS)
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     axes.tick_params(axis="y", length=0)
@@ -243,4 +255,5 @@ def _dress(axes: Axes, task: str, estimates: xr.Dataset) -> None:
     if len(labels) > 1:
         look: dict[str, Any] = {"frameon": False, "fontsize": 8, "columnspacing": 1.0, "handletextpad": 0.4}
         place: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0), "borderaxespad": 0.1}
-        axes.legend(ncols=min(len(labels), 3), **look, **place)
+        for text in axes.legend(ncols=min(len(labels), 3), **look, **place).get_texts():
+            text.set(**_AS_IT_IS)

@@ -96,7 +96,7 @@ def test_demo_agrees_with_the_truth(tmp_path):
     assert (tmp_path / "demo" / "forest.png").read_bytes().startswith(b"\x89PNG")
     assert "40 placebo words" in found.stdout
     header = next(line for line in found.stdout.splitlines() if line.startswith("contrast"))
-    assert header.split() == ["contrast", "task", "ACE", "95", "%", "interval", "truth", "z", "p"]
+    assert header.split() == ["contrast", "task", "ACE", "SE", "95", "%", "interval", "truth", "z", "p"]
     lines = [line for line in found.stdout.splitlines() if re.search(r"\] +-?\d", line)]
     z = np.array([float(line.split()[-2]) for line in lines])
     assert len(z) == 6
@@ -106,10 +106,92 @@ def test_demo_agrees_with_the_truth(tmp_path):
 
 
 def test_demo_writes_over_a_demo_alone(results, tmp_path):
-    refused("demo", "--out", results, said="holds the outcomes of another trial; choose another --out")
+    refused("demo", "--out", results, said=["holds outcomes already", "--force"])
     call("demo", "--out", tmp_path / "demo", "--n-units", 20)
     call("demo", "--out", tmp_path / "demo", "--n-units", 20, "--rng", 1)
     assert store.load(tmp_path / "demo" / "outcomes.nc", "outcomes").attrs["rng"] == "1"
+    call("demo", "--out", results, "--n-units", 20, "--force")
+    assert store.load(results / "outcomes.nc", "outcomes").attrs["name"] == "demo"
+
+
+def test_the_file_that_was_read_is_kept(trial, tmp_path):
+    text = "# mine\n" + QUICK
+    trial.write_text(text)
+    found = call("run", trial, "--out", tmp_path)
+    assert "Wrote outcomes.nc in" in found.stdout
+    assert call("estimate", tmp_path).stderr == ""
+    call("run", trial, "--out", tmp_path, "--force")
+    assert trial.read_text() == text
+
+
+def test_a_file_that_we_did_not_write_is_not_written_over(trial, tmp_path):
+    for name, command in (
+        ("trial.toml", "run"),
+        ("forest.png", "run"),
+        ("estimates.nc", "run"),
+        ("trial.toml", "demo"),
+    ):
+        folder = tmp_path / f"{command} {name}"
+        folder.mkdir()
+        (folder / name).write_text("mine")
+        wrong = [command, *([trial] if command == "run" else ["--n-units", 20]), "--out", folder]
+        refused(*wrong, said=[f"holds another {name} already", "--force to write over it"])
+        assert [path.read_text() for path in folder.iterdir()] == ["mine"]
+        call(*wrong, "--force")
+        assert read_spec(folder / "trial.toml").name == ("demo" if command == "demo" else "trial")
+
+
+def test_what_run_wrote_says_so_and_is_written_over(trial, results):
+    first = (results / "trial.toml").read_text().splitlines()[0]
+    assert first.startswith("# Written by `causalgia run`, which may write over it")
+    (results / "outcomes.nc").unlink()
+    trial.write_text(QUICK.replace("rng = 3", "rng = 4"))
+    call("run", trial, "--out", results)
+    assert read_spec(results / "trial.toml").rng == 4
+
+
+def test_a_folder_in_the_place_of_a_file_is_one_line(trial, results):
+    (results / "forest.png").mkdir()
+    refused("run", trial, "--out", results, "--force", said=["forest.png is a folder", "choose another --out"])
+    refused("demo", "--out", results, "--force", said="forest.png is a folder")
+    found = call("estimate", results, code=2)
+    assert "95 % interval" in found.stdout
+    assert found.stderr.startswith("error: ")
+    assert found.stderr.count("\n") == 1
+    assert "the figure cannot be written" in found.stderr
+
+
+@pytest.mark.parametrize("name", ["$", "$1$", "\\\\frac{$x_1$", "a$^2", "日本 $"])
+def test_names_are_written_as_they_are(trial, tmp_path, name):
+    trial.write_text(QUICK.replace("[arms.GATA1]", f'[arms."{name}"]'))
+    call("run", trial, "--out", tmp_path / "results")
+    found = call("estimate", tmp_path / "results")
+    assert found.stderr == ""
+    assert name.replace("\\\\", "\\") in found.stdout
+    assert (tmp_path / "results" / "forest.png").stat().st_size > 5_000
+
+
+def test_a_device_is_one_that_the_predictor_runs_on(trial, tmp_path):
+    asked = ["run", trial, "--out", tmp_path / "x"]
+    refused(*asked, "--device", "nonsense", said="--device = 'nonsense' is no device; say one of auto, cpu, cuda")
+    refused(*asked, "--device", "cuda", said="--device = 'cuda': a predictor of the zoo runs on the CPU")
+    call(*asked, "--device", "cpu")
+
+
+def test_a_machine_without_memory_or_space_is_one_line(monkeypatch, trial, results):
+    wrongs = (
+        (MemoryError("Unable to allocate 7 TiB."), "not enough memory (Unable to allocate 7 TiB); take fewer"),
+        (MemoryError(), "not enough memory (none is left)"),
+        (OSError(28, "No space left on device"), "No space left on device; free some space"),
+        (PermissionError(13, "Permission denied", "a.nc"), "a.nc: Permission denied; "),
+    )
+    for wrong, said in wrongs:
+
+        def failing(*args, wrong=wrong, **kwargs):
+            raise wrong
+
+        monkeypatch.setattr(store, "load", failing)
+        refused("show", results, said=said)
 
 
 def test_what_init_writes_runs_and_is_estimated(tmp_path):
@@ -155,6 +237,7 @@ def test_estimate_gives_what_the_verbs_give(results):
     for name in expected.data_vars:
         np.testing.assert_array_equal(written[name], expected[name])
     assert "3 placebo words" in found.stdout
+    assert " SE " in found.stdout
     assert (results / "forest.png").stat().st_size > 5_000
     assert "effect on the predictor" in found.stdout.lower()
 
@@ -227,7 +310,7 @@ def test_warnings_are_lines(trial, tmp_path):
     trial.write_text(
         QUICK.replace("n_units = 300", "n_units = 1").replace('control = "placebo"', 'control = "untreated"')
     )
-    call("run", trial, "--out", tmp_path / "one")
+    assert "trial: 1 unit, " in call("run", trial, "--out", tmp_path / "one").stdout
     found = call("estimate", tmp_path / "one")
     assert found.stderr.startswith("warning: one unit: ")
     assert found.stderr.count("\n") == 1
@@ -251,7 +334,13 @@ def test_every_mistake_is_one_line(trial, results, tmp_path):
     refused("estimate", results, "--cluster", "nobody", said="no coordinate 'nobody'")
     refused("init", trial / "deeper" / "t.toml", said="cannot be made a folder")
     trial.write_text(QUICK.replace("gata1_like", "gata2_like"))
-    refused("run", trial, "--out", tmp_path / "x", said="zoo has no oracle 'gata2_like'; did you mean gata1_like")
+    refused(
+        "run",
+        trial,
+        "--out",
+        tmp_path / "x",
+        said=["zoo has no oracle 'gata2_like'; did you mean gata1_like", f"{trial}: [predictor]: "],
+    )
     trial.write_text(QUICK.replace("n_units = 300", "n_units = x"))
     refused("run", trial, "--out", tmp_path / "x", said=["line 2, column", "not valid TOML"])
     assert not (tmp_path / "x").exists()
@@ -287,8 +376,15 @@ def test_a_fault_of_ours_is_not_hidden(monkeypatch, results):
         call("show", results)
 
 
+def full_pipe():
+    """A pipe that nobody reads."""
+    read, write = os.pipe()
+    os.close(read)
+    return write
+
+
 def test_the_program_itself_leaves_no_traceback(tmp_path):
-    program = [sys.executable, "-c", "from causalgia.cli import main; main()"]
+    program = [sys.executable, "-m", "causalgia"]
     (tmp_path / "trial.toml").write_text("n_unit = 3")
     found = subprocess.run(
         [*program, "run", "trial.toml", "--out", "x"], cwd=tmp_path, capture_output=True, text=True, check=False
@@ -300,6 +396,8 @@ def test_the_program_itself_leaves_no_traceback(tmp_path):
     demo = [*program, "demo", "--n-units", "400"]
     found = subprocess.run(demo, cwd=tmp_path, env=ascii_only, capture_output=True, check=False)
     assert (found.returncode, found.stderr) == (0, b"")
+    closed = subprocess.run([*program, "show", "demo"], cwd=tmp_path, stdout=full_pipe(), stderr=-1, check=False)
+    assert b"Traceback" not in closed.stderr
 
 
 def test_help_is_light():

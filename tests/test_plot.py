@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import matplotlib as mpl
+import matplotlib.image
 import numpy as np
 import pytest
 import xarray as xr
@@ -117,6 +118,32 @@ def test_a_figure_of_every_task_is_saved(tmp_path):
         save_forest(estimates(), tmp_path / "nowhere" / "forest.png")
     with pytest.raises(OutcomesError, match="the figure cannot be written"):
         save_forest(estimates(), tmp_path / "forest.xyz")
+
+
+def test_a_dollar_in_a_name_begins_no_formula(tmp_path):
+    names = {"contrast": ["$GATA1", r"\frac{$x_1$", "a$^2$b"], "task": ["$K562$"], "model": ["$1$", "b$"]}
+    do = ("contrast", ["do(x[1:3] = $A$)", "$", "$$"])
+    ace = xr.Dataset({"ace": (("contrast", "task", "model"), np.ones((3, 1, 2)))}, coords={**names, "do": do})
+    odd = ace.assign_attrs(control="$c$", contrast_scale=r"log $\nosuch$ counts")
+    assert save_forest(odd, tmp_path / "forest.png").stat().st_size > 5_000
+    axes = forest(odd)
+    axes.figure.savefig(tmp_path / "again.png")
+    texts = [*axes.get_yticklabels(), *axes.texts, *axes.get_legend().get_texts(), axes.xaxis.label, axes.title]
+    assert not any(text.get_parse_math() and "$" in text.get_text() for text in texts)
+    assert labels(axes) == names["contrast"]
+    assert axes.get_title("left") == "$K562$"
+
+
+def test_a_letter_that_the_font_lacks_is_no_warning(tmp_path):
+    one = xr.Dataset({"ace": (EFFECT, [[1.0], [2.0]])}, coords={"contrast": ["転写因子", "مرحبا"], "task": ["細胞"]})
+    save_forest(one, tmp_path / "forest.png")
+
+
+def test_a_figure_of_many_tasks_is_not_too_large(tmp_path):
+    tasks = [f"task {i}" for i in range(130)]
+    many = xr.Dataset({"ace": (EFFECT, np.ones((1, 130)))}, coords={"contrast": ["GATA1"], "task": tasks})
+    pixels = mpl.image.imread(save_forest(many, tmp_path / "forest.png"))
+    assert max(pixels.shape) <= 30_000
 
 
 def test_matplotlib_is_left_as_it_was():

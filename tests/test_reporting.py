@@ -14,7 +14,17 @@ from hypothesis import strategies as st
 import causalgia as cg
 from causalgia import reporting
 from causalgia.errors import OutcomesError
-from causalgia.reporting import cells, describe, format_effect, format_number, format_p, placebo_summary, report, rows
+from causalgia.reporting import (
+    cells,
+    describe,
+    format_effect,
+    format_number,
+    format_p,
+    format_se,
+    placebo_summary,
+    report,
+    rows,
+)
 
 EFFECT = ("contrast", "task")
 
@@ -67,10 +77,10 @@ Effect on the predictor: ACE on log counts, each arm minus placebo, over shuffle
 GATA1: do(x[10:17] = GATA1) − do(x[10:17] ~ rearranged AGATAAG)
 core broken: do(x[10:17] = core broken) − do(x[10:17] ~ rearranged AGATAAG)
 
-contrast             ACE     95 % interval        p
-GATA1              1.381    [1.372, 1.390]  <1e-300
-core broken       -0.021  [-0.030, -0.012]    0.031
-40 placebo words   0.000   -0.100 to 0.100
+contrast             ACE      SE     95 % interval        p
+GATA1              1.381  0.0046    [1.372, 1.390]  <1e-300
+core broken       -0.021  0.0046  [-0.030, -0.012]    0.031
+40 placebo words   0.000           -0.100 to 0.100
 
 ACE on log counts, GATA1 minus placebo, over shuffles of 500 sequences: 1.381 [1.372, 1.390].
 ACE on log counts, 'core broken' minus placebo, over shuffles of 500 sequences: -0.021 [-0.030, -0.012].
@@ -83,7 +93,7 @@ def test_report_reads_as_settled():
 
 def test_sizes_come_first_and_p_last():
     header, _ = cells(cg.adjust(estimates(3), method="by"))
-    assert header == ["contrast", "ACE", "95 % interval", "p", "p (by)"]
+    assert header == ["contrast", "ACE", "SE", "95 % interval", "p", "p (by)"]
 
 
 def test_few_placebo_words_set_no_scale():
@@ -154,9 +164,9 @@ def test_truth_and_z():
     noisy = truth.assign_coords(mcse=(EFFECT, [[se]]))
     assert rows(estimates(), truth=noisy)[0]["z"] == pytest.approx(0.01 / se / math.sqrt(2))
     header, lines = cells(estimates(), truth=truth)
-    assert header == ["contrast", "ACE", "95 % interval", "truth", "z", "p"]
-    assert lines[0][3:5] == ["1.371", "+2.2"]
-    assert lines[1][3:5] == ["", ""]
+    assert header == ["contrast", "ACE", "SE", "95 % interval", "truth", "z", "p"]
+    assert lines[0][4:6] == ["1.371", "+2.2"]
+    assert lines[1][4:6] == ["", ""]
 
 
 def test_exact_effects_say_so():
@@ -166,9 +176,9 @@ def test_exact_effects_say_so():
         exact[name][0, 0] = exact["ace"][0, 0]
     exact["p"][0, 0], exact["se"][0, 0] = 0.0, 0.0
     header, lines = cells(exact)
-    assert header == ["contrast", "ACE", "95 % interval", "exact", "p"]
-    assert lines[0] == ["GATA1", "1.381", "[1.381, 1.381]", "exact", "0"]
-    assert lines[1][3] == ""
+    assert header == ["contrast", "ACE", "SE", "95 % interval", "exact", "p"]
+    assert lines[0] == ["GATA1", "1.381", "0", "[1.381, 1.381]", "exact", "0"]
+    assert lines[1][4] == ""
     assert "(exact: no unit differs)" in report(exact)
     truth = exact["ace"].copy()
     assert rows(exact, truth=truth)[0]["z"] is None
@@ -230,6 +240,52 @@ def test_large_and_small_effects_stay_readable():
     assert format_effect({"ace": 123456.0, "lower": 122456.0, "upper": 124456.0}) == ("123500", "[122500, 124500]")
     assert format_effect({"ace": 0.0, "lower": 0.0, "upper": 0.0}) == ("0", "[0, 0]")
     assert format_effect({"ace": 2e-11, "lower": 1e-11, "upper": 3e-11})[0] == "2.0e-11"
+
+
+def test_a_limit_beside_zero_is_not_rounded_to_it():
+    assert format_effect({"ace": -0.07, "lower": -0.1396, "upper": -0.0031}) == ("-0.07", "[-0.14, -0.003]")
+    assert format_effect({"ace": 0.07, "lower": 0.00031, "upper": 0.1396}) == ("0.07", "[0.0003, 0.14]")
+    assert format_effect({"ace": -0.07, "lower": -0.14, "upper": 0.0})[1] == "[-0.14, 0.00]"
+    assert format_effect({"ace": 1.0, "lower": 1e-16, "upper": 2.0})[1] == "[0.0, 2.0]"
+
+
+@given(st.floats(-1e3, 1e3), st.floats(1e-6, 1e3))
+def test_printed_limits_lie_on_their_side_of_zero(ace, half):
+    _, interval = format_effect({"ace": ace, "lower": ace - half, "upper": ace + half})
+    printed = np.array([float(limit) for limit in interval.strip("[]").split(", ")])
+    limits = np.array([ace - half, ace + half])
+    far = np.abs(limits) > 1e-6 * half
+    assert np.array_equal(np.sign(printed)[far], np.sign(limits)[far])
+
+
+@given(st.floats(1e-12, 1e6))
+def test_a_printed_standard_error_has_two_digits(se):
+    assert float(format_se(se)) == pytest.approx(se, rel=0.051)
+    assert len(format_se(se)) <= 10
+
+
+def test_one_unit_is_no_units():
+    one = estimates()
+    one["n_units"][:], one["n_clusters"][:] = 1, 1
+    assert report(one).splitlines()[1].startswith("1 unit in 1 cluster (parent); ")
+
+
+def test_sequences_that_no_unit_came_from_are_not_claimed():
+    peaks = cg.Uniform(length=60).sample(50, rng=1)["sequence"]
+    arms = {"none": cg.Untreated(), "GATA": cg.Embed("AGATAAG", at=9)}
+    share = cg.FunctionPredictor(lambda x: x[:, 1:3].mean((1, 2)), tasks=["GC"], scale="share")
+
+    def said(null, n_units, **choice):
+        trial = cg.run(cg.Design(null=null, arms=arms, n_units=n_units), share, rng=0)
+        return report(cg.estimate(cg.contrast(trial, control="none"), **choice))
+
+    shuffles = cg.DinucleotideShuffle(of=peaks)
+    assert said(shuffles, 20).count("over dinucleotide shuffles of 50 sequences (20 used) of 60 bp") == 2
+    assert "50 sequences (20 used) of 60 bp" in said(cg.Genomic(of=peaks), 20)
+    assert "50 sequences of 60 bp" in said(shuffles, 50)
+    assert "50 sequences of 60 bp" in said(shuffles, 100)
+    assert "(30 used)" in said(shuffles, 30, cluster=None)
+    assert "fitted to 50 sequences of 60 bp" in said(cg.Markov(of=peaks, order=1), 20)
 
 
 def test_outcomes_are_described():

@@ -11,11 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import causalgia as cg
-from causalgia.effects import _TRANSFORMS
 from causalgia.errors import DesignError
 from causalgia.estimation.multiplicity import _STATSMODELS
 from causalgia.estimation.request import TARGETS as ESTIMATED_TARGETS
-from causalgia.trial.spec import AnalysisSpec, PredictorSpec, TrialSpec, read_analysis, read_spec, starter
+from causalgia.scales import _TRANSFORMS
+from causalgia.trial.choices import AnalysisSpec, PredictorSpec
+from causalgia.trial.spec import TrialSpec, read_analysis, read_spec, starter
 from causalgia.trial.tables import METHODS, SCALES, TARGETS
 
 MINIMAL = """
@@ -315,3 +316,27 @@ def test_files_that_are_no_text(folder):
     (folder / "latin.toml").write_bytes("name = 'é'".encode("latin-1"))
     with pytest.raises(DesignError, match=re.escape("not a text file in UTF-8 (byte 8)")):
         read_spec(folder / "latin.toml")
+
+
+def test_a_byte_order_mark_is_no_key(folder):
+    path = folder / "marked.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + starter().encode())
+    assert read_spec(path).design == read_spec(written(folder, starter())).design
+    assert read_analysis(path).control == "placebo"
+
+
+@pytest.mark.parametrize("device", ["auto", "cpu", "mps", "cuda", "cuda:0", "cuda:12"])
+def test_devices(device):
+    assert PredictorSpec(factory="my_net.py:load", device=device).device == device
+    if device in ("auto", "cpu"):
+        assert PredictorSpec(zoo="gata1_like", device=device).device == device
+    else:
+        with pytest.raises(DesignError, match="a predictor of the zoo runs on the CPU; say cpu or auto"):
+            PredictorSpec(zoo="gata1_like", device=device)
+
+
+@pytest.mark.parametrize("device", ["gpu", "", "cuda:", "cuda:x", "CPU", "cpu\n"])
+def test_no_device(folder, device):
+    text = starter().replace('zoo = "gata1_like"', f"zoo = 'gata1_like'\ndevice = {json.dumps(device)}")
+    with pytest.raises(DesignError, match=r"\[predictor\]: device = '.*' (is no device|must be text)"):
+        read_spec(written(folder, text))

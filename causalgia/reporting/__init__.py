@@ -6,7 +6,7 @@ in `causalgia.reporting.numbers` alone.
 
 from __future__ import annotations
 
-from causalgia.reporting.numbers import format_effect, format_number, format_p
+from causalgia.reporting.numbers import format_effect, format_number, format_p, format_se
 from causalgia.reporting.outcomes import describe, tasks_in_words
 from causalgia.reporting.table import Row, Rows, cells, placebo_summary, placebo_words, rows
 from causalgia.reporting.text import estimand, report, sentence, sentences
@@ -20,6 +20,7 @@ __all__ = [
     "format_effect",
     "format_number",
     "format_p",
+    "format_se",
     "placebo_summary",
     "placebo_words",
     "report",

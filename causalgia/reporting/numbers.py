@@ -10,10 +10,14 @@ from typing import Any
 def format_effect(row: Mapping[str, Any]) -> tuple[str, str]:
     """Return an effect and its interval as text, rounded by the interval's half-width.
 
+    A limit that is not 0 is not rounded to 0: an interval that excludes 0 shows it.
+
     Examples
     --------
     >>> format_effect({"ace": 1.3812, "lower": 1.29, "upper": 1.472})
     ('1.38', '[1.29, 1.47]')
+    >>> format_effect({"ace": -0.07, "lower": -0.1369, "upper": -0.0031})
+    ('-0.07', '[-0.14, -0.003]')
     >>> format_effect({"ace": 0.25})
     ('0.250', '')
     """
@@ -21,8 +25,24 @@ def format_effect(row: Mapping[str, Any]) -> tuple[str, str]:
     if lower is None or upper is None:
         return format_number(row["ace"], abs(row["ace"]) / 50), ""
     unit = (upper - lower) / 2 or abs(row["ace"]) / 50
-    ace, low, high = (format_number(value, unit) for value in (row["ace"], lower, upper))
-    return ace, f"[{low}, {high}]"
+    return format_number(row["ace"], unit), f"[{_format_limit(lower, unit)}, {_format_limit(upper, unit)}]"
+
+
+def _format_limit(limit: float, unit: float) -> str:
+    rounded = format_number(limit, unit)
+    return f"{limit:.1g}" if float(rounded) == 0 and abs(limit) > 1e-6 * unit else rounded
+
+
+def format_se(se: float) -> str:
+    """Return a standard error as text: two significant digits.
+
+    Examples
+    --------
+    >>> format_se(0.00389), format_se(0.0), format_se(1234.5), format_se(3.21e-9)
+    ('0.0039', '0', '1234', '3.2e-09')
+    """
+    decimals = 1 - int(f"{se:.1e}".partition("e")[2])
+    return f"{se:.1e}" if decimals > 7 else f"{se:.{max(decimals, 0) if se else 0}f}"
 
 
 def format_number(value: float, unit: float) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia.reporting.numbers import format_effect, format_number, format_p
+from causalgia.reporting.numbers import format_effect, format_number, format_p, format_se
 from causalgia.schema import validate
 
 Row: TypeAlias = dict[str, Any]
@@ -139,7 +139,8 @@ def _headings(estimates: xr.Dataset) -> dict[str, str]:
     percent = f"{100 * float(estimates.attrs.get('ci_prob', 0.95)):g} %"
     method = f"p ({estimates.attrs['adjust']})" if "adjust" in estimates.attrs else "p adjusted"
     words = {name: name for name in ("contrast", "task", "model", "truth", "z", "exact", "p")}
-    first = {"contrast": "contrast", "task": "task", "model": "model", "ace": "ACE", "interval": f"{percent} interval"}
+    first = {"contrast": "contrast", "task": "task", "model": "model", "ace": "ACE", "se": "SE"}
+    first["interval"] = f"{percent} interval"
     return {**first, **words, "p_adjusted": method}
 
 
@@ -154,6 +155,7 @@ def _lines(estimates: xr.Dataset, table: list[Row], rows: Rows) -> list[dict[str
 def _line(row: Row, names: list[str]) -> dict[str, str]:
     ace, interval = format_effect(row)
     line = {"contrast": row["contrast"], **{name: row[name] for name in names}, "ace": ace, "interval": interval}
+    line["se"] = format_se(row["se"]) if "se" in row else ""
     if row.get("truth") is not None:
         line["truth"] = format_number(row["truth"], _unit(row))
         line["z"] = "" if row["z"] is None else f"{row['z']:+.1f}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,6 +27,7 @@ from causalgia.reporting.table import (
 from causalgia.schema import validate
 
 _FEW = 6
+_ONE_PARENT_EACH = ("shuffle", "dinucleotide_shuffle", "klet_shuffle", "genomic")
 
 
 def report(estimates: xr.Dataset, *, rows: Rows = "summary") -> str:
@@ -94,7 +96,7 @@ def estimand(estimates: xr.Dataset) -> str:
     Effect on the predictor: ACE on log counts, do(x[5:9] = GATA) − do(), for exactly these units.
     """
     attrs = estimates.attrs
-    first = f"Effect on the predictor: ACE on {_scale(attrs)}, {_question(estimates)}{_population(attrs)}."
+    first = f"Effect on the predictor: ACE on {_scale(attrs)}, {_question(estimates)}{_population(estimates)}."
     second = [_counts(estimates), attrs.get("assignment"), attrs.get("method")]
     said = "; ".join(str(part) for part in second if part)
     sentences = [first, f"{said[0].upper()}{said[1:]}." if said else "", _in_do_notation(rows_of(estimates))]
@@ -118,7 +120,7 @@ def sentence(estimates: xr.Dataset, row: Row) -> str:
     ace, interval = format_effect(row)
     size = f"{ace} {interval}" if interval else f"{ace}, without a standard error"
     exact = " (exact: no unit differs)" if row.get("exact") else ""
-    return f"ACE on {_scale(attrs)}{where}, {_quoted(row['contrast'])}{control}{_population(attrs)}: {size}{exact}."
+    return f"ACE on {_scale(attrs)}{where}, {_quoted(row['contrast'])}{control}{_population(estimates)}: {size}{exact}."
 
 
 def _summary_sentence(group: list[Row], names: list[str]) -> str:
@@ -166,24 +168,42 @@ def _in_do_notation(table: list[Row]) -> str:
     return "\n".join(f"{name}: {text}" for name, text in do.items()) if 1 < len(do) <= _FEW else ""
 
 
-def _population(attrs: Mapping[Any, Any]) -> str:
-    null = attrs.get("null", "the population that the units were drawn from")
+def _population(estimates: xr.Dataset) -> str:
+    null = _null(estimates)
     return {
         "parents": f", over new draws from these parents ({null})",
         "units": ", for exactly these units",
         "population x words": f", over {null} and placebo words",
         "population x predictors": f", over {null} and retrainings of the predictor",
-    }.get(str(attrs.get("target")), f", over {null}")
+    }.get(str(estimates.attrs.get("target")), f", over {null}")
+
+
+def _null(estimates: xr.Dataset) -> str:
+    """Return the null model in words, with the number of its sequences that were used where some were not."""
+    attrs = estimates.attrs
+    null = str(attrs.get("null", "the population that the units were drawn from"))
+    given = re.search(r"([\d,]+) sequences", null) if attrs.get("null_kind") in _ONE_PARENT_EACH else None
+    if given is None or "n_units" not in estimates:
+        return null
+    by_parent = attrs.get("cluster") == "parent" and "n_clusters" in estimates
+    used = estimates["n_clusters" if by_parent else "n_units"].to_numpy()
+    if used.max() >= int(given[1].replace(",", "")):
+        return null
+    return f"{null[: given.end()]} ({_range(used)} used){null[given.end() :]}"
 
 
 def _counts(estimates: xr.Dataset) -> str | None:
     if "n_units" not in estimates:
         return None
-    said = f"{_range(estimates['n_units'].to_numpy())} units"
+    said = _counted(estimates["n_units"].to_numpy(), "unit")
     cluster = estimates.attrs.get("cluster")
     if "n_clusters" in estimates and cluster not in (None, "", "unit"):
-        said += f" in {_range(estimates['n_clusters'].to_numpy())} clusters ({cluster})"
+        said += f" in {_counted(estimates['n_clusters'].to_numpy(), 'cluster')} ({cluster})"
     return said
+
+
+def _counted(counts: NDArray[np.int64], what: str) -> str:
+    return f"{_range(counts)} {what}{'s' if counts.max() != 1 else ''}"
 
 
 def _range(counts: NDArray[np.int64]) -> str:

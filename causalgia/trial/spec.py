@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from causalgia.design import Arm, Design, null_from_dict, placebos
 from causalgia.design.intervention import Intervention
 from causalgia.design.patterns import pattern_from_plain
 from causalgia.errors import CausalgiaError, DesignError
+from causalgia.trial.choices import AnalysisSpec, PredictorSpec
 from causalgia.trial.tables import (
-    ANALYSIS,
     PLACEBOS,
     PREDICTOR,
     TOP,
@@ -27,117 +25,6 @@ from causalgia.trial.tables import (
     nearest,
     require,
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class PredictorSpec:
-    """Which predictor a trial asks: one of the zoo by name, or the user's own factory.
-
-    Parameters
-    ----------
-    zoo
-        Name of a predictor of the zoo.
-    factory
-        Instead: ``"my_net.py:load"``, a file and a function in it.
-    weights
-        A safetensors file that the factory's network gets.
-    alphabet
-        The letters of the network's one-hot rows, in order.
-    tasks
-        A name for each output.
-    scale
-        What the outputs are measured on.
-    device
-        Where it runs, unless the command line says otherwise.
-    batch_size
-        Sequences per forward pass, or ``"auto"``.
-
-    Examples
-    --------
-    >>> PredictorSpec(factory="my_net.py:load", weights="net.safetensors").describe()
-    'my_net.py:load with net.safetensors'
-    """
-
-    zoo: str | None = None
-    factory: str | None = None
-    weights: str | None = None
-    alphabet: str | None = None
-    tasks: tuple[str, ...] | None = None
-    scale: str | None = None
-    device: str = "auto"
-    batch_size: int | Literal["auto"] = "auto"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what was chosen as TOML-ready data."""
-        return _said(self)
-
-    def describe(self) -> str:
-        """Return the predictor in a few words."""
-        if self.zoo is not None:
-            return f"zoo: {self.zoo}"
-        return str(self.factory) + ("" if self.weights is None else f" with {self.weights}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class AnalysisSpec:
-    """What will be asked of the outcomes, fixed before they are seen.
-
-    `control`, `contrasts`, `interaction` and `scale` go to `causalgia.contrast`; `cluster`, `block`, `covariates`,
-    `target`, `ci_prob` and `weights` to `causalgia.estimate`; `adjust` and `family` to `causalgia.adjust`. The rest
-    (`rope`, `error`, `level`, `families`, `prior`) is kept with the outcomes for the verbs that give verdicts.
-
-    Examples
-    --------
-    >>> AnalysisSpec(control="placebo", rope=(-0.1, 0.1)).for_verdicts
-    ('rope',)
-    """
-
-    control: str | None = None
-    contrasts: Mapping[str, Mapping[str, float]] | None = None
-    interaction: tuple[str, ...] | None = None
-    scale: str = "identity"
-    cluster: str = "auto"
-    block: str | None = None
-    covariates: tuple[str, ...] | None = None
-    target: str = "population"
-    ci_prob: float = 0.95
-    weights: str = "units"
-    adjust: str | None = None
-    family: str | None = None
-    rope: tuple[float, float] | str | None = None
-    error: str | None = None
-    level: float | None = None
-    families: Any = None
-    prior: Any = None
-
-    @property
-    def for_verdicts(self) -> tuple[str, ...]:
-        """The choices made here that `estimate` does not use."""
-        return tuple(key for key in ("rope", "error", "level", "families", "prior") if getattr(self, key) is not None)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what was chosen as TOML-ready data."""
-        return _said(self)
-
-    def to_json(self) -> str:
-        """Return what was chosen as one line of JSON, as it is kept with the outcomes."""
-        return json.dumps(self.to_dict())
-
-    @classmethod
-    def from_dict(cls, plain: object) -> AnalysisSpec:
-        """Return the analysis that `to_dict` wrote or a user wrote in TOML.
-
-        Raises
-        ------
-        DesignError
-            If a key is unknown, or a value is not what the key takes.
-        """
-        table = check_table(plain, "[analysis]", ANALYSIS)
-        asked = [key for key in ("control", "contrasts", "interaction") if key in table]
-        if len(asked) > 1:
-            raise DesignError(f"[analysis]: {' and '.join(asked)} are two questions; keep one of them")
-        chosen: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in table.items()}
-        return cls(**chosen)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,7 +68,7 @@ class TrialSpec:
     design: Design
     rng: int
     predictor: PredictorSpec
-    analysis: AnalysisSpec = AnalysisSpec()
+    analysis: AnalysisSpec = field(default_factory=AnalysisSpec)
 
     def __post_init__(self) -> None:
         arms = [arm.name for arm in self.design.named_arms]
@@ -289,7 +176,7 @@ def _toml(text: str, source: str) -> Table:
 
 def _read_text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise DesignError(f"{path}: not a text file in UTF-8 (byte {error.start}); save it as UTF-8") from error
     except FileNotFoundError as error:
@@ -380,12 +267,6 @@ def _located(plain: Any, folder: Path) -> Any:
     if set(plain) == {"file", "motif"} and isinstance(plain["file"], str):
         return {**plain, "file": str(folder / plain["file"])}
     return {key: _located(value, folder) for key, value in plain.items()}
-
-
-def _said(choices: PredictorSpec | AnalysisSpec) -> dict[str, Any]:
-    """Return the fields that differ from their defaults, with lists for tuples."""
-    pairs = ((field, getattr(choices, field.name)) for field in fields(choices))
-    return {f.name: list(v) if isinstance(v, tuple) else v for f, v in pairs if v != f.default}
 
 
 def _among(name: str, known: list[str], place: str, what: str) -> None:

@@ -1,0 +1,7 @@
+"""`python -m causalgia` is the program `causalgia`."""
+
+from __future__ import annotations
+
+from causalgia.cli import main
+
+main()

@@ -1,0 +1,252 @@
+"""The five commands: read, one verb, print."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from io import TextIOWrapper
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+import causalgia
+from causalgia.cli.analysis import analysis_of, chosen, estimated
+from causalgia.cli.folder import (
+    ESTIMATES,
+    FOREST,
+    OUTCOMES,
+    SPEC,
+    is_ours,
+    made,
+    present,
+    refuse_taken,
+    write,
+    write_outcomes,
+)
+from causalgia.cli.screen import print_estimates, print_written
+from causalgia.cli.skin import OneLine
+from causalgia.errors import CausalgiaError, DesignError
+
+if TYPE_CHECKING:
+    from causalgia.predict import Predictor
+    from causalgia.trial.choices import PredictorSpec
+    from causalgia.trial.spec import TrialSpec
+
+_DEMO = "demo"
+
+app = typer.Typer(
+    cls=OneLine,
+    name="causalgia",
+    add_completion=False,
+    no_args_is_help=False,
+    invoke_without_command=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"causalgia {causalgia.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _top(
+    ctx: typer.Context,
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """Randomized experiments on sequence-to-activity networks, with standard errors.
+
+    A first look, without any file:
+
+        causalgia demo
+
+    A trial of your own (trial.toml runs as it is, and says what to change):
+
+        causalgia init
+
+        causalgia run trial.toml --out results
+
+        causalgia estimate results
+
+        causalgia show results
+    """
+    if ctx.invoked_subcommand is None:
+        typer.echo(ctx.get_help())
+
+
+_Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `causalgia run` wrote.")]
+_Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the files; made where it is missing.")]
+
+
+@app.command()
+def demo(
+    out: _Out = Path(_DEMO),
+    n_units: Annotated[int, typer.Option(min=2, help="Background sequences.")] = 1000,
+    rng: Annotated[int, typer.Option(min=0, help="Seed.")] = 0,
+    force: Annotated[bool, typer.Option("--force", help="Write over files that are there.")] = False,
+) -> None:
+    """Run a trial on a predictor whose true effects are known, and print each estimate beside its truth.
+
+    Example:   causalgia demo --out demo --n-units 2000
+    """
+    from causalgia import store
+    from causalgia.plot import save_forest
+    from causalgia.trial import run as run_trial
+    from causalgia.trial.spec import parse_spec, starter
+    from causalgia.zoo import oracle
+
+    refuse_taken(out, force=force or is_ours(out / SPEC, _DEMO))
+    spec = parse_spec(starter(), folder=out)
+    spec = replace(spec, name=_DEMO, rng=rng, design=replace(spec.design, n_units=n_units))
+    predictor = oracle(str(spec.predictor.zoo))
+    outcomes = run_trial(spec.design, predictor, rng=rng).assign_attrs(spec.attrs)
+    estimates = estimated(outcomes, spec.analysis)
+    truth = predictor.true_ace(spec.design, control=str(spec.analysis.control))
+    write_outcomes(made(out), outcomes, spec, command=_DEMO)
+    store.save(estimates, out / ESTIMATES)
+    print_estimates(estimates, truth=truth)
+    save_forest(estimates, out / FOREST, truth=truth)
+    typer.echo("z = (ACE - truth) / standard error: about 95 % of them lie between -2 and 2.")
+    print_written(out, OUTCOMES, ESTIMATES, FOREST, SPEC)
+
+
+@app.command()
+def init(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="The file to write.")] = Path(SPEC),
+    force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
+) -> None:
+    """Write a commented trial.toml that runs as it is, to be changed into your own.
+
+    Example:   causalgia init gata1.toml
+    """
+    from causalgia.trial.spec import starter
+
+    if path.exists() and not force:
+        raise DesignError(f"{path} is already there; give another name, or --force to write over it")
+    made(path.parent)
+    write(path, starter())
+    typer.echo(f"Wrote {path}. Next: causalgia run {path} --out results")
+
+
+@app.command()
+def run(
+    spec_file: Annotated[Path, typer.Argument(metavar="TRIAL.TOML", help="What `causalgia init` writes.")],
+    out: _Out,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps; wins over the file.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over files that are there.")] = False,
+) -> None:
+    """Run the trial in a file: draw the units, apply the arms, ask the predictor, write the outcomes.
+
+    Example:   causalgia run trial.toml --out results --device cuda
+    """
+    from causalgia.reporting import tasks_in_words
+    from causalgia.trial import run as run_trial
+    from causalgia.trial.spec import read_spec
+
+    spec = read_spec(spec_file)
+    refuse_taken(out, spec_file=spec_file, force=force)
+    predictor = _predictor(spec, spec_file, device)
+    folder = made(out)
+    outcomes = run_trial(spec.design, predictor, rng=spec.rng).assign_attrs(spec.attrs)
+    written = write_outcomes(folder, outcomes, spec, command="run", spec_file=spec_file)
+    units = f"{spec.design.n_units:,} unit{'s' if spec.design.n_units != 1 else ''}"
+    typer.echo(f"{spec.name}: {units}, {len(spec.design.named_arms)} arms, {tasks_in_words(outcomes)}.")
+    if spec.analysis.for_verdicts:
+        kept = ", ".join(spec.analysis.for_verdicts)
+        typer.echo(f"[analysis] {kept}: kept for verdicts; `estimate` does not use them.")
+    print_written(folder, *written)
+    typer.echo(f"Next: causalgia estimate {out}")
+
+
+@app.command()
+def estimate(
+    folder: _Folder,
+    control: Annotated[str | None, typer.Option(help="The arm that is subtracted from every other one.")] = None,
+    cluster: Annotated[str | None, typer.Option(help="auto, none, or a coordinate of the units.")] = None,
+    target: Annotated[str | None, typer.Option(help="population, parents, or units.")] = None,
+    ci_prob: Annotated[float | None, typer.Option(help="Probability of the intervals.")] = None,
+    adjust: Annotated[str | None, typer.Option(help="Adjust p-values: bh, by, holm, hochberg, bonferroni.")] = None,
+    all_rows: Annotated[bool, typer.Option("--all", help="A line for each placebo word.")] = False,
+) -> None:
+    """Estimate average causal effects with standard errors, as the analysis in trial.toml says; options win.
+
+    Example:   causalgia estimate results --control placebo --adjust bh
+    """
+    from causalgia import store
+    from causalgia.plot import save_forest
+
+    outcomes = store.load(present(folder) / OUTCOMES, "outcomes")
+    given = {"control": control, "cluster": cluster, "target": target, "ci_prob": ci_prob, "adjust": adjust}
+    analysis = chosen(analysis_of(folder, outcomes), given)
+    estimates = estimated(outcomes, analysis)
+    store.save(estimates, folder / ESTIMATES)
+    print_estimates(estimates, all_rows=all_rows)
+    save_forest(estimates, folder / FOREST)
+    if analysis.for_verdicts:
+        typer.echo(f"[analysis] {', '.join(analysis.for_verdicts)}: kept for verdicts; not used here.")
+    print_written(folder, ESTIMATES, FOREST)
+
+
+@app.command()
+def show(
+    folder: _Folder,
+    all_rows: Annotated[bool, typer.Option("--all", help="A line for each arm and placebo word.")] = False,
+) -> None:
+    """Print what a folder holds: null model, arms, predictor, and the effects where they are estimated.
+
+    Example:   causalgia show results
+    """
+    from causalgia import store
+    from causalgia.reporting import describe
+
+    typer.echo(describe(store.load(present(folder) / OUTCOMES, "outcomes"), every_arm=all_rows))
+    if (folder / ESTIMATES).is_file():
+        typer.echo("")
+        print_estimates(store.load(folder / ESTIMATES, "estimates"), all_rows=all_rows)
+    else:
+        typer.echo(f"\nNo estimates yet. Next: causalgia estimate {folder}")
+
+
+def main() -> None:
+    """Run the command line; a terminal that lacks a sign gets a question mark and no traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    app()
+
+
+def _predictor(spec: TrialSpec, spec_file: Path, device: str | None) -> Predictor:
+    asked = _on_device(spec.predictor, device)
+    if asked.zoo is not None:
+        from causalgia.zoo import oracle
+
+        try:
+            return oracle(asked.zoo)
+        except CausalgiaError as error:
+            raise DesignError(f"{spec_file}: [predictor]: {error}") from error
+    from causalgia.predict import load_predictor
+
+    return load_predictor(
+        str(asked.factory),
+        weights=asked.weights,
+        tasks=asked.tasks,
+        scale=asked.scale,
+        alphabet=asked.alphabet,
+        device=asked.device,
+        batch_size=asked.batch_size,
+        announce=lambda line: typer.echo(line, err=True),
+    )
+
+
+def _on_device(asked: PredictorSpec, device: str | None) -> PredictorSpec:
+    """Return the predictor that the file asks for, on the device that the command line asks for."""
+    try:
+        return asked if device is None else replace(asked, device=device)
+    except DesignError as error:
+        raise DesignError(str(error).replace("[predictor]: ", "--", 1)) from error

@@ -1,0 +1,93 @@
+"""The folder of a trial: the files in it, and nothing of the user's is written over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from causalgia.errors import OutcomesError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from causalgia.trial.spec import TrialSpec
+
+OUTCOMES, ESTIMATES, SPEC, FOREST = "outcomes.nc", "estimates.nc", "trial.toml", "forest.png"
+_MARK = "# Written by `causalgia "
+
+
+def refuse_taken(folder: Path, *, spec_file: Path | None = None, force: bool = False) -> None:
+    """Refuse a folder where files would be lost; a `trial.toml` is lost unless we wrote it or it is `spec_file`.
+
+    Raises
+    ------
+    OutcomesError
+        If one of our names is a folder, or (without `force`) a file.
+    """
+    for name in (OUTCOMES, ESTIMATES, FOREST, SPEC):
+        path = folder / name
+        if path.is_dir():
+            raise OutcomesError(f"{path} is a folder; move it away, or choose another --out")
+        if path.exists() and not force and not (name == SPEC and (is_ours(path) or _same(path, spec_file))):
+            held = "holds outcomes already" if name == OUTCOMES else f"holds another {name} already"
+            raise OutcomesError(f"{folder} {held}; choose another --out, or --force to write over it")
+
+
+def is_ours(path: Path, command: str = "") -> bool:
+    """Return whether a `trial.toml` was written by a command of ours (by any, where none is named)."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return file.readline().startswith(_MARK + command)
+    except OSError:
+        return False
+
+
+def write_outcomes(
+    folder: Path, outcomes: xr.Dataset, spec: TrialSpec, *, command: str, spec_file: Path | None = None
+) -> tuple[str, ...]:
+    """Write outcomes and their specification (unless it was read from there); estimates of what was before go.
+
+    Returns
+    -------
+    tuple of str
+        The names of the files that were written.
+    """
+    from causalgia import store
+
+    for name in (ESTIMATES, FOREST):
+        (folder / name).unlink(missing_ok=True)
+    store.save(outcomes, folder / OUTCOMES)
+    if _same(folder / SPEC, spec_file):
+        return (OUTCOMES,)
+    mark = f"{_MARK}{command}`, which may write over it: keep a file of your own under another name.\n"
+    write(folder / SPEC, mark + spec.to_toml())
+    return OUTCOMES, SPEC
+
+
+def made(folder: Path) -> Path:
+    """Return a folder after making it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutcomesError(f"{folder}: cannot be made a folder ({error.strerror}); choose another place") from error
+    return folder
+
+
+def write(path: Path, text: str) -> None:
+    """Write a text file."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OutcomesError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
+
+
+def present(folder: Path) -> Path:
+    """Return a folder that holds outcomes."""
+    if not (folder / OUTCOMES).is_file():
+        missing = f"holds no {OUTCOMES}" if folder.is_dir() else "is no folder"
+        raise OutcomesError(f"{folder} {missing}; make it with: causalgia run trial.toml --out {folder}")
+    return folder
+
+
+def _same(path: Path, other: Path | None) -> bool:
+    return other is not None and path.exists() and path.samefile(other)

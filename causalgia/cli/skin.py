@@ -1,0 +1,68 @@
+"""What every command is dressed in: an error or a warning is one line with the cure, and never a traceback."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from causalgia.errors import CausalgiaError, CausalgiaWarning
+
+
+class OneLine(TyperGroup):
+    """Commands whose errors are one line with the cure: exit code 2, or 130 when interrupted; never a traceback."""
+
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        del standalone_mode
+        try:
+            with _warnings_as_lines():
+                code = super().main(*args, **{**extra, "standalone_mode": False}) or 0
+        except CausalgiaError as error:
+            code = _fail(str(error), 2)
+        except (MemoryError, OSError) as error:
+            code = _fail(_of_the_machine(error), 2)
+        except (KeyboardInterrupt, typer.Abort):
+            code = 130
+        except Exception as error:
+            if not hasattr(error, "format_message"):
+                raise
+            code = _fail(_usage(error), 2)
+        if code == 130:
+            _fail("interrupted", 130)
+        sys.exit(code)
+
+
+def _fail(message: str, code: int) -> int:
+    typer.echo(f"error: {' '.join(message.split())}", err=True)
+    return code
+
+
+def _usage(error: Any) -> str:
+    """Return what the parser says of a wrong command line, and where help is."""
+    path = error.ctx.command_path if getattr(error, "ctx", None) is not None else "causalgia"
+    return f"{str(error.format_message()).rstrip('.')}; see `{path} --help`"
+
+
+def _of_the_machine(error: MemoryError | OSError) -> str:
+    """Return what a machine says that has no memory, no space or no permission."""
+    if isinstance(error, MemoryError):
+        return f"not enough memory ({str(error).rstrip('.') or 'none is left'}); take fewer units or arms"
+    culprit = f"{error.filename}: " if error.filename is not None else ""
+    return f"{culprit}{error.strerror or error}; free some space, or choose another place that can be read and written"
+
+
+@contextmanager
+def _warnings_as_lines() -> Iterator[None]:
+    def show(message: Warning | str, *where: object, **more: object) -> None:
+        del where, more
+        typer.echo(f"warning: {' '.join(str(message).split())}", err=True)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", CausalgiaWarning)
+        warnings.showwarning = show
+        yield
