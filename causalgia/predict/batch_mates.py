@@ -33,7 +33,7 @@ def check_batch_mates(predictor: Predictor, tokens: Tokens) -> None:
     An effect is a difference of two answers; when answers depend on batch mates (dropout left on, batch norm in
     training mode, a per-batch normalisation), no two of them can be compared. Up to eight rows are predicted together,
     together again and in reverse order, and two different ones alone: five small forward passes. Where the rows are
-    all the same sequence, copies with A and C, G and T exchanged keep them company.
+    all the same sequence, copies with their bases exchanged keep them company (unless those have no finite answer).
 
     Parameters
     ----------
@@ -46,7 +46,8 @@ def check_batch_mates(predictor: Predictor, tokens: Tokens) -> None:
     ------
     PredictorError
         If answers differ by more than 1e-9 (float64), 1e-4 (float32; 5e-3 where CUDA is in use) or 1e-2 (half
-        precision) of the largest answer; the message says which comparison failed and the likely cause.
+        precision) of the largest answer; the message says which comparison failed and the likely cause. An answer
+        that is not finite is a `NonFiniteError`, whose `row` is a row of `tokens`.
 
     Examples
     --------
@@ -57,25 +58,40 @@ def check_batch_mates(predictor: Predictor, tokens: Tokens) -> None:
     Traceback (most recent call last):
     causalgia.errors.PredictorError: the predictor answers a sequence differently alone and among others: ...
     """
-    rows, other = _company(checked_rows(tokens))
-    together = predictor.predict(rows)
+    rows, other, together = _together(predictor, checked_rows(tokens)[:_ROWS])
     limit = _noise(predictor, together) * float(np.abs(together).max())
-    _compare(predictor, together, predictor.predict(rows), limit, _SAME_TWICE)
+    _compare(predictor, together, _again(predictor, rows, _SAME_TWICE), limit, _SAME_TWICE)
     lonely = [0, other]
     alone = np.concatenate([_ask_alone(predictor, rows[i : i + 1]) for i in lonely])
     _compare(predictor, together[lonely], alone, limit, _MATES.format(how="alone and among others"))
-    backwards = predictor.predict(rows[::-1])[::-1]
-    _compare(predictor, together, backwards, limit, _MATES.format(how="when the batch is in another order"))
+    other_order = _MATES.format(how="when the batch is in another order")
+    backwards = _again(predictor, rows[::-1], other_order)[::-1]
+    _compare(predictor, together, backwards, limit, other_order)
 
 
-def _company(tokens: Tokens) -> tuple[Tokens, int]:
-    """Return the rows to ask about, and one of them that differs from the first."""
-    rows = tokens[:_ROWS]
+def _together(predictor: Predictor, rows: Tokens) -> tuple[Tokens, int, NDArray[Any]]:
+    """Return the rows that are asked about, one of them that differs from the first, and the answers."""
     differs = (rows != rows[0]).any(axis=1)
     if differs.any():
-        return rows, int(differs.argmax())
+        return rows, int(differs.argmax()), predictor.predict(rows)
     half = rows[: _ROWS // 2]
-    return np.concatenate([half, half ^ 1]), len(half)
+    for exchange in (1, 2, 3):  # A with C, G with T; A with G, C with T; A with T, C with G
+        company = np.concatenate([half, half ^ np.uint8(exchange)])
+        try:
+            return company, len(half), predictor.predict(company)
+        except NonFiniteError as error:
+            if error.row < len(half):
+                raise
+    return rows, 0, predictor.predict(rows)
+
+
+def _again(predictor: Predictor, rows: Tokens, cause: str) -> NDArray[Any]:
+    """Return the answers for rows that have had finite ones."""
+    try:
+        return predictor.predict(rows)
+    except NonFiniteError as error:
+        msg = f"the predictor {cause} (task {error.task!r}: a finite answer, then {error.value})"
+        raise PredictorError(msg) from error
 
 
 def _noise(predictor: Predictor, answers: NDArray[Any]) -> float:
@@ -88,8 +104,6 @@ def _noise(predictor: Predictor, answers: NDArray[Any]) -> float:
 def _ask_alone(predictor: Predictor, row: Tokens) -> NDArray[Any]:
     try:
         return predictor.predict(row)
-    except NonFiniteError:
-        raise
     except PredictorError as error:
         how = "alone and among others (alone it fails)"
         msg = f"the predictor {_MATES.format(how=how)}. It says: {error}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 
 from causalgia.errors import PredictorError
 from causalgia.predict.fingerprint import digest
-from causalgia.predict.predictor import NonFiniteError, Predictor, Progress, checked_names, checked_rows, non_finite
+from causalgia.predict.predictor import (
+    NonFiniteError,
+    Predictor,
+    Progress,
+    abridged,
+    checked_names,
+    checked_rows,
+    non_finite,
+)
 from causalgia.sequences.alphabet import Tokens
 
 
@@ -23,29 +31,34 @@ class Ensemble(Predictor):
     Parameters
     ----------
     predictors
-        At least two, each with the same tasks on the same scale.
+        At least two, each with the same tasks on the same scale; or a dict, name -> predictor.
     names
-        A name for each; by default "model 0", "model 1", ...
+        A name for each; by default the keys of the dict, else "model 0", "model 1", ...
 
     Raises
     ------
     PredictorError
-        If there are fewer than two, one is an Ensemble itself, or a member's tasks or scale differ (named).
+        If there are fewer than two, one is an Ensemble itself, a dict comes with `names`, or a member's tasks or
+        scale differ (the member is named).
 
     Examples
     --------
     >>> import numpy as np
     >>> from causalgia.predict import FunctionPredictor
     >>> a, c = (FunctionPredictor(lambda x, row=row: x[:, row].sum(-1), tasks=["count"]) for row in (0, 1))
-    >>> pair = Ensemble([a, c], names=["A", "C"])
+    >>> pair = Ensemble({"A": a, "C": c})
     >>> pair.predict(np.array([[0, 0, 1]], np.uint8))
     array([[[2., 1.]]], dtype=float32)
     """
 
     models: tuple[str, ...]
 
-    def __init__(self, predictors: Sequence[Predictor], *, names: Sequence[str] | None = None) -> None:
-        self.members = tuple(predictors)
+    def __init__(
+        self, predictors: Sequence[Predictor] | Mapping[str, Predictor], *, names: Sequence[str] | None = None
+    ) -> None:
+        if isinstance(predictors, Mapping):
+            predictors, names = _unpacked(predictors, names)
+        self.members = _checked_members(predictors)
         if len(self.members) < 2:
             msg = f"an Ensemble has at least two predictors, not {len(self.members)}; use a single one as it is"
             raise PredictorError(msg)
@@ -58,6 +71,9 @@ class Ensemble(Predictor):
             _require_member(name, member)
         self.scale = self.members[0].scale
         self._require_agreement()
+
+    def __repr__(self) -> str:
+        return f"Ensemble({abridged(self.models)}, scale={self.scale!r})"
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -122,6 +138,23 @@ class Ensemble(Predictor):
             if own is not None and own != tasks:
                 msg = f"model {name!r} has tasks {list(own)}, the one before it {list(tasks or ())}; give all the same"
                 raise PredictorError(msg)
+
+
+def _unpacked(
+    predictors: Mapping[str, Predictor], names: Sequence[str] | None
+) -> tuple[list[Predictor], Sequence[str]]:
+    if names is not None:
+        msg = f"names={list(names)} and the dict's own keys {list(predictors)} both name the models; give one of them"
+        raise PredictorError(msg)
+    return list(predictors.values()), list(predictors)
+
+
+def _checked_members(predictors: object) -> tuple[Predictor, ...]:
+    if isinstance(predictors, Iterable):
+        return tuple(predictors)
+    cure = "use a single one as it is" if isinstance(predictors, Predictor) else "wrap each in cg.FunctionPredictor"
+    msg = f"an Ensemble takes a list of predictors, at least two, not a {type(predictors).__name__}; {cure}"
+    raise PredictorError(msg)
 
 
 def _require_member(name: str, member: object) -> None:

@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from causalgia.errors import CausalgiaError, PredictorError
 from causalgia.predict.fingerprint import digest, fingerprint_of
-from causalgia.predict.predictor import Layout, SinglePredictor, as_answers, first_line
+from causalgia.predict.predictor import (
+    Layout,
+    SinglePredictor,
+    as_answers,
+    checked_batch_size,
+    checked_text,
+    first_line,
+    shape_in_words,
+)
 from causalgia.sequences.alphabet import Tokens, one_hot, reverse_complement
+
+_AUTO = 1024
 
 
 class FunctionPredictor(SinglePredictor):
     """A predictor made from any callable that maps one-hot (n, 4, length) to (n,) or (n, tasks) numbers.
 
     For networks outside PyTorch (Keras, JAX, ONNX, a web service) and for formulas. The one-hot array is made a
-    batch at a time, so memory does not grow with the number of sequences.
+    batch at a time, so memory does not grow with the number of sequences. Answers keep their dtype, float32 or
+    float64; half precision becomes float32, everything else float64.
 
     Parameters
     ----------
@@ -29,7 +40,7 @@ class FunctionPredictor(SinglePredictor):
     scale
         What the answers are measured on, in words.
     batch_size
-        The most sequences that `fn` gets at once.
+        The most sequences that `fn` gets at once; "auto" is 1024.
     alphabet
         The letters of the one-hot channels, in the order that `fn` expects.
     layout
@@ -65,7 +76,7 @@ class FunctionPredictor(SinglePredictor):
         *,
         tasks: Sequence[str] | None = None,
         scale: str = "outcome",
-        batch_size: int = 1024,
+        batch_size: int | Literal["auto"] = 1024,
         alphabet: str = "ACGT",
         layout: Layout = "NCL",
         dtype: DTypeLike = "float32",
@@ -74,12 +85,13 @@ class FunctionPredictor(SinglePredictor):
         fingerprint: str | None = None,
     ) -> None:
         super().__init__(tasks=tasks, scale=scale, alphabet=alphabet, layout=layout, rc_average=rc_average)
-        _require_callable(fn, batch_size)
+        _require_callable(fn)
         self.fn = fn
-        self.batch_size = int(batch_size)
-        self.dtype = np.dtype(dtype)
+        size = checked_batch_size(batch_size)
+        self.batch_size = _AUTO if size == "auto" else size
+        self.dtype = _checked_dtype(dtype)
         self.reduce = reduce
-        identity = fingerprint_of(fn) if fingerprint is None else digest("given", fingerprint)
+        identity = fingerprint_of(fn) if fingerprint is None else digest("given", _named_version(fingerprint))
         choices = (self._tasks, scale, self._order, layout, self.dtype.str, rc_average)
         self._fingerprint = digest("function", identity, *choices, fingerprint_of(reduce))
 
@@ -90,7 +102,9 @@ class FunctionPredictor(SinglePredictor):
 
     @property
     def precision(self) -> np.dtype[Any]:
-        """Dtype of the one-hot input: what the callable computes in cannot be seen."""
+        """Dtype of the one-hot input, or half where an answer was: what the callable computes in cannot be seen."""
+        if self._half:
+            return np.dtype(np.float16)
         return self.dtype if self.dtype.kind == "f" else super().precision
 
     def resolve_batch_size(self, length: int) -> int:  # noqa: ARG002
@@ -107,7 +121,11 @@ class FunctionPredictor(SinglePredictor):
             return self._call(batch)
         both = [self._call(strand) for strand in (batch, reverse_complement(batch))]
         forward, backward = (as_answers(answer, n_rows=len(batch), tasks=self._tasks) for answer in both)
-        return (forward + backward) / 2
+        return forward / 2 + backward / 2
+
+    def _what(self) -> str:
+        name = getattr(self.fn, "__qualname__", type(self.fn).__qualname__)
+        return str(name).rpartition("<locals>.")[2]
 
     def _call(self, batch: Tokens) -> object:
         x = one_hot(batch, dtype=self.dtype, alphabet=self.alphabet, layout=self.layout)
@@ -119,15 +137,29 @@ class FunctionPredictor(SinglePredictor):
         except Exception as error:
             msg = (
                 f"the callable failed on an input of shape {x.shape} ({self.layout}, {x.dtype}): {first_line(error)}. "
-                "Check the length of the sequences, layout= and dtype="
+                f"The library gives 4 channels {shape_in_words(self.layout)}. Check the length of the sequences, "
+                "layout= and dtype="
             )
             raise PredictorError(msg) from error
 
 
-def _require_callable(fn: object, batch_size: object) -> None:
+def _named_version(fingerprint: object) -> str:
+    return checked_text(fingerprint, "fingerprint", "it names this version of the callable, such as 'v1'")
+
+
+def _checked_dtype(dtype: DTypeLike) -> np.dtype[Any]:
+    try:
+        chosen = np.dtype(dtype)
+    except TypeError as error:
+        msg = f"dtype={dtype!r} is not a dtype; use 'float32' or 'float64'"
+        raise PredictorError(msg) from error
+    if chosen.kind not in "fiub":
+        msg = f"dtype={dtype!r} cannot hold a one-hot array; use 'float32' or 'float64'"
+        raise PredictorError(msg)
+    return chosen
+
+
+def _require_callable(fn: object) -> None:
     if not callable(fn):
         msg = f"FunctionPredictor takes a callable from one-hot (n, 4, length) to numbers, not {fn!r}"
-        raise PredictorError(msg)
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int | np.integer) or batch_size < 1:
-        msg = f"batch_size={batch_size!r}; give a whole number of at least 1"
         raise PredictorError(msg)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -20,11 +20,15 @@ class NonFiniteError(PredictorError):
     """An answer that is NaN or infinite.
 
     `row` is the row of the tokens that it was given for (counted from 0 in this call of `predict`), `task` its task:
-    a caller who knows which arm and unit the row is can say so. `value` is what was answered.
+    a caller who knows which arm and unit the row is can say so, with `detail`, the message without the row. `value`
+    is what was answered.
     """
 
-    def __init__(self, message: str, *, row: int = 0, task: str = "", value: float = np.nan) -> None:
+    def __init__(
+        self, message: str, *, row: int = 0, task: str = "", value: float = np.nan, detail: str | None = None
+    ) -> None:
         super().__init__(message)
+        self.detail = message if detail is None else detail
         self.row = row
         self.task = task
         self.value = value
@@ -63,7 +67,7 @@ class Predictor(ABC):
 
     @abstractmethod
     def predict(self, tokens: Tokens, *, progress: Progress | None = None) -> NDArray[Any]:
-        """Answer for each row of tokens (n, length): (n, tasks), or (n, tasks, models), in the network's dtype.
+        """Answer for each row of tokens (n, length): (n, tasks), or (n, tasks, models), float32 or float64.
 
         `progress` is called with the number of rows done since its last call.
 
@@ -81,11 +85,20 @@ class SinglePredictor(Predictor):
         self, *, tasks: Sequence[str] | None, scale: str, alphabet: str, layout: Layout, rc_average: bool
     ) -> None:
         self._tasks = None if tasks is None else checked_names(tasks, "task")
-        self.scale = scale
+        self.scale = checked_text(scale, "scale", "what the answers are measured on, such as 'log counts'")
         self.alphabet = alphabet
         self.layout: Layout = layout
         self.rc_average = rc_average
         self._order = _checked_order(alphabet, layout)
+        self._half = False  # whether an answer came in half precision: known once there is one
+
+    def __repr__(self) -> str:
+        tasks = "" if self._tasks is None else f", tasks={abridged(self._tasks)}"
+        return f"{type(self).__name__}({self._what()}{tasks}, scale={self.scale!r})"
+
+    @abstractmethod
+    def _what(self) -> str:
+        """Return the name of what is wrapped."""
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -104,7 +117,8 @@ class SinglePredictor(Predictor):
     def predict(self, tokens: Tokens, *, progress: Progress | None = None) -> NDArray[Any]:
         """Answer for each row of tokens (n, length): (n, tasks), in the dtype of the network's own output.
 
-        Integer and boolean answers become float64. `progress` is called with the rows done since its last call.
+        Integer, boolean and extended-precision answers become float64, half-precision ones float32: a file of
+        outcomes can hold those two. `progress` is called with the rows done since its last call.
 
         Raises
         ------
@@ -117,6 +131,8 @@ class SinglePredictor(Predictor):
         done = 0
         for n_rows, raw in self._answers(rows):
             answer = as_answers(raw, n_rows=n_rows, tasks=self._tasks)
+            self._half = self._half or answer.dtype.itemsize == 2
+            answer = storable(answer)
             self._tasks = self._tasks or name_tasks(answer.shape[1])
             require_finite(answer, tasks=self._tasks, start=done)
             parts.append(answer)
@@ -130,7 +146,7 @@ class SinglePredictor(Predictor):
         """Yield, batch by batch in order, the number of rows and what the network says of them."""
 
 
-def checked_names(names: Sequence[str], what: str) -> tuple[str, ...]:
+def checked_names(names: object, what: str) -> tuple[str, ...]:
     """Return names as a tuple of distinct, non-empty strings.
 
     Raises
@@ -141,8 +157,11 @@ def checked_names(names: Sequence[str], what: str) -> tuple[str, ...]:
     if isinstance(names, str):
         msg = f"{what}s are a sequence of names: write [{names!r}], not {names!r}"
         raise PredictorError(msg)
+    if not isinstance(names, Iterable):
+        msg = f"{what}s are a sequence of names, such as ['K562', 'HepG2'], not {names!r}"
+        raise PredictorError(msg)
     given = tuple(names)
-    odd = [name for name in given if not isinstance(name, str) or not name.strip()]
+    odd: list[object] = [name for name in given if not isinstance(name, str) or not name.strip()]
     if odd or not given:
         msg = f"{what} names are non-empty strings, at least one; got {odd[0] if odd else given!r}"
         raise PredictorError(msg)
@@ -151,6 +170,36 @@ def checked_names(names: Sequence[str], what: str) -> tuple[str, ...]:
         msg = f"{what} {twice!r} is named twice in {list(given)}; give each {what} a name of its own"
         raise PredictorError(msg)
     return given
+
+
+def checked_text(value: object, name: str, meaning: str) -> str:
+    """Return a choice that is a non-empty text.
+
+    Raises
+    ------
+    PredictorError
+        If it is another thing, or blank.
+    """
+    if not isinstance(value, str) or not value.strip():
+        msg = f"{name}={value!r} must be a text that is not empty: {meaning}"
+        raise PredictorError(msg)
+    return value
+
+
+def checked_batch_size(value: object) -> int | Literal["auto"]:
+    """Return a batch size as an int, or "auto".
+
+    Raises
+    ------
+    PredictorError
+        If it is neither "auto" nor a whole number of at least 1.
+    """
+    if isinstance(value, str) and value == "auto":
+        return "auto"
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        msg = f"batch_size={value!r}; give a whole number of at least 1, or 'auto'"
+        raise PredictorError(msg)
+    return int(value)
 
 
 def _checked_order(alphabet: str, layout: str) -> tuple[int, int, int, int]:
@@ -165,6 +214,17 @@ def _checked_order(alphabet: str, layout: str) -> tuple[int, int, int, int]:
             "input rows, such as 'ACGT' or 'ACTG'"
         )
         raise PredictorError(msg) from error
+
+
+def shape_in_words(layout: Layout) -> str:
+    """Return the shape of one-hot input.
+
+    Examples
+    --------
+    >>> shape_in_words("NLC")
+    '(n, length, 4)'
+    """
+    return "(n, 4, length)" if layout == "NCL" else "(n, length, 4)"
 
 
 def checked_rows(tokens: NDArray[Any]) -> Tokens:
@@ -236,6 +296,18 @@ def _as_numbers(values: object) -> NDArray[Any]:
     return answers
 
 
+def storable(answers: NDArray[Any]) -> NDArray[Any]:
+    """Return answers of a floating dtype that a file of outcomes can hold.
+
+    Examples
+    --------
+    >>> [str(storable(np.ones(1, dtype)).dtype) for dtype in ("f2", "f4", "f8", "longdouble")]
+    ['float32', 'float32', 'float64', 'float64']
+    """
+    with np.errstate(over="ignore"):  # what overflows becomes infinite, and is refused as such
+        return answers.astype(np.float32 if answers.dtype.itemsize <= 4 else np.float64, copy=False)
+
+
 def require_finite(answers: NDArray[Any], *, tasks: tuple[str, ...], start: int = 0) -> None:
     """Refuse NaN and infinite answers (n, tasks); `start` is the row of the first.
 
@@ -254,11 +326,35 @@ def require_finite(answers: NDArray[Any], *, tasks: tuple[str, ...], start: int 
 def non_finite(value: float, *, row: int, task: str, model: str | None = None) -> NonFiniteError:
     """Return the error for one answer that is not finite."""
     who = "the predictor" if model is None else f"model {model!r}"
-    msg = (
-        f"sequence {row}, task {task!r}: {who} answered {value}, from which no effect can be computed; look for a "
+    detail = (
+        f"task {task!r}: {who} answered {value}, from which no effect can be computed; look for a "
         "logarithm of zero, an overflow or damaged weights"
     )
-    return NonFiniteError(msg, row=row, task=task, value=value)
+    return NonFiniteError(f"sequence {row}, {detail}", row=row, task=task, value=value, detail=detail)
+
+
+def abridged(names: Sequence[str]) -> str:
+    """Return names as a list in which at most four are spelled out.
+
+    Examples
+    --------
+    >>> abridged("ab"), abridged("abcdef")
+    ("['a', 'b']", "['a', 'b', 'c', 'd', ... 6 in all]")
+    """
+    shown = ", ".join(map(repr, names[:4]))
+    return f"[{shown}]" if len(names) <= 4 else f"[{shown}, ... {len(names):,} in all]"
+
+
+def one_line(error: BaseException) -> str:
+    r"""Return an exception as one line of at most 500 characters: its type and all that it says.
+
+    Examples
+    --------
+    >>> one_line(ValueError("missing keys:\n  a\n  b"))
+    'ValueError: missing keys: a b'
+    """
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:500]}" if text else type(error).__name__
 
 
 def first_line(error: BaseException) -> str:

@@ -12,6 +12,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from causalgia.errors import CausalgiaWarning, PredictorError
+from causalgia.predict.predictor import checked_batch_size
 
 _MIB = 2**20
 _MAPPED_FROM = 32 * _MIB
@@ -27,10 +28,7 @@ class BatchSizes:
     """The batch size for each length of sequence: as given, or measured once."""
 
     def __init__(self, given: int | Literal["auto"], device: torch.device) -> None:
-        if given != "auto" and (isinstance(given, bool) or not isinstance(given, int) or given < 1):
-            msg = f"batch_size={given!r}; give a whole number of at least 1, or 'auto'"
-            raise PredictorError(msg)
-        self._given = given
+        self._given = checked_batch_size(given)
         self._device = device
         self._known: dict[int, int] = {}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain
@@ -75,19 +76,47 @@ def _named_dtype(dtype: torch.dtype | str) -> torch.dtype:
 
 @contextmanager
 def exact_float32(device: torch.device) -> Iterator[None]:
-    """Switch TF32 off on CUDA for a while: convolutions round to 10 bits by default."""
+    """Switch TF32 off on CUDA for a while: convolutions round to 10 bits by default.
+
+    The switches belong to the process: the first thread that comes in turns them, the last one out turns them back.
+    """
     if device.type != "cuda":
         yield
         return
-    name, exact, places = _tf32_switches()
-    before = [(place, value) for place in places if (value := getattr(place, name)) != exact]
+    _TF32.enter()
     try:
-        for place, _ in before:
-            setattr(place, name, exact)
         yield
     finally:
-        for place, value in before:
-            setattr(place, name, value)
+        _TF32.leave()
+
+
+class _Tf32:
+    """How many threads want exact float32, and how the switches were before."""
+
+    def __init__(self) -> None:
+        self._turning = threading.Lock()
+        self._wanted = 0
+        self._before: list[tuple[Any, str, Any]] = []
+
+    def enter(self) -> None:
+        with self._turning:
+            if not self._wanted:
+                name, exact, places = _tf32_switches()
+                found = [(place, name, getattr(place, name)) for place in places]
+                self._before = [switch for switch in found if switch[2] != exact]
+                for place, _, _ in self._before:
+                    setattr(place, name, exact)
+            self._wanted += 1
+
+    def leave(self) -> None:
+        with self._turning:
+            self._wanted -= 1
+            if not self._wanted:
+                for switch in self._before:
+                    setattr(*switch)
+
+
+_TF32 = _Tf32()
 
 
 def _tf32_switches() -> tuple[str, str | bool, tuple[Any, ...]]:

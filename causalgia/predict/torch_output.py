@@ -81,6 +81,9 @@ def _one_column(value: object, n_rows: int, key: str) -> torch.Tensor:
 
 
 def _as_table(value: object, n_rows: int, what: str) -> torch.Tensor:
+    if isinstance(value, torch.Tensor) and value.layout is not torch.strided:
+        msg = f"{what} is a sparse tensor ({value.layout}); give reduce=, for example reduce=lambda y: y.to_dense()"
+        raise PredictorError(msg)
     if isinstance(value, torch.Tensor) and value.ndim in (1, 2) and len(value) == n_rows and value.numel():
         return value.reshape(n_rows, -1)
     msg = (

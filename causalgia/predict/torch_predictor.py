@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any, Literal
 
 import torch
+from torch.nn.parameter import is_lazy
 
 from causalgia.errors import CausalgiaError, PredictorError
 from causalgia.predict.fingerprint import digest, fingerprint_of
-from causalgia.predict.predictor import Layout, SinglePredictor, checked_names, first_line
+from causalgia.predict.predictor import (
+    Layout,
+    SinglePredictor,
+    checked_batch_size,
+    checked_names,
+    checked_text,
+    first_line,
+    shape_in_words,
+)
 from causalgia.predict.torch_batch import BatchSizes, is_out_of_memory
 from causalgia.predict.torch_device import choose_device, exact_float32, input_dtype
 from causalgia.predict.torch_output import read_columns
+from causalgia.predict.torch_turns import in_eval_mode
 from causalgia.sequences.alphabet import Tokens
 
 
@@ -21,7 +32,9 @@ class TorchPredictor(SinglePredictor):
     """A PyTorch network as a predictor: eval mode, inference mode, one-hot made on the device.
 
     The network itself is used, not a copy: it is moved to `device`, and its training flags are put back after every
-    call. Tokens travel as uint8 and become one-hot in the dtype of the network's parameters, so a float64 network
+    call; threads that ask it take turns. Answers of half precision become float32.
+
+    Tokens travel as uint8 and become one-hot in the dtype of the network's parameters, so a float64 network
     answers in float64. On CUDA, TF32 is switched off during the call: its rounding does not cancel in a contrast.
 
     Parameters
@@ -87,6 +100,7 @@ class TorchPredictor(SinglePredictor):
         fingerprint: str | None = None,
     ) -> None:
         _require_module(module)
+        _require_initialised(module)
         self.heads = None if heads is None else checked_names(heads, "head")
         chosen = self.heads if tasks is None else tasks
         super().__init__(tasks=chosen, scale=scale, alphabet=alphabet, layout=layout, rc_average=rc_average)
@@ -95,8 +109,9 @@ class TorchPredictor(SinglePredictor):
         self.reduce = reduce
         self.dtype = input_dtype(module, dtype)
         self.device = choose_device(module, device, self.dtype)
-        self._batches = BatchSizes(batch_size, self.device)
-        self._given = fingerprint
+        self.batch_size = checked_batch_size(batch_size)
+        self._batches = BatchSizes(self.batch_size, self.device)
+        self._given = None if fingerprint is None else _named_version(fingerprint)
         self._choices = (self._tasks, scale, self._order, layout, self.heads, rc_average, str(self.dtype))
         self._reduce_digest = fingerprint_of(reduce)
         module.to(self.device)
@@ -109,8 +124,9 @@ class TorchPredictor(SinglePredictor):
 
     @property
     def precision(self) -> Any:
-        """Dtype of the one-hot input, which is that of the parameters."""
-        return torch.empty(0, dtype=torch.float16 if self.dtype.itemsize == 2 else self.dtype).numpy().dtype
+        """Dtype of the one-hot input, which is that of the parameters; half where an answer was."""
+        half = self._half or self.dtype.itemsize == 2
+        return torch.empty(0, dtype=torch.float16 if half else self.dtype).numpy().dtype
 
     def resolve_batch_size(self, length: int) -> int:
         """Return the sequences per forward pass; with "auto", measured once for each length.
@@ -137,11 +153,11 @@ class TorchPredictor(SinglePredictor):
                 self._batches.halve(length, len(batch))
                 continue
             if waiting is not None:
-                yield len(waiting), _to_host(waiting)
+                yield len(waiting), self._to_host(waiting)
             waiting = answer
             start += len(batch)
         if waiting is not None:
-            yield len(waiting), _to_host(waiting)
+            yield len(waiting), self._to_host(waiting)
 
     def _attempt(self, batch: Tokens) -> torch.Tensor | None:
         """Return the answers (n, tasks) on the device; None when memory runs out."""
@@ -157,7 +173,7 @@ class TorchPredictor(SinglePredictor):
     def _both_strands(self, tokens: torch.Tensor) -> torch.Tensor:
         if not self.rc_average:
             return self._columns(tokens)
-        return (self._columns(tokens) + self._columns((3 - tokens).flip(1))) / 2
+        return self._columns(tokens) / 2 + self._columns((3 - tokens).flip(1)) / 2
 
     def _columns(self, tokens: torch.Tensor) -> torch.Tensor:
         output = self._forward(tokens)
@@ -176,7 +192,8 @@ class TorchPredictor(SinglePredictor):
                 raise
             msg = (
                 f"the network refused an input of shape {tuple(x.shape)} ({self.layout}, {x.dtype}): "
-                f"{first_line(error)}. Check the length of the sequences and layout="
+                f"{first_line(error)}. The library gives 4 channels {shape_in_words(self.layout)}. Check the length "
+                "of the sequences and layout="
             )
             raise PredictorError(msg) from error
 
@@ -188,27 +205,39 @@ class TorchPredictor(SinglePredictor):
 
     @contextmanager
     def _ready(self) -> Iterator[None]:
-        """Eval mode, inference mode and exact float32, with the module's training flags put back afterwards."""
-        if next((t.device for t in self.module.parameters()), self.device) != self.device:
-            self.module.to(self.device)
-        flags = [(sub, sub.training) for sub in self.module.modules()]
-        self.module.eval()
-        try:
-            with torch.inference_mode(), exact_float32(self.device):
-                yield
-        finally:
-            for sub, training in flags:
-                sub.training = training
+        """Eval mode, inference mode and exact float32, for one thread at a time."""
+        with in_eval_mode(self.module), torch.inference_mode(), exact_float32(self.device):
+            if next((t.device for t in self.module.parameters()), self.device) != self.device:
+                self.module.to(self.device)
+            yield
 
+    def _to_host(self, answer: torch.Tensor) -> object:
+        host = answer.cpu()
+        self._half = self._half or host.dtype.itemsize == 2
+        return (host.float() if host.dtype is torch.bfloat16 else host).numpy()
 
-def _to_host(answer: torch.Tensor) -> object:
-    host = answer.cpu()
-    return (host.float() if host.dtype is torch.bfloat16 else host).numpy()
+    def _what(self) -> str:
+        return type(self.module).__name__
 
 
 def _require_module(module: object) -> None:
     if not isinstance(module, torch.nn.Module):
         msg = f"TorchPredictor takes a torch.nn.Module, not {module!r}; FunctionPredictor takes any callable"
+        raise PredictorError(msg)
+
+
+def _named_version(fingerprint: object) -> str:
+    return checked_text(fingerprint, "fingerprint", "it names this version of the network, such as 'v1'")
+
+
+def _require_initialised(module: torch.nn.Module) -> None:
+    tensors = chain(module.named_parameters(), module.named_buffers())
+    lazy = [name for name, tensor in tensors if is_lazy(tensor)]
+    if lazy:
+        msg = (
+            f"the network's {lazy[0]} has no shape yet (a lazy layer); send one batch through it, or load its weights, "
+            "before it is wrapped"
+        )
         raise PredictorError(msg)
 
 

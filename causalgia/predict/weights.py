@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -92,7 +93,9 @@ def _read_safetensors(path: Path) -> Mapping[str, torch.Tensor]:
 
 def _read_state_dict(path: Path) -> Mapping[str, torch.Tensor]:
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's own words about a file that is refused below in ours
+            state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         msg = f"{path}: holds more than tensors, and a stranger's pickle is never opened; {_CONVERT}"
         raise PredictorError(msg) from error
