@@ -50,8 +50,9 @@ class Ledger:
 
     def enter(self, tokens: Tokens, *, arm: str, units: NDArray[np.uint64]) -> NDArray[np.int64]:
         """Return the answer number of each row of tokens (n, length); sequences not met before are queued."""
-        queue = self._queue(tokens, arm)
+        queue = self._queue(tokens, arm, units)
         numbers = np.empty(len(tokens), np.int64)
+        known = 0
         for row, sequence in enumerate(tokens):
             digest = hashlib.blake2b(sequence.tobytes(), digest_size=16).digest()
             number = self._numbers.get(digest)
@@ -61,8 +62,9 @@ class Ledger:
                 queue.numbers.append(number)
                 queue.origins.append((arm, int(units[row])))
             else:
-                self._progress(1)
+                known += 1
             numbers[row] = number
+        self._progress(known)
         self._predict(queue, queue.full)
         return numbers
 
@@ -78,12 +80,15 @@ class Ledger:
             answers[numbers] = values
         return answers
 
-    def _queue(self, tokens: Tokens, arm: str) -> _Queue:
+    def _queue(self, tokens: Tokens, arm: str, units: NDArray[np.uint64]) -> _Queue:
+        """Return the queue of this length; where it is the first of its length, check the predictor on eight rows."""
         length = tokens.shape[1]
         if length not in self._queues:
             try:
                 check_batch_mates(self._predictor, tokens[:8])
                 self._queues[length] = _Queue(self._predictor.resolve_batch_size(length))
+            except NonFiniteError as error:
+                raise _named(error, arm, int(units[error.row])) from error
             except PredictorError as error:
                 raise PredictorError(f"arm '{arm}' ({length} bp): {error}") from error
         return self._queues[length]
@@ -94,9 +99,12 @@ class Ledger:
         try:
             values = self._predictor.predict(np.stack(queue.rows[:n]), progress=self._progress)
         except NonFiniteError as error:
-            arm, unit = queue.origins[error.row]
-            raise PredictorError(f"arm '{arm}', unit {unit}: {error}") from error
+            raise _named(error, *queue.origins[error.row]) from error
         except PredictorError as error:
             raise PredictorError(f"arm '{queue.origins[0][0]}': {error}") from error
         self._answered.append((queue.numbers[:n], values))
         del queue.rows[:n], queue.numbers[:n], queue.origins[:n]
+
+
+def _named(error: NonFiniteError, arm: str, unit: int) -> PredictorError:
+    return PredictorError(f"arm '{arm}', unit {unit}: {error.detail}")

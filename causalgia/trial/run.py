@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 import causalgia
 from causalgia.design import Arm, Design
-from causalgia.errors import DegenerateWarning, DesignError, PredictorError
+from causalgia.errors import DegenerateWarning, DesignError, PredictorError, SequenceError
 from causalgia.predict import Predictor
 from causalgia.schema import annotate, validate
 from causalgia.streams import RNG, root_key
-from causalgia.trial.ledger import Ledger
+from causalgia.trial.ledger import Ledger, Tokens
 from causalgia.trial.meter import meter
-from causalgia.trial.units import Units, draw_units
+from causalgia.trial.units import Units, draw_units, require_memory
 
 _UNITS_AT_ONCE = 512
 
@@ -52,7 +52,8 @@ def run(design: Design, predictor: Predictor, *, rng: RNG, progress: bool = True
     Raises
     ------
     DesignError
-        If all units came out as one sequence.
+        If all units came out as one sequence, an arm cannot be applied (the arm is named), or the units would not
+        fit into this machine's memory.
     PredictorError
         If an answer is not finite (naming arm, unit and task), has the wrong shape, or depends on batch mates.
 
@@ -81,6 +82,8 @@ def run(design: Design, predictor: Predictor, *, rng: RNG, progress: bool = True
             f"run(design, predictor): {type(predictor).__name__} is not a predictor; wrap a network in "
             "cg.TorchPredictor(...), any other callable in cg.FunctionPredictor(...)"
         )
+    require_memory(design, tasks=_n_answers(predictor))
+    fingerprint = predictor.fingerprint  # before the first answer: a network may count its calls
     key = root_key(rng)
     units = draw_units(design, key=key)
     numbers = np.empty((design.n_units, len(design.named_arms) if units.assigned is None else 1), np.int64)
@@ -88,11 +91,31 @@ def run(design: Design, predictor: Predictor, *, rng: RNG, progress: bool = True
         ledger = Ledger(predictor, progress=advance)
         for arm, column, rows in _jobs(design, units):
             ids = units.ids[rows]
-            edited = arm.intervention.apply(units.tokens[rows], units=ids, key=key)
+            edited = _applied(arm, units.tokens[rows], ids, key)
             numbers[rows, column] = ledger.enter(edited, arm=arm.name, units=ids)
         answers = ledger.settle()
     _warn_constant(answers, predictor)
-    return _outcomes(design, predictor, units, answers[numbers], rng)
+    attrs = _attrs(design, predictor, fingerprint, rng)
+    return _outcomes(design, predictor, units, answers[numbers], attrs)
+
+
+def _n_answers(predictor: Predictor) -> int:
+    """Return the numbers that a sequence is answered with, as far as that is known before the first answer."""
+    try:
+        tasks = len(predictor.tasks)
+    except PredictorError:
+        tasks = 1
+    return tasks * len(predictor.models or ("",))
+
+
+def _applied(arm: Arm, tokens: Tokens, ids: NDArray[np.uint64], key: int) -> Tokens:
+    try:
+        return arm.intervention.apply(tokens, units=ids, key=key)
+    except (DesignError, SequenceError) as error:
+        named = f"arm '{arm.name}'"
+        if str(error).startswith(named):
+            raise
+        raise type(error)(f"{named}: {error}") from error
 
 
 def _jobs(design: Design, units: Units) -> Iterator[tuple[Arm, int, NDArray[np.int64]]]:
@@ -113,7 +136,9 @@ def _warn_constant(answers: NDArray[Any], predictor: Predictor) -> None:
         warnings.warn(text, DegenerateWarning, stacklevel=3)
 
 
-def _outcomes(design: Design, predictor: Predictor, units: Units, values: NDArray[Any], rng: RNG) -> xr.Dataset:
+def _outcomes(
+    design: Design, predictor: Predictor, units: Units, values: NDArray[Any], attrs: dict[str, Any]
+) -> xr.Dataset:
     dims = ["unit", "arm", "task", "model"][: values.ndim]
     if units.assigned is not None:
         values, dims = values[:, 0], [dim for dim in dims if dim != "arm"]
@@ -130,7 +155,7 @@ def _outcomes(design: Design, predictor: Predictor, units: Units, values: NDArra
         coords["block"] = ("unit", units.blocks)
     if units.assigned is not None:
         coords["assigned"] = ("unit", np.asarray([arm.name for arm in design.named_arms])[units.assigned])
-    outcomes = xr.Dataset({"outcome": (dims, values)}, coords=coords, attrs=_attrs(design, predictor, rng))
+    outcomes = xr.Dataset({"outcome": (dims, values)}, coords=coords, attrs=attrs)
     return validate(annotate(outcomes), "outcomes")
 
 
@@ -155,7 +180,7 @@ def _levels(arms: tuple[Arm, ...], factor: str) -> NDArray[Any]:
     return np.asarray(levels)
 
 
-def _attrs(design: Design, predictor: Predictor, rng: RNG) -> dict[str, Any]:
+def _attrs(design: Design, predictor: Predictor, fingerprint: str, rng: RNG) -> dict[str, Any]:
     seed = str(int(rng)) if isinstance(rng, int | np.integer) else type(rng).__name__
     return {
         "assignment": design.assignment,
@@ -164,7 +189,7 @@ def _attrs(design: Design, predictor: Predictor, rng: RNG) -> dict[str, Any]:
         "null_kind": design.null.kind,
         "null_fingerprint": design.null.fingerprint,
         "design_fingerprint": design.fingerprint,
-        "predictor_fingerprint": predictor.fingerprint,
+        "predictor_fingerprint": fingerprint,
         "rng": seed,
         "causalgia": causalgia.__version__,
         "python": platform.python_version(),

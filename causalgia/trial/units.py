@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -37,19 +39,61 @@ class Units:
         return gc_content(self.tokens)
 
 
+def require_memory(design: Design, *, tasks: int) -> None:
+    """Refuse a design whose units and outcomes would not fit into this machine's memory; nothing is allocated.
+
+    Counted are a byte for each base, 24 bytes of coordinates for each unit, and 8 bytes for each outcome and for its
+    place in the answers: the least that a trial takes.
+
+    Raises
+    ------
+    DesignError
+        If they would not fit; says how much they would take.
+    """
+    if _bytes_needed(design, tasks) > _physical_memory():
+        raise _too_large(design, tasks)
+
+
+def _bytes_needed(design: Design, tasks: int) -> int:
+    answers = len(design.named_arms) if design.assignment == "crossover" else 1
+    return design.n_units * (design.null.length + 24 + 8 * answers * (1 + tasks))
+
+
+def _physical_memory() -> float:
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (AttributeError, ValueError, OSError):
+        return math.inf
+
+
+def _too_large(design: Design, tasks: int) -> DesignError:
+    n, gib = design.n_units, _bytes_needed(design, tasks) / 2**30
+    return DesignError(
+        f"n_units={n:,}: units of {design.null.length:,} bp and their outcomes would take {gib:,.1f} GiB, more than "
+        "this machine's memory; ask for fewer units: the standard error shrinks only with the square root of n_units"
+    )
+
+
 def draw_units(design: Design, *, key: int) -> Units:
     """Draw the units of a design; `key` is the root key of the trial.
 
     Raises
     ------
     DesignError
-        If every unit came out as the same sequence.
+        If every unit came out as the same sequence and the null model could not know, or memory runs out.
 
     Warns
     -----
     DegenerateWarning
         If fewer than half of the units are distinct sequences and the design could not know.
     """
+    try:
+        return _drawn(design, key)
+    except MemoryError as error:
+        raise _too_large(design, 1) from error
+
+
+def _drawn(design: Design, key: int) -> Units:
     ids = np.arange(design.n_units, dtype=np.uint64)
     stream = derive(key, "null")
     tokens = design.null.draw(ids, key=stream, n_units=design.n_units)
@@ -67,16 +111,17 @@ def _assigned(design: Design, blocks: NDArray[Any] | None, key: int) -> NDArray[
 
 
 def _check_distinct(design: Design, tokens: NDArray[np.uint8]) -> None:
+    """Refuse or warn where units repeat and the null model could not know: what it knows, the design has judged."""
     n = len(tokens)
-    if n == 1:
+    sample = np.ascontiguousarray(tokens[:_AT_ONCE])
+    distinct = len(np.unique(sample.view(np.dtype((np.void, sample.shape[1])))))
+    few = distinct < max(2, len(sample) / 2)
+    if n == 1 or not few or np.isfinite(design.null.log_reachable(n)):
         return
     if (tokens == tokens[0]).all():
         raise DesignError(
             f"all {n:,} units came out as one sequence: {design.null.describe()} hardly vary; "
             "use a null model that does, or n_units=1"
         )
-    sample = np.ascontiguousarray(tokens[:_AT_ONCE])
-    distinct = len(np.unique(sample.view(np.dtype((np.void, sample.shape[1])))))
-    if distinct < len(sample) / 2 and np.isinf(design.null.log_reachable(n)):
-        text = f"{design.null.describe()}: only {distinct:,} of the first {len(sample):,} units are distinct sequences"
-        warnings.warn(text, DegenerateWarning, stacklevel=4)
+    text = f"{design.null.describe()}: only {distinct:,} of the first {len(sample):,} units are distinct sequences"
+    warnings.warn(text, DegenerateWarning, stacklevel=5)

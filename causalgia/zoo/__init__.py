@@ -1,6 +1,6 @@
 """Predictors whose effects are known on paper: a grammar of words, pairs, hairpins and responses.
 
-An `Oracle` is a predictor like any other, and also answers ``true_ace(design, control=...)``: in closed form
+An `Oracle` is a predictor like any other, and also answers ``true_ace(design)``: in closed form
 wherever the backgrounds have independent positions, by a large independent sample elsewhere.
 """
 

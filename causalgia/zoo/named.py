@@ -92,7 +92,7 @@ def names() -> tuple[str, ...]:
 
 
 def oracle(name: str) -> Oracle:
-    """Return a named oracle: a predictor with `true_ace(design, control=...)`.
+    """Return a named oracle: a predictor with `true_ace(design)`.
 
     Raises
     ------

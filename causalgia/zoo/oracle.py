@@ -11,7 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.errors import MissingExtraError, PredictorError
-from causalgia.predict.predictor import Predictor, Progress, checked_names, checked_rows, require_finite
+from causalgia.predict.predictor import (
+    Predictor,
+    Progress,
+    checked_names,
+    checked_rows,
+    checked_text,
+    require_finite,
+)
 from causalgia.sequences.alphabet import Tokens
 from causalgia.zoo.automaton import NoClosedForm, expected_exp
 from causalgia.zoo.numbers import number, whole
@@ -90,7 +97,7 @@ class Oracle(Predictor):
         values = {
             "terms": _checked_terms(terms),
             "tasks": names,
-            "scale": scale,
+            "scale": checked_text(scale, "scale", "what the outputs are measured on, such as 'log2 activity'"),
             "weights": tuple(_numbers(row, len(terms), f"task '{t}': weights") for t, row in _zip(names, rows)),
             "intercepts": _numbers([0.0] * len(names) if intercepts is None else intercepts, len(names), "intercepts"),
             "link": link,
@@ -166,11 +173,11 @@ class Oracle(Predictor):
         constant = np.full(len(columns), self.intercepts[which])
         return total([constant, *(w * term.expected(columns) for w, term in used)])
 
-    def true_ace(self, design: Design, *, control: str, n: int = 200_000, rng: RNG = 0) -> xr.DataArray:
+    def true_ace(self, design: Design, control: str | None = None, *, n: int = 200_000, rng: RNG = 0) -> xr.DataArray:
         """Return the true average causal effect of each arm against the control; see `true_ace`."""
         from causalgia.zoo.truth import true_ace
 
-        return true_ace(self, design, control=control, n=n, rng=rng)
+        return true_ace(self, design, control, n=n, rng=rng)
 
     def module(self) -> Twin:
         """Return the same function as a PyTorch network on one-hot (n, 4, length), in the dtype of its input.

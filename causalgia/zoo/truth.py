@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
 
-from causalgia.design import Design, Genomic, Intervention, KletShuffle, NullModel
+from causalgia.design import Design, Genomic, Intervention, KletShuffle, NullModel, Untreated
 from causalgia.errors import ContrastError
 from causalgia.sequences.records import as_sequences
 from causalgia.streams import RNG, derive, root_key
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 _COMPONENTS_AT_ONCE, _UNITS_AT_ONCE = 256, 8_192
 
 
-def true_ace(oracle: Oracle, design: Design, *, control: str, n: int = 200_000, rng: RNG = 0) -> xr.DataArray:
+def true_ace(
+    oracle: Oracle, design: Design, control: str | None = None, *, n: int = 200_000, rng: RNG = 0
+) -> xr.DataArray:
     """Return the true ACE of each arm against the control, ``E[Y(arm) - Y(control)]`` over the null model.
 
     Exact for each contrast and task whose expectations have a closed form: where the null model's positions are
@@ -38,7 +41,8 @@ def true_ace(oracle: Oracle, design: Design, *, control: str, n: int = 200_000, 
     design
         The trial; its `n_units` and assignment do not matter here, and every parent counts alike.
     control
-        Name of the arm that is subtracted.
+        Name of the arm that is subtracted. None: the arm that is `Untreated` where there is just one, else the
+        first arm; ``attrs["control_is"]`` says which it was.
     n
         Units for contrasts without a closed form.
     rng
@@ -70,6 +74,7 @@ def true_ace(oracle: Oracle, design: Design, *, control: str, n: int = 200_000, 
     3.0217
     """
     arms = {arm.name: arm.intervention for arm in design.named_arms}
+    control, why = _control(arms) if control is None else (control, "as given")
     if control not in arms:
         raise ContrastError(f"control '{control}' is not an arm of the design; its arms are {', '.join(arms)}")
     n = whole(n, "n", least=2)
@@ -86,7 +91,15 @@ def true_ace(oracle: Oracle, design: Design, *, control: str, n: int = 200_000, 
             drawn = _simulate(oracle, design.null, [arms[control], *(arms[treatments[i]] for i in rows)], n, rng)
             for table, found in ((ace, drawn.mean), (mcse, drawn.mcse), (method, np.array(how))):
                 table[rows] = np.where(missing[rows], found, table[rows])
-    return _labelled(oracle, design, control, ace, mcse, method)
+    return _labelled(oracle, design, control, ace, mcse, method).assign_attrs(control_is=why)
+
+
+def _control(arms: Mapping[str, Intervention]) -> tuple[str, str]:
+    """Return the control of a design that names none, and why it is that arm."""
+    untreated = [name for name, arm in arms.items() if isinstance(arm, Untreated)]
+    if len(untreated) == 1:
+        return untreated[0], "the only untreated arm"
+    return next(iter(arms)), "the first arm"
 
 
 def _how(null: NullModel, arms: dict[str, Intervention], control: str, treatment: str) -> str:
