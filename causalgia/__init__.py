@@ -6,11 +6,12 @@ The public names are loaded on first use, so that `import causalgia` is as light
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from typing import Any
 
 __version__ = "0.1.0"
 
-#: public name -> the module that has it. `__all__` *is* this table.
+#: public name -> the module that has it. `__all__` is this table, less what is not installed.
 _HOME = {
     "Ablate": "causalgia.design",
     "Arm": "causalgia.design",
@@ -52,19 +53,30 @@ _HOME = {
     "run": "causalgia.trial",
     "zoo": "causalgia.zoo",
 }
-_MODULES = {"errors", "zoo"}
+#: rooms that are reached as `cg.<room>`; the two that have public names of their own are in the table above.
+_ROOMS = {"design", "errors", "estimation", "plot", "predict", "schema", "sequences", "store", "zoo"}
+_NEEDS_TORCH = {"TorchPredictor"}
 
-__all__ = sorted(_HOME)
+
+def _has_torch() -> bool:
+    try:
+        return importlib.util.find_spec("torch") is not None
+    except ValueError:  # something without a specification was put in its place
+        return True
+
+
+__all__ = sorted(_HOME if _has_torch() else _HOME.keys() - _NEEDS_TORCH)
 
 
 def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return importlib.import_module(f"causalgia.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'causalgia' has no attribute {name!r}")
-    module = importlib.import_module(_HOME[name])
-    value = module if name in _MODULES else getattr(module, name)
+    value = getattr(importlib.import_module(_HOME[name]), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "__version__"]
+    return sorted({*__all__, *_ROOMS, "__version__"})

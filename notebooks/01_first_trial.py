@@ -25,7 +25,6 @@ from pathlib import Path
 import numpy as np
 
 import causalgia as cg
-from causalgia.errors import FewClustersWarning
 from causalgia.plot import forest
 
 # %% [markdown]
@@ -147,16 +146,18 @@ if folder:
         n_units=300,
     )
     real_outcomes = cg.run(real, predictor, rng=0, progress=False)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FewClustersWarning)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", cg.CausalgiaWarning)
         real_estimates = cg.estimate(cg.contrast(real_outcomes, control="untreated"))
+    for warning in said:
+        print("warning:", warning.message)
     print(cg.report(real_estimates))
 
 # %% [markdown]
 # Three things are worth seeing. The motifs of the paper stand far outside the forty placebo words, each in its own task: AP-1 in the
 # developmental one, Dref in the housekeeping one. The placebo words themselves are not zero and not alike: tested against
 # zero, most random words would be "significant", and the test would answer nothing. And the units are shuffles of only ten enhancers:
-# the standard error counts ten parents, not three hundred units, and the interval is honest about it (a warning said so).
+# the standard error counts ten parents, not three hundred units, and the interval is honest about it (the warning above says so).
 
 # %%
 if folder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 import causalgia as cg
 from causalgia import errors
 
+_NEED_TORCH = {"predict.load_weights", "predict.save_weights"}
 HEAVY = ("xarray", "scipy.stats", "torch", "pymc", "arviz", "numba", "matplotlib", "pandas", "statsmodels")
 
 
@@ -53,6 +55,31 @@ def test_every_exported_name_is_there(name):
     assert getattr(cg, name) is not None
 
 
+@pytest.mark.parametrize("room", sorted(cg._ROOMS))
+def test_every_room_is_there_in_a_fresh_process(room):
+    assert fresh(f"import causalgia as cg; print(cg.{room}.__name__)").strip() == f"causalgia.{room}"
+    assert room in dir(cg)
+    assert room not in set(cg._HOME) - {"errors", "zoo"}
+
+
+def test_without_torch_everything_else_is_there():
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from causalgia import *\n"
+        "import causalgia as cg\n"
+        "print(sorted(set(cg._HOME) - set(cg.__all__)), 'TorchPredictor' in dir(cg), Uniform.__name__)\n"
+        "try:\n    cg.TorchPredictor\nexcept cg.errors.MissingExtraError as error:\n    print(error)\n"
+    )
+    first, second = fresh(code).splitlines()
+    assert first == "['TorchPredictor'] False Uniform"
+    assert second.endswith("pip install 'causalgia[torch]'")
+
+
+@pytest.mark.torch
+def test_with_torch_everything_is_there():
+    assert set(cg.__all__) == set(cg._HOME)
+
+
 def test_verbs_are_functions_whatever_was_imported_before():
     code = (
         "import causalgia.estimation, causalgia.effects, causalgia.trial, causalgia.reporting, causalgia as cg;"
@@ -75,7 +102,10 @@ def test_error_tree_is_the_one_drawn_in_the_docstring():
         assert issubclass(getattr(errors, name), root)
 
 
-def test_the_reference_page_lists_every_public_name():
+def test_the_reference_page_lists_every_public_name_and_each_is_there():
     page = (Path(__file__).parents[1] / "docs" / "api.rst").read_text()
-    listed = {line.strip().split(".")[0] for line in page.splitlines() if re.fullmatch(r" {3}[A-Za-z_.]+", line)}
-    assert listed - {"zoo", "plot", "store", "estimation", "predict"} == set(cg.__all__) - {"zoo", "errors"}
+    listed = set(re.findall(r"^ {3}([A-Za-z_]+(?:\.[A-Za-z_]+)*)$", page, flags=re.MULTILINE))
+    assert {name for name in listed if "." not in name} == set(cg._HOME) - {"zoo", "errors"}
+    inside = {name for name in listed if "." in name} - _NEED_TORCH
+    assert {name.split(".")[0] for name in inside} == {"plot", "store", "zoo"}
+    assert all(functools.reduce(getattr, name.split("."), cg) is not None for name in inside)
