@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -12,10 +13,15 @@ import pandas as pd
 import xarray as xr
 
 from causalgia.errors import OutcomesError
-from causalgia.schema import annotate, validate
+from causalgia.schema import SCHEMA, annotate, validate
 
 Codes: TypeAlias = npt.NDArray[np.intp]
 Labels: TypeAlias = npt.NDArray[Any]
+
+#: names that a covariate cannot have, because a Dataset of ours means something else by them
+RESERVED = ({row.name for row in SCHEMA} | {"unit", "arm", "task", "model", "contrast", "contrast_", "cluster"}) - {
+    "gc"
+}
 
 
 def from_frame(
@@ -28,7 +34,7 @@ def from_frame(
     block: str | None = None,
     task: str | None = None,
     model: str | None = None,
-    covariates: str | Sequence[str] = (),
+    covariates: str | Iterable[str] | None = (),
     scale: str = "outcome",
 ) -> xr.Dataset:
     """Read a long table, one row per measurement, into the Dataset that `contrast` takes.
@@ -50,7 +56,8 @@ def from_frame(
         Columns of what was measured and of which predictor or replicate measured it; without `task` the one task is
         named after the outcome's column.
     covariates
-        Numeric columns measured before the intervention, constant within a unit.
+        Numeric columns measured before the intervention, constant within a unit; they keep their names, so names that
+        a Dataset of outcomes uses itself (such as ``parent``) are refused.
     scale
         What the outcome is measured on, in words, such as ``"log counts"``.
 
@@ -64,8 +71,9 @@ def from_frame(
     Raises
     ------
     OutcomesError
-        If a column is missing or has gaps, an outcome or covariate is not a finite number, a measurement is there
-        twice or not at all, or a unit's parent, block or covariate changes. The message names the unit and the arm.
+        If a column is missing or has gaps, an outcome or covariate is not a finite real number, a measurement is there
+        twice or not at all, a unit's parent, block or covariate changes, or two names are the same as text (0 and
+        ``"0"``). The message names the unit, the arm and the task.
 
     Examples
     --------
@@ -76,8 +84,17 @@ def from_frame(
     >>> outcomes["outcome"].dims, outcomes["arm"].values.tolist(), outcomes.attrs["assignment"]
     (('unit', 'arm', 'task'), ['0', '1'], 'crossover')
     """
-    covariates = (covariates,) if isinstance(covariates, str) else tuple(covariates)
-    table = _table(frame, [c for c in (outcome, arm, unit, parent, block, task, model, *covariates) if c is not None])
+    covariates = _covariates(covariates, outcome, arm)
+    named = {
+        "outcome": outcome,
+        "arm": arm,
+        "unit": unit,
+        "parent": parent,
+        "block": block,
+        "task": task,
+        "model": model,
+    }
+    table = _table(frame, named, covariates)
     units = _axis(table, "unit", unit) if unit is not None else _rows(table)
     arms = _axis(table, "arm", arm, text=True)
     tasks = _axis(table, "task", task, text=True) if task is not None else _Axis("task", _zeros(table), [outcome])
@@ -85,7 +102,7 @@ def from_frame(
     crossover = _is_crossover(units, arms)
     axes = [units, *([arms] if crossover else []), tasks, *models]
     outcomes = xr.Dataset(
-        {"outcome": ([axis.dim for axis in axes], _cube(_numbers(table, outcome, units, arms), axes))},
+        {"outcome": ([axis.dim for axis in axes], _cube(_numbers(table, outcome, [units, arms, tasks]), axes))},
         coords={axis.dim: axis.names for axis in [*axes, arms]},
         attrs={"assignment": "crossover" if crossover else "parallel", "scale": scale, "source": "from_frame"},
     )
@@ -93,7 +110,7 @@ def from_frame(
     on_unit = {"parent": parent, "block": block} | {c: c for c in covariates}
     for name, column in on_unit.items():
         if column is not None:
-            values = _numbers(table, column, units, arms) if name in covariates else table[column].to_numpy()
+            values = _numbers(table, column, [units]) if name in covariates else table[column].to_numpy()
             outcomes = outcomes.assign_coords({name: ("unit", _constant(values, column, units, first))})
     if not crossover:
         outcomes = outcomes.assign_coords(assigned=("unit", [arms.names[code] for code in arms.codes[first]]))
@@ -109,13 +126,31 @@ class _Axis:
     names: list[Any]
 
 
-def _table(frame: Any, columns: Sequence[str]) -> pd.DataFrame:
+def _covariates(given: str | Iterable[str] | None, outcome: str, arm: str) -> tuple[str, ...]:
+    given = () if given is None else (given,) if isinstance(given, str) else given
+    if not isinstance(given, Iterable):
+        raise OutcomesError(f"covariates= takes names of columns, not {type(given).__name__}")
+    names = tuple(given)
+    for name in names:
+        if name in (outcome, arm):
+            raise OutcomesError(f"covariates={name!r} is the column of the outcome or the arm; name what came before")
+        if name in RESERVED:
+            raise OutcomesError(
+                f"covariate {name!r}: a Dataset of outcomes means something else by that name; rename the column"
+            )
+    return names
+
+
+def _table(frame: Any, named: Mapping[str, str | None], covariates: Sequence[str]) -> pd.DataFrame:
     table = frame if isinstance(frame, pd.DataFrame) else frame.to_pandas() if hasattr(frame, "to_pandas") else None
     if not isinstance(table, pd.DataFrame):
         raise OutcomesError(f"from_frame takes a table, not {type(frame).__name__}; make it a pandas DataFrame first")
     if table.empty:
         raise OutcomesError("from_frame: the table has no rows")
-    for column in columns:
+    given = [(name, column) for name, column in named.items() if column is not None]
+    for name, column in [*given, *(("covariates", column) for column in covariates)]:
+        if not isinstance(column, str):
+            raise OutcomesError(f"{name}= takes the name of a column as text, not {type(column).__name__}")
         if column not in table.columns:
             raise OutcomesError(f"no column {column!r}; the columns are {', '.join(map(repr, table.columns))}")
         if (table.columns == column).sum() > 1:
@@ -128,12 +163,18 @@ def _axis(table: pd.DataFrame, dim: str, column: str, *, text: bool = False) -> 
     absent = table[column].isna().to_numpy()
     if absent.any():
         raise OutcomesError(f"row {_row(table, absent)}: column {column!r} has no value; fill it in or drop the row")
-    values = table[column].map(_name) if text else table[column]
-    codes, uniques = pd.factorize(values)
+    codes, uniques = pd.factorize(table[column])
     names = uniques.tolist()
-    if not text and not all(isinstance(name, int) for name in names):
+    if text or not all(isinstance(name, int) for name in names):
         names = [_name(name) for name in names]
+        _require_distinct(names, column)
     return _Axis(dim, np.asarray(codes, dtype=np.intp), names)
+
+
+def _require_distinct(names: list[str], column: str) -> None:
+    name, count = Counter(names).most_common(1)[0]
+    if count > 1:
+        raise OutcomesError(f"column {column!r} has {count} values that are all {name!r} as text; write them one way")
 
 
 def _name(value: Any) -> str:
@@ -153,20 +194,30 @@ def _row(table: pd.DataFrame, bad: npt.NDArray[np.bool_]) -> str:
     return str(table.index[np.flatnonzero(bad)[0]])
 
 
-def _numbers(table: pd.DataFrame, column: str, units: _Axis, arms: _Axis) -> npt.NDArray[np.floating]:
-    """Read a column as finite floats; float32 stays float32."""
+def _numbers(table: pd.DataFrame, column: str, axes: Sequence[_Axis]) -> npt.NDArray[np.floating]:
+    """Read a column as finite floats; float16 and float32 stay what they are."""
+    kind = _numpy_dtype(table[column].dtype)
+    if kind.kind in "cmM":
+        raise OutcomesError(f"column {column!r} is {table[column].dtype}, not real numbers; give numbers")
     try:
-        values = table[column].to_numpy(dtype=np.float32 if table[column].dtype == np.float32 else np.float64)
+        values = table[column].to_numpy(dtype=kind if kind in (np.float16, np.float32) else np.float64, na_value=np.nan)
     except (TypeError, ValueError) as error:
         raise OutcomesError(f"column {column!r} is not numeric ({error}); give numbers") from error
     bad = ~np.isfinite(values)
     if bad.any():
         i = int(np.flatnonzero(bad)[0])
+        unit, *others = ((axis.dim, axis.names[axis.codes[i]]) for axis in axes)
+        where = "".join(f", {dim} '{name}'" for dim, name in others)
         raise OutcomesError(
-            f"row {_row(table, bad)} (unit {units.names[units.codes[i]]}, arm '{arms.names[arms.codes[i]]}'): "
-            f"{column!r} is {values[i]!s}; repair the value, or drop every row of that unit"
+            f"row {_row(table, bad)} (unit {unit[1]}{where}): {column!r} is {values[i]!s}; "
+            "repair the value, or drop every row of that unit"
         )
-    return values
+    return np.asarray(values)
+
+
+def _numpy_dtype(dtype: Any) -> np.dtype[Any]:
+    """Return the dtype of a column's values, those of pandas' and Arrow's own columns too."""
+    return dtype if isinstance(dtype, np.dtype) else np.dtype(getattr(dtype, "numpy_dtype", object))
 
 
 def _is_crossover(units: _Axis, arms: _Axis) -> bool:
@@ -218,4 +269,7 @@ def _constant(values: Labels, column: str, units: _Axis, first: Codes) -> Labels
             f"unit {name}: {column!r} is {one[units.codes[i]]!s} in one row and {values[i]!s} in another; "
             "it belongs to the unit, so it must be the same in all its rows"
         )
-    return one.astype(str) if one.dtype == object else one
+    if one.dtype != object:
+        return one
+    _require_distinct([str(name) for name in pd.unique(one)], column)
+    return one.astype(str)

@@ -102,11 +102,19 @@ SCHEMA: tuple[Variable, ...] = (
         "individual causal effect: the weighted sum of a unit's outcomes, on attrs['contrast_scale']",
     ),
     Variable(
-        "rounding",
+        "constant",
         ("effects",),
         _EFFECT,
+        "b",
+        "whether the ICE of all units are one number within the rounding of each unit's own outcomes (crossover)",
+    ),
+    Variable("zero", ("effects",), _EFFECT, "b", "whether that one number may be 0 (crossover)"),
+    Variable(
+        "rounding",
+        ("effects",),
+        (("unit", "task"), ("unit", "task", "model")),
         "f",
-        "bound on the rounding error of one ICE, from the dtype of the outcomes; a spread below it is none",
+        "bound on the rounding error of one outcome, from its dtype; a spread within it is none (parallel trials)",
     ),
     Variable(
         "weight",
@@ -165,8 +173,9 @@ def validate(dataset: xr.Dataset, kind: Kind) -> xr.Dataset:
     Raises
     ------
     OutcomesError
-        If a required variable or dim is absent, a variable has other dims or another dtype than the table says, a
-        coordinate that names things repeats a name, or a measured value is not finite. The message names the culprit.
+        If it is no Dataset, a required variable or dim is absent, a variable has other dims or another dtype than the
+        table says, a coordinate that names things repeats a name, or a measured value is not finite. The message names
+        the culprit.
 
     Examples
     --------
@@ -176,6 +185,7 @@ def validate(dataset: xr.Dataset, kind: Kind) -> xr.Dataset:
     ...
     causalgia.errors.OutcomesError: outcomes: no dim 'unit'; a Dataset from cg.run or cg.from_frame has it
     """
+    require_dataset(dataset, kind)
     for dim in _REQUIRED_DIMS[kind]:
         if dim not in dataset.dims:
             raise OutcomesError(f"{kind}: no dim '{dim}'; a Dataset from {_MAKERS[kind]} has it")
@@ -197,6 +207,14 @@ def validate(dataset: xr.Dataset, kind: Kind) -> xr.Dataset:
     for name in ("unit", "arm", "contrast", "task", "model"):
         _validate_names(dataset, name, kind)
     return dataset
+
+
+def require_dataset(dataset: object, kind: Kind) -> None:
+    """Refuse what is no xarray Dataset at all."""
+    if not isinstance(dataset, xr.Dataset):
+        raise OutcomesError(
+            f"{kind}: not an xarray Dataset but {type(dataset).__name__}; take one from {_MAKERS[kind]}"
+        )
 
 
 _MAKERS: dict[Kind, str] = {
@@ -238,10 +256,11 @@ def _first_nonfinite(array: xr.DataArray) -> str:
 def _validate_names(dataset: xr.Dataset, name: str, kind: Kind) -> None:
     if name not in dataset.coords or dataset[name].dims != (name,):
         return
-    values, counts = np.unique(dataset[name].to_numpy(), return_counts=True)
+    values = dataset[name].to_numpy()
+    labels, counts = np.unique(values.astype(str) if values.dtype == object else values, return_counts=True)
     if (counts > 1).any():
         raise OutcomesError(
-            f"{kind}: {name} {values[counts > 1][0]!s} appears {counts.max()} times; make the names of '{name}' unique"
+            f"{kind}: {name} {labels[counts > 1][0]!s} appears {counts.max()} times; make the names of '{name}' unique"
         )
 
 

@@ -323,7 +323,7 @@ def with_models(n_models: int = 6, **choices: Any) -> xr.Dataset:
     shift = xr.DataArray(rng.normal(size=(2, n_models)), dims=("contrast", "model"))
     noise = xr.DataArray(rng.normal(size=(40, 2, 1, n_models)), dims=("unit", "contrast", "task", "model"))
     ice = (effects["ice"] + shift + noise).transpose("unit", "contrast", "task", "model")
-    return effects.drop_vars(["ice", "rounding"]).assign(ice=ice)
+    return effects.drop_vars(["ice", "constant", "zero"]).assign(ice=ice)
 
 
 def test_predictors_as_a_second_population() -> None:

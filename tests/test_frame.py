@@ -112,7 +112,7 @@ def test_a_missing_task_is_named() -> None:
 def test_a_nonfinite_outcome_names_row_unit_and_arm(value: float) -> None:
     table = crossover().astype({"y": float})
     table.loc[3, "y"] = value
-    refused(table, rf"row 3 \(unit s1, arm '1'\): 'y' is {value}")
+    refused(table, rf"row 3 \(unit s1, arm '1', task 'y'\): 'y' is {value}")
 
 
 def test_text_outcomes_are_refused() -> None:

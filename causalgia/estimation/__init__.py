@@ -1,22 +1,22 @@
 """Design-based estimation: what the average causal effect is, and how sure one may be.
 
 Two labelled verbs, `estimate` and `adjust`, and `covariance` of what they return, over functions of arrays that can
-be held against R by anyone: `mean_ice`, `mean_of_cluster_means`, `stratified_mean`, `crossed_mean`, `icc_anova`
-(crossover),
-`fit_arms`, `fit_arms_by_stratum`, `welch`, `residual_df`, `clustered`, `block_effects` (parallel), `regress` and
-`wald_htz`.
+be held against R by anyone: `mean_ice`, `mean_of_cluster_means`, `stratified_mean`, `crossed_mean`, `between_levels`,
+`moderate`, `icc_anova` (crossover), `fit_arms`, `fit_arms_by_stratum`, `welch`, `residual_df`, `clustered`,
+`block_effects` (parallel), `regress` and `wald_htz`.
 """
 
 from __future__ import annotations
 
-from causalgia.estimation.crossed import crossed_mean
+from causalgia.estimation.blocks import block_effects, settled_block_effects
+from causalgia.estimation.crossed import between_levels, crossed_mean
 from causalgia.estimation.crossover import Estimate, icc_anova, mean_ice, mean_of_cluster_means, stratified_mean
 from causalgia.estimation.labelled import covariance, estimate
+from causalgia.estimation.moderation import Moderated, moderate
 from causalgia.estimation.multiplicity import adjust
 from causalgia.estimation.parallel import (
     ArmFit,
     add_covariate_sampling,
-    block_effects,
     clustered,
     fit_arms,
     fit_arms_by_stratum,
@@ -28,10 +28,12 @@ from causalgia.estimation.regression import Regression, WaldTest, regress, wald_
 __all__ = [
     "ArmFit",
     "Estimate",
+    "Moderated",
     "Regression",
     "WaldTest",
     "add_covariate_sampling",
     "adjust",
+    "between_levels",
     "block_effects",
     "clustered",
     "covariance",
@@ -42,8 +44,10 @@ __all__ = [
     "icc_anova",
     "mean_ice",
     "mean_of_cluster_means",
+    "moderate",
     "regress",
     "residual_df",
+    "settled_block_effects",
     "stratified_mean",
     "wald_htz",
     "welch",

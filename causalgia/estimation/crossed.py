@@ -6,10 +6,11 @@ import numpy as np
 
 from causalgia.errors import EstimateError
 from causalgia.estimation.crossover import Estimate, from_factor, mean_ice
+from causalgia.estimation.moderation import LEAST_VARIANCES, Moderated, moderate
 from causalgia.estimation.moments import Array, Codes, centred, group_sums, root_sum_squares, satterthwaite
 
 
-def crossed_mean(ice: Array, cluster: Codes | None = None) -> Estimate:
+def crossed_mean(ice: Array, cluster: Codes | None = None, *, between: Moderated | None = None) -> Estimate:
     """Estimate the ACE over units and over M crossed levels (predictors, words), both random.
 
     ``se^2 = s2_u / n + s2_m / M + s2_um / (n M)`` with the components of a two-way analysis of variance (the REML ones
@@ -23,12 +24,15 @@ def crossed_mean(ice: Array, cluster: Codes | None = None) -> Estimate:
         Individual causal effects, shape ``(n, M, ...)``.
     cluster
         Cluster of each unit, 0 to G - 1, all present, shape ``(n,)``; without it each unit is one.
+    between
+        From `between_levels`: the variances between the levels' means, moderated over contrasts, to be used for the
+        sample's own.
 
     Returns
     -------
     Estimate
-        Shape ``(...)``; its factor has a row for each cluster and for each level. ``factor' factor`` has the stated
-        variances on its diagonal.
+        Shape ``(...)``; its factor has a row for each cluster and for each level, and where s2_u was cut off at 0 one
+        for each cluster in each level. ``factor' factor`` has the stated variances on its diagonal.
 
     Raises
     ------
@@ -50,24 +54,81 @@ def crossed_mean(ice: Array, cluster: Codes | None = None) -> Estimate:
         raise EstimateError("one level gives no spread between levels; two or more predictors (or words) are needed")
     first, ice = ice[0, 0], ice - ice[0, 0]
     units, levels = mean_ice(ice.mean(axis=1), cluster), mean_ice(ice.mean(axis=0))
-    both = _interaction_variance(ice, cluster)
-    excess = np.maximum(levels.se**2 - both, 0.0)
-    shrink = np.sqrt(np.divide(excess, levels.se**2, out=np.zeros_like(excess), where=levels.se > 0))
-    counted = excess > 0
-    parts = np.stack([units.se**2, np.where(counted, levels.se**2, 0.0), np.where(counted, both, 0.0)])
-    dfs = np.stack([units.df, levels.df, units.df * levels.df])
-    total = units.se**2 + excess
+    interaction = _interaction(ice, cluster)
+    both = np.asarray(root_sum_squares(interaction)[0] ** 2)
+    own, df = levels.se**2, levels.df
+    drawn, df = (own, df) if between is None else (between.variance / n_levels, np.broadcast_to(between.df, df.shape))
+    more_units, more_levels = np.maximum(units.se**2 - both, 0.0), np.maximum(drawn - both, 0.0)
+    counted = np.stack([more_units > 0, more_levels > 0, (more_units > 0) == (more_levels > 0)])
+    parts = np.where(counted, np.stack([units.se**2, drawn, both]), 0.0)
+    dfs = np.stack([units.df, df, units.df * levels.df])
+    factor = [units.factor, levels.factor * _root(more_levels, own)]
+    missing = np.maximum(both - units.se**2, 0.0)
+    if (missing > 0).any():
+        factor.append(interaction * _root(missing, both))
+    return from_factor(units.ace + first, np.concatenate(factor), _df(more_units + more_levels + both, parts, dfs))
+
+
+def _root(part: Array, whole: Array) -> Array:
+    return np.asarray(np.sqrt(np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)))
+
+
+def _df(total: Array, parts: Array, dfs: Array) -> Array:
+    """Satterthwaite's degrees of freedom of sums and differences of mean squares, finite where all are 0."""
     spread = (parts**2 / dfs).sum(axis=0)
-    df = np.divide(total**2, spread, out=np.array(satterthwaite(parts[:2], dfs[:2])), where=spread > 0)[()]
-    return from_factor(units.ace + first, np.concatenate([units.factor, levels.factor * shrink]), df)
+    return np.asarray(np.divide(total**2, spread, out=np.array(satterthwaite(parts[:2], dfs[:2])), where=spread > 0))[
+        ()
+    ]
 
 
-def _interaction_variance(ice: Array, cluster: Codes | None) -> Array:
-    """``s2_um / (n M)``, CR2 over clusters of units."""
+def between_levels(ice: Array) -> Moderated | None:
+    """Moderate the variances between the levels over contrasts; None with fewer than three levels or contrasts.
+
+    Few levels say little about each contrast's own variance; many contrasts say how such variances are distributed,
+    and less so where the same levels are high in all of them: that correlation is estimated and allowed for. 95 %
+    intervals for 60 contrasts of 3 predictors covered .90 to .95 where unmoderated ones covered .92 to .95, at
+    two thirds of their width where contrasts are independent.
+
+    Parameters
+    ----------
+    ice
+        Individual causal effects, shape ``(n, M, K, ...)``.
+
+    References
+    ----------
+    Smyth (2004), doi:10.2202/1544-6115.1027.
+
+    Examples
+    --------
+    >>> ice = np.random.default_rng(0).normal(size=(9, 3, 200)) + np.random.default_rng(1).normal(size=(3, 200))
+    >>> between_levels(ice).prior_df > 10
+    np.True_
+    """
+    n_levels = ice.shape[1]
+    if ice.ndim < 3 or ice.shape[2] < LEAST_VARIANCES or n_levels < 3:
+        return None
+    means = centred((ice - ice[0, 0]).mean(axis=0))[1]
+    size = root_sum_squares(means)[0]
+    rho = _dependence(np.divide(means, size, out=np.zeros_like(means), where=size > 0))
+    return moderate(size**2 / (n_levels - 1), n_levels - 1.0, dependence=rho)
+
+
+def _dependence(z: Array) -> Array:
+    """Mean squared correlation of two contrasts over the levels, without what M levels give by chance, shape (...).
+
+    Of unit columns z of shape ``(M, K, ...)``; the sum over all pairs is ``|z z'|^2``, which needs no K by K matrix.
+    """
+    n_levels, n = len(z), np.maximum((z != 0).any(axis=0).sum(axis=0), 2)
+    square = (np.einsum("mk...,lk...->ml...", z, z) ** 2).sum(axis=(0, 1))
+    chance = 1 / (n_levels - 1)
+    return np.asarray(np.clip(((square - n) / (n * (n - 1)) - chance) / (1 - chance), 0.0, 1.0))
+
+
+def _interaction(ice: Array, cluster: Codes | None) -> Array:
+    """Influence of each cluster in each level, shape ``(G M, ...)``, CR2; its squares sum to s2_um / (n M)."""
     n, n_levels = ice.shape[:2]
     codes = np.arange(n) if cluster is None else cluster
     by_unit = ice - ice.mean(axis=1, keepdims=True)
-    scale = (1 - np.bincount(codes) / n) ** -0.5 / n
+    scale = (1 - np.bincount(codes) / n) ** -0.5 / n / np.sqrt(n_levels * (n_levels - 1))
     sums = group_sums(centred(by_unit)[1], codes) * scale.reshape(-1, *[1] * (ice.ndim - 1))
-    norm, _ = root_sum_squares(sums.reshape(-1, *ice.shape[2:]))
-    return np.asarray(norm**2 / (n_levels * (n_levels - 1)))
+    return np.asarray(sums.reshape(-1, *ice.shape[2:]))

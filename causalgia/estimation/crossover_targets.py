@@ -9,8 +9,9 @@ import numpy.typing as npt
 import xarray as xr
 
 from causalgia.errors import EstimateError
-from causalgia.estimation.crossed import crossed_mean
+from causalgia.estimation.crossed import between_levels, crossed_mean
 from causalgia.estimation.crossover import Estimate, from_factor, mean_ice, mean_of_cluster_means, stratified_mean
+from causalgia.estimation.moderation import Moderated
 from causalgia.estimation.moments import Array, centred, skewness
 from causalgia.estimation.request import (
     Answer,
@@ -28,8 +29,9 @@ LEAST_WORDS = 20
 
 def estimate_crossover(effects: xr.Dataset, request: Request) -> Answer:
     """Estimate the ACE of every contrast from ICE for the target that was asked."""
-    _refuse_parallel_choices(request)
-    ice, residuals = _settled(effects)
+    refuse_parallel_choices(request)
+    ice = _settled(effects)
+    residuals = centred(ice)[1]
     estimator: Callable[[xr.Dataset, Array, Request], tuple[Estimate, int, str, str]] = {
         "population": _population,
         "parents": _parents,
@@ -50,7 +52,8 @@ def estimate_crossover(effects: xr.Dataset, request: Request) -> Answer:
     )
 
 
-def _refuse_parallel_choices(request: Request) -> None:
+def refuse_parallel_choices(request: Request) -> None:
+    """Refuse what only a parallel trial can use."""
     if request.block is not None:
         raise EstimateError(
             f"block={request.block!r} is for parallel trials: in a crossover every unit is its own block; "
@@ -63,18 +66,26 @@ def _refuse_parallel_choices(request: Request) -> None:
         )
 
 
-def _settled(effects: xr.Dataset) -> tuple[Array, Array]:
-    """ICE and its residuals; a spread within the rounding of the outcomes is none, and a mean within it is 0."""
+def check_one_unit(effects: xr.Dataset, request: Request) -> None:
+    """Check the request where there is one unit, which has an effect for every target but the crossed ones."""
+    refuse_parallel_choices(request)
+    clusters(effects, request)
+    if request.target == "parents":
+        parents_as_strata(effects)
+    if request.target.startswith("population x"):
+        raise EstimateError(
+            f"target={request.target!r} needs two or more units, and there is one; draw more units, or use "
+            "target='units' for the effect on this one"
+        )
+
+
+def _settled(effects: xr.Dataset) -> Array:
+    """ICE; where they are one number within the rounding of the outcomes, that number, and 0 where it may be 0."""
     ice = np.asarray(effects["ice"].to_numpy(), dtype=np.float64)
-    means, residuals = centred(ice)
-    if "rounding" not in effects:
-        return ice, residuals
-    bound = effects["rounding"].to_numpy()
-    flat = np.abs(residuals).max(axis=0) <= bound
-    if not flat.any():
-        return ice, residuals
-    constant = np.where(np.abs(means[0]) <= bound, 0.0, means[0])
-    return np.where(flat, constant, ice), np.where(flat, 0.0, residuals)
+    if not {"constant", "zero"} <= set(effects.variables) or not effects["constant"].any():
+        return ice
+    one = np.where(effects["zero"].to_numpy(), 0.0, centred(ice)[0][0])
+    return np.where(effects["constant"].to_numpy(), one, ice)
 
 
 def _population(effects: xr.Dataset, ice: Array, request: Request) -> tuple[Estimate, int, str, str]:
@@ -98,12 +109,13 @@ def _parents(effects: xr.Dataset, ice: Array, request: Request) -> tuple[Estimat
     return answer, len(ice), "unit", "mean ICE with these parents fixed; variance within parents, Satterthwaite df"
 
 
-def _require_two_units(strata: Grouping, why: str) -> None:
+def _require_two_units(strata: Grouping, why: str, how: str = "") -> None:
     lone = np.flatnonzero(strata.sizes < 2)
     if lone.size:
         raise EstimateError(
             f"{why} needs the spread within each {strata.name}, and {lone.size} have one unit (first: "
-            f"{strata.labels[lone[0]]!r}); draw two or more units of each, or use target='population'"
+            f"{strata.labels[lone[0]]!r}); draw two or more units of each{how and f' ({how})'}, "
+            "or use target='population'"
         )
 
 
@@ -129,11 +141,13 @@ def _units(effects: xr.Dataset, ice: Array, request: Request) -> tuple[Estimate,
         k = int(np.argmax(random))
         raise EstimateError(
             f"target='units': contrast {effects['contrast'].to_numpy()[k]!s} has an arm that draws something of "
-            "its own, which needs two or more draws of every unit (knock-in of each sequence several times); "
-            "use target='population'"
+            "its own, which needs two or more draws of every unit: null=cg.Genomic(of=..., draws=2), "
+            "or use target='population'"
         )
     strata = grouping(effects, "parent", "target='units'")
-    _require_two_units(strata, "target='units' with an arm that draws something of its own")
+    _require_two_units(
+        strata, "target='units' with an arm that draws something of its own", "cg.Genomic(of=..., draws=2)"
+    )
     answer = stratified_mean(ice, strata.codes, _stratum_weights(strata, request))
     factor = answer.factor * random.reshape(1, -1, *[1] * (ice.ndim - 2))
     method = "mean ICE of exactly these sequences; variance of the arms' own draws, Satterthwaite df"
@@ -148,16 +162,22 @@ def _crossed(effects: xr.Dataset, ice: Array, request: Request) -> tuple[Estimat
             "run the trial on cg.Ensemble([...]), or use target='population'"
         )
     by_level, groups = np.moveaxis(ice, -1, 1), clusters(effects, request)
-    if groups is None:
-        method = f"mean ICE over units and {what}, both drawn; crossed, Satterthwaite df"
-        return crossed_mean(by_level), len(ice), "unit", method
-    require_clusters(groups, len(groups.labels))
-    if request.weights == "clusters":
-        answer, by = crossed_mean(centred(by_level, groups.codes)[0]), f"means of {groups.name}s"
-    else:
-        answer, by = crossed_mean(by_level, groups.codes), f"CR2 by {groups.name}"
-    method = f"mean ICE over units and {what}, both drawn; crossed, {by}, Satterthwaite df"
-    return answer, len(groups.labels), groups.name, method
+    by, n_clusters, name, codes = "", len(ice), "unit", None
+    if groups is not None:
+        require_clusters(groups, len(groups.labels))
+        n_clusters, name, codes, by = len(groups.labels), groups.name, groups.codes, f"CR2 by {groups.name}, "
+        if request.weights == "clusters":
+            by_level, codes, by = centred(by_level, groups.codes)[0], None, f"means of {name}s, "
+    prior = between_levels(by_level) if request.target == "population x predictors" else None
+    answer = crossed_mean(by_level, codes, between=prior)
+    method = f"mean ICE over units and {what}, both drawn; crossed, {by}Satterthwaite df"
+    return answer, n_clusters, name, method + ("" if prior is None else _in_words(prior))
+
+
+def _in_words(prior: Moderated) -> str:
+    least, most = (f"{df:.3g}" for df in (prior.prior_df.min(), prior.prior_df.max()))
+    df = least if least == most else f"{least} to {most}"
+    return f"; variance between predictors moderated over contrasts (squeezeVar, {df} prior df)"
 
 
 def words_as_levels(effects: xr.Dataset) -> xr.Dataset:
@@ -185,11 +205,14 @@ def words_as_levels(effects: xr.Dataset) -> xr.Dataset:
             f"and there are {len(words)}; "
             "add arms with cg.placebos(pattern, at=, n=40) to a crossover, or use target='population'"
         )
-    ice = effects["ice"].to_numpy()[:, words]
+    ice = _settled(effects)[:, words]
     by_word = np.moveaxis(ice, 1, -1)[:, None]
     coords = {name: c for name, c in effects.coords.items() if set(c.dims) <= {"unit", "task", "arm"}}
     out = xr.Dataset({"ice": (("unit", "contrast", "task", "model"), by_word)}, coords=coords, attrs=effects.attrs)
-    out["weight"] = (("contrast", "arm"), effects["weight"].to_numpy()[words].mean(axis=0, keepdims=True))
+    out["weight"] = (
+        ("contrast", "arm"),
+        effects["weight"].to_numpy()[words].mean(axis=0, keepdims=True, dtype=np.float64),
+    )
     return out.assign_coords(contrast=["placebo words"])
 
 

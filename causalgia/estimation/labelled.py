@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
 
 from causalgia.errors import DegenerateWarning, EstimateError
-from causalgia.estimation.crossover_targets import estimate_crossover, words_as_levels
+from causalgia.estimation.crossover_targets import check_one_unit, estimate_crossover, words_as_levels
+from causalgia.estimation.magnitude import put_back, sized
 from causalgia.estimation.moments import Array, centred, p_and_limits
 from causalgia.estimation.parallel_targets import estimate_parallel
 from causalgia.estimation.request import Answer, Request, users_level
-from causalgia.schema import annotate, validate
+from causalgia.schema import annotate, require_dataset, validate
 
 MAX_COVARIANCE = 512
 
@@ -24,7 +26,7 @@ def estimate(
     *,
     cluster: str | None = "auto",
     block: str | None = None,
-    covariates: str | Sequence[str] | None = None,
+    covariates: str | Iterable[str] | None = None,
     target: str = "population",
     ci_prob: float = 0.95,
     weights: Literal["units", "clusters"] = "units",
@@ -49,8 +51,10 @@ def estimate(
         Parallel trials: numeric coordinates on the units for Lin's interacted regression.
     target
         ``"population"``, ``"parents"`` or ``"units"``; or, in a crossover on several predictors (dim model),
-        ``"population x predictors"``: retrainings of the predictor too; or, with 20 or more arms of kind
-        ``placebo_word``, ``"population x words"``: the mean effect of such words, as one contrast.
+        ``"population x predictors"``: retrainings of the predictor too, the variance between which is moderated over
+        three or more contrasts; or, with 20 or more arms of kind ``placebo_word``, ``"population x words"``: the mean
+        effect of such words, as one contrast. For ``"units"`` of a crossover the standard error is 0 unless an arm
+        draws something of its own, which the coordinate ``random (arm)`` says; outcomes from `from_frame` have none.
     ci_prob
         Probability of the interval.
     weights
@@ -96,18 +100,34 @@ def estimate(
     for dim in ("unit", "contrast", "task"):
         if effects.sizes[dim] == 0:
             raise EstimateError(f"the effects have no {dim}s; the selection before estimate left none")
-    if not isinstance(ci_prob, float | int) or not 0 < ci_prob < 1:
+    if not _is_number(ci_prob) or not 0 < float(ci_prob) < 1:
         raise EstimateError(f"ci_prob={ci_prob!r} is not between 0 and 1; for example ci_prob=0.95")
-    names = (covariates,) if isinstance(covariates, str) else tuple(covariates or ())
+    ci_prob = float(ci_prob)
+    names = _names_of(covariates)
     request = Request(cluster, block, names, target, weights)
     said = {"target": target, "ci_prob": ci_prob, "weights": weights, "covariates": ", ".join(names)}
     if target == "population x words":
         effects = words_as_levels(effects)
     crossover = "ice" in effects
     if crossover and effects.sizes["unit"] == 1 and target != "units":
+        check_one_unit(effects, request)
         return _one_unit(effects, said)
-    answer = estimate_crossover(effects, request) if crossover else estimate_parallel(effects, request)
+    near, exponents = sized(effects)
+    answer = estimate_crossover(near, request) if crossover else estimate_parallel(near, request)
+    answer = put_back(answer, exponents, effects)
     return _dataset(effects, answer, ci_prob, said | {"cluster": answer.cluster, "method": answer.method})
+
+
+def _is_number(value: object) -> bool:
+    return not isinstance(value, bool) and isinstance(value, Real)
+
+
+def _names_of(covariates: str | Iterable[str] | None) -> tuple[str, ...]:
+    if covariates is None or isinstance(covariates, str):
+        return () if covariates is None else (covariates,)
+    if not isinstance(covariates, Iterable):
+        raise EstimateError(f"covariates={covariates!r}: give names of coordinates on the units")
+    return tuple(map(str, covariates))
 
 
 def _one_unit(effects: xr.Dataset, said: dict[str, Any]) -> xr.Dataset:
@@ -136,8 +156,9 @@ def _dataset(effects: xr.Dataset, answer: Answer, ci_prob: float, said: dict[str
 
 
 def _warn_exact(exact: Any, n: int) -> None:
+    of_what = "contrasts" if exact.size == len(exact) else "effects (contrast by task)"
     warnings.warn(
-        f"{int(exact.sum())} of {exact.size} contrasts do not vary at all over {n} independent units: "
+        f"{int(exact.sum())} of {exact.size} {of_what} do not vary at all over {n} independent units: "
         f"their intervals are points, and up to 3/n = {min(3 / n, 1):.2g} of the units may still differ (95 %)",
         DegenerateWarning,
         stacklevel=users_level(),
@@ -205,6 +226,7 @@ def covariance(estimates: xr.Dataset, contrasts: Sequence[str] | None = None) ->
     >>> covariance(estimate(effects)).sel(contrast="GATA1", contrast_="TAL1").round(6).item()
     1.0
     """
+    require_dataset(estimates, "estimates")
     if "covariance" not in estimates and "factor" not in estimates:
         raise EstimateError("the estimates have neither 'covariance' nor 'factor': one unit gives none; use more units")
     names = list(_names(estimates)) if contrasts is None else list(contrasts)

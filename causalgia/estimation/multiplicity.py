@@ -9,9 +9,9 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from causalgia.errors import EstimateError
+from causalgia.errors import EstimateError, OutcomesError
 from causalgia.estimation.moments import Array, Codes
-from causalgia.schema import annotate, validate
+from causalgia.schema import annotate, require_dataset
 
 Method = Literal["bh", "by", "holm", "hochberg", "bonferroni"]
 
@@ -33,7 +33,8 @@ def adjust(estimates: xr.Dataset, *, method: Method = "bh", family: str | None =
     Parameters
     ----------
     estimates
-        From `estimate`, with ``p (contrast, task[, model])``.
+        From `estimate`, or any Dataset with ``p`` on the dim contrast (and task, model). A p that is NaN is no
+        question: it is not counted, and stays NaN.
     method
         ``"bh"``, ``"by"``, ``"holm"``, ``"hochberg"`` or ``"bonferroni"``.
     family
@@ -43,12 +44,14 @@ def adjust(estimates: xr.Dataset, *, method: Method = "bh", family: str | None =
     Returns
     -------
     Dataset
-        The same with ``p_adjusted (contrast, task[, model])``, and attrs ``adjust`` and ``family``.
+        The same with ``p_adjusted`` on the dims of ``p``, and attrs ``adjust`` and ``family``.
 
     Raises
     ------
     EstimateError
-        If the method or family is unknown, or the estimates have no p-values (one unit).
+        If the method or family is unknown, the estimates have no p-values (one unit), or one is not between 0 and 1.
+    OutcomesError
+        If `estimates` is no Dataset with a dim contrast.
 
     References
     ----------
@@ -65,18 +68,39 @@ def adjust(estimates: xr.Dataset, *, method: Method = "bh", family: str | None =
     >>> adjust(estimates, method="holm")["p_adjusted"].values.ravel()
     array([0.02, 0.04])
     """
-    validate(estimates, "estimates")
+    questions = _p_values(estimates)
     if method not in _STATSMODELS:
         raise EstimateError(f"method {method!r} is none of {', '.join(_STATSMODELS)}")
-    if "p" not in estimates:
-        raise EstimateError("the estimates have no p-values, because one unit gives no standard error; use more units")
-    p = estimates["p"].to_numpy()
+    if not isinstance(family, str | None):
+        raise EstimateError(f"family={family!r} is neither None, 'all' nor the name of a coordinate on contrast")
+    p = questions.to_numpy().astype(np.float64)
     columns = p.reshape(-1, 1) if family == "all" else p.reshape(len(p), -1)
     codes = np.zeros(len(columns), dtype=np.intp) if family in (None, "all") else _families(estimates, str(family))
     adjusted = np.column_stack([_adjust_families(column, codes, method) for column in columns.T]).reshape(p.shape)
-    out = estimates.assign(p_adjusted=(estimates["p"].dims, adjusted))
-    out.attrs |= {"adjust": method, "family": _sentence(family, estimates)}
-    return validate(annotate(out), "estimates")
+    out = estimates.assign(p_adjusted=questions.copy(data=adjusted).drop_attrs().transpose(*estimates["p"].dims))
+    out.attrs |= {"adjust": method, "family": _sentence(family, questions)}
+    return annotate(out)
+
+
+def _p_values(estimates: xr.Dataset) -> xr.DataArray:
+    """Return p with contrast as its first dim, each NaN or between 0 and 1."""
+    require_dataset(estimates, "estimates")
+    if "contrast" not in estimates.dims:
+        raise OutcomesError("estimates: no dim 'contrast'; a Dataset from cg.estimate has it")
+    if "p" not in estimates:
+        raise EstimateError("the estimates have no p-values, because one unit gives no standard error; use more units")
+    p = estimates["p"]
+    if "contrast" not in p.dims or p.dtype.kind != "f":
+        raise OutcomesError(f"estimates: 'p' has dims {p.dims} and dtype {p.dtype}, not floats on the dim contrast")
+    if p.size == 0:
+        raise EstimateError("the estimates have no contrasts (or tasks); the selection before adjust left none")
+    p = p.transpose("contrast", ...)
+    wrong = np.argwhere(((p < 0) | (p > 1)).to_numpy())
+    if len(wrong):
+        k = wrong[0][0]
+        name = p["contrast"].to_numpy()[k]
+        raise EstimateError(f"contrast {name!s}: p is {p.to_numpy()[tuple(wrong[0])]!s}, not between 0 and 1")
+    return p
 
 
 def _families(estimates: xr.Dataset, family: str) -> Codes:
@@ -96,14 +120,16 @@ def _families(estimates: xr.Dataset, family: str) -> Codes:
 def _adjust_families(p: Array, codes: Codes, method: str) -> npt.NDArray[np.float64]:
     from statsmodels.stats.multitest import multipletests
 
-    adjusted = np.empty_like(p)
+    adjusted = np.full_like(p, np.nan)
     for family in range(codes.max() + 1):
-        adjusted[codes == family] = multipletests(p[codes == family], method=_STATSMODELS[method])[1]
+        asked = (codes == family) & ~np.isnan(p)
+        if asked.any():
+            adjusted[asked] = multipletests(p[asked], method=_STATSMODELS[method])[1]
     return adjusted
 
 
-def _sentence(family: str | None, estimates: xr.Dataset) -> str:
+def _sentence(family: str | None, p: xr.DataArray) -> str:
     if family == "all":
         return "all p-values of the table"
-    within = "task and model" if "model" in estimates["p"].dims else "task"
+    within = " and ".join(str(dim) for dim in p.dims[1:]) or "table"
     return f"the contrasts of one {within}" + ("" if family is None else f" with the same '{family}'")

@@ -1,19 +1,20 @@
 """Estimators for a parallel trial, where each unit received one arm: functions of arrays, named as in the papers.
 
-Every arm is fitted by itself, so adding an arm changes no contrast that does not use it. A contrast is
-``sum_a w_a mean_a``; arms share nothing but clusters and the sampling of the covariates.
+Every arm is fitted by itself and a contrast is ``sum_a w_a mean_a``. Arms share clusters, and what is counted over all
+units: the mean of the covariates and the sizes of fixed blocks. Without these, adding an arm changes no other contrast.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from causalgia.estimation.crossover import Estimate, from_factor, mean_ice, stratified_mean
-from causalgia.estimation.moments import Array, Codes, centred, root_sum_squares, satterthwaite
+from causalgia.estimation.moments import Array, Codes, centred, group_sums, root_sum_squares, satterthwaite
 from causalgia.estimation.regression import Regression, bell_mccaffrey_df, regress
 
 Fits: TypeAlias = "dict[int, ArmFit]"
@@ -37,6 +38,9 @@ class ArmFit:
         Working-model covariance of the influences (see `Regression`), shapes ``(g,)`` and ``(g, q)``.
     df
         Residual degrees of freedom of the arm.
+    rounding
+        How far rounding of the outcomes alone can move the mean and each slope, shape ``(1 + p, R)``. Where it can make
+        all residuals of the arm, its influence is 0.
     """
 
     mean: Array
@@ -46,6 +50,7 @@ class ArmFit:
     delta: Array
     loading: Array
     df: int
+    rounding: Array
 
     @property
     def variance(self) -> Array:
@@ -54,7 +59,13 @@ class ArmFit:
 
 
 def fit_arms(
-    Y: Array, arm: Codes, arms: Sequence[int], *, cluster: Codes | None = None, covariates: Array | None = None
+    Y: Array,
+    arm: Codes,
+    arms: Sequence[int],
+    *,
+    cluster: Codes | None = None,
+    covariates: Array | None = None,
+    rounding: Array | None = None,
 ) -> Fits:
     """Regress the outcomes of each arm on its (centred) covariates, with CR2 influences (HC2 without clusters).
 
@@ -70,6 +81,8 @@ def fit_arms(
         Cluster of each unit, shape ``(n,)``; without it each unit is one.
     covariates
         Centred at their mean over all n units, shape ``(n, p)``.
+    rounding
+        Bound on the rounding of each outcome, shape ``(n, R)``; without it outcomes are exact.
 
     Returns
     -------
@@ -87,16 +100,34 @@ def fit_arms(
     (array([12.]), array([4.]))
     """
     X = np.column_stack([np.ones(len(Y)), *([] if covariates is None else [covariates])])
-    return {a: _fit_arm(Y, X, rows, cluster) for a in arms if (rows := np.flatnonzero(arm == a)).size}
+    bound = np.zeros_like(Y) if rounding is None else rounding
+    return {a: _fit_arm(Y, X, bound, rows, cluster) for a in arms if (rows := np.flatnonzero(arm == a)).size}
 
 
-def _fit_arm(Y: Array, X: Array, rows: Codes, cluster: Codes | None) -> ArmFit:
+def _fit_arm(Y: Array, X: Array, bound: Array, rows: Codes, cluster: Codes | None) -> ArmFit:
     labels, within = (rows, None) if cluster is None else np.unique(cluster[rows], return_inverse=True)
     fit: Regression = regress(X[rows], Y[rows], np.eye(X.shape[1])[0], within)
-    return ArmFit(fit.estimate, fit.beta[1:], labels, fit.influence, fit.delta, fit.loading, fit.df_residual)
+    flat, rounding = _rounded(X[rows], Y[rows], bound[rows])
+    influence = np.where(flat, 0.0, fit.influence)
+    return ArmFit(fit.estimate, fit.beta[1:], labels, influence, fit.delta, fit.loading, fit.df_residual, rounding)
 
 
-def fit_arms_by_stratum(Y: Array, arm: Codes, arms: Sequence[int], stratum: Codes) -> Fits:
+def _rounded(X: Array, Y: Array, bound: Array) -> tuple[npt.NDArray[np.bool_], Array]:
+    """Say whether rounding can make all residuals, shape (R,), and how far it moves the coefficients, shape (q, R).
+
+    Errors d within ``bound`` change residual i by ``|d_i - h_i' d|``, at most ``bound_i + |h_i| |bound|``, with h_i a
+    row of the hat matrix and ``|h_i|^2`` its diagonal.
+    """
+    Q, R = np.linalg.qr(X)
+    residuals = Y - Y[0] - Q @ (Q.T @ (Y - Y[0]))
+    spread = np.sqrt((Q**2).sum(axis=1))[:, None] * np.sqrt((bound**2).sum(axis=0))
+    flat = (np.abs(residuals) <= bound + spread).all(axis=0)
+    return flat, np.abs(np.linalg.solve(R, Q.T)) @ bound
+
+
+def fit_arms_by_stratum(
+    Y: Array, arm: Codes, arms: Sequence[int], stratum: Codes, *, rounding: Array | None = None
+) -> Fits:
     """Average the stratum means of each arm with weights ``n_b / n``, the strata fixed (Neyman by block).
 
     Parameters
@@ -109,6 +140,8 @@ def fit_arms_by_stratum(Y: Array, arm: Codes, arms: Sequence[int], stratum: Code
         The arms to fit; each has at least two units in every stratum.
     stratum
         Block of each unit, 0 to B - 1, shape ``(n,)``; n_b counts the units of all arms.
+    rounding
+        As in `fit_arms`.
 
     References
     ----------
@@ -121,13 +154,19 @@ def fit_arms_by_stratum(Y: Array, arm: Codes, arms: Sequence[int], stratum: Code
     array([4.5])
     """
     weights = np.bincount(stratum) / len(stratum)
-    return {a: _stratified_arm(Y[arm == a], stratum[arm == a], weights, np.flatnonzero(arm == a)) for a in arms}
+    bound = np.zeros_like(Y) if rounding is None else rounding
+    rows = {a: np.flatnonzero(arm == a) for a in arms}
+    return {a: _stratified_arm(Y[i], stratum[i], weights, i, bound[i]) for a, i in rows.items()}
 
 
-def _stratified_arm(Y: Array, stratum: Codes, weights: Array, units: Codes) -> ArmFit:
+def _stratified_arm(Y: Array, stratum: Codes, weights: Array, units: Codes, bound: Array) -> ArmFit:
     fit = stratified_mean(Y, stratum, weights)
-    nothing = np.empty((0, Y.shape[1]))
-    return ArmFit(fit.ace, nothing, units, fit.factor, nothing[:, 0], nothing, len(Y) - len(weights))
+    sizes = np.bincount(stratum)[:, None]
+    spread = np.sqrt(group_sums(bound**2, stratum) / sizes)[stratum]
+    flat = (np.abs(centred(Y, stratum)[1]) <= bound + spread).all(axis=0)
+    nothing, rounding = np.empty((0, Y.shape[1])), weights @ (group_sums(bound, stratum) / sizes)
+    influence, df = np.where(flat, 0.0, fit.factor), len(Y) - len(weights)
+    return ArmFit(fit.ace, nothing, units, influence, nothing[:, 0], nothing, df, rounding[None])
 
 
 def welch(fits: Fits, W: Array) -> Estimate:
@@ -199,17 +238,23 @@ def residual_df(fits: Fits, W: Array) -> Estimate:
 
 def _independent(fits: Fits, W: Array, df: Array) -> Estimate:
     w = W[:, list(fits)]
-    mean = np.stack([fit.mean for fit in fits.values()])
     sd, share = (np.stack(x) for x in zip(*(root_sum_squares(fit.influence) for fit in fits.values()), strict=True))
-    answer = from_factor(_weighted(w, mean), w.T[:, :, None] * sd[:, None, :], df)
+    answer = from_factor(_weighted(w, fits), w.T[:, :, None] * sd[:, None, :], df)
     peak = (w.T[:, :, None] ** 2 * (share * sd**2)[:, None, :]).max(axis=0)
     leverage = np.divide(peak, answer.se**2, out=np.zeros_like(peak), where=answer.se > 0)
-    return Estimate(answer.ace, answer.se, answer.df, answer.factor, leverage)
+    return Estimate(_zero(answer, fits, w), answer.se, answer.df, answer.factor, leverage)
 
 
-def _weighted(w: Array, mean: Array) -> Array:
+def _weighted(w: Array, fits: Fits) -> Array:
     """Weights that sum to zero times means, without losing the digits of a common offset."""
+    mean = np.stack([fit.mean for fit in fits.values()])
     return np.asarray(w @ (mean - mean[0]))
+
+
+def _zero(answer: Estimate, fits: Fits, w: Array) -> Array:
+    """ACE, where nothing varies and rounding alone could make it: 0."""
+    bound = np.abs(w) @ np.stack([fit.rounding[0] for fit in fits.values()])
+    return np.where((answer.se == 0) & (np.abs(answer.ace) <= bound), 0.0, answer.ace)
 
 
 def clustered(fits: Fits, W: Array, n_clusters: int) -> Estimate:
@@ -255,8 +300,8 @@ def clustered(fits: Fits, W: Array, n_clusters: int) -> Estimate:
             loading.append(np.zeros((n_clusters, fits[a].loading.shape[1])))
             loading[-1][fits[a].cluster] = w[a] * fits[a].loading
         df[k] = bell_mccaffrey_df(delta, np.hstack(loading))
-    mean = np.stack([fit.mean for fit in fits.values()])
-    return from_factor(_weighted(W[:, list(fits)], mean), factor, df[:, None])
+    answer = from_factor(_weighted(W[:, list(fits)], fits), factor, df[:, None])
+    return replace(answer, ace=_zero(answer, fits, W[:, list(fits)]))
 
 
 def add_covariate_sampling(
@@ -295,7 +340,10 @@ def add_covariate_sampling(
     >>> (after.se**2 - before.se**2).round(4), (2.0**2 * x.var(ddof=1) / 6).round(4)
     (array([[0.5333]]), np.float64(0.5333))
     """
-    gamma = np.tensordot(W[:, list(fits)], np.stack([fit.slope for fit in fits.values()]), axes=1)
+    w = W[:, list(fits)]
+    gamma = np.tensordot(w, np.stack([fit.slope for fit in fits.values()]), axes=1)
+    bound = np.tensordot(np.abs(w), np.stack([fit.rounding[1:] for fit in fits.values()]), axes=1)
+    gamma = np.where(np.abs(gamma) <= bound, 0.0, gamma)
     sampling = mean_ice(covariates, cluster).factor
     if cluster is not None:
         return from_factor(answer.ace, answer.factor + np.einsum("gp,kpr->gkr", sampling, gamma), answer.df)
@@ -303,35 +351,3 @@ def add_covariate_sampling(
     whole = from_factor(answer.ace, np.concatenate([answer.factor, np.einsum("qp,kpr->qkr", root, gamma)]), answer.df)
     shrink = np.divide(answer.se, whole.se, out=np.ones_like(whole.se), where=whole.se > 0) ** 2
     return Estimate(whole.ace, whole.se, whole.df, whole.factor, answer.leverage * shrink)
-
-
-def block_effects(Y: Array, arm: Codes, block: Codes, W: Array) -> Array:
-    """Return the effect inside each block: the contrast of the block's arm means.
-
-    Blocks that are drawn from the null model are then units of a crossover: `mean_ice` of these.
-
-    Parameters
-    ----------
-    Y
-        Outcomes, shape ``(n, R)``.
-    arm
-        Arm of each unit, shape ``(n,)``.
-    block
-        Block of each unit, 0 to B - 1, shape ``(n,)``; every block has every arm with a weight.
-    W
-        Weights of K contrasts over all arms, shape ``(K, A)``.
-
-    Returns
-    -------
-    array
-        Shape ``(B, K, R)``.
-
-    Examples
-    --------
-    >>> y = np.array([[1.0], [4.0], [2.0], [9.0]])
-    >>> block_effects(y, np.array([0, 1, 0, 1]), np.array([0, 0, 1, 1]), np.array([[-1.0, 1.0]]))[:, 0, 0]
-    array([3., 7.])
-    """
-    used = np.flatnonzero((W != 0).any(axis=0))
-    means = np.stack([centred(Y[arm == a], block[arm == a])[0] for a in used])
-    return np.ascontiguousarray(np.moveaxis(np.tensordot(W[:, used], means - means[0], axes=1), 1, 0))

@@ -9,11 +9,12 @@ import numpy.typing as npt
 import xarray as xr
 
 from causalgia.errors import EstimateError
+from causalgia.estimation.blocks import settled_block_effects
 from causalgia.estimation.crossover import Estimate, mean_ice
 from causalgia.estimation.moments import Array, Codes, centred, skewness
 from causalgia.estimation.parallel import (
+    Fits,
     add_covariate_sampling,
-    block_effects,
     clustered,
     fit_arms,
     fit_arms_by_stratum,
@@ -28,19 +29,22 @@ from causalgia.estimation.request import (
     grouping,
     parents_as_strata,
     refuse_cluster,
+    refuse_one_cluster,
     require_clusters,
     unit_name,
 )
+from causalgia.scales import agreement
 
 
 @dataclass(frozen=True)
 class _Trial:
-    """A parallel trial as arrays: outcomes ``(n, R)``, the arm of each unit, contrast weights ``(K, A)``.
+    """A parallel trial as arrays: outcomes and bounds on their rounding ``(n, R)``, arms ``(n,)``, weights ``(K, A)``.
 
     Outcomes are shifted by those of the first unit: contrasts do not see it, and a large offset costs no digits.
     """
 
     Y: Array
+    rounding: Array
     arm: Codes
     W: Array
     names: tuple[str, ...]
@@ -91,7 +95,8 @@ def _trial(effects: xr.Dataset) -> _Trial:
     column = {name: j for j, name in enumerate(names)}
     arm = np.array([column[str(a)] for a in effects["assigned"].to_numpy()], dtype=np.intp)
     Y = effects["outcome"].to_numpy().astype(np.float64).reshape(len(arm), -1)
-    trial = _Trial(Y - Y[0], arm, effects["weight"].to_numpy(), names)
+    rounding = effects["rounding"].to_numpy().reshape(len(arm), -1) if "rounding" in effects else np.zeros_like(Y)
+    trial = _Trial(Y - Y[0], rounding, arm, effects["weight"].to_numpy().astype(np.float64), names)
     for a in trial.used:
         if trial.counts[a] < 2:
             raise EstimateError(
@@ -108,9 +113,13 @@ def _with_trailing(e: Estimate, trailing: tuple[int, ...]) -> Estimate:
 
 def _most_skewed_arm(trial: _Trial) -> Array:
     """Skewness of the outcome in the most skewed arm of each contrast, shape (K, R)."""
-    skews = np.stack([skewness(centred(trial.Y[trial.arm == a])[1]) for a in trial.used])
+    skews = np.stack([_skewness(trial.Y[rows], trial.rounding[rows]) for rows in (trial.arm == a for a in trial.used)])
     used = trial.W[:, trial.used] != 0
     return np.stack([s[np.abs(s).argmax(axis=0), np.arange(s.shape[1])] for s in (skews[row] for row in used)])
+
+
+def _skewness(Y: Array, rounding: Array) -> Array:
+    return np.where(agreement(Y, rounding)[0], 0.0, skewness(centred(Y)[1]))
 
 
 def _block(effects: xr.Dataset, request: Request) -> Grouping | None:
@@ -137,14 +146,16 @@ def _blocked(
     _require_cells(trial, block, 1 if drawn else 2)
     if drawn:
         groups = _clusters_of_blocks(effects, block, request)
-        require_clusters(groups, len(groups.labels))
-        inside = block_effects(trial.Y, trial.arm, block.codes, trial.W)
+        require = refuse_one_cluster if groups.name == block.name != "parent" else require_clusters
+        require(groups, len(groups.labels))
+        inside = settled_block_effects(trial.Y, trial.arm, block.codes, trial.W, trial.rounding)
         answer = mean_ice(inside, groups.codes)
         df = "t with G - 1 df" if groups.name == block.name else f"CR2 by {groups.name}, Satterthwaite df"
         method = f"mean of the effects inside each {block.name}, drawn from a population of them; {df}"
         return answer, np.full(len(trial.W), len(groups.labels)), groups.name, method
     refuse_cluster(request, "units were randomised one by one inside fixed blocks")
-    answer = residual_df(fit_arms_by_stratum(trial.Y, trial.arm, trial.used.tolist(), block.codes), trial.W)
+    fits = fit_arms_by_stratum(trial.Y, trial.arm, trial.used.tolist(), block.codes, rounding=trial.rounding)
+    answer = residual_df(fits, trial.W)
     method = (
         f"difference in means weighted by {block.name} size, {block.name}s fixed; Neyman by {block.name}, df n - A B"
     )
@@ -177,8 +188,9 @@ def _clusters_of_blocks(effects: xr.Dataset, block: Grouping, request: Request) 
     if _pairs(larger.codes, block.codes) == len(larger.labels):
         return by_block
     raise EstimateError(
-        f"{larger.name}s and {block.name}s cross, so blocks are not independent draws; "
-        "use target='units' (blocks fixed), or cluster=None to take the blocks as independent all the same"
+        f"{larger.name}s and {block.name}s cross, so {block.name}s are not independent draws: use target='units' "
+        f"(these {block.name}s), drop the {block.name}s (drop_vars({block.name!r})) to cluster by {larger.name}, or "
+        f"cluster=None where {larger.name}s do not matter"
     )
 
 
@@ -194,7 +206,7 @@ def _unblocked(effects: xr.Dataset, trial: _Trial, request: Request) -> tuple[Es
     if groups is not None:
         return _clustered(trial, groups, covariates, request)
     n_clusters = (trial.W != 0) @ trial.counts
-    fits = fit_arms(trial.Y, trial.arm, trial.used.tolist(), covariates=covariates)
+    fits = _fits(trial, covariates)
     if covariates is None:
         return welch(fits, trial.W), n_clusters, "unit", "difference in means; Neyman's variance, Welch df"
     answer = residual_df(fits, trial.W)
@@ -203,6 +215,11 @@ def _unblocked(effects: xr.Dataset, trial: _Trial, request: Request) -> tuple[Es
         return answer, n_clusters, "unit", method
     answer = add_covariate_sampling(answer, fits, trial.W, covariates, None)
     return answer, n_clusters, "unit", method.replace("HC2", "HC2 plus the sampling of the covariates' mean")
+
+
+def _fits(trial: _Trial, covariates: Array | None, cluster: Codes | None = None) -> Fits:
+    arms = trial.used.tolist()
+    return fit_arms(trial.Y, trial.arm, arms, cluster=cluster, covariates=covariates, rounding=trial.rounding)
 
 
 def _clustered(
@@ -219,7 +236,7 @@ def _clustered(
             )
     n_clusters = np.array([has[w != 0].any(axis=0).sum() for w in trial.W], dtype=np.intp)
     require_clusters(groups, int(n_clusters.min()))
-    fits = fit_arms(trial.Y, trial.arm, trial.used.tolist(), cluster=groups.codes, covariates=covariates)
+    fits = _fits(trial, covariates, groups.codes)
     answer = clustered(fits, trial.W, len(groups.labels))
     method = f"difference in means; CR2 by {groups.name}, Satterthwaite (Bell-McCaffrey) df"
     if covariates is not None:

@@ -130,12 +130,7 @@ def clusters(effects: xr.Dataset, request: Request) -> Grouping | None:
 
 def require_clusters(groups: Grouping, n_clusters: int) -> None:
     """Refuse one cluster, warn below 20."""
-    if n_clusters < 2:
-        raise EstimateError(
-            f"all units share the one {groups.name} {groups.labels[0]!r}, so nothing is known of "
-            f"other ones; draw from more {groups.name}s, or claim less: target='parents' (new shuffles of this one) "
-            "or target='units'"
-        )
+    refuse_one_cluster(groups, n_clusters)
     if n_clusters < FEW_CLUSTERS:
         warnings.warn(
             f"{n_clusters} clusters ({groups.name}): below {FEW_CLUSTERS}, intervals may cover less than they "
@@ -145,10 +140,20 @@ def require_clusters(groups: Grouping, n_clusters: int) -> None:
         )
 
 
+def refuse_one_cluster(groups: Grouping, n_clusters: int) -> None:
+    """Refuse one cluster: nothing is known of others."""
+    if n_clusters < 2:
+        shuffles = "target='parents' (new shuffles of this one) or " if groups.name == "parent" else ""
+        raise EstimateError(
+            f"all units share the one {groups.name} {groups.labels[0]!r}, so nothing is known of other ones; "
+            f"draw from more {groups.name}s, or claim less: {shuffles}target='units'"
+        )
+
+
 def users_level() -> int:
-    """Stack level of the first caller outside this package, so that a warning points at the user's line."""
+    """Stack level of the first caller outside this package and xarray's pipe, so that a warning points at the user."""
     level, frame = 2, sys._getframe(2)
-    while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).startswith("causalgia."):
+    while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).startswith(("causalgia.", "xarray.")):
         level, frame = level + 1, frame.f_back
     return level
 

@@ -1,0 +1,67 @@
+"""Numbers near the ends of float64: analysed at a size whose square exists, and put back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from causalgia.errors import EstimateError
+from causalgia.estimation.request import Answer
+
+Exponents = npt.NDArray[np.intp]
+
+_LARGEST = float(np.sqrt(np.finfo(float).max))
+
+
+def sized(effects: xr.Dataset) -> tuple[xr.Dataset, Exponents]:
+    """Divide the numbers of each task beyond 1e-100 to 1e100 by a power of two, which costs no digit.
+
+    Returns
+    -------
+    effects, exponents
+        The powers have shape ``(task,)``.
+
+    Examples
+    --------
+    >>> effects = xr.Dataset({"ice": (("unit", "contrast", "task"), [[[1e200, 1.0]], [[3e200, 2.0]]])})
+    >>> small, exponents = sized(effects)
+    >>> exponents, small["ice"].max("unit").values.round(3)
+    (array([666,   0]), array([[0.98, 2.  ]]))
+    """
+    name = "ice" if "ice" in effects else "outcome"
+    values = effects[name].transpose("task", ...).to_numpy()
+    peak = np.abs(values.reshape(len(values), -1)).max(axis=1)
+    exponents = np.where((peak > 0) & ((peak < 1e-100) | (peak > 1e100)), np.frexp(peak)[1], 0).astype(np.intp)
+    if not exponents.any():
+        return effects, exponents
+    power = xr.DataArray(-exponents, dims="task")
+    names = [n for n in (name, "rounding") if n in effects]
+    return effects.assign({n: xr.apply_ufunc(np.ldexp, effects[n].astype(float), power) for n in names}), exponents
+
+
+def put_back(answer: Answer, exponents: Exponents, effects: xr.Dataset) -> Answer:
+    """Multiply an answer by the powers of two that `sized` took out.
+
+    Raises
+    ------
+    EstimateError
+        If a squared standard error is beyond float64, so that there is no covariance.
+    """
+    if not exponents.any():
+        return answer
+    e = answer.estimate
+    power = exponents.reshape(-1, *[1] * (e.ace.ndim - 2))
+    with np.errstate(over="ignore"):
+        ace, se, factor = (np.ldexp(x, power) for x in (e.ace, e.se, e.factor))
+    too_large = ~(se < _LARGEST)
+    if too_large.any():
+        k, t = np.argwhere(too_large)[0][:2]
+        contrast, task = effects["contrast"].to_numpy()[k], effects["task"].to_numpy()[t]
+        raise EstimateError(
+            f"contrast {contrast!s}, task {task!s}: the standard error {se[too_large][0]:.3g} has a square beyond "
+            "float64; divide the outcomes by a constant first"
+        )
+    return replace(answer, estimate=replace(e, ace=ace, se=se, factor=factor))

@@ -1,0 +1,137 @@
+"""Scales that outcomes can be put on, and how far rounding alone moves a number there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from causalgia.errors import ContrastError
+
+Array: TypeAlias = npt.NDArray[np.float64]
+Flags: TypeAlias = npt.NDArray[np.bool_]
+Scale = Literal["identity", "log", "log2", "logit"]
+
+#: scale -> (the transform g, |g'|: how far an error of the outcome moves g)
+_TRANSFORMS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
+    "identity": (lambda y: y, np.ones_like),
+    "log": (np.log, lambda y: 1 / y),
+    "log2": (np.log2, lambda y: 1 / (y * np.log(2))),
+    "logit": (lambda y: np.log(y) - np.log1p(-y), lambda y: 1 / (y * (1 - y))),
+}
+#: a float64 outcome is itself the end of a calculation in float64
+_CALCULATION = 4 * np.finfo(float).eps
+
+_LOG_WORD = re.compile(r"(?<![a-z])(log(2|10|1p|e|s|ged|arithms?|arithmic)?|ln|logits?)(?![a-z])", re.IGNORECASE)
+_LOG_PREFIX = re.compile(r"(?<![A-Za-z])log[A-Z]")
+
+
+def on_scale(y: xr.DataArray, scale: str, measured_on: str) -> tuple[xr.DataArray, Array]:
+    """Put outcomes on a scale in float64, with a bound on the rounding of each.
+
+    The bound is half a unit in the last place of the outcome's dtype (rounding to it), and four of float64 for the
+    arithmetic that made it, carried through the scale's derivative.
+
+    Parameters
+    ----------
+    y
+        Outcomes of any shape.
+    scale
+        ``"identity"``, ``"log"``, ``"log2"`` or ``"logit"``.
+    measured_on
+        What the outcomes are measured on, in words.
+
+    Returns
+    -------
+    transformed, bound
+        Of the shape of `y`, both on the new scale.
+
+    Raises
+    ------
+    ContrastError
+        If the scale is unknown, or impossible for what is measured or for a value.
+
+    Examples
+    --------
+    >>> y, bound = on_scale(xr.DataArray(np.array([1.0, 1e6], dtype=np.float32)), "identity", "counts")
+    >>> bound.round(7)
+    array([1.000e-07, 3.125e-02])
+    """
+    if not isinstance(scale, str) or scale not in _TRANSFORMS:
+        raise ContrastError(f"scale {scale!r} is none of {', '.join(_TRANSFORMS)}")
+    if scale != "identity":
+        _refuse_logs(scale, measured_on)
+        _refuse_values(y, scale)
+    values = y.to_numpy()
+    transform, derivative = _TRANSFORMS[scale]
+    size = values.astype(np.float64)
+    transformed = transform(size)
+    bound = derivative(size) * (np.spacing(np.abs(values)) / 2 + _CALCULATION * np.abs(size))
+    return y.copy(data=transformed), bound + np.finfo(float).eps * np.abs(transformed)
+
+
+def is_log(measured_on: str) -> bool:
+    """Say whether words for a scale name a logarithm.
+
+    Examples
+    --------
+    >>> [is_log(words) for words in ("log counts", "log2FC", "logCPM", "biology score", "analog signal")]
+    [True, True, True, False, False]
+    """
+    return bool(_LOG_WORD.search(measured_on) or _LOG_PREFIX.search(measured_on))
+
+
+def _refuse_logs(scale: str, measured_on: str) -> None:
+    if not is_log(measured_on):
+        return
+    if scale == "logit":
+        raise ContrastError(
+            f"scale='logit': the outcomes are on '{measured_on}' and not probabilities; use scale='identity'"
+        )
+    raise ContrastError(
+        f"scale='{scale}': the outcomes are already on '{measured_on}'; use scale='identity', which compares logs"
+    )
+
+
+def _refuse_values(y: xr.DataArray, scale: str) -> None:
+    bad = (y <= 0) | (y >= 1) if scale == "logit" else y <= 0
+    if not bad.any():
+        return
+    where = np.argwhere(bad.to_numpy())[0]
+    labels = ", ".join(
+        f"{dim} {y[dim].to_numpy()[i]!s}" for dim, i in zip(y.dims, where, strict=True) if dim in y.coords
+    )
+    need = "outcomes between 0 and 1" if scale == "logit" else "positive outcomes"
+    raise ContrastError(
+        f"scale='{scale}' needs {need}, and {labels} has {y.to_numpy()[tuple(where)]:g}; use scale='identity'"
+    )
+
+
+def agreement(values: Array, bound: Array) -> tuple[Flags, Flags]:
+    """Say where the rows are one number within their own rounding, and where that number may be 0.
+
+    They are one number where the intervals ``value +- bound`` of all rows share a point: one large row with a wide
+    bound hides nothing in the others.
+
+    Parameters
+    ----------
+    values, bound
+        Shape ``(n, ...)``.
+
+    Returns
+    -------
+    constant, zero
+        Shape ``(...)``; zero only where constant.
+
+    Examples
+    --------
+    >>> agreement(np.array([[0.3, 0.1, 0.0], [0.1 + 0.2, 0.2, 1e-17]]), np.full((2, 3), 1e-16))
+    (array([ True, False,  True]), array([False, False,  True]))
+    """
+    low, high = (values - bound).max(axis=0), (values + bound).min(axis=0)
+    constant: Any = low <= high
+    return constant, constant & (low <= 0) & (high >= 0)
