@@ -6,7 +6,6 @@ import copy
 import functools
 import subprocess
 import sys
-import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from hypothesis import strategies as st
 
 import causalgia as cg
 from causalgia.errors import MissingExtraError, PredictorError
-from causalgia.predict import Ensemble, FunctionPredictor, NonFiniteError, Predictor, check_batch_mates, load_predictor
+from causalgia.predict import Ensemble, FunctionPredictor, NonFiniteError, check_batch_mates
 from causalgia.predict.fingerprint import digest, fingerprint_of
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -122,11 +121,60 @@ def test_answers_that_cannot_be_outcomes(fn, options, message):
         ({"batch_size": 0}, "batch_size=0"),
         ({"batch_size": True}, "batch_size=True"),
         ({"batch_size": 2.5}, "batch_size=2.5"),
+        ({"batch_size": "large"}, "batch_size='large'.*'auto'"),
+        ({"tasks": 3}, "sequence of names.*not 3"),
+        ({"scale": ""}, "scale='' must be a text"),
+        ({"scale": " "}, "scale=' ' must be a text"),
+        ({"scale": None}, "scale=None must be a text"),
+        ({"scale": 3}, "scale=3 must be a text"),
+        ({"fingerprint": ""}, "fingerprint='' must be a text"),
+        ({"fingerprint": 7}, "fingerprint=7 must be a text"),
+        ({"dtype": "zebra"}, "dtype='zebra' is not a dtype"),
+        ({"dtype": "U3"}, "dtype='U3' cannot hold"),
     ],
 )
 def test_impossible_choices(options, message):
     with pytest.raises(PredictorError, match=message):
         FunctionPredictor(count_a, **options)
+
+
+@pytest.mark.parametrize(("given", "size"), [("auto", 1024), (np.int64(5), 5), (np.uint8(7), 7)])
+def test_batch_sizes_that_are_accepted(given, size):
+    assert FunctionPredictor(count_a, batch_size=given).resolve_batch_size(11) == size
+    assert type(FunctionPredictor(count_a, batch_size=given).batch_size) is int
+
+
+@pytest.mark.parametrize(
+    ("dtype", "kept"), [("f2", "float32"), ("f4", "float32"), ("f8", "float64"), ("longdouble", "float64")]
+)
+@pytest.mark.parametrize("rc_average", [False, True])
+def test_answers_have_a_dtype_that_a_file_can_hold(dtype, kept, rc_average):
+    predictor = FunctionPredictor(lambda x: x[:, 0].sum(-1).astype(dtype) * 6, rc_average=rc_average)
+    answer = predictor.predict(TOKENS)
+    assert answer.dtype == kept
+    assert predictor.precision == ("f2" if dtype == "f2" else "f4")
+    both = ((TOKENS == 0).sum(1) + (TOKENS == 3).sum(1)) / 2
+    np.testing.assert_array_equal(answer[:, 0], 6 * (both if rc_average else (TOKENS == 0).sum(1)))
+
+
+def test_what_overflows_in_the_stored_dtype_is_refused():
+    huge = FunctionPredictor(lambda x: np.full(len(x), np.longdouble("1e4000")))
+    with pytest.raises(NonFiniteError, match="answered inf"):
+        huge.predict(TOKENS)
+
+
+def test_half_precision_is_averaged_without_overflow_and_held_to_less():
+    large = FunctionPredictor(lambda x: np.full(len(x), 60_000, np.float16), rc_average=True)
+    assert (large.predict(TOKENS) == np.float16(60_000)).all()
+    rounded = FunctionPredictor(lambda x: (x[:, 0].sum(-1) + 20 + 2e-3 * len(x)).astype(np.float16))
+    check_batch_mates(rounded, TOKENS)
+
+
+def test_a_predictor_prints_in_one_short_line():
+    assert repr(FunctionPredictor(count_a)) == "FunctionPredictor(count_a, scale='outcome')"
+    many = FunctionPredictor(Scanner(W), tasks=[f"t{i}" for i in range(2_000)], scale="log")
+    assert repr(many) == "FunctionPredictor(Scanner, tasks=['t0', 't1', 't2', 't3', ... 2,000 in all], scale='log')"
+    assert repr(Ensemble([many, many])) == "Ensemble(['model 0', 'model 1'], scale='log')"
 
 
 def test_a_function_is_needed():
@@ -191,6 +239,28 @@ def test_ensemble_keeps_models_apart():
 def test_ensemble_members_must_agree(other, names, message):
     with pytest.raises(PredictorError, match=message):
         Ensemble([FunctionPredictor(count_a, tasks=["n"]), other], names=names)
+
+
+def test_an_ensemble_of_a_dict_is_named_by_its_keys():
+    members = {"A": FunctionPredictor(count_a), "T": FunctionPredictor(lambda x: x[:, 3].sum(-1))}
+    pair = Ensemble(members)
+    assert pair.models == ("A", "T")
+    np.testing.assert_array_equal(pair.predict(TOKENS)[:, 0, 1], (TOKENS == 3).sum(1))
+    with pytest.raises(PredictorError, match=r"names=\['x', 'y'\] and the dict's own keys \['A', 'T'\]"):
+        Ensemble(members, names=["x", "y"])
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (FunctionPredictor(count_a), "not a FunctionPredictor; use a single one as it is"),
+        (3, "takes a list of predictors, at least two, not a int"),
+        (count_a, "takes a list of predictors, at least two, not a function"),
+    ],
+)
+def test_an_ensemble_takes_several(given, message):
+    with pytest.raises(PredictorError, match=message):
+        Ensemble(given)
 
 
 def test_ensemble_errors_name_the_member():
@@ -433,6 +503,36 @@ def test_the_check_is_cheap_and_float64_is_held_to_more():
         check_batch_mates(FunctionPredictor(lambda x: x[:, 0].sum(-1) + 1e-7 * len(x), dtype="float64"), TOKENS)
 
 
+def test_a_non_finite_answer_has_the_row_that_was_given():
+    tokens = np.full((20, 11), 1, np.uint8)
+    tokens[5, 3] = 0
+    with pytest.raises(NonFiniteError, match="sequence 5, ") as caught:
+        check_batch_mates(FunctionPredictor(lambda x: np.where(x[:, 0].any(-1), np.nan, 1.0)), tokens)
+    assert caught.value.row == 5
+    assert caught.value.detail.startswith("task 'outcome': the predictor answered nan")
+
+
+@pytest.mark.parametrize("n_rows", [1, 20])
+@pytest.mark.parametrize("refused", ["A", "AG", "AGT"])
+def test_company_without_a_finite_answer_is_not_held_against_a_predictor(n_rows, refused):
+    banned = ["ACGT".index(letter) for letter in refused]
+    honest = FunctionPredictor(lambda x: np.where(x[:, banned].any((1, 2)), np.nan, x[:, 1].sum(-1)))
+    check_batch_mates(honest, np.full((n_rows, 11), 1, np.uint8))
+    nowhere = FunctionPredictor(lambda x: np.full(len(x), np.nan))
+    with pytest.raises(NonFiniteError, match="sequence 0"):
+        check_batch_mates(nowhere, np.full((n_rows, 11), 1, np.uint8))
+
+
+def test_an_answer_that_is_finite_in_company_alone_depends_on_it():
+    def spread(x):
+        y = x[:, 0].sum(-1)
+        with np.errstate(invalid="ignore"):
+            return y + 0 / (len(x) - np.ones(1))
+
+    with pytest.raises(PredictorError, match=r"alone it fails.*answered nan"):
+        check_batch_mates(FunctionPredictor(spread), TOKENS)
+
+
 def test_one_that_fails_alone_is_refused():
     def fn(x):
         if len(x) == 1:
@@ -443,134 +543,19 @@ def test_one_that_fails_alone_is_refused():
         check_batch_mates(FunctionPredictor(fn), TOKENS)
 
 
-# --- loading ----------------------------------------------------------------------------------------------------------
-
-
-def write(path, text):
-    path.write_text(textwrap.dedent(text))
-    return path
-
-
-def test_a_callable_from_a_file(tmp_path):
-    file = write(
-        tmp_path / "net.py",
-        """
-        TASKS = ("a", "c")
-        ALPHABET = "CAGT"
-        def build():
-            return lambda x: x[:, [1, 0]].sum(-1)
-        """,
-    )
-    said = []
-    predictor = load_predictor(f"{file}:build", scale="letters", announce=said.append)
-    assert isinstance(predictor, FunctionPredictor)
-    assert (predictor.tasks, predictor.scale) == (("a", "c"), "letters")
-    np.testing.assert_array_equal(predictor.predict(TOKENS)[:, 1], (TOKENS == 1).sum(1))
-    assert str(file) in said[0]
-    assert any("TASKS" in line for line in said)
-    assert any("CAGT" in line for line in said)
-    assert load_predictor(f"{file}:build", tasks=["x", "y"], announce=None).tasks == ("x", "y")
-    with pytest.raises(PredictorError, match=r"alphabet='ACGT', but .*net\.py says ALPHABET = 'CAGT'"):
-        load_predictor(f"{file}:build", alphabet="ACGT", announce=None)
-
-
-def test_it_is_announced_before_it_is_imported(tmp_path):
-    file = write(tmp_path / "loud.py", "raise SystemError('imported')")
-    said = []
-    with pytest.raises(PredictorError, match=r"loud.py: importing it failed \(line 1\): SystemError: imported"):
-        load_predictor(f"{file}:build", announce=said.append)
-    assert len(said) == 1
-    assert str(file) in said[0]
-
-
-def test_the_path_is_printed_by_default(tmp_path, capsys):
-    file = write(tmp_path / "quiet.py", "def build():\n    return lambda x: x[:, 0].sum(-1)")
-    load_predictor(f"{file}:build")
-    assert str(file) in capsys.readouterr().out
-
-
-def test_a_predictor_is_taken_as_it_is(tmp_path):
-    file = write(
-        tmp_path / "made.py",
-        """
-        import causalgia as cg
-        def build(path=None):
-            return cg.FunctionPredictor(lambda x: x[:, 0].sum(-1), tasks=["n"], scale=str(path))
-        """,
-    )
-    predictor = load_predictor(f"{file}:build", announce=None)
-    assert isinstance(predictor, Predictor)
-    assert predictor.scale == "None"
-    given = load_predictor(f"{file}:build", weights=file, tasks=["n"], announce=None)
-    assert given.scale == str(file)
-    with pytest.raises(PredictorError, match=r"predictor of tasks \['n'\]"):
-        load_predictor(f"{file}:build", tasks=["m"], announce=None)
-
-
-def test_a_file_imports_only_itself(tmp_path):
-    write(tmp_path / "sibling_of_mine.py", "x = 1")
-    file = write(tmp_path / "needy.py", "import sibling_of_mine")
-    with pytest.raises(PredictorError, match=r"needy\.py: importing it failed.*ModuleNotFoundError"):
-        load_predictor(f"{file}:build", announce=None)
-    assert not [name for name in sys.modules if "needy" in name]
-
-
-_BROKEN = """
-import math
-def first(): return 3
-def second(path): return 1 / 0
-def third(a, b): return a
-def fourth(): return lambda x: x
-"""
-
-
-@pytest.mark.parametrize(
-    ("function", "weights", "message"),
-    [
-        ("first", False, "broken.py:first returned a int; return a torch module"),
-        ("missing", False, "broken.py has no function 'missing'; it has: first, second, third, fourth"),
-        ("second", True, r"broken.py:second raised ZeroDivisionError: division by zero \(line 4\)"),
-        ("second", False, "second takes 'path' and no weights were given"),
-        ("third", True, "third takes 2 arguments"),
-        ("fourth", True, "takes no argument and returned a function"),
-    ],
-)
-def test_what_a_file_can_do_wrong(tmp_path, function, weights, message):
-    file = write(tmp_path / "broken.py", _BROKEN)
-    with pytest.raises(PredictorError, match=message) as caught:
-        load_predictor(f"{file}:{function}", weights=file if weights else None, announce=None)
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("factory", "message"),
-    [
-        ("net.py", "write 'file.py:function'"),
-        (":load", "write 'file.py:function'"),
-        ("net.py:load()", "write 'file.py:function'"),
-        ("absent.py:load", "no Python file absent.py"),
-    ],
-)
-def test_a_factory_that_is_none(factory, message):
-    with pytest.raises(PredictorError, match=message):
-        load_predictor(factory, announce=None)
-
-
-def test_absent_weights_are_named(tmp_path):
-    file = write(tmp_path / "broken.py", _BROKEN)
-    with pytest.raises(PredictorError, match=r"absent\.safetensors'?: no such file"):
-        load_predictor(f"{file}:second", weights=tmp_path / "absent.safetensors", announce=None)
-
-
 # --- without torch ----------------------------------------------------------------------------------------------------
 
 _NO_TORCH = """
 import sys
-class Block:
+class Without:
+    def __init__(self, finder):
+        self.finder = finder
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {"torch", "safetensors"}:
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-sys.meta_path.insert(0, Block())
+        absent = name.partition(".")[0] in {"torch", "safetensors"}
+        return None if absent else self.finder.find_spec(name, path, target)
+    def __getattr__(self, name):
+        return getattr(self.finder, name)
+sys.meta_path[:] = map(Without, sys.meta_path)
 import numpy as np
 import causalgia as cg
 import causalgia.predict
