@@ -29,6 +29,8 @@ from causalgia.cli.skin import OneLine
 from causalgia.errors import CausalgiaError, DesignError
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from causalgia.predict import Predictor
     from causalgia.trial.choices import PredictorSpec
     from causalgia.trial.spec import TrialSpec
@@ -96,7 +98,6 @@ def demo(
     Example:   causalgia demo --out demo --n-units 2000
     """
     from causalgia import store
-    from causalgia.plot import save_forest
     from causalgia.trial import run as run_trial
     from causalgia.trial.spec import parse_spec, starter
     from causalgia.zoo import oracle
@@ -110,8 +111,7 @@ def demo(
     truth = predictor.true_ace(spec.design, control=str(spec.analysis.control))
     write_outcomes(made(out), outcomes, spec, command=_DEMO)
     store.save(estimates, out / ESTIMATES)
-    print_estimates(estimates, truth=truth)
-    save_forest(estimates, out / FOREST, truth=truth)
+    _print_and_draw(estimates, out, truth=truth)
     typer.echo("z = (ACE - truth) / standard error: about 95 % of them lie between -2 and 2.")
     print_written(out, OUTCOMES, ESTIMATES, FOREST, SPEC)
 
@@ -179,15 +179,13 @@ def estimate(
     Example:   causalgia estimate results --control placebo --adjust bh
     """
     from causalgia import store
-    from causalgia.plot import save_forest
 
     outcomes = store.load(present(folder) / OUTCOMES, "outcomes")
     given = {"control": control, "cluster": cluster, "target": target, "ci_prob": ci_prob, "adjust": adjust}
     analysis = chosen(analysis_of(folder, outcomes), given)
     estimates = estimated(outcomes, analysis)
     store.save(estimates, folder / ESTIMATES)
-    print_estimates(estimates, all_rows=all_rows)
-    save_forest(estimates, folder / FOREST)
+    _print_and_draw(estimates, folder, all_rows=all_rows)
     if analysis.for_verdicts:
         typer.echo(f"[analysis] {', '.join(analysis.for_verdicts)}: kept for verdicts; not used here.")
     print_written(folder, ESTIMATES, FOREST)
@@ -219,6 +217,18 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
     app()
+
+
+def _print_and_draw(
+    estimates: xr.Dataset, folder: Path, *, truth: xr.DataArray | None = None, all_rows: bool = False
+) -> None:
+    """Print effects, then draw them: a figure that fails hides no table, a reader that goes away stops no figure."""
+    from causalgia.plot import save_forest
+
+    try:
+        print_estimates(estimates, truth=truth, all_rows=all_rows)
+    finally:
+        save_forest(estimates, folder / FOREST, truth=truth)
 
 
 def _predictor(spec: TrialSpec, spec_file: Path, device: str | None) -> Predictor:
