@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import pickle
 import subprocess
 import sys
 import textwrap
+import threading
+import time
 import warnings
+import weakref
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -156,7 +161,13 @@ def test_tuples_and_profiles_need_reduce():
 
 def test_integer_and_half_answers():
     assert cg.TorchPredictor(Returns(lambda x: x.argmax(1)[:, :1])).predict(TOKENS).dtype == np.float64
-    assert cg.TorchPredictor(Returns(lambda x: x[:, 0].sum(-1).bfloat16())).predict(TOKENS).dtype == np.float32
+    for dtype in (torch.bfloat16, torch.float16):
+        half = cg.TorchPredictor(Returns(lambda x, dtype=dtype: x[:, 0].sum(-1).to(dtype)))
+        assert half.precision == np.float32
+        assert half.predict(TOKENS).dtype == np.float32
+        assert half.precision == np.float16
+    large = cg.TorchPredictor(Returns(lambda x: torch.full((len(x),), 6e4).half()), rc_average=True)
+    assert (large.predict(TOKENS) == np.float16(6e4)).all()
 
 
 def test_ensemble_of_networks():
@@ -183,6 +194,73 @@ def test_eval_mode_during_and_flags_restored_after():
     with pytest.raises(PredictorError):
         predictor.predict(TOKENS[:, :5])
     assert [sub.training for sub in net.modules()] == flags
+
+
+class Trained(nn.Module):
+    """Answers 1000 in training mode; each forward pass says that it has begun and waits for leave to end."""
+
+    def __init__(self, part=None):
+        super().__init__()
+        self.part = part or nn.BatchNorm1d(4)
+        self.begun, self.go_on = threading.Event(), threading.Event()
+
+    def forward(self, x):
+        self.begun.set()
+        self.go_on.wait(0.2)
+        wrong = self.training or self.part.training
+        return x[:, 0].sum(-1) + 1000.0 * wrong
+
+
+@pytest.mark.parametrize("shared", ["the network", "a part of it"])
+def test_a_thread_that_ends_leaves_the_other_in_eval_mode(shared):
+    one = Trained().train()
+    two = one if shared == "the network" else Trained(one.part).train()
+    two.go_on = threading.Event()
+    first, second = (cg.TorchPredictor(net, batch_size=70, fingerprint="v", device="cpu") for net in (one, two))
+    answers = {}
+    threads = [
+        threading.Thread(target=lambda p=p, name=name: answers.__setitem__(name, p.predict(TOKENS)))
+        for name, p in (("first", first), ("second", second))
+    ]
+    threads[0].start()
+    assert one.begun.wait(5)
+    threads[1].start()
+    time.sleep(0.02)  # without turns the second is now in its forward pass, with the flags that the first has set
+    one.go_on.set()  # the first ends and puts the flags back
+    for thread in threads:
+        thread.join(10)
+    np.testing.assert_array_equal(answers["first"], counts("A"))
+    np.testing.assert_array_equal(answers["second"], counts("A"))
+    assert one.training
+    assert two.training
+    assert one.part.training
+
+
+def test_many_threads_answer_as_one():
+    net = small_net().train()
+    predictor = cg.TorchPredictor(net, batch_size=8, device="cpu")
+    alone = predictor.predict(TOKENS)
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: predictor.predict(TOKENS), range(12)))
+    assert all(np.array_equal(answer, alone) for answer in answers)
+    assert all(part.training for part in net.modules())
+
+
+def test_a_network_may_ask_a_predictor_of_itself():
+    inner = Count()
+    asked = cg.TorchPredictor(inner, fingerprint="inner", device="cpu")
+    outer = Returns(lambda x: x.sum(-1) + torch.tensor(asked.predict(TOKENS[: len(x)])))
+    outer.inner = inner
+    np.testing.assert_array_equal(cg.TorchPredictor(outer, batch_size=70, device="cpu").predict(TOKENS), 2 * counts())
+
+
+def test_networks_are_forgotten_with_their_locks():
+    net = Count()
+    cg.TorchPredictor(net, device="cpu").predict(TOKENS)
+    known = weakref.ref(net)
+    del net
+    gc.collect()
+    assert known() is None
 
 
 def test_no_gradients_and_uint8_until_the_device():
@@ -264,6 +342,11 @@ def test_out_of_memory_with_one_sequence_is_an_error():
         out_of_memory_above(0).predict(TOKENS)
 
 
+def test_a_batch_size_may_be_a_numpy_integer():
+    predictor = cg.TorchPredictor(Count(), batch_size=np.int64(7))
+    assert (predictor.resolve_batch_size(LENGTH), type(predictor.resolve_batch_size(LENGTH))) == (7, int)
+
+
 @pytest.mark.parametrize("batch_size", [0, -1, True, 2.5, "large"])
 def test_impossible_batch_sizes(batch_size):
     with pytest.raises(PredictorError, match="batch_size="):
@@ -283,7 +366,9 @@ def test_impossible_batch_sizes(batch_size):
 def test_wrong_channels_and_length(net, message):
     with pytest.raises(PredictorError, match=message) as caught:
         cg.TorchPredictor(net).predict(TOKENS)
-    assert "Check the length" in str(caught.value)
+    assert "The library gives 4 channels (n, 4, length). Check the length" in str(caught.value)
+    with pytest.raises(PredictorError, match=r"gives 4 channels \(n, length, 4\)"):
+        cg.TorchPredictor(net, layout="NLC").predict(TOKENS)
 
 
 def test_non_finite_answers():
@@ -293,6 +378,32 @@ def test_non_finite_answers():
     with pytest.raises(NonFiniteError, match="sequence 33, task 'task 1'") as caught:
         cg.TorchPredictor(net, batch_size=16).predict(tokens)
     assert (caught.value.row, caught.value.task) == (33, "task 1")
+
+
+def test_lazy_layers_must_know_their_shape():
+    net = nn.Sequential(nn.Flatten(), nn.LazyLinear(2))
+    with pytest.raises(PredictorError, match=r"network's 1\.weight has no shape yet.*send one batch"):
+        cg.TorchPredictor(net)
+    net(torch.zeros(1, 4, LENGTH))
+    assert cg.TorchPredictor(net).predict(TOKENS).shape == (70, 2)
+
+
+def test_sparse_answers_need_reduce():
+    net = Returns(lambda x: x.sum(-1).to_sparse())
+    with pytest.raises(PredictorError, match=r"sparse tensor \(torch.sparse_coo\); give reduce="):
+        cg.TorchPredictor(net).predict(TOKENS)
+    np.testing.assert_array_equal(cg.TorchPredictor(net, reduce=lambda y: y.to_dense()).predict(TOKENS), counts())
+
+
+@pytest.mark.parametrize(("option", "value"), [("scale", ""), ("scale", 3), ("fingerprint", " "), ("fingerprint", 1)])
+def test_words_are_words(option, value):
+    with pytest.raises(PredictorError, match=f"{option}={value!r} must be a text"):
+        cg.TorchPredictor(Count(), **{option: value})
+
+
+def test_a_network_prints_in_one_short_line():
+    net = cg.TorchPredictor(small_net(), tasks=["K562", "HepG2"], scale="log")
+    assert repr(net) == "TorchPredictor(Sequential, tasks=['K562', 'HepG2'], scale='log')"
 
 
 def test_not_a_module():
@@ -324,6 +435,11 @@ from causalgia.predict.torch_device import exact_float32
 {}
 places = (torch.backends.cudnn.conv, torch.backends.cudnn.rnn, torch.backends.cuda.matmul)
 before = [place.fp32_precision for place in places]
+first, second = (exact_float32(torch.device("cuda")) for _ in "ab")
+first.__enter__(), second.__enter__()
+first.__exit__(None, None, None)
+assert "tf32" not in [place.fp32_precision for place in places]
+second.__exit__(None, None, None)
 with exact_float32(torch.device("cuda")):
     assert "tf32" not in [place.fp32_precision for place in places]
 assert [place.fp32_precision for place in places] == before, before
@@ -547,6 +663,16 @@ def test_nothing_is_ever_unpickled(tmp_path):
     assert not (tmp_path / "exploded").exists()
 
 
+def test_torch_says_nothing_about_a_file_that_is_refused(tmp_path):
+    for protocol in range(5):
+        (tmp_path / "raw.pt").write_bytes(pickle.dumps({"0.weight": 3}, protocol=protocol))
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            with pytest.raises(PredictorError, match=r"raw\.pt: "):
+                load_weights(small_net(), tmp_path / "raw.pt")
+        assert not said
+
+
 def test_whole_modules_and_checkpoints_are_refused(tmp_path):
     torch.save(small_net(), tmp_path / "whole.pt")
     with pytest.raises(PredictorError, match="more than tensors"):
@@ -630,7 +756,15 @@ def test_a_network_from_a_file(tmp_path):
     assert taking.resolve_batch_size(LENGTH) == 16
     np.testing.assert_array_equal(empty.predict(TOKENS), 2 * counts())
     bare = load_predictor(f"{file}:empty", announce=None)
+    assert (bare.scale, bare.alphabet) == ("outcome", "ACGT")
     assert bare.fingerprint != empty.fingerprint
+    save_weights(nn.ModuleDict({"head": nn.Conv1d(4, 3, 1), "tail": nn.Linear(1, 1)}), weights)
+    message = (
+        r"raised RuntimeError.*Unexpected key.*tail\.bias.*size mismatch for head\.weight.*net\.safetensors another's"
+    )
+    with pytest.raises(PredictorError, match=message) as caught:
+        load_predictor(f"{file}:load", weights=weights, announce=None)
+    assert "\n" not in str(caught.value)
     weights.write_bytes(b"")
     with pytest.raises(PredictorError, match=r"net\.py:load raised SafetensorError"):
         load_predictor(f"{file}:load", weights=weights, announce=None)
@@ -639,7 +773,19 @@ def test_a_network_from_a_file(tmp_path):
         load_predictor(f"{file}:empty", weights=tmp_path / "part.pt", announce=None)
 
 
+def test_a_ready_network_knows_its_device(tmp_path):
+    file = tmp_path / "net.py"
+    file.write_text(
+        _FILE + "def ready():\n    import causalgia as cg\n    return cg.TorchPredictor(Net(), device='cpu')\n"
+    )
+    assert load_predictor(f"{file}:ready", device="cpu", announce=None).device == torch.device("cpu")
+    with pytest.raises(PredictorError, match="device='cpu', and device='cuda:1' was asked for"):
+        load_predictor(f"{file}:ready", device="cuda:1", announce=None)
+    with pytest.raises(PredictorError, match="batch_size='auto', and batch_size=4"):
+        load_predictor(f"{file}:ready", batch_size=4, announce=None)
+
+
 def test_errors_survive_pickling():
-    error = NonFiniteError("x", row=3, task="t")
+    error = NonFiniteError("x", row=3, task="t", detail="y")
     again = pickle.load(io.BytesIO(pickle.dumps(error)))
-    assert (str(again), again.row, again.task) == ("x", 3, "t")
+    assert (str(again), again.row, again.task, again.detail) == ("x", 3, "t", "y")
