@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import io
+import re
 import warnings
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 import causalgia as cg
-from causalgia.errors import DegenerateWarning, DesignError, PredictorError
+from causalgia.design import Intervention
+from causalgia.errors import DegenerateWarning, DesignError, PredictorError, SequenceError
 from causalgia.predict import Predictor
+from causalgia.trial.ledger import Ledger
+from causalgia.trial.meter import meter
 
 ARMS = {
     "untreated": cg.Untreated(),
@@ -173,6 +180,33 @@ def test_a_non_finite_answer_names_arm_unit_and_task():
         cg.run(design(), cg.FunctionPredictor(broken, tasks=["G", "A"], scale="counts"), rng=0)
 
 
+@pytest.mark.parametrize("assignment", ["crossover", "parallel"])
+@pytest.mark.parametrize("unit", [0, 1, 5, 7, 8, 29])
+def test_a_non_finite_answer_names_its_unit_wherever_it_is_found(unit, assignment):
+    backgrounds = NULL.sample(30, rng=0)["sequence"].values
+    marked = np.eye(4)[backgrounds[unit]].T
+    arms = {"control": cg.Untreated(), "other": cg.Mutate(at=0, to="A"), "same": cg.Mutate(at=0, to="C")}
+    broken = cg.FunctionPredictor(
+        lambda x: np.where((x[:, :, 1:] == marked[:, 1:]).all((1, 2)), np.inf, x[:, 0].sum(1)), tasks=["A count"]
+    )
+    trial = cg.Design(null=NULL, arms=arms, n_units=30, assignment=assignment)
+    with pytest.raises(PredictorError) as caught:
+        cg.run(trial, broken, rng=0)
+    arm = "control"
+    if assignment == "parallel":
+        arm = cg.run(trial, predictor(), rng=0)["assigned"].values[unit]
+    assert str(caught.value).startswith(f"arm '{arm}', unit {unit}: task 'A count': the predictor answered inf")
+    assert "sequence" not in str(caught.value).replace("sequences", "")
+
+
+def test_units_of_one_sequence_are_not_refused_for_their_artificial_company():
+    only = "ACCA" * 15
+    no_g = cg.FunctionPredictor(lambda x: np.where(x[:, 2:].any((1, 2)), np.nan, x[:, 0].sum(1)), tasks=["y"])
+    arms = {"control": cg.Untreated(), "shuffled": cg.Scramble((0, 60))}
+    with pytest.warns(DegenerateWarning):
+        cg.run(cg.Design(null=cg.Genomic(of=[only], draws=10), arms=arms, n_units=10), no_g, rng=0)
+
+
 def test_answers_that_depend_on_batch_mates_are_refused():
     centred = cg.FunctionPredictor(lambda x: x[:, 0].sum(1) - x[:, 0].sum(1).mean(), tasks=["y"], scale="counts")
     with pytest.raises(PredictorError, match="batch"):
@@ -210,6 +244,73 @@ def test_one_sequence_for_all_units_is_refused_at_the_latest_when_drawn():
         cg.run(cg.Design(null=cg.Markov(of=["AAAAAAAA"], order=1), arms=ARMS_8, n_units=4), predictor(), rng=0)
 
 
+def test_one_sequence_drawn_many_times_is_a_trial_where_an_arm_draws():
+    arms = {"real": cg.Untreated(), "scrambled": cg.Scramble((10, 40))}
+    g_places = cg.FunctionPredictor(lambda x: word_count(x)[:, 0])
+    outcomes = cg.run(cg.Design(null=cg.Genomic(of=PARENTS[:1], draws=10), arms=arms, n_units=10), g_places, rng=0)
+    y = outcomes["outcome"].squeeze("task")
+    assert np.unique(y.sel(arm="real")).size == 1 < np.unique(y.sel(arm="scrambled")).size
+
+
+def test_two_units_alike_by_chance_are_two_units():
+    one_base = cg.Design(
+        null=cg.Uniform(length=1), arms={"a": cg.Mutate(at=0, to="A"), "g": cg.Mutate(at=0, to="G")}, n_units=2
+    )
+    twins = [seed for seed in range(40) if np.ptp(one_base.null.sample(2, rng=seed)["sequence"].values) == 0]
+    is_g = cg.FunctionPredictor(lambda x: x[:, 2, 0])
+    assert cg.run(one_base, is_g, rng=twins[0])["outcome"].squeeze().values.tolist() == [[0, 1], [0, 1]]
+
+
+def test_two_units_that_had_to_be_alike_are_refused():
+    with pytest.raises(DesignError, match="all 2 units came out as one sequence"):
+        cg.run(cg.Design(null=cg.Markov(of=["AAAAAAAA"], order=1), arms=ARMS_8, n_units=2), predictor(), rng=0)
+
+
+@dataclass(frozen=True)
+class Fussy(Intervention):
+    """Cannot be applied to some units."""
+
+    kind = "fussy"
+    message: str = "position 3 is not what I want"
+    error: type[Exception] = DesignError
+
+    terms = ("x",)
+
+    def lay(self, layout):
+        return layout
+
+    def apply(self, tokens, *, units, key):
+        raise self.error(self.message)
+
+    def to_dict(self):
+        return {"fussy": self.message}
+
+
+@pytest.mark.parametrize("error", [DesignError, SequenceError])
+@pytest.mark.parametrize("said", ["position 3 is not what I want", "arm 'picky': position 3 is not what I want"])
+def test_an_arm_that_cannot_be_applied_is_named_once(said, error):
+    arms = {"control": cg.Untreated(), "picky": Fussy(said, error)}
+    with pytest.raises(error) as caught:
+        cg.run(design(arms=arms), predictor(), rng=0)
+    assert str(caught.value) == "arm 'picky': position 3 is not what I want"
+
+
+@pytest.mark.parametrize(("n_units", "size"), [(10**13, "940,635.8 GiB"), (10**14, "9,406,357.9 GiB")])
+def test_more_units_than_memory_holds_are_refused_before_they_are_made(n_units, size):
+    trial = cg.Design(null=cg.Uniform(length=45), arms={k: ARMS[k] for k in ("untreated", "scramble")}, n_units=n_units)
+    with pytest.raises(DesignError, match=f"n_units={n_units:,}: units of 45 bp.*{size}.*fewer units"):
+        cg.run(trial, cg.FunctionPredictor(word_count), rng=0)
+
+
+def test_memory_that_runs_out_is_a_design_error(monkeypatch):
+    def draw(self, units, *, key, n_units):
+        raise MemoryError
+
+    monkeypatch.setattr(cg.DinucleotideShuffle, "draw", draw)
+    with pytest.raises(DesignError, match=r"n_units=30: units of 60 bp and their outcomes would take 0\.0 GiB"):
+        cg.run(design(), predictor(), rng=0)
+
+
 ARMS_8 = {"control": cg.Untreated(), "treated": cg.Embed("GG", at=2)}
 
 
@@ -225,6 +326,52 @@ def test_wrong_arguments_are_named():
 def test_the_bar_is_silent_when_not_a_terminal(capfd):
     cg.run(design(), predictor(), rng=0, progress=True)
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(("seconds", "rate"), [(0.5, "2,468/s"), (500.0, "2.5/s")])
+def test_a_terminal_shows_outcomes_per_second(seconds, rate):
+    text, now = io.StringIO(), [0.0]
+    console = Console(file=text, force_terminal=True, width=100, get_time=lambda: now[0])
+    with meter(5_000, show=True, console=console) as advance:
+        advance(0)
+        now[0] = seconds
+        advance(1_234)
+    drawn = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text.getvalue())
+    assert re.search(rf"predicting .*1234/5000 +{rate} +\d:\d\d:\d\d", drawn)
+    assert "/s" not in drawn.partition("1234/5000")[0]
+
+
+def test_a_trial_at_a_terminal_shows_a_rate(monkeypatch, capfd):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "100")
+    cg.run(design(), predictor(), rng=0)
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert re.search(r"120/120", err)
+    assert "/s" in err
+
+
+def test_every_outcome_is_counted_once():
+    done = []
+    ledger = Ledger(predictor(), progress=done.append)
+    tokens = np.random.default_rng(0).integers(0, 4, (50, 20), dtype=np.uint8)[np.arange(200) % 50]
+    ledger.enter(tokens, arm="a", units=np.arange(200, dtype=np.uint64))
+    ledger.settle()
+    assert sum(done) == 200
+    assert len(done) <= 3
+
+
+class Counting(Recorder):
+    """A predictor whose fingerprint moves with every call, as that of a network that counts its calls does."""
+
+    @property
+    def fingerprint(self):
+        return f"{len(self.asked):016x}"
+
+
+def test_the_fingerprint_is_that_of_the_predictor_before_it_was_asked():
+    runs = [cg.run(design(), Counting(), rng=0) for _ in range(2)]
+    assert [outcomes.attrs["predictor_fingerprint"] for outcomes in runs] == ["0" * 16] * 2
 
 
 def test_fingerprints_travel_with_the_outcomes():

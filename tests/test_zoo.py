@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
@@ -429,6 +430,40 @@ def test_the_named_oracles_tell_their_stories() -> None:
 def test_an_unknown_oracle_suggests_near_names() -> None:
     with pytest.raises(PredictorError, match="did you mean rbfox1_like"):
         oracle("rbfox_like")
+
+
+@pytest.mark.parametrize(
+    ("arms", "control", "why"),
+    [
+        ({"GATA": cg.Embed("GATA", at=3), "as it is": cg.Untreated()}, "as it is", "the only untreated arm"),
+        ({"GATA": cg.Embed("GATA", at=3), "TATA": cg.Embed("TATA", at=3)}, "GATA", "the first arm"),
+    ],
+)
+def test_the_control_has_a_default_that_is_said(arms: dict, control: str, why: str) -> None:
+    design = cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=10)
+    made = oracle("additive")
+    truth = made.true_ace(design)
+    assert (truth.attrs["control"], truth.attrs["control_is"]) == (control, why)
+    for said in (
+        made.true_ace(design, control),
+        made.true_ace(design, control=control),
+        cg.zoo.true_ace(made, design, control),
+    ):
+        xr.testing.assert_equal(said, truth)
+        assert said.attrs["control_is"] == "as given"
+    xr.testing.assert_identical(cg.zoo.true_ace(made, design), truth)
+
+
+def test_two_untreated_arms_of_a_parallel_trial_leave_the_first_arm() -> None:
+    arms = {"GATA": cg.Embed("GATA", at=3), "A": cg.Untreated(), "B": cg.Untreated()}
+    design = cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=30, assignment="parallel")
+    assert oracle("additive").true_ace(design).attrs["control"] == "GATA"
+
+
+@pytest.mark.parametrize("scale", ["", " ", 3, None])
+def test_a_scale_is_a_text(scale: object) -> None:
+    with pytest.raises(PredictorError, match=f"scale={scale!r} must be a text"):
+        Oracle(Word("GATA"), scale=scale)
 
 
 def test_an_unknown_control_is_named() -> None:

@@ -9,6 +9,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
 from rich.text import Text
 
+_REMEMBERED = 3_600.0
+"""Seconds over which the rate is taken: a slow network may need minutes for a batch."""
+
 
 class RateColumn(ProgressColumn):
     """Outcomes per second, such as ``1,234/s``; nothing before the first are known."""
@@ -32,7 +35,7 @@ def meter(total: int, *, show: bool, console: Console | None = None) -> Iterator
         yield _ignore
         return
     columns = (BarColumn(), MofNCompleteColumn(), RateColumn(), TimeRemainingColumn())
-    with Progress("predicting", *columns, console=console, transient=True) as bar:
+    with Progress("predicting", *columns, console=console, transient=True, speed_estimate_period=_REMEMBERED) as bar:
         task = bar.add_task("predicting", total=total)
         yield lambda n: bar.advance(task, n)
 
