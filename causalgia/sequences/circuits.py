@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.sequences.random import random_integers
+from causalgia.sequences.random import random_below
 from causalgia.streams import derive
 
 Tokens = NDArray[np.uint8]
@@ -22,47 +22,45 @@ def beginnings(row: Tokens, k: int) -> NDArray[np.int64]:
     Parameters
     ----------
     row
-        One sequence (length,), length > k.
+        One sequence (length,), length > k, that ends on the (k-1)-mer it begins with.
     k
         Letters of the words whose counts are kept, at least 2.
 
     Returns
     -------
     ndarray
-        Positions in 0, ..., length - k; 0 alone where the sequence is no circuit. A shuffle that starts from the
-        (k-1)-mer at a position drawn uniformly from these is uniform over all of them together, since the readings
-        from a (k-1)-mer are as many as its exits times a constant (BEST theorem).
+        Positions in 0, ..., length - k. A shuffle that starts from the (k-1)-mer at a position drawn uniformly from
+        these is uniform over all of them together, since the readings from a (k-1)-mer are as many as its exits
+        times a constant (BEST theorem).
 
     Examples
     --------
     >>> beginnings(np.array([0, 1, 0, 2, 3, 0, 1], np.uint8), 3)
     array([0, 1])
     """
-    if k < 3 or (row[: k - 1] != row[1 - k :]).any():
-        return np.zeros(1, np.int64)
-    words = np.lib.stride_tricks.sliding_window_view(row, k - 1)[:-1]
-    return np.flatnonzero((np.sort(words, axis=1) == np.sort(row[: k - 1])).all(axis=1)).astype(np.int64)
-
-
-def read_from(row: Tokens, start: int, k: int) -> Tokens:
-    """Return the circuit (length,) as it reads from a position."""
-    around = row.size - k + 1
-    return row[(start + np.arange(row.size)) % around]
+    return np.flatnonzero(_may_begin(row[None], k)[0]).astype(np.int64)
 
 
 def turned(key: int, units: NDArray[np.uint64], tokens: Tokens, parent: NDArray[np.int64], k: int) -> Tokens | None:
     """Return each unit's parent read from a drawn beginning, (n, length); None where no parent has a choice."""
-    choices = {int(p): beginnings(tokens[p], k) for p in np.unique(parent[_circuits(tokens, k)[parent]])}
-    if all(len(starts) == 1 for starts in choices.values()):
+    used = np.unique(parent)
+    circuits = used[(tokens[used, : k - 1] == tokens[used, 1 - k :]).all(axis=1)]
+    if k < 3 or not circuits.size:
         return None
     rows = tokens[parent]
-    for p, starts in choices.items():
-        mine = np.flatnonzero(parent == p)
-        drawn = random_integers(derive(key, "beginning"), units[mine], np.array([len(starts)]))[:, 0]
-        rows[mine] = np.stack([read_from(tokens[p], int(start), k) for start in starts])[drawn]
+    of = np.searchsorted(circuits, parent).clip(max=circuits.size - 1)
+    mine = np.flatnonzero(circuits[of] == parent)
+    row, position = np.nonzero(_may_begin(tokens[circuits], k))
+    first = np.searchsorted(row, np.arange(circuits.size + 1))
+    drawn = random_below(derive(key, "beginning"), units[mine], np.diff(first)[of[mine]])
+    start = position[first[of[mine]] + drawn]
+    around = tokens.shape[1] - k + 1
+    rows[mine] = np.take_along_axis(rows[mine], (start[:, None] + np.arange(tokens.shape[1])) % around, axis=1)
     return rows
 
 
-def _circuits(tokens: Tokens, k: int) -> NDArray[np.bool_]:
-    closed: NDArray[np.bool_] = (tokens[:, : k - 1] == tokens[:, 1 - k :]).all(axis=1)
-    return closed & (k > 2)
+def _may_begin(circuits: Tokens, k: int) -> NDArray[np.bool_]:
+    """Return whether each circuit (n, length) may begin at each position, (n, length - k + 1)."""
+    words = np.sort(np.lib.stride_tricks.sliding_window_view(circuits, k - 1, axis=1)[:, :-1], axis=2)
+    alike: NDArray[np.bool_] = (words == words[:, :1]).all(axis=2)
+    return alike

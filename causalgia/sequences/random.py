@@ -184,3 +184,36 @@ def random_integers(key: int, units: ArrayLike, bounds: ArrayLike, *, threads: i
     ceilings = limits.astype(np.uint64)
     over_rows(lambda rows: _integers(word_key, ids[rows], ceilings, out[rows]), ids.size, limits.size, threads=threads)
     return out
+
+
+@njit(nogil=True, cache=True)
+def _below(key: Any, units: Any, bounds: Any, out: Any) -> None:
+    for i in range(units.size):
+        _, drawn = bounded(unit_state(key, units[i]), bounds[i])
+        out[i] = drawn
+
+
+def random_below(key: int, units: ArrayLike, bounds: ArrayLike) -> NDArray[np.int64]:
+    """Return one exactly uniform integer for each unit, on 0, ..., bounds[i] - 1 for unit i.
+
+    Parameters
+    ----------
+    key, units
+        As in `random_words`.
+    bounds
+        Positive integers below 2^63, one per unit.
+
+    Returns
+    -------
+    integers
+        One per unit.
+
+    Examples
+    --------
+    >>> bool((random_below(7, np.arange(100), np.arange(1, 101)) <= np.arange(100)).all())
+    True
+    """
+    ids = as_units(units)
+    out = np.empty(ids.size, np.int64)
+    _below(as_key(key), ids, np.asarray(bounds, np.uint64), out)
+    return out
