@@ -87,3 +87,45 @@ def test_one_unit_has_nothing_to_adjust() -> None:
         single = estimate(effects)
     with pytest.raises(EstimateError, match="one unit gives no standard error"):
         adjust(single)
+
+
+@pytest.mark.parametrize("method", ["bh", "by", "holm", "hochberg", "bonferroni"])
+def test_a_nan_is_no_question(method: str) -> None:
+    there = np.arange(12) % 5 != 0
+    gaps = np.where(there[:, None], P, np.nan)
+    out = adjust(estimates(gaps), method=method)["p_adjusted"].to_numpy()  # type: ignore[arg-type]
+    alone = adjust(estimates(P[there]), method=method)["p_adjusted"].to_numpy()  # type: ignore[arg-type]
+    np.testing.assert_array_equal(out[there], alone)
+    assert np.isnan(out[~there]).all()
+    assert np.isnan(adjust(estimates(P * np.nan))["p_adjusted"]).all()
+
+
+def test_p_alone_is_enough() -> None:
+    bare = xr.Dataset({"p": ("contrast", P[:, 0])}, coords={"contrast": [f"c{i}" for i in range(12)]})
+    out = adjust(bare)
+    np.testing.assert_array_equal(out["p_adjusted"], adjust(estimates(P))["p_adjusted"][:, 0])
+    assert out["p_adjusted"].dims == ("contrast",)
+    assert out.attrs["family"] == "the contrasts of the table"
+    turned = estimates(P)[["p"]].transpose("task", "contrast")
+    assert adjust(turned)["p_adjusted"].dims == ("task", "contrast")
+    np.testing.assert_array_equal(adjust(turned)["p_adjusted"].T, adjust(estimates(P))["p_adjusted"])
+
+
+@pytest.mark.parametrize("bad", [-0.1, 1.2, np.inf])
+def test_p_outside_its_range(bad: float) -> None:
+    p = P.copy()
+    p[3, 1] = bad
+    with pytest.raises(EstimateError, match=f"contrast c3: p is {bad}, not between 0 and 1"):
+        adjust(estimates(p))
+
+
+def test_other_things_are_refused() -> None:
+    for thing in (None, P, estimates(P)["p"]):
+        with pytest.raises(OutcomesError, match="estimates: not an xarray Dataset"):
+            adjust(thing)  # type: ignore[arg-type]
+    with pytest.raises(EstimateError, match="no contrasts"):
+        adjust(estimates(P).isel(contrast=[]))
+    with pytest.raises(EstimateError, match=r"family=\['a'\]"):
+        adjust(estimates(P), family=["a"])  # type: ignore[arg-type]
+    with pytest.raises(OutcomesError, match="not floats on the dim contrast"):
+        adjust(estimates(P).assign(p=("task", [0.1, 0.2])))

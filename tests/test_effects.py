@@ -250,3 +250,116 @@ def test_outcomes_that_are_none() -> None:
         contrast(parallel().drop_vars("assigned"), control="placebo")
     with pytest.raises(OutcomesError, match="unit 0 is assigned to 'SPI1'"):
         contrast(parallel().assign_coords(assigned=("unit", ["SPI1"] * 4)), control="placebo")
+
+
+# rounding
+
+
+def flags(y: np.ndarray) -> tuple[bool, bool]:
+    effects = contrast(crossover(y, arms=["placebo", "GATA1"]), control="placebo")
+    return effects["constant"].item(), effects["zero"].item()
+
+
+def test_one_large_unit_hides_no_effect_in_the_others() -> None:
+    rng = np.random.default_rng(0)
+    base = np.append(rng.lognormal(2, 1, 199), 2e7)
+    effect = np.append(rng.choice([0.0, 0.5, 1.0], 199), 0.0)
+    assert flags(np.stack([base, base + effect], axis=1).astype(np.float32)) == (False, False)
+
+
+def test_several_distinct_effects_at_an_offset_are_a_spread() -> None:
+    ice = np.array([-0.125, -0.0625, 0.0, 0.0625, 0.125])
+    y = np.stack([np.full(5, 1e6), 1e6 + ice], axis=1).astype(np.float32)
+    assert flags(y) == (False, False)
+    assert flags(np.full((5, 2), 1e6, dtype=np.float32)) == (True, True)
+
+
+def test_one_effect_within_rounding_is_constant_and_zero_only_where_it_may_be() -> None:
+    base = np.random.default_rng(1).normal(size=50) * 100
+    assert np.ptp((base + 0.3) - base) > 0
+    assert flags(np.stack([base, base + 0.3], axis=1)) == (True, False)
+    assert flags(np.array([[0.3, 0.1 + 0.2], [0.3, 0.3]])) == (True, True)
+    assert flags(np.array([[0.3, 0.3 + 1e-12], [0.3, 0.3]])) == (False, False)
+
+
+@given(arrays(float, (6, 3), elements=FINITE))
+def test_another_arm_changes_no_flag(y: np.ndarray) -> None:
+    fewer = contrast(crossover(y[:, :2], arms=ARMS[:2]), control="placebo")
+    more = contrast(crossover(y * [1, 1, 1e12]), control="placebo").sel(contrast=["GATA1"])
+    for name in ("constant", "zero"):
+        np.testing.assert_array_equal(fewer[name], more[name])
+
+
+def test_weights_are_narrow_where_that_is_exact() -> None:
+    assert contrast(crossover(np.ones((2, 3))), control="placebo")["weight"].dtype == np.float32
+    thirds = {"c": {"placebo": -2 / 3, "GATA1": 1 / 3, "TAL1": 1 / 3}}
+    weight = contrast(crossover(np.ones((2, 3))), contrasts=thirds)["weight"]
+    assert weight.dtype == np.float64
+    assert weight.values[0, 1] == 1 / 3
+
+
+# words, names and types
+
+
+@pytest.mark.parametrize("measured_on", ["biology score", "analog signal", "Logistic prob", "catalog", "dialog"])
+def test_words_that_hold_log_are_no_logarithm(measured_on: str) -> None:
+    assert contrast(crossover(np.full((2, 3), 0.5), scale=measured_on), control="placebo", scale="log")
+
+
+@pytest.mark.parametrize(
+    "measured_on", ["log", "Log counts", "log2FC", "logCPM", "ln(y)", "log1p counts", "log_counts", "logits", "log10"]
+)
+def test_words_for_logarithms(measured_on: str) -> None:
+    with pytest.raises(ContrastError, match="already on"):
+        contrast(crossover(np.full((2, 3), 0.5), scale=measured_on), control="placebo", scale="log")
+
+
+def test_an_arm_without_weight_is_not_read() -> None:
+    y = np.array([[1.0, 2.0, -1.0], [3.0, 4.0, 0.0]])
+    effects = contrast(crossover(y), contrasts={"c": {"GATA1": 1, "placebo": -1}}, scale="log")
+    np.testing.assert_allclose(effects["ice"].values.ravel(), np.log([2, 4 / 3]))
+    outcomes = parallel().assign(outcome=(("unit", "task"), [[1.0], [2.0], [-1.0], [4.0]]))
+    effects = contrast(outcomes, contrasts={"c": {"GATA1": 1, "placebo": -1}}, scale="log")
+    assert effects["unit"].values.tolist() == [0, 1, 3]
+    np.testing.assert_allclose(effects["outcome"].values.ravel(), np.log([1, 2, 4]))
+
+
+@pytest.mark.parametrize("control", [0, 0.0, np.int64(0), np.float64(0), np.float32(0), "0"])
+def test_numbers_name_arms(control: Any) -> None:
+    effects = contrast(crossover([[1.0, 2.0]], arms=["0", "1"]), control=control)
+    assert effects["contrast"].values.tolist() == ["1"]
+    assert effects.attrs["control"] == "0"
+    assert contrast(crossover([[1.0, 2.0]], arms=["0", "1"]), contrasts={"c": {1.0: 1, control: -1}})["ice"].item() == 1
+
+
+@pytest.mark.parametrize(
+    ("given_", "message"),
+    [
+        ({"contrasts": [("c", {"GATA1": 1, "placebo": -1})]}, "is list, not a mapping"),
+        ({"contrasts": {"c": {"GATA1": "one", "placebo": -1}}}, "weight of arm 'GATA1' is 'one', not a number"),
+        ({"contrasts": {"c": {"GATA1": None, "placebo": -1}}}, "is None, not a number"),
+        (
+            {"contrasts": {1: {"GATA1": 1, "placebo": -1}, "1": {"TAL1": 1, "placebo": -1}}},
+            "2 contrasts are called '1'",
+        ),
+        ({"contrasts": {"c": {"GATA1": 1e300, "placebo": -1e300}}}, "beyond 1e-100 to 1e100"),
+        ({"control": "placebo", "scale": None}, "None is none of"),
+        ({"interaction": ["A", "B"]}, r"the arms have no factors; make the arms with cg\.factorial"),
+        ({"interaction": 3}, "two or more different factors"),
+    ],
+)
+def test_other_types_are_refused(given_: dict[str, Any], message: str) -> None:
+    with pytest.raises(ContrastError, match=message):
+        contrast(crossover(np.ones((2, 3))), **given_)
+
+
+def test_arms_that_are_one_as_text() -> None:
+    arms = np.array([0, "0", "1"], dtype=object)
+    with pytest.raises(OutcomesError, match="arm 0 appears 2 times"):
+        contrast(crossover(np.ones((2, 3))).assign_coords(arm=arms), control="1")
+
+
+@pytest.mark.parametrize("thing", [None, "outcomes.nc", np.ones((2, 3)), crossover(np.ones((2, 3)))["outcome"]])
+def test_only_a_dataset_is_taken(thing: Any) -> None:
+    with pytest.raises(OutcomesError, match="outcomes: not an xarray Dataset but"):
+        contrast(thing, control="placebo")

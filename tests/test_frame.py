@@ -142,3 +142,59 @@ def test_a_gap_in_a_parent_names_the_unit() -> None:
 def test_empty_tables_and_other_things() -> None:
     refused(crossover().iloc[:0], "no rows")
     refused([1, 2], "not list")
+
+
+@pytest.mark.parametrize(
+    "name", ["arm", "unit", "task", "parent", "block", "ice", "weight", "random", "assigned", "do"]
+)
+def test_covariates_with_names_that_mean_something_else(name: str) -> None:
+    table = parallel().rename(columns={"arm": "group"}).assign(**{name: 1.0})
+    refused(table, f"covariate '{name}'.*rename the column", arm="group", covariates=name)
+
+
+def test_a_covariate_is_neither_outcome_nor_arm() -> None:
+    refused(parallel(), "'y' is the column of the outcome or the arm", covariates=["y"])
+
+
+@pytest.mark.parametrize("covariates", [pd.Index(["gc"]), ["gc"], np.array(["gc"]), "gc"])
+def test_covariates_in_any_list(covariates: object) -> None:
+    outcomes = from_frame(crossover(), outcome="y", arm="arm", unit="seq", covariates=covariates)  # type: ignore[arg-type]
+    assert "gc" in outcomes.coords
+
+
+def test_no_covariates() -> None:
+    assert "gc" not in from_frame(crossover(), outcome="y", arm="arm", unit="seq", covariates=None).coords
+    refused(crossover(), "covariates= takes names of columns, not int", covariates=3)
+
+
+@pytest.mark.parametrize("name", ["outcome", "arm", "unit", "parent", "block", "task", "model"])
+def test_columns_are_named_by_text(name: str) -> None:
+    refused(crossover(), f"{name}= takes the name of a column as text, not Series", **{name: crossover()["y"]})
+
+
+@pytest.mark.parametrize(
+    ("values", "said"), [(np.arange(6) * 1j, "complex128"), (pd.date_range("2026-01-01", periods=6), "datetime64")]
+)
+def test_outcomes_are_real_numbers(values: object, said: str) -> None:
+    refused(crossover().assign(y=values), f"column 'y' is {said}.*, not real numbers")
+
+
+@pytest.mark.parametrize(("column", "name"), [("arm", "arm"), ("peak", "parent"), ("seq", "unit"), ("peak", "block")])
+def test_values_that_are_one_as_text(column: str, name: str) -> None:
+    table = parallel().assign(peak="p").astype(object)
+    table[column] = pd.Series([1, "1"] * 3, dtype=object)
+    refused(table, f"column '{column}' has 2 values that are all '1' as text", **{"unit": None, name: column})
+
+
+@pytest.mark.parametrize("dtype", ["float32", "Float32", "float32[pyarrow]", "float16"])
+def test_narrow_floats_stay_narrow(dtype: str) -> None:
+    if "pyarrow" in dtype:
+        pytest.importorskip("pyarrow")
+    outcomes = from_frame(crossover().astype({"y": float}).astype({"y": dtype}), outcome="y", arm="arm", unit="seq")
+    assert outcomes["outcome"].dtype == ("float16" if dtype == "float16" else "float32")
+
+
+def test_a_missing_number_of_pandas_names_the_task() -> None:
+    table = crossover().assign(cell="K562").astype({"y": "Float64"})
+    table.loc[3, "y"] = pd.NA
+    refused(table, r"row 3 \(unit s1, arm '1', task 'K562'\): 'y' is nan", task="cell")

@@ -1,7 +1,7 @@
 """Against R, digit by digit: each case lies in tests/reference/<case> with its script `case.R`.
 
-R 4.2.2, clubSandwich 0.5.8, estimatr 1.0.0, lme4 1.1.31, lmerTest 3.1.3, multcomp 1.4.22, mvtnorm 1.1.3; every
-`expected.json` repeats the versions that it was made with. Tolerance: 1e-9 relative in estimates, se, df and limits;
+R 4.2.2, clubSandwich 0.5.8, estimatr 1.0.0, lme4 1.1.31, lmerTest 3.1.3, multcomp 1.4.22, mvtnorm 1.1.3, limma 3.54.1;
+every `expected.json` repeats the versions that it was made with. Tolerance: 1e-9 relative in estimates, se, df and limits;
 p to 1e-7 relative or 1e-12 absolute.
 """
 
@@ -25,9 +25,11 @@ from causalgia.estimation import (
     icc_anova,
     mean_ice,
     mean_of_cluster_means,
+    moderate,
     regress,
     wald_htz,
 )
+from causalgia.estimation.moments import p_and_limits
 from causalgia.frame import from_frame
 
 HERE = Path(__file__).parent / "reference"
@@ -262,9 +264,22 @@ def test_predictors_crossed_with_units() -> None:
 )
 def test_adjusted_p(method: Any, theirs: str) -> None:
     answer = expected("p_adjust")["adjusted"][theirs]
-    p = table("p_adjust")["p"].to_numpy()
-    there = np.isfinite(p)
-    dims = ("contrast", "task")
-    estimates = xr.Dataset(dict.fromkeys(("ace", "p"), (dims, p[there][:, None])))
-    mine = adjust(estimates, method=method)["p_adjusted"].values.ravel()
-    np.testing.assert_allclose(mine, np.array(answer, dtype=float)[there], rtol=0, atol=1e-12)
+    estimates = xr.Dataset({"p": ("contrast", table("p_adjust")["p"].to_numpy())})
+    mine = adjust(estimates, method=method)["p_adjusted"].values
+    np.testing.assert_allclose(mine, np.array(answer, dtype=float), rtol=0, atol=1e-12)
+
+
+# moderated_t (limma 3.54.1: squeezeVar)
+
+
+def test_moderated_variances() -> None:
+    theirs, Y = expected("moderated_t"), table("moderated_t").iloc[:, 1:].to_numpy()
+    mine = moderate(Y.var(axis=1, ddof=1), Y.shape[1] - 1.0)
+    np.testing.assert_allclose(mine.prior_df, theirs["df_prior"], rtol=1e-6)
+    np.testing.assert_allclose(mine.prior_variance, theirs["var_prior"], rtol=1e-6)
+    np.testing.assert_allclose(mine.df, theirs["df_total"], rtol=1e-6)
+    np.testing.assert_allclose(mine.variance, theirs["variance_posterior"], rtol=1e-6)
+    se = np.sqrt(mine.variance / Y.shape[1])
+    p, lower, upper = p_and_limits(Y.mean(axis=1), se, np.full(len(Y), mine.df), theirs["ci_prob"])
+    for name, value in {"se": se, "lower": lower, "upper": upper, "p": p}.items():
+        np.testing.assert_allclose(value, theirs[name], rtol=1e-6, atol=1e-12, err_msg=name)

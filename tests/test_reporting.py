@@ -204,6 +204,13 @@ def test_the_estimand_says_the_target(target, said):
     assert said in report(estimates(target=target)).splitlines()[0]
 
 
+def test_real_sequences_are_said_to_be_real():
+    genomic = {"null": "the real sequences themselves: 9 sequences", "null_kind": "genomic"}
+    said = {target: report(estimates(target=target, **genomic)).splitlines()[0] for target in ("population", "units")}
+    assert ", over what these sequences stand for (the real sequences themselves: 9 sequences" in said["population"]
+    assert said["units"].endswith(", for exactly these sequences.")
+
+
 def test_the_estimand_of_a_real_trial_names_what_was_done():
     design = cg.Design(
         null=cg.Uniform(length=60), arms={"none": cg.Untreated(), "GATA": cg.Embed("GATA", at=9)}, n_units=30

@@ -60,7 +60,7 @@ class Uniform(NullModel):
 class Profile(FromSequences):
     """Each position drawn independently from the base frequencies of that position in the parents.
 
-    This is the profile null of global importance analysis (Koo & Ploenzke 2020, doi:10.1101/2020.09.08.288068):
+    This is the profile null of global importance analysis (Koo et al. 2021, doi:10.1371/journal.pcbi.1008925):
     composition by position is kept, everything else is broken.
 
     Parameters

@@ -32,8 +32,8 @@ def sized(effects: xr.Dataset) -> tuple[xr.Dataset, Exponents]:
     (array([666,   0]), array([[0.98, 2.  ]]))
     """
     name = "ice" if "ice" in effects else "outcome"
-    values = effects[name].transpose("task", ...).to_numpy()
-    peak = np.abs(values.reshape(len(values), -1)).max(axis=1)
+    values, others = effects[name].to_numpy(), tuple(i for i, dim in enumerate(effects[name].dims) if dim != "task")
+    peak = np.maximum(values.max(axis=others), -values.min(axis=others)).astype(np.float64)
     exponents = np.where((peak > 0) & ((peak < 1e-100) | (peak > 1e100)), np.frexp(peak)[1], 0).astype(np.intp)
     if not exponents.any():
         return effects, exponents

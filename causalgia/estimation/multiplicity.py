@@ -131,5 +131,7 @@ def _adjust_families(p: Array, codes: Codes, method: str) -> npt.NDArray[np.floa
 def _sentence(family: str | None, p: xr.DataArray) -> str:
     if family == "all":
         return "all p-values of the table"
-    within = " and ".join(str(dim) for dim in p.dims[1:]) or "table"
-    return f"the contrasts of one {within}" + ("" if family is None else f" with the same '{family}'")
+    within = " and ".join(str(dim) for dim in p.dims[1:])
+    return f"the contrasts of {f'one {within}' if within else 'the table'}" + (
+        "" if family is None else f" with the same '{family}'"
+    )

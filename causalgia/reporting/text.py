@@ -169,10 +169,12 @@ def _in_do_notation(table: list[Row]) -> str:
 
 
 def _population(estimates: xr.Dataset) -> str:
-    null = _null(estimates)
+    null, things = _null(estimates), "units"
+    if estimates.attrs.get("null_kind") == "genomic":
+        null, things = f"what these sequences stand for ({null})", "sequences"
     return {
-        "parents": f", over new draws from these parents ({null})",
-        "units": ", for exactly these units",
+        "parents": f", over new draws from these parents ({_null(estimates)})",
+        "units": f", for exactly these {things}",
         "population x words": f", over {null} and placebo words",
         "population x predictors": f", over {null} and retrainings of the predictor",
     }.get(str(estimates.attrs.get("target")), f", over {null}")

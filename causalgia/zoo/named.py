@@ -21,8 +21,8 @@ _RBFOX1_SITES = {
 def rbfox1_like() -> Oracle:
     """RNAcompete-like RBFOX1 (41 nt): a strong word and weak ones, steric exclusion, position slope, 3' GC bias.
 
-    After Koo, Anand, Paul & Eddy (2018, doi:10.1101/418459) and Koo & Ploenzke (2020,
-    doi:10.1101/2020.09.08.288068); weights follow the order of the measured affinities.
+    After Koo, Anand, Paul & Eddy (2018, doi:10.1101/418459) and Koo et al. (2021,
+    doi:10.1371/journal.pcbi.1008925); weights follow the order of the measured affinities.
     """
     words = [Word(word, weight, gain=Slope(-0.005)) for word, weight in _RBFOX1_SITES.items()]
     crowded = Pair("UGCAUG", "UGCAUG", clash=-1.0, min_distance=8)
