@@ -13,6 +13,7 @@ from scipy import stats
 from causalgia.effects import contrast
 from causalgia.errors import DegenerateWarning, EstimateError, FewClustersWarning, OutcomesError
 from causalgia.estimation import (
+    between_levels,
     block_effects,
     clustered,
     covariance,
@@ -21,6 +22,7 @@ from causalgia.estimation import (
     fit_arms,
     icc_anova,
     mean_ice,
+    moderate,
     regress,
     stratified_mean,
     wald_htz,
@@ -622,3 +624,256 @@ def test_array_functions_say_what_they_need() -> None:
         estimate(effects_of(parallel()).drop_vars("weight"))
     with pytest.raises(OutcomesError, match="no dim .contrast.; a Dataset from cg.contrast has it"):
         estimate(crossover())
+
+
+# rounding in a parallel trial
+
+
+def one_outcome(y: np.ndarray, arm: np.ndarray, **coords: Any) -> xr.Dataset:
+    coords = {name: ("unit", value) for name, value in coords.items()}
+    coords |= {"unit": np.arange(len(y)), "arm": ["control", "arm1"], "task": ["t"]}
+    coords["assigned"] = ("unit", np.array(["control", "arm1"])[arm])
+    return effects_of(xr.Dataset({"outcome": (("unit", "task"), y[:, None])}, coords, {"scale": "counts"}))
+
+
+PARALLEL = np.arange(80) % 2
+ROUNDED: dict[str, dict[str, Any]] = {
+    "welch": {},
+    "these units": {"target": "units"},
+    "clusters": {"cluster": "pair"},
+    "blocks drawn": {"block": "cell"},
+    "blocks fixed": {"block": "cell", "target": "units"},
+    "lin": {"covariates": "x"},
+    "lin, these units": {"covariates": "x", "target": "units"},
+    "lin, clusters": {"covariates": "x", "cluster": "pair"},
+}
+
+
+@pytest.mark.parametrize("choice", ROUNDED.values(), ids=ROUNDED)
+@pytest.mark.parametrize("effect", [0.0, 1.0])
+def test_one_unit_in_the_last_place_is_no_effect(choice: dict[str, Any], effect: float) -> None:
+    rng = np.random.default_rng(0)
+    y = np.where((PARALLEL == 1) & (rng.random(80) < 0.9), 0.1 + 0.2, 0.3) + effect * PARALLEL
+    effects = one_outcome(y, PARALLEL, x=rng.normal(size=80), pair=np.arange(80) // 4, cell=np.arange(80) // 8)
+    with pytest.warns(DegenerateWarning, match="1 of 1 contrasts"):
+        estimates = estimate(effects, **choice)
+    assert estimates["exact"].item()
+    assert estimates["p"].item() == (effect == 0)
+    np.testing.assert_allclose(estimates["ace"].item(), effect, rtol=1e-14, atol=0)
+    assert estimates["skewness"].item() == 0
+    noisy = effects.assign(outcome=effects["outcome"] + 1e-12 * rng.normal(size=(80, 1)))
+    assert not estimate(noisy, **choice)["exact"].item()
+
+
+@pytest.mark.parametrize("target", ["population", "units"])
+@pytest.mark.parametrize("effect", [0.0, 0.7])
+def test_outcomes_linear_in_a_covariate_are_exact(target: str, effect: float) -> None:
+    x = np.random.default_rng(2).normal(size=80)
+    effects = one_outcome(0.1 + 2.3 * x + effect * PARALLEL, PARALLEL, x=x)
+    with pytest.warns(DegenerateWarning):
+        estimates = estimate(effects, covariates="x", target=target)
+    assert estimates["p"].item() == (effect == 0)
+    np.testing.assert_allclose(estimates["ace"].item(), effect, rtol=1e-13)
+    bent = one_outcome(0.1 + 2.3 * x * (1 + PARALLEL), PARALLEL, x=x)
+    if target == "population":  # another sample of units has another mean of x, and the slopes differ
+        assert estimate(bent, covariates="x")["se"].item() > 0.1
+
+
+def test_one_large_outcome_hides_nothing_in_a_parallel_trial() -> None:
+    rng = np.random.default_rng(3)
+    y = (rng.lognormal(1, 0.1, 80) + PARALLEL).astype(np.float32)
+    y[0] = 2e7
+    estimates = estimate(one_outcome(y, PARALLEL))
+    assert not estimates["exact"].item()
+    assert estimates["ace"].item() < 0
+
+
+def test_one_large_unit_is_analysed_in_a_crossover() -> None:
+    rng = np.random.default_rng(0)
+    base = np.append(rng.lognormal(2, 1, 199), 2e7)
+    y = np.stack([base, base + np.append(rng.choice([0.0, 0.5, 1.0], 199), 0)], axis=1).astype(np.float32)
+    outcomes = crossover(n=200, n_arms=2, tasks=1)
+    estimates = estimate(effects_of(outcomes.assign(outcome=(outcomes["outcome"].dims, y[..., None]))))
+    wide = estimate(effects_of(outcomes.assign(outcome=(outcomes["outcome"].dims, y[..., None].astype(float)))))
+    same(estimates, wide)
+    assert estimates["p"].item() < 1e-10
+
+
+def test_words_of_a_constant_predictor_are_exact() -> None:
+    outcomes = crossover(n_arms=25, tasks=1).assign_coords(kind=("arm", ["untreated", *["placebo_word"] * 24]))
+    jitter = np.random.default_rng(0).choice([0.3, 0.1 + 0.2], size=outcomes["outcome"].shape)
+    effects = effects_of(outcomes.assign(outcome=(outcomes["outcome"].dims, jitter)))
+    with pytest.warns(DegenerateWarning):
+        assert estimate(effects, target="population x words")["p"].item() == 1
+
+
+# few predictors
+
+
+def retrained(n_contrasts: int, n_models: int = 3, *, n: int = 30, seed: int = 0) -> xr.Dataset:
+    rng = np.random.default_rng(seed)
+    ice = rng.normal(size=(n, n_contrasts, 1, n_models)) + rng.normal(size=(n, n_contrasts, 1, 1))
+    ice += rng.normal(size=(1, n_contrasts, 1, n_models))
+    return xr.Dataset({"ice": (("unit", "contrast", "task", "model"), ice)})
+
+
+def test_the_variance_between_predictors_is_moderated_over_contrasts() -> None:
+    effects = retrained(200)
+    estimates = estimate(effects, target="population x predictors")
+    assert "moderated over contrasts (squeezeVar, " in estimates.attrs["method"]
+    ice = np.moveaxis(effects["ice"].to_numpy(), -1, 1)
+    own, moderated = crossed_mean(ice), crossed_mean(ice, between=between_levels(ice))
+    np.testing.assert_allclose(estimates["se"], moderated.se)
+    np.testing.assert_allclose(estimates["df"], moderated.df)
+    assert np.median(moderated.df) > 4 * np.median(own.df)
+    assert moderated.se.std() < 0.6 * own.se.std()
+    np.testing.assert_allclose(np.einsum("kkt->kt", covariance(estimates).to_numpy()), estimates["se"] ** 2, rtol=1e-9)
+    for few in (retrained(2), retrained(9, n_models=2)):
+        assert "moderated" not in estimate(few, target="population x predictors").attrs["method"]
+
+
+def test_moderated_intervals_of_three_predictors_cover() -> None:
+    """60 contrasts x 40 trials; independent ones, ones with a shared control, ones that move as one."""
+    covered = {}
+    for kind, shared in (("independent", 0.0), ("control", 0.5), ("together", 0.9)):
+        rng = np.random.default_rng(7)
+        hits = []
+        for _ in range(40):
+            level = np.sqrt(1 - shared) * rng.normal(size=(3, 60)) + np.sqrt(shared) * rng.normal(size=(3, 1))
+            ice = rng.normal(size=(30, 1, 60)) + rng.normal(size=(30, 3, 60)) + level
+            answer = crossed_mean(ice, between=between_levels(ice))
+            hits.append(np.abs(answer.ace) <= stats.t.ppf(0.975, answer.df) * answer.se)
+        covered[kind] = np.mean(hits), np.std(np.mean(hits, axis=1)) / np.sqrt(40)
+    assert abs(covered["independent"][0] - 0.953) < 4 * covered["independent"][1], covered
+    assert abs(covered["control"][0] - 0.935) < 4 * covered["control"][1], covered
+    assert abs(covered["together"][0] - 0.90) < 4 * covered["together"][1], covered
+
+
+def test_dependent_variances_count_for_less() -> None:
+    s2 = np.random.default_rng(0).chisquare(2, size=100) / 2
+    free, bound = moderate(s2, 2.0), moderate(s2, 2.0, dependence=1.0)
+    assert free.df > 5
+    assert bound.df == 2
+    some = np.append(s2, [0.0, 0.0])
+    np.testing.assert_array_equal(moderate(some, 2.0).variance, np.append(free.variance, [0.0, 0.0]))
+    np.testing.assert_array_equal(moderate(np.array([1.0, 2.0]), 2.0).variance, [1.0, 2.0])
+
+
+def test_a_negative_component_of_units_is_cut_off() -> None:
+    z = np.random.default_rng(0).normal(size=30)
+    ice = np.stack([1 + z, 1 - z], axis=1)  # every unit's mean is 1
+    rest = ((ice - ice.mean(axis=1, keepdims=True) - ice.mean(axis=0) + 1) ** 2).sum() / 29
+    answer = crossed_mean(ice)
+    np.testing.assert_allclose(answer.se**2, max(ice.mean(axis=0).var(ddof=1) / 2, rest / 60), rtol=1e-9)
+    np.testing.assert_allclose((answer.factor**2).sum(axis=0), answer.se**2)
+    rng, seen = np.random.default_rng(1), 0
+    for _ in range(30):
+        ice = rng.normal(size=(10, 3))
+        rows, columns = ice.mean(axis=1), ice.mean(axis=0)
+        um = ((ice - rows[:, None] - columns + ice.mean()) ** 2).sum() / 18
+        u, m = max(rows.var(ddof=1) - um / 3, 0), max(columns.var(ddof=1) - um / 10, 0)
+        np.testing.assert_allclose(crossed_mean(ice).se ** 2, u / 10 + m / 3 + um / 30, rtol=1e-9)
+        seen += u == 0
+    assert seen
+
+
+# doors
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e-120, 1e120])
+@pytest.mark.parametrize("choice", [{}, {"covariates": "x"}, {"blocks": 20}, {"cluster": "pair"}])
+def test_the_ends_of_float64(size: float, choice: dict[str, Any]) -> None:
+    outcomes = parallel(n=80, blocks=choice.get("blocks", 0)).assign_coords(pair=("unit", np.arange(80) // 2))
+    asked = {name: value for name, value in choice.items() if name != "blocks"}
+    near = estimate(effects_of(outcomes), **asked)
+    far = estimate(effects_of(outcomes.assign(outcome=outcomes["outcome"] * size)), **asked)
+    for name in ("df", "p", "skewness", "leverage"):
+        np.testing.assert_allclose(far[name], near[name], rtol=1e-9)
+    np.testing.assert_allclose(far["se"] / size, near["se"], rtol=1e-9)
+    assert np.isfinite(far["covariance"]).all()
+
+
+def test_a_square_beyond_float64_is_named() -> None:
+    for outcomes in (crossover(), parallel()):
+        with pytest.raises(EstimateError, match=r"contrast arm1, task task0: the standard error .* beyond float64"):
+            estimate(effects_of(outcomes.assign(outcome=outcomes["outcome"] * 1e200)))
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        ({"cluster": "zz"}, "no coordinate 'zz'"),
+        ({"covariates": "zz"}, "covariates cancel"),
+        ({"block": "zz"}, "is for parallel trials"),
+        ({"target": "population x predictors"}, "needs two or more units, and there is one"),
+    ],
+)
+def test_one_unit_is_asked_like_many(choice: dict[str, Any], message: str) -> None:
+    with pytest.raises(EstimateError, match=message):
+        estimate(effects_of(crossover(n=1)).expand_dims(model=[0, 1], axis=-1)[["ice"]], **choice)
+    with pytest.raises(EstimateError, match="needs a coordinate 'parent'"):
+        estimate(effects_of(crossover(n=1)).drop_vars("parent"), target="parents")
+
+
+def test_drawn_blocks_do_not_warn_and_a_lone_one_is_told_its_cure() -> None:
+    estimate(effects_of(parallel(n=48, blocks=6)))  # t on 5 df is exact for it; warnings are errors here
+    with pytest.warns(FewClustersWarning, match=r"6 clusters \(parent\)"):
+        estimate(effects_of(parallel(n=48, blocks=6)).drop_vars("parent").rename(block="parent"), block="parent")
+    lone = effects_of(parallel(n=48, blocks=6)).assign_coords(block=("unit", ["b0"] * 48))
+    with pytest.raises(EstimateError, match=r"the one block 'b0'.*claim less: target='units'$"):
+        estimate(lone)
+
+
+def test_blocks_that_cross_parents_name_their_cures() -> None:
+    effects = effects_of(parallel(n=160, blocks=40)).assign_coords(parent=("unit", np.arange(160) // 2))
+    with pytest.raises(EstimateError, match=r"target='units'.*drop_vars\('block'\).*cluster=None"):
+        estimate(effects)
+    assert estimate(effects.drop_vars("block")).attrs["cluster"] == "parent"
+    assert estimate(effects, target="units").attrs["cluster"] == "unit"
+
+
+@pytest.mark.parametrize("ci_prob", [np.float32(0.9), np.float64(0.9), 0.9])
+def test_any_real_number_is_a_probability(ci_prob: Any) -> None:
+    estimates = estimate(effects_of(crossover()), ci_prob=ci_prob)
+    assert type(estimates.attrs["ci_prob"]) is float
+
+
+@pytest.mark.parametrize("ci_prob", [True, np.nan, 0, 1, None])
+def test_what_is_no_probability(ci_prob: Any) -> None:
+    with pytest.raises(EstimateError, match="is not between 0 and 1"):
+        estimate(effects_of(crossover()), ci_prob=ci_prob)
+
+
+def test_covariates_in_any_list() -> None:
+    effects = effects_of(parallel())
+    for names in (["x", "z"], np.array(["x", "z"]), xr.Coordinates({"x": [0], "z": [0]})):
+        same(estimate(effects, covariates=names), estimate(effects, covariates=("x", "z")))
+    with pytest.raises(EstimateError, match="covariates=3"):
+        estimate(effects, covariates=3)  # type: ignore[arg-type]
+
+
+def test_a_pipe_warns_at_the_users_line() -> None:
+    with pytest.warns(FewClustersWarning) as caught:
+        crossover(parents=8).pipe(contrast, control="control").pipe(estimate)
+    assert caught[0].filename == __file__
+
+
+def test_warnings_count_contrasts_only_where_they_are_contrasts() -> None:
+    outcomes = crossover(tasks=2)
+    outcomes["outcome"][:, :, 0] = 1.0
+    with pytest.warns(DegenerateWarning, match=r"2 of 4 effects \(contrast by task\)"):
+        estimate(effects_of(outcomes))
+
+
+def test_a_random_arm_is_told_how_to_be_drawn_twice() -> None:
+    for attrs in ({}, {"null_kind": "genomic"}):
+        outcomes = crossover(**attrs).assign_coords(random=("arm", [False, True, False]))
+        with pytest.raises(EstimateError, match=r"cg\.Genomic\(of=\.\.\., draws=2\)"):
+            estimate(effects_of(outcomes), target="units")
+
+
+@pytest.mark.parametrize("verb", [estimate, covariance])
+@pytest.mark.parametrize("thing", [None, "effects.nc", np.ones(3)])
+def test_only_a_dataset_is_taken(verb: Any, thing: Any) -> None:
+    with pytest.raises(OutcomesError, match="not an xarray Dataset"):
+        verb(thing)

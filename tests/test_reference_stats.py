@@ -1,7 +1,7 @@
 """Against R, digit by digit: each case lies in tests/reference/<case> with its script `case.R`.
 
 R 4.2.2, clubSandwich 0.5.8, estimatr 1.0.0, lme4 1.1.31, lmerTest 3.1.3, multcomp 1.4.22, mvtnorm 1.1.3, limma 3.54.1;
-every `expected.json` repeats the versions that it was made with. Tolerance: 1e-9 relative in estimates, se, df and limits;
+every `expected.json` repeats its versions. Tolerance: 1e-9 relative in estimates, se, df and limits;
 p to 1e-7 relative or 1e-12 absolute.
 """
 
