@@ -295,7 +295,7 @@ def test_an_arm_that_cannot_be_applied_is_named_once(said, error):
     assert str(caught.value) == "arm 'picky': position 3 is not what I want"
 
 
-@pytest.mark.parametrize(("n_units", "size"), [(10**13, "940,635.8 GiB"), (10**14, "9,406,357.9 GiB")])
+@pytest.mark.parametrize(("n_units", "size"), [(10**13, "940,635.8 GiB"), (10**14, "9,406,358.0 GiB")])
 def test_more_units_than_memory_holds_are_refused_before_they_are_made(n_units, size):
     trial = cg.Design(null=cg.Uniform(length=45), arms={k: ARMS[k] for k in ("untreated", "scramble")}, n_units=n_units)
     with pytest.raises(DesignError, match=f"n_units={n_units:,}: units of 45 bp.*{size}.*fewer units"):

@@ -67,26 +67,24 @@ def load_predictor(
     with beside(path):
         module = import_file(path)
         made = _make(find(module, name, path), f"{path.name}:{name}", weights)
-    order = _channel_order(module, alphabet, path, say)
     if isinstance(made, Predictor):
         asked = {
             "tasks": tasks,
             "scale": scale,
-            "alphabet": order if hasattr(made, "alphabet") else alphabet,
+            "alphabet": _channel_order(module, alphabet, path, _silent) if hasattr(made, "alphabet") else alphabet,
             "device": None if device == "auto" else device,
             "batch_size": None if batch_size == "auto" else batch_size,
         }
         return _as_it_is(made, {name: value for name, value in asked.items() if value is not None}, factory)
     names = _constant_tasks(module, path, say) if tasks is None else tasks
+    order = _channel_order(module, alphabet, path, say) or "ACGT"
     scale = "outcome" if scale is None else scale
     if _is_torch_module(made):
         from causalgia.predict.torch_predictor import TorchPredictor
 
-        return TorchPredictor(
-            made, tasks=names, scale=scale, device=device, batch_size=batch_size, alphabet=order or "ACGT"
-        )
+        return TorchPredictor(made, tasks=names, scale=scale, device=device, batch_size=batch_size, alphabet=order)
     if callable(made):
-        return FunctionPredictor(made, tasks=names, scale=scale, batch_size=batch_size, alphabet=order or "ACGT")
+        return FunctionPredictor(made, tasks=names, scale=scale, batch_size=batch_size, alphabet=order)
     msg = f"{factory} returned a {type(made).__name__}; return a torch module, a predictor or a callable"
     raise PredictorError(msg)
 
