@@ -79,7 +79,7 @@ def estimate(
     DegenerateWarning
         If nothing varies among the units, or there is one unit.
     FewClustersWarning
-        Below 20 clusters.
+        Below 20 clusters; not for drawn blocks, where t on G - 1 is exact arithmetic.
 
     References
     ----------
