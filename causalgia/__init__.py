@@ -61,7 +61,7 @@ _NEEDS_TORCH = {"TorchPredictor"}
 def _has_torch() -> bool:
     try:
         return importlib.util.find_spec("torch") is not None
-    except ValueError:  # something without a specification was put in its place
+    except (ImportError, ValueError):  # something without a specification was put in its place
         return True
 
 
