@@ -37,6 +37,7 @@ test-bare:
 	$(BARE)/bin/python -m pytest -n auto -m 'not torch'
 
 docs: setup
+	rm -rf docs/generated docs/notebooks
 	$(BIN)/sphinx-build --fail-on-warning --keep-going -b html docs docs/_build/html
 
 bench: setup
