@@ -16,7 +16,7 @@ from scipy import sparse
 
 from causalgia.errors import ContrastError, OutcomesError
 from causalgia.scales import Array, Scale, agreement, on_scale
-from causalgia.schema import SCHEMA, annotate, validate
+from causalgia.schema import RESERVED, annotate, validate
 
 Weights: TypeAlias = dict[str, dict[str, float]]
 
@@ -220,8 +220,7 @@ def _factorial(outcomes: xr.Dataset, arms: list[str], factors: Sequence[str]) ->
 
 def _at_high_level(outcomes: xr.Dataset, factor: str) -> npt.NDArray[np.intp]:
     """1 at the high level of a factor, 0 at its reference, -1 where an arm has no level."""
-    ours = {row.name for row in SCHEMA} | {"arm"}
-    on_arm = [str(c) for c in outcomes.coords if outcomes[c].dims == ("arm",) and c not in ours]
+    on_arm = [str(c) for c in outcomes.coords if outcomes[c].dims == ("arm",) and c not in RESERVED]
     if not on_arm:
         raise ContrastError(
             f"interaction: no factor {factor!r}, because the arms have no factors; make the arms with cg.factorial, or "

@@ -13,15 +13,10 @@ import pandas as pd
 import xarray as xr
 
 from causalgia.errors import OutcomesError
-from causalgia.schema import SCHEMA, annotate, validate
+from causalgia.schema import RESERVED, annotate, validate
 
 Codes: TypeAlias = npt.NDArray[np.intp]
 Labels: TypeAlias = npt.NDArray[Any]
-
-#: names that a covariate cannot have, because a Dataset of ours means something else by them
-RESERVED = ({row.name for row in SCHEMA} | {"unit", "arm", "task", "model", "contrast", "contrast_", "cluster"}) - {
-    "gc"
-}
 
 
 def from_frame(
@@ -134,7 +129,7 @@ def _covariates(given: str | Iterable[str] | None, outcome: str, arm: str) -> tu
     for name in names:
         if name in (outcome, arm):
             raise OutcomesError(f"covariates={name!r} is the column of the outcome or the arm; name what came before")
-        if name in RESERVED:
+        if name in RESERVED - {"gc"}:
             raise OutcomesError(
                 f"covariate {name!r}: a Dataset of outcomes means something else by that name; rename the column"
             )

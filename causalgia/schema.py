@@ -1,4 +1,4 @@
-"""The hall: every dim, coordinate and variable that a Dataset of ours may carry, once.
+"""The hall: every variable that a Dataset of ours may carry, once, and the names of its dims.
 
 The same rows validate a Dataset (`validate`), annotate its variables (`annotate`) and print the reference page.
 The two wings meet here and nowhere else: a trial writes `outcomes`, the inference wing reads them, and neither
@@ -25,9 +25,9 @@ class Variable:
     name: str
     datasets: tuple[Kind, ...]
     dims: tuple[tuple[str, ...], ...]
-    """Every admissible dims, in order; a trailing 'model' may be added where the table says so."""
+    """Every admissible order of dims."""
     dtype: str
-    """Admissible numpy kinds: 'f' float, 'i' integers, 'b' bool, 'U' text, '*' any."""
+    """Admissible numpy kinds: 'f' float, 'i' integers, 'u' unsigned, 'b' bool, 'U' text, '*' any."""
     meaning: str
     required: bool = False
 
@@ -151,6 +151,11 @@ SCHEMA: tuple[Variable, ...] = (
         "factor of that covariance, covariance = factor' factor (beyond 512 contrasts)",
     ),
 )
+
+#: names that a factor or a covariate cannot have, because a Dataset of ours means something else by them
+RESERVED = frozenset(row.name for row in SCHEMA) | {
+    *("unit", "position", "arm", "task", "model", "contrast", "contrast_", "cluster"),
+}
 
 _REQUIRED_DIMS: dict[Kind, tuple[str, ...]] = {
     "sequences": ("unit", "position"),

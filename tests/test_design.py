@@ -154,6 +154,14 @@ def test_fingerprints_follow_what_is_done():
             "arm 'a': levels=3 must be a mapping",
         ),
         (
+            {"null": {"kind": "uniform", "length": 9}, "arms": {"a": {"steps": [], "foo": 1}, "b": {}}, "n_units": 3},
+            "arm 'a': steps stand alone; foo",
+        ),
+        (
+            {"null": {"kind": "uniform", "length": 9}, "arms": {"a": {"steps": 3}, "b": {}}, "n_units": 3},
+            "arm 'a': steps = a list of tables",
+        ),
+        (
             {"null": {"kind": "uniform", "length": 9}, "arms": {"a": {"embed": {"motif": {}}, "at": 1}}, "n_units": 3},
             "arm 'a': ",
         ),
@@ -190,6 +198,9 @@ def test_factorial_has_every_combination():
     assert str(arms[6].intervention) == "do(x[0:4] = GATA, x[9:15] = CACGTG)"
     with pytest.raises(DesignError, match="that name is taken"):
         cg.factorial({"unit": cg.Embed("GATA", at=0)})
+    for taken in ("outcome", "weight", "ice", "covariance", "sequence", "contrast_"):
+        with pytest.raises(DesignError, match="that name is taken"):
+            cg.Arm("a", cg.Untreated(), {taken: 1})
 
 
 @given(st.integers(2, 6), st.integers(1, 60), st.integers(1, 4), st.integers(0, 2**60))

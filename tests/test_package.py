@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import functools
+import importlib
+import importlib.util
+import pkgutil
 import re
 import subprocess
 import sys
@@ -89,17 +92,34 @@ def test_verbs_are_functions_whatever_was_imported_before():
     assert fresh(code).strip() == "True"
 
 
+def test_no_module_is_hidden_by_a_name_that_its_package_exports():
+    has_torch = importlib.util.find_spec("torch") is not None
+    for info in pkgutil.walk_packages(cg.__path__, "causalgia."):
+        if info.name.endswith("__main__") or (not has_torch and re.search(r"torch_|weights|twin", info.name)):
+            continue
+        module = importlib.import_module(info.name)
+        parent, _, leaf = info.name.rpartition(".")
+        assert getattr(importlib.import_module(parent), leaf) is module, info.name
+
+
 def test_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'Embedd'"):
         _ = cg.Embedd
 
 
 def test_error_tree_is_the_one_drawn_in_the_docstring():
-    drawn = set(re.findall(r"\b([A-Z]\w+(?:Error|Warning))\b", errors.__doc__)) - {"UserWarning"}
-    assert drawn == set(errors.__all__)
+    drawn = set(re.findall(r"─ ([A-Z]\w+(?:Error|Warning))\b", errors.__doc__))
+    assert drawn == {*errors.__all__, "NonFiniteError"}
+    assert issubclass(cg.predict.NonFiniteError, errors.PredictorError)
     for name in errors.__all__:
         root = errors.CausalgiaWarning if name.endswith("Warning") else errors.CausalgiaError
         assert issubclass(getattr(errors, name), root)
+
+
+def test_an_rng_that_is_none_is_caught_by_the_root_and_by_type_error():
+    for kind in (cg.CausalgiaError, TypeError, errors.RandomnessError):
+        with pytest.raises(kind, match="rng= takes"):
+            cg.Uniform(length=4).sample(1, rng=None)
 
 
 def test_the_reference_page_lists_every_public_name_and_each_is_there():

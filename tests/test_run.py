@@ -162,6 +162,15 @@ def test_arms_of_other_lengths_go_to_a_predictor_that_takes_them():
     assert (a > g).all()
 
 
+def test_several_draws_of_one_sequence_run_and_several_copies_of_it_do_not():
+    arms = {"u": cg.Untreated(), "s": cg.Scramble((0, 20))}
+    places = cg.FunctionPredictor(lambda x: (x[:, 2] * np.arange(x.shape[2])).sum(1), tasks=["G"], scale="sum")
+    once = cg.run(design(null=cg.Genomic(of=[PARENTS[0]], draws=8), arms=arms, n_units=8), places, rng=0)
+    assert len(np.unique(once["outcome"].sel(arm="s"))) > 1
+    with pytest.raises(DesignError, match="would be one sequence"):
+        design(null=cg.Genomic(of=[PARENTS[0]] * 4, draws=2), arms=arms, n_units=8)
+
+
 def test_models_of_an_ensemble_are_a_dim():
     twice = cg.Ensemble([predictor(), predictor(rc_average=True)], names=["a", "b"])
     outcomes = cg.run(design(), twice, rng=0)

@@ -361,10 +361,15 @@ def test_shuffled_parents_count_alike_and_mcse_is_the_spread_within_them() -> No
     assert (np.abs(np.log(spread / claimed)) < 4 / np.sqrt(2 * 39)).all()
 
 
-def test_two_equal_random_steps_are_not_taken_for_independent() -> None:
-    arm = cg.Insert("N", at=0) + cg.Insert("N", at=0)
-    with pytest.raises(NoClosedForm, match="two equal steps"):
-        mixture(arm, np.full((4, 4), 0.25))
+def test_two_equal_random_steps_draw_independently_and_so_does_the_closed_form() -> None:
+    twice = cg.Insert("RR", at=3) + cg.Insert("RR", at=3)
+    oracle = Oracle(Word("AAAA", 1.0))
+    design = cg.Design(null=cg.Uniform(length=12), arms={"control": cg.Untreated(), "twice": twice}, n_units=60_000)
+    truth = oracle.true_ace(design, control="control")
+    assert truth["method"].item() == "closed form"
+    outcomes = cg.run(design, oracle, rng=0, progress=False)["outcome"].squeeze()
+    ice = outcomes.sel(arm="twice") - outcomes.sel(arm="control")
+    assert abs(ice.mean().item() - truth.item()) < 4.5 * ice.std(ddof=1).item() / np.sqrt(60_000)
 
 
 RNA = {

@@ -10,11 +10,10 @@ from typing import Any, TypeAlias
 from causalgia.design.intervention import Intervention, Untreated
 from causalgia.design.reading import intervention_from_dict
 from causalgia.errors import DesignError, SequenceError
+from causalgia.schema import RESERVED
 
 Level: TypeAlias = str | int | float | bool
 Levels: TypeAlias = tuple[tuple[str, Level], ...]
-
-_RESERVED = {"arm", "unit", "task", "model", "contrast", "parent", "block", "gc", "do", "kind", "random", "assigned"}
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class Arm:
 
     def _check_levels(self) -> None:
         for factor, level in self.factors.items():
-            if factor in _RESERVED:
+            if factor in RESERVED:
                 raise DesignError(f"arm '{self.name}': a factor cannot be called '{factor}'; that name is taken")
             if not isinstance(level, str | int | float | bool) or level != level:
                 raise DesignError(f"arm '{self.name}': level {level!r} of '{factor}' must be a string or a number")

@@ -115,8 +115,9 @@ class Design(Choice):
             seen[arm.intervention] = arm.name
 
     def _check_degeneracy(self) -> None:
-        reachable = self.null.log_reachable(self.n_units)
-        if self.n_units == 1 or reachable > np.log(self.n_units):
+        backgrounds = self.n_units // self.null.draws
+        reachable = self.null.log_reachable(backgrounds)
+        if backgrounds == 1 or reachable > np.log(backgrounds):
             return
         distinct = round(np.exp(reachable))
         if distinct <= 1:
@@ -124,7 +125,7 @@ class Design(Choice):
                 f"all {self.n_units:,} units would be one sequence: {self.null.describe()} reach no other; "
                 "use a null model that varies (more parents, a smaller k), or n_units=1"
             )
-        if distinct < self.n_units / 2:
+        if distinct < backgrounds / 2:
             warnings.warn(
                 f"{self.null.describe()}: only about {distinct:,} distinct sequences for {self.n_units:,} units",
                 DegenerateWarning,

@@ -27,6 +27,8 @@ class NullModel(Choice):
     kind: ClassVar[str]
     length: int
     """Length of a background in bases."""
+    draws: int = 1
+    """Units made from one draw of a background: more than one where the same sequence is asked for several times."""
 
     @abstractmethod
     def draw(self, units: Units, *, key: int, n_units: int) -> Tokens:

@@ -321,7 +321,7 @@ class Genomic(FromSequences):
         return np.asarray(self.parents_given.names)[self._index(units, key, n_units)]
 
     def log_reachable(self, n_units: int) -> float:  # noqa: ARG002
-        return float(np.log(len(np.unique(self.parents_given.tokens, axis=0)) * self.draws))
+        return float(np.log(len(np.unique(self.parents_given.tokens, axis=0))))
 
     def _index(self, units: Units, key: int, n_units: int) -> NDArray[np.int64]:
         from causalgia.sequences.random import random_words
@@ -336,7 +336,7 @@ class Genomic(FromSequences):
         return {"draws": self.draws} if self.draws > 1 else {}
 
     def _words(self) -> str:
-        return f"the real sequences themselves{f', {self.draws} draws each,' if self.draws > 1 else ''}:"
+        return f"the real sequences themselves{f', {self.draws} draws each' if self.draws > 1 else ''}:"
 
 
 NULL_MODELS: dict[str, type[NullModel]] = {

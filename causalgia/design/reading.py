@@ -42,8 +42,13 @@ def _mutate(plain: dict[str, Any]) -> Intervention:
 
 
 def _sequential(plain: dict[str, Any]) -> Intervention:
+    listed = plain.pop("steps")
+    if plain:
+        raise DesignError(f"steps stand alone; {', '.join(plain)} beside them would be lost: put it into a step")
+    if not isinstance(listed, list) or not all(isinstance(step, dict) for step in listed):
+        raise DesignError(f'steps = a list of tables such as {{embed = "ACG", at = 3}}, not {listed!r}')
     steps: Intervention = Untreated()
-    for step in plain.pop("steps"):
+    for step in listed:
         steps = steps + intervention_from_dict(step)
     return steps
 
@@ -80,6 +85,4 @@ def intervention_from_dict(plain: dict[str, Any]) -> Intervention:
     try:
         return _READERS[verbs[0]](dict(plain))
     except TypeError as error:
-        raise DesignError(
-            f"{verbs[0]}: {str(error).split('__init__() ')[-1]}; see the options of {verbs[0].title()}"
-        ) from error
+        raise DesignError(f"{verbs[0]}: {str(error).split('__init__() ')[-1]}") from error

@@ -1,8 +1,7 @@
 """Rearrangements of a pattern that do not carry it: what placebos are made of.
 
-A rearrangement carries the pattern where it reads, on either strand, a run of it longer than two thirds (rounded
-up): ``GAGATAA``
-still holds six of the seven letters of ``AGATAAG``, and networks answer it. Such words are never drawn.
+A rearrangement carries the pattern where it reads, on either strand, a run of it longer than two thirds (rounded up).
+``GAGATAA`` still holds six of the seven letters of ``AGATAAG``, and networks answer it. Such words are never drawn.
 """
 
 from __future__ import annotations

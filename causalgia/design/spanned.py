@@ -114,7 +114,7 @@ def _shuffled(tokens: Tokens, span: Span, k: int, units: Units, key: int) -> Tok
     return klet_shuffle(key, units, np.ascontiguousarray(tokens[:, slice(*span)]), k)
 
 
-_FILLS = ("uniform", "shuffle", "dinucleotide_shuffle")
+_FILLS = {"uniform": 0, "shuffle": 1, "dinucleotide_shuffle": 2}  # k of the k-lets of its own that a span keeps
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ class Ablate(_Spanned):
 
             return sample_uniform(key, units, width)
         if self.fill in _FILLS:
-            return _shuffled(tokens, self.span, _FILLS.index(self.fill), units, key)
+            return _shuffled(tokens, self.span, _FILLS[self.fill], units, key)
         return as_pattern(self.fill * width if len(self.fill) == 1 else self.fill).instances(units, key)
 
     def to_dict(self) -> dict[str, Any]:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from causalgia.trial.run import run
+from causalgia.trial.running import run
 
 __all__ = ["run"]

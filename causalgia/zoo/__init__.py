@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from causalgia.zoo.arrangements import Hairpin, Pair
 from causalgia.zoo.gains import Bump, Gain, Slope
+from causalgia.zoo.grammar import Oracle
 from causalgia.zoo.named import names, oracle
-from causalgia.zoo.oracle import Oracle
 from causalgia.zoo.responses import Exponential, Hill, Response
 from causalgia.zoo.terms import EndGC, Linear, Saturating, Term, Word
 from causalgia.zoo.truth import true_ace

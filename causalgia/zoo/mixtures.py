@@ -7,7 +7,6 @@ so expectations are sums over windows. What breaks independence (a scramble of u
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from functools import singledispatch
 
@@ -118,9 +117,6 @@ def _(intervention: Untreated, before: Mixture) -> Mixture:  # noqa: ARG001
 
 @_applied.register
 def _(intervention: Sequential, before: Mixture) -> Mixture:
-    drawn = Counter(step for step in intervention.steps if step.random)
-    if drawn and max(drawn.values()) > 1:
-        raise NoClosedForm("two equal steps draw the same bases: they are not independent")
     for step in intervention.steps:
         before = _applied(step, before)
     return before

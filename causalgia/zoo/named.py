@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from causalgia.errors import PredictorError
 from causalgia.zoo.arrangements import Hairpin, Pair
 from causalgia.zoo.gains import Bump, Slope
-from causalgia.zoo.oracle import Oracle
+from causalgia.zoo.grammar import Oracle
 from causalgia.zoo.responses import Hill
 from causalgia.zoo.terms import EndGC, Saturating, Term, Word
 

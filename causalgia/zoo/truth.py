@@ -18,7 +18,7 @@ from causalgia.zoo.numbers import whole
 from causalgia.zoo.windows import Columns, Numbers
 
 if TYPE_CHECKING:
-    from causalgia.zoo.oracle import Oracle
+    from causalgia.zoo.grammar import Oracle
 
 _COMPONENTS_AT_ONCE, _UNITS_AT_ONCE = 256, 8_192
 
