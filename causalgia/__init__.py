@@ -54,7 +54,7 @@ _HOME = {
     "zoo": "causalgia.zoo",
 }
 #: rooms that are reached as `cg.<room>`; the two that have public names of their own are in the table above.
-_ROOMS = {"design", "errors", "estimation", "plot", "predict", "schema", "sequences", "store", "zoo"}
+_ROOMS = {"design", "errors", "estimation", "plot", "predict", "reporting", "schema", "sequences", "store", "zoo"}
 _NEEDS_TORCH = {"TorchPredictor"}
 
 

@@ -6,7 +6,9 @@
     └── CausalgiaError                 the root; every message names the culprit and says the cure
         ├── SequenceError              letters, FASTA, BED, motif files
         ├── DesignError                null models, interventions, arms, assignment, trial.toml
-        ├── PredictorError             shapes, tasks, non-finite answers, answers that depend on batch mates
+        ├── RandomnessError            an rng= that is no source of randomness; also a TypeError
+        ├── PredictorError             shapes, tasks, answers that depend on batch mates
+        │   └── NonFiniteError         an answer that is NaN or infinite, with its row and task; in `causalgia.predict`
         ├── OutcomesError              a Dataset or table that is not what the verb takes
         ├── ContrastError              unknown control, weights that do not sum to zero, impossible scale
         ├── EstimateError              a standard error that the data cannot give
@@ -15,7 +17,7 @@
     UserWarning
     └── CausalgiaWarning               the root of the warnings
         ├── DegenerateWarning          few distinct sequences, constant predictor, zero spread, one unit
-        └── FewClustersWarning         fewer than 20 parents: intervals may cover less than they say
+        └── FewClustersWarning         fewer than 20 clusters: intervals may cover less than they say
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ __all__ = [
     "MissingExtraError",
     "OutcomesError",
     "PredictorError",
+    "RandomnessError",
     "SequenceError",
 ]
 
@@ -45,6 +48,10 @@ class SequenceError(CausalgiaError, ValueError):
 
 class DesignError(CausalgiaError, ValueError):
     """A null model, intervention, arm or specification that cannot be carried out."""
+
+
+class RandomnessError(CausalgiaError, TypeError):
+    """An `rng=` that is no source of randomness: randomness is asked for, never hidden."""
 
 
 class PredictorError(CausalgiaError, ValueError):

@@ -22,7 +22,7 @@ def save(dataset: xr.Dataset, path: str | Path) -> Path:
     Parameters
     ----------
     dataset
-        Outcomes, effects or estimates; its attrs are text or numbers.
+        Sequences, outcomes, effects or estimates; its attrs are text or numbers.
     path
         Where to; the folder exists.
 
@@ -62,7 +62,7 @@ def load(path: str | Path, kind: Kind) -> xr.Dataset:
     path
         The file.
     kind
-        What it should be: ``"outcomes"``, ``"effects"`` or ``"estimates"``.
+        What it should be: ``"sequences"``, ``"outcomes"``, ``"effects"`` or ``"estimates"``.
 
     Raises
     ------

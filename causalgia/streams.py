@@ -12,6 +12,8 @@ from typing import TypeAlias
 
 import numpy as np
 
+from causalgia.errors import RandomnessError
+
 RNG: TypeAlias = "int | np.integer | np.random.Generator | np.random.SeedSequence"
 
 
@@ -23,7 +25,7 @@ def root_key(rng: RNG) -> int:
 
     Raises
     ------
-    TypeError
+    RandomnessError
         If `rng` is None, a bool or anything else: randomness is never hidden.
 
     Examples
@@ -38,7 +40,7 @@ def root_key(rng: RNG) -> int:
     if isinstance(rng, int | np.integer) and not isinstance(rng, bool) and rng >= 0:
         return int(np.random.SeedSequence(int(rng)).generate_state(1, np.uint64)[0])
     msg = f"rng= takes a non-negative int, a numpy Generator or a SeedSequence, not {rng!r}; for example rng=0"
-    raise TypeError(msg)
+    raise RandomnessError(msg)
 
 
 def derive(key: int, *purpose: str | int) -> int:

@@ -194,6 +194,12 @@ def test_factor_and_covariance_agree(monkeypatch: pytest.MonkeyPatch) -> None:
         block = covariance(factored, ["arm2", "arm1"])
         np.testing.assert_allclose(block, covariance(whole, ["arm2", "arm1"]), rtol=1e-12)
         assert block["contrast_"].values.tolist() == ["arm2", "arm1"]
+        for held in (factored, whole):
+            one = covariance(held, "arm2")
+            assert one.sizes["contrast"] == one.sizes["contrast_"] == 1
+            np.testing.assert_allclose(one[0, 0], whole["se"].sel(contrast="arm2") ** 2, rtol=1e-12)
+            with pytest.raises(EstimateError, match="'arm'"):
+                covariance(held, "arm")
         diagonal = np.einsum("kkt->kt", covariance(whole).to_numpy())
         np.testing.assert_allclose(diagonal, whole["se"] ** 2, rtol=1e-12)
 
@@ -370,6 +376,10 @@ def test_words_as_a_second_population() -> None:
     np.testing.assert_allclose(estimates["se"].item(), by_word.se)
     np.testing.assert_allclose(estimates["df"].item(), by_word.df)
     np.testing.assert_allclose(estimates["weight"].sum(), 0, atol=1e-12)
+    mean = {"control": -1.0, **{f"arm{i}": 1 / 24 for i in range(2, 26)}}
+    names = outcomes["arm"].values.tolist()
+    both = contrast(outcomes, contrasts={name: {name: 1, names[0]: -1} for name in names[2:]} | {"mean": mean})
+    same(estimate(both, target="population x words"), estimates)
     with pytest.raises(EstimateError, match="20 or more contrasts of placebo words, and there are 0"):
         estimate(effects.isel(contrast=slice(0, 1)), target="population x words")
     with pytest.raises(EstimateError, match="needs 20 or more"):

@@ -198,7 +198,7 @@ def test_analysis_is_read_without_the_files_of_the_trial(folder):
 
 
 def test_what_the_file_may_say_is_what_the_verbs_take():
-    assert set(ESTIMATED_TARGETS) <= set(TARGETS)
+    assert set(ESTIMATED_TARGETS) == set(TARGETS)
     assert set(METHODS) == set(_STATSMODELS)
     assert set(SCALES) == set(_TRANSFORMS)
 

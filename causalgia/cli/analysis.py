@@ -33,14 +33,15 @@ def analysis_of(folder: Path, outcomes: xr.Dataset) -> AnalysisSpec:
 
 def chosen(analysis: AnalysisSpec, given: dict[str, Any]) -> AnalysisSpec:
     """Return the analysis with the options of the command line in the place of what the file says."""
+    from causalgia.trial.tables import ANALYSIS, check_value
+
     options = {key: value for key, value in given.items() if value is not None}
     plain = analysis.to_dict()
     if "control" in options:
         plain = {key: value for key, value in plain.items() if key not in ("contrasts", "interaction")}
-    try:
-        found = analysis.from_dict({**plain, **options})
-    except DesignError as error:
-        raise DesignError(str(error).replace("[analysis]: ", "--", 1).replace("ci_prob", "ci-prob", 1)) from error
+    for key, value in options.items():
+        check_value(value, ANALYSIS, key, said=f"--{key.replace('_', '-')}")
+    found = analysis.from_dict({**plain, **options})
     if found.control is None and found.contrasts is None and found.interaction is None:
         raise DesignError("which arm is the control? say --control NAME, or control = in [analysis] of the trial.toml")
     return found

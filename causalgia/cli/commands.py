@@ -83,6 +83,7 @@ def _top(
 
 
 _Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `causalgia run` wrote.")]
+_TARGETS = "population, parents, units, 'population x words', or 'population x predictors'."
 _Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the files; made where it is missing.")]
 
 
@@ -169,7 +170,7 @@ def estimate(
     folder: _Folder,
     control: Annotated[str | None, typer.Option(help="The arm that is subtracted from every other one.")] = None,
     cluster: Annotated[str | None, typer.Option(help="auto, none, or a coordinate of the units.")] = None,
-    target: Annotated[str | None, typer.Option(help="population, parents, or units.")] = None,
+    target: Annotated[str | None, typer.Option(help=_TARGETS)] = None,
     ci_prob: Annotated[float | None, typer.Option(help="Probability of the intervals.")] = None,
     adjust: Annotated[str | None, typer.Option(help="Adjust p-values: bh, by, holm, hochberg, bonferroni.")] = None,
     all_rows: Annotated[bool, typer.Option("--all", help="A line for each placebo word.")] = False,
@@ -256,7 +257,9 @@ def _predictor(spec: TrialSpec, spec_file: Path, device: str | None) -> Predicto
 
 def _on_device(asked: PredictorSpec, device: str | None) -> PredictorSpec:
     """Return the predictor that the file asks for, on the device that the command line asks for."""
-    try:
-        return asked if device is None else replace(asked, device=device)
-    except DesignError as error:
-        raise DesignError(str(error).replace("[predictor]: ", "--", 1)) from error
+    from causalgia.trial.choices import check_device
+
+    if device is None:
+        return asked
+    check_device(device, zoo=asked.zoo is not None, said="--device")
+    return replace(asked, device=device)

@@ -24,13 +24,11 @@ from causalgia.estimation.request import (
     require_clusters,
 )
 
-LEAST_WORDS = 20
-
 
 def estimate_crossover(effects: xr.Dataset, request: Request) -> Answer:
     """Estimate the ACE of every contrast from ICE for the target that was asked."""
     refuse_parallel_choices(request)
-    ice = _settled(effects)
+    ice = settled(effects)
     residuals = centred(ice)[1]
     estimator: Callable[[xr.Dataset, Array, Request], tuple[Estimate, int, str, str]] = {
         "population": _population,
@@ -79,7 +77,7 @@ def check_one_unit(effects: xr.Dataset, request: Request) -> None:
         )
 
 
-def _settled(effects: xr.Dataset) -> Array:
+def settled(effects: xr.Dataset) -> Array:
     """ICE; where they are one number within the rounding of the outcomes, that number, and 0 where it may be 0."""
     ice = np.asarray(effects["ice"].to_numpy(), dtype=np.float64)
     if not {"constant", "zero"} <= set(effects.variables) or not effects["constant"].any():
@@ -178,51 +176,6 @@ def _in_words(prior: Moderated) -> str:
     least, most = (f"{df:.3g}" for df in (prior.prior_df.min(), prior.prior_df.max()))
     df = least if least == most else f"{least} to {most}"
     return f"; variance between predictors moderated over contrasts (squeezeVar, {df} prior df)"
-
-
-def words_as_levels(effects: xr.Dataset) -> xr.Dataset:
-    """Take the contrasts of placebo words as levels of one contrast, the class of such words, on the dim model.
-
-    Raises
-    ------
-    EstimateError
-        If fewer than 20 contrasts have an arm of kind ``placebo_word`` on their positive side, or there is a dim model.
-
-    Examples
-    --------
-    >>> effects = xr.Dataset({"ice": (("unit", "contrast", "task"), np.zeros((2, 1, 1)))})
-    >>> words_as_levels(effects)
-    Traceback (most recent call last):
-    ...
-    causalgia.errors.EstimateError: target='population x words' needs 20 or more contrasts of placebo words, ...
-    """
-    if "ice" in effects and "model" in effects["ice"].dims:
-        raise EstimateError("target='population x words' takes one predictor; pick one of the dim 'model' first")
-    words = np.flatnonzero(_of_placebo_words(effects)) if "ice" in effects else np.array([], dtype=np.intp)
-    if len(words) < LEAST_WORDS:
-        raise EstimateError(
-            f"target='population x words' needs {LEAST_WORDS} or more contrasts of placebo words, "
-            f"and there are {len(words)}; "
-            "add arms with cg.placebos(pattern, at=, n=40) to a crossover, or use target='population'"
-        )
-    ice = _settled(effects)[:, words]
-    by_word = np.moveaxis(ice, 1, -1)[:, None]
-    coords = {name: c for name, c in effects.coords.items() if set(c.dims) <= {"unit", "task", "arm"}}
-    out = xr.Dataset({"ice": (("unit", "contrast", "task", "model"), by_word)}, coords=coords, attrs=effects.attrs)
-    out["weight"] = (
-        ("contrast", "arm"),
-        effects["weight"].to_numpy()[words].mean(axis=0, keepdims=True, dtype=np.float64),
-    )
-    return out.assign_coords(contrast=["placebo words"])
-
-
-def _of_placebo_words(effects: xr.Dataset) -> npt.NDArray[np.bool_]:
-    """Whether the positive side of each contrast is arms of kind placebo_word only, shape (K,)."""
-    if "kind" not in effects.coords or "weight" not in effects:
-        return np.zeros(effects.sizes["contrast"], dtype=bool)
-    positive = effects["weight"].to_numpy() > 0
-    word = effects["kind"].to_numpy().astype(str) == "placebo_word"
-    return np.asarray(positive.any(axis=1) & ~(positive & ~word).any(axis=1))
 
 
 def _weighted_mean(effects: xr.Dataset, ice: Array, request: Request) -> Array:

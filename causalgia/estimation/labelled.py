@@ -11,11 +11,12 @@ import numpy as np
 import xarray as xr
 
 from causalgia.errors import DegenerateWarning, EstimateError
-from causalgia.estimation.crossover_targets import check_one_unit, estimate_crossover, words_as_levels
+from causalgia.estimation.crossover_targets import check_one_unit, estimate_crossover
 from causalgia.estimation.magnitude import put_back, sized
 from causalgia.estimation.moments import Array, centred, p_and_limits
 from causalgia.estimation.parallel_targets import estimate_parallel
 from causalgia.estimation.request import Answer, Request, users_level
+from causalgia.estimation.words import words_as_levels
 from causalgia.schema import annotate, require_dataset, validate
 
 MAX_COVARIANCE = 512
@@ -159,7 +160,7 @@ def _warn_exact(exact: Any, n: int) -> None:
     of_what = "contrasts" if exact.size == len(exact) else "effects (contrast by task)"
     warnings.warn(
         f"{int(exact.sum())} of {exact.size} {of_what} do not vary at all over {n} independent units: "
-        f"their intervals are points, and up to 3/n = {min(3 / n, 1):.2g} of the units may still differ (95 %)",
+        f"their intervals are points, and up to 3/n = {min(3 / n, 1):.2g} of the population may still differ (95 %)",
         DegenerateWarning,
         stacklevel=users_level(),
     )
@@ -197,7 +198,7 @@ def _names(estimates: xr.Dataset) -> Any:
     )
 
 
-def covariance(estimates: xr.Dataset, contrasts: Sequence[str] | None = None) -> xr.DataArray:
+def covariance(estimates: xr.Dataset, contrasts: str | Sequence[str] | None = None) -> xr.DataArray:
     """Return the covariance of ACEs, whichever way the estimates hold it.
 
     Parameters
@@ -205,7 +206,7 @@ def covariance(estimates: xr.Dataset, contrasts: Sequence[str] | None = None) ->
     estimates
         From `estimate`, with ``covariance`` or ``factor``.
     contrasts
-        The contrasts wanted, by name; None for all. From a factor only this block is formed.
+        The contrasts wanted, one name or several; None for all. From a factor only this block is formed.
 
     Returns
     -------
@@ -229,7 +230,8 @@ def covariance(estimates: xr.Dataset, contrasts: Sequence[str] | None = None) ->
     require_dataset(estimates, "estimates")
     if "covariance" not in estimates and "factor" not in estimates:
         raise EstimateError("the estimates have neither 'covariance' nor 'factor': one unit gives none; use more units")
-    names = list(_names(estimates)) if contrasts is None else list(contrasts)
+    wanted = [contrasts] if isinstance(contrasts, str) else contrasts
+    names = list(_names(estimates)) if wanted is None else list(wanted)
     unknown = [name for name in names if name not in set(_names(estimates))]
     if unknown:
         raise EstimateError(f"contrast {unknown[0]!r} is not among the estimates; estimates['contrast'] lists them")

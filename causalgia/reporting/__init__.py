@@ -6,9 +6,10 @@ in `causalgia.reporting.numbers` alone.
 
 from __future__ import annotations
 
+from causalgia.estimation.words import placebo_words
 from causalgia.reporting.numbers import format_effect, format_number, format_p, format_se
 from causalgia.reporting.outcomes import describe, tasks_in_words
-from causalgia.reporting.table import Row, Rows, cells, placebo_summary, placebo_words, rows
+from causalgia.reporting.table import Row, Rows, cells, placebo_summary, rows
 from causalgia.reporting.text import estimand, report, sentence, sentences
 
 __all__ = [

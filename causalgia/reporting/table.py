@@ -8,8 +8,8 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from causalgia.estimation.words import placebo_words
 from causalgia.reporting.numbers import format_effect, format_number, format_p, format_se
 from causalgia.schema import validate
 
@@ -90,18 +90,6 @@ def placebo_summary(rows: Sequence[Row]) -> Row:
     central = tuple(map(float, np.quantile(aces, [0.025, 0.975]))) if enough else None
     summary = {"n": len(aces), "mean": float(aces.mean()), "lowest": float(aces.min()), "highest": float(aces.max())}
     return {**summary, "central": central}
-
-
-def placebo_words(estimates: xr.Dataset) -> NDArray[np.bool_]:
-    """Return whether each contrast is one fixed placebo word against something, (contrast,).
-
-    Known from ``weight (contrast, arm)`` and ``kind (arm)``; without them no contrast is.
-    """
-    if "weight" not in estimates or "kind" not in estimates.variables:
-        return np.zeros(estimates.sizes["contrast"], dtype=bool)
-    positive = estimates["weight"].transpose("contrast", "arm").to_numpy() > 0
-    word = estimates["kind"].to_numpy().astype(str) == "placebo_word"
-    return np.asarray((positive.sum(axis=1) == 1) & (positive & word).any(axis=1))
 
 
 def _table_rows(estimates: xr.Dataset, truth: xr.DataArray | None = None) -> list[Row]:

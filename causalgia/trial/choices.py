@@ -57,11 +57,7 @@ class PredictorSpec:
     batch_size: int | Literal["auto"] = "auto"
 
     def __post_init__(self) -> None:
-        place = f"[predictor]: device = {self.device!r}"
-        if re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", self.device) is None:
-            raise DesignError(f"{place} is no device; say one of auto, cpu, cuda (or cuda:0, cuda:1, ...), mps")
-        if self.zoo is not None and self.device not in ("auto", "cpu"):
-            raise DesignError(f"{place}: a predictor of the zoo runs on the CPU; say cpu or auto")
+        check_device(self.device, zoo=self.zoo is not None, said="[predictor]: device")
 
     def to_dict(self) -> dict[str, Any]:
         """Return what was chosen as TOML-ready data."""
@@ -72,6 +68,23 @@ class PredictorSpec:
         if self.zoo is not None:
             return f"zoo: {self.zoo}"
         return str(self.factory) + ("" if self.weights is None else f" with {self.weights}")
+
+
+def check_device(device: str, *, zoo: bool, said: str) -> None:
+    """Raise DesignError where there is no such device or a predictor of the zoo is not on the CPU.
+
+    Examples
+    --------
+    >>> check_device("mps", zoo=True, said="--device")
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.DesignError: --device = 'mps': a predictor of the zoo runs on the CPU; say cpu or auto
+    """
+    if re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device) is None:
+        cure = "say one of auto, cpu, cuda (or cuda:0, cuda:1, ...), mps"
+        raise DesignError(f"{said} = {device!r} is no device; {cure}")
+    if zoo and device not in ("auto", "cpu"):
+        raise DesignError(f"{said} = {device!r}: a predictor of the zoo runs on the CPU; say cpu or auto")
 
 
 @dataclass(frozen=True, kw_only=True)

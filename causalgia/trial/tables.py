@@ -140,10 +140,15 @@ def check_table(plain: object, place: str, keys: Keys) -> Table:
         raise DesignError(f"{place}: {plain!r} is not a table; write it as {place} followed by lines key = value")
     _refuse_unknown(plain, place, keys)
     for key, value in plain.items():
-        will_do, words = keys[key]
-        if not will_do(value):
-            raise DesignError(f"{place}{': ' if place else ''}{key} = {_shown(value)} must be {words}")
+        check_value(value, keys, key, said=f"{place}{': ' if place else ''}{key}")
     return dict(plain)
+
+
+def check_value(value: object, keys: Keys, key: str, *, said: str) -> None:
+    """Raise DesignError where a key does not take a value; `said` is how the message calls the key."""
+    will_do, words = keys[key]
+    if not will_do(value):
+        raise DesignError(f"{said} = {_shown(value)} must be {words}")
 
 
 def check_null(plain: Table) -> None:
