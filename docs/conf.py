@@ -17,9 +17,10 @@ project = "causalgia"
 author = "The causalgia developers"
 release = version = causalgia.__version__
 extensions = ["sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.mathjax", "numpydoc", "myst_nb"]
-exclude_patterns = ["_build", "conf.py", "_schema_table.md", "decisions/*"]
+exclude_patterns = ["_build", "_templates", "conf.py", "_schema_table.md", "decisions/*"]
 source_suffix = {".rst": "restructuredtext", ".md": "myst-nb", ".py": "myst-nb"}
 
+templates_path = ["_templates"]
 autosummary_generate = True
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
