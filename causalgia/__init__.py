@@ -61,7 +61,9 @@ _NEEDS_TORCH = {"TorchPredictor"}
 def _has_torch() -> bool:
     try:
         return importlib.util.find_spec("torch") is not None
-    except (ImportError, ValueError):  # something without a specification was put in its place
+    except ImportError:
+        return False
+    except ValueError:  # something without a specification was put in its place
         return True
 
 

@@ -153,8 +153,8 @@ SCHEMA: tuple[Variable, ...] = (
 )
 
 #: names that a factor or a covariate cannot have, because a Dataset of ours means something else by them
-RESERVED = frozenset(row.name for row in SCHEMA) | {
-    *("unit", "position", "arm", "task", "model", "contrast", "contrast_", "cluster"),
+RESERVED = frozenset(row.name for row in SCHEMA if row.datasets != ("sequences",)) | {
+    *("unit", "arm", "task", "model", "contrast", "contrast_", "cluster"),
 }
 
 _REQUIRED_DIMS: dict[Kind, tuple[str, ...]] = {

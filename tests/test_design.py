@@ -198,7 +198,7 @@ def test_factorial_has_every_combination():
     assert str(arms[6].intervention) == "do(x[0:4] = GATA, x[9:15] = CACGTG)"
     with pytest.raises(DesignError, match="that name is taken"):
         cg.factorial({"unit": cg.Embed("GATA", at=0)})
-    for taken in ("outcome", "weight", "ice", "covariance", "sequence", "contrast_"):
+    for taken in ("outcome", "weight", "ice", "covariance", "model", "contrast_"):
         with pytest.raises(DesignError, match="that name is taken"):
             cg.Arm("a", cg.Untreated(), {taken: 1})
 

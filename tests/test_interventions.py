@@ -56,6 +56,7 @@ def test_notation_and_round_trip(intervention, notation):
     assert again == intervention
     assert hash(again) == hash(intervention)
     assert again.fingerprint == intervention.fingerprint
+    assert Intervention.from_toml(intervention.to_toml()) == Intervention.from_json(intervention.to_json()) == again
 
 
 @pytest.mark.parametrize(
@@ -231,6 +232,7 @@ def test_equal_random_steps_draw_anew_and_the_first_as_it_does_alone():
         (cg.Embed("GATA", at=5, instance="consensus"), cg.Embed("GATA", at=5)),
         (cg.Placebo("UGCAUG", at=5), cg.Placebo("TGCATG", at=5)),
         (cg.Mutate(at=(3, 5), to="AC"), cg.Mutate(at=(5, 3), to="CA")),
+        (cg.Mutate(at=(3, 5), to="AC"), cg.Mutate(at=[3, 5], to=["A", "C"])),
         (cg.Ablate((1, 5), fill="U"), cg.Ablate((1, 5), fill="TTTT")),
         (cg.Embed("U", at=1) + cg.Scramble((4, 9)), cg.Embed("T", at=1) + cg.Scramble((4, 9))),
     ],
@@ -281,6 +283,9 @@ def test_a_fill_may_draw():
         (lambda: cg.Mutate(at=(1, 2), to="A"), "2 position"),
         (lambda: cg.Mutate(at=(1, 1), to="AC"), "named twice"),
         (lambda: cg.Placebo(Motif.from_word("AAAA"), at=3), "every rearrangement reads as the pattern"),
+        (lambda: cg.Embed.from_toml("placebo = 'AC'\nat = 1"), "this is Placebo, not Embed"),
+        (lambda: cg.Embed.from_json("[1]"), "an intervention is a table"),
+        (lambda: cg.Mutate(at=1, to=7), "a word or a Motif"),
         (lambda: intervention_from_dict({"embd": "ACG", "at": 1}), "one of embed"),
         (lambda: intervention_from_dict({"embed": "ACG"}), "embed needs at"),
         (lambda: intervention_from_dict({"embed": "ACG", "at": 1, "strnd": "-"}), "strnd"),

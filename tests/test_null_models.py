@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import causalgia as cg
-from causalgia.design import null_from_dict
+from causalgia.design import NullModel, null_from_dict
 from causalgia.sequences import decode
 
 rng = np.random.default_rng(5)
@@ -48,6 +48,22 @@ def test_the_first_units_are_the_smaller_trial(null):
     np.testing.assert_array_equal(small["sequence"], large["sequence"][:30])
     np.testing.assert_array_equal(small["parent"], large["parent"][:30])
     assert (null.sample(30, rng=1)["sequence"].values != small["sequence"].values).any()
+
+
+@pytest.mark.parametrize("null", NULLS, ids=lambda null: null.fingerprint)
+def test_toml_json_and_repr_read_back(null, tmp_path):
+    kind = type(null)
+    assert (
+        kind.from_toml(null.to_toml()) == kind.from_json(null.to_json()) == NullModel.from_json(null.to_json()) == null
+    )
+    with pytest.raises(cg.errors.DesignError, match="not Markov|not Uniform"):
+        (cg.Uniform if null.kind != "uniform" else cg.Markov).from_toml(null.to_toml())
+    path = tmp_path / "some.fa"
+    path.write_text(">a\nACGTTT\n>b\nTTTTTT\n")
+    short = cg.Profile(of=["ACGT", "AGGT"]), cg.KletShuffle(of=str(path), k=3), cg.Genomic(of={"x": "ACGT"}, draws=2)
+    for made in short:
+        names = {"KletShuffle": cg.KletShuffle, "Profile": cg.Profile, "Genomic": cg.Genomic}
+        assert eval(repr(made), names) == made
 
 
 @pytest.mark.parametrize("null", NULLS, ids=repr)

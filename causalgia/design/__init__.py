@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from causalgia.design.arms import Arm, factorial
 from causalgia.design.assignment import assign
-from causalgia.design.design import Design, null_from_dict
+from causalgia.design.design import Design
 from causalgia.design.intervention import Intervention, Sequential, Untreated
 from causalgia.design.null_model import NullModel
 from causalgia.design.null_models import (
@@ -20,7 +20,7 @@ from causalgia.design.null_models import (
     Uniform,
 )
 from causalgia.design.patterned import Embed, Insert, Placebo, PlaceboWord, placebos
-from causalgia.design.reading import intervention_from_dict
+from causalgia.design.reading import intervention_from_dict, null_from_dict
 from causalgia.design.spanned import Ablate, Delete, Mutate, Scramble
 
 __all__ = [

@@ -124,7 +124,7 @@ def _cell(factors: Mapping[str, Intervention], levels: tuple[int, ...], untreate
 def as_arms(arms: Mapping[str, Intervention] | Sequence[Arm]) -> tuple[Arm, ...]:
     """Return arms given as a mapping name -> intervention or as a sequence of `Arm`, checked for their names."""
     if isinstance(arms, Mapping):
-        made = tuple(arm if isinstance(arm, Arm) else Arm(name, arm) for name, arm in arms.items())
+        made = tuple(Arm(name, intervention) for name, intervention in arms.items())
     else:
         if not isinstance(arms, Iterable):
             raise DesignError(f"arms= takes a mapping name -> intervention or a sequence of cg.Arm, not {arms!r}")

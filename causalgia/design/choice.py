@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tomllib
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, Self
+
+from causalgia.errors import DesignError
 
 
 class Choice(ABC):
@@ -24,3 +27,41 @@ class Choice(ABC):
         """Sixteen hex digits that equal choices share in every process, and others do not."""
         text = json.dumps(self.identity(), sort_keys=True, separators=(",", ":"))
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+    @classmethod
+    @abstractmethod
+    def from_dict(cls, plain: Any) -> Self:
+        """Return the choice that `to_dict` wrote; DesignError names what is wrong with anything else."""
+
+    def to_toml(self) -> str:
+        """Return the choice as TOML text."""
+        import tomli_w
+
+        return tomli_w.dumps(self.to_dict())
+
+    @classmethod
+    def from_toml(cls, text: str) -> Self:
+        """Return the choice that `to_toml` wrote."""
+        try:
+            return cls.from_dict(tomllib.loads(text))
+        except tomllib.TOMLDecodeError as error:
+            raise DesignError(f"not valid TOML: {error}") from error
+
+    def to_json(self) -> str:
+        """Return the choice as JSON text."""
+        return json.dumps(self.to_dict(), indent=2)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Return the choice that `to_json` wrote."""
+        try:
+            return cls.from_dict(json.loads(text))
+        except json.JSONDecodeError as error:
+            raise DesignError(f"not valid JSON: {error}") from error
+
+
+def of_kind(made: Any, wanted: type[Any]) -> Any:
+    """Return `made` where it is of the class that was asked to read it, or raise DesignError."""
+    if not isinstance(made, wanted):
+        raise DesignError(f"this is {type(made).__name__}, not {wanted.__name__}: {made!r}")
+    return made

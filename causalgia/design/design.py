@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import tomllib
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,8 +16,8 @@ from causalgia.design.choice import Choice
 from causalgia.design.intervention import Intervention
 from causalgia.design.layout import Layout
 from causalgia.design.null_model import NullModel
-from causalgia.design.null_models import NULL_MODELS
 from causalgia.design.numbers import positive_int
+from causalgia.design.reading import null_from_dict
 from causalgia.errors import DegenerateWarning, DesignError
 
 Assignment = Literal["crossover", "parallel"]
@@ -162,7 +160,7 @@ class Design(Choice):
         return {**plain, "null": null, "arms": {arm.name: arm.to_dict() for arm in self.named_arms}}
 
     @classmethod
-    def from_dict(cls, plain: Mapping[str, Any]) -> Design:
+    def from_dict(cls, plain: Any) -> Design:
         """Return the design that `to_dict` wrote.
 
         Raises
@@ -183,54 +181,3 @@ class Design(Choice):
         rest = {key: plain[key] for key in ("n_units", "assignment", "blocks") if key in plain}
         arms = [Arm.from_dict(name, arm) for name, arm in plain["arms"].items()]
         return cls(null=null_from_dict(plain["null"]), arms=arms, **rest)
-
-    def to_toml(self) -> str:
-        """Return the design as TOML text."""
-        import tomli_w
-
-        return tomli_w.dumps(self.to_dict())
-
-    @classmethod
-    def from_toml(cls, text: str) -> Design:
-        """Return the design that `to_toml` wrote."""
-        try:
-            return cls.from_dict(tomllib.loads(text))
-        except tomllib.TOMLDecodeError as error:
-            raise DesignError(f"not valid TOML: {error}") from error
-
-    def to_json(self) -> str:
-        """Return the design as JSON text."""
-        return json.dumps(self.to_dict(), indent=2)
-
-    @classmethod
-    def from_json(cls, text: str) -> Design:
-        """Return the design that `to_json` wrote."""
-        try:
-            return cls.from_dict(json.loads(text))
-        except json.JSONDecodeError as error:
-            raise DesignError(f"not valid JSON: {error}") from error
-
-
-def null_from_dict(plain: Mapping[str, Any]) -> NullModel:
-    """Return the null model that `to_dict` wrote.
-
-    Raises
-    ------
-    DesignError
-        If the kind is unknown, or an option is missing or not one of that null model.
-
-    Examples
-    --------
-    >>> null_from_dict({"kind": "uniform", "length": 20})
-    Uniform(length=20)
-    """
-    if not isinstance(plain, Mapping):
-        raise DesignError(f'null: a table such as {{kind = "uniform", length = 200}}, not {plain!r}')
-    kind = plain.get("kind")
-    if kind not in NULL_MODELS:
-        raise DesignError(f"null: kind = {kind!r} must be one of {', '.join(NULL_MODELS)}")
-    options = {key: value for key, value in plain.items() if key != "kind"}
-    try:
-        return NULL_MODELS[kind](**options)
-    except TypeError as error:
-        raise DesignError(f"null '{kind}': {str(error).split('__init__() ')[-1]}") from error

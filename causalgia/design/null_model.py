@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia.design.choice import Choice
+from causalgia.design.choice import Choice, of_kind
 from causalgia.design.numbers import positive_int
 from causalgia.errors import DesignError, SequenceError
 from causalgia.schema import annotate, validate
 from causalgia.sequences.records import Sequences, Source, as_sequences
 from causalgia.streams import RNG, derive, root_key
 
+_SHOWN = 200  # letters that a repr spells out
 Tokens = NDArray[np.uint8]
 Units = NDArray[np.uint64]
 
@@ -48,6 +49,12 @@ class NullModel(Choice):
     def log_reachable(self, n_units: int) -> float:  # noqa: ARG002
         """Natural log of the number of distinct sequences that can be drawn, where it is known; else infinity."""
         return np.inf
+
+    @classmethod
+    def from_dict(cls, plain: Any) -> Self:
+        from causalgia.design.reading import null_from_dict
+
+        return cast(Self, of_kind(null_from_dict(plain), cls))
 
     def sample(self, n_units: int, *, rng: RNG) -> xr.Dataset:
         """Draw `n_units` backgrounds.
@@ -100,7 +107,7 @@ def gc_content(tokens: Tokens) -> NDArray[np.float64]:
     return np.asarray(np.mean((tokens == 1) | (tokens == 2), axis=1), np.float64)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class FromSequences(NullModel):
     """What null models made from given sequences share: `of`, normalised once and compared by content."""
 
@@ -127,6 +134,12 @@ class FromSequences(NullModel):
 
     def _extras(self) -> dict[str, Any]:
         return {}
+
+    def __repr__(self) -> str:
+        few = self.parents_given.source is not None or self.parents_given.tokens.size <= _SHOWN
+        of = _plain(self.parents_given) if few else self.parents_given
+        extras = "".join(f", {name}={value!r}" for name, value in self._extras().items())
+        return f"{type(self).__name__}(of={of!r}{extras})"
 
     def describe(self) -> str:
         n = len(self.parents_given)

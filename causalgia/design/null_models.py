@@ -56,7 +56,7 @@ class Uniform(NullModel):
     identity = to_dict
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Profile(FromSequences):
     """Each position drawn independently from the base frequencies of that position in the parents.
 
@@ -95,7 +95,7 @@ class Profile(FromSequences):
         return "sequences from the position-wise base frequencies of"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Markov(FromSequences):
     """A Markov chain of the given order m: each next base by the parents' transition frequencies.
 
@@ -151,7 +151,7 @@ def _klets(row: Tokens, k: int) -> bytes:
     return np.sort(row).tobytes() + words[np.lexsort(words.T)].tobytes() + row[: k - 1].tobytes()
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class KletShuffle(FromSequences):
     """Shuffles of the parents, exactly uniform over all rearrangements with the same k-let counts.
 
@@ -218,7 +218,7 @@ class KletShuffle(FromSequences):
         return f"{self.k}-let shuffles of"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Shuffle(KletShuffle):
     """Shuffles of the parents that keep each one's base composition: uniform over all rearrangements.
 
@@ -244,7 +244,7 @@ class Shuffle(KletShuffle):
         return "mononucleotide shuffles of"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class DinucleotideShuffle(KletShuffle):
     """Shuffles of the parents that keep each one's dinucleotide counts, exactly uniform over all such sequences.
 
@@ -274,7 +274,7 @@ class DinucleotideShuffle(KletShuffle):
         return "dinucleotide shuffles of"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Genomic(FromSequences):
     """The given sequences themselves (knock-in): every unit is a real sequence, none is altered.
 

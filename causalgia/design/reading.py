@@ -1,11 +1,13 @@
-"""Interventions read back from plain data: what `to_dict` wrote, or what a user wrote in TOML."""
+"""Interventions and null models read back from plain data: what `to_dict` wrote, or what a user wrote in TOML."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from causalgia.design.intervention import Intervention, Untreated
+from causalgia.design.null_model import NullModel
+from causalgia.design.null_models import NULL_MODELS
 from causalgia.design.patterned import Embed, Insert, Patterned, Placebo, PlaceboWord
 from causalgia.design.patterns import pattern_from_plain
 from causalgia.design.spanned import Ablate, Delete, Mutate, Scramble
@@ -63,7 +65,7 @@ _READERS: dict[str, Callable[[dict[str, Any]], Intervention]] = {
 }
 
 
-def intervention_from_dict(plain: dict[str, Any]) -> Intervention:
+def intervention_from_dict(plain: Any) -> Intervention:
     """Return the intervention that `to_dict` wrote, or that a user wrote in TOML.
 
     Raises
@@ -76,6 +78,8 @@ def intervention_from_dict(plain: dict[str, Any]) -> Intervention:
     >>> print(intervention_from_dict({"embed": ["GATA", "CACGTG"], "at": [3, 20]}))
     do(x[3:7] = GATA, x[20:26] = CACGTG)
     """
+    if not isinstance(plain, Mapping):
+        raise DesignError(f'an intervention is a table such as {{embed = "ACG", at = 3}}, not {plain!r}')
     verbs = [verb for verb in plain if verb in _READERS]
     if not plain:
         return Untreated()
@@ -86,3 +90,28 @@ def intervention_from_dict(plain: dict[str, Any]) -> Intervention:
         return _READERS[verbs[0]](dict(plain))
     except TypeError as error:
         raise DesignError(f"{verbs[0]}: {str(error).split('__init__() ')[-1]}") from error
+
+
+def null_from_dict(plain: Any) -> NullModel:
+    """Return the null model that `to_dict` wrote.
+
+    Raises
+    ------
+    DesignError
+        If the kind is unknown, or an option is missing or not one of that null model.
+
+    Examples
+    --------
+    >>> null_from_dict({"kind": "uniform", "length": 20})
+    Uniform(length=20)
+    """
+    if not isinstance(plain, Mapping):
+        raise DesignError(f'null: a table such as {{kind = "uniform", length = 200}}, not {plain!r}')
+    kind = plain.get("kind")
+    if kind not in NULL_MODELS:
+        raise DesignError(f"null: kind = {kind!r} must be one of {', '.join(NULL_MODELS)}")
+    options = {key: value for key, value in plain.items() if key != "kind"}
+    try:
+        return NULL_MODELS[kind](**options)
+    except TypeError as error:
+        raise DesignError(f"null '{kind}': {str(error).split('__init__() ')[-1]}") from error

@@ -206,7 +206,8 @@ class Mutate(Intervention):
     def __post_init__(self) -> None:
         positions = np.atleast_1d(np.asarray(self.at, object)).tolist()
         at = tuple(position(p, "at") for p in positions)
-        pattern = as_pattern(self.to)
+        to: object = self.to
+        pattern = as_pattern("".join(map(str, to)) if isinstance(to, list | tuple) else to)
         if len(pattern) != len(at):
             raise DesignError(
                 f"mutation: {len(at)} position(s) but {len(pattern)} base(s) in to={self.to!r}; give one each"

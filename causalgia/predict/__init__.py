@@ -38,10 +38,8 @@ def __getattr__(name: str) -> Any:
     if name not in _NEEDS_TORCH:
         raise AttributeError(f"module 'causalgia.predict' has no attribute {name!r}")
     try:
-        module = importlib.import_module(f"causalgia.predict.{_NEEDS_TORCH[name]}")
-    except ModuleNotFoundError as error:
-        if error.name != "torch":
-            raise
-        msg = f"{name} needs PyTorch, which is not installed; run: pip install 'causalgia[torch]'"
+        import torch  # noqa: F401
+    except ImportError as error:
+        msg = f"{name} needs PyTorch, which cannot be imported here ({error}); run: pip install 'causalgia[torch]'"
         raise MissingExtraError(msg) from error
-    return getattr(module, name)
+    return getattr(importlib.import_module(f"causalgia.predict.{_NEEDS_TORCH[name]}"), name)

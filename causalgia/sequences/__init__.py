@@ -7,7 +7,7 @@ profile, Markov chains), `causalgia.sequences.klet` (exact k-let shuffles) and t
 
 from __future__ import annotations
 
-from causalgia.sequences.alphabet import decode, encode, one_hot, reverse_complement
+from causalgia.sequences.alphabet import decode, encode, one_hot, reverse_complement, tokens
 from causalgia.sequences.motifs import Motif, read_motifs
 from causalgia.sequences.records import Sequences, from_bed, read_fasta
 
@@ -21,4 +21,5 @@ __all__ = [
     "read_fasta",
     "read_motifs",
     "reverse_complement",
+    "tokens",
 ]

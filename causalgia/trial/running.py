@@ -28,7 +28,8 @@ def run(design: Design, predictor: Predictor, *, rng: RNG, progress: bool = True
     """Run a trial: draw the units, apply the arms, ask the predictor, and return the outcomes.
 
     The outcome of unit u under arm a is ``Y_u(a) = f(a(u))``. Every distinct sequence is predicted once: the control
-    arm is shared by all contrasts. Units, draws of the arms and the assignment depend on `rng` and the unit's id
+    arm is shared by all contrasts. (Before, some 26 rows are asked for once, to see that answers do not depend on batch
+    mates.) Units, draws of the arms and the assignment depend on `rng` and the unit's id
     alone, not on batch size, order, or on which other arms exist.
 
     Parameters
