@@ -25,7 +25,7 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: lint
+test: demo lint
 	$(BIN)/python -m pytest -n auto --cov --cov-report=term
 
 # The inference side (and whatever else needs no network) where torch was never installed, on another Python.

@@ -76,7 +76,8 @@ forest(estimates, task="K562", truth=truth).figure
 
 # %% [markdown]
 # Neither the broken core nor the fresh placebo is told from zero in the table above: this oracle rewards a few words, and seven other
-# letters in random sequence mean little to it. Single placebo words are not all so quiet, for some of them make a part of a word:
+# letters in random sequence mean little to it. Single placebo words are not all so quiet: some spell a part of a word that counts, the
+# others remove what little was there.
 
 # %%
 words = [name for name in estimates["contrast"].values.tolist() if name.startswith("placebo ")]
@@ -84,7 +85,7 @@ told = (estimates["p"].sel(contrast=words) < 0.05).sum("contrast")
 print(f"placebo words with p < 0.05, of {len(words)}:", told.to_pandas().to_dict())
 
 # %% [markdown]
-# On the published network below most are told from zero. Writing seven bases, whichever they are, removes what was there and adds
+# On the published network below it is most of them. Writing seven bases, whichever they are, removes what was there and adds
 # what they happen to mean. So the control of a motif's effect is a placebo, which does both, and not the untreated arm:
 
 # %%
@@ -113,7 +114,7 @@ print(f"{exact} of {len(pairs)} interactions are exact")
 # %% [markdown]
 # *Exact* means that all 300 units have the same interaction: its standard error is 0 and its interval a point. That is a statement about
 # these units; 300 equal ones leave up to 3/300, one in a hundred of the population, that may differ (with 95 % confidence). Where the
-# interval has a width, some backgrounds carry sites of their own.
+# interval has a width, a few backgrounds have a site of their own under a written word, or at its edge.
 
 # %%
 from matplotlib.figure import Figure

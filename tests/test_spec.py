@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -11,13 +12,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import causalgia as cg
+from causalgia.design.null_models import NULL_MODELS
 from causalgia.errors import DesignError
 from causalgia.estimation.multiplicity import _STATSMODELS
 from causalgia.estimation.request import TARGETS as ESTIMATED_TARGETS
 from causalgia.scales import _TRANSFORMS
 from causalgia.trial.choices import AnalysisSpec, PredictorSpec
 from causalgia.trial.spec import TrialSpec, read_analysis, read_spec, starter
-from causalgia.trial.tables import METHODS, SCALES, TARGETS
+from causalgia.trial.tables import _VERBS, ANALYSIS, METHODS, PLACEBOS, PREDICTOR, SCALES, TARGETS, TOP, _arm_keys
 
 MINIMAL = """
 n_units = 20
@@ -107,7 +109,7 @@ def test_every_commented_alternative_of_the_starter_is_understood(folder):
             '# embed = { file = "motifs.meme", motif = "GATA1" }\n# at = 5',
             'embed = { file = "motifs.meme", motif = "GATA1" }\nat = 5',
         ),
-        ("# levels = { position = 100 }", "levels = { position = 100 }"),
+        ("# levels = { site = 100 }", "levels = { site = 100 }"),
     ]
     text = starter()
     for old, new in swaps:
@@ -116,7 +118,7 @@ def test_every_commented_alternative_of_the_starter_is_understood(folder):
     spec = read_spec(written(folder, text))
     assert spec.design.assignment == "parallel"
     assert spec.analysis.for_verdicts == ("rope", "error", "level")
-    assert spec.design.named_arms[-5].factors == {"position": 100}
+    assert spec.design.named_arms[-5].factors == {"site": 100}
 
 
 def test_the_shared_sketch_parses_as_it_stands(folder):
@@ -340,3 +342,49 @@ def test_no_device(folder, device):
     text = starter().replace('zoo = "gata1_like"', f"zoo = 'gata1_like'\ndevice = {json.dumps(device)}")
     with pytest.raises(DesignError, match=r"\[predictor\]: device = '.*' (is no device|must be text)"):
         read_spec(written(folder, text))
+
+
+# the page about the file
+
+
+def sections() -> dict[str, str]:
+    page = (Path(__file__).parents[1] / "docs" / "howto" / "trial_file.md").read_text()
+    parts = page.split("\n## ")[1:]
+    return {part.split("\n")[0].strip("`"): part for part in parts}
+
+
+def cells_of(section: str, column: int) -> set[str]:
+    lines = [line.split("|")[1:-1] for line in section.splitlines() if line.startswith("| ")][1:]
+    return {key for cells in lines for key in re.findall(r"`(\w+)`", cells[column])}
+
+
+@pytest.mark.parametrize(
+    ("section", "keys"),
+    [("At the top", TOP), ("[predictor]", PREDICTOR), ("[placebos]", PLACEBOS), ("[analysis]", ANALYSIS)],
+)
+def test_the_page_has_every_key_and_no_other(section, keys):
+    assert cells_of(sections()[section], 0) == set(keys)
+
+
+def test_the_page_has_every_null_model_and_intervention():
+    null = sections()["[null]"]
+    assert cells_of(null, 1) == set(NULL_MODELS)
+    options = {field.name for kind in NULL_MODELS.values() for field in fields(kind) if field.init}
+    assert cells_of(null, 2) == options
+    keys = {key for verb in _VERBS for key in _arm_keys({verb: 1})} | {"steps", "levels"}
+    assert keys <= cells_of(sections()["[arms.<name>]"], 1)
+
+
+def test_the_page_has_every_value_that_is_one_of_a_few():
+    page = sections()["[analysis]"]
+    assert all(f'"{value}"' in page for value in (*TARGETS, *SCALES, *METHODS))
+
+
+def test_the_interaction_of_the_page_is_understood(tmp_path):
+    example = re.search(r"```toml\n(.*?)```", sections()["[arms.<name>]"], re.DOTALL)[1]
+    head = 'n_units = 10\nrng = 0\nnull = {kind = "uniform", length = 200}\npredictor = {zoo = "gata1_like"}\n'
+    (tmp_path / "trial.toml").write_text(head + example)
+    spec = read_spec(tmp_path / "trial.toml")
+    assert spec.analysis.interaction == ("GATA", "ebox")
+    outcomes = cg.run(spec.design, cg.zoo.oracle("gata1_like"), rng=0, progress=False)
+    assert cg.contrast(outcomes, interaction=spec.analysis.interaction).sizes["contrast"] == 1
