@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 import causalgia as cg
 from causalgia import cli, store
 from causalgia.trial.spec import read_spec
+from causalgia.trial.tables import TARGETS
 
 QUICK = """
 n_units = 300
@@ -83,6 +84,12 @@ def test_version_and_help():
     assert "Commands" in call().stdout
     for command in ("demo", "init", "run", "estimate", "show"):
         assert "Example:" in call(command, "--help").stdout
+
+
+def test_help_names_every_target():
+    words = " ".join(call("estimate", "--help").stdout.replace("│", " ").split())
+    said = re.search(r"--target \S+ (.*?)\. --ci-prob", words)[1]
+    assert [name.removeprefix("or ").strip("'") for name in said.split(", ")] == list(TARGETS)
 
 
 def test_demo_agrees_with_the_truth(tmp_path):
