@@ -16,6 +16,8 @@ _REGISTERING = threading.Lock()
 def lock_of(module: torch.nn.Module) -> threading.RLock:
     """Return the re-entrant lock of a network; networks that share a part share the lock."""
     with _REGISTERING:
+        if module in _LOCKS:
+            return _LOCKS[module]
         parts = list(module.modules())
         lock = next((_LOCKS[part] for part in parts if part in _LOCKS), None) or threading.RLock()
         for part in parts:
@@ -31,10 +33,11 @@ def in_eval_mode(module: torch.nn.Module) -> Iterator[None]:
     pass, that pass would go on in training mode and answer wrong numbers.
     """
     with lock_of(module):
-        flags = [(part, part.training) for part in module.modules()]
-        module.eval()
+        in_training = [part for part in module.modules() if part.training]
+        if in_training:
+            module.eval()
         try:
             yield
         finally:
-            for part, training in flags:
-                part.training = training
+            for part in in_training:
+                part.training = True
