@@ -6,9 +6,12 @@ import hashlib
 import json
 import tomllib
 from abc import ABC, abstractmethod
-from typing import Any, Self
+from collections.abc import Callable
+from typing import Any, Self, TypeVar
 
 from causalgia.errors import DesignError
+
+Made = TypeVar("Made", bound="Choice")
 
 
 class Choice(ABC):
@@ -29,9 +32,13 @@ class Choice(ABC):
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
     @classmethod
-    @abstractmethod
     def from_dict(cls, plain: Any) -> Self:
         """Return the choice that `to_dict` wrote; DesignError names what is wrong with anything else."""
+        read = next(_READERS[kind] for kind in cls.__mro__ if kind in _READERS)
+        made = read(plain)
+        if not isinstance(made, cls):
+            raise DesignError(f"this is {type(made).__name__}, not {cls.__name__}: {made!r}")
+        return made
 
     def to_toml(self) -> str:
         """Return the choice as TOML text."""
@@ -60,8 +67,15 @@ class Choice(ABC):
             raise DesignError(f"not valid JSON: {error}") from error
 
 
-def of_kind(made: Any, wanted: type[Any]) -> Any:
-    """Return `made` where it is of the class that was asked to read it, or raise DesignError."""
-    if not isinstance(made, wanted):
-        raise DesignError(f"this is {type(made).__name__}, not {wanted.__name__}: {made!r}")
-    return made
+_Reader = Callable[[Any], Choice]
+_READERS: dict[type[Any], _Reader] = {}
+
+
+def reads(kind: type[Any]) -> Callable[[Callable[[Any], Made]], Callable[[Any], Made]]:
+    """Declare the function that reads a kind of choice back from plain data, for its `from_dict`."""
+
+    def declare(read: Callable[[Any], Made]) -> Callable[[Any], Made]:
+        _READERS[kind] = read
+        return read
+
+    return declare

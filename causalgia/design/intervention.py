@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.design.choice import Choice, of_kind
+from causalgia.design.choice import Choice
 from causalgia.design.layout import Layout
 from causalgia.streams import derive
 
@@ -67,12 +67,6 @@ class Intervention(Choice):
 
     def identity(self) -> dict[str, Any]:
         return self.to_dict()
-
-    @classmethod
-    def from_dict(cls, plain: Any) -> Self:
-        from causalgia.design.reading import intervention_from_dict
-
-        return cast(Self, of_kind(intervention_from_dict(plain), cls))
 
     def _stream(self, key: int) -> int:
         return derive(key, "intervention", self.fingerprint)

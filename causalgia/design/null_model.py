@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia.design.choice import Choice, of_kind
+from causalgia.design.choice import Choice
 from causalgia.design.numbers import positive_int
 from causalgia.errors import DesignError, SequenceError
 from causalgia.schema import annotate, validate
@@ -49,12 +49,6 @@ class NullModel(Choice):
     def log_reachable(self, n_units: int) -> float:  # noqa: ARG002
         """Natural log of the number of distinct sequences that can be drawn, where it is known; else infinity."""
         return np.inf
-
-    @classmethod
-    def from_dict(cls, plain: Any) -> Self:
-        from causalgia.design.reading import null_from_dict
-
-        return cast(Self, of_kind(null_from_dict(plain), cls))
 
     def sample(self, n_units: int, *, rng: RNG) -> xr.Dataset:
         """Draw `n_units` backgrounds.

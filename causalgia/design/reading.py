@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from causalgia.design.choice import reads
 from causalgia.design.intervention import Intervention, Untreated
 from causalgia.design.null_model import NullModel
 from causalgia.design.null_models import NULL_MODELS
@@ -65,6 +66,7 @@ _READERS: dict[str, Callable[[dict[str, Any]], Intervention]] = {
 }
 
 
+@reads(Intervention)
 def intervention_from_dict(plain: Any) -> Intervention:
     """Return the intervention that `to_dict` wrote, or that a user wrote in TOML.
 
@@ -92,6 +94,7 @@ def intervention_from_dict(plain: Any) -> Intervention:
         raise DesignError(f"{verbs[0]}: {str(error).split('__init__() ')[-1]}") from error
 
 
+@reads(NullModel)
 def null_from_dict(plain: Any) -> NullModel:
     """Return the null model that `to_dict` wrote.
 
