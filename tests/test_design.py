@@ -134,6 +134,13 @@ def test_designs_round_trip_and_keep_their_fingerprint(made):
         assert again.fingerprint == made.fingerprint
 
 
+def test_equal_designs_share_a_fingerprint_whatever_the_spelling():
+    rna = design(arms={"control": cg.Untreated(), "site": cg.Embed("UGCAUG", at=20)})
+    dna = design(arms={"control": cg.Untreated(), "site": cg.Embed("TGCATG", at=20)})
+    assert rna == dna
+    assert rna.fingerprint == dna.fingerprint
+
+
 def test_fingerprints_follow_what_is_done():
     assert design().fingerprint == design().fingerprint
     others = [

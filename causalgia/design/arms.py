@@ -66,7 +66,13 @@ class Arm:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the arm (without its name) as TOML-ready data."""
-        plain = self.intervention.to_dict()
+        return self._with_levels(self.intervention.to_dict())
+
+    def identity(self) -> dict[str, Any]:
+        """Return what makes two arms of one name the same, whatever their spelling."""
+        return self._with_levels(self.intervention.identity())
+
+    def _with_levels(self, plain: dict[str, Any]) -> dict[str, Any]:
         return {**plain, "levels": self.factors} if self.levels else plain
 
     @classmethod
@@ -77,13 +83,10 @@ class Arm:
         levels = plain.get("levels", {})
         rest = {key: value for key, value in plain.items() if key != "levels"}
         try:
-            return cls(name, intervention_from_dict(rest), levels)
+            intervention = intervention_from_dict(rest)
         except (DesignError, SequenceError) as error:
-            raise DesignError(_named(name, error)) from error
-
-
-def _named(name: str, error: Exception) -> str:
-    return str(error) if str(error).startswith("arm ") else f"arm '{name}': {error}"
+            raise DesignError(f"arm '{name}': {error}") from error
+        return cls(name, intervention, levels)
 
 
 def factorial(factors: Mapping[str, Intervention], *, untreated: str = "untreated") -> tuple[Arm, ...]:

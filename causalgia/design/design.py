@@ -147,17 +147,18 @@ class Design(Choice):
         return self.arms  # type: ignore[return-value]
 
     def to_dict(self) -> dict[str, Any]:
-        return self._plain(self.null.to_dict())
+        arms = {arm.name: arm.to_dict() for arm in self.named_arms}
+        return {**self._numbers(), "null": self.null.to_dict(), "arms": arms}
 
     def identity(self) -> dict[str, Any]:
-        plain = self._plain(self.null.identity())
-        return {**plain, "arms": list(plain["arms"].items())}
+        arms = [[arm.name, arm.identity()] for arm in self.named_arms]
+        return {**self._numbers(), "null": self.null.identity(), "arms": arms}
 
-    def _plain(self, null: dict[str, Any]) -> dict[str, Any]:
+    def _numbers(self) -> dict[str, Any]:
         plain: dict[str, Any] = {"n_units": self.n_units, "assignment": self.assignment}
         if self.blocks is not None:
             plain["blocks"] = self.blocks if isinstance(self.blocks, str) else list(self.blocks)
-        return {**plain, "null": null, "arms": {arm.name: arm.to_dict() for arm in self.named_arms}}
+        return plain
 
     @classmethod
     def from_dict(cls, plain: Any) -> Design:

@@ -15,7 +15,7 @@ from causalgia.predict.predictor import (
     SinglePredictor,
     as_answers,
     checked_batch_size,
-    checked_text,
+    checked_version,
     first_line,
     shape_in_words,
 )
@@ -91,7 +91,9 @@ class FunctionPredictor(SinglePredictor):
         self.batch_size = _AUTO if size == "auto" else size
         self.dtype = _checked_dtype(dtype)
         self.reduce = reduce
-        identity = fingerprint_of(fn) if fingerprint is None else digest("given", _named_version(fingerprint))
+        identity = (
+            fingerprint_of(fn) if fingerprint is None else digest("given", checked_version(fingerprint, "callable"))
+        )
         choices = (self._tasks, scale, self._order, layout, self.dtype.str, rc_average)
         self._fingerprint = digest("function", identity, *choices, fingerprint_of(reduce))
 
@@ -141,10 +143,6 @@ class FunctionPredictor(SinglePredictor):
                 "layout= and dtype="
             )
             raise PredictorError(msg) from error
-
-
-def _named_version(fingerprint: object) -> str:
-    return checked_text(fingerprint, "fingerprint", "it names this version of the callable, such as 'v1'")
 
 
 def _checked_dtype(dtype: DTypeLike) -> np.dtype[Any]:

@@ -186,6 +186,11 @@ def checked_text(value: object, name: str, meaning: str) -> str:
     return value
 
 
+def checked_version(fingerprint: object, what: str) -> str:
+    """Return the user's own name for this version of a callable or a network; PredictorError where it is no text."""
+    return checked_text(fingerprint, "fingerprint", f"it names this version of the {what}, such as 'v1'")
+
+
 def checked_batch_size(value: object) -> int | Literal["auto"]:
     """Return a batch size as an int, or "auto".
 

@@ -17,7 +17,7 @@ from causalgia.predict.predictor import (
     SinglePredictor,
     checked_batch_size,
     checked_names,
-    checked_text,
+    checked_version,
     first_line,
     shape_in_words,
 )
@@ -111,7 +111,7 @@ class TorchPredictor(SinglePredictor):
         self.device = choose_device(module, device, self.dtype)
         self.batch_size = checked_batch_size(batch_size)
         self._batches = BatchSizes(self.batch_size, self.device)
-        self._given = None if fingerprint is None else _named_version(fingerprint)
+        self._given = None if fingerprint is None else checked_version(fingerprint, "network")
         self._choices = (self._tasks, scale, self._order, layout, self.heads, rc_average, str(self.dtype))
         self._reduce_digest = fingerprint_of(reduce)
         module.to(self.device)
@@ -224,10 +224,6 @@ def _require_module(module: object) -> None:
     if not isinstance(module, torch.nn.Module):
         msg = f"TorchPredictor takes a torch.nn.Module, not {module!r}; FunctionPredictor takes any callable"
         raise PredictorError(msg)
-
-
-def _named_version(fingerprint: object) -> str:
-    return checked_text(fingerprint, "fingerprint", "it names this version of the network, such as 'v1'")
 
 
 def _require_initialised(module: torch.nn.Module) -> None:
