@@ -11,13 +11,20 @@
         │   └── NonFiniteError         an answer that is NaN or infinite, with its row and task; in `causalgia.predict`
         ├── OutcomesError              a Dataset or table that is not what the verb takes
         ├── ContrastError              unknown control, weights that do not sum to zero, impossible scale
-        ├── EstimateError              a standard error that the data cannot give
+        ├── EstimateError              a standard error, band or sample size that the data cannot give
+        ├── InferenceError             effects, a covariance or a prior that give no posterior
+        ├── ConvergenceError           draws that have not converged; also a RuntimeError
+        ├── DecisionError              a verdict without a region of practical equivalence, or with an impossible one
         └── MissingExtraError          an optional package is not installed (names the extra)
 
     UserWarning
     └── CausalgiaWarning               the root of the warnings
         ├── DegenerateWarning          few distinct sequences, constant predictor, zero spread, one unit
-        └── FewClustersWarning         fewer than 20 clusters: intervals may cover less than they say
+        ├── FewClustersWarning         fewer than 20 clusters: intervals may cover less than they say
+        ├── SkewnessWarning            effects too skewed for a test that supposes symmetry
+        ├── PriorConflictWarning       the effects lie where the prior said they would not
+        ├── ConvergenceWarning         draws that have not converged, and were accepted
+        └── ExploratoryWarning         asked after the outcomes were seen, beyond what the analysis fixed
 """
 
 from __future__ import annotations
@@ -26,15 +33,22 @@ __all__ = [
     "CausalgiaError",
     "CausalgiaWarning",
     "ContrastError",
+    "ConvergenceError",
+    "ConvergenceWarning",
+    "DecisionError",
     "DegenerateWarning",
     "DesignError",
     "EstimateError",
+    "ExploratoryWarning",
     "FewClustersWarning",
+    "InferenceError",
     "MissingExtraError",
     "OutcomesError",
     "PredictorError",
+    "PriorConflictWarning",
     "RandomnessError",
     "SequenceError",
+    "SkewnessWarning",
 ]
 
 
@@ -67,7 +81,19 @@ class ContrastError(CausalgiaError, ValueError):
 
 
 class EstimateError(CausalgiaError, ValueError):
-    """A standard error that the data cannot give."""
+    """A standard error, band or sample size that the data cannot give."""
+
+
+class InferenceError(CausalgiaError, ValueError):
+    """Effects, a covariance or a prior that give no posterior."""
+
+
+class ConvergenceError(CausalgiaError, RuntimeError):
+    """Draws that have not converged: divergences, R-hat above 1.01, or an effective sample size below 400."""
+
+
+class DecisionError(CausalgiaError, ValueError):
+    """A verdict that cannot be given: no region of practical equivalence, or an impossible one."""
 
 
 class MissingExtraError(CausalgiaError, ImportError):
@@ -84,3 +110,19 @@ class DegenerateWarning(CausalgiaWarning):
 
 class FewClustersWarning(CausalgiaWarning):
     """Fewer than 20 clusters: intervals may cover less than they say when clusters are skewed."""
+
+
+class SkewnessWarning(CausalgiaWarning):
+    """Effects too skewed, for their number of units, for a test that supposes joint symmetry."""
+
+
+class PriorConflictWarning(CausalgiaWarning):
+    """The effects lie where the prior said they would not."""
+
+
+class ConvergenceWarning(CausalgiaWarning):
+    """Draws that have not converged and were accepted by the caller."""
+
+
+class ExploratoryWarning(CausalgiaWarning):
+    """Asked after the outcomes were seen, beyond what the analysis fixed: labelled exploratory."""

@@ -15,7 +15,7 @@ import xarray as xr
 
 from causalgia.errors import OutcomesError
 
-Kind = Literal["sequences", "outcomes", "effects", "estimates"]
+Kind = Literal["sequences", "outcomes", "effects", "estimates", "decisions"]
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,15 @@ class Variable:
 _EFFECT = (("contrast", "task"), ("contrast", "task", "model"))
 
 
-def _estimates(name: str, meaning: str, *, dtype: str = "f", required: bool = False) -> Variable:
-    return Variable(name, ("estimates",), _EFFECT, dtype, meaning, required)
+def _estimates(
+    name: str, meaning: str, *, dtype: str = "f", required: bool = False, decisions: bool = False
+) -> Variable:
+    kinds: tuple[Kind, ...] = ("estimates", "decisions") if decisions else ("estimates",)
+    return Variable(name, kinds, _EFFECT, dtype, meaning, required)
+
+
+def _decisions(name: str, meaning: str, *, dtype: str = "f", required: bool = False) -> Variable:
+    return Variable(name, ("decisions",), _EFFECT, dtype, meaning, required)
 
 
 SCHEMA: tuple[Variable, ...] = (
@@ -74,21 +81,21 @@ SCHEMA: tuple[Variable, ...] = (
     Variable("block", ("outcomes", "effects"), (("unit",),), "*", "stratum inside which arms were randomised"),
     Variable(
         "do",
-        ("outcomes", "effects", "estimates"),
+        ("outcomes", "effects", "estimates", "decisions"),
         (("arm",), ("contrast",)),
         "U",
         "the intervention of an arm, or of each arm of a contrast, in do-notation",
     ),
     Variable(
         "kind",
-        ("outcomes", "effects", "estimates"),
+        ("outcomes", "effects", "estimates", "decisions"),
         (("arm",),),
         "U",
         "the arm's intervention in a word, such as 'placebo_word'",
     ),
     Variable(
         "random",
-        ("outcomes", "effects", "estimates"),
+        ("outcomes", "effects", "estimates", "decisions"),
         (("arm",),),
         "b",
         "whether the intervention draws anything of its own",
@@ -118,24 +125,24 @@ SCHEMA: tuple[Variable, ...] = (
     ),
     Variable(
         "weight",
-        ("effects", "estimates"),
+        ("effects", "estimates", "decisions"),
         (("contrast", "arm"),),
         "f",
         "weight of each arm in the contrast; rows sum to 0",
     ),
     # estimates
-    _estimates("ace", "average causal effect, on attrs['contrast_scale']", required=True),
-    _estimates("se", "standard error of the ACE for attrs['target']"),
+    _estimates("ace", "average causal effect, on attrs['contrast_scale']", required=True, decisions=True),
+    _estimates("se", "standard error of the ACE for attrs['target']", decisions=True),
     _estimates("df", "degrees of freedom of the t interval"),
     _estimates("p", "two-sided p-value of ACE = 0"),
-    _estimates("lower", "lower limit at attrs['ci_prob']"),
-    _estimates("upper", "upper limit at attrs['ci_prob']"),
+    _estimates("lower", "lower limit at attrs['ci_prob']", decisions=True),
+    _estimates("upper", "upper limit at attrs['ci_prob']", decisions=True),
     _estimates("p_adjusted", "p-value adjusted within its family by attrs['adjust']"),
     _estimates("skewness", "skewness of the ICE (crossover), or of the outcome in the most skewed arm (parallel)"),
     _estimates("leverage", "largest share of one cluster in the variance of the ACE"),
     _estimates("exact", "no spread among the units: the interval is a point", dtype="b"),
-    _estimates("n_units", "units that the contrast uses", dtype="i"),
-    _estimates("n_clusters", "independent clusters that the standard error rests on", dtype="i"),
+    _estimates("n_units", "units that the contrast uses", dtype="i", decisions=True),
+    _estimates("n_clusters", "independent clusters that the standard error rests on", dtype="i", decisions=True),
     Variable(
         "covariance",
         ("estimates",),
@@ -150,6 +157,26 @@ SCHEMA: tuple[Variable, ...] = (
         "f",
         "factor of that covariance, covariance = factor' factor (beyond 512 contrasts)",
     ),
+    Variable(
+        "control_sd",
+        ("effects", "estimates", "decisions"),
+        _EFFECT,
+        "f",
+        "sd over units of the outcome in the control arm (the arms of negative weight), the unit of priors",
+    ),
+    _estimates("critical", "equicoordinate critical value of the simultaneous band, in standard errors"),
+    _estimates("unbounded", "the interval of a ratio is not bounded: its denominator may be 0", dtype="b"),
+    # decisions
+    _decisions("verdict", "increases, decreases, negligible or undecided", dtype="U", required=True),
+    _decisions("lfsr", "local false sign rate: P(delta = 0) + min(P(delta < 0), P(delta > 0))"),
+    _decisions("p_rope", "probability that the effect lies inside the region of practical equivalence"),
+    _decisions("p_above", "probability that the effect lies above the region"),
+    _decisions("p_below", "probability that the effect lies below the region"),
+    _decisions("local_error", "1 minus the probability of the verdict's region (the best region, where undecided)"),
+    _decisions("q", "mean local error (or adjusted p) of the set of verdicts that ends with this one"),
+    _decisions("rope_lower", "lower end of the region of practical equivalence, on attrs['contrast_scale']"),
+    _decisions("rope_upper", "upper end of the region of practical equivalence, on attrs['contrast_scale']"),
+    _decisions("more_units", "about how many more units would decide in a new trial; -1 where decided", dtype="i"),
 )
 
 #: names that a factor or a covariate cannot have, because a Dataset of ours means something else by them
@@ -162,6 +189,7 @@ _REQUIRED_DIMS: dict[Kind, tuple[str, ...]] = {
     "outcomes": ("unit", "task"),
     "effects": ("unit", "contrast", "task"),
     "estimates": ("contrast", "task"),
+    "decisions": ("contrast", "task"),
 }
 
 
@@ -173,7 +201,7 @@ def validate(dataset: xr.Dataset, kind: Kind) -> xr.Dataset:
     dataset
         A Dataset that claims to be of `kind`.
     kind
-        ``"sequences"``, ``"outcomes"``, ``"effects"`` or ``"estimates"``.
+        ``"sequences"``, ``"outcomes"``, ``"effects"``, ``"estimates"`` or ``"decisions"``.
 
     Raises
     ------
@@ -226,7 +254,8 @@ _MAKERS: dict[Kind, str] = {
     "sequences": "null.sample",
     "outcomes": "cg.run or cg.from_frame",
     "effects": "cg.contrast",
-    "estimates": "cg.estimate",
+    "estimates": "cg.estimate or cg.from_effects",
+    "decisions": "cg.decide",
 }
 
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from causalgia.errors import DegenerateWarning, EstimateError, OutcomesError
-from causalgia.estimation import adjust, estimate
+from causalgia.estimation import estimate
+from causalgia.multiplicity import adjust
 
 
 def estimates(p: np.ndarray, **coords: object) -> xr.Dataset:

@@ -19,7 +19,6 @@ import xarray as xr
 from causalgia.effects import contrast
 from causalgia.errors import FewClustersWarning
 from causalgia.estimation import (
-    adjust,
     covariance,
     estimate,
     icc_anova,
@@ -31,6 +30,7 @@ from causalgia.estimation import (
 )
 from causalgia.estimation.moments import p_and_limits
 from causalgia.frame import from_frame
+from causalgia.multiplicity import adjust
 
 HERE = Path(__file__).parent / "reference"
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 import causalgia as cg
 from causalgia.design.null_models import NULL_MODELS
 from causalgia.errors import DesignError
-from causalgia.estimation.multiplicity import _STATSMODELS
 from causalgia.estimation.request import TARGETS as ESTIMATED_TARGETS
+from causalgia.multiplicity.adjusting import _STATSMODELS
 from causalgia.scales import _TRANSFORMS
 from causalgia.trial.choices import AnalysisSpec, PredictorSpec
 from causalgia.trial.spec import TrialSpec, read_analysis, read_spec, starter

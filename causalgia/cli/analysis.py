@@ -50,8 +50,8 @@ def chosen(analysis: AnalysisSpec, given: dict[str, Any]) -> AnalysisSpec:
 def estimated(outcomes: xr.Dataset, analysis: AnalysisSpec) -> xr.Dataset:
     """Return the estimates that an analysis asks for."""
     from causalgia.effects import contrast
-    from causalgia.estimation import adjust as adjust_p
     from causalgia.estimation import estimate as estimate_effects
+    from causalgia.multiplicity import adjust as adjust_p
 
     effects = contrast(
         outcomes,

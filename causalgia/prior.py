@@ -1,0 +1,91 @@
+"""What is believed of effects before they are seen: scales of the hierarchical model, as one frozen value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal
+
+import numpy as np
+
+from causalgia.errors import InferenceError
+
+TAUS = ("half_t", "half_normal", "half_cauchy", "uniform")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prior:
+    """The prior of the hierarchical model ``delta_k = mu + tau z_k``: where effects lie, and how far they spread.
+
+    Parameters
+    ----------
+    mu_sd
+        Standard deviation of the normal prior of mu (centre 0); ``inf`` is flat.
+    tau
+        Prior of tau > 0: ``"half_t"`` (3 degrees of freedom), ``"half_normal"``, ``"half_cauchy"``, or ``"uniform"`` on
+        (0, tau_scale).
+    tau_scale
+        Its scale; for ``"uniform"`` the upper end, and ``inf`` is flat.
+    standardised
+        Whether both are in sd of the control arm's outcomes, where the estimates know it (``control_sd``); False, and
+        for a table of effects, in the unit of the effects.
+
+    Raises
+    ------
+    InferenceError
+        If a scale is not positive, or tau is none of the four.
+
+    References
+    ----------
+    Gelman (2006), doi:10.1214/06-BA117A.
+
+    Examples
+    --------
+    >>> Prior(tau="half_normal", tau_scale=1)
+    Prior(mu_sd=10.0, tau='half_normal', tau_scale=1.0, standardised=True)
+    >>> Prior(tau_scale=-1)
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.InferenceError: Prior: tau_scale=-1 must be a positive number; inf is flat
+    """
+
+    mu_sd: float = 10.0
+    tau: Literal["half_t", "half_normal", "half_cauchy", "uniform"] = "half_t"
+    tau_scale: float = 5.0
+    standardised: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("mu_sd", "tau_scale"):
+            object.__setattr__(self, name, _positive(name, getattr(self, name)))
+        if self.tau not in TAUS:
+            raise InferenceError(f"Prior: tau={self.tau!r} is none of {', '.join(TAUS)}")
+        if np.isinf(self.tau_scale) and self.tau != "uniform":
+            raise InferenceError(f"Prior: tau={self.tau!r} needs a finite tau_scale; tau='uniform' can be flat")
+        if not isinstance(self.standardised, bool):
+            raise InferenceError(f"Prior: standardised={self.standardised!r} is neither True nor False")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields that differ from their defaults, ready for TOML."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Prior:
+        """Return the prior that `to_dict` wrote or a user wrote in TOML.
+
+        Raises
+        ------
+        InferenceError
+            If a key is unknown.
+        """
+        known = list(asdict(cls()))
+        for key in plain:
+            if key not in known:
+                raise InferenceError(f"Prior: there is no '{key}'; it takes {', '.join(known)}")
+        return cls(**plain)
+
+
+def _positive(name: str, value: object) -> float:
+    number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    if not number or not float(value) > 0:  # type: ignore[arg-type]  # a number, as just seen
+        raise InferenceError(f"Prior: {name}={value!r} must be a positive number; inf is flat")
+    return float(value)  # type: ignore[arg-type]
