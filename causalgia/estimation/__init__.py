@@ -1,7 +1,7 @@
 """Design-based estimation: what the average causal effect is, and how sure one may be.
 
-The labelled verb `estimate`, `covariance` of what it returns, and `from_effects` for anybody's numbers, over functions of
-arrays that can be held against R by anyone: `mean_ice`, `mean_of_cluster_means`, `stratified_mean`, `crossed_mean`,
+The labelled verb `estimate`, `covariance` of what it returns, and `from_effects` for anybody's numbers, over functions
+of arrays that can be held against R by anyone: `mean_ice`, `mean_of_cluster_means`, `stratified_mean`, `crossed_mean`,
 `between_levels`, `moderate`, `icc_anova` (crossover), `fit_arms`, `fit_arms_by_stratum`, `welch`, `residual_df`,
 `clustered`, `block_effects` (parallel), `regress` and `wald_htz`.
 """
