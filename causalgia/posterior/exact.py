@@ -1,0 +1,108 @@
+"""What an exact engine answers: moments and probabilities by quadrature, and independent draws when they are asked for.
+
+The three families (`normal`, `mixture`, `student`) return one `Exact`; whoever reads it need not know which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from causalgia.errors import InferenceError
+
+Array: TypeAlias = npt.NDArray[np.float64]
+
+_BISECTIONS = 200
+
+
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """Independent draws from one joint posterior: row i of every array belongs to draw i."""
+
+    ace: Array
+    """Effects, (n, K), in the unit of the effects."""
+    mu: Array
+    """Centre of the effects, (n,)."""
+    tau: Array
+    """Spread of the effects about their centre, (n,); scale of z in ``delta = mu + x' beta + tau z``."""
+    beta: Array
+    """Coefficients of the covariates, (n, q); q = 0 where there are none."""
+
+
+@dataclass(frozen=True, eq=False)
+class Nodes:
+    """Posterior of the hyperparameters on T nodes: at each, the coefficients are normal with these moments."""
+
+    weight: Array
+    """Posterior probability of each node, (T,); sums to 1."""
+    tau: Array
+    """Spread at each node, (T,)."""
+    coefficients: Array
+    """Mean of (mu, beta) given the node, (T, 1 + q)."""
+    coefficients_sd: Array
+    """Their sd given the node, (T, 1 + q); 0 where the node itself fixes them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Exact:
+    """The posterior of K effects of one task and family: what needs no draw as fields, and a way to draw.
+
+    Everything is in the unit of the effects. ``lfsr`` is P(delta = 0) + min(P(delta < 0), P(delta > 0)), and ``lfdr``
+    is P(delta = 0): 0 under a continuous prior.
+    """
+
+    mean: Array
+    """Posterior mean of each effect, (K,)."""
+    sd: Array
+    """Posterior sd of each effect, (K,)."""
+    lfsr: Array
+    """Local false sign rate, (K,)."""
+    lfdr: Array
+    """Posterior probability that the effect is 0, (K,)."""
+    shrinkage: Array
+    """Share of the way from its estimate to the centre that an effect is drawn, (K,): ``E[s^2 / (tau^2 + s^2)]`` over
+    the posterior of tau under a normal prior; 0 leaves the estimate, 1 replaces it by the centre."""
+    nodes: Nodes
+    """Posterior of the hyperparameters."""
+    log_evidence: float
+    """Log density of the effects under the model, up to the constant of a flat prior."""
+    below: Callable[[Array], Array]
+    """P(delta_k <= x_k) for x of shape (K,); discontinuous where an effect may be exactly 0."""
+    sample: Callable[[int, np.random.Generator], Draws]
+    """Independent draws from the joint posterior."""
+
+    def draw(self, n: int, generator: np.random.Generator) -> Draws:
+        """Return n independent draws from the joint posterior of effects and hyperparameters.
+
+        Raises
+        ------
+        InferenceError
+            If n is not a positive whole number.
+        """
+        if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+            raise InferenceError(f"draws={n!r} is not a positive whole number; for example draws=4000")
+        return self.sample(int(n), generator)
+
+    def quantile(self, probability: float) -> Array:
+        """Return the posterior quantile of each effect, (K,), by bisection on `below`.
+
+        Raises
+        ------
+        InferenceError
+            If the probability does not lie strictly between 0 and 1.
+        """
+        if not 0 < probability < 1:
+            raise InferenceError(f"probability {probability!r} does not lie between 0 and 1; for example 0.025")
+        reach = np.sqrt(max(1 / probability, 1 / (1 - probability)))  # Cantelli: no quantile lies beyond mean -+ this sd
+        lower, upper = self.mean - 1.01 * reach * self.sd, self.mean + 1.01 * reach * self.sd
+        for _ in range(_BISECTIONS):
+            middle = lower + (upper - lower) / 2
+            under = self.below(middle) < probability
+            if np.array_equal(middle, lower) or np.array_equal(middle, upper):
+                break
+            lower, upper = np.where(under, middle, lower), np.where(under, upper, middle)
+        return upper
