@@ -112,6 +112,30 @@ def test_parallel_keeps_outcomes_because_no_ice_exists() -> None:
     assert effects.attrs["assignment"] == "parallel"
 
 
+# the control arm's spread
+
+
+def test_control_sd_is_that_of_the_arm_that_is_subtracted() -> None:
+    y = np.array([[1.0, 2.0, 6.0], [4.0, 2.5, 7.0], [3.0, 9.0, 1.0]])
+    effects = contrast(crossover(y), control="placebo")
+    np.testing.assert_allclose(effects["control_sd"][:, 0], np.full(2, y[:, 0].std(ddof=1)))
+    logs = contrast(crossover(y), contrasts={"c": {"TAL1": 2, "placebo": -0.5, "GATA1": -1.5}}, scale="log")
+    pooled = np.sqrt([0.25, 0.75] @ np.log(y[:, :2]).var(axis=0, ddof=1))
+    np.testing.assert_allclose(logs["control_sd"].item(), pooled)
+
+
+def test_control_sd_is_zero_where_only_rounding_varies() -> None:
+    y = np.array([[0.3, 1.0], [0.1 + 0.2, 2.0]])
+    assert contrast(crossover(y, arms=["placebo", "A"]), control="placebo")["control_sd"].item() == 0
+
+
+def test_control_sd_of_a_parallel_trial_is_of_the_units_that_got_the_arm() -> None:
+    effects = contrast(parallel(), control="GATA1")
+    np.testing.assert_allclose(effects["control_sd"], np.full((2, 1), np.std([1.0, 3.0], ddof=1)))
+    assert "control_sd" not in contrast(parallel(), control="placebo")
+    assert "control_sd" not in contrast(crossover([[1.0, 2.0, 3.0]]), control="placebo")
+
+
 # scales
 
 

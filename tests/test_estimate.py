@@ -77,7 +77,9 @@ def same(a: xr.Dataset, b: xr.Dataset, **tolerance: float) -> None:
 
 def test_the_table_has_every_column_and_says_what_it_is() -> None:
     estimates = estimate(effects_of(crossover(null="peaks")))
-    assert set(COLUMNS) | {"exact", "n_units", "n_clusters", "covariance", "weight"} == set(estimates.data_vars)
+    assert set(COLUMNS) | {"exact", "n_units", "n_clusters", "covariance", "weight", "control_sd"} == set(
+        estimates.data_vars
+    )
     assert estimates["ace"].dims == ("contrast", "task")
     assert estimates["covariance"].dims == ("contrast", "contrast_", "task")
     assert estimates.attrs["null"] == "peaks"
@@ -887,3 +889,15 @@ def test_a_random_arm_is_told_how_to_be_drawn_twice() -> None:
 def test_only_a_dataset_is_taken(verb: Any, thing: Any) -> None:
     with pytest.raises(OutcomesError, match="not an xarray Dataset"):
         verb(thing)
+
+
+def test_control_sd_travels_and_is_one_number_over_drawn_predictors() -> None:
+    y = np.random.default_rng(0).normal(size=(12, 2, 1, 3)) * np.array([1.0, 2.0, 3.0])
+    coords = {"unit": np.arange(12), "arm": ["0", "A"], "task": ["K562"], "model": ["a", "b", "c"]}
+    effects = contrast(xr.Dataset({"outcome": (("unit", "arm", "task", "model"), y)}, coords=coords), control="0")
+    sds = y[:, 0, 0].std(axis=0, ddof=1)
+    with pytest.warns(FewClustersWarning):
+        each = estimate(effects.assign_coords(parent=("unit", np.arange(12) // 2)))
+    np.testing.assert_allclose(each["control_sd"][0, 0], sds)
+    crossed = estimate(effects, target="population x predictors")
+    np.testing.assert_allclose(crossed["control_sd"].item(), np.sqrt((sds**2).mean()))

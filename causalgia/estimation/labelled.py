@@ -66,7 +66,8 @@ def estimate(
     Dataset
         ``ace, se, df, p, lower, upper, skewness, leverage, exact, n_units, n_clusters (contrast, task[,
         model])`` on attrs["contrast_scale"]; ``covariance (contrast, contrast_, task[, model])`` up to 512
-        contrasts, beyond that ``factor (cluster, contrast, task[, model])`` with covariance = factor' factor.
+        contrasts, beyond that ``factor (cluster, contrast, task[, model])`` with covariance = factor' factor;
+        ``control_sd`` as in the effects (its root mean square over predictors, where they are drawn).
         Where nothing varies (beyond the rounding of the outcomes) ``exact`` is true, the interval is the point,
         p is 1 for an ACE of 0 and else 0. One unit gives ``ace`` alone.
 
@@ -173,8 +174,17 @@ def _assemble(effects: xr.Dataset, columns: dict[str, Any], said: dict[str, Any]
     estimates = xr.Dataset({name: (dims, values) for name, values in columns.items()}, coords=kept)
     if "weight" in effects:
         estimates["weight"] = effects["weight"]
+    if "control_sd" in effects:
+        estimates["control_sd"] = _pooled(effects["control_sd"], dims)
     estimates.attrs = dict(effects.attrs) | said
     return validate(annotate(estimates), "estimates")
+
+
+def _pooled(sd: xr.DataArray, dims: tuple[Any, ...]) -> xr.DataArray:
+    """Sd of the control arm on the dims of the estimates: root mean square over the predictors, where they are one."""
+    over = [dim for dim in sd.dims if dim not in dims]
+    peak = sd.max(over)
+    return peak * np.sqrt(((sd / peak.where(peak > 0, 1.0)) ** 2).mean(over))
 
 
 def _with_covariance(estimates: xr.Dataset, factor: Array) -> xr.Dataset:

@@ -61,6 +61,9 @@ def words_as_levels(effects: xr.Dataset) -> xr.Dataset:
     by_word = np.moveaxis(ice, 1, -1)[:, None]
     coords = {name: c for name, c in effects.coords.items() if set(c.dims) <= {"unit", "task", "arm"}}
     out = xr.Dataset({"ice": (("unit", "contrast", "task", "model"), by_word)}, coords=coords, attrs=effects.attrs)
+    if "control_sd" in effects:
+        squares = effects["control_sd"].to_numpy()[words] ** 2
+        out["control_sd"] = (("contrast", "task"), np.sqrt(squares.mean(axis=0, keepdims=True)))
     out["weight"] = (
         ("contrast", "arm"),
         effects["weight"].to_numpy()[words].mean(axis=0, keepdims=True, dtype=np.float64),

@@ -1,0 +1,204 @@
+"""Contrasts: outcomes under several arms -> individual causal effects on a named scale."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+from scipy import sparse
+
+from causalgia.effects.spread import arm_sds, pooled_sd
+from causalgia.effects.weights import Weights, arm_name, chosen, dense, unique, weight_matrix
+from causalgia.errors import OutcomesError
+from causalgia.scales import Array, Scale, agreement, on_scale
+from causalgia.schema import annotate, validate
+
+
+def contrast(
+    outcomes: xr.Dataset,
+    *,
+    control: str | float | None = None,
+    contrasts: Mapping[str, Mapping[Any, float]] | None = None,
+    interaction: Sequence[str] | None = None,
+    scale: Scale = "identity",
+) -> xr.Dataset:
+    """Turn outcomes into individual causal effects (ICE): weighted sums of a unit's arms, on a named scale.
+
+    ``ICE_u = sum_a w_a g(Y_u(a))`` with weights that sum to zero; the estimand is its mean over the null model. For
+    g = log that is a difference of *means of logs*, which is not the log of a ratio of means.
+
+    Parameters
+    ----------
+    outcomes
+        From `causalgia.run` or `from_frame`: ``outcome (unit, arm, task[, model])`` of a crossover, or
+        ``outcome (unit, task[, model])`` and ``assigned (unit)`` of a parallel trial.
+    control
+        The arm that is subtracted from every other one; each contrast is named after its treatment arm. A number
+        stands for the arm of that name: 0 and 0.0 for ``"0"``.
+    contrasts
+        Instead: contrast name -> arm name -> weight; the weights of a contrast sum to zero.
+    interaction
+        Instead: the names of two or more two-level factors, coordinates on the arm dim. The full interaction over
+        their arms, ``sum (-1)^(number of factors at reference) g(Y)``: AB - A - B + 0 for two. The reference is the
+        smaller level (0, False). Arms whose level is missing (NaN or empty) stand outside the factorial.
+    scale
+        ``"identity"``, ``"log"``, ``"log2"`` or ``"logit"``: g, taken of every outcome first. Arms that no contrast
+        uses are not read; on a scale other than identity the units that a parallel trial gave them are left out.
+
+    Returns
+    -------
+    Dataset
+        Crossover: ``ice (unit, contrast, task[, model])`` in float64; ``constant (contrast, task[, model])`` where
+        the ICE of all units are one number within the rounding of each unit's own outcomes, and ``zero`` where that
+        number may be 0. Parallel: no ICE exists, and the observed ``outcome`` (on the scale g) and ``assigned`` are
+        kept, with the bound ``rounding`` on each outcome. Both: ``weight (contrast, arm)`` (float32 where that is
+        exact), ``control_sd (contrast, task[, model])``, the sd over units of the arms of negative weight (their
+        variances pooled by the size of the weights; absent below two units), the coordinates of units and arms,
+        ``do (contrast)``, and attrs that say the estimand.
+
+    Raises
+    ------
+    ContrastError
+        If not exactly one of `control`, `contrasts`, `interaction` is given, an arm or factor is unknown, weights do
+        not sum to zero, a cell of the factorial is empty or taken twice, or the scale is impossible for an outcome.
+    OutcomesError
+        If `outcomes` is not a Dataset of outcomes.
+
+    References
+    ----------
+    Koo et al. (2021), doi:10.1371/journal.pcbi.1008925: global importance is such an average.
+
+    Examples
+    --------
+    >>> outcomes = xr.Dataset(
+    ...     {"outcome": (("unit", "arm", "task"), [[[1.0], [3.0]], [[2.0], [5.0]]])},
+    ...     coords={"unit": [0, 1], "arm": ["placebo", "GATA1"], "task": ["K562"]},
+    ... )
+    >>> effects = contrast(outcomes, control="placebo")
+    >>> effects["ice"].squeeze().values, effects.attrs["estimand"]
+    (array([2., 3.]), "mean over units of outcome under 'GATA1' minus outcome under 'placebo'")
+    """
+    validate(outcomes, "outcomes")
+    if outcomes.sizes["unit"] == 0:
+        raise OutcomesError("outcomes: no units; the selection before contrast left none")
+    if "arm" not in outcomes.dims:
+        raise OutcomesError("outcomes: no dim 'arm'; a Dataset from cg.run or cg.from_frame has it")
+    outcomes = outcomes.set_coords([name for name in ("assigned", "parent", "block") if name in outcomes])
+    arms = unique([str(a) for a in outcomes["arm"].to_numpy()], "arms")
+    control = None if control is None else arm_name(control, arms)
+    weights = chosen(outcomes, arms, control, contrasts, interaction)
+    W = weight_matrix(weights, arms)
+    crossover = "arm" in outcomes["outcome"].dims
+    outcomes, parts = _crossover(outcomes, W, scale) if crossover else _parallel(outcomes, W, arms, scale)
+    coords = {name: c for name, c in outcomes.coords.items() if (name != "do" and "arm" in c.dims) or "unit" in c.dims}
+    effects = xr.Dataset(parts, coords=coords, attrs=outcomes.attrs)
+    effects["weight"] = (("contrast", "arm"), dense(W))
+    effects = effects.assign_coords(contrast=list(weights), arm=arms, **_do(outcomes, weights))
+    effects.attrs |= _words(outcomes, weights, scale, "crossover" if crossover else "parallel", control, interaction)
+    return validate(annotate(effects), "effects")
+
+
+def _crossover(outcomes: xr.Dataset, W: sparse.csr_array, scale: str) -> tuple[xr.Dataset, dict[str, Any]]:
+    """ICE as one (sparse) matrix product, in float64, and where it does not vary."""
+    used = np.unique(W.indices)
+    y, bound = on_scale(outcomes["outcome"].isel(arm=used), scale, _measured_on(outcomes))
+    W, (n_units, n_arms, *trailing), others = W[:, used], y.shape, y.dims[2:]
+    spread = _control_sd([y.to_numpy()[:, a] for a in range(n_arms)], [bound[:, a] for a in range(n_arms)], W)
+    by_arm, bound = (np.moveaxis(x, 1, 0).reshape(n_arms, -1) for x in (y.to_numpy(), bound))
+    ice = np.asarray(W @ by_arm)
+    flags = [part.reshape(len(ice), *trailing) for part in _flags(ice, abs(W), bound, n_units)]
+    ice = np.ascontiguousarray(np.moveaxis(ice.reshape(len(ice), n_units, *trailing), 0, 1))
+    coords = {dim: y[dim].to_numpy() for dim in ("unit", *others) if dim in y.coords}
+    return outcomes, {
+        "ice": xr.DataArray(ice, dims=("unit", "contrast", *others), coords=coords),
+        "constant": (("contrast", *others), flags[0]),
+        "zero": (("contrast", *others), flags[1]),
+        **{name: (("contrast", *others), values) for name, values in spread.items()},
+    }
+
+
+def _control_sd(values: Sequence[Array], bounds: Sequence[Array], W: sparse.csr_array) -> dict[str, Array]:
+    """Sd of what each contrast subtracts, shape (K, ...), from the units of each arm; none below two units."""
+    subtracted = np.unique(W.indices[W.data < 0])
+    if min(len(values[a]) for a in subtracted) < 2:
+        return {}
+    chosen_values, chosen_bounds = ([x[a] for a in subtracted] for x in (values, bounds))
+    return {"control_sd": pooled_sd(arm_sds(chosen_values, chosen_bounds), W[:, subtracted])}
+
+
+def _flags(ice: Array, sizes: sparse.csr_array, bound: Array, n_units: int) -> list[npt.NDArray[np.bool_]]:
+    """Constant and zero of each row of ICE (K, n R), shape (K, R); the bounds of 64 contrasts at a time."""
+    parts = []
+    for start in range(0, len(ice), 64):
+        rows = slice(start, start + 64)
+        some, within = (x.reshape(len(x), n_units, -1).swapaxes(0, 1) for x in (ice[rows], sizes[rows] @ bound))
+        parts.append(agreement(some, within))
+    return [np.concatenate(part) for part in zip(*parts, strict=True)]
+
+
+def _parallel(
+    outcomes: xr.Dataset, W: sparse.csr_array, arms: list[str], scale: str
+) -> tuple[xr.Dataset, dict[str, Any]]:
+    if "assigned" not in outcomes:
+        raise OutcomesError(
+            "outcomes: neither a dim 'arm' of the outcome nor a coordinate 'assigned'; use cg.from_frame"
+        )
+    known = set(arms)
+    assigned = outcomes["assigned"].to_numpy().astype(str)
+    for i, arm in enumerate(assigned):
+        if arm not in known:
+            raise OutcomesError(f"unit {outcomes['unit'].to_numpy()[i]!s} is assigned to '{arm}', which is not an arm")
+    if scale != "identity":
+        outcomes = outcomes.isel(unit=np.isin(assigned, [arms[j] for j in np.unique(W.indices)]))
+    y, bound = on_scale(outcomes["outcome"], scale, _measured_on(outcomes))
+    received = outcomes["assigned"].to_numpy().astype(str)
+    rows = [np.flatnonzero(received == arm) for arm in arms]
+    spread = _control_sd([y.to_numpy()[i].astype(np.float64) for i in rows], [bound[i] for i in rows], W)
+    sds = {name: (("contrast", *y.dims[1:]), values) for name, values in spread.items()}
+    return outcomes, {"outcome": y, "rounding": (y.dims, bound), **sds}
+
+
+def _measured_on(outcomes: xr.Dataset) -> str:
+    return str(outcomes.attrs.get("scale", "outcome"))
+
+
+def _do(outcomes: xr.Dataset, weights: Weights) -> dict[str, Any]:
+    if "do" not in outcomes.variables:
+        return {}
+    text = dict(zip(map(str, outcomes["arm"].to_numpy()), map(str, outcomes["do"].to_numpy()), strict=True))
+    return {"do": ("contrast", [_signed_sum(w, text) for w in weights.values()])}
+
+
+def _signed_sum(w: dict[str, float], text: Mapping[str, str]) -> str:
+    """Write weights as '+' and '−' terms, the positive ones first."""
+    terms = sorted(w.items(), key=lambda item: item[1] < 0)
+    pieces = [
+        f"{'−' if value < 0 else '+'} {'' if abs(value) == 1 else f'{abs(value):.4g} '}{text[arm]}"
+        for arm, value in terms
+    ]
+    return " ".join(pieces).removeprefix("+ ")
+
+
+def _words(
+    outcomes: xr.Dataset, weights: Weights, scale: str, assignment: str, control: Any, interaction: Sequence[str] | None
+) -> dict[str, str]:
+    measured_on = _measured_on(outcomes)
+    outcome = "outcome" if scale == "identity" else f"{scale}(outcome)"
+    if len(weights) == 1 and control is not None:
+        what = f"{outcome} under {next(iter(weights))!r} minus {outcome} under {str(control)!r}"
+    elif control is not None:
+        what = f"{outcome} under the arm minus {outcome} under {str(control)!r}"
+    elif interaction is not None:
+        what = f"the interaction {' : '.join(interaction)} of {outcome}, over all 2^{len(interaction)} arms"
+    else:
+        what = f"the weighted sum of {outcome} over arms"
+    return {
+        "assignment": assignment,
+        "contrast_scale": measured_on if scale == "identity" else f"{scale} of {measured_on}",
+        "transform": scale,
+        "control": "" if control is None else str(control),
+        "estimand": f"mean over units of {what}",
+    }

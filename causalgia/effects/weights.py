@@ -1,0 +1,190 @@
+"""Which arms a contrast weighs: against a control, as given, or the interaction of factors."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
+from numbers import Real
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+from scipy import sparse
+
+from causalgia.errors import ContrastError
+from causalgia.schema import RESERVED
+
+Weights: TypeAlias = dict[str, dict[str, float]]
+
+
+def unique(names: list[str], what: str) -> list[str]:
+    """Refuse names that differ as values and are the same as text."""
+    name, count = Counter(names).most_common(1)[0]
+    if count > 1:
+        raise ContrastError(f"{count} {what} are called {name!r} once they are text; rename them")
+    return names
+
+
+def chosen(
+    outcomes: xr.Dataset,
+    arms: list[str],
+    control: str | float | None,
+    contrasts: Mapping[str, Mapping[Any, float]] | None,
+    interaction: Sequence[str] | None,
+) -> Weights:
+    """Return the weights that were asked for in exactly one of the three ways."""
+    given = [
+        name
+        for name, x in (("control", control), ("contrasts", contrasts), ("interaction", interaction))
+        if x is not None
+    ]
+    if len(given) != 1:
+        said = " and ".join(given) or "none"
+        raise ContrastError(
+            f"give exactly one of control=, contrasts= and interaction=, not {said}; one of the arms is {arms[0]!r}"
+        )
+    if control is not None:
+        return _against(str(control), arms)
+    if contrasts is not None:
+        return _custom(contrasts, arms)
+    return _factorial(outcomes, arms, interaction or ())
+
+
+def _against(control: str, arms: list[str]) -> Weights:
+    _known(control, arms, "control")
+    if len(arms) < 2:
+        raise ContrastError(f"the only arm is the control '{control}'; a contrast needs another arm")
+    return {arm: {arm: 1.0, control: -1.0} for arm in arms if arm != control}
+
+
+def arm_name(name: Any, arms: list[str]) -> str:
+    """Name an arm as text: the number 0.0 means "0" where there is no "0.0"."""
+    whole = _is_number(name) and float(name).is_integer()
+    return next((text for text in (str(name), *([str(int(name))] if whole else [])) if text in arms), str(name))
+
+
+def _is_number(value: object) -> bool:
+    return not isinstance(value, bool) and isinstance(value, Real)
+
+
+def _known(arm: str, arms: list[str], role: str) -> None:
+    if arm in arms:
+        return
+    near = difflib.get_close_matches(arm, arms, n=3, cutoff=0.4)
+    hint = f"; did you mean {', '.join(map(repr, near))}?" if near else ""
+    raise ContrastError(f"{role} {arm!r} is not an arm{hint or '.'} The arms are {_listed(arms)}")
+
+
+def _listed(names: Iterable[str], most: int = 20) -> str:
+    names = list(names)
+    return ", ".join(map(repr, names[:most])) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _custom(contrasts: Mapping[str, Mapping[Any, float]], arms: list[str]) -> Weights:
+    if not isinstance(contrasts, Mapping) or not contrasts:
+        empty = "is empty" if isinstance(contrasts, Mapping) else f"is {type(contrasts).__name__}, not a mapping"
+        raise ContrastError(f'contrasts= {empty}; for example contrasts={{"A minus B": {{"A": 1, "B": -1}}}}')
+    names = unique([str(name) for name in contrasts], "contrasts")
+    return {name: _zero_sum(name, weights, arms) for name, weights in zip(names, contrasts.values(), strict=True)}
+
+
+def _zero_sum(name: str, weights: Mapping[Any, float], arms: list[str]) -> dict[str, float]:
+    if not isinstance(weights, Mapping):
+        raise ContrastError(f'contrast {name!r} is {weights!r}, not weights by arm; for example {{"A": 1, "B": -1}}')
+    for arm, value in weights.items():
+        _known(arm_name(arm, arms), arms, f"contrast {name!r}:")
+        if not _is_number(value):
+            raise ContrastError(f"contrast {name!r}: the weight of arm {arm!r} is {value!r}, not a number")
+    w = {arm_name(arm, arms): float(value) for arm, value in weights.items()}
+    if len(w) < len(weights):
+        raise ContrastError(f"contrast {name!r} names an arm twice: {list(weights)}")
+    size, total = sum(map(abs, w.values())), sum(w.values())
+    if not np.isfinite(size):
+        raise ContrastError(f"contrast {name!r} has a weight that is not finite: {w}")
+    if any(not 1e-100 < abs(value) < 1e100 for value in w.values() if value):
+        raise ContrastError(
+            f"contrast {name!r} has weights beyond 1e-100 to 1e100: {w}; weights of size 1 say the same"
+        )
+    if size == 0:
+        raise ContrastError(f"contrast {name!r} has no weight other than 0; name the arms it compares")
+    if abs(total) > 1e-9 * size:
+        raise ContrastError(
+            f"contrast {name!r}: the weights {w} sum to {total:g}; an effect needs weights that sum to 0"
+        )
+    return {arm: value for arm, value in w.items() if value != 0}
+
+
+def _factorial(outcomes: xr.Dataset, arms: list[str], factors: Sequence[str]) -> Weights:
+    factors = [factors] if isinstance(factors, str) or not isinstance(factors, Iterable) else list(factors)
+    if len(factors) < 2 or len(set(factors)) < len(factors):
+        raise ContrastError(f'interaction={factors!r}: name two or more different factors, for example ["A", "B"]')
+    high = [_at_high_level(outcomes, factor) for factor in factors]
+    members: dict[tuple[int, ...], str] = {}
+    for i, arm in enumerate(arms):
+        cell = tuple(int(level[i]) for level in high)
+        if -1 in cell:
+            continue
+        if cell in members:
+            raise ContrastError(
+                f"interaction: arms {members[cell]!r} and {arm!r} are both the cell {_cell(factors, cell)}; "
+                "drop one of them, or name every factor that tells them apart"
+            )
+        members[cell] = arm
+    return {":".join(factors): {_member(members, factors, c): _sign(c) for c in product((0, 1), repeat=len(factors))}}
+
+
+def _at_high_level(outcomes: xr.Dataset, factor: str) -> npt.NDArray[np.intp]:
+    """1 at the high level of a factor, 0 at its reference, -1 where an arm has no level."""
+    on_arm = [str(c) for c in outcomes.coords if outcomes[c].dims == ("arm",) and c not in RESERVED]
+    if not on_arm:
+        raise ContrastError(
+            f"interaction: no factor {factor!r}, because the arms have no factors; make the arms with cg.factorial, or "
+            f'give their levels: outcomes.assign_coords({factor}=("arm", [0, 1, ...]))'
+        )
+    if factor not in on_arm:
+        raise ContrastError(
+            f"interaction: no factor {factor!r} on the arms; the coordinates there are {_listed(on_arm)}"
+        )
+    values = outcomes[factor].to_numpy().tolist()
+    absent = [v is None or v == "" or v != v for v in values]
+    levels = sorted({v for v, gone in zip(values, absent, strict=True) if not gone}, key=lambda v: (str(type(v)), v))
+    if len(levels) != 2:
+        raise ContrastError(
+            f"interaction: factor {factor!r} has the levels {levels}; two are needed, use contrasts= for more"
+        )
+    return np.array([-1 if gone else levels.index(v) for v, gone in zip(values, absent, strict=True)], dtype=np.intp)
+
+
+def _cell(factors: Sequence[str], cell: tuple[int, ...]) -> str:
+    return ", ".join(
+        f"{factor} {'high' if level else 'reference'}" for factor, level in zip(factors, cell, strict=True)
+    )
+
+
+def _member(members: dict[tuple[int, ...], str], factors: Sequence[str], cell: tuple[int, ...]) -> str:
+    if cell not in members:
+        raise ContrastError(
+            f"interaction: no arm has the cell {_cell(factors, cell)}; a factorial needs all 2^{len(factors)} arms"
+        )
+    return members[cell]
+
+
+def _sign(cell: tuple[int, ...]) -> float:
+    return float((-1) ** (len(cell) - sum(cell)))
+
+
+def weight_matrix(weights: Weights, arms: list[str]) -> sparse.csr_array:
+    """Return weights as a sparse matrix of contrasts by arms."""
+    column = {arm: j for j, arm in enumerate(arms)}
+    entries = [(k, column[arm], value) for k, w in enumerate(weights.values()) for arm, value in w.items()]
+    rows, columns, values = zip(*entries, strict=True)
+    return sparse.csr_array((np.array(values), (rows, columns)), shape=(len(weights), len(arms)))
+
+
+def dense(W: sparse.csr_array) -> npt.NDArray[np.floating]:
+    """W as an array: 4,096 contrasts of as many arms take 67 MB in float32 (where that is exact), 134 in float64."""
+    narrow = W.astype(np.float32)
+    return np.asarray((narrow if (narrow.data == W.data).all() else W).toarray())
