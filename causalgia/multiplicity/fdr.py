@@ -1,0 +1,349 @@
+"""False discoveries: q-values, weights, families of families, and intervals for what was selected; functions of arrays.
+
+In every function a p-value that is NaN is no question: it is not counted, and its answer is NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from causalgia.errors import EstimateError
+from causalgia.estimation.moments import Array, Codes
+
+Pi0: TypeAlias = Literal["bootstrap", "smoother", "adaptive"] | float
+
+#: where the share of true null hypotheses is read, as R's qvalue does
+LAMBDA = 0.05 + 0.05 * np.arange(19)
+_SMOOTHER_DF = 3.0
+
+
+def storey_q(p: npt.ArrayLike, *, pi0: Pi0 = "bootstrap") -> tuple[Array, float]:
+    """Return q-values: Benjamini-Hochberg's adjusted p times the estimated share of true null hypotheses.
+
+    Only where the p-values depend on each other weakly: under a shared control pi0 is erratic, and BH is safe.
+
+    Parameters
+    ----------
+    p
+        P-values of K questions, shape ``(K,)``.
+    pi0
+        The share of true null hypotheses, or how it is estimated from ``#(p >= lambda) / (m (1 - lambda))`` over
+        lambda = .05, ..., .95: ``"bootstrap"``, the one of least mean squared error (by Robinson's closed form);
+        ``"smoother"``, a natural cubic smoothing spline of 3 effective degrees of freedom read at .95;
+        ``"adaptive"``, ``(1 + #(p > .5)) / (m / 2)``, which controls the FDR of independent p-values in finite samples.
+        Where no p is large, so that an estimate is not positive, the adaptive one takes its place.
+
+    Returns
+    -------
+    q, pi0
+        Shape ``(K,)``, between 0 and 1; and the share used.
+
+    Raises
+    ------
+    EstimateError
+        If a p-value is not between 0 and 1, or `pi0` is none of these.
+
+    References
+    ----------
+    Storey & Tibshirani (2003), doi:10.1073/pnas.1530509100. Storey, Taylor & Siegmund (2004),
+    doi:10.1111/j.1467-9868.2004.00439.x.
+
+    Examples
+    --------
+    >>> storey_q([0.001, 0.02, 0.3, 0.7], pi0=0.5)
+    (array([0.002, 0.02 , 0.2  , 0.35 ]), 0.5)
+    """
+    values = _p_values(p)
+    share = _share(values[~np.isnan(values)], pi0)
+    return share * _of_present(values, _bh), share
+
+
+def pi0_by_lambda(p: npt.ArrayLike) -> Array:
+    """Return ``#(p >= lambda) / (m (1 - lambda))`` at lambda = .05, .10, ..., .95, shape ``(19,)``.
+
+    Examples
+    --------
+    >>> pi0_by_lambda([0.01, 0.5, 0.6, 0.9])[9].round(3)
+    np.float64(1.5)
+    """
+    values = _p_values(p)
+    present = np.sort(values[~np.isnan(values)])
+    at_least = len(present) - np.searchsorted(present, LAMBDA, side="left")
+    return np.asarray(at_least / (len(present) * (1 - LAMBDA)))
+
+
+def weighted_bh(p: npt.ArrayLike, weights: npt.ArrayLike) -> Array:
+    """Return Benjamini-Hochberg's adjusted p of ``p / w``, weights scaled to mean 1: questions of unequal prior worth.
+
+    Parameters
+    ----------
+    p
+        P-values, shape ``(K,)``.
+    weights
+        Not negative, given without having seen p, shape ``(K,)``; a question of weight 0 has an answer of 1.
+
+    Raises
+    ------
+    EstimateError
+        If a p-value is not between 0 and 1, or the weights are negative, not finite, of another length or all 0.
+
+    References
+    ----------
+    Genovese, Roeder & Wasserman (2006), doi:10.1093/biomet/93.3.509.
+
+    Examples
+    --------
+    >>> weighted_bh([0.01, 0.04, 0.04], [1.0, 2.0, 0.0])
+    array([0.03, 0.03, 1.  ])
+    """
+    return _of_present(_weighted(p, weights), _bh)
+
+
+def weighted_bonferroni(p: npt.ArrayLike, weights: npt.ArrayLike) -> Array:
+    """Return ``min(1, m p / w)``, weights scaled to mean 1 over the m questions, shape ``(K,)``.
+
+    Parameters and errors as `weighted_bh`.
+
+    Examples
+    --------
+    >>> weighted_bonferroni([0.01, 0.04, 0.04], [1.0, 2.0, 0.0])
+    array([0.03, 0.06, 1.  ])
+    """
+    return _of_present(_weighted(p, weights), lambda shares: np.minimum(1.0, len(shares) * shares))
+
+
+@dataclass(frozen=True)
+class Hierarchical:
+    """Questions in families, answered family first.
+
+    Attributes
+    ----------
+    q
+        Adjusted p of each question, shape ``(K,)``: rejected where ``q <= level``; 1 in families not selected.
+    simes
+        Simes' p of each of F families, shape ``(F,)``; NaN for a family without a p-value.
+    simes_adjusted
+        The same adjusted by Benjamini-Hochberg over families, shape ``(F,)``.
+    selected
+        Whether the family was selected, shape ``(F,)``.
+    """
+
+    q: Array
+    simes: Array
+    simes_adjusted: Array
+    selected: npt.NDArray[np.bool_]
+
+
+def hierarchical_q(
+    p: npt.ArrayLike, family_codes: Codes, *, level: float = 0.05, within: Literal["bh", "holm"] = "bh"
+) -> Hierarchical:
+    """Select families by Benjamini-Hochberg on their Simes p, then adjust inside each selected family.
+
+    With R of m families selected, a question is tested inside its family at ``level R / m``, which bounds the expected
+    average, over the selected families, of the error rate inside them (FDR for ``"bh"``, FWER for ``"holm"``).
+
+    Parameters
+    ----------
+    p
+        P-values, shape ``(K,)``.
+    family_codes
+        Family of each question, 0 to F - 1, shape ``(K,)``.
+    level
+        Bound of both steps. The selection depends on it, so q holds for this level alone.
+    within
+        What adjusts inside a family.
+
+    Raises
+    ------
+    EstimateError
+        If a p-value or the level is not between 0 and 1, there is not one code for each, or `within` is unknown.
+
+    References
+    ----------
+    Benjamini & Bogomolov (2014), doi:10.1111/rssb.12028. Simes (1986), doi:10.1093/biomet/73.3.751.
+
+    Examples
+    --------
+    >>> found = hierarchical_q([0.001, 0.2, 0.6, 0.7], np.array([0, 0, 1, 1]))
+    >>> found.selected, found.q
+    (array([ True, False]), array([0.004, 0.4  , 1.   , 1.   ]))
+    """
+    values, codes = _p_values(p), np.asarray(family_codes)
+    if within not in ("bh", "holm"):
+        raise EstimateError(f"within={within!r} is neither 'bh' nor 'holm'")
+    _check_share("level", level)
+    if codes.shape != values.shape:
+        raise EstimateError(f"{codes.size} family codes for {values.size} p-values; give one for each")
+    families = [codes == family for family in range(codes.max(initial=-1) + 1)]
+    simes = np.array([_simes(values[mine]) for mine in families])
+    simes_adjusted = _of_present(simes, _bh)
+    selected = simes_adjusted <= level
+    n = int((~np.isnan(simes)).sum())
+    q = np.where(np.isnan(values), np.nan, 1.0)
+    for mine in (family for family, chosen in zip(families, selected, strict=True) if chosen):
+        q[mine] = np.minimum(1.0, _of_present(values[mine], _bh if within == "bh" else _holm) * n / selected.sum())
+    return Hierarchical(q=q, simes=simes, simes_adjusted=simes_adjusted, selected=selected)
+
+
+def fcr_level(n_selected: int, n: int, level: float = 0.95) -> float:
+    """Return the probability ``1 - R (1 - level) / m`` that each interval of R selected among m must have.
+
+    Then the expected share of the selected intervals that miss is at most ``1 - level``, if R is chosen by a simple
+    rule (such as BH) on p-values that are independent or positively dependent.
+
+    Raises
+    ------
+    EstimateError
+        If none is selected, more than there are, or the level is not between 0 and 1.
+
+    References
+    ----------
+    Benjamini & Yekutieli (2005), doi:10.1198/016214504000001907.
+
+    Examples
+    --------
+    >>> round(fcr_level(5, 100), 6)
+    0.9975
+    """
+    _check_share("level", level)
+    if not 1 <= n_selected <= n:
+        raise EstimateError(f"{n_selected} selected of {n}: select from 1 to {n} to have intervals for them")
+    return 1 - n_selected * (1 - level) / n
+
+
+def _check_share(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value < 1:
+        raise EstimateError(f"{name}={value!r} is not between 0 and 1")
+
+
+def _p_values(p: npt.ArrayLike) -> Array:
+    values = np.asarray(p, dtype=np.float64)
+    wrong = (values < 0) | (values > 1)
+    if values.ndim != 1 or np.isnan(values).all():
+        raise EstimateError(f"p has shape {values.shape} and {int((~np.isnan(values)).sum())} numbers; give shape (K,)")
+    if wrong.any():
+        raise EstimateError(f"p[{int(np.argmax(wrong))}] is {values[wrong][0]:g}, not between 0 and 1")
+    return values
+
+
+def _of_present(p: Array, adjusted: Callable[[Array], Array]) -> Array:
+    present = ~np.isnan(p)
+    out = np.full_like(p, np.nan)
+    if present.any():
+        out[present] = adjusted(p[present])
+    return out
+
+
+def _bh(p: Array) -> Array:
+    from scipy.stats import false_discovery_control
+
+    return np.asarray(false_discovery_control(p))
+
+
+def _holm(p: Array) -> Array:
+    from statsmodels.stats.multitest import multipletests
+
+    return np.asarray(multipletests(p, method="holm")[1])
+
+
+def _simes(p: Array) -> float:
+    ordered = np.sort(p[~np.isnan(p)])
+    return float((len(ordered) * ordered / np.arange(1, len(ordered) + 1)).min()) if len(ordered) else np.nan
+
+
+def _weighted(p: npt.ArrayLike, weights: npt.ArrayLike) -> Array:
+    values, given = _p_values(p), np.asarray(weights, dtype=np.float64)
+    if given.shape != values.shape or not (np.isfinite(given) & (given >= 0)).all():
+        raise EstimateError(f"weights of shape {given.shape} for {values.size} p-values; give one number >= 0 for each")
+    mean = given[~np.isnan(values)].mean()
+    if not mean > 0:
+        raise EstimateError("all weights are 0; at least one question has to have some")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(given == 0, np.where(np.isnan(values), np.nan, 1.0), np.minimum(1.0, values / (given / mean)))
+
+
+def _share(p: Array, pi0: Pi0) -> float:
+    if isinstance(pi0, str):
+        if pi0 not in _SHARES:
+            raise EstimateError(f"pi0={pi0!r} is none of {', '.join(map(repr, _SHARES))} and no number")
+        found = _SHARES[pi0](p)
+        return min(1.0, found if found > 0 else _adaptive(p))
+    if isinstance(pi0, bool) or not 0 < pi0 <= 1:
+        raise EstimateError(f"pi0={pi0!r} is not above 0 and at most 1")
+    return float(pi0)
+
+
+def _bootstrap(p: Array) -> float:
+    by_lambda, m = pi0_by_lambda(p), len(p)
+    count = by_lambda * m * (1 - LAMBDA)
+    variance = count / (m * (1 - LAMBDA)) ** 2 * (1 - count / m)
+    error = variance + (by_lambda - np.quantile(by_lambda, 0.1)) ** 2
+    return float(by_lambda[error == error.min()].min())
+
+
+def _adaptive(p: Array) -> float:
+    return (1 + int((p > 0.5).sum())) / (len(p) / 2)
+
+
+def _smoother(p: Array) -> float:
+    return float(smooth_natural_cubic(LAMBDA, pi0_by_lambda(p), df=_SMOOTHER_DF)[-1])
+
+
+_SHARES: dict[str, Callable[[Array], float]] = {
+    "bootstrap": _bootstrap,
+    "smoother": _smoother,
+    "adaptive": _adaptive,
+}
+
+
+def smooth_natural_cubic(x: Array, y: Array, *, df: float) -> Array:
+    """Return the natural cubic smoothing spline with a given trace of its smoother, at the knots.
+
+    The fit is ``(I + a Q R^-1 Q')^-1 y`` (Reinsch), with a chosen so that the trace is `df`.
+
+    Parameters
+    ----------
+    x
+        Increasing, shape ``(n,)``.
+    y
+        Shape ``(n,)``.
+    df
+        Between 2 (a straight line) and n (interpolation), exclusive.
+
+    References
+    ----------
+    Green & Silverman (1994), Nonparametric Regression and Generalized Linear Models, section 2.3.
+
+    Examples
+    --------
+    >>> x = np.arange(6.0)
+    >>> smooth_natural_cubic(x, 2 * x + 1, df=3.0).round(9)
+    array([ 1.,  3.,  5.,  7.,  9., 11.])
+    """
+    from scipy.optimize import brentq
+
+    values, vectors = np.linalg.eigh(_roughness(x))
+    bend = np.where(values > 1e-9 * values[-1], values, 0.0) / values[-1]
+
+    def excess(log_a: float) -> float:
+        return float((1 / (1 + np.exp(log_a) * bend)).sum()) - df
+
+    a = np.exp(brentq(excess, -40.0, 60.0, xtol=1e-13))
+    return np.asarray(vectors @ ((vectors.T @ y) / (1 + a * bend)))
+
+
+def _roughness(x: Array) -> Array:
+    """Return K with ``f' K f`` = the integral of the squared second derivative of the natural cubic spline through f."""
+    h, n = np.diff(x), len(x)
+    inner = np.arange(n - 2)
+    q = np.zeros((n, n - 2))
+    q[inner, inner], q[inner + 2, inner] = 1 / h[:-1], 1 / h[1:]
+    q[inner + 1, inner] = -1 / h[:-1] - 1 / h[1:]
+    r = np.diag((h[:-1] + h[1:]) / 3) + np.diag(h[1:-1] / 6, 1) + np.diag(h[1:-1] / 6, -1)
+    rough = q @ np.linalg.solve(r, q.T)
+    return np.asarray((rough + rough.T) / 2)
