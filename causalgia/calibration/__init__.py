@@ -1,0 +1,12 @@
+"""Is it calibrated? The same design run again and again, and how often its statements were right.
+
+`calibrate` repeats whole trials on a predictor or a simulator; `share_row`, `mean_row`, `rank_row` and `judged` turn
+what happened in them into rows beside the band in which they may fall, for tables of one's own.
+"""
+
+from __future__ import annotations
+
+from causalgia.calibration.bands import Row, judged, mean_row, rank_row, share_row
+from causalgia.calibration.calibrating import calibrate
+
+__all__ = ["Row", "calibrate", "judged", "mean_row", "rank_row", "share_row"]

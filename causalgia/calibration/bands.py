@@ -1,0 +1,199 @@
+"""Rows of a calibration table: what happened in repeated trials, beside the band in which chance may put it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+from scipy import stats
+
+from causalgia.errors import EstimateError
+
+Claim = Literal["exact", "at most", "at least", "fails", "reported"]
+#: the tails of the band that a claim forbids, below and above; a row shown failing must fall outside a two-sided band
+_TAILS: dict[str, tuple[bool, bool]] = {
+    "exact": (True, True),
+    "at most": (False, True),
+    "at least": (True, False),
+    "fails": (True, True),
+    "reported": (False, False),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure of a table: a share or a mean over trials, what it should be, and what is claimed of it.
+
+    Attributes
+    ----------
+    name
+        What was counted.
+    value, nominal
+        What happened, and what was promised.
+    n_trials
+        Independent trials behind it: the trial is the replicate.
+    claim
+        ``"exact"`` (two-sided band), ``"at most"``, ``"at least"`` (one-sided), ``"fails"`` (a method shown failing:
+        outside the two-sided band), ``"reported"`` (no promise).
+    kind
+        ``"share"`` of trials (binomial band), ``"mean"`` over trials (t band), ``"p"`` of a test of uniformity.
+    mcse
+        Monte-Carlo standard error of `value`.
+    """
+
+    name: str
+    value: float
+    nominal: float
+    n_trials: int
+    claim: Claim
+    kind: Literal["share", "mean", "p"]
+    mcse: float
+
+    def band(self, error: float) -> tuple[float, float]:
+        """Return the band of this row at its error rate: where `value` may lie if the promise holds."""
+        low, high = _TAILS[self.claim]
+        tail = error / (low + high) if low or high else error
+        below, above = self._ends(tail)
+        return (below if low else -np.inf), (above if high else np.inf)
+
+    def _ends(self, tail: float) -> tuple[float, float]:
+        if self.kind == "share":
+            below, above = stats.binom.ppf([tail, 1 - tail], self.n_trials, self.nominal) / self.n_trials
+            return float(below), float(above)
+        if self.kind == "p":
+            return tail, 1.0
+        half = float(stats.t.isf(tail, max(self.n_trials - 1, 1))) * self.mcse
+        return self.nominal - half, self.nominal + half
+
+    def passes(self, error: float) -> bool:
+        """Return whether what was claimed holds: inside the band, or outside for a method shown failing."""
+        below, above = self.band(error)
+        inside = below <= self.value <= above
+        return not inside if self.claim == "fails" else inside
+
+
+def share_row(name: str, hits: npt.ArrayLike, nominal: float, claim: Claim = "exact") -> Row:
+    """Return the row of a share: in which trials something happened, and how often it should.
+
+    Parameters
+    ----------
+    name
+        What is counted.
+    hits
+        Whether it happened in each trial, shape ``(n_trials,)``.
+    nominal
+        How often it should, 0 to 1.
+    claim
+        As in `Row`.
+
+    Examples
+    --------
+    >>> row = share_row("coverage", np.arange(100) < 93, 0.95)
+    >>> row.value, row.band(0.05), row.passes(0.05)
+    (0.93, (0.9, 0.99), True)
+    """
+    happened = np.asarray(hits, dtype=bool)
+    value = float(happened.mean())
+    mcse = float(np.sqrt(value * (1 - value) / happened.size))
+    return Row(name, value, nominal, happened.size, claim, "share", mcse)
+
+
+def mean_row(name: str, values: npt.ArrayLike, nominal: float, claim: Claim = "exact") -> Row:
+    """Return the row of a mean over trials, such as a false-discovery proportion.
+
+    Examples
+    --------
+    >>> row = mean_row("FDP", [0.0, 0.1, 0.05, 0.05], 0.05, "at most")
+    >>> round(row.value, 3), row.passes(0.01)
+    (0.05, True)
+    """
+    x = np.asarray(values, dtype=np.float64)
+    mcse = float(x.std(ddof=1) / np.sqrt(x.size)) if x.size > 1 else 0.0
+    return Row(name, float(x.mean()), nominal, x.size, claim, "mean", mcse)
+
+
+def rank_row(name: str, ranks: npt.ArrayLike, n_draws: int, claim: Claim = "exact") -> Row:
+    """Return the row of simulation-based calibration: the p-value that ranks are uniform on 0 to n_draws.
+
+    The chi-square test of up to 20 equal bins, one rank for each independent trial.
+
+    Parameters
+    ----------
+    name
+        Of what the ranks are.
+    ranks
+        Number of posterior draws below the truth in each trial, shape ``(n_trials,)``.
+    n_draws
+        Draws that each truth was ranked among.
+    claim
+        As in `Row`.
+
+    References
+    ----------
+    Talts et al. (2018), doi:10.48550/arXiv.1804.06788.
+
+    Examples
+    --------
+    >>> rank_row("mu", np.arange(1000) % 100, 99).value
+    1.0
+    """
+    counts = np.bincount(np.asarray(ranks, dtype=np.intp), minlength=n_draws + 1)
+    parts = np.array_split(np.arange(n_draws + 1), min(20, n_draws + 1, max(2, counts.sum() // 5)))
+    observed = np.array([counts[part].sum() for part in parts])
+    expected = counts.sum() * np.array([len(part) for part in parts]) / (n_draws + 1)
+    p = float(stats.chi2.sf(((observed - expected) ** 2 / expected).sum(), len(parts) - 1))
+    return Row(name, p, 0.5, int(counts.sum()), claim, "p", 0.0)
+
+
+def judged(rows: Sequence[Row], *, error: float = 0.001) -> xr.Dataset:
+    """Return rows as a table, each beside its band; the error rate of the whole table is shared by its rows.
+
+    Parameters
+    ----------
+    rows
+        From `share_row`, `mean_row`, `rank_row`; at least one, with different names.
+    error
+        Chance that any row of a table in which every promise holds falls outside its band.
+
+    Returns
+    -------
+    Dataset
+        ``value, nominal, lower, upper, mcse, n_trials, claim, passes (row)``; an end that the claim leaves open is the
+        end of what the figure can be (0 or 1 for shares and p-values).
+
+    Raises
+    ------
+    EstimateError
+        If there is no row, two have one name, or `error` is no probability.
+
+    Examples
+    --------
+    >>> table = judged([share_row("coverage", np.arange(1000) < 951, 0.95)])
+    >>> bool(table["passes"].all()), table["lower"].values.round(3)
+    (True, array([0.926]))
+    """
+    names = [row.name for row in rows]
+    if not rows or len(set(names)) < len(names):
+        raise EstimateError(f"a table needs one or more rows with different names, not {names}")
+    if isinstance(error, bool) or not isinstance(error, int | float) or not 0 < error < 1:
+        raise EstimateError(f"error={error!r} is not between 0 and 1; for example error=0.001")
+    each = error / len(rows)
+    bands = np.array([_closed(row, each) for row in rows])
+    columns: dict[str, Any] = {
+        name: ("row", np.array([getattr(row, name) for row in rows]))
+        for name in ("value", "nominal", "mcse", "n_trials", "claim", "kind")
+    }
+    columns |= {"lower": ("row", bands[:, 0]), "upper": ("row", bands[:, 1])}
+    columns["passes"] = ("row", np.array([row.passes(each) for row in rows]))
+    return xr.Dataset(columns, coords={"row": names}, attrs={"error": float(error), "error_each": each})
+
+
+def _closed(row: Row, error: float) -> tuple[float, float]:
+    """Return the band with open ends closed at what the figure can be."""
+    below, above = row.band(error)
+    least, most = (0.0, 1.0) if row.kind != "mean" else (min(row.value, row.nominal), max(row.value, row.nominal))
+    return (below if np.isfinite(below) else least), (above if np.isfinite(above) else most)

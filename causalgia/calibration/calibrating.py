@@ -1,0 +1,264 @@
+"""`calibrate`: how often the statements of a whole analysis are right, over repeated trials of one design."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from causalgia.analysis import Analysis
+from causalgia.calibration.bands import Row, judged, mean_row, rank_row, share_row
+from causalgia.calibration.trials import Simulator, centred_truth, repeated, same_arms, simulator_of, truth_of
+from causalgia.design import Design
+from causalgia.effects import contrast
+from causalgia.errors import CausalgiaWarning, DesignError, EstimateError
+from causalgia.estimation import estimate
+from causalgia.multiplicity import adjust, simultaneous
+from causalgia.streams import RNG, derive, root_key
+
+LEAST_TRIALS = 20
+_RANKED = 99
+Array = npt.NDArray[np.float64]
+
+
+def calibrate(
+    design: Design,
+    predictor_or_simulator: Any,
+    *,
+    n_trials: int,
+    rng: RNG,
+    analysis: Analysis | None = None,
+    truth: xr.DataArray | None = None,
+    posterior: bool = False,
+    error: float = 0.001,
+) -> xr.Dataset:
+    """Repeat a trial with fresh units and count how often its statements are right: type-I error, coverage, FWER, FDR.
+
+    Each figure stands beside the band in which chance may put it if the promise holds; the trial is the replicate, and
+    the error rate of the bands is shared by all rows.
+
+    Parameters
+    ----------
+    design
+        The design.
+    predictor_or_simulator
+        A predictor; or a function ``simulator(design, rng=seed)`` that returns outcomes as `causalgia.run` does. It may
+        give each trial's own ``truth (contrast, task)`` as a variable: drawn from the prior, it makes the rows of the
+        posterior promises.
+    n_trials
+        Trials, 20 or more; as many A/A trials are run beside them. 1,000 find a true .07 in the place of .05 with
+        probability .7.
+    rng
+        Seed (0 is a seed), Generator or SeedSequence.
+    analysis
+        What is asked of each trial; None: every arm minus the first, 95 % intervals.
+    truth
+        True ACE ``(contrast, task)``. None: the simulator's, the predictor's ``true_ace`` where it has one, else the
+        mean of all trials, with which coverage can be measured but no false discoveries.
+    posterior
+        Whether each trial also gets a posterior (`causalgia.infer`), and rows on it.
+    error
+        Chance that any row falls outside its band though every promise holds.
+
+    Returns
+    -------
+    Dataset
+        ``value, nominal, lower, upper, mcse, n_trials, claim, passes (row)``: ``"A/A p < 0.05: task"`` (type-I error),
+        ``"coverage: contrast, task"``, ``"FWER of the band"``; where some truths are 0 ``"FDR"``, and the 95th
+        percentile of the false-discovery proportion; with `posterior` ``"lfsr - wrong signs"`` and
+        ``"SBC rank: contrast, task"``. Beside them ``p_same (trial, task)`` of the A/A trials and
+        ``ace (trial, contrast, task)``; attrs["not_measured"] says what the truth at hand could not show.
+
+    Raises
+    ------
+    EstimateError
+        If there are fewer than 20 trials, or the truth lacks a contrast.
+    DesignError
+        If `design` is no design, or the analysis names an arm it lacks.
+
+    References
+    ----------
+    Talts et al. (2018), doi:10.48550/arXiv.1804.06788 (ranks).
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> design = cg.Design(
+    ...     null=cg.Uniform(length=30),
+    ...     arms={"untreated": cg.Untreated(), "GC": cg.Embed("GCGCGC", at=12)},
+    ...     n_units=40,
+    ... )
+    >>> share = cg.FunctionPredictor(lambda x: x[:, 1:3].sum((1, 2)) / 30, tasks=["GC"], scale="share")
+    >>> table = calibrate(design, share, n_trials=40, rng=0)
+    >>> table["row"].values.tolist()
+    ['A/A p < 0.05: GC', 'coverage: GC, GC', 'FWER of the band']
+    >>> bool(table["passes"].all())
+    True
+    """
+    n_trials = _checked(design, n_trials)
+    simulator = simulator_of(predictor_or_simulator)
+    asked = analysis if analysis is not None else Analysis(control=design.named_arms[0].name)
+    key = root_key(rng)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CausalgiaWarning)  # the same few hundred times; the table says what they cost
+        known = truth if truth is not None else _known(design, predictor_or_simulator, asked)
+        looks = [_look(design, simulator, asked, key, trial, posterior, known) for trial in range(n_trials)]
+        same = _same_arms(design, simulator, asked, key, n_trials)
+    return _table(looks, same, asked, known, error)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """One trial: its estimates, band and discoveries, and what its posterior said, with the trial's own truth."""
+
+    estimates: xr.Dataset
+    band: xr.Dataset
+    found: Array
+    truth: Array | None
+    lfsr: Array | None = None
+    sign: Array | None = None
+    ranks: Array | None = None
+
+
+def _checked(design: object, n_trials: object) -> int:
+    if not isinstance(design, Design):
+        raise DesignError(f"calibrate(design, ...): the first argument is {type(design).__name__}, not a cg.Design")
+    if isinstance(n_trials, bool) or not isinstance(n_trials, int | np.integer) or n_trials < LEAST_TRIALS:
+        raise EstimateError(f"n_trials={n_trials!r}: a share needs {LEAST_TRIALS} or more trials; 1,000 say something")
+    return int(n_trials)
+
+
+def _known(design: Design, predictor: Any, analysis: Analysis) -> xr.DataArray | None:
+    """Return what a predictor of the zoo knows of its effects, for contrasts with one control on the identity scale."""
+    if analysis.control is None or analysis.scale != "identity" or not hasattr(predictor, "true_ace"):
+        return None
+    known: xr.DataArray = predictor.true_ace(design, control=analysis.control)
+    return known
+
+
+def _look(
+    design: Design,
+    simulator: Simulator,
+    analysis: Analysis,
+    key: int,
+    trial: int,
+    posterior: bool,
+    known: xr.DataArray | None,
+) -> _Look:
+    outcomes = repeated(design, simulator, key=key, trial=trial, purpose="trial")
+    effects = contrast(outcomes.drop_vars("truth", errors="ignore"), **analysis.for_contrast())
+    estimates = estimate(effects, **analysis.for_estimate())
+    rng = derive(key, "resampling", trial)
+    level = float(analysis.ci_prob)
+    band = simultaneous(effects, ci_prob=level, n_draws=999, rng=rng) if "ice" in effects else estimates
+    found = adjust(estimates, method=analysis.adjust or "bh", family=analysis.families)  # type: ignore[arg-type]
+    own = truth_of(outcomes)
+    true = own if own is not None else known
+    at = None if true is None else _aligned(true, estimates)
+    discovered = (found["p_adjusted"] <= 1 - level).to_numpy().astype(float)
+    if not posterior:
+        return _Look(estimates, band, discovered, at)
+    return _Look(estimates, band, discovered, at, *_posterior(estimates, analysis, at, derive(key, "posterior", trial)))
+
+
+def _posterior(
+    estimates: xr.Dataset, analysis: Analysis, truth: Array | None, seed: int
+) -> tuple[Array, Array, Array | None]:
+    """Return the lfsr of each effect, the sign it speaks of, and the rank of its truth among thinned draws."""
+    from causalgia.posterior import infer
+
+    chosen = {"prior": analysis.prior} if analysis.prior is not None else {}
+    post: Any = infer(estimates, family=analysis.family or "mixture", draws=4 * (_RANKED + 1), rng=seed, **chosen)
+    draws = post["posterior"]["ace"].transpose("chain", "draw", "contrast", "task").to_numpy()
+    draws = draws.reshape(-1, *draws.shape[2:])
+    sign = np.sign((draws > 0).sum(axis=0) - (draws < 0).sum(axis=0))
+    lfsr = post["moments"]["lfsr"].transpose("contrast", "task").to_numpy()
+    return lfsr, sign.astype(float), None if truth is None else (draws[:_RANKED] < truth).sum(axis=0)
+
+
+def _aligned(truth: xr.DataArray, estimates: xr.Dataset) -> Array:
+    """Return the truth of each estimate, (contrast, task)."""
+    for dim in ("contrast", "task"):
+        lacking = [x for x in estimates[dim].to_numpy() if x not in truth[dim].to_numpy()]
+        if lacking:
+            raise EstimateError(f"the truth lacks {dim} {lacking[0]!s}; give truth (contrast, task) for all of them")
+    at = truth.sel(contrast=estimates["contrast"].to_numpy(), task=estimates["task"].to_numpy())
+    return np.asarray(at.transpose("contrast", "task").to_numpy(), dtype=np.float64)
+
+
+def _same_arms(design: Design, simulator: Simulator, analysis: Analysis, key: int, n_trials: int) -> xr.DataArray:
+    """Return the p-value of each A/A trial, (trial, task)."""
+    control = analysis.control if analysis.control is not None else design.named_arms[0].name
+    twice = same_arms(design, control)
+    pairs = (repeated(twice, simulator, key=key, trial=trial, purpose="same arms") for trial in range(n_trials))
+    found = [estimate(contrast(pair, control="A"), cluster="auto")["p"].isel(contrast=0, drop=True) for pair in pairs]
+    return xr.concat(found, dim="trial").rename("p_same")
+
+
+def _table(
+    looks: Sequence[_Look], same: xr.DataArray, analysis: Analysis, known: xr.DataArray | None, error: float
+) -> xr.Dataset:
+    estimates = xr.concat([look.estimates[["ace", "lower", "upper"]] for look in looks], dim="trial")
+    bands = xr.concat([look.band[["lower", "upper"]] for look in looks], dim="trial")
+    ace = estimates["ace"].transpose("trial", "contrast", "task").to_numpy()
+    truths = [look.truth for look in looks if look.truth is not None]
+    truth = np.stack(truths) if truths else centred_truth(ace)
+    alpha = 1 - float(analysis.ci_prob)
+    rows = [
+        share_row(f"A/A p < {alpha:.3g}: {task!s}", same.sel(task=task).to_numpy() < alpha, alpha)
+        for task in same["task"].to_numpy()
+    ]
+    rows += _coverage(estimates, truth, 1 - alpha)
+    rows.append(share_row("FWER of the band", _outside(bands, truth).any(axis=(1, 2)), alpha, "at most"))
+    more, lacking = _discoveries(looks, truth, alpha) if truths else ([], ["FDR: no true effect is known"])
+    rows += more + _posterior_rows(looks, truth, estimates, random=bool(truths) and known is None)
+    table = judged(rows, error=error)
+    table["p_same"], table["ace"] = same, estimates["ace"]
+    table.attrs |= {"analysis": analysis.to_json(), "not_measured": "; ".join(lacking)}
+    return table
+
+
+def _outside(limits: xr.Dataset, truth: Array) -> npt.NDArray[np.bool_]:
+    lower, upper = (limits[end].transpose("trial", "contrast", "task").to_numpy() for end in ("lower", "upper"))
+    return np.asarray((truth < lower) | (truth > upper))
+
+
+def _coverage(estimates: xr.Dataset, truth: Array, level: float) -> list[Row]:
+    covered = ~_outside(estimates, truth)
+    names = [(k, t) for k in range(covered.shape[1]) for t in range(covered.shape[2])]
+    contrasts, tasks = estimates["contrast"].to_numpy(), estimates["task"].to_numpy()
+    return [share_row(f"coverage: {contrasts[k]!s}, {tasks[t]!s}", covered[:, k, t], level) for k, t in names]
+
+
+def _discoveries(looks: Sequence[_Look], truth: Array, alpha: float) -> tuple[list[Row], list[str]]:
+    null = truth == 0
+    if not null.any():
+        return [], ["FDR: no true effect is 0, so no discovery is false"]
+    found = np.stack([look.found for look in looks]) > 0
+    proportion = (found & null).sum(axis=(1, 2)) / np.maximum(found.sum(axis=(1, 2)), 1)
+    spread = float(np.quantile(proportion, 0.95))
+    tail = Row("95th percentile of the FDP", spread, alpha, len(looks), "reported", "mean", 0.0)
+    return [mean_row("FDR", proportion, alpha, "at most"), tail], []
+
+
+def _posterior_rows(looks: Sequence[_Look], truth: Array, estimates: xr.Dataset, *, random: bool) -> list[Row]:
+    """Return lfsr against wrong signs, and ranks; promises only where the truths were drawn anew for each trial."""
+    if looks[0].lfsr is None:
+        return []
+    lfsr = np.stack([look.lfsr for look in looks if look.lfsr is not None])
+    sign = np.stack([look.sign for look in looks if look.sign is not None])
+    wrong = (truth == 0) | (np.sign(truth) != sign)
+    claim: Any = "exact" if random else "reported"
+    rows = [mean_row("lfsr - wrong signs", (lfsr - wrong).mean(axis=(1, 2)), 0.0, claim)]
+    if looks[0].ranks is None:
+        return rows
+    ranks = np.stack([look.ranks for look in looks if look.ranks is not None])
+    contrasts, tasks = estimates["contrast"].to_numpy(), estimates["task"].to_numpy()
+    for k, t in np.ndindex(ranks.shape[1:]):
+        rows.append(rank_row(f"SBC rank: {contrasts[k]!s}, {tasks[t]!s}", ranks[:, k, t], _RANKED, claim))
+    return rows

@@ -1,0 +1,118 @@
+"""Trials repeated: the same design with fresh units, and the A/A trial in which both arms are one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, TypeAlias
+
+import numpy as np
+import xarray as xr
+
+from causalgia.design import Arm, Design
+from causalgia.errors import DesignError, OutcomesError, PredictorError
+from causalgia.predict import Predictor
+from causalgia.streams import derive
+from causalgia.trial import run
+
+#: called as `run` is, without the predictor: ``simulator(design, rng=seed) -> outcomes``
+Simulator: TypeAlias = Callable[..., xr.Dataset]
+_SAME, _AGAIN = "A", "A again"
+
+
+def simulator_of(predictor_or_simulator: Any) -> Simulator:
+    """Return what gives the outcomes of one trial: a predictor's `run`, or the simulator itself.
+
+    Raises
+    ------
+    PredictorError
+        If it is neither a predictor nor callable.
+    """
+    if isinstance(predictor_or_simulator, Predictor):
+        predictor: Predictor = predictor_or_simulator
+
+        def trial(design: Design, *, rng: int) -> xr.Dataset:
+            return run(design, predictor, rng=rng, progress=False)
+
+        return trial
+    if callable(predictor_or_simulator):
+        simulator: Simulator = predictor_or_simulator
+        return simulator
+    raise PredictorError(
+        f"calibrate(design, predictor_or_simulator): {type(predictor_or_simulator).__name__} is neither a predictor "
+        "nor a function simulator(design, rng=) that returns outcomes as cg.run does"
+    )
+
+
+def repeated(design: Design, simulator: Simulator, *, key: int, trial: int, purpose: str) -> xr.Dataset:
+    """Return the outcomes of one repetition, on units of its own.
+
+    Raises
+    ------
+    OutcomesError
+        If the simulator returns no Dataset.
+    """
+    outcomes = simulator(design, rng=derive(key, purpose, trial))
+    if not isinstance(outcomes, xr.Dataset):
+        raise OutcomesError(
+            f"the simulator returned {type(outcomes).__name__}; it must return outcomes as cg.run or cg.from_frame do"
+        )
+    return outcomes
+
+
+def same_arms(design: Design, control: str) -> Design:
+    """Return the A/A trial of a design: its control arm twice, each unit randomised to one of them.
+
+    Half of twice the units get each arm, so that an arm has as many units as in the design.
+
+    Raises
+    ------
+    DesignError
+        If the design has no such arm, or is no Design.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> arms = {"untreated": cg.Untreated(), "GATA": cg.Embed("GATA", at=20)}
+    >>> design = cg.Design(null=cg.Uniform(length=50), arms=arms, n_units=100)
+    >>> twice = same_arms(design, "untreated")
+    >>> [arm.name for arm in twice.named_arms], twice.n_units, twice.assignment
+    (['A', 'A again'], 200, 'parallel')
+    """
+    arms = {arm.name: arm.intervention for arm in design.named_arms}
+    if control not in arms:
+        raise DesignError(f"control {control!r} is not an arm of the design; the arms are {', '.join(arms)}")
+    n_units = 2 * design.n_units if design.assignment == "crossover" else design.n_units
+    most = _most_units(design, n_units)
+    pair = [Arm(_SAME, arms[control]), Arm(_AGAIN, arms[control])]
+    return replace(design, arms=pair, n_units=most, assignment="parallel", blocks=None)
+
+
+def _most_units(design: Design, n_units: int) -> int:
+    """Return how many units the null model can give, where it cannot give twice as many (a list of sequences)."""
+    try:
+        design.null.check(n_units)
+    except DesignError:
+        return design.n_units
+    return n_units
+
+
+def truth_of(outcomes: xr.Dataset) -> xr.DataArray | None:
+    """Return the trial's own truth, ``truth (contrast, task)``, where a simulator gives one."""
+    return outcomes["truth"] if "truth" in outcomes.variables else None
+
+
+def centred_truth(ace: np.ndarray) -> np.ndarray:
+    """Return a truth for each trial where none is known, from the mean of all trials: shape of `ace`, (trials, ...).
+
+    A trial's deviation from the mean of all n has variance ``sigma^2 (1 - 1/n)``; stretched by ``sqrt(n / (n - 1))`` it
+    has that of a deviation from the truth.
+
+    Examples
+    --------
+    >>> centred_truth(np.array([[1.0], [3.0]])).round(3)
+    array([[2.414],
+           [1.586]])
+    """
+    n = len(ace)
+    return np.asarray(ace - (ace - ace.mean(axis=0)) * np.sqrt(n / (n - 1)))
