@@ -1,10 +1,25 @@
-"""Level 1 of the hierarchy: how the estimates vary about the effects, ``d_hat | delta ~ N(delta, Sigma)``."""
+"""Level 1 of the hierarchy: how the estimates vary about the effects, ``d_hat | delta ~ N(delta, Sigma)``.
+
+Sigma is used whole where it is known, or well estimated (K <= df/10). Estimated from few clusters, its null directions
+look noise-free although they are not, and tau absorbs the noise; then it enters as low rank + diagonal.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
+import xarray as xr
+from scipy import special
+
+from causalgia.errors import InferenceError
 from causalgia.posterior.exact import Array
+
+_PER_CONTRAST = 10  # a covariance of K contrasts is used whole from 10 K degrees of freedom on
+_NEAR_ZERO = 1e-3
+_FAR = -650.0
+_SINGULAR = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,3 +40,258 @@ class Noise:
     def marginal(self) -> Array:
         """Diagonal of Sigma, (K,): the squared standard errors."""
         return self.variances if self.loadings is None else self.variances + (self.loadings**2).sum(axis=1)
+
+
+def normal_scores(effect: Array, se: Array, df: Array) -> Array:
+    """Return standard errors that make ``effect / se`` the normal score of its own t p-value.
+
+    A t of few degrees of freedom is too often large; taken for normal, it signs too many effects wrongly. With
+    ``z = Phi^-1(F_t(t))`` the standard error becomes ``effect / z``, and at effect 0 its limit
+    ``se * phi(0) / f_t(0)``.
+
+    Parameters
+    ----------
+    effect, se, df
+        Effects, their standard errors (positive) and degrees of freedom (positive; ``inf`` is normal), all ``(K,)``.
+
+    Returns
+    -------
+    ndarray
+        Standard errors, ``(K,)``, never below `se`.
+
+    Raises
+    ------
+    InferenceError
+        If the degrees of freedom of an effect are not positive.
+
+    References
+    ----------
+    Efron (2010), Large-Scale Inference, doi:10.1017/CBO9780511761362, section 2.1.
+
+    Examples
+    --------
+    >>> normal_scores(np.array([0.0, 2.776445]), np.ones(2), np.array([4.0, 4.0])).round(4)
+    array([1.0638, 1.4166])
+    """
+    effect, se, df = np.broadcast_arrays(effect, se, df)
+    if not (df > 0).all():
+        k = int(np.argmax(~(df > 0)))
+        raise InferenceError(f"contrast {k}: df {df[k]:g} is not positive; df=None is normal")
+    t = np.minimum(np.abs(effect / se), 1e300)
+    factor = np.ones(t.shape)
+    near, far = np.isfinite(df) & (t < _NEAR_ZERO), np.isfinite(df) & (t >= _NEAR_ZERO)
+    density = density_ratio_at_0(df[near])
+    factor[near] = 1 / (density * (1 + t[near] ** 2 * (density**2 / 6 - (df[near] + 1) / (6 * df[near]))))
+    factor[far] = t[far] / -special.ndtri_exp(log_sf_t(t[far], df[far]))
+    return np.asarray(se * np.maximum(factor, 1.0))
+
+
+def density_ratio_at_0(df: Array) -> Array:
+    """Return the density of t at 0 over that of the normal, ``sqrt(2/df) Gamma((df+1)/2) / Gamma(df/2)``, (K,)."""
+    half = df / 2
+    exact = special.gammaln(half + 0.5) - special.gammaln(half) - 0.5 * np.log(half)
+    series = -1 / (8 * half) + 1 / (192 * half**3) - 1 / (640 * half**5)  # of the same, from half = 50 to rounding
+    return np.asarray(np.exp(np.where(half > 50, series, exact)))
+
+
+def log_sf_t(t: Array, df: Array) -> Array:
+    """Return log P(T > t) for t > 0, (K,), also where the probability itself is below the least float.
+
+    Far out, ``P = f(t) R(t)``, and Mills' ratio R is an integral of the density's decay beyond t by Gauss-Laguerre
+    (many degrees of freedom), or the hypergeometric series of the incomplete beta function (t^2 > df).
+    """
+    with np.errstate(divide="ignore", under="ignore"):
+        out = np.log(special.stdtr(df, -t))
+    polynomial = (out < _FAR) & (t > np.sqrt(df))
+    exponential = (out < _FAR) & ~polynomial
+    out[polynomial] = _log_sf_series(t[polynomial], df[polynomial])
+    out[exponential] = _log_sf_mills(t[exponential], df[exponential])
+    return np.asarray(out)
+
+
+def _log_sf_series(t: Array, df: Array) -> Array:
+    a, log_x = df / 2, -np.logaddexp(0, 2 * np.log(t) - np.log(df))
+    x = np.exp(log_x)
+    beta = special.gammaln(a) + 0.5 * np.log(np.pi) - special.gammaln(a + 0.5)
+    series = np.log(special.hyp2f1(a + 0.5, 1.0, a + 1.0, x))
+    return np.asarray(a * log_x + 0.5 * np.log1p(-x) - np.log(a) - beta - np.log(2) + series)
+
+
+def _log_sf_mills(t: Array, df: Array) -> Array:
+    nodes, weights = special.roots_laguerre(40)
+    square = df + t**2
+    y = nodes[:, None] * square / ((df + 1) * t)
+    decay = (df + 1) / 2 * np.log1p((2 * t * y + y**2) / square)
+    mills = (weights[:, None] * np.exp(nodes[:, None] - decay)).sum(axis=0) * square / ((df + 1) * t)
+    log_density = np.log(density_ratio_at_0(df)) - 0.5 * np.log(2 * np.pi) - (df + 1) / 2 * np.log1p(t**2 / df)
+    return np.asarray(log_density + np.log(mills))
+
+
+def spiked(correlations: Array, df: float, variances: Array) -> Noise:
+    """Return low rank + diagonal noise: the principal components of the correlations above what noise alone gives.
+
+    Of the K eigenvalues of a correlation matrix with ``df`` degrees of freedom, those above the Marchenko-Pastur edge
+    ``(1 + sqrt(K/df))^2`` are spikes. A sample spike is too large: ``lambda = l (1 + g s / (l - s))`` with ``g = K/df``
+    and s the mean of the other eigenvalues, which is solved for l. Loadings are ``sqrt(l - s)`` times the eigenvectors;
+    the diagonal makes up each variance, of which it keeps at least ``(r + 1)/df``.
+
+    Parameters
+    ----------
+    correlations
+        Factor F of the correlation matrix ``R = F' F``, shape ``(G, K)``, columns of length 1. The cost is that of the
+        smaller Gram matrix.
+    df
+        Degrees of freedom of R: clusters - 1.
+    variances
+        Squared standard errors, ``(K,)``: the diagonal of Sigma, kept.
+
+    References
+    ----------
+    Baik & Silverstein (2006), doi:10.1016/j.jmva.2005.08.003; Donoho, Gavish & Johnstone (2018),
+    doi:10.1214/17-AOS1601.
+
+    Examples
+    --------
+    >>> shared = np.random.default_rng(0).normal(size=(100, 1)) + np.random.default_rng(1).normal(size=(100, 200))
+    >>> noise = spiked((shared - shared.mean(0)) / shared.std(0) / 10, 99, np.ones(200))
+    >>> noise.loadings.shape, round(float((noise.loadings**2).mean()), 1), bool(np.allclose(noise.marginal, 1))
+    ((200, 1), 0.5, True)
+    """
+    n_rows, n = correlations.shape
+    wide = n > n_rows
+    gram = correlations @ correlations.T if wide else correlations.T @ correlations
+    edge = (1 + np.sqrt(n / df)) ** 2
+    values, vectors = np.linalg.eigh(gram)
+    kept = values > edge
+    if not kept.any():
+        return Noise(variances)
+    spikes, directions = values[kept], vectors[:, kept]
+    if wide:
+        directions = correlations.T @ directions / np.sqrt(spikes)
+    level, population = _debiased(spikes, n, n / df)
+    loadings = directions * np.sqrt(population - level)
+    most = 1 - min((spikes.size + 1) / df, 0.5)
+    share = (loadings**2).sum(axis=1)
+    loadings *= np.sqrt(np.minimum(1, most / np.maximum(share, _SINGULAR)))[:, None]
+    rest = 1 - (loadings**2).sum(axis=1)
+    return Noise(variances * rest, loadings * np.sqrt(variances)[:, None])
+
+
+def _debiased(spikes: Array, n: int, ratio: float) -> tuple[float, Array]:
+    """Return the level of the noise beside the spikes, and the population's spikes."""
+    level, population = 1.0, spikes
+    for _ in range(50):
+        half = spikes + level - ratio * level
+        population = (half + np.sqrt(np.maximum(half**2 - 4 * spikes * level, 0))) / 2
+        rest = max(n - float((population - level).sum()), 0.0) / n
+        if abs(rest - level) < 1e-12:
+            break
+        level = rest
+    return level, np.maximum(population, level)
+
+
+def noise_of(estimates: xr.Dataset, task: Any) -> Noise:
+    """Return the noise of one task's estimates by the rule for Sigma, each se the normal score of its own p-value.
+
+    A covariance that came with the effects (`from_effects`) is known: whole. One estimated from units is whole where
+    K <= df/10 with df = clusters - 1, and low rank + diagonal beyond. With standard errors alone the errors are taken
+    as independent.
+
+    Parameters
+    ----------
+    estimates
+        From `estimate` or `from_effects`: ``ace, se (contrast, task)``, maybe ``df``, and ``covariance`` or ``factor``.
+        Their contrasts may be a part (a family) of those that were estimated.
+    task
+        Label of the task.
+
+    Raises
+    ------
+    InferenceError
+        If a standard error is missing or 0, or contrasts of a covariance used whole are sums of others; the message
+        names the contrast.
+    """
+    one = _task_of(estimates, task)
+    effect, se, names = one["ace"].to_numpy(), _checked_se(one, task), _names(one)
+    df = one["df"].to_numpy() if "df" in one else np.full(len(se), np.inf)
+    score = normal_scores(effect, se, np.where(np.isnan(df), np.inf, df))
+    variances = score**2
+    if ("covariance" not in one and "factor" not in one) or len(se) == 1:
+        return Noise(variances)
+    freedom = _freedom(one)
+    if len(se) <= freedom / _PER_CONTRAST:
+        return _whole(_correlation(one, se), score, names, task)
+    return spiked(_correlation_factor(one, se), freedom, variances)
+
+
+def _task_of(estimates: xr.Dataset, task: Any) -> xr.Dataset:
+    if "model" in estimates["ace"].dims:
+        raise InferenceError("the estimates have the dim 'model'; take one predictor, or estimate over predictors first")
+    where = list(estimates["task"].to_numpy()).index(task) if "task" in estimates.coords else int(task)
+    return estimates.isel(task=where)
+
+
+def _names(one: xr.Dataset) -> Any:
+    return one["contrast"].to_numpy() if "contrast" in one.coords else np.arange(one.sizes["contrast"])
+
+
+def _checked_se(one: xr.Dataset, task: Any) -> Array:
+    if "se" not in one:
+        raise InferenceError("the estimates have no 'se': one unit gives none; draw more units")
+    se, effect, names = one["se"].to_numpy(), one["ace"].to_numpy(), _names(one)
+    missing = ~(np.isfinite(se) & np.isfinite(effect))
+    if missing.any():
+        raise InferenceError(
+            f"task {task!s}: {_listed(names[missing])}: no finite effect and se; leave the contrast out"
+        )
+    if (se <= 0).any():
+        raise InferenceError(
+            f"task {task!s}: {_listed(names[se <= 0])}: se 0, the same effect in every unit. Nothing is left to infer: "
+            "read the effect as it stands, and leave the contrast out (estimates.sel(contrast=...))"
+        )
+    return np.asarray(se, dtype=np.float64)
+
+
+def _listed(names: Any, most: int = 5) -> str:
+    shown = ", ".join(map(str, names[:most]))
+    return f"contrast{'s' * (len(names) > 1)} {shown}" + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _freedom(one: xr.Dataset) -> float:
+    if "errors" in one.attrs:  # from_effects: what is given with the effects is known
+        return np.inf
+    return float(one["n_clusters"].min() - 1) if "n_clusters" in one else float(one["df"].min())
+
+
+def _correlation(one: xr.Dataset, se: Array) -> Array:
+    if "factor" in one:
+        factor = _correlation_factor(one, se)
+        return np.asarray(factor.T @ factor)
+    matrix = one["covariance"]
+    if matrix.sizes["contrast_"] != len(se):
+        labels = list(matrix["contrast_"].to_numpy())
+        matrix = matrix.isel(contrast_=[labels.index(name) for name in _names(one)])
+    values = matrix.transpose("contrast", "contrast_").to_numpy()
+    root = np.sqrt(np.diagonal(values))
+    return np.asarray(values / np.outer(root, root))
+
+
+def _correlation_factor(one: xr.Dataset, se: Array) -> Array:
+    """Columns of length 1, (G, K), whose products are the correlations."""
+    if "factor" in one:
+        factor = one["factor"].transpose("cluster", "contrast").to_numpy()
+        return np.asarray(factor / np.sqrt((factor**2).sum(axis=0)))
+    values, vectors = np.linalg.eigh(_correlation(one, se))
+    return np.asarray((vectors * np.sqrt(np.maximum(values, 0))).T)
+
+
+def _whole(correlation: Array, score: Array, names: Any, task: Any) -> Noise:
+    values, vectors = np.linalg.eigh(correlation)
+    if not values[0] > _SINGULAR * len(values):
+        culprit = names[int(np.argmax(np.abs(vectors[:, 0])))]
+        raise InferenceError(
+            f"task {task!s}: contrast {culprit!s} is a sum of other contrasts (least eigenvalue of the correlation "
+            f"{values[0]:.2g}): it repeats what they say; leave it out of the family, or infer it by itself"
+        )
+    whole = correlation * np.outer(score, score)
+    return Noise(np.diagonal(whole).copy(), whole=(whole + whole.T) / 2)

@@ -1,0 +1,250 @@
+"""Normal effects under normal errors, at given tau: ``d | tau ~ N(X b, Sigma + tau^2 I)`` and ``b ~ N(0, sd^2)``.
+
+Everything here is linear algebra at each of several values of tau; what Sigma is decides its cost. A whole Sigma is
+rotated once so that it is diagonal (`Rotated`); low rank + diagonal goes by Woodbury's identity (`Spiked`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from causalgia.posterior.exact import Array
+from causalgia.posterior.hyper import Design
+from causalgia.posterior.noise import Noise
+
+_BLOCK = 2**18
+_CHUNK = 2**16
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """The coefficients b at each of T values of tau, and what is left of the likelihood."""
+
+    log_density: Array
+    """Log p(d | tau), b integrated out, (T,); a flat prior of b has density 1."""
+    mean: Array
+    """Mean of b, (T, p)."""
+    covariance: Array
+    """Covariance of b, (T, p, p)."""
+
+
+class Gaussian(Protocol):
+    """What the normal family asks of a form of Sigma."""
+
+    def fit(self, tau: Array) -> Fit:
+        """Integrate b out at each tau, (T,)."""
+
+    def moments(self, tau: Array, fit: Fit) -> tuple[Array, Array]:
+        """Return mean and variance of each effect at each tau, (T, K) both, b integrated out."""
+
+    def draw(self, tau: Array, b: Array, generator: np.random.Generator) -> Array:
+        """Return one draw of the effects for each tau, (n,), and b, (n, p): (n, K)."""
+
+
+def gaussian(effect: Array, noise: Noise, design: Design) -> Gaussian:
+    """Return the form that fits the noise: rotated (independent or whole), or low rank + diagonal."""
+    return Rotated.of(effect, noise, design) if noise.loadings is None else Spiked.of(effect, noise, design)
+
+
+def start_at(effect: Array, columns: Array, variances: Array) -> Array:
+    """Coefficients of the weighted regression at tau = 0, (p,): taken off first, so that no large numbers cancel."""
+    root = 1 / np.sqrt(variances)
+    return np.asarray(np.linalg.lstsq(columns * root[:, None], effect * root, rcond=None)[0])
+
+
+def coefficients(log_det: Array, products: Array, origin: Array, sd: Array, n: int) -> Fit:
+    """Fit b from the products of (X, y) under the inverse covariance at each tau.
+
+    With ``V = (X' S^-1 X)^-1`` and the generalised least squares b_w, the prior N(0, diag(sd^2)) leaves
+    ``b_w ~ N(0, V + diag(sd^2))`` as evidence: no difference of large numbers, however far the prior lies.
+
+    Parameters
+    ----------
+    log_det
+        Log determinant of S = Sigma + tau^2 I, (T,).
+    products
+        ``[X y]' S^-1 [X y]``, (T, p + 1, p + 1), y being what `origin` leaves of the effects.
+    origin, sd
+        Coefficients taken off y beforehand, and prior sd, (p,) both; all sd infinite is flat.
+    n
+        Number of effects.
+    """
+    p = len(sd)
+    xx, xy, yy = products[:, :p, :p], products[:, :p, p], products[:, p, p]
+    v = np.linalg.inv(xx)
+    shift = (v @ xy[:, :, None])[:, :, 0]
+    quadratic = np.maximum(yy - (xy * shift).sum(axis=1), 0)
+    log_density = -0.5 * (log_det + quadratic + np.linalg.slogdet(xx)[1] + (n - p) * np.log(2 * np.pi))
+    mean = origin + shift
+    if np.isinf(sd).all():
+        return Fit(log_density, mean, v)
+    prior = np.diag(sd**2)
+    total = v + prior
+    gain = np.linalg.solve(total, v)  # total^-1 V, so that prior @ gain is the posterior covariance
+    fit = np.linalg.solve(total, mean[:, :, None])[:, :, 0]
+    log_density = log_density - 0.5 * (
+        np.linalg.slogdet(total)[1] + (mean * fit).sum(axis=1) + p * np.log(2 * np.pi)
+    )
+    return Fit(log_density, fit @ prior, prior @ gain)
+
+
+def draw_normal(mean: Array, covariance: Array, generator: np.random.Generator) -> Array:
+    """Return one draw for each of n normal laws: mean (n, p), covariance (n, p, p)."""
+    root = np.linalg.cholesky(covariance)
+    return np.asarray(mean + (root @ generator.standard_normal(mean.shape)[:, :, None])[:, :, 0])
+
+
+@dataclass(frozen=True, eq=False)
+class Rotated:
+    """Sigma diagonal: as it is, or in the basis of its eigenvectors, where ``tau^2 I`` stays what it is."""
+
+    values: Array
+    """Diagonal of Sigma in the basis, (K,)."""
+    basis: Array | None
+    """Eigenvectors in columns, (K, K); None where Sigma is diagonal."""
+    effect: Array
+    """Effects in the basis, (K,)."""
+    design: Design
+    """Its columns in the basis."""
+    origin: Array
+    pairs: Array
+    """Products of the columns of (X, y), (K, (p + 1)^2)."""
+
+    @classmethod
+    def of(cls, effect: Array, noise: Noise, design: Design) -> Rotated:
+        """Rotate effects and design once."""
+        values, basis, columns = noise.variances, None, design.columns
+        if noise.whole is not None:
+            values, basis = np.linalg.eigh(noise.whole)
+            effect, columns = basis.T @ effect, basis.T @ columns
+        origin = start_at(effect, columns, values)
+        joint = np.column_stack([columns, effect - columns @ origin])
+        pairs = (joint[:, :, None] * joint[:, None, :]).reshape(len(effect), -1)
+        return cls(values, basis, effect, Design(columns, design.sd), origin, pairs)
+
+    def fit(self, tau: Array) -> Fit:
+        """Integrate b out at each tau, (T,): sums over effects as one matrix product."""
+        log_det, products = np.empty(len(tau)), np.empty((len(tau), self.pairs.shape[1]))
+        for rows in _blocks(len(tau), len(self.values), _BLOCK):
+            total = self.values + tau[rows, None] ** 2
+            log_det[rows] = np.log(total).sum(axis=1)
+            products[rows] = np.reciprocal(total, out=total) @ self.pairs
+        side = len(self.origin) + 1
+        return coefficients(log_det, products.reshape(-1, side, side), self.origin, self.design.sd, len(self.values))
+
+    def moments(self, tau: Array, fit: Fit) -> tuple[Array, Array]:
+        """Return mean and variance of each effect at each tau, (T, K) both."""
+        square = tau[:, None] ** 2
+        pull = self.values / (self.values + square)
+        mean = self.effect - pull * (self.effect - fit.mean @ self.design.columns.T)
+        if self.basis is None:
+            x = self.design.columns
+            across = fit.covariance.reshape(len(tau), -1) @ (x[:, :, None] * x[:, None, :]).reshape(len(x), -1).T
+            return mean, square * pull + pull**2 * across
+        variance = (square * pull) @ (self.basis**2).T
+        for t, covariance in enumerate(fit.covariance):
+            back = self.basis @ (pull[t][:, None] * self.design.columns)
+            variance[t] += np.einsum("ki,ij,kj->k", back, covariance, back)
+        return mean @ self.basis.T, variance
+
+    def draw(self, tau: Array, b: Array, generator: np.random.Generator) -> Array:
+        """Return one draw of the effects for each tau and b, (n, K): independent in the basis, then rotated back."""
+        out = np.empty((len(tau), len(self.values)))
+        for rows in _blocks(len(tau), len(self.values), _CHUNK):
+            part, square = out[rows], tau[rows, None] ** 2
+            generator.standard_normal(out=part)
+            pull = self.values / (self.values + square)
+            gap = self.effect - b[rows] @ self.design.columns.T
+            gap *= pull
+            pull *= square
+            part *= np.sqrt(pull, out=pull)
+            part += self.effect
+            part -= gap
+        return out if self.basis is None else out @ self.basis.T
+
+
+@dataclass(frozen=True, eq=False)
+class Spiked:
+    """Sigma = L L' + D: each tau costs r^2 K, by Woodbury's identity."""
+
+    noise: Noise
+    loadings: Array
+    effect: Array
+    design: Design
+    origin: Array
+    joint: Array
+    """(X, y) with y what `origin` leaves of the effects, (K, p + 1)."""
+
+    @classmethod
+    def of(cls, effect: Array, noise: Noise, design: Design) -> Spiked:
+        """Take the coefficients at tau = 0 off."""
+        loadings = np.zeros((len(effect), 0)) if noise.loadings is None else noise.loadings
+        origin = start_at(effect, design.columns, noise.variances)
+        joint = np.column_stack([design.columns, effect - design.columns @ origin])
+        return cls(noise, loadings, effect, design, origin, joint)
+
+    def fit(self, tau: Array) -> Fit:
+        """Integrate b out at each tau, (T,)."""
+        side = self.joint.shape[1]
+        log_det, products = np.empty(len(tau)), np.empty((len(tau), side, side))
+        for t, spread in enumerate(tau):
+            weight, root = self._inverse(spread)
+            along = np.linalg.solve(root, (self.loadings * weight[:, None]).T @ self.joint)
+            log_det[t] = -np.log(weight).sum() + 2 * np.log(np.diagonal(root)).sum()
+            products[t] = (self.joint * weight[:, None]).T @ self.joint - along.T @ along
+        return coefficients(log_det, products, self.origin, self.design.sd, len(self.effect))
+
+    def moments(self, tau: Array, fit: Fit) -> tuple[Array, Array]:
+        """Return mean and variance of each effect at each tau, (T, K) both."""
+        mean, variance = np.empty((2, len(tau), len(self.effect)))
+        x = self.design.columns
+        for t, spread in enumerate(tau):
+            weight, root = self._inverse(spread)
+            scaled = np.linalg.solve(root, (self.loadings * weight[:, None]).T)  # S^-1 = W - scaled' scaled
+            joint = np.column_stack([self.effect - x @ fit.mean[t], x])
+            inverse = weight[:, None] * joint - scaled.T @ (scaled @ joint)
+            pulled = joint - spread**2 * inverse  # (I - tau^2 S^-1) of the residual and of X
+            mean[t] = self.effect - pulled[:, 0]
+            own = spread**2 * self.noise.variances * weight + spread**4 * (scaled**2).sum(axis=0)
+            mean[t] = x @ fit.mean[t] + spread**2 * inverse[:, 0]
+            variance[t] = own + np.einsum("ki,ij,kj->k", pulled[:, 1:], fit.covariance[t], pulled[:, 1:])
+        return mean, variance
+
+    def draw(self, tau: Array, b: Array, generator: np.random.Generator) -> Array:
+        """Return one draw of the effects for each tau and b, (n, K).
+
+        A draw from the prior predictive is corrected by what it misses of the data (Matheron's rule): with
+        ``u ~ N(0, tau^2)`` and ``e ~ N(0, Sigma)``, ``X b + u + tau^2 S^-1 (d - X b - u - e)`` is a posterior draw.
+        """
+        n, k = len(tau), len(self.effect)
+        out = np.empty((n, k))
+        for rows in _blocks(n, k, _CHUNK):
+            centre = b[rows] @ self.design.columns.T
+            shape = centre.shape
+            u = tau[rows, None] * generator.standard_normal(shape)
+            scores = generator.standard_normal((shape[0], self.loadings.shape[1]))
+            e = scores @ self.loadings.T + np.sqrt(self.noise.variances) * generator.standard_normal(shape)
+            missed = self.effect - centre - u - e
+            for i, spread in enumerate(tau[rows]):
+                missed[i] = self._solve(spread, missed[i])
+            out[rows] = centre + u + tau[rows, None] ** 2 * missed
+        return out
+
+    def _inverse(self, spread: float) -> tuple[Array, Array]:
+        """W = (D + tau^2)^-1, (K,), and the Cholesky root of I + L' W L, (r, r)."""
+        weight = 1 / (self.noise.variances + spread**2)
+        inner = self.loadings.T @ (self.loadings * weight[:, None])
+        return weight, np.linalg.cholesky(np.eye(len(inner)) + inner)
+
+    def _solve(self, spread: float, right: Array) -> Array:
+        weight, root = self._inverse(spread)
+        along = np.linalg.solve(root.T, np.linalg.solve(root, self.loadings.T @ (weight * right)))
+        return np.asarray(weight * (right - self.loadings @ along))
+
+
+def _blocks(n: int, width: int, size: int) -> list[slice]:
+    step = max(1, size // max(width, 1))
+    return [slice(i, min(i + step, n)) for i in range(0, n, step)]

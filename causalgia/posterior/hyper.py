@@ -1,0 +1,93 @@
+"""Priors of the hyperparameters as numbers: the log density of tau, its tail, and the design of the fixed effects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.special import gammaln
+
+from causalgia.errors import InferenceError
+from causalgia.posterior.exact import Array
+from causalgia.prior import Prior
+
+_HALF_T_DF = 3.0
+
+#: p(tau) falls as tau to minus this power; a normal tail falls faster than any, and 40 is any here
+TAIL = {"half_t": _HALF_T_DF + 1, "half_cauchy": 2.0, "half_normal": 40.0, "uniform": 0.0}
+
+
+def log_tau(prior: Prior, tau: Array) -> Array:
+    """Return the log prior density of tau, normalised; a flat prior has density 1.
+
+    Examples
+    --------
+    >>> log_tau(Prior(tau="uniform", tau_scale=2), np.array([1.0, 3.0]))
+    array([-0.69314718,        -inf])
+    """
+    scaled = tau / prior.tau_scale
+    if prior.tau == "half_normal":
+        return np.asarray(0.5 * np.log(2 / np.pi) - np.log(prior.tau_scale) - scaled**2 / 2)
+    if prior.tau == "uniform":
+        level = 0.0 if np.isinf(prior.tau_scale) else -np.log(prior.tau_scale)
+        return np.where(scaled <= 1 + 1e-9, level, -np.inf)  # the end itself, within rounding
+    df = 1.0 if prior.tau == "half_cauchy" else _HALF_T_DF
+    constant = np.log(2) + gammaln((df + 1) / 2) - gammaln(df / 2) - 0.5 * np.log(df * np.pi) - np.log(prior.tau_scale)
+    return np.asarray(constant - (df + 1) / 2 * np.log1p(scaled**2 / df))
+
+
+def is_flat(prior: Prior) -> bool:
+    """Whether the prior of tau is flat on all of (0, inf)."""
+    return prior.tau == "uniform" and bool(np.isinf(prior.tau_scale))
+
+
+def rescaled(prior: Prior, unit: float) -> Prior:
+    """Return the prior of effects that are measured in multiples of `unit`."""
+    return replace(prior, mu_sd=prior.mu_sd / unit, tau_scale=prior.tau_scale / unit)
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """Fixed effects of the centre, ``mu + x' beta``, and their normal prior about 0."""
+
+    columns: Array
+    """Intercept and centred covariates, (K, 1 + q)."""
+    sd: Array
+    """Prior sd of mu and of each beta, (1 + q,); ``inf`` is flat."""
+
+
+def design(n: int, covariates: Array | None, prior: Prior) -> Design:
+    """Return the design of the centre of n effects: covariates centred, so that mu is the effect at their mean.
+
+    The prior of beta is as wide as that of mu per sd of the covariate: ``beta ~ N(0, (mu_sd / sd(x))^2)``.
+
+    Parameters
+    ----------
+    n
+        Number of effects, K.
+    covariates
+        Of each effect, (K, q); None for none.
+    prior
+        Prior of mu and tau, in the unit of the effects.
+
+    Raises
+    ------
+    InferenceError
+        If a covariate is not finite or constant, some are sums of others, or there are as many as effects.
+    """
+    if covariates is None or covariates.shape[1] == 0:
+        return Design(np.ones((n, 1)), np.array([prior.mu_sd]))
+    if covariates.shape[0] != n or not np.isfinite(covariates).all():
+        raise InferenceError(
+            f"covariates of shape {covariates.shape} for {n} effects: give one finite number for each effect"
+        )
+    centred = covariates - covariates.mean(axis=0)
+    spread = centred.std(axis=0)
+    if (spread <= 1e-12 * np.abs(covariates).max(axis=0)).any():
+        raise InferenceError(f"covariate {int(np.argmin(spread))} is constant: it says nothing; leave it out")
+    columns = np.column_stack([np.ones(n), centred])
+    if np.linalg.matrix_rank(np.column_stack([np.ones(n), centred / spread])) < columns.shape[1]:
+        raise InferenceError(
+            f"{centred.shape[1]} covariates of {n} effects: some are sums of others, or too many; leave some out"
+        )
+    return Design(columns, np.concatenate([[prior.mu_sd], prior.mu_sd / spread]))

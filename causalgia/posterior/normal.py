@@ -1,0 +1,171 @@
+"""The normal family, exactly: ``d_hat | delta ~ N(delta, Sigma)``, ``delta_k = mu + x_k' beta + tau z_k``, z normal."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import ndtr
+
+from causalgia.errors import InferenceError
+from causalgia.posterior.exact import Array, Draws, Exact, Nodes
+from causalgia.posterior.gaussian import Fit, Gaussian, draw_normal, gaussian
+from causalgia.posterior.halfline import HalfLine, resolve
+from causalgia.posterior.hyper import TAIL, Design, design, is_flat, log_tau, rescaled
+from causalgia.posterior.noise import Noise
+from causalgia.prior import Prior
+
+_NATS = 36.0
+
+
+def normal(effect: Array, noise: Noise, prior: Prior, *, covariates: Array | None = None) -> Exact:
+    """Return the exact posterior of exchangeable normal effects, with any covariance of their estimates.
+
+    mu and beta are integrated analytically and tau by quadrature (`resolve`: as many nodes as its posterior needs), so
+    moments, probabilities and quantiles carry no Monte-Carlo error. Draws take tau by inversion of its distribution
+    function, then mu and beta, then the effects, each from its exact conditional law: they are independent.
+
+    Parameters
+    ----------
+    effect
+        Estimates of K effects, (K,).
+    noise
+        Their covariance Sigma.
+    prior
+        Prior of mu and tau in the unit of the effects.
+    covariates
+        Of each effect, (K, q): they are centred, so that mu is the effect at their mean, and
+        ``beta ~ N(0, (mu_sd / sd(x))^2)``.
+
+    Returns
+    -------
+    Exact
+        In the unit of the effects; ``shrinkage`` is ``E[s^2 / (tau^2 + s^2)]`` with ``s^2`` the diagonal of Sigma.
+
+    Raises
+    ------
+    InferenceError
+        If the posterior is improper (a flat tau with too few effects), an effect is not finite, or shapes differ.
+
+    References
+    ----------
+    Gelman et al. (2013), Bayesian Data Analysis, section 5.4, doi:10.1201/b16018; Rubin (1981),
+    doi:10.3102/10769986006004377.
+
+    Examples
+    --------
+    >>> schools = np.array([28.0, 8, -3, 7, -1, 1, 18, 12])
+    >>> noise = Noise(np.array([15.0, 10, 16, 11, 9, 11, 10, 18]) ** 2)
+    >>> flat = Prior(mu_sd=np.inf, tau="uniform", tau_scale=np.inf)
+    >>> normal(schools, noise, flat).mean.round(2)
+    array([11.4 ,  7.89,  6.13,  7.64,  5.13,  6.14, 10.67,  8.46])
+    """
+    _check(effect, noise)
+    unit = _unit(noise.marginal)
+    prior_here = rescaled(prior, unit)
+    centre = design(len(effect), covariates, prior_here)
+    _check_proper(len(effect), centre, prior)
+    model = gaussian(effect / unit, _in_unit(noise, unit), centre)
+    tau = _tau(model, effect / unit, noise.marginal / unit**2, centre, prior_here)
+    return _answer(model, tau, unit, noise.marginal, centre, prior)
+
+
+def _answer(model: Gaussian, tau: HalfLine, unit: float, marginal: Array, centre: Design, prior: Prior) -> Exact:
+    fit = model.fit(tau.value)
+    means, variances = model.moments(tau.value, fit)
+    sds = np.sqrt(np.maximum(variances, 0))
+    mean = tau.weight @ means
+    sd = np.sqrt(tau.weight @ (variances + (means - mean) ** 2))
+    pull = (marginal / unit**2) / (marginal / unit**2 + tau.value[:, None] ** 2)
+    n, flat = len(mean), np.isinf(prior.mu_sd) * len(centre.sd) + is_flat(prior)
+
+    def below(x: Array) -> Array:
+        return _below(tau.weight, means, sds, x / unit)
+
+    def sample(n_draws: int, generator: np.random.Generator) -> Draws:
+        return _sample(model, tau, unit, n_draws, generator)
+
+    return Exact(
+        mean=unit * mean,
+        sd=unit * sd,
+        lfsr=_lfsr(tau.weight, mean, means, sds),
+        lfdr=np.zeros(n),
+        shrinkage=tau.weight @ pull,
+        nodes=_nodes(tau, fit, unit),
+        log_evidence=tau.log_total + (flat - n) * float(np.log(unit)),
+        below=below,
+        sample=sample,
+    )
+
+
+def _nodes(tau: HalfLine, fit: Fit, unit: float) -> Nodes:
+    spread = np.sqrt(np.maximum(np.diagonal(fit.covariance, axis1=1, axis2=2), 0))
+    return Nodes(tau.weight, unit * tau.value, unit * fit.mean, unit * spread)
+
+
+def _below(weight: Array, means: Array, sds: Array, x: Array) -> Array:
+    return np.asarray(weight @ ndtr((x - means) / sds))
+
+
+def _lfsr(weight: Array, mean: Array, means: Array, sds: Array) -> Array:
+    wrong = weight @ ndtr(np.where(mean > 0, -1.0, 1.0) * means / sds)
+    return np.asarray(np.minimum(wrong, 1 - wrong))
+
+
+def _sample(model: Gaussian, tau: HalfLine, unit: float, n: int, generator: np.random.Generator) -> Draws:
+    spread = tau.draw(n, generator)
+    fit = model.fit(spread)
+    b = draw_normal(fit.mean, fit.covariance, generator)
+    ace = model.draw(spread, b, generator)
+    ace *= unit
+    return Draws(ace, unit * b[:, 0], unit * spread, unit * b[:, 1:])
+
+
+def _tau(model: Gaussian, effect: Array, marginal: Array, centre: Design, prior: Prior) -> HalfLine:
+    scale = float(np.sqrt(marginal.min()))
+    far = float(np.abs(effect).max()) + float(np.sqrt(marginal.max()))
+    return resolve(
+        lambda tau: model.fit(tau).log_density + log_tau(prior, tau),
+        scale=scale,
+        upper=_upper(far, len(effect), centre, prior),
+    )
+
+
+def _upper(far: float, n: int, centre: Design, prior: Prior) -> float:
+    """A tau beyond which nothing is left: past the data and the prior's scale the density falls as a known power."""
+    if prior.tau == "uniform" and np.isfinite(prior.tau_scale):
+        return prior.tau_scale
+    lost = len(centre.sd) if np.isinf(prior.mu_sd) else 0
+    edge = far if is_flat(prior) else max(far, prior.tau_scale)
+    wide = 0.0 if np.isinf(prior.mu_sd) else prior.mu_sd  # until tau is past it, mu is as good as flat
+    if n - lost - len(centre.sd) + TAIL[prior.tau] <= 2:
+        edge = max(edge, wide)
+    return float(edge * np.exp(2 + _NATS / (n - lost + TAIL[prior.tau] - 1)))
+
+
+def _unit(marginal: Array) -> float:
+    """A power of 2 near the typical standard error: measured in it, the same problem on any scale is the same."""
+    return float(2.0 ** np.round(np.log2(np.median(np.sqrt(marginal)))))
+
+
+def _in_unit(noise: Noise, unit: float) -> Noise:
+    loadings = None if noise.loadings is None else noise.loadings / unit
+    return Noise(noise.variances / unit**2, loadings, None if noise.whole is None else noise.whole / unit**2)
+
+
+def _check(effect: Array, noise: Noise) -> None:
+    if effect.ndim != 1 or effect.size == 0 or effect.shape != noise.variances.shape:
+        raise InferenceError(f"effects of shape {effect.shape} and noise of {noise.variances.shape}: give K of each")
+    for name, values in (("effect", effect), ("variance", noise.variances)):
+        bad = ~np.isfinite(values) | ((values <= 0) if name == "variance" else False)
+        if bad.any():
+            k = int(np.argmax(bad))
+            raise InferenceError(f"contrast {k}: {name} {values[k]:g} is not a usable number; leave the contrast out")
+
+
+def _check_proper(n: int, centre: Design, prior: Prior) -> None:
+    lost = len(centre.sd) if np.isinf(prior.mu_sd) else 0
+    if is_flat(prior) and n - lost <= 1:
+        least = 2 + lost
+        raise InferenceError(
+            f"{n} effect{'s' * (n > 1)} with a flat prior of tau give no proper posterior: it takes {least} or more; "
+            "give a prior that ends, such as Prior(tau='half_t')"
+        )
