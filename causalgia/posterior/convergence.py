@@ -1,0 +1,166 @@
+"""Whether draws may be believed: divergences, R-hat and effective sample sizes, and a refusal where they may not."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from causalgia.errors import ConvergenceError, ConvergenceWarning
+from causalgia.posterior.tree import library
+
+MAX_RHAT = 1.01
+MIN_ESS = 400
+_LISTED = 5
+_LIMITS = {"rhat": "above 1.01", "ess_bulk": "below 400", "ess_tail": "below 400"}
+_CURES = (
+    "ask for more draws=, a narrower prior (prior=cg.Prior(tau_scale=...)), engine='exact' where it exists, "
+    "or accept_unconverged=True to see them as they are"
+)
+
+
+def diagnose(posterior: xr.Dataset, divergences: int) -> xr.Dataset:
+    """Compute R-hat and bulk and tail effective sample size of every variable of a posterior.
+
+    A row that is one number over all draws (an effect that is certainly 0) has converged: its R-hat is 1 and its
+    effective sample size the number of draws. One that is constant within chains and differs between them has not.
+
+    Parameters
+    ----------
+    posterior
+        Variables ``(chain, draw, ...)``.
+    divergences
+        Divergent transitions after warm-up, over all chains.
+
+    Returns
+    -------
+    Dataset
+        ``rhat_x, ess_bulk_x, ess_tail_x`` on the other dims of each variable x, and attrs ``divergences``,
+        ``rhat_max``, ``ess_bulk_min``, ``ess_tail_min``.
+
+    References
+    ----------
+    Vehtari, Gelman, Simpson, Carpenter & Buerkner (2021), doi:10.1214/20-BA1221.
+
+    Examples
+    --------
+    >>> draws = np.random.default_rng(0).normal(size=(4, 500))
+    >>> found = diagnose(xr.Dataset({"mu": (("chain", "draw"), draws)}), 0)
+    >>> found.attrs["divergences"], found.attrs["rhat_max"] < 1.01
+    (0, True)
+    """
+    arviz = library("arviz")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of constant rows, which are settled below
+        found = {
+            "rhat": arviz.rhat(posterior),
+            "ess_bulk": arviz.ess(posterior, method="bulk"),
+            "ess_tail": arviz.ess(posterior, method="tail"),
+        }
+    size = posterior.sizes["chain"] * posterior.sizes["draw"]
+    columns = {
+        f"{kind}_{name}": _settled(values[name], posterior[name], 1.0 if kind == "rhat" else float(size))
+        for kind, values in found.items()
+        for name in posterior.data_vars
+    }
+    out = xr.Dataset(columns)
+    worst = {"rhat": ("rhat_max", np.max), "ess_bulk": ("ess_bulk_min", np.min), "ess_tail": ("ess_tail_min", np.min)}
+    out.attrs = {"divergences": int(divergences)} | {
+        attr: float(reduce([reduce(v.to_numpy()) for n, v in columns.items() if str(n).startswith(kind)]))
+        for kind, (attr, reduce) in worst.items()
+    }
+    return out
+
+
+def _settled(value: xr.DataArray, draws: xr.DataArray, constant: float) -> xr.DataArray:
+    """Replace what ArviZ cannot divide: a constant row is settled, a row constant within chains only is not."""
+    flat = draws.max(("chain", "draw")) == draws.min(("chain", "draw"))
+    stuck = np.inf if constant == 1.0 else 1.0
+    return value.where(np.isfinite(value), stuck).where(~flat, constant)
+
+
+def failures(diagnostics: xr.Dataset) -> list[str]:
+    """Return what is wrong, one line for each statistic and variable: the count, and the worst rows by name.
+
+    Examples
+    --------
+    >>> failures(xr.Dataset({"rhat_mu": 1.2}, attrs={"divergences": 3}))
+    ['3 divergent transitions', 'rhat of mu above 1.01: 1.2']
+    """
+    divergences = int(diagnostics.attrs["divergences"])
+    lines = [f"{divergences} divergent transition{'s' if divergences > 1 else ''}"] if divergences else []
+    for column in diagnostics.data_vars:
+        kind = next(k for k in _LIMITS if str(column).startswith(k + "_"))
+        line = _failure(diagnostics[column], kind, str(column)[len(kind) + 1 :])
+        lines += [line] if line else []
+    return lines
+
+
+def _failure(values: xr.DataArray, kind: str, name: str) -> str:
+    flat = values.to_numpy().ravel()
+    bad = np.flatnonzero(flat > MAX_RHAT if kind == "rhat" else flat < MIN_ESS)
+    if not len(bad):
+        return ""
+    worst = bad[np.argsort(-flat[bad] if kind == "rhat" else flat[bad], kind="stable")][:_LISTED]
+    shown = ", ".join(_row(values, int(i)) + f"{flat[i]:.4g}" for i in worst)
+    more = f" and {len(bad) - _LISTED} more" if len(bad) > _LISTED else ""
+    return f"{kind} of {name} {_LIMITS[kind]}: {shown}{more}"
+
+
+def _row(values: xr.DataArray, i: int) -> str:
+    where = np.unravel_index(i, values.shape)
+    labels = [
+        f"{dim} {values[dim].to_numpy()[j] if dim in values.coords else j!s}"
+        for dim, j in zip(values.dims, where, strict=True)
+    ]
+    return ", ".join(labels) + " " if labels else ""
+
+
+def refuse_too_few(draws: int, accepted: bool) -> None:
+    """Refuse before sampling a number of draws that no chain could make enough.
+
+    Raises
+    ------
+    ConvergenceError
+        If there are fewer draws than the least effective sample size, and that was not accepted.
+    """
+    if draws < MIN_ESS and not accepted:
+        raise ConvergenceError(
+            f"draws={draws} cannot give an effective sample size of {MIN_ESS}; ask for draws=4000 (the default), or "
+            "accept_unconverged=True"
+        )
+
+
+def refuse(diagnostics: xr.Dataset, accepted: bool, stacklevel: int = 2) -> dict[str, Any]:
+    """Raise where draws have not converged, or warn where that was accepted; return what to write in the attrs.
+
+    Raises
+    ------
+    ConvergenceError
+        If there are divergences, an R-hat above 1.01 or an effective sample size below 400, and it was not accepted.
+
+    Warns
+    -----
+    ConvergenceWarning
+        The same, accepted.
+
+    References
+    ----------
+    Vehtari, Gelman, Simpson, Carpenter & Buerkner (2021), doi:10.1214/20-BA1221: the two limits.
+
+    Examples
+    --------
+    >>> refuse(xr.Dataset({"rhat_mu": 1.2}, attrs={"divergences": 0, "rhat_max": 1.2}), accepted=False)
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.ConvergenceError: the draws have not converged: rhat of mu above 1.01: 1.2; ask for ...
+    """
+    wrong = failures(diagnostics)
+    if wrong:
+        text = "the draws have not converged: " + "; ".join(wrong)
+        if not accepted:
+            raise ConvergenceError(f"{text}; {_CURES}")
+        warnings.warn(text, ConvergenceWarning, stacklevel=stacklevel + 1)
+    return dict(diagnostics.attrs) | {"converged": "no" if wrong else "yes", "unconverged": "; ".join(wrong)}

@@ -1,0 +1,210 @@
+"""The hierarchical models as PyMC models: arrays in, one `pm.Model` out, nothing sampled.
+
+One parameterisation does not suit every effect: where the data are strong (an se below the spread of the effects) the
+effect itself is the parameter, where they are weak its standardised deviation is. Each contrast gets its own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from causalgia.posterior.exact import Array
+from causalgia.posterior.hyper import Design
+from causalgia.posterior.noise import Noise
+from causalgia.posterior.scale_mixture import Components
+from causalgia.posterior.tree import library
+from causalgia.prior import Prior
+
+T_DF = 3  # of Prior(tau="half_t")
+
+
+def spread(effect: Array, noise: Noise) -> float:
+    """Return a first guess of tau by moments: ``tau^2 = var(effect) - mean(se^2)``, 0 where that is negative.
+
+    Parameters
+    ----------
+    effect
+        Estimates, shape ``(K,)``.
+    noise
+        Their covariance about the effects.
+
+    References
+    ----------
+    Hedges (1983), doi:10.1037/0033-2909.93.2.388.
+
+    Examples
+    --------
+    >>> spread(np.array([0.0, 2.0, 4.0]), Noise(np.ones(3)))
+    1.7320508075688772
+    """
+    excess = float(effect.var(ddof=1)) - float(noise.marginal.mean()) if len(effect) > 1 else 0.0
+    return float(np.sqrt(max(excess, 0.0)))
+
+
+def is_strong(effect: Array, noise: Noise) -> Any:
+    """Return which contrasts are centred, (K,): those whose se is below the spread of the effects."""
+    return np.sqrt(noise.marginal) < spread(effect, noise)
+
+
+def hierarchy(effect: Array, noise: Noise, prior: Prior, fixed: Design, nu: float | None = None) -> Any:
+    """Return the model ``effect ~ N(ace, Sigma), ace = mu + x' beta + tau z`` with z normal or Student-t.
+
+    Parameters
+    ----------
+    effect
+        Estimates, shape ``(K,)``, in the unit of the prior.
+    noise
+        Their covariance: independent, ``L L' + D`` (the factors are parameters), or whole.
+    prior
+        Of tau; an infinite scale is flat.
+    fixed
+        Intercept and covariates of the centre, with the prior sd of mu and beta.
+    nu
+        Degrees of freedom of z; None: normal.
+
+    Returns
+    -------
+    pymc.Model
+        Parameters ``mu``, ``tau``, ``beta (q,)`` where there are covariates; ``ace (K,)``, made of ``ace_strong``
+        (centred) and ``z_weak`` (not centred).
+
+    References
+    ----------
+    Betancourt & Girolami (2015), doi:10.1201/b18502-5: which parameterisation suits which data.
+
+    Examples
+    --------
+    >>> from causalgia.posterior.hyper import design
+    >>> effect, noise = np.array([28.0, 8.0]), Noise(np.array([225.0, 100.0]))
+    >>> model = hierarchy(effect, noise, Prior(), design(2, None, Prior()))
+    >>> [variable.name for variable in model.free_RVs]
+    ['mu', 'tau', 'z_weak']
+    """
+    pm, pt = library("pymc"), library("pytensor.tensor")
+
+    strong = is_strong(effect, noise)
+    with pm.Model() as model:
+        mean = np.array(np.average(effect, weights=1 / noise.marginal))
+        centre = _coefficient("mu", fixed.sd[0], mean) + pt.zeros(len(effect))
+        if len(fixed.sd) > 1:
+            centre += pt.dot(fixed.columns[:, 1:], _coefficient("beta", fixed.sd[1:], np.zeros(len(fixed.sd) - 1)))
+        tau = _tau(prior, max(spread(effect, noise), 0.3 * float(np.sqrt(noise.marginal).mean())))
+        ace = pm.Deterministic("ace", _effects(effect, centre, tau, strong, nu))
+        _likelihood(effect, noise, ace)
+    return model
+
+
+def _coefficient(name: str, sd: Any, start: Array) -> Any:
+    pm = library("pymc")
+
+    if np.isinf(sd).all():
+        return pm.Flat(name, shape=start.shape, initval=start)
+    return pm.Normal(name, 0.0, sd, shape=start.shape, initval=start)
+
+
+def _tau(prior: Prior, start: float) -> Any:
+    pm = library("pymc")
+
+    if prior.tau == "half_t":
+        return pm.HalfStudentT("tau", nu=T_DF, sigma=prior.tau_scale, initval=start)
+    if prior.tau == "half_normal":
+        return pm.HalfNormal("tau", sigma=prior.tau_scale, initval=start)
+    if prior.tau == "half_cauchy":
+        return pm.HalfCauchy("tau", beta=prior.tau_scale, initval=start)
+    if np.isinf(prior.tau_scale):
+        return pm.HalfFlat("tau", initval=start)
+    return pm.Uniform("tau", 0.0, prior.tau_scale, initval=min(start, prior.tau_scale / 2))
+
+
+def _effects(effect: Array, centre: Any, tau: Any, strong: Any, nu: float | None) -> Any:
+    pm, pt = library("pymc"), library("pytensor.tensor")
+
+    parts = []
+    if strong.any():
+        where = np.flatnonzero(strong)
+        of = {"mu": centre[where], "sigma": tau, "shape": len(where), "initval": effect[where]}
+        parts.append(pm.Normal("ace_strong", **of) if nu is None else pm.StudentT("ace_strong", nu=nu, **of))
+    if not strong.all():
+        where = np.flatnonzero(~strong)
+        z = pm.Normal("z_weak", shape=len(where)) if nu is None else pm.StudentT("z_weak", nu=nu, shape=len(where))
+        parts.append(centre[where] + tau * z)
+    order = np.argsort(np.concatenate([np.flatnonzero(strong), np.flatnonzero(~strong)]))
+    return pt.concatenate(parts)[order]
+
+
+def _likelihood(effect: Array, noise: Noise, ace: Any) -> None:
+    pm, pt = library("pymc"), library("pytensor.tensor")
+
+    if noise.whole is not None:
+        pm.MvNormal("effect", mu=ace, chol=np.linalg.cholesky(noise.whole), observed=effect)
+        return
+    if noise.loadings is not None and noise.loadings.shape[1]:
+        ace = ace + pt.dot(noise.loadings, pm.Normal("factor", shape=noise.loadings.shape[1]))
+    pm.Normal("effect", mu=ace, sigma=np.sqrt(noise.variances), observed=effect)
+
+
+def mixture_given_factors(effect: Array, noise: Noise, components: Components) -> Any:
+    """Return the model of the factor scores, the effects integrated out: an effect of exactly 0 needs no gradient.
+
+    Given the scores f of ``Sigma = L L' + D`` the effects are independent, and each estimate less its ``(L f)_k`` is
+    ``sum_j w_j N(0, s_j^2 + D_k)``. The effects are drawn exactly given f afterwards.
+
+    Parameters
+    ----------
+    effect
+        Estimates, shape ``(K,)``.
+    noise
+        Their covariance as ``L L' + D``.
+    components
+        The mixture about 0; the variance of the spike is 0.
+
+    Returns
+    -------
+    pymc.Model
+        One parameter, ``factor (r,)``.
+
+    Examples
+    --------
+    >>> noise = Noise(np.ones(2), loadings=np.array([[1.0], [0.5]]))
+    >>> components = Components(np.array([0.0, 4.0]), np.array([0.5, 0.5]))
+    >>> model = mixture_given_factors(np.array([3.0, 1.0]), noise, components)
+    >>> [variable.name for variable in model.free_RVs]
+    ['factor']
+    """
+    pm, pt = library("pymc"), library("pytensor.tensor")
+
+    loadings = np.zeros((len(effect), 0)) if noise.loadings is None else noise.loadings
+    used = components.weight > 0
+    sd = np.sqrt(components.variance[used] + noise.variances[:, None])
+    offset = np.log(components.weight[used]) - np.log(sd)
+    with pm.Model() as model:
+        factor = pm.Normal("factor", shape=loadings.shape[1])
+        rest = (effect - pt.dot(loadings, factor))[:, None]
+        pm.Potential("effect", pt.logsumexp(offset - 0.5 * (rest / sd) ** 2, axis=1).sum())
+    return model
+
+
+def as_factors(noise: Noise, share: float = 0.95) -> Noise:
+    """Write a whole covariance as ``L L' + D`` with the largest D proportional to the variances (less 5 %).
+
+    Parameters
+    ----------
+    noise
+        Any; one that is not whole is returned as it is.
+    share
+        Share of the least eigenvalue of the correlation that goes to D.
+
+    Examples
+    --------
+    >>> split = as_factors(Noise(np.ones(2), whole=np.array([[1.0, 0.5], [0.5, 1.0]])))
+    >>> np.allclose(split.loadings @ split.loadings.T + np.diag(split.variances), [[1.0, 0.5], [0.5, 1.0]])
+    True
+    """
+    if noise.whole is None:
+        return noise
+    sd = np.sqrt(np.diagonal(noise.whole))
+    values, vectors = np.linalg.eigh(noise.whole / np.outer(sd, sd))
+    least = share * float(values[0])
+    return Noise(least * sd**2, loadings=sd[:, None] * vectors * np.sqrt(values - least))

@@ -1,0 +1,110 @@
+"""The container of a posterior: the one that the installed ArviZ calls its own, filled and read in one place.
+
+ArviZ 1 reads `xarray.DataTree`, ArviZ 0.x its own `InferenceData`. Both hold Datasets under names, and everything else
+here deals in those Datasets.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.metadata import version
+from typing import Any, TypeAlias
+
+import xarray as xr
+
+from causalgia.errors import InferenceError
+
+Tree: TypeAlias = Any
+"""`xarray.DataTree` with ArviZ 1 and later, `arviz.InferenceData` with ArviZ 0.x."""
+
+
+def assemble(groups: Mapping[str, xr.Dataset]) -> Tree:
+    """Put Datasets into the container of the installed ArviZ, under their names.
+
+    Examples
+    --------
+    >>> tree = assemble({"posterior": xr.Dataset({"mu": (("chain", "draw"), [[1.0, 2.0]])})})
+    >>> tree["posterior"]["mu"].sizes["draw"]
+    2
+    """
+    if int(version("arviz").split(".")[0]) >= 1:
+        return xr.DataTree.from_dict(dict(groups))
+    return library("arviz").InferenceData(**groups)
+
+
+def library(name: str) -> Any:
+    """Import an untyped library on demand and without what it says at import (ArviZ 0.23 announces the next one).
+
+    Examples
+    --------
+    >>> library("arviz").__name__
+    'arviz'
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return import_module(name)
+
+
+def datasets(tree: Tree) -> dict[str, xr.Dataset]:
+    """Return the Datasets of a container by name, whoever made it.
+
+    Parameters
+    ----------
+    tree
+        `xarray.DataTree`, `arviz.InferenceData`, or a mapping of names to Datasets.
+
+    Raises
+    ------
+    InferenceError
+        If it is none of these.
+
+    Examples
+    --------
+    >>> sorted(datasets({"posterior": xr.Dataset(), "prior": xr.Dataset()}))
+    ['posterior', 'prior']
+    >>> datasets([1.0])
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.InferenceError: a posterior is an xarray DataTree or an arviz InferenceData, not list; ...
+    """
+    if isinstance(tree, xr.DataTree):
+        return {str(name): child.to_dataset() for name, child in tree.children.items()}
+    if isinstance(tree, Mapping) and all(isinstance(group, xr.Dataset) for group in tree.values()):
+        return {str(name): group for name, group in tree.items()}
+    if hasattr(tree, "groups") and hasattr(tree, "add_groups"):
+        return {name: tree[name] for name in tree.groups()}
+    raise InferenceError(
+        f"a posterior is an xarray DataTree or an arviz InferenceData, not {type(tree).__name__}; "
+        "take one from cg.infer"
+    )
+
+
+def require(tree: Tree, group: str, *names: str) -> xr.Dataset:
+    """Return one Dataset of a container, or refuse naming what it lacks.
+
+    Raises
+    ------
+    InferenceError
+        If the group or one of the variables is absent.
+
+    Examples
+    --------
+    >>> require({"prior": xr.Dataset()}, "posterior", "ace")
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.InferenceError: the tree has no group 'posterior', only prior; take one from cg.infer
+    """
+    found = datasets(tree)
+    if group not in found:
+        raise InferenceError(
+            f"the tree has no group '{group}', only {', '.join(sorted(found)) or 'nothing'}; take one from cg.infer"
+        )
+    for name in names:
+        if name not in found[group]:
+            raise InferenceError(
+                f"the group '{group}' has no variable '{name}', only {', '.join(map(str, found[group].data_vars))}; "
+                f"take one from cg.infer, or rename yours to '{name}'"
+            )
+    return found[group]
