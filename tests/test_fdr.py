@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from scipy.interpolate import make_smoothing_spline
 from scipy.optimize import brentq
 from scipy.stats import norm
 
+import causalgia as cg
 from causalgia.errors import EstimateError
+from causalgia.multiplicity import selected_intervals
 from causalgia.multiplicity.fdr import (
     fcr_level,
     hierarchical_q,
@@ -156,3 +159,51 @@ def test_bad_input_is_named() -> None:
         hierarchical_q([0.1], np.array([0]), level=1)
     with pytest.raises(EstimateError, match="0 selected of 9"):
         fcr_level(0, 9)
+
+
+def test_selected_intervals_cover_as_they_say() -> None:
+    rng, m = np.random.default_rng(3), 400
+    missed, plain = np.zeros(200), np.zeros(200)
+    truth = np.where(np.arange(m) < 40, 2.0, 0.0)
+    for i in range(200):
+        effect = truth + rng.normal(size=m)
+        screen = cg.adjust(cg.from_effects(effect, 1.0, names=np.arange(m)), method="bh")
+        mask = screen["p_adjusted"].values.ravel() <= 0.1
+        if not mask.any():
+            continue
+        found = selected_intervals(screen, select=0.1, ci_prob=0.9)
+        assert found["contrast"].values.tolist() == np.flatnonzero(mask).tolist()
+        true = truth[mask]
+        missed[i] = np.mean((found["lower"].values.ravel() > true) | (found["upper"].values.ravel() < true))
+        plain[i] = np.mean(np.abs(effect[mask] - true) > norm.ppf(0.95))
+    assert missed.mean() < 0.1 + 3 * missed.std() / np.sqrt(200)
+    assert plain.mean() > 0.15
+
+
+def test_selection_by_name_mask_and_number_agree() -> None:
+    screen = cg.adjust(cg.from_effects([5.0, 0.1, -4.0], 1.0, names=["a", "b", "c"]), method="bh")
+    by_name = selected_intervals(screen, select=["a", "c"])
+    for how in (0.05, np.array([True, False, True]), screen["p_adjusted"] <= 0.05):
+        xr.testing.assert_identical(selected_intervals(screen, select=how), by_name)
+    half = norm.ppf(0.5 + fcr_level(2, 3) / 2)
+    np.testing.assert_allclose(by_name["lower"].values.ravel(), [5 - half, -4 - half])
+
+
+def test_each_task_has_its_own_level() -> None:
+    ace = [[5.0, 0.0], [0.0, 0.0], [6.0, 5.0]]
+    two = xr.Dataset({"ace": (("contrast", "task"), ace), "se": (("contrast", "task"), np.ones((3, 2)))})
+    found = selected_intervals(two, select=np.array(ace) > 1)
+    np.testing.assert_allclose(found["fcr_level"], [fcr_level(2, 3), fcr_level(1, 3)])
+    assert found["selected"].values.tolist() == [[True, False], [True, True]]
+
+
+def test_an_impossible_selection_is_named() -> None:
+    screen = cg.from_effects([5.0, 0.1], 1.0, names=["a", "b"])
+    with pytest.raises(EstimateError, match="'nobody' is not among the estimates"):
+        selected_intervals(screen, select=["a", "nobody"])
+    with pytest.raises(EstimateError, match="no contrast is selected"):
+        selected_intervals(screen, select=np.array([False, False]))
+    with pytest.raises(EstimateError, match="asks for p_adjusted"):
+        selected_intervals(screen, select=0.05)
+    with pytest.raises(EstimateError, match="mask has shape"):
+        selected_intervals(screen, select=np.array([True]))

@@ -338,7 +338,7 @@ def smooth_natural_cubic(x: Array, y: Array, *, df: float) -> Array:
 
 
 def _roughness(x: Array) -> Array:
-    """Return K with ``f' K f`` = the integral of the squared second derivative of the natural cubic spline through f."""
+    """Return K with ``f' K f`` the integrated squared second derivative of the natural cubic spline through f."""
     h, n = np.diff(x), len(x)
     inner = np.arange(n - 2)
     q = np.zeros((n, n - 2))

@@ -1,0 +1,212 @@
+"""The placebo words as the null of a screen: what "no effect of this word in particular" looks like on a predictor.
+
+On a real network most random words have an effect. A point null of 0 is false for all of them; the question of a screen
+is whether a word does more than words do.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from causalgia.errors import EstimateError
+from causalgia.estimation import as_estimates
+from causalgia.estimation.moments import Array
+from causalgia.estimation.words import placebo_words
+
+LEAST_WORDS = 40
+_CURE = "add arms with cg.placebos(pattern, at=, n=40), or mark contrasts by a bool coordinate placebo_word (contrast)"
+
+Mask = npt.NDArray[np.bool_]
+
+
+def words_of(dataset: xr.Dataset) -> Mask:
+    """Return whether each contrast is one fixed placebo word, shape ``(contrast,)``.
+
+    The bool coordinate or variable ``placebo_word (contrast)`` says so; without it ``weight`` and ``kind`` of the arms.
+
+    Raises
+    ------
+    EstimateError
+        If ``placebo_word`` is not bool on the dim contrast.
+
+    Examples
+    --------
+    >>> words_of(xr.Dataset({"ace": ("contrast", [1.0, 0.0]), "placebo_word": ("contrast", [False, True])}))
+    array([False,  True])
+    """
+    if "placebo_word" not in dataset.variables:
+        return placebo_words(dataset)
+    marked = dataset["placebo_word"]
+    if marked.dims != ("contrast",) or marked.dtype != bool:
+        raise EstimateError(f"placebo_word has dims {marked.dims} and dtype {marked.dtype}, not bool on contrast")
+    return np.asarray(marked.to_numpy())
+
+
+def placebo_rank(estimates: Any) -> xr.Dataset:
+    """Rank each effect among the placebo words': a p-value of "does no more than such words", from any number of them.
+
+    One side is ``(1 + #{words at least as extreme}) / (M + 1)``, exact if the contrast is exchangeable with the M words
+    (as precise as they are, and of their class). The two-sided p is twice the smaller side, at most 1: the words'
+    effects are not taken to lie symmetrically about 0 or about anything. A placebo word is ranked among the others.
+
+    Parameters
+    ----------
+    estimates
+        From `causalgia.estimate`, with contrasts of placebo words; or a table with a bool column ``placebo_word``.
+
+    Returns
+    -------
+    Dataset
+        The same with ``p_placebo`` (two-sided), ``p_placebo_above`` (small where the effect lies above the words') and
+        ``p_placebo_below``, on the dims of ``ace``; and attrs ``n_placebos``.
+
+    Raises
+    ------
+    EstimateError
+        If there are fewer than two placebo words.
+
+    References
+    ----------
+    Phipson & Smyth (2010), doi:10.2202/1544-6115.1585.
+
+    Examples
+    --------
+    >>> effect, word = [5.0, 0.3, -0.1, 0.2, 0.4], [False, True, True, True, True]
+    >>> table = xr.Dataset({"ace": (("contrast", "task"), np.array(effect)[:, None])})
+    >>> placebo_rank(table.assign_coords(placebo_word=("contrast", word)))["p_placebo"].values.ravel()
+    array([0.4, 1. , 0.5, 1. , 0.5])
+    """
+    taken = _with_words(estimates)
+    ace, words = taken["ace"].to_numpy(), words_of(taken)
+    if words.sum() < 2:
+        raise EstimateError(f"a rank among placebo words needs two or more, and there are {words.sum()}; {_CURE}")
+    above, below = _ranks(ace, words), _ranks(-ace, words)
+    columns = {"p_placebo": np.minimum(1.0, 2 * np.minimum(above, below))}
+    columns |= {"p_placebo_above": above, "p_placebo_below": below}
+    out = taken.assign({name: (taken["ace"].dims, p) for name, p in columns.items()})
+    return out.assign_attrs(n_placebos=int(words.sum()))
+
+
+def placebo_region(estimates: Any, *, share: float = 0.95) -> xr.Dataset:
+    """Estimate the region that holds the central share of the placebo words' true effects.
+
+    Estimates spread more than the truth: ``E[S^2] = Var(true) + mean variance - mean covariance`` over the words. The
+    covariance is the error that all words share through their control; it moves them together, as it moves every
+    other contrast against that control, and is no part of their spread. So the words are drawn in about their mean by
+    ``sqrt(Var(true) / S^2)``, and the limits are their quantiles at rank ``(M + 1) (1 -+ share) / 2``, one for each
+    side: no shape and no symmetry about 0 is supposed, and the expected share of new words beyond each limit is right
+    in finite samples. Exact where truths are normal; where they are skewed the limit on the long side stays right, and
+    the one on the short side is generous (5 % outside becomes 4 to 5 %; 3 % where they are exponential).
+
+    Parameters
+    ----------
+    estimates
+        From `causalgia.estimate`: ``ace``, ``se`` and the covariance; or a table with a bool column ``placebo_word``.
+    share
+        Share of placebo words inside.
+
+    Returns
+    -------
+    Dataset
+        ``lower, upper, mean, sd (task[, model])`` of the words' true effects, on attrs["contrast_scale"], and
+        ``n_placebos``.
+
+    Raises
+    ------
+    EstimateError
+        If there are fewer than 40 placebo words, or fewer than the share needs; if they have no standard error; or if
+        they spread no more than their errors do.
+
+    References
+    ----------
+    Louis (1984), doi:10.1080/01621459.1984.10478062: estimates drawn in until they spread as the truth does.
+
+    Examples
+    --------
+    >>> effect = np.random.default_rng(0).normal(size=100)
+    >>> table = xr.Dataset({"effect": ("contrast", effect), "se": ("contrast", np.full(100, 0.3))})
+    >>> region = placebo_region(table.assign_coords(placebo_word=("contrast", np.full(100, True))))
+    >>> region["lower"].values.round(2), region["upper"].values.round(2)
+    (array([-1.69]), array([1.8]))
+    """
+    taken = _with_words(estimates)
+    words = words_of(taken)
+    _check_number(int(words.sum()), share)
+    if "se" not in taken:
+        raise EstimateError("the placebo words have no standard error, because there is one unit; use more units")
+    ace = taken["ace"].to_numpy()[words]
+    centre, spread = ace.mean(axis=0), ace.var(axis=0, ddof=1)
+    true = spread - _own_variance(taken, words)
+    _check_spread(true, spread, taken)
+    near = centre + (ace - centre) * np.sqrt(true / spread)
+    lower, upper = np.quantile(near, [(1 - share) / 2, (1 + share) / 2], axis=0, method="weibull")
+    dims = taken["ace"].dims[1:]
+    columns = {"lower": lower, "upper": upper, "mean": centre, "sd": np.sqrt(true)}
+    coords = {dim: taken[dim] for dim in dims if dim in taken.coords}
+    region = xr.Dataset({name: (dims, values) for name, values in columns.items()}, coords=coords)
+    return region.assign(n_placebos=int(words.sum())).assign_attrs(taken.attrs)
+
+
+def _with_words(estimates: Any) -> xr.Dataset:
+    """Take estimates, or a table, whose column ``placebo_word`` is kept."""
+    taken = as_estimates(estimates)
+    if "placebo_word" in taken.variables or "placebo_word" not in estimates:
+        return taken
+    return taken.assign_coords(placebo_word=("contrast", np.asarray(estimates["placebo_word"])))
+
+
+def _ranks(values: Array, words: Mask) -> Array:
+    """Return (1 + #{words >= value}) / (M + 1), a word being none of its own M, for each column."""
+    flat = values.reshape(len(values), -1)
+    ranks = np.empty(flat.shape)
+    for column, out in zip(flat.T, ranks.T, strict=True):
+        ordered = np.sort(column[words])
+        out[:] = len(ordered) - np.searchsorted(ordered, column, side="left")
+    others = words.sum() - words[:, None]
+    return np.asarray(((1 + ranks - words[:, None]) / (others + 1)).reshape(values.shape))
+
+
+def _check_number(n: int, share: float) -> None:
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share < 1:
+        raise EstimateError(f"share={share!r} is not between 0 and 1; for example share=0.95")
+    needed = max(LEAST_WORDS, math.ceil(round(2 / (1 - share), 9)) - 1)
+    if n < needed:
+        raise EstimateError(
+            f"a region of placebo words needs {needed} of them for share={share:g}, and there are {n}; {_CURE}, "
+            "or rank each effect among them with causalgia.multiplicity.placebo_rank"
+        )
+
+
+def _own_variance(estimates: xr.Dataset, words: Mask) -> Array:
+    """Return mean variance minus mean covariance of the words' errors, (task[, model])."""
+    se, n = estimates["se"].to_numpy()[words], int(words.sum())
+    own = (se**2).mean(axis=0)
+    if "covariance" in estimates:
+        block = estimates["covariance"].to_numpy()[np.ix_(words, words)]
+        total = block.sum(axis=(0, 1))
+    elif "factor" in estimates:
+        total = (estimates["factor"].to_numpy()[:, words].sum(axis=1) ** 2).sum(axis=0)
+    else:
+        return np.asarray(own)
+    return np.asarray(own - (total - n * own) / (n * (n - 1)))
+
+
+def _check_spread(true: Array, spread: Array, estimates: xr.Dataset) -> None:
+    narrow = ~(true > 1e-9 * spread)
+    if narrow.any():
+        where = tuple(np.argwhere(narrow)[0])
+        dims = map(str, estimates["ace"].dims[1:])
+        names = [f"{dim} {_label(estimates, dim, i)}" for dim, i in zip(dims, where, strict=True)]
+        raise EstimateError(
+            f"{', '.join(names)}: the placebo words spread (variance {spread[where]:.3g}) no more than their errors "
+            "explain, so that they set no scale; use more units, or give a rope in numbers"
+        )
+
+
+def _label(estimates: xr.Dataset, dim: str, i: Any) -> Any:
+    return estimates[dim].to_numpy()[i] if dim in estimates.coords else i

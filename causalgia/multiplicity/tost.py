@@ -1,0 +1,205 @@
+"""Equivalence: is an effect too small to matter? Two one-sided tests against a region of practical equivalence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+from scipy import special
+
+from causalgia.errors import DecisionError, EstimateError
+from causalgia.estimation import as_estimates
+from causalgia.estimation.moments import Array, p_and_limits
+from causalgia.schema import annotate
+
+
+@dataclass(frozen=True)
+class Tails:
+    """P-values of four one-sided tests against the ends of a region; every array has the shape of the effects.
+
+    Attributes
+    ----------
+    not_below
+        Of "the effect is at most the lower end", small where it lies above that end.
+    not_above
+        Of "the effect is at least the upper end", small where it lies below that end.
+    above
+        Of "the effect is at most the upper end", small where it lies above the region.
+    below
+        Of "the effect is at least the lower end", small where it lies below the region.
+    """
+
+    not_below: Array
+    not_above: Array
+    above: Array
+    below: Array
+
+    @property
+    def inside(self) -> Array:
+        """The p of two one-sided tests (TOST): the larger one."""
+        return np.maximum(self.not_below, self.not_above)
+
+
+def tails(ace: Array, se: Array, df: Array, lower: npt.ArrayLike, upper: npt.ArrayLike) -> Tails:
+    """Return the four one-sided p-values against the ends of a region.
+
+    Where `se` is 0 a p is 0 on the asked side of the end and 1 elsewhere, the end itself included.
+
+    Parameters
+    ----------
+    ace, se, df
+        Effect, its standard error and degrees of freedom (inf is normal), of one shape.
+    lower, upper
+        Ends of the region, on the scale of `ace`, broadcast against it.
+
+    Examples
+    --------
+    >>> found = tails(np.array([0.0]), np.array([0.5]), np.array([np.inf]), -1.0, 1.0)
+    >>> found.inside.round(4), found.above.round(4)
+    (array([0.0228]), array([0.9772]))
+    """
+    return Tails(
+        not_below=_p(ace - lower, se, df),
+        not_above=_p(upper - ace, se, df),
+        above=_p(ace - upper, se, df),
+        below=_p(lower - ace, se, df),
+    )
+
+
+def equivalence(estimates: Any, *, rope: tuple[float, float], ci_prob: float = 0.95) -> xr.Dataset:
+    """Test each effect against a region of practical equivalence: negligible, beyond it, or undecided.
+
+    With ``alpha = 1 - ci_prob``: ``"negligible"`` where both one-sided tests reject at alpha (the interval at
+    ``1 - 2 alpha`` lies inside the region); else ``"increases"`` or ``"decreases"`` where the interval at ``1 - alpha``
+    lies above or below it; else ``"undecided"``. `causalgia.decide` puts all three at one one-sided level.
+
+    Parameters
+    ----------
+    estimates
+        From `causalgia.estimate` or `causalgia.from_effects`, or a table with columns ``effect`` and ``se``.
+    rope
+        Lower and upper end of the region, on attrs["contrast_scale"].
+    ci_prob
+        Probability of the wide interval, above 1/2.
+
+    Returns
+    -------
+    Dataset
+        On the dims of ``ace``: ``p_lower`` (of "at most the lower end"), ``p_upper`` (of "at least the upper end"),
+        ``p``, the larger; ``lower, upper`` at `ci_prob`, ``lower_tost, upper_tost`` at ``2 ci_prob - 1``; ``verdict``;
+        ``differs``, whether the wide interval excludes 0, which a negligible effect may.
+
+    Raises
+    ------
+    DecisionError
+        If `rope` is not two finite numbers, the lower one first.
+    EstimateError
+        If the estimates have no standard error (one unit), or `ci_prob` is not between 1/2 and 1.
+
+    References
+    ----------
+    Schuirmann (1987), doi:10.1007/BF01068419.
+
+    Examples
+    --------
+    >>> from causalgia.estimation import from_effects
+    >>> found = equivalence(from_effects([0.0, 3.0], [0.5, 0.5], names=["a", "b"]), rope=(-1, 1))
+    >>> found["verdict"].values.ravel().tolist(), found["p"].values.ravel().round(4)
+    (['negligible', 'increases'], array([0.0228, 1.    ]))
+    """
+    taken = as_estimates(estimates)
+    low, high = ends(rope)
+    if isinstance(ci_prob, bool) or not isinstance(ci_prob, int | float) or not 0.5 < ci_prob < 1:
+        raise EstimateError(f"ci_prob={ci_prob!r} is not between 0.5 and 1; for example ci_prob=0.95")
+    ace, se, df = numbers_of(taken)
+    found = tails(ace, se, df, low, high)
+    _, lower, upper = p_and_limits(ace, se, df, ci_prob)
+    _, lower_tost, upper_tost = p_and_limits(ace, se, df, 2 * ci_prob - 1)
+    negligible = found.inside < 1 - ci_prob
+    verdict = np.select([negligible, lower > high, upper < low], ["negligible", "increases", "decreases"], "undecided")
+    columns = {"p_lower": found.not_below, "p_upper": found.not_above, "p": found.inside, "lower": lower}
+    columns |= {"upper": upper, "lower_tost": lower_tost, "upper_tost": upper_tost, "verdict": verdict}
+    columns["differs"] = (lower > 0) | (upper < 0)
+    # what else the estimates say of p is about another question than equivalence
+    out = taken.drop_vars(["p", "p_adjusted", "critical"], errors="ignore")
+    out = out.assign({name: (taken["ace"].dims, values) for name, values in columns.items()})
+    out["p"].attrs["meaning"] = "p of two one-sided tests that the effect lies outside the rope"
+    out.attrs = {k: v for k, v in taken.attrs.items() if k not in ("adjust", "family")}
+    return annotate(out.assign_attrs(rope=f"{low:g} to {high:g}", ci_prob=float(ci_prob)))
+
+
+def ends(rope: Any) -> tuple[float, float]:
+    """Return the two ends of a rope in numbers.
+
+    Raises
+    ------
+    DecisionError
+        If it is not two finite numbers, the lower one first, with something between them.
+
+    Examples
+    --------
+    >>> ends((-0.1, 0.2))
+    (-0.1, 0.2)
+    >>> ends((0.1, -0.1))
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.DecisionError: rope=(0.1, -0.1) is reversed; give the lower end first: rope=(-0.1, 0.1)
+    """
+    try:
+        low, high = (float(end) for end in rope)
+    except (TypeError, ValueError):
+        raise DecisionError(f"rope={rope!r} is not two numbers; for example rope=(-0.1, 0.1)") from None
+    if not np.isfinite([low, high]).all():
+        raise DecisionError(f"rope={rope!r} has an end that is not a finite number; for example rope=(-0.1, 0.1)")
+    if low > high:
+        raise DecisionError(f"rope={rope!r} is reversed; give the lower end first: rope=({high:g}, {low:g})")
+    if low == high:
+        raise DecisionError(
+            f"rope={rope!r} has no width, and no effect is surely a point; widen it, for example rope=(-0.1, 0.1), or "
+            "ask cg.decide(..., rope=0) for the direction alone"
+        )
+    return low, high
+
+
+def numbers_of(estimates: xr.Dataset) -> tuple[Array, Array, Array]:
+    """Return ace, se and df of estimates as arrays of the shape of ``ace``; without df they are inf: normal.
+
+    Raises
+    ------
+    EstimateError
+        If there is no se (one unit), or one is negative, or df is not positive.
+
+    Examples
+    --------
+    >>> ace = xr.Dataset({"ace": (("contrast", "task"), [[1.0]]), "se": (("contrast", "task"), [[0.5]])})
+    >>> numbers_of(ace)
+    (array([[1.]]), array([[0.5]]), array([[inf]]))
+    """
+    if "se" not in estimates:
+        raise EstimateError("the estimates have no standard error, because there is one unit; use more units")
+    dims = estimates["ace"].dims
+    ace, se = (estimates[name].transpose(*dims).to_numpy().astype(np.float64) for name in ("ace", "se"))
+    df = (
+        estimates["df"].transpose(*dims).to_numpy().astype(np.float64)
+        if "df" in estimates
+        else np.full(se.shape, np.inf)
+    )
+    wrong = ~((se >= 0) & (df > 0))
+    if wrong.any():
+        k = int(np.argwhere(wrong)[0][0])
+        name = estimates["contrast"].to_numpy()[k] if "contrast" in estimates.coords else k
+        raise EstimateError(
+            f"contrast {name!s}: se {se[wrong][0]:g} on {df[wrong][0]:g} df; se >= 0 and df > 0 make sense"
+        )
+    return ace, se, df
+
+
+def _p(distance: Array, se: Array, df: Array) -> Array:
+    """Return the p of "the distance is at most 0"."""
+    exact = se == 0
+    with np.errstate(over="ignore"):
+        t = distance / np.where(exact, 1.0, se)
+    return np.where(exact, np.where(distance > 0, 0.0, 1.0), special.stdtr(df, -t))

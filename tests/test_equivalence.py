@@ -1,0 +1,123 @@
+"""Two one-sided tests: R's verdicts and p, degenerate errors, and the size of the test at the end of the region."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from scipy.stats import binom, ttest_1samp
+
+import causalgia as cg
+from causalgia.errors import DecisionError, EstimateError
+from causalgia.multiplicity import equivalence
+
+HERE = Path(__file__).parent / "reference" / "equivalence"
+EFFECT = ("contrast", "task")
+
+
+def expected() -> Any:
+    return json.loads((HERE / "expected.json").read_text())
+
+
+def agrees(mine: xr.Dataset, theirs: dict[str, Any]) -> None:
+    for name in ("ace", "se", "df", "lower", "upper", "lower_tost", "upper_tost"):
+        np.testing.assert_allclose(mine[name].item(), theirs[name], rtol=1e-9, err_msg=name)
+    for name, r in (("p_lower", "p_lower"), ("p_upper", "p_upper"), ("p", "p_tost")):
+        np.testing.assert_allclose(mine[name].item(), theirs[r], rtol=1e-7, atol=1e-12, err_msg=name)
+    assert mine["verdict"].item() == theirs["verdict"]
+    assert bool(mine["differs"]) == theirs["differs"]
+
+
+def test_the_verdicts_of_a_crossover_are_those_of_r() -> None:
+    r, d = expected(), pd.read_csv(HERE / "input.csv")
+    names = [c for c in d if c != "unit"]
+    ice = xr.Dataset(
+        {"ice": (("unit", *EFFECT), d[names].to_numpy()[:, :, None])}, coords={"contrast": names, "task": ["t"]}
+    )
+    found = equivalence(cg.estimate(ice), rope=tuple(r["rope"]), ci_prob=1 - r["alpha"])
+    assert len({r["crossover"][name]["verdict"] for name in names}) == 4
+    for name in names:
+        agrees(found.sel(contrast=name, task="t"), r["crossover"][name])
+
+
+def test_the_verdict_of_a_parallel_trial_is_that_of_r() -> None:
+    r, d = expected(), pd.read_csv(HERE / "input_parallel.csv")
+    outcomes = cg.from_frame(d, outcome="y", arm="arm", unit="unit")
+    found = equivalence(cg.estimate(cg.contrast(outcomes, control=0)), rope=tuple(r["rope"]), ci_prob=1 - r["alpha"])
+    agrees(found.isel(contrast=0, task=0), r["parallel_welch"])
+
+
+def test_a_table_of_anybodys_is_taken() -> None:
+    table = pd.DataFrame({"effect": [0.0, 2.0], "se": [0.3, 0.3], "df": [9.0, 9.0]}, index=["a", "b"])
+    found = equivalence(table, rope=(-1, 1))
+    assert found["verdict"].sel(contrast="a").item() == "negligible"
+    x = np.array([-1.0, 0.2, 0.5, 1.4, 0.1])
+    one = cg.from_effects([x.mean()], [x.std(ddof=1) / np.sqrt(5)], df=[4])
+    p = equivalence(one, rope=(-1, 0.5))
+    assert p["p_lower"].item() == pytest.approx(ttest_1samp(x, -1, alternative="greater").pvalue)
+    assert p["p_upper"].item() == pytest.approx(ttest_1samp(x, 0.5, alternative="less").pvalue)
+
+
+def test_an_exact_effect_is_where_it_is() -> None:
+    ace = np.array([[0.0], [0.5], [1.0], [-1.0], [1.5], [-2.0]])
+    exact = xr.Dataset({"ace": (EFFECT, ace), "se": (EFFECT, 0 * ace), "df": (EFFECT, 0 * ace + 9)})
+    found = equivalence(exact, rope=(-1, 1))
+    said = ["negligible", "negligible", "undecided", "undecided", "increases", "decreases"]
+    assert found["verdict"].values.ravel().tolist() == said
+    assert found["p"].values.ravel().tolist() == [0, 0, 1, 1, 1, 1]
+    assert not found["differs"][0, 0]
+
+
+def test_models_have_verdicts_of_their_own() -> None:
+    dims = (*EFFECT, "model")
+    two = xr.Dataset({"ace": (dims, [[[0.0, 3.0]]]), "se": (dims, [[[0.1, 0.1]]])}, coords={"model": ["a", "b"]})
+    assert equivalence(two, rope=(-1, 1))["verdict"].values.ravel().tolist() == ["negligible", "increases"]
+
+
+def test_what_was_said_of_p_is_not_said_of_this_p() -> None:
+    adjusted = cg.adjust(cg.from_effects([0.0, 1.0], [0.1, 0.1]), method="bh")
+    found = equivalence(adjusted, rope=(-1, 1))
+    assert "p_adjusted" not in found
+    assert "adjust" not in found.attrs
+
+
+def test_the_test_has_its_size_at_the_end_of_the_region() -> None:
+    rng, n = np.random.default_rng(1), 8000
+    x = rng.normal(0.5, 1.0, size=(n, 40))
+    est = cg.from_effects(x.mean(axis=1), x.std(axis=1, ddof=1) / np.sqrt(40), df=39)
+    wrong = int((equivalence(est, rope=(-0.5, 0.5))["verdict"] == "negligible").sum())
+    assert binom.ppf(0.0005, n, 0.05) <= wrong <= binom.ppf(0.9995, n, 0.05)
+
+
+@pytest.mark.parametrize(
+    ("rope", "said"),
+    [
+        ((0.1, -0.1), r"reversed; give the lower end first: rope=\(-0.1, 0.1\)"),
+        ((0.1, 0.1), "has no width"),
+        (0, "not two numbers"),
+        ("placebo", "not two numbers"),
+        ((0, 1, 2), "not two numbers"),
+        ((np.nan, 1), "not a finite number"),
+        ((-1, np.inf), "not a finite number"),
+    ],
+)
+def test_an_impossible_rope_is_refused(rope: Any, said: str) -> None:
+    with pytest.raises(DecisionError, match=said):
+        equivalence(cg.from_effects([0.0], [1.0]), rope=rope)
+
+
+def test_bad_input_is_named() -> None:
+    one = xr.Dataset({"ace": (EFFECT, [[1.0]])})
+    with pytest.raises(EstimateError, match="no standard error, because there is one unit"):
+        equivalence(one, rope=(-1, 1))
+    negative = one.assign(se=(EFFECT, [[-1.0]])).assign_coords(contrast=["GATA1"])
+    with pytest.raises(EstimateError, match="contrast GATA1: se -1"):
+        equivalence(negative, rope=(-1, 1))
+    for wrong in (0.5, 1, "0.95", True):
+        with pytest.raises(EstimateError, match="ci_prob"):
+            equivalence(cg.from_effects([0.0], [1.0]), rope=(-1, 1), ci_prob=wrong)  # type: ignore[arg-type]

@@ -1,0 +1,149 @@
+"""The placebo words as a null: ranks are uniform, and the region holds the share of new words that it says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from scipy import stats
+
+import causalgia as cg
+from causalgia.errors import EstimateError
+from causalgia.multiplicity import placebo_rank, placebo_region
+
+EFFECT = ("contrast", "task")
+
+
+def screen(ace: np.ndarray, n_words: int, se: float = 0.1, covariance: np.ndarray | None = None) -> xr.Dataset:
+    """Contrasts of which the last `n_words` are placebo words."""
+    ace = np.asarray(ace, dtype=float).reshape(len(ace), -1)
+    words = np.arange(len(ace)) >= len(ace) - n_words
+    out = xr.Dataset({"ace": (EFFECT, ace), "se": (EFFECT, np.full(ace.shape, se))})
+    if covariance is not None:
+        out["covariance"] = (("contrast", "contrast_", "task"), covariance[:, :, None])
+    return out.assign_coords(
+        contrast=[f"c{i}" for i in range(len(ace))],
+        task=[f"t{i}" for i in range(ace.shape[1])],
+        placebo_word=("contrast", words),
+    )
+
+
+def test_ranks_are_counted_by_hand() -> None:
+    found = placebo_rank(screen(np.array([3.0, -1.0, 0.2, 0.2, 0.0, 1.0, 0.4]), 5))
+    assert found["p_placebo_above"].values.ravel() == pytest.approx([1 / 6, 1, 4 / 5, 4 / 5, 1, 1 / 5, 2 / 5])
+    assert found["p_placebo_below"].values.ravel() == pytest.approx([1, 1 / 6, 3 / 5, 3 / 5, 1 / 5, 1, 4 / 5])
+    assert found["p_placebo"].values.ravel() == pytest.approx([2 / 6, 2 / 6, 1, 1, 2 / 5, 2 / 5, 4 / 5])
+    assert found.attrs["n_placebos"] == 5
+
+
+def test_ranks_of_words_like_the_others_are_not_small_too_often() -> None:
+    rng = np.random.default_rng(0)
+    p = placebo_rank(screen(rng.exponential(size=(60, 2000)), 59))["p_placebo"][0]
+    for level in (0.1, 0.2, 0.5):
+        assert (p <= level).mean() <= level + 4 * np.sqrt(level * (1 - level) / 2000)
+        assert (p <= level).mean() > level - 2 / 60 - 4 * np.sqrt(level * (1 - level) / 2000)
+
+
+def test_the_words_of_a_trial_are_found() -> None:
+    arms = {"none": cg.Untreated(), "GATA": cg.Embed("AGATAAG", at=9), **cg.placebos("AGATAAG", at=9, n=40)}
+    design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=200)
+    effects = cg.contrast(cg.run(design, cg.zoo.oracle("gata1_like"), rng=5), control="none")
+    estimates = cg.estimate(effects)
+    assert placebo_rank(estimates)["p_placebo"].sel(contrast="GATA", task="K562").item() == pytest.approx(2 / 41)
+    region = placebo_region(estimates)
+    assert int(region["n_placebos"]) == 40
+    assert (region["lower"] < region["upper"]).all()
+    words = estimates["ace"].isel(contrast=slice(1, None))
+    assert (region["sd"] <= words.std("contrast", ddof=1)).all()
+    assert estimates["ace"].sel(contrast="GATA", task="K562") > region["upper"].sel(task="K562")
+
+
+TRUTHS = {
+    "normal": (stats.norm(), 0.035, 0.065),
+    "skewed": (stats.lognorm(0.5), 0.03, 0.06),
+    "left": (stats.gamma(4), 0.03, 0.06),
+    "exponential": (stats.expon(), 0.015, 0.05),
+    "heavy": (stats.t(5), 0.035, 0.065),
+}
+
+
+@pytest.mark.parametrize("n_words", [40, 100])
+@pytest.mark.parametrize("name", TRUTHS)
+def test_a_new_word_is_outside_as_often_as_said(name: str, n_words: int) -> None:
+    """SE a third of the true sd, half of its square shared by all words; the shared part moves a new word too."""
+    law, least, most = TRUTHS[name]
+    sign = -1.0 if name == "left" else 1.0
+    rng, n_trials = np.random.default_rng(7), 600
+    se = law.std() / 3
+    truth = sign * law.rvs(size=(n_words, n_trials), random_state=rng)
+    shared = rng.normal(size=n_trials) * se * np.sqrt(0.5)
+    effect = truth + shared + rng.normal(size=truth.shape) * se * np.sqrt(0.5)
+    covariance = np.broadcast_to(se**2 * (0.5 + 0.5 * np.eye(n_words))[:, :, None], (n_words, n_words, n_trials))
+    taken = screen(effect, n_words, se=se)
+    taken["covariance"] = (("contrast", "contrast_", "task"), covariance)
+    region = placebo_region(taken)
+    low, high = region["lower"].values - shared, region["upper"].values - shared
+    outside = law.cdf(low) + law.sf(high) if sign > 0 else law.sf(-low) + law.cdf(-high)
+    error = 3 * outside.std() / np.sqrt(n_trials)
+    assert least - error < outside.mean() < most + error
+    long_side = law.sf(high) if sign > 0 else law.sf(-low)
+    assert abs(long_side.mean() - 0.025) < 0.006 + 4 * long_side.std() / np.sqrt(n_trials)
+
+
+def test_the_error_that_words_share_does_not_narrow_the_region() -> None:
+    rng, k = np.random.default_rng(2), 60
+    effect = rng.normal(size=k)
+    shared = screen(effect, k, se=0.7, covariance=0.49 * (0.5 + 0.5 * np.eye(k)))
+    independent = screen(effect, k, se=0.7)
+    halved = screen(effect, k, se=0.7 * np.sqrt(0.5))
+    assert placebo_region(shared)["sd"].item() == pytest.approx(placebo_region(halved)["sd"].item())
+    assert placebo_region(independent)["sd"].item() < placebo_region(shared)["sd"].item()
+
+
+def test_a_factor_says_what_a_covariance_says() -> None:
+    rng = np.random.default_rng(3)
+    factor = rng.normal(size=(30, 50)) * 0.05 + 0.05 * rng.normal(size=(30, 1))
+    covariance = factor.T @ factor
+    whole = screen(rng.normal(size=50), 45, covariance=covariance)
+    whole["se"] = (EFFECT, np.sqrt(np.diag(covariance))[:, None])
+    thin = whole.drop_vars("covariance").assign(factor=(("cluster", *EFFECT), factor[:, :, None]))
+    xr.testing.assert_allclose(placebo_region(thin), placebo_region(whole))
+
+
+def test_exact_effects_need_no_correction() -> None:
+    ace = np.random.default_rng(4).normal(size=99)
+    region = placebo_region(screen(ace, 99, se=0.0), share=0.9)
+    assert region["lower"].item() == pytest.approx(np.sort(ace)[4])
+    assert region["upper"].item() == pytest.approx(np.sort(ace)[94])
+
+
+def test_a_frame_with_marked_words_is_taken() -> None:
+    frame = pd.DataFrame({"effect": np.random.default_rng(4).normal(size=41), "se": 0.1})
+    frame["placebo_word"] = frame.index > 0
+    assert int(placebo_region(frame)["n_placebos"]) == 40
+    assert "p_placebo" in placebo_rank(frame)
+
+
+def test_too_few_words_set_no_quantile() -> None:
+    few = screen(np.arange(40.0), 39)
+    with pytest.raises(EstimateError, match="needs 40 of them for share=0.95, and there are 39; .*placebo_rank"):
+        placebo_region(few)
+    with pytest.raises(EstimateError, match="needs 199 of them for share=0.99, and there are 100"):
+        placebo_region(screen(np.arange(100.0), 100), share=0.99)
+    with pytest.raises(EstimateError, match=r"two or more, and there are 0; add arms with cg.placebos"):
+        placebo_rank(cg.from_effects([1.0], [1.0]))
+    with pytest.raises(EstimateError, match="share=2 is not between"):
+        placebo_region(few, share=2)
+
+
+def test_words_that_do_not_differ_set_no_scale() -> None:
+    noise = np.random.default_rng(0).normal(size=(50, 2)) * [1.0, 0.05]
+    with pytest.raises(EstimateError, match="task t1: the placebo words spread .* no more than their errors"):
+        placebo_region(screen(noise, 50, se=0.1))
+    with pytest.raises(EstimateError, match="task t0: the placebo words spread"):
+        placebo_region(screen(np.ones(50), 50, se=0.0))
+    with pytest.raises(EstimateError, match="no standard error"):
+        placebo_region(screen(np.arange(50.0), 50).drop_vars("se"))
+    with pytest.raises(EstimateError, match="not bool on contrast"):
+        placebo_rank(screen(np.arange(50.0), 50).assign_coords(placebo_word=("contrast", np.arange(50))))
