@@ -14,7 +14,18 @@ from causalgia.errors import ContrastError
 
 Array: TypeAlias = npt.NDArray[np.float64]
 Flags: TypeAlias = npt.NDArray[np.bool_]
-Scale = Literal["identity", "log", "log2", "logit"]
+Pointwise = Literal["identity", "log", "log2", "logit"]
+OfMeans = Literal["log_of_means", "ratio", "excess_over_multiplicative", "bpnet", "cooperativity", "bliss"]
+Scale: TypeAlias = Pointwise | OfMeans
+#: scales of functions of the arms' means -> the value of no effect
+OF_MEANS = {
+    "log_of_means": 0.0,
+    "ratio": 1.0,
+    "excess_over_multiplicative": 0.0,
+    "bpnet": 1.0,
+    "cooperativity": 1.0,
+    "bliss": 0.0,
+}
 
 #: scale -> (the transform g, |g'|: how far an error of the outcome moves g)
 _TRANSFORMS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
@@ -62,9 +73,9 @@ def on_scale(y: xr.DataArray, scale: str, measured_on: str) -> tuple[xr.DataArra
     array([1.000e-07, 3.125e-02])
     """
     if not isinstance(scale, str) or scale not in _TRANSFORMS:
-        raise ContrastError(f"scale {scale!r} is none of {', '.join(_TRANSFORMS)}")
+        raise ContrastError(f"scale {scale!r} is none of {', '.join([*_TRANSFORMS, *OF_MEANS])}")
     if scale != "identity":
-        _refuse_logs(scale, measured_on)
+        refuse_logs(scale, measured_on)
         _refuse_values(y, scale)
     values = y.to_numpy()
     transform, derivative = _TRANSFORMS[scale]
@@ -85,7 +96,16 @@ def is_log(measured_on: str) -> bool:
     return bool(_LOG_WORD.search(measured_on) or _LOG_PREFIX.search(measured_on))
 
 
-def _refuse_logs(scale: str, measured_on: str) -> None:
+def refuse_logs(scale: str, measured_on: str) -> None:
+    """Refuse to take the log, logit or ratio of what is a log already.
+
+    Examples
+    --------
+    >>> refuse_logs("log", "log counts")
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.ContrastError: scale='log': the outcomes are already on 'log counts'; use scale='identity', ...
+    """
     if not is_log(measured_on):
         return
     if scale == "logit":

@@ -124,6 +124,14 @@ SCHEMA: tuple[Variable, ...] = (
         "bound on the rounding error of one outcome, from its dtype; a spread within it is none (parallel trials)",
     ),
     Variable(
+        "denominator",
+        ("effects",),
+        (("unit", "contrast", "task"), ("unit", "contrast", "task", "model")),
+        "f",
+        "what the contrast divides by, relative to it: influence values of mean 1 (a ratio in a crossover)",
+    ),
+    Variable("ratio", ("effects",), _EFFECT, "f", "ratio of the arms' means (a ratio in a parallel trial)"),
+    Variable(
         "weight",
         ("effects", "estimates", "decisions"),
         (("contrast", "arm"),),
@@ -226,7 +234,7 @@ def validate(dataset: xr.Dataset, kind: Kind) -> xr.Dataset:
         if kind not in row.datasets:
             continue
         if row.name in dataset.variables:
-            _validate_variable(dataset[row.name], row, kind)
+            _validate_variable(_bounded(dataset, row.name), row, kind)
         elif row.required:
             raise OutcomesError(
                 f"{kind}: no variable '{row.name}' ({row.meaning}); a Dataset from {_MAKERS[kind]} has it"
@@ -257,6 +265,14 @@ _MAKERS: dict[Kind, str] = {
     "estimates": "cg.estimate or cg.from_effects",
     "decisions": "cg.decide",
 }
+
+
+def _bounded(dataset: xr.Dataset, name: str) -> xr.DataArray:
+    """Return a variable; a limit is read as 0 where ``unbounded`` says that it is infinite, and is."""
+    array, end = dataset[name], {"lower": -np.inf, "upper": np.inf}.get(name)
+    if end is None or "unbounded" not in dataset or dataset["unbounded"].dims != array.dims:
+        return array
+    return array.where(~(dataset["unbounded"].astype(bool) & (array == end)), 0.0)
 
 
 def _validate_variable(array: xr.DataArray, row: Variable, kind: Kind) -> None:

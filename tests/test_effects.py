@@ -170,8 +170,8 @@ def test_impossible_outcomes_are_named() -> None:
     y[1, 2] = 1
     with pytest.raises(ContrastError, match=r"between 0 and 1, and unit 1, arm TAL1"):
         contrast(crossover(y), control="placebo", scale="logit")
-    with pytest.raises(ContrastError, match="'ratio' is none of identity, log, log2, logit"):
-        contrast(crossover(y), control="placebo", scale="ratio")  # type: ignore[arg-type]
+    with pytest.raises(ContrastError, match="'ratios' is none of identity, log, log2, logit, log_of_means, ratio"):
+        contrast(crossover(y), control="placebo", scale="ratios")  # type: ignore[arg-type]
 
 
 # interactions

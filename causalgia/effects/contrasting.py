@@ -10,10 +10,11 @@ import numpy.typing as npt
 import xarray as xr
 from scipy import sparse
 
-from causalgia.effects.spread import arm_sds, pooled_sd
+from causalgia.effects.expanding import check_of_means, expanded, expanded_by_arm
+from causalgia.effects.spread import control_sd
 from causalgia.effects.weights import Weights, arm_name, chosen, dense, unique, weight_matrix
 from causalgia.errors import OutcomesError
-from causalgia.scales import Array, Scale, agreement, on_scale
+from causalgia.scales import OF_MEANS, Array, Scale, agreement, on_scale
 from causalgia.schema import annotate, validate
 
 
@@ -24,11 +25,13 @@ def contrast(
     contrasts: Mapping[str, Mapping[Any, float]] | None = None,
     interaction: Sequence[str] | None = None,
     scale: Scale = "identity",
+    ceiling: float | None = None,
 ) -> xr.Dataset:
     """Turn outcomes into individual causal effects (ICE): weighted sums of a unit's arms, on a named scale.
 
     ``ICE_u = sum_a w_a g(Y_u(a))`` with weights that sum to zero; the estimand is its mean over the null model. For
-    g = log that is a difference of *means of logs*, which is not the log of a ratio of means.
+    g = log that is a difference of *means of logs*, which is not the log of a ratio of means: another estimand, a
+    function of the arms' means, which ``"log_of_means"``, ``"ratio"`` and the interactions of the field give.
 
     Parameters
     ----------
@@ -45,8 +48,15 @@ def contrast(
         their arms, ``sum (-1)^(number of factors at reference) g(Y)``: AB - A - B + 0 for two. The reference is the
         smaller level (0, False). Arms whose level is missing (NaN or empty) stand outside the factorial.
     scale
-        ``"identity"``, ``"log"``, ``"log2"`` or ``"logit"``: g, taken of every outcome first. Arms that no contrast
-        uses are not read; on a scale other than identity the units that a parallel trial gave them are left out.
+        ``"identity"``, ``"log"``, ``"log2"`` or ``"logit"``: g, taken of every outcome first. Or a function of the
+        means m_a: ``"log_of_means"``, ``sum_a w_a log m_a``; ``"ratio"``, its exponential, for `control` the ratio of
+        two means; and, for an interaction of two factors A, B in a crossover, ``"excess_over_multiplicative"``,
+        ``AB - A B / 0``; ``"bpnet"``, ``(AB - (B - 0)) / A``; ``"cooperativity"``, ``2^AB / (2^A + 2^B - 2^0)`` of log2
+        outcomes; ``"bliss"``, the excess over independent action, which needs `ceiling`. No effect is 1 for the
+        ratios (attrs["null_value"]) and 0 for the others. Arms that no contrast uses are not read; on a scale other
+        than identity the units that a parallel trial gave them are left out.
+    ceiling
+        ``scale="bliss"``: the largest outcome there can be.
 
     Returns
     -------
@@ -57,7 +67,9 @@ def contrast(
         kept, with the bound ``rounding`` on each outcome. Both: ``weight (contrast, arm)`` (float32 where that is
         exact), ``control_sd (contrast, task[, model])``, the sd over units of the arms of negative weight (their
         variances pooled by the size of the weights; absent below two units), the coordinates of units and arms,
-        ``do (contrast)``, and attrs that say the estimand.
+        ``do (contrast)``, and attrs that say the estimand. For functions of means ``ice`` holds *influence values*
+        (attrs["ice_is"]): the delta method's expansion, unit by unit, whose mean is the effect and whose spread is
+        its error; they are no individual effects. Where one divides, ``denominator`` has the same of the divisor.
 
     Raises
     ------
@@ -92,7 +104,12 @@ def contrast(
     weights = chosen(outcomes, arms, control, contrasts, interaction)
     W = weight_matrix(weights, arms)
     crossover = "arm" in outcomes["outcome"].dims
-    outcomes, parts = _crossover(outcomes, W, scale) if crossover else _parallel(outcomes, W, arms, scale)
+    check_of_means(scale, ceiling, interaction, crossover, _measured_on(outcomes))
+    outcomes, parts = (
+        _crossover(outcomes, W, scale, ceiling, list(next(iter(weights.values()))))
+        if crossover
+        else _parallel(outcomes, W, arms, scale)
+    )
     coords = {name: c for name, c in outcomes.coords.items() if (name != "do" and "arm" in c.dims) or "unit" in c.dims}
     effects = xr.Dataset(parts, coords=coords, attrs=outcomes.attrs)
     effects["weight"] = (("contrast", "arm"), dense(W))
@@ -101,12 +118,17 @@ def contrast(
     return validate(annotate(effects), "effects")
 
 
-def _crossover(outcomes: xr.Dataset, W: sparse.csr_array, scale: str) -> tuple[xr.Dataset, dict[str, Any]]:
+def _crossover(
+    outcomes: xr.Dataset, W: sparse.csr_array, scale: str, ceiling: float | None, cells: list[str]
+) -> tuple[xr.Dataset, dict[str, Any]]:
     """ICE as one (sparse) matrix product, in float64, and where it does not vary."""
     used = np.unique(W.indices)
-    y, bound = on_scale(outcomes["outcome"].isel(arm=used), scale, _measured_on(outcomes))
+    observed = outcomes["outcome"].isel(arm=used)
+    if scale in OF_MEANS:
+        return outcomes, expanded(observed, W[:, used], scale, _measured_on(outcomes), ceiling, cells)
+    y, bound = on_scale(observed, scale, _measured_on(outcomes))
     W, (n_units, n_arms, *trailing), others = W[:, used], y.shape, y.dims[2:]
-    spread = _control_sd([y.to_numpy()[:, a] for a in range(n_arms)], [bound[:, a] for a in range(n_arms)], W)
+    spread = control_sd([y.to_numpy()[:, a] for a in range(n_arms)], [bound[:, a] for a in range(n_arms)], W)
     by_arm, bound = (np.moveaxis(x, 1, 0).reshape(n_arms, -1) for x in (y.to_numpy(), bound))
     ice = np.asarray(W @ by_arm)
     flags = [part.reshape(len(ice), *trailing) for part in _flags(ice, abs(W), bound, n_units)]
@@ -118,15 +140,6 @@ def _crossover(outcomes: xr.Dataset, W: sparse.csr_array, scale: str) -> tuple[x
         "zero": (("contrast", *others), flags[1]),
         **{name: (("contrast", *others), values) for name, values in spread.items()},
     }
-
-
-def _control_sd(values: Sequence[Array], bounds: Sequence[Array], W: sparse.csr_array) -> dict[str, Array]:
-    """Sd of what each contrast subtracts, shape (K, ...), from the units of each arm; none below two units."""
-    subtracted = np.unique(W.indices[W.data < 0])
-    if min(len(values[a]) for a in subtracted) < 2:
-        return {}
-    chosen_values, chosen_bounds = ([x[a] for a in subtracted] for x in (values, bounds))
-    return {"control_sd": pooled_sd(arm_sds(chosen_values, chosen_bounds), W[:, subtracted])}
 
 
 def _flags(ice: Array, sizes: sparse.csr_array, bound: Array, n_units: int) -> list[npt.NDArray[np.bool_]]:
@@ -153,12 +166,15 @@ def _parallel(
             raise OutcomesError(f"unit {outcomes['unit'].to_numpy()[i]!s} is assigned to '{arm}', which is not an arm")
     if scale != "identity":
         outcomes = outcomes.isel(unit=np.isin(assigned, [arms[j] for j in np.unique(W.indices)]))
-    y, bound = on_scale(outcomes["outcome"], scale, _measured_on(outcomes))
     received = outcomes["assigned"].to_numpy().astype(str)
     rows = [np.flatnonzero(received == arm) for arm in arms]
-    spread = _control_sd([y.to_numpy()[i].astype(np.float64) for i in rows], [bound[i] for i in rows], W)
+    if scale in OF_MEANS:
+        y, bound, more = expanded_by_arm(outcomes["outcome"], rows, arms, W, scale, _measured_on(outcomes))
+    else:
+        (y, bound), more = on_scale(outcomes["outcome"], scale, _measured_on(outcomes)), {}
+    spread = control_sd([y.to_numpy()[i].astype(np.float64) for i in rows], [bound[i] for i in rows], W)
     sds = {name: (("contrast", *y.dims[1:]), values) for name, values in spread.items()}
-    return outcomes, {"outcome": y, "rounding": (y.dims, bound), **sds}
+    return outcomes, {"outcome": y, "rounding": (y.dims, bound), **sds, **more}
 
 
 def _measured_on(outcomes: xr.Dataset) -> str:
@@ -184,21 +200,30 @@ def _signed_sum(w: dict[str, float], text: Mapping[str, str]) -> str:
 
 def _words(
     outcomes: xr.Dataset, weights: Weights, scale: str, assignment: str, control: Any, interaction: Sequence[str] | None
-) -> dict[str, str]:
+) -> dict[str, Any]:
     measured_on = _measured_on(outcomes)
-    outcome = "outcome" if scale == "identity" else f"{scale}(outcome)"
-    if len(weights) == 1 and control is not None:
-        what = f"{outcome} under {next(iter(weights))!r} minus {outcome} under {str(control)!r}"
-    elif control is not None:
-        what = f"{outcome} under the arm minus {outcome} under {str(control)!r}"
-    elif interaction is not None:
-        what = f"the interaction {' : '.join(interaction)} of {outcome}, over all 2^{len(interaction)} arms"
-    else:
-        what = f"the weighted sum of {outcome} over arms"
-    return {
+    words: dict[str, Any] = {
         "assignment": assignment,
         "contrast_scale": measured_on if scale == "identity" else f"{scale} of {measured_on}",
         "transform": scale,
         "control": "" if control is None else str(control),
-        "estimand": f"mean over units of {what}",
+        "estimand": _estimand(weights, scale, control, interaction),
     }
+    if scale in OF_MEANS:
+        words |= {"null_value": OF_MEANS[scale], "ice_is": "influence values, whose mean is the effect"}
+    return words
+
+
+def _estimand(weights: Weights, scale: str, control: Any, interaction: Sequence[str] | None) -> str:
+    outcome = "outcome" if scale == "identity" else f"{scale}(outcome)"
+    if scale == "ratio" and control is not None:
+        arm = repr(next(iter(weights))) if len(weights) == 1 else "the arm"
+        return f"mean outcome over units under {arm} divided by mean outcome under {str(control)!r}"
+    if control is not None:
+        arm = repr(next(iter(weights))) if len(weights) == 1 else "the arm"
+        what = f"{outcome} under {arm} minus {outcome} under {str(control)!r}"
+    elif interaction is not None:
+        what = f"the interaction {' : '.join(interaction)} of {outcome}, over all 2^{len(interaction)} arms"
+    else:
+        what = f"the weighted sum of {outcome} over arms"
+    return what.replace("outcome", "mean outcome") if scale in OF_MEANS else f"mean over units of {what}"

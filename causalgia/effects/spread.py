@@ -63,3 +63,25 @@ def _sd(y: Array, bound: Array) -> Array:
     peak = np.abs(y).max(axis=0)
     z = y / np.where(peak > 0, peak, 1.0)
     return np.where(agreement(y, bound)[0], 0.0, peak * (z - z[0]).std(axis=0, ddof=1))
+
+
+def control_sd(values: Sequence[Array], bounds: Sequence[Array], W: sparse.csr_array) -> dict[str, Array]:
+    """Return ``control_sd`` of each contrast, shape ``(K, ...)``; nothing where an arm has fewer than two units.
+
+    Parameters
+    ----------
+    values, bounds
+        For each of A arms: outcomes of its units, and bounds on their rounding, shape ``(n_a, ...)`` each.
+    W
+        Weights, shape ``(K, A)``.
+
+    Examples
+    --------
+    >>> control_sd([np.array([1.0, 3.0]), np.array([5.0, 6.0])], [np.zeros(2)] * 2, sparse.csr_array([[-1.0, 1.0]]))
+    {'control_sd': array([1.41421356])}
+    """
+    subtracted = np.unique(W.indices[W.data < 0])
+    if min(len(values[a]) for a in subtracted) < 2:
+        return {}
+    sds = arm_sds([values[a] for a in subtracted], [bounds[a] for a in subtracted])
+    return {"control_sd": pooled_sd(sds, W[:, subtracted])}

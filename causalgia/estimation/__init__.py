@@ -23,6 +23,7 @@ from causalgia.estimation.parallel import (
     residual_df,
     welch,
 )
+from causalgia.estimation.ratios import delta_method, fieller, p_of_ratio
 from causalgia.estimation.regression import Regression, WaldTest, regress, wald_htz
 
 __all__ = [
@@ -38,7 +39,9 @@ __all__ = [
     "clustered",
     "covariance",
     "crossed_mean",
+    "delta_method",
     "estimate",
+    "fieller",
     "fit_arms",
     "fit_arms_by_stratum",
     "from_effects",
@@ -46,6 +49,7 @@ __all__ = [
     "mean_ice",
     "mean_of_cluster_means",
     "moderate",
+    "p_of_ratio",
     "regress",
     "residual_df",
     "settled_block_effects",

@@ -37,7 +37,8 @@ def block_effects(Y: Array, arm: Codes, block: Codes, W: Array) -> Array:
     """
     used = np.flatnonzero((W != 0).any(axis=0))
     means = np.stack([centred(Y[arm == a], block[arm == a])[0] for a in used])
-    return np.ascontiguousarray(np.moveaxis(np.tensordot(W[:, used], means - means[0], axes=1), 1, 0))
+    offset = means[0] if np.allclose(W.sum(axis=1), 0.0, atol=1e-9 * np.abs(W).max()) else 0.0
+    return np.ascontiguousarray(np.moveaxis(np.tensordot(W[:, used], means - offset, axes=1), 1, 0))
 
 
 def settled_block_effects(Y: Array, arm: Codes, block: Codes, W: Array, rounding: Array) -> Array:

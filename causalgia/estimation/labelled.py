@@ -15,8 +15,10 @@ from causalgia.estimation.crossover_targets import check_one_unit, estimate_cros
 from causalgia.estimation.magnitude import put_back, sized
 from causalgia.estimation.moments import Array, centred, p_and_limits
 from causalgia.estimation.parallel_targets import estimate_parallel
+from causalgia.estimation.ratios import Limits, check_means_are_units, limits_of_means
 from causalgia.estimation.request import Answer, Request, users_level
 from causalgia.estimation.words import words_as_levels
+from causalgia.scales import OF_MEANS
 from causalgia.schema import annotate, require_dataset, validate
 
 MAX_COVARIANCE = 512
@@ -69,7 +71,9 @@ def estimate(
         contrasts, beyond that ``factor (cluster, contrast, task[, model])`` with covariance = factor' factor;
         ``control_sd`` as in the effects (its root mean square over predictors, where they are drawn).
         Where nothing varies (beyond the rounding of the outcomes) ``exact`` is true, the interval is the point,
-        p is 1 for an ACE of 0 and else 0. One unit gives ``ace`` alone.
+        p is 1 for an ACE of 0 and else 0. One unit gives ``ace`` alone. On a scale of means p tests
+        attrs["null_value"]; limits of a ratio are those of its logarithm, or Fieller's where a mean is within about
+        six standard errors of 0: infinite where ``unbounded`` is true.
 
     Raises
     ------
@@ -108,6 +112,9 @@ def estimate(
     names = _names_of(covariates)
     request = Request(cluster, block, names, target, weights)
     said = {"target": target, "ci_prob": ci_prob, "weights": weights, "covariates": ", ".join(names)}
+    of_means = effects.attrs.get("transform") in OF_MEANS
+    if of_means:
+        check_means_are_units(effects, request)
     if target == "population x words":
         effects = words_as_levels(effects)
     crossover = "ice" in effects
@@ -115,9 +122,14 @@ def estimate(
         check_one_unit(effects, request)
         return _one_unit(effects, said)
     near, exponents = sized(effects)
-    answer = estimate_crossover(near, request) if crossover else estimate_parallel(near, request)
-    answer = put_back(answer, exponents, effects)
-    return _dataset(effects, answer, ci_prob, said | {"cluster": answer.cluster, "method": answer.method})
+    estimator = estimate_crossover if crossover else estimate_parallel
+    answer = put_back(estimator(near, request), exponents, effects)
+    limits: Limits
+    if of_means:
+        answer, limits = limits_of_means(effects, answer, request, ci_prob, estimator)
+    else:
+        limits = (*p_and_limits(answer.estimate.ace, answer.estimate.se, answer.estimate.df, ci_prob), None)
+    return _dataset(effects, answer, limits, said | {"cluster": answer.cluster, "method": answer.method})
 
 
 def _is_number(value: object) -> bool:
@@ -143,15 +155,15 @@ def _one_unit(effects: xr.Dataset, said: dict[str, Any]) -> xr.Dataset:
     return _assemble(effects, {"ace": ace, "n_units": np.ones(ace.shape, dtype=np.int64)}, said)
 
 
-def _dataset(effects: xr.Dataset, answer: Answer, ci_prob: float, said: dict[str, Any]) -> xr.Dataset:
-    e = answer.estimate
+def _dataset(effects: xr.Dataset, answer: Answer, limits: Limits, said: dict[str, Any]) -> xr.Dataset:
+    e, (p, lower, upper, unbounded) = answer.estimate, limits
     exact = e.se == 0
     if exact.any() and not answer.by_definition:
         _warn_exact(exact, int(answer.n_clusters.max()))
-    p, lower, upper = p_and_limits(e.ace, e.se, e.df, ci_prob)
     wide = [1] * (e.ace.ndim - 1)
-    columns = {"ace": e.ace, "se": e.se, "df": e.df, "p": p, "lower": lower, "upper": upper}
+    columns: dict[str, Any] = {"ace": e.ace, "se": e.se, "df": e.df, "p": p, "lower": lower, "upper": upper}
     columns |= {"skewness": answer.skewness, "leverage": e.leverage, "exact": exact}
+    columns |= {} if unbounded is None else {"unbounded": unbounded}
     for name, count in (("n_units", answer.n_units), ("n_clusters", answer.n_clusters)):
         columns[name] = np.broadcast_to(count.reshape(-1, *wide), e.ace.shape).astype(np.int64)
     return _with_covariance(_assemble(effects, columns, said), e.factor)

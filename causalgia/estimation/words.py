@@ -8,6 +8,7 @@ import xarray as xr
 
 from causalgia.errors import EstimateError
 from causalgia.estimation.crossover_targets import settled
+from causalgia.scales import OF_MEANS
 
 LEAST_WORDS = 20
 
@@ -50,6 +51,11 @@ def words_as_levels(effects: xr.Dataset) -> xr.Dataset:
     """
     if "ice" in effects and "model" in effects["ice"].dims:
         raise EstimateError("target='population x words' takes one predictor; pick one of the dim 'model' first")
+    if effects.attrs.get("transform") in OF_MEANS:
+        raise EstimateError(
+            f"target='population x words' is a mean over words, and scale={effects.attrs['transform']!r} is of the "
+            "arms' means; use scale='identity' or scale='log'"
+        )
     words = np.flatnonzero(placebo_words(effects)) if "ice" in effects else np.array([], dtype=np.intp)
     if len(words) < LEAST_WORDS:
         raise EstimateError(

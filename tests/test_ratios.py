@@ -1,0 +1,366 @@
+"""Functions of the arms' means: against R (factorial_2x2, factorial_2x2x2), arithmetic and simulation."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from scipy import stats
+
+from causalgia.effects import contrast
+from causalgia.errors import ContrastError, EstimateError, OutcomesError
+from causalgia.estimation import covariance, delta_method, estimate, fieller, p_of_ratio, wald_htz
+from causalgia.estimation.moments import p_and_limits
+from causalgia.frame import from_frame
+from causalgia.schema import validate
+
+HERE = Path(__file__).parent / "reference"
+
+
+def expected(case: str) -> Any:
+    return json.loads((HERE / case / "expected.json").read_text())
+
+
+def factorial(case: str, file: str = "input") -> xr.Dataset:
+    """Arms named by their digits, with a coordinate for each factor."""
+    y = pd.read_csv(HERE / case / f"{file}.csv")
+    arms = [a for a in y.columns if a.startswith("y")]
+    levels = {f: ("arm", [int(a[1 + i]) for a in arms]) for i, f in enumerate("ABC"[: len(arms[0]) - 1])}
+    coords = {"unit": y["unit"].to_numpy(), "arm": [a[1:] for a in arms], "task": ["K562"], **levels}
+    return xr.Dataset({"outcome": (("unit", "arm", "task"), y[arms].to_numpy()[:, :, None])}, coords=coords)
+
+
+def agrees(mine: xr.Dataset, theirs: dict[str, Any]) -> None:
+    row = mine.isel(contrast=0, task=0)
+    for name, value in {"ace": theirs["estimate"], **{k: theirs[k] for k in ("se", "lower", "upper")}}.items():
+        np.testing.assert_allclose(row[name].item(), value, rtol=1e-9, err_msg=name)
+    if "p" in theirs:
+        np.testing.assert_allclose(row["df"].item(), theirs["df"], rtol=1e-9)
+        np.testing.assert_allclose(row["p"].item(), theirs["p"], rtol=1e-7, atol=1e-12)
+
+
+# against R
+
+
+@pytest.mark.parametrize(
+    ("scale", "name"),
+    [
+        ("identity", "additive"),
+        ("log", "mean_of_logs"),
+        ("log_of_means", "log_of_means"),
+        ("ratio", "ratio_of_ratios"),
+        ("excess_over_multiplicative", "excess_over_multiplicative"),
+    ],
+)
+def test_interactions_of_a_factorial(scale: Any, name: str) -> None:
+    effects = contrast(factorial("factorial_2x2"), interaction=["A", "B"], scale=scale)
+    agrees(estimate(effects), expected("factorial_2x2")[name])
+
+
+@pytest.mark.parametrize(("arm", "name"), [("10", "main_10_at_0"), ("01", "main_01_at_0")])
+def test_main_effects_at_the_reference(arm: str, name: str) -> None:
+    effects = contrast(factorial("factorial_2x2"), contrasts={name: {arm: 1, "00": -1}})
+    agrees(estimate(effects), expected("factorial_2x2")[name])
+
+
+def test_bliss_and_the_log_of_complements() -> None:
+    theirs, outcomes = expected("factorial_2x2")["bliss"], factorial("factorial_2x2", "input_bliss")
+    agrees(estimate(contrast(outcomes, interaction=["A", "B"], scale="bliss", ceiling=1.0)), theirs["excess"])
+    complement = outcomes.assign(outcome=theirs["ceiling"] - outcomes["outcome"])
+    agrees(estimate(contrast(complement, interaction=["A", "B"], scale="log_of_means")), theirs["log_complement"])
+
+
+@pytest.mark.parametrize("name", ["expected_additive", "expected_multiplicative", "bliss"])
+def test_what_is_expected_without_interaction(name: str) -> None:
+    """Not contrasts (their weights do not sum to zero): the delta method on the arms' means."""
+    theirs = expected("factorial_2x2")
+    m, V, df = np.array(theirs["means"]["mean"]), np.array(theirs["means"]["covariance_of_means"]), 49.0
+    if name == "expected_additive":
+        value, gradient, row = m[1] + m[2] - m[0], np.array([-1, 1, 1, 0]), theirs[name]
+    elif name == "expected_multiplicative":
+        value = m[1] * m[2] / m[0]
+        gradient, row = value * np.array([-1 / m[0], 1 / m[1], 1 / m[2], 0]), theirs[name]
+    else:
+        y = factorial("factorial_2x2", "input_bliss")["outcome"].to_numpy()[..., 0]
+        m, V = y.mean(axis=0), np.cov(y, rowvar=False) / len(y)
+        e, room = (m - m[0]) / (1 - m[0]), 1 - m[0]
+        by_none = (-(1 - e[2]) * (1 - e[1]) - (1 - e[1]) * (1 - e[2])) / room
+        value = e[1] + e[2] - e[1] * e[2]
+        gradient, row = np.array([by_none, (1 - e[2]) / room, (1 - e[1]) / room, 0]), theirs[name]["expected"]
+    se = delta_method(gradient, V)
+    p, lower, upper = p_and_limits(value, se, np.array(df), 0.95)
+    np.testing.assert_allclose([value, se, lower, upper], [row[k] for k in ("estimate", "se", "lower", "upper")])
+    np.testing.assert_allclose(p, row["p"], rtol=1e-7, atol=1e-12)
+
+
+SCALES = [("identity", "additive"), ("log_of_means", "log_of_means"), ("log", "mean_of_logs")]
+
+
+def three_factors(scale: Any) -> tuple[xr.Dataset, Any]:
+    theirs = expected("factorial_2x2x2")
+    names = theirs["additive"]["contrast"]
+    arms = [a[1:] for a in theirs["arms"]]
+    weights = {n: dict(zip(arms, w, strict=True)) for n, w in zip(names, theirs["coefficients"], strict=True)}
+    return estimate(contrast(factorial("factorial_2x2x2"), contrasts=weights, scale=scale)), theirs
+
+
+@pytest.mark.parametrize(("scale", "name"), SCALES)
+def test_three_factors_marginal_simple_and_all_interactions(scale: Any, name: str) -> None:
+    estimates, theirs = three_factors(scale)
+    for mine, key in (("ace", "estimate"), ("se", "se"), ("lower", "lower"), ("upper", "upper")):
+        np.testing.assert_allclose(estimates[mine][:, 0], theirs[name][key], rtol=1e-9, atol=1e-13, err_msg=key)
+    np.testing.assert_allclose(estimates["p"][:, 0], theirs[name]["p"], rtol=1e-7, atol=1e-12)
+    np.testing.assert_allclose(
+        covariance(estimates)[:7, :7, 0], theirs[name]["covariance_first_seven"], rtol=1e-9, atol=1e-15
+    )
+
+
+@pytest.mark.parametrize("scale", ["identity", "log_of_means", "log"])
+def test_the_highest_order_is_the_interaction_of_all_factors(scale: Any) -> None:
+    named = estimate(contrast(factorial("factorial_2x2x2"), interaction=["A", "B", "C"], scale=scale))
+    estimates, _ = three_factors(scale)
+    np.testing.assert_allclose(named["ace"].item(), estimates["ace"].sel(contrast="ABC").item(), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("scale", "name", "test", "contrasts"),
+    [
+        ("identity", "additive", "hotelling_two_way", ["AB", "AC", "BC"]),
+        ("identity", "additive", "hotelling_all_interactions", ["AB", "AC", "BC", "ABC"]),
+        ("log", "mean_of_logs", "hotelling_two_way", ["AB", "AC", "BC"]),
+    ],
+)
+def test_joint_tests_are_hotellings(scale: Any, name: str, test: str, contrasts: list[str]) -> None:
+    estimates, theirs = three_factors(scale)
+    ace = estimates["ace"].sel(contrast=contrasts).to_numpy()[:, 0]
+    mine = wald_htz(ace, covariance(estimates, contrasts).to_numpy()[:, :, 0], eta=31.0)
+    row = theirs[name][test]
+    np.testing.assert_allclose([mine.F, mine.df1, mine.df2], [row["F"], row["df1"], row["df2"]], rtol=1e-9)
+    np.testing.assert_allclose(mine.p, row["p"], rtol=1e-7, atol=1e-12)
+
+
+# a ratio of two means: the delta method where the denominator is clear, Fieller's limits where it is not
+
+
+def two_arms(control: np.ndarray, treated: np.ndarray, **on_unit: Any) -> xr.Dataset:
+    y = np.stack([control, treated], axis=1)[:, :, None]
+    coords = {"unit": np.arange(len(y)), "arm": ["0", "A"], "task": ["K562"]}
+    return xr.Dataset(
+        {"outcome": (("unit", "arm", "task"), y)}, coords=coords | {k: ("unit", v) for k, v in on_unit.items()}
+    )
+
+
+def one_each(frame: pd.DataFrame) -> xr.Dataset:
+    return from_frame(frame, outcome="y", arm="arm", unit="unit")
+
+
+def ratio_of(outcomes: xr.Dataset, **options: Any) -> xr.Dataset:
+    return estimate(contrast(outcomes, control="0", scale="ratio"), **options).isel(contrast=0, task=0)
+
+
+def test_a_clear_denominator_takes_the_limits_of_the_logarithm() -> None:
+    rng = np.random.default_rng(1)
+    control = rng.normal(10, 1, size=40)
+    treated = 1.5 * control + rng.normal(0, 1, size=40)
+    found, log = (
+        ratio_of(two_arms(control, treated)),
+        contrast(two_arms(control, treated), control="0", scale="log_of_means"),
+    )
+    on_log = estimate(log).isel(contrast=0, task=0)
+    np.testing.assert_allclose(found["ace"], treated.mean() / control.mean(), rtol=1e-12)
+    np.testing.assert_allclose(found["se"], on_log["se"] * found["ace"], rtol=1e-10)
+    np.testing.assert_allclose([found["lower"], found["upper"]], np.exp([on_log["lower"], on_log["upper"]]), rtol=1e-10)
+    np.testing.assert_allclose(found["p"], on_log["p"], rtol=1e-7)
+    assert not found["unbounded"]
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_fieller_limits_are_where_the_paired_t_test_rejects(sign: int) -> None:
+    rng = np.random.default_rng(2)
+    control = sign * rng.normal(1, 1, size=20)
+    treated = 2 + 0.5 * control + rng.normal(size=20)
+    found = ratio_of(two_arms(control, treated))
+    assert not found["unbounded"]
+    for limit in (found["lower"].item(), found["upper"].item()):
+        np.testing.assert_allclose(stats.ttest_1samp(treated - limit * control, 0).pvalue, 0.05, rtol=1e-6)
+    np.testing.assert_allclose(found["p"], stats.ttest_rel(treated, control).pvalue, rtol=1e-8)
+
+
+def test_fieller_limits_of_parallel_arms() -> None:
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame({"unit": np.arange(60), "arm": np.repeat(["0", "A"], 30), "y": rng.normal(0.8, 1, size=60)})
+    frame.loc[frame["arm"] == "A", "y"] += 1
+    found = ratio_of(one_each(frame))
+    y0, y1 = (frame.loc[frame["arm"] == a, "y"].to_numpy() for a in ("0", "A"))
+    v0, v1 = y0.var(ddof=1) / 30, y1.var(ddof=1) / 30
+    t = stats.t.ppf(0.975, found["df"].item())
+    for limit in (found["lower"].item(), found["upper"].item()):
+        np.testing.assert_allclose((y1.mean() - limit * y0.mean()) ** 2, t**2 * (v1 + limit**2 * v0), rtol=1e-6)
+    np.testing.assert_allclose(found["ace"], y1.mean() / y0.mean(), rtol=1e-10)
+
+
+def test_an_open_set_is_infinite_with_a_flag_and_its_p_tests_equal_means() -> None:
+    rng = np.random.default_rng(4)
+    control, treated = rng.normal(0.05, 1, size=30), rng.normal(3, 1, size=30)
+    whole = estimate(contrast(two_arms(control, treated), control="0", scale="ratio"))
+    found = whole.isel(contrast=0, task=0)
+    assert found["unbounded"]
+    assert [found["lower"].item(), found["upper"].item()] == [-np.inf, np.inf]
+    np.testing.assert_allclose(found["p"], stats.ttest_rel(treated, control).pvalue, rtol=1e-7)
+    assert np.isfinite(found["se"])
+    assert whole.attrs["null_value"] == 1
+    with pytest.raises(OutcomesError, match="'lower' has -inf"):
+        validate(whole.assign(unbounded=~whole["unbounded"]), "estimates")
+
+
+def test_fieller_covers_where_the_delta_method_does_not() -> None:
+    """Denominator 2 se from 0 on average, n = 20, ratio 2: 4,000 trials; Fieller's test is exact for normal means."""
+    n, trials, truth = 20, 4_000, 2.0
+    rng = np.random.default_rng(5)
+    d_mean = 2 / np.sqrt(n)
+    units = rng.normal(size=(2, trials, n))
+    num, den = truth * d_mean + units[0].mean(axis=1), d_mean + units[1].mean(axis=1)
+    cov = ((units[0] - units[0].mean(1, keepdims=True)) * (units[1] - units[1].mean(1, keepdims=True))).sum(1)
+    v = (units[0].var(axis=1, ddof=1) / n, cov / n / (n - 1), units[1].var(axis=1, ddof=1) / n)
+    lower, upper, _ = fieller(num, den, v, np.full(trials, n - 1.0), 0.95)
+    p = p_of_ratio(num, den, v, np.full(trials, n - 1.0), truth)
+    band = stats.binom.ppf([5e-4, 1 - 5e-4], trials, 0.95) / trials
+    assert band[0] <= (p > 0.05).mean() <= band[1]
+    assert ((lower <= truth) & (truth <= upper)).mean() >= band[0]
+    r = num / den
+    se = np.sqrt(v[0] - 2 * r * v[1] + r**2 * v[2]) / np.abs(den)
+    delta = np.abs(r - truth) <= stats.t.ppf(0.975, n - 1) * se
+    assert delta.mean() < band[0]
+
+
+def test_clusters_reach_the_ratio() -> None:
+    rng = np.random.default_rng(6)
+    parent = np.repeat(np.arange(30), 4)
+    shared = rng.normal(size=30)[parent]
+    control, treated = 10 + shared + rng.normal(size=120), 12 + 3 * shared + rng.normal(size=120)
+    clustered = ratio_of(two_arms(control, treated, parent=parent))
+    alone = ratio_of(two_arms(control, treated, parent=parent), cluster=None)
+    assert clustered["se"] > 1.5 * alone["se"]
+    assert clustered["n_clusters"] == 30
+
+
+def test_a_ratio_on_predictors_each_and_drawn() -> None:
+    rng = np.random.default_rng(7)
+    y = rng.normal(10, 1, size=(30, 2, 1, 4)) * np.array([1.0, 1.2])[None, :, None, None]
+    coords = {"unit": np.arange(30), "arm": ["0", "A"], "task": ["K562"], "model": list("abcd")}
+    effects = contrast(
+        xr.Dataset({"outcome": (("unit", "arm", "task", "model"), y)}, coords=coords), control="0", scale="ratio"
+    )
+    ratios = (y[:, 1].mean(axis=0) / y[:, 0].mean(axis=0))[0]
+    np.testing.assert_allclose(estimate(effects)["ace"][0, 0], ratios, rtol=1e-12)
+    drawn = estimate(effects, target="population x predictors")
+    np.testing.assert_allclose(drawn["ace"].item(), ratios.mean(), rtol=1e-12)
+    assert drawn["lower"].item() < ratios.mean() < drawn["upper"].item()
+
+
+def test_equal_outcomes_are_a_ratio_of_exactly_one() -> None:
+    control = np.array([0.1, 0.2, 0.7])
+    with pytest.warns(UserWarning, match="do not vary"):
+        found = ratio_of(two_arms(control, control * (1 + 1e-16)))
+    assert found["exact"]
+    assert found["ace"] == 1
+    assert found["p"] == 1
+    assert [found["lower"].item(), found["upper"].item()] == [1, 1]
+    with pytest.warns(UserWarning, match="do not vary"):
+        twice = ratio_of(two_arms(control, 2 * control))
+    assert twice["exact"]
+    assert twice["p"] == 0
+    np.testing.assert_allclose(twice["ace"], 2, rtol=1e-14)
+
+
+@pytest.mark.parametrize("scale", ["log_of_means", "ratio"])
+def test_parallel_arms_agree_with_the_delta_method(scale: Any) -> None:
+    rng = np.random.default_rng(8)
+    frame = pd.DataFrame(
+        {"unit": np.arange(90), "arm": np.repeat(["0", "A", "B"], 30), "y": rng.gamma(20, 0.5, size=90)}
+    )
+    weights = {"c": {"A": 1, "B": 1, "0": -2}}
+    found = estimate(contrast(one_each(frame), contrasts=weights, scale=scale)).isel(contrast=0, task=0)
+    by_arm = frame.groupby("arm")["y"]
+    m, v = by_arm.mean().to_numpy(), by_arm.var().to_numpy() / 30
+    log = np.log(m) @ [-2, 1, 1]
+    se = np.sqrt((v / m**2) @ [4, 1, 1])
+    value = log if scale == "log_of_means" else np.exp(log)
+    np.testing.assert_allclose(found["ace"], value, rtol=1e-9)
+    np.testing.assert_allclose(found["se"], se * (1 if scale == "log_of_means" else value), rtol=1e-9)
+
+
+def test_bpnet_and_cooperativity() -> None:
+    y = factorial("factorial_2x2")["outcome"].to_numpy()[..., 0]
+    m, V = y.mean(axis=0), np.cov(y, rowvar=False) / len(y)
+    found = estimate(contrast(factorial("factorial_2x2"), interaction=["A", "B"], scale="bpnet"))
+    value = (m[3] - (m[2] - m[0])) / m[1]
+    gradient = np.array([1, -value, -1, 1]) / m[1]
+    np.testing.assert_allclose(found["ace"].item(), value, rtol=1e-10)
+    np.testing.assert_allclose(found["se"].item(), delta_method(gradient, V), rtol=1e-10)
+    t = (value - 1) / found["se"].item()
+    np.testing.assert_allclose(found["p"].item(), 2 * stats.t.sf(abs(t), 49), rtol=1e-7)
+    logs = factorial("factorial_2x2")
+    logs = logs.assign(outcome=np.log2(logs["outcome"])).assign_attrs(scale="log2 counts")
+    found = estimate(contrast(logs, interaction=["A", "B"], scale="cooperativity"))
+    e = np.exp2(np.log2(y).mean(axis=0))
+    np.testing.assert_allclose(found["ace"].item(), e[3] / (e[1] + e[2] - e[0]), rtol=1e-10)
+    by_unit = np.cov(np.log2(y), rowvar=False) / len(y)
+    below = e[1] + e[2] - e[0]
+    gradient = np.log(2) * e[3] / below * np.array([e[0] / below, -e[1] / below, -e[2] / below, 1])
+    np.testing.assert_allclose(found["se"].item(), delta_method(gradient, by_unit), rtol=1e-10)
+
+
+# what is refused
+
+
+def test_an_interaction_with_an_unclear_denominator_has_no_limits() -> None:
+    rng = np.random.default_rng(9)
+    y = rng.normal([1.0, 1.0, 1.0, 1.0], 1.0, size=(20, 4))
+    coords = {"unit": np.arange(20), "arm": ["0", "A", "B", "AB"], "task": ["K562"]}
+    outcomes = xr.Dataset({"outcome": (("unit", "arm", "task"), y[:, :, None])}, coords=coords)
+    outcomes = outcomes.assign_coords(a=("arm", [0, 1, 0, 1]), b=("arm", [0, 0, 1, 1]))
+    with pytest.raises(EstimateError, match="contrast a:b, task K562.*within about 6 standard errors of 0"):
+        estimate(contrast(outcomes, interaction=["a", "b"], scale="ratio"))
+    found = estimate(contrast(outcomes, interaction=["a", "b"], scale="bpnet"))
+    assert "unbounded" in found
+
+
+def test_means_that_cannot_be_divided_are_refused() -> None:
+    negative = two_arms(np.array([-1.0, -2.0]), np.array([1.0, 2.0]))
+    with pytest.raises(ContrastError, match="means positive, and arm '0' has the mean -1.5"):
+        contrast(negative, control="0", scale="log_of_means")
+    with pytest.raises(ContrastError, match="means other than 0, and arm '0'"):
+        contrast(two_arms(np.array([-1.0, 1.0]), np.array([1.0, 2.0])), control="0", scale="ratio")
+    with pytest.raises(ContrastError, match="already on 'log counts'"):
+        contrast(negative.assign_attrs(scale="log counts"), control="0", scale="ratio")
+    with pytest.raises(ContrastError, match="interaction of two factors"):
+        contrast(negative, control="0", scale="bpnet")
+    with pytest.raises(ContrastError, match="go together"):
+        contrast(negative, control="0", ceiling=1.0)
+    with pytest.raises(ContrastError, match="takes log2 outcomes"):
+        contrast(factorial("factorial_2x2").assign_attrs(scale="counts"), interaction=["A", "B"], scale="cooperativity")
+
+
+def test_estimators_of_other_means_are_refused() -> None:
+    rng = np.random.default_rng(10)
+    frame = pd.DataFrame({"unit": np.arange(40), "arm": ["0", "A"] * 20, "y": rng.gamma(9, size=40)})
+    frame["gc"], frame["block"] = rng.uniform(size=40), np.repeat([0, 1, 1, 1], 10)
+    outcomes = from_frame(frame, outcome="y", arm="arm", unit="unit", block="block", covariates=["gc"])
+    effects = contrast(outcomes, control="0", scale="ratio")
+    with pytest.raises(EstimateError, match="arm 0 has 5 to 15 units in a block"):
+        estimate(effects)
+    with pytest.raises(EstimateError, match="adjusted means"):
+        estimate(effects, covariates="gc")
+    even = effects.assign_coords(block=("unit", np.repeat(np.arange(10), 4)))
+    found = estimate(even).isel(contrast=0, task=0)
+    y = frame.groupby("arm")["y"].mean()
+    np.testing.assert_allclose(found["ace"], y["A"] / y["0"], rtol=1e-9)
+    crossed = two_arms(rng.gamma(9, size=9), rng.gamma(9, size=9), parent=np.array([0, 0, 0, 1, 1, 2, 2, 3, 3]))
+    with pytest.raises(EstimateError, match="unequal numbers of units"):
+        ratio_of(crossed, weights="clusters")
