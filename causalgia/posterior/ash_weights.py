@@ -118,7 +118,8 @@ def _interior_point(rows: Array, counts: Array) -> Array:
             break
         d_weight, d_slack = _newton(rows, counts, mixture, weight, slack, residual)
         weight, slack = _advance(rows, counts, weight, slack, d_weight, d_slack)
-    return weight / weight.sum()
+    used = np.where(weight > slack, weight, 0.0)  # strict complementarity: dropping the others costs weight x slack
+    return used / used.sum()
 
 
 def _newton(

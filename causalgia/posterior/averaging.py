@@ -1,0 +1,86 @@
+"""Posterior of the effects averaged over nodes of everything they share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from causalgia.errors import InferenceError
+from causalgia.posterior.exact import Array
+from causalgia.posterior.noise import Noise
+from causalgia.posterior.scale_mixture import Components, Tails, probability_below, tails_of
+
+__all__ = ["Node", "average_below", "average_tails", "checked", "in_unit", "lfsr_of", "unit_of"]
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """One value of the hyperparameters: given it, effects are independent."""
+
+    weight: float
+    """Its posterior probability."""
+    residual: Array
+    """Estimate less the linear part, (K,)."""
+    location: Array
+    """Centre of the effects, (K,)."""
+    components: Components
+    """Their prior about it."""
+
+
+def average_tails(nodes: Iterable[Node], noise: Array) -> Tails:
+    """Return the posterior of the effects, averaged over nodes; noise variances are (K,).
+
+    The spread between the nodes' means is kept exactly: a running mean and a running sum of squares about it.
+    """
+    total, mean, square = 0.0, np.zeros_like(noise), np.zeros_like(noise)
+    sums = np.zeros((4, len(noise)))
+    for node in nodes:
+        tails = tails_of(node.residual, node.location, noise, node.components)
+        total += node.weight
+        move = tails.mean - mean
+        mean = mean + node.weight / total * move
+        square += node.weight * (tails.square + move * (tails.mean - mean))
+        sums += node.weight * np.array([tails.below, tails.above, tails.zero, tails.shrinkage])
+    return Tails(mean, square / total, *(sums / total))
+
+
+def average_below(x: Array, nodes: Iterable[Node], noise: Array) -> Array:
+    """Return P(effect_k <= x_k), (K,), averaged over nodes whose weights sum to 1."""
+    terms = (n.weight * probability_below(x, n.residual, n.location, noise, n.components) for n in nodes)
+    return np.asarray(sum(terms))
+
+
+def lfsr_of(tails: Tails) -> Array:
+    """Return the local false sign rate, P(= 0) + min(P(< 0), P(> 0)), (K,)."""
+    return np.asarray(tails.zero + np.minimum(tails.below, tails.above))
+
+
+def checked(effect: Array, noise: Noise) -> None:
+    """Refuse effects and noise variances that are not K usable numbers each.
+
+    Raises
+    ------
+    InferenceError
+        If shapes differ, or a number is not finite, or a variance not positive.
+    """
+    if effect.ndim != 1 or effect.size == 0 or effect.shape != noise.variances.shape:
+        raise InferenceError(f"effects of shape {effect.shape} and noise of {noise.variances.shape}: give K of each")
+    bad = ~np.isfinite(effect) | ~np.isfinite(noise.variances) | ~(noise.variances > 0)
+    if bad.any():
+        k = int(np.argmax(bad))
+        raise InferenceError(
+            f"contrast {k}: effect {effect[k]:g} with noise variance {noise.variances[k]:g} is not usable; leave it out"
+        )
+
+
+def unit_of(noise: Noise) -> float:
+    """Return a power of 2 near the typical standard error: the same problem in another unit has the same answer."""
+    return float(2.0 ** np.round(np.log2(np.median(np.sqrt(noise.marginal)))))
+
+
+def in_unit(noise: Noise, unit: float) -> Noise:
+    """Return the noise of effects that are measured in multiples of `unit`."""
+    loadings = None if noise.loadings is None else noise.loadings / unit
+    return Noise(noise.variances / unit**2, loadings, None if noise.whole is None else noise.whole / unit**2)

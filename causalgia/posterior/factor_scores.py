@@ -1,0 +1,182 @@
+"""What all rows share: coefficients of the centre and factor scores of the noise, by Laplace's method.
+
+With noise ``Sigma = L L' + D`` an estimate is ``x_k' b + L_k f + delta'_k + noise_k``, ``f ~ N(0, I)``, noise independent:
+given c = (b, f) the rows are independent, and c, which all of them inform, is nearly normal about its mode.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import LinAlgError, cho_factor, cho_solve, solve_triangular
+
+from causalgia.errors import InferenceError
+from causalgia.posterior.exact import Array
+from causalgia.posterior.hyper import Design
+from causalgia.posterior.noise import Noise
+from causalgia.posterior.scale_mixture import Components, Rows, rows_of
+
+__all__ = ["Shared", "SharedMode", "cubature", "shared_mode", "shared_of"]
+
+_STEPS = 500
+_HALVINGS = 40
+_STILL = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class Shared:
+    """The linear part of the estimates: ``columns @ (b, f)``, and the normal prior of (b, f) about 0."""
+
+    columns: Array
+    """``[X | L]``, (K, m)."""
+    precision: Array
+    """Prior precision of each coefficient, (m,); 0 is flat, 1 a factor score."""
+    n_centre: int
+    """How many of the columns belong to the centre of the effects; the others are noise."""
+
+    def split(self, coefficients: Array) -> tuple[Array, Array]:
+        """Return the centre of the effects and the whole linear part, (..., K) each, at coefficients (..., m)."""
+        centre = coefficients[..., : self.n_centre] @ self.columns[:, : self.n_centre].T
+        return centre, centre + coefficients[..., self.n_centre :] @ self.columns[:, self.n_centre :].T
+
+
+@dataclass(frozen=True, eq=False)
+class SharedMode:
+    """The posterior of the m coefficients given the components: normal about its mode."""
+
+    value: Array
+    """Mode, (m,)."""
+    root: Array
+    """Lower triangular R with covariance R R', (m, m)."""
+    log_integral: float
+    """Laplace's log of the integral over the coefficients; up to the constants of flat priors."""
+
+    def at(self, normal: Array) -> Array:
+        """Return coefficients at standard normal positions (n, m)."""
+        return np.asarray(self.value + normal @ self.root.T)
+
+
+def shared_of(design: Design | None, noise: Noise) -> Shared:
+    """Return the linear part of a centre (None: the centre is 0) and the noise's factors.
+
+    Raises
+    ------
+    InferenceError
+        If the noise is a whole covariance: its rows share no few scores.
+    """
+    if noise.whole is not None:
+        raise InferenceError(
+            "a whole covariance is exact under family='normal' alone; "
+            "take engine='nuts' for this family, or family='normal'"
+        )
+    size = len(noise.variances)
+    centre = np.empty((size, 0)) if design is None else design.columns
+    loadings = np.empty((size, 0)) if noise.loadings is None else noise.loadings
+    precision = np.empty(0) if design is None else 1 / design.sd**2
+    return Shared(np.hstack([centre, loadings]), np.append(precision, np.ones(loadings.shape[1])), centre.shape[1])
+
+
+def shared_mode(effect: Array, noise: Array, components: Components, shared: Shared, start: Array) -> SharedMode:
+    """Return the mode of the coefficients given the components, and Laplace's approximation about it.
+
+    Newton's method where the density is log-concave and rises, else steps of the EM algorithm, which always rise.
+
+    Parameters
+    ----------
+    effect, noise
+        Estimates and their independent noise variances, (K,).
+    components
+        Prior of the effects about their centre.
+    shared
+        Linear part of the estimates.
+    start
+        Coefficients to start from, (m,).
+
+    Raises
+    ------
+    InferenceError
+        If the coefficients have no mode, or rows leave one of them undetermined.
+
+    References
+    ----------
+    Tierney & Kadane (1986), doi:10.1080/01621459.1986.10478240.
+    """
+    value, rows = start, _rows(effect, noise, components, shared, start)
+    for _ in range(_STEPS):
+        step = _step(effect, rows, shared, value)
+        reached = _rising(effect, noise, components, shared, value, rows, step)
+        moved = np.abs(shared.columns @ (reached[0] - value)) / np.sqrt(noise)
+        value, rows = reached
+        if not moved.size or moved.max() < _STILL:
+            return _laplace(rows, shared, value)
+    raise InferenceError("factor scores or covariates found no mode in 500 steps; take engine='nuts'")
+
+
+def cubature(size: int) -> Array:
+    """Return 2m points with equal weights that average cubics exactly over the standard normal in m dimensions.
+
+    One point, the origin, for m = 0.
+
+    References
+    ----------
+    Arasaratnam & Haykin (2009), doi:10.1109/TAC.2009.2019800.
+    """
+    if size == 0:
+        return np.zeros((1, 0))
+    return np.sqrt(size) * np.vstack([np.eye(size), -np.eye(size)])
+
+
+def _rows(effect: Array, noise: Array, components: Components, shared: Shared, value: Array) -> Rows:
+    return rows_of(effect - shared.columns @ value, noise, components)
+
+
+def _height(rows: Rows, shared: Shared, value: Array) -> float:
+    return float(rows.log_density.sum() - 0.5 * (shared.precision * value**2).sum())
+
+
+def _step(effect: Array, rows: Rows, shared: Shared, value: Array) -> Array:
+    """Return Newton's step if the density is log-concave here, else that of the EM algorithm."""
+    residual = effect - shared.columns @ value
+    gradient = shared.columns.T @ (rows.precision * residual) - shared.precision * value
+    for weight in (rows.curvature, rows.precision):
+        try:
+            return np.asarray(cho_solve(cho_factor(_information(weight, shared)), gradient))
+        except LinAlgError:
+            continue
+    raise InferenceError("effects leave a coefficient undetermined: covariates are collinear, or too many")
+
+
+def _rising(
+    effect: Array, noise: Array, components: Components, shared: Shared, value: Array, rows: Rows, step: Array
+) -> tuple[Array, Rows]:
+    """Halve the step until the density does not fall."""
+    floor = _height(rows, shared, value)
+    for _ in range(_HALVINGS):
+        ahead = value + step
+        reached = _rows(effect, noise, components, shared, ahead)
+        if _height(reached, shared, ahead) >= floor - 1e-12 * abs(floor):
+            return ahead, reached
+        step = step / 2
+    return value, rows
+
+
+def _laplace(rows: Rows, shared: Shared, value: Array) -> SharedMode:
+    size = len(value)
+    try:
+        factor = np.linalg.cholesky(_information(rows.curvature, shared)) if size else np.empty((0, 0))
+    except LinAlgError:
+        raise InferenceError(
+            "the effects do not settle a coefficient or factor score: their posterior is not peaked; take engine='nuts'"
+        ) from None
+    known = shared.precision[shared.precision > 0]
+    normaliser = 0.5 * np.log(known).sum() - 0.5 * len(known) * np.log(2 * np.pi)
+    spread = 0.5 * size * np.log(2 * np.pi) - np.log(np.diag(factor)).sum()
+    root = solve_triangular(factor, np.eye(size), lower=True).T if size else factor
+    return SharedMode(value, root, _height(rows, shared, value) + float(normaliser + spread))
+
+
+def _information(weight: Array, shared: Shared) -> Array:
+    information = shared.columns.T @ (weight[:, None] * shared.columns)
+    information[np.diag_indices_from(information)] += shared.precision
+    return np.asarray(information)

@@ -1,0 +1,265 @@
+"""The mixture family: most effects nothing, some something, in proportions that the effects themselves tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from causalgia.errors import InferenceError
+from causalgia.posterior.ash_weights import MixtureWeights, mixture_weights, scale_grid
+from causalgia.posterior.averaging import Node, average_below, average_tails, checked, in_unit, lfsr_of, unit_of
+from causalgia.posterior.conditional_draws import draw_fixed, draw_given
+from causalgia.posterior.exact import Array, Draws, Exact, Nodes
+from causalgia.posterior.factor_scores import Shared, SharedMode, cubature, shared_mode, shared_of
+from causalgia.posterior.hyper import Design, design, rescaled
+from causalgia.posterior.noise import Noise
+from causalgia.posterior.scale_mixture import Components, fixed_normals, log_terms
+from causalgia.prior import Prior
+
+__all__ = ["Dependence", "effect_se_dependence", "mixture", "null_biased"]
+
+_ROUNDS = 1_000
+_GAIN = 1e-9
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    components: Components
+    weights: MixtureWeights
+    mode: SharedMode
+
+
+def mixture(
+    effect: Array,
+    noise: Noise,
+    prior: Prior,
+    *,
+    mode: Literal["zero", "estimate"] = "zero",
+    covariates: Array | None = None,
+    scales: Array | None = None,
+    prior_count: Array | None = None,
+) -> Exact:
+    """Return the posterior of effects under an adaptive mixture of normals with a spike: ash.
+
+    ``delta_k ~ centre_k + sum_j w_j N(0, scale_j^2)``, scale_0 = 0 the spike. The scales are a grid, and the weights are
+    set at their penalised maximum (a convex problem, solved to its optimum). Given them the posterior is closed form
+    and draws are independent. The centre is 0, "no effect" (``mode="zero"``), or ``mu`` (``mode="estimate"``), plus
+    ``x' beta``; centre and factor scores of the noise are found together with the weights, by turns, at the joint
+    maximum, and are then normal about it (Laplace). The uncertainty of the weights themselves is not carried: with few
+    effects use `spike_and_slab`.
+
+    Parameters
+    ----------
+    effect
+        Estimates of K effects, (K,).
+    noise
+        Their covariance Sigma: independent, or low rank + diagonal.
+    prior
+        Prior of mu and, through it, of beta, in the unit of the effects; its tau is not used, the weights stand for it.
+    mode
+        Where the spike is.
+    covariates
+        Of each effect, (K, q): centred, so that the spike is at the centre of an effect with mean covariates.
+    scales
+        Prior sd of the components, (J,), ascending, 0 the spike, in the unit of the effects; None: `scale_grid`.
+    prior_count
+        ``a_j >= 1`` of the penalty ``sum_j (a_j - 1) log w_j``, (J,); None: 10 for the spike and 1 elsewhere.
+
+    Returns
+    -------
+    Exact
+        ``nodes`` is the one fitted mixture, its tau the sd of an effect about its centre; ``log_evidence`` is the log
+        likelihood at the weights, with centre and scores integrated.
+
+    Raises
+    ------
+    InferenceError
+        If the noise is a whole covariance, an effect or variance is not usable, or scales or counts do not fit.
+
+    References
+    ----------
+    Stephens (2017), doi:10.1093/biostatistics/kxw041.
+
+    Examples
+    --------
+    >>> effect = np.array([0.1, -0.2, 0.1, 0.0, 3.0, -0.1])
+    >>> answer = mixture(effect, Noise(np.full(6, 0.04)), Prior())
+    >>> answer.mean.round(2), answer.lfsr.round(2)
+    (array([ 0.  , -0.01,  0.  ,  0.  ,  2.94, -0.  ]), array([0.96, 0.96, 0.96, 0.97, 0.  , 0.96]))
+    """
+    checked(effect, noise)
+    unit = unit_of(noise)
+    here = in_unit(noise, unit)
+    shared = shared_of(_centre(len(effect), mode, covariates, rescaled(prior, unit)), here)
+    sd = scale_grid(effect / unit, np.sqrt(here.marginal)) if scales is None else _usable(scales) / unit
+    counts = null_biased(sd) if prior_count is None else prior_count
+    if counts.shape != sd.shape:
+        raise InferenceError(f"prior_count of shape {counts.shape} for {len(sd)} scales: give one count for each scale")
+    fit = _fitted(effect / unit, here.variances, sd**2, counts, shared)
+    return _answer(effect / unit, here.variances, fit, shared, unit, n_mu=int(mode == "estimate"))
+
+
+def null_biased(scales: Array) -> Array:
+    """Return prior counts that lean to the spike: 10 where the scale is 0, else 1; (J,).
+
+    Examples
+    --------
+    >>> null_biased(np.array([0.0, 0.5, 1.0]))
+    array([10.,  1.,  1.])
+    """
+    return np.where(scales == 0, 10.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Dependence:
+    """Whether effects grow with their standard errors: the mixture on the scale of effects against that of effect/se."""
+
+    alpha: int
+    """0 if effects are exchangeable as they are, 1 if only after division by their se: the likelier of the two."""
+    gain: float
+    """Penalised log likelihood of alpha = 1 less that of alpha = 0, in nats."""
+
+
+def effect_se_dependence(effect: Array, se: Array) -> Dependence:
+    """Return whether the mixture fits effects better as they are (alpha 0) or divided by their se (alpha 1).
+
+    Parameters
+    ----------
+    effect, se
+        Estimates and their standard errors, (K,), in the same unit.
+
+    References
+    ----------
+    Stephens (2017), section 2.3, doi:10.1093/biostatistics/kxw041.
+
+    Examples
+    --------
+    >>> generator = np.random.default_rng(0)
+    >>> se = np.exp(generator.normal(size=500))
+    >>> delta = se * generator.normal(0, 3, size=500)
+    >>> effect_se_dependence(generator.normal(delta, se), se).alpha
+    1
+    """
+    plain, ratio = _penalised(effect, se), _penalised(effect / se, np.ones_like(se)) - float(np.log(se).sum())
+    return Dependence(int(ratio > plain), ratio - plain)
+
+
+def _penalised(effect: Array, se: Array) -> float:
+    sd = scale_grid(effect, se)
+    return mixture_weights(log_terms(effect, se**2, _unweighted(sd**2)), null_biased(sd)).penalised
+
+
+def _unweighted(variance: Array) -> Components:
+    return Components(variance, np.ones(len(variance)))
+
+
+def _usable(scales: Array) -> Array:
+    if scales.ndim != 1 or not (np.isfinite(scales).all() and (scales >= 0).all() and (np.diff(scales) > 0).all()):
+        raise InferenceError(f"scales {scales.tolist()} do not ascend from 0 or above; for example [0, 0.1, 0.3, 1]")
+    return scales
+
+
+def _centre(n: int, mode: str, covariates: Array | None, prior: Prior) -> Design | None:
+    if mode not in ("zero", "estimate"):
+        raise InferenceError(f"mode={mode!r} is neither 'zero' nor 'estimate'")
+    whole = design(n, covariates, prior)
+    if mode == "estimate":
+        return whole
+    return Design(whole.columns[:, 1:], whole.sd[1:]) if len(whole.sd) > 1 else None
+
+
+def _fitted(effect: Array, noise: Array, variance: Array, counts: Array, shared: Shared) -> _Fit:
+    """Return the better of the maxima reached from coefficients that explain much, and that leave all to the effects."""
+    spread = max(float((effect**2 - noise).mean()), 0.0)
+    starts = (0.0, spread) if shared.columns.shape[1] else (0.0,)
+    fits = [_by_turns(effect, noise, variance, counts, shared, _start(effect, noise, v, shared)) for v in starts]
+    return max(fits, key=lambda fit: fit.weights.penalised - _penalty(fit.mode.value, shared))
+
+
+def _start(effect: Array, noise: Array, variance: float, shared: Shared) -> Array:
+    slab = Components(np.array([variance]), np.ones(1))
+    return shared_mode(effect, noise, slab, shared, np.zeros(shared.columns.shape[1])).value
+
+
+def _by_turns(effect: Array, noise: Array, variance: Array, counts: Array, shared: Shared, coefficients: Array) -> _Fit:
+    """Raise the joint density of weights and coefficients in turn until it stands."""
+    reached = -np.inf
+    for _ in range(_ROUNDS):
+        residual = effect - shared.columns @ coefficients
+        weights = mixture_weights(log_terms(residual, noise, _unweighted(variance)), counts)
+        used = weights.weight > 0
+        components = Components(variance[used], weights.weight[used])
+        mode = shared_mode(effect, noise, components, shared, coefficients)
+        height = weights.penalised - _penalty(coefficients, shared)
+        if not len(coefficients) or height - reached < _GAIN * (1 + abs(height)):
+            return _Fit(components, weights, mode)
+        reached, coefficients = height, mode.value
+    raise InferenceError("weights and centre did not settle together in 1,000 turns; take mode='zero' or engine='nuts'")
+
+
+def _penalty(coefficients: Array, shared: Shared) -> float:
+    return float(0.5 * (shared.precision * coefficients**2).sum())
+
+
+def _answer(effect: Array, noise: Array, fit: _Fit, shared: Shared, unit: float, *, n_mu: int) -> Exact:
+    nodes = _cubature_nodes(effect, fit, shared)
+    tails = average_tails(nodes, noise)
+    tau = unit * float(np.sqrt(fit.components.weight @ fit.components.variance))
+
+    def below(x: Array) -> Array:
+        return average_below(x / unit, nodes, noise)
+
+    def sample(n: int, generator: np.random.Generator) -> Draws:
+        coefficients = fit.mode.at(generator.standard_normal((n, len(fit.mode.value))))
+        ace = _effects(n, effect, noise, fit, shared, coefficients, generator)
+        ace *= unit
+        named = unit * _with_mu(coefficients[:, : shared.n_centre], n_mu)
+        return Draws(ace, named[:, 0], np.full(n, tau), named[:, 1:])
+
+    return Exact(
+        mean=unit * tails.mean,
+        sd=unit * np.sqrt(tails.square),
+        lfsr=lfsr_of(tails),
+        lfdr=tails.zero,
+        shrinkage=tails.shrinkage,
+        nodes=_nodes(fit, shared, unit, tau, n_mu),
+        log_evidence=fit.mode.log_integral - len(effect) * float(np.log(unit)),
+        below=below,
+        sample=sample,
+    )
+
+
+def _cubature_nodes(effect: Array, fit: _Fit, shared: Shared) -> list[Node]:
+    points = fit.mode.at(cubature(len(fit.mode.value)))
+    centre, linear = shared.split(points)
+    share = 1 / len(points)
+    return [Node(share, effect - x, c, fit.components) for c, x in zip(centre, linear, strict=True)]
+
+
+def _effects(
+    n: int, effect: Array, noise: Array, fit: _Fit, shared: Shared, coefficients: Array, generator: np.random.Generator
+) -> Array:
+    if not coefficients.shape[1]:
+        normals = fixed_normals(effect, np.zeros_like(effect), noise, fit.components)
+        return draw_fixed(n, *normals, generator)
+    out = np.empty((n, len(effect)))
+    rows = max(1, _BLOCK // len(effect))
+    for start in range(0, n, rows):
+        part = slice(start, start + rows)
+        centre, linear = shared.split(coefficients[part])
+        out[part] = draw_given(effect - linear, centre, noise, np.ones(len(centre)), fit.components, generator)
+    return out
+
+
+def _nodes(fit: _Fit, shared: Shared, unit: float, tau: float, n_mu: int) -> Nodes:
+    value = fit.mode.value[None, : shared.n_centre]
+    sd = np.sqrt((fit.mode.root**2).sum(axis=1))[None, : shared.n_centre]
+    return Nodes(np.ones(1), np.array([tau]), unit * _with_mu(value, n_mu), unit * _with_mu(sd, n_mu))
+
+
+def _with_mu(coefficients: Array, n_mu: int) -> Array:
+    """Put the 0 of a fixed centre before the other coefficients."""
+    return coefficients if n_mu else np.hstack([np.zeros((len(coefficients), 1)), coefficients])

@@ -1,0 +1,123 @@
+"""Effects about a location with a mixture of centred normals as their prior: likelihood, posterior, derivatives.
+
+``effect_k = location_k + delta'_k + noise_k`` with ``delta'_k ~ sum_j w_j N(0, v_j)`` and ``noise_k ~ N(0, s_k^2)``: the
+ash mixture, where the v_j are a grid and v_0 = 0 the spike, and the Student-t, where they are tau^2 over the nodes of
+its mixing distribution. Everything is closed form given (w, v).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtr
+
+from causalgia.posterior.exact import Array
+
+__all__ = ["Components", "Rows", "Tails", "fixed_normals", "log_terms", "probability_below", "rows_of", "tails_of"]
+
+
+@dataclass(frozen=True, eq=False)
+class Components:
+    """Prior of an effect about its location: J normals centred there."""
+
+    variance: Array
+    """Their variances, (J,), ascending; 0 is a point mass."""
+    weight: Array
+    """Their weights, (J,); they sum to 1."""
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """What one residual says of its components; K rows."""
+
+    log_density: Array
+    """Log density of each residual, effect less location, (K,)."""
+    responsibility: Array
+    """Posterior probability of each component, (K, J)."""
+    precision: Array
+    """``sum_j r_kj / (s_k^2 + v_j)``, (K,): the log density falls as residual times this."""
+    curvature: Array
+    """Minus the second derivative of the log density in the residual, (K,); negative between modes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Tails:
+    """Posterior of each effect given the location and the components; K rows."""
+
+    mean: Array
+    """Posterior mean, (K,)."""
+    square: Array
+    """Posterior variance, (K,)."""
+    below: Array
+    """P(effect < 0), (K,)."""
+    above: Array
+    """P(effect > 0), (K,)."""
+    zero: Array
+    """P(effect = 0), (K,)."""
+    shrinkage: Array
+    """Share of the way from the estimate to the location, (K,): ``E[s^2 / (s^2 + v)]``."""
+
+
+def log_terms(residual: Array, noise: Array, components: Components) -> Array:
+    """Return ``log w_j N(residual_k; 0, s_k^2 + v_j)``, (K, J); noise is s^2, (K,)."""
+    total = noise[:, None] + components.variance
+    with np.errstate(divide="ignore"):
+        constant = np.log(components.weight) - 0.5 * np.log(2 * np.pi * total)
+    return np.asarray(constant - 0.5 * (residual / np.sqrt(total.T)).T ** 2)
+
+
+def rows_of(residual: Array, noise: Array, components: Components) -> Rows:
+    """Return log densities, responsibilities and derivatives of residuals (K,) with noise variances (K,)."""
+    log_density, responsibility = _normalised(log_terms(residual, noise, components))
+    inverse = 1 / (noise[:, None] + components.variance)
+    precision = (responsibility * inverse).sum(axis=1)
+    scatter = (responsibility * (inverse - precision[:, None]) ** 2).sum(axis=1)
+    return Rows(log_density, responsibility, precision, precision - residual**2 * scatter)
+
+
+def tails_of(residual: Array, location: Array, noise: Array, components: Components) -> Tails:
+    """Return the posterior of ``location + delta'`` given residuals (K,), its location (K,) and noise variances (K,)."""
+    _, weight = _normalised(log_terms(residual, noise, components))
+    mean, sd = _conditional(residual, location, noise, components)
+    average = (weight * mean).sum(axis=1)
+    spread = (weight * (sd**2 + (mean - average[:, None]) ** 2)).sum(axis=1)
+    spike = components.variance == 0
+    at_spike = weight[:, spike].sum(axis=1)
+    slab = weight[:, ~spike]
+    minor = slab * ndtr(-np.abs(mean[:, ~spike]) / sd[:, ~spike])
+    positive = mean[:, ~spike] > 0
+    below = np.where(positive, minor, slab - minor).sum(axis=1) + np.where(location < 0, at_spike, 0.0)
+    above = np.where(positive, slab - minor, minor).sum(axis=1) + np.where(location > 0, at_spike, 0.0)
+    shrinkage = (weight * (noise[:, None] / (noise[:, None] + components.variance))).sum(axis=1)
+    return Tails(average, spread, below, above, np.where(location == 0, at_spike, 0.0), shrinkage)
+
+
+def fixed_normals(residual: Array, location: Array, noise: Array, components: Components) -> tuple[Array, Array, Array]:
+    """Return the posterior of each effect as a mixture of normals: mean, sd and probability, (K, J) each."""
+    _, weight = _normalised(log_terms(residual, noise, components))
+    return *_conditional(residual, location, noise, components), weight
+
+
+def probability_below(x: Array, residual: Array, location: Array, noise: Array, components: Components) -> Array:
+    """Return P(effect_k <= x_k) given residuals, locations and noise variances, all (K,)."""
+    _, weight = _normalised(log_terms(residual, noise, components))
+    mean, sd = _conditional(residual, location, noise, components)
+    spike = components.variance == 0
+    smooth = (weight[:, ~spike] * ndtr((x[:, None] - mean[:, ~spike]) / sd[:, ~spike])).sum(axis=1)
+    return np.asarray(smooth + np.where(location <= x, weight[:, spike].sum(axis=1), 0.0))
+
+
+def _normalised(terms: Array) -> tuple[Array, Array]:
+    """Return log sums of rows and their normalised exponentials."""
+    top = terms.max(axis=1)
+    weight = np.exp(terms - top[:, None])
+    total = weight.sum(axis=1)
+    weight /= total[:, None]
+    return top + np.log(total), weight
+
+
+def _conditional(residual: Array, location: Array, noise: Array, components: Components) -> tuple[Array, Array]:
+    """Return mean and sd of each effect given each component, (K, J)."""
+    kept = components.variance / (noise[:, None] + components.variance)
+    return location[:, None] + kept * residual[:, None], np.sqrt(kept * noise[:, None])
