@@ -1,39 +1,34 @@
-"""From outcomes to estimates as an analysis says: the file's, with the options of the command line in its place."""
+"""What a command asks of the outcomes: the analysis in the folder's file; options of the command line win."""
 
 from __future__ import annotations
 
-import json
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from causalgia.cli.folder import SPEC
-from causalgia.errors import CausalgiaWarning, DesignError
+from causalgia.errors import DesignError
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from causalgia.trial.choices import AnalysisSpec
+    from causalgia.analysis import Analysis
 
 
-def analysis_of(folder: Path, outcomes: xr.Dataset) -> AnalysisSpec:
-    """Return the analysis in the folder's trial.toml; warn where it is not the one fixed before the outcomes."""
-    from causalgia.trial.choices import AnalysisSpec
+def analysis_of(folder: Path, outcomes: xr.Dataset) -> Analysis:
+    """Return the analysis in the folder's trial.toml, or where there is no such file the one kept with the outcomes."""
+    from causalgia.analysis import Analysis
+    from causalgia.staircase import kept_analysis
     from causalgia.trial.spec import read_analysis
 
-    fixed = outcomes.attrs.get("analysis")
     if not (folder / SPEC).is_file():
-        return AnalysisSpec.from_dict(json.loads(fixed) if fixed else {})
-    analysis = read_analysis(folder / SPEC)
-    if fixed is not None and analysis.to_json() != fixed:
-        text = f"[analysis] in {folder / SPEC} was changed after the outcomes were seen; it was {fixed}"
-        warnings.warn(text, CausalgiaWarning, stacklevel=2)
-    return analysis
+        return kept_analysis(outcomes) or Analysis()
+    return read_analysis(folder / SPEC)
 
 
-def chosen(analysis: AnalysisSpec, given: dict[str, Any]) -> AnalysisSpec:
+def chosen(analysis: Analysis, given: dict[str, Any]) -> Analysis:
     """Return the analysis with the options of the command line in the place of what the file says."""
-    from causalgia.trial.tables import ANALYSIS, check_value
+    from causalgia.analysis import ANALYSIS
+    from causalgia.tables import check_value
 
     options = {key: value for key, value in given.items() if value is not None}
     plain = analysis.to_dict()
@@ -47,28 +42,28 @@ def chosen(analysis: AnalysisSpec, given: dict[str, Any]) -> AnalysisSpec:
     return found
 
 
-def estimated(outcomes: xr.Dataset, analysis: AnalysisSpec) -> xr.Dataset:
-    """Return the estimates that an analysis asks for."""
-    from causalgia.effects import contrast
-    from causalgia.estimation import estimate as estimate_effects
-    from causalgia.multiplicity import adjust as adjust_p
+def rope_of(text: str | None) -> Any:
+    """Return what ``--rope`` says as the file would say it: ``-0.1,0.1`` is two numbers, ``0`` is a number.
 
-    effects = contrast(
-        outcomes,
-        control=analysis.control,
-        contrasts=analysis.contrasts,
-        interaction=analysis.interaction,
-        scale=analysis.scale,  # type: ignore[arg-type]  # checked when the analysis was read
-    )
-    estimates = estimate_effects(
-        effects,
-        cluster=None if analysis.cluster == "none" else analysis.cluster,
-        block=analysis.block,
-        covariates=analysis.covariates,
-        target=analysis.target,
-        ci_prob=analysis.ci_prob,
-        weights=analysis.weights,  # type: ignore[arg-type]  # checked when the analysis was read
-    )
-    if analysis.adjust is None:
-        return estimates
-    return adjust_p(estimates, method=analysis.adjust, family=analysis.family)  # type: ignore[arg-type]  # checked
+    Examples
+    --------
+    >>> [rope_of(text) for text in ("-0.1,0.1", "-0.1 0.1", "0", "placebo", "0.2 sd", None)]
+    [[-0.1, 0.1], [-0.1, 0.1], 0.0, 'placebo', '0.2 sd', None]
+    """
+    if text is None:
+        return None
+    try:
+        numbers = [float(part) for part in text.replace(",", " ").split()]
+    except ValueError:
+        return text
+    return numbers[0] if len(numbers) == 1 else numbers
+
+
+def seed_of(outcomes: xr.Dataset, rng: int | None) -> int:
+    """Return the seed that is given, or the one of the trial where it was a number."""
+    if rng is not None:
+        return rng
+    seed = str(outcomes.attrs.get("rng", ""))
+    if not seed.isdecimal():
+        raise DesignError("the outcomes were not drawn with a seed that is a number; say --rng 0 (or any other)")
+    return int(seed)

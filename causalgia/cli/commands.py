@@ -1,4 +1,4 @@
-"""The five commands: read, one verb, print."""
+"""The commands: read, one verb, print."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import causalgia
-from causalgia.cli.analysis import analysis_of, chosen, estimated
+from causalgia.cli.analysis import analysis_of, chosen, rope_of, seed_of
 from causalgia.cli.folder import (
+    DECISIONS,
     ESTIMATES,
     FOREST,
     OUTCOMES,
+    POSTERIOR,
     SPEC,
+    drop,
     is_ours,
     made,
     present,
@@ -24,8 +27,8 @@ from causalgia.cli.folder import (
     write,
     write_outcomes,
 )
-from causalgia.cli.screen import print_estimates, print_written
-from causalgia.cli.skin import OneLine
+from causalgia.cli.screen import print_decisions, print_estimates, print_written
+from causalgia.cli.skin import OneLine, RopeOfTwo
 from causalgia.errors import CausalgiaError, DesignError
 
 if TYPE_CHECKING:
@@ -74,7 +77,7 @@ def _top(
 
         causalgia run trial.toml --out results
 
-        causalgia estimate results
+        causalgia analyze results --rope=-0.1,0.1
 
         causalgia show results
     """
@@ -84,6 +87,8 @@ def _top(
 
 _Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `causalgia run` wrote.")]
 _TARGETS = "population, parents, units, 'population x words', or 'population x predictors'."
+_METHODS = "bh, by, holm, hochberg, bonferroni, storey, bootstrap_t, dunnett, sign_flip"
+_ROPE = "Region of practical equivalence: -0.1,0.1 (or --rope -0.1 0.1), placebo, '0.2 sd', or 0 for direction alone."
 _Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the files; made where it is missing.")]
 
 
@@ -94,11 +99,12 @@ def demo(
     rng: Annotated[int, typer.Option(min=0, help="Seed.")] = 0,
     force: Annotated[bool, typer.Option("--force", help="Write over files that are there.")] = False,
 ) -> None:
-    """Run a trial on a predictor whose true effects are known, and print each estimate beside its truth.
+    """Run a trial on a predictor whose true effects are known; print each estimate beside its truth, and verdicts.
 
     Example:   causalgia demo --out demo --n-units 2000
     """
     from causalgia import store
+    from causalgia.staircase import steps
     from causalgia.trial import run as run_trial
     from causalgia.trial.spec import parse_spec, starter
     from causalgia.zoo import oracle
@@ -108,13 +114,14 @@ def demo(
     spec = replace(spec, name=_DEMO, rng=rng, design=replace(spec.design, n_units=n_units))
     predictor = oracle(str(spec.predictor.zoo))
     outcomes = run_trial(spec.design, predictor, rng=rng).assign_attrs(spec.attrs)
-    estimates = estimated(outcomes, spec.analysis)
+    found = steps(outcomes, rng=rng)
     truth = predictor.true_ace(spec.design, control=str(spec.analysis.control))
     write_outcomes(made(out), outcomes, spec, command=_DEMO)
-    store.save(estimates, out / ESTIMATES)
-    _print_and_draw(estimates, out, truth=truth)
+    store.save(found.estimates, out / ESTIMATES)
+    store.save(found.decisions, out / DECISIONS)
+    _print_and_draw(found.estimates, out, truth=truth, decisions=found.decisions)
     typer.echo("z = (ACE - truth) / standard error: about 95 % of them lie between -2 and 2.")
-    print_written(out, OUTCOMES, ESTIMATES, FOREST, SPEC)
+    print_written(out, OUTCOMES, ESTIMATES, DECISIONS, FOREST, SPEC)
 
 
 @app.command()
@@ -158,38 +165,88 @@ def run(
     written = write_outcomes(folder, outcomes, spec, command="run", spec_file=spec_file)
     units = f"{spec.design.n_units:,} unit{'s' if spec.design.n_units != 1 else ''}"
     typer.echo(f"{spec.name}: {units}, {len(spec.design.named_arms)} arms, {tasks_in_words(outcomes)}.")
-    if spec.analysis.for_verdicts:
-        kept = ", ".join(spec.analysis.for_verdicts)
-        typer.echo(f"[analysis] {kept}: kept for verdicts; `estimate` does not use them.")
     print_written(folder, *written)
-    typer.echo(f"Next: causalgia estimate {out}")
+    typer.echo(f"Next: causalgia {'estimate' if spec.analysis.rope is None else 'analyze'} {out}")
+
+
+_Control = Annotated[str | None, typer.Option(help="The arm that is subtracted from every other one.")]
+_Cluster = Annotated[str | None, typer.Option(help="auto, none, or a coordinate of the units.")]
+_Target = Annotated[str | None, typer.Option(help=_TARGETS)]
+_CiProb = Annotated[float | None, typer.Option(help="Probability of the intervals.")]
+_Adjust = Annotated[str | None, typer.Option(help=f"Adjust p-values: {_METHODS}.")]
+_Families = Annotated[str | None, typer.Option(help="One set of questions: all, or a factor of the arms.")]
+_All = Annotated[bool, typer.Option("--all", help="A line for each placebo word.")]
+_Seed = Annotated[int | None, typer.Option(min=0, help="Seed of draws and resampling; the trial's where left out.")]
 
 
 @app.command()
 def estimate(
     folder: _Folder,
-    control: Annotated[str | None, typer.Option(help="The arm that is subtracted from every other one.")] = None,
-    cluster: Annotated[str | None, typer.Option(help="auto, none, or a coordinate of the units.")] = None,
-    target: Annotated[str | None, typer.Option(help=_TARGETS)] = None,
-    ci_prob: Annotated[float | None, typer.Option(help="Probability of the intervals.")] = None,
-    adjust: Annotated[str | None, typer.Option(help="Adjust p-values: bh, by, holm, hochberg, bonferroni.")] = None,
-    all_rows: Annotated[bool, typer.Option("--all", help="A line for each placebo word.")] = False,
+    control: _Control = None,
+    cluster: _Cluster = None,
+    target: _Target = None,
+    ci_prob: _CiProb = None,
+    adjust: _Adjust = None,
+    families: _Families = None,
+    rng: _Seed = None,
+    all_rows: _All = False,
 ) -> None:
     """Estimate average causal effects with standard errors, as the analysis in trial.toml says; options win.
 
     Example:   causalgia estimate results --control placebo --adjust bh
     """
     from causalgia import store
+    from causalgia.staircase import estimated, said_of
 
     outcomes = store.load(present(folder) / OUTCOMES, "outcomes")
     given = {"control": control, "cluster": cluster, "target": target, "ci_prob": ci_prob, "adjust": adjust}
-    analysis = chosen(analysis_of(folder, outcomes), given)
-    estimates = estimated(outcomes, analysis)
+    analysis = chosen(analysis_of(folder, outcomes), {**given, "families": families})
+    _, estimates = estimated(outcomes, analysis, rng=seed_of(outcomes, rng))
+    estimates = estimates.assign_attrs(said_of(outcomes, analysis))
+    drop(folder, DECISIONS, POSTERIOR)
     store.save(estimates, folder / ESTIMATES)
     _print_and_draw(estimates, folder, all_rows=all_rows)
-    if analysis.for_verdicts:
-        typer.echo(f"[analysis] {', '.join(analysis.for_verdicts)}: kept for verdicts; not used here.")
     print_written(folder, ESTIMATES, FOREST)
+    typer.echo(f"For verdicts: causalgia analyze {folder}{'' if analysis.rope is not None else ' --rope=-0.1,0.1'}")
+
+
+@app.command(cls=RopeOfTwo)
+def analyze(
+    folder: _Folder,
+    rope: Annotated[str | None, typer.Option(help=_ROPE)] = None,
+    family: Annotated[str | None, typer.Option(help="Of the effects: mixture, student_t, or normal.")] = None,
+    error: Annotated[str | None, typer.Option(help="Bound on: local, bayes_fdr, bh, or bootstrap_t.")] = None,
+    level: Annotated[float | None, typer.Option(help="Verdicts hold with this probability.")] = None,
+    control: _Control = None,
+    cluster: _Cluster = None,
+    target: _Target = None,
+    ci_prob: _CiProb = None,
+    adjust: _Adjust = None,
+    families: _Families = None,
+    rng: _Seed = None,
+    keep_draws: Annotated[bool, typer.Option("--keep-draws", help=f"Write the draws too, as {POSTERIOR}.")] = False,
+    all_rows: _All = False,
+) -> None:
+    """Decide which effects are large: estimate, infer, decide, as the analysis in trial.toml says; options win.
+
+    Example:   causalgia analyze results --rope=-0.1,0.1 --family mixture --error bayes_fdr
+    """
+    from causalgia import store
+    from causalgia.staircase import steps
+
+    outcomes = store.load(present(folder) / OUTCOMES, "outcomes")
+    asked = {"rope": rope_of(rope), "family": family, "error": error, "level": level, "control": control}
+    asked |= {"cluster": cluster, "target": target, "ci_prob": ci_prob, "adjust": adjust, "families": families}
+    found = steps(outcomes, chosen(analysis_of(folder, outcomes), asked), rng=seed_of(outcomes, rng))
+    drop(folder, DECISIONS, POSTERIOR)
+    store.save(found.estimates, folder / ESTIMATES)
+    store.save(found.decisions, folder / DECISIONS)
+    written = [ESTIMATES, DECISIONS, FOREST]
+    if keep_draws and found.posterior is not None:
+        found.posterior.to_netcdf(folder / POSTERIOR)
+        written.append(POSTERIOR)
+    _print_and_draw(found.estimates, folder, decisions=found.decisions, all_rows=all_rows)
+    print_written(folder, *written)
 
 
 @app.command()
@@ -197,7 +254,7 @@ def show(
     folder: _Folder,
     all_rows: Annotated[bool, typer.Option("--all", help="A line for each arm and placebo word.")] = False,
 ) -> None:
-    """Print what a folder holds: null model, arms, predictor, and the effects where they are estimated.
+    """Print what a folder holds: null model, arms, predictor, and the effects and verdicts where they are known.
 
     Example:   causalgia show results
     """
@@ -205,11 +262,15 @@ def show(
     from causalgia.reporting import describe
 
     typer.echo(describe(store.load(present(folder) / OUTCOMES, "outcomes"), every_arm=all_rows))
-    if (folder / ESTIMATES).is_file():
-        typer.echo("")
-        print_estimates(store.load(folder / ESTIMATES, "estimates"), all_rows=all_rows)
+    typer.echo("")
+    if not (folder / ESTIMATES).is_file():
+        typer.echo(f"No estimates yet. Next: causalgia estimate {folder}")
+        return
+    print_estimates(store.load(folder / ESTIMATES, "estimates"), all_rows=all_rows)
+    if (folder / DECISIONS).is_file():
+        print_decisions(store.load(folder / DECISIONS, "decisions"), all_rows=all_rows)
     else:
-        typer.echo(f"\nNo estimates yet. Next: causalgia estimate {folder}")
+        typer.echo(f"No verdicts yet. Next: causalgia analyze {folder}")
 
 
 def main() -> None:
@@ -221,13 +282,20 @@ def main() -> None:
 
 
 def _print_and_draw(
-    estimates: xr.Dataset, folder: Path, *, truth: xr.DataArray | None = None, all_rows: bool = False
+    estimates: xr.Dataset,
+    folder: Path,
+    *,
+    truth: xr.DataArray | None = None,
+    decisions: xr.Dataset | None = None,
+    all_rows: bool = False,
 ) -> None:
-    """Print effects, then draw them: a figure that fails hides no table, a reader that goes away stops no figure."""
+    """Print effects and verdicts, then draw them: a figure that fails hides no table, a lost reader stops no figure."""
     from causalgia.plot import save_forest
 
     try:
         print_estimates(estimates, truth=truth, all_rows=all_rows)
+        if decisions is not None:
+            print_decisions(decisions, all_rows=all_rows)
     finally:
         save_forest(estimates, folder / FOREST, truth=truth)
 

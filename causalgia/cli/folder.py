@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from causalgia.trial.spec import TrialSpec
 
 OUTCOMES, ESTIMATES, SPEC, FOREST = "outcomes.nc", "estimates.nc", "trial.toml", "forest.png"
+DECISIONS, POSTERIOR = "decisions.nc", "posterior.nc"
 _MARK = "# Written by `causalgia "
 
 
@@ -24,7 +25,7 @@ def refuse_taken(folder: Path, *, spec_file: Path | None = None, force: bool = F
     OutcomesError
         If one of our names is a folder, or (without `force`) a file.
     """
-    for name in (OUTCOMES, ESTIMATES, FOREST, SPEC):
+    for name in (OUTCOMES, ESTIMATES, DECISIONS, POSTERIOR, FOREST, SPEC):
         path = folder / name
         if path.is_dir():
             raise OutcomesError(f"{path} is a folder; move it away, or choose another --out")
@@ -45,7 +46,7 @@ def is_ours(path: Path, command: str = "") -> bool:
 def write_outcomes(
     folder: Path, outcomes: xr.Dataset, spec: TrialSpec, *, command: str, spec_file: Path | None = None
 ) -> tuple[str, ...]:
-    """Write outcomes and their specification (unless it was read from there); estimates of what was before go.
+    """Write outcomes and their specification (unless it was read from there); what was computed from others goes.
 
     Returns
     -------
@@ -54,14 +55,19 @@ def write_outcomes(
     """
     from causalgia import store
 
-    for name in (ESTIMATES, FOREST):
-        (folder / name).unlink(missing_ok=True)
+    drop(folder, ESTIMATES, DECISIONS, POSTERIOR, FOREST)
     store.save(outcomes, folder / OUTCOMES)
     if _same(folder / SPEC, spec_file):
         return (OUTCOMES,)
     mark = f"{_MARK}{command}`, which may write over it: keep a file of your own under another name.\n"
     write(folder / SPEC, mark + spec.to_toml())
     return OUTCOMES, SPEC
+
+
+def drop(folder: Path, *names: str) -> None:
+    """Remove files of ours that what comes next makes untrue."""
+    for name in names:
+        (folder / name).unlink(missing_ok=True)
 
 
 def made(folder: Path) -> Path:

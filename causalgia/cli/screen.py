@@ -1,4 +1,4 @@
-"""What a command prints: the table of effects, and which files it wrote."""
+"""What a command prints: the tables of effects and of verdicts, and which files it wrote."""
 
 from __future__ import annotations
 
@@ -35,6 +35,17 @@ def print_estimates(estimates: xr.Dataset, *, truth: xr.DataArray | None = None,
         if part:
             console.print(part)
             console.print()
+
+
+def print_decisions(decisions: xr.Dataset, *, all_rows: bool = False) -> None:
+    """Print the table of verdicts, and a sentence for each where they are few."""
+    from rich.console import Console
+
+    from causalgia.reporting import report
+
+    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 200)
+    console.print(report(decisions, rows="all" if all_rows else "summary"))
+    console.print()
 
 
 def print_written(folder: Path, *names: str) -> None:

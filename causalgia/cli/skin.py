@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from causalgia.errors import CausalgiaError, CausalgiaWarning
 
@@ -35,6 +35,25 @@ class OneLine(TyperGroup):
         if code == 130:
             _fail("interrupted", 130)
         sys.exit(code)
+
+
+class RopeOfTwo(TyperCommand):
+    """A command whose ``--rope`` may be followed by its two limits: ``--rope -0.1 0.1`` is ``--rope=-0.1,0.1``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if "--rope" in args:
+            at = args.index("--rope")
+            if len(args) > at + 2 and all(map(_is_number, args[at + 1 : at + 3])):
+                args = [*args[:at], f"--rope={args[at + 1]},{args[at + 2]}", *args[at + 3 :]]
+        return super().parse_args(ctx, args)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _fail(message: str, code: int) -> int:

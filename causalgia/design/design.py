@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -16,7 +17,7 @@ from causalgia.design.choice import Choice
 from causalgia.design.intervention import Intervention
 from causalgia.design.layout import Layout
 from causalgia.design.null_model import NullModel
-from causalgia.design.numbers import positive_int
+from causalgia.design.numbers import positive_int, share
 from causalgia.design.reading import null_from_dict
 from causalgia.errors import DegenerateWarning, DesignError
 
@@ -40,12 +41,16 @@ class Design(Choice):
         randomised to one arm, as on a bench.
     blocks
         Parallel only: strata inside which arms are balanced: None, ``"parent"``, or a label for each unit.
+    reserve
+        Share of the null model's parents that `causalgia.run` never uses, so that `causalgia.confirm` has fresh ones.
+        Which they are depends on the null model alone. Null models without parents need none: their draws are fresh.
 
     Raises
     ------
     DesignError
         If there are fewer than two arms, an arm does not fit the backgrounds (the arm is named), two arms of a
-        crossover are the same intervention, a name is taken, or every unit would be the same sequence.
+        crossover are the same intervention, a name is taken, every unit would be the same sequence, or parents are
+        reserved where there are none or too few.
 
     Warns
     -----
@@ -69,6 +74,7 @@ class Design(Choice):
     n_units: int
     assignment: Assignment = "crossover"
     blocks: str | Sequence[str | int] | None = None
+    reserve: float = 0.0
 
     def __post_init__(self) -> None:
         null: object = self.null
@@ -81,9 +87,10 @@ class Design(Choice):
             if labels.ndim != 1 or labels.dtype.kind not in "iufUTOb":
                 raise DesignError(f"blocks={self.blocks!r} must be None, 'parent', or a label for each unit")
             object.__setattr__(self, "blocks", tuple(labels.tolist()))
+        object.__setattr__(self, "reserve", share(self.reserve, "reserve"))
         self._check_arms()
         self._check_assignment()
-        self.null.check(self.n_units)
+        self.drawn.check(self.n_units)
         self._check_degeneracy()
 
     def _check_arms(self) -> None:
@@ -113,19 +120,19 @@ class Design(Choice):
             seen[arm.intervention] = arm.name
 
     def _check_degeneracy(self) -> None:
-        backgrounds = self.n_units // self.null.draws
-        reachable = self.null.log_reachable(backgrounds)
+        backgrounds = self.n_units // self.drawn.draws
+        reachable = self.drawn.log_reachable(backgrounds)
         if backgrounds == 1 or reachable > np.log(backgrounds):
             return
         distinct = round(np.exp(reachable))
         if distinct <= 1:
             raise DesignError(
-                f"all {self.n_units:,} units would be one sequence: {self.null.describe()} reach no other; "
+                f"all {self.n_units:,} units would be one sequence: {self.drawn.describe()} reach no other; "
                 "use a null model that varies (more parents, a smaller k), or n_units=1"
             )
         if distinct < backgrounds / 2:
             warnings.warn(
-                f"{self.null.describe()}: only about {distinct:,} distinct sequences for {self.n_units:,} units",
+                f"{self.drawn.describe()}: only about {distinct:,} distinct sequences for {self.n_units:,} units",
                 DegenerateWarning,
                 stacklevel=4,
             )
@@ -135,11 +142,35 @@ class Design(Choice):
         if self.blocks is None:
             labels = None
         elif self.blocks == "parent":
-            labels = self.null.parents(np.arange(self.n_units, dtype=np.uint64), key=key, n_units=self.n_units)
+            labels = self.drawn.parents(np.arange(self.n_units, dtype=np.uint64), key=key, n_units=self.n_units)
         else:
             labels = np.asarray(self.blocks)
         check_blocks(labels, n_units=self.n_units, n_arms=len(self.arms))
         return labels
+
+    @property
+    def drawn(self) -> NullModel:
+        """The null model that units are drawn from: `null` without the parents that are reserved."""
+        return self._halves[0]
+
+    @property
+    def reserved(self) -> NullModel | None:
+        """The null model of the reserved parents, for a confirmation; None where none are reserved."""
+        return self._halves[1]
+
+    @cached_property
+    def _halves(self) -> tuple[NullModel, NullModel | None]:
+        return self.null.split(self.reserve) if self.reserve else (self.null, None)
+
+    @property
+    def arm_names(self) -> list[str]:
+        """The names of the arms, in order."""
+        return [arm.name for arm in self.named_arms]
+
+    @property
+    def factors(self) -> list[str]:
+        """The names of the factors that any arm has a level of."""
+        return list(dict.fromkeys(factor for arm in self.named_arms for factor in arm.factors))
 
     @property
     def named_arms(self) -> tuple[Arm, ...]:
@@ -158,6 +189,8 @@ class Design(Choice):
         plain: dict[str, Any] = {"n_units": self.n_units, "assignment": self.assignment}
         if self.blocks is not None:
             plain["blocks"] = self.blocks if isinstance(self.blocks, str) else list(self.blocks)
+        if self.reserve:
+            plain["reserve"] = self.reserve
         return plain
 
     @classmethod
@@ -175,10 +208,10 @@ class Design(Choice):
             if key not in plain:
                 raise DesignError(f"a design needs '{key}'; it has {', '.join(plain) or 'nothing'}")
         for key in plain:
-            if key not in ("null", "arms", "n_units", "assignment", "blocks"):
-                raise DesignError(f"a design has no '{key}'; it takes null, arms, n_units, assignment, blocks")
+            if key not in ("null", "arms", "n_units", "assignment", "blocks", "reserve"):
+                raise DesignError(f"a design has no '{key}'; it takes null, arms, n_units, assignment, blocks, reserve")
         if not isinstance(plain["arms"], Mapping):
             raise DesignError(f"arms: a table of arms by name, not {plain['arms']!r}")
-        rest = {key: plain[key] for key in ("n_units", "assignment", "blocks") if key in plain}
+        rest = {key: plain[key] for key in ("n_units", "assignment", "blocks", "reserve") if key in plain}
         arms = [Arm.from_dict(name, arm) for name, arm in plain["arms"].items()]
         return cls(null=null_from_dict(plain["null"]), arms=arms, **rest)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -45,6 +45,19 @@ class NullModel(Choice):
 
     def check(self, n_units: int) -> None:
         """Raise DesignError where this null model cannot give `n_units` units."""
+
+    def split(self, reserve: float) -> tuple[NullModel, NullModel]:
+        """Return this null model without a share of its parents, and the one of these parents alone.
+
+        Raises
+        ------
+        DesignError
+            If its units are independent draws, which are fresh whenever they are drawn.
+        """
+        raise DesignError(
+            f"reserve={reserve}: {self.describe()} are drawn anew for every trial, and have no parents to reserve; "
+            "leave reserve= out"
+        )
 
     def log_reachable(self, n_units: int) -> float:  # noqa: ARG002
         """Natural log of the number of distinct sequences that can be drawn, where it is known; else infinity."""
@@ -141,6 +154,37 @@ class FromSequences(NullModel):
 
     @abstractmethod
     def _words(self) -> str: ...
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class FromParents(FromSequences):
+    """What null models share whose every unit descends from one of the given sequences, its parent."""
+
+    def split(self, reserve: float) -> tuple[NullModel, NullModel]:
+        """Return this null model without a share of its parents, and the one of these parents alone.
+
+        The parents that are reserved are the first of an order that is drawn by the null model's own fingerprint: they
+        are a random sample of the parents, the same one whatever the arms and the seed of a trial.
+        """
+        from causalgia.sequences.random import random_words
+
+        n = len(self.parents_given)
+        n_reserved = round(n * reserve)
+        if not 1 <= n_reserved < n:
+            raise DesignError(
+                f"reserve={reserve} of {n:,} sequences reserves {n_reserved:,}; both the trial and its confirmation "
+                "need one or more: give more sequences, or another share"
+            )
+        key = derive(int(self.fingerprint, 16), "reserve")
+        order = np.argsort(random_words(key, np.arange(n, dtype=np.uint64), 1)[:, 0], kind="stable")
+        chosen = np.zeros(n, bool)
+        chosen[order[:n_reserved]] = True
+        return self._of_parents(~chosen), self._of_parents(chosen)
+
+    def _of_parents(self, chosen: NDArray[np.bool_]) -> NullModel:
+        given = self.parents_given
+        names = tuple(name for name, mine in zip(given.names, chosen, strict=True) if mine)
+        return replace(self, of=Sequences(given.tokens[chosen], names))
 
 
 def _plain(of: Sequences) -> str | list[str] | dict[str, str]:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.design.null_model import FromSequences, NullModel, Tokens, Units
+from causalgia.design.null_model import FromParents, FromSequences, NullModel, Tokens, Units
 from causalgia.design.numbers import positive_int
 from causalgia.errors import DesignError
 
@@ -152,7 +152,7 @@ def _klets(row: Tokens, k: int) -> bytes:
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class KletShuffle(FromSequences):
+class KletShuffle(FromParents):
     """Shuffles of the parents, exactly uniform over all rearrangements with the same k-let counts.
 
     Unit i is a fresh shuffle of parent ``i mod n``, so that parents are balanced. Uniformity is exact: Wilson's
@@ -275,7 +275,7 @@ class DinucleotideShuffle(KletShuffle):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Genomic(FromSequences):
+class Genomic(FromParents):
     """The given sequences themselves (knock-in): every unit is a real sequence, none is altered.
 
     In their given order when `n_units` equals their number (times `draws`), else a random subset without

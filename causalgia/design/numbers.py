@@ -33,3 +33,11 @@ def span_of(value: object) -> Span:
     if stop <= start:
         raise DesignError(f"span ({start}, {stop}) is empty; stop is excluded and must be greater than start")
     return start, stop
+
+
+def share(value: object, name: str) -> float:
+    """Return `value` as a number from 0 to below 1, or raise DesignError naming it."""
+    number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    if not number or not 0 <= value < 1:  # type: ignore[operator]  # a number, as just seen
+        raise DesignError(f"{name}={value!r} must be a share: a number of 0 or more and below 1")
+    return float(value)  # type: ignore[arg-type]

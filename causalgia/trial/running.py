@@ -4,27 +4,40 @@ from __future__ import annotations
 
 import platform
 import warnings
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, TypeAlias
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 import causalgia
+from causalgia.analysis import Analysis
 from causalgia.design import Arm, Design
 from causalgia.errors import DegenerateWarning, DesignError, PredictorError, SequenceError
 from causalgia.predict import Predictor
 from causalgia.schema import annotate, validate
 from causalgia.streams import RNG, root_key
+from causalgia.trial.keeping import keep_design
 from causalgia.trial.ledger import Ledger, Tokens
+from causalgia.trial.looking import Look, Until, with_looks
 from causalgia.trial.meter import meter
 from causalgia.trial.units import Units, draw_units, require_memory
 
+Numbers: TypeAlias = NDArray[np.int64]
 _UNITS_AT_ONCE = 512
 
 
-def run(design: Design, predictor: Predictor, *, rng: RNG, progress: bool = True) -> xr.Dataset:
+def run(
+    design: Design,
+    predictor: Predictor,
+    *,
+    rng: RNG,
+    analysis: Analysis | None = None,
+    until: Until | None = None,
+    progress: bool = True,
+) -> xr.Dataset:
     """Run a trial: draw the units, apply the arms, ask the predictor, and return the outcomes.
 
     The outcome of unit u under arm a is ``Y_u(a) = f(a(u))``. Every distinct sequence is predicted once: the control
@@ -40,6 +53,12 @@ def run(design: Design, predictor: Predictor, *, rng: RNG, progress: bool = True
         The network as a function, from `cg.TorchPredictor`, `cg.FunctionPredictor`, `cg.Ensemble` or the zoo.
     rng
         Seed (0 is a seed), Generator or SeedSequence.
+    analysis
+        What will be asked of the outcomes: kept with them, so that `causalgia.analyze` can say what was fixed before
+        they were seen.
+    until
+        When to stop: `causalgia.Precision` or `causalgia.Decided`, for a crossover. ``design.n_units`` is then the most
+        units that are used; a trial that stops has the first units of the whole one.
     progress
         Draw a progress bar when standard error is a terminal.
 
@@ -48,13 +67,17 @@ def run(design: Design, predictor: Predictor, *, rng: RNG, progress: bool = True
     Dataset
         ``outcome (unit, arm, task[, model])`` in the dtype that the predictor gives, on ``attrs["scale"]``; in a
         parallel trial ``outcome (unit, task[, model])`` with ``assigned (unit)``. Coordinates: ``parent``, ``gc``
-        (and ``block``) of each unit; ``do``, ``kind``, ``random`` and the factor levels of each arm.
+        (and ``block``) of each unit; ``do``, ``kind``, ``random`` and the factor levels of each arm. With `until` also
+        the trajectory: ``look_n_units, look_n_clusters (look)`` and the intervals ``look_lower, look_upper (look,
+        contrast, task[, model])``, with ``attrs["stopped"]`` saying where it ended and why. The design is kept as JSON,
+        ``attrs["design"]`` (compressed, as ``design (byte)``, where it is long).
 
     Raises
     ------
     DesignError
-        If all units came out as one sequence, an arm cannot be applied (the arm is named), or the units would not
-        fit into this machine's memory.
+        If all units came out as one sequence, an arm cannot be applied (the arm is named), the units would not fit
+        into this machine's memory, the analysis names an arm that is not there, or the trial is parallel and has
+        `until`.
     PredictorError
         If an answer is not finite (naming arm, unit and task), has the wrong shape, or depends on batch mates.
 
@@ -76,6 +99,25 @@ def run(design: Design, predictor: Predictor, *, rng: RNG, progress: bool = True
     >>> outcomes["outcome"].shape
     (50, 2, 1)
     """
+    _check_kinds(design, predictor, analysis, until)
+    require_memory(design, tasks=_n_answers(predictor))
+    fingerprint = predictor.fingerprint  # before the first answer: a network may count its calls
+    key = root_key(rng)
+    units = draw_units(design, key=key)
+    attrs = _attrs(design, predictor, fingerprint, rng)
+    if analysis is not None:
+        attrs["analysis"] = analysis.to_json()
+    lay = partial(_outcomes, design, predictor, attrs=attrs)
+    with meter(design.n_units * _columns(design), show=progress) as advance:
+        asked = _asked(design, units, key, Ledger(predictor, progress=advance))
+        if until is None:
+            answers, numbers = asked(design.n_units)
+            _warn_constant(answers, predictor)
+            return keep_design(lay(units, answers[numbers]), design)
+        return keep_design(_watched(until, design, units, asked, lay), design)
+
+
+def _check_kinds(design: object, predictor: object, analysis: object, until: object) -> None:
     if not isinstance(design, Design):
         raise DesignError(f"run(design, predictor): the first argument is {type(design).__name__}, not a cg.Design")
     if not isinstance(predictor, Predictor):
@@ -83,21 +125,53 @@ def run(design: Design, predictor: Predictor, *, rng: RNG, progress: bool = True
             f"run(design, predictor): {type(predictor).__name__} is not a predictor; wrap a network in "
             "cg.TorchPredictor(...), any other callable in cg.FunctionPredictor(...)"
         )
-    require_memory(design, tasks=_n_answers(predictor))
-    fingerprint = predictor.fingerprint  # before the first answer: a network may count its calls
-    key = root_key(rng)
-    units = draw_units(design, key=key)
-    numbers = np.empty((design.n_units, len(design.named_arms) if units.assigned is None else 1), np.int64)
-    with meter(numbers.size, show=progress) as advance:
-        ledger = Ledger(predictor, progress=advance)
-        for arm, column, rows in _jobs(design, units):
-            ids = units.ids[rows]
-            edited = _applied(arm, units.tokens[rows], ids, key)
-            numbers[rows, column] = ledger.enter(edited, arm=arm.name, units=ids)
-        answers = ledger.settle()
-    _warn_constant(answers, predictor)
-    attrs = _attrs(design, predictor, fingerprint, rng)
-    return _outcomes(design, predictor, units, answers[numbers], attrs)
+    if analysis is not None:
+        if not isinstance(analysis, Analysis):
+            raise DesignError(f"analysis= takes a cg.Analysis, not {type(analysis).__name__}")
+        analysis.check(design.arm_names, design.factors)
+    if until is not None:
+        if not isinstance(until, Until):
+            raise DesignError(f"until= takes cg.Precision(halfwidth=) or cg.Decided(rope=), not {until!r}")
+        if design.assignment != "crossover":
+            raise DesignError("until= watches the individual effects of a crossover; a parallel trial has n_units=")
+
+
+def _columns(design: Design) -> int:
+    return len(design.named_arms) if design.assignment == "crossover" else 1
+
+
+def _asked(design: Design, units: Units, key: int, ledger: Ledger) -> Callable[[int], tuple[NDArray[Any], Numbers]]:
+    """Return a function that asks for units up to the n-th, and returns every answer and which one each unit has."""
+    numbers = np.empty((design.n_units, _columns(design)), np.int64)
+    done = 0
+
+    def ask(n: int) -> tuple[NDArray[Any], Numbers]:
+        nonlocal done
+        for arm, column, rows in _jobs(design, units, done, n):
+            edited = _applied(arm, units.tokens[rows], units.ids[rows], key)
+            numbers[rows, column] = ledger.enter(edited, arm=arm.name, units=units.ids[rows])
+        done = n
+        return ledger.settle(), numbers[:n]
+
+    return ask
+
+
+def _watched(
+    until: Until,
+    design: Design,
+    units: Units,
+    asked: Callable[[int], tuple[NDArray[Any], Numbers]],
+    lay: Callable[[Units, NDArray[Any]], xr.Dataset],
+) -> xr.Dataset:
+    """Ask for more and more units until the rule says stop; the outcomes with the trajectory of the looks."""
+    looks: list[Look] = []
+    for n in until.schedule(design.n_units):
+        answers, numbers = asked(n)
+        outcomes = lay(units.first(n), answers[numbers])
+        looks.append(until.look(outcomes))
+        if looks[-1].stop:
+            break
+    return with_looks(outcomes, looks, until, most=design.n_units)
 
 
 def _n_answers(predictor: Predictor) -> int:
@@ -119,9 +193,9 @@ def _applied(arm: Arm, tokens: Tokens, ids: NDArray[np.uint64], key: int) -> Tok
         raise type(error)(f"{named}: {error}") from error
 
 
-def _jobs(design: Design, units: Units) -> Iterator[tuple[Arm, int, NDArray[np.int64]]]:
-    for start in range(0, design.n_units, _UNITS_AT_ONCE):
-        rows = np.arange(start, min(start + _UNITS_AT_ONCE, design.n_units))
+def _jobs(design: Design, units: Units, first: int, last: int) -> Iterator[tuple[Arm, int, NDArray[np.int64]]]:
+    for start in range(first, last, _UNITS_AT_ONCE):
+        rows = np.arange(start, min(start + _UNITS_AT_ONCE, last))
         for index, arm in enumerate(design.named_arms):
             if units.assigned is None:
                 yield arm, index, rows
@@ -138,7 +212,7 @@ def _warn_constant(answers: NDArray[Any], predictor: Predictor) -> None:
 
 
 def _outcomes(
-    design: Design, predictor: Predictor, units: Units, values: NDArray[Any], attrs: dict[str, Any]
+    design: Design, predictor: Predictor, units: Units, values: NDArray[Any], *, attrs: dict[str, Any]
 ) -> xr.Dataset:
     dims = ["unit", "arm", "task", "model"][: values.ndim]
     if units.assigned is not None:
@@ -183,10 +257,12 @@ def _levels(arms: tuple[Arm, ...], factor: str) -> NDArray[Any]:
 
 def _attrs(design: Design, predictor: Predictor, fingerprint: str, rng: RNG) -> dict[str, Any]:
     seed = str(int(rng)) if isinstance(rng, int | np.integer) else type(rng).__name__
+    said = {"reserved": f"{design.reserved.describe()}, never used by this trial"} if design.reserved else {}
     return {
+        **said,
         "assignment": design.assignment,
         "scale": predictor.scale,
-        "null": design.null.describe(),
+        "null": design.drawn.describe(),
         "null_kind": design.null.kind,
         "null_fingerprint": design.null.fingerprint,
         "design_fingerprint": design.fingerprint,

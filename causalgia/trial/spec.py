@@ -9,22 +9,14 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from causalgia.analysis import Analysis
 from causalgia.design import Arm, Design, null_from_dict, placebos
 from causalgia.design.intervention import Intervention
 from causalgia.design.patterns import pattern_from_plain
 from causalgia.errors import CausalgiaError, DesignError
-from causalgia.trial.choices import AnalysisSpec, PredictorSpec
-from causalgia.trial.tables import (
-    PLACEBOS,
-    PREDICTOR,
-    TOP,
-    Table,
-    check_arm,
-    check_null,
-    check_table,
-    nearest,
-    require,
-)
+from causalgia.tables import Table, check_table, require
+from causalgia.trial.choices import PredictorSpec
+from causalgia.trial.tables import PLACEBOS, PREDICTOR, TOP, check_arm, check_null
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +49,7 @@ class TrialSpec:
     ...     arms={"untreated": cg.Untreated(), "GATA": cg.Embed("GATA", at=20)},
     ...     n_units=100,
     ... )
-    >>> ask = AnalysisSpec(control="none")
+    >>> ask = cg.Analysis(control="none")
     >>> TrialSpec(name="GATA", design=design, rng=0, predictor=PredictorSpec(zoo="gata1_like"), analysis=ask)
     Traceback (most recent call last):
     ...
@@ -68,18 +60,10 @@ class TrialSpec:
     design: Design
     rng: int
     predictor: PredictorSpec
-    analysis: AnalysisSpec = field(default_factory=AnalysisSpec)
+    analysis: Analysis = field(default_factory=Analysis)
 
     def __post_init__(self) -> None:
-        arms = [arm.name for arm in self.design.named_arms]
-        factors = list(dict.fromkeys(factor for arm in self.design.named_arms for factor in arm.factors))
-        if self.analysis.control is not None:
-            _among(self.analysis.control, arms, "[analysis]: control =", "arm")
-        for name, weights in (self.analysis.contrasts or {}).items():
-            for arm in weights:
-                _among(arm, arms, f"[analysis.contrasts]: '{name}' names", "arm")
-        for factor in self.analysis.interaction or ():
-            _among(factor, factors, "[analysis]: interaction names", "factor")
+        self.analysis.check(self.design.arm_names, self.design.factors)
 
     @property
     def attrs(self) -> dict[str, str]:
@@ -145,7 +129,7 @@ def parse_spec(text: str, *, folder: Path, source: str = "trial.toml") -> TrialS
         raise DesignError(f"{source}: {error}") from error
 
 
-def read_analysis(path: str | Path) -> AnalysisSpec:
+def read_analysis(path: str | Path) -> Analysis:
     """Read only the analysis of a `trial.toml`: no sequence, network or arm is looked at.
 
     Raises
@@ -155,7 +139,7 @@ def read_analysis(path: str | Path) -> AnalysisSpec:
     """
     plain = _toml(_read_text(Path(path)), str(path))
     try:
-        return AnalysisSpec.from_dict(plain.get("analysis", {}))
+        return Analysis.from_dict(plain.get("analysis", {}))
     except CausalgiaError as error:
         raise DesignError(f"{path}: {error}") from error
 
@@ -189,9 +173,9 @@ def _spec(plain: Table, folder: Path) -> TrialSpec:
     table = check_table(plain, "", TOP)
     for key in ("n_units", "rng", "null", "predictor", "arms"):
         require(table, key, "a trial")
-    rest = {key: table[key] for key in ("assignment", "blocks") if key in table}
+    rest = {key: table[key] for key in ("assignment", "blocks", "reserve") if key in table}
     predictor = _predictor(table["predictor"], folder)
-    analysis = AnalysisSpec.from_dict(table.get("analysis", {}))
+    analysis = Analysis.from_dict(table.get("analysis", {}))
     design = Design(null=_null(table["null"], folder), arms=_arms(table, folder), n_units=table["n_units"], **rest)
     return TrialSpec(
         name=table.get("name", "trial"), design=design, rng=table["rng"], predictor=predictor, analysis=analysis
@@ -267,13 +251,3 @@ def _located(plain: Any, folder: Path) -> Any:
     if set(plain) == {"file", "motif"} and isinstance(plain["file"], str):
         return {**plain, "file": str(folder / plain["file"])}
     return {key: _located(value, folder) for key, value in plain.items()}
-
-
-def _among(name: str, known: list[str], place: str, what: str) -> None:
-    if name not in known:
-        listed = ", ".join(known[:12]) + (", ..." if len(known) > 12 else "") or "none"
-        raise DesignError(f"{place} {name!r}, which is not {_a(what)}{nearest(name, known)}; the {what}s are {listed}")
-
-
-def _a(what: str) -> str:
-    return f"an {what}" if what[0] in "aeiou" else f"a {what}"

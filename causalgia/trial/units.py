@@ -33,6 +33,11 @@ class Units:
     blocks: NDArray[Any] | None
     assigned: NDArray[np.int64] | None
 
+    def first(self, n: int) -> Units:
+        """Return the first n units."""
+        parts = (self.ids, self.tokens, self.parents, self.blocks, self.assigned)
+        return Units(*(None if part is None else part[:n] for part in parts))  # type: ignore[arg-type]  # as they were
+
     @property
     def gc(self) -> NDArray[np.float64]:
         """Share of G and C of each background."""
@@ -96,8 +101,8 @@ def draw_units(design: Design, *, key: int) -> Units:
 def _drawn(design: Design, key: int) -> Units:
     ids = np.arange(design.n_units, dtype=np.uint64)
     stream = derive(key, "null")
-    tokens = design.null.draw(ids, key=stream, n_units=design.n_units)
-    parents = design.null.parents(ids, key=stream, n_units=design.n_units)
+    tokens = design.drawn.draw(ids, key=stream, n_units=design.n_units)
+    parents = design.drawn.parents(ids, key=stream, n_units=design.n_units)
     blocks = design.block_labels(key=stream) if design.assignment == "parallel" else None
     _check_distinct(design, tokens)
     return Units(ids, tokens, parents, blocks, _assigned(design, blocks, key))
@@ -116,12 +121,12 @@ def _check_distinct(design: Design, tokens: NDArray[np.uint8]) -> None:
     sample = np.ascontiguousarray(tokens[:_AT_ONCE])
     distinct = len(np.unique(sample.view(np.dtype((np.void, sample.shape[1])))))
     few = distinct < max(2, len(sample) / 2)
-    if n == 1 or not few or np.isfinite(design.null.log_reachable(n)):
+    if n == 1 or not few or np.isfinite(design.drawn.log_reachable(n)):
         return
     if (tokens == tokens[0]).all():
         raise DesignError(
-            f"all {n:,} units came out as one sequence: {design.null.describe()} hardly vary; "
+            f"all {n:,} units came out as one sequence: {design.drawn.describe()} hardly vary; "
             "use a null model that does, or n_units=1"
         )
-    text = f"{design.null.describe()}: only {distinct:,} of the first {len(sample):,} units are distinct sequences"
+    text = f"{design.drawn.describe()}: only {distinct:,} of the first {len(sample):,} units are distinct sequences"
     warnings.warn(text, DegenerateWarning, stacklevel=5)

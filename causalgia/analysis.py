@@ -1,0 +1,333 @@
+"""What will be asked of the outcomes of a trial, fixed before they are seen: one frozen value."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import Field, dataclass, fields
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from causalgia.errors import DesignError, InferenceError
+from causalgia.prior import Prior
+from causalgia.tables import (
+    NAME,
+    SUBTABLE,
+    Keys,
+    are_texts,
+    check_table,
+    is_number,
+    is_share,
+    is_text,
+    nearest,
+    one_of,
+    shown,
+)
+
+Rope: TypeAlias = "tuple[float, float] | str | int"
+Contrasts: TypeAlias = "Mapping[str, Mapping[str, float]] | tuple[tuple[str, tuple[tuple[str, float], ...]], ...]"
+
+TARGETS = ("population", "parents", "units", "population x words", "population x predictors")
+POINTWISE = ("identity", "log", "log2", "logit")
+SCALES = (*POINTWISE, "log_of_means", "ratio", "excess_over_multiplicative", "bpnet", "cooperativity")
+METHODS = ("bh", "by", "holm", "hochberg", "bonferroni", "storey", "bootstrap_t", "dunnett", "sign_flip")
+FAMILIES = ("mixture", "student_t", "normal")
+ERRORS = ("local", "bayes_fdr", "bh", "bootstrap_t")
+
+_IN_SD = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)(?:e-?\d+)?\s*sd\s*")
+
+
+def _weights(value: object) -> bool:
+    return isinstance(value, dict) and bool(value) and all(_zero_sum(row) for row in value.values())
+
+
+def _zero_sum(row: object) -> bool:
+    if not isinstance(row, dict) or not all(map(is_number, row.values())):
+        return False
+    size = sum(map(abs, row.values()))
+    return bool(size > 0 and abs(sum(row.values())) <= 1e-9 * size)
+
+
+def _factors(value: object) -> bool:
+    return isinstance(value, list) and are_texts(value) and len(set(value)) == len(value) >= 2
+
+
+def is_rope(value: object) -> bool:
+    """Return whether a value is a region of practical equivalence as TOML has it.
+
+    Examples
+    --------
+    >>> [is_rope(value) for value in ([-0.1, 0.1], "placebo", "0.2 sd", 0, [0.1, -0.1], "0 sd")]
+    [True, True, True, True, False, False]
+    """
+    if isinstance(value, str):
+        in_sd = _IN_SD.fullmatch(value)
+        return value == "placebo" or (in_sd is not None and float(value.replace("sd", "")) > 0)
+    if isinstance(value, list):
+        return len(value) == 2 and all(map(is_number, value)) and bool(value[0] < value[1])
+    return is_number(value) and value == 0
+
+
+ROPE_IN_WORDS = 'two numbers, the lower first, or "placebo", or sd of the control arm such as "0.2 sd", or 0'
+
+ANALYSIS: Keys = {
+    "control": NAME,
+    "contrasts": (_weights, "tables of arm = weight, each with finite weights that sum to 0"),
+    "interaction": (_factors, "a list of two or more different factors"),
+    "scale": one_of(*SCALES),
+    "cluster": (is_text, '"auto", "none", or the name of a coordinate of the units, such as "parent"'),
+    "block": NAME,
+    "covariates": (are_texts, 'a list of coordinates of the units, such as ["gc"]'),
+    "target": one_of(*TARGETS),
+    "ci_prob": (is_share, "a number between 0 and 1"),
+    "weights": one_of("units", "clusters"),
+    "adjust": one_of(*METHODS),
+    "families": (is_text, '"all", or the name of a coordinate of the contrasts (a factor of the arms)'),
+    "family": one_of(*FAMILIES),
+    "rope": (is_rope, ROPE_IN_WORDS),
+    "error": one_of(*ERRORS),
+    "level": (is_share, "a number between 0 and 1"),
+    "prior": SUBTABLE,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Analysis:
+    """What will be asked of the outcomes: contrasts, intervals, families, region of practical equivalence, error rate.
+
+    It is fixed before the outcomes are seen (in a ``trial.toml``, or ``cg.run(..., analysis=)``) and kept with them;
+    `causalgia.analyze` does what it says, and what is asked beyond it is marked exploratory.
+
+    Parameters
+    ----------
+    control
+        The arm that is subtracted from every other one.
+    contrasts
+        Instead: contrast -> arm -> weight, weights that sum to 0.
+    interaction
+        Instead: two or more factors of the arms.
+    scale
+        ``"identity"``, ``"log"``, ``"log2"`` or ``"logit"``, taken of every outcome first; or a function of means, as
+        `causalgia.contrast` takes it (``"bliss"`` alone needs more than a name, and is left to the verb).
+    cluster, block, covariates, target, ci_prob, weights
+        As `causalgia.estimate` takes them; ``cluster="none"`` is each unit by itself.
+    adjust
+        Method of `causalgia.adjust`, or None for no adjusted p.
+    families
+        What counts as one set of questions: None, the contrasts of one task; ``"all"``; or a coordinate of the
+        contrasts (where it is a factor of the arms, each contrast has the level of its treatment arm).
+    family
+        Family of the effects in the hierarchical model: ``"mixture"``, ``"student_t"`` or ``"normal"``.
+    rope
+        Region of practical equivalence: (lower, upper) on the scale of the contrast, ``"placebo"``, sd of the control
+        arm such as ``"0.2 sd"``, or 0 for direction alone.
+    level
+        Verdicts hold with this probability.
+    error
+        Whose error is bounded: ``"local"`` each verdict's, ``"bayes_fdr"`` the mean of a set of verdicts, ``"bh"`` and
+        ``"bootstrap_t"`` by tests without a posterior.
+    prior
+        Of the hierarchical model; None for the default of `causalgia.Prior`.
+
+    Raises
+    ------
+    DesignError
+        If a value is not what its field takes, or more than one question is asked.
+
+    Examples
+    --------
+    >>> Analysis(control="placebo", rope=(-0.1, 0.1), error="bayes_fdr")
+    Analysis(control='placebo', rope=(-0.1, 0.1), error='bayes_fdr')
+    >>> Analysis(control="placebo", rope=(0.1, -0.1))
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.DesignError: Analysis: rope = [0.1, -0.1] must be two numbers, the lower first, or "placebo", ...
+    """
+
+    control: str | None = None
+    contrasts: Contrasts | None = None
+    interaction: Sequence[str] | None = None
+    scale: str = "identity"
+    cluster: str | None = "auto"
+    block: str | None = None
+    covariates: Sequence[str] | None = None
+    target: str = "population"
+    ci_prob: float = 0.95
+    weights: str = "units"
+    adjust: str | None = None
+    families: str | None = None
+    family: str = "mixture"
+    rope: Rope | None = None
+    level: float = 0.95
+    error: str = "local"
+    prior: Prior | Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        plain = {field.name: _plain(field.name, getattr(self, field.name)) for field in fields(self)}
+        said = {name: value for name, value in plain.items() if value is not None}
+        check_table(said, "Analysis", ANALYSIS)
+        asked = [key for key in ("control", "contrasts", "interaction") if key in said]
+        if len(asked) > 1:
+            raise DesignError(f"Analysis: {' and '.join(asked)} are two questions; keep one of them")
+        for name, value in plain.items():
+            object.__setattr__(self, name, _frozen(name, value))
+
+    def check(self, arms: Sequence[str], factors: Sequence[str]) -> None:
+        """Refuse a design that lacks an arm or a factor which the analysis names.
+
+        Parameters
+        ----------
+        arms
+            Names of the arms of the design.
+        factors
+            Names of their factors.
+
+        Raises
+        ------
+        DesignError
+            If one is lacking; names the nearest.
+        """
+        if self.control is not None:
+            _among(self.control, arms, "[analysis]: control =", "arm")
+        for name, weights in self.weights_by_contrast.items():
+            for arm in weights:
+                _among(arm, arms, f"[analysis.contrasts]: '{name}' names", "arm")
+        for factor in self.interaction or ():
+            _among(factor, factors, "[analysis]: interaction names", "factor")
+
+    @property
+    def weights_by_contrast(self) -> dict[str, dict[str, float]]:
+        """The contrasts as a mapping contrast -> arm -> weight; empty where none are said."""
+        return {name: dict(weights) for name, weights in dict(self.contrasts or ()).items()}
+
+    @property
+    def fingerprint(self) -> str:
+        """Sixteen hex digits that equal analyses share."""
+        text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
+        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+    def differs(self, other: Analysis) -> tuple[str, ...]:
+        """Return the names of the fields in which two analyses differ.
+
+        Examples
+        --------
+        >>> Analysis(control="placebo").differs(Analysis(control="placebo", level=0.9))
+        ('level',)
+        """
+        return tuple(f.name for f in fields(self) if getattr(self, f.name) != getattr(other, f.name))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields that differ from their defaults as TOML-ready data."""
+        return {field.name: _plain(field.name, value) for field, value in self._said()}
+
+    def to_json(self) -> str:
+        """Return `to_dict` as one line of JSON, as it is kept with the outcomes."""
+        return json.dumps(self.to_dict())
+
+    def to_toml(self) -> str:
+        """Return `to_dict` as TOML text: what stands in ``[analysis]``."""
+        import tomli_w
+
+        return tomli_w.dumps(self.to_dict())
+
+    @classmethod
+    def from_dict(cls, plain: object) -> Analysis:
+        """Return the analysis that `to_dict` wrote or a user wrote in TOML.
+
+        Raises
+        ------
+        DesignError
+            If a key is unknown, or a value is not what the key takes.
+        """
+        table = check_table(plain, "[analysis]", ANALYSIS)
+        try:
+            return cls(**table)
+        except DesignError as error:
+            raise DesignError(str(error).replace("Analysis:", "[analysis]:", 1)) from error
+
+    @classmethod
+    def from_json(cls, text: str) -> Analysis:
+        """Return the analysis that `to_json` wrote."""
+        try:
+            return cls.from_dict(json.loads(text))
+        except json.JSONDecodeError as error:
+            raise DesignError(f"[analysis]: not valid JSON: {error}") from error
+
+    @classmethod
+    def from_toml(cls, text: str) -> Analysis:
+        """Return the analysis that `to_toml` wrote."""
+        try:
+            return cls.from_dict(tomllib.loads(text))
+        except tomllib.TOMLDecodeError as error:
+            raise DesignError(f"[analysis]: not valid TOML: {error}") from error
+
+    def _said(self) -> list[tuple[Field[Any], Any]]:
+        pairs = [(field, getattr(self, field.name)) for field in fields(self)]
+        return [(field, value) for field, value in pairs if value != field.default]
+
+    def __repr__(self) -> str:
+        return f"Analysis({', '.join(f'{field.name}={value!r}' for field, value in self._said())})"
+
+
+def _plain(name: str, value: Any) -> Any:
+    """Return a value as TOML has it: lists, tables, Python's own numbers."""
+    if name == "cluster" and value is None:
+        return "none"
+    if value is None:
+        return None
+    if name == "contrasts":
+        return _plain_contrasts(value)
+    if name == "prior":
+        return value.to_dict() if isinstance(value, Prior) else value
+    if name in ("interaction", "covariates") and isinstance(value, str):
+        return [value]
+    if isinstance(value, Iterable) and not isinstance(value, str | Mapping):
+        return [_number(item) for item in value]
+    return _number(value)
+
+
+def _number(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _plain_contrasts(value: Any) -> Any:
+    try:
+        rows = {str(name): {str(arm): _number(w) for arm, w in dict(row).items()} for name, row in dict(value).items()}
+    except (TypeError, ValueError):
+        return value
+    if len(rows) < len(dict(value)):
+        raise DesignError(f"Analysis: two contrasts have one name once they are text: {shown(list(value))}")
+    return rows
+
+
+def _frozen(name: str, value: Any) -> Any:
+    """Return a plain value that has been checked as what the frozen field holds."""
+    if value is None:
+        return None
+    if name == "contrasts":
+        return tuple((k, tuple((arm, float(w)) for arm, w in row.items())) for k, row in value.items())
+    if name == "prior":
+        return _prior(value)
+    if name in ("level", "ci_prob"):
+        return float(value)
+    if name == "rope":
+        return tuple(map(float, value)) if isinstance(value, list) else value if isinstance(value, str) else 0
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _prior(plain: Mapping[str, Any]) -> Prior:
+    try:
+        return Prior.from_dict(plain)
+    except InferenceError as error:
+        raise DesignError(f"Analysis: prior: {error}") from error
+
+
+def _among(name: str, known: Sequence[str], place: str, what: str) -> None:
+    if name not in known:
+        listed = ", ".join(known[:12]) + (", ..." if len(known) > 12 else "") or "none"
+        a = "an" if what[0] in "aeiou" else "a"
+        raise DesignError(f"{place} {name!r}, which is not {a} {what}{nearest(name, known)}; the {what}s are {listed}")

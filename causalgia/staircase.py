@@ -1,0 +1,262 @@
+"""The whole staircase in one call: outcomes -> effects -> estimates -> posterior -> decisions, as an analysis says."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from causalgia.analysis import Analysis
+from causalgia.effects import contrast
+from causalgia.errors import ContrastError, DecisionError, ExploratoryWarning, OutcomesError
+from causalgia.estimation import estimate
+from causalgia.estimation.request import users_level
+from causalgia.multiplicity import adjust
+from causalgia.schema import validate
+from causalgia.streams import RNG, derive, root_key
+
+BY_TESTS = ("bh", "bootstrap_t")
+"""The error rates whose verdicts are tests on estimates: no posterior is drawn."""
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What each step of the staircase gave.
+
+    Attributes
+    ----------
+    effects, estimates, decisions
+        Datasets, as `causalgia.contrast`, `causalgia.estimate` (with ``p_adjusted`` where the analysis adjusts) and
+        `causalgia.decide` give them.
+    posterior
+        As `causalgia.infer` gives it; None where the error rate needs none ("bh", "bootstrap_t").
+    """
+
+    effects: xr.Dataset
+    estimates: xr.Dataset
+    posterior: Any
+    decisions: xr.Dataset
+
+
+def analyze(outcomes: xr.Dataset, analysis: Analysis | None = None, *, rng: RNG) -> xr.Dataset:
+    """Carry out an analysis from outcomes to decisions: contrast, estimate, adjust, infer, decide.
+
+    Parameters
+    ----------
+    outcomes
+        From `causalgia.run` or `causalgia.from_frame`.
+    analysis
+        What is asked; None for the one that is kept with the outcomes. What differs from the one that was kept (or all
+        of it, where none was kept) is named in ``attrs["exploratory"]``: it was asked after the outcomes were seen.
+    rng
+        Seed (0 is a seed), Generator or SeedSequence, for the draws of the posterior and for resampling.
+
+    Returns
+    -------
+    Dataset
+        Decisions, as `causalgia.decide` gives them: ``verdict``, ``ace, lower, upper``, ``lfsr``, ``p_rope``,
+        ``local_error``, ``q`` (contrast, task) on ``attrs["contrast_scale"]``, with ``attrs["analysis"]`` (JSON) and
+        ``attrs["analysis_fingerprint"]``. `causalgia.staircase.steps` gives every step on the way.
+
+    Raises
+    ------
+    OutcomesError
+        If no analysis is given and none is kept with the outcomes.
+    ContrastError
+        If the analysis asks nothing (no control, contrasts or interaction), or names an arm that is not there.
+    DecisionError
+        If the analysis has no region of practical equivalence.
+
+    Warns
+    -----
+    ExploratoryWarning
+        If the analysis differs from the one that was kept with the outcomes; names the fields.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> design = cg.Design(
+    ...     null=cg.Uniform(length=30),
+    ...     arms={"untreated": cg.Untreated(), "GC": cg.Embed("GCGCGC", at=12)},
+    ...     n_units=200,
+    ... )
+    >>> share = cg.FunctionPredictor(lambda x: x[:, 1:3].sum((1, 2)) / 30, tasks=["GC"], scale="share of GC")
+    >>> ask = cg.Analysis(control="untreated", rope=(-0.01, 0.01), family="normal")
+    >>> outcomes = cg.run(design, share, rng=0, analysis=ask)
+    >>> cg.analyze(outcomes, rng=0)["verdict"].item()
+    'increases'
+    """
+    return steps(outcomes, analysis, rng=rng).decisions
+
+
+def steps(outcomes: xr.Dataset, analysis: Analysis | None = None, *, rng: RNG) -> Steps:
+    """Carry out an analysis as `analyze` does, and return what each step gave.
+
+    Examples
+    --------
+    >>> outcomes = xr.Dataset(
+    ...     {"outcome": (("unit", "arm", "task"), [[[1.0], [3.0]], [[2.0], [5.0]], [[2.0], [4.0]]])},
+    ...     coords={"unit": [0, 1, 2], "arm": ["placebo", "GATA1"], "task": ["K562"]},
+    ... )
+    >>> ask = Analysis(control="placebo", rope=0, error="bh")
+    >>> steps(outcomes, ask, rng=0).estimates["ace"].item()
+    2.0
+    """
+    from causalgia.posterior import infer
+
+    validate(outcomes, "outcomes")
+    asked = asked_of(outcomes, analysis)
+    require_rope(asked)
+    said = said_of(outcomes, asked)
+    key = root_key(rng)
+    effects, estimates = estimated(outcomes, asked, rng=derive(key, "adjust"))
+    posterior = None
+    if asked.error not in BY_TESTS:
+        posterior = infer(estimates, **_of_infer(asked), rng=derive(key, "infer"))
+    decisions = _decided(effects, estimates, posterior, asked, rng=derive(key, "decide"))
+    return Steps(effects, estimates.assign_attrs(said), posterior, decisions.assign_attrs(said))
+
+
+def asked_of(outcomes: xr.Dataset, analysis: Analysis | None) -> Analysis:
+    """Return what is asked: the analysis that is given, or the one kept with the outcomes.
+
+    Raises
+    ------
+    OutcomesError
+        If there is neither.
+    """
+    if analysis is None:
+        analysis = kept_analysis(outcomes)
+    if analysis is None:
+        raise OutcomesError(
+            "these outcomes carry no analysis; say what is asked: cg.Analysis(control='...', rope=(lower, upper))"
+        )
+    if not isinstance(analysis, Analysis):
+        raise OutcomesError(f"analysis={analysis!r} is no cg.Analysis; for example cg.Analysis(control='...', rope=0)")
+    if analysis.control is None and analysis.contrasts is None and analysis.interaction is None:
+        arms = ", ".join(map(repr, outcomes["arm"].to_numpy()[:4].tolist())) if "arm" in outcomes.coords else "none"
+        raise ContrastError(f"the analysis asks nothing: say control= (one of {arms}, ...), contrasts= or interaction=")
+    return analysis
+
+
+def kept_analysis(outcomes: xr.Dataset) -> Analysis | None:
+    """Return the analysis that was fixed before the outcomes were seen, or None where none is kept."""
+    kept = outcomes.attrs.get("analysis")
+    return None if kept is None else Analysis.from_json(str(kept))
+
+
+def require_rope(analysis: Analysis) -> None:
+    """Raise DecisionError where an analysis has no region of practical equivalence.
+
+    Examples
+    --------
+    >>> require_rope(Analysis(control="placebo"))
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.DecisionError: the analysis has no rope: say rope=(lower, upper) on the scale of the effects, ...
+    """
+    if analysis.rope is None:
+        raise DecisionError(
+            "the analysis has no rope: say rope=(lower, upper) on the scale of the effects, 'placebo' (with 40 placebo "
+            "words), sd of the control arm such as '0.2 sd', or 0 for direction alone"
+        )
+
+
+def said_of(outcomes: xr.Dataset, analysis: Analysis) -> dict[str, str]:
+    """Return what results of an analysis carry: it, its fingerprint, and what of it was asked after the fact."""
+    said = {"analysis": analysis.to_json(), "analysis_fingerprint": analysis.fingerprint}
+    said |= {name: str(outcomes.attrs[name]) for name in ("design", "confirms", "stopped") if name in outcomes.attrs}
+    if exploratory := _exploratory(outcomes, analysis):
+        said["exploratory"] = exploratory
+    return said
+
+
+def _exploratory(outcomes: xr.Dataset, analysis: Analysis) -> str:
+    kept = kept_analysis(outcomes)
+    if kept is None:
+        return "the whole analysis: none was kept with the outcomes"
+    if fields := ", ".join(analysis.differs(kept)):
+        text = f"the analysis differs from the one kept with the outcomes in {fields}: its results are exploratory"
+        warnings.warn(text, ExploratoryWarning, stacklevel=users_level())
+    return fields
+
+
+def estimated(outcomes: xr.Dataset, analysis: Analysis, *, rng: RNG) -> tuple[xr.Dataset, xr.Dataset]:
+    """Return the effects and the estimates that an analysis asks for, adjusted where it says so."""
+    effects = contrast(
+        outcomes,
+        control=analysis.control,
+        contrasts=analysis.weights_by_contrast or None,
+        interaction=analysis.interaction,
+        scale=analysis.scale,  # type: ignore[arg-type]  # checked when the analysis was made
+    )
+    effects = _with_families(effects, analysis)
+    estimates = estimate(
+        effects,
+        cluster=_cluster(analysis),
+        block=analysis.block,
+        covariates=analysis.covariates,
+        target=analysis.target,
+        ci_prob=analysis.ci_prob,
+        weights=analysis.weights,  # type: ignore[arg-type]  # checked when the analysis was made
+    )
+    if analysis.adjust is None:
+        return effects, estimates
+    return effects, _adjusted(effects, estimates, analysis, rng)
+
+
+def _cluster(analysis: Analysis) -> str | None:
+    return None if analysis.cluster == "none" else analysis.cluster
+
+
+def _adjusted(effects: xr.Dataset, estimates: xr.Dataset, analysis: Analysis, rng: RNG) -> xr.Dataset:
+    """Return the estimates with adjusted p: from the units where the method resamples them."""
+    how: dict[str, Any] = {"method": analysis.adjust, "family": analysis.families, "rng": rng}
+    if analysis.adjust not in ("bootstrap_t", "sign_flip"):
+        return adjust(estimates, **how)
+    found = adjust(effects, cluster=_cluster(analysis), **how)
+    attrs = {name: value for name, value in found.attrs.items() if name not in estimates.attrs}
+    return estimates.assign(p_adjusted=found["p_adjusted"]).assign_attrs(attrs)
+
+
+def _with_families(effects: xr.Dataset, analysis: Analysis) -> xr.Dataset:
+    """Give each contrast the level of its treatment arm, where the families are a factor of the arms."""
+    name = analysis.families
+    if name in (None, "all") or (name in effects.coords and effects[name].dims == ("contrast",)):
+        return effects
+    if name not in effects.coords or effects[name].dims != ("arm",):
+        on_arm = [str(c) for c in effects.coords if effects[c].dims in (("arm",), ("contrast",))]
+        raise ContrastError(
+            f"families={name!r} is no coordinate of the contrasts or arms; there are {', '.join(on_arm)}"
+        )
+    levels = effects[name].to_numpy()
+    positive = effects["weight"].transpose("contrast", "arm").to_numpy() > 0
+    families = [np.unique(levels[row].astype(str)) for row in positive]
+    for contrast_name, found in zip(effects["contrast"].to_numpy(), families, strict=True):
+        if len(found) != 1:
+            raise ContrastError(
+                f"contrast {contrast_name!s} is of arms with several levels of {name!r} ({', '.join(found)}); give the "
+                "family of each contrast as a coordinate, or leave families out"
+            )
+    coords = {"contrast": effects["contrast"].to_numpy()}
+    return effects.drop_vars(str(name)).assign_coords(
+        {name: xr.DataArray([found[0] for found in families], dims="contrast", coords=coords)}
+    )
+
+
+def _of_infer(analysis: Analysis) -> dict[str, Any]:
+    groups = analysis.families if analysis.families not in (None, "all") else None
+    prior = {} if analysis.prior is None else {"prior": analysis.prior}
+    return {"family": analysis.family, "groups": groups, **prior}
+
+
+def _decided(effects: xr.Dataset, estimates: xr.Dataset, posterior: Any, analysis: Analysis, *, rng: RNG) -> xr.Dataset:
+    from causalgia.verdicts import decide
+
+    how: dict[str, Any] = {"rope": analysis.rope, "level": analysis.level, "error": analysis.error}
+    if analysis.error == "bootstrap_t":
+        return decide(effects, **how, rng=rng)
+    return decide(estimates if posterior is None else posterior, **how, rng=rng)

@@ -1,0 +1,115 @@
+"""Tables that a user writes: every key, what it takes, and the words for it when something else stands there."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
+
+from causalgia.errors import DesignError
+
+Table: TypeAlias = dict[str, Any]
+#: key -> (whether a value will do, what will do in words)
+Keys: TypeAlias = dict[str, tuple[Callable[[Any], bool], str]]
+
+
+def is_text(value: object) -> bool:
+    """Return whether a value is text that is not blank."""
+    return isinstance(value, str) and bool(value.strip())
+
+
+def are_texts(value: object) -> bool:
+    """Return whether a value is a list of texts."""
+    return isinstance(value, list) and bool(value) and all(map(is_text, value))
+
+
+def is_number(value: object) -> bool:
+    """Return whether a value is a finite number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def is_whole(value: object) -> bool:
+    """Return whether a value is a whole number."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_count(value: object) -> bool:
+    """Return whether a value is a whole number of at least 1."""
+    return is_whole(value) and value >= 1  # type: ignore[operator]
+
+
+def is_share(value: object) -> bool:
+    """Return whether a value is a number between 0 and 1."""
+    return is_number(value) and 0 < value < 1  # type: ignore[operator]
+
+
+def is_table(value: object) -> bool:
+    """Return whether a value is a table."""
+    return isinstance(value, dict)
+
+
+def one_of(*names: str) -> tuple[Callable[[Any], bool], str]:
+    """Return the row of `Keys` for one of a few names."""
+    return (lambda value: isinstance(value, str) and value in names), "one of " + ", ".join(f'"{n}"' for n in names)
+
+
+NAME: tuple[Callable[[Any], bool], str] = (is_text, "text that is not empty")
+SUBTABLE: tuple[Callable[[Any], bool], str] = (is_table, "a table")
+
+
+def check_table(plain: object, place: str, keys: Keys) -> Table:
+    """Return a copy of a table after checking its keys and what they hold; `place` is how messages call it.
+
+    Raises
+    ------
+    DesignError
+        If it is no table, has an unknown key (with the nearest known one), or a value of the wrong kind.
+
+    Examples
+    --------
+    >>> check_table({"nam": "x"}, "[trial]", {"name": NAME})
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.DesignError: [trial] has no key 'nam'; did you mean 'name'?
+    """
+    if not isinstance(plain, dict):
+        raise DesignError(f"{place}: {plain!r} is not a table; write it as {place} followed by lines key = value")
+    refuse_unknown(plain, place, keys)
+    for key, value in plain.items():
+        check_value(value, keys, key, said=f"{place}{': ' if place else ''}{key}")
+    return dict(plain)
+
+
+def check_value(value: object, keys: Keys, key: str, *, said: str) -> None:
+    """Raise DesignError where a key does not take a value; `said` is how the message calls the key."""
+    will_do, words = keys[key]
+    if not will_do(value):
+        raise DesignError(f"{said} = {shown(value)} must be {words}")
+
+
+def require(table: Table, key: str, what: str) -> None:
+    """Raise DesignError where a table lacks a key."""
+    if key not in table:
+        raise DesignError(f"{what} needs '{key}'; it has {', '.join(table) or 'nothing'}")
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return "; did you mean 'x'?" for the nearest known name, or nothing where none is near."""
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"; did you mean '{near[0]}'?" if near else ""
+
+
+def refuse_unknown(plain: Table, place: str, known: Iterable[str]) -> None:
+    """Raise DesignError where a table has a key that is not known."""
+    names = list(known)
+    for key in plain:
+        if key not in names:
+            where = f"{place} has no key '{key}'" if place else f"there is no key '{key}' at the top"
+            raise DesignError(where + (nearest(key, names) or f"; it takes {', '.join(names)}"))
+
+
+def shown(value: object) -> str:
+    """Return a value as a message shows it, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

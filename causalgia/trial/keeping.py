@@ -1,0 +1,56 @@
+"""The design of a trial, kept with its outcomes so that it can be carried out again."""
+
+from __future__ import annotations
+
+import json
+import zlib
+
+import numpy as np
+import xarray as xr
+
+from causalgia.design import Design
+from causalgia.errors import CausalgiaError, OutcomesError
+
+LONGEST_ATTRIBUTE = 30_000
+"""Letters that an attribute holds: netCDF-4 has room for 64 KB of them."""
+
+
+def keep_design(outcomes: xr.Dataset, design: Design) -> xr.Dataset:
+    """Return outcomes with their design as JSON: ``attrs["design"]``, or where it is long ``design (byte)``, by zlib.
+
+    A design with an intervention that is not written in JSON is not kept.
+    """
+    try:
+        text = json.dumps(design.to_dict())
+    except TypeError:
+        return outcomes
+    if len(text) <= LONGEST_ATTRIBUTE:
+        return outcomes.assign_attrs(design=text)
+    return outcomes.assign(design=("byte", np.frombuffer(zlib.compress(text.encode(), 1), np.uint8)))
+
+
+def kept_design(outcomes: xr.Dataset) -> Design:
+    """Return the design that outcomes carry.
+
+    Raises
+    ------
+    OutcomesError
+        If they carry none, or one that cannot be read any more, or is not the one that was run.
+    """
+    text = outcomes.attrs.get("design")
+    if "design" in outcomes.variables:
+        text = zlib.decompress(outcomes["design"].to_numpy().tobytes()).decode()
+    if text is None:
+        raise OutcomesError("these outcomes carry no design; give the design of the screen as design=")
+    try:
+        design = Design.from_dict(json.loads(str(text)))
+    except (CausalgiaError, json.JSONDecodeError) as error:
+        raise OutcomesError(
+            f"the design kept with the outcomes cannot be read ({error}); give it as design="
+        ) from error
+    if design.fingerprint != outcomes.attrs.get("design_fingerprint", design.fingerprint):
+        raise OutcomesError(
+            "the design kept with the outcomes is not the one that was run: a file of sequences that it names has "
+            "changed; give the design of the screen as design="
+        )
+    return design
