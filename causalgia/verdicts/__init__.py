@@ -1,0 +1,14 @@
+"""Verdicts about size: an effect increases the outcome by more than matters, decreases it, is negligible, or undecided.
+
+The labelled verb `decide` over functions of arrays: `rule` (who is called what), `running_mean` (the error rate of a
+set), `summarise` (what draws say of regions), and `more_units`.
+"""
+
+from __future__ import annotations
+
+from causalgia.verdicts.deciding import decide
+from causalgia.verdicts.drawn import Summary, summarise
+from causalgia.verdicts.further import more_units
+from causalgia.verdicts.rules import Ruled, rule, running_mean
+
+__all__ = ["Ruled", "Summary", "decide", "more_units", "rule", "running_mean", "summarise"]

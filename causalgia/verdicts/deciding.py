@@ -1,0 +1,212 @@
+"""The labelled verb: a posterior, or estimates, and a region of practical equivalence -> a verdict on every effect."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from causalgia.errors import DecisionError
+from causalgia.estimation import as_estimates
+from causalgia.estimation.moments import Array
+from causalgia.schema import annotate, validate
+from causalgia.streams import RNG
+from causalgia.verdicts.evidence import Evidence, distance, from_estimates, from_posterior, z_of
+from causalgia.verdicts.further import more_units
+from causalgia.verdicts.rules import CLAIMS, UNDECIDED, rule
+
+Error = Literal["local", "bayes_fdr", "bh", "bootstrap_t"]
+_ERRORS = ("local", "bayes_fdr", "bh", "bootstrap_t")
+
+
+def decide(
+    x: Any,
+    *,
+    rope: tuple[float, float] | str | int | Mapping[str, tuple[float, float]] | None = None,
+    level: float = 0.95,
+    error: Error = "local",
+    ci_prob: float | None = None,
+    rng: RNG | None = None,
+) -> xr.Dataset:
+    """Say of each effect whether it increases, decreases, is negligible, or undecided: size against what matters.
+
+    The error of a claim is 1 minus the posterior probability of its region (above, below, or inside the region of
+    practical equivalence, ROPE); or, for estimates, the p of its one-sided test (the larger of two for "negligible").
+    A verdict is the claim of least error, where the error rate that was asked is at most ``1 - level``; else
+    ``"undecided"``, which says that the data do not tell, and not that there is no effect.
+
+    Parameters
+    ----------
+    x
+        A posterior (from `causalgia.infer`, or anybody's with ``posterior/ace (chain, draw, contrast[, task])``);
+        estimates, or a table with columns ``effect`` and ``se``; or, for ``error="bootstrap_t"``, effects
+        ``ice (unit, contrast, task)``.
+    rope
+        The effects too small to matter: ``(lower, upper)`` on the scale of the contrast, or these for each task;
+        ``"0.2 sd"`` of the control arm's outcomes, on both sides of 0; ``"placebo"``, the central 95 % of 40 or more
+        placebo words; or 0, the direction alone, which is never negligible.
+    level
+        1 minus the bound on the error rate; also the probability of the intervals, unless `ci_prob` is given.
+    error
+        ``"local"``: each verdict's own error is at most ``1 - level``. ``"bayes_fdr"`` (posterior): the mean error of
+        the verdicts is, for directional and for negligible ones apart. ``"bh"`` (estimates): p-values adjusted by
+        Benjamini-Hochberg, again apart. ``"bootstrap_t"`` (effects): verdicts by the simultaneous band, so that with
+        probability `level` not one of a task's is wrong. A family is the contrasts of one task.
+    ci_prob
+        Probability of the intervals (equal-tailed for a posterior). An interval of probability ``2 level - 1`` is the
+        one that excludes the ends of the ROPE where a verdict is given.
+    rng
+        Seed for ``error="bootstrap_t"``.
+
+    Returns
+    -------
+    Dataset
+        On (contrast, task[, model]): ``verdict``; ``ace`` (the posterior mean; the estimate), ``lower, upper``;
+        ``lfsr``; ``p_rope, p_above, p_below``, the probability of each region (for estimates of the confidence
+        distribution, which is the posterior under a flat prior); ``local_error`` of the best claim; ``q``, the error
+        rate of the set of verdicts that ends with this one (not for ``"bootstrap_t"``); ``rope_lower, rope_upper``;
+        ``more_units``, about how many units more than this trial's a new trial would need to decide, with even odds
+        if the effect is what it seems (-1 where decided or nothing can be said); ``raw`` and ``se``, effect and
+        standard error before the posterior shrank it.
+
+    Raises
+    ------
+    DecisionError
+        If there is no ROPE or an impossible one, `level` is no probability, `error` does not go with `x`, or draws are
+        too few for `level`.
+    InferenceError
+        If a posterior lacks ``ace``.
+    EstimateError
+        If estimates have no standard error, or there are too few placebo words.
+
+    Notes
+    -----
+    ``rope=0`` at level .95 gives up to 10 % of false directions by p where effects are 0, since each side is tested
+    at 5 %; attrs["caution"] and the report say so. Where nothing varies among the units (``exact``) the verdict is the
+    point's, and up to 3/n of the population may still differ.
+
+    References
+    ----------
+    Kruschke (2018), doi:10.1177/2515245918771304. Schuirmann (1987), doi:10.1007/BF01068419. Mueller, Parmigiani,
+    Robert & Rousseau (2004), doi:10.1198/016214504000001646. Benjamini & Hochberg (1995),
+    doi:10.1111/j.2517-6161.1995.tb02031.x.
+
+    Examples
+    --------
+    >>> from causalgia.estimation import from_effects
+    >>> estimates = from_effects([1.38, 0.01, 0.12], se=[0.02, 0.02, 0.03], names=["GATA1", "mutant", "TAL1"])
+    >>> decisions = decide(estimates, rope=(-0.1, 0.1))
+    >>> decisions["verdict"].values.ravel().tolist()
+    ['increases', 'negligible', 'undecided']
+    """
+    level = _probability(level, "level")
+    interval = level if ci_prob is None else _probability(ci_prob, "ci_prob")
+    if error not in _ERRORS:
+        raise DecisionError(f"error={error!r} is none of {', '.join(map(repr, _ERRORS))}")
+    if isinstance(x, xr.Dataset) and {"chain", "draw"} <= set(x.dims):
+        x = {"posterior": x}
+    if isinstance(x, xr.Dataset) and ("ice" in x or "assigned" in x.variables):
+        return _by_band(x, rope, level=level, error=error, rng=rng)
+    if error == "bootstrap_t":
+        raise DecisionError("error='bootstrap_t' resamples units: give the effects of cg.contrast, or use error='bh'")
+    if isinstance(x, xr.Dataset | pd.DataFrame):
+        return _by_tests(x, rope, level=level, error=error, ci_prob=interval)
+    if error == "bh":
+        raise DecisionError("error='bh' adjusts p-values, and a posterior has none; use error='bayes_fdr'")
+    found = from_posterior(x, rope, level=level, ci_prob=interval)
+    attrs = {"level": level, "ci_prob": interval, "error": error, "evidence": "posterior"}
+    if found.region.direction_only:
+        attrs["caution"] = "rope=0 asks for the direction alone: no effect is called negligible"
+    return _ruled(found, attrs)
+
+
+def _probability(value: Any, name: str) -> float:
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not number or not 0.5 < value < 1:
+        raise DecisionError(f"{name}={value!r} is not between 0.5 and 1; for example {name}=0.95")
+    return float(value)
+
+
+def _by_tests(table: Any, rope: Any, *, level: float, error: Error, ci_prob: float) -> xr.Dataset:
+    if error == "bayes_fdr":
+        raise DecisionError(
+            "error='bayes_fdr' takes a posterior: cg.decide(cg.infer(estimates, rng=0), ...); estimates take error='bh'"
+        )
+    estimates = as_estimates(table)
+    if "placebo_word" in table and "placebo_word" not in estimates.variables:
+        estimates = estimates.assign_coords(placebo_word=("contrast", np.asarray(table["placebo_word"])))
+    found = from_estimates(estimates, rope, ci_prob=ci_prob)
+    attrs: dict[str, Any] = {"level": level, "ci_prob": ci_prob, "error": error, "evidence": "tests"}
+    if found.region.direction_only:
+        attrs["caution"] = _caution(level, error)
+    return _ruled(found, attrs)
+
+
+def _caution(level: float, error: Error) -> str:
+    said = "rope=0 asks for the direction alone: no effect is called negligible"
+    if error == "bootstrap_t":
+        return said
+    of_what = "verdicts have a false direction" if error == "bh" else "effects that are 0 get a direction"
+    return f"{said}, and at level {level:g} up to {200 * (1 - level):.3g} % of {of_what} by p"
+
+
+def _ruled(found: Evidence, attrs: dict[str, Any]) -> xr.Dataset:
+    """Give the verdicts of local error, bayes_fdr or bh, each column (a task, a model) a family."""
+    shape, level = found.errors.shape[1:], attrs["level"]
+    flat = found.errors.reshape(3, shape[0], -1)
+    ruled = [rule(flat[:, :, j], alpha=1 - level, error=attrs["error"]) for j in range(flat.shape[2])]
+    said = {name: np.stack([getattr(r, name) for r in ruled], axis=1).reshape(shape) for name in _RULED}
+    if attrs["evidence"] == "tests" and attrs["error"] == "local":
+        said["q"] = said["local_error"]
+    return _decisions(found, said, _more(found, said["verdict"], z_of(level)), attrs)
+
+
+_RULED = ("verdict", "local_error", "q")
+
+
+def _more(found: Evidence, verdict: Any, z: Array | float) -> Any:
+    effects = found.effects
+    if "se" not in effects or "n_units" not in effects:
+        return np.full(verdict.shape, -1)
+    se, n = (effects[name].transpose(*effects["ace"].dims).to_numpy() for name in ("se", "n_units"))
+    more = more_units(distance(found), found.sd, se, n.astype(np.int64), z=z)
+    return np.where(verdict == UNDECIDED, more, -1)
+
+
+def _decisions(found: Evidence, said: dict[str, Any], more: Any, attrs: dict[str, Any]) -> xr.Dataset:
+    ends_of = {"rope_lower": found.region.lower, "rope_upper": found.region.upper}
+    columns = {**found.columns, **said, **ends_of, "more_units": np.asarray(more, dtype=np.int64)}
+    dims = found.effects["ace"].dims
+    out = found.effects.assign({name: (dims, np.asarray(values)) for name, values in columns.items()})
+    return validate(annotate(out.assign_attrs(attrs, rope=found.region.said)), "decisions")
+
+
+def _by_band(effects: xr.Dataset, rope: Any, *, level: float, error: Error, rng: RNG | None) -> xr.Dataset:
+    if error != "bootstrap_t":
+        raise DecisionError(
+            f"these are effects of single units; error={error!r} takes cg.estimate(effects), and error='bootstrap_t' "
+            "resamples them as they are"
+        )
+    if rng is None:
+        raise DecisionError("error='bootstrap_t' draws at random, and randomness is asked for: rng=0")
+    from causalgia.multiplicity import simultaneous
+
+    band = simultaneous(effects, method="bootstrap_t", ci_prob=level, rng=rng)
+    found = from_estimates(band, rope, ci_prob=level)
+    dims = band["ace"].dims
+    lower, upper, critical = (band[name].transpose(*dims).to_numpy() for name in ("lower", "upper", "critical"))
+    inside = (lower > found.region.lower) & (upper < found.region.upper)
+    verdict = np.select([upper < found.region.lower, inside, lower > found.region.upper], CLAIMS, UNDECIDED)
+    said = {
+        "verdict": verdict,
+        "local_error": np.minimum(found.errors.min(axis=0), 1.0),
+        "lower": lower,
+        "upper": upper,
+    }
+    attrs: dict[str, Any] = {"level": level, "ci_prob": level, "error": error, "evidence": "simultaneous band"}
+    if found.region.direction_only:
+        attrs["caution"] = _caution(level, error)
+    return _decisions(found, said, _more(found, verdict, critical), attrs)

@@ -1,0 +1,179 @@
+"""What is known of each effect, by a posterior or by tests: the error of each claim, and what is said beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from scipy import special
+
+from causalgia.errors import DecisionError
+from causalgia.estimation.moments import Array, p_and_limits
+from causalgia.multiplicity.tost import numbers_of, tails
+from causalgia.posterior.tree import datasets, require
+from causalgia.verdicts.drawn import Summary, summarise
+from causalgia.verdicts.regions import Region, region
+
+_CARRIED = ("se", "n_units", "n_clusters", "control_sd", "exact", "weight", "unbounded")
+_NEVER = 2.0
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Effects, and the error of each claim about them.
+
+    Attributes
+    ----------
+    effects
+        ``ace`` on (contrast, task[, model]) with the coordinates and attrs that decisions carry on.
+    region
+        Against what.
+    errors
+        Error of "decreases", "negligible", "increases"; shape ``(3, contrast, task[, model])``.
+    columns
+        What else decisions say of each effect, each of the shape of ``ace``.
+    sd
+        Uncertainty of the effect, of the shape of ``ace``.
+    """
+
+    effects: xr.Dataset
+    region: Region
+    errors: Array
+    columns: dict[str, Array]
+    sd: Array
+
+
+def from_estimates(estimates: xr.Dataset, rope: Any, *, ci_prob: float) -> Evidence:
+    """Return what one-sided tests against the ends of the region say.
+
+    The probabilities beside them are of the confidence distribution: the posterior under a flat prior.
+
+    Examples
+    --------
+    >>> estimates = xr.Dataset({"ace": (("contrast", "task"), [[1.0]]), "se": (("contrast", "task"), [[0.5]])})
+    >>> from_estimates(estimates, (-0.1, 0.1), ci_prob=0.95).errors.ravel().round(3)
+    array([0.986, 0.964, 0.036])
+    """
+    ace, se, df = numbers_of(estimates)
+    found = region(rope, estimates)
+    tests, zero = tails(ace, se, df, found.lower, found.upper), tails(ace, se, df, 0.0, 0.0)
+    inside = np.full(ace.shape, _NEVER) if found.direction_only else tests.inside
+    errors = np.stack([tests.below, inside, tests.above])
+    if "unbounded" in estimates:
+        errors[:, estimates["unbounded"].transpose(*estimates["ace"].dims).to_numpy()] = 1.0
+    _, lower, upper = p_and_limits(ace, se, df, ci_prob)
+    p_above, p_below = 1 - tests.above, 1 - tests.below
+    columns = {"lower": lower, "upper": upper, "lfsr": np.minimum(zero.above, zero.below)}
+    columns |= {"p_above": p_above, "p_below": p_below, "p_rope": np.clip(1 - p_above - p_below, 0.0, 1.0)}
+    return Evidence(_carried(estimates, estimates["ace"]), found, errors, columns, se)
+
+
+def from_posterior(tree: Any, rope: Any, *, level: float, ci_prob: float) -> Evidence:
+    """Return what draws of ``ace (chain, draw, contrast[, task])`` say, whoever drew them.
+
+    Raises
+    ------
+    InferenceError
+        If there is no group ``posterior`` with a variable ``ace``.
+    DecisionError
+        If its dims are others, a draw is not finite, or the draws are too few for the level.
+
+    Examples
+    --------
+    >>> ace = np.random.default_rng(0).normal(size=(1, 500, 2)) + [0.0, 3.0]
+    >>> found = from_posterior(
+    ...     {"posterior": xr.Dataset({"ace": (("chain", "draw", "contrast"), ace)})}, 0, level=0.95, ci_prob=0.95
+    ... )
+    >>> found.columns["lfsr"].shape
+    (2, 1)
+    """
+    draws = _draws(require(tree, "posterior", "ace")["ace"], level)
+    effects, moments = _context(tree, draws)
+    found = region(rope, effects)
+    parts = [_summary(draws, t, found, ci_prob) for t in range(draws.sizes["task"])]
+    said = {name: np.stack([getattr(part, name) for part in parts], axis=1) for name in Summary.__annotations__}
+    _refuse_nonfinite(said["mean"], draws)
+    known = {name: moments[name].transpose("contrast", "task").to_numpy() for name in moments.data_vars}
+    said |= {name: known[name] for name in ("mean", "sd", "lfsr") if name in known}
+    inside = np.clip(1 - said["above"] - said["below"], 0.0, 1.0)
+    never = np.full(inside.shape, _NEVER) if found.direction_only else 1 - inside
+    errors = np.stack([1 - said["below"], never, 1 - said["above"]])
+    columns = {"lower": said["lower"], "upper": said["upper"], "lfsr": said["lfsr"]}
+    columns |= {"p_rope": inside, "p_above": said["above"], "p_below": said["below"]}
+    if "raw" in effects:
+        columns["raw"] = effects["raw"].to_numpy()
+    mean = draws.isel(chain=0, draw=0, drop=True).transpose("contrast", "task").copy(data=said["mean"]).rename("ace")
+    return Evidence(_carried(effects, mean), found, errors, columns, said["sd"])
+
+
+def distance(evidence: Evidence) -> Array:
+    """Return how far each effect lies from the nearest end of its region."""
+    ace, found = evidence.effects["ace"].to_numpy(), evidence.region
+    return np.asarray(np.minimum(np.abs(ace - found.lower), np.abs(ace - found.upper)))
+
+
+def z_of(level: float) -> float:
+    """Return the standard normal quantile of a one-sided level."""
+    return float(special.ndtri(level))
+
+
+def _carried(source: xr.Dataset, ace: xr.DataArray) -> xr.Dataset:
+    """Return the effects with the coordinates, columns and attrs of `source` that decisions keep."""
+    kept = [name for name in _CARRIED if name in source.variables]
+    coords = {n: c for n, c in source.coords.items() if set(c.dims) <= {*ace.dims, "arm"} and n not in ("contrast_",)}
+    out = xr.Dataset({"ace": ace.drop_attrs(), **{n: source[n].drop_attrs() for n in kept}}).assign_coords(coords)
+    return out.assign_attrs({k: v for k, v in source.attrs.items() if k not in ("adjust", "family", "rope")})
+
+
+def _draws(ace: xr.DataArray, level: float) -> xr.DataArray:
+    """Return ace as (chain, draw, contrast, task)."""
+    dims = {*map(str, ace.dims)}
+    if not {"chain", "draw", "contrast"} <= dims <= {"chain", "draw", "contrast", "task"}:
+        raise DecisionError(
+            f"the posterior's ace has dims {ace.dims}, and verdicts need (chain, draw, contrast[, task]); rename "
+            "the dim of your effects to 'contrast', and pick one of every other"
+        )
+    ace = ace if "task" in dims else ace.expand_dims(task=["effect"])
+    if ace.size == 0:
+        raise DecisionError("the posterior has no draws or no effects; the selection before decide left none")
+    n = ace.sizes["chain"] * ace.sizes["draw"]
+    if n * (1 - level) < 1:
+        raise DecisionError(
+            f"{n:,} draws cannot tell an error of {1 - level:.2g}; give level={1 - 10 / max(n, 11):.3g} or less, or "
+            "more draws: cg.infer(..., draws=)"
+        )
+    return ace.transpose("chain", "draw", "contrast", "task")
+
+
+def _context(tree: Any, draws: xr.DataArray) -> tuple[xr.Dataset, xr.Dataset]:
+    """Return what a posterior of ours keeps beside its draws, as a Dataset of effects, and its moments."""
+    groups = datasets(tree)
+    observed, constant = (groups.get(name, xr.Dataset()) for name in ("observed_data", "constant_data"))
+    names = {n: draws[n] for n in ("contrast", "task") if n in draws.coords}
+    effects = xr.Dataset(coords={n: c for n, c in draws.coords.items() if set(c.dims) <= {"contrast", "task"}} | names)
+    context = {n: v for n, v in constant.variables.items() if set(v.dims) <= {"contrast", "contrast_", "task", "arm"}}
+    effects = effects.assign({n: v for n, v in context.items() if n not in effects.variables})
+    if "effect" in observed and set(observed["effect"].dims) == {"contrast", "task"}:
+        effects["raw"] = observed["effect"].transpose("contrast", "task").variable
+    # a rope in placebo words or sd is about what was measured; without it the draws stand for themselves
+    ace = effects["raw"] if "raw" in effects else draws.isel(chain=0, draw=0, drop=True).rename("ace")
+    effects["ace"] = ace.transpose("contrast", "task").variable
+    attrs = {**constant.attrs, **groups["posterior"].attrs}
+    return effects.assign_attrs({k: v for k, v in attrs.items() if isinstance(v, str | int | float)}), groups.get(
+        "moments", xr.Dataset()
+    )
+
+
+def _summary(draws: xr.DataArray, task: int, found: Region, ci_prob: float) -> Summary:
+    flat = draws.isel(task=task).to_numpy().reshape(-1, draws.sizes["contrast"])
+    return summarise(flat, found.lower[:, task], found.upper[:, task], ci_prob=ci_prob)
+
+
+def _refuse_nonfinite(mean: Array, draws: xr.DataArray) -> None:
+    bad = ~np.isfinite(mean)
+    if bad.any():
+        k, t = np.argwhere(bad)[0]
+        names = [draws[d].to_numpy()[i] if d in draws.coords else i for d, i in (("contrast", k), ("task", t))]
+        raise DecisionError(f"contrast {names[0]!s}, task {names[1]!s}: a draw of ace is not finite; sample it again")

@@ -1,0 +1,126 @@
+"""The region of practical equivalence (ROPE), in the three ways that it is given."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import xarray as xr
+
+from causalgia.errors import DecisionError
+from causalgia.estimation.moments import Array
+from causalgia.multiplicity.placebo import placebo_region
+from causalgia.multiplicity.tost import ends
+
+Rope: TypeAlias = "tuple[float, float] | str | int | Mapping[str, tuple[float, float]]"
+
+THREE_WAYS = (
+    "give rope=(-0.1, 0.1), the effects too small to matter on the scale of the contrast (or rope='0.2 sd' of the "
+    "control arm's outcomes); rope='placebo', the central 95 % of 40 or more placebo words; or rope=0, the direction "
+    "alone"
+)
+_IN_SD = re.compile(r"\s*((?:\d+(?:\.\d*)?|\.\d+)(?:e-?\d+)?)\s*sd\s*")
+
+
+@dataclass(frozen=True)
+class Region:
+    """A region for each effect.
+
+    Attributes
+    ----------
+    lower, upper
+        Its ends, of the shape of the effects, on their scale; both 0 where only the direction is asked.
+    said
+        The region in words.
+    """
+
+    lower: Array
+    upper: Array
+    said: str
+
+    @property
+    def direction_only(self) -> bool:
+        """Whether there is no region, and only the sign of an effect is asked."""
+        return self.said == "0"
+
+
+def region(rope: Any, effects: xr.Dataset) -> Region:
+    """Return the region of practical equivalence of each effect.
+
+    Parameters
+    ----------
+    rope
+        Two numbers; ``"0.2 sd"``; ``"placebo"``; 0; or for each task two numbers.
+    effects
+        ``ace`` on (contrast, task[, model]), and what the rope asks for: ``control_sd``; ``se`` and placebo words.
+
+    Raises
+    ------
+    DecisionError
+        If there is no rope, or an impossible one, or the effects lack what it asks for.
+    EstimateError
+        If there are too few placebo words.
+
+    Examples
+    --------
+    >>> region((-0.1, 0.1), xr.Dataset({"ace": (("contrast", "task"), [[1.0]])})).said
+    '-0.1 to 0.1'
+    """
+    ace = effects["ace"]
+    if rope is None:
+        raise DecisionError(f"a verdict compares an effect with a region of practical equivalence: {THREE_WAYS}")
+    if isinstance(rope, Mapping):
+        return _by_task(rope, ace)
+    if isinstance(rope, str):
+        return _placebo(effects) if rope.strip() == "placebo" else _in_sd(rope, effects)
+    if isinstance(rope, int | float | np.number) and not isinstance(rope, bool):
+        if rope != 0:
+            raise DecisionError(f"rope={rope!r} is one number; a region has two ends: rope=({-abs(rope)}, {abs(rope)})")
+        return Region(np.zeros(ace.shape), np.zeros(ace.shape), "0")
+    low, high = ends(rope)
+    return Region(np.full(ace.shape, low), np.full(ace.shape, high), _said(low, high))
+
+
+def _said(low: float, high: float) -> str:
+    return f"{low:.4g} to {high:.4g}"
+
+
+def _by_task(rope: Mapping[str, Any], ace: xr.DataArray) -> Region:
+    tasks = [str(task) for task in ace["task"].to_numpy()]
+    if set(rope) != set(tasks):
+        raise DecisionError(
+            f"rope names the tasks {sorted(map(str, rope))}, and there are {tasks}; give a rope for each"
+        )
+    pairs = np.array([ends(rope[task]) for task in tasks]).T
+    wide = [np.broadcast_to(side.reshape(1, -1, *[1] * (ace.ndim - 2)), ace.shape) for side in pairs]
+    return Region(*wide, "; ".join(f"{_said(*ends(rope[task]))} ({task})" for task in tasks))
+
+
+def _in_sd(rope: str, effects: xr.Dataset) -> Region:
+    found = _IN_SD.fullmatch(rope)
+    if found is None or not float(found[1]) > 0:
+        raise DecisionError(f"rope={rope!r} is no region; {THREE_WAYS}")
+    if "control_sd" not in effects:
+        raise DecisionError(
+            f"rope={rope!r} needs the sd of the control arm's outcomes (control_sd), which cg.contrast adds and a "
+            "table of effects lacks; give two numbers: rope=(-0.1, 0.1)"
+        )
+    sd = effects["control_sd"].transpose(*effects["ace"].dims).to_numpy()
+    if not (sd > 0).all():
+        k = int(np.argwhere(~(sd > 0))[0][0])
+        name = effects["contrast"].to_numpy()[k] if "contrast" in effects.coords else k
+        raise DecisionError(
+            f"contrast {name!s}: the control arm's outcomes do not vary, so that rope={rope!r} has no width; give two "
+            "numbers: rope=(-0.1, 0.1)"
+        )
+    half = float(found[1]) * sd
+    return Region(-half, half, f"{float(found[1]):g} sd of the control arm")
+
+
+def _placebo(effects: xr.Dataset) -> Region:
+    found = placebo_region(effects)
+    wide = (np.broadcast_to(found[name].to_numpy()[None], effects["ace"].shape) for name in ("lower", "upper"))
+    return Region(*wide, f"the central 95 % of {int(found['n_placebos'])} placebo words")
