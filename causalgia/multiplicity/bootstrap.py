@@ -196,10 +196,12 @@ def _any_size(sums: Float32, sizes: Float32, draws: Iterator[Float32]) -> Iterat
     for counts in draws:
         units = counts @ sizes
         share = sizes / units[:, None]
-        scaled = counts / np.where(share < 1, 1 - share, 1)
+        scaled: Float32 = counts / np.where(share < 1, 1 - share, np.float32(1))
+        total: Float32
+        square: Float32
         total, square = sums @ counts.T, squares @ scaled.T
         mean = total / units
-        spread = square + mean * (mean * (scaled @ sizes**2) - 2 * (weighted @ scaled.T))
+        spread: Float32 = square + mean * (mean * (scaled @ sizes**2) - 2 * (weighted @ scaled.T))
         yield _studentised(total, square, spread, np.float32(1))
 
 
