@@ -15,8 +15,7 @@ from causalgia.posterior.exact import Array
 from causalgia.posterior.hyper import Design
 from causalgia.posterior.noise import Noise
 
-_BLOCK = 2**18
-_CHUNK = 2**16
+_BLOCK = 2**14  # numbers at a time: they stay in the cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +32,10 @@ class Fit:
 
 class Gaussian(Protocol):
     """What the normal family asks of a form of Sigma."""
+
+    @property
+    def size(self) -> int:
+        """Number of effects, K."""
 
     def fit(self, tau: Array) -> Fit:
         """Integrate b out at each tau, (T,)."""
@@ -125,44 +128,58 @@ class Rotated:
         pairs = (joint[:, :, None] * joint[:, None, :]).reshape(len(effect), -1)
         return cls(values, basis, effect, Design(columns, design.sd), origin, pairs)
 
+    @property
+    def size(self) -> int:
+        """Number of effects, K."""
+        return len(self.effect)
+
     def fit(self, tau: Array) -> Fit:
         """Integrate b out at each tau, (T,): sums over effects as one matrix product."""
         log_det, products = np.empty(len(tau)), np.empty((len(tau), self.pairs.shape[1]))
-        for rows in _blocks(len(tau), len(self.values), _BLOCK):
+        for rows in blocks(len(tau), len(self.values)):
             total = self.values + tau[rows, None] ** 2
-            log_det[rows] = np.log(total).sum(axis=1)
-            products[rows] = np.reciprocal(total, out=total) @ self.pairs
+            products[rows] = (1 / total) @ self.pairs
+            log_det[rows] = np.log(total, out=total).sum(axis=1)
         side = len(self.origin) + 1
         return coefficients(log_det, products.reshape(-1, side, side), self.origin, self.design.sd, len(self.values))
 
     def moments(self, tau: Array, fit: Fit) -> tuple[Array, Array]:
         """Return mean and variance of each effect at each tau, (T, K) both."""
-        square = tau[:, None] ** 2
-        pull = self.values / (self.values + square)
-        mean = self.effect - pull * (self.effect - fit.mean @ self.design.columns.T)
-        if self.basis is None:
-            x = self.design.columns
-            across = fit.covariance.reshape(len(tau), -1) @ (x[:, :, None] * x[:, None, :]).reshape(len(x), -1).T
-            return mean, square * pull + pull**2 * across
-        variance = (square * pull) @ (self.basis**2).T
+        mean, variance = np.empty((2, len(tau), self.size))
+        x = self.design.columns
+        pairs = (x[:, :, None] * x[:, None, :]).reshape(len(x), -1).T
+        for rows in blocks(len(tau), self.size):
+            square = tau[rows, None] ** 2
+            pull = self.values / (self.values + square)
+            mean[rows] = self.effect - pull * (self.effect - fit.mean[rows] @ x.T)
+            variance[rows] = square * pull
+            if self.basis is None:
+                variance[rows] += pull**2 * (fit.covariance[rows].reshape(len(pull), -1) @ pairs)
+        return (mean, variance) if self.basis is None else self._back(tau, fit, mean, variance)
+
+    def _back(self, tau: Array, fit: Fit, mean: Array, variance: Array) -> tuple[Array, Array]:
+        """Rotate means and variances (given b) back, and add what b leaves uncertain."""
+        assert self.basis is not None
+        variance = variance @ (self.basis**2).T
         for t, covariance in enumerate(fit.covariance):
-            back = self.basis @ (pull[t][:, None] * self.design.columns)
+            pull = self.values / (self.values + tau[t] ** 2)
+            back = self.basis @ (pull[:, None] * self.design.columns)
             variance[t] += np.einsum("ki,ij,kj->k", back, covariance, back)
         return mean @ self.basis.T, variance
 
     def draw(self, tau: Array, b: Array, generator: np.random.Generator) -> Array:
         """Return one draw of the effects for each tau and b, (n, K): independent in the basis, then rotated back."""
-        out = np.empty((len(tau), len(self.values)))
-        for rows in _blocks(len(tau), len(self.values), _CHUNK):
-            part, square = out[rows], tau[rows, None] ** 2
-            generator.standard_normal(out=part)
-            pull = self.values / (self.values + square)
-            gap = self.effect - b[rows] @ self.design.columns.T
-            gap *= pull
-            pull *= square
-            part *= np.sqrt(pull, out=pull)
-            part += self.effect
-            part -= gap
+        square = tau[:, None] ** 2
+        pull = self.values + square
+        np.divide(self.values, pull, out=pull)
+        gap = b @ self.design.columns.T
+        np.subtract(self.effect, gap, out=gap)
+        gap *= pull
+        out = generator.standard_normal(gap.shape)
+        pull *= square
+        out *= np.sqrt(pull, out=pull)
+        out += self.effect
+        out -= gap
         return out if self.basis is None else out @ self.basis.T
 
 
@@ -186,6 +203,11 @@ class Spiked:
         joint = np.column_stack([design.columns, effect - design.columns @ origin])
         return cls(noise, loadings, effect, design, origin, joint)
 
+    @property
+    def size(self) -> int:
+        """Number of effects, K."""
+        return len(self.effect)
+
     def fit(self, tau: Array) -> Fit:
         """Integrate b out at each tau, (T,)."""
         side = self.joint.shape[1]
@@ -207,7 +229,6 @@ class Spiked:
             joint = np.column_stack([self.effect - x @ fit.mean[t], x])
             inverse = weight[:, None] * joint - scaled.T @ (scaled @ joint)
             pulled = joint - spread**2 * inverse  # (I - tau^2 S^-1) of the residual and of X
-            mean[t] = self.effect - pulled[:, 0]
             own = spread**2 * self.noise.variances * weight + spread**4 * (scaled**2).sum(axis=0)
             mean[t] = x @ fit.mean[t] + spread**2 * inverse[:, 0]
             variance[t] = own + np.einsum("ki,ij,kj->k", pulled[:, 1:], fit.covariance[t], pulled[:, 1:])
@@ -219,19 +240,14 @@ class Spiked:
         A draw from the prior predictive is corrected by what it misses of the data (Matheron's rule): with
         ``u ~ N(0, tau^2)`` and ``e ~ N(0, Sigma)``, ``X b + u + tau^2 S^-1 (d - X b - u - e)`` is a posterior draw.
         """
-        n, k = len(tau), len(self.effect)
-        out = np.empty((n, k))
-        for rows in _blocks(n, k, _CHUNK):
-            centre = b[rows] @ self.design.columns.T
-            shape = centre.shape
-            u = tau[rows, None] * generator.standard_normal(shape)
-            scores = generator.standard_normal((shape[0], self.loadings.shape[1]))
-            e = scores @ self.loadings.T + np.sqrt(self.noise.variances) * generator.standard_normal(shape)
-            missed = self.effect - centre - u - e
-            for i, spread in enumerate(tau[rows]):
-                missed[i] = self._solve(spread, missed[i])
-            out[rows] = centre + u + tau[rows, None] ** 2 * missed
-        return out
+        centre = b @ self.design.columns.T
+        u = tau[:, None] * generator.standard_normal(centre.shape)
+        e = generator.standard_normal((len(tau), self.loadings.shape[1])) @ self.loadings.T
+        e += np.sqrt(self.noise.variances) * generator.standard_normal(centre.shape)
+        missed = self.effect - centre - u - e
+        for i, spread in enumerate(tau):
+            missed[i] = spread**2 * self._solve(spread, missed[i])
+        return centre + u + missed
 
     def _inverse(self, spread: float) -> tuple[Array, Array]:
         """W = (D + tau^2)^-1, (K,), and the Cholesky root of I + L' W L, (r, r)."""
@@ -245,6 +261,7 @@ class Spiked:
         return np.asarray(weight * (right - self.loadings @ along))
 
 
-def _blocks(n: int, width: int, size: int) -> list[slice]:
-    step = max(1, size // max(width, 1))
+def blocks(n: int, width: int) -> list[slice]:
+    """Slices of n rows (or columns) of so many numbers each, small enough for the cache."""
+    step = max(1, _BLOCK // max(width, 1))
     return [slice(i, min(i + step, n)) for i in range(0, n, step)]

@@ -12,19 +12,21 @@ from functools import lru_cache
 import numpy as np
 from numpy.polynomial import chebyshev
 from scipy.fft import dct
+from scipy.linalg import eigh_tridiagonal
 
 from causalgia.errors import InferenceError
 from causalgia.posterior.exact import Array
 
-_DROP = 34.0
+_DROP = 30.0
 _POINTS = 25
 _FIRST, _LAST = 32, 2**14
-_NEGLIGIBLE = 1e-13
+_NEGLIGIBLE = 1e-12
+_GAUSS, _SHORT = 16, 1.0
 
 
 @dataclass(frozen=True, eq=False)
 class HalfLine:
-    """A distribution of x > 0 through ``v = asinh(x / scale)`` on [start, stop], where all but 1e-14 of it lies."""
+    """A distribution of x > 0 through ``v = asinh(x / scale)`` on [start, stop], where all but 1e-13 of it lies."""
 
     value: Array
     """Nodes x, (T,), increasing."""
@@ -55,6 +57,27 @@ class HalfLine:
     def draw(self, n: int, generator: np.random.Generator) -> Array:
         """Return n independent draws, (n,), by inversion."""
         return self.quantile(generator.random(n))
+
+    def carry(self, function: Callable[[Array], Array], x: Array) -> Array:
+        """Return a smooth function at many x, (n, ...): through its series where one ends, else one by one.
+
+        Parameters
+        ----------
+        function
+            Of x, (T,), to values (T, ...).
+        x
+            Values inside the interval that holds the mass, (n,).
+        """
+        n = _FIRST
+        while n < len(x) // 4:
+            values = function(self._value(_points(n, -1.0, 1.0)))
+            series = dct(values[::-1], type=1, axis=0) / n
+            series[[0, -1]] /= 2
+            if (np.abs(series[-n // 8 :]).max(axis=0) <= 1e-11 * np.abs(series).max(axis=0)).all():
+                at = 2 * (np.arcsinh(x / self.scale) - self.start) / (self.stop - self.start) - 1
+                return np.moveaxis(chebyshev.chebval(np.clip(at, -1, 1), series), -1, 0)
+            n *= 2
+        return function(x)
 
     def _value(self, at: Array) -> Array:
         return np.asarray(self.scale * np.sinh(self.start + (at + 1) / 2 * (self.stop - self.start)))
@@ -111,14 +134,15 @@ def resolve(log_density: Callable[[Array], Array], *, scale: float, upper: float
 
 
 def _assembled(heights: Array, top: float, series: Array, scale: float, start: float, stop: float) -> HalfLine:
-    mass = _clenshaw_curtis(len(heights) - 1) * np.exp(heights - top)
+    at, mass = _points(len(heights) - 1, -1.0, 1.0), _clenshaw_curtis(len(heights) - 1) * np.exp(heights - top)
     total = float(mass.sum())
-    kept = mass > _NEGLIGIBLE * total
-    half = (stop - start) / 2
+    if 1e-9 < stop - start < _SHORT and len(at) > 2 * _GAUSS:
+        at, mass = _gauss(at, mass)
+    kept = mass > _NEGLIGIBLE * mass.sum()
     return HalfLine(
-        value=scale * np.sinh(_points(len(heights) - 1, start, stop)[kept]),
+        value=scale * np.sinh(start + (at[kept] + 1) / 2 * (stop - start)),
         weight=mass[kept] / mass[kept].sum(),
-        log_total=top + float(np.log(total * half)),
+        log_total=top + float(np.log(total * (stop - start) / 2)),
         scale=scale,
         start=start,
         stop=stop,
@@ -127,8 +151,27 @@ def _assembled(heights: Array, top: float, series: Array, scale: float, start: f
     )
 
 
+def _gauss(at: Array, mass: Array) -> tuple[Array, Array]:
+    """Return the Gauss nodes and masses of a discrete measure (Golub & Welsch 1969, doi:10.2307/2004418).
+
+    Over a short interval whatever depends on x is close to a polynomial of low degree, and 16 nodes integrate it.
+    """
+    basis = np.zeros((_GAUSS + 1, len(at)))
+    diagonal, beside = np.empty((2, _GAUSS))
+    basis[0] = np.sqrt(mass / mass.sum())
+    for n in range(_GAUSS):
+        diagonal[n] = basis[n] ** 2 @ at
+        rest = at * basis[n]
+        for _ in range(2):  # twice is enough for orthogonality to rounding
+            rest -= basis[: n + 1].T @ (basis[: n + 1] @ rest)
+        beside[n] = np.sqrt(rest @ rest)
+        basis[n + 1] = rest / beside[n]
+    nodes, vectors = eigh_tridiagonal(diagonal, beside[:-1])
+    return nodes, mass.sum() * vectors[0] ** 2
+
+
 def _narrowed(log_v: Callable[[Array], Array], start: float, stop: float) -> tuple[float, float]:
-    """Return the interval where the density is within exp(-34) of its peak: a point stays if a step could reach it."""
+    """Return the interval where the density is within exp(-30) of its peak: a point stays if a step could reach it."""
     while True:
         v = np.linspace(start, stop, _POINTS)
         height = log_v(v)
@@ -140,9 +183,20 @@ def _narrowed(log_v: Callable[[Array], Array], start: float, stop: float) -> tup
         slack = np.maximum(np.append(step, 0), np.insert(step, 0, 0))
         possible = np.flatnonzero(known + slack >= top - _DROP)
         first, last = max(possible[0] - 1, 0), min(possible[-1] + 1, _POINTS - 1)
-        if last - first > 0.7 * (_POINTS - 1) or v[last] - v[first] <= 1e-13 * v[last]:
+        if v[last] - v[first] <= 1e-12 * v[last]:
             return float(v[first]), float(v[last])
+        if last - first > 0.7 * (_POINTS - 1):
+            return _crossings(v[first : last + 1], known[first : last + 1] - (top - _DROP))
         start, stop = float(v[first]), float(v[last])
+
+
+def _crossings(v: Array, above: Array) -> tuple[float, float]:
+    """Return where a chord first rises through 0 and last falls through it, or the ends where it does not."""
+    inside = np.flatnonzero(above >= 0)
+    first, last = int(inside[0]), int(inside[-1])
+    start = v[0] if first == 0 else np.interp(0, above[first - 1 : first + 1], v[first - 1 : first + 1])
+    stop = v[-1] if last == len(v) - 1 else np.interp(0, above[[last + 1, last]], v[[last + 1, last]])
+    return float(start), float(stop)
 
 
 def _points(n: int, start: float, stop: float) -> Array:
@@ -158,7 +212,7 @@ def _series(heights: Array) -> Array:
 
 def _ends(series: Array, top: float) -> bool:
     tail = np.abs(series[-max(len(series) // 8, 3) :]).max()
-    return bool(tail <= (1e-11 + 4 * np.finfo(float).eps * abs(top)) * np.abs(series).max())
+    return bool(tail <= (1e-10 + 4 * np.finfo(float).eps * abs(top)) * np.abs(series).max())
 
 
 @lru_cache(maxsize=16)

@@ -7,13 +7,14 @@ from scipy.special import ndtr
 
 from causalgia.errors import InferenceError
 from causalgia.posterior.exact import Array, Draws, Exact, Nodes
-from causalgia.posterior.gaussian import Fit, Gaussian, draw_normal, gaussian
+from causalgia.posterior.gaussian import Fit, Gaussian, blocks, draw_normal, gaussian
 from causalgia.posterior.halfline import HalfLine, resolve
 from causalgia.posterior.hyper import TAIL, Design, design, is_flat, log_tau, rescaled
 from causalgia.posterior.noise import Noise
 from causalgia.prior import Prior
 
 _NATS = 36.0
+_CHUNK = 2**16  # effects drawn at a time: they stay in the cache
 
 
 def normal(effect: Array, noise: Noise, prior: Prior, *, covariates: Array | None = None) -> Exact:
@@ -70,30 +71,41 @@ def normal(effect: Array, noise: Noise, prior: Prior, *, covariates: Array | Non
 
 def _answer(model: Gaussian, tau: HalfLine, unit: float, marginal: Array, centre: Design, prior: Prior) -> Exact:
     fit = model.fit(tau.value)
-    means, variances = model.moments(tau.value, fit)
-    sds = np.sqrt(np.maximum(variances, 0))
-    mean = tau.weight @ means
-    sd = np.sqrt(tau.weight @ (variances + (means - mean) ** 2))
-    pull = (marginal / unit**2) / (marginal / unit**2 + tau.value[:, None] ** 2)
-    n, flat = len(mean), np.isinf(prior.mu_sd) * len(centre.sd) + is_flat(prior)
+    means, sds = model.moments(tau.value, fit)
+    np.sqrt(np.maximum(sds, 0, out=sds), out=sds)
+    mean, sd, lfsr, shrinkage = _summaries(tau, means, sds, marginal / unit**2)
+    flat = np.isinf(prior.mu_sd) * len(centre.sd) + is_flat(prior)
 
     def below(x: Array) -> Array:
-        return _below(tau.weight, means, sds, x / unit)
+        return np.asarray(tau.weight @ ndtr((x / unit - means) / sds))
 
-    def sample(n_draws: int, generator: np.random.Generator) -> Draws:
-        return _sample(model, tau, unit, n_draws, generator)
+    def sample(n: int, generator: np.random.Generator) -> Draws:
+        return _sample(model, tau, unit, n, generator)
 
     return Exact(
         mean=unit * mean,
         sd=unit * sd,
-        lfsr=_lfsr(tau.weight, mean, means, sds),
-        lfdr=np.zeros(n),
-        shrinkage=tau.weight @ pull,
+        lfsr=lfsr,
+        lfdr=np.zeros(model.size),
+        shrinkage=shrinkage,
         nodes=_nodes(tau, fit, unit),
-        log_evidence=tau.log_total + (flat - n) * float(np.log(unit)),
+        log_evidence=tau.log_total + (flat - model.size) * float(np.log(unit)),
         below=below,
         sample=sample,
     )
+
+
+def _summaries(tau: HalfLine, means: Array, sds: Array, marginal: Array) -> Array:
+    """Posterior mean, sd, lfsr and shrinkage of each effect, (4, K), from its normal law at each node, (T, K)."""
+    out = np.empty((4, len(marginal)))
+    for k in blocks(len(marginal), len(tau.weight)):
+        mean, m, s = out[0, k], means[:, k], sds[:, k]
+        mean[:] = tau.weight @ m
+        out[1, k] = np.sqrt(tau.weight @ (s**2 + (m - mean) ** 2))
+        wrong = tau.weight @ ndtr(np.where(mean > 0, -m, m) / s)
+        out[2, k] = np.minimum(wrong, 1 - wrong)
+        out[3, k] = tau.weight @ (marginal[k] / (marginal[k] + tau.value[:, None] ** 2))
+    return out
 
 
 def _nodes(tau: HalfLine, fit: Fit, unit: float) -> Nodes:
@@ -101,26 +113,30 @@ def _nodes(tau: HalfLine, fit: Fit, unit: float) -> Nodes:
     return Nodes(tau.weight, unit * tau.value, unit * fit.mean, unit * spread)
 
 
-def _below(weight: Array, means: Array, sds: Array, x: Array) -> Array:
-    return np.asarray(weight @ ndtr((x - means) / sds))
-
-
-def _lfsr(weight: Array, mean: Array, means: Array, sds: Array) -> Array:
-    wrong = weight @ ndtr(np.where(mean > 0, -1.0, 1.0) * means / sds)
-    return np.asarray(np.minimum(wrong, 1 - wrong))
-
-
 def _sample(model: Gaussian, tau: HalfLine, unit: float, n: int, generator: np.random.Generator) -> Draws:
     spread = tau.draw(n, generator)
-    fit = model.fit(spread)
-    b = draw_normal(fit.mean, fit.covariance, generator)
-    ace = model.draw(spread, b, generator)
-    ace *= unit
+    b = _coefficients(model, tau, spread, generator)
+    ace = np.empty((n, model.size))
+    step = max(1, _CHUNK // model.size)
+    for i in range(0, n, step):
+        rows = slice(i, i + step)
+        np.multiply(model.draw(spread[rows], b[rows], generator), unit, out=ace[rows])
     return Draws(ace, unit * b[:, 0], unit * spread, unit * b[:, 1:])
 
 
+def _coefficients(model: Gaussian, tau: HalfLine, spread: Array, generator: np.random.Generator) -> Array:
+    """Draw b given each tau, (n, p): its moments are smooth in tau, so a few tell them all."""
+
+    def moments(at: Array) -> Array:
+        fit = model.fit(at)
+        return np.concatenate([fit.mean[:, :, None], fit.covariance], axis=2)
+
+    joint = tau.carry(moments, spread)
+    return draw_normal(joint[:, :, 0], joint[:, :, 1:], generator)
+
+
 def _tau(model: Gaussian, effect: Array, marginal: Array, centre: Design, prior: Prior) -> HalfLine:
-    scale = float(np.sqrt(marginal.min()))
+    scale = float(min(np.sqrt(marginal.min()), prior.tau_scale))
     far = float(np.abs(effect).max()) + float(np.sqrt(marginal.max()))
     return resolve(
         lambda tau: model.fit(tau).log_density + log_tau(prior, tau),
@@ -130,15 +146,21 @@ def _tau(model: Gaussian, effect: Array, marginal: Array, centre: Design, prior:
 
 
 def _upper(far: float, n: int, centre: Design, prior: Prior) -> float:
-    """A tau beyond which nothing is left: past the data and the prior's scale the density falls as a known power."""
-    if prior.tau == "uniform" and np.isfinite(prior.tau_scale):
+    """A tau beyond which nothing is left: past the data and the prior's scale the density falls as a known power.
+
+    While tau is small beside mu_sd, mu is as good as flat and takes one power away; with too few effects to spare it,
+    the fall begins past mu_sd.
+    """
+    p, fall = len(centre.sd), n + TAIL[prior.tau] - 1
+    known = prior.tau_scale if np.isfinite(prior.tau_scale) and prior.tau != "uniform" else 0.0
+    edge = max(far, known)
+    if np.isinf(prior.mu_sd) or fall - p >= 1:
+        fall -= p
+    else:
+        edge = max(edge, float(centre.sd.max()))
+    if prior.tau == "uniform" and fall < 1:
         return prior.tau_scale
-    lost = len(centre.sd) if np.isinf(prior.mu_sd) else 0
-    edge = far if is_flat(prior) else max(far, prior.tau_scale)
-    wide = 0.0 if np.isinf(prior.mu_sd) else prior.mu_sd  # until tau is past it, mu is as good as flat
-    if n - lost - len(centre.sd) + TAIL[prior.tau] <= 2:
-        edge = max(edge, wide)
-    return float(edge * np.exp(2 + _NATS / (n - lost + TAIL[prior.tau] - 1)))
+    return float(min(edge * np.exp(2 + _NATS / fall), prior.tau_scale if prior.tau == "uniform" else np.inf))
 
 
 def _unit(marginal: Array) -> float:
