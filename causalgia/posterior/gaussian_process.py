@@ -311,7 +311,7 @@ class _Nodes:
 
     def moments(self) -> tuple[Array, Array, Array]:
         """Return mean, sd and local false sign rate of the profile at each point, each (K,)."""
-        first, second, below = (np.zeros_like(self.effect) for _ in range(3))
+        first, second, below = np.zeros((3, self.effect.size))
         kept = 0.0
         for kernel, weight in zip(self.kernels, self.weight, strict=True):
             p, a = np.nonzero(weight > _NEGLIGIBLE)
@@ -326,7 +326,7 @@ class _Nodes:
             first, second = first + w @ mean, second + w @ (mean**2 + variance)
             below, kept = below + w @ special.ndtr(-mean / np.sqrt(variance)), kept + float(w.sum())
         mean = np.asarray(first / kept)
-        lfsr = np.asarray(np.minimum(below / kept, 1 - below / kept))
+        lfsr = np.asarray(np.minimum(below / kept, 1 - below / kept), dtype=np.float64)
         return mean, np.asarray(np.sqrt(np.maximum(second / kept - mean**2, 0))), lfsr
 
     def _smoothing(self, kernel: _Kernel) -> tuple[Array, Array]:
