@@ -78,6 +78,10 @@ class Rule:
         contrasts = None if self.contrasts is None else {name: dict(row) for name, row in dict(self.contrasts).items()}
         return seen(outcomes, control=self.control, contrasts=contrasts, start=self.start)
 
+    def _needed(self, now: Seen) -> int:
+        """Return how many clusters effects need that are as skewed as the most skewed one."""
+        return int(np.ceil(least_clusters(now.skewness, start=self.start)[now.awaited].max()))
+
     def __repr__(self) -> str:
         said = [(f.name, getattr(self, f.name)) for f in fields(self) if getattr(self, f.name) != f.default]
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in said)})"
@@ -89,7 +93,9 @@ class Precision(Rule):
 
     It ends at the first look at which ``t se <= halfwidth`` for every contrast and task, from `start` independent
     clusters on. What is reported is the plain interval, as `causalgia.estimate` gives it: its width, not its place,
-    decides when to stop, and its coverage tends to `ci_prob` as the halfwidth shrinks. It says nothing of verdicts.
+    decides when to stop, and its coverage tends to `ci_prob` as the halfwidth shrinks; slowly where effects are skewed,
+    for an underestimated spread ends the trial early (.80 for an effect that 3 % of units have, stopped at 170 units),
+    and ``attrs["stopped"]`` says so. It says nothing of verdicts.
 
     Parameters
     ----------
@@ -138,12 +144,15 @@ class Precision(Rule):
         half = special.stdtrit(now.df, 0.5 + self.ci_prob / 2) * now.se
         record = now.record(now.ace - half, now.ace + half)
         if now.n_clusters < self.start:
-            return Look(False, f"undecided: {now.n_clusters:,} clusters, of {self.start:,} that are needed", record)
+            return Look(False, f"undecided: {now.n_clusters:,} clusters, of the {self.start:,} that are needed", record)
         if (wide := (half > self.halfwidth) & now.awaited).any():
             return Look(
                 False, f"intervals wider than {self.halfwidth:g} to each side are left: {now.named(wide)}", record
             )
-        return Look(True, f"every interval {now.against}is at most {self.halfwidth:g} to each side", record)
+        said = f"every interval {now.against}is at most {self.halfwidth:g} to each side"
+        if now.n_clusters < self._needed(now):
+            said += "; effects are so skewed that intervals of this many clusters may cover less than they say"
+        return Look(True, said, record)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -166,8 +175,8 @@ class Decided(Rule):
     control, contrasts
         What is watched, as in `Precision`.
     start
-        Independent clusters before a look may stop the trial: 100 or more, and in any case 25 skewness^2 of the cluster
-        sums, for each contrast.
+        Independent clusters before a look may stop the trial: 100 or more, and in any case 25 skewness^2 of the sums
+        over clusters.
     every
         Units between looks; None: each look has a quarter more units than the one before.
 
@@ -211,11 +220,10 @@ class Decided(Rule):
         lower, upper = now.ace - half, now.ace + half
         low, high = self.rope if isinstance(self.rope, tuple) else (0.0, 0.0)
         clear = (lower > high) | (upper < low) | ((lower > low) & (upper < high))
-        needed = np.ceil(least_clusters(now.skewness, start=self.start))
         record = now.record(lower, upper)
-        if (early := (now.n_clusters < needed) & now.awaited).any():
-            least = int(needed[early].max())
-            return Look(False, f"undecided: {now.n_clusters:,} clusters, of {least:,} that are needed", record)
+        if now.n_clusters < (needed := self._needed(now)):
+            said = f"undecided: {now.n_clusters:,} clusters, of the {needed:,} that effects of this skewness need"
+            return Look(False, said, record)
         if (left := ~clear & now.awaited).any():
             return Look(False, f"undecided: {now.named(left)}", record)
         return Look(True, f"every contrast {now.against}is above, below or inside the ROPE", record)

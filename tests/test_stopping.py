@@ -1,0 +1,289 @@
+"""Rules that end a trial: the bounds against simulation, the looks against the whole trial, every refusal in words."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+from scipy import stats
+
+import causalgia as cg
+from causalgia import store
+from causalgia.errors import CausalgiaError, DecisionError, DesignError, EstimateError
+from causalgia.estimation import moments
+from causalgia.stopping import confidence_sequence, least_clusters, sequence_critical
+
+ARMS = {"untreated": cg.Untreated(), "placebo": cg.Placebo("AGATAAG", at=20), "GATA1": cg.Embed("AGATAAG", at=20)}
+
+
+def oracle():
+    """How many G are where: effects that are hardly skewed."""
+    places = np.linspace(0.5, 1.5, 60)
+    return cg.FunctionPredictor(lambda x: (x[:, 2] * places).sum(1), tasks=["G"], scale="sum of places")
+
+
+def trial(**changes) -> cg.Design:
+    return cg.Design(**{"null": cg.Uniform(length=60), "arms": ARMS, "n_units": 1_500, **changes})
+
+
+def outcomes_of(ice: np.ndarray, **coords) -> xr.Dataset:
+    """Outcomes of two arms whose difference is the given effect of each unit."""
+    y = np.stack([np.zeros_like(ice), ice], axis=1)[..., None]
+    units = {"unit": np.arange(len(ice)), "arm": ["control", "treated"], "task": ["y"]}
+    return xr.Dataset({"outcome": (("unit", "arm", "task"), y)}, coords={**units, **coords})
+
+
+# the bounds
+
+
+def test_the_sequence_is_as_much_wider_as_is_said():
+    one_look = stats.norm.ppf(0.975)
+    assert sequence_critical(100, alpha=0.05) / one_look == pytest.approx(1.549, abs=5e-4)
+    assert sequence_critical(1_000, alpha=0.05) / one_look == pytest.approx(1.654, abs=5e-4)
+    lower, upper = confidence_sequence([1.0, -2.0], [2.0, 0.0], 400, alpha=0.05)
+    np.testing.assert_allclose(upper - lower, 2 * sequence_critical(400, alpha=0.05) * np.array([0.1, 0.0]))
+    np.testing.assert_allclose((upper + lower) / 2, [1.0, -2.0])
+
+
+def test_the_sequence_is_shortest_where_it_starts():
+    """Its width at `start`, among all mixtures: the derivative in rho is 0 there."""
+
+    def critical(r):
+        return np.sqrt(2 * (r + 1) / r * np.log(np.sqrt(r + 1) / 0.05))
+
+    grid = np.linspace(1, 40, 20_001)
+    assert sequence_critical(100, alpha=0.05) == pytest.approx(critical(grid).min(), rel=5e-4)
+
+
+def test_brownian_motion_leaves_the_sequence_at_most_as_often_as_nominal():
+    """Ville's inequality, on 4,000 paths of 100 to 20,000 clusters, at every 5 %."""
+    rng = np.random.default_rng(1)
+    n = np.unique(np.geomspace(100, 20_000, 110).astype(int))
+    steps = rng.standard_normal((4_000, len(n))) * np.sqrt(np.diff(n, prepend=0))
+    z = np.abs(np.cumsum(steps, axis=1)) / np.sqrt(n)
+    crossed = (z > sequence_critical(n, alpha=0.1)).any(axis=1).mean()
+    assert crossed <= 0.1 + 4 * np.sqrt(0.1 * 0.9 / 4_000)
+    assert crossed > 0.01  # no bound that could never fail
+    assert (z > stats.norm.ppf(0.95)).any(axis=1).mean() > 0.3  # what looking costs without it
+
+
+def draws(kind: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    if kind == "exponential":
+        return rng.exponential(size=shape) - 1
+    if kind == "lognormal":
+        return np.exp(rng.standard_normal(shape)) - np.exp(0.5)
+    if kind == "rare":
+        return (rng.random(shape) < 0.03) - 0.03
+    return rng.standard_normal(shape)
+
+
+@pytest.mark.parametrize("kind", ["normal", "exponential", "lognormal", "rare"])
+def test_decided_raises_no_more_false_alarms_than_nominal(kind):
+    """At the bound of the ROPE itself, over looks from 100 to 2,000 clusters; one-sided binomial band."""
+    rng, n_trials = np.random.default_rng(7), 1_500
+    x = draws(kind, (n_trials, 2_000), rng)
+    alarmed = np.zeros(n_trials, bool)
+    for n in cg.Decided(rope=0).schedule(2_000):
+        sd = x[:, :n].std(axis=1, ddof=1)
+        skew = moments.skewness(x[:, :n].T - x[:, :n].mean(axis=1))
+        lower, upper = confidence_sequence(x[:, :n].mean(axis=1), sd, n, alpha=0.05)
+        alarmed |= ((lower > 0) | (upper < 0)) & (n >= least_clusters(skew))
+    assert alarmed.sum() <= stats.binom.ppf(1 - 1e-4, n_trials, 0.05)
+
+
+@pytest.mark.parametrize(("kind", "least"), [("normal", 0.95), ("exponential", 0.93)])
+def test_precision_covers_as_it_says(kind, least):
+    """Coverage when the width has ended the trial, near the 95 % (skewed effects: as the t interval itself)."""
+    rng, n_trials = np.random.default_rng(3), 1_500
+    x = draws(kind, (n_trials, 2_500), rng)
+    halfwidth = 1.96 * x.std() / np.sqrt(300)
+    stopped, covered = np.zeros(n_trials, bool), np.zeros(n_trials, bool)
+    for n in cg.Precision(halfwidth=halfwidth).schedule(2_500):
+        mean, se = x[:, :n].mean(axis=1), x[:, :n].std(axis=1, ddof=1) / np.sqrt(n)
+        half = stats.t.ppf(0.975, n - 1) * se
+        now = ~stopped & (half <= halfwidth)
+        covered[now] = (np.abs(mean) <= half)[now]
+        stopped |= now
+    assert stopped.all()
+    assert covered.sum() >= stats.binom.ppf(1e-4, n_trials, least)
+
+
+# the rules
+
+
+def test_looks_on_units_of_shared_parents_count_the_parents():
+    """120 parents that differ, 20 units of each: who counts units is sure of the mean of these parents."""
+    rng, alarms, naive, n_trials = np.random.default_rng(5), 0, 0, 60
+    for _ in range(n_trials):
+        parents = np.arange(2_400) % 120
+        ice = rng.standard_normal(120)[parents] + 0.3 * rng.standard_normal(2_400)
+        rule = cg.Decided(rope=0, level=0.9)
+        for n in (120, 600, 2_400):
+            clustered = outcomes_of(ice[:n], parent=("unit", parents[:n]))
+            look = rule.look(clustered)
+            assert look.record["n_clusters"] == 120
+            if look.stop:
+                alarms += 1
+                break
+        naive += rule.look(outcomes_of(ice)).stop
+    assert alarms <= stats.binom.ppf(1 - 1e-4, n_trials, 0.1)
+    assert naive > n_trials / 3
+
+
+def test_a_look_reports_the_intervals_of_its_rule():
+    ice = np.random.default_rng(0).standard_normal(400)
+    look = cg.Precision(halfwidth=1).look(outcomes_of(ice))
+    expected = cg.estimate(cg.contrast(outcomes_of(ice), control="control"))
+    for side in ("lower", "upper"):
+        np.testing.assert_allclose(look.record[side], expected[side])
+    lower, upper = confidence_sequence(ice.mean(), ice.std(ddof=1), 400, alpha=0.05)
+    look = cg.Decided(rope=0).look(outcomes_of(ice))
+    np.testing.assert_allclose([look.record["lower"].item(), look.record["upper"].item()], [lower, upper])
+
+
+def test_the_error_is_shared_over_contrasts_and_tasks_but_not_over_placebo_words():
+    rng = np.random.default_rng(0)
+    y = rng.standard_normal((200, 4, 2))
+    kinds = ["untreated", "embed", "embed", "placebo_word"]
+    outcomes = xr.Dataset(
+        {"outcome": (("unit", "arm", "task"), y)},
+        coords={"arm": list("abcd"), "task": ["x", "y"], "kind": ("arm", kinds)},
+    )
+    record = cg.Decided(rope=0).look(outcomes).record
+    estimates = cg.estimate(cg.contrast(outcomes, control="a"))
+    critical = (record["upper"] - record["lower"]) / (2 * estimates["se"])
+    np.testing.assert_allclose(critical, sequence_critical(200, alpha=0.05 / 4))
+    far = outcomes.assign(outcome=outcomes["outcome"] + [0, 9, -9, 0] * xr.ones_like(outcomes["arm"], int))
+    assert cg.Decided(rope=0).look(far).stop  # the word is nowhere near decided
+
+
+@pytest.mark.parametrize(("shift", "rope", "stops"), [
+    (3.0, (-0.5, 0.5), True), (-3.0, (-0.5, 0.5), True), (0.0, (-0.5, 0.5), True), (0.5, (-0.5, 0.5), False),
+    (0.0, 0, False), (3.0, 0, True),
+])  # fmt: skip
+def test_decided_asks_for_above_below_or_inside(shift, rope, stops):
+    z = stats.norm.ppf((np.arange(1_000) + 0.5) / 1_000)
+    assert cg.Decided(rope=rope).look(outcomes_of(z + shift)).stop is stops
+
+
+def test_skewed_effects_wait():
+    ice = np.random.default_rng(2).exponential(size=1_000) ** 2 + 5
+    early = cg.Decided(rope=0).look(outcomes_of(ice[:100]))
+    needed = int(np.ceil(25 * stats.skew(ice[:100]) ** 2))
+    assert not early.stop
+    assert early.words == f"undecided: 100 clusters, of the {needed:,} that effects of this skewness need"
+
+
+# the trial
+
+
+@pytest.mark.parametrize(
+    "until", [cg.Precision(halfwidth=0.08), cg.Decided(rope=(-0.1, 0.1), control="placebo", every=200)]
+)
+def test_a_stopped_trial_is_the_beginning_of_the_whole_one(until, tmp_path):
+    whole = cg.run(trial(), oracle(), rng=3, progress=False)
+    stopped = cg.run(trial(), oracle(), rng=3, until=until, progress=False)
+    n = stopped.sizes["unit"]
+    assert 100 <= n < 1_500
+    np.testing.assert_array_equal(stopped["outcome"], whole["outcome"][:n])
+    np.testing.assert_array_equal(stopped["parent"], whole["parent"][:n])
+    assert stopped.attrs["until"] == repr(until)
+    assert stopped.attrs["stopped"].startswith(f"stopped at {n} of at most 1,500 units, look {stopped.sizes['look']}: ")
+    assert stopped["look_n_units"].values.tolist() == until.schedule(1_500)[: stopped.sizes["look"]]
+    assert stopped["look_n_units"][-1] == n
+    half = (stopped["look_upper"] - stopped["look_lower"]) / 2
+    assert half.dims == ("look", "contrast", "task")
+    assert bool((half.isel(look=-1) < half.isel(look=0)).all()) or stopped.sizes["look"] == 1
+    again = store.load(store.save(stopped, tmp_path / "outcomes.nc"), "outcomes")
+    assert again.identical(stopped)
+    assert cg.estimate(cg.contrast(again, control="placebo")).attrs["stopped"] == stopped.attrs["stopped"]
+
+
+def test_a_trial_that_ends_undecided_says_so():
+    outcomes = cg.run(trial(n_units=300), oracle(), rng=0, until=cg.Precision(halfwidth=1e-6), progress=False)
+    assert outcomes.sizes["unit"] == 300
+    said = "ended at the 300 units there are, look 6: intervals wider than 1e-06 to each side are left: placebo, GATA1"
+    assert outcomes.attrs["stopped"] == said
+
+
+def test_short_intervals_of_skewed_effects_say_that_they_are():
+    rare = np.zeros(200)
+    rare[::40] = 1
+    assert cg.Precision(halfwidth=0.1).look(outcomes_of(rare)).words.endswith("may cover less than they say")
+    normal = stats.norm.ppf((np.arange(200) + 0.5) / 200)
+    assert cg.Precision(halfwidth=1).look(outcomes_of(normal)).words.endswith("at most 1 to each side")
+
+
+def test_few_parents_never_stop_a_trial():
+    parents = ["".join(np.random.default_rng(i).choice(list("ACGT"), 60)) for i in range(30)]
+    few = trial(null=cg.DinucleotideShuffle(of=parents), n_units=300)
+    outcomes = cg.run(few, oracle(), rng=0, until=cg.Precision(halfwidth=100), progress=False)
+    assert "undecided: 30 clusters, of the 100 that are needed" in outcomes.attrs["stopped"]
+    one = trial(null=cg.DinucleotideShuffle(of=parents[:1]), n_units=300)
+    with pytest.raises(EstimateError, match="all units so far share one cluster"):
+        cg.run(one, oracle(), rng=0, until=cg.Precision(halfwidth=100), progress=False)
+
+
+def test_what_is_watched_is_said_kept_or_the_first_arm():
+    def control(**how):
+        outcomes = cg.run(trial(n_units=150), oracle(), rng=0, progress=False, **how)
+        return outcomes["contrast"].values.tolist()
+
+    wide = cg.Precision(halfwidth=9)
+    assert control(until=wide) == ["placebo", "GATA1"]
+    assert control(until=wide, analysis=cg.Analysis(control="placebo")) == ["untreated", "GATA1"]
+    assert control(until=cg.Precision(halfwidth=9, control="GATA1")) == ["untreated", "placebo"]
+    only = {"mine": {"GATA1": 1, "placebo": -1}}
+    assert control(until=cg.Precision(halfwidth=9, contrasts=only)) == ["mine"]
+    assert control(until=wide, analysis=cg.Analysis(contrasts=only)) == ["mine"]
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "said"),
+    [
+        (lambda: cg.Precision(halfwidth=0), EstimateError, "halfwidth=0 must be a positive number"),
+        (lambda: cg.Precision(halfwidth=np.inf), EstimateError, "halfwidth=inf"),
+        (lambda: cg.Precision(halfwidth="0.1"), EstimateError, "halfwidth='0.1'"),
+        (lambda: cg.Precision(halfwidth=0.1, ci_prob=95), EstimateError, "ci_prob=95 is not between 0 and 1"),
+        (lambda: cg.Precision(halfwidth=0.1, start=10), EstimateError, "start=10 must be 100 clusters or more"),
+        (lambda: cg.Precision(halfwidth=0.1, every=0), EstimateError, "every=0 must be a number of units"),
+        (
+            lambda: cg.Precision(halfwidth=1, control="a", contrasts={"b": {"a": 1, "c": -1}}),
+            EstimateError,
+            "Precision: control and contrasts are two questions",
+        ),
+        (lambda: cg.Decided(rope=None), DecisionError, "rope=None is not known before the outcomes"),
+        (lambda: cg.Decided(rope="placebo"), DecisionError, "rope='placebo' is not known before the outcomes"),
+        (
+            lambda: cg.Decided(rope=(0.1, -0.1)),
+            DecisionError,
+            "Decided: rope = .* must be two numbers, the lower first",
+        ),
+        (lambda: cg.Decided(rope=(0.1, 0.1)), DecisionError, "Decided: rope = "),
+        (lambda: cg.Decided(rope=0, level=1), EstimateError, "level=1 is not between 0 and 1"),
+        (lambda: sequence_critical(0, alpha=0.05), EstimateError, "n and start of 1 or more"),
+        (lambda: sequence_critical(10, alpha=0), EstimateError, "0 < alpha < 1"),
+    ],
+)
+def test_impossible_rules_are_refused(make, error, said):
+    with pytest.raises(error, match=said):
+        make()
+
+
+def test_impossible_trials_are_refused():
+    rule = cg.Precision(halfwidth=0.1)
+    with pytest.raises(DesignError, match="until= watches the individual effects of a crossover"):
+        cg.run(trial(assignment="parallel"), oracle(), rng=0, until=rule)
+    with pytest.raises(DesignError, match=r"until= takes cg.Precision\(halfwidth=\) or cg.Decided\(rope=\), not 0.1"):
+        cg.run(trial(), oracle(), rng=0, until=0.1)
+    with pytest.raises(CausalgiaError, match="control 'GATA' is not an arm; did you mean 'GATA1'"):
+        cg.run(trial(), oracle(), rng=0, until=cg.Precision(halfwidth=0.1, control="GATA"))
+
+
+def test_rules_are_values():
+    assert cg.Decided(rope=(-1, 1)) == cg.Decided(rope=[-1.0, 1.0])
+    assert hash(cg.Precision(halfwidth=1, contrasts={"b": {"a": 1, "c": -1}}))
+    rule = cg.Decided(rope=(-0.1, 0.1), contrasts={"b": {"a": 1, "c": -1}}, every=50)
+    assert eval(repr(rule), {"Decided": cg.Decided}) == rule
+    assert cg.Precision(halfwidth=1, every=400).schedule(1_000) == [100, 500, 900, 1_000]
+    assert cg.Precision(halfwidth=1).schedule(50) == [50]
