@@ -1,3 +1,12 @@
-"""Hierarchical Bayesian effect sizes: what all the effects say about each, and how sure one may be."""
+"""Hierarchical Bayesian effect sizes: what all the effects say about each, and how sure one may be.
+
+The labelled verb `infer`, and `prior_predictive` and `posterior_predictive` beside it, over functions of arrays that
+can be held against R by anyone: one module for each family (`causalgia.posterior.normal`, `mixture`, `student`), exact.
+"""
 
 from __future__ import annotations
+
+from causalgia.posterior.checks import posterior_predictive, prior_predictive
+from causalgia.posterior.inferring import infer
+
+__all__ = ["infer", "posterior_predictive", "prior_predictive"]

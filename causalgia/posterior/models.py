@@ -145,7 +145,7 @@ def _likelihood(effect: Array, noise: Noise, ace: Any) -> None:
     pm.Normal("effect", mu=ace, sigma=np.sqrt(noise.variances), observed=effect)
 
 
-def mixture_given_factors(effect: Array, noise: Noise, components: Components) -> Any:
+def mixture_given_factors(effect: Array, noise: Noise, components: Components, fixed: Design) -> Any:
     """Return the model of the factor scores, the effects integrated out: an effect of exactly 0 needs no gradient.
 
     Given the scores f of ``Sigma = L L' + D`` the effects are independent, and each estimate less its ``(L f)_k`` is
@@ -158,18 +158,21 @@ def mixture_given_factors(effect: Array, noise: Noise, components: Components) -
     noise
         Their covariance as ``L L' + D``.
     components
-        The mixture about 0; the variance of the spike is 0.
+        The mixture about ``x' beta``; the variance of the spike is 0.
+    fixed
+        Covariates, with the prior sd of beta; its intercept is not used: the mixture is about no effect.
 
     Returns
     -------
     pymc.Model
-        One parameter, ``factor (r,)``.
+        Parameters ``factor (r,)`` and, where there are covariates, ``beta (q,)``.
 
     Examples
     --------
+    >>> from causalgia.posterior.hyper import design
     >>> noise = Noise(np.ones(2), loadings=np.array([[1.0], [0.5]]))
     >>> components = Components(np.array([0.0, 4.0]), np.array([0.5, 0.5]))
-    >>> model = mixture_given_factors(np.array([3.0, 1.0]), noise, components)
+    >>> model = mixture_given_factors(np.array([3.0, 1.0]), noise, components, design(2, None, Prior()))
     >>> [variable.name for variable in model.free_RVs]
     ['factor']
     """
@@ -182,17 +185,20 @@ def mixture_given_factors(effect: Array, noise: Noise, components: Components) -
     with pm.Model() as model:
         factor = pm.Normal("factor", shape=loadings.shape[1])
         rest = (effect - pt.dot(loadings, factor))[:, None]
+        if len(fixed.sd) > 1:
+            beta = _coefficient("beta", fixed.sd[1:], np.zeros(len(fixed.sd) - 1))
+            rest -= pt.dot(fixed.columns[:, 1:], beta)[:, None]
         pm.Potential("effect", pt.logsumexp(offset - 0.5 * (rest / sd) ** 2, axis=1).sum())
     return model
 
 
 def as_factors(noise: Noise, share: float = 0.95) -> Noise:
-    """Write a whole covariance as ``L L' + D`` with the largest D proportional to the variances (less 5 %).
+    """Write any covariance as ``L L' + D``: a whole one with the largest D proportional to the variances (less 5 %).
 
     Parameters
     ----------
     noise
-        Any; one that is not whole is returned as it is.
+        Low rank + diagonal is returned as it is; of independent errors the factors get 5 % each.
     share
         Share of the least eigenvalue of the correlation that goes to D.
 
@@ -202,8 +208,10 @@ def as_factors(noise: Noise, share: float = 0.95) -> Noise:
     >>> np.allclose(split.loadings @ split.loadings.T + np.diag(split.variances), [[1.0, 0.5], [0.5, 1.0]])
     True
     """
-    if noise.whole is None:
+    if noise.loadings is not None:
         return noise
+    if noise.whole is None:
+        return Noise(share * noise.variances, loadings=np.diag(np.sqrt((1 - share) * noise.variances)))
     sd = np.sqrt(np.diagonal(noise.whole))
     values, vectors = np.linalg.eigh(noise.whole / np.outer(sd, sd))
     least = share * float(values[0])

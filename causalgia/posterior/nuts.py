@@ -13,12 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from causalgia.errors import InferenceError
+from causalgia.posterior.averaging import Node, average_tails, in_unit, unit_of
 from causalgia.posterior.conditional_draws import draw_given
 from causalgia.posterior.exact import Array
-from causalgia.posterior.hyper import design, rescaled
+from causalgia.posterior.hyper import Design, design, is_flat, rescaled
 from causalgia.posterior.models import as_factors, hierarchy, mixture_given_factors
 from causalgia.posterior.noise import Noise
-from causalgia.posterior.scale_mixture import Components, Tails, tails_of
+from causalgia.posterior.scale_mixture import Components, Tails
 from causalgia.posterior.tree import datasets, library
 from causalgia.prior import Prior
 from causalgia.streams import derive
@@ -35,7 +37,6 @@ _STATS = {  # ours: PyMC's, nutpie's
     "lp": ("lp", "logp"),
     "step_size": ("step_size", "step_size"),
 }
-_BLOCK = 2_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,90 +127,71 @@ def sample_hierarchy(
     draws, key
         As in `sample`.
     """
-    unit = float(np.median(np.sqrt(noise.marginal)))
+    unit = unit_of(noise)
     scaled = rescaled(prior, unit)
     fixed = design(len(effect), covariates, scaled)
+    _refuse_improper(len(effect), fixed, prior)
     model = hierarchy(effect / unit, in_unit(noise, unit), scaled, fixed, nu)
     names = ("ace", "mu", "tau", *(("beta",) if len(fixed.sd) > 1 else ()))
     found = sample(model, names, draws=draws, key=key)
     return replace(found, values={name: value * unit for name, value in found.values.items()})
 
 
-def in_unit(noise: Noise, unit: float) -> Noise:
-    """Return the noise of ``effect / unit``.
-
-    Examples
-    --------
-    >>> in_unit(Noise(np.array([4.0])), 2.0).variances
-    array([1.])
-    """
-    return Noise(
-        noise.variances / unit**2,
-        None if noise.loadings is None else noise.loadings / unit,
-        None if noise.whole is None else noise.whole / unit**2,
-    )
+def _refuse_improper(n: int, fixed: Design, prior: Prior) -> None:
+    lost = len(fixed.sd) if np.isinf(prior.mu_sd) else 0
+    if is_flat(prior) and n - lost <= 1:
+        raise InferenceError(
+            f"{n} effect{'s' * (n > 1)} with a flat prior of tau give no proper posterior: it takes {2 + lost} or "
+            "more; give a prior that ends, such as Prior(tau='half_t')"
+        )
 
 
 def sample_mixture(
-    effect: Array, noise: Noise, components: Components, *, draws: int, key: int
+    effect: Array, noise: Noise, prior: Prior, covariates: Array | None, components: Components, *, draws: int, key: int
 ) -> tuple[Sampled, Tails]:
     """Sample the effects of a mixture with given weights under dependent errors, a spike at exactly 0 included.
 
-    NUTS draws the factor scores of ``Sigma = L L' + D`` with the effects integrated out; given them the effects are
-    independent, and each is drawn exactly.
+    NUTS draws beta and the factor scores of ``Sigma = L L' + D`` with the effects integrated out; given them the
+    effects are independent, and each is drawn exactly.
 
     Parameters
     ----------
     effect, noise, components
-        As in `models.mixture_given_factors`; a whole covariance is written as factors first.
+        As in `models.mixture_given_factors`; a whole or independent covariance is written as factors first.
+    prior, covariates
+        As in `hyper.design`.
     draws, key
         As in `sample`.
 
     Returns
     -------
     sampled, tails
-        ``ace (chain, draw, K)`` and ``factor (chain, draw, r)``; and the moments of each effect, averaged over the
-        scores instead of counted.
+        ``ace (chain, draw, K)``, ``factor (chain, draw, r)``, maybe ``beta (chain, draw, q)``; and the moments of each
+        effect, averaged over the scores instead of counted.
     """
     split = as_factors(noise)
-    loadings = np.zeros((len(effect), 0)) if split.loadings is None else split.loadings
-    unit = float(np.median(np.sqrt(noise.marginal)))
-    scaled = Components(components.variance / unit**2, components.weight)
-    model = mixture_given_factors(effect / unit, in_unit(split, unit), scaled)
-    found = sample(model, ("factor",), draws=draws, key=key)
-    scores = found.values["factor"]
-    rest = effect - scores.reshape(-1, scores.shape[2]) @ loadings.T
-    generator = np.random.default_rng(derive(key, "effects given factors"))
-    ace = draw_given(rest, np.zeros_like(rest), split.variances, np.ones(len(rest)), components, generator)
-    values = found.values | {"ace": ace.reshape(*scores.shape[:2], -1)}
-    return replace(found, values=values), average_tails(rest, split.variances, components)
+    unit = unit_of(noise)
+    fixed = design(len(effect), covariates, rescaled(prior, unit))
+    here = Components(components.variance / unit**2, components.weight)
+    model = mixture_given_factors(effect / unit, in_unit(split, unit), here, fixed)
+    found = sample(model, ("factor", *(("beta",) if len(fixed.sd) > 1 else ())), draws=draws, key=key)
+    values = dict(found.values)
+    if "beta" in values:
+        values["beta"] = values["beta"] * unit
+    ace, tails = _given(effect, split, values, components, fixed, derive(key, "effects given factors"))
+    return replace(found, values=values | {"ace": ace}), tails
 
 
-def average_tails(rest: Array, variances: Array, components: Components) -> Tails:
-    """Average the moments of effects over draws of what they were given.
-
-    Parameters
-    ----------
-    rest
-        Estimates less their share of the factors, shape ``(n, K)``: one row per draw of the scores.
-    variances
-        D of ``Sigma = L L' + D``, shape ``(K,)``.
-    components
-        The mixture about 0.
-
-    Examples
-    --------
-    >>> spike = average_tails(np.ones((2, 1)), np.ones(1), Components(np.zeros(1), np.ones(1)))
-    >>> spike.mean, spike.zero
-    (array([0.]), array([1.]))
-    """
-    n, k = rest.shape
-    rows = max(1, _BLOCK // (k * len(components.weight)))
-    sums = np.zeros((5, k))
-    for start in range(0, n, rows):
-        block = rest[start : start + rows]
-        flat = tails_of(block.ravel(), np.zeros(block.size), np.tile(variances, len(block)), components)
-        parts = (flat.mean, flat.square + flat.mean**2, flat.below, flat.zero, flat.shrinkage)
-        sums += np.stack([part.reshape(block.shape).sum(axis=0) for part in parts])
-    mean, square, below, zero, shrinkage = sums / n
-    return Tails(mean, np.maximum(square - mean**2, 0.0), below, zero, shrinkage)
+def _given(
+    effect: Array, split: Noise, values: dict[str, Array], components: Components, fixed: Design, key: int
+) -> tuple[Array, Tails]:
+    assert split.loadings is not None  # for mypy: `as_factors` made them
+    shape = values["factor"].shape[:2]
+    centre = np.zeros((shape[0] * shape[1], len(effect)))
+    if "beta" in values:
+        centre += values["beta"].reshape(len(centre), -1) @ fixed.columns[:, 1:].T
+    residual = effect - centre - values["factor"].reshape(len(centre), -1) @ split.loadings.T
+    generator = np.random.default_rng(key)
+    ace = draw_given(residual, centre, split.variances, np.ones(len(centre)), components, generator)
+    nodes = [Node(1 / len(centre), r, c, components) for r, c in zip(residual, centre, strict=True)]
+    return ace.reshape(*shape, -1), average_tails(nodes, split.variances)

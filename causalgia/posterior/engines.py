@@ -1,0 +1,224 @@
+"""The engines behind one door: exact where an exact path exists, NUTS for the rest, one kind of answer from both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+import numpy as np
+
+from causalgia.errors import InferenceError
+from causalgia.posterior.ash_weights import mixture_weights, scale_grid
+from causalgia.posterior.averaging import lfsr_of
+from causalgia.posterior.exact import Array, Exact
+from causalgia.posterior.hyper import design
+from causalgia.posterior.levels import Level, over_predictors
+from causalgia.posterior.mixture import mixture, null_biased
+from causalgia.posterior.noise import Noise
+from causalgia.posterior.normal import normal
+from causalgia.posterior.nuts import CHAINS, sample_hierarchy, sample_mixture
+from causalgia.posterior.questions import Question
+from causalgia.posterior.scale_mixture import Components, log_terms
+from causalgia.posterior.student import student
+from causalgia.streams import derive
+
+NU = 4.0  # of the Student-t family: tails heavy enough for outliers, and a variance
+FAMILIES = ("mixture", "student_t", "normal")
+ENGINES = ("auto", "exact", "nuts")
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """The posterior of one question, whichever engine gave it."""
+
+    draws: dict[str, Array]
+    """``ace (chain, draw, K)``, ``mu, tau (chain, draw)``, maybe ``beta (chain, draw, q)``, and with several predictors
+    ``tau_gamma (chain, draw)`` and ``ace_model (chain, draw, K, M)``."""
+    moments: dict[str, Array]
+    """``mean, sd, lfsr, lfdr, shrinkage``, (K,) each."""
+    stats: dict[str, Array]
+    """What the sampler said, (chain, draw); nothing from the exact engine."""
+    engine: str
+    """``"exact"`` or ``"nuts"``."""
+    sampler: str
+    """Which program drew."""
+
+
+def check_choice(value: object, known: tuple[str, ...], name: str) -> None:
+    """Refuse what is none of the known, naming the nearest.
+
+    Examples
+    --------
+    >>> check_choice("mixtures", FAMILIES, "family")
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.InferenceError: family='mixtures' is none of mixture, student_t, normal: did you mean 'mixture'?
+    """
+    if value not in known:
+        near = get_close_matches(str(value), known, n=1)
+        raise InferenceError(
+            f"{name}={value!r} is none of {', '.join(known)}" + (f": did you mean {near[0]!r}?" if near else "")
+        )
+
+
+def has_exact(family: str, noise: Noise) -> bool:
+    """Whether the exact engine covers a family with this noise: normal any, the others all but a whole covariance."""
+    return family == "normal" or noise.whole is None
+
+
+def chosen(engine: str, family: str, noise: Noise) -> str:
+    """Return the engine that answers, or refuse one that cannot.
+
+    Raises
+    ------
+    InferenceError
+        If ``engine="exact"`` and there is no exact path.
+    """
+    if engine == "exact" and not has_exact(family, noise):
+        raise InferenceError(
+            f"engine='exact': family={family!r} has no exact path with a whole covariance; use engine='nuts', "
+            "family='normal', or leave the covariance out (estimates.drop_vars('covariance')): then errors are "
+            "taken as independent"
+        )
+    return ("exact" if has_exact(family, noise) else "nuts") if engine == "auto" else engine
+
+
+def exactly(question: Question, family: str) -> Exact:
+    """Return the exact posterior of a question."""
+    return _build(question, family, question.effect, question.noise)
+
+
+def _build(question: Question, family: str, effect: Array, noise: Noise) -> Exact:
+    prior, covariates = question.prior, question.covariates
+
+    build = {"normal": normal, "mixture": mixture, "student_t": student}[family]
+    return build(effect, noise, prior, covariates=covariates)
+
+
+def answer_exactly(question: Question, family: str, *, draws: int, key: int) -> Answer:
+    """Answer a question by quadrature and independent draws.
+
+    Parameters
+    ----------
+    question, family
+        What is asked.
+    draws
+        In all; dealt to four chains.
+    key
+        Seed.
+    """
+    if question.by_predictor is not None:
+        return _answer_over_predictors(question, question.by_predictor, family, draws=draws, key=key)
+    exact = exactly(question, family)
+    drawn = exact.draw(draws, np.random.default_rng(derive(key, "exact")))
+    values = {"ace": drawn.ace, "mu": drawn.mu, "tau": drawn.tau} | ({"beta": drawn.beta} if drawn.beta.size else {})
+    return Answer(dealt(values), moments_of(exact), {}, "exact", "")
+
+
+def _answer_over_predictors(question: Question, effect: Array, family: str, *, draws: int, key: int) -> Answer:
+    level = over_predictors(
+        effect, question.noise, question.prior, lambda mean, noise: _build(question, family, mean, noise)
+    )
+    drawn = level.draw(draws, np.random.default_rng(derive(key, "exact")))
+    values = {"ace": drawn.shared.ace, "mu": drawn.shared.mu, "tau": drawn.shared.tau}
+    values |= {"beta": drawn.shared.beta} if drawn.shared.beta.size else {}
+    values |= {"tau_gamma": drawn.tau_gamma, "ace_model": drawn.ace_model}
+    return Answer(dealt(values), moments_of(level), {}, "exact", "")
+
+
+def dealt(values: dict[str, Array]) -> dict[str, Array]:
+    """Deal independent draws (n, ...) to four chains: (4, n / 4, ...)."""
+    return {name: value.reshape(CHAINS, -1, *value.shape[1:]) for name, value in values.items()}
+
+
+def moments_of(exact: Exact | Level) -> dict[str, Array]:
+    """Return what needs no draw, by name: mean, sd, lfsr, lfdr and shrinkage, (K,) each."""
+    return {name: getattr(exact, name) for name in ("mean", "sd", "lfsr", "lfdr", "shrinkage")}
+
+
+def answer_by_nuts(question: Question, family: str, *, draws: int, key: int) -> Answer:
+    """Answer a question by NUTS.
+
+    The mixture's weights are at their penalised maximum, as in the exact engine; where errors depend on each other
+    they are found from each estimate's own error alone.
+
+    Parameters
+    ----------
+    question, family, draws, key
+        As in `answer_exactly`.
+    """
+    if family == "mixture":
+        return _mixture_by_nuts(question, draws=draws, key=key)
+    nu = NU if family == "student_t" else None
+    asked = (question.effect, question.noise, question.prior, question.covariates)
+    found = sample_hierarchy(*asked, nu=nu, draws=draws, key=key)
+    ace = found.values["ace"].reshape(-1, len(question.effect))
+    moments = {"mean": ace.mean(axis=0), "sd": ace.std(axis=0), "lfsr": _wrong_sign(ace)}
+    moments |= {"lfdr": np.zeros(ace.shape[1]), "shrinkage": _shrinkage(question, found.values, nu, key)}
+    return Answer(found.values, moments, found.stats, "nuts", found.sampler)
+
+
+def _shrinkage(question: Question, values: dict[str, Array], nu: float | None, key: int) -> Array:
+    """Return ``E[s^2 / (s^2 + tau^2 / lambda)]``, lambda the precision that a Student-t effect drew (normal: 1)."""
+    s2, tau2, lam = question.noise.marginal, values["tau"].reshape(-1, 1) ** 2, np.ones(1)
+    if nu is not None:
+        centre = values["mu"].reshape(-1, 1)
+        if "beta" in values:
+            x = design(len(s2), question.covariates, question.prior).columns[:, 1:]
+            centre = centre + values["beta"].reshape(len(centre), -1) @ x.T
+        square = (values["ace"].reshape(len(centre), -1) - centre) ** 2 / tau2
+        lam = np.random.default_rng(derive(key, "lambda")).gamma((nu + 1) / 2, 2 / (nu + square))
+    return np.asarray((s2 / (s2 + tau2 / lam)).mean(axis=0))
+
+
+def _mixture_by_nuts(question: Question, *, draws: int, key: int) -> Answer:
+    effect, noise = question.effect, question.noise
+    components = _components(question)
+    asked = (effect, noise, question.prior, question.covariates, components)
+    found, tails = sample_mixture(*asked, draws=draws, key=key)
+    shape = found.values["ace"].shape[:2]
+    tau = float(np.sqrt(components.weight @ components.variance))
+    values = {name: v for name, v in found.values.items() if name != "factor"}
+    values |= {"mu": np.zeros(shape), "tau": np.full(shape, tau)}
+    moments = {"mean": tails.mean, "sd": np.sqrt(tails.square), "lfsr": lfsr_of(tails), "lfdr": tails.zero}
+    return Answer(values, moments | {"shrinkage": tails.shrinkage}, found.stats, "nuts", found.sampler)
+
+
+def _components(question: Question) -> Components:
+    """Return the mixture of the effects about their centre, as if errors were independent."""
+    marginal, effect = question.noise.marginal, question.effect
+    if question.covariates is not None:
+        fit = mixture(effect, Noise(marginal), question.prior, covariates=question.covariates)
+        centred = question.covariates - question.covariates.mean(axis=0)
+        effect = effect - centred @ fit.nodes.coefficients[0, 1:]
+    sd = scale_grid(effect, np.sqrt(marginal))
+    terms = log_terms(effect, marginal, Components(sd**2, np.ones(len(sd))))
+    return Components(sd**2, mixture_weights(terms, null_biased(sd)).weight)
+
+
+def _wrong_sign(ace: Array) -> Array:
+    below, above = (ace < 0).mean(axis=0), (ace > 0).mean(axis=0)
+    return np.asarray(1 - below - above + np.minimum(below, above))
+
+
+def answer(question: Question, family: str, engine: str, *, draws: int, key: int) -> Answer:
+    """Answer a question by the engine that is asked for or, for ``"auto"``, exists.
+
+    Parameters
+    ----------
+    question, family, engine
+        What is asked, of which family, by which engine.
+    draws
+        In all; a multiple of four.
+    key
+        Seed of this call; each question's is derived from it.
+    """
+    own = derive(key, "infer", question.task, question.group)
+    if chosen(engine, family, question.noise) == "exact":
+        return answer_exactly(question, family, draws=draws, key=own)
+    if question.by_predictor is not None:
+        raise InferenceError(
+            f"predictors as a level of family={family!r} need the exact engine, which a whole covariance has for "
+            "family='normal' alone; use that, or cg.estimate(effects, target='population x predictors') first"
+        )
+    return answer_by_nuts(question, family, draws=draws, key=own)

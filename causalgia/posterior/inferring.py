@@ -1,0 +1,176 @@
+"""The labelled verb: estimates -> the posterior of every effect, as a tree that ArviZ reads."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, Literal
+
+import numpy as np
+import xarray as xr
+
+from causalgia.errors import InferenceError, PriorConflictWarning
+from causalgia.posterior.checks import conflict
+from causalgia.posterior.convergence import diagnose, refuse, refuse_too_few
+from causalgia.posterior.coords import at_the_door, coordinates, covariates_of, groups_of
+from causalgia.posterior.engines import ENGINES, FAMILIES, NU, Answer, answer, check_choice, chosen
+from causalgia.posterior.labelling import labelled
+from causalgia.posterior.nuts import CHAINS
+from causalgia.posterior.questions import Question, is_standardised, questions, sigma_of
+from causalgia.posterior.tree import Tree, assemble
+from causalgia.prior import Prior
+from causalgia.streams import RNG, root_key
+
+_PREDICTORS = "a level: ace is the mean over retrainings of the predictor; errors of the units are shared by predictors"
+
+
+def infer(
+    estimates: Any,
+    *,
+    family: Literal["mixture", "student_t", "normal"] = "mixture",
+    prior: Prior = Prior(),  # noqa: B008  # frozen
+    groups: str | None = None,
+    covariates: str | Sequence[str] | None = None,
+    engine: Literal["auto", "exact", "nuts"] = "auto",
+    draws: int = 4_000,
+    rng: RNG,
+    accept_unconverged: bool = False,
+) -> Tree:
+    """Infer all effects together: what the others are like says how far to believe each.
+
+    Of every task by itself, ``effect | delta ~ N(delta, Sigma)`` and ``delta_k = mu + x_k' beta + tau z_k``. The
+    estimand of row k is the ACE that its estimate estimates, attrs["estimand"] and attrs["target"] unchanged; extreme
+    estimates are drawn towards the others by as much as their errors ask for.
+
+    Parameters
+    ----------
+    estimates
+        From `estimate` or `from_effects`; or a table with columns ``effect`` and ``se`` (or a Dataset with
+        ``covariance``). A covariance given with the effects counts as known and enters whole; one estimated from units
+        enters whole while contrasts are at most a tenth of its degrees of freedom, as low rank + diagonal beyond.
+        With the dim ``model``, predictors are a level, ``delta_km = delta_k + gamma_km``, ``gamma ~ N(0,
+        tau_gamma^2)``, and the estimand of ``ace`` is the mean over retrainings of the predictor.
+    family
+        Law of z. ``"mixture"``: a spike at exactly 0 and normals of a grid of scales about it, in proportions that the
+        effects themselves tell (mu is 0, tau the sd of the fitted mixture: both constant); ``"student_t"``: heavy
+        tails; ``"normal"``.
+    prior
+        Of mu and tau (the mixture takes neither); in sd of the control arm where ``standardised`` and the estimates
+        know ``control_sd``, else on the scale of the effects.
+    groups
+        Name of a coordinate on contrast: each of its values is an exchangeable family of its own, inferred from its
+        own estimates, with mu and tau (and beta) of its own.
+    covariates
+        Names of numeric coordinates on contrast, such as position or dose; they are centred, so that mu is the effect
+        at their mean.
+    engine
+        ``"exact"``: quadrature and independent draws. ``"nuts"``: PyMC, through nutpie where it is installed.
+        ``"auto"``: exact wherever it exists, which is everywhere but for the mixture and the Student-t with a whole
+        covariance.
+    draws
+        In all, over four chains; rounded up to a multiple of four.
+    rng
+        Source of randomness: an int, a Generator or a SeedSequence.
+    accept_unconverged
+        Return draws of NUTS that have not converged, with a warning instead of an error.
+
+    Returns
+    -------
+    DataTree or InferenceData
+        What the installed ArviZ reads. ``posterior``: ``ace (chain, draw, contrast, task)``, ``mu, tau (chain, draw[,
+        group], task)``, ``beta (chain, draw, covariate[, group], task)``, with predictors ``tau_gamma`` and
+        ``ace_model (chain, draw, contrast, task, model)``, all on attrs["contrast_scale"] (beta per unit of its
+        covariate). ``observed_data``: ``effect``. ``constant_data``: ``se`` as used, the normal score of its p-value,
+        ``prior_unit``, ``placebo_word``, and what the estimates knew (``n_units``, ``control_sd``, ...). ``moments``:
+        ``mean, sd, lfsr, lfdr, shrinkage (contrast, task)``, without Monte-Carlo error where the engine is exact.
+        From NUTS also ``sample_stats`` and ``diagnostics`` (R-hat and effective sample sizes).
+
+    Raises
+    ------
+    InferenceError
+        If a choice is unknown, an se is 0 or missing, contrasts repeat each other, or the posterior is improper.
+    ConvergenceError
+        If NUTS diverges, an R-hat is above 1.01 or an effective sample size below 400, and it was not accepted.
+
+    Warns
+    -----
+    PriorConflictWarning
+        If mean or spread of the effects lie where the prior gives less than 1 %.
+    ConvergenceWarning
+        If draws that have not converged were accepted.
+
+    References
+    ----------
+    Stephens (2017), doi:10.1093/biostatistics/kxw041. Gelman et al. (2013), Bayesian Data Analysis, chapter 5,
+    doi:10.1201/b16018. Vehtari et al. (2021), doi:10.1214/20-BA1221.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> schools = pd.DataFrame({"effect": [28.0, 8, -3, 7, -1, 1, 18, 12], "se": [15.0, 10, 16, 11, 9, 11, 10, 18]})
+    >>> posterior = infer(schools, family="normal", rng=7)
+    >>> posterior["posterior"]["ace"].dims
+    ('chain', 'draw', 'contrast', 'task')
+    >>> posterior["moments"]["mean"].values.ravel().round(1)
+    array([8. , 6.7, 5.9, 6.6, 5.4, 5.9, 8. , 6.8])
+    """
+    _check_choices(family, engine, draws, accept_unconverged)
+    names = [name for name in [groups, *_listed(covariates)] if isinstance(name, str)]
+    table = at_the_door(estimates, names)
+    labels, rows = groups_of(table, groups)
+    names_of_x, x = covariates_of(table, covariates)
+    n, key = -(-draws // CHAINS) * CHAINS, root_key(rng)
+    asked = list(questions(table, rows, x, prior))
+    if "nuts" in [chosen(engine, family, question.noise) for question in asked]:
+        refuse_too_few(n, accept_unconverged)
+    answers = [answer(question, family, engine, draws=n, key=key) for question in asked]
+    _warn_of_conflict(table, asked, family)
+    said = _said(table, asked, answers, family, prior) | {"groups": groups or "", "covariates": ", ".join(names_of_x)}
+    found = labelled(table, asked, answers, coordinates(table, labels, names_of_x))
+    if "sample_stats" in found:
+        found["diagnostics"] = diagnose(found["posterior"], int(found["sample_stats"]["diverging"].sum()))
+        said |= refuse(found["diagnostics"], accept_unconverged)
+    for name in ("posterior", "constant_data"):
+        found[name].attrs = dict(table.attrs) | said
+    return assemble(found)
+
+
+def _check_choices(family: object, engine: object, draws: object, accepted: object) -> None:
+    check_choice(family, FAMILIES, "family")
+    check_choice(engine, ENGINES, "engine")
+    if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or draws < 1:
+        raise InferenceError(f"draws={draws!r} is not a positive whole number; for example draws=4000")
+    if not isinstance(accepted, bool):
+        raise InferenceError(f"accept_unconverged={accepted!r} is neither True nor False")
+
+
+def _listed(names: str | Sequence[str] | None) -> list[str]:
+    return [] if names is None else [names] if isinstance(names, str) else list(names)
+
+
+def _said(
+    table: xr.Dataset, asked: list[Question], answers: list[Answer], family: str, prior: Prior
+) -> dict[str, str | int | float]:
+    return {
+        "family": family,
+        "engine": _together([a.engine for a in answers]),
+        "sampler": _together([a.sampler for a in answers if a.sampler]),
+        "prior": json.dumps(asdict(prior)),
+        "prior_unit": "sd of the control arm" if is_standardised(table, prior) else "contrast scale",
+        "sigma": _together([sigma_of(question.noise) for question in asked]),
+        "predictors": _PREDICTORS if asked[0].by_predictor is not None else "",
+    }
+
+
+def _together(words: list[str]) -> str:
+    return ", ".join(dict.fromkeys(words))
+
+
+def _warn_of_conflict(table: xr.Dataset, asked: list[Question], family: str) -> None:
+    for question in asked if family != "mixture" else []:
+        said = conflict(question.effect, question.noise, question.prior, nu=NU if family == "student_t" else None)
+        if said:
+            task = table["task"].to_numpy()[question.task]
+            warnings.warn(f"task {task!s}: {said}", PriorConflictWarning, stacklevel=3)

@@ -1,0 +1,136 @@
+"""Answers of the engines -> Datasets with names: the groups of the tree."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from causalgia.estimation.words import placebo_words
+from causalgia.posterior.engines import Answer
+from causalgia.posterior.exact import Array
+from causalgia.posterior.mixture import effect_se_dependence
+from causalgia.posterior.questions import Question
+
+_DIMS = {
+    "ace": ("contrast", "task"),
+    "mu": ("group", "task"),
+    "tau": ("group", "task"),
+    "tau_gamma": ("group", "task"),
+    "beta": ("covariate", "group", "task"),
+    "ace_model": ("contrast", "task", "model"),
+}
+_KNOWN = ("control_sd", "n_units", "n_clusters", "df", "exact", "skewness", "leverage")
+_LEAST_FOR_DEPENDENCE = 20
+_NATS = 3.0
+
+
+def labelled(
+    table: xr.Dataset, asked: list[Question], answers: list[Answer], coords: dict[str, Any]
+) -> dict[str, xr.Dataset]:
+    """Return the groups of the tree: posterior, moments, observed_data, constant_data, and from NUTS sample_stats.
+
+    Parameters
+    ----------
+    table
+        The estimates.
+    asked, answers
+        Each question and its answer, in the same order.
+    coords
+        Coordinates of the result, from `coords.coordinates`.
+    """
+    groups = {
+        "posterior": _posterior(asked, answers, coords),
+        "moments": _moments(asked, answers, coords),
+        "observed_data": _of_contrasts({"effect": table["ace"]}, coords),
+        "constant_data": _constant(table, asked, coords),
+    }
+    stats = [(q, a.stats) for q, a in zip(asked, answers, strict=True) if a.stats]
+    return groups | ({"sample_stats": _sample_stats(stats, coords)} if stats else {})
+
+
+def _posterior(asked: list[Question], answers: list[Answer], coords: dict[str, Any]) -> xr.Dataset:
+    variables = {name: _variable(name, asked, answers, coords) for name in answers[0].draws}
+    shape = answers[0].draws["mu"].shape
+    used = {dim for dims, _ in variables.values() for dim in dims}
+    return xr.Dataset(variables, _on(coords, used) | {"chain": np.arange(shape[0]), "draw": np.arange(shape[1])})
+
+
+def _variable(
+    name: str, asked: list[Question], answers: list[Answer], coords: dict[str, Any]
+) -> tuple[tuple[str, ...], Array]:
+    """Put the draws of all questions in their places of one array; a single question's are not copied."""
+    dims = tuple(d for d in _DIMS[name] if d != "group" or "group" in coords)
+    first = answers[0].draws[name]
+    if len(asked) == 1 and "group" not in coords:
+        return ("chain", "draw", *dims), np.expand_dims(first, 2 + dims.index("task"))
+    out = np.empty((*first.shape[:2], *(len(coords[d]) for d in dims)))
+    places = np.moveaxis(out, (0, 1), (-2, -1))
+    for question, answer in zip(asked, answers, strict=True):
+        at = {"contrast": question.rows, "task": question.task, "group": question.group}
+        index: Any = tuple(at.get(d, slice(None)) for d in dims)
+        places[index] = np.moveaxis(answer.draws[name], (0, 1), (-2, -1))
+    return ("chain", "draw", *dims), out
+
+
+def _moments(asked: list[Question], answers: list[Answer], coords: dict[str, Any]) -> xr.Dataset:
+    columns = {
+        name: _column([(q, a.moments[name]) for q, a in zip(asked, answers, strict=True)], coords)
+        for name in answers[0].moments
+    }
+    out = xr.Dataset(columns, _on(coords, {"contrast", "task"}))
+    out.attrs = _dependence(asked, coords)
+    return out
+
+
+def _column(parts: list[tuple[Question, Any]], coords: dict[str, Any]) -> tuple[tuple[str, str], Array]:
+    out = np.empty((len(coords["contrast"]), len(coords["task"])))
+    for question, values in parts:
+        out[question.rows, question.task] = values
+    return ("contrast", "task"), out
+
+
+def _dependence(asked: list[Question], coords: dict[str, Any]) -> dict[str, str | float]:
+    """Say whether effects grow with their se: the gain, in nats, of taking effect / se for exchangeable instead."""
+    large = [q for q in asked if len(q.rows) >= _LEAST_FOR_DEPENDENCE]
+    gains = [effect_se_dependence(q.effect, np.sqrt(q.noise.marginal)).gain for q in large]
+    if not gains:
+        return {"effect_se_dependence": f"not asked: fewer than {_LEAST_FOR_DEPENDENCE} effects"}
+    names = ", ".join(str(coords["task"].to_numpy()[q.task]) for q, g in zip(large, gains, strict=True) if g > _NATS)
+    said = f"effects grow with their standard errors (task {names})" if names else "none seen"
+    return {"effect_se_dependence": said, "effect_se_gain": float(max(gains))}
+
+
+def _constant(table: xr.Dataset, asked: list[Question], coords: dict[str, Any]) -> xr.Dataset:
+    out = _of_contrasts({name: table[name] for name in _KNOWN if name in table}, coords)
+    out["se"] = _column([(q, np.sqrt(q.noise.marginal)) for q in asked], coords)
+    out["prior_unit"] = _column([(q, q.unit) for q in asked], coords)
+    out["placebo_word"] = ("contrast", placebo_words(table))
+    return out.assign_coords(_on(coords, {"contrast", "task"}))
+
+
+def _of_contrasts(columns: dict[str, xr.DataArray], coords: dict[str, Any]) -> xr.Dataset:
+    used = {dim for column in columns.values() for dim in map(str, column.dims)}
+    return xr.Dataset({n: (c.dims, c.to_numpy()) for n, c in columns.items()}, _on(coords, used))
+
+
+def _on(coords: dict[str, Any], dims: set[str]) -> dict[str, Any]:
+    """Return the coordinates that live on these dims."""
+    return {n: c for n, c in coords.items() if (set(c.dims) if isinstance(c, xr.DataArray) else {n}) <= dims}
+
+
+def _sample_stats(parts: list[tuple[Question, dict[str, Array]]], coords: dict[str, Any]) -> xr.Dataset:
+    """One question: (chain, draw), as ArviZ plots it; several: one more dim, named by task and group."""
+    if len(parts) == 1:
+        out = xr.Dataset({name: (("chain", "draw"), values) for name, values in parts[0][1].items()})
+    else:
+        together = {n: np.stack([stats[n] for _, stats in parts], axis=2) for n in parts[0][1]}
+        out = xr.Dataset({name: (("chain", "draw", "family"), v) for name, v in together.items()})
+        out = out.assign_coords(family=[_family(question, coords) for question, _ in parts])
+    return out.assign_coords(chain=np.arange(out.sizes["chain"]), draw=np.arange(out.sizes["draw"]))
+
+
+def _family(question: Question, coords: dict[str, Any]) -> str:
+    task = str(coords["task"].to_numpy()[question.task])
+    return f"{task}, {coords['group'][question.group]!s}" if "group" in coords else task

@@ -1,0 +1,137 @@
+"""What one engine is asked: the effects of one task and one exchangeable family, their noise, and their prior."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from causalgia.errors import InferenceError
+from causalgia.posterior.coords import Rows
+from causalgia.posterior.exact import Array
+from causalgia.posterior.hyper import rescaled
+from causalgia.posterior.noise import Noise, noise_of
+from causalgia.prior import Prior
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """K effects of one task that are exchangeable beforehand."""
+
+    task: int
+    """Place of the task among the tasks."""
+    group: int
+    """Place of the group among the groups; 0 without."""
+    rows: Rows
+    """Places of the effects among the contrasts, (K,)."""
+    effect: Array
+    """Estimates, (K,) on the contrast scale; with several predictors their mean."""
+    by_predictor: Array | None
+    """Estimates of each predictor, (K, M); None for one."""
+    noise: Noise
+    """How `effect` varies about the effects."""
+    covariates: Array | None
+    """(K, q)."""
+    prior: Prior
+    """In the unit of the effects."""
+    unit: float
+    """What one unit of the user's prior is, on the contrast scale."""
+
+
+def questions(estimates: xr.Dataset, rows: list[Rows], covariates: Array | None, prior: Prior) -> Iterator[Question]:
+    """Split estimates into questions: each task and each group by itself.
+
+    Parameters
+    ----------
+    estimates
+        With ``ace, se (contrast, task[, model])``.
+    rows
+        Of each group.
+    covariates
+        Shape ``(K, q)``, over all contrasts.
+    prior
+        As the user gave it; scaled by the sd of the control arm where that is known and the prior is standardised.
+
+    Raises
+    ------
+    InferenceError
+        If a standard error is missing or 0, a covariance singular, or the sd of the control arm 0.
+    """
+    pooled = _over_predictors(estimates)
+    for t, task in enumerate(estimates["task"].to_numpy()):
+        for g, members in enumerate(rows):
+            part = pooled.isel(contrast=members)
+            unit = _unit(part, t, prior)
+            yield Question(
+                task=t,
+                group=g,
+                rows=members,
+                effect=part["ace"].to_numpy()[:, t],
+                by_predictor=_by_predictor(estimates, members, t),
+                noise=noise_of(part, task),
+                covariates=None if covariates is None else covariates[members],
+                prior=rescaled(prior, 1 / unit),
+                unit=unit,
+            )
+
+
+def sigma_of(noise: Noise) -> str:
+    """Say which form of Sigma entered the likelihood.
+
+    Examples
+    --------
+    >>> sigma_of(Noise(np.ones(3), loadings=np.ones((3, 2))))
+    'low rank + diagonal (r=2)'
+    """
+    if noise.whole is not None:
+        return "whole"
+    return "diagonal" if noise.loadings is None else f"low rank + diagonal (r={noise.loadings.shape[1]})"
+
+
+def is_standardised(estimates: xr.Dataset, prior: Prior) -> bool:
+    """Whether the prior is in sd of the control arm: asked for, and known."""
+    return prior.standardised and "control_sd" in estimates
+
+
+def _unit(part: xr.Dataset, task: int, prior: Prior) -> float:
+    if not is_standardised(part, prior):
+        return 1.0
+    unit = float(np.sqrt((part["control_sd"].to_numpy()[:, task] ** 2).mean()))
+    if not unit > 0:
+        raise InferenceError(
+            "control_sd is 0: the control arm does not vary, so the prior has no unit; give one on the scale of the "
+            "effects, such as prior=cg.Prior(tau_scale=1, standardised=False)"
+        )
+    return unit
+
+
+def _over_predictors(estimates: xr.Dataset) -> xr.Dataset:
+    """Average over predictors; an error is as large as that of one, since all predictors saw the same units."""
+    if "model" not in estimates["ace"].dims:
+        return estimates
+    if estimates.sizes["model"] < 2:
+        raise InferenceError(
+            "the dim 'model' has one predictor, and how retrainings differ cannot be seen; take it by itself with "
+            "estimates.isel(model=0)"
+        )
+    numeric = [name for name, v in estimates.data_vars.items() if "model" in v.dims]
+    mean = estimates[numeric].mean("model")
+    for name in ("se", "control_sd"):
+        if name in mean:
+            mean[name] = np.sqrt((estimates[name] ** 2).mean("model"))
+    for name in ("df", "n_clusters"):
+        if name in mean:
+            mean[name] = estimates[name].min("model")
+    rest = estimates.drop_vars([*numeric, *(n for n, c in estimates.coords.items() if "model" in c.dims)])
+    return mean.merge(rest, compat="override", join="exact").assign_attrs(estimates.attrs)
+
+
+def _by_predictor(estimates: xr.Dataset, rows: Rows, task: int) -> Array | None:
+    if "model" not in estimates["ace"].dims:
+        return None
+    values: npt.NDArray[Any] = estimates["ace"].isel(contrast=rows, task=task).transpose("contrast", "model").to_numpy()
+    return np.asarray(values, dtype=np.float64)
