@@ -18,7 +18,7 @@ from causalgia.estimation.moments import Array, Codes
 Pi0: TypeAlias = Literal["bootstrap", "smoother", "adaptive"] | float
 
 #: where the share of true null hypotheses is read, as R's qvalue does
-LAMBDA = 0.05 + 0.05 * np.arange(19)
+LAMBDA: Array = 0.05 + 0.05 * np.arange(19, dtype=np.float64)
 _SMOOTHER_DF = 3.0
 
 

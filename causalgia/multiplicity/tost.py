@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 from scipy import special
 
@@ -43,7 +42,7 @@ class Tails:
         return np.maximum(self.not_below, self.not_above)
 
 
-def tails(ace: Array, se: Array, df: Array, lower: npt.ArrayLike, upper: npt.ArrayLike) -> Tails:
+def tails(ace: Array, se: Array, df: Array, lower: Array | float, upper: Array | float) -> Tails:
     """Return the four one-sided p-values against the ends of a region.
 
     Where `se` is 0 a p is 0 on the asked side of the end and 1 elsewhere, the end itself included.
@@ -120,8 +119,13 @@ def equivalence(estimates: Any, *, rope: tuple[float, float], ci_prob: float = 0
     _, lower_tost, upper_tost = p_and_limits(ace, se, df, 2 * ci_prob - 1)
     negligible = found.inside < 1 - ci_prob
     verdict = np.select([negligible, lower > high, upper < low], ["negligible", "increases", "decreases"], "undecided")
-    columns = {"p_lower": found.not_below, "p_upper": found.not_above, "p": found.inside, "lower": lower}
-    columns |= {"upper": upper, "lower_tost": lower_tost, "upper_tost": upper_tost, "verdict": verdict}
+    columns: dict[str, Any] = {
+        "p_lower": found.not_below,
+        "p_upper": found.not_above,
+        "p": found.inside,
+        "lower": lower,
+    }
+    columns |= {"lower": lower, "upper": upper, "lower_tost": lower_tost, "upper_tost": upper_tost, "verdict": verdict}
     columns["differs"] = (lower > 0) | (upper < 0)
     # what else the estimates say of p is about another question than equivalence
     out = taken.drop_vars(["p", "p_adjusted", "critical"], errors="ignore")

@@ -67,7 +67,7 @@ def summarise(draws: npt.NDArray[np.floating], rope_lower: Array, rope_upper: Ar
 
 
 def _block(draws: npt.NDArray[np.floating], low: Array, high: Array, ci_prob: float) -> Array:
-    x = np.ascontiguousarray(draws.T)
+    x = np.array(draws.T, order="C")  # a copy: the quantiles sort it in place
     above, below = (x > high[:, None]).mean(axis=1), (x < low[:, None]).mean(axis=1)
     lfsr = 1 - np.maximum((x > 0).mean(axis=1), (x < 0).mean(axis=1))
     mean, sd = x.mean(axis=1, dtype=np.float64), x.std(axis=1, dtype=np.float64)

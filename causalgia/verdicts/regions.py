@@ -78,7 +78,8 @@ def region(rope: Any, effects: xr.Dataset) -> Region:
         return _placebo(effects) if rope.strip() == "placebo" else _in_sd(rope, effects)
     if isinstance(rope, int | float | np.number) and not isinstance(rope, bool):
         if rope != 0:
-            raise DecisionError(f"rope={rope!r} is one number; a region has two ends: rope=({-abs(rope)}, {abs(rope)})")
+            half = abs(float(rope))
+            raise DecisionError(f"rope={rope!r} is one number; a region has two ends: rope=({-half}, {half})")
         return Region(np.zeros(ace.shape), np.zeros(ace.shape), "0")
     low, high = ends(rope)
     return Region(np.full(ace.shape, low), np.full(ace.shape, high), _said(low, high))
@@ -94,9 +95,9 @@ def _by_task(rope: Mapping[str, Any], ace: xr.DataArray) -> Region:
         raise DecisionError(
             f"rope names the tasks {sorted(map(str, rope))}, and there are {tasks}; give a rope for each"
         )
-    pairs = np.array([ends(rope[task]) for task in tasks]).T
-    wide = [np.broadcast_to(side.reshape(1, -1, *[1] * (ace.ndim - 2)), ace.shape) for side in pairs]
-    return Region(*wide, "; ".join(f"{_said(*ends(rope[task]))} ({task})" for task in tasks))
+    pairs = np.array([ends(rope[task]) for task in tasks]).T.reshape(2, 1, -1, *[1] * (ace.ndim - 2))
+    lower, upper = np.broadcast_to(pairs, (2, *ace.shape))
+    return Region(lower, upper, "; ".join(f"{_said(*ends(rope[task]))} ({task})" for task in tasks))
 
 
 def _in_sd(rope: str, effects: xr.Dataset) -> Region:
@@ -122,5 +123,5 @@ def _in_sd(rope: str, effects: xr.Dataset) -> Region:
 
 def _placebo(effects: xr.Dataset) -> Region:
     found = placebo_region(effects)
-    wide = (np.broadcast_to(found[name].to_numpy()[None], effects["ace"].shape) for name in ("lower", "upper"))
-    return Region(*wide, f"the central 95 % of {int(found['n_placebos'])} placebo words")
+    lower, upper = (np.broadcast_to(found[name].to_numpy()[None], effects["ace"].shape) for name in ("lower", "upper"))
+    return Region(lower, upper, f"the central 95 % of {int(found['n_placebos'])} placebo words")

@@ -1,0 +1,473 @@
+"""Verdicts: their rules, their stated errors against simulated truth, and whatever may be decided about."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import json
+import time
+import tracemalloc
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+import causalgia as cg
+from causalgia.errors import DecisionError, EstimateError, InferenceError
+from causalgia.multiplicity import placebo_region
+from causalgia.schema import validate
+from causalgia.verdicts import decide, more_units, rule, running_mean, summarise
+
+EFFECT = ("contrast", "task")
+DRAWS = ("chain", "draw", "contrast", "task")
+
+
+def verdicts(decisions: xr.Dataset) -> list[str]:
+    return [str(v) for v in decisions["verdict"].values.ravel()]
+
+
+def posterior(draws: np.ndarray, **groups: xr.Dataset) -> dict[str, xr.Dataset]:
+    """A tree of draws (S, K) in four chains."""
+    ace = np.asarray(draws).reshape(4, -1, draws.shape[1], 1)
+    names = {"contrast": [f"c{k}" for k in range(draws.shape[1])], "task": ["K562"]}
+    return {"posterior": xr.Dataset({"ace": (DRAWS, ace)}, coords=names), **groups}
+
+
+def conjugate(rng: np.random.Generator, n: int, *, spike: float = 0.0, n_draws: int = 1000) -> tuple[np.ndarray, Any]:
+    """Truths from a spike and N(0, 1), estimates with se 1/2, and exact posterior draws, shape (n_draws, n)."""
+    truth = np.where(rng.random(n) < spike, 0.0, rng.normal(size=n))
+    se = 0.5
+    y = truth + se * rng.normal(size=n)
+    shrink = 1 / (1 + se**2)
+    alive = (1 - spike) * stats.norm.pdf(y, 0, np.sqrt(1 + se**2))
+    p_spike = spike * stats.norm.pdf(y, 0, se) / (spike * stats.norm.pdf(y, 0, se) + alive)
+    draws = shrink * y + np.sqrt(shrink) * se * rng.normal(size=(n_draws, n))
+    return truth, np.where(rng.random((n_draws, n)) < p_spike, 0.0, draws)
+
+
+def wrong(said: np.ndarray, truth: np.ndarray, low: float, high: float) -> np.ndarray:
+    up, down, none = (said == name for name in ("increases", "decreases", "negligible"))
+    return (up & (truth <= high)) | (down & (truth >= low)) | (none & ((truth < low) | (truth > high)))
+
+
+# rules
+
+
+def test_running_means_are_the_q_and_s_values_of_ash() -> None:
+    r = json.loads((Path(__file__).parent / "reference/adaptive_shrinkage/expected.json").read_text())
+    for fit in (r["null_biased"], r["uniform"]):
+        np.testing.assert_allclose(running_mean(np.array(fit["lfdr"])), fit["q"], rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(running_mean(np.array(fit["lfsr"])), fit["s_value"], rtol=1e-9, atol=1e-12)
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=30), st.sampled_from([0.01, 0.05, 0.2])
+)
+def test_the_bayesian_set_is_the_largest_of_its_mean(cuts: list[tuple[float, float]], alpha: float) -> None:
+    low, high = np.sort(np.array(cuts), axis=1).T
+    errors = 1 - np.stack([low, high - low, 1 - high])
+    found = rule(errors, alpha=alpha, error="bayes_fdr")
+    for chosen in (found.best == "negligible", found.best != "negligible"):
+        ordered = np.sort(found.local_error[chosen])
+        ends = [k for k in range(1, len(ordered) + 1) if k == len(ordered) or ordered[k] > ordered[k - 1]]
+        most = max((k for k in ends if ordered[:k].mean() <= alpha * (1 + 1e-9)), default=0)
+        called = chosen & (found.verdict != "undecided")
+        assert called.sum() == most
+        assert not called.any() or found.local_error[called].mean() <= alpha * (1 + 1e-6)
+    local = rule(errors, alpha=alpha, error="local")
+    assert ((local.verdict != "undecided") == (local.local_error <= alpha * (1 + 1e-9))).all()
+
+
+def test_easy_negligibles_do_not_pay_for_wrong_directions() -> None:
+    errors = np.ones((3, 101))
+    errors[1, :100], errors[2, 100] = 0.0, 0.4
+    found = rule(errors, alpha=0.05, error="bayes_fdr")
+    assert found.verdict[100] == "undecided"
+    assert (found.verdict[:100] == "negligible").all()
+
+
+def test_bh_adjusts_each_class_over_all_questions() -> None:
+    effect, se = np.array([3.0, 1.6, 0.0, 0.1, -2.2]), np.array([0.5, 0.5, 0.3, 0.5, 0.5])
+    found = decide(cg.from_effects(effect, se), rope=(-1, 1), error="bh")
+    up, down = stats.norm.sf((effect - 1) / se), stats.norm.cdf((effect + 1) / se)
+    inside = np.maximum(stats.norm.sf((effect + 1) / se), stats.norm.cdf((effect - 1) / se))
+    directional, negligible = (stats.false_discovery_control(p) for p in (np.minimum(up, down), inside))
+    best = np.stack([down, inside, up]).argmin(axis=0)
+    q = np.where(best == 1, negligible, directional)
+    np.testing.assert_allclose(found["q"].values.ravel(), q)
+    assert verdicts(found) == ["increases", "undecided", "negligible", "undecided", "decreases"]
+    assert ((q <= 0.05) == [v != "undecided" for v in verdicts(found)]).all()
+
+
+def test_a_share_at_the_level_is_enough() -> None:
+    draws = np.r_[np.full(950, 1.0), np.full(50, -1.0)][:, None]
+    assert verdicts(decide(posterior(draws), rope=0)) == ["increases"]
+    draws[0] = -1.0
+    assert verdicts(decide(posterior(draws), rope=0)) == ["undecided"]
+
+
+# summaries of draws
+
+
+def test_draws_are_counted() -> None:
+    draws = np.array([[-2.0, 0.0], [-0.1, 0.0], [0.1, 0.0], [3.0, 5.0]])
+    found = summarise(draws, np.array([-0.1, 0.0]), np.array([0.1, 1.0]), ci_prob=0.5)
+    assert found.above.tolist() == [0.25, 0.25]
+    assert found.below.tolist() == [0.25, 0.0]
+    assert found.lfsr.tolist() == [0.5, 0.75]
+    np.testing.assert_allclose([found.lower, found.upper], np.quantile(draws, [0.25, 0.75], axis=0))
+
+
+def test_blocks_change_nothing() -> None:
+    draws = np.random.default_rng(0).normal(size=(40_000, 250))
+    rope = np.linspace(-2, 0, 250), np.linspace(0, 2, 250)
+    whole = summarise(draws, *rope, ci_prob=0.9)
+    for k in (0, 104, 105, 249):
+        one = summarise(draws[:, [k]], rope[0][[k]], rope[1][[k]], ci_prob=0.9)
+        assert one.above == whole.above[k] == (draws[:, k] > rope[1][k]).mean()
+        assert one.lower == whole.lower[k]
+
+
+def test_draws_are_left_as_they_are() -> None:
+    for k in (1, 3):
+        draws = np.random.default_rng(0).normal(size=(400, k))
+        before = draws.copy()
+        decide(posterior(draws), rope=(-1, 1))
+        np.testing.assert_array_equal(draws, before)
+
+
+def test_a_spike_counts_as_no_sign() -> None:
+    draws = np.r_[np.zeros(300), np.full(600, 0.5), np.full(100, -0.5)][:, None]
+    found = decide(posterior(draws), rope=(-0.1, 0.1))
+    assert found["lfsr"].item() == pytest.approx(0.4)
+    assert found["p_rope"].item() == pytest.approx(0.3)
+    assert found["local_error"].item() == pytest.approx(0.4)
+
+
+def test_ten_thousand_effects_are_quick_and_small() -> None:
+    draws = np.random.default_rng(0).normal(size=(4000, 10_000))
+    tree = posterior(draws)
+    start = time.perf_counter()
+    decide(tree, rope=(-0.1, 0.1), error="bayes_fdr")
+    assert time.perf_counter() - start < 6  # about 1 s on an idle core
+    tracemalloc.start()
+    decide(posterior(draws[:, :3000]), rope=(-0.1, 0.1))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 120 * 2**20
+
+
+# stated errors against truth
+
+
+@pytest.mark.parametrize("spike", [0.0, 0.6])
+def test_a_local_error_is_the_chance_of_being_wrong(spike: float) -> None:
+    rng = np.random.default_rng(11)
+    truth, draws = conjugate(rng, 8000, spike=spike)
+    found = decide(posterior(draws), rope=(-0.3, 0.3))
+    best = rule(
+        1 - np.stack([found[n].values.ravel() for n in ("p_below", "p_rope", "p_above")]), alpha=1.0, error="local"
+    )
+    error, missed = found["local_error"].values.ravel(), wrong(best.verdict, truth, -0.3, 0.3)
+    edges = np.quantile(error, np.linspace(0, 1, 9))
+    for low, high in itertools.pairwise(edges):
+        mine = (error >= low) & (error <= high)
+        band = 4 * np.sqrt(np.sum(error[mine] * (1 - error[mine])) + 1) / mine.sum()
+        assert abs(missed[mine].mean() - error[mine].mean()) < band + 1e-3
+
+
+@pytest.mark.parametrize("spike", [0.0, 0.6])
+def test_an_lfsr_is_the_chance_of_a_wrong_sign(spike: float) -> None:
+    truth, draws = conjugate(np.random.default_rng(12), 8000, spike=spike)
+    found = decide(posterior(draws), rope=0)
+    lfsr = found["lfsr"].values.ravel()
+    sign = np.where((draws > 0).sum(axis=0) > (draws < 0).sum(axis=0), 1, -1)
+    missed = np.sign(truth) != sign
+    for low in np.arange(0, 1, 0.1):
+        mine = (lfsr >= low) & (lfsr < low + 0.1)
+        if mine.sum() > 50:
+            band = 4 * np.sqrt(np.sum(lfsr[mine] * (1 - lfsr[mine])) + 1) / mine.sum()
+            assert abs(missed[mine].mean() - lfsr[mine].mean()) < band
+
+
+@pytest.mark.parametrize("spike", [0.0, 0.6])
+def test_the_bayesian_fdr_is_its_level_in_each_class(spike: float) -> None:
+    truth, draws = conjugate(np.random.default_rng(13), 20_000, spike=spike, n_draws=800)
+    found = decide(posterior(draws), rope=(-0.9, 0.9), level=0.9, error="bayes_fdr")
+    said, error = np.array(verdicts(found)), found["local_error"].values.ravel()
+    missed = wrong(said, truth, -0.9, 0.9)
+    for mine in (np.isin(said, ["increases", "decreases"]), said == "negligible"):
+        assert mine.sum() > 300
+        assert error[mine].mean() <= 0.1
+        band = 4 * np.sqrt(np.sum(error[mine] * (1 - error[mine])))
+        assert abs(missed[mine].sum() - error[mine].sum()) < band
+
+
+def test_tests_are_wrong_as_often_as_they_say_at_the_end_of_the_rope() -> None:
+    rng, n = np.random.default_rng(14), 20_000
+    for truth in (0.5, -0.5, 0.0):
+        x = rng.normal(truth, 1.0, size=(n, 30))
+        estimates = cg.from_effects(x.mean(axis=1), x.std(axis=1, ddof=1) / np.sqrt(30), df=29)
+        rope = (-0.5, 0.5) if truth else 0
+        said = np.array(verdicts(decide(estimates, rope=rope)))
+        directional = int(np.isin(said, ["increases", "decreases"]).sum())
+        rate = 0.05 if truth else 0.10
+        assert stats.binom.ppf(0.0005, n, rate) <= directional <= stats.binom.ppf(0.9995, n, rate)
+        if truth:
+            assert (said == "negligible").sum() <= stats.binom.ppf(0.9995, n, 0.05)
+
+
+def test_more_units_decide_with_even_odds() -> None:
+    rng, n, reps = np.random.default_rng(15), 100, 4000
+    first = decide(cg.from_effects([0.4], [0.1]).assign(n_units=(EFFECT, [[n]])), rope=(-0.3, 0.3))
+    assert verdicts(first) == ["undecided"]
+    larger = n + first["more_units"].item()
+    effect = 0.4 + rng.normal(size=reps) * np.sqrt(n / larger) * 0.1
+    again = decide(cg.from_effects(effect, 0.1 * np.sqrt(n / larger)), rope=(-0.3, 0.3))
+    assert (
+        stats.binom.ppf(0.0005, reps, 0.5)
+        <= (again["verdict"] == "increases").sum()
+        <= stats.binom.ppf(0.9995, reps, 0.5) + 40
+    )
+
+
+def test_a_prior_does_not_grow_with_units() -> None:
+    gap, se, n = np.array([0.1]), np.array([1.0]), np.array([100])
+    tau = 0.5
+    sd = np.sqrt(1 / (1 / se**2 + 1 / tau**2))
+    larger = n + more_units(gap, sd, se, n, z=2.0)
+    reached = 1 / np.sqrt(larger / (n * se**2) + 1 / tau**2)
+    np.testing.assert_allclose(2.0 * reached, gap, rtol=1e-3)
+
+
+def test_more_units_where_nothing_can_be_said() -> None:
+    gap, sd, n = np.array([0.0, 1.0, 1.0, 1e-12]), np.array([1.0, 0.0, 1.0, 1.0]), np.array([9, 9, 0, 9])
+    assert more_units(gap, sd, sd, n, z=2.0).tolist() == [-1, -1, -1, -1]
+
+
+# what may be decided about
+
+
+def test_decisions_are_of_their_kind_and_say_what_they_rest_on() -> None:
+    estimates = cg.from_effects([1.38, 0.0, 0.12], [0.02, 0.02, 0.03], names=["up", "none", "open"])
+    found = decide(estimates.assign(n_units=(EFFECT, [[50], [50], [50]])), rope=(-0.1, 0.1))
+    validate(found, "decisions")
+    assert verdicts(found) == ["increases", "negligible", "undecided"]
+    assert found["more_units"].values.ravel()[:2].tolist() == [-1, -1]
+    assert found["more_units"].values.ravel()[2] > 0
+    assert {"lower", "upper", "lfsr", "p_rope", "p_above", "p_below", "local_error", "q", "se"} <= set(found)
+    assert found.attrs["rope"] == "-0.1 to 0.1"
+    assert "caution" not in found.attrs
+    total = found["p_rope"] + found["p_above"] + found["p_below"]
+    np.testing.assert_allclose(total, 1.0)
+    assert float(found["rope_upper"][0, 0]) == 0.1
+
+
+def test_a_flat_prior_and_tests_agree() -> None:
+    rng = np.random.default_rng(0)
+    effect, se = rng.normal(size=30), 0.4
+    by_draws = decide(posterior(effect + se * rng.normal(size=(40_000, 30))), rope=(-0.5, 0.5))
+    by_tests = decide(cg.from_effects(effect, se), rope=(-0.5, 0.5))
+    for name in ("lfsr", "p_rope", "p_above", "p_below"):
+        np.testing.assert_allclose(by_draws[name], by_tests[name], atol=0.012)
+    for name in ("ace", "lower", "upper"):
+        np.testing.assert_allclose(by_draws[name], by_tests[name], atol=0.03)
+
+
+def test_rope_zero_asks_for_the_direction_and_says_what_it_costs() -> None:
+    estimates = cg.from_effects([0.0, 1.0, -1.0], 0.1)
+    found = decide(estimates, rope=0)
+    assert verdicts(found) == ["undecided", "increases", "decreases"]
+    assert "up to 10 % of effects that are 0 get a direction by p" in found.attrs["caution"]
+    np.testing.assert_allclose(found["local_error"], found["lfsr"])
+    assert (
+        "up to 20 % of verdicts have a false direction"
+        in decide(estimates, rope=0, level=0.9, error="bh").attrs["caution"]
+    )
+    drawn = decide(posterior(np.random.default_rng(0).normal([0.0, 9.0], 1, size=(400, 2))), rope=0)
+    assert verdicts(drawn) == ["undecided", "increases"]
+    np.testing.assert_allclose(drawn["local_error"], drawn["lfsr"])
+
+
+def test_rope_in_sd_of_the_control_arm() -> None:
+    sd = (EFFECT, [[1.0], [5.0]])
+    found = decide(cg.from_effects([0.5, 0.5], 0.05).assign(control_sd=sd), rope="0.2 sd")
+    assert verdicts(found) == ["increases", "negligible"]
+    np.testing.assert_allclose(found["rope_upper"].values.ravel(), [0.2, 1.0])
+    np.testing.assert_allclose(found["rope_lower"].values.ravel(), [-0.2, -1.0])
+    assert found.attrs["rope"] == "0.2 sd of the control arm"
+
+
+def test_rope_of_placebo_words_by_estimates_and_by_a_posterior() -> None:
+    rng = np.random.default_rng(3)
+    effect = np.r_[5.0, 0.1, rng.normal(0.5, 1.0, size=60)]
+    estimates = cg.from_effects(effect, 0.2, names=[f"c{i}" for i in range(62)])
+    estimates = estimates.assign_coords(placebo_word=("contrast", np.arange(62) > 1))
+    found = decide(estimates, rope="placebo")
+    region = placebo_region(estimates)
+    assert found["rope_lower"].values[0] == region["lower"].item()
+    assert verdicts(found)[:2] == ["increases", "negligible"]
+    assert found.attrs["rope"] == "the central 95 % of 60 placebo words"
+    draws = posterior(effect + 0.1 * rng.normal(size=(400, 62)))
+    names = {"contrast": estimates["contrast"], "task": ["K562"]}
+    draws["observed_data"] = xr.Dataset({"effect": (EFFECT, effect[:, None])}, coords=names)
+    draws["constant_data"] = xr.Dataset(
+        {"se": (EFFECT, np.full((62, 1), 0.2)), "placebo_word": ("contrast", np.arange(62) > 1)}, coords=names
+    )
+    drawn = decide(draws, rope="placebo")
+    np.testing.assert_allclose(drawn["rope_upper"], found["rope_upper"])
+    assert verdicts(drawn)[:2] == ["increases", "negligible"]
+    assert drawn["raw"].values.ravel().tolist() == effect.tolist()
+
+
+def test_a_rope_for_each_task() -> None:
+    two = xr.Dataset(
+        {"ace": (EFFECT, [[1.0, 1.0]]), "se": (EFFECT, [[0.1, 0.1]])}, coords={"contrast": ["a"], "task": ["x", "y"]}
+    )
+    assert verdicts(decide(two, rope={"x": (-0.1, 0.1), "y": (-2, 2)})) == ["increases", "negligible"]
+    with pytest.raises(DecisionError, match=r"rope names the tasks \['x'\], and there are \['x', 'y'\]"):
+        decide(two, rope={"x": (-0.1, 0.1)})
+
+
+def test_an_exact_effect_is_decided_by_its_point() -> None:
+    ace = np.array([[2.0], [0.0], [0.1]])
+    exact = xr.Dataset({"ace": (EFFECT, ace), "se": (EFFECT, 0 * ace), "df": (EFFECT, 0 * ace + 9)})
+    exact = exact.assign(exact=(EFFECT, np.full((3, 1), True)), n_units=(EFFECT, np.full((3, 1), 100)))
+    found = decide(exact, rope=(-0.1, 0.1))
+    assert verdicts(found) == ["increases", "negligible", "undecided"]
+    assert found["more_units"].values.ravel().tolist() == [-1, -1, -1]
+    assert found["exact"].all()
+    assert found["lfsr"].values.ravel().tolist() == [0, 1, 0]
+
+
+def test_a_ratio_without_bounds_is_undecided() -> None:
+    one = cg.from_effects([5.0], [0.1]).assign(unbounded=(EFFECT, [[True]]))
+    assert verdicts(decide(one, rope=(-1, 1))) == ["undecided"]
+
+
+def test_moments_take_the_place_of_counted_draws() -> None:
+    draws = posterior(np.random.default_rng(0).normal(3, 1, size=(400, 1)))
+    moments = {"mean": (EFFECT, [[3.0]]), "sd": (EFFECT, [[1.0]]), "lfsr": (EFFECT, [[0.00135]])}
+    found = decide({**draws, "moments": xr.Dataset(moments)}, rope=(-1, 1))
+    assert found["lfsr"].item() == 0.00135
+    assert found["ace"].item() == 3.0
+
+
+def test_what_was_said_of_the_draws_travels() -> None:
+    tree = posterior(np.random.default_rng(0).normal(3, 1, size=(400, 1)))
+    tree["posterior"].attrs |= {"converged": "no", "contrast_scale": "log counts", "prior": "{}", "rng": 3}
+    found = decide(tree, rope=(-1, 1))
+    assert found.attrs["converged"] == "no"
+    assert found.attrs["contrast_scale"] == "log counts"
+
+
+def test_anybodys_posterior_in_the_container_of_the_installed_arviz() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        az = importlib.import_module("arviz")
+    ace = np.random.default_rng(0).normal([0.0, 3.0], 0.5, size=(2, 300, 2))
+    coords, dims = {"contrast": ["a", "b"]}, {"ace": ["contrast"]}
+    old = int(az.__version__.split(".")[0]) == 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        given = (
+            az.from_dict(posterior={"ace": ace}, coords=coords, dims=dims)
+            if old
+            else az.from_dict({"posterior": {"ace": ace}}, coords=coords, dims=dims)
+        )
+    assert verdicts(decide(given, rope=(-1, 1), level=0.9)) == ["negligible", "increases"]
+    tree = xr.DataTree.from_dict({"posterior": xr.Dataset({"ace": (DRAWS[:3], ace)}, coords=coords)})
+    xr.testing.assert_equal(decide(tree, rope=0), decide(tree["posterior"].to_dataset(), rope=0))
+
+
+def test_a_posterior_that_lacks_something_says_what() -> None:
+    theta = np.zeros((2, 100, 3))
+    with pytest.raises(InferenceError, match="no variable 'ace', only theta"):
+        decide({"posterior": xr.Dataset({"theta": (DRAWS[:3], theta)})}, rope=0)
+    with pytest.raises(InferenceError, match="no group 'posterior', only prior"):
+        decide({"prior": xr.Dataset()}, rope=0)
+    with pytest.raises(DecisionError, match="rename the dim of your effects to 'contrast'"):
+        decide({"posterior": xr.Dataset({"ace": (("chain", "draw", "school"), theta)})}, rope=0)
+    with pytest.raises(InferenceError, match="not list"):
+        decide([1.0], rope=0)
+    hole = np.random.default_rng(0).normal(size=(400, 2))
+    hole[7, 1] = np.nan
+    with pytest.raises(DecisionError, match="contrast c1, task K562: a draw of ace is not finite"):
+        decide(posterior(hole), rope=0)
+    with pytest.raises(DecisionError, match="8 draws cannot tell an error of 0.05"):
+        decide(posterior(np.zeros((8, 1))), rope=0)
+
+
+def test_a_frame_is_one_call() -> None:
+    frame = pd.DataFrame({"effect": [0.0, 3.0], "se": [0.1, 0.1]}, index=["a", "b"])
+    assert verdicts(cg.decide(frame, rope=(-1, 1))) == ["negligible", "increases"]
+    noisy = pd.DataFrame({"effect": np.random.default_rng(0).normal(size=50), "se": 0.1, "placebo_word": True})
+    assert cg.decide(noisy, rope="placebo").sizes["contrast"] == 50
+
+
+def test_models_are_families_of_their_own() -> None:
+    dims = (*EFFECT, "model")
+    two = xr.Dataset({"ace": (dims, [[[0.0, 3.0]]]), "se": (dims, [[[0.1, 0.1]]])}, coords={"model": ["a", "b"]})
+    assert verdicts(decide(two, rope=(-1, 1), error="bh")) == ["negligible", "increases"]
+
+
+def test_saved_decisions_come_back(tmp_path: Path) -> None:
+    found = decide(cg.from_effects([0.0, 3.0], 0.1, names=["a", "b"]), rope=(-1, 1))
+    cg.store.save(found, tmp_path / "decisions.nc")
+    assert verdicts(cg.store.load(tmp_path / "decisions.nc", "decisions")) == ["negligible", "increases"]
+
+
+@pytest.mark.parametrize(
+    ("rope", "said"),
+    [
+        (None, r"rope=\(-0.1, 0.1\).*rope='placebo'.*rope=0"),
+        ((0.2, -0.2), "reversed"),
+        ((0.2, 0.2), "has no width"),
+        ((0, 0), "has no width.*rope=0"),
+        ((np.nan, 1), "not a finite number"),
+        ((-np.inf, 1), "not a finite number"),
+        (0.3, r"is one number; a region has two ends: rope=\(-0.3, 0.3\)"),
+        (True, "not two numbers"),
+        ("tiny", "rope='tiny' is no region"),
+        ("0 sd", "rope='0 sd' is no region"),
+        ("0.2 sd", "needs the sd of the control arm"),
+    ],
+)
+def test_an_impossible_rope_is_refused(rope: Any, said: str) -> None:
+    with pytest.raises(DecisionError, match=said):
+        decide(cg.from_effects([0.0], [1.0]), rope=rope)
+
+
+def test_a_control_without_spread_sets_no_rope() -> None:
+    flat = cg.from_effects([0.0], [1.0], names=["GATA1"]).assign(control_sd=(EFFECT, [[0.0]]))
+    with pytest.raises(DecisionError, match="contrast GATA1: the control arm's outcomes do not vary"):
+        decide(flat, rope="0.2 sd")
+
+
+def test_choices_that_do_not_go_together_are_refused() -> None:
+    estimates, tree = cg.from_effects([0.0], [1.0]), posterior(np.zeros((400, 1)))
+    for x, choice, said in (
+        (estimates, {"error": "bayes_fdr"}, "takes a posterior: cg.decide"),
+        (tree, {"error": "bh"}, "use error='bayes_fdr'"),
+        (estimates, {"error": "bootstrap_t"}, "resamples units"),
+        (tree, {"error": "bootstrap_t"}, "resamples units"),
+        (estimates, {"error": "fdr"}, "none of 'local', 'bayes_fdr', 'bh', 'bootstrap_t'"),
+        (estimates, {"level": 1.0}, "level=1.0 is not between 0.5 and 1"),
+        (estimates, {"ci_prob": "wide"}, "ci_prob='wide' is not between"),
+    ):
+        with pytest.raises(DecisionError, match=said):
+            decide(x, rope=(-1, 1), **choice)
+    effects = xr.Dataset({"ice": (("unit", *EFFECT), np.zeros((5, 1, 1)))})
+    with pytest.raises(DecisionError, match=r"takes cg.estimate\(effects\)"):
+        decide(effects, rope=(-1, 1))
+    with pytest.raises(DecisionError, match="rng=0"):
+        decide(effects, rope=(-1, 1), error="bootstrap_t")
+    with pytest.raises(EstimateError, match="one unit"):
+        decide(xr.Dataset({"ace": (EFFECT, [[1.0]])}), rope=(-1, 1))
