@@ -3,16 +3,22 @@
 The labelled verb `estimate`, `covariance` of what it returns, and `from_effects` for anybody's numbers, over functions
 of arrays that can be held against R by anyone: `mean_ice`, `mean_of_cluster_means`, `stratified_mean`, `crossed_mean`,
 `between_levels`, `moderate`, `icc_anova` (crossover), `fit_arms`, `fit_arms_by_stratum`, `welch`, `residual_df`,
-`clustered`, `block_effects` (parallel), `regress` and `wald_htz`.
+`clustered`, `block_effects` (parallel), `regress` and `wald_htz`, and `reml` for variance components.
 """
 
 from __future__ import annotations
 
 from causalgia.estimation.blocks import block_effects, settled_block_effects
+from causalgia.estimation.components import variance_components
 from causalgia.estimation.crossed import between_levels, crossed_mean
 from causalgia.estimation.crossover import Estimate, icc_anova, mean_ice, mean_of_cluster_means, stratified_mean
+from causalgia.estimation.doses import dose_contrasts, integer_polynomials, orthonormal_polynomials, pooled_error
 from causalgia.estimation.given import as_estimates, from_effects
+from causalgia.estimation.joint import joint_test
 from causalgia.estimation.labelled import covariance, estimate
+from causalgia.estimation.mixed import Variances, fit_variances
+from causalgia.estimation.mixed_inference import MixedFit, reml
+from causalgia.estimation.mixed_layout import lay_out, respond
 from causalgia.estimation.moderation import Moderated, moderate
 from causalgia.estimation.parallel import (
     ArmFit,
@@ -23,15 +29,21 @@ from causalgia.estimation.parallel import (
     residual_df,
     welch,
 )
+from causalgia.estimation.phase import Wave, helical_phase, mean_curve_wave, trend_basis, unitwise_wave
 from causalgia.estimation.ratios import delta_method, fieller, p_of_ratio
 from causalgia.estimation.regression import Regression, WaldTest, regress, wald_htz
+from causalgia.estimation.spread import heterogeneity, quantile_of, sd_of, share_of
+from causalgia.estimation.unit_covariates import modification, slopes
 
 __all__ = [
     "ArmFit",
     "Estimate",
+    "MixedFit",
     "Moderated",
     "Regression",
+    "Variances",
     "WaldTest",
+    "Wave",
     "add_covariate_sampling",
     "as_estimates",
     "between_levels",
@@ -40,20 +52,40 @@ __all__ = [
     "covariance",
     "crossed_mean",
     "delta_method",
+    "dose_contrasts",
     "estimate",
     "fieller",
     "fit_arms",
     "fit_arms_by_stratum",
+    "fit_variances",
     "from_effects",
+    "helical_phase",
+    "heterogeneity",
     "icc_anova",
+    "integer_polynomials",
+    "joint_test",
+    "lay_out",
+    "mean_curve_wave",
     "mean_ice",
     "mean_of_cluster_means",
     "moderate",
+    "modification",
+    "orthonormal_polynomials",
     "p_of_ratio",
+    "pooled_error",
+    "quantile_of",
     "regress",
+    "reml",
     "residual_df",
+    "respond",
+    "sd_of",
     "settled_block_effects",
+    "share_of",
+    "slopes",
     "stratified_mean",
+    "trend_basis",
+    "unitwise_wave",
+    "variance_components",
     "wald_htz",
     "welch",
 ]
