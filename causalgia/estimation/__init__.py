@@ -3,7 +3,8 @@
 The labelled verb `estimate`, `covariance` of what it returns, and `from_effects` for anybody's numbers, over functions
 of arrays that can be held against R by anyone: `mean_ice`, `mean_of_cluster_means`, `stratified_mean`, `crossed_mean`,
 `between_levels`, `moderate`, `icc_anova` (crossover), `fit_arms`, `fit_arms_by_stratum`, `welch`, `residual_df`,
-`clustered`, `block_effects` (parallel), `regress` and `wald_htz`, and `reml` for variance components.
+`clustered`, `block_effects` (parallel), `regress` and `wald_htz`, `reml` for variance components and
+`random_effects` for the spread of true effects.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from causalgia.estimation.doses import dose_contrasts, integer_polynomials, orth
 from causalgia.estimation.given import as_estimates, from_effects
 from causalgia.estimation.joint import joint_test
 from causalgia.estimation.labelled import covariance, estimate
+from causalgia.estimation.meta import RandomEffects, random_effects
 from causalgia.estimation.mixed import Variances, fit_variances
 from causalgia.estimation.mixed_inference import MixedFit, reml
 from causalgia.estimation.mixed_layout import lay_out, respond
@@ -40,6 +42,7 @@ __all__ = [
     "Estimate",
     "MixedFit",
     "Moderated",
+    "RandomEffects",
     "Regression",
     "Variances",
     "WaldTest",
@@ -74,6 +77,7 @@ __all__ = [
     "p_of_ratio",
     "pooled_error",
     "quantile_of",
+    "random_effects",
     "regress",
     "reml",
     "residual_df",
