@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from causalgia.multiplicity.adjusting import adjust
+from causalgia.multiplicity.bands import simultaneous
+from causalgia.multiplicity.bootstrap import BootstrapT, bootstrap_t_max
 from causalgia.multiplicity.fdr import (
     Hierarchical,
     fcr_level,
@@ -12,20 +14,37 @@ from causalgia.multiplicity.fdr import (
     weighted_bh,
     weighted_bonferroni,
 )
+from causalgia.multiplicity.flips import sign_flip_max_t
+from causalgia.multiplicity.maxima import MaxT
+from causalgia.multiplicity.multivariate import (
+    MultivariateT,
+    correlation_factor,
+    equicoordinate,
+    multivariate_t_max,
+)
 from causalgia.multiplicity.placebo import placebo_rank, placebo_region
 from causalgia.multiplicity.selecting import selected_intervals
 from causalgia.multiplicity.tost import equivalence
 
 __all__ = [
+    "BootstrapT",
     "Hierarchical",
+    "MaxT",
+    "MultivariateT",
     "adjust",
+    "bootstrap_t_max",
+    "correlation_factor",
+    "equicoordinate",
     "equivalence",
     "fcr_level",
     "hierarchical_q",
+    "multivariate_t_max",
     "pi0_by_lambda",
     "placebo_rank",
     "placebo_region",
     "selected_intervals",
+    "sign_flip_max_t",
+    "simultaneous",
     "storey_q",
     "weighted_bh",
     "weighted_bonferroni",

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
-import pandas as pd
 import xarray as xr
 
 from causalgia.errors import EstimateError, OutcomesError
+from causalgia.estimation import as_estimates, estimate
 from causalgia.estimation.moments import Array, Codes
+from causalgia.multiplicity.bands import seed_in_words
+from causalgia.multiplicity.families import families, family_codes, in_words
+from causalgia.multiplicity.fdr import hierarchical_q, storey_q
+from causalgia.multiplicity.flips import enumerates
+from causalgia.multiplicity.jointly import Joint, by_bootstrap, by_flips, by_multivariate_t, warn_of_skewness
+from causalgia.multiplicity.questions import Questions, asked, has_effects, require_units
+from causalgia.multiplicity.weak import refuse_correlated
 from causalgia.schema import annotate, require_dataset
+from causalgia.streams import RNG, root_key
 
-Method = Literal["bh", "by", "holm", "hochberg", "bonferroni"]
+Method = Literal[
+    "bh", "by", "holm", "hochberg", "bonferroni", "storey", "hierarchical", "bootstrap_t", "sign_flip", "dunnett"
+]
 
 _STATSMODELS: dict[str, str] = {
     "bh": "fdr_bh",
@@ -22,42 +32,86 @@ _STATSMODELS: dict[str, str] = {
     "hochberg": "simes-hochberg",
     "bonferroni": "bonferroni",
 }
+_OF_P = (*_STATSMODELS, "storey", "hierarchical")
+_JOINT = ("bootstrap_t", "sign_flip", "dunnett")
+_CI_PROB = 0.95
 
 
-def adjust(estimates: xr.Dataset, *, method: Method = "bh", family: str | None = None) -> xr.Dataset:
+def adjust(
+    estimates: Any,
+    *,
+    method: Method = "bh",
+    family: str | None = None,
+    n_draws: int = 9_999,
+    n_flips: int = 9_999,
+    cluster: str | None = "auto",
+    rng: RNG | None = None,
+) -> xr.Dataset:
     """Add p-values adjusted for the number of questions in their family.
 
-    ``"bh"`` and ``"by"`` bound the expected share of false discoveries (BH under positive dependence, BY under any);
-    ``"holm"``, ``"hochberg"`` and ``"bonferroni"`` the chance of a single one.
+    ======================================= ==============================================================
+    expected share of false discoveries
+    ``"bh"``                                under independence or positive dependence
+    ``"by"``                                under any dependence
+    ``"storey"``                            BH times the estimated share of nulls; refused where estimates correlate
+    ``"hierarchical"``                      Benjamini-Bogomolov at .05: families first, then inside the selected ones
+    chance of a single false discovery
+    ``"bonferroni"``, ``"holm"``            under any dependence
+    ``"hochberg"``                          under positive dependence
+    ``"bootstrap_t"``                       the largest |t| of resampled clusters; for skewed effects; the p of the band
+    ``"dunnett"``                           the multivariate t of the covariance; for near-normal effects
+    ``"sign_flip"``                         Westfall-Young step-down over flipped clusters; supposes joint symmetry
+    ======================================= ==============================================================
 
     Parameters
     ----------
     estimates
-        From `estimate`, or any Dataset with ``p`` on the dim contrast (and task, model). A p that is NaN is no
-        question: it is not counted, and stays NaN.
+        From `estimate`, any Dataset with ``p`` on the dim contrast (and task, model), or a table with columns
+        ``effect`` and ``se``; a p that is NaN is no question: it is not counted, and stays NaN. Or the effects from
+        `contrast`, or any Dataset with ``ice (unit, contrast, task)``, which are estimated first; ``"bootstrap_t"``
+        and ``"sign_flip"`` take nothing else.
     method
-        ``"bh"``, ``"by"``, ``"holm"``, ``"hochberg"`` or ``"bonferroni"``.
+        One of the above.
     family
         What counts as one set of questions: None, all contrasts of one task (and model); the name of a coordinate on
         contrast, whose values are the families inside one task; ``"all"``, every p-value of the Dataset.
+    n_draws
+        Resamples of ``"bootstrap_t"``.
+    n_flips
+        Flips of ``"sign_flip"``; all 2^G of them for G clusters where G is at most 14 or 2^G at most `n_flips`.
+    cluster
+        For effects, as in `estimate`: what is resampled or flipped whole.
+    rng
+        Seed, Generator or SeedSequence, for ``"bootstrap_t"`` and drawn flips.
 
     Returns
     -------
     Dataset
-        The same with ``p_adjusted`` on the dims of ``p``, and attrs ``adjust`` and ``family``.
+        The same with ``p_adjusted`` on the dims of ``p``, and attrs ``adjust`` and ``family``. ``"bootstrap_t"`` and
+        ``"dunnett"``: single-step, below .05 where the band of `simultaneous` excludes 0, and ``p_step_down`` beside
+        it. ``"sign_flip"``: attrs ``skewness``, the largest of any contrast. Exact contrasts (se = 0) have p 1 or 0 as
+        in `estimate`; for ``"bootstrap_t"`` as its band has them.
 
     Raises
     ------
     EstimateError
-        If the method or family is unknown, the estimates have no p-values (one unit), or one is not between 0 and 1.
+        If the method or family is unknown, the estimates have no p-values (one unit), one is not between 0 and 1, the
+        method needs units that are not there, or supposes what the estimates contradict.
     OutcomesError
         If `estimates` is no Dataset with a dim contrast.
+
+    Warns
+    -----
+    SkewnessWarning
+        ``"sign_flip"`` below 25 skew^2 clusters.
 
     References
     ----------
     Benjamini & Hochberg (1995), doi:10.1111/j.2517-6161.1995.tb02031.x. Benjamini & Yekutieli (2001),
     doi:10.1214/aos/1013699998. Holm (1979), www.jstor.org/stable/4615733. Hochberg (1988),
-    doi:10.1093/biomet/75.4.800.
+    doi:10.1093/biomet/75.4.800. Storey (2002), doi:10.1111/1467-9868.00346. Benjamini & Bogomolov (2014),
+    doi:10.1111/rssb.12028. Romano & Wolf (2005), doi:10.1198/016214504000000539. Dunnett (1955),
+    doi:10.1080/01621459.1955.10501294. Westfall & Young (1993), Resampling-Based Multiple Testing, Wiley.
 
     Examples
     --------
@@ -68,18 +122,102 @@ def adjust(estimates: xr.Dataset, *, method: Method = "bh", family: str | None =
     >>> adjust(estimates, method="holm")["p_adjusted"].values.ravel()
     array([0.02, 0.04])
     """
-    questions = _p_values(estimates)
-    if method not in _STATSMODELS:
-        raise EstimateError(f"method {method!r} is none of {', '.join(_STATSMODELS)}")
-    if not isinstance(family, str | None):
-        raise EstimateError(f"family={family!r} is neither None, 'all' nor the name of a coordinate on contrast")
+    if method in _JOINT:
+        return _jointly(asked(estimates, cluster), method, family, n_draws, n_flips, rng)
+    if method not in _OF_P:
+        raise EstimateError(f"method {method!r} is none of {', '.join((*_OF_P, *_JOINT))}")
+    table = _table(estimates, cluster)
+    questions = _p_values(table)
     p = questions.to_numpy().astype(np.float64)
-    columns = p.reshape(-1, 1) if family == "all" else p.reshape(len(p), -1)
-    codes = np.zeros(len(columns), dtype=np.intp) if family in (None, "all") else _families(estimates, str(family))
-    adjusted = np.column_stack([_adjust_families(column, codes, method) for column in columns.T]).reshape(p.shape)
-    out = estimates.assign(p_adjusted=questions.copy(data=adjusted).drop_attrs().transpose(*estimates["p"].dims))
-    out.attrs |= {"adjust": method, "family": _sentence(family, questions)}
+    adjusted = np.full(p.size, np.nan)
+    for members, answer in _by_family(table, p, method, family):
+        adjusted[members] = answer
+    out = table.assign(
+        p_adjusted=questions.copy(data=adjusted.reshape(p.shape)).drop_attrs().transpose(*table["p"].dims)
+    )
+    out.attrs |= {"adjust": method, "family": in_words(family, questions)}
     return annotate(out)
+
+
+_Answers: TypeAlias = list[tuple[Codes, Array]]
+
+
+def _table(given: Any, cluster: str | None) -> xr.Dataset:
+    if has_effects(given):
+        return estimate(given, cluster=cluster)
+    if isinstance(given, xr.Dataset) and not ("effect" in given and {"se", "covariance"} & set(given.variables)):
+        return given
+    return as_estimates(given) if hasattr(given, "columns") or isinstance(given, xr.Dataset) else given
+
+
+def _by_family(table: xr.Dataset, p: Array, method: str, family: str | None) -> _Answers:
+    if method == "hierarchical":
+        return _hierarchical(table, p, family)
+    flat = p.ravel()
+    asked_for = [members[~np.isnan(flat[members])] for members in families(table, family, p.shape)]
+    answer: Callable[[Array], Array] = _adjusted_by(method)
+    if method == "storey":
+        for members in asked_for:
+            refuse_correlated(table, members)
+    return [(members, answer(flat[members])) for members in asked_for if len(members)]
+
+
+def _adjusted_by(method: str) -> Callable[[Array], Array]:
+    if method == "storey":
+        return lambda p: storey_q(p)[0]
+
+    from statsmodels.stats.multitest import multipletests
+
+    return lambda p: np.asarray(multipletests(p, method=_STATSMODELS[method])[1])
+
+
+def _hierarchical(table: xr.Dataset, p: Array, family: str | None) -> _Answers:
+    if family in (None, "all"):
+        raise EstimateError(
+            "method='hierarchical' selects families first; name the coordinate on contrast that makes them with family="
+        )
+    codes = family_codes(table, family)
+    columns = np.arange(p.size, dtype=np.intp).reshape(len(p), -1).T
+    return [
+        (column, hierarchical_q(p.ravel()[column], codes).q)
+        for column in columns
+        if not np.isnan(p.ravel()[column]).all()
+    ]
+
+
+def _jointly(
+    questions: Questions, method: str, family: str | None, n_draws: int, n_flips: int, rng: RNG | None
+) -> xr.Dataset:
+    table = questions.estimates
+    said: dict[str, Any] = {"adjust": method, "seed": seed_in_words(rng)}
+    needs_rng = method == "bootstrap_t" or (
+        method == "sign_flip" and not enumerates(require_units(questions, method).n_clusters, n_flips)
+    )
+    key = root_key(0 if rng is None and not needs_rng else rng)  # type: ignore[arg-type]  # None is refused there
+    se, shape = questions.numbers("se"), table["ace"].shape
+    single, down = np.empty_like(se), np.empty_like(se)
+    if method == "sign_flip":
+        said |= {"skewness": warn_of_skewness(require_units(questions, method)), "n_flips": n_flips}
+    elif method == "bootstrap_t":
+        said["n_draws"] = n_draws
+    for members in families(table, family, shape):
+        if method == "sign_flip":
+            units = require_units(questions, method)
+            single[members] = by_flips(units, members, n_flips=n_flips, key=key)
+            continue
+        found = _together(questions, method, members, se[members], n_draws, key)
+        single[members], down[members] = found.p_single_step, found.p_step_down
+    chosen = {"p_adjusted": single} if method == "sign_flip" else {"p_adjusted": single, "p_step_down": down}
+    out = table.assign({name: (table["ace"].dims, values.reshape(shape)) for name, values in chosen.items()})
+    out.attrs |= said | {"family": in_words(family, table["ace"])}
+    return annotate(out)
+
+
+def _together(questions: Questions, method: str, members: Codes, se: Array, n_draws: int, key: int) -> Joint:
+    if method == "dunnett":
+        return by_multivariate_t(questions, members, ci_prob=_CI_PROB, key=key)
+    units = require_units(questions, method)
+    return by_bootstrap(units, members, se=se, ci_prob=_CI_PROB, n_draws=n_draws, key=key)
 
 
 def _p_values(estimates: xr.Dataset) -> xr.DataArray:
@@ -101,37 +239,3 @@ def _p_values(estimates: xr.Dataset) -> xr.DataArray:
         name = p["contrast"].to_numpy()[k]
         raise EstimateError(f"contrast {name!s}: p is {p.to_numpy()[tuple(wrong[0])]!s}, not between 0 and 1")
     return p
-
-
-def _families(estimates: xr.Dataset, family: str) -> Codes:
-    on_contrast = [str(c) for c in estimates.coords if estimates[c].dims == ("contrast",)]
-    if family not in on_contrast:
-        raise EstimateError(
-            f"family {family!r} is neither 'all' nor a coordinate on contrast ({', '.join(on_contrast)})"
-        )
-    codes = np.asarray(pd.factorize(estimates[family].to_numpy())[0], dtype=np.intp)
-    if (codes < 0).any():
-        raise EstimateError(
-            f"contrast {estimates['contrast'].to_numpy()[np.argmin(codes)]!s} has no {family!r}; fill it in"
-        )
-    return codes
-
-
-def _adjust_families(p: Array, codes: Codes, method: str) -> npt.NDArray[np.float64]:
-    from statsmodels.stats.multitest import multipletests
-
-    adjusted = np.full_like(p, np.nan)
-    for family in range(codes.max() + 1):
-        asked = (codes == family) & ~np.isnan(p)
-        if asked.any():
-            adjusted[asked] = multipletests(p[asked], method=_STATSMODELS[method])[1]
-    return adjusted
-
-
-def _sentence(family: str | None, p: xr.DataArray) -> str:
-    if family == "all":
-        return "all p-values of the table"
-    within = " and ".join(str(dim) for dim in p.dims[1:])
-    return f"the contrasts of {f'one {within}' if within else 'the table'}" + (
-        "" if family is None else f" with the same '{family}'"
-    )

@@ -60,10 +60,10 @@ def bootstrap_t_max(
     a block, ``w @ S`` and ``w @ S^2``; unequal sizes take a third. Skewness, which the t interval ignores, is in the
     distribution of ``t*``. All contrasts share the clusters, so they share the df and no mapping is needed.
 
-    **Rare effects.** Where all but a few clusters share one ICE (`too_rare`: up to 8 clusters for 200 contrasts), resamples
-    often have no spread and the tail of ``t*`` says nothing. Such a contrast, and one that does not vary at all, takes no
-    part in the maximum: its statistic is given as 0, its p is `rare_p`, its band `rare_reach`. Single resamples without
-    spread (below 1e-5 of the mean square) are not counted for the contrast that lacks it.
+    **Rare effects.** Where all but a few clusters share one ICE (`too_rare`: up to 8 clusters for 200 contrasts),
+    resamples often have no spread and the tail of ``t*`` says nothing. Such a contrast, and one that does not vary at
+    all, takes no part in the maximum: its statistic is given as 0, its p is `rare_p`, its band `rare_reach`. Single
+    resamples without spread (below 1e-5 of the mean square) are not counted for the contrast that lacks it.
 
     Parameters
     ----------
@@ -196,12 +196,10 @@ def _any_size(sums: Float32, sizes: Float32, draws: Iterator[Float32]) -> Iterat
     for counts in draws:
         units = counts @ sizes
         share = sizes / units[:, None]
-        scaled: Float32 = counts / np.where(share < 1, 1 - share, np.float32(1))
-        total: Float32
-        square: Float32
+        scaled = (counts / np.where(share < 1, 1 - share, 1)).astype(np.float32)
         total, square = sums @ counts.T, squares @ scaled.T
         mean = total / units
-        spread: Float32 = square + mean * (mean * (scaled @ sizes**2) - 2 * (weighted @ scaled.T))
+        spread = square + mean * (mean * (scaled @ sizes**2) - np.float32(2) * (weighted @ scaled.T))
         yield _studentised(total, square, spread, np.float32(1))
 
 

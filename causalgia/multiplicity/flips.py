@@ -1,4 +1,4 @@
-"""Sign flips of whole clusters: a test of effects that are symmetric about 0, contrast by contrast and of the largest."""
+"""Sign flips of whole clusters: a test of effects symmetric about 0, contrast by contrast and of the largest."""
 
 from __future__ import annotations
 
@@ -88,7 +88,8 @@ def sign_flip_max_t(
     """
     if statistic not in ("studentized", "mean") or alternative not in ("two-sided", "greater"):
         raise EstimateError(
-            f"statistic={statistic!r}, alternative={alternative!r}: give 'studentized' or 'mean', 'two-sided' or 'greater'"
+            f"statistic={statistic!r}, alternative={alternative!r}: give 'studentized' or 'mean', and 'two-sided' or "
+            "'greater'"
         )
     n_clusters = len(ice) if cluster is None else int(cluster.max()) + 1
     exact = enumerates(n_clusters, n_flips)

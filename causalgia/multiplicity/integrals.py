@@ -1,4 +1,4 @@
-"""Probabilities that the largest of correlated t statistics stays below c: by quadrature, and by quasi-random points."""
+"""Probability that the largest of correlated t statistics stays below c: by quadrature, or quasi-random points."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The largest of many statistics: blocks of draws counted against what was observed, by single step and by step-down."""
+"""The largest of many statistics: blocks of draws counted against what was observed, by single step and step-down."""
 
 from __future__ import annotations
 

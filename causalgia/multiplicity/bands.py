@@ -1,0 +1,132 @@
+"""Simultaneous bands: intervals of which all hold together with one probability."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import xarray as xr
+
+from causalgia.errors import EstimateError
+from causalgia.multiplicity.families import families, in_words
+from causalgia.multiplicity.jointly import by_bootstrap, by_multivariate_t
+from causalgia.multiplicity.questions import asked, require_units
+from causalgia.schema import annotate
+from causalgia.streams import RNG, root_key
+
+Band = Literal["bootstrap_t", "dunnett"]
+
+
+def simultaneous(
+    estimates: Any,
+    *,
+    method: Band = "bootstrap_t",
+    ci_prob: float = 0.95,
+    family: str | None = None,
+    n_draws: int = 9_999,
+    cluster: str | None = "auto",
+    rng: RNG | None = None,
+) -> xr.Dataset:
+    """Give intervals that hold for all contrasts of a family together, with probability `ci_prob`.
+
+    ``ace -+ critical * se`` with one critical value for a family: the quantile of the largest |t|. ``"bootstrap_t"``
+    takes it from resampled clusters and holds for skewed effects; ``"dunnett"`` from the multivariate t of the
+    estimates' covariance, for near-normal effects, parallel trials and anybody's estimates. How estimates correlate,
+    through a shared control and shared units, is counted by both.
+
+    Parameters
+    ----------
+    estimates
+        Effects from `contrast`, or any Dataset with ``ice (unit, contrast, task)``, which are estimated first; for
+        ``"dunnett"`` also estimates, or a table with columns ``effect`` and ``se`` (then independent).
+    method
+        ``"bootstrap_t"`` or ``"dunnett"``.
+    ci_prob
+        Probability that no interval of a family misses.
+    family
+        None: all contrasts of one task (and model); the name of a coordinate on contrast, whose values are the families
+        inside one task; ``"all"``: every estimate of the Dataset.
+    n_draws
+        Resamples of ``"bootstrap_t"``.
+    cluster
+        For effects, as in `estimate`: what is resampled whole.
+    rng
+        Seed, Generator or SeedSequence; needed by ``"bootstrap_t"``. ``"dunnett"`` integrates with a fixed seed
+        without it.
+
+    Returns
+    -------
+    Dataset
+        The estimates with ``lower``, ``upper`` and ``critical`` of the band; attrs ``band``, ``family``, ``ci_prob``,
+        ``n_draws`` and ``seed``. Where the ICE do not vary, ``"dunnett"`` gives the point; ``"bootstrap_t"`` the rule
+        of three with the largest deviation seen in the family, which is the point too where nothing in it varies. Where
+        too few clusters differ from a common ICE for a t, their number gives the band (`bootstrap_t_max`).
+
+    Raises
+    ------
+    EstimateError
+        If the method cannot make a band of these data (sign flips never do), naming the cure.
+    RandomnessError
+        If ``"bootstrap_t"`` has no `rng`.
+
+    References
+    ----------
+    Romano & Wolf (2005), doi:10.1198/016214504000000539. Dunnett (1955), doi:10.1080/01621459.1955.10501294. Hothorn,
+    Bretz & Westfall (2008), doi:10.1002/bimj.200810425.
+
+    Examples
+    --------
+    >>> ice = np.random.default_rng(0).exponential(size=(50, 2, 1)) - [[1.0], [0.0]]
+    >>> effects = xr.Dataset(
+    ...     {"ice": (("unit", "contrast", "task"), ice)}, coords={"contrast": ["null", "GATA1"], "task": ["K562"]}
+    ... )
+    >>> band = simultaneous(effects, rng=0)
+    >>> (band["lower"] > 0).values.ravel(), band.attrs["band"], band.attrs["family"]
+    (array([False,  True]), 'bootstrap_t', 'the contrasts of one task')
+    """
+    _check(method, ci_prob)
+    questions = asked(estimates, cluster)
+    if method == "bootstrap_t":
+        require_units(questions, method)
+    key = root_key(0 if rng is None and method == "dunnett" else rng)  # type: ignore[arg-type]  # None is refused there
+    table = questions.estimates
+    se = questions.numbers("se")
+    half, critical = np.empty_like(se), np.empty_like(se)
+    for members in families(table, family, table["ace"].shape):
+        if method == "bootstrap_t":
+            units = require_units(questions, method)
+            found = by_bootstrap(units, members, se=se[members], ci_prob=ci_prob, n_draws=n_draws, key=key)
+        else:
+            found = by_multivariate_t(questions, members, ci_prob=ci_prob, key=key)
+        half[members], critical[members] = found.half_width, found.critical
+    ace = table["ace"]
+    width = half.reshape(ace.shape)
+    limits = {"lower": ace.to_numpy() - width, "upper": ace.to_numpy() + width, "critical": critical.reshape(ace.shape)}
+    out = table.assign({name: (ace.dims, values) for name, values in limits.items()})
+    out.attrs |= {
+        "band": method,
+        "family": in_words(family, ace),
+        "ci_prob": float(ci_prob),
+        "seed": seed_in_words(rng),
+    }
+    out.attrs |= {"n_draws": n_draws} if method == "bootstrap_t" else {}
+    return annotate(out)
+
+
+def seed_in_words(rng: RNG | None) -> str:
+    """Return what attrs say of a source of randomness."""
+    if rng is None:
+        return "none"
+    return str(int(rng)) if isinstance(rng, int | np.integer) else type(rng).__name__
+
+
+def _check(method: str, ci_prob: Any) -> None:
+    if method == "sign_flip":
+        raise EstimateError(
+            "method='sign_flip' makes no band: flips test whether all ICE are symmetric about 0, and hold at no other "
+            "value of skewed effects; use method='bootstrap_t' (or adjust(method='sign_flip') for the test)"
+        )
+    if method not in ("bootstrap_t", "dunnett"):
+        raise EstimateError(f"method {method!r} is neither 'bootstrap_t' nor 'dunnett'")
+    if isinstance(ci_prob, bool) or not isinstance(ci_prob, int | float) or not 0 < ci_prob < 1:
+        raise EstimateError(f"ci_prob={ci_prob!r} is not between 0 and 1; for example ci_prob=0.95")
