@@ -102,8 +102,8 @@ def steps(outcomes: xr.Dataset, analysis: Analysis | None = None, *, rng: RNG) -
     ...     coords={"unit": [0, 1, 2], "arm": ["placebo", "GATA1"], "task": ["K562"]},
     ... )
     >>> ask = Analysis(control="placebo", rope=0, error="bh")
-    >>> steps(outcomes, ask, rng=0).estimates["ace"].item()
-    2.0
+    >>> round(steps(outcomes, ask, rng=0).estimates["ace"].item(), 3)
+    2.333
     """
     from causalgia.posterior import infer
 

@@ -27,7 +27,7 @@ from causalgia.cli.folder import (
     write,
     write_outcomes,
 )
-from causalgia.cli.screen import print_decisions, print_estimates, print_written
+from causalgia.cli.screen import print_answers, print_written
 from causalgia.cli.skin import OneLine, RopeOfTwo
 from causalgia.errors import CausalgiaError, DesignError
 
@@ -266,10 +266,10 @@ def show(
     if not (folder / ESTIMATES).is_file():
         typer.echo(f"No estimates yet. Next: causalgia estimate {folder}")
         return
-    print_estimates(store.load(folder / ESTIMATES, "estimates"), all_rows=all_rows)
-    if (folder / DECISIONS).is_file():
-        print_decisions(store.load(folder / DECISIONS, "decisions"), all_rows=all_rows)
-    else:
+    decided = (folder / DECISIONS).is_file()
+    decisions = store.load(folder / DECISIONS, "decisions") if decided else None
+    print_answers(store.load(folder / ESTIMATES, "estimates"), decisions, all_rows=all_rows)
+    if not decided:
         typer.echo(f"No verdicts yet. Next: causalgia analyze {folder}")
 
 
@@ -293,9 +293,7 @@ def _print_and_draw(
     from causalgia.plot import save_forest
 
     try:
-        print_estimates(estimates, truth=truth, all_rows=all_rows)
-        if decisions is not None:
-            print_decisions(decisions, all_rows=all_rows)
+        print_answers(estimates, decisions, truth=truth, all_rows=all_rows)
     finally:
         save_forest(estimates, folder / FOREST, truth=truth)
 

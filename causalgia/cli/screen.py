@@ -10,42 +10,53 @@ import typer
 
 if TYPE_CHECKING:
     import xarray as xr
+    from rich.table import Table
 
     from causalgia.reporting import Rows
 
 
-def print_estimates(estimates: xr.Dataset, *, truth: xr.DataArray | None = None, all_rows: bool = False) -> None:
-    """Print the estimand, the table of effects, and the sentences of a report."""
-    from rich.console import Console
+def print_answers(
+    estimates: xr.Dataset,
+    decisions: xr.Dataset | None = None,
+    *,
+    truth: xr.DataArray | None = None,
+    all_rows: bool = False,
+) -> None:
+    """Print the estimand, the table of effects, that of verdicts where there are any, and the sentences of a report."""
+    from causalgia.reporting import estimand, sentences
+    from causalgia.reporting.decided import against
+
+    which: Rows = "all" if all_rows else "summary"
+    parts = [estimand(estimates), _table(estimates, which, truth)]
+    if decisions is not None:
+        parts += [against(decisions), _table(decisions, which, None)]
+    _print([*parts, "\n".join(sentences(estimates if decisions is None else decisions, rows=which))])
+
+
+def _table(dataset: xr.Dataset, which: Rows, truth: xr.DataArray | None) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    from causalgia.reporting import cells, estimand, sentences
+    from causalgia.reporting import cells
 
-    which: Rows = "all" if all_rows else "summary"
-    header, lines = cells(estimates, rows=which, truth=truth)
+    header, lines = cells(dataset, rows=which, truth=truth)
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in header:
         words = name in ("contrast", "task", "model")
         table.add_column(name, justify="left" if words else "right", no_wrap=not words, overflow="fold")
     for line in lines:
         table.add_row(*map(Text, line))
+    return table
+
+
+def _print(parts: list[str | Table]) -> None:
+    from rich.console import Console
+
     console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 200)
-    for part in (estimand(estimates), table, "\n".join(sentences(estimates, rows=which))):
+    for part in parts:
         if part:
             console.print(part)
             console.print()
-
-
-def print_decisions(decisions: xr.Dataset, *, all_rows: bool = False) -> None:
-    """Print the table of verdicts, and a sentence for each where they are few."""
-    from rich.console import Console
-
-    from causalgia.reporting import report
-
-    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 200)
-    console.print(report(decisions, rows="all" if all_rows else "summary"))
-    console.print()
 
 
 def print_written(folder: Path, *names: str) -> None:
