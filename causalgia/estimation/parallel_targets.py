@@ -31,8 +31,8 @@ from causalgia.estimation.request import (
     refuse_cluster,
     refuse_one_cluster,
     require_clusters,
-    unit_name,
 )
+from causalgia.estimation.unit_covariates import require_rank, unit_covariate
 from causalgia.scales import agreement
 
 
@@ -252,47 +252,18 @@ def _covariates(effects: xr.Dataset, trial: _Trial, request: Request) -> Array |
     columns = [_covariate(effects, name) for name in request.covariates]
     x = np.column_stack(columns)
     names = request.covariates
-    _require_rank(x, names, "the units")
+    require_rank(x, names, "the units")
     for a in trial.used:
         if trial.counts[a] < len(names) + 2:
             raise EstimateError(
                 f"arm {trial.names[a]!r} has {trial.counts[a]} units, and {len(names)} covariate(s) "
                 f"need {len(names) + 2} or more; use fewer covariates or more units"
             )
-        _require_rank(centred(x[trial.arm == a])[1], names, f"arm {trial.names[a]!r}")
+        require_rank(centred(x[trial.arm == a])[1], names, f"arm {trial.names[a]!r}")
     return x
 
 
 def _covariate(effects: xr.Dataset, name: str) -> Array:
-    on_unit = [
-        str(c)
-        for c in effects.coords
-        if effects[c].dims == ("unit",) and effects[c].dtype.kind in "fiub" and c != "unit"
-    ]
-    if name not in on_unit:
-        raise EstimateError(
-            f"covariates={name!r}: no numeric coordinate of that name on the units; "
-            f"there are {', '.join(on_unit) or 'none'}"
-        )
-    values = effects[name].to_numpy().astype(np.float64)
-    if not np.isfinite(values).all():
-        i = int(np.argmax(~np.isfinite(values)))
-        raise EstimateError(f"unit {unit_name(effects, i)}: covariate {name!r} is {values[i]}; repair it")
-    x = centred(values)[1]
-    spread = np.abs(x).max()
-    if spread == 0:
-        raise EstimateError(f"covariate {name!r} is the same in all units; leave it out")
-    return np.asarray(x / spread)
-
-
-def _require_rank(x: Array, names: tuple[str, ...], where: str) -> None:
-    """Name the first covariate that is constant or determined by the ones before it."""
-    R = np.abs(np.diag(np.linalg.qr(x)[1]))
-    size = np.sqrt((x**2).sum(axis=0))
-    for j, name in enumerate(names):
-        if size[j] == 0:
-            raise EstimateError(f"covariate {name!r} is the same in all units of {where}; leave it out")
-        if R[j] <= 1e-9 * size[j]:
-            raise EstimateError(
-                f"covariate {name!r} is collinear with {', '.join(names[:j])} in {where}; leave one out"
-            )
+    """Return a covariate, centred and scaled by its spread."""
+    x = centred(unit_covariate(effects, name, f"covariates={name!r}"))[1]
+    return np.asarray(x / np.abs(x).max())

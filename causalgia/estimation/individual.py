@@ -1,0 +1,49 @@
+"""Which effects are individual ones: what is said of their spread cannot be said of anything else."""
+
+from __future__ import annotations
+
+import xarray as xr
+
+from causalgia.errors import EstimateError
+from causalgia.estimation.crossover_targets import settled
+from causalgia.estimation.moments import Array
+from causalgia.scales import OF_MEANS
+from causalgia.schema import validate
+
+
+def individual_effects(effects: xr.Dataset, what: str) -> Array:
+    """Return the ICE, shape ``(n, K, ...)``; refuse where there are none, or fewer than two units.
+
+    Parameters
+    ----------
+    effects
+        From `contrast`, or any Dataset with ``ice (unit, contrast, task[, model])``.
+    what
+        What they are needed for.
+
+    Raises
+    ------
+    EstimateError
+        For a parallel trial, for a function of means, or with one unit.
+
+    Examples
+    --------
+    >>> effects = xr.Dataset({"ice": (("unit", "contrast", "task"), [[[1.0]], [[2.0]]])})
+    >>> individual_effects(effects, "heterogeneity").ravel()
+    array([1., 2.])
+    """
+    validate(effects, "effects")
+    if "ice" not in effects:
+        raise EstimateError(
+            f"{what} needs the individual effects (ICE) of a crossover, and in a parallel trial each unit shows one "
+            'arm; run the design with assignment="crossover"'
+        )
+    scale = effects.attrs.get("transform")
+    if scale in OF_MEANS:
+        raise EstimateError(
+            f"{what} needs individual effects, and scale={scale!r} has influence values of a function of means; "
+            "use scale='identity' or scale='log'"
+        )
+    if effects.sizes["unit"] < 2:
+        raise EstimateError(f"{what} needs two or more units, and there are {effects.sizes['unit']}; draw more units")
+    return settled(effects)

@@ -1,0 +1,224 @@
+"""Dose and response, joint tests and the turn of the helix: against R (dose_response, helical_phase) and arithmetic."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from causalgia.effects import contrast
+from causalgia.errors import ContrastError, EstimateError
+from causalgia.estimation import (
+    covariance,
+    dose_contrasts,
+    estimate,
+    from_effects,
+    helical_phase,
+    integer_polynomials,
+    joint_test,
+    orthonormal_polynomials,
+    pooled_error,
+)
+
+HERE = Path(__file__).parent / "reference"
+
+
+def expected(case: str) -> Any:
+    return json.loads((HERE / case / "expected.json").read_text())
+
+
+def doses() -> xr.Dataset:
+    y = pd.read_csv(HERE / "dose_response" / "input.csv").set_index("unit")
+    copies = [int(name.removeprefix("count")) for name in y.columns]
+    coords = {"unit": y.index.to_numpy(), "arm": list(y.columns), "task": ["K562"], "copies": ("arm", copies)}
+    return xr.Dataset({"outcome": (("unit", "arm", "task"), y.to_numpy()[:, :, None])}, coords=coords)
+
+
+def agrees(row: xr.Dataset, theirs: dict[str, Any]) -> None:
+    for mine, key in (("ace", "estimate"), ("se", "se"), ("df", "df"), ("lower", "lower"), ("upper", "upper")):
+        np.testing.assert_allclose(row[mine].item(), theirs[key], rtol=1e-9, err_msg=mine)
+    np.testing.assert_allclose(row["p"].item(), theirs["p"], rtol=1e-7, atol=1e-12)
+
+
+# dose_response
+
+
+def test_slope_of_each_unit() -> None:
+    weights, theirs = dose_contrasts(doses()), expected("dose_response")["slope"]
+    np.testing.assert_allclose(list(weights["slope"].values()), theirs["coefficients"], rtol=1e-12)
+    agrees(estimate(contrast(doses(), contrasts=weights)).isel(contrast=0, task=0), theirs)
+
+
+@pytest.mark.parametrize("kind", ["orthonormal", "equally_spaced"])
+def test_polynomials(kind: Any) -> None:
+    theirs = expected("dose_response")[kind]
+    weights = dose_contrasts(doses(), kind=kind, degree=len(theirs))
+    assert list(weights) == list(theirs)
+    estimates = estimate(contrast(doses(), contrasts=weights))
+    for name, row in theirs.items():
+        np.testing.assert_allclose(list(weights[name].values()), row["coefficients"], rtol=1e-11, atol=1e-12)
+        agrees(estimates.sel(contrast=name, task="K562"), row)
+
+
+def test_each_step() -> None:
+    theirs = expected("dose_response")["consecutive"]
+    estimates = estimate(contrast(doses(), contrasts=dose_contrasts(doses(), kind="consecutive")))
+    for name, row in theirs.items():
+        agrees(estimates.sel(contrast=name.replace("_minus_", " minus "), task="K562"), row)
+
+
+def test_pooled_error_is_that_of_randomised_blocks() -> None:
+    y, theirs = doses()["outcome"].to_numpy()[..., 0], expected("dose_response")
+    table = theirs["equally_spaced_pooled_error"]
+    found, se, df = pooled_error(y, integer_polynomials(6, 4))
+    np.testing.assert_allclose(found, table["estimate"], rtol=1e-9)
+    np.testing.assert_allclose(se, table["se"], rtol=1e-9)
+    assert df == table["df"][0]
+    slope, se, df = pooled_error(y, np.array([list(dose_contrasts(doses())["slope"].values())]))
+    row = theirs["slope_pooled_error"]
+    np.testing.assert_allclose([slope[0], se[0], df], [row["estimate"], row["se"], row["df"]], rtol=1e-9)
+
+
+def test_all_orders_beyond_the_linear_one_jointly() -> None:
+    theirs = expected("dose_response")["hotelling_beyond_linear"]
+    estimates = estimate(contrast(doses(), contrasts=dose_contrasts(doses(), kind="orthonormal")))
+    test = joint_test(estimates, ["quadratic", "cubic", "quartic", "quintic"])
+    found = [test[name].item() for name in ("F", "df1", "df2")]
+    np.testing.assert_allclose(found, [theirs[k] for k in ("F", "df1", "df2")], rtol=1e-9)
+    np.testing.assert_allclose(test["p"].item(), theirs["p"], rtol=1e-7)
+
+
+@given(st.sets(st.integers(-30, 30), min_size=2, max_size=9))
+def test_polynomials_are_orthonormal_and_start_upwards(points: set[int]) -> None:
+    x = np.array(sorted(points), dtype=float)
+    P = orthonormal_polynomials(x, len(x) - 1)
+    np.testing.assert_allclose(P @ P.T, np.eye(len(P)), atol=1e-12)
+    np.testing.assert_allclose(P.sum(axis=1), 0, atol=1e-12)
+    assert (P[:, -1] > 0).all()
+
+
+def test_arms_without_a_dose_stay_out_and_slopes_take_ties() -> None:
+    weights = dose_contrasts({"0": 0, "1a": 1, "1b": 1, "2": 2, "placebo": float("nan"), "x": ""})["slope"]
+    assert weights == {"0": -0.5, "1a": 0.0, "1b": 0.0, "2": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("given_doses", "options", "match"),
+    [
+        ({"0": 0, "1": 1, "1b": 1}, {"kind": "consecutive"}, "arm '1' shares its dose 1 with another"),
+        ({"0": 0}, {}, "two or more doses"),
+        ({"0": "many", "1": 1}, {}, "arm '0' has the dose 'many'"),
+        ({"0": 0, "1": 1}, {"kind": "cubic"}, "none of 'slope'"),
+        ({"0": 0, "1": 1}, {"kind": "orthonormal", "degree": 2}, "degree=2: 2 doses"),
+        ({"0": 0, "1": 1}, {"degree": 1}, "degree= is for"),
+        ({"0": None}, {}, "no arm has a dose"),
+        ([0, 1], {}, "not in list"),
+    ],
+)
+def test_doses_that_give_no_contrast(given_doses: Any, options: Any, match: str) -> None:
+    with pytest.raises(ContrastError, match=match):
+        dose_contrasts(given_doses, **options)
+    with pytest.raises(ContrastError, match="no coordinate on the arms; there are copies"):
+        dose_contrasts(doses(), along="dose")
+
+
+# joint tests
+
+
+def test_a_joint_test_of_known_errors_is_chi_squared() -> None:
+    test = joint_test(from_effects([1.0, 2.0, 3.0], se=[1.0, 1.0, 2.0]))
+    np.testing.assert_allclose(test["F"].item(), (1 + 4 + 2.25) / 3)
+    np.testing.assert_allclose(test["p"].item(), stats.chi2.sf(7.25, 3), rtol=1e-9)
+    assert "df2" not in test
+
+
+def test_joint_tests_refuse_contrasts_that_determine_each_other() -> None:
+    weights = {"a": {"count1": 1, "count0": -1}, "b": {"count2": 1, "count1": -1}, "c": {"count2": 1, "count0": -1}}
+    estimates = estimate(contrast(doses(), contrasts=weights))
+    with pytest.raises(EstimateError, match="singular"):
+        joint_test(estimates)
+    with pytest.raises(EstimateError, match="'d' is not among"):
+        joint_test(estimates, ["d"])
+    assert covariance(estimates, ["a", "b"]).shape == (2, 2, 1)
+
+
+# helical_phase
+
+
+def curve(**more: Any) -> xr.Dataset:
+    y = pd.read_csv(HERE / "helical_phase" / "input.csv").pivot(index="unit", columns="distance", values="interaction")
+    coords = {"unit": y.index.to_numpy(), "contrast": [f"{d} bp" for d in y.columns], "task": ["K562"]}
+    ice = xr.Dataset({"ice": (("unit", "contrast", "task"), y.to_numpy()[:, :, None])}, coords=coords)
+    return ice.assign_coords(distance=("contrast", y.columns.to_numpy()), **more)
+
+
+NAMES = ("cos", "sin", "amplitude", "amplitude_se", "phase_bp", "phase_bp_se")
+
+
+@pytest.mark.parametrize("trend", ["linear", "quadratic", "cubic", "natural_spline_4"])
+def test_the_wave_of_the_mean_curve(trend: Any) -> None:
+    theirs = expected("helical_phase")["mean_curve"][trend]
+    found = helical_phase(curve(), trend=trend).sel(fit="mean_curve", task="K562")
+    for name in NAMES:
+        np.testing.assert_allclose(found[name].item(), theirs["fit"][name], rtol=1e-8, err_msg=name)
+    for name in ("F", "df1", "df2", "rss_trend", "rss_full"):
+        np.testing.assert_allclose(found[name].item(), theirs[name], rtol=1e-8, err_msg=name)
+    np.testing.assert_allclose(found["p"].item(), theirs["p"], rtol=1e-7)
+    np.testing.assert_allclose(found["pair_covariance"], theirs["fit"]["covariance"], rtol=1e-8, atol=1e-14)
+
+
+def test_the_wave_of_each_unit() -> None:
+    theirs = expected("helical_phase")["unitwise"]
+    found = helical_phase(curve()).sel(fit="unitwise", task="K562")
+    for name in (*NAMES, "F", "df1", "df2"):
+        np.testing.assert_allclose(found[name].item(), theirs[name], rtol=1e-8, err_msg=name)
+    np.testing.assert_allclose(found["p"].item(), theirs["p"], rtol=1e-7)
+    np.testing.assert_allclose(found["pair_covariance"], theirs["covariance"], rtol=1e-8)
+
+
+def test_the_scan_over_periods() -> None:
+    theirs = expected("helical_phase")["period_scan"]
+    found = helical_phase(curve()).sel(task="K562")
+    np.testing.assert_allclose(found["period"], theirs["period"], rtol=1e-12)
+    np.testing.assert_allclose(found["rss"], theirs["rss"], rtol=1e-8)
+    np.testing.assert_allclose(found["best_period"].item(), theirs["best"])
+
+
+def test_order_of_distances_and_offset_change_nothing() -> None:
+    forward = helical_phase(curve())
+    for other in (curve().isel(contrast=slice(None, None, -1)), curve() + 0.0):
+        xr.testing.assert_allclose(helical_phase(other).drop_attrs(), forward.drop_attrs(), rtol=1e-9)
+    shifted = helical_phase(curve().assign(ice=curve()["ice"] + 1e6))
+    np.testing.assert_allclose(shifted["amplitude"], forward["amplitude"], rtol=1e-7)
+
+
+def test_clusters_carry_the_degrees_of_freedom() -> None:
+    parents = ("unit", np.arange(20) // 2)
+    with pytest.warns(UserWarning, match="10 clusters"):
+        found = helical_phase(curve(parent=parents))
+    np.testing.assert_allclose(found["df2"].sel(fit="unitwise").item(), 8.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "match"),
+    [
+        (lambda e: e, {"distance": "gap"}, "no numeric coordinate of that name on the contrasts; there are distance"),
+        (lambda e: e, {"trend": "quartic"}, "trend='quartic' is none of"),
+        (lambda e: e, {"period": 0.0}, "no positive number"),
+        (lambda e: e, {"period": 1.0}, "part of the trend"),
+        (lambda e: e.isel(contrast=slice(6)), {}, "needs 7 or more distances, and there are 6"),
+        (lambda e: e.isel(unit=slice(2)), {}, "needs 3 or more of them, and there are 2"),
+        (lambda e: e * 0.0, {}, "fit the mean curve exactly"),
+    ],
+)
+def test_what_has_no_phase(change: Any, options: Any, match: str) -> None:
+    with pytest.raises(EstimateError, match=match):
+        helical_phase(change(curve()), **options)

@@ -1,0 +1,222 @@
+"""How individual effects differ: against arithmetic, other libraries and simulation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import statsmodels.api as sm
+import xarray as xr
+from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
+
+from causalgia.effects import contrast
+from causalgia.errors import EstimateError
+from causalgia.estimation import heterogeneity, mean_ice, modification, quantile_of, sd_of, share_of
+
+
+def effects_of(ice: np.ndarray, **on_unit: Any) -> xr.Dataset:
+    ice = ice.reshape(len(ice), -1)
+    coords = {"contrast": [f"c{k}" for k in range(ice.shape[1])], "task": ["K562"]}
+    coords |= {name: ("unit", values) for name, values in on_unit.items()}
+    return xr.Dataset({"ice": (("unit", "contrast", "task"), ice[:, :, None])}, coords=coords)
+
+
+def inside(hits: np.ndarray, level: float, trials: int, chance: float = 1e-4) -> None:
+    low, high = stats.binom.ppf([chance / 2, 1 - chance / 2], trials, level) / trials
+    assert low <= np.mean(hits) <= high, (np.mean(hits), low, high)
+
+
+# sd, shares, quantiles
+
+
+def test_point_estimates_are_the_plain_ones() -> None:
+    ice = np.random.default_rng(0).gamma(2, size=(200, 3))
+    found = heterogeneity(effects_of(ice), rope=(0.5, 3)).isel(task=0)
+    np.testing.assert_allclose(found["sd"], ice.std(axis=0, ddof=1), rtol=1e-12)
+    np.testing.assert_allclose(found["quantile"], np.quantile(ice, [0.05, 0.25, 0.5, 0.75, 0.95], axis=0), rtol=1e-12)
+    np.testing.assert_allclose(found["above"], (ice > 3).mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(found["below"], (ice < 0.5).mean(axis=0), rtol=1e-12)
+    assert found.attrs["rope_lower"] == 0.5
+
+
+def test_shares_without_clusters_are_clopper_pearson() -> None:
+    event = np.arange(40) < 7
+    share, se, lower, upper = share_of(event, None, 0.95)
+    np.testing.assert_allclose([lower, upper], proportion_confint(7, 40, method="beta"), rtol=1e-9)
+    np.testing.assert_allclose(se, np.sqrt(share * (1 - share) / 39), rtol=1e-12)
+
+
+@pytest.mark.parametrize("hits", [0, 40])
+def test_a_share_of_none_or_all_has_an_interval(hits: int) -> None:
+    share, se, lower, upper = share_of(np.arange(40) < hits, None, 0.95)
+    assert (share, se) == (hits / 40, 0)
+    np.testing.assert_allclose([lower, upper], proportion_confint(hits, 40, method="beta"), atol=1e-12)
+    _, _, lower, upper = share_of(np.arange(40) < hits, np.arange(40) // 4, 0.95)
+    np.testing.assert_allclose([lower, upper], proportion_confint(hits // 4, 10, method="beta"), atol=1e-12)
+
+
+def test_units_that_repeat_their_parent_count_once() -> None:
+    """40 parents with 5 equal units each know what 40 units know."""
+    rng = np.random.default_rng(1)
+    once, cluster = rng.normal(size=40), np.repeat(np.arange(40), 5)
+    often = np.repeat(once, 5)
+    for function in (lambda x, c: sd_of(x, c, 0.95), lambda x, c: share_of(x > 0.3, c, 0.95)):
+        few, many = function(once, None), function(often, cluster)
+        np.testing.assert_allclose(many[1], few[1], rtol=0.03)
+        np.testing.assert_allclose(many[2:], few[2:], rtol=0.08)
+    few_q, many_q = (np.array(quantile_of(x, 0.5, c, 0.95)[1:3]) for x, c in ((once, None), (often, cluster)))
+    ranks = [np.searchsorted(np.sort(once), q) for q in (few_q, many_q)]
+    assert np.abs(ranks[0] - ranks[1]).max() <= 1
+
+
+@pytest.mark.parametrize("clustered", [False, True])
+def test_intervals_cover_what_they_say(clustered: bool) -> None:
+    """800 trials of 200 units (40 parents of 5, ICC .5): two-sided near 95 %, conservative for shares."""
+    rng, trials, n = np.random.default_rng(2), 800, 200
+    cluster = np.repeat(np.arange(40), 5) if clustered else None
+    shared = rng.normal(size=(40, trials)).repeat(5, axis=0) if clustered else 0.0
+    own = rng.normal(size=(n, trials))
+    ice = np.sqrt(0.5) * (shared + own) if clustered else own
+    _, _, lower, upper = sd_of(ice, cluster, 0.95)
+    assert np.mean((lower <= 1) & (upper >= 1)) >= stats.binom.ppf(1e-4, trials, 0.925 if clustered else 0.945) / trials
+    _, _, lower, upper = share_of(ice > 1.0, cluster, 0.95)
+    truth = stats.norm.sf(1.0)
+    assert np.mean((lower <= truth) & (upper >= truth)) >= stats.binom.ppf(1e-4, trials, 0.95) / trials
+    for prob in (0.1, 0.5, 0.9):
+        _, lower, upper, _ = quantile_of(ice, prob, cluster, 0.95)
+        truth = stats.norm.ppf(prob)
+        assert np.mean((lower <= truth) & (upper >= truth)) >= stats.binom.ppf(1e-4, trials, 0.95) / trials
+
+
+def test_a_spread_that_rests_on_one_unit_is_hardly_known() -> None:
+    ice = np.zeros(30)
+    ice[3] = 1.0
+    sd, se, lower, upper = sd_of(ice, None, 0.95)
+    np.testing.assert_allclose(sd, ice.std(ddof=1))
+    assert lower < 1e-6 * sd
+    assert 1e6 * sd < upper < np.inf
+    assert se > sd
+
+
+def test_extreme_quantiles_of_few_units_say_that_they_are_open() -> None:
+    ice = np.random.default_rng(3).normal(size=30)
+    found = heterogeneity(effects_of(ice), quantiles=[0.05, 0.5]).squeeze()
+    assert found["quantile_open"].values.tolist() == [True, False]
+    assert found["quantile_lower"].values[0] == ice.min()
+
+
+def test_effects_that_do_not_vary_are_points() -> None:
+    found = heterogeneity(effects_of(np.full(30, 2.0)), rope=(-1, 1)).squeeze()
+    assert [float(found[name]) for name in ("sd", "sd_se", "sd_lower", "sd_upper")] == [0, 0, 0, 0]
+    assert not found["quantile_open"].any()
+    np.testing.assert_array_equal(found["quantile_lower"], found["quantile_upper"])
+    assert found["above"] == 1
+    assert 0.85 < found["above_lower"] < 0.95
+
+
+def test_predictors_keep_their_dim() -> None:
+    ice = np.random.default_rng(4).normal(size=(50, 2, 1, 3))
+    effects = xr.Dataset({"ice": (("unit", "contrast", "task", "model"), ice)}, coords={"model": list("abc")})
+    found = heterogeneity(effects)
+    assert found["sd"].dims == ("contrast", "task", "model")
+    np.testing.assert_allclose(found["sd"], ice.std(axis=0, ddof=1))
+
+
+def outcomes_of(n: int = 12) -> xr.Dataset:
+    y = np.random.default_rng(5).gamma(9, size=(n, 2, 1))
+    coords = {"unit": np.arange(n), "arm": ["0", "A"], "task": ["K562"], "gc": ("unit", np.linspace(0.3, 0.7, n))}
+    return xr.Dataset({"outcome": (("unit", "arm", "task"), y)}, coords=coords)
+
+
+@pytest.mark.parametrize("verb", [heterogeneity, modification])
+def test_what_has_no_individual_effects_is_refused(verb: Any) -> None:
+    parallel = outcomes_of().isel(arm=0, drop=True).assign_coords(arm=["0", "A"], assigned=("unit", ["0", "A"] * 6))
+    with pytest.raises(EstimateError, match=r'parallel trial each unit shows one.*assignment="crossover"'):
+        verb(contrast(parallel, control="0"))
+    with pytest.raises(EstimateError, match="scale='ratio' has influence values"):
+        verb(contrast(outcomes_of(), control="0", scale="ratio"))
+    with pytest.raises(EstimateError, match="two or more units, and there are 1"):
+        verb(contrast(outcomes_of(1), control="0"))
+    with pytest.raises(EstimateError, match="no coordinate 'plate'"):
+        verb(contrast(outcomes_of(), control="0"), cluster="plate")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        *({"rope": rope} for rope in ((1, -1), "placebo", -1.0, (0, np.inf))),
+        *({"quantiles": quantiles} for quantiles in ([0.5, 1.0], [], [0.5, 0.5], "half")),
+        {"ci_prob": 95},
+    ],
+)
+def test_options_that_mean_nothing(options: dict[str, Any]) -> None:
+    with pytest.raises(EstimateError, match="for example|lower to an upper"):
+        heterogeneity(contrast(outcomes_of(), control="0"), **options)
+
+
+# effect modification
+
+
+def test_slopes_are_least_squares_with_hc2() -> None:
+    rng = np.random.default_rng(6)
+    x = rng.normal(size=(60, 2)) * [1.0, 30.0] + [5.0, 100.0]
+    ice = x @ [0.5, 0.01] + rng.normal(size=60) * x[:, 0]
+    found = modification(effects_of(ice, gc=x[:, 0], activity=x[:, 1]), by=["gc", "activity"]).squeeze()
+    fit = sm.OLS(ice, sm.add_constant(x)).fit(cov_type="HC2")
+    np.testing.assert_allclose(found["slope"], fit.params[1:], rtol=1e-9)
+    np.testing.assert_allclose(found["se"], fit.bse[1:], rtol=1e-9)
+    np.testing.assert_allclose(found["mean"], x.mean(axis=0))
+    assert (found["df"] < 57).all()
+
+
+def test_slopes_by_cluster_cover() -> None:
+    """600 trials, 30 parents of 4 with shared GC and shared noise: 95 % intervals of a slope of 0."""
+    rng, trials = np.random.default_rng(7), 600
+    parent = np.repeat(np.arange(30), 4)
+    gc = rng.normal(size=30)[parent]
+    ice = rng.normal(size=(30, trials))[parent] + rng.normal(size=(120, trials))
+    found = modification(effects_of(ice, gc=gc, parent=parent)).squeeze()
+    inside(((found["lower"] <= 0) & (found["upper"] >= 0)).to_numpy(), 0.95, trials)
+    naive = modification(effects_of(ice, gc=gc, parent=parent), cluster=None).squeeze()
+    assert ((naive["lower"] <= 0) & (naive["upper"] >= 0)).mean() < 0.9
+
+
+def test_a_mean_ice_is_the_slope_on_nothing() -> None:
+    """Centring: the effect at the mean covariate is the mean ICE, whatever the slope."""
+    rng = np.random.default_rng(8)
+    x, ice = rng.normal(10, 1, size=40), rng.normal(size=40)
+    found = modification(effects_of(ice, gc=x)).squeeze()
+    at_mean = ice - found["slope"].item() * (x - found["mean"].item())
+    np.testing.assert_allclose(at_mean.mean(), mean_ice(ice).ace, rtol=1e-12)
+
+
+def test_outcomes_modify_nothing() -> None:
+    outcomes = outcomes_of()
+    effects = contrast(outcomes, control="0")
+    control = outcomes["outcome"].sel(arm="0", task="K562", drop=True)
+    control.attrs["meaning"] = "potential outcome Y(arm), on attrs['scale']"
+    for name, values in (("baseline", control), ("outcome_control", control.values), ("0", control.values)):
+        with pytest.raises(EstimateError, match="coupled to it by construction"):
+            modification(effects.assign_coords({name: ("unit", values) if name != "baseline" else values}), by=name)
+
+
+@pytest.mark.parametrize(
+    ("by", "match"),
+    [
+        ("cpg", "no numeric coordinate of that name on the units; there are gc"),
+        (["gc", "gc"], "different coordinates"),
+        ([], "name one or more"),
+        (["gc", "twice"], "'twice' is collinear with gc"),
+        ("flat", "'flat' is the same in all units"),
+        ("parent", "no numeric coordinate"),
+    ],
+)
+def test_covariates_that_cannot_be_used(by: Any, match: str) -> None:
+    effects = contrast(outcomes_of(), control="0")
+    effects = effects.assign_coords(
+        twice=2 * effects["gc"], flat=("unit", np.ones(12)), parent=("unit", [f"p{i}" for i in range(12)])
+    )
+    with pytest.raises(EstimateError, match=match):
+        modification(effects, by=by)
