@@ -6,10 +6,12 @@ import math
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from causalgia.errors import ContrastError, OutcomesError
 from causalgia.reporting import Row, placebo_summary, rows
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_INK, _GREY, _BAND, _ACCENT = "#1b1f24", "#6b7480", "#e8eaed", "#1f5fa8"
+_INK, _GREY, _BAND, _ACCENT, _ROPE = "#1b1f24", "#6b7480", "#e8eaed", "#1f5fa8", "#dcebdd"
+_VERDICTS = {"increases": _ACCENT, "decreases": "#c25b12", "negligible": "#3b7d3a", "undecided": "white"}
 _MODELS = ("#1f5fa8", "#c25b12", "#3b7d3a", "#8a3d8f", "#a8892c", "#2b8c96")
 _FULL_SIZE = 60
 _ROOMY = 20
@@ -33,7 +36,10 @@ _AS_IT_IS: dict[str, Any] = {"parse_math": False, "usetex": False}
 def forest(
     estimates: xr.Dataset, *, task: str | None = None, truth: xr.DataArray | None = None, ax: Axes | None = None
 ) -> Axes:
-    """Draw effects with their intervals, largest first, against 0 and against the placebo words.
+    """Draw effects with their intervals, largest first, against 0, the placebo words, and what matters.
+
+    Decisions are coloured by verdict (undecided: hollow) before the shaded region of practical equivalence; where a
+    posterior shrank the effects, the raw ones stand above them in grey, with intervals of the same probability.
 
     Fixed placebo words are gathered in the lowest row, a point for each; the grey band behind the effects is their
     central 95 % (their range, where there are fewer than 40): what "no effect" looks like on this predictor.
@@ -41,7 +47,8 @@ def forest(
     Parameters
     ----------
     estimates
-        From `causalgia.estimate`: ``ace (contrast, task[, model])``; each model of an ensemble gets its own marker.
+        From `causalgia.estimate` or `causalgia.decide`: ``ace (contrast, task[, model])``; each model of an ensemble
+        gets its own marker.
     task
         Which task; needed where there are several.
     truth
@@ -152,7 +159,9 @@ def _height(table: Sequence[Row]) -> float:
 def _draw(table: list[Row], estimates: xr.Dataset, axes: Axes, places: dict[str, int]) -> Axes:
     words = [row for row in table if row["placebo_word"]]
     effects = [row for row in table if not row["placebo_word"]]
-    _draw_placebos(axes, words, len(places))
+    _draw_rope(axes, effects, places)
+    _draw_placebos(axes, words, len(places), banded="placebo" not in str(estimates.attrs.get("rope")))
+    _draw_raw(axes, effects, places, float(estimates.attrs.get("ci_prob", 0.95)))
     _draw_effects(axes, effects, places)
     _draw_truth(axes, effects, places)
     _label_rows(axes, table, places, words)
@@ -170,14 +179,40 @@ def _places(table: list[Row]) -> dict[str, int]:
     return {name: place for place, name in enumerate(largest_first)}
 
 
-def _draw_placebos(axes: Axes, words: list[Row], place: int) -> None:
+def _draw_rope(axes: Axes, effects: list[Row], places: dict[str, int]) -> None:
+    """Shade the region of practical equivalence: one band, or a bar for each effect where they differ."""
+    ends = {row["contrast"]: (row["rope_lower"], row["rope_upper"]) for row in effects if "rope_lower" in row}
+    if not ends or all(low == high for low, high in ends.values()):
+        return
+    look: dict[str, Any] = {"color": _ROPE, "lw": 0, "zorder": 0.5, "label": "ROPE"}
+    if len(set(ends.values())) == 1:
+        axes.axvspan(*next(iter(ends.values())), **look)
+    else:
+        low, high = np.array(list(ends.values())).T
+        axes.barh([places[name] for name in ends], high - low, left=low, height=1.0, **look)
+
+
+def _draw_raw(axes: Axes, effects: list[Row], places: dict[str, int], ci_prob: float) -> None:
+    """Draw effects before they shrank, above what they became."""
+    raw = [row for row in effects if row.get("raw") is not None]
+    if not raw:
+        return
+    x, y = np.array([row["raw"] for row in raw]), np.array([places[row["contrast"]] for row in raw]) - 0.22
+    if "se" in raw[0]:
+        half = NormalDist().inv_cdf(0.5 + ci_prob / 2) * np.array([row["se"] for row in raw])
+        axes.errorbar(x, y, xerr=half, fmt="none", ecolor=_GREY, elinewidth=0.7, zorder=3)
+    axes.scatter(x, y, s=9 if len(places) <= _FULL_SIZE else 4, color=_GREY, lw=0, zorder=3.5, label="raw")
+
+
+def _draw_placebos(axes: Axes, words: list[Row], place: int, *, banded: bool) -> None:
     if not words:
         return
     aces = np.array([row["ace"] for row in words])
     found = placebo_summary(words)
     low, high = found["central"] or (found["lowest"], found["highest"])
     share = "central 95 %" if found["central"] else "range"
-    axes.axvspan(low, high, color=_BAND, lw=0, zorder=0, label=f"{share} of placebo words")
+    if banded:
+        axes.axvspan(low, high, color=_BAND, lw=0, zorder=0, label=f"{share} of placebo words")
     spread = 0.5 * (np.arange(len(aces)) * 0.618034 % 1 - 0.5)
     axes.scatter(aces, place + spread, s=9, color=_GREY, alpha=0.65, lw=0, zorder=3, label="_placebo words")
 
@@ -193,7 +228,18 @@ def _draw_effects(axes: Axes, effects: list[Row], places: dict[str, int]) -> Non
         if mine and "lower" in mine[0]:
             arms = [x - [row["lower"] for row in mine], [row["upper"] for row in mine] - x]
             axes.errorbar(x, y, xerr=np.maximum(arms, 0), fmt="none", ecolor=colour, elinewidth=width, zorder=4)
-        axes.scatter(x, y, s=size, color=colour, lw=0, zorder=5, label=model or "estimate")
+        if "verdict" in mine[0] and model is None:
+            _mark_verdicts(axes, x, y, [row["verdict"] for row in mine], size)
+        else:
+            axes.scatter(x, y, s=size, color=colour, lw=0, zorder=5, label=model or "estimate")
+
+
+def _mark_verdicts(axes: Axes, x: NDArray[np.float64], y: NDArray[np.float64], verdicts: list[str], size: int) -> None:
+    for verdict, colour in _VERDICTS.items():
+        mine = [said == verdict for said in verdicts]
+        if any(mine):
+            look: dict[str, Any] = {"facecolors": colour, "edgecolors": _ACCENT, "lw": 1.0 if colour == "white" else 0}
+            axes.scatter(x[mine], y[mine], s=size, zorder=5, label=verdict, **look)
 
 
 def _dodge(number: int, n: int) -> float:

@@ -24,7 +24,7 @@ def format_effect(row: Mapping[str, Any]) -> tuple[str, str]:
     lower, upper = row.get("lower"), row.get("upper")
     if lower is None or upper is None:
         return format_number(row["ace"], abs(row["ace"]) / 50), ""
-    unit = (upper - lower) / 2 or abs(row["ace"]) / 50
+    unit = (upper - lower) / 2 or row.get("se") or abs(row["ace"]) / 50
     return format_number(row["ace"], unit), f"[{_format_limit(lower, unit)}, {_format_limit(upper, unit)}]"
 
 

@@ -1,15 +1,16 @@
-"""Estimates as rows for programs and as cells for tables; placebo words as the sample that they are."""
+"""Estimates and decisions as rows for programs and as cells for tables; placebo words as the sample that they are."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import xarray as xr
 
-from causalgia.estimation.words import placebo_words
+from causalgia.multiplicity.placebo import words_of
+from causalgia.reporting.decided import error_heading, error_of, is_decided
 from causalgia.reporting.numbers import format_effect, format_number, format_p, format_se
 from causalgia.schema import validate
 
@@ -19,15 +20,17 @@ Rows = Literal["summary", "all"]
 ENOUGH_FOR_QUANTILES = 40
 _LIMITS = ("ace", "se", "df", "lower", "upper", "p", "p_adjusted")
 _COLUMNS = (*_LIMITS, "skewness", "leverage", "exact", "n_units", "n_clusters")
+_OF_VERDICTS = ("verdict", "lfsr", "p_rope", "p_above", "p_below", "local_error", "q", "more_units")
+_DECIDED = (*_OF_VERDICTS, "rope_lower", "rope_upper", "raw")
 
 
 def rows(estimates: xr.Dataset, *, truth: xr.DataArray | None = None) -> list[Row]:
-    """Return the estimates as plain rows, one for each contrast and task (and model), for other programs.
+    """Return estimates or decisions as plain rows, one for each contrast and task (and model), for other programs.
 
     Parameters
     ----------
     estimates
-        From `causalgia.estimate`.
+        From `causalgia.estimate` or `causalgia.decide`.
     truth
         True ACE ``(contrast, task)`` where it is known, with a Monte-Carlo error ``mcse`` where it is not exact.
 
@@ -35,7 +38,7 @@ def rows(estimates: xr.Dataset, *, truth: xr.DataArray | None = None) -> list[Ro
     -------
     list of dict
         ``contrast``, ``task``, ``model`` where there are several, ``do``, ``placebo_word`` (whether the contrast is
-        a fixed placebo word against the control), the numbers that the estimates have, and with `truth` also
+        a fixed placebo word against the control), the numbers and verdicts that there are, and with `truth` also
         ``truth`` and ``z = (ace - truth) / sqrt(se^2 + mcse^2)``.
 
     Examples
@@ -57,7 +60,7 @@ def cells(
     Parameters
     ----------
     estimates
-        From `causalgia.estimate`.
+        From `causalgia.estimate`, or decisions from `causalgia.decide`.
     rows
         ``"summary"`` gathers fixed placebo words in one line for each task, ``"all"`` shows each.
     truth
@@ -94,11 +97,11 @@ def placebo_summary(rows: Sequence[Row]) -> Row:
 
 def _table_rows(estimates: xr.Dataset, truth: xr.DataArray | None = None) -> list[Row]:
     dims = estimates["ace"].dims
-    columns = [name for name in _COLUMNS if name in estimates.variables]
+    columns = [name for name in (*_COLUMNS, *_DECIDED) if name in estimates.variables]
     values = {name: estimates[name].transpose(*dims).to_numpy().ravel().tolist() for name in columns}
     names = {dim: [str(x) for x in _labels(estimates, str(dim))] for dim in dims}
     do = estimates["do"].to_numpy().tolist() if "do" in estimates.variables else [None] * estimates.sizes["contrast"]
-    placebo = placebo_words(estimates)
+    placebo = words_of(estimates)
     table = []
     for flat, where in enumerate(np.ndindex(*estimates["ace"].shape)):
         row: Row = {str(dim): names[dim][i] for dim, i in zip(dims, where, strict=True)}
@@ -129,13 +132,17 @@ def _headings(estimates: xr.Dataset) -> dict[str, str]:
     words = {name: name for name in ("contrast", "task", "model", "truth", "z", "exact", "p")}
     first = {"contrast": "contrast", "task": "task", "model": "model", "ace": "ACE", "se": "SE"}
     first["interval"] = f"{percent} interval"
-    return {**first, **words, "p_adjusted": method}
+    verdict = {"verdict": "verdict", "error": error_heading(estimates.attrs), "n_units": "n"}
+    return {**first, **(verdict if is_decided(estimates) else {}), **words, "p_adjusted": method}
 
 
 def _lines(estimates: xr.Dataset, table: list[Row], rows: Rows) -> list[dict[str, str]]:
     names = [name for name in ("task", "model") if estimates.sizes.get(name, 1) > 1]
     headings = _headings(estimates)
-    shown = [_line(row, names) for row in table if rows == "all" or not row["placebo_word"]]
+    effects = [row for row in table if rows == "all" or not row["placebo_word"]]
+    shown = [_line(row, names) for row in effects]
+    if is_decided(estimates):
+        shown = [line | _verdict(row, estimates.attrs) for line, row in zip(shown, effects, strict=True)]
     summaries = [] if rows == "all" else [_summary_line(group, names) for group in placebo_groups(table, names)]
     return [{headings[key]: text for key, text in line.items()} for line in shown + summaries]
 
@@ -150,6 +157,12 @@ def _line(row: Row, names: list[str]) -> dict[str, str]:
     line["exact"] = "exact" if row.get("exact") else ""
     exact = bool(row.get("exact"))
     return line | {name: format_p(row[name], exact=exact) for name in ("p", "p_adjusted") if name in row}
+
+
+def _verdict(row: Row, attrs: Mapping[Any, Any]) -> dict[str, str]:
+    """Return the cells of a verdict; the standard error is of the effect before it shrank, and has no place here."""
+    units = f"{row['n_units']:,}" if "n_units" in row else ""
+    return {"se": "", "verdict": row["verdict"], "error": error_of(row, attrs), "n_units": units}
 
 
 def placebo_groups(table: list[Row], names: list[str]) -> list[list[Row]]:

@@ -1,4 +1,4 @@
-"""Estimates as sentences: what was estimated, how large it is, how sure one may be; size first, p last."""
+"""Estimates and decisions as sentences: what was estimated, how large, how sure one may be; size first, p last."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from causalgia.reporting.decided import against, exact_in_words, is_decided, verdict_in_words
 from causalgia.reporting.numbers import format_effect, format_number
 from causalgia.reporting.table import (
     ENOUGH_FOR_QUANTILES,
@@ -31,15 +32,17 @@ _ONE_PARENT_EACH = ("shuffle", "dinucleotide_shuffle", "klet_shuffle", "genomic"
 
 
 def report(estimates: xr.Dataset, *, rows: Rows = "summary") -> str:
-    """Say what was estimated, as text: the estimand, a table of effects, and a sentence for each where they are few.
+    """Say what was found, as text: the estimand, a table of effects, and sentences.
 
-    An effect here is an effect on the predictor. Fixed placebo words are one line (how many, their mean and range,
-    and from 40 words on the central 95 %), for they are a distribution that effects are judged against.
+    Estimates have a sentence each where they are few; decisions always, with estimand, size, interval, verdict and
+    number of units, and for an undecided effect about how many units would decide it in a new trial. An effect here is
+    an effect on the predictor. Fixed placebo words are one line (how many, their mean and range, and from 40 words on
+    the central 95 %), for they are a distribution that effects are judged against.
 
     Parameters
     ----------
     estimates
-        From `causalgia.estimate`, with or without `causalgia.adjust`.
+        From `causalgia.estimate`, with or without `causalgia.adjust`; or decisions from `causalgia.decide`.
     rows
         ``"summary"``, or ``"all"`` for a line for each placebo word.
 
@@ -51,7 +54,7 @@ def report(estimates: xr.Dataset, *, rows: Rows = "summary") -> str:
     Raises
     ------
     OutcomesError
-        If `estimates` is not a Dataset of estimates.
+        If `estimates` is not a Dataset of estimates or decisions.
 
     Examples
     --------
@@ -100,15 +103,17 @@ def estimand(estimates: xr.Dataset) -> str:
     second = [_counts(estimates), attrs.get("assignment"), attrs.get("method")]
     said = "; ".join(str(part) for part in second if part)
     sentences = [first, f"{said[0].upper()}{said[1:]}." if said else "", _in_do_notation(rows_of(estimates))]
+    sentences += [against(estimates)] if is_decided(estimates) else []
     return "\n".join(part for part in sentences if part)
 
 
 def sentences(estimates: xr.Dataset, *, rows: Rows = "summary") -> list[str]:
-    """Return a sentence for each effect where there are at most six, and one for the placebo words of each task."""
+    """Return a sentence for each effect, and one for the placebo words of each task; more than six need verdicts."""
     table = rows_of(estimates)
     names = [name for name in ("task", "model") if estimates.sizes.get(name, 1) > 1]
     effects = [row for row in table if rows == "all" or not row["placebo_word"]]
-    said = [sentence(estimates, row) for row in effects] if len(effects) <= _FEW else []
+    each = len(effects) <= _FEW or is_decided(estimates)
+    said = [sentence(estimates, row) for row in effects] if each else []
     return said + ([] if rows == "all" else [_summary_sentence(g, names) for g in placebo_groups(table, names)])
 
 
@@ -119,8 +124,18 @@ def sentence(estimates: xr.Dataset, row: Row) -> str:
     control = f" minus {_quoted(attrs['control'])}" if attrs.get("control") else ""
     ace, interval = format_effect(row)
     size = f"{ace} {interval}" if interval else f"{ace}, without a standard error"
-    exact = " (exact: no unit differs)" if row.get("exact") else ""
-    return f"ACE on {_scale(attrs)}{where}, {_quoted(row['contrast'])}{control}{_population(estimates)}: {size}{exact}."
+    exact = exact_in_words(row, attrs) if row.get("exact") else ""
+    said = f"; {verdict_in_words(row, attrs)}{_units(row, attrs)}" if is_decided(estimates) else ""
+    of_what = f"ACE on {_scale(attrs)}{where}, {_quoted(row['contrast'])}{control}{_population(estimates)}"
+    return f"{of_what}: {size}{exact}{said}."
+
+
+def _units(row: Row, attrs: Mapping[Any, Any]) -> str:
+    """Return "; 5,000 units in 500 clusters, exploratory"."""
+    said = f"; {row['n_units']:,} unit{'s' if row['n_units'] != 1 else ''}" if "n_units" in row else ""
+    if said and row.get("n_clusters", row["n_units"]) != row["n_units"]:
+        said += f" in {row['n_clusters']:,} clusters"
+    return said + ("; exploratory" if attrs.get("exploratory") else "")
 
 
 def _summary_sentence(group: list[Row], names: list[str]) -> str:

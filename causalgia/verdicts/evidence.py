@@ -105,7 +105,8 @@ def from_posterior(tree: Any, rope: Any, *, level: float, ci_prob: float) -> Evi
     if "raw" in effects:
         columns["raw"] = effects["raw"].to_numpy()
     mean = draws.isel(chain=0, draw=0, drop=True).transpose("contrast", "task").copy(data=said["mean"]).rename("ace")
-    return Evidence(_carried(effects, mean), found, errors, columns, said["sd"])
+    carried = _carried(effects, mean).assign_attrs(n_draws=draws.sizes["chain"] * draws.sizes["draw"])
+    return Evidence(carried, found, errors, columns, said["sd"])
 
 
 def distance(evidence: Evidence) -> Array:
@@ -124,7 +125,10 @@ def _carried(source: xr.Dataset, ace: xr.DataArray) -> xr.Dataset:
     kept = [name for name in _CARRIED if name in source.variables]
     coords = {n: c for n, c in source.coords.items() if set(c.dims) <= {*ace.dims, "arm"} and n not in ("contrast_",)}
     out = xr.Dataset({"ace": ace.drop_attrs(), **{n: source[n].drop_attrs() for n in kept}}).assign_coords(coords)
-    return out.assign_attrs({k: v for k, v in source.attrs.items() if k not in ("adjust", "family", "rope")})
+    if "placebo_word" in source.data_vars:
+        out = out.assign_coords(placebo_word=source["placebo_word"])
+    stale = ("adjust", "family", "rope") if "adjust" in source.attrs else ("rope",)
+    return out.assign_attrs({k: v for k, v in source.attrs.items() if k not in stale})
 
 
 def _draws(ace: xr.DataArray, level: float) -> xr.DataArray:
