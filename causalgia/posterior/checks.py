@@ -45,11 +45,11 @@ def tau_quantile(prior: Prior, probability: Array) -> Array:
 
 
 def conflict(effect: Array, noise: Noise, prior: Prior, nu: float | None = None) -> str:
-    """Return how effects and prior disagree, or nothing: mean or spread of the effects in a tail of less than 1 %.
+    """Return how effects and prior disagree, or nothing: their mean or spread in a tail below 1 %.
 
-    Given tau, the mean of K effects is normal about 0 with variance ``mu_sd^2 + tau^2 / K + 1' Sigma 1 / K^2``, and their
-    sum of squares about it nearly a multiple of chi-square (two moments matched); both tails are averaged over the
-    prior of tau. A flat part of the prior cannot be contradicted.
+    Given tau, the mean of K effects is normal about 0 with variance ``mu_sd^2 + tau^2 / K + 1' Sigma 1 / K^2``, and the
+    sum of squares about it is nearly a multiple of chi-square (two moments matched); their tails are averaged over the
+    prior of tau. Too small a spread is no conflict, since tau may be 0; nor can a flat part of the prior be contradicted.
 
     Parameters
     ----------
@@ -87,13 +87,11 @@ def conflict(effect: Array, noise: Noise, prior: Prior, nu: float | None = None)
                 f"the mean of the effects, {mean:.3g}, lies where the prior gives less than 1 % "
                 f"(Prior(mu_sd={prior.mu_sd:.3g}): mu_sd={abs(mean):.1g} or more would not)"
             )
-    if n > 1:
-        share = _spread_tail(effect, noise, variance)
-        if min(share, 1 - share) < _RARE / 2:
-            said.append(
-                f"the spread of the effects, {spread:.3g}, lies where the prior gives less than 1 % "
-                f"(Prior(tau_scale={prior.tau_scale:.3g}): tau_scale={spread:.1g} would not)"
-            )
+    if n > 1 and _spread_tail(effect, noise, variance) < _RARE:
+        said.append(
+            f"the spread of the effects, {spread:.3g}, lies where the prior gives less than 1 % "
+            f"(Prior(tau_scale={prior.tau_scale:.3g}): tau_scale={spread:.1g} would not)"
+        )
     return "; ".join(said)
 
 
@@ -109,7 +107,8 @@ def _spread_tail(effect: Array, noise: Noise, variance: Array) -> float:
     """Return P(sum of squares about the mean > the observed), averaged over the nodes of tau."""
     n, total = len(effect), noise.marginal
     expected = (n - 1) * variance + float(total.sum()) - n * _of_mean(noise)
-    inner = 2 * (((variance[:, None] + total) ** 2).sum(axis=1) + _dependent(noise)) * (n - 1) / n
+    squares = n * variance**2 + 2 * variance * total.sum() + (total**2).sum() + _dependent(noise)
+    inner = 2 * squares * (n - 1) / n
     df = 2 * expected**2 / inner
     observed = float(((effect - effect.mean()) ** 2).sum())
     return float(stats.chi2.sf(observed * df / expected, df).mean())
@@ -126,7 +125,7 @@ def _dependent(noise: Noise) -> float:
 
 
 def prior_predictive(estimates: Any, *, prior: Prior = Prior(), draws: int = 1_000, rng: RNG) -> Tree:  # noqa: B008
-    """Draw effects and estimates as the prior supposes them, before any is seen: are they of the size one believes?
+    """Draw effects and estimates as the prior supposes them, to see whether they are of the size one believes.
 
     ``mu ~ N(0, mu_sd^2)``, tau from its prior, ``ace_k ~ N(mu, tau^2)`` (the normal family), and ``effect`` about them
     with the noise of the estimates.

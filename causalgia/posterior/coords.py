@@ -45,8 +45,8 @@ def at_the_door(table: Any, names: Sequence[str]) -> xr.Dataset:
             if column.shape == (estimates.sizes["contrast"],):
                 column = column.astype(str) if column.dtype == object else column
                 estimates = estimates.assign_coords({name: ("contrast", column)})
-    for name in ("contrast", "task"):
-        if name not in estimates.coords:
+    for name in ("contrast", "task", "model"):
+        if name in estimates.dims and name not in estimates.coords:
             estimates = estimates.assign_coords({name: np.arange(estimates.sizes[name])})
     return estimates
 

@@ -80,7 +80,7 @@ def _moments(asked: list[Question], answers: list[Answer], coords: dict[str, Any
         for name in answers[0].moments
     }
     out = xr.Dataset(columns, _on(coords, {"contrast", "task"}))
-    out.attrs = _dependence(asked, coords)
+    out.attrs = _dependence(asked, answers, coords)
     return out
 
 
@@ -91,13 +91,17 @@ def _column(parts: list[tuple[Question, Any]], coords: dict[str, Any]) -> tuple[
     return ("contrast", "task"), out
 
 
-def _dependence(asked: list[Question], coords: dict[str, Any]) -> dict[str, str | float]:
+def _dependence(asked: list[Question], answers: list[Answer], coords: dict[str, Any]) -> dict[str, str | float]:
     """Say whether effects grow with their se: the gain, in nats, of taking effect / se for exchangeable instead."""
-    large = [q for q in asked if len(q.rows) >= _LEAST_FOR_DEPENDENCE]
-    gains = [effect_se_dependence(q.effect, np.sqrt(q.noise.marginal)).gain for q in large]
+    large = [(q, a) for q, a in zip(asked, answers, strict=True) if len(q.rows) >= _LEAST_FOR_DEPENDENCE]
+    gains = [
+        effect_se_dependence(q.effect - float(a.draws["mu"].mean()), np.sqrt(q.noise.marginal)).gain for q, a in large
+    ]
     if not gains:
         return {"effect_se_dependence": f"not asked: fewer than {_LEAST_FOR_DEPENDENCE} effects"}
-    names = ", ".join(str(coords["task"].to_numpy()[q.task]) for q, g in zip(large, gains, strict=True) if g > _NATS)
+    names = ", ".join(
+        str(coords["task"].to_numpy()[q.task]) for (q, _), g in zip(large, gains, strict=True) if g > _NATS
+    )
     said = f"effects grow with their standard errors (task {names})" if names else "none seen"
     return {"effect_se_dependence": said, "effect_se_gain": float(max(gains))}
 

@@ -1,0 +1,376 @@
+"""The verb infer: labels, doors, degenerate and bad input, and what the exact engine says through it."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from causalgia.errors import CausalgiaError, InferenceError, PriorConflictWarning, RandomnessError
+from causalgia.estimation import estimate, from_effects
+from causalgia.posterior import infer, posterior_predictive, prior_predictive
+from causalgia.posterior.checks import conflict
+from causalgia.posterior.levels import over_predictors
+from causalgia.posterior.noise import Noise
+from causalgia.posterior.normal import normal
+from causalgia.posterior.tree import assemble, datasets, library
+from causalgia.prior import Prior
+
+FAMILIES = ["mixture", "student_t", "normal"]
+CASE = Path(__file__).parent / "reference" / "eight_schools"
+SCHOOLS = pd.read_csv(CASE / "input.csv")
+EXPECTED = json.loads((CASE / "expected.json").read_text())
+PRIORS = {
+    "mu_flat_tau_flat": Prior(mu_sd=np.inf, tau="uniform", tau_scale=np.inf),
+    "mu_flat_tau_half_cauchy": Prior(mu_sd=np.inf, tau="half_cauchy", tau_scale=5),
+    "mu_normal_tau_half_cauchy": Prior(mu_sd=5, tau="half_cauchy", tau_scale=5),
+}
+
+
+def schools(**coords: Any) -> xr.Dataset:
+    return from_effects(SCHOOLS["y"], se=SCHOOLS["sigma"], names=[f"s{i}" for i in range(8)]).assign_coords(coords)
+
+
+def crossover(n: int = 60, k: int = 4, seed: int = 0, **sizes: int) -> xr.Dataset:
+    generator = np.random.default_rng(seed)
+    dims = ("unit", "contrast", "task", *sizes)
+    ice = generator.normal(size=(n, k, 2, *sizes.values())) + generator.normal(size=(n, 1, 1, *([1] * len(sizes))))
+    ice += np.arange(k).reshape(1, k, *[1] * (len(dims) - 2))
+    coords = {"contrast": [f"c{i}" for i in range(k)], "task": ["K562", "HepG2"]}
+    return xr.Dataset({"ice": (dims, ice)}, coords=coords)
+
+
+def test_pytest_sees_the_arviz_that_reads_the_tree() -> None:
+    posterior = infer(schools(), family="normal", rng=0)
+    az = library("arviz")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        summary = az.summary(posterior)
+        rhat, ess = az.rhat(posterior["posterior"]), az.ess(posterior["posterior"])
+    assert len(summary) == 10  # eight effects, mu and tau
+    assert abs(float(rhat["mu"].values.ravel()[0]) - 1) < 0.01
+    assert float(ess["tau"].values.ravel()[0]) > 3_000  # 4,000 independent draws
+
+
+@pytest.mark.parametrize("prior", PRIORS)
+def test_eight_schools_as_in_r(prior: str) -> None:
+    posterior = infer(schools(), family="normal", prior=PRIORS[prior], rng=1)
+    theta = EXPECTED[prior]["theta"]
+    for name in ("mean", "sd", "lfsr"):
+        found = posterior["moments"][name].to_numpy()[:, 0]
+        np.testing.assert_allclose(found, [row[name] for row in theta], rtol=1e-6)
+    draws = posterior["posterior"]
+    for name in ("mu", "tau"):
+        values, truth = draws[name].to_numpy().ravel(), EXPECTED[prior][name]
+        assert abs(values.mean() - truth["mean"]) < 4 * truth["sd"] / np.sqrt(values.size)
+    assert draws["ace"].dims == ("chain", "draw", "contrast", "task")
+    assert dict(draws.sizes) == {"chain": 4, "draw": 1000, "contrast": 8, "task": 1}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_draws_agree_with_the_moments(family: Any) -> None:
+    generator = np.random.default_rng(5)
+    effect = np.where(np.arange(80) < 8, 3.0, 0.0) + 0.5 * generator.normal(size=80)
+    posterior = infer(from_effects(effect, se=np.full(80, 0.5)), family=family, draws=8_000, rng=2)
+    ace, moments = posterior["posterior"]["ace"].to_numpy().reshape(-1, 80), posterior["moments"]
+    z = (ace.mean(axis=0) - moments["mean"].to_numpy()[:, 0]) / (moments["sd"].to_numpy()[:, 0] / np.sqrt(8_000))
+    assert np.abs(z).max() < 4.5
+    np.testing.assert_allclose((ace == 0).mean(axis=0), moments["lfdr"].to_numpy()[:, 0], atol=0.025)
+
+
+def test_draws_follow_from_the_seed_alone() -> None:
+    first, again, other = (infer(schools(), family="normal", rng=rng)["posterior"]["ace"] for rng in (3, 3, 4))
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+    with pytest.raises(RandomnessError, match="rng"):
+        infer(schools(), rng=None)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="rng"):
+        infer(schools())  # type: ignore[call-arg]
+
+
+def test_draws_are_rounded_up_to_four_chains() -> None:
+    assert dict(infer(schools(), family="normal", draws=10, rng=0)["posterior"].sizes)["draw"] == 3
+
+
+def test_the_tree_names_what_it_is_about() -> None:
+    table = schools(word=("contrast", list("aabbaabb")))
+    posterior = datasets(infer(table, family="normal", rng=0))
+    attrs = posterior["posterior"].attrs
+    assert (attrs["family"], attrs["engine"], attrs["sigma"], attrs["prior_unit"]) == (
+        "normal",
+        "exact",
+        "diagonal",
+        "contrast scale",
+    )
+    assert json.loads(attrs["prior"])["tau_scale"] == 5
+    assert posterior["posterior"]["word"].dims == ("contrast",)
+    np.testing.assert_array_equal(posterior["observed_data"]["effect"].to_numpy()[:, 0], SCHOOLS["y"])
+    np.testing.assert_array_equal(posterior["constant_data"]["se"].to_numpy()[:, 0], SCHOOLS["sigma"])
+    assert not posterior["constant_data"]["placebo_word"].any()
+    assert all(isinstance(v, str | int | float) for group in posterior.values() for v in group.attrs.values())
+
+
+def test_it_is_written_and_read_by_its_own_methods(tmp_path: Path) -> None:
+    posterior = infer(schools(), family="normal", draws=40, rng=0)
+    posterior.to_netcdf(tmp_path / "posterior.nc")
+    if isinstance(posterior, xr.DataTree):
+        back = xr.open_datatree(tmp_path / "posterior.nc")
+    else:
+        back = library("arviz").from_netcdf(tmp_path / "posterior.nc")
+    assert set(datasets(back)) == {"posterior", "moments", "observed_data", "constant_data"}
+    np.testing.assert_array_equal(back["posterior"]["ace"], posterior["posterior"]["ace"])
+    assert back["posterior"].attrs["family"] == "normal"
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_groups_are_families_of_their_own(family: Any) -> None:
+    table = schools(word=("contrast", list("aabbaabb")))
+    together = infer(table, family=family, groups="word", rng=0)
+    alone = infer(table.sel(contrast=table["word"] == "b"), family=family, rng=0)
+    np.testing.assert_allclose(
+        together["moments"]["mean"].to_numpy()[[2, 3, 6, 7]], alone["moments"]["mean"].to_numpy(), atol=1e-10
+    )
+    draws = together["posterior"]
+    assert draws["mu"].dims == draws["tau"].dims == ("chain", "draw", "group", "task")
+    assert list(draws["group"].to_numpy()) == ["a", "b"]
+    mean = draws["ace"].to_numpy().reshape(4_000, 8).mean(axis=0)
+    sd = together["moments"]["sd"].to_numpy()[:, 0]
+    assert (np.abs(mean - together["moments"]["mean"].to_numpy()[:, 0]) <= 4.5 * sd / np.sqrt(4_000)).all()
+
+
+def test_covariates_have_a_coefficient_per_unit_of_theirs() -> None:
+    generator = np.random.default_rng(0)
+    position = np.arange(60.0)
+    table = pd.DataFrame({"effect": 2 + 0.1 * position + generator.normal(0, 0.3, 60), "se": 0.2, "position": position})
+    posterior = infer(table, family="normal", covariates="position", rng=0)
+    beta = posterior["posterior"]["beta"]
+    assert beta.dims == ("chain", "draw", "covariate", "task")
+    assert list(beta["covariate"].to_numpy()) == ["position"]
+    slope, _ = np.polyfit(position, table["effect"], 1)
+    assert abs(float(beta.mean()) - slope) < 4 * float(beta.std()) / np.sqrt(4_000) + 1e-4
+    both = infer(table.assign(g=["a", "b"] * 30), family="normal", covariates=["position"], groups="g", rng=0)
+    assert both["posterior"]["beta"].dims == ("chain", "draw", "covariate", "group", "task")
+
+
+def test_each_task_is_inferred_by_itself() -> None:
+    estimates = estimate(crossover())
+    both, one = infer(estimates, family="normal", rng=0), infer(estimates.sel(task=["HepG2"]), family="normal", rng=0)
+    np.testing.assert_allclose(both["moments"]["mean"].sel(task="HepG2"), one["moments"]["mean"][:, 0], rtol=1e-12)
+    assert both["posterior"].attrs["sigma"] == "whole"
+    assert both["constant_data"]["n_units"].dims == ("contrast", "task")
+
+
+def test_a_covariance_from_few_units_is_low_rank_and_diagonal() -> None:
+    posterior = infer(estimate(crossover(n=30, k=40)), family="normal", rng=0)
+    assert posterior["posterior"].attrs["sigma"].startswith("low rank + diagonal (r=")
+    assert datasets(infer(estimate(crossover(n=30, k=40)), rng=0))["posterior"].attrs["engine"] == "exact"
+
+
+def test_tables_of_anybody_are_one_call() -> None:
+    frame = pd.DataFrame({"effect": SCHOOLS["y"].astype(float), "se": SCHOOLS["sigma"], "g": list("aabbaabb")})
+    dataset = xr.Dataset(
+        {"effect": ("school", frame["effect"]), "covariance": (("school", "s"), np.diag(frame["se"] ** 2.0))}
+    )
+    a = infer(frame, family="normal", rng=0)["moments"]["mean"]
+    b = infer(dataset, family="normal", rng=0)["moments"]["mean"]
+    np.testing.assert_allclose(a, b, rtol=1e-6)
+    assert list(infer(frame, family="normal", groups="g", rng=0)["posterior"]["group"].to_numpy()) == ["a", "b"]
+
+
+def test_a_standardised_prior_is_in_sd_of_the_control_arm() -> None:
+    known = schools().assign(control_sd=(("contrast", "task"), np.full((8, 1), 4.0)))
+    a = infer(known, family="normal", prior=Prior(mu_sd=2, tau_scale=1), rng=0)
+    b = infer(schools(), family="normal", prior=Prior(mu_sd=8, tau_scale=4), rng=0)
+    np.testing.assert_allclose(a["moments"]["mean"], b["moments"]["mean"], rtol=1e-9)
+    assert a["posterior"].attrs["prior_unit"] == "sd of the control arm"
+    assert float(a["constant_data"]["prior_unit"][0, 0]) == 4
+    raw = infer(known, family="normal", prior=Prior(mu_sd=8, tau_scale=4, standardised=False), rng=0)
+    np.testing.assert_allclose(raw["moments"]["mean"], b["moments"]["mean"], rtol=1e-12)
+    with pytest.raises(InferenceError, match="control_sd is 0"):
+        infer(known.assign(control_sd=known["control_sd"] * 0), rng=0)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(
+    "effect", [np.array([2.0]), np.full(12, 1.5), np.zeros(10_000)], ids=["one", "all equal", "ten thousand zeros"]
+)
+def test_degenerate_effects_are_answered(family: Any, effect: np.ndarray) -> None:
+    posterior = infer(from_effects(effect, se=np.full(len(effect), 0.5)), family=family, draws=40, rng=0)
+    for group in datasets(posterior).values():
+        for name, values in group.data_vars.items():
+            assert values.dtype.kind not in "f" or np.isfinite(values).all(), name
+    mean = posterior["moments"]["mean"].to_numpy()
+    assert (np.abs(mean) <= np.abs(effect).max() + 1e-9).all()
+    assert np.ptp(mean) < 1e-9
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"family": "mixtures"}, "did you mean 'mixture'"),
+        ({"engine": "exakt"}, "did you mean 'exact'"),
+        ({"draws": 0}, "draws=0"),
+        ({"draws": 2.5}, "draws=2.5"),
+        ({"groups": "wort"}, "did you mean 'word'"),
+        ({"covariates": "word"}, "no numbers"),
+        ({"covariates": "flat"}, "constant"),
+        ({"covariates": []}, "name each coordinate"),
+        ({"accept_unconverged": 1}, "neither True nor False"),
+    ],
+)
+def test_unknown_choices_are_refused_by_name(change: dict[str, Any], match: str) -> None:
+    table = schools(word=("contrast", list("aabbaabb")), flat=("contrast", np.ones(8)))
+    with pytest.raises(InferenceError, match=match):
+        infer(table, **({"family": "normal", "rng": 0} | change))
+
+
+def test_bad_numbers_are_refused_with_their_contrast() -> None:
+    for se, match in (([0.0, 1.0], "contrast a"), ([1.0, np.nan], "contrast b")):
+        with pytest.raises(CausalgiaError, match=match):
+            infer(pd.DataFrame({"effect": [1.0, 2.0], "se": se}, index=["a", "b"]), rng=0)
+    with pytest.raises(CausalgiaError, match="singular"):
+        infer(xr.Dataset({"effect": ("c", [1.0, 2.0]), "covariance": (("c", "d"), np.ones((2, 2)))}), rng=0)
+    with pytest.raises(CausalgiaError, match="symmetric"):
+        infer(xr.Dataset({"effect": ("c", [1.0, 2.0]), "covariance": (("c", "d"), [[1.0, 0.5], [0.0, 1.0]])}), rng=0)
+    with pytest.raises(CausalgiaError, match="df"):
+        infer(pd.DataFrame({"effect": [1.0], "se": [1.0], "df": [0.0]}), rng=0)
+    with pytest.raises(InferenceError, match="no proper posterior"):
+        infer(schools().isel(contrast=[0]), family="normal", prior=PRIORS["mu_flat_tau_flat"], rng=0)
+    with pytest.raises(InferenceError, match="se 0"):
+        infer(schools().assign(se=schools()["se"] * 0), rng=0)
+    with pytest.raises(CausalgiaError, match="one unit|no 'se'"):
+        infer(schools().drop_vars("se"), rng=0)
+    with pytest.raises(InferenceError, match="no contrast"):
+        infer(schools().isel(contrast=[]), rng=0)
+
+
+def test_an_exact_engine_that_does_not_exist_says_what_does() -> None:
+    table = from_effects([1.0, 2.0], covariance=[[1.0, 0.5], [0.5, 1.0]])
+    with pytest.raises(InferenceError, match="engine='nuts', family='normal'"):
+        infer(table, family="student_t", engine="exact", rng=0)
+
+
+# ---------------------------------------------------------------- predictors as a level
+
+
+def by_brute_force(effect: np.ndarray, sigma: np.ndarray, prior: Prior) -> tuple[np.ndarray, np.ndarray, float]:
+    """Condition the joint normal law of all K * M estimates on a grid of (tau, tau_gamma)."""
+    k, m = effect.shape
+    design = np.kron(np.eye(k), np.ones((m, 1)))
+    total, mean, square, tau_gamma = 0.0, np.zeros(k), np.zeros(k), 0.0
+    grid = np.geomspace(1e-3, 60, 200)
+    from causalgia.posterior.hyper import log_tau
+
+    for tau in grid:
+        between = tau**2 * np.eye(k) + prior.mu_sd**2
+        for gamma in grid:
+            joint = design @ (between + sigma) @ design.T + gamma**2 * np.eye(k * m)
+            root = np.linalg.cholesky(joint)
+            half = np.linalg.solve(root, effect.ravel())
+            log = -0.5 * half @ half - np.log(np.diag(root)).sum()
+            log += float((log_tau(prior, np.array([tau])) + log_tau(prior, np.array([gamma])))[0]) + np.log(tau * gamma)
+            pull = between @ design.T @ np.linalg.inv(joint)
+            delta, spread = pull @ effect.ravel(), np.diag(between - pull @ design @ between)
+            weight = np.exp(log)
+            total, mean = total + weight, mean + weight * delta
+            square, tau_gamma = square + weight * (spread + delta**2), tau_gamma + weight * gamma
+    mean = mean / total
+    return mean, np.sqrt(square / total - mean**2), tau_gamma / total
+
+
+def test_predictors_as_a_level_by_brute_force() -> None:
+    effect = np.array([[1.0, 1.8], [0.1, -0.5]])
+    sigma, prior = np.array([[0.09, 0.04], [0.04, 0.16]]), Prior(mu_sd=2, tau="half_normal", tau_scale=1)
+    level = over_predictors(effect, Noise(np.diag(sigma), whole=sigma), prior, lambda x, s: normal(x, s, prior))
+    mean, sd, tau_gamma = by_brute_force(effect, sigma, prior)
+    np.testing.assert_allclose(level.mean, mean, atol=2e-3)
+    np.testing.assert_allclose(level.sd, sd, atol=2e-3)
+    assert abs(float(level.weight @ level.tau_gamma) - tau_gamma) < 2e-3
+
+
+def test_predictors_have_effects_of_their_own() -> None:
+    effects = crossover(n=200, k=4, model=3)
+    effects["ice"] = effects["ice"] + 0.5 * xr.DataArray(
+        np.random.default_rng(1).normal(size=(4, 3)), dims=("contrast", "model")
+    )
+    estimates = estimate(effects)
+    posterior = infer(estimates, family="normal", rng=0)
+    draws = posterior["posterior"]
+    assert draws["ace_model"].dims == ("chain", "draw", "contrast", "task", "model")
+    assert draws["tau_gamma"].dims == ("chain", "draw", "task")
+    assert "retrainings" in draws.attrs["predictors"]
+    error = draws["ace_model"] - estimates["ace"]  # the error of the units, shared by the predictors
+    np.testing.assert_allclose(error.std("model"), 0, atol=1e-9)
+    assert float(posterior["moments"]["sd"].min()) > float(estimates["se"].max())  # three predictors are few
+    assert abs(float(draws["tau_gamma"].mean()) - 0.5) < 0.3
+
+
+def test_one_predictor_or_equal_ones_are_no_level() -> None:
+    estimates = estimate(crossover(model=2))
+    with pytest.raises(InferenceError, match="one predictor"):
+        infer(estimates.isel(model=[0]), family="normal", rng=0)
+    with pytest.raises(InferenceError, match="agree exactly"):
+        infer(estimates.isel(model=[0, 0]), family="normal", rng=0)
+    with pytest.raises(InferenceError, match="population x predictors"):
+        infer(estimates, family="student_t", rng=0)
+
+
+# ---------------------------------------------------------------- checks
+
+
+def test_effects_where_the_prior_said_they_would_not_be_warn() -> None:
+    with pytest.warns(PriorConflictWarning, match="mean of the effects"):
+        infer(from_effects([1e4, 1.1e4, 1.2e4], se=np.full(3, 1e3)), family="normal", rng=0)
+    with pytest.warns(PriorConflictWarning, match="spread of the effects"):
+        infer(from_effects([-900.0, 0.0, 900.0], se=np.ones(3)), family="normal", rng=0)
+
+
+def test_conflict_is_as_rare_as_it_says() -> None:
+    generator, prior, noise = (
+        np.random.default_rng(0),
+        Prior(mu_sd=2, tau="half_normal", tau_scale=1),
+        Noise(np.ones(6)),
+    )
+    seen = 0
+    for _ in range(2_000):
+        tau = abs(generator.normal())
+        effect = generator.normal(0, 2) + tau * generator.normal(size=6) + generator.normal(size=6)
+        seen += bool(conflict(effect, noise, prior))
+    assert 14 <= seen <= 66  # two checks at 1 %: at most 40 expected, 20 if they always coincide; 4 binomial sd
+
+
+def test_predictive_draws_are_as_wide_as_they_should_be() -> None:
+    posterior = infer(schools(), family="normal", rng=0)
+    replicated = posterior_predictive(posterior, rng=1)
+    effect = replicated["posterior_predictive"]["effect"].to_numpy().reshape(4_000, 8)
+    total = np.sqrt(posterior["moments"]["sd"].to_numpy()[:, 0] ** 2 + SCHOOLS["sigma"] ** 2)
+    assert (np.abs(effect.std(axis=0) / total - 1) < 4 / np.sqrt(8_000)).all()
+    assert "posterior_predictive" not in datasets(posterior)
+    before = prior_predictive(schools(), prior=Prior(tau="uniform", tau_scale=6), draws=4_000, rng=0)
+    wide = before["prior_predictive"]["effect"].to_numpy().reshape(4_000, 8).std(axis=0)
+    assert (np.abs(wide / np.sqrt(100 + 36 / 3 + SCHOOLS["sigma"] ** 2) - 1) < 0.06).all()
+    with pytest.raises(InferenceError, match="flat"):
+        prior_predictive(schools(), prior=Prior(mu_sd=np.inf), rng=0)
+
+
+def test_trees_of_others_lacking_variables_are_refused() -> None:
+    other = assemble({"posterior": xr.Dataset({"theta": (("chain", "draw"), np.zeros((2, 5)))})})
+    with pytest.raises(InferenceError, match="no variable 'ace'"):
+        posterior_predictive(other, rng=0)
+    with pytest.raises(InferenceError, match="DataTree or an arviz InferenceData"):
+        posterior_predictive(SCHOOLS, rng=0)
+
+
+def test_effects_that_grow_with_their_se_are_reported() -> None:
+    generator = np.random.default_rng(0)
+    se = np.exp(generator.normal(size=300))
+    grown = infer(from_effects(generator.normal(3 * se * generator.normal(size=300), se), se=se), draws=4, rng=0)
+    plain = infer(from_effects(generator.normal(3 * generator.normal(size=300), se), se=se), draws=4, rng=0)
+    assert "grow with their standard errors" in grown["moments"].attrs["effect_se_dependence"]
+    assert plain["moments"].attrs["effect_se_dependence"] == "none seen"
