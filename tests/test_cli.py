@@ -1,4 +1,4 @@
-"""The command line: five commands, one line for each error, no traceback."""
+"""The command line: six commands, one line for each error, no traceback."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from typer.testing import CliRunner
 
 import causalgia as cg
 from causalgia import cli, store
+from causalgia.analysis import ERRORS, FAMILIES, METHODS, TARGETS, Analysis
+from causalgia.errors import ExploratoryWarning
 from causalgia.trial.spec import read_spec
-from causalgia.trial.tables import TARGETS
 
 QUICK = """
 n_units = 300
@@ -82,7 +83,7 @@ def test_version_and_help():
     assert call("--version").stdout == f"causalgia {cg.__version__}\n"
     assert "causalgia run trial.toml --out results" in call("--help").stdout
     assert "Commands" in call().stdout
-    for command in ("demo", "init", "run", "estimate", "show"):
+    for command in ("demo", "init", "run", "estimate", "analyze", "show"):
         assert "Example:" in call(command, "--help").stdout
 
 
@@ -216,8 +217,7 @@ def test_what_init_writes_runs_and_is_estimated(tmp_path):
 def test_run_writes_what_python_computes(trial, tmp_path):
     found = call("run", trial, "--out", tmp_path / "results")
     assert "trial: 300 units, 6 arms, tasks K562, HepG2." in found.stdout
-    assert "rope: kept for verdicts" in found.stdout
-    assert f"Next: causalgia estimate {tmp_path / 'results'}" in found.stdout
+    assert f"Next: causalgia analyze {tmp_path / 'results'}" in found.stdout
     spec = read_spec(trial)
     outcomes = store.load(tmp_path / "results" / "outcomes.nc", "outcomes")
     again = cg.run(spec.design, cg.zoo.oracle("gata1_like"), rng=3)
@@ -227,13 +227,13 @@ def test_run_writes_what_python_computes(trial, tmp_path):
 
 
 def test_run_does_not_write_over_outcomes(trial, results):
-    call("estimate", results)
+    call("analyze", results, "--error", "bh")
     refused("run", trial, "--out", results, said=["holds outcomes already", "--force"])
     trial.write_text(QUICK.replace("rng = 3", "rng = 4"))
     call("run", trial, "--out", results, "--force")
     assert store.load(results / "outcomes.nc", "outcomes").attrs["rng"] == "4"
-    assert not (results / "estimates.nc").exists()
-    assert not (results / "forest.png").exists()
+    for gone in ("estimates.nc", "decisions.nc", "forest.png"):
+        assert not (results / gone).exists()
 
 
 def test_estimate_gives_what_the_verbs_give(results):
@@ -260,12 +260,107 @@ def test_options_win_over_the_file(results):
     assert call("estimate", results, "--all").stdout.count("\nplacebo ") == 6
 
 
+def verdicts(folder):
+    return store.load(folder / "decisions.nc", "decisions")
+
+
+def test_analyze_gives_what_the_verb_gives(results):
+    found = call("analyze", results, "--error", "bh")
+    outcomes = store.load(results / "outcomes.nc", "outcomes")
+    ask = Analysis(control="placebo", rope=(-0.1, 0.1), error="bh")
+    with pytest.warns(ExploratoryWarning, match="in error: its results are exploratory"):
+        expected = cg.analyze(outcomes, ask, rng=3)
+    written = verdicts(results)
+    for name in expected.data_vars:
+        np.testing.assert_array_equal(written[name], expected[name])
+    assert written.attrs["analysis"] == ask.to_json()
+    assert written.attrs["exploratory"] == "error"
+    assert found.stderr.startswith("warning: the analysis differs from the one kept with the outcomes in error")
+    for said in (
+        "increases",
+        "Verdicts against the region of practical equivalence -0.1 to 0.1",
+        "q (bh)",
+        "Exploratory",
+    ):
+        assert said in found.stdout
+    assert "Wrote estimates.nc, decisions.nc, forest.png in" in found.stdout
+    assert (results / "forest.png").stat().st_size > 5_000
+    shown = call("show", results).stdout
+    assert "Verdicts against the region" in shown
+    assert "increases" in shown
+
+
+def test_analyze_as_the_file_says_is_not_exploratory(trial, tmp_path):
+    trial.write_text(QUICK + 'error = "bootstrap_t"\n')
+    call("run", trial, "--out", tmp_path / "out")
+    found = call("analyze", tmp_path / "out")
+    assert found.stderr == ""
+    assert "xploratory" not in found.stdout
+    assert "exploratory" not in verdicts(tmp_path / "out").attrs
+
+
+def test_analyze_infers_and_keeps_draws_where_asked(results):
+    call("analyze", results, "--family", "normal", "--keep-draws", "--rng", "0")
+    assert verdicts(results).attrs["family"] == "normal"
+    assert (results / "posterior.nc").stat().st_size > 10_000
+    call("estimate", results)
+    assert not (results / "posterior.nc").exists()
+    assert not (results / "decisions.nc").exists()
+    assert "No verdicts yet. Next: causalgia analyze" in call("show", results).stdout
+
+
+@pytest.mark.parametrize(
+    ("said", "rope"),
+    [
+        (["--rope=-0.2,0.3"], "-0.2 to 0.3"),
+        (["--rope", "-0.2", "0.3"], "-0.2 to 0.3"),
+        (["--rope", "-0.2 0.3"], "-0.2 to 0.3"),
+        (["--rope", "0"], "0"),
+        (["--rope", "0.2 sd"], "0.2 sd of the control arm"),
+    ],
+)
+def test_a_rope_is_said_in_several_ways(results, said, rope):
+    call("analyze", results, *said, "--error", "bh")
+    assert verdicts(results).attrs["rope"] == rope
+
+
+def test_adjusted_p_goes_through(results):
+    call("analyze", results, "--error", "bh", "--adjust", "bootstrap_t")
+    first = store.load(results / "estimates.nc", "estimates")
+    assert first.attrs["adjust"] == "bootstrap_t"
+    call("analyze", results, "--error", "bh", "--adjust", "bootstrap_t", "--rng", "3")
+    np.testing.assert_array_equal(store.load(results / "estimates.nc", "estimates")["p_adjusted"], first["p_adjusted"])
+    call("estimate", results, "--adjust", "holm", "--families", "all")
+    assert store.load(results / "estimates.nc", "estimates").attrs["family"] == "all p-values of the table"
+
+
+def test_wrong_questions_are_one_line(trial, results, tmp_path):
+    refused("analyze", results, "--rope=0.1,-0.1", said="--rope = [0.1, -0.1] must be two numbers, the lower first")
+    refused("analyze", results, "--rope", "small", said="--rope = 'small' must be two numbers")
+    refused("analyze", results, "--error", "fdr", said="--error = 'fdr' must be one of")
+    refused("analyze", results, "--family", "ash", said="--family = 'ash' must be one of")
+    refused("analyze", results, "--level", "95", said="--level = 95.0 must be a number between 0 and 1")
+    refused("analyze", results, "--control", "GATA", said="control 'GATA' is not an arm; did you mean 'GATA1'")
+    refused("analyze", tmp_path / "no", said="is no folder")
+    trial.write_text(QUICK.replace("rope = [-0.1, 0.1]", ""))
+    call("run", trial, "--out", tmp_path / "plain")
+    refused("analyze", tmp_path / "plain", said="the analysis has no rope: say")
+    assert not (tmp_path / "plain" / "estimates.nc").exists()
+
+
+def test_help_names_every_way():
+    words = call("analyze", "--help").stdout
+    for name in (*METHODS, *FAMILIES, *ERRORS, "placebo"):
+        assert name in words
+
+
 def test_an_analysis_changed_after_the_outcomes_is_said(results):
     path = results / "trial.toml"
     path.write_text(path.read_text().replace('control = "placebo"', 'control = "untreated"'))
     found = call("estimate", results)
-    assert found.stderr.startswith("warning: [analysis] in ")
-    assert "was changed after the outcomes were seen" in found.stderr
+    said = "warning: the analysis differs from the one kept with the outcomes in control: its results are exploratory"
+    assert found.stderr.startswith(said)
+    assert store.load(results / "estimates.nc", "estimates").attrs["exploratory"] == "control"
     assert found.stderr.count("\n") == 1
     path.unlink()
     assert call("estimate", results).stderr == ""

@@ -27,7 +27,7 @@ def print_answers(
     from causalgia.reporting.decided import against
 
     which: Rows = "all" if all_rows else "summary"
-    parts = [estimand(estimates), _table(estimates, which, truth)]
+    parts: list[str | Table] = [estimand(estimates), _table(estimates, which, truth)]
     if decisions is not None:
         parts += [against(decisions), _table(decisions, which, None)]
     _print([*parts, "\n".join(sentences(estimates if decisions is None else decisions, rows=which))])

@@ -1,0 +1,202 @@
+"""What is asked of the outcomes: one frozen value, compared by content, refused at the door, the same in every form."""
+
+from __future__ import annotations
+
+import dataclasses
+import pickle
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import causalgia as cg
+from causalgia.analysis import ERRORS, FAMILIES, METHODS, SCALES, TARGETS, Analysis
+from causalgia.errors import DesignError
+from causalgia.tables import check_table, is_count, one_of
+
+NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=8)
+NUMBERS = st.floats(0.01, 5)
+
+
+@st.composite
+def questions(draw):
+    kind = draw(st.sampled_from(["control", "contrasts", "interaction", "none"]))
+    names = draw(st.lists(NAMES, min_size=3, max_size=3, unique=True))
+    if kind == "control":
+        return {"control": names[0]}
+    if kind == "contrasts":
+        return {"contrasts": {names[2]: {names[0]: draw(NUMBERS), names[1]: 0.0}} | {"b": {names[0]: 1, names[1]: -1}}}
+    return {"interaction": names} if kind == "interaction" else {}
+
+
+ROPES = st.one_of(
+    st.none(),
+    st.just(0),
+    st.just("placebo"),
+    NUMBERS.map(lambda x: f"{x} sd"),
+    st.tuples(NUMBERS.map(lambda x: -x), NUMBERS),
+)
+PRIORS = st.none() | st.builds(
+    cg.Prior,
+    mu_sd=NUMBERS | st.just(float("inf")),
+    tau=st.sampled_from(["half_t", "half_normal", "half_cauchy", "uniform"]),
+    tau_scale=NUMBERS,
+    standardised=st.booleans(),
+)
+REST = st.fixed_dictionaries(
+    {
+        "rope": ROPES,
+        "prior": PRIORS,
+        "scale": st.sampled_from(SCALES),
+        "target": st.sampled_from(TARGETS),
+        "adjust": st.none() | st.sampled_from(METHODS),
+        "family": st.sampled_from(FAMILIES),
+        "families": st.none() | st.just("all") | NAMES,
+        "error": st.sampled_from(ERRORS),
+        "level": st.floats(0.01, 0.99),
+        "ci_prob": st.floats(0.01, 0.99),
+        "cluster": st.none() | st.just("auto") | NAMES,
+        "covariates": st.none() | st.lists(NAMES, min_size=1, max_size=2),
+    }
+)
+
+
+def zero_sum(asked):
+    """Make every contrast sum to zero."""
+    rows = asked.get("contrasts", {})
+    for row in rows.values():
+        first, second = row
+        row[second] = -row[first]
+    return asked
+
+
+@given(questions().map(zero_sum), REST)
+def test_every_form_is_the_same_analysis(asked, rest):
+    made = Analysis(**asked, **rest)
+    forms = [
+        Analysis.from_dict(made.to_dict()),
+        Analysis.from_json(made.to_json()),
+        Analysis.from_toml(made.to_toml()),
+        eval(repr(made), {"Analysis": Analysis, "Prior": cg.Prior, "inf": float("inf")}),
+        pickle.loads(pickle.dumps(made)),
+        dataclasses.replace(made),
+    ]
+    for form in forms:
+        assert form == made
+        assert hash(form) == hash(made)
+        assert form.fingerprint == made.fingerprint
+        assert not form.differs(made)
+
+
+def test_it_is_a_frozen_value():
+    ask = Analysis(control="placebo", contrasts=None, rope=[-1, 1], covariates="gc", cluster=None)
+    assert ask == Analysis(control="placebo", rope=(-1.0, 1.0), covariates=("gc",), cluster="none")
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        ask.control = "other"
+    with pytest.raises(TypeError):
+        Analysis("placebo")
+    assert repr(Analysis()) == "Analysis()"
+    assert Analysis(control="a").fingerprint != Analysis(control="b").fingerprint
+    assert Analysis(control="a", level=0.9).differs(Analysis(control="b")) == ("control", "level")
+    assert {Analysis(rope=0), Analysis(rope=0.0)} == {Analysis(rope=0)}
+
+
+def test_contrasts_are_weights_by_arm():
+    ask = Analysis(contrasts={"x": {"a": 1, "b": -1}, 7: {"a": 0.5, "b": 0.5, 3: -1}})
+    assert ask.weights_by_contrast == {"x": {"a": 1.0, "b": -1.0}, "7": {"a": 0.5, "b": 0.5, "3": -1.0}}
+    assert Analysis(contrasts=ask.contrasts) == ask
+    assert Analysis().weights_by_contrast == {}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"control": ""}, "control = '' must be text that is not empty"),
+        ({"control": 3}, "control = 3 must be text"),
+        ({"control": "a", "interaction": ["A", "B"]}, "control and interaction are two questions; keep one"),
+        ({"contrasts": {"x": {"a": 1, "b": 1}}}, "weights that sum to 0"),
+        ({"contrasts": {"x": {"a": 0, "b": 0}}}, "weights that sum to 0"),
+        ({"contrasts": {"x": {"a": float("nan"), "b": -1}}}, "finite weights"),
+        ({"contrasts": 3}, "contrasts = 3 must be tables"),
+        ({"contrasts": {"1": {"a": 1, "b": -1}, 1: {"a": 1, "b": -1}}}, "two contrasts have one name"),
+        ({"interaction": ["A"]}, "two or more different factors"),
+        ({"interaction": ["A", "A"]}, "two or more different factors"),
+        ({"scale": "ln"}, "scale = 'ln' must be one of"),
+        ({"target": "people"}, "target = 'people' must be one of"),
+        ({"ci_prob": 95}, "ci_prob = 95 must be a number between 0 and 1"),
+        ({"level": True}, "level = True must be a number"),
+        ({"adjust": "fdr"}, "adjust = 'fdr' must be one of"),
+        ({"family": "ash"}, "family = 'ash' must be one of"),
+        ({"families": 3}, "families = 3 must be"),
+        ({"error": "fwer"}, "error = 'fwer' must be one of"),
+        ({"rope": (0.1, -0.1)}, "rope = [0.1, -0.1] must be two numbers, the lower first"),
+        ({"rope": (0.1, 0.1)}, "rope = [0.1, 0.1] must be"),
+        ({"rope": (0, float("inf"))}, "rope = [0, inf] must be"),
+        ({"rope": (float("nan"), 1)}, "rope = [nan, 1] must be"),
+        ({"rope": (1, 2, 3)}, "rope = [1, 2, 3] must be"),
+        ({"rope": 0.1}, "rope = 0.1 must be two numbers"),
+        ({"rope": True}, "rope = True must be"),
+        ({"rope": False}, "rope = False must be"),
+        ({"rope": "small"}, "rope = 'small' must be"),
+        ({"rope": "0 sd"}, "rope = '0 sd' must be"),
+        ({"rope": "-1 sd"}, "rope = '-1 sd' must be"),
+        ({"prior": "ash"}, "prior = 'ash' must be a table"),
+        ({"prior": {"kind": "ash"}}, "prior: Prior: there is no 'kind'; it takes mu_sd, tau"),
+        ({"prior": {"tau_scale": -1}}, "prior: Prior: tau_scale=-1 must be a positive number"),
+    ],
+)
+def test_what_is_no_question_is_refused(wrong, said):
+    with pytest.raises(DesignError) as caught:
+        Analysis(**wrong)
+    assert str(caught.value).startswith("Analysis: ")
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_tables_are_refused_by_their_own_name():
+    with pytest.raises(DesignError, match=r"\[analysis\] has no key 'contorl'; did you mean 'control'"):
+        Analysis.from_dict({"contorl": "a"})
+    with pytest.raises(DesignError, match=r"\[analysis\]: prior: Prior: there is no 'kind'"):
+        Analysis.from_dict({"prior": {"kind": "ash"}})
+    with pytest.raises(DesignError, match=r"\[analysis\]: 3 is not a table"):
+        Analysis.from_dict(3)
+    with pytest.raises(DesignError, match="not valid TOML"):
+        Analysis.from_toml("control =")
+    with pytest.raises(DesignError, match="not valid JSON"):
+        Analysis.from_json("{")
+
+
+def test_arms_that_a_design_lacks_are_refused():
+    ask = Analysis(contrasts={"x": {"GATA": 1, "placebo": -1}})
+    with pytest.raises(DesignError, match="'x' names 'GATA', which is not an arm; did you mean 'GATA1'"):
+        ask.check(["placebo", "GATA1"], [])
+    with pytest.raises(DesignError, match="interaction names 'A', which is not a factor; the factors are none"):
+        Analysis(interaction=["A", "B"]).check(["placebo"], [])
+    Analysis(control="placebo").check(["placebo", "GATA1"], [])
+    design = cg.Design(
+        null=cg.Uniform(length=30), arms={"placebo": cg.Untreated(), "GATA1": cg.Embed("GATA", at=3)}, n_units=4
+    )
+    share = cg.FunctionPredictor(lambda x: x[:, 1:3].sum((1, 2)), tasks=["GC"], scale="count")
+    with pytest.raises(DesignError, match="control = 'plcebo', which is not an arm; did you mean 'placebo'"):
+        cg.run(design, share, rng=0, analysis=Analysis(control="plcebo"))
+    with pytest.raises(DesignError, match="analysis= takes a cg.Analysis, not dict"):
+        cg.run(design, share, rng=0, analysis={"control": "placebo"})
+
+
+def test_what_is_kept_with_the_outcomes_is_what_was_asked():
+    design = cg.Design(
+        null=cg.Uniform(length=30), arms={"placebo": cg.Untreated(), "GATA1": cg.Embed("GATA", at=3)}, n_units=4
+    )
+    share = cg.FunctionPredictor(lambda x: x[:, 1:3].sum((1, 2)), tasks=["GC"], scale="count")
+    ask = Analysis(control="placebo", rope="0.2 sd", prior=cg.Prior(tau_scale=1))
+    assert Analysis.from_json(cg.run(design, share, rng=0, analysis=ask).attrs["analysis"]) == ask
+    assert "analysis" not in cg.run(design, share, rng=0).attrs
+
+
+def test_tables_name_the_key_and_the_cure():
+    keys = {"n": (is_count, "a whole number of at least 1"), "kind": one_of("a", "b")}
+    assert check_table({"n": 2, "kind": "a"}, "[t]", keys) == {"n": 2, "kind": "a"}
+    with pytest.raises(DesignError, match=r'\[t\]: kind = \'c\' must be one of "a", "b"'):
+        check_table({"kind": "c"}, "[t]", keys)
+    with pytest.raises(DesignError, match=r"\[t\]: n = True must be a whole number"):
+        check_table({"n": True}, "[t]", keys)
