@@ -10,11 +10,21 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from causalgia.effects import contrast
 from causalgia.errors import ContrastError, EstimateError, OutcomesError
-from causalgia.estimation import covariance, delta_method, estimate, fieller, p_of_ratio, wald_htz
+from causalgia.estimation import (
+    covariance,
+    delta_method,
+    estimate,
+    fieller,
+    interaction_across_scales,
+    p_of_ratio,
+    wald_htz,
+)
 from causalgia.estimation.moments import p_and_limits
 from causalgia.frame import from_frame
 from causalgia.schema import validate
@@ -316,6 +326,49 @@ def test_bpnet_and_cooperativity() -> None:
     np.testing.assert_allclose(found["se"].item(), delta_method(gradient, by_unit), rtol=1e-10)
 
 
+def test_an_interaction_that_survives_the_log_and_one_that_does_not() -> None:
+    found = interaction_across_scales(factorial("factorial_2x2"), interaction=["A", "B"])
+    theirs = expected("factorial_2x2")
+    np.testing.assert_allclose(
+        found["ace"].values.ravel(), [theirs[name]["estimate"] for name in ("additive", "log_of_means")], rtol=1e-9
+    )
+    assert found["survives"].item()
+    rng = np.random.default_rng(11)
+    multiplied = factorial("factorial_2x2")
+    y = np.array([1.0, 2.0, 3.0, 6.0]) * rng.gamma(20, 0.05, size=(50, 4))
+    found = interaction_across_scales(
+        multiplied.assign(outcome=multiplied["outcome"] * 0 + y[:, :, None]), interaction=["A", "B"]
+    )
+    assert found["lower"].values.ravel()[0] > 0
+    assert not found["survives"].item()
+    with pytest.raises(EstimateError, match="two or more different scales"):
+        interaction_across_scales(multiplied, interaction=["A", "B"], scales=("log", "log"))
+
+
+@pytest.mark.parametrize(
+    ("scale", "estimand", "on"),
+    [
+        (
+            "ratio",
+            "mean outcome over units under 'A' divided by mean outcome over units under '0'",
+            "ratio of mean counts",
+        ),
+        (
+            "log_of_means",
+            "log(mean outcome over units) under 'A' minus log(mean outcome over units) under '0'",
+            "log of mean counts",
+        ),
+    ],
+)
+def test_the_estimand_is_said(scale: Any, estimand: str, on: str) -> None:
+    control = np.random.default_rng(12).gamma(9, size=30)
+    found = estimate(
+        contrast(two_arms(control, 2 * control + 1).assign_attrs(scale="counts"), control="0", scale=scale)
+    )
+    assert (found.attrs["estimand"], found.attrs["contrast_scale"]) == (estimand, on)
+    assert found.attrs["method"].startswith("function of means by the delta method, as mean ICE")
+
+
 # what is refused
 
 
@@ -364,3 +417,24 @@ def test_estimators_of_other_means_are_refused() -> None:
     crossed = two_arms(rng.gamma(9, size=9), rng.gamma(9, size=9), parent=np.array([0, 0, 0, 1, 1, 2, 2, 3, 3]))
     with pytest.raises(EstimateError, match="unequal numbers of units"):
         ratio_of(crossed, weights="clusters")
+
+
+@given(st.integers(0, 10_000), st.floats(0.5, 20))
+def test_swapping_the_arms_inverts_ratio_and_limits(seed: int, offset: float) -> None:
+    rng = np.random.default_rng(seed)
+    control, treated = rng.normal(offset, 1, size=15), rng.normal(2 * offset, 1, size=15)
+    there, back = ratio_of(two_arms(control, treated)), ratio_of(two_arms(treated, control))
+    np.testing.assert_allclose(there["ace"], 1 / back["ace"], rtol=1e-8)
+    np.testing.assert_allclose(there["p"], back["p"], rtol=1e-6, atol=1e-12)
+    if not there["unbounded"] and not back["unbounded"] and there["lower"] > 0:
+        np.testing.assert_allclose([there["lower"], there["upper"]], [1 / back["upper"], 1 / back["lower"]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("target", ["units", "parents", "population"])
+def test_every_target_has_its_ratio(target: str) -> None:
+    rng = np.random.default_rng(13)
+    control, treated = rng.gamma(50, size=60), 2 * rng.gamma(50, size=60)
+    found = ratio_of(two_arms(control, treated, parent=np.repeat(np.arange(30), 2)), target=target)
+    np.testing.assert_allclose(found["ace"], treated.mean() / control.mean(), rtol=1e-12)
+    assert (found["se"] == 0) == (target == "units")
+    assert found["p"] < 1e-6

@@ -204,7 +204,7 @@ def _words(
     measured_on = _measured_on(outcomes)
     words: dict[str, Any] = {
         "assignment": assignment,
-        "contrast_scale": measured_on if scale == "identity" else f"{scale} of {measured_on}",
+        "contrast_scale": _scale_in_words(scale, measured_on),
         "transform": scale,
         "control": "" if control is None else str(control),
         "estimand": _estimand(weights, scale, control, interaction),
@@ -214,16 +214,26 @@ def _words(
     return words
 
 
+def _scale_in_words(scale: str, measured_on: str) -> str:
+    if scale == "identity":
+        return measured_on
+    if scale not in OF_MEANS:
+        return f"{scale} of {measured_on}"
+    return f"log of mean {measured_on}" if scale == "log_of_means" else f"{scale} of mean {measured_on}"
+
+
 def _estimand(weights: Weights, scale: str, control: Any, interaction: Sequence[str] | None) -> str:
-    outcome = "outcome" if scale == "identity" else f"{scale}(outcome)"
-    if scale == "ratio" and control is not None:
-        arm = repr(next(iter(weights))) if len(weights) == 1 else "the arm"
-        return f"mean outcome over units under {arm} divided by mean outcome under {str(control)!r}"
+    by_unit = scale not in OF_MEANS
+    outcome = "outcome" if by_unit else "mean outcome over units"
+    outcome = outcome if scale in ("identity", "ratio") else f"{scale.removesuffix('_of_means')}({outcome})"
+    arm = repr(next(iter(weights))) if len(weights) == 1 else "the arm"
     if control is not None:
-        arm = repr(next(iter(weights))) if len(weights) == 1 else "the arm"
-        what = f"{outcome} under {arm} minus {outcome} under {str(control)!r}"
+        against = "divided by" if scale == "ratio" else "minus"
+        what = f"{outcome} under {arm} {against} {outcome} under {str(control)!r}"
     elif interaction is not None:
         what = f"the interaction {' : '.join(interaction)} of {outcome}, over all 2^{len(interaction)} arms"
+        what = what.replace(" of mean", " (ratio of ratios) of mean") if scale == "ratio" else what
     else:
         what = f"the weighted sum of {outcome} over arms"
-    return what.replace("outcome", "mean outcome") if scale in OF_MEANS else f"mean over units of {what}"
+        what = "the weighted product of mean outcomes over units" if scale == "ratio" else what
+    return f"mean over units of {what}" if by_unit else what

@@ -34,6 +34,7 @@ from causalgia.estimation.parallel import (
 from causalgia.estimation.phase import Wave, helical_phase, mean_curve_wave, trend_basis, unitwise_wave
 from causalgia.estimation.ratios import delta_method, fieller, p_of_ratio
 from causalgia.estimation.regression import Regression, WaldTest, regress, wald_htz
+from causalgia.estimation.removable import interaction_across_scales
 from causalgia.estimation.spread import heterogeneity, quantile_of, sd_of, share_of
 from causalgia.estimation.unit_covariates import modification, slopes
 
@@ -66,6 +67,7 @@ __all__ = [
     "heterogeneity",
     "icc_anova",
     "integer_polynomials",
+    "interaction_across_scales",
     "joint_test",
     "lay_out",
     "mean_curve_wave",

@@ -152,7 +152,7 @@ def limits_of_means(
         If a denominator is unclear and there are no limits for such a function.
     """
     scale = effects.attrs["transform"]
-    answer = _scaled(answer, effects)
+    answer = _scaled(replace(answer, method=f"function of means by the delta method, as {answer.method}"), effects)
     e, null = answer.estimate, OF_MEANS[scale]
     if "denominator" not in effects and "ratio" not in effects:
         return answer, (*_p_and_limits(e, null, ci_prob), None)
@@ -169,6 +169,8 @@ def limits_of_means(
     lower, upper, unbounded = fieller(e.ace, one, variances, e.df, ci_prob)
     exact = (p_of_ratio(e.ace, one, variances, e.df, null), lower, upper)
     p, lower, upper = (np.where(unclear, x, y) for x, y in zip(exact, clear, strict=True))
+    if unclear.any():
+        answer = replace(answer, method=f"{answer.method}; Fieller's limits where a mean is within 6 se of 0")
     return answer, (p, lower, upper, unbounded & unclear)
 
 
