@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 
 import imports
+import maxt
 import shuffle
 import trial
 
 
 def main(argv: list[str]) -> None:
     """Run them all."""
-    for part in (imports, shuffle, trial):
+    for part in (imports, shuffle, trial, maxt):
         print(f"\n== {part.__doc__.splitlines()[0]}")
         part.main(argv)
 

@@ -62,8 +62,8 @@ class Row:
 
     def _ends(self, tail: float) -> tuple[float, float]:
         if self.kind == "share":
-            below, above = stats.binom.ppf([tail, 1 - tail], self.n_trials, self.nominal) / self.n_trials
-            return float(below), float(above)
+            ends = np.asarray(stats.binom.ppf(np.array([tail, 1 - tail]), self.n_trials, self.nominal)) / self.n_trials
+            return float(ends[0]), float(ends[1])
         if self.kind == "p":
             return tail, 1.0
         half = float(stats.t.isf(tail, max(self.n_trials - 1, 1))) * self.mcse

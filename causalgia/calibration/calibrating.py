@@ -19,6 +19,7 @@ from causalgia.effects import contrast
 from causalgia.errors import CausalgiaWarning, DesignError, EstimateError
 from causalgia.estimation import estimate
 from causalgia.multiplicity import adjust, simultaneous
+from causalgia.staircase import estimated
 from causalgia.streams import RNG, derive, root_key
 
 LEAST_TRIALS = 20
@@ -151,19 +152,25 @@ def _look(
     known: xr.DataArray | None,
 ) -> _Look:
     outcomes = repeated(design, simulator, key=key, trial=trial, purpose="trial")
-    effects = contrast(outcomes.drop_vars("truth", errors="ignore"), **analysis.for_contrast())
-    estimates = estimate(effects, **analysis.for_estimate())
     rng = derive(key, "resampling", trial)
-    level = float(analysis.ci_prob)
-    band = simultaneous(effects, ci_prob=level, n_draws=999, rng=rng) if "ice" in effects else estimates
-    found = adjust(estimates, method=analysis.adjust or "bh", family=analysis.families)  # type: ignore[arg-type]
+    effects, estimates = estimated(outcomes.drop_vars("truth", errors="ignore"), analysis, rng=rng)
+    alpha = 1 - analysis.ci_prob
+    band = _band(effects, estimates, analysis, rng)
+    found = estimates if analysis.adjust is not None else adjust(estimates, family=analysis.families)
     own = truth_of(outcomes)
     true = own if own is not None else known
     at = None if true is None else _aligned(true, estimates)
-    discovered = (found["p_adjusted"] <= 1 - level).to_numpy().astype(float)
+    discovered = (found["p_adjusted"] <= alpha).transpose("contrast", "task").to_numpy().astype(float)
     if not posterior:
         return _Look(estimates, band, discovered, at)
     return _Look(estimates, band, discovered, at, *_posterior(estimates, analysis, at, derive(key, "posterior", trial)))
+
+
+def _band(effects: xr.Dataset, estimates: xr.Dataset, analysis: Analysis, rng: int) -> xr.Dataset:
+    if "ice" not in effects:
+        return simultaneous(estimates, method="dunnett", ci_prob=analysis.ci_prob)
+    cluster = None if analysis.cluster == "none" else analysis.cluster
+    return simultaneous(effects, ci_prob=analysis.ci_prob, n_draws=999, cluster=cluster, rng=rng)
 
 
 def _posterior(
@@ -172,8 +179,9 @@ def _posterior(
     """Return the lfsr of each effect, the sign it speaks of, and the rank of its truth among thinned draws."""
     from causalgia.posterior import infer
 
-    chosen = {"prior": analysis.prior} if analysis.prior is not None else {}
-    post: Any = infer(estimates, family=analysis.family or "mixture", draws=4 * (_RANKED + 1), rng=seed, **chosen)
+    chosen: dict[str, Any] = {"prior": analysis.prior} if analysis.prior is not None else {}
+    family: Any = analysis.family
+    post = infer(estimates, family=family, draws=4 * (_RANKED + 1), rng=seed, **chosen)
     draws = post["posterior"]["ace"].transpose("chain", "draw", "contrast", "task").to_numpy()
     draws = draws.reshape(-1, *draws.shape[2:])
     sign = np.sign((draws > 0).sum(axis=0) - (draws < 0).sum(axis=0))
@@ -208,7 +216,7 @@ def _table(
     ace = estimates["ace"].transpose("trial", "contrast", "task").to_numpy()
     truths = [look.truth for look in looks if look.truth is not None]
     truth = np.stack(truths) if truths else centred_truth(ace)
-    alpha = 1 - float(analysis.ci_prob)
+    alpha = 1 - analysis.ci_prob
     rows = [
         share_row(f"A/A p < {alpha:.3g}: {task!s}", same.sel(task=task).to_numpy() < alpha, alpha)
         for task in same["task"].to_numpy()

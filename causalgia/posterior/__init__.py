@@ -1,12 +1,14 @@
 """Hierarchical Bayesian effect sizes: what all the effects say about each, and how sure one may be.
 
-The labelled verb `infer`, and `prior_predictive` and `posterior_predictive` beside it, over functions of arrays that
-can be held against R by anyone: one module for each family (`causalgia.posterior.normal`, `mixture`, `student`), exact.
+The labelled verbs `infer` and `profile` (a smooth curve of effects), and `prior_predictive` and `posterior_predictive`
+beside them, over functions of arrays that can be held against R by anyone: one module for each family
+(`causalgia.posterior.normal`, `mixture`, `student`, `gaussian_process`), exact.
 """
 
 from __future__ import annotations
 
 from causalgia.posterior.checks import posterior_predictive, prior_predictive
 from causalgia.posterior.inferring import infer
+from causalgia.posterior.profiling import profile
 
-__all__ = ["infer", "posterior_predictive", "prior_predictive"]
+__all__ = ["infer", "posterior_predictive", "prior_predictive", "profile"]

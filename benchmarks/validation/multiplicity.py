@@ -1,0 +1,167 @@
+"""Many questions: how often any band misses, how often discoveries are false, and what fails under skew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy import stats
+
+from causalgia.estimation import mean_ice
+from causalgia.multiplicity import bootstrap_t_max, hierarchical_q, multivariate_t_max, sign_flip_max_t, storey_q
+from validation.checks import Check
+from validation.draws import Draw, Rng, clustered, exponential, lognormal, normal, parents_of, rare
+
+Trials = Callable[[Rng, int], np.ndarray]
+K = 200
+LEVEL = 0.05
+DRAWS = 999
+
+
+def each(one: Callable[[Rng], float]) -> Trials:
+    """Return the trials of a function that carries out one."""
+    return lambda rng, n: np.array([one(rng) for _ in range(n)])
+
+
+def band_misses(draw: Draw, n: int, parents: list[int] | None = None) -> Trials:
+    """All effects are 0; whether the bootstrap-t band misses any."""
+    parent = None if parents is None else parents_of(parents)
+
+    def one(rng: Rng) -> bool:
+        ice = draw(rng, (n, K)) if parent is None else clustered(rng, parent, draw, K)
+        answer = bootstrap_t_max(ice, parent, n_draws=DRAWS, rng=rng)
+        return bool((np.abs(ice.mean(axis=0)) > answer.half_width).any())
+
+    return each(one)
+
+
+def with_one_control(rng: Rng, n: int) -> np.ndarray:
+    """ICE of K null contrasts that share a control: correlation one half."""
+    return normal(rng, (n, K)) - normal(rng, (n, 1))
+
+
+def bands_of_one_control(critical: Callable[[np.ndarray, int], float], n: int = 60) -> Trials:
+    def one(rng: Rng) -> bool:
+        ice = with_one_control(rng, n)
+        answer = mean_ice(ice)
+        return bool((np.abs(answer.ace / answer.se) > critical(answer.factor / answer.se, n)).any())
+
+    return each(one)
+
+
+def dunnett(unit: np.ndarray, n: int) -> float:
+    return float(multivariate_t_max(np.zeros(K), unit, n - 1.0, ci_prob=1 - LEVEL, rng=0).critical)
+
+
+def as_if_independent(_: np.ndarray, n: int) -> float:
+    return float(stats.t.isf((1 - (1 - LEVEL) ** (1 / K)) / 2, n - 1))
+
+
+def flips_find(draw: Draw, n: int, k: int = K) -> Trials:
+    """All effects are 0; whether sign flips find any."""
+
+    def one(rng: Rng) -> bool:
+        answer = sign_flip_max_t(draw(rng, (n, k)), n_flips=DRAWS, rng=rng)
+        return bool((answer.p_single_step <= LEVEL).any())
+
+    return each(one)
+
+
+def p_values(rng: Rng, *, shared: bool, n: int = 200, true: int = 40, size: float = 0.35) -> np.ndarray:
+    """p-values of K contrasts of which the first `true` have an effect."""
+    ice = with_one_control(rng, n) / np.sqrt(2) if shared else normal(rng, (n, K))
+    ice[:, :true] += size
+    answer = mean_ice(ice)
+    return np.asarray(2 * stats.t.sf(np.abs(answer.ace / answer.se), n - 1))
+
+
+def proportion(found: np.ndarray, true: int = 40) -> float:
+    return float(found[true:].sum() / max(found.sum(), 1))
+
+
+def false_discoveries(adjusted: Callable[[np.ndarray], np.ndarray], *, shared: bool) -> Trials:
+    return each(lambda rng: proportion(adjusted(p_values(rng, shared=shared)) <= LEVEL))
+
+
+def bh(p: np.ndarray) -> np.ndarray:
+    return np.asarray(stats.false_discovery_control(p))
+
+
+def by(p: np.ndarray) -> np.ndarray:
+    return np.asarray(stats.false_discovery_control(p, method="by"))
+
+
+def storey(p: np.ndarray) -> np.ndarray:
+    return np.asarray(storey_q(p)[0])
+
+
+def hierarchical(rng: Rng) -> float:
+    """Ten families of twenty, effects in two of them: mean FDP over the selected families."""
+    family = np.repeat(np.arange(10), 20)
+    answer = hierarchical_q(p_values(rng, shared=False), family, level=LEVEL)
+    found = answer.q <= LEVEL
+    chosen = [proportion_in(found[family == f], f) for f in range(10) if answer.selected[f]]
+    return float(np.mean(chosen)) if chosen else 0.0
+
+
+def proportion_in(found: np.ndarray, family: int) -> float:
+    return 0.0 if family < 2 else float(found.any())
+
+
+def tost_at_the_bound(n: int = 50) -> Trials:
+    """The effect is the upper end of the region: whether two one-sided tests at 5 % call it negligible."""
+
+    def trials(rng: Rng, n_trials: int) -> np.ndarray:
+        answer = mean_ice(normal(rng, (n, n_trials)) + 1.0)
+        t_low, t_high = (answer.ace + 1) / answer.se, (answer.ace - 1) / answer.se
+        return np.asarray(np.maximum(stats.t.sf(t_low, n - 1), stats.t.cdf(t_high, n - 1)) <= LEVEL)
+
+    return trials
+
+
+_BAND, _FLIP, _FDR = "Family-wise error of 95 % bands", "Sign flips: a test under symmetry", "False discoveries at 5 %"
+_DRAWS = {"normal": normal, "exponential": exponential, "lognormal": lognormal, "3 % rare": rare}
+CHECKS = [
+    *(
+        Check(
+            _BAND, f"bootstrap-t, {name}, n = 100, 200 contrasts", band_misses(draw, 100), LEVEL, "at most", quick=300
+        )
+        for name, draw in _DRAWS.items()
+    ),
+    *(
+        Check(
+            _BAND,
+            f"bootstrap-t, {name}, n = 1,000, 200 contrasts",
+            band_misses(draw, 1000),
+            LEVEL,
+            "at most",
+            full=2_000,
+            quick=40,
+        )
+        for name, draw in _DRAWS.items()
+    ),
+    Check(
+        _BAND,
+        "bootstrap-t, 40 unequal parents, exponential units",
+        band_misses(exponential, 0, [3, 5, 7, 9] * 10),
+        LEVEL,
+        "at most",
+        quick=300,
+    ),
+    Check(_BAND, "multivariate t, one control", bands_of_one_control(dunnett), LEVEL, "exact", full=2_000, quick=200),
+    Check(
+        _BAND, "one control, as if independent", bands_of_one_control(as_if_independent), LEVEL, "fails", quick=4_000
+    ),
+    Check(_FLIP, "normal, n = 100", flips_find(normal, 100), LEVEL, "at most", quick=300),
+    *(
+        Check(_FLIP, f"{name}, n = 100", flips_find(draw, 100), LEVEL, "fails", full=2_000, quick=200)
+        for name, draw in list(_DRAWS.items())[1:]
+    ),
+    Check(_FDR, "BH, independent", false_discoveries(bh, shared=False), LEVEL, "at most"),
+    Check(_FDR, "BH, one control", false_discoveries(bh, shared=True), LEVEL, "at most"),
+    Check(_FDR, "BY, one control", false_discoveries(by, shared=True), LEVEL, "at most"),
+    Check(_FDR, "Storey q, independent", false_discoveries(storey, shared=False), LEVEL, "at most"),
+    Check(_FDR, "Storey q, one control (refused)", false_discoveries(storey, shared=True), LEVEL, "fails", quick=2_000),
+    Check(_FDR, "Benjamini-Bogomolov over selected families", each(hierarchical), LEVEL, "at most"),
+    Check("Equivalence", "TOST at the bound, level 5 %", tost_at_the_bound(), LEVEL, "at most", quick=5_000),
+]
