@@ -110,13 +110,13 @@ def steps(outcomes: xr.Dataset, analysis: Analysis | None = None, *, rng: RNG) -
     validate(outcomes, "outcomes")
     asked = asked_of(outcomes, analysis)
     require_rope(asked)
-    said = said_of(outcomes, asked)
     key = root_key(rng)
     effects, estimates = estimated(outcomes, asked, rng=derive(key, "adjust"))
     posterior = None
     if asked.error not in BY_TESTS:
         posterior = infer(estimates, **_of_infer(asked), rng=derive(key, "infer"))
     decisions = _decided(effects, estimates, posterior, asked, rng=derive(key, "decide"))
+    said = said_of(outcomes, asked)  # it warns of what is exploratory: after whatever is impossible
     return Steps(effects, estimates.assign_attrs(said), posterior, decisions.assign_attrs(said))
 
 

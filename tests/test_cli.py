@@ -96,6 +96,7 @@ def test_help_names_every_target():
 def test_demo_agrees_with_the_truth(tmp_path):
     found = call("demo", "--out", tmp_path / "demo", "--n-units", 200)
     assert sorted(p.name for p in (tmp_path / "demo").iterdir()) == [
+        "decisions.nc",
         "estimates.nc",
         "forest.png",
         "outcomes.nc",
@@ -278,7 +279,7 @@ def test_analyze_gives_what_the_verb_gives(results):
     assert found.stderr.startswith("warning: the analysis differs from the one kept with the outcomes in error")
     for said in (
         "increases",
-        "Verdicts against the region of practical equivalence -0.1 to 0.1",
+        "-0.1 to 0.1",
         "q (bh)",
         "Exploratory",
     ):
@@ -286,7 +287,7 @@ def test_analyze_gives_what_the_verb_gives(results):
     assert "Wrote estimates.nc, decisions.nc, forest.png in" in found.stdout
     assert (results / "forest.png").stat().st_size > 5_000
     shown = call("show", results).stdout
-    assert "Verdicts against the region" in shown
+    assert "Verdicts against" in shown
     assert "increases" in shown
 
 

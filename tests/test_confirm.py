@@ -18,7 +18,7 @@ ARMS = {
     "ebox": cg.Embed("CAGCTG", at=40),
 }
 PARENTS = {f"peak{i}": "".join(np.random.default_rng(i).choice(list("ACGT"), 60)) for i in range(40)}
-ASK = cg.Analysis(control="placebo", rope=(-0.5, 0.5), error="bh")
+ASK = cg.Analysis(control="placebo", rope=0, error="bh")
 
 
 def g_count(x):

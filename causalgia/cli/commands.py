@@ -295,7 +295,7 @@ def _print_and_draw(
     try:
         print_answers(estimates, decisions, truth=truth, all_rows=all_rows)
     finally:
-        save_forest(estimates, folder / FOREST, truth=truth)
+        save_forest(estimates if decisions is None else decisions, folder / FOREST, truth=truth)
 
 
 def _predictor(spec: TrialSpec, spec_file: Path, device: str | None) -> Predictor:
