@@ -137,8 +137,8 @@ def test_what_has_no_individual_effects_is_refused(verb: Any) -> None:
         verb(contrast(parallel, control="0"))
     with pytest.raises(EstimateError, match="scale='ratio' has influence values"):
         verb(contrast(outcomes_of(), control="0", scale="ratio"))
-    with pytest.raises(EstimateError, match="two or more units, and there are 1"):
-        verb(contrast(outcomes_of(1), control="0"))
+    with pytest.raises(EstimateError, match="three or more units, and there are 2"):
+        verb(contrast(outcomes_of(2), control="0"))
     with pytest.raises(EstimateError, match="no coordinate 'plate'"):
         verb(contrast(outcomes_of(), control="0"), cluster="plate")
 

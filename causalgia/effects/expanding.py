@@ -29,7 +29,7 @@ _OF_FOUR = {"excess_over_multiplicative": excess_over_multiplicative, "bpnet": b
 
 
 def check_of_means(
-    scale: str, ceiling: float | None, interaction: Sequence[str] | None, crossover: bool, measured_on: str
+    scale: object, ceiling: float | None, interaction: Sequence[str] | None, crossover: bool, measured_on: str
 ) -> None:
     """Refuse a function of means that is not defined for what was asked.
 
@@ -40,9 +40,11 @@ def check_of_means(
     ...
     causalgia.errors.ContrastError: scale='bpnet' is an interaction of two factors; give interaction=["A", "B"]
     """
+    if not isinstance(scale, str):
+        raise ContrastError(f"scale {scale!r} is none of the scales, such as 'identity', 'log' and 'ratio'")
     if (scale == "bliss") != (ceiling is not None):
         raise ContrastError("scale='bliss' and ceiling= (the largest outcome there can be) go together; give both")
-    if not isinstance(scale, str) or scale not in OF_MEANS:
+    if scale not in OF_MEANS:
         return
     if scale == "cooperativity":
         if measured_on != "outcome" and not is_log(measured_on):

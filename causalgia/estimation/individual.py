@@ -12,7 +12,7 @@ from causalgia.schema import validate
 
 
 def individual_effects(effects: xr.Dataset, what: str) -> Array:
-    """Return the ICE, shape ``(n, K, ...)``; refuse where there are none, or fewer than two units.
+    """Return the ICE, shape ``(n, K, ...)``; refuse where there are none, or fewer than three units.
 
     Parameters
     ----------
@@ -24,13 +24,13 @@ def individual_effects(effects: xr.Dataset, what: str) -> Array:
     Raises
     ------
     EstimateError
-        For a parallel trial, for a function of means, or with one unit.
+        For a parallel trial, for a function of means, or with one or two units.
 
     Examples
     --------
-    >>> effects = xr.Dataset({"ice": (("unit", "contrast", "task"), [[[1.0]], [[2.0]]])})
+    >>> effects = xr.Dataset({"ice": (("unit", "contrast", "task"), [[[1.0]], [[2.0]], [[4.0]]])})
     >>> individual_effects(effects, "heterogeneity").ravel()
-    array([1., 2.])
+    array([1., 2., 4.])
     """
     validate(effects, "effects")
     if "ice" not in effects:
@@ -44,6 +44,6 @@ def individual_effects(effects: xr.Dataset, what: str) -> Array:
             f"{what} needs individual effects, and scale={scale!r} has influence values of a function of means; "
             "use scale='identity' or scale='log'"
         )
-    if effects.sizes["unit"] < 2:
-        raise EstimateError(f"{what} needs two or more units, and there are {effects.sizes['unit']}; draw more units")
+    if effects.sizes["unit"] < 3:
+        raise EstimateError(f"{what} needs three or more units, and there are {effects.sizes['unit']}; draw more units")
     return settled(effects)
