@@ -32,7 +32,7 @@ def product_loadings(correlation: Array) -> Array | None:
         square = abs(r[i, j]) if r[i, third] * r[j, third] == 0 else r[i, j] * r[i, third] / r[j, third]
         loadings = np.sqrt(max(square, 0.0)) * np.where(np.arange(len(r)) == i, 1.0, r[i] / square if square > 0 else 0)
     fits = np.abs(np.outer(loadings, loadings) - r)[~np.eye(len(r), dtype=bool)].max(initial=0.0) < 1e-9
-    return loadings if fits and (loadings**2).max() <= _LARGEST_LOADING else None
+    return loadings.round(12) if fits and (loadings**2).max() <= _LARGEST_LOADING else None
 
 
 def product_probability(c: float, loadings: Array, df: float, two_sided: bool) -> float:
@@ -51,7 +51,7 @@ def product_probability(c: float, loadings: Array, df: float, two_sided: bool) -
     (0.91107, 0.91107)
     """
     narrow = np.sqrt(1 - loadings**2).min() < 0.3
-    z, weight = _panels(-9.0, 9.0, 60 if narrow else 12)
+    z, weight = _panels(-9.0, 9.0, 48 if narrow else 8)
     scale, density = _scale_rule(df)
     inside = np.ones((len(z), len(scale)))
     for loading, times in zip(*np.unique(loadings, return_counts=True), strict=True):
@@ -70,7 +70,7 @@ def _scale_rule(df: float) -> tuple[Array, Array]:
     if np.isinf(df):
         return np.ones(1), np.ones(1)
     ends = np.sqrt(special.chdtri(df, np.array([1 - 1e-15, 1e-15])) / df)
-    s, weight = _panels(float(ends[0]), float(ends[1]), 8)
+    s, weight = _panels(float(ends[0]), float(ends[1]), 4)
     log_density = (df - 1) * np.log(s) - df * s**2 / 2
     mass = weight * np.exp(log_density - log_density.max())
     return s, mass / mass.sum()

@@ -63,7 +63,7 @@ def by_multivariate_t(questions: Questions, members: Codes, *, ci_prob: float, k
             p_raw = 2 * special.stdtr(df[vary], -t)
             single[vary], down[vary] = _independent(p_raw, "sidak"), _independent(p_raw, "holm-sidak")
             critical[vary] = special.stdtrit(df[vary], 0.5 + ci_prob ** (1 / len(t)) / 2)
-        elif np.ptp(df[vary]) > 1e-9 * df[vary].max():
+        elif not np.allclose(df[vary], df[vary][0], rtol=1e-9):
             z = -special.ndtri(np.maximum(special.stdtr(df[vary], -t), 1e-300))
             found = multivariate_t_max(z, factor, ci_prob=ci_prob, rng=key)
             critical[vary] = -special.stdtrit(df[vary], special.ndtr(-found.critical))

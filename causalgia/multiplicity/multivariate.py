@@ -21,6 +21,7 @@ Alternative: TypeAlias = Literal["two-sided", "greater"]
 
 N_SIMULATED = 2**16 - 1
 _LARGEST_MATRIX = 1_000
+_MANY_LOADINGS, _FEW_LOADINGS = 64, 8
 _INTEGRATION_ERROR = 1e-6
 
 
@@ -79,9 +80,9 @@ def multivariate_t_max(
     Returns
     -------
     MultivariateT
-        By quadrature, to about 1e-9, where R is a product ``l_i l_j`` (and K is at most 1,000); to about 2e-5 by Genz's
-        transformation for other positive definite R of at most 24 contrasts; else by 65,535 simulated maxima, with p =
-        (1 + #) / (1 + B). A p is never outside Bonferroni's bounds, from p_raw to K p_raw.
+        By quadrature, to about 1e-9, where R is a product ``l_i l_j`` of at most 64 contrasts (1,000 where they have 8
+        different l or fewer); to about 2e-5 by Genz's transformation for other positive definite R of at most 24
+        contrasts; else by 65,535 simulated maxima, with p = (1 + #) / (1 + B). A p is never outside Bonferroni's bounds, from p_raw to K p_raw.
 
     Raises
     ------
@@ -196,7 +197,7 @@ def _inside(unit: Array, df: float, alternative: Alternative, rng: RNG) -> tuple
     correlation = unit.T @ unit
     np.fill_diagonal(correlation, 1.0)
     loadings = product_loadings(correlation)
-    if loadings is not None:
+    if loadings is not None and (n <= _MANY_LOADINGS or len(np.unique(loadings)) <= _FEW_LOADINGS):
         return lambda c, which: product_probability(c, loadings[which], df, two_sided), "quadrature"
     if n > MAX_GENZ or np.linalg.eigvalsh(correlation)[0] < 1e-6:
         return None, "simulation"

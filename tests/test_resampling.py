@@ -1,0 +1,299 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from causalgia.errors import EstimateError, RandomnessError
+from causalgia.estimation import mean_ice
+from causalgia.estimation.randomization import randomization_test, sign_flip_limits, sign_flip_test
+from causalgia.multiplicity import bootstrap_t_max, sign_flip_max_t
+from causalgia.multiplicity.bootstrap import _any_size, _same_size
+from causalgia.multiplicity.flips import _drawn_signs
+from causalgia.multiplicity.rare import rare_p, rare_reach
+
+HERE = Path(__file__).parent / "reference"
+
+
+def expected(case: str) -> Any:
+    return json.loads((HERE / case / "expected.json").read_text())
+
+
+def flip_case() -> np.ndarray:
+    frame = pd.read_csv(HERE / "sign_flip_maxt" / "input.csv")
+    return frame.iloc[:, 2:].to_numpy() - frame["control"].to_numpy()[:, None]
+
+
+# ---- sign flips
+
+
+@pytest.mark.parametrize(
+    ("case", "options"),
+    [("studentized", {}), ("mean", {"statistic": "mean"}), ("studentized_greater", {"alternative": "greater"})],
+)
+def test_enumerated_flips_are_those_of_r(case: str, options: dict[str, Any]) -> None:
+    mine, theirs = sign_flip_max_t(flip_case(), **options), expected("sign_flip_maxt")[case]
+    assert mine.exact
+    assert len(mine.maxima) == expected("sign_flip_maxt")["n_flips"]
+    for name in ("p_raw", "p_single_step", "p_step_down"):
+        np.testing.assert_allclose(getattr(mine, name), theirs[name], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(mine.observed, theirs["observed"], rtol=1e-9)
+    if "critical" in theirs:
+        np.testing.assert_allclose(mine.critical, theirs["critical"], rtol=1e-9)
+
+
+def test_drawn_flips_agree_with_all_of_them() -> None:
+    ice = np.random.default_rng(0).normal(size=(16, 6)) + np.linspace(0, 1, 6)
+    every, drawn = sign_flip_max_t(ice, n_flips=2**16), sign_flip_max_t(ice, n_flips=20_000, rng=1)
+    assert every.exact
+    assert not drawn.exact
+    for name in ("p_raw", "p_single_step", "p_step_down"):
+        p = getattr(every, name)
+        assert (np.abs(getattr(drawn, name) - p) < 4.5 * np.sqrt(p * (1 - p) / 20_000) + 1e-4).all()
+    assert drawn.p_raw.min() >= 1 / 20_001
+
+
+def test_float32_maxima_are_those_of_float64() -> None:
+    ice = np.random.default_rng(2).exponential(size=(300, 50)) - 0.8
+    mine = sign_flip_max_t(ice, n_flips=500, rng=3)
+    signs = np.concatenate(list(_drawn_signs(300, 500, 500, 3))).astype(float)
+    u = np.abs(signs @ (ice / np.sqrt((ice**2).sum(axis=0)))).max(axis=1)
+    np.testing.assert_allclose(mine.maxima, np.sort(u * np.sqrt(299 / (300 - u**2))), rtol=2e-6)
+
+
+def test_signs_are_fair_and_do_not_depend_on_blocks() -> None:
+    whole = np.concatenate(list(_drawn_signs(70, 4_000, 4_000, 5)))
+    np.testing.assert_array_equal(whole, np.concatenate(list(_drawn_signs(70, 4_000, 33, 5))))
+    assert np.abs(whole.mean(axis=0)).max() < 4.5 / np.sqrt(4_000)
+    assert np.abs(np.corrcoef(whole.T) - np.eye(70)).max() < 5 / np.sqrt(4_000)
+
+
+def test_clusters_flip_whole() -> None:
+    frame = pd.read_csv(HERE / "randomization_test" / "input_clustered.csv")
+    ice, cluster = frame["ice"].to_numpy(), pd.factorize(frame["parent"])[0]
+    theirs = expected("randomization_test")["clustered_sign_flip"]
+    np.testing.assert_allclose(sign_flip_max_t(ice[:, None], cluster, statistic="mean").p_raw, theirs["p"], atol=1e-12)
+    shuffled = np.random.default_rng(0).permutation(len(ice))
+    again = sign_flip_max_t(ice[shuffled, None], cluster[shuffled])
+    np.testing.assert_allclose(again.p_raw, sign_flip_max_t(ice[:, None], cluster).p_raw, atol=1e-12)
+
+
+def test_flips_of_constants() -> None:
+    ice = np.column_stack([np.zeros(10), np.full(10, 0.3), np.arange(10.0) - 4.5])
+    answer = sign_flip_max_t(ice)
+    np.testing.assert_allclose(answer.p_raw[:2], [1.0, 2 / 2**10])
+    assert np.isfinite(answer.observed).all()
+    assert np.isfinite(answer.critical)
+    assert (sign_flip_max_t(np.zeros((10, 5))).p_step_down == 1).all()
+
+
+def test_flips_at_any_magnitude() -> None:
+    ice = np.random.default_rng(1).normal(size=(12, 3))
+    scaled = sign_flip_max_t(ice * [1e200, 1.0, 1e-200])
+    np.testing.assert_allclose(scaled.p_step_down, sign_flip_max_t(ice).p_step_down)
+
+
+def test_what_flips_refuse() -> None:
+    ice = np.ones((30, 2))
+    with pytest.raises(RandomnessError, match="rng="):
+        sign_flip_max_t(ice)
+    with pytest.raises(EstimateError, match="n_flips=10 is too few for ci_prob=0.95; take 19 or more"):
+        sign_flip_max_t(ice, n_flips=10, rng=0)
+    with pytest.raises(EstimateError, match="statistic='t'"):
+        sign_flip_max_t(ice, statistic="t", rng=0)  # type: ignore[arg-type]
+
+
+# ---- bootstrap-t
+
+
+@pytest.mark.parametrize("sizes", [[1] * 12, [3] * 12, [1, 4, 2, 7, 3, 2, 5, 1, 1, 2, 6, 3]])
+def test_a_draw_is_the_estimate_of_the_resampled_clusters(sizes: list[int]) -> None:
+    rng = np.random.default_rng(4)
+    cluster = np.repeat(np.arange(12), sizes)
+    ice = rng.exponential(size=(len(cluster), 5)) + rng.normal(size=(12, 5))[cluster]
+    counts = np.array([np.bincount(rng.integers(0, 12, 12), minlength=12) for _ in range(6)], dtype=np.float32)
+    residuals = ice - ice.mean(axis=0)
+    sums = np.array([residuals[cluster == g].sum(axis=0) for g in range(12)]).T.astype(np.float32)
+    blocks = (
+        _same_size(sums, iter([counts]))
+        if len(set(sizes)) == 1
+        else _any_size(sums, np.array(sizes, dtype=np.float32), iter([counts]))
+    )
+    mine = next(blocks)
+    for b, row in enumerate(counts.astype(int)):
+        drawn = [g for g in range(12) for _ in range(row[g])]
+        units = np.concatenate([np.flatnonzero(cluster == g) for g in drawn])
+        codes = np.repeat(np.arange(12), [sizes[g] for g in drawn])
+        theirs = mean_ice(residuals[units], codes)
+        np.testing.assert_allclose(mine[:, b], np.abs(theirs.ace / theirs.se), rtol=2e-5, atol=1e-6)
+
+
+def test_one_normal_contrast_is_students_t() -> None:
+    ice = np.random.default_rng(3).normal(size=(400, 1)) + 0.12
+    answer = bootstrap_t_max(ice, n_draws=20_000, rng=0)
+    t = stats.ttest_1samp(ice[:, 0], 0)
+    np.testing.assert_allclose(answer.observed, np.abs(t.statistic), rtol=1e-9)
+    assert abs(answer.p_raw[0] - t.pvalue) < 0.012
+    assert abs(answer.critical - stats.t.ppf(0.975, 399)) < 0.06
+
+
+@pytest.mark.parametrize("kind", ["exponential", "lognormal", "rare binary", "rare exponential", "clustered"])
+def test_family_wise_error_is_at_most_nominal(kind: str) -> None:
+    rng, n, k, trials = np.random.default_rng(8), 100, 200, 100
+    cluster = np.arange(n) // 4 if kind == "clustered" else None
+
+    def null() -> np.ndarray:
+        if kind == "exponential":
+            return rng.exponential(size=(n, k)) - 1
+        if kind == "lognormal":
+            return np.exp(rng.normal(size=(n, k))) - np.exp(0.5)
+        if kind == "clustered":
+            return np.repeat(rng.normal(size=(n // 4, k)), 4, axis=0) + rng.normal(size=(n, k))
+        size = 1.0 if kind == "rare binary" else rng.exponential(size=(n, k))
+        return (rng.random((n, k)) < 0.03) * size - 0.03
+
+    false = sum(
+        bool(bootstrap_t_max(null(), cluster, n_draws=199, rng=rng).p_single_step.min() <= 0.05) for _ in range(trials)
+    )
+    assert false <= stats.binom.ppf(1 - 1e-4, trials, 0.05)
+
+
+def test_p_and_band_say_the_same() -> None:
+    rng = np.random.default_rng(11)
+    ice = np.where(rng.random((60, 40)) < np.linspace(0.02, 1, 40), rng.exponential(size=(60, 40)), 0.0)
+    ice = ice - np.linspace(0, 1, 40) * rng.random(40)
+    answer = bootstrap_t_max(ice, n_draws=999, rng=2)
+    assert answer.rare.any()
+    assert not answer.rare.all()
+    excludes = np.abs(ice.mean(axis=0)) > answer.half_width
+    np.testing.assert_array_equal(excludes[~answer.rare], answer.p_single_step[~answer.rare] < 0.05)
+    rare = answer.rare
+    assert (answer.p_single_step[rare][excludes[rare]] < 0.05).all()
+
+
+def test_step_down_never_exceeds_single_step() -> None:
+    ice = np.random.default_rng(5).exponential(size=(50, 30)) - np.linspace(0.2, 1.0, 30)
+    answer = bootstrap_t_max(ice, n_draws=999, rng=0)
+    assert (answer.p_step_down <= answer.p_single_step).all()
+    assert (answer.p_raw <= answer.p_step_down).all()
+    assert (answer.p_step_down < answer.p_single_step).any()
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from([1e-200, 1e-3, 1e150]))
+def test_bootstrap_t_is_invariant(seed: int, size: float) -> None:
+    ice = np.random.default_rng(seed).exponential(size=(20, 6)) - 0.5
+    plain = bootstrap_t_max(ice, n_draws=99, rng=1)
+    order = np.random.default_rng(seed).permutation(6)
+    again = bootstrap_t_max(-ice[:, order] * size, n_draws=99, rng=1)
+    np.testing.assert_allclose(again.p_single_step, plain.p_single_step[order])
+    np.testing.assert_allclose(again.critical, plain.critical, rtol=1e-4)
+
+
+def test_contrasts_that_do_not_vary() -> None:
+    zeros = bootstrap_t_max(np.zeros((30, 10_000)), n_draws=39, rng=0)
+    assert (zeros.p_single_step == 1).all()
+    assert (zeros.half_width == 0).all()
+    ones = bootstrap_t_max(np.ones((30, 3)), n_draws=39, rng=0)
+    assert (ones.p_single_step == 0).all()
+    assert (ones.half_width == 0).all()
+    mixed = bootstrap_t_max(np.column_stack([np.ones(30), np.random.default_rng(0).normal(size=30)]), n_draws=39, rng=0)
+    assert mixed.rare.tolist() == [True, False]
+    assert 0 < mixed.half_width[0] < 1
+    assert mixed.p_single_step[0] < 0.001
+
+
+@given(st.integers(0, 30), st.floats(0.001, 0.9))
+def test_rare_bands_and_p_are_duals(u: int, ci_error: float) -> None:
+    far = rare_reach(2.0, np.array([u]), 100, 5, ci_prob=1 - ci_error)
+    p = rare_p(far, 2.0, np.array([u]), 100, 5)
+    np.testing.assert_allclose(p, min(ci_error, 1), rtol=1e-6)
+
+
+def test_the_rule_of_three_covers() -> None:
+    rng, share, trials = np.random.default_rng(0), 0.02, 4_000
+    u = rng.binomial(100, share, trials)
+    covered = (rare_reach(1.0, u, 100, 1, ci_prob=0.95) >= share).mean()
+    assert covered >= 0.95 - 4 * np.sqrt(0.05 * 0.95 / trials)
+
+
+def test_what_the_bootstrap_refuses() -> None:
+    with pytest.raises(EstimateError, match="4 clusters are too few to resample: 5 or more"):
+        bootstrap_t_max(np.ones((4, 2)), rng=0)
+    with pytest.raises(EstimateError, match="n_draws=18 is too few for ci_prob=0.95; take 19 or more"):
+        bootstrap_t_max(np.ones((30, 2)), n_draws=18, rng=0)
+    for bad in (0, -1, 2.5, True):
+        with pytest.raises(EstimateError, match=f"n_draws={bad} is not a number of draws"):
+            bootstrap_t_max(np.ones((30, 2)), n_draws=bad, rng=0)  # type: ignore[arg-type]
+    with pytest.raises(RandomnessError):
+        bootstrap_t_max(np.ones((30, 2)), rng=None)  # type: ignore[arg-type]
+
+
+# ---- randomization tests
+
+
+@pytest.mark.parametrize("statistic", ["difference", "welch_t"])
+def test_parallel_assignments_are_those_of_r(statistic: str) -> None:
+    frame = pd.read_csv(HERE / "randomization_test" / "input_parallel.csv")
+    mine = randomization_test(frame["y"].to_numpy(), frame["arm"].to_numpy() == 1, statistic=statistic)  # type: ignore[arg-type]
+    for name, value in expected("randomization_test")["parallel"][statistic].items():
+        np.testing.assert_allclose(getattr(mine, name), value, rtol=1e-12)
+
+
+def test_blocked_assignments_are_those_of_r() -> None:
+    frame = pd.read_csv(HERE / "randomization_test" / "input_blocked.csv")
+    block = pd.factorize(frame["block"])[0]
+    mine = randomization_test(frame["y"].to_numpy(), frame["arm"].to_numpy() == 1, block)
+    for name, value in expected("randomization_test")["blocked"].items():
+        np.testing.assert_allclose(getattr(mine, name), value, rtol=1e-12)
+
+
+def test_clustered_flips_and_their_limits_are_those_of_r() -> None:
+    frame = pd.read_csv(HERE / "randomization_test" / "input_clustered.csv")
+    ice, cluster = frame["ice"].to_numpy(), pd.factorize(frame["parent"])[0]
+    theirs, mine = expected("randomization_test")["clustered_sign_flip"], sign_flip_test(ice, cluster)
+    for name in ("observed", "n_assignments", "p", "p_greater", "p_less"):
+        np.testing.assert_allclose(getattr(mine, name), theirs[name], rtol=1e-12)
+    limits = sign_flip_limits(ice, cluster)
+    np.testing.assert_allclose(limits, (theirs["inverted_lower_95"], theirs["inverted_upper_95"]), rtol=0, atol=1e-6)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from([0.8, 0.9, 0.95]))
+def test_limits_are_where_flips_begin_to_reject(seed: int, ci_prob: float) -> None:
+    rng = np.random.default_rng(seed)
+    cluster = np.repeat(np.arange(8), rng.integers(1, 4, 8))
+    ice = rng.normal(size=len(cluster))
+    lower, upper = sign_flip_limits(ice, cluster, ci_prob=ci_prob)
+    for edge, outwards in ((lower, -1), (upper, 1)):
+        assert sign_flip_test(ice - edge + outwards * 1e-6, cluster).p > 1 - ci_prob
+        assert sign_flip_test(ice - edge - outwards * 1e-6, cluster).p <= 1 - ci_prob + 1e-12
+
+
+def test_scipy_agrees_on_a_larger_trial() -> None:
+    rng = np.random.default_rng(7)
+    y, treated = rng.normal(size=16), np.arange(16) < 7
+    mine = randomization_test(y, treated)
+    theirs = stats.permutation_test(
+        (y[treated], y[~treated]), lambda a, b: a.mean() - b.mean(), n_resamples=np.inf, alternative="greater"
+    )
+    np.testing.assert_allclose(mine.p_greater, theirs.pvalue)
+
+
+def test_what_randomization_refuses() -> None:
+    with pytest.raises(EstimateError, match="block 1 has 2 treated and 0 control units"):
+        randomization_test(np.arange(4.0), np.array([True, False, True, True]), np.array([0, 0, 1, 1]))
+    with pytest.raises(EstimateError, match=r"assignments, more than the 4,194,304"):
+        randomization_test(np.arange(60.0), np.arange(60) < 30)
+    with pytest.raises(EstimateError, match="3 clusters have 8 flips, which reject no shift"):
+        sign_flip_limits(np.arange(3.0))
+    with pytest.raises(EstimateError, match=r"ci_prob=1.0 is not between"):
+        sign_flip_limits(np.arange(9.0), ci_prob=1.0)
+    assert randomization_test(np.ones(6), np.arange(6) < 3, statistic="welch_t").p == 1.0

@@ -1,0 +1,279 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from scipy import stats
+
+from causalgia.effects import contrast
+from causalgia.errors import DegenerateWarning, EstimateError, OutcomesError, RandomnessError
+from causalgia.estimation import estimate, from_effects
+from causalgia.frame import from_frame
+from causalgia.multiplicity import adjust, correlation_factor, equicoordinate, multivariate_t_max, simultaneous
+
+CASE = Path(__file__).parent / "reference" / "shared_control"
+EXPECTED = json.loads((CASE / "expected.json").read_text())
+
+
+def effects_of(ice: np.ndarray, **coords: Any) -> xr.Dataset:
+    ice = ice if ice.ndim > 2 else ice[:, :, None]
+    names = {"contrast": [f"c{i}" for i in range(ice.shape[1])], "task": [f"t{i}" for i in range(ice.shape[2])]}
+    dims = ("unit", "contrast", "task", "model")[: ice.ndim]
+    return xr.Dataset({"ice": (dims, ice)}, coords=names | coords)
+
+
+def crossover() -> xr.Dataset:
+    frame = pd.read_csv(CASE / "input_crossover.csv")
+    arms = [c for c in frame if c not in ("unit", "control")]
+    return effects_of(frame[arms].to_numpy() - frame["control"].to_numpy()[:, None])
+
+
+NULL = np.random.default_rng(0).exponential(size=(80, 6)) - 1
+
+
+# ---- multivariate t against R
+
+
+@pytest.mark.parametrize(
+    ("case", "critical", "p"), [("crossover", 5e-4, 1e-4), ("parallel_dunnett", 1e-6, 1e-6)], ids=["qmc", "quadrature"]
+)
+@pytest.mark.parametrize("alternative", ["two-sided", "greater"])
+def test_multivariate_t_is_that_of_r(case: str, critical: float, p: float, alternative: str) -> None:
+    theirs = EXPECTED[case]
+    mine = multivariate_t_max(
+        np.array(theirs["t"]),
+        correlation_factor(np.array(theirs["correlation"])),
+        theirs["df"],
+        alternative=alternative,  # type: ignore[arg-type]
+    )
+    end, side = ("", "two") if alternative == "two-sided" else ("_greater", "one")
+    np.testing.assert_allclose(mine.critical, theirs[f"critical_{side}_sided"], rtol=0, atol=critical)
+    np.testing.assert_allclose(mine.p_single_step, theirs[f"p_single_step{end}"], rtol=0, atol=p)
+    np.testing.assert_allclose(mine.p_step_down, theirs[f"p_step_down{end}"], rtol=0, atol=p)
+
+
+def test_the_labelled_band_is_that_of_r() -> None:
+    effects, theirs = crossover(), EXPECTED["crossover"]
+    for given in (effects, estimate(effects)):
+        band = simultaneous(given, method="dunnett", ci_prob=EXPECTED["ci_prob"])
+        np.testing.assert_allclose(band["critical"][:, 0], theirs["critical_two_sided"], rtol=0, atol=5e-4)
+        for name in ("lower", "upper"):
+            gap = (band[name][:, 0] - theirs[name]) / band["se"][:, 0]
+            assert np.abs(gap).max() < 5e-4
+        adjusted = adjust(given, method="dunnett")
+        np.testing.assert_allclose(adjusted["p_adjusted"][:, 0], theirs["p_single_step"], rtol=0, atol=1e-4)
+        np.testing.assert_allclose(adjusted["p_step_down"][:, 0], theirs["p_step_down"], rtol=0, atol=1e-4)
+
+
+def test_one_contrast_is_its_own_t() -> None:
+    assert equicoordinate(np.eye(1), 7.0) == pytest.approx(stats.t.ppf(0.975, 7), abs=1e-9)
+    one = multivariate_t_max(np.array([2.0]), np.ones((1, 1)), 7.0)
+    assert one.p_single_step[0] == one.p_raw[0] == pytest.approx(2 * stats.t.sf(2, 7), abs=1e-9)
+
+
+def test_independent_and_identical_statistics() -> None:
+    assert equicoordinate(np.eye(5)) == pytest.approx(stats.norm.ppf((1 + 0.95**0.2) / 2), abs=1e-8)
+    assert equicoordinate(np.ones((3, 3)), 10.0) == pytest.approx(stats.t.ppf(0.975, 10), abs=0.02)
+
+
+def test_many_contrasts_are_simulated() -> None:
+    rng = np.random.default_rng(0)
+    factor = rng.normal(size=(40, 300)) + 0.5
+    mine = multivariate_t_max(np.full(300, 3.5), factor, 60.0)
+    assert mine.how == "simulation"
+    unit = factor / np.sqrt((factor**2).sum(axis=0))
+    scale = np.sqrt(rng.chisquare(60, 20_000) / 60)
+    maxima = np.abs(rng.normal(size=(20_000, 40)) @ unit).max(axis=1) / scale
+    assert abs((maxima > mine.critical).mean() - 0.05) < 4.5 * np.sqrt(0.05 * 0.95 / 20_000)
+    p = (maxima >= 3.5).mean()
+    assert abs(mine.p_single_step[0] - p) < 4.5 * np.sqrt(p / 20_000)
+
+
+def test_deep_p_stay_within_bonferroni() -> None:
+    t = np.array([30.0, 3.0, 0.1, 0.0])
+    for correlation in (np.full((4, 4), 0.5) + 0.5 * np.eye(4), np.full((4, 4), 1.0)):
+        answer = multivariate_t_max(t, correlation_factor(correlation))
+        assert (answer.p_single_step >= answer.p_raw).all()
+        assert (answer.p_single_step <= np.minimum(4 * answer.p_raw, 1)).all()
+    assert answer.p_raw[0] > 0
+
+
+@pytest.mark.parametrize(
+    ("bad", "says"),
+    [
+        (np.array([[1.0, 0.5], [0.4, 1.0]]), "not symmetric"),
+        (np.array([[2.0, 0.5], [0.5, 2.0]]), "1 on its diagonal"),
+        (np.array([[1.0, 0.9, -0.9], [0.9, 1.0, 0.9], [-0.9, 0.9, 1.0]]), "negative eigenvalue"),
+        (np.array([[1.0, np.nan], [np.nan, 1.0]]), "not finite"),
+        (np.ones((2, 3)), "shape"),
+    ],
+)
+def test_what_is_no_correlation(bad: np.ndarray, says: str) -> None:
+    with pytest.raises(EstimateError, match=says):
+        equicoordinate(bad)
+
+
+# ---- one control for 200 contrasts
+
+
+def test_a_shared_control_is_counted_and_independence_misses() -> None:
+    k, trials = 200, 40_000
+    v = np.full((k, k), 0.5) + 0.5 * np.eye(k)
+    rng = np.random.default_rng(1)
+    largest = np.concatenate(
+        [
+            np.abs((rng.normal(size=(4_000, 1)) + rng.normal(size=(4_000, k))) / np.sqrt(2)).max(axis=1)
+            for _ in range(trials // 4_000)
+        ]
+    )
+    critical = {
+        "counted": simultaneous(from_effects(np.zeros(k), covariance=v), method="dunnett")["critical"],
+        "ignored": simultaneous(from_effects(np.zeros(k), se=1.0), method="dunnett")["critical"],
+    }
+    low, high = stats.binom.ppf([5e-4, 1 - 5e-4], trials, 0.05) / trials
+    error = {name: float((largest > c.values[0, 0]).mean()) for name, c in critical.items()}
+    assert low <= error["counted"] <= high
+    assert error["ignored"] < low
+
+
+def test_bootstrap_bands_of_arms_with_one_control() -> None:
+    rng, trials = np.random.default_rng(2), 60
+    missed = 0
+    for _ in range(trials):
+        outcome = rng.normal(size=(60, 201))
+        band = simultaneous(effects_of(outcome[:, 1:] - outcome[:, :1]), n_draws=199, rng=rng)
+        missed += bool(((band["lower"] > 0) | (band["upper"] < 0)).any())
+    assert missed <= stats.binom.ppf(1 - 5e-4, trials, 0.05)
+
+
+# ---- the verb
+
+
+@pytest.mark.parametrize("method", ["bootstrap_t", "dunnett"])
+def test_the_band_is_estimates_with_wider_limits(method: str) -> None:
+    effects = effects_of(NULL)
+    band, plain = simultaneous(effects, method=method, rng=3), estimate(effects)  # type: ignore[arg-type]
+    xr.testing.assert_allclose(band[["ace", "se", "p"]], plain[["ace", "se", "p"]])
+    assert (band["lower"] < plain["lower"]).all()
+    np.testing.assert_allclose(band["upper"], band["ace"] + band["critical"] * band["se"])
+    assert len(np.unique(band["critical"])) == 1
+    said = {"band": method, "family": "the contrasts of one task", "ci_prob": 0.95, "seed": "3"}
+    assert said.items() <= band.attrs.items()
+    assert band.attrs.get("n_draws") == (9_999 if method == "bootstrap_t" else None)
+    adjusted = adjust(effects, method=method, rng=3)  # type: ignore[arg-type]
+    outside = ((band["lower"] > 0) | (band["upper"] < 0)).to_numpy()
+    np.testing.assert_array_equal(outside, adjusted["p_adjusted"] < 0.05)
+
+
+def test_a_seed_is_a_seed() -> None:
+    effects = effects_of(NULL)
+    xr.testing.assert_identical(simultaneous(effects, rng=0), simultaneous(effects, rng=0))
+    assert simultaneous(effects, rng=0)["critical"][0, 0] != simultaneous(effects, rng=1)["critical"][0, 0]
+    with pytest.raises(RandomnessError, match="rng="):
+        simultaneous(effects)
+
+
+def test_families() -> None:
+    two = np.stack([NULL, NULL**2], axis=2)
+    motif = ("contrast", ["a", "a", "a", "b", "b", "c"])
+    whole = simultaneous(effects_of(two, motif=motif), family="all", rng=0)
+    alone = simultaneous(effects_of(two, motif=motif), rng=0)
+    by_motif = simultaneous(effects_of(two, motif=motif), family="motif", rng=0)
+    assert len(np.unique(whole["critical"])) == 1
+    assert len(np.unique(alone["critical"])) == 2
+    assert len(np.unique(by_motif["critical"])) == 6
+    assert (whole["critical"] >= alone["critical"].max()).all()
+    assert (by_motif["critical"] < alone["critical"]).all()
+    one_task = simultaneous(effects_of(NULL[:, :3]), rng=0)
+    np.testing.assert_allclose(by_motif["critical"][:3, 0], one_task["critical"][:, 0])
+    assert by_motif.attrs["family"] == "the contrasts of one task with the same 'motif'"
+    assert simultaneous(effects_of(two), method="dunnett", family="all")["critical"].std() < 1e-12
+    with pytest.raises(EstimateError, match="how tasks .* correlate"):
+        simultaneous(estimate(effects_of(two)), method="dunnett", family="all")
+
+
+def test_models_are_families_of_their_own() -> None:
+    both = effects_of(np.stack([NULL[:, :, None], NULL[:, :, None] ** 2], axis=3))
+    band = simultaneous(both, rng=0)
+    assert band["critical"].dims == ("contrast", "task", "model")
+    np.testing.assert_allclose(band["critical"][:, :, 0], simultaneous(effects_of(NULL), rng=0)["critical"])
+
+
+def test_parents_are_resampled_whole() -> None:
+    rng = np.random.default_rng(5)
+    parent = np.repeat(np.arange(30), 4)
+    ice = rng.normal(size=(30, 5))[parent] + 0.1 * rng.normal(size=(120, 5))
+    effects = effects_of(ice, parent=("unit", parent))
+    clustered, naive = simultaneous(effects, rng=0), simultaneous(effects, cluster=None, rng=0)
+    assert ((clustered["upper"] - clustered["lower"]) > 1.7 * (naive["upper"] - naive["lower"])).all()
+    assert clustered.attrs["cluster"] == "parent"
+
+
+def test_tables_of_anybody() -> None:
+    table = pd.DataFrame({"effect": [1.0, 2.0, 0.5], "se": [0.5, 0.5, 1.0]}, index=["a", "b", "c"])
+    band = simultaneous(table, method="dunnett")
+    np.testing.assert_allclose(band["critical"], stats.norm.ppf((1 + 0.95 ** (1 / 3)) / 2))
+    few = simultaneous(table.assign(df=[4.0, 4.0, 30.0]), method="dunnett")
+    np.testing.assert_allclose(few["critical"][:, 0], stats.t.ppf((1 + 0.95 ** (1 / 3)) / 2, [4, 4, 30]))
+    mapped = from_effects([1.0, 2.0], covariance=np.array([[1.0, 0.6], [0.6, 1.0]]), df=[5.0, 50.0])
+    z = equicoordinate(np.array([[1.0, 0.6], [0.6, 1.0]]))
+    critical = simultaneous(mapped, method="dunnett")["critical"][:, 0]
+    np.testing.assert_allclose(critical, stats.t.ppf(stats.norm.cdf(z), [5, 50]), rtol=1e-6)
+
+
+def test_a_parallel_trial_takes_the_multivariate_t() -> None:
+    frame = pd.read_csv(CASE / "input_parallel.csv")
+    effects = contrast(from_frame(frame, outcome="y", arm="arm", unit="unit"), control="control")
+    band = simultaneous(effects, method="dunnett")
+    assert (band["lower"] < estimate(effects)["lower"]).all()
+    with pytest.raises(EstimateError, match="a parallel trial has no ICE; use method='dunnett'"):
+        simultaneous(effects, rng=0)
+
+
+def test_what_does_not_vary() -> None:
+    constant = np.column_stack([np.full(80, 2.0), np.zeros(80), NULL[:, 0]])
+    with pytest.warns(DegenerateWarning):
+        joint = simultaneous(effects_of(constant), rng=0)
+    assert np.isfinite(joint[["lower", "upper", "critical"]].to_array()).all()
+    assert (joint["lower"] <= joint["ace"]).all()
+    assert joint["lower"][0, 0] > 1.5
+    with pytest.warns(DegenerateWarning):
+        point = simultaneous(effects_of(constant), method="dunnett")
+    np.testing.assert_array_equal(point["lower"][:2, 0], [2.0, 0.0])
+    with pytest.warns(DegenerateWarning):
+        nothing = simultaneous(effects_of(constant[:, :2]), rng=0)
+    np.testing.assert_array_equal(nothing["upper"][:, 0], [2.0, 0.0])
+
+
+def test_one_contrast_and_equal_contrasts() -> None:
+    one = simultaneous(effects_of(NULL[:, :1]), rng=0)
+    equal = simultaneous(effects_of(np.repeat(NULL[:, :1], 30, axis=1)), rng=0)
+    np.testing.assert_allclose(equal["critical"], one["critical"].item(), rtol=1e-5)
+    same = simultaneous(effects_of(np.repeat(NULL[:, :1], 30, axis=1)), method="dunnett")
+    np.testing.assert_allclose(same["critical"], stats.t.ppf(0.975, 79), atol=0.03)
+
+
+def test_what_is_refused() -> None:
+    effects = effects_of(NULL)
+    with pytest.raises(EstimateError, match="'sign_flip' makes no band: flips test"):
+        simultaneous(effects, method="sign_flip", rng=0)  # type: ignore[arg-type]
+    with pytest.raises(EstimateError, match="no longer have them; give the effects from cg.contrast"):
+        simultaneous(estimate(effects), rng=0)
+    with pytest.raises(EstimateError, match="neither 'bootstrap_t' nor 'dunnett'"):
+        simultaneous(effects, method="bonferroni", rng=0)  # type: ignore[arg-type]
+    for bad in (0, 1, 1.5, "0.95", True):
+        with pytest.raises(EstimateError, match="ci_prob="):
+            simultaneous(effects, ci_prob=bad, rng=0)  # type: ignore[arg-type]
+    with pytest.raises(EstimateError, match="4 clusters are too few"):
+        simultaneous(effects_of(NULL[:4]), rng=0)
+    with pytest.warns(DegenerateWarning), pytest.raises(EstimateError, match="one unit gives no standard error"):
+        simultaneous(effects_of(NULL[:1]), rng=0)
+    with pytest.raises(OutcomesError):
+        simultaneous(NULL, rng=0)
+    with pytest.raises(EstimateError, match="family 'motif'"):
+        simultaneous(effects, family="motif", rng=0)
