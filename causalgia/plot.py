@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from causalgia.errors import ContrastError, OutcomesError
 from causalgia.reporting import Row, placebo_summary, rows
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _INK, _GREY, _BAND, _ACCENT, _ROPE = "#1b1f24", "#6b7480", "#e8eaed", "#1f5fa8", "#dcebdd"
-_VERDICTS = {"increases": _ACCENT, "decreases": "#c25b12", "negligible": "#3b7d3a", "undecided": "white"}
+_VERDICTS = {"increases": _ACCENT, "decreases": "#c25b12", "negligible": "#3b7d3a", "undecided": "#8a8f98"}
 _MODELS = ("#1f5fa8", "#c25b12", "#3b7d3a", "#8a3d8f", "#a8892c", "#2b8c96")
 _FULL_SIZE = 60
 _ROOMY = 20
@@ -163,6 +162,7 @@ def _draw(table: list[Row], estimates: xr.Dataset, axes: Axes, places: dict[str,
     _draw_placebos(axes, words, len(places), banded="placebo" not in str(estimates.attrs.get("rope")))
     _draw_raw(axes, effects, places, float(estimates.attrs.get("ci_prob", 0.95)))
     _draw_effects(axes, effects, places)
+    _name_verdicts(axes, estimates)
     _draw_truth(axes, effects, places)
     _label_rows(axes, table, places, words)
     _dress(axes, table[0]["task"], estimates)
@@ -224,22 +224,27 @@ def _draw_effects(axes: Axes, effects: list[Row], places: dict[str, int]) -> Non
         mine = [row for row in effects if row.get("model") == model]
         y = np.array([places[row["contrast"]] for row in mine]) + _dodge(number, len(models))
         x = np.array([row["ace"] for row in mine])
-        colour = _ACCENT if model is None else _MODELS[number % len(_MODELS)]
+        colour = [_colour(row) for row in mine] if model is None else _MODELS[number % len(_MODELS)]
         if mine and "lower" in mine[0]:
             arms = [x - [row["lower"] for row in mine], [row["upper"] for row in mine] - x]
             axes.errorbar(x, y, xerr=np.maximum(arms, 0), fmt="none", ecolor=colour, elinewidth=width, zorder=4)
-        if "verdict" in mine[0] and model is None:
-            _mark_verdicts(axes, x, y, [row["verdict"] for row in mine], size)
-        else:
-            axes.scatter(x, y, s=size, color=colour, lw=0, zorder=5, label=model or "estimate")
+        hollow = np.array([row.get("verdict") == "undecided" for row in mine])
+        label = model or ("_decided" if "verdict" in mine[0] else "estimate")
+        axes.scatter(x, y, s=size, color=colour, lw=0, zorder=5, label=label)
+        axes.scatter(x[hollow], y[hollow], s=size / 2, color="white", lw=0, zorder=5.5, label="_undecided")
 
 
-def _mark_verdicts(axes: Axes, x: NDArray[np.float64], y: NDArray[np.float64], verdicts: list[str], size: int) -> None:
+def _colour(row: Row) -> str:
+    return _VERDICTS.get(str(row.get("verdict")), _ACCENT)
+
+
+def _name_verdicts(axes: Axes, estimates: xr.Dataset) -> None:
+    """Give the legend a line for every verdict of the Dataset, whichever are in this panel."""
+    said = set(estimates["verdict"].to_numpy().ravel().tolist()) if "verdict" in estimates else set()
     for verdict, colour in _VERDICTS.items():
-        mine = [said == verdict for said in verdicts]
-        if any(mine):
-            look: dict[str, Any] = {"facecolors": colour, "edgecolors": _ACCENT, "lw": 1.0 if colour == "white" else 0}
-            axes.scatter(x[mine], y[mine], s=size, zorder=5, label=verdict, **look)
+        if verdict in said and "model" not in estimates.dims:
+            fill = "none" if verdict == "undecided" else colour
+            axes.scatter([], [], s=26, facecolors=fill, edgecolors=colour, lw=1.4, label=verdict)
 
 
 def _dodge(number: int, n: int) -> float:

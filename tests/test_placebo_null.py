@@ -101,6 +101,18 @@ def test_the_error_that_words_share_does_not_narrow_the_region() -> None:
     assert placebo_region(independent)["sd"].item() < placebo_region(shared)["sd"].item()
 
 
+def test_a_selection_of_contrasts_keeps_its_own_covariance() -> None:
+    rng = np.random.default_rng(5)
+    factor = 0.3 * rng.normal(size=(60, 61)) * np.linspace(0.2, 2, 61)
+    whole = screen(rng.normal(size=61), 60, covariance=factor.T @ factor).assign_coords(
+        contrast_=[f"c{i}" for i in range(61)]
+    )
+    whole["se"] = (EFFECT, np.sqrt(np.diag(factor.T @ factor))[:, None])
+    part = whole.isel(contrast=slice(11, None))
+    both = part.isel(contrast_=slice(11, None))
+    xr.testing.assert_allclose(placebo_region(part), placebo_region(both))
+
+
 def test_a_factor_says_what_a_covariance_says() -> None:
     rng = np.random.default_rng(3)
     factor = rng.normal(size=(30, 50)) * 0.05 + 0.05 * rng.normal(size=(30, 1))

@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from test_reporting import EFFECT, estimates
 
+import causalgia as cg
 from causalgia.errors import ContrastError, OutcomesError
 from causalgia.plot import forest, save_forest
 
@@ -158,3 +159,43 @@ def test_matplotlib_is_left_as_it_was():
     before = dict(mpl.rcParams)
     forest(estimates(40))
     assert dict(mpl.rcParams) == before
+
+
+def decided(**choice):
+    found = cg.decide(estimates(40), **{"rope": (-0.02, 0.02), **choice})
+    return found.assign(raw=found["ace"] + 0.1)
+
+
+def legend(axes):
+    return [text.get_text() for text in axes.get_legend().get_texts()]
+
+
+def test_decisions_are_drawn_before_their_rope_beside_what_they_were():
+    axes = forest(decided())
+    (rope,) = [patch for patch in axes.patches if patch.get_label() == "ROPE"]
+    assert (rope.get_x(), rope.get_x() + rope.get_width()) == pytest.approx((-0.02, 0.02))
+    assert points(axes, "raw") == pytest.approx(np.array([[1.4812, -0.22], [0.0787, 0.78]]))
+    assert points(axes, "_decided") == pytest.approx(np.array([[1.3812, 0], [-0.0213, 1]]))
+    assert points(axes, "_undecided")[:, 1] == pytest.approx([1])
+    assert {"ROPE", "increases", "undecided", "raw"} <= set(legend(axes))
+    raw = axes.containers[0]
+    half = 1.959964 * 0.0091 / 1.96
+    assert raw[2][0].get_segments()[0][:, 0] == pytest.approx([1.4812 - half, 1.4812 + half])
+
+
+def test_the_rope_of_placebo_words_takes_the_place_of_their_band():
+    labels = [patch.get_label() for patch in forest(decided(rope="placebo")).patches]
+    assert labels == ["ROPE"]
+    assert not [p for p in forest(decided(rope=0)).patches if p.get_label() == "ROPE"]
+
+
+def test_ropes_that_differ_are_bars():
+    own = decided().assign(rope_upper=(EFFECT, np.linspace(0.1, 0.5, 42)[:, None]))
+    axes = forest(own)
+    bars = [patch for patch in axes.patches if patch.get_height() == 1.0 and patch.get_x() == -0.02]
+    assert [bar.get_x() + bar.get_width() for bar in bars] == pytest.approx([0.1, np.linspace(0.1, 0.5, 42)[1]])
+
+
+def test_panels_of_decisions_are_saved(tmp_path):
+    two = estimates(5, tasks=("K562", "HepG2"))
+    assert save_forest(cg.decide(two, rope=(-0.02, 0.02)), tmp_path / "forest.png").stat().st_size > 5_000

@@ -310,3 +310,93 @@ def test_outcomes_are_described():
 
 def test_the_room_exports_what_it_says():
     assert all(callable(getattr(reporting, name)) or name in ("Row", "Rows") for name in reporting.__all__)
+
+
+def decided(**choice):
+    few = estimates(40).drop_vars("p")
+    few["ace"][1] = 0.098
+    few["lower"][1], few["upper"][1] = 0.089, 0.107
+    return cg.decide(few, **{"rope": (-0.1, 0.1), **choice})
+
+
+def test_a_report_of_decisions_reads_as_settled():
+    said = report(decided()).splitlines()
+    assert said[4] == (
+        "Verdicts on the ROPE (region of practical equivalence), -0.1 to 0.1: each by one-sided tests at p <= 0.05."
+    )
+    table = said[6:10]
+    assert re.split(r"\s{2,}", table[0]) == ["contrast", "ACE", "95 % interval", "verdict", "one-sided p", "n"]
+    assert re.split(r"\s{2,}", table[1]) == ["GATA1", "1.381", "[1.372, 1.390]", "increases", "<1e-300", "5,000"]
+    assert re.split(r"\s{2,}", table[2]) == ["core broken", "0.098", "[0.089, 0.107]", "undecided", "0.333", "5,000"]
+    assert table[3].startswith("40 placebo words")
+    assert said[11] == (
+        "ACE on log counts, GATA1 minus placebo, over shuffles of 500 sequences: 1.381 [1.372, 1.390]; increases, "
+        "above the ROPE -0.1 to 0.1 (one-sided p <1e-300); 5,000 units in 500 clusters."
+    )
+    assert said[12].endswith(
+        "undecided on the ROPE -0.1 to 0.1; a new trial of about 73,000 units would decide it with even odds; "
+        "5,000 units in 500 clusters."
+    )
+    assert said[13].startswith("40 placebo words: mean")
+
+
+def test_every_decision_has_a_sentence():
+    many = cg.decide(cg.from_effects(np.linspace(-1, 1, 30), 0.1, names=[f"m{i}" for i in range(30)]), rope=(-0.2, 0.2))
+    assert all(f", m{i}, over" in report(many) for i in range(30))
+    assert "a new trial of" not in report(many)
+
+
+def test_what_a_reader_is_to_beware_of_is_said():
+    assert "up to 10 % of effects that are 0 get a direction by p." in report(decided(rope=0))
+    assert "above 0 (one-sided p" in report(decided(rope=0))
+    later = report(decided().assign_attrs(exploratory="rope"))
+    assert "Exploratory, asked after the outcomes were seen: rope." in later
+    assert later.count("; exploratory.") == 2
+    assert "have not converged (rhat of mu)" in report(decided().assign_attrs(converged="no", unconverged="rhat of mu"))
+
+
+@pytest.mark.parametrize(
+    ("choice", "heading", "said"),
+    [
+        ({"error": "bh"}, "q (bh)", "adjusted by Benjamini-Hochberg at 0.05 within the contrasts of one task"),
+        (
+            {"rope": "placebo"},
+            "one-sided p",
+            "ROPE (region of practical equivalence), the central 95 % of 40 placebo words",
+        ),
+    ],
+)
+def test_how_verdicts_were_given_is_said(choice, heading, said):
+    found = decided(**choice)
+    assert heading in cells(found)[0]
+    assert said in report(found)
+
+
+def test_a_posterior_says_that_it_is_one():
+    draws = np.random.default_rng(0).normal([1.0, 0.0], 0.02, size=(400, 2)).reshape(4, 100, 2, 1)
+    names = {"contrast": ["GATA1", "none"], "task": ["K562"]}
+    post = {
+        "posterior": xr.Dataset({"ace": (("chain", "draw", *EFFECT), draws)}, coords=names, attrs={"family": "normal"})
+    }
+    found = cg.decide(post, rope=(-0.5, 0.5), error="bayes_fdr", level=0.9)
+    text = report(found)
+    assert "ACE here is the posterior mean of a hierarchical model (normal family)." in text
+    assert "mean posterior error of the verdicts within the contrasts of one task at most 0.1" in text
+    assert cells(found) == (
+        ["contrast", "ACE", "90 % interval", "verdict", "q (bayes_fdr)"],
+        [
+            ["GATA1", *format_effect(rows(found)[0]), "increases", "<0.003"],
+            ["none", *format_effect(rows(found)[1]), "negligible", "<0.003"],
+        ],
+    )
+
+
+def test_rows_of_decisions_are_plain():
+    row = rows(decided())[0]
+    assert row["verdict"] == "increases"
+    assert {type(value) for value in row.values()} <= {str, bool, float, int}
+    assert row["rope_upper"] == 0.1
+
+
+def test_the_mean_of_a_spike_is_rounded_by_its_standard_error():
+    assert format_effect({"ace": 2e-6, "lower": 0.0, "upper": 0.0, "se": 0.01}) == ("0.000", "[0.000, 0.000]")

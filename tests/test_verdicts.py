@@ -471,3 +471,64 @@ def test_choices_that_do_not_go_together_are_refused() -> None:
         decide(effects, rope=(-1, 1), error="bootstrap_t")
     with pytest.raises(EstimateError, match="one unit"):
         decide(xr.Dataset({"ace": (EFFECT, [[1.0]])}), rope=(-1, 1))
+
+
+def clustered_effects(k: int = 4) -> xr.Dataset:
+    rng = np.random.default_rng(0)
+    ice = (
+        rng.exponential(size=(80, k, 2))
+        - 1
+        + np.linspace(-1, 1, k)[:, None]
+        + np.repeat(rng.normal(size=40), 2)[:, None, None] * 0.3
+    )
+    names = {"contrast": [f"c{i}" for i in range(k)], "task": ["x", "y"]}
+    parent = ("unit", np.repeat(np.arange(40), 2))
+    return xr.Dataset({"ice": (("unit", *EFFECT), ice)}, coords={**names, "parent": parent}).assign_coords(
+        motif=("contrast", np.arange(k) % 2)
+    )
+
+
+def test_the_band_decides() -> None:
+    effects = clustered_effects()
+    for choice in ({}, {"cluster": None}, {"family": "all"}, {"family": "motif"}):
+        band = cg.simultaneous(effects, ci_prob=0.9, rng=3, **choice)
+        found = decide(effects, rope=(-0.3, 0.3), level=0.9, error="bootstrap_t", rng=3, **choice)
+        for name in ("lower", "upper", "se", "ace"):
+            np.testing.assert_array_equal(found[name], band[name])
+        said = found["verdict"]
+        assert ((said == "increases") == (band["lower"] > 0.3)).all()
+        assert ((said == "decreases") == (band["upper"] < -0.3)).all()
+        assert ((said == "negligible") == ((band["lower"] > -0.3) & (band["upper"] < 0.3))).all()
+        assert {"increases", "decreases", "undecided"} <= set(verdicts(found))
+        assert (found["more_units"].where(said == "undecided", 1) > 0).all()
+        assert "q" not in found
+    assert "caution" in decide(effects, rope=0, error="bootstrap_t", rng=0).attrs
+    with pytest.raises(DecisionError, match="say level=, and not ci_prob="):
+        decide(effects, rope=0, error="bootstrap_t", rng=0, ci_prob=0.9)
+
+
+def test_a_family_is_decided_by_itself() -> None:
+    effect, word = np.r_[np.full(5, 9.0), 2.3, np.zeros(54)], ("contrast", np.arange(60) >= 6)
+    estimates = cg.from_effects(effect, 1.0).assign_coords(word=word)
+    whole, apart = (decide(estimates, rope=0, error="bh", family=family) for family in (None, "word"))
+    alone = decide(estimates.isel(contrast=slice(0, 6)), rope=0, error="bh")
+    assert (verdicts(whole)[5], verdicts(apart)[5]) == ("undecided", "increases")
+    np.testing.assert_allclose(apart["q"][:6], alone["q"])
+    draws = posterior(effect + np.random.default_rng(0).normal(size=(400, 60)))
+    draws["posterior"] = draws["posterior"].assign_coords(word=word)
+    apart = decide(draws, rope=0, error="bayes_fdr", family="word")
+    np.testing.assert_allclose(apart["q"].values[6:, 0], running_mean(apart["local_error"].values[6:, 0]))
+    with pytest.raises(EstimateError, match="nor a coordinate on contrast"):
+        decide(estimates, rope=0, error="bh", family="nobody")
+
+
+def test_the_whole_way_from_units_to_verdicts() -> None:
+    rng = np.random.default_rng(1)
+    truth = np.r_[np.zeros(30), 1.0, -1.0]
+    estimates = cg.from_effects(truth + 0.1 * rng.normal(size=32), 0.1)
+    post = cg.infer(estimates, rng=0)
+    found = decide(post, rope=(-0.3, 0.3), error="bayes_fdr")
+    assert verdicts(found) == ["negligible"] * 30 + ["increases", "decreases"]
+    np.testing.assert_array_equal(found["raw"], estimates["ace"])
+    assert found.attrs["family"] == "mixture"
+    assert found.attrs["n_draws"] == 4000

@@ -187,13 +187,20 @@ def _own_variance(estimates: xr.Dataset, words: Mask) -> Array:
     se, n = estimates["se"].to_numpy()[words], int(words.sum())
     own = (se**2).mean(axis=0)
     if "covariance" in estimates:
-        block = estimates["covariance"].to_numpy()[np.ix_(words, words)]
-        total = block.sum(axis=(0, 1))
+        total = _block(estimates, words).sum(axis=(0, 1))
     elif "factor" in estimates:
         total = (estimates["factor"].to_numpy()[:, words].sum(axis=1) ** 2).sum(axis=0)
     else:
         return np.asarray(own)
     return np.asarray(own - (total - n * own) / (n * (n - 1)))
+
+
+def _block(estimates: xr.Dataset, words: Mask) -> Array:
+    """Return the words' covariance, (W, W, task[, model]), whichever contrasts were selected out of it."""
+    rows = estimates["covariance"].isel(contrast=np.flatnonzero(words))
+    if "contrast_" not in estimates.coords:
+        return np.asarray(rows.isel(contrast_=np.flatnonzero(words)).to_numpy())
+    return np.asarray(rows.sel(contrast_=rows["contrast"].to_numpy()).to_numpy())
 
 
 def _check_spread(true: Array, spread: Array, estimates: xr.Dataset) -> None:

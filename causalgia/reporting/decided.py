@@ -43,12 +43,13 @@ def _model(attrs: Mapping[Any, Any]) -> str:
 
 def _how(attrs: Mapping[Any, Any]) -> str:
     alpha = f"{1 - float(attrs.get('level', 0.95)):.3g}"
+    within = f" within {attrs['families']}" if attrs.get("families") else ""
     if attrs.get("error") == "bootstrap_t":
-        return f"by the simultaneous bootstrap-t band; the chance of one wrong verdict is at most {alpha}"
+        return f"by the simultaneous bootstrap-t band; the chance of one wrong verdict{within} is at most {alpha}"
     if attrs.get("error") == "bh":
-        return f"one-sided tests adjusted by Benjamini-Hochberg at {alpha}, directions and negligible apart"
+        return f"one-sided tests adjusted by Benjamini-Hochberg at {alpha}{within}, directions and negligible apart"
     if attrs.get("error") == "bayes_fdr":
-        return f"mean posterior error of the verdicts at most {alpha}, directions and negligible apart"
+        return f"mean posterior error of the verdicts{within} at most {alpha}, directions and negligible apart"
     return (
         f"each by one-sided tests at p <= {alpha}"
         if attrs.get("evidence") == "tests"
@@ -79,7 +80,7 @@ def error_of(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
     name = "q" if attrs.get("error") in ("bh", "bayes_fdr") else "local_error"
     if row.get(name) is None:
         return ""
-    if row[name] == 0 and attrs.get("n_draws"):
+    if row[name] == 0 and attrs.get("evidence") == "posterior" and attrs.get("n_draws"):
         return f"<{1 / attrs['n_draws']:.1g}"
     return format_p(row[name], exact=bool(row.get("exact")))
 

@@ -6,12 +6,16 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
 from causalgia.errors import DecisionError
 from causalgia.estimation import as_estimates
 from causalgia.estimation.moments import Array
+from causalgia.multiplicity.bands import simultaneous
+from causalgia.multiplicity.families import families, in_words
+from causalgia.multiplicity.questions import has_effects
 from causalgia.schema import annotate, validate
 from causalgia.streams import RNG
 from causalgia.verdicts.evidence import Evidence, distance, from_estimates, from_posterior, z_of
@@ -29,6 +33,8 @@ def decide(
     level: float = 0.95,
     error: Error = "local",
     ci_prob: float | None = None,
+    family: str | None = None,
+    cluster: str | None = "auto",
     rng: RNG | None = None,
 ) -> xr.Dataset:
     """Say of each effect whether it increases, decreases, is negligible, or undecided: size against what matters.
@@ -54,12 +60,15 @@ def decide(
         ``"local"``: each verdict's own error is at most ``1 - level``. ``"bayes_fdr"`` (posterior): the mean error of
         the verdicts is, for directional and for negligible ones apart. ``"bh"`` (estimates): p-values adjusted by
         Benjamini-Hochberg, again apart. ``"bootstrap_t"`` (effects): verdicts by the simultaneous band, so that with
-        probability `level` not one of a task's is wrong. A family is the contrasts of one task.
+        probability `level` not one of a family's is wrong.
     ci_prob
         Probability of the intervals (equal-tailed for a posterior). An interval of probability ``2 level - 1`` is the
         one that excludes the ends of the ROPE where a verdict is given.
-    rng
-        Seed for ``error="bootstrap_t"``.
+    family
+        What counts as one set of verdicts, unless `error` is ``"local"``: None, the contrasts of one task (and model);
+        the name of a coordinate on contrast, whose values are the families inside one task; or ``"all"``.
+    cluster, rng
+        For ``error="bootstrap_t"``: what is resampled whole, as in `causalgia.estimate`; and the seed.
 
     Returns
     -------
@@ -103,24 +112,23 @@ def decide(
     ['increases', 'negligible', 'undecided']
     """
     level = _probability(level, "level")
-    interval = level if ci_prob is None else _probability(ci_prob, "ci_prob")
+    attrs = {"level": level, "ci_prob": level if ci_prob is None else _probability(ci_prob, "ci_prob"), "error": error}
     if error not in _ERRORS:
         raise DecisionError(f"error={error!r} is none of {', '.join(map(repr, _ERRORS))}")
     if isinstance(x, xr.Dataset) and {"chain", "draw"} <= set(x.dims):
         x = {"posterior": x}
-    if isinstance(x, xr.Dataset) and ("ice" in x or "assigned" in x.variables):
-        return _by_band(x, rope, level=level, error=error, rng=rng)
+    if has_effects(x):
+        if ci_prob is not None:
+            raise DecisionError("effects are decided by a band of probability `level`: say level=, and not ci_prob=")
+        return _by_band(x, rope, attrs, family=family, cluster=cluster, rng=rng)
     if error == "bootstrap_t":
         raise DecisionError("error='bootstrap_t' resamples units: give the effects of cg.contrast, or use error='bh'")
     if isinstance(x, xr.Dataset | pd.DataFrame):
-        return _by_tests(x, rope, level=level, error=error, ci_prob=interval)
+        return _by_tests(x, rope, attrs, family)
     if error == "bh":
         raise DecisionError("error='bh' adjusts p-values, and a posterior has none; use error='bayes_fdr'")
-    found = from_posterior(x, rope, level=level, ci_prob=interval)
-    attrs = {"level": level, "ci_prob": interval, "error": error, "evidence": "posterior"}
-    if found.region.direction_only:
-        attrs["caution"] = "rope=0 asks for the direction alone: no effect is called negligible"
-    return _ruled(found, attrs)
+    found = from_posterior(x, rope, level=level, ci_prob=attrs["ci_prob"])
+    return _ruled(found, attrs | {"evidence": "posterior"}, family)
 
 
 def _probability(value: Any, name: str) -> float:
@@ -130,44 +138,70 @@ def _probability(value: Any, name: str) -> float:
     return float(value)
 
 
-def _by_tests(table: Any, rope: Any, *, level: float, error: Error, ci_prob: float) -> xr.Dataset:
-    if error == "bayes_fdr":
+def _by_tests(table: Any, rope: Any, attrs: dict[str, Any], family: str | None) -> xr.Dataset:
+    if attrs["error"] == "bayes_fdr":
         raise DecisionError(
             "error='bayes_fdr' takes a posterior: cg.decide(cg.infer(estimates, rng=0), ...); estimates take error='bh'"
         )
     estimates = as_estimates(table)
     if "placebo_word" in table and "placebo_word" not in estimates.variables:
         estimates = estimates.assign_coords(placebo_word=("contrast", np.asarray(table["placebo_word"])))
-    found = from_estimates(estimates, rope, ci_prob=ci_prob)
-    attrs: dict[str, Any] = {"level": level, "ci_prob": ci_prob, "error": error, "evidence": "tests"}
-    if found.region.direction_only:
-        attrs["caution"] = _caution(level, error)
-    return _ruled(found, attrs)
+    found = from_estimates(estimates, rope, ci_prob=attrs["ci_prob"])
+    return _ruled(found, attrs | {"evidence": "tests"}, family)
 
 
-def _caution(level: float, error: Error) -> str:
-    said = "rope=0 asks for the direction alone: no effect is called negligible"
-    if error == "bootstrap_t":
-        return said
-    of_what = "verdicts have a false direction" if error == "bh" else "effects that are 0 get a direction"
-    return f"{said}, and at level {level:g} up to {200 * (1 - level):.3g} % of {of_what} by p"
-
-
-def _ruled(found: Evidence, attrs: dict[str, Any]) -> xr.Dataset:
-    """Give the verdicts of local error, bayes_fdr or bh, each column (a task, a model) a family."""
+def _ruled(found: Evidence, attrs: dict[str, Any], family: str | None) -> xr.Dataset:
+    """Give the verdicts of "local", "bayes_fdr" or "bh", family by family."""
     shape, level = found.errors.shape[1:], attrs["level"]
-    flat = found.errors.reshape(3, shape[0], -1)
-    ruled = [rule(flat[:, :, j], alpha=1 - level, error=attrs["error"]) for j in range(flat.shape[2])]
-    said = {name: np.stack([getattr(r, name) for r in ruled], axis=1).reshape(shape) for name in _RULED}
+    flat = found.errors.reshape(3, -1)
+    verdict, local_error, q = np.empty(flat.shape[1], dtype="<U10"), np.empty(flat.shape[1]), np.empty(flat.shape[1])
+    for members in families(found.effects, family, shape):
+        ruled = rule(flat[:, members], alpha=1 - level, error=attrs["error"])
+        verdict[members], local_error[members], q[members] = ruled.verdict, ruled.local_error, ruled.q
     if attrs["evidence"] == "tests" and attrs["error"] == "local":
-        said["q"] = said["local_error"]
-    return _decisions(found, said, _more(found, said["verdict"], z_of(level)), attrs)
+        q = local_error
+    said = {"verdict": verdict, "local_error": local_error, "q": q}
+    columns = {name: values.reshape(shape) for name, values in said.items()}
+    return _decisions(found, columns, z_of(level), attrs, family)
 
 
-_RULED = ("verdict", "local_error", "q")
+def _by_band(
+    effects: xr.Dataset, rope: Any, attrs: dict[str, Any], *, family: str | None, cluster: str | None, rng: RNG | None
+) -> xr.Dataset:
+    error, level = attrs["error"], attrs["level"]
+    if error != "bootstrap_t":
+        raise DecisionError(
+            f"these are effects of single units; error={error!r} takes cg.estimate(effects), and error='bootstrap_t' "
+            "resamples them as they are"
+        )
+    if rng is None:
+        raise DecisionError("error='bootstrap_t' draws at random, and randomness is asked for: rng=0")
+    band = simultaneous(effects, ci_prob=level, family=family, cluster=cluster, rng=rng)
+    found = from_estimates(band, rope, ci_prob=level)
+    dims = band["ace"].dims
+    lower, upper, critical = (band[name].transpose(*dims).to_numpy() for name in ("lower", "upper", "critical"))
+    inside = (lower > found.region.lower) & (upper < found.region.upper)
+    verdict = np.select([upper < found.region.lower, inside, lower > found.region.upper], list(CLAIMS), UNDECIDED)
+    local_error = np.minimum(found.errors.min(axis=0), 1.0)
+    said = {"verdict": verdict, "local_error": local_error, "lower": lower, "upper": upper}
+    return _decisions(found, said, critical, attrs | {"evidence": "simultaneous band"}, family)
 
 
-def _more(found: Evidence, verdict: Any, z: Array | float) -> Any:
+def _decisions(
+    found: Evidence, said: dict[str, Any], z: Array | float, attrs: dict[str, Any], family: str | None
+) -> xr.Dataset:
+    ends_of = {"rope_lower": found.region.lower, "rope_upper": found.region.upper}
+    columns = {**found.columns, **said, **ends_of, "more_units": _more(found, said["verdict"], z)}
+    ace = found.effects["ace"]
+    out = found.effects.assign({name: (ace.dims, np.asarray(values)) for name, values in columns.items()})
+    if found.region.direction_only:
+        attrs = attrs | {"caution": _caution(attrs)}
+    return validate(
+        annotate(out.assign_attrs(attrs, rope=found.region.said, families=in_words(family, ace))), "decisions"
+    )
+
+
+def _more(found: Evidence, verdict: npt.NDArray[np.str_], z: Array | float) -> npt.NDArray[np.int64]:
     effects = found.effects
     if "se" not in effects or "n_units" not in effects:
         return np.full(verdict.shape, -1)
@@ -176,37 +210,9 @@ def _more(found: Evidence, verdict: Any, z: Array | float) -> Any:
     return np.where(verdict == UNDECIDED, more, -1)
 
 
-def _decisions(found: Evidence, said: dict[str, Any], more: Any, attrs: dict[str, Any]) -> xr.Dataset:
-    ends_of = {"rope_lower": found.region.lower, "rope_upper": found.region.upper}
-    columns = {**found.columns, **said, **ends_of, "more_units": np.asarray(more, dtype=np.int64)}
-    dims = found.effects["ace"].dims
-    out = found.effects.assign({name: (dims, np.asarray(values)) for name, values in columns.items()})
-    return validate(annotate(out.assign_attrs(attrs, rope=found.region.said)), "decisions")
-
-
-def _by_band(effects: xr.Dataset, rope: Any, *, level: float, error: Error, rng: RNG | None) -> xr.Dataset:
-    if error != "bootstrap_t":
-        raise DecisionError(
-            f"these are effects of single units; error={error!r} takes cg.estimate(effects), and error='bootstrap_t' "
-            "resamples them as they are"
-        )
-    if rng is None:
-        raise DecisionError("error='bootstrap_t' draws at random, and randomness is asked for: rng=0")
-    from causalgia.multiplicity import simultaneous
-
-    band = simultaneous(effects, method="bootstrap_t", ci_prob=level, rng=rng)
-    found = from_estimates(band, rope, ci_prob=level)
-    dims = band["ace"].dims
-    lower, upper, critical = (band[name].transpose(*dims).to_numpy() for name in ("lower", "upper", "critical"))
-    inside = (lower > found.region.lower) & (upper < found.region.upper)
-    verdict = np.select([upper < found.region.lower, inside, lower > found.region.upper], CLAIMS, UNDECIDED)
-    said = {
-        "verdict": verdict,
-        "local_error": np.minimum(found.errors.min(axis=0), 1.0),
-        "lower": lower,
-        "upper": upper,
-    }
-    attrs: dict[str, Any] = {"level": level, "ci_prob": level, "error": error, "evidence": "simultaneous band"}
-    if found.region.direction_only:
-        attrs["caution"] = _caution(level, error)
-    return _decisions(found, said, _more(found, verdict, critical), attrs)
+def _caution(attrs: dict[str, Any]) -> str:
+    said = "rope=0 asks for the direction alone: no effect is called negligible"
+    if attrs["evidence"] != "tests":
+        return said
+    of_what = "verdicts have a false direction" if attrs["error"] == "bh" else "effects that are 0 get a direction"
+    return f"{said}, and at level {attrs['level']:g} up to {200 * (1 - attrs['level']):.3g} % of {of_what} by p"
