@@ -52,7 +52,7 @@ def scale_grid(effect: Array, se: Array) -> Array:
     Examples
     --------
     >>> scale_grid(np.array([0.0, 3.0]), np.array([1.0, 1.0])).round(2)
-    array([0.  , 0.09, 0.12, 0.18, 0.25, 0.35, 0.5 , 0.71, 1.  , 1.41, 2.  , 2.83, 4.  , 5.66])
+    array([0.  , 0.09, 0.13, 0.18, 0.25, 0.35, 0.5 , 0.71, 1.  , 1.41, 2.  , 2.83, 4.  , 5.66])
     """
     smallest = se.min() / 10
     excess = (np.abs(effect) - se).max()
@@ -119,7 +119,7 @@ def _interior_point(rows: Array, counts: Array) -> Array:
         d_weight, d_slack = _newton(rows, counts, mixture, weight, slack, residual)
         weight, slack = _advance(rows, counts, weight, slack, d_weight, d_slack)
     used = np.where(weight > slack, weight, 0.0)  # strict complementarity: dropping the others costs weight x slack
-    return used / used.sum()
+    return np.asarray(used / used.sum())
 
 
 def _newton(

@@ -5,19 +5,24 @@ Variates come from the generator in blocks that stay in cache, so that draws are
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import TypeAlias
+
 import numpy as np
+import numpy.typing as npt
 from numba import njit
 
 from causalgia.posterior.exact import Array
-from causalgia.posterior.scale_mixture import Components
+from causalgia.posterior.scale_mixture import Components, fixed_normals
+from causalgia.posterior.vector_math import LOG2E, exp2, inverse_root
 
-__all__ = ["draw_fixed", "draw_given"]
+__all__ = ["Window", "draw_fixed", "draw_given", "whole_window", "window_of"]
+
+Window: TypeAlias = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]  # first component and past the last, (K,) each
 
 _BLOCK = 1 << 16
 _WIDTH = 64
-_LOG2E = 1.4426950408889634
-_LN2 = 0.6931471805599453
-_HALVED = 0x5FE6EB50C7B537A9  # the bits of 1/sqrt(x) are about this less half those of x
+_UNUSED = 1e-9
 
 
 def draw_fixed(n: int, mean: Array, sd: Array, probability: Array, generator: np.random.Generator) -> Array:
@@ -39,18 +44,41 @@ def draw_fixed(n: int, mean: Array, sd: Array, probability: Array, generator: np
 
 
 def draw_given(
-    residual: Array, location: Array, noise: Array, scale: Array, components: Components, generator: np.random.Generator
+    residual: Array,
+    location: Array,
+    noise: Array,
+    scale: Array,
+    components: Components,
+    window: Window,
+    generator: np.random.Generator,
 ) -> Array:
     """Return a draw of each effect under each of n hyperparameters, (n, K).
 
     Residuals and locations are (n, K), noise variances (K,), and `scale`, (n,), multiplies the sd of the components.
     """
     out = np.empty_like(residual)
+    weight, variance = components.weight, components.variance
     for draws in _slices(len(out), max(1, _BLOCK // len(noise))):
         u, z = generator.random(out[draws].shape), generator.standard_normal(out[draws].shape)
-        weight, variance = components.weight, components.variance
-        _given(residual[draws], location[draws], noise, scale[draws] ** 2, variance, weight, u, z, out[draws])
+        _given(residual[draws], location[draws], noise, scale[draws] ** 2, variance, weight, *window, u, z, out[draws])
     return out
+
+
+def whole_window(n: int, components: Components) -> Window:
+    """Return the window that leaves out no component of any of n effects."""
+    return np.zeros(n, dtype=np.intp), np.full(n, len(components.weight), dtype=np.intp)
+
+
+def window_of(places: Iterable[tuple[Array, float]], noise: Array, components: Components) -> Window:
+    """Return the components that may hold an effect: at these (residual, scale) no other has a probability above 1e-9.
+
+    The rest of the nodes of a Student-t belongs to outliers elsewhere, and costs the kernel time.
+    """
+    used = np.zeros((len(noise), len(components.weight)), dtype=bool)
+    for residual, scale in places:
+        here = Components(scale**2 * components.variance, components.weight)
+        used |= fixed_normals(residual, residual, noise, here)[2] > _UNUSED
+    return np.argmax(used, axis=1), used.shape[1] - np.argmax(used[:, ::-1], axis=1)
 
 
 def _slices(length: int, width: int) -> list[slice]:
@@ -94,41 +122,21 @@ def _fixed(mean, sd, share, other, u, z, out):  # type: ignore[no-untyped-def]
             out[i, k] = mean[k, j] + sd[k, j] * z[i, k]
 
 
-@njit(nogil=True, fastmath=True, inline="always", cache=True)
-def _exp2(x):  # type: ignore[no-untyped-def]
-    """2^x for -1000 <= x <= 0, to 1e-8: a series on [0, 1) and the exponent's bits, which compiles to vectors."""
-    whole = np.floor(x)
-    r = (x - whole) * _LN2
-    series = 1 + r * (1 + r * (1 / 2 + r * (1 / 6 + r * (1 / 24 + r * (1 / 120 + r * (1 / 720 + r / 5040))))))
-    return series * np.int64((np.int64(whole) + 1023) << 52).view(np.float64)
-
-
-@njit(nogil=True, fastmath=True, inline="always", cache=True)
-def _inverse_root(x):  # type: ignore[no-untyped-def]
-    """1 / sqrt(x) to rounding: Newton's steps from the halved exponent, which compiles to vectors without division."""
-    y = np.int64(_HALVED - (np.float64(x).view(np.int64) >> 1)).view(np.float64)
-    half = 0.5 * x
-    y *= 1.5 - half * y * y
-    y *= 1.5 - half * y * y
-    y *= 1.5 - half * y * y
-    y *= 1.5 - half * y * y
-    return y
-
-
 @njit(nogil=True, fastmath=True, cache=True)
-def _given(residual, location, noise, scale2, variance, weight, u, z, out):  # type: ignore[no-untyped-def]
-    size = len(weight)
-    term = np.empty(size)
+def _given(  # type: ignore[no-untyped-def]
+    residual, location, noise, scale2, variance, weight, first, last, u, z, out
+):
+    term = np.empty(len(weight))
     for i in range(out.shape[0]):
         t2 = scale2[i]
         for k in range(out.shape[1]):
-            s2 = noise[k]
-            half = 0.5 * _LOG2E * residual[i, k] ** 2
-            least = half / (s2 + t2 * variance[size - 1])  # the exponent of the widest component: none is above it
+            s2, start, size = noise[k], first[k], last[k] - first[k]
+            half = 0.5 * LOG2E * residual[i, k] ** 2
+            least = half / (s2 + t2 * variance[last[k] - 1])  # the exponent of the widest component: none is above it
             for j in range(size):
-                y = _inverse_root(s2 + t2 * variance[j])
+                y = inverse_root(s2 + t2 * variance[start + j])
                 exponent = least - half * y * y
-                term[j] = weight[j] * y * _exp2(exponent if exponent > -1000.0 else -1000.0)
+                term[j] = weight[start + j] * y * exp2(exponent if exponent > -1000.0 else -1000.0)
             total = 0.0
             for j in range(size):
                 total += term[j]
@@ -137,6 +145,6 @@ def _given(residual, location, noise, scale2, variance, weight, u, z, out):  # t
             while j < size - 1 and at >= term[j]:
                 at -= term[j]
                 j += 1
-            v = t2 * variance[j]
+            v = t2 * variance[start + j]
             kept = v / (s2 + v)
             out[i, k] = location[i, k] + kept * residual[i, k] + np.sqrt(kept * s2) * z[i, k]

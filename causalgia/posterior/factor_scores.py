@@ -1,7 +1,8 @@
 """What all rows share: coefficients of the centre and factor scores of the noise, by Laplace's method.
 
-With noise ``Sigma = L L' + D`` an estimate is ``x_k' b + L_k f + delta'_k + noise_k``, ``f ~ N(0, I)``, noise independent:
-given c = (b, f) the rows are independent, and c, which all of them inform, is nearly normal about its mode.
+With noise ``Sigma = L L' + D`` an estimate is ``x_k' b + L_k f + delta'_k + noise_k``, ``f ~ N(0, I)`` and the noise
+independent: given c = (b, f) the rows are independent, and c, which all of them inform, is nearly normal
+about its mode.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve, solve_triangular
+from numpy.linalg import LinAlgError
+from scipy.linalg import cho_factor, cho_solve
 
 from causalgia.errors import InferenceError
 from causalgia.posterior.exact import Array
@@ -51,6 +53,8 @@ class SharedMode:
     """Lower triangular R with covariance R R', (m, m)."""
     log_integral: float
     """Laplace's log of the integral over the coefficients; up to the constants of flat priors."""
+    peaked: bool
+    """Whether the density curves downwards here in all directions; if not, the covariance is a lower bound."""
 
     def at(self, normal: Array) -> Array:
         """Return coefficients at standard normal positions (n, m)."""
@@ -163,17 +167,22 @@ def _rising(
 
 def _laplace(rows: Rows, shared: Shared, value: Array) -> SharedMode:
     size = len(value)
-    try:
-        factor = np.linalg.cholesky(_information(rows.curvature, shared)) if size else np.empty((0, 0))
-    except LinAlgError:
-        raise InferenceError(
-            "the effects do not settle a coefficient or factor score: their posterior is not peaked; take engine='nuts'"
-        ) from None
+    factor, peaked = _factor(rows, shared)
     known = shared.precision[shared.precision > 0]
     normaliser = 0.5 * np.log(known).sum() - 0.5 * len(known) * np.log(2 * np.pi)
     spread = 0.5 * size * np.log(2 * np.pi) - np.log(np.diag(factor)).sum()
-    root = solve_triangular(factor, np.eye(size), lower=True).T if size else factor
-    return SharedMode(value, root, _height(rows, shared, value) + float(normaliser + spread))
+    root = np.linalg.cholesky(np.linalg.inv(factor @ factor.T)) if size else factor
+    return SharedMode(value, root, _height(rows, shared, value) + float(normaliser + spread), peaked)
+
+
+def _factor(rows: Rows, shared: Shared) -> tuple[Array, bool]:
+    """Return the Cholesky factor of the curvature, or of the EM algorithm's where the density is not peaked."""
+    if not len(shared.precision):
+        return np.empty((0, 0)), True
+    try:
+        return np.asarray(np.linalg.cholesky(_information(rows.curvature, shared)), dtype=np.float64), True
+    except LinAlgError:
+        return np.asarray(np.linalg.cholesky(_information(rows.precision, shared)), dtype=np.float64), False
 
 
 def _information(weight: Array, shared: Shared) -> Array:

@@ -10,7 +10,7 @@ import numpy as np
 from causalgia.errors import InferenceError
 from causalgia.posterior.ash_weights import MixtureWeights, mixture_weights, scale_grid
 from causalgia.posterior.averaging import Node, average_below, average_tails, checked, in_unit, lfsr_of, unit_of
-from causalgia.posterior.conditional_draws import draw_fixed, draw_given
+from causalgia.posterior.conditional_draws import draw_fixed, draw_given, whole_window
 from causalgia.posterior.exact import Array, Draws, Exact, Nodes
 from causalgia.posterior.factor_scores import Shared, SharedMode, cubature, shared_mode, shared_of
 from causalgia.posterior.hyper import Design, design, rescaled
@@ -44,10 +44,10 @@ def mixture(
 ) -> Exact:
     """Return the posterior of effects under an adaptive mixture of normals with a spike: ash.
 
-    ``delta_k ~ centre_k + sum_j w_j N(0, scale_j^2)``, scale_0 = 0 the spike. The scales are a grid, and the weights are
-    set at their penalised maximum (a convex problem, solved to its optimum). Given them the posterior is closed form
-    and draws are independent. The centre is 0, "no effect" (``mode="zero"``), or ``mu`` (``mode="estimate"``), plus
-    ``x' beta``; centre and factor scores of the noise are found together with the weights, by turns, at the joint
+    ``delta_k ~ centre_k + sum_j w_j N(0, scale_j^2)``, scale_0 = 0 the spike. The scales are a grid, and the weights
+    are set at their penalised maximum (a convex problem, solved to its optimum). Given them the posterior is closed
+    form and draws are independent. The centre is 0, "no effect" (``mode="zero"``), or ``mu`` (``mode="estimate"``),
+    plus ``x' beta``; centre and factor scores of the noise are found together with the weights, by turns, at the joint
     maximum, and are then normal about it (Laplace). The uncertainty of the weights themselves is not carried: with few
     effects use `spike_and_slab`.
 
@@ -88,7 +88,7 @@ def mixture(
     >>> effect = np.array([0.1, -0.2, 0.1, 0.0, 3.0, -0.1])
     >>> answer = mixture(effect, Noise(np.full(6, 0.04)), Prior())
     >>> answer.mean.round(2), answer.lfsr.round(2)
-    (array([ 0.  , -0.01,  0.  ,  0.  ,  2.94, -0.  ]), array([0.96, 0.96, 0.96, 0.97, 0.  , 0.96]))
+    (array([ 0.  , -0.  ,  0.  ,  0.  ,  2.99, -0.  ]), array([1.  , 0.99, 1.  , 1.  , 0.  , 1.  ]))
     """
     checked(effect, noise)
     unit = unit_of(noise)
@@ -115,7 +115,7 @@ def null_biased(scales: Array) -> Array:
 
 @dataclass(frozen=True)
 class Dependence:
-    """Whether effects grow with their standard errors: the mixture on the scale of effects against that of effect/se."""
+    """Whether effects grow with their standard errors: the mixture of effects against that of effect / se."""
 
     alpha: int
     """0 if effects are exchangeable as they are, 1 if only after division by their se: the likelier of the two."""
@@ -172,7 +172,7 @@ def _centre(n: int, mode: str, covariates: Array | None, prior: Prior) -> Design
 
 
 def _fitted(effect: Array, noise: Array, variance: Array, counts: Array, shared: Shared) -> _Fit:
-    """Return the better of the maxima reached from coefficients that explain much, and that leave all to the effects."""
+    """Return the better of two maxima: from coefficients that explain much, and from ones that explain little."""
     spread = max(float((effect**2 - noise).mean()), 0.0)
     starts = (0.0, spread) if shared.columns.shape[1] else (0.0,)
     fits = [_by_turns(effect, noise, variance, counts, shared, _start(effect, noise, v, shared)) for v in starts]
@@ -195,9 +195,17 @@ def _by_turns(effect: Array, noise: Array, variance: Array, counts: Array, share
         mode = shared_mode(effect, noise, components, shared, coefficients)
         height = weights.penalised - _penalty(coefficients, shared)
         if not len(coefficients) or height - reached < _GAIN * (1 + abs(height)):
-            return _Fit(components, weights, mode)
+            return _Fit(components, weights, _peaked(mode))
         reached, coefficients = height, mode.value
     raise InferenceError("weights and centre did not settle together in 1,000 turns; take mode='zero' or engine='nuts'")
+
+
+def _peaked(mode: SharedMode) -> SharedMode:
+    if not mode.peaked:
+        raise InferenceError(
+            "the effects do not settle the centre or a factor score: its posterior is not peaked; take engine='nuts'"
+        )
+    return mode
 
 
 def _penalty(coefficients: Array, shared: Shared) -> float:
@@ -246,11 +254,11 @@ def _effects(
         normals = fixed_normals(effect, np.zeros_like(effect), noise, fit.components)
         return draw_fixed(n, *normals, generator)
     out = np.empty((n, len(effect)))
-    rows = max(1, _BLOCK // len(effect))
+    rows, window = max(1, _BLOCK // len(effect)), whole_window(len(effect), fit.components)
     for start in range(0, n, rows):
         part = slice(start, start + rows)
         centre, linear = shared.split(coefficients[part])
-        out[part] = draw_given(effect - linear, centre, noise, np.ones(len(centre)), fit.components, generator)
+        out[part] = draw_given(effect - linear, centre, noise, np.ones(len(centre)), fit.components, window, generator)
     return out
 
 

@@ -1,7 +1,7 @@
 """Effects about a location with a mixture of centred normals as their prior: likelihood, posterior, derivatives.
 
-``effect_k = location_k + delta'_k + noise_k`` with ``delta'_k ~ sum_j w_j N(0, v_j)`` and ``noise_k ~ N(0, s_k^2)``: the
-ash mixture, where the v_j are a grid and v_0 = 0 the spike, and the Student-t, where they are tau^2 over the nodes of
+``effect_k = location_k + delta'_k + noise_k``, ``delta'_k ~ sum_j w_j N(0, v_j)``, ``noise_k ~ N(0, s_k^2)``: the ash
+mixture, where the v_j are a grid and v_0 = 0 the spike, and the Student-t, where they are tau^2 over the nodes of
 its mixing distribution. Everything is closed form given (w, v).
 """
 
@@ -10,9 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 from scipy.special import ndtr
 
 from causalgia.posterior.exact import Array
+from causalgia.posterior.vector_math import LOG2E, exp2, inverse_root
 
 __all__ = ["Components", "Rows", "Tails", "fixed_normals", "log_terms", "probability_below", "rows_of", "tails_of"]
 
@@ -33,8 +35,6 @@ class Rows:
 
     log_density: Array
     """Log density of each residual, effect less location, (K,)."""
-    responsibility: Array
-    """Posterior probability of each component, (K, J)."""
     precision: Array
     """``sum_j r_kj / (s_k^2 + v_j)``, (K,): the log density falls as residual times this."""
     curvature: Array
@@ -68,16 +68,14 @@ def log_terms(residual: Array, noise: Array, components: Components) -> Array:
 
 
 def rows_of(residual: Array, noise: Array, components: Components) -> Rows:
-    """Return log densities, responsibilities and derivatives of residuals (K,) with noise variances (K,)."""
-    log_density, responsibility = _normalised(log_terms(residual, noise, components))
-    inverse = 1 / (noise[:, None] + components.variance)
-    precision = (responsibility * inverse).sum(axis=1)
-    scatter = (responsibility * (inverse - precision[:, None]) ** 2).sum(axis=1)
-    return Rows(log_density, responsibility, precision, precision - residual**2 * scatter)
+    """Return log densities and derivatives of residuals (K,) with noise variances (K,)."""
+    out = np.empty((3, len(noise)))
+    _rows(residual, noise, components.variance, components.weight, out)
+    return Rows(out[0] - 0.5 * np.log(2 * np.pi), out[1], out[2])
 
 
 def tails_of(residual: Array, location: Array, noise: Array, components: Components) -> Tails:
-    """Return the posterior of ``location + delta'`` given residuals (K,), its location (K,) and noise variances (K,)."""
+    """Return the posterior of ``location + delta'`` given residuals, locations and noise variances, (K,) each."""
     _, weight = _normalised(log_terms(residual, noise, components))
     mean, sd = _conditional(residual, location, noise, components)
     average = (weight * mean).sum(axis=1)
@@ -121,3 +119,27 @@ def _conditional(residual: Array, location: Array, noise: Array, components: Com
     """Return mean and sd of each effect given each component, (K, J)."""
     kept = components.variance / (noise[:, None] + components.variance)
     return location[:, None] + kept * residual[:, None], np.sqrt(kept * noise[:, None])
+
+
+@njit(nogil=True, fastmath=True, cache=True)
+def _rows(residual, noise, variance, weight, out):  # type: ignore[no-untyped-def]
+    size = len(weight)
+    term, inverse = np.empty(size), np.empty(size)
+    for k in range(len(noise)):
+        half = 0.5 * LOG2E * residual[k] ** 2
+        least = half / (noise[k] + variance[size - 1])  # the exponent of the widest component: none is above it
+        for j in range(size):
+            y = inverse_root(noise[k] + variance[j])
+            exponent = least - half * y * y
+            inverse[j] = y * y
+            term[j] = weight[j] * y * exp2(exponent if exponent > -1000.0 else -1000.0)
+        total = precision = scatter = 0.0
+        for j in range(size):
+            total += term[j]
+            precision += term[j] * inverse[j]
+        precision /= total
+        for j in range(size):
+            scatter += term[j] * (inverse[j] - precision) ** 2
+        out[0, k] = np.log(total) - least / LOG2E
+        out[1, k] = precision
+        out[2, k] = precision - residual[k] ** 2 * scatter / total

@@ -1,0 +1,271 @@
+"""Posterior of what the effects of the Student-t family share: tau, mu, coefficients of covariates, factor scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.interpolate import CubicSpline
+from scipy.optimize import brentq
+from scipy.special import logsumexp
+
+from causalgia.errors import InferenceError
+from causalgia.posterior.exact import Array
+from causalgia.posterior.factor_scores import Shared, SharedMode, cubature, shared_mode
+from causalgia.posterior.hyper import TAIL, log_tau
+from causalgia.posterior.scale_mixture import Components, rows_of
+from causalgia.posterior.surface import Surface, gauss_rule, reach, refined
+from causalgia.prior import Prior
+
+__all__ = ["HyperNodes", "HyperPosterior", "StudentModel", "hyper_posterior", "t_components"]
+
+_NATS = 20.0
+_SPACING = 0.75  # of the width of log lambda's posterior: the trapezoid then errs by 5e-7 of a density
+_DEEPEST = 60.0
+_FEW = 25  # effects: up to here mu may have several modes, and is resolved on a mesh of its own
+_STEPS_U, _STEPS_Y = 25, 21
+_CORE, _FAR, _EDGE = float(np.arcsinh(7.0)), 30.0, 16.0
+_RULE, _RULE_FEW = (11, 5), (31, 31)
+_FLAT = 1e-6
+
+
+def t_components(nu: float, farthest: float) -> Components:
+    """Return the standard Student-t as normals on nodes of its mixing distribution, equally spaced in log lambda.
+
+    Parameters
+    ----------
+    nu
+        Degrees of freedom.
+    farthest
+        Largest distance from the centre at which the density must hold, in units of the scale: nodes go down to the
+        lambda of a value there.
+
+    References
+    ----------
+    West (1987), doi:10.1093/biomet/74.3.646; Trefethen & Weideman (2014), doi:10.1137/130932132.
+
+    Examples
+    --------
+    >>> heavy = t_components(4.0, 100.0)
+    >>> density = heavy.weight @ (np.exp(-(100.0**2) / heavy.variance / 2) / np.sqrt(2 * np.pi * heavy.variance))
+    >>> round(float(density) * 1e9, 4)  # 12 (4 + 100^2)^-2.5
+    1.1988
+    """
+    depth = 2 * _NATS / nu
+    lower = brentq(lambda x: np.expm1(x) - x - depth, -depth - 2, 0)
+    upper = brentq(lambda x: np.expm1(x) - x - depth, 0, np.log(depth + 1) + 2)
+    lower -= min(float(np.log1p(farthest**2 / nu)), _DEEPEST)
+    n = max(24, int(np.ceil((upper - lower) / (_SPACING * np.sqrt(2 / (nu + 1))))) + 1)
+    x = np.linspace(upper, lower, n)
+    weight = np.exp(nu / 2 * (x - np.expm1(x)))
+    return Components(np.exp(-x), weight / weight.sum())
+
+
+@dataclass(frozen=True, eq=False)
+class StudentModel:
+    """The model in units of the typical standard error; tau is told by ``u = asinh(tau / grain)``."""
+
+    effect: Array
+    """Estimates, (K,)."""
+    noise: Array
+    """Their independent noise variances, (K,)."""
+    shared: Shared
+    """Linear part of the estimates; mu comes first."""
+    prior: Prior
+    """Of mu and tau."""
+    nu: float
+    """Degrees of freedom."""
+
+    @property
+    def grain(self) -> float:
+        """Below this the estimates cannot tell tau from 0."""
+        return float(1 / np.sqrt(np.mean(1 / self.noise)))
+
+    def tau(self, u: Array | float) -> Array:
+        """Tau at u: linear near 0, where its posterior may end at any height, and exponential beyond."""
+        return np.asarray(self.grain * np.sinh(u))
+
+    def components(self, tau: float, least: float | None = None) -> Components:
+        """Return the prior of effects about their centre; nodes reach the outliers of the least tau."""
+        excess = np.sqrt(max(float((self.effect**2 - self.noise).max()), 0.0))
+        unit = t_components(self.nu, excess / max(least or tau, 1e-30 * (1 + excess)))
+        return Components(tau**2 * unit.variance, unit.weight)
+
+    def mode(self, u: float, start: Array) -> SharedMode:
+        """Return the mode of the coefficients given u."""
+        return shared_mode(self.effect, self.noise, self.components(float(self.tau(u))), self.shared, start)
+
+    def log_prior(self, u: float) -> float:
+        """Return the log prior density of u."""
+        return float(log_tau(self.prior, self.tau(u)) + np.log(self.grain * np.cosh(u)))
+
+    def log_joint(self, u: float, mu: Array) -> Array:
+        """Return the log density of the estimates and (u, mu), (M,), at M values of mu, the only coefficient."""
+        precision, n = float(self.shared.precision[0]), len(self.effect)
+        residual, noise = (self.effect - mu[:, None]).ravel(), np.tile(self.noise, len(mu))
+        rows = rows_of(residual, noise, self.components(float(self.tau(u)))).log_density.reshape(-1, n).sum(axis=1)
+        level = 0.5 * np.log(precision / (2 * np.pi)) if precision else 0.0
+        return np.asarray(rows + level - 0.5 * precision * mu**2 + self.log_prior(u))
+
+    @property
+    def upper(self) -> float:
+        """A u past which less than exp(-20) is left: the density falls there as a known power of tau."""
+        if self.prior.tau == "uniform" and np.isfinite(self.prior.tau_scale):
+            return float(np.arcsinh(self.prior.tau_scale / self.grain))
+        scales = [float(np.abs(self.effect).max()) + float(np.sqrt(self.noise.max()))]
+        scales += [s for s in (self.prior.tau_scale, self.prior.mu_sd) if np.isfinite(s)]
+        power = len(self.effect) - int((self.shared.precision == 0).sum()) + TAIL[self.prior.tau] - 1
+        return float(np.arcsinh(max(scales) / self.grain) + 2 + _NATS / power)
+
+
+@dataclass(frozen=True, eq=False)
+class HyperNodes:
+    """The shared quantities on T nodes."""
+
+    weight: Array
+    """Posterior probabilities, (T,)."""
+    tau: Array
+    """Scale, (T,)."""
+    coefficients: Array
+    """Coefficients and factor scores, (T, m)."""
+
+
+@dataclass(frozen=True, eq=False)
+class HyperPosterior:
+    """Joint posterior of u and the coefficients: a surface of u and one more variable, the rest normal given u.
+
+    With few effects and no coefficient but mu, the second variable is mu; else it is y, where sinh(y) is the distance
+    of the first coefficient from its mode given u, in sd. Where mu is alone the surface is exact, else Laplace's.
+    """
+
+    model: StudentModel
+    surface: Surface
+    modes: CubicSpline | None
+    """Modes and roots of covariances, (m + m * m,), as functions of u; None where the surface is of mu itself."""
+
+    def coefficients(self, u: Array, second: Array, normal: Array) -> Array:
+        """Return coefficients, (n, m), at points (u, second), (n,) each, and standard normals (n, m - 1)."""
+        if self.modes is None:
+            return second[:, None]
+        return self._placed(u, np.column_stack([np.sinh(second), normal]))
+
+    def draw(self, n: int, generator: np.random.Generator) -> tuple[Array, Array]:
+        """Return n independent draws of tau, (n,), and of the coefficients, (n, m)."""
+        u, second = self.surface.draw(n, generator)
+        normal = generator.standard_normal((n, len(self.model.shared.precision) - 1))
+        return self.model.tau(u), self.coefficients(u, second, normal)
+
+    def nodes(self) -> HyperNodes:
+        """Return nodes that average smooth functions of the shared quantities."""
+        size = len(self.model.shared.precision)
+        if size == 1:
+            weight, u, second = self.surface.nodes(*(_RULE_FEW if self.modes is None else _RULE))
+            return HyperNodes(weight, self.model.tau(u), self.coefficients(u, second, np.empty((len(u), 0))))
+        u, weight = self._spread()
+        points = cubature(size)
+        at = np.repeat(u, len(points))
+        share = np.repeat(weight, len(points)) / len(points)
+        return HyperNodes(share, self.model.tau(at), self._placed(at, np.tile(points, (len(u), 1))))
+
+    def centres(self) -> tuple[HyperNodes, Array]:
+        """Return nodes of tau with the modes of the coefficients there, and their sd given the node, (T, m)."""
+        size = len(self.model.shared.precision)
+        if size == 1:
+            nodes = self.nodes()
+            return nodes, np.zeros_like(nodes.coefficients)
+        u, weight = self._spread()
+        roots = np.stack([self._placed(u, np.tile(row, (len(u), 1))) for row in np.eye(size)], axis=2)
+        mode = self._placed(u, np.zeros((len(u), size)))
+        sd = np.sqrt(((roots - mode[:, :, None]) ** 2).sum(axis=2))
+        return HyperNodes(weight, self.model.tau(u), mode), sd
+
+    def _spread(self) -> tuple[Array, Array]:
+        middle = (self.surface.a[1:] + self.surface.a[:-1]) / 2
+        return gauss_rule(middle, self.surface.probability.sum(axis=1), _RULE[0])
+
+    def _placed(self, u: Array, normal: Array) -> Array:
+        assert self.modes is not None  # a surface of mu itself has no use for it
+        size = normal.shape[1]
+        both = self.modes(u)
+        return np.asarray(both[:, :size] + np.einsum("nij,nj->ni", both[:, size:].reshape(-1, size, size), normal))
+
+
+def hyper_posterior(model: StudentModel) -> HyperPosterior:
+    """Return the posterior of tau and the coefficients.
+
+    Raises
+    ------
+    InferenceError
+        If the coefficients have no single peak, or mu has no end.
+    """
+    if len(model.shared.precision) == 1 and len(model.effect) <= _FEW:
+        return _on_mesh(model)
+    u, modes = _profile(model)
+    heights = np.array([mode.log_integral + model.log_prior(x) for x, mode in zip(u, modes, strict=True)])
+    both = CubicSpline(u, np.array([np.concatenate([m.value, m.root.ravel()]) for m in modes]))
+    reach_y, steps = _CORE, _STEPS_Y
+    while reach_y < _FAR:
+        y = np.linspace(-reach_y, reach_y, steps)
+        density = heights[:, None] - np.sinh(y) ** 2 / 2 - 0.5 * np.log(2 * np.pi) + np.log(np.cosh(y))
+        if len(model.shared.precision) == 1:
+            _make_exact(density, y, u, modes, model)
+        else:
+            _check_peaked(heights, modes)
+        if density[:, [0, -1]].max() < density.max() - _EDGE:
+            return HyperPosterior(model, refined(u, y, density), both)
+        reach_y, steps = 1.5 * reach_y, steps + 10
+    raise InferenceError("the posterior of mu has no end: give a prior of mu that ends, such as mu_sd=10")
+
+
+def _on_mesh(model: StudentModel) -> HyperPosterior:
+    """Resolve (u, mu) on a mesh as fine as the information nearby: with few effects mu may have many modes."""
+    mu = _mesh(model)
+    width = np.log(np.gradient(mu))
+    points, _ = reach(lambda u: float(logsumexp(model.log_joint(u, mu) + width)), 0.0, model.upper)
+    u = np.linspace(points[0], points[-1], 2 * _STEPS_U - 1)
+    return HyperPosterior(model, refined(u, mu, np.array([model.log_joint(x, mu) for x in u])), None)
+
+
+def _mesh(model: StudentModel) -> Array:
+    """Points of mu, half a local sd apart: a row at distance r informs as one of variance s^2 + (r / 3)^2."""
+    tau = float(model.tau(model.upper))
+    sd = 1 / np.sqrt(model.shared.precision[0]) if model.shared.precision[0] else 10 * tau
+    data = model.effect.min(), model.effect.max()
+    end = min(max(7 * sd, -data[0], data[1]), max(-data[0], data[1]) + 10 * tau) + 8 * np.sqrt(model.noise.max())
+    points = [-end]
+    while points[-1] < end:
+        points.append(points[-1] + 0.5 / np.sqrt((1 / (model.noise + (points[-1] - model.effect) ** 2 / 9)).sum()))
+    return np.array(points)
+
+
+def _profile(model: StudentModel) -> tuple[Array, list[SharedMode]]:
+    """Return an even grid over the u that matter, and the mode of the coefficients at each."""
+    start = np.zeros(len(model.shared.precision))
+    start[0] = np.median(model.effect)
+    last = [start]
+
+    def at(u: float) -> SharedMode:
+        mode = model.mode(u, last[0])
+        last[0] = mode.value
+        return mode
+
+    points, _ = reach(lambda u: at(u).log_integral + model.log_prior(u), 0.0, model.upper)
+    u = np.linspace(points[0], points[-1], _STEPS_U)
+    return u, [at(x) for x in u]
+
+
+def _make_exact(density: Array, y: Array, u: Array, modes: list[SharedMode], model: StudentModel) -> None:
+    """Replace Laplace's log density of (u, y), (U, Y), by the exact one wherever u is not far out; mu is alone."""
+    for i in np.flatnonzero(density.max(axis=1) > density.max() - 2 * _NATS):
+        sd = float(modes[i].root[0, 0])
+        for j, place in enumerate(y):
+            mu = np.array([modes[i].value[0] + sd * np.sinh(place)])
+            density[i, j] = model.log_joint(u[i], mu)[0] + np.log(sd * np.cosh(place))
+
+
+def _check_peaked(heights: Array, modes: list[SharedMode]) -> None:
+    share = np.exp(heights - logsumexp(heights))
+    if any(s > _FLAT and not mode.peaked for s, mode in zip(share, modes, strict=True)):
+        raise InferenceError(
+            "the effects do not settle a coefficient or factor score: its posterior is not peaked; take engine='nuts'"
+        )
