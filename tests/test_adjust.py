@@ -1,15 +1,23 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from causalgia.errors import DegenerateWarning, EstimateError, OutcomesError
-from causalgia.estimation import estimate
-from causalgia.multiplicity import adjust
+from causalgia.errors import (
+    DegenerateWarning,
+    EstimateError,
+    FewClustersWarning,
+    OutcomesError,
+    RandomnessError,
+    SkewnessWarning,
+)
+from causalgia.estimation import estimate, from_effects
+from causalgia.multiplicity import adjust, hierarchical_q, sign_flip_max_t, storey_q
 
 
 def estimates(p: np.ndarray, **coords: object) -> xr.Dataset:
@@ -130,3 +138,137 @@ def test_other_things_are_refused() -> None:
         adjust(estimates(P), family=["a"])  # type: ignore[arg-type]
     with pytest.raises(OutcomesError, match="not floats on the dim contrast"):
         adjust(estimates(P).assign(p=("task", [0.1, 0.2])))
+
+
+# ---- methods that need units, a covariance, or weak dependence
+
+
+def effects_of(ice: np.ndarray, **coords: object) -> xr.Dataset:
+    names = {"contrast": [f"c{i}" for i in range(ice.shape[1])], "task": ["t0"]}
+    return xr.Dataset({"ice": (("unit", "contrast", "task"), ice[:, :, None])}, coords=names | coords)
+
+
+NORMAL = np.random.default_rng(1).normal(size=(60, 8)) + np.linspace(0, 0.8, 8)
+
+
+@pytest.mark.parametrize("method", ["bh", "holm", "storey", "dunnett", "bootstrap_t", "sign_flip"])
+def test_effects_are_estimated_first(method: str) -> None:
+    out = adjust(effects_of(NORMAL), method=method, n_draws=999, n_flips=999, rng=0)  # type: ignore[arg-type]
+    assert out["p_adjusted"].dims == ("contrast", "task")
+    assert (out["p_adjusted"] >= out["p"] * (0.3 if method == "storey" else 0.98) - 0.01).all()
+    assert out["p_adjusted"][-1, 0] < 0.01
+    assert out.attrs["adjust"] == method
+    assert out.attrs["family"] == "the contrasts of one task"
+    if method in ("bh", "holm"):
+        given_estimates = adjust(estimate(effects_of(NORMAL)), method=method)  # type: ignore[arg-type]
+        xr.testing.assert_allclose(out["p_adjusted"], given_estimates["p_adjusted"])
+
+
+@pytest.mark.parametrize("method", ["dunnett", "bootstrap_t", "sign_flip"])
+def test_joint_methods_agree_on_normal_effects(method: str) -> None:
+    p = adjust(effects_of(NORMAL), method=method, rng=0)["p_adjusted"].to_numpy()  # type: ignore[arg-type]
+    holm = adjust(effects_of(NORMAL), method="holm")["p_adjusted"].to_numpy()
+    assert (p < holm * 1.3 + 0.15).all()
+    assert ((p < 0.05) == (holm < 0.05)).mean() > 0.8
+
+
+@pytest.mark.parametrize("method", ["bootstrap_t", "sign_flip", "dunnett", "storey", "hierarchical"])
+def test_a_family_with_one_member_needs_no_adjustment(method: str) -> None:
+    alone = effects_of(NORMAL, one=("contrast", [f"f{i}" for i in range(8)]))
+    out = adjust(alone, method=method, family="one", n_draws=4_999, n_flips=4_999, rng=0)  # type: ignore[arg-type]
+    if method == "hierarchical":
+        np.testing.assert_allclose(out["p_adjusted"], hierarchical_q(out["p"].values.ravel(), np.arange(8)).q[:, None])
+    else:
+        np.testing.assert_allclose(out["p_adjusted"], out["p"], atol=0.001 if method == "dunnett" else 0.03)
+
+
+def test_sign_flips_through_the_verb() -> None:
+    few = np.random.default_rng(0).uniform(-1, 1.5, size=(13, 3))
+    out = adjust(effects_of(few), method="sign_flip")
+    np.testing.assert_array_equal(out["p_adjusted"][:, 0], sign_flip_max_t(few).p_step_down)
+    assert "skewness" in out.attrs
+    with pytest.raises(RandomnessError):
+        adjust(effects_of(NORMAL), method="sign_flip")
+
+
+def test_flips_of_skewed_effects_say_so() -> None:
+    skewed = np.random.default_rng(2).exponential(size=(40, 8)) - 1
+    with pytest.warns(SkewnessWarning, match=r"with 40 independent units, below 25 skew\^2"):
+        out = adjust(effects_of(skewed), method="sign_flip", n_flips=999, rng=0)
+    z = skewed - skewed.mean(axis=0)
+    largest = np.abs((z**3).mean(axis=0) / (z**2).mean(axis=0) ** 1.5).max()
+    assert out.attrs["skewness"] == pytest.approx(largest)
+
+
+def test_clusters_are_kept_whole() -> None:
+    rng = np.random.default_rng(3)
+    parent = np.repeat(np.arange(12), 5)
+    ice = rng.normal(size=(12, 4))[parent]
+    with pytest.warns(FewClustersWarning):
+        out = adjust(effects_of(ice, parent=("unit", parent)), method="sign_flip")
+    np.testing.assert_allclose(out["p_adjusted"][:, 0], sign_flip_max_t(ice[::5]).p_step_down)
+    with pytest.warns(FewClustersWarning):
+        clustered = adjust(effects_of(ice, parent=("unit", parent)), method="bootstrap_t", n_draws=999, rng=0)
+    naive = adjust(effects_of(ice, parent=("unit", parent)), method="bootstrap_t", cluster=None, n_draws=999, rng=0)
+    assert (clustered["p_adjusted"] >= naive["p_adjusted"]).all()
+
+
+def test_storey_is_refused_where_estimates_correlate() -> None:
+    rng = np.random.default_rng(4)
+    own = rng.normal(size=(100, 40))
+    shared = own - rng.normal(size=(100, 1))
+    out = adjust(effects_of(own), method="storey")
+    np.testing.assert_allclose(out["p_adjusted"][:, 0], storey_q(out["p"].to_numpy()[:, 0])[0])
+    for table in (effects_of(shared), estimate(effects_of(shared))):
+        with pytest.raises(EstimateError, match=r"mean \|correlation\| of 0.47.*use method='bh'"):
+            adjust(table, method="storey")
+    wide = np.repeat(own, 14, axis=1)
+    assert "factor" in estimate(effects_of(wide))
+    adjust(effects_of(wide), method="storey")
+    known = from_effects(np.zeros(3), covariance=np.eye(3) + 0.2 * (1 - np.eye(3)))
+    with pytest.raises(EstimateError, match="0.2"):
+        adjust(known, method="storey")
+    few = rng.normal(size=(15, 40))
+    adjust(effects_of(few), method="storey")  # independent: a mean |r| of .2 is the noise of 14 df
+
+
+def test_storey_on_bare_p() -> None:
+    np.testing.assert_allclose(adjust(estimates(P), method="storey")["p_adjusted"][:, 1], storey_q(P[:, 1])[0])
+
+
+def test_hierarchical_families() -> None:
+    motif = np.array(["a", "b", "c"] * 4)
+    out = adjust(estimates(P, motif=("contrast", motif)), method="hierarchical", family="motif")
+    np.testing.assert_allclose(out["p_adjusted"][:, 0], hierarchical_q(P[:, 0], np.array([0, 1, 2] * 4)).q)
+    for family in (None, "all"):
+        with pytest.raises(EstimateError, match="name the coordinate on contrast"):
+            adjust(estimates(P), method="hierarchical", family=family)
+
+
+def test_tables_of_anybody() -> None:
+    table = pd.DataFrame({"effect": [1.0, 2.0, 0.5], "se": [0.5, 0.5, 1.0]}, index=["a", "b", "c"])
+    p = 2 * stats.norm.sf([2, 4, 0.5])
+    np.testing.assert_allclose(adjust(table, method="bonferroni")["p_adjusted"][:, 0], np.minimum(3 * p, 1))
+    sidak = adjust(table, method="dunnett")
+    np.testing.assert_allclose(sidak["p_adjusted"][:, 0], 1 - (1 - p) ** 3)
+    assert (sidak["p_step_down"] <= sidak["p_adjusted"]).all()
+
+
+def test_exact_contrasts_among_others() -> None:
+    ice = np.column_stack([np.full(60, 3.0), np.zeros(60), NORMAL])
+    for method in ("dunnett", "bootstrap_t"):
+        with pytest.warns(DegenerateWarning):
+            out = adjust(effects_of(ice), method=method, n_draws=999, rng=0)  # type: ignore[arg-type]
+        np.testing.assert_allclose(out["p_adjusted"][:2, 0], [0.0, 1.0], atol=1e-9)
+        assert np.isfinite(out["p_adjusted"]).all()
+    with pytest.warns(DegenerateWarning):
+        zeros = adjust(effects_of(np.zeros((30, 10_000))), method="bootstrap_t", n_draws=39, rng=0)
+    assert (zeros["p_adjusted"] == 1).all()
+
+
+def test_units_are_asked_for() -> None:
+    for method in ("bootstrap_t", "sign_flip"):
+        with pytest.raises(EstimateError, match=f"method='{method}' resamples the ICE of units.*give the effects"):
+            adjust(estimate(effects_of(NORMAL)), method=method, rng=0)  # type: ignore[arg-type]
+    with pytest.raises(RandomnessError):
+        adjust(effects_of(NORMAL), method="bootstrap_t")

@@ -100,7 +100,7 @@ def warn_of_skewness(units: Units) -> float:
 def _independent(p: Array, method: str) -> Array:
     from statsmodels.stats.multitest import multipletests
 
-    return np.asarray(multipletests(p, method=method)[1])
+    return np.asarray(multipletests(np.minimum(p, np.nextafter(1.0, 0.0)), method=method)[1])
 
 
 def _quantile(df: Array, ci_prob: float) -> Array:

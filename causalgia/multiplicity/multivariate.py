@@ -82,7 +82,8 @@ def multivariate_t_max(
     MultivariateT
         By quadrature, to about 1e-9, where R is a product ``l_i l_j`` of at most 64 contrasts (1,000 where they have 8
         different l or fewer); to about 2e-5 by Genz's transformation for other positive definite R of at most 24
-        contrasts; else by 65,535 simulated maxima, with p = (1 + #) / (1 + B). A p is never outside Bonferroni's bounds, from p_raw to K p_raw.
+        contrasts; else by 65,535 simulated maxima, with p = (1 + #) / (1 + B). A p is never outside Bonferroni's
+        bounds, from p_raw to K p_raw.
 
     Raises
     ------
