@@ -224,7 +224,7 @@ def _draw_effects(axes: Axes, effects: list[Row], places: dict[str, int]) -> Non
         mine = [row for row in effects if row.get("model") == model]
         y = np.array([places[row["contrast"]] for row in mine]) + _dodge(number, len(models))
         x = np.array([row["ace"] for row in mine])
-        colour = [_colour(row) for row in mine] if model is None else _MODELS[number % len(_MODELS)]
+        colour: Any = [_colour(row) for row in mine] if model is None else _MODELS[number % len(_MODELS)]
         if mine and "lower" in mine[0]:
             arms = [x - [row["lower"] for row in mine], [row["upper"] for row in mine] - x]
             axes.errorbar(x, y, xerr=np.maximum(arms, 0), fmt="none", ecolor=colour, elinewidth=width, zorder=4)

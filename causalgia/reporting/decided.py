@@ -113,7 +113,7 @@ def _more(row: Mapping[str, Any]) -> str:
 
 def _rounded(n: int) -> int:
     """Return a number of units to two digits."""
-    unit = 10 ** max(len(str(n)) - 2, 0)
+    unit = int(10 ** max(len(str(n)) - 2, 0))
     return -(-n // unit) * unit
 
 

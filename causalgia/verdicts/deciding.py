@@ -112,7 +112,8 @@ def decide(
     ['increases', 'negligible', 'undecided']
     """
     level = _probability(level, "level")
-    attrs = {"level": level, "ci_prob": level if ci_prob is None else _probability(ci_prob, "ci_prob"), "error": error}
+    interval = level if ci_prob is None else _probability(ci_prob, "ci_prob")
+    attrs = {"level": level, "ci_prob": interval, "error": error}
     if error not in _ERRORS:
         raise DecisionError(f"error={error!r} is none of {', '.join(map(repr, _ERRORS))}")
     if isinstance(x, xr.Dataset) and {"chain", "draw"} <= set(x.dims):
@@ -127,7 +128,7 @@ def decide(
         return _by_tests(x, rope, attrs, family)
     if error == "bh":
         raise DecisionError("error='bh' adjusts p-values, and a posterior has none; use error='bayes_fdr'")
-    found = from_posterior(x, rope, level=level, ci_prob=attrs["ci_prob"])
+    found = from_posterior(x, rope, level=level, ci_prob=interval)
     return _ruled(found, attrs | {"evidence": "posterior"}, family)
 
 
