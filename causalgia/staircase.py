@@ -257,6 +257,7 @@ def _decided(effects: xr.Dataset, estimates: xr.Dataset, posterior: Any, analysi
     from causalgia.verdicts import decide
 
     how: dict[str, Any] = {"rope": analysis.rope, "level": analysis.level, "error": analysis.error}
+    how |= {"family": analysis.families, "cluster": _cluster(analysis), "rng": rng}
     if analysis.error == "bootstrap_t":
-        return decide(effects, **how, rng=rng)
-    return decide(estimates if posterior is None else posterior, **how, rng=rng)
+        return decide(effects, **how)
+    return decide(estimates if posterior is None else posterior, **how)

@@ -287,7 +287,7 @@ def test_analyze_gives_what_the_verb_gives(results):
     assert "Wrote estimates.nc, decisions.nc, forest.png in" in found.stdout
     assert (results / "forest.png").stat().st_size > 5_000
     shown = call("show", results).stdout
-    assert "Verdicts against" in shown
+    assert "Verdicts on the ROPE" in shown
     assert "increases" in shown
 
 

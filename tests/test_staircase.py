@@ -1,0 +1,168 @@
+"""The whole staircase in one call: what the verbs give one by one, and what of it was asked after the fact."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+import causalgia as cg
+from causalgia.errors import (
+    CausalgiaError,
+    ContrastError,
+    DecisionError,
+    ExploratoryWarning,
+    OutcomesError,
+    PriorConflictWarning,
+)
+from causalgia.staircase import steps
+
+ARMS = [
+    cg.Arm("untreated", cg.Untreated(), {"class": "none"}),
+    cg.Arm("placebo", cg.Placebo("AGATAAG", at=20), {"class": "none"}),
+    cg.Arm("one G", cg.Embed("AGATAAA", at=2), {"class": "few"}),
+    cg.Arm("two G", cg.Embed("GGATAAA", at=10), {"class": "few"}),
+    cg.Arm("seven G", cg.Embed("GGGGGGG", at=30), {"class": "many"}),
+    cg.Arm("six G", cg.Embed("GGGAGGG", at=45), {"class": "many"}),
+]
+ASK = cg.Analysis(control="placebo", rope=(-0.5, 0.5), family="normal")
+
+
+def predictor():
+    places = np.linspace(0.5, 1.5, 60)
+    return cg.FunctionPredictor(lambda x: (x[:, 2] * places).sum(1), tasks=["G"], scale="weighted count")
+
+
+def trial(analysis=ASK, **changes):
+    design = cg.Design(**{"null": cg.Uniform(length=60), "arms": ARMS, "n_units": 300, **changes})
+    return cg.run(design, predictor(), rng=0, analysis=analysis)
+
+
+def verdicts(decisions):
+    return dict(zip(decisions["contrast"].values.tolist(), decisions["verdict"].values[:, 0].tolist(), strict=True))
+
+
+@pytest.mark.parametrize("error", ["local", "bayes_fdr", "bh", "bootstrap_t"])
+def test_every_error_rate_finds_what_is_there(error):
+    """Truth is known: a word adds its G less the 7/4 that were there, times the weight of the place."""
+    ask = cg.Analysis(control="untreated", rope=(-0.5, 0.5), family="normal", error=error)
+    found = cg.analyze(trial(ask), rng=1)
+    said = verdicts(found)
+    assert said["seven G"] == said["six G"] == "increases"
+    assert said["two G"] in ("negligible", "undecided")
+    assert found.attrs["error"] == error
+    assert found.attrs["analysis"] == ask.to_json()
+
+
+def test_it_is_the_verbs_one_after_the_other():
+    outcomes = trial()
+    found = steps(outcomes, rng=5)
+    effects = cg.contrast(outcomes, control="placebo")
+    estimates = cg.estimate(effects)
+    assert found.effects["ice"].equals(effects["ice"])
+    for name in estimates.data_vars:
+        np.testing.assert_array_equal(found.estimates[name], estimates[name])
+    assert found.posterior["posterior"]["ace"].dims == ("chain", "draw", "contrast", "task")
+    again = cg.decide(found.posterior, rope=(-0.5, 0.5))
+    for name in again.data_vars:
+        np.testing.assert_array_equal(found.decisions[name], again[name])
+    assert cg.analyze(outcomes, rng=5).identical(found.decisions)
+    assert steps(outcomes, ASK, rng=5).decisions.identical(found.decisions)
+
+
+def test_tests_need_no_posterior():
+    found = steps(trial(cg.Analysis(control="placebo", rope=0, error="bh")), rng=0)
+    assert found.posterior is None
+    expected = cg.decide(found.estimates, rope=0, error="bh")
+    np.testing.assert_array_equal(found.decisions["verdict"], expected["verdict"])
+
+
+@pytest.mark.parametrize(("method", "same"), [("holm", True), ("bootstrap_t", False), ("sign_flip", False)])
+def test_adjusted_p_is_that_of_the_verb(method, same):
+    outcomes = trial(cg.Analysis(control="placebo", rope=0, error="bh", adjust=method, families="class"))
+    first, second = (steps(outcomes, rng=rng).estimates for rng in (0, 1))
+    assert first.attrs["adjust"] == method
+    assert bool((first["p_adjusted"] >= first["p"] - 0.02).all())
+    assert first["class"].values.tolist() == ["none", "few", "few", "many", "many"]
+    if same:
+        np.testing.assert_array_equal(first["p_adjusted"], second["p_adjusted"])
+        expected = cg.adjust(first.drop_vars("p_adjusted"), method="holm", family="class")
+        np.testing.assert_array_equal(first["p_adjusted"], expected["p_adjusted"])
+    assert steps(outcomes, rng=0).estimates["p_adjusted"].equals(first["p_adjusted"])
+
+
+def test_families_are_the_level_of_the_treatment_arm():
+    found = steps(trial(cg.Analysis(control="placebo", rope=0, family="normal", families="class")), rng=0)
+    assert set(found.posterior["posterior"]["mu"]["group"].values.tolist()) == {"none", "few", "many"}
+    for error in ("bayes_fdr", "bootstrap_t", "bh"):
+        ask = cg.Analysis(control="placebo", rope=0, family="normal", families="class", error=error)
+        assert "'class'" in cg.analyze(trial(ask), rng=0).attrs["families"]
+    mixed = cg.Analysis(contrasts={"x": {"one G": 0.5, "six G": 0.5, "placebo": -1}}, rope=0, families="class")
+    with pytest.raises(ContrastError, match=r"contrast x is of arms with several levels of 'class' \(few, many\)"):
+        cg.analyze(trial(mixed), rng=0)
+    with pytest.raises(
+        ContrastError, match="families='color' is no coordinate of the contrasts or arms; there are .*class"
+    ):
+        cg.analyze(trial(cg.Analysis(control="placebo", rope=0, families="color")), rng=0)
+
+
+def test_what_was_not_fixed_is_marked():
+    outcomes = trial()
+    assert "exploratory" not in cg.analyze(outcomes, rng=0).attrs
+    asked = cg.Analysis(control="placebo", rope=(-1, 1), error="bh")
+    with pytest.warns(ExploratoryWarning, match="differs from the one kept with the outcomes in family, rope, error"):
+        found = cg.analyze(outcomes, asked, rng=0)
+    assert found.attrs["exploratory"] == "family, rope, error"
+    assert found.attrs["analysis_fingerprint"] == asked.fingerprint
+    assert "xploratory" in cg.report(found)
+    none = cg.analyze(trial(None), asked, rng=0)
+    assert none.attrs["exploratory"] == "the whole analysis: none was kept with the outcomes"
+    assert "xploratory" in cg.report(none)
+
+
+def test_decisions_can_be_written(tmp_path):
+    found = cg.analyze(trial(), rng=0)
+    again = cg.store.load(cg.store.save(found, tmp_path / "decisions.nc"), "decisions")
+    assert again.identical(found)
+
+
+def test_the_prior_is_that_of_the_analysis():
+    outcomes, ask = trial(), cg.Analysis(control="placebo", rope=(-0.5, 0.5), family="normal")
+    tight = dataclasses.replace(ask, prior=cg.Prior(tau="uniform", tau_scale=1e-3, mu_sd=1e-3))
+    with pytest.warns(PriorConflictWarning), pytest.warns(ExploratoryWarning, match=" in prior: "):
+        near = cg.analyze(outcomes, tight, rng=0)
+    far = cg.analyze(outcomes, ask, rng=0)
+    assert float(abs(near["ace"]).max()) < 0.05 * float(abs(far["ace"]).max())
+
+
+def test_a_bench_table_is_analysed_without_a_network():
+    rng = np.random.default_rng(0)
+    import pandas as pd
+
+    table = pd.DataFrame({"unit": np.repeat(np.arange(80), 2), "arm": ["a", "b"] * 80})
+    table["y"] = rng.standard_normal(160) + 2 * (table["arm"] == "b")
+    outcomes = cg.from_frame(table, unit="unit", arm="arm", outcome="y")
+    found = cg.analyze(outcomes, cg.Analysis(control="a", rope=(-0.5, 0.5), family="normal"), rng=0)
+    assert found["verdict"].item() == "increases"
+
+
+@pytest.mark.parametrize(
+    ("analysis", "error", "said"),
+    [
+        (None, OutcomesError, "carry no analysis; say what is asked: cg.Analysis"),
+        ({"control": "placebo"}, OutcomesError, "is no cg.Analysis"),
+        (cg.Analysis(rope=0), ContrastError, "the analysis asks nothing: say control= "),
+        (cg.Analysis(control="placebo"), DecisionError, "the analysis has no rope: say rope="),
+        (cg.Analysis(control="plcebo", rope=0), ContrastError, "'plcebo' is not an arm; did you mean 'placebo'"),
+    ],
+)
+def test_impossible_questions_are_refused(analysis, error, said):
+    with pytest.raises(error, match=said) as caught:
+        cg.analyze(trial(None), analysis, rng=0)
+    assert isinstance(caught.value, CausalgiaError)
+
+
+def test_no_outcomes_no_answer():
+    with pytest.raises(OutcomesError, match="not an xarray Dataset"):
+        cg.analyze(3, ASK, rng=0)
