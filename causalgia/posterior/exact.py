@@ -97,12 +97,12 @@ class Exact:
         """
         if not 0 < probability < 1:
             raise InferenceError(f"probability {probability!r} does not lie between 0 and 1; for example 0.025")
-        reach = np.sqrt(max(1 / probability, 1 / (1 - probability)))  # Cantelli: no quantile lies beyond mean -+ this sd
-        lower, upper = self.mean - 1.01 * reach * self.sd, self.mean + 1.01 * reach * self.sd
+        reach = 1.01 * np.sqrt(max(probability, 1 - probability) / min(probability, 1 - probability))  # Cantelli
+        lower, upper = self.mean - reach * self.sd, self.mean + reach * self.sd
         for _ in range(_BISECTIONS):
             middle = lower + (upper - lower) / 2
-            under = self.below(middle) < probability
-            if np.array_equal(middle, lower) or np.array_equal(middle, upper):
+            if np.all((middle == lower) | (middle == upper) | (upper - lower <= 1e-15 * self.sd)):
                 break
+            under = self.below(middle) < probability
             lower, upper = np.where(under, middle, lower), np.where(under, upper, middle)
-        return upper
+        return np.where((lower <= 0) & (upper >= 0), 0.0, upper)

@@ -15,6 +15,7 @@ from causalgia.posterior.exact import Array
 from causalgia.posterior.hyper import Design
 from causalgia.posterior.noise import Noise
 
+_PAIRS = 2**22
 _BLOCK = 2**14  # numbers at a time: they stay in the cache
 
 
@@ -77,7 +78,7 @@ def coefficients(log_det: Array, products: Array, origin: Array, sd: Array, n: i
     """
     p = len(sd)
     xx, xy, yy = products[:, :p, :p], products[:, :p, p], products[:, p, p]
-    v = np.linalg.inv(xx)
+    v = np.asarray(np.linalg.inv(xx), dtype=np.float64)
     shift = (v @ xy[:, :, None])[:, :, 0]
     quadratic = np.maximum(yy - (xy * shift).sum(axis=1), 0)
     log_density = -0.5 * (log_det + quadratic + np.linalg.slogdet(xx)[1] + (n - p) * np.log(2 * np.pi))
@@ -88,9 +89,7 @@ def coefficients(log_det: Array, products: Array, origin: Array, sd: Array, n: i
     total = v + prior
     gain = np.linalg.solve(total, v)  # total^-1 V, so that prior @ gain is the posterior covariance
     fit = np.linalg.solve(total, mean[:, :, None])[:, :, 0]
-    log_density = log_density - 0.5 * (
-        np.linalg.slogdet(total)[1] + (mean * fit).sum(axis=1) + p * np.log(2 * np.pi)
-    )
+    log_density = log_density - 0.5 * (np.linalg.slogdet(total)[1] + (mean * fit).sum(axis=1) + p * np.log(2 * np.pi))
     return Fit(log_density, fit @ prior, prior @ gain)
 
 
@@ -98,6 +97,32 @@ def draw_normal(mean: Array, covariance: Array, generator: np.random.Generator) 
     """Return one draw for each of n normal laws: mean (n, p), covariance (n, p, p)."""
     root = np.linalg.cholesky(covariance)
     return np.asarray(mean + (root @ generator.standard_normal(mean.shape)[:, :, None])[:, :, 0])
+
+
+def draw_given(effect: Array, centre: Array, pull: Array, tau: Array, generator: np.random.Generator) -> Array:
+    """Return one draw of independent effects, (n, K): ``d - pull (d - centre) + tau sqrt(pull) z``.
+
+    Parameters
+    ----------
+    effect
+        Estimates d, (K,) or (n, K).
+    centre
+        X b, (n, K); overwritten.
+    pull
+        ``s^2 / (s^2 + tau^2)``, (n, K); overwritten.
+    tau
+        (n,).
+    generator
+        Source of z.
+    """
+    np.subtract(effect, centre, out=centre)
+    centre *= pull
+    out = generator.standard_normal(pull.shape)
+    pull *= tau[:, None] ** 2
+    out *= np.sqrt(pull, out=pull)
+    out += effect
+    out -= centre
+    return out
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,17 +194,9 @@ class Rotated:
 
     def draw(self, tau: Array, b: Array, generator: np.random.Generator) -> Array:
         """Return one draw of the effects for each tau and b, (n, K): independent in the basis, then rotated back."""
-        square = tau[:, None] ** 2
-        pull = self.values + square
+        pull = self.values + tau[:, None] ** 2
         np.divide(self.values, pull, out=pull)
-        gap = b @ self.design.columns.T
-        np.subtract(self.effect, gap, out=gap)
-        gap *= pull
-        out = generator.standard_normal(gap.shape)
-        pull *= square
-        out *= np.sqrt(pull, out=pull)
-        out += self.effect
-        out -= gap
+        out = draw_given(self.effect, b @ self.design.columns.T, pull, tau, generator)
         return out if self.basis is None else out @ self.basis.T
 
 
@@ -221,7 +238,7 @@ class Spiked:
 
     def moments(self, tau: Array, fit: Fit) -> tuple[Array, Array]:
         """Return mean and variance of each effect at each tau, (T, K) both."""
-        mean, variance = np.empty((2, len(tau), len(self.effect)))
+        mean, variance = np.empty((len(tau), self.size)), np.empty((len(tau), self.size))
         x = self.design.columns
         for t, spread in enumerate(tau):
             weight, root = self._inverse(spread)
@@ -229,36 +246,35 @@ class Spiked:
             joint = np.column_stack([self.effect - x @ fit.mean[t], x])
             inverse = weight[:, None] * joint - scaled.T @ (scaled @ joint)
             pulled = joint - spread**2 * inverse  # (I - tau^2 S^-1) of the residual and of X
-            own = spread**2 * self.noise.variances * weight + spread**4 * (scaled**2).sum(axis=0)
+            own = np.asarray(spread**2 * self.noise.variances * weight + spread**4 * (scaled**2).sum(axis=0))
             mean[t] = x @ fit.mean[t] + spread**2 * inverse[:, 0]
             variance[t] = own + np.einsum("ki,ij,kj->k", pulled[:, 1:], fit.covariance[t], pulled[:, 1:])
         return mean, variance
 
     def draw(self, tau: Array, b: Array, generator: np.random.Generator) -> Array:
-        """Return one draw of the effects for each tau and b, (n, K).
-
-        A draw from the prior predictive is corrected by what it misses of the data (Matheron's rule): with
-        ``u ~ N(0, tau^2)`` and ``e ~ N(0, Sigma)``, ``X b + u + tau^2 S^-1 (d - X b - u - e)`` is a posterior draw.
-        """
+        """Return one draw of the effects for each tau and b, (n, K): first the scores of the components, then each."""
         centre = b @ self.design.columns.T
-        u = tau[:, None] * generator.standard_normal(centre.shape)
-        e = generator.standard_normal((len(tau), self.loadings.shape[1])) @ self.loadings.T
-        e += np.sqrt(self.noise.variances) * generator.standard_normal(centre.shape)
-        missed = self.effect - centre - u - e
-        for i, spread in enumerate(tau):
-            missed[i] = spread**2 * self._solve(spread, missed[i])
-        return centre + u + missed
+        weight = 1 / (self.noise.variances + tau[:, None] ** 2)
+        root = np.linalg.cholesky(np.eye(self.loadings.shape[1]) + self._inner(weight))
+        seen = ((self.effect - centre) * weight) @ self.loadings
+        along = np.linalg.solve(root, seen[:, :, None]) + generator.standard_normal((*seen.shape, 1))
+        scores = np.linalg.solve(np.swapaxes(root, 1, 2), along)[:, :, 0]
+        own = self.effect - scores @ self.loadings.T
+        weight *= self.noise.variances
+        return draw_given(own, centre, weight, tau, generator)
+
+    def _inner(self, weight: Array) -> Array:
+        """L' W L for each row of weights, (n, r, r): one product, unless that would take much memory."""
+        k, r = self.loadings.shape
+        if k * r * r > _PAIRS:
+            return np.stack([self.loadings.T @ (self.loadings * w[:, None]) for w in weight])
+        return (weight @ (self.loadings[:, :, None] * self.loadings[:, None, :]).reshape(k, -1)).reshape(-1, r, r)
 
     def _inverse(self, spread: float) -> tuple[Array, Array]:
         """W = (D + tau^2)^-1, (K,), and the Cholesky root of I + L' W L, (r, r)."""
         weight = 1 / (self.noise.variances + spread**2)
         inner = self.loadings.T @ (self.loadings * weight[:, None])
-        return weight, np.linalg.cholesky(np.eye(len(inner)) + inner)
-
-    def _solve(self, spread: float, right: Array) -> Array:
-        weight, root = self._inverse(spread)
-        along = np.linalg.solve(root.T, np.linalg.solve(root, self.loadings.T @ (weight * right)))
-        return np.asarray(weight * (right - self.loadings @ along))
+        return weight, np.asarray(np.linalg.cholesky(np.eye(len(inner)) + inner), dtype=np.float64)
 
 
 def blocks(n: int, width: int) -> list[slice]:

@@ -75,7 +75,8 @@ class HalfLine:
             series[[0, -1]] /= 2
             if (np.abs(series[-n // 8 :]).max(axis=0) <= 1e-11 * np.abs(series).max(axis=0)).all():
                 at = 2 * (np.arcsinh(x / self.scale) - self.start) / (self.stop - self.start) - 1
-                return np.moveaxis(chebyshev.chebval(np.clip(at, -1, 1), series), -1, 0)
+                values = np.asarray(chebyshev.chebval(np.clip(at, -1, 1), series), dtype=np.float64)
+                return np.moveaxis(values, -1, 0)
             n *= 2
         return function(x)
 
@@ -116,7 +117,7 @@ def resolve(log_density: Callable[[Array], Array], *, scale: float, upper: float
     """
 
     def log_v(v: Array) -> Array:
-        return log_density(scale * np.sinh(v)) + np.log(scale) + np.logaddexp(v, -v) - np.log(2)
+        return np.asarray(log_density(scale * np.sinh(v)) + np.log(scale) + np.logaddexp(v, -v) - np.log(2))
 
     start, stop = _narrowed(log_v, 0.0, float(np.arcsinh(upper / scale)))
     n, heights = _FIRST, log_v(_points(_FIRST, start, stop))
@@ -147,7 +148,7 @@ def _assembled(heights: Array, top: float, series: Array, scale: float, start: f
         start=start,
         stop=stop,
         density=series / total,
-        cumulative=chebyshev.chebint(series / total, lbnd=-1),
+        cumulative=np.asarray(chebyshev.chebint(series / total, lbnd=-1), dtype=np.float64),
     )
 
 
@@ -167,11 +168,11 @@ def _gauss(at: Array, mass: Array) -> tuple[Array, Array]:
         beside[n] = np.sqrt(rest @ rest)
         basis[n + 1] = rest / beside[n]
     nodes, vectors = eigh_tridiagonal(diagonal, beside[:-1])
-    return nodes, mass.sum() * vectors[0] ** 2
+    return np.asarray(nodes, dtype=np.float64), np.asarray(mass.sum() * vectors[0] ** 2)
 
 
 def _narrowed(log_v: Callable[[Array], Array], start: float, stop: float) -> tuple[float, float]:
-    """Return the interval where the density is within exp(-30) of its peak: a point stays if a step could reach it."""
+    """Return the interval where the density is within exp(-30) of its peak: a cell stays if it could reach that."""
     while True:
         v = np.linspace(start, stop, _POINTS)
         height = log_v(v)
@@ -179,10 +180,8 @@ def _narrowed(log_v: Callable[[Array], Array], start: float, stop: float) -> tup
         if not np.isfinite(height).any():
             raise InferenceError("the posterior of tau is nowhere finite; are effects, se and prior of one scale?")
         top, known = height.max(), np.where(np.isfinite(height), height, height[np.isfinite(height)].min())
-        step = np.abs(np.diff(known))
-        slack = np.maximum(np.append(step, 0), np.insert(step, 0, 0))
-        possible = np.flatnonzero(known + slack >= top - _DROP)
-        first, last = max(possible[0] - 1, 0), min(possible[-1] + 1, _POINTS - 1)
+        possible = np.flatnonzero(_highest(known) >= top - _DROP)  # cells
+        first, last = int(possible[0]), int(possible[-1]) + 1
         if v[last] - v[first] <= 1e-12 * v[last]:
             return float(v[first]), float(v[last])
         if last - first > 0.7 * (_POINTS - 1):
@@ -190,9 +189,22 @@ def _narrowed(log_v: Callable[[Array], Array], start: float, stop: float) -> tup
         start, stop = float(v[first]), float(v[last])
 
 
+def _highest(height: Array) -> Array:
+    """Return how high a function may rise within each cell: as far as its slope on either side would take it.
+
+    That bounds a concave function; twice the rise and a margin allow for others.
+    """
+    rise = np.diff(height)
+    from_left = height[:-1] + 2 * np.maximum(np.insert(rise[:-1], 0, np.inf), 0)
+    from_right = height[1:] + 2 * np.maximum(np.append(-rise[1:], np.inf), 0)
+    return np.asarray(np.maximum(np.minimum(from_left, from_right), np.maximum(height[:-1], height[1:])) + 2.0)
+
+
 def _crossings(v: Array, above: Array) -> tuple[float, float]:
     """Return where a chord first rises through 0 and last falls through it, or the ends where it does not."""
     inside = np.flatnonzero(above >= 0)
+    if len(inside) < 5:  # a peak between points: a chord would cut it
+        return float(v[0]), float(v[-1])
     first, last = int(inside[0]), int(inside[-1])
     start = v[0] if first == 0 else np.interp(0, above[first - 1 : first + 1], v[first - 1 : first + 1])
     stop = v[-1] if last == len(v) - 1 else np.interp(0, above[[last + 1, last]], v[[last + 1, last]])

@@ -132,8 +132,9 @@ def spiked(correlations: Array, df: float, variances: Array) -> Noise:
 
     Of the K eigenvalues of a correlation matrix with ``df`` degrees of freedom, those above the Marchenko-Pastur edge
     ``(1 + sqrt(K/df))^2`` are spikes. A sample spike is too large: ``lambda = l (1 + g s / (l - s))`` with ``g = K/df``
-    and s the mean of the other eigenvalues, which is solved for l. Loadings are ``sqrt(l - s)`` times the eigenvectors;
-    the diagonal makes up each variance, of which it keeps at least ``(r + 1)/df``.
+    and s the mean of the other eigenvalues, which is solved for l. Loadings are ``sqrt(l - s)`` times the eigenvectors,
+    shrunk (James & Stein) towards equal ones in the unit of the effects, as a shared control has; the diagonal makes
+    up each variance, of which it keeps at least ``(r + 1)/df``.
 
     Parameters
     ----------
@@ -169,7 +170,7 @@ def spiked(correlations: Array, df: float, variances: Array) -> Noise:
     if wide:
         directions = correlations.T @ directions / np.sqrt(spikes)
     level, population = _debiased(spikes, n, n / df)
-    loadings = directions * np.sqrt(population - level)
+    loadings = _steadied(directions * np.sqrt(population - level), variances, df)
     most = 1 - min((spikes.size + 1) / df, 0.5)
     share = (loadings**2).sum(axis=1)
     loadings *= np.sqrt(np.minimum(1, most / np.maximum(share, _SINGULAR)))[:, None]
@@ -188,6 +189,21 @@ def _debiased(spikes: Array, n: int, ratio: float) -> tuple[float, Array]:
             break
         level = rest
     return level, np.maximum(population, level)
+
+
+def _steadied(loadings: Array, variances: Array, df: float) -> Array:
+    """Shrink each component's loadings towards equal ones in the unit of the effects, by what their noise explains.
+
+    A shared control loads on all contrasts alike. Taken as they are, loadings with a noise of 1/df would seem to tell
+    the component's score from mu, and intervals would be too short; real differences exceed that noise and stay.
+    """
+    pattern = np.sqrt(variances.min() / variances)
+    pattern /= np.sqrt(pattern @ pattern)
+    fit = np.outer(pattern, pattern @ loadings)
+    rest = loadings - fit
+    noise = float(np.maximum(1 - (loadings**2).sum(axis=1), 0).sum()) / df
+    kept = np.maximum(1 - noise / np.maximum((rest**2).sum(axis=0), _SINGULAR), 0)
+    return np.asarray(fit + kept * rest)
 
 
 def noise_of(estimates: xr.Dataset, task: Any) -> Noise:
@@ -226,7 +242,9 @@ def noise_of(estimates: xr.Dataset, task: Any) -> Noise:
 
 def _task_of(estimates: xr.Dataset, task: Any) -> xr.Dataset:
     if "model" in estimates["ace"].dims:
-        raise InferenceError("the estimates have the dim 'model'; take one predictor, or estimate over predictors first")
+        raise InferenceError(
+            "the estimates have the dim 'model'; take one predictor, or estimate over predictors first"
+        )
     where = list(estimates["task"].to_numpy()).index(task) if "task" in estimates.coords else int(task)
     return estimates.isel(task=where)
 

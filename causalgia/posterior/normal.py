@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.special import ndtr
 
@@ -59,22 +61,42 @@ def normal(effect: Array, noise: Noise, prior: Prior, *, covariates: Array | Non
     >>> normal(schools, noise, flat).mean.round(2)
     array([11.4 ,  7.89,  6.13,  7.64,  5.13,  6.14, 10.67,  8.46])
     """
+    unit, model, tau, n_flat = _resolved(effect, noise, prior, covariates)
+    return _answer(model, tau, unit, noise.marginal, n_flat)
+
+
+def spread_of(effect: Array, noise: Noise, prior: Prior, *, covariates: Array | None = None) -> HalfLine:
+    """Return the posterior of tau alone, with its quantiles; arguments and errors as in `normal`.
+
+    Examples
+    --------
+    >>> tau = spread_of(np.array([28.0, 8, -3, 7, -1, 1, 18, 12]), Noise(np.full(8, 144.0)), Prior(tau_scale=20))
+    >>> tau.quantile(np.array([0.5])).round(2)
+    array([5.01])
+    """
+    unit, _, tau, _ = _resolved(effect, noise, prior, covariates)
+    return replace(tau, value=tau.value * unit, scale=tau.scale * unit)
+
+
+def _resolved(
+    effect: Array, noise: Noise, prior: Prior, covariates: Array | None
+) -> tuple[float, Gaussian, HalfLine, int]:
+    """Return the unit of measurement, the model and the posterior of tau in it, and how many parameters are flat."""
     _check(effect, noise)
     unit = _unit(noise.marginal)
-    prior_here = rescaled(prior, unit)
-    centre = design(len(effect), covariates, prior_here)
+    here = rescaled(prior, unit)
+    centre = design(len(effect), covariates, here)
     _check_proper(len(effect), centre, prior)
     model = gaussian(effect / unit, _in_unit(noise, unit), centre)
-    tau = _tau(model, effect / unit, noise.marginal / unit**2, centre, prior_here)
-    return _answer(model, tau, unit, noise.marginal, centre, prior)
+    tau = _tau(model, effect / unit, noise.marginal / unit**2, centre, here)
+    return unit, model, tau, int(np.isinf(prior.mu_sd)) * len(centre.sd) + is_flat(prior)
 
 
-def _answer(model: Gaussian, tau: HalfLine, unit: float, marginal: Array, centre: Design, prior: Prior) -> Exact:
+def _answer(model: Gaussian, tau: HalfLine, unit: float, marginal: Array, n_flat: int) -> Exact:
     fit = model.fit(tau.value)
     means, sds = model.moments(tau.value, fit)
     np.sqrt(np.maximum(sds, 0, out=sds), out=sds)
     mean, sd, lfsr, shrinkage = _summaries(tau, means, sds, marginal / unit**2)
-    flat = np.isinf(prior.mu_sd) * len(centre.sd) + is_flat(prior)
 
     def below(x: Array) -> Array:
         return np.asarray(tau.weight @ ndtr((x / unit - means) / sds))
@@ -89,7 +111,7 @@ def _answer(model: Gaussian, tau: HalfLine, unit: float, marginal: Array, centre
         lfdr=np.zeros(model.size),
         shrinkage=shrinkage,
         nodes=_nodes(tau, fit, unit),
-        log_evidence=tau.log_total + (flat - model.size) * float(np.log(unit)),
+        log_evidence=tau.log_total + (n_flat - model.size) * float(np.log(unit)),
         below=below,
         sample=sample,
     )
@@ -146,7 +168,7 @@ def _tau(model: Gaussian, effect: Array, marginal: Array, centre: Design, prior:
 
 
 def _upper(far: float, n: int, centre: Design, prior: Prior) -> float:
-    """A tau beyond which nothing is left: past the data and the prior's scale the density falls as a known power.
+    """Return a tau beyond which nothing is left: past data and prior the density falls as a known power.
 
     While tau is small beside mu_sd, mu is as good as flat and takes one power away; with too few effects to spare it,
     the fall begins past mu_sd.
@@ -164,7 +186,7 @@ def _upper(far: float, n: int, centre: Design, prior: Prior) -> float:
 
 
 def _unit(marginal: Array) -> float:
-    """A power of 2 near the typical standard error: measured in it, the same problem on any scale is the same."""
+    """Return a power of 2 near the typical standard error: measured in it, a problem is the same on any scale."""
     return float(2.0 ** np.round(np.log2(np.median(np.sqrt(marginal)))))
 
 

@@ -1,0 +1,381 @@
+"""The normal family, exactly: against R, against brute force, and at the edges."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import integrate, stats
+
+from causalgia.errors import InferenceError
+from causalgia.posterior.exact import Exact
+from causalgia.posterior.halfline import HalfLine, resolve
+from causalgia.posterior.hyper import TAIL, log_tau
+from causalgia.posterior.noise import Noise, spiked
+from causalgia.posterior.normal import normal, spread_of
+from causalgia.prior import Prior
+
+HERE = Path(__file__).parent / "reference"
+FLAT = Prior(mu_sd=np.inf, tau="uniform", tau_scale=np.inf)
+
+
+def case(name: str) -> tuple[pd.DataFrame, Any]:
+    return pd.read_csv(HERE / name / "input.csv"), json.loads((HERE / name / "expected.json").read_text())
+
+
+def schools(which: str) -> tuple[np.ndarray, Noise, Prior, Any, Any]:
+    data, r = case("eight_schools")
+    mu_sd = r["mu_sd"] if which.startswith("mu_normal") else np.inf
+    cauchy = Prior(mu_sd=mu_sd, tau="half_cauchy", tau_scale=r["cauchy_scale"])
+    prior = cauchy if which.endswith("cauchy") else FLAT
+    return data["y"].to_numpy(float), Noise(data["sigma"].to_numpy(float) ** 2), prior, r[which], r
+
+
+def agrees(post: Exact, tau: HalfLine, theirs: Any, probabilities: list[float], rope: list[float], atol: float) -> None:
+    """Compare effects, mu and tau with R's: mean, sd, quantiles, lfsr, P(> 0) and P(ROPE)."""
+    theta = {key: np.array([row[key] for row in theirs["theta"]]) for key in theirs["theta"][0]}
+    k = len(post.mean)
+    np.testing.assert_allclose(post.mean, theta["mean"], atol=atol)
+    np.testing.assert_allclose(post.sd, theta["sd"], atol=atol)
+    np.testing.assert_allclose(post.lfsr, theta["lfsr"], atol=atol)
+    np.testing.assert_allclose(1 - post.below(np.zeros(k)), theta["p_positive"], atol=atol)
+    inside = post.below(np.full(k, rope[1])) - post.below(np.full(k, rope[0]))
+    np.testing.assert_allclose(inside, theta["p_rope"], atol=atol)
+    for i, p in enumerate(probabilities):
+        np.testing.assert_allclose(post.quantile(p), theta["quantiles"][:, i], atol=atol)
+    w, m, s = post.nodes.weight, post.nodes.coefficients[:, 0], post.nodes.coefficients_sd[:, 0]
+    mean = w @ m
+    np.testing.assert_allclose(
+        [mean, np.sqrt(w @ (s**2 + (m - mean) ** 2))], [theirs["mu"][x] for x in ("mean", "sd")], atol=atol
+    )
+    for p, q in zip(probabilities, theirs["mu"]["quantiles"], strict=True):
+        assert w @ stats.norm.cdf(q, m, s) == pytest.approx(p, abs=atol)
+    t = post.nodes.tau
+    np.testing.assert_allclose(
+        [w @ t, np.sqrt(w @ (t - w @ t) ** 2)], [theirs["tau"][x] for x in ("mean", "sd")], atol=atol
+    )
+    np.testing.assert_allclose(tau.quantile(np.array(probabilities)), theirs["tau"]["quantiles"], atol=atol)
+
+
+@pytest.mark.parametrize("which", ["mu_flat_tau_flat", "mu_flat_tau_half_cauchy", "mu_normal_tau_half_cauchy"])
+def test_eight_schools(which: str):
+    effect, noise, prior, theirs, r = schools(which)
+    post, tau = normal(effect, noise, prior), spread_of(effect, noise, prior)
+    agrees(post, tau, theirs, r["quantile_probabilities"], r["rope"], 1e-6)
+
+
+def test_draws_of_eight_schools():
+    effect, noise, prior, theirs, _ = schools("mu_flat_tau_half_cauchy")
+    n = 40_000
+    draws = normal(effect, noise, prior).draw(n, np.random.default_rng(0))
+    for column, row in zip(draws.ace.T, theirs["theta"], strict=True):
+        assert abs(column.mean() - row["mean"]) < 4 * row["sd"] / np.sqrt(n)
+        assert abs(column.std() / row["sd"] - 1) < 0.03
+    for values, row in ((draws.mu, theirs["mu"]), (draws.tau, theirs["tau"])):
+        assert abs(values.mean() - row["mean"]) < 4 * row["sd"] / np.sqrt(n)
+        for p, q in zip((0.025, 0.05, 0.25, 0.5, 0.75, 0.95, 0.975), row["quantiles"], strict=True):
+            assert abs((values <= q).mean() - p) < 4 * np.sqrt(p * (1 - p) / n)
+
+
+def test_random_effects_multivariate():
+    data, r = case("random_effects_multivariate")
+    theirs = r["bayes"]
+    known = pd.read_csv(HERE / "random_effects_multivariate" / "input_covariance.csv").to_numpy()
+    prior = Prior(mu_sd=theirs["prior"]["mu_sd"], tau="half_normal", tau_scale=theirs["prior"]["tau_half_normal_scale"])
+    effect, noise = data["ace"].to_numpy(), Noise(np.diag(known).copy(), whole=known)
+    post = normal(effect, noise, prior)
+    agrees(post, spread_of(effect, noise, prior), theirs, theirs["quantile_probabilities"], theirs["rope"], 1e-5)
+    n = 50_000
+    draws = post.draw(n, np.random.default_rng(1)).ace
+    target, sd = np.array(theirs["theta_covariance"]), post.sd
+    mcse = np.sqrt((np.outer(sd**2, sd**2) + target**2) / n)
+    assert (np.abs(np.cov(draws.T) - target) < 6 * mcse).all()
+
+
+PRIORS = [
+    Prior(),
+    Prior(mu_sd=np.inf, tau="half_cauchy", tau_scale=2),
+    Prior(mu_sd=0.3, tau="half_normal", tau_scale=1),
+    Prior(mu_sd=2, tau="uniform", tau_scale=4),
+    FLAT,
+]
+
+
+def brute_force(
+    y: np.ndarray, s: np.ndarray, x: np.ndarray, prior: Prior, mu_sd: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Mean and sd of each effect and the log evidence from dense matrices at 400 values of tau."""
+    upper = prior.tau_scale if prior.tau == "uniform" and np.isfinite(prior.tau_scale) else 4e3
+    z, w = np.polynomial.legendre.leggauss(400)
+    scale = 1.0
+    v, wv = (z + 1) / 2 * np.arcsinh(upper / scale), w / 2 * np.arcsinh(upper / scale)
+    tau, jac = scale * np.sinh(v), scale * np.cosh(v)
+    k, rows = len(y), []
+    precision = np.diag(1 / mu_sd**2)
+    for t in tau:
+        inverse = np.linalg.inv(s + t**2 * np.eye(k))
+        a = x.T @ inverse @ x + precision
+        b = np.linalg.solve(a, x.T @ inverse @ y)
+        quadratic = y @ inverse @ y - b @ a @ b
+        log = 0.5 * (np.linalg.slogdet(inverse)[1] - np.linalg.slogdet(a)[1] - quadratic)
+        if np.isfinite(mu_sd).all():
+            log -= np.log(mu_sd).sum() + k / 2 * np.log(2 * np.pi)
+        else:
+            log -= (k - len(b)) / 2 * np.log(2 * np.pi)
+        gain = t**2 * inverse
+        left = x - gain @ x
+        rows.append(
+            (
+                log,
+                x @ b + gain @ (y - x @ b),
+                t**2 * np.diag(np.eye(k) - gain) + np.einsum("ki,ij,kj->k", left, np.linalg.inv(a), left),
+            )
+        )
+    logs = np.array([row[0] for row in rows]) + log_tau(prior, tau)
+    mass = np.exp(logs - logs.max()) * jac * wv
+    evidence = logs.max() + np.log(mass.sum())
+    mass /= mass.sum()
+    means, variances = (np.array([row[i] for row in rows]) for i in (1, 2))
+    mean = mass @ means
+    return mean, np.sqrt(mass @ (variances + (means - mean) ** 2)), evidence
+
+
+@pytest.mark.parametrize("prior", PRIORS, ids=lambda p: f"{p.tau}-{p.mu_sd}")
+@pytest.mark.parametrize("form", ["diagonal", "low rank", "whole"])
+def test_against_dense_matrices(form: str, prior: Prior):
+    rng = np.random.default_rng(11)
+    k = 9
+    d, loadings, x = rng.uniform(0.3, 2, k), rng.normal(size=(k, 2)), rng.normal(size=(k, 1)) + 5
+    y = rng.normal(size=k) * 2 + 1 + 0.5 * x[:, 0]
+    sigma = np.diag(d) if form == "diagonal" else np.diag(d) + loadings @ loadings.T
+    noise = {
+        "diagonal": Noise(d),
+        "low rank": Noise(d, loadings),
+        "whole": Noise(np.diag(sigma).copy(), whole=sigma),
+    }[form]
+    post = normal(y, noise, prior, covariates=x)
+    centred = np.column_stack([np.ones(k), x - x.mean(axis=0)])
+    sds = prior.mu_sd / np.array([1.0, x.std()])
+    mean, sd, evidence = brute_force(y, sigma, centred, prior, sds)
+    np.testing.assert_allclose(post.mean, mean, atol=1e-8)
+    np.testing.assert_allclose(post.sd, sd, atol=1e-8)
+    assert post.log_evidence == pytest.approx(evidence, abs=1e-7)
+    n = 10_000
+    draws = post.draw(n, np.random.default_rng(2))
+    assert draws.beta.shape == (n, 1)
+    assert (np.abs(draws.ace.mean(axis=0) - mean) < 4.5 * sd / np.sqrt(n)).all()
+    assert (np.abs(draws.ace.std(axis=0) / sd - 1) < 0.06).all()
+    under = (draws.ace < 0).mean(axis=0)
+    wrong = np.minimum(under, 1 - under)
+    assert (np.abs(wrong - post.lfsr) < 4.5 * np.sqrt(post.lfsr * (1 - post.lfsr) / n) + 2 / n).all()
+
+
+def test_draws_of_low_rank_noise_have_the_covariance_of_the_whole():
+    rng = np.random.default_rng(12)
+    k, n = 6, 30_000
+    d, loadings = rng.uniform(0.3, 1, k), rng.normal(size=(k, 2))
+    sigma = np.diag(d) + loadings @ loadings.T
+    y = rng.normal(size=k)
+    prior = Prior(tau="half_normal", tau_scale=1)
+    one = normal(y, Noise(d, loadings), prior).draw(n, np.random.default_rng(1)).ace
+    two = normal(y, Noise(np.diag(sigma).copy(), whole=sigma), prior).draw(n, np.random.default_rng(2)).ace
+    sd = one.std(axis=0)
+    assert (np.abs(np.cov(one.T) - np.cov(two.T)) < 0.06 * np.outer(sd, sd)).all()
+
+
+@given(st.floats(-8, 8), st.integers(0, 3), st.integers(1, 30))
+@settings(max_examples=40, deadline=None)
+def test_any_scale_is_the_same_problem(exponent: float, which: int, k: int):
+    unit = 10**exponent
+    rng = np.random.default_rng(k)
+    y, s = rng.normal(size=k) * 3, rng.uniform(0.5, 2, k)
+    prior = PRIORS[which]
+    other = Prior(mu_sd=prior.mu_sd * unit, tau=prior.tau, tau_scale=prior.tau_scale * unit)
+    a, b = normal(y, Noise(s**2), prior), normal(y * unit, Noise((s * unit) ** 2), other)
+    np.testing.assert_allclose(b.mean / unit, a.mean, atol=1e-7)
+    np.testing.assert_allclose(b.sd / unit, a.sd, rtol=1e-7)
+    np.testing.assert_allclose(b.lfsr, a.lfsr, atol=1e-8)
+
+
+@pytest.mark.parametrize("prior", PRIORS[:4], ids=lambda p: f"{p.tau}-{p.mu_sd}")
+@pytest.mark.parametrize(
+    ("effect", "se"),
+    [
+        ([2.0], [1.0]),
+        ([2.0, 2.0], [1.0, 1.0]),
+        ([0.0, 0.0, 0.0], [1.0, 1e-8, 1e8]),
+        ([1e8, 2e8, -1e8], [1e-4, 1.0, 1e4]),
+        ([1e-300, 0.0], [1.0, 1.0]),
+    ],
+    ids=["one", "equal", "zero, uneven", "far", "tiny"],
+)
+def test_degenerate_input_is_answered(effect: list[float], se: list[float], prior: Prior):
+    post = normal(np.array(effect), Noise(np.array(se) ** 2), prior)
+    draws = post.draw(50, np.random.default_rng(0))
+    for values in (
+        post.mean,
+        post.sd,
+        post.lfsr,
+        post.shrinkage,
+        draws.ace,
+        draws.mu,
+        draws.tau,
+        np.array(post.log_evidence),
+    ):
+        assert np.isfinite(values).all()
+    assert (post.sd >= 0).all()
+    assert (post.lfsr <= 0.5).all()
+    assert (draws.tau > 0).all()
+
+
+def test_ten_thousand_zeros():
+    post = normal(np.zeros(10_000), Noise(np.ones(10_000)), Prior())
+    assert not post.mean.any()
+    np.testing.assert_allclose(post.lfsr, 0.5)
+    assert (post.sd < 0.03).all()
+    assert (post.shrinkage > 0.999).all()
+
+
+def test_equal_effects_are_pooled():
+    post = normal(np.full(50, 3.0), Noise(np.ones(50)), Prior(mu_sd=np.inf))
+    np.testing.assert_allclose(post.mean, 3.0)
+    assert (post.sd < 0.3).all()
+
+
+def test_one_effect_under_a_flat_centre_stays_as_it_is():
+    post = normal(np.array([2.0]), Noise(np.array([0.25])), Prior(mu_sd=np.inf))
+    assert post.mean[0] == pytest.approx(2)
+    assert post.sd[0] == pytest.approx(0.5)
+    assert post.lfsr[0] == pytest.approx(stats.norm.sf(4), rel=1e-6)
+
+
+@pytest.mark.parametrize(("k", "prior"), [(1, FLAT), (2, FLAT), (1, Prior(tau="uniform", tau_scale=np.inf))])
+def test_improper_posteriors_are_refused(k: int, prior: Prior):
+    with pytest.raises(InferenceError, match="give no proper posterior: it takes"):
+        normal(np.ones(k), Noise(np.ones(k)), prior)
+
+
+def test_the_fewest_effects_with_a_flat_tau_are_answered():
+    post = normal(np.array([1.0, 2.0, 4.0]), Noise(np.ones(3)), FLAT)
+    assert np.isfinite(post.mean).all()
+    assert np.isfinite(post.sd).all()
+    mean, sd, _ = brute_force(np.array([1.0, 2.0, 4.0]), np.eye(3), np.ones((3, 1)), FLAT, np.array([np.inf]))
+    np.testing.assert_allclose(post.mean, mean, atol=2e-3)  # brute force stops at 4,000, where 1/4,000 is left
+    np.testing.assert_allclose(post.sd, sd, atol=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("covariates", "said"),
+    [
+        (np.ones((4, 1)), "covariate 0 is constant"),
+        (np.array([[1.0, 2], [2, 4], [3, 6], [5, 10]]), "sums of others"),
+        (np.arange(12.0).reshape(4, 3) ** 2, "too many"),
+        (np.ones((3, 1)), "one finite number for each"),
+    ],
+)
+def test_covariates_that_say_nothing(covariates: np.ndarray, said: str):
+    with pytest.raises(InferenceError, match=said):
+        normal(np.arange(4.0), Noise(np.ones(4)), Prior(), covariates=covariates)
+
+
+def test_doors():
+    with pytest.raises(InferenceError, match="contrast 1: effect nan"):
+        normal(np.array([1.0, np.nan]), Noise(np.ones(2)), Prior())
+    with pytest.raises(InferenceError, match="contrast 0: variance 0"):
+        normal(np.ones(2), Noise(np.array([0.0, 1.0])), Prior())
+    with pytest.raises(InferenceError, match="draws=0"):
+        normal(np.ones(2), Noise(np.ones(2)), Prior()).draw(0, np.random.default_rng(0))
+    with pytest.raises(InferenceError, match="probability 1"):
+        normal(np.ones(2), Noise(np.ones(2)), Prior()).quantile(1)
+
+
+def test_large_screens_agree_with_dense_quadrature():
+    """Many effects make the posterior of tau narrow: the few nodes that are left must still be enough."""
+    rng = np.random.default_rng(6)
+    k = 3_000
+    s = rng.uniform(0.1, 0.6, k)
+    y = 0.3 + 0.5 * rng.normal(size=k) + s * rng.normal(size=k)
+    y[:20] += 6
+    post = normal(y, Noise(s**2), Prior(mu_sd=2, tau="half_normal", tau_scale=1))
+    tau = np.linspace(0.4, 0.9, 1001)
+    w = 1 / (s**2 + tau[:, None] ** 2)
+    a = w.sum(axis=1) + 1 / 4
+    m = w @ y / a
+    log = 0.5 * (np.log(w).sum(axis=1) - np.log(a) - w @ y**2 + a * m**2) - tau**2 / 2
+    mass = np.exp(log - log.max())
+    mass /= mass.sum()
+    assert post.nodes.weight @ post.nodes.tau == pytest.approx(mass @ tau, rel=1e-9)
+    shrink = (s**2)[:, None] * w.T
+    mean = (y[:, None] - shrink * (y[:, None] - m)) @ mass
+    np.testing.assert_allclose(post.mean, mean, atol=1e-9)
+
+
+LAWS: list[tuple[Callable[[np.ndarray], np.ndarray], Any, float]] = [
+    (lambda x: -(x**2) / 2, stats.halfnorm(), 40.0),
+    (lambda x: -np.log1p(x**2), stats.halfcauchy(), 1e15),
+    (lambda x: -x * 1e6, stats.expon(scale=1e-6), 1.0),
+    (lambda x: 99 * np.log(np.maximum(x, 1e-300)) - x, stats.gamma(100), 1e4),
+    (lambda x: -((np.maximum(x, 1e-300) - 7) ** 2) / 2e-8, stats.norm(7, 1e-4), 1e9),
+]
+
+
+@pytest.mark.parametrize(
+    ("log_density", "law", "upper"), LAWS, ids=lambda x: getattr(getattr(x, "dist", x), "name", "")
+)
+def test_a_density_is_resolved_whatever_its_shape(log_density: Any, law: Any, upper: float):
+    line = resolve(log_density, scale=1.0, upper=upper)
+    p = np.array([1e-6, 0.01, 0.3, 0.5, 0.9, 0.9999])
+    np.testing.assert_allclose(line.quantile(p), law.ppf(p), rtol=2e-7)
+    draws = line.draw(20_000, np.random.default_rng(0))
+    assert stats.kstest(draws, law.cdf).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("tau", ["half_t", "half_normal", "half_cauchy", "uniform"])
+def test_priors_of_tau_are_densities(tau: Any):
+    prior = Prior(tau=tau, tau_scale=3)
+    stop = 3 if tau == "uniform" else np.inf
+    total = integrate.quad(lambda x: float(np.exp(log_tau(prior, np.array([x]))[0])), 0, stop)[0]
+    assert total == pytest.approx(1, abs=1e-7)
+    assert TAIL[tau] >= 0
+
+
+def covered(k: int, n: int, seeds: range) -> dict[str, tuple[float, float, float]]:
+    """Coverage of 90 % intervals of the top 2 % of effects, and their RMSE: shrunken, and raw."""
+    found: dict[str, list[tuple[float, float, float]]] = {"oracle": [], "low rank": [], "whole": []}
+    for seed in seeds:
+        rng = np.random.default_rng(seed)
+        own = rng.uniform(0.5, 1, k)
+        delta = 1.2 / np.sqrt(n) * rng.normal(size=k)
+        ice = delta + rng.normal(size=(n, 1)) + own * rng.normal(size=(n, k))
+        effect = ice.mean(axis=0)
+        factor = (ice - effect) / np.sqrt(n * (n - 1))
+        se = np.sqrt((factor**2).sum(axis=0))
+        whole = factor.T @ factor + np.diag(1e-9 * se**2)
+        noises = {
+            "oracle": Noise(own**2 / n, np.full((k, 1), 1 / np.sqrt(n))),
+            "low rank": spiked(factor / se, n - 1, se**2),
+            "whole": Noise(np.diag(whole).copy(), whole=whole),
+        }
+        top = np.argsort(-np.abs(effect))[: k // 50]
+        for name, noise in noises.items():
+            post = normal(effect, noise, Prior())
+            inside = np.abs(post.below(delta) - 0.5) <= 0.45
+            errors = [float(np.sqrt(((guess - delta)[top] ** 2).mean())) for guess in (post.mean, effect)]
+            found[name].append((float(inside[top].mean()), *errors))
+    return {name: tuple(np.mean(rows, axis=0)) for name, rows in found.items()}
+
+
+def test_selected_effects_are_covered_as_the_oracle_covers_them():
+    """K > n with a shared control: low rank + diagonal covers; the whole estimated covariance does not."""
+    found = covered(400, 100, range(20))
+    assert found["oracle"][0] > 0.75
+    assert abs(found["low rank"][0] - found["oracle"][0]) < 0.05
+    assert found["whole"][0] < 0.65
+    assert found["low rank"][1] < 0.75 * found["low rank"][2]

@@ -1,0 +1,176 @@
+"""Level 1: scores of few degrees of freedom, and the rule for Sigma."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import integrate, stats
+
+from causalgia.errors import InferenceError
+from causalgia.estimation import estimate, from_effects
+from causalgia.posterior.noise import Noise, log_sf_t, noise_of, normal_scores, spiked
+
+
+def screen(n: int, k: int, *, shared: float = 1.0, own: float = 1.0, seed: int = 0) -> xr.Dataset:
+    rng = np.random.default_rng(seed)
+    ice = shared * rng.normal(size=(n, 1)) + own * rng.normal(size=(n, k))
+    names = [f"w{i}" for i in range(k)]
+    return estimate(
+        xr.Dataset({"ice": (("unit", "contrast", "task"), ice[:, :, None])}, {"contrast": names, "task": ["a"]})
+    )
+
+
+@pytest.mark.parametrize("df", [1.0, 2.5, 9.0, 99.0, 1e4])
+def test_scores_are_those_of_scipy(df: float):
+    t = np.array([0.002, 0.3, 1.0, 4.0, 12.0, 30.0])
+    z = stats.norm.isf(stats.t.sf(t, df))
+    good = np.isfinite(z)
+    score = normal_scores(t, np.ones(6), np.full(6, df))
+    np.testing.assert_allclose((t / score)[good], z[good], rtol=1e-10)
+
+
+def test_scores_meet_their_limit_at_0_without_a_step():
+    t = np.array([0.0, 1e-300, 1e-9, 9.99999e-4, 1.000001e-3])
+    score = normal_scores(-t, np.ones(5), np.full(5, 7.0))
+    np.testing.assert_allclose(score[:3], stats.norm.pdf(0) / stats.t.pdf(0, 7), rtol=1e-13)
+    assert abs(score[4] / score[3] - 1) < 1e-10
+
+
+def test_known_errors_stay():
+    se = np.array([0.5, 2.0])
+    assert np.array_equal(normal_scores(np.array([1.0, -80.0]), se, np.full(2, np.inf)), se)
+
+
+@pytest.mark.parametrize(
+    ("t", "df"), [(1e3, 150.0), (1e10, 40.0), (1e100, 4.0), (60.0, 999.0), (45.0, 1e5), (50.0, 2400.0)]
+)
+def test_tails_below_the_least_float(t: float, df: float):
+    """By quadrature of the density beyond t, in units of the density at t and of log of the variable."""
+
+    def relative(w: float) -> float:
+        return float(np.exp(stats.t.logpdf(t * np.exp(w), df) - stats.t.logpdf(t, df) + w))
+
+    beyond = integrate.quad(relative, 0, 60 / min(df, t**2), epsabs=0, epsrel=1e-11, limit=500)[0]
+    expected = stats.t.logpdf(t, df) + np.log(t) + np.log(beyond)
+    assert log_sf_t(np.array([t]), np.array([df]))[0] == pytest.approx(expected, rel=1e-11)
+
+
+@given(st.floats(1e-8, 1e8), st.floats(0.5, 1e6), st.floats(1e-8, 1e8))
+@settings(max_examples=200, deadline=None)
+def test_scores_are_finite_no_smaller_and_of_any_scale(t: float, df: float, scale: float):
+    one = normal_scores(np.array([t]), np.ones(1), np.array([df]))[0]
+    other = normal_scores(np.array([-t * scale]), np.array([scale]), np.array([df]))[0]
+    assert 1 <= one < np.inf
+    assert other == pytest.approx(one * scale, rel=1e-9)
+
+
+def test_df_must_be_positive():
+    with pytest.raises(InferenceError, match="contrast 1: df 0"):
+        normal_scores(np.ones(2), np.ones(2), np.array([3.0, 0.0]))
+
+
+def test_a_spike_is_debiased_and_the_diagonal_kept():
+    rng = np.random.default_rng(3)
+    n, k = 100, 2_000
+    ice = rng.normal(size=(n, 1)) + rng.normal(size=(n, k))
+    factor = ice - ice.mean(axis=0)
+    variances = rng.uniform(0.5, 2, k)
+    noise = spiked(factor / np.sqrt((factor**2).sum(axis=0)), n - 1, variances)
+    assert noise.loadings is not None
+    assert noise.loadings.shape == (k, 1)
+    np.testing.assert_allclose(noise.marginal, variances, rtol=1e-12)
+    shares = (noise.loadings[:, 0] ** 2 / variances).mean()
+    assert abs(shares - 0.5) < 4 * 0.5 * np.sqrt(2 / n)  # the sample variance of one shared score, n times
+    assert (noise.variances > 0).all()
+
+
+def test_wide_and_narrow_factors_agree():
+    rng = np.random.default_rng(4)
+    factor = rng.normal(size=(60, 1)) * 2 + rng.normal(size=(60, 59))
+    factor /= np.sqrt((factor**2).sum(axis=0))
+    tall = spiked(factor, 59, np.ones(59))
+    values, vectors = np.linalg.eigh(factor.T @ factor)
+    square = spiked((vectors * np.sqrt(np.maximum(values, 0))).T, 59, np.ones(59))
+    assert tall.loadings is not None
+    assert square.loadings is not None
+    np.testing.assert_allclose(tall.loadings @ tall.loadings.T, square.loadings @ square.loadings.T, atol=1e-10)
+
+
+def test_unrelated_contrasts_are_nearly_independent():
+    rng = np.random.default_rng(5)
+    factor = rng.normal(size=(100, 500))
+    noise = spiked(factor / np.sqrt((factor**2).sum(axis=0)), 99, np.ones(500))
+    assert noise.loadings is None or (noise.loadings**2).sum(axis=1).mean() < 0.05
+
+
+def test_rule_whole_where_well_estimated_or_known():
+    few = noise_of(screen(101, 10), "a")
+    assert few.whole is not None
+    many = noise_of(screen(100, 10), "a")
+    assert many.whole is None
+    assert many.loadings is not None
+    known = noise_of(from_effects(np.ones(4), covariance=np.eye(4) + 0.5), "effect")
+    assert known.whole is not None
+    np.testing.assert_allclose(known.whole, np.eye(4) + 0.5)
+    alone = noise_of(from_effects([1.0, 2.0], se=[1.0, 2.0]), "effect")
+    assert alone.whole is None
+    assert alone.loadings is None
+    np.testing.assert_array_equal(alone.variances, [1.0, 4.0])
+
+
+def test_whole_is_the_covariance_of_scores():
+    table = screen(101, 10)
+    noise = noise_of(table, "a")
+    assert noise.whole is not None
+    score = normal_scores(*(table[name].to_numpy()[:, 0] for name in ("ace", "se", "df")))
+    np.testing.assert_allclose(np.sqrt(noise.marginal), score)
+    ratio = score / table["se"].to_numpy()[:, 0]
+    np.testing.assert_allclose(noise.whole, table["covariance"].to_numpy()[:, :, 0] * np.outer(ratio, ratio))
+
+
+def test_a_family_is_a_part_of_the_contrasts():
+    table = screen(400, 30)
+    part = noise_of(table.isel(contrast=slice(3, 9)), "a")
+    whole = noise_of(screen(400, 30).isel(contrast=slice(3, 9), contrast_=slice(3, 9)), "a")
+    assert part.whole is not None
+    assert whole.whole is not None
+    np.testing.assert_array_equal(part.whole, whole.whole)
+
+
+def test_a_factor_gives_what_its_covariance_gives():
+    table = screen(80, 40)
+    ice = np.random.default_rng(0)
+    raw = ice.normal(size=(80, 1)) + ice.normal(size=(80, 40))
+    factor = (raw - raw.mean(axis=0)) / np.sqrt(80 * 79)
+    by_factor = table.drop_vars(["covariance", "contrast_"]).assign(
+        factor=(("cluster", "contrast", "task"), factor[:, :, None])
+    )
+    one, two = noise_of(table, "a"), noise_of(by_factor, "a")
+    assert one.loadings is not None
+    assert two.loadings is not None
+    np.testing.assert_allclose(one.loadings @ one.loadings.T, two.loadings @ two.loadings.T, atol=1e-10)
+    np.testing.assert_allclose(one.variances, two.variances, rtol=1e-8)
+
+
+def test_doors():
+    table = screen(200, 3)
+    exact = table.assign(se=table["se"].where(table["contrast"] != "w1", 0.0))
+    with pytest.raises(InferenceError, match="contrast w1: se 0, the same effect in every unit"):
+        noise_of(exact, "a")
+    with pytest.raises(InferenceError, match="contrast w1: no finite effect"):
+        noise_of(table.assign(se=table["se"].where(table["contrast"] != "w1")), "a")
+    with pytest.raises(InferenceError, match="draw more units"):
+        noise_of(table.drop_vars("se"), "a")
+    doubled = table.isel(contrast=[0, 1, 1], contrast_=[0, 1, 1]).assign_coords(contrast=["a", "b", "c"])
+    with pytest.raises(InferenceError, match="is a sum of other contrasts"):
+        noise_of(doubled.assign_coords(contrast_=["a", "b", "c"]), "a")
+
+
+def test_one_contrast_needs_no_covariance():
+    noise = noise_of(screen(50, 1), "a")
+    assert noise.variances.shape == (1,)
+    assert isinstance(noise, Noise)
+    assert noise.whole is None
