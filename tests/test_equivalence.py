@@ -73,6 +73,13 @@ def test_an_exact_effect_is_where_it_is() -> None:
     assert not found["differs"][0, 0]
 
 
+def test_an_open_interval_decides_nothing() -> None:
+    one = cg.from_effects([0.0, 5.0], [0.1, 0.1]).assign(unbounded=(EFFECT, [[True], [True]]))
+    found = equivalence(one, rope=(-1, 1))
+    assert found["verdict"].values.ravel().tolist() == ["undecided", "undecided"]
+    assert found["p"].values.ravel().tolist() == [1.0, 1.0]
+
+
 def test_models_have_verdicts_of_their_own() -> None:
     dims = (*EFFECT, "model")
     two = xr.Dataset({"ace": (dims, [[[0.0, 3.0]]]), "se": (dims, [[[0.1, 0.1]]])}, coords={"model": ["a", "b"]})

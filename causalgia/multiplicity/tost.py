@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 from scipy import special
 
@@ -115,14 +116,16 @@ def equivalence(estimates: Any, *, rope: tuple[float, float], ci_prob: float = 0
         raise EstimateError(f"ci_prob={ci_prob!r} is not between 0.5 and 1; for example ci_prob=0.95")
     ace, se, df = numbers_of(taken)
     found = tails(ace, se, df, low, high)
+    open_ended = unbounded(taken)
     _, lower, upper = p_and_limits(ace, se, df, ci_prob)
     _, lower_tost, upper_tost = p_and_limits(ace, se, df, 2 * ci_prob - 1)
     negligible = found.inside < 1 - ci_prob
-    verdict = np.select([negligible, lower > high, upper < low], ["negligible", "increases", "decreases"], "undecided")
+    claims = [open_ended, negligible, lower > high, upper < low]
+    verdict = np.select(claims, ["undecided", "negligible", "increases", "decreases"], "undecided")
     columns: dict[str, Any] = {
         "p_lower": found.not_below,
         "p_upper": found.not_above,
-        "p": found.inside,
+        "p": np.where(open_ended, 1.0, found.inside),
         "lower": lower,
     }
     columns |= {"lower": lower, "upper": upper, "lower_tost": lower_tost, "upper_tost": upper_tost, "verdict": verdict}
@@ -166,6 +169,19 @@ def ends(rope: Any) -> tuple[float, float]:
             "ask cg.decide(..., rope=0) for the direction alone"
         )
     return low, high
+
+
+def unbounded(estimates: xr.Dataset) -> npt.NDArray[np.bool_]:
+    """Return which intervals are open, of ratios whose denominator may be 0: a t says nothing there.
+
+    Examples
+    --------
+    >>> unbounded(xr.Dataset({"ace": ("contrast", [1.0, 2.0])}))
+    array([False, False])
+    """
+    if "unbounded" not in estimates:
+        return np.zeros(estimates["ace"].shape, dtype=bool)
+    return np.asarray(estimates["unbounded"].transpose(*estimates["ace"].dims).to_numpy())
 
 
 def numbers_of(estimates: xr.Dataset) -> tuple[Array, Array, Array]:

@@ -131,7 +131,7 @@ def _headings(estimates: xr.Dataset) -> dict[str, str]:
     method = f"p ({estimates.attrs['adjust']})" if "adjust" in estimates.attrs else "p adjusted"
     words = {name: name for name in ("contrast", "task", "model", "truth", "z", "exact", "p")}
     first = {"contrast": "contrast", "task": "task", "model": "model", "ace": "ACE", "se": "SE"}
-    first["interval"] = f"{percent} interval"
+    first["interval"] = f"{percent} {'band' if estimates.attrs.get('error') == 'bootstrap_t' else 'interval'}"
     verdict = {"verdict": "verdict", "error": error_heading(estimates.attrs), "n_units": "n"}
     return {**first, **(verdict if is_decided(estimates) else {}), **words, "p_adjusted": method}
 

@@ -11,7 +11,7 @@ from scipy import special
 
 from causalgia.errors import DecisionError
 from causalgia.estimation.moments import Array, p_and_limits
-from causalgia.multiplicity.tost import numbers_of, tails
+from causalgia.multiplicity.tost import numbers_of, tails, unbounded
 from causalgia.posterior.tree import datasets, require
 from causalgia.verdicts.drawn import Summary, summarise
 from causalgia.verdicts.regions import Region, region
@@ -61,8 +61,7 @@ def from_estimates(estimates: xr.Dataset, rope: Any, *, ci_prob: float) -> Evide
     tests, zero = tails(ace, se, df, found.lower, found.upper), tails(ace, se, df, 0.0, 0.0)
     inside = np.full(ace.shape, _NEVER) if found.direction_only else tests.inside
     errors = np.stack([tests.below, inside, tests.above])
-    if "unbounded" in estimates:
-        errors[:, estimates["unbounded"].transpose(*estimates["ace"].dims).to_numpy()] = 1.0
+    errors[:, unbounded(estimates)] = 1.0
     _, lower, upper = p_and_limits(ace, se, df, ci_prob)
     p_above, p_below = 1 - tests.above, 1 - tests.below
     columns = {"lower": lower, "upper": upper, "lfsr": np.minimum(zero.above, zero.below)}
