@@ -29,15 +29,15 @@ class Node:
     """Their prior about it."""
 
 
-def average_tails(nodes: Iterable[Node], noise: Array) -> Tails:
-    """Return the posterior of the effects, averaged over nodes; noise variances are (K,).
+def average_tails(nodes: Iterable[Node], noise: Array, marginal: Array | None = None) -> Tails:
+    """Return the posterior of the effects, averaged over nodes; noise and marginal variances as in `tails_of`.
 
     The spread between the nodes' means is kept exactly: a running mean and a running sum of squares about it.
     """
     total, mean, square = 0.0, np.zeros_like(noise), np.zeros_like(noise)
-    sums = np.zeros((4, len(noise)))
+    sums = np.zeros((4, len(mean)))
     for node in nodes:
-        tails = tails_of(node.residual, node.location, noise, node.components)
+        tails = tails_of(node.residual, node.location, noise, node.components, marginal)
         total += node.weight
         move = tails.mean - mean
         mean = mean + node.weight / total * move

@@ -19,11 +19,12 @@ from causalgia.posterior.hyper import Design
 from causalgia.posterior.noise import Noise
 from causalgia.posterior.scale_mixture import Components, Rows, rows_of
 
-__all__ = ["Shared", "SharedMode", "cubature", "shared_mode", "shared_of"]
+__all__ = ["Shared", "SharedMode", "row_nodes", "shared_mode", "shared_of"]
 
 _STEPS = 500
 _HALVINGS = 40
 _STILL = 1e-9
+_NODES = (7, 5)
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,18 +118,40 @@ def shared_mode(effect: Array, noise: Array, components: Components, shared: Sha
     raise InferenceError("factor scores or covariates found no mode in 500 steps; take engine='nuts'")
 
 
-def cubature(size: int) -> Array:
-    """Return 2m points with equal weights that average cubics exactly over the standard normal in m dimensions.
+def row_nodes(shared: Shared, value: Array, root: Array) -> list[tuple[float, Array, Array]]:
+    """Return nodes of each row's centre and linear part, normal with the coefficients: (weight, centre, linear).
 
-    One point, the origin, for m = 0.
+    A row depends on the coefficients through these two alone, so that few nodes of its own do: Gauss-Hermite along the
+    linear part, and along what is left of the centre given it where there are both covariates or mu and factors.
 
-    References
+    Parameters
     ----------
-    Arasaratnam & Haykin (2009), doi:10.1109/TAC.2009.2019800.
+    shared
+        Linear part of K estimates.
+    value, root
+        Mean of the coefficients, (m,), and a root of their covariance, (m, m).
     """
-    if size == 0:
-        return np.zeros((1, 0))
-    return np.sqrt(size) * np.vstack([np.eye(size), -np.eye(size)])
+    centre, linear = shared.split(value)
+    if not len(value):
+        return [(1.0, centre, linear)]
+    n = shared.n_centre
+    a, b = shared.columns[:, :n] @ root[:n], shared.columns @ root
+    sd = np.sqrt((b**2).sum(axis=1))
+    slope = (a * b).sum(axis=1) / np.where(sd > 0, sd, 1.0)
+    rest = np.sqrt(np.maximum((a**2).sum(axis=1) - slope**2, 0.0))
+    alone = n in (0, len(value))
+    x, p = _hermite(_NODES[0])
+    y, q = (np.zeros(1), np.ones(1)) if alone else _hermite(_NODES[1])
+    return [
+        (float(p[i] * q[j]), centre + slope * x[i] + rest * y[j], linear + sd * x[i])
+        for i in range(len(x))
+        for j in range(len(y))
+    ]
+
+
+def _hermite(n: int) -> tuple[Array, Array]:
+    x, weight = np.polynomial.hermite_e.hermegauss(n)
+    return x, weight / weight.sum()
 
 
 def _rows(effect: Array, noise: Array, components: Components, shared: Shared, value: Array) -> Rows:

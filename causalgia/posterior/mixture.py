@@ -12,7 +12,7 @@ from causalgia.posterior.ash_weights import MixtureWeights, mixture_weights, sca
 from causalgia.posterior.averaging import Node, average_below, average_tails, checked, in_unit, lfsr_of, unit_of
 from causalgia.posterior.conditional_draws import draw_fixed, draw_given, whole_window
 from causalgia.posterior.exact import Array, Draws, Exact, Nodes
-from causalgia.posterior.factor_scores import Shared, SharedMode, cubature, shared_mode, shared_of
+from causalgia.posterior.factor_scores import Shared, SharedMode, row_nodes, shared_mode, shared_of
 from causalgia.posterior.hyper import Design, design, rescaled
 from causalgia.posterior.noise import Noise
 from causalgia.posterior.scale_mixture import Components, fixed_normals, log_terms
@@ -99,7 +99,7 @@ def mixture(
     if counts.shape != sd.shape:
         raise InferenceError(f"prior_count of shape {counts.shape} for {len(sd)} scales: give one count for each scale")
     fit = _fitted(effect / unit, here.variances, sd**2, counts, shared)
-    return _answer(effect / unit, here.variances, fit, shared, unit, n_mu=int(mode == "estimate"))
+    return _answer(effect / unit, here, fit, shared, unit, n_mu=int(mode == "estimate"))
 
 
 def null_biased(scales: Array) -> Array:
@@ -212,17 +212,17 @@ def _penalty(coefficients: Array, shared: Shared) -> float:
     return float(0.5 * (shared.precision * coefficients**2).sum())
 
 
-def _answer(effect: Array, noise: Array, fit: _Fit, shared: Shared, unit: float, *, n_mu: int) -> Exact:
-    nodes = _cubature_nodes(effect, fit, shared)
-    tails = average_tails(nodes, noise)
+def _answer(effect: Array, noise: Noise, fit: _Fit, shared: Shared, unit: float, *, n_mu: int) -> Exact:
+    nodes = _effect_nodes(effect, fit, shared)
+    tails = average_tails(nodes, noise.variances, noise.marginal)
     tau = unit * float(np.sqrt(fit.components.weight @ fit.components.variance))
 
     def below(x: Array) -> Array:
-        return average_below(x / unit, nodes, noise)
+        return average_below(x / unit, nodes, noise.variances)
 
     def sample(n: int, generator: np.random.Generator) -> Draws:
         coefficients = fit.mode.at(generator.standard_normal((n, len(fit.mode.value))))
-        ace = _effects(n, effect, noise, fit, shared, coefficients, generator)
+        ace = _effects(n, effect, noise.variances, fit, shared, coefficients, generator)
         ace *= unit
         named = unit * _with_mu(coefficients[:, : shared.n_centre], n_mu)
         return Draws(ace, named[:, 0], np.full(n, tau), named[:, 1:])
@@ -240,11 +240,9 @@ def _answer(effect: Array, noise: Array, fit: _Fit, shared: Shared, unit: float,
     )
 
 
-def _cubature_nodes(effect: Array, fit: _Fit, shared: Shared) -> list[Node]:
-    points = fit.mode.at(cubature(len(fit.mode.value)))
-    centre, linear = shared.split(points)
-    share = 1 / len(points)
-    return [Node(share, effect - x, c, fit.components) for c, x in zip(centre, linear, strict=True)]
+def _effect_nodes(effect: Array, fit: _Fit, shared: Shared) -> list[Node]:
+    rows = row_nodes(shared, fit.mode.value, fit.mode.root)
+    return [Node(weight, effect - linear, centre, fit.components) for weight, centre, linear in rows]
 
 
 def _effects(

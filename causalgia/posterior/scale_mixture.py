@@ -56,7 +56,7 @@ class Tails:
     zero: Array
     """P(effect = 0), (K,)."""
     shrinkage: Array
-    """Share of the way from the estimate to the location, (K,): ``E[s^2 / (s^2 + v)]``."""
+    """Share of the way from the estimate to the location, (K,): ``E[s^2 / (s^2 + v)]``, s the standard error."""
 
 
 def log_terms(residual: Array, noise: Array, components: Components) -> Array:
@@ -74,8 +74,13 @@ def rows_of(residual: Array, noise: Array, components: Components) -> Rows:
     return Rows(out[0] - 0.5 * np.log(2 * np.pi), out[1], out[2])
 
 
-def tails_of(residual: Array, location: Array, noise: Array, components: Components) -> Tails:
-    """Return the posterior of ``location + delta'`` given residuals, locations and noise variances, (K,) each."""
+def tails_of(
+    residual: Array, location: Array, noise: Array, components: Components, marginal: Array | None = None
+) -> Tails:
+    """Return the posterior of ``location + delta'`` given residuals and locations, (K,) each.
+
+    Noise variances are (K,); marginal ones, (K,), hold for the shrinkage where factors add to them.
+    """
     _, weight = _normalised(log_terms(residual, noise, components))
     mean, sd = _conditional(residual, location, noise, components)
     average = (weight * mean).sum(axis=1)
@@ -87,7 +92,8 @@ def tails_of(residual: Array, location: Array, noise: Array, components: Compone
     positive = mean[:, ~spike] > 0
     below = np.where(positive, minor, slab - minor).sum(axis=1) + np.where(location < 0, at_spike, 0.0)
     above = np.where(positive, slab - minor, minor).sum(axis=1) + np.where(location > 0, at_spike, 0.0)
-    shrinkage = (weight * (noise[:, None] / (noise[:, None] + components.variance))).sum(axis=1)
+    whole = (noise if marginal is None else marginal)[:, None]
+    shrinkage = (weight * (whole / (whole + components.variance))).sum(axis=1)
     return Tails(average, spread, below, above, np.where(location == 0, at_spike, 0.0), shrinkage)
 
 

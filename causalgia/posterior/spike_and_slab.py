@@ -21,7 +21,8 @@ __all__ = ["spike_and_slab"]
 
 _NATS = 20.0
 _STEPS = 49
-_RULE = (15, 15)
+_MANY = 1_000
+_RULE, _RULE_MANY = (31, 31), (15, 15)
 _BLOCK = 1 << 20
 _NEGLIGIBLE = 1e-9
 
@@ -142,7 +143,8 @@ def _surface(model: _Model) -> Surface:
 
 
 def _answer(model: _Model, surface: Surface, unit: float) -> Exact:
-    share, u, v = surface.nodes(*_RULE)
+    rule = _RULE_MANY if len(model.effect) > _MANY else _RULE
+    share, u, v = surface.nodes(*rule)
     weight, tau = model.share(v), model.tau(u)
     nodes = list(_nodes(model, share, weight, tau))
     tails = average_tails(nodes, model.noise)

@@ -8,7 +8,7 @@ from causalgia.errors import InferenceError
 from causalgia.posterior.averaging import Node, average_below, average_tails, checked, in_unit, lfsr_of, unit_of
 from causalgia.posterior.conditional_draws import draw_given, window_of
 from causalgia.posterior.exact import Array, Draws, Exact, Nodes
-from causalgia.posterior.factor_scores import shared_of
+from causalgia.posterior.factor_scores import row_nodes, shared_of
 from causalgia.posterior.hyper import design, is_flat, rescaled
 from causalgia.posterior.noise import Noise
 from causalgia.posterior.student_hyper import HyperPosterior, StudentModel, hyper_posterior
@@ -73,7 +73,7 @@ def student(effect: Array, noise: Noise, prior: Prior, *, nu: float = 4.0, covar
     n_flat = int(np.isinf(centre.sd).sum())
     _check_proper(len(effect), n_flat, prior)
     model = StudentModel(effect / unit, here.variances, shared_of(centre, here), prior_here, float(nu))
-    return _answer(hyper_posterior(model), unit, n_flat + int(is_flat(prior)))
+    return _answer(hyper_posterior(model), here, unit, n_flat + int(is_flat(prior)))
 
 
 def _check_proper(n: int, n_flat: int, prior: Prior) -> None:
@@ -84,12 +84,12 @@ def _check_proper(n: int, n_flat: int, prior: Prior) -> None:
         )
 
 
-def _answer(posterior: HyperPosterior, unit: float, n_flat: int) -> Exact:
+def _answer(posterior: HyperPosterior, noise: Noise, unit: float, n_flat: int) -> Exact:
     model = posterior.model
     nodes = _nodes(posterior)
-    tails = average_tails(nodes, model.noise)
-    hyper, sd = posterior.centres()
-    n = model.shared.n_centre
+    tails = average_tails(nodes, noise.variances, noise.marginal)
+    hyper, n = posterior.nodes(), model.shared.n_centre
+    sd = np.sqrt((hyper.root**2).sum(axis=2))
 
     def below(x: Array) -> Array:
         return average_below(x / unit, nodes, model.noise)
@@ -112,11 +112,20 @@ def _answer(posterior: HyperPosterior, unit: float, n_flat: int) -> Exact:
 
 def _nodes(posterior: HyperPosterior) -> list[Node]:
     model, hyper = posterior.model, posterior.nodes()
-    kept = hyper.weight > _NEGLIGIBLE
-    weight = hyper.weight[kept] / hyper.weight[kept].sum()
-    centre, linear = model.shared.split(hyper.coefficients[kept])
-    rows = zip(weight, hyper.tau[kept], centre, linear, strict=True)
-    return [Node(w, model.effect - x, c, model.components(float(tau))) for w, tau, c, x in rows]
+    kept = np.flatnonzero(hyper.weight > _NEGLIGIBLE)
+    total = hyper.weight[kept].sum()
+    nodes = []
+    for i in kept:
+        components = model.components(float(hyper.tau[i]))
+        for weight, centre, linear in _rows(model, hyper.coefficients[i], hyper.root[i]):
+            nodes.append(Node(hyper.weight[i] / total * weight, model.effect - linear, centre, components))
+    return nodes
+
+
+def _rows(model: StudentModel, coefficients: Array, root: Array) -> list[tuple[float, Array, Array]]:
+    if root.any():
+        return row_nodes(model.shared, coefficients, root)
+    return [(1.0, *model.shared.split(coefficients))]
 
 
 def _sample(posterior: HyperPosterior, unit: float, n: int, generator: np.random.Generator) -> Draws:

@@ -11,7 +11,7 @@ from scipy.special import logsumexp
 
 from causalgia.errors import InferenceError
 from causalgia.posterior.exact import Array
-from causalgia.posterior.factor_scores import Shared, SharedMode, cubature, shared_mode
+from causalgia.posterior.factor_scores import Shared, SharedMode, shared_mode
 from causalgia.posterior.hyper import TAIL, log_tau
 from causalgia.posterior.scale_mixture import Components, rows_of
 from causalgia.posterior.surface import Surface, gauss_rule, reach, refined
@@ -127,7 +127,9 @@ class HyperNodes:
     tau: Array
     """Scale, (T,)."""
     coefficients: Array
-    """Coefficients and factor scores, (T, m)."""
+    """Mean of coefficients and factor scores given the node, (T, m)."""
+    root: Array
+    """Root of their covariance given the node, (T, m, m); 0 where the node fixes them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,32 +158,17 @@ class HyperPosterior:
         return self.model.tau(u), self.coefficients(u, second, normal)
 
     def nodes(self) -> HyperNodes:
-        """Return nodes that average smooth functions of the shared quantities."""
+        """Return nodes of tau, and of the coefficients: points where the surface is exact, else normal at each."""
         size = len(self.model.shared.precision)
         if size == 1:
             weight, u, second = self.surface.nodes(*(_RULE_FEW if self.modes is None else _RULE))
-            return HyperNodes(weight, self.model.tau(u), self.coefficients(u, second, np.empty((len(u), 0))))
-        u, weight = self._spread()
-        points = cubature(size)
-        at = np.repeat(u, len(points))
-        share = np.repeat(weight, len(points)) / len(points)
-        return HyperNodes(share, self.model.tau(at), self._placed(at, np.tile(points, (len(u), 1))))
-
-    def centres(self) -> tuple[HyperNodes, Array]:
-        """Return nodes of tau with the modes of the coefficients there, and their sd given the node, (T, m)."""
-        size = len(self.model.shared.precision)
-        if size == 1:
-            nodes = self.nodes()
-            return nodes, np.zeros_like(nodes.coefficients)
-        u, weight = self._spread()
-        roots = np.stack([self._placed(u, np.tile(row, (len(u), 1))) for row in np.eye(size)], axis=2)
-        mode = self._placed(u, np.zeros((len(u), size)))
-        sd = np.sqrt(((roots - mode[:, :, None]) ** 2).sum(axis=2))
-        return HyperNodes(weight, self.model.tau(u), mode), sd
-
-    def _spread(self) -> tuple[Array, Array]:
+            coefficients = self.coefficients(u, second, np.empty((len(u), 0)))
+            return HyperNodes(weight, self.model.tau(u), coefficients, np.zeros((len(u), 1, 1)))
         middle = (self.surface.a[1:] + self.surface.a[:-1]) / 2
-        return gauss_rule(middle, self.surface.probability.sum(axis=1), _RULE[0])
+        u, weight = gauss_rule(middle, self.surface.probability.sum(axis=1), _RULE[0])
+        assert self.modes is not None  # more than one coefficient
+        both = self.modes(u)
+        return HyperNodes(weight, self.model.tau(u), both[:, :size], both[:, size:].reshape(-1, size, size))
 
     def _placed(self, u: Array, normal: Array) -> Array:
         assert self.modes is not None  # a surface of mu itself has no use for it
