@@ -101,7 +101,10 @@ def test_every_commented_alternative_of_the_starter_is_understood(folder):
         ('assignment = "crossover"', 'assignment = "parallel"\nblocks = "parent"'),
         ("n = 40", "n = 4"),
         ('# adjust = "bh"', 'adjust = "bh"'),
-        ('# error = "bayes_fdr"', 'error = "bayes_fdr"'),
+        ('error = "bh"  ', 'error = "bayes_fdr"  '),
+        ('# family = "student_t"', 'family = "student_t"'),
+        ("# [analysis.prior]", "[analysis.prior]"),
+        ("# tau_scale = 1.0", "tau_scale = 1.0"),
         ("# level = 0.9", "level = 0.9"),
         ('# [arms."GATA1 motif"]', '[arms."GATA1 motif"]'),
         (
@@ -116,7 +119,15 @@ def test_every_commented_alternative_of_the_starter_is_understood(folder):
         text = text.replace(old, new)
     spec = read_spec(written(folder, text))
     assert spec.design.assignment == "parallel"
-    assert spec.analysis == Analysis(control="placebo", adjust="bh", rope=(-0.1, 0.1), error="bayes_fdr", level=0.9)
+    assert spec.analysis == Analysis(
+        control="placebo",
+        adjust="bh",
+        rope=(-0.1, 0.1),
+        error="bayes_fdr",
+        level=0.9,
+        family="student_t",
+        prior=cg.Prior(tau_scale=1),
+    )
     assert spec.design.named_arms[-5].factors == {"site": 100}
 
 
