@@ -1,0 +1,33 @@
+"""Before the next trial: precision, power, sample size, and the cheapest way to buy them.
+
+The labelled verbs `sample_size`, `power`, `minimal_detectable_effect` and `cheapest_split`, over functions of arrays
+that can be held against R: `t_power`, `tost_power`, `verdict_probability`, `detectable`, `n_for_power`, `n_normal`,
+`halfwidth_of_mean`, `n_for_halfwidth`, `design_effect`, `cheapest`.
+"""
+
+from __future__ import annotations
+
+from causalgia.planning.allocation import Prices, Sources, cheapest
+from causalgia.planning.noncentral import detectable, t_power, tost_power, verdict_probability
+from causalgia.planning.precision import design_effect, halfwidth_of_mean, n_for_halfwidth, n_for_power, n_normal
+from causalgia.planning.price import cheapest_split
+from causalgia.planning.sample import minimal_detectable_effect, power, sample_size
+
+__all__ = [
+    "Prices",
+    "Sources",
+    "cheapest",
+    "cheapest_split",
+    "design_effect",
+    "detectable",
+    "halfwidth_of_mean",
+    "minimal_detectable_effect",
+    "n_for_halfwidth",
+    "n_for_power",
+    "n_normal",
+    "power",
+    "sample_size",
+    "t_power",
+    "tost_power",
+    "verdict_probability",
+]

@@ -1,0 +1,211 @@
+"""The cheapest numbers of parents, of units of each and of levels that reach a half width, as a function of arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from causalgia.estimation.moments import satterthwaite
+from causalgia.planning.noncentral import Array, t_quantile
+from causalgia.planning.precision import MOST, least_integer
+
+#: units of a parent beyond which nobody asks
+MOST_UNITS = 100_000
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Variances of an ICE by what is drawn: of parents, backgrounds inside them, levels, and interactions with levels.
+
+    Attributes
+    ----------
+    parent, background
+        Variance between parents, and between the shuffles of one.
+    level
+        Variance between predictors (or words); 0 with one level.
+    parent_by_level, rest
+        Variance of a parent's own effect in a level, and of the rest.
+    """
+
+    parent: float
+    background: float
+    level: float
+    parent_by_level: float
+    rest: float
+
+    def parts(self, parents: Array, units: Array, levels: float) -> Array:
+        """Return the squared standard error by source: parents, levels, their interaction."""
+        drawn = (self.parent + self.background / units) / parents
+        both = (self.parent_by_level + self.rest / units) / (parents * levels)
+        return np.stack([drawn, np.full_like(drawn, self.level / levels), both])
+
+    def halfwidth(self, parents: Array, units: Array, levels: float, confidence: float) -> Array:
+        """Return the half width with Satterthwaite's degrees of freedom over the sources."""
+        parts = self.parts(parents, units, levels)
+        if levels == 1:
+            parts, df = parts.sum(axis=0, keepdims=True), parents - 1
+        else:
+            each = np.stack([parents - 1, np.full_like(parents, levels - 1), (parents - 1) * (levels - 1)])
+            df = satterthwaite(parts, each)
+        return np.asarray(t_quantile(df, 0.5 + confidence / 2) * np.sqrt(parts.sum(axis=0)))
+
+
+@dataclass(frozen=True)
+class Prices:
+    """What things cost, and how many of each there are at most.
+
+    Attributes
+    ----------
+    prediction, parent, level
+        Price of one prediction, of one parent, of one more predictor (or word).
+    arms
+        Predictions of one unit by one level; `shared` of them are made once for all levels (the control of words).
+    shared
+        Predictions of one unit that all levels share.
+    max_parents, max_units, max_levels
+        Most parents, units of each, and levels.
+    """
+
+    prediction: float
+    parent: float
+    level: float
+    arms: float
+    shared: float
+    max_parents: float
+    max_units: float
+    max_levels: float
+
+    def predictions(self, parents: Array, units: Array, levels: float) -> Array:
+        """Return the number of predictions."""
+        return np.asarray(parents * units * (self.arms * levels + self.shared))
+
+    def price(self, parents: Array, units: Array, levels: float) -> Array:
+        """Return the price of a split."""
+        made = self.predictions(parents, units, levels)
+        return np.asarray(self.prediction * made + self.parent * parents + self.level * levels)
+
+
+def cheapest(
+    sources: Sources, prices: Prices, halfwidth: float, *, least_levels: int = 1, level: float = 0.95
+) -> tuple[int, int, int] | None:
+    """Find the cheapest parents, units of each and levels whose half width is at most this; None if none is.
+
+    For each number of levels, Cochran's closed-form number of units, ``sqrt(within / between * price of a parent /
+    price of a unit)``, bounds the price from above; a normal quantile bounds it from below. Every number of units
+    between is tried, with the least number of parents for each. Ties go to fewer levels, then to fewer units.
+
+    Parameters
+    ----------
+    sources
+        Variances, from a pilot.
+    prices
+        Prices and limits.
+    halfwidth
+        Half width wanted.
+    least_levels
+        1 where there are none to draw; else the fewest that may be drawn.
+    level
+        Probability of the interval.
+
+    References
+    ----------
+    Cochran (1977), Sampling Techniques, 3rd ed., Wiley, section 10.6.
+
+    Examples
+    --------
+    >>> prices = Prices(1.0, 20.0, 0.0, 2.0, 0.0, np.inf, np.inf, 1.0)
+    >>> cheapest(Sources(1.0, 4.0, 0.0, 0.0, 0.0), prices, 0.25)
+    (105, 6, 1)
+    """
+    best, price = None, np.inf
+    goal = (halfwidth / float(t_quantile(np.inf, 0.5 + level / 2))) ** 2
+    enough = least_levels if least_levels == 1 else 20 + int(50 * sources.level / goal)
+    for levels in range(least_levels, int(min(prices.max_levels, enough)) + 1):
+        if _bound(sources, prices, goal, np.inf, levels) >= price:
+            break
+        if _bound(sources, prices, goal, levels, levels) < price:
+            found = _at_levels(sources, prices, halfwidth, levels, price, level)
+            best, price = (found[0], found[1]) if found is not None else (best, price)
+    return best
+
+
+def _fewest(sources: Sources, goal: float, units: Array, levels: float) -> Array:
+    """Parents below which even the normal quantile does not reach; inf where no number of parents does."""
+    parts = sources.parts(np.ones_like(units), units, levels)
+    left = goal - parts[1]
+    return np.where(left > 0, np.maximum(2.0, np.floor((parts[0] + parts[2]) / np.where(left > 0, left, 1.0))), np.inf)
+
+
+def _bound(sources: Sources, prices: Prices, goal: float, drawn: float, paid: int) -> float:
+    """Price that no split with so many levels drawn goes below, with `paid` levels paid for."""
+    fewest = float(_fewest(sources, goal, np.array(np.inf), drawn))
+    if np.isinf(fewest) or fewest > prices.max_parents:
+        return np.inf
+    return float(prices.price(np.array(fewest), np.array(1.0), paid))
+
+
+def _at_levels(
+    sources: Sources, prices: Prices, halfwidth: float, levels: int, below: float, level: float
+) -> tuple[tuple[int, int, int], float] | None:
+    """Cheapest split with this many levels, and its price, if that is below a price."""
+    goal = (halfwidth / float(t_quantile(np.inf, 0.5 + level / 2))) ** 2
+    fewest = float(_fewest(sources, goal, np.array(np.inf), levels))
+    first = _priced(sources, prices, halfwidth, _likely_units(sources, prices, levels), levels, level)
+    if np.isinf(first[1]):
+        return None
+    bound = min(below, first[1])
+    unit = prices.prediction * (prices.arms * levels + prices.shared) * fewest
+    most = (bound - prices.parent * fewest - prices.level * levels) / unit
+    units = np.arange(1.0, max(1.0, min(most, prices.max_units, MOST_UNITS)) + 1)
+    found = _priced(sources, prices, halfwidth, units, levels, level)
+    return found if found[1] < below else None
+
+
+def _likely_units(sources: Sources, prices: Prices, levels: int) -> Array:
+    """Cochran's number of units of a parent, and a coarse grid beside it."""
+    within, between = sources.background + sources.rest / levels, sources.parent + sources.parent_by_level / levels
+    unit = prices.prediction * (prices.arms * levels + prices.shared)
+    ideal = np.sqrt(within / between * prices.parent / unit) if between > 0 else MOST_UNITS
+    likely = np.concatenate([[1.0, np.floor(ideal), np.ceil(ideal)], np.geomspace(1, MOST_UNITS, 60).round()])
+    return np.unique(np.clip(likely, 1.0, min(prices.max_units, float(MOST_UNITS))))
+
+
+def _priced(
+    sources: Sources, prices: Prices, halfwidth: float, units: Array, levels: int, level: float
+) -> tuple[tuple[int, int, int], float]:
+    """Cheapest of these numbers of units, each with its least number of parents, and its price (inf if none serves)."""
+    parents = _least_parents(sources, prices, halfwidth, units, levels, level)
+    serves = np.isfinite(parents)
+    price = np.where(serves, prices.price(np.where(serves, parents, 2.0), units, levels), np.inf)
+    i = int(price.argmin())
+    return (int(parents[i]) if serves[i] else 0, int(units[i]), levels), float(price[i])
+
+
+def _least_parents(
+    sources: Sources, prices: Prices, halfwidth: float, units: Array, levels: int, level: float
+) -> Array:
+    """Least parents for each number of units, inf where none (up to the most) serves.
+
+    The half width rises again where many parents leave few degrees of freedom, those of the levels: the search ends
+    where the levels have all but a hundredth of the variance.
+    """
+    goal = (halfwidth / float(t_quantile(np.inf, 0.5 + level / 2))) ** 2
+    start = _fewest(sources, goal, units, levels)
+    possible = np.isfinite(start) & (start <= prices.max_parents)
+    if not possible.any():
+        return np.full(len(units), np.inf)
+    ones = np.ones(possible.sum())
+    parts = sources.parts(ones, units[possible], levels)
+    lost = t_quantile(max(levels - 1.0, 1.0), 0.5 + level / 2) * np.sqrt(parts[1]) > halfwidth
+    hopeless = np.divide(parts[0] + parts[2], 1e-2 * parts[1], out=MOST * ones, where=lost)
+    most = np.minimum(prices.max_parents, np.where(lost, np.ceil(hopeless), MOST))
+    found = least_integer(
+        lambda p: sources.halfwidth(p, units[possible], levels, level) <= halfwidth,
+        start[possible],
+        ratio=1.05,
+        most=most,
+    )
+    out = np.full(len(units), np.inf)
+    out[possible] = found
+    return out

@@ -1,0 +1,200 @@
+"""Chances of verdicts: exact power of t tests, of equivalence, of any verdict about size, as functions of arrays."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special, stats
+
+from causalgia.errors import EstimateError
+
+Array: TypeAlias = npt.NDArray[np.float64]
+
+#: degrees of freedom beyond which a t is a normal
+NORMAL = 1e7
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(64)
+_DOUBLINGS, _HALVINGS = 200, 120
+
+
+def t_power(
+    effect: npt.ArrayLike, se: npt.ArrayLike, df: npt.ArrayLike, *, level: float = 0.95, sides: int = 2
+) -> Array:
+    """Return the exact power of the t test of no effect, both tails of the noncentral t counted.
+
+    Paired: ``se = sd / sqrt(n)``, ``df = n - 1``. Two arms: ``se = sd sqrt(1/n1 + 1/n0)``, ``df = n1 + n0 - 2``.
+    Clusters: ``se = sd sqrt(design_effect / n)``, ``df = G - 1``. Normal: ``df = inf``.
+
+    Parameters
+    ----------
+    effect, se, df
+        True effect, true standard error and degrees of freedom, broadcast against each other. Where se is 0 the power
+        is 1 for an effect and 0 for none.
+    level
+        1 minus the level of the test.
+    sides
+        2, or 1 for the test against larger effects.
+
+    References
+    ----------
+    Cohen (1988), doi:10.4324/9780203771587. Johnson & Welch (1940), doi:10.1093/biomet/31.3-4.362.
+
+    Examples
+    --------
+    >>> t_power(0.5, 1 / np.sqrt(20), 19).round(6)
+    np.float64(0.564504)
+    """
+    tail = (1 - level) / sides
+    effect, se, df = np.broadcast_arrays(*(np.asarray(x, dtype=np.float64) for x in (effect, se, df)))
+    critical = t_quantile(df, 1 - tail)
+    power = _above(critical, df, _standardised(effect, se))
+    return np.asarray(power + _above(critical, df, _standardised(-effect, se)) if sides == 2 else power)[()]
+
+
+def t_quantile(df: npt.ArrayLike, probability: float) -> Array:
+    """Return the quantile of t, of the normal where df is infinite.
+
+    Examples
+    --------
+    >>> t_quantile([9.0, np.inf], 0.975).round(4)
+    array([2.2622, 1.96  ])
+    """
+    df = np.asarray(df, dtype=np.float64)
+    normal = df > NORMAL
+    return np.where(normal, special.ndtri(probability), special.stdtrit(np.where(normal, 1.0, df), probability))
+
+
+def verdict_probability(
+    centre: npt.ArrayLike,
+    spread: npt.ArrayLike,
+    se: npt.ArrayLike,
+    df: npt.ArrayLike,
+    *,
+    rope: tuple[float, float],
+    level: float = 0.95,
+) -> Array:
+    """Return the chance of any verdict: increases, decreases or negligible.
+
+    One-sided t tests against the ends of the rope and two one-sided tests (TOST) inside it, all at ``1 - level``, of
+    an estimate ``N(centre, spread^2)`` whose standard error is estimated as ``se sqrt(chi2_df / df)``. For a known
+    true effect spread = se; larger where the effect itself is uncertain.
+
+    Examples
+    --------
+    >>> verdict_probability(0.4, 0.1, 0.1, 99, rope=(-0.2, 0.2)).round(4)
+    np.float64(0.6338)
+    """
+    low, high = rope
+    arrays = np.broadcast_arrays(*(np.asarray(x, dtype=np.float64) for x in (centre, spread, se, df)))
+    centre, spread, se, df = arrays
+    threshold = t_quantile(df, level) * np.divide(se, spread, out=np.ones_like(se), where=spread > 0)
+    beyond = _above(threshold, df, _standardised(centre - high, spread))
+    below = _above(threshold, df, _standardised(low - centre, spread))
+    return np.asarray(beyond + below + _inside(centre, spread, se, df, rope, level))[()]
+
+
+def tost_power(
+    effect: npt.ArrayLike, se: npt.ArrayLike, df: npt.ArrayLike, *, rope: tuple[float, float], level: float = 0.95
+) -> Array:
+    """Return the exact power of two one-sided tests for an effect inside the rope, integrated over the estimated sd.
+
+    Parameters
+    ----------
+    effect, se, df
+        True effect, true standard error and degrees of freedom, broadcast against each other.
+    rope
+        Region of practical equivalence.
+    level
+        1 minus the level of each test.
+
+    References
+    ----------
+    Schuirmann (1987), doi:10.1007/BF01068419. Phillips (1990), doi:10.1007/BF01063556.
+
+    Examples
+    --------
+    >>> tost_power(0.0, 1 / np.sqrt(30), 29, rope=(-0.5, 0.5)).round(6)
+    np.float64(0.696509)
+    """
+    arrays = np.broadcast_arrays(*(np.asarray(x, dtype=np.float64) for x in (effect, se, df)))
+    return _inside(arrays[0], arrays[1], arrays[1], arrays[2], rope, level)[()]
+
+
+def _inside(centre: Array, spread: Array, se: Array, df: Array, rope: tuple[float, float], level: float) -> Array:
+    """Chance that both one-sided tests reject: an integral over x, the estimated standard error over the true one."""
+    low, high = rope
+    if low == high:
+        return np.zeros_like(se)
+    critical = t_quantile(df, level)
+    size = np.where(spread > 0, spread, 1.0)
+    top = np.divide(high - low, 2 * critical * se, out=np.full_like(se, np.inf), where=se > 0)
+    df_, normal = np.minimum(df, NORMAL), df > NORMAL
+    ends = [np.sqrt(special.chdtri(df_, q) / df_) for q in (1 - 1e-13, 1e-13)]
+    left, right = np.minimum(ends[0], top), np.minimum(ends[1], top)
+    x = left[..., None] + (right - left)[..., None] * (_NODES + 1) / 2
+    x = np.where(normal[..., None], np.minimum(1.0, top)[..., None], x)
+    margin = critical[..., None] * se[..., None] * x
+    upper, lower = high - centre[..., None] - margin, low - centre[..., None] + margin
+    chance = special.ndtr(upper / size[..., None]) - special.ndtr(lower / size[..., None])
+    chance = np.where(spread[..., None] > 0, np.maximum(chance, 0.0), (upper > 0) & (lower < 0))
+    integral = (right - left) / 2 * np.sum(_WEIGHTS * chance * _chi_density(x, df_[..., None]), axis=-1)
+    return np.where(normal | (se == 0), np.where(top > 1, chance[..., 0], 0.0), integral)
+
+
+def _chi_density(x: Array, df: Array) -> Array:
+    """Density of ``sqrt(chi2_df / df)``."""
+    constant = np.log(2.0) + df / 2 * np.log(df / 2) - special.gammaln(df / 2)
+    return np.asarray(np.exp(constant + special.xlogy(df - 1, x) - df * x**2 / 2))
+
+
+def _standardised(effect: Array, spread: Array) -> Array:
+    """Effect over its spread; where that is 0, plus or minus infinity, and minus infinity for no effect."""
+    return np.where(
+        spread > 0,
+        np.divide(effect, spread, out=np.zeros_like(spread), where=spread > 0),
+        np.where(effect > 0, np.inf, -np.inf),
+    )
+
+
+def _above(threshold: Array, df: Array, ncp: Array) -> Array:
+    """P(T > threshold) of the noncentral t; 0 and 1 where nothing else is left in double precision."""
+    reach = 40 + np.abs(threshold) * (1 + 12 / np.sqrt(df))
+    sure, never = ncp > reach, ncp < -40
+    normal = df > NORMAL
+    plain = ~(sure | never | normal)
+    safe = np.where(plain, ncp, 0.0)
+    exact = np.asarray(stats.nct.sf(threshold, np.where(normal, 1.0, df), safe))
+    exact = np.where(normal, special.ndtr(np.where(np.isfinite(ncp), ncp, 0.0) - threshold), exact)
+    return np.clip(np.where(sure, 1.0, np.where(never, 0.0, exact)), 0.0, 1.0)
+
+
+def detectable(se: npt.ArrayLike, df: npt.ArrayLike, *, power: float, level: float = 0.95) -> Array:
+    """Return the effect at which the two-sided t test has this power, by bisection to the last digits.
+
+    Raises
+    ------
+    EstimateError
+        If the power is not between 1 - level and 1: below, no effect at all has more.
+
+    Examples
+    --------
+    >>> detectable(1 / np.sqrt(20), 19, power=0.8).round(6)
+    np.float64(0.660442)
+    """
+    if not 1 - level < power < 1:
+        raise EstimateError(f"power={power!r} is not between {1 - level:g} (which no effect has) and 1; try power=0.8")
+    se, df = np.broadcast_arrays(np.asarray(se, dtype=np.float64), np.asarray(df, dtype=np.float64))
+    low, high = np.zeros_like(se), np.ones_like(se)
+    for _ in range(_DOUBLINGS):
+        short = t_power(high, 1.0, df, level=level) < power
+        if not short.any():
+            break
+        low, high = np.where(short, high, low), np.where(short, 2 * high, high)
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        short = t_power(middle, 1.0, df, level=level) < power
+        low, high = np.where(short, middle, low), np.where(short, high, middle)
+        if (high - low <= 4e-16 * high).all():
+            break
+    return np.asarray(high * se)[()]

@@ -1,0 +1,407 @@
+"""Power, sample size and the cheapest split: against R, against simulated trials, against brute force, at the edges.
+
+R 4.2.2, pwr 1.3.0; tolerance 1e-7, integers equal.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import optimize
+
+import causalgia as cg
+from causalgia.errors import DegenerateWarning, EstimateError, OutcomesError
+from causalgia.estimation import estimate, from_effects, variance_components
+from causalgia.planning import (
+    Prices,
+    Sources,
+    cheapest,
+    cheapest_split,
+    design_effect,
+    detectable,
+    halfwidth_of_mean,
+    minimal_detectable_effect,
+    n_for_halfwidth,
+    n_for_power,
+    n_normal,
+    power,
+    sample_size,
+    t_power,
+    tost_power,
+    verdict_probability,
+)
+from causalgia.planning.precision import least_integer
+
+CASE = Path(__file__).parent / "reference" / "power"
+EXPECTED = json.loads((CASE / "expected.json").read_text())
+
+
+def rows(file: str, key: str) -> list[Any]:
+    table = pd.read_csv(CASE / f"{file}.csv")
+    return [
+        pytest.param(row, theirs, id=f"{key}-{row.scenario:g}")
+        for (_, row), theirs in zip(table.iterrows(), EXPECTED[key], strict=True)
+    ]
+
+
+@pytest.mark.parametrize(("row", "theirs"), rows("input", "paired"))
+def test_paired_is_pwr(row: Any, theirs: dict[str, float]) -> None:
+    level, se = 1 - row.alpha, row.sd / np.sqrt(row.n)
+
+    def chance(n: float) -> float:
+        return float(t_power(row.effect, row.sd / np.sqrt(n), n - 1, level=level))
+
+    mine = {
+        "power": chance(row.n),
+        "power_one_sided": t_power(row.effect, se, row.n - 1, level=level, sides=1),
+        "n_real": optimize.brentq(lambda n: chance(n) - row.power, 2, 1e9, rtol=1e-14),
+        "minimal_detectable_effect": detectable(se, row.n - 1, power=row.power, level=level),
+        "power_normal": t_power(row.effect, se, np.inf, level=level),
+        "n_normal": n_normal(row.effect, row.sd, power=row.power, level=level),
+        "half_width": halfwidth_of_mean(row.sd, row.n, level=level),
+    }
+    for name, value in mine.items():
+        assert value == pytest.approx(theirs[name], rel=1e-7), name
+    assert n_for_power(row.effect, row.sd, power=row.power, level=level) == theirs["n_required"]
+    assert n_for_halfwidth(row.sd, theirs["half_width_target"], level=level) == theirs["n_for_half_width"]
+
+
+@pytest.mark.parametrize(("row", "theirs"), rows("input", "paired"))
+def test_the_verbs_give_the_same_numbers(row: Any, theirs: dict[str, float]) -> None:
+    level, n = 1 - row.alpha, int(row.n)
+    needed = sample_size(sd=row.sd, effect=row.effect, assurance=row.power, level=level)
+    assert needed["n_units"].item() == theirs["n_required"]
+    wide = sample_size(sd=row.sd, halfwidth=theirs["half_width_target"], level=level)
+    assert wide["n_units"].item() == theirs["n_for_half_width"]
+    assert wide["halfwidth"].item() <= theirs["half_width_target"]
+    answer = power(sd=row.sd, n_units=n, effect=row.effect, level=level)
+    assert answer["power"].item() == pytest.approx(theirs["power"], rel=1e-7)
+    assert answer["halfwidth"].item() == pytest.approx(theirs["half_width"], rel=1e-7)
+    least = minimal_detectable_effect(sd=row.sd, n_units=n, power=row.power, level=level)
+    assert least["minimal_detectable_effect"].item() == pytest.approx(theirs["minimal_detectable_effect"], rel=1e-7)
+
+
+@pytest.mark.parametrize(("row", "theirs"), rows("input_parallel", "parallel"))
+def test_two_arms_are_pwr(row: Any, theirs: dict[str, float]) -> None:
+    se = row.sd * np.sqrt(1 / row.n_control + 1 / row.n_treated)
+    mine = t_power(row.effect, se, row.n_control + row.n_treated - 2, level=1 - row.alpha)
+    assert mine == pytest.approx(theirs["power"], rel=1e-7)
+
+
+@pytest.mark.parametrize(("row", "theirs"), rows("input_cluster", "cluster"))
+def test_clusters_cost_their_design_effect(row: Any, theirs: dict[str, float]) -> None:
+    assert design_effect(row.mean_size, row.icc) == pytest.approx(theirs["design_effect"], rel=1e-12)
+    unequal = design_effect(row.mean_size, row.icc, cv=row.cv_size)
+    assert unequal == pytest.approx(theirs["design_effect_unequal"], rel=1e-12)
+    n = row.n_clusters * row.mean_size
+    assert n / unequal == pytest.approx(theirs["n_effective"], rel=1e-12)
+    se = row.sd * np.sqrt(unequal / n)
+    assert se == pytest.approx(theirs["se"], rel=1e-12)
+    assert t_power(row.effect, se, theirs["df"], level=1 - row.alpha) == pytest.approx(theirs["power"], rel=1e-7)
+
+
+@pytest.mark.parametrize(("row", "theirs"), rows("input_equivalence", "equivalence"))
+def test_equivalence_is_exact(row: Any, theirs: dict[str, float]) -> None:
+    rope, level = (row.rope_lower, row.rope_upper), 1 - row.alpha
+
+    def chance(n: Any) -> Any:
+        return tost_power(row.true_effect, row.sd / np.sqrt(n), n - 1, rope=rope, level=level)
+
+    assert chance(row.n) == pytest.approx(theirs["power"], rel=1e-7)
+    assert least_integer(lambda n: chance(n) >= row.power, np.array([2.0]))[0] == theirs["n_required"]
+
+
+@pytest.mark.parametrize(
+    ("centre", "spread", "se", "df"), [(0.1, 0.1, 0.1, 5), (0.3, 0.2, 0.05, 99), (0.0, 0.05, 0.1, 2)]
+)
+def test_verdict_probability_is_simulated(centre: float, spread: float, se: float, df: float) -> None:
+    rng, n = np.random.default_rng(1), 200_000
+    estimates = centre + spread * rng.normal(size=n)
+    margin = se * np.sqrt(rng.chisquare(df, n) / df) * float(t_quantile(df))
+    beyond = (estimates - margin > 0.2) | (estimates + margin < -0.2)
+    inside = (estimates - margin > -0.2) & (estimates + margin < 0.2)
+    truth = float(verdict_probability(centre, spread, se, df, rope=(-0.2, 0.2)))
+    assert abs((beyond | inside).mean() - truth) < 4 * np.sqrt(truth * (1 - truth) / n)
+
+
+def t_quantile(df: float) -> float:
+    from scipy import stats
+
+    return float(stats.t.ppf(0.95, df))
+
+
+def effects_of(ice: np.ndarray, **coords: Any) -> xr.Dataset:
+    ice = ice if ice.ndim > 1 else ice[:, None]
+    ice = ice[:, :, None] if ice.ndim == 2 else ice
+    dims = ("unit", "contrast", "task", "model")[: ice.ndim]
+    names = {"contrast": [f"c{i}" for i in range(ice.shape[1])], "task": ["K"]}
+    return xr.Dataset({"ice": (dims, ice)}, coords=names | coords)
+
+
+def test_power_is_simulated_power() -> None:
+    rng = np.random.default_rng(3)
+    pilot = effects_of(0.3 + rng.normal(size=60))
+    sd = float(pilot["ice"].std("unit", ddof=1).item())
+    truth = power(pilot, n_units=40, effect=0.4)["power"].item()
+    ice = 0.4 + sd * rng.normal(size=(20_000, 40))
+    t = ice.mean(axis=1) / ice.std(axis=1, ddof=1) * np.sqrt(40)
+    rejected = np.abs(t) > 2.0226909
+    assert abs(rejected.mean() - truth) < 4 * np.sqrt(truth * (1 - truth) / 20_000)
+
+
+@pytest.mark.parametrize("rope", [None, (-0.3, 0.3)])
+def test_assurance_averages_over_effect_and_sd(rope: Any) -> None:
+    """Draw sd and effect from the reference posterior, then trials from them."""
+    rng, n = np.random.default_rng(4), 100_000
+    pilot = effects_of(0.4 + rng.normal(size=12))
+    table = estimate(pilot)
+    ace, se = table["ace"].item(), table["se"].item()
+    scale = np.sqrt(11 / rng.chisquare(11, n))
+    delta, new = ace + se * scale * rng.normal(size=n), scale * se * np.sqrt(12 / 50)
+    found, own = delta + new * rng.normal(size=n), new * np.sqrt(rng.chisquare(49, n) / 49)
+    if rope is None:
+        hit = np.abs(found / own) > 2.0095752
+    else:
+        q = t_quantile(49)
+        hit = (np.abs(found) - q * own > 0.3) | (np.abs(found) + q * own < 0.3)
+    mine = power(pilot, n_units=50, rope=rope)["power"].item()
+    assert abs(hit.mean() - mine) < 4 * np.sqrt(mine * (1 - mine) / n)
+
+
+def test_a_trial_of_the_stated_size_has_the_stated_halfwidth() -> None:
+    rng = np.random.default_rng(5)
+    parent = np.repeat(np.arange(80), 5)
+    pilot = effects_of(rng.normal(size=80)[parent] + rng.normal(size=400), parent=("unit", parent))
+    plan = sample_size(pilot, halfwidth=0.1)
+    assert plan["n_units"].item() == 5 * plan["n_clusters"].item()
+    assert plan["halfwidth"].item() <= 0.1
+    widths = []
+    for _ in range(20):
+        g = plan["n_clusters"].item()
+        of = np.repeat(np.arange(g), 5)
+        trial = estimate(effects_of(rng.normal(size=g)[of] + rng.normal(size=5 * g), parent=("unit", of)))
+        widths.append((trial["upper"] - trial["lower"]).item() / 2)
+    pilots_error = 1 / np.sqrt(2 * 79)
+    assert abs(np.mean(widths) / 0.1 - 1) < 4 * pilots_error
+
+
+def test_one_unit_fewer_does_not_reach_it() -> None:
+    pilot = effects_of(np.random.default_rng(0).normal(size=(200, 3)))
+    plan = sample_size(pilot, halfwidth=0.05)
+    sd = pilot["ice"].std("unit", ddof=1).to_numpy()
+    n = plan["n_units"].to_numpy()
+    assert (halfwidth_of_mean(sd, n) <= 0.05).all()
+    assert (halfwidth_of_mean(sd, n - 1) > 0.05).all()
+    np.testing.assert_allclose(plan["halfwidth"], halfwidth_of_mean(sd, n))
+
+
+def test_the_assurance_is_reached_and_grows() -> None:
+    pilot = effects_of(0.15 + np.random.default_rng(0).normal(size=(100, 2)))
+    plan = sample_size(pilot, rope=(-0.1, 0.1), assurance=0.7)
+    assert (plan["assurance"] >= 0.7).all()
+    more = sample_size(pilot, rope=(-0.1, 0.1), assurance=0.9)
+    assert (more["n_units"] > plan["n_units"]).all()
+    again = power(pilot, n_units=int(plan["n_units"].max()), rope=(-0.1, 0.1))
+    assert (again["power"] >= 0.7 - 1e-9).all()
+
+
+def test_a_pilot_may_be_effects_estimates_or_a_table() -> None:
+    pilot = effects_of(0.2 + np.random.default_rng(0).normal(size=(50, 2)))
+    table = estimate(pilot)
+    frame = pd.DataFrame(
+        {"effect": table["ace"].values[:, 0], "se": table["se"].values[:, 0], "df": 49.0, "n_units": 50},
+        index=["c0", "c1"],
+    )
+    answers = [sample_size(given, halfwidth=0.2)["n_units"].values.ravel() for given in (pilot, table, frame)]
+    np.testing.assert_array_equal(answers[0], answers[1])
+    np.testing.assert_array_equal(answers[0], answers[2])
+    with pytest.raises(EstimateError, match="n_units"):
+        sample_size(from_effects([1.0], se=[0.1]), halfwidth=0.2)
+    with pytest.raises(OutcomesError):
+        sample_size(3, halfwidth=0.2)
+
+
+def test_known_errors_are_normal() -> None:
+    pilot = from_effects([0.3], se=[0.1]).assign(n_units=(("contrast", "task"), [[100]]))
+    assert sample_size(pilot, halfwidth=0.05)["n_units"].item() == np.ceil((1.959963984540054 / 0.05) ** 2)
+
+
+def test_predictors_are_a_floor() -> None:
+    rng = np.random.default_rng(7)
+    ice = rng.normal(size=(100, 1, 1, 1)) + rng.normal(size=(1, 1, 1, 4)) + 0.5 * rng.normal(size=(100, 1, 1, 4))
+    pilot = effects_of(ice)
+    plan = sample_size(pilot, halfwidth=3.0)
+    assert plan.attrs["target"] == "population x predictors"
+    with pytest.raises(EstimateError, match="contrast c0, task K: no number of units.*more predictors"):
+        sample_size(pilot, halfwidth=0.01)
+    own = variance_components(pilot)["variance"].values.ravel()
+    reached = power(pilot, n_units=100)
+    by_hand = np.sqrt(own[0] / 100 + own[1] / 4 + own[2] / 400)
+    assert reached["se"].item() == pytest.approx(by_hand)
+    with pytest.raises(EstimateError, match="give the effects"):
+        sample_size(estimate(pilot, target="population x predictors"), halfwidth=1.0)
+
+
+def test_an_exact_pilot_needs_two_units() -> None:
+    pilot = effects_of(np.full(20, 0.5))
+    with pytest.warns(DegenerateWarning):
+        assert sample_size(pilot, halfwidth=0.1)["n_units"].item() == 2
+    with pytest.warns(DegenerateWarning):
+        assert sample_size(pilot, rope=(-0.1, 0.1))["n_units"].item() == 2
+    with pytest.warns(DegenerateWarning):
+        assert minimal_detectable_effect(pilot, n_units=10)["minimal_detectable_effect"].item() == 0
+    with pytest.warns(DegenerateWarning), pytest.raises(EstimateError, match="end of the region"):
+        sample_size(pilot, rope=(-0.1, 0.5))
+
+
+PILOT = effects_of(np.random.default_rng(0).normal(size=30))
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: sample_size(PILOT), "give halfwidth="),
+        (lambda: sample_size(PILOT, halfwidth=0.1, rope=0), "not two of them"),
+        (lambda: sample_size(PILOT, sd=1.0, halfwidth=0.1), "not both"),
+        (lambda: sample_size(halfwidth=0.1), "not both"),
+        (lambda: sample_size(PILOT, halfwidth=0), "halfwidth=0"),
+        (lambda: sample_size(PILOT, halfwidth=-1.0), "halfwidth=-1"),
+        (lambda: sample_size(PILOT, halfwidth=np.nan), "halfwidth=nan"),
+        (lambda: sample_size(PILOT, halfwidth=0.1, level=95), "level=95"),
+        (lambda: sample_size(PILOT, rope=(0.1, -0.1)), "lower end"),
+        (lambda: sample_size(PILOT, rope=0.1), "give .lower, upper."),
+        (lambda: sample_size(PILOT, rope=(0, 1), assurance=1), "assurance=1"),
+        (lambda: sample_size(sd=1.0, rope=(-1, 1)), "nothing of the effect"),
+        (lambda: sample_size(sd=1.0, effect=0.0), "end of the region"),
+        (lambda: sample_size(sd=1.0, effect=0.5, rope=(-0.5, 0.5)), "end of the region"),
+        (lambda: sample_size(sd=-1.0, effect=0.5), "sd=-1"),
+        (lambda: sample_size(PILOT, effect=np.inf), "not a finite"),
+        (lambda: sample_size(estimate(PILOT, target="units"), halfwidth=0.1), "target='units'"),
+        (lambda: power(PILOT, n_units=1), "at least 2"),
+        (lambda: power(PILOT, n_units=2.5), "integer"),  # type: ignore[arg-type]
+        (lambda: minimal_detectable_effect(PILOT, n_units=20, power=0.04), "no effect has"),
+        (lambda: n_for_power(0.0, 1.0, power=0.8), "no number of units"),
+    ],
+)
+def test_what_cannot_be_asked_names_the_cure(call: Any, words: str) -> None:
+    with pytest.raises(EstimateError, match=words):
+        call()
+
+
+VARIANCES = st.sampled_from([0.0, 0.02, 0.3, 1.0, 4.0])
+
+
+@given(
+    st.tuples(VARIANCES, VARIANCES, VARIANCES, VARIANCES, VARIANCES),
+    st.sampled_from([0.0, 5.0, 50.0]),
+    st.sampled_from([0.0, 30.0]),
+    st.sampled_from([np.inf, 60.0]),
+    st.sampled_from([np.inf, 10.0]),
+    st.sampled_from([1, 4, 12]),
+    st.sampled_from([0.4, 0.8]),
+)
+def test_no_split_is_cheaper_by_brute_force(
+    variances: Any, parent: float, level: float, max_parents: float, max_units: float, max_levels: int, halfwidth: float
+) -> None:
+    least = 1 if max_levels == 1 else 2
+    sources = Sources(*variances) if least > 1 else Sources(*variances[:2], 0.0, 0.0, 0.0)
+    prices = Prices(1.0, parent, level, 2.0, 0.0, max_parents, max_units, float(max_levels))
+    found = cheapest(sources, prices, halfwidth, least_levels=least)
+    p, m = np.meshgrid(np.arange(2.0, min(max_parents, 400) + 1), np.arange(1.0, min(max_units, 200) + 1))
+    best = np.inf
+    for levels in range(least, max_levels + 1):
+        reached = sources.halfwidth(p, m, levels, 0.95) <= halfwidth
+        best = min(best, float(np.where(reached, prices.price(p, m, levels), np.inf).min()))
+    if found is None:
+        assert np.isinf(best)
+    else:
+        parents, units, levels = found
+        assert prices.price(np.array(float(parents)), np.array(float(units)), levels) == best
+        reached = sources.halfwidth(np.array(float(parents)), np.array(float(units)), levels, 0.95)
+        assert reached <= halfwidth
+
+
+def test_cochran_s_optimum_is_found() -> None:
+    prices = Prices(1.0, 200.0, 0.0, 2.0, 0.0, np.inf, np.inf, 1.0)
+    found = cheapest(Sources(1.0, 9.0, 0.0, 0.0, 0.0), prices, 0.05)
+    assert found is not None
+    assert abs(found[1] - np.sqrt(9 * 200 / 2)) < 1.5
+
+
+def shared(rng: np.random.Generator, *, models: int = 1) -> xr.Dataset:
+    parent = np.repeat(np.arange(60), 4)
+    ice = rng.normal(size=60)[parent] + rng.normal(size=240)
+    ice = ice[:, None, None, None] + rng.normal(size=(1, 1, 1, models)) + 0.3 * rng.normal(size=(240, 1, 1, models))
+    return effects_of(ice if models > 1 else ice[..., 0], parent=("unit", parent))
+
+
+def test_a_split_reaches_its_halfwidth() -> None:
+    pilot = shared(np.random.default_rng(0))
+    split = cheapest_split(pilot, halfwidth=0.1, price_per_parent=10)
+    assert split["halfwidth"].item() <= 0.1
+    assert split["units_per_parent"].item() > 1
+    p, m = split["n_parents"].item(), split["units_per_parent"].item()
+    assert split["price"].item() == 2 * p * m + 10 * p
+    assert split["n_predictions"].item() == 2 * p * m
+    free = cheapest_split(pilot, halfwidth=0.1)
+    assert free["units_per_parent"].item() == 1
+    few = cheapest_split(pilot, halfwidth=0.3, max_parents=60)
+    assert few["n_parents"].item() <= 60
+    assert few["units_per_parent"].item() > 1
+
+
+def test_predictors_are_bought_too() -> None:
+    pilot = shared(np.random.default_rng(1), models=5)
+    split = cheapest_split(pilot, halfwidth=0.5, price_per_predictor=1_000)
+    n, m = split["n_units"].item(), split["n_predictors"].item()
+    assert split["price"].item() == 2 * n * m + 1_000 * m
+    cheap = cheapest_split(pilot, halfwidth=0.5)
+    assert cheap["n_predictors"].item() > m
+    assert cheap["n_units"].item() < n
+    again = cheapest_split(variance_components(pilot), halfwidth=0.5)
+    assert again["price"].item() == cheap["price"].item()
+    with pytest.raises(EstimateError, match="contrast c0, task K.*max_predictors"):
+        cheapest_split(pilot, halfwidth=0.1, max_predictors=3)
+
+
+def test_words_are_bought_with_one_control() -> None:
+    rng = np.random.default_rng(2)
+    ice = rng.normal(size=(100, 1)) + rng.normal(size=(1, 25)) + rng.normal(size=(100, 25))
+    effects = effects_of(ice).assign_coords(kind=("arm", ["untreated"] + ["placebo_word"] * 25))
+    effects["weight"] = (("contrast", "arm"), np.column_stack([-np.ones(25), np.eye(25)]))
+    split = cheapest_split(effects, halfwidth=0.4, target="population x words")
+    assert split["n_words"].item() >= 20
+    assert split["n_predictions"].item() == split["n_units"].item() * (split["n_words"].item() + 1)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: cheapest_split(PILOT, halfwidth=0), "halfwidth=0"),
+        (lambda: cheapest_split(PILOT, halfwidth=1e-3, max_parents=10), "raise max_parents"),
+        (lambda: cheapest_split(PILOT, halfwidth=0.1, max_parents=1), "at least 2"),
+        (lambda: cheapest_split(PILOT, halfwidth=0.1, price_per_parent=-1), "price_per_parent=-1"),
+        (lambda: cheapest_split(PILOT, halfwidth=0.1, price_per_prediction=0), "price_per_prediction=0"),
+        (lambda: cheapest_split(PILOT, halfwidth=0.1, target="units"), "target='units'"),
+        (lambda: cheapest_split(estimate(PILOT), halfwidth=0.1), "individual effects"),
+        (lambda: cheapest_split(PILOT, halfwidth=0.1, target="population x words"), "20 or more"),
+    ],
+)
+def test_what_cannot_be_split_names_the_cure(call: Any, words: str) -> None:
+    with pytest.raises(EstimateError, match=words):
+        call()
+
+
+def test_the_public_names_are_these() -> None:
+    assert cg.sample_size is sample_size
+    assert cg.power is power
+    assert cg.minimal_detectable_effect is minimal_detectable_effect
+    assert cg.cheapest_split is cheapest_split
