@@ -6,13 +6,14 @@ import sys
 
 import imports
 import maxt
+import posterior
 import shuffle
 import trial
 
 
 def main(argv: list[str]) -> None:
     """Run them all."""
-    for part in (imports, shuffle, trial, maxt):
+    for part in (imports, shuffle, trial, maxt, posterior):
         print(f"\n== {part.__doc__.splitlines()[0]}")
         part.main(argv)
 

@@ -1,0 +1,118 @@
+"""The exact posterior of thousands of effects against NUTS (nutpie, its compilation included).
+
+Each row draws 4,000 times from the posterior of one table of effects: ours as independent draws, nutpie's as 4 chains
+of 1,000 after 1,000 steps of warm-up, of the same model (centred). The last rows take means, sds and lfsr of all
+effects without a draw. Times of ours are the least of several repeats; nutpie runs once. `z` is the largest difference
+of the posterior means of the hyperparameters and of 300 effects, in combined Monte-Carlo errors.
+
+    python benchmarks/posterior.py [--quick] [--large]
+
+nutpie is no dependency of ours: `pip install causalgia[nutpie]`; without it, only our own times are shown.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from causalgia.posterior.exact import Exact
+from causalgia.posterior.noise import Noise
+from causalgia.posterior.normal import normal
+from causalgia.prior import Prior
+
+DRAWS = 4_000
+PRIOR = Prior(mu_sd=2, tau="half_normal", tau_scale=1, standardised=False)
+
+
+def table(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return n effects and their variances: se about tau, and one in a hundred an outlier."""
+    rng = np.random.default_rng(n)
+    se = rng.uniform(0.1, 0.6, n)
+    outlier = np.where(rng.random(n) < 0.01, 4.0, 1.0)
+    return 0.3 + 0.5 * outlier * rng.normal(size=n) + se * rng.normal(size=n), se**2
+
+
+def least(job: Callable[[], object], repeats: int) -> tuple[float, float]:
+    """Return the least wall time of several calls and the least CPU time, in seconds."""
+    times = []
+    for _ in range(repeats):
+        wall, cpu = time.perf_counter(), time.process_time()
+        job()
+        times.append((time.perf_counter() - wall, time.process_time() - cpu))
+    return min(wall for wall, _ in times), min(cpu for _, cpu in times)
+
+
+def nuts(effect: np.ndarray, variances: np.ndarray, draws: int) -> tuple[float, dict[str, np.ndarray]]:
+    """Return the seconds that nutpie takes to compile and sample, and its draws, (draws, ...)."""
+    import nutpie
+    import pymc as pm
+
+    with pm.Model() as model:
+        mu, tau = pm.Normal("mu", 0, PRIOR.mu_sd), pm.HalfNormal("tau", PRIOR.tau_scale)
+        ace = pm.Normal("ace", mu, tau, shape=len(effect))
+        pm.Normal("effect", ace, np.sqrt(variances), observed=effect)
+    start = time.perf_counter()
+    found = nutpie.sample(
+        nutpie.compile_pymc_model(model),
+        draws=draws // 4,
+        tune=1_000,
+        chains=4,
+        seed=1,
+        progress_bar=False,
+    )
+    seconds = time.perf_counter() - start
+    return seconds, {name: np.concatenate(found.posterior[name].values) for name in ("mu", "tau", "ace")}
+
+
+def largest_z(exact: Exact, drawn: dict[str, np.ndarray]) -> float:
+    """Return the largest difference of means over nutpie's Monte-Carlo error: ours has none."""
+    import arviz as az
+
+    ours = {
+        "mu": exact.nodes.weight @ exact.nodes.coefficients[:, :1],
+        "tau": exact.nodes.weight @ exact.nodes.tau[:, None],
+        "ace": exact.mean[:300],
+    }
+    z = []
+    for name, truth in ours.items():
+        chains = drawn[name].reshape(4, -1, max(1, drawn[name].size // len(drawn[name])))[:, :, : len(truth)]
+        mcse = [np.ravel(az.mcse(chains[:, :, k]))[0] for k in range(len(truth))]
+        z.append(np.abs(chains.mean(axis=(0, 1)) - truth) / mcse)
+    return float(np.concatenate(z).max())
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Print times and ratios."""
+    argv = argv or []
+    quick = "--quick" in argv
+    peer = importlib.util.find_spec("nutpie") is not None and not quick
+    for n in (1_000, 10_000):
+        effect, variances = table(n)
+        noise = Noise(variances)
+        generator = np.random.default_rng(1)
+        seconds, cpu = least(
+            lambda e=effect, s=noise, g=generator: normal(e, s, PRIOR).draw(DRAWS, g), 2 if quick else 7
+        )
+        target = 0.25 if n == 1_000 else 1.5
+        line = (
+            f"normal, {n:6,} effects: {DRAWS:,} independent draws {seconds:.3f} s, {cpu:.3f} of CPU (target {target})"
+        )
+        if peer and (n == 1_000 or "--large" in argv):
+            theirs, drawn = nuts(effect, variances, DRAWS)
+            z = largest_z(normal(effect, noise, PRIOR), drawn)
+            line += f"; nutpie {theirs:.1f} s, {theirs / seconds:.0f}x (target 20x), largest z {z:.1f}"
+        print(line)
+    low_rank = Noise(variances, np.full((n, 1), 0.1))
+    for name, form in (("independent", noise), ("low rank + diagonal", low_rank)):
+        seconds, cpu = least(lambda e=effect, f=form: normal(e, f, PRIOR), 3 if quick else 15)
+        print(
+            f"mean, sd and lfsr of {n:,} effects without draws, {name}: {seconds * 1e3:.1f} ms, {cpu * 1e3:.1f} of CPU"
+        )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
