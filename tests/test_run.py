@@ -13,7 +13,7 @@ from rich.console import Console
 
 import causalgia as cg
 from causalgia.design import Intervention
-from causalgia.errors import DegenerateWarning, DesignError, PredictorError, SequenceError
+from causalgia.errors import DegenerateWarning, DesignError, OutcomesError, PredictorError, SequenceError
 from causalgia.predict import Predictor
 from causalgia.trial.ledger import Ledger
 from causalgia.trial.meter import meter
@@ -394,3 +394,34 @@ def test_one_unit_runs():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert cg.run(design(n_units=1), predictor(), rng=0).sizes["unit"] == 1
+
+
+# what is kept with the outcomes
+
+
+def test_the_analysis_is_kept_as_it_was_fixed():
+    ask = cg.Analysis(control="placebo", rope=(-1, 1))
+    outcomes = cg.run(design(), predictor(), rng=0, analysis=ask)
+    assert outcomes.attrs["analysis"] == ask.to_json()
+    assert outcomes.drop_attrs().identical(cg.run(design(), predictor(), rng=0).drop_attrs())
+
+
+def test_the_design_is_kept_and_its_intervention_may_be_ones_own():
+    from causalgia.trial.keeping import kept_design
+
+    assert kept_design(cg.run(design(), predictor(), rng=0)) == design()
+
+    @dataclass(frozen=True)
+    class Unwritable(Fussy):
+        def apply(self, tokens, *, units, key):
+            return tokens
+
+        def to_dict(self):
+            return {"fussy": object()}
+
+        def identity(self):
+            return {"fussy": self.message}
+
+    arms = {"control": cg.Untreated(), "own": Unwritable()}
+    with pytest.raises(OutcomesError, match="carry no design"):
+        kept_design(cg.run(design(arms=arms), predictor(), rng=0))
