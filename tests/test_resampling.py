@@ -106,6 +106,8 @@ def test_what_flips_refuse() -> None:
         sign_flip_max_t(ice)
     with pytest.raises(EstimateError, match="n_flips=10 is too few for ci_prob=0.95; take 19 or more"):
         sign_flip_max_t(ice, n_flips=10, rng=0)
+    with pytest.raises(EstimateError, match="n_flips=0 is not a number of draws"):
+        sign_flip_max_t(ice, n_flips=0, rng=0)
     with pytest.raises(EstimateError, match="statistic='t'"):
         sign_flip_max_t(ice, statistic="t", rng=0)  # type: ignore[arg-type]
 
@@ -208,6 +210,11 @@ def test_contrasts_that_do_not_vary() -> None:
     assert mixed.rare.tolist() == [True, False]
     assert 0 < mixed.half_width[0] < 1
     assert mixed.p_single_step[0] < 0.001
+
+
+def test_few_clusters_that_all_differ_are_not_rare() -> None:
+    ice = np.random.default_rng(0).normal(size=(5, 400))
+    assert not bootstrap_t_max(ice, n_draws=39, rng=0).rare.any()
 
 
 @given(st.integers(0, 30), st.floats(0.001, 0.9))

@@ -60,7 +60,7 @@ def bootstrap_t_max(
     a block, ``w @ S`` and ``w @ S^2``; unequal sizes take a third. Skewness, which the t interval ignores, is in the
     distribution of ``t*``. All contrasts share the clusters, so they share the df and no mapping is needed.
 
-    **Rare effects.** Where all but a few clusters share one ICE (`too_rare`: up to 8 clusters for 200 contrasts),
+    **Rare effects.** Where all but a few clusters share one ICE (`too_rare`: about 8 for 200 contrasts),
     resamples often have no spread and the tail of ``t*`` says nothing. Such a contrast, and one that does not vary at
     all, takes no part in the maximum: its statistic is given as 0, its p is `rare_p`, its band `rare_reach`. Single
     resamples without spread (below 1e-5 of the mean square) are not counted for the contrast that lacks it.

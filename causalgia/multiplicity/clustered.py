@@ -56,10 +56,15 @@ def generator(rng: RNG | None, purpose: str) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=derive(key, purpose)))
 
 
-def refuse_few_draws(n_draws: int, ci_prob: float, argument: str) -> None:
-    """Refuse a number of draws that is no count, or that cannot reach `ci_prob`."""
+def require_count(n_draws: int, argument: str) -> None:
+    """Refuse a number of draws that is no count."""
     if isinstance(n_draws, bool) or not isinstance(n_draws, int | np.integer) or n_draws < 1:
         raise EstimateError(f"{argument}={n_draws!r} is not a number of draws; for example {argument}=9_999")
+
+
+def refuse_few_draws(n_draws: int, ci_prob: float, argument: str) -> None:
+    """Refuse a number of draws that is no count, or that cannot reach `ci_prob`."""
+    require_count(n_draws, argument)
     needed = int(np.ceil(ci_prob / (1 - ci_prob) * (1 - 1e-12)))
     if n_draws < needed:
         raise EstimateError(f"{argument}={n_draws} is too few for ci_prob={ci_prob:g}; take {needed} or more")

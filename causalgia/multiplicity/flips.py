@@ -11,7 +11,14 @@ import numpy.typing as npt
 
 from causalgia.errors import EstimateError
 from causalgia.estimation.moments import Array, Codes
-from causalgia.multiplicity.clustered import cluster_sums, column_chunks, generator, refuse_few_draws, sized_columns
+from causalgia.multiplicity.clustered import (
+    cluster_sums,
+    column_chunks,
+    generator,
+    refuse_few_draws,
+    require_count,
+    sized_columns,
+)
 from causalgia.multiplicity.maxima import (
     FLOAT32_SLACK,
     SLACK,
@@ -115,7 +122,8 @@ def enumerates(n_clusters: int, n_flips: int) -> bool:
     >>> enumerates(14, 9_999), enumerates(15, 9_999), enumerates(15, 40_000)
     (True, False, True)
     """
-    return n_clusters <= max(_ENUMERATED, int(np.log2(max(n_flips, 1))))
+    require_count(n_flips, "n_flips")
+    return n_clusters <= max(_ENUMERATED, int(np.log2(n_flips)))
 
 
 def _sums(ice: Array, cluster: Codes | None, statistic: Statistic, dtype: npt.DTypeLike) -> tuple[float, Block]:
