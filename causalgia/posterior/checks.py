@@ -49,7 +49,7 @@ def conflict(effect: Array, noise: Noise, prior: Prior, nu: float | None = None)
 
     Given tau, the mean of K effects is normal about 0 with variance ``mu_sd^2 + tau^2 / K + 1' Sigma 1 / K^2``, and the
     sum of squares about it is nearly a multiple of chi-square (two moments matched); their tails are averaged over the
-    prior of tau. Too small a spread is no conflict, since tau may be 0; nor can a flat part of the prior be contradicted.
+    prior of tau. Too small a spread is no conflict, since tau may be 0, and a flat part of the prior has none.
 
     Parameters
     ----------

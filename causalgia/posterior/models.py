@@ -1,7 +1,7 @@
 """The hierarchical models as PyMC models: arrays in, one `pm.Model` out, nothing sampled.
 
-One parameterisation does not suit every effect: where the data are strong (an se below the spread of the effects) the
-effect itself is the parameter, where they are weak its standardised deviation is. Each contrast gets its own.
+An effect is parameterised by where it lies, in sd, in the normal law that tau and its estimate give it: that is the
+centred form where the data are strong, the non-centred one where they are weak, and all that lies between.
 """
 
 from __future__ import annotations
@@ -43,11 +43,6 @@ def spread(effect: Array, noise: Noise) -> float:
     return float(np.sqrt(max(excess, 0.0)))
 
 
-def is_strong(effect: Array, noise: Noise) -> Any:
-    """Return which contrasts are centred, (K,): those whose se is below the spread of the effects."""
-    return np.sqrt(noise.marginal) < spread(effect, noise)
-
-
 def hierarchy(effect: Array, noise: Noise, prior: Prior, fixed: Design, nu: float | None = None) -> Any:
     """Return the model ``effect ~ N(ace, Sigma), ace = mu + x' beta + tau z`` with z normal or Student-t.
 
@@ -67,12 +62,14 @@ def hierarchy(effect: Array, noise: Noise, prior: Prior, fixed: Design, nu: floa
     Returns
     -------
     pymc.Model
-        Parameters ``mu``, ``tau``, ``beta (q,)`` where there are covariates; ``ace (K,)``, made of ``ace_strong``
-        (centred) and ``z_weak`` (not centred).
+        Parameters ``mu``, ``tau``, ``beta (q,)`` where there are covariates, ``factor (r,)`` where the noise has them,
+        and ``z (K,)``: effect k, on the axes of Sigma, is its conditional mean given tau under a normal prior plus
+        ``z_k`` conditional sd. Of the normal family z is independent of tau: there is no funnel. ``ace (K,)`` are the
+        effects.
 
     References
     ----------
-    Betancourt & Girolami (2015), doi:10.1201/b18502-5: which parameterisation suits which data.
+    Papaspiliopoulos, Roberts & Skoeld (2007), doi:10.1214/088342307000000014: data-based partial non-centring.
 
     Examples
     --------
@@ -80,19 +77,20 @@ def hierarchy(effect: Array, noise: Noise, prior: Prior, fixed: Design, nu: floa
     >>> effect, noise = np.array([28.0, 8.0]), Noise(np.array([225.0, 100.0]))
     >>> model = hierarchy(effect, noise, Prior(), design(2, None, Prior()))
     >>> [variable.name for variable in model.free_RVs]
-    ['mu', 'tau', 'z_weak']
+    ['mu', 'tau', 'z']
     """
     pm, pt = library("pymc"), library("pytensor.tensor")
-
-    strong = is_strong(effect, noise)
     with pm.Model() as model:
         mean = np.array(np.average(effect, weights=1 / noise.marginal))
         centre = _coefficient("mu", fixed.sd[0], mean) + pt.zeros(len(effect))
         if len(fixed.sd) > 1:
             centre += pt.dot(fixed.columns[:, 1:], _coefficient("beta", fixed.sd[1:], np.zeros(len(fixed.sd) - 1)))
         tau = _tau(prior, max(spread(effect, noise), 0.3 * float(np.sqrt(noise.marginal).mean())))
-        ace = pm.Deterministic("ace", _effects(effect, centre, tau, strong, nu))
-        _likelihood(effect, noise, ace)
+        shared = _factors(noise)
+        ace = pm.Deterministic("ace", _effects(effect - shared, centre, tau, noise))
+        law = pm.Normal.dist(centre, tau) if nu is None else pm.StudentT.dist(nu=nu, mu=centre, sigma=tau)
+        pm.Potential("ace_prior", pm.logp(law, ace).sum())
+        _likelihood(effect, noise, ace + shared)
     return model
 
 
@@ -118,31 +116,34 @@ def _tau(prior: Prior, start: float) -> Any:
     return pm.Uniform("tau", 0.0, prior.tau_scale, initval=min(start, prior.tau_scale / 2))
 
 
-def _effects(effect: Array, centre: Any, tau: Any, strong: Any, nu: float | None) -> Any:
+def _factors(noise: Noise) -> Any:
+    """Return the factors' share of the estimates, (K,)."""
+    if noise.loadings is None or not noise.loadings.shape[1]:
+        return np.zeros(len(noise.variances))
+    factor = library("pymc").Normal("factor", shape=noise.loadings.shape[1])
+    return library("pytensor.tensor").dot(noise.loadings, factor)
+
+
+def _effects(estimate: Any, centre: Any, tau: Any, noise: Noise) -> Any:
+    """Return the effects where z says, and put the Jacobian of z into the model."""
     pm, pt = library("pymc"), library("pytensor.tensor")
-
-    parts = []
-    if strong.any():
-        where = np.flatnonzero(strong)
-        of = {"mu": centre[where], "sigma": tau, "shape": len(where), "initval": effect[where]}
-        parts.append(pm.Normal("ace_strong", **of) if nu is None else pm.StudentT("ace_strong", nu=nu, **of))
-    if not strong.all():
-        where = np.flatnonzero(~strong)
-        z = pm.Normal("z_weak", shape=len(where)) if nu is None else pm.StudentT("z_weak", nu=nu, shape=len(where))
-        parts.append(centre[where] + tau * z)
-    order = np.argsort(np.concatenate([np.flatnonzero(strong), np.flatnonzero(~strong)]))
-    return pt.concatenate(parts)[order]
-
-
-def _likelihood(effect: Array, noise: Noise, ace: Any) -> None:
-    pm, pt = library("pymc"), library("pytensor.tensor")
-
+    variances, axes = noise.variances, None
     if noise.whole is not None:
-        pm.MvNormal("effect", mu=ace, chol=np.linalg.cholesky(noise.whole), observed=effect)
-        return
-    if noise.loadings is not None and noise.loadings.shape[1]:
-        ace = ace + pt.dot(noise.loadings, pm.Normal("factor", shape=noise.loadings.shape[1]))
-    pm.Normal("effect", mu=ace, sigma=np.sqrt(noise.variances), observed=effect)
+        variances, axes = np.linalg.eigh(noise.whole)
+    rest = estimate - centre if axes is None else pt.dot(axes.T, estimate - centre)
+    kept = tau**2 / (tau**2 + variances)
+    sd = pt.sqrt(kept * variances)
+    pm.Potential("jacobian", pt.log(sd).sum())
+    deviation = kept * rest + sd * pm.Flat("z", shape=len(variances), initval=np.zeros(len(variances)))
+    return centre + (deviation if axes is None else pt.dot(axes, deviation))
+
+
+def _likelihood(effect: Array, noise: Noise, expected: Any) -> None:
+    pm = library("pymc")
+    if noise.whole is not None:
+        pm.MvNormal("effect", mu=expected, chol=np.linalg.cholesky(noise.whole), observed=effect)
+    else:
+        pm.Normal("effect", mu=expected, sigma=np.sqrt(noise.variances), observed=effect)
 
 
 def mixture_given_factors(effect: Array, noise: Noise, components: Components, fixed: Design) -> Any:

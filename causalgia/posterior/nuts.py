@@ -15,7 +15,7 @@ import numpy as np
 
 from causalgia.errors import InferenceError
 from causalgia.posterior.averaging import Node, average_tails, in_unit, unit_of
-from causalgia.posterior.conditional_draws import draw_given
+from causalgia.posterior.conditional_draws import draw_given, whole_window
 from causalgia.posterior.exact import Array
 from causalgia.posterior.hyper import Design, design, is_flat, rescaled
 from causalgia.posterior.models import as_factors, hierarchy, mixture_given_factors
@@ -192,6 +192,7 @@ def _given(
         centre += values["beta"].reshape(len(centre), -1) @ fixed.columns[:, 1:].T
     residual = effect - centre - values["factor"].reshape(len(centre), -1) @ split.loadings.T
     generator = np.random.default_rng(key)
-    ace = draw_given(residual, centre, split.variances, np.ones(len(centre)), components, generator)
+    window = whole_window(len(effect), components)
+    ace = draw_given(residual, centre, split.variances, np.ones(len(centre)), components, window, generator)
     nodes = [Node(1 / len(centre), r, c, components) for r, c in zip(residual, centre, strict=True)]
     return ace.reshape(*shape, -1), average_tails(nodes, split.variances)

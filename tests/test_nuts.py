@@ -1,0 +1,202 @@
+"""The NUTS engine: the graphs it samples, its agreement with the exact engine, and what it says of itself."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from causalgia.errors import ConvergenceError, ConvergenceWarning, InferenceError
+from causalgia.estimation import from_effects
+from causalgia.posterior import infer
+from causalgia.posterior.hyper import design
+from causalgia.posterior.models import as_factors, hierarchy, mixture_given_factors
+from causalgia.posterior.noise import Noise
+from causalgia.posterior.nuts import sample_mixture
+from causalgia.posterior.scale_mixture import Components
+from causalgia.posterior.tree import datasets
+from causalgia.prior import Prior
+
+CASE = Path(__file__).parent / "reference" / "eight_schools"
+SCHOOLS = pd.read_csv(CASE / "input.csv")
+Y, SE = SCHOOLS["y"].to_numpy(float), SCHOOLS["sigma"].to_numpy(float)
+
+
+def free(model: Any) -> list[str]:
+    return [variable.name for variable in model.free_RVs]
+
+
+def graph(effect: np.ndarray, noise: Noise, prior: Prior = Prior(), nu: float | None = None) -> Any:  # noqa: B008
+    return hierarchy(effect, noise, prior, design(len(effect), None, prior), nu)
+
+
+# ---------------------------------------------------------------- models are built, not sampled
+
+
+def ace_at(model: Any, **point: Any) -> np.ndarray:
+    """Evaluate the effects of a model at a point of its parameters."""
+    inputs = list(model.free_RVs)
+    evaluate = model.compile_fn(model["ace"], inputs=inputs, on_unused_input="ignore", point_fn=False)
+    return np.ravel(evaluate(*[np.asarray(point[v.name]) for v in inputs]))
+
+
+def test_strong_data_are_centred_and_weak_are_not() -> None:
+    effect, noise, z = np.array([5.0, -5.0]), Noise(np.array([1e-8, 1e8])), np.array([2.0, 0.5])
+    model = graph(effect, noise)
+    assert free(model) == ["mu", "tau", "z"]
+    assert [v.name for v in model.deterministics] == ["ace"]
+    ace = ace_at(model, mu=1.0, tau=2.0, z=z)
+    assert abs(ace[0] - (5.0 + 1e-4 * 2.0)) < 1e-6  # the estimate, in its own se
+    assert abs(ace[1] - (1.0 + 2.0 * 0.5)) < 1e-6  # the centre, in tau
+
+
+def test_correlated_errors_are_parameterised_on_the_axes_of_sigma() -> None:
+    sigma, effect = np.array([[2.0, 0.9], [0.9, 1.0]]), np.array([1.0, 3.0])
+    ace = ace_at(graph(effect, Noise(np.diag(sigma), whole=sigma)), mu=0.5, tau=1.5, z=np.zeros(2))
+    kept = 1.5**2 * np.linalg.inv(sigma + 1.5**2 * np.eye(2))
+    np.testing.assert_allclose(ace, 0.5 + kept @ (effect - 0.5))  # the conditional mean given mu and tau
+
+
+def test_the_density_is_that_of_the_model_and_its_jacobian() -> None:
+    sigma, effect, nu = np.array([[2.0, 0.9], [0.9, 1.0]]), np.array([1.0, 3.0]), 4.0
+    model = graph(effect, Noise(np.diag(sigma), whole=sigma), nu=nu)
+    logp, z = model.compile_logp(), np.array([0.3, -1.2])
+    variances = np.linalg.eigvalsh(sigma)
+
+    def both(mu: float, tau: float) -> tuple[float, float]:
+        ace = ace_at(model, mu=mu, tau=tau, z=z)
+        by_hand = stats.norm(0, 10).logpdf(mu) + stats.t(3, scale=5).logpdf(tau) + np.log(2) + np.log(tau)
+        by_hand += stats.t(nu, mu, tau).logpdf(ace).sum() + stats.multivariate_normal(ace, sigma).logpdf(effect)
+        by_hand += 0.5 * np.log(tau**2 * variances / (tau**2 + variances)).sum()
+        return float(logp({"mu": mu, "tau_log__": np.log(tau), "z": z})), float(by_hand)
+
+    for mu, tau in ((0.5, 1.5), (-2.0, 0.1), (0.0, 20.0)):
+        found, expected = both(mu, tau)
+        assert abs(found - expected) < 1e-8
+
+
+@pytest.mark.parametrize(
+    ("prior", "name"),
+    [
+        (Prior(tau="half_t"), "halfstudentt"),
+        (Prior(tau="half_normal"), "halfnormal"),
+        (Prior(tau="half_cauchy"), "halfcauchy"),
+        (Prior(tau="uniform", tau_scale=3), "uniform"),
+        (Prior(tau="uniform", tau_scale=np.inf), "halfflat"),
+    ],
+)
+def test_tau_has_the_law_of_its_prior(prior: Prior, name: str) -> None:
+    model = graph(Y, Noise(SE**2), prior)
+    assert name in str(model["tau"].owner.op).lower().replace("_", "")
+
+
+def test_low_rank_noise_has_its_factors_as_parameters_and_a_mixture_nothing_else() -> None:
+    noise = Noise(SE**2, loadings=np.ones((8, 2)))
+    assert free(graph(Y, noise)) == ["mu", "tau", "factor", "z"]
+    components = Components(np.array([0.0, 4.0]), np.array([0.5, 0.5]))
+    assert free(mixture_given_factors(Y, noise, components, design(8, None, Prior()))) == ["factor"]
+    covariates = np.arange(8.0)[:, None]
+    model = mixture_given_factors(Y, noise, components, design(8, covariates, Prior()))
+    assert free(model) == ["factor", "beta"]
+
+
+@pytest.mark.parametrize("whole", [None, np.array([[2.0, 0.9, 0.1], [0.9, 1.0, 0.2], [0.1, 0.2, 3.0]])])
+def test_any_covariance_is_factors_and_a_diagonal(whole: np.ndarray | None) -> None:
+    variances = np.array([2.0, 1.0, 3.0])
+    split = as_factors(Noise(variances, whole=whole))
+    assert split.loadings is not None
+    assert (split.variances > 0).all()
+    expected = np.diag(variances) if whole is None else whole
+    np.testing.assert_allclose(split.loadings @ split.loadings.T + np.diag(split.variances), expected, atol=1e-12)
+
+
+def test_too_few_draws_and_improper_priors_are_refused_before_sampling() -> None:
+    table = from_effects(Y, se=SE)
+    with pytest.raises(ConvergenceError, match="draws=100 cannot"):
+        infer(table, family="normal", engine="nuts", draws=100, rng=0)
+    flat = Prior(mu_sd=np.inf, tau="uniform", tau_scale=np.inf)
+    with pytest.raises(InferenceError, match="no proper posterior: it takes 3"):
+        infer(table.isel(contrast=[0, 1]), family="normal", engine="nuts", prior=flat, rng=0)
+
+
+# ---------------------------------------------------------------- sampled
+
+
+def mcse(sd: Any, ess: Any) -> Any:
+    return np.asarray(sd) / np.sqrt(np.asarray(ess))
+
+
+def test_eight_schools_by_nuts_as_in_r() -> None:
+    expected = json.loads((CASE / "expected.json").read_text())["mu_flat_tau_half_cauchy"]
+    prior = Prior(mu_sd=np.inf, tau="half_cauchy", tau_scale=5)
+    tree = infer(from_effects(Y, se=SE), family="normal", engine="nuts", prior=prior, rng=11)
+    groups = datasets(tree)
+    posterior, diagnostics = groups["posterior"], groups["diagnostics"]
+    rows = {"ace": expected["theta"], "mu": [expected["mu"]], "tau": [expected["tau"]]}
+    for name, truth in rows.items():
+        values = posterior[name].to_numpy().reshape(4_000, -1)
+        ess = diagnostics[f"ess_bulk_{name}"].to_numpy().ravel()
+        mean, sd = (np.array([row[key] for row in truth]) for key in ("mean", "sd"))
+        assert (np.abs(values.mean(axis=0) - mean) < 4 * mcse(sd, ess)).all(), name
+        spread = ((values - mean) ** 2).std(axis=0) / (2 * sd)  # of the sd, by the delta method
+        tail = np.minimum(ess, diagnostics[f"ess_tail_{name}"].to_numpy().ravel())
+        assert (np.abs(values.std(axis=0) - sd) < 4 * mcse(spread, tail)).all(), name
+    attrs = posterior.attrs
+    assert (attrs["engine"], attrs["converged"], attrs["divergences"]) == ("nuts", "yes", 0)
+    assert groups["sample_stats"]["diverging"].dims == ("chain", "draw")
+    assert attrs["sampler"].split()[0] in ("pymc", "nutpie")
+
+
+def random_table(seed: int) -> Any:
+    generator = np.random.default_rng(seed)
+    k = 6
+    root = generator.normal(size=(k, k)) + 2 * np.eye(k)
+    sigma = 0.1 * root @ root.T
+    effect = generator.multivariate_normal(generator.normal() + generator.standard_t(4, k), sigma)
+    return from_effects(effect, covariance=sigma), from_effects(effect, se=np.sqrt(np.diag(sigma)))
+
+
+@pytest.mark.parametrize(("seed", "family"), [(0, "normal"), (1, "student_t")])
+def test_engines_agree(seed: int, family: Any) -> None:
+    table = random_table(seed)[0 if family == "normal" else 1]
+    exact, nuts = (datasets(infer(table, family=family, engine=e, rng=seed)) for e in ("exact", "nuts"))
+    for name in ("ace", "mu", "tau"):
+        a, b = (g["posterior"][name].to_numpy().reshape(4_000, -1) for g in (exact, nuts))
+        ess = nuts["diagnostics"][f"ess_bulk_{name}"].to_numpy().ravel()
+        error = np.hypot(mcse(a.std(axis=0), 4_000), mcse(b.std(axis=0), ess))
+        assert (np.abs(a.mean(axis=0) - b.mean(axis=0)) <= 4 * error + 1e-12).all(), name
+    for name in ("lfsr", "lfdr", "shrinkage"):
+        np.testing.assert_allclose(nuts["moments"][name], exact["moments"][name], atol=0.03)
+
+
+def test_a_mixture_under_a_whole_covariance_by_enumeration() -> None:
+    effect, prior = np.array([1.2, 2.5, -0.3]), Components(np.array([0.0, 0.5, 4.0]), np.array([0.5, 0.3, 0.2]))
+    sigma = np.array([[1.0, 0.5, 0.3], [0.5, 1.0, 0.2], [0.3, 0.2, 0.8]])
+    total, mean, zero = 0.0, np.zeros(3), np.zeros(3)
+    for which in itertools.product(range(3), repeat=3):
+        v = np.diag(prior.variance[list(which)])
+        weight = prior.weight[list(which)].prod() * stats.multivariate_normal(cov=sigma + v).pdf(effect)
+        total, mean = total + weight, mean + weight * (v @ np.linalg.solve(sigma + v, effect))
+        zero += weight * (np.array(which) == 0)
+    noise = Noise(np.diag(sigma).copy(), whole=sigma)
+    sampled, tails = sample_mixture(effect, noise, Prior(), None, prior, draws=8_000, key=3)
+    ace = sampled.values["ace"].reshape(-1, 3)
+    assert (np.abs(ace.mean(axis=0) - mean / total) < 4 * ace.std(axis=0) / np.sqrt(4_000)).all()
+    np.testing.assert_allclose(tails.zero, zero / total, atol=0.02)
+    np.testing.assert_allclose((ace == 0).mean(axis=0), zero / total, atol=0.03)
+
+
+def test_unconverged_draws_can_be_accepted_and_several_families_are_named() -> None:
+    table = random_table(3)[0].assign_coords(g=("contrast", list("aaabbb")))
+    with pytest.warns(ConvergenceWarning, match="ess_bulk of ace below 400"):
+        tree = infer(table, family="normal", groups="g", engine="nuts", draws=200, rng=0, accept_unconverged=True)
+    groups = datasets(tree)
+    assert groups["posterior"].attrs["converged"] == "no"
+    assert groups["sample_stats"]["diverging"].dims == ("chain", "draw", "family")
+    assert list(groups["sample_stats"]["family"].to_numpy()) == ["effect, a", "effect, b"]
