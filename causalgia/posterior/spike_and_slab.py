@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import betaln, expit, logsumexp, xlog1py, xlogy
+from scipy.special import betaln, expit, log_expit, logsumexp
 
 from causalgia.errors import InferenceError
 from causalgia.posterior.averaging import Node, average_below, average_tails, checked, lfsr_of, unit_of
@@ -20,9 +20,8 @@ from causalgia.prior import Prior
 __all__ = ["spike_and_slab"]
 
 _NATS = 20.0
-_STEPS = 49
-_MANY = 1_000
-_RULE, _RULE_MANY = (31, 31), (15, 15)
+_STEPS = 65
+_RULE = (15, 15)
 _BLOCK = 1 << 20
 _NEGLIGIBLE = 1e-9
 
@@ -86,7 +85,7 @@ def _check(noise: Noise, prior: Prior, weight: tuple[float, float]) -> None:
 
 @dataclass(frozen=True, eq=False)
 class _Model:
-    """In units of the typical standard error; ``tau = grain sinh(u)`` and ``w = sinh(v) / K``."""
+    """In units of the typical standard error; ``tau = grain sinh(u)`` and ``w = 1 / (1 + exp(-v))``."""
 
     effect: Array
     noise: Array
@@ -108,7 +107,7 @@ class _Model:
         return np.asarray(self.grain * np.sinh(u))
 
     def share(self, v: Array | float) -> Array:
-        return np.minimum(np.sinh(v) / len(self.effect), 1.0)
+        return np.asarray(expit(v))
 
     def log_ratio(self, tau: Array) -> Array:
         """Log density of each estimate under the slab less that under the spike, (T, K)."""
@@ -117,12 +116,11 @@ class _Model:
 
     def log_joint(self, u: Array, v: Array) -> Array:
         """Log density of the estimates, u and v on a tensor grid, (U, V)."""
-        w, (a, b) = self.share(v), self.weight
+        a, b = self.weight
         spike = -0.5 * (self.effect**2 / self.noise + np.log(2 * np.pi * self.noise)).sum()
         prior_u = log_tau(self.prior, self.tau(u)) + np.log(self.grain * np.cosh(u))
-        prior_v = xlogy(a - 1, w) + xlog1py(b - 1, -w) - betaln(a, b) + np.log(np.cosh(v) / len(self.effect))
-        with np.errstate(divide="ignore"):
-            log_w, log_rest = np.log(w), np.log1p(-w)
+        log_w, log_rest = log_expit(v), log_expit(-v)
+        prior_v = a * log_w + b * log_rest - betaln(a, b)
         rows = [_summed(ratio, log_w, log_rest) for ratio in self.log_ratio(self.tau(u))]
         return np.asarray(spike + np.array(rows) + prior_u[:, None] + prior_v)
 
@@ -133,18 +131,18 @@ def _summed(ratio: Array, log_w: Array, log_rest: Array) -> Array:
 
 
 def _surface(model: _Model) -> Surface:
-    ends = np.linspace(0, np.arcsinh(len(model.effect)), 2 * _STEPS)
+    far = _NATS + np.log(len(model.effect))
+    ends = np.linspace(-far, far, 2 * _STEPS)
     u, _ = reach(lambda x: float(logsumexp(model.log_joint(np.array([x]), ends))), 0.0, model.upper)
     u = np.linspace(u[0], u[-1], _STEPS)
     coarse = u[::4]
-    v, _ = reach(lambda x: float(logsumexp(model.log_joint(coarse, np.array([x])))), 0.0, float(ends[-1]))
+    v, _ = reach(lambda x: float(logsumexp(model.log_joint(coarse, np.array([x])))), -far, far)
     v = np.linspace(v[0], v[-1], _STEPS)
     return refined(u, v, model.log_joint(u, v))
 
 
 def _answer(model: _Model, surface: Surface, unit: float) -> Exact:
-    rule = _RULE_MANY if len(model.effect) > _MANY else _RULE
-    share, u, v = surface.nodes(*rule)
+    share, u, v = surface.nodes(*_RULE)
     weight, tau = model.share(v), model.tau(u)
     nodes = list(_nodes(model, share, weight, tau))
     tails = average_tails(nodes, model.noise)

@@ -49,10 +49,15 @@ class Surface:
 
     def nodes(self, n_a: int, n_b: int) -> tuple[Array, Array, Array]:
         """Return weights, a and b of Gauss' rule for this density: n_a values of a, for each n_b of b given a."""
-        a, weight = gauss_rule((self.a[1:] + self.a[:-1]) / 2, self.probability.sum(axis=1), n_a)
-        middle = (self.b[1:] + self.b[:-1]) / 2
-        column = np.clip(np.searchsorted(self.a, a) - 1, 0, len(self.probability) - 1)
-        rules = [gauss_rule(middle, self.probability[i], n_b) for i in column]
+        across, along = (self.a[1:] + self.a[:-1]) / 2, (self.b[1:] + self.b[:-1]) / 2
+        a, weight = gauss_rule(across, self.probability.sum(axis=1), n_a)
+        at = np.interp(a, across, np.arange(len(across)))
+        lower = np.minimum(at.astype(int), len(across) - 2)
+        between = [
+            (1 - x + i) * self.probability[i] + (x - i) * self.probability[i + 1]
+            for x, i in zip(at, lower, strict=True)
+        ]
+        rules = [gauss_rule(along, row, n_b) for row in between]
         weights = np.concatenate([w * inner for w, (_, inner) in zip(weight, rules, strict=True)])
         repeated = np.concatenate([np.full(len(b), x) for x, (b, _) in zip(a, rules, strict=True)])
         return weights, repeated, np.concatenate([b for b, _ in rules])
