@@ -11,13 +11,13 @@ from pathlib import Path
 import xarray as xr
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from validation import estimation
+from validation import estimation, multiplicity, posterior
 from validation.checks import Check
 
 from causalgia.calibration import Row, judged
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "validation.md"
-CHECKS: list[Check] = [*estimation.CHECKS]
+CHECKS: list[Check] = [*estimation.CHECKS, *multiplicity.CHECKS, *posterior.CHECKS]
 _CLAIMS = {
     "exact": "exactly",
     "at most": "at most",

@@ -1,0 +1,231 @@
+"""The hierarchical model: ranks of truths drawn from it, signs, and intervals of selected effects from few units."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from causalgia.posterior.exact import Exact
+from causalgia.posterior.gaussian_process import gaussian_process, matern52
+from causalgia.posterior.mixture import mixture
+from causalgia.posterior.noise import Noise, normal_scores, spiked
+from causalgia.posterior.normal import normal
+from causalgia.posterior.student import student
+from causalgia.prior import Prior
+from validation.checks import Check
+from validation.draws import Rng
+from validation.multiplicity import each
+
+Trials = Callable[[Rng, int], np.ndarray]
+PRIOR = Prior(mu_sd=1, tau="half_normal", tau_scale=1, standardised=False)
+RANKED = 99
+K = 8
+
+
+def noise_like(rng: Rng, form: str) -> Noise:
+    """Draw a known covariance of K errors, in one of the three forms."""
+    variances = rng.uniform(0.2, 1.5, K) ** 2
+    if form == "diagonal":
+        return Noise(variances)
+    loadings = rng.normal(size=(K, 2)) * 0.5
+    if form == "low rank":
+        return Noise(variances, loadings)
+    whole = np.diag(variances) + loadings @ loadings.T
+    return Noise(np.diagonal(whole).copy(), whole=whole)
+
+
+def errors_of(rng: Rng, noise: Noise) -> np.ndarray:
+    """Draw errors with this covariance."""
+    if noise.whole is not None:
+        return np.asarray(np.linalg.cholesky(noise.whole) @ rng.normal(size=K))
+    own = np.sqrt(noise.variances) * rng.normal(size=K)
+    return own if noise.loadings is None else own + noise.loadings @ rng.normal(size=noise.loadings.shape[1])
+
+
+def rank_of(what: str, form: str, fit: Callable[[np.ndarray, Noise], Exact], z: Callable[[Rng], np.ndarray]) -> Trials:
+    """Draw (mu, tau, delta) from the prior and the estimates from them: the rank of one of them among the draws."""
+
+    def one(rng: Rng) -> int:
+        mu, tau = rng.normal() * PRIOR.mu_sd, abs(rng.normal()) * PRIOR.tau_scale
+        delta = mu + tau * z(rng)
+        noise = noise_like(rng, form)
+        draws = fit(delta + errors_of(rng, noise), noise).draw(RANKED, rng)
+        truth, drawn = {"mu": (mu, draws.mu), "tau": (tau, draws.tau), "effect": (delta[0], draws.ace[:, 0])}[what]
+        return int((drawn < truth).sum())
+
+    return each(one)
+
+
+def by_normal(effect: np.ndarray, noise: Noise) -> Exact:
+    return normal(effect, noise, PRIOR)
+
+
+def by_student(effect: np.ndarray, noise: Noise) -> Exact:
+    return student(effect, noise, PRIOR, nu=4.0)
+
+
+def standard_normal(rng: Rng) -> np.ndarray:
+    return rng.normal(size=K)
+
+
+def student_t4(rng: Rng) -> np.ndarray:
+    return rng.standard_t(4, size=K)
+
+
+def rank_on_a_profile(rng: Rng) -> int:
+    """Draw a smooth curve with a period from the prior of the profile: the rank of its third point."""
+    x, periods = np.arange(K) * 2.0, np.array([5.0, 7.0])
+    lengths = np.geomspace(2.0, 2 * np.ptp(x), 12)
+    sd, amplitude = np.abs(rng.normal(size=2))
+    line = rng.normal() + rng.normal() * (x - x.mean()) / np.ptp(x)
+    smooth = rng.multivariate_normal(np.zeros(K), sd**2 * matern52(x, rng.choice(lengths)))
+    turn = 2 * np.pi * x / rng.choice(periods)
+    truth = line + smooth + amplitude * (rng.normal() * np.cos(turn) + rng.normal() * np.sin(turn))
+    found = gaussian_process(
+        truth + 0.3 * rng.normal(size=K),
+        Noise(np.full(K, 0.09)),
+        x,
+        log_prior=lambda s: -0.5 * s**2,
+        mu_sd=1.0,
+        periods=periods,
+    )
+    return int((found.sample(RANKED, rng).ace[:, 2] < truth[2]).sum())
+
+
+def sparse(rng: Rng, k: int, share: float) -> np.ndarray:
+    """Draw effects of which `share` are not 0."""
+    return np.where(rng.random(k) < share, rng.normal(size=k), 0.0)
+
+
+def lfsr_less_wrong_signs(share: float, k: int = 500) -> Trials:
+    """Say how far the mean local false sign rate of an ash posterior exceeds the share of signs that are wrong."""
+
+    def one(rng: Rng) -> float:
+        truth, se = sparse(rng, k, share), rng.uniform(0.1, 0.5, k)
+        post = mixture(truth + se * rng.normal(size=k), Noise(se**2), PRIOR)
+        sure = post.lfsr < 0.05
+        wrong = (truth == 0) | (np.sign(truth) != np.sign(post.mean))
+        return float((post.lfsr - wrong)[sure].mean()) if sure.any() else 0.0
+
+    return each(one)
+
+
+def from_few_units(which: str, draw: Callable[[Rng, tuple[int, int]], np.ndarray], n: int, k: int) -> Trials:
+    """From units to 90 % intervals of the top 2 % of K effects, truths drawn from the prior, one control.
+
+    `which` is how Sigma enters: the oracle's, low rank + diagonal, or the whole estimated covariance.
+    """
+
+    def one(rng: Rng) -> float:
+        own = rng.uniform(0.5, 1, k)
+        delta = 1.2 / np.sqrt(n) * rng.normal(size=k)
+        ice = delta + rng.normal(size=(n, 1)) + own * draw(rng, (n, k))
+        effect = ice.mean(axis=0)
+        post = normal(effect, sigma(which, ice, own), Prior())
+        top = np.argsort(-np.abs(effect))[: k // 50]
+        return float((np.abs(post.below(delta) - 0.5) <= 0.45)[top].mean())
+
+    return each(one)
+
+
+def sigma(which: str, ice: np.ndarray, own: np.ndarray) -> Noise:
+    """Return the covariance of the mean ICE as it is known, or as one of two rules has it from the units."""
+    n, k = ice.shape
+    if which == "oracle":
+        return Noise(own**2 / n, np.full((k, 1), 1 / np.sqrt(n)))
+    factor = (ice - ice.mean(axis=0)) / np.sqrt(n * (n - 1))
+    se = np.sqrt((factor**2).sum(axis=0))
+    score = normal_scores(ice.mean(axis=0), se, np.full(k, n - 1.0))
+    if which == "low rank + diagonal":
+        return spiked(factor / se, n - 1, score**2)
+    whole = factor.T @ factor + np.diag(1e-9 * se**2)
+    return Noise(np.diagonal(whole).copy(), whole=whole)
+
+
+def false_signs(n: int, *, scores: bool, k: int = 1_000) -> Trials:
+    """Share of wrong signs in the largest set with a mean lfsr of 5 %, from n units; one effect in ten is not 0."""
+
+    def one(rng: Rng) -> float:
+        truth = sparse(rng, k, 0.1) / 2
+        ice = truth + rng.normal(size=(n, k))
+        effect, se = ice.mean(axis=0), ice.std(axis=0, ddof=1) / np.sqrt(n)
+        used = normal_scores(effect, se, np.full(k, n - 1.0)) if scores else se
+        post = mixture(effect, Noise(used**2), PRIOR)
+        order = np.argsort(post.lfsr)
+        chosen = order[np.cumsum(post.lfsr[order]) <= 0.05 * np.arange(1, k + 1)]
+        wrong = (truth == 0) | (np.sign(truth) != np.sign(post.mean))
+        return float(wrong[chosen].mean()) if chosen.size else 0.0
+
+    return each(one)
+
+
+def standard(rng: Rng, shape: tuple[int, int]) -> np.ndarray:
+    return rng.standard_normal(shape)
+
+
+_SBC = "Simulation-based calibration: p-value that ranks are uniform"
+_SIGN, _FEW = "Signs and sizes from units", "90 % intervals of the top 2 % of 400 effects, 100 units, one control"
+CHECKS = [
+    *(
+        Check(
+            _SBC,
+            f"normal family, {form}: {what}",
+            rank_of(what, form, by_normal, standard_normal),
+            0.5,
+            full=2_000 if form == "low rank" else 10_000,
+            quick=100,
+            n_draws=RANKED,
+        )
+        for form in ("diagonal", "low rank", "whole")
+        for what in ("mu", "tau", "effect")
+    ),
+    *(
+        Check(
+            _SBC,
+            f"Student-t family: {what}",
+            rank_of(what, "diagonal", by_student, student_t4),
+            0.5,
+            n_draws=RANKED,
+            full=2_000,
+            quick=100,
+        )
+        for what in ("mu", "tau", "effect")
+    ),
+    Check(
+        _SBC, "smooth profile with a period: effect", each(rank_on_a_profile), 0.5, full=1_000, quick=60, n_draws=RANKED
+    ),
+    *(
+        Check(
+            _SIGN,
+            f"mixture, {share:.0%} not 0: lfsr less wrong signs",
+            lfsr_less_wrong_signs(share),
+            0.0,
+            "at least",
+            full=2_000,
+            quick=100,
+        )
+        for share in (0.03, 0.3)
+    ),
+    *(
+        Check(
+            _SIGN,
+            f"false signs in a set with mean lfsr .05, {n} units, {words}",
+            false_signs(n, scores=scores),
+            0.05,
+            claim,
+            full=2_000,
+            quick=100,
+        )
+        for n in (20, 50)
+        for words, scores, claim in (("normal score of p", True, "at most"), ("plain SE", False, "fails"))
+    ),
+    *(
+        Check(_FEW, f"{which}", from_few_units(which, standard, 100, 400), level, claim, full=1_000, quick=60)
+        for which, level, claim in (
+            ("oracle", 0.9, "exact"),
+            ("low rank + diagonal", 0.87, "at least"),
+            ("whole estimated covariance", 0.9, "fails"),
+        )
+    ),
+]
