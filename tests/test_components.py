@@ -286,3 +286,10 @@ def test_kenward_roger_is_for_small_problems() -> None:
         reml(y, np.ones((len(u), 1)), {"u": u}, df="kenward_roger")
     with pytest.raises(EstimateError, match="neither"):
         reml(Y, X, {"u": U}, df="wald")  # type: ignore[arg-type]
+
+
+def test_values_beyond_double_precision_are_refused() -> None:
+    ice = np.random.default_rng(0).normal(size=(10, 1, 1, 3))
+    for size in (1e200, 1e-200):
+        with pytest.raises(EstimateError, match="rescale"):
+            variance_components(effects_of(size * ice))

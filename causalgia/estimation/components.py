@@ -172,10 +172,13 @@ def _instance_of(effects: xr.Dataset, instance: str) -> list[str]:
 
 
 def _answer(cells: Cells, names: list[Any], source: xr.Dataset) -> xr.Dataset:
+    size = np.ptp(cells.rows, axis=0)
+    if (size > 1e150).any() or ((size > 0) & (size < 1e-150)).any():
+        raise EstimateError(
+            f"effects that spread over {size.max():g} have no variance in double precision; rescale them"
+        )
     known = identified(cells)
     variance, se = _fitted(cells, known)
-    if not np.isfinite(variance).all() or not np.isfinite(se).all():
-        raise EstimateError("the variances overflow; give effects of a smaller unit")
     shape = (len(variance), len(names), source.sizes["task"])
     dims = ("component", "contrast", "task")
     in_ace = variance * shares_of_weight(cells, known.groups)[:, None]
