@@ -28,7 +28,9 @@ from causalgia.tables import (
     shown,
 )
 
-Rope: TypeAlias = "tuple[float, float] | str | int"
+Rope: TypeAlias = (
+    "tuple[float, float] | str | int | Mapping[str, tuple[float, float]] | tuple[tuple[str, tuple[float, float]], ...]"
+)
 Contrasts: TypeAlias = "Mapping[str, Mapping[str, float]] | tuple[tuple[str, tuple[tuple[str, float], ...]], ...]"
 
 TARGETS = ("population", "parents", "units", "population x words", "population x predictors")
@@ -56,23 +58,29 @@ def _factors(value: object) -> bool:
     return isinstance(value, list) and are_texts(value) and len(set(value)) == len(value) >= 2
 
 
+def _is_interval(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(map(is_number, value)) and bool(value[0] < value[1])
+
+
 def is_rope(value: object) -> bool:
     """Return whether a value is a region of practical equivalence as TOML has it.
 
     Examples
     --------
-    >>> [is_rope(value) for value in ([-0.1, 0.1], "placebo", "0.2 sd", 0, [0.1, -0.1], "0 sd")]
-    [True, True, True, True, False, False]
+    >>> [is_rope(value) for value in ([-0.1, 0.1], {"K562": [-0.1, 0.1]}, "placebo", "0.2 sd", 0)]
+    [True, True, True, True, True]
+    >>> [is_rope(value) for value in ([0.1, -0.1], [0, 0], "0 sd", 0.1)]
+    [False, False, False, False]
     """
     if isinstance(value, str):
         in_sd = _IN_SD.fullmatch(value)
         return value == "placebo" or (in_sd is not None and float(value.replace("sd", "")) > 0)
-    if isinstance(value, list):
-        return len(value) == 2 and all(map(is_number, value)) and bool(value[0] < value[1])
-    return is_number(value) and value == 0
+    if isinstance(value, dict):
+        return bool(value) and all(map(_is_interval, value.values()))
+    return _is_interval(value) or (is_number(value) and value == 0)
 
 
-ROPE_IN_WORDS = 'two numbers, the lower first, or "placebo", or sd of the control arm such as "0.2 sd", or 0'
+ROPE_IN_WORDS = 'two numbers, the lower first (or by task), "placebo", sd of the control arm such as "0.2 sd", or 0'
 
 ANALYSIS: Keys = {
     "control": NAME,
@@ -123,8 +131,8 @@ class Analysis:
     family
         Family of the effects in the hierarchical model: ``"mixture"``, ``"student_t"`` or ``"normal"``.
     rope
-        Region of practical equivalence: (lower, upper) on the scale of the contrast, ``"placebo"``, sd of the control
-        arm such as ``"0.2 sd"``, or 0 for direction alone.
+        Region of practical equivalence: (lower, upper) on the scale of the contrast, or task -> (lower, upper);
+        ``"placebo"``; sd of the control arm such as ``"0.2 sd"``; or 0 for direction alone.
     level
         Verdicts hold with this probability.
     error
@@ -145,7 +153,7 @@ class Analysis:
     >>> Analysis(control="placebo", rope=(0.1, -0.1))
     Traceback (most recent call last):
     ...
-    causalgia.errors.DesignError: Analysis: rope = [0.1, -0.1] must be two numbers, the lower first, or "placebo", ...
+    causalgia.errors.DesignError: Analysis: rope = [0.1, -0.1] must be two numbers, the lower first (or by task), ...
     """
 
     control: str | None = None
@@ -203,6 +211,11 @@ class Analysis:
     def weights_by_contrast(self) -> dict[str, dict[str, float]]:
         """The contrasts as a mapping contrast -> arm -> weight; empty where none are said."""
         return {name: dict(weights) for name, weights in dict(self.contrasts or ()).items()}
+
+    @property
+    def region(self) -> Any:
+        """The ROPE as `causalgia.decide` takes it: a mapping where it is given for each task."""
+        return dict(self.rope) if _by_task(self.rope) else self.rope  # type: ignore[arg-type]  # pairs, as just seen
 
     @property
     def fingerprint(self) -> str:
@@ -273,6 +286,29 @@ class Analysis:
         return f"Analysis({', '.join(f'{field.name}={value!r}' for field, value in self._said())})"
 
 
+def beyond(attrs: Mapping[Any, Any], **asked: Any) -> dict[str, str]:
+    """Return ``exploratory`` for the attrs of a result: what a verb was asked beyond the analysis kept in `attrs`.
+
+    Parameters
+    ----------
+    attrs
+        Of the Dataset that the verb was given; without ``analysis`` nothing was fixed, and nothing is marked.
+    **asked
+        Fields of `Analysis` as the verb was asked them.
+
+    Examples
+    --------
+    >>> beyond({"analysis": Analysis(control="placebo").to_json()}, control="untreated", scale="identity")
+    {'exploratory': 'control'}
+    """
+    if "analysis" not in attrs:
+        return {}
+    kept = Analysis.from_json(str(attrs["analysis"]))
+    other = [name for name, value in asked.items() if getattr(kept, name) != _frozen(name, _plain(name, value))]
+    known = [name for name in str(attrs.get("exploratory", "")).split(", ") if name]
+    return {"exploratory": ", ".join(dict.fromkeys([*known, *other]))} if known or other else {}
+
+
 def _plain(name: str, value: Any) -> Any:
     """Return a value as TOML has it: lists, tables, Python's own numbers."""
     if name == "cluster" and value is None:
@@ -283,6 +319,8 @@ def _plain(name: str, value: Any) -> Any:
         return _plain_contrasts(value)
     if name == "prior":
         return value.to_dict() if isinstance(value, Prior) else value
+    if name == "rope" and (isinstance(value, Mapping) or _by_task(value)):
+        return {str(task): _plain("", ends) for task, ends in dict(value).items()}
     if name in ("interaction", "covariates") and isinstance(value, str):
         return [value]
     if isinstance(value, Iterable) and not isinstance(value, str | Mapping):
@@ -315,8 +353,20 @@ def _frozen(name: str, value: Any) -> Any:
     if name in ("level", "ci_prob"):
         return float(value)
     if name == "rope":
-        return tuple(map(float, value)) if isinstance(value, list) else value if isinstance(value, str) else 0
+        return _frozen_rope(value)
     return tuple(value) if isinstance(value, list) else value
+
+
+def _by_task(rope: object) -> bool:
+    return isinstance(rope, tuple) and bool(rope) and all(isinstance(x, tuple) and len(x) == 2 for x in rope)
+
+
+def _frozen_rope(plain: Any) -> Any:
+    if isinstance(plain, dict):
+        return tuple((task, _frozen_rope(ends)) for task, ends in plain.items())
+    if isinstance(plain, list):
+        return tuple(map(float, plain))
+    return plain if isinstance(plain, str) else 0
 
 
 def _prior(plain: Mapping[str, Any]) -> Prior:

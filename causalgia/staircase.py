@@ -144,8 +144,8 @@ def asked_of(outcomes: xr.Dataset, analysis: Analysis | None) -> Analysis:
 
 def kept_analysis(outcomes: xr.Dataset) -> Analysis | None:
     """Return the analysis that was fixed before the outcomes were seen, or None where none is kept."""
-    kept = outcomes.attrs.get("analysis")
-    return None if kept is None else Analysis.from_json(str(kept))
+    kept = Analysis.from_json(str(outcomes.attrs.get("analysis", "{}")))
+    return None if kept == Analysis() else kept
 
 
 def require_rope(analysis: Analysis) -> None:
@@ -256,7 +256,7 @@ def _of_infer(analysis: Analysis) -> dict[str, Any]:
 def _decided(effects: xr.Dataset, estimates: xr.Dataset, posterior: Any, analysis: Analysis, *, rng: RNG) -> xr.Dataset:
     from causalgia.verdicts import decide
 
-    how: dict[str, Any] = {"rope": analysis.rope, "level": analysis.level, "error": analysis.error}
+    how: dict[str, Any] = {"rope": analysis.region, "level": analysis.level, "error": analysis.error}
     how |= {"family": analysis.families, "cluster": _cluster(analysis), "rng": rng}
     if analysis.error == "bootstrap_t":
         return decide(effects, **how)

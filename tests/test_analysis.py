@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import pickle
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import causalgia as cg
-from causalgia.analysis import ERRORS, FAMILIES, METHODS, SCALES, TARGETS, Analysis
+from causalgia.analysis import ERRORS, FAMILIES, METHODS, SCALES, TARGETS, Analysis, beyond
 from causalgia.errors import DesignError
 from causalgia.tables import check_table, is_count, one_of
 
@@ -32,6 +33,7 @@ def questions(draw):
 ROPES = st.one_of(
     st.none(),
     st.just(0),
+    st.dictionaries(NAMES, st.tuples(NUMBERS.map(lambda x: -x), NUMBERS), min_size=1, max_size=3),
     st.just("placebo"),
     NUMBERS.map(lambda x: f"{x} sd"),
     st.tuples(NUMBERS.map(lambda x: -x), NUMBERS),
@@ -134,6 +136,12 @@ def test_contrasts_are_weights_by_arm():
         ({"rope": (0, float("inf"))}, "rope = [0, inf] must be"),
         ({"rope": (float("nan"), 1)}, "rope = [nan, 1] must be"),
         ({"rope": (1, 2, 3)}, "rope = [1, 2, 3] must be"),
+        ({"rope": {}}, "rope = {} must be"),
+        (
+            {"rope": {"K562": (1, -1)}},
+            "rope = {'K562': [1, -1]} must be two numbers, the lower first (or by",
+        ),
+        ({"rope": {"K562": 0}}, "rope = {'K562': 0} must be"),
         ({"rope": 0.1}, "rope = 0.1 must be two numbers"),
         ({"rope": True}, "rope = True must be"),
         ({"rope": False}, "rope = False must be"),
@@ -191,6 +199,25 @@ def test_what_is_kept_with_the_outcomes_is_what_was_asked():
     ask = Analysis(control="placebo", rope="0.2 sd", prior=cg.Prior(tau_scale=1))
     assert Analysis.from_json(cg.run(design, share, rng=0, analysis=ask).attrs["analysis"]) == ask
     assert "analysis" not in cg.run(design, share, rng=0).attrs
+
+
+def test_a_rope_may_be_said_by_task():
+    ask = Analysis(rope={"K562": (-1, 1), "HepG2": [-2, 2]})
+    assert ask.rope == (("K562", (-1.0, 1.0)), ("HepG2", (-2.0, 2.0)))
+    assert ask.region == {"K562": (-1.0, 1.0), "HepG2": (-2.0, 2.0)}
+    assert Analysis(rope=(-1, 1)).region == (-1.0, 1.0)
+    assert Analysis(rope="placebo").region == "placebo"
+    with pytest.raises(DesignError, match=re.escape("rope = [0.1, -0.1] must be two numbers")):
+        Analysis(rope=(0.1, -0.1))
+
+
+def test_what_is_asked_beyond_is_named():
+    kept = {"analysis": Analysis(control="placebo", rope={"K562": (-1, 1)}, cluster=None).to_json()}
+    assert beyond({}, control="other") == {}
+    assert beyond(kept, control="placebo", rope={"K562": [-1, 1]}, cluster=None, contrasts=None) == {}
+    assert beyond(kept, control="other", cluster="auto") == {"exploratory": "control, cluster"}
+    assert beyond({**kept, "exploratory": "control"}, level=0.9) == {"exploratory": "control, level"}
+    assert beyond({**kept, "exploratory": "control"}, level=0.95) == {"exploratory": "control"}
 
 
 def test_tables_name_the_key_and_the_cure():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -202,9 +203,9 @@ class Decided(Rule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.rope is None or isinstance(self.rope, str):
+        if self.rope is None or isinstance(self.rope, str | Mapping):
             raise DecisionError(
-                f"Decided: rope={self.rope!r} is not known before the outcomes; say two numbers on their scale, or 0"
+                f"Decided: rope={self.rope!r} is no region that is fixed for all effects; say two numbers on their scale, or 0"
             )
         try:
             object.__setattr__(self, "rope", Analysis(rope=self.rope).rope)
