@@ -205,7 +205,7 @@ class Decided(Rule):
         super().__post_init__()
         if self.rope is None or isinstance(self.rope, str | Mapping):
             raise DecisionError(
-                f"Decided: rope={self.rope!r} is not fixed beforehand for all effects; say two numbers on their scale, or 0"
+                f"Decided: rope={self.rope!r} is not fixed beforehand for all effects; say two numbers, or 0"
             )
         try:
             object.__setattr__(self, "rope", Analysis(rope=self.rope).rope)
