@@ -212,6 +212,16 @@ def test_contrasts_that_do_not_vary() -> None:
     assert mixed.p_single_step[0] < 0.001
 
 
+def test_the_few_that_vary_answer_to_bonferroni() -> None:
+    rng = np.random.default_rng(3)
+    ice = (rng.random((115, 200)) < 0.03) - 0.03
+    answer = bootstrap_t_max(ice, n_draws=199, rng=0)
+    assert 100 < np.count_nonzero(answer.rare) < 200
+    assert answer.critical >= stats.t.ppf(1 - 0.05 / 400, 114)
+    p = 200 * 2 * stats.t.sf(answer.observed, 114)
+    assert (answer.p_single_step >= np.minimum(p, 1) - 1e-12)[~answer.rare].all()
+
+
 def test_few_clusters_that_all_differ_are_not_rare() -> None:
     ice = np.random.default_rng(0).normal(size=(5, 400))
     assert not bootstrap_t_max(ice, n_draws=39, rng=0).rare.any()

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
 from causalgia.errors import EstimateError
 from causalgia.estimation.crossover import mean_ice
@@ -63,7 +64,8 @@ def bootstrap_t_max(
     **Rare effects.** Where all but a few clusters share one ICE (`too_rare`: about 8 for 200 contrasts),
     resamples often have no spread and the tail of ``t*`` says nothing. Such a contrast, and one that does not vary at
     all, takes no part in the maximum: its statistic is given as 0, its p is `rare_p`, its band `rare_reach`. Single
-    resamples without spread (below 1e-5 of the mean square) are not counted for the contrast that lacks it.
+    resamples without spread (below 1e-5 of the mean square) are not counted for the contrast that lacks it. Where more
+    than half of a family is rare, the rest were chosen by their number of hits, and answer to Bonferroni's t as well.
 
     Parameters
     ----------
@@ -127,6 +129,7 @@ class _Seen:
     n_differing: Counts
     rare: npt.NDArray[np.bool_]
     reach: float
+    df: float
 
 
 def _seen(ice: Array, cluster: Codes | None, n_clusters: int, ci_prob: float) -> _Seen:
@@ -143,7 +146,7 @@ def _seen(ice: Array, cluster: Codes | None, n_clusters: int, ci_prob: float) ->
         n_differing[chunk] = np.count_nonzero(cluster_sums(away, cluster), axis=0)
     rare = too_rare(n_differing, n_clusters, len(se), ci_prob=ci_prob) | (se == 0)
     t = np.divide(np.abs(ace), se, out=np.zeros_like(se), where=~rare)
-    return _Seen(ace, se, t, common, n_differing, rare, float(reach.max()))
+    return _Seen(ace, se, t, common, n_differing, rare, float(reach.max()), float(estimate.df[0]))
 
 
 def _centred_sums(ice: Array, cluster: Codes | None, n_clusters: int, rare: npt.NDArray[np.bool_]) -> Float32:
@@ -158,19 +161,33 @@ def _centred_sums(ice: Array, cluster: Codes | None, n_clusters: int, rare: npt.
 
 def _with_rare(answer: MaxT, seen: _Seen, n_clusters: int, ci_prob: float) -> BootstrapT:
     k, rare, u = len(seen.t), seen.rare, seen.n_differing
+    least, p_least = _bonferroni(seen, ci_prob)
+    critical = max(answer.critical, least)
     alone, joint = (rare_p(seen.common, seen.reach, u, n_clusters, m) for m in (1, k))
     far = rare_reach(seen.reach, u, n_clusters, k, ci_prob=ci_prob) + np.abs(seen.ace - seen.common)
     return BootstrapT(
         observed=answer.observed,
         p_raw=np.where(rare, alone, answer.p_raw),
-        p_single_step=np.where(rare, joint, answer.p_single_step),
-        p_step_down=np.where(rare, joint, answer.p_step_down),
-        critical=answer.critical,
+        p_single_step=np.where(rare, joint, np.maximum(answer.p_single_step, p_least)),
+        p_step_down=np.where(rare, joint, np.maximum(answer.p_step_down, p_least)),
+        critical=critical,
         maxima=answer.maxima,
         exact=False,
-        half_width=np.where(rare, far, answer.critical * seen.se),
+        half_width=np.where(rare, far, critical * seen.se),
         rare=rare,
     )
+
+
+def _bonferroni(seen: _Seen, ci_prob: float) -> tuple[float, Array]:
+    """Return Bonferroni's critical value and p by t where most of the family is rare, else 0.
+
+    The few that vary enough are then the extremes of many, and the maximum over the few knows nothing of it.
+    """
+    k, n_rare = len(seen.t), int(np.count_nonzero(seen.rare))
+    if not k / 2 < n_rare < k:
+        return 0.0, np.zeros(k)
+    p = np.minimum(2 * k * special.stdtr(seen.df, -seen.t), 1.0)
+    return float(-special.stdtrit(seen.df, (1 - ci_prob) / 2 / k)), p
 
 
 def _drawn_counts(n_clusters: int, n_draws: int, size: int, rng: RNG) -> Iterator[Float32]:
