@@ -76,8 +76,8 @@ _HOME = {
 }
 #: rooms that are reached as `cg.<room>`; the two that have public names of their own are in the table above.
 _ROOMS = {
-    *("design", "errors", "estimation", "multiplicity", "plot", "planning", "posterior", "predict", "reporting"),
-    *("schema", "sequences", "store", "verdicts", "zoo"),
+    *("calibration", "design", "errors", "estimation", "multiplicity", "planning", "plot", "posterior", "predict"),
+    *("reporting", "schema", "sequences", "staircase", "stopping", "store", "verdicts", "zoo"),
 }
 _NEEDS_TORCH = {"TorchPredictor"}
 

@@ -18,6 +18,8 @@ from causalgia.multiplicity import adjust
 from causalgia.schema import validate
 from causalgia.streams import RNG, derive, root_key
 
+__all__ = ["Steps", "analyze", "estimated", "steps"]
+
 BY_TESTS = ("bh", "bootstrap_t")
 """The error rates whose verdicts are tests on estimates: no posterior is drawn."""
 

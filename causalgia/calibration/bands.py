@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
-from scipy import stats
+from scipy import special
 
 from causalgia.errors import EstimateError
 
@@ -62,11 +62,13 @@ class Row:
 
     def _ends(self, tail: float) -> tuple[float, float]:
         if self.kind == "share":
-            ends = np.asarray(stats.binom.ppf(np.array([tail, 1 - tail]), self.n_trials, self.nominal)) / self.n_trials
+            from scipy.stats import binom
+
+            ends = np.asarray(binom.ppf(np.array([tail, 1 - tail]), self.n_trials, self.nominal)) / self.n_trials
             return float(ends[0]), float(ends[1])
         if self.kind == "p":
             return tail, 1.0
-        half = float(stats.t.isf(tail, max(self.n_trials - 1, 1))) * self.mcse
+        half = -float(special.stdtrit(max(self.n_trials - 1, 1), tail)) * self.mcse
         return self.nominal - half, self.nominal + half
 
     def passes(self, error: float) -> bool:
@@ -145,7 +147,7 @@ def rank_row(name: str, ranks: npt.ArrayLike, n_draws: int, claim: Claim = "exac
     parts = np.array_split(np.arange(n_draws + 1), min(20, n_draws + 1, max(2, counts.sum() // 5)))
     observed = np.array([counts[part].sum() for part in parts])
     expected = counts.sum() * np.array([len(part) for part in parts]) / (n_draws + 1)
-    p = float(stats.chi2.sf(((observed - expected) ** 2 / expected).sum(), len(parts) - 1))
+    p = float(special.chdtrc(len(parts) - 1, ((observed - expected) ** 2 / expected).sum()))
     return Row(name, p, 0.5, int(counts.sum()), claim, "p", 0.0)
 
 

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special, stats
+from scipy import special
 
 from causalgia.errors import EstimateError
 
@@ -164,7 +164,9 @@ def _above(threshold: Array, df: Array, ncp: Array) -> Array:
     normal = df > NORMAL
     plain = ~(sure | never | normal)
     safe = np.where(plain, ncp, 0.0)
-    exact = np.asarray(stats.nct.sf(threshold, np.where(normal, 1.0, df), safe))
+    from scipy.stats import nct
+
+    exact = np.asarray(nct.sf(threshold, np.where(normal, 1.0, df), safe))
     exact = np.where(normal, special.ndtr(np.where(np.isfinite(ncp), ncp, 0.0) - threshold), exact)
     return np.clip(np.where(sure, 1.0, np.where(never, 0.0, exact)), 0.0, 1.0)
 

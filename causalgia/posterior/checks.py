@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from scipy import stats
+from scipy import special
 
 from causalgia.errors import InferenceError
 from causalgia.posterior.coords import at_the_door
@@ -40,6 +40,8 @@ def tau_quantile(prior: Prior, probability: Array) -> Array:
         raise InferenceError("a flat prior of tau cannot be drawn from; give one that ends: Prior(tau='half_t')")
     if prior.tau == "uniform":
         return prior.tau_scale * probability
+    from scipy import stats
+
     law = stats.norm if prior.tau == "half_normal" else stats.t(_DF[prior.tau])
     return np.asarray(prior.tau_scale * law.ppf((1 + probability) / 2))
 
@@ -82,7 +84,7 @@ def conflict(effect: Array, noise: Noise, prior: Prior, nu: float | None = None)
     mean, spread = float(effect.mean()), float(effect.std(ddof=1)) if n > 1 else 0.0
     if np.isfinite(prior.mu_sd):
         sd = np.sqrt(prior.mu_sd**2 + variance / n + _of_mean(noise))
-        if 2 * stats.norm.sf(abs(mean) / sd).mean() < _RARE:
+        if 2 * special.ndtr(-abs(mean) / sd).mean() < _RARE:
             said.append(
                 f"the mean of the effects, {mean:.3g}, lies where the prior gives less than 1 % "
                 f"(Prior(mu_sd={prior.mu_sd:.3g}): mu_sd={abs(mean):.1g} or more would not)"
@@ -111,7 +113,7 @@ def _spread_tail(effect: Array, noise: Noise, variance: Array) -> float:
     inner = 2 * squares * (n - 1) / n
     df = 2 * expected**2 / inner
     observed = float(((effect - effect.mean()) ** 2).sum())
-    return float(stats.chi2.sf(observed * df / expected, df).mean())
+    return float(special.chdtrc(df, observed * df / expected).mean())
 
 
 def _dependent(noise: Noise) -> float:

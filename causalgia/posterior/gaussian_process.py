@@ -306,7 +306,8 @@ class _Nodes:
         W = kernel.whiten(H.transpose(1, 0, 2).reshape(len(y), -1)).reshape(len(y), *H.shape[::2]).transpose(1, 0, 2)
         amplitude = [float(self.amplitudes[i]) if self.has_period else None for i in a]
         prior = np.stack([_precisions(self.precision, each) for each in amplitude])
-        covariance = np.linalg.inv((W.transpose(0, 2, 1) @ W)[which] + prior[:, None] * np.eye(prior.shape[1]))
+        precision = (W.transpose(0, 2, 1) @ W)[which] + prior[:, None] * np.eye(prior.shape[1])
+        covariance = np.asarray(np.linalg.inv(precision), dtype=np.float64)
         return (covariance @ (y @ W)[which][..., None])[..., 0], covariance, H[which]
 
     def moments(self) -> tuple[Array, Array, Array]:
