@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from causalgia.analysis import Analysis
@@ -14,6 +15,7 @@ from causalgia.effects import contrast
 from causalgia.errors import ContrastError, DecisionError, ExploratoryWarning, OutcomesError
 from causalgia.estimation import estimate
 from causalgia.estimation.request import users_level
+from causalgia.estimation.words import placebo_words
 from causalgia.multiplicity import adjust
 from causalgia.schema import validate
 from causalgia.streams import RNG, derive, root_key
@@ -34,7 +36,8 @@ class Steps:
         Datasets, as `causalgia.contrast`, `causalgia.estimate` (with ``p_adjusted`` where the analysis adjusts) and
         `causalgia.decide` give them.
     posterior
-        As `causalgia.infer` gives it; None where the error rate needs none ("bh", "bootstrap_t").
+        As `causalgia.infer` gives it, of the contrasts that vary; None where the error rate needs none ("bh",
+        "bootstrap_t") or no contrast varies.
     """
 
     effects: xr.Dataset
@@ -61,7 +64,8 @@ def analyze(outcomes: xr.Dataset, analysis: Analysis | None = None, *, rng: RNG)
     Dataset
         Decisions, as `causalgia.decide` gives them: ``verdict``, ``ace, lower, upper``, ``lfsr``, ``p_rope``,
         ``local_error``, ``q`` (contrast, task) on ``attrs["contrast_scale"]``, with ``attrs["analysis"]`` (JSON) and
-        ``attrs["analysis_fingerprint"]``. `causalgia.staircase.steps` gives every step on the way.
+        ``attrs["analysis_fingerprint"]``. `causalgia.staircase.steps` gives every step on the way. A contrast without
+        any spread among the units (``exact``) is decided as it stands: no posterior can shrink it.
 
     Raises
     ------
@@ -114,10 +118,12 @@ def steps(outcomes: xr.Dataset, analysis: Analysis | None = None, *, rng: RNG) -
     require_rope(asked)
     key = root_key(rng)
     effects, estimates = estimated(outcomes, asked, rng=derive(key, "adjust"))
-    posterior = None
-    if asked.error not in BY_TESTS:
-        posterior = infer(estimates, **_of_infer(asked), rng=derive(key, "infer"))
+    posterior, exact = None, _exact(estimates)
+    if asked.error not in BY_TESTS and not exact.all():
+        posterior = infer(estimates.isel(contrast=~exact), **_of_infer(asked), rng=derive(key, "infer"))
     decisions = _decided(effects, estimates, posterior, asked, rng=derive(key, "decide"))
+    if posterior is not None and exact.any():
+        decisions = _with_exact(decisions, estimates, exact, asked)
     said = said_of(outcomes, asked)  # it warns of what is exploratory: after whatever is impossible
     return Steps(effects, estimates.assign_attrs(said), posterior, decisions.assign_attrs(said))
 
@@ -262,4 +268,39 @@ def _decided(effects: xr.Dataset, estimates: xr.Dataset, posterior: Any, analysi
     how |= {"family": analysis.families, "cluster": _cluster(analysis), "rng": rng}
     if analysis.error == "bootstrap_t":
         return decide(effects, **how)
+    if posterior is None and analysis.error not in BY_TESTS:
+        how["error"] = "local"
     return decide(estimates if posterior is None else posterior, **how)
+
+
+def _exact(estimates: xr.Dataset) -> npt.NDArray[np.bool_]:
+    """Return which contrasts have no spread in some task, (contrast,); none where predictors are a dim."""
+    if "se" not in estimates or "model" in estimates.dims:
+        return np.zeros(estimates.sizes["contrast"], bool)
+    return np.asarray((estimates["se"] == 0).any("task").to_numpy())
+
+
+def _with_exact(
+    decisions: xr.Dataset, estimates: xr.Dataset, exact: npt.NDArray[np.bool_], analysis: Analysis
+) -> xr.Dataset:
+    """Add the verdicts on contrasts without spread to those of the posterior, in the order of the estimates."""
+    from causalgia.verdicts import decide
+
+    rope = _region_by_task(decisions) if analysis.rope == "placebo" else analysis.region
+    points = decide(estimates.isel(contrast=exact), rope=rope, level=analysis.level)
+    words = ("contrast", placebo_words(estimates)[exact])
+    points = points.assign(raw=points["ace"]).assign_coords(placebo_word=words)
+    shared = [name for name in decisions.data_vars if name in points]
+    coords = [name for name, c in decisions.coords.items() if c.dims == ("contrast",) and name in points.coords]
+    parts = [
+        part[shared].reset_coords(drop=True).assign_coords({c: part[c] for c in coords}) for part in (decisions, points)
+    ]
+    place = np.argsort(np.concatenate([np.flatnonzero(~exact), np.flatnonzero(exact)]))
+    both = xr.concat(parts, dim="contrast").isel(contrast=place)
+    names = ", ".join(map(str, estimates["contrast"].to_numpy()[exact][:6])) + (", ..." if exact.sum() > 6 else "")
+    return both.assign_attrs(decisions.attrs, exact=f"decided as they stand, for no unit differs: {names}")
+
+
+def _region_by_task(decisions: xr.Dataset) -> dict[str, tuple[float, float]]:
+    ends = (decisions[side].isel(contrast=0).to_numpy().tolist() for side in ("rope_lower", "rope_upper"))
+    return dict(zip(map(str, decisions["task"].to_numpy()), zip(*ends, strict=True), strict=True))

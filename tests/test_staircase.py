@@ -12,6 +12,7 @@ from causalgia.errors import (
     CausalgiaError,
     ContrastError,
     DecisionError,
+    DegenerateWarning,
     ExploratoryWarning,
     OutcomesError,
     PriorConflictWarning,
@@ -119,6 +120,54 @@ def test_what_was_not_fixed_is_marked():
     none = cg.analyze(trial(None), asked, rng=0)
     assert none.attrs["exploratory"] == "the whole analysis: none was kept with the outcomes"
     assert "xploratory" in cg.report(none)
+
+
+def exact_trial(rope, n_words=0):
+    """Two tasks: in the first, GATA1 and the words add a constant; in the second all arms vary."""
+    arms = {
+        "placebo": cg.Placebo("AGATAAG", at=20),
+        "first": cg.Embed("CCCCCCC", at=40),
+        "GATA1": cg.Embed("AGATAAG", at=20),
+        "last": cg.Embed("GGGGGGG", at=5),
+        **(cg.placebos("AGATAAG", at=33, n=n_words) if n_words else {}),
+    }
+    places = np.linspace(0.5, 1.5, 60)
+    both = cg.FunctionPredictor(
+        lambda x: np.stack([x[:, 2].sum(1), (x[:, 2] * places).sum(1)], 1), tasks=["count", "weighted"], scale="G"
+    )
+    design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=200)
+    ask = cg.Analysis(control="placebo", rope=rope, family="normal")
+    return cg.run(design, both, rng=0, analysis=ask)
+
+
+@pytest.mark.parametrize("rope", [(-0.5, 0.5), "0.2 sd", 0])
+def test_contrasts_without_spread_are_decided_as_they_stand(rope, tmp_path):
+    with pytest.warns(DegenerateWarning, match="do not vary at all"):
+        found = steps(exact_trial(rope), rng=0)
+    assert found.posterior["posterior"]["contrast"].values.tolist() == ["first", "last"]
+    decisions = found.decisions
+    assert decisions["contrast"].values.tolist() == ["first", "GATA1", "last"]
+    word = decisions.sel(contrast="GATA1", task="count")
+    assert word["ace"].item() == word["lower"].item() == word["upper"].item() == 0
+    assert word["verdict"].item() == ("undecided" if rope == 0 else "negligible")
+    np.testing.assert_allclose(decisions["raw"], found.estimates["ace"])
+    assert decisions["verdict"].sel(contrast="last").values.tolist() == ["increases", "increases"]
+    assert decisions.attrs["exact"] == "decided as they stand, for no unit differs: GATA1"
+    assert decisions.attrs["evidence"] == "posterior"
+    again = cg.store.load(cg.store.save(decisions, tmp_path / "decisions.nc"), "decisions")
+    assert again.identical(decisions)
+    assert "GATA1" in cg.report(again)
+
+
+def test_no_contrast_varies():
+    arms = {"placebo": cg.Placebo("AGATAAG", at=20), "GATA1": cg.Embed("AGATAAG", at=20)}
+    count = cg.FunctionPredictor(lambda x: x[:, 2].sum(1), tasks=["G"], scale="count")
+    design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=50)
+    outcomes = cg.run(design, count, rng=0, analysis=cg.Analysis(control="placebo", rope=(-1, 1)))
+    with pytest.warns(DegenerateWarning, match="do not vary at all"):
+        found = steps(outcomes, rng=0)
+    assert found.posterior is None
+    assert found.decisions["verdict"].item() == "negligible"
 
 
 def test_decisions_can_be_written(tmp_path):
