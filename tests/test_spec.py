@@ -168,6 +168,15 @@ def test_files_are_found_beside_the_trial_and_nothing_is_imported(folder, monkey
     assert read_spec(written(folder / "..", spec.to_toml(), "copy.toml")) == spec
 
 
+def test_a_reserve_is_read_and_written(folder):
+    null = 'kind = "shuffle"\nof = "peaks.fa"'
+    text = with_line("reserve = 0.5").replace('kind = "uniform"\nlength = 60', null).replace("at = 20", "at = 3")
+    spec = read_spec(written(folder, text))
+    assert spec.design.reserve == 0.5
+    assert len(spec.design.drawn.parents_given) == len(spec.design.reserved.parents_given) == 1
+    assert read_spec(written(folder, spec.to_toml(), "copy.toml")) == spec
+
+
 def test_letters_are_letters_unless_a_file_has_that_name(folder):
     text = MINIMAL.replace(
         'kind = "uniform"\nlength = 60', 'kind = "shuffle"\nof = "ACGTACGTAACCGGTTACGTACGTAACCGGTTACGT"'
@@ -244,6 +253,8 @@ WRONG_VALUES = [
     (MINIMAL.replace("rng = 0", "rng = 1.5"), "rng = 1.5 must be"),
     (with_line("name = 3"), "name = 3 must be text"),
     (with_line('assignment = "paralel"'), '"crossover", "parallel"'),
+    (with_line("reserve = 1"), "reserve = 1 must be a share of the parents, 0 or more and below 1"),
+    (with_line("reserve = 0.5"), "have no parents to reserve; leave reserve= out"),
     (with_line("blocks = 3"), 'blocks = 3 must be "parent", or a list'),
     (with_line("arms = 3").split("[arms.untreated]")[0], "arms = 3 must be a table"),
     (
