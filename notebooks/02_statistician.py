@@ -1,0 +1,159 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # A table of effects to verdicts
+#
+# For the statistician who imports the inference side alone: no network, no sequence, no torch. What goes in is a table with two
+# columns, an effect and its standard error. What comes out is a verdict about *size* for every row, with an error rate that is kept.
+
+# %%
+# %matplotlib inline
+import sys
+import warnings
+
+import arviz as az
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+import causalgia as cg
+from causalgia.plot import forest
+
+# %% [markdown]
+# ## Eight schools
+#
+# The table that every hierarchical model meets first (Rubin 1981). One call infers all effects together, by quadrature and independent
+# draws: there is no chain that could fail to converge.
+
+# %%
+schools = pd.DataFrame(
+    {"effect": [28.0, 8, -3, 7, -1, 1, 18, 12], "se": [15.0, 10, 16, 11, 9, 11, 10, 18]}, index=list("ABCDEFGH")
+)
+prior = cg.Prior(mu_sd=np.inf, tau="half_cauchy", tau_scale=5)
+posterior = cg.infer(schools, family="normal", prior=prior, rng=1)
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    summary = az.summary(posterior, var_names=["mu", "tau", "ace"], kind="stats")
+summary.iloc[:, :2]
+
+# %% [markdown]
+# The result is what the installed ArviZ calls its own. The same model by NUTS agrees within Monte-Carlo error; here is the distance of the
+# posterior means in units of it:
+
+# %%
+sampled = cg.infer(schools, family="normal", prior=prior, engine="nuts", draws=8_000, rng=2, accept_unconverged=True)
+mcse = np.hypot(posterior["moments"]["sd"] / 4_000**0.5, sampled["moments"]["sd"] / 2_000**0.5)
+((posterior["moments"]["mean"] - sampled["moments"]["mean"]) / mcse).to_series().round(1)
+
+# %% [markdown]
+# ## Two thousand effects, most of them nothing
+#
+# Now a screen as screens are: nineteen rows in twenty have no effect, the others have effects of all sizes, and standard errors differ by a
+# factor of four. Since we draw the truth ourselves, we can look at it afterwards.
+
+# %%
+rng = np.random.default_rng(0)
+n = 2_000
+truth = np.where(rng.random(n) < 0.05, rng.normal(0, 1, n), 0.0)
+se = rng.uniform(0.1, 0.4, n)
+screen = pd.DataFrame({"effect": truth + se * rng.normal(size=n), "se": se}, index=[f"row {i}" for i in range(n)])
+
+by_p = cg.adjust(cg.from_effects(screen["effect"], screen["se"], names=screen.index), method="bh")
+mixture = cg.infer(screen, rng=1)
+lfsr = mixture["moments"]["lfsr"].values.ravel()
+found = {"BH, q < .05": by_p["p_adjusted"].values.ravel() < 0.05, "lfsr < .05": lfsr < 0.05}
+pd.DataFrame(
+    {name: {"found": which.sum(), "of which no effect": (truth[which] == 0).sum()} for name, which in found.items()}
+)
+
+# %% [markdown]
+# The largest raw effects are inflated: they were selected for their errors, too. Shrinkage takes that back, and by how much follows from the
+# table itself.
+
+# %%
+top = np.argsort(-np.abs(screen["effect"].to_numpy()))[:20]
+shrunken = mixture["moments"]["mean"].values.ravel()
+
+
+def rmse(guess: np.ndarray) -> float:
+    """Root mean squared error over the twenty largest raw effects."""
+    return float(np.sqrt(((guess - truth)[top] ** 2).mean()))
+
+
+{"raw": round(rmse(screen["effect"].to_numpy()), 3), "shrunken": round(rmse(shrunken), 3)}
+
+# %%
+figure, axes = plt.subplots(figsize=(5, 4))
+axes.axline((0, 0), slope=1, color="0.8", lw=1)
+axes.scatter(screen["effect"], truth, s=4, color="0.7", label="raw")
+axes.scatter(shrunken, truth, s=4, color="C0", label="shrunken")
+axes.set(xlabel="estimate", ylabel="truth")
+axes.legend(frameon=False)
+figure.tight_layout()
+
+# %% [markdown]
+# ## Verdicts about size
+#
+# A discovery says "not 0", which with enough data is true of everything. A verdict compares an effect with a region of practical equivalence
+# (ROPE) that *you* state: increases, decreases, negligible, or undecided. The error rate is of a set of verdicts, directions and
+# negligible ones apart, so that easy negligibles do not pay for wrong directions.
+
+# %%
+decisions = cg.decide(mixture, rope=(-0.2, 0.2), error="bayes_fdr", level=0.95)
+verdict = decisions["verdict"].values.ravel()
+region = np.where(truth > 0.2, "increases", np.where(truth < -0.2, "decreases", "negligible"))
+pd.crosstab(pd.Series(verdict, name="verdict"), pd.Series(region, name="truth"))
+
+# %% [markdown]
+# Rows are verdicts, columns the truth: the wrong ones are off the diagonal, at most 5 % of each kind of verdict on average. What is
+# undecided is said to be so, with how many more units would decide it where the table knows its units. The strongest rows:
+
+# %%
+strongest = decisions.isel(contrast=top[:6])
+print(cg.report(strongest))
+
+# %%
+forest(strongest)
+# %% [markdown]
+# ## Errors that depend on each other
+#
+# Contrasts with one control share its error. A covariance that is given counts as known and enters whole. Here two hundred effects share a
+# control whose error is as large as their own; told so, the model does not take the common shift for an effect of all.
+
+# %%
+k = 200
+shared = 0.3**2
+V = shared + np.diag(np.full(k, 0.3**2))
+effects = rng.multivariate_normal(np.zeros(k), V)
+together = cg.from_effects(effects, covariance=V)
+alone = cg.from_effects(effects, np.sqrt(np.diag(V)))
+prior = cg.Prior(mu_sd=1, tau="half_normal", tau_scale=1)
+{
+    name: int((cg.infer(table, family="normal", prior=prior, rng=3)["moments"]["lfsr"] < 0.05).sum())
+    for name, table in {"errors as if independent": alone, "covariance known": together}.items()
+}
+
+# %% [markdown]
+# Simultaneous bands know it too: the critical value is the maximum's under that correlation, not of two hundred strangers.
+
+# %%
+{
+    name: round(cg.simultaneous(table, method="dunnett")["critical"].item(0), 3)
+    for name, table in {"independent": alone, "one control": together}.items()
+}
+
+# %% [markdown]
+# And this notebook never needed a network:
+
+# %%
+assert "torch" not in sys.modules
