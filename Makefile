@@ -4,6 +4,8 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --quiet --disable-pip-version-check
 BARE = .venv-bare
+# pytest runs a process on each core; BLAS with threads of its own in each would only wait for the others
+ONE_THREAD = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .PHONY: setup demo test test-bare lint docs bench clean
 
@@ -26,7 +28,7 @@ lint: setup
 	$(BIN)/lint-imports
 
 test: demo lint
-	$(BIN)/python -m pytest -n auto --cov --cov-report=term
+	$(ONE_THREAD) $(BIN)/python -m pytest -n auto --cov --cov-report=term
 
 # The inference side (and whatever else needs no network) where torch was never installed, on another Python.
 test-bare:
@@ -34,7 +36,7 @@ test-bare:
 	$(BARE)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(BARE)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e . --group dev
 	$(BARE)/bin/python -c 'import importlib.util as u, sys; sys.exit(u.find_spec("torch") is not None and "torch is installed here")'
-	$(BARE)/bin/python -m pytest -n auto -m 'not torch'
+	$(ONE_THREAD) $(BARE)/bin/python -m pytest -n auto -m 'not torch'
 
 docs: setup
 	rm -rf docs/generated docs/notebooks

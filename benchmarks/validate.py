@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # a process for each core, and one thread in each
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import xarray as xr
 

@@ -135,7 +135,6 @@ CHECKS = [
             band_misses(draw, 1000),
             LEVEL,
             "at most",
-            full=2_000,
             quick=40,
         )
         for name, draw in _DRAWS.items()
