@@ -16,12 +16,14 @@ from causalgia.posterior.levels import Level, over_predictors
 from causalgia.posterior.mixture import mixture, null_biased
 from causalgia.posterior.noise import Noise
 from causalgia.posterior.normal import normal
-from causalgia.posterior.nuts import CHAINS, sample_hierarchy, sample_mixture
+from causalgia.posterior.nuts import CHAINS, Sampled, sample_hierarchy, sample_mixture, sample_slab
 from causalgia.posterior.questions import Question
-from causalgia.posterior.scale_mixture import Components, log_terms
+from causalgia.posterior.scale_mixture import Components, Tails, log_terms
+from causalgia.posterior.spike_and_slab import spike_and_slab
 from causalgia.posterior.student import student
 from causalgia.streams import derive
 
+_FEW = 30
 NU = 4.0  # of the Student-t family: tails heavy enough for outliers, and a variance
 FAMILIES = ("mixture", "student_t", "normal")
 ENGINES = ("auto", "exact", "nuts")
@@ -90,9 +92,16 @@ def exactly(question: Question, family: str) -> Exact:
 
 def _build(question: Question, family: str, effect: Array, noise: Noise) -> Exact:
     prior, covariates = question.prior, question.covariates
-
+    if family == "mixture" and is_few(question):
+        return spike_and_slab(effect, noise, prior)
     build = {"normal": normal, "mixture": mixture, "student_t": student}[family]
     return build(effect, noise, prior, covariates=covariates)
+
+
+def is_few(question: Question) -> bool:
+    """Whether the mixture is a spike and one slab, weight and sd integrated: fewer than 30 exchangeable effects."""
+    covered = question.covariates is None and question.noise.loadings is None
+    return len(question.effect) < _FEW and covered
 
 
 def answer_exactly(question: Question, family: str, *, draws: int, key: int) -> Answer:
@@ -173,13 +182,20 @@ def _shrinkage(question: Question, values: dict[str, Array], nu: float | None, k
 
 def _mixture_by_nuts(question: Question, *, draws: int, key: int) -> Answer:
     effect, noise = question.effect, question.noise
+    if is_few(question):
+        found, tails = sample_slab(effect, noise, question.prior, draws=draws, key=key)
+        return _of_mixture(found, dict(found.values), tails)
     components = _components(question)
     asked = (effect, noise, question.prior, question.covariates, components)
     found, tails = sample_mixture(*asked, draws=draws, key=key)
     shape = found.values["ace"].shape[:2]
     tau = float(np.sqrt(components.weight @ components.variance))
     values = {name: v for name, v in found.values.items() if name != "factor"}
-    values |= {"mu": np.zeros(shape), "tau": np.full(shape, tau)}
+    return _of_mixture(found, values | {"tau": np.full(shape, tau)}, tails)
+
+
+def _of_mixture(found: Sampled, values: dict[str, Array], tails: Tails) -> Answer:
+    values |= {"mu": np.zeros(values["tau"].shape)}
     moments = {"mean": tails.mean, "sd": np.sqrt(tails.square), "lfsr": lfsr_of(tails), "lfdr": tails.zero}
     return Answer(values, moments | {"shrinkage": tails.shrinkage}, found.stats, "nuts", found.sampler)
 

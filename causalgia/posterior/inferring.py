@@ -15,7 +15,7 @@ from causalgia.errors import InferenceError, PriorConflictWarning
 from causalgia.posterior.checks import conflict
 from causalgia.posterior.convergence import diagnose, refuse, refuse_too_few
 from causalgia.posterior.coords import at_the_door, coordinates, covariates_of, groups_of
-from causalgia.posterior.engines import ENGINES, FAMILIES, NU, Answer, answer, check_choice, chosen
+from causalgia.posterior.engines import ENGINES, FAMILIES, NU, Answer, answer, check_choice, chosen, is_few
 from causalgia.posterior.labelling import labelled
 from causalgia.posterior.nuts import CHAINS
 from causalgia.posterior.questions import Question, is_standardised, questions, sigma_of
@@ -54,11 +54,12 @@ def infer(
         tau_gamma^2)``, and the estimand of ``ace`` is the mean over retrainings of the predictor.
     family
         Law of z. ``"mixture"``: a spike at exactly 0 and normals of a grid of scales about it, in proportions that the
-        effects themselves tell (mu is 0, tau the sd of the fitted mixture: both constant); ``"student_t"``: heavy
-        tails; ``"normal"``.
+        effects themselves tell (ash; mu is 0, tau the sd of the fitted mixture: both constant). Fewer than 30 effects
+        cannot tell them: there it is a spike and one normal slab, whose weight and sd are integrated, and tau the sd
+        of an effect. ``"student_t"``: heavy tails, 4 degrees of freedom; ``"normal"``.
     prior
-        Of mu and tau (the mixture takes neither); in sd of the control arm where ``standardised`` and the estimates
-        know ``control_sd``, else on the scale of the effects.
+        Of mu and tau (of the mixture, only of the sd of the one slab); in sd of the control arm where ``standardised``
+        and the estimates know ``control_sd``, else on the scale of the effects.
     groups
         Name of a coordinate on contrast: each of its values is an exchangeable family of its own, inferred from its
         own estimates, with mu and tau (and beta) of its own.
@@ -159,9 +160,15 @@ def _said(
         "sampler": _together([a.sampler for a in answers if a.sampler]),
         "prior": json.dumps(asdict(prior)),
         "prior_unit": "sd of the control arm" if is_standardised(table, prior) else "contrast scale",
+        "mixture": _mixture(asked) if family == "mixture" else "",
         "sigma": _together([sigma_of(question.noise) for question in asked]),
         "predictors": _PREDICTORS if asked[0].by_predictor is not None else "",
     }
+
+
+def _mixture(asked: list[Question]) -> str:
+    few, many = "spike and slab, integrated", "grid of scales, weights at their penalised maximum"
+    return _together([few if is_few(question) else many for question in asked])
 
 
 def _together(words: list[str]) -> str:

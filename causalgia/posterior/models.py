@@ -62,10 +62,10 @@ def hierarchy(effect: Array, noise: Noise, prior: Prior, fixed: Design, nu: floa
     Returns
     -------
     pymc.Model
-        Parameters ``mu``, ``tau``, ``beta (q,)`` where there are covariates, ``factor (r,)`` where the noise has them,
-        and ``z (K,)``: effect k, on the axes of Sigma, is its conditional mean given tau under a normal prior plus
-        ``z_k`` conditional sd. Of the normal family z is independent of tau: there is no funnel. ``ace (K,)`` are the
-        effects.
+        Parameters ``tau``, ``b (1 + q,)``, ``z (K,)``, and ``factor (r,)`` where the noise has them. ``mu`` and
+        ``beta (q,)`` are their conditional mean given tau under a normal prior plus b conditional sd; effect k, on the
+        axes of Sigma, its conditional mean given tau, mu and beta plus ``z_k`` conditional sd. Of the normal family b
+        and z are independent of tau: there is no funnel. ``ace (K,)`` are the effects.
 
     References
     ----------
@@ -77,29 +77,43 @@ def hierarchy(effect: Array, noise: Noise, prior: Prior, fixed: Design, nu: floa
     >>> effect, noise = np.array([28.0, 8.0]), Noise(np.array([225.0, 100.0]))
     >>> model = hierarchy(effect, noise, Prior(), design(2, None, Prior()))
     >>> [variable.name for variable in model.free_RVs]
-    ['mu', 'tau', 'z']
+    ['tau', 'b', 'z']
     """
-    pm, pt = library("pymc"), library("pytensor.tensor")
+    pm = library("pymc")
     with pm.Model() as model:
-        mean = np.array(np.average(effect, weights=1 / noise.marginal))
-        centre = _coefficient("mu", fixed.sd[0], mean) + pt.zeros(len(effect))
-        if len(fixed.sd) > 1:
-            centre += pt.dot(fixed.columns[:, 1:], _coefficient("beta", fixed.sd[1:], np.zeros(len(fixed.sd) - 1)))
         tau = _tau(prior, max(spread(effect, noise), 0.3 * float(np.sqrt(noise.marginal).mean())))
         shared = _factors(noise)
-        ace = pm.Deterministic("ace", _effects(effect - shared, centre, tau, noise))
-        law = pm.Normal.dist(centre, tau) if nu is None else pm.StudentT.dist(nu=nu, mu=centre, sigma=tau)
-        pm.Potential("ace_prior", pm.logp(law, ace).sum())
+        centre = _centre(effect - shared, tau, noise, fixed)
+        deviation = _deviation(effect - shared - centre, tau, noise, nu)
+        ace = pm.Deterministic("ace", centre + tau * deviation)
         _likelihood(effect, noise, ace + shared)
     return model
 
 
-def _coefficient(name: str, sd: Any, start: Array) -> Any:
-    pm = library("pymc")
+def _axes(noise: Noise) -> tuple[Array, Any]:
+    """Return the variances along the axes of Sigma, and the axes; None where they are the contrasts themselves."""
+    if noise.whole is None:
+        return noise.variances, None
+    values, vectors = np.linalg.eigh(noise.whole)
+    return values, vectors
 
-    if np.isinf(sd).all():
-        return pm.Flat(name, shape=start.shape, initval=start)
-    return pm.Normal(name, 0.0, sd, shape=start.shape, initval=start)
+
+def _centre(estimate: Any, tau: Any, noise: Noise, fixed: Design) -> Any:
+    """Return ``mu + x' beta``, (mu, beta) at b conditional sd from their conditional mean given tau."""
+    pm, pt = library("pymc"), library("pytensor.tensor")
+    solve, cholesky = (getattr(library("pytensor.tensor.slinalg"), n) for n in ("solve_triangular", "cholesky"))
+    variances, axes = _axes(noise)
+    x = fixed.columns if axes is None else axes.T @ fixed.columns
+    weighted = x / (tau**2 + variances)[:, None]
+    root = cholesky(pt.dot(x.T, weighted) + np.diag(1 / fixed.sd**2))
+    b = pm.Flat("b", shape=len(fixed.sd), initval=np.zeros(len(fixed.sd)))
+    rest = estimate if axes is None else pt.dot(axes.T, estimate)
+    coefficients = solve(root.T, solve(root, pt.dot(weighted.T, rest), lower=True) + b, lower=False)
+    pm.Potential("coefficients", -0.5 * ((coefficients / fixed.sd) ** 2).sum() - pt.log(pt.diag(root)).sum())
+    pm.Deterministic("mu", coefficients[0])
+    if len(fixed.sd) > 1:
+        pm.Deterministic("beta", coefficients[1:])
+    return pt.dot(fixed.columns, coefficients)
 
 
 def _tau(prior: Prior, start: float) -> Any:
@@ -124,18 +138,18 @@ def _factors(noise: Noise) -> Any:
     return library("pytensor.tensor").dot(noise.loadings, factor)
 
 
-def _effects(estimate: Any, centre: Any, tau: Any, noise: Noise) -> Any:
-    """Return the effects where z says, and put the Jacobian of z into the model."""
+def _deviation(rest: Any, tau: Any, noise: Noise, nu: float | None) -> Any:
+    """Return ``(ace - centre) / tau`` where z says, and put its prior and the Jacobian of z into the model."""
     pm, pt = library("pymc"), library("pytensor.tensor")
-    variances, axes = noise.variances, None
-    if noise.whole is not None:
-        variances, axes = np.linalg.eigh(noise.whole)
-    rest = estimate - centre if axes is None else pt.dot(axes.T, estimate - centre)
-    kept = tau**2 / (tau**2 + variances)
-    sd = pt.sqrt(kept * variances)
-    pm.Potential("jacobian", pt.log(sd).sum())
-    deviation = kept * rest + sd * pm.Flat("z", shape=len(variances), initval=np.zeros(len(variances)))
-    return centre + (deviation if axes is None else pt.dot(axes, deviation))
+    variances, axes = _axes(noise)
+    total = tau**2 + variances
+    sd = pt.sqrt(variances / total)
+    z = pm.Flat("z", shape=len(variances), initval=np.zeros(len(variances)))
+    deviation = tau / total * (rest if axes is None else pt.dot(axes.T, rest)) + sd * z
+    deviation = deviation if axes is None else pt.dot(axes, deviation)
+    law = pm.Normal.dist(0.0, 1.0) if nu is None else pm.StudentT.dist(nu=nu, mu=0.0, sigma=1.0)
+    pm.Potential("deviation", pm.logp(law, deviation).sum() + pt.log(sd).sum())
+    return deviation
 
 
 def _likelihood(effect: Array, noise: Noise, expected: Any) -> None:
@@ -144,6 +158,14 @@ def _likelihood(effect: Array, noise: Noise, expected: Any) -> None:
         pm.MvNormal("effect", mu=expected, chol=np.linalg.cholesky(noise.whole), observed=effect)
     else:
         pm.Normal("effect", mu=expected, sigma=np.sqrt(noise.variances), observed=effect)
+
+
+def _coefficient(name: str, sd: Any, start: Array) -> Any:
+    pm = library("pymc")
+
+    if np.isinf(sd).all():
+        return pm.Flat(name, shape=start.shape, initval=start)
+    return pm.Normal(name, 0.0, sd, shape=start.shape, initval=start)
 
 
 def mixture_given_factors(effect: Array, noise: Noise, components: Components, fixed: Design) -> Any:
@@ -190,6 +212,41 @@ def mixture_given_factors(effect: Array, noise: Noise, components: Components, f
             beta = _coefficient("beta", fixed.sd[1:], np.zeros(len(fixed.sd) - 1))
             rest -= pt.dot(fixed.columns[:, 1:], beta)[:, None]
         pm.Potential("effect", pt.logsumexp(offset - 0.5 * (rest / sd) ** 2, axis=1).sum())
+    return model
+
+
+def slab_given_factors(effect: Array, noise: Noise, prior: Prior) -> Any:
+    """Return the model of a spike at 0 and a normal slab, weight and sd integrated, the effects integrated out.
+
+    As `mixture_given_factors`, with ``delta ~ (1 - w) 0 + w N(0, tau^2)`` and w uniform.
+
+    Parameters
+    ----------
+    effect
+        Estimates, shape ``(K,)``, in the unit of the prior.
+    noise
+        Their covariance as ``L L' + D``.
+    prior
+        Of tau, the sd of the slab.
+
+    Returns
+    -------
+    pymc.Model
+        Parameters ``w``, ``tau`` and ``factor (r,)``.
+
+    Examples
+    --------
+    >>> noise = Noise(np.ones(2), loadings=np.array([[1.0], [0.5]]))
+    >>> [variable.name for variable in slab_given_factors(np.array([3.0, 1.0]), noise, Prior()).free_RVs]
+    ['w', 'tau', 'factor']
+    """
+    pm, pt = library("pymc"), library("pytensor.tensor")
+    with pm.Model() as model:
+        w = pm.Beta("w", 1.0, 1.0)
+        tau = _tau(prior, max(spread(effect, noise), 0.3 * float(np.sqrt(noise.marginal).mean())))
+        rest = effect - _factors(noise)
+        spike, slab = (-0.5 * (pt.log(v) + rest**2 / v) for v in (noise.variances, noise.variances + tau**2))
+        pm.Potential("effect", pt.logaddexp(pt.log1p(-w) + spike, pt.log(w) + slab).sum())
     return model
 
 

@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from scipy import special
 
 from causalgia.errors import InferenceError
 from causalgia.posterior.averaging import Node, average_tails, in_unit, unit_of
 from causalgia.posterior.conditional_draws import draw_given, whole_window
 from causalgia.posterior.exact import Array
 from causalgia.posterior.hyper import Design, design, is_flat, rescaled
-from causalgia.posterior.models import as_factors, hierarchy, mixture_given_factors
+from causalgia.posterior.models import as_factors, hierarchy, mixture_given_factors, slab_given_factors
 from causalgia.posterior.noise import Noise
 from causalgia.posterior.scale_mixture import Components, Tails
 from causalgia.posterior.tree import datasets, library
@@ -196,3 +197,71 @@ def _given(
     ace = draw_given(residual, centre, split.variances, np.ones(len(centre)), components, window, generator)
     nodes = [Node(1 / len(centre), r, c, components) for r, c in zip(residual, centre, strict=True)]
     return ace.reshape(*shape, -1), average_tails(nodes, split.variances)
+
+
+def sample_slab(effect: Array, noise: Noise, prior: Prior, *, draws: int, key: int) -> tuple[Sampled, Tails]:
+    """Sample effects that are 0, or normal about 0, with weight and sd of the slab integrated, under dependent errors.
+
+    Parameters
+    ----------
+    effect, noise, prior
+        As in `models.slab_given_factors`; a whole or independent covariance is written as factors first.
+    draws, key
+        As in `sample`.
+
+    Returns
+    -------
+    sampled, tails
+        ``ace (chain, draw, K)``, ``tau (chain, draw)``, the sd of an effect, sqrt(w) times that of the slab; and the
+        moments of each effect, averaged over the scores instead of counted.
+    """
+    if is_flat(prior):
+        raise InferenceError(
+            "a slab with a flat prior of tau has no posterior: it may be empty; give one that ends, such as "
+            "Prior(tau='half_t')"
+        )
+    split, unit = as_factors(noise), unit_of(noise)
+    assert split.loadings is not None  # for mypy: `as_factors` made them
+    model = slab_given_factors(effect / unit, in_unit(split, unit), rescaled(prior, unit))
+    found = sample(model, ("factor", "w", "tau"), draws=draws, key=key)
+    shape, scores = found.values["w"].shape, found.values["factor"].reshape(-1, split.loadings.shape[1])
+    w, slab = found.values["w"].reshape(-1, 1), unit * found.values["tau"].reshape(-1, 1)
+    generator = np.random.default_rng(derive(key, "effects given factors"))
+    ace, tails = given_slab(effect - scores @ split.loadings.T, split.variances, w, slab, generator)
+    tau = (np.sqrt(w) * slab).reshape(shape)
+    return replace(found, values={"ace": ace.reshape(*shape, -1), "tau": tau}), tails
+
+
+def given_slab(
+    rest: Array, variances: Array, w: Array, slab: Array, generator: np.random.Generator
+) -> tuple[Array, Tails]:
+    """Draw each effect exactly given weight and sd of the slab, and average its moments over them.
+
+    Parameters
+    ----------
+    rest
+        Estimates less their share of the factors, shape ``(n, K)``.
+    variances
+        D of ``Sigma = L L' + D``, shape ``(K,)``.
+    w, slab
+        Weight and sd of the slab, shape ``(n, 1)``.
+    generator
+        Source of randomness.
+
+    Examples
+    --------
+    >>> w = np.zeros((2, 1))
+    >>> ace, tails = given_slab(np.ones((2, 1)), np.ones(1), w, w + 1, np.random.default_rng(0))
+    >>> ace.ravel(), tails.zero
+    (array([0., 0.]), array([1.]))
+    """
+    total = variances + slab**2
+    kept = slab**2 / total
+    with np.errstate(divide="ignore"):
+        odds = np.log(w) - np.log1p(-w) + 0.5 * (np.log(variances / total) + rest**2 * kept / variances)
+    belongs, centre, sd = special.expit(odds), kept * rest, np.sqrt(kept * variances)
+    ace = np.where(generator.random(rest.shape) < belongs, centre + sd * generator.normal(size=rest.shape), 0.0)
+    mean, below = (belongs * centre).mean(axis=0), (belongs * special.ndtr(-centre / sd)).mean(axis=0)
+    square = (belongs * (sd**2 + centre**2)).mean(axis=0) - mean**2
+    zero, shrinkage = 1 - belongs.mean(axis=0), 1 - (belongs * kept).mean(axis=0)
+    return ace, Tails(mean, np.maximum(square, 0.0), below, 1 - zero - below, zero, shrinkage)
