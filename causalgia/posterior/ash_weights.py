@@ -12,7 +12,7 @@ from causalgia.posterior.exact import Array
 
 __all__ = ["MixtureWeights", "mixture_weights", "scale_grid"]
 
-_GAP = 1e-12  # duality gap an observation: log likelihood is then right to this, times n
+_GAP, _FEASIBLE = 1e-14, 1e-12  # an observation: the log likelihood is then right to their sum, times n
 _STEPS = 300
 _CENTRING = 0.1
 _SHORTEST = 1e-12
@@ -65,7 +65,7 @@ def mixture_weights(log_density: Array, prior_count: Array) -> MixtureWeights:
     """Return the weights that maximise ``sum_k log sum_j w_j f_kj + sum_j (a_j - 1) log w_j``.
 
     Interior point on the scaled problem ``min -sum_i c_i log (A x)_i + N sum x, x >= 0``, whose solution sums to 1:
-    Newton steps on the conditions of optimality, the complementarity driven to a gap of 1e-12 an observation.
+    Newton steps on the conditions of optimality, the complementarity driven to a gap of 1e-14 an observation.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def _interior_point(rows: Array, counts: Array) -> Array:
         mixture = rows @ weight
         residual = 1 - rows.T @ (counts / mixture) - slack
         gap = float(weight @ slack)
-        if gap < _GAP and np.abs(residual).max() < _GAP:
+        if gap < _GAP and np.abs(residual).max() < _FEASIBLE:
             break
         d_weight, d_slack = _newton(rows, counts, mixture, weight, slack, residual)
         weight, slack = _advance(rows, counts, weight, slack, d_weight, d_slack)

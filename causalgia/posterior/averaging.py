@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
 
 from causalgia.errors import InferenceError
 from causalgia.posterior.exact import Array
 from causalgia.posterior.noise import Noise
-from causalgia.posterior.scale_mixture import Components, Tails, probability_below, tails_of
+from causalgia.posterior.scale_mixture import Node, Tails, probability_below, tails_of
 
 __all__ = ["Node", "average_below", "average_tails", "checked", "in_unit", "lfsr_of", "unit_of"]
-
-
-@dataclass(frozen=True, eq=False)
-class Node:
-    """One value of the hyperparameters: given it, effects are independent."""
-
-    weight: float
-    """Its posterior probability."""
-    residual: Array
-    """Estimate less the linear part, (K,)."""
-    location: Array
-    """Centre of the effects, (K,)."""
-    components: Components
-    """Their prior about it."""
 
 
 def average_tails(nodes: Iterable[Node], noise: Array, marginal: Array | None = None) -> Tails:
@@ -37,7 +22,7 @@ def average_tails(nodes: Iterable[Node], noise: Array, marginal: Array | None = 
     total, mean, square = 0.0, np.zeros_like(noise), np.zeros_like(noise)
     sums = np.zeros((4, len(mean)))
     for node in nodes:
-        tails = tails_of(node.residual, node.location, noise, node.components, marginal)
+        tails = tails_of(node, noise, marginal)
         total += node.weight
         move = tails.mean - mean
         mean = mean + node.weight / total * move
@@ -48,7 +33,7 @@ def average_tails(nodes: Iterable[Node], noise: Array, marginal: Array | None = 
 
 def average_below(x: Array, nodes: Iterable[Node], noise: Array) -> Array:
     """Return P(effect_k <= x_k), (K,), averaged over nodes whose weights sum to 1."""
-    terms = (n.weight * probability_below(x, n.residual, n.location, noise, n.components) for n in nodes)
+    terms = (node.weight * probability_below(x, node, noise) for node in nodes)
     return np.asarray(sum(terms))
 
 

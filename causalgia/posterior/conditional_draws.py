@@ -13,7 +13,7 @@ import numpy.typing as npt
 from numba import njit
 
 from causalgia.posterior.exact import Array
-from causalgia.posterior.scale_mixture import Components, fixed_normals
+from causalgia.posterior.scale_mixture import Components, Node, normals_of
 from causalgia.posterior.vector_math import LOG2E, exp2, inverse_root
 
 __all__ = ["Window", "draw_fixed", "draw_given", "whole_window", "window_of"]
@@ -77,7 +77,7 @@ def window_of(places: Iterable[tuple[Array, float]], noise: Array, components: C
     used = np.zeros((len(noise), len(components.weight)), dtype=bool)
     for residual, scale in places:
         here = Components(scale**2 * components.variance, components.weight)
-        used |= fixed_normals(residual, residual, noise, here)[2] > _UNUSED
+        used |= normals_of(Node(1.0, residual, residual, here), noise)[2] > _UNUSED
     return np.argmax(used, axis=1), used.shape[1] - np.argmax(used[:, ::-1], axis=1)
 
 
@@ -136,7 +136,7 @@ def _given(  # type: ignore[no-untyped-def]
             for j in range(size):
                 y = inverse_root(s2 + t2 * variance[start + j])
                 exponent = least - half * y * y
-                term[j] = weight[start + j] * y * exp2(exponent if exponent > -1000.0 else -1000.0)
+                term[j] = weight[start + j] * y * exp2(min(max(exponent, -1000.0), 0.0))
             total = 0.0
             for j in range(size):
                 total += term[j]

@@ -12,19 +12,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.linalg import LinAlgError
 from scipy.linalg import cho_factor, cho_solve
+from scipy.special import ndtri
 
 from causalgia.errors import InferenceError
 from causalgia.posterior.exact import Array
 from causalgia.posterior.hyper import Design
 from causalgia.posterior.noise import Noise
-from causalgia.posterior.scale_mixture import Components, Rows, rows_of
+from causalgia.posterior.scale_mixture import Components, Node, Rows, rows_of
 
 __all__ = ["Shared", "SharedMode", "row_nodes", "shared_mode", "shared_of"]
 
 _STEPS = 500
 _HALVINGS = 40
 _STILL = 1e-9
-_NODES = (7, 5)
+_STRATA = 11
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,40 +119,48 @@ def shared_mode(effect: Array, noise: Array, components: Components, shared: Sha
     raise InferenceError("factor scores or covariates found no mode in 500 steps; take engine='nuts'")
 
 
-def row_nodes(shared: Shared, value: Array, root: Array) -> list[tuple[float, Array, Array]]:
-    """Return nodes of each row's centre and linear part, normal with the coefficients: (weight, centre, linear).
+def row_nodes(
+    weight: float, effect: Array, components: Components, shared: Shared, value: Array, root: Array
+) -> list[Node]:
+    """Return nodes of each row's linear part, where the coefficients are normal.
 
-    A row depends on the coefficients through these two alone, so that few nodes of its own do: Gauss-Hermite along the
-    linear part, and along what is left of the centre given it where there are both covariates or mu and factors.
+    A row depends on the coefficients through its linear part and its centre alone, which are jointly normal. The linear
+    part is cut into eleven equally likely strata, and within each, effects are normal given their component.
 
     Parameters
     ----------
+    weight
+        Probability of all the nodes together.
+    effect
+        Estimates, (K,).
+    components
+        Prior of the effects about their centre.
     shared
-        Linear part of K estimates.
+        Linear part of the estimates.
     value, root
         Mean of the coefficients, (m,), and a root of their covariance, (m, m).
     """
     centre, linear = shared.split(value)
     if not len(value):
-        return [(1.0, centre, linear)]
+        return [Node(weight, effect - linear, centre, components)]
     n = shared.n_centre
     a, b = shared.columns[:, :n] @ root[:n], shared.columns @ root
     sd = np.sqrt((b**2).sum(axis=1))
     slope = (a * b).sum(axis=1) / np.where(sd > 0, sd, 1.0)
-    rest = np.sqrt(np.maximum((a**2).sum(axis=1) - slope**2, 0.0))
-    alone = n in (0, len(value))
-    x, p = _hermite(_NODES[0])
-    y, q = (np.zeros(1), np.ones(1)) if alone else _hermite(_NODES[1])
+    rest = np.sqrt(np.maximum((a**2).sum(axis=1) - slope**2, 0.0)) if 0 < n < len(value) else 0.0
     return [
-        (float(p[i] * q[j]), centre + slope * x[i] + rest * y[j], linear + sd * x[i])
-        for i in range(len(x))
-        for j in range(len(y))
+        Node(weight / _STRATA, effect - linear - sd * x, centre + slope * x, components, sd * h, slope * h, rest)
+        for x, h in zip(*_normal_strata(_STRATA), strict=True)
     ]
 
 
-def _hermite(n: int) -> tuple[Array, Array]:
-    x, weight = np.polynomial.hermite_e.hermegauss(n)
-    return x, weight / weight.sum()
+def _normal_strata(n: int) -> tuple[Array, Array]:
+    """Mean and sd of the standard normal within n equally likely intervals."""
+    edges = ndtri(np.arange(1, n) / n)
+    height = np.concatenate([[0.0], np.exp(-(edges**2) / 2) / np.sqrt(2 * np.pi), [0.0]])
+    product = np.concatenate([[0.0], edges, [0.0]]) * height
+    mean = -n * np.diff(height)
+    return mean, np.sqrt(1 - n * np.diff(product) - mean**2)
 
 
 def _rows(effect: Array, noise: Array, components: Components, shared: Shared, value: Array) -> Rows:

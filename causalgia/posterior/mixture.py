@@ -9,13 +9,13 @@ import numpy as np
 
 from causalgia.errors import InferenceError
 from causalgia.posterior.ash_weights import MixtureWeights, mixture_weights, scale_grid
-from causalgia.posterior.averaging import Node, average_below, average_tails, checked, in_unit, lfsr_of, unit_of
+from causalgia.posterior.averaging import average_below, average_tails, checked, in_unit, lfsr_of, unit_of
 from causalgia.posterior.conditional_draws import draw_fixed, draw_given, whole_window
 from causalgia.posterior.exact import Array, Draws, Exact, Nodes
 from causalgia.posterior.factor_scores import Shared, SharedMode, row_nodes, shared_mode, shared_of
 from causalgia.posterior.hyper import Design, design, rescaled
 from causalgia.posterior.noise import Noise
-from causalgia.posterior.scale_mixture import Components, fixed_normals, log_terms
+from causalgia.posterior.scale_mixture import Components, Node, log_terms, normals_of
 from causalgia.prior import Prior
 
 __all__ = ["Dependence", "effect_se_dependence", "mixture", "null_biased"]
@@ -241,16 +241,15 @@ def _answer(effect: Array, noise: Noise, fit: _Fit, shared: Shared, unit: float,
 
 
 def _effect_nodes(effect: Array, fit: _Fit, shared: Shared) -> list[Node]:
-    rows = row_nodes(shared, fit.mode.value, fit.mode.root)
-    return [Node(weight, effect - linear, centre, fit.components) for weight, centre, linear in rows]
+    return row_nodes(1.0, effect, fit.components, shared, fit.mode.value, fit.mode.root)
 
 
 def _effects(
     n: int, effect: Array, noise: Array, fit: _Fit, shared: Shared, coefficients: Array, generator: np.random.Generator
 ) -> Array:
     if not coefficients.shape[1]:
-        normals = fixed_normals(effect, np.zeros_like(effect), noise, fit.components)
-        return draw_fixed(n, *normals, generator)
+        alone = Node(1.0, effect, np.zeros_like(effect), fit.components)
+        return draw_fixed(n, *normals_of(alone, noise), generator)
     out = np.empty((n, len(effect)))
     rows, window = max(1, _BLOCK // len(effect)), whole_window(len(effect), fit.components)
     for start in range(0, n, rows):

@@ -16,7 +16,7 @@ from scipy.special import ndtr
 from causalgia.posterior.exact import Array
 from causalgia.posterior.vector_math import LOG2E, exp2, inverse_root
 
-__all__ = ["Components", "Rows", "Tails", "fixed_normals", "log_terms", "probability_below", "rows_of", "tails_of"]
+__all__ = ["Components", "Node", "Rows", "Tails", "log_terms", "normals_of", "probability_below", "rows_of", "tails_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +39,26 @@ class Rows:
     """``sum_j r_kj / (s_k^2 + v_j)``, (K,): the log density falls as residual times this."""
     curvature: Array
     """Minus the second derivative of the log density in the residual, (K,); negative between modes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """A value of what the rows share, or a small normal region about one: given it, effects are independent."""
+
+    weight: float
+    """Its posterior probability."""
+    residual: Array
+    """Estimate less the linear part, (K,)."""
+    location: Array
+    """Centre of the effects, (K,)."""
+    components: Components
+    """Their prior about it."""
+    residual_sd: Array | float = 0.0
+    """How far the linear part moves for one sd within the region, (K,)."""
+    location_sd: Array | float = 0.0
+    """How far the centre moves with it, (K,)."""
+    location_rest: Array | float = 0.0
+    """Sd of the centre within the region whatever the linear part, (K,)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,42 +94,39 @@ def rows_of(residual: Array, noise: Array, components: Components) -> Rows:
     return Rows(out[0] - 0.5 * np.log(2 * np.pi), out[1], out[2])
 
 
-def tails_of(
-    residual: Array, location: Array, noise: Array, components: Components, marginal: Array | None = None
-) -> Tails:
-    """Return the posterior of ``location + delta'`` given residuals and locations, (K,) each.
+def tails_of(node: Node, noise: Array, marginal: Array | None = None) -> Tails:
+    """Return the posterior of the effects at a node; noise variances are (K,).
 
-    Noise variances are (K,); marginal ones, (K,), hold for the shrinkage where factors add to them.
+    Marginal variances, (K,), hold for the shrinkage where factors add to the noise.
     """
-    _, weight = _normalised(log_terms(residual, noise, components))
-    mean, sd = _conditional(residual, location, noise, components)
+    mean, sd, weight = normals_of(node, noise)
     average = (weight * mean).sum(axis=1)
     spread = (weight * (sd**2 + (mean - average[:, None]) ** 2)).sum(axis=1)
-    spike = components.variance == 0
-    at_spike = weight[:, spike].sum(axis=1)
-    slab = weight[:, ~spike]
-    minor = slab * ndtr(-np.abs(mean[:, ~spike]) / sd[:, ~spike])
-    positive = mean[:, ~spike] > 0
-    below = np.where(positive, minor, slab - minor).sum(axis=1) + np.where(location < 0, at_spike, 0.0)
-    above = np.where(positive, slab - minor, minor).sum(axis=1) + np.where(location > 0, at_spike, 0.0)
+    atom = sd == 0
+    minor = np.where(atom, 0.0, ndtr(-np.abs(mean) / np.where(atom, 1.0, sd)))
+    at_zero = atom & (mean == 0)
+    below = (weight * np.where(at_zero, 0.0, np.where(mean > 0, minor, 1 - minor))).sum(axis=1)
+    above = (weight * np.where(at_zero, 0.0, np.where(mean > 0, 1 - minor, minor))).sum(axis=1)
     whole = (noise if marginal is None else marginal)[:, None]
-    shrinkage = (weight * (whole / (whole + components.variance))).sum(axis=1)
-    return Tails(average, spread, below, above, np.where(location == 0, at_spike, 0.0), shrinkage)
+    shrinkage = (weight * (whole / (whole + node.components.variance))).sum(axis=1)
+    return Tails(average, spread, below, above, (weight * at_zero).sum(axis=1), shrinkage)
 
 
-def fixed_normals(residual: Array, location: Array, noise: Array, components: Components) -> tuple[Array, Array, Array]:
+def probability_below(x: Array, node: Node, noise: Array) -> Array:
+    """Return P(effect_k <= x_k), (K,), at a node; noise variances are (K,)."""
+    mean, sd, weight = normals_of(node, noise)
+    atom, distance = sd == 0, x[:, None] - mean
+    under = np.where(atom, distance >= 0, ndtr(distance / np.where(atom, 1.0, sd)))
+    return np.asarray((weight * under).sum(axis=1))
+
+
+def normals_of(node: Node, noise: Array) -> tuple[Array, Array, Array]:
     """Return the posterior of each effect as a mixture of normals: mean, sd and probability, (K, J) each."""
-    _, weight = _normalised(log_terms(residual, noise, components))
-    return *_conditional(residual, location, noise, components), weight
-
-
-def probability_below(x: Array, residual: Array, location: Array, noise: Array, components: Components) -> Array:
-    """Return P(effect_k <= x_k) given residuals, locations and noise variances, all (K,)."""
-    _, weight = _normalised(log_terms(residual, noise, components))
-    mean, sd = _conditional(residual, location, noise, components)
-    spike = components.variance == 0
-    smooth = (weight[:, ~spike] * ndtr((x[:, None] - mean[:, ~spike]) / sd[:, ~spike])).sum(axis=1)
-    return np.asarray(smooth + np.where(location <= x, weight[:, spike].sum(axis=1), 0.0))
+    _, weight = _normalised(log_terms(node.residual, noise, node.components))
+    kept = node.components.variance / (noise[:, None] + node.components.variance)
+    moved, fixed, rest = (np.reshape(x, (-1, 1)) for x in (node.residual_sd, node.location_sd, node.location_rest))
+    sd = np.sqrt(kept * noise[:, None] + (fixed - kept * moved) ** 2 + rest**2)
+    return node.location[:, None] + kept * node.residual[:, None], sd, weight
 
 
 def _normalised(terms: Array) -> tuple[Array, Array]:
@@ -119,12 +136,6 @@ def _normalised(terms: Array) -> tuple[Array, Array]:
     total = weight.sum(axis=1)
     weight /= total[:, None]
     return top + np.log(total), weight
-
-
-def _conditional(residual: Array, location: Array, noise: Array, components: Components) -> tuple[Array, Array]:
-    """Return mean and sd of each effect given each component, (K, J)."""
-    kept = components.variance / (noise[:, None] + components.variance)
-    return location[:, None] + kept * residual[:, None], np.sqrt(kept * noise[:, None])
 
 
 @njit(nogil=True, fastmath=True, cache=True)
@@ -138,7 +149,7 @@ def _rows(residual, noise, variance, weight, out):  # type: ignore[no-untyped-de
             y = inverse_root(noise[k] + variance[j])
             exponent = least - half * y * y
             inverse[j] = y * y
-            term[j] = weight[j] * y * exp2(exponent if exponent > -1000.0 else -1000.0)
+            term[j] = weight[j] * y * exp2(min(max(exponent, -1000.0), 0.0))
         total = precision = scatter = 0.0
         for j in range(size):
             total += term[j]

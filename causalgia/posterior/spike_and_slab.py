@@ -9,11 +9,11 @@ import numpy as np
 from scipy.special import betaln, expit, log_expit, logsumexp
 
 from causalgia.errors import InferenceError
-from causalgia.posterior.averaging import Node, average_below, average_tails, checked, lfsr_of, unit_of
+from causalgia.posterior.averaging import average_below, average_tails, checked, lfsr_of, unit_of
 from causalgia.posterior.exact import Array, Draws, Exact, Nodes
 from causalgia.posterior.hyper import TAIL, is_flat, log_tau, rescaled
 from causalgia.posterior.noise import Noise
-from causalgia.posterior.scale_mixture import Components
+from causalgia.posterior.scale_mixture import Components, Node
 from causalgia.posterior.surface import Surface, reach, refined
 from causalgia.prior import Prior
 

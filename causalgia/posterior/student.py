@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from causalgia.errors import InferenceError
-from causalgia.posterior.averaging import Node, average_below, average_tails, checked, in_unit, lfsr_of, unit_of
+from causalgia.posterior.averaging import average_below, average_tails, checked, in_unit, lfsr_of, unit_of
 from causalgia.posterior.conditional_draws import draw_given, window_of
 from causalgia.posterior.exact import Array, Draws, Exact, Nodes
 from causalgia.posterior.factor_scores import row_nodes, shared_of
 from causalgia.posterior.hyper import design, is_flat, rescaled
 from causalgia.posterior.noise import Noise
+from causalgia.posterior.scale_mixture import Components, Node
 from causalgia.posterior.student_hyper import HyperPosterior, StudentModel, hyper_posterior
 from causalgia.prior import Prior
 
@@ -114,18 +115,19 @@ def _nodes(posterior: HyperPosterior) -> list[Node]:
     model, hyper = posterior.model, posterior.nodes()
     kept = np.flatnonzero(hyper.weight > _NEGLIGIBLE)
     total = hyper.weight[kept].sum()
-    nodes = []
+    nodes: list[Node] = []
     for i in kept:
-        components = model.components(float(hyper.tau[i]))
-        for weight, centre, linear in _rows(model, hyper.coefficients[i], hyper.root[i]):
-            nodes.append(Node(hyper.weight[i] / total * weight, model.effect - linear, centre, components))
+        weight, components = hyper.weight[i] / total, model.components(float(hyper.tau[i]))
+        nodes += _effect_nodes(model, weight, components, hyper.coefficients[i], hyper.root[i])
     return nodes
 
 
-def _rows(model: StudentModel, coefficients: Array, root: Array) -> list[tuple[float, Array, Array]]:
-    if root.any():
-        return row_nodes(model.shared, coefficients, root)
-    return [(1.0, *model.shared.split(coefficients))]
+def _effect_nodes(model: StudentModel, weight: float, components: Components, value: Array, root: Array) -> list[Node]:
+    if len(value) > 1:
+        return row_nodes(weight, model.effect, components, model.shared, value, root)
+    sd = float(root[0, 0])
+    centre = np.full_like(model.effect, value[0])
+    return [Node(weight, model.effect - centre, centre, components, sd, sd)]
 
 
 def _sample(posterior: HyperPosterior, unit: float, n: int, generator: np.random.Generator) -> Draws:

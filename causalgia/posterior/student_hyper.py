@@ -21,11 +21,13 @@ __all__ = ["HyperNodes", "HyperPosterior", "StudentModel", "hyper_posterior", "t
 
 _NATS = 20.0
 _SPACING = 0.75  # of the width of log lambda's posterior: the trapezoid then errs by 5e-7 of a density
+_WIDEST = 0.5  # the tail of lambda is exponential, however heavy z
 _DEEPEST = 60.0
 _FEW = 25  # effects: up to here mu may have several modes, and is resolved on a mesh of its own
 _STEPS_U, _STEPS_Y = 25, 21
 _CORE, _FAR, _EDGE = float(np.arcsinh(7.0)), 30.0, 16.0
-_RULE, _RULE_FEW = (11, 5), (31, 31)
+_MANY = 1_000
+_RULE_U = 11
 _FLAT = 1e-6
 
 
@@ -55,7 +57,8 @@ def t_components(nu: float, farthest: float) -> Components:
     lower = brentq(lambda x: np.expm1(x) - x - depth, -depth - 2, 0)
     upper = brentq(lambda x: np.expm1(x) - x - depth, 0, np.log(depth + 1) + 2)
     lower -= min(float(np.log1p(farthest**2 / nu)), _DEEPEST)
-    n = max(24, int(np.ceil((upper - lower) / (_SPACING * np.sqrt(2 / (nu + 1))))) + 1)
+    spacing = min(_SPACING * float(np.sqrt(2 / (nu + 1))), _WIDEST)
+    n = max(24, int(np.ceil((upper - lower) / spacing)) + 1)
     x = np.linspace(upper, lower, n)
     weight = np.exp(nu / 2 * (x - np.expm1(x)))
     return Components(np.exp(-x), weight / weight.sum())
@@ -129,7 +132,7 @@ class HyperNodes:
     coefficients: Array
     """Mean of coefficients and factor scores given the node, (T, m)."""
     root: Array
-    """Root of their covariance given the node, (T, m, m); 0 where the node fixes them."""
+    """Root of their covariance given the node, (T, m, m)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,14 +161,16 @@ class HyperPosterior:
         return self.model.tau(u), self.coefficients(u, second, normal)
 
     def nodes(self) -> HyperNodes:
-        """Return nodes of tau, and of the coefficients: points where the surface is exact, else normal at each."""
+        """Return nodes of tau, and of the coefficients about each: mu in small strata, or all of them as normal."""
         size = len(self.model.shared.precision)
         if size == 1:
-            weight, u, second = self.surface.nodes(*(_RULE_FEW if self.modes is None else _RULE))
+            weight, u, second, sd = self.surface.strata(*_rule(len(self.model.effect)))
             coefficients = self.coefficients(u, second, np.empty((len(u), 0)))
-            return HyperNodes(weight, self.model.tau(u), coefficients, np.zeros((len(u), 1, 1)))
+            if self.modes is not None:
+                sd = sd * self.modes(u)[:, 1] * np.cosh(second)
+            return HyperNodes(weight, self.model.tau(u), coefficients, sd[:, None, None])
         middle = (self.surface.a[1:] + self.surface.a[:-1]) / 2
-        u, weight = gauss_rule(middle, self.surface.probability.sum(axis=1), _RULE[0])
+        u, weight = gauss_rule(middle, self.surface.probability.sum(axis=1), _RULE_U)
         assert self.modes is not None  # more than one coefficient
         both = self.modes(u)
         return HyperNodes(weight, self.model.tau(u), both[:, :size], both[:, size:].reshape(-1, size, size))
@@ -202,6 +207,13 @@ def hyper_posterior(model: StudentModel) -> HyperPosterior:
             return HyperPosterior(model, refined(u, y, density), both)
         reach_y, steps = 1.5 * reach_y, steps + 10
     raise InferenceError("the posterior of mu has no end: give a prior of mu that ends, such as mu_sd=10")
+
+
+def _rule(n: int) -> tuple[int, int]:
+    """Nodes of u and strata of mu: the fewer effects, the wider their posterior, and the cheaper each node."""
+    if n <= _FEW:
+        return 31, 41
+    return (_RULE_U, 21) if n <= _MANY else (_RULE_U, 7)
 
 
 def _on_mesh(model: StudentModel) -> HyperPosterior:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.interpolate import RectBivariateSpline
@@ -48,19 +49,35 @@ class Surface:
         return self.a[i] + across * np.diff(self.a)[i], self.b[j] + along * np.diff(self.b)[j]
 
     def nodes(self, n_a: int, n_b: int) -> tuple[Array, Array, Array]:
-        """Return weights, a and b of Gauss' rule for this density: n_a values of a, for each n_b of b given a."""
-        across, along = (self.a[1:] + self.a[:-1]) / 2, (self.b[1:] + self.b[:-1]) / 2
-        a, weight = gauss_rule(across, self.probability.sum(axis=1), n_a)
+        """Return weights, a and b of Gauss' rule, for what is smooth in both: n_b nodes of b for each n_a of a."""
+        middle = (self.b[1:] + self.b[:-1]) / 2
+        rows = [(w, a, *gauss_rule(middle, row, n_b)) for w, a, row in self._columns(n_a)]
+        weight = np.concatenate([w * inner for w, _, _, inner in rows])
+        return weight, np.repeat(*_repeats(rows)), np.concatenate([b for _, _, b, _ in rows])
+
+    def strata(self, n_a: int, n_b: int) -> tuple[Array, Array, Array, Array]:
+        """Return weights, a, b and sd of b, for what may jump in b: n_b strata of b for each Gauss node of a."""
+        middle = (self.b[1:] + self.b[:-1]) / 2
+        rows = [(w, a, *_strata(middle, row, n_b)) for w, a, row in self._columns(n_a)]
+        weight = np.concatenate([w * inner for w, _, _, inner, _ in rows])
+        b, sd = (np.concatenate([row[i] for row in rows]) for i in (2, 4))
+        return weight, np.repeat(*_repeats(rows)), b, sd
+
+    def _columns(self, n: int) -> list[tuple[float, float, Array]]:
+        """Gauss' nodes of a, with the distribution of b at each."""
+        across = (self.a[1:] + self.a[:-1]) / 2
+        a, weight = gauss_rule(across, self.probability.sum(axis=1), n)
         at = np.interp(a, across, np.arange(len(across)))
         lower = np.minimum(at.astype(int), len(across) - 2)
-        between = [
+        rows = [
             (1 - x + i) * self.probability[i] + (x - i) * self.probability[i + 1]
             for x, i in zip(at, lower, strict=True)
         ]
-        rules = [gauss_rule(along, row, n_b) for row in between]
-        weights = np.concatenate([w * inner for w, (_, inner) in zip(weight, rules, strict=True)])
-        repeated = np.concatenate([np.full(len(b), x) for x, (b, _) in zip(a, rules, strict=True)])
-        return weights, repeated, np.concatenate([b for b, _ in rules])
+        return list(zip(weight, a, rows, strict=True))
+
+
+def _repeats(rows: Sequence[tuple[Any, ...]]) -> tuple[Array, list[int]]:
+    return np.array([row[1] for row in rows]), [len(row[2]) for row in rows]
 
 
 def refined(a: Array, b: Array, log_density: Array) -> Surface:
@@ -141,6 +158,19 @@ def gauss_rule(x: Array, weight: Array, n: int) -> tuple[Array, Array]:
         off, vector = np.append(off, norm), ahead / norm
     nodes, vectors = eigh_tridiagonal(diagonal, off[: len(diagonal) - 1])
     return np.asarray(nodes, dtype=np.float64), np.asarray(vectors[0] ** 2, dtype=np.float64)
+
+
+def _strata(x: Array, weight: Array, n: int) -> tuple[Array, Array, Array]:
+    """Cut a discrete distribution into at most n equally likely parts: their mean, weight and sd."""
+    weight = weight / weight.sum()
+    part = np.minimum((n * (np.cumsum(weight) - weight / 2)).astype(int), n - 1)
+    total = np.bincount(part, weight, n)
+    used = total > 0
+    mean = np.bincount(part, weight * x, n)[used] / total[used]
+    centre = np.zeros(n)
+    centre[used] = mean
+    square = np.bincount(part, weight * (x - centre[part]) ** 2, n)[used] / total[used]
+    return mean, np.asarray(total[used], dtype=np.float64), np.asarray(np.sqrt(square), dtype=np.float64)
 
 
 def _slope(density: Array, axis: int) -> Array:

@@ -1,0 +1,339 @@
+"""The exact mixture: against R (mixsqp), quadrature, the normal family, simulation; and where it is degenerate."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import logsumexp
+from scipy.stats import kstest, norm
+
+from causalgia.errors import InferenceError
+from causalgia.posterior.ash_weights import mixture_weights, scale_grid
+from causalgia.posterior.averaging import average_tails, lfsr_of
+from causalgia.posterior.exact import Array, Exact
+from causalgia.posterior.factor_scores import row_nodes, shared_mode, shared_of
+from causalgia.posterior.hyper import log_tau
+from causalgia.posterior.mixture import effect_se_dependence, mixture, null_biased
+from causalgia.posterior.noise import Noise
+from causalgia.posterior.normal import normal
+from causalgia.posterior.scale_mixture import Components, Node, rows_of
+from causalgia.posterior.spike_and_slab import spike_and_slab
+from causalgia.prior import Prior
+
+HERE = Path(__file__).parent / "reference" / "adaptive_shrinkage"
+PRIOR = Prior(tau_scale=2)
+
+
+def reference() -> tuple[Array, Array, Array, Any]:
+    table, grid = pd.read_csv(HERE / "input.csv"), pd.read_csv(HERE / "input_grid.csv")
+    expected = json.loads((HERE / "expected.json").read_text())
+    return table["ace"].to_numpy(), table["se"].to_numpy(), grid["prior_sd"].to_numpy(), expected
+
+
+def screen(n: int, seed: int, share: float = 0.1) -> tuple[Array, Array, Array]:
+    """Effects of which a share is not 0, their estimates and se."""
+    generator = np.random.default_rng(seed)
+    se = generator.uniform(0.1, 0.6, n)
+    delta = np.where(generator.random(n) < share, generator.normal(size=n), 0.0)
+    return delta, generator.normal(delta, se), se
+
+
+def is_finite(answer: Exact) -> None:
+    draws = answer.draw(50, np.random.default_rng(0))
+    for values in (answer.mean, answer.sd, answer.lfsr, answer.lfdr, answer.shrinkage, draws.ace, draws.mu, draws.tau):
+        assert np.isfinite(values).all()
+    assert np.isfinite(answer.log_evidence)
+    assert ((answer.lfsr >= 0) & (answer.lfsr <= 1 + 1e-12)).all()
+    assert (answer.lfdr <= answer.lfsr + 1e-12).all()
+
+
+@pytest.mark.parametrize("name", ["null_biased", "uniform"])
+def test_weights_and_posterior_are_those_of_r(name: str) -> None:
+    effect, se, grid, expected = reference()
+    theirs = expected[name]
+    counts = np.array(theirs["prior_count"], dtype=float)
+    log_density = norm.logpdf(effect[:, None], 0, np.sqrt(grid**2 + se[:, None] ** 2))
+    weights = mixture_weights(log_density, counts)
+    assert weights.penalised == pytest.approx(theirs["penalised_loglik"], rel=1e-9)
+    assert weights.log_likelihood == pytest.approx(theirs["loglik"], rel=1e-9)
+    assert weights.kkt_excess < 1e-10
+    assert weights.weight[0] == pytest.approx(theirs["pi0"], abs=1e-6)
+    np.testing.assert_allclose(weights.weight, theirs["weights"], atol=1e-4)
+    answer = mixture(effect, Noise(se**2), PRIOR, scales=grid, prior_count=counts)
+    for mine, other in ((answer.mean, "posterior_mean"), (answer.sd, "posterior_sd")):
+        np.testing.assert_allclose(mine, theirs[other], atol=1e-8)
+    np.testing.assert_allclose(answer.lfsr, theirs["lfsr"], atol=1e-8)
+    np.testing.assert_allclose(answer.lfdr, theirs["lfdr"], atol=1e-8)
+    assert answer.log_evidence == pytest.approx(theirs["loglik"], rel=1e-8)
+
+
+def test_grid_is_that_of_r() -> None:
+    effect, se, grid, _ = reference()
+    np.testing.assert_allclose(scale_grid(effect, se), grid, atol=1e-8)
+
+
+def test_default_is_null_biased_on_the_grid() -> None:
+    effect, se, grid, _ = reference()
+    default = mixture(effect, Noise(se**2), PRIOR)
+    spelled = mixture(effect, Noise(se**2), PRIOR, scales=scale_grid(effect, se), prior_count=null_biased(grid))
+    np.testing.assert_allclose(default.mean, spelled.mean, atol=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_other_weights_are_better(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    _, effect, se = screen(300, seed)
+    grid = scale_grid(effect, se)
+    log_density = norm.logpdf(effect[:, None], 0, np.sqrt(grid**2 + se[:, None] ** 2))
+    counts = null_biased(grid)
+    best = mixture_weights(log_density, counts)
+    assert best.kkt_excess < 1e-10
+    assert best.weight.sum() == pytest.approx(1)
+    for concentration in (0.1, 1.0, 100.0):
+        other = 0.9 * best.weight + 0.1 * generator.dirichlet(np.full(len(grid), concentration))
+        height = logsumexp(log_density + np.log(other), axis=1).sum() + ((counts - 1) * np.log(other)).sum()
+        assert height <= best.penalised + 1e-8
+
+
+def test_weights_with_more_components_than_rows_and_equal_columns() -> None:
+    fit = mixture_weights(np.array([[0.0, 0.0, -1.0, -800.0]]), np.ones(4))
+    assert fit.weight[:2].sum() == pytest.approx(1, abs=1e-6)
+    assert fit.log_likelihood == pytest.approx(0, abs=1e-8)
+
+
+def test_draws_are_those_of_the_posterior() -> None:
+    _, effect, se = screen(60, 3, share=0.5)
+    answer = mixture(effect, Noise(se**2), PRIOR)
+    ace = answer.draw(4_000, np.random.default_rng(1)).ace
+    z = (ace.mean(axis=0) - answer.mean) / (answer.sd / np.sqrt(4_000))
+    assert np.abs(z).max() < 4.5
+    zeros = (ace == 0).mean(axis=0)
+    assert np.abs(zeros - answer.lfdr).max() < 4.5 * 0.5 / np.sqrt(4_000)
+    below = (ace <= 0.1).mean(axis=0)
+    assert np.abs(below - answer.below(np.full(60, 0.1))).max() < 4.5 * 0.5 / np.sqrt(4_000)
+    real = int(np.argmin(answer.lfsr))
+    grid = np.linspace(ace[:, real].min(), ace[:, real].max(), 401)
+    law = np.array([answer.below(np.full(60, x))[real] for x in grid])
+    assert kstest(ace[:, real], lambda x: np.interp(x, grid, law)).pvalue > 1e-4
+    assert abs(np.corrcoef(ace[:-1, real], ace[1:, real])[0, 1]) < 4.5 / np.sqrt(4_000)
+
+
+def test_draws_are_a_function_of_the_generator() -> None:
+    _, effect, se = screen(30, 4, share=0.5)
+    answer = mixture(effect, Noise(se**2), PRIOR)
+    once, again = (answer.draw(20, np.random.default_rng(0)).ace for _ in range(2))
+    np.testing.assert_array_equal(once, again)
+    assert (once != answer.draw(20, np.random.default_rng(1)).ace).any()
+
+
+def test_one_known_normal_is_the_normal_family() -> None:
+    generator = np.random.default_rng(6)
+    noise = Noise(generator.uniform(0.1, 1, 40), generator.normal(0, 0.4, size=(40, 2)))
+    effect = generator.normal(size=40)
+    mine = mixture(effect, noise, PRIOR, scales=np.array([0.7]), prior_count=np.ones(1))
+    sigma = np.diag(noise.variances) + noise.loadings @ noise.loadings.T  # type: ignore[operator]
+    gain = 0.49 * np.linalg.inv(sigma + 0.49 * np.eye(40))
+    sd = np.sqrt(np.diag(0.49 * np.eye(40) - 0.49 * gain))
+    np.testing.assert_allclose(mine.mean, gain @ effect, atol=1e-9)
+    np.testing.assert_allclose(mine.sd, sd, rtol=1e-9)
+    np.testing.assert_allclose(mine.lfsr, norm.cdf(-np.abs(gain @ effect) / sd), atol=3e-4)
+    joint = mine.draw(4_000, np.random.default_rng(0)).ace
+    exact = 0.49 * np.eye(40) - 0.49 * gain
+    assert np.abs(np.cov(joint.T) - exact).max() < 6 * exact.diagonal().max() / np.sqrt(4_000)
+
+
+@pytest.mark.parametrize("n", [60, 600])
+def test_factor_scores_against_quadrature(n: int) -> None:
+    """Given the components, Laplace over the score against a sum over a fine grid of it."""
+    generator = np.random.default_rng(8)
+    _, effect, se = screen(n, 8)
+    loadings = generator.normal(0, 0.5, size=(n, 1))
+    effect = effect + 1.3 * loadings[:, 0]
+    components = Components(np.array([0.0, 0.25, 1.0]), np.array([0.8, 0.1, 0.1]))
+    noise, centre = Noise(se**2, loadings), np.zeros(n)
+    mode = shared_mode(effect, se**2, components, shared_of(None, noise), np.zeros(1))
+    shared = shared_of(None, noise)
+    mine = average_tails(row_nodes(1.0, effect, components, shared, mode.value, mode.root), se**2)
+    scores = np.linspace(-1, 3, 801)
+    residuals = effect - scores[:, None] * loadings[:, 0]
+    height = np.array([rows_of(r, se**2, components).log_density.sum() for r in residuals]) + norm.logpdf(scores)
+    weight = np.exp(height - height.max())
+    assert mode.peaked
+    assert mode.log_integral == pytest.approx(np.log(weight.sum() * 0.005) + height.max(), abs=0.02)
+    places = zip(weight / weight.sum(), residuals, strict=True)
+    exact = average_tails([Node(w, r, centre, components) for w, r in places if w > 1e-12], se**2)
+    np.testing.assert_allclose(mine.mean, exact.mean, atol=0.01 * np.sqrt(exact.square).mean())
+    np.testing.assert_allclose(lfsr_of(mine), lfsr_of(exact), atol=0.01)
+
+
+def test_factor_scores_beat_ignoring_them() -> None:
+    generator = np.random.default_rng(14)
+    delta, effect, se = screen(1_000, 14)
+    loadings = generator.normal(0, 1, size=(1_000, 2))
+    shaken = effect + loadings @ np.array([1.2, -0.8])
+    oracle = mixture(effect, Noise(se**2), PRIOR)
+    answer = mixture(shaken, Noise(se**2, loadings), PRIOR)
+    ignoring = mixture(shaken, Noise(se**2 + (loadings**2).sum(axis=1)), PRIOR)
+    error = [np.sqrt(np.mean((x.mean - delta) ** 2)) for x in (oracle, answer, ignoring)]
+    assert error[1] < 1.05 * error[0]
+    assert error[1] < 0.7 * error[2]
+    draws = answer.draw(4_000, np.random.default_rng(0)).ace
+    assert np.abs((draws.mean(axis=0) - answer.mean) / answer.sd).max() < 5 / np.sqrt(4_000)
+
+
+def test_covariates_and_mode_are_found() -> None:
+    generator = np.random.default_rng(9)
+    delta, effect, se = screen(3_000, 9)
+    x = generator.normal(size=(3_000, 1))
+    centre = 0.7 + 0.3 * (x[:, 0] - x[:, 0].mean())
+    answer = mixture(effect + centre, Noise(se**2), PRIOR, mode="estimate", covariates=x)
+    distance = (answer.nodes.coefficients[0] - [0.7, 0.3]) / answer.nodes.coefficients_sd[0]
+    assert np.abs(distance).max() < 4.5
+    assert (answer.lfdr == 0).all()  # the spike lies elsewhere
+    draws = answer.draw(1_000, np.random.default_rng(0))
+    assert draws.beta.shape == (1_000, 1)
+    assert abs(draws.mu.mean() - 0.7) < 0.05
+    known = mixture(effect, Noise(se**2), PRIOR)
+    error = [np.sqrt(np.mean((a - b) ** 2)) for a, b in ((answer.mean, delta + centre), (known.mean, delta))]
+    assert error[0] < 1.05 * error[1]
+
+
+def test_sign_rates_are_calibrated_when_truth_follows_the_model() -> None:
+    delta, effect, se = screen(20_000, 10, share=0.3)
+    answer = mixture(effect, Noise(se**2), PRIOR)
+    wrong = np.sign(delta) != np.sign(answer.mean)
+    for low, high in ((0.0, 0.05), (0.05, 0.2), (0.2, 0.5)):
+        here = (answer.lfsr >= low) & (answer.lfsr < high)
+        band = 4 * np.sqrt((answer.lfsr[here] * (1 - answer.lfsr[here])).sum()) + 0.02 * here.sum()
+        assert abs(wrong[here].sum() - answer.lfsr[here].sum()) < band
+    lower, upper = answer.quantile(0.05), answer.quantile(0.95)
+    selected = answer.lfdr < 0.05
+    inside = ((delta >= lower) & (delta <= upper))[selected]
+    assert abs(inside.mean() - 0.9) < 4 * np.sqrt(0.09 / selected.sum()) + 0.01
+
+
+def test_effects_that_grow_with_their_error_are_noticed() -> None:
+    generator = np.random.default_rng(0)
+    se = np.exp(generator.normal(size=2_000))
+    grown = effect_se_dependence(generator.normal(generator.normal(0, 3, 2_000) * se, se), se)
+    plain = effect_se_dependence(generator.normal(generator.normal(0, 3, 2_000), se), se)
+    assert (grown.alpha, plain.alpha) == (1, 0)
+    assert grown.gain > 100
+    assert plain.gain < -100
+
+
+DEGENERATE = {
+    "one": ([3.0], [1.0]),
+    "one at 0": ([0.0], [1.0]),
+    "all 0": ([0.0] * 200, [0.3] * 200),
+    "all equal": ([2.0] * 20, [0.5] * 20),
+    "outlier": ([*np.linspace(-1, 1, 50), 1e4], [1.0] * 51),
+    "six decades of se": (list(np.linspace(-1, 1, 61)), list(10 ** np.linspace(-3, 3, 61))),
+    "far apart": ([-60.0, 60.0], [1.0, 1.0]),
+}
+
+
+@pytest.mark.parametrize("case", DEGENERATE)
+@pytest.mark.parametrize("build", ["zero", "estimate", "spike_and_slab"])
+def test_degenerate_input_is_answered(case: str, build: str) -> None:
+    effect, se = (np.array(x) for x in DEGENERATE[case])
+    if build == "spike_and_slab":
+        is_finite(spike_and_slab(effect, Noise(se**2), PRIOR))
+    else:
+        is_finite(mixture(effect, Noise(se**2), PRIOR, mode=build))  # type: ignore[arg-type]
+
+
+def test_effects_of_exactly_0_stay_there() -> None:
+    answer = mixture(np.zeros(10_000), Noise(np.full(10_000, 0.09)), PRIOR)
+    assert (answer.mean == 0).all()
+    np.testing.assert_allclose(answer.lfsr, 1, atol=1e-6)
+
+
+def test_an_outlier_is_left_alone() -> None:
+    effect, se = (np.array(x) for x in DEGENERATE["outlier"])
+    answer = mixture(effect, Noise(se**2), PRIOR)
+    assert answer.mean[-1] == pytest.approx(1e4, rel=1e-3)
+    assert answer.shrinkage[-1] < 1e-3
+
+
+@pytest.mark.parametrize("factor", [1e-8, 3.7, 1e8])
+@pytest.mark.parametrize("build", [mixture, spike_and_slab])
+def test_another_unit_gives_the_same_answer(factor: float, build: Any) -> None:
+    _, effect, se = screen(50, 11)
+    here = build(effect, Noise(se**2), Prior(mu_sd=2, tau_scale=1))
+    there = build(factor * effect, Noise((factor * se) ** 2), Prior(mu_sd=2 * factor, tau_scale=factor))
+    np.testing.assert_allclose(there.mean, factor * here.mean, rtol=1e-8, atol=1e-10 * factor)
+    np.testing.assert_allclose(there.sd, factor * here.sd, rtol=1e-8)
+    np.testing.assert_allclose(there.lfsr, here.lfsr, atol=1e-9)
+    assert there.log_evidence + 50 * np.log(factor) == pytest.approx(here.log_evidence, rel=1e-9)
+
+
+@pytest.mark.parametrize("n", [5, 40])
+def test_spike_and_slab_against_a_fine_grid(n: int) -> None:
+    _, effect, se = screen(n, n, share=0.4)
+    answer = spike_and_slab(effect, Noise(se**2), PRIOR, weight=(1.0, 2.0))
+    x, v = np.linspace(-14, 9, 500), np.linspace(-25, 25, 701)
+    tau, log_w, log_rest = np.exp(x), -np.logaddexp(0, -v), -np.logaddexp(0, v)
+    spike = norm.logpdf(effect, 0, se)
+    slab = norm.logpdf(effect, 0, np.sqrt(se**2 + tau[:, None] ** 2))
+    height = (log_tau(PRIOR, tau) + x)[:, None] + log_w + 2 * log_rest + np.log(2)
+    for k in range(n):
+        height = height + np.logaddexp(log_rest + spike[k], log_w + slab[:, k, None])
+    mass = np.exp(height - height.max())
+    total = np.log(mass.sum() * (x[1] - x[0]) * (v[1] - v[0])) + height.max()
+    assert answer.log_evidence == pytest.approx(total, abs=1e-3)
+    for k in range(0, n, 7):
+        real = 1 / (1 + np.exp(log_rest - log_w + spike[k] - slab[:, k, None]))
+        kept = tau[:, None] ** 2 / (tau[:, None] ** 2 + se[k] ** 2)
+        assert answer.lfdr[k] == pytest.approx((mass * (1 - real)).sum() / mass.sum(), abs=5e-4)
+        assert answer.mean[k] == pytest.approx((mass * real * kept * effect[k]).sum() / mass.sum(), abs=5e-4)
+    draws = answer.draw(4_000, np.random.default_rng(0))
+    assert np.abs((draws.ace.mean(axis=0) - answer.mean) / answer.sd).max() < 4.5 / np.sqrt(4_000)
+    assert np.abs((draws.ace == 0).mean(axis=0) - answer.lfdr).max() < 4.5 * 0.5 / np.sqrt(4_000)
+
+
+def test_bad_input_is_refused_with_its_cure() -> None:
+    effect, noise = np.array([0.0, 1.0]), Noise(np.ones(2))
+    with pytest.raises(InferenceError, match="engine='nuts'"):
+        mixture(effect, Noise(np.ones(2), whole=np.eye(2)), PRIOR)
+    with pytest.raises(InferenceError, match="contrast 1"):
+        mixture(np.array([0.0, np.nan]), noise, PRIOR)
+    with pytest.raises(InferenceError, match="contrast 0"):
+        mixture(effect, Noise(np.array([0.0, 1.0])), PRIOR)
+    with pytest.raises(InferenceError, match="ascend"):
+        mixture(effect, noise, PRIOR, scales=np.array([1.0, 0.5]))
+    with pytest.raises(InferenceError, match="one count for each"):
+        mixture(effect, noise, PRIOR, scales=np.array([0.0, 0.5]), prior_count=np.ones(3))
+    with pytest.raises(InferenceError, match="below 1"):
+        mixture(effect, noise, PRIOR, scales=np.array([0.0, 0.5]), prior_count=np.array([0.5, 1.0]))
+    with pytest.raises(InferenceError, match="mode="):
+        mixture(effect, noise, PRIOR, mode="median")  # type: ignore[arg-type]
+    with pytest.raises(InferenceError, match="flat"):
+        spike_and_slab(effect, noise, Prior(tau="uniform", tau_scale=np.inf))
+    with pytest.raises(InferenceError, match="independent"):
+        spike_and_slab(effect, Noise(np.ones(2), np.ones((2, 1))), PRIOR)
+    with pytest.raises(InferenceError, match="at least 1"):
+        spike_and_slab(effect, noise, PRIOR, weight=(0.5, 1.0))
+
+
+def test_shrinking_beats_raw_where_there_is_something_to_shrink() -> None:
+    delta, effect, se = screen(4_000, 12, share=0.05)
+    answer = mixture(effect, Noise(se**2), PRIOR)
+    top = np.argsort(-np.abs(effect / se))[:40]
+    raw, shrunken = (np.sqrt(np.mean((x - delta)[top] ** 2)) for x in (effect, answer.mean))
+    assert shrunken < raw
+    everywhere = np.sqrt(np.mean((answer.mean - delta) ** 2)) / np.sqrt(np.mean((effect - delta) ** 2))
+    assert everywhere < 0.5
+
+
+def test_normal_family_agrees_when_the_truth_is_normal() -> None:
+    generator = np.random.default_rng(13)
+    se = generator.uniform(0.3, 0.6, 3_000)
+    effect = generator.normal(0, np.sqrt(1 + se**2))
+    mine, other = mixture(effect, Noise(se**2), PRIOR), normal(effect, Noise(se**2), PRIOR)
+    assert np.sqrt(np.mean((mine.mean - other.mean) ** 2)) < 0.05

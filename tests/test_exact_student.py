@@ -1,0 +1,238 @@
+"""The exact Student-t family: against fine quadrature, the normal family, outliers, and where it is degenerate."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+from scipy.stats import t as student_t
+
+from causalgia.errors import InferenceError
+from causalgia.posterior.exact import Array, Exact
+from causalgia.posterior.hyper import log_tau
+from causalgia.posterior.noise import Noise
+from causalgia.posterior.normal import normal
+from causalgia.posterior.scale_mixture import Components, rows_of
+from causalgia.posterior.student import student
+from causalgia.posterior.student_hyper import t_components
+from causalgia.prior import Prior
+
+PRIOR = Prior(mu_sd=3, tau="half_normal", tau_scale=1)
+
+
+def heavy(n: int, seed: int, outliers: int = 0) -> tuple[Array, Array]:
+    generator = np.random.default_rng(seed)
+    se = generator.uniform(0.1, 0.6, n)
+    effect = 0.3 + 0.5 * generator.standard_t(4, n) + se * generator.normal(size=n)
+    effect[:outliers] += 50 * generator.standard_normal(outliers) ** 3
+    return effect, se
+
+
+def convolved(residual: Array, se: Array, tau: float, nu: float) -> Array:
+    """Log density of tau t_nu + N(0, se^2) at each residual: a fine trapezoid over the noise, per row."""
+    x = np.linspace(-9, 9, 20_001)
+    weight = norm.pdf(x) * (x[1] - x[0])
+    return np.array(
+        [np.log(student_t.pdf((r - s * x) / tau, nu) @ weight / tau) for r, s in zip(residual, se, strict=True)]
+    )
+
+
+@pytest.mark.parametrize("nu", [1.0, 2.5, 4.0, 30.0])
+@pytest.mark.parametrize("tau", [0.1, 0.5, 3.0])
+def test_rows_are_right_to_seven_millionths_with_outliers(nu: float, tau: float) -> None:
+    residual = np.array([0.0, 0.1, -0.5, 1.0, 3.0, -10.0, 40.0, 300.0, -4_000.0])
+    se = np.array([0.5, 0.05, 0.3, 0.5, 0.2, 0.5, 0.3, 0.5, 0.5])
+    unit = t_components(nu, 4_000 / tau)
+    mine = rows_of(residual, se**2, Components(tau**2 * unit.variance, unit.weight)).log_density
+    np.testing.assert_allclose(mine, convolved(residual, se, tau, nu), atol=7e-6)
+
+
+def test_there_are_at_least_24_nodes_and_they_reach_the_outliers() -> None:
+    assert len(t_components(4, 0).weight) >= 24
+    assert len(t_components(200, 0).weight) >= 24
+    far = t_components(4, 1e4)
+    assert far.variance.max() > 1e8 / 5
+    assert far.weight.sum() == pytest.approx(1)
+
+
+def test_hyperparameters_at_10_000_with_outliers() -> None:
+    """tau is seen to 1 %: rows a little wrong add up to many posterior sd here, and hide in small problems."""
+    effect, se = heavy(10_000, 1, outliers=30)
+    answer = student(effect, Noise(se**2), PRIOR)
+    tau, mu, weight = answer.nodes.tau, answer.nodes.coefficients[:, 0], answer.nodes.weight
+    mean, sd = weight @ tau, np.sqrt(weight @ (tau - weight @ tau) ** 2)
+    x = np.linspace(-7, 7, 71)
+    rule = norm.pdf(x) * (x[1] - x[0])
+    places = effect[:, None] - weight @ mu - se[:, None] * x
+
+    def height(t: float) -> float:
+        """Profile of tau at the mean of mu; rows by a trapezoid over their noise."""
+        density = (1 + (places / t) ** 2 / 4) ** -2.5 * 0.375 / t
+        return float(np.log(density @ rule).sum() + log_tau(PRIOR, np.array([t]))[0])
+
+    grid = mean + sd * np.linspace(-3, 3, 5)
+    curve = np.polynomial.Polynomial.fit(grid, [height(t) for t in grid], 4)
+    fine = np.linspace(grid[0] - sd, grid[-1] + sd, 801)
+    density = np.exp(curve(fine) - curve(fine).max())
+    centre = density @ fine / density.sum()
+    assert abs(centre - mean) < 0.05 * sd
+    assert np.sqrt(density @ (fine - centre) ** 2 / density.sum()) == pytest.approx(sd, rel=0.05)
+
+
+def small_by_grid(effect: Array, se: Array, prior: Prior) -> tuple[Array, Array, float, float, float]:
+    """Means and sd of effects, log evidence, means of tau and mu: one grid over (tau, mu, delta), nothing clever."""
+    x, mu = np.linspace(-9, 7, 161), np.linspace(-18, 18, 361)
+    tau, top = np.exp(x), np.zeros((161, 361))
+    first, second = np.zeros((2, len(effect), 161, 361))
+    z = np.sinh(np.linspace(-6, 6, 241))
+    rule = student_t.pdf(z, 4) * np.cosh(np.linspace(-6, 6, 241)) * 0.05
+    for k in range(len(effect)):
+        for i, t in enumerate(tau):
+            if t < 2 * se[k]:  # over z, where the noise is the wider
+                delta = mu[:, None] + t * z
+                f = norm.pdf(effect[k], delta, se[k]) * rule
+            else:
+                delta = np.broadcast_to(effect[k] + se[k] * np.linspace(-8, 8, 161), (361, 161))
+                f = student_t.pdf((delta - mu[:, None]) / t, 4) / t * norm.pdf(effect[k], delta, se[k]) * se[k] * 0.1
+            total = f.sum(axis=1)
+            top[i] += np.log(total)
+            first[k, i], second[k, i] = (f * delta).sum(axis=1) / total, (f * delta**2).sum(axis=1) / total
+    top += (log_tau(prior, tau) + x)[:, None] + norm.logpdf(mu, 0, prior.mu_sd)
+    mass = np.exp(top - top.max())
+    evidence = np.log(mass.sum() * 0.1 * 0.1) + top.max()
+    mass /= mass.sum()
+    mean = (mass * first).sum(axis=(1, 2))
+    return mean, np.sqrt((mass * second).sum(axis=(1, 2)) - mean**2), evidence, mass.sum(1) @ tau, mass.sum(0) @ mu
+
+
+@pytest.mark.parametrize("effect", [[3.0], [-8.0, 8.0], [0.1, -0.3, 0.2, 0.0, 6.0, -0.1]])
+def test_few_effects_against_a_plain_grid(effect: list[float]) -> None:
+    values, se = np.array(effect), np.full(len(effect), 0.7)
+    answer = student(values, Noise(se**2), PRIOR)
+    mean, sd, evidence, tau, mu = small_by_grid(values, se, PRIOR)
+    np.testing.assert_allclose(answer.mean, mean, atol=4e-3)
+    np.testing.assert_allclose(answer.sd, sd, rtol=1e-2)
+    assert answer.log_evidence == pytest.approx(evidence, abs=5e-3)
+    assert answer.nodes.weight @ answer.nodes.tau == pytest.approx(tau, rel=5e-3)
+    assert answer.nodes.weight @ answer.nodes.coefficients[:, 0] == pytest.approx(mu, abs=1e-2)
+
+
+@pytest.mark.parametrize("factors", [0, 2])
+@pytest.mark.parametrize("covariates", [0, 1])
+def test_many_degrees_of_freedom_are_the_normal_family(factors: int, covariates: int) -> None:
+    generator = np.random.default_rng(3)
+    loadings = generator.normal(0, 0.4, size=(60, factors)) if factors else None
+    noise = Noise(generator.uniform(0.1, 1, 60), loadings)
+    x = generator.normal(size=(60, covariates)) if covariates else None
+    effect = generator.normal(0.5, np.sqrt(noise.marginal + 0.4))
+    mine = student(effect, noise, PRIOR, nu=1e6, covariates=x)
+    other = normal(effect, noise, PRIOR, covariates=x)
+    np.testing.assert_allclose(mine.mean, other.mean, atol=3e-4)
+    np.testing.assert_allclose(mine.sd, other.sd, rtol=2e-3)
+    np.testing.assert_allclose(mine.lfsr, other.lfsr, atol=1e-3)
+    np.testing.assert_allclose(mine.shrinkage, other.shrinkage, atol=1e-3)
+    assert mine.log_evidence == pytest.approx(other.log_evidence, abs=1e-3)
+    draws = mine.draw(4_000, np.random.default_rng(0))
+    assert np.abs((draws.ace.mean(axis=0) - other.mean) / other.sd).max() < 4.5 / np.sqrt(4_000)
+    theirs = other.draw(4_000, np.random.default_rng(1))
+    assert np.abs(np.corrcoef(draws.ace.T) - np.corrcoef(theirs.ace.T)).max() < 6.5 / np.sqrt(4_000)
+    assert draws.mu.std() == pytest.approx(theirs.mu.std(), rel=0.07)
+    np.testing.assert_allclose(draws.beta.std(axis=0), theirs.beta.std(axis=0), rtol=0.07)
+
+
+def test_factor_scores_against_quadrature() -> None:
+    effect, se = heavy(60, 4)
+    generator = np.random.default_rng(5)
+    loadings = generator.normal(0, 0.5, size=(60, 1))
+    effect = effect + 1.3 * loadings[:, 0]
+    answer = student(effect, Noise(se**2, loadings), PRIOR)
+    scores = np.linspace(0.3, 2.3, 21)
+    given = [student(effect - loadings[:, 0] * f, Noise(se**2), PRIOR) for f in scores]
+    height = np.array([g.log_evidence for g in given]) + norm.logpdf(scores)
+    weight = np.exp(height - height.max())
+    evidence = np.log(weight.sum() * (scores[1] - scores[0])) + height.max()
+    weight /= weight.sum()
+    mean = weight @ np.array([g.mean for g in given])
+    sd = np.sqrt(weight @ np.array([g.sd**2 + (g.mean - mean) ** 2 for g in given]))
+    np.testing.assert_allclose((answer.mean - mean) / sd, 0, atol=0.01)
+    np.testing.assert_allclose(answer.sd, sd, rtol=0.01)
+    assert answer.log_evidence == pytest.approx(evidence, abs=0.02)
+
+
+@pytest.mark.parametrize("n", [12, 200])
+def test_draws_are_those_of_the_posterior(n: int) -> None:
+    effect, se = heavy(n, 6)
+    answer = student(effect, Noise(se**2), PRIOR)
+    draws = answer.draw(4_000, np.random.default_rng(1))
+    root = np.sqrt(4_000)
+    assert np.abs((draws.ace.mean(axis=0) - answer.mean) / answer.sd).max() < 4.5 / root
+    assert np.abs((draws.ace < 0).mean(axis=0) - answer.below(np.zeros(n))).max() < 4.5 * 0.5 / root
+    np.testing.assert_allclose(draws.ace.std(axis=0), answer.sd, rtol=0.1)
+    tau, mu = answer.nodes.weight @ answer.nodes.tau, answer.nodes.weight @ answer.nodes.coefficients[:, 0]
+    assert abs(draws.tau.mean() - tau) < 4.5 * draws.tau.std() / root
+    assert abs(draws.mu.mean() - mu) < 4.5 * draws.mu.std() / root
+    assert abs(np.corrcoef(draws.tau[1:], draws.tau[:-1])[0, 1]) < 4.5 / root
+    np.testing.assert_array_equal(draws.ace, answer.draw(4_000, np.random.default_rng(1)).ace)
+
+
+def test_an_outlier_is_shrunk_less_than_by_the_normal_family() -> None:
+    effect = np.append(np.linspace(-0.3, 0.3, 40), 8.0)
+    noise = Noise(np.full(41, 0.25))
+    mine, other = student(effect, noise, PRIOR), normal(effect, noise, PRIOR)
+    assert mine.mean[-1] > other.mean[-1]
+    assert mine.shrinkage[-1] < 0.1 < mine.shrinkage[0]
+
+
+DEGENERATE = {
+    "one": ([3.0], [1.0]),
+    "one at 0": ([0.0], [1.0]),
+    "all 0": ([0.0] * 200, [0.3] * 200),
+    "all equal": ([2.0] * 20, [0.5] * 20),
+    "outlier": ([*np.linspace(-1, 1, 50), 1e4], [1.0] * 51),
+    "outlier of few": ([*np.linspace(-1, 1, 7), 1e4], [1.0] * 8),
+    "six decades of se": (list(np.linspace(-1, 1, 61)), list(10 ** np.linspace(-3, 3, 61))),
+    "far apart": ([-60.0, 60.0], [1.0, 1.0]),
+}
+
+
+def is_finite(answer: Exact) -> None:
+    draws = answer.draw(50, np.random.default_rng(0))
+    for values in (answer.mean, answer.sd, answer.lfsr, answer.shrinkage, draws.ace, draws.mu, draws.tau):
+        assert np.isfinite(values).all()
+    assert (answer.sd > 0).all()
+    assert (answer.lfdr == 0).all()
+
+
+@pytest.mark.parametrize("case", DEGENERATE)
+@pytest.mark.parametrize("prior", [PRIOR, Prior(), Prior(tau="half_cauchy", tau_scale=1), Prior(tau="uniform")])
+def test_degenerate_input_is_answered(case: str, prior: Prior) -> None:
+    effect, se = (np.array(x) for x in DEGENERATE[case])
+    is_finite(student(effect, Noise(se**2), prior))
+
+
+@pytest.mark.parametrize("factor", [1e-8, 3.7, 1e8])
+@pytest.mark.parametrize("n", [10, 60])
+def test_another_unit_gives_the_same_answer(factor: float, n: int) -> None:
+    effect, se = heavy(n, 7)
+    here = student(effect, Noise(se**2), Prior(mu_sd=2, tau_scale=1))
+    there = student(factor * effect, Noise((factor * se) ** 2), Prior(mu_sd=2 * factor, tau_scale=factor))
+    np.testing.assert_allclose(there.mean, factor * here.mean, atol=1e-6 * factor)
+    np.testing.assert_allclose(there.sd, factor * here.sd, rtol=1e-6)
+    assert there.log_evidence + n * np.log(factor) == pytest.approx(here.log_evidence, abs=1e-6)
+
+
+def test_a_flat_prior_needs_enough_effects() -> None:
+    flat = Prior(mu_sd=np.inf, tau="uniform", tau_scale=np.inf)
+    with pytest.raises(InferenceError, match="3 or more"):
+        student(np.array([1.0, 2.0]), Noise(np.ones(2)), flat)
+    is_finite(student(np.array([1.0, 2.0, 5.0, 3.0]), Noise(np.ones(4)), flat))
+
+
+def test_bad_input_is_refused_with_its_cure() -> None:
+    effect = np.array([0.0, 1.0])
+    with pytest.raises(InferenceError, match="engine='nuts'"):
+        student(effect, Noise(np.ones(2), whole=np.eye(2)), PRIOR)
+    with pytest.raises(InferenceError, match="contrast 1"):
+        student(np.array([0.0, np.inf]), Noise(np.ones(2)), PRIOR)
+    with pytest.raises(InferenceError, match="nu="):
+        student(effect, Noise(np.ones(2)), PRIOR, nu=0)
