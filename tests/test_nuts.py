@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,14 @@ from scipy import stats
 from causalgia.errors import ConvergenceError, ConvergenceWarning, InferenceError
 from causalgia.estimation import from_effects
 from causalgia.posterior import infer
+from causalgia.posterior.coords import coordinates, groups_of
+from causalgia.posterior.engines import answer
 from causalgia.posterior.hyper import design
+from causalgia.posterior.labelling import labelled
 from causalgia.posterior.models import as_factors, hierarchy, mixture_given_factors
 from causalgia.posterior.noise import Noise
 from causalgia.posterior.nuts import sample_mixture
+from causalgia.posterior.questions import questions
 from causalgia.posterior.scale_mixture import Components
 from causalgia.posterior.tree import datasets
 from causalgia.prior import Prior
@@ -184,6 +189,16 @@ def test_engines_agree(seed: int, family: Any) -> None:
         np.testing.assert_allclose(nuts["moments"][name], exact["moments"][name], atol=0.03)
 
 
+def test_few_effects_under_a_whole_covariance_are_a_spike_and_a_slab() -> None:
+    table = random_table(2)[0]
+    groups = datasets(infer(table, prior=Prior(tau_scale=2), rng=1))
+    attrs, moments = groups["posterior"].attrs, groups["moments"]
+    assert (attrs["engine"], attrs["sigma"], attrs["mixture"]) == ("nuts", "whole", "spike and slab, integrated")
+    assert ((moments["lfdr"] > 0) & (moments["lfdr"] < 1)).all()
+    zero = (groups["posterior"]["ace"] == 0).mean(("chain", "draw"))
+    np.testing.assert_allclose(zero, moments["lfdr"], atol=0.05)
+
+
 def test_a_mixture_under_a_whole_covariance_by_enumeration() -> None:
     effect, prior = np.array([1.2, 2.5, -0.3]), Components(np.array([0.0, 0.5, 4.0]), np.array([0.5, 0.3, 0.2]))
     sigma = np.array([[1.0, 0.5, 0.3], [0.5, 1.0, 0.2], [0.3, 0.2, 0.8]])
@@ -201,11 +216,20 @@ def test_a_mixture_under_a_whole_covariance_by_enumeration() -> None:
     np.testing.assert_allclose((ace == 0).mean(axis=0), zero / total, atol=0.03)
 
 
-def test_unconverged_draws_can_be_accepted_and_several_families_are_named() -> None:
-    table = random_table(3)[0].assign_coords(g=("contrast", list("aaabbb")))
+def test_unconverged_draws_can_be_accepted() -> None:
     with pytest.warns(ConvergenceWarning, match="ess_bulk of ace below 400"):
-        tree = infer(table, family="normal", groups="g", engine="nuts", draws=200, rng=0, accept_unconverged=True)
-    groups = datasets(tree)
-    assert groups["posterior"].attrs["converged"] == "no"
-    assert groups["sample_stats"]["diverging"].dims == ("chain", "draw", "family")
-    assert list(groups["sample_stats"]["family"].to_numpy()) == ["effect, a", "effect, b"]
+        tree = infer(from_effects(Y, se=SE), family="normal", engine="nuts", draws=200, rng=0, accept_unconverged=True)
+    attrs = datasets(tree)["posterior"].attrs
+    assert (attrs["converged"], attrs["divergences"]) == ("no", 0)
+    assert "ess_bulk of ace below 400" in attrs["unconverged"]
+
+
+def test_sampler_statistics_of_several_families_are_named() -> None:
+    table = random_table(3)[0].assign_coords(g=("contrast", list("aaabbb")))
+    labels, rows = groups_of(table, "g")
+    asked = list(questions(table, rows, None, Prior()))
+    exact = [answer(question, "normal", "exact", draws=8, key=0) for question in asked]
+    answers = [replace(a, stats={"diverging": np.zeros((4, 2), dtype=bool)}) for a in exact]
+    found = labelled(table, asked, answers, coordinates(table, labels, ()))["sample_stats"]
+    assert found["diverging"].dims == ("chain", "draw", "family")
+    assert list(found["family"].to_numpy()) == ["effect, a", "effect, b"]
