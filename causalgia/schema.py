@@ -142,13 +142,13 @@ SCHEMA: tuple[Variable, ...] = (
     _estimates("ace", "average causal effect, on attrs['contrast_scale']", required=True, decisions=True),
     _estimates("se", "standard error of the ACE for attrs['target']", decisions=True),
     _estimates("df", "degrees of freedom of the t interval"),
-    _estimates("p", "two-sided p-value of ACE = 0"),
+    _estimates("p", "two-sided p-value of no effect: ACE = attrs['null_value'], 1 for ratios, else 0"),
     _estimates("lower", "lower limit at attrs['ci_prob']", decisions=True),
     _estimates("upper", "upper limit at attrs['ci_prob']", decisions=True),
     _estimates("p_adjusted", "p-value adjusted within its family by attrs['adjust']"),
     _estimates("skewness", "skewness of the ICE (crossover), or of the outcome in the most skewed arm (parallel)"),
     _estimates("leverage", "largest share of one cluster in the variance of the ACE"),
-    _estimates("exact", "no spread among the units: the interval is a point", dtype="b"),
+    _estimates("exact", "no spread among the units: the interval is a point", dtype="b", decisions=True),
     _estimates("n_units", "units that the contrast uses", dtype="i", decisions=True),
     _estimates("n_clusters", "independent clusters that the standard error rests on", dtype="i", decisions=True),
     Variable(
@@ -173,10 +173,38 @@ SCHEMA: tuple[Variable, ...] = (
         "sd over units of the outcome in the control arm (the arms of negative weight), the unit of priors",
     ),
     _estimates("critical", "equicoordinate critical value of the simultaneous band, in standard errors"),
-    _estimates("unbounded", "the interval of a ratio is not bounded: its denominator may be 0", dtype="b"),
+    _estimates(
+        "unbounded", "the interval of a ratio is not bounded: its denominator may be 0", dtype="b", decisions=True
+    ),
+    Variable(
+        "placebo_word",
+        ("estimates", "decisions"),
+        (("contrast",),),
+        "b",
+        "whether the contrast is one fixed placebo word, given by hand; else `weight` and `kind` tell",
+    ),
+    # many questions
+    _estimates("p_step_down", "p-value adjusted step by step (attrs['adjust']), never above p_adjusted; has no band"),
+    _estimates("p_placebo", "two-sided p-value by the effect's rank among the placebo words'"),
+    _estimates("p_placebo_above", "p-value by that rank, small where the effect lies above the words'"),
+    _estimates("p_placebo_below", "p-value by that rank, small where the effect lies below the words'"),
+    _estimates("p_lower", "p-value of 'the effect is at most the lower end' of attrs['rope']"),
+    _estimates("p_upper", "p-value of 'the effect is at least the upper end' of attrs['rope']"),
+    _estimates("lower_tost", "lower limit at 2 attrs['ci_prob'] - 1: inside the rope where negligible"),
+    _estimates("upper_tost", "upper limit at 2 attrs['ci_prob'] - 1: inside the rope where negligible"),
+    _estimates("differs", "whether the interval at attrs['ci_prob'] excludes no effect", dtype="b"),
+    _estimates("selected", "whether the effect was selected in this task (or model)", dtype="b"),
+    Variable(
+        "fcr_level",
+        ("estimates",),
+        (("task",), ("task", "model")),
+        "f",
+        "probability of each interval of a selected effect, 1 minus the false-coverage rate adjusted for selection",
+    ),
     # decisions
     _decisions("verdict", "increases, decreases, negligible or undecided", dtype="U", required=True),
-    _decisions("lfsr", "local false sign rate: P(delta = 0) + min(P(delta < 0), P(delta > 0))"),
+    _decisions("raw", "the effect as it was estimated, before the posterior shrank it"),
+    _decisions("lfsr", "local false sign rate: P(delta = 0) + min(P(delta < 0), P(delta > 0)), delta from no effect"),
     _decisions("p_rope", "probability that the effect lies inside the region of practical equivalence"),
     _decisions("p_above", "probability that the effect lies above the region"),
     _decisions("p_below", "probability that the effect lies below the region"),
@@ -269,7 +297,8 @@ _MAKERS: dict[Kind, str] = {
 
 def _bounded(dataset: xr.Dataset, name: str) -> xr.DataArray:
     """Return a variable; a limit is read as 0 where ``unbounded`` says that it is infinite, and is."""
-    array, end = dataset[name], {"lower": -np.inf, "upper": np.inf}.get(name)
+    side = name.removesuffix("_tost")
+    array, end = dataset[name], {"lower": -np.inf, "upper": np.inf}.get(side)
     if end is None or "unbounded" not in dataset or dataset["unbounded"].dims != array.dims:
         return array
     return array.where(~(dataset["unbounded"].astype(bool) & (array == end)), 0.0)

@@ -84,7 +84,7 @@ core broken       -0.021  0.0046  [-0.030, -0.012]    0.031
 
 ACE on log counts, GATA1 minus placebo, over shuffles of 500 sequences: 1.381 [1.372, 1.390].
 ACE on log counts, 'core broken' minus placebo, over shuffles of 500 sequences: -0.021 [-0.030, -0.012].
-40 placebo words: mean 0.000, from -0.100 to 0.100, the central 95 % from -0.095 to 0.095."""
+40 placebo words: mean 0.000, from -0.100 to 0.100, the central 95 % of their estimates from -0.095 to 0.095."""
 
 
 def test_report_reads_as_settled():

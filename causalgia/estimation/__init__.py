@@ -3,8 +3,8 @@
 The labelled verb `estimate`, `covariance` of what it returns, and `from_effects` for anybody's numbers, over functions
 of arrays that can be held against R by anyone: `mean_ice`, `mean_of_cluster_means`, `stratified_mean`, `crossed_mean`,
 `between_levels`, `moderate`, `icc_anova` (crossover), `fit_arms`, `fit_arms_by_stratum`, `welch`, `residual_df`,
-`clustered`, `block_effects` (parallel), `regress` and `wald_htz`, `reml` for variance components and
-`random_effects` for the spread of true effects.
+`clustered`, `block_effects` (parallel), `randomization_test` and `sign_flip_test` (exact), `regress` and `wald_htz`,
+`reml` for variance components and `random_effects` for the spread of true effects.
 """
 
 from __future__ import annotations
@@ -32,6 +32,12 @@ from causalgia.estimation.parallel import (
     welch,
 )
 from causalgia.estimation.phase import Wave, helical_phase, mean_curve_wave, trend_basis, unitwise_wave
+from causalgia.estimation.randomization import (
+    RandomizationTest,
+    randomization_test,
+    sign_flip_limits,
+    sign_flip_test,
+)
 from causalgia.estimation.ratios import delta_method, fieller, p_of_ratio
 from causalgia.estimation.regression import Regression, WaldTest, regress, wald_htz
 from causalgia.estimation.removable import interaction_across_scales
@@ -44,6 +50,7 @@ __all__ = [
     "MixedFit",
     "Moderated",
     "RandomEffects",
+    "RandomizationTest",
     "Regression",
     "Variances",
     "WaldTest",
@@ -80,6 +87,7 @@ __all__ = [
     "pooled_error",
     "quantile_of",
     "random_effects",
+    "randomization_test",
     "regress",
     "reml",
     "residual_df",
@@ -87,6 +95,8 @@ __all__ = [
     "sd_of",
     "settled_block_effects",
     "share_of",
+    "sign_flip_limits",
+    "sign_flip_test",
     "slopes",
     "stratified_mean",
     "trend_basis",

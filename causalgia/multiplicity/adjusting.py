@@ -17,6 +17,7 @@ from causalgia.multiplicity.fdr import hierarchical_q, storey_q
 from causalgia.multiplicity.flips import enumerates
 from causalgia.multiplicity.jointly import Joint, by_bootstrap, by_flips, by_multivariate_t, warn_of_skewness
 from causalgia.multiplicity.questions import Questions, asked, has_effects, require_units
+from causalgia.multiplicity.tost import unbounded
 from causalgia.multiplicity.weak import refuse_correlated
 from causalgia.schema import annotate, require_dataset
 from causalgia.streams import RNG, root_key
@@ -35,6 +36,8 @@ _STATSMODELS: dict[str, str] = {
 _OF_P = (*_STATSMODELS, "storey", "hierarchical")
 _JOINT = ("bootstrap_t", "sign_flip", "dunnett")
 _CI_PROB = 0.95
+_LEVEL = 0.05
+_OF_ONE_METHOD = ("adjust_level", "skewness", "n_flips")
 
 
 def adjust(
@@ -54,7 +57,7 @@ def adjust(
     ``"bh"``                                under independence or positive dependence
     ``"by"``                                under any dependence
     ``"storey"``                            BH times the estimated share of nulls; refused where estimates correlate
-    ``"hierarchical"``                      Benjamini-Bogomolov at .05: families first, then inside the selected ones
+    ``"hierarchical"``                      Benjamini-Bogomolov: families first, then inside those selected at .05
     chance of a single false discovery
     ``"bonferroni"``, ``"holm"``            under any dependence
     ``"hochberg"``                          under positive dependence
@@ -87,10 +90,13 @@ def adjust(
     Returns
     -------
     Dataset
-        The same with ``p_adjusted`` on the dims of ``p``, and attrs ``adjust`` and ``family``. ``"bootstrap_t"`` and
-        ``"dunnett"``: single-step, below .05 where the band of `simultaneous` excludes 0, and ``p_step_down`` beside
-        it. ``"sign_flip"``: attrs ``skewness``, the largest of any contrast. Exact contrasts (se = 0) have p 1 or 0 as
-        in `estimate`; for ``"bootstrap_t"`` as its band has them.
+        The same with ``p_adjusted`` on the dims of ``p``, of no effect (attrs["null_value"]: 1 for ratios, else 0),
+        and attrs ``adjust`` and ``family``. ``"bootstrap_t"`` and ``"dunnett"``: single-step, below .05 where the band
+        of `simultaneous` excludes no effect, and ``p_step_down`` beside it. ``"sign_flip"``: attrs ``skewness``, the
+        largest of any contrast. ``"hierarchical"``: attrs ``adjust_level``, .05, at which families were selected: these
+        p are for that level alone (`hierarchical_q` takes another). Exact contrasts (se = 0) have p 1 or 0 as in
+        `estimate`; for ``"bootstrap_t"`` as its band has them. The three that take effects say 1 where the interval
+        of a ratio is ``unbounded``, as their band does.
 
     Raises
     ------
@@ -135,8 +141,7 @@ def adjust(
     out = table.assign(
         p_adjusted=questions.copy(data=adjusted.reshape(p.shape)).drop_attrs().transpose(*table["p"].dims)
     )
-    out.attrs |= {"adjust": method, "family": in_words(family, questions)}
-    return annotate(out)
+    return _said(out, {"adjust": method, "family": in_words(family, questions)})
 
 
 _Answers: TypeAlias = list[tuple[Codes, Array]]
@@ -179,7 +184,7 @@ def _hierarchical(table: xr.Dataset, p: Array, family: str | None) -> _Answers:
     codes = family_codes(table, family)
     columns = np.arange(p.size, dtype=np.intp).reshape(len(p), -1).T
     return [
-        (column, hierarchical_q(p.ravel()[column], codes).q)
+        (column, hierarchical_q(p.ravel()[column], codes, level=_LEVEL).q)
         for column in columns
         if not np.isnan(p.ravel()[column]).all()
     ]
@@ -207,9 +212,18 @@ def _jointly(
             continue
         found = _together(questions, method, members, se[members], n_draws, key)
         single[members], down[members] = found.p_single_step, found.p_step_down
+    open_ended = unbounded(table).ravel()
+    single[open_ended], down[open_ended] = 1.0, 1.0
     chosen = {"p_adjusted": single} if method == "sign_flip" else {"p_adjusted": single, "p_step_down": down}
     out = table.assign({name: (table["ace"].dims, values.reshape(shape)) for name, values in chosen.items()})
-    out.attrs |= said | {"family": in_words(family, table["ace"])}
+    return _said(out, said | {"family": in_words(family, table["ace"])})
+
+
+def _said(out: xr.Dataset, said: dict[str, Any]) -> xr.Dataset:
+    """Say how p was adjusted, and nothing of another method before it."""
+    kept = {name: value for name, value in out.attrs.items() if name not in _OF_ONE_METHOD}
+    level = {"adjust_level": _LEVEL} if said["adjust"] == "hierarchical" else {}
+    out.attrs = kept | said | level
     return annotate(out)
 
 

@@ -11,6 +11,7 @@ from causalgia.errors import EstimateError
 from causalgia.multiplicity.families import families, in_words
 from causalgia.multiplicity.jointly import by_bootstrap, by_multivariate_t
 from causalgia.multiplicity.questions import asked, require_units
+from causalgia.multiplicity.tost import unbounded
 from causalgia.schema import annotate
 from causalgia.streams import RNG, root_key
 
@@ -58,9 +59,11 @@ def simultaneous(
     -------
     Dataset
         The estimates with ``lower``, ``upper`` and ``critical`` of the band; attrs ``band``, ``family``, ``ci_prob``,
-        ``n_draws`` and ``seed``. Where the ICE do not vary, ``"dunnett"`` gives the point; ``"bootstrap_t"`` the rule
-        of three with the largest deviation seen in the family, which is the point too where nothing in it varies. Where
-        too few clusters differ from a common ICE for a t, their number gives the band (`bootstrap_t_max`).
+        ``n_draws`` and ``seed``. An exact contrast (its ICE do not vary) gets the point from ``"dunnett"``, and from
+        ``"bootstrap_t"`` the rule-of-three band: about ``log(K / (1 - ci_prob)) / G`` (3 / G for one contrast of G
+        clusters) times the largest deviation of an ICE seen in its family, which is the point only where nothing in the
+        family varies. Where too few clusters differ from a common ICE for a t, their number gives the band
+        (`bootstrap_t_max`). Infinite where ``unbounded`` is true.
 
     Raises
     ------
@@ -100,7 +103,7 @@ def simultaneous(
             found = by_multivariate_t(questions, members, ci_prob=ci_prob, key=key)
         half[members], critical[members] = found.half_width, found.critical
     ace = table["ace"]
-    width = half.reshape(ace.shape)
+    width = np.where(unbounded(table), np.inf, half.reshape(ace.shape))
     limits = {"lower": ace.to_numpy() - width, "upper": ace.to_numpy() + width, "critical": critical.reshape(ace.shape)}
     out = table.assign({name: (ace.dims, values) for name, values in limits.items()})
     out.attrs |= {

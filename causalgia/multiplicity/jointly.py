@@ -25,7 +25,7 @@ class Joint:
     Attributes
     ----------
     p_single_step, p_step_down
-        Adjusted p: the first is below ``1 - ci_prob`` where the band excludes 0.
+        Adjusted p of no effect: the first is below ``1 - ci_prob`` where the band excludes it.
     half_width
         Of the simultaneous band, on the scale of the ACE.
     critical
@@ -51,13 +51,13 @@ def by_multivariate_t(questions: Questions, members: Codes, *, ci_prob: float, k
 
     Independent errors share no scale either: their maximum is Sidak's.
     """
-    ace, se, df = (questions.numbers(name)[members] for name in ("ace", "se", "df"))
+    effect, (se, df) = questions.effect[members], (questions.numbers(name)[members] for name in ("se", "df"))
     vary = se > 0
-    p = np.where(ace == 0, 1.0, 0.0)
+    p = np.where(effect == 0, 1.0, 0.0)
     single, down, critical = p.copy(), p, np.full(len(se), _quantile(df, ci_prob))
     if vary.any():
         with np.errstate(over="ignore"):
-            t = np.minimum(np.abs(ace[vary]) / se[vary], 1e100)
+            t = np.minimum(np.abs(effect[vary]) / se[vary], 1e100)
         factor = questions.factor_of(members[vary])
         if factor is None:
             p_raw = 2 * special.stdtr(df[vary], -t)

@@ -23,7 +23,7 @@ class Units:
     Attributes
     ----------
     ice
-        Shape ``(n, K R)``: contrasts by tasks (and models), read row by row.
+        ICE minus the value of no effect, shape ``(n, K R)``: contrasts by tasks (and models), read row by row.
     cluster
         Cluster of each unit, shape ``(n,)``, or None where each is its own.
     """
@@ -55,6 +55,11 @@ class Questions:
 
     estimates: xr.Dataset
     units: Units | None
+
+    @property
+    def effect(self) -> Array:
+        """ACE minus the value of no effect, shape ``(K R,)``: what a test asks about."""
+        return self.numbers("ace") - null_value(self.estimates)
 
     def numbers(self, name: str) -> Array:
         """Return a variable of the estimates, shape ``(K R,)``; infinite df where there are none."""
@@ -91,8 +96,19 @@ def asked(given: Any, cluster: str | None) -> Questions:
     if "ice" not in given:
         return Questions(estimates, None)
     groups = clusters(given, Request(cluster, None, (), "population", "units"))
-    ice = settled(given)
+    ice = settled(given) - null_value(given)
     return Questions(estimates, Units(ice.reshape(len(ice), -1), None if groups is None else groups.codes))
+
+
+def null_value(dataset: xr.Dataset) -> float:
+    """Return what no effect is on the contrast's scale: 1 for ratios, by attrs["null_value"], and 0 elsewhere.
+
+    Examples
+    --------
+    >>> null_value(xr.Dataset()), null_value(xr.Dataset(attrs={"null_value": 1}))
+    (0.0, 1.0)
+    """
+    return float(dataset.attrs.get("null_value", 0.0))
 
 
 def has_effects(given: Any) -> bool:

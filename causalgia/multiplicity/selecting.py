@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
-from scipy import special
 
 from causalgia.errors import EstimateError
 from causalgia.estimation import as_estimates
 from causalgia.multiplicity.fdr import fcr_level
-from causalgia.multiplicity.tost import numbers_of
+from causalgia.multiplicity.tost import limits
 from causalgia.schema import annotate
 
 
@@ -64,9 +63,8 @@ def selected_intervals(
         raise EstimateError("no contrast is selected, and no interval needed; select by a larger number, or names")
     dims, n = taken["ace"].dims, mask.shape[0]
     levels = np.vectorize(lambda r: fcr_level(max(int(r), 1), n, ci_prob), otypes=[float])(mask.sum(axis=0))
-    ace, se, df = numbers_of(taken)
-    half = special.stdtrit(df, 0.5 + levels / 2) * se
-    columns = {"lower": (dims, ace - half), "upper": (dims, ace + half), "selected": (dims, mask)}
+    lower, upper = limits(taken, levels)
+    columns = {"lower": (dims, lower), "upper": (dims, upper), "selected": (dims, mask)}
     out = taken.assign(columns).assign(fcr_level=(dims[1:], levels))
     rows = np.flatnonzero(mask.reshape(n, -1).any(axis=1))
     kept = {"contrast": rows} | ({"contrast_": rows} if "contrast_" in taken.dims else {})

@@ -12,7 +12,8 @@ from scipy import special
 
 from causalgia.errors import DecisionError, EstimateError
 from causalgia.estimation import as_estimates
-from causalgia.estimation.moments import Array, p_and_limits
+from causalgia.estimation.moments import Array
+from causalgia.multiplicity.questions import null_value
 from causalgia.schema import annotate
 
 
@@ -90,7 +91,8 @@ def equivalence(estimates: Any, *, rope: tuple[float, float], ci_prob: float = 0
     Dataset
         On the dims of ``ace``: ``p_lower`` (of "at most the lower end"), ``p_upper`` (of "at least the upper end"),
         ``p``, the larger; ``lower, upper`` at `ci_prob`, ``lower_tost, upper_tost`` at ``2 ci_prob - 1``; ``verdict``;
-        ``differs``, whether the wide interval excludes 0, which a negligible effect may.
+        ``differs``, whether the wide interval excludes no effect (attrs["null_value"]: 1 for ratios, else 0), which
+        that of a negligible effect may.
 
     Raises
     ------
@@ -117,8 +119,8 @@ def equivalence(estimates: Any, *, rope: tuple[float, float], ci_prob: float = 0
     ace, se, df = numbers_of(taken)
     found = tails(ace, se, df, low, high)
     open_ended = unbounded(taken)
-    _, lower, upper = p_and_limits(ace, se, df, ci_prob)
-    _, lower_tost, upper_tost = p_and_limits(ace, se, df, 2 * ci_prob - 1)
+    lower, upper = limits(taken, ci_prob)
+    lower_tost, upper_tost = limits(taken, 2 * ci_prob - 1)
     negligible = found.inside < 1 - ci_prob
     claims = [open_ended, negligible, lower > high, upper < low]
     verdict = np.select(claims, ["undecided", "negligible", "increases", "decreases"], "undecided")
@@ -129,7 +131,7 @@ def equivalence(estimates: Any, *, rope: tuple[float, float], ci_prob: float = 0
         "lower": lower,
     }
     columns |= {"lower": lower, "upper": upper, "lower_tost": lower_tost, "upper_tost": upper_tost, "verdict": verdict}
-    columns["differs"] = (lower > 0) | (upper < 0)
+    columns["differs"] = (lower > null_value(taken)) | (upper < null_value(taken))
     # what else the estimates say of p is about another question than equivalence
     out = taken.drop_vars(["p", "p_adjusted", "critical"], errors="ignore")
     out = out.assign({name: (taken["ace"].dims, values) for name, values in columns.items()})
@@ -182,6 +184,27 @@ def unbounded(estimates: xr.Dataset) -> npt.NDArray[np.bool_]:
     if "unbounded" not in estimates:
         return np.zeros(estimates["ace"].shape, dtype=bool)
     return np.asarray(estimates["unbounded"].transpose(*estimates["ace"].dims).to_numpy())
+
+
+def limits(estimates: xr.Dataset, ci_prob: float | Array) -> tuple[Array, Array]:
+    """Return the limits of t intervals, of the shape of ``ace``; infinite where they are open.
+
+    Parameters
+    ----------
+    estimates
+        With ``ace`` and ``se``.
+    ci_prob
+        Their probability, broadcast against the effects.
+
+    Examples
+    --------
+    >>> one = xr.Dataset({"ace": ("contrast", [1.0]), "se": ("contrast", [0.5]), "unbounded": ("contrast", [True])})
+    >>> limits(one, 0.95)
+    (array([-inf]), array([inf]))
+    """
+    ace, se, df = numbers_of(estimates)
+    half = np.where(unbounded(estimates), np.inf, special.stdtrit(df, 0.5 + np.asarray(ci_prob) / 2) * se)
+    return ace - half, ace + half
 
 
 def numbers_of(estimates: xr.Dataset) -> tuple[Array, Array, Array]:

@@ -28,9 +28,18 @@ def against(decisions: xr.Dataset) -> str:
     """
     attrs = decisions.attrs
     rope = str(attrs.get("rope", "that each effect names"))
-    region = "direction alone" if rope == "0" else f"ROPE (region of practical equivalence), {rope}"
+    region = _direction(rope) if _is_point(rope) else f"ROPE (region of practical equivalence), {rope}"
     lines = [_model(attrs), f"Verdicts on the {region}: {_how(attrs)}.", *_beware(attrs)]
     return "\n".join(line for line in lines if line)
+
+
+def _is_point(rope: str) -> bool:
+    """Return whether the region is the value of no effect alone, which is then its name."""
+    return rope.lstrip("-").replace(".", "", 1).isdigit()
+
+
+def _direction(null: str) -> str:
+    return "direction alone" if null == "0" else f"direction alone (no effect is {null})"
 
 
 def _model(attrs: Mapping[Any, Any]) -> str:
@@ -100,7 +109,7 @@ def verdict_in_words(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
         return f"undecided on {'its direction' if direction_only else region}{_more(row)}"
     error = error_of(row, attrs)
     said = f" ({error_heading(attrs).partition(' (')[0]} {error})" if error else ""
-    return f"{verdict}, {_SIDE[verdict]} {'0' if direction_only else region}{said}"
+    return f"{verdict}, {_SIDE[verdict]} {format(row['rope_lower'], '.3g') if direction_only else region}{said}"
 
 
 def _more(row: Mapping[str, Any]) -> str:

@@ -10,7 +10,8 @@ from typing import Any
 def format_effect(row: Mapping[str, Any]) -> tuple[str, str]:
     """Return an effect and its interval as text, rounded by the interval's half-width.
 
-    A limit that is not 0 is not rounded to 0: an interval that excludes 0 shows it.
+    A limit that is not 0 is not rounded to 0: an interval that excludes 0 shows it. One that is open, of a ratio whose
+    denominator may be 0, is said to be unbounded, and the effect is rounded by its standard error.
 
     Examples
     --------
@@ -20,10 +21,14 @@ def format_effect(row: Mapping[str, Any]) -> tuple[str, str]:
     ('-0.07', '[-0.14, -0.003]')
     >>> format_effect({"ace": 0.25})
     ('0.250', '')
+    >>> format_effect({"ace": 41.38, "se": 30.2, "lower": -math.inf, "upper": math.inf})
+    ('41', 'unbounded')
     """
     lower, upper = row.get("lower"), row.get("upper")
     if lower is None or upper is None:
         return format_number(row["ace"], abs(row["ace"]) / 50), ""
+    if math.isinf(lower) or math.isinf(upper):
+        return format_number(row["ace"], row.get("se") or abs(row["ace"]) / 50), "unbounded"
     unit = (upper - lower) / 2 or row.get("se") or abs(row["ace"]) / 50
     return format_number(row["ace"], unit), f"[{_format_limit(lower, unit)}, {_format_limit(upper, unit)}]"
 

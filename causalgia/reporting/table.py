@@ -79,9 +79,10 @@ def cells(
 
 
 def placebo_summary(rows: Sequence[Row]) -> Row:
-    """Return what a sample of placebo words says: n, mean, lowest, highest, and the central 95 % from 40 words on.
+    """Return what the estimates of placebo words are: n, mean, lowest, highest, and the central 95 % from 40 words on.
 
-    Fewer words give no quantile: with 5, 10 and 20 of them it is .68, .80 and .88 of the true one.
+    They spread more than the words' true effects, whose region is `causalgia.multiplicity.placebo_region`. Fewer words
+    give no quantile: with 5, 10 and 20 of them it is .68, .80 and .88 of the true one.
 
     Examples
     --------

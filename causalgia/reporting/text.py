@@ -36,8 +36,9 @@ def report(estimates: xr.Dataset, *, rows: Rows = "summary") -> str:
 
     Estimates have a sentence each where they are few; decisions always, with estimand, size, interval, verdict and
     number of units, and for an undecided effect about how many units would decide it in a new trial. An effect here is
-    an effect on the predictor. Fixed placebo words are one line (how many, their mean and range, and from 40 words on
-    the central 95 %), for they are a distribution that effects are judged against.
+    an effect on the predictor. Fixed placebo words are one line (how many, the mean and range of their estimates, and
+    from 40 words on the central 95 %, which is wider than that of their true effects, `placebo_region`), for they are a
+    distribution that effects are judged against.
 
     Parameters
     ----------
@@ -114,14 +115,16 @@ def sentences(estimates: xr.Dataset, *, rows: Rows = "summary") -> list[str]:
     effects = [row for row in table if rows == "all" or not row["placebo_word"]]
     each = len(effects) <= _FEW or is_decided(estimates)
     said = [sentence(estimates, row) for row in effects] if each else []
-    return said + ([] if rows == "all" else [_summary_sentence(g, names) for g in placebo_groups(table, names)])
+    of_what = "posterior means" if estimates.attrs.get("evidence") == "posterior" else "estimates"
+    groups = [] if rows == "all" else placebo_groups(table, names)
+    return said + [_summary_sentence(group, names, of_what) for group in groups]
 
 
 def sentence(estimates: xr.Dataset, row: Row) -> str:
     """Return one row of `rows` as a sentence that can stand alone."""
     attrs = estimates.attrs
     where = "".join(f" in {row[name]}" for name in ("task", "model") if estimates.sizes.get(name, 1) > 1)
-    control = f" minus {_quoted(attrs['control'])}" if attrs.get("control") else ""
+    control = f" {_versus(attrs)} {_quoted(attrs['control'])}" if attrs.get("control") else ""
     ace, interval = format_effect(row)
     size = f"{ace} {interval}" if interval else f"{ace}, without a standard error"
     exact = exact_in_words(row, attrs) if row.get("exact") else ""
@@ -138,7 +141,7 @@ def _units(row: Row, attrs: Mapping[Any, Any]) -> str:
     return said + ("; exploratory" if attrs.get("exploratory") else "")
 
 
-def _summary_sentence(group: list[Row], names: list[str]) -> str:
+def _summary_sentence(group: list[Row], names: list[str], of_what: str) -> str:
     found = placebo_summary(group)
     mean, low, high = (format_number(found[key], placebo_unit(found)) for key in ("mean", "lowest", "highest"))
     where = "".join(f" in {group[0][name]}" for name in names)
@@ -146,7 +149,7 @@ def _summary_sentence(group: list[Row], names: list[str]) -> str:
     if found["central"] is None:
         return f"{said} (too few for quantiles; {ENOUGH_FOR_QUANTILES} set a scale)."
     low, high = (format_number(limit, placebo_unit(found)) for limit in found["central"])
-    return f"{said}, the central 95 % from {low} to {high}."
+    return f"{said}, the central 95 % of their {of_what} from {low} to {high}."
 
 
 def _aligned(header: list[str], lines: list[list[str]]) -> str:
@@ -166,11 +169,16 @@ def _scale(attrs: Mapping[Any, Any]) -> str:
 
 
 def _question(estimates: xr.Dataset) -> str:
-    if estimates.sizes["contrast"] == 1 and "do" in estimates.variables:
+    difference = _versus(estimates.attrs) == "minus"  # which do-notation writes
+    if estimates.sizes["contrast"] == 1 and "do" in estimates.variables and difference:
         return str(estimates["do"].to_numpy()[0])
     if estimates.attrs.get("control"):
-        return f"each arm minus {_quoted(estimates.attrs['control'])}"
+        return f"each arm {_versus(estimates.attrs)} {_quoted(estimates.attrs['control'])}"
     return str(estimates.attrs.get("estimand", "the weighted sum of arms that each contrast names"))
+
+
+def _versus(attrs: Mapping[Any, Any]) -> str:
+    return "divided by" if attrs.get("transform") == "ratio" else "minus"
 
 
 def _quoted(name: str) -> str:

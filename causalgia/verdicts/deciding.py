@@ -16,6 +16,7 @@ from causalgia.estimation.moments import Array
 from causalgia.multiplicity.bands import simultaneous
 from causalgia.multiplicity.families import families, in_words
 from causalgia.multiplicity.questions import has_effects
+from causalgia.multiplicity.tost import unbounded
 from causalgia.schema import annotate, validate
 from causalgia.streams import RNG
 from causalgia.verdicts.evidence import Evidence, distance, from_estimates, from_posterior, z_of
@@ -52,8 +53,9 @@ def decide(
         ``ice (unit, contrast, task)``.
     rope
         The effects too small to matter: ``(lower, upper)`` on the scale of the contrast, or these for each task;
-        ``"0.2 sd"`` of the control arm's outcomes, on both sides of 0; ``"placebo"``, the central 95 % of 40 or more
-        placebo words; or 0, the direction alone, which is never negligible.
+        ``"0.2 sd"`` of the control arm's outcomes, on both sides of no effect; ``"placebo"``, the central 95 % of 40
+        or more placebo words; or 0, the direction alone, which is never negligible. No effect is attrs["null_value"],
+        1 for ratios, else 0; a ratio has the sd relative to the control's mean.
     level
         1 minus the bound on the error rate; also the probability of the intervals, unless `ci_prob` is given.
     error
@@ -74,9 +76,10 @@ def decide(
     -------
     Dataset
         On (contrast, task[, model]): ``verdict``; ``ace`` (the posterior mean; the estimate), ``lower, upper``;
-        ``lfsr``; ``p_rope, p_above, p_below``, the probability of each region (for estimates of the confidence
-        distribution, which is the posterior under a flat prior); ``local_error`` of the best claim; ``q``, the error
-        rate of the set of verdicts that ends with this one (not for ``"bootstrap_t"``); ``rope_lower, rope_upper``;
+        ``lfsr``, of the side of no effect; ``p_rope, p_above, p_below``, the probability of each region (for estimates
+        of the confidence distribution, which is the posterior under a flat prior); ``local_error`` of the best claim;
+        ``q``, the error rate of the set of verdicts that ends with this one (not for ``"bootstrap_t"``);
+        ``rope_lower, rope_upper``;
         ``more_units``, about how many units more than this trial's a new trial would need to decide, with even odds
         if the effect is what it seems (-1 where decided or nothing can be said); ``raw`` and ``se``, effect and
         standard error before the posterior shrank it.
@@ -182,7 +185,8 @@ def _by_band(
     dims = band["ace"].dims
     lower, upper, critical = (band[name].transpose(*dims).to_numpy() for name in ("lower", "upper", "critical"))
     inside = (lower > found.region.lower) & (upper < found.region.upper)
-    verdict = np.select([upper < found.region.lower, inside, lower > found.region.upper], list(CLAIMS), UNDECIDED)
+    claims = [unbounded(band), upper < found.region.lower, inside, lower > found.region.upper]
+    verdict = np.select(claims, [UNDECIDED, *CLAIMS], UNDECIDED)
     local_error = np.minimum(found.errors.min(axis=0), 1.0)
     said = {"verdict": verdict, "local_error": local_error, "lower": lower, "upper": upper}
     return _decisions(found, said, critical, attrs | {"evidence": "simultaneous band"}, family)
@@ -196,7 +200,7 @@ def _decisions(
     ace = found.effects["ace"]
     out = found.effects.assign({name: (ace.dims, np.asarray(values)) for name, values in columns.items()})
     if found.region.direction_only:
-        attrs = attrs | {"caution": _caution(attrs)}
+        attrs = attrs | {"caution": _caution(attrs, found.region.said)}
     return validate(
         annotate(out.assign_attrs(attrs, rope=found.region.said, families=in_words(family, ace))), "decisions"
     )
@@ -211,9 +215,12 @@ def _more(found: Evidence, verdict: npt.NDArray[np.str_], z: Array | float) -> n
     return np.where(verdict == UNDECIDED, more, -1)
 
 
-def _caution(attrs: dict[str, Any]) -> str:
-    said = "rope=0 asks for the direction alone: no effect is called negligible"
+def _caution(attrs: dict[str, Any], null: str) -> str:
+    about = "" if null == "0" else f", above or below {null}"
+    said = f"rope=0 asks for the direction alone{about}: no effect is called negligible"
     if attrs["evidence"] != "tests":
         return said
-    of_what = "verdicts have a false direction" if attrs["error"] == "bh" else "effects that are 0 get a direction"
+    of_what = (
+        "verdicts have a false direction" if attrs["error"] == "bh" else f"effects that are {null} get a direction"
+    )
     return f"{said}, and at level {attrs['level']:g} up to {200 * (1 - attrs['level']):.3g} % of {of_what} by p"

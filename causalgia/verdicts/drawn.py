@@ -24,7 +24,8 @@ class Summary:
     above, below
         Share of draws above and below the region; the rest is inside, ends included.
     lfsr
-        ``P(0) + min(P(< 0), P(> 0))``: the local false sign rate; draws that are exactly 0 count as P(0).
+        ``P(0) + min(P(< 0), P(> 0))`` about no effect: the local false sign rate; draws that are exactly no effect
+        count as P(0).
     """
 
     mean: Array
@@ -36,7 +37,9 @@ class Summary:
     lfsr: Array
 
 
-def summarise(draws: npt.NDArray[np.floating], rope_lower: Array, rope_upper: Array, *, ci_prob: float) -> Summary:
+def summarise(
+    draws: npt.NDArray[np.floating], rope_lower: Array, rope_upper: Array, *, ci_prob: float, null: float = 0.0
+) -> Summary:
     """Return what draws of many effects say of each, without a copy of them.
 
     Parameters
@@ -47,6 +50,8 @@ def summarise(draws: npt.NDArray[np.floating], rope_lower: Array, rope_upper: Ar
         Ends of each effect's region of practical equivalence, on the scale of the draws, shape ``(K,)``.
     ci_prob
         Probability of the equal-tailed interval.
+    null
+        The value of no effect, about which the sign is asked: 1 for ratios.
 
     References
     ----------
@@ -62,14 +67,14 @@ def summarise(draws: npt.NDArray[np.floating], rope_lower: Array, rope_upper: Ar
     n_draws, n = draws.shape
     wide = max(1, _BLOCK // max(n_draws, 1))
     blocks = [slice(start, start + wide) for start in range(0, n, wide)]
-    parts = [_block(draws[:, b], rope_lower[b], rope_upper[b], ci_prob) for b in blocks]
+    parts = [_block(draws[:, b], rope_lower[b], rope_upper[b], ci_prob, null) for b in blocks]
     return Summary(*np.concatenate(parts, axis=1))
 
 
-def _block(draws: npt.NDArray[np.floating], low: Array, high: Array, ci_prob: float) -> Array:
+def _block(draws: npt.NDArray[np.floating], low: Array, high: Array, ci_prob: float, null: float) -> Array:
     x = np.array(draws.T, order="C")  # a copy: the quantiles sort it in place
     above, below = (x > high[:, None]).mean(axis=1), (x < low[:, None]).mean(axis=1)
-    lfsr = 1 - np.maximum((x > 0).mean(axis=1), (x < 0).mean(axis=1))
+    lfsr = 1 - np.maximum((x > null).mean(axis=1), (x < null).mean(axis=1))
     mean, sd = x.mean(axis=1, dtype=np.float64), x.std(axis=1, dtype=np.float64)
     tail = (1 - ci_prob) / 2
     lower, upper = np.quantile(x, [tail, 1 - tail], axis=1, overwrite_input=True)

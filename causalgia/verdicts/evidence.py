@@ -10,8 +10,9 @@ import xarray as xr
 from scipy import special
 
 from causalgia.errors import DecisionError
-from causalgia.estimation.moments import Array, p_and_limits
-from causalgia.multiplicity.tost import numbers_of, tails, unbounded
+from causalgia.estimation.moments import Array
+from causalgia.multiplicity.questions import null_value
+from causalgia.multiplicity.tost import limits, numbers_of, tails, unbounded
 from causalgia.posterior.tree import datasets, require
 from causalgia.verdicts.drawn import Summary, summarise
 from causalgia.verdicts.regions import Region, region
@@ -57,14 +58,14 @@ def from_estimates(estimates: xr.Dataset, rope: Any, *, ci_prob: float) -> Evide
     array([0.986, 0.964, 0.036])
     """
     ace, se, df = numbers_of(estimates)
-    found = region(rope, estimates)
-    tests, zero = tails(ace, se, df, found.lower, found.upper), tails(ace, se, df, 0.0, 0.0)
+    found, null = region(rope, estimates), null_value(estimates)
+    tests, signs = tails(ace, se, df, found.lower, found.upper), tails(ace, se, df, null, null)
     inside = np.full(ace.shape, _NEVER) if found.direction_only else tests.inside
     errors = np.stack([tests.below, inside, tests.above])
     errors[:, unbounded(estimates)] = 1.0
-    _, lower, upper = p_and_limits(ace, se, df, ci_prob)
+    lower, upper = limits(estimates, ci_prob)
     p_above, p_below = 1 - tests.above, 1 - tests.below
-    columns = {"lower": lower, "upper": upper, "lfsr": np.minimum(zero.above, zero.below)}
+    columns = {"lower": lower, "upper": upper, "lfsr": np.minimum(signs.above, signs.below)}
     columns |= {"p_above": p_above, "p_below": p_below, "p_rope": np.clip(1 - p_above - p_below, 0.0, 1.0)}
     return Evidence(_carried(estimates, estimates["ace"]), found, errors, columns, se)
 
@@ -90,12 +91,13 @@ def from_posterior(tree: Any, rope: Any, *, level: float, ci_prob: float) -> Evi
     """
     draws = _draws(require(tree, "posterior", "ace")["ace"], level)
     effects, moments = _context(tree, draws)
-    found = region(rope, effects)
-    parts = [_summary(draws, t, found, ci_prob) for t in range(draws.sizes["task"])]
+    found, null = region(rope, effects), null_value(effects)
+    parts = [_summary(draws, t, found, ci_prob, null) for t in range(draws.sizes["task"])]
     said = {name: np.stack([getattr(part, name) for part in parts], axis=1) for name in Summary.__annotations__}
     _refuse_nonfinite(said["mean"], draws)
     known = {name: moments[name].transpose("contrast", "task").to_numpy() for name in moments.data_vars}
-    said |= {name: known[name] for name in ("mean", "sd", "lfsr") if name in known}
+    exact = ("mean", "sd", "lfsr") if null == 0 else ("mean", "sd")  # an lfsr there is about 0
+    said |= {name: known[name] for name in exact if name in known}
     inside = np.clip(1 - said["above"] - said["below"], 0.0, 1.0)
     never = np.full(inside.shape, _NEVER) if found.direction_only else 1 - inside
     errors = np.stack([1 - said["below"], never, 1 - said["above"]])
@@ -164,14 +166,14 @@ def _context(tree: Any, draws: xr.DataArray) -> tuple[xr.Dataset, xr.Dataset]:
     ace = effects["raw"] if "raw" in effects else draws.isel(chain=0, draw=0, drop=True).rename("ace")
     effects["ace"] = ace.transpose("contrast", "task").variable
     attrs = {**constant.attrs, **groups["posterior"].attrs}
-    return effects.assign_attrs({k: v for k, v in attrs.items() if isinstance(v, str | int | float)}), groups.get(
-        "moments", xr.Dataset()
-    )
+    return effects.assign_attrs(
+        {k: v for k, v in attrs.items() if isinstance(v, str | int | float | np.number)}
+    ), groups.get("moments", xr.Dataset())
 
 
-def _summary(draws: xr.DataArray, task: int, found: Region, ci_prob: float) -> Summary:
+def _summary(draws: xr.DataArray, task: int, found: Region, ci_prob: float, null: float) -> Summary:
     flat = draws.isel(task=task).to_numpy().reshape(-1, draws.sizes["contrast"])
-    return summarise(flat, found.lower[:, task], found.upper[:, task], ci_prob=ci_prob)
+    return summarise(flat, found.lower[:, task], found.upper[:, task], ci_prob=ci_prob, null=null)
 
 
 def _refuse_nonfinite(mean: Array, draws: xr.DataArray) -> None:

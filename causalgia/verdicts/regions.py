@@ -13,6 +13,7 @@ import xarray as xr
 from causalgia.errors import DecisionError
 from causalgia.estimation.moments import Array
 from causalgia.multiplicity.placebo import placebo_region
+from causalgia.multiplicity.questions import null_value
 from causalgia.multiplicity.tost import ends
 
 Rope: TypeAlias = "tuple[float, float] | str | int | Mapping[str, tuple[float, float]]"
@@ -22,6 +23,7 @@ THREE_WAYS = (
     "control arm's outcomes); rope='placebo', the central 95 % of 40 or more placebo words; or rope=0, the direction "
     "alone"
 )
+_WITHOUT_SD = ("excess_over_multiplicative", "bpnet", "cooperativity", "bliss")
 _IN_SD = re.compile(r"\s*((?:\d+(?:\.\d*)?|\.\d+)(?:e-?\d+)?)\s*sd\s*")
 
 
@@ -32,7 +34,8 @@ class Region:
     Attributes
     ----------
     lower, upper
-        Its ends, of the shape of the effects, on their scale; both 0 where only the direction is asked.
+        Its ends, of the shape of the effects, on their scale; both are no effect (0; 1 for ratios) where only the
+        direction is asked.
     said
         The region in words.
     """
@@ -44,7 +47,7 @@ class Region:
     @property
     def direction_only(self) -> bool:
         """Whether there is no region, and only the sign of an effect is asked."""
-        return self.said == "0"
+        return bool((self.lower == self.upper).all())
 
 
 def region(rope: Any, effects: xr.Dataset) -> Region:
@@ -56,6 +59,7 @@ def region(rope: Any, effects: xr.Dataset) -> Region:
         Two numbers; ``"0.2 sd"``; ``"placebo"``; 0; or for each task two numbers.
     effects
         ``ace`` on (contrast, task[, model]), and what the rope asks for: ``control_sd``; ``se`` and placebo words.
+        Regions about no effect lie about attrs["null_value"], else about 0.
 
     Raises
     ------
@@ -77,12 +81,19 @@ def region(rope: Any, effects: xr.Dataset) -> Region:
     if isinstance(rope, str):
         return _placebo(effects) if rope.strip() == "placebo" else _in_sd(rope, effects)
     if isinstance(rope, int | float | np.number) and not isinstance(rope, bool):
-        if rope != 0:
-            half = abs(float(rope))
-            raise DecisionError(f"rope={rope!r} is one number; a region has two ends: rope=({-half}, {half})")
-        return Region(np.zeros(ace.shape), np.zeros(ace.shape), "0")
+        return _direction(rope, ace, null_value(effects))
     low, high = ends(rope)
     return Region(np.full(ace.shape, low), np.full(ace.shape, high), _said(low, high))
+
+
+def _direction(rope: float | np.number, ace: xr.DataArray, null: float) -> Region:
+    """Return the point of no effect; rope=0 asks for it, whatever it is on the scale."""
+    if rope != 0:
+        half = 0.1 if rope == null else abs(float(rope) - null)
+        alone = f"; rope=0 asks for the direction alone, about {null:g}" if null else ""
+        ends_of = f"({null - half:g}, {null + half:g})" if null else f"({-half}, {half})"
+        raise DecisionError(f"rope={rope!r} is one number; a region has two ends: rope={ends_of}{alone}")
+    return Region(np.full(ace.shape, null), np.full(ace.shape, null), f"{null:g}")
 
 
 def _said(low: float, high: float) -> str:
@@ -104,21 +115,30 @@ def _in_sd(rope: str, effects: xr.Dataset) -> Region:
     found = _IN_SD.fullmatch(rope)
     if found is None or not float(found[1]) > 0:
         raise DecisionError(f"rope={rope!r} is no region; {THREE_WAYS}")
+    null = null_value(effects)
+    numbers = f"give two numbers: rope=({null - 0.1:g}, {null + 0.1:g})"
     if "control_sd" not in effects:
         raise DecisionError(
-            f"rope={rope!r} needs the sd of the control arm's outcomes (control_sd), which cg.contrast adds and a "
-            "table of effects lacks; give two numbers: rope=(-0.1, 0.1)"
+            f"rope={rope!r} needs the sd of the control arm's outcomes (control_sd), {_why(effects)}; {numbers}"
         )
     sd = effects["control_sd"].transpose(*effects["ace"].dims).to_numpy()
     if not (sd > 0).all():
         k = int(np.argwhere(~(sd > 0))[0][0])
         name = effects["contrast"].to_numpy()[k] if "contrast" in effects.coords else k
         raise DecisionError(
-            f"contrast {name!s}: the control arm's outcomes do not vary, so that rope={rope!r} has no width; give two "
-            "numbers: rope=(-0.1, 0.1)"
+            f"contrast {name!s}: the control arm's outcomes do not vary, so that rope={rope!r} has no width; {numbers}"
         )
     half = float(found[1]) * sd
-    return Region(-half, half, f"{float(found[1]):g} sd of the control arm")
+    about = f" (relative to its mean) about {null:g}" if null else ""
+    return Region(null - half, null + half, f"{float(found[1]):g} sd of the control arm{about}")
+
+
+def _why(effects: xr.Dataset) -> str:
+    """Say why there is no sd of the control arm."""
+    scale = effects.attrs.get("transform")
+    if scale in _WITHOUT_SD:
+        return f"and scale={scale!r} is a function of four means, of which none is in sd of an outcome"
+    return "which cg.contrast adds and a table of effects lacks"
 
 
 def _placebo(effects: xr.Dataset) -> Region:
