@@ -15,6 +15,7 @@ from scipy.stats import binom, ttest_1samp
 import causalgia as cg
 from causalgia.errors import DecisionError, EstimateError
 from causalgia.multiplicity import equivalence
+from causalgia.schema import validate
 
 HERE = Path(__file__).parent / "reference" / "equivalence"
 EFFECT = ("contrast", "task")
@@ -73,11 +74,21 @@ def test_an_exact_effect_is_where_it_is() -> None:
     assert not found["differs"][0, 0]
 
 
+def test_a_ratio_differs_from_1() -> None:
+    ratios = cg.from_effects([1.05, 1.05], [0.03, 0.01]).assign_attrs(null_value=1.0)
+    found = equivalence(ratios, rope=(0.8, 1.25))
+    assert found["verdict"].values.ravel().tolist() == ["negligible", "negligible"]
+    assert found["differs"].values.ravel().tolist() == [False, True]
+
+
 def test_an_open_interval_decides_nothing() -> None:
     one = cg.from_effects([0.0, 5.0], [0.1, 0.1]).assign(unbounded=(EFFECT, [[True], [True]]))
     found = equivalence(one, rope=(-1, 1))
     assert found["verdict"].values.ravel().tolist() == ["undecided", "undecided"]
     assert found["p"].values.ravel().tolist() == [1.0, 1.0]
+    assert np.isinf(found[["lower", "upper", "lower_tost", "upper_tost"]].to_array()).all()
+    assert not found["differs"].any()
+    validate(found, "estimates")
 
 
 def test_models_have_verdicts_of_their_own() -> None:

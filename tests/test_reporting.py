@@ -340,6 +340,33 @@ def test_a_report_of_decisions_reads_as_settled():
     assert said[13].startswith("40 placebo words: mean")
 
 
+def test_the_direction_of_a_ratio_is_said_to_be_about_1():
+    ratios = estimates(transform="ratio", contrast_scale="ratio of mean counts", null_value=1.0)
+    text = report(cg.decide(ratios, rope=0))
+    assert "Verdicts on the direction alone (no effect is 1): each by one-sided tests" in text
+    assert "decreases, below 1 (one-sided p" in text
+    assert "ACE on ratio of mean counts, GATA1 divided by placebo, over" in text
+    assert "minus placebo" not in text
+
+
+def test_an_open_interval_is_unbounded():
+    table = estimates()
+    shape = table["ace"].shape
+    table["lower"], table["upper"] = (EFFECT, np.full(shape, -np.inf)), (EFFECT, np.full(shape, np.inf))
+    table = table.assign(unbounded=(EFFECT, np.full(shape, True)))
+    header, lines = cells(table)
+    assert [line[header.index("95 % interval")] for line in lines] == ["unbounded", "unbounded"]
+    text = report(table)
+    assert "over shuffles of 500 sequences: 1.381 unbounded." in text
+    assert "inf" not in text.replace("infer", "")
+    assert "unbounded" in report(cg.decide(table, rope=(-1, 1)))
+
+
+def test_placebo_words_of_a_posterior_are_posterior_means():
+    found = decided(rope=(-0.2, 0.2)).assign_attrs(evidence="posterior")
+    assert "the central 95 % of their posterior means from -0.09" in report(found)
+
+
 def test_every_decision_has_a_sentence():
     many = cg.decide(cg.from_effects(np.linspace(-1, 1, 30), 0.1, names=[f"m{i}" for i in range(30)]), rope=(-0.2, 0.2))
     assert all(f", m{i}, over" in report(many) for i in range(30))

@@ -14,7 +14,15 @@ from causalgia.effects import contrast
 from causalgia.errors import DegenerateWarning, EstimateError, OutcomesError, RandomnessError
 from causalgia.estimation import estimate, from_effects
 from causalgia.frame import from_frame
-from causalgia.multiplicity import adjust, correlation_factor, equicoordinate, multivariate_t_max, simultaneous
+from causalgia.multiplicity import (
+    adjust,
+    correlation_factor,
+    equicoordinate,
+    multivariate_t_max,
+    selected_intervals,
+    simultaneous,
+)
+from causalgia.schema import validate
 
 CASE = Path(__file__).parent / "reference" / "shared_control"
 EXPECTED = json.loads((CASE / "expected.json").read_text())
@@ -277,3 +285,73 @@ def test_what_is_refused() -> None:
         simultaneous(NULL, rng=0)
     with pytest.raises(EstimateError, match="family 'motif'"):
         simultaneous(effects, family="motif", rng=0)
+
+
+# scales on which no effect is 1
+
+
+def ratios(k: int = 4, *, seed: int = 3) -> xr.Dataset:
+    """Ratios of two means over 60 units: k - 1 near 1, the last near 1.5; all far from 0."""
+    rng = np.random.default_rng(seed)
+    control = rng.gamma(9, size=(60, 1)) + 5
+    treated = control * np.r_[np.ones(k - 1), 1.5] + rng.normal(size=(60, k))
+    outcomes = xr.Dataset(
+        {"outcome": (("unit", "arm", "task"), np.hstack([control, treated])[:, :, None])},
+        coords={"unit": np.arange(60), "arm": ["0", *(f"a{i}" for i in range(k))], "task": ["y"]},
+    )
+    return contrast(outcomes, control="0", scale="ratio")
+
+
+@pytest.mark.parametrize("method", ["bootstrap_t", "dunnett", "sign_flip"])
+def test_joint_tests_of_ratios_ask_about_1(method: Any) -> None:
+    effects = ratios()
+    found = adjust(effects, method=method, n_draws=999, n_flips=999, rng=1)
+    assert (found["p_adjusted"] > 0.05)[:3].all()
+    assert found["p_adjusted"][3, 0] <= 0.002
+    about_0 = effects.assign(ice=effects["ice"] - 1).assign_attrs(null_value=0.0, transform="identity")
+    same = adjust(about_0, method=method, n_draws=999, n_flips=999, rng=1)
+    np.testing.assert_allclose(found["p_adjusted"], same["p_adjusted"], atol=1e-9)
+
+
+@pytest.mark.parametrize("method", ["bootstrap_t", "dunnett"])
+def test_bands_of_ratios_lie_about_the_ratio_and_exclude_1_where_p_is_small(method: Any) -> None:
+    effects = ratios(6)
+    band = simultaneous(effects, method=method, n_draws=999, rng=1)
+    np.testing.assert_allclose((band["lower"] + band["upper"]) / 2, band["ace"])
+    np.testing.assert_array_equal(band["ace"], estimate(effects)["ace"])
+    p = adjust(effects, method=method, n_draws=999, rng=1)["p_adjusted"]
+    np.testing.assert_array_equal(p < 0.05, (band["lower"] > 1) | (band["upper"] < 1))
+    assert (p < 0.05).any()
+
+
+@pytest.mark.parametrize("method", ["bootstrap_t", "dunnett", "sign_flip"])
+def test_an_exact_ratio_of_1_is_no_effect(method: Any) -> None:
+    wide = np.linspace(1, 3, 40)[:, None] * np.array([1.0, 1.0, 2.0])
+    outcomes = xr.Dataset(
+        {"outcome": (("unit", "arm", "task"), wide[:, :, None])},
+        coords={"unit": np.arange(40), "arm": ["0", "same", "double"], "task": ["y"]},
+    )
+    effects = contrast(outcomes, control="0", scale="ratio")
+    with pytest.warns(DegenerateWarning):
+        found = adjust(effects, method=method, n_draws=999, n_flips=999, rng=0)
+    assert found["p_adjusted"][0, 0] == 1
+    assert found["p_adjusted"][1, 0] <= 0.001
+
+
+def test_an_open_ratio_has_an_open_band_and_no_small_p() -> None:
+    rng = np.random.default_rng(4)
+    y = np.stack([rng.normal(0.05, 1, size=30), rng.normal(3, 1, size=30), rng.normal(3, 1, size=30)], axis=1)
+    outcomes = xr.Dataset(
+        {"outcome": (("unit", "arm", "task"), y[:, :, None])},
+        coords={"unit": np.arange(30), "arm": ["0", "a", "b"], "task": ["y"]},
+    )
+    effects = contrast(outcomes, contrasts={"a/0": {"a": 1, "0": -1}, "a/b": {"a": 1, "b": -1}}, scale="ratio")
+    band = simultaneous(effects, rng=0, n_draws=999)
+    assert band["unbounded"].values.ravel().tolist() == [True, False]
+    assert [band["lower"][0, 0], band["upper"][0, 0]] == [-np.inf, np.inf]
+    assert np.isfinite(band["upper"][1, 0])
+    for method in ("bootstrap_t", "dunnett"):
+        assert adjust(effects, method=method, n_draws=999, rng=0)["p_adjusted"][0, 0] == 1  # type: ignore[arg-type]
+    open_too = selected_intervals(estimate(effects), select=["a/0"])
+    assert np.isinf(open_too["lower"].item())
+    validate(open_too, "estimates")

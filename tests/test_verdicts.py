@@ -305,6 +305,68 @@ def test_rope_in_sd_of_the_control_arm() -> None:
     assert found.attrs["rope"] == "0.2 sd of the control arm"
 
 
+def test_the_direction_of_a_ratio_is_about_1() -> None:
+    effect, se = np.array([1.05, 1.5, 0.6]), 0.1
+    ratios = cg.from_effects(effect, se).assign_attrs(null_value=1.0)
+    found = decide(ratios, rope=0)
+    assert verdicts(found) == ["undecided", "increases", "decreases"]
+    assert (found["rope_lower"] == 1).all()
+    assert (found["rope_upper"] == 1).all()
+    lfsr = stats.norm.sf(np.abs(effect - 1) / se)
+    np.testing.assert_allclose(found["lfsr"].values.ravel(), lfsr)
+    np.testing.assert_allclose(found["local_error"], found["lfsr"])
+    assert "above or below 1" in found.attrs["caution"]
+    assert "effects that are 1 get a direction" in found.attrs["caution"]
+    assert found.attrs["rope"] == "1"
+    np.testing.assert_allclose(decide(ratios, rope=(0.9, 1.2))["lfsr"].values.ravel(), lfsr)
+
+
+def test_the_draws_of_a_ratio_have_their_sign_about_1() -> None:
+    draws = np.random.default_rng(0).normal([1.05, 1.5, 0.6], 0.1, size=(4000, 3))
+    tree = posterior(draws)
+    tree["posterior"].attrs["null_value"] = 1.0
+    about_0 = np.zeros((3, 1))
+    found = decide({**tree, "moments": xr.Dataset({"lfsr": (EFFECT, about_0)})}, rope=0)
+    assert verdicts(found) == ["undecided", "increases", "decreases"]
+    wrong_side = np.minimum((draws <= 1).mean(axis=0), (draws >= 1).mean(axis=0))
+    np.testing.assert_allclose(found["lfsr"].values.ravel(), wrong_side, atol=1e-12)
+    np.testing.assert_allclose(found["local_error"], found["lfsr"], atol=1e-12)
+
+
+def test_the_ratio_of_a_band_is_decided_about_1() -> None:
+    rng = np.random.default_rng(0)
+    control = rng.gamma(9, size=(60, 1)) + 5
+    outcome = np.hstack([control, control * [1.0, 1.5] + rng.normal(size=(60, 2))])[:, :, None]
+    names = {"unit": np.arange(60), "arm": ["0", "same", "more"], "task": ["y"]}
+    outcomes = xr.Dataset({"outcome": (("unit", "arm", "task"), outcome)}, coords=names)
+    effects = cg.contrast(outcomes, control="0", scale="ratio")
+    assert verdicts(decide(effects, rope=0, error="bootstrap_t", rng=0)) == ["undecided", "increases"]
+    in_sd = decide(cg.estimate(effects), rope="0.2 sd")
+    half = 0.2 * (control.std(ddof=1) / control.mean())
+    np.testing.assert_allclose(in_sd["rope_lower"], 1 - half)
+    np.testing.assert_allclose(in_sd["rope_upper"], 1 + half)
+    assert in_sd.attrs["rope"] == "0.2 sd of the control arm (relative to its mean) about 1"
+    assert verdicts(in_sd) == ["negligible", "increases"]
+    post = cg.infer(cg.estimate(effects), rng=0)
+    assert verdicts(decide(post, rope=0)) == ["undecided", "increases"]
+
+
+@pytest.mark.parametrize("scale", ["bpnet", "cooperativity"])
+def test_scales_without_an_sd_of_the_control_say_so(scale: Any) -> None:
+    rng = np.random.default_rng(0)
+    cells = rng.normal([1.0, 2.0, 2.0, 3.0], 0.1, size=(50, 4))[:, :, None]
+    names = {"unit": np.arange(50), "arm": ["0", "b", "a", "ab"], "task": ["y"]}
+    factors = {"A": ("arm", [0, 0, 1, 1]), "B": ("arm", [0, 1, 0, 1])}
+    on = {"scale": "log2 activity"} if scale == "cooperativity" else {}
+    outcomes = xr.Dataset({"outcome": (("unit", "arm", "task"), cells)}, coords=names | factors, attrs=on)
+    estimates = cg.estimate(cg.contrast(outcomes, interaction=["A", "B"], scale=scale))
+    with pytest.raises(DecisionError, match=f"scale='{scale}' is a function of four means.*rope=\\(0.9, 1.1\\)"):
+        decide(estimates, rope="0.2 sd")
+    with pytest.raises(DecisionError, match=r"rope=\(0.9, 1.1\); rope=0 asks for the direction alone, about 1"):
+        decide(estimates, rope=1)
+    assert (decide(estimates, rope=0)["rope_lower"] == 1).all()
+
+
 def test_rope_of_placebo_words_by_estimates_and_by_a_posterior() -> None:
     rng = np.random.default_rng(3)
     effect = np.r_[5.0, 0.1, rng.normal(0.5, 1.0, size=60)]
@@ -349,7 +411,21 @@ def test_an_exact_effect_is_decided_by_its_point() -> None:
 
 def test_a_ratio_without_bounds_is_undecided() -> None:
     one = cg.from_effects([5.0], [0.1]).assign(unbounded=(EFFECT, [[True]]))
-    assert verdicts(decide(one, rope=(-1, 1))) == ["undecided"]
+    found = decide(one, rope=(-1, 1))
+    assert verdicts(found) == ["undecided"]
+    assert [found["lower"].item(), found["upper"].item()] == [-np.inf, np.inf]
+    validate(found, "decisions")
+
+
+def test_an_open_ratio_is_undecided_by_the_band() -> None:
+    rng = np.random.default_rng(4)
+    y = np.stack([rng.normal(0.05, 1, size=30), rng.normal(3, 1, size=30)], axis=1)[:, :, None]
+    names = {"unit": np.arange(30), "arm": ["0", "a"], "task": ["y"]}
+    outcomes = xr.Dataset({"outcome": (("unit", "arm", "task"), y)}, coords=names)
+    effects = cg.contrast(outcomes, control="0", scale="ratio")
+    wide = (-1e9, 1e9)
+    assert verdicts(decide(effects, rope=wide, error="bootstrap_t", rng=0)) == ["undecided"]
+    assert verdicts(decide(cg.estimate(effects), rope=wide)) == ["undecided"]
 
 
 def test_moments_take_the_place_of_counted_draws() -> None:
