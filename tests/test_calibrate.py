@@ -1,0 +1,140 @@
+"""Calibration of whole trials: what is right passes, what is wrong is found, and bands are those of the binomial."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+from scipy import stats
+
+import causalgia as cg
+from causalgia.calibration import judged, mean_row, rank_row, share_row
+from causalgia.calibration.trials import centred_truth, same_arms
+from causalgia.errors import DesignError, EstimateError, OutcomesError, PredictorError
+
+ARMS = {"untreated": cg.Untreated(), "GC": cg.Embed("GCGCGC", at=12), "AT": cg.Embed("ATATAT", at=12)}
+DESIGN = cg.Design(null=cg.Uniform(length=30), arms=ARMS, n_units=40)
+
+
+def simulator(design: cg.Design, *, rng: int, tau: float = 0.5, narrow: float = 1.0) -> xr.Dataset:
+    """Outcomes with normal effects whose truths are drawn anew; `narrow` shrinks the spread and so the errors."""
+    draw = np.random.default_rng(rng)
+    arms = design.arm_names
+    if design.assignment == "parallel":
+        y = draw.normal(size=(design.n_units, 1))
+        assigned = np.array(arms)[np.arange(design.n_units) % len(arms)]
+        return xr.Dataset(
+            {"outcome": (("unit", "task"), y)},
+            coords={"arm": list(arms), "task": ["activity"], "assigned": ("unit", assigned)},
+            attrs={"scale": "log", "assignment": "parallel"},
+        )
+    truth = tau * draw.normal(size=len(arms) - 1)
+    y = draw.normal(size=(design.n_units, len(arms))) + np.r_[0.0, truth]
+    if narrow != 1:
+        centre = y.mean(axis=0)
+        y = centre + narrow * (y - centre)
+    return xr.Dataset(
+        {
+            "outcome": (("unit", "arm", "task"), y[:, :, None]),
+            "truth": (("contrast", "task"), truth[:, None]),
+        },
+        coords={"arm": list(arms), "task": ["activity"], "contrast": list(arms[1:])},
+        attrs={"scale": "log"},
+    )
+
+
+def test_an_oracle_is_calibrated_and_its_truth_is_used() -> None:
+    oracle = cg.zoo.oracle("rbfox1_like")
+    arms = {"placebo": cg.Placebo("TGCATG", at=16), "RBFOX1": cg.Embed("TGCATG", at=16)}
+    design = cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=300)
+    table = cg.calibrate(design, oracle, n_trials=40, rng=1)
+    assert table["passes"].all(), table["value"].to_series()
+    assert {"A/A p < 0.05: RBFOX1", "coverage: RBFOX1, RBFOX1", "FWER of the band"} <= set(table["row"].values)
+    assert "no true effect is 0" in table.attrs["not_measured"]
+    assert table["p_same"].dims == ("trial", "task")
+
+
+def test_a_simulator_with_truths_of_its_own_is_ranked() -> None:
+    ask = cg.Analysis(control="untreated", family="normal", prior=cg.Prior(mu_sd=1, tau_scale=1, standardised=False))
+    table = cg.calibrate(DESIGN, simulator, n_trials=60, rng=2, analysis=ask, posterior=True)
+    assert table["passes"].all(), table["value"].to_series()
+    assert {"SBC rank: GC, activity", "lfsr - wrong signs"} <= set(table["row"].values)
+
+
+def test_errors_that_are_too_small_are_found() -> None:
+    def wrong(design: cg.Design, *, rng: int) -> xr.Dataset:
+        return simulator(design, rng=rng, narrow=0.5)
+
+    table = cg.calibrate(DESIGN, wrong, n_trials=60, rng=3)
+    coverage = table.sel(row=["coverage: GC, activity", "coverage: AT, activity", "FWER of the band"])
+    assert not coverage["passes"].any()
+
+
+def test_false_discoveries_are_counted_where_some_truth_is_0() -> None:
+    truth = xr.DataArray(
+        [[0.0], [2.0]], coords={"contrast": ["GC", "AT"], "task": ["activity"]}, dims=("contrast", "task")
+    )
+
+    def known(design: cg.Design, *, rng: int) -> xr.Dataset:
+        outcomes = simulator(design, rng=rng, tau=0.0).drop_vars("truth", errors="ignore")
+        if "arm" in outcomes["outcome"].dims:
+            outcomes["outcome"] = outcomes["outcome"] + xr.DataArray([0.0, 0.0, 2.0], dims="arm")
+        return outcomes
+
+    table = cg.calibrate(DESIGN, known, n_trials=60, rng=4, truth=truth)
+    assert table.sel(row="FDR")["passes"]
+    assert table.sel(row="FDR")["value"] <= 0.1
+    assert table.attrs["not_measured"] == ""
+
+
+def test_the_same_seed_gives_the_same_table() -> None:
+    one, two = (cg.calibrate(DESIGN, simulator, n_trials=20, rng=5) for _ in range(2))
+    xr.testing.assert_identical(one, two)
+
+
+def test_what_cannot_be_calibrated_is_refused() -> None:
+    with pytest.raises(EstimateError, match="n_trials=5"):
+        cg.calibrate(DESIGN, simulator, n_trials=5, rng=0)
+    with pytest.raises(DesignError, match="not a cg.Design"):
+        cg.calibrate("design", simulator, n_trials=20, rng=0)
+    with pytest.raises(PredictorError, match="neither a predictor"):
+        cg.calibrate(DESIGN, 3, n_trials=20, rng=0)
+    with pytest.raises(OutcomesError, match="returned float"):
+        cg.calibrate(DESIGN, lambda design, rng: 1.0, n_trials=20, rng=0)
+    truth = xr.DataArray([[0.0]], coords={"contrast": ["GC"], "task": ["activity"]}, dims=("contrast", "task"))
+    with pytest.raises(EstimateError, match="lacks contrast AT"):
+        cg.calibrate(
+            DESIGN,
+            lambda design, rng: simulator(design, rng=rng).drop_vars("truth", errors="ignore"),
+            n_trials=20,
+            rng=0,
+            truth=truth,
+        )
+    with pytest.raises(DesignError, match="not an arm"):
+        same_arms(DESIGN, "none")
+
+
+def test_bands_are_those_of_the_binomial_and_the_mean() -> None:
+    hits = np.arange(1000) < 960
+    low, high = stats.binom.ppf([0.0005, 0.9995], 1000, 0.95) / 1000
+    table = judged([share_row("coverage", hits, 0.95)], error=0.001)
+    np.testing.assert_allclose([table["lower"].item(), table["upper"].item()], [low, high])
+    assert share_row("a", hits, 0.95, "at least").band(0.001)[1] == np.inf
+    assert not share_row("a", hits, 0.90, "at most").passes(0.001)
+    assert share_row("a", hits, 0.90, "fails").passes(0.001)
+    assert not share_row("a", hits, 0.95, "fails").passes(0.001)
+    x = np.random.default_rng(0).normal(size=400)
+    row = mean_row("m", x, 0.0)
+    np.testing.assert_allclose(row.band(0.01)[1], stats.t.isf(0.005, 399) * x.std(ddof=1) / 20)
+    assert rank_row("r", np.zeros(200, int), 99).value < 1e-10
+    with pytest.raises(EstimateError, match="different names"):
+        judged([row, row])
+    with pytest.raises(EstimateError, match="error=2"):
+        judged([row], error=2)
+
+
+def test_a_truth_from_the_mean_of_all_trials_costs_no_coverage() -> None:
+    rng = np.random.default_rng(1)
+    ace = rng.normal(size=(25, 4000))
+    away = np.abs(ace - centred_truth(ace))
+    assert abs((away < 1.959964).mean() - 0.95) < 4 * np.sqrt(0.95 * 0.05 / ace.size)
