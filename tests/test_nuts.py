@@ -190,8 +190,9 @@ def test_engines_agree(seed: int, family: Any) -> None:
 
 
 def test_few_effects_under_a_whole_covariance_are_a_spike_and_a_slab() -> None:
-    table = random_table(2)[0]
-    groups = datasets(infer(table, prior=Prior(tau_scale=2), rng=1))
+    shared = np.outer(SE, SE) * (0.5 + 0.5 * np.eye(8))  # contrasts with one control
+    table = from_effects(Y, covariance=shared)
+    groups = datasets(infer(table, prior=Prior(tau_scale=10), rng=1))
     attrs, moments = groups["posterior"].attrs, groups["moments"]
     assert (attrs["engine"], attrs["sigma"], attrs["mixture"]) == ("nuts", "whole", "spike and slab, integrated")
     assert ((moments["lfdr"] > 0) & (moments["lfdr"] < 1)).all()

@@ -101,7 +101,7 @@ def _axes(noise: Noise) -> tuple[Array, Any]:
 def _centre(estimate: Any, tau: Any, noise: Noise, fixed: Design) -> Any:
     """Return ``mu + x' beta``, (mu, beta) at b conditional sd from their conditional mean given tau."""
     pm, pt = library("pymc"), library("pytensor.tensor")
-    solve, cholesky = (getattr(library("pytensor.tensor.slinalg"), n) for n in ("solve_triangular", "cholesky"))
+    solve, cholesky = (getattr(library("pytensor.tensor.linalg"), n) for n in ("solve_triangular", "cholesky"))
     variances, axes = _axes(noise)
     x = fixed.columns if axes is None else axes.T @ fixed.columns
     weighted = x / (tau**2 + variances)[:, None]
