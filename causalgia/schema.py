@@ -180,8 +180,8 @@ SCHEMA: tuple[Variable, ...] = (
         "placebo_word",
         ("estimates", "decisions"),
         (("contrast",),),
-        "b",
-        "whether the contrast is one fixed placebo word, given by hand; else `weight` and `kind` tell",
+        "*",
+        "bool: whether the contrast is one fixed placebo word, given by hand; else `weight` and `kind` tell",
     ),
     # many questions
     _estimates("p_step_down", "p-value adjusted step by step (attrs['adjust']), never above p_adjusted; has no band"),
