@@ -118,7 +118,7 @@ def _interior_point(rows: Array, counts: Array) -> Array:
             break
         d_weight, d_slack = _newton(rows, counts, mixture, weight, slack, residual)
         weight, slack = _advance(rows, counts, weight, slack, d_weight, d_slack)
-    used = np.where(weight > slack, weight, 0.0)  # strict complementarity: dropping the others costs weight x slack
+    used = np.where(weight > 1e-6 * slack, weight, 0.0)  # to drop one costs weight times slack
     return np.asarray(used / used.sum())
 
 

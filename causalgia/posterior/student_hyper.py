@@ -26,7 +26,7 @@ _DEEPEST = 60.0
 _FEW = 25  # effects: up to here mu may have several modes, and is resolved on a mesh of its own
 _STEPS_U, _STEPS_Y = 25, 21
 _CORE, _FAR, _EDGE = float(np.arcsinh(7.0)), 30.0, 16.0
-_MANY = 1_000
+_MANY = 200
 _RULE_U = 11
 _FLAT = 1e-6
 
