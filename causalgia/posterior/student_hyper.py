@@ -26,7 +26,7 @@ _DEEPEST = 60.0
 _FEW = 25  # effects: up to here mu may have several modes, and is resolved on a mesh of its own
 _STEPS_U, _STEPS_Y = 25, 21
 _CORE, _FAR, _EDGE = float(np.arcsinh(7.0)), 30.0, 16.0
-_MANY = 200
+_RULES = ((_FEW, (31, 41)), (200, (11, 21)), (1_000, (11, 7)), (np.inf, (7, 5)))
 _RULE_U = 11
 _FLAT = 1e-6
 
@@ -210,10 +210,8 @@ def hyper_posterior(model: StudentModel) -> HyperPosterior:
 
 
 def _rule(n: int) -> tuple[int, int]:
-    """Nodes of u and strata of mu: the fewer effects, the wider their posterior, and the cheaper each node."""
-    if n <= _FEW:
-        return 31, 41
-    return (_RULE_U, 21) if n <= _MANY else (_RULE_U, 7)
+    """Nodes of u and strata of mu for n effects: the fewer, the wider their posterior, and the cheaper each node."""
+    return next(rule for most, rule in _RULES if n <= most)
 
 
 def _on_mesh(model: StudentModel) -> HyperPosterior:
