@@ -292,7 +292,8 @@ def beyond(attrs: Mapping[Any, Any], **asked: Any) -> dict[str, str]:
     Parameters
     ----------
     attrs
-        Of the Dataset that the verb was given; without ``analysis`` nothing was fixed, and nothing is marked.
+        Of the Dataset that the verb was given; without an ``analysis`` of ours that says something, nothing was fixed,
+        and nothing is marked.
     **asked
         Fields of `Analysis` as the verb was asked them.
 
@@ -301,12 +302,24 @@ def beyond(attrs: Mapping[Any, Any], **asked: Any) -> dict[str, str]:
     >>> beyond({"analysis": Analysis(control="placebo").to_json()}, control="untreated", scale="identity")
     {'exploratory': 'control'}
     """
-    if "analysis" not in attrs:
-        return {}
-    kept = Analysis.from_json(str(attrs["analysis"]))
-    other = [name for name, value in asked.items() if getattr(kept, name) != _frozen(name, _plain(name, value))]
+    text = str(attrs.get("analysis", "")).strip()
+    kept = Analysis.from_json(text) if text.startswith("{") else Analysis()
+    other = [name for name, value in asked.items() if _meant(name, getattr(kept, name)) != _meant(name, value)]
     known = [name for name in str(attrs.get("exploratory", "")).split(", ") if name]
-    return {"exploratory": ", ".join(dict.fromkeys([*known, *other]))} if known or other else {}
+    marked = dict.fromkeys([*known, *(other if kept != Analysis() else [])])
+    return {"exploratory": ", ".join(marked)} if marked else {}
+
+
+def _meant(name: str, value: Any) -> Any:
+    """Return what the value of a field asks, whichever way it is written: rows in any order, a default as nothing."""
+    frozen = _frozen(name, _plain(name, value))
+    if name == "contrasts":
+        return {contrast: {arm: w for arm, w in row if w} for contrast, row in frozen or ()}
+    if name in ("interaction", "covariates"):
+        return frozenset(frozen or ())
+    if name == "rope" and _by_task(frozen):
+        return dict(frozen)
+    return None if name == "prior" and frozen == Prior() else frozen
 
 
 def _plain(name: str, value: Any) -> Any:

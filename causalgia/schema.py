@@ -46,6 +46,11 @@ def _decisions(name: str, meaning: str, *, dtype: str = "f", required: bool = Fa
     return Variable(name, ("decisions",), _EFFECT, dtype, meaning, required)
 
 
+def _looks(name: str, meaning: str) -> Variable:
+    dims = (("look", "contrast", "task"), ("look", "contrast", "task", "model"))
+    return Variable(name, ("outcomes",), dims, "f", meaning)
+
+
 SCHEMA: tuple[Variable, ...] = (
     # what a null model draws
     Variable(
@@ -100,6 +105,12 @@ SCHEMA: tuple[Variable, ...] = (
         "b",
         "whether the intervention draws anything of its own",
     ),
+    # how a trial came to its size, and what was run
+    Variable("look_n_units", ("outcomes",), (("look",),), "i", "units that a look at the trial so far saw"),
+    Variable("look_n_clusters", ("outcomes",), (("look",),), "i", "independent clusters among them"),
+    _looks("look_lower", "lower limit that a look saw, by the rule of attrs['until']"),
+    _looks("look_upper", "upper limit that a look saw, by the rule of attrs['until']"),
+    Variable("design", ("outcomes",), (("byte",),), "u", "the design as JSON, by zlib, where an attribute is too short"),
     # contrasts
     Variable(
         "ice",
@@ -217,7 +228,7 @@ SCHEMA: tuple[Variable, ...] = (
 
 #: names that a factor or a covariate cannot have, because a Dataset of ours means something else by them
 RESERVED = frozenset(row.name for row in SCHEMA if row.datasets != ("sequences",)) | {
-    *("unit", "arm", "task", "model", "contrast", "contrast_", "cluster"),
+    *("unit", "arm", "task", "model", "contrast", "contrast_", "cluster", "look", "byte"),
 }
 
 _REQUIRED_DIMS: dict[Kind, tuple[str, ...]] = {

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import xarray as xr
 from scipy import sparse
 
+from causalgia.analysis import beyond
 from causalgia.effects.expanding import check_of_means, expanded, expanded_by_arm
 from causalgia.effects.spread import control_sd
 from causalgia.effects.weights import Weights, arm_name, chosen, dense, unique, weight_matrix
@@ -67,7 +68,8 @@ def contrast(
         kept, with the bound ``rounding`` on each outcome. Both: ``weight (contrast, arm)`` (float32 where that is
         exact), ``control_sd (contrast, task[, model])``, the sd over units of the arms of negative weight (their
         variances pooled by the size of the weights; absent below two units), the coordinates of units and arms,
-        ``do (contrast)``, and attrs that say the estimand. For functions of means ``ice`` holds *influence values*
+        ``do (contrast)``, and attrs that say the estimand, and in ``exploratory`` what is asked here beyond the analysis
+        kept with the outcomes (as the verbs after this one do). For functions of means ``ice`` holds *influence values*
         (attrs["ice_is"]): the delta method's expansion, unit by unit, whose mean is the effect and whose spread is
         its error; they are no individual effects. Where one divides, ``denominator`` has the same of the divisor.
 
@@ -115,6 +117,8 @@ def contrast(
     effects["weight"] = (("contrast", "arm"), dense(W))
     effects = effects.assign_coords(contrast=list(weights), arm=arms, **_do(outcomes, weights))
     effects.attrs |= _words(outcomes, weights, scale, "crossover" if crossover else "parallel", control, interaction)
+    named = weights if contrasts is not None else None
+    effects.attrs |= beyond(outcomes.attrs, control=control, contrasts=named, interaction=interaction, scale=scale)
     return validate(annotate(effects), "effects")
 
 

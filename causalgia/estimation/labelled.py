@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 
+from causalgia.analysis import beyond
 from causalgia.errors import DegenerateWarning, EstimateError
 from causalgia.estimation.crossover_targets import check_one_unit, estimate_crossover
 from causalgia.estimation.magnitude import put_back, sized
@@ -111,7 +112,9 @@ def estimate(
     ci_prob = float(ci_prob)
     names = _names_of(covariates)
     request = Request(cluster, block, names, target, weights)
-    said = {"target": target, "ci_prob": ci_prob, "weights": weights, "covariates": ", ".join(names)}
+    chosen: dict[str, Any] = {"target": target, "ci_prob": ci_prob, "weights": weights}
+    said = chosen | {"covariates": ", ".join(names)}
+    said |= beyond(effects.attrs, cluster=cluster, block=block, covariates=names, **chosen)
     of_means = effects.attrs.get("transform") in OF_MEANS
     if of_means:
         check_means_are_units(effects, request)

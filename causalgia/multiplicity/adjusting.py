@@ -8,15 +8,16 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import xarray as xr
 
+from causalgia.analysis import beyond
 from causalgia.errors import EstimateError, OutcomesError
-from causalgia.estimation import as_estimates, estimate
+from causalgia.estimation import as_estimates
 from causalgia.estimation.moments import Array, Codes
 from causalgia.multiplicity.bands import seed_in_words
 from causalgia.multiplicity.families import families, family_codes, in_words
 from causalgia.multiplicity.fdr import hierarchical_q, storey_q
 from causalgia.multiplicity.flips import enumerates
 from causalgia.multiplicity.jointly import Joint, by_bootstrap, by_flips, by_multivariate_t, warn_of_skewness
-from causalgia.multiplicity.questions import Questions, asked, has_effects, require_units
+from causalgia.multiplicity.questions import Questions, asked, estimated, has_effects, require_units
 from causalgia.multiplicity.tost import unbounded
 from causalgia.multiplicity.weak import refuse_correlated
 from causalgia.schema import annotate, require_dataset
@@ -91,9 +92,9 @@ def adjust(
     -------
     Dataset
         The same with ``p_adjusted`` on the dims of ``p``, of no effect (attrs["null_value"]: 1 for ratios, else 0),
-        and attrs ``adjust`` and ``family``. ``"bootstrap_t"`` and ``"dunnett"``: single-step, below .05 where the band
-        of `simultaneous` excludes no effect, and ``p_step_down`` beside it. ``"sign_flip"``: attrs ``skewness``, the
-        largest of any contrast. ``"hierarchical"``: attrs ``adjust_level``, .05, at which families were selected: these
+        and attrs ``adjust`` and ``family``, and ``exploratory`` as `contrast` has it. ``"bootstrap_t"`` and
+        ``"dunnett"``: single-step, below .05 where the band of `simultaneous` excludes no effect, and ``p_step_down``
+        beside it. ``"sign_flip"``: attrs ``skewness``, the largest of any contrast. ``"hierarchical"``: attrs ``adjust_level``, .05, at which families were selected: these
         p are for that level alone (`hierarchical_q` takes another). Exact contrasts (se = 0) have p 1 or 0 as in
         `estimate`; for ``"bootstrap_t"`` as its band has them. The three that take effects say 1 where the interval
         of a ratio is ``unbounded``, as their band does.
@@ -141,7 +142,7 @@ def adjust(
     out = table.assign(
         p_adjusted=questions.copy(data=adjusted.reshape(p.shape)).drop_attrs().transpose(*table["p"].dims)
     )
-    return _said(out, {"adjust": method, "family": in_words(family, questions)})
+    return _said(out, {"adjust": method, "family": in_words(family, questions)}, family)
 
 
 _Answers: TypeAlias = list[tuple[Codes, Array]]
@@ -149,7 +150,7 @@ _Answers: TypeAlias = list[tuple[Codes, Array]]
 
 def _table(given: Any, cluster: str | None) -> xr.Dataset:
     if has_effects(given):
-        return estimate(given, cluster=cluster)
+        return estimated(given, cluster)
     if isinstance(given, xr.Dataset) and not ("effect" in given and {"se", "covariance"} & set(given.variables)):
         return given
     return as_estimates(given) if hasattr(given, "columns") or isinstance(given, xr.Dataset) else given
@@ -216,14 +217,14 @@ def _jointly(
     single[open_ended], down[open_ended] = 1.0, 1.0
     chosen = {"p_adjusted": single} if method == "sign_flip" else {"p_adjusted": single, "p_step_down": down}
     out = table.assign({name: (table["ace"].dims, values.reshape(shape)) for name, values in chosen.items()})
-    return _said(out, said | {"family": in_words(family, table["ace"])})
+    return _said(out, said | {"family": in_words(family, table["ace"])}, family)
 
 
-def _said(out: xr.Dataset, said: dict[str, Any]) -> xr.Dataset:
+def _said(out: xr.Dataset, said: dict[str, Any], family: str | None) -> xr.Dataset:
     """Say how p was adjusted, and nothing of another method before it."""
     kept = {name: value for name, value in out.attrs.items() if name not in _OF_ONE_METHOD}
     level = {"adjust_level": _LEVEL} if said["adjust"] == "hierarchical" else {}
-    out.attrs = kept | said | level
+    out.attrs = kept | said | level | beyond(kept, adjust=said["adjust"], families=family)
     return annotate(out)
 
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 
+from causalgia.analysis import beyond
 from causalgia.errors import EstimateError
 from causalgia.multiplicity.families import families, in_words
 from causalgia.multiplicity.jointly import by_bootstrap, by_multivariate_t
@@ -113,6 +114,7 @@ def simultaneous(
         "seed": seed_in_words(rng),
     }
     out.attrs |= {"n_draws": n_draws} if method == "bootstrap_t" else {}
+    out.attrs |= beyond(out.attrs, families=family)
     return annotate(out)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from causalgia.analysis import beyond
 from causalgia.errors import EstimateError
 from causalgia.estimation import as_estimates, estimate, mean_ice
 from causalgia.estimation.crossover_targets import settled
@@ -92,12 +93,19 @@ def asked(given: Any, cluster: str | None) -> Questions:
     """Take effects, which are estimated first, or estimates, or a table with ``effect`` and ``se``."""
     if not has_effects(given):
         return Questions(with_errors(as_estimates(given)), None)
-    estimates = with_errors(estimate(given, cluster=cluster))
+    estimates = with_errors(estimated(given, cluster))
     if "ice" not in given:
         return Questions(estimates, None)
     groups = clusters(given, Request(cluster, None, (), "population", "units"))
     ice = settled(given) - null_value(given)
     return Questions(estimates, Units(ice.reshape(len(ice), -1), None if groups is None else groups.codes))
+
+
+def estimated(effects: xr.Dataset, cluster: str | None) -> xr.Dataset:
+    """Estimate effects on the way to a verb of its own: of all that `estimate` may be asked, it was asked `cluster`."""
+    found = estimate(effects, cluster=cluster)
+    found.attrs = {name: value for name, value in found.attrs.items() if name != "exploratory"}
+    return found.assign_attrs(beyond(effects.attrs, cluster=cluster))
 
 
 def null_value(dataset: xr.Dataset) -> float:

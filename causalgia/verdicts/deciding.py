@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from causalgia.analysis import beyond
 from causalgia.errors import DecisionError
 from causalgia.estimation import as_estimates
 from causalgia.estimation.moments import Array
@@ -82,7 +83,8 @@ def decide(
         ``rope_lower, rope_upper``;
         ``more_units``, about how many units more than this trial's a new trial would need to decide, with even odds
         if the effect is what it seems (-1 where decided or nothing can be said); ``raw`` and ``se``, effect and
-        standard error before the posterior shrank it.
+        standard error before the posterior shrank it. attrs["exploratory"] names what was asked beyond the analysis
+        that was kept with the outcomes.
 
     Raises
     ------
@@ -121,9 +123,26 @@ def decide(
         raise DecisionError(f"error={error!r} is none of {', '.join(map(repr, _ERRORS))}")
     if isinstance(x, xr.Dataset) and {"chain", "draw"} <= set(x.dims):
         x = {"posterior": x}
+    if has_effects(x) and ci_prob is not None:
+        raise DecisionError("effects are decided by a band of probability `level`: say level=, and not ci_prob=")
+    out = _given(x, rope, attrs, family=family, cluster=cluster, rng=rng)
+    return out.assign_attrs(beyond(out.attrs, **_asked(out, rope, ci_prob, family)))
+
+
+def _asked(out: xr.Dataset, rope: Any, ci_prob: float | None, family: str | None) -> dict[str, Any]:
+    """Return what was asked, of all that has a bearing on these verdicts, by the names of an `Analysis`."""
+    error, varies = out.attrs["error"], "se" not in out or bool((out["se"] != 0).any())
+    asked = {"rope": rope, "level": out.attrs["level"]} | ({"error": error} if varies else {})
+    asked |= {"families": family} if error != "local" else {}
+    return asked | ({"ci_prob": ci_prob} if ci_prob is not None else {})
+
+
+def _given(
+    x: Any, rope: Any, attrs: dict[str, Any], *, family: str | None, cluster: str | None, rng: RNG | None
+) -> xr.Dataset:
+    """Decide by the band of effects, by tests of estimates, or by the draws of a posterior."""
+    error = attrs["error"]
     if has_effects(x):
-        if ci_prob is not None:
-            raise DecisionError("effects are decided by a band of probability `level`: say level=, and not ci_prob=")
         return _by_band(x, rope, attrs, family=family, cluster=cluster, rng=rng)
     if error == "bootstrap_t":
         raise DecisionError("error='bootstrap_t' resamples units: give the effects of cg.contrast, or use error='bh'")
@@ -131,7 +150,7 @@ def decide(
         return _by_tests(x, rope, attrs, family)
     if error == "bh":
         raise DecisionError("error='bh' adjusts p-values, and a posterior has none; use error='bayes_fdr'")
-    found = from_posterior(x, rope, level=level, ci_prob=interval)
+    found = from_posterior(x, rope, level=attrs["level"], ci_prob=attrs["ci_prob"])
     return _ruled(found, attrs | {"evidence": "posterior"}, family)
 
 
