@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia.errors import ContrastError, OutcomesError
-from causalgia.reporting import Row, placebo_summary, rows
+from causalgia.reporting import Row, placebo_summary, rows, versus
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,7 +35,10 @@ _AS_IT_IS: dict[str, Any] = {"parse_math": False, "usetex": False}
 def forest(
     estimates: xr.Dataset, *, task: str | None = None, truth: xr.DataArray | None = None, ax: Axes | None = None
 ) -> Axes:
-    """Draw effects with their intervals, largest first, against 0, the placebo words, and what matters.
+    """Draw effects with their intervals, largest first, against no effect, the placebo words, and what matters.
+
+    The line of no effect is at 0, of ratios at 1. An interval that is unbounded ends in an arrow, a little beyond all
+    that is bounded.
 
     Decisions are coloured by verdict (undecided: hollow) before the shaded region of practical equivalence; where a
     posterior shrank the effects, the raw ones stand above them in grey, with intervals of the same probability.
@@ -161,7 +164,7 @@ def _draw(table: list[Row], estimates: xr.Dataset, axes: Axes, places: dict[str,
     _draw_rope(axes, effects, places)
     _draw_placebos(axes, words, len(places), banded="placebo" not in str(estimates.attrs.get("rope")))
     _draw_raw(axes, effects, places, float(estimates.attrs.get("ci_prob", 0.95)))
-    _draw_effects(axes, effects, places)
+    _draw_effects(axes, effects, places, _reach(effects, _null_value(estimates)))
     _name_verdicts(axes, estimates)
     _draw_truth(axes, effects, places)
     _label_rows(axes, table, places, words)
@@ -217,7 +220,19 @@ def _draw_placebos(axes: Axes, words: list[Row], place: int, *, banded: bool) ->
     axes.scatter(aces, place + spread, s=9, color=_GREY, alpha=0.65, lw=0, zorder=3, label="_placebo words")
 
 
-def _draw_effects(axes: Axes, effects: list[Row], places: dict[str, int]) -> None:
+def _null_value(estimates: xr.Dataset) -> float:
+    return float(estimates.attrs.get("null_value", 0.0))
+
+
+def _reach(effects: list[Row], null: float) -> tuple[float, float]:
+    """Return where open intervals are cut: a tenth beyond all that is finite."""
+    known = [row[name] for row in effects for name in ("ace", "lower", "upper", "raw") if row.get(name) is not None]
+    finite = [null, *(x for x in known if math.isfinite(x))]
+    pad = 0.1 * (max(finite) - min(finite)) or 1.0
+    return min(finite) - pad, max(finite) + pad
+
+
+def _draw_effects(axes: Axes, effects: list[Row], places: dict[str, int], reach: tuple[float, float]) -> None:
     models = list(dict.fromkeys(row.get("model") for row in effects))
     size, width = (8, 0.8) if len(places) > _FULL_SIZE else (26, 1.4)
     for number, model in enumerate(models):
@@ -226,12 +241,23 @@ def _draw_effects(axes: Axes, effects: list[Row], places: dict[str, int]) -> Non
         x = np.array([row["ace"] for row in mine])
         colour: Any = [_colour(row) for row in mine] if model is None else _MODELS[number % len(_MODELS)]
         if mine and "lower" in mine[0]:
-            arms = [x - [row["lower"] for row in mine], [row["upper"] for row in mine] - x]
-            axes.errorbar(x, y, xerr=np.maximum(arms, 0), fmt="none", ecolor=colour, elinewidth=width, zorder=4)
+            limits = np.array([[row["lower"] for row in mine], [row["upper"] for row in mine]])
+            low, high = np.clip(limits, *reach)
+            arms = np.maximum([x - low, high - x], 0)
+            axes.errorbar(x, y, xerr=arms, fmt="none", ecolor=colour, elinewidth=width, zorder=4)
+            _draw_open(axes, limits, y, reach, size=size, colour=np.broadcast_to(colour, len(mine)))
         hollow = np.array([row.get("verdict") == "undecided" for row in mine])
         label = model or ("_decided" if "verdict" in mine[0] else "estimate")
         axes.scatter(x, y, s=size, color=colour, lw=0, zorder=5, label=label)
         axes.scatter(x[hollow], y[hollow], s=size / 2, color="white", lw=0, zorder=5.5, label="_undecided")
+
+
+def _draw_open(axes: Axes, limits: Any, y: Any, reach: tuple[float, float], *, size: float, colour: Any) -> None:
+    """Draw an arrow where an interval goes on."""
+    for limit, end, marker in zip(limits, reach, ("<", ">"), strict=True):
+        if (gone := np.isinf(limit)).any():
+            x = np.full(int(gone.sum()), end)
+            axes.scatter(x, y[gone], s=size, marker=marker, color=colour[gone], lw=0, zorder=5, label="_unbounded")
 
 
 def _colour(row: Row) -> str:
@@ -291,8 +317,8 @@ def _shortened(name: str) -> str:
 
 def _dress(axes: Axes, task: str, estimates: xr.Dataset) -> None:
     attrs = estimates.attrs
-    axes.axvline(0, color=_INK, lw=0.8, zorder=2)
-    control = f", minus {_shortened(str(attrs['control']))}" if attrs.get("control") else ""
+    axes.axvline(_null_value(estimates), color=_INK, lw=0.8, zorder=2)
+    control = f", {versus(attrs)} {_shortened(str(attrs['control']))}" if attrs.get("control") else ""
     scale = attrs.get("contrast_scale") or attrs.get("scale") or "the outcome"
     axes.set_xlabel(f"ACE on {_shortened(str(scale))}{control}", fontsize=9.5, **_AS_IT_IS)
     axes.set_title(_shortened(task), fontsize=10.5, loc="left", color=_INK, **_AS_IT_IS)

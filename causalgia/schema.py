@@ -110,7 +110,9 @@ SCHEMA: tuple[Variable, ...] = (
     Variable("look_n_clusters", ("outcomes",), (("look",),), "i", "independent clusters among them"),
     _looks("look_lower", "lower limit that a look saw, by the rule of attrs['until']"),
     _looks("look_upper", "upper limit that a look saw, by the rule of attrs['until']"),
-    Variable("design", ("outcomes",), (("byte",),), "u", "the design as JSON, by zlib, where an attribute is too short"),
+    Variable(
+        "design", ("outcomes",), (("byte",),), "u", "the design as JSON, by zlib, where an attribute is too short"
+    ),
     # contrasts
     Variable(
         "ice",

@@ -171,7 +171,7 @@ def test_skewed_effects_wait():
     early = cg.Decided(rope=0).look(outcomes_of(ice[:100]))
     needed = int(np.ceil(25 * stats.skew(ice[:100]) ** 2))
     assert not early.stop
-    assert early.words == f"undecided: 100 clusters, of the {needed:,} that effects of this skewness need"
+    assert early.words == f"undecided: 100 clusters, of the {needed:,} that the skewness of 'treated' needs"
 
 
 # the trial

@@ -68,10 +68,11 @@ def contrast(
         kept, with the bound ``rounding`` on each outcome. Both: ``weight (contrast, arm)`` (float32 where that is
         exact), ``control_sd (contrast, task[, model])``, the sd over units of the arms of negative weight (their
         variances pooled by the size of the weights; absent below two units), the coordinates of units and arms,
-        ``do (contrast)``, and attrs that say the estimand, and in ``exploratory`` what is asked here beyond the analysis
-        kept with the outcomes (as the verbs after this one do). For functions of means ``ice`` holds *influence values*
-        (attrs["ice_is"]): the delta method's expansion, unit by unit, whose mean is the effect and whose spread is
-        its error; they are no individual effects. Where one divides, ``denominator`` has the same of the divisor.
+        ``do (contrast)``, and attrs that say the estimand; ``attrs["exploratory"]`` names what was asked, here and by
+        the verbs that follow, beyond the analysis kept with the outcomes. For functions of means ``ice`` holds
+        *influence values* (attrs["ice_is"]): the delta method's expansion, unit by unit, whose mean is the effect and
+        whose spread is its error; they are no individual effects. Where one divides, ``denominator`` has the same of
+        the divisor.
 
     Raises
     ------

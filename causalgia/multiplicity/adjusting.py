@@ -94,10 +94,10 @@ def adjust(
         The same with ``p_adjusted`` on the dims of ``p``, of no effect (attrs["null_value"]: 1 for ratios, else 0),
         and attrs ``adjust`` and ``family``, and ``exploratory`` as `contrast` has it. ``"bootstrap_t"`` and
         ``"dunnett"``: single-step, below .05 where the band of `simultaneous` excludes no effect, and ``p_step_down``
-        beside it. ``"sign_flip"``: attrs ``skewness``, the largest of any contrast. ``"hierarchical"``: attrs ``adjust_level``, .05, at which families were selected: these
-        p are for that level alone (`hierarchical_q` takes another). Exact contrasts (se = 0) have p 1 or 0 as in
-        `estimate`; for ``"bootstrap_t"`` as its band has them. The three that take effects say 1 where the interval
-        of a ratio is ``unbounded``, as their band does.
+        beside it. ``"sign_flip"``: attrs ``skewness``, the largest of any contrast. ``"hierarchical"``: attrs
+        ``adjust_level``, .05, at which families were selected: these p are for that level alone (`hierarchical_q` takes
+        another). Exact contrasts (se = 0) have p 1 or 0 as in `estimate`; for ``"bootstrap_t"`` as its band has them.
+        The three that take effects say 1 where the interval of a ratio is ``unbounded``, as their band does.
 
     Raises
     ------

@@ -138,7 +138,9 @@ def equivalence(estimates: Any, *, rope: tuple[float, float], ci_prob: float = 0
     out = out.assign({name: (taken["ace"].dims, values) for name, values in columns.items()})
     out["p"].attrs["meaning"] = "p of two one-sided tests that the effect lies outside the rope"
     out.attrs = {k: v for k, v in taken.attrs.items() if k not in ("adjust", "family")}
-    return annotate(out.assign_attrs(rope=f"{low:g} to {high:g}", ci_prob=float(ci_prob), **beyond(taken.attrs, rope=(low, high))))
+    return annotate(
+        out.assign_attrs(rope=f"{low:g} to {high:g}", ci_prob=float(ci_prob), **beyond(taken.attrs, rope=(low, high)))
+    )
 
 
 def ends(rope: Any) -> tuple[float, float]:

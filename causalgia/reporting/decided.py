@@ -70,6 +70,24 @@ def _beware(attrs: Mapping[Any, Any]) -> list[str]:
     lines = [f"Caution: {attrs['caution']}."] if attrs.get("caution") else []
     if attrs.get("converged") == "no":
         lines.append(f"Caution: the draws have not converged ({attrs.get('unconverged', 'accepted as they are')}).")
+    if attrs.get("exact"):
+        lines.append(f"Without spread: {attrs['exact']}.")
+    return lines
+
+
+def history(attrs: Mapping[Any, Any]) -> list[str]:
+    """Return how the trial came about, and what was asked of it late, where that is not as usual.
+
+    Examples
+    --------
+    >>> history({"exploratory": "control, rope"})
+    ['Exploratory, asked after the outcomes were seen: control, rope.']
+    """
+    lines = [f"Confirmation: {attrs['confirms']}."] if attrs.get("confirms") else []
+    if attrs.get("stopped"):
+        holds = "; the intervals that hold over all looks are look_lower and look_upper of the outcomes"
+        sequence = str(attrs.get("until")).startswith("Decided")
+        lines.append(f"Sequential trial: {attrs['stopped']}{holds if sequence else ''}.")
     if attrs.get("exploratory"):
         lines.append(f"Exploratory, asked after the outcomes were seen: {attrs['exploratory']}.")
     return lines

@@ -8,7 +8,7 @@ from causalgia.schema import validate
 
 
 def describe(outcomes: xr.Dataset, *, every_arm: bool = False) -> str:
-    """Say what a Dataset of outcomes holds: population, units, arms in do-notation, predictor, analysis.
+    """Say what a Dataset of outcomes holds: population, units, arms in do-notation, predictor, analysis, end.
 
     Parameters
     ----------
@@ -54,7 +54,10 @@ def describe(outcomes: xr.Dataset, *, every_arm: bool = False) -> str:
         "outcome": f"{tasks_in_words(outcomes)}, on {attrs.get('scale', 'a scale that is not said')}",
         "predictor": f"{attrs.get('predictor', '')}{digest}".strip(),
         "design": attrs.get("design_fingerprint"),
+        "reserved": attrs.get("reserved"),
         "seed": attrs.get("rng"),
+        "confirms": attrs.get("confirms"),
+        "stopped": attrs.get("stopped"),
         "analysis": attrs.get("analysis"),
     }
     return "\n".join([*(f"{name:<12}{fact}" for name, fact in facts.items() if fact), *_arms(outcomes, every_arm)])

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia.reporting.decided import against, exact_in_words, is_decided, verdict_in_words
+from causalgia.reporting.decided import against, exact_in_words, history, is_decided, verdict_in_words
 from causalgia.reporting.numbers import format_effect, format_number
 from causalgia.reporting.table import (
     ENOUGH_FOR_QUANTILES,
@@ -87,7 +87,7 @@ def report(estimates: xr.Dataset, *, rows: Rows = "summary") -> str:
 
 
 def estimand(estimates: xr.Dataset) -> str:
-    """Return what was estimated in words: scale, contrast, population, target, units and clusters, method.
+    """Return in words what was estimated, of which population, by what method, and how the trial came about.
 
     Examples
     --------
@@ -105,6 +105,7 @@ def estimand(estimates: xr.Dataset) -> str:
     said = "; ".join(str(part) for part in second if part)
     sentences = [first, f"{said[0].upper()}{said[1:]}." if said else "", _in_do_notation(rows_of(estimates))]
     sentences += [against(estimates)] if is_decided(estimates) else []
+    sentences += history(attrs)
     return "\n".join(part for part in sentences if part)
 
 
@@ -124,7 +125,7 @@ def sentence(estimates: xr.Dataset, row: Row) -> str:
     """Return one row of `rows` as a sentence that can stand alone."""
     attrs = estimates.attrs
     where = "".join(f" in {row[name]}" for name in ("task", "model") if estimates.sizes.get(name, 1) > 1)
-    control = f" {_versus(attrs)} {_quoted(attrs['control'])}" if attrs.get("control") else ""
+    control = f" {versus(attrs)} {_quoted(attrs['control'])}" if attrs.get("control") else ""
     ace, interval = format_effect(row)
     size = f"{ace} {interval}" if interval else f"{ace}, without a standard error"
     exact = exact_in_words(row, attrs) if row.get("exact") else ""
@@ -169,15 +170,16 @@ def _scale(attrs: Mapping[Any, Any]) -> str:
 
 
 def _question(estimates: xr.Dataset) -> str:
-    difference = _versus(estimates.attrs) == "minus"  # which do-notation writes
+    difference = versus(estimates.attrs) == "minus"  # which do-notation writes
     if estimates.sizes["contrast"] == 1 and "do" in estimates.variables and difference:
         return str(estimates["do"].to_numpy()[0])
     if estimates.attrs.get("control"):
-        return f"each arm {_versus(estimates.attrs)} {_quoted(estimates.attrs['control'])}"
+        return f"each arm {versus(estimates.attrs)} {_quoted(estimates.attrs['control'])}"
     return str(estimates.attrs.get("estimand", "the weighted sum of arms that each contrast names"))
 
 
-def _versus(attrs: Mapping[Any, Any]) -> str:
+def versus(attrs: Mapping[Any, Any]) -> str:
+    """Return how an arm is held against its control: "minus", or of ratios "divided by"."""
     return "divided by" if attrs.get("transform") == "ratio" else "minus"
 
 

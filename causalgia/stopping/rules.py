@@ -170,7 +170,8 @@ class Decided(Rule):
     Parameters
     ----------
     rope
-        (lower, upper) on the scale of the contrasts, or 0 for direction alone.
+        (lower, upper) on the scale of the contrasts, or 0 for direction alone: the side of no effect, which is 1 where
+        the analysis kept with the outcomes asks for ratios.
     level
         Probability that no interval ever misses.
     control, contrasts
@@ -219,12 +220,12 @@ class Decided(Rule):
         now = self._seen(outcomes)
         half = self._critical(now) * now.se
         lower, upper = now.ace - half, now.ace + half
-        low, high = self.rope if isinstance(self.rope, tuple) else (0.0, 0.0)
+        low, high = self.rope if isinstance(self.rope, tuple) else (now.null_value, now.null_value)
         clear = (lower > high) | (upper < low) | ((lower > low) & (upper < high))
         record = now.record(lower, upper)
         if now.n_clusters < (needed := self._needed(now)):
-            said = f"undecided: {now.n_clusters:,} clusters, of the {needed:,} that effects of this skewness need"
-            return Look(False, said, record)
+            why = "are needed" if needed == self.start else f"the skewness of {now.most_skewed()} needs"
+            return Look(False, f"undecided: {now.n_clusters:,} clusters, of the {needed:,} that {why}", record)
         if (left := ~clear & now.awaited).any():
             return Look(False, f"undecided: {now.named(left)}", record)
         return Look(True, f"every contrast {now.against}is above, below or inside the ROPE", record)

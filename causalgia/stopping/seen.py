@@ -35,8 +35,10 @@ class Seen:
         Units by which `start` clusters had been met; `n_units` where they have not been.
     awaited
         Which effects a rule waits for, ``(K, ...)``: all but those of fixed placebo words.
+    null_value
+        What no effect is: 1 for ratios, else 0.
     against
-        "minus 'placebo' ", or nothing where there is no one control.
+        "minus 'placebo' " (ratios: divided by), or nothing where there is no one control.
     labels
         An empty Dataset with the coordinates contrast, task (and model).
     """
@@ -49,6 +51,7 @@ class Seen:
     n_clusters: int
     units_at_start: int
     awaited: npt.NDArray[np.bool_]
+    null_value: float
     against: str
     labels: xr.Dataset
 
@@ -56,6 +59,16 @@ class Seen:
         """Return the names of the contrasts that have an effect among these."""
         names = self.labels["contrast"].to_numpy()[which.reshape(len(which), -1).any(axis=1)]
         return ", ".join(map(str, names[:4])) + (f" and {len(names) - 4:,} more" if len(names) > 4 else "")
+
+    def most_skewed(self) -> str:
+        """Return the name of the effect that is most skewed, of those that are awaited: contrast, and task if several.
+
+        The first of them, where several are.
+        """
+        place = np.unravel_index(np.argmax(np.where(self.awaited, np.abs(self.skewness), -1.0)), self.skewness.shape)
+        at = {dim: self.labels[dim].to_numpy()[i] for dim, i in zip(self.labels.sizes, place, strict=True)}
+        several = [str(at[dim]) for dim in at if dim != "contrast" and self.labels.sizes[dim] > 1]
+        return f"'{at['contrast']}'{' in ' if several else ''}{', '.join(several)}"
 
     def record(self, lower: Array, upper: Array) -> xr.Dataset:
         """Return what a look leaves behind: its size and its intervals."""
@@ -98,9 +111,17 @@ def seen(
         n_clusters=len(first),
         units_at_start=int(np.sort(first)[start - 1]) + 1 if len(first) >= start else n,
         awaited=awaited,
-        against=f"minus '{effects.attrs['control']}' " if effects.attrs.get("control") else "",
+        null_value=float(effects.attrs.get("null_value", 0.0)),
+        against=_against(effects),
         labels=xr.Dataset(coords={dim: effects[dim].to_numpy() for dim in dims}),
     )
+
+
+def _against(effects: xr.Dataset) -> str:
+    if not effects.attrs.get("control"):
+        return ""
+    how = "divided by" if effects.attrs.get("transform") == "ratio" else "minus"
+    return f"{how} '{effects.attrs['control']}' "
 
 
 def _column(values: npt.NDArray[np.bool_], ndim: int) -> npt.NDArray[np.bool_]:

@@ -10,6 +10,7 @@ import xarray as xr
 
 from causalgia.design import Design
 from causalgia.errors import CausalgiaError, OutcomesError
+from causalgia.schema import annotate
 
 LONGEST_ATTRIBUTE = 30_000
 """Letters that an attribute holds: netCDF-4 has room for 64 KB of them."""
@@ -26,7 +27,7 @@ def keep_design(outcomes: xr.Dataset, design: Design) -> xr.Dataset:
         return outcomes
     if len(text) <= LONGEST_ATTRIBUTE:
         return outcomes.assign_attrs(design=text)
-    return outcomes.assign(design=("byte", np.frombuffer(zlib.compress(text.encode(), 1), np.uint8)))
+    return annotate(outcomes.assign(design=("byte", np.frombuffer(zlib.compress(text.encode(), 1), np.uint8))))
 
 
 def kept_design(outcomes: xr.Dataset) -> Design:

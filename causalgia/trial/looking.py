@@ -7,6 +7,8 @@ from typing import Protocol, runtime_checkable
 
 import xarray as xr
 
+from causalgia.schema import annotate
+
 
 class Look(Protocol):
     """What one look at the outcomes so far found."""
@@ -42,4 +44,4 @@ def with_looks(outcomes: xr.Dataset, looks: Sequence[Look], until: Until, *, mos
     n, last = outcomes.sizes["unit"], looks[-1]
     where = f"stopped at {n:,} of at most {most:,} units" if last.stop else f"ended at the {most:,} units there are"
     said = f"{where}, look {len(looks)}: {last.words}"
-    return outcomes.assign(trajectory.data_vars).assign_attrs(until=repr(until), stopped=said)
+    return annotate(outcomes.assign(trajectory.data_vars).assign_attrs(until=repr(until), stopped=said))

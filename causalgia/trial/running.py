@@ -112,9 +112,11 @@ def run(
         asked = _asked(design, units, key, Ledger(predictor, progress=advance))
         if until is None:
             answers, numbers = asked(design.n_units)
-            _warn_constant(answers, predictor)
-            return keep_design(lay(units, answers[numbers]), design)
-        return keep_design(_watched(until, design, units, asked, lay), design)
+            outcomes = lay(units, answers[numbers])
+        else:
+            answers, outcomes = _watched(until, design, units, asked, lay)
+    _warn_constant(answers, predictor)
+    return keep_design(outcomes, design)
 
 
 def _check_kinds(design: object, predictor: object, analysis: object, until: object) -> None:
@@ -162,8 +164,8 @@ def _watched(
     units: Units,
     asked: Callable[[int], tuple[NDArray[Any], Numbers]],
     lay: Callable[[Units, NDArray[Any]], xr.Dataset],
-) -> xr.Dataset:
-    """Ask for more and more units until the rule says stop; the outcomes with the trajectory of the looks."""
+) -> tuple[NDArray[Any], xr.Dataset]:
+    """Ask for more and more units until the rule says stop; every answer, and outcomes with the trajectory of looks."""
     looks: list[Look] = []
     for n in until.schedule(design.n_units):
         answers, numbers = asked(n)
@@ -171,7 +173,7 @@ def _watched(
         looks.append(until.look(outcomes))
         if looks[-1].stop:
             break
-    return with_looks(outcomes, looks, until, most=design.n_units)
+    return answers, with_looks(outcomes, looks, until, most=design.n_units)
 
 
 def _n_answers(predictor: Predictor) -> int:
