@@ -1,12 +1,17 @@
-"""Every statistical promise over repeated trials, written to docs/validation.md: `python benchmarks/validate.py`."""
+"""Every statistical promise over repeated trials, written to docs/validation.md: `python benchmarks/validate.py`.
+
+The figures are kept in `benchmarks/validation/figures.json`, so that a part can be run again by itself (``--only``).
+"""
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # a process for each core, and one thread in each
@@ -21,6 +26,7 @@ from validation.checks import Check
 from causalgia.calibration import Row, judged
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "validation.md"
+FIGURES = Path(__file__).resolve().parent / "validation" / "figures.json"
 CHECKS: list[Check] = [*estimation.CHECKS, *multiplicity.CHECKS, *posterior.CHECKS]
 _CLAIMS = {
     "exact": "exactly",
@@ -45,21 +51,35 @@ def _one(job: tuple[int, bool]) -> Row:
 
 
 def main(argv: list[str]) -> None:
-    """Run the checks and write the page."""
+    """Run the checks, keep their figures, and write the page where every check has one."""
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--quick", action="store_true", help="the smaller number of trials, as in CI; writes nothing")
     asked.add_argument("--workers", type=int, default=2)
-    asked.add_argument("--only", default="", help="checks whose section or name holds this text; writes nothing")
+    asked.add_argument("--only", default="", help="checks whose section or name holds this text")
     said = asked.parse_args(argv)
-    chosen = [i for i, check in enumerate(CHECKS) if said.only in check.section + check.name]
+    chosen = [i for i, check in enumerate(CHECKS) if said.only in f"{check.section}: {check.name}"]
     with ProcessPoolExecutor(said.workers) as pool:
         rows = list(pool.map(_one, [(i, said.quick) for i in chosen]))
+    if not said.quick:
+        rows = kept(rows)
     judgement = table(rows)
     failed = judgement["row"].to_numpy()[~judgement["passes"].to_numpy()]
     print(f"{len(rows)} rows, {len(failed)} outside their band: {', '.join(failed) or 'none'}")
-    if not (said.quick or said.only):
-        PAGE.write_text(page(judgement, [CHECKS[i].section for i in chosen]), encoding="utf-8")
+    if not said.quick and len(rows) == len(CHECKS):
+        PAGE.write_text(page(judgement, [check.section for check in CHECKS]), encoding="utf-8")
     sys.exit(len(failed) > 0)
+
+
+def kept(rows: list[Row]) -> list[Row]:
+    """Keep new figures beside those of earlier runs; return all that the checks of today ask for, in their order."""
+    figures = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
+    figures |= {row.name: asdict(row) for row in rows}
+    figures = {check.name: figures[check.name] for check in CHECKS if check.name in figures}
+    FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
+    claims = {check.name: (check.claim, check.nominal) for check in CHECKS}
+    return [
+        Row(**figure | dict(zip(("claim", "nominal"), claims[name], strict=True))) for name, figure in figures.items()
+    ]
 
 
 def page(judgement: xr.Dataset, sections: list[str]) -> str:
