@@ -164,7 +164,7 @@ def _draw(table: list[Row], estimates: xr.Dataset, axes: Axes, places: dict[str,
     _draw_rope(axes, effects, places)
     _draw_placebos(axes, words, len(places), banded="placebo" not in str(estimates.attrs.get("rope")))
     _draw_raw(axes, effects, places, float(estimates.attrs.get("ci_prob", 0.95)))
-    _draw_effects(axes, effects, places, _reach(effects, _null_value(estimates)))
+    _draw_effects(axes, effects, places, _reach(table, _null_value(estimates)))
     _name_verdicts(axes, estimates)
     _draw_truth(axes, effects, places)
     _label_rows(axes, table, places, words)
@@ -224,9 +224,10 @@ def _null_value(estimates: xr.Dataset) -> float:
     return float(estimates.attrs.get("null_value", 0.0))
 
 
-def _reach(effects: list[Row], null: float) -> tuple[float, float]:
+def _reach(table: list[Row], null: float) -> tuple[float, float]:
     """Return where open intervals are cut: a tenth beyond all that is finite."""
-    known = [row[name] for row in effects for name in ("ace", "lower", "upper", "raw") if row.get(name) is not None]
+    names = ("ace", "lower", "upper", "raw", "rope_lower", "rope_upper")
+    known = [row[name] for row in table for name in names if row.get(name) is not None]
     finite = [null, *(x for x in known if math.isfinite(x))]
     pad = 0.1 * (max(finite) - min(finite)) or 1.0
     return min(finite) - pad, max(finite) + pad

@@ -58,6 +58,40 @@ def test_intervals_are_drawn_where_they_are():
     assert segments[0][:, 0] == pytest.approx([1.3812 - 0.0091, 1.3812 + 0.0091])
 
 
+def open_ratio():
+    """The first effect is a ratio whose denominator may be 0."""
+    found = estimates(transform="ratio", null_value=1.0)
+    first = xr.DataArray([True] + [False] * (found.sizes["contrast"] - 1), dims="contrast")
+    found["unbounded"] = first.broadcast_like(found["ace"])
+    found["lower"], found["upper"] = found["lower"].where(~first, -np.inf), found["upper"].where(~first, np.inf)
+    return found
+
+
+@pytest.mark.filterwarnings("error")
+def test_open_intervals_end_in_arrows_and_ratios_stand_about_1(tmp_path):
+    found = open_ratio()
+    for table in (found, cg.decide(found, rope=(0.5, 9.0))):
+        axes = forest(table)
+        assert axes.get_xlabel().endswith(", divided by placebo")
+        assert 1.0 in [line.get_xdata()[0] for line in axes.lines]
+        assert 0.0 not in [line.get_xdata()[0] for line in axes.lines]
+        below, above = (np.asarray(c.get_offsets())[0] for c in axes.collections if c.get_label() == "_unbounded")
+        least, most = (0.5, 9.0) if "rope_lower" in table else (1.0, 1.3812)
+        least = min(least, float(table["lower"].where(np.isfinite(table["lower"])).min()))
+        pad = 0.1 * (most - least)
+        assert below == pytest.approx([least - pad, 0])
+        assert above == pytest.approx([most + pad, 0])
+        assert save_forest(table, tmp_path / "open.png").stat().st_size > 5_000
+
+
+def test_every_interval_may_be_open():
+    found = open_ratio().isel(contrast=[0])
+    found["ace"][0] = 1.0
+    axes = forest(found)
+    ends = [np.asarray(c.get_offsets())[0, 0] for c in axes.collections if c.get_label() == "_unbounded"]
+    assert ends == [0.0, 2.0]
+
+
 def test_what_was_done_is_written_where_it_is_short():
     texts = [text.get_text() for text in forest(estimates()).texts]
     assert texts == ["do(x[10:17] = GATA1)", "do(x[10:17] = core broken)"]

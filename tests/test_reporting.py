@@ -308,6 +308,14 @@ def test_outcomes_are_described():
     assert describe(outcomes, every_arm=True).count("do(x[20:27] = ") == 3
 
 
+def test_outcomes_say_what_they_reserve_confirm_and_why_they_ended():
+    told = {"reserved": "5 sequences, never used", "confirms": "fresh units: GATA", "stopped": "stopped at 30 of 90"}
+    found = xr.Dataset({"outcome": (("unit", "task"), [[1.0]])}, attrs=told)
+    for name, said in told.items():
+        assert f"{name:<12}{said}" in describe(found).splitlines()
+        assert name not in describe(found.drop_attrs())
+
+
 def test_the_room_exports_what_it_says():
     assert all(callable(getattr(reporting, name)) or name in ("Row", "Rows") for name in reporting.__all__)
 
@@ -380,6 +388,24 @@ def test_what_a_reader_is_to_beware_of_is_said():
     assert "Exploratory, asked after the outcomes were seen: rope." in later
     assert later.count("; exploratory.") == 2
     assert "have not converged (rhat of mu)" in report(decided().assign_attrs(converged="no", unconverged="rhat of mu"))
+
+
+def test_how_a_trial_came_about_is_said_in_a_line_each():
+    attrs = {"confirms": "fresh units, drawn independently; selected from the trial ab12: GATA1"}
+    attrs |= {"stopped": "stopped at 400 of at most 900 units, look 3: every interval is short"}
+    attrs |= {"until": "Precision(halfwidth=0.1)", "exploratory": "control, rope"}
+    lines = [
+        "Confirmation: fresh units, drawn independently; selected from the trial ab12: GATA1.",
+        "Sequential trial: stopped at 400 of at most 900 units, look 3: every interval is short.",
+        "Exploratory, asked after the outcomes were seen: control, rope.",
+    ]
+    for found in (estimates(), decided()):
+        assert set(lines) <= set(report(found.assign_attrs(attrs)).splitlines())
+        assert not any(line.split(",")[0].split(":")[0] in report(found) for line in lines)
+    sequence = report(decided().assign_attrs(attrs | {"until": "Decided(rope=(-1, 1))"}))
+    assert "every interval is short; the intervals that hold over all looks are look_lower and look_upper" in sequence
+    exact = "decided as they stand, for no unit differs: none"
+    assert f"Without spread: {exact}.\n" in report(decided().assign_attrs(exact=exact))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from scipy import stats
 
 import causalgia as cg
 from causalgia import store
-from causalgia.errors import CausalgiaError, DecisionError, DesignError, EstimateError
+from causalgia.errors import CausalgiaError, DecisionError, DegenerateWarning, DesignError, EstimateError
 from causalgia.estimation import moments
 from causalgia.stopping import confidence_sequence, least_clusters, sequence_critical
 
@@ -212,6 +212,48 @@ def test_short_intervals_of_skewed_effects_say_that_they_are():
     assert cg.Precision(halfwidth=0.1).look(outcomes_of(rare)).words.endswith("may cover less than they say")
     normal = stats.norm.ppf((np.arange(200) + 0.5) / 200)
     assert cg.Precision(halfwidth=1).look(outcomes_of(normal)).words.endswith("at most 1 to each side")
+
+
+def test_what_keeps_a_trial_from_ending_is_named():
+    """One rare effect among two contrasts and two tasks: the one that asks for 25 skew^2 clusters."""
+    rare = np.zeros(400)
+    rare[:4] = 1
+    y = np.random.default_rng(0).normal(size=(400, 3, 2))
+    y[:, 2, 1] = y[:, 0, 1] + rare
+    outcomes = xr.Dataset(
+        {"outcome": (("unit", "arm", "task"), y)},
+        coords={"unit": np.arange(400), "arm": ["none", "GATA1", "rare"], "task": ["K562", "HepG2"]},
+    )
+    look = cg.Decided(rope=(-1, 1)).look(outcomes)
+    needed = int(np.ceil(25 * stats.skew(rare) ** 2))
+    said = f"undecided: 400 clusters, of the {needed:,} that the skewness of 'rare' in HepG2 needs"
+    assert (look.stop, look.words) == (False, said)
+    assert cg.Decided(rope=0).look(outcomes.isel(unit=slice(4, 60))).words.endswith("of the 100 that are needed")
+
+
+def test_the_direction_of_a_ratio_is_about_1():
+    """Means 10 and 12: their ratio is 1.2, above 1; a ratio of 1 is no direction, however sure it is."""
+    y = 10 + np.random.default_rng(0).normal(size=(400, 2, 1)) + [[0.0], [2.0]]
+    outcomes = xr.Dataset(
+        {"outcome": (("unit", "arm", "task"), y)},
+        coords={"unit": np.arange(400), "arm": ["control", "treated"], "task": ["y"]},
+        attrs={"analysis": cg.Analysis(control="control", scale="ratio").to_json()},
+    )
+    look = cg.Decided(rope=0).look(outcomes)
+    assert look.stop
+    assert look.words.startswith("every contrast divided by 'control' is above")
+    assert look.record["lower"].item() > 1.1
+    same = outcomes.copy(deep=True)
+    same["outcome"] = same["outcome"] - np.array([0.0, 2.0])[:, None]
+    assert cg.Decided(rope=0).look(same).words == "undecided: treated"
+
+
+def test_a_constant_predictor_is_warned_of_at_the_end_too():
+    constant = cg.FunctionPredictor(lambda x: np.ones(len(x)), tasks=["y"], scale="counts")
+    with pytest.warns(DegenerateWarning, match="task 'y': the predictor gives the same answer") as caught:
+        outcomes = cg.run(trial(), constant, rng=0, until=cg.Precision(halfwidth=1), progress=False)
+    assert [str(w.filename) for w in caught] == [__file__]
+    assert outcomes.sizes["unit"] == 100
 
 
 def test_few_parents_never_stop_a_trial():

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 import causalgia as cg
 from causalgia import store
-from causalgia.errors import OutcomesError
+from causalgia.errors import DesignError, OutcomesError
+from causalgia.schema import validate
+from causalgia.trial.keeping import kept_design
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0", exclude_categories=("Cs",)), max_size=8)
 
@@ -60,6 +62,32 @@ def test_a_trial_and_its_estimates_round_trip(tmp_path):
     estimates = cg.adjust(cg.estimate(cg.contrast(trial, control="a")))
     assert_same(store.load(store.save(trial, tmp_path / "o.nc"), "outcomes"), trial)
     assert_same(store.load(store.save(estimates, tmp_path / "e.nc"), "estimates"), estimates)
+
+
+def test_a_stopped_trial_with_a_long_design_round_trips(tmp_path):
+    arms = {"none": cg.Untreated()} | {f"word {i}": cg.Embed("GATAAG" * 10, at=i) for i in range(600)}
+    design = cg.Design(null=cg.Uniform(length=700), arms=arms, n_units=100)
+    share = cg.FunctionPredictor(lambda x: x[:, 1:3].sum((1, 2)) / 700, tasks=["GC"], scale="share")
+    until = cg.Precision(halfwidth=1, control="none")
+    trial = cg.run(design, share, rng=0, until=until, progress=False)
+    assert trial["design"].dims == ("byte",)
+    assert "design" not in trial.attrs
+    for name in ("design", "look_n_units", "look_n_clusters", "look_lower", "look_upper"):
+        assert trial[name].attrs["meaning"]
+    read = store.load(store.save(trial, tmp_path / "o.nc"), "outcomes")
+    assert_same(read, trial)
+    assert kept_design(read) == design
+    worse = trial.assign(look_lower=trial["look_lower"] * np.nan)
+    with pytest.raises(OutcomesError, match="'look_lower' has nan at look 0, contrast word 0, task GC"):
+        store.save(worse, tmp_path / "w.nc") and store.load(tmp_path / "w.nc", "outcomes")
+    with pytest.raises(OutcomesError, match="'design' has dims"):
+        validate(trial.drop_vars("design").assign(design=("unit", np.zeros(100, np.uint8))), "outcomes")
+
+
+@pytest.mark.parametrize("name", ["look", "byte", "design", "look_lower"])
+def test_names_of_looks_and_designs_are_no_factors(name):
+    with pytest.raises(DesignError, match=name):
+        cg.Arm("a", cg.Untreated(), {name: 1})
 
 
 @settings(max_examples=20, deadline=None)
