@@ -32,13 +32,13 @@ from causalgia.estimation.parallel import (
     welch,
 )
 from causalgia.estimation.phase import Wave, helical_phase, mean_curve_wave, trend_basis, unitwise_wave
+from causalgia.estimation.quotients import delta_method, fieller, p_of_ratio
 from causalgia.estimation.randomization import (
     RandomizationTest,
     randomization_test,
     sign_flip_limits,
     sign_flip_test,
 )
-from causalgia.estimation.ratios import delta_method, fieller, p_of_ratio
 from causalgia.estimation.regression import Regression, WaldTest, regress, wald_htz
 from causalgia.estimation.removable import interaction_across_scales
 from causalgia.estimation.spread import heterogeneity, quantile_of, sd_of, share_of

@@ -131,7 +131,7 @@ def estimate(
     if of_means:
         answer, limits = limits_of_means(effects, answer, request, ci_prob, estimator)
     else:
-        limits = (*p_and_limits(answer.estimate.ace, answer.estimate.se, answer.estimate.df, ci_prob), None)
+        limits = (*p_and_limits(answer.estimate.ace, answer.estimate.se, answer.estimate.df, ci_prob), {})
     return _dataset(effects, answer, limits, said | {"cluster": answer.cluster, "method": answer.method})
 
 
@@ -159,14 +159,14 @@ def _one_unit(effects: xr.Dataset, said: dict[str, Any]) -> xr.Dataset:
 
 
 def _dataset(effects: xr.Dataset, answer: Answer, limits: Limits, said: dict[str, Any]) -> xr.Dataset:
-    e, (p, lower, upper, unbounded) = answer.estimate, limits
+    e, (p, lower, upper, of_ratio) = answer.estimate, limits
     exact = e.se == 0
     if exact.any() and not answer.by_definition:
         _warn_exact(exact, int(answer.n_clusters.max()))
     wide = [1] * (e.ace.ndim - 1)
     columns: dict[str, Any] = {"ace": e.ace, "se": e.se, "df": e.df, "p": p, "lower": lower, "upper": upper}
     columns |= {"skewness": answer.skewness, "leverage": e.leverage, "exact": exact}
-    columns |= {} if unbounded is None else {"unbounded": unbounded}
+    columns |= of_ratio
     for name, count in (("n_units", answer.n_units), ("n_clusters", answer.n_clusters)):
         columns[name] = np.broadcast_to(count.reshape(-1, *wide), e.ace.shape).astype(np.int64)
     return _with_covariance(_assemble(effects, columns, said), e.factor)

@@ -1,4 +1,4 @@
-"""Functions of the arms' means: the delta method, and Fieller's limits where a denominator may be 0."""
+"""Functions of the arms' means: what `estimate` says of them, and which estimators it refuses for them."""
 
 from __future__ import annotations
 
@@ -8,119 +8,18 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
-from scipy import special
 
 from causalgia.errors import EstimateError
 from causalgia.estimation.crossover import Estimate
 from causalgia.estimation.moments import Array, p_and_limits
+from causalgia.estimation.quotients import Flags
 from causalgia.estimation.request import Answer, Request, grouping
+from causalgia.estimation.working import COLUMNS, working
 from causalgia.scales import OF_MEANS
 
-Flags = npt.NDArray[np.bool_]
-
-UNCLEAR = 0.1
-"""Fieller's g = (t se / mean)^2 beyond which a mean is not clearly away from 0: about 6 standard errors."""
-
-
-def delta_method(gradient: Array, covariance: Array) -> Array:
-    """Return the standard error of a smooth function of estimates, ``sqrt(g' V g)``.
-
-    Parameters
-    ----------
-    gradient
-        Derivatives of the function by each of A estimates, at the estimates, shape ``(A, ...)``.
-    covariance
-        Their covariance V, shape ``(A, A, ...)``.
-
-    Returns
-    -------
-    array
-        Shape ``(...)``, on the scale of the function.
-
-    References
-    ----------
-    Oehlert (1992), doi:10.2307/2684406.
-
-    Examples
-    --------
-    >>> delta_method(np.array([1 / 2.0, -1 / 4.0]), np.diag([0.04, 0.16])).round(6)  # log(2) - log(4)
-    np.float64(0.141421)
-    """
-    variance = np.einsum("a...,ab...,b...->...", gradient, covariance, gradient)
-    return np.asarray(np.sqrt(np.maximum(variance, 0.0)))[()]
-
-
-def fieller(
-    numerator: Array, denominator: Array, variances: tuple[Array, Array, Array], df: Array, ci_prob: float
-) -> tuple[Array, Array, Flags]:
-    """Return Fieller's limits of a ratio of two means, exact for normal means whatever the denominator.
-
-    The ratios theta that the t test of ``numerator - theta denominator = 0`` does not reject. Where the denominator
-    itself is not significant, ``g = t^2 v_dd / d^2 >= 1``, they reach to infinity on one side or both, and the interval
-    given is the whole line.
-
-    Parameters
-    ----------
-    numerator, denominator
-        Estimated means, shape ``(...)``.
-    variances
-        Variance of the numerator, covariance, variance of the denominator, shape ``(...)`` each.
-    df
-        Degrees of freedom, shape ``(...)``.
-    ci_prob
-        Probability of the set.
-
-    Returns
-    -------
-    lower, upper, unbounded
-        Shape ``(...)`` each.
-
-    References
-    ----------
-    Fieller (1954), doi:10.1111/j.2517-6161.1954.tb00159.x.
-
-    Examples
-    --------
-    >>> lower, upper, unbounded = fieller(
-    ...     np.array([2.0, 2.0]), np.array([1.0, 0.1]), (np.full(2, 0.04), np.zeros(2), np.full(2, 0.01)), 20.0, 0.95
-    ... )
-    >>> lower.round(4), upper.round(4), unbounded
-    (array([1.4809,   -inf]), array([2.7011,    inf]), array([False,  True]))
-    """
-    v_nn, v_nd, v_dd = variances
-    t2 = special.stdtrit(df, 0.5 + ci_prob / 2) ** 2
-    a, b, c = denominator**2 - t2 * v_dd, numerator * denominator - t2 * v_nd, numerator**2 - t2 * v_nn
-    unbounded = np.asarray(a <= 0)
-    root, size = np.sqrt(np.maximum(b**2 - a * c, 0.0)), np.where(unbounded, 1.0, a)
-    return np.where(unbounded, -np.inf, (b - root) / size), np.where(unbounded, np.inf, (b + root) / size), unbounded
-
-
-def p_of_ratio(
-    numerator: Array, denominator: Array, variances: tuple[Array, Array, Array], df: Array, null: float = 1.0
-) -> Array:
-    """Return the two-sided p of ``numerator = null * denominator``, which belongs to `fieller`'s limits.
-
-    Parameters
-    ----------
-    numerator, denominator, variances, df
-        As in `fieller`.
-    null
-        The ratio that is tested.
-
-    Examples
-    --------
-    >>> v = (np.array(0.04), np.array(0.0), np.array(0.01))
-    >>> p_of_ratio(np.array(2.0), np.array(1.0), v, np.array(20.0)).round(5)
-    np.float64(0.00023)
-    """
-    v_nn, v_nd, v_dd = variances
-    gap, spread = numerator - null * denominator, v_nn - 2 * null * v_nd + null**2 * v_dd
-    return p_and_limits(gap, np.sqrt(np.maximum(spread, 0.0)), df, 0.5)[0][()]
-
-
-Limits = tuple[Array, Array, Array, Flags | None]
+Limits = tuple[Array, Array, Array, dict[str, Array | Flags]]
+"""p, lower, upper, and what else of a ratio estimates keep, by name."""
 
 
 def limits_of_means(
@@ -154,24 +53,17 @@ def limits_of_means(
     scale = effects.attrs["transform"]
     answer = _scaled(replace(answer, method=f"function of means by the delta method, as {answer.method}"), effects)
     e, null = answer.estimate, OF_MEANS[scale]
-    if "denominator" not in effects and "ratio" not in effects:
-        return answer, (*_p_and_limits(e, null, ci_prob), None)
-    below = _divisor(effects, request, estimator, len(e.factor))
-    variances = _variances(e, below)
-    t2 = special.stdtrit(e.df, 0.5 + ci_prob / 2) ** 2
-    unclear = (t2 * variances[2] > UNCLEAR) & (e.se > 0)
-    if scale == "ratio":
-        unclear |= ((e.ace <= 0) | (t2 * variances[0] > UNCLEAR * e.ace**2)) & (e.se > 0)
+    divides = "denominator" in effects or "ratio" in effects
+    below = _divisor(effects, request, estimator, len(e.factor)) if divides else np.zeros_like(e.factor)
+    divisor = _divisor_error(e, below)
+    found = working(scale, e.ace, e.se, e.df, divisor, ci_prob)
     linear = _is_linear(effects)
-    _refuse_unclear(effects, unclear & ~linear.reshape(-1, *[1] * (e.ace.ndim - 1)))
-    clear = _log_limits(e, ci_prob) if scale == "ratio" else _p_and_limits(e, null, ci_prob)
-    one = np.ones_like(e.ace)
-    lower, upper, unbounded = fieller(e.ace, one, variances, e.df, ci_prob)
-    exact = (p_of_ratio(e.ace, one, variances, e.df, null), lower, upper)
-    p, lower, upper = (np.where(unclear, x, y) for x, y in zip(exact, clear, strict=True))
-    if unclear.any():
+    _refuse_unclear(effects, found.unclear & ~linear.reshape(-1, *[1] * (e.ace.ndim - 1)))
+    p, _, _ = p_and_limits(*found.against(null), e.df, ci_prob)
+    lower, upper, unbounded = found.limits(ci_prob)
+    if found.unclear.any():
         answer = replace(answer, method=f"{answer.method}; Fieller's limits where a mean is within 6 se of 0")
-    return answer, (p, lower, upper, unbounded & unclear)
+    return answer, (p, lower, upper, dict(zip(COLUMNS, (unbounded, *divisor), strict=True)) if divides else {})
 
 
 def _scaled(answer: Answer, effects: xr.Dataset) -> Answer:
@@ -181,25 +73,6 @@ def _scaled(answer: Answer, effects: xr.Dataset) -> Answer:
     e, ratio = answer.estimate, effects["ratio"].to_numpy()
     size = np.abs(ratio)
     return replace(answer, estimate=replace(e, ace=ratio * (1 + e.ace), se=size * e.se, factor=ratio * e.factor))
-
-
-def _p_and_limits(e: Estimate, null: float, ci_prob: float) -> tuple[Array, Array, Array]:
-    p, lower, upper = p_and_limits(e.ace - null, e.se, e.df, ci_prob)
-    return p, lower + null, upper + null
-
-
-def _log_limits(e: Estimate, ci_prob: float) -> tuple[Array, Array, Array]:
-    positive = e.ace > 0
-    ratio = np.where(positive, e.ace, 1.0)
-    p, lower, upper = p_and_limits(np.log(ratio), e.se / ratio, e.df, ci_prob)
-    with np.errstate(over="ignore"):
-        limits = np.exp(lower), np.exp(upper)
-    point = e.se == 0
-    return (
-        np.where(point, np.where(e.ace == 1, 1.0, 0.0), p),
-        np.where(point, e.ace, limits[0]),
-        np.where(point, e.ace, limits[1]),
-    )
 
 
 def _divisor(
@@ -218,12 +91,11 @@ def _divisor(
     return whole
 
 
-def _variances(e: Estimate, below: Array) -> tuple[Array, Array, Array]:
-    """Variance of numerator, covariance, variance of denominator, where the denominator's mean is 1."""
+def _divisor_error(e: Estimate, below: Array) -> tuple[Array, Array]:
+    """Covariance of the relative error of the divisor with the error of the ratio, and its variance."""
     pieces = np.zeros_like(below)
     pieces[: len(e.factor)] = e.factor
-    v_dd, v_ed = (below**2).sum(axis=0), (pieces * below).sum(axis=0)
-    return e.se**2 + 2 * e.ace * v_ed + e.ace**2 * v_dd, v_ed + e.ace * v_dd, v_dd
+    return (pieces * below).sum(axis=0), (below**2).sum(axis=0)
 
 
 def _is_linear(effects: xr.Dataset) -> Flags:

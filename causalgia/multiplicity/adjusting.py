@@ -17,8 +17,7 @@ from causalgia.multiplicity.families import families, family_codes, in_words
 from causalgia.multiplicity.fdr import hierarchical_q, storey_q
 from causalgia.multiplicity.flips import enumerates
 from causalgia.multiplicity.jointly import Joint, by_bootstrap, by_flips, by_multivariate_t, warn_of_skewness
-from causalgia.multiplicity.questions import Questions, asked, estimated, has_effects, require_units
-from causalgia.multiplicity.tost import unbounded
+from causalgia.multiplicity.questions import Questions, asked, estimated, has_effects, require_units, unbounded
 from causalgia.multiplicity.weak import refuse_correlated
 from causalgia.schema import annotate, require_dataset
 from causalgia.streams import RNG, root_key
@@ -222,7 +221,9 @@ def _jointly(
 
 def _said(out: xr.Dataset, said: dict[str, Any], family: str | None) -> xr.Dataset:
     """Say how p was adjusted, and nothing of another method before it."""
-    kept = {name: value for name, value in out.attrs.items() if name not in _OF_ONE_METHOD}
+    stale = _OF_ONE_METHOD if "band" in out.attrs else (*_OF_ONE_METHOD, "n_draws", "seed")
+    kept = {name: value for name, value in out.attrs.items() if name not in stale}
+    out = out if said["adjust"] in ("bootstrap_t", "dunnett") else out.drop_vars("p_step_down", errors="ignore")
     level = {"adjust_level": _LEVEL} if said["adjust"] == "hierarchical" else {}
     out.attrs = kept | said | level | beyond(kept, adjust=said["adjust"], families=family)
     return annotate(out)

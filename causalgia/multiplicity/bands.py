@@ -12,7 +12,6 @@ from causalgia.errors import EstimateError
 from causalgia.multiplicity.families import families, in_words
 from causalgia.multiplicity.jointly import by_bootstrap, by_multivariate_t
 from causalgia.multiplicity.questions import asked, require_units
-from causalgia.multiplicity.tost import unbounded
 from causalgia.schema import annotate
 from causalgia.streams import RNG, root_key
 
@@ -34,7 +33,8 @@ def simultaneous(
     ``ace -+ critical * se`` with one critical value for a family: the quantile of the largest |t|. ``"bootstrap_t"``
     takes it from resampled clusters and holds for skewed effects; ``"dunnett"`` from the multivariate t of the
     estimates' covariance, for near-normal effects, parallel trials and anybody's estimates. How estimates correlate,
-    through a shared control and shared units, is counted by both.
+    through a shared control and shared units, is counted by both. The band of a ratio is that of its logarithm,
+    ``exp(log ace -+ critical * se / ace)``.
 
     Parameters
     ----------
@@ -69,7 +69,8 @@ def simultaneous(
     Raises
     ------
     EstimateError
-        If the method cannot make a band of these data (sign flips never do), naming the cure.
+        If the method cannot make a band of these data (sign flips never do), naming the cure; of a ratio, where a mean
+        is within about six standard errors of 0.
     RandomnessError
         If ``"bootstrap_t"`` has no `rng`.
 
@@ -89,12 +90,13 @@ def simultaneous(
     (array([False,  True]), 'bootstrap_t', 'the contrasts of one task')
     """
     _check(method, ci_prob)
-    questions = asked(estimates, cluster)
+    questions = asked(estimates, cluster, ci_prob)
     if method == "bootstrap_t":
         require_units(questions, method)
     key = root_key(0 if rng is None and method == "dunnett" else rng)  # type: ignore[arg-type]  # None is refused there
     table = questions.estimates
-    se = questions.numbers("se")
+    working = questions.working(ci_prob)
+    se = working.error.ravel()
     half, critical = np.empty_like(se), np.empty_like(se)
     for members in families(table, family, table["ace"].shape):
         if method == "bootstrap_t":
@@ -104,8 +106,9 @@ def simultaneous(
             found = by_multivariate_t(questions, members, ci_prob=ci_prob, key=key)
         half[members], critical[members] = found.half_width, found.critical
     ace = table["ace"]
-    width = np.where(unbounded(table), np.inf, half.reshape(ace.shape))
-    limits = {"lower": ace.to_numpy() - width, "upper": ace.to_numpy() + width, "critical": critical.reshape(ace.shape)}
+    open_ended, (lower, upper) = questions.open_ended(ci_prob), working.around(half.reshape(ace.shape))
+    limits = {"lower": np.where(open_ended, -np.inf, lower), "upper": np.where(open_ended, np.inf, upper)}
+    limits |= {"critical": critical.reshape(ace.shape)} | ({"unbounded": open_ended} if open_ended.any() else {})
     out = table.assign({name: (ace.dims, values) for name, values in limits.items()})
     out.attrs |= {
         "band": method,

@@ -27,7 +27,7 @@ class Joint:
     p_single_step, p_step_down
         Adjusted p of no effect: the first is below ``1 - ci_prob`` where the band excludes it.
     half_width
-        Of the simultaneous band, on the scale of the ACE.
+        Of the simultaneous band, on the scale of the ACE; for a ratio on that of its logarithm.
     critical
         The same in standard errors; for members without spread the critical value of the others.
     """
@@ -51,7 +51,8 @@ def by_multivariate_t(questions: Questions, members: Codes, *, ci_prob: float, k
 
     Independent errors share no scale either: their maximum is Sidak's.
     """
-    effect, (se, df) = questions.effect[members], (questions.numbers(name)[members] for name in ("se", "df"))
+    found = questions.working(ci_prob)
+    effect, se, df = (x.ravel()[members] for x in (questions.effect(ci_prob), found.error, found.df))
     vary = se > 0
     p = np.where(effect == 0, 1.0, 0.0)
     single, down, critical = p.copy(), p, np.full(len(se), _quantile(df, ci_prob))
@@ -65,13 +66,13 @@ def by_multivariate_t(questions: Questions, members: Codes, *, ci_prob: float, k
             critical[vary] = special.stdtrit(df[vary], 0.5 + ci_prob ** (1 / len(t)) / 2)
         elif not np.allclose(df[vary], df[vary][0], rtol=1e-9):
             z = -special.ndtri(np.maximum(special.stdtr(df[vary], -t), 1e-300))
-            found = multivariate_t_max(z, factor, ci_prob=ci_prob, rng=key)
-            critical[vary] = -special.stdtrit(df[vary], special.ndtr(-found.critical))
-            single[vary], down[vary] = found.p_single_step, found.p_step_down
+            joint = multivariate_t_max(z, factor, ci_prob=ci_prob, rng=key)
+            critical[vary] = -special.stdtrit(df[vary], special.ndtr(-joint.critical))
+            single[vary], down[vary] = joint.p_single_step, joint.p_step_down
         else:
-            found = multivariate_t_max(t, factor, float(df[vary][0]), ci_prob=ci_prob, rng=key)
-            critical[vary] = found.critical
-            single[vary], down[vary] = found.p_single_step, found.p_step_down
+            joint = multivariate_t_max(t, factor, float(df[vary][0]), ci_prob=ci_prob, rng=key)
+            critical[vary] = joint.critical
+            single[vary], down[vary] = joint.p_single_step, joint.p_step_down
     return Joint(single, down, critical * se, critical)
 
 

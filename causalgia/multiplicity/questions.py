@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from causalgia.analysis import beyond
@@ -14,6 +15,7 @@ from causalgia.estimation import as_estimates, estimate, mean_ice
 from causalgia.estimation.crossover_targets import settled
 from causalgia.estimation.moments import Array, Codes
 from causalgia.estimation.request import Request, clusters
+from causalgia.estimation.working import Working, working_of
 from causalgia.multiplicity.multivariate import correlation_factor
 
 
@@ -24,7 +26,8 @@ class Units:
     Attributes
     ----------
     ice
-        ICE minus the value of no effect, shape ``(n, K R)``: contrasts by tasks (and models), read row by row.
+        ICE minus the value of no effect (of a ratio, on the scale of its logarithm), shape ``(n, K R)``: contrasts by
+        tasks (and models), read row by row.
     cluster
         Cluster of each unit, shape ``(n,)``, or None where each is its own.
     """
@@ -57,10 +60,23 @@ class Questions:
     estimates: xr.Dataset
     units: Units | None
 
-    @property
-    def effect(self) -> Array:
-        """ACE minus the value of no effect, shape ``(K R,)``: what a test asks about."""
-        return self.numbers("ace") - null_value(self.estimates)
+    def working(self, ci_prob: float) -> Working:
+        """Return the scale on which each estimate is worked on."""
+        shape = self.estimates["ace"].shape
+        ace, se, df = (self.numbers(name).reshape(shape) for name in ("ace", "se", "df"))
+        return working_of(self.estimates, ace, se, df, ci_prob)
+
+    def open_ended(self, ci_prob: float) -> npt.NDArray[np.bool_]:
+        """Return which intervals of a ratio are not bounded, of the shape of ``ace``."""
+        if "divisor_variance" not in self.estimates:
+            return unbounded(self.estimates)
+        return self.working(ci_prob).limits(ci_prob)[2]
+
+    def effect(self, ci_prob: float) -> Array:
+        """Return what a test asks about: effects minus no effect on the working scale, 0 where open, ``(K R,)``."""
+        found = self.working(ci_prob)
+        away = found.centre - found.put(null_value(self.estimates))
+        return np.where(self.open_ended(ci_prob), 0.0, away).ravel()
 
     def numbers(self, name: str) -> Array:
         """Return a variable of the estimates, shape ``(K R,)``; infinite df where there are none."""
@@ -89,16 +105,42 @@ class Questions:
         return mean_ice(self.units.of(members), self.units.cluster).factor
 
 
-def asked(given: Any, cluster: str | None) -> Questions:
+def asked(given: Any, cluster: str | None, ci_prob: float = 0.95) -> Questions:
     """Take effects, which are estimated first, or estimates, or a table with ``effect`` and ``se``."""
     if not has_effects(given):
-        return Questions(with_errors(as_estimates(given)), None)
-    estimates = with_errors(estimated(given, cluster))
+        return _trusted(Questions(with_errors(as_estimates(given)), None), ci_prob)
+    questions = _trusted(Questions(with_errors(estimated(given, cluster)), None), ci_prob)
     if "ice" not in given:
-        return Questions(estimates, None)
+        return questions
     groups = clusters(given, Request(cluster, None, (), "population", "units"))
-    ice = settled(given) - null_value(given)
-    return Questions(estimates, Units(ice.reshape(len(ice), -1), None if groups is None else groups.codes))
+    ice = _on_working_scale(settled(given), questions, ci_prob)
+    units = Units(ice.reshape(len(ice), -1), None if groups is None else groups.codes)
+    return Questions(questions.estimates, units)
+
+
+def _trusted(questions: Questions, ci_prob: float) -> Questions:
+    """Refuse quotients that no t describes, neither as they are nor as logarithms, and that Fieller's limits bound."""
+    e = questions.estimates
+    for k, *_ in np.argwhere(questions.working(ci_prob).unclear & ~questions.open_ended(ci_prob))[:1]:
+        name = e["contrast"].to_numpy()[k] if "contrast" in e.coords else k
+        raise EstimateError(
+            f"contrast {name!s}: a mean that enters the ratio is within about 6 standard errors of 0 (or the ratio is "
+            "negative); its own interval is Fieller's, and there is none for a family. Draw more units, use "
+            "scale='log_of_means' or 'identity', leave the contrast out, or adjust p: cg.adjust(estimates, "
+            "method='holm')"
+        )
+    return questions
+
+
+def _on_working_scale(ice: Array, questions: Questions, ci_prob: float) -> Array:
+    """ICE minus no effect; for ratios influence values of the logarithm, and without an effect where open."""
+    null, found = null_value(questions.estimates), questions.working(ci_prob)
+    if not (found.logs | found.unclear).any():
+        return ice - null
+    origin = np.where(found.logs | found.unclear, found.ace, null)
+    size = np.where(found.logs, found.ace, 1.0)
+    start = np.where(found.logs, found.centre - found.put(null), 0.0)
+    return np.asarray((ice - origin) / size + start)
 
 
 def estimated(effects: xr.Dataset, cluster: str | None) -> xr.Dataset:
@@ -117,6 +159,19 @@ def null_value(dataset: xr.Dataset) -> float:
     (0.0, 1.0)
     """
     return float(dataset.attrs.get("null_value", 0.0))
+
+
+def unbounded(estimates: xr.Dataset) -> npt.NDArray[np.bool_]:
+    """Return which intervals are open, of ratios whose denominator may be 0: a t says nothing there.
+
+    Examples
+    --------
+    >>> unbounded(xr.Dataset({"ace": ("contrast", [1.0, 2.0])}))
+    array([False, False])
+    """
+    if "unbounded" not in estimates:
+        return np.zeros(estimates["ace"].shape, dtype=bool)
+    return np.asarray(estimates["unbounded"].transpose(*estimates["ace"].dims).to_numpy())
 
 
 def has_effects(given: Any) -> bool:

@@ -12,7 +12,7 @@ import xarray as xr
 from causalgia.errors import EstimateError
 from causalgia.estimation import as_estimates
 from causalgia.multiplicity.fdr import fcr_level
-from causalgia.multiplicity.tost import limits
+from causalgia.multiplicity.tost import limits, with_open
 from causalgia.schema import annotate
 
 
@@ -64,8 +64,8 @@ def selected_intervals(
     dims, n = taken["ace"].dims, mask.shape[0]
     levels = np.vectorize(lambda r: fcr_level(max(int(r), 1), n, ci_prob), otypes=[float])(mask.sum(axis=0))
     lower, upper = limits(taken, levels)
-    columns = {"lower": (dims, lower), "upper": (dims, upper), "selected": (dims, mask)}
-    out = taken.assign(columns).assign(fcr_level=(dims[1:], levels))
+    columns = {"lower": lower, "upper": upper, "selected": mask} | with_open(taken, lower)
+    out = taken.assign({name: (dims, values) for name, values in columns.items()}).assign(fcr_level=(dims[1:], levels))
     rows = np.flatnonzero(mask.reshape(n, -1).any(axis=1))
     kept = {"contrast": rows} | ({"contrast_": rows} if "contrast_" in taken.dims else {})
     said = f"intervals of the selected (false-coverage rate {1 - ci_prob:.3g})"

@@ -14,7 +14,8 @@ from causalgia.analysis import beyond
 from causalgia.errors import DecisionError, EstimateError
 from causalgia.estimation import as_estimates
 from causalgia.estimation.moments import Array
-from causalgia.multiplicity.questions import null_value
+from causalgia.estimation.working import working_of
+from causalgia.multiplicity.questions import null_value, unbounded
 from causalgia.schema import annotate
 
 
@@ -45,29 +46,35 @@ class Tails:
         return np.maximum(self.not_below, self.not_above)
 
 
-def tails(ace: Array, se: Array, df: Array, lower: Array | float, upper: Array | float) -> Tails:
+def tails(estimates: xr.Dataset, lower: Array | float, upper: Array | float, *, ci_prob: float | Array = 0.95) -> Tails:
     """Return the four one-sided p-values against the ends of a region.
 
-    Where `se` is 0 a p is 0 on the asked side of the end and 1 elsewhere, the end itself included.
+    Where the standard error is 0 a p is 0 on the asked side of the end and 1 elsewhere, the end itself included. A
+    ratio is tested on its logarithm, or where a mean is unclear by the difference that Fieller's limits invert.
 
     Parameters
     ----------
-    ace, se, df
-        Effect, its standard error and degrees of freedom (inf is normal), of one shape.
+    estimates
+        With ``ace``, ``se`` and ``df`` (none is normal).
     lower, upper
-        Ends of the region, on the scale of `ace`, broadcast against it.
+        Ends of the region, on the scale of ``ace``, broadcast against it.
+    ci_prob
+        Probability of the intervals beside these p: it sets which mean of a ratio is unclear.
 
     Examples
     --------
-    >>> found = tails(np.array([0.0]), np.array([0.5]), np.array([np.inf]), -1.0, 1.0)
+    >>> found = tails(xr.Dataset({"ace": ("contrast", [0.0]), "se": ("contrast", [0.5])}), -1.0, 1.0)
     >>> found.inside.round(4), found.above.round(4)
     (array([0.0228]), array([0.9772]))
     """
+    ace, se, df = numbers_of(estimates)
+    found = working_of(estimates, ace, se, df, ci_prob)
+    (over_lower, se_lower), (over_upper, se_upper) = found.against(lower), found.against(upper)
     return Tails(
-        not_below=_p(ace - lower, se, df),
-        not_above=_p(upper - ace, se, df),
-        above=_p(ace - upper, se, df),
-        below=_p(lower - ace, se, df),
+        not_below=_p(over_lower, se_lower, df),
+        not_above=_p(-over_upper, se_upper, df),
+        above=_p(over_upper, se_upper, df),
+        below=_p(-over_lower, se_lower, df),
     )
 
 
@@ -117,10 +124,9 @@ def equivalence(estimates: Any, *, rope: tuple[float, float], ci_prob: float = 0
     low, high = ends(rope)
     if isinstance(ci_prob, bool) or not isinstance(ci_prob, int | float) or not 0.5 < ci_prob < 1:
         raise EstimateError(f"ci_prob={ci_prob!r} is not between 0.5 and 1; for example ci_prob=0.95")
-    ace, se, df = numbers_of(taken)
-    found = tails(ace, se, df, low, high)
-    open_ended = unbounded(taken)
+    found = tails(taken, low, high, ci_prob=ci_prob)
     lower, upper = limits(taken, ci_prob)
+    open_ended = np.isinf(lower)
     lower_tost, upper_tost = limits(taken, 2 * ci_prob - 1)
     negligible = found.inside < 1 - ci_prob
     claims = [open_ended, negligible, lower > high, upper < low]
@@ -129,15 +135,15 @@ def equivalence(estimates: Any, *, rope: tuple[float, float], ci_prob: float = 0
         "p_lower": found.not_below,
         "p_upper": found.not_above,
         "p": np.where(open_ended, 1.0, found.inside),
-        "lower": lower,
     }
     columns |= {"lower": lower, "upper": upper, "lower_tost": lower_tost, "upper_tost": upper_tost, "verdict": verdict}
+    columns |= with_open(taken, lower)
     columns["differs"] = (lower > null_value(taken)) | (upper < null_value(taken))
     # what else the estimates say of p is about another question than equivalence
-    out = taken.drop_vars(["p", "p_adjusted", "critical"], errors="ignore")
+    out = taken.drop_vars(["p", "log_p", "p_adjusted", "p_step_down", "critical"], errors="ignore")
     out = out.assign({name: (taken["ace"].dims, values) for name, values in columns.items()})
     out["p"].attrs["meaning"] = "p of two one-sided tests that the effect lies outside the rope"
-    out.attrs = {k: v for k, v in taken.attrs.items() if k not in ("adjust", "family")}
+    out.attrs = {k: v for k, v in taken.attrs.items() if k not in ("adjust", "family", "band", "n_draws", "seed")}
     return annotate(
         out.assign_attrs(rope=f"{low:g} to {high:g}", ci_prob=float(ci_prob), **beyond(taken.attrs, rope=(low, high)))
     )
@@ -176,21 +182,10 @@ def ends(rope: Any) -> tuple[float, float]:
     return low, high
 
 
-def unbounded(estimates: xr.Dataset) -> npt.NDArray[np.bool_]:
-    """Return which intervals are open, of ratios whose denominator may be 0: a t says nothing there.
-
-    Examples
-    --------
-    >>> unbounded(xr.Dataset({"ace": ("contrast", [1.0, 2.0])}))
-    array([False, False])
-    """
-    if "unbounded" not in estimates:
-        return np.zeros(estimates["ace"].shape, dtype=bool)
-    return np.asarray(estimates["unbounded"].transpose(*estimates["ace"].dims).to_numpy())
-
-
 def limits(estimates: xr.Dataset, ci_prob: float | Array) -> tuple[Array, Array]:
     """Return the limits of t intervals, of the shape of ``ace``; infinite where they are open.
+
+    Those of a ratio are of its logarithm, or Fieller's, as `causalgia.estimate` gives them.
 
     Parameters
     ----------
@@ -206,8 +201,21 @@ def limits(estimates: xr.Dataset, ci_prob: float | Array) -> tuple[Array, Array]
     (array([-inf]), array([inf]))
     """
     ace, se, df = numbers_of(estimates)
-    half = np.where(unbounded(estimates), np.inf, special.stdtrit(df, 0.5 + np.asarray(ci_prob) / 2) * se)
-    return ace - half, ace + half
+    lower, upper, open_ended = working_of(estimates, ace, se, df, ci_prob).limits(ci_prob)
+    if "divisor_variance" not in estimates:
+        open_ended = open_ended | unbounded(estimates)
+    return np.where(open_ended, -np.inf, lower), np.where(open_ended, np.inf, upper)
+
+
+def with_open(estimates: xr.Dataset, lower: Array) -> dict[str, npt.NDArray[np.bool_]]:
+    """Return the column ``unbounded`` that says which new limits are open, where the estimates have one.
+
+    Examples
+    --------
+    >>> with_open(xr.Dataset({"ace": ("contrast", [1.0])}), np.array([0.0]))
+    {}
+    """
+    return {"unbounded": np.isinf(lower)} if "unbounded" in estimates else {}
 
 
 def numbers_of(estimates: xr.Dataset) -> tuple[Array, Array, Array]:

@@ -16,8 +16,7 @@ from causalgia.estimation import as_estimates
 from causalgia.estimation.moments import Array
 from causalgia.multiplicity.bands import simultaneous
 from causalgia.multiplicity.families import families, in_words
-from causalgia.multiplicity.questions import has_effects
-from causalgia.multiplicity.tost import unbounded
+from causalgia.multiplicity.questions import has_effects, unbounded
 from causalgia.schema import annotate, validate
 from causalgia.streams import RNG
 from causalgia.verdicts.evidence import Evidence, distance, from_estimates, from_posterior, z_of

@@ -12,7 +12,7 @@ from scipy import special
 from causalgia.errors import DecisionError
 from causalgia.estimation.moments import Array
 from causalgia.multiplicity.questions import null_value
-from causalgia.multiplicity.tost import limits, numbers_of, tails, unbounded
+from causalgia.multiplicity.tost import limits, numbers_of, tails
 from causalgia.posterior.tree import datasets, require
 from causalgia.verdicts.drawn import Summary, summarise
 from causalgia.verdicts.regions import Region, region
@@ -57,13 +57,14 @@ def from_estimates(estimates: xr.Dataset, rope: Any, *, ci_prob: float) -> Evide
     >>> from_estimates(estimates, (-0.1, 0.1), ci_prob=0.95).errors.ravel().round(3)
     array([0.986, 0.964, 0.036])
     """
-    ace, se, df = numbers_of(estimates)
+    ace, se, _ = numbers_of(estimates)
     found, null = region(rope, estimates), null_value(estimates)
-    tests, signs = tails(ace, se, df, found.lower, found.upper), tails(ace, se, df, null, null)
+    tests = tails(estimates, found.lower, found.upper, ci_prob=ci_prob)
+    signs = tails(estimates, null, null, ci_prob=ci_prob)
     inside = np.full(ace.shape, _NEVER) if found.direction_only else tests.inside
     errors = np.stack([tests.below, inside, tests.above])
-    errors[:, unbounded(estimates)] = 1.0
     lower, upper = limits(estimates, ci_prob)
+    errors[:, np.isinf(lower)] = 1.0
     p_above, p_below = 1 - tests.above, 1 - tests.below
     columns = {"lower": lower, "upper": upper, "lfsr": np.minimum(signs.above, signs.below)}
     columns |= {"p_above": p_above, "p_below": p_below, "p_rope": np.clip(1 - p_above - p_below, 0.0, 1.0)}
