@@ -20,14 +20,20 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import xarray as xr
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from validation import estimation, multiplicity, posterior
+from validation import estimation, multiplicity, posterior, real, sequential
 from validation.checks import Check
 
 from causalgia.calibration import Row, judged
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "validation.md"
 FIGURES = Path(__file__).resolve().parent / "validation" / "figures.json"
-CHECKS: list[Check] = [*estimation.CHECKS, *multiplicity.CHECKS, *posterior.CHECKS]
+CHECKS: list[Check] = [
+    *estimation.CHECKS,
+    *multiplicity.CHECKS,
+    *posterior.CHECKS,
+    *sequential.CHECKS,
+    *real.CHECKS,
+]
 _CLAIMS = {
     "exact": "exactly",
     "at most": "at most",
