@@ -11,10 +11,18 @@ import pandas as pd
 import xarray as xr
 
 from causalgia.errors import EstimateError, OutcomesError
+from causalgia.estimation.labels import contrast_names, shared_labels, square
 from causalgia.estimation.moments import Array, p_and_limits
-from causalgia.schema import annotate, validate
+from causalgia.estimation.request import require_ci_prob
+from causalgia.estimation.tails import log_p
+from causalgia.schema import SCHEMA, annotate, validate
 
 TASK = "effect"
+
+_ON_ESTIMATES = [row for row in SCHEMA if "estimates" in row.datasets]
+_VARIABLES = frozenset(row.name for row in _ON_ESTIMATES if ("contrast", "task") in row.dims)
+_ELSEWHERE = frozenset(r.name for r in _ON_ESTIMATES if not {("contrast", "task"), ("contrast",)} & set(r.dims))
+_NOT_COLUMNS = _ELSEWHERE | {"effect", "unit", "arm", "task", "model", "contrast", "contrast_", "cluster"}
 
 
 def from_effects(
@@ -31,7 +39,8 @@ def from_effects(
     Parameters
     ----------
     effect
-        Effects of K contrasts, shape ``(K,)``.
+        Effects of K contrasts, shape ``(K,)``. The names of a Series or DataArray are those of the contrasts; where
+        several arguments have names, these have to be the same in the same order.
     se
         Their standard errors, shape ``(K,)`` or one number; the errors are then independent.
     covariance
@@ -39,21 +48,22 @@ def from_effects(
     df
         Degrees of freedom of the standard errors, shape ``(K,)`` or one number; None: normal.
     names
-        K names; None counts from 0.
+        K names; None takes those of the arguments, and else counts from 0.
     ci_prob
         Probability of the intervals.
 
     Returns
     -------
     Dataset
-        ``ace, se, p, lower, upper (contrast, task)``, ``df`` where it was given, and ``covariance (contrast,
+        ``ace, se, p, log_p, lower, upper (contrast, task)``, ``df`` where it was given, and ``covariance (contrast,
         contrast_, task)`` where it was given; one task, ``"effect"``.
 
     Raises
     ------
     EstimateError
-        If an effect is not finite, an se is not positive, df is not positive, shapes differ, a name is repeated, or the
-        covariance is not symmetric or not positive definite. The message names the contrast.
+        If an effect is not finite, or masked, an se is not positive, df is not positive, shapes or names differ, a
+        name is missing or repeated, or the covariance is not symmetric or not positive definite. The message names the
+        contrast.
 
     Examples
     --------
@@ -61,70 +71,144 @@ def from_effects(
     >>> estimates["p"].values.ravel().round(4)
     array([0.0619, 0.4237])
     """
+    shared = shared_labels({"names": names, "effect": effect, "se": se, "covariance": covariance, "df": df})
+    names = shared if names is None else names
     ace = np.atleast_1d(_numbers(effect, "effect"))
     if ace.ndim != 1 or ace.size == 0:
         raise EstimateError(f"effect has shape {ace.shape}; give one number for each of one or more contrasts")
-    labels = _labels(names, len(ace))
+    labels = contrast_names(names, len(ace))
     _refuse(~np.isfinite(ace), labels, ace, "effect", "is not finite; leave the contrast out or repair it")
     if (se is None) == (covariance is None):
         raise EstimateError("give either se= (independent errors) or covariance=, and not both")
-    columns: dict[str, Any] = {}
-    if covariance is None:
+    matrix = None if covariance is None else _covariance(covariance, labels)
+    if matrix is None:
         errors = _positive(se, "se", labels, "a contrast without error is no estimate; leave it out")
     else:
-        columns["covariance"] = (("contrast", "contrast_", "task"), _covariance(covariance, labels)[:, :, None])
-        errors = np.sqrt(np.diagonal(columns["covariance"][1][:, :, 0]))
+        errors = np.sqrt(np.diagonal(matrix))
     freedom = np.full(len(ace), np.inf) if df is None else _positive(df, "df", labels, "None is normal")
-    if df is not None and np.isfinite(freedom).all():
-        columns["df"] = freedom
-    elif df is not None and np.isfinite(freedom).any():
+    if np.isinf(freedom).any() and not np.isinf(freedom).all():
         raise EstimateError("df is infinite for some contrasts; give 1e9 for a normal one among others")
-    p, lower, upper = p_and_limits(ace, errors, freedom, _probability(ci_prob))
-    columns = {"ace": ace, "se": errors, "p": p, "lower": lower, "upper": upper} | columns
-    data = {name: v if isinstance(v, tuple) else (("contrast", "task"), v[:, None]) for name, v in columns.items()}
-    coords = {"contrast": labels, "task": [TASK]} | ({"contrast_": labels} if "covariance" in columns else {})
-    attrs = {"ci_prob": float(ci_prob), "errors": "known" if df is None else "estimated"}
+    ci_prob = require_ci_prob(ci_prob)
+    p, lower, upper = p_and_limits(ace, errors, freedom, ci_prob)
+    columns = {"ace": ace, "se": errors, "p": p, "log_p": log_p(ace, errors, freedom), "lower": lower, "upper": upper}
+    columns |= {"df": freedom} if np.isfinite(freedom).all() else {}
+    data: dict[str, Any] = {name: (("contrast", "task"), column[:, None]) for name, column in columns.items()}
+    data |= {} if matrix is None else {"covariance": (("contrast", "contrast_", "task"), matrix[:, :, None])}
+    coords = {"contrast": labels, "task": [TASK]} | ({"contrast_": labels} if matrix is not None else {})
+    attrs = {"ci_prob": ci_prob, "errors": "known" if df is None else "estimated"}
     return validate(annotate(xr.Dataset(data, coords=coords, attrs=attrs)), "estimates")
 
 
 def as_estimates(table: Any) -> xr.Dataset:
     """Take estimates as they are, or a table with ``effect`` and ``se`` (or ``covariance``) as `from_effects` does.
 
+    Estimates of which contrasts were selected get the part of their covariance that belongs to these, by its names.
+
     Parameters
     ----------
     table
         Estimates; or an xarray Dataset with ``effect (x)`` and ``se (x)`` (and ``df``) or ``covariance (x, y)``, its
-        dim x naming the contrasts; or a pandas DataFrame with columns ``effect`` and ``se`` (and ``df``), its index
-        naming the contrasts.
+        dim x naming the contrasts; or a pandas DataFrame with columns ``effect`` and ``se`` (and ``df``), its index (or
+        a column ``contrast``) naming the contrasts. What else is there on x becomes a coordinate on contrast, which
+        may name families; or a variable of estimates where it has the name of one, such as ``n_units``.
 
     Raises
     ------
     OutcomesError
-        If it is none of these.
+        If it is none of these, or not as `causalgia.schema` says.
+    EstimateError
+        As `from_effects`; or if a standard error is negative, or df is not positive.
 
     Examples
     --------
-    >>> as_estimates(pd.DataFrame({"effect": [1.0, 2.0], "se": [0.5, 0.5]}, index=["a", "b"]))["contrast"].values
-    array(['a', 'b'], dtype='<U1')
+    >>> table = pd.DataFrame({"effect": [1.0, 2.0], "se": [0.5, 0.5], "motif": ["x", "y"]}, index=["a", "b"])
+    >>> as_estimates(table)["contrast"].values, as_estimates(table)["motif"].values
+    (array(['a', 'b'], dtype='<U1'), array(['x', 'y'], dtype='<U1'))
     """
     if isinstance(table, xr.Dataset) and "ace" in table:
-        return validate(table, "estimates")
-    if isinstance(table, pd.DataFrame):
-        table = xr.Dataset(
-            {str(c): ("contrast", table[c].to_numpy()) for c in table}, {"contrast": np.asarray(table.index)}
-        )
-    if not isinstance(table, xr.Dataset) or "effect" not in table or not {"se", "covariance"} & set(table.variables):
+        return _possible(aligned(validate(table, "estimates")))
+    columns, names, covariance = _read(table)
+    if "effect" not in columns or ("se" not in columns and covariance is None):
         raise OutcomesError(
             "estimates: take them from cg.estimate or cg.from_effects, or give a table with columns 'effect' and 'se' "
             f"(or a covariance), not {_described(table)}"
         )
-    effect = table["effect"]
-    if effect.ndim != 1:
-        raise OutcomesError(f"estimates: 'effect' has dims {effect.dims}; give one dim that names the contrasts")
-    names = table[effect.dims[0]].to_numpy() if effect.dims[0] in table.coords else None
-    covariance = None if "covariance" not in table else table["covariance"].transpose(effect.dims[0], ...).to_numpy()
-    se = table["se"].to_numpy() if covariance is None else None
-    return from_effects(effect.to_numpy(), se, covariance, table["df"].to_numpy() if "df" in table else None, names)
+    se = columns["se"] if covariance is None else None
+    estimates = from_effects(columns["effect"], se, covariance, columns.get("df"), names)
+    return validate(annotate(_with_the_rest(estimates, columns)), "estimates")
+
+
+def aligned(estimates: xr.Dataset) -> xr.Dataset:
+    """Return estimates whose covariance has the contrasts of its rows as its columns, in their order.
+
+    ``estimates.sel(contrast=[...])`` selects rows alone, because columns are on a dim of their own.
+
+    Raises
+    ------
+    EstimateError
+        If names do not say which columns these are.
+
+    Examples
+    --------
+    >>> whole = from_effects([1.0, 2.0], covariance=[[4.0, 1.0], [1.0, 9.0]], names=["a", "b"])
+    >>> aligned(whole.sel(contrast=["b"]))["covariance"].values.ravel()
+    array([9.])
+    """
+    if "covariance" not in estimates or "contrast_" not in estimates["covariance"].dims:
+        return estimates
+    matrix = square(estimates["covariance"], "contrast", "contrast_")
+    if matrix is estimates["covariance"] or matrix.equals(estimates["covariance"]):
+        return estimates
+    return estimates.drop_dims("contrast_").assign(covariance=matrix)
+
+
+def _possible(estimates: xr.Dataset) -> xr.Dataset:
+    """Refuse negative standard errors and degrees of freedom that are not positive."""
+    for name, least in (("se", 0.0), ("df", np.nextafter(0.0, 1.0))):
+        wrong = estimates[name].to_numpy() < least if name in estimates else np.zeros(1, dtype=bool)
+        if wrong.any():
+            where = tuple(np.argwhere(wrong)[0])
+            label = estimates["contrast"].to_numpy()[where[0]] if "contrast" in estimates.coords else where[0]
+            raise EstimateError(
+                f"contrast {label!s}: {name} {estimates[name].to_numpy()[where]:g}; se >= 0 and df > 0 make sense"
+            )
+    return estimates
+
+
+def _read(table: Any) -> tuple[dict[str, Any], Any, Any]:
+    """Return the columns of a table of anybody's, the names of its rows, and its covariance."""
+    if isinstance(table, pd.DataFrame):
+        named = table.set_index("contrast") if "contrast" in table.columns else table
+        if not named.columns.is_unique:
+            raise OutcomesError("estimates: two columns of the table have one name; rename or drop one")
+        return {str(c): named[c].to_numpy() for c in named}, named.index, None
+    if not isinstance(table, xr.Dataset) or "effect" not in table:
+        return {}, None, None
+    dims = table["effect"].dims
+    if len(dims) != 1:
+        raise OutcomesError(f"estimates: 'effect' has dims {dims}; give one dim that names the contrasts")
+    columns = {
+        str(name): v.to_numpy() for name, v in table.variables.items() if v.dims in (dims, ()) and name != dims[0]
+    }
+    names = table[dims[0]].to_numpy() if dims[0] in table.coords else None
+    if "covariance" not in table:
+        return columns, names, None
+    matrix = table["covariance"].transpose(dims[0], ...)
+    return columns, names, square(matrix, str(dims[0]), str(matrix.dims[-1])).to_numpy() if matrix.ndim == 2 else matrix
+
+
+def _with_the_rest(estimates: xr.Dataset, columns: dict[str, Any]) -> xr.Dataset:
+    """Add further columns: coordinates on contrast, and variables where estimates have such."""
+    out = estimates
+    for name, column in columns.items():
+        if np.ndim(column) != 1 or name in _NOT_COLUMNS or name in estimates.variables:
+            continue
+        column = column.astype(str) if column.dtype == object and all(isinstance(v, str) for v in column) else column
+        if name in _VARIABLES:
+            out = out.assign({name: (("contrast", "task"), np.asarray(column)[:, None])})
+        else:
+            out = out.assign_coords({name: ("contrast", np.asarray(column))})
+    return out
 
 
 def _described(table: Any) -> str:
@@ -136,24 +220,15 @@ def _described(table: Any) -> str:
 
 
 def _numbers(values: Any, name: str) -> Array:
+    if np.ma.is_masked(values):
+        raise EstimateError(f"{name} has masked numbers; leave those contrasts out, or fill them in")
+    if np.asarray(values).dtype.kind in "USmM":
+        raise EstimateError(f"{name} does not hold numbers alone; give floats")
     try:
         numbers = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise EstimateError(f"{name} does not hold numbers alone ({error}); give floats") from error
     return numbers
-
-
-def _labels(names: Sequence[Any] | npt.NDArray[Any] | None, n: int) -> npt.NDArray[Any]:
-    if names is None:
-        return np.arange(n)
-    labels = np.asarray(names)
-    labels = labels.astype(str) if labels.dtype == object else labels
-    if labels.shape != (n,):
-        raise EstimateError(f"names has shape {labels.shape}, and there are {n} effects; give one name for each")
-    unique, counts = np.unique(labels, return_counts=True)
-    if (counts > 1).any():
-        raise EstimateError(f"the name {unique[counts > 1][0]!s} appears {counts.max()} times; make names unique")
-    return labels
 
 
 def _positive(values: Any, name: str, labels: npt.NDArray[Any], cure: str) -> Array:
@@ -179,21 +254,16 @@ def _covariance(values: Any, labels: npt.NDArray[Any]) -> Array:
     _refuse(~np.isfinite(matrix).all(axis=1), labels, np.diagonal(matrix), "covariance", "has a row that is not finite")
     variances = np.diagonal(matrix)
     _refuse(~(variances > 0), labels, variances, "variance", "is not a positive number; leave the contrast out")
-    size = np.sqrt(np.outer(variances, variances))
-    crooked = np.abs(matrix - matrix.T) > 1e-8 * size
+    sd = np.sqrt(variances)
+    correlation = matrix / sd / sd[:, None]
+    crooked = np.abs(correlation - correlation.T) > 1e-8
     _refuse(
         crooked.any(axis=1), labels, variances, "covariance", "is not symmetric; give (V + V.T) / 2 if it should be"
     )
-    least = float(np.linalg.eigvalsh(matrix / size)[0])
+    least = float(np.linalg.eigvalsh(correlation)[0])
     if not least > 1e-12 * n:
         raise EstimateError(
             f"the covariance of the {n} effects is singular or not positive definite (least eigenvalue of "
             f"the correlation {least:.2g}): some contrast is a sum of others; leave it out, or give se= alone"
         )
     return (matrix + matrix.T) / 2
-
-
-def _probability(ci_prob: Any) -> float:
-    if isinstance(ci_prob, bool) or not isinstance(ci_prob, int | float) or not 0 < ci_prob < 1:
-        raise EstimateError(f"ci_prob={ci_prob!r} is not between 0 and 1; for example ci_prob=0.95")
-    return float(ci_prob)

@@ -35,8 +35,8 @@ def joint_test(estimates: Any, contrasts: Sequence[str] | None = None) -> xr.Dat
     Raises
     ------
     EstimateError
-        If a contrast is unknown, there is no covariance, it is singular (contrasts that determine each other), or the
-        contrasts are too many for the units.
+        If a contrast is unknown, none is named, there is no covariance, it is singular (contrasts that determine each
+        other), or the contrasts are too many for the units.
 
     References
     ----------
@@ -51,6 +51,8 @@ def joint_test(estimates: Any, contrasts: Sequence[str] | None = None) -> xr.Dat
     """
     table = as_estimates(estimates)
     null = float(table.attrs.get("null_value", 0.0))
+    if contrasts is not None and len(contrasts) == 0:
+        raise EstimateError("no contrast is named; give one or more, or leave contrasts= out for all")
     V = _covariance(table, contrasts)
     names = list(V["contrast"].to_numpy())
     at = [list(_names(table)).index(name) for name in names]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 import warnings
 from dataclasses import dataclass
+from numbers import Real
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -171,3 +173,20 @@ def parents_as_strata(effects: xr.Dataset) -> Grouping:
     if "parent" not in effects.coords:
         raise EstimateError("target='parents' needs a coordinate 'parent' on the units; use target='population'")
     return grouping(effects, "parent", "target='parents'")
+
+
+def require_ci_prob(ci_prob: Any, *, least: float = 0.0) -> float:
+    """Return the probability of an interval, any real number above `least` and below 1.
+
+    Examples
+    --------
+    >>> require_ci_prob(np.float32(0.5))
+    0.5
+    >>> require_ci_prob(95)
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.EstimateError: ci_prob=95 is not between 0 and 1; for example ci_prob=0.95
+    """
+    if isinstance(ci_prob, bool) or not isinstance(ci_prob, Real) or not least < float(ci_prob) < 1:
+        raise EstimateError(f"ci_prob={ci_prob!r} is not between {least:g} and 1; for example ci_prob=0.95")
+    return float(ci_prob)

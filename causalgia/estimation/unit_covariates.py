@@ -12,7 +12,7 @@ from causalgia.errors import EstimateError
 from causalgia.estimation.individual import individual_effects
 from causalgia.estimation.moments import Array, centred, p_and_limits
 from causalgia.estimation.regression import regress
-from causalgia.estimation.request import Request, clusters, require_clusters, unit_name
+from causalgia.estimation.request import Request, clusters, require_ci_prob, require_clusters, unit_name
 
 _OUTCOMES = ("outcome", "ice", "assigned", "rounding", "denominator")
 
@@ -68,7 +68,7 @@ def modification(
     """
     ice = individual_effects(effects, "modification")
     names = tuple([by] if isinstance(by, str) else map(str, by))
-    ci_prob = _probability(ci_prob)
+    ci_prob = require_ci_prob(ci_prob)
     if not names or len(set(names)) < len(names):
         raise EstimateError(f"by={by!r}: name one or more different coordinates on the units")
     for name in names:
@@ -89,12 +89,6 @@ def modification(
     kept = {str(name): c for name, c in effects.coords.items() if c.dims and set(c.dims) <= set(dims)}
     said = {"ci_prob": ci_prob, "cluster": "unit" if groups is None else groups.name, "n_units": len(ice)}
     return out.assign_coords(covariate=list(names), **kept).assign_attrs(dict(effects.attrs) | said)
-
-
-def _probability(ci_prob: Any) -> float:
-    if isinstance(ci_prob, bool) or not isinstance(ci_prob, int | float) or not 0 < ci_prob < 1:
-        raise EstimateError(f"ci_prob={ci_prob!r} is not between 0 and 1; for example ci_prob=0.95")
-    return float(ci_prob)
 
 
 def slopes(x: Array, ice: Array, cluster: Any, ci_prob: float) -> dict[str, Array]:

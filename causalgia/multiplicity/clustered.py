@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 
 from causalgia.errors import EstimateError
 from causalgia.estimation.moments import Array, Codes, group_sums
@@ -42,6 +43,48 @@ def sized_columns(ice: Array) -> tuple[Array, Array]:
     """
     exponents = np.frexp(np.abs(ice).max(axis=0))[1]
     return np.ldexp(np.asarray(ice, dtype=np.float64), -exponents), exponents
+
+
+def individual(ice: npt.ArrayLike, cluster: npt.ArrayLike | None) -> tuple[Array, Codes | None]:
+    """Return ICE ``(n, K)`` and the cluster of each unit as arrays, or say what they are instead.
+
+    Raises
+    ------
+    EstimateError
+        If ICE are not finite numbers of two dims, or clusters are not the integers 0 to G - 1, all of them present.
+
+    Examples
+    --------
+    >>> individual([1.0, 2.0], None)
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.EstimateError: ice has shape (2,); give (units, contrasts): ice[:, None] for one contrast
+    """
+    given = np.asarray(ice)
+    values: Array = given if given.dtype.kind == "f" else _floats(given)
+    if values.ndim != 2 or values.size == 0:
+        raise EstimateError(f"ice has shape {values.shape}; give (units, contrasts): ice[:, None] for one contrast")
+    if not np.isfinite(values).all():
+        unit, k = np.argwhere(~np.isfinite(values))[0]
+        raise EstimateError(f"unit {unit}, contrast {k}: the ICE is {values[unit, k]}; leave the unit out or repair it")
+    if cluster is None:
+        return values, None
+    codes = np.asarray(cluster)
+    if codes.shape != (len(values),) or codes.dtype.kind not in "iu" or codes.min() < 0 or not np.bincount(codes).all():
+        raise EstimateError(
+            f"cluster has shape {codes.shape} and dtype {codes.dtype}; give an integer 0 to G - 1 for each of "
+            f"{len(values)} units, none left out: pandas.factorize(names)[0]"
+        )
+    return values, codes.astype(np.intp, copy=False)
+
+
+def _floats(values: npt.NDArray[np.generic]) -> Array:
+    if values.dtype.kind not in "biuO":
+        raise EstimateError(f"ice has dtype {values.dtype}; give floats")
+    try:
+        return values.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise EstimateError(f"ice does not hold numbers alone ({error}); give floats") from error
 
 
 def generator(rng: RNG | None, purpose: str) -> np.random.Generator:

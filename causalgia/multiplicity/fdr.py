@@ -161,7 +161,8 @@ def hierarchical_q(
     Raises
     ------
     EstimateError
-        If a p-value or the level is not between 0 and 1, there is not one code for each, or `within` is unknown.
+        If a p-value or the level is not between 0 and 1, there is not one code (an integer) for each, or `within`
+        is unknown.
 
     References
     ----------
@@ -179,6 +180,10 @@ def hierarchical_q(
     _check_share("level", level)
     if codes.shape != values.shape:
         raise EstimateError(f"{codes.size} family codes for {values.size} p-values; give one for each")
+    if codes.dtype.kind not in "iu" or codes.min(initial=0) < 0:
+        raise EstimateError(
+            f"family_codes have dtype {codes.dtype}; give an integer, 0 or more, for each: pandas.factorize(names)[0]"
+        )
     families = [codes == family for family in range(codes.max(initial=-1) + 1)]
     simes = np.array([_simes(values[mine]) for mine in families])
     simes_adjusted = _of_present(simes, _bh)

@@ -15,6 +15,7 @@ from causalgia.multiplicity.clustered import (
     cluster_sums,
     column_chunks,
     generator,
+    individual,
     refuse_few_draws,
     require_count,
     sized_columns,
@@ -78,7 +79,8 @@ def sign_flip_max_t(
     Raises
     ------
     EstimateError
-        If an option is unknown, or the flips are too few for `ci_prob`.
+        If an option is unknown, the flips are too few for `ci_prob`, ICE are not finite numbers ``(n, K)``, or
+        clusters are no codes.
     RandomnessError
         If flips are drawn and `rng` is no source of randomness.
 
@@ -98,6 +100,7 @@ def sign_flip_max_t(
             f"statistic={statistic!r}, alternative={alternative!r}: give 'studentized' or 'mean', and 'two-sided' or "
             "'greater'"
         )
+    ice, cluster = individual(ice, cluster)
     n_clusters = len(ice) if cluster is None else int(cluster.max()) + 1
     exact = enumerates(n_clusters, n_flips)
     if not exact:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy import optimize, special
 
 from causalgia.errors import EstimateError
-from causalgia.estimation.moments import Array
+from causalgia.estimation.moments import Array, root_sum_squares
 from causalgia.multiplicity.clustered import generator
 from causalgia.multiplicity.integrals import MAX_GENZ, cube_points, genz, product_loadings, product_probability
 from causalgia.multiplicity.maxima import FLOAT32_SLACK, Block, against_maxima, descending, rows_per_block
@@ -88,7 +88,8 @@ def multivariate_t_max(
     Raises
     ------
     EstimateError
-        If shapes differ, a number is not finite, a column of the factor is 0, or df or ci_prob is out of range.
+        If shapes differ, a number is not finite, a column of the factor is 0, df or ci_prob is out of range, or df is
+        so small (below 1) that the critical value cannot be integrated.
 
     References
     ----------
@@ -252,6 +253,11 @@ def _root(inside: Callable[[float], float], n: int, df: float, ci_prob: float, a
     if n == 1:
         return low
     gap = 1e-3 * (high - low) + 1e-6
+    if not inside(low - gap) < ci_prob < inside(high + gap):
+        raise EstimateError(
+            f"df={df:g}: the tails of a t of so few degrees of freedom are too long for its maximum over {n} contrasts "
+            "to be integrated; draw more units, or adjust with method='holm'"
+        )
     return float(optimize.brentq(lambda c: inside(c) - ci_prob, low - gap, high + gap, xtol=1e-10, rtol=1e-12))
 
 
@@ -263,7 +269,7 @@ def _unit_columns(t: Array, factor: Array, df: float, ci_prob: float) -> Array:
         raise EstimateError("a statistic or its correlation is not finite; leave the contrast out or repair it")
     if not df > 0 or not 0 < ci_prob < 1:
         raise EstimateError(f"df={df}, ci_prob={ci_prob}: df is positive, ci_prob between 0 and 1")
-    length = np.sqrt((f**2).sum(axis=0))
+    length = root_sum_squares(f)[0]
     if not (length > 0).all():
         raise EstimateError(f"contrast {int(np.argmin(length))} has no variance, so it has no t; leave it out")
     return np.asarray(f / length)

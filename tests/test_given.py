@@ -1,0 +1,211 @@
+"""Numbers of anybody's: names that travel, selections that take their covariance along, and what is no estimate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from scipy import stats
+
+import causalgia as cg
+from causalgia.errors import EstimateError, OutcomesError
+from causalgia.estimation import as_estimates, covariance, from_effects, joint_test
+from causalgia.estimation.tails import log_p
+from causalgia.multiplicity import bootstrap_t_max, hierarchical_q, multivariate_t_max, sign_flip_max_t
+
+V = np.array([[1.0, 0.5, 0.1], [0.5, 4.0, 0.2], [0.1, 0.2, 9.0]])
+DENSE = from_effects([1.0, 2.0, 3.0], covariance=V, df=20.0, names=list("abc"))
+
+
+def series(*numbers: float, index: str = "ab") -> pd.Series:
+    return pd.Series(numbers, index=list(index))
+
+
+@pytest.mark.parametrize("chosen", [["c", "a"], ["c", "b", "a"], ["b"]])
+def test_a_selection_takes_its_part_of_the_covariance(chosen: list[str]) -> None:
+    at = ["abc".index(name) for name in chosen]
+    mine, fresh = (
+        DENSE.sel(contrast=chosen),
+        from_effects(np.array([1.0, 2.0, 3.0])[at], covariance=V[np.ix_(at, at)], df=20.0, names=chosen),
+    )
+    xr.testing.assert_identical(as_estimates(mine)["covariance"], fresh["covariance"])
+    np.testing.assert_array_equal(covariance(mine)[..., 0], V[np.ix_(at, at)])
+    np.testing.assert_allclose(joint_test(mine)["F"], joint_test(fresh)["F"], rtol=1e-12)
+    bands = [cg.simultaneous(e, method="dunnett")["critical"] for e in (mine, fresh)]
+    np.testing.assert_allclose(*bands, rtol=1e-12)
+
+
+def test_a_selection_without_names_on_both_dims_is_refused() -> None:
+    bare = DENSE.drop_vars(["contrast", "contrast_"])
+    for verb in (as_estimates, covariance, joint_test):
+        with pytest.raises(EstimateError, match=r"2 by 3 contrasts, and no names.*isel\(contrast=\.\.\., contrast_="):
+            verb(bare.isel(contrast=[0, 2]))
+    both = as_estimates(bare.isel(contrast=[0, 2], contrast_=[0, 2]))
+    np.testing.assert_array_equal(both["covariance"][..., 0], V[np.ix_([0, 2], [0, 2])])
+    with pytest.raises(EstimateError, match="contrast c has a row in the covariance and no column"):
+        as_estimates(DENSE.isel(contrast=[0, 2], contrast_=[0, 1]))
+
+
+def test_a_table_with_a_covariance_may_be_selected_too() -> None:
+    names = {"x": list("abc"), "y": list("abc")}
+    table = xr.Dataset({"effect": ("x", [1.0, 2.0, 3.0]), "covariance": (("x", "y"), V)}, coords=names)
+    found = as_estimates(table.sel(x=["c", "a"]))
+    np.testing.assert_array_equal(found["covariance"][..., 0], V[np.ix_([2, 0], [2, 0])])
+
+
+def test_columns_of_a_table_travel_as_coordinates() -> None:
+    frame = pd.DataFrame({"effect": [3.0, 0.1, 0.2, 2.5], "se": 1.0, "motif": list("xyyx"), "n_units": [5, 6, 7, 8]})
+    dataset = xr.Dataset({"effect": ("w", frame["effect"]), "se": ("w", frame["se"])}, {"motif": ("w", list("xyyx"))})
+    for table in (frame, dataset):
+        found = cg.adjust(table, method="bonferroni", family="motif")
+        np.testing.assert_allclose(found["p_adjusted"], np.minimum(2 * found["p"], 1))
+        assert found["motif"].dims == ("contrast",)
+        assert len(np.unique(cg.simultaneous(table, method="dunnett", family="motif")["critical"])) == 1
+    assert as_estimates(frame)["n_units"].values.ravel().tolist() == [5, 6, 7, 8]
+    with pytest.raises(EstimateError, match="contrast 1 has no 'motif'"):
+        cg.adjust(frame.assign(motif=["x", None, "y", "x"]), family="motif")
+
+
+def test_a_column_contrast_names_the_contrasts() -> None:
+    found = as_estimates(pd.DataFrame({"contrast": ["a", "b"], "effect": [1.0, 2.0], "se": 1.0, "p": [0.5, 0.5]}))
+    assert found["contrast"].values.tolist() == ["a", "b"]
+    np.testing.assert_allclose(found["p"].values.ravel(), 2 * stats.norm.sf([1.0, 2.0]))  # of these numbers
+    twice = pd.DataFrame([[1.0, 1.0, 2.0]], columns=["effect", "se", "se"])
+    with pytest.raises(OutcomesError, match="two columns"):
+        as_estimates(twice)
+
+
+def test_names_come_from_labels() -> None:
+    assert from_effects(series(1, 2), series(0.5, 0.5))["contrast"].values.tolist() == ["a", "b"]
+    assert from_effects([1, 2], series(0.5, 0.5))["contrast"].values.tolist() == ["a", "b"]
+    array = xr.DataArray([1.0, 2.0], coords={"word": ["a", "b"]}, dims="word")
+    assert from_effects(array, 0.5)["contrast"].values.tolist() == ["a", "b"]
+    frame = pd.DataFrame(np.eye(2), list("ab"), list("ab"))
+    assert from_effects(series(1, 2), covariance=frame)["contrast"].values.tolist() == ["a", "b"]
+    names = pd.Series(["x", "y"], index=list("ab"))
+    assert from_effects(series(1, 2), 0.5, names=names)["contrast"].values.tolist() == ["x", "y"]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"effect": series(1, 2), "se": series(1, 2, index="ba")}, "effect and se name entry 0 differently, a and b"),
+        ({"effect": series(1, 2), "se": 1.0, "df": series(5, 5, index="ac")}, "effect and df name entry 1"),
+        ({"effect": [1, 2], "covariance": pd.DataFrame(np.eye(2), list("ab"), list("ba"))}, "name entry 0 differently"),
+        ({"effect": series(1, 2), "se": 1.0, "names": pd.Series(["x", "y"])}, "names and effect name entry 0"),
+        ({"effect": np.ma.masked_array([1.0, 9.0], [False, True]), "se": 1.0}, "effect has masked numbers"),
+        ({"effect": [1, 2], "se": np.ma.masked_array([1.0, 9.0], [False, True])}, "se has masked numbers"),
+        ({"effect": ["1", "2"], "se": 1.0}, "effect does not hold numbers alone"),
+        ({"effect": [1, 2], "se": 1.0, "names": [np.nan, 1]}, "name 0 is missing"),
+        ({"effect": [1, 2], "se": 1.0, "names": ["a", None]}, "name 1 is missing"),
+        ({"effect": [1, 2], "se": 1.0, "names": pd.MultiIndex.from_tuples([("a", "1"), ("b", "2")])}, r"map\(' '"),
+        ({"effect": [1, 2], "se": 1.0, "names": 3}, r"names has shape \(\)"),
+        ({"effect": [1, 2], "se": 1.0, "names": "ab"}, r"names has shape \(\)"),
+    ],
+)
+def test_names_that_are_none(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(EstimateError, match=message):
+        from_effects(**given)
+
+
+def test_an_index_of_several_levels_is_told_its_cure() -> None:
+    index = pd.MultiIndex.from_tuples([("a", "1"), ("b", "2")])
+    with pytest.raises(EstimateError, match=r"join the levels"):
+        as_estimates(pd.DataFrame({"effect": [1.0, 2.0], "se": 1.0}, index=index))
+
+
+@pytest.mark.parametrize(("name", "value"), [("se", -1.0), ("df", 0.0), ("df", -3.0)])
+@pytest.mark.parametrize("verb", [as_estimates, joint_test, lambda e: cg.simultaneous(e, method="dunnett")])
+def test_errors_that_are_none(verb: Any, name: str, value: float) -> None:
+    bad = DENSE.drop_dims("contrast_").assign({name: DENSE[name].where(DENSE["contrast"] != "b", value)})
+    with pytest.raises(EstimateError, match=f"contrast b: {name} {value:g}"):
+        verb(bad)
+
+
+def test_a_tiny_covariance_is_one() -> None:
+    found = from_effects([1e-150, 0.0], covariance=np.array([[1.0, 0.5], [0.5, 1.0]]) * 1e-300)
+    np.testing.assert_allclose(found["se"], 1e-150)
+    with pytest.raises(EstimateError, match="singular"):
+        from_effects([1e-150, 0.0], covariance=np.ones((2, 2)) * 1e-300)
+
+
+def test_any_real_number_is_a_probability() -> None:
+    assert from_effects([1.0], 1.0, ci_prob=np.float32(0.5)).attrs["ci_prob"] == 0.5
+    for bad in (True, "0.9", 95, np.nan, None):
+        with pytest.raises(EstimateError, match="ci_prob="):
+            from_effects([1.0], 1.0, ci_prob=bad)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("df", [3.0, 40.0, 1e5, np.inf])
+def test_log_p_is_the_log_of_p_where_that_is_a_number(df: float) -> None:
+    t = np.array([0.0, 1e-9, 0.3, 2.0, 6.0, 20.0])
+    theirs = np.log(2) + (stats.norm.logsf(t) if np.isinf(df) else np.log(stats.t.sf(t, df)))
+    np.testing.assert_allclose(log_p(-t, np.ones(6), np.full(6, df)), theirs, rtol=1e-10, atol=1e-12)
+
+
+def test_log_p_goes_on_where_p_is_0() -> None:
+    found = from_effects([1e3, 2e3, 1e200], 1.0)
+    assert (found["p"] == 0).all() and np.isfinite(found["log_p"]).all()
+    np.testing.assert_allclose(found["log_p"][:2, 0], np.log(2) + stats.norm.logsf([1e3, 2e3]), rtol=1e-12)
+    assert (np.diff(found["log_p"][:, 0]) < 0).all()
+    # one degree of freedom: P(T > t) = arctan(1/t) / pi
+    np.testing.assert_allclose(
+        from_effects([1e100], 1.0, df=1.0)["log_p"].item(), np.log(2 / np.pi) - 100 * np.log(10), rtol=1e-12
+    )
+    assert log_p(np.array([0.0, 1.0]), np.zeros(2), np.ones(2)).tolist() == [0.0, -np.inf]
+
+
+def test_no_contrast_is_no_hypothesis() -> None:
+    with pytest.raises(EstimateError, match="no contrast is named"):
+        joint_test(DENSE, [])
+
+
+ICE = np.random.default_rng(0).normal(size=(30, 2))
+
+
+@pytest.mark.parametrize(
+    ("ice", "cluster", "message"),
+    [
+        (np.where(np.arange(60).reshape(30, 2) == 5, np.nan, ICE), None, "unit 2, contrast 1: the ICE is nan"),
+        (ICE[:, 0], None, r"shape \(30,\).*ice\[:, None\]"),
+        (ICE[:0], None, r"shape \(0, 2\)"),
+        ([["a"]] * 30, None, "give floats"),
+        ([[None]] * 30, None, "numbers alone"),
+        (ICE, np.array(list("ab") * 15), "pandas.factorize"),
+        (ICE, np.arange(30) % 5 * 2, "none left out"),
+        (ICE, np.arange(29), r"shape \(29,\)"),
+        (ICE, np.arange(30) - 1, "0 to G - 1"),
+    ],
+)
+def test_what_resampling_cannot_take(ice: Any, cluster: Any, message: str) -> None:
+    for function in (bootstrap_t_max, sign_flip_max_t):
+        with pytest.raises(EstimateError, match=message):
+            function(ice, cluster, rng=0)
+
+
+def test_resampling_takes_lists() -> None:
+    for function in (bootstrap_t_max, sign_flip_max_t):
+        mine = function(ICE.tolist(), [0, 1, 2, 3, 4] * 6, rng=0)  # type: ignore[arg-type]
+        np.testing.assert_array_equal(mine.p_raw, function(ICE, np.arange(30) % 5, rng=0).p_raw)
+
+
+def test_families_are_codes() -> None:
+    with pytest.raises(EstimateError, match="factorize"):
+        hierarchical_q([0.1, 0.2], ["a", "b"])  # type: ignore[arg-type]
+    with pytest.raises(EstimateError, match="factorize"):
+        hierarchical_q([0.1, 0.2], np.array([-1, 0]))
+
+
+def test_less_than_one_degree_of_freedom_has_no_integral_and_says_so() -> None:
+    short = from_effects([2.0, 2.0, 2.0], covariance=0.5 * np.eye(3) + 0.5, df=0.5)
+    with pytest.raises(EstimateError, match=r"df=0\.5"):
+        cg.simultaneous(short, method="dunnett")
+
+
+def test_the_size_of_a_factor_does_not_matter() -> None:
+    factor = np.random.default_rng(1).normal(size=(10, 3))
+    same = [multivariate_t_max(np.array([2.0, 1.0, 0.5]), factor * size, 9.0).p_single_step for size in (1.0, 1e-200)]
+    np.testing.assert_allclose(*same, rtol=1e-6)
