@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from causalgia.errors import EstimateError
 from causalgia.estimation import as_estimates, estimate, variance_components
 from causalgia.estimation.moments import satterthwaite
 from causalgia.estimation.request import parents_if_shared
+from causalgia.estimation.working import working_of
 from causalgia.planning.noncentral import NORMAL, Array
 from causalgia.planning.precision import require_positive
 
@@ -21,6 +22,8 @@ from causalgia.planning.precision import require_positive
 @dataclass(frozen=True)
 class Pilot:
     """A pilot, read for planning: ``se^2 = floor + per_cluster / G`` with G clusters (units, or parents that share).
+
+    No effect is 0 here: of a ratio of means all is on its logarithm, on which its verdicts will rest too.
 
     Attributes
     ----------
@@ -40,6 +43,10 @@ class Pilot:
         Units in a cluster.
     target
         What the claim is about.
+    null
+        What no effect is on the contrast's scale.
+    ratio
+        The ratio of means that the pilot found; None on other scales.
     """
 
     table: xr.Dataset
@@ -53,6 +60,24 @@ class Pilot:
     df_per_cluster: Array
     size: Array
     target: str
+    null: float = 0.0
+    ratio: Array | None = None
+
+    def put(self, value: float, name: str) -> float:
+        """Put an effect of the contrast's scale on that of the pilot, by which no effect is 0."""
+        if self.ratio is None:
+            return value - self.null
+        if value <= 0:
+            raise EstimateError(f"{name}: {value:g} is no ratio of means, which is above 0; no effect is 1")
+        return float(np.log(value))
+
+    def back(self, value: float) -> float:
+        """Undo `put`."""
+        return value + self.null if self.ratio is None else float(np.exp(value))
+
+    def size_of(self, spread: Array) -> Array:
+        """Return standard errors or half widths on the contrast's scale, at the ratio of the pilot."""
+        return spread if self.ratio is None else spread * self.ratio
 
     def error(self, clusters: Array) -> tuple[Array, Array]:
         """Return the standard error and degrees of freedom of a trial with so many clusters."""
@@ -96,8 +121,24 @@ def read_pilot(pilot: Any, sd: float | None) -> Pilot:
         return _plain(require_positive(sd, "sd"))
     if isinstance(pilot, xr.Dataset) and ("ice" in pilot or "assigned" in pilot.variables):
         several = "ice" in pilot and pilot["ice"].sizes.get("model", 1) > 1
-        return _over_predictors(pilot) if several else _of_estimates(estimate(pilot))
+        return _about_no_effect(_over_predictors(pilot), pilot) if several else _of_estimates(estimate(pilot))
     return _of_estimates(_with_units(pilot))
+
+
+def _about_no_effect(pilot: Pilot, source: xr.Dataset) -> Pilot:
+    """Move a pilot to where no effect is 0: minus attrs["null_value"]; a ratio of means by its logarithm."""
+    null, ratio = float(source.attrs.get("null_value", 0.0)), pilot.ace
+    assert ratio is not None
+    assert pilot.se is not None
+    if source.attrs.get("transform") != "ratio":
+        return replace(pilot, ace=ratio - null, null=null)
+    if (ratio <= 0).any():
+        raise EstimateError(
+            f"{pilot.name(ratio <= 0)}: the pilot's ratio of means is not above 0, so that it has no logarithm to plan "
+            "on; contrast with scale='identity'"
+        )
+    on_log = replace(pilot, ace=np.log(ratio), se=pilot.se / ratio, null=null, ratio=ratio)
+    return replace(on_log, per_cluster=pilot.per_cluster / ratio**2, floor=pilot.floor / ratio**2)
 
 
 def _plain(sd: float) -> Pilot:
@@ -106,6 +147,8 @@ def _plain(sd: float) -> Pilot:
 
 
 def _with_units(pilot: Any) -> xr.Dataset:
+    if isinstance(pilot, xr.Dataset) and "ace" in pilot and "n_units" in pilot:
+        pilot = pilot.assign(n_units=pilot["n_units"].broadcast_like(pilot["ace"]).transpose(*pilot["ace"].dims))
     estimates = as_estimates(pilot)
     if "n_units" in estimates:
         return estimates
@@ -135,7 +178,14 @@ def _of_estimates(estimates: xr.Dataset) -> Pilot:
     df = estimates["df"].to_numpy() if "df" in estimates else np.full(ace.shape, np.inf)
     table = xr.Dataset(coords={d: estimates[d] for d in dims if d in estimates.coords})
     zero, share, size = np.zeros(ace.shape), df / (clusters - 1), units / clusters
-    return Pilot(table, dims, ace, se, df, se**2 * clusters, zero, 1.0, share, size, target)
+    pilot = Pilot(table, dims, ace, se, df, se**2 * clusters, zero, 1.0, share, size, target)
+    unclear = working_of(estimates, ace, se, df, 0.95).unclear
+    if unclear.any():
+        raise EstimateError(
+            f"{pilot.name(unclear)}: a mean that enters the ratio is within about 6 standard errors of 0, so that "
+            "nothing follows for a larger trial; draw more units, or contrast with scale='log_of_means'"
+        )
+    return _about_no_effect(pilot, estimates)
 
 
 def _over_predictors(effects: xr.Dataset) -> Pilot:

@@ -11,7 +11,7 @@ from scipy import special
 from causalgia.errors import EstimateError
 from causalgia.planning.noncentral import Array, detectable, t_power, t_quantile, verdict_probability
 from causalgia.planning.pilots import Pilot, read_pilot
-from causalgia.planning.precision import least_integer, require_positive, require_probability
+from causalgia.planning.precision import MOST, least_integer, require_positive, require_probability
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
 
@@ -46,9 +46,9 @@ def sample_size(
     halfwidth
         Half width wanted, on the scale of the effect.
     rope
-        Region of practical equivalence; 0 asks for a direction.
+        Region of practical equivalence on the scale of the contrast; 0 asks for a direction.
     effect
-        A true effect to plan for.
+        A true effect to plan for, on the scale of the contrast: 1 is none for ratios.
     assurance
         Probability wanted of the verdict, or power.
     level
@@ -82,16 +82,16 @@ def sample_size(
     if (halfwidth is None) == (rope is None and effect is None):
         raise EstimateError("give halfwidth= (an interval), rope= (a verdict) or effect= (a test), and not two of them")
     level, wanted = require_probability(level, "level"), require_probability(assurance, "assurance")
-    plan, region = read_pilot(pilot, sd), None if rope is None else read_rope(rope)
+    plan = read_pilot(pilot, sd)
     if halfwidth is not None:
         return _for_halfwidth(plan, require_positive(halfwidth, "halfwidth"), level)
-    _check_effect(plan, effect)
+    at, region = _read_effect(plan, effect), _region(plan, rope)
+    said = {"level": level, "question": _question(effect, rope, plan)}
     clusters = least_integer(
-        lambda g: _chance(plan, g, effect, region, level) >= wanted, np.full(plan.per_cluster.shape, 2.0)
+        lambda g: _chance(plan, g, at, region, level) >= wanted, np.full(plan.per_cluster.shape, 2.0)
     )
-    _refuse(plan, clusters, effect, region, wanted)
-    said = {"level": level, "question": _question(effect, region)}
-    return _sized(plan, clusters, {"assurance": _chance(plan, clusters, effect, region, level)}, said)
+    _refuse(plan, clusters, at, region, wanted)
+    return _sized(plan, clusters, {"assurance": _chance(plan, clusters, at, region, level)}, said)
 
 
 def power(
@@ -131,13 +131,15 @@ def power(
     0.564504
     """
     level = require_probability(level, "level")
-    plan, region = read_pilot(pilot, sd), None if rope is None else read_rope(rope)
-    _check_effect(plan, effect)
+    plan = read_pilot(pilot, sd)
+    at, region = _read_effect(plan, effect), _region(plan, rope)
+    said = {"level": level, "question": _question(effect, rope, plan)}
     clusters = _clusters(plan, n_units)
     se, df = plan.error(clusters)
-    chance = _chance(plan, clusters, effect, region, level)
-    columns = {"power": chance, "se": se, "halfwidth": t_quantile(df, 0.5 + level / 2) * se}
-    return plan.dataset(columns, {"level": level, "n_units": int(n_units), "question": _question(effect, region)})
+    chance = _chance(plan, clusters, at, region, level)
+    half = t_quantile(df, 0.5 + level / 2) * se
+    columns = {"power": chance, "se": plan.size_of(se), "halfwidth": plan.size_of(half)}
+    return plan.dataset(columns, said | {"n_units": int(n_units)})
 
 
 def minimal_detectable_effect(
@@ -157,7 +159,8 @@ def minimal_detectable_effect(
     Returns
     -------
     Dataset
-        ``minimal_detectable_effect, se (contrast, task)``; 0 for an exact pilot.
+        ``minimal_detectable_effect, se (contrast, task)``; 0 for an exact pilot. It is the distance from no effect,
+        attrs["null_value"]; for a ratio of means that by which it exceeds 1 (or its inverse does).
 
     Raises
     ------
@@ -172,12 +175,14 @@ def minimal_detectable_effect(
     level, power = require_probability(level, "level"), require_probability(power, "power")
     plan = read_pilot(pilot, sd)
     se, df = plan.error(_clusters(plan, n_units))
-    columns = {"minimal_detectable_effect": detectable(se, df, power=power, level=level), "se": se}
+    least = detectable(se, df, power=power, level=level)
+    least = least if plan.ratio is None else np.expm1(least)
+    columns = {"minimal_detectable_effect": least, "se": plan.size_of(se)}
     return plan.dataset(columns, {"level": level, "power": power, "n_units": int(n_units)})
 
 
 def read_rope(rope: Any) -> tuple[float, float]:
-    """Read a region of practical equivalence; 0 is the point 0.
+    """Read a region of practical equivalence; 0 is the point of no effect.
 
     Examples
     --------
@@ -198,15 +203,22 @@ def read_rope(rope: Any) -> tuple[float, float]:
 def _for_halfwidth(plan: Pilot, halfwidth: float, level: float) -> xr.Dataset:
     def reached(clusters: Array) -> Array:
         se, df = plan.error(clusters)
-        return np.asarray(t_quantile(df, 0.5 + level / 2) * se)
+        return plan.size_of(np.asarray(t_quantile(df, 0.5 + level / 2) * se))
 
     start = np.full(plan.per_cluster.shape, 2.0)
     ratio = 1.05 if (plan.floor > 0).any() else 2.0
     clusters = least_integer(lambda g: reached(g) <= halfwidth, start, ratio=ratio)
     if np.isinf(clusters).any():
-        floor = np.sqrt(plan.floor[np.isinf(clusters)][0]) * float(t_quantile(plan.floor_df, 0.5 + level / 2))
+        never = np.isinf(clusters)
+        if not (plan.floor > 0)[never].all():
+            never &= plan.floor == 0
+            raise EstimateError(
+                f"{plan.name(never)}: a half width of {halfwidth:g} needs more than {MOST:.0g} clusters; ask for a "
+                "wider one, on the scale of the effect"
+            )
+        floor = plan.size_of(np.sqrt(plan.floor))[never][0] * float(t_quantile(plan.floor_df, 0.5 + level / 2))
         raise EstimateError(
-            f"{plan.name(np.isinf(clusters))}: no number of units reaches a half width of {halfwidth:g}, because "
+            f"{plan.name(never)}: no number of units reaches a half width of {halfwidth:g}, because "
             f"{plan.floor_df + 1:g} predictors alone leave {floor:.3g}; train more predictors (cg.cheapest_split says "
             "how many), or claim less by picking one of the dim 'model'"
         )
@@ -235,7 +247,7 @@ def _chance(
         if rope is None:
             return t_power(effect, se, df, level=level)
         return verdict_probability(effect, se, se, df, rope=rope, level=level)
-    assert plan.ace is not None  # _check_effect
+    assert plan.ace is not None  # _read_effect
     assert plan.se is not None
     assert plan.df is not None
     scale, weight = _scales(plan.df)
@@ -252,11 +264,21 @@ def _scales(df: Array) -> tuple[Array, Array]:
     return np.sqrt(finite / special.chdtri(finite, probability)), (_WEIGHTS / 2).reshape(-1, *[1] * df.ndim)
 
 
-def _check_effect(plan: Pilot, effect: float | None) -> None:
+def _region(plan: Pilot, rope: Any) -> tuple[float, float] | None:
+    """Return the region on the pilot's scale; 0 is no effect."""
+    if rope is None:
+        return None
+    low, high = read_rope(rope)
+    return (0.0, 0.0) if low == high else (plan.put(low, f"rope={rope!r}"), plan.put(high, f"rope={rope!r}"))
+
+
+def _read_effect(plan: Pilot, effect: float | None) -> float | None:
+    """Return an effect on the pilot's scale."""
     if effect is None and plan.ace is None:
         raise EstimateError("sd= says nothing of the effect; give effect= too, or a pilot")
     if effect is not None and not (isinstance(effect, int | float | np.number) and np.isfinite(effect)):
         raise EstimateError(f"effect={effect!r} is not a finite number")
+    return None if effect is None else plan.put(float(effect), f"effect={effect!r}")
 
 
 def _refuse(
@@ -268,13 +290,15 @@ def _refuse(
     if (plan.floor > 0)[np.isinf(clusters)].any():
         cure = "the predictors' own variance leaves it open; train more predictors"
     elif effect is not None or plan.se is None or (plan.se == 0).any():
-        ends = (0.0,) if rope is None else rope
+        ends = tuple(float(f"{plan.back(end):g}") for end in ((0.0,) if rope is None else rope))
         cure = f"the effect lies on (or too near) an end of the region {ends}; move the region or the effect"
     else:
         cure = "ask less assurance"
     raise EstimateError(f"{where}: no number of units gives assurance {assurance:g}: {cure}")
 
 
-def _question(effect: float | None, rope: tuple[float, float] | None) -> str:
-    what = "test of no effect" if rope is None else f"verdict about ({rope[0]:g}, {rope[1]:g})"
+def _question(effect: float | None, rope: Any, plan: Pilot) -> str:
+    low, high = (0.0, 0.0) if rope is None else read_rope(rope)
+    low, high = (plan.null, plan.null) if low == high else (low, high)
+    what = "test of no effect" if rope is None else f"verdict about ({low:g}, {high:g})"
     return f"{what}, " + ("averaged over the pilot's uncertainty" if effect is None else f"at an effect of {effect:g}")
