@@ -13,7 +13,8 @@ import numpy as np
 import xarray as xr
 
 from causalgia.errors import ContrastError, OutcomesError
-from causalgia.reporting import Row, placebo_summary, rows, versus
+from causalgia.reporting import Row, placebo_summary, rows
+from causalgia.reporting.text import versus
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

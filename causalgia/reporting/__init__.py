@@ -10,7 +10,7 @@ from causalgia.estimation.words import placebo_words
 from causalgia.reporting.numbers import format_effect, format_number, format_p, format_se
 from causalgia.reporting.outcomes import describe, tasks_in_words
 from causalgia.reporting.table import Row, Rows, cells, placebo_summary, rows
-from causalgia.reporting.text import estimand, report, sentence, sentences, versus
+from causalgia.reporting.text import estimand, report, sentence, sentences
 
 __all__ = [
     "Row",
@@ -29,5 +29,4 @@ __all__ = [
     "sentence",
     "sentences",
     "tasks_in_words",
-    "versus",
 ]
