@@ -156,7 +156,7 @@ SCHEMA: tuple[Variable, ...] = (
     _estimates("se", "standard error of the ACE for attrs['target']", decisions=True),
     _estimates("df", "degrees of freedom of the t interval"),
     _estimates("p", "two-sided p-value of no effect: ACE = attrs['null_value'], 1 for ratios, else 0"),
-    _estimates("log_p", "natural logarithm of p, also where p is below the least float; -inf where exact and not null"),
+    _estimates("log_p", "natural logarithm of p, also where p is below the least float; the lowest float where exact"),
     _estimates("lower", "lower limit at attrs['ci_prob']", decisions=True),
     _estimates("upper", "upper limit at attrs['ci_prob']", decisions=True),
     _estimates("p_adjusted", "p-value adjusted within its family by attrs['adjust']"),
@@ -310,9 +310,7 @@ _MAKERS: dict[Kind, str] = {
 
 
 def _bounded(dataset: xr.Dataset, name: str) -> xr.DataArray:
-    """Return a variable; what ``unbounded`` (a limit) or ``exact`` (a log p) say is infinite, and is, reads as 0."""
-    if name == "log_p":
-        return dataset[name].where(~(dataset.get("exact", False) & (dataset[name] == -np.inf)), 0.0)
+    """Return a variable; a limit is read as 0 where ``unbounded`` says that it is infinite, and is."""
     side = name.removesuffix("_tost")
     array, end = dataset[name], {"lower": -np.inf, "upper": np.inf}.get(side)
     if end is None or "unbounded" not in dataset or dataset["unbounded"].dims != array.dims:

@@ -11,10 +11,18 @@ import xarray as xr
 from scipy import stats
 
 import causalgia as cg
-from causalgia.errors import EstimateError, OutcomesError
+from causalgia.errors import DecisionError, DegenerateWarning, EstimateError, OutcomesError
 from causalgia.estimation import as_estimates, covariance, from_effects, joint_test
 from causalgia.estimation.tails import log_p
-from causalgia.multiplicity import bootstrap_t_max, hierarchical_q, multivariate_t_max, sign_flip_max_t
+from causalgia.multiplicity import (
+    bootstrap_t_max,
+    equivalence,
+    hierarchical_q,
+    multivariate_t_max,
+    placebo_rank,
+    selected_intervals,
+    sign_flip_max_t,
+)
 
 V = np.array([[1.0, 0.5, 0.1], [0.5, 4.0, 0.2], [0.1, 0.2, 9.0]])
 DENSE = from_effects([1.0, 2.0, 3.0], covariance=V, df=20.0, names=list("abc"))
@@ -148,14 +156,15 @@ def test_log_p_is_the_log_of_p_where_that_is_a_number(df: float) -> None:
 
 def test_log_p_goes_on_where_p_is_0() -> None:
     found = from_effects([1e3, 2e3, 1e200], 1.0)
-    assert (found["p"] == 0).all() and np.isfinite(found["log_p"]).all()
+    assert (found["p"] == 0).all()
+    assert np.isfinite(found["log_p"]).all()
     np.testing.assert_allclose(found["log_p"][:2, 0], np.log(2) + stats.norm.logsf([1e3, 2e3]), rtol=1e-12)
     assert (np.diff(found["log_p"][:, 0]) < 0).all()
     # one degree of freedom: P(T > t) = arctan(1/t) / pi
     np.testing.assert_allclose(
         from_effects([1e100], 1.0, df=1.0)["log_p"].item(), np.log(2 / np.pi) - 100 * np.log(10), rtol=1e-12
     )
-    assert log_p(np.array([0.0, 1.0]), np.zeros(2), np.ones(2)).tolist() == [0.0, -np.inf]
+    assert log_p(np.array([0.0, 1.0]), np.zeros(2), np.ones(2)).tolist() == [0.0, np.finfo(float).min]
 
 
 def test_no_contrast_is_no_hypothesis() -> None:
@@ -173,7 +182,8 @@ ICE = np.random.default_rng(0).normal(size=(30, 2))
         (ICE[:, 0], None, r"shape \(30,\).*ice\[:, None\]"),
         (ICE[:0], None, r"shape \(0, 2\)"),
         ([["a"]] * 30, None, "give floats"),
-        ([[None]] * 30, None, "numbers alone"),
+        ([["a", 1]] * 30, None, "give floats"),
+        ([[{}]] * 30, None, "numbers alone"),
         (ICE, np.array(list("ab") * 15), "pandas.factorize"),
         (ICE, np.arange(30) % 5 * 2, "none left out"),
         (ICE, np.arange(29), r"shape \(29,\)"),
@@ -209,3 +219,109 @@ def test_the_size_of_a_factor_does_not_matter() -> None:
     factor = np.random.default_rng(1).normal(size=(10, 3))
     same = [multivariate_t_max(np.array([2.0, 1.0, 0.5]), factor * size, 9.0).p_single_step for size in (1.0, 1e-200)]
     np.testing.assert_allclose(*same, rtol=1e-6)
+
+
+def effects_of(ice: Any, **coords: Any) -> xr.Dataset:
+    names = {"contrast": [f"w{k}" for k in range(ice.shape[1])], "task": ["t"]}
+    return xr.Dataset({"ice": (("unit", "contrast", "task"), ice[..., None])}, coords=names | coords)
+
+
+def test_exactly_these_units_have_no_test() -> None:
+    effects = effects_of(ICE + 3)
+    known = cg.estimate(effects, target="units")
+    assert not {"p", "log_p", "lower", "upper", "df"} & set(known.variables)
+    np.testing.assert_allclose(known["ace"], effects["ice"].mean("unit"))
+    for verb in (
+        cg.adjust,
+        joint_test,
+        lambda e: cg.adjust(e, method="dunnett"),
+        lambda e: cg.simultaneous(e, method="dunnett"),
+        lambda e: cg.decide(e, rope=(-1, 1)),
+        lambda e: equivalence(e, rope=(-1, 1)),
+        lambda e: selected_intervals(e, select=["w0"]),
+    ):
+        with pytest.raises(EstimateError, match=r"target='units'.*nothing is sampled.*target='population'"):
+            verb(known)
+    assert ", known exactly." in cg.report(known)
+
+
+def test_estimates_keep_the_log_of_p() -> None:
+    with pytest.warns(DegenerateWarning):
+        far = cg.estimate(effects_of(np.array([[1e6, 1.0], [1e6 + 1, 1.0], [1e6, 1.0]] * 40)))
+    assert far["p"].values.ravel().tolist() == [0.0, 0.0]
+    assert far["log_p"].values.ravel()[1] == np.finfo(float).min  # it does not vary at all
+    t = float((far["ace"] / far["se"])[0, 0])
+    theirs = stats.t.logpdf(t, 119) + np.log(2 * t / 119)  # Mills' ratio of a power law, to relative order df / t^2
+    np.testing.assert_allclose(far["log_p"].values.ravel()[0], theirs, rtol=1e-6)
+    as_estimates(far)  # the schema takes it
+    near = cg.estimate(effects_of(ICE))
+    np.testing.assert_allclose(np.exp(near["log_p"]), near["p"], rtol=1e-12)
+
+
+def test_tiny_effects_have_the_same_band() -> None:
+    near, far = (cg.simultaneous(effects_of((ICE + 1) * size), method="dunnett") for size in (1.0, 1e-200))
+    np.testing.assert_allclose(far["critical"], near["critical"], rtol=1e-9)
+    np.testing.assert_allclose(far["lower"] / 1e-200, near["lower"], rtol=1e-9)
+    with pytest.raises(EstimateError, match="too near the least float"):
+        cg.simultaneous(cg.estimate(effects_of((ICE + 1) * 1e-200)), method="dunnett")
+
+
+def test_verbs_of_estimates_take_effects() -> None:
+    words = {"placebo_word": ("contrast", [False, True])}
+    effects = effects_of(ICE)
+    estimates = cg.estimate(effects)
+    xr.testing.assert_allclose(equivalence(effects, rope=(-1, 1)), equivalence(estimates, rope=(-1, 1)))
+    xr.testing.assert_allclose(selected_intervals(effects, select=["w1"]), selected_intervals(estimates, select=["w1"]))
+    wide = effects_of(
+        np.random.default_rng(2).normal(size=(20, 4)), **{"placebo_word": ("contrast", [False] + [True] * 3)}
+    )
+    xr.testing.assert_allclose(placebo_rank(wide), placebo_rank(cg.estimate(wide)))
+    with pytest.raises(EstimateError, match="two or more, and there are 1"):
+        placebo_rank(effects.assign_coords(words))
+
+
+def test_selection_over_all_tasks_counts_all_of_them() -> None:
+    ace = xr.DataArray(
+        [[5.0, 0.1], [0.2, 6.0], [0.1, 0.0]], coords={"contrast": list("abc")}, dims=("contrast", "task")
+    )
+    table = xr.Dataset({"ace": ace, "se": xr.ones_like(ace), "p": 2 * xr.apply_ufunc(stats.norm.sf, abs(ace))})
+    by_task = selected_intervals(cg.adjust(table), select=0.05)
+    assert by_task["fcr_level"].values.tolist() == pytest.approx([1 - 0.05 / 3] * 2)
+    table.loc[{"contrast": "a"}]["p"][1] = 1e-9
+    table["ace"].loc[{"contrast": "a"}] = [5.0, 6.5]
+    together = selected_intervals(cg.adjust(table, family="all"), select=0.05)
+    assert together["fcr_level"].values.tolist() == pytest.approx([1 - 3 * 0.05 / 6] * 2)
+
+
+def test_a_mask_is_read_by_its_names() -> None:
+    screen = from_effects([5.0, 0.1, 4.0], 1.0, names=list("abc"))
+    mask = xr.DataArray([True, False, False], coords={"contrast": list("cab")}, dims="contrast")
+    assert selected_intervals(screen, select=mask)["contrast"].values.tolist() == ["c"]
+    with pytest.raises(EstimateError, match="give one for each"):
+        selected_intervals(screen, select=mask.isel(contrast=[0, 1]))
+    for wrong in (None, True, {"a"}):
+        with pytest.raises(EstimateError, match="mask"):
+            selected_intervals(screen, select=wrong)  # type: ignore[arg-type]
+
+
+def test_nothing_stale_is_kept() -> None:
+    effects = effects_of(ICE)
+    first = cg.adjust(effects, method="bootstrap_t", n_draws=199, rng=0)
+    again = cg.adjust(first, method="bh")
+    assert "p_step_down" not in again
+    assert not {"n_draws", "seed"} & set(again.attrs)
+    band = cg.adjust(cg.simultaneous(effects, n_draws=199, rng=0), method="bh")
+    assert band.attrs["n_draws"] == 199  # of its limits
+    apart = equivalence(band, rope=(-1, 1))
+    assert not {"band", "n_draws", "seed", "adjust", "family"} & set(apart.attrs)
+    assert not {"critical", "p_adjusted", "log_p"} & set(apart.variables)
+
+
+def test_probabilities_and_ropes_at_the_door() -> None:
+    estimates = cg.estimate(effects_of(ICE))
+    assert equivalence(estimates, rope=(-1, 1), ci_prob=np.float32(0.75)).attrs["ci_prob"] == 0.75
+    assert cg.simultaneous(estimates, method="dunnett", ci_prob=np.float32(0.5)).attrs["ci_prob"] == 0.5
+    with pytest.raises(DecisionError, match="not two numbers"):
+        equivalence(estimates, rope=("-1", "1"))  # type: ignore[arg-type]
+    with pytest.raises(EstimateError, match="between 0.5 and 1"):
+        equivalence(estimates, rope=(-1, 1), ci_prob=0.4)

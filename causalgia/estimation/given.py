@@ -162,6 +162,32 @@ def aligned(estimates: xr.Dataset) -> xr.Dataset:
     return estimates.drop_dims("contrast_").assign(covariance=matrix)
 
 
+def require_errors(estimates: xr.Dataset) -> None:
+    """Refuse estimates of effects that have no error: of one unit, or of exactly these units.
+
+    Raises
+    ------
+    EstimateError
+        With the reason, and what to do.
+
+    Examples
+    --------
+    >>> require_errors(xr.Dataset({"ace": ("contrast", [1.0])}))
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.EstimateError: the estimates have no standard errors, ...
+    """
+    if "se" not in estimates:
+        raise EstimateError(
+            "the estimates have no standard errors, because one unit gives no standard error; use more units"
+        )
+    if estimates.attrs.get("target") == "units" and "p" not in estimates and not estimates["se"].any():
+        raise EstimateError(
+            "target='units': the effects on exactly these units are known, and nothing is sampled: there is no test, "
+            "no p and no interval; read ace as it stands, or claim more: cg.estimate(effects, target='population')"
+        )
+
+
 def _possible(estimates: xr.Dataset) -> xr.Dataset:
     """Refuse negative standard errors and degrees of freedom that are not positive."""
     for name, least in (("se", 0.0), ("df", np.nextafter(0.0, 1.0))):

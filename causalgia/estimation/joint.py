@@ -10,7 +10,7 @@ import xarray as xr
 from scipy import special
 
 from causalgia.errors import EstimateError
-from causalgia.estimation.given import as_estimates
+from causalgia.estimation.given import as_estimates, require_errors
 from causalgia.estimation.labelled import covariance
 from causalgia.estimation.moments import Array
 from causalgia.estimation.regression import wald_htz
@@ -50,6 +50,7 @@ def joint_test(estimates: Any, contrasts: Sequence[str] | None = None) -> xr.Dat
     [0.4444, 2, 8.0, 0.6561]
     """
     table = as_estimates(estimates)
+    require_errors(table)
     null = float(table.attrs.get("null_value", 0.0))
     if contrasts is not None and len(contrasts) == 0:
         raise EstimateError("no contrast is named; give one or more, or leave contrasts= out for all")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Sequence
-from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
@@ -13,11 +12,13 @@ import xarray as xr
 from causalgia.analysis import beyond
 from causalgia.errors import DegenerateWarning, EstimateError
 from causalgia.estimation.crossover_targets import check_one_unit, estimate_crossover
+from causalgia.estimation.given import aligned
 from causalgia.estimation.magnitude import put_back, sized
 from causalgia.estimation.moments import Array, centred, p_and_limits
 from causalgia.estimation.parallel_targets import estimate_parallel
 from causalgia.estimation.ratios import Limits, check_means_are_units, limits_of_means
-from causalgia.estimation.request import Answer, Request, users_level
+from causalgia.estimation.request import Answer, Request, require_ci_prob, users_level
+from causalgia.estimation.tails import log_p
 from causalgia.estimation.words import words_as_levels
 from causalgia.scales import OF_MEANS
 from causalgia.schema import annotate, require_dataset, validate
@@ -72,7 +73,9 @@ def estimate(
         contrasts, beyond that ``factor (cluster, contrast, task[, model])`` with covariance = factor' factor;
         ``control_sd`` as in the effects (its root mean square over predictors, where they are drawn).
         Where nothing varies (beyond the rounding of the outcomes) ``exact`` is true, the interval is the point,
-        p is 1 for an ACE of 0 and else 0. One unit gives ``ace`` alone. On a scale of means p tests
+        p is 1 for an ACE of 0 and else 0. ``log_p`` is the natural logarithm of p, also where p is below the least
+        float. One unit gives ``ace`` alone; exactly these units of a crossover without random arms have an effect
+        that is known, and neither df, p, log_p nor limits. On a scale of means p tests
         attrs["null_value"]; limits of a ratio are those of its logarithm, or Fieller's where a mean is within about
         six standard errors of 0: infinite where ``unbounded`` is true.
 
@@ -107,9 +110,7 @@ def estimate(
     for dim in ("unit", "contrast", "task"):
         if effects.sizes[dim] == 0:
             raise EstimateError(f"the effects have no {dim}s; the selection before estimate left none")
-    if not _is_number(ci_prob) or not 0 < float(ci_prob) < 1:
-        raise EstimateError(f"ci_prob={ci_prob!r} is not between 0 and 1; for example ci_prob=0.95")
-    ci_prob = float(ci_prob)
+    ci_prob = require_ci_prob(ci_prob)
     names = _names_of(covariates)
     request = Request(cluster, block, names, target, weights)
     chosen: dict[str, Any] = {"target": target, "ci_prob": ci_prob, "weights": weights}
@@ -131,12 +132,9 @@ def estimate(
     if of_means:
         answer, limits = limits_of_means(effects, answer, request, ci_prob, estimator)
     else:
-        limits = (*p_and_limits(answer.estimate.ace, answer.estimate.se, answer.estimate.df, ci_prob), {})
+        e = answer.estimate
+        limits = (*p_and_limits(e.ace, e.se, e.df, ci_prob), {"log_p": log_p(e.ace, e.se, e.df)})
     return _dataset(effects, answer, limits, said | {"cluster": answer.cluster, "method": answer.method})
-
-
-def _is_number(value: object) -> bool:
-    return not isinstance(value, bool) and isinstance(value, Real)
 
 
 def _names_of(covariates: str | Iterable[str] | None) -> tuple[str, ...]:
@@ -159,14 +157,15 @@ def _one_unit(effects: xr.Dataset, said: dict[str, Any]) -> xr.Dataset:
 
 
 def _dataset(effects: xr.Dataset, answer: Answer, limits: Limits, said: dict[str, Any]) -> xr.Dataset:
-    e, (p, lower, upper, of_ratio) = answer.estimate, limits
+    e, (p, lower, upper, others) = answer.estimate, limits
     exact = e.se == 0
     if exact.any() and not answer.by_definition:
         _warn_exact(exact, int(answer.n_clusters.max()))
     wide = [1] * (e.ace.ndim - 1)
-    columns: dict[str, Any] = {"ace": e.ace, "se": e.se, "df": e.df, "p": p, "lower": lower, "upper": upper}
+    columns: dict[str, Any] = {"ace": e.ace, "se": e.se}
+    if not (answer.by_definition and exact.all()):
+        columns |= {"df": e.df, "p": p, "lower": lower, "upper": upper, **others}
     columns |= {"skewness": answer.skewness, "leverage": e.leverage, "exact": exact}
-    columns |= of_ratio
     for name, count in (("n_units", answer.n_units), ("n_clusters", answer.n_clusters)):
         columns[name] = np.broadcast_to(count.reshape(-1, *wide), e.ace.shape).astype(np.int64)
     return _with_covariance(_assemble(effects, columns, said), e.factor)
@@ -241,7 +240,8 @@ def covariance(estimates: xr.Dataset, contrasts: str | Sequence[str] | None = No
     Raises
     ------
     EstimateError
-        If a contrast is unknown, or the estimates have neither (one unit).
+        If a contrast is unknown, the estimates have neither (one unit), or names do not say which columns belong to
+        the contrasts that were selected.
 
     Examples
     --------
@@ -253,6 +253,7 @@ def covariance(estimates: xr.Dataset, contrasts: str | Sequence[str] | None = No
     1.0
     """
     require_dataset(estimates, "estimates")
+    estimates = aligned(estimates)
     if "covariance" not in estimates and "factor" not in estimates:
         raise EstimateError("the estimates have neither 'covariance' nor 'factor': one unit gives none; use more units")
     wanted = [contrasts] if isinstance(contrasts, str) else contrasts

@@ -15,11 +15,12 @@ from causalgia.estimation.crossover import Estimate
 from causalgia.estimation.moments import Array, p_and_limits
 from causalgia.estimation.quotients import Flags
 from causalgia.estimation.request import Answer, Request, grouping
+from causalgia.estimation.tails import log_p
 from causalgia.estimation.working import COLUMNS, working
 from causalgia.scales import OF_MEANS
 
 Limits = tuple[Array, Array, Array, dict[str, Array | Flags]]
-"""p, lower, upper, and what else of a ratio estimates keep, by name."""
+"""p, lower, upper, and what else estimates keep, by name: the logarithm of p, and what is of a ratio."""
 
 
 def limits_of_means(
@@ -60,10 +61,12 @@ def limits_of_means(
     linear = _is_linear(effects)
     _refuse_unclear(effects, found.unclear & ~linear.reshape(-1, *[1] * (e.ace.ndim - 1)))
     p, _, _ = p_and_limits(*found.against(null), e.df, ci_prob)
+    others: dict[str, Array | Flags] = {"log_p": log_p(*found.against(null), e.df)}
     lower, upper, unbounded = found.limits(ci_prob)
     if found.unclear.any():
         answer = replace(answer, method=f"{answer.method}; Fieller's limits where a mean is within 6 se of 0")
-    return answer, (p, lower, upper, dict(zip(COLUMNS, (unbounded, *divisor), strict=True)) if divides else {})
+    others |= dict(zip(COLUMNS, (unbounded, *divisor), strict=True)) if divides else {}
+    return answer, (p, lower, upper, others)
 
 
 def _scaled(answer: Answer, effects: xr.Dataset) -> Answer:

@@ -14,7 +14,7 @@ _LARGEST = 1e150  # its square is a float still
 def log_p(ace: Array, se: Array, df: Array) -> Array:
     """Return the natural logarithm of the two-sided p of ACE = 0, also where p itself is below the least float.
 
-    Where `se` is 0 it is 0 for an ACE of 0, else minus infinity: the p of `p_and_limits`, 1 or 0.
+    Where `se` is 0 it is 0 for an ACE of 0, else the lowest float, in the place of minus infinity.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def log_p(ace: Array, se: Array, df: Array) -> Array:
         t = np.minimum(np.abs(ace).ravel() / np.where(exact, 1.0, se.ravel()), _LARGEST)
     freedom = df.ravel()
     normal, student = ~exact & np.isinf(freedom), ~exact & np.isfinite(freedom)
-    out = np.where(t == 0, 0.0, -np.inf)
+    out = np.where(t == 0, 0.0, np.finfo(np.float64).min)
     out[normal] = np.log(2) + special.log_ndtr(-t[normal])
     out[student] = np.log(2) + log_sf_t(t[student], freedom[student])
     return np.asarray(np.minimum(out, 0.0).reshape(ace.shape))

@@ -11,6 +11,7 @@ import xarray as xr
 from causalgia.analysis import beyond
 from causalgia.errors import EstimateError, OutcomesError
 from causalgia.estimation import as_estimates
+from causalgia.estimation.given import require_errors
 from causalgia.estimation.moments import Array, Codes
 from causalgia.multiplicity.bands import seed_in_words
 from causalgia.multiplicity.families import families, family_codes, in_words
@@ -92,7 +93,7 @@ def adjust(
     Dataset
         The same with ``p_adjusted`` on the dims of ``p``, of no effect (attrs["null_value"]: 1 for ratios, else 0),
         and attrs ``adjust`` and ``family``, and ``exploratory`` as `contrast` has it. ``"bootstrap_t"`` and
-        ``"dunnett"``: single-step, below .05 where the band of `simultaneous` excludes no effect, and ``p_step_down``
+        ``"dunnett"``: single-step, at most .05 where the band of `simultaneous` excludes no effect, and ``p_step_down``
         beside it. ``"sign_flip"``: attrs ``skewness``, the largest of any contrast. ``"hierarchical"``: attrs
         ``adjust_level``, .05, at which families were selected: these p are for that level alone (`hierarchical_q` takes
         another). Exact contrasts (se = 0) have p 1 or 0 as in `estimate`; for ``"bootstrap_t"`` as its band has them.
@@ -242,7 +243,8 @@ def _p_values(estimates: xr.Dataset) -> xr.DataArray:
     if "contrast" not in estimates.dims:
         raise OutcomesError("estimates: no dim 'contrast'; a Dataset from cg.estimate has it")
     if "p" not in estimates:
-        raise EstimateError("the estimates have no p-values, because one unit gives no standard error; use more units")
+        require_errors(estimates)
+        raise EstimateError("the estimates have no p-values; take them from cg.estimate or cg.from_effects")
     p = estimates["p"]
     if "contrast" not in p.dims or p.dtype.kind != "f":
         raise OutcomesError(f"estimates: 'p' has dims {p.dims} and dtype {p.dtype}, not floats on the dim contrast")

@@ -9,6 +9,7 @@ import xarray as xr
 
 from causalgia.analysis import beyond
 from causalgia.errors import EstimateError
+from causalgia.estimation.request import require_ci_prob
 from causalgia.multiplicity.families import families, in_words
 from causalgia.multiplicity.jointly import by_bootstrap, by_multivariate_t
 from causalgia.multiplicity.questions import asked, require_units
@@ -64,13 +65,15 @@ def simultaneous(
         ``"bootstrap_t"`` the rule-of-three band: about ``log(K / (1 - ci_prob)) / G`` (3 / G for one contrast of G
         clusters) times the largest deviation of an ICE seen in its family, which is the point only where nothing in the
         family varies. Where too few clusters differ from a common ICE for a t, their number gives the band
-        (`bootstrap_t_max`). Infinite where ``unbounded`` is true.
+        (`bootstrap_t_max`). Infinite where ``unbounded`` is true. The reach supposed of an effect that was not drawn is
+        the family's largest deviation: a contrast with a rare effect many times the size of all others' belongs in a
+        family of its own, else its band may be too narrow (figures at `causalgia.multiplicity.bootstrap_t_max`).
 
     Raises
     ------
     EstimateError
         If the method cannot make a band of these data (sign flips never do), naming the cure; of a ratio, where a mean
-        is within about six standard errors of 0.
+        is within about six standard errors of 0; of ``target="units"``, where nothing is sampled.
     RandomnessError
         If ``"bootstrap_t"`` has no `rng`.
 
@@ -89,7 +92,7 @@ def simultaneous(
     >>> (band["lower"] > 0).values.ravel(), band.attrs["band"], band.attrs["family"]
     (array([False,  True]), 'bootstrap_t', 'the contrasts of one task')
     """
-    _check(method, ci_prob)
+    ci_prob = _checked(method, ci_prob)
     questions = asked(estimates, cluster, ci_prob)
     if method == "bootstrap_t":
         require_units(questions, method)
@@ -113,7 +116,7 @@ def simultaneous(
     out.attrs |= {
         "band": method,
         "family": in_words(family, ace),
-        "ci_prob": float(ci_prob),
+        "ci_prob": ci_prob,
         "seed": seed_in_words(rng),
     }
     out.attrs |= {"n_draws": n_draws} if method == "bootstrap_t" else {}
@@ -128,7 +131,7 @@ def seed_in_words(rng: RNG | None) -> str:
     return str(int(rng)) if isinstance(rng, int | np.integer) else type(rng).__name__
 
 
-def _check(method: str, ci_prob: Any) -> None:
+def _checked(method: str, ci_prob: Any) -> float:
     if method == "sign_flip":
         raise EstimateError(
             "method='sign_flip' makes no band: flips test whether all ICE are symmetric about 0, and hold at no other "
@@ -136,5 +139,4 @@ def _check(method: str, ci_prob: Any) -> None:
         )
     if method not in ("bootstrap_t", "dunnett"):
         raise EstimateError(f"method {method!r} is neither 'bootstrap_t' nor 'dunnett'")
-    if isinstance(ci_prob, bool) or not isinstance(ci_prob, int | float) or not 0 < ci_prob < 1:
-        raise EstimateError(f"ci_prob={ci_prob!r} is not between 0 and 1; for example ci_prob=0.95")
+    return require_ci_prob(ci_prob)

@@ -7,6 +7,7 @@ is whether a word does more than words do.
 from __future__ import annotations
 
 import math
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,10 @@ import numpy.typing as npt
 import xarray as xr
 
 from causalgia.errors import EstimateError
-from causalgia.estimation import as_estimates
+from causalgia.estimation.given import require_errors
 from causalgia.estimation.moments import Array
 from causalgia.estimation.words import placebo_words
+from causalgia.multiplicity.questions import estimates_of
 
 LEAST_WORDS = 40
 _CURE = "add arms with cg.placebos(pattern, at=, n=40), or mark contrasts by a bool coordinate placebo_word (contrast)"
@@ -57,7 +59,8 @@ def placebo_rank(estimates: Any) -> xr.Dataset:
     Parameters
     ----------
     estimates
-        From `causalgia.estimate`, with contrasts of placebo words; or a table with a bool column ``placebo_word``.
+        From `causalgia.estimate`, with contrasts of placebo words; a table with a bool column ``placebo_word``; or the
+        effects from `causalgia.contrast`, which are estimated first.
 
     Returns
     -------
@@ -81,7 +84,7 @@ def placebo_rank(estimates: Any) -> xr.Dataset:
     >>> placebo_rank(table.assign_coords(placebo_word=("contrast", word)))["p_placebo"].values.ravel()
     array([0.4, 1. , 0.5, 1. , 0.5])
     """
-    taken = _with_words(estimates)
+    taken = estimates_of(estimates)
     ace, words = taken["ace"].to_numpy(), words_of(taken)
     if words.sum() < 2:
         raise EstimateError(f"a rank among placebo words needs two or more, and there are {words.sum()}; {_CURE}")
@@ -106,7 +109,8 @@ def placebo_region(estimates: Any, *, share: float = 0.95) -> xr.Dataset:
     Parameters
     ----------
     estimates
-        From `causalgia.estimate`: ``ace``, ``se`` and the covariance; or a table with a bool column ``placebo_word``.
+        From `causalgia.estimate`: ``ace``, ``se`` and the covariance; a table with a bool column ``placebo_word``; or
+        the effects from `causalgia.contrast`, which are estimated first.
     share
         Share of placebo words inside.
 
@@ -134,11 +138,10 @@ def placebo_region(estimates: Any, *, share: float = 0.95) -> xr.Dataset:
     >>> region["lower"].values.round(2), region["upper"].values.round(2)
     (array([-1.69]), array([1.8]))
     """
-    taken = _with_words(estimates)
+    taken = estimates_of(estimates)
     words = words_of(taken)
     _check_number(int(words.sum()), share)
-    if "se" not in taken:
-        raise EstimateError("the placebo words have no standard error, because there is one unit; use more units")
+    require_errors(taken)
     ace = taken["ace"].to_numpy()[words]
     centre, spread = ace.mean(axis=0), ace.var(axis=0, ddof=1)
     true = spread - _own_variance(taken, words)
@@ -152,14 +155,6 @@ def placebo_region(estimates: Any, *, share: float = 0.95) -> xr.Dataset:
     return region.assign(n_placebos=int(words.sum())).assign_attrs(taken.attrs)
 
 
-def _with_words(estimates: Any) -> xr.Dataset:
-    """Take estimates, or a table, whose column ``placebo_word`` is kept."""
-    taken = as_estimates(estimates)
-    if "placebo_word" in taken.variables or "placebo_word" not in estimates:
-        return taken
-    return taken.assign_coords(placebo_word=("contrast", np.asarray(estimates["placebo_word"])))
-
-
 def _ranks(values: Array, words: Mask) -> Array:
     """Return (1 + #{words >= value}) / (M + 1), a word being none of its own M, for each column."""
     flat = values.reshape(len(values), -1)
@@ -171,13 +166,13 @@ def _ranks(values: Array, words: Mask) -> Array:
     return np.asarray(((1 + ranks - words[:, None]) / (others + 1)).reshape(values.shape))
 
 
-def _check_number(n: int, share: float) -> None:
-    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share < 1:
+def _check_number(n: int, share: Any) -> None:
+    if isinstance(share, bool) or not isinstance(share, Real) or not 0 < float(share) < 1:
         raise EstimateError(f"share={share!r} is not between 0 and 1; for example share=0.95")
-    needed = max(LEAST_WORDS, math.ceil(round(2 / (1 - share), 9)) - 1)
+    needed = max(LEAST_WORDS, math.ceil(round(2 / (1 - float(share)), 9)) - 1)
     if n < needed:
         raise EstimateError(
-            f"a region of placebo words needs {needed} of them for share={share:g}, and there are {n}; {_CURE}, "
+            f"a region of placebo words needs {needed} of them for share={float(share):g}, and there are {n}; {_CURE}, "
             "or rank each effect among them with causalgia.multiplicity.placebo_rank"
         )
 

@@ -13,10 +13,15 @@ from causalgia.analysis import beyond
 from causalgia.errors import EstimateError
 from causalgia.estimation import as_estimates, estimate, mean_ice
 from causalgia.estimation.crossover_targets import settled
+from causalgia.estimation.given import require_errors
+from causalgia.estimation.labels import square
 from causalgia.estimation.moments import Array, Codes
 from causalgia.estimation.request import Request, clusters
 from causalgia.estimation.working import Working, working_of
+from causalgia.multiplicity.clustered import sized_columns
 from causalgia.multiplicity.multivariate import correlation_factor
+
+_LEAST_SD = 1e-153  # its square has all its digits
 
 
 @dataclass(frozen=True)
@@ -89,28 +94,25 @@ class Questions:
         e, n_columns = self.estimates, int(np.prod(self.estimates["ace"].shape[1:]))
         if "factor" in e:
             return np.asarray(e["factor"].to_numpy()).reshape(e.sizes["cluster"], -1)[:, members]
+        if self.units is not None:
+            return mean_ice(sized_columns(self.units.of(members))[0], self.units.cluster).factor
         if "covariance" not in e:
             return None
         row, column = np.divmod(members, n_columns)
-        if (column == column[0]).all():
-            v = e["covariance"].to_numpy().reshape(e.sizes["contrast"], e.sizes["contrast"], -1)[..., column[0]]
-            v = v[np.ix_(row, row)]
-            sd = np.sqrt(np.diagonal(v))
-            return correlation_factor(np.clip(v / sd / sd[:, None], -1.0, 1.0))
-        if self.units is None:
+        if (column != column[0]).any():
             raise EstimateError(
                 "the estimates do not say how tasks (or models) correlate, which one family over them needs; give the "
                 "effects from cg.contrast, or take each task as a family (family=None)"
             )
-        return mean_ice(self.units.of(members), self.units.cluster).factor
+        matrix = square(e["covariance"], "contrast", "contrast_").to_numpy()
+        v = matrix.reshape(len(matrix), len(matrix), -1)[..., column[0]][np.ix_(row, row)]
+        return correlation_factor(_correlation(v))
 
 
 def asked(given: Any, cluster: str | None, ci_prob: float = 0.95) -> Questions:
     """Take effects, which are estimated first, or estimates, or a table with ``effect`` and ``se``."""
-    if not has_effects(given):
-        return _trusted(Questions(with_errors(as_estimates(given)), None), ci_prob)
-    questions = _trusted(Questions(with_errors(estimated(given, cluster)), None), ci_prob)
-    if "ice" not in given:
+    questions = _trusted(Questions(with_errors(estimates_of(given, cluster)), None), ci_prob)
+    if not has_effects(given) or "ice" not in given:
         return questions
     groups = clusters(given, Request(cluster, None, (), "population", "units"))
     ice = _on_working_scale(settled(given), questions, ci_prob)
@@ -141,6 +143,29 @@ def _on_working_scale(ice: Array, questions: Questions, ci_prob: float) -> Array
     size = np.where(found.logs, found.ace, 1.0)
     start = np.where(found.logs, found.centre - found.put(null), 0.0)
     return np.asarray((ice - origin) / size + start)
+
+
+def _correlation(covariance: Array) -> Array:
+    """Bring a covariance to correlations; refuse variances that are too small to be floats of full precision."""
+    sd = np.sqrt(np.diagonal(covariance))
+    if not (sd > _LEAST_SD).all():
+        raise EstimateError(
+            f"a variance of the estimates is {sd.min() ** 2:g}, too near the least float to tell how they correlate; "
+            "measure the outcome in a smaller unit, or give the effects from cg.contrast"
+        )
+    return np.clip(covariance / sd / sd[:, None], -1.0, 1.0)
+
+
+def estimates_of(given: Any, cluster: str | None = "auto") -> xr.Dataset:
+    """Return estimates of anybody's, or of effects, which are estimated first.
+
+    Examples
+    --------
+    >>> ice = xr.Dataset({"ice": (("unit", "contrast", "task"), [[[1.0]], [[2.0]], [[6.0]]])})
+    >>> estimates_of(ice)["ace"].values
+    array([[3.]])
+    """
+    return estimated(given, cluster) if has_effects(given) else as_estimates(given)
 
 
 def estimated(effects: xr.Dataset, cluster: str | None) -> xr.Dataset:
@@ -182,13 +207,10 @@ def has_effects(given: Any) -> bool:
 
 
 def with_errors(estimates: xr.Dataset) -> xr.Dataset:
-    """Refuse estimates without contrasts or without standard errors."""
+    """Refuse estimates without contrasts, without standard errors or of effects that are known."""
     if estimates["ace"].size == 0:
         raise EstimateError("the estimates have no contrasts (or tasks); the selection before this left none")
-    if "se" not in estimates:
-        raise EstimateError(
-            "the estimates have no standard errors, because one unit gives no standard error; use more units"
-        )
+    require_errors(estimates)
     return estimates
 
 

@@ -12,10 +12,11 @@ from scipy import special
 
 from causalgia.analysis import beyond
 from causalgia.errors import DecisionError, EstimateError
-from causalgia.estimation import as_estimates
+from causalgia.estimation.given import require_errors
 from causalgia.estimation.moments import Array
+from causalgia.estimation.request import require_ci_prob
 from causalgia.estimation.working import working_of
-from causalgia.multiplicity.questions import null_value, unbounded
+from causalgia.multiplicity.questions import estimates_of, null_value, unbounded
 from causalgia.schema import annotate
 
 
@@ -88,7 +89,8 @@ def equivalence(estimates: Any, *, rope: tuple[float, float], ci_prob: float = 0
     Parameters
     ----------
     estimates
-        From `causalgia.estimate` or `causalgia.from_effects`, or a table with columns ``effect`` and ``se``.
+        From `causalgia.estimate` or `causalgia.from_effects`, or a table with columns ``effect`` and ``se``; or the
+        effects from `causalgia.contrast`, which are estimated first.
     rope
         Lower and upper end of the region, on attrs["contrast_scale"].
     ci_prob
@@ -120,10 +122,9 @@ def equivalence(estimates: Any, *, rope: tuple[float, float], ci_prob: float = 0
     >>> found["verdict"].values.ravel().tolist(), found["p"].values.ravel().round(4)
     (['negligible', 'increases'], array([0.0228, 1.    ]))
     """
-    taken = as_estimates(estimates)
     low, high = ends(rope)
-    if isinstance(ci_prob, bool) or not isinstance(ci_prob, int | float) or not 0.5 < ci_prob < 1:
-        raise EstimateError(f"ci_prob={ci_prob!r} is not between 0.5 and 1; for example ci_prob=0.95")
+    ci_prob = require_ci_prob(ci_prob, least=0.5)
+    taken = estimates_of(estimates)
     found = tails(taken, low, high, ci_prob=ci_prob)
     lower, upper = limits(taken, ci_prob)
     open_ended = np.isinf(lower)
@@ -145,7 +146,7 @@ def equivalence(estimates: Any, *, rope: tuple[float, float], ci_prob: float = 0
     out["p"].attrs["meaning"] = "p of two one-sided tests that the effect lies outside the rope"
     out.attrs = {k: v for k, v in taken.attrs.items() if k not in ("adjust", "family", "band", "n_draws", "seed")}
     return annotate(
-        out.assign_attrs(rope=f"{low:g} to {high:g}", ci_prob=float(ci_prob), **beyond(taken.attrs, rope=(low, high)))
+        out.assign_attrs(rope=f"{low:g} to {high:g}", ci_prob=ci_prob, **beyond(taken.attrs, rope=(low, high)))
     )
 
 
@@ -167,6 +168,8 @@ def ends(rope: Any) -> tuple[float, float]:
     causalgia.errors.DecisionError: rope=(0.1, -0.1) is reversed; give the lower end first: rope=(-0.1, 0.1)
     """
     try:
+        if any(isinstance(end, str | bytes) for end in rope):
+            raise TypeError
         low, high = (float(end) for end in rope)
     except (TypeError, ValueError):
         raise DecisionError(f"rope={rope!r} is not two numbers; for example rope=(-0.1, 0.1)") from None
@@ -224,7 +227,7 @@ def numbers_of(estimates: xr.Dataset) -> tuple[Array, Array, Array]:
     Raises
     ------
     EstimateError
-        If there is no se (one unit), or one is negative, or df is not positive.
+        If there is no se (one unit, or exactly these units), or one is negative, or df is not positive.
 
     Examples
     --------
@@ -232,8 +235,7 @@ def numbers_of(estimates: xr.Dataset) -> tuple[Array, Array, Array]:
     >>> numbers_of(ace)
     (array([[1.]]), array([[0.5]]), array([[inf]]))
     """
-    if "se" not in estimates:
-        raise EstimateError("the estimates have no standard error, because there is one unit; use more units")
+    require_errors(estimates)
     dims = estimates["ace"].dims
     ace, se = (estimates[name].transpose(*dims).to_numpy().astype(np.float64) for name in ("ace", "se"))
     df = (

@@ -127,8 +127,9 @@ def sentence(estimates: xr.Dataset, row: Row) -> str:
     where = "".join(f" in {row[name]}" for name in ("task", "model") if estimates.sizes.get(name, 1) > 1)
     control = f" {versus(attrs)} {_quoted(attrs['control'])}" if attrs.get("control") else ""
     ace, interval = format_effect(row)
-    size = f"{ace} {interval}" if interval else f"{ace}, without a standard error"
-    exact = exact_in_words(row, attrs) if row.get("exact") else ""
+    alone = "known exactly" if row.get("exact") else "without a standard error"
+    size = f"{ace} {interval}" if interval else f"{ace}, {alone}"
+    exact = exact_in_words(row, attrs) if row.get("exact") and interval else ""
     said = f"; {verdict_in_words(row, attrs)}{_units(row, attrs)}" if is_decided(estimates) else ""
     of_what = f"ACE on {_scale(attrs)}{where}, {_quoted(row['contrast'])}{control}{_population(estimates)}"
     return f"{of_what}: {size}{exact}{said}."
