@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.special import logsumexp
-from scipy.stats import kstest, norm
+from scipy.special import betaln, logsumexp
+from scipy.stats import kstest, multivariate_normal, norm
 
 from causalgia.errors import InferenceError
 from causalgia.posterior.ash_weights import mixture_weights, scale_grid
@@ -297,6 +298,34 @@ def test_spike_and_slab_against_a_fine_grid(n: int) -> None:
     assert np.abs((draws.ace == 0).mean(axis=0) - answer.lfdr).max() < 4.5 * 0.5 / np.sqrt(4_000)
 
 
+@pytest.mark.parametrize("r", [1, 2])
+def test_a_spike_and_slab_under_shared_errors_by_enumeration(r: int) -> None:
+    """All 2^K sets of effects that are 0, each with the whole covariance, on a grid of tau."""
+    generator = np.random.default_rng(r)
+    loadings, variances = 0.7 + 0.5 * generator.normal(size=(3, r)), np.array([0.4, 1.0, 1.4])
+    effect = np.array([3.0, 0.2, 1.1]) + loadings @ generator.normal(size=r)
+    sigma, log_tau_grid = loadings @ loadings.T + np.diag(variances), np.linspace(-9, 8, 400)
+    height, mean, zero = [], [], []
+    for x, which in product(log_tau_grid, product((0.0, 1.0), repeat=3)):
+        slab = np.exp(2 * x) * np.array(which)
+        total, n = sigma + np.diag(slab), int(sum(which))
+        level = betaln(1 + n, 4 - n) + log_tau(PRIOR, np.exp(x)) + x
+        height.append(multivariate_normal(np.zeros(3), total).logpdf(effect) + float(level))
+        mean.append(slab * np.linalg.solve(total, effect))
+        zero.append(1 - np.array(which))
+    weight = np.exp(np.array(height) - logsumexp(height))
+    answer = spike_and_slab(effect, Noise(variances, loadings), PRIOR)
+    np.testing.assert_allclose(answer.mean, weight @ np.array(mean), atol=5e-4)
+    np.testing.assert_allclose(answer.lfdr, weight @ np.array(zero), atol=5e-4)
+    evidence = logsumexp(height) + np.log(log_tau_grid[1] - log_tau_grid[0])
+    assert answer.log_evidence == pytest.approx(evidence, abs=1e-3)
+    draws = answer.draw(4_000, np.random.default_rng(0)).ace
+    assert np.abs((draws.mean(axis=0) - answer.mean) / answer.sd).max() < 4.5 / np.sqrt(4_000)
+    assert np.abs((draws == 0).mean(axis=0) - answer.lfdr).max() < 4.5 * 0.5 / np.sqrt(4_000)
+    middle = answer.quantile(0.9)
+    assert np.abs((draws <= middle).mean(axis=0) - 0.9).max() < 4.5 * 0.3 / np.sqrt(4_000)
+
+
 def test_bad_input_is_refused_with_its_cure() -> None:
     effect, noise = np.array([0.0, 1.0]), Noise(np.ones(2))
     with pytest.raises(InferenceError, match="engine='nuts'"):
@@ -316,7 +345,7 @@ def test_bad_input_is_refused_with_its_cure() -> None:
     with pytest.raises(InferenceError, match="flat"):
         spike_and_slab(effect, noise, Prior(tau="uniform", tau_scale=np.inf))
     with pytest.raises(InferenceError, match="independent"):
-        spike_and_slab(effect, Noise(np.ones(2), np.ones((2, 1))), PRIOR)
+        spike_and_slab(effect, Noise(np.ones(2), whole=np.eye(2)), PRIOR)
     with pytest.raises(InferenceError, match="at least 1"):
         spike_and_slab(effect, noise, PRIOR, weight=(0.5, 1.0))
 

@@ -172,6 +172,72 @@ def test_a_covariance_from_few_units_is_low_rank_and_diagonal() -> None:
     assert datasets(infer(estimate(crossover(n=30, k=40)), rng=0))["posterior"].attrs["engine"] == "exact"
 
 
+@pytest.mark.parametrize("family", ["mixture", "student_t"])
+def test_few_contrasts_of_many_units_are_exact(family: Any) -> None:
+    """What a plain trial with one control gives: no NUTS, and the intervals of the normal family where all is clear."""
+    estimates = estimate(crossover(n=600))
+    found = datasets(infer(estimates, family=family, rng=0))
+    attrs = found["posterior"].attrs
+    assert (attrs["engine"], attrs["sigma"]) == ("exact", "low rank + diagonal (r=1)")
+    plain = infer(estimates, family="normal", rng=0)
+    sd = plain["moments"]["sd"].to_numpy()
+    difference = (found["moments"]["mean"] - plain["moments"]["mean"]).to_numpy()[2:]  # effects of 2 and 3: 20 se
+    assert (np.abs(difference) < 0.5 * sd[2:]).all()
+
+
+def test_sums_of_contrasts_are_inferred() -> None:
+    effects = crossover(n=400, k=2)
+    both = effects["ice"].sum("contrast").expand_dims(contrast=["both"])
+    estimates = estimate(xr.concat([effects["ice"], both], dim="contrast").to_dataset(name="ice"))
+    for family in FAMILIES:
+        posterior = infer(estimates, family=family, draws=400, rng=0)  # type: ignore[arg-type]
+        assert posterior["posterior"].attrs["engine"] == "exact"
+        error = np.abs(posterior["moments"]["mean"].to_numpy() - estimates["ace"].to_numpy())
+        assert (error < 3 * estimates["se"].to_numpy()).all()
+
+
+def test_errors_that_placebo_words_share_reach_decide() -> None:
+    from causalgia.verdicts import decide
+
+    generator = np.random.default_rng(4)
+    true = np.concatenate([[2.0], generator.normal(0, 0.2, 50)])
+    ice = true + 3 * generator.normal(size=(400, 1)) + 0.5 * generator.normal(size=(400, 51))
+    names = [f"c{i}" for i in range(51)]
+    effects = xr.Dataset({"ice": (("unit", "contrast", "task"), ice[:, :, None])}, {"contrast": names, "task": ["t"]})
+    estimates = estimate(effects).assign_coords(placebo_word=("contrast", np.arange(51) > 0))
+    posterior = infer(estimates, family="normal", draws=400, rng=0)
+    covariance = posterior["constant_data"]["covariance"]
+    assert covariance.dims == ("contrast", "contrast_", "task")
+    np.testing.assert_array_equal(covariance, estimates["covariance"])
+    posterior["constant_data"]["placebo_word"] = ("contrast", np.arange(51) > 0)
+    drawn, tested = decide(posterior, rope="placebo"), decide(estimates, rope="placebo")
+    for name in ("rope_lower", "rope_upper"):
+        np.testing.assert_allclose(drawn[name], tested[name], atol=0.02)
+    half = float(drawn["rope_upper"][0, 0] - drawn["rope_lower"][0, 0]) / 2
+    assert 0.25 < half < 0.55  # 1.96 * 0.2; with errors as if independent, the words spread less than their errors
+
+
+def test_scales_whose_no_effect_is_not_0_are_refused_with_their_cure() -> None:
+    ratios = from_effects([1.1, 0.9], se=[0.1, 0.1]).assign_attrs(null_value=1.0, transform="ratio")
+    with pytest.raises(InferenceError, match="on ratio no effect is 1.*scale='log_of_means'"):
+        infer(ratios, rng=0)
+    with pytest.raises(InferenceError, match="on bpnet no effect is 1.*error='bh'"):
+        infer(ratios.assign_attrs(transform="bpnet"), rng=0)
+
+
+def test_a_huge_effect_keeps_a_sane_interval() -> None:
+    """The normal score of t = 128 with 299 degrees of freedom is 35: still clear, and not moved by the others."""
+    estimates = estimate(crossover(n=300))
+    se = estimates["se"]
+    clear = estimates.assign(ace=estimates["ace"].where(estimates["contrast"] != "c3", 128 * se))
+    for family in FAMILIES:
+        posterior = infer(clear, family=family, rng=0)  # type: ignore[arg-type]
+        draws = posterior["posterior"]["ace"].sel(contrast="c3", task="K562").to_numpy().ravel()
+        unit = float(se.sel(contrast="c3", task="K562"))
+        lower, upper = np.quantile(draws, [0.025, 0.975]) / unit
+        assert 128 - 4 * 3.7 < lower < 128 < upper < 128 + 4 * 3.7
+
+
 def test_tables_of_anybody_are_one_call() -> None:
     frame = pd.DataFrame({"effect": SCHOOLS["y"].astype(float), "se": SCHOOLS["sigma"], "g": list("aabbaabb")})
     dataset = xr.Dataset(
@@ -251,7 +317,7 @@ def test_bad_numbers_are_refused_with_their_contrast() -> None:
 
 
 def test_an_exact_engine_that_does_not_exist_says_what_does() -> None:
-    table = from_effects([1.0, 2.0], covariance=[[1.0, 0.5], [0.5, 1.0]])
+    table = from_effects(np.arange(4.0), covariance=np.kron(np.eye(2), [[1.0, 0.5], [0.5, 1.0]]))  # two controls
     with pytest.raises(InferenceError, match="engine='nuts', family='normal'"):
         infer(table, family="student_t", engine="exact", rng=0)
 
@@ -318,7 +384,7 @@ def test_one_predictor_or_equal_ones_are_no_level() -> None:
     with pytest.raises(InferenceError, match="agree exactly"):
         infer(estimates.isel(model=[0, 0]), family="normal", rng=0)
     with pytest.raises(InferenceError, match="population x predictors"):
-        infer(estimates, family="student_t", rng=0)
+        infer(estimates.assign_attrs(errors="known"), family="student_t", rng=0)
 
 
 # ---------------------------------------------------------------- checks

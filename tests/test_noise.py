@@ -11,7 +11,7 @@ from scipy import integrate, stats
 
 from causalgia.errors import InferenceError
 from causalgia.estimation import estimate, from_effects
-from causalgia.posterior.noise import Noise, log_sf_t, noise_of, normal_scores, spiked
+from causalgia.posterior.noise import Noise, log_sf_t, noise_of, normal_scores, one_factor, spiked
 
 
 def screen(n: int, k: int, *, shared: float = 1.0, own: float = 1.0, seed: int = 0) -> xr.Dataset:
@@ -127,8 +127,88 @@ def test_whole_is_the_covariance_of_scores():
     assert noise.whole is not None
     score = normal_scores(*(table[name].to_numpy()[:, 0] for name in ("ace", "se", "df")))
     np.testing.assert_allclose(np.sqrt(noise.marginal), score)
-    ratio = score / table["se"].to_numpy()[:, 0]
-    np.testing.assert_allclose(noise.whole, table["covariance"].to_numpy()[:, :, 0] * np.outer(ratio, ratio))
+    common = normal_scores(np.zeros(1), np.ones(1), np.array([100.0]))[0] ** 2  # every df is 100
+    own = np.diag(score**2 - common * table["se"].to_numpy()[:, 0] ** 2)
+    np.testing.assert_allclose(noise.whole, common * table["covariance"].to_numpy()[:, :, 0] + own)
+
+
+@pytest.mark.parametrize("factors", [None, 2])
+def test_a_huge_effect_is_not_corrected_for_the_control_more_than_the_others(factors: int | None):
+    table = screen(301, 12)
+    clear = table.assign(ace=table["ace"].where(table["contrast"] != "w0", 128 * table["se"]))
+    plain, noise = noise_of(table, "a", factors=factors), noise_of(clear, "a", factors=factors)
+    inflated = np.sqrt(noise.marginal[0] / plain.marginal[0])
+    assert 3 < inflated < 5
+    if factors is None:
+        np.testing.assert_allclose(noise.whole[0, 1:], plain.whole[0, 1:])
+        np.testing.assert_allclose(noise.whole[1:, 1:], plain.whole[1:, 1:])
+    else:
+        np.testing.assert_allclose(noise.loadings, plain.loadings)
+
+
+def test_effects_given_scores_see_a_control_as_one_factor():
+    """Whatever the df, an estimated covariance is low rank + diagonal; a known one only where that is exact."""
+    noise = noise_of(screen(1_000, 5), "a", factors=2)
+    assert noise.whole is None
+    assert noise.loadings.shape == (5, 1)
+    own, shared = np.arange(1.0, 6), 0.5 * np.arange(2.0, 7)
+    exact = np.diag(own) + np.outer(shared, shared)
+    known = noise_of(from_effects(np.ones(5), covariance=exact), "effect", factors=5)
+    np.testing.assert_allclose(known.variances, own, rtol=1e-9)
+    np.testing.assert_allclose(known.loadings @ known.loadings.T, np.outer(shared, shared), rtol=1e-9)
+    other = exact.copy()
+    other[0, 1] = other[1, 0] = 0
+    assert noise_of(from_effects(np.ones(5), covariance=other), "effect", factors=5).whole is not None
+
+
+@given(st.integers(2, 12), st.integers(0, 2**32 - 1))
+@settings(max_examples=60, deadline=None)
+def test_one_factor_is_found_whatever_its_signs(k: int, seed: int):
+    rng = np.random.default_rng(seed)
+    column, own = rng.normal(size=k), rng.uniform(0.3, 3, k)
+    covariance = np.outer(column, column) + np.diag(own)
+    found = one_factor(covariance)
+    if found is None:
+        assert (column**2 / (column**2 + own)).max() > 0.94
+    else:
+        both = np.diag(found.variances) + (0 if found.loadings is None else found.loadings @ found.loadings.T)
+        np.testing.assert_allclose(both, covariance, atol=1e-6)
+
+
+def test_negative_correlation_of_two_is_one_factor():
+    found = one_factor(np.array([[1.0, -0.6], [-0.6, 4.0]]))
+    np.testing.assert_allclose(found.loadings @ found.loadings.T + np.diag(found.variances), [[1, -0.6], [-0.6, 4]])
+
+
+def sums(n: int) -> xr.Dataset:
+    """Effects of two words and of both together, which are the sum on an additive predictor."""
+    ice = np.random.default_rng(1).normal(size=(n, 2))
+    ice = np.column_stack([ice, ice.sum(axis=1)])
+    return estimate(
+        xr.Dataset(
+            {"ice": (("unit", "contrast", "task"), ice[:, :, None])}, {"contrast": ["a", "b", "ab"], "task": ["x"]}
+        )
+    )
+
+
+def test_an_estimated_covariance_of_sums_is_low_rank_and_diagonal():
+    noise = noise_of(sums(200), "x")
+    assert noise.whole is None
+    assert noise.loadings is not None
+    assert (noise.variances > 0).all()
+    known = sums(200).assign_attrs(errors="known")
+    with pytest.raises(InferenceError, match="is a sum of other contrasts"):
+        noise_of(known, "x")
+
+
+def test_no_more_components_are_kept_than_can_be_integrated():
+    rng = np.random.default_rng(2)
+    ice = rng.normal(size=(60, 4)) @ (3 * rng.normal(size=(4, 20))) + rng.normal(size=(60, 20))
+    factor = (ice - ice.mean(axis=0)) / np.sqrt(((ice - ice.mean(axis=0)) ** 2).sum(axis=0))
+    free, held = spiked(factor, 59, np.ones(20)), spiked(factor, 59, np.ones(20), most=2)
+    assert free.loadings.shape[1] >= 3
+    assert held.loadings.shape[1] == 2
+    np.testing.assert_allclose(held.marginal, 1)
 
 
 def test_a_family_is_a_part_of_the_contrasts():
@@ -166,7 +246,7 @@ def test_doors():
         noise_of(table.drop_vars("se"), "a")
     doubled = table.isel(contrast=[0, 1, 1], contrast_=[0, 1, 1]).assign_coords(contrast=["a", "b", "c"])
     with pytest.raises(InferenceError, match="is a sum of other contrasts"):
-        noise_of(doubled.assign_coords(contrast_=["a", "b", "c"]), "a")
+        noise_of(doubled.assign_coords(contrast_=["a", "b", "c"]).assign_attrs(errors="known"), "a")
 
 
 def test_one_contrast_needs_no_covariance():

@@ -101,7 +101,7 @@ def test_every_commented_alternative_of_the_starter_is_understood(folder):
         ('assignment = "crossover"', 'assignment = "parallel"\nblocks = "parent"'),
         ("n = 40", "n = 4"),
         ('# adjust = "bh"', 'adjust = "bh"'),
-        ('error = "bh"  ', 'error = "bayes_fdr"  '),
+        ('error = "local"  ', 'error = "bayes_fdr"  '),
         ('# family = "student_t"', 'family = "student_t"'),
         ("# [analysis.prior]", "[analysis.prior]"),
         ("# tau_scale = 1.0", "tau_scale = 1.0"),

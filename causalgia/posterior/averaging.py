@@ -11,23 +11,26 @@ from causalgia.posterior.exact import Array
 from causalgia.posterior.noise import Noise
 from causalgia.posterior.scale_mixture import Node, Tails, probability_below, tails_of
 
-__all__ = ["Node", "average_below", "average_tails", "checked", "in_unit", "lfsr_of", "unit_of"]
+__all__ = ["Node", "average_below", "average_tails", "checked", "in_unit", "lfsr_of", "pooled", "unit_of"]
 
 
 def average_tails(nodes: Iterable[Node], noise: Array, marginal: Array | None = None) -> Tails:
-    """Return the posterior of the effects, averaged over nodes; noise and marginal variances as in `tails_of`.
+    """Return the posterior of the effects, averaged over nodes; noise and marginal variances as in `tails_of`."""
+    return pooled((node.weight, tails_of(node, noise, marginal)) for node in nodes)
 
-    The spread between the nodes' means is kept exactly: a running mean and a running sum of squares about it.
+
+def pooled(parts: Iterable[tuple[float, Tails]]) -> Tails:
+    """Return the average of weighted posteriors.
+
+    The spread between their means is kept exactly: a running mean and a running sum of squares about it.
     """
-    total, mean, square = 0.0, np.zeros_like(noise), np.zeros_like(noise)
-    sums = np.zeros((4, len(mean)))
-    for node in nodes:
-        tails = tails_of(node, noise, marginal)
-        total += node.weight
+    total, mean, square, sums = 0.0, np.zeros(()), np.zeros(()), np.zeros(())
+    for weight, tails in parts:
+        total += weight
         move = tails.mean - mean
-        mean = mean + node.weight / total * move
-        square += node.weight * (tails.square + move * (tails.mean - mean))
-        sums += node.weight * np.array([tails.below, tails.above, tails.zero, tails.shrinkage])
+        mean = mean + weight / total * move
+        square = square + weight * (tails.square + move * (tails.mean - mean))
+        sums = sums + weight * np.array([tails.below, tails.above, tails.zero, tails.shrinkage])
     return Tails(mean, square / total, *(sums / total))
 
 

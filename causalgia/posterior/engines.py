@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -19,7 +20,7 @@ from causalgia.posterior.normal import normal
 from causalgia.posterior.nuts import CHAINS, Sampled, sample_hierarchy, sample_mixture, sample_slab
 from causalgia.posterior.questions import Question
 from causalgia.posterior.scale_mixture import Components, Tails, log_terms
-from causalgia.posterior.spike_and_slab import spike_and_slab
+from causalgia.posterior.spike_and_slab import MOST_FACTORS, spike_and_slab
 from causalgia.posterior.student import student
 from causalgia.streams import derive
 
@@ -63,6 +64,24 @@ def check_choice(value: object, known: tuple[str, ...], name: str) -> None:
         )
 
 
+def factors_for(family: str, engine: str, *, covariates: bool) -> Callable[[int], int | None]:
+    """Return how many scores of shared noise are integrated for K effects; None where any covariance is read whole.
+
+    The normal family reads any, and so does NUTS. The Student-t and the mixture of many effects take all scores that
+    there are (Laplace); few effects under a spike and a slab those that a grid can hold.
+
+    Examples
+    --------
+    >>> of_mixture = factors_for("mixture", "auto", covariates=False)
+    >>> of_mixture(5), of_mixture(1000), factors_for("normal", "auto", covariates=False)(5)
+    (2, 1000, None)
+    """
+    if family == "normal" or engine == "nuts":
+        return lambda _: None
+    on_grid = family == "mixture" and not covariates
+    return lambda size: min(MOST_FACTORS, size) if on_grid and size < _FEW else size
+
+
 def has_exact(family: str, noise: Noise) -> bool:
     """Whether the exact engine covers a family with this noise: normal any, the others all but a whole covariance."""
     return family == "normal" or noise.whole is None
@@ -78,9 +97,9 @@ def chosen(engine: str, family: str, noise: Noise) -> str:
     """
     if engine == "exact" and not has_exact(family, noise):
         raise InferenceError(
-            f"engine='exact': family={family!r} has no exact path with a whole covariance; use engine='nuts', "
-            "family='normal', or leave the covariance out (estimates.drop_vars('covariance')): then errors are "
-            "taken as independent"
+            f"engine='exact': family={family!r} has no exact path with a known covariance of more than one "
+            "factor; use engine='nuts', family='normal', or leave the covariance out "
+            "(estimates.drop_vars('covariance')): then errors are taken as independent"
         )
     return ("exact" if has_exact(family, noise) else "nuts") if engine == "auto" else engine
 
@@ -100,8 +119,7 @@ def _build(question: Question, family: str, effect: Array, noise: Noise) -> Exac
 
 def is_few(question: Question) -> bool:
     """Whether the mixture is a spike and one slab, weight and sd integrated: fewer than 30 exchangeable effects."""
-    covered = question.covariates is None and question.noise.loadings is None
-    return len(question.effect) < _FEW and covered
+    return len(question.effect) < _FEW and question.covariates is None
 
 
 def answer_exactly(question: Question, family: str, *, draws: int, key: int) -> Answer:

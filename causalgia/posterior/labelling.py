@@ -23,6 +23,7 @@ _DIMS = {
 }
 _KNOWN = ("control_sd", "n_units", "n_clusters", "df", "exact", "skewness", "leverage")
 _LEAST_FOR_DEPENDENCE = 20
+_MOST_WITH_COVARIANCE = 512
 _NATS = 3.0
 
 
@@ -111,7 +112,19 @@ def _constant(table: xr.Dataset, asked: list[Question], coords: dict[str, Any]) 
     out["se"] = _column([(q, np.sqrt(q.noise.marginal)) for q in asked], coords)
     out["prior_unit"] = _column([(q, q.unit) for q in asked], coords)
     out["placebo_word"] = ("contrast", placebo_words(table))
-    return out.assign_coords(_on(coords, {"contrast", "task"}))
+    return out.assign_coords(_on(coords, {"contrast", "task"})).merge(_covariance(table, coords))
+
+
+def _covariance(table: xr.Dataset, coords: dict[str, Any]) -> xr.Dataset:
+    """Return ``covariance (contrast, contrast_, task)`` of the errors, as estimated; nothing where there are many."""
+    names = coords["contrast"].to_numpy()
+    if "covariance" not in table or "model" in table["covariance"].dims or len(names) > _MOST_WITH_COVARIANCE:
+        return xr.Dataset()
+    matrix = table["covariance"]
+    if "contrast_" in matrix.coords:
+        matrix = matrix.sel(contrast_=names)
+    values = matrix.transpose("contrast", "contrast_", "task").to_numpy()
+    return xr.Dataset({"covariance": (("contrast", "contrast_", "task"), values)}, {"contrast_": names})
 
 
 def _of_contrasts(columns: dict[str, xr.DataArray], coords: dict[str, Any]) -> xr.Dataset:

@@ -1,7 +1,8 @@
 """Level 1 of the hierarchy: how the estimates vary about the effects, ``d_hat | delta ~ N(delta, Sigma)``.
 
 Sigma is used whole where it is known, or well estimated (K <= df/10). Estimated from few clusters, its null directions
-look noise-free although they are not, and tau absorbs the noise; then it enters as low rank + diagonal.
+look noise-free although they are not, and tau absorbs the noise; then it enters as low rank + diagonal. So it does for
+what needs effects to be independent given a few scores: docs/decisions/0008-how-sigma-enters.md.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ _PER_CONTRAST = 10  # a covariance of K contrasts is used whole from 10 K degree
 _NEAR_ZERO = 1e-3
 _FAR = -650.0
 _SINGULAR = 1e-12
+_ROUNDING = 1e-6  # least eigenvalue of estimated correlations: below, a sum known to a thousandth of a standard error
+_OWN = 0.05  # least share of a variance that is not shared, for the scores to be integrated
+_ONE_FACTOR = 1e-8
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +131,7 @@ def _log_sf_mills(t: Array, df: Array) -> Array:
     return np.asarray(log_density + np.log(mills))
 
 
-def spiked(correlations: Array, df: float, variances: Array) -> Noise:
+def spiked(correlations: Array, df: float, variances: Array, *, most: int | None = None) -> Noise:
     """Return low rank + diagonal noise: the principal components of the correlations above what noise alone gives.
 
     Of the K eigenvalues of a correlation matrix with ``df`` degrees of freedom, those above the Marchenko-Pastur edge
@@ -145,6 +149,8 @@ def spiked(correlations: Array, df: float, variances: Array) -> Noise:
         Degrees of freedom of R: clusters - 1.
     variances
         Squared standard errors, ``(K,)``: the diagonal of Sigma, kept.
+    most
+        Keep no more than this many components, the largest; None: all spikes.
 
     References
     ----------
@@ -166,6 +172,8 @@ def spiked(correlations: Array, df: float, variances: Array) -> Noise:
     kept = values > edge
     if not kept.any():
         return Noise(variances)
+    if most is not None:
+        kept[: len(kept) - most] = False  # eigenvalues ascend
     spikes, directions = values[kept], vectors[:, kept]
     if wide:
         directions = correlations.T @ directions / np.sqrt(spikes)
@@ -206,12 +214,58 @@ def _steadied(loadings: Array, variances: Array, df: float) -> Array:
     return np.asarray(fit + kept * rest)
 
 
-def noise_of(estimates: xr.Dataset, task: Any) -> Noise:
+def one_factor(covariance: Array) -> Noise | None:
+    """Write a covariance as ``l l' + D`` with one column l, or return None where it is not of that form.
+
+    So are estimates that share one control and have no other error in common. With O the correlations off the diagonal,
+    ``O_ij = l_i l_j``, each ``l_i^2 = sum_jk O_ij O_jk O_ki / sum_jk O_jk^2`` over the j and k other than i. None is
+    also the answer where less than 5 % of a variance would be left in D.
+
+    Parameters
+    ----------
+    covariance
+        Shape ``(K, K)``, positive definite.
+
+    Examples
+    --------
+    >>> noise = one_factor(np.array([[2.0, 1.0, 1.0], [1.0, 3.0, 1.0], [1.0, 1.0, 4.0]]))
+    >>> noise.variances.round(6), np.abs(noise.loadings.ravel()).round(6)
+    (array([1., 2., 3.]), array([1., 1., 1.]))
+    """
+    sd = np.sqrt(np.diagonal(covariance))
+    off = covariance / np.outer(sd, sd)
+    np.fill_diagonal(off, 0)
+    if np.abs(off).max() < _ONE_FACTOR:
+        return Noise(sd**2)
+    square = _shared_part(off)
+    column = np.where(off[int(np.argmax(square))] < 0, -1.0, 1.0) * np.sqrt(square)
+    rest = np.outer(column, column) - off
+    np.fill_diagonal(rest, 0)
+    if np.abs(rest).max() > _ONE_FACTOR or square.max() > 1 - _OWN:
+        return None
+    return Noise(sd**2 * (1 - square), (sd * column)[:, None])
+
+
+def _shared_part(off: Array) -> Array:
+    """Return the squared loadings of one factor, (K,), from correlations without their diagonal."""
+    if len(off) == 2:
+        return np.full(2, abs(float(off[0, 1])))
+    squares = (off**2).sum(axis=1)
+    others = squares.sum() - 2 * squares
+    triangles = np.einsum("ij,jk,ki->i", off, off, off, optimize=True)
+    return np.asarray(np.divide(triangles, others, out=np.zeros(len(off)), where=others > _SINGULAR).clip(0))
+
+
+def noise_of(estimates: xr.Dataset, task: Any, *, factors: int | None = None) -> Noise:
     """Return the noise of one task's estimates by the rule for Sigma, each se the normal score of its own p-value.
 
+    The correlations are those of the estimates at the normal score of an effect of 0. What a large t adds to its own
+    se is no error of the others: it is independent variance. (Were the correlations kept, a clear effect would be
+    corrected for the shared control's error many times over.)
+
     A covariance that came with the effects (`from_effects`) is known: whole. One estimated from units is whole where
-    K <= df/10 with df = clusters - 1, and low rank + diagonal beyond. With standard errors alone the errors are taken
-    as independent.
+    K <= df/10 with df = clusters - 1, and low rank + diagonal beyond, or where contrasts are sums of others. With
+    standard errors alone the errors are taken as independent.
 
     Parameters
     ----------
@@ -220,24 +274,44 @@ def noise_of(estimates: xr.Dataset, task: Any) -> Noise:
         Their contrasts may be a part (a family) of those that were estimated.
     task
         Label of the task.
+    factors
+        How many shared scores the reader can integrate where it needs effects to be independent given them: an
+        estimated covariance is then low rank + diagonal whatever its df, and a known one of a single factor
+        (`one_factor`) is that; other known ones stay whole. None: it reads any form.
 
     Raises
     ------
     InferenceError
-        If a standard error is missing or 0, or contrasts of a covariance used whole are sums of others; the message
-        names the contrast.
+        If a standard error is missing or 0, or contrasts of a known covariance are sums of others; the message names
+        the contrast.
     """
     one = _task_of(estimates, task)
-    effect, se, names = one["ace"].to_numpy(), _checked_se(one, task), _names(one)
+    effect, se = one["ace"].to_numpy(), _checked_se(one, task)
     df = one["df"].to_numpy() if "df" in one else np.full(len(se), np.inf)
-    score = normal_scores(effect, se, np.where(np.isnan(df), np.inf, df))
-    variances = score**2
+    df = np.where(np.isnan(df), np.inf, df)
+    score, least = normal_scores(effect, se, df), normal_scores(np.zeros(len(se)), se, df)
     if ("covariance" not in one and "factor" not in one) or len(se) == 1:
-        return Noise(variances)
+        return Noise(score**2)
+    return _with_own(_shared(one, least, factors, task), score**2 - least**2)
+
+
+def _with_own(noise: Noise, variance: Array) -> Noise:
+    """Add independent variances, (K,): what the tails of t add to an effect is not shared by the others."""
+    whole = None if noise.whole is None else noise.whole + np.diag(variance)
+    return Noise(noise.variances + variance, noise.loadings, whole)
+
+
+def _shared(one: xr.Dataset, se: Array, factors: int | None, task: Any) -> Noise:
+    """Return the noise with the correlations of the estimates and these standard errors, in the form of the rule."""
     freedom = _freedom(one)
-    if len(se) <= freedom / _PER_CONTRAST:
-        return _whole(_correlation(one, se), score, names, task)
-    return spiked(_correlation_factor(one, se), freedom, variances)
+    if np.isinf(freedom):
+        known = _checked(_correlation(one, se), _names(one), task) * np.outer(se, se)
+        return (one_factor(known) if factors is not None else None) or _whole(known)
+    if factors is None and len(se) <= freedom / _PER_CONTRAST:
+        correlation = _correlation(one, se)
+        if np.linalg.eigvalsh(correlation)[0] > _ROUNDING:
+            return _whole(correlation * np.outer(se, se))
+    return spiked(_correlation_factor(one, se), freedom, se**2, most=factors)
 
 
 def _task_of(estimates: xr.Dataset, task: Any) -> xr.Dataset:
@@ -303,7 +377,7 @@ def _correlation_factor(one: xr.Dataset, se: Array) -> Array:
     return np.asarray((vectors * np.sqrt(np.maximum(values, 0))).T)
 
 
-def _whole(correlation: Array, score: Array, names: Any, task: Any) -> Noise:
+def _checked(correlation: Array, names: Any, task: Any) -> Array:
     values, vectors = np.linalg.eigh(correlation)
     if not values[0] > _SINGULAR * len(values):
         culprit = names[int(np.argmax(np.abs(vectors[:, 0])))]
@@ -311,5 +385,8 @@ def _whole(correlation: Array, score: Array, names: Any, task: Any) -> Noise:
             f"task {task!s}: contrast {culprit!s} is a sum of other contrasts (least eigenvalue of the correlation "
             f"{values[0]:.2g}): it repeats what they say; leave it out of the family, or infer it by itself"
         )
-    whole = correlation * np.outer(score, score)
-    return Noise(np.diagonal(whole).copy(), whole=(whole + whole.T) / 2)
+    return correlation
+
+
+def _whole(covariance: Array) -> Noise:
+    return Noise(np.diagonal(covariance).copy(), whole=(covariance + covariance.T) / 2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,7 +42,13 @@ class Question:
     """What one unit of the user's prior is, on the contrast scale."""
 
 
-def questions(estimates: xr.Dataset, rows: list[Rows], covariates: Array | None, prior: Prior) -> Iterator[Question]:
+def questions(
+    estimates: xr.Dataset,
+    rows: list[Rows],
+    covariates: Array | None,
+    prior: Prior,
+    factors: Callable[[int], int | None] = lambda _: None,
+) -> Iterator[Question]:
     """Split estimates into questions: each task and each group by itself.
 
     Parameters
@@ -55,11 +61,13 @@ def questions(estimates: xr.Dataset, rows: list[Rows], covariates: Array | None,
         Shape ``(K, q)``, over all contrasts.
     prior
         As the user gave it; scaled by the sd of the control arm where that is known and the prior is standardised.
+    factors
+        How many scores of shared noise the engine can integrate for a family of K effects, as in `noise_of`.
 
     Raises
     ------
     InferenceError
-        If a standard error is missing or 0, a covariance singular, or the sd of the control arm 0.
+        If a standard error is missing or 0, a known covariance singular, or the sd of the control arm 0.
     """
     pooled = _over_predictors(estimates)
     for t, task in enumerate(estimates["task"].to_numpy()):
@@ -72,7 +80,7 @@ def questions(estimates: xr.Dataset, rows: list[Rows], covariates: Array | None,
                 rows=members,
                 effect=part["ace"].to_numpy()[:, t],
                 by_predictor=_by_predictor(estimates, members, t),
-                noise=noise_of(part, task),
+                noise=noise_of(part, task, factors=factors(len(members))),
                 covariates=None if covariates is None else covariates[members],
                 prior=rescaled(prior, 1 / unit),
                 unit=unit,

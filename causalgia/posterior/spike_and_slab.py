@@ -2,42 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
-from scipy.special import betaln, expit, log_expit, logsumexp
+import numpy.typing as npt
+from scipy.special import betaln, expit, logsumexp
 
 from causalgia.errors import InferenceError
-from causalgia.posterior.averaging import average_below, average_tails, checked, lfsr_of, unit_of
+from causalgia.posterior.averaging import checked, in_unit, lfsr_of, pooled, unit_of
 from causalgia.posterior.exact import Array, Draws, Exact, Nodes
 from causalgia.posterior.hyper import TAIL, is_flat, log_tau, rescaled
 from causalgia.posterior.noise import Noise
-from causalgia.posterior.scale_mixture import Components, Node
+from causalgia.posterior.scale_mixture import Components, Node, Tails, probability_below, tails_of
 from causalgia.posterior.surface import Surface, reach, refined
 from causalgia.prior import Prior
 
-__all__ = ["spike_and_slab"]
+__all__ = ["MOST_FACTORS", "spike_and_slab"]
+
+MOST_FACTORS = 2  # scores that a grid can hold
 
 _NATS = 20.0
 _STEPS = 65
 _RULE = (15, 15)
 _BLOCK = 1 << 20
 _NEGLIGIBLE = 1e-9
+_FARTHEST = 8.0  # sd of a factor score
+_SPACING = 0.8  # of its least possible sd: the trapezoid then errs by less than 1e-12
+_PROBES = 13
+_PRODUCT = 16  # likelihood ratios multiplied before a logarithm is taken
 
 
 def spike_and_slab(effect: Array, noise: Noise, prior: Prior, *, weight: tuple[float, float] = (1.0, 1.0)) -> Exact:
     """Return the posterior of effects that are 0, or normal about 0: ``delta ~ (1 - w) 0 + w N(0, tau^2)``.
 
     Unlike the weights of `mixture`, w and tau are integrated: with few effects their uncertainty matters. Both lie on a
-    grid over all of their mass that is refined by splines; draws are independent.
+    grid over all of their mass that is refined by splines; draws are independent. Where errors share one or two factors
+    (a control), their scores are integrated by a trapezoid: a score may have as many modes as there are sets of effects
+    that are 0, and no normal law about one of them would do.
 
     Parameters
     ----------
     effect
         Estimates of K effects, (K,).
     noise
-        Their independent noise.
+        Their covariance Sigma: independent, or diagonal + at most two loadings.
     prior
         Its tau is the prior of the slab's sd, in the unit of the effects, and must be proper: w may be 0.
     weight
@@ -52,7 +60,8 @@ def spike_and_slab(effect: Array, noise: Noise, prior: Prior, *, weight: tuple[f
     Raises
     ------
     InferenceError
-        If the noise is not independent, the prior of tau is flat, a weight is below 1, or a number is not usable.
+        If the noise is whole or of more factors, the prior of tau is flat, a weight is below 1, or a number is not
+        usable.
 
     References
     ----------
@@ -67,13 +76,16 @@ def spike_and_slab(effect: Array, noise: Noise, prior: Prior, *, weight: tuple[f
     checked(effect, noise)
     _check(noise, prior, weight)
     unit = unit_of(noise)
-    model = _Model(effect / unit, noise.variances / unit**2, rescaled(prior, unit), weight)
+    model = _model(effect / unit, in_unit(noise, unit), rescaled(prior, unit), weight)
     return _answer(model, _surface(model), unit)
 
 
 def _check(noise: Noise, prior: Prior, weight: tuple[float, float]) -> None:
-    if noise.whole is not None or noise.loadings is not None:
-        raise InferenceError("spike_and_slab takes independent noise; for correlated estimates take mixture or normal")
+    if noise.whole is not None or (noise.loadings is not None and noise.loadings.shape[1] > MOST_FACTORS):
+        raise InferenceError(
+            f"spike_and_slab takes independent noise or at most {MOST_FACTORS} loadings; for others take "
+            "engine='nuts', or normal"
+        )
     if is_flat(prior):
         raise InferenceError(
             "a slab with a flat prior of tau has no posterior: it may be empty; give one that ends, such as "
@@ -85,16 +97,26 @@ def _check(noise: Noise, prior: Prior, weight: tuple[float, float]) -> None:
 
 @dataclass(frozen=True, eq=False)
 class _Model:
-    """In units of the typical standard error; ``tau = grain sinh(u)`` and ``w = 1 / (1 + exp(-v))``."""
+    """In units of the typical standard error; ``tau = grain sinh(u)`` and ``w = 1 / (1 + exp(-v))``.
+
+    Scores of the factors lie on F points; without factors there is one, of none.
+    """
 
     effect: Array
-    noise: Array
+    variances: Array
+    """Of the independent noise, (K,)."""
+    loadings: Array
+    """(K, r)."""
+    marginal: Array
+    """Variances with what the factors add, (K,)."""
     prior: Prior
     weight: tuple[float, float]
+    scores: Array
+    """(F, r)."""
 
     @property
     def grain(self) -> float:
-        return float(1 / np.sqrt(np.mean(1 / self.noise)))
+        return float(1 / np.sqrt(np.mean(1 / self.marginal)))
 
     @property
     def upper(self) -> float:
@@ -103,31 +125,89 @@ class _Model:
             return float(np.arcsinh(self.prior.tau_scale / self.grain))
         return float(np.arcsinh(self.prior.tau_scale / self.grain) + 2 + _NATS / (TAIL[self.prior.tau] - 1))
 
+    @property
+    def residual(self) -> Array:
+        """Estimates less the shared part at each score, (F, K)."""
+        return np.asarray(self.effect - self.scores @ self.loadings.T)
+
+    @property
+    def log_spikes(self) -> Array:
+        """Log density of scores and estimates where all effects are 0, (F,), up to the spacing of the scores."""
+        rows = self.residual**2 / self.variances + np.log(2 * np.pi * self.variances)
+        return np.asarray(-0.5 * (rows.sum(axis=1) + (self.scores**2).sum(axis=1)))
+
     def tau(self, u: Array | float) -> Array:
         return np.asarray(self.grain * np.sinh(u))
 
     def share(self, v: Array | float) -> Array:
         return np.asarray(expit(v))
 
-    def log_ratio(self, tau: Array) -> Array:
-        """Log density of each estimate under the slab less that under the spike, (T, K)."""
-        kept = tau[:, None] ** 2 / (tau[:, None] ** 2 + self.noise)
-        return np.asarray(0.5 * np.log1p(-kept) + 0.5 * kept * self.effect**2 / self.noise)
+    def log_ratio(self, residual: Array, tau: Array | float) -> Array:
+        """Log density of each residual under the slab less that under the spike; of the shape of both together."""
+        kept = tau**2 / (tau**2 + self.variances)
+        return np.asarray(0.5 * np.log1p(-kept) + 0.5 * kept * residual**2 / self.variances)
+
+    def log_scores(self, tau: Array | float, share: Array, rest: Array) -> Array:
+        """Log density of the estimates and each score, (V, F): at V weights of the slab, share = 1 - rest, (V,).
+
+        There is one tau, or one for each weight, (V, 1, 1).
+        """
+        return self.log_spikes + _log_likelihood(self.log_ratio(self.residual, tau), share, rest)
 
     def log_joint(self, u: Array, v: Array) -> Array:
-        """Log density of the estimates, u and v on a tensor grid, (U, V)."""
+        """Log density of the estimates, u and v on a tensor grid, (U, V), up to a constant of the scores' grid."""
         a, b = self.weight
-        spike = -0.5 * (self.effect**2 / self.noise + np.log(2 * np.pi * self.noise)).sum()
         prior_u = log_tau(self.prior, self.tau(u)) + np.log(self.grain * np.cosh(u))
-        log_w, log_rest = log_expit(v), log_expit(-v)
-        prior_v = a * log_w + b * log_rest - betaln(a, b)
-        rows = [_summed(ratio, log_w, log_rest) for ratio in self.log_ratio(self.tau(u))]
-        return np.asarray(spike + np.array(rows) + prior_u[:, None] + prior_v)
+        prior_v = a * np.log(expit(v)) + b * np.log(expit(-v)) - betaln(a, b)
+        rows = [logsumexp(self.log_scores(float(tau), expit(v), expit(-v)), axis=1) for tau in self.tau(u)]
+        return np.asarray(np.array(rows) + prior_u[:, None] + prior_v)
 
 
-def _summed(ratio: Array, log_w: Array, log_rest: Array) -> Array:
-    """Return ``sum_k log(1 - w + w exp(ratio_k))``, (V,)."""
-    return np.array([np.logaddexp(rest, w + ratio).sum() for w, rest in zip(log_w, log_rest, strict=True)])
+def _model(effect: Array, noise: Noise, prior: Prior, weight: tuple[float, float]) -> _Model:
+    loadings = np.empty((len(effect), 0)) if noise.loadings is None else noise.loadings
+    model = _Model(effect, noise.variances, loadings, noise.marginal, prior, weight, _scores(loadings, noise.variances))
+    return replace(model, scores=model.scores[_matter(model)])
+
+
+def _scores(loadings: Array, variances: Array) -> Array:
+    """Return points over all that factor scores may be, (F, r), along the axes of what the estimates can tell."""
+    if not loadings.shape[1]:
+        return np.empty((1, 0))
+    values, axes = np.linalg.eigh(_information(loadings, variances))
+    counts = [int(np.ceil(_FARTHEST * np.sqrt(value) / _SPACING)) for value in values]
+    ticks = [np.linspace(-_FARTHEST, _FARTHEST, 2 * n + 1) for n in counts]
+    tensor = np.stack(np.meshgrid(*ticks, indexing="ij"), axis=-1)
+    return np.asarray(tensor.reshape(-1, loadings.shape[1]) @ axes.T)
+
+
+def _information(loadings: Array, variances: Array) -> Array:
+    """Return the precision of the scores where no effect varies, (r, r): the most there can be."""
+    return np.asarray(np.eye(loadings.shape[1]) + (loadings.T / variances) @ loadings)
+
+
+def _matter(model: _Model) -> npt.NDArray[np.bool_]:
+    """Return which scores are within exp(-30) of the likeliest, wherever tau and w are, (F,)."""
+    if len(model.scores) == 1:
+        return np.ones(1, dtype=bool)
+    far = _NATS + np.log(len(model.effect))
+    v, u = np.linspace(-far, far, _PROBES), np.linspace(0, model.upper, _PROBES)
+    a, b = model.weight
+    prior = a * np.log(expit(v)) + b * np.log(expit(-v))
+    best = np.full(len(model.scores), -np.inf)
+    for x in u:
+        level = float(log_tau(model.prior, model.tau(x)) + np.log(model.grain * np.cosh(x)))
+        heights = model.log_scores(float(model.tau(x)), expit(v), expit(-v)) + prior[:, None] + level
+        best = np.maximum(best, heights.max(axis=0))
+    return np.asarray(best > best.max() - 1.5 * _NATS)
+
+
+def _log_likelihood(ratio: Array, share: Array, rest: Array) -> Array:
+    """Return ``sum_k log(1 - w + w exp(ratio_k))``, (V, F): ratios (F, K) or (V, F, K), weights (V,)."""
+    top = np.maximum(ratio, 0)
+    spike, slab = np.exp(-top), np.exp(ratio - top)
+    terms = rest[:, None, None] * spike + share[:, None, None] * slab
+    starts = np.arange(0, ratio.shape[-1], _PRODUCT)
+    return np.asarray(np.log(np.multiply.reduceat(terms, starts, axis=-1)).sum(axis=-1) + top.sum(axis=-1))
 
 
 def _surface(model: _Model) -> Surface:
@@ -144,11 +224,11 @@ def _surface(model: _Model) -> Surface:
 def _answer(model: _Model, surface: Surface, unit: float) -> Exact:
     share, u, v = surface.nodes(*_RULE)
     weight, tau = model.share(v), model.tau(u)
-    nodes = list(_nodes(model, share, weight, tau))
-    tails = average_tails(nodes, model.noise)
+    nodes = _nodes(model, share, weight, tau)
+    tails = pooled((node.weight, node.tails()) for node in nodes)
 
     def below(x: Array) -> Array:
-        return average_below(x / unit, nodes, model.noise)
+        return np.asarray(sum(node.weight * node.below(x / unit) for node in nodes))
 
     def sample(n: int, generator: np.random.Generator) -> Draws:
         return _sample(model, surface, unit, n, generator)
@@ -161,24 +241,72 @@ def _answer(model: _Model, surface: Surface, unit: float) -> Exact:
         lfdr=tails.zero,
         shrinkage=tails.shrinkage,
         nodes=Nodes(share, unit * tau * np.sqrt(weight), nothing, nothing),
-        log_evidence=surface.log_total - len(model.effect) * float(np.log(unit)),
+        log_evidence=surface.log_total + _log_cell(model) - len(model.effect) * float(np.log(unit)),
         below=below,
         sample=sample,
     )
 
 
-def _nodes(model: _Model, share: Array, weight: Array, tau: Array) -> Iterator[Node]:
-    centre, kept = np.zeros_like(model.effect), share > _NEGLIGIBLE
+def _log_cell(model: _Model) -> float:
+    """Log of the volume that a point of the scores stands for, times the constant of their normal prior."""
+    size = model.loadings.shape[1]
+    values = np.linalg.eigvalsh(_information(model.loadings, model.variances))
+    steps = _FARTHEST / np.ceil(_FARTHEST * np.sqrt(values) / _SPACING)
+    return float(np.log(steps).sum() - 0.5 * size * np.log(2 * np.pi))
+
+
+@dataclass(frozen=True, eq=False)
+class _ScoreNode:
+    """A value of (w, tau), and the S scores that matter there: given both, effects are independent."""
+
+    weight: float
+    shares: Array
+    """Of the scores, (S,); they sum to 1."""
+    rows: Node
+    """S x K rows."""
+    noise: Array
+    marginal: Array
+    """(S K,) each."""
+
+    def tails(self) -> Tails:
+        """Return the posterior of the effects, averaged over the scores; K rows."""
+        tails, n = tails_of(self.rows, self.noise, self.marginal), len(self.shares)
+        mean, square, below, above, zero, shrinkage = (getattr(tails, f.name).reshape(n, -1) for f in fields(Tails))
+        centre = self.shares @ mean
+        spread = self.shares @ (square + (mean - centre) ** 2)
+        return Tails(centre, spread, *(self.shares @ x for x in (below, above, zero, shrinkage)))
+
+    def below(self, x: Array) -> Array:
+        """Return P(effect_k <= x_k), (K,)."""
+        n = len(self.shares)
+        return np.asarray(self.shares @ probability_below(np.tile(x, n), self.rows, self.noise).reshape(n, -1))
+
+
+def _nodes(model: _Model, share: Array, weight: Array, tau: Array) -> list[_ScoreNode]:
+    kept = share > _NEGLIGIBLE
     total = share[kept].sum()
-    for p, w, t in zip(share[kept], weight[kept], tau[kept], strict=True):
-        yield Node(p / total, model.effect, centre, Components(np.array([0.0, t**2]), np.array([1 - w, w])))
+    return [
+        _score_node(model, float(p / total), float(w), float(t))
+        for p, w, t in zip(share[kept], weight[kept], tau[kept], strict=True)
+    ]
+
+
+def _score_node(model: _Model, weight: float, w: float, tau: float) -> _ScoreNode:
+    heights = model.log_scores(tau, np.array([w]), np.array([1 - w]))[0]
+    shares = np.exp(heights - logsumexp(heights))
+    used = shares > _NEGLIGIBLE
+    residual = model.residual[used]
+    components = Components(np.array([0.0, tau**2]), np.array([1 - w, w]))
+    rows = Node(1.0, residual.ravel(), np.zeros(residual.size), components)
+    noise, marginal = (np.tile(x, len(residual)) for x in (model.variances, model.marginal))
+    return _ScoreNode(weight, shares[used] / shares[used].sum(), rows, noise, marginal)
 
 
 def _sample(model: _Model, surface: Surface, unit: float, n: int, generator: np.random.Generator) -> Draws:
     u, v = surface.draw(n, generator)
     weight, tau = model.share(v), model.tau(u)
     ace = np.empty((n, len(model.effect)))
-    rows = max(1, _BLOCK // len(model.effect))
+    rows = max(1, _BLOCK // model.residual.size)
     for start in range(0, n, rows):
         part = slice(start, start + rows)
         ace[part] = unit * _effects(model, weight[part], tau[part], generator)
@@ -186,8 +314,33 @@ def _sample(model: _Model, surface: Surface, unit: float, n: int, generator: np.
 
 
 def _effects(model: _Model, weight: Array, tau: Array, generator: np.random.Generator) -> Array:
+    """Draw which effects are 0 given a point of the scores, then scores and effects together given that."""
+    residual, t = model.residual[_drawn_scores(model, weight, tau, generator)], tau[:, None]
     with np.errstate(divide="ignore"):
-        odds = (np.log(weight) - np.log1p(-weight))[:, None] + model.log_ratio(tau)
-    kept = tau[:, None] ** 2 / (tau[:, None] ** 2 + model.noise)
-    normal = kept * model.effect + np.sqrt(kept * model.noise) * generator.standard_normal(odds.shape)
-    return np.where(generator.random(odds.shape) < expit(odds), normal, 0.0)
+        odds = (np.log(weight) - np.log1p(-weight))[:, None] + model.log_ratio(residual, t)
+    present = generator.random(odds.shape) < expit(odds)
+    if model.loadings.shape[1]:
+        residual = model.effect - _scores_given(model, present * t**2, generator) @ model.loadings.T
+    kept = t**2 / (t**2 + model.variances)
+    normal = kept * residual + np.sqrt(kept * model.variances) * generator.standard_normal(odds.shape)
+    return np.where(present, normal, 0.0)
+
+
+def _drawn_scores(model: _Model, weight: Array, tau: Array, generator: np.random.Generator) -> npt.NDArray[np.intp]:
+    """Draw a point of the scores given w and tau, (n,)."""
+    if len(model.scores) == 1:
+        return np.zeros(len(tau), dtype=np.intp)
+    heights = model.log_scores(tau[:, None, None], weight, 1 - weight)
+    cumulative = np.cumsum(np.exp(heights - heights.max(axis=1, keepdims=True)), axis=1)
+    place = generator.random((len(tau), 1)) * cumulative[:, -1:]
+    return np.asarray((cumulative < place).sum(axis=1))
+
+
+def _scores_given(model: _Model, variance: Array, generator: np.random.Generator) -> Array:
+    """Draw factor scores, (n, r), where effects are normal with these variances, (n, K)."""
+    loadings = model.loadings
+    precision = 1 / (model.variances + variance)
+    information = np.eye(loadings.shape[1]) + np.einsum("nk,kr,ks->nrs", precision, loadings, loadings)
+    root = np.linalg.cholesky(np.linalg.inv(information))
+    mean = np.linalg.solve(information, ((precision * model.effect) @ loadings)[:, :, None])[:, :, 0]
+    return np.asarray(mean + np.einsum("nrs,ns->nr", root, generator.standard_normal(mean.shape)))
