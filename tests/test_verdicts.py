@@ -347,7 +347,7 @@ def test_the_ratio_of_a_band_is_decided_about_1() -> None:
     np.testing.assert_allclose(in_sd["rope_upper"], 1 + half)
     assert in_sd.attrs["rope"] == "0.2 sd of the control arm (relative to its mean) about 1"
     assert verdicts(in_sd) == ["negligible", "increases"]
-    post = cg.infer(cg.estimate(effects), rng=0)
+    post = cg.infer(cg.estimate(cg.contrast(outcomes, control="0", scale="log_of_means")), rng=0)
     assert verdicts(decide(post, rope=0)) == ["undecided", "increases"]
 
 
