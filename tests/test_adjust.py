@@ -18,6 +18,7 @@ from causalgia.errors import (
 )
 from causalgia.estimation import estimate, from_effects
 from causalgia.multiplicity import adjust, hierarchical_q, sign_flip_max_t, storey_q
+from causalgia.multiplicity.weak import largest_mean_correlation, mean_absolute_correlation
 
 
 def estimates(p: np.ndarray, **coords: object) -> xr.Dataset:
@@ -274,3 +275,30 @@ def test_units_are_asked_for() -> None:
             adjust(estimate(effects_of(NORMAL)), method=method, rng=0)  # type: ignore[arg-type]
     with pytest.raises(RandomnessError):
         adjust(effects_of(NORMAL), method="bootstrap_t")
+
+
+@pytest.mark.parametrize("k", [2, 3, 5, 10])
+def test_storey_takes_few_independent_estimates(k: int) -> None:
+    """Refused by chance in at most 1 % of families, of whatever size (at K = 3 it was 21 %)."""
+    rng = np.random.default_rng(k)
+    refused = 0
+    for _ in range(200):
+        x = rng.normal(size=(30, k))
+        refused += mean_absolute_correlation(x - x.mean(axis=0)) >= largest_mean_correlation(29, k * (k - 1) // 2)
+    assert refused <= 6  # P(more | 1 %) < .005
+
+
+def test_storey_over_tasks_says_what_it_lacks() -> None:
+    ice = np.random.default_rng(0).normal(size=(50, 6, 2))
+    both = xr.Dataset({"ice": (("unit", "contrast", "task"), ice)}, coords={"task": ["K562", "HepG2"]})
+    with pytest.raises(EstimateError, match="over several tasks .*family=None"):
+        adjust(both, method="storey", family="all")
+    adjust(both, method="storey")
+
+
+def test_a_second_adjustment_leaves_nothing_of_the_first() -> None:
+    once = adjust(effects_of(np.random.default_rng(0).normal(size=(40, 3))), method="bootstrap_t", n_draws=199, rng=0)
+    twice = adjust(once, method="bh")
+    assert "p_step_down" not in twice
+    assert not {"n_draws", "seed"} & set(twice.attrs)
+    assert twice.attrs["adjust"] == "bh"

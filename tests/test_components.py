@@ -18,7 +18,7 @@ import xarray as xr
 
 from causalgia.effects import contrast
 from causalgia.errors import ContrastError, EstimateError, OutcomesError
-from causalgia.estimation import fit_variances, lay_out, reml, respond, variance_components
+from causalgia.estimation import estimate, fit_variances, lay_out, reml, respond, variance_components
 from causalgia.frame import from_frame
 
 CASE = Path(__file__).parent / "reference" / "mixed_model"
@@ -293,3 +293,9 @@ def test_values_beyond_double_precision_are_refused() -> None:
     for size in (1e200, 1e-200):
         with pytest.raises(EstimateError, match="rescale"):
             variance_components(effects_of(size * ice))
+
+
+def test_estimates_have_no_components() -> None:
+    effects = xr.Dataset({"ice": (("unit", "contrast", "task"), np.random.default_rng(0).normal(size=(20, 1, 1)))})
+    with pytest.raises(EstimateError, match="these are estimates.*give the effects"):
+        variance_components(estimate(effects))

@@ -222,3 +222,10 @@ def test_clusters_carry_the_degrees_of_freedom() -> None:
 def test_what_has_no_phase(change: Any, options: Any, match: str) -> None:
     with pytest.raises(EstimateError, match=match):
         helical_phase(change(curve()), **options)
+
+
+def test_doses_may_be_a_series_by_arm() -> None:
+    doses = pd.Series({"none": 0, "one": 1, "three": 3, "untold": np.nan})
+    assert dose_contrasts(doses) == dose_contrasts({"none": 0, "one": 1, "three": 3})
+    with pytest.raises(ContrastError, match="arm 'one' has more than one dose"):
+        dose_contrasts(pd.Series([0, 1, 2], index=["none", "one", "one"]))

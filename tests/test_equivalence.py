@@ -131,7 +131,7 @@ def test_an_impossible_rope_is_refused(rope: Any, said: str) -> None:
 
 def test_bad_input_is_named() -> None:
     one = xr.Dataset({"ace": (EFFECT, [[1.0]])})
-    with pytest.raises(EstimateError, match="no standard error, because there is one unit"):
+    with pytest.raises(EstimateError, match="one unit gives no standard error"):
         equivalence(one, rope=(-1, 1))
     negative = one.assign(se=(EFFECT, [[-1.0]])).assign_coords(contrast=["GATA1"])
     with pytest.raises(EstimateError, match="contrast GATA1: se -1"):
@@ -139,3 +139,9 @@ def test_bad_input_is_named() -> None:
     for wrong in (0.5, 1, "0.95", True):
         with pytest.raises(EstimateError, match="ci_prob"):
             equivalence(cg.from_effects([0.0], [1.0]), rope=(-1, 1), ci_prob=wrong)  # type: ignore[arg-type]
+
+
+def test_equivalence_of_a_band_says_nothing_of_the_band() -> None:
+    band = cg.simultaneous(cg.from_effects([0.0, 1.0], [0.1, 0.1]), method="dunnett")
+    assert band.attrs["band"] == "dunnett"
+    assert not {"band", "family", "seed"} & set(equivalence(band, rope=(-0.5, 0.5)).attrs)

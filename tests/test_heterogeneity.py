@@ -35,7 +35,7 @@ def test_point_estimates_are_the_plain_ones() -> None:
     ice = np.random.default_rng(0).gamma(2, size=(200, 3))
     found = heterogeneity(effects_of(ice), rope=(0.5, 3)).isel(task=0)
     np.testing.assert_allclose(found["sd"], ice.std(axis=0, ddof=1), rtol=1e-12)
-    np.testing.assert_allclose(found["quantile"], np.quantile(ice, [0.05, 0.25, 0.5, 0.75, 0.95], axis=0), rtol=1e-12)
+    np.testing.assert_allclose(found["quantiles"], np.quantile(ice, [0.05, 0.25, 0.5, 0.75, 0.95], axis=0), rtol=1e-12)
     np.testing.assert_allclose(found["above"], (ice > 3).mean(axis=0), rtol=1e-12)
     np.testing.assert_allclose(found["below"], (ice < 0.5).mean(axis=0), rtol=1e-12)
     assert found.attrs["rope_lower"] == 0.5
@@ -220,3 +220,8 @@ def test_covariates_that_cannot_be_used(by: Any, match: str) -> None:
     )
     with pytest.raises(EstimateError, match=match):
         modification(effects, by=by)
+
+
+def test_quantiles_are_an_attribute_and_no_method_of_xarray() -> None:
+    found = heterogeneity(effects_of(np.linspace(0, 1, 101)), quantiles=[0.5])
+    assert found.quantiles.item() == pytest.approx(0.5)

@@ -405,3 +405,110 @@ def test_the_public_names_are_these() -> None:
     assert cg.power is power
     assert cg.minimal_detectable_effect is minimal_detectable_effect
     assert cg.cheapest_split is cheapest_split
+
+
+# what no effect is on the contrast's scale
+
+
+def ratios(scale: Any, *, treated: float = 30.0) -> xr.Dataset:
+    rng = np.random.default_rng(1)
+    y = np.array([10.0, treated]) * rng.gamma(9, 1 / 9, size=(40, 2))
+    coords = {"unit": np.arange(40), "arm": ["0", "A"], "task": ["K"]}
+    return cg.contrast(
+        xr.Dataset({"outcome": (("unit", "arm", "task"), y[:, :, None])}, coords), control="0", scale=scale
+    )
+
+
+@pytest.mark.parametrize("kind", ["effects", "estimates"])
+def test_a_ratio_is_planned_about_1_as_its_logarithm_is_about_0(kind: str) -> None:
+    ratio, log = (ratios(s) if kind == "effects" else estimate(ratios(s)) for s in ("ratio", "log_of_means"))
+    assert power(ratio, n_units=50, effect=1.0)["power"].item() == pytest.approx(0.05, abs=1e-9)
+    for asked, on_log in (
+        ({"effect": 1.2}, {"effect": np.log(1.2)}),
+        ({"effect": 1.0, "rope": (0.8, 1.25)}, {"effect": 0.0, "rope": (np.log(0.8), np.log(1.25))}),
+        ({"rope": (0.8, 2.5)}, {"rope": (np.log(0.8), np.log(2.5))}),
+        ({"rope": 0}, {"rope": 0}),
+    ):
+        mine, theirs = power(ratio, n_units=90, **asked), power(log, n_units=90, **on_log)  # type: ignore[arg-type]
+        np.testing.assert_allclose(mine["power"], theirs["power"], rtol=1e-6)
+        mine, theirs = sample_size(ratio, **asked), sample_size(log, **on_log)  # type: ignore[arg-type]
+        assert mine["n_units"].item() == theirs["n_units"].item()
+    mine, theirs = (minimal_detectable_effect(x, n_units=90) for x in (ratio, log))
+    np.testing.assert_allclose(mine["minimal_detectable_effect"], np.expm1(theirs["minimal_detectable_effect"]))
+    found = sample_size(ratio, halfwidth=0.5)
+    whole = estimate(ratios("ratio"))
+    np.testing.assert_allclose(found["halfwidth"], 2 * whole["se"] * np.sqrt(40 / found["n_units"]), rtol=0.05)
+    assert "verdict about (1, 1)" in power(ratio, n_units=50, rope=0).attrs["question"]
+
+
+def test_a_difference_about_1_is_planned_about_1() -> None:
+    pilot = from_effects([1.4], [0.1], df=[29]).assign_attrs(null_value=1.0).assign(n_units=30)
+    plain = from_effects([0.4], [0.1], df=[29]).assign(n_units=30)
+    for asked, about_0 in (({"effect": 1.2}, {"effect": 0.2}), ({"rope": (0.9, 1.1)}, {"rope": (-0.1, 0.1)}), ({}, {})):
+        mine, theirs = power(pilot, n_units=20, **asked), power(plain, n_units=20, **about_0)  # type: ignore[arg-type]
+        np.testing.assert_allclose(mine["power"], theirs["power"], rtol=1e-9)
+    mine, theirs = (minimal_detectable_effect(x, n_units=20) for x in (pilot, plain))
+    np.testing.assert_allclose(mine["minimal_detectable_effect"], theirs["minimal_detectable_effect"])
+
+
+def test_impossible_ratios_are_refused() -> None:
+    for asked in ({"effect": 0.0}, {"effect": 1.0, "rope": (-0.1, 0.1)}):
+        with pytest.raises(EstimateError, match="is no ratio of means, which is above 0"):
+            power(ratios("ratio"), n_units=20, **asked)  # type: ignore[arg-type]
+    rng = np.random.default_rng(6)
+    y = rng.normal(1.6, 2, size=(30, 1))
+    coords = {"unit": np.arange(30), "arm": ["0", "A"], "task": ["K"]}
+    outcomes = xr.Dataset({"outcome": (("unit", "arm", "task"), np.hstack([y, 3 + y])[:, :, None])}, coords)
+    with pytest.raises(EstimateError, match="contrast A.*within about 6 standard errors of 0"):
+        sample_size(cg.contrast(outcomes, control="0", scale="ratio"), halfwidth=0.1)
+
+
+def test_a_number_of_units_serves_every_contrast() -> None:
+    table = from_effects([0.3, 0.1], [0.1, 0.2], names=["a", "b"])
+    found = sample_size(table.assign(n_units=500), halfwidth=0.05)
+    each = sample_size(table.assign(n_units=("contrast", [500, 500])), halfwidth=0.05)
+    assert found["n_units"].values.tolist() == each["n_units"].values.tolist()
+    assert found["n_units"].values.ravel()[0] == pytest.approx(500 * (1.96 * 0.1 / 0.05) ** 2, rel=0.001)
+
+
+def test_too_narrow_a_half_width_blames_no_predictors() -> None:
+    with pytest.raises(EstimateError, match=r"half width of 1e-07 needs more than 1e\+12 clusters"):
+        sample_size(sd=1.0, halfwidth=1e-7)
+
+
+def test_narrow_half_widths_are_split_as_cheaply() -> None:
+    """Five predictors, twelve parents; the least price at .05 is by trying every number of predictors."""
+    sources = Sources(0.35894224, 0.10092552, 1.02574352, 0.554428, 1.11206182)
+    prices = Prices(1.0, 0.0, 0.0, 2.0, 0.0, np.inf, np.inf, np.inf)
+    found = cheapest(sources, prices, 0.05, least_levels=2)
+    assert found is not None
+    assert 8_931_480 <= prices.price(*map(np.float64, found)) <= 8_931_480 * 1.0001  # type: ignore[arg-type]
+    narrow = cheapest(sources, prices, 1e-3, least_levels=2)
+    assert narrow is not None
+    # beyond small numbers the price grows as the half width ** -4: parents and predictors as ** -2 each
+    assert prices.price(*map(np.float64, narrow)) == pytest.approx(8_931_480 * 50**4, rel=0.01)  # type: ignore[arg-type]
+
+
+def test_units_far_beyond_each_are_split_as_cheaply() -> None:
+    prices = Prices(1.0, 1e7, 0.0, 2.0, 0.0, np.inf, np.inf, 1.0)
+    sources = Sources(1.0, 9.0, 0.0, 0.0, 0.0)
+    found = cheapest(sources, prices, 0.05)
+    assert found is not None
+    units = np.arange(1.0, 20_000)
+    best = min(
+        float(prices.price(np.array(p), units[fits], 1).min())
+        for p in np.arange(1_535.0, 1_580)
+        if (fits := sources.halfwidth(np.full_like(units, p), units, 1, 0.95) <= 0.05).any()
+    )
+    assert best <= prices.price(*map(np.float64, found)) <= best * 1.0001  # type: ignore[arg-type]
+
+
+def test_a_split_names_variances_at_0() -> None:
+    variances = xr.Dataset(
+        {"variance": (("component", "contrast", "task"), np.array([0.0, 1.0, 0.5]).reshape(3, 1, 1))},
+        coords={"component": ["background", "predictor", "residual"], "contrast": ["a"], "task": ["K"]},
+    )
+    found = cheapest_split(variances, halfwidth=0.5)
+    assert found.attrs["at_zero"] == "background"
+    assert "variance of background at 0" in found.attrs["caution"]
+    assert "caution" not in cheapest_split(variances.assign(variance=variances["variance"] + 0.1), halfwidth=0.5).attrs

@@ -95,6 +95,10 @@ def variance_components(
         if "ice" in source or "contrast" in source.dims:
             raise EstimateError("control= goes with outcomes; these are effects already, leave control= out")
         source = contrast(source, control=control)
+    if "ace" in source:
+        raise EstimateError(
+            "these are estimates, in which the units are averaged away; give the effects of cg.contrast behind them"
+        )
     if "ice" in source:
         return _of_effects(validate(source, "effects"), instance)
     if "contrast" in source.dims:

@@ -9,6 +9,7 @@ from math import gcd, lcm
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from causalgia.errors import ContrastError, EstimateError
@@ -18,7 +19,7 @@ _ORDERS = ("linear", "quadratic", "cubic", "quartic", "quintic")
 
 
 def dose_contrasts(
-    outcomes: xr.Dataset | Mapping[Any, float],
+    outcomes: xr.Dataset | Mapping[Any, float] | pd.Series[Any],
     *,
     along: str = "copies",
     kind: Literal["slope", "orthonormal", "consecutive", "equally_spaced"] = "slope",
@@ -29,8 +30,8 @@ def dose_contrasts(
     Parameters
     ----------
     outcomes
-        A Dataset whose arms have a numeric coordinate `along`; or the doses themselves, arm name -> dose. Arms without
-        a dose (NaN or empty) are left out.
+        A Dataset whose arms have a numeric coordinate `along`; or the doses themselves, arm name -> dose (a mapping, or
+        a Series by arm). Arms without a dose (NaN or empty) are left out.
     along
         The coordinate on the arm dim, such as the number of copies of a motif.
     kind
@@ -87,17 +88,24 @@ def dose_contrasts(
     return {_order(j): _named(arms, row) for j, row in enumerate(makers[kind]())}
 
 
-def _doses(outcomes: xr.Dataset | Mapping[Any, float], along: str) -> dict[str, float]:
+def _doses(outcomes: xr.Dataset | Mapping[Any, float] | pd.Series[Any], along: str) -> dict[str, float]:
     """Arm -> dose, in the order of the doses."""
     if isinstance(outcomes, xr.Dataset):
         if along not in outcomes.coords or outcomes[along].dims != ("arm",):
             there = [str(c) for c in outcomes.coords if outcomes[c].dims == ("arm",) and c != "arm"]
             raise ContrastError(f"along={along!r} is no coordinate on the arms; there are {', '.join(there) or 'none'}")
         names, values = outcomes["arm"].to_numpy().tolist(), outcomes[along].to_numpy().tolist()
+    elif isinstance(outcomes, pd.Series):
+        names, values = outcomes.index.tolist(), outcomes.tolist()
     elif isinstance(outcomes, Mapping):
         names, values = list(outcomes), list(outcomes.values())
     else:
-        raise ContrastError(f"doses are in outcomes or in a mapping of arm to dose, not in {type(outcomes).__name__}")
+        raise ContrastError(
+            f"doses are in outcomes or in a mapping (or Series) of arm to dose, not in {type(outcomes).__name__}"
+        )
+    twice = [str(a) for i, a in enumerate(names) if str(a) in map(str, names[:i])]
+    if twice:
+        raise ContrastError(f"arm {twice[0]!r} has more than one dose; give one for each arm")
     found = {str(a): _number(v, str(a)) for a, v in zip(names, values, strict=True) if not _missing(v)}
     if not found:
         raise ContrastError(f"along={along!r}: no arm has a dose")
@@ -105,7 +113,7 @@ def _doses(outcomes: xr.Dataset | Mapping[Any, float], along: str) -> dict[str, 
 
 
 def _missing(value: Any) -> bool:
-    return value is None or value == "" or value != value
+    return value is None or value is pd.NA or value == "" or value != value
 
 
 def _number(value: Any, arm: str) -> float:

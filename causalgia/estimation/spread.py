@@ -49,7 +49,7 @@ def heterogeneity(
     -------
     Dataset
         ``sd, sd_se, sd_lower, sd_upper (contrast, task[, model])`` of the ICE, by the jackknife of its logarithm;
-        ``quantile, quantile_lower, quantile_upper (prob, contrast, task[, model])`` by Woodruff's interval, and
+        ``quantiles, quantile_lower, quantile_upper (prob, contrast, task[, model])`` by Woodruff's interval, and
         ``quantile_open`` where its limit is only the sample's extreme because there are too few units; with a ROPE
         ``above, below`` (shares of contexts), each with ``_se``, ``_lower`` and ``_upper`` (Korn & Graubard:
         Clopper-Pearson at the effective number of units). All respect the clusters.
@@ -71,7 +71,7 @@ def heterogeneity(
     ...     {"ice": (("unit", "contrast", "task"), ice)}, coords={"contrast": ["GATA1"], "task": ["K562"]}
     ... )
     >>> found = heterogeneity(effects, rope=(-1, 1)).squeeze()
-    >>> round(float(found["sd"]), 2), round(float(found["above"]), 2), found["quantile"].values.round(1)
+    >>> round(float(found["sd"]), 2), round(float(found["above"]), 2), found["quantiles"].values.round(1)
     (1.99, 0.47, array([-1.9, -0.4,  0.9,  2.3,  4.2]))
     """
     ice, ends, probs = individual_effects(effects, "heterogeneity"), _ends(rope), _probabilities(quantiles)
@@ -94,7 +94,7 @@ def heterogeneity(
         )
     out = xr.Dataset({name: (dims, values) for name, values in columns.items()})
     parts = zip(*(quantile_of(ice, p, codes, ci_prob) for p in probs), strict=True)
-    for name, part in zip(("quantile", "quantile_lower", "quantile_upper", "quantile_open"), parts, strict=True):
+    for name, part in zip(("quantiles", "quantile_lower", "quantile_upper", "quantile_open"), parts, strict=True):
         out[name] = (("prob", *dims), np.stack(part))
     kept = {str(name): c for name, c in effects.coords.items() if c.dims and set(c.dims) <= set(dims)}
     said = {"ci_prob": ci_prob, "cluster": "unit" if groups is None else groups.name, "n_units": len(ice)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -12,6 +13,8 @@ from causalgia.planning.precision import MOST, least_integer
 
 #: units of a parent beyond which nobody asks
 MOST_UNITS = 100_000
+#: up to so many levels, and units of a parent, each number is tried; beyond, steps of a twentieth, and then between
+EACH_LEVEL, EACH_UNIT = 64, 512
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,9 @@ def cheapest(
 
     For each number of levels, Cochran's closed-form number of units, ``sqrt(within / between * price of a parent /
     price of a unit)``, bounds the price from above; a normal quantile bounds it from below. Every number of units
-    between is tried, with the least number of parents for each. Ties go to fewer levels, then to fewer units.
+    between is tried, with the least number of parents for each. Ties go to fewer levels, then to fewer units. Beyond
+    64 levels and 512 units the numbers tried are a twentieth apart, and then those about the best of them, so that
+    the price is the least up to the rounding to whole parents.
 
     Parameters
     ----------
@@ -118,16 +123,55 @@ def cheapest(
     >>> cheapest(Sources(1.0, 4.0, 0.0, 0.0, 0.0), prices, 0.25)
     (105, 6, 1)
     """
-    best, price = None, np.inf
     goal = (halfwidth / float(t_quantile(np.inf, 0.5 + level / 2))) ** 2
-    enough = least_levels if least_levels == 1 else 20 + int(50 * sources.level / goal)
-    for levels in range(least_levels, int(min(prices.max_levels, enough)) + 1):
+    enough = least_levels if least_levels == 1 else 20 + 50 * sources.level / goal
+    tried = _numbers(least_levels, min(prices.max_levels, enough), EACH_LEVEL)
+    best, price = _cheapest_of(sources, prices, halfwidth, tried, (None, np.inf), level)
+    while best is not None and (between := _about(tried, float(best[2]), EACH_LEVEL)).size:
+        best, price = _cheapest_of(sources, prices, halfwidth, between, (best, price), level)
+        tried = np.union1d(tried, between)
+    return best
+
+
+_Split: TypeAlias = tuple[int, int, int]
+
+
+def _numbers(first: float, last: float, each: int) -> Array:
+    """Return whole numbers from `first` to `last`: each of them up to `each`, then in steps of a twentieth."""
+    every = np.arange(float(first), min(np.floor(last), float(each)) + 1)
+    if last <= each:
+        return every
+    start = max(float(first), float(each))
+    steps = int(np.ceil(np.log(last / start) / np.log(1.05))) + 1
+    return np.unique(np.concatenate([every, np.floor(np.geomspace(start, last, max(steps, 2)))]))
+
+
+def _about(tried: Array, best: float, most: int) -> Array:
+    """Return the numbers not yet tried between the neighbours of the best one, at most `most` of them."""
+    i = int(np.searchsorted(tried, best))
+    low, high = tried[max(i - 1, 0)], tried[min(i + 1, len(tried) - 1)]
+    between = np.unique(np.linspace(low, high, int(min(high - low + 1, most + 2))).round())
+    return np.setdiff1d(between, tried)
+
+
+def _cheapest_of(
+    sources: Sources,
+    prices: Prices,
+    halfwidth: float,
+    tried: Array,
+    known: tuple[_Split | None, float],
+    level: float,
+) -> tuple[_Split | None, float]:
+    """Cheapest split with one of these numbers of levels, in order, or the known one; and its price."""
+    best, price = known
+    goal = (halfwidth / float(t_quantile(np.inf, 0.5 + level / 2))) ** 2
+    for levels in tried.astype(int).tolist():
         if _bound(sources, prices, goal, np.inf, levels) >= price:
             break
         if _bound(sources, prices, goal, levels, levels) < price:
             found = _at_levels(sources, prices, halfwidth, levels, price, level)
             best, price = (found[0], found[1]) if found is not None else (best, price)
-    return best
+    return best, price
 
 
 def _fewest(sources: Sources, goal: float, units: Array, levels: float) -> Array:
@@ -157,8 +201,11 @@ def _at_levels(
     bound = min(below, first[1])
     unit = prices.prediction * (prices.arms * levels + prices.shared) * fewest
     most = (bound - prices.parent * fewest - prices.level * levels) / unit
-    units = np.arange(1.0, max(1.0, min(most, prices.max_units, MOST_UNITS)) + 1)
+    units = _numbers(1.0, max(1.0, min(most, prices.max_units, MOST_UNITS)), EACH_UNIT)
     found = _priced(sources, prices, halfwidth, units, levels, level)
+    while np.isfinite(found[1]) and (between := _about(units, float(found[0][1]), EACH_UNIT)).size:
+        again = _priced(sources, prices, halfwidth, between, levels, level)
+        found, units = (again if again[1] < found[1] else found), np.union1d(units, between)
     return found if found[1] < below else None
 
 

@@ -64,7 +64,8 @@ def cheapest_split(
     -------
     Dataset
         ``n_parents, units_per_parent, n_units, n_predictors (or n_words), n_predictions, price, halfwidth (contrast,
-        task)``. Exact effects need 2 units.
+        task)``. Exact effects need 2 units. attrs ``at_zero`` and ``caution`` name variances that the pilot puts at 0,
+        of which the split takes few draws.
 
     Raises
     ------
@@ -169,6 +170,11 @@ def _row(
         name, cure = _name(components, where), _cure(prices, least)
         raise EstimateError(f"{name}: no split reaches a half width of {halfwidth:g}: {cure}")
     parents, units, levels = (np.array(float(x)) for x in found)
+    if prices.predictions(parents, units, float(levels)) >= 2**63:
+        raise EstimateError(
+            f"{_name(components, where)}: a half width of {halfwidth:g} takes more predictions than can be counted; "
+            "ask for a wider one"
+        )
     return {
         "n_parents": float(parents),
         "units_per_parent": float(units),
@@ -195,6 +201,20 @@ def _name(components: xr.Dataset, where: tuple[int, ...]) -> str:
     )
 
 
+def _zeros(components: xr.Dataset) -> dict[str, str]:
+    """Say which variances the pilot puts at 0: the split draws few of what has none."""
+    variance = components["variance"]
+    zero = (variance == 0) & (variance > 0).any("component")
+    names = [str(c) for c in components["component"].to_numpy() if bool(zero.sel(component=c).any())]
+    if not names:
+        return {}
+    said = f"the pilot puts the variance of {', '.join(names)} at 0, as a small pilot may by chance, and the split "
+    return {
+        "at_zero": ", ".join(names),
+        "caution": f"{said}rests on it: see the standard errors of variance_components",
+    }
+
+
 def _laid_out(
     components: xr.Dataset, rows: dict[tuple[int, ...], dict[str, float]], said: dict[str, Any]
 ) -> xr.Dataset:
@@ -208,5 +228,9 @@ def _laid_out(
         columns["n_words" if said["words"] else "n_predictors"] = levels
     target = "population" if said["least"] == 1 else _WORDS if said["words"] else "population x predictors"
     coords = {d: components[d] for d in ("contrast", "task") if d in components.coords}
-    attrs = {"target": target, "level": said["level"], "not_identified": components.attrs.get("not_identified", "")}
+    attrs = _zeros(components) | {
+        "target": target,
+        "level": said["level"],
+        "not_identified": components.attrs.get("not_identified", ""),
+    }
     return xr.Dataset({key: (("contrast", "task"), value) for key, value in columns.items()}, coords, attrs)
