@@ -15,13 +15,14 @@ import xarray as xr
 from scipy import special
 
 from causalgia.errors import InferenceError
+from causalgia.estimation.tails import density_ratio_at_0, log_sf_t
 from causalgia.posterior.exact import Array
 
 _PER_CONTRAST = 10  # a covariance of K contrasts is used whole from 10 K degrees of freedom on
 _NEAR_ZERO = 1e-3
-_FAR = -650.0
 _SINGULAR = 1e-12
 _ROUNDING = 1e-6  # least eigenvalue of estimated correlations: below, a sum known to a thousandth of a standard error
+_CLEAR = 5.0  # normal score past which the sign of an effect is in no doubt
 _OWN = 0.05  # least share of a variance that is not shared, for the scores to be integrated
 _ONE_FACTOR = 1e-8
 
@@ -51,7 +52,8 @@ def normal_scores(effect: Array, se: Array, df: Array) -> Array:
 
     A t of few degrees of freedom is too often large; taken for normal, it signs too many effects wrongly. With
     ``z = Phi^-1(F_t(t))`` the standard error becomes ``effect / z``, and at effect 0 its limit
-    ``se * phi(0) / f_t(0)``.
+    ``se * phi(0) / f_t(0)``. Beyond z = 5 it stays as it is there: no sign is in doubt any more, and an interval that
+    grew with the effect would say less about its size than the t interval does.
 
     Parameters
     ----------
@@ -81,54 +83,13 @@ def normal_scores(effect: Array, se: Array, df: Array) -> Array:
     if not (df > 0).all():
         k = int(np.argmax(~(df > 0)))
         raise InferenceError(f"contrast {k}: df {df[k]:g} is not positive; df=None is normal")
-    t = np.minimum(np.abs(effect / se), 1e300)
+    t = np.minimum(np.abs(effect / se), -special.stdtrit(df, special.ndtr(-_CLEAR)))
     factor = np.ones(t.shape)
     near, far = np.isfinite(df) & (t < _NEAR_ZERO), np.isfinite(df) & (t >= _NEAR_ZERO)
     density = density_ratio_at_0(df[near])
     factor[near] = 1 / (density * (1 + t[near] ** 2 * (density**2 / 6 - (df[near] + 1) / (6 * df[near]))))
     factor[far] = t[far] / -special.ndtri_exp(log_sf_t(t[far], df[far]))
     return np.asarray(se * np.maximum(factor, 1.0))
-
-
-def density_ratio_at_0(df: Array) -> Array:
-    """Return the density of t at 0 over that of the normal, ``sqrt(2/df) Gamma((df+1)/2) / Gamma(df/2)``, (K,)."""
-    half = df / 2
-    exact = special.gammaln(half + 0.5) - special.gammaln(half) - 0.5 * np.log(half)
-    series = -1 / (8 * half) + 1 / (192 * half**3) - 1 / (640 * half**5)  # of the same, from half = 50 to rounding
-    return np.asarray(np.exp(np.where(half > 50, series, exact)))
-
-
-def log_sf_t(t: Array, df: Array) -> Array:
-    """Return log P(T > t) for t > 0, (K,), also where the probability itself is below the least float.
-
-    Far out, ``P = f(t) R(t)``, and Mills' ratio R is an integral of the density's decay beyond t by Gauss-Laguerre
-    (many degrees of freedom), or the hypergeometric series of the incomplete beta function (t^2 > df).
-    """
-    with np.errstate(divide="ignore", under="ignore"):
-        out = np.log(special.stdtr(df, -t))
-    polynomial = (out < _FAR) & (t > np.sqrt(df))
-    exponential = (out < _FAR) & ~polynomial
-    out[polynomial] = _log_sf_series(t[polynomial], df[polynomial])
-    out[exponential] = _log_sf_mills(t[exponential], df[exponential])
-    return np.asarray(out)
-
-
-def _log_sf_series(t: Array, df: Array) -> Array:
-    a, log_x = df / 2, -np.logaddexp(0, 2 * np.log(t) - np.log(df))
-    x = np.exp(log_x)
-    beta = special.gammaln(a) + 0.5 * np.log(np.pi) - special.gammaln(a + 0.5)
-    series = np.log(special.hyp2f1(a + 0.5, 1.0, a + 1.0, x))
-    return np.asarray(a * log_x + 0.5 * np.log1p(-x) - np.log(a) - beta - np.log(2) + series)
-
-
-def _log_sf_mills(t: Array, df: Array) -> Array:
-    nodes, weights = special.roots_laguerre(40)
-    square = df + t**2
-    y = nodes[:, None] * square / ((df + 1) * t)
-    decay = (df + 1) / 2 * np.log1p((2 * t * y + y**2) / square)
-    mills = (weights[:, None] * np.exp(nodes[:, None] - decay)).sum(axis=0) * square / ((df + 1) * t)
-    log_density = np.log(density_ratio_at_0(df)) - 0.5 * np.log(2 * np.pi) - (df + 1) / 2 * np.log1p(t**2 / df)
-    return np.asarray(log_density + np.log(mills))
 
 
 def spiked(correlations: Array, df: float, variances: Array, *, most: int | None = None) -> Noise:
