@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from scipy import stats
 
 from causalgia.errors import CausalgiaError, InferenceError, PriorConflictWarning, RandomnessError
 from causalgia.estimation import estimate, from_effects
@@ -178,11 +179,30 @@ def test_few_contrasts_of_many_units_are_exact(family: Any) -> None:
     estimates = estimate(crossover(n=600))
     found = datasets(infer(estimates, family=family, rng=0))
     attrs = found["posterior"].attrs
-    assert (attrs["engine"], attrs["sigma"]) == ("exact", "low rank + diagonal (r=1)")
+    sigma = "diagonal" if family == "mixture" else "low rank + diagonal (r=1)"
+    assert (attrs["engine"], attrs["sigma"]) == ("exact", sigma)
     plain = infer(estimates, family="normal", rng=0)
     sd = plain["moments"]["sd"].to_numpy()
     difference = (found["moments"]["mean"] - plain["moments"]["mean"]).to_numpy()[2:]  # effects of 2 and 3: 20 se
     assert (np.abs(difference) < 0.5 * sd[2:]).all()
+
+
+@pytest.mark.parametrize("k", [4, 60])
+def test_a_small_shift_of_all_effects_is_not_taken_for_the_error_of_the_control(k: int) -> None:
+    """Words without an effect differ from the control by its own; a clear effect stays where its estimate is."""
+    inside = []
+    for seed in range(40):
+        generator = np.random.default_rng(seed)
+        truth = np.r_[1.0, np.full(k - 1, -0.1)]  # 1.4 standard errors below 0, all of it the control's
+        ice = truth + generator.normal(size=(200, 1)) + 0.3 * generator.normal(size=(200, k))
+        names = [f"c{i}" for i in range(k)]
+        effects = xr.Dataset(
+            {"ice": (("unit", "contrast", "task"), ice[:, :, None])}, {"contrast": names, "task": ["t"]}
+        )
+        draws = infer(estimate(effects), draws=400, rng=seed)["posterior"]["ace"][:, :, 0, 0]
+        low, high = np.quantile(draws, [0.025, 0.975])
+        inside.append(low <= 1.0 <= high)
+    assert np.mean(inside) >= stats.binom.ppf(1e-4, 40, 0.95) / 40
 
 
 def test_sums_of_contrasts_are_inferred() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Literal
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from causalgia.posterior.normal import normal
 from causalgia.posterior.nuts import CHAINS, Sampled, sample_hierarchy, sample_mixture, sample_slab
 from causalgia.posterior.questions import Question
 from causalgia.posterior.scale_mixture import Components, Tails, log_terms
-from causalgia.posterior.spike_and_slab import MOST_FACTORS, spike_and_slab
+from causalgia.posterior.spike_and_slab import spike_and_slab
 from causalgia.posterior.student import student
 from causalgia.streams import derive
 
@@ -65,21 +66,22 @@ def check_choice(value: object, known: tuple[str, ...], name: str) -> None:
 
 
 def factors_for(family: str, engine: str, *, covariates: bool) -> Callable[[int], int | None]:
-    """Return how many scores of shared noise are integrated for K effects; None where any covariance is read whole.
+    """Return how many scores of estimated shared noise are integrated for K effects; None: any covariance is whole.
 
     The normal family reads any, and so does NUTS. The Student-t and the mixture of many effects take all scores that
-    there are (Laplace); few effects under a spike and a slab those that a grid can hold.
+    there are (Laplace). Few effects under a spike at 0 take none: the scores would be learned from effects that are
+    supposed to be exactly 0, and a shift of all of them by less than can be seen would go into every other effect.
 
     Examples
     --------
     >>> of_mixture = factors_for("mixture", "auto", covariates=False)
     >>> of_mixture(5), of_mixture(1000), factors_for("normal", "auto", covariates=False)(5)
-    (2, 1000, None)
+    (0, 1000, None)
     """
     if family == "normal" or engine == "nuts":
         return lambda _: None
-    on_grid = family == "mixture" and not covariates
-    return lambda size: min(MOST_FACTORS, size) if on_grid and size < _FEW else size
+    at_0 = family == "mixture" and not covariates
+    return lambda size: 0 if at_0 and size < _FEW else size
 
 
 def has_exact(family: str, noise: Noise) -> bool:
@@ -113,8 +115,10 @@ def _build(question: Question, family: str, effect: Array, noise: Noise) -> Exac
     prior, covariates = question.prior, question.covariates
     if family == "mixture" and is_few(question):
         return spike_and_slab(effect, noise, prior)
-    build = {"normal": normal, "mixture": mixture, "student_t": student}[family]
-    return build(effect, noise, prior, covariates=covariates)
+    if family == "mixture":
+        mode: Literal["zero", "estimate"] = "zero" if noise.loadings is None else "estimate"
+        return mixture(effect, noise, prior, mode=mode, covariates=covariates)
+    return (normal if family == "normal" else student)(effect, noise, prior, covariates=covariates)
 
 
 def is_few(question: Question) -> bool:

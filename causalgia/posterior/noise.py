@@ -236,9 +236,9 @@ def noise_of(estimates: xr.Dataset, task: Any, *, factors: int | None = None) ->
     task
         Label of the task.
     factors
-        How many shared scores the reader can integrate where it needs effects to be independent given them: an
-        estimated covariance is then low rank + diagonal whatever its df, and a known one of a single factor
-        (`one_factor`) is that; other known ones stay whole. None: it reads any form.
+        How many shared scores the reader integrates where it needs effects to be independent given them: an
+        estimated covariance is then low rank + diagonal whatever its df (0: the diagonal alone), and a known one of a
+        single factor (`one_factor`) is that; other known ones stay whole. None: it reads any form.
 
     Raises
     ------
@@ -268,6 +268,8 @@ def _shared(one: xr.Dataset, se: Array, factors: int | None, task: Any) -> Noise
     if np.isinf(freedom):
         known = _checked(_correlation(one, se), _names(one), task) * np.outer(se, se)
         return (one_factor(known) if factors is not None else None) or _whole(known)
+    if factors == 0:
+        return Noise(se**2)
     if factors is None and len(se) <= freedom / _PER_CONTRAST:
         correlation = _correlation(one, se)
         if np.linalg.eigvalsh(correlation)[0] > _ROUNDING:
