@@ -13,16 +13,31 @@ import xarray as xr
 
 from causalgia.analysis import Analysis
 from causalgia.calibration.bands import Row, judged, mean_row, rank_row, share_row
-from causalgia.calibration.trials import Simulator, centred_truth, repeated, same_arms, simulator_of, truth_of
+from causalgia.calibration.trials import (
+    SAME,
+    Simulator,
+    centred_truth,
+    repeated,
+    same_arms,
+    simulator_of,
+    truth_of,
+)
 from causalgia.design import Design
 from causalgia.effects import contrast
-from causalgia.errors import CausalgiaWarning, DesignError, EstimateError
+from causalgia.errors import (
+    CausalgiaWarning,
+    ContrastError,
+    ConvergenceError,
+    DesignError,
+    EstimateError,
+    InferenceError,
+)
 from causalgia.estimation import estimate
 from causalgia.multiplicity import adjust, simultaneous
 from causalgia.staircase import estimated
 from causalgia.streams import RNG, derive, root_key
 
-LEAST_TRIALS = 20
+LEAST_TRIALS = 2
 _RANKED = 99
 Array = npt.NDArray[np.float64]
 
@@ -35,7 +50,7 @@ def calibrate(
     rng: RNG,
     analysis: Analysis | None = None,
     truth: xr.DataArray | None = None,
-    posterior: bool = False,
+    posterior: bool = True,
     error: float = 0.001,
 ) -> xr.Dataset:
     """Repeat a trial with fresh units and count how often its statements are right: type-I error, coverage, FWER, FDR.
@@ -52,8 +67,8 @@ def calibrate(
         give each trial's own ``truth (contrast, task)`` as a variable: drawn from the prior, it makes the rows of the
         posterior promises.
     n_trials
-        Trials, 20 or more; as many A/A trials are run beside them. 1,000 find a true .07 in the place of .05 with
-        probability .7.
+        Trials, two or more; as many A/A trials are run beside them. With few the bands are wide; 1,000 find a true .07
+        in the place of .05 with probability .7.
     rng
         Seed (0 is a seed), Generator or SeedSequence.
     analysis
@@ -62,7 +77,8 @@ def calibrate(
         True ACE ``(contrast, task)``. None: the simulator's, the predictor's ``true_ace`` where it has one, else the
         mean of all trials, with which coverage can be measured but no false discoveries.
     posterior
-        Whether each trial also gets a posterior (`causalgia.infer`), and rows on it.
+        Whether each trial also gets a posterior (`causalgia.infer`), and rows on it; trials without one (an effect
+        without spread, a sampler that has not converged) are counted in attrs["without_posterior"].
     error
         Chance that any row falls outside its band though every promise holds.
 
@@ -72,13 +88,13 @@ def calibrate(
         ``value, nominal, lower, upper, mcse, n_trials, claim, passes (row)``: ``"A/A p < 0.05: task"`` (type-I error),
         ``"coverage: contrast, task"``, ``"FWER of the band"``; where some truths are 0 ``"FDR"``, and the 95th
         percentile of the false-discovery proportion; with `posterior` ``"lfsr - wrong signs"`` and
-        ``"SBC rank: contrast, task"``. Beside them ``p_same (trial, task)`` of the A/A trials and
-        ``ace (trial, contrast, task)``; attrs["not_measured"] says what the truth at hand could not show.
+        ``"SBC rank: contrast, task"`` (where truths are drawn anew). Beside them ``p_same (trial, task)`` of the
+        A/A trials and ``ace (trial, contrast, task)``; attrs["not_measured"] says what the truth at hand could not show.
 
     Raises
     ------
     EstimateError
-        If there are fewer than 20 trials, or the truth lacks a contrast.
+        If there are fewer than two trials, the truth lacks a contrast, or no trial has a posterior.
     DesignError
         If `design` is no design, or the analysis names an arm it lacks.
 
@@ -97,7 +113,7 @@ def calibrate(
     >>> share = cg.FunctionPredictor(lambda x: x[:, 1:3].sum((1, 2)) / 30, tasks=["GC"], scale="share")
     >>> table = calibrate(design, share, n_trials=40, rng=0)
     >>> table["row"].values.tolist()
-    ['A/A p < 0.05: GC', 'coverage: GC, GC', 'FWER of the band']
+    ['A/A p < 0.05: GC', 'coverage: GC, GC', 'FWER of the band', 'lfsr - wrong signs']
     >>> bool(table["passes"].all())
     True
     """
@@ -124,13 +140,14 @@ class _Look:
     lfsr: Array | None = None
     sign: Array | None = None
     ranks: Array | None = None
+    without: str = ""
 
 
 def _checked(design: object, n_trials: object) -> int:
     if not isinstance(design, Design):
         raise DesignError(f"calibrate(design, ...): the first argument is {type(design).__name__}, not a cg.Design")
     if isinstance(n_trials, bool) or not isinstance(n_trials, int | np.integer) or n_trials < LEAST_TRIALS:
-        raise EstimateError(f"n_trials={n_trials!r}: a share needs {LEAST_TRIALS} or more trials; 1,000 say something")
+        raise EstimateError(f"n_trials={n_trials!r}: {LEAST_TRIALS} or more are needed; 1,000 say something")
     return int(n_trials)
 
 
@@ -163,7 +180,8 @@ def _look(
     discovered = (found["p_adjusted"] <= alpha).transpose("contrast", "task").to_numpy().astype(float)
     if not posterior:
         return _Look(estimates, band, discovered, at)
-    return _Look(estimates, band, discovered, at, *_posterior(estimates, analysis, at, derive(key, "posterior", trial)))
+    said = _posterior(estimates, analysis, at, derive(key, "posterior", trial))
+    return _Look(estimates, band, discovered, at, *((None, None, None, said) if isinstance(said, str) else said))
 
 
 def _band(effects: xr.Dataset, estimates: xr.Dataset, analysis: Analysis, rng: int) -> xr.Dataset:
@@ -175,13 +193,16 @@ def _band(effects: xr.Dataset, estimates: xr.Dataset, analysis: Analysis, rng: i
 
 def _posterior(
     estimates: xr.Dataset, analysis: Analysis, truth: Array | None, seed: int
-) -> tuple[Array, Array, Array | None]:
-    """Return the lfsr of each effect, the sign it speaks of, and the rank of its truth among thinned draws."""
+) -> tuple[Array, Array, Array | None] | str:
+    """Return the lfsr of each effect, its sign, and the rank of its truth among thinned draws; or why not."""
     from causalgia.posterior import infer
 
     chosen: dict[str, Any] = {"prior": analysis.prior} if analysis.prior is not None else {}
     family: Any = analysis.family
-    post = infer(estimates, family=family, draws=4 * (_RANKED + 1), rng=seed, **chosen)
+    try:
+        post = infer(estimates, family=family, draws=4 * (_RANKED + 1), rng=seed, **chosen)
+    except (InferenceError, ConvergenceError) as error:
+        return str(error)
     draws = post["posterior"]["ace"].transpose("chain", "draw", "contrast", "task").to_numpy()
     draws = draws.reshape(-1, *draws.shape[2:])
     sign = np.sign((draws > 0).sum(axis=0) - (draws < 0).sum(axis=0))
@@ -199,36 +220,51 @@ def _aligned(truth: xr.DataArray, estimates: xr.Dataset) -> Array:
     return np.asarray(at.transpose("contrast", "task").to_numpy(), dtype=np.float64)
 
 
-def _same_arms(design: Design, simulator: Simulator, analysis: Analysis, key: int, n_trials: int) -> xr.DataArray:
-    """Return the p-value of each A/A trial, (trial, task)."""
+def _same_arms(
+    design: Design, simulator: Simulator, analysis: Analysis, key: int, n_trials: int
+) -> xr.DataArray | None:
+    """Return the p-value of each A/A trial, (trial, task); None where a simulator does not take its arms."""
     control = analysis.control if analysis.control is not None else design.named_arms[0].name
     twice = same_arms(design, control)
     pairs = (repeated(twice, simulator, key=key, trial=trial, purpose="same arms") for trial in range(n_trials))
-    found = [estimate(contrast(pair, control="A"), cluster="auto")["p"].isel(contrast=0, drop=True) for pair in pairs]
+    try:
+        found = [
+            estimate(contrast(pair, control=SAME), cluster="auto")["p"].isel(contrast=0, drop=True) for pair in pairs
+        ]
+    except ContrastError:  # arms of its own, not those of the design that it is given
+        return None
     return xr.concat(found, dim="trial").rename("p_same")
 
 
 def _table(
-    looks: Sequence[_Look], same: xr.DataArray, analysis: Analysis, known: xr.DataArray | None, error: float
+    looks: Sequence[_Look], same: xr.DataArray | None, analysis: Analysis, known: xr.DataArray | None, error: float
 ) -> xr.Dataset:
     estimates = xr.concat([look.estimates[["ace", "lower", "upper"]] for look in looks], dim="trial")
     bands = xr.concat([look.band[["lower", "upper"]] for look in looks], dim="trial")
     ace = estimates["ace"].transpose("trial", "contrast", "task").to_numpy()
     truths = [look.truth for look in looks if look.truth is not None]
     truth = np.stack(truths) if truths else centred_truth(ace)
-    alpha = 1 - analysis.ci_prob
-    rows = [
-        share_row(f"A/A p < {alpha:.3g}: {task!s}", same.sel(task=task).to_numpy() < alpha, alpha)
-        for task in same["task"].to_numpy()
-    ]
+    alpha = 1 - float(analysis.ci_prob)
+    rows, lacking = _same_rows(same, alpha)
     rows += _coverage(estimates, truth, 1 - alpha)
     rows.append(share_row("FWER of the band", _outside(bands, truth).any(axis=(1, 2)), alpha, "at most"))
-    more, lacking = _discoveries(looks, truth, alpha) if truths else ([], ["FDR: no true effect is known"])
+    more, why = _discoveries(looks, truth, alpha) if truths else ([], ["FDR: no true effect is known"])
     rows += more + _posterior_rows(looks, truth, estimates, random=bool(truths) and known is None)
-    table = judged(rows, error=error)
-    table["p_same"], table["ace"] = same, estimates["ace"]
-    table.attrs |= {"analysis": analysis.to_json(), "not_measured": "; ".join(lacking)}
+    if not (truths and known is None) and looks[0].lfsr is not None:
+        why.append("SBC ranks: truths are not drawn from the prior; give a simulator with a truth of its own")
+    table = judged(rows, error=error).assign(ace=estimates["ace"])
+    if same is not None:
+        table["p_same"] = same
+    table.attrs |= {"analysis": analysis.to_json(), "not_measured": "; ".join(lacking + why)}
+    table.attrs["without_posterior"] = sum(bool(look.without) for look in looks)
     return table
+
+
+def _same_rows(same: xr.DataArray | None, alpha: float) -> tuple[list[Row], list[str]]:
+    if same is None:
+        return [], ["A/A: the simulator has arms of its own, not the two equal ones of the design that it is given"]
+    tasks = same["task"].to_numpy()
+    return [share_row(f"A/A p < {alpha:.3g}: {t!s}", same.sel(task=t).to_numpy() < alpha, alpha) for t in tasks], []
 
 
 def _outside(limits: xr.Dataset, truth: Array) -> npt.NDArray[np.bool_]:
@@ -255,18 +291,19 @@ def _discoveries(looks: Sequence[_Look], truth: Array, alpha: float) -> tuple[li
 
 
 def _posterior_rows(looks: Sequence[_Look], truth: Array, estimates: xr.Dataset, *, random: bool) -> list[Row]:
-    """Return lfsr against wrong signs, and ranks; promises only where the truths were drawn anew for each trial."""
-    if looks[0].lfsr is None:
+    """Return lfsr against wrong signs, and ranks where the truths were drawn anew for each trial: then promises."""
+    has = [i for i, look in enumerate(looks) if look.lfsr is not None]
+    if not has:
+        if any(look.without for look in looks):
+            raise EstimateError(f"no trial has a posterior: {looks[0].without}; or calibrate with posterior=False")
         return []
-    lfsr = np.stack([look.lfsr for look in looks if look.lfsr is not None])
-    sign = np.stack([look.sign for look in looks if look.sign is not None])
-    wrong = (truth == 0) | (np.sign(truth) != sign)
-    claim: Any = "exact" if random else "reported"
-    rows = [mean_row("lfsr - wrong signs", (lfsr - wrong).mean(axis=(1, 2)), 0.0, claim)]
-    if looks[0].ranks is None:
+    lfsr, sign = (np.stack([getattr(looks[i], name) for i in has]) for name in ("lfsr", "sign"))
+    wrong = (truth[has] == 0) | (np.sign(truth[has]) != sign)
+    rows = [mean_row("lfsr - wrong signs", (lfsr - wrong).mean(axis=(1, 2)), 0.0, "exact" if random else "reported")]
+    if not random:
         return rows
-    ranks = np.stack([look.ranks for look in looks if look.ranks is not None])
+    ranks = np.stack([r for r in (looks[i].ranks for i in has) if r is not None])
     contrasts, tasks = estimates["contrast"].to_numpy(), estimates["task"].to_numpy()
-    for k, t in np.ndindex(ranks.shape[1:]):
-        rows.append(rank_row(f"SBC rank: {contrasts[k]!s}, {tasks[t]!s}", ranks[:, k, t], _RANKED, claim))
+    for k, t in np.ndindex(*ranks.shape[1:]):
+        rows.append(rank_row(f"SBC rank: {contrasts[k]!s}, {tasks[t]!s}", ranks[:, k, t], _RANKED, "exact"))
     return rows

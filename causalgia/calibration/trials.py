@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeAlias
@@ -17,7 +18,7 @@ from causalgia.trial import run
 
 #: called as `run` is, without the predictor: ``simulator(design, rng=seed) -> outcomes``
 Simulator: TypeAlias = Callable[..., xr.Dataset]
-_SAME, _AGAIN = "A", "A again"
+SAME, _AGAIN = "A", "A again"
 
 
 def simulator_of(predictor_or_simulator: Any) -> Simulator:
@@ -37,11 +38,23 @@ def simulator_of(predictor_or_simulator: Any) -> Simulator:
         return trial
     if callable(predictor_or_simulator):
         simulator: Simulator = predictor_or_simulator
+        _check_call(simulator)
         return simulator
     raise PredictorError(
         f"calibrate(design, predictor_or_simulator): {type(predictor_or_simulator).__name__} is neither a predictor "
         "nor a function simulator(design, rng=) that returns outcomes as cg.run does"
     )
+
+
+def _check_call(simulator: Simulator) -> None:
+    try:
+        inspect.signature(simulator).bind(None, rng=0)
+    except TypeError as error:
+        raise PredictorError(
+            f"the simulator is called as simulator(design, rng=seed) and cannot be ({error}); define it so"
+        ) from error
+    except ValueError:  # a callable without a signature is tried as it is
+        return
 
 
 def repeated(design: Design, simulator: Simulator, *, key: int, trial: int, purpose: str) -> xr.Dataset:
@@ -84,7 +97,7 @@ def same_arms(design: Design, control: str) -> Design:
         raise DesignError(f"control {control!r} is not an arm of the design; the arms are {', '.join(arms)}")
     n_units = 2 * design.n_units if design.assignment == "crossover" else design.n_units
     most = _most_units(design, n_units)
-    pair = [Arm(_SAME, arms[control]), Arm(_AGAIN, arms[control])]
+    pair = [Arm(SAME, arms[control]), Arm(_AGAIN, arms[control])]
     return replace(design, arms=pair, n_units=most, assignment="parallel", blocks=None)
 
 
