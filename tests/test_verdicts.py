@@ -20,10 +20,11 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import causalgia as cg
-from causalgia.errors import DecisionError, EstimateError, InferenceError
+from causalgia.errors import ConvergenceError, DecisionError, EstimateError, InferenceError
 from causalgia.multiplicity import placebo_region
 from causalgia.schema import validate
 from causalgia.verdicts import decide, more_units, rule, running_mean, summarise
+from causalgia.verdicts.settled import split_rhat
 
 EFFECT = ("contrast", "task")
 DRAWS = ("chain", "draw", "contrast", "task")
@@ -107,9 +108,9 @@ def test_bh_adjusts_each_class_over_all_questions() -> None:
 
 
 def test_a_share_at_the_level_is_enough() -> None:
-    draws = np.r_[np.full(950, 1.0), np.full(50, -1.0)][:, None]
+    draws = np.random.default_rng(0).permutation(np.r_[np.full(950, 1.0), np.full(50, -1.0)])[:, None]
     assert verdicts(decide(posterior(draws), rope=0)) == ["increases"]
-    draws[0] = -1.0
+    draws[np.argmax(draws)] = -1.0
     assert verdicts(decide(posterior(draws), rope=0)) == ["undecided"]
 
 
@@ -144,7 +145,7 @@ def test_draws_are_left_as_they_are() -> None:
 
 
 def test_a_spike_counts_as_no_sign() -> None:
-    draws = np.r_[np.zeros(300), np.full(600, 0.5), np.full(100, -0.5)][:, None]
+    draws = np.random.default_rng(0).permutation(np.r_[np.zeros(300), np.full(600, 0.5), np.full(100, -0.5)])[:, None]
     found = decide(posterior(draws), rope=(-0.1, 0.1))
     assert found["lfsr"].item() == pytest.approx(0.4)
     assert found["p_rope"].item() == pytest.approx(0.3)
@@ -461,6 +462,49 @@ def test_anybodys_posterior_in_the_container_of_the_installed_arviz() -> None:
     assert verdicts(decide(given, rope=(-1, 1), level=0.9)) == ["negligible", "increases"]
     tree = xr.DataTree.from_dict({"posterior": xr.Dataset({"ace": (DRAWS[:3], ace)}, coords=coords)})
     xr.testing.assert_equal(decide(tree, rope=0), decide(tree["posterior"].to_dataset(), rope=0))
+
+
+def test_chains_that_disagree_are_refused_unless_their_owner_says_so() -> None:
+    ace = np.random.default_rng(0).normal(3, 1, size=(4, 100, 2))
+    ace[:, :, 1] += np.array([[0.0], [5], [10], [15]])
+    tree = posterior(ace.reshape(400, 2))
+    with pytest.raises(
+        ConvergenceError, match=r"R-hat of contrast c1, task K562 is [2-9][.\d]* \(above 1.01\); sample"
+    ):
+        decide(tree, rope=(-1, 1))
+    drift = posterior((np.tile(np.repeat([0.0, 4.0], 50), 4) + ace[:, :, 0].ravel())[:, None])
+    with pytest.raises(ConvergenceError, match="contrast c0"):
+        decide(drift, rope=(-1, 1))
+    stuck = posterior(np.repeat([1.0, 2.0, 3.0, 4.0], 100)[:, None])
+    with pytest.raises(ConvergenceError, match="is inf"):
+        decide(stuck, rope=(-1, 1))
+    tree["posterior"].attrs["converged"] = "no"
+    assert verdicts(decide(tree, rope=(-1, 1))) == ["increases", "increases"]
+
+
+def test_divergent_transitions_are_refused() -> None:
+    draws = np.random.default_rng(0).normal(3, 0.5, size=(400, 1))
+    diverging = xr.Dataset({"diverging": (("chain", "draw"), np.zeros((4, 100), bool))})
+    assert verdicts(decide(posterior(draws, sample_stats=diverging), rope=(-1, 1))) == ["increases"]
+    with pytest.raises(ConvergenceError, match="400 divergent transitions; sample longer"):
+        decide(posterior(draws, sample_stats=~diverging), rope=(-1, 1))
+
+
+@pytest.mark.parametrize(("n", "k"), [(5, 500), (50, 500), (400, 500)])
+def test_independent_draws_are_hardly_ever_refused(n: int, k: int) -> None:
+    """Over all effects at once, by chance in 1 of 10,000 trials; mixtures with a spike and heavy tails too."""
+    rng = np.random.default_rng(n)
+    for draws in (rng.normal(size=(4 * n, k)), rng.standard_cauchy((4 * n, k)) * (rng.random((4 * n, k)) < 0.5)):
+        decide(posterior(draws), rope=(-1, 1), level=0.9)
+
+
+def test_the_statistic_is_that_of_arviz() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        az = importlib.import_module("arviz")
+    draws = np.random.default_rng(0).normal(size=(4, 60, 3)) + np.arange(4)[:, None, None] * [0.0, 0.2, 1.0]
+    for k, mine in enumerate(split_rhat(draws)):
+        assert mine == pytest.approx(float(az.rhat(draws[:, :, k], method="split")), rel=1e-6)
 
 
 def test_a_posterior_that_lacks_something_says_what() -> None:

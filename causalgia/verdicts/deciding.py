@@ -92,6 +92,8 @@ def decide(
         too few for `level`.
     InferenceError
         If a posterior lacks ``ace``.
+    ConvergenceError
+        If draws that `causalgia.infer` did not vouch for have divergent transitions, or chains that disagree.
     EstimateError
         If estimates have no standard error, or there are too few placebo words.
 

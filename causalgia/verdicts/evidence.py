@@ -16,6 +16,7 @@ from causalgia.multiplicity.tost import limits, numbers_of, tails
 from causalgia.posterior.tree import datasets, require
 from causalgia.verdicts.drawn import Summary, summarise
 from causalgia.verdicts.regions import Region, region
+from causalgia.verdicts.settled import require_settled
 
 _CARRIED = ("se", "n_units", "n_clusters", "control_sd", "exact", "weight", "unbounded")
 _NEVER = 2.0
@@ -80,6 +81,8 @@ def from_posterior(tree: Any, rope: Any, *, level: float, ci_prob: float) -> Evi
         If there is no group ``posterior`` with a variable ``ace``.
     DecisionError
         If its dims are others, a draw is not finite, or the draws are too few for the level.
+    ConvergenceError
+        If draws that nobody vouches for have not settled.
 
     Examples
     --------
@@ -96,6 +99,7 @@ def from_posterior(tree: Any, rope: Any, *, level: float, ci_prob: float) -> Evi
     parts = [_summary(draws, t, found, ci_prob, null) for t in range(draws.sizes["task"])]
     said = {name: np.stack([getattr(part, name) for part in parts], axis=1) for name in Summary.__annotations__}
     _refuse_nonfinite(said["mean"], draws)
+    require_settled(datasets(tree), draws)
     known = {name: moments[name].transpose("contrast", "task").to_numpy() for name in moments.data_vars}
     exact = ("mean", "sd", "lfsr") if null == 0 else ("mean", "sd")  # an lfsr there is about 0
     said |= {name: known[name] for name in exact if name in known}
