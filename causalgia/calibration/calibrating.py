@@ -89,7 +89,8 @@ def calibrate(
         ``"coverage: contrast, task"``, ``"FWER of the band"``; where some truths are 0 ``"FDR"``, and the 95th
         percentile of the false-discovery proportion; with `posterior` ``"lfsr - wrong signs"`` and
         ``"SBC rank: contrast, task"`` (where truths are drawn anew). Beside them ``p_same (trial, task)`` of the
-        A/A trials and ``ace (trial, contrast, task)``; attrs["not_measured"] says what the truth at hand could not show.
+        A/A trials and ``ace (trial, contrast, task)``; attrs["not_measured"] says what the truth at hand could not
+        show.
 
     Raises
     ------
