@@ -325,3 +325,45 @@ def test_probabilities_and_ropes_at_the_door() -> None:
         equivalence(estimates, rope=("-1", "1"))  # type: ignore[arg-type]
     with pytest.raises(EstimateError, match="between 0.5 and 1"):
         equivalence(estimates, rope=(-1, 1), ci_prob=0.4)
+
+
+def _with_covariance(*replaced: tuple[tuple[int, int], float]) -> xr.Dataset:
+    estimates = cg.estimate(effects_of(ICE)).copy(deep=True)
+    for (i, j), value in replaced:
+        estimates["covariance"].values[i, j] = value
+    return estimates
+
+
+@pytest.mark.parametrize(
+    ("replaced", "match"),
+    [
+        ([((0, 1), 1e3)], "not symmetric"),
+        ([((0, 1), 1e3), ((1, 0), 1e3)], "negative eigenvalues"),
+        ([((1, 1), 1e3)], "contrast w1: se .* is not the root of its variance"),
+        ([((1, 1), -1.0)], "contrast w1: variance -1 is negative"),
+    ],
+)
+@pytest.mark.parametrize("verb", [as_estimates, lambda e: cg.infer(e, family="normal", rng=0, draws=8)])
+def test_ready_made_estimates_that_cannot_vary_like_that(replaced: Any, match: str, verb: Any) -> None:
+    assert as_estimates(_with_covariance())["ace"].size == 2
+    with pytest.raises(EstimateError, match=match):
+        verb(_with_covariance(*replaced))
+
+
+def test_a_singular_or_single_precision_covariance_is_one() -> None:
+    ice = np.random.default_rng(0).normal(size=(40, 2))
+    with pytest.warns(DegenerateWarning):
+        estimates = cg.estimate(effects_of(np.column_stack([ice, ice.sum(axis=1), np.zeros(40)])))
+    assert as_estimates(estimates).identical(estimates)
+    as_estimates(estimates.assign(covariance=estimates["covariance"].astype(np.float32)))
+
+
+def test_standard_errors_beside_their_covariance_have_to_agree() -> None:
+    v = np.array([[4.0, 1.0], [1.0, 9.0]])
+    both = from_effects([1.0, 2.0], se=[2.0, 3.0], covariance=v, names=["a", "b"])
+    xr.testing.assert_identical(both, from_effects([1.0, 2.0], covariance=v, names=["a", "b"]))
+    with pytest.raises(EstimateError, match="contrast b: se 4 is not the root"):
+        from_effects([1.0, 2.0], se=[2.0, 4.0], covariance=v, names=["a", "b"])
+    table = xr.Dataset({"effect": ("x", [1.0, 2.0]), "se": ("x", [2.0, 4.0]), "covariance": (("x", "y"), v)})
+    with pytest.raises(EstimateError, match="contrast 1: se 4 is not the root"):
+        as_estimates(table)

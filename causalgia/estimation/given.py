@@ -18,6 +18,8 @@ from causalgia.estimation.tails import log_p
 from causalgia.schema import SCHEMA, annotate, validate
 
 TASK = "effect"
+_ROUNDING = 1e-6  # of correlations that travelled as single precision
+_LEAST_SD = 1e-153  # its square has all its digits
 
 _ON_ESTIMATES = [row for row in SCHEMA if "estimates" in row.datasets]
 _VARIABLES = frozenset(row.name for row in _ON_ESTIMATES if ("contrast", "task") in row.dims)
@@ -44,7 +46,7 @@ def from_effects(
     se
         Their standard errors, shape ``(K,)`` or one number; the errors are then independent.
     covariance
-        Instead: their covariance, shape ``(K, K)``. It counts as known.
+        Their covariance, shape ``(K, K)``, which says the standard errors too. It counts as known.
     df
         Degrees of freedom of the standard errors, shape ``(K,)`` or one number; None: normal.
     names
@@ -62,8 +64,8 @@ def from_effects(
     ------
     EstimateError
         If an effect is not finite, or masked, an se is not positive, df is not positive, shapes or names differ, a
-        name is missing or repeated, or the covariance is not symmetric or not positive definite. The message names the
-        contrast.
+        name is missing or repeated, or the covariance is not symmetric, not positive definite or not of these standard
+        errors. The message names the contrast.
 
     Examples
     --------
@@ -78,13 +80,10 @@ def from_effects(
         raise EstimateError(f"effect has shape {ace.shape}; give one number for each of one or more contrasts")
     labels = contrast_names(names, len(ace))
     _refuse(~np.isfinite(ace), labels, ace, "effect", "is not finite; leave the contrast out or repair it")
-    if (se is None) == (covariance is None):
-        raise EstimateError("give either se= (independent errors) or covariance=, and not both")
+    if se is None and covariance is None:
+        raise EstimateError("give either se= (independent errors) or covariance=")
     matrix = None if covariance is None else _covariance(covariance, labels)
-    if matrix is None:
-        errors = _positive(se, "se", labels, "a contrast without error is no estimate; leave it out")
-    else:
-        errors = np.sqrt(np.diagonal(matrix))
+    errors = _errors(se, matrix, labels)
     freedom = np.full(len(ace), np.inf) if df is None else _positive(df, "df", labels, "None is normal")
     if np.isinf(freedom).any() and not np.isinf(freedom).all():
         raise EstimateError("df is infinite for some contrasts; give 1e9 for a normal one among others")
@@ -117,7 +116,8 @@ def as_estimates(table: Any) -> xr.Dataset:
     OutcomesError
         If it is none of these, or not as `causalgia.schema` says.
     EstimateError
-        As `from_effects`; or if a standard error is negative, or df is not positive.
+        As `from_effects`; or if a standard error is negative, df is not positive, or the covariance is none: not
+        symmetric, with negative eigenvalues, or not of these standard errors. It may be singular.
 
     Examples
     --------
@@ -133,8 +133,7 @@ def as_estimates(table: Any) -> xr.Dataset:
             "estimates: take them from cg.estimate or cg.from_effects, or give a table with columns 'effect' and 'se' "
             f"(or a covariance), not {_described(table)}"
         )
-    se = columns["se"] if covariance is None else None
-    estimates = from_effects(columns["effect"], se, covariance, columns.get("df"), names)
+    estimates = from_effects(columns["effect"], columns.get("se"), covariance, columns.get("df"), names)
     return validate(annotate(_with_the_rest(estimates, columns)), "estimates")
 
 
@@ -189,7 +188,7 @@ def require_errors(estimates: xr.Dataset) -> None:
 
 
 def _possible(estimates: xr.Dataset) -> xr.Dataset:
-    """Refuse negative standard errors and degrees of freedom that are not positive."""
+    """Refuse negative standard errors, degrees of freedom that are not positive, and what is no covariance."""
     for name, least in (("se", 0.0), ("df", np.nextafter(0.0, 1.0))):
         wrong = estimates[name].to_numpy() < least if name in estimates else np.zeros(1, dtype=bool)
         if wrong.any():
@@ -198,7 +197,45 @@ def _possible(estimates: xr.Dataset) -> xr.Dataset:
             raise EstimateError(
                 f"contrast {label!s}: {name} {estimates[name].to_numpy()[where]:g}; se >= 0 and df > 0 make sense"
             )
+    if "covariance" in estimates:
+        _refuse_no_covariance(estimates)
     return estimates
+
+
+def _refuse_no_covariance(estimates: xr.Dataset) -> None:
+    """Refuse a covariance that is not symmetric, has negative eigenvalues, or is not of the standard errors."""
+    matrix = estimates["covariance"].transpose("contrast", "contrast_", ...).to_numpy()
+    n = len(matrix)
+    labels = estimates["contrast"].to_numpy() if "contrast" in estimates.coords else np.arange(n)
+    stack = np.moveaxis(matrix.reshape(n, n, -1), -1, 0).astype(np.float64)
+    for t, variances in enumerate(np.diagonal(stack, axis1=1, axis2=2)):
+        _refuse(variances < 0, labels, variances, "variance", "is negative; no covariance has that")
+        if "se" in estimates:
+            _refuse_disagreement(estimates["se"].to_numpy().reshape(n, -1)[:, t], variances, labels)
+        correlation = _correlation_of(stack[t])
+        _refuse_crooked(correlation, labels, variances)
+        least = _least_eigenvalue(correlation)
+        if least < -_ROUNDING:
+            raise EstimateError(
+                f"the covariance of the {n} effects has negative eigenvalues (least of the correlation {least:.2g}), "
+                "and no estimates vary like that; take it as cg.estimate gave it, or repair it where it arose"
+            )
+
+
+def _correlation_of(matrix: Array) -> Array:
+    """Return correlations; 0 where a variance is 0 and the covariance with it."""
+    sd = np.sqrt(np.diagonal(matrix))
+    scale = np.where(sd > _LEAST_SD, sd, 1.0)
+    return np.asarray(matrix / scale / scale[:, None])
+
+
+def _least_eigenvalue(correlation: Array) -> float:
+    """Return 0 where it is not negative beyond rounding, as a factorisation says for a fraction of the time."""
+    try:
+        np.linalg.cholesky(correlation + _ROUNDING * np.eye(len(correlation)))
+    except np.linalg.LinAlgError:
+        return float(np.linalg.eigvalsh(correlation)[0])
+    return 0.0
 
 
 def _read(table: Any) -> tuple[dict[str, Any], Any, Any]:
@@ -273,6 +310,27 @@ def _refuse(bad: Any, labels: npt.NDArray[Any], values: Array, name: str, why: s
         raise EstimateError(f"contrast {labels[k]!s}: {name} {values[k]:g} {why}")
 
 
+def _errors(se: Any, matrix: Array | None, labels: npt.NDArray[Any]) -> Array:
+    """Return standard errors, of a covariance or of themselves; both have to say the same."""
+    if se is None and matrix is not None:
+        return np.asarray(np.sqrt(np.diagonal(matrix)))
+    errors = _positive(se, "se", labels, "a contrast without error is no estimate; leave it out")
+    if matrix is not None:
+        _refuse_disagreement(errors, np.diagonal(matrix), labels)
+    return errors
+
+
+def _refuse_disagreement(se: Array, variances: Array, labels: npt.NDArray[Any]) -> None:
+    sd = np.sqrt(variances)
+    apart = np.abs(sd - se) > _ROUNDING * np.maximum(sd, se) + _LEAST_SD
+    _refuse(apart, labels, se, "se", "is not the root of its variance in the covariance; give one of the two alone")
+
+
+def _refuse_crooked(correlation: Array, labels: npt.NDArray[Any], variances: Array) -> None:
+    crooked = (np.abs(correlation - correlation.T) > _ROUNDING).any(axis=1)
+    _refuse(crooked, labels, variances, "covariance", "is not symmetric; give (V + V.T) / 2 if it should be")
+
+
 def _covariance(values: Any, labels: npt.NDArray[Any]) -> Array:
     matrix, n = _numbers(values, "covariance"), len(labels)
     if matrix.shape != (n, n):
@@ -282,10 +340,7 @@ def _covariance(values: Any, labels: npt.NDArray[Any]) -> Array:
     _refuse(~(variances > 0), labels, variances, "variance", "is not a positive number; leave the contrast out")
     sd = np.sqrt(variances)
     correlation = matrix / sd / sd[:, None]
-    crooked = np.abs(correlation - correlation.T) > 1e-8
-    _refuse(
-        crooked.any(axis=1), labels, variances, "covariance", "is not symmetric; give (V + V.T) / 2 if it should be"
-    )
+    _refuse_crooked(correlation, labels, variances)
     least = float(np.linalg.eigvalsh(correlation)[0])
     if not least > 1e-12 * n:
         raise EstimateError(

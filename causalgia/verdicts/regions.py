@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia.errors import DecisionError
+from causalgia.estimation.given import aligned
 from causalgia.estimation.moments import Array
 from causalgia.multiplicity.placebo import placebo_region
 from causalgia.multiplicity.questions import null_value
@@ -141,7 +142,16 @@ def _why(effects: xr.Dataset) -> str:
     return "which cg.contrast adds and a table of effects lacks"
 
 
+def _with_plain_errors(effects: xr.Dataset) -> xr.Dataset:
+    """Give a posterior's effects the standard errors of their covariance, for those it used are of normal scores."""
+    if "covariance" not in effects or "se" not in effects:
+        return effects
+    matrix = aligned(effects)["covariance"].transpose("contrast", "contrast_", ...).to_numpy()
+    variances = np.moveaxis(np.diagonal(matrix, axis1=0, axis2=1), -1, 0)
+    return effects.assign(se=(effects["ace"].dims, np.sqrt(np.maximum(variances, 0.0))))
+
+
 def _placebo(effects: xr.Dataset) -> Region:
-    found = placebo_region(effects)
+    found = placebo_region(_with_plain_errors(effects))
     lower, upper = (np.broadcast_to(found[name].to_numpy()[None], effects["ace"].shape) for name in ("lower", "upper"))
     return Region(lower, upper, f"the central 95 % of {int(found['n_placebos'])} placebo words")
