@@ -36,7 +36,7 @@ test-bare:
 	$(BARE)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(BARE)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e . --group dev
 	$(BARE)/bin/python -c 'import importlib.util as u, sys; sys.exit(u.find_spec("torch") is not None and "torch is installed here")'
-	$(ONE_THREAD) $(BARE)/bin/python -m pytest -n auto -m 'not torch'
+	$(ONE_THREAD) $(BARE)/bin/python -m pytest -n auto -m 'not torch and not long'
 
 docs: setup
 	rm -rf docs/generated docs/notebooks

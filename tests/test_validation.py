@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
 from validate import CHECKS, page, table
 
+pytestmark = pytest.mark.long
 EACH = 0.001 / len(CHECKS)
 
 

@@ -188,7 +188,7 @@ CHECKS = [
             0.5,
             n_draws=RANKED,
             full=500,
-            quick=100,
+            quick=40,
         )
         for what in ("mu", "tau", "effect")
     ),
