@@ -138,6 +138,8 @@ def infer(
     array([8. , 6.7, 5.9, 6.6, 5.4, 5.9, 8. , 6.8])
     """
     _check_choices(family, engine, draws, accept_unconverged)
+    if not isinstance(prior, Prior):
+        raise InferenceError(f"prior={prior!r} is no prior; give cg.Prior(tau_scale=0.5), or leave it out")
     names = [name for name in [groups, *_listed(covariates)] if isinstance(name, str)]
     table = at_the_door(estimates, names)
     _check_null(table)
@@ -164,11 +166,10 @@ def _check_null(table: xr.Dataset) -> None:
     if null == 0:
         return
     scale = str(table.attrs.get("transform", "this scale"))
+    there = "contrast on scale='log_of_means', where no effect is 0, and infer those; or " if scale == "ratio" else ""
     cure = (
-        "contrast on scale='log_of_means', where no effect is 0, and infer those"
-        if scale == "ratio"
-        else "decide on the estimates themselves, by cg.decide(estimates, ..., error='bh') or, from the effects, "
-        "error='bootstrap_t'"
+        f"{there}decide without a hierarchy: cg.decide(estimates, ..., error='bh') or, from the effects, "
+        "error='bootstrap_t' (of a kept analysis: cg.Analysis(..., error='bh'))"
     )
     raise InferenceError(f"on {scale} no effect is {null:g}, and the hierarchy takes it to be 0: {cure}")
 
