@@ -39,6 +39,10 @@ def test_point_estimates_are_the_plain_ones() -> None:
     np.testing.assert_allclose(found["above"], (ice > 3).mean(axis=0), rtol=1e-12)
     np.testing.assert_allclose(found["below"], (ice < 0.5).mean(axis=0), rtol=1e-12)
     assert found.attrs["rope_lower"] == 0.5
+    either = share_of((ice > 3) | (ice < 0.5), None, 0.95)
+    for name, part in zip(("beyond", "beyond_se", "beyond_lower", "beyond_upper"), either, strict=True):
+        np.testing.assert_array_equal(found[name], part)
+    np.testing.assert_allclose(found["beyond"], found["above"] + found["below"], rtol=1e-12)
 
 
 def test_shares_without_clusters_are_clopper_pearson() -> None:
@@ -208,6 +212,8 @@ def test_outcomes_modify_nothing() -> None:
         ("cpg", "no numeric coordinate of that name on the units; there are gc"),
         (["gc", "gc"], "different coordinates"),
         ([], "name one or more"),
+        (None, "by=None: name one or more"),
+        (3, "by=3: name one or more"),
         (["gc", "twice"], "'twice' is collinear with gc"),
         ("flat", "'flat' is the same in all units"),
         ("parent", "no numeric coordinate"),

@@ -51,8 +51,8 @@ def heterogeneity(
         ``sd, sd_se, sd_lower, sd_upper (contrast, task[, model])`` of the ICE, by the jackknife of its logarithm;
         ``quantiles, quantile_lower, quantile_upper (prob, contrast, task[, model])`` by Woodruff's interval, and
         ``quantile_open`` where its limit is only the sample's extreme because there are too few units; with a ROPE
-        ``above, below`` (shares of contexts), each with ``_se``, ``_lower`` and ``_upper`` (Korn & Graubard:
-        Clopper-Pearson at the effective number of units). All respect the clusters.
+        ``above, below`` and ``beyond`` (either; shares of contexts), each with ``_se``, ``_lower`` and ``_upper`` (Korn
+        & Graubard: Clopper-Pearson at the effective number of units). All respect the clusters.
 
     Raises
     ------
@@ -84,14 +84,9 @@ def heterogeneity(
     columns: dict[str, Any] = dict(
         zip(("sd", "sd_se", "sd_lower", "sd_upper"), sd_of(ice, codes, ci_prob), strict=True)
     )
-    for name, beyond in {} if ends is None else {"above": ice > ends[1], "below": ice < ends[0]}.items():
-        columns |= dict(
-            zip(
-                (name, *(f"{name}_{x}" for x in ("se", "lower", "upper"))),
-                share_of(beyond, codes, ci_prob),
-                strict=True,
-            )
-        )
+    for name, event in {} if ends is None else _events(ice, *ends).items():
+        parts_of = (name, *(f"{name}_{x}" for x in ("se", "lower", "upper")))
+        columns |= dict(zip(parts_of, share_of(event, codes, ci_prob), strict=True))
     out = xr.Dataset({name: (dims, values) for name, values in columns.items()})
     parts = zip(*(quantile_of(ice, p, codes, ci_prob) for p in probs), strict=True)
     for name, part in zip(("quantiles", "quantile_lower", "quantile_upper", "quantile_open"), parts, strict=True):
@@ -226,6 +221,11 @@ def quantile_of(
     lower, upper = (np.take_along_axis(ordered, np.asarray(i)[None], axis=0)[0] for i in (first - 1, n - last))
     varies = ordered[0] < ordered[-1]
     return quantile, lower, upper, ((from_below < 1) | (from_above < 1)) & varies
+
+
+def _events(ice: Array, lower: float, upper: float) -> dict[str, npt.NDArray[np.bool_]]:
+    above, below = ice > upper, ice < lower
+    return {"above": above, "below": below, "beyond": above | below}
 
 
 def _ends(rope: Any) -> tuple[float, float] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -67,10 +67,7 @@ def modification(
     (2.0, 0.478, 1.95)
     """
     ice = individual_effects(effects, "modification")
-    names = tuple([by] if isinstance(by, str) else map(str, by))
-    ci_prob = require_ci_prob(ci_prob)
-    if not names or len(set(names)) < len(names):
-        raise EstimateError(f"by={by!r}: name one or more different coordinates on the units")
+    names, ci_prob = _names(by), require_ci_prob(ci_prob)
     for name in names:
         _refuse_outcome(effects, name)
     values = [unit_covariate(effects, name, f"by={name!r}") for name in names]
@@ -124,6 +121,15 @@ def slopes(x: Array, ice: Array, cluster: Any, ci_prob: float) -> dict[str, Arra
     shape = (x.shape[1], *ice.shape[1:])
     columns = {"slope": slope, "se": se, "df": df, "p": p, "lower": lower, "upper": upper}
     return {name: np.array(column).reshape(shape) for name, column in columns.items()}
+
+
+def _names(by: Any) -> tuple[str, ...]:
+    """Return names one by one, or say what they are instead."""
+    listed = (by,) if isinstance(by, str) else tuple(by) if isinstance(by, Iterable) else ()
+    names = tuple(map(str, listed))
+    if not names or len(set(names)) < len(names):
+        raise EstimateError(f"by={by!r}: name one or more different coordinates on the units, such as by='gc'")
+    return names
 
 
 def _refuse_outcome(effects: xr.Dataset, name: str) -> None:
