@@ -38,6 +38,14 @@ def test_the_same_seed_gives_the_same_draws_and_verdicts_read_them() -> None:
     assert (decisions["verdict"] == "increases").all()
 
 
+def test_a_profile_with_periods_is_decided_by_its_moments() -> None:
+    found = profile(table(np.random.default_rng(1)), along="spacing", periods=GRID, draws=400, rng=3)
+    decisions = cg.decide(found, rope=(-0.1, 0.1))
+    assert (decisions["verdict"] == "increases").all()
+    np.testing.assert_array_equal(decisions["ace"], found["moments"]["mean"])
+    np.testing.assert_array_equal(decisions["lfsr"], found["moments"]["lfsr"])
+
+
 def test_every_task_has_its_own_curve() -> None:
     rng = np.random.default_rng(2)
     up, flat = table(rng), table(rng, amplitude=0.0)

@@ -100,9 +100,9 @@ def from_posterior(tree: Any, rope: Any, *, level: float, ci_prob: float) -> Evi
     said = {name: np.stack([getattr(part, name) for part in parts], axis=1) for name in Summary.__annotations__}
     _refuse_nonfinite(said["mean"], draws)
     require_settled(datasets(tree), draws)
-    known = {name: moments[name].transpose("contrast", "task").to_numpy() for name in moments.data_vars}
     exact = ("mean", "sd", "lfsr") if null == 0 else ("mean", "sd")  # an lfsr there is about 0
-    said |= {name: known[name] for name in exact if name in known}
+    known = {n: moments[n] for n in exact if n in moments and {*moments[n].dims} == {"contrast", "task"}}
+    said |= {name: values.transpose("contrast", "task").to_numpy() for name, values in known.items()}
     inside = np.clip(1 - said["above"] - said["below"], 0.0, 1.0)
     never = np.full(inside.shape, _NEVER) if found.direction_only else 1 - inside
     errors = np.stack([1 - said["below"], never, 1 - said["above"]])
@@ -133,7 +133,8 @@ def _carried(source: xr.Dataset, ace: xr.DataArray) -> xr.Dataset:
     out = xr.Dataset({"ace": ace.drop_attrs(), **{n: source[n].drop_attrs() for n in kept}}).assign_coords(coords)
     if "placebo_word" in source.data_vars:
         out = out.assign_coords(placebo_word=source["placebo_word"])
-    stale = ("adjust", "family", "rope") if "adjust" in source.attrs else ("rope",)
+    of_adjust = "adjust" in source.attrs and "engine" not in source.attrs  # a posterior's family is that of its effects
+    stale = {"adjust", "rope"} | ({"family"} if of_adjust else set())
     return out.assign_attrs({k: v for k, v in source.attrs.items() if k not in stale})
 
 
