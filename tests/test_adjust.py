@@ -302,3 +302,21 @@ def test_a_second_adjustment_leaves_nothing_of_the_first() -> None:
     assert "p_step_down" not in twice
     assert not {"n_draws", "seed"} & set(twice.attrs)
     assert twice.attrs["adjust"] == "bh"
+
+
+@pytest.mark.parametrize("method", ["bh", "sign_flip", "bootstrap_t", "dunnett"])
+def test_ice_of_anybody_may_come_in_any_order_and_without_a_task(method: str) -> None:
+    ice = np.random.default_rng(0).normal(0.3, 1.0, size=(40, 3, 2))
+    given = xr.Dataset(
+        {"ice": (("unit", "contrast", "task"), ice)}, coords={"contrast": list("abc"), "task": ["x", "y"]}
+    )
+
+    def adjusted(effects: xr.Dataset) -> xr.Dataset:
+        return adjust(effects, method=method, n_draws=199, n_flips=99, rng=0)
+
+    xr.testing.assert_identical(adjusted(given.transpose("task", "contrast", "unit")), adjusted(given))
+    one = adjusted(given.isel(task=[0]))
+    xr.testing.assert_identical(adjusted(given.isel(task=0)), one)
+    bare = adjusted(given.isel(task=0, drop=True))
+    assert bare["task"].values.tolist() == ["effect"]
+    np.testing.assert_array_equal(bare["p_adjusted"], one["p_adjusted"])

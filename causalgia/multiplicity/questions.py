@@ -13,7 +13,7 @@ from causalgia.analysis import beyond
 from causalgia.errors import EstimateError
 from causalgia.estimation import as_estimates, estimate, mean_ice
 from causalgia.estimation.crossover_targets import settled
-from causalgia.estimation.given import require_errors
+from causalgia.estimation.given import TASK, require_errors
 from causalgia.estimation.labels import square
 from causalgia.estimation.moments import Array, Codes
 from causalgia.estimation.request import Request, clusters
@@ -111,6 +111,7 @@ class Questions:
 
 def asked(given: Any, cluster: str | None, ci_prob: float = 0.95) -> Questions:
     """Take effects, which are estimated first, or estimates, or a table with ``effect`` and ``se``."""
+    given = in_order(given)
     questions = _trusted(Questions(with_errors(estimates_of(given, cluster)), None), ci_prob)
     if not has_effects(given) or "ice" not in given:
         return questions
@@ -170,9 +171,28 @@ def estimates_of(given: Any, cluster: str | None = "auto") -> xr.Dataset:
 
 def estimated(effects: xr.Dataset, cluster: str | None) -> xr.Dataset:
     """Estimate effects on the way to a verb of its own: of all that `estimate` may be asked, it was asked `cluster`."""
-    found = estimate(effects, cluster=cluster)
+    found = estimate(in_order(effects), cluster=cluster)
     found.attrs = {name: value for name, value in found.attrs.items() if name != "exploratory"}
     return found.assign_attrs(beyond(effects.attrs, cluster=cluster))
+
+
+def in_order(given: Any) -> Any:
+    """Bring ICE of anybody's to the dims (unit, contrast, task[, model]); without a task they are of one, "effect".
+
+    Examples
+    --------
+    >>> ice = xr.Dataset({"ice": (("contrast", "unit"), [[1.0, 2.0, 6.0]])})
+    >>> in_order(ice)["ice"].dims
+    ('unit', 'contrast', 'task')
+    """
+    if not has_effects(given) or "ice" not in given or not {"unit", "contrast"} <= set(given["ice"].dims):
+        return given
+    if "task" not in given["ice"].dims:
+        task = given["task"].item() if "task" in given.coords and not given["task"].dims else TASK
+        ice = given["ice"].drop_vars("task", errors="ignore").expand_dims(task=[task])
+        given = given.drop_vars("task", errors="ignore").assign(ice=ice)
+    order = [dim for dim in ("unit", "contrast", "task", "model") if dim in given["ice"].dims]
+    return given if list(given["ice"].dims) == order else given.assign(ice=given["ice"].transpose(*order, ...))
 
 
 def null_value(dataset: xr.Dataset) -> float:
@@ -203,7 +223,7 @@ def has_effects(given: Any) -> bool:
     """Return whether this is a Dataset of effects and not of estimates."""
     if not isinstance(given, xr.Dataset) or "ace" in given:
         return False
-    return "ice" in given or {"outcome", "assigned"} <= set(given.variables)
+    return "ice" in given or ("contrast" in given.dims and {"outcome", "assigned"} <= set(given.variables))
 
 
 def with_errors(estimates: xr.Dataset) -> xr.Dataset:
