@@ -390,6 +390,32 @@ def test_rope_of_placebo_words_by_estimates_and_by_a_posterior() -> None:
     assert drawn["raw"].values.ravel().tolist() == effect.tolist()
 
 
+def test_placebo_words_do_not_pay_for_negligible_motifs() -> None:
+    rng = np.random.default_rng(5)
+    effect = np.r_[rng.normal(0, 2.5, size=60), rng.normal(0, 1.0, size=300)]
+    word, names = np.arange(360) >= 60, {"contrast": [f"c{i}" for i in range(360)], "task": ["K562"]}
+    tree = posterior(effect + 0.4 * rng.normal(size=(2000, 360)))
+    tree["observed_data"] = xr.Dataset({"effect": (EFFECT, effect[:, None])}, coords=names)
+    tree["constant_data"] = xr.Dataset(
+        {"se": (EFFECT, np.full((360, 1), 0.1)), "placebo_word": ("contrast", word)}, coords=names
+    )
+    for choice in ({}, {"family": "all"}):
+        found = decide(tree, rope="placebo", error="bayes_fdr", **choice)
+        for part in (found.isel(contrast=~word), found.isel(contrast=word)):
+            called = (part["verdict"] == "negligible").values
+            assert called.sum() > 10
+            assert part["local_error"].values[called].mean() <= 0.05
+        assert found.attrs["families"].endswith(", placebo words apart")
+    ends = (found["rope_lower"].values[0, 0], found["rope_upper"].values[0, 0])
+    together = decide(tree, rope=ends, error="bayes_fdr").isel(contrast=~word)  # as numbers they are one set
+    assert together["local_error"].values[(together["verdict"] == "negligible").values].mean() > 0.05
+    estimates = cg.from_effects(effect, 0.4).assign_coords(placebo_word=("contrast", word))
+    whole, ours = decide(estimates, rope="placebo", error="bh"), estimates.isel(contrast=~word)
+    region = (whole["rope_lower"].values[0, 0], whole["rope_upper"].values[0, 0])
+    alone = decide(ours, rope=region, error="bh")
+    np.testing.assert_allclose(whole["q"][:60], alone["q"])
+
+
 def test_a_rope_for_each_task() -> None:
     two = xr.Dataset(
         {"ace": (EFFECT, [[1.0, 1.0]]), "se": (EFFECT, [[0.1, 0.1]])}, coords={"contrast": ["a"], "task": ["x", "y"]}

@@ -13,9 +13,10 @@ import xarray as xr
 from causalgia.analysis import beyond
 from causalgia.errors import DecisionError
 from causalgia.estimation import as_estimates
-from causalgia.estimation.moments import Array
+from causalgia.estimation.moments import Array, Codes
 from causalgia.multiplicity.bands import simultaneous
 from causalgia.multiplicity.families import families, in_words
+from causalgia.multiplicity.placebo import words_of
 from causalgia.multiplicity.questions import has_effects, unbounded
 from causalgia.schema import annotate, validate
 from causalgia.streams import RNG
@@ -68,7 +69,8 @@ def decide(
         one that excludes the ends of the ROPE where a verdict is given.
     family
         What counts as one set of verdicts, unless `error` is ``"local"``: None, the contrasts of one task (and model);
-        the name of a coordinate on contrast, whose values are the families inside one task; or ``"all"``.
+        the name of a coordinate on contrast, whose values are the families inside one task; or ``"all"``. With
+        ``rope="placebo"`` the placebo words are ranked apart from the others, unless `error` is ``"bootstrap_t"``.
     cluster, rng
         For ``error="bootstrap_t"``: what is resampled whole, as in `causalgia.estimate`; and the seed.
 
@@ -179,14 +181,26 @@ def _ruled(found: Evidence, attrs: dict[str, Any], family: str | None) -> xr.Dat
     shape, level = found.errors.shape[1:], attrs["level"]
     flat = found.errors.reshape(3, -1)
     verdict, local_error, q = np.empty(flat.shape[1], dtype="<U10"), np.empty(flat.shape[1]), np.empty(flat.shape[1])
-    for members in families(found.effects, family, shape):
+    for members in _sets(found, family):
         ruled = rule(flat[:, members], alpha=1 - level, error=attrs["error"])
         verdict[members], local_error[members], q[members] = ruled.verdict, ruled.local_error, ruled.q
     if attrs["evidence"] == "tests" and attrs["error"] == "local":
         q = local_error
     said = {"verdict": verdict, "local_error": local_error, "q": q}
     columns = {name: values.reshape(shape) for name, values in said.items()}
-    return _decisions(found, columns, z_of(level), attrs, family)
+    apart = ", placebo words apart" if found.region.of_placebos else ""
+    attrs = attrs | {"families": in_words(family, found.effects["ace"]) + apart}
+    return _decisions(found, columns, z_of(level), attrs)
+
+
+def _sets(found: Evidence, family: str | None) -> list[Codes]:
+    """Return each family's members; the words that made the region are a set apart, easy to call negligible."""
+    shape = found.errors.shape[1:]
+    sets = families(found.effects, family, shape)
+    if not found.region.of_placebos:
+        return sets
+    word = np.repeat(words_of(found.effects), int(np.prod(shape[1:])))
+    return [part for members in sets for part in (members[~word[members]], members[word[members]]) if len(part)]
 
 
 def _by_band(
@@ -209,21 +223,18 @@ def _by_band(
     verdict = np.select(claims, [UNDECIDED, *CLAIMS], UNDECIDED)
     local_error = np.minimum(found.errors.min(axis=0), 1.0)
     said = {"verdict": verdict, "local_error": local_error, "lower": lower, "upper": upper}
-    return _decisions(found, said, critical, attrs | {"evidence": "simultaneous band"}, family)
+    attrs = attrs | {"evidence": "simultaneous band", "families": in_words(family, band["ace"])}
+    return _decisions(found, said, critical, attrs)
 
 
-def _decisions(
-    found: Evidence, said: dict[str, Any], z: Array | float, attrs: dict[str, Any], family: str | None
-) -> xr.Dataset:
+def _decisions(found: Evidence, said: dict[str, Any], z: Array | float, attrs: dict[str, Any]) -> xr.Dataset:
     ends_of = {"rope_lower": found.region.lower, "rope_upper": found.region.upper}
     columns = {**found.columns, **said, **ends_of, "more_units": _more(found, said["verdict"], z)}
     ace = found.effects["ace"]
     out = found.effects.assign({name: (ace.dims, np.asarray(values)) for name, values in columns.items()})
     if found.region.direction_only:
         attrs = attrs | {"caution": _caution(attrs, found.region.said)}
-    return validate(
-        annotate(out.assign_attrs(attrs, rope=found.region.said, families=in_words(family, ace))), "decisions"
-    )
+    return validate(annotate(out.assign_attrs(attrs, rope=found.region.said)), "decisions")
 
 
 def _more(found: Evidence, verdict: npt.NDArray[np.str_], z: Array | float) -> npt.NDArray[np.int64]:

@@ -39,11 +39,14 @@ class Region:
         direction is asked.
     said
         The region in words.
+    of_placebos
+        Whether placebo words made it; most of them lie inside by its making.
     """
 
     lower: Array
     upper: Array
     said: str
+    of_placebos: bool = False
 
     @property
     def direction_only(self) -> bool:
@@ -154,4 +157,5 @@ def _with_plain_errors(effects: xr.Dataset) -> xr.Dataset:
 def _placebo(effects: xr.Dataset) -> Region:
     found = placebo_region(_with_plain_errors(effects))
     lower, upper = (np.broadcast_to(found[name].to_numpy()[None], effects["ace"].shape) for name in ("lower", "upper"))
-    return Region(lower, upper, f"the central 95 % of {int(found['n_placebos'])} placebo words")
+    said = f"the central 95 % of {int(found['n_placebos'])} placebo words"
+    return Region(lower, upper, said, of_placebos=True)
