@@ -124,7 +124,8 @@ class Analysis:
     cluster, block, covariates, target, ci_prob, weights
         As `causalgia.estimate` takes them; ``cluster="none"`` is each unit by itself.
     adjust
-        Method of `causalgia.adjust`, or None for no adjusted p.
+        Method of `causalgia.adjust`; None is ``"bh"`` where verdicts are asked (`causalgia.analyze`), and no adjusted p
+        where effects alone are (the command ``estimate``).
     families
         What counts as one set of questions: None, the contrasts of one task; ``"all"``; or a coordinate of the
         contrasts (where it is a factor of the arms, each contrast has the level of its treatment arm).

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,7 @@ class Steps:
     Attributes
     ----------
     effects, estimates, decisions
-        Datasets, as `causalgia.contrast`, `causalgia.estimate` (with ``p_adjusted`` where the analysis adjusts) and
+        Datasets, as `causalgia.contrast`, `causalgia.estimate` with ``p_adjusted`` of `causalgia.adjust`, and
         `causalgia.decide` give them.
     posterior
         As `causalgia.infer` gives it, of the contrasts that vary; None where the error rate needs none ("bh",
@@ -101,6 +101,9 @@ def analyze(outcomes: xr.Dataset, analysis: Analysis | None = None, *, rng: RNG)
 def steps(outcomes: xr.Dataset, analysis: Analysis | None = None, *, rng: RNG) -> Steps:
     """Carry out an analysis as `analyze` does, and return what each step gave.
 
+    The p-values are adjusted by ``"bh"`` where the analysis says no other method. Results are marked exploratory for
+    what differs from the analysis that was kept, and not for how a step came to carry it out.
+
     Examples
     --------
     >>> outcomes = xr.Dataset(
@@ -117,7 +120,8 @@ def steps(outcomes: xr.Dataset, analysis: Analysis | None = None, *, rng: RNG) -
     asked = asked_of(outcomes, analysis)
     require_rope(asked)
     key = root_key(rng)
-    effects, estimates = estimated(outcomes, asked, rng=derive(key, "adjust"))
+    adjusting = replace(asked, adjust=asked.adjust or "bh")
+    effects, estimates = estimated(outcomes, adjusting, rng=derive(key, "adjust"))
     posterior, exact = None, _exact(estimates)
     if asked.error not in BY_TESTS and not exact.all():
         posterior = infer(estimates.isel(contrast=~exact), **_of_infer(asked), rng=derive(key, "infer"))
@@ -125,7 +129,7 @@ def steps(outcomes: xr.Dataset, analysis: Analysis | None = None, *, rng: RNG) -
     if posterior is not None and exact.any():
         decisions = _with_exact(decisions, estimates, exact, asked)
     said = said_of(outcomes, asked)  # it warns of what is exploratory: after whatever is impossible
-    return Steps(effects, estimates.assign_attrs(said), posterior, decisions.assign_attrs(said))
+    return Steps(effects, _marked(estimates, said), posterior, _marked(decisions, said))
 
 
 def asked_of(outcomes: xr.Dataset, analysis: Analysis | None) -> Analysis:
@@ -180,6 +184,12 @@ def said_of(outcomes: xr.Dataset, analysis: Analysis) -> dict[str, str]:
     if exploratory := _exploratory(outcomes, analysis):
         said["exploratory"] = exploratory
     return said
+
+
+def _marked(result: xr.Dataset, said: dict[str, str]) -> xr.Dataset:
+    """Give a result what `said_of` says in the place of the marks of the single verbs."""
+    own = {name: value for name, value in result.attrs.items() if name != "exploratory"}
+    return result.drop_attrs(deep=False).assign_attrs(own | said)
 
 
 def _exploratory(outcomes: xr.Dataset, analysis: Analysis) -> str:

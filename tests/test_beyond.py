@@ -203,3 +203,11 @@ def test_the_verbs_mark_in_silence_what_analyze_warns_of():
         found = steps(data, other, rng=0)
     assert marked(found.effects) == "control"
     assert marked(found.estimates) == marked(found.decisions) == "control, family"
+
+
+def test_another_family_or_prior_of_the_posterior_is_named():
+    estimates = cg.estimate(cg.contrast(outcomes(cg.Analysis(control="placebo", family="normal")), control="placebo"))
+    as_said = cg.infer(estimates, family="normal", rng=0)
+    assert marked(as_said["posterior"]) is None
+    narrow = cg.infer(estimates, family="student_t", prior=cg.Prior(tau_scale=3.0), rng=0)
+    assert marked(narrow["posterior"]) == "family, prior"

@@ -105,7 +105,7 @@ def test_demo_agrees_with_the_truth(tmp_path):
     assert (tmp_path / "demo" / "forest.png").read_bytes().startswith(b"\x89PNG")
     assert "40 placebo words" in found.stdout
     header = next(line for line in found.stdout.splitlines() if line.startswith("contrast"))
-    assert header.split() == ["contrast", "task", "ACE", "SE", "95", "%", "interval", "truth", "z", "p"]
+    assert header.split() == ["contrast", "task", "ACE", "SE", "95", "%", "interval", "truth", "z", "p", "p", "(bh)"]
     lines = [line for line in found.stdout.splitlines() if re.search(r"\] +-?\d", line)]
     z = np.array([float(line.split()[-2]) for line in lines])
     assert len(z) == 6
@@ -323,6 +323,13 @@ def test_analyze_infers_and_keeps_draws_where_asked(results):
 def test_a_rope_is_said_in_several_ways(results, said, rope):
     call("analyze", results, *said, "--error", "bh")
     assert verdicts(results).attrs["rope"] == rope
+
+
+def test_verdicts_come_with_adjusted_p(results):
+    assert "p (bh)" in call("analyze", results, "--error", "bh").stdout
+    written = store.load(results / "estimates.nc", "estimates")
+    np.testing.assert_array_equal(written["p_adjusted"], cg.adjust(written, method="bh")["p_adjusted"])
+    assert "p (bh)" not in call("estimate", results).stdout
 
 
 def test_adjusted_p_goes_through(results):

@@ -60,7 +60,7 @@ def test_it_is_the_verbs_one_after_the_other():
     outcomes = trial()
     found = steps(outcomes, rng=5)
     effects = cg.contrast(outcomes, control="placebo")
-    estimates = cg.estimate(effects)
+    estimates = cg.adjust(cg.estimate(effects), method="bh")
     assert found.effects["ice"].equals(effects["ice"])
     for name in estimates.data_vars:
         np.testing.assert_array_equal(found.estimates[name], estimates[name])
@@ -168,6 +168,23 @@ def test_no_contrast_varies():
         found = steps(outcomes, rng=0)
     assert found.posterior is None
     assert found.decisions["verdict"].item() == "negligible"
+
+
+@pytest.mark.parametrize("error", ["bayes_fdr", "bh"])
+def test_how_a_step_came_to_be_carried_out_is_not_marked(error):
+    """All effects of one task without spread are decided as they stand, and p is adjusted where nothing was said."""
+    arms = {"placebo": cg.Placebo("AGATAAG", at=20), "GATA1": cg.Embed("AGATAAG", at=20)}
+    count = cg.FunctionPredictor(lambda x: x[:, 2].sum(1), tasks=["G"], scale="count")
+    design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=50)
+    ask = cg.Analysis(control="placebo", rope=(-1, 1), error=error, family="normal")
+    with pytest.warns(DegenerateWarning, match="do not vary at all"):
+        found = steps(cg.run(design, count, rng=0, analysis=ask), rng=0)
+    assert found.estimates.attrs["adjust"] == "bh"
+    assert "exploratory" not in found.estimates.attrs | found.decisions.attrs
+    assert found.decisions.attrs["analysis"] == ask.to_json()
+    plain = steps(trial(dataclasses.replace(ASK, error=error)), rng=0)
+    assert "exploratory" not in plain.estimates.attrs | plain.decisions.attrs
+    np.testing.assert_array_equal(plain.estimates["p_adjusted"], cg.adjust(plain.estimates)["p_adjusted"])
 
 
 def test_decisions_can_be_written(tmp_path):

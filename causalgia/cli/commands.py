@@ -227,7 +227,7 @@ def analyze(
     keep_draws: Annotated[bool, typer.Option("--keep-draws", help=f"Write the draws too, as {POSTERIOR}.")] = False,
     all_rows: _All = False,
 ) -> None:
-    """Decide which effects are large: estimate, infer, decide, as the analysis in trial.toml says; options win.
+    """Decide which effects are large: estimate, adjust (bh), infer, decide, as trial.toml says; options win.
 
     Example:   causalgia analyze results --rope=-0.1,0.1 --family mixture --error bayes_fdr
     """

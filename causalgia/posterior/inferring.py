@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 
+from causalgia.analysis import beyond
 from causalgia.errors import InferenceError, PriorConflictWarning
 from causalgia.posterior.checks import conflict
 from causalgia.posterior.convergence import diagnose, refuse, refuse_too_few
@@ -152,6 +153,7 @@ def infer(
     answers = [answer(question, family, engine, draws=n, key=key) for question in asked]
     _warn_of_conflict(table, asked, family)
     said = _said(table, asked, answers, family, prior) | {"groups": groups or "", "covariates": ", ".join(names_of_x)}
+    said |= beyond(table.attrs, family=family, prior=prior)
     found = labelled(table, asked, answers, coordinates(table, labels, names_of_x))
     if "sample_stats" in found:
         found["diagnostics"] = diagnose(found["posterior"], int(found["sample_stats"]["diverging"].sum()))
