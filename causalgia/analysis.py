@@ -214,6 +214,18 @@ class Analysis:
         return {name: dict(weights) for name, weights in dict(self.contrasts or ()).items()}
 
     @property
+    def contrasting(self) -> dict[str, Any]:
+        """What `causalgia.contrast` is asked: control, contrasts or interaction, and the scale.
+
+        Examples
+        --------
+        >>> Analysis(control="placebo").contrasting
+        {'control': 'placebo', 'contrasts': None, 'interaction': None, 'scale': 'identity'}
+        """
+        rows = self.weights_by_contrast or None
+        return {"control": self.control, "contrasts": rows, "interaction": self.interaction, "scale": self.scale}
+
+    @property
     def region(self) -> Any:
         """The ROPE as `causalgia.decide` takes it: a mapping where it is given for each task."""
         return dict(self.rope) if _by_task(self.rope) else self.rope  # type: ignore[arg-type]  # pairs, as just seen

@@ -204,14 +204,7 @@ def _exploratory(outcomes: xr.Dataset, analysis: Analysis) -> str:
 
 def estimated(outcomes: xr.Dataset, analysis: Analysis, *, rng: RNG) -> tuple[xr.Dataset, xr.Dataset]:
     """Return the effects and the estimates that an analysis asks for, adjusted where it says so."""
-    effects = contrast(
-        outcomes,
-        control=analysis.control,
-        contrasts=analysis.weights_by_contrast or None,
-        interaction=analysis.interaction,
-        scale=analysis.scale,  # type: ignore[arg-type]  # checked when the analysis was made
-    )
-    effects = _with_families(effects, analysis)
+    effects = _with_families(contrast(outcomes, **analysis.contrasting), analysis)
     estimates = estimate(
         effects,
         cluster=_cluster(analysis),

@@ -229,6 +229,31 @@ def test_a_pilot_may_be_effects_estimates_or_a_table() -> None:
         sample_size(3, halfwidth=0.2)
 
 
+@pytest.mark.parametrize("assignment", ["crossover", "parallel"])
+def test_a_pilot_may_be_outcomes_that_keep_an_analysis(assignment: Any) -> None:
+    arms = {"untreated": cg.Untreated(), "G": cg.Embed("GGGGGGG", at=10), "C": cg.Embed("CCCCCCC", at=10)}
+    design = cg.Design(null=cg.Uniform(length=40), arms=arms, n_units=60, assignment=assignment)
+    count = cg.FunctionPredictor(lambda x: x[:, 2].sum(1), tasks=["G"], scale="count")
+    pilot = cg.run(design, count, rng=0, analysis=cg.Analysis(control="untreated"))
+    effects = cg.contrast(pilot, control="untreated")
+    xr.testing.assert_identical(sample_size(pilot, halfwidth=0.2), sample_size(effects, halfwidth=0.2))
+    xr.testing.assert_identical(power(pilot, n_units=50, effect=0.3), power(effects, n_units=50, effect=0.3))
+    found = minimal_detectable_effect(pilot, n_units=50)
+    xr.testing.assert_identical(found, minimal_detectable_effect(effects, n_units=50))
+    del pilot.attrs["analysis"]
+    with pytest.raises(
+        EstimateError, match=r"no analysis that says what is contrasted; give cg.contrast\(outcomes, co"
+    ):
+        sample_size(pilot, halfwidth=0.2)
+    if assignment == "crossover":
+        with pytest.raises(EstimateError, match="variance components are a pilot of cg.cheapest_split"):
+            sample_size(variance_components(effects), halfwidth=0.2)
+        kept = pilot.assign_attrs(analysis=cg.Analysis(control="untreated").to_json())
+        xr.testing.assert_identical(cheapest_split(kept, halfwidth=0.2), cheapest_split(effects, halfwidth=0.2))
+        with pytest.raises(EstimateError, match="keeps no analysis"):
+            cheapest_split(pilot, halfwidth=0.2)
+
+
 def test_known_errors_are_normal() -> None:
     pilot = from_effects([0.3], se=[0.1]).assign(n_units=(("contrast", "task"), [[100]]))
     assert sample_size(pilot, halfwidth=0.05)["n_units"].item() == np.ceil((1.959963984540054 / 0.05) ** 2)

@@ -10,6 +10,8 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from causalgia.analysis import Analysis
+from causalgia.effects import contrast
 from causalgia.errors import EstimateError
 from causalgia.estimation import as_estimates, estimate, variance_components
 from causalgia.estimation.moments import satterthwaite
@@ -101,12 +103,13 @@ class Pilot:
 
 
 def read_pilot(pilot: Any, sd: float | None) -> Pilot:
-    """Read effects, estimates, a table with effect, se and n_units, or a plain sd of the ICE.
+    """Read outcomes, effects, estimates, a table with effect, se and n_units, or a plain sd of the ICE.
 
     Raises
     ------
     EstimateError
-        If both or neither are given, or the pilot lacks standard errors or the number of its units.
+        If both or neither are given, outcomes keep no analysis that says what is contrasted, or the pilot lacks standard
+        errors or the number of its units.
 
     Examples
     --------
@@ -119,10 +122,40 @@ def read_pilot(pilot: Any, sd: float | None) -> Pilot:
         )
     if sd is not None:
         return _plain(require_positive(sd, "sd"))
+    pilot = contrasted(pilot)
+    if isinstance(pilot, xr.Dataset) and "component" in pilot.dims:
+        raise EstimateError("variance components are a pilot of cg.cheapest_split; here give the effects they are of")
     if isinstance(pilot, xr.Dataset) and ("ice" in pilot or "assigned" in pilot.variables):
         several = "ice" in pilot and pilot["ice"].sizes.get("model", 1) > 1
         return _about_no_effect(_over_predictors(pilot), pilot) if several else _of_estimates(estimate(pilot))
     return _of_estimates(_with_units(pilot))
+
+
+def contrasted(pilot: Any) -> Any:
+    """Return a pilot, or the effects of one that is outcomes: the contrasts of the analysis that is kept with them.
+
+    Raises
+    ------
+    EstimateError
+        If outcomes keep no analysis that says what is contrasted.
+
+    Examples
+    --------
+    >>> contrasted(xr.Dataset({"outcome": (("unit", "arm", "task"), np.zeros((2, 2, 1)))}))
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.EstimateError: the pilot is outcomes, and keeps no analysis that says what is contrasted; give ...
+    """
+    if not isinstance(pilot, xr.Dataset) or "outcome" not in pilot or "contrast" in pilot.dims:
+        return pilot
+    text = str(pilot.attrs.get("analysis", "")).strip()
+    kept = Analysis.from_json(text) if text.startswith("{") else Analysis()
+    if kept.control is None and kept.contrasts is None and kept.interaction is None:
+        raise EstimateError(
+            "the pilot is outcomes, and keeps no analysis that says what is contrasted; give cg.contrast(outcomes, "
+            "control='...')"
+        )
+    return contrast(pilot, **kept.contrasting)
 
 
 def _about_no_effect(pilot: Pilot, source: xr.Dataset) -> Pilot:

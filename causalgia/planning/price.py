@@ -13,6 +13,7 @@ from causalgia.estimation import variance_components
 from causalgia.estimation.words import LEAST_WORDS, words_as_levels
 from causalgia.planning.allocation import Prices, Sources, cheapest
 from causalgia.planning.noncentral import Array
+from causalgia.planning.pilots import contrasted
 from causalgia.planning.precision import require_positive, require_probability
 from causalgia.schema import require_dataset
 
@@ -43,9 +44,10 @@ def cheapest_split(
     Parameters
     ----------
     pilot
-        Effects of a crossover from `contrast`, or what `variance_components` made of them. Several predictors (dim
-        model) mean the claim about retrainings, and how many to train is part of the answer. Where the pilot's units
-        share no parents, nothing is known of shuffles of one, and every unit is a parent.
+        Effects of a crossover from `contrast`; what `variance_components` made of them; or outcomes that keep an
+        analysis, which says the contrasts. Several predictors (dim model) mean the claim about retrainings, and how
+        many to train is part of the answer. Where the pilot's units share no parents, nothing is known of shuffles of
+        one, and every unit is a parent.
     halfwidth
         Half width wanted, on the scale of the effect.
     price_per_prediction
@@ -89,6 +91,7 @@ def cheapest_split(
     (92, 10, 3680.0)
     """
     wanted, level = require_positive(halfwidth, "halfwidth"), require_probability(level, "level")
+    pilot = contrasted(pilot)
     components, words = _components(pilot, target)
     prices = Prices(
         prediction=require_positive(price_per_prediction, "price_per_prediction"),

@@ -37,9 +37,9 @@ def sample_size(
     Parameters
     ----------
     pilot
-        Effects from `contrast`; estimates; or a table with effect, se and n_units. Effects of several predictors (dim
-        model) mean the claim about retrainings too: the new trial has as many, newly trained, and the variance between
-        them is a floor under the half width.
+        Effects from `contrast`; estimates; a table with effect, se and n_units; or outcomes that keep an analysis,
+        which says the contrasts. Effects of several predictors (dim model) mean the claim about retrainings too: the
+        new trial has as many, newly trained, and the variance between them is a floor under the half width.
         Units that share parents are taken to share them as in the pilot.
     sd
         Instead: the sd of the ICE of independent units.
