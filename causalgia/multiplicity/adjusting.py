@@ -62,7 +62,7 @@ def adjust(
     chance of a single false discovery
     ``"bonferroni"``, ``"holm"``            under any dependence
     ``"hochberg"``                          under positive dependence
-    ``"bootstrap_t"``                       the largest |t| of resampled clusters; for skewed effects; the p of the band
+    ``"bootstrap_t"``                       the largest ``|t|`` of resampled clusters; for skewed effects; the p of the band
     ``"dunnett"``                           the multivariate t of the covariance; for near-normal effects
     ``"sign_flip"``                         Westfall-Young step-down over flipped clusters; supposes joint symmetry
     ======================================= ==============================================================
@@ -151,7 +151,8 @@ _Answers: TypeAlias = list[tuple[Codes, Array]]
 def _table(given: Any, cluster: str | None) -> xr.Dataset:
     if has_effects(given):
         return estimated(given, cluster)
-    if isinstance(given, xr.Dataset) and not ("effect" in given and {"se", "covariance"} & set(given.variables)):
+    others = isinstance(given, xr.Dataset) and "effect" in given and bool({"se", "covariance"} & set(given.variables))
+    if isinstance(given, xr.Dataset) and not others and "outcome" not in given:
         return given
     return as_estimates(given) if hasattr(given, "columns") or isinstance(given, xr.Dataset) else given
 

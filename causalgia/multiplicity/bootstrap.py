@@ -1,4 +1,4 @@
-"""Bootstrap-t of the largest |t|: whole clusters drawn with replacement, every draw studentised anew."""
+"""Bootstrap-t of the largest ``|t|``: whole clusters drawn with replacement, every draw studentised anew."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class BootstrapT(MaxT):
 def bootstrap_t_max(
     ice: Array, cluster: Codes | None = None, *, n_draws: int = 9_999, ci_prob: float = 0.95, rng: RNG
 ) -> BootstrapT:
-    r"""Hold every mean ICE against the largest |t| of resampled clusters.
+    r"""Hold every mean ICE against the largest ``|t|`` of resampled clusters.
 
     G clusters are drawn with replacement, cluster g ``w_g`` times. With ``S_g`` the sum over cluster g of the ICE minus
     their mean, ``n_g`` its units and ``n* = sum_g w_g n_g``, the draw's mean is ``m* = sum_g w_g S_g / n*`` (its truth
@@ -128,7 +128,7 @@ def bootstrap_t_max(
 
 @dataclass(frozen=True)
 class _Seen:
-    """ACE, se, |t| (0 where rare), the common ICE, clusters that differ from it, whether they are few, shape (K,)."""
+    """ACE, se, ``|t|`` (0 where rare), the common ICE, clusters that differ from it, whether they are few, shape (K,)."""
 
     ace: Array
     se: Array

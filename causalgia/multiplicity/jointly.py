@@ -39,7 +39,7 @@ class Joint:
 
 
 def by_bootstrap(units: Units, members: Codes, *, se: Array, ci_prob: float, n_draws: int, key: int) -> Joint:
-    """Answer by the bootstrap-t of the largest |t|."""
+    """Answer by the bootstrap-t of the largest ``|t|``."""
     found = bootstrap_t_max(units.of(members), units.cluster, n_draws=n_draws, ci_prob=ci_prob, rng=key)
     own = found.rare & (se > 0)
     critical = np.divide(found.half_width, se, out=np.full(len(se), found.critical), where=own)

@@ -27,7 +27,7 @@ _INTEGRATION_ERROR = 1e-6
 
 @dataclass(frozen=True)
 class MultivariateT:
-    """Contrasts held against the largest |t| that their correlation and degrees of freedom let expect.
+    """Contrasts held against the largest ``|t|`` that their correlation and degrees of freedom let expect.
 
     Attributes
     ----------
