@@ -367,3 +367,90 @@ def test_standard_errors_beside_their_covariance_have_to_agree() -> None:
     table = xr.Dataset({"effect": ("x", [1.0, 2.0]), "se": ("x", [2.0, 4.0]), "covariance": (("x", "y"), v)})
     with pytest.raises(EstimateError, match="contrast 1: se 4 is not the root"):
         as_estimates(table)
+
+
+def long_table() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "contrast": list("abcbca"),
+            "task": list("xxxyyy"),
+            "effect": [1.0, 2.0, 3.0, 5.0, 6.0, 4.0],
+            "se": [0.1, 0.2, 0.3, 0.5, 0.6, 0.4],
+            "word": list("uvwvwu"),
+            "n_units": [10, 20, 30, 50, 60, 40],
+        }
+    )
+
+
+def test_tables_of_several_tasks() -> None:
+    found = as_estimates(long_table())
+    assert found["ace"].dims == ("contrast", "task")
+    assert found["task"].values.tolist() == ["x", "y"]
+    assert found["ace"].values.tolist() == [[1, 4], [2, 5], [3, 6]]
+    assert found["n_units"].values.tolist() == [[10, 40], [20, 50], [30, 60]]
+    assert found["word"].dims == ("contrast",)
+    y = as_estimates(long_table()[3:].drop(columns="task"))
+    np.testing.assert_array_equal(found["p"].sel(task="y", contrast=y["contrast"]), y["p"][:, 0])
+    wide = xr.Dataset(
+        {"effect": (("x", "task"), found["ace"].values), "se": (("x", "task"), found["se"].values)},
+        coords={"x": list("abc"), "task": ["x", "y"], "word": ("x", list("uvw"))},
+    )
+    xr.testing.assert_identical(as_estimates(wide), found.drop_vars("n_units"))
+    xr.testing.assert_identical(as_estimates(wide.transpose("task", "x")), as_estimates(wide))
+    assert cg.infer(long_table(), groups="word", family="normal", rng=0, draws=8)["posterior"]["ace"].shape[2:] == (
+        3,
+        2,
+    )
+
+
+def test_a_covariance_of_each_task() -> None:
+    v = np.array([[[4.0, 1.0], [1.0, 9.0]], [[1.0, 0.2], [0.2, 2.0]]])
+    wide = xr.Dataset(
+        {"effect": (("task", "x"), [[1.0, 2.0], [3.0, 4.0]]), "covariance": (("task", "x", "y"), v)},
+        coords={"x": ["a", "b"], "y": ["a", "b"], "task": ["s", "t"]},
+    )
+    found = as_estimates(wide)
+    assert found["covariance"].dims == ("contrast", "contrast_", "task")
+    np.testing.assert_array_equal(found["covariance"].transpose("task", ...), v)
+    np.testing.assert_allclose(found["se"].values ** 2, [[4.0, 1.0], [9.0, 2.0]])
+
+
+def test_df_that_are_infinite_are_normal() -> None:
+    xr.testing.assert_identical(as_estimates(long_table().assign(df=np.inf)), as_estimates(long_table()))
+
+
+@pytest.mark.parametrize(
+    ("table", "error", "match"),
+    [
+        (long_table()[:-1], EstimateError, "contrast a has an effect in some tasks .* task y"),
+        (long_table().replace({"task": {"y": None}}), OutcomesError, "row 3 has no task"),
+        (long_table()[:0], OutcomesError, "no rows"),
+        (long_table().assign(df=[9.0] * 3 + [np.inf] * 3), EstimateError, "task y: df is infinite"),
+        (pd.concat([long_table(), long_table()]), EstimateError, "the name a appears 2 times"),
+    ],
+)
+def test_tables_of_tasks_that_are_not_whole(table: Any, error: type[Exception], match: str) -> None:
+    with pytest.raises(error, match=match):
+        as_estimates(table)
+
+
+OUTCOMES = xr.Dataset({"outcome": (("unit", "arm", "task"), np.zeros((4, 2, 1)))}, coords={"arm": ["0", "a"]})
+PARALLEL = xr.Dataset({"outcome": (("unit", "task"), np.zeros((4, 1))), "assigned": ("unit", [0, 1, 0, 1])})
+
+
+@pytest.mark.parametrize("outcomes", [OUTCOMES, PARALLEL])
+@pytest.mark.parametrize(
+    "verb",
+    [
+        lambda o: cg.infer(o, rng=0),
+        lambda o: cg.decide(o, rope=0),
+        cg.adjust,
+        lambda o: cg.simultaneous(o, rng=0),
+        lambda o: equivalence(o, rope=(-1, 1)),
+    ],
+)
+def test_outcomes_are_told_the_way_to_estimates(outcomes: xr.Dataset, verb: Any) -> None:
+    with pytest.raises(OutcomesError, match=r"these are outcomes; .* cg\.contrast\(.* cg\.estimate\(effects\)"):
+        verb(outcomes)
+    with pytest.raises(OutcomesError, match=r"these are effects; give estimates = cg\.estimate\(effects\)"):
+        cg.infer(effects_of(ICE), rng=0)

@@ -13,18 +13,18 @@ import xarray as xr
 from causalgia.errors import EstimateError, OutcomesError
 from causalgia.estimation.labels import contrast_names, shared_labels, square
 from causalgia.estimation.moments import Array, p_and_limits
+from causalgia.estimation.possible import refuse_crooked, refuse_disagreement, refuse_no_covariance, refuse_where
 from causalgia.estimation.request import require_ci_prob
 from causalgia.estimation.tails import log_p
+from causalgia.estimation.tasks import by_task, side_by_side
 from causalgia.schema import SCHEMA, annotate, validate
 
 TASK = "effect"
-_ROUNDING = 1e-6  # of correlations that travelled as single precision
-_LEAST_SD = 1e-153  # its square has all its digits
 
 _ON_ESTIMATES = [row for row in SCHEMA if "estimates" in row.datasets]
 _VARIABLES = frozenset(row.name for row in _ON_ESTIMATES if ("contrast", "task") in row.dims)
 _ELSEWHERE = frozenset(r.name for r in _ON_ESTIMATES if not {("contrast", "task"), ("contrast",)} & set(r.dims))
-_NOT_COLUMNS = _ELSEWHERE | {"effect", "unit", "arm", "task", "model", "contrast", "contrast_", "cluster"}
+_NOT_COLUMNS = _ELSEWHERE | {"effect", "unit", "arm", "task", "model", "contrast", "contrast_", "cluster", "df"}
 
 
 def from_effects(
@@ -79,7 +79,7 @@ def from_effects(
     if ace.ndim != 1 or ace.size == 0:
         raise EstimateError(f"effect has shape {ace.shape}; give one number for each of one or more contrasts")
     labels = contrast_names(names, len(ace))
-    _refuse(~np.isfinite(ace), labels, ace, "effect", "is not finite; leave the contrast out or repair it")
+    refuse_where(~np.isfinite(ace), labels, ace, "effect", "is not finite; leave the contrast out or repair it")
     if se is None and covariance is None:
         raise EstimateError("give either se= (independent errors) or covariance=")
     matrix = None if covariance is None else _covariance(covariance, labels)
@@ -94,7 +94,7 @@ def from_effects(
     data: dict[str, Any] = {name: (("contrast", "task"), column[:, None]) for name, column in columns.items()}
     data |= {} if matrix is None else {"covariance": (("contrast", "contrast_", "task"), matrix[:, :, None])}
     coords = {"contrast": labels, "task": [TASK]} | ({"contrast_": labels} if matrix is not None else {})
-    attrs = {"ci_prob": ci_prob, "errors": "known" if df is None else "estimated"}
+    attrs = {"ci_prob": ci_prob, "errors": "estimated" if "df" in columns else "known"}
     return validate(annotate(xr.Dataset(data, coords=coords, attrs=attrs)), "estimates")
 
 
@@ -108,8 +108,9 @@ def as_estimates(table: Any) -> xr.Dataset:
     table
         Estimates; or an xarray Dataset with ``effect (x)`` and ``se (x)`` (and ``df``) or ``covariance (x, y)``, its
         dim x naming the contrasts; or a pandas DataFrame with columns ``effect`` and ``se`` (and ``df``), its index (or
-        a column ``contrast``) naming the contrasts. What else is there on x becomes a coordinate on contrast, which
-        may name families; or a variable of estimates where it has the name of one, such as ``n_units``.
+        a column ``contrast``) naming the contrasts. Several tasks are a second dim ``task`` of effect and se, or a
+        column ``task`` of a long table, each with the same contrasts. What else is there on x becomes a coordinate on
+        contrast, which may name families; or a variable of estimates where it has the name of one, such as ``n_units``.
 
     Raises
     ------
@@ -127,12 +128,14 @@ def as_estimates(table: Any) -> xr.Dataset:
     """
     if isinstance(table, xr.Dataset) and "ace" in table:
         return _possible(aligned(validate(table, "estimates")))
+    tables = by_task(table)
+    return _of_one_task(table) if tables is None else side_by_side({t: _of_one_task(one) for t, one in tables.items()})
+
+
+def _of_one_task(table: Any) -> xr.Dataset:
     columns, names, covariance = _read(table)
     if "effect" not in columns or ("se" not in columns and covariance is None):
-        raise OutcomesError(
-            "estimates: take them from cg.estimate or cg.from_effects, or give a table with columns 'effect' and 'se' "
-            f"(or a covariance), not {_described(table)}"
-        )
+        raise OutcomesError(f"estimates: {_way_to_estimates(table)}")
     estimates = from_effects(columns["effect"], columns.get("se"), covariance, columns.get("df"), names)
     return validate(annotate(_with_the_rest(estimates, columns)), "estimates")
 
@@ -198,44 +201,8 @@ def _possible(estimates: xr.Dataset) -> xr.Dataset:
                 f"contrast {label!s}: {name} {estimates[name].to_numpy()[where]:g}; se >= 0 and df > 0 make sense"
             )
     if "covariance" in estimates:
-        _refuse_no_covariance(estimates)
+        refuse_no_covariance(estimates)
     return estimates
-
-
-def _refuse_no_covariance(estimates: xr.Dataset) -> None:
-    """Refuse a covariance that is not symmetric, has negative eigenvalues, or is not of the standard errors."""
-    matrix = estimates["covariance"].transpose("contrast", "contrast_", ...).to_numpy()
-    n = len(matrix)
-    labels = estimates["contrast"].to_numpy() if "contrast" in estimates.coords else np.arange(n)
-    stack = np.moveaxis(matrix.reshape(n, n, -1), -1, 0).astype(np.float64)
-    for t, variances in enumerate(np.diagonal(stack, axis1=1, axis2=2)):
-        _refuse(variances < 0, labels, variances, "variance", "is negative; no covariance has that")
-        if "se" in estimates:
-            _refuse_disagreement(estimates["se"].to_numpy().reshape(n, -1)[:, t], variances, labels)
-        correlation = _correlation_of(stack[t])
-        _refuse_crooked(correlation, labels, variances)
-        least = _least_eigenvalue(correlation)
-        if least < -_ROUNDING:
-            raise EstimateError(
-                f"the covariance of the {n} effects has negative eigenvalues (least of the correlation {least:.2g}), "
-                "and no estimates vary like that; take it as cg.estimate gave it, or repair it where it arose"
-            )
-
-
-def _correlation_of(matrix: Array) -> Array:
-    """Return correlations; 0 where a variance is 0 and the covariance with it."""
-    sd = np.sqrt(np.diagonal(matrix))
-    scale = np.where(sd > _LEAST_SD, sd, 1.0)
-    return np.asarray(matrix / scale / scale[:, None])
-
-
-def _least_eigenvalue(correlation: Array) -> float:
-    """Return 0 where it is not negative beyond rounding, as a factorisation says for a fraction of the time."""
-    try:
-        np.linalg.cholesky(correlation + _ROUNDING * np.eye(len(correlation)))
-    except np.linalg.LinAlgError:
-        return float(np.linalg.eigvalsh(correlation)[0])
-    return 0.0
 
 
 def _read(table: Any) -> tuple[dict[str, Any], Any, Any]:
@@ -249,7 +216,9 @@ def _read(table: Any) -> tuple[dict[str, Any], Any, Any]:
         return {}, None, None
     dims = table["effect"].dims
     if len(dims) != 1:
-        raise OutcomesError(f"estimates: 'effect' has dims {dims}; give one dim that names the contrasts")
+        raise OutcomesError(
+            f"estimates: 'effect' has dims {dims}; give one dim that names the contrasts, and 'task' if several"
+        )
     columns = {
         str(name): v.to_numpy() for name, v in table.variables.items() if v.dims in (dims, ()) and name != dims[0]
     }
@@ -274,11 +243,22 @@ def _with_the_rest(estimates: xr.Dataset, columns: dict[str, Any]) -> xr.Dataset
     return out
 
 
-def _described(table: Any) -> str:
+def _way_to_estimates(table: Any) -> str:
+    """Say how to come to estimates from what was given instead."""
+    if isinstance(table, xr.Dataset):
+        if "contrast" in table.dims and {"ice", "assigned"} & set(table.variables):
+            return "these are effects; give estimates = cg.estimate(effects)"
+        if "outcome" in table:
+            return (
+                "these are outcomes; contrast them first: effects = cg.contrast(outcomes, control=...), and then "
+                "estimates = cg.estimate(effects)"
+            )
+        described = f"a Dataset with {', '.join(map(str, table.variables)) or 'nothing'}"
+    else:
+        described = type(table).__name__
     return (
-        f"a Dataset with {', '.join(map(str, table.variables)) or 'nothing'}"
-        if isinstance(table, xr.Dataset)
-        else type(table).__name__
+        "take them from cg.estimate or cg.from_effects, or give a table with columns 'effect' and 'se' "
+        f"(or a covariance), not {described}"
     )
 
 
@@ -300,14 +280,8 @@ def _positive(values: Any, name: str, labels: npt.NDArray[Any], cure: str) -> Ar
         raise EstimateError(f"{name} has shape {numbers.shape}, and there are {len(labels)} effects")
     numbers = np.broadcast_to(numbers, (len(labels),)).copy()
     finite = numbers < np.inf if name != "df" else ~np.isnan(numbers)
-    _refuse(~((numbers > 0) & finite), labels, numbers, name, f"is not a positive number; {cure}")
+    refuse_where(~((numbers > 0) & finite), labels, numbers, name, f"is not a positive number; {cure}")
     return numbers
-
-
-def _refuse(bad: Any, labels: npt.NDArray[Any], values: Array, name: str, why: str) -> None:
-    if bad.any():
-        k = int(np.argmax(bad))
-        raise EstimateError(f"contrast {labels[k]!s}: {name} {values[k]:g} {why}")
 
 
 def _errors(se: Any, matrix: Array | None, labels: npt.NDArray[Any]) -> Array:
@@ -316,31 +290,22 @@ def _errors(se: Any, matrix: Array | None, labels: npt.NDArray[Any]) -> Array:
         return np.asarray(np.sqrt(np.diagonal(matrix)))
     errors = _positive(se, "se", labels, "a contrast without error is no estimate; leave it out")
     if matrix is not None:
-        _refuse_disagreement(errors, np.diagonal(matrix), labels)
+        refuse_disagreement(errors, np.diagonal(matrix), labels)
     return errors
-
-
-def _refuse_disagreement(se: Array, variances: Array, labels: npt.NDArray[Any]) -> None:
-    sd = np.sqrt(variances)
-    apart = np.abs(sd - se) > _ROUNDING * np.maximum(sd, se) + _LEAST_SD
-    _refuse(apart, labels, se, "se", "is not the root of its variance in the covariance; give one of the two alone")
-
-
-def _refuse_crooked(correlation: Array, labels: npt.NDArray[Any], variances: Array) -> None:
-    crooked = (np.abs(correlation - correlation.T) > _ROUNDING).any(axis=1)
-    _refuse(crooked, labels, variances, "covariance", "is not symmetric; give (V + V.T) / 2 if it should be")
 
 
 def _covariance(values: Any, labels: npt.NDArray[Any]) -> Array:
     matrix, n = _numbers(values, "covariance"), len(labels)
     if matrix.shape != (n, n):
         raise EstimateError(f"covariance has shape {matrix.shape}, and there are {n} effects; give ({n}, {n})")
-    _refuse(~np.isfinite(matrix).all(axis=1), labels, np.diagonal(matrix), "covariance", "has a row that is not finite")
+    refuse_where(
+        ~np.isfinite(matrix).all(axis=1), labels, np.diagonal(matrix), "covariance", "has a row that is not finite"
+    )
     variances = np.diagonal(matrix)
-    _refuse(~(variances > 0), labels, variances, "variance", "is not a positive number; leave the contrast out")
+    refuse_where(~(variances > 0), labels, variances, "variance", "is not a positive number; leave the contrast out")
     sd = np.sqrt(variances)
     correlation = matrix / sd / sd[:, None]
-    _refuse_crooked(correlation, labels, variances)
+    refuse_crooked(correlation, labels, variances)
     least = float(np.linalg.eigvalsh(correlation)[0])
     if not least > 1e-12 * n:
         raise EstimateError(

@@ -1,0 +1,85 @@
+"""Tables of several tasks: apart, to be read one by one, and side by side again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from causalgia.errors import EstimateError, OutcomesError
+
+
+def by_task(table: Any) -> dict[Any, Any] | None:
+    """Return the table of each task, or None where it says nothing of tasks.
+
+    Parameters
+    ----------
+    table
+        A DataFrame with a column ``task``, or a Dataset with ``effect`` on a dim of its own and ``task``.
+
+    Raises
+    ------
+    OutcomesError
+        If a task has no name, or there is none.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"task": ["x", "y"], "effect": [1.0, 2.0]}, index=["a", "a"])
+    >>> {task: one["effect"].tolist() for task, one in by_task(table).items()}
+    {'x': [1.0], 'y': [2.0]}
+    """
+    if isinstance(table, pd.DataFrame):
+        return _of_frame(table) if list(table.columns).count("task") == 1 else None
+    if not isinstance(table, xr.Dataset) or "effect" not in table or "task" not in table["effect"].dims:
+        return None
+    if table["effect"].ndim != 2 or table.sizes["task"] == 0:
+        return None
+    names = table["task"].to_numpy().tolist() if "task" in table.coords else range(table.sizes["task"])
+    tables = {name: table.isel(task=i, drop=True) for i, name in enumerate(names)}
+    if len(tables) < table.sizes["task"]:
+        raise OutcomesError("estimates: a task appears more than once; make the names of 'task' unique")
+    return tables
+
+
+def side_by_side(estimates: Mapping[Any, xr.Dataset]) -> xr.Dataset:
+    """Put estimates of the same contrasts in several tasks on one dim ``task``, in the order of the first.
+
+    Raises
+    ------
+    EstimateError
+        If a contrast lacks a task, or some tasks are normal and others are not.
+    """
+    first = next(iter(estimates.values()))
+    contrasts, together = first["contrast"].to_numpy(), []
+    for task, one in estimates.items():
+        apart = sorted(set(contrasts.tolist()) ^ set(one["contrast"].to_numpy().tolist()), key=str)
+        if apart:
+            raise EstimateError(
+                f"contrast {apart[0]!s} has an effect in some tasks and none in others (see task {task!s}); give every "
+                "contrast in every task, or one task at a time"
+            )
+        if set(one.data_vars) != set(first.data_vars):
+            raise EstimateError(f"task {task!s}: df is infinite there and not elsewhere; give 1e9 for a normal one")
+        rows = {"contrast": contrasts} | ({"contrast_": contrasts} if "contrast_" in one.dims else {})
+        together.append(one.sel(rows).assign_coords(task=[task]))
+    found = xr.concat(
+        together,
+        "task",
+        data_vars="minimal",
+        coords="different",
+        compat="equals",
+        join="exact",
+        combine_attrs="override",
+    )
+    return found.transpose("contrast", ..., "task")
+
+
+def _of_frame(table: pd.DataFrame) -> dict[Any, Any]:
+    missing = table["task"].isna().to_numpy()
+    if missing.any() or table.empty:
+        where = f"row {int(np.argmax(missing))} has no task" if missing.any() else "the table has no rows"
+        raise OutcomesError(f"estimates: {where}; give its name in the column 'task'")
+    return {task: table.drop(columns="task")[(table["task"] == task).to_numpy()] for task in table["task"].unique()}
