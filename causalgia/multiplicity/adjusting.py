@@ -62,7 +62,7 @@ def adjust(
     chance of a single false discovery
     ``"bonferroni"``, ``"holm"``            under any dependence
     ``"hochberg"``                          under positive dependence
-    ``"bootstrap_t"``                       the largest ``|t|`` of resampled clusters; for skewed effects; the p of the band
+    ``"bootstrap_t"``                       the largest t of resampled clusters; for skewed effects; the p of the band
     ``"dunnett"``                           the multivariate t of the covariance; for near-normal effects
     ``"sign_flip"``                         Westfall-Young step-down over flipped clusters; supposes joint symmetry
     ======================================= ==============================================================

@@ -128,7 +128,7 @@ def bootstrap_t_max(
 
 @dataclass(frozen=True)
 class _Seen:
-    """ACE, se, ``|t|`` (0 where rare), the common ICE, clusters that differ from it, whether they are few, shape (K,)."""
+    """ACE, se, size of t (0 where rare), common ICE, clusters that differ from it, whether they are few, shape (K,)."""
 
     ace: Array
     se: Array
