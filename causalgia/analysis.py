@@ -40,6 +40,9 @@ METHODS = ("bh", "by", "holm", "hochberg", "bonferroni", "storey", "bootstrap_t"
 FAMILIES = ("mixture", "student_t", "normal")
 ERRORS = ("local", "bayes_fdr", "bh", "bootstrap_t")
 
+LEAST_PLACEBO_WORDS = 40
+_OF_EVERY_ARM = ("arm", "kind", "random")
+
 _IN_SD = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)(?:e-?\d+)?\s*sd\s*")
 
 
@@ -185,8 +188,16 @@ class Analysis:
         for name, value in plain.items():
             object.__setattr__(self, name, _frozen(name, value))
 
-    def check(self, arms: Sequence[str], factors: Sequence[str]) -> None:
-        """Refuse a design that lacks an arm or a factor which the analysis names.
+    def check(
+        self,
+        arms: Sequence[str],
+        factors: Sequence[str],
+        *,
+        units: Sequence[str] | None = None,
+        words: Sequence[str] | None = None,
+        tasks: Sequence[str] | None = None,
+    ) -> None:
+        """Refuse a design that lacks what the analysis names, before anything is predicted.
 
         Parameters
         ----------
@@ -194,6 +205,12 @@ class Analysis:
             Names of the arms of the design.
         factors
             Names of their factors.
+        units
+            Names of the coordinates that its units have; None leaves cluster, block and covariates unchecked.
+        words
+            Which arms are placebo words; None leaves their number unchecked.
+        tasks
+            Names of the tasks; None leaves them unchecked.
 
         Raises
         ------
@@ -207,6 +224,39 @@ class Analysis:
                 _among(arm, arms, f"[analysis.contrasts]: '{name}' names", "arm")
         for factor in self.interaction or ():
             _among(factor, factors, "[analysis]: interaction names", "factor")
+        if self.families not in (None, "all", *_OF_EVERY_ARM):
+            _among(str(self.families), factors, "[analysis]: families =", "factor")
+        self._check_units(units)
+        self._check_rope(words, tasks)
+
+    def _check_units(self, units: Sequence[str] | None) -> None:
+        named = [("covariates names", name) for name in self.covariates or ()]
+        named += [] if self.cluster in ("auto", "none", None) else [("cluster =", self.cluster)]
+        named += [] if self.block is None else [("block =", self.block)]
+        for said, name in named if units is not None else []:
+            _among(name, units or (), f"[analysis]: {said}", "coordinate of the units")
+
+    def _check_rope(self, words: Sequence[str] | None, tasks: Sequence[str] | None) -> None:
+        n = None if words is None else self._n_words(set(words))
+        if self.rope == "placebo" and n is not None and n < LEAST_PLACEBO_WORDS:
+            raise DesignError(
+                f"[analysis]: rope = 'placebo' needs contrasts of {LEAST_PLACEBO_WORDS} or more placebo words, and "
+                f"there are {n}; add arms with cg.placebos(pattern, at=, n={LEAST_PLACEBO_WORDS}) or [placebos]"
+            )
+        if tasks is None or not _by_task(self.rope):
+            return
+        for task in self.region:
+            _among(task, tasks, "[analysis.rope]: names", "task")
+        for task in tasks:
+            if task not in self.region:
+                raise DesignError(f"[analysis.rope]: there is no region for the task {task!r}; give one for each task")
+
+    def _n_words(self, words: set[str]) -> int:
+        """Return how many contrasts are of one placebo word against something."""
+        if self.contrasts is None and self.interaction is None:
+            return len(words - {str(self.control)})
+        positive = [[arm for arm, w in row.items() if w > 0] for row in self.weights_by_contrast.values()]
+        return sum(len(arms) == 1 and arms[0] in words for arms in positive)
 
     @property
     def weights_by_contrast(self) -> dict[str, dict[str, float]]:

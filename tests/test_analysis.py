@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import causalgia as cg
-from causalgia.analysis import ERRORS, FAMILIES, METHODS, SCALES, TARGETS, Analysis, beyond
-from causalgia.errors import DesignError
+from causalgia.analysis import ERRORS, FAMILIES, LEAST_PLACEBO_WORDS, METHODS, SCALES, TARGETS, Analysis, beyond
+from causalgia.errors import DesignError, PredictorError
+from causalgia.multiplicity.placebo import LEAST_WORDS
 from causalgia.tables import check_table, is_count, one_of
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=8)
@@ -189,6 +190,44 @@ def test_arms_that_a_design_lacks_are_refused():
         cg.run(design, share, rng=0, analysis=Analysis(control="plcebo"))
     with pytest.raises(DesignError, match="analysis= takes a cg.Analysis, not dict"):
         cg.run(design, share, rng=0, analysis={"control": "placebo"})
+
+
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        ({"cluster": "zz"}, "cluster = 'zz', which is not a coordinate of the units; the .* are parent, gc"),
+        ({"families": "zz"}, "families = 'zz', which is not a factor; the factors are class"),
+        ({"covariates": ["gc"]}, "covariates is for assignment = 'parallel'"),
+        ({"covariates": ["zz"]}, "covariates names 'zz', which is not a coordinate of the units"),
+        ({"block": "zz"}, "block = 'zz', which is not a coordinate of the units"),
+        ({"rope": "placebo"}, "rope = 'placebo' needs contrasts of 40 or more placebo words, and there are 39"),
+        ({"rope": {"zz": (-1, 1)}}, "names 'zz', which is not a task; the tasks are GC"),
+    ],
+)
+def test_what_can_never_be_carried_out_is_refused_before_anything_is_predicted(ask, said):
+    def never(x):
+        raise AssertionError("a sequence was predicted")
+
+    arms = [cg.Arm("placebo", cg.Untreated(), {"class": "a"}), cg.Arm("GATA1", cg.Embed("GATA", at=3), {"class": "b"})]
+    words = [cg.Arm(name, word) for name, word in cg.placebos("AGATAAG", at=3, n=39).items()]
+    design = cg.Design(null=cg.Uniform(length=30), arms=[*arms, *words], n_units=20)
+    predictor = cg.FunctionPredictor(never, tasks=["GC"], scale="count")
+    with pytest.raises(DesignError, match=said):
+        cg.run(design, predictor, rng=0, analysis=Analysis(control="placebo", **ask))
+    with pytest.raises(PredictorError, match="was predicted"):
+        cg.run(design, predictor, rng=0, analysis=Analysis(control="placebo", cluster="parent", rope={"GC": (-1, 1)}))
+
+
+def test_as_many_placebo_words_as_the_verb_wants():
+    assert LEAST_PLACEBO_WORDS == LEAST_WORDS
+    words = [f"w{i}" for i in range(40)]
+    Analysis(control="c", rope="placebo").check(["c", *words], [], words=words)
+    with pytest.raises(DesignError, match="and there are 39"):
+        Analysis(control="w0", rope="placebo").check(["c", *words], [], words=words)
+    rows = {w: {w: 1, "c": -1} for w in words}
+    Analysis(contrasts=rows, rope="placebo").check(["c", *words], [], words=words)
+    with pytest.raises(DesignError, match="no region for the task 'HepG2'"):
+        Analysis(rope={"K562": (-1, 1)}).check([], [], tasks=["K562", "HepG2"])
 
 
 def test_what_is_kept_with_the_outcomes_is_what_was_asked():

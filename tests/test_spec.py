@@ -195,7 +195,7 @@ NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min
     names=st.lists(NAMES, min_size=2, max_size=4, unique=True),
     rng=st.integers(0, 2**62),
     ci_prob=st.floats(0.01, 0.99),
-    rope=st.none() | st.just("placebo") | st.tuples(st.floats(-5, -0.1), st.floats(0.1, 5)),
+    rope=st.none() | st.just("0.2 sd") | st.tuples(st.floats(-5, -0.1), st.floats(0.1, 5)),
 )
 def test_toml_round_trip(tmp_path, names, rng, ci_prob, rope):
     arms = {name: cg.Embed("GATA", at=at) for at, name in enumerate(names)}

@@ -105,7 +105,7 @@ def test_families_are_the_level_of_the_treatment_arm():
     with pytest.raises(
         ContrastError, match="families='color' is no coordinate of the contrasts or arms; there are .*class"
     ):
-        cg.analyze(trial(cg.Analysis(control="placebo", rope=0, families="color")), rng=0)
+        cg.analyze(trial(), cg.Analysis(control="placebo", rope=0, families="color"), rng=0)
 
 
 def test_what_was_not_fixed_is_marked():

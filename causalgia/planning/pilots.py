@@ -108,8 +108,8 @@ def read_pilot(pilot: Any, sd: float | None) -> Pilot:
     Raises
     ------
     EstimateError
-        If both or neither are given, outcomes keep no analysis that says what is contrasted, or the pilot lacks standard
-        errors or the number of its units.
+        If both or neither are given, outcomes keep no analysis that says what is contrasted, or the pilot lacks
+        standard errors or the number of its units.
 
     Examples
     --------

@@ -19,6 +19,7 @@ from causalgia.errors import DegenerateWarning, DesignError, PredictorError, Seq
 from causalgia.predict import Predictor
 from causalgia.schema import annotate, validate
 from causalgia.streams import RNG, root_key
+from causalgia.trial.asking import check_analysis
 from causalgia.trial.keeping import keep_design
 from causalgia.trial.ledger import Ledger, Tokens
 from causalgia.trial.looking import Look, Until, with_looks
@@ -76,8 +77,8 @@ def run(
     ------
     DesignError
         If all units came out as one sequence, an arm cannot be applied (the arm is named), the units would not fit
-        into this machine's memory, the analysis names an arm that is not there, or the trial is parallel and has
-        `until`.
+        into this machine's memory, the analysis names what the outcomes will not have (an arm, a factor, a task, a
+        coordinate), or the trial is parallel and has `until`.
     PredictorError
         If an answer is not finite (naming arm, unit and task), has the wrong shape, or depends on batch mates.
 
@@ -130,7 +131,7 @@ def _check_kinds(design: object, predictor: object, analysis: object, until: obj
     if analysis is not None:
         if not isinstance(analysis, Analysis):
             raise DesignError(f"analysis= takes a cg.Analysis, not {type(analysis).__name__}")
-        analysis.check(design.arm_names, design.factors)
+        check_analysis(analysis, design, _known_tasks(predictor))
     if until is not None:
         if not isinstance(until, Until):
             raise DesignError(f"until= takes cg.Precision(halfwidth=) or cg.Decided(rope=), not {until!r}")
@@ -178,11 +179,15 @@ def _watched(
 
 def _n_answers(predictor: Predictor) -> int:
     """Return the numbers that a sequence is answered with, as far as that is known before the first answer."""
+    return len(_known_tasks(predictor) or ("",)) * len(predictor.models or ("",))
+
+
+def _known_tasks(predictor: Predictor) -> tuple[str, ...] | None:
+    """Return the tasks of a predictor, where they are known before the first answer."""
     try:
-        tasks = len(predictor.tasks)
+        return predictor.tasks
     except PredictorError:
-        tasks = 1
-    return tasks * len(predictor.models or ("",))
+        return None
 
 
 def _applied(arm: Arm, tokens: Tokens, ids: NDArray[np.uint64], key: int) -> Tokens:

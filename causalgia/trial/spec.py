@@ -15,6 +15,7 @@ from causalgia.design.intervention import Intervention
 from causalgia.design.patterns import pattern_from_plain
 from causalgia.errors import CausalgiaError, DesignError
 from causalgia.tables import Table, check_table, require
+from causalgia.trial.asking import check_analysis
 from causalgia.trial.choices import PredictorSpec
 from causalgia.trial.tables import PLACEBOS, PREDICTOR, TOP, check_arm, check_null
 
@@ -39,7 +40,7 @@ class TrialSpec:
     Raises
     ------
     DesignError
-        If the analysis names an arm or a factor that the design lacks.
+        If the analysis names an arm, a factor or a coordinate that the design lacks.
 
     Examples
     --------
@@ -63,7 +64,7 @@ class TrialSpec:
     analysis: Analysis = field(default_factory=Analysis)
 
     def __post_init__(self) -> None:
-        self.analysis.check(self.design.arm_names, self.design.factors)
+        check_analysis(self.analysis, self.design)
 
     @property
     def attrs(self) -> dict[str, str]:
