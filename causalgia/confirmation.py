@@ -106,7 +106,7 @@ def confirm(
     arms = _arms(whole, analysis, names)
     null, units = _fresh(whole)
     again = _design(whole, null, arms, n_units)
-    kept = _analysis(analysis, names, of_parents=units == SAME and _two_a_parent(again))
+    kept = _analysis(analysis, _judges(again, analysis, names), of_parents=units == SAME and _two_a_parent(again))
     outcomes = run(again, predictor, rng=derive(root_key(rng), "confirm"), analysis=kept)
     said = f"{units}; selected from the trial {whole.fingerprint}: {', '.join(names)}"
     seed = str(int(rng)) if isinstance(rng, int | np.integer) else type(rng).__name__
@@ -206,6 +206,16 @@ def _design(design: Design, null: NullModel, arms: list[str], n_units: int | Non
 
 def _two_a_parent(design: Design) -> bool:
     return isinstance(design.null, FromParents) and design.n_units >= 2 * len(design.null.parents_given)
+
+
+def _judges(design: Design, analysis: Analysis, names: list[str]) -> list[str]:
+    """Return the selected names, and the contrasts of single placebo words where these are the region that judges."""
+    words = {arm.name for arm in design.named_arms if arm.intervention.kind == "placebo_word"}
+    rows = analysis.weights_by_contrast if analysis.rope == "placebo" else {}
+    here = {name: row for name, row in rows.items() if set(row) <= set(design.arm_names)}
+    positive = {name: [arm for arm, weight in row.items() if weight > 0] for name, row in here.items()}
+    judges = [name for name, arms in positive.items() if len(arms) == 1 and arms[0] in words]
+    return list(dict.fromkeys([*names, *judges]))
 
 
 def _analysis(analysis: Analysis, names: list[str], *, of_parents: bool) -> Analysis | None:

@@ -9,6 +9,7 @@ import causalgia as cg
 from causalgia import store
 from causalgia.confirmation import INDEPENDENT, RESERVED, SAME
 from causalgia.errors import DecisionError, DesignError, OutcomesError, PredictorError
+from causalgia.staircase import kept_analysis
 from causalgia.trial.keeping import LONGEST_ATTRIBUTE, kept_design
 
 ARMS = {
@@ -193,6 +194,9 @@ def test_placebo_words_come_along_where_they_judge():
     judged = screen(cg.Analysis(control="placebo", rope="placebo"), arms={**ARMS, **words})
     assert confirmed(judged)["arm"].values.tolist() == ["placebo", "GATA1", *words]
     assert confirmed(screen(arms={**ARMS, **words}))["arm"].values.tolist() == ["placebo", "GATA1"]
+    rows = {name: {name: 1, "placebo": -1} for name in ("GATA1", *words)}
+    again = confirmed(screen(cg.Analysis(contrasts=rows, rope="placebo"), arms={**ARMS, **words}))
+    assert list(kept_analysis(again).weights_by_contrast) == ["GATA1", *words]
 
 
 # what the outcomes carry
