@@ -22,6 +22,7 @@ from scipy import stats
 import causalgia as cg
 from causalgia.errors import ConvergenceError, DecisionError, EstimateError, InferenceError
 from causalgia.multiplicity import placebo_region
+from causalgia.posterior.tree import datasets
 from causalgia.schema import validate
 from causalgia.verdicts import decide, more_units, rule, running_mean, summarise
 from causalgia.verdicts.settled import split_rhat
@@ -461,6 +462,35 @@ def test_moments_take_the_place_of_counted_draws() -> None:
     found = decide({**draws, "moments": xr.Dataset(moments)}, rope=(-1, 1))
     assert found["lfsr"].item() == 0.00135
     assert found["ace"].item() == 3.0
+
+
+def test_groups_are_joined_by_names() -> None:
+    estimates = cg.from_effects([0.0, 3.0, -3.0, 0.1], [0.1, 0.2, 0.3, 0.4], names=list("abcd"))
+    estimates = estimates.assign(n_units=(EFFECT, [[50], [60], [70], [80]]))
+    tree = datasets(cg.infer(estimates, family="normal", rng=0))
+    whole = decide(tree, rope=(-0.3, 0.3))
+    for pick in (["d", "c", "b", "a"], ["c", "a"], ["b"]):
+        part = decide(tree | {"posterior": tree["posterior"].sel(contrast=pick)}, rope=(-0.3, 0.3))
+        for name in ("ace", "lfsr", "se", "raw", "n_units", "verdict", "local_error"):
+            np.testing.assert_array_equal(part[name], whole[name].sel(contrast=pick), err_msg=name)
+    other = tree | {"posterior": tree["posterior"].assign_coords(contrast=list("abcx"))}
+    with pytest.raises(DecisionError, match="'observed_data' has no contrast x.*leave the group out"):
+        decide(other, rope=0)
+    assert verdicts(decide({"posterior": other["posterior"]}, rope=0))[1:3] == ["increases", "decreases"]
+    alike = tree["posterior"].isel(contrast=[1, 0, 2, 3])
+    same = {name: group.assign_coords(contrast=list("aabc")) for name, group in tree.items()}
+    with pytest.raises(DecisionError, match="several effects alike"):
+        decide(same | {"posterior": alike.assign_coords(contrast=list("abac"))}, rope=0)
+    one = tree["posterior"].isel(task=0)
+    for group in (one, one.drop_vars("task")):
+        xr.testing.assert_allclose(
+            decide(tree | {"posterior": group}, rope=(-0.3, 0.3)).drop_vars("task"), whole.drop_vars("task")
+        )
+    single = {name: group.isel(task=0) for name, group in tree.items()}
+    xr.testing.assert_identical(decide(single, rope=(-0.3, 0.3)), whole)
+    nameless = tree["posterior"].isel(contrast=[0, 1]).drop_vars("contrast")
+    with pytest.raises(DecisionError, match="has 2 on 'contrast' and the group 'observed_data' 4"):
+        decide(tree | {"posterior": nameless}, rope=0)
 
 
 def test_what_was_said_of_the_draws_travels() -> None:

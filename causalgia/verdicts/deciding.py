@@ -91,7 +91,7 @@ def decide(
     ------
     DecisionError
         If there is no ROPE or an impossible one, `level` is no probability, `error` does not go with `x`, or draws are
-        too few for `level`.
+        too few for `level` or beside data of other effects (groups are joined by the names of contrasts and tasks).
     InferenceError
         If a posterior lacks ``ace``.
     ConvergenceError

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from scipy import special
 
@@ -19,7 +21,10 @@ from causalgia.verdicts.regions import Region, region
 from causalgia.verdicts.settled import require_settled
 
 _CARRIED = ("se", "n_units", "n_clusters", "control_sd", "exact", "weight", "unbounded")
+_BESIDE = ("observed_data", "constant_data", "moments")
 _NEVER = 2.0
+_NO_TASK = "effect"
+_OF_NO_TASK = ("placebo_word", "weight")
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,8 @@ def from_posterior(tree: Any, rope: Any, *, level: float, ci_prob: float) -> Evi
     InferenceError
         If there is no group ``posterior`` with a variable ``ace``.
     DecisionError
-        If its dims are others, a draw is not finite, or the draws are too few for the level.
+        If its dims are others, a draw is not finite, the draws are too few for the level, or a group beside them is of
+        other effects.
     ConvergenceError
         If draws that nobody vouches for have not settled.
 
@@ -146,7 +152,8 @@ def _draws(ace: xr.DataArray, level: float) -> xr.DataArray:
             f"the posterior's ace has dims {ace.dims}, and verdicts need (chain, draw, contrast[, task]); rename "
             "the dim of your effects to 'contrast', and pick one of every other"
         )
-    ace = ace if "task" in dims else ace.expand_dims(task=["effect"])
+    if "task" not in dims:
+        ace = ace.expand_dims("task") if "task" in ace.coords else ace.expand_dims(task=[_NO_TASK])
     if ace.size == 0:
         raise DecisionError("the posterior has no draws or no effects; the selection before decide left none")
     n = ace.sizes["chain"] * ace.sizes["draw"]
@@ -161,7 +168,7 @@ def _draws(ace: xr.DataArray, level: float) -> xr.DataArray:
 def _context(tree: Any, draws: xr.DataArray) -> tuple[xr.Dataset, xr.Dataset]:
     """Return what a posterior of ours keeps beside its draws, as a Dataset of effects, and its moments."""
     groups = datasets(tree)
-    observed, constant = (groups.get(name, xr.Dataset()) for name in ("observed_data", "constant_data"))
+    observed, constant, moments = (_of_these(groups, name, draws) for name in _BESIDE)
     names = {n: draws[n] for n in ("contrast", "task") if n in draws.coords}
     effects = xr.Dataset(coords={n: c for n, c in draws.coords.items() if set(c.dims) <= {"contrast", "task"}} | names)
     context = {n: v for n, v in constant.variables.items() if set(v.dims) <= {"contrast", "contrast_", "task", "arm"}}
@@ -174,7 +181,46 @@ def _context(tree: Any, draws: xr.DataArray) -> tuple[xr.Dataset, xr.Dataset]:
     attrs = {**constant.attrs, **groups["posterior"].attrs}
     return effects.assign_attrs(
         {k: v for k, v in attrs.items() if isinstance(v, str | int | float | np.number)}
-    ), groups.get("moments", xr.Dataset())
+    ), moments
+
+
+def _of_these(groups: Mapping[str, xr.Dataset], name: str, draws: xr.DataArray) -> xr.Dataset:
+    """Return what a group says of the effects that were drawn, by their names; by their places where it has none."""
+    out = _with_task(groups.get(name, xr.Dataset()))
+    for dim in ("contrast", "task"):
+        if dim not in out.dims:
+            continue
+        wanted = draws.get_index(dim)
+        if dim in draws.coords and dim in out.coords and wanted[0] != _NO_TASK:
+            out = _selected(out, name, dim, wanted)
+        if out.sizes[dim] != len(wanted):
+            raise DecisionError(
+                f"the posterior's ace has {len(wanted)} on {dim!r} and the group {name!r} {out.sizes[dim]}, without "
+                f"names to tell which; select in both alike, or leave the group out"
+            )
+    return out
+
+
+def _with_task(group: xr.Dataset) -> xr.Dataset:
+    """Give what lost its dim task when one task was selected the dim again."""
+    if "task" not in group.coords or "task" in group.dims:
+        return group
+    return group.expand_dims("task", axis=-1).assign({n: group[n].variable for n in _OF_NO_TASK if n in group})
+
+
+def _selected(group: xr.Dataset, name: str, dim: str, wanted: pd.Index[Any]) -> xr.Dataset:
+    own = group.get_index(dim)
+    if own.equals(wanted):
+        return group
+    absent = [label for label in wanted if label not in own]
+    if absent or not own.is_unique:
+        why = f"has no {dim} {absent[0]!s}" if absent else f"names several effects alike on {dim!r}, in another order"
+        raise DecisionError(
+            f"the group {name!r} {why}, so that it cannot be of the effects in the posterior; leave the group out, or "
+            "rename in both alike"
+        )
+    group = group.sel({dim: wanted})
+    return group.sel(contrast_=wanted) if dim == "contrast" and "contrast_" in group.coords else group
 
 
 def _summary(draws: xr.DataArray, task: int, found: Region, ci_prob: float, null: float) -> Summary:
