@@ -18,6 +18,7 @@ from causalgia.posterior.student_hyper import t_components
 from causalgia.prior import Prior
 
 PRIOR = Prior(mu_sd=3, tau="half_normal", tau_scale=1)
+TINY = 1e-290
 
 
 def heavy(n: int, seed: int, outliers: int = 0) -> tuple[Array, Array]:
@@ -115,6 +116,53 @@ def test_few_effects_against_a_plain_grid(effect: list[float]) -> None:
     assert answer.log_evidence == pytest.approx(evidence, abs=5e-3)
     assert answer.nodes.weight @ answer.nodes.tau == pytest.approx(tau, rel=5e-3)
     assert answer.nodes.weight @ answer.nodes.coefficients[:, 0] == pytest.approx(mu, abs=1e-2)
+
+
+def hyper_by_grid(effect: Array, se: float, prior: Prior) -> tuple[float, float, float]:
+    """Log evidence, mean of tau and sd of mu: the mean of any one effect has heavier tails, and is not asked."""
+    x, mu = (
+        np.linspace(np.log(1e-5 * prior.tau_scale), np.log(1e5 * (se + prior.tau_scale)), 161),
+        prior.mu_sd * np.linspace(-8, 8, 321),
+    )
+    top = (log_tau(prior, np.exp(x)) + x)[:, None] + norm.logpdf(mu, 0, prior.mu_sd)
+    y = np.linspace(-6, 6, 241)
+    z, rule = np.sinh(y), student_t.pdf(np.sinh(y), 4) * np.cosh(y) * 0.05
+    noise = np.linspace(-8, 8, 161)
+    for row, tau in zip(top, np.exp(x), strict=True):
+        far = (effect[:, None] - mu)[:, :, None]
+        if tau < 2 * se:  # over z, where the noise is the wider
+            row += np.log(norm.pdf(far, tau * z, se) @ rule + TINY).sum(axis=0)
+        else:
+            row += np.log(student_t.pdf((far - se * noise) / tau, 4) / tau @ norm.pdf(noise) * 0.1).sum(axis=0)
+    mass = np.exp(top - top.max())
+    evidence = np.log(mass.sum() * (x[1] - x[0]) * (mu[1] - mu[0])) + top.max()
+    mass /= mass.sum()
+    return evidence, mass.sum(1) @ np.exp(x), np.sqrt(mass.sum(0) @ mu**2 - (mass.sum(0) @ mu) ** 2)
+
+
+@pytest.mark.parametrize(
+    ("effect", "se", "prior"),
+    [
+        ([2.0], 0.5, Prior()),  # a thin ridge of mu at tau = 0, and far tails
+        ([2.0, -1.0], 0.5, Prior()),
+        ([2.0, 2.1, 30.0], 0.5, Prior(tau_scale=1)),
+        ([150.0, -80.0, 300.0], 500.0, Prior()),  # the prior tells all, of mu and of tau
+        ([150.0, -80.0, 300.0], 500.0, Prior(mu_sd=1e-4, tau_scale=5)),
+        ([150.0, -80.0, 300.0], 500.0, Prior(mu_sd=300, tau_scale=0.01)),
+    ],
+)
+def test_few_effects_with_a_prior_far_wider_or_narrower_than_their_noise(
+    effect: list[float], se: float, prior: Prior
+) -> None:
+    answer = student(np.array(effect), Noise(np.full(len(effect), se**2)), prior)
+    evidence, tau, sd = hyper_by_grid(np.array(effect), se, prior)
+    assert answer.log_evidence == pytest.approx(evidence, abs=5e-3)
+    assert answer.nodes.weight @ answer.nodes.tau == pytest.approx(tau, rel=1e-2)
+    mu, spread = answer.nodes.coefficients[:, 0], answer.nodes.coefficients_sd[:, 0]
+    mean = answer.nodes.weight @ mu
+    assert np.sqrt(answer.nodes.weight @ ((mu - mean) ** 2 + spread**2)) == pytest.approx(sd, rel=1e-2)
+    draws = answer.draw(20_000, np.random.default_rng(3))
+    assert draws.mu.std() == pytest.approx(sd, rel=0.05)
 
 
 @pytest.mark.parametrize("factors", [0, 2])

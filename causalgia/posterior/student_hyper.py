@@ -81,8 +81,8 @@ class StudentModel:
 
     @property
     def grain(self) -> float:
-        """Below this the estimates cannot tell tau from 0."""
-        return float(1 / np.sqrt(np.mean(1 / self.noise)))
+        """Below this the estimates cannot tell tau from 0, or its prior ends."""
+        return float(min(1 / np.sqrt(np.mean(1 / self.noise)), self.prior.tau_scale))
 
     def tau(self, u: Array | float) -> Array:
         """Tau at u: linear near 0, where its posterior may end at any height, and exponential beyond."""
@@ -224,15 +224,23 @@ def _on_mesh(model: StudentModel) -> HyperPosterior:
 
 
 def _mesh(model: StudentModel) -> Array:
-    """Points of mu, half a local sd apart: a row at distance r informs as one of variance s^2 + (r / 3)^2."""
+    """Points of mu, half a local sd apart: a row at distance r informs as one of variance s^2 + (r / 3)^2.
+
+    Nor are they farther apart than half a sd of the prior within 8 of its sd; beyond, that limit grows by a fifth.
+    """
     tau = float(model.tau(model.upper))
     sd = 1 / np.sqrt(model.shared.precision[0]) if model.shared.precision[0] else 10 * tau
     data = model.effect.min(), model.effect.max()
     end = min(max(7 * sd, -data[0], data[1]), max(-data[0], data[1]) + 10 * tau) + 8 * np.sqrt(model.noise.max())
-    points = [-end]
-    while points[-1] < end:
-        points.append(points[-1] + 0.5 / np.sqrt((1 / (model.noise + (points[-1] - model.effect) ** 2 / 9)).sum()))
-    return np.array(points)
+
+    def outwards(sign: float) -> list[float]:
+        points = [0.0]
+        while points[-1] < end:
+            row = 0.5 / np.sqrt((1 / (model.noise + (sign * points[-1] - model.effect) ** 2 / 9)).sum())
+            points.append(points[-1] + min(row, 0.5 * sd + 0.2 * max(points[-1] - 8 * sd, 0.0)))
+        return points
+
+    return np.array([-x for x in reversed(outwards(-1.0))] + outwards(1.0)[1:])
 
 
 def _profile(model: StudentModel) -> tuple[Array, list[SharedMode]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from scipy.interpolate import RectBivariateSpline
 from scipy.linalg import eigh_tridiagonal
 
@@ -81,13 +82,23 @@ def _repeats(rows: Sequence[tuple[Any, ...]]) -> tuple[Array, list[int]]:
 
 
 def refined(a: Array, b: Array, log_density: Array) -> Surface:
-    """Return the density between the points of a tensor grid, (A, B), eight cells to a step, by a bicubic spline."""
+    """Return the density between the points of a tensor grid, (A, B), eight cells to a step, by a bicubic spline.
+
+    Where next to nothing is left the density is cut off at a level, and then to 0: a deeper fall would swing the spline
+    beside it.
+    """
     top = float(log_density.max())
-    spline = RectBivariateSpline(a, b, np.maximum(log_density - top, -40 * _DROP))
+    spline = RectBivariateSpline(a, b, np.maximum(log_density - top, -2 * _DROP))
     edges = tuple(_subdivided(x) for x in (a, b))
     across, along = ((e[1:] + e[:-1]) / 2 for e in edges)
     mass = np.exp(np.minimum(spline(across, along), 1.0)) * np.outer(np.diff(edges[0]), np.diff(edges[1]))
+    mass *= _somewhere(log_density > top - 2 * _DROP).repeat(_FINER, axis=0).repeat(_FINER, axis=1)
     return Surface(edges[0], edges[1], mass / mass.sum(), top + float(np.log(mass.sum())))
+
+
+def _somewhere(at: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Whether it holds at a corner of the cells between grid points, (A - 1, B - 1)."""
+    return np.asarray(at[1:, 1:] | at[1:, :-1] | at[:-1, 1:] | at[:-1, :-1])
 
 
 def _subdivided(points: Array) -> Array:
