@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import xarray as xr
-from scipy import stats
+from scipy import special
 
 from causalgia.errors import ConvergenceError
 from causalgia.estimation.moments import Array
@@ -112,7 +112,7 @@ def split_rhat(draws: Array) -> Array:
 
 def _limit(m: int, n: int, effects: int) -> float:
     """Return the R-hat that the worst of so many effects has by chance, for independent draws in m halves of n."""
-    f = float(stats.f.isf(_BY_CHANCE / effects, m - 1, m * (n - 1)))
+    f = float(special.fdtri(m - 1, m * (n - 1), 1 - _BY_CHANCE / effects))
     return float(np.sqrt(1 + (f - 1) / n))
 
 
