@@ -464,6 +464,17 @@ def test_moments_take_the_place_of_counted_draws() -> None:
     assert found["ace"].item() == 3.0
 
 
+@pytest.mark.parametrize("family", ["normal", "mixture"])
+def test_the_direction_alone_rests_on_the_exact_sign_rate(family: Any) -> None:
+    tree = cg.infer(cg.from_effects([0.17, 0.16, -0.6, 0.02, 0.5], 0.1), family=family, draws=400, rng=0)
+    found = decide(tree, rope=0)
+    exact = tree["moments"]["lfsr"].to_numpy()
+    np.testing.assert_allclose(found["local_error"], exact, atol=1e-12)
+    np.testing.assert_allclose(found["p_rope"], tree["moments"]["lfdr"], atol=1e-12)
+    np.testing.assert_array_equal(found["verdict"] != "undecided", exact <= 0.05)
+    assert verdicts(found)[2] == "decreases"
+
+
 def test_groups_are_joined_by_names() -> None:
     estimates = cg.from_effects([0.0, 3.0, -3.0, 0.1], [0.1, 0.2, 0.3, 0.4], names=list("abcd"))
     estimates = estimates.assign(n_units=(EFFECT, [[50], [60], [70], [80]]))
@@ -577,8 +588,12 @@ def test_a_posterior_that_lacks_something_says_what() -> None:
     hole[7, 1] = np.nan
     with pytest.raises(DecisionError, match="contrast c1, task K562: a draw of ace is not finite"):
         decide(posterior(hole), rope=0)
-    with pytest.raises(DecisionError, match="8 draws cannot tell an error of 0.05"):
+    with pytest.raises(DecisionError, match="8 draws cannot tell an error of 0.05; give more draws"):
         decide(posterior(np.zeros((8, 1))), rope=0)
+    few = posterior(np.random.default_rng(0).normal(size=(60, 1)))
+    with pytest.raises(DecisionError, match="60 draws cannot tell an error of 0.01; give level=0.833 or less, or more"):
+        decide(few, rope=0, level=0.99)
+    assert decide(few, rope=0, level=0.833).sizes["contrast"] == 1
 
 
 def test_a_frame_is_one_call() -> None:

@@ -24,6 +24,7 @@ _CARRIED = ("se", "n_units", "n_clusters", "control_sd", "exact", "weight", "unb
 _BESIDE = ("observed_data", "constant_data", "moments")
 _NEVER = 2.0
 _NO_TASK = "effect"
+_FEW_DRAWS = 20
 _OF_NO_TASK = ("placebo_word", "weight")
 
 
@@ -109,6 +110,8 @@ def from_posterior(tree: Any, rope: Any, *, level: float, ci_prob: float) -> Evi
     exact = ("mean", "sd", "lfsr") if null == 0 else ("mean", "sd")  # an lfsr there is about 0
     known = {n: moments[n] for n in exact if n in moments and {*moments[n].dims} == {"contrast", "task"}}
     said |= {name: values.transpose("contrast", "task").to_numpy() for name, values in known.items()}
+    if found.direction_only and "lfsr" in known:
+        said |= _by_sign_rate(said, moments)
     inside = np.clip(1 - said["above"] - said["below"], 0.0, 1.0)
     never = np.full(inside.shape, _NEVER) if found.direction_only else 1 - inside
     errors = np.stack([1 - said["below"], never, 1 - said["above"]])
@@ -119,6 +122,14 @@ def from_posterior(tree: Any, rope: Any, *, level: float, ci_prob: float) -> Evi
     mean = draws.isel(chain=0, draw=0, drop=True).transpose("contrast", "task").copy(data=said["mean"]).rename("ace")
     carried = _carried(effects, mean).assign_attrs(n_draws=draws.sizes["chain"] * draws.sizes["draw"])
     return Evidence(carried, found, errors, columns, said["sd"])
+
+
+def _by_sign_rate(said: dict[str, Array], moments: xr.Dataset) -> dict[str, Array]:
+    """Return P(> 0) and P(< 0) of an lfsr and P(0) known without draws; the draws say which of the two is larger."""
+    zero = moments["lfdr"].transpose("contrast", "task").to_numpy() if "lfdr" in moments else 0.0
+    larger, smaller = 1 - said["lfsr"], np.maximum(said["lfsr"] - zero, 0.0)
+    up = said["above"] >= said["below"]
+    return {"above": np.where(up, larger, smaller), "below": np.where(up, smaller, larger)}
 
 
 def distance(evidence: Evidence) -> Array:
@@ -158,9 +169,9 @@ def _draws(ace: xr.DataArray, level: float) -> xr.DataArray:
         raise DecisionError("the posterior has no draws or no effects; the selection before decide left none")
     n = ace.sizes["chain"] * ace.sizes["draw"]
     if n * (1 - level) < 1:
+        enough = f"give level={np.floor(1000 * (1 - 10 / n)) / 1000:g} or less, or " if n > _FEW_DRAWS else "give "
         raise DecisionError(
-            f"{n:,} draws cannot tell an error of {1 - level:.2g}; give level={1 - 10 / max(n, 11):.3g} or less, or "
-            "more draws: cg.infer(..., draws=)"
+            f"{n:,} draws cannot tell an error of {1 - level:.2g}; {enough}more draws: cg.infer(..., draws=4000)"
         )
     return ace.transpose("chain", "draw", "contrast", "task")
 
