@@ -14,6 +14,7 @@ import xarray as xr
 
 from causalgia.errors import ContrastError, OutcomesError
 from causalgia.reporting import Row, placebo_summary, rows
+from causalgia.reporting.table import require_reportable
 from causalgia.reporting.text import versus
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def forest(
     ContrastError
         If `task` is not among the tasks, or is needed and not given.
     OutcomesError
-        If `estimates` is not a Dataset of estimates.
+        If `estimates` is not a Dataset of estimates or decisions; a posterior goes through `causalgia.decide` first.
 
     Examples
     --------
@@ -78,6 +79,7 @@ def forest(
     >>> forest(estimates).get_xlabel()
     'ACE on the outcome'
     """
+    require_reportable(estimates)
     table = _task_rows(estimates, _chosen_task(estimates, task), truth)
     axes = _figure(6.4, _height(table)).add_subplot() if ax is None else ax
     return _draw(table, estimates, axes, _places(table))
@@ -98,6 +100,7 @@ def save_forest(estimates: xr.Dataset, path: str | Path, *, truth: xr.DataArray 
     OutcomesError
         If the file cannot be written.
     """
+    require_reportable(estimates)
     tables = [_task_rows(estimates, task, truth) for task in _names(estimates, "task")]
     columns = min(len(tables), _ACROSS)
     lines = math.ceil(len(tables) / columns)

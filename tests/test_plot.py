@@ -110,6 +110,18 @@ def test_a_given_axes_is_used():
     assert forest(estimates(), ax=axes) is axes
 
 
+def test_a_posterior_is_decided_first(tmp_path):
+    posterior = cg.infer(cg.from_effects([0.0, 1.0], 0.1), family="normal", draws=400, rng=0)
+    for draws in (posterior, posterior["posterior"]):
+        with pytest.raises(OutcomesError, match=r"decide first: cg.decide\(posterior, rope="):
+            forest(draws)
+        with pytest.raises(OutcomesError, match="decide first"):
+            save_forest(draws, tmp_path / "forest.png")
+    with pytest.raises(OutcomesError, match="not an xarray Dataset but list"):
+        forest([1.0])
+    assert forest(cg.decide(posterior, rope=(-0.1, 0.1))).get_lines()
+
+
 def test_several_tasks_need_a_choice():
     two = estimates(tasks=("K562", "HepG2"))
     with pytest.raises(ContrastError, match="several tasks; say task= one of 'K562', 'HepG2'"):

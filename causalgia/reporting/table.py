@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import xarray as xr
 
+from causalgia.errors import OutcomesError
 from causalgia.multiplicity.placebo import words_of
 from causalgia.reporting.decided import error_heading, error_of, is_decided
 from causalgia.reporting.numbers import format_effect, format_number, format_p, format_se
@@ -48,8 +49,33 @@ def rows(estimates: xr.Dataset, *, truth: xr.DataArray | None = None) -> list[Ro
     >>> rows(estimates)
     [{'contrast': 'GATA1', 'task': 'K562', 'do': None, 'placebo_word': False, 'ace': 1.5}]
     """
-    validate(estimates, "estimates")
+    require_reportable(estimates)
     return _table_rows(estimates, truth)
+
+
+def require_reportable(estimates: Any) -> None:
+    """Refuse what is no Dataset of estimates or decisions; a posterior, or its group of draws, is decided first.
+
+    Raises
+    ------
+    OutcomesError
+        Saying what makes one.
+
+    Examples
+    --------
+    >>> require_reportable({"posterior": xr.Dataset()})
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.OutcomesError: a posterior holds draws, ...; decide first: cg.decide(posterior, rope=(-0.1, 0.1))
+    """
+    draws = isinstance(estimates, xr.Dataset | xr.DataTree) and {"chain", "draw"} <= set(estimates.dims)
+    tree = not isinstance(estimates, xr.Dataset) and hasattr(estimates, "__contains__") and "posterior" in estimates
+    if draws or tree:
+        raise OutcomesError(
+            "a posterior holds draws, and a report or a figure is of verdicts; decide first: cg.decide(posterior, "
+            "rope=(-0.1, 0.1))"
+        )
+    validate(estimates, "estimates")
 
 
 def cells(

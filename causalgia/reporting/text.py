@@ -20,12 +20,12 @@ from causalgia.reporting.table import (
     placebo_groups,
     placebo_summary,
     placebo_unit,
+    require_reportable,
     words_in_words,
 )
 from causalgia.reporting.table import (
     rows as rows_of,
 )
-from causalgia.schema import validate
 
 _FEW = 6
 _ONE_PARENT_EACH = ("shuffle", "dinucleotide_shuffle", "klet_shuffle", "genomic")
@@ -55,7 +55,7 @@ def report(estimates: xr.Dataset, *, rows: Rows = "summary") -> str:
     Raises
     ------
     OutcomesError
-        If `estimates` is not a Dataset of estimates or decisions.
+        If `estimates` is not a Dataset of estimates or decisions; a posterior goes through `causalgia.decide` first.
 
     Examples
     --------
@@ -81,7 +81,7 @@ def report(estimates: xr.Dataset, *, rows: Rows = "summary") -> str:
     <BLANKLINE>
     ACE on log counts, GATA1 minus placebo, over dinucleotide shuffles of 500 sequences: 1.380 [1.371, 1.389].
     """
-    validate(estimates, "estimates")
+    require_reportable(estimates)
     parts = [estimand(estimates), _aligned(*cells(estimates, rows=rows)), "\n".join(sentences(estimates, rows=rows))]
     return "\n\n".join(part for part in parts if part)
 
