@@ -67,5 +67,8 @@ def test_it_says_what_is_wrong() -> None:
         profile(good.head(3), along="spacing", rng=0)
     with pytest.raises(InferenceError, match="draws=0"):
         profile(good, along="spacing", draws=0, rng=0)
+    for periods in ([], "a", ["10", "11"], [0.0], [np.nan], [True]):
+        with pytest.raises(InferenceError, match="periods=.*must be positive numbers.*None asks for no period"):
+            profile(good, along="spacing", periods=periods, rng=0)
     with pytest.raises(cg.errors.RandomnessError):
         profile(good, along="spacing", rng=None)

@@ -136,9 +136,7 @@ def gaussian_process(
     10.5
     """
     points = _checked(effect, noise, x)
-    grid = np.asarray([] if periods is None else periods, dtype=np.float64).ravel()
-    if not (np.isfinite(grid) & (grid > 0)).all():
-        raise InferenceError(f"periods={periods!r} must be positive numbers, such as [9.5, 10.0, 10.5, 11.0]")
+    grid = _grid(periods)
     unit = max(float(np.std(effect)), float(np.sqrt(np.median(noise.marginal))))
     basis = _Basis.of(points, grid)
     sigma = _dense(noise)
@@ -175,6 +173,17 @@ def gaussian_process(
         log_evidence_without_period=float(special.logsumexp(plain)),
         sample=nodes.sample,
     )
+
+
+def _grid(periods: npt.ArrayLike | None) -> Array:
+    if periods is None:
+        return np.empty(0)
+    given = np.asarray(periods).ravel()
+    if given.dtype.kind not in "iuf" or not given.size or not (np.isfinite(given) & (given > 0)).all():
+        raise InferenceError(
+            f"periods={periods!r} must be positive numbers, such as [9.5, 10.0, 10.5, 11.0]; None asks for no period"
+        )
+    return given.astype(np.float64)
 
 
 def _checked(effect: Array, noise: Noise, x: Array) -> Array:
