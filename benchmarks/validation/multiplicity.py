@@ -147,7 +147,7 @@ CHECKS = [
         "at most",
         quick=150,
     ),
-    Check(_BAND, "multivariate t, one control", bands_of_one_control(dunnett), LEVEL, "exact", full=2_000, quick=60),
+    Check(_BAND, "multivariate t, one control", bands_of_one_control(dunnett), LEVEL, "exact", full=1_000, quick=60),
     Check(
         _BAND, "one control, as if independent", bands_of_one_control(as_if_independent), LEVEL, "fails", quick=4_000
     ),

@@ -173,7 +173,7 @@ CHECKS = [
             f"normal family, {form}: {what}",
             rank_of(what, form, by_normal, standard_normal),
             0.5,
-            full=1_000 if form == "low rank" else 10_000,
+            full=500 if form == "low rank" else 4_000,
             quick=100,
             n_draws=RANKED,
         )
@@ -187,7 +187,7 @@ CHECKS = [
             rank_of(what, "diagonal", by_student, student_t4),
             0.5,
             n_draws=RANKED,
-            full=500,
+            full=300,
             quick=40,
         )
         for what in ("mu", "tau", "effect")

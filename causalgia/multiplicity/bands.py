@@ -34,8 +34,8 @@ def simultaneous(
     ``ace -+ critical * se`` with one critical value for a family: the quantile of the largest t, signs aside.
     ``"bootstrap_t"`` takes it from resampled clusters and holds for skewed effects; ``"dunnett"`` from the
     multivariate t of the estimates' covariance, for near-normal effects, parallel trials and anybody's estimates. How
-    estimates correlate, through a shared control and shared units, is counted by both. The band of a ratio is that of its
-    logarithm, ``exp(log ace -+ critical * se / ace)``.
+    estimates correlate, through a shared control and shared units, is counted by both. The band of a ratio is that of
+    its logarithm, ``exp(log ace -+ critical * se / ace)``.
 
     Parameters
     ----------
