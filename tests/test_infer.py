@@ -446,6 +446,9 @@ def test_predictive_draws_are_as_wide_as_they_should_be() -> None:
     total = np.sqrt(posterior["moments"]["sd"].to_numpy()[:, 0] ** 2 + SCHOOLS["sigma"] ** 2)
     assert (np.abs(effect.std(axis=0) / total - 1) < 4 / np.sqrt(8_000)).all()
     assert "posterior_predictive" not in datasets(posterior)
+    for draws in (0, -1, 2.5, True):
+        with pytest.raises(InferenceError, match=f"draws={draws} is not a positive whole number"):
+            prior_predictive(schools(), draws=draws, rng=0)
     before = prior_predictive(schools(), prior=Prior(tau="uniform", tau_scale=6), draws=4_000, rng=0)
     wide = before["prior_predictive"]["effect"].to_numpy().reshape(4_000, 8).std(axis=0)
     assert (np.abs(wide / np.sqrt(100 + 36 / 3 + SCHOOLS["sigma"] ** 2) - 1) < 0.06).all()

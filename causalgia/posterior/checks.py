@@ -152,7 +152,7 @@ def prior_predictive(estimates: Any, *, prior: Prior = Prior(), draws: int = 1_0
     Raises
     ------
     InferenceError
-        If the prior is flat in mu or tau.
+        If the prior is flat in mu or tau, or `draws` is no positive whole number.
 
     References
     ----------
@@ -165,6 +165,8 @@ def prior_predictive(estimates: Any, *, prior: Prior = Prior(), draws: int = 1_0
     >>> drawn["prior_predictive"]["effect"].sizes["draw"]
     1000
     """
+    if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or draws < 1:
+        raise InferenceError(f"draws={draws!r} is not a positive whole number; for example draws=1000")
     table = at_the_door(estimates, [])
     if np.isinf(prior.mu_sd):
         raise InferenceError("a flat prior of mu cannot be drawn from; give mu_sd a number, such as Prior(mu_sd=10)")
