@@ -271,6 +271,20 @@ def test_the_fewest_effects_with_a_flat_tau_are_answered():
     np.testing.assert_allclose(post.sd, sd, atol=2e-3)
 
 
+@pytest.mark.parametrize("whole", [False, True])
+def test_the_fewest_effects_with_a_flat_tau_are_drawn(whole: bool):
+    """tau falls as 1 / tau^2: its posterior reaches over many powers of 10, and mu with it."""
+    effect, sigma = np.array([1.0, 2.0, 4.0]), np.array([[0.25, 0.05, 0], [0.05, 0.36, 0.05], [0, 0.05, 0.16]])
+    noise = Noise(np.diagonal(sigma).copy(), whole=sigma) if whole else Noise(np.diagonal(sigma).copy())
+    post, n = normal(effect, noise, FLAT), 40_000
+    draws = post.draw(n, np.random.default_rng(4))
+    at = np.array([-100.0, 0.0, 2.0, 3.0, 5.0, 100.0])
+    exact = stats.norm.cdf((at[:, None] - post.nodes.coefficients[:, 0]) / post.nodes.coefficients_sd[:, 0])
+    share = exact @ post.nodes.weight
+    assert (np.abs((draws.mu[:, None] <= at).mean(axis=0) - share) < 4.5 * np.sqrt(share * (1 - share) / n)).all()
+    np.testing.assert_allclose(draws.ace.mean(axis=0), post.mean, atol=4.5 * post.sd.max() / np.sqrt(n))
+
+
 @pytest.mark.parametrize(
     ("covariates", "said"),
     [

@@ -257,3 +257,18 @@ def test_one_contrast_needs_no_covariance():
     assert noise.variances.shape == (1,)
     assert isinstance(noise, Noise)
     assert noise.whole is None
+
+
+def test_own_estimates_that_tell_no_degrees_of_freedom_are_known():
+    sigma = np.array([[0.25, 0.1], [0.1, 0.36]])
+    own = xr.Dataset(
+        {
+            "ace": (("contrast", "task"), np.array([[1.0], [2.0]])),
+            "se": (("contrast", "task"), np.sqrt(np.diagonal(sigma))[:, None]),
+            "covariance": (("contrast", "contrast_", "task"), sigma[:, :, None]),
+        },
+        {"contrast": ["a", "b"], "contrast_": ["a", "b"], "task": ["t"]},
+    )
+    noise = noise_of(own, "t")
+    assert noise.whole is not None
+    np.testing.assert_allclose(noise.whole, sigma)

@@ -224,9 +224,9 @@ def noise_of(estimates: xr.Dataset, task: Any, *, factors: int | None = None) ->
     se is no error of the others: it is independent variance. (Were the correlations kept, a clear effect would be
     corrected for the shared control's error many times over.)
 
-    A covariance that came with the effects (`from_effects`) is known: whole. One estimated from units is whole where
-    K <= df/10 with df = clusters - 1, and low rank + diagonal beyond, or where contrasts are sums of others. With
-    standard errors alone the errors are taken as independent.
+    A covariance that came with the effects (`from_effects`), or without ``df`` and ``n_clusters``, is known: whole. One
+    estimated from units is whole where K <= df/10 with df = clusters - 1, and low rank + diagonal beyond, or where
+    contrasts are sums of others. With standard errors alone the errors are taken as independent.
 
     Parameters
     ----------
@@ -315,7 +315,9 @@ def _listed(names: Any, most: int = 5) -> str:
 def _freedom(one: xr.Dataset) -> float:
     if "errors" in one.attrs:  # from_effects: what is given with the effects is known
         return np.inf
-    return float(one["n_clusters"].min() - 1) if "n_clusters" in one else float(one["df"].min())
+    if "n_clusters" in one:
+        return float(one["n_clusters"].min() - 1)
+    return float(one["df"].min()) if "df" in one else np.inf  # without df its standard errors are known
 
 
 def _correlation(one: xr.Dataset, se: Array) -> Array:

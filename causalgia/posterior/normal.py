@@ -147,14 +147,23 @@ def _sample(model: Gaussian, tau: HalfLine, unit: float, n: int, generator: np.r
 
 
 def _coefficients(model: Gaussian, tau: HalfLine, spread: Array, generator: np.random.Generator) -> Array:
-    """Draw b given each tau, (n, p): its moments are smooth in tau, so a few tell them all."""
+    """Draw b given each tau, (n, p): its moments are smooth in tau, so a few tell them all.
+
+    Its covariance is told as a share of what errors of 1 would give: a flat tau reaches far, and beside its square
+    there a series would leave nothing of the covariance near 0.
+    """
+
+    def unit(at: Array) -> Array:
+        told = (model.design.columns**2).sum(axis=0) / (1 + at[:, None] ** 2)
+        root = 1 / np.sqrt(told + 1 / model.design.sd**2)
+        return np.asarray(root[:, :, None] * root[:, None, :])
 
     def moments(at: Array) -> Array:
         fit = model.fit(at)
-        return np.concatenate([fit.mean[:, :, None], fit.covariance], axis=2)
+        return np.concatenate([fit.mean[:, :, None], fit.covariance / unit(at)], axis=2)
 
     joint = tau.carry(moments, spread)
-    return draw_normal(joint[:, :, 0], joint[:, :, 1:], generator)
+    return draw_normal(joint[:, :, 0], joint[:, :, 1:] * unit(spread), generator)
 
 
 def _tau(model: Gaussian, effect: Array, marginal: Array, centre: Design, prior: Prior) -> HalfLine:
