@@ -22,6 +22,7 @@ from causalgia.posterior.noise import Noise
 from causalgia.posterior.normal import normal
 from causalgia.posterior.tree import assemble, datasets, library
 from causalgia.prior import Prior
+from causalgia.verdicts import decide
 
 FAMILIES = ["mixture", "student_t", "normal"]
 CASE = Path(__file__).parent / "reference" / "eight_schools"
@@ -403,6 +404,30 @@ def test_predictors_have_effects_of_their_own() -> None:
     np.testing.assert_allclose(error.std("model"), 0, atol=1e-9)
     assert float(posterior["moments"]["sd"].min()) > float(estimates["se"].max())  # three predictors are few
     assert abs(float(draws["tau_gamma"].mean()) - 0.5) < 0.3
+
+
+def test_predictors_as_a_level_are_decided_with_what_was_measured() -> None:
+    effects = crossover(n=200, k=4, model=3)
+    shift = xr.DataArray(np.random.default_rng(1).normal(size=(4, 3)), dims=("contrast", "model"))
+    effects["ice"] = effects["ice"] + 0.5 * shift
+    estimates = estimate(effects)
+    estimates["control_sd"] = xr.full_like(estimates["ace"], 2.0)
+    posterior = infer(estimates, family="normal", rng=0)
+    observed, constant = posterior["observed_data"], posterior["constant_data"]
+    assert constant["se"].dims == constant["n_units"].dims == observed["effect"].dims == ("contrast", "task")
+    np.testing.assert_allclose(observed["effect"], estimates["ace"].mean("model"))
+    np.testing.assert_array_equal(observed["effect_model"], estimates["ace"])
+    np.testing.assert_array_equal(constant["se_model"], estimates["se"])
+    decisions = decide(posterior, rope="0.2 sd", level=0.99)
+    np.testing.assert_allclose(decisions["raw"], estimates["ace"].mean("model"))
+    np.testing.assert_array_equal(decisions["se"], constant["se"])
+    assert (decisions["n_units"] == 200).all()
+    assert decisions["n_units"].dtype.kind == "i"
+    assert decisions["exact"].dtype == bool
+    np.testing.assert_allclose(decisions["rope_upper"], 0.4)
+    undecided = decisions["verdict"] == "undecided"
+    assert undecided.any()
+    assert (decisions["more_units"].where(undecided, -1) != -1).any()
 
 
 def test_one_predictor_or_equal_ones_are_no_level() -> None:

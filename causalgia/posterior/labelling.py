@@ -11,7 +11,7 @@ from causalgia.estimation.words import placebo_words
 from causalgia.posterior.engines import Answer
 from causalgia.posterior.exact import Array
 from causalgia.posterior.mixture import effect_se_dependence
-from causalgia.posterior.questions import Question
+from causalgia.posterior.questions import Question, pooled
 
 _DIMS = {
     "ace": ("contrast", "task"),
@@ -44,7 +44,7 @@ def labelled(
     groups = {
         "posterior": _posterior(asked, answers, coords),
         "moments": _moments(asked, answers, coords),
-        "observed_data": _of_contrasts({"effect": table["ace"]}, coords),
+        "observed_data": _of_contrasts(_observed(table), coords),
         "constant_data": _constant(table, asked, coords),
     }
     stats = [(q, a.stats) for q, a in zip(asked, answers, strict=True) if a.stats]
@@ -107,8 +107,18 @@ def _dependence(asked: list[Question], answers: list[Answer], coords: dict[str, 
     return {"effect_se_dependence": said, "effect_se_gain": float(max(gains))}
 
 
+def _observed(table: xr.Dataset) -> dict[str, xr.DataArray]:
+    """Return the effects as they were estimated; of several predictors their mean, and beside it each one's."""
+    effect = {"effect": pooled(table)["ace"].transpose("contrast", "task")}
+    return effect | ({"effect_model": table["ace"]} if "model" in table["ace"].dims else {})
+
+
 def _constant(table: xr.Dataset, asked: list[Question], coords: dict[str, Any]) -> xr.Dataset:
-    out = _of_contrasts({name: table[name] for name in _KNOWN if name in table}, coords)
+    """Return what the estimates knew, of several predictors together; ``se_model`` is each one's own."""
+    table, each = pooled(table), table
+    known = {name: table[name] for name in _KNOWN if name in table}
+    known |= {"se_model": each["se"]} if "model" in each["se"].dims else {}
+    out = _of_contrasts(known, coords)
     out["se"] = _column([(q, np.sqrt(q.noise.marginal)) for q in asked], coords)
     out["prior_unit"] = _column([(q, q.unit) for q in asked], coords)
     out["placebo_word"] = ("contrast", placebo_words(table))

@@ -69,10 +69,10 @@ def questions(
     InferenceError
         If a standard error is missing or 0, a known covariance singular, or the sd of the control arm 0.
     """
-    pooled = _over_predictors(estimates)
+    table = pooled(estimates)
     for t, task in enumerate(estimates["task"].to_numpy()):
         for g, members in enumerate(rows):
-            part = pooled.isel(contrast=members)
+            part = table.isel(contrast=members)
             unit = _unit(part, t, prior)
             yield Question(
                 task=t,
@@ -117,8 +117,27 @@ def _unit(part: xr.Dataset, task: int, prior: Prior) -> float:
     return unit
 
 
-def _over_predictors(estimates: xr.Dataset) -> xr.Dataset:
-    """Average over predictors; an error is as large as that of one, since all predictors saw the same units."""
+def pooled(estimates: xr.Dataset) -> xr.Dataset:
+    """Average over predictors; an error is as large as that of one, since all predictors saw the same units.
+
+    Numbers of units and degrees of freedom are the least of any predictor, and an effect is exact if all are.
+
+    Parameters
+    ----------
+    estimates
+        With or without the dim ``model``.
+
+    Raises
+    ------
+    InferenceError
+        If there is one predictor on the dim.
+
+    Examples
+    --------
+    >>> ace = (("contrast", "task", "model"), [[[1.0, 2.0]]])
+    >>> pooled(xr.Dataset({"ace": ace, "n_units": (ace[0], [[[50, 50]]])}))["ace"].item()
+    1.5
+    """
     if "model" not in estimates["ace"].dims:
         return estimates
     if estimates.sizes["model"] < 2:
@@ -131,7 +150,7 @@ def _over_predictors(estimates: xr.Dataset) -> xr.Dataset:
     for name in ("se", "control_sd"):
         if name in mean:
             mean[name] = np.sqrt((estimates[name] ** 2).mean("model"))
-    for name in ("df", "n_clusters"):
+    for name in ("df", "n_clusters", "n_units", "exact"):
         if name in mean:
             mean[name] = estimates[name].min("model")
     rest = estimates.drop_vars([*numeric, *(n for n, c in estimates.coords.items() if "model" in c.dims)])
