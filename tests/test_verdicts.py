@@ -249,6 +249,15 @@ def test_a_prior_does_not_grow_with_units() -> None:
     np.testing.assert_allclose(2.0 * reached, gap, rtol=1e-3)
 
 
+def test_units_do_not_lessen_what_predictors_disagree_on() -> None:
+    distance, sd, se = np.array([3.8, 3.4]), np.ones(2), np.full(2, 0.5)
+    more = more_units(distance, sd, se, np.full(2, 100), z=4.0)
+    assert more.tolist() == [64, -1]
+    later = np.sqrt(1 - 0.25 + 0.25 * 100 / (100 + more[0]))
+    assert distance[0] / later == pytest.approx(4.0, rel=1e-3)
+    assert distance[1] / np.sqrt(0.75) < 4.0  # nor with units without end
+
+
 def test_more_units_where_nothing_can_be_said() -> None:
     gap, sd, n = np.array([0.0, 1.0, 1.0, 1e-12]), np.array([1.0, 0.0, 1.0, 1.0]), np.array([9, 9, 0, 9])
     assert more_units(gap, sd, sd, n, z=2.0).tolist() == [-1, -1, -1, -1]

@@ -16,8 +16,9 @@ def more_units(
     """Return about how many units more than this trial's a new trial would need to decide an effect.
 
     A verdict needs ``distance >= z sd``. The standard error falls as ``1 / sqrt(n)``, what is known beyond the trial
-    (a prior, ``1/sd^2 - 1/se^2``) stays: ``n' = n se^2 (z^2 / distance^2 - (1/sd^2 - 1/se^2))``. If the effect is what
-    it seems, a new trial of n' units decides with even odds. Units that share parents are taken to come with as many
+    (a prior, ``1/sd^2 - 1/se^2``) stays: ``n' = n se^2 (z^2 / distance^2 - (1/sd^2 - 1/se^2))``. So does an
+    uncertainty that units do not lessen, such as between predictors (sd above se):
+    ``n' = n se^2 / (distance^2 / z^2 - (sd^2 - se^2))``. If the effect is what it seems, a new trial of n' units decides with even odds. Units that share parents are taken to come with as many
     more parents.
 
     Parameters
@@ -36,7 +37,8 @@ def more_units(
     Returns
     -------
     array
-        At least 1; -1 where nothing can be said: units are not known, nothing varies, or the effect is on an end.
+        At least 1; -1 where nothing can be said: units are not known or do not help, nothing varies, or the effect
+        is on an end.
 
     Examples
     --------
@@ -48,7 +50,10 @@ def more_units(
     gap, s, spread = (np.where(known, x, 1.0) for x in (distance, sd, se))
     with np.errstate(over="ignore"):
         beyond = np.maximum((spread / s) ** 2 - 1, 0.0)
-        needed = n_units * ((z * spread / gap) ** 2 - beyond)
+        stays = np.maximum(s**2 - spread**2, 0.0)
+        room = (gap / z) ** 2 - stays
+        known &= room > 0
+        needed = n_units * (spread**2 / np.where(known, room, 1.0) - beyond)
     known &= needed < _BEYOND_ANY_TRIAL
     more = np.maximum(np.ceil(np.where(known, needed - n_units, 0.0)), 1.0)
     return np.where(known, more, -1).astype(np.int64)
