@@ -274,6 +274,18 @@ def test_another_unit_gives_the_same_answer(factor: float, build: Any) -> None:
     assert there.log_evidence + 50 * np.log(factor) == pytest.approx(here.log_evidence, rel=1e-9)
 
 
+@pytest.mark.parametrize("span", [1e6, 1e10])
+def test_a_spike_and_slab_of_standard_errors_over_many_powers_of_10(span: float) -> None:
+    """An effect known to the last figure is there and tells its size; one of which nothing is known tells nothing."""
+    effect = np.array([1.0, 2.0, 3.0, 4.0])
+    near, far = (spike_and_slab(effect, Noise(np.array([1 / s, 1, 1, s]) ** 2), Prior()) for s in (1e4, span))
+    np.testing.assert_allclose(far.mean[:3], near.mean[:3], rtol=1e-5)
+    np.testing.assert_allclose(far.sd[1:], near.sd[1:], rtol=1e-4)
+    np.testing.assert_allclose(far.lfdr, near.lfdr, atol=1e-5)
+    assert far.sd[0] == pytest.approx(1 / span, rel=1e-2)
+    assert np.isfinite(far.draw(1_000, np.random.default_rng(2)).ace).all()
+
+
 @pytest.mark.parametrize("n", [5, 40])
 def test_spike_and_slab_against_a_fine_grid(n: int) -> None:
     _, effect, se = screen(n, n, share=0.4)

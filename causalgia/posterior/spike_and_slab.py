@@ -130,29 +130,29 @@ class _Model:
         """Estimates less the shared part at each score, (F, K)."""
         return np.asarray(self.effect - self.scores @ self.loadings.T)
 
-    @property
-    def log_spikes(self) -> Array:
-        """Log density of scores and estimates where all effects are 0, (F,), up to the spacing of the scores."""
-        rows = self.residual**2 / self.variances + np.log(2 * np.pi * self.variances)
-        return np.asarray(-0.5 * (rows.sum(axis=1) + (self.scores**2).sum(axis=1)))
-
     def tau(self, u: Array | float) -> Array:
         return np.asarray(self.grain * np.sinh(u))
 
     def share(self, v: Array | float) -> Array:
         return np.asarray(expit(v))
 
+    def log_rows(self, tau: Array | float) -> Array:
+        """Log density of each residual where effects have sd tau, (F, K), or (V, F, K) at V tau of (V, 1, 1)."""
+        variance = tau**2 + self.variances
+        return np.asarray(-0.5 * (self.residual**2 / variance + np.log(2 * np.pi * variance)))
+
     def log_ratio(self, residual: Array, tau: Array | float) -> Array:
         """Log density of each residual under the slab less that under the spike; of the shape of both together."""
         kept = tau**2 / (tau**2 + self.variances)
-        return np.asarray(0.5 * np.log1p(-kept) + 0.5 * kept * residual**2 / self.variances)
+        return np.asarray(0.5 * kept * residual**2 / self.variances - 0.5 * np.log1p(tau**2 / self.variances))
 
     def log_scores(self, tau: Array | float, share: Array, rest: Array) -> Array:
         """Log density of the estimates and each score, (V, F): at V weights of the slab, share = 1 - rest, (V,).
 
         There is one tau, or one for each weight, (V, 1, 1).
         """
-        return self.log_spikes + _log_likelihood(self.log_ratio(self.residual, tau), share, rest)
+        likelihood = _log_likelihood(self.log_rows(0.0), self.log_rows(tau), share, rest)
+        return likelihood - 0.5 * np.asarray((self.scores**2).sum(axis=1))
 
     def log_joint(self, u: Array, v: Array) -> Array:
         """Log density of the estimates, u and v on a tensor grid, (U, V), up to a constant of the scores' grid."""
@@ -201,12 +201,11 @@ def _matter(model: _Model) -> npt.NDArray[np.bool_]:
     return np.asarray(best > best.max() - 1.5 * _NATS)
 
 
-def _log_likelihood(ratio: Array, share: Array, rest: Array) -> Array:
-    """Return ``sum_k log(1 - w + w exp(ratio_k))``, (V, F): ratios (F, K) or (V, F, K), weights (V,)."""
-    top = np.maximum(ratio, 0)
-    spike, slab = np.exp(-top), np.exp(ratio - top)
-    terms = rest[:, None, None] * spike + share[:, None, None] * slab
-    starts = np.arange(0, ratio.shape[-1], _PRODUCT)
+def _log_likelihood(spike: Array, slab: Array, share: Array, rest: Array) -> Array:
+    """Return ``sum_k log((1 - w) exp(spike_k) + w exp(slab_k))``, (V, F): of (F, K), slab maybe (V, F, K); w (V,)."""
+    top = np.maximum(spike, slab)
+    terms = rest[:, None, None] * np.exp(spike - top) + share[:, None, None] * np.exp(slab - top)
+    starts = np.arange(0, top.shape[-1], _PRODUCT)
     return np.asarray(np.log(np.multiply.reduceat(terms, starts, axis=-1)).sum(axis=-1) + top.sum(axis=-1))
 
 
