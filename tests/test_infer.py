@@ -450,6 +450,23 @@ def test_effects_where_the_prior_said_they_would_not_be_warn() -> None:
         infer(from_effects([-900.0, 0.0, 900.0], se=np.ones(3)), family="normal", rng=0)
 
 
+@pytest.mark.parametrize("effect", [[900.0], [900.0, 901.0, 902.0], [-900.0, 0.0, 900.0]])
+def test_a_slab_that_never_reaches_the_effects_warns_as_well(effect: list[float]) -> None:
+    estimates = from_effects(effect, se=np.ones(len(effect)))
+    with pytest.warns(PriorConflictWarning, match="spread of the effects about 0, .*tau_scale=5"):
+        infer(estimates, family="mixture", rng=0)
+    infer(estimates, family="mixture", prior=Prior(tau_scale=900), rng=0)  # any warning is an error here
+
+
+def test_conflict_about_zero_is_as_rare_as_it_says() -> None:
+    generator, n = np.random.default_rng(5), 2_000
+    prior, noise = Prior(tau="half_normal", tau_scale=2), Noise(np.array([1.0, 2.0, 0.5, 1.0]))
+    tau = 2 * np.abs(generator.standard_normal(n))[:, None]
+    effects = np.sqrt(tau**2 + noise.variances) * generator.standard_normal((n, 4))
+    warned = sum(bool(conflict(effect, noise, prior, about_zero=True)) for effect in effects)
+    assert 4 <= warned <= 40  # 1 % is 20
+
+
 def test_conflict_is_as_rare_as_it_says() -> None:
     generator, prior, noise = (
         np.random.default_rng(0),

@@ -46,7 +46,7 @@ def tau_quantile(prior: Prior, probability: Array) -> Array:
     return np.asarray(prior.tau_scale * law.ppf((1 + probability) / 2))
 
 
-def conflict(effect: Array, noise: Noise, prior: Prior, nu: float | None = None) -> str:
+def conflict(effect: Array, noise: Noise, prior: Prior, nu: float | None = None, *, about_zero: bool = False) -> str:
     """Return how effects and prior disagree, or nothing: their mean or spread in a tail below 1 %.
 
     Given tau, the mean of K effects is normal about 0 with variance ``mu_sd^2 + tau^2 / K + 1' Sigma 1 / K^2``, and the
@@ -63,6 +63,9 @@ def conflict(effect: Array, noise: Noise, prior: Prior, nu: float | None = None)
         In the unit of the effects.
     nu
         Degrees of freedom of the effects about their centre; None: normal.
+    about_zero
+        Whether the prior has no mu, as a spike and slab: the spread is then about 0, and the prior's that of a full
+        slab, the widest there is.
 
     References
     ----------
@@ -81,6 +84,9 @@ def conflict(effect: Array, noise: Noise, prior: Prior, nu: float | None = None)
     tau = tau_quantile(prior, (np.arange(_NODES) + 0.5) / _NODES)
     variance = tau**2 * (1.0 if nu is None else nu / (nu - 2))
     said = []
+    if about_zero:
+        root, tail = float(np.sqrt((effect**2).mean())), _zero_tail(effect, noise, variance)
+        return _of_spread(f"effects about 0, {root:.3g}", prior, root) if tail < _RARE else ""
     mean, spread = float(effect.mean()), float(effect.std(ddof=1)) if n > 1 else 0.0
     if np.isfinite(prior.mu_sd):
         sd = np.sqrt(prior.mu_sd**2 + variance / n + _of_mean(noise))
@@ -90,11 +96,15 @@ def conflict(effect: Array, noise: Noise, prior: Prior, nu: float | None = None)
                 f"(Prior(mu_sd={prior.mu_sd:.3g}): mu_sd={abs(mean):.1g} or more would not)"
             )
     if n > 1 and _spread_tail(effect, noise, variance) < _RARE:
-        said.append(
-            f"the spread of the effects, {spread:.3g}, lies where the prior gives less than 1 % "
-            f"(Prior(tau_scale={prior.tau_scale:.3g}): tau_scale={spread:.1g} would not)"
-        )
+        said.append(_of_spread(f"effects, {spread:.3g}", prior, spread))
     return "; ".join(said)
+
+
+def _of_spread(of: str, prior: Prior, cure: float) -> str:
+    return (
+        f"the spread of the {of}, lies where the prior gives less than 1 % "
+        f"(Prior(tau_scale={prior.tau_scale:.3g}): tau_scale={cure:.1g} would not)"
+    )
 
 
 def _of_mean(noise: Noise) -> float:
@@ -114,6 +124,15 @@ def _spread_tail(effect: Array, noise: Noise, variance: Array) -> float:
     df = 2 * expected**2 / inner
     observed = float(((effect - effect.mean()) ** 2).sum())
     return float(special.chdtrc(df, observed * df / expected).mean())
+
+
+def _zero_tail(effect: Array, noise: Noise, variance: Array) -> float:
+    """Return P(sum of squares > the observed), averaged over the nodes of tau."""
+    n, total = len(effect), noise.marginal
+    expected = n * variance + total.sum()
+    squares = n * variance**2 + 2 * variance * total.sum() + (total**2).sum() + _dependent(noise)
+    df = expected**2 / squares
+    return float(special.chdtrc(df, float((effect**2).sum()) * df / expected).mean())
 
 
 def _dependent(noise: Noise) -> float:

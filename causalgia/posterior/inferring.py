@@ -214,8 +214,11 @@ def _together(words: list[str]) -> str:
 
 
 def _warn_of_conflict(table: xr.Dataset, asked: list[Question], family: str) -> None:
-    for question in asked if family != "mixture" else []:
-        said = conflict(question.effect, question.noise, question.prior, nu=NU if family == "student_t" else None)
+    nu, mixed = NU if family == "student_t" else None, family == "mixture"
+    for question in asked:
+        if mixed and not is_few(question):
+            continue  # its grid of scales is taken from the effects
+        said = conflict(question.effect, question.noise, question.prior, nu=nu, about_zero=mixed)
         if said:
             task = table["task"].to_numpy()[question.task]
             warnings.warn(f"task {task!s}: {said}", PriorConflictWarning, stacklevel=3)
