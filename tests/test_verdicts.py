@@ -701,10 +701,28 @@ def test_the_band_decides() -> None:
         assert ((said == "negligible") == ((band["lower"] > -0.3) & (band["upper"] < 0.3))).all()
         assert {"increases", "decreases", "undecided"} <= set(verdicts(found))
         assert (found["more_units"].where(said == "undecided", 1) > 0).all()
-        assert "q" not in found
+        np.testing.assert_array_equal(said != "undecided", found["q"] <= 0.1)
     assert "caution" in decide(effects, rope=0, error="bootstrap_t", rng=0).attrs
     with pytest.raises(DecisionError, match="say level=, and not ci_prob="):
         decide(effects, rope=0, error="bootstrap_t", rng=0, ci_prob=0.9)
+
+
+def test_the_q_of_a_band_is_the_least_error_at_which_it_decides() -> None:
+    effects = clustered_effects()
+    rope = (-0.7, 0.7)
+    found = decide(effects, rope=rope, error="bootstrap_t", rng=3)
+    for k, q in enumerate(found["q"].values[:, 0]):
+        if not 0.001 < q < 0.45:
+            continue
+        for level, decided in ((1 - q * 1.02, True), (1 - q * 0.98, False)):
+            again = decide(effects, rope=rope, level=level, error="bootstrap_t", rng=3)
+            assert (verdicts(again.isel(contrast=k, task=0))[0] != "undecided") == decided
+    assert ((found["q"] > 0.001) & (found["q"] < 0.45)).values[:, 0].sum() == 4
+    null = decide(effects, rope=0, error="bootstrap_t", rng=3)
+    adjusted = cg.adjust(effects, method="bootstrap_t", rng=3)["p_adjusted"]
+    np.testing.assert_allclose(null["q"], adjusted)
+    twice = [decide(effects, rope=0, error="bootstrap_t", rng=np.random.default_rng(3))["q"] for _ in range(2)]
+    xr.testing.assert_identical(*twice)
 
 
 def test_a_family_is_decided_by_itself() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any, Literal
 
 import numpy as np
@@ -19,7 +20,8 @@ from causalgia.multiplicity.families import families, in_words
 from causalgia.multiplicity.placebo import words_of
 from causalgia.multiplicity.questions import has_effects, unbounded
 from causalgia.schema import annotate, validate
-from causalgia.streams import RNG
+from causalgia.streams import RNG, root_key
+from causalgia.verdicts.banded import band_error
 from causalgia.verdicts.evidence import Evidence, distance, from_estimates, from_posterior, z_of
 from causalgia.verdicts.further import more_units
 from causalgia.verdicts.rules import CLAIMS, UNDECIDED, rule
@@ -80,7 +82,8 @@ def decide(
         On (contrast, task[, model]): ``verdict``; ``ace`` (the posterior mean; the estimate), ``lower, upper``;
         ``lfsr``, of the side of no effect; ``p_rope, p_above, p_below``, the probability of each region (for estimates
         of the confidence distribution, which is the posterior under a flat prior); ``local_error`` of the best claim;
-        ``q``, the error rate of the set of verdicts that ends with this one (not for ``"bootstrap_t"``);
+        ``q``, the error rate of the set of verdicts that ends with this one (for ``"bootstrap_t"`` the least
+        ``1 - level`` whose band decides: p against the nearest end of the ROPE, adjusted for the family);
         ``rope_lower, rope_upper``;
         ``more_units``, about how many units more than this trial's a new trial would need to decide, with even odds
         if the effect is what it seems (-1 where decided or nothing can be said); ``raw`` and ``se``, effect and
@@ -214,6 +217,7 @@ def _by_band(
         )
     if rng is None:
         raise DecisionError("error='bootstrap_t' draws at random, and randomness is asked for: rng=0")
+    key = root_key(deepcopy(rng))  # a Generator draws the band's own resamples again
     band = simultaneous(effects, ci_prob=level, family=family, cluster=cluster, rng=rng)
     found = from_estimates(band, rope, ci_prob=level)
     dims = band["ace"].dims
@@ -222,7 +226,10 @@ def _by_band(
     claims = [unbounded(band), upper < found.region.lower, inside, lower > found.region.upper]
     verdict = np.select(claims, [UNDECIDED, *CLAIMS], UNDECIDED)
     local_error = np.minimum(found.errors.min(axis=0), 1.0)
-    said = {"verdict": verdict, "local_error": local_error, "lower": lower, "upper": upper}
+    q = band_error(effects, found.region, level=level, family=family, cluster=cluster, key=key)
+    # rare effects have their band and their p from two bounds; the band decides
+    q = np.where(verdict == UNDECIDED, np.maximum(q, np.nextafter(1 - level, 1)), np.minimum(q, 1 - level))
+    said = {"verdict": verdict, "local_error": local_error, "q": q, "lower": lower, "upper": upper}
     attrs = attrs | {"evidence": "simultaneous band", "families": in_words(family, band["ace"])}
     return _decisions(found, said, critical, attrs)
 

@@ -18,8 +18,8 @@ def more_units(
     A verdict needs ``distance >= z sd``. The standard error falls as ``1 / sqrt(n)``, what is known beyond the trial
     (a prior, ``1/sd^2 - 1/se^2``) stays: ``n' = n se^2 (z^2 / distance^2 - (1/sd^2 - 1/se^2))``. So does an
     uncertainty that units do not lessen, such as between predictors (sd above se):
-    ``n' = n se^2 / (distance^2 / z^2 - (sd^2 - se^2))``. If the effect is what it seems, a new trial of n' units decides with even odds. Units that share parents are taken to come with as many
-    more parents.
+    ``n' = n se^2 / (distance^2 / z^2 - (sd^2 - se^2))``. If the effect is what it seems, a new trial of n' units
+    decides with even odds. Units that share parents are taken to come with as many more parents.
 
     Parameters
     ----------
