@@ -38,6 +38,10 @@ class Gaussian(Protocol):
     def size(self) -> int:
         """Number of effects, K."""
 
+    @property
+    def design(self) -> Design:
+        """Columns of the centre, (K, p), up to a rotation, and the prior sd of b."""
+
     def fit(self, tau: Array) -> Fit:
         """Integrate b out at each tau, (T,)."""
 
