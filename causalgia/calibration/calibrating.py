@@ -13,6 +13,7 @@ import xarray as xr
 
 from causalgia.analysis import Analysis
 from causalgia.calibration.bands import Row, judged, mean_row, rank_row, share_row
+from causalgia.calibration.ranks import RANKED, ranks_from_the_prior
 from causalgia.calibration.trials import (
     SAME,
     Simulator,
@@ -34,11 +35,11 @@ from causalgia.errors import (
 )
 from causalgia.estimation import estimate
 from causalgia.multiplicity import adjust, simultaneous
+from causalgia.prior import Prior
 from causalgia.staircase import estimated
 from causalgia.streams import RNG, derive, root_key
 
 LEAST_TRIALS = 2
-_RANKED = 99
 Array = npt.NDArray[np.float64]
 
 
@@ -88,14 +89,15 @@ def calibrate(
         ``value, nominal, lower, upper, mcse, n_trials, claim, passes (row)``: ``"A/A p < 0.05: task"`` (type-I error),
         ``"coverage: contrast, task"``, ``"FWER of the band"``; where some truths are 0 ``"FDR"``, and the 95th
         percentile of the false-discovery proportion; with `posterior` ``"lfsr - wrong signs"`` and
-        ``"SBC rank: contrast, task"`` (where truths are drawn anew). Beside them ``p_same (trial, task)`` of the
-        A/A trials and ``ace (trial, contrast, task)``; attrs["not_measured"] says what the truth at hand could not
+        ``"SBC rank: contrast, task"`` (truths from the prior, about which estimates are simulated with each
+        trial's errors; the simulator's own where it gives them). Beside them ``p_same (trial, task)`` of the A/A trials
+        and ``ace (trial, contrast, task)``; attrs["not_measured"] says what the truth at hand could not
         show.
 
     Raises
     ------
     EstimateError
-        If there are fewer than two trials, the truth lacks a contrast, or no trial has a posterior.
+        If there are fewer than two trials, or the truth lacks a contrast.
     DesignError
         If `design` is no design, or the analysis names an arm it lacks.
 
@@ -114,7 +116,7 @@ def calibrate(
     >>> share = cg.FunctionPredictor(lambda x: x[:, 1:3].sum((1, 2)) / 30, tasks=["GC"], scale="share")
     >>> table = calibrate(design, share, n_trials=40, rng=0)
     >>> table["row"].values.tolist()
-    ['A/A p < 0.05: GC', 'coverage: GC, GC', 'FWER of the band', 'lfsr - wrong signs']
+    ['A/A p < 0.05: GC', 'coverage: GC, GC', 'FWER of the band', 'lfsr - wrong signs', 'SBC rank: GC, GC']
     >>> bool(table["passes"].all())
     True
     """
@@ -181,7 +183,7 @@ def _look(
     discovered = (found["p_adjusted"] <= alpha).transpose("contrast", "task").to_numpy().astype(float)
     if not posterior:
         return _Look(estimates, band, discovered, at)
-    said = _posterior(estimates, analysis, at, derive(key, "posterior", trial))
+    said = _posterior(estimates, analysis, own is not None, at, derive(key, "posterior", trial))
     return _Look(estimates, band, discovered, at, *((None, None, None, said) if isinstance(said, str) else said))
 
 
@@ -193,22 +195,25 @@ def _band(effects: xr.Dataset, estimates: xr.Dataset, analysis: Analysis, rng: i
 
 
 def _posterior(
-    estimates: xr.Dataset, analysis: Analysis, truth: Array | None, seed: int
+    estimates: xr.Dataset, analysis: Analysis, drawn: bool, truth: Array | None, seed: int
 ) -> tuple[Array, Array, Array | None] | str:
-    """Return the lfsr of each effect, its sign, and the rank of its truth among thinned draws; or why not."""
+    """Return the lfsr of each effect, its sign, and the rank of a truth drawn from the prior; or why there is none."""
     from causalgia.posterior import infer
 
     chosen: dict[str, Any] = {"prior": analysis.prior} if analysis.prior is not None else {}
     family: Any = analysis.family
     try:
-        post = infer(estimates, family=family, draws=4 * (_RANKED + 1), rng=seed, **chosen)
+        post = infer(estimates, family=family, draws=4 * (RANKED + 1), rng=seed, **chosen)
     except (InferenceError, ConvergenceError) as error:
         return str(error)
     draws = post["posterior"]["ace"].transpose("chain", "draw", "contrast", "task").to_numpy()
     draws = draws.reshape(-1, *draws.shape[2:])
     sign = np.sign((draws > 0).sum(axis=0) - (draws < 0).sum(axis=0))
     lfsr = post["moments"]["lfsr"].transpose("contrast", "task").to_numpy()
-    return lfsr, sign.astype(float), None if truth is None else (draws[:_RANKED] < truth).sum(axis=0)
+    if drawn and truth is not None:
+        return lfsr, sign.astype(float), (draws[:RANKED] < truth).sum(axis=0)
+    prior = analysis.prior if isinstance(analysis.prior, Prior) else Prior()
+    return lfsr, sign.astype(float), ranks_from_the_prior(estimates, prior, analysis.family, seed=derive(seed, "ranks"))
 
 
 def _aligned(truth: xr.DataArray, estimates: xr.Dataset) -> Array:
@@ -251,8 +256,7 @@ def _table(
     rows.append(share_row("FWER of the band", _outside(bands, truth).any(axis=(1, 2)), alpha, "at most"))
     more, why = _discoveries(looks, truth, alpha) if truths else ([], ["FDR: no true effect is known"])
     rows += more + _posterior_rows(looks, truth, estimates, random=bool(truths) and known is None)
-    if not (truths and known is None) and looks[0].lfsr is not None:
-        why.append("SBC ranks: truths are not drawn from the prior; give a simulator with a truth of its own")
+    why += [f"posterior: {look.without}" for look in looks if look.without][:1]
     table = judged(rows, error=error).assign(ace=estimates["ace"])
     if same is not None:
         table["p_same"] = same
@@ -292,19 +296,18 @@ def _discoveries(looks: Sequence[_Look], truth: Array, alpha: float) -> tuple[li
 
 
 def _posterior_rows(looks: Sequence[_Look], truth: Array, estimates: xr.Dataset, *, random: bool) -> list[Row]:
-    """Return lfsr against wrong signs, and ranks where the truths were drawn anew for each trial: then promises."""
+    """Return lfsr against wrong signs, a promise where truths were drawn anew for each trial, and ranks."""
     has = [i for i, look in enumerate(looks) if look.lfsr is not None]
     if not has:
-        if any(look.without for look in looks):
-            raise EstimateError(f"no trial has a posterior: {looks[0].without}; or calibrate with posterior=False")
         return []
     lfsr, sign = (np.stack([getattr(looks[i], name) for i in has]) for name in ("lfsr", "sign"))
     wrong = (truth[has] == 0) | (np.sign(truth[has]) != sign)
     rows = [mean_row("lfsr - wrong signs", (lfsr - wrong).mean(axis=(1, 2)), 0.0, "exact" if random else "reported")]
-    if not random:
+    each = [r for r in (looks[i].ranks for i in has) if r is not None]
+    if not each:
         return rows
-    ranks = np.stack([r for r in (looks[i].ranks for i in has) if r is not None])
+    ranks = np.stack(each)
     contrasts, tasks = estimates["contrast"].to_numpy(), estimates["task"].to_numpy()
     for k, t in np.ndindex(*ranks.shape[1:]):
-        rows.append(rank_row(f"SBC rank: {contrasts[k]!s}, {tasks[t]!s}", ranks[:, k, t], _RANKED, "exact"))
+        rows.append(rank_row(f"SBC rank: {contrasts[k]!s}, {tasks[t]!s}", ranks[:, k, t], RANKED, "exact"))
     return rows
