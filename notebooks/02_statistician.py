@@ -92,6 +92,23 @@ def rmse(guess: np.ndarray) -> float:
 
 {"raw": round(rmse(screen["effect"].to_numpy()), 3), "shrunken": round(rmse(shrunken), 3)}
 
+# %% [markdown]
+# Where effects are no larger than their errors, there is more to take back. Four thousand effects of sd 1, measured with se 1: among the largest
+# forty, most of what stands out is error, and intervals still cover.
+
+# %%
+small = rng.normal(size=4_000)
+noisy = small + rng.normal(size=4_000)
+learned = cg.infer(cg.from_effects(noisy, 1.0), family="normal", rng=2)
+forty = np.argsort(-np.abs(noisy))[:40]
+middle = learned["moments"]["mean"].values.ravel()
+low, high = np.quantile(learned["posterior"]["ace"].values.reshape(-1, 4_000)[:, forty], [0.05, 0.95], axis=0)
+{
+    "RMSE raw": round(float(np.sqrt(((noisy - small)[forty] ** 2).mean())), 2),
+    "RMSE shrunken": round(float(np.sqrt(((middle - small)[forty] ** 2).mean())), 2),
+    "90 % intervals that cover": float(((low <= small[forty]) & (small[forty] <= high)).mean()),
+}
+
 # %%
 figure, axes = plt.subplots(figsize=(5, 4))
 axes.axline((0, 0), slope=1, color="0.8", lw=1)
