@@ -163,11 +163,11 @@ CHECKS = [
     ),
     Check(
         _BAND,
-        "one control, as if independent, n = 1,000",
-        bands_of_one_control(as_if_independent, 1_000),
+        "one control, as if independent, n = 200",
+        bands_of_one_control(as_if_independent, 200),
         LEVEL,
         "fails",
-        quick=2_000,
+        quick=4_000,
     ),
     Check(_FLIP, "normal, n = 100", flips_find(normal, 100), LEVEL, "at most", quick=150),
     *(
