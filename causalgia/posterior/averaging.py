@@ -6,12 +6,10 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from causalgia.errors import InferenceError
 from causalgia.posterior.exact import Array
-from causalgia.posterior.noise import Noise
 from causalgia.posterior.scale_mixture import Node, Tails, probability_below, tails_of
 
-__all__ = ["Node", "average_below", "average_tails", "checked", "in_unit", "lfsr_of", "pooled", "unit_of"]
+__all__ = ["Node", "average_below", "average_tails", "lfsr_of", "pooled"]
 
 
 def average_tails(nodes: Iterable[Node], noise: Array, marginal: Array | None = None) -> Tails:
@@ -43,32 +41,3 @@ def average_below(x: Array, nodes: Iterable[Node], noise: Array) -> Array:
 def lfsr_of(tails: Tails) -> Array:
     """Return the local false sign rate, P(= 0) + min(P(< 0), P(> 0)), (K,)."""
     return np.asarray(tails.zero + np.minimum(tails.below, tails.above))
-
-
-def checked(effect: Array, noise: Noise) -> None:
-    """Refuse effects and noise variances that are not K usable numbers each.
-
-    Raises
-    ------
-    InferenceError
-        If shapes differ, or a number is not finite, or a variance not positive.
-    """
-    if effect.ndim != 1 or effect.size == 0 or effect.shape != noise.variances.shape:
-        raise InferenceError(f"effects of shape {effect.shape} and noise of {noise.variances.shape}: give K of each")
-    bad = ~np.isfinite(effect) | ~np.isfinite(noise.variances) | ~(noise.variances > 0)
-    if bad.any():
-        k = int(np.argmax(bad))
-        raise InferenceError(
-            f"contrast {k}: effect {effect[k]:g} with noise variance {noise.variances[k]:g} is not usable; leave it out"
-        )
-
-
-def unit_of(noise: Noise) -> float:
-    """Return a power of 2 near the typical standard error: the same problem in another unit has the same answer."""
-    return float(2.0 ** np.round(np.log2(np.median(np.sqrt(noise.marginal)))))
-
-
-def in_unit(noise: Noise, unit: float) -> Noise:
-    """Return the noise of effects that are measured in multiples of `unit`."""
-    loadings = None if noise.loadings is None else noise.loadings / unit
-    return Noise(noise.variances / unit**2, loadings, None if noise.whole is None else noise.whole / unit**2)

@@ -91,3 +91,19 @@ def design(n: int, covariates: Array | None, prior: Prior) -> Design:
             f"{centred.shape[1]} covariates of {n} effects: some are sums of others, or too many; leave some out"
         )
     return Design(columns, np.concatenate([[prior.mu_sd], prior.mu_sd / spread]))
+
+
+def check_proper(n: int, centre: Design, prior: Prior) -> None:
+    """Refuse flat priors under which n effects have no posterior: each flat coefficient costs one, a flat tau two.
+
+    Raises
+    ------
+    InferenceError
+        If tau is flat and there are too few effects; says how many it takes.
+    """
+    lost = int(np.isinf(centre.sd).sum())
+    if is_flat(prior) and n - lost <= 1:
+        raise InferenceError(
+            f"{n} effect{'s' * (n > 1)} with a flat prior of tau give no proper posterior: it takes {2 + lost} or "
+            "more; give a prior that ends, such as Prior(tau='half_t')"
+        )

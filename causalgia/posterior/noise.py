@@ -47,6 +47,34 @@ class Noise:
         return self.variances if self.loadings is None else self.variances + (self.loadings**2).sum(axis=1)
 
 
+def checked(effect: Array, noise: Noise) -> None:
+    """Refuse effects and noise variances that are not K usable numbers each.
+
+    Raises
+    ------
+    InferenceError
+        If shapes differ, or a number is not finite, or a variance not positive.
+    """
+    if effect.ndim != 1 or effect.size == 0 or effect.shape != noise.variances.shape:
+        raise InferenceError(f"effects of shape {effect.shape} and noise of {noise.variances.shape}: give K of each")
+    for name, values in (("effect", effect), ("variance", noise.variances)):
+        bad = ~np.isfinite(values) | ((values <= 0) if name == "variance" else False)
+        if bad.any():
+            k = int(np.argmax(bad))
+            raise InferenceError(f"contrast {k}: {name} {values[k]:g} is not a usable number; leave the contrast out")
+
+
+def unit_of(noise: Noise) -> float:
+    """Return a power of 2 near the typical standard error: the same problem in another unit has the same answer."""
+    return float(2.0 ** np.round(np.log2(np.median(np.sqrt(noise.marginal)))))
+
+
+def in_unit(noise: Noise, unit: float) -> Noise:
+    """Return the noise of effects that are measured in multiples of `unit`."""
+    loadings = None if noise.loadings is None else noise.loadings / unit
+    return Noise(noise.variances / unit**2, loadings, None if noise.whole is None else noise.whole / unit**2)
+
+
 def normal_scores(effect: Array, se: Array, df: Array) -> Array:
     """Return standard errors that make ``effect / se`` the normal score of its own t p-value.
 

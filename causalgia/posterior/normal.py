@@ -7,12 +7,11 @@ from dataclasses import replace
 import numpy as np
 from scipy.special import ndtr
 
-from causalgia.errors import InferenceError
 from causalgia.posterior.exact import Array, Draws, Exact, Nodes
 from causalgia.posterior.gaussian import Fit, Gaussian, blocks, draw_normal, gaussian
 from causalgia.posterior.halfline import HalfLine, resolve
-from causalgia.posterior.hyper import TAIL, Design, design, is_flat, log_tau, rescaled
-from causalgia.posterior.noise import Noise
+from causalgia.posterior.hyper import TAIL, Design, check_proper, design, is_flat, log_tau, rescaled
+from causalgia.posterior.noise import Noise, checked, in_unit, unit_of
 from causalgia.prior import Prior
 
 _NATS = 36.0
@@ -82,12 +81,12 @@ def _resolved(
     effect: Array, noise: Noise, prior: Prior, covariates: Array | None
 ) -> tuple[float, Gaussian, HalfLine, int]:
     """Return the unit of measurement, the model and the posterior of tau in it, and how many parameters are flat."""
-    _check(effect, noise)
-    unit = _unit(noise.marginal)
+    checked(effect, noise)
+    unit = unit_of(noise)
     here = rescaled(prior, unit)
     centre = design(len(effect), covariates, here)
-    _check_proper(len(effect), centre, prior)
-    model = gaussian(effect / unit, _in_unit(noise, unit), centre)
+    check_proper(len(effect), centre, prior)
+    model = gaussian(effect / unit, in_unit(noise, unit), centre)
     tau = _tau(model, effect / unit, noise.marginal / unit**2, centre, here)
     return unit, model, tau, int(np.isinf(prior.mu_sd)) * len(centre.sd) + is_flat(prior)
 
@@ -192,33 +191,3 @@ def _upper(far: float, n: int, centre: Design, prior: Prior) -> float:
     if prior.tau == "uniform" and fall < 1:
         return prior.tau_scale
     return float(min(edge * np.exp(2 + _NATS / fall), prior.tau_scale if prior.tau == "uniform" else np.inf))
-
-
-def _unit(marginal: Array) -> float:
-    """Return a power of 2 near the typical standard error: measured in it, a problem is the same on any scale."""
-    return float(2.0 ** np.round(np.log2(np.median(np.sqrt(marginal)))))
-
-
-def _in_unit(noise: Noise, unit: float) -> Noise:
-    loadings = None if noise.loadings is None else noise.loadings / unit
-    return Noise(noise.variances / unit**2, loadings, None if noise.whole is None else noise.whole / unit**2)
-
-
-def _check(effect: Array, noise: Noise) -> None:
-    if effect.ndim != 1 or effect.size == 0 or effect.shape != noise.variances.shape:
-        raise InferenceError(f"effects of shape {effect.shape} and noise of {noise.variances.shape}: give K of each")
-    for name, values in (("effect", effect), ("variance", noise.variances)):
-        bad = ~np.isfinite(values) | ((values <= 0) if name == "variance" else False)
-        if bad.any():
-            k = int(np.argmax(bad))
-            raise InferenceError(f"contrast {k}: {name} {values[k]:g} is not a usable number; leave the contrast out")
-
-
-def _check_proper(n: int, centre: Design, prior: Prior) -> None:
-    lost = len(centre.sd) if np.isinf(prior.mu_sd) else 0
-    if is_flat(prior) and n - lost <= 1:
-        least = 2 + lost
-        raise InferenceError(
-            f"{n} effect{'s' * (n > 1)} with a flat prior of tau give no proper posterior: it takes {least} or more; "
-            "give a prior that ends, such as Prior(tau='half_t')"
-        )

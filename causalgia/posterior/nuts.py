@@ -15,12 +15,12 @@ import numpy as np
 from scipy import special
 
 from causalgia.errors import InferenceError
-from causalgia.posterior.averaging import Node, average_tails, in_unit, unit_of
+from causalgia.posterior.averaging import Node, average_tails
 from causalgia.posterior.conditional_draws import draw_given, whole_window
 from causalgia.posterior.exact import Array
-from causalgia.posterior.hyper import Design, design, is_flat, rescaled
+from causalgia.posterior.hyper import Design, check_proper, design, is_flat, rescaled
 from causalgia.posterior.models import as_factors, hierarchy, mixture_given_factors, slab_given_factors
-from causalgia.posterior.noise import Noise
+from causalgia.posterior.noise import Noise, in_unit, unit_of
 from causalgia.posterior.scale_mixture import Components, Tails
 from causalgia.posterior.tree import datasets, library
 from causalgia.prior import Prior
@@ -131,20 +131,11 @@ def sample_hierarchy(
     unit = unit_of(noise)
     scaled = rescaled(prior, unit)
     fixed = design(len(effect), covariates, scaled)
-    _refuse_improper(len(effect), fixed, prior)
+    check_proper(len(effect), fixed, prior)
     model = hierarchy(effect / unit, in_unit(noise, unit), scaled, fixed, nu)
     names = ("ace", "mu", "tau", *(("beta",) if len(fixed.sd) > 1 else ()))
     found = sample(model, names, draws=draws, key=key)
     return replace(found, values={name: value * unit for name, value in found.values.items()})
-
-
-def _refuse_improper(n: int, fixed: Design, prior: Prior) -> None:
-    lost = len(fixed.sd) if np.isinf(prior.mu_sd) else 0
-    if is_flat(prior) and n - lost <= 1:
-        raise InferenceError(
-            f"{n} effect{'s' * (n > 1)} with a flat prior of tau give no proper posterior: it takes {2 + lost} or "
-            "more; give a prior that ends, such as Prior(tau='half_t')"
-        )
 
 
 def sample_mixture(

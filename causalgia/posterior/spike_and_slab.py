@@ -9,10 +9,10 @@ import numpy.typing as npt
 from scipy.special import betaln, expit, logsumexp
 
 from causalgia.errors import InferenceError
-from causalgia.posterior.averaging import checked, in_unit, lfsr_of, pooled, unit_of
+from causalgia.posterior.averaging import lfsr_of, pooled
 from causalgia.posterior.exact import Array, Draws, Exact, Nodes
 from causalgia.posterior.hyper import TAIL, is_flat, log_tau, rescaled
-from causalgia.posterior.noise import Noise
+from causalgia.posterior.noise import Noise, checked, in_unit, unit_of
 from causalgia.posterior.scale_mixture import Components, Node, Tails, probability_below, tails_of
 from causalgia.posterior.surface import Surface, reach, refined
 from causalgia.prior import Prior

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from causalgia.errors import InferenceError
-from causalgia.posterior.averaging import average_below, average_tails, checked, in_unit, lfsr_of, unit_of
+from causalgia.posterior.averaging import average_below, average_tails, lfsr_of
 from causalgia.posterior.conditional_draws import draw_given, window_of
 from causalgia.posterior.exact import Array, Draws, Exact, Nodes
 from causalgia.posterior.factor_scores import row_nodes, shared_of
-from causalgia.posterior.hyper import design, is_flat, rescaled
-from causalgia.posterior.noise import Noise
+from causalgia.posterior.hyper import check_proper, design, is_flat, rescaled
+from causalgia.posterior.noise import Noise, checked, in_unit, unit_of
 from causalgia.posterior.scale_mixture import Components, Node
 from causalgia.posterior.student_hyper import HyperPosterior, StudentModel, hyper_posterior
 from causalgia.prior import Prior
@@ -72,17 +72,9 @@ def student(effect: Array, noise: Noise, prior: Prior, *, nu: float = 4.0, covar
     here, prior_here = in_unit(noise, unit), rescaled(prior, unit)
     centre = design(len(effect), covariates, prior_here)
     n_flat = int(np.isinf(centre.sd).sum())
-    _check_proper(len(effect), n_flat, prior)
+    check_proper(len(effect), centre, prior)
     model = StudentModel(effect / unit, here.variances, shared_of(centre, here), prior_here, float(nu))
     return _answer(hyper_posterior(model), here, unit, n_flat + int(is_flat(prior)))
-
-
-def _check_proper(n: int, n_flat: int, prior: Prior) -> None:
-    if is_flat(prior) and n - n_flat <= 1:
-        raise InferenceError(
-            f"{n} effect{'s' * (n > 1)} with a flat prior of tau give no proper posterior: it takes {2 + n_flat} or "
-            "more; give a prior that ends, such as Prior(tau='half_t')"
-        )
 
 
 def _answer(posterior: HyperPosterior, noise: Noise, unit: float, n_flat: int) -> Exact:
