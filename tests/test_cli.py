@@ -17,7 +17,7 @@ import causalgia as cg
 from causalgia import cli, store
 from causalgia.analysis import ERRORS, FAMILIES, METHODS, TARGETS, Analysis
 from causalgia.errors import ExploratoryWarning
-from causalgia.trial.spec import read_spec
+from causalgia.spec import read_spec
 
 QUICK = """
 n_units = 300

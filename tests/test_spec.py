@@ -17,9 +17,9 @@ from causalgia.design.null_models import NULL_MODELS
 from causalgia.errors import DesignError
 from causalgia.estimation.request import TARGETS as ESTIMATED_TARGETS
 from causalgia.scales import _TRANSFORMS, OF_MEANS
-from causalgia.trial.choices import PredictorSpec
-from causalgia.trial.spec import TrialSpec, read_analysis, read_spec, starter
-from causalgia.trial.tables import _VERBS, PLACEBOS, PREDICTOR, TOP, _arm_keys
+from causalgia.spec.choices import PredictorSpec
+from causalgia.spec import TrialSpec, read_analysis, read_spec, starter
+from causalgia.spec.keys import _VERBS, PLACEBOS, PREDICTOR, TOP, _arm_keys
 
 MINIMAL = """
 n_units = 20

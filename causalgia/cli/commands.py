@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from causalgia.predict import Predictor
-    from causalgia.trial.choices import PredictorSpec
-    from causalgia.trial.spec import TrialSpec
+    from causalgia.spec.choices import PredictorSpec
+    from causalgia.spec import TrialSpec
 
 _DEMO = "demo"
 
@@ -106,7 +106,7 @@ def demo(
     from causalgia import store
     from causalgia.staircase import steps
     from causalgia.trial import run as run_trial
-    from causalgia.trial.spec import parse_spec, starter
+    from causalgia.spec import parse_spec, starter
     from causalgia.zoo import oracle
 
     refuse_taken(out, force=force or is_ours(out / SPEC, _DEMO))
@@ -133,7 +133,7 @@ def init(
 
     Example:   causalgia init gata1.toml
     """
-    from causalgia.trial.spec import starter
+    from causalgia.spec import starter
 
     if path.exists() and not force:
         raise DesignError(f"{path} is already there; give another name, or --force to write over it")
@@ -155,7 +155,7 @@ def run(
     """
     from causalgia.reporting import tasks_in_words
     from causalgia.trial import run as run_trial
-    from causalgia.trial.spec import read_spec
+    from causalgia.spec import read_spec
 
     spec = read_spec(spec_file)
     refuse_taken(out, spec_file=spec_file, force=force)
@@ -323,7 +323,7 @@ def _predictor(spec: TrialSpec, spec_file: Path, device: str | None) -> Predicto
 
 def _on_device(asked: PredictorSpec, device: str | None) -> PredictorSpec:
     """Return the predictor that the file asks for, on the device that the command line asks for."""
-    from causalgia.trial.choices import check_device
+    from causalgia.spec.choices import check_device
 
     if device is None:
         return asked

@@ -10,7 +10,7 @@ from causalgia.errors import OutcomesError
 if TYPE_CHECKING:
     import xarray as xr
 
-    from causalgia.trial.spec import TrialSpec
+    from causalgia.spec import TrialSpec
 
 OUTCOMES, ESTIMATES, SPEC, FOREST = "outcomes.nc", "estimates.nc", "trial.toml", "forest.png"
 DECISIONS, POSTERIOR = "decisions.nc", "posterior.nc"

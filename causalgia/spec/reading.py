@@ -16,8 +16,8 @@ from causalgia.design.patterns import pattern_from_plain
 from causalgia.errors import CausalgiaError, DesignError
 from causalgia.tables import Table, check_table, require
 from causalgia.trial.asking import check_analysis
-from causalgia.trial.choices import PredictorSpec
-from causalgia.trial.tables import PLACEBOS, PREDICTOR, TOP, check_arm, check_null
+from causalgia.spec.choices import PredictorSpec
+from causalgia.spec.keys import PLACEBOS, PREDICTOR, TOP, check_arm, check_null
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +147,7 @@ def read_analysis(path: str | Path) -> Analysis:
 
 def starter() -> str:
     """Return the text of a commented `trial.toml` that runs as it is, on a predictor of the zoo."""
-    return resources.files("causalgia.trial").joinpath("starter.toml").read_text(encoding="utf-8")
+    return resources.files("causalgia.spec").joinpath("starter.toml").read_text(encoding="utf-8")
 
 
 def _toml(text: str, source: str) -> Table:
