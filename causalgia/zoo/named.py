@@ -30,11 +30,18 @@ def rbfox1_like() -> Oracle:
 
 
 def vts1_like() -> Oracle:
-    """RNAcompete-like VTS1 (41 nt): GCUGG, strongest in the loop of a hairpin and near the middle; CNGG is weak."""
+    """RNAcompete-like VTS1 (41 nt): GCUGG, best in the loop of a hairpin, weaker in the open, weakest in a stem.
+
+    Effects also fade away from the middle, and CNGG is a weak word. The word lies in a stem where its reverse
+    complement lies 8 to 32 bases up- or downstream; it is in a loop where five pairs close 5 to 7 bases around it.
+    After the Smaug recognition element: Aviv et al. (2003, doi:10.1038/nsb956), Koo, Anand, Paul & Eddy (2018,
+    doi:10.1101/418459).
+    """
     terms = [
         Word("GCUGG", 1.5, gain=Bump(25.0)),
         Word("CNGG", 0.2),
         Hairpin("GCUGG", bonus=1.2, stem=5, loop=(5, 6, 7), wobble=True),
+        Pair("GCUGG", "CCAGC", bonus=-0.5, min_distance=8, reach=32),
     ]
     return Oracle(*terms, tasks=["VTS1"], scale="log intensity")
 
