@@ -7,7 +7,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import Field, dataclass, fields
+from dataclasses import Field, dataclass, fields, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -262,6 +262,21 @@ class Analysis:
     def weights_by_contrast(self) -> dict[str, dict[str, float]]:
         """The contrasts as a mapping contrast -> arm -> weight; empty where none are said."""
         return {name: dict(weights) for name, weights in dict(self.contrasts or ()).items()}
+
+    @property
+    def asks(self) -> bool:
+        """Whether it says which contrasts: a control, weights or an interaction."""
+        return not (self.control is None and self.contrasts is None and self.interaction is None)
+
+    def asking(self, question: Mapping[str, Any]) -> Analysis:
+        """Return the analysis with a design's question, ``{"control": ...}`` or ``{"contrasts": ...}``, if it has none.
+
+        Examples
+        --------
+        >>> Analysis(rope=0).asking({"control": "placebo"})
+        Analysis(control='placebo', rope=0)
+        """
+        return self if self.asks else replace(self, **question)
 
     @property
     def contrasting(self) -> dict[str, Any]:

@@ -101,7 +101,7 @@ def confirm(
     require_dataset(screen, "outcomes")
     whole = kept_design(screen) if design is None else _checked(design, screen)
     _check_predictor(screen, predictor, other_predictor)
-    analysis = kept_analysis(screen) or Analysis()
+    analysis = (kept_analysis(screen) or Analysis()).asking(whole.question)
     names = _names(select)
     arms = _arms(whole, analysis, names)
     null, units = _fresh(whole)
@@ -201,7 +201,7 @@ def _design(design: Design, null: NullModel, arms: list[str], n_units: int | Non
     if design.blocks not in (None, "parent"):
         raise DesignError("blocks= of the screen labels its own units; confirm a screen without blocks, or by 'parent'")
     n = min(most, design.n_units) if n_units is None else n_units
-    return replace(design, null=null, arms=kept, n_units=n, reserve=0.0)
+    return replace(design, null=null, arms=kept, n_units=n, reserve=0.0, contrasts=None)
 
 
 def _two_a_parent(design: Design) -> bool:

@@ -17,6 +17,7 @@ from causalgia.estimation import estimate
 from causalgia.estimation.request import users_level
 from causalgia.estimation.words import placebo_words
 from causalgia.multiplicity import adjust
+from causalgia.packed import question_of
 from causalgia.schema import validate
 from causalgia.streams import RNG, derive, root_key
 
@@ -148,7 +149,8 @@ def asked_of(outcomes: xr.Dataset, analysis: Analysis | None) -> Analysis:
         )
     if not isinstance(analysis, Analysis):
         raise OutcomesError(f"analysis={analysis!r} is no cg.Analysis; for example cg.Analysis(control='...', rope=0)")
-    if analysis.control is None and analysis.contrasts is None and analysis.interaction is None:
+    analysis = analysis.asking(question_of(outcomes))
+    if not analysis.asks:
         arms = ", ".join(map(repr, outcomes["arm"].to_numpy()[:4].tolist())) if "arm" in outcomes.coords else "none"
         raise ContrastError(f"the analysis asks nothing: say control= (one of {arms}, ...), contrasts= or interaction=")
     return analysis
@@ -157,7 +159,7 @@ def asked_of(outcomes: xr.Dataset, analysis: Analysis | None) -> Analysis:
 def kept_analysis(outcomes: xr.Dataset) -> Analysis | None:
     """Return the analysis that was fixed before the outcomes were seen, or None where none is kept."""
     kept = Analysis.from_json(str(outcomes.attrs.get("analysis", "{}")))
-    return None if kept == Analysis() else kept
+    return None if kept == Analysis() else kept.asking(question_of(outcomes))
 
 
 def require_rope(analysis: Analysis) -> None:

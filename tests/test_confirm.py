@@ -9,8 +9,9 @@ import causalgia as cg
 from causalgia import store
 from causalgia.confirmation import INDEPENDENT, RESERVED, SAME
 from causalgia.errors import DecisionError, DesignError, OutcomesError, PredictorError
+from causalgia.packed import LONGEST_ATTRIBUTE
 from causalgia.staircase import kept_analysis
-from causalgia.trial.keeping import LONGEST_ATTRIBUTE, kept_design
+from causalgia.trial.keeping import kept_design
 
 ARMS = {
     "untreated": cg.Untreated(),

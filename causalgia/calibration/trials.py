@@ -98,7 +98,7 @@ def same_arms(design: Design, control: str) -> Design:
     n_units = 2 * design.n_units if design.assignment == "crossover" else design.n_units
     most = _most_units(design, n_units)
     pair = [Arm(SAME, arms[control]), Arm(_AGAIN, arms[control])]
-    return replace(design, arms=pair, n_units=most, assignment="parallel", blocks=None)
+    return replace(design, arms=pair, n_units=most, assignment="parallel", blocks=None, contrasts=None)
 
 
 def _most_units(design: Design, n_units: int) -> int:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def analysis_of(folder: Path, outcomes: xr.Dataset) -> Analysis:
     """Return the analysis in the folder's trial.toml, or where there is no such file the one kept with the outcomes."""
     from causalgia.analysis import Analysis
-    from causalgia.staircase import kept_analysis
     from causalgia.spec import read_analysis
+    from causalgia.staircase import kept_analysis
 
     if not (folder / SPEC).is_file():
         return kept_analysis(outcomes) or Analysis()

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from causalgia.predict import Predictor
-    from causalgia.spec.choices import PredictorSpec
     from causalgia.spec import TrialSpec
+    from causalgia.spec.choices import PredictorSpec
 
 _DEMO = "demo"
 
@@ -104,9 +104,9 @@ def demo(
     Example:   causalgia demo --out demo --n-units 2000
     """
     from causalgia import store
+    from causalgia.spec import parse_spec, starter
     from causalgia.staircase import steps
     from causalgia.trial import run as run_trial
-    from causalgia.spec import parse_spec, starter
     from causalgia.zoo import oracle
 
     refuse_taken(out, force=force or is_ours(out / SPEC, _DEMO))
@@ -154,8 +154,8 @@ def run(
     Example:   causalgia run trial.toml --out results --device cuda
     """
     from causalgia.reporting import tasks_in_words
-    from causalgia.trial import run as run_trial
     from causalgia.spec import read_spec
+    from causalgia.trial import run as run_trial
 
     spec = read_spec(spec_file)
     refuse_taken(out, spec_file=spec_file, force=force)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from causalgia.design.arms import Arm, as_arms
 from causalgia.design.assignment import check_blocks
 from causalgia.design.choice import Choice
+from causalgia.design.contrasts import Contrasts, contrasts_of
 from causalgia.design.intervention import Intervention
 from causalgia.design.layout import Layout
 from causalgia.design.null_model import NullModel
@@ -22,6 +23,7 @@ from causalgia.design.reading import null_from_dict
 from causalgia.errors import DegenerateWarning, DesignError
 
 Assignment = Literal["crossover", "parallel"]
+_OPTIONS = ("assignment", "blocks", "reserve", "contrasts")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,13 +46,17 @@ class Design(Choice):
     reserve
         Share of the null model's parents that `causalgia.run` never uses, so that `causalgia.confirm` has fresh ones.
         Which they are depends on the null model alone. Null models without parents need none: their draws are fresh.
+    contrasts
+        What the trial was designed to answer: contrast -> arm -> weight, weights that sum to 0; or the name of the arm
+        that is subtracted from every other one. Kept as a read-only mapping; `causalgia.contrast` and
+        `causalgia.analyze` take them where nothing else is asked. None: the analysis says.
 
     Raises
     ------
     DesignError
         If there are fewer than two arms, an arm does not fit the backgrounds (the arm is named), two arms of a
-        crossover are the same intervention, a name is taken, every unit would be the same sequence, or parents are
-        reserved where there are none or too few.
+        crossover are the same intervention, a name is taken, every unit would be the same sequence, parents are
+        reserved where there are none or too few, or a contrast names an unknown arm or does not sum to 0.
 
     Warns
     -----
@@ -75,6 +81,7 @@ class Design(Choice):
     assignment: Assignment = "crossover"
     blocks: str | Sequence[str | int] | None = None
     reserve: float = 0.0
+    contrasts: Mapping[str, Mapping[str, float]] | str | None = None
 
     def __post_init__(self) -> None:
         null: object = self.null
@@ -90,15 +97,19 @@ class Design(Choice):
         object.__setattr__(self, "reserve", share(self.reserve, "reserve"))
         self._check_arms()
         self._check_assignment()
+        if self.contrasts is not None:
+            object.__setattr__(self, "contrasts", contrasts_of(self.contrasts, self.arm_names))
         self.drawn.check(self.n_units)
         self._check_degeneracy()
 
     def _check_arms(self) -> None:
         if len(self.arms) < 2:
             raise DesignError(f"a trial compares at least two arms; this has {len(self.arms)}: add a control arm")
+        drawn = self.drawn
         for arm in self.named_arms:
             try:
                 arm.intervention.lay(Layout(self.null.length))
+                arm.intervention.check_units(drawn, self.n_units)
             except DesignError as error:
                 raise DesignError(f"arm '{arm.name}': {error}") from error
 
@@ -173,6 +184,19 @@ class Design(Choice):
         return list(dict.fromkeys(factor for arm in self.named_arms for factor in arm.factors))
 
     @property
+    def named_contrasts(self) -> Contrasts | None:
+        """The contrasts that the design names; None where it names none."""
+        return self.contrasts  # type: ignore[return-value]  # made in __post_init__
+
+    @property
+    def question(self) -> dict[str, Any]:
+        """What the contrasts ask, as an `Analysis` takes it: ``{"control": ...}``, ``{"contrasts": ...}``, or {}."""
+        if self.named_contrasts is None:
+            return {}
+        control = self.named_contrasts.control_of(self.arm_names)
+        return {"contrasts": self.named_contrasts.plain} if control is None else {"control": control}
+
+    @property
     def named_arms(self) -> tuple[Arm, ...]:
         """The arms as a tuple of `Arm`, in order."""
         return self.arms  # type: ignore[return-value]
@@ -191,6 +215,8 @@ class Design(Choice):
             plain["blocks"] = self.blocks if isinstance(self.blocks, str) else list(self.blocks)
         if self.reserve:
             plain["reserve"] = self.reserve
+        if self.named_contrasts is not None:
+            plain["contrasts"] = next(iter(self.question.values()))
         return plain
 
     @classmethod
@@ -208,10 +234,10 @@ class Design(Choice):
             if key not in plain:
                 raise DesignError(f"a design needs '{key}'; it has {', '.join(plain) or 'nothing'}")
         for key in plain:
-            if key not in ("null", "arms", "n_units", "assignment", "blocks", "reserve"):
-                raise DesignError(f"a design has no '{key}'; it takes null, arms, n_units, assignment, blocks, reserve")
+            if key not in ("null", "arms", "n_units", *_OPTIONS):
+                raise DesignError(f"a design has no '{key}'; it takes null, arms, n_units, {', '.join(_OPTIONS)}")
         if not isinstance(plain["arms"], Mapping):
             raise DesignError(f"arms: a table of arms by name, not {plain['arms']!r}")
-        rest = {key: plain[key] for key in ("n_units", "assignment", "blocks", "reserve") if key in plain}
+        rest = {key: plain[key] for key in ("n_units", *_OPTIONS) if key in plain}
         arms = [Arm.from_dict(name, arm) for name, arm in plain["arms"].items()]
         return cls(null=null_from_dict(plain["null"]), arms=arms, **rest)

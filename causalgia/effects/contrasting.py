@@ -10,11 +10,12 @@ import numpy.typing as npt
 import xarray as xr
 from scipy import sparse
 
-from causalgia.analysis import beyond
+from causalgia.analysis import Analysis, beyond
 from causalgia.effects.expanding import check_of_means, expanded, expanded_by_arm
 from causalgia.effects.spread import control_sd
 from causalgia.effects.weights import Weights, arm_name, chosen, dense, unique, weight_matrix
 from causalgia.errors import OutcomesError
+from causalgia.packed import question_of
 from causalgia.scales import OF_MEANS, Array, Scale, agreement, on_scale
 from causalgia.schema import annotate, validate
 
@@ -29,6 +30,9 @@ def contrast(
     ceiling: float | None = None,
 ) -> xr.Dataset:
     """Turn outcomes into individual causal effects (ICE): weighted sums of a unit's arms, on a named scale.
+
+    Where neither `control`, `contrasts` nor `interaction` is given, the contrasts are those of the analysis kept with
+    the outcomes, or of their design.
 
     ``ICE_u = sum_a w_a g(Y_u(a))`` with weights that sum to zero; the estimand is its mean over the null model. For
     g = log that is a difference of *means of logs*, which is not the log of a ratio of means: another estimand, a
@@ -77,8 +81,9 @@ def contrast(
     Raises
     ------
     ContrastError
-        If not exactly one of `control`, `contrasts`, `interaction` is given, an arm or factor is unknown, weights do
-        not sum to zero, a cell of the factorial is empty or taken twice, or the scale is impossible for an outcome.
+        If more than one of `control`, `contrasts`, `interaction` is given, or none and none is kept, an arm or factor
+        is unknown, weights do not sum to zero, a cell of the factorial is empty or taken twice, or the scale is
+        impossible for an outcome.
     OutcomesError
         If `outcomes` is not a Dataset of outcomes.
 
@@ -103,6 +108,8 @@ def contrast(
         raise OutcomesError("outcomes: no dim 'arm'; a Dataset from cg.run or cg.from_frame has it")
     outcomes = outcomes.set_coords([name for name in ("assigned", "parent", "block") if name in outcomes])
     arms = unique([str(a) for a in outcomes["arm"].to_numpy()], "arms")
+    if control is None and contrasts is None and interaction is None:
+        control, contrasts, interaction = _kept_question(outcomes)
     control = None if control is None else arm_name(control, arms)
     weights = chosen(outcomes, arms, control, contrasts, interaction)
     W = weight_matrix(weights, arms)
@@ -119,8 +126,16 @@ def contrast(
     effects = effects.assign_coords(contrast=list(weights), arm=arms, **_do(outcomes, weights))
     effects.attrs |= _words(outcomes, weights, scale, "crossover" if crossover else "parallel", control, interaction)
     named = weights if contrasts is not None else None
-    effects.attrs |= beyond(outcomes.attrs, control=control, contrasts=named, interaction=interaction, scale=scale)
+    asked = {"control": control, "contrasts": named, "interaction": interaction}
+    asked = {} if asked == dict(zip(asked, _kept_question(outcomes), strict=True)) else asked
+    effects.attrs |= beyond(outcomes.attrs, **asked, scale=scale)
     return validate(annotate(effects), "effects")
+
+
+def _kept_question(outcomes: xr.Dataset) -> tuple[str | None, Any, Any]:
+    """Return control, contrasts and interaction of the analysis kept with the outcomes, else of their design."""
+    kept = Analysis.from_json(str(outcomes.attrs.get("analysis", "{}"))).asking(question_of(outcomes))
+    return kept.control, kept.weights_by_contrast or None, list(kept.interaction) if kept.interaction else None
 
 
 def _crossover(

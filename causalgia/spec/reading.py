@@ -14,10 +14,10 @@ from causalgia.design import Arm, Design, null_from_dict, placebos
 from causalgia.design.intervention import Intervention
 from causalgia.design.patterns import pattern_from_plain
 from causalgia.errors import CausalgiaError, DesignError
-from causalgia.tables import Table, check_table, require
-from causalgia.trial.asking import check_analysis
 from causalgia.spec.choices import PredictorSpec
 from causalgia.spec.keys import PLACEBOS, PREDICTOR, TOP, check_arm, check_null
+from causalgia.tables import Table, check_table, require
+from causalgia.trial.asking import check_analysis
 
 
 @dataclass(frozen=True, kw_only=True)

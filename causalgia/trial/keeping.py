@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import json
-import zlib
 
-import numpy as np
 import xarray as xr
 
 from causalgia.design import Design
 from causalgia.errors import CausalgiaError, OutcomesError
-from causalgia.schema import annotate
-
-LONGEST_ATTRIBUTE = 30_000
-"""Letters that an attribute holds: netCDF-4 has room for 64 KB of them."""
+from causalgia.packed import pack, unpack
 
 
 def keep_design(outcomes: xr.Dataset, design: Design) -> xr.Dataset:
-    """Return outcomes with their design as JSON: ``attrs["design"]``, or where it is long ``design (byte)``, by zlib.
+    """Return outcomes with their design as JSON, packed where it is long.
 
     A design with an intervention that is not written in JSON is not kept.
     """
     try:
-        text = json.dumps(design.to_dict())
+        return pack(outcomes, "design", json.dumps(design.to_dict()))
     except TypeError:
         return outcomes
-    if len(text) <= LONGEST_ATTRIBUTE:
-        return outcomes.assign_attrs(design=text)
-    return annotate(outcomes.assign(design=("byte", np.frombuffer(zlib.compress(text.encode(), 1), np.uint8))))
 
 
 def kept_design(outcomes: xr.Dataset) -> Design:
@@ -38,13 +30,11 @@ def kept_design(outcomes: xr.Dataset) -> Design:
     OutcomesError
         If they carry none, or one that cannot be read any more, or is not the one that was run.
     """
-    text = outcomes.attrs.get("design")
-    if "design" in outcomes.variables:
-        text = zlib.decompress(outcomes["design"].to_numpy().tobytes()).decode()
+    text = unpack(outcomes, "design")
     if text is None:
         raise OutcomesError("these outcomes carry no design; give the design of the screen as design=")
     try:
-        design = Design.from_dict(json.loads(str(text)))
+        design = Design.from_dict(json.loads(text))
     except (CausalgiaError, json.JSONDecodeError) as error:
         raise OutcomesError(
             f"the design kept with the outcomes cannot be read ({error}); give it as design="

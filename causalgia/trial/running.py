@@ -16,6 +16,7 @@ import causalgia
 from causalgia.analysis import Analysis
 from causalgia.design import Arm, Design
 from causalgia.errors import DegenerateWarning, DesignError, PredictorError, SequenceError
+from causalgia.packed import LONGEST_ATTRIBUTE
 from causalgia.predict import Predictor
 from causalgia.schema import annotate, validate
 from causalgia.streams import RNG, root_key
@@ -107,7 +108,7 @@ def run(
     units = draw_units(design, key=key)
     attrs = _attrs(design, predictor, fingerprint, rng)
     if analysis is not None:
-        attrs["analysis"] = analysis.to_json()
+        attrs["analysis"] = _kept(analysis, design)
     lay = partial(_outcomes, design, predictor, attrs=attrs)
     with meter(design.n_units * _columns(design), show=progress) as advance:
         asked = _asked(design, units, key, Ledger(predictor, progress=advance))
@@ -137,6 +138,12 @@ def _check_kinds(design: object, predictor: object, analysis: object, until: obj
             raise DesignError(f"until= takes cg.Precision(halfwidth=) or cg.Decided(rope=), not {until!r}")
         if design.assignment != "crossover":
             raise DesignError("until= watches the individual effects of a crossover; a parallel trial has n_units=")
+
+
+def _kept(analysis: Analysis, design: Design) -> str:
+    """Return the analysis as JSON, with the design's own question where it has none and this is not long."""
+    whole = analysis.asking(design.question).to_json()
+    return whole if len(whole) <= LONGEST_ATTRIBUTE else analysis.to_json()
 
 
 def _columns(design: Design) -> int:

@@ -1,0 +1,62 @@
+"""Long texts kept with a Dataset: an attribute where it fits, else bytes, compressed, on a dim of their own."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from causalgia.errors import OutcomesError
+from causalgia.schema import annotate
+
+LONGEST_ATTRIBUTE = 30_000
+"""Letters that an attribute holds: netCDF-4 has room for 64 KB of them."""
+
+
+def pack(dataset: xr.Dataset, name: str, text: str) -> xr.Dataset:
+    """Return the Dataset with a text as ``attrs[name]``, or where it is long as the variable ``name (byte)``, by zlib.
+
+    Examples
+    --------
+    >>> unpack(pack(xr.Dataset(), "design", "x" * 50_000), "design")[:3]
+    'xxx'
+    """
+    if len(text) <= LONGEST_ATTRIBUTE:
+        return dataset.assign_attrs({name: text})
+    return annotate(dataset.assign({name: ("byte", np.frombuffer(zlib.compress(text.encode(), 1), np.uint8))}))
+
+
+def unpack(dataset: xr.Dataset, name: str) -> str | None:
+    """Return the text that `pack` kept under a name; None where there is none."""
+    if name in dataset.variables:
+        return zlib.decompress(dataset[name].to_numpy().tobytes()).decode()
+    text = dataset.attrs.get(name)
+    return None if text is None else str(text)
+
+
+def question_of(outcomes: xr.Dataset) -> dict[str, Any]:
+    """Return what the design kept with outcomes was made to answer: ``{"control": ...}``, ``{"contrasts": ...}`` or {}.
+
+    Raises
+    ------
+    OutcomesError
+        If the design that is kept is no JSON table.
+
+    Examples
+    --------
+    >>> question_of(xr.Dataset(attrs={"design": '{"contrasts": "untreated"}'}))
+    {'control': 'untreated'}
+    """
+    try:
+        plain = json.loads(unpack(outcomes, "design") or "{}")
+        contrasts = plain.get("contrasts")
+    except (json.JSONDecodeError, AttributeError) as error:
+        raise OutcomesError(
+            f"the design kept with the outcomes cannot be read ({error}); drop attrs['design']"
+        ) from error
+    if contrasts is None:
+        return {}
+    return {"control" if isinstance(contrasts, str) else "contrasts": contrasts}
