@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from causalgia.design.arms import Arm, factorial
 from causalgia.design.assignment import assign
+from causalgia.design.copied import Copy
 from causalgia.design.design import Design
 from causalgia.design.intervention import Intervention, Sequential, Untreated
 from causalgia.design.null_model import NullModel
@@ -20,16 +21,21 @@ from causalgia.design.null_models import (
     Uniform,
 )
 from causalgia.design.patterned import Embed, Insert, Placebo, PlaceboWord, placebos
+from causalgia.design.patterns import merged_word
 from causalgia.design.reading import intervention_from_dict, null_from_dict
+from causalgia.design.sited import AblateEach, EmbedEach
 from causalgia.design.spanned import Ablate, Delete, Mutate, Scramble
 
 __all__ = [
     "Ablate",
+    "AblateEach",
     "Arm",
+    "Copy",
     "Delete",
     "Design",
     "DinucleotideShuffle",
     "Embed",
+    "EmbedEach",
     "Genomic",
     "Insert",
     "Intervention",
@@ -48,6 +54,7 @@ __all__ = [
     "assign",
     "factorial",
     "intervention_from_dict",
+    "merged_word",
     "null_from_dict",
     "placebos",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -135,8 +136,7 @@ def as_arms(arms: Mapping[str, Intervention] | Sequence[Arm]) -> tuple[Arm, ...]
         for arm in made:
             if not isinstance(arm, Arm):
                 raise DesignError(f"arms= takes a mapping name -> intervention or a sequence of cg.Arm, not {arm!r}")
-    names = [arm.name for arm in made]
-    for name in names:
-        if names.count(name) > 1:
+    for name, times in Counter(arm.name for arm in made).items():
+        if times > 1:
             raise DesignError(f"arm '{name}': the name is taken by another arm; arm names are unique")
     return made

@@ -7,6 +7,7 @@ import json
 import tomllib
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any, Self, TypeVar
 
 from causalgia.errors import DesignError
@@ -25,7 +26,7 @@ class Choice(ABC):
     def identity(self) -> dict[str, Any]:
         """Return what makes two choices the same: as `to_dict`, with contents (not paths) of sequences."""
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """Sixteen hex digits that equal choices share in every process, and others do not."""
         text = json.dumps(self.identity(), sort_keys=True, separators=(",", ":"))

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from causalgia.design.choice import Choice
 from causalgia.design.layout import Layout
+from causalgia.design.null_model import NullModel
 from causalgia.streams import derive
 
 Tokens = NDArray[np.uint8]
@@ -41,6 +42,9 @@ class Intervention(Choice):
     @abstractmethod
     def lay(self, layout: Layout) -> Layout:
         """Return the layout after the intervention, or raise DesignError where it does not fit."""
+
+    def check_units(self, null: NullModel, n_units: int) -> None:
+        """Raise DesignError where the intervention cannot be done to `n_units` units of a null model."""
 
     @abstractmethod
     def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:
@@ -128,6 +132,10 @@ class Sequential(Intervention):
         for step in self.steps:
             layout = step.lay(layout)
         return layout
+
+    def check_units(self, null: NullModel, n_units: int) -> None:
+        for step in self.steps:
+            step.check_units(null, n_units)
 
     def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:
         for i, step in enumerate(self.steps):

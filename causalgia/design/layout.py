@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from causalgia.errors import DesignError
@@ -48,10 +49,20 @@ class Layout:
         self._refuse_overlap((at, at + width), f"'{label}' at {at}")
         return replace(self, written=(*self.written, Written(at, at + width, label)))
 
-    def disturb(self, span: tuple[int, int], verb: str) -> Layout:
-        """Change the bases of a span that no earlier step wrote."""
+    def write_each(self, spans: Iterable[tuple[int, int]], label: str) -> Layout:
+        """Overwrite one of several spans in each unit: they may overlap each other, but nothing written before."""
+        laid = [self.write(start, stop - start, label).written[-1] for start, stop in dict.fromkeys(spans)]
+        return replace(self, written=(*self.written, *laid))
+
+    def read(self, span: tuple[int, int], verb: str) -> Layout:
+        """Read the bases of a span, whoever wrote them."""
         if span[1] > self.length:
             raise DesignError(f"{verb} of x[{span[0]}:{span[1]}] ends past the {self.length}-bp background")
+        return self
+
+    def disturb(self, span: tuple[int, int], verb: str) -> Layout:
+        """Change the bases of a span that no earlier step wrote."""
+        self.read(span, verb)
         self._refuse_overlap(span, f"{verb} of x[{span[0]}:{span[1]}]")
         return self
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, field, replace
+from itertools import compress
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,7 +15,7 @@ from causalgia.design.choice import Choice
 from causalgia.design.numbers import positive_int
 from causalgia.errors import DesignError, SequenceError
 from causalgia.schema import annotate, validate
-from causalgia.sequences.records import Sequences, Source, as_sequences
+from causalgia.sequences.records import Name, Sequences, Source, as_sequences
 from causalgia.streams import RNG, derive, root_key
 
 _SHOWN = 200  # letters that a repr spells out
@@ -168,7 +169,8 @@ class FromParents(FromSequences):
         """
         from causalgia.sequences.random import random_words
 
-        n = len(self.parents_given)
+        names = {name: number for number, name in enumerate(dict.fromkeys(self.parent_names))}
+        n = len(names)
         n_reserved = round(n * reserve)
         if not 1 <= n_reserved < n:
             raise DesignError(
@@ -179,12 +181,20 @@ class FromParents(FromSequences):
         order = np.argsort(random_words(key, np.arange(n, dtype=np.uint64), 1)[:, 0], kind="stable")
         chosen = np.zeros(n, bool)
         chosen[order[:n_reserved]] = True
-        return self._of_parents(~chosen), self._of_parents(chosen)
+        rows = chosen[[names[name] for name in self.parent_names]]
+        return self._of_rows(~rows), self._of_rows(rows)
 
-    def _of_parents(self, chosen: NDArray[np.bool_]) -> NullModel:
+    @property
+    def parent_names(self) -> tuple[Name, ...]:
+        """The parent of each given sequence: by default the sequence itself, under its name."""
+        return self.parents_given.names
+
+    def _of_rows(self, chosen: NDArray[np.bool_]) -> NullModel:
+        return replace(self, of=self._rows_given(chosen))
+
+    def _rows_given(self, chosen: NDArray[np.bool_]) -> Sequences:
         given = self.parents_given
-        names = tuple(name for name, mine in zip(given.names, chosen, strict=True) if mine)
-        return replace(self, of=Sequences(given.tokens[chosen], names))
+        return Sequences(given.tokens[chosen], tuple(compress(given.names, chosen)))
 
 
 def _plain(of: Sequences) -> str | list[str] | dict[str, str]:

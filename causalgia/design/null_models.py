@@ -6,7 +6,9 @@ Every null model draws unit i from a stream of its own, so the first 100 units o
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import compress
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,6 +17,7 @@ from numpy.typing import NDArray
 from causalgia.design.null_model import FromParents, FromSequences, NullModel, Tokens, Units
 from causalgia.design.numbers import positive_int
 from causalgia.errors import DesignError
+from causalgia.sequences.records import Name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -289,20 +292,30 @@ class Genomic(FromParents):
         Sequences of equal length, as for `Profile`.
     draws
         Units made from each sequence.
+    parent
+        Name of the parent of each sequence, where several descend from one: instances of a motif in a sequence that is
+        given once for each of them, overlapping windows. Their units are one cluster, and are reserved together. By
+        default every sequence is its own parent.
 
     Examples
     --------
     >>> import causalgia as cg
     >>> cg.Genomic(of={"peak1": "ACGT", "peak2": "TTTT"}).sample(2, rng=0)["parent"].values.tolist()
     ['peak1', 'peak2']
+    >>> sites = cg.Genomic(of={"site1": "ACGA", "site2": "ACGA", "site3": "TTTT"}, parent=["peak1", "peak1", "peak2"])
+    >>> sites.sample(3, rng=0)["parent"].values.tolist()
+    ['peak1', 'peak1', 'peak2']
     """
 
     draws: int = 1
+    parent: Sequence[str | int] | None = None
     kind: ClassVar[str] = "genomic"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "draws", positive_int(self.draws, "draws"))
+        if self.parent is not None:
+            object.__setattr__(self, "parent", _parents_of(self.parent, len(self.parents_given)))
 
     def check(self, n_units: int) -> None:
         available = len(self.parents_given) * self.draws
@@ -318,10 +331,21 @@ class Genomic(FromParents):
         return self.parents_given.tokens[self._index(units, key, n_units)]
 
     def parents(self, units: Units, *, key: int, n_units: int) -> NDArray[Any]:
-        return np.asarray(self.parents_given.names)[self._index(units, key, n_units)]
+        return np.asarray(self.parent_names)[self._index(units, key, n_units)]
+
+    @property
+    def parent_names(self) -> tuple[Name, ...]:
+        """The parent of each given sequence: as said, or the sequence itself under its name."""
+        return self.parents_given.names if self.parent is None else tuple(self.parent)
+
+    def _of_rows(self, chosen: NDArray[np.bool_]) -> NullModel:
+        parent = None if self.parent is None else tuple(compress(self.parent, chosen))
+        return replace(self, of=self._rows_given(chosen), parent=parent)
 
     def log_reachable(self, n_units: int) -> float:  # noqa: ARG002
-        return float(np.log(len(np.unique(self.parents_given.tokens, axis=0))))
+        """Natural log of the number of distinct sequences; of all of them where it was said that some are the same."""
+        tokens = self.parents_given.tokens
+        return float(np.log(len(np.unique(tokens, axis=0) if self.parent is None else tokens)))
 
     def _index(self, units: Units, key: int, n_units: int) -> NDArray[np.int64]:
         from causalgia.sequences.random import random_words
@@ -333,10 +357,21 @@ class Genomic(FromParents):
         return order[(units // np.uint64(self.draws)).astype(np.int64)]
 
     def _extras(self) -> dict[str, Any]:
-        return {"draws": self.draws} if self.draws > 1 else {}
+        draws: dict[str, Any] = {"draws": self.draws} if self.draws > 1 else {}
+        return draws if self.parent is None else {**draws, "parent": list(self.parent)}
 
     def _words(self) -> str:
-        return f"the real sequences themselves{f', {self.draws} draws each' if self.draws > 1 else ''}:"
+        of = "" if self.parent is None else f" of {len(set(self.parent)):,} parents"
+        return f"the real sequences themselves{of}{f', {self.draws} draws each' if self.draws > 1 else ''}:"
+
+
+def _parents_of(parent: object, n: int) -> tuple[str, ...]:
+    """Return the parent of each of n sequences as strings, or raise DesignError."""
+    named = not isinstance(parent, str) and isinstance(parent, Sequence | np.ndarray)
+    names = np.asarray(parent, object).tolist() if named else []
+    if len(names) != n or not all(isinstance(name, str | int) and not isinstance(name, bool) for name in names):
+        raise DesignError(f"Genomic: parent={parent!r} must name the parent of each of the {n:,} sequences, in order")
+    return tuple(map(str, names))
 
 
 NULL_MODELS: dict[str, type[NullModel]] = {

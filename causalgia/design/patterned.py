@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -56,7 +57,14 @@ class Patterned(Intervention):
         return self.written.label if self.strand == "+" else f"rc({self.written.label})"
 
     def _instances(self, units: Units, key: int) -> Tokens:
+        if not self.random:
+            return self._constant
         return self._oriented(self.written.instances(units, self._stream(key)))
+
+    @cached_property
+    def _constant(self) -> Tokens:
+        """What is written where nothing is drawn, (w,): worked out once, since arms are applied batch by batch."""
+        return self._oriented(self.written.instances(np.empty(0, np.uint64), 0))
 
     def _oriented(self, piece: Tokens) -> Tokens:
         return piece if self.strand == "+" else reverse_complement(piece)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from causalgia.design.numbers import position
 from causalgia.errors import DesignError, SequenceError
-from causalgia.sequences.alphabet import encode, parse_word
+from causalgia.sequences.alphabet import BASES, parse_word
 from causalgia.sequences.motifs import Motif
 
 Tokens = NDArray[np.uint8]
@@ -53,12 +55,12 @@ class Pattern:
         """The word, or the motif's consensus."""
         return self.source if isinstance(self.source, str) else self.source.consensus
 
-    @property
+    @cached_property
     def random(self) -> bool:
         """Whether instances differ between units."""
-        if isinstance(self.source, str):
-            return any(len(bases) > 1 for bases in parse_word(self.source)[1])
-        return self.instance == "sample" and any(max(row) < 1 for row in self.source.probabilities)
+        if isinstance(self.reads, str):
+            return not set(self.reads) <= set(BASES)
+        return self.instance == "sample" and any(max(row) < 1 for row in self.reads.probabilities)
 
     @property
     def identity(self) -> str | dict[str, Any]:
@@ -73,13 +75,18 @@ class Pattern:
     def instances(self, units: Units, key: int) -> Tokens:
         """Return what is written: (w,) tokens for all units, or (n, w), drawn from each unit's stream."""
         if not self.random:
-            constant: Tokens = encode(self.word)[0]
-            return constant
+            return self._constant
         if isinstance(self.source, Motif):
             from causalgia.sequences.random import random_words
 
             return self.source.instances(random_words(key, units, len(self)))
         return _iupac_instances(parse_word(self.source)[1], units, key)
+
+    @cached_property
+    def _constant(self) -> Tokens:
+        tokens = np.array([BASES.index(letter) for letter in self.word.replace("U", "T")], np.uint8)
+        tokens.setflags(write=False)  # every arm with this word writes this array
+        return tokens
 
 
 def as_pattern(pattern: object, *, instance: Instance | None = None) -> Pattern:
@@ -94,6 +101,58 @@ def as_pattern(pattern: object, *, instance: Instance | None = None) -> Pattern:
         return Pattern(parse_word(pattern)[0])
     except SequenceError as error:
         raise DesignError(str(error)) from error
+
+
+def merged_word(first: str, second: str, distance: int) -> str:
+    """Return the one word that two overlapping sites read, `second` starting `distance` bases after `first`.
+
+    Two embeds of one arm may not overlap, since the later would undo the earlier; sites that agree where they overlap
+    are one longer word.
+
+    Parameters
+    ----------
+    first, second
+        Words of A C G T (U), as they are read on the + strand.
+    distance
+        Bases from the start of `first` to that of `second`, 0 to the width of `first` (then they abut).
+
+    Raises
+    ------
+    DesignError
+        If the letters of an overlap contradict each other, a word has other letters, or the sites do not touch.
+
+    Examples
+    --------
+    >>> merged_word("UGCAUG", "UGCAUG", 4)
+    'UGCAUGCAUG'
+    >>> merged_word("UGCAUG", "UGCAUG", 2)
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.DesignError: sites collide: 'UGCAUG' and 'UGCAUG' at distance 2 ...
+    """
+    left, right = (_plain_word(word) for word in (first, second))
+    distance = position(distance, "distance")
+    if distance > len(left):
+        raise DesignError(
+            f"'{left}' and '{right}' at distance {distance} do not touch: at most {len(left)} makes one word; "
+            "embed each of them"
+        )
+    pairs = zip(left[distance:], right, strict=False)
+    for offset, (a, b) in enumerate(pairs, start=distance):
+        if a.replace("U", "T") != b.replace("U", "T"):
+            raise DesignError(
+                f"sites collide: '{left}' and '{right}' at distance {distance} want {a} and {b} at base {offset} "
+                "(counted from 0); choose another distance"
+            )
+    merged = left + right[len(left) - distance :]
+    return merged if "T" not in merged else merged.replace("U", "T")
+
+
+def _plain_word(word: str) -> str:
+    pattern = as_pattern(word)
+    if pattern.random or not isinstance(pattern.source, str):
+        raise DesignError(f"a site is a word of A, C, G, T or U, not {word!r}")
+    return pattern.source
 
 
 def pattern_from_plain(plain: object) -> str | Motif:

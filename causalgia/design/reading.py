@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from causalgia.design.choice import reads
+from causalgia.design.copied import Copy
 from causalgia.design.intervention import Intervention, Untreated
 from causalgia.design.null_model import NullModel
 from causalgia.design.null_models import NULL_MODELS
 from causalgia.design.patterned import Embed, Insert, Patterned, Placebo, PlaceboWord
 from causalgia.design.patterns import pattern_from_plain
+from causalgia.design.sited import AblateEach, EmbedEach
 from causalgia.design.spanned import Ablate, Delete, Mutate, Scramble
 from causalgia.errors import DesignError
 
@@ -40,6 +42,14 @@ def _required(at: Any, kind: str) -> Any:
     return at
 
 
+def _placed(kind: type[Copy | EmbedEach]) -> Callable[[dict[str, Any]], Intervention]:
+    def read(plain: dict[str, Any]) -> Intervention:
+        what, at = plain.pop(kind.kind), plain.pop("at", None)
+        return kind(what, at=_required(at, kind.kind), **plain)
+
+    return read
+
+
 def _mutate(plain: dict[str, Any]) -> Intervention:
     return Mutate(to=plain.pop("mutate"), at=_required(plain.pop("at", None), "mutate"), **plain)
 
@@ -61,6 +71,9 @@ _READERS: dict[str, Callable[[dict[str, Any]], Intervention]] = {
     "delete": lambda plain: Delete(plain.pop("delete"), **plain),
     "scramble": lambda plain: Scramble(plain.pop("scramble"), **plain),
     "ablate": lambda plain: Ablate(plain.pop("ablate"), **{"fill": None, **plain}),
+    "copy": _placed(Copy),
+    "ablate_each": lambda plain: AblateEach(plain.pop("ablate_each"), **{"fill": None, **plain}),
+    "embed_each": _placed(EmbedEach),
     "mutate": _mutate,
     "steps": _sequential,
 }

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from causalgia.design.fills import FILLS, drawn_fill, shuffled
 from causalgia.design.intervention import Intervention, Tokens, Units
 from causalgia.design.layout import Layout
 from causalgia.design.numbers import Span, position, span_of
@@ -102,19 +103,11 @@ class Scramble(_Spanned):
         return (f"{self._place} ~ scrambled" + (f" (k = {self.k})" if self.k > 1 else ""),)
 
     def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:
-        return edits.overwrite(tokens, _shuffled(tokens, self.span, self.k, units, self._stream(key)), at=self.span[0])
+        own = tokens[:, slice(*self.span)]
+        return edits.overwrite(tokens, shuffled(own, self.k, units, self._stream(key)), at=self.span[0])
 
     def to_dict(self) -> dict[str, Any]:
         return {self.kind: list(self.span), **({"k": self.k} if self.k > 1 else {})}
-
-
-def _shuffled(tokens: Tokens, span: Span, k: int, units: Units, key: int) -> Tokens:
-    from causalgia.sequences.klet import klet_shuffle
-
-    return klet_shuffle(key, units, np.ascontiguousarray(tokens[:, slice(*span)]), k)
-
-
-_FILLS = {"uniform": 0, "shuffle": 1, "dinucleotide_shuffle": 2}  # k of the k-lets of its own that a span keeps
 
 
 @dataclass(frozen=True)
@@ -142,12 +135,12 @@ class Ablate(_Spanned):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.fill not in _FILLS:
+        if self.fill not in FILLS:
             object.__setattr__(self, "fill", self._literal(self.fill))
 
     def _literal(self, fill: object) -> str:
         width = self.span[1] - self.span[0]
-        choices = f"fill={fill!r} must be one of {', '.join(_FILLS)}, one base, or a word of {width} bases"
+        choices = f"fill={fill!r} must be one of {', '.join(FILLS)}, one base, or a word of {width} bases"
         try:
             reads = as_pattern(fill).reads
         except DesignError as error:
@@ -158,7 +151,7 @@ class Ablate(_Spanned):
 
     @property
     def random(self) -> bool:
-        return self.fill in _FILLS or as_pattern(self.fill).random
+        return self.fill in FILLS or as_pattern(self.fill).random
 
     @property
     def terms(self) -> tuple[str, ...]:
@@ -168,13 +161,9 @@ class Ablate(_Spanned):
         return edits.overwrite(tokens, self._piece(tokens, units, self._stream(key)), at=self.span[0])
 
     def _piece(self, tokens: Tokens, units: Units, key: int) -> Tokens:
+        if self.fill in FILLS:
+            return drawn_fill(self.fill, tokens[:, slice(*self.span)], units, key)
         width = self.span[1] - self.span[0]
-        if self.fill == "uniform":
-            from causalgia.sequences.samplers import sample_uniform
-
-            return sample_uniform(key, units, width)
-        if self.fill in _FILLS:
-            return _shuffled(tokens, self.span, _FILLS[self.fill], units, key)
         return as_pattern(self.fill * width if len(self.fill) == 1 else self.fill).instances(units, key)
 
     def to_dict(self) -> dict[str, Any]:

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import MISSING, fields
 
-from causalgia.design import Ablate, Delete, Embed, Insert, Intervention, Mutate, Placebo, PlaceboWord, Scramble
+from causalgia.design import (
+    Ablate,
+    AblateEach,
+    Copy,
+    Delete,
+    Embed,
+    EmbedEach,
+    Insert,
+    Intervention,
+    Mutate,
+    Placebo,
+    PlaceboWord,
+    Scramble,
+)
 from causalgia.design.null_models import NULL_MODELS
 from causalgia.errors import DesignError
 from causalgia.tables import (
@@ -65,9 +78,13 @@ PLACEBOS: Keys = {
     "strand": one_of("+", "-"),
 }
 
-_WRITTEN = {Embed: "pattern", Insert: "pattern", Placebo: "pattern", PlaceboWord: "pattern", Mutate: "to"}
+_WRITTEN: dict[type[Intervention], str] = {
+    **dict.fromkeys((Embed, Insert, Placebo, PlaceboWord), "pattern"),
+    **{Mutate: "to", AblateEach: "spans", EmbedEach: "words"},
+}
 _VERBS: dict[str, type[Intervention]] = {
-    kind.kind: kind for kind in (Embed, Insert, Placebo, PlaceboWord, Delete, Scramble, Ablate, Mutate)
+    kind.kind: kind
+    for kind in (Embed, Insert, Placebo, PlaceboWord, Delete, Scramble, Ablate, Mutate, Copy, AblateEach, EmbedEach)
 }
 
 
@@ -82,7 +99,7 @@ def check_null(plain: Table) -> None:
     options = [field for field in fields(NULL_MODELS[kind]) if field.init]  # type: ignore[arg-type]
     refuse_unknown(plain, "[null]", ["kind", *(field.name for field in options)])
     for field in options:
-        if field.name != "draws":
+        if field.default is MISSING:
             require(plain, field.name, f"[null] of kind '{kind}'")
 
 
