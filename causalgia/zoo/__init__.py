@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from causalgia.zoo.arrangements import Hairpin, Pair
 from causalgia.zoo.gains import Bump, Gain, Slope
+from causalgia.zoo.gates import Gate
 from causalgia.zoo.grammar import Oracle
 from causalgia.zoo.named import names, oracle
 from causalgia.zoo.responses import Exponential, Hill, Response
@@ -19,6 +20,7 @@ __all__ = [
     "EndGC",
     "Exponential",
     "Gain",
+    "Gate",
     "Hairpin",
     "Hill",
     "Linear",

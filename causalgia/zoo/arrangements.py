@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,21 @@ from numpy.typing import NDArray
 from causalgia.errors import PredictorError
 from causalgia.zoo.numbers import number, positive, whole
 from causalgia.zoo.terms import Term
-from causalgia.zoo.windows import Columns, Numbers, Reading, Site, Strand, chance, merged, n_windows, site_chance, total
+from causalgia.zoo.windows import (
+    Columns,
+    Numbers,
+    Places,
+    Reading,
+    Site,
+    Strand,
+    chance,
+    merged,
+    n_windows,
+    site_chance,
+    total,
+)
+
+Starts: TypeAlias = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -91,35 +105,41 @@ class Pair(Term):
 
     def score(self, reading: Reading) -> Numbers:
         h = self.by_distance(reading.length)
-        return total([_pair_sums(reading.hits(a), reading.hits(b), h) for a, b in self.orders()])
+        return total([_pair_sums(reading.places(a), reading.places(b), h, reading.n) for a, b in self.orders()])
 
     def expected(self, columns: Columns) -> Numbers:
         h = self.by_distance(columns.shape[1])
         return total([_expected_pairs(columns, a, b, h) for a, b in self.orders()])
 
 
-def _pair_sums(upstream: NDArray[np.bool_], downstream: NDArray[np.bool_], h: Numbers) -> Numbers:
-    """Return for each row the sum of h over its pairs of hits, by a join of the two lists of hits."""
-    (rows, at), (rows_, at_) = np.nonzero(upstream), np.nonzero(downstream)
+def _pair_sums(upstream: Places, downstream: Places, h: Numbers, n: int) -> Numbers:
+    """Return for each of n rows the sum of h over its pairs of places, by a join of the two lists of places."""
+    (rows, at), (rows_, at_) = upstream, downstream
     begin = np.searchsorted(rows_, rows, "left")
     partners = np.searchsorted(rows_, rows, "right") - begin
     which = np.repeat(np.arange(len(rows)), partners)
     nth = np.arange(len(which)) - np.repeat(np.cumsum(partners) - partners, partners)
     distance = at_[begin[which] + nth] - at[which]
-    sums = np.bincount(rows[which], weights=np.where(distance > 0, h[distance], 0.0), minlength=len(upstream))
+    sums = np.bincount(rows[which], weights=np.where(distance > 0, h[distance], 0.0), minlength=n)
     return sums.astype(np.float64, copy=False)
 
 
 def _expected_pairs(columns: Columns, a: Site, b: Site, h: Numbers) -> Numbers:
+    """Return the expected sum of h over pairs, (m,): apart they are independent, and the sum is a convolution."""
     first, second = site_chance(columns, a), site_chance(columns, b)
-    expected = np.zeros(len(columns))
-    for d in np.flatnonzero(h).tolist():
-        if d < a.width:
-            expected += h[d] * _overlapping(columns, a, b, d)
-        elif d < second.shape[1]:
-            windows = second.shape[1] - d
-            expected += h[d] * np.einsum("mi,mi->m", first[:, :windows], second[:, d:])
-    return expected
+    near = np.flatnonzero(h[: a.width]).tolist()
+    apart = np.where(np.arange(len(h)) < a.width, 0.0, h)
+    expected: Numbers = (_convolved(first, apart)[:, : second.shape[1]] * second[:, : len(h)]).sum(axis=1)
+    return total([expected, *(h[d] * _overlapping(columns, a, b, d) for d in near)])
+
+
+def _convolved(rows: Numbers, h: Numbers) -> Numbers:
+    """Return ``sum_i rows[:, i] h[j - i]`` for j = 0, ..., len(h) - 1, by the fast Fourier transform."""
+    from scipy.fft import irfft, next_fast_len, rfft
+
+    n = next_fast_len(rows.shape[1] + len(h), real=True)
+    convolved: Numbers = irfft(rfft(rows, n) * rfft(h, n), n)[:, : len(h)]
+    return convolved
 
 
 def _overlapping(columns: Columns, a: Site, b: Site, d: int) -> Numbers:
@@ -196,15 +216,18 @@ class Hairpin(Term):
 
     def _count(self, reading: Reading, loop: int) -> Numbers:
         """Return how often each sequence has the word in a hairpin with a loop of this length, (n,)."""
-        windows, pairs = n_windows(reading.length, 2 * self.stem + loop), self.pairing.astype(bool)
-        closed, inside = np.ones((reading.n, windows), bool), np.zeros((reading.n, windows), np.int64)
+        rows, at = reading.places(Site.of(self.word))
+        closed = [rows[self._closed(reading, rows, at - place, loop)] for place in self.places(loop)]
+        return np.bincount(np.concatenate(closed), minlength=reading.n).astype(np.float64)
+
+    def _closed(self, reading: Reading, rows: Starts, starts: Starts, loop: int) -> NDArray[np.bool_]:
+        """Return whether a hairpin starts at each of these places, (hits,)."""
+        closed = (starts >= 0) & (starts < n_windows(reading.length, 2 * self.stem + loop))
+        pairs = self.pairing.astype(bool)
         for left, right in self.stem_pairs(loop):
-            closed &= pairs[reading.tokens[:, left : left + windows], reading.tokens[:, right : right + windows]]
-        hits = reading.hits(Site.of(self.word))
-        for place in self.places(loop):
-            inside += hits[:, place : place + windows]
-        counts: Numbers = (closed * inside).sum(axis=1, dtype=np.float64)
-        return counts
+            row, start = rows[closed], starts[closed]
+            closed[closed] = pairs[reading.tokens[row, start + left], reading.tokens[row, start + right]]
+        return closed
 
     def places(self, loop: int) -> range:
         """Return where the word may begin, counted from the start of the 5' arm."""

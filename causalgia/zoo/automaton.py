@@ -20,7 +20,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from causalgia.zoo.windows import Columns, Numbers, Site, total
+from causalgia.zoo.windows import Columns, Numbers, Site
 
 WeightedSite: TypeAlias = tuple[Site, Numbers]
 """A site and its weight in each window, (windows,)."""
@@ -39,12 +39,12 @@ class Automaton:
     Attributes
     ----------
     step
-        For each base, the (states, states) sparse matrix that moves probability to the next state.
+        The (states, 4 states) sparse matrix that moves probability at each base (A first) to the next state.
     ends
         Whether a site ends in a state, (sites, states).
     """
 
-    step: tuple[Any, ...]
+    step: Any
     ends: NDArray[np.bool_]
 
 
@@ -72,7 +72,7 @@ def automaton(sites: Sequence[Site]) -> Automaton:
     last = iter(stop - 1 for stop in starts[1:])
     finals = [sum(1 << next(last) for _ in site.patterns) for site in sites]
     ends = np.array([[bool(state & final) for state in states] for final in finals])
-    return Automaton(tuple(_matrix(np.array(following)[:, b]) for b in range(4)), ends)
+    return Automaton(_matrix(np.array(following).T.ravel(), len(states)), ends)
 
 
 def _growing(states: dict[int, int]) -> Iterator[int]:
@@ -86,15 +86,16 @@ def _growing(states: dict[int, int]) -> Iterator[int]:
         yield from fresh
 
 
-def _matrix(following: NDArray[np.int64]) -> Any:
+def _matrix(following: NDArray[np.int64], states: int) -> Any:
     n = len(following)
-    return sp.csr_array((np.ones(n), (following, np.arange(n))), shape=(n, n))
+    return sp.csr_array((np.ones(n), (following, np.arange(n))), shape=(states, n))
 
 
 def _walk(machine: Automaton, columns: Columns, t: int, mass: Numbers) -> Numbers:
     """Move probability mass (states, values, m) by the base at position t."""
-    moved = [step @ (mass * columns[:, t, base]).reshape(len(mass), -1) for base, step in enumerate(machine.step)]
-    return total(moved).reshape(mass.shape)
+    read = columns[:, t].T[:, None, None] * mass
+    moved: Numbers = (machine.step @ read.reshape(4 * len(mass), -1)).reshape(mass.shape)
+    return moved
 
 
 def _emitted(machine: Automaton, sites: Sequence[WeightedSite], t: int) -> Numbers:

@@ -66,7 +66,7 @@ class Linear(Term):
         return self.site(), self.vector(length)
 
     def score(self, reading: Reading) -> Numbers:
-        return row_sums(reading.hits(self.site()), self.vector(reading.length))
+        return row_sums(reading.places(self.site()), self.vector(reading.length), reading.n)
 
     def expected(self, columns: Columns) -> Numbers:
         expected: Numbers = site_chance(columns, self.site()) @ self.vector(columns.shape[1])
@@ -139,6 +139,11 @@ class EndGC(Linear):
 
     def vector(self, length: int) -> Numbers:
         return np.where(np.arange(length) >= length - self.last, self.weight / self.last, 0.0)
+
+    def score(self, reading: Reading) -> Numbers:
+        end = reading.tokens[:, -self.last :]
+        share: Numbers = ((end == 1) | (end == 2)).sum(axis=1) / self.last
+        return self.weight * share
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from causalgia.errors import PredictorError
 from causalgia.zoo.arrangements import Hairpin, Pair
+from causalgia.zoo.gates import Gate
 from causalgia.zoo.grammar import Oracle
 from causalgia.zoo.responses import Exponential, Hill, Response
 from causalgia.zoo.terms import Linear, Saturating, Term
@@ -88,10 +89,18 @@ def _(term: Pair, x: Tensor) -> Tensor:
 
 
 def _pairs(upstream: Tensor, downstream: Tensor, h: np.ndarray) -> Tensor:
-    """Return for each row the sum of h(j - i) upstream_i downstream_j."""
-    distance = np.subtract.outer(np.arange(downstream.shape[1]), np.arange(upstream.shape[1])).T
-    kernel = np.where(distance > 0, h[np.maximum(distance, 0)], 0.0)
-    return ((upstream @ upstream.new_tensor(kernel)) * downstream).sum(dim=1)
+    """Return for each row the sum of h(j - i) upstream_i downstream_j; h(0) is 0."""
+    n, exact = upstream.shape[1] + len(h), torch.promote_types(upstream.dtype, torch.float32)
+    kernel = torch.fft.rfft(torch.as_tensor(h, dtype=exact, device=upstream.device), n)
+    reached = torch.fft.irfft(torch.fft.rfft(upstream.to(exact), n) * kernel, n)[:, : downstream.shape[1]]
+    return (reached.to(downstream) * downstream).sum(dim=1)
+
+
+@_score.register
+def _(term: Gate, x: Tensor) -> Tensor:
+    absent = torch.stack([(1 - _hits(x, site)).prod(dim=1) for site in term.sites()])
+    opened = (1 - absent).prod(dim=0) if term.logic == "and" else 1 - absent.prod(dim=0)
+    return term.bonus * opened
 
 
 @_score.register

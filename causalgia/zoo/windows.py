@@ -20,7 +20,11 @@ Columns: TypeAlias = NDArray[np.float64]
 """m distributions of sequences with independent positions, (m, length, 4): probabilities of A, C, G, T."""
 Numbers: TypeAlias = NDArray[np.float64]
 
+Places: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""Rows and starts of windows, both (hits,), ordered by row and then by start."""
+
 ANY = 15
+_LETTERS_EVERYWHERE = 4
 
 
 @dataclass(frozen=True)
@@ -98,22 +102,35 @@ class Reading:
         self.tokens = tokens
         self.n, self.length = tokens.shape
         self._bits = np.left_shift(np.uint8(1), tokens)
-        self._found: dict[Site, NDArray[np.bool_]] = {}
+        self._found: dict[Site, Places] = {}
 
-    def hits(self, site: Site) -> NDArray[np.bool_]:
-        """Return whether each window reads the site, (n, windows)."""
+    def places(self, site: Site) -> Places:
+        """Return the row and the start of every window that reads the site, row by row from left to right."""
         if site not in self._found:
-            parts = [self._reads(pattern) for pattern in site.patterns]
-            self._found[site] = np.logical_or.reduce(parts)
+            found = reduce(np.union1d, [self._reads(pattern) for pattern in site.patterns])
+            rows, at = np.divmod(found, max(1, n_windows(self.length, site.width)))
+            self._found[site] = rows, at
         return self._found[site]
 
-    def _reads(self, pattern: Admitted) -> NDArray[np.bool_]:
+    def present(self, site: Site) -> NDArray[np.bool_]:
+        """Return whether each sequence has the site, (n,)."""
+        present = np.zeros(self.n, bool)
+        present[self.places(site)[0]] = True
+        return present
+
+    def _reads(self, pattern: Admitted) -> NDArray[np.int64]:
+        """Return the windows that read the pattern, counted through all rows: the first letters everywhere, the
+        others only where these are."""
         windows = n_windows(self.length, len(pattern))
+        letters = [(k, np.uint8(bases)) for k, bases in enumerate(pattern) if bases != ANY]
         read = np.ones((self.n, windows), bool)
-        for k, bases in enumerate(pattern):
-            if bases != ANY:
-                read &= (self._bits[:, k : k + windows] & np.uint8(bases)) != 0
-        return read
+        for k, bases in letters[:_LETTERS_EVERYWHERE]:
+            read &= (self._bits[:, k : k + windows] & bases) != 0
+        found = np.flatnonzero(read)
+        for k, bases in letters[_LETTERS_EVERYWHERE:]:
+            rows, at = np.divmod(found, max(1, windows))
+            found = found[(self._bits[rows, at + k] & bases) != 0]
+        return found
 
 
 def n_windows(length: int, width: int) -> int:
@@ -121,11 +138,10 @@ def n_windows(length: int, width: int) -> int:
     return max(0, length - width + 1)
 
 
-def row_sums(hits: NDArray[np.bool_], vector: Numbers) -> Numbers:
-    """Return for each row the sum of `vector` over its hits, (n,), in an order that no other row can change."""
-    rows, at = np.nonzero(hits)
-    sums: Numbers = np.bincount(rows, weights=vector[at], minlength=len(hits)).astype(np.float64, copy=False)
-    return sums
+def row_sums(places: Places, vector: Numbers, n: int) -> Numbers:
+    """Return for each of n rows the sum of `vector` over its places, (n,), in an order that no other row can change."""
+    rows, at = places
+    return np.bincount(rows, weights=vector[at], minlength=n).astype(np.float64, copy=False)
 
 
 def chance(columns: Columns, pattern: Admitted) -> Numbers:
