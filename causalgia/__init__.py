@@ -76,7 +76,18 @@ _HOME = {
 }
 #: rooms that are reached as `cg.<room>`; the two that have public names of their own are in the table above.
 _ROOMS = {
-    *("calibration", "design", "errors", "estimation", "multiplicity", "planning", "plot", "posterior", "predict"),
+    *(
+        "calibration",
+        "design",
+        "errors",
+        "experiments",
+        "estimation",
+        "multiplicity",
+        "planning",
+        "plot",
+        "posterior",
+        "predict",
+    ),
     *("reporting", "schema", "sequences", "staircase", "stopping", "store", "verdicts", "zoo"),
 }
 _NEEDS_TORCH = {"TorchPredictor"}

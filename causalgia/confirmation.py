@@ -101,7 +101,7 @@ def confirm(
     require_dataset(screen, "outcomes")
     whole = kept_design(screen) if design is None else _checked(design, screen)
     _check_predictor(screen, predictor, other_predictor)
-    analysis = (kept_analysis(screen) or Analysis()).asking(whole.question)
+    analysis = (kept_analysis(screen) or Analysis()).asking(whole.asked)
     names = _names(select)
     arms = _arms(whole, analysis, names)
     null, units = _fresh(whole)

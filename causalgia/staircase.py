@@ -21,7 +21,7 @@ from causalgia.packed import question_of
 from causalgia.schema import validate
 from causalgia.streams import RNG, derive, root_key
 
-__all__ = ["Steps", "analyze", "estimated", "steps"]
+__all__ = ["Steps", "analyze", "estimated", "steps", "steps_from"]
 
 BY_TESTS = ("bh", "bootstrap_t")
 """The error rates whose verdicts are tests on estimates: no posterior is drawn."""
@@ -35,13 +35,13 @@ class Steps:
     ----------
     effects, estimates, decisions
         Datasets, as `causalgia.contrast`, `causalgia.estimate` with ``p_adjusted`` of `causalgia.adjust`, and
-        `causalgia.decide` give them.
+        `causalgia.decide` give them; no effects where one began with estimates.
     posterior
         As `causalgia.infer` gives it, of the contrasts that vary; None where the error rate needs none ("bh",
         "bootstrap_t") or no contrast varies.
     """
 
-    effects: xr.Dataset
+    effects: xr.Dataset | None
     estimates: xr.Dataset
     posterior: Any
     decisions: xr.Dataset
@@ -115,21 +115,52 @@ def steps(outcomes: xr.Dataset, analysis: Analysis | None = None, *, rng: RNG) -
     >>> round(steps(outcomes, ask, rng=0).estimates["ace"].item(), 3)
     2.333
     """
-    from causalgia.posterior import infer
-
     validate(outcomes, "outcomes")
     asked = asked_of(outcomes, analysis)
     require_rope(asked)
     key = root_key(rng)
     adjusting = replace(asked, adjust=asked.adjust or "bh")
     effects, estimates = estimated(outcomes, adjusting, rng=derive(key, "adjust"))
+    return _concluded(outcomes, effects, estimates, asked, key)
+
+
+def steps_from(estimates: xr.Dataset, analysis: Analysis, *, rng: RNG) -> Steps:
+    """Carry out an analysis as `steps` does from estimates on: adjust, infer, decide.
+
+    Raises
+    ------
+    ContrastError
+        If the method of adjustment or the error rate resamples units, which estimates do not have.
+    DecisionError
+        If the analysis has no region of practical equivalence.
+
+    Examples
+    --------
+    >>> from causalgia.estimation import from_effects
+    >>> given = from_effects([2.0, 0.01], [0.1, 0.1], df=50, contrasts=["GATA1", "CTCF"])
+    >>> steps_from(given, Analysis(rope=(-0.5, 0.5), error="bh"), rng=0).decisions["verdict"].values.ravel().tolist()
+    ['increases', 'negligible']
+    """
+    require_rope(analysis)
+    for said, method in (("adjust", analysis.adjust), ("error", analysis.error)):
+        if method in ("bootstrap_t", "sign_flip"):
+            raise ContrastError(f"{said}={method!r} resamples units, and these are estimates; give outcomes, or 'bh'")
+    how: dict[str, Any] = {"method": analysis.adjust or "bh", "family": analysis.families}
+    adjusted = adjust(estimates, **how, rng=derive(root_key(rng), "adjust"))
+    return _concluded(estimates, None, adjusted, analysis, root_key(rng))
+
+
+def _concluded(kept: xr.Dataset, effects: xr.Dataset | None, estimates: xr.Dataset, asked: Analysis, key: int) -> Steps:
+    """Infer and decide; `kept` is the Dataset whose attrs say what was fixed before."""
+    from causalgia.posterior import infer
+
     posterior, exact = None, _exact(estimates)
     if asked.error not in BY_TESTS and not exact.all():
         posterior = infer(estimates.isel(contrast=~exact), **_of_infer(asked), rng=derive(key, "infer"))
     decisions = _decided(effects, estimates, posterior, asked, rng=derive(key, "decide"))
     if posterior is not None and exact.any():
         decisions = _with_exact(decisions, estimates, exact, asked)
-    said = said_of(outcomes, asked)  # it warns of what is exploratory: after whatever is impossible
+    said = said_of(kept, asked)  # it warns of what is exploratory: after whatever is impossible
     return Steps(effects, _marked(estimates, said), posterior, _marked(decisions, said))
 
 
@@ -266,12 +297,14 @@ def _of_infer(analysis: Analysis) -> dict[str, Any]:
     return {"family": analysis.family, "groups": groups, **prior}
 
 
-def _decided(effects: xr.Dataset, estimates: xr.Dataset, posterior: Any, analysis: Analysis, *, rng: RNG) -> xr.Dataset:
+def _decided(
+    effects: xr.Dataset | None, estimates: xr.Dataset, posterior: Any, analysis: Analysis, *, rng: RNG
+) -> xr.Dataset:
     from causalgia.verdicts import decide
 
     how: dict[str, Any] = {"rope": analysis.region, "level": analysis.level, "error": analysis.error}
     how |= {"family": analysis.families, "cluster": _cluster(analysis), "rng": rng}
-    if analysis.error == "bootstrap_t":
+    if effects is not None and analysis.error == "bootstrap_t":
         return decide(effects, **how)
     if posterior is None and analysis.error not in BY_TESTS:
         how["error"] = "local"

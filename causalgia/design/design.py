@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from causalgia.analysis import Analysis
 from causalgia.design.arms import Arm, as_arms
 from causalgia.design.assignment import check_blocks
 from causalgia.design.choice import Choice
@@ -189,12 +190,16 @@ class Design(Choice):
         return self.contrasts  # type: ignore[return-value]  # made in __post_init__
 
     @property
-    def question(self) -> dict[str, Any]:
+    def asked(self) -> dict[str, Any]:
         """What the contrasts ask, as an `Analysis` takes it: ``{"control": ...}``, ``{"contrasts": ...}``, or {}."""
         if self.named_contrasts is None:
             return {}
         control = self.named_contrasts.control_of(self.arm_names)
         return {"contrasts": self.named_contrasts.plain} if control is None else {"control": control}
+
+    def planned(self) -> Analysis | None:
+        """Return the analysis that belongs to the design: none; an experiment of the catalogue has one."""
+        return None
 
     @property
     def named_arms(self) -> tuple[Arm, ...]:
@@ -216,7 +221,7 @@ class Design(Choice):
         if self.reserve:
             plain["reserve"] = self.reserve
         if self.named_contrasts is not None:
-            plain["contrasts"] = next(iter(self.question.values()))
+            plain["contrasts"] = next(iter(self.asked.values()))
         return plain
 
     @classmethod
@@ -240,4 +245,4 @@ class Design(Choice):
             raise DesignError(f"arms: a table of arms by name, not {plain['arms']!r}")
         rest = {key: plain[key] for key in ("n_units", *_OPTIONS) if key in plain}
         arms = [Arm.from_dict(name, arm) for name, arm in plain["arms"].items()]
-        return cls(null=null_from_dict(plain["null"]), arms=arms, **rest)
+        return Design(null=null_from_dict(plain["null"]), arms=arms, **rest)

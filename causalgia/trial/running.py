@@ -57,7 +57,7 @@ def run(
         Seed (0 is a seed), Generator or SeedSequence.
     analysis
         What will be asked of the outcomes: kept with them, so that `causalgia.analyze` can say what was fixed before
-        they were seen.
+        they were seen. None: the one that the design brings (an experiment of the catalogue).
     until
         When to stop: `causalgia.Precision` or `causalgia.Decided`, for a crossover. ``design.n_units`` is then the most
         units that are used; a trial that stops has the first units of the whole one.
@@ -101,6 +101,8 @@ def run(
     >>> outcomes["outcome"].shape
     (50, 2, 1)
     """
+    if analysis is None and isinstance(design, Design):
+        analysis = design.planned()
     _check_kinds(design, predictor, analysis, until)
     require_memory(design, tasks=_n_answers(predictor))
     fingerprint = predictor.fingerprint  # before the first answer: a network may count its calls
@@ -142,7 +144,7 @@ def _check_kinds(design: object, predictor: object, analysis: object, until: obj
 
 def _kept(analysis: Analysis, design: Design) -> str:
     """Return the analysis as JSON, with the design's own question where it has none and this is not long."""
-    whole = analysis.asking(design.question).to_json()
+    whole = analysis.asking(design.asked).to_json()
     return whole if len(whole) <= LONGEST_ATTRIBUTE else analysis.to_json()
 
 

@@ -1,0 +1,74 @@
+"""The table of the catalogue: which experiments there are, and how one is made from its name."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from causalgia.errors import DesignError
+from causalgia.experiments.experiment import Entry, Experiment
+from causalgia.tables import nearest
+
+#: name of the experiment -> (module of this room, its entry there)
+_WHERE = {
+    "copies": ("copy_number", "COPIES"),
+}
+
+
+def catalogue() -> dict[str, Entry]:
+    """Return the experiments by name, each with its question, estimand and DOI.
+
+    Examples
+    --------
+    >>> catalogue()["copies"].question
+    'Do copies of a site add up, saturate or help each other?'
+    """
+    return {name: _entry(name) for name in _WHERE}
+
+
+def build(name: str, *arguments: Any, settings: Mapping[str, Any]) -> Experiment:
+    """Return an experiment by its name and settings, as a `trial.toml` gives them.
+
+    Parameters
+    ----------
+    name
+        As in `catalogue`.
+    *arguments
+        What the experiment takes by position: its null model or sequences, or nothing for its default.
+    settings
+        Its keyword arguments.
+
+    Raises
+    ------
+    DesignError
+        If there is no experiment of that name, or it has no such setting; the message suggests the nearest.
+
+    Examples
+    --------
+    >>> build("copies", settings={"at": [4, 12], "n_units": 100}).n_units
+    100
+    """
+    make = _maker(name)
+    known = [p.name for p in inspect.signature(make).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    for key in settings:
+        if key not in known:
+            raise DesignError(
+                f"experiment '{name}' has no '{key}'{nearest(key, known) or '; it takes ' + ', '.join(known)}"
+            )
+    return make(*arguments, **settings)
+
+
+def _entry(name: str) -> Entry:
+    module, entry = _WHERE[name]
+    found: Entry = getattr(importlib.import_module(f"causalgia.experiments.{module}"), entry)
+    return found
+
+
+def _maker(name: str) -> Callable[..., Experiment]:
+    if name not in _WHERE:
+        near = nearest(str(name), _WHERE)
+        raise DesignError(f"there is no experiment {name!r}{near or '; there are ' + ', '.join(_WHERE)}")
+    made: Callable[..., Experiment] = getattr(importlib.import_module(f"causalgia.experiments.{_WHERE[name][0]}"), name)
+    return made

@@ -1,0 +1,156 @@
+"""Copies of a site: do they add up, or saturate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from causalgia.analysis import Analysis, Rope
+from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untreated
+from causalgia.experiments.answer import Answer, Finding
+from causalgia.experiments.experiment import Entry, Experiment, Found
+from causalgia.experiments.settings import positions, site
+from causalgia.experiments.wording import effect_in_words
+from causalgia.sequences import Motif
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+CONTROL = "untreated"
+
+
+def copies(
+    null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
+    *,
+    word: str | Motif = "UGCAUG",
+    at: Sequence[int] = (4, 12, 20),
+    n_units: int = 1_000,
+    rope: Rope = "0.2 sd",
+) -> Experiment:
+    """Return the experiment that asks whether copies of a site add up, saturate or help each other.
+
+    Arms have the site at the first place, at the first two, and so on, on the same backgrounds. Contrasts: each number
+    of copies against none; the ``trend``, the least-squares slope for one more copy; the ``curvature``, the mean second
+    difference of the response over 0, 1, 2, ... copies (0: additive in number; below 0: saturating); and, since places
+    may differ, the ``excess`` of all copies over the sum of the same sites alone (0: additive, whatever the
+    places are worth).
+
+    Parameters
+    ----------
+    null
+        The null model of backgrounds.
+    word
+        The site.
+    at
+        0-based starts, in the order in which copies are added; two or more.
+    n_units
+        Backgrounds.
+    rope
+        Region of practical equivalence for every contrast, on the predictor's scale.
+
+    Returns
+    -------
+    Experiment
+        Arms ``"1 copy"``, ``"2 copies"``, ... and ``"alone at 12"`` for each place but the first; coordinate
+        ``copies``.
+
+    Raises
+    ------
+    DesignError
+        If there are fewer than two places, sites overlap, or one leaves the sequence.
+
+    References
+    ----------
+    Koo, Anand, Paul & Eddy (2018), doi:10.1101/418459; Koo et al. (2021), doi:10.1371/journal.pcbi.1008925.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> experiment = cg.experiments.copies(n_units=200)
+    >>> outcomes = cg.run(experiment, cg.zoo.oracle("additive"), rng=0)
+    >>> answer = experiment.analyse(outcomes, rng=0)
+    >>> print(answer.sentences[0])
+    Task outcome: 1 to 3 copies are additive: curvature ...
+    """
+    places, word = positions(at, "at", least=2), site(word, "word")
+    arms = [Arm(CONTROL, Untreated(), {"copies": 0}), *_nested(word, places), *_alone(word, places)]
+    return Experiment(
+        null=null,
+        arms=arms,
+        n_units=n_units,
+        contrasts=_contrasts(places),
+        entry=COPIES,
+        analysis=Analysis(rope=rope),
+        labels={"copies": {_copies(n): n for n in range(1, len(places) + 1)}},
+    )
+
+
+def _copies(n: int) -> str:
+    return f"{n} {'copy' if n == 1 else 'copies'}"
+
+
+def _nested(word: str | Motif, places: tuple[int, ...]) -> list[Arm]:
+    arms: list[Arm] = []
+    done: Intervention = Untreated()
+    for n, place in enumerate(places, start=1):
+        done = done + Embed(word, at=place)
+        arms.append(Arm(_copies(n), done, {"copies": n}))
+    return arms
+
+
+def _alone(word: str | Motif, places: tuple[int, ...]) -> list[Arm]:
+    return [Arm(f"alone at {place}", Embed(word, at=place)) for place in places[1:]]
+
+
+def _contrasts(places: tuple[int, ...]) -> dict[str, dict[str, float]]:
+    from causalgia.estimation import dose_contrasts
+
+    dose = [CONTROL, *(_copies(n) for n in range(1, len(places) + 1))]
+    rows = {name: {name: 1.0, CONTROL: -1.0} for name in dose[1:]}
+    rows["trend"] = dose_contrasts({name: n for n, name in enumerate(dose)}, kind="slope")["slope"]
+    rows["curvature"] = _curvature(dose)
+    alone = [_copies(1), *(f"alone at {place}" for place in places[1:])]
+    rows["excess over single sites"] = {dose[-1]: 1.0, **dict.fromkeys(alone, -1.0), CONTROL: len(places) - 1.0}
+    return rows
+
+
+def _curvature(dose: list[str]) -> dict[str, float]:
+    """Return the mean of the second differences y(n + 1) - 2 y(n) + y(n - 1)."""
+    weights = dict.fromkeys(dose, 0.0)
+    for a, b, c in zip(dose, dose[1:], dose[2:], strict=False):
+        for arm, weight in ((a, 1.0), (b, -2.0), (c, 1.0)):
+            weights[arm] += weight / (len(dose) - 2)
+    return {arm: weight for arm, weight in weights.items() if weight}
+
+
+_MEANS = {"negligible": "additive", "decreases": "saturating", "increases": "more than additive"}
+
+
+def _read(found: Found) -> Finding:
+    decisions = found.steps.decisions
+    n = max(found.experiment.labels["copies"].values())
+    said = []
+    for task in decisions["task"].to_numpy():
+        curvature, trend = (decisions.sel(contrast=name, task=task) for name in ("curvature", "trend"))
+        shape = _MEANS.get(str(curvature["verdict"].item()), "not clearly additive or otherwise")
+        said.append(
+            f"Task {task}: 1 to {n} copies are {shape}: curvature {effect_in_words(curvature)}, "
+            f"{effect_in_words(trend)} for each copy."
+        )
+    return Finding(sentences=tuple(said))
+
+
+def _draw(answer: Answer) -> Axes:
+    from causalgia.plot import profile
+
+    return profile(answer.decisions, along="copies")
+
+
+COPIES = Entry(
+    name="copies",
+    question="Do copies of a site add up, saturate or help each other?",
+    estimand="E[Y(n copies) - Y(none)] for each n, its slope and second difference in n, over the null model.",
+    doi="10.1101/418459",
+    read=_read,
+    draw=_draw,
+)

@@ -1,0 +1,199 @@
+"""What an experiment of the catalogue is: a design with its named contrasts, what will be asked, and what answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import xarray as xr
+
+from causalgia.analysis import Analysis
+from causalgia.design import Design
+from causalgia.errors import DesignError, OutcomesError
+from causalgia.experiments.answer import Answer, Finding
+from causalgia.schema import require_dataset
+from causalgia.streams import RNG, derive, root_key
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from causalgia.staircase import Steps
+
+Labels: TypeAlias = Mapping[str, Mapping[str, Any]]
+"""Coordinate -> contrast -> value."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What an entry of the catalogue reads its finding from.
+
+    Attributes
+    ----------
+    experiment
+        The experiment that was run.
+    steps
+        Effects (None where a trial was streamed), estimates, posterior and decisions of its contrasts, which carry the
+        experiment's coordinates.
+    outcomes
+        The outcomes; None where the trial was streamed.
+    key
+        Root key of what the answer draws, for ``derive(key, "...")``.
+    """
+
+    experiment: Experiment
+    steps: Steps
+    outcomes: xr.Dataset | None
+    key: int
+
+
+def no_more(found: Found) -> Finding:  # noqa: ARG001 - the signature of every reader
+    """Return nothing beyond the contrasts themselves."""
+    return Finding()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One experiment of the catalogue: its question, its estimand, who asked it first, and what reads the answer.
+
+    Attributes
+    ----------
+    name
+        ``causalgia.experiments.<name>``.
+    question, estimand
+        A sentence each.
+    doi
+        Of the paper that asked it.
+    read
+        From what was found to the finding: Datasets by name and sentences.
+    draw
+        The figure of an answer; None: a forest plot of the contrasts.
+    """
+
+    name: str
+    question: str
+    estimand: str
+    doi: str
+    read: Callable[[Found], Finding] = no_more
+    draw: Callable[[Answer], Axes] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Experiment(Design):
+    """A design with its named contrasts, the analysis fixed with it, and the reading that answers its question.
+
+    It runs like any design, ``outcomes = cg.run(experiment, predictor, rng=0)``, and the ordinary verbs take the
+    outcomes; ``experiment.analyse(outcomes, rng=0)`` is the pipe of verbs that answers the question.
+
+    Attributes
+    ----------
+    entry
+        Its entry in the catalogue: name, question, estimand, DOI.
+    analysis
+        What is asked of the contrasts: region of practical equivalence, error rate; change it with
+        ``dataclasses.replace(experiment, analysis=...)``.
+    labels
+        Coordinates of the contrasts: coordinate -> contrast -> value (such as the distance that a contrast is at).
+    """
+
+    entry: Entry = field(compare=False)
+    analysis: Analysis
+    labels: Labels = field(default_factory=dict, compare=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.named_contrasts is None:
+            raise DesignError(f"experiment '{self.entry.name}': give contrasts= that answer its question")
+        if self.analysis.asks:
+            raise DesignError(
+                f"experiment '{self.entry.name}': its contrasts are its own; leave control, contrasts and interaction "
+                "out of analysis="
+            )
+
+    @property
+    def question(self) -> str:
+        """The question, in a sentence."""
+        return self.entry.question
+
+    @property
+    def estimand(self) -> str:
+        """What is estimated, in a sentence."""
+        return self.entry.estimand
+
+    def planned(self) -> Analysis:
+        """Return the analysis that is kept with the outcomes of every run."""
+        return self.analysis
+
+    def analyse(self, outcomes: xr.Dataset, *, rng: RNG) -> Answer:
+        """Answer the question: contrast, estimate, adjust, infer, decide, and read what the contrasts say together.
+
+        Parameters
+        ----------
+        outcomes
+            From ``cg.run(experiment, ...)``; or the estimates that `causalgia.experiments.stream` gives.
+        rng
+            Seed (0 is a seed), Generator or SeedSequence, for the draws of the posterior and for resampling.
+
+        Returns
+        -------
+        Answer
+            ``decisions`` and ``estimates`` of every contrast, ``findings`` beyond them, ``sentences``.
+
+        Raises
+        ------
+        OutcomesError
+            If the outcomes are of another design.
+        """
+        from causalgia.staircase import steps, steps_from
+
+        require_dataset(outcomes, "outcomes")
+        self._check(outcomes)
+        key = root_key(rng)
+        streamed = "ace" in outcomes
+        begin = steps_from if streamed else steps
+        asked = self.analysis.asking(self.asked)
+        found = Found(
+            experiment=self,
+            steps=self._labelled(begin(outcomes, asked, rng=derive(key, "steps"))),
+            outcomes=None if streamed else outcomes,
+            key=derive(key, "reading"),
+        )
+        said = self.entry.read(found)
+        return Answer(
+            question=self.question,
+            estimates=found.steps.estimates,
+            decisions=found.steps.decisions,
+            findings=said.datasets,
+            sentences=said.sentences,
+            figure=self.entry.draw,
+        )
+
+    def _check(self, outcomes: xr.Dataset) -> None:
+        made = outcomes.attrs.get("design_fingerprint", self.fingerprint)
+        if made != self.fingerprint:
+            raise OutcomesError(
+                f"these outcomes are of the design {made}, not of this experiment ({self.fingerprint}); analyse them "
+                "with the experiment that was run"
+            )
+
+    def _labelled(self, found: Steps) -> Steps:
+        return replace(
+            found,
+            effects=None if found.effects is None else self.label(found.effects),
+            estimates=self.label(found.estimates),
+            decisions=self.label(found.decisions),
+        )
+
+    def label(self, table: xr.Dataset) -> xr.Dataset:
+        """Return effects, estimates or decisions with the experiment's coordinates on their contrasts."""
+        names = [str(name) for name in table["contrast"].to_numpy()]
+        missing = {
+            k: "" if any(isinstance(v, str) for v in row.values()) else float("nan") for k, row in self.labels.items()
+        }
+        values = {k: [row.get(name, missing[k]) for name in names] for k, row in self.labels.items()}
+        on_arms = [k for k in values if k in table.coords and table[k].dims != ("contrast",)]
+        return table.drop_vars(on_arms).assign_coords({k: ("contrast", column) for k, column in values.items()})
+
+    def __repr__(self) -> str:
+        size = f"{len(self.named_arms):,} arms, {len(self.named_contrasts or ()):,} contrasts, {self.n_units:,} units"
+        return f"<Experiment {self.entry.name}: {size} of {self.drawn.describe()}>"
