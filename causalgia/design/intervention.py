@@ -46,6 +46,10 @@ class Intervention(Choice):
     def check_units(self, null: NullModel, n_units: int) -> None:
         """Raise DesignError where the intervention cannot be done to `n_units` units of a null model."""
 
+    def for_draws(self, draws: int) -> Intervention:  # noqa: ARG002
+        """Return the same intervention for units that come `draws` in a row from each given sequence."""
+        return self
+
     @abstractmethod
     def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:
         """Return the edited sequences.
@@ -136,6 +140,9 @@ class Sequential(Intervention):
     def check_units(self, null: NullModel, n_units: int) -> None:
         for step in self.steps:
             step.check_units(null, n_units)
+
+    def for_draws(self, draws: int) -> Intervention:
+        return Sequential(tuple(step.for_draws(draws) for step in self.steps))
 
     def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:
         for i, step in enumerate(self.steps):

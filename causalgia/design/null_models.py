@@ -344,8 +344,9 @@ class Genomic(FromParents):
 
     def log_reachable(self, n_units: int) -> float:  # noqa: ARG002
         """Natural log of the number of distinct sequences; of all of them where it was said that some are the same."""
-        tokens = self.parents_given.tokens
-        return float(np.log(len(np.unique(tokens, axis=0) if self.parent is None else tokens)))
+        whole = np.dtype((np.void, self.length))  # a sequence as one value: many times faster than by its columns
+        rows = np.ascontiguousarray(self.parents_given.tokens).view(whole)
+        return float(np.log(len(np.unique(rows) if self.parent is None else rows)))
 
     def _index(self, units: Units, key: int, n_units: int) -> NDArray[np.int64]:
         from causalgia.sequences.random import random_words

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, ClassVar, TypeAlias
 
@@ -73,6 +73,10 @@ class Sited(Intervention):
                 f"{self.kind} is for every sequence in the given order: {rows:,} x {self.draws} draws = "
                 f"{rows * self.draws:,} units, not n_units={n_units:,}"
             )
+
+    def for_draws(self, draws: int) -> Intervention:
+        """Return the same sites for units that come `draws` in a row from each sequence."""
+        return replace(self, draws=draws)
 
     def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:
         rows = self._rows(units)
@@ -145,10 +149,7 @@ class AblateEach(Sited):
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "spans", tuple(map(span_of, _listed(self.spans, "spans", "(start, stop)"))))
-        fill = self.fill.upper().replace("U", "T") if isinstance(self.fill, str) else self.fill
-        if self.fill not in FILLS and (not isinstance(fill, str) or len(fill) != 1 or fill not in BASES):
-            raise DesignError(f"{self.kind}: fill={self.fill!r} must be one of {', '.join(FILLS)}, or one base")
-        object.__setattr__(self, "fill", self.fill if self.fill in FILLS else fill)
+        object.__setattr__(self, "fill", _fill(self.fill))
 
     @property
     def sites(self) -> tuple[Span, ...]:
@@ -259,6 +260,15 @@ def _listed(values: object, name: str, one: str) -> list[Any]:
     if isinstance(values, str) or not isinstance(values, Sequence | np.ndarray) or not len(values):
         raise DesignError(f"{name}={values!r} must be a list with a {one} for each sequence")
     return values.tolist() if isinstance(values, np.ndarray) else list(values)
+
+
+def _fill(fill: object) -> str:
+    base = fill.upper().replace("U", "T") if isinstance(fill, str) else ""
+    if isinstance(fill, str) and fill in FILLS:
+        return fill
+    if len(base) != 1 or base not in BASES:
+        raise DesignError(f"ablate_each: fill={fill!r} must be one of {', '.join(FILLS)}, or one base")
+    return base
 
 
 def _word(word: object, row: int) -> str:
