@@ -1,4 +1,4 @@
-"""Sequences: letters, tokens, records, motifs; numpy only at this door.
+"""Sequences: letters, tokens, records, variants, motifs and where they stand; numpy only at this door.
 
 The random samplers are numba code and are imported by whoever draws: `causalgia.sequences.samplers` (uniform,
 profile, Markov chains), `causalgia.sequences.klet` (exact k-let shuffles) and the counter-based generator under them,
@@ -8,18 +8,30 @@ profile, Markov chains), `causalgia.sequences.klet` (exact k-let shuffles) and t
 from __future__ import annotations
 
 from causalgia.sequences.alphabet import decode, encode, one_hot, reverse_complement, tokens
+from causalgia.sequences.ladder import strength_ladder
 from causalgia.sequences.motifs import Motif, read_motifs
+from causalgia.sequences.naming import motif
 from causalgia.sequences.records import Sequences, from_bed, read_fasta
+from causalgia.sequences.scanning import Instances, find_instances
+from causalgia.sequences.vcf import Variant, VariantWindows, read_vcf, variant_windows
 
 __all__ = [
+    "Instances",
     "Motif",
     "Sequences",
+    "Variant",
+    "VariantWindows",
     "decode",
     "encode",
+    "find_instances",
     "from_bed",
+    "motif",
     "one_hot",
     "read_fasta",
     "read_motifs",
+    "read_vcf",
     "reverse_complement",
+    "strength_ladder",
     "tokens",
+    "variant_windows",
 ]

@@ -95,7 +95,7 @@ class Genome:
         if start < 0 or stop > record.length:
             msg = (
                 f"{place}: window {chromosome}:{start}-{stop} leaves the chromosome, which has {record.length} bases; "
-                "drop the interval or ask for a shorter length"
+                "drop it or ask for a shorter length"
             )
             raise SequenceError(msg)
         return record.letters(start, stop)
@@ -106,7 +106,7 @@ class Genome:
         if near:
             return f"did you mean {' or '.join(map(repr, near))}? Rename one file's chromosomes to match the other's"
         shown = ", ".join(map(repr, list(self._records)[:3])) + (", ..." if len(self._records) > 3 else "")
-        return f"its records are {shown}: use the genome that the BED was made on"
+        return f"its records are {shown}: use the genome that the coordinates are of"
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ class Motif:
     identifier
         Its accession in a database.
     source
-        The path that was read, as it was given.
+        The path that was read, as it was given, or the release of the database.
 
     Raises
     ------

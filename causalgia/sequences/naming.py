@@ -1,0 +1,175 @@
+"""Motifs as users name them: a JASPAR name, a word, a file or a table of counts."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from causalgia.errors import SequenceError
+from causalgia.sequences.alphabet import BASES, IUPAC
+from causalgia.sequences.jaspar import checked_release, fetch, find_profile, names_elsewhere, refuse_unknown
+from causalgia.sequences.motifs import Motif, read_motifs
+
+_SUFFIXES = (".meme", ".jaspar", ".pfm", ".txt", ".gz")
+
+
+def motif(
+    what: str | PathLike[str] | Motif | ArrayLike,
+    *,
+    taxon: str | None = "vertebrates",
+    release: str | None = None,
+    name: str | None = None,
+) -> Motif:
+    r"""Return the motif that a name, an identifier, a word, a file or a table stands for.
+
+    A string is looked up in this order, and the first that knows it decides:
+
+    1. a path, if it ends in .meme, .jaspar, .pfm, .txt or .gz;
+    2. a matrix identifier of JASPAR, ``"MA0035.4"``, or an accession, ``"MA0035"``, for its newest version;
+    3. a name of the CORE collection within `taxon`, in any case: database names come before words, so ``"SRY"`` and
+       ``"AR"`` are factors (`Motif.from_word` makes words of them). Of several profiles of one name, as CTCF has for
+       its binding modes, the one with the lowest accession is taken, in its newest version;
+    4. the path of a file that exists, or any string with a ``/``;
+    5. a word of IUPAC letters, `Motif.from_word`; one with ambiguous letters that is a name in another taxon or
+       collection is refused, as either may be meant.
+
+    The choice is said by the result: ``identifier`` is the accession with its version, ``source`` the release or
+    the path. Counts become probabilities without a pseudocount. JASPAR is read from the copy inside pyjaspar: nothing
+    is downloaded.
+
+    Parameters
+    ----------
+    what
+        A string as above; a path to MEME or JASPAR text; a motif, which is returned; or a table, w rows of A, C, G,
+        T, of counts or of probabilities (rows that sum to 1).
+    taxon
+        Taxonomic group in which a name is looked up; None looks in all. Identifiers are taken whatever their taxon.
+    release
+        Release of JASPAR, such as ``"JASPAR2024"``; by default the newest that pyjaspar has.
+    name
+        Which motif of a file of several, by name or identifier; or what a table's motif is called, by default
+        ``"PFM "`` and its consensus.
+
+    Raises
+    ------
+    SequenceError
+        If nothing has that name (the message says which names are near, and in which taxa or collections it is
+        known), a name has profiles of several taxa, a file of several motifs comes without `name`, `name` is given
+        where it has no meaning, or a table is none.
+
+    References
+    ----------
+    JASPAR, https://jaspar.elixir.no. Release of 2024: Rauluseviciute et al. (2024), doi:10.1093/nar/gkad1059.
+
+    Examples
+    --------
+    >>> motif("GATA1").name
+    'GATA1'
+    >>> gata1 = motif("gata1", release="JASPAR2024")
+    >>> gata1.identifier, gata1.consensus, gata1.source
+    ('MA0035.5', 'CTAATCT', 'JASPAR2024')
+    >>> motif("UGCAUG").consensus
+    'TGCATG'
+    >>> motif([[0, 0, 9, 1], [8, 1, 1, 0]], name="toy").consensus
+    'GA'
+    """
+    if isinstance(what, str) and not what.endswith(_SUFFIXES):
+        return _from_string(what, taxon, checked_release(release), name)
+    if isinstance(what, str | PathLike):
+        return _from_file(what, name)
+    if isinstance(what, Motif):
+        _refuse_name(name, f"motif {what.name!r}")
+        return what
+    return _from_table(what, name)
+
+
+def _from_string(what: str, taxon: str | None, release: str, name: str | None) -> Motif:
+    profile = find_profile(what, taxon=taxon, release=release)
+    elsewhere = () if profile is not None else names_elsewhere(what, release=release)
+    if profile is None and (_is_file(what) or ("/" in what and not elsewhere)):
+        return _from_file(what, name)
+    _refuse_name(name, repr(what))
+    if profile is not None:
+        return fetch(profile, release=release)
+    return _from_word(what, elsewhere, taxon, release)
+
+
+def _from_word(what: str, elsewhere: tuple[str, ...], taxon: str | None, release: str) -> Motif:
+    """Return a word's motif, unless the word may be meant as a factor's name in another taxon."""
+    if not what.isascii() or not what or not set(what.upper()) <= set(IUPAC):
+        refuse_unknown(what, taxon=taxon, release=release)
+    if elsewhere and not set(what.upper()) <= {*BASES, "U"}:
+        msg = (
+            f"{what!r} is a word of IUPAC letters and, outside {taxon}, a name: {', '.join(elsewhere)}; give that "
+            f"identifier, or the word as Motif.from_word({what!r})"
+        )
+        raise SequenceError(msg)
+    return Motif.from_word(what)
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return Path(path).is_file()
+    except (OSError, ValueError):  # too long to be a path, or with a NUL
+        return False
+
+
+def _from_file(path: str | PathLike[str], name: str | None) -> Motif:
+    found = read_motifs(path)
+    if name is None and len(found) == 1:
+        return next(iter(found.values()))
+    chosen = [x for key, x in found.items() if name is not None and name in (key, x.name, x.identifier)]
+    if len(chosen) != 1:
+        shown = ", ".join(map(repr, list(found)[:8])) + (f" and {len(found) - 8} more" if len(found) > 8 else "")
+        flaw = f"{len(found)} motifs" if name is None else f"{len(chosen)} motifs called {name!r}"
+        msg = f"{path}: has {flaw}; choose one with name=: {shown}"
+        raise SequenceError(msg)
+    return chosen[0]
+
+
+def _refuse_name(name: str | None, what: str) -> None:
+    if name is not None:
+        msg = f"name={name!r} chooses a motif of a file, or names a table's; {what} is neither: leave it out"
+        raise SequenceError(msg)
+
+
+def _from_table(table: ArrayLike, name: str | None) -> Motif:
+    """Return the motif of counts or probabilities; both are none if a row sums to less than 2 and is no integers."""
+    label = "PFM" if name is None else name
+    rows = _checked_table(table)
+    are_counts = bool((rows.sum(axis=1) >= 2).any() or (rows == np.round(rows)).all())
+    made = Motif.from_counts(label, rows) if are_counts else Motif(label, rows.tolist())
+    return made if name is not None else Motif(f"PFM {made.consensus}", made.probabilities)
+
+
+def _checked_table(table: ArrayLike) -> NDArray[np.float64]:
+    try:
+        rows = np.asarray(table, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        msg = (
+            f"a motif cannot be made of {type(table).__name__} ({error}); give a JASPAR name, a word, a path, a Motif, "
+            "or w rows of A, C, G, T"
+        )
+        raise SequenceError(msg) from error
+    if rows.ndim != 2 or rows.shape[1] != 4 or not len(rows):
+        turned = "transpose it" if rows.ndim == 2 and rows.shape[0] == 4 else "give one row for each position"
+        msg = f"a table of shape {rows.shape} is no motif; its rows are positions, its columns A, C, G, T: {turned}"
+        raise SequenceError(msg)
+    _check_numbers(rows)
+    return rows
+
+
+def _check_numbers(rows: NDArray[np.float64]) -> None:
+    if not np.isfinite(rows).all() or rows.min() < 0:
+        msg = "a motif's table has finite counts or probabilities, none negative; Motif.from_pwm() takes log-odds"
+        raise SequenceError(msg)
+    if len(rows) == 4 and _is_even(rows.sum(axis=0)) and not _is_even(rows.sum(axis=1)):
+        msg = "the columns of this table of 4 rows have one sum, and its rows do not; rows are positions: transpose it"
+        raise SequenceError(msg)
+
+
+def _is_even(sums: NDArray[np.float64]) -> bool:
+    return bool(np.ptp(sums) <= 1e-6 * sums.max())

@@ -1,0 +1,300 @@
+"""Variants of a VCF file, and the windows of a genome that carry their reference and alternate alleles."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from os import PathLike
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalgia.errors import SequenceError
+from causalgia.sequences.alphabet import BASES, Tokens, encode
+from causalgia.sequences.files import numbered_lines, read_text
+from causalgia.sequences.genome import Genome
+
+_BASES = frozenset(BASES)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A reference allele at a place of a genome, and the alternate that replaces it.
+
+    Parameters
+    ----------
+    chromosome
+        Name of the chromosome, as the genome has it.
+    position
+        0-based start of the reference allele (a VCF counts from 1).
+    reference, alternate
+        Two different words of A, C, G, T, in either case; kept in upper case. Indels are written as VCF does, with a
+        base that both alleles share.
+    name
+        What reports call it; by default ``chromosome:POS:reference>alternate`` with the VCF's POS, counted from 1.
+
+    Raises
+    ------
+    SequenceError
+        If the chromosome is blank, the position is negative, an allele has another letter or none, or both are equal.
+
+    Examples
+    --------
+    >>> Variant("chr1", 41, "A", "g").name
+    'chr1:42:A>G'
+    """
+
+    chromosome: str
+    position: int
+    reference: str
+    alternate: str
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        _check_place(self.chromosome, self.position)
+        where = f"variant {self.name or f'{self.chromosome}:{self.position + 1}'!r}"
+        for what in ("reference", "alternate"):
+            object.__setattr__(self, what, _allele(getattr(self, what), f"{where}: {what} allele"))
+        if self.reference == self.alternate:
+            msg = f"{where}: both alleles are {self.reference!r}; a variant changes something: drop it"
+            raise SequenceError(msg)
+        object.__setattr__(self, "position", int(self.position))
+        object.__setattr__(self, "name", self.name or self.written)
+
+    @property
+    def written(self) -> str:
+        """``chromosome:POS:reference>alternate``, POS counted from 1 as VCF does."""
+        return f"{self.chromosome}:{self.position + 1}:{self.reference}>{self.alternate}"
+
+
+@dataclass(frozen=True, eq=False)
+class VariantWindows:
+    """Windows of one length around V variants, once with each allele.
+
+    Parameters
+    ----------
+    variants
+        The V variants, in the order given.
+    reference, alternate
+        (V, length) tokens: the genome, and the genome with the alternate allele. Both agree up to the allele; behind
+        an indel the alternate is shifted, and the genome supplies the bases at its 3' end.
+    start
+        (V,) where the allele begins in both windows, counted from 0.
+    """
+
+    variants: tuple[Variant, ...]
+    reference: Tokens
+    alternate: Tokens
+    start: NDArray[np.int64]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Name of each variant."""
+        return tuple(x.name for x in self.variants)
+
+    @property
+    def reference_width(self) -> NDArray[np.int64]:
+        """Number of bases of each reference allele, (V,)."""
+        return np.array([len(x.reference) for x in self.variants], np.int64)
+
+    @property
+    def alternate_width(self) -> NDArray[np.int64]:
+        """Number of bases of each alternate allele, (V,)."""
+        return np.array([len(x.alternate) for x in self.variants], np.int64)
+
+    def __len__(self) -> int:
+        return len(self.variants)
+
+
+def read_vcf(path: str | PathLike[str]) -> tuple[Variant, ...]:
+    r"""Read the variants of a VCF file, plain or gzip-compressed, in its order.
+
+    A line with several alternate alleles gives a variant for each. A variant is named by its ID; one without, or whose
+    ID is shared, is named ``chromosome:POS:reference>alternate``. The first five columns are read: QUAL, FILTER and
+    genotypes are not looked at, so filter the file first. Columns are separated by tabs, or by blanks on lines without
+    tabs; the header may be missing.
+
+    Raises
+    ------
+    SequenceError
+        If the file cannot be read or has no variants, a line is malformed, an allele is not a word of A, C, G, T
+        (symbolic ``<DEL>``, breakends, ``*``, ``.``, N), or a variant is repeated. The message names file and line.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "two.vcf"
+    >>> _ = path.write_text("chr1\t42\trs1\tA\tG\t.\tPASS\t.\nchr1\t50\t.\tCA\tC\t.\tPASS\t.\n")
+    >>> [(v.name, v.position) for v in read_vcf(path)]
+    [('rs1', 41), ('chr1:50:CA>C', 49)]
+    """
+    found = [
+        (number, variant)
+        for number, line in numbered_lines(read_text(path))
+        if not line.startswith("#")
+        for variant in _variants(line, f"{path}: line {number}")
+    ]
+    if not found:
+        msg = f"{path}: no variants; a VCF line has CHROM, POS, ID, REF and ALT, separated by tabs"
+        raise SequenceError(msg)
+    _refuse_repeats(found, path)
+    shared = Counter(variant.name for _, variant in found)
+    return tuple(x if shared[x.name] == 1 else replace(x, name="") for _, x in found)
+
+
+def variant_windows(variants: Sequence[Variant], fasta: str | PathLike[str], *, length: int) -> VariantWindows:
+    r"""Cut a window of `length` around each variant out of a genome, with the reference and with the alternate allele.
+
+    The middle of the longer allele stands in the middle of the window: with w its width, the allele begins at
+    ``length // 2 - w // 2``, so a substitution of one base stands at ``length // 2``, as in `from_bed`. The genome is
+    given by the FASTA alone and must have each reference allele where the variant says; lower case is upper case.
+
+    Parameters
+    ----------
+    variants
+        At least one, with different names; `read_vcf` gives them.
+    fasta
+        The genome, plain or gzip-compressed.
+    length
+        Bases of each window, at least as many as the longest allele.
+
+    Raises
+    ------
+    SequenceError
+        If there is no variant or two share a name, an allele is longer than the window, a chromosome is unknown, a
+        window leaves its chromosome, the genome has another reference allele, or a window has a letter that is no
+        base. The message names the variant.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from causalgia.sequences import decode
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "genome.fa"
+    >>> _ = path.write_text(">chr1\nAACCGGTTACGT\n")
+    >>> windows = variant_windows([Variant("chr1", 4, "G", "T"), Variant("chr1", 4, "GG", "G")], path, length=6)
+    >>> decode(windows.reference), decode(windows.alternate), windows.start.tolist()
+    (['ACCGGT', 'CCGGTT'], ['ACCTGT', 'CCGTTA'], [3, 2])
+    """
+    chosen = _checked(variants, length)
+    starts = [length // 2 - _width(x) // 2 for x in chosen]
+    with Genome(fasta) as genome:
+        stretches = [_stretch(genome, x, at, length) for x, at in zip(chosen, starts, strict=True)]
+    _check_alleles(chosen, [letters[at:] for letters, at in zip(stretches, starts, strict=True)], fasta)
+    for variant, letters in zip(chosen, stretches, strict=True):
+        _check_letters(variant, letters, fasta)
+    changed = [_changed(x, letters, at) for x, letters, at in zip(chosen, stretches, starts, strict=True)]
+    reference, alternate = (encode([letters[:length] for letters in each]) for each in (stretches, changed))
+    return VariantWindows(chosen, reference, alternate, np.array(starts, np.int64))
+
+
+def _check_place(chromosome: str, position: int) -> None:
+    if not isinstance(chromosome, str) or not chromosome.strip():
+        msg = f"chromosome={chromosome!r}; give its name in the genome, such as 'chr1'"
+        raise SequenceError(msg)
+    if isinstance(position, bool) or not isinstance(position, int | np.integer) or position < 0:
+        msg = f"position={position!r} on {chromosome}; give a whole number, counted from 0 (POS - 1 of a VCF)"
+        raise SequenceError(msg)
+
+
+def _allele(letters: str, place: str) -> str:
+    allele = letters.upper() if isinstance(letters, str) else ""
+    if allele and set(allele) <= _BASES:
+        return allele
+    symbolic = "symbolic alleles, breakends, '*' and '.' have no letters of their own"
+    ambiguous = isinstance(letters, str) and letters.isalpha()
+    why = "alleles are words of A, C, G, T" if ambiguous else symbolic
+    msg = f"{place} is {letters!r}; {why}: drop the line, or write the allele out"
+    raise SequenceError(msg)
+
+
+def _variants(line: str, place: str) -> Iterator[Variant]:
+    columns = line.split("\t") if "\t" in line else line.split()
+    if len(columns) < 5:
+        msg = f"{place}: {len(columns)} columns; a VCF line has CHROM, POS, ID, REF and ALT, separated by tabs"
+        raise SequenceError(msg)
+    chromosome, at, identifier, reference, alternates = (x.strip() for x in columns[:5])
+    if not (at.isascii() and at.isdigit() and int(at)):
+        msg = f"{place}: POS {at!r} is not a whole number of at least 1 (a VCF counts from 1); correct or drop the line"
+        raise SequenceError(msg)
+    name = "" if identifier in (".", "") else identifier
+    for alternate in alternates.split(","):
+        try:
+            yield Variant(chromosome, int(at) - 1, reference, alternate, name)
+        except SequenceError as error:
+            msg = f"{place}: {error}"
+            raise SequenceError(msg) from error
+
+
+def _refuse_repeats(found: list[tuple[int, Variant]], path: str | PathLike[str]) -> None:
+    seen: dict[str, int] = {}
+    for number, variant in found:
+        if variant.written in seen:
+            lines = f"lines {seen[variant.written]} and {number} give"
+            msg = f"{path}: {lines} the same variant {variant.written}; drop one"
+            raise SequenceError(msg)
+        seen[variant.written] = number
+
+
+def _width(variant: Variant) -> int:
+    return max(len(variant.reference), len(variant.alternate))
+
+
+def _checked(variants: Sequence[Variant], length: int) -> tuple[Variant, ...]:
+    if isinstance(length, bool) or not isinstance(length, int | np.integer) or length < 1:
+        msg = f"length={length!r}: windows have a whole number of bases, at least 1"
+        raise SequenceError(msg)
+    chosen = tuple(variants)
+    odd = next((x for x in chosen if not isinstance(x, Variant)), None)
+    if not chosen or odd is not None:
+        msg = f"variants are Variant values, as read_vcf() gives them, at least one, not {odd if chosen else chosen!r}"
+        raise SequenceError(msg)
+    twice = [name for name, count in Counter(x.name for x in chosen).items() if count > 1]
+    if twice:
+        msg = f"more than one variant is called {twice[0]!r}; names tell variants apart: rename or drop one"
+        raise SequenceError(msg)
+    long = next((x for x in chosen if _width(x) > length), None)
+    if long is not None:
+        msg = f"variant {long.name!r} has an allele of {_width(long)} bases; give length= of at least that, or drop it"
+        raise SequenceError(msg)
+    return chosen
+
+
+def _stretch(genome: Genome, variant: Variant, at: int, length: int) -> str:
+    """Return the letters that both windows need: a deletion takes more of them at the 3' end."""
+    first = variant.position - at
+    stop = first + length + max(len(variant.reference) - len(variant.alternate), 0)
+    letters = genome.letters(variant.chromosome, first, stop, place=f"variant {variant.name!r}")
+    return letters.decode("latin-1").upper()
+
+
+def _changed(variant: Variant, letters: str, at: int) -> str:
+    return letters[:at] + variant.alternate + letters[at + len(variant.reference) :]
+
+
+def _check_alleles(variants: Sequence[Variant], letters: Sequence[str], fasta: str | PathLike[str]) -> None:
+    """Refuse variants whose reference allele is not what the genome's letters begin with."""
+    pairs = zip(variants, letters, strict=True)
+    wrong = [(x, found[: len(x.reference)]) for x, found in pairs if not found.startswith(x.reference)]
+    if not wrong:
+        return
+    variant, found = wrong[0]
+    swapped = letters[variants.index(variant)].startswith(variant.alternate)
+    cure = "is the FASTA another assembly than the variants are of, or are positions not counted from 0 here?"
+    cure += " The FASTA has the alternate there: are the alleles swapped?" if swapped else ""
+    place = f"{variant.chromosome}:{variant.position} (counted from 0)"
+    msg = (
+        f"variant {variant.name!r}: its reference allele at {place} is {variant.reference!r}, but {fasta} has "
+        f"{found!r} there ({len(wrong)} of {len(variants)} variants differ): {cure}"
+    )
+    raise SequenceError(msg)
+
+
+def _check_letters(variant: Variant, letters: str, fasta: str | PathLike[str]) -> None:
+    odd = next((i for i, letter in enumerate(letters) if letter not in _BASES), None)
+    if odd is not None:
+        msg = (
+            f"variant {variant.name!r}: {fasta} has {letters[odd]!r}, no base, {odd} bases after its window's start; "
+            "ask for a shorter length or drop the variant"
+        )
+        raise SequenceError(msg)

@@ -1,0 +1,244 @@
+"""Motifs by JASPAR name, identifier, word, file and table; ladders of a motif's words."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from causalgia.errors import SequenceError
+from causalgia.sequences import Motif, motif, strength_ladder
+from causalgia.sequences.jaspar import profiles
+from causalgia.sequences.scoring import step_scores
+
+RELEASE = "JASPAR2024"
+JASPAR = (
+    ">MA0001.1 ONE\nA [ 4 0 ]\nC [ 0 1 ]\nG [ 0 3 ]\nT [ 0 0 ]\n>MA0002.1 TWO\nA [ 4 ]\nC [ 0 ]\nG [ 0 ]\nT [ 0 ]\n"
+)
+
+
+def refused(message: str):
+    return pytest.raises(SequenceError, match=re.escape(message))
+
+
+# --- JASPAR ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("what", "identifier", "consensus"),
+    [
+        ("GATA1", "MA0035.5", "CTAATCT"),  # not the plants' GATA1, which pyjaspar gives first
+        ("gata1", "MA0035.5", "CTAATCT"),
+        ("MA0035", "MA0035.5", "CTAATCT"),
+        ("ma0035.3", "MA0035.3", "TTCTTATCTGT"),
+        ("MA2388.1", "MA2388.1", "AGATCTGAAT"),  # plants: an identifier is taken whatever its taxon
+        ("CTCF", "MA0139.2", None),  # three profiles: the lowest accession, its newest version
+        ("SRY", "MA0084.2", None),  # an IUPAC word too: the database comes first
+        ("FOS::JUN", "MA0099.4", None),
+    ],
+)
+def test_a_name_or_identifier_gives_the_stated_matrix(what, identifier, consensus):
+    found = motif(what, release="JASPAR2026")
+    assert (found.identifier, found.source) == (identifier, "JASPAR2026")
+    assert consensus in (None, found.consensus)
+
+
+def test_the_probabilities_are_the_counts_of_the_database():
+    table = np.array(motif("MA0035.5", release=RELEASE).probabilities)
+    assert table.shape == (7, 4)
+    np.testing.assert_allclose(table[0], np.array([3953, 62419, 2712, 2744]) / 71828, rtol=1e-12)
+
+
+def test_the_newest_release_is_the_default_and_others_can_be_asked_for():
+    assert motif("GATA1").source >= "JASPAR2026"
+    assert motif("GATA1", release="JASPAR2018").identifier == "MA0035.3"
+    with refused("release='JASPAR1999'; pyjaspar"):
+        motif("GATA1", release="JASPAR1999")
+
+
+def test_taxa():
+    assert motif("GATA1", taxon="plants", release="JASPAR2026").identifier == "MA2388.1"
+    assert motif("TP53", taxon=None, release=RELEASE).identifier == "MA0106.3"
+    with refused("'GATA1' names factors of several taxa: MA0035.5 (vertebrates), MA2388.1 (plants)"):
+        motif("GATA1", taxon=None, release="JASPAR2026")
+    with refused("taxon='mammals'; JASPAR2024 has"):
+        motif("GATA1", taxon="mammals", release=RELEASE)
+
+
+def test_unknown_names_suggest_near_ones():
+    with refused("did you mean 'GATA1' (MA0035.5, vertebrates)"):
+        motif("GATTA1", release=RELEASE)
+    with refused("'Trl' is no name of JASPAR2024 among vertebrates"):
+        motif("Trl", release=RELEASE)
+    with refused("it names MA0205.3 (insects): give an identifier, or taxon="):
+        motif("Trl", release=RELEASE)
+    with refused("MA0035.4, MA0035.5; give one of them"):
+        motif("MA0035.77", release=RELEASE)
+    for odd in ("", "GATA1'; --", "é", "x" * 5000, "\0"):
+        with refused("is no name of JASPAR2024"):
+            motif(odd, release=RELEASE)
+
+
+def test_every_vertebrate_name_is_found_and_is_a_motif():
+    core = [x for x in profiles(RELEASE) if (x.collection, x.taxon) == ("CORE", "vertebrates")]
+    newest = {x.base: x for x in core}
+    lowest: dict[str, str] = {}
+    for base, profile in sorted(newest.items()):
+        lowest.setdefault(profile.name.casefold(), base)
+    assert len(lowest) > 700
+    for name in sorted(lowest)[::40]:
+        assert motif(name, release=RELEASE).identifier == newest[lowest[name]].identifier
+
+
+# --- words -------------------------------------------------------------------------------------------------------
+
+
+def test_other_strings_of_iupac_letters_are_words():
+    for word in ("TATAAA", "UGCAUG", "WGATAR", "agataag", "AG"):  # AG: a plants' factor, but four plain bases
+        assert motif(word, release=RELEASE) == Motif.from_word(word)
+
+
+def test_a_word_that_is_a_factor_elsewhere_is_refused():
+    with refused("'CAD' is a word of IUPAC letters and, outside vertebrates, a name: MA0216.2 (insects)"):
+        motif("CAD", release="JASPAR2022")
+    assert motif("cad", taxon="insects", release="JASPAR2022").identifier == "MA0216.2"
+
+
+# --- files -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Path:
+    path = tmp_path / "two.jaspar"
+    path.write_text(JASPAR)
+    return path
+
+
+def test_a_file_of_several_motifs_needs_a_name(two):
+    assert motif(two, name="TWO").consensus == motif(str(two), name="MA0002.1").consensus == "A"
+    with refused("has 2 motifs; choose one with name=: 'ONE', 'TWO'"):
+        motif(two)
+    with refused("has 0 motifs called 'THREE'; choose one with name=: 'ONE', 'TWO'"):
+        motif(two, name="THREE")
+
+
+def test_paths_by_suffix_slash_or_existence(tmp_path, two, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").write_text(JASPAR.partition(">MA0002")[0])
+    (tmp_path / "GATA1").write_text("not a motif")
+    assert motif("mine").consensus == motif("./mine").consensus == "AG"
+    assert motif("GATA1").name == "GATA1"  # the database comes first
+    for missing in ("mnie.meme", "folder/mine"):
+        with refused("no such file"):
+            motif(missing)
+
+
+# --- tables ------------------------------------------------------------------------------------------------------
+
+
+def test_tables_of_counts_and_of_probabilities():
+    counts = [[3, 0, 1, 0], [0, 0, 0, 8]]
+    assert motif(counts).probabilities == ((0.75, 0, 0.25, 0), (0, 0, 0, 1))
+    assert motif(np.array(counts) / [[4], [8]], name="mine") == Motif.from_counts("mine", counts)
+    assert motif(counts).name == "PFM AT"
+    assert motif([[1, 0, 0, 0]]).consensus == "A"
+    assert motif(Motif.from_word("A")) == Motif.from_word("A")
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (np.ones((4, 7)), "transpose it"),
+        ([[5, 1, 1, 1], [3, 1, 1, 1], [1, 5, 4, 1], [1, 3, 4, 7]], "transpose it"),  # every column sums to 10
+        ([[1, 2, 3]], "give one row for each position"),
+        (3, "give one row for each position"),
+        ([[0.2, 0.2, 0.2, 0.2]], "are not four probabilities that sum to 1"),
+        ([[1, -1, 1, 1]], "Motif.from_pwm() takes log-odds"),
+        ([[1, np.nan, 1, 1]], "Motif.from_pwm() takes log-odds"),
+        ([[0, 0, 0, 0]], "each position has some"),
+        ({"A": [1]}, "a motif cannot be made of dict"),
+        (None, "is no motif"),
+    ],
+)
+def test_other_tables_are_refused(table, message):
+    with refused(message):
+        motif(table)
+
+
+def test_a_name_without_a_use_is_refused():
+    for what in ("GATA1", "TATAAA", Motif.from_word("A")):
+        with refused("leave it out"):
+            motif(what, name="x")
+
+
+# --- ladders -----------------------------------------------------------------------------------------------------
+
+
+def every_word(motif: Motif) -> dict[str, int]:
+    steps = step_scores(motif)
+    return {"".join(w): sum(steps[i]["ACGT".index(x)] for i, x in enumerate(w)) for w in words(len(motif))}
+
+
+def words(width: int):
+    return itertools.product("ACGT", repeat=width)
+
+
+@pytest.fixture(scope="module")
+def gata1() -> Motif:
+    return motif("GATA1", release=RELEASE)
+
+
+@pytest.mark.parametrize(("n_steps", "weakest"), [(2, 0.0), (5, 0.0), (8, -6.0), (9, -20.0)])
+def test_a_ladder_is_even_distinct_and_ends_with_the_consensus(gata1, n_steps, weakest):
+    ladder = strength_ladder(gata1, n_steps, weakest=weakest)
+    spelled, scores = zip(*ladder, strict=True)
+    top = step_scores(gata1).max(axis=1).sum() / 1000
+    step = (top - weakest) / (n_steps - 1)
+    assert spelled[-1] == gata1.consensus
+    assert scores[-1] == top
+    assert len(set(spelled)) == n_steps
+    assert np.all(np.diff(scores) > 0)
+    assert np.abs(scores - np.linspace(weakest, top, n_steps)).max() < step / 2
+    table = every_word(gata1)
+    assert [table[word] for word in spelled] == [round(1000 * score) for score in scores]
+
+
+def test_a_rung_has_the_fewest_differences_near_its_aim_else_it_is_the_nearest(gata1):
+    table = every_word(gata1)
+    top = max(table.values())
+    for n_steps in (3, 10):
+        aims = np.linspace(0, top, n_steps)
+        near = 0.05 * top / (n_steps - 1)
+        for aim, (word, _) in zip(aims, strength_ladder(gata1, n_steps), strict=True):
+            differences = {
+                w: sum(map(str.__ne__, w, gata1.consensus)) for w, s in table.items() if abs(s - aim) <= near
+            }
+            if differences:
+                assert differences[word] == min(differences.values())
+                ties = [abs(table[w] - aim) for w, d in differences.items() if d == differences[word]]
+                assert abs(table[word] - aim) == min(ties)
+            else:
+                assert abs(table[word] - aim) == min(abs(s - aim) for s in table.values())
+
+
+def test_ladders_that_cannot_be_are_refused(gata1):
+    with refused("no word scores within half a step"):
+        strength_ladder(Motif.from_word("GATA"), 6)
+    with refused("its consensus has 12.6"):
+        strength_ladder(gata1, 3, weakest=20)
+    with refused("weakest=nan"):
+        strength_ladder(gata1, 3, weakest=float("nan"))
+    for odd in (1, 2.5, True):
+        with refused("a ladder has a whole number of words, at least 2"):
+            strength_ladder(gata1, odd)
+    with refused("no word scores within half a step"):
+        strength_ladder(gata1, 3, weakest=-500)
+
+
+def test_a_ladder_of_the_other_strand_is_the_ladder_reversed_in_score(gata1):
+    plus, minus = strength_ladder(gata1, 6), strength_ladder(gata1.reverse_complement(), 6)
+    assert [score for _, score in plus] == [score for _, score in minus]
+    assert plus[-1][0] == "".join("TGCA"["ACGT".index(x)] for x in reversed(minus[-1][0]))
