@@ -137,7 +137,7 @@ def steps_from(estimates: xr.Dataset, analysis: Analysis, *, rng: RNG) -> Steps:
     Examples
     --------
     >>> from causalgia.estimation import from_effects
-    >>> given = from_effects([2.0, 0.01], [0.1, 0.1], df=50, contrasts=["GATA1", "CTCF"])
+    >>> given = from_effects([2.0, 0.01], [0.1, 0.1], names=["GATA1", "CTCF"])
     >>> steps_from(given, Analysis(rope=(-0.5, 0.5), error="bh"), rng=0).decisions["verdict"].values.ravel().tolist()
     ['increases', 'negligible']
     """
