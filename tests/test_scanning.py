@@ -172,13 +172,22 @@ def test_nothing_found_is_empty():
         (TOY, 1.0, "threshold=1.0 is a p-value"),
         (TOY, float("nan"), "threshold=nan is a p-value"),
         (TOY, True, "threshold=True is a p-value"),
-        (TOY, None, "its best word has p-value 0.000977, so that nothing reaches threshold=0.0001"),
+        (TOY, None, "too short for threshold=0.0001: its best word has p-value 0.000977; give threshold=0.00098"),
         ([[0.25] * 4], None, "list is neither a word nor a Motif"),
     ],
 )
 def test_patterns_and_thresholds_are_checked(pattern, threshold, message):
     with refused(message):
         find_instances(encode(["GATAAG"]), pattern, threshold=threshold)
+
+
+@pytest.mark.parametrize("word", ["A", "CACGTG", "GATAA", "AB"])
+def test_the_threshold_that_a_refusal_advises_is_met(word):
+    motif = Motif.from_word(word)
+    with pytest.raises(SequenceError) as caught:
+        find_instances(encode(["A" * 6 + motif.consensus]), motif, threshold=1e-9)
+    advised = float(re.search(r"give threshold=([\de.-]+),", str(caught.value))[1])
+    assert (find_instances(encode(["G" * 6 + motif.consensus]), motif, threshold=advised).start == 6).any()
 
 
 def test_tokens_are_checked():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -86,8 +88,14 @@ def cutoff(motif: Motif, threshold: float) -> int:
     tails = tail_probabilities(steps)
     if tails[-1] > threshold * (1 + 1e-9):
         msg = (
-            f"motif {motif.name!r}: its best word has p-value {tails[-1]:.3g}, so that nothing reaches "
-            f"threshold={threshold:g}; give at least that, or scan for a word"
+            f"motif {motif.name!r} is too short for threshold={threshold:g}: its best word has p-value "
+            f"{tails[-1]:.3g}; give threshold={_above(float(tails[-1]))}, or scan for its word {motif.consensus!r}"
         )
         raise SequenceError(msg)
     return int(steps.min(axis=1).sum()) + int(np.argmax(tails <= threshold * (1 + 1e-9)))
+
+
+def _above(p_value: float) -> str:
+    """Write a p-value with two digits, rounded up, so that it is a threshold which the p-value meets."""
+    unit = 10.0 ** (math.floor(math.log10(p_value)) - 1)
+    return f"{math.ceil(p_value / unit) * unit:.2g}"
