@@ -9,6 +9,10 @@ if importlib.util.find_spec("torch") is None:
     collect_ignore_glob = [
         "causalgia/predict/torch_*.py",
         "causalgia/predict/weights.py",
+        "causalgia/zoo/torch_*.py",
+        "causalgia/zoo/trained.py",
+        "causalgia/zoo/training/torch_*.py",
         "causalgia/zoo/twin.py",
         "tests/test_*torch*.py",
+        "tests/test_zoo_trained.py",
     ]

@@ -13,10 +13,12 @@ from causalgia.zoo.grammar import Oracle
 from causalgia.zoo.named import names, oracle
 from causalgia.zoo.responses import Exponential, Hill, Response
 from causalgia.zoo.terms import EndGC, Linear, Saturating, Term, Word
+from causalgia.zoo.trained import Card, card, ensemble, load
 from causalgia.zoo.truth import true_ace
 
 __all__ = [
     "Bump",
+    "Card",
     "EndGC",
     "Exponential",
     "Gain",
@@ -31,6 +33,9 @@ __all__ = [
     "Slope",
     "Term",
     "Word",
+    "card",
+    "ensemble",
+    "load",
     "names",
     "oracle",
     "true_ace",

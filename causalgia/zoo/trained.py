@@ -1,0 +1,208 @@
+"""Trained networks: ensembles of five small networks for a story, fitted to noisy answers of its oracle.
+
+What is known on paper of the oracle is only learnt by them: they disagree, as networks trained on an experiment do.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from difflib import get_close_matches
+from hashlib import sha256
+from operator import index
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias
+
+from causalgia.errors import PredictorError
+from causalgia.zoo.named import oracle
+
+if TYPE_CHECKING:
+    from causalgia.predict import Ensemble, TorchPredictor
+
+Network: TypeAlias = Literal["residual", "exponential"]
+
+STORIES = ("rbfox1_like", "vts1_like")
+ARCHITECTURES = ("residual", "exponential")
+MEMBERS = 5
+WEIGHTS = Path(__file__).parent / "weights"
+"""Where the files of weights and their cards are."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """What is known of five networks: the data they were fitted to, how, and how well they answer new sequences.
+
+    R2 is ``1 - sum (y - prediction)^2 / sum (y - mean y)^2`` over the test sequences, drawn as the training sequences
+    were and seen by no network. Its ceiling is 1 against the oracle's answers, ``1 / (1 + noise^2)`` against labels.
+
+    Parameters
+    ----------
+    name, network
+        Of the oracle, and of the architecture.
+    parameters
+        Numbers fitted in each network.
+    data
+        What the sequences are, in words.
+    n_train, n_test
+        Sequences that each member was fitted to (its own draw), and those on which all were tested.
+    noise
+        Standard deviation of the labels' normal noise, relative to that of the oracle's answers.
+    loss, optimiser, epochs
+        What was made small, how, and in how many passes through the data.
+    command
+        What made the weights.
+    trained_on
+        The oracle, spelled out.
+    seeds, digests
+        Of each member: its seed, and the SHA-256 of its file of weights.
+    test_r2, test_r2_noise_free
+        Of each member: R2 against the noisy labels, and against the oracle's answers.
+    """
+
+    name: str
+    network: str
+    parameters: int
+    data: str
+    n_train: int
+    n_test: int
+    noise: float
+    loss: str
+    optimiser: str
+    epochs: int
+    command: str
+    trained_on: str
+    seeds: tuple[int, ...]
+    digests: tuple[str, ...]
+    test_r2: tuple[float, ...]
+    test_r2_noise_free: tuple[float, ...]
+
+
+def card(name: str, *, network: Network = "residual") -> Card:
+    """Return the model card of a story's five networks.
+
+    Raises
+    ------
+    PredictorError
+        If there are none of that name or architecture; the message suggests near names.
+
+    Examples
+    --------
+    >>> known = card("rbfox1_like")
+    >>> known.loss, len(known.seeds), min(known.test_r2_noise_free) > 0.95
+    ('mean squared error', 5, True)
+    """
+    _require_known(name, STORIES, "no trained networks of")
+    _require_known(network, ARCHITECTURES, "no architecture")
+    return read_card(card_path(WEIGHTS, name, network))
+
+
+def load(name: str, *, member: SupportsIndex, network: Network = "residual") -> TorchPredictor:
+    """Return one trained network as a predictor of 41-nt sequences; `oracle` of that name is what it was trained on.
+
+    Parameters
+    ----------
+    name
+        ``"rbfox1_like"`` or ``"vts1_like"``.
+    member
+        Which of the five: 0 to 4.
+    network
+        ``"residual"``: a small network after ResidualBind; ``"exponential"``: a small convolutional network with
+        exponential activations.
+
+    Raises
+    ------
+    PredictorError
+        If there is none of that name, architecture or member, or its file is not the one that was trained.
+    MissingExtraError
+        If torch or safetensors is not installed.
+
+    References
+    ----------
+    Koo, Majdandzic, Ploenzke, Anand & Paul (2021) Global importance analysis: an interpretability method to quantify
+    importance of genomic features in deep neural networks. doi:10.1371/journal.pcbi.1008925
+
+    Examples
+    --------
+    >>> from causalgia.sequences import encode
+    >>> predictor = load("rbfox1_like", member=0)
+    >>> predictor.tasks, predictor.scale
+    (('RBFOX1',), 'log intensity')
+    >>> without, strong = predictor.predict(encode(["A" * 41, "A" * 17 + "UGCAUG" + "A" * 18]))[:, 0]
+    >>> bool(3 < strong - without < 4.2)
+    True
+    """
+    known, which = card(name, network=network), _checked_member(member)
+    from causalgia.predict import TorchPredictor, load_weights
+    from causalgia.zoo.torch_networks import NETWORKS
+
+    path, trained_on, made = weights_path(WEIGHTS, name, network, which), oracle(name), NETWORKS[network]()
+    _require_intact(path, known.digests[which])
+    load_weights(made, path)
+    return TorchPredictor(made, tasks=trained_on.tasks, scale=trained_on.scale)
+
+
+def ensemble(name: str, *, network: Network = "residual") -> Ensemble:
+    """Return the five trained networks of a story side by side, named "member 0" to "member 4".
+
+    Raises
+    ------
+    PredictorError
+        As `load`.
+    MissingExtraError
+        If torch or safetensors is not installed.
+
+    Examples
+    --------
+    >>> from causalgia.sequences import encode
+    >>> ensemble("vts1_like", network="exponential").predict(encode("A" * 41)).shape
+    (1, 1, 5)
+    """
+    from causalgia.predict import Ensemble
+
+    return Ensemble({f"member {i}": load(name, member=i, network=network) for i in range(MEMBERS)})
+
+
+def weights_path(folder: Path, name: str, network: str, member: int) -> Path:
+    """Return where a member's weights are in a folder."""
+    return folder / f"{name}_{network}_{member}.safetensors"
+
+
+def card_path(folder: Path, name: str, network: str) -> Path:
+    """Return where a card is in a folder."""
+    return folder / f"{name}_{network}.json"
+
+
+def read_card(path: Path) -> Card:
+    """Return the card in a file."""
+    fields = json.loads(path.read_text(encoding="utf-8"))
+    frozen: dict[str, Any] = {name: tuple(x) if isinstance(x, list) else x for name, x in fields.items()}
+    return Card(**frozen)
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    return sha256(path.read_bytes()).hexdigest()
+
+
+def _require_known(name: object, known: tuple[str, ...], what: str) -> None:
+    if name in known:
+        return
+    near = get_close_matches(str(name), known, n=2, cutoff=0.6)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}"
+    raise PredictorError(f"zoo has {what} {name!r}; {hint}")
+
+
+def _checked_member(member: object) -> int:
+    try:
+        which = -1 if isinstance(member, bool) else index(member)  # type: ignore[arg-type]  # refused if it is none
+    except TypeError:
+        which = -1
+    if which not in range(MEMBERS):
+        raise PredictorError(f"member={member!r} must be a whole number from 0 to {MEMBERS - 1}")
+    return which
+
+
+def _require_intact(path: Path, digest: str) -> None:
+    if not path.is_file() or file_digest(path) != digest:
+        msg = f"{path} is absent or not the file that was trained (its SHA-256 is in the card); install causalgia anew"
+        raise PredictorError(msg)

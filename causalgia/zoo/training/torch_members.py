@@ -1,0 +1,126 @@
+"""From a story, an architecture and a seed to a file of weights and its line in the card. Needs torch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from causalgia.predict import TorchPredictor, save_weights
+from causalgia.streams import derive, root_key
+from causalgia.zoo.named import oracle
+from causalgia.zoo.trained import MEMBERS, Card, card_path, file_digest, weights_path
+from causalgia.zoo.training.simulation import LIBRARIES, Labelled, simulate
+from causalgia.zoo.training.torch_fitting import Fit, fit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How many sequences, with how much noise (relative to the sd of the oracle's answers), fitted how."""
+
+    n_train: int
+    n_test: int = 10_000
+    noise: float = 0.5
+    fit: Fit
+
+
+PLANS = {
+    "rbfox1_like": Plan(n_train=60_000, fit=Fit(epochs=8, batch_size=256, learning_rate=0.004)),
+    "vts1_like": Plan(n_train=60_000, fit=Fit(epochs=8, batch_size=256, learning_rate=0.004)),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """What a card says of one member."""
+
+    parameters: int
+    digest: str
+    test_r2: float
+    test_r2_noise_free: float
+
+
+def train_ensemble(story: str, network: str, folder: Path, say: Callable[[str], object]) -> Card:
+    """Train the five members, write their weights and their card, and return the card."""
+    members = []
+    for seed in range(MEMBERS):
+        members.append(train_member(story, network, seed, folder))
+        say(f"{story} {network} {seed}: R2 {members[-1].test_r2_noise_free:.4f} against the oracle")
+    card = _card(story, network, members)
+    card_path(folder, story, network).write_text(json.dumps(asdict(card), indent=2) + "\n", encoding="utf-8")
+    return card
+
+
+def train_member(story: str, network: str, seed: int, folder: Path) -> Member:
+    """Simulate a member's own data, fit it, write its weights and test it."""
+    plan, key = PLANS[story], derive(root_key(seed), "zoo training", story, network)
+    data = simulate(story, plan.n_train, noise=plan.noise, key=derive(key, "train"))
+    with _one_thread():
+        fitted = fit(network, data.tokens, data.labels, plan.fit, seed=derive(key, "fit") % 2**63)
+    path = weights_path(folder, story, network, seed)
+    save_weights(fitted, path)
+    predictor = TorchPredictor(fitted, device="cpu")
+    test = test_data(story)
+    answers = predictor.predict(test.tokens)[:, 0].astype(np.float64)
+    return Member(
+        parameters=sum(parameter.numel() for parameter in fitted.parameters()),
+        digest=file_digest(path),
+        test_r2=r_squared(test.labels, answers),
+        test_r2_noise_free=r_squared(test.truth, answers),
+    )
+
+
+def test_data(story: str) -> Labelled:
+    """Return the sequences on which every network of a story is tested."""
+    plan = PLANS[story]
+    return simulate(story, plan.n_test, noise=plan.noise, key=derive(root_key(0), "zoo training", story, "test"))
+
+
+def r_squared(y: NDArray[np.float64], predicted: NDArray[np.float64]) -> float:
+    """Return ``1 - sum (y - predicted)^2 / sum (y - mean y)^2``.
+
+    Examples
+    --------
+    >>> r_squared(np.array([0.0, 1.0, 2.0]), np.array([0.0, 1.0, 1.0]))
+    0.5
+    """
+    return float(1 - ((y - predicted) ** 2).sum() / ((y - y.mean()) ** 2).sum())
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Sum in one order, whatever the machine's number of cores."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _card(story: str, network: str, members: list[Member]) -> Card:
+    plan = PLANS[story]
+    return Card(
+        name=story,
+        network=network,
+        parameters=members[0].parameters,
+        data=LIBRARIES[story].describe(),
+        n_train=plan.n_train,
+        n_test=plan.n_test,
+        noise=plan.noise,
+        loss="mean squared error",
+        optimiser=plan.fit.describe(),
+        epochs=plan.fit.epochs,
+        command=f"python -m causalgia.zoo.training {story} --network {network}",
+        trained_on=repr(oracle(story)),
+        seeds=tuple(range(MEMBERS)),
+        digests=tuple(member.digest for member in members),
+        test_r2=tuple(round(member.test_r2, 4) for member in members),
+        test_r2_noise_free=tuple(round(member.test_r2_noise_free, 4) for member in members),
+    )
