@@ -1,13 +1,13 @@
 """The catalogue: every classic in-silico experiment as a function that returns a design with its named contrasts.
 
 Each is run by `causalgia.run` and analysed by the ordinary verbs; ``experiment.analyse(outcomes, rng=)`` is the pipe of
-verbs that answers its question. `catalogue` lists them.
+verbs that answers its question. `entries` lists them.
 """
 
 from __future__ import annotations
 
 from causalgia.experiments.answer import Answer, Finding
-from causalgia.experiments.catalogue import build, catalogue
+from causalgia.experiments.catalogue import build, entries
 from causalgia.experiments.copy_number import copies
 from causalgia.experiments.experiment import Entry, Experiment, Found
 
@@ -18,6 +18,6 @@ __all__ = [
     "Finding",
     "Found",
     "build",
-    "catalogue",
     "copies",
+    "entries",
 ]

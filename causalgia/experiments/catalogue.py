@@ -17,12 +17,12 @@ _WHERE = {
 }
 
 
-def catalogue() -> dict[str, Entry]:
+def entries() -> dict[str, Entry]:
     """Return the experiments by name, each with its question, estimand and DOI.
 
     Examples
     --------
-    >>> catalogue()["copies"].question
+    >>> entries()["copies"].question
     'Do copies of a site add up, saturate or help each other?'
     """
     return {name: _entry(name) for name in _WHERE}
@@ -34,7 +34,7 @@ def build(name: str, *arguments: Any, settings: Mapping[str, Any]) -> Experiment
     Parameters
     ----------
     name
-        As in `catalogue`.
+        As in `entries`.
     *arguments
         What the experiment takes by position: its null model or sequences, or nothing for its default.
     settings
