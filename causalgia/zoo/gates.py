@@ -61,9 +61,10 @@ class Gate(Term):
     strand: Strand = field(default="+", kw_only=True)
 
     def __post_init__(self) -> None:
-        if isinstance(self.words, str) or len(set(self.words)) < max(2, len(self.words)):
-            raise PredictorError(f"Gate(words={self.words!r}): give two or more different words, ('GATA', 'CACG')")
-        object.__setattr__(self, "words", tuple(self.words))
+        words: object = self.words
+        if not isinstance(words, tuple | list) or len(set(words)) < max(2, len(words)):
+            raise PredictorError(f"Gate(words={words!r}): give two or more different words, such as ('GATA', 'CACG')")
+        object.__setattr__(self, "words", tuple(words))
         object.__setattr__(self, "bonus", number(self.bonus, f"gate {self.words}: bonus"))
         if self.logic not in ("and", "or"):
             raise PredictorError(f"gate {self.words}: logic={self.logic!r} must be 'and' or 'or'")
@@ -76,7 +77,7 @@ class Gate(Term):
     def score(self, reading: Reading) -> Numbers:
         present = np.array([reading.present(site) for site in self.sites()])
         opened = present.all(axis=0) if self.logic == "and" else present.any(axis=0)
-        return self.bonus * opened.astype(np.float64)
+        return np.where(opened, self.bonus, 0.0)
 
     def expected(self, columns: Columns) -> Numbers:
         sites = self.sites()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -45,7 +45,7 @@ class Oracle(Predictor):
     Parameters
     ----------
     *terms
-        `Word`, `EndGC`, `Pair`, `Hairpin`, `Saturating`.
+        `Word`, `EndGC`, `Pair`, `Gate`, `Hairpin`, `Saturating`.
     tasks
         Names of the outputs.
     scale
@@ -173,11 +173,19 @@ class Oracle(Predictor):
         constant = np.full(len(columns), self.intercepts[which])
         return total([constant, *(w * term.expected(columns) for w, term in used)])
 
-    def true_ace(self, design: Design, control: str | None = None, *, n: int = 200_000, rng: RNG = 0) -> xr.DataArray:
-        """Return the true average causal effect of each arm against the control; see `true_ace`."""
+    def true_ace(
+        self,
+        design: Design,
+        control: str | None = None,
+        *,
+        contrasts: Mapping[str, Mapping[str, float]] | None = None,
+        n: int = 200_000,
+        rng: RNG = 0,
+    ) -> xr.DataArray:
+        """Return the true average causal effect of each contrast; see `true_ace`."""
         from causalgia.zoo.truth import true_ace
 
-        return true_ace(self, design, control, n=n, rng=rng)
+        return true_ace(self, design, control, contrasts=contrasts, n=n, rng=rng)
 
     def module(self) -> Twin:
         """Return the same function as a PyTorch network on one-hot (n, 4, length), in the dtype of its input.

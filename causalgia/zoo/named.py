@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from difflib import get_close_matches
 
+import numpy as np
+
 from causalgia.errors import PredictorError
 from causalgia.zoo.arrangements import Hairpin, Pair
 from causalgia.zoo.gains import Bump, Slope
+from causalgia.zoo.gates import Gate
 from causalgia.zoo.grammar import Oracle
 from causalgia.zoo.responses import Hill
 from causalgia.zoo.terms import EndGC, Saturating, Term, Word
+from causalgia.zoo.windows import Strand
 
 _RBFOX1_SITES = {
     **{"UGCAUG": 3.6, "AGCAUG": 3.2, "CGCAUG": 2.8, "UGCACG": 2.0, "AGAAUG": 1.5},
@@ -82,9 +86,106 @@ def saturating() -> Oracle:
     )
 
 
-_NAMED: dict[str, Callable[[], Oracle]] = {
-    made.__name__: made for made in (rbfox1_like, gata1_like, vts1_like, additive, saturating)
-}
+def pairs_like() -> Oracle:
+    """BPNet-like pluripotency factors (any length): soft syntax of pairs, each in the task of one factor.
+
+    Nanog works best beside Nanog, at multiples of 10.5 bp (helical phase that fades over 60 bp). Sox2 helps Nanog on
+    the same strand, three times as much from upstream as from downstream; Nanog does nothing for Sox2. Oct4-Sox2 helps
+    Nanog and Klf4 over some 80 bp; Klf4 and Nanog do not interact. Partners less than 2 bp apart clash. After Avsec et
+    al. (2021, doi:10.1038/s41588-021-00782-6).
+    """
+    nanog, oct4_sox2, sox2, klf4 = "AGCCATCA", "TTTGCATAACAA", "GAACAATGG", "CCACGCCC"
+    pairs = {
+        "Nanog": [
+            _partners(nanog, nanog, 0.8, decay=60.0, phase=0.8),
+            *_directed(sox2, nanog, 0.9),
+            *_directed(nanog, sox2, 0.3),
+            _partners(oct4_sox2, nanog, 0.7, decay=80.0),
+        ],
+        "Klf4": [_partners(oct4_sox2, klf4, 0.5, decay=80.0)],
+    }
+    # how much of each word's effect is seen in Oct4, Sox2, Nanog and Klf4
+    words: list[tuple[Term, list[float]]] = [
+        (Word(oct4_sox2, 1.4, "both"), [1.0, 0.8, 0.4, 0.2]),
+        (Word(sox2, 0.8, "both"), [0.2, 1.0, 0.4, 0.0]),
+        (Word(nanog, 0.6, "both"), [0.0, 0.0, 1.0, 0.0]),
+        (Word(klf4, 0.9, "both"), [0.0, 0.0, 0.0, 1.0]),
+    ]
+    tasks = ["Oct4", "Sox2", "Nanog", "Klf4"]
+    terms = words + [(pair, [float(task == mine) for task in tasks]) for mine in pairs for pair in pairs[mine]]
+    return Oracle(
+        *[term for term, _ in terms],
+        tasks=tasks,
+        scale="log counts",
+        weights=np.transpose([seen for _, seen in terms]).tolist(),
+        intercepts=[2.0] * 4,
+    )
+
+
+def _partners(first: str, second: str, bonus: float, *, decay: float, phase: float = 0.0) -> Pair:
+    """Return a pair in any order and orientation that clashes less than 2 bp apart."""
+    apart = max(len(first), len(second)) + 2
+    return Pair(
+        first, second, bonus=bonus, clash=-0.5, min_distance=apart, decay=decay, phase=phase, reach=500, strand="both"
+    )
+
+
+def _directed(upstream: str, downstream: str, bonus: float) -> tuple[Pair, Pair]:
+    """Return a pair that counts in one order, along the strand that both words lie on: either of the two strands."""
+
+    def forward(first: str, second: str, strand: Strand) -> Pair:
+        return Pair(
+            first,
+            second,
+            bonus=bonus,
+            clash=-0.5,
+            min_distance=len(first) + 2,
+            decay=50.0,
+            reach=500,
+            direction="forward",
+            strand=strand,
+        )
+
+    return forward(upstream, downstream, "+"), forward(downstream, upstream, "-")
+
+
+def gated() -> Oracle:
+    """Context gates (any length): an effect that needs GATA and a CACCC box, one that either gives, and their sum.
+
+    In task ``AND`` each word is necessary and none sufficient; in ``OR`` each is sufficient and none necessary; in
+    ``sum`` both count apart, each copy of them, without interaction. After Buchler, Gerland & Hwa (2003,
+    doi:10.1073/pnas.0930314100); GATA1 with KLF1 as in the globin promoters.
+    """
+    words = ("AGATAAGG", "CCACACCC")
+    return Oracle(
+        Gate(words, bonus=2.0, logic="and", strand="both"),
+        Gate(words, bonus=2.0, logic="or", strand="both"),
+        *[Word(word, 1.0, "both") for word in words],
+        tasks=["AND", "OR", "sum"],
+        scale="log2 activity",
+        weights=[[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 1]],
+    )
+
+
+def long_range() -> Oracle:
+    """Enhancers that act on a promoter from kilobases away (5 to 200 kb): activity falls to 1/e in 5 kb.
+
+    The TATA word alone gives 0.2. A strong (NF-E2) and a weak (GATA) enhancer word act on it from either side, in
+    either orientation, each copy alike, and do nothing without it; a silencer word (RE1) takes some away over 20 kb.
+    After the context, distance and multiplicity experiments of Toneyan & Koo (2024, doi:10.1038/s41588-024-01923-3)
+    and the decay measured by Zuin et al. (2022, doi:10.1038/s41586-022-04570-y).
+    """
+    promoter = "GGCTATAAAAGG"
+    act = {"ATGCTGAGTCAT": (5.0, 5_000.0), "CCAGATAAGGAC": (2.5, 5_000.0), "CAGCACCACGGA": (-0.15, 20_000.0)}
+    return Oracle(
+        Word(promoter, 0.2, "both"),
+        *[Pair(word, promoter, bonus=bonus, decay=decay, strand="both") for word, (bonus, decay) in act.items()],
+        scale="activity",
+    )
+
+
+_STORIES = (rbfox1_like, gata1_like, vts1_like, additive, saturating, pairs_like, gated, long_range)
+_NAMED: dict[str, Callable[[], Oracle]] = {made.__name__: made for made in _STORIES}
 
 
 def names() -> tuple[str, ...]:
@@ -93,7 +194,7 @@ def names() -> tuple[str, ...]:
     Examples
     --------
     >>> names()
-    ('rbfox1_like', 'gata1_like', 'vts1_like', 'additive', 'saturating')
+    ('rbfox1_like', 'gata1_like', 'vts1_like', 'additive', 'saturating', 'pairs_like', 'gated', 'long_range')
     """
     return tuple(_NAMED)
 

@@ -1,32 +1,39 @@
-"""The true average causal effect of each arm: in closed form where positions are independent, else by large n."""
+"""The true average causal effect of each contrast: in closed form where positions are independent, else by large n."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import scipy.sparse as sp
 import xarray as xr
+from numpy.typing import NDArray
 
-from causalgia.design import Design, Genomic, Intervention, KletShuffle, NullModel, Untreated
-from causalgia.errors import ContrastError
-from causalgia.sequences.records import as_sequences
-from causalgia.streams import RNG, derive, root_key
-from causalgia.zoo.automaton import NoClosedForm
-from causalgia.zoo.mixtures import mixture, null_columns
+from causalgia.design import Design, Genomic, Intervention, Untreated
+from causalgia.design.contrasts import Contrasts, contrasts_of
+from causalgia.errors import ContrastError, DesignError
+from causalgia.streams import RNG
+from causalgia.zoo.expecting import exact_means
 from causalgia.zoo.numbers import whole
-from causalgia.zoo.windows import Columns, Numbers
+from causalgia.zoo.simulated import simulated_effects
+from causalgia.zoo.windows import Numbers
 
 if TYPE_CHECKING:
     from causalgia.zoo.grammar import Oracle
 
-_COMPONENTS_AT_ONCE, _UNITS_AT_ONCE = 256, 8_192
-
 
 def true_ace(
-    oracle: Oracle, design: Design, control: str | None = None, *, n: int = 200_000, rng: RNG = 0
+    oracle: Oracle,
+    design: Design,
+    control: str | None = None,
+    *,
+    contrasts: Mapping[str, Mapping[str, float]] | None = None,
+    n: int = 200_000,
+    rng: RNG = 0,
 ) -> xr.DataArray:
-    """Return the true ACE of each arm against the control, ``E[Y(arm) - Y(control)]`` over the null model.
+    """Return the true ACE of each contrast, ``E[sum over arms of weight * Y(arm)]`` over the null model.
 
     Exact for each contrast and task whose expectations have a closed form: where the null model's positions are
     independent (`Uniform`, `Profile`, `Markov` of order 0), an arm makes of them a mixture of independent
@@ -41,8 +48,11 @@ def true_ace(
     design
         The trial; its `n_units` and assignment do not matter here, and every parent counts alike.
     control
-        Name of the arm that is subtracted. None: the arm that is `Untreated` where there is just one, else the
-        first arm; ``attrs["control_is"]`` says which it was.
+        Name of the arm that is subtracted from each of the others. None, and no `contrasts`: the contrasts that the
+        design names; where it names none, the arm that is `Untreated` where there is just one, else the first arm.
+        ``attrs["control_is"]`` says which it was.
+    contrasts
+        Contrast -> arm -> weight, weights that sum to 0, instead of a control.
     n
         Units for contrasts without a closed form.
     rng
@@ -51,14 +61,14 @@ def true_ace(
     Returns
     -------
     DataArray
-        The ACE on the oracle's scale, (contrast, task); contrasts are named after their treatment arm. Coordinates:
-        ``method (contrast, task)``, "closed form", "enumeration" or "large n"; ``mcse (contrast, task)``, the
-        Monte-Carlo standard error, 0 where exact.
+        The ACE on the oracle's scale, (contrast, task); contrasts against a control are named after their treatment
+        arm. Coordinates: ``method (contrast, task)``, "closed form", "enumeration" or "large n"; ``mcse (contrast,
+        task)``, the Monte-Carlo standard error, 0 where exact.
 
     Raises
     ------
     ContrastError
-        If the design has no arm of that name.
+        If the design has no arm of a name, weights do not sum to 0, or both a control and contrasts are given.
     PredictorError
         If the oracle does not answer sequences of the arms' lengths.
 
@@ -67,150 +77,110 @@ def true_ace(
     >>> import causalgia as cg
     >>> design = cg.Design(
     ...     null=cg.Uniform(length=41),
-    ...     arms={"control": cg.Untreated(), "UGCAUG": cg.Embed("UGCAUG", at=17)},
+    ...     arms=cg.factorial({"A": cg.Embed("UGCAUG", at=9), "B": cg.Embed("UGCAUG", at=20)}),
     ...     n_units=100,
     ... )
-    >>> float(cg.zoo.oracle("additive").true_ace(design, control="control").sel(contrast="UGCAUG").squeeze().round(4))
+    >>> additive = cg.zoo.oracle("additive")
+    >>> float(additive.true_ace(design, control="untreated").sel(contrast="A").squeeze().round(4))
     3.0217
+    >>> both = {"A x B": {"A + B": 1, "A": -1, "B": -1, "untreated": 1}}
+    >>> abs(additive.true_ace(design, contrasts=both).item()) < 1e-9
+    True
     """
-    arms = {arm.name: arm.intervention for arm in design.named_arms}
-    control, why = _control(arms) if control is None else (control, "as given")
-    if control not in arms:
-        raise ContrastError(f"control '{control}' is not an arm of the design; its arms are {', '.join(arms)}")
+    asked = _asked(design, control, contrasts)
     n = whole(n, "n", least=2)
-    treatments = [name for name in arms if name != control]
-    exact = {name: _exact_mean(oracle, design.null, arm) for name, arm in arms.items()}
-    ace = np.array([exact[name] - exact[control] for name in treatments])
+    weights = _weights(asked.contrasts, design.arm_names)
+    used = np.unique(weights.indices)
+    arms, weights = [design.named_arms[i].intervention for i in used], weights[:, used]
+    ace = weights @ exact_means(oracle, design.null, arms)
     mcse, method = np.zeros(ace.shape), np.full(ace.shape, "closed form", dtype="<U11")
     missing = np.isnan(ace)
-    for how in ("enumeration", "large n"):
-        rows = [
-            i for i in np.flatnonzero(missing.any(axis=1)) if _how(design.null, arms, control, treatments[i]) == how
-        ]
-        if rows:
-            drawn = _simulate(oracle, design.null, [arms[control], *(arms[treatments[i]] for i in rows)], n, rng)
-            for table, found in ((ace, drawn.mean), (mcse, drawn.mcse), (method, np.array(how))):
-                table[rows] = np.where(missing[rows], found, table[rows])
-    return _labelled(oracle, design, control, ace, mcse, method).assign_attrs(control_is=why)
+    for how, rows in _inexact(design, weights, arms, missing).items():
+        drawn = simulated_effects(oracle, design.null, arms, weights[rows], n=n, rng=rng)
+        for table, found in ((ace, drawn.mean), (mcse, drawn.mcse), (method, np.array(how))):
+            table[rows] = np.where(missing[rows], found, table[rows])
+    return _labelled(oracle, design, asked, ace, mcse, method)
 
 
-def _control(arms: Mapping[str, Intervention]) -> tuple[str, str]:
+@dataclass(frozen=True)
+class Asked:
+    """The contrasts whose truth is asked, and the control where each is an arm against it, with why it is that arm."""
+
+    contrasts: Contrasts
+    control: str | None = None
+    why: str = ""
+
+
+def _asked(design: Design, control: str | None, contrasts: Mapping[str, Mapping[str, float]] | None) -> Asked:
+    if control is not None and contrasts is not None:
+        raise ContrastError("give control= or contrasts=, not both: contrasts name the arms that they subtract")
+    if control is not None:
+        return _against(control, design, "as given")
+    if contrasts is not None:
+        return Asked(_checked(contrasts, design))
+    if design.named_contrasts is None:
+        return _against(*_default_control(design))
+    control = design.named_contrasts.control_of(design.arm_names)
+    return Asked(design.named_contrasts, control, "the design's")
+
+
+def _checked(contrasts: Mapping[str, Mapping[str, float]], design: Design) -> Contrasts:
+    try:
+        return contrasts_of(contrasts, design.arm_names)
+    except DesignError as error:
+        raise ContrastError(str(error)) from error
+
+
+def _against(control: str, design: Design, why: str) -> Asked:
+    if control not in design.arm_names:
+        arms = ", ".join(design.arm_names)
+        raise ContrastError(f"control '{control}' is not an arm of the design; its arms are {arms}")
+    return Asked(contrasts_of(control, design.arm_names), control, why)
+
+
+def _default_control(design: Design) -> tuple[str, Design, str]:
     """Return the control of a design that names none, and why it is that arm."""
-    untreated = [name for name, arm in arms.items() if isinstance(arm, Untreated)]
+    untreated = [arm.name for arm in design.named_arms if isinstance(arm.intervention, Untreated)]
     if len(untreated) == 1:
-        return untreated[0], "the only untreated arm"
-    return next(iter(arms)), "the first arm"
+        return untreated[0], design, "the only untreated arm"
+    return design.arm_names[0], design, "the first arm"
 
 
-def _how(null: NullModel, arms: dict[str, Intervention], control: str, treatment: str) -> str:
-    draws = arms[control].random or arms[treatment].random
-    return "enumeration" if isinstance(null, Genomic) and not draws else "large n"
+def _weights(asked: Contrasts, names: list[str]) -> Any:
+    """Return the weight of each arm in each contrast, (contrasts, arms), sparse."""
+    column = {name: i for i, name in enumerate(names)}
+    entries = [(i, column[arm], weight) for i, (_, row) in enumerate(asked.rows) for arm, weight in row]
+    rows, columns, values = zip(*entries, strict=True)
+    return sp.csr_array((values, (rows, columns)), shape=(len(asked), len(names)))
 
 
-def _exact_mean(oracle: Oracle, null: NullModel, intervention: Intervention) -> Numbers:
-    """Return the exact expected outcome in each task, NaN where there is no closed form."""
-    try:
-        columns = mixture(intervention, null_columns(null)).columns
-    except NoClosedForm:
-        return np.full(len(oracle.tasks), np.nan)
-    oracle.check(columns.shape[1])
-    return np.array([_task_mean(oracle, columns, task) for task in oracle.tasks])
-
-
-def _task_mean(oracle: Oracle, columns: Columns, task: str) -> float:
-    starts = range(0, len(columns), _COMPONENTS_AT_ONCE)
-    try:
-        parts = [oracle.expected(columns[start : start + _COMPONENTS_AT_ONCE], task) for start in starts]
-    except NoClosedForm:
-        return np.nan
-    return float(np.concatenate(parts).mean())
-
-
-class _Moments:
-    """Mean and variance of individual effects within each parent, added up unit by unit.
-
-    Parameters
-    ----------
-    parents
-        Number of parents; unit i has parent i mod `parents`.
-    shift
-        Numbers near the effects, (contrasts, tasks): sums are of differences from them.
-    """
-
-    def __init__(self, parents: int, shift: Numbers) -> None:
-        self.parents, self.shift, self.n = parents, shift, 0
-        self.sums, self.squares = (np.zeros((parents, *shift.shape)) for _ in range(2))
-
-    def add(self, ice: Numbers) -> None:
-        """Take the effects of the next units, (units, contrasts, tasks)."""
-        parent = (self.n + np.arange(len(ice))) % self.parents
-        np.add.at(self.sums, parent, ice - self.shift)
-        np.add.at(self.squares, parent, (ice - self.shift) ** 2)
-        self.n += len(ice)
-
-    @property
-    def mean(self) -> Numbers:
-        """Mean effect, every parent alike, (contrasts, tasks)."""
-        mean: Numbers = self.shift + self.sums.sum(axis=0) / self.n
-        return mean
-
-    @property
-    def mcse(self) -> Numbers:
-        """Standard error of that mean from the spread within parents, (contrasts, tasks)."""
-        each = self.n // self.parents
-        if each == 1:
-            return np.zeros(self.shift.shape)
-        spread = np.maximum(self.squares - self.sums**2 / each, 0).sum(axis=0) / (each - 1)
-        mcse: Numbers = np.sqrt(spread / each) / self.parents
-        return mcse
-
-
-def _simulate(oracle: Oracle, null: NullModel, arms: list[Intervention], n: int, rng: RNG) -> _Moments:
-    """Return the moments of the individual effects of the arms against the first of them."""
-    null, parents, each = _population(null, n, random=any(arm.random for arm in arms))
-    key, total = derive(root_key(rng), "true ACE"), parents * each
-    moments: _Moments | None = None
-    for start in range(0, total, _UNITS_AT_ONCE):
-        units = np.arange(start, min(start + _UNITS_AT_ONCE, total), dtype=np.uint64)
-        tokens = null.draw(units, key=derive(key, "null"), n_units=total)
-        control, *treated = (oracle.predict(arm.apply(tokens, units=units, key=key)) for arm in arms)
-        ice = np.stack(treated, axis=1) - control[:, None]
-        moments = moments or _Moments(parents, ice[0])
-        moments.add(ice)
-    assert moments is not None
-    return moments
-
-
-def _population(null: NullModel, n: int, *, random: bool) -> tuple[NullModel, int, int]:
-    """Return what to draw from, its number of parents (1 where units have none), and the units of each parent."""
-    parents = len(as_sequences(null.of)) if isinstance(null, KletShuffle | Genomic) else 1
-    each = max(2, -(-n // parents))
-    if not isinstance(null, Genomic):
-        return null, parents, each
-    each = each if random else 1
-    return Genomic(of=null.of, draws=each), parents, each
+def _inexact(
+    design: Design, weights: Any, arms: list[Intervention], missing: NDArray[np.bool_]
+) -> dict[str, NDArray[np.int64]]:
+    """Return the contrasts without a closed form in some task, by how they are found."""
+    draws = np.array([arm.random for arm in arms], float)
+    drawn = (abs(weights) @ draws > 0) if isinstance(design.null, Genomic) else np.ones(len(missing), bool)
+    rows = missing.any(axis=1)
+    found = {"enumeration": np.flatnonzero(rows & ~drawn), "large n": np.flatnonzero(rows & drawn)}
+    return {how: which for how, which in found.items() if len(which)}
 
 
 def _labelled(
-    oracle: Oracle, design: Design, control: str, ace: Numbers, mcse: Numbers, method: np.ndarray
+    oracle: Oracle, design: Design, asked: Asked, ace: Numbers, mcse: Numbers, method: NDArray[np.str_]
 ) -> xr.DataArray:
-    contrasts = [arm.name for arm in design.named_arms if arm.name != control]
     dims = ("contrast", "task")
-    return xr.DataArray(
-        ace,
-        dims=dims,
-        name="true_ace",
-        coords={
-            "contrast": contrasts,
-            "task": list(oracle.tasks),
-            "mcse": (dims, mcse),
-            "method": (dims, method),
-        },
-        attrs={
-            "estimand": f"E[Y(arm) - Y({control})] over {design.null.describe()}",
-            "control": control,
-            "scale": oracle.scale,
-            "predictor_fingerprint": oracle.fingerprint,
-            "design_fingerprint": design.fingerprint,
-        },
-    )
+    coords = {
+        "contrast": list(asked.contrasts),
+        "task": list(oracle.tasks),
+        "mcse": (dims, mcse),
+        "method": (dims, method),
+    }
+    of = "weighted sum of Y(arm)" if asked.control is None else f"Y(arm) - Y({asked.control})"
+    attrs = {
+        "estimand": f"E[{of}] over {design.null.describe()}",
+        **({} if asked.control is None else {"control": asked.control, "control_is": asked.why}),
+        "scale": oracle.scale,
+        "predictor_fingerprint": oracle.fingerprint,
+        "design_fingerprint": design.fingerprint,
+    }
+    return xr.DataArray(ace, dims=dims, name="true_ace", coords=coords, attrs=attrs)

@@ -93,7 +93,8 @@ def _pairs(upstream: Tensor, downstream: Tensor, h: np.ndarray) -> Tensor:
     n, exact = upstream.shape[1] + len(h), torch.promote_types(upstream.dtype, torch.float32)
     kernel = torch.fft.rfft(torch.as_tensor(h, dtype=exact, device=upstream.device), n)
     reached = torch.fft.irfft(torch.fft.rfft(upstream.to(exact), n) * kernel, n)[:, : downstream.shape[1]]
-    return (reached.to(downstream) * downstream).sum(dim=1)
+    sums: Tensor = (reached.to(downstream) * downstream).sum(dim=1)
+    return sums
 
 
 @_score.register

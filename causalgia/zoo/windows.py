@@ -119,8 +119,10 @@ class Reading:
         return present
 
     def _reads(self, pattern: Admitted) -> NDArray[np.int64]:
-        """Return the windows that read the pattern, counted through all rows: the first letters everywhere, the
-        others only where these are."""
+        """Return the windows that read the pattern, counted through all rows.
+
+        Its first letters are looked for everywhere, the others only where these are.
+        """
         windows = n_windows(self.length, len(pattern))
         letters = [(k, np.uint8(bases)) for k, bases in enumerate(pattern) if bases != ANY]
         read = np.ones((self.n, windows), bool)
