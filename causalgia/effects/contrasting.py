@@ -13,7 +13,8 @@ from scipy import sparse
 from causalgia.analysis import Analysis, beyond
 from causalgia.effects.expanding import check_of_means, expanded, expanded_by_arm
 from causalgia.effects.spread import control_sd
-from causalgia.effects.weights import Weights, arm_name, chosen, dense, unique, weight_matrix
+from causalgia.effects.weights import arm_name, chosen, dense, unique, weight_matrix
+from causalgia.effects.wording import done, in_words, measured_on
 from causalgia.errors import OutcomesError
 from causalgia.packed import question_of
 from causalgia.scales import OF_MEANS, Array, Scale, agreement, on_scale
@@ -114,7 +115,7 @@ def contrast(
     weights = chosen(outcomes, arms, control, contrasts, interaction)
     W = weight_matrix(weights, arms)
     crossover = "arm" in outcomes["outcome"].dims
-    check_of_means(scale, ceiling, interaction, crossover, _measured_on(outcomes))
+    check_of_means(scale, ceiling, interaction, crossover, measured_on(outcomes))
     outcomes, parts = (
         _crossover(outcomes, W, scale, ceiling, list(next(iter(weights.values()))))
         if crossover
@@ -123,8 +124,8 @@ def contrast(
     coords = {name: c for name, c in outcomes.coords.items() if (name != "do" and "arm" in c.dims) or "unit" in c.dims}
     effects = xr.Dataset(parts, coords=coords, attrs=outcomes.attrs)
     effects["weight"] = (("contrast", "arm"), dense(W))
-    effects = effects.assign_coords(contrast=list(weights), arm=arms, **_do(outcomes, weights))
-    effects.attrs |= _words(outcomes, weights, scale, "crossover" if crossover else "parallel", control, interaction)
+    effects = effects.assign_coords(contrast=list(weights), arm=arms, **done(outcomes, weights))
+    effects.attrs |= in_words(outcomes, weights, scale, "crossover" if crossover else "parallel", control, interaction)
     named = weights if contrasts is not None else None
     asked = {"control": control, "contrasts": named, "interaction": interaction}
     asked = {} if asked == dict(zip(asked, _kept_question(outcomes), strict=True)) else asked
@@ -145,8 +146,8 @@ def _crossover(
     used = np.unique(W.indices)
     observed = outcomes["outcome"].isel(arm=used)
     if scale in OF_MEANS:
-        return outcomes, expanded(observed, W[:, used], scale, _measured_on(outcomes), ceiling, cells)
-    y, bound = on_scale(observed, scale, _measured_on(outcomes))
+        return outcomes, expanded(observed, W[:, used], scale, measured_on(outcomes), ceiling, cells)
+    y, bound = on_scale(observed, scale, measured_on(outcomes))
     W, (n_units, n_arms, *trailing), others = W[:, used], y.shape, y.dims[2:]
     spread = control_sd([y.to_numpy()[:, a] for a in range(n_arms)], [bound[:, a] for a in range(n_arms)], W)
     by_arm, bound = (np.moveaxis(x, 1, 0).reshape(n_arms, -1) for x in (y.to_numpy(), bound))
@@ -189,71 +190,9 @@ def _parallel(
     received = outcomes["assigned"].to_numpy().astype(str)
     rows = [np.flatnonzero(received == arm) for arm in arms]
     if scale in OF_MEANS:
-        y, bound, more = expanded_by_arm(outcomes["outcome"], rows, arms, W, scale, _measured_on(outcomes))
+        y, bound, more = expanded_by_arm(outcomes["outcome"], rows, arms, W, scale, measured_on(outcomes))
     else:
-        (y, bound), more = on_scale(outcomes["outcome"], scale, _measured_on(outcomes)), {}
+        (y, bound), more = on_scale(outcomes["outcome"], scale, measured_on(outcomes)), {}
     spread = control_sd([y.to_numpy()[i].astype(np.float64) for i in rows], [bound[i] for i in rows], W)
     sds = {name: (("contrast", *y.dims[1:]), values) for name, values in spread.items()}
     return outcomes, {"outcome": y, "rounding": (y.dims, bound), **sds, **more}
-
-
-def _measured_on(outcomes: xr.Dataset) -> str:
-    return str(outcomes.attrs.get("scale", "outcome"))
-
-
-def _do(outcomes: xr.Dataset, weights: Weights) -> dict[str, Any]:
-    if "do" not in outcomes.variables:
-        return {}
-    text = dict(zip(map(str, outcomes["arm"].to_numpy()), map(str, outcomes["do"].to_numpy()), strict=True))
-    return {"do": ("contrast", [_signed_sum(w, text) for w in weights.values()])}
-
-
-def _signed_sum(w: dict[str, float], text: Mapping[str, str]) -> str:
-    """Write weights as '+' and '−' terms, the positive ones first."""
-    terms = sorted(w.items(), key=lambda item: item[1] < 0)
-    pieces = [
-        f"{'−' if value < 0 else '+'} {'' if abs(value) == 1 else f'{abs(value):.4g} '}{text[arm]}"
-        for arm, value in terms
-    ]
-    return " ".join(pieces).removeprefix("+ ")
-
-
-def _words(
-    outcomes: xr.Dataset, weights: Weights, scale: str, assignment: str, control: Any, interaction: Sequence[str] | None
-) -> dict[str, Any]:
-    measured_on = _measured_on(outcomes)
-    words: dict[str, Any] = {
-        "assignment": assignment,
-        "contrast_scale": _scale_in_words(scale, measured_on),
-        "transform": scale,
-        "control": "" if control is None else str(control),
-        "estimand": _estimand(weights, scale, control, interaction),
-    }
-    if scale in OF_MEANS:
-        words |= {"null_value": OF_MEANS[scale], "ice_is": "influence values, whose mean is the effect"}
-    return words
-
-
-def _scale_in_words(scale: str, measured_on: str) -> str:
-    if scale == "identity":
-        return measured_on
-    if scale not in OF_MEANS:
-        return f"{scale} of {measured_on}"
-    return f"log of mean {measured_on}" if scale == "log_of_means" else f"{scale} of mean {measured_on}"
-
-
-def _estimand(weights: Weights, scale: str, control: Any, interaction: Sequence[str] | None) -> str:
-    by_unit = scale not in OF_MEANS
-    outcome = "outcome" if by_unit else "mean outcome over units"
-    outcome = outcome if scale in ("identity", "ratio") else f"{scale.removesuffix('_of_means')}({outcome})"
-    arm = repr(next(iter(weights))) if len(weights) == 1 else "the arm"
-    if control is not None:
-        against = "divided by" if scale == "ratio" else "minus"
-        what = f"{outcome} under {arm} {against} {outcome} under {str(control)!r}"
-    elif interaction is not None:
-        what = f"the interaction {' : '.join(interaction)} of {outcome}, over all 2^{len(interaction)} arms"
-        what = what.replace(" of mean", " (ratio of ratios) of mean") if scale == "ratio" else what
-    else:
-        what = f"the weighted sum of {outcome} over arms"
-        what = "the weighted product of mean outcomes over units" if scale == "ratio" else what
-    return f"mean over units of {what}" if by_unit else what

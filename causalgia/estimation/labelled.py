@@ -134,7 +134,7 @@ def estimate(
     else:
         e = answer.estimate
         limits = (*p_and_limits(e.ace, e.se, e.df, ci_prob), {"log_p": log_p(e.ace, e.se, e.df)})
-    return _dataset(effects, answer, limits, said | {"cluster": answer.cluster, "method": answer.method})
+    return estimates_of(effects, answer, limits, said | {"cluster": answer.cluster, "method": answer.method})
 
 
 def _names_of(covariates: str | Iterable[str] | None) -> tuple[str, ...]:
@@ -156,7 +156,8 @@ def _one_unit(effects: xr.Dataset, said: dict[str, Any]) -> xr.Dataset:
     return _assemble(effects, {"ace": ace, "n_units": np.ones(ace.shape, dtype=np.int64)}, said)
 
 
-def _dataset(effects: xr.Dataset, answer: Answer, limits: Limits, said: dict[str, Any]) -> xr.Dataset:
+def estimates_of(effects: xr.Dataset, answer: Answer, limits: Limits, said: dict[str, Any]) -> xr.Dataset:
+    """Return the Dataset of estimates of an answer, as `estimate` gives it; only the labels of the effects are read."""
     e, (p, lower, upper, others) = answer.estimate, limits
     exact = e.se == 0
     if exact.any() and not answer.by_definition:

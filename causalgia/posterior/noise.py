@@ -344,7 +344,8 @@ def _freedom(one: xr.Dataset) -> float:
     if "errors" in one.attrs:  # from_effects: what is given with the effects is known
         return np.inf
     if "n_clusters" in one:
-        return float(one["n_clusters"].min() - 1)
+        rows = one.sizes["cluster"] if "factor" in one else np.inf  # fewer where units were dealt into random groups
+        return float(min(one["n_clusters"].min(), rows) - 1)
     return float(one["df"].min()) if "df" in one else np.inf  # without df its standard errors are known
 
 

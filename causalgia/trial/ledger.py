@@ -21,7 +21,7 @@ _ROWS_IN_HAND = 4_096
 class _Queue:
     """Sequences of one length that wait for the predictor, and the arm and unit that each came from first."""
 
-    batch: int
+    enough: int
     rows: list[Tokens] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
     origins: list[tuple[str, int]] = field(default_factory=list)
@@ -29,8 +29,7 @@ class _Queue:
     @property
     def full(self) -> int:
         """Rows that make whole batches, once enough are in hand; else 0."""
-        enough = -(-_ROWS_IN_HAND // self.batch) * self.batch
-        return len(self.rows) // enough * enough
+        return len(self.rows) // self.enough * self.enough
 
 
 class Ledger:
@@ -84,13 +83,7 @@ class Ledger:
         """Return the queue of this length; where it is the first of its length, check the predictor on eight rows."""
         length = tokens.shape[1]
         if length not in self._queues:
-            try:
-                check_batch_mates(self._predictor, tokens[:8])
-                self._queues[length] = _Queue(self._predictor.resolve_batch_size(length))
-            except NonFiniteError as error:
-                raise _named(error, arm, int(units[error.row])) from error
-            except PredictorError as error:
-                raise PredictorError(f"arm '{arm}' ({length} bp): {error}") from error
+            self._queues[length] = _Queue(rows_at_once(self._predictor, tokens, arm=arm, units=units))
         return self._queues[length]
 
     def _predict(self, queue: _Queue, n: int) -> None:
@@ -99,12 +92,31 @@ class Ledger:
         try:
             values = self._predictor.predict(np.stack(queue.rows[:n]), progress=self._progress)
         except NonFiniteError as error:
-            raise _named(error, *queue.origins[error.row]) from error
+            raise of_unit(error, *queue.origins[error.row]) from error
         except PredictorError as error:
             raise PredictorError(f"arm '{queue.origins[0][0]}': {error}") from error
         self._answered.append((queue.numbers[:n], values))
         del queue.rows[:n], queue.numbers[:n], queue.origins[:n]
 
 
-def _named(error: NonFiniteError, arm: str, unit: int) -> PredictorError:
+def rows_at_once(predictor: Predictor, tokens: Tokens, *, arm: str, units: NDArray[np.uint64]) -> int:
+    """Return how many sequences of this length are asked for at once, whole batches; check the predictor on eight.
+
+    Raises
+    ------
+    PredictorError
+        If an answer is not finite, or depends on batch mates; names the arm.
+    """
+    try:
+        check_batch_mates(predictor, tokens[:8])
+        batch = predictor.resolve_batch_size(tokens.shape[1])
+    except NonFiniteError as error:
+        raise of_unit(error, arm, int(units[error.row])) from error
+    except PredictorError as error:
+        raise PredictorError(f"arm '{arm}' ({tokens.shape[1]} bp): {error}") from error
+    return -(-_ROWS_IN_HAND // batch) * batch
+
+
+def of_unit(error: NonFiniteError, arm: str, unit: int) -> PredictorError:
+    """Return the error of an answer that is not finite, with the arm and the unit that it was asked for."""
     return PredictorError(f"arm '{arm}', unit {unit}: {error.detail}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -12,17 +11,16 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-import causalgia
 from causalgia.analysis import Analysis
 from causalgia.design import Arm, Design
-from causalgia.errors import DegenerateWarning, DesignError, PredictorError, SequenceError
-from causalgia.packed import LONGEST_ATTRIBUTE
+from causalgia.errors import DegenerateWarning, DesignError, PredictorError
 from causalgia.predict import Predictor
 from causalgia.schema import annotate, validate
 from causalgia.streams import RNG, root_key
 from causalgia.trial.asking import check_analysis
+from causalgia.trial.describing import applied, arm_coordinates, attributes, known_tasks, question_kept
 from causalgia.trial.keeping import keep_design
-from causalgia.trial.ledger import Ledger, Tokens
+from causalgia.trial.ledger import Ledger
 from causalgia.trial.looking import Look, Until, with_looks
 from causalgia.trial.meter import meter
 from causalgia.trial.units import Units, draw_units, require_memory
@@ -108,9 +106,9 @@ def run(
     fingerprint = predictor.fingerprint  # before the first answer: a network may count its calls
     key = root_key(rng)
     units = draw_units(design, key=key)
-    attrs = _attrs(design, predictor, fingerprint, rng)
+    attrs = attributes(design, predictor, fingerprint, rng)
     if analysis is not None:
-        attrs["analysis"] = _kept(analysis, design)
+        attrs["analysis"] = question_kept(analysis, design)
     lay = partial(_outcomes, design, predictor, attrs=attrs)
     with meter(design.n_units * _columns(design), show=progress) as advance:
         asked = _asked(design, units, key, Ledger(predictor, progress=advance))
@@ -134,18 +132,12 @@ def _check_kinds(design: object, predictor: object, analysis: object, until: obj
     if analysis is not None:
         if not isinstance(analysis, Analysis):
             raise DesignError(f"analysis= takes a cg.Analysis, not {type(analysis).__name__}")
-        check_analysis(analysis, design, _known_tasks(predictor))
+        check_analysis(analysis, design, known_tasks(predictor))
     if until is not None:
         if not isinstance(until, Until):
             raise DesignError(f"until= takes cg.Precision(halfwidth=) or cg.Decided(rope=), not {until!r}")
         if design.assignment != "crossover":
             raise DesignError("until= watches the individual effects of a crossover; a parallel trial has n_units=")
-
-
-def _kept(analysis: Analysis, design: Design) -> str:
-    """Return the analysis as JSON, with the design's own question where it has none and this is not long."""
-    whole = analysis.asking(design.asked).to_json()
-    return whole if len(whole) <= LONGEST_ATTRIBUTE else analysis.to_json()
 
 
 def _columns(design: Design) -> int:
@@ -160,7 +152,7 @@ def _asked(design: Design, units: Units, key: int, ledger: Ledger) -> Callable[[
     def ask(n: int) -> tuple[NDArray[Any], Numbers]:
         nonlocal done
         for arm, column, rows in _jobs(design, units, done, n):
-            edited = _applied(arm, units.tokens[rows], units.ids[rows], key)
+            edited = applied(arm, units.tokens[rows], units.ids[rows], key)
             numbers[rows, column] = ledger.enter(edited, arm=arm.name, units=units.ids[rows])
         done = n
         return ledger.settle(), numbers[:n]
@@ -188,25 +180,7 @@ def _watched(
 
 def _n_answers(predictor: Predictor) -> int:
     """Return the numbers that a sequence is answered with, as far as that is known before the first answer."""
-    return len(_known_tasks(predictor) or ("",)) * len(predictor.models or ("",))
-
-
-def _known_tasks(predictor: Predictor) -> tuple[str, ...] | None:
-    """Return the tasks of a predictor, where they are known before the first answer."""
-    try:
-        return predictor.tasks
-    except PredictorError:
-        return None
-
-
-def _applied(arm: Arm, tokens: Tokens, ids: NDArray[np.uint64], key: int) -> Tokens:
-    try:
-        return arm.intervention.apply(tokens, units=ids, key=key)
-    except (DesignError, SequenceError) as error:
-        named = f"arm '{arm.name}'"
-        if str(error).startswith(named):
-            raise
-        raise type(error)(f"{named}: {error}") from error
+    return len(known_tasks(predictor) or ("",)) * len(predictor.models or ("",))
 
 
 def _jobs(design: Design, units: Units, first: int, last: int) -> Iterator[tuple[Arm, int, NDArray[np.int64]]]:
@@ -238,7 +212,7 @@ def _outcomes(
         "parent": ("unit", units.parents),
         "gc": ("unit", units.gc),
         "task": list(predictor.tasks),
-        **_arm_coords(design.named_arms),
+        **arm_coordinates(design.named_arms),
     }
     if predictor.models is not None:
         coords["model"] = list(predictor.models)
@@ -248,43 +222,3 @@ def _outcomes(
         coords["assigned"] = ("unit", np.asarray([arm.name for arm in design.named_arms])[units.assigned])
     outcomes = xr.Dataset({"outcome": (dims, values)}, coords=coords, attrs=attrs)
     return validate(annotate(outcomes), "outcomes")
-
-
-def _arm_coords(arms: tuple[Arm, ...]) -> dict[str, Any]:
-    coords: dict[str, Any] = {
-        "arm": np.asarray([arm.name for arm in arms]),
-        "do": ("arm", np.asarray([str(arm.intervention) for arm in arms])),
-        "kind": ("arm", np.asarray([arm.intervention.kind for arm in arms])),
-        "random": ("arm", np.asarray([arm.intervention.random for arm in arms])),
-    }
-    for factor in dict.fromkeys(name for arm in arms for name in arm.factors):
-        coords[factor] = ("arm", _levels(arms, factor))
-    return coords
-
-
-def _levels(arms: tuple[Arm, ...], factor: str) -> NDArray[Any]:
-    levels = [arm.factors.get(factor) for arm in arms]
-    if any(isinstance(level, str) for level in levels):
-        return np.asarray(["" if level is None else str(level) for level in levels])
-    if any(level is None for level in levels):
-        return np.asarray([np.nan if level is None else float(level) for level in levels])
-    return np.asarray(levels)
-
-
-def _attrs(design: Design, predictor: Predictor, fingerprint: str, rng: RNG) -> dict[str, Any]:
-    seed = str(int(rng)) if isinstance(rng, int | np.integer) else type(rng).__name__
-    said = {"reserved": f"{design.reserved.describe()}, never used by this trial"} if design.reserved else {}
-    return {
-        **said,
-        "assignment": design.assignment,
-        "scale": predictor.scale,
-        "null": design.drawn.describe(),
-        "null_kind": design.null.kind,
-        "null_fingerprint": design.null.fingerprint,
-        "design_fingerprint": design.fingerprint,
-        "predictor_fingerprint": fingerprint,
-        "rng": seed,
-        "causalgia": causalgia.__version__,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-    }
