@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -24,7 +25,6 @@ Places: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64]]
 """Rows and starts of windows, both (hits,), ordered by row and then by start."""
 
 ANY = 15
-_LETTERS_EVERYWHERE = 4
 
 
 @dataclass(frozen=True)
@@ -101,16 +101,14 @@ class Reading:
     def __init__(self, tokens: Tokens) -> None:
         self.tokens = tokens
         self.n, self.length = tokens.shape
-        self._bits = np.left_shift(np.uint8(1), tokens)
-        self._found: dict[Site, Places] = {}
+        self._fours = _fours(tokens)
+        self._found: dict[Admitted, NDArray[np.int64]] = {}
 
     def places(self, site: Site) -> Places:
         """Return the row and the start of every window that reads the site, row by row from left to right."""
-        if site not in self._found:
-            found = reduce(np.union1d, [self._reads(pattern) for pattern in site.patterns])
-            rows, at = np.divmod(found, max(1, n_windows(self.length, site.width)))
-            self._found[site] = rows, at
-        return self._found[site]
+        found = reduce(np.union1d, [self._reads(pattern) for pattern in site.patterns])
+        rows, at = np.divmod(found, max(1, n_windows(self.length, site.width)))
+        return rows, at
 
     def present(self, site: Site) -> NDArray[np.bool_]:
         """Return whether each sequence has the site, (n,)."""
@@ -119,20 +117,46 @@ class Reading:
         return present
 
     def _reads(self, pattern: Admitted) -> NDArray[np.int64]:
-        """Return the windows that read the pattern, counted through all rows.
+        """Return the windows that read the pattern, counted through all rows."""
+        if pattern not in self._found:
+            self._found[pattern] = self._search(pattern)
+        return self._found[pattern]
 
-        Its first letters are looked for everywhere, the others only where these are.
-        """
+    def _search(self, pattern: Admitted) -> NDArray[np.int64]:
+        """Look for four neighbouring letters everywhere, for the others only where these are."""
         windows = n_windows(self.length, len(pattern))
-        letters = [(k, np.uint8(bases)) for k, bases in enumerate(pattern) if bases != ANY]
-        read = np.ones((self.n, windows), bool)
-        for k, bases in letters[:_LETTERS_EVERYWHERE]:
-            read &= (self._bits[:, k : k + windows] & bases) != 0
-        found = np.flatnonzero(read)
-        for k, bases in letters[_LETTERS_EVERYWHERE:]:
-            rows, at = np.divmod(found, max(1, windows))
-            found = found[(self._bits[rows, at + k] & bases) != 0]
+        first, among = _rarest_four(pattern)
+        fours = self._fours[:, first : first + windows]
+        found = np.flatnonzero(fours == among.argmax() if among.sum() == 1 else among[fours])
+        for k, bases in enumerate(pattern):
+            if bases != ANY and not first <= k < first + 4:
+                rows, at = np.divmod(found, max(1, windows))
+                found = found[(bases >> self.tokens[rows, at + k] & 1) != 0]
         return found
+
+
+def _fours(tokens: Tokens) -> Tokens:
+    """Return the number of the four letters that begin at each position, (n, length); past the end are As."""
+    padded = np.pad(tokens, ((0, 0), (0, 3)))
+    twos: Tokens = padded[:, :-1] << 2 | padded[:, 1:]
+    fours: Tokens = twos[:, :-2] << 4 | twos[:, 2:]
+    return fours
+
+
+def _rarest_four(pattern: Admitted) -> tuple[int, NDArray[np.bool_]]:
+    """Return where the four letters of a pattern begin that admit fewest words, and which numbers these have, (256,).
+
+    Examples
+    --------
+    >>> first, among = _rarest_four((15, 15, 4, 1, 8, 1))
+    >>> first, np.flatnonzero(among).tolist(), np.base_repr(140, 4)
+    (2, [140], '2030')
+    """
+    padded = (*pattern, *[ANY] * (4 - len(pattern)))
+    words = [math.prod(bases.bit_count() for bases in padded[i : i + 4]) for i in range(len(padded) - 3)]
+    first = words.index(min(words))
+    admits = [np.array([bases >> base & 1 for base in range(4)], bool) for bases in padded[first : first + 4]]
+    return first, reduce(np.logical_and.outer, admits).ravel()
 
 
 def n_windows(length: int, width: int) -> int:
