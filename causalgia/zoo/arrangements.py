@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -92,11 +93,7 @@ class Pair(Term):
 
     def by_distance(self, length: int) -> Numbers:
         """Return h(d) for d = 0, ..., length - 1; h(0) is 0."""
-        d = np.arange(length, dtype=float)
-        wave = 1 + self.phase * np.cos(2 * np.pi * d / self.period)
-        h = self.bonus * wave * (1.0 if self.decay is None else np.exp(-d / self.decay))
-        h = np.where(d < self.min_distance, self.clash, h)
-        return np.where((d == 0) | (d > (length if self.reach is None else self.reach)), 0.0, h)
+        return _by_distance(self, length)
 
     def orders(self) -> tuple[tuple[Site, Site], ...]:
         """Return the (upstream, downstream) sites that count."""
@@ -110,6 +107,17 @@ class Pair(Term):
     def expected(self, columns: Columns) -> Numbers:
         h = self.by_distance(columns.shape[1])
         return total([_expected_pairs(columns, a, b, h) for a, b in self.orders()])
+
+
+@lru_cache(maxsize=64)
+def _by_distance(pair: Pair, length: int) -> Numbers:
+    d = np.arange(length, dtype=float)
+    wave = 1 + pair.phase * np.cos(2 * np.pi * d / pair.period)
+    h = pair.bonus * wave * (1.0 if pair.decay is None else np.exp(-d / pair.decay))
+    h = np.where(d < pair.min_distance, pair.clash, h)
+    h = np.where((d == 0) | (d > (length if pair.reach is None else pair.reach)), 0.0, h)
+    h.flags.writeable = False
+    return h
 
 
 def _pair_sums(upstream: Places, downstream: Places, h: Numbers, n: int) -> Numbers:

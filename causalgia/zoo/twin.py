@@ -91,7 +91,7 @@ def _(term: Pair, x: Tensor) -> Tensor:
 def _pairs(upstream: Tensor, downstream: Tensor, h: np.ndarray) -> Tensor:
     """Return for each row the sum of h(j - i) upstream_i downstream_j; h(0) is 0."""
     n, exact = upstream.shape[1] + len(h), torch.promote_types(upstream.dtype, torch.float32)
-    kernel = torch.fft.rfft(torch.as_tensor(h, dtype=exact, device=upstream.device), n)
+    kernel = torch.fft.rfft(torch.tensor(h, dtype=exact, device=upstream.device), n)
     reached = torch.fft.irfft(torch.fft.rfft(upstream.to(exact), n) * kernel, n)[:, : downstream.shape[1]]
     sums: Tensor = (reached.to(downstream) * downstream).sum(dim=1)
     return sums

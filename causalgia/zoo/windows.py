@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import cache, reduce
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -70,6 +70,7 @@ class Site:
         return plain if shared is None else (*plain, (-1, shared))
 
 
+@cache
 def _admitted(word: str) -> Admitted:
     return tuple(sum(1 << base for base in bases) for bases in parse_word(word)[1])
 
@@ -102,13 +103,15 @@ class Reading:
         self.tokens = tokens
         self.n, self.length = tokens.shape
         self._fours = _fours(tokens)
+        self._places: dict[Site, Places] = {}
         self._found: dict[Admitted, NDArray[np.int64]] = {}
 
     def places(self, site: Site) -> Places:
         """Return the row and the start of every window that reads the site, row by row from left to right."""
-        found = reduce(np.union1d, [self._reads(pattern) for pattern in site.patterns])
-        rows, at = np.divmod(found, max(1, n_windows(self.length, site.width)))
-        return rows, at
+        if site not in self._places:
+            found = reduce(np.union1d, [self._reads(pattern) for pattern in site.patterns])
+            self._places[site] = np.divmod(found, max(1, n_windows(self.length, site.width)))
+        return self._places[site]
 
     def present(self, site: Site) -> NDArray[np.bool_]:
         """Return whether each sequence has the site, (n,)."""
@@ -138,11 +141,11 @@ class Reading:
 def _fours(tokens: Tokens) -> Tokens:
     """Return the number of the four letters that begin at each position, (n, length); past the end are As."""
     padded = np.pad(tokens, ((0, 0), (0, 3)))
-    twos: Tokens = padded[:, :-1] << 2 | padded[:, 1:]
-    fours: Tokens = twos[:, :-2] << 4 | twos[:, 2:]
-    return fours
+    twos = np.asarray(padded[:, :-1] << 2 | padded[:, 1:], np.uint8)
+    return np.asarray(twos[:, :-2] << 4 | twos[:, 2:], np.uint8)
 
 
+@cache
 def _rarest_four(pattern: Admitted) -> tuple[int, NDArray[np.bool_]]:
     """Return where the four letters of a pattern begin that admit fewest words, and which numbers these have, (256,).
 
