@@ -1,9 +1,8 @@
-"""Figures from Datasets. The only module that knows matplotlib, and it touches none of its global state."""
+"""Forest plots: effects with their intervals, a row for each contrast."""
 
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import NormalDist
@@ -12,26 +11,41 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from causalgia.errors import ContrastError, OutcomesError
-from causalgia.reporting import Row, placebo_summary, rows
+from causalgia.plot.house import (
+    AS_IT_IS,
+    BAND,
+    GREY,
+    GRID,
+    INK,
+    MODELS,
+    ROPE,
+    axes_or_new,
+    chosen_task,
+    colour_of,
+    legend,
+    name_verdicts,
+    new_figure,
+    null_value,
+    reach,
+    scale_in_words,
+    shortened,
+    strip,
+    task_names,
+    task_rows,
+    title,
+)
+from causalgia.plot.saving import save_figure
+from causalgia.reporting import Row, placebo_summary
 from causalgia.reporting.table import require_reportable
-from causalgia.reporting.text import versus
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-_INK, _GREY, _BAND, _ACCENT, _ROPE = "#1b1f24", "#6b7480", "#e8eaed", "#1f5fa8", "#dcebdd"
-_VERDICTS = {"increases": _ACCENT, "decreases": "#c25b12", "negligible": "#3b7d3a", "undecided": "#8a8f98"}
-_MODELS = ("#1f5fa8", "#c25b12", "#3b7d3a", "#8a3d8f", "#a8892c", "#2b8c96")
 _FULL_SIZE = 60
 _ROOMY = 20
 _TALLEST = 14.0
 _LONGEST_DO = 44
 _ACROSS = 3
-_DPI, _MOST_PIXELS = 160, 30_000
-#: A name is written as it is: a dollar in it begins no formula.
-_AS_IT_IS: dict[str, Any] = {"parse_math": False, "usetex": False}
 
 
 def forest(
@@ -63,7 +77,7 @@ def forest(
     Returns
     -------
     Axes
-        Save it by ``axes.figure.savefig(...)``.
+        Save it by `save_figure`.
 
     Raises
     ------
@@ -80,8 +94,8 @@ def forest(
     'ACE on the outcome'
     """
     require_reportable(estimates)
-    table = _task_rows(estimates, _chosen_task(estimates, task), truth)
-    axes = _figure(6.4, _height(table)).add_subplot() if ax is None else ax
+    table = task_rows(estimates, chosen_task(estimates, task, "forest"), truth)
+    axes = axes_or_new(ax, 6.4, _height(table))
     return _draw(table, estimates, axes, _places(table))
 
 
@@ -101,59 +115,18 @@ def save_forest(estimates: xr.Dataset, path: str | Path, *, truth: xr.DataArray 
         If the file cannot be written.
     """
     require_reportable(estimates)
-    tables = [_task_rows(estimates, task, truth) for task in _names(estimates, "task")]
+    tables = [task_rows(estimates, task, truth) for task in task_names(estimates)]
     columns = min(len(tables), _ACROSS)
     lines = math.ceil(len(tables) / columns)
-    figure = _figure(2.2 + 4.2 * columns, lines * max(map(_height, tables)))
+    figure = new_figure(2.2 + 4.2 * columns, lines * max(map(_height, tables)))
     places = _places([row for table in tables for row in table])
     for number, table in enumerate(tables):
         axes = figure.add_subplot(lines, columns, number + 1)
         _draw(table, estimates, axes, places)
         axes.tick_params(labelleft=number % columns == 0)
-        if number and (legend := axes.get_legend()) is not None:
-            legend.remove()
-    return _saved(figure, Path(path))
-
-
-def _saved(figure: Figure, path: Path) -> Path:
-    """Write a figure; a letter that the font lacks is an empty box and no warning."""
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Glyph |Matplotlib currently does not support")
-            figure.savefig(path, dpi=min(_DPI, _MOST_PIXELS / max(figure.get_size_inches())))
-    except (OSError, ValueError) as error:
-        msg = f"{path}: the figure cannot be written ({error}); choose another place or ending"
-        raise OutcomesError(msg) from error
-    return path
-
-
-def _figure(width: float, height: float) -> Figure:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _names(estimates: xr.Dataset, dim: str) -> list[str]:
-    if dim not in estimates.coords:
-        return list(map(str, range(estimates.sizes.get(dim, 1))))
-    return [str(name) for name in estimates[dim].to_numpy()]
-
-
-def _chosen_task(estimates: xr.Dataset, task: str | None) -> str:
-    tasks = _names(estimates, "task")
-    if task is None and len(tasks) == 1:
-        return tasks[0]
-    if task not in tasks:
-        said = "several tasks" if task is None else f"task {task!r} is not there"
-        raise ContrastError(f"forest: {said}; say task= one of {', '.join(map(repr, tasks))}")
-    return str(task)
-
-
-def _task_rows(estimates: xr.Dataset, task: str, truth: xr.DataArray | None) -> list[Row]:
-    return [row for row in rows(estimates, truth=truth) if row["task"] == task]
+        if number and (mine := axes.get_legend()) is not None:
+            mine.remove()
+    return save_figure(axes, path)
 
 
 def _height(table: Sequence[Row]) -> float:
@@ -168,8 +141,8 @@ def _draw(table: list[Row], estimates: xr.Dataset, axes: Axes, places: dict[str,
     _draw_rope(axes, effects, places)
     _draw_placebos(axes, words, len(places), banded="placebo" not in str(estimates.attrs.get("rope")))
     _draw_raw(axes, effects, places, float(estimates.attrs.get("ci_prob", 0.95)))
-    _draw_effects(axes, effects, places, _reach(table, _null_value(estimates)))
-    _name_verdicts(axes, estimates)
+    _draw_effects(axes, effects, places, reach(table, null_value(estimates)))
+    name_verdicts(axes, estimates)
     _draw_truth(axes, effects, places)
     _label_rows(axes, table, places, words)
     _dress(axes, table[0]["task"], estimates)
@@ -191,7 +164,7 @@ def _draw_rope(axes: Axes, effects: list[Row], places: dict[str, int]) -> None:
     ends = {row["contrast"]: (row["rope_lower"], row["rope_upper"]) for row in effects if "rope_lower" in row}
     if not ends or all(low == high for low, high in ends.values()):
         return
-    look: dict[str, Any] = {"color": _ROPE, "lw": 0, "zorder": 0.5, "label": "ROPE"}
+    look: dict[str, Any] = {"color": ROPE, "lw": 0, "zorder": 0.5, "label": "ROPE"}
     if len(set(ends.values())) == 1:
         axes.axvspan(*next(iter(ends.values())), **look)
     else:
@@ -207,8 +180,8 @@ def _draw_raw(axes: Axes, effects: list[Row], places: dict[str, int], ci_prob: f
     x, y = np.array([row["raw"] for row in raw]), np.array([places[row["contrast"]] for row in raw]) - 0.22
     if "se" in raw[0]:
         half = NormalDist().inv_cdf(0.5 + ci_prob / 2) * np.array([row["se"] for row in raw])
-        axes.errorbar(x, y, xerr=half, fmt="none", ecolor=_GREY, elinewidth=0.7, zorder=3)
-    axes.scatter(x, y, s=9 if len(places) <= _FULL_SIZE else 4, color=_GREY, lw=0, zorder=3.5, label="raw")
+        axes.errorbar(x, y, xerr=half, fmt="none", ecolor=GREY, elinewidth=0.7, zorder=3)
+    axes.scatter(x, y, s=9 if len(places) <= _FULL_SIZE else 4, color=GREY, lw=0, zorder=3.5, label="raw")
 
 
 def _draw_placebos(axes: Axes, words: list[Row], place: int, *, banded: bool) -> None:
@@ -219,22 +192,9 @@ def _draw_placebos(axes: Axes, words: list[Row], place: int, *, banded: bool) ->
     low, high = found["central"] or (found["lowest"], found["highest"])
     share = "central 95 %" if found["central"] else "range"
     if banded:
-        axes.axvspan(low, high, color=_BAND, lw=0, zorder=0, label=f"{share} of placebo words")
+        axes.axvspan(low, high, color=BAND, lw=0, zorder=0, label=f"{share} of placebo words")
     spread = 0.5 * (np.arange(len(aces)) * 0.618034 % 1 - 0.5)
-    axes.scatter(aces, place + spread, s=9, color=_GREY, alpha=0.65, lw=0, zorder=3, label="_placebo words")
-
-
-def _null_value(estimates: xr.Dataset) -> float:
-    return float(estimates.attrs.get("null_value", 0.0))
-
-
-def _reach(table: list[Row], null: float) -> tuple[float, float]:
-    """Return where open intervals are cut: a tenth beyond all that is finite."""
-    names = ("ace", "lower", "upper", "raw", "rope_lower", "rope_upper")
-    known = [row[name] for row in table for name in names if row.get(name) is not None]
-    finite = [null, *(x for x in known if math.isfinite(x))]
-    pad = 0.1 * (max(finite) - min(finite)) or 1.0
-    return min(finite) - pad, max(finite) + pad
+    axes.scatter(aces, place + spread, s=9, color=GREY, alpha=0.65, lw=0, zorder=3, label="_placebo words")
 
 
 def _draw_effects(axes: Axes, effects: list[Row], places: dict[str, int], reach: tuple[float, float]) -> None:
@@ -244,7 +204,7 @@ def _draw_effects(axes: Axes, effects: list[Row], places: dict[str, int], reach:
         mine = [row for row in effects if row.get("model") == model]
         y = np.array([places[row["contrast"]] for row in mine]) + _dodge(number, len(models))
         x = np.array([row["ace"] for row in mine])
-        colour: Any = [_colour(row) for row in mine] if model is None else _MODELS[number % len(_MODELS)]
+        colour: Any = [colour_of(row) for row in mine] if model is None else MODELS[number % len(MODELS)]
         if mine and "lower" in mine[0]:
             limits = np.array([[row["lower"] for row in mine], [row["upper"] for row in mine]])
             low, high = np.clip(limits, *reach)
@@ -265,19 +225,6 @@ def _draw_open(axes: Axes, limits: Any, y: Any, reach: tuple[float, float], *, s
             axes.scatter(x, y[gone], s=size, marker=marker, color=colour[gone], lw=0, zorder=5, label="_unbounded")
 
 
-def _colour(row: Row) -> str:
-    return _VERDICTS.get(str(row.get("verdict")), _ACCENT)
-
-
-def _name_verdicts(axes: Axes, estimates: xr.Dataset) -> None:
-    """Give the legend a line for every verdict of the Dataset, whichever are in this panel."""
-    said = set(estimates["verdict"].to_numpy().ravel().tolist()) if "verdict" in estimates else set()
-    for verdict, colour in _VERDICTS.items():
-        if verdict in said and "model" not in estimates.dims:
-            fill = "none" if verdict == "undecided" else colour
-            axes.scatter([], [], s=26, facecolors=fill, edgecolors=colour, lw=1.4, label=verdict)
-
-
 def _dodge(number: int, n: int) -> float:
     return 0.0 if n == 1 else 0.5 * (number / (n - 1) - 0.5)
 
@@ -286,20 +233,20 @@ def _draw_truth(axes: Axes, effects: list[Row], places: dict[str, int]) -> None:
     known = {row["contrast"]: row["truth"] for row in effects if row.get("truth") is not None}
     if known:
         x, y = list(known.values()), [places[name] for name in known]
-        axes.scatter(x, y, s=38, marker="D", facecolors="none", edgecolors=_INK, lw=0.9, zorder=6, label="truth")
+        axes.scatter(x, y, s=38, marker="D", facecolors="none", edgecolors=INK, lw=0.9, zorder=6, label="truth")
 
 
 def _label_rows(axes: Axes, table: list[Row], places: dict[str, int], words: list[Row]) -> None:
     every = math.ceil(len(places) / _FULL_SIZE)
     ticks = list(range(0, len(places), every))
-    labels = [_shortened(name) for name in places][::every]
+    labels = [shortened(name) for name in places][::every]
     if words:
         ticks.append(len(places))
         labels.append(f"{len({row['contrast'] for row in words})} placebo words")
-    axes.set_yticks(ticks, labels, fontsize=9.5 if len(places) <= _ROOMY else 7, **_AS_IT_IS)
+    axes.set_yticks(ticks, labels, fontsize=9.5 if len(places) <= _ROOMY else 7, **AS_IT_IS)
     axes.set_ylim(len(places) - 0.4 + bool(words), -0.6)
     if every > 1:
-        axes.set_ylabel(f"{len(places):,} contrasts, every {every}th labelled", fontsize=8, color=_GREY)
+        axes.set_ylabel(f"{len(places):,} contrasts, every {every}th labelled", fontsize=8, color=GREY)
     place = axes.get_subplotspec()
     if len(places) <= _ROOMY and (place is None or place.is_first_col()):
         _write_do(axes, {row["contrast"]: row["do"] for row in table}, places)
@@ -307,8 +254,8 @@ def _label_rows(axes: Axes, table: list[Row], places: dict[str, int], words: lis
 
 def _write_do(axes: Axes, do: dict[str, str | None], places: dict[str, int]) -> None:
     """Write under each name what is done, where short; the control, which all rows share, is on the axis."""
-    look: dict[str, Any] = {"ha": "right", "va": "center", "fontsize": 7, "color": _GREY, "annotation_clip": False}
-    look |= _AS_IT_IS
+    look: dict[str, Any] = {"ha": "right", "va": "center", "fontsize": 7, "color": GREY, "annotation_clip": False}
+    look |= AS_IT_IS
     beside: dict[str, Any] = {"xycoords": axes.get_yaxis_transform(), "textcoords": "offset points"}
     for name, place in places.items():
         done = (do[name] or "").split(" − ")[0]
@@ -316,26 +263,12 @@ def _write_do(axes: Axes, do: dict[str, str | None], places: dict[str, int]) -> 
             axes.annotate(done, (0, place), (-3.5, -11), **beside, **look)
 
 
-def _shortened(name: str) -> str:
-    return name if len(name) <= 40 else name[:39] + "…"
-
-
 def _dress(axes: Axes, task: str, estimates: xr.Dataset) -> None:
-    attrs = estimates.attrs
-    axes.axvline(_null_value(estimates), color=_INK, lw=0.8, zorder=2)
-    control = f", {versus(attrs)} {_shortened(str(attrs['control']))}" if attrs.get("control") else ""
-    scale = attrs.get("contrast_scale") or attrs.get("scale") or "the outcome"
-    axes.set_xlabel(f"ACE on {_shortened(str(scale))}{control}", fontsize=9.5, **_AS_IT_IS)
-    axes.set_title(_shortened(task), fontsize=10.5, loc="left", color=_INK, **_AS_IT_IS)
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
+    axes.axvline(null_value(estimates), color=INK, lw=0.8, zorder=2)
+    axes.set_xlabel(scale_in_words(estimates.attrs), fontsize=9.5, **AS_IT_IS)
+    title(axes, task)
+    strip(axes, "top", "right", "left")
     axes.tick_params(axis="y", length=0)
     axes.tick_params(axis="x", labelsize=9)
-    axes.grid(axis="x", color="#d5d9de", lw=0.5, zorder=1)
-    axes.set_axisbelow(True)
-    _, labels = axes.get_legend_handles_labels()
-    if len(labels) > 1:
-        look: dict[str, Any] = {"frameon": False, "fontsize": 8, "columnspacing": 1.0, "handletextpad": 0.4}
-        place: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0), "borderaxespad": 0.1}
-        for text in axes.legend(ncols=min(len(labels), 3), **look, **place).get_texts():
-            text.set(**_AS_IT_IS)
+    axes.grid(axis="x", color=GRID, lw=0.5, zorder=1)
+    legend(axes)

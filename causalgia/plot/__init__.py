@@ -1,0 +1,11 @@
+"""Figures from Datasets. The only room that knows matplotlib, and it touches none of its global state."""
+
+from __future__ import annotations
+
+from causalgia.plot.curves import against, profile
+from causalgia.plot.forest_plot import forest, save_forest
+from causalgia.plot.grids import heatmap
+from causalgia.plot.logos import logo
+from causalgia.plot.saving import save_figure
+
+__all__ = ["against", "forest", "heatmap", "logo", "profile", "save_figure", "save_forest"]

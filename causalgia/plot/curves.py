@@ -1,0 +1,267 @@
+"""Effects against a number that their contrasts carry: a position, a distance, a measured affinity."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from causalgia.errors import ContrastError
+from causalgia.plot.house import (
+    AS_IT_IS,
+    GREY,
+    GRID,
+    INK,
+    MODELS,
+    ROPE,
+    axes_or_new,
+    chosen_task,
+    colour_of,
+    legend,
+    name_verdicts,
+    null_value,
+    numbers_on_contrasts,
+    reach,
+    scale_in_words,
+    shortened,
+    strip,
+    task_rows,
+    title,
+)
+from causalgia.reporting import Row
+from causalgia.reporting.table import require_reportable
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Array = npt.NDArray[np.float64]
+
+_MANY, _LABELLED = 60, 12
+
+
+def profile(table: xr.Dataset, *, along: str, task: str | None = None, ax: Axes | None = None) -> Axes:
+    """Draw effects with their intervals along a number of their contrasts: how an effect goes with place or distance.
+
+    Verdicts have their colours (undecided: hollow), the region of practical equivalence is shaded; an interval that is
+    unbounded ends in an arrow. A grey line joins the effects wherever each number is there once.
+
+    Parameters
+    ----------
+    table
+        From `causalgia.estimate` or `causalgia.decide`: ``ace (contrast, task[, model])``.
+    along
+        A coordinate of the contrasts, of numbers; contrasts without it (NaN) are left out.
+    task
+        Which task; needed where there are several.
+    ax
+        Axes to draw into; by default those of a new figure.
+
+    Returns
+    -------
+    Axes
+        Save it by `save_figure`.
+
+    Raises
+    ------
+    ContrastError
+        If `along` is no coordinate of numbers on the contrasts, or the task is not there or not said.
+    OutcomesError
+        If `table` is not a Dataset of estimates or decisions.
+
+    Examples
+    --------
+    >>> ace = (("contrast", "task"), [[1.5], [0.5], [1.0]])
+    >>> at = ("contrast", [4, 12, float("nan")])
+    >>> names = {"contrast": ["at 4", "at 12", "mean"], "task": ["K562"], "position": at}
+    >>> axes = profile(xr.Dataset({"ace": ace}, coords=names), along="position")
+    >>> axes.get_xlabel(), axes.lines[0].get_ydata().tolist()
+    ('position', [1.5, 0.5])
+    """
+    require_reportable(table)
+    task = chosen_task(table, task, "profile")
+    found = _placed(table, along, task, "profile")
+    axes = axes_or_new(ax, 6.4, 3.6)
+    _draw_rope(axes, found)
+    for number, rows in enumerate(_by_model(found)):
+        _draw_joined(axes, rows, _model_colour(rows[0], number) or GREY)
+        _draw_points(axes, rows, number, reach([row for row, _ in found], null_value(table)))
+    _dress(axes, table, along, task)
+    return axes
+
+
+def against(
+    table: xr.Dataset,
+    *,
+    x: str,
+    line: tuple[float, float] | None = None,
+    task: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw effects against a number that was measured elsewhere, with the error of both and a line through them.
+
+    Parameters
+    ----------
+    table
+        From `causalgia.estimate` or `causalgia.decide`: ``ace (contrast, task[, model])``; bars are the intervals.
+    x
+        A coordinate of the contrasts, of numbers; contrasts without it (NaN) are left out. Where there is a coordinate
+        ``{x}_se``, its standard errors, bars across are 1.96 of them on either side.
+    line
+        Intercept and slope of a fitted line, drawn over the range of `x`.
+    task
+        Which task; needed where there are several.
+    ax
+        Axes to draw into; by default those of a new figure.
+
+    Returns
+    -------
+    Axes
+        Save it by `save_figure`. Up to twelve points have the names of their contrasts.
+
+    Raises
+    ------
+    ContrastError
+        If `x` is no coordinate of numbers on the contrasts, the line is not two finite numbers, or the task is not
+        there or not said.
+    OutcomesError
+        If `table` is not a Dataset of estimates or decisions.
+
+    Examples
+    --------
+    >>> names = {"contrast": ["UGCAUG", "UGCACG"], "task": ["K562"], "affinity": ("contrast", [-0.5, -2.0])}
+    >>> table = xr.Dataset({"ace": (("contrast", "task"), [[1.5], [0.5]])}, coords=names)
+    >>> axes = against(table, x="affinity", line=(1.8, 0.65))
+    >>> [text.get_text() for text in axes.texts]
+    ['UGCACG', 'UGCAUG']
+    """
+    require_reportable(table)
+    task = chosen_task(table, task, "against")
+    found = _placed(table, x, task, "against")
+    axes = axes_or_new(ax, 5.2, 4.2)
+    if line is not None:
+        _draw_line(axes, [place for _, place in found], line)
+    _draw_across(axes, table, found, x)
+    for number, rows in enumerate(_by_model(found)):
+        _draw_points(axes, rows, number, reach([row for row, _ in found], null_value(table)))
+    _name_points(axes, found)
+    _dress(axes, table, x, task)
+    return axes
+
+
+Placed = list[tuple[Row, float]]
+
+
+def _placed(table: xr.Dataset, along: str, task: str, figure: str) -> Placed:
+    """Return the rows of a task that have a place, from the left to the right."""
+    at = numbers_on_contrasts(table, along, figure)
+    return sorted(((row, at[row["contrast"]]) for row in task_rows(table, task) if row["contrast"] in at), key=_place)
+
+
+def _place(placed: tuple[Row, float]) -> float:
+    return placed[1]
+
+
+def _by_model(found: Placed) -> list[Placed]:
+    models = list(dict.fromkeys(row.get("model") for row, _ in found))
+    return [[(row, x) for row, x in found if row.get("model") == model] for model in models]
+
+
+def _model_colour(placed: tuple[Row, float], number: int) -> str | None:
+    return MODELS[number % len(MODELS)] if "model" in placed[0] else None
+
+
+def _columns(found: Placed, *names: str) -> list[Array]:
+    x = np.array([place for _, place in found])
+    return [x, *(np.array([row[name] for row, _ in found], dtype=float) for name in names)]
+
+
+def _draw_rope(axes: Axes, found: Placed) -> None:
+    """Shade the region of practical equivalence: one band, or one that goes along where it differs."""
+    if not found or "rope_lower" not in found[0][0]:
+        return
+    x, low, high = _columns(found, "rope_lower", "rope_upper")
+    look: dict[str, Any] = {"color": ROPE, "lw": 0, "zorder": 0.5, "label": "ROPE"}
+    if np.array_equal(low, high):
+        return
+    if np.ptp(low) == np.ptp(high) == 0:
+        axes.axhspan(low[0], high[0], **look)
+    else:
+        axes.fill_between(x, low, high, **look)
+
+
+def _draw_joined(axes: Axes, found: Placed, colour: str) -> None:
+    x, y = _columns(found, "ace")
+    if max(Counter(x.tolist()).values()) == 1:
+        axes.plot(x, y, color=colour, lw=0.9, alpha=0.7, zorder=3, label="_joined")
+
+
+def _draw_points(axes: Axes, found: Placed, number: int, ends: tuple[float, float]) -> None:
+    x, y = _columns(found, "ace")
+    one = _model_colour(found[0], number)
+    colours = np.array([one or colour_of(row) for row, _ in found])
+    size, width = (8, 0.8) if len(found) > _MANY else (26, 1.4)
+    if "lower" in found[0][0]:
+        _draw_intervals(axes, found, colours, ends, size=size, width=width)
+    label = found[0][0].get("model") or ("_decided" if "verdict" in found[0][0] else "estimate")
+    axes.scatter(x, y, s=size, color=colours, lw=0, zorder=5, label=str(label))
+    hollow = np.array([row.get("verdict") == "undecided" for row, _ in found])
+    axes.scatter(x[hollow], y[hollow], s=size / 2, color="white", lw=0, zorder=5.5, label="_undecided")
+
+
+def _draw_intervals(
+    axes: Axes, found: Placed, colours: npt.NDArray[np.str_], ends: tuple[float, float], *, size: float, width: float
+) -> None:
+    x, y, lower, upper = _columns(found, "ace", "lower", "upper")
+    arms = np.maximum([y - np.clip(lower, *ends), np.clip(upper, *ends) - y], 0)
+    axes.errorbar(x, y, yerr=arms, fmt="none", ecolor=colours.tolist(), elinewidth=width, zorder=4)
+    for limit, end, marker in zip((lower, upper), ends, ("v", "^"), strict=True):
+        gone = np.isinf(limit)
+        if gone.any():
+            look: dict[str, Any] = {"s": size, "marker": marker, "lw": 0, "zorder": 5, "label": "_unbounded"}
+            axes.scatter(x[gone], np.full(int(gone.sum()), end), color=colours[gone].tolist(), **look)
+
+
+def _draw_line(axes: Axes, places: list[float], line: tuple[float, float]) -> None:
+    if len(line) != 2 or not np.isfinite(np.asarray(line, dtype=float)).all():
+        raise ContrastError(f"against: line={line!r} must be an intercept and a slope, two finite numbers")
+    ends = np.array([min(places), max(places)])
+    axes.plot(ends, line[0] + line[1] * ends, color=INK, lw=1.0, ls=(0, (5, 3)), zorder=2.5, label="fitted line")
+
+
+def _draw_across(axes: Axes, table: xr.Dataset, found: Placed, x: str) -> None:
+    """Draw the error of what was measured."""
+    if f"{x}_se" not in table.coords:
+        return
+    se = numbers_on_contrasts(table, f"{x}_se", "against")
+    known = [(row, place) for row, place in found if row["contrast"] in se]
+    places, y = _columns(known, "ace")
+    half = 1.96 * np.array([se[row["contrast"]] for row, _ in known])
+    axes.errorbar(places, y, xerr=half, fmt="none", ecolor=GREY, elinewidth=0.9, zorder=3.5)
+
+
+def _name_points(axes: Axes, found: Placed) -> None:
+    if len(found) > _LABELLED:
+        return
+    look: dict[str, Any] = {"fontsize": 7.5, "color": GREY, "textcoords": "offset points", **AS_IT_IS}
+    for row, x in found:
+        if "model" not in row:
+            axes.annotate(shortened(row["contrast"]), (x, row["ace"]), (5, 4), **look)
+
+
+def _dress(axes: Axes, table: xr.Dataset, along: str, task: str) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axes.axhline(null_value(table), color=INK, lw=0.8, zorder=2)
+    axes.set_ylabel(scale_in_words(table.attrs), fontsize=9.5, **AS_IT_IS)
+    axes.set_xlabel(along.replace("_", " "), fontsize=9.5, **AS_IT_IS)
+    title(axes, task)
+    strip(axes, "top", "right", "bottom")
+    axes.tick_params(labelsize=9)
+    if all(x == round(x) for x in numbers_on_contrasts(table, along, "profile").values()):
+        axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))
+    axes.grid(axis="y", color=GRID, lw=0.5, zorder=1)
+    name_verdicts(axes, table)
+    legend(axes)

@@ -1,0 +1,191 @@
+"""Effects as a grid of colours: two coordinates of their contrasts, such as pair and distance."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from causalgia.errors import ContrastError
+from causalgia.plot.house import (
+    AS_IT_IS,
+    BAND,
+    GREY,
+    axes_or_new,
+    chosen_task,
+    null_value,
+    on_contrasts,
+    scale_in_words,
+    shortened,
+    strip,
+    task_rows,
+    title,
+)
+from causalgia.reporting import format_number
+from causalgia.reporting.table import require_reportable
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.image import AxesImage
+
+Array = npt.NDArray[np.float64]
+
+_EFFECTS = ("ace", "lower", "upper", "raw")
+_COLOURS = ["#8a3b06", "#e9a263", "#ffffff", "#7fb0dd", "#123f70"]
+_WRITTEN, _LABELS = 120, 40
+
+
+def heatmap(
+    table: xr.Dataset,
+    *,
+    rows: str,
+    columns: str,
+    value: str = "ace",
+    task: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw a number of each contrast as a colour in a grid of two of its coordinates.
+
+    Colours diverge from white, which is no effect (0, of ratios 1), and reach as far on either side. Cells that no
+    contrast is at are grey. Up to 120 cells have their number written in them.
+
+    Parameters
+    ----------
+    table
+        From `causalgia.estimate` or `causalgia.decide`: ``ace (contrast, task)``.
+    rows, columns
+        Coordinates of the contrasts; numbers are sorted, names stand in the order of the contrasts. Contrasts that lack
+        one of them are left out.
+    value
+        Which variable: ``"ace"``, ``"se"``, ``"lfsr"``, ...
+    task
+        Which task; needed where there are several.
+    ax
+        Axes to draw into; by default those of a new figure, as large as its cells need.
+
+    Returns
+    -------
+    Axes
+        With a colour bar beside them; save by `save_figure`.
+
+    Raises
+    ------
+    ContrastError
+        If a coordinate or the value is not there or not finite, two contrasts share a cell, there are several models,
+        or the task is not there or not said.
+    OutcomesError
+        If `table` is not a Dataset of estimates or decisions.
+
+    Examples
+    --------
+    >>> ace = (("contrast", "task"), [[1.5], [0.5], [-1.0]])
+    >>> at = {"first": ("contrast", list("AAB")), "distance": ("contrast", [10, 5, 5])}
+    >>> table = xr.Dataset({"ace": ace}, coords={"contrast": ["x", "y", "z"], "task": ["K562"], **at})
+    >>> axes = heatmap(table, rows="first", columns="distance")
+    >>> axes.images[0].get_array().tolist()
+    [[0.5, 1.5], [-1.0, None]]
+    """
+    require_reportable(table)
+    task = chosen_task(table, task, "heatmap")
+    cells = _cells(table, rows, columns, value, task)
+    down, across = (_ordered(place[axis] for place in cells) for axis in (0, 1))
+    grid = np.full((len(down), len(across)), np.nan)
+    for (row, column), number in cells.items():
+        grid[down.index(row), across.index(column)] = number
+    axes = axes_or_new(ax, *_size(grid, down))
+    centre = null_value(table) if value in _EFFECTS else 0.0
+    image = _draw(axes, grid, centre)
+    _write(axes, grid, centre)
+    _bar(axes, image, scale_in_words(table.attrs) if value == "ace" else value)
+    _dress(axes, (columns, across), (rows, down), task)
+    return axes
+
+
+def _cells(table: xr.Dataset, rows: str, columns: str, value: str, task: str) -> dict[tuple[Any, Any], float]:
+    """Return (row, column) -> number."""
+    down, across = on_contrasts(table, rows, "heatmap"), on_contrasts(table, columns, "heatmap")
+    cells: dict[tuple[Any, Any], float] = {}
+    for row in task_rows(table, task):
+        name = row["contrast"]
+        if "model" in row:
+            raise ContrastError("heatmap: there are several models; select one: table.sel(model=...)")
+        if name not in down or name not in across:
+            continue
+        place = down[name], across[name]
+        if place in cells:
+            raise ContrastError(
+                f"heatmap: two contrasts are at {rows} {place[0]}, {columns} {place[1]} ({name!r} is the second); "
+                "choose other coordinates, or some of the contrasts: table.sel(contrast=[...])"
+            )
+        cells[place] = _number(row, value)
+    if not cells:
+        raise ContrastError(f"heatmap: no contrast has both {rows!r} and {columns!r}; choose other coordinates")
+    return cells
+
+
+def _number(row: dict[str, Any], value: str) -> float:
+    number = row.get(value)
+    if isinstance(number, str) or number is None or not np.isfinite(number):
+        raise ContrastError(
+            f"heatmap: value={value!r} of {row['contrast']!r} is {number!r}, no finite number; choose another variable"
+        )
+    return float(number)
+
+
+def _ordered(places: Any) -> list[Any]:
+    """Return different places once: numbers from the lowest, names as they come."""
+    found = list(dict.fromkeys(places))
+    return sorted(found) if all(isinstance(place, int | float) for place in found) else found
+
+
+def _size(grid: Array, down: list[Any]) -> tuple[float, float]:
+    names = 0.075 * max(len(shortened(str(place))) for place in down)
+    height, width = (float(np.clip(0.42 * n, 1.2, 11.0)) for n in grid.shape)
+    return width * 1.25 + names + 2.0, height + 1.2
+
+
+def _draw(axes: Axes, grid: Array, centre: float) -> AxesImage:
+    from matplotlib.colors import LinearSegmentedColormap, TwoSlopeNorm
+
+    away = float(np.nanmax(np.abs(grid - centre))) or 1.0
+    colours = LinearSegmentedColormap.from_list("effects", _COLOURS, N=257).with_extremes(bad=BAND)
+    norm = TwoSlopeNorm(vcenter=centre, vmin=centre - away, vmax=centre + away)
+    return axes.imshow(np.ma.masked_invalid(grid), cmap=colours, norm=norm, aspect="auto", interpolation="nearest")
+
+
+def _write(axes: Axes, grid: Array, centre: float) -> None:
+    if grid.size > _WRITTEN:
+        return
+    away = float(np.nanmax(np.abs(grid - centre))) or 1.0
+    for (row, column), number in np.ndenumerate(grid):
+        if np.isfinite(number):
+            dark = abs(number - centre) > 0.62 * away
+            look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 7.5}
+            axes.text(column, row, format_number(number, away / 50), color="white" if dark else "#1b1f24", **look)
+
+
+def _bar(axes: Axes, image: AxesImage, words: str) -> None:
+    figure = axes.get_figure(root=True)
+    if figure is not None:
+        bar = figure.colorbar(image, ax=axes, shrink=0.9, pad=0.02)
+        bar.set_label(words, fontsize=9, **AS_IT_IS)
+        bar.ax.tick_params(labelsize=8)
+        bar.outline.set_visible(False)
+
+
+Places = tuple[str, list[Any]]
+
+
+def _dress(axes: Axes, columns: Places, rows: Places, task: str) -> None:
+    for axis, (name, found) in ((axes.xaxis, columns), (axes.yaxis, rows)):
+        every = -(-len(found) // _LABELS)
+        axis.set_ticks(list(range(0, len(found), every)))
+        axis.set_ticklabels([shortened(str(place)) for place in found[::every]], fontsize=8.5, **AS_IT_IS)
+        axis.set_label_text(name.replace("_", " "), fontsize=9.5, **AS_IT_IS)
+    if max(len(str(place)) for place in columns[1]) > 4:
+        axes.tick_params(axis="x", labelrotation=90)
+    axes.tick_params(length=0, labelcolor=GREY)
+    title(axes, task)
+    strip(axes, "top", "right", "left", "bottom")

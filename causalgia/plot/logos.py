@@ -1,0 +1,144 @@
+"""Logos: letters whose heights are effects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from causalgia.errors import ContrastError, OutcomesError
+from causalgia.plot.house import AS_IT_IS, GRID, INK, axes_or_new, chosen_task, scale_in_words, strip, task_names, title
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.textpath import TextPath
+    from matplotlib.transforms import Affine2D
+
+_COLOURS = {"A": "#3b7d3a", "C": "#1f5fa8", "G": "#d98a00", "T": "#c0392b", "U": "#c0392b"}
+_WIDTH = 0.92
+
+
+def logo(ace: xr.Dataset, *, task: str | None = None, ax: Axes | None = None) -> Axes:
+    """Draw the effect of each base at each position as a letter of that height, negative effects below the axis.
+
+    On either side of the axis the largest letter stands farthest out. Heights are effects on their own scale, no
+    information content: a letter twice as high is an effect twice as large.
+
+    Parameters
+    ----------
+    ace
+        ``ace (position, base)``, and ``task`` where there are several; `base` has the letters A C G T (or U). A height
+        that is not known (NaN) is left out.
+    task
+        Which task; needed where there are several.
+    ax
+        Axes to draw into; by default those of a new figure, as wide as there are positions.
+
+    Returns
+    -------
+    Axes
+        Save it by `save_figure`.
+
+    Raises
+    ------
+    OutcomesError
+        If it is no such Dataset, or a height is infinite.
+    ContrastError
+        If a base is none of A C G T U, or the task is not there or not said.
+
+    Examples
+    --------
+    >>> heights = xr.Dataset({"ace": (("position", "base"), [[0.5, 0.0, 0.0, -0.2], [0.0, 0.9, 0.1, 0.0]])})
+    >>> axes = logo(heights.assign_coords(base=list("ACGU"), position=[4, 5]))
+    >>> len(axes.patches), [round(float(y), 3) for y in axes.get_ylim()]
+    (4, [-0.272, 1.072])
+    """
+    table = _one_task(ace, task)
+    heights = table["ace"].transpose("position", "base").to_numpy().astype(float)
+    letters = _letters(table)
+    positions = _positions(table)
+    axes = axes_or_new(ax, float(np.clip(1.2 + 0.42 * len(positions), 3.2, 24.0)), 2.6)
+    for place, column in enumerate(heights):
+        _stack(axes, place, column, letters)
+    _dress(axes, table, heights, positions)
+    return axes
+
+
+def _one_task(ace: xr.Dataset, task: str | None) -> xr.Dataset:
+    if not isinstance(ace, xr.Dataset) or "ace" not in ace or not {"position", "base"} <= set(ace["ace"].dims):
+        raise OutcomesError("logo: give a Dataset with 'ace' (position, base), such as the logo of a word's mutants")
+    if "task" in ace["ace"].dims:
+        ace = ace.isel(task=task_names(ace).index(chosen_task(ace, task, "logo")))
+    more = sorted(str(dim) for dim in ace["ace"].dims if dim not in ("position", "base"))
+    if more:
+        raise OutcomesError(f"logo: 'ace' has the dims {', '.join(more)} too; select one of each")
+    if np.isinf(ace["ace"].to_numpy()).any():
+        raise OutcomesError("logo: a height is infinite; leave it out as NaN")
+    return ace
+
+
+def _letters(table: xr.Dataset) -> list[str]:
+    letters = [str(base) for base in table["base"].to_numpy()]
+    if odd := [letter for letter in letters if letter not in _COLOURS]:
+        raise ContrastError(f"logo: {odd[0]!r} is none of A C G T U; name the bases by a coordinate 'base'")
+    return letters
+
+
+def _positions(table: xr.Dataset) -> list[Any]:
+    found: list[Any] = table["position"].to_numpy().tolist()
+    return found
+
+
+def _stack(axes: Axes, place: int, heights: Any, letters: list[str]) -> None:
+    """Draw one column: small letters next to the axis."""
+    above = below = 0.0
+    for height, letter in sorted(zip(heights.tolist(), letters, strict=True), key=lambda pair: abs(pair[0])):
+        if height > 0:
+            _draw_letter(axes, letter, place, above, above + height)
+            above += height
+        elif height < 0:
+            _draw_letter(axes, letter, place, below + height, below)
+            below += height
+
+
+def _draw_letter(axes: Axes, letter: str, place: int, bottom: float, top: float) -> None:
+    from matplotlib.patches import PathPatch
+
+    shape = _shape(letter)
+    path = _fit(shape, place, bottom, top).transform_path(shape)
+    axes.add_patch(PathPatch(path, facecolor=_COLOURS[letter], lw=0, zorder=3, label=f"_{letter}"))
+
+
+def _shape(letter: str) -> TextPath:
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import TextPath
+
+    return TextPath((0, 0), letter, size=1, prop=FontProperties(family="DejaVu Sans", weight="bold"))
+
+
+def _fit(shape: TextPath, place: int, bottom: float, top: float) -> Affine2D:
+    """Return what makes a letter fill its box."""
+    from matplotlib.transforms import Affine2D
+
+    box = shape.get_extents()
+    out = Affine2D().translate(-box.x0, -box.y0).scale(_WIDTH / box.width, (top - bottom) / box.height)
+    return out.translate(place - _WIDTH / 2, bottom)
+
+
+def _dress(axes: Axes, table: xr.Dataset, heights: Any, positions: list[Any]) -> None:
+    up, down = np.nansum(np.maximum(heights, 0), 1).max(), np.nansum(np.minimum(heights, 0), 1).min()
+    pad = 0.06 * (up - down)
+    axes.set_ylim(down - pad if down < 0 else 0.0, (up + pad if up > 0 else 0.0) if pad else 1.0)
+    axes.set_xlim(-0.6, len(positions) - 0.4)
+    axes.axhline(0.0, color=INK, lw=0.8, zorder=4)
+    every = max(1, len(positions) // 40)
+    axes.set_xticks(range(0, len(positions), every), list(map(str, positions))[::every], fontsize=9)
+    axes.set_ylabel(scale_in_words(table.attrs), fontsize=9.5, **AS_IT_IS)
+    axes.set_xlabel("position", fontsize=9.5)
+    if "task" in table.coords:
+        title(axes, str(table["task"].item()))
+    strip(axes, "top", "right", "bottom")
+    axes.tick_params(axis="x", length=0)
+    axes.tick_params(axis="y", labelsize=9)
+    axes.grid(axis="y", color=GRID, lw=0.5, zorder=1)
