@@ -5,9 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from causalgia.errors import PredictorError
-
-LENGTH = 41
-"""Bases of the sequences that the networks answer: those of an RNAcompete probe."""
+from causalgia.zoo.trained import LENGTH
 
 
 class Convolution(nn.Sequential):

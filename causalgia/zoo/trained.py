@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from difflib import get_close_matches
 from hashlib import sha256
 from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias
 
 from causalgia.errors import PredictorError
+from causalgia.tables import nearest
 from causalgia.zoo.named import oracle
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ Network: TypeAlias = Literal["residual", "exponential"]
 STORIES = ("rbfox1_like", "vts1_like")
 ARCHITECTURES = ("residual", "exponential")
 MEMBERS = 5
+LENGTH = 41
+"""Bases of the sequences that the networks answer: those of an RNAcompete probe."""
 WEIGHTS = Path(__file__).parent / "weights"
 """Where the files of weights and their cards are."""
 
@@ -75,6 +77,16 @@ class Card:
     digests: tuple[str, ...]
     test_r2: tuple[float, ...]
     test_r2_noise_free: tuple[float, ...]
+
+    def __str__(self) -> str:
+        labels, truth = (f"{min(r2):.3f} to {max(r2):.3f}" for r2 in (self.test_r2, self.test_r2_noise_free))
+        return (
+            f"{self.name}, {self.network}: {len(self.seeds)} networks of {self.parameters:,} parameters\n"
+            f"data: {self.n_train:,} {self.data}; noise {self.noise} of the sd of the oracle's answers\n"
+            f"loss: {self.loss}; {self.optimiser}; {self.epochs} epochs\n"
+            f"test R2 on {self.n_test:,} new sequences: {labels} against labels, {truth} against the oracle\n"
+            f"made by: {self.command}"
+        )
 
 
 def card(name: str, *, network: Network = "residual") -> Card:
@@ -187,9 +199,7 @@ def file_digest(path: Path) -> str:
 def _require_known(name: object, known: tuple[str, ...], what: str) -> None:
     if name in known:
         return
-    near = get_close_matches(str(name), known, n=2, cutoff=0.6)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}"
-    raise PredictorError(f"zoo has {what} {name!r}; {hint}")
+    raise PredictorError(f"zoo has {what} {name!r}, there are {', '.join(known)}{nearest(str(name), known)}")
 
 
 def _checked_member(member: object) -> int:

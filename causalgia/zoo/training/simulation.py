@@ -15,8 +15,8 @@ from causalgia.sequences import encode
 from causalgia.sequences.alphabet import Tokens
 from causalgia.streams import derive
 from causalgia.zoo.named import oracle
+from causalgia.zoo.trained import LENGTH
 
-LENGTH = 41
 _END = 8
 """Bases at each end whose composition varies."""
 

@@ -32,7 +32,7 @@ class Plan:
 
 PLANS = {
     "rbfox1_like": Plan(n_train=60_000, fit=Fit(epochs=8, batch_size=256, learning_rate=0.004)),
-    "vts1_like": Plan(n_train=60_000, fit=Fit(epochs=8, batch_size=256, learning_rate=0.004)),
+    "vts1_like": Plan(n_train=120_000, fit=Fit(epochs=10, batch_size=256, learning_rate=0.004)),
 }
 
 
