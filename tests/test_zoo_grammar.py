@@ -10,6 +10,7 @@ import xarray as xr
 from scipy.stats import norm
 
 import causalgia as cg
+from causalgia.design import AblateEach, EmbedEach
 from causalgia.errors import ContrastError
 from causalgia.sequences import encode
 from causalgia.zoo import EndGC, Gate, Hairpin, Oracle, Pair, Word, names, oracle
@@ -364,6 +365,47 @@ def test_contrasts_on_real_sequences_are_enumerated_or_drawn() -> None:
     again = made.true_ace(design, n=6_000, rng=1)
     apart = abs(found - again).values[1, 0] / np.hypot(found.mcse, again.mcse).values[1, 0]
     assert 0 < apart < norm.isf(5e-5)
+
+
+def test_mcse_on_real_sequences_is_the_spread_of_the_draws_alone() -> None:
+    arms = {"control": cg.Untreated(), "drawn": cg.Embed("NGCATG", at=3)}
+    design = cg.Design(null=cg.Genomic(of=PARENTS), arms=arms, n_units=3)
+    truths = [oracle("rbfox1_like").true_ace(design, n=300, rng=seed) for seed in range(40)]
+    spread = np.std([t.item() for t in truths], ddof=1)
+    claimed = np.mean([t.mcse.item() for t in truths])
+    assert abs(np.log(spread / claimed)) < 4 / np.sqrt(2 * 39)
+
+
+@pytest.mark.parametrize("draws", [1, 4])
+def test_sites_of_their_own_stay_with_their_sequences(draws: int) -> None:
+    spans, alleles = [(6, 12), (9, 15), (9, 15)], ["A", "CC", "T"]
+    arms = {
+        "wild type": cg.Untreated(),
+        "allele": EmbedEach(alleles, at=[8, 10, 11], draws=draws),
+        "letter": AblateEach(spans, fill="A", draws=draws),
+        "drawn": AblateEach(spans, fill="uniform", draws=draws),
+    }
+    design = cg.Design(null=cg.Genomic(of=PARENTS, draws=draws), arms=arms, n_units=3 * draws)
+    made = oracle("rbfox1_like")
+    found = made.true_ace(design, n=30_000).squeeze("task")
+    assert found.method.values.tolist() == ["enumeration", "enumeration", "large n"]
+    written, lettered = (list(PARENTS), list(PARENTS))
+    for row, ((start, stop), allele, place) in enumerate(zip(spans, alleles, (8, 10, 11), strict=True)):
+        written[row] = PARENTS[row][:place] + allele + PARENTS[row][place + len(allele) :]
+        lettered[row] = PARENTS[row][:start] + "A" * (stop - start) + PARENTS[row][stop:]
+    plain = made.predict(encode(PARENTS)).mean()
+    for name, sequences in (("allele", written), ("letter", lettered)):
+        assert found.sel(contrast=name).item() == pytest.approx(
+            made.predict(encode(sequences)).mean() - plain, abs=1e-12
+        )
+    exact = np.mean([expected_when_drawn(made, row, span) for row, span in zip(PARENTS, spans, strict=True)]) - plain
+    assert abs(found.sel(contrast="drawn").item() - exact) < 4.5 * found.mcse.sel(contrast="drawn").item()
+
+
+def expected_when_drawn(made: Oracle, sequence: str, span: tuple[int, int]) -> float:
+    columns = np.eye(4)[encode(sequence)]
+    columns[:, slice(*span)] = 0.25
+    return float(made.expected(columns, made.tasks[0])[0])
 
 
 def test_effects_of_drawn_units_are_those_of_one_long_table(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from causalgia.design import Genomic, Intervention, KletShuffle, NullModel
 from causalgia.sequences.records import as_sequences
@@ -23,7 +25,7 @@ class Moments:
     Parameters
     ----------
     parents
-        Number of parents; unit i has parent i mod `parents`.
+        Number of parents, each of equally many units.
     shift
         Numbers near the effects, (contrasts, tasks): sums are of differences from them.
     """
@@ -32,9 +34,8 @@ class Moments:
         self.parents, self.shift, self.n = parents, shift, 0
         self.sums, self.squares = (np.zeros((parents, *shift.shape)) for _ in range(2))
 
-    def add(self, ice: Numbers) -> None:
-        """Take the effects of the next units, (units, contrasts, tasks)."""
-        parent = (self.n + np.arange(len(ice))) % self.parents
+    def add(self, ice: Numbers, parent: NDArray[np.int64]) -> None:
+        """Take the effects of some units, (units, contrasts, tasks), and the number of each one's parent, (units,)."""
         np.add.at(self.sums, parent, ice - self.shift)
         np.add.at(self.squares, parent, (ice - self.shift) ** 2)
         self.n += len(ice)
@@ -89,7 +90,7 @@ def simulated_effects(
         answers = np.stack([oracle.predict(arm.apply(tokens, units=units, key=key)) for arm in arms])
         ice = (weights @ answers.reshape(len(arms), -1)).reshape(-1, *answers.shape[1:]).swapaxes(0, 1)
         moments = moments or Moments(parents, ice[0])
-        moments.add(ice)
+        moments.add(ice, (units // each if isinstance(null, Genomic) else units % parents).astype(np.int64))
     assert moments is not None
     return moments
 
@@ -101,4 +102,4 @@ def _population(null: NullModel, n: int, *, random: bool) -> tuple[NullModel, in
     if not isinstance(null, Genomic):
         return null, parents, each
     each = each if random else 1
-    return Genomic(of=null.of, draws=each), parents, each
+    return replace(null, draws=each), parents, each
