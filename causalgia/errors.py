@@ -24,6 +24,7 @@
         ├── SkewnessWarning            effects too skewed for a test that supposes symmetry
         ├── PriorConflictWarning       the effects lie where the prior said they would not
         ├── ConvergenceWarning         draws that have not converged, and were accepted
+        ├── NullModelWarning           the order of the effects depends on the null model
         └── ExploratoryWarning         asked after the outcomes were seen, beyond what the analysis fixed
 """
 
@@ -43,6 +44,7 @@ __all__ = [
     "FewClustersWarning",
     "InferenceError",
     "MissingExtraError",
+    "NullModelWarning",
     "OutcomesError",
     "PredictorError",
     "PriorConflictWarning",
@@ -122,6 +124,10 @@ class PriorConflictWarning(CausalgiaWarning):
 
 class ConvergenceWarning(CausalgiaWarning):
     """Draws that have not converged and were accepted by the caller."""
+
+
+class NullModelWarning(CausalgiaWarning):
+    """The same contrasts are in another order under another null model, or that cannot be excluded."""
 
 
 class ExploratoryWarning(CausalgiaWarning):

@@ -6,10 +6,16 @@ verbs that answers its question. `entries` lists them.
 
 from __future__ import annotations
 
+from causalgia.experiments.across import across_predictors, share_of_predictors
 from causalgia.experiments.answer import Answer, Finding
+from causalgia.experiments.bias import composition_bias
 from causalgia.experiments.catalogue import build, entries
+from causalgia.experiments.contexts import context_dependence
 from causalgia.experiments.copy_number import copies
 from causalgia.experiments.experiment import Entry, Experiment, Found
+from causalgia.experiments.nulls import agreement, null_models
+from causalgia.experiments.streaming import stream
+from causalgia.experiments.structure import hairpin
 
 __all__ = [
     "Answer",
@@ -17,7 +23,15 @@ __all__ = [
     "Experiment",
     "Finding",
     "Found",
+    "across_predictors",
+    "agreement",
     "build",
+    "context_dependence",
+    "composition_bias",
     "copies",
     "entries",
+    "hairpin",
+    "null_models",
+    "share_of_predictors",
+    "stream",
 ]

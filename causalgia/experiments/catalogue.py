@@ -14,6 +14,9 @@ from causalgia.tables import nearest
 #: name of the experiment -> (module of this room, its entry there)
 _WHERE = {
     "copies": ("copy_number", "COPIES"),
+    "context_dependence": ("contexts", "CONTEXT_DEPENDENCE"),
+    "hairpin": ("structure", "HAIRPIN_ENTRY"),
+    "composition_bias": ("bias", "COMPOSITION_BIAS"),
 }
 
 
