@@ -86,12 +86,35 @@ def mean_ice(ice: Array, cluster: Codes | None = None, *, kind: Kind = "CR2") ->
     sizes = np.ones(n) if cluster is None else np.bincount(cluster)
     if len(sizes) < 2:
         raise EstimateError(f"{len(sizes)} cluster gives no spread between clusters; two or more are needed")
-    scale = _scale(sizes / n, kind) / n
     means, residuals = centred(ice)
     sums = residuals if cluster is None else group_sums(residuals, cluster)
-    factor = sums * scale.reshape(-1, *[1] * (ice.ndim - 1))
+    return mean_of_sums(means[0], sums, sizes, kind=kind)
+
+
+def mean_of_sums(mean: Array, sums: Array, sizes: Array | Codes, *, kind: Kind = "CR2") -> Estimate:
+    """Estimate the ACE as `mean_ice` does, from what each cluster adds up to.
+
+    Parameters
+    ----------
+    mean
+        Mean ICE over all units, shape ``(...)``.
+    sums
+        Sum over the units of each cluster of ICE minus that mean, shape ``(G, ...)``.
+    sizes
+        Units of each cluster, shape ``(G,)``.
+    kind
+        As in `mean_ice`.
+
+    Examples
+    --------
+    >>> mean_of_sums(np.array(4.0), np.array([-5.0, 5.0]), np.array([2.0, 2.0])).se.round(6)
+    np.float64(2.5)
+    """
+    n = sizes.sum()
+    scale = _scale(sizes / n, kind) / n
+    factor = sums * scale.reshape(-1, *[1] * (sums.ndim - 1))
     df = bell_mccaffrey_df(sizes * scale**2, (sizes * scale / np.sqrt(n))[:, None])
-    return from_factor(means[0], factor, df)
+    return from_factor(mean, factor, df)
 
 
 def _scale(share: Array, kind: Kind) -> Array:

@@ -1,0 +1,255 @@
+"""Streamed trials: the numbers of run, contrast and estimate, in memory that n does not fill."""
+
+from __future__ import annotations
+
+import tracemalloc
+import warnings
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import causalgia as cg
+from causalgia.errors import (
+    ContrastError,
+    DegenerateWarning,
+    DesignError,
+    EstimateError,
+    FewClustersWarning,
+    PredictorError,
+)
+from causalgia.estimation.accumulating import Moments, Products, Sums
+from causalgia.experiments import stream
+from causalgia.trial import blockwise
+
+ORACLE = cg.zoo.oracle("rbfox1_like")
+RICH = cg.zoo.Oracle(cg.zoo.Word("S", 0.2), cg.zoo.Word("TGC", 0.7), cg.zoo.Word("GCATG", 2.0), scale="log counts")
+WORDS = ["".join(letters) for letters in product("ACGT", repeat=5)][:520]
+
+
+def held(design: cg.Design, predictor: cg.Predictor, rng: int = 3, scale: str = "identity") -> xr.Dataset:
+    """What the stream must give, by the verbs that hold outcomes."""
+    outcomes = cg.run(design, predictor, rng=rng, progress=False)
+    return cg.estimate(cg.contrast(outcomes, scale=scale))
+
+
+def assert_same(streamed: xr.Dataset, whole: xr.Dataset, *, but: tuple[str, ...] = ()) -> None:
+    assert set(streamed.data_vars) - {"design"} == set(whole.data_vars) - {"design"}
+    assert {k: c.dims for k, c in streamed.coords.items()} == {k: c.dims for k, c in whole.coords.items()}
+    for name in set(whole.data_vars) - {*but, "design"}:
+        assert streamed[name].dims == whole[name].dims, name
+        one, other = (x[name].to_numpy().astype(float) for x in (streamed, whole))
+        np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-11 * np.abs(other).max(), err_msg=name)
+    assert {k: v for k, v in streamed.attrs.items() if k not in ("design", "method")} == {
+        k: v for k, v in whole.attrs.items() if k not in ("design", "method")
+    }
+
+
+@pytest.fixture
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks of a few units and rows in hand that end inside an arm, so that every seam is met."""
+    monkeypatch.setattr(blockwise, "_BYTES", 1)
+    monkeypatch.setattr("causalgia.trial.ledger._ROWS_IN_HAND", 37)
+
+
+def word_design(n_units: int = 60, **more: object) -> cg.Design:
+    arms = {
+        "c": cg.Untreated(),
+        "x": cg.Embed("UGCAUG", at=17),
+        "y": cg.Embed("NNNNNN", at=17),
+        "z": cg.Insert("ACG", at=3),
+    }
+    rows = {"x": {"x": 1, "c": -1}, "xy": {"x": 1.5, "y": -0.5, "z": -0.75, "c": -0.25}, "z": {"z": 1, "y": -1}}
+    settings = {"null": cg.Uniform(length=41), "arms": arms, "n_units": n_units, "contrasts": rows} | more
+    return cg.Design(**settings)  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_the_numbers_are_those_of_run_contrast_estimate():
+    design = word_design()
+    assert_same(stream(design, ORACLE, rng=3, progress=False), held(design, ORACLE))
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_units_that_share_parents_give_clustered_errors():
+    rng = np.random.default_rng(0)
+    parents = ["".join(rng.choice(list("ACGT"), 41)) for _ in range(23)]
+    design = word_design(60, null=cg.Shuffle(of=parents))
+    found = stream(design, ORACLE, rng=3, progress=False)
+    assert found.attrs["cluster"] == "parent"
+    assert int(found["n_clusters"].max()) == 23
+    assert_same(found, held(design, ORACLE))
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_several_tasks_and_models():
+    tasks = cg.zoo.Oracle(*(cg.zoo.Word(w) for w in ("GA", "TGC")), tasks=["K562", "HepG2"], weights=[[1, 0.3], [0, 1]])
+    other = cg.zoo.Oracle(
+        *(cg.zoo.Word(w) for w in ("GA", "TGC")), tasks=["K562", "HepG2"], weights=[[0.5, 0.1], [0.2, 2]]
+    )
+    design = word_design()
+    assert_same(stream(design, tasks, rng=3, progress=False), held(design, tasks))
+    both = cg.Ensemble([tasks, other])
+    found = stream(design, both, rng=3, progress=False)
+    assert found["ace"].dims == ("contrast", "task", "model")
+    assert_same(found, held(design, both))
+
+
+def test_the_scale_of_the_analysis():
+    positive = cg.zoo.Oracle(cg.zoo.Word("TGCATG"), cg.zoo.Word("GCG", 0.3), link="exp", scale="counts")
+    experiment = cg.experiments.copies(n_units=100)
+    experiment = replace(experiment, analysis=replace(experiment.analysis, scale="log"))
+    found = stream(experiment, positive, rng=3, progress=False)
+    assert_same(found.drop_vars("copies"), held(experiment, positive, scale="log").drop_vars("copies"))
+    with pytest.raises(ContrastError, match="already on 'log intensity'"):
+        stream(experiment, ORACLE, rng=0)
+
+
+def test_float32_outcomes_and_exact_effects():
+    counts = cg.FunctionPredictor(
+        lambda x: np.float32(1e5) + x[:, 1, :10].sum(1).astype(np.float32), tasks=["y"], scale="share"
+    )
+    design = word_design()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DegenerateWarning)
+        found, whole = stream(design, counts, rng=3, progress=False), held(design, counts)
+    assert_same(found, whole)
+    assert found["exact"].sel(contrast="x").item()
+    assert found["se"].sel(contrast="x").item() == 0 == found["ace"].sel(contrast="x").item()
+
+
+def many_words(n_units: int) -> cg.Design:
+    arms = {"c": cg.Untreated(), **{word: cg.Embed(word, at=17) for word in WORDS}}
+    return cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=n_units, contrasts="c")
+
+
+def test_beyond_512_contrasts_a_factor():
+    few = many_words(80)
+    assert_same(stream(few, RICH, rng=3, progress=False), held(few, RICH))
+    many = many_words(600)
+    found, whole = stream(many, RICH, rng=3, progress=False), held(many, RICH)
+    assert found.sizes["cluster"] == 256
+    assert_same(found, whole, but=("factor",))
+
+
+def test_random_groups_are_unbiased_for_the_covariance():
+    """Mean of F'F over many dealings of normal ICE against Sigma / n, in Monte-Carlo errors."""
+    rng, n, groups, reps = np.random.default_rng(0), 700, 256, 400
+    root = np.array([[1.0, 0.6], [0.0, 0.8]])
+    truth = root.T @ root / n
+    found = []
+    for _ in range(reps):
+        x = rng.normal(size=(n, 2)) @ root
+        moments, sums = Moments(), Sums(groups)
+        for rows in np.array_split(np.arange(n), 5):
+            moments.add(x[rows], np.zeros_like(x[rows]))
+            sums.add(x[rows] - moments.origin, rows % groups)
+        from causalgia.estimation.crossover import mean_of_sums
+
+        factor = mean_of_sums(moments.mean, sums.about(moments.shift), sums.sizes).factor
+        found.append(factor.T @ factor)
+    off = (np.mean(found, axis=0) - truth) / (np.std(found, axis=0) / np.sqrt(reps))
+    assert np.abs(off).max() < 4
+
+
+def test_inference_on_random_groups_is_that_on_all_units():
+    design = many_words(600)
+    whole, found = held(design, RICH), stream(design, RICH, rng=3, progress=False)
+    one, other = (cg.infer(e, family="normal", rng=0)["posterior"]["ace"] for e in (whole, found))
+    sd = one.std(("chain", "draw"))
+    gap = np.abs(one.mean(("chain", "draw")) - other.mean(("chain", "draw"))) / sd
+    assert float(gap.max()) < 0.5
+    np.testing.assert_allclose(other.std(("chain", "draw")), sd, rtol=0.15)
+    adjusted = cg.adjust(found, method="dunnett", rng=0)["p_adjusted"]
+    np.testing.assert_allclose(adjusted, cg.adjust(whole, method="dunnett", rng=0)["p_adjusted"], atol=0.05)
+
+
+def test_an_experiment_is_answered_from_its_stream():
+    experiment = cg.experiments.copies(n_units=300)
+    streamed = experiment.analyse(stream(experiment, ORACLE, rng=1, progress=False), rng=2)
+    whole = experiment.analyse(cg.run(experiment, ORACLE, rng=1, progress=False), rng=2)
+    assert (streamed.decisions["verdict"].to_numpy() == whole.decisions["verdict"].to_numpy()).all()
+    np.testing.assert_allclose(streamed.decisions["ace"], whole.decisions["ace"], rtol=1e-6)
+    assert streamed.sentences == whole.sentences
+    assert "exploratory" not in streamed.decisions.attrs
+
+
+def test_memory_does_not_grow_with_the_units(monkeypatch):
+    monkeypatch.setattr(blockwise, "_BYTES", 2**19)
+
+    def peak(n_units: int) -> int:
+        design = many_words(n_units)
+        tracemalloc.start()
+        stream(design, RICH, rng=0, progress=False)
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    stream(many_words(20), RICH, rng=0, progress=False)
+    small, large = peak(1_100), peak(3_300)
+    assert large < small + 2_200 * (41 + 200)  # the backgrounds and what names them, and nothing for each arm
+
+
+def test_refusals_before_anything_is_predicted():
+    asked = []
+    spy = cg.FunctionPredictor(lambda x: asked.append(len(x)) or x[:, 0].sum(1), tasks=["y"])
+    one_parent = cg.Shuffle(of=["ACGTACGGTACCATGACGTCAGCTACGATCGACGATCGCAT"])
+    plain = cg.experiments.copies(n_units=50)
+    for design, error, words in [
+        (word_design(contrasts=None), DesignError, "names no contrasts"),
+        (word_design(assignment="parallel"), DesignError, "cg.run"),
+        (word_design(1), DesignError, "one unit"),
+        (word_design(null=one_parent), EstimateError, "share the one parent"),
+        (replace(plain, analysis=replace(plain.analysis, target="units")), DesignError, "target='units'"),
+        (replace(plain, analysis=replace(plain.analysis, scale="ratio")), DesignError, "scale='ratio'"),
+        (replace(plain, analysis=replace(plain.analysis, error="bootstrap_t")), DesignError, "bootstrap_t"),
+        ("copies", DesignError, "not an experiment"),
+    ]:
+        with pytest.raises(error, match=words):
+            stream(design, spy, rng=0)
+    with pytest.raises(PredictorError, match="not a predictor"):
+        stream(plain, lambda x: x, rng=0)
+    assert not asked
+
+
+def test_an_answer_that_is_not_finite_names_arm_and_unit():
+    def answer(x: np.ndarray) -> np.ndarray:
+        y = x[:, 0].sum(1).astype(float)
+        y[(x[:, 3, 17:20].sum(1) == 3) & (x[:, 0, 0] == 1)] = np.nan
+        return y
+
+    design = word_design(arms={"c": cg.Embed("AAA", at=17), "t": cg.Embed("TTT", at=17)}, contrasts="c")
+    predictor = cg.FunctionPredictor(answer, tasks=["y"])
+    with pytest.raises(PredictorError, match="arm 't', unit") as by_run:
+        cg.run(design, predictor, rng=0, progress=False)
+    with pytest.raises(PredictorError) as by_stream:
+        stream(design, predictor, rng=0, progress=False)
+    assert str(by_run.value) == str(by_stream.value)
+
+
+def test_batch_mates_and_constants_are_noticed():
+    design = word_design()
+    moody = cg.FunctionPredictor(lambda x: x[:, 0].sum(1) - x[:, 0].sum(1).mean(), tasks=["y"])
+    with pytest.raises(PredictorError, match="arm 'c'"):
+        stream(design, moody, rng=0, progress=False)
+    flat = cg.FunctionPredictor(lambda x: np.ones(len(x)), tasks=["y"])
+    with pytest.warns(DegenerateWarning) as warned:
+        stream(design, flat, rng=0, progress=False)
+    assert any("same answer for every unit" in str(w.message) for w in warned)
+    few = word_design(null=cg.Shuffle(of=["ACGTA" * 8 + "C", "TGCCA" * 8 + "G"]))
+    with pytest.warns(FewClustersWarning):
+        stream(few, ORACLE, rng=0, progress=False)
+
+
+def test_moments_block_by_block():
+    x = 1e6 + np.random.default_rng(0).gamma(0.5, size=(50, 3, 2))
+    moments, products = Moments(), Products()
+    for rows in np.array_split(np.arange(50), 7):
+        products.add(moments.n, *moments.add(x[rows], np.zeros_like(x[rows])))
+    away = x - x.mean(0)
+    np.testing.assert_allclose(moments.squares, (away**2).sum(0), rtol=1e-9)
+    np.testing.assert_allclose(moments.cubes, (away**3).sum(0), rtol=1e-8)
+    np.testing.assert_allclose(moments.leverage, (away**2).max(0) / (away**2).sum(0), rtol=1e-8)
+    np.testing.assert_allclose(products.sums, np.einsum("nkr,njr->rkj", away, away), rtol=1e-8, atol=1e-6)
