@@ -25,6 +25,7 @@ from causalgia.multiplicity.multivariate import (
 from causalgia.multiplicity.placebo import placebo_rank, placebo_region
 from causalgia.multiplicity.selecting import selected_intervals
 from causalgia.multiplicity.tost import equivalence
+from causalgia.multiplicity.trees import hierarchical_p
 
 __all__ = [
     "BootstrapT",
@@ -37,6 +38,7 @@ __all__ = [
     "equicoordinate",
     "equivalence",
     "fcr_level",
+    "hierarchical_p",
     "hierarchical_q",
     "multivariate_t_max",
     "pi0_by_lambda",
