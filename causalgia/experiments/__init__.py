@@ -16,6 +16,7 @@ from causalgia.experiments.experiment import Entry, Experiment, Found
 from causalgia.experiments.nulls import agreement, null_models
 from causalgia.experiments.streaming import stream
 from causalgia.experiments.structure import hairpin
+from causalgia.experiments.tiles import necessity, sufficiency
 
 __all__ = [
     "Answer",
@@ -26,12 +27,14 @@ __all__ = [
     "across_predictors",
     "agreement",
     "build",
-    "context_dependence",
     "composition_bias",
+    "context_dependence",
     "copies",
     "entries",
     "hairpin",
+    "necessity",
     "null_models",
     "share_of_predictors",
     "stream",
+    "sufficiency",
 ]

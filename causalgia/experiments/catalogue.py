@@ -15,6 +15,8 @@ from causalgia.tables import nearest
 _WHERE = {
     "copies": ("copy_number", "COPIES"),
     "context_dependence": ("contexts", "CONTEXT_DEPENDENCE"),
+    "necessity": ("tiles", "NECESSITY"),
+    "sufficiency": ("tiles", "SUFFICIENCY"),
     "hairpin": ("structure", "HAIRPIN_ENTRY"),
     "composition_bias": ("bias", "COMPOSITION_BIAS"),
 }
