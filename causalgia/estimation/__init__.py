@@ -4,7 +4,8 @@ The labelled verb `estimate`, `covariance` of what it returns, and `from_effects
 of arrays that can be held against R by anyone: `mean_ice`, `mean_of_cluster_means`, `stratified_mean`, `crossed_mean`,
 `between_levels`, `moderate`, `icc_anova` (crossover), `fit_arms`, `fit_arms_by_stratum`, `welch`, `residual_df`,
 `clustered`, `block_effects` (parallel), `randomization_test` and `sign_flip_test` (exact), `regress` and `wald_htz`,
-`reml` for variance components and `random_effects` for the spread of true effects.
+`reml` for variance components, `random_effects` for the spread of true effects, and `errors_in_variables` for a line
+through points with errors in both coordinates.
 """
 
 from __future__ import annotations
@@ -43,10 +44,12 @@ from causalgia.estimation.regression import Regression, WaldTest, regress, wald_
 from causalgia.estimation.removable import interaction_across_scales
 from causalgia.estimation.spread import heterogeneity, quantile_of, sd_of, share_of
 from causalgia.estimation.unit_covariates import modification, slopes
+from causalgia.estimation.york import Line, errors_in_variables
 
 __all__ = [
     "ArmFit",
     "Estimate",
+    "Line",
     "MixedFit",
     "Moderated",
     "RandomEffects",
@@ -64,6 +67,7 @@ __all__ = [
     "crossed_mean",
     "delta_method",
     "dose_contrasts",
+    "errors_in_variables",
     "estimate",
     "fieller",
     "fit_arms",

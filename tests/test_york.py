@@ -1,0 +1,154 @@
+"""A line through points with errors in both coordinates: against scipy.odr, least squares, and known truth."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from causalgia.errors import EstimateError
+from causalgia.estimation import errors_in_variables
+
+# Pearson's data with York's weights: slope -0.480533, intercept 5.479910 (York 1966; York et al. 2004, table II)
+X = np.array([0.0, 0.9, 1.8, 2.6, 3.3, 4.4, 5.2, 6.1, 6.5, 7.4])
+Y = np.array([5.9, 5.4, 4.4, 4.6, 3.5, 3.7, 2.8, 2.8, 2.4, 1.5])
+WX = np.array([1000.0, 1000, 500, 800, 200, 80, 60, 20, 1.8, 1])
+WY = np.array([1.0, 1.8, 4, 8, 20, 20, 70, 70, 100, 500])
+
+
+def _spd(rng, K, size):
+    A = rng.normal(size=(K, K))
+    return size**2 * (A @ A.T / K + 0.3 * np.eye(K))
+
+
+def test_reproduces_the_line_of_york():
+    line = errors_in_variables(X, Y, y_covariance=1 / WY, x_covariance=1 / WX)
+    assert line.slope == pytest.approx(-0.480533407, abs=1e-8)
+    assert line.intercept == pytest.approx(5.47991022, abs=1e-7)
+    assert line.chi2 == pytest.approx(11.8663532, abs=1e-6)
+
+
+def test_agrees_with_scipy_odr_where_errors_are_independent():
+    odr = pytest.importorskip("scipy.odr", reason="scipy has no odr any more")
+    fit = odr.ODR(odr.RealData(X, Y, sx=WX**-0.5, sy=WY**-0.5), odr.unilinear, beta0=[-0.5, 5.0], sstol=1e-14).run()
+    line = errors_in_variables(X, Y, y_covariance=1 / WY, x_covariance=1 / WX)
+    assert [line.slope, line.intercept] == pytest.approx(fit.beta, rel=1e-5)
+    assert line.chi2 == pytest.approx(fit.sum_square, rel=1e-6)
+    # odr's covariance linearises at the data, ours at the adjusted points: alike to the order of the errors
+    assert [line.slope_se, line.intercept_se] == pytest.approx(np.sqrt(np.diag(fit.cov_beta)), rel=0.05)
+
+
+def test_is_generalized_least_squares_where_x_is_exact():
+    rng = np.random.default_rng(0)
+    V = _spd(rng, 10, 0.3)
+    D = np.column_stack([np.ones(10), X])
+    information = D.T @ np.linalg.solve(V, D)
+    beta = np.linalg.solve(information, D.T @ np.linalg.solve(V, Y))
+    line = errors_in_variables(X, Y, y_covariance=V)
+    assert [line.intercept, line.slope] == pytest.approx(beta, rel=1e-10)
+    assert line.covariance == pytest.approx(np.linalg.inv(information), rel=1e-9)
+
+
+def test_is_ordinary_least_squares_where_scatter_is_all_there_is():
+    line, expected = errors_in_variables(X, Y, y_covariance=np.zeros(10), scatter=True), stats.linregress(X, Y)
+    assert line.slope == pytest.approx(expected.slope, rel=1e-8)
+    assert line.slope_se == pytest.approx(expected.stderr, rel=1e-6)
+    assert line.intercept_se == pytest.approx(expected.intercept_stderr, rel=1e-6)
+    assert line.r2 == pytest.approx(expected.rvalue**2, rel=1e-8)
+    half = stats.t.ppf(0.975, 8) * expected.stderr
+    assert (line.slope_lower, line.slope_upper) == pytest.approx(
+        (expected.slope - half, expected.slope + half), rel=1e-6
+    )
+    assert (line.chi2, line.p) == (np.inf, 0.0)
+
+
+def test_minimises_the_misfit_over_every_line():
+    rng = np.random.default_rng(3)
+    Vx, Vy = _spd(rng, 10, 0.4), _spd(rng, 10, 0.3)
+    line = errors_in_variables(X, Y, y_covariance=Vy, x_covariance=Vx)
+
+    def misfit(slope, intercept):
+        left = Y - intercept - slope * X
+        return left @ np.linalg.solve(Vy + slope**2 * Vx, left)
+
+    at = misfit(line.slope, line.intercept)
+    assert line.chi2 == pytest.approx(at, rel=1e-10)
+    for ds, di in ((1e-3, 0), (-1e-3, 0), (0, 1e-3), (0, -1e-3)):
+        assert misfit(line.slope + ds, line.intercept + di) > at
+
+
+def test_does_not_depend_on_units_and_offsets():
+    line = errors_in_variables(X, Y, y_covariance=1 / WY, x_covariance=1 / WX)
+    far = errors_in_variables(1e3 * X + 1e6, 1e-3 * Y - 50, y_covariance=1e-6 / WY, x_covariance=1e6 / WX)
+    assert far.slope == pytest.approx(1e-6 * line.slope, rel=1e-6)
+    assert far.slope_se == pytest.approx(1e-6 * line.slope_se, rel=1e-6)
+    assert far.chi2 == pytest.approx(line.chi2, rel=1e-6)
+
+
+def _coverage(*, x_error, scatter, fitted_scatter, n):
+    rng = np.random.default_rng(11)
+    xi, truth = np.linspace(0, 3.5, 8), (4.0, -1.6)
+    Vy, Vx = _spd(rng, 8, 0.15), np.diag(np.full(8, x_error**2))
+    Ly = np.linalg.cholesky(Vy)
+    held, slopes = 0, []
+    for _ in range(n):
+        y = truth[0] + truth[1] * xi + scatter * rng.normal(size=8) + Ly @ rng.normal(size=8)
+        x = xi + x_error * rng.normal(size=8)
+        line = errors_in_variables(x, y, y_covariance=Vy, x_covariance=Vx, scatter=fitted_scatter)
+        held += line.slope_lower <= truth[1] <= line.slope_upper
+        slopes.append(line.slope)
+    return held, np.array(slopes)
+
+
+@pytest.mark.parametrize(("x_error", "scatter", "fitted"), [(0.1, 0.0, False), (0.0, 0.4, True), (0.1, 0.4, True)])
+def test_intervals_hold_and_the_slope_is_not_attenuated(x_error, scatter, fitted):
+    n = 500
+    held, slopes = _coverage(x_error=x_error, scatter=scatter, fitted_scatter=fitted, n=n)
+    low, high = stats.binom.ppf([5e-5, 1 - 5e-5], n, 0.95)
+    assert low <= held <= high
+    assert abs(slopes.mean() + 1.6) < 4 * slopes.std() / n**0.5 + 0.005
+
+
+def test_the_known_errors_alone_hold_too_rarely_where_points_scatter():
+    held, _ = _coverage(x_error=0.1, scatter=0.4, fitted_scatter=False, n=300)
+    assert held < 0.85 * 300
+
+
+def test_the_test_of_fit_has_its_level_and_finds_scatter():
+    rng = np.random.default_rng(2)
+    xi, Vy, Vx = np.linspace(0, 4, 8), np.full(8, 0.04), np.full(8, 0.0025)
+
+    def p(scatter):
+        y = 1 - xi + rng.normal(size=8) * (0.04 + scatter**2) ** 0.5
+        return errors_in_variables(xi + 0.05 * rng.normal(size=8), y, y_covariance=Vy, x_covariance=Vx).p
+
+    low, high = stats.binom.ppf([5e-5, 1 - 5e-5], 600, 0.1)
+    assert low <= sum(p(0.0) < 0.1 for _ in range(600)) <= high
+    assert np.median([p(0.6) for _ in range(50)]) < 1e-3
+
+
+def test_exact_points_on_a_line():
+    line = errors_in_variables([0, 1, 2, 3], [1, 3, 5, 7], y_covariance=[0.0] * 4, scatter=True)
+    assert (line.slope, line.intercept) == pytest.approx((2, 1))
+    assert (line.scatter, line.chi2, line.p) == (0.0, 0.0, 1.0)
+    flat = errors_in_variables([0, 1, 2], [0.0, 0, 0], y_covariance=[0.0] * 3, scatter=True)
+    assert (flat.slope, flat.r2, flat.scatter) == (0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"x": [0, 1]}, "three or more"),
+        ({"x": [0, 1, np.nan, 2]}, "finite"),
+        ({"x": [1, 1, 1, 1]}, "equal"),
+        ({"y_covariance": [0.1] * 3}, "shape"),
+        ({"y_covariance": [0.0] * 4}, "scatter=True"),
+        ({"y_covariance": np.diag([1.0, 1, 1, -1])}, "no covariance"),
+        ({"y_covariance": np.eye(4) + np.eye(4, k=1)}, "symmetric"),
+        ({"ci_prob": 95}, "ci_prob"),
+    ],
+)
+def test_refuses_what_gives_no_line(change, said):
+    given = {"x": [0, 1, 2, 3], "y": [0.1, 0.9, 2.2, 2.9], "y_covariance": [0.1] * 4} | change
+    with pytest.raises(EstimateError, match=said):
+        errors_in_variables(given.pop("x"), given.pop("y"), **given)
