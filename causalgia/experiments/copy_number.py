@@ -78,14 +78,21 @@ def copies(
         null=null,
         arms=arms,
         n_units=n_units,
-        contrasts=_contrasts(places),
+        contrasts=copy_contrasts(places, control=CONTROL),
         entry=COPIES,
         analysis=Analysis(rope=rope),
-        labels={"copies": {_copies(n): n for n in range(1, len(places) + 1)}},
+        labels={"copies": {copies_in_words(n): n for n in range(1, len(places) + 1)}},
     )
 
 
-def _copies(n: int) -> str:
+def copies_in_words(n: int) -> str:
+    """Return the name of the arm with n copies.
+
+    Examples
+    --------
+    >>> copies_in_words(1), copies_in_words(2)
+    ('1 copy', '2 copies')
+    """
     return f"{n} {'copy' if n == 1 else 'copies'}"
 
 
@@ -94,7 +101,7 @@ def _nested(word: str | Motif, places: tuple[int, ...]) -> list[Arm]:
     done: Intervention = Untreated()
     for n, place in enumerate(places, start=1):
         done = done + Embed(word, at=place)
-        arms.append(Arm(_copies(n), done, {"copies": n}))
+        arms.append(Arm(copies_in_words(n), done, {"copies": n}))
     return arms
 
 
@@ -102,15 +109,22 @@ def _alone(word: str | Motif, places: tuple[int, ...]) -> list[Arm]:
     return [Arm(f"alone at {place}", Embed(word, at=place)) for place in places[1:]]
 
 
-def _contrasts(places: tuple[int, ...]) -> dict[str, dict[str, float]]:
+def copy_contrasts(places: tuple[int, ...], *, control: str) -> dict[str, dict[str, float]]:
+    """Return the contrasts of arms with 1, 2, ... copies at the first places, and of arms with one copy elsewhere.
+
+    Examples
+    --------
+    >>> copy_contrasts((4, 12), control="untreated")["excess over single sites"]
+    {'2 copies': 1.0, '1 copy': -1.0, 'alone at 12': -1.0, 'untreated': 1.0}
+    """
     from causalgia.estimation import dose_contrasts
 
-    dose = [CONTROL, *(_copies(n) for n in range(1, len(places) + 1))]
-    rows = {name: {name: 1.0, CONTROL: -1.0} for name in dose[1:]}
+    dose = [control, *(copies_in_words(n) for n in range(1, len(places) + 1))]
+    rows = {name: {name: 1.0, control: -1.0} for name in dose[1:]}
     rows["trend"] = dose_contrasts({name: n for n, name in enumerate(dose)}, kind="slope")["slope"]
     rows["curvature"] = _curvature(dose)
-    alone = [_copies(1), *(f"alone at {place}" for place in places[1:])]
-    rows["excess over single sites"] = {dose[-1]: 1.0, **dict.fromkeys(alone, -1.0), CONTROL: len(places) - 1.0}
+    alone = [copies_in_words(1), *(f"alone at {place}" for place in places[1:])]
+    rows["excess over single sites"] = {dose[-1]: 1.0, **dict.fromkeys(alone, -1.0), control: len(places) - 1.0}
     return rows
 
 
@@ -126,7 +140,8 @@ def _curvature(dose: list[str]) -> dict[str, float]:
 _MEANS = {"negligible": "additive", "decreases": "saturating", "increases": "more than additive"}
 
 
-def _read(found: Found) -> Finding:
+def read_copies(found: Found) -> Finding:
+    """Say whether copies are additive or saturate: the verdict on their curvature, and the slope."""
     decisions = found.steps.decisions
     n = max(found.experiment.labels["copies"].values())
     said = []
@@ -140,10 +155,11 @@ def _read(found: Found) -> Finding:
     return Finding(sentences=tuple(said))
 
 
-def _draw(answer: Answer) -> Axes:
+def draw_copies(answer: Answer) -> Axes:
+    """Draw the effect against the number of copies."""
     from causalgia.plot import profile
 
-    return profile(answer.decisions, along="copies")
+    return profile(answer.decisions, along="copies", task=str(answer.decisions["task"].to_numpy()[0]))
 
 
 COPIES = Entry(
@@ -151,6 +167,6 @@ COPIES = Entry(
     question="Do copies of a site add up, saturate or help each other?",
     estimand="E[Y(n copies) - Y(none)] for each n, its slope and second difference in n, over the null model.",
     doi="10.1101/418459",
-    read=_read,
-    draw=_draw,
+    read=read_copies,
+    draw=draw_copies,
 )
