@@ -13,9 +13,14 @@ from causalgia.experiments.catalogue import build, entries
 from causalgia.experiments.contexts import context_dependence
 from causalgia.experiments.copy_number import copies
 from causalgia.experiments.experiment import Entry, Experiment, Found
+from causalgia.experiments.flanking import flanks
+from causalgia.experiments.knocking_in import knock_in
+from causalgia.experiments.moving import tile_placement
 from causalgia.experiments.nulls import agreement, null_models
+from causalgia.experiments.occluding import occlusion
 from causalgia.experiments.streaming import stream
 from causalgia.experiments.structure import hairpin
+from causalgia.experiments.tile_number import tile_copies
 from causalgia.experiments.tiles import necessity, sufficiency
 
 __all__ = [
@@ -31,10 +36,15 @@ __all__ = [
     "context_dependence",
     "copies",
     "entries",
+    "flanks",
     "hairpin",
+    "knock_in",
     "necessity",
     "null_models",
+    "occlusion",
     "share_of_predictors",
     "stream",
     "sufficiency",
+    "tile_copies",
+    "tile_placement",
 ]

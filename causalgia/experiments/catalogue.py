@@ -17,8 +17,13 @@ _WHERE = {
     "context_dependence": ("contexts", "CONTEXT_DEPENDENCE"),
     "necessity": ("tiles", "NECESSITY"),
     "sufficiency": ("tiles", "SUFFICIENCY"),
+    "tile_placement": ("moving", "TILE_PLACEMENT"),
+    "tile_copies": ("tile_number", "TILE_COPIES"),
     "hairpin": ("structure", "HAIRPIN_ENTRY"),
     "composition_bias": ("bias", "COMPOSITION_BIAS"),
+    "occlusion": ("occluding", "OCCLUSION"),
+    "knock_in": ("knocking_in", "KNOCK_IN"),
+    "flanks": ("flanking", "FLANKS"),
 }
 
 

@@ -20,5 +20,6 @@ def effect_in_words(row: xr.Dataset) -> str:
     """
     from causalgia.reporting import format_effect
 
-    effect, interval = format_effect({name: row[name].item() for name in ("ace", "lower", "upper")})
+    known = [name for name in ("ace", "se", "lower", "upper") if name in row]  # an interval may be one point, 0
+    effect, interval = format_effect({name: row[name].item() for name in known})
     return f"{effect} {interval}"

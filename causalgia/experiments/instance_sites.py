@@ -1,0 +1,176 @@
+"""Instances of a motif in given sequences, and for each a placebo span: the same width, the same sequence, no motif."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalgia.design import AblateEach, Genomic
+from causalgia.errors import DesignError
+from causalgia.experiments.given_sequences import label_of, nearest_window
+from causalgia.sequences import Instances, Motif, find_instances
+from causalgia.streams import derive
+
+P_VALUE = 1e-4
+_LOOKS = 2_000  # changed spans that are scanned for the motif
+_KEY = 0  # of what is a fixed choice of the design: placebo spans, and the draws that are scanned
+
+Numbers = NDArray[np.int64]
+Spans = list[tuple[int, int]]
+
+
+@dataclass(frozen=True, eq=False)
+class Sites:
+    """The instances of a motif, and the placebo span of each.
+
+    Attributes
+    ----------
+    label
+        The motif, in words.
+    found
+        Row in the given sequences, start, strand and score of each of m instances.
+    sequence
+        (m,) name of the sequence that each lies in.
+    cluster
+        (m,) what each is dependent within: the parent of its sequence; where all have one, the sequence; where this is
+        one too, the instance itself.
+    placebo
+        (m,) start of a span of the same sequence and width that overlaps no instance.
+    n_sequences
+        Sequences that were given.
+    """
+
+    label: str
+    found: Instances
+    sequence: tuple[str, ...]
+    cluster: tuple[str, ...]
+    placebo: Numbers
+    n_sequences: int
+
+    def __len__(self) -> int:
+        return len(self.found)
+
+    @property
+    def n_with(self) -> int:
+        """Sequences with an instance."""
+        return len(set(self.sequence))
+
+    @property
+    def spans(self) -> Spans:
+        """(start, stop) of each instance."""
+        return [(start, start + self.found.width) for start in self.found.start.tolist()]
+
+    @property
+    def placebo_spans(self) -> Spans:
+        """(start, stop) of each placebo span."""
+        return [(start, start + self.found.width) for start in self.placebo.tolist()]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The name of each instance, "peak1:12-19(+)"."""
+        places = zip(self.sequence, self.spans, self.found.strand.tolist(), strict=True)
+        return tuple(f"{name}:{start}-{stop}({strand})" for name, (start, stop), strand in places)
+
+
+def sites_in(given: Genomic, pattern: str | Motif, threshold: float | None) -> Sites:
+    """Return the instances of a word or motif in given sequences, each with a placebo span.
+
+    Raises
+    ------
+    DesignError
+        If there are fewer than two instances, or a sequence has no room for a placebo span.
+    SequenceError
+        If the pattern is longer than the sequences, or cannot be looked for.
+
+    Examples
+    --------
+    >>> given = Genomic(of={"first": "CCAGATAAGCCCCCCCC", "second": "CCCCCCCCCCCTTATCT", "third": "C" * 17})
+    >>> sites = sites_in(given, "AGATAAG", None)
+    >>> sites.names, sites.n_with, sites.n_sequences
+    (('first:2-9(+)', 'second:10-17(-)'), 2, 3)
+    """
+    tokens, names = given.parents_given.tokens, given.parents_given.names
+    found, label = find_instances(tokens, pattern, threshold=threshold), label_of(pattern)
+    if not len(found):
+        near = nearest_window(tokens, names, pattern, P_VALUE if threshold is None else threshold)
+        raise DesignError(f"motif: none of {len(tokens):,} sequences has an instance of {label}: {near}")
+    sequence = tuple(str(names[row]) for row in found.row.tolist())
+    if len(found) == 1:
+        raise DesignError(
+            f"motif: there is one instance of {label}, in {sequence[0]!r}, among {len(tokens):,} sequences, and an "
+            "average needs two or more; give more sequences, or a motif with a higher threshold="
+        )
+    everywhere = find_instances(tokens, pattern, threshold=threshold, overlapping=True)
+    placebo = _placebo_starts(found, everywhere, tokens.shape[1], sequence, label)
+    return Sites(label, found, sequence, _clusters(given, found, sequence), placebo, len(tokens))
+
+
+def _clusters(given: Genomic, found: Instances, sequence: tuple[str, ...]) -> tuple[str, ...]:
+    parents = tuple(str(given.parent_names[row]) for row in found.row.tolist())
+    each = tuple(map(str, range(len(found))))
+    return next(labels for labels in (parents, sequence, each) if len(set(labels)) > 1)
+
+
+def _placebo_starts(found: Instances, all_: Instances, length: int, sequence: tuple[str, ...], label: str) -> Numbers:
+    """Return the start of a span for each instance, uniform over those in its sequence that overlap no instance."""
+    from causalgia.sequences.random import random_below
+
+    free = [_free(all_.start[all_.row == row], length, found.width) for row in found.row.tolist()]
+    for name, starts in zip(sequence, free, strict=True):
+        if not len(starts):
+            raise DesignError(
+                f"motif: sequence {name!r} has nowhere {found.width} bases without an instance of {label}, for a "
+                "placebo span; drop it, or take longer sequences or a motif with a lower threshold="
+            )
+    chosen = random_below(derive(_KEY, "placebo spans"), np.arange(len(found)), np.array([len(x) for x in free]))
+    return np.array([starts[i] for starts, i in zip(free, chosen.tolist(), strict=True)], np.int64)
+
+
+def _free(taken: Numbers, length: int, width: int) -> Numbers:
+    """Return the starts of spans that overlap none of those taken.
+
+    Examples
+    --------
+    >>> _free(np.array([3]), 8, 2).tolist()
+    [0, 1, 5, 6]
+    """
+    starts = np.arange(length - width + 1)
+    free: Numbers = starts[(np.abs(starts[:, None] - taken[None, :]) >= width).all(axis=1)]
+    return free
+
+
+def share_with_motif(
+    spans: Spans, fill: str, rows: NDArray[np.uint8], pattern: str | Motif, threshold: float | None
+) -> float:
+    """Return the share of draws of a fill after which the span reads the motif, or part of an instance.
+
+    Parameters
+    ----------
+    spans
+        (start, stop) for each row, all of one width.
+    fill
+        As `causalgia.design.AblateEach` takes it.
+    rows
+        (m, length) sequences.
+    pattern, threshold
+        As `causalgia.sequences.find_instances` takes them.
+
+    Examples
+    --------
+    >>> from causalgia.sequences import encode
+    >>> share_with_motif([(2, 6)], "dinucleotide_shuffle", encode(["CCGATACC"]), "GATA", None)
+    1.0
+    """
+    starts, width = np.array(spans)[:, 0], spans[0][1] - spans[0][0]
+    wide = min(3 * width, rows.shape[1])
+    begin = np.clip(starts - width, 0, rows.shape[1] - wide)
+    windows = np.take_along_axis(rows, begin[:, None] + np.arange(wide), axis=1)
+    each, inside = -(-_LOOKS // len(rows)), (starts - begin).tolist()
+    drawn = AblateEach([(start, start + width) for start in inside], fill=fill, draws=each)
+    units = np.arange(len(rows) * each, dtype=np.uint64)
+    changed = drawn.apply(np.repeat(windows, each, axis=0), units=units, key=derive(_KEY, "scanned draws"))
+    found = find_instances(changed, pattern, threshold=threshold, overlapping=True)
+    near = np.abs(found.start - np.repeat(inside, each)[found.row]) < width
+    return len(np.unique(found.row[near])) / len(changed)

@@ -1,0 +1,147 @@
+"""Variance components with their limits, as the sentences of the catalogue give them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from scipy import special
+
+from causalgia.estimation import fit_variances, lay_out, respond
+from causalgia.estimation.component_cells import Cells, identified
+
+Array = NDArray[np.float64]
+_KNOWN = 2.0  # standard errors from 0 beyond which a component has a chi-square interval
+
+
+def limits(variance: Array, se: Array, ci_prob: float) -> tuple[Array, Array]:
+    """Return limits of variance components from their standard errors.
+
+    Satterthwaite's: a component with ``2 (v / se)^2`` degrees of freedom is like a chi-square; where v is less than two
+    standard errors from 0 (or at 0), the normal limits, cut off at 0.
+
+    Parameters
+    ----------
+    variance, se
+        Of one shape.
+    ci_prob
+        Probability of the interval.
+
+    References
+    ----------
+    Satterthwaite (1946), doi:10.2307/3002019.
+
+    Examples
+    --------
+    >>> lower, upper = limits(np.array([4.0, 0.0]), np.array([1.0, 0.5]), 0.95)
+    >>> lower.round(2), upper.round(2)
+    (array([2.59, 0.  ]), array([7.  , 0.98]))
+    """
+    tail = 0.5 - ci_prob / 2
+    half = special.ndtri(1 - tail) * se
+    known = (variance > _KNOWN * se) & (se > 0)
+    df = 2 * np.square(np.divide(variance, se, out=np.ones_like(variance), where=known))
+    lower = np.where(known, df * variance / special.chdtri(df, tail), np.maximum(variance - half, 0.0))
+    upper = np.where(known, df * variance / special.chdtri(df, 1 - tail), variance + half)
+    return lower, upper
+
+
+def nested_split(ice: xr.DataArray, groups: Mapping[str, NDArray[Any]], *, each: str, ci_prob: float) -> xr.Dataset:
+    """Split the variance of individual effects by groups inside groups, by REML.
+
+    Parameters
+    ----------
+    ice
+        Individual effects, (unit, contrast, task).
+    groups
+        Component -> group of each unit, the widest first; those that the units cannot tell apart are left out and said.
+    each
+        What the residual is called: what differs between units of one innermost group.
+    ci_prob
+        Probability of the limits.
+
+    Returns
+    -------
+    Dataset
+        ``variance, se, sd, lower, upper, share (component, contrast, task)``: limits are of the sd, the share is of
+        the sum. ``attrs["not_identified"]`` says what could not be told apart.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> site = np.repeat(np.arange(40), 5)
+    >>> effect = (rng.normal(size=40)[site] + rng.normal(size=200))[:, None, None]
+    >>> found = nested_split(
+    ...     xr.DataArray(effect, dims=("unit", "contrast", "task")), {"site": site}, each="draw", ci_prob=0.95
+    ... )
+    >>> found["component"].values.tolist(), found["sd"].values.ravel().round(2).tolist()
+    (['site', 'draw'], [0.79, 1.01])
+    """
+    values = ice.transpose("unit", "contrast", "task").to_numpy()
+    rows = values.reshape(len(values), -1)
+    drawn = {name: np.unique(codes, return_inverse=True)[1].astype(np.intp) for name, codes in groups.items()}
+    known = identified(Cells(rows, np.ones((len(rows), 1)), np.full(len(rows), 1 / len(rows)), drawn))
+    names = [*known.groups, known.residual.replace("residual", each)]
+    variance, se = _fitted(rows, known.groups)
+    shape = (len(names), *values.shape[1:])
+    kept = {str(k): c for k, c in ice.coords.items() if set(c.dims) <= {"contrast", "task"}}
+    notes = "; ".join(known.notes).replace("the residual", each)
+    return (
+        split_of(variance.reshape(shape), se.reshape(shape), ci_prob)
+        .assign_coords(component=names, **kept)
+        .assign_attrs(not_identified=notes, ci_prob=ci_prob)
+    )
+
+
+def _fitted(rows: Array, groups: Mapping[str, NDArray[np.intp]]) -> tuple[Array, Array]:
+    """Return variances and their standard errors, (components, responses) each."""
+    if not groups:
+        variance = rows.var(axis=0, ddof=1)[None]
+        return variance, variance * np.sqrt(2 / (len(rows) - 1))
+    layout = lay_out(np.ones((len(rows), 1)), groups)
+    fits = [fit_variances(respond(layout, y)) for y in rows.T]
+    return np.column_stack([fit.variance for fit in fits]), np.column_stack([fit.se for fit in fits])
+
+
+def split_of(variance: Array, se: Array, ci_prob: float) -> xr.Dataset:
+    """Return components, (component, contrast, task), with sd, limits of the sd, and share of the sum.
+
+    Examples
+    --------
+    >>> found = split_of(np.array([[[4.0]], [[0.0]]]), np.array([[[1.0]], [[0.5]]]), 0.95)
+    >>> found["share"].values.ravel().tolist()
+    [1.0, 0.0]
+    """
+    lower, upper = limits(variance, se, ci_prob)
+    whole = variance.sum(axis=0, keepdims=True)
+    columns = {
+        "variance": variance,
+        "se": se,
+        "sd": np.sqrt(variance),
+        "lower": np.sqrt(lower),
+        "upper": np.sqrt(upper),
+    }
+    columns["share"] = np.divide(variance, whole, out=np.zeros_like(variance), where=whole > 0)
+    return xr.Dataset({name: (("component", "contrast", "task"), column) for name, column in columns.items()})
+
+
+def split_in_words(split: xr.Dataset) -> str:
+    """Return the components of one contrast and task as text, "site sd 0.79 [0.60, 1.1] (38 %)".
+
+    Examples
+    --------
+    >>> found = split_of(np.array([[[4.0]], [[1.0]]]), np.array([[[1.0]], [[0.5]]]), 0.95)
+    >>> split_in_words(found.assign_coords(component=["flank", "background"]).squeeze(["contrast", "task"]))
+    'flank sd 2.0 [1.6, 2.6] (80 %), background sd 1.0 [0.1, 1.4] (20 %)'
+    """
+    from causalgia.reporting.numbers import format_effect
+
+    said = []
+    for name in split["component"].to_numpy():
+        one = {k: split[k].sel(component=name).item() for k in ("sd", "lower", "upper", "share")}
+        size, interval = format_effect({"ace": one["sd"], "lower": one["lower"], "upper": one["upper"]})
+        said.append(f"{name} sd {size} {interval} ({one['share']:.0%})".replace("%)", " %)"))
+    return ", ".join(said)
