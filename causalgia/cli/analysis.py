@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from causalgia.analysis import Analysis
+    from causalgia.experiments import Experiment
 
 
 def analysis_of(folder: Path, outcomes: xr.Dataset) -> Analysis:
@@ -20,9 +21,21 @@ def analysis_of(folder: Path, outcomes: xr.Dataset) -> Analysis:
     from causalgia.spec import read_analysis
     from causalgia.staircase import kept_analysis
 
+    kept = kept_analysis(outcomes)
     if not (folder / SPEC).is_file():
-        return kept_analysis(outcomes) or Analysis()
-    return read_analysis(folder / SPEC)
+        return kept or Analysis()
+    return read_analysis(folder / SPEC, kept=kept)
+
+
+def experiment_of(folder: Path) -> Experiment | None:
+    """Return the experiment that the folder's trial.toml is of, or None where it is of arms, or there is no file."""
+    from causalgia.experiments import Experiment
+    from causalgia.spec import is_of_experiment, read_spec
+
+    if not (folder / SPEC).is_file() or not is_of_experiment(folder / SPEC):
+        return None
+    design = read_spec(folder / SPEC).design
+    return design if isinstance(design, Experiment) else None
 
 
 def chosen(analysis: Analysis, given: dict[str, Any]) -> Analysis:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import causalgia
-from causalgia.cli.analysis import analysis_of, chosen, rope_of, seed_of
+from causalgia.cli.analysis import analysis_of, chosen, experiment_of, rope_of, seed_of
+from causalgia.cli.answering import give_answer, print_sentences
 from causalgia.cli.folder import (
     DECISIONS,
     ESTIMATES,
@@ -20,6 +21,7 @@ from causalgia.cli.folder import (
     POSTERIOR,
     SPEC,
     drop,
+    figures,
     is_ours,
     made,
     present,
@@ -27,6 +29,7 @@ from causalgia.cli.folder import (
     write,
     write_outcomes,
 )
+from causalgia.cli.listing import print_catalogue, print_entry
 from causalgia.cli.screen import print_answers, print_written
 from causalgia.cli.skin import OneLine, RopeOfTwo
 from causalgia.errors import CausalgiaError, DesignError
@@ -34,6 +37,8 @@ from causalgia.errors import CausalgiaError, DesignError
 if TYPE_CHECKING:
     import xarray as xr
 
+    from causalgia.analysis import Analysis
+    from causalgia.experiments import Experiment
     from causalgia.predict import Predictor
     from causalgia.spec import TrialSpec
     from causalgia.spec.choices import PredictorSpec
@@ -80,6 +85,14 @@ def _top(
         causalgia analyze results --rope=-0.1,0.1
 
         causalgia show results
+
+    An experiment of the catalogue, answered as it is run:
+
+        causalgia experiments
+
+        causalgia init --experiment copies copies.toml
+
+        causalgia run copies.toml --out copies
     """
     if ctx.invoked_subcommand is None:
         typer.echo(ctx.get_help())
@@ -125,21 +138,42 @@ def demo(
 
 
 @app.command()
+def experiments(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="One of them, with its settings.")] = None,
+) -> None:
+    """List the catalogue of experiments, a line each; or say what one of them asks and which settings it takes.
+
+    Example:   causalgia experiments copies
+    """
+    if name is None:
+        print_catalogue()
+    else:
+        print_entry(name)
+
+
+@app.command()
 def init(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="The file to write.")] = Path(SPEC),
-    force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
+    experiment: Annotated[str | None, typer.Option(help="Of the catalogue: `causalgia experiments` lists it.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over files that are there.")] = False,
 ) -> None:
-    """Write a commented trial.toml that runs as it is, to be changed into your own.
+    """Write a commented trial.toml that runs as it is, to be changed into your own; of an experiment, if one is named.
 
     Example:   causalgia init gata1.toml
-    """
-    from causalgia.spec import starter
 
-    if path.exists() and not force:
-        raise DesignError(f"{path} is already there; give another name, or --force to write over it")
+    Example:   causalgia init --experiment spacing spacing.toml
+    """
+    from causalgia.spec import beside, starter
+
+    text, files = starter(experiment), beside(experiment)
+    for place in (path, *(path.parent / name for name in files)):
+        if place.exists() and not force:
+            raise DesignError(f"{place} is already there; give another name, or --force to write over it")
     made(path.parent)
-    write(path, starter())
-    typer.echo(f"Wrote {path}. Next: causalgia run {path} --out results")
+    for name, content in files.items():
+        write(path.parent / name, content)
+    write(path, text)
+    typer.echo(f"Wrote {', '.join([str(path), *files])}. Next: causalgia run {path} --out results")
 
 
 @app.command()
@@ -151,8 +185,11 @@ def run(
 ) -> None:
     """Run the trial in a file: draw the units, apply the arms, ask the predictor, write the outcomes.
 
+    An experiment of the catalogue is answered at once: its table and sentences are printed, its figure is drawn.
+
     Example:   causalgia run trial.toml --out results --device cuda
     """
+    from causalgia.experiments import Experiment
     from causalgia.reporting import tasks_in_words
     from causalgia.spec import read_spec
     from causalgia.trial import run as run_trial
@@ -165,6 +202,10 @@ def run(
     written = write_outcomes(folder, outcomes, spec, command="run", spec_file=spec_file)
     units = f"{spec.design.n_units:,} unit{'s' if spec.design.n_units != 1 else ''}"
     typer.echo(f"{spec.name}: {units}, {len(spec.design.named_arms)} arms, {tasks_in_words(outcomes)}.")
+    if isinstance(spec.design, Experiment):
+        typer.echo("")
+        print_written(folder, *written, *give_answer(spec.design.analyse(outcomes, rng=spec.rng), folder))
+        return
     print_written(folder, *written)
     typer.echo(f"Next: causalgia {'estimate' if spec.analysis.rope is None else 'analyze'} {out}")
 
@@ -203,7 +244,7 @@ def estimate(
     analysis = chosen(analysis_of(folder, outcomes), {**given, "families": families})
     _, estimates = estimated(outcomes, analysis, rng=seed_of(outcomes, rng))
     estimates = estimates.assign_attrs(said_of(outcomes, analysis))
-    drop(folder, DECISIONS, POSTERIOR)
+    drop(folder, DECISIONS, POSTERIOR, *figures(folder))
     store.save(estimates, folder / ESTIMATES)
     _print_and_draw(estimates, folder, all_rows=all_rows)
     print_written(folder, ESTIMATES, FOREST)
@@ -229,6 +270,8 @@ def analyze(
 ) -> None:
     """Decide which effects are large: estimate, adjust (bh), infer, decide, as trial.toml says; options win.
 
+    An experiment of the catalogue is answered anew, unless --control asks another question or --keep-draws for draws.
+
     Example:   causalgia analyze results --rope=-0.1,0.1 --family mixture --error bayes_fdr
     """
     from causalgia import store
@@ -237,8 +280,13 @@ def analyze(
     outcomes = store.load(present(folder) / OUTCOMES, "outcomes")
     asked = {"rope": rope_of(rope), "family": family, "error": error, "level": level, "control": control}
     asked |= {"cluster": cluster, "target": target, "ci_prob": ci_prob, "adjust": adjust, "families": families}
-    found = steps(outcomes, chosen(analysis_of(folder, outcomes), asked), rng=seed_of(outcomes, rng))
-    drop(folder, DECISIONS, POSTERIOR)
+    analysis, seed = chosen(analysis_of(folder, outcomes), asked), seed_of(outcomes, rng)
+    experiment = None if control or keep_draws else experiment_of(folder)
+    if experiment is not None:
+        _answer_again(experiment, outcomes, analysis, folder, seed=seed, all_rows=all_rows)
+        return
+    found = steps(outcomes, analysis, rng=seed)
+    drop(folder, DECISIONS, POSTERIOR, *figures(folder))
     store.save(found.estimates, folder / ESTIMATES)
     store.save(found.decisions, folder / DECISIONS)
     written = [ESTIMATES, DECISIONS, FOREST]
@@ -269,6 +317,8 @@ def show(
     decided = (folder / DECISIONS).is_file()
     decisions = store.load(folder / DECISIONS, "decisions") if decided else None
     print_answers(store.load(folder / ESTIMATES, "estimates"), decisions, all_rows=all_rows)
+    if decisions is not None:
+        print_sentences(decisions)
     if not decided:
         typer.echo(f"No verdicts yet. Next: causalgia analyze {folder}")
 
@@ -296,6 +346,16 @@ def _print_and_draw(
         print_answers(estimates, decisions, truth=truth, all_rows=all_rows)
     finally:
         save_forest(estimates if decisions is None else decisions, folder / FOREST, truth=truth)
+
+
+def _answer_again(
+    experiment: Experiment, outcomes: xr.Dataset, analysis: Analysis, folder: Path, *, seed: int, all_rows: bool
+) -> None:
+    """Answer an experiment's question from its outcomes, by an analysis whose contrasts are its own."""
+    own = replace(analysis, control=None, contrasts=None, interaction=None)
+    answer = replace(experiment, analysis=own).analyse(outcomes, rng=seed)
+    drop(folder, DECISIONS, POSTERIOR, FOREST, *figures(folder))
+    print_written(folder, *give_answer(answer, folder, all_rows=all_rows))
 
 
 def _predictor(spec: TrialSpec, spec_file: Path, device: str | None) -> Predictor:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from causalgia.spec import TrialSpec
 
 OUTCOMES, ESTIMATES, SPEC, FOREST = "outcomes.nc", "estimates.nc", "trial.toml", "forest.png"
-DECISIONS, POSTERIOR = "decisions.nc", "posterior.nc"
+DECISIONS, POSTERIOR, EXPERIMENT = "decisions.nc", "posterior.nc", "experiment.png"
 _MARK = "# Written by `causalgia "
 
 
@@ -25,7 +25,7 @@ def refuse_taken(folder: Path, *, spec_file: Path | None = None, force: bool = F
     OutcomesError
         If one of our names is a folder, or (without `force`) a file.
     """
-    for name in (OUTCOMES, ESTIMATES, DECISIONS, POSTERIOR, FOREST, SPEC):
+    for name in (OUTCOMES, ESTIMATES, DECISIONS, POSTERIOR, FOREST, *figures(folder), SPEC):
         path = folder / name
         if path.is_dir():
             raise OutcomesError(f"{path} is a folder; move it away, or choose another --out")
@@ -55,13 +55,30 @@ def write_outcomes(
     """
     from causalgia import store
 
-    drop(folder, ESTIMATES, DECISIONS, POSTERIOR, FOREST)
+    drop(folder, ESTIMATES, DECISIONS, POSTERIOR, FOREST, *figures(folder))
     store.save(outcomes, folder / OUTCOMES)
     if _same(folder / SPEC, spec_file):
         return (OUTCOMES,)
     mark = f"{_MARK}{command}`, which may write over it: keep a file of your own under another name.\n"
     write(folder / SPEC, mark + spec.to_toml())
     return OUTCOMES, SPEC
+
+
+def figure_of(number: int) -> str:
+    """Return the file of an experiment's figure about a task: experiment.png, experiment_2.png, ...
+
+    Examples
+    --------
+    >>> figure_of(0), figure_of(1)
+    ('experiment.png', 'experiment_2.png')
+    """
+    return EXPERIMENT if number == 0 else f"experiment_{number + 1}.png"
+
+
+def figures(folder: Path) -> tuple[str, ...]:
+    """Return the figures of an experiment that a folder has or could have."""
+    found = [p.name for p in folder.glob("experiment_*.png") if p.stem.removeprefix("experiment_").isdecimal()]
+    return EXPERIMENT, *sorted(found)
 
 
 def drop(folder: Path, *names: str) -> None:

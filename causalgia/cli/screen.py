@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from causalgia.reporting import Rows
 
 
+_MANY = 100
+
+
 def print_answers(
     estimates: xr.Dataset,
     decisions: xr.Dataset | None = None,
@@ -27,10 +30,25 @@ def print_answers(
     from causalgia.reporting.decided import against
 
     which: Rows = "all" if all_rows else "summary"
+    estimates, decisions, more = (estimates, decisions, 0) if all_rows else _largest(estimates, decisions)
     parts: list[str | Table] = [estimand(estimates), _table(estimates, which, truth)]
     if decisions is not None:
         parts += [against(decisions), _table(decisions, which, None)]
     _print([*parts, "\n".join(sentences(estimates if decisions is None else decisions, rows=which))])
+    if more:
+        typer.echo(f"These are the largest; there are {more:,} more contrasts: causalgia show --all\n")
+
+
+def _largest(estimates: xr.Dataset, decisions: xr.Dataset | None) -> tuple[xr.Dataset, xr.Dataset | None, int]:
+    """Return both tables with the contrasts that are printed where they are very many, and how many are left out."""
+    from causalgia.experiments.answer import largest
+
+    if estimates.sizes["contrast"] <= _MANY:
+        return estimates, decisions, 0
+    shown = largest(estimates if decisions is None else decisions, most=_MANY)
+    names = shown["contrast"].to_numpy()
+    first = largest(estimates, most=0, n=estimates.sizes["contrast"]).sel(contrast=names)
+    return first, None if decisions is None else shown, estimates.sizes["contrast"] - len(names)
 
 
 def _table(dataset: xr.Dataset, which: Rows, truth: xr.DataArray | None) -> Table:

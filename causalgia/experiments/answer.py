@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import xarray as xr
+
+from causalgia.errors import ContrastError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,29 +59,98 @@ class Answer:
     def __str__(self) -> str:
         from causalgia.reporting import report
 
-        return "\n".join(
-            [self.question, "", report(self.decisions), *(["", *self.sentences] if self.sentences else [])]
-        )
+        shown = largest(self.decisions)
+        more = self.decisions.sizes["contrast"] - shown.sizes["contrast"]
+        left = [f"These are the largest; {more:,} more contrasts are in decisions.", ""] if more else []
+        return "\n".join([self.question, "", report(shown), "", *left, *self.sentences]).rstrip()
 
     def __repr__(self) -> str:
         return f"<Answer to {self.question!r}: {self.decisions.sizes['contrast']:,} contrasts>"
 
-    def draw(self) -> Axes:
-        """Draw the answer: the figure of the experiment, by default a forest plot of its contrasts."""
-        from causalgia.plot import forest
+    @property
+    def tasks(self) -> list[str]:
+        """The names of the tasks."""
+        return [str(task) for task in self.decisions["task"].to_numpy()]
 
-        if self.figure is not None:
-            return self.figure(self)
-        return forest(self.decisions, task=str(self.decisions["task"].to_numpy()[0]))
+    def draw(self, *, task: str | None = None) -> Axes:
+        """Draw the answer about one task: the figure of the experiment, by default a forest plot of its contrasts.
 
-    def save(self, path: str | Path) -> Path:
-        """Write the figure to a file (PNG, PDF or SVG by its name).
+        Parameters
+        ----------
+        task
+            Which task; the first where it is not said.
 
         Raises
         ------
+        ContrastError
+            If there is no such task.
+        """
+        from causalgia.plot import forest
+
+        task = self.tasks[0] if task is None else task
+        if task not in self.tasks:
+            raise ContrastError(f"task {task!r} is not there; say task= one of {', '.join(map(repr, self.tasks))}")
+        if self.figure is not None:
+            return self.figure(self._about(task))
+        return forest(self.decisions, task=task)
+
+    def save(self, path: str | Path, *, task: str | None = None) -> Path:
+        """Write the figure of one task to a file (PNG, PDF or SVG by its name).
+
+        Parameters
+        ----------
+        path
+            Where to.
+        task
+            Which task; the first where it is not said.
+
+        Raises
+        ------
+        ContrastError
+            If there is no such task.
         OutcomesError
             If the file cannot be written.
         """
         from causalgia.plot import save_figure
 
-        return save_figure(self.draw(), path)
+        return save_figure(self.draw(task=task), path)
+
+    def _about(self, task: str) -> Answer:
+        """Return the answer about one task alone."""
+        found = {name: _of_task(dataset, task) for name, dataset in self.findings.items()}
+        estimates, decisions = (_of_task(table, task) for table in (self.estimates, self.decisions))
+        return replace(self, findings=found, estimates=estimates, decisions=decisions)
+
+
+def largest(table: xr.Dataset, *, most: int = 30, n: int = 20) -> xr.Dataset:
+    """Return a table as it is where it has few contrasts, else those of its largest effects, the largest first.
+
+    Parameters
+    ----------
+    table
+        Estimates or decisions; effects are as large as they are away from none (0, of ratios 1), in any task or model.
+    most
+        Contrasts that are few.
+    n
+        How many are returned of more than that.
+
+    Examples
+    --------
+    >>> names = {"contrast": ["a", "b", "c"], "task": ["K562"]}
+    >>> table = xr.Dataset({"ace": (("contrast", "task"), [[0.1], [-2.0], [1.0]])}, coords=names)
+    >>> largest(table, most=2, n=2)["contrast"].values.tolist()
+    ['b', 'c']
+    """
+    if table.sizes["contrast"] <= most:
+        return table
+    away = abs(table["ace"] - float(table.attrs.get("null_value", 0.0)))
+    size = away.max([dim for dim in away.dims if dim != "contrast"]).to_numpy()
+    pairs = [name for name, variable in table.variables.items() if "contrast_" in variable.dims]
+    return table.drop_vars(pairs).isel(contrast=np.argsort(-size, kind="stable")[:n])
+
+
+def _of_task(dataset: xr.Dataset, task: str) -> xr.Dataset:
+    """Return a Dataset about one task, which stays a dim; as it is where it has no tasks."""
+    if not isinstance(dataset, xr.Dataset) or "task" not in dataset.dims or "task" not in dataset.coords:
+        return dataset
+    return dataset.isel(task=[[str(name) for name in dataset["task"].to_numpy()].index(task)])

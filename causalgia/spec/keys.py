@@ -44,6 +44,10 @@ def _labels(value: object) -> bool:
     return value == "parent" or (plain and bool(value))
 
 
+def _contrasts(value: object) -> bool:
+    return is_text(value) or (is_table(value) and bool(value))
+
+
 def _is_reserve(value: object) -> bool:
     return is_number(value) and 0 <= value < 1  # type: ignore[operator]
 
@@ -55,7 +59,9 @@ TOP: Keys = {
     "assignment": one_of("crossover", "parallel"),
     "blocks": (_labels, '"parent", or a list with a label for each unit'),
     "reserve": (_is_reserve, "a share of the parents, 0 or more and below 1"),
+    "contrasts": (_contrasts, "the name of the arm that is subtracted, or tables of arm = weight"),
     "null": SUBTABLE,
+    "experiment": SUBTABLE,
     "predictor": SUBTABLE,
     "arms": SUBTABLE,
     "placebos": SUBTABLE,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,12 @@ from causalgia.design import Arm, Design, null_from_dict, placebos
 from causalgia.design.intervention import Intervention
 from causalgia.design.patterns import pattern_from_plain
 from causalgia.errors import CausalgiaError, DesignError
+from causalgia.spec.catalogued import ExperimentSpec, analysis_said, read_experiment
 from causalgia.spec.choices import PredictorSpec
 from causalgia.spec.keys import PLACEBOS, PREDICTOR, TOP, check_arm, check_null
 from causalgia.tables import Table, check_table, require
 from causalgia.trial.asking import check_analysis
+from causalgia.trial.describing import question_kept
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,8 @@ class TrialSpec:
         Which predictor is asked.
     analysis
         What will be asked of the outcomes.
+    experiment
+        What the file said of it, where the design is an experiment of the catalogue; None where arms were written.
 
     Raises
     ------
@@ -62,6 +65,7 @@ class TrialSpec:
     rng: int
     predictor: PredictorSpec
     analysis: Analysis = field(default_factory=Analysis)
+    experiment: ExperimentSpec | None = None
 
     def __post_init__(self) -> None:
         check_analysis(self.analysis, self.design)
@@ -69,10 +73,14 @@ class TrialSpec:
     @property
     def attrs(self) -> dict[str, str]:
         """What the outcomes carry of the specification: its name, the predictor in words, the analysis as JSON."""
-        return {"name": self.name, "predictor": self.predictor.describe(), "analysis": self.analysis.to_json()}
+        asked = question_kept(self.analysis, self.design)
+        return {"name": self.name, "predictor": self.predictor.describe(), "analysis": asked}
 
     def to_dict(self) -> dict[str, Any]:
         """Return the specification as TOML-ready data; placebo words stand among the arms, paths are absolute."""
+        if self.experiment is not None:
+            who = {"name": self.name, "rng": self.rng, "predictor": self.predictor.to_dict()}
+            return {**who, **self.experiment.to_dict()}
         design = self.design.to_dict()
         null, arms = design.pop("null"), design.pop("arms")
         plain = {"name": self.name, **design, "rng": self.rng, "null": null, "predictor": self.predictor.to_dict()}
@@ -130,8 +138,15 @@ def parse_spec(text: str, *, folder: Path, source: str = "trial.toml") -> TrialS
         raise DesignError(f"{source}: {error}") from error
 
 
-def read_analysis(path: str | Path) -> Analysis:
+def read_analysis(path: str | Path, *, kept: Analysis | None = None) -> Analysis:
     """Read only the analysis of a `trial.toml`: no sequence, network or arm is looked at.
+
+    Parameters
+    ----------
+    path
+        The file.
+    kept
+        The analysis that was kept with the outcomes: where the file is of an experiment, what it leaves out.
 
     Raises
     ------
@@ -139,15 +154,22 @@ def read_analysis(path: str | Path) -> Analysis:
         If the file cannot be read, is not TOML, or its [analysis] is not understood.
     """
     plain = _toml(_read_text(Path(path)), str(path))
+    own = kept.to_dict() if kept is not None and "experiment" in plain else {}
     try:
-        return Analysis.from_dict(plain.get("analysis", {}))
+        return Analysis.from_dict({**own, **analysis_said(plain)} if own else plain.get("analysis", {}))
     except CausalgiaError as error:
         raise DesignError(f"{path}: {error}") from error
 
 
-def starter() -> str:
-    """Return the text of a commented `trial.toml` that runs as it is, on a predictor of the zoo."""
-    return resources.files("causalgia.spec").joinpath("starter.toml").read_text(encoding="utf-8")
+def is_of_experiment(path: str | Path) -> bool:
+    """Return whether a `trial.toml` is of an experiment of the catalogue.
+
+    Raises
+    ------
+    DesignError
+        If the file cannot be read, or is not TOML.
+    """
+    return "experiment" in _toml(_read_text(Path(path)), str(path))
 
 
 def _toml(text: str, source: str) -> Table:
@@ -172,15 +194,26 @@ def _read_text(path: Path) -> str:
 
 def _spec(plain: Table, folder: Path) -> TrialSpec:
     table = check_table(plain, "", TOP)
-    for key in ("n_units", "rng", "null", "predictor", "arms"):
+    catalogued = "experiment" in table
+    for key in ("rng", "predictor") if catalogued else ("n_units", "rng", "null", "predictor", "arms"):
         require(table, key, "a trial")
-    rest = {key: table[key] for key in ("assignment", "blocks", "reserve") if key in table}
-    predictor = _predictor(table["predictor"], folder)
+    said: dict[str, Any] = {"name": table.get("name", "trial"), "rng": table["rng"]}
+    said["predictor"] = _predictor(table["predictor"], folder)
+    return _of_experiment(table, folder, said) if catalogued else _of_arms(table, folder, said)
+
+
+def _of_experiment(table: Table, folder: Path, said: dict[str, Any]) -> TrialSpec:
+    null = _null(table["null"], folder) if "null" in table else None
+    experiment = read_experiment(table, null, folder)
+    design = experiment.build()
+    return TrialSpec(design=design, analysis=design.analysis, experiment=experiment, **said)
+
+
+def _of_arms(table: Table, folder: Path, said: dict[str, Any]) -> TrialSpec:
+    rest = {key: table[key] for key in ("assignment", "blocks", "reserve", "contrasts") if key in table}
     analysis = Analysis.from_dict(table.get("analysis", {}))
     design = Design(null=_null(table["null"], folder), arms=_arms(table, folder), n_units=table["n_units"], **rest)
-    return TrialSpec(
-        name=table.get("name", "trial"), design=design, rng=table["rng"], predictor=predictor, analysis=analysis
-    )
+    return TrialSpec(design=design, analysis=analysis, **said)
 
 
 def _null(plain: Table, folder: Path) -> Any:

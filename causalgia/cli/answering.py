@@ -1,0 +1,50 @@
+"""What an experiment of the catalogue answers: printed, drawn and written into the folder of its trial."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from causalgia.cli.folder import DECISIONS, ESTIMATES, figure_of
+from causalgia.cli.screen import print_answers
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from causalgia.experiments import Answer
+
+
+def give_answer(answer: Answer, folder: Path, *, all_rows: bool = False) -> tuple[str, ...]:
+    """Print an answer, draw it for each task, and write its tables: a figure that fails hides no table.
+
+    Returns
+    -------
+    tuple of str
+        The names of the files that were written.
+    """
+    from causalgia import store
+
+    store.save(answer.estimates, folder / ESTIMATES)
+    store.save(answer.decisions.assign_attrs(answered_as(answer)), folder / DECISIONS)
+    try:
+        typer.echo(f"{answer.question}\n")
+        print_answers(answer.estimates, answer.decisions, all_rows=all_rows)
+        print_sentences(answer.decisions.assign_attrs(answered_as(answer)))
+    finally:
+        drawn = [figure_of(number) for number in range(len(answer.tasks))]
+        for task, name in zip(answer.tasks, drawn, strict=True):
+            answer.save(folder / name, task=task)
+    return ESTIMATES, DECISIONS, *drawn
+
+
+def answered_as(answer: Answer) -> dict[str, str]:
+    """Return what decisions carry of the answer: the sentences, a line each."""
+    return {"answer": "\n".join(answer.sentences)}
+
+
+def print_sentences(decisions: xr.Dataset) -> None:
+    """Print what the contrasts say together, where that is kept with their decisions."""
+    if said := str(decisions.attrs.get("answer", "")):
+        typer.echo(f"{said}\n")

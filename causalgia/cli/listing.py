@@ -1,0 +1,35 @@
+"""The catalogue of experiments on the screen: a line for each, or one with its settings."""
+
+from __future__ import annotations
+
+import typer
+
+
+def print_catalogue() -> None:
+    """Print each experiment's name and question."""
+    from causalgia.experiments import entries
+
+    found = entries()
+    wide = max(map(len, found))
+    for name, entry in found.items():
+        typer.echo(f"{name:<{wide}}  {entry.question}")
+
+
+def print_entry(name: str) -> None:
+    """Print one experiment: question, estimand, paper, and what each of its settings is, with its default.
+
+    Raises
+    ------
+    DesignError
+        If there is no such experiment; suggests the nearest.
+    """
+    from causalgia.experiments import entries
+    from causalgia.spec import settings_of, toml_value
+
+    settings = settings_of(name)
+    entry = entries()[name]
+    typer.echo(f"{name}: {entry.question}\n{entry.estimand}\nhttps://doi.org/{entry.doi}\n")
+    for setting in settings:
+        value = "needed" if setting.required else "left out" if setting.default is None else toml_value(setting.default)
+        typer.echo(f"  {setting.name} ({value})\n      {setting.words}")
+    typer.echo(f"\nA file to begin with: causalgia init --experiment {name}")
