@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import xarray as xr
 
 
@@ -23,3 +25,24 @@ def effect_in_words(row: xr.Dataset) -> str:
     known = [name for name in ("ace", "se", "lower", "upper") if name in row]  # an interval may be one point, 0
     effect, interval = format_effect({name: row[name].item() for name in known})
     return f"{effect} {interval}"
+
+
+def by_task(table: xr.Dataset) -> Iterator[tuple[str, xr.Dataset]]:
+    """Yield how a sentence begins, and what it is about: each task (and each model of an ensemble) of a table.
+
+    Parameters
+    ----------
+    table
+        Estimates or decisions, ``ace (contrast, task[, model])``.
+
+    Examples
+    --------
+    >>> table = xr.Dataset({"ace": (("contrast", "task"), [[1.0, 2.0]])}, coords={"task": ["K562", "HepG2"]})
+    >>> [said for said, _ in by_task(table)]
+    ['Task K562', 'Task HepG2']
+    """
+    models = table["model"].to_numpy() if "model" in table["ace"].dims else [None]
+    for task in table["task"].to_numpy():
+        for model in models:
+            of_model = {} if model is None else {"model": model}
+            yield f"Task {task}" + (f", model {model}" if of_model else ""), table.sel({"task": task, **of_model})
