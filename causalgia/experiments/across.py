@@ -85,8 +85,9 @@ def share_of_predictors(posterior: Any, *, rope: Rope, level: float = 0.95, ci_p
     """Say for what share of the predictors the effect is beyond the region of practical equivalence.
 
     The estimand is the share among these predictors, ``mean_k 1{delta_k outside the ROPE}``; its posterior is that of
-    the share in every joint draw, and so its interval knows which predictors one cannot be sure of. (The proportions
-    of the mixture family stand at their maximum, as in `causalgia.infer`.)
+    the share in every joint draw, so its interval knows of which predictors one cannot be sure. It leans on the family
+    of effects: where that is right the interval covers as it says (simulated, 100 and 244 predictors), and where half
+    of them have one and the same effect the mixture's is off by some .03. `claimed` leans on it less.
 
     Parameters
     ----------

@@ -1,0 +1,459 @@
+"""Structure, composition, many predictors and many null models: known effects come out, and nulls stay null."""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+
+import numpy as np
+import pytest
+import xarray as xr
+from catalogue_truth import assert_estimates, assert_recovers, assert_verdicts
+
+import causalgia as cg
+from causalgia.errors import (
+    ContrastError,
+    DecisionError,
+    DegenerateWarning,
+    DesignError,
+    EstimateError,
+    NullModelWarning,
+    OutcomesError,
+)
+from causalgia.experiments import (
+    across_predictors,
+    agreement,
+    build,
+    composition_bias,
+    copies,
+    hairpin,
+    null_models,
+    share_of_predictors,
+)
+from causalgia.sequences import decode
+from causalgia.zoo import EndGC, Gate, Oracle, Word
+
+RC = str.maketrans("ACGT", "TGCA")
+VTS1 = cg.zoo.oracle("vts1_like")
+
+
+def rc(word: str) -> str:
+    return word.translate(RC)[::-1]
+
+
+def arm_sequences(experiment: cg.experiments.Experiment, n: int = 20) -> dict[str, list[str]]:
+    """Return what every arm makes of the first units, as an oracle that reads every base tells."""
+    tokens = experiment.null.sample(n, rng=0)["sequence"].to_numpy()
+    units = np.arange(n, dtype=np.uint64)
+    return {
+        arm.name: decode(arm.intervention.apply(tokens.copy(), units=units, key=5)) for arm in experiment.named_arms
+    }
+
+
+# ---------------------------------------------------------------- hairpin: the arms
+
+
+@pytest.mark.parametrize(("stem", "loop"), [(9, 6), (5, 5), (6, 8), (12, 7)])
+def test_stem_and_loop_lengths_are_honoured(stem: int, loop: int) -> None:
+    made = arm_sequences(hairpin(cg.Uniform(length=60), at=25, stem=stem, loop=loop))
+    first = 25 - (loop - 5) // 2
+    left, right = slice(first - stem, first), slice(first + loop, first + loop + stem)
+    place = left.start + (stem - 5) // 2
+    for row, own in enumerate(made["untreated"]):
+        folded, looped, inside = (made[name][row] for name in ("hairpin", "loop", "stem"))
+        for sequence in (folded, looped, inside):
+            assert sequence[right] == rc(sequence[left])
+        assert folded[: right.start] == own[: right.start]
+        assert folded[right.stop :] == own[right.stop :]
+        assert looped == folded[:25] + "GCTGG" + folded[30:]
+        assert inside[: right.start] == own[:place] + "GCTGG" + own[place + 5 : right.start]
+        assert made["open"][row] == own[:25] + "GCTGG" + own[30:]
+        assert made["open, where the stem was"][row] == own[:place] + "GCTGG" + own[place + 5 :]
+
+
+def test_the_published_places_are_the_defaults() -> None:
+    arms = {arm.name: str(arm.intervention) for arm in hairpin().named_arms}
+    assert hairpin().n_units == 1_000
+    assert hairpin().null.length == 41
+    assert arms["loop"] == "do(x[17:22] = GCUGG, x[23:32] = rc(x[8:17]))"
+
+
+def test_given_arms_of_a_stem_are_written_and_pair_about_the_word() -> None:
+    left, right = "GGCGCAUGU", "GCAUGCGUC"
+    made = arm_sequences(hairpin(stem=(left, right)))
+    for folded, inside in zip(made["hairpin"], made["stem"], strict=True):
+        assert (folded[8:17], folded[23:32]) == (left.replace("U", "T"), right.replace("U", "T"))
+        assert inside[8:17] == "GGGCTGGGT"
+        assert inside[23:32] == "GCCCAGCTC"
+
+
+def test_a_motif_is_paired_as_it_was_drawn() -> None:
+    made = arm_sequences(hairpin(word="GCNGG"))
+    assert len({sequence[12] for sequence in made["stem"]}) > 1
+    for sequence in made["stem"]:
+        assert sequence[10:15] in {"GCAGG", "GCCGG", "GCGGG", "GCTGG"}
+        assert sequence[23:32] == rc(sequence[8:17])
+
+
+def test_a_stem_shorter_than_the_word_has_no_word_inside() -> None:
+    experiment = hairpin(stem=4, n_units=100)
+    assert "stem" not in experiment.arm_names
+    assert "word x loop" in (experiment.named_contrasts or {})
+    answer = experiment.analyse(cg.run(experiment, VTS1, rng=0), rng=0)
+    assert answer.sentences[0].endswith("the stem is too short to hold the word.")
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (
+            {"stem": ("GGCGC", "GCGAC")},
+            "a stem that cannot pair: base 1 of 'GGCGC' is G, opposite base 3 of 'GCGAC', A",
+        ),
+        ({"stem": ("GGCGC", "GCGC")}, "a stem that cannot pair: its arms"),
+        ({"stem": ("GGNGC", "GCGUC")}, "'GGNGC' is not a word"),
+        ({"stem": ("GGCGC",)}, "two arms"),
+        ({"stem": 0}, "stem=0"),
+        ({"stem": True}, "stem=True"),
+        ({"loop": 2, "word": "G"}, "loop=2"),
+        ({"loop": 4}, "loop=4 cannot hold 'GCUGG'; it takes 5 bases or more"),
+        ({"at": 5}, "at=9 to 26 fit"),
+        ({"at": 30}, "at=9 to 26 fit"),
+        ({"stem": 20}, "has 46 bases, more than the 41-bp background"),
+        ({"word": "GCXGG"}, "word"),
+        ({"at": -1}, "at=-1"),
+    ],
+)
+def test_a_hairpin_that_cannot_be_is_refused(settings: dict[str, object], said: str) -> None:
+    with pytest.raises(DesignError) as caught:
+        hairpin(**settings)  # type: ignore[arg-type]
+    assert said in str(caught.value)
+
+
+def test_the_ends_that_the_message_names_fit() -> None:
+    for at in (9, 26):
+        assert arm_sequences(hairpin(at=at), 3)["loop"][0][at : at + 5] == "GCTGG"
+
+
+# ---------------------------------------------------------------- hairpin: the effects
+
+
+def test_vts1_is_best_in_the_loop_and_least_in_the_stem() -> None:
+    answer = assert_recovers(hairpin(), VTS1)
+    assert answer.sentences[0].startswith("Task VTS1: loop > open > stem: ")
+    verdict = answer.decisions["verdict"].squeeze("task").to_series()
+    assert verdict["word x loop"] == "increases"
+    assert verdict["word x stem"] == "decreases"
+    assert verdict["hairpin"] == "negligible"
+
+
+def test_vts1_with_a_given_stem_and_another_loop() -> None:
+    answer = assert_recovers(hairpin(stem=("GGACGAC", "GUCGUUC"), loop=7, n_units=500), VTS1, rng=3)
+    assert "loop > open > stem" in answer.sentences[0]
+
+
+@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
+def test_a_predictor_that_knows_no_structure_has_no_interaction() -> None:
+    answer = assert_recovers(hairpin(n_units=500), cg.zoo.oracle("additive"))
+    verdict = answer.decisions["verdict"].squeeze("task").to_series()
+    assert set(verdict[["word x loop", "word x stem", "hairpin"]]) == {"negligible"}
+    assert set(verdict[["word in the open", "word in the loop", "word in the stem"]]) == {"decreases"}
+    assert "loop = open = stem" in answer.sentences[0]
+
+
+def test_a_scrambled_word_works_nowhere() -> None:
+    answer = assert_recovers(hairpin(word="GUGCG"), VTS1)
+    verdict = answer.decisions["verdict"].squeeze("task").to_series()
+    assert set(verdict) == {"negligible"}
+
+
+def test_a_reversed_effect_turns_the_order() -> None:
+    """Teeth: with the sign of every effect changed, loop < open < stem."""
+    mirrored = Oracle(*VTS1.terms, tasks=["VTS1"], scale="log intensity", weights=[[-1] * len(VTS1.terms)])
+    experiment = hairpin(n_units=300)
+    answer = experiment.analyse(cg.run(experiment, mirrored, rng=0), rng=0)
+    assert "loop < open < stem" in answer.sentences[0]
+
+
+def test_pairing_makes_the_interaction_sharper() -> None:
+    experiment = hairpin(n_units=500)
+    outcomes = cg.run(experiment, VTS1, rng=0)
+    paired = cg.estimate(cg.contrast(outcomes))["se"].sel(contrast="word x loop").item()
+    y = outcomes["outcome"].sel(arm=["loop", "hairpin", "open", "untreated"]).squeeze("task")
+    unpaired = np.sqrt((y.var("unit", ddof=1) / y.sizes["unit"]).sum()).item()
+    assert paired < 0.7 * unpaired
+
+
+# ---------------------------------------------------------------- composition
+
+
+def test_the_two_by_two_is_full_and_each_effect_separate() -> None:
+    experiment = composition_bias()
+    assert experiment.arm_names == ["untreated", "word", "bias", "bias + word"]
+    assert {name: dict(row) for name, row in (experiment.named_contrasts or {}).items()} == {
+        "word": {"word": 1, "untreated": -1},
+        "bias": {"bias": 1, "untreated": -1},
+        "interaction": {"bias + word": 1, "bias": -1, "word": -1, "untreated": 1},
+    }
+    made = arm_sequences(experiment)
+    for own, both in zip(made["untreated"], made["bias + word"], strict=True):
+        assert both == own[:17] + "CAAATT" + own[23:34] + "GCGCGC" + own[40:]
+
+
+@pytest.mark.parametrize("word", ["CAAAUU", "UUAUUU", "UUGCAC"])
+def test_gc_matters_at_the_three_prime_end_alone(word: str) -> None:
+    experiment, oracle = composition_bias(at=(34, 2), word=word), cg.zoo.oracle("rbfox1_like")
+    with pytest.warns(DegenerateWarning, match="do not vary"):  # two words never meet: no unit has an interaction
+        answer = experiment.analyse(cg.run(experiment, oracle, rng=1), rng=1)
+    truth = oracle.true_ace(experiment)
+    varies = ~answer.estimates["exact"].squeeze("task").to_numpy()
+    assert_estimates(answer.estimates.isel(contrast=varies), truth)
+    assert np.abs(truth.to_numpy()[~varies]).max() < 1e-6  # pairs of sites in one 41-mer, once in 10^6 units
+    assert_verdicts(answer, truth)
+    verdict = answer.decisions["verdict"].squeeze("task").to_series()
+    assert verdict["bias at 34"] == verdict["bias at 34 - at 2"] == "decreases"
+    assert verdict["bias at 2"] == verdict["interaction at 34"] == verdict["interaction at 2"] == "negligible"
+    assert answer.sentences[0].startswith("Task RBFOX1: GCGCGC at 34 decreases the outcome, -0.")
+
+
+@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
+def test_no_bias_where_none_was_made() -> None:
+    answer = assert_recovers(composition_bias(at=(34, 2)), cg.zoo.oracle("additive"))
+    assert set(answer.decisions["verdict"].to_numpy().ravel()) == {"negligible"}
+
+
+def test_an_interaction_of_bias_and_word_comes_out() -> None:
+    oracle = Oracle(Word("UGCAUG", 1.0), EndGC(-0.8, last=8), link="exp")
+    answer = assert_recovers(composition_bias(word="UGCAUG"), oracle)
+    verdict = answer.decisions["verdict"].squeeze("task").to_series()
+    assert (verdict["bias"], verdict["word"], verdict["interaction"]) == ("decreases", "increases", "decreases")
+
+
+def test_letters_that_collide_with_the_word_are_refused() -> None:
+    with pytest.raises(DesignError, match=r"arm 'bias at 20 \+ word': .*overlaps"):
+        composition_bias(at=[34, 20])
+    with pytest.raises(DesignError, match="ends at 42, past the 41-bp"):
+        composition_bias(at=36)
+    with pytest.raises(DesignError, match="names a position twice"):
+        composition_bias(at=(34, 34))
+
+
+def test_both_are_made_from_a_table() -> None:
+    made = build("hairpin", settings={"stem": ["GGCGCAUGU", "GCAUGCGUC"], "loop": 6, "n_units": 50})
+    assert made == hairpin(stem=("GGCGCAUGU", "GCAUGCGUC"), n_units=50)
+    assert build("composition_bias", settings={"at": [34, 2]}) == composition_bias(at=(34, 2))
+    assert cg.Design.from_toml(hairpin().to_toml()).fingerprint == hairpin().fingerprint
+
+
+# ---------------------------------------------------------------- many predictors
+
+
+def predictors(n: int, share: float) -> dict[str, Oracle]:
+    """Return so many oracles, each with a word of its own, of which a known share has a 3' GC bias."""
+    rng = np.random.default_rng(7)
+    weight = np.where(np.arange(n) < share * n, -rng.uniform(0.5, 1.2, n), 0.0)
+    words = ["".join(rng.choice(list("ACGU"), 3)) for _ in range(n)]
+    return {
+        f"RBP{k}": Oracle(Word(words[k], 0.1), *([EndGC(weight[k], last=8)] if weight[k] else []), scale="z")
+        for k in range(n)
+    }
+
+
+def outcomes_of(made: dict[str, Oracle], experiment: cg.experiments.Experiment, own: bool) -> dict[str, xr.Dataset]:
+    return {name: cg.run(experiment, oracle, rng=k if own else 0) for k, (name, oracle) in enumerate(made.items())}
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_the_share_of_biased_predictors_is_found(own: bool) -> None:
+    made = predictors(60, share=0.4)
+    experiment = composition_bias(n_units=100, word="AAAAAA")
+    estimates = across_predictors(outcomes_of(made, experiment, own), contrast="bias")
+    assert ("covariance" in estimates) is not own
+    truth = np.array([oracle.true_ace(experiment).sel(contrast="bias").item() for oracle in made.values()])
+    table = xr.DataArray(truth[:, None], dims=("contrast", "task"), coords=estimates["ace"].coords)
+    assert_estimates(estimates, table)
+    share = share_of_predictors(cg.infer(estimates, rng=0), rope=(-0.1, 0.1)).squeeze("task")
+    true = (truth < -0.1).mean()
+    assert true == 0.4
+    below = share.sel(side="below")
+    assert below["lower"] <= true <= below["upper"]
+    above = (truth > 0.1).mean()  # a word of G and C that the letters spell
+    assert share["share"].sel(side="above").item() == pytest.approx(above, abs=0.01)
+    assert share["claimed"].sel(side="either").item() == pytest.approx(true + above, abs=0.05)
+
+
+def test_tasks_of_one_predictor_are_its_predictors_with_their_covariance() -> None:
+    oracle = Oracle(
+        Word("UGCAUG"), EndGC(-0.8, last=8), tasks=["a", "b", "c"], weights=[[1, 1], [1, 0.5], [0.1, -1.0]], scale="z"
+    )
+    experiment = composition_bias(word="UGCAUG", n_units=100)
+    outcomes = cg.run(experiment, oracle, rng=0)
+    estimates = across_predictors(outcomes, contrast="bias")
+    assert estimates["contrast"].to_numpy().tolist() == ["a", "b", "c"]
+    plain = cg.contrast(outcomes).sel(contrast="bias")["ice"].to_numpy()
+    np.testing.assert_allclose(estimates["ace"].to_numpy()[:, 0], plain.mean(axis=0))
+    np.testing.assert_allclose(estimates["covariance"].to_numpy()[:, :, 0], np.cov(plain.T) / 100, atol=1e-12)
+    other = cg.run(experiment, oracle, rng=1)
+    two = across_predictors({"x": outcomes, "y": other}, contrast="bias")
+    matrix = two["covariance"].to_numpy()[:, :, 0]
+    assert two["contrast"].to_numpy().tolist()[:2] == ["x: a", "x: b"]
+    assert not matrix[:3, 3:].any()
+    np.testing.assert_allclose(matrix[:3, :3], estimates["covariance"].to_numpy()[:, :, 0])
+
+
+def test_what_does_not_go_across_is_refused() -> None:
+    experiment = composition_bias(word="UGCAUG", n_units=50)
+    oracle = Oracle(Word("UGCAUG"), EndGC(-0.8, last=8), scale="z")
+    one, same, own = (cg.run(experiment, oracle, rng=seed) for seed in (0, 0, 1))
+    other = cg.run(experiment, Oracle(Word("UGCAUG"), EndGC(-0.8, last=8), scale="log"), rng=0)
+    with pytest.raises(ContrastError, match="no contrast 'bia'; did you mean 'bias'"):
+        across_predictors({"x": one, "y": same}, contrast="bia")
+    with pytest.raises(OutcomesError, match="different scales"):
+        across_predictors({"x": one, "y": other}, contrast="bias")
+    with pytest.raises(OutcomesError, match="some predictors share units"):
+        across_predictors({"x": one, "y": same, "z": own}, contrast="bias")
+    with pytest.raises(OutcomesError, match="nothing to go across"):
+        across_predictors(one, contrast="bias")
+    with pytest.raises(DecisionError, match="every effect lies beyond"):
+        share_of_predictors(cg.infer(across_predictors({"x": one, "y": own}, contrast="bias"), rng=0), rope=0)
+
+
+# ---------------------------------------------------------------- many null models
+
+
+def given_nulls(n: int = 400) -> dict[str, cg.design.NullModel]:
+    """Return the published null models, made from AU-rich sequences of which some have the word's neighbours."""
+    rng = np.random.default_rng(3)
+    parents = ["".join(row) for row in rng.choice(list("ACGU"), (n, 41), p=[0.3, 0.2, 0.15, 0.35])]
+    return {
+        "profile": cg.Profile(of=parents),
+        "mononucleotide shuffle": cg.Shuffle(of=parents),
+        "dinucleotide shuffle": cg.DinucleotideShuffle(of=parents),
+        "Markov": cg.Markov(of=parents, order=1),
+        "knock-in": cg.Genomic(of=parents),
+    }
+
+
+def answers_under(experiment: cg.experiments.Experiment, oracle: Oracle, nulls: dict[str, cg.design.NullModel]):
+    under = null_models(experiment, nulls=nulls)
+    return {name: each.analyse(cg.run(each, oracle, rng=k), rng=0) for k, (name, each) in enumerate(under.items())}
+
+
+def test_copies_come_out_alike_under_every_null_model() -> None:
+    answers = answers_under(copies(n_units=400), cg.zoo.oracle("rbfox1_like"), given_nulls())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", NullModelWarning)
+        table = agreement(answers)
+    assert table["tau"].min() >= 0.8
+    assert (table["tau_lower"] <= table["tau"] + 1e-9).all()
+    assert table.attrs["sentences"].startswith("Task RBFOX1: every null model gives the same order")
+    np.testing.assert_array_equal(np.diagonal(table["tau"].to_numpy()[..., 0]), 1)
+    for name, answer in answers.items():
+        np.testing.assert_array_equal(table["ace"].sel(null=name), answer.estimates["ace"])
+
+
+def gated_by_context() -> Oracle:
+    """Return an oracle in which AAGAAG works alone, and GGAUCC only beside UUUUCCCC."""
+    return Oracle(Word("GGAUCC", 0.5), Word("AAGAAG", 1.0), Gate(("GGAUCC", "UUUUCCCC"), bonus=2.0, logic="and"))
+
+
+def word_experiment(n_units: int) -> cg.experiments.Experiment:
+    from dataclasses import replace
+
+    arms = {"untreated": cg.Untreated()} | {w: cg.Embed(w, at=17) for w in ("GGAUCC", "AAGAAG", "CGCGCG")}
+    base = copies(n_units=n_units)
+    return replace(base, arms=arms, contrasts="untreated", labels={})
+
+
+@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
+def test_an_order_that_depends_on_the_null_model_is_warned_of() -> None:
+    beside = ["".join(row) for row in np.random.default_rng(0).choice(list("ACGU"), (300, 41))]
+    with_box = [row[:2] + "UUUUCCCC" + row[10:] for row in beside]
+    nulls = {"plain": cg.Genomic(of=beside), "with box": cg.Genomic(of=with_box)}
+    under = null_models(word_experiment(300), nulls=nulls)
+    oracle = gated_by_context()
+    estimates = {name: cg.estimate(cg.contrast(cg.run(each, oracle, rng=0))) for name, each in under.items()}
+    with pytest.warns(NullModelWarning, match="the answer depends on the null model"):
+        table = agreement(estimates)
+    pair = table.sel(null="plain", null_="with box").squeeze("task")
+    assert pair["tau"].item() == pytest.approx(1 / 3)
+    assert pair["tau_upper"].item() == pytest.approx(1 / 3)
+    between = table["between_sd"].squeeze("task").to_series()
+    assert between["GGAUCC"] == pytest.approx(2 / np.sqrt(2), rel=0.05)
+    assert between["CGCGCG"] < 0.05
+    assert table["p"].sel(contrast="GGAUCC").item() < 1e-6 < table["p"].sel(contrast="CGCGCG").item()
+
+
+def test_one_null_model_twice_is_one_answer() -> None:
+    """A/A: other units of one null model differ by error alone."""
+    experiment = copies(n_units=300)
+    oracle = cg.zoo.oracle("rbfox1_like")
+    tables = {f"seed {s}": cg.estimate(cg.contrast(cg.run(experiment, oracle, rng=s))) for s in range(4)}
+    table = agreement(tables)
+    assert table["p"].min() > 1e-4
+    assert (table["between_sd_lower"] == 0).all()
+
+
+def test_noise_is_said_to_be_noise() -> None:
+    rng = np.random.default_rng(0)
+    tables = {name: cg.from_effects(rng.standard_normal(8) * 0.1, se=0.1) for name in "ab"}
+    with pytest.warns(NullModelWarning, match="is not clear; use more units"):
+        table = agreement(tables)
+    assert table["tau_upper"].max().item() == 1
+    assert table["clear"].sel(null="a", null_="b").item() < 0.2
+
+
+def test_limits_of_tau_hold_the_true_tau() -> None:
+    """The interval is simultaneous over pairs: it misses at most 5 % of the time (here, next to never)."""
+    rng = np.random.default_rng(11)
+    missed = exact = 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NullModelWarning)
+        for _ in range(60):
+            a = rng.standard_normal(5)
+            b = a + 0.7 * rng.standard_normal(5)
+            pairs = list(itertools.combinations(range(5), 2))
+            true = np.mean([np.sign(a[i] - a[j]) * np.sign(b[i] - b[j]) for i, j in pairs])
+            root = 0.1 * np.tril(rng.standard_normal((5, 5))) + 0.05 * np.eye(5)
+            covariance = root @ root.T
+            found = {
+                name: cg.from_effects(mean + root @ rng.standard_normal(5), covariance=covariance)
+                for name, mean in (("a", a), ("b", b))
+            }
+            cell = agreement(found).sel(null="a", null_="b").squeeze("task")
+            missed += not cell["tau_lower"] - 1e-9 <= true <= cell["tau_upper"] + 1e-9
+            exact += bool(cell["tau_lower"] == cell["tau_upper"])
+    assert missed <= 8  # binomial(60, .05): P(> 8) < 1e-3
+    assert exact < 60
+
+
+def test_a_factor_and_a_covariance_say_the_same() -> None:
+    effects = cg.contrast(cg.run(copies(n_units=100), cg.zoo.oracle("rbfox1_like"), rng=0))
+    whole = cg.estimate(effects)
+    ice = effects["ice"].to_numpy() - effects["ice"].mean("unit").to_numpy()
+    factor = whole.drop_vars(["covariance", "contrast_"]).assign(
+        factor=(("cluster", "contrast", "task"), ice / np.sqrt(100 * 99))
+    )
+    a, b = agreement({"a": whole, "b": whole}), agreement({"a": factor, "b": factor})
+    np.testing.assert_allclose(a["clear"], b["clear"])
+
+
+def test_what_has_no_agreement_is_refused() -> None:
+    three = cg.from_effects([1.0, 2.0, 3.0], se=0.1, names=["a", "b", "c"])
+    with pytest.raises(OutcomesError, match="two null models or more"):
+        agreement({"one": three})
+    with pytest.raises(EstimateError, match="2 contrasts have no order"):
+        agreement({name: three.isel(contrast=[0, 1]) for name in "xy"})
+    with pytest.raises(ContrastError, match="contrast 'c' is not under both"):
+        agreement({"x": three, "y": cg.from_effects([1.0, 2.0, 3.0], se=0.1, names=["a", "b", "d"])})
+    with pytest.raises(EstimateError, match="no order to compare"):
+        agreement({"x": three, "y": cg.from_effects([1.0, 1.0, 1.0], se=0.1, names=["a", "b", "c"])})
+    uniform = cg.Uniform(length=41)
+    with pytest.raises(DesignError, match="are the same null model"):
+        null_models(copies(), nulls={"a": uniform, "b": cg.Uniform(length=41)})
+    with pytest.raises(DesignError, match="null 'b' has 50 bp"):
+        null_models(copies(), nulls={"a": uniform, "b": cg.Uniform(length=50)})
+    with pytest.raises(DesignError, match="null 'b': Genomic: 1,000 units from 2 sequences"):
+        null_models(copies(), nulls={"a": uniform, "b": cg.Genomic(of=["A" * 41, "C" * 41])})
+    with pytest.raises(DesignError, match="two null models or more"):
+        null_models(copies(), nulls={"a": uniform})
