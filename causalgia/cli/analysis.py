@@ -16,15 +16,19 @@ if TYPE_CHECKING:
 
 
 def analysis_of(folder: Path, outcomes: xr.Dataset) -> Analysis:
-    """Return the analysis in the folder's trial.toml, or where there is no such file the one kept with the outcomes."""
+    """Return the analysis in the folder's trial.toml, or where there is no such file the one kept with the outcomes.
+
+    Where neither says which contrasts, they are those that the design names.
+    """
     from causalgia.analysis import Analysis
+    from causalgia.packed import question_of
     from causalgia.spec import read_analysis
     from causalgia.staircase import kept_analysis
 
     kept = kept_analysis(outcomes)
     if not (folder / SPEC).is_file():
         return kept or Analysis()
-    return read_analysis(folder / SPEC, kept=kept)
+    return read_analysis(folder / SPEC, kept=kept).asking(question_of(outcomes))
 
 
 def experiment_of(folder: Path) -> Experiment | None:

@@ -70,10 +70,6 @@ class Entry:
         The figure of an answer about one task; None: a forest plot of the contrasts.
     zoo
         The oracle of the zoo on which the file that ``causalgia init --experiment`` writes runs as it is.
-    example
-        Settings as that file gives them: those that have no default, and those that suit the oracle better.
-    files
-        Small files that the example names, written beside it: name -> text.
     """
 
     name: str
@@ -83,8 +79,6 @@ class Entry:
     read: Callable[[Found], Finding] = no_more
     draw: Callable[[Answer], Axes] | None = None
     zoo: str = "rbfox1_like"
-    example: Mapping[str, Any] = field(default_factory=dict)
-    files: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

@@ -297,4 +297,5 @@ HAIRPIN_ENTRY = Entry(
     ),
     doi="10.1101/418459",
     read=_read,
+    zoo="vts1_like",
 )

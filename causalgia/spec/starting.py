@@ -17,6 +17,7 @@ from causalgia import experiments
 from causalgia.design import NullModel, Uniform
 from causalgia.experiments import Entry, entries
 from causalgia.spec.catalogued import parameters
+from causalgia.spec.examples import example_of
 
 _WIDTH = 116
 _ANALYSIS = """\
@@ -87,7 +88,7 @@ def beside(experiment: str | None) -> Mapping[str, str]:
     >>> beside(None)
     {}
     """
-    return {} if experiment is None else entries()[experiment].files
+    return {} if experiment is None else example_of(parameters(experiment)).files
 
 
 def settings_of(kind: str) -> list[Setting]:
@@ -104,7 +105,7 @@ def settings_of(kind: str) -> list[Setting]:
     [('word', 'UGCAUG'), ('at', (4, 12, 20))]
     """
     takes = parameters(kind)
-    words, example = _words(getattr(experiments, kind)), entries()[kind].example
+    words, example = _words(getattr(experiments, kind)), example_of(takes).settings
     names = [name for name in takes if name not in ("null", "n_units", "rope")]
     return [_setting(takes[name], words.get(name, ""), example) for name in names]
 
@@ -131,26 +132,27 @@ def toml_value(value: Any) -> str:
 def _of_experiment(kind: str) -> str:
     takes = parameters(kind)
     entry = entries()[kind]
+    zoo = example_of(takes).zoo or entry.zoo
     parts = [
-        _head(entry),
+        _head(entry, zoo),
         _top(kind, takes),
         f'[experiment]\nkind = "{kind}"\n' + "".join(map(_written, settings_of(kind))),
-        _null(takes, entry),
-        f'[predictor]\nzoo = "{entry.zoo}"\n# or: factory = "my_net.py:load" with weights = "net.safetensors", tasks = '
+        _null(takes),
+        f'[predictor]\nzoo = "{zoo}"\n# or: factory = "my_net.py:load" with weights = "net.safetensors", tasks = '
         '["K562"], scale = "log counts"\n',
         "[analysis]                 # the experiment's own, unless said; fixed before the outcomes are seen\n"
-        + _rope(takes, entry)
+        + _rope(takes)
         + _ANALYSIS,
     ]
     return "\n".join(part for part in parts if part)
 
 
-def _head(entry: Entry) -> str:
+def _head(entry: Entry, zoo: str) -> str:
     said = [entry.question, "", entry.estimand, f"https://doi.org/{entry.doi}", ""]
     said += [
         "  causalgia run trial.toml --out results      # asks the predictor, answers the question, draws the figure"
     ]
-    said += ["", f"This file runs as it is, on the oracle '{entry.zoo}' of the zoo, whose true effects are known."]
+    said += ["", f"This file runs as it is, on the oracle '{zoo}' of the zoo, whose true effects are known."]
     said += ["Paths are relative to this file. A key that is not known is refused, never ignored."]
     return "".join(_comment(line) for line in said)
 
@@ -160,19 +162,18 @@ def _top(kind: str, takes: Mapping[str, Parameter]) -> str:
     return f'name = "{kind}"\n{n_units}rng = 0                    # seed: the same file gives the same numbers\n'
 
 
-def _null(takes: Mapping[str, Parameter], entry: Entry) -> str:
+def _null(takes: Mapping[str, Parameter]) -> str:
     if "null" not in takes:
         return ""
     default = takes["null"].default
     null = default if isinstance(default, NullModel) else Uniform(length=41)
-    plain = entry.example.get("null", null.to_dict())
     other = '# or: kind = "dinucleotide_shuffle" with of = "peaks.fa.gz"\n'
-    lines = "".join(f"{_key(key)} = {toml_value(value)}\n" for key, value in plain.items())
+    lines = "".join(f"{_key(key)} = {toml_value(value)}\n" for key, value in null.to_dict().items())
     return f"[null]                     # where backgrounds come from\n{lines}{other}"
 
 
-def _rope(takes: Mapping[str, Parameter], entry: Entry) -> str:
-    rope = entry.example.get("rope", takes["rope"].default if "rope" in takes else "0.2 sd")
+def _rope(takes: Mapping[str, Parameter]) -> str:
+    rope = example_of(takes).settings.get("rope", takes["rope"].default if "rope" in takes else "0.2 sd")
     said = "# effects in here are negligible: say what is too small to matter, such as [-0.1, 0.1]; 0: direction alone"
     return f"{said}\nrope = {toml_value(rope)}\n"
 

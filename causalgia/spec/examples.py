@@ -1,0 +1,87 @@
+"""What a trial file to begin with gives where an experiment has no default: small sequences, words in known places."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from inspect import Parameter
+from typing import Any
+
+_ENHANCER, _WEAK, _PROMOTER = "ATGCTGAGTCAT", "CCAGATAAGGAC", "GGCTATAAAAGG"  # of the oracle 'long_range'
+_N, _LENGTH = 24, 600
+
+#: setting -> what suits the example sequences
+_SETTINGS: dict[str, Any] = {
+    "sequences": "example.fa",
+    "negatives": "negatives.fa",
+    "motif": _WEAK,
+    "element": [120, 180],
+    "tile": [120, 180],
+    "tiles": [[120, 180], [300, 360], [420, 480]],
+    "at": [0, 180, 360],
+    "tss": [480, 540],
+    "tile_width": 60,
+    "rope": [-0.1, 0.1],
+}
+_BETTER = ("tile_width", "rope")  # than the default, which is for longer sequences that differ
+
+
+@dataclass(frozen=True, kw_only=True)
+class Example:
+    """What makes the file of an experiment run as it is.
+
+    Parameters
+    ----------
+    settings
+        Setting -> value, TOML-ready.
+    files
+        Small files that they name: name -> text.
+    zoo
+        Oracle that knows their words; None: the one of the experiment's entry.
+    """
+
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    zoo: str | None = None
+
+
+def example_of(takes: Mapping[str, Parameter]) -> Example:
+    """Return settings of an experiment on real sequences, and the sequences; nothing for one on a null model.
+
+    Parameters
+    ----------
+    takes
+        Its parameters.
+
+    Examples
+    --------
+    >>> from causalgia.spec.catalogued import parameters
+    >>> example_of(parameters("copies"))
+    Example(settings={}, files={}, zoo=None)
+    """
+    if next(iter(takes)) == "null":
+        return Example()
+    needed = [name for name, p in takes.items() if p.default is Parameter.empty or name in _BETTER]
+    settings = {name: _SETTINGS[name] for name in needed if name in _SETTINGS}
+    named = [value for value in settings.values() if isinstance(value, str) and value in _PLANTED]
+    files = {name: _fasta(_PLANTED[name]) for name in named}
+    return Example(settings=settings, files=files, zoo="long_range")
+
+
+_PLANTED: dict[str, Mapping[int, str]] = {
+    "example.fa": {124: _ENHANCER, 304: _WEAK, 504: _PROMOTER},
+    "negatives.fa": {504: _PROMOTER},
+}
+
+
+def _fasta(words: Mapping[int, str]) -> str:
+    """Return random sequences, always the same, with words at these places."""
+    from causalgia.design import Uniform
+    from causalgia.sequences import decode
+
+    lines = []
+    for number, letters in enumerate(decode(Uniform(length=_LENGTH).sample(_N, rng=len(words))["sequence"].to_numpy())):
+        for place, word in words.items():
+            letters = letters[:place] + word + letters[place + len(word) :]
+        lines.append(f">example_{number + 1}\n{letters}\n")
+    return "".join(lines)
