@@ -14,6 +14,8 @@ from causalgia.experiments.contexts import context_dependence
 from causalgia.experiments.copy_number import copies
 from causalgia.experiments.experiment import Entry, Experiment, Found
 from causalgia.experiments.flanking import flanks
+from causalgia.experiments.greedy import greedy_round, greedy_tiles
+from causalgia.experiments.higher_order import tile_interactions
 from causalgia.experiments.knocking_in import knock_in
 from causalgia.experiments.moving import tile_placement
 from causalgia.experiments.nulls import agreement, null_models
@@ -37,6 +39,8 @@ __all__ = [
     "copies",
     "entries",
     "flanks",
+    "greedy_round",
+    "greedy_tiles",
     "hairpin",
     "knock_in",
     "necessity",
@@ -46,5 +50,6 @@ __all__ = [
     "stream",
     "sufficiency",
     "tile_copies",
+    "tile_interactions",
     "tile_placement",
 ]

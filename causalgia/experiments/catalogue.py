@@ -19,6 +19,8 @@ _WHERE = {
     "sufficiency": ("tiles", "SUFFICIENCY"),
     "tile_placement": ("moving", "TILE_PLACEMENT"),
     "tile_copies": ("tile_number", "TILE_COPIES"),
+    "tile_interactions": ("higher_order", "TILE_INTERACTIONS"),
+    "greedy_round": ("greedy", "GREEDY_ROUND"),
     "hairpin": ("structure", "HAIRPIN_ENTRY"),
     "composition_bias": ("bias", "COMPOSITION_BIAS"),
     "occlusion": ("occluding", "OCCLUSION"),

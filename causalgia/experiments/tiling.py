@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from causalgia.analysis import Analysis, Rope
 from causalgia.design import Genomic, Intervention, Scramble, Untreated
 from causalgia.design.intervention import Span
 from causalgia.design.numbers import positive_int, span_of
-from causalgia.errors import DesignError
+from causalgia.errors import DesignError, PredictorError
+
+if TYPE_CHECKING:
+    from causalgia.predict import Predictor
 
 _NEAREST = 4  # widths that are proposed where one does not divide
 
@@ -304,3 +307,33 @@ def places(spans: Iterable[Span]) -> dict[str, dict[str, float]]:
         "stop": {name: stop for name, (_, stop) in named.items()},
         "centre": {name: (start + stop) / 2 for name, (start, stop) in named.items()},
     }
+
+
+def require_task(predictor: Predictor, task: str | None) -> None:
+    """Raise DesignError where a predictor that says its tasks has no such one, before it is asked anything."""
+    try:
+        tasks = predictor.tasks
+    except PredictorError:  # known with the first answer
+        return
+    chosen_task(tasks, task)
+
+
+def chosen_task(tasks: Iterable[Any], task: str | None) -> str:
+    """Return the task that a search follows: the one named, or the only one.
+
+    Raises
+    ------
+    DesignError
+        If it is none of the tasks, or there are several and none is named.
+
+    Examples
+    --------
+    >>> chosen_task(["K562"], None)
+    'K562'
+    """
+    names = [str(name) for name in tasks]
+    if task is None and len(names) == 1:
+        return names[0]
+    if task not in names:
+        raise DesignError(f"task={task!r}: choose the task whose outcome is searched, one of {', '.join(names)}")
+    return str(task)
