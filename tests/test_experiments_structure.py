@@ -334,7 +334,9 @@ def given_nulls(n: int = 400) -> dict[str, cg.design.NullModel]:
     }
 
 
-def answers_under(experiment: cg.experiments.Experiment, oracle: Oracle, nulls: dict[str, cg.design.NullModel]):
+def answers_under(
+    experiment: cg.experiments.Experiment, oracle: cg.predict.Predictor, nulls: dict[str, cg.design.NullModel]
+) -> dict[str, cg.experiments.Answer]:
     under = null_models(experiment, nulls=nulls)
     return {name: each.analyse(cg.run(each, oracle, rng=k), rng=0) for k, (name, each) in enumerate(under.items())}
 
@@ -350,6 +352,18 @@ def test_copies_come_out_alike_under_every_null_model() -> None:
     np.testing.assert_array_equal(np.diagonal(table["tau"].to_numpy()[..., 0]), 1)
     for name, answer in answers.items():
         np.testing.assert_array_equal(table["ace"].sel(null=name), answer.estimates["ace"])
+
+
+@pytest.mark.torch
+def test_a_trained_network_has_the_bias_at_the_end_alone_and_one_order_under_every_null_model() -> None:
+    network = cg.zoo.load("rbfox1_like", member=0)
+    experiment = composition_bias(at=(34, 2), n_units=200)
+    answer = experiment.analyse(cg.run(experiment, network, rng=0), rng=0)
+    verdict = answer.decisions["verdict"].squeeze("task").to_series()
+    assert verdict["bias at 34"] == verdict["bias at 34 - at 2"] == "decreases"
+    assert verdict["bias at 2"] == verdict["interaction at 34"] == "negligible"
+    table = agreement(answers_under(copies(n_units=100), network, given_nulls()))
+    assert table["tau"].min() >= 0.8
 
 
 def gated_by_context() -> Oracle:

@@ -9,6 +9,7 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from causalgia.design import NullModel
@@ -175,55 +176,63 @@ def _estimates(found: Mapping[str, Answer | xr.Dataset]) -> dict[str, xr.Dataset
 def _orders(tables: Mapping[str, xr.Dataset], ci_prob: float) -> xr.Dataset:
     """Return tau of each pair of null models, with its interval, (null, null_, task)."""
     names, tasks = list(tables), next(iter(tables.values()))["task"].to_numpy()
-    found = np.ones((4, len(names), len(names), len(tasks)))
-    for t in range(len(tasks)):
-        single = [table.isel(task=[t]) for table in tables.values()]
-        for i, j in combinations(range(len(names)), 2):
-            found[:, i, j, t] = found[:, j, i, t] = _tau(single[i], single[j], ci_prob)
-    dims = ("null", "null_", "task")
-    columns = zip(("tau", "tau_lower", "tau_upper", "clear"), found, strict=True)
+    by_task = [_taus([table.isel(task=[t]) for table in tables.values()], ci_prob) for t in range(len(tasks))]
+    columns = zip(("tau", "tau_lower", "tau_upper", "clear"), np.stack(by_task, axis=-1), strict=True)
     return xr.Dataset(
-        {name: (dims, values) for name, values in columns}, coords={"null": names, "null_": names, "task": tasks}
+        {name: (("null", "null_", "task"), values) for name, values in columns},
+        coords={"null": names, "null_": names, "task": tasks},
     )
 
 
-def _tau(one: xr.Dataset, other: xr.Dataset, ci_prob: float) -> tuple[float, float, float, float]:
-    """Return Kendall's tau-b of the estimates, limits of that of the true effects, and the share of clear pairs."""
+def _taus(tables: list[xr.Dataset], ci_prob: float) -> Array:
+    """Return tau-b of the estimates, limits of the tau of the true effects, and the share of clear pairs.
+
+    Of one task under M null models: (4, M, M), all 1 on the diagonal.
+    """
     from scipy.stats import kendalltau
 
-    a, b = (table["ace"].to_numpy().ravel() for table in (one, other))
-    tau = float(kendalltau(a, b).statistic)
-    if not np.isfinite(tau):
-        raise EstimateError("all contrasts have one effect under a null model; there is no order to compare")
-    pairs = len(a) * (len(a) - 1) // 2
-    alpha = (1 - ci_prob) / (2 * pairs)
-    agree = clear = 0
-    for s, r in zip(_sure_signs(one, alpha), _sure_signs(other, alpha), strict=True):
-        agree += int((s * r).sum())
-        clear += int(np.abs(s * r).sum())
-    return tau, (agree - (pairs - clear)) / pairs, (agree + (pairs - clear)) / pairs, clear / pairs
+    k = tables[0].sizes["contrast"]
+    pairs = k * (k - 1) // 2
+    effects = [table["ace"].to_numpy().ravel() for table in tables]
+    found = np.ones((4, len(tables), len(tables)))
+    sums = _agreeing_and_clear(tables, alpha=(1 - ci_prob) / (2 * pairs))
+    for i, j in combinations(range(len(tables)), 2):
+        tau = float(kendalltau(effects[i], effects[j]).statistic)
+        if not np.isfinite(tau):
+            raise EstimateError("all contrasts have one effect under a null model; there is no order to compare")
+        agree, clear = sums[:, i, j]
+        doubt = pairs - clear
+        found[:, i, j] = found[:, j, i] = tau, (agree - doubt) / pairs, (agree + doubt) / pairs, clear / pairs
+    return found
 
 
-def _sure_signs(estimates: xr.Dataset, alpha: float) -> Iterator[Array]:
+def _agreeing_and_clear(tables: list[xr.Dataset], alpha: float) -> Array:
+    """Return, of the pairs that are sure under two null models, concordant less discordant, and all: (2, M, M)."""
+    sums = np.zeros((2, len(tables), len(tables)))
+    for signs in zip(*(_sure_signs(table, alpha) for table in tables), strict=True):
+        flat = np.stack([block.ravel() for block in signs])
+        sums += np.stack([flat @ flat.T, np.abs(flat) @ np.abs(flat).T])
+    return sums
+
+
+def _sure_signs(estimates: xr.Dataset, alpha: float) -> Iterator[npt.NDArray[np.float32]]:
     """Yield the sign of each difference of two effects where it is sure at two-sided `alpha`, else 0.
 
     Rows of contrasts against all, (rows, K), in blocks; each pair once, the others 0.
     """
     from scipy.stats import t as student
 
-    ace, df = (
-        estimates[name].to_numpy().ravel() if name in estimates else np.full(estimates.sizes["contrast"], np.inf)
-        for name in ("ace", "df")
-    )
-    covariance, variance = _covariance_rows(estimates), estimates["se"].to_numpy().ravel() ** 2
-    rounding = _ROUNDING * np.abs(ace).max()
+    ace, se = (estimates[name].to_numpy().ravel() for name in ("ace", "se"))
+    df = estimates["df"].to_numpy().ravel() if "df" in estimates else np.full(len(ace), np.inf)
+    critical = np.asarray(student.isf(alpha / 2, df))  # of a difference: that of the fewer degrees of freedom
+    covariance, rounding = _covariance_rows(estimates), _ROUNDING * np.abs(ace).max()
     for start in range(0, len(ace), _ROWS_AT_ONCE):
         rows = np.arange(start, min(start + _ROWS_AT_ONCE, len(ace)))
-        spread = np.maximum(variance[rows, None] + variance - 2 * covariance(rows), 0.0)
+        spread = np.maximum(se[rows, None] ** 2 + se**2 - 2 * covariance(rows), 0.0)
         difference = ace[rows, None] - ace
-        critical = student.isf(alpha / 2, np.minimum(df[rows, None], df))
-        sure = np.abs(difference) > critical * np.sqrt(spread) + rounding
-        yield np.where(sure & (rows[:, None] < np.arange(len(ace))), np.sign(difference), 0.0)
+        limit = np.maximum(critical[rows, None], critical) * np.sqrt(spread) + rounding
+        sure = (np.abs(difference) > limit) & (rows[:, None] < np.arange(len(ace)))
+        yield np.where(sure, np.sign(difference), 0.0).astype(np.float32)
 
 
 def _covariance_rows(estimates: xr.Dataset) -> Any:
