@@ -17,8 +17,8 @@ from causalgia.design.null_models import NULL_MODELS
 from causalgia.errors import DesignError
 from causalgia.estimation.request import TARGETS as ESTIMATED_TARGETS
 from causalgia.scales import _TRANSFORMS, OF_MEANS
-from causalgia.spec.choices import PredictorSpec
 from causalgia.spec import TrialSpec, read_analysis, read_spec, starter
+from causalgia.spec.choices import PredictorSpec
 from causalgia.spec.keys import _VERBS, PLACEBOS, PREDICTOR, TOP, _arm_keys
 
 MINIMAL = """
@@ -410,3 +410,140 @@ def test_the_interaction_of_the_page_is_understood(tmp_path):
     assert spec.analysis.interaction == ("GATA", "ebox")
     outcomes = cg.run(spec.design, cg.zoo.oracle("gata1_like"), rng=0, progress=False)
     assert cg.contrast(outcomes, interaction=spec.analysis.interaction).sizes["contrast"] == 1
+
+
+# an experiment of the catalogue
+
+EXPERIMENT = """
+rng = 0
+[experiment]
+kind = "copies"
+at = [4, 12]
+[predictor]
+zoo = "rbfox1_like"
+"""
+
+
+def with_setting(line):
+    return EXPERIMENT.replace("at = [4, 12]", f"at = [4, 12]\n{line}")
+
+
+def at_the_top(line):
+    return f"{line}\n{EXPERIMENT}"
+
+
+def test_an_experiment_is_the_function_of_its_name(folder):
+    spec = read_spec(written(folder, EXPERIMENT))
+    assert spec.design == cg.experiments.copies(at=(4, 12))
+    assert spec.analysis == spec.design.analysis == Analysis(rope="0.2 sd")
+    text = at_the_top("n_units = 50\nname = 'two'") + '[null]\nkind = "uniform"\nlength = 60\n'
+    spec = read_spec(written(folder, text))
+    assert spec.design == cg.experiments.copies(cg.Uniform(length=60), at=(4, 12), n_units=50)
+    assert spec.attrs["name"] == "two"
+    assert json.loads(spec.attrs["analysis"])["contrasts"]["trend"] == {"untreated": -0.5, "2 copies": 0.5}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        EXPERIMENT,
+        with_setting("rope = [-0.1, 0.1]"),
+        at_the_top("n_units = 50\nassignment = 'crossover'") + '[null]\nkind = "shuffle"\nof = "long.fa"\n',
+        EXPERIMENT + '[analysis]\nerror = "bh"\nci_prob = 0.9\nrope = 0\n',
+        EXPERIMENT + '[analysis]\nerror = "local"\nfamily = "normal"\nprior = {tau_scale = 2}\n',
+        with_setting('word = {file = "motifs.meme", motif = "GATA1"}'),
+    ],
+)
+def test_an_experiment_comes_back(folder, monkeypatch, tmp_path_factory, text):
+    (folder / "long.fa").write_text("".join(f">{i}\n{'ACGTTGCATCAG' * 5}\n" for i in range(3)))
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    spec = read_spec(written(folder, text))
+    again = read_spec(written(tmp_path_factory.mktemp("other"), spec.to_toml()))
+    assert again == spec
+    assert again.design.analysis == spec.analysis
+    assert "arms" not in spec.to_dict()
+
+
+def test_the_analysis_of_the_file_wins_over_the_experiments_own(folder):
+    path = written(folder, EXPERIMENT + '[analysis]\nrope = [-0.3, 0.3]\nerror = "bayes_fdr"\n')
+    spec = read_spec(path)
+    assert spec.design.analysis == Analysis(rope=(-0.3, 0.3), error="bayes_fdr")
+    assert read_spec(written(folder, with_setting("rope = [-0.3, 0.3]"), "rope.toml")).analysis.rope == (-0.3, 0.3)
+    kept = Analysis(control="untreated", rope="0.2 sd", level=0.9)
+    assert read_analysis(path, kept=kept) == Analysis(
+        control="untreated", rope=(-0.3, 0.3), error="bayes_fdr", level=0.9
+    )
+    assert read_analysis(written(folder, MINIMAL, "arms.toml"), kept=kept) == Analysis()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (EXPERIMENT.replace('"copies"', '"copis"'), "there is no experiment 'copis'; did you mean 'copies'?"),
+        (EXPERIMENT.replace('kind = "copies"\n', ""), "[experiment] needs 'kind'; it has at"),
+        (EXPERIMENT.replace('"copies"', "3"), "there is no experiment 3; there are "),
+        (with_setting("wrod = 'UGCAUG'"), "experiment 'copies' has no 'wrod'; did you mean 'word'?"),
+        (with_setting("zzz = 1"), "experiment 'copies' has no 'zzz'; it takes word, at, rope"),
+        (with_setting("n_units = 5"), "[experiment]: n_units stands at the top of the file"),
+        (with_setting("null = {kind = 'uniform'}"), "[experiment]: null stands in [null]"),
+        (with_setting("word = 3"), "word"),
+        (with_setting("rope = 'x'"), "rope = 'x' must be"),
+        (with_setting("rope = 0") + "[analysis]\nrope = [-1, 1]\n", "rope stands in [experiment] and another one in"),
+        (EXPERIMENT.replace("[4, 12]", "[4, 6]"), "overlap"),
+        (EXPERIMENT.replace("[4, 12]", "[4, 38]"), "38"),
+        (at_the_top("n_units = 1"), "n_units = 1: the answer needs standard errors"),
+        (at_the_top("n_units = 0"), "n_units = 0 must be a whole number"),
+        (at_the_top("assignment = 'parallel'"), "gives every unit every arm: leave assignment out"),
+        (at_the_top("blocks = 'parent'"), "leave blocks out"),
+        (at_the_top("contrasts = 'untreated'"), "leave contrasts out"),
+        (EXPERIMENT + "[arms.untreated]\n", "[experiment] makes its own arms and contrasts: leave arms out"),
+        (EXPERIMENT + "[placebos]\nof = 'AGATAAG'\nat = 2\nn = 5\n", "leave placebos out"),
+        (EXPERIMENT + "[analysis]\ncontrol = 'untreated'\n", "[analysis]: control is not for an experiment"),
+        (EXPERIMENT + "[analysis]\ncontrasts = {x = {a = 1, b = -1}}\n", "[analysis]: contrasts is not for"),
+        (EXPERIMENT + "[analysis]\ninteraction = ['a', 'b']\n", "[analysis]: interaction is not for"),
+        (EXPERIMENT + "[analysis]\ncontrl = 'x'\n", "[analysis] has no key 'contrl'"),
+        (EXPERIMENT + "[analysis]\ncluster = 'chromosome'\n", "not a coordinate of the units"),
+        (EXPERIMENT.replace("rng = 0\n", ""), "a trial needs 'rng'"),
+        (
+            EXPERIMENT.replace("[experiment]", "[experimnt]"),
+            "no key 'experimnt' at the top; did you mean 'experiment'?",
+        ),
+        (EXPERIMENT + '[null]\nkind = "uniform"\nlength = 10\n', "12"),
+    ],
+)
+def test_what_does_not_go_with_an_experiment_is_refused(folder, text, said):
+    refused(folder, text, said)
+
+
+def test_sequences_are_a_setting_or_a_genomic_null(folder):
+    letters = ["ACGATGCATGCCATTGACCA", "ACCGTTGACGATTTACCATG", "TTGACATTGCATGCCAGTAC"]
+    (folder / "real.fa").write_text("".join(f">{i}\n{row}\n" for i, row in enumerate(letters)))
+    head = 'rng = 0\n[predictor]\nzoo = "additive"\n[analysis]\nrope = 0\n[experiment]\nkind = "context_dependence"\n'
+    made = cg.experiments.context_dependence(letters, element=(5, 11), rope=0)
+    for sequences in ('"real.fa"', json.dumps(letters)):
+        spec = read_spec(written(folder, f"{head}element = [5, 11]\nsequences = {sequences}\n"))
+        assert spec.design.named_contrasts == made.named_contrasts
+        assert spec.design.n_units == made.n_units
+    null = 'element = [5, 11]\n[null]\nkind = "genomic"\nof = "real.fa"\n'
+    spec = read_spec(written(folder, head + null))
+    assert spec.design.n_units == made.n_units
+    assert read_spec(written(folder, spec.to_toml(), "again.toml")) == spec
+    refused(folder, head + 'sequences = "real.fa"\n' + null, "sequences and [null] are said both")
+    refused(folder, head + "element = [5, 11]\n", "needs 'sequences' in [experiment]")
+    refused(folder, head + 'sequences = "gone.fa"\nelement = [5, 11]\n', str(folder / "gone.fa"))
+    refused(folder, "n_units = 9\n" + head + 'sequences = "real.fa"\nelement = [5, 11]\n', "leave n_units out")
+
+
+def test_a_design_that_names_its_contrasts_comes_back(folder):
+    text = with_line("contrasts = {site = {GATA1 = 1, untreated = -1}}")
+    spec = read_spec(written(folder, text))
+    assert dict(spec.design.named_contrasts) == {"site": {"GATA1": 1, "untreated": -1}}
+    assert read_spec(written(folder, spec.to_toml(), "again.toml")) == spec
+    refused(folder, with_line("contrasts = {site = {GATA = 1, untreated = -1}}"), "GATA")
+    refused(folder, with_line("contrasts = 3"), "contrasts = 3 must be the name of the arm")
+
+
+def test_the_experiment_of_the_page_is_understood(folder):
+    example = re.search(r"```toml\n(.*?)```", sections()["[experiment]"], re.DOTALL)[1]
+    spec = read_spec(written(folder, example))
+    assert (spec.design.n_units, spec.analysis.level) == (500, 0.9)

@@ -26,22 +26,18 @@ def give_answer(answer: Answer, folder: Path, *, all_rows: bool = False) -> tupl
     """
     from causalgia import store
 
+    decisions = answer.decisions.assign_attrs(answer="\n".join(answer.sentences))
     store.save(answer.estimates, folder / ESTIMATES)
-    store.save(answer.decisions.assign_attrs(answered_as(answer)), folder / DECISIONS)
+    store.save(decisions, folder / DECISIONS)
     try:
         typer.echo(f"{answer.question}\n")
-        print_answers(answer.estimates, answer.decisions, all_rows=all_rows)
-        print_sentences(answer.decisions.assign_attrs(answered_as(answer)))
+        print_answers(answer.estimates, decisions, all_rows=all_rows)
+        print_sentences(decisions)
     finally:
         drawn = [figure_of(number) for number in range(len(answer.tasks))]
         for task, name in zip(answer.tasks, drawn, strict=True):
             answer.save(folder / name, task=task)
     return ESTIMATES, DECISIONS, *drawn
-
-
-def answered_as(answer: Answer) -> dict[str, str]:
-    """Return what decisions carry of the answer: the sentences, a line each."""
-    return {"answer": "\n".join(answer.sentences)}
 
 
 def print_sentences(decisions: xr.Dataset) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from causalgia.reporting import Rows
 
 
-_MANY = 100
+_MANY, _MANY_OF_AN_EXPERIMENT = 100, 30
 
 
 def print_answers(
@@ -43,9 +43,10 @@ def _largest(estimates: xr.Dataset, decisions: xr.Dataset | None) -> tuple[xr.Da
     """Return both tables with the contrasts that are printed where they are very many, and how many are left out."""
     from causalgia.experiments.answer import largest
 
-    if estimates.sizes["contrast"] <= _MANY:
+    many = _MANY if decisions is None or "answer" not in decisions.attrs else _MANY_OF_AN_EXPERIMENT
+    if estimates.sizes["contrast"] <= many:
         return estimates, decisions, 0
-    shown = largest(estimates if decisions is None else decisions, most=_MANY)
+    shown = largest(estimates if decisions is None else decisions, most=many)
     names = shown["contrast"].to_numpy()
     first = largest(estimates, most=0, n=estimates.sizes["contrast"]).sel(contrast=names)
     return first, None if decisions is None else shown, estimates.sizes["contrast"] - len(names)

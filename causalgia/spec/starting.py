@@ -158,7 +158,11 @@ def _head(entry: Entry, zoo: str) -> str:
 
 
 def _top(kind: str, takes: Mapping[str, Parameter]) -> str:
-    n_units = f"n_units = {takes['n_units'].default}             # backgrounds\n" if "n_units" in takes else ""
+    n_units = ""
+    if "n_units" in takes:
+        default = takes["n_units"].default
+        n_units = "# n_units =                # backgrounds; all that there are, unless said\n"
+        n_units = n_units if default is None else f"n_units = {default}             # backgrounds\n"
     return f'name = "{kind}"\n{n_units}rng = 0                    # seed: the same file gives the same numbers\n'
 
 

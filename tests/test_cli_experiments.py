@@ -1,0 +1,176 @@
+"""Experiments on the command line: listed, begun with a file that runs as it is, answered, drawn, analysed again."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+
+import numpy as np
+import pytest
+from test_cli import call, refused
+
+import causalgia as cg
+from causalgia import store
+from causalgia.experiments import entries
+from causalgia.spec import read_spec, settings_of, starter
+
+SMALL = {"n_units": 60}
+
+
+def smaller(path):
+    """Rewrite a starter file with few units, all else as it is."""
+    text = re.sub(r"^n_units = \d+", "n_units = 60", path.read_text(), flags=re.MULTILINE)
+    path.write_text(text)
+    return path
+
+
+@pytest.fixture(scope="module")
+def copies(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("copies")
+    call("init", "--experiment", "copies", folder / "copies.toml")
+    found = call("run", smaller(folder / "copies.toml"), "--out", folder / "results")
+    return folder, found.stdout
+
+
+def test_the_catalogue_is_a_line_each():
+    lines = call("experiments").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == list(entries())
+    assert all(line.endswith(entry.question) for line, entry in zip(lines, entries().values(), strict=True))
+
+
+@pytest.mark.parametrize("name", sorted(entries()))
+def test_each_says_its_settings(name):
+    said = call("experiments", name).stdout
+    assert entries()[name].question in said
+    assert entries()[name].doi in said
+    for setting in settings_of(name):
+        assert setting.words, f"{name}: {setting.name} has no words in the docstring"
+        assert f"  {setting.name} (" in said
+
+
+@pytest.mark.parametrize("name", sorted(entries()))
+def test_the_file_of_each_runs_as_it_is(name, tmp_path):
+    call("init", "--experiment", name, tmp_path / "trial.toml")
+    spec = read_spec(tmp_path / "trial.toml")
+    assert spec.design.entry.name == name
+    assert {"kind": name} == {k: v for k, v in spec.to_dict()["experiment"].items() if k == "kind"}
+    assert read_spec_of(spec, tmp_path) == spec
+    found = call("run", smaller(tmp_path / "trial.toml"), "--out", tmp_path / "results")
+    assert entries()[name].question in found.stdout
+    assert len(found.stdout.splitlines()) < 200
+    assert (tmp_path / "results" / "experiment.png").read_bytes().startswith(b"\x89PNG")
+    decisions = store.load(tmp_path / "results" / "decisions.nc", "decisions")
+    assert set(decisions["contrast"].values) == set(spec.design.named_contrasts)
+    assert np.isfinite(decisions["ace"]).all()
+
+
+def read_spec_of(spec, folder):
+    path = folder / "again.toml"
+    path.write_text(spec.to_toml(), encoding="utf-8")
+    return read_spec(path)
+
+
+def test_the_starter_says_every_default(tmp_path):
+    plain = tomllib.loads(starter("copies"))
+    assert plain["n_units"] == 1000
+    assert plain["experiment"] == {"kind": "copies", "word": "UGCAUG", "at": [4, 12, 20]}
+    assert plain["null"] == {"kind": "uniform", "length": 41}
+    path = tmp_path / "trial.toml"
+    path.write_text(starter("copies"))
+    assert read_spec(path).design == cg.experiments.copies()
+
+
+def test_run_answers_as_python_does(copies):
+    folder, said = copies
+    experiment = cg.experiments.copies(n_units=60)
+    outcomes = cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0, progress=False)
+    answer = experiment.analyse(outcomes, rng=0)
+    written = store.load(folder / "results" / "decisions.nc", "decisions")
+    assert written["ace"].values == pytest.approx(answer.decisions["ace"].values)
+    assert written["copies"].values[:3].tolist() == [1, 2, 3]
+    assert answer.sentences[0] in said
+    assert "Wrote outcomes.nc, trial.toml, estimates.nc, decisions.nc, experiment.png in" in said
+    kept = store.load(folder / "results" / "outcomes.nc", "outcomes")
+    assert kept["outcome"].values == pytest.approx(outcomes["outcome"].values)
+    assert kept.attrs["analysis"] == outcomes.attrs["analysis"]
+    assert kept.attrs["design_fingerprint"] == experiment.fingerprint
+
+
+def test_show_has_the_sentences_and_analyze_answers_again(copies):
+    folder, said = copies
+    sentence = next(line for line in said.splitlines() if line.startswith("Task RBFOX1"))
+    assert sentence in call("show", folder / "results").stdout
+    again = call("analyze", folder / "results")
+    assert again.stderr == ""
+    assert sentence in again.stdout
+    wider = call("analyze", folder / "results", "--rope=-5,5")
+    assert "rope" in wider.stderr
+    assert "exploratory" in wider.stderr
+    assert "-5 to 5" in wider.stdout
+    assert (folder / "results" / "experiment.png").is_file()
+    other = call("analyze", folder / "results", "--control", "alone at 12")
+    assert "minus 'alone at 12'" in other.stdout
+    assert not (folder / "results" / "experiment.png").exists()
+    drawn = call("analyze", folder / "results", "--keep-draws")
+    assert "posterior.nc" in drawn.stdout
+    assert "excess over single sites" in call("estimate", folder / "results").stdout
+
+
+def test_results_are_not_written_over(copies, tmp_path):
+    folder, _ = copies
+    refused("run", folder / "copies.toml", "--out", folder / "results", said="holds outcomes already")
+    (tmp_path / "experiment.png").write_bytes(b"mine")
+    refused("run", folder / "copies.toml", "--out", tmp_path, said="holds another experiment.png already")
+    refused("init", "--experiment", "copies", folder / "copies.toml", said="is already there")
+
+
+def test_unknown_experiments_are_one_line(tmp_path):
+    refused("experiments", "copys", said="there is no experiment 'copys'; did you mean 'copies'?")
+    refused("init", "--experiment", "copys", tmp_path / "x.toml", said="did you mean 'copies'?")
+    assert not (tmp_path / "x.toml").exists()
+
+
+NET = """
+import numpy as np
+def load():
+    return lambda x: np.stack([x[:, 1:3].mean((1, 2)), x[:, 0, :20].mean(1)], 1)
+"""
+
+
+def test_every_task_has_its_figure(tmp_path):
+    (tmp_path / "net.py").write_text(NET)
+    text = starter("copies").replace('zoo = "rbfox1_like"', 'factory = "net.py:load"\ntasks = ["gc", "a"]')
+    path = tmp_path / "trial.toml"
+    path.write_text(text)
+    found = call("run", smaller(path), "--out", tmp_path / "results")
+    assert "experiment.png, experiment_2.png" in found.stdout
+    assert "Task gc:" in found.stdout
+    assert "Task a:" in found.stdout
+    assert (tmp_path / "results" / "experiment_2.png").is_file()
+    text = re.sub(r'tasks = \["gc", "a"\]', 'tasks = ["gc"]', path.read_text())
+    path.write_text(text.replace('net.py"', 'one.py"').replace("net.py:", "one.py:"))
+    (tmp_path / "one.py").write_text(NET.replace(", 1)", ", 1)[:, :1]"))
+    call("run", path, "--out", tmp_path / "results", "--force")
+    assert not (tmp_path / "results" / "experiment_2.png").exists()
+
+
+def test_a_design_that_names_its_contrasts_is_estimated_without_a_control(tmp_path):
+    (tmp_path / "trial.toml").write_text(
+        'n_units = 40\nrng = 0\ncontrasts = {site = {GATA1 = 1, none = -1}}\n[null]\nkind = "uniform"\nlength = 60\n'
+        '[predictor]\nzoo = "gata1_like"\n[arms.none]\n[arms.GATA1]\nembed = "AGATAAG"\nat = 20\n'
+    )
+    call("run", tmp_path / "trial.toml", "--out", tmp_path / "results")
+    assert "site" in call("estimate", tmp_path / "results").stdout
+
+
+def test_very_many_contrasts_are_not_all_printed(tmp_path):
+    arms = "".join(f'[arms."{i}"]\nembed = "AGATAAG"\nat = {i}\n' for i in range(130))
+    (tmp_path / "trial.toml").write_text(
+        'n_units = 30\nrng = 0\n[null]\nkind = "uniform"\nlength = 140\n[predictor]\nzoo = "gata1_like"\n'
+        f'[arms.none]\n{arms}[analysis]\ncontrol = "none"\nrope = 0\nerror = "bh"\n'
+    )
+    call("run", tmp_path / "trial.toml", "--out", tmp_path / "results")
+    short = call("analyze", tmp_path / "results").stdout
+    assert "there are 110 more contrasts" in short
+    assert len(short.splitlines()) < 200
+    assert len(call("show", tmp_path / "results", "--all").stdout.splitlines()) > 390
