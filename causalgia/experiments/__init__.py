@@ -7,8 +7,10 @@ verbs that answers its question. `entries` lists them.
 from __future__ import annotations
 
 from causalgia.experiments.across import across_predictors, share_of_predictors
+from causalgia.experiments.affinities import affinity
 from causalgia.experiments.answer import Answer, Finding
 from causalgia.experiments.bias import composition_bias
+from causalgia.experiments.bisection import tile_search
 from causalgia.experiments.catalogue import build, entries
 from causalgia.experiments.contexts import context_dependence
 from causalgia.experiments.copy_number import copies
@@ -18,12 +20,18 @@ from causalgia.experiments.greedy import greedy_round, greedy_tiles
 from causalgia.experiments.higher_order import tile_interactions
 from causalgia.experiments.knocking_in import knock_in
 from causalgia.experiments.moving import tile_placement
+from causalgia.experiments.mutagenesis import word_mutagenesis
 from causalgia.experiments.nulls import agreement, null_models
 from causalgia.experiments.occluding import occlusion
+from causalgia.experiments.pairing import pairing_gain
+from causalgia.experiments.pairs import motif_pair, motif_pairs
+from causalgia.experiments.places import position
+from causalgia.experiments.site_spacing import spacing
 from causalgia.experiments.streaming import stream
 from causalgia.experiments.structure import hairpin
 from causalgia.experiments.tile_number import tile_copies
 from causalgia.experiments.tiles import necessity, sufficiency
+from causalgia.experiments.words import word_screen
 
 __all__ = [
     "Answer",
@@ -32,6 +40,7 @@ __all__ = [
     "Finding",
     "Found",
     "across_predictors",
+    "affinity",
     "agreement",
     "build",
     "composition_bias",
@@ -43,13 +52,21 @@ __all__ = [
     "greedy_tiles",
     "hairpin",
     "knock_in",
+    "motif_pair",
+    "motif_pairs",
     "necessity",
     "null_models",
     "occlusion",
+    "pairing_gain",
+    "position",
     "share_of_predictors",
+    "spacing",
     "stream",
     "sufficiency",
     "tile_copies",
     "tile_interactions",
     "tile_placement",
+    "tile_search",
+    "word_mutagenesis",
+    "word_screen",
 ]

@@ -86,14 +86,14 @@ def claim(null: Genomic) -> str:
     Examples
     --------
     >>> claim(real_sequences(["ACGTAC", "TTGACA"], 10, 0))
-    'over sequences like these 2, 10 shuffles of each'
+    'over sequences like these 2, 10 draws of each'
     >>> claim(real_sequences(["ACGTAC"], 10, 0))
-    'in this one sequence, over 10 shuffles of it'
+    'in this one sequence, over 10 draws'
     """
     n = len(set(null.parent_names))
     if n == 1:
-        return f"in this one sequence, over {n_units(null):,} shuffles of it"
-    return f"over sequences like these {n:,}, {null.draws:,} shuffles of each"
+        return f"in this one sequence, over {n_units(null):,} draws"
+    return f"over sequences like these {n:,}, {null.draws:,} draws of each"
 
 
 def in_words(span: Span) -> str:
