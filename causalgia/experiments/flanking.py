@@ -20,7 +20,7 @@ from causalgia.experiments.answer import Finding
 from causalgia.experiments.experiment import Entry, Experiment, Found
 from causalgia.experiments.settings import site, word_of
 from causalgia.experiments.variance_split import limits
-from causalgia.experiments.wording import effect_in_words
+from causalgia.experiments.wording import by_task, effect_in_words
 from causalgia.sequences import Motif, find_instances
 from causalgia.sequences.alphabet import decode
 from causalgia.streams import derive
@@ -113,7 +113,7 @@ def flanks(
     >>> experiment = cg.experiments.flanks(n_flanks=4)
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0)
     >>> print(experiment.analyse(outcomes, rng=0).sentences[0])
-    Task RBFOX1: UGCAUG increases the outcome: 3... over flanks and backgrounds; its effect has sd ... between flanks...
+    Task RBFOX1: UGCAUG increases the outcome over these flanks: 3...
     """
     core, at, width = word_of(site(word, "word")), position(at, "at"), positive_int(width, "width")
     if at < width:
@@ -200,20 +200,16 @@ def _without_another(pairs: list[Flank], core: str) -> list[Flank]:
 
 
 def _read(core: str, found: Found) -> Finding:
-    tasks = found.steps.decisions["task"].to_numpy().tolist()
-    if found.steps.effects is None:
-        rows = found.steps.decisions.sel(contrast="core")
-        return Finding(sentences=tuple(_on_average(core, rows.sel(task=task), task) for task in tasks))
-    components = _components(found.steps.effects, float(found.steps.estimates.attrs["ci_prob"]))
-    verdict = found.steps.decisions["verdict"].sel(contrast="core")
+    decided = found.steps.decisions.sel(contrast="core")
     said = tuple(
-        _split_in_words(core, _DOES[verdict.sel(task=task).item()], components.sel(task=task), task) for task in tasks
+        f"{task}: {core} {_DOES[row['verdict'].item()]} the outcome over these flanks: {effect_in_words(row)}."
+        for task, row in by_task(decided)
     )
-    return Finding(datasets={"components": components}, sentences=said)
-
-
-def _on_average(core: str, row: xr.Dataset, task: Any) -> str:
-    return f"Task {task}: {core} changes the outcome by {effect_in_words(row)} on average over these flanks."
+    if found.steps.effects is None:
+        return Finding(sentences=said)
+    components = _components(found.steps.effects, float(found.steps.estimates.attrs["ci_prob"]))
+    split = (_split_in_words(components.sel(task=task), task) for task in components["task"].to_numpy().tolist())
+    return Finding(datasets={"components": components}, sentences=(*said, *split))
 
 
 def _components(effects: xr.Dataset, ci_prob: float) -> xr.Dataset:
@@ -273,16 +269,15 @@ _DOES = {"negligible": "has a negligible effect on", "undecided": "has an undeci
 _DOES |= {verdict: verdict for verdict in ("increases", "decreases")}
 
 
-def _split_in_words(core: str, verdict: str, components: xr.Dataset, task: Any) -> str:
+def _split_in_words(components: xr.Dataset, task: Any) -> str:
     own, whole = (components.sel(part=part) for part in ("core", "core in flanks"))
-    about = {name: _sized(own, name) for name in ("core", "flank", "background")}
-    share = whole["share"]
+    mean, flank, background = (_sized(own, name) for name in ("core", "flank", "background"))
+    alone, share = _sized(components.sel(part="flanks alone"), "core"), whole["share"]
     shares = [f"{100 * share.sel(component=name).item():.2g} % {name}" for name in share["component"].to_numpy()]
-    alone = _sized(components.sel(part="flanks alone"), "core")
     return (
-        f"Task {task}: {core} {verdict} the outcome: {about['core']} over flanks and backgrounds; its effect has sd "
-        f"{about['flank']} between flanks and {about['background']} between backgrounds. The flanks alone do {alone}. "
-        f"Mean square of core and flanks together: {', '.join(shares)}."
+        f"Task {task}: over other flanks too the core changes the outcome by {mean}; its effect has sd {flank} between "
+        f"flanks and {background} between backgrounds. The flanks alone do {alone}. Mean square of core and flanks "
+        f"together: {', '.join(shares)}."
     )
 
 

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from causalgia.design import Genomic, NullModel
 from causalgia.design.patterns import as_pattern
-from causalgia.errors import DesignError
+from causalgia.errors import DesignError, SequenceError
 from causalgia.experiments.settings import site
 from causalgia.sequences import Motif
 from causalgia.sequences import motif as motif_of
 from causalgia.sequences.alphabet import BASES, Tokens, decode, parse_word, reverse_complement
+from causalgia.sequences.records import as_sequences
 from causalgia.sequences.scoring import PER_BIT, cutoff, step_scores
 
 _BLOCK = 4_096
@@ -41,8 +42,8 @@ def real_sequences(given: Any, name: str) -> Genomic:
             "cg.Genomic(of=...)"
         )
     try:
-        return Genomic(of=given)
-    except DesignError as error:
+        return Genomic(of=as_sequences(given))
+    except SequenceError as error:
         raise DesignError(f"{name}: {error}") from error
 
 

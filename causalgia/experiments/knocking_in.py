@@ -18,7 +18,7 @@ from causalgia.errors import DesignError
 from causalgia.experiments.answer import Finding
 from causalgia.experiments.experiment import Entry, Experiment, Found
 from causalgia.experiments.given_sequences import label_of, real_sequences, refuse_overlap, sought
-from causalgia.experiments.wording import effect_in_words
+from causalgia.experiments.wording import by_task, effect_in_words
 from causalgia.sequences import Motif, find_instances
 from causalgia.sequences.records import Source
 from causalgia.streams import derive
@@ -167,7 +167,7 @@ def _share_with_more(arm: Intervention, given: Genomic, place: Place, *, meant: 
 
 def _read(place: Place, more: dict[str, float], found: Found) -> Finding:
     tasks = found.steps.decisions["task"].to_numpy().tolist()
-    said = [_gained(place, found, task) for task in tasks]
+    said = [_gained(place, rows, task) for task, rows in by_task(found.steps.decisions)]
     junctions = [
         f"{name}: makes a {label_of(place.pattern)} that was not meant in {100 * share:.2g} % of the sequences."
         for name, share in more.items()
@@ -242,11 +242,10 @@ def _modified(table: xr.Dataset, task: Any) -> list[str]:
     return [f"Task {task}: {NET} changes by {', and by '.join(said)}."]
 
 
-def _gained(place: Place, found: Found, task: Any) -> str:
-    rows = found.steps.decisions.sel(task=task)
+def _gained(place: Place, rows: xr.Dataset, task: str) -> str:
     own, placebo, net = (rows.sel(contrast=name) for name in ("motif", "placebo", NET))
     return (
-        f"Task {task}: {label_of(place.pattern)} at {place.at} changes the outcome by {effect_in_words(own)}, its "
+        f"{task}: {label_of(place.pattern)} at {place.at} changes the outcome by {effect_in_words(own)}, its "
         f"placebo by {effect_in_words(placebo)}; motif minus placebo {effect_in_words(net)}: {net['verdict'].item()}."
     )
 

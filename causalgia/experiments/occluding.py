@@ -20,7 +20,7 @@ from causalgia.experiments.experiment import Entry, Experiment, Found
 from causalgia.experiments.given_sequences import real_sequences, sought
 from causalgia.experiments.instance_sites import Sites, share_with_motif, sites_in
 from causalgia.experiments.variance_split import nested_split, split_in_words
-from causalgia.experiments.wording import effect_in_words
+from causalgia.experiments.wording import by_task, effect_in_words
 from causalgia.sequences import Motif, Sequences
 from causalgia.sequences.records import Source
 
@@ -75,7 +75,7 @@ def occlusion(
     ------
     DesignError
         If no sequence has an instance (the nearest window is named), there is only one instance, a sequence has no room
-        for a placebo span, or a fill is none.
+        for a placebo span, a fill is none, or instances are all in one sequence and the region is in sd.
     SequenceError
         If the motif is longer than the sequences, or nothing has its name.
 
@@ -97,6 +97,8 @@ def occlusion(
     if given.draws > 1:
         raise DesignError(f"sequences: Genomic(draws={given.draws}); say draws={given.draws} of the occlusion instead")
     sites, draws, fills = sites_in(given, pattern, threshold), positive_int(draws, "draws"), _distinct(fills)
+    if sites.n_with == 1 and isinstance(rope, str):
+        raise DesignError(f"rope={rope!r}: the untreated outcome of one sequence has no sd; give rope=(lower, upper)")
     rows = given.parents_given.tokens[sites.found.row]
     arms, left = [Arm(CONTROL, Untreated())], {}
     for fill in fills:
@@ -149,7 +151,7 @@ def _labels(fills: tuple[str, ...], left: dict[str, float]) -> dict[str, dict[st
 
 def _read(sites: Sites, found: Found) -> Finding:
     fills = list(dict.fromkeys(found.experiment.labels["fill"].values()))
-    said = [_occluded(sites, found, task, fill) for task in _tasks(found) for fill in fills]
+    said = [_occluded(sites, rows, task, fill) for task, rows in by_task(found.steps.decisions) for fill in fills]
     counted = [_counted(sites, found.experiment.null.draws), *_still_there(sites, found, fills)]
     effects = found.steps.effects
     if effects is None:
@@ -214,7 +216,9 @@ def _beyond(by_row: xr.Dataset, decisions: xr.Dataset) -> xr.Dataset:
     tables = []
     for task in by_row["task"].to_numpy():
         for contrast in by_row["contrast"].to_numpy():
-            ends = [decisions[end].sel(contrast=contrast, task=task).item() for end in ("rope_lower", "rope_upper")]
+            ends = [
+                decisions[end].sel(contrast=contrast, task=task).mean().item() for end in ("rope_lower", "rope_upper")
+            ]
             found = heterogeneity(by_row.sel(contrast=[contrast], task=[task]), rope=(ends[0], ends[1]))
             tables.append(found.drop_attrs(deep=False).assign_attrs(ci_prob=found.attrs["ci_prob"]))
     n = by_row.sizes["contrast"]
@@ -228,11 +232,10 @@ def _components(effects: xr.Dataset, draws: int, ci_prob: float) -> xr.Dataset:
     return nested_split(effects["ice"], groups, each="draw", ci_prob=ci_prob)
 
 
-def _occluded(sites: Sites, found: Found, task: Any, fill: str) -> str:
-    rows = found.steps.decisions.sel(task=task)
+def _occluded(sites: Sites, rows: xr.Dataset, task: str, fill: str) -> str:
     own, placebo, net = (rows.sel(contrast=name) for name in (fill, _placebo(fill), _net(fill)))
     return (
-        f"Task {task}: {sites.label} occluded ({fill}) changes the outcome by {effect_in_words(own)}, a placebo span "
+        f"{task}: {sites.label} occluded ({fill}) changes the outcome by {effect_in_words(own)}, a placebo span "
         f"by {effect_in_words(placebo)}; motif minus placebo {effect_in_words(net)}: {net['verdict'].item()}."
     )
 

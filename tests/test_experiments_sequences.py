@@ -1,0 +1,494 @@
+"""Experiments in real sequences: occlusion, knock-in and flanks recover known effects, and refuse what they must."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import permutations
+
+import numpy as np
+import pytest
+import xarray as xr
+from catalogue_truth import assert_estimates, assert_recovers, assert_verdicts
+
+import causalgia as cg
+from causalgia.errors import DegenerateWarning, DesignError, ExploratoryWarning, FewClustersWarning, SequenceError
+from causalgia.estimation import mean_ice
+from causalgia.experiments import build, flanks, knock_in, occlusion, stream
+from causalgia.experiments.flanking import Flank
+from causalgia.experiments.variance_split import limits, nested_split
+from causalgia.sequences import Motif, decode, encode, reverse_complement
+from causalgia.zoo import EndGC, Oracle, Word
+
+GATA1 = cg.zoo.oracle("gata1_like")
+OPPOSITE = str.maketrans("ACGT", "TGCA")
+
+
+def rc(word: str) -> str:
+    return word.translate(OPPOSITE)[::-1]
+
+
+def places(sequence: str, word: str) -> list[int]:
+    """Starts of a word on either strand, by reading."""
+    both = {word, rc(word)}
+    return [i for i in range(len(sequence) - len(word) + 1) if sequence[i : i + len(word)] in both]
+
+
+@pytest.fixture(scope="module")
+def sampled() -> list[str]:
+    return decode(cg.Uniform(length=200).sample(400, rng=1)["sequence"].values)
+
+
+@pytest.fixture(scope="module")
+def crowded() -> dict[str, str]:
+    """Sequences with one, two or three AGATAA, and some with none."""
+    texts = decode(cg.Uniform(length=120).sample(60, rng=2)["sequence"].values)
+    made = {}
+    for i, text in enumerate(texts):
+        text = text.replace("AGATAA", "AGCTAA").replace("TTATCT", "TTAGCT")
+        for j in range(i % 4):
+            text = text[: 10 + 30 * j] + ("AGATAA", "TTATCT")[j % 2] + text[16 + 30 * j :]
+        made[f"peak{i}"] = text
+    return made
+
+
+# occlusion ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
+def test_occlusion_recovers_the_truth_of_every_fill_and_its_placebo(sampled):
+    experiment = occlusion(sampled, motif="AGATAA", draws=3)
+    outcomes = cg.run(experiment, GATA1, rng=0, progress=False)
+    answer = experiment.analyse(outcomes, rng=0)
+    truth = GATA1.true_ace(experiment, n=6_000)
+    assert_estimates(answer.estimates, truth)
+    assert_verdicts(answer, truth)
+    rows = answer.decisions.sel(task="K562")
+    assert (rows["verdict"].sel(contrast=["uniform minus placebo", "shuffle minus placebo"]) == "decreases").all()
+    assert set(rows["span"].values) == {"motif", "placebo", "motif minus placebo"}
+    assert rows["fill"].sel(contrast="shuffle, placebo span").item() == "shuffle"
+
+
+@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
+def test_each_instance_has_the_necessity_that_its_fill_has_on_paper(sampled):
+    """The expectation over uniform fills of one span of one sequence is a sum over windows, exact in the oracle."""
+    experiment = occlusion(sampled, motif="AGATAA", fills=["uniform"], draws=40)
+    outcomes = cg.run(experiment, GATA1, rng=3, progress=False)
+    found = experiment.analyse(outcomes, rng=0).findings["instances"].sel(contrast="uniform")
+    rows = experiment.null.parents_given.tokens
+    columns = np.eye(4)[rows]
+    for row, start in enumerate(found["start"].values):
+        columns[row, start : start + 6] = 0.25
+    for task in GATA1.tasks:
+        own = GATA1.predict(rows)[:, GATA1.tasks.index(task)]
+        exact = GATA1.expected(columns, task) - own
+        effect, se = found["effect"].sel(task=task).values, found["se"].sel(task=task).values
+        assert (se > 0).any()
+        assert abs((effect - exact).sum()) < 4 * np.sqrt((se**2).sum())
+        varied = se > 0.01
+        t = (effect - exact)[varied] / se[varied]
+        assert 0.4 < t.std() < 2.5
+
+
+@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
+def test_instances_are_nested_in_sequences_and_all_are_accounted_for(crowded):
+    experiment = occlusion(crowded, motif="AGATAA", fills=("uniform",), draws=3)
+    outcomes = cg.run(experiment, GATA1, rng=0, progress=False)
+    answer = experiment.analyse(outcomes, rng=0)
+    instances = answer.findings["instances"]
+    expected = [(name, at) for name, text in crowded.items() for at in places(text, "AGATAA")]
+    assert list(zip(instances["sequence"].values, instances["start"].values, strict=True)) == expected
+    strands = ["+" if crowded[name][at : at + 6] == "AGATAA" else "-" for name, at in expected]
+    assert instances["strand"].values.tolist() == strands
+    assert (instances["score"] == 12).all()
+    n = len({name for name, _ in expected})
+    assert answer.estimates["n_clusters"].values.max() == n == 45
+    ice = cg.contrast(outcomes)["ice"]
+    by_sequence = mean_ice(ice.values, np.unique(ice["parent"].values, return_inverse=True)[1])
+    np.testing.assert_allclose(answer.estimates["se"], by_sequence.se, rtol=1e-9)
+    np.testing.assert_allclose(
+        instances["effect"].transpose("contrast", "task", ...).mean("instance"), answer.estimates["ace"], atol=1e-12
+    )
+    counted = "90 instances of AGATAA in 45 of 60 sequences, 3 draws of each fill; 15 sequences have none."
+    assert counted in answer.sentences
+    assert list(answer.findings["components"]["component"].values) == ["sequence", "instance", "draw"]
+    beyond = answer.findings["beyond"].sel(contrast="uniform minus placebo", task="K562")
+    mean = instances["effect"].sel(contrast="uniform minus placebo", task="K562")
+    ends = [
+        answer.decisions[k].sel(contrast="uniform minus placebo", task="K562") for k in ("rope_lower", "rope_upper")
+    ]
+    assert beyond["beyond"].item() == pytest.approx(float(((mean < ends[0]) | (mean > ends[1])).mean()))
+
+
+@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
+def test_a_placebo_is_not_zero_where_overwriting_anything_costs(crowded):
+    """The outcome is the share of G and C: random bases in AT-poor sequences lower it wherever they are written."""
+    tokens = np.random.default_rng(0).choice(4, (80, 100), p=[0.1, 0.4, 0.4, 0.1]).astype(np.uint8)
+    tokens[:, 40:46] = encode("GTACGG")
+    share = cg.FunctionPredictor(lambda x: x[:, 1:3].sum((1, 2)), tasks=["GC"], scale="G and C")
+    experiment = occlusion(tokens, motif="GTACGG", fills=["uniform"], draws=4)
+    answer = experiment.analyse(cg.run(experiment, share, rng=0, progress=False), rng=0)
+    found = answer.findings["instances"].sel(task="GC")
+    rows, ace = experiment.null.parents_given.tokens, answer.estimates["ace"].sel(task="GC")
+    exact = {}
+    for contrast, starts in (("uniform", found["start"]), ("uniform, placebo span", found["placebo_start"])):
+        spans = np.take_along_axis(rows, starts.values[:, None] + np.arange(6), axis=1)
+        exact[contrast] = 3 - np.isin(spans, (1, 2)).sum(axis=1).mean()
+    exact["uniform minus placebo"] = exact["uniform"] - exact["uniform, placebo span"]
+    for contrast, value in exact.items():
+        assert abs(ace.sel(contrast=contrast) - value) < 5 * np.sqrt(1.5 * 2 / len(found["start"]) / 4)
+    assert answer.decisions["verdict"].sel(contrast="uniform, placebo span").item() == "decreases"
+
+
+def test_a_motif_that_does_nothing_is_negligible_and_one_in_its_place_is_not(sampled):
+    other = Oracle(Word("CACGTG", 1.0), EndGC(-1.0, last=150))
+    experiment = occlusion(sampled, motif="AGATAA", fills=["uniform"], draws=5)
+    answer = experiment.analyse(cg.run(experiment, other, rng=0, progress=False), rng=0)
+    assert answer.decisions["verdict"].sel(contrast="uniform minus placebo").item() == "negligible"
+
+
+def test_placebo_spans_are_of_the_design_and_touch_no_instance(crowded):
+    first, again = (occlusion(crowded, motif="AGATAA") for _ in range(2))
+    assert first == again
+    assert first.fingerprint == again.fingerprint
+    assert occlusion(crowded, motif="AGATAA", draws=2).fingerprint != first.fingerprint
+    spans = {arm.name: arm.intervention for arm in first.named_arms}
+    own, placebo = (spans[name].sites for name in ("uniform", "uniform, placebo span"))
+    texts = decode(first.null.parents_given.tokens)
+    for text, (start, stop), (begin, end) in zip(texts, own, placebo, strict=True):
+        assert text[start:stop] in ("AGATAA", "TTATCT")
+        assert end - begin == stop - start == 6
+        assert all(abs(begin - at) >= 6 for at in places(text, "AGATAA"))
+    assert len({begin for begin, _ in placebo}) > 20
+    assert spans["shuffle, placebo span"].sites == placebo
+
+
+def test_a_fill_that_puts_the_motif_back_is_counted():
+    """AGATAAG has few arrangements with its dinucleotides: the share that is itself, by writing all of them down."""
+    word = "AGATAAG"
+    pairs = sorted(word[i : i + 2] for i in range(6))
+    orders = {"".join(p) for p in permutations(word)}
+    same = [o for o in orders if sorted(o[i : i + 2] for i in range(6)) == pairs]
+    texts = ["CCCCCC" * 4 + word + "C" * 20, "CAGCTG" * 4 + word + "G" * 20]
+    experiment = occlusion(texts, motif=word)
+    with pytest.warns(FewClustersWarning), pytest.warns(DegenerateWarning):
+        answer = experiment.analyse(cg.run(experiment, GATA1, rng=0, progress=False), rng=0)
+    share = answer.decisions["with_motif"].sel(contrast="dinucleotide_shuffle").item()
+    assert len(same) > 1
+    assert abs(share - 1 / len(same)) < 4 * np.sqrt(0.25 / 2_000)
+    assert answer.decisions["with_motif"].sel(contrast="uniform").item() < 0.01
+    assert any(text.startswith("dinucleotide_shuffle: leaves AGATAAG in") for text in answer.sentences)
+
+
+def test_occlusion_by_a_motif_of_jaspar_and_by_what_a_trial_file_says(sampled):
+    by_name = occlusion(sampled, motif="GATA1", fills=["uniform"])
+    tokens = encode(sampled)
+    found = cg.sequences.find_instances(tokens, cg.motif("GATA1"))
+    assert by_name.n_units == 5 * len(found)
+    assert cg.Design.from_dict(by_name.to_dict()).fingerprint == by_name.fingerprint
+    assert occlusion(sampled, motif="GATA1", fills=["uniform"], threshold=1e-3).n_units > by_name.n_units
+    built = build("occlusion", sampled, settings={"motif": "AGATAA", "fills": ["uniform", "A"], "draws": 2})
+    assert [arm.name for arm in built.named_arms] == [
+        "untreated",
+        "uniform",
+        "uniform, placebo span",
+        "A",
+        "A, placebo span",
+    ]
+
+
+def test_occlusion_refuses_before_anything_is_predicted(sampled):
+    with pytest.raises(
+        DesignError, match=r"none of 2 sequences has an instance of AGATAAG: .*'AGATAAC' at 2 of 0.* 6 of its 7"
+    ):
+        occlusion(["CCAGATAACC", "CCCCCCCCCC"], motif="AGATAAG")
+    motif = Motif("toy", (((0.97, 0.01, 0.01, 0.01),) * 8))
+    with pytest.raises(DesignError, match=r"instance of toy: .*scores .* bits of the .* of threshold=0.0001"):
+        occlusion(["CCCCAAAACCCC", "CCCCCCCCCCCC"], motif=motif)
+    with pytest.raises(DesignError, match="one instance of AGATAAG, in 'a'"):
+        occlusion({"a": "CCAGATAAGCCCCCCCCCCC"}, motif="AGATAAG")
+    with pytest.raises(DesignError, match="sequence 'full' has nowhere 4 bases without"):
+        occlusion({"roomy": "GATACCCC", "full": "CCGATACC"}, motif="GATA")
+    with pytest.raises(SequenceError, match="has 7 bases and the sequences 4"):
+        occlusion(["AGAT", "CGAT"], motif="AGATAAG")
+    with pytest.raises(SequenceError, match="did you mean"):
+        occlusion(sampled, motif="GATTA1X")
+    with pytest.raises(DesignError, match="are not real sequences"):
+        occlusion(cg.Uniform(length=50), motif="AGATAA")
+    with pytest.raises(DesignError, match="say draws=2 of the occlusion"):
+        occlusion(cg.Genomic(of=sampled, draws=2), motif="AGATAA")
+    for fills in ((), ["uniform", "uniform"], 3):
+        with pytest.raises(DesignError, match="fills="):
+            occlusion(sampled, motif="AGATAA", fills=fills)
+    with pytest.raises(DesignError, match="fill='uniforn'"):
+        occlusion(sampled, motif="AGATAA", fills=["uniforn"])
+    with pytest.raises(DesignError, match="draws=0"):
+        occlusion(sampled, motif="AGATAA", draws=0)
+    with pytest.raises(SequenceError, match="is found exactly"):
+        occlusion(sampled, motif="AGATAA", threshold=1e-3)
+
+
+@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning", "ignore::causalgia.errors.FewClustersWarning")
+def test_several_instances_of_one_sequence_stand_for_themselves():
+    text = "CCC".join(["AGATAA", "CACGTACGAC", "TTATCT", "GCGCACGTGT", "AGATAA", "CACACGACTT"])
+    with pytest.raises(DesignError, match="the untreated outcome of one sequence has no sd"):
+        occlusion([text], motif="AGATAA")
+    experiment = occlusion([text], motif="AGATAA", fills=["uniform"], rope=(-0.1, 0.1))
+    answer = experiment.analyse(cg.run(experiment, GATA1, rng=0, progress=False), rng=0)
+    assert (answer.estimates["n_clusters"] == 3).all()
+    assert any("1 of 1 sequences, and intervals say nothing of others" in text for text in answer.sentences)
+
+
+@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
+def test_one_draw_has_no_error_over_draws_and_an_ensemble_has_its_predictors(crowded):
+    experiment = occlusion(crowded, motif="AGATAA", fills=["A"], draws=1)
+    members = [Oracle(Word("AGATAA", size, "both"), EndGC(-1.0, last=80)) for size in (1.0, 2.0)]
+    both = cg.Ensemble(members, names=["first", "second"])
+    outcomes = cg.run(experiment, both, rng=0, progress=False)
+    tests = replace(experiment, analysis=replace(experiment.analysis, error="bh"))
+    with pytest.warns(ExploratoryWarning):
+        answer = tests.analyse(outcomes, rng=0)
+    assert "se" not in answer.findings["instances"]
+    assert answer.findings["instances"].sizes["model"] == 2
+    assert answer.findings["components"].attrs["not_identified"] == "instance is one with draw"
+    assert [text.split(":")[0] for text in answer.sentences[:2]] == [
+        "Task outcome, model first",
+        "Task outcome, model second",
+    ]
+    over = replace(experiment, analysis=cg.Analysis(rope=(-0.1, 0.1), target="population x predictors", error="bh"))
+    with pytest.warns(ExploratoryWarning):
+        answer = over.analyse(outcomes, rng=0)
+    assert answer.sentences[0].startswith("Task outcome: AGATAA occluded (A) changes the outcome by -1 [")
+
+
+# the split of variances ---------------------------------------------------------------------------------------------
+
+
+def test_the_nested_split_finds_known_variances_and_its_limits_cover_them():
+    rng = np.random.default_rng(0)
+    sequence, instance = np.repeat(np.arange(30), 12), np.repeat(np.arange(90), 4)
+    sds = {"sequence": 1.0, "instance": 0.5, "draw": 0.8}
+    many = 200
+    effect = (
+        sds["sequence"] * rng.normal(size=(30, many))[sequence]
+        + sds["instance"] * rng.normal(size=(90, many))[instance]
+    )
+    effect += sds["draw"] * rng.normal(size=effect.shape)
+    ice = xr.DataArray(effect[:, :, None], dims=("unit", "contrast", "task"))
+    found = nested_split(ice, {"sequence": sequence, "instance": instance}, each="draw", ci_prob=0.95)
+    for name, sd in sds.items():
+        one = found.sel(component=name)
+        assert float(one["variance"].mean()) == pytest.approx(sd**2, rel=0.1)
+        covered = float(((one["lower"] <= sd) & (sd <= one["upper"])).mean())
+        assert 0.88 < covered <= 1, name
+    np.testing.assert_allclose(found["share"].sum("component"), 1)
+
+
+def test_limits_of_a_variance_that_may_be_zero_begin_at_zero():
+    lower, upper = limits(np.array([0.0, 1.0, 3.0]), np.array([1.0, 1.0, 0.0]), 0.95)
+    assert lower[:2].tolist() == [0.0, 0.0]
+    assert (upper[:2] > [1.9, 2.9]).all()
+    assert lower[2] == upper[2] == 3.0
+
+
+# knock-in -----------------------------------------------------------------------------------------------------------
+
+
+def test_knock_in_recovers_the_truth_and_its_modification_is_least_squares(sampled):
+    experiment = knock_in(sampled, motif="AGATAAG", at=80)
+    outcomes = cg.run(experiment, GATA1, rng=0, progress=False)
+    answer = experiment.analyse(outcomes, rng=0)
+    truth = GATA1.true_ace(experiment, n=8_000)
+    assert_estimates(answer.estimates, truth)
+    assert_verdicts(answer, truth)
+    assert answer.decisions["verdict"].sel(contrast="motif minus placebo", task="K562").item() == "increases"
+    ice = cg.contrast(outcomes)["ice"].sel(contrast="motif", task="K562").values
+    counts = [sum(abs(at - 80) >= 7 for at in places(text, "AGATAAG")) for text in sampled]
+    gc = [(text.count("G") + text.count("C")) / 200 for text in sampled]
+    slopes = np.linalg.lstsq(np.column_stack([np.ones(400), gc, counts]), ice, rcond=None)[0][1:]
+    found = answer.findings["modification"].sel(contrast="motif", task="K562")
+    np.testing.assert_allclose(found["slope"], slopes, atol=1e-9)
+    assert found["lower"].sel(covariate="neighbours") > 0  # partners help each other in this oracle
+    assert any("for each instance elsewhere" in text for text in answer.sentences)
+
+
+def test_the_nearest_neighbour_matters_as_its_distance_says():
+    """A partner's help decays: sequences that have one, at distances of their own."""
+    rng = np.random.default_rng(4)
+    texts = decode(rng.integers(0, 4, (120, 200), dtype=np.uint8))
+    apart = rng.integers(12, 90, 120)
+    texts = [t[: 100 + d] + "AGATAAG" + t[107 + d :] for t, d in zip(texts, apart, strict=True)]
+    experiment = knock_in(texts, motif="AGATAAG", at=100)
+    answer = experiment.analyse(cg.run(experiment, GATA1, rng=0, progress=False), rng=0)
+    found = answer.findings["distance"].sel(contrast="motif", task="K562", covariate="distance")
+    assert float(found["upper"]) < 0
+    assert any("10 bp further from the nearest instance" in text for text in answer.sentences)
+
+
+def test_negatives_that_are_positives_are_refused_by_their_letters(sampled):
+    negatives = dict(zip("abcd", sampled, strict=False))
+    positives = {"x": sampled[50], "y": rc(negatives["c"]), "z": negatives["d"]}
+    with pytest.raises(DesignError, match=r"2 of 4 overlap the positives: the first, 'c', has the letters of 'y'"):
+        knock_in(negatives, motif="AGATAAG", positives=positives)
+    within = {"long": "ACGT" + rc(negatives["b"]) + "AC"}
+    with pytest.raises(DesignError, match=r"1 of 4 overlap the positives: the first, 'b', .* of 'long'"):
+        knock_in(negatives, motif="AGATAAG", positives=within)
+    with pytest.raises(DesignError, match=r"1 of 4 .* 'a'"):
+        knock_in(negatives, motif="AGATAAG", positives={"short": negatives["a"][20:90]})
+    same_names = dict(zip("abcd", sampled[10:], strict=False))
+    assert knock_in(negatives, motif="AGATAAG", positives=same_names).n_units == 4
+
+
+def test_a_motif_that_the_junction_makes_is_counted():
+    texts = ["C" * 18 + "GA" + "C" * 20, "C" * 40, "C" * 40, "C" * 24 + "GA" + "C" * 14]
+    experiment = knock_in(texts, motif="GAGACC", at=20, placebo="CATCAT")
+    predictor = Oracle(Word("GAGACC", 1.0), EndGC(1.0, last=30))
+    assert places("C" * 18 + "GA" + "GAGACC", "GAGACC") == [20]
+    made = [text[:20] + "GAGA" + text[24:] for text in texts]
+    several = knock_in(texts, motif="GAGA", at=20, placebo="CATC")
+    assert [len(places(text, "GAGA")) for text in made] == [2, 1, 1, 2]
+    for one, share in ((experiment, None), (several, "50")):
+        with pytest.warns():
+            sentences = one.analyse(cg.run(one, predictor, rng=0, progress=False), rng=0).sentences
+        said = [text for text in sentences if text.startswith("motif: makes")]
+        assert said == (
+            [] if share is None else [f"motif: makes a GAGA that was not meant in {share} % of the sequences."]
+        )
+
+
+def test_knock_in_of_a_motif_by_name_with_draws_parents_and_a_part_of_the_sequences(sampled):
+    parents = [f"p{i // 4}" for i in range(400)]
+    null = cg.Genomic(of=sampled, parent=parents, draws=2)
+    experiment = knock_in(null, motif="GATA1")
+    assert experiment.n_units == 800
+    answer = experiment.analyse(cg.run(experiment, GATA1, rng=0, progress=False), rng=0)
+    assert (answer.estimates["n_clusters"] == 100).all()
+    assert answer.findings["modification"].attrs["cluster"] == "parent"
+    part = knock_in(sampled, motif="AGATAAG", n_units=150)
+    outcomes = cg.run(part, GATA1, rng=0, progress=False)
+    found = part.analyse(outcomes, rng=0).findings["modification"].sel(contrast="motif", task="K562")
+    counts = [sum(abs(at - 96) >= 7 for at in places(sampled[i], "AGATAAG")) for i in outcomes["parent"].values]
+    assert float(found["mean"].sel(covariate="neighbours")) == pytest.approx(np.mean(counts))
+    unknown = knock_in(cg.Genomic(of=sampled, parent=parents), motif="AGATAAG", n_units=150)
+    found = unknown.analyse(cg.run(unknown, GATA1, rng=0, progress=False), rng=0).findings["modification"]
+    assert found["covariate"].values.tolist() == ["gc"]
+
+
+def test_knock_in_refuses_what_does_not_fit(sampled):
+    assert [arm.intervention for arm in knock_in(sampled, motif="UGCAUG").named_arms] == [
+        arm.intervention for arm in knock_in(sampled, motif="tgcatg", at=97).named_arms
+    ]
+    with pytest.raises(DesignError, match="has 7 bases, more than the 5-bp background"):
+        knock_in(["ACGTA", "CCCCC"], motif="AGATAAG")
+    with pytest.raises(DesignError, match="past the 200-bp background"):
+        knock_in(sampled, motif="AGATAAG", at=195)
+    with pytest.raises(DesignError, match="has 4 bases and the motif 7"):
+        knock_in(sampled, motif="AGATAAG", placebo="ACGT")
+    with pytest.raises(DesignError, match="reads as AGATAAG"):
+        knock_in(sampled, motif="AGATAAG", placebo="CTTATCT")
+    with pytest.raises(DesignError, match="every rearrangement reads as the pattern"):
+        knock_in(sampled, motif="AAAA")
+    with pytest.raises(DesignError, match="ask for at most 400"):
+        knock_in(sampled, motif="AGATAAG", n_units=500)
+    with pytest.raises(DesignError, match="positives: .*are not real sequences"):
+        knock_in(sampled, motif="AGATAAG", positives=cg.Uniform(length=200))
+
+
+# flanks -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["rbfox1_like", "additive"])
+def test_flanks_recover_the_truth_of_every_contrast(name):
+    experiment = flanks(n_flanks=6)
+    answer = assert_recovers(experiment, cg.zoo.oracle(name))
+    assert answer.decisions["verdict"].sel(contrast="core").item() == "increases"
+    assert len(answer.decisions["contrast"]) == 19
+    own = answer.findings["components"].sel(part="core").squeeze("task")
+    assert own["share"].sel(component="core") > 0.98
+    assert own["upper"].sel(component="flank") < 0.1  # these words know no flanks
+
+
+def test_flanks_that_matter_have_the_spread_of_their_true_effects():
+    """A flanking base that adds 1 with probability 1/4: sd over flanks is that of the flanks that were drawn."""
+    oracle = Oracle(Word("UGCAUG", 2.0), Word("UUGCAUG", 1.0), Word("UGCAUGNNA", 0.8), EndGC(-0.5, last=6))
+    experiment = flanks(n_flanks=25, n_units=400)
+    with pytest.warns(DegenerateWarning):
+        answer = experiment.analyse(cg.run(experiment, oracle, rng=0, progress=False), rng=0)
+    truth, estimates = oracle.true_ace(experiment).squeeze("task"), answer.estimates.squeeze("task")
+    off, se = abs(estimates["ace"] - truth).values, estimates["se"].values
+    # up to 3/n of the backgrounds may hold what none of these does, such as the core
+    assert (off < 4.5 * se + 3 * 3 / 400).all()
+    own = [name for name in experiment.labels["part"] if experiment.labels["part"][name] == "core"]
+    components = answer.findings["components"].squeeze("task")
+    core = components.sel(part="core")
+    assert float(core["size"].sel(component="flank")) == pytest.approx(
+        float(truth.sel(contrast=own).std(ddof=1)), rel=0.05
+    )
+    expected = 2 + 1 / 4 + 0.8 / 4
+    assert core["lower"].sel(component="core") < expected < core["upper"].sel(component="core")
+    sd = np.sqrt(3 / 16 * (1 + 0.64))
+    assert core["lower"].sel(component="flank") < sd < core["upper"].sel(component="flank")
+    whole = components.sel(part="core in flanks")
+    np.testing.assert_allclose(whole["share"].sum("component"), 1)
+    assert whole["share"].sel(component="flank") > 5 * whole["share"].sel(component="background")
+    assert answer.sentences[0].startswith("Task outcome: UGCAUG increases the outcome over these flanks: 2.")
+
+
+def test_flanks_are_fixed_different_and_make_no_second_core():
+    first, again = (
+        flanks(word="AGATAAG", at=10, width=4, n_flanks=60),
+        flanks(word="AGATAAG", at=10, width=4, n_flanks=60),
+    )
+    assert first == again
+    names = dict.fromkeys(first.labels["flank"].values())
+    assert len(names) == 60
+    for name in names:
+        left, right = name.split("..")
+        assert (len(left), len(right)) == (4, 4)
+        assert places(Flank(left, right).around("AGATAAG"), "AGATAAG") == [4]
+    repeats = flanks(word="UAUA", width=3, n_flanks=200).labels["flank"]
+    assert all(places(Flank(*name.split("..")).around("TATA"), "TATA") == [3] for name in repeats.values())
+    letters = "".join("".join(name.split("..")) for name in names)
+    assert min(letters.count(base) for base in "ACGT") > 480 / 4 - 5 * np.sqrt(480 * 3 / 16)
+
+
+def test_flanks_refuse_what_does_not_fit():
+    with pytest.raises(DesignError, match="at=4 or more|at=5 or more"):
+        flanks(at=3)
+    with pytest.raises(DesignError, match="past the 41-bp background"):
+        flanks(at=33)
+    with pytest.raises(DesignError, match="three or more pairs"):
+        flanks(n_flanks=2)
+    with pytest.raises(DesignError, match="only 1. pairs of flanks of 1 bases"):
+        flanks(width=1, n_flanks=20)
+    with pytest.raises(DesignError, match="width=0"):
+        flanks(width=0)
+    assert flanks(width=1, n_flanks=16, n_units=10).n_units == 10
+
+
+# all of them --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
+def test_streamed_trials_are_read_as_far_as_estimates_go(sampled):
+    made = (
+        (occlusion(sampled, motif="AGATAA", fills=["uniform"], draws=2), "uniform minus placebo"),
+        (knock_in(sampled, motif="AGATAAG"), "motif minus placebo"),
+        (flanks(cg.Uniform(length=200), word="AGATAAG", at=90, n_flanks=3, n_units=100), "core"),
+    )
+    for experiment, contrast in made:
+        estimates = stream(experiment, GATA1, rng=0)
+        answer = experiment.analyse(estimates, rng=0)
+        assert not answer.findings
+        whole = experiment.analyse(cg.run(experiment, GATA1, rng=0, progress=False), rng=0)
+        np.testing.assert_allclose(
+            answer.estimates["ace"].sel(contrast=contrast), whole.estimates["ace"].sel(contrast=contrast), atol=1e-6
+        )
+        assert answer.sentences
+        assert answer.sentences[0].startswith("Task K562: ")
+
+
+def test_the_catalogue_knows_them(sampled):
+    known = cg.experiments.entries()
+    assert {"occlusion", "knock_in", "flanks"} <= set(known)
+    assert known["occlusion"].doi == "10.1038/s41588-021-00782-6"
+    assert np.array_equal(reverse_complement(reverse_complement(encode(sampled[:2]))), encode(sampled[:2]))
