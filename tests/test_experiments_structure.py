@@ -122,6 +122,7 @@ def test_a_stem_shorter_than_the_word_has_no_word_inside() -> None:
         ({"stem": 20}, "has 46 bases, more than the 41-bp background"),
         ({"word": "GCXGG"}, "word"),
         ({"at": -1}, "at=-1"),
+        ({"null": "ACGU"}, "null"),
     ],
 )
 def test_a_hairpin_that_cannot_be_is_refused(settings: dict[str, object], said: str) -> None:
