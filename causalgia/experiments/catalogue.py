@@ -13,7 +13,12 @@ from causalgia.tables import nearest
 
 #: name of the experiment -> (module of this room, its entry there)
 _WHERE = {
+    "word_screen": ("words", "WORD_SCREEN"),
+    "word_mutagenesis": ("mutagenesis", "WORD_MUTAGENESIS"),
+    "position": ("places", "POSITION"),
+    "affinity": ("affinities", "AFFINITY"),
     "copies": ("copy_number", "COPIES"),
+    "spacing": ("site_spacing", "SPACING"),
     "context_dependence": ("contexts", "CONTEXT_DEPENDENCE"),
     "necessity": ("tiles", "NECESSITY"),
     "sufficiency": ("tiles", "SUFFICIENCY"),
@@ -26,6 +31,8 @@ _WHERE = {
     "occlusion": ("occluding", "OCCLUSION"),
     "knock_in": ("knocking_in", "KNOCK_IN"),
     "flanks": ("flanking", "FLANKS"),
+    "motif_pair": ("pairs", "MOTIF_PAIR"),
+    "motif_pairs": ("pairs", "MOTIF_PAIRS"),
 }
 
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import xarray as xr
+
 from causalgia.analysis import Analysis, Rope
 from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untreated
 from causalgia.experiments.answer import Answer, Finding
 from causalgia.experiments.experiment import Entry, Experiment, Found
 from causalgia.experiments.settings import positions, site
-from causalgia.experiments.wording import effect_in_words
+from causalgia.experiments.wording import by_task, effect_in_words
 from causalgia.sequences import Motif
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-CONTROL = "untreated"
+CONTROL, EXCESS = "untreated", "excess over single sites"
 
 
 def copies(
@@ -31,9 +33,9 @@ def copies(
 
     Arms have the site at the first place, at the first two, and so on, on the same backgrounds. Contrasts: each number
     of copies against none; the ``trend``, the least-squares slope for one more copy; the ``curvature``, the mean second
-    difference of the response over 0, 1, 2, ... copies (0: additive in number; below 0: saturating); and, since places
-    may differ, the ``excess`` of all copies over the sum of the same sites alone (0: additive, whatever the
-    places are worth).
+    difference of the response over 0, 1, 2, ... copies (0: additive in number; of the sign of the trend: more than
+    additive; of the other: saturating); and, since places may differ, the ``excess over single sites`` of all copies
+    over the sum of the same sites alone (0: additive, whatever the places are worth).
 
     Parameters
     ----------
@@ -124,7 +126,7 @@ def copy_contrasts(places: tuple[int, ...], *, control: str) -> dict[str, dict[s
     rows["trend"] = dose_contrasts({name: n for n, name in enumerate(dose)}, kind="slope")["slope"]
     rows["curvature"] = _curvature(dose)
     alone = [copies_in_words(1), *(f"alone at {place}" for place in places[1:])]
-    rows["excess over single sites"] = {dose[-1]: 1.0, **dict.fromkeys(alone, -1.0), control: len(places) - 1.0}
+    rows[EXCESS] = {dose[-1]: 1.0, **dict.fromkeys(alone, -1.0), control: len(places) - 1.0}
     return rows
 
 
@@ -137,22 +139,29 @@ def _curvature(dose: list[str]) -> dict[str, float]:
     return {arm: weight for arm, weight in weights.items() if weight}
 
 
-_MEANS = {"negligible": "additive", "decreases": "saturating", "increases": "more than additive"}
-
-
 def read_copies(found: Found) -> Finding:
-    """Say whether copies are additive or saturate: the verdict on their curvature, and the slope."""
-    decisions = found.steps.decisions
+    """Say whether copies are additive or saturate: the verdicts on curvature and excess, and the slope."""
     n = max(found.experiment.labels["copies"].values())
-    said = []
-    for task in decisions["task"].to_numpy():
-        curvature, trend = (decisions.sel(contrast=name, task=task) for name in ("curvature", "trend"))
-        shape = _MEANS.get(str(curvature["verdict"].item()), "not clearly additive or otherwise")
-        said.append(
-            f"Task {task}: 1 to {n} copies are {shape}: curvature {effect_in_words(curvature)}, "
-            f"{effect_in_words(trend)} for each copy."
-        )
+    said = [f"{task}: 1 to {n} copies are {_sentence(rows)}" for task, rows in by_task(found.steps.decisions)]
     return Finding(sentences=tuple(said))
+
+
+def _sentence(rows: xr.Dataset) -> str:
+    trend, curvature, excess = (rows.sel(contrast=name) for name in ("trend", "curvature", EXCESS))
+    return (
+        f"{_shape(trend, curvature)}: curvature {effect_in_words(curvature)}, {effect_in_words(trend)} for each copy; "
+        f"beside the same sites alone they are {_shape(trend, excess)}, {effect_in_words(excess)}."
+    )
+
+
+def _shape(trend: xr.Dataset, beyond: xr.Dataset) -> str:
+    """Return what a departure from adding up means, by its verdict and by whether copies raise or lower the outcome."""
+    verdict, does = str(beyond["verdict"].item()), str(trend["verdict"].item())
+    if verdict == "negligible":
+        return "additive"
+    if verdict == "undecided" or does not in ("increases", "decreases"):
+        return "not clearly additive or otherwise"
+    return "more than additive" if verdict == does else "saturating"
 
 
 def draw_copies(answer: Answer) -> Axes:

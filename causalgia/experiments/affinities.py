@@ -1,0 +1,178 @@
+"""Do effects track measured affinities: a line through points with errors in both coordinates."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from numbers import Real
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+
+from causalgia.analysis import Analysis, Rope
+from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
+from causalgia.design.numbers import position
+from causalgia.errors import DesignError
+from causalgia.experiments import settings
+from causalgia.experiments.answer import Answer, Finding
+from causalgia.experiments.experiment import Entry, Experiment, Found, Labels
+from causalgia.experiments.wording import by_task
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from causalgia.estimation import Line
+
+CONTROL = "untreated"
+_WORDS = ("UGCAUGU", "AGCAUGU", "CGCAUGU", "UGUAUGU", "UACAUGU", "UGCACGU", "UGCAUAU")
+_KD = (0.83, 4.8, 6.1, 280.0, 350.0, 4.9, 1830.0)
+_SLOPE, _FIT = ("slope", "slope_se", "slope_lower", "slope_upper"), ("scatter", "r2", "chi2", "df", "p")
+_OF_LINE = (*_SLOPE, "intercept", "intercept_se", "intercept_lower", "intercept_upper", *_FIT)
+_LEVEL = 0.05  # of the test that a line fits
+
+
+def affinity(
+    null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
+    *,
+    words: Sequence[str] = _WORDS,
+    kd: Sequence[float] = _KD,
+    kd_se: float | Sequence[float] | None = None,
+    at: int = 17,
+    n_units: int = 1_000,
+    rope: Rope = "0.2 sd",
+) -> Experiment:
+    """Return the experiment that asks whether effects track measured affinities.
+
+    Each word against the untreated arm, and a line through the effects by the logarithm of their dissociation
+    constants, ``ACE = intercept + slope log10 K_D``: with the covariance of the effects, which share backgrounds and
+    control, with the errors of log10 K_D where they are given, and with a variance of words about the line, since
+    words differ by more than these errors (`causalgia.estimation.errors_in_variables`). The slope is the change of the
+    effect for a tenfold weaker binding.
+
+    Parameters
+    ----------
+    null
+        The null model of backgrounds.
+    words
+        Three words or more; published are RBFOX1's.
+    kd
+        Dissociation constant of each, positive, in any one unit; published in nM.
+    kd_se
+        Standard deviation of the error of each log10 K_D, or one number for all; None: K_D are exact.
+    at
+        0-based start.
+    n_units
+        Backgrounds.
+    rope
+        Region of practical equivalence for the effect of each word, on the predictor's scale.
+
+    Returns
+    -------
+    Experiment
+        Arms and contrasts named after the words; coordinates ``log10_kd`` and, where given, ``log10_kd_se``.
+
+    Raises
+    ------
+    DesignError
+        If there are fewer than three words, one is given twice (U is T) or leaves the sequence, or there is not one
+        positive K_D (and error) for each, not all alike.
+
+    References
+    ----------
+    Koo, Anand, Paul & Eddy (2018), doi:10.1101/418459. K_D: Auweter et al. (2006), doi:10.1038/sj.emboj.7600918. York
+    et al. (2004), doi:10.1119/1.1632486.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> experiment = cg.experiments.affinity(kd_se=0.1, n_units=200)
+    >>> outcomes = cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0)
+    >>> print(experiment.analyse(outcomes, rng=0).sentences[0])
+    Task RBFOX1: effects fall with K_D, by -1... for each tenfold weaker binding (R2 0...
+    """
+    listed, start = settings.words(words, "words", least=3), position(at, "at")
+    log_kd = [math.log10(value) for value in _positive(kd, "kd", listed)]
+    if len(set(log_kd)) == 1:
+        raise DesignError(f"kd: all words have the one K_D {kd[0]:g}, and a line needs different ones")
+    labels = {"log10_kd": dict(zip(listed, log_kd, strict=True))}
+    if kd_se is not None:
+        errors = [kd_se] * len(listed) if isinstance(kd_se, Real) else kd_se
+        labels["log10_kd_se"] = dict(zip(listed, _positive(errors, "kd_se", listed), strict=True))
+    return Experiment(
+        null=null,
+        arms=[Arm(CONTROL, Untreated()), *(Arm(word, Embed(word, at=start)) for word in listed)],
+        n_units=n_units,
+        contrasts=CONTROL,
+        entry=AFFINITY,
+        analysis=Analysis(rope=rope),
+        labels=labels,
+    )
+
+
+def _positive(values: object, name: str, words: tuple[str, ...]) -> list[float]:
+    listed = list(values) if isinstance(values, Sequence | np.ndarray) and not isinstance(values, str) else []
+    if len(listed) != len(words):
+        raise DesignError(f"{name}={values!r}: give one number for each of the {len(words)} words")
+    for word, value in zip(words, listed, strict=True):
+        if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < math.inf:
+            raise DesignError(f"{name} of {word} is {value!r}; it must be a positive, finite number")
+    return [float(value) for value in listed]
+
+
+def _read(found: Found) -> Finding:
+    estimates = found.steps.estimates
+    of = [str(name) for name in estimates["ace"].dims[1:]]
+    fits = _fits(estimates, found.experiment.labels)
+    said = tuple(f"{task}: {_sentence(fit)}" for (task, _), fit in zip(by_task(estimates), fits, strict=True))
+    shape = estimates["ace"].shape[1:]
+    columns = {name: (of, np.reshape([getattr(fit, name) for fit in fits], shape)) for name in _OF_LINE}
+    line = xr.Dataset(columns, coords={name: estimates[name].to_numpy() for name in of})
+    return Finding(datasets={"line": line}, sentences=said)
+
+
+def _fits(estimates: xr.Dataset, labels: Labels) -> list[Line]:
+    """Return the line of each task (and model)."""
+    from causalgia.estimation import covariance, errors_in_variables
+
+    n = estimates.sizes["contrast"]
+    errors = None
+    if "log10_kd_se" in labels:
+        errors = estimates["log10_kd_se"].to_numpy() ** 2
+    log_kd, ace = estimates["log10_kd"].to_numpy(), estimates["ace"].to_numpy().reshape(n, -1)
+    V = covariance(estimates).to_numpy().reshape(n, n, -1)
+    return [
+        errors_in_variables(log_kd, ace[:, j], y_covariance=V[..., j], x_covariance=errors, scatter=True)
+        for j in range(ace.shape[1])
+    ]
+
+
+def _sentence(line: Line) -> str:
+    from causalgia.reporting import format_effect
+
+    slope, interval = format_effect({"ace": line.slope, "lower": line.slope_lower, "upper": line.slope_upper})
+    does = "fall" if line.slope_upper < 0 else "rise" if line.slope_lower > 0 else "neither clearly fall nor rise"
+    fits = "a line fits within the errors" if line.p > _LEVEL else "more than their errors explain"
+    return (
+        f"effects {does} with K_D, by {slope} {interval} for each tenfold weaker binding (R2 {line.r2:.2f}); words "
+        f"scatter about the line by {line.scatter:.2g}, {fits} (chi2 {line.chi2:.3g} on {line.df}, p {line.p:.2g})."
+    )
+
+
+def _draw(answer: Answer) -> Axes:
+    from causalgia.plot import against
+
+    found = answer.findings["line"].isel(task=0)
+    found = found.isel(model=0) if "model" in found.dims else found
+    line = (found["intercept"].item(), found["slope"].item())
+    return against(answer.decisions, x="log10_kd", line=line, task=str(found["task"].item()))
+
+
+AFFINITY = Entry(
+    name="affinity",
+    question="Do effects track measured affinities?",
+    estimand="The slope of E[Y(word) - Y(untreated)] by log10 of the words' true K_D, over the null model.",
+    doi="10.1101/418459",
+    read=_read,
+    draw=_draw,
+)

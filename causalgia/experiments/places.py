@@ -1,0 +1,197 @@
+"""Does a site do the same wherever it lies: flat, or sloped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+
+from causalgia.analysis import Analysis, Rope
+from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
+from causalgia.experiments import settings
+from causalgia.experiments.answer import Answer, Finding
+from causalgia.experiments.experiment import Entry, Experiment, Found
+from causalgia.experiments.wording import by_task, effect_in_words
+from causalgia.sequences import Motif
+from causalgia.streams import derive
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+CONTROL = "untreated"
+_SMOOTH = (4, 300)  # numbers of places that a smooth profile takes
+
+
+def position(
+    null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
+    *,
+    word: str | Motif = "UGCAUG",
+    at: Sequence[int] = (3, 10, 16, 22, 28, 34),
+    n_units: int = 1_000,
+    rope: Rope = "0.2 sd",
+) -> Experiment:
+    """Return the experiment that asks whether a site does the same wherever it lies.
+
+    Contrasts: the site ``at`` each place against none; the ``rise``, how far the least-squares line through the places
+    rises from the first to the last (its slope times that distance: a slope for one base would be compared with a
+    region that is meant for effects); and each place ``minus mean``, its deviation from the mean of all places.
+    Findings: ``band``, intervals of the places that hold together; ``slope``, that line's rise for one base; ``equal``,
+    the test that all places are equal; ``profile``, a smooth curve through four or more places (a Gaussian process).
+
+    The verdict is ``flat`` where rise and every deviation are negligible, ``sloped`` where the rise is not, ``uneven``
+    where it is and some place deviates.
+
+    Parameters
+    ----------
+    null
+        The null model of backgrounds.
+    word
+        The site.
+    at
+        0-based starts, two or more.
+    n_units
+        Backgrounds.
+    rope
+        Region of practical equivalence for every contrast, on the predictor's scale.
+
+    Returns
+    -------
+    Experiment
+        Arms and contrasts ``"at 3"``, ..., ``"rise"``, ``"at 3 minus mean"``, ...; coordinate ``place``.
+
+    Raises
+    ------
+    DesignError
+        If there are fewer than two places, one is named twice, or the site leaves the sequence.
+
+    References
+    ----------
+    Koo, Anand, Paul & Eddy (2018), doi:10.1101/418459; Koo et al. (2021), doi:10.1371/journal.pcbi.1008925.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> experiment = cg.experiments.position(n_units=200)
+    >>> outcomes = cg.run(experiment, cg.zoo.oracle("additive"), rng=0)
+    >>> print(experiment.analyse(outcomes, rng=0).sentences[0])
+    Task outcome: UGCAUG at 3 to 34 is flat: ...
+    """
+    places = tuple(sorted(settings.positions(at, "at", least=2)))
+    site = settings.site(word, "word")
+    arms = [Arm(_at(place), Embed(site, at=place), {"place": place}) for place in places]
+    return Experiment(
+        null=null,
+        arms=[Arm(CONTROL, Untreated()), *arms],
+        n_units=n_units,
+        contrasts=_contrasts(places),
+        entry=POSITION,
+        analysis=Analysis(rope=rope),
+        labels={"place": {_at(place): place for place in places}},
+    )
+
+
+def _at(place: int) -> str:
+    return f"at {place}"
+
+
+def _contrasts(places: tuple[int, ...]) -> dict[str, dict[str, float]]:
+    from causalgia.estimation import dose_contrasts
+
+    slope = dose_contrasts({_at(place): place for place in places})["slope"]
+    rows = {_at(place): {_at(place): 1.0, CONTROL: -1.0} for place in places}
+    rows["rise"] = {arm: weight * (places[-1] - places[0]) for arm, weight in slope.items()}
+    mean = {_at(place): -1.0 / len(places) for place in places}
+    return rows | {f"{_at(place)} minus mean": mean | {_at(place): 1 + mean[_at(place)]} for place in places}
+
+
+def _places(found: Found) -> dict[str, int]:
+    """Return the contrasts of single places against none, with the place."""
+    return dict(found.experiment.labels["place"])
+
+
+def _read(found: Found) -> Finding:
+    estimates, places = found.steps.estimates, _places(found)
+    names, ends = list(places), (min(places.values()), max(places.values()))
+    datasets = {"band": _band(found, names), "slope": _slope(estimates, ends)}
+    if not estimates["exact"].any():
+        datasets |= _together(estimates, names, key=found.key)
+    about = f"{_spelled(found)} at {ends[0]} to {ends[1]}"
+    said = [f"{task}: {about} is {_sentence(rows, ends)}" for task, rows in by_task(found.steps.decisions)]
+    return Finding(datasets=datasets, sentences=tuple(said))
+
+
+def _spelled(found: Found) -> str:
+    site: Embed = found.experiment.named_arms[1].intervention  # type: ignore[assignment]  # as it was made above
+    return site.written.label
+
+
+def _band(found: Found, names: list[str]) -> xr.Dataset:
+    """Return intervals of all places that hold together: resampled, or of estimates by their multivariate t."""
+    from causalgia.multiplicity import simultaneous
+
+    if found.steps.effects is None:
+        return simultaneous(found.steps.estimates.sel(contrast=names), method="dunnett")
+    return simultaneous(found.steps.effects.sel(contrast=names), rng=derive(found.key, "band"))
+
+
+def _slope(estimates: xr.Dataset, ends: tuple[int, int]) -> xr.Dataset:
+    """Return the line's rise for one base."""
+    rise = estimates.sel(contrast="rise", drop=True)
+    kept = [name for name in ("ace", "se", "lower", "upper") if name in rise]
+    dims = [str(name) for name in rise["ace"].dims]
+    bare = rise[kept].reset_coords(drop=True).assign_coords({name: rise[name] for name in dims})
+    return bare / (ends[1] - ends[0])
+
+
+def _together(estimates: xr.Dataset, names: list[str], *, key: int) -> dict[str, xr.Dataset]:
+    """Return the test that all places are equal, and a smooth curve through them where they are enough."""
+    from causalgia.estimation import joint_test
+    from causalgia.posterior import profile
+
+    out = {"equal": joint_test(estimates, [f"{name} minus mean" for name in names[1:]])}
+    if not _SMOOTH[0] <= len(names) <= _SMOOTH[1] or "model" in estimates["ace"].dims:
+        return out
+    draws = profile(estimates.sel(contrast=names), along="place", rng=derive(key, "profile"))["posterior"]["ace"]
+    ends = draws.quantile([0.025, 0.975], ("chain", "draw"))
+    found = {"ace": draws.mean(("chain", "draw"))}
+    found |= {side: ends.isel(quantile=i, drop=True) for i, side in enumerate(("lower", "upper"))}
+    return out | {"profile": xr.Dataset(found).assign_coords(place=estimates["place"].sel(contrast=names))}
+
+
+def _sentence(rows: xr.Dataset, ends: tuple[int, int]) -> str:
+    rise = rows.sel(contrast="rise")
+    away = rows.isel(contrast=[str(name).endswith(" minus mean") for name in rows["contrast"].to_numpy()])
+    far = away.isel(contrast=int(np.abs(away["ace"].to_numpy()).argmax()))
+    per_base = rise["ace"].item() / (ends[1] - ends[0])
+    return (
+        f"{_shape(str(rise['verdict'].item()), away['verdict'].to_numpy().tolist())}: over these {ends[1] - ends[0]} "
+        f"bases its effect rises by {effect_in_words(rise)} ({per_base:.3g} a base); farthest from the mean of all "
+        f"places is {str(far['contrast'].item()).removesuffix(' minus mean')}, {effect_in_words(far)}."
+    )
+
+
+def _shape(rise: str, away: list[str]) -> str:
+    """Return the verdict on the whole profile from those on its rise and on each place's deviation."""
+    if rise in ("increases", "decreases"):
+        return "sloped"
+    if rise == "negligible" and set(away) == {"negligible"}:
+        return "flat"
+    return "uneven" if {"increases", "decreases"} & set(away) else "undecided"
+
+
+def _draw(answer: Answer) -> Axes:
+    from causalgia.plot import profile
+
+    return profile(answer.decisions, along="place", task=str(answer.decisions["task"].to_numpy()[0]))
+
+
+POSITION = Entry(
+    name="position",
+    question="Does a site do the same wherever it lies?",
+    estimand="E[Y(site at a place) - Y(untreated)] of each place, and the slope of these, over the null model.",
+    doi="10.1101/418459",
+    read=_read,
+    draw=_draw,
+)
