@@ -235,7 +235,9 @@ def _read(found: Found) -> Finding:
     element = found.experiment.labels["element"][CONTRAST]
     tasks = tables["index"]["task"].to_numpy()
     said = (_said(element, {name: table.sel(task=task) for name, table in tables.items()}, null) for task in tasks)
-    return Finding(tables, tuple(f"Task {task}: {text}" for task, text in zip(tasks, said, strict=True)))
+    return Finding(
+        datasets=tables, sentences=tuple(f"Task {task}: {text}" for task, text in zip(tasks, said, strict=True))
+    )
 
 
 def _changes(found: Found, null: Genomic) -> Iterator[str]:

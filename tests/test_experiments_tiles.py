@@ -1,0 +1,476 @@
+"""Long sequences: context, necessity, sufficiency, placement, copies, interactions and searches, against truth."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+from catalogue_truth import assert_estimates, assert_verdicts
+from scipy import stats
+
+import causalgia as cg
+from causalgia.errors import DesignError, EstimateError
+from causalgia.experiments import (
+    context_dependence,
+    greedy_round,
+    greedy_tiles,
+    necessity,
+    sufficiency,
+    tile_copies,
+    tile_interactions,
+    tile_placement,
+    tile_search,
+)
+from causalgia.experiments.contexts import context_index
+from causalgia.multiplicity import hierarchical_p
+from causalgia.sequences import decode, encode
+from causalgia.zoo import Gate, Oracle, Pair, Saturating, Word
+from causalgia.zoo.responses import Hill
+
+LENGTH, FIRST, SECOND = 240, "GATAAGCA", "TATAAACG"
+NOISE = [Word("CAC", 0.1), Word("TTG", -0.1)]
+TILES = [(30, 60), (120, 150), (180, 210)]
+
+
+def sequences(n: int = 22, seed: int = 0, length: int = LENGTH) -> dict[str, str]:
+    """Random sequences with the first word in the tile 30-60 and the second in 120-150, where in it differs."""
+    made = {}
+    for i, s in enumerate(decode(cg.Uniform(length=length).sample(n, rng=seed)["sequence"].values)):
+        a, b = 32 + i % 18, 122 + i % 18
+        made[f"s{i}"] = s[:a] + FIRST + s[a + 8 : b] + SECOND + s[b + 8 :]
+    return made
+
+
+def gate(logic: Any, *noise: Any) -> Oracle:
+    return Oracle(Gate((FIRST, SECOND), bonus=4.0, logic=logic), *(noise or NOISE), scale="activity", intercepts=[3.0])
+
+
+def answer_of(experiment: Any, oracle: Oracle, *, n: int = 8_000, rng: int = 0) -> Any:
+    """Run, analyse and hold every contrast against the truth; the answer."""
+    answer = experiment.analyse(cg.run(experiment, oracle, rng=rng, progress=False), rng=rng)
+    truth = oracle.true_ace(experiment, n=n)
+    assert_estimates(answer.estimates, truth)
+    assert_verdicts(answer, truth)
+    return answer
+
+
+def verdicts(answer: Any) -> dict[str, str]:
+    table = answer.decisions["verdict"].isel(task=0)
+    return dict(zip(table["contrast"].values.tolist(), table.values.tolist(), strict=True))
+
+
+# ---- the tree of questions
+
+
+def by_definition(p: np.ndarray, parents: list[int], sizes: list[float]) -> list[float]:
+    whole = sum(size for size, parent in zip(sizes, parents, strict=True) if parent < 0)
+
+    def of(node: int) -> float:
+        own = min(1.0, p[node] * whole / sizes[node])
+        return own if parents[node] < 0 else max(own, of(parents[node]))
+
+    return [of(node) for node in range(len(p))]
+
+
+def test_hierarchical_p_is_its_definition_on_unequal_trees_and_forests() -> None:
+    parents, sizes = [-1, -1, 0, 0, 1, 2, 2, 4], [7.0, 5.0, 3.0, 4.0, 4.0, 1.0, 2.0, 3.5]
+    p = np.random.default_rng(0).uniform(size=(8, 3)) ** 4
+    found = hierarchical_p(p, np.array(parents), sizes)
+    for column in range(3):
+        assert found[:, column] == pytest.approx(by_definition(p[:, column], parents, sizes))
+    p[2, 0] = np.nan
+    assert np.isnan(hierarchical_p(p, np.array(parents), sizes)[:, 0]).tolist() == [i in (2, 5, 6) for i in range(8)]
+
+
+def heap(leaves: int) -> tuple[np.ndarray, np.ndarray]:
+    """Parents and sizes of a full binary tree, the root first."""
+    nodes = np.arange(2 * leaves - 1)
+    return np.where(nodes > 0, (nodes - 1) // 2, -1), leaves / 2.0 ** np.floor(np.log2(nodes + 1))
+
+
+@pytest.mark.parametrize("shared", [0.0, 0.9])
+@pytest.mark.parametrize("effects", [(), (3,), (3, 4, 21), tuple(range(0, 32, 2))])
+def test_family_wise_error_of_a_search_over_a_tree(effects: tuple[int, ...], shared: float) -> None:
+    """Also where whole and parts disagree: effects that cancel, and parts without effect in a whole with one."""
+    n_trials, leaves, level = 10_000, 32, 0.05
+    parents, sizes = heap(leaves)
+    rng = np.random.default_rng([len(effects), int(10 * shared)])
+    means = np.zeros(leaves)
+    means[list(effects)] = np.where(np.arange(len(effects)) % 2 == 0, 4.0, -4.0)
+    z = np.sqrt(1 - shared) * rng.normal(size=(leaves, n_trials)) + np.sqrt(shared) * rng.normal(size=n_trials)
+    values, truth = [z + means[:, None]], [means]
+    while len(values[0]) > 1:
+        values.insert(0, values[0][::2] + values[0][1::2])
+        truth.insert(0, truth[0][::2] + truth[0][1::2])
+    sd = np.sqrt(sizes * (1 - shared) + shared * sizes**2)[:, None]
+    p = 2 * stats.norm.sf(abs(np.concatenate(values)) / sd)
+    wrong = ((hierarchical_p(p, parents, sizes) <= level) & (np.concatenate(truth) == 0)[:, None]).any(axis=0).sum()
+    assert wrong <= stats.binom.ppf(1 - 1e-4, n_trials, level)
+    if not effects:
+        assert wrong >= stats.binom.ppf(1e-4, n_trials, level)  # the root alone: exact
+
+
+@pytest.mark.parametrize(
+    ("p", "parents", "sizes", "says"),
+    [
+        ([0.1, 1.2], [-1, 0], [2, 1], "not between 0 and 1"),
+        ([0.1, 0.2], [-1, 1], [2, 1], "earlier one"),
+        ([0.1, 0.2], [-1, 0], [2, 3], "children 3 together"),
+        ([0.1, 0.2], [-1, 0], [2, 0], "positive"),
+        ([0.1, 0.2], [-1], [2, 1], "one of each"),
+    ],
+)
+def test_hierarchical_p_refuses(p: list[float], parents: list[int], sizes: list[float], says: str) -> None:
+    with pytest.raises(EstimateError, match=says):
+        hierarchical_p(p, np.array(parents), sizes)
+
+
+# ---- context
+
+
+def test_limits_of_the_index_cover_as_they_say_also_where_the_wild_type_is_near_zero() -> None:
+    rng, n_trials, n = np.random.default_rng(1), 10_000, 8
+    for mean_wild in (0.3, 2.0):
+        wild = rng.normal(mean_wild, 1.0, (n, n_trials))
+        change = 0.5 * wild + rng.normal(0.0, 0.5, (n, n_trials))
+        both = np.stack([change, wild])
+        away = both - both.mean(axis=1, keepdims=True)
+        v = np.einsum("ant,bnt->abt", away, away) / (n * (n - 1))
+        found = context_index(both[0].mean(0), both[1].mean(0), (v[0, 0], v[0, 1], v[1, 1]), np.float64(n - 1))
+        covered = int(((found.lower <= 0.5) & (found.upper >= 0.5)).sum())
+        low = stats.binom.ppf(1e-4, n_trials, 0.95)
+        assert covered >= low
+        assert covered <= stats.binom.ppf(1 - 1e-4, n_trials, 0.95) or found.unbounded.any()
+        assert (found.verdict[found.unbounded] == "undecided").all()
+
+
+def test_an_element_that_needs_its_context_one_that_does_not_and_one_that_it_holds_down() -> None:
+    given = sequences()
+    alone = Oracle(Word(FIRST, 4.0), *(replace(word, weight=word.weight / 10) for word in NOISE), scale="activity")
+    held = Oracle(Word(FIRST, 4.0), Word(SECOND, -3.0), *NOISE, scale="activity")
+    needs = Oracle(Gate((FIRST, SECOND), bonus=40.0, logic="and"), *NOISE, scale="activity")
+    for oracle, expected in ((needs, "dependent"), (alone, "neutral"), (held, "inhibited")):
+        experiment = context_dependence(given, element=TILES[0], draws=4, rope=(-0.5, 0.5))
+        answer = answer_of(experiment, oracle)
+        index, each = answer.findings["index"].isel(task=0), answer.findings["of each sequence"].isel(task=0)
+        wild = oracle.predict(encode(list(given.values())))[:, 0]
+        truth = -oracle.true_ace(experiment, n=8_000).item() / wild.mean()
+        assert index["verdict"].item() == expected
+        assert index["lower"].item() - 0.02 < truth < index["upper"].item() + 0.02
+        assert each.sizes["sequence"] == 22
+        assert each["sequence"].values.tolist() == list(given)
+        assert (each["verdict"] == expected).mean() > 0.5
+        assert expected in answer.sentences[0]
+        assert "exploratory" not in index.attrs
+
+
+def test_index_where_the_wild_type_may_be_zero_is_the_whole_line() -> None:
+    oracle = Oracle(Word("CAC", 0.5), intercepts=[-1.9], scale="activity")
+    experiment = context_dependence(sequences(20), element=(0, 40), draws=3, rope=(-0.5, 0.5))
+    answer = experiment.analyse(cg.run(experiment, oracle, rng=0), rng=0)
+    index = answer.findings["index"].isel(task=0)
+    assert index["unbounded"].item()
+    assert (index["lower"].item(), index["upper"].item()) == (-np.inf, np.inf)
+    assert index["verdict"].item() == "undecided"
+    assert "can be anything" in answer.sentences[0]
+
+
+def test_no_share_is_taken_of_logs_and_one_sequence_is_a_claim_about_itself() -> None:
+    logs = Oracle(Gate((FIRST, SECOND), bonus=4.0, logic="and"), *NOISE, scale="log2 activity")
+    experiment = context_dependence(list(sequences(1).values()), element=TILES[0], rope=(-0.5, 0.5))
+    answer = experiment.analyse(cg.run(experiment, logs, rng=0), rng=0)
+    assert not answer.findings
+    assert "decreases" in answer.sentences[0]
+    assert "in this one sequence, over 10 draws" in answer.sentences[0]
+    assert experiment.analysis.target == "parents"
+    assert answer.estimates["df"].item() == pytest.approx(9.0)
+
+
+# ---- necessity and sufficiency
+
+
+@pytest.mark.parametrize("logic", ["and", "or"])
+def test_and_makes_tiles_necessary_or_makes_them_sufficient(logic: str) -> None:
+    oracle = gate(logic)
+    needed = answer_of(necessity(sequences(), tile_width=30, draws=3, rope=(-1.0, 1.0)), oracle)
+    enough = answer_of(sufficiency(sequences(), tile_width=30, draws=3, rope=(-1.0, 1.0)), oracle)
+    with_words = {"30-60", "120-150"}
+    lost = {name for name, verdict in verdicts(needed).items() if verdict == "decreases"}
+    gained = {name for name, verdict in verdicts(enough).items() if verdict == "increases"}
+    assert lost == (with_words if logic == "and" else set())
+    assert gained == (with_words if logic == "or" else set())
+    assert set(verdicts(needed).values()) | set(verdicts(enough).values()) <= {"decreases", "increases", "negligible"}
+    assert needed.decisions["centre"].values.tolist() == [15.0 + 30 * i for i in range(8)]
+
+
+def test_a_protected_promoter_is_never_shuffled_and_makes_a_tile_sufficient() -> None:
+    oracle, given = gate("and"), sequences()
+    experiment = sufficiency(given, tile_width=30, tss=TILES[1], draws=3, rope=(-1.0, 1.0))
+    assert "120-150" not in experiment.arm_names
+    assert verdicts(answer_of(experiment, oracle))["30-60"] == "increases"
+    tokens = experiment.null.sample(experiment.n_units, rng=0)["sequence"].values
+    units = np.arange(experiment.n_units, dtype=np.uint64)
+    edited = {arm.name: arm.intervention.apply(tokens, units=units, key=5) for arm in experiment.named_arms}
+    for name, sequence in edited.items():
+        assert (sequence[:, 120:150] == tokens[:, 120:150]).all()
+        outside = np.ones(LENGTH, bool)
+        if name != "all shuffled":
+            start, stop = map(int, name.split("-"))
+            assert (sequence[:, start:stop] == tokens[:, start:stop]).all()
+            outside[start:stop] = False
+        assert (sequence[:, outside] == edited["all shuffled"][:, outside]).all()  # arms share every other base
+
+
+def test_answers_draw_along_the_sequence() -> None:
+    pytest.importorskip("matplotlib").use("Agg")
+    experiment = necessity(sequences(), tile_width=60, draws=2, rope=(-1.0, 1.0))
+    answer = experiment.analyse(cg.run(experiment, gate("and"), rng=0), rng=0)
+    assert answer.draw().get_xlabel()
+
+
+# ---- placement and copies
+
+
+def test_distance_and_orientation_of_a_tile() -> None:
+    one_way = Oracle(Pair(FIRST, SECOND, bonus=4.0, decay=60.0, reach=300), *NOISE)
+    given = sequences(22, length=420)
+    experiment = tile_placement(given, tile=TILES[0], at=[30, 180, 260, 340], tss=TILES[1], draws=3, rope=(-0.2, 0.2))
+    answer = answer_of(experiment, one_way)
+    found = verdicts(answer)
+    assert found["distance"] == "decreases"
+    assert found["orientation"] == "increases"
+    assert "at 30, reversed" not in found
+    assert answer.decisions.sel(contrast="at 180")["distance"].item() == 60.0
+    assert "falls with distance" in answer.sentences[0]
+    assert "orientation matters" in answer.sentences[0]
+
+
+def test_the_reversed_tile_is_its_own_bases_turned() -> None:
+    given = sequences(3)
+    experiment = tile_placement(given, tile=(30, 60), at=[60, 200], tss=(120, 150), rope=(-1, 1))
+    tokens = experiment.null.sample(experiment.n_units, rng=0)["sequence"].values
+    units = np.arange(experiment.n_units, dtype=np.uint64)
+    edited = {arm.name: arm.intervention.apply(tokens, units=units, key=5) for arm in experiment.named_arms}
+    assert (edited["at 200"][:, 200:230] == tokens[:, 30:60]).all()
+    assert (edited["at 200, reversed"][:, 200:230] == 3 - tokens[:, 30:60][:, ::-1]).all()
+    same = np.r_[0:120, 150:200, 230:LENGTH]
+    assert (edited["at 200"][:, same] == edited["context alone"][:, same]).all()
+    assert (edited["at 200"][:, 30:60] != tokens[:, 30:60]).any(axis=1).all()
+
+
+@pytest.mark.parametrize(("half", "expected"), [(200.0, "negligible"), (2.0, "decreases")])
+def test_copies_of_a_tile_add_up_or_saturate(half: float, expected: str) -> None:
+    words = (Word(FIRST, 1.0), Word("CAC", 0.02))
+    oracle = Oracle(Saturating(words, Hill(top=4.0 * half, half=half)))
+    experiment = tile_copies(sequences(), tile=TILES[0], at=[30, 160, 200], tss=TILES[1], draws=3, rope=(-0.25, 0.25))
+    found = verdicts(answer_of(experiment, oracle))
+    assert found["curvature"] == expected
+    assert found["3 copies"] == found["trend"] == "increases"
+
+
+# ---- higher order
+
+
+def test_moebius_terms_of_gates_and_sums() -> None:
+    every_order = Saturating((Word("CAC", 1.0), Word("TTG", 1.0)), Hill(top=2.0, half=5.0))
+    expected = {"and": {"30-60 x 120-150"}, "or": {"30-60", "120-150", "30-60 x 120-150"}}
+    for logic, clear in expected.items():
+        experiment = tile_interactions(sequences(), tiles=TILES, draws=3, rope=(-1.0, 1.0))
+        found = verdicts(answer_of(experiment, gate(logic, every_order)))
+        assert len(experiment.named_arms) == 8
+        assert {name for name, verdict in found.items() if verdict != "negligible"} == clear | {"all together"}
+        assert found["30-60 x 120-150"] == ("increases" if logic == "and" else "decreases")
+    shuffled = tile_interactions(sequences(), tiles=TILES, context="shuffled", draws=3, rope=(-1.0, 1.0))
+    assert verdicts(answer_of(shuffled, gate("and", every_order)))["30-60 x 120-150"] == "increases"
+
+
+def test_moebius_terms_are_the_interaction_of_the_factors() -> None:
+    experiment = tile_interactions(sequences(), tiles=TILES, draws=2, rope=(-1.0, 1.0))
+    outcomes = cg.run(experiment, gate("and"), rng=0)
+    named = cg.contrast(outcomes)["ice"].sel(contrast="30-60 x 120-150 x 180-210")
+    by_factors = cg.contrast(outcomes, interaction=["30-60", "120-150", "180-210"])["ice"].isel(contrast=0)
+    np.testing.assert_allclose(named.values, by_factors.values, atol=1e-12)
+
+
+def test_a_greedy_search_finds_the_set_and_reports_draws_that_did_not_choose_it() -> None:
+    oracle = Oracle(Word(FIRST, 3.0), Word(SECOND, 1.5), *NOISE)
+    tiles = [(start, start + 30) for start in range(0, LENGTH, 30)]
+    found = greedy_tiles(sequences(6), oracle, tiles=tiles, rounds=2, rng=0).isel(task=0)
+    assert found["tile"].values.tolist() == ["30-60", "120-150"]
+    round_ = greedy_round(sequences(6), tiles=tiles, chosen=[(30, 60)], rope=(-0.5, 0.5))
+    truth = oracle.true_ace(round_, contrasts={"added": {"120-150": 1.0, "chosen shuffled": -1.0}}, n=8_000)
+    second = found.isel(round=1).sel(contrast="added")
+    assert abs(second["ace"].item() - truth.item()) < 4.5 * np.hypot(second["se"].item(), truth["mcse"].item())
+    total = found["ace"].sel(contrast="total").values
+    assert total[1] < total[0] < -2
+
+
+def test_the_winner_of_a_greedy_round_is_not_cursed_on_fresh_draws() -> None:
+    """No tile does anything but noise: the best of eight looks large among the draws that chose it alone."""
+    oracle = Oracle(Word("GA", 0.1), Word("CT", 0.07), Word("AC", -0.11), Word("TG", 0.13))
+    given, tiles = list(sequences(1).values()), [(start, start + 30) for start in range(0, LENGTH, 30)]
+    truth = oracle.true_ace(necessity(given, tiles=tiles, k=1, rope=(-1, 1)), n=8_000).isel(task=0)
+    chosen, fresh = np.empty(60), np.empty(60)
+    for seed in range(60):
+        found = greedy_tiles(given, oracle, tiles=tiles, rounds=1, draws=4, k=1, rng=seed).isel(task=0, round=0)
+        value = truth.sel(contrast=found["tile"].item()).item()
+        chosen[seed] = found["choosing"].item() - value
+        fresh[seed] = found["ace"].sel(contrast="added").item() - value
+    assert abs(fresh.mean()) < 4 * fresh.std(ddof=1) / np.sqrt(60)
+    assert chosen.mean() < -4 * chosen.std(ddof=1) / np.sqrt(60)
+
+
+# ---- search
+
+
+def test_a_search_finds_the_words_and_nothing_else() -> None:
+    oracle, given = cg.zoo.oracle("long_range"), decode(cg.Uniform(length=1_280).sample(20, rng=3)["sequence"].values)
+    word, promoter = "ATGCTGAGTCAT", "GGCTATAAAAGG"
+    put = [s[:333] + word + s[345:1_000] + promoter + s[1_012:] for s in given]
+    found = tile_search(put, oracle, rng=0, tiles=[(0, 980)], draws=2, rope=(-0.2, 0.2)).isel(task=0)
+    finest = found.isel(contrast=found["finest"].values)
+    assert finest.sizes["contrast"] >= 1
+    assert all(
+        start < 345 and stop > 333 for start, stop in zip(finest["start"].values, finest["stop"].values, strict=True)
+    )
+    assert (finest["stop"] - finest["start"]).values.max() < 20
+    assert (found["p_adjusted"] <= 0.05).equals(found["found"])
+    assert (found["ace"].values[found["found"].values] < -0.2).all()
+    inside = found.sel(contrast=found["within"].values[1:])
+    assert inside["found"].all()  # only halves of what was found are asked
+    assert (inside["p_adjusted"].values <= found["p_adjusted"].values[1:]).all()
+    assert "family-wise error at most 0.05" in found.attrs["sentence"]
+
+
+def test_a_search_in_one_sequence_and_one_that_finds_nothing() -> None:
+    oracle, (given, *_) = gate("and"), sequences(1).values()
+    found = tile_search([given], oracle, rng=0, rope=(-1.0, 1.0), least=8).isel(task=0)
+    finest = found.isel(contrast=found["finest"].values)
+    assert {int(start) // 30 for start in finest["start"].values} <= {1, 4}
+    assert finest.sizes["contrast"] >= 2
+    nothing = tile_search([given], Oracle(*NOISE), rng=0, rope=(-3.0, 3.0)).isel(task=0)
+    assert nothing.sizes["contrast"] == 1
+    assert "no span was found" in nothing.attrs["sentence"]
+
+
+def test_draws_that_agree_exactly_have_the_p_of_a_sign_test() -> None:
+    given = "ACGT" * 10 + FIRST + "CCAG" * 13
+    oracle = Oracle(Word(FIRST, 2.0))
+    found = tile_search([given], oracle, rng=0, draws=6, rope=(-0.5, 0.5)).isel(task=0)
+    root = found.isel(contrast=0)
+    assert root["exact"].item()
+    assert root["p"].item() == 2.0**-5
+    assert found.sizes["contrast"] == 3  # the root is found, and its halves ask for more than six draws can give
+
+
+# ---- bad input
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda s: context_dependence(s, element=(90, 120)), "leaves the sequence"),
+        (lambda s: context_dependence(s, element=(0, 100)), "whole sequence"),
+        (lambda s: context_dependence([*s, "ACGT"], element=(0, 10)), "Genomic"),
+        (lambda s: context_dependence([s[0]], element=(0, 10)), "one sequence"),
+        (lambda s: necessity([s[0]], tile_width=10, draws=1, rope=(-1, 1)), "draws=1"),
+        (lambda s: necessity(s, tile_width=30), "nearest widths that do are 10, 20, 25, 50"),
+        (lambda s: necessity(s), "tile_width=5000 does not divide the 100 bp"),
+        (lambda s: necessity(s, tiles=[(0, 10), (5, 15)]), "0-10 and 5-15 overlap"),
+        (lambda s: necessity(s, tiles=[(0, 10)], tss=(8, 20)), "protected tss=8-20 overlap"),
+        (lambda s: necessity(s, tile_width=20, tss=(30, 50)), "beside tss=30-50"),
+        (lambda s: necessity(s, tiles=[(0, 3)]), "leaves it as it is"),
+        (lambda s: necessity(s, tiles=[(0, 20)], k=11), "k"),
+        (lambda s: sufficiency(s, tile_width=100), "whole sequence"),
+        (lambda s: tile_placement(s, tile=(0, 20), at=[10, 60], tss=(40, 50)), "overlaps 0-20"),
+        (lambda s: tile_placement(s, tile=(0, 20), at=[30, 60], tss=(40, 50)), "protected tss=40-50 overlap"),
+        (lambda s: tile_placement(s, tile=(0, 20), at=[60, 90], tss=(40, 50)), "leaves the sequence"),
+        (lambda s: tile_placement(s, tile=(0, 20), at=[60], tss=(40, 50)), "2 positions or more"),
+        (lambda s: tile_copies(s, tile=(0, 20), at=[60, 70], tss=(40, 50)), "overlaps 60-80"),
+        (lambda s: tile_interactions(s, tiles=[(i, i + 5) for i in range(0, 35, 5)]), "2\\^7 = 128 arms"),
+        (lambda s: tile_interactions(s, tiles=[(0, 20)]), "2 or more"),
+        (lambda s: tile_interactions(s, tiles=[(0, 20), (30, 40)], context="other"), "'own' or 'shuffled'"),
+        (lambda s: greedy_round(s, tiles=[(0, 20)], chosen=[(0, 20)]), "none is left"),
+        (lambda s: greedy_round(s, tiles=[(0, 20)], chosen=[(10, 30)]), "overlap"),
+    ],
+)
+def test_bad_designs_are_refused_when_they_are_made(call: Any, says: str) -> None:
+    given = decode(cg.Uniform(length=100).sample(20, rng=0)["sequence"].values)
+    with pytest.raises(DesignError, match=says):
+        call(given)
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"least": 0}, "least"),
+        ({"least": 2, "fill": "dinucleotide_shuffle"}, "changes nothing below 4"),
+        ({"fill": "A"}, "fill='A'"),
+        ({"fwer": 1.5}, "fwer"),
+        ({"tiles": [(0, 5)]}, "narrower than least"),
+        ({"tiles": [(0, 50), (40, 90)]}, "overlap"),
+        ({"task": "K563"}, "task='K563'"),
+        ({"rope": "placebo"}, "placebo"),
+    ],
+)
+def test_bad_searches_are_refused_before_anything_is_predicted(settings: dict[str, Any], says: str) -> None:
+    def never(tokens: Any) -> Any:
+        raise AssertionError("predicted")
+
+    predictor = cg.FunctionPredictor(never, tasks=["K562"], scale="activity")
+    given = decode(cg.Uniform(length=100).sample(20, rng=0)["sequence"].values)
+    with pytest.raises(DesignError, match=says):
+        tile_search(given, predictor, rng=0, **settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"rounds": 4}, "rounds=4"),
+        ({"goal": "up"}, "goal='up'"),
+        ({"draws": 1}, "draws=1"),
+        ({"task": "other"}, "task='other'"),
+    ],
+)
+def test_bad_greedy_searches_are_refused_before_anything_is_predicted(settings: dict[str, Any], says: str) -> None:
+    def never(tokens: Any) -> Any:
+        raise AssertionError("predicted")
+
+    predictor = cg.FunctionPredictor(never, tasks=["K562"], scale="activity")
+    given = decode(cg.Uniform(length=100).sample(20, rng=0)["sequence"].values)
+    with pytest.raises(DesignError, match=says):
+        greedy_tiles(given, predictor, tiles=[(0, 20), (30, 50)], rng=0, **{"rounds": 1, **settings})
+
+
+def test_experiments_are_in_the_catalogue_and_are_made_from_plain_settings() -> None:
+    from causalgia.experiments import build, entries
+
+    given = decode(cg.Uniform(length=100).sample(20, rng=0)["sequence"].values)
+    plain: dict[str, dict[str, Any]] = {
+        "context_dependence": {"element": [10, 30]},
+        "necessity": {"tile_width": 20, "tss": [40, 60]},
+        "sufficiency": {"tiles": [[0, 20], [30, 50]]},
+        "tile_placement": {"tile": [0, 20], "at": [60, 80], "tss": [30, 50]},
+        "tile_copies": {"tile": [0, 20], "at": [60, 80], "tss": [30, 50]},
+        "tile_interactions": {"tiles": [[0, 20], [30, 50]]},
+        "greedy_round": {"tiles": [[0, 20], [30, 50]], "chosen": [[0, 20]]},
+    }
+    for name, settings in plain.items():
+        made = build(name, given, settings=settings | {"draws": 2})
+        assert entries()[name].doi == "10.1038/s41588-024-01923-3"
+        assert cg.Design.from_toml(made.to_toml()).fingerprint == made.fingerprint
+        assert isinstance(made.question, str)
+
+
+def test_a_row_without_units_of_its_own_never_appears() -> None:
+    """A Genomic of several rows a parent keeps its parents: errors are between them."""
+    given = list(sequences(24).values())
+    null = cg.Genomic(of=given, parent=[f"gene{i // 2}" for i in range(24)])
+    experiment = necessity(null, tiles=TILES, draws=2, rope=(-1.0, 1.0))
+    with pytest.warns(cg.errors.FewClustersWarning):
+        answer = experiment.analyse(cg.run(experiment, gate("and"), rng=0), rng=0)
+    assert isinstance(answer.estimates, xr.Dataset)
+    assert (answer.estimates["n_clusters"] == 12).all()
