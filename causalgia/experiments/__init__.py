@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from causalgia.experiments.across import across_predictors, share_of_predictors
 from causalgia.experiments.affinities import affinity
+from causalgia.experiments.alleles import variants
 from causalgia.experiments.answer import Answer, Finding
 from causalgia.experiments.bias import composition_bias
 from causalgia.experiments.bisection import tile_search
@@ -16,6 +17,7 @@ from causalgia.experiments.contexts import context_dependence
 from causalgia.experiments.copy_number import copies
 from causalgia.experiments.experiment import Entry, Experiment, Found
 from causalgia.experiments.flanking import flanks
+from causalgia.experiments.fractions import Fraction, aliases, fraction
 from causalgia.experiments.greedy import greedy_round, greedy_tiles
 from causalgia.experiments.higher_order import tile_interactions
 from causalgia.experiments.knocking_in import knock_in
@@ -26,8 +28,10 @@ from causalgia.experiments.occluding import occlusion
 from causalgia.experiments.pairing import pairing_gain
 from causalgia.experiments.pairs import motif_pair, motif_pairs
 from causalgia.experiments.places import position
+from causalgia.experiments.screening import fractional_factorial, grammar_screen
 from causalgia.experiments.site_spacing import spacing
 from causalgia.experiments.streaming import stream
+from causalgia.experiments.strength import dose_response
 from causalgia.experiments.structure import hairpin
 from causalgia.experiments.tile_number import tile_copies
 from causalgia.experiments.tiles import necessity, sufficiency
@@ -39,15 +43,21 @@ __all__ = [
     "Experiment",
     "Finding",
     "Found",
+    "Fraction",
     "across_predictors",
     "affinity",
     "agreement",
+    "aliases",
     "build",
     "composition_bias",
     "context_dependence",
     "copies",
+    "dose_response",
     "entries",
     "flanks",
+    "fraction",
+    "fractional_factorial",
+    "grammar_screen",
     "greedy_round",
     "greedy_tiles",
     "hairpin",
@@ -67,6 +77,7 @@ __all__ = [
     "tile_interactions",
     "tile_placement",
     "tile_search",
+    "variants",
     "word_mutagenesis",
     "word_screen",
 ]

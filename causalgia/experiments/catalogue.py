@@ -33,6 +33,10 @@ _WHERE = {
     "flanks": ("flanking", "FLANKS"),
     "motif_pair": ("pairs", "MOTIF_PAIR"),
     "motif_pairs": ("pairs", "MOTIF_PAIRS"),
+    "variants": ("alleles", "VARIANTS"),
+    "dose_response": ("strength", "DOSE_RESPONSE"),
+    "grammar_screen": ("screening", "GRAMMAR_SCREEN"),
+    "fractional_factorial": ("screening", "FRACTIONAL_FACTORIAL"),
 }
 
 
@@ -70,7 +74,8 @@ def build(name: str, *arguments: Any, settings: Mapping[str, Any]) -> Experiment
     100
     """
     make = _maker(name)
-    known = [p.name for p in inspect.signature(make).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    takes = inspect.signature(make).parameters.values()
+    known = [p.name for n, p in enumerate(takes) if p.kind is p.KEYWORD_ONLY or n >= max(len(arguments), 1)]
     for key in settings:
         if key not in known:
             raise DesignError(
