@@ -65,10 +65,10 @@ class ExperimentSpec:
         takes = parameters(self.kind)
         settings, arguments = dict(self.settings), []
         first = next(iter(takes))
-        if self.null is not None:
-            arguments.append(self.null)
-        elif first in settings:
+        if first in settings:
             arguments.append(settings.pop(first))
+        if self.null is not None:
+            settings, arguments = _with_null(self.null, takes, settings, arguments)
         if self.n_units is not None:
             settings["n_units"] = self.n_units
         if "rope" in self.analysis and "rope" in takes:
@@ -207,16 +207,26 @@ def _check_n_units(table: Table, kind: str, takes: Mapping[str, Parameter]) -> N
 
 def _require_all(kind: str, takes: Mapping[str, Parameter], settings: Table, null: NullModel | None) -> None:
     first = next(iter(takes))
-    if null is not None and first in settings:
-        raise DesignError(f"[experiment]: {first} and [null] are said both; keep one of them")
+    standing_in = "null" if "null" in takes else first
+    if null is not None and standing_in in settings:
+        raise DesignError(f"[experiment]: {standing_in} and [null] are said both; keep one of them")
     for key in settings:
         if key not in takes:
             raise DesignError(f"experiment '{kind}' has no '{key}'{_known(key, takes)}")
     for name, parameter in takes.items():
-        given = name in settings or (name == first and null is not None)
+        given = name in settings or (name == standing_in and null is not None)
         if parameter.default is Parameter.empty and not given:
             where = "a table [null]" if name == "null" else f"'{name}' in [experiment]"
             raise DesignError(f"experiment '{kind}' needs {where}; `causalgia experiments {kind}` says what it takes")
+
+
+def _with_null(
+    null: NullModel, takes: Mapping[str, Parameter], settings: Table, arguments: list[Any]
+) -> tuple[Table, list[Any]]:
+    """Give a null model to the setting of that name, or to what comes first: sequences of its own."""
+    if "null" in takes and next(iter(takes)) != "null":
+        return {**settings, "null": null}, arguments
+    return settings, [null, *arguments]
 
 
 def _known(key: str, takes: Mapping[str, Parameter]) -> str:

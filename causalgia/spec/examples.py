@@ -22,8 +22,11 @@ _SETTINGS: dict[str, Any] = {
     "tss": [480, 540],
     "tile_width": 60,
     "rope": [-0.1, 0.1],
+    "vcf": "example.vcf",
+    "fasta": "example.fa",
+    "length": 420,
 }
-_BETTER = ("tile_width", "rope")  # than the default, which is for longer sequences that differ
+_BETTER = ("tile_width", "rope", "length")  # than the default, which is for longer sequences that differ
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +68,8 @@ def example_of(takes: Mapping[str, Parameter]) -> Example:
     settings = {name: _SETTINGS[name] for name in needed if name in _SETTINGS}
     named = [value for value in settings.values() if isinstance(value, str) and value in _PLANTED]
     files = {name: _fasta(_PLANTED[name]) for name in named}
+    if "vcf" in settings:
+        files[settings["vcf"]] = _vcf(files[settings["fasta"]])
     return Example(settings=settings, files=files, zoo="long_range")
 
 
@@ -85,3 +90,13 @@ def _fasta(words: Mapping[int, str]) -> str:
             letters = letters[:place] + word + letters[place + len(word) :]
         lines.append(f">example_{number + 1}\n{letters}\n")
     return "".join(lines)
+
+
+def _vcf(fasta: str) -> str:
+    """Return a variant of each sequence: of the first half in the weak enhancer's word, of the others beside it."""
+    lines = ["##fileformat=VCFv4.3", "#CHROM\tPOS\tID\tREF\tALT"]
+    for number, letters in enumerate(fasta.splitlines()[1::2]):
+        at = 308 if number < _N // 2 else 340
+        alternate = "C" if letters[at] != "C" else "A"
+        lines.append(f"example_{number + 1}\t{at + 1}\tv{number + 1}\t{letters[at]}\t{alternate}")
+    return "\n".join(lines) + "\n"

@@ -170,6 +170,8 @@ def _null(takes: Mapping[str, Parameter]) -> str:
     if "null" not in takes:
         return ""
     default = takes["null"].default
+    if default is None:
+        return '# [null]                   # sampled contexts; left out: their own\n# kind = "uniform"\n# length = 200\n'
     null = default if isinstance(default, NullModel) else Uniform(length=41)
     other = '# or: kind = "dinucleotide_shuffle" with of = "peaks.fa.gz"\n'
     lines = "".join(f"{_key(key)} = {toml_value(value)}\n" for key, value in null.to_dict().items())
