@@ -231,6 +231,19 @@ def test_answers_draw_along_the_sequence() -> None:
     assert answer.draw().get_xlabel()
 
 
+def test_an_ensemble_is_answered_model_by_model() -> None:
+    both = cg.Ensemble({"and": gate("and"), "or": gate("or")})
+    given = sequences()
+    needed = necessity(given, tile_width=60, draws=2, rope=(-1.0, 1.0))
+    answer = needed.analyse(cg.run(needed, both, rng=0), rng=0)
+    assert "model and: of 4 tiles 2 are needed" in answer.sentences[0]
+    assert "model or: of 4 tiles 4 are negligible" in answer.sentences[1]
+    context = context_dependence(given, element=TILES[0], draws=2, rope=(-1.0, 1.0))
+    index = context.analyse(cg.run(context, both, rng=0), rng=0)
+    assert [sentence.split(":")[0][-3:] for sentence in index.sentences] == ["and", " or"]
+    assert index.findings["of each sequence"]["index"].dims == ("sequence", "task", "model")
+
+
 # ---- placement and copies
 
 

@@ -26,7 +26,7 @@ from causalgia.experiments.tiling import (
     shuffled,
     span_inside,
 )
-from causalgia.experiments.wording import effect_in_words
+from causalgia.experiments.wording import by_task, effect_in_words
 from causalgia.reporting import format_effect
 from causalgia.scales import is_log
 
@@ -233,20 +233,21 @@ def _read(found: Found) -> Finding:
     if null.draws > 1:
         tables["of each sequence"] = _of_each(outcomes, null, analysis.level)
     element = found.experiment.labels["element"][CONTRAST]
-    tasks = tables["index"]["task"].to_numpy()
-    said = (_said(element, {name: table.sel(task=task) for name, table in tables.items()}, null) for task in tasks)
-    return Finding(
-        datasets=tables, sentences=tuple(f"Task {task}: {text}" for task, text in zip(tasks, said, strict=True))
-    )
+    said = []
+    for start, row in by_task(found.steps.decisions):
+        where = {dim: row[dim].item() for dim in ("task", "model") if dim in row.coords}
+        mine = {
+            name: table.sel({dim: where[dim] for dim in where if dim in table.dims}) for name, table in tables.items()
+        }
+        said.append(f"{start}: {_said(element, mine, null)}")
+    return Finding(datasets=tables, sentences=tuple(said))
 
 
 def _changes(found: Found, null: Genomic) -> Iterator[str]:
     """Say the contrasts, where there is no share of the wild type to take: log scales, trials that were streamed."""
-    decisions = found.steps.decisions.isel(contrast=0)
-    for task in decisions["task"].to_numpy():
-        row = decisions.sel(task=task)
+    for start, row in by_task(found.steps.decisions.isel(contrast=0)):
         change = f"{row['verdict'].item()}: {effect_in_words(row)}"
-        yield f"Task {task}: the element alone, against the wild type, {change}, {claim(null)} (no share is taken)."
+        yield f"{start}: the element alone, against the wild type, {change}, {claim(null)} (no share is taken)."
 
 
 _WORDS = {

@@ -29,6 +29,7 @@ from causalgia.experiments.tiling import (
     shuffled,
     spans_inside,
 )
+from causalgia.experiments.wording import by_task
 from causalgia.streams import RNG, derive, root_key
 
 if TYPE_CHECKING:
@@ -264,10 +265,7 @@ _WORDS = {
 def _read(found: Found) -> Finding:
     null, decisions = found.experiment.null, found.steps.decisions
     assert isinstance(null, Genomic)
-    said = (
-        f"Task {task}: of the tiles left {counted(decisions.sel(task=task), _WORDS)}, {claim(null)}."
-        for task in decisions["task"].to_numpy()
-    )
+    said = (f"{start}: of the tiles left {counted(rows, _WORDS)}, {claim(null)}." for start, rows in by_task(decisions))
     return Finding(sentences=tuple(said))
 
 

@@ -27,7 +27,7 @@ from causalgia.experiments.tiling import (
     shuffled,
     spans_inside,
 )
-from causalgia.experiments.wording import effect_in_words
+from causalgia.experiments.wording import by_task, effect_in_words
 
 Around = Literal["own", "shuffled"]
 TOGETHER, NONE = "all together", "none"
@@ -177,9 +177,8 @@ _WORDS = {"increases": "positive", "decreases": "negative", "negligible": "negli
 def _read(found: Found) -> Finding:
     null, decisions = found.experiment.null, found.steps.decisions
     assert isinstance(null, Genomic)
-    tasks = decisions["task"].to_numpy()
-    said = (f"{_said(decisions.sel(task=task))}, {claim(null)}." for task in tasks)
-    return Finding(sentences=tuple(f"Task {task}: {text}" for task, text in zip(tasks, said, strict=True)))
+    said = (f"{start}: {_said(rows)}, {claim(null)}." for start, rows in by_task(decisions))
+    return Finding(sentences=tuple(said))
 
 
 def _said(decisions: xr.Dataset) -> str:

@@ -14,7 +14,7 @@ from causalgia.experiments.answer import Answer, Finding
 from causalgia.experiments.experiment import Entry, Experiment, Found
 from causalgia.experiments.placing import Stage, stage
 from causalgia.experiments.tiling import analysis_of, claim, in_words, n_units, real_sequences
-from causalgia.experiments.wording import effect_in_words
+from causalgia.experiments.wording import by_task, effect_in_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -171,9 +171,8 @@ def _read(found: Found) -> Finding:
     null, decisions = found.experiment.null, found.steps.decisions
     assert isinstance(null, Genomic)
     (tile,) = found.experiment.labels["tile"].values()
-    tasks = decisions["task"].to_numpy()
-    said = (f"{_said(decisions.sel(task=task), tile)}, {claim(null)}." for task in tasks)
-    return Finding(sentences=tuple(f"Task {task}: {text}" for task, text in zip(tasks, said, strict=True)))
+    said = (f"{start}: {_said(rows, tile)}, {claim(null)}." for start, rows in by_task(decisions))
+    return Finding(sentences=tuple(said))
 
 
 def _said(decisions: xr.Dataset, tile: str) -> str:

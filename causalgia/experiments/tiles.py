@@ -24,7 +24,7 @@ from causalgia.experiments.tiling import (
     shuffled,
     tiles_of,
 )
-from causalgia.experiments.wording import effect_in_words
+from causalgia.experiments.wording import by_task, effect_in_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -196,11 +196,8 @@ def _read_sufficiency(found: Found) -> Finding:
 def _said(found: Found, words: dict[str, str]) -> list[str]:
     null, decisions = found.experiment.null, found.steps.decisions
     assert isinstance(null, Genomic)
-    start = f"of {decisions.sizes['contrast']} tiles"
-    return [
-        f"Task {task}: {start} {counted(decisions.sel(task=task), words)}, {claim(null)}."
-        for task in decisions["task"].to_numpy()
-    ]
+    of = f"of {decisions.sizes['contrast']} tiles"
+    return [f"{start}: {of} {counted(rows, words)}, {claim(null)}." for start, rows in by_task(decisions)]
 
 
 def counted(decisions: xr.Dataset, words: dict[str, str]) -> str:
