@@ -492,3 +492,12 @@ def test_the_catalogue_knows_them(sampled):
     assert {"occlusion", "knock_in", "flanks"} <= set(known)
     assert known["occlusion"].doi == "10.1038/s41588-021-00782-6"
     assert np.array_equal(reverse_complement(reverse_complement(encode(sampled[:2]))), encode(sampled[:2]))
+
+
+def test_palindromes_count_once_and_letters_are_read_in_any_spelling(sampled):
+    texts = [text[:50] + "CACGTG" + text[56:] for text in (t.replace("CACGTG", "CACTTG") for t in sampled[:30])]
+    experiment = occlusion(texts, motif="CACGTG", fills=["uniform"], draws=1)
+    assert experiment.n_units == sum(len(places(text, "CACGTG")) for text in texts)
+    assert occlusion(texts, motif="cacgug", fills=["uniform"], draws=1).fingerprint == experiment.fingerprint
+    lower = occlusion([text.lower().replace("t", "u") for text in texts], motif="CACGTG", fills=["uniform"], draws=1)
+    assert lower.fingerprint == experiment.fingerprint
