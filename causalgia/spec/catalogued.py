@@ -63,12 +63,11 @@ class ExperimentSpec:
             If there is no such experiment or setting, one is missing or wrong, or the analysis asks for contrasts.
         """
         takes = parameters(self.kind)
-        settings, arguments = dict(self.settings), []
-        first = next(iter(takes))
-        if first in settings:
-            arguments.append(settings.pop(first))
+        settings = dict(self.settings)
         if self.null is not None:
-            settings, arguments = _with_null(self.null, takes, settings, arguments)
+            settings[_of_null(takes)] = self.null
+        by_position = [name for name, parameter in takes.items() if parameter.kind is not Parameter.KEYWORD_ONLY]
+        arguments = [settings.pop(name) for name in by_position if name in settings]
         if self.n_units is not None:
             settings["n_units"] = self.n_units
         if "rope" in self.analysis and "rope" in takes:
@@ -206,8 +205,7 @@ def _check_n_units(table: Table, kind: str, takes: Mapping[str, Parameter]) -> N
 
 
 def _require_all(kind: str, takes: Mapping[str, Parameter], settings: Table, null: NullModel | None) -> None:
-    first = next(iter(takes))
-    standing_in = "null" if "null" in takes else first
+    standing_in = _of_null(takes)
     if null is not None and standing_in in settings:
         raise DesignError(f"[experiment]: {standing_in} and [null] are said both; keep one of them")
     for key in settings:
@@ -220,13 +218,9 @@ def _require_all(kind: str, takes: Mapping[str, Parameter], settings: Table, nul
             raise DesignError(f"experiment '{kind}' needs {where}; `causalgia experiments {kind}` says what it takes")
 
 
-def _with_null(
-    null: NullModel, takes: Mapping[str, Parameter], settings: Table, arguments: list[Any]
-) -> tuple[Table, list[Any]]:
-    """Give a null model to the setting of that name, or to what comes first: sequences of its own."""
-    if "null" in takes and next(iter(takes)) != "null":
-        return {**settings, "null": null}, arguments
-    return settings, [null, *arguments]
+def _of_null(takes: Mapping[str, Parameter]) -> str:
+    """Return which parameter `[null]` is: the null model, or the sequences of an experiment that has none."""
+    return "null" if "null" in takes else next(iter(takes))
 
 
 def _known(key: str, takes: Mapping[str, Parameter]) -> str:

@@ -49,7 +49,7 @@ class Example:
 
 
 def example_of(takes: Mapping[str, Parameter]) -> Example:
-    """Return settings of an experiment on real sequences, and the sequences; nothing for one on a null model.
+    """Return settings of an experiment on real sequences, and these; nothing for one on a null model.
 
     Parameters
     ----------
@@ -81,15 +81,21 @@ _PLANTED: dict[str, Mapping[int, str]] = {
 
 def _fasta(words: Mapping[int, str]) -> str:
     """Return random sequences, always the same, with words at these places."""
+    rows = [_planted(letters, words) for letters in _random(len(words))]
+    return "".join(f">example_{number}\n{row}\n" for number, row in enumerate(rows, start=1))
+
+
+def _random(seed: int) -> list[str]:
     from causalgia.design import Uniform
     from causalgia.sequences import decode
 
-    lines = []
-    for number, letters in enumerate(decode(Uniform(length=_LENGTH).sample(_N, rng=len(words))["sequence"].to_numpy())):
-        for place, word in words.items():
-            letters = letters[:place] + word + letters[place + len(word) :]
-        lines.append(f">example_{number + 1}\n{letters}\n")
-    return "".join(lines)
+    return list(decode(Uniform(length=_LENGTH).sample(_N, rng=seed)["sequence"].to_numpy()))
+
+
+def _planted(letters: str, words: Mapping[int, str]) -> str:
+    for place, word in words.items():
+        letters = letters[:place] + word + letters[place + len(word) :]
+    return letters
 
 
 def _vcf(fasta: str) -> str:

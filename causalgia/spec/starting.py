@@ -171,7 +171,9 @@ def _null(takes: Mapping[str, Parameter]) -> str:
         return ""
     default = takes["null"].default
     if default is None:
-        return '# [null]                   # sampled contexts; left out: their own\n# kind = "uniform"\n# length = 200\n'
+        return (
+            '# [null]                   # sampled contexts; left out: their own\n# kind = "uniform"\n# length = 200\n'
+        )
     null = default if isinstance(default, NullModel) else Uniform(length=41)
     other = '# or: kind = "dinucleotide_shuffle" with of = "peaks.fa.gz"\n'
     lines = "".join(f"{_key(key)} = {toml_value(value)}\n" for key, value in null.to_dict().items())
@@ -195,11 +197,16 @@ def _written(setting: Setting) -> str:
     said = _comment(setting.words) if setting.words else ""
     if setting.value is None:
         return f"{said}# {setting.name} =\n"
-    line = f"{setting.name} = {toml_value(setting.value)}"
-    if len(line) > _WIDTH and isinstance(setting.value, Sequence) and not isinstance(setting.value, str):
-        items = "".join(f"  {toml_value(item)},\n" for item in setting.value)
-        line = f"{setting.name} = [\n{items}]"
-    return f"{said}{line}\n"
+    return f"{said}{_line(setting.name, setting.value)}\n"
+
+
+def _line(name: str, value: Any) -> str:
+    """Return a setting as TOML, a long list on several lines."""
+    line = f"{name} = {toml_value(value)}"
+    if len(line) <= _WIDTH or isinstance(value, str | Mapping) or not isinstance(value, Sequence | range):
+        return line
+    items = textwrap.wrap(" ".join(f"{toml_value(item)}," for item in value), _WIDTH - 2, break_long_words=False)
+    return "\n".join([f"{name} = [", *(f"  {item}" for item in items), "]"])
 
 
 def _comment(text: str) -> str:
