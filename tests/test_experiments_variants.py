@@ -1,0 +1,502 @@
+"""Variants, dose response and screening designs: known effects, textbook aliases, and what is refused."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from string import ascii_uppercase
+
+import numpy as np
+import pytest
+from catalogue_truth import assert_estimates, assert_recovers, assert_verdicts
+
+import causalgia as cg
+from causalgia.errors import DesignError, FewClustersWarning, SequenceError
+from causalgia.experiments import aliases, dose_response, fraction, fractional_factorial, grammar_screen, variants
+from causalgia.experiments.strength import RBFOX1
+from causalgia.sequences import decode, encode
+from causalgia.sequences.vcf import Variant
+from causalgia.spec import read_spec
+
+LENGTH = 120
+EXACT = pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")  # single sites add without spread
+
+
+# ---------------------------------------------------------------- variants
+
+
+@pytest.fixture(scope="module")
+def genome():
+    """Two soft-masked chromosomes of 1,000 bases with sites of 'gata1_like' at 300 and 700."""
+    made = decode(cg.Uniform(length=1_000).sample(2, rng=5)["sequence"].values)
+    sites = [x[:300] + "AGATAAG" + x[307:700] + "TGACTCA" + x[707:] for x in made]
+    return {"chr1": sites[0], "chr2": sites[1]}
+
+
+@pytest.fixture(scope="module")
+def files(genome, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("genome")
+    rows = [
+        ("chr1", 304, "rs1", "T", "G"),
+        ("chr1", 304, "rs2", "T", "A"),
+        ("chr1", 500, "rs3", genome["chr1"][499], "ACGT".replace(genome["chr1"][499], "")[0]),
+        ("chr1", 704, "rs4", "C", "A"),
+        ("chr2", 304, "deletion", "TAA", "T"),
+        ("chr2", 500, "insertion", genome["chr2"][499], genome["chr2"][499] + "TGACTCAC"),
+    ]
+    text = "".join(f"{c}\t{at}\t{name}\t{ref}\t{alt}\t.\tPASS\t.\n" for c, at, name, ref, alt in rows)
+    (folder / "some.vcf").write_text("##fileformat=VCFv4.3\n" + text)
+    masked = (x[:250] + x[250:600].lower() + x[600:] for x in genome.values())
+    (folder / "genome.fa").write_text("".join(f">{c}\n{x}\n" for c, x in zip(genome, masked, strict=True)))
+    return folder / "some.vcf", folder / "genome.fa"
+
+
+def own_windows(genome, variant, length=LENGTH):
+    """Cut both windows by hand: the longer allele is centred, the genome fills the alternate's 3' end."""
+    width = max(len(variant.reference), len(variant.alternate))
+    first = variant.position - (length // 2 - width // 2)
+    whole = genome[variant.chromosome]
+    changed = whole[: variant.position] + variant.alternate + whole[variant.position + len(variant.reference) :]
+    return whole[first : first + length], changed[first : first + length]
+
+
+def read(files):
+    from causalgia.sequences.vcf import read_vcf
+
+    return read_vcf(files[0])
+
+
+@pytest.mark.filterwarnings("ignore::causalgia.errors.FewClustersWarning")
+def test_own_contexts_give_each_variant_its_exact_effect(files, genome):
+    predictor = cg.zoo.oracle("gata1_like")
+    experiment = variants(*files, length=LENGTH)
+    assert experiment.arm_names == ["reference", "alternate"]
+    outcomes = cg.run(experiment, predictor, rng=0, progress=False)
+    answer = experiment.analyse(outcomes, rng=0)
+    truth = predictor.true_ace(experiment)
+    assert_estimates(answer.estimates, truth)
+    assert_verdicts(answer, truth)
+    table = answer.findings["variants"]
+    by_hand = [own_windows(genome, x) for x in read(files)]
+    reference, alternate = (predictor.predict(encode(list(side))) for side in zip(*by_hand, strict=True))
+    np.testing.assert_array_equal(table["effect"].transpose("variant", "task"), alternate - reference)
+    assert (table["se"] == 0).all()
+    np.testing.assert_array_equal(table["lower"], table["effect"])
+    low, high = (answer.decisions[side].squeeze("contrast") for side in ("rope_lower", "rope_upper"))
+    np.testing.assert_array_equal(table["verdict"] == "increases", table["effect"] > high)
+    np.testing.assert_array_equal(table["verdict"] == "decreases", table["effect"] < low)
+    assert table["variant"].values.tolist() == ["rs1", "rs2", "rs3", "rs4", "deletion", "insertion"]
+    assert table["position"].values.tolist() == [303, 303, 499, 703, 303, 499]
+    assert table.sel(task="K562")["verdict"].values.tolist() == [
+        *("decreases", "decreases", "negligible"),
+        *("decreases", "decreases", "increases"),
+    ]
+    frame = table.to_dataframe()
+    assert len(frame) == 6 * 2
+    assert {"chromosome", "position", "reference", "alternate", "effect", "verdict"} <= set(frame.columns)
+    assert (
+        "6 variants in their own contexts 1 is increasing (insertion: 0.9), 4 are decreasing (" in answer.sentences[0]
+    )
+    assert answer.draw() is not None
+
+
+def test_windows_that_overlap_are_one_cluster(files):
+    parents = variants(*files, length=LENGTH).null.parent_names
+    assert [parents.index(name) for name in parents] == [0, 0, 2, 3, 4, 5]
+    wide = variants(*files, length=500).null.parent_names  # 300, 500 and 700 now overlap
+    assert [wide.index(name) for name in wide] == [0, 0, 0, 0, 4, 4]
+    effects = cg.contrast(cg.run(variants(*files, length=500), cg.zoo.oracle("gata1_like"), rng=0, progress=False))
+    with pytest.warns(FewClustersWarning):
+        estimates = cg.estimate(effects)
+    assert (estimates["n_clusters"] == 2).all()
+
+
+def test_one_stretch_claims_no_more_than_itself(files):
+    first = read(files)[:3]
+    experiment = variants(first, files[1], length=600)
+    assert experiment.analysis.cluster == "none"
+    answer = experiment.analyse(cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0, progress=False), rng=0)
+    assert "over one stretch on average" in answer.sentences[0]
+
+
+@EXACT
+def test_sampled_contexts_recover_every_variant(files):
+    predictor = cg.zoo.oracle("gata1_like")
+    experiment = variants(*files, null=cg.Uniform(length=LENGTH), n_units=300)
+    answer = assert_recovers(experiment, predictor)
+    table = answer.findings["variants"]
+    assert list(experiment.named_contrasts) == table["variant"].values.tolist()
+    np.testing.assert_array_equal(table["raw"], answer.estimates["ace"])
+    assert {"effect", "lower", "upper", "verdict", "se", "p", "p_adjusted"} <= set(table.data_vars)
+    assert table.sel(task="K562")["verdict"].values.tolist()[:4] == [
+        *("decreases", "decreases", "negligible", "decreases")
+    ]
+    assert table["alternate"].values.tolist()[:2] == ["G", "A"]
+
+
+def test_variants_of_one_place_share_their_reference(files):
+    experiment = variants(*files, null=cg.Uniform(length=LENGTH))
+    assert len(experiment.named_arms) == 11
+    rows = experiment.named_contrasts
+    assert rows["rs1"]["rs1 reference"] == rows["rs2"]["rs1 reference"] == -1
+
+
+def test_both_alleles_carry_their_own_flanks(files, genome):
+    experiment = variants(*files, null=cg.Uniform(length=LENGTH), flank=4)
+    arms = {arm.name: arm.intervention for arm in experiment.named_arms}
+    chr2 = genome["chr2"]
+    assert arms["deletion reference"].pattern.word == chr2[299:303] + "TAA" + chr2[306:310]
+    assert arms["deletion alternate"].pattern.word == chr2[299:303] + "T" + chr2[306:312]
+    assert arms["deletion reference"].at == arms["deletion alternate"].at == (LENGTH - 11) // 2
+
+
+@EXACT
+def test_real_sequences_serve_as_contexts(files):
+    real = cg.Genomic(of=decode(cg.Uniform(length=LENGTH).sample(40, rng=9)["sequence"].values))
+    experiment = variants(*files, null=real)
+    assert experiment.n_units == 40
+    assert_recovers(experiment, cg.zoo.oracle("gata1_like"))
+
+
+@pytest.mark.filterwarnings("ignore::causalgia.errors.FewClustersWarning")
+def test_a_streamed_trial_has_the_mean_alone(files):
+    experiment = variants(*files, length=LENGTH)
+    estimates = cg.experiments.stream(experiment, cg.zoo.oracle("gata1_like"), rng=0, progress=False)
+    answer = experiment.analyse(estimates, rng=0)
+    assert not answer.findings
+    assert "6 variants of 5 stretches, on average" in answer.sentences[0]
+
+
+def test_a_file_says_both_kinds_of_context(files, tmp_path):
+    text = (
+        'rng = 0\n[experiment]\nkind = "variants"\nvcf = "{0}"\nfasta = "{1}"\n{2}\n[predictor]\nzoo = "gata1_like"\n'
+    )
+    path = tmp_path / "trial.toml"
+    path.write_text(text.format(*files, f"length = {LENGTH}"))
+    assert read_spec(path).design == variants(*files, length=LENGTH)
+    path.write_text(text.format(*files, f'[null]\nkind = "uniform"\nlength = {LENGTH}'))
+    assert read_spec(path).design == variants(*files, null=cg.Uniform(length=LENGTH))
+
+
+def variant_of(genome, **changed):
+    return Variant(**{"chromosome": "chr1", "position": 303, "reference": "T", "alternate": "G", "name": "x"} | changed)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"reference": "A"}, "'x': its reference allele at chr1:303"),
+        ({"chromosome": "1"}, "1"),
+        ({"position": 5}, "'x'"),
+        ({"position": 5_000}, "'x'"),
+    ],
+)
+def test_the_genome_must_have_what_the_vcf_says(files, genome, changed, message):
+    chosen = [variant_of(genome, **changed), *read(files)[2:]]
+    for how in ({"length": LENGTH}, {"null": cg.Uniform(length=LENGTH), "flank": 10}):
+        with pytest.raises(SequenceError, match=message):
+            variants(chosen, files[1], **how)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({}, "length= is missing"),
+        ({"length": LENGTH, "flank": 5}, "flank=5 is for sampled contexts"),
+        ({"length": LENGTH, "n_units": 5}, "n_units=5 is for sampled contexts"),
+        ({"null": cg.Uniform(length=100), "length": LENGTH}, "length=120 and backgrounds of 100"),
+        ({"null": "uniform"}, "not a null model"),
+        ({"null": cg.Uniform(length=21)}, "nothing of them is left"),
+        ({"null": cg.Uniform(length=LENGTH), "flank": -1}, "flank"),
+    ],
+)
+def test_contexts_are_refused_before_anything_is_predicted(files, settings, message):
+    with pytest.raises(DesignError, match=message):
+        variants(*files, **settings)
+
+
+def test_one_variant_needs_other_contexts(files):
+    first = read(files)[:1]
+    with pytest.raises(DesignError, match="'rs1' alone, in its own context, is one number"):
+        variants(first, files[1], length=LENGTH)
+    assert variants(first, files[1], null=cg.Uniform(length=LENGTH)).named_contrasts["rs1"]
+
+
+def test_alleles_that_read_the_same_are_refused(tmp_path):
+    (tmp_path / "g.fa").write_text(">c\n" + "G" * 50 + "A" * 40 + "G" * 50 + "\n")
+    slip = [Variant("c", 60, "AA", "A", "slip")]
+    with pytest.raises(DesignError, match="'slip': both alleles read"):
+        variants(slip, tmp_path / "g.fa", null=cg.Uniform(length=60), flank=5)
+
+
+def test_a_rope_in_sd_needs_windows_that_differ(files):
+    with pytest.raises(DesignError, match="has no width"):
+        variants(read(files)[:2], files[1], length=LENGTH)
+    assert variants(read(files)[:2], files[1], length=LENGTH, rope=(-0.1, 0.1)).n_units == 2
+
+
+# ---------------------------------------------------------------- dose response
+
+
+@EXACT
+@pytest.mark.parametrize("oracle", ["rbfox1_like", "additive"])
+def test_the_dose_response_is_recovered(oracle):
+    answer = assert_recovers(dose_response(n_units=300), cg.zoo.oracle(oracle))
+    assert "copies are additive" in answer.sentences[0]
+
+
+def test_saturating_copies_are_seen():
+    answer = assert_recovers(dose_response(n_units=300), cg.zoo.oracle("saturating"))
+    assert "copies saturate: excess over additive -" in answer.sentences[0]
+    assert answer.draw() is not None
+
+
+def test_slopes_are_least_squares_by_score():
+    experiment = dose_response(n_steps=4, copies=(1, 3), n_units=10)
+    score = experiment.labels["score"]
+    words = [name.removesuffix(" x 1") for name in score if name.endswith(" x 1")]
+    y = dict.fromkeys(experiment.arm_names, 0.0) | {
+        name: 0.7 * score[name] * copies for name, copies in experiment.labels["copies"].items()
+    }
+    value = {name: sum(w * y[arm] for arm, w in row.items()) for name, row in experiment.named_contrasts.items()}
+    ladder = cg.sequences.strength_ladder(RBFOX1, 4)
+    assert [word for word, _ in ladder] == words
+    assert value["per bit, 1 copy"] == pytest.approx(0.7, rel=1e-3)
+    assert value["per bit, 3 copies"] == pytest.approx(2.1, rel=1e-3)
+    assert value["strength x copies"] == pytest.approx(0.7, rel=1e-3)
+    assert value["excess over additive"] == pytest.approx(0, abs=1e-9)
+    assert value[f"per copy, {words[-1]}"] == pytest.approx(0.7 * score[f"{words[-1]} x 1"], rel=1e-9)
+
+
+def test_a_plain_word_has_steps_of_mismatches():
+    experiment = dose_response(motif="UGCAUG", n_steps=3, weakest=-5.3, copies=1, n_units=10)
+    assert len(experiment.named_arms) == 4
+    assert "strength x copies" not in experiment.named_contrasts
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"copies": (1, 4)}, DesignError, "copies=4 and at= has 3 places"),
+        ({"copies": (1, 1)}, DesignError, "different numbers of copies"),
+        ({"copies": 0}, DesignError, "copies"),
+        ({"at": (4, 8, 20)}, DesignError, "overlaps"),
+        ({"at": (4, 14, 38)}, DesignError, "past the 41-bp background"),
+        ({"motif": "UGCAUG", "n_steps": 9}, SequenceError, "no word scores within half a step"),
+        ({"motif": "NOSUCHFACTOR"}, SequenceError, "NOSUCHFACTOR"),
+        ({"n_steps": 1}, SequenceError, "at least 2"),
+    ],
+)
+def test_dose_responses_are_refused_before_anything_is_predicted(settings, error, message):
+    with pytest.raises(error, match=message):
+        dose_response(**settings)
+
+
+# ---------------------------------------------------------------- fractions
+
+# Box, Hunter & Hunter, Statistics for Experimenters, tables of 2^(k-p) designs; Montgomery, appendix X
+TEXTBOOK = {
+    (3, ("C=AB",)): (3, {"ABC"}),
+    (4, ("D=ABC",)): (4, {"ABCD"}),
+    (5, ("E=ABCD",)): (5, {"ABCDE"}),
+    (5, ("D=AB", "E=AC")): (3, {"ABD", "ACE", "BCDE"}),
+    (6, ("E=ABC", "F=BCD")): (4, {"ABCE", "BCDF", "ADEF"}),
+    (6, ("D=AB", "E=AC", "F=BC")): (3, {"ABD", "ACE", "BCF", "BCDE", "ACDF", "ABEF", "DEF"}),
+    (7, ("F=ABCD", "G=ABDE")): (4, {"ABCDF", "ABDEG", "CEFG"}),
+}
+
+
+@pytest.mark.parametrize("case", TEXTBOOK)
+def test_defining_relations_are_those_of_the_textbooks(case):
+    found = fraction(*case)
+    resolution, relation = TEXTBOOK[case]
+    assert found.resolution == resolution
+    assert {str(word) for word in found.relation} == relation
+    assert len(found.signs) == 2 ** (case[0] - len(case[1]))
+
+
+def test_the_saturated_design_of_seven_factors_in_eight_runs():
+    generators = ["D=AB", "E=AC", "F=BC", "G=ABC"]
+    assert fraction(7, generators).resolution == 3
+    assert len(fraction(7, generators).relation) == 15
+    assert aliases(generators, 7) == {
+        "A": ("BD", "CE", "FG"),
+        "B": ("AD", "CF", "EG"),
+        "C": ("AE", "BF", "DG"),
+        "D": ("AB", "CG", "EF"),
+        "E": ("AC", "BG", "DF"),
+        "F": ("AG", "BC", "DE"),
+        "G": ("AF", "BE", "CD"),
+    }
+
+
+def test_the_quarter_of_six_factors():
+    table = aliases(["E=ABC", "F=BCD"], 6)
+    assert table == {
+        **dict.fromkeys("ABCDEF", ()),
+        **{"AB": ("CE",), "AC": ("BE",), "AD": ("EF",), "AE": ("BC", "DF"), "AF": ("DE",)},
+        **{"BD": ("CF",), "BF": ("CD",)},
+    }
+    assert aliases(["E=ABCD"], 5) == {
+        **dict.fromkeys("ABCDE", ()),
+        **{"".join(pair): () for pair in combinations("ABCDE", 2)},
+    }
+
+
+@pytest.mark.parametrize(
+    ("n", "generators"),
+    [
+        (3, []),
+        (5, ["D=-AB", "E=AC"]),
+        (6, ["E=ABC", "F=-BCD"]),
+        (6, ["A=DE", "B=DF", "C=EF"]),
+        (8, ["G=ABC", "H=-BDEF"]),
+    ],
+)
+def test_aliases_are_the_columns_that_agree(n, generators):
+    """By enumeration: strings partition the words of up to three factors by their columns, and runs are balanced."""
+    found = fraction(n, generators)
+    letters = [x for x in ascii_uppercase if x != "I"][:n]
+    column = {
+        "".join(word): np.prod([found.signs[:, letters.index(x)] for x in word], axis=0)
+        for size in (1, 2, 3)
+        for word in combinations(letters, size)
+    }
+    assert len(np.unique(found.signs, axis=0)) == len(found.signs) == 2 ** (n - len(generators))
+    table = aliases(generators, n, order=3)
+    members = [
+        {effect: 1} | {x.lstrip("-"): -1 if x[0] == "-" else 1 for x in others} for effect, others in table.items()
+    ]
+    relation = {str(word).lstrip("-") for word in found.relation}
+    assert sorted(word for string in members for word in string) == sorted(set(column) | (relation & set(column)))
+    for string in members:
+        first = next(iter(string))
+        for word, sign in string.items():
+            np.testing.assert_array_equal(column[word] * sign, column[first])
+    firsts = np.array([column[next(iter(s))] for s in members if next(iter(s)) not in relation])
+    np.testing.assert_array_equal(firsts @ firsts.T, len(found.signs) * np.eye(len(firsts)))
+
+
+@pytest.mark.parametrize(
+    ("n", "generators", "message"),
+    [
+        (4, ["E=ABC"], "there is no factor E"),
+        (4, ["D=ABB"], "each letter once"),
+        (4, ["D:ABC"], "not of the form"),
+        (4, ["I=ABC"], "not of the form"),
+        (4, "D=ABC", "must be a list"),
+        (5, ["D=AB", "D=AC"], "D is generated twice"),
+        (5, ["D=AB", "E=AD"], "D is generated itself"),
+        (4, ["D=D"], "D is generated itself"),
+        (4, ["D=A"], "A and D change together"),
+        (5, ["D=AB", "E=AB"], "D and E change together"),
+        (0, [], "whole number from 1"),
+        (14, [], "at most"),
+    ],
+)
+def test_generators_are_refused(n, generators, message):
+    with pytest.raises(DesignError, match=message):
+        fraction(n, generators)
+
+
+# ---------------------------------------------------------------- screening
+
+
+@EXACT
+def test_the_grammar_is_recovered_and_its_aliases_printed():
+    experiment = grammar_screen(n_units=150)
+    assert len(experiment.named_arms) == 16
+    answer = assert_recovers(experiment, cg.zoo.oracle("gata1_like"))
+    printed = answer.sentences[-1]
+    assert printed.startswith("2^(6-2) of resolution IV: 16 of 64 runs.")
+    for string in ("first x second = order x first_strand", "first x first_strand = second x order = spacing x second"):
+        assert string in printed
+    assert answer.decisions["aliases"].sel(contrast="second x spacing").item() == "order x second_strand"
+    assert answer.decisions["effect"].sel(contrast="second x spacing").item() == "BD"
+    assert str(answer).count("Aliased") == 1
+
+
+@EXACT
+def test_an_aliased_effect_is_the_sum_of_its_string():
+    """By truth: each contrast of the fraction is the sum of the full factorial's contrasts in its string."""
+    oracle = cg.zoo.oracle("gata1_like")
+    full, part = grammar_screen(generators=[]), grammar_screen(generators=["D=AB", "E=-AC", "F=BC"])
+    assert len(full.named_arms) == 64
+    all_words = fraction(6, [])
+    runs, weights = full.arm_names, {}
+    for size in range(1, 7):
+        for word in all_words.strings(6):
+            if len(word) == size:
+                weights[str(word)] = dict(zip(runs, all_words.weights(word).tolist(), strict=True))
+    truth = oracle.true_ace(full, contrasts=weights).sel(task="K562")
+    in_part = oracle.true_ace(part).sel(task="K562")
+    for effect, others in aliases(["D=AB", "E=-AC", "F=BC"], 6, order=6).items():
+        name = next((n for n, letters in part.labels["effect"].items() if letters == effect), None)
+        if name is None:
+            continue
+        total = truth.sel(contrast=effect) + sum(
+            (-1 if x[0] == "-" else 1) * truth.sel(contrast=x.lstrip("-")) for x in others
+        )
+        assert in_part.sel(contrast=name).item() == pytest.approx(total.item(), abs=1e-9)
+
+
+def test_sites_are_centred_whatever_their_width():
+    for arm in grammar_screen(generators=[]).named_arms:
+        left, right = arm.intervention.steps
+        start, stop = left.at, right.at + right.width
+        assert right.at - left.at - left.width == arm.factors["spacing"]
+        assert abs(start - (200 - stop)) <= 1
+        upstream = arm.factors["first"] if arm.factors["order"] == "first, second" else arm.factors["second"]
+        assert left.written.label == upstream
+
+
+def test_interventions_are_screened():
+    sites = {f"at {at}": cg.Embed("UGCAUG", at=at) for at in (2, 10, 18, 26)}
+    experiment = fractional_factorial(factors=sites, generators=["D=ABC"], n_units=200)
+    assert len(experiment.named_arms) == 8
+    answer = assert_recovers(experiment, cg.zoo.oracle("saturating"))
+    assert "2^(4-1) of resolution IV: 8 of 16 runs" in answer.sentences[-1]
+    assert "at 2 x at 10 = at 18 x at 26" in answer.sentences[-1]
+
+
+def test_a_full_factorial_has_no_aliases():
+    sites = {f"at {at}": cg.Embed("UGCAUG", at=at) for at in (2, 10, 18)}
+    answer = assert_recovers(fractional_factorial(factors=sites, n_units=200), cg.zoo.oracle("saturating"))
+    assert answer.sentences[-1] == "2^3: all 8 runs. No effect of one or two factors is aliased with another of them."
+
+
+def test_a_fraction_may_lack_the_untreated_arm():
+    sites = {f"at {at}": cg.Embed("UGCAUG", at=at) for at in (2, 10, 18)}
+    experiment = fractional_factorial(factors=sites, generators=["C=AB"], n_units=10)
+    assert "untreated" not in experiment.arm_names
+    assert all(sum(row.values()) == 0 for row in experiment.named_contrasts.values())
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"first": ("GATA", "GATA")}, "GATA is given twice"),
+        ({"first": ("GATAAG", "CAGCTG")}, "CAGCTG is given twice"),
+        ({"first": "GATA"}, "give the two motifs"),
+        ({"spacing": (5, 5)}, "two different numbers"),
+        ({"spacing": 5}, "two different numbers"),
+        ({"spacing": (5, 190)}, "take 205 bases, and backgrounds have 200"),
+        ({"generators": ("E=AB", "F=AB")}, "E and F change together"),
+    ],
+)
+def test_grammars_are_refused_before_anything_is_predicted(settings, message):
+    with pytest.raises(DesignError, match=message):
+        grammar_screen(**settings)
+
+
+@pytest.mark.parametrize(
+    ("factors", "message"),
+    [
+        ({}, "name at least one"),
+        ({"A": "GATA"}, "'A' is 'GATA', no intervention"),
+        ({"A": cg.Untreated()}, "'A' is"),
+        ({"A": cg.Embed("GATA", at=3), "B": cg.Embed("GATA", at=5)}, "overlaps"),
+    ],
+)
+def test_factors_are_refused(factors, message):
+    with pytest.raises(DesignError, match=message):
+        fractional_factorial(factors=factors)
