@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from scipy import sparse
 
 from causalgia.effects.means import (
     Expansion,
+    Parts,
     bliss,
     bpnet,
     cooperativity,
@@ -84,9 +85,13 @@ def expanded(
     else:
         arms = [str(a) for a in y["arm"].to_numpy()]
         order = [arms.index(cell) for cell in cells]
-        parts = bliss(_ceiling(ceiling)) if scale == "bliss" else _OF_FOUR[scale]
-        found, spread = of_four_means(values[order], bound[order], parts, scale), {}
-    return _variables(found, y, OF_MEANS[scale], spread)
+        found, spread = of_four_means(values[order], bound[order], with_four(scale, ceiling), scale), {}
+    return variables(found, y, OF_MEANS[scale], spread)
+
+
+def with_four(scale: str, ceiling: float | None) -> Callable[[Array, Array, Array, Array], Parts]:
+    """Return the function of the means of arms 0, B, A and AB that a scale names."""
+    return bliss(_ceiling(ceiling)) if scale == "bliss" else _OF_FOUR[scale]
 
 
 def _ceiling(ceiling: Any) -> float:
@@ -109,7 +114,8 @@ def _check_means(mean: Array, W: sparse.csr_array, scale: str, arms: list[str]) 
         )
 
 
-def _variables(found: Expansion, y: xr.DataArray, null: float, spread: dict[str, Array]) -> dict[str, Any]:
+def variables(found: Expansion, y: xr.DataArray, null: float, spread: dict[str, Array]) -> dict[str, Any]:
+    """Return the variables of a Dataset of effects; of outcomes ``y (unit, arm, ...)`` only the labels are read."""
     others = y.dims[2:]
     constant, one = settle(found, null)
     ice = np.where(constant[:, None], one[:, None], found.value[:, None] + found.influence)

@@ -10,6 +10,8 @@ import xarray as xr
 from causalgia.effects.weights import Weights
 from causalgia.scales import OF_MEANS
 
+_MOST_TERMS = 8
+
 
 def measured_on(outcomes: xr.Dataset) -> str:
     """Return what the outcomes of a Dataset are measured on, in words."""
@@ -25,13 +27,14 @@ def done(outcomes: xr.Dataset, weights: Weights) -> dict[str, Any]:
 
 
 def _signed_sum(w: dict[str, float], text: Mapping[str, str]) -> str:
-    """Write weights as '+' and '−' terms, the positive ones first."""
+    """Write weights as '+' and '−' terms, the positive ones first; of many the first eight."""
     terms = sorted(w.items(), key=lambda item: item[1] < 0)
     pieces = [
         f"{'−' if value < 0 else '+'} {'' if abs(value) == 1 else f'{abs(value):.4g} '}{text[arm]}"
-        for arm, value in terms
+        for arm, value in terms[: len(terms) if len(terms) <= _MOST_TERMS + 1 else _MOST_TERMS]
     ]
-    return " ".join(pieces).removeprefix("+ ")
+    more = len(terms) - len(pieces)
+    return " ".join([*pieces, *([f"± {more:,} more"] if more else [])]).removeprefix("+ ")
 
 
 def in_words(

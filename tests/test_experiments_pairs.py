@@ -1,0 +1,263 @@
+"""Motif pairs (B1, B2, B3): recovery on oracles, every scale, direction, the helix, the gain of pairing, many pairs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import xarray as xr
+from catalogue_truth import assert_estimates, assert_recovers
+
+import causalgia as cg
+from causalgia.effects.cells import cell_interactions
+from causalgia.errors import DesignError
+from causalgia.experiments import motif_pair, motif_pairs, pairing_gain, stream
+
+NANOG, SOX2 = "AGCCATCA", "GAACAATGG"
+NULL = cg.Uniform(length=200)
+#: pairs that count where the base beside each motif is C or G, so that the effects of units differ
+BUSY = cg.zoo.Oracle(
+    cg.zoo.Word("S", 0.05),
+    cg.zoo.Word("ATCAS", 0.3, "both"),
+    cg.zoo.Pair("ATCAS", "SGAAC", bonus=0.8, decay=40.0, phase=0.8, min_distance=5, strand="both"),
+    scale="activity",
+    intercepts=[5.0],
+)
+CASES = {"null": NULL, "distances": [15, 26], "orientations": ["++", "+-"], "n_units": 200}
+pytestmark = pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
+
+
+def small(**settings: object) -> cg.experiments.Experiment:
+    return motif_pair(**(CASES | settings))  # type: ignore[arg-type]
+
+
+def test_the_defaults_are_the_papers():
+    experiment = motif_pair()
+    assert (experiment.null.length, experiment.n_units) == (1_000, 128)
+    asks = list(experiment.labels["asks"].values())
+    assert asks.count("interaction") == 150 * 4 * 2
+    assert (asks.count("direction"), asks.count("orientation")) == (4, 3)
+    assert len(experiment.arms) == 1 + 2 + 2 * 2 * 150 + 150 * 4 * 2
+    assert {min(experiment.labels["distance"].values()), max(experiment.labels["distance"].values())} == {11, 160}
+
+
+def test_recovery_where_units_differ():
+    answer = assert_recovers(small(), BUSY, rng=1)
+    assert answer.estimates["se"].max() > 0
+    row = answer.decisions.sel(contrast="++ downstream 15", task="outcome")
+    assert row["verdict"].item() == "increases"
+
+
+def test_recovery_of_direction_in_the_pluripotency_oracle():
+    """Sox2 helps Nanog, on one strand, three times as much from upstream."""
+    experiment = motif_pair(NULL, distances=[15, 25], orientations=["++", "--", "+-"], n_units=60, rope=(-0.1, 0.1))
+    answer = assert_recovers(experiment, cg.zoo.oracle("pairs_like"), rng=2, unseen=1e-3)
+    nanog = answer.decisions.sel(task="Nanog")
+    assert nanog["verdict"].sel(contrast="direction ++").item() == "decreases"
+    assert nanog["verdict"].sel(contrast="direction --").item() == "increases"
+    assert nanog["verdict"].sel(contrast="direction +-").item() == "negligible"
+    assert nanog["verdict"].sel(contrast="orientation +- against ++").item() == "decreases"
+    assert any("downstream minus upstream, ++: -" in said for said in answer.sentences)
+
+
+def test_a_cell_is_the_factorial_of_its_two_embeds():
+    outcomes = cg.run(small(), BUSY, rng=3, progress=False)
+    ice = cg.contrast(outcomes)["ice"].sel(contrast="+- upstream 26").to_numpy()
+    first, second = cg.Embed(NANOG, at=96), cg.Embed(SOX2, at=70, strand="-")
+    plain = cg.Design(null=NULL, arms=cg.factorial({"a": first, "b": second}), n_units=200)
+    wanted = cg.contrast(cg.run(plain, BUSY, rng=3, progress=False), interaction=["a", "b"])["ice"]
+    np.testing.assert_allclose(ice, wanted.sel(contrast=wanted["contrast"][0]), atol=1e-12)
+
+
+def test_directions_and_orientations_are_means_of_differences():
+    effects = cg.contrast(cg.run(small(), BUSY, rng=3, progress=False))["ice"]
+
+    def mean(orientation: str, order: str) -> xr.DataArray:
+        return effects.sel(contrast=[f"{orientation} {order} {d}" for d in CASES["distances"]]).mean("contrast")
+
+    away = mean("+-", "downstream") - mean("+-", "upstream")
+    np.testing.assert_allclose(effects.sel(contrast="direction +-"), away, atol=1e-12)
+    turned = sum(mean("+-", o) - mean("++", o) for o in ("downstream", "upstream")) / 2
+    np.testing.assert_allclose(effects.sel(contrast="orientation +- against ++"), turned, atol=1e-12)
+
+
+@pytest.mark.parametrize("scale", ["identity", "log_of_means", "ratio", "excess_over_multiplicative", "bpnet", "bliss"])
+def test_many_cells_on_a_scale_are_each_by_itself(scale):
+    y = np.random.default_rng(0).gamma(9.0, size=(40, 6, 2)) + np.arange(6)[None, :, None]
+    outcomes = xr.Dataset(
+        {"outcome": (("unit", "arm", "task"), y)},
+        coords={"arm": list("0BAXYZ"), "task": ["K562", "HepG2"], "unit": range(40)},
+    )
+    cells, ceiling = {"x": tuple("0BAX"), "y": tuple("0BAY"), "z": tuple("BAYZ")}, 100.0 if scale == "bliss" else None
+    found = cg.estimate(cell_interactions(outcomes, cells, scale=scale, ceiling=ceiling))
+    for name, arms in cells.items():
+        four = outcomes.sel(arm=list(arms)).assign_coords(a=("arm", [0, 0, 1, 1]), b=("arm", [0, 1, 0, 1]))
+        one = cg.estimate(cg.contrast(four, interaction=["a", "b"], scale=scale, ceiling=ceiling))
+        for column in ("ace", "se", "lower", "upper", "p"):
+            np.testing.assert_allclose(found[column].sel(contrast=name), one[column][0], rtol=1e-9, err_msg=column)
+
+
+def test_all_scales_that_the_outcomes_allow():
+    multiplies = cg.zoo.Oracle(cg.zoo.Word("AGCC", 0.7), cg.zoo.Word("GAAC", 0.4), scale="counts", link="exp")
+    experiment = small(orders=["downstream"], orientations=["++"])
+    scales = experiment.analyse(cg.run(experiment, multiplies, rng=0, progress=False), rng=0).findings["scales"]
+    assert scales["scale"].values.tolist() == ["identity", "log_of_means", "excess_over_multiplicative", "bpnet"]
+    assert scales["null_value"].values.tolist() == [0, 0, 0, 1]
+    near = scales.sel(contrast="++ downstream 26", task="outcome")
+    assert near["lower"].sel(scale="identity").item() > 0  # effects that multiply interact on the additive scale
+    assert near["lower"].sel(scale="log_of_means") < 0 < near["upper"].sel(scale="log_of_means")
+    assert not near["survives"].item()
+    assert "cooperativity" in scales.attrs["left_out"]
+    logs = replace_scale(multiplies, "log2 counts")
+    left = experiment.analyse(cg.run(experiment, logs, rng=0, progress=False), rng=0).findings["scales"]
+    assert left["scale"].values.tolist() == ["identity", "cooperativity"]
+
+
+def replace_scale(oracle: cg.zoo.Oracle, scale: str) -> cg.zoo.Oracle:
+    return cg.zoo.Oracle(*oracle.terms, scale=scale)
+
+
+HELIX = {"null": NULL, "distances": range(11, 53), "orientations": ["++"], "orders": ["downstream"]}
+
+
+def test_the_period_of_the_helix_where_units_differ():
+    experiment = motif_pair(**HELIX, n_units=300)
+    answer = experiment.analyse(cg.run(experiment, BUSY, rng=0, progress=False), rng=0)
+    phase, period = (answer.findings[name].isel(curve=0) for name in ("phase", "period"))
+    assert (phase["fit"].item(), phase["df2"].item()) == ("unitwise", 298)
+    assert phase["p"].item() < 1e-6
+    assert period["period_lower"].item() <= 10.5 <= period["period_upper"].item()
+    assert abs(phase["phase_bp"].item() - 5) < 1  # the words that pair start 4 after and 1 before the motifs
+    assert period["phase_lower"].item() < period["phase_median"].item() < period["phase_upper"].item()
+    assert period["phase_upper"].item() - period["phase_lower"].item() < 3
+    assert any("turns with the helix, ++ downstream: period 10." in said for said in answer.sentences)
+    streamed = experiment.analyse(stream(experiment, BUSY, rng=0, progress=False), rng=0)
+    np.testing.assert_allclose(
+        streamed.findings["period"]["period_probability"], answer.findings["period"]["period_probability"], atol=1e-6
+    )
+    assert set(streamed.findings) == {"period"}
+
+
+def test_the_helix_where_every_unit_says_the_same():
+    experiment = motif_pair(**HELIX, second=NANOG, n_units=5, rope=(-0.1, 0.1))
+    answer = experiment.analyse(cg.run(experiment, cg.zoo.oracle("pairs_like"), rng=0, progress=False), rng=0)
+    phase = answer.findings["phase"].sel(curve="++ downstream, Nanog")
+    assert phase["fit"].item() == "mean_curve"
+    assert abs(phase["best_period"].item() - 10.5) <= 0.1
+    assert answer.findings["period"]["task"].values.tolist() == ["Nanog"]  # the other tasks' curves are flat
+
+
+def test_no_helix_where_there_is_none():
+    straight = cg.zoo.Oracle(
+        cg.zoo.Word("S", 0.1), cg.zoo.Pair("ATCAS", "SGAAC", bonus=0.8, decay=40.0, min_distance=5), scale="activity"
+    )
+    experiment = motif_pair(**HELIX, n_units=200)
+    answer = experiment.analyse(cg.run(experiment, straight, rng=0, progress=False), rng=0)
+    assert any("no clear helical phase" in said for said in answer.sentences)
+    assert answer.findings["phase"]["p"].item() > 1e-3
+
+
+def test_what_pairing_is_worth():
+    experiment = small(distances=[20], orders=["downstream"], orientations=["++"])
+    outcomes = cg.run(experiment, BUSY, rng=0, progress=False)
+    gain = pairing_gain(outcomes, experiment)
+    by_arm = outcomes["outcome"].isel(task=0).to_numpy()
+    unpaired = np.sqrt((by_arm.var(axis=0, ddof=1) / 200).sum())
+    ice = by_arm[:, 3] - by_arm[:, 1] - by_arm[:, 2] + by_arm[:, 0]
+    assert gain["unpaired_se"].item() == pytest.approx(unpaired, rel=1e-12)
+    assert gain["gain"].item() == pytest.approx(unpaired / (ice.std(ddof=1) / np.sqrt(200)), rel=1e-12)
+    assert gain["gain"].item() > 3
+    assert gain["distance"].item() == 20
+
+
+def test_pairing_says_what_fresh_backgrounds_would_give():
+    """The unpaired error against the spread of trials whose arms have backgrounds of their own."""
+    experiment = small(distances=[20], orders=["downstream"], orientations=["++"], n_units=40)
+    whole = cg.run(replace(experiment, n_units=4 * 40 * 60), BUSY, rng=0, progress=False)
+    said = float(pairing_gain(whole, experiment)["unpaired_se"].item()) * np.sqrt(4 * 60)
+    y = whole["outcome"].isel(task=0).to_numpy().reshape(60, 4, 40, -1)
+    fresh = (y[:, 0, :, 3] - y[:, 1, :, 1] - y[:, 2, :, 2] + y[:, 3, :, 0]).mean(axis=1)
+    assert abs(np.log(fresh.std(ddof=1) / said)) < 4 / np.sqrt(2 * 59)
+
+
+def test_exact_contrasts_have_no_gain_and_parents_share_errors():
+    experiment = motif_pair(NULL, distances=[20], orientations=["++"], n_units=30)
+    flat = pairing_gain(cg.run(experiment, cg.zoo.oracle("pairs_like"), rng=0, progress=False), experiment)
+    assert "++ downstream 20" in flat.attrs["exact"]
+    with pytest.raises(DesignError, match="named contrasts of a crossover"):
+        pairing_gain(
+            xr.Dataset(), cg.Design(null=NULL, arms={"a": cg.Untreated(), "b": cg.Embed("A", at=1)}, n_units=3)
+        )
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"distances": [7, 20]}, r"distances: 7 is shorter than the first motif \(8 bases\)"),
+        ({"distances": [8, 20]}, r"distances: 8 is shorter than the second motif \(9 bases\)"),
+        ({"distances": [20, 120]}, "120 upstream of at=96 leaves the 200-bp background"),
+        ({"distances": [97], "orders": ["downstream"], "at": 100}, "past the 200-bp background"),
+        ({"distances": []}, "distances"),
+        ({"distances": [20, 20]}, "twice"),
+        ({"orientations": ["+"]}, "orientations"),
+        ({"orders": "sideways"}, "orders"),
+        ({"first": "GAATTC", "orientations": ["++", "-+"]}, "reads the same on both strands"),
+        ({"first": "GAXTTC"}, "first"),
+        ({"at": -1}, "at"),
+    ],
+)
+def test_refused_before_anything_is_predicted(settings, words):
+    with pytest.raises(DesignError, match=words):
+        small(**settings)
+
+
+MOTIFS = {"Nanog": NANOG, "Sox2": SOX2, "Eco": "GAATTC"}
+
+
+def test_many_pairs_streamed_are_those_of_run():
+    experiment = motif_pairs(NULL, motifs=MOTIFS, distances=[12, 20], n_units=60)
+    assert len(experiment.named_contrasts) == 5 * 5 * 2  # a palindrome has one orientation
+    streamed = stream(experiment, BUSY, rng=4, progress=False)
+    whole = cg.estimate(cg.contrast(cg.run(experiment, BUSY, rng=4, progress=False)))
+    for name in ("ace", "se", "p", "skewness"):
+        np.testing.assert_allclose(streamed[name], whole[name], rtol=1e-9, atol=1e-12)
+    assert_estimates(streamed, BUSY.true_ace(experiment), unseen=0.1)
+    answer = experiment.analyse(streamed, rng=0)
+    best = answer.findings["strongest"].sel(upstream="Nanog+", downstream="Sox2+", task="outcome")
+    table = answer.decisions.sel(contrast=[f"Nanog+ Sox2+ {d}" for d in (12, 20)], task="outcome")
+    assert best["distance"].item() == [12, 20][int(np.abs(table["ace"].to_numpy()).argmax())]
+    assert answer.sentences[0].startswith("Task outcome: of 50 interactions")
+
+
+def test_a_pair_among_many_is_that_pair_alone():
+    many = motif_pairs(NULL, motifs=MOTIFS, distances=[20], n_units=60, at=96)
+    alone = small(distances=[20], n_units=60)
+    ice = [cg.contrast(cg.run(e, BUSY, rng=5, progress=False))["ice"] for e in (many, alone)]
+    np.testing.assert_allclose(
+        ice[0].sel(contrast="Nanog+ Sox2- 20"), ice[1].sel(contrast="+- downstream 20"), atol=1e-12
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"motifs": {"Nanog": NANOG}}, "two motifs or more"),
+        ({"motifs": {"Nanog": NANOG, " ": SOX2}}, "empty"),
+        ({"motifs": {"Nanog": NANOG, "odd": "XYZ"}}, "motifs: odd"),
+        ({"distances": [8]}, r"8 is shorter than 'Sox2' \(9 bases\)"),
+        ({"distances": [150]}, "past the 200-bp background"),
+    ],
+)
+def test_many_pairs_refused(settings, words):
+    with pytest.raises(DesignError, match=words):
+        motif_pairs(NULL, **({"motifs": MOTIFS, "distances": [20]} | settings))
+
+
+def test_the_figures(tmp_path):
+    experiment = small(orientations=["++"], orders=["downstream"])
+    answer = experiment.analyse(cg.run(experiment, BUSY, rng=0, progress=False), rng=0)
+    assert answer.save(tmp_path / "pair.png").stat().st_size > 1_000
+    many = motif_pairs(NULL, motifs=MOTIFS, distances=[12, 20], n_units=60)
+    answer = many.analyse(stream(many, BUSY, rng=0, progress=False), rng=0)
+    assert answer.save(tmp_path / "pairs.png").stat().st_size > 1_000
