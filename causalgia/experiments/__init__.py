@@ -29,6 +29,7 @@ from causalgia.experiments.pairing import pairing_gain
 from causalgia.experiments.pairs import motif_pair, motif_pairs
 from causalgia.experiments.places import position
 from causalgia.experiments.screening import fractional_factorial, grammar_screen
+from causalgia.experiments.seams import junctions
 from causalgia.experiments.site_spacing import spacing
 from causalgia.experiments.streaming import stream
 from causalgia.experiments.strength import dose_response
@@ -61,6 +62,7 @@ __all__ = [
     "greedy_round",
     "greedy_tiles",
     "hairpin",
+    "junctions",
     "knock_in",
     "motif_pair",
     "motif_pairs",

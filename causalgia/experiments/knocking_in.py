@@ -18,6 +18,7 @@ from causalgia.errors import DesignError
 from causalgia.experiments.answer import Finding
 from causalgia.experiments.experiment import Entry, Experiment, Found
 from causalgia.experiments.given_sequences import label_of, real_sequences, refuse_overlap, sought
+from causalgia.experiments.seams import changes
 from causalgia.experiments.wording import by_task, effect_in_words
 from causalgia.sequences import Motif, find_instances
 from causalgia.sequences.records import Source
@@ -157,12 +158,9 @@ def _share_with_more(arm: Intervention, given: Genomic, place: Place, *, meant: 
     written = arm.apply(tokens, units=np.arange(len(tokens), dtype=np.uint64), key=derive(_KEY, "scanned draws"))
     width, at = len(as_pattern(place.pattern)), place.at
     begin = max(at - width, 0)
-    found = find_instances(
-        written[:, begin : at + 2 * width], place.pattern, threshold=place.threshold, overlapping=True
-    )
-    start = found.start + begin
-    more = (np.abs(start - at) < width) & ((start != at) | (not meant))
-    return len(np.unique(found.row[more])) / len(tokens)
+    near, own = slice(begin, at + 2 * width), np.array([[[at - begin, at - begin + width]]])
+    found = changes(tokens[:, near], written[:, near], own, place.pattern, threshold=place.threshold)
+    return float((found.made if meant else found.made | found.written).mean())
 
 
 def _read(place: Place, more: dict[str, float], found: Found) -> Finding:
