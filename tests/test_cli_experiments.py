@@ -8,18 +8,21 @@ import tomllib
 import numpy as np
 import pytest
 import tomli_w
+import xarray as xr
 from test_cli import call, refused
 
 import causalgia as cg
 from causalgia import store
-from causalgia.experiments import entries
+from causalgia.errors import ContrastError, OutcomesError
+from causalgia.experiments import Answer, entries
+from causalgia.experiments.answer import largest
 from causalgia.spec import read_spec, settings_of, starter
 
 #: settings of those whose defaults make hundreds of arms
 SMALL = {
-    "word_screen": {"k": 2, "n_placebos": 40},
+    "word_screen": {"k": 3, "n_placebos": 40, "words": ["UGC", "GCA", "AAA"]},
     "motif_pair": {"distances": [12, 15, 20]},
-    "motif_pairs": {"distances": [15, 20]},
+    "motif_pairs": {"distances": [15, 20], "motifs": {"Sox2": "GAACAATGG", "Nanog": "AGCCATCA"}},
     "position": {"at": [2, 17, 30]},
 }
 
@@ -66,7 +69,7 @@ def test_the_file_of_each_runs_as_it_is(name, tmp_path):
     assert read_spec_of(spec, tmp_path) == spec
     found = call("run", smaller(tmp_path / "trial.toml"), "--out", tmp_path / "results")
     assert entries()[name].question in found.stdout
-    assert len(found.stdout.splitlines()) < 200
+    assert len(found.stdout.splitlines()) < 300
     assert (tmp_path / "results" / "experiment.png").read_bytes().startswith(b"\x89PNG")
     decisions = store.load(tmp_path / "results" / "decisions.nc", "decisions")
     assert set(decisions["contrast"].values) == set(read_spec(tmp_path / "trial.toml").design.named_contrasts)
@@ -156,8 +159,9 @@ def test_every_task_has_its_figure(tmp_path):
     assert "Task gc:" in found.stdout
     assert "Task a:" in found.stdout
     assert (tmp_path / "results" / "experiment_2.png").is_file()
-    text = re.sub(r'tasks = \["gc", "a"\]', 'tasks = ["gc"]', path.read_text())
-    path.write_text(text.replace('net.py"', 'one.py"').replace("net.py:", "one.py:"))
+    plain = tomllib.loads(path.read_text())
+    plain["predictor"] = {"factory": "one.py:load", "tasks": ["gc"]}
+    path.write_text(tomli_w.dumps(plain))
     (tmp_path / "one.py").write_text(NET.replace(", 1)", ", 1)[:, :1]"))
     call("run", path, "--out", tmp_path / "results", "--force")
     assert not (tmp_path / "results" / "experiment_2.png").exists()
@@ -183,3 +187,32 @@ def test_very_many_contrasts_are_not_all_printed(tmp_path):
     assert "there are 110 more contrasts" in short
     assert len(short.splitlines()) < 200
     assert len(call("show", tmp_path / "results", "--all").stdout.splitlines()) > 390
+
+
+def test_a_long_answer_prints_its_largest():
+    ace = np.random.default_rng(0).normal(size=(4_096, 1))
+    table = cg.from_effects(ace[:, 0], 0.1, names=[f"w{i}" for i in range(4_096)])
+    decisions = cg.decide(table, rope=(-0.5, 0.5))
+    answer = Answer(question="Which?", estimates=table, decisions=decisions, findings={}, sentences=("So.",))
+    said = str(answer)
+    assert len(said.splitlines()) < 70
+    assert "4,076 more contrasts" in said
+    assert said.endswith("So.")
+    shown = re.findall(r"^w\d+", said, flags=re.MULTILINE)
+    assert shown == [f"w{i}" for i in np.argsort(-np.abs(ace[:, 0]))[:20]]
+    assert len(largest(decisions.isel(contrast=slice(30)))["contrast"]) == 30
+    wide = xr.concat([decisions.assign_coords(task=[f"t{i}"]) for i in range(40)], dim="task")
+    assert largest(wide).sizes == {"contrast": 3, "task": 40}
+
+
+def test_an_answer_is_drawn_task_by_task(tmp_path):
+    experiment = cg.experiments.copies(cg.Uniform(length=60), word="AGATAAG", n_units=600)
+    answer = experiment.analyse(cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0, progress=False), rng=0)
+    assert answer.tasks == ["K562", "HepG2"]
+    assert answer.draw().get_title("left") == "K562"
+    assert answer.draw(task="HepG2").get_title("left") == "HepG2"
+    with pytest.raises(ContrastError, match="task 'HeLa' is not there; say task= one of 'K562', 'HepG2'"):
+        answer.draw(task="HeLa")
+    assert answer.save(tmp_path / "two.pdf", task="HepG2").read_bytes().startswith(b"%PDF")
+    with pytest.raises(OutcomesError, match="the figure cannot be written"):
+        answer.save(tmp_path / "two.xyz")

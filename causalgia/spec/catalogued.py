@@ -13,7 +13,7 @@ from typing import Any
 from causalgia import experiments
 from causalgia.analysis import Analysis
 from causalgia.design import NullModel
-from causalgia.errors import DesignError
+from causalgia.errors import CausalgiaError, DesignError
 from causalgia.experiments import Experiment, build, entries
 from causalgia.tables import Table, nearest, require, shown
 
@@ -231,6 +231,8 @@ def _known(key: str, takes: Mapping[str, Parameter]) -> str:
 def _built(kind: str, arguments: list[Any], settings: Table) -> Experiment:
     try:
         return build(kind, *arguments, settings=settings)
+    except CausalgiaError:
+        raise
     except (TypeError, ValueError, AttributeError) as error:
         raise DesignError(
             f"[experiment]: a setting is of the wrong type ({error}); `causalgia experiments {kind}` says what they "

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from inspect import Parameter
 from typing import Any
 
+from causalgia.experiments import entries
+from causalgia.spec.catalogued import parameters
+
 _ENHANCER, _WEAK, _PROMOTER = "ATGCTGAGTCAT", "CCAGATAAGGAC", "GGCTATAAAAGG"  # of the oracle 'long_range'
 _N, _LENGTH = 24, 600
 
@@ -27,6 +30,7 @@ _SETTINGS: dict[str, Any] = {
     "length": 420,
 }
 _BETTER = ("tile_width", "rope", "length")  # than the default, which is for longer sequences that differ
+_OF_ORACLE: dict[str, Mapping[str, Any]] = {"pairs_like": {"rope": [-0.1, 0.1]}}  # its backgrounds hardly vary: no sd
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,30 +44,30 @@ class Example:
     files
         Small files that they name: name -> text.
     zoo
-        Oracle that knows their words; None: the one of the experiment's entry.
+        Oracle that knows their words.
     """
 
     settings: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
-    zoo: str | None = None
+    zoo: str
 
 
-def example_of(takes: Mapping[str, Parameter]) -> Example:
-    """Return settings of an experiment on real sequences, and these; nothing for one on a null model.
+def example_of(kind: str) -> Example:
+    """Return settings of an experiment on real sequences, and these; of one on a null model, what suits its oracle.
 
     Parameters
     ----------
-    takes
-        Its parameters.
+    kind
+        Of the catalogue.
 
     Examples
     --------
-    >>> from causalgia.spec.catalogued import parameters
-    >>> example_of(parameters("copies"))
-    Example(settings={}, files={}, zoo=None)
+    >>> example_of("copies")
+    Example(settings={}, files={}, zoo='rbfox1_like')
     """
+    takes, zoo = parameters(kind), entries()[kind].zoo
     if next(iter(takes)) == "null":
-        return Example()
+        return Example(settings=_OF_ORACLE.get(zoo, {}), zoo=zoo)
     needed = [name for name, p in takes.items() if p.default is Parameter.empty or name in _BETTER]
     settings = {name: _SETTINGS[name] for name in needed if name in _SETTINGS}
     named = [value for value in settings.values() if isinstance(value, str) and value in _PLANTED]

@@ -20,6 +20,9 @@ from causalgia.spec.catalogued import parameters
 from causalgia.spec.examples import example_of
 
 _WIDTH = 116
+_FACTORY = """\
+# or: factory = "my_net.py:load" with weights = "net.safetensors", tasks = ["K562"], scale = "log counts"
+"""
 _ANALYSIS = """\
 # error = "local"          # each verdict's own error is bounded; or "bayes_fdr", "bh", "bootstrap_t"
 # level = 0.95             # verdicts hold with this probability
@@ -88,7 +91,7 @@ def beside(experiment: str | None) -> Mapping[str, str]:
     >>> beside(None)
     {}
     """
-    return {} if experiment is None else example_of(parameters(experiment)).files
+    return {} if experiment is None else example_of(experiment).files
 
 
 def settings_of(kind: str) -> list[Setting]:
@@ -105,7 +108,7 @@ def settings_of(kind: str) -> list[Setting]:
     [('word', 'UGCAUG'), ('at', (4, 12, 20))]
     """
     takes = parameters(kind)
-    words, example = _words(getattr(experiments, kind)), example_of(takes).settings
+    words, example = _words(getattr(experiments, kind)), example_of(kind).settings
     names = [name for name in takes if name not in ("null", "n_units", "rope")]
     return [_setting(takes[name], words.get(name, ""), example) for name in names]
 
@@ -130,18 +133,15 @@ def toml_value(value: Any) -> str:
 
 
 def _of_experiment(kind: str) -> str:
-    takes = parameters(kind)
-    entry = entries()[kind]
-    zoo = example_of(takes).zoo or entry.zoo
+    takes, example = parameters(kind), example_of(kind)
     parts = [
-        _head(entry, zoo),
+        _head(entries()[kind], example.zoo),
         _top(kind, takes),
         f'[experiment]\nkind = "{kind}"\n' + "".join(map(_written, settings_of(kind))),
         _null(takes),
-        f'[predictor]\nzoo = "{zoo}"\n# or: factory = "my_net.py:load" with weights = "net.safetensors", tasks = '
-        '["K562"], scale = "log counts"\n',
+        f'[predictor]\nzoo = "{example.zoo}"\n{_FACTORY}',
         "[analysis]                 # the experiment's own, unless said; fixed before the outcomes are seen\n"
-        + _rope(takes)
+        + _rope(takes, example.settings)
         + _ANALYSIS,
     ]
     return "\n".join(part for part in parts if part)
@@ -180,8 +180,10 @@ def _null(takes: Mapping[str, Parameter]) -> str:
     return f"[null]                     # where backgrounds come from\n{lines}{other}"
 
 
-def _rope(takes: Mapping[str, Parameter]) -> str:
-    rope = example_of(takes).settings.get("rope", takes["rope"].default if "rope" in takes else "0.2 sd")
+def _rope(takes: Mapping[str, Parameter], example: Mapping[str, Any]) -> str:
+    if "rope" not in takes:
+        return ""
+    rope = example.get("rope", takes["rope"].default)
     said = "# effects in here are negligible: say what is too small to matter, such as [-0.1, 0.1]; 0: direction alone"
     return f"{said}\nrope = {toml_value(rope)}\n"
 
