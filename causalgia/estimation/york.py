@@ -214,8 +214,8 @@ class _Points:
         """Return the least S of the given errors: infinite where exact y do not lie on a line."""
         if not self.singular:
             return self.fit(0.0).S
-        on_it = self.fit(_EXACT).S <= len(self.x)
-        return 0.0 if on_it else np.inf
+        left = self.fit(_EXACT).S
+        return np.inf if left > len(self.x) else 0.0
 
     def scatter(self) -> float:
         """Return the variance about the line that makes the least S its expectation, K - 2, or 0."""

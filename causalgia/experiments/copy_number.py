@@ -35,7 +35,8 @@ def copies(
     of copies against none; the ``trend``, the least-squares slope for one more copy; the ``curvature``, the mean second
     difference of the response over 0, 1, 2, ... copies (0: additive in number; of the sign of the trend: more than
     additive; of the other: saturating); and, since places may differ, the ``excess over single sites`` of all copies
-    over the sum of the same sites alone (0: additive, whatever the places are worth).
+    over the sum of the same sites alone (0: additive, whatever the places are worth). Sites so near that the bases
+    between them can complete one more (UGCAUG 8 apart: ``UG CA UG`` in one background of 16) have an excess by that.
 
     Parameters
     ----------

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 CONTROL = "untreated"
-_SMOOTH = (4, 300)  # numbers of places that a smooth profile takes
 
 
 def position(
@@ -38,7 +37,8 @@ def position(
     rises from the first to the last (its slope times that distance: a slope for one base would be compared with a
     region that is meant for effects); and each place ``minus mean``, its deviation from the mean of all places.
     Findings: ``band``, intervals of the places that hold together; ``slope``, that line's rise for one base; ``equal``,
-    the test that all places are equal; ``profile``, a smooth curve through four or more places (a Gaussian process).
+    the test that all places are equal. A smooth curve through many places is `causalgia.posterior.profile` of their
+    estimates, ``along="place"``.
 
     The verdict is ``flat`` where rise and every deviation are negligible, ``sloped`` where the rise is not, ``uneven``
     where it is and some place deviates.
@@ -96,6 +96,10 @@ def _at(place: int) -> str:
     return f"at {place}"
 
 
+def _deviation(place: str) -> str:
+    return f"{place} minus mean"
+
+
 def _contrasts(places: tuple[int, ...]) -> dict[str, dict[str, float]]:
     from causalgia.estimation import dose_contrasts
 
@@ -103,7 +107,7 @@ def _contrasts(places: tuple[int, ...]) -> dict[str, dict[str, float]]:
     rows = {_at(place): {_at(place): 1.0, CONTROL: -1.0} for place in places}
     rows["rise"] = {arm: weight * (places[-1] - places[0]) for arm, weight in slope.items()}
     mean = {_at(place): -1.0 / len(places) for place in places}
-    return rows | {f"{_at(place)} minus mean": mean | {_at(place): 1 + mean[_at(place)]} for place in places}
+    return rows | {_deviation(_at(place)): mean | {_at(place): 1 + mean[_at(place)]} for place in places}
 
 
 def _places(found: Found) -> dict[str, int]:
@@ -112,11 +116,13 @@ def _places(found: Found) -> dict[str, int]:
 
 
 def _read(found: Found) -> Finding:
+    from causalgia.estimation import joint_test
+
     estimates, places = found.steps.estimates, _places(found)
     names, ends = list(places), (min(places.values()), max(places.values()))
     datasets = {"band": _band(found, names), "slope": _slope(estimates, ends)}
     if not estimates["exact"].any():
-        datasets |= _together(estimates, names, key=found.key)
+        datasets["equal"] = joint_test(estimates, [_deviation(name) for name in names[1:]])
     about = f"{_spelled(found)} at {ends[0]} to {ends[1]}"
     said = [f"{task}: {about} is {_sentence(rows, ends)}" for task, rows in by_task(found.steps.decisions)]
     return Finding(datasets=datasets, sentences=tuple(said))
@@ -143,21 +149,6 @@ def _slope(estimates: xr.Dataset, ends: tuple[int, int]) -> xr.Dataset:
     dims = [str(name) for name in rise["ace"].dims]
     bare = rise[kept].reset_coords(drop=True).assign_coords({name: rise[name] for name in dims})
     return bare / (ends[1] - ends[0])
-
-
-def _together(estimates: xr.Dataset, names: list[str], *, key: int) -> dict[str, xr.Dataset]:
-    """Return the test that all places are equal, and a smooth curve through them where they are enough."""
-    from causalgia.estimation import joint_test
-    from causalgia.posterior import profile
-
-    out = {"equal": joint_test(estimates, [f"{name} minus mean" for name in names[1:]])}
-    if not _SMOOTH[0] <= len(names) <= _SMOOTH[1] or "model" in estimates["ace"].dims:
-        return out
-    draws = profile(estimates.sel(contrast=names), along="place", rng=derive(key, "profile"))["posterior"]["ace"]
-    ends = draws.quantile([0.025, 0.975], ("chain", "draw"))
-    found = {"ace": draws.mean(("chain", "draw"))}
-    found |= {side: ends.isel(quantile=i, drop=True) for i, side in enumerate(("lower", "upper"))}
-    return out | {"profile": xr.Dataset(found).assign_coords(place=estimates["place"].sel(contrast=names))}
 
 
 def _sentence(rows: xr.Dataset, ends: tuple[int, int]) -> str:

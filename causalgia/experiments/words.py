@@ -76,7 +76,8 @@ def word_screen(
     Returns
     -------
     Experiment
-        Arms named after their words, ``"placebo ..."`` and ``"untreated"``; a contrast of each with the last.
+        Arms named after their words, ``"placebo ..."`` and ``"untreated"``; a contrast of each with the last;
+        coordinate ``placebo_word``.
 
     Raises
     ------
@@ -121,6 +122,7 @@ def word_screen(
         contrasts=CONTROL,
         entry=WORD_SCREEN,
         analysis=Analysis(rope=rope, error="bh"),
+        labels={"placebo_word": {arm.name: isinstance(arm.intervention, PlaceboWord) for arm in arms[1:]}},
     )
 
 
@@ -172,7 +174,7 @@ def _placebo_words(width: int, n: int, letters: str, *, other_than: Sequence[str
 
 def _read(found: Found) -> Finding:
     estimates, decisions = found.steps.estimates, found.steps.decisions
-    placebo = np.array([str(name).startswith(PLACEBO) for name in estimates["contrast"].to_numpy()])
+    placebo = estimates["placebo_word"].to_numpy()
     shrunken = _shrunken(estimates, placebo, key=found.key)
     cells = zip(by_task(decisions), by_task(estimates), by_task(shrunken), strict=True)
     said = [f"{begins}: {_sentence(rows, raw, beyond, placebo)}" for (begins, rows), (_, raw), (_, beyond) in cells]
@@ -248,7 +250,7 @@ def _draw(answer: Answer) -> Axes:
     from causalgia.plot import forest
 
     first = answer.decisions.isel(task=[0])
-    placebo = np.array([str(name).startswith(PLACEBO) for name in first["contrast"].to_numpy()])
+    placebo = first["placebo_word"].to_numpy()
     size = np.abs(first["ace"].to_numpy().reshape(len(placebo), -1)).max(axis=1)
     top = np.argsort(np.where(placebo, np.inf, -size), kind="stable")[: min(_DRAWN, int((~placebo).sum()))]
     return forest(first.isel(contrast=np.concatenate([top, np.flatnonzero(placebo)])))

@@ -1,0 +1,412 @@
+"""Words, letters, places, affinities, copies and spacing: each recovers what the oracle was made of."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from catalogue_truth import assert_estimates, assert_recovers
+
+import causalgia as cg
+from causalgia.errors import CausalgiaError, DesignError
+from causalgia.zoo import Oracle, Pair, Slope, Word
+
+pytestmark = pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
+
+ADDITIVE, SATURATING, RBFOX1 = (cg.zoo.oracle(name) for name in ("additive", "saturating", "rbfox1_like"))
+
+
+def _verdict(answer, contrast):
+    return answer.decisions["verdict"].sel(contrast=contrast).item()
+
+
+# --- word screen ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def screen():
+    experiment = cg.experiments.word_screen(k=4, n_units=400, at=17)
+    outcomes = cg.run(experiment, Oracle(Word("UGCA", 1.0), Word("GGG", 0.3), scale="score"), rng=1, progress=False)
+    return experiment, outcomes
+
+
+@pytest.mark.parametrize("oracle", [RBFOX1, ADDITIVE], ids=["rbfox1", "additive"])
+def test_screen_recovers_known_words(oracle):
+    words = ["UGCAUG", "AGCAUG", "AGAAUG", "ACUAAC", "GGCUGG", "CACACA", "GUGUGU", "AAAAAA"]
+    answer = assert_recovers(cg.experiments.word_screen(words=words, n_units=400), oracle)
+    assert _verdict(answer, "UGCAUG") == "increases"
+    assert answer.findings["shrunken"].sizes["contrast"] == len(words)
+
+
+def test_screen_of_all_words_puts_the_known_one_first(screen):
+    experiment, outcomes = screen
+    assert len(experiment.named_arms) == 256 + 100 + 1
+    answer = experiment.analyse(outcomes, rng=0)
+    oracle = Oracle(Word("UGCA", 1.0), Word("GGG", 0.3), scale="score")
+    truth = oracle.true_ace(experiment)
+    assert_estimates(answer.estimates, truth)
+    shrunken = answer.findings["shrunken"].squeeze()
+    assert shrunken["contrast"].to_numpy()[shrunken["ace"].to_numpy().argmax()] == "UGCA"
+    assert answer.sentences[0].split(": ")[2].startswith("UGCA 0.9")
+    assert _verdict(answer, "UGCA") == "increases"
+
+
+def test_shrinkage_takes_back_what_selection_added():
+    """On a predictor that answers each background by its own whim no word has an effect, and the first ones seem to."""
+    one, other = 3 * np.random.default_rng(0).normal(size=(2, 4, 41))
+    answers = lambda x: np.sin((x * one).sum((1, 2)) * (x * other).sum((1, 2)))  # noqa: E731
+    whim = cg.FunctionPredictor(answers, tasks=["score"], scale="score")
+    experiment = cg.experiments.word_screen(k=4, n_placebos=40, n_units=60, rope=(-0.1, 0.1))
+    answer = experiment.analyse(cg.run(experiment, whim, rng=0, progress=False), rng=0)
+    found = answer.findings["shrunken"].squeeze()
+    top = np.argsort(-found["raw"].to_numpy())[:10]
+    assert found["raw"].to_numpy()[top].mean() > 0.15  # winners are inflated: the truth is 0
+    assert abs(found["ace"].to_numpy()[top].mean()) < 0.03
+    assert (found["lfsr"].to_numpy()[top] > 0.05).all()
+
+
+def test_against_zero_random_words_differ_where_beyond_placebos_they_do_not():
+    # every word does something to a sum over single bases, and none stands out
+    table = np.random.default_rng(0).normal(size=(4, 41))
+    predictor = cg.FunctionPredictor(lambda x: (x * table).sum((1, 2)), tasks=["score"], scale="score")
+    experiment = cg.experiments.word_screen(k=3, n_units=400, n_placebos=40)
+    answer = experiment.analyse(cg.run(experiment, predictor, rng=0, progress=False), rng=0)
+    placebo = answer.decisions["placebo_word"].to_numpy()
+    assert (answer.estimates["p_adjusted"].to_numpy()[placebo] < 0.05).mean() > 0.8
+    directed = np.isin(answer.decisions["verdict"].to_numpy()[~placebo], ["increases", "decreases"])
+    assert directed.mean() < 0.15
+    assert " of 40 placebo words differ" in answer.sentences[0]
+
+
+def test_screen_is_confirmed_on_fresh_backgrounds(screen):
+    experiment, outcomes = screen
+    decisions = experiment.analyse(outcomes, rng=0).decisions
+    words = decisions.isel(contrast=~decisions["placebo_word"].to_numpy())
+    oracle = Oracle(Word("UGCA", 1.0), Word("GGG", 0.3), scale="score")
+    fresh = cg.confirm(outcomes, select=words, predictor=oracle, rng=0)
+    again = cg.analyze(fresh, rng=0)
+    assert again["verdict"].sel(contrast="UGCA").item() == "increases"
+    assert fresh.sizes["arm"] < 200
+    assert not np.intersect1d(fresh["gc"].values[:50].cumsum(), outcomes["gc"].values[:50].cumsum()).size > 40
+
+
+def test_placebo_words_are_a_choice_of_the_design():
+    one, other = (cg.experiments.word_screen(words=["UGCAUG", "CACACA"], n_units=n) for n in (50, 60))
+    assert one.arm_names == other.arm_names
+    assert len(set(one.arm_names)) == 103
+    spelled = {name.removeprefix("placebo ") for name in one.arm_names if name.startswith("placebo")}
+    assert not spelled & {"UGCAUG", "CACACA"}
+    letters = np.array([list(word) for word in spelled])
+    assert [(letters == base).mean() for base in "ACGU"] == pytest.approx([0.25] * 4, abs=4 * 0.43 / 600**0.5)
+
+
+def test_spelling_of_u_and_t_is_one():
+    rna, dna = (
+        cg.experiments.word_screen(words=words, n_units=50) for words in (["UGCAUG", "AGAAUG"], ["TGCATG", "AGAATG"])
+    )
+    assert [arm.intervention.identity() for arm in rna.named_arms] == [
+        arm.intervention.identity() for arm in dna.named_arms
+    ]
+    assert cg.experiments.word_screen(k=3, letters="ACGT", n_placebos=40, n_units=50).arm_names[64] == "TTT"
+
+
+def test_large_screens_are_designed_quickly():
+    import time
+
+    begun = time.perf_counter()
+    experiment = cg.experiments.word_screen(k=7, n_units=50)
+    assert len(experiment.named_arms) == 4**7 + 101
+    assert time.perf_counter() - begun < 10
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"words": ["A" * 50]}, "50 bases at 17 does not fit"),
+        ({"at": 38}, "does not fit"),
+        ({"k": 9}, "at most 8"),
+        ({"k": 0}, "k=0"),
+        ({"k": 5, "words": ["UGCAUG"]}, "k=5"),
+        ({"words": ["UGCAUG", "TGCATG"]}, "given twice"),
+        ({"words": ["UGCAUG", "UGCA"]}, "4 and 6 bases"),
+        ({"words": ["UGNAUG"]}, "not a word"),
+        ({"words": ["UGCXUG"]}, "X"),
+        ({"n_placebos": 20}, "40 or more"),
+        ({"k": 3, "n_placebos": 65}, "at most the 64"),
+        ({"letters": "ACGN"}, "letters"),
+    ],
+)
+def test_screen_refuses(settings, said):
+    with pytest.raises(CausalgiaError, match=said):
+        cg.experiments.word_screen(n_units=50, **settings)
+
+
+# --- letters ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("oracle", [RBFOX1, ADDITIVE], ids=["rbfox1", "additive"])
+def test_letters_recover_and_the_word_is_in_its_own_logo(oracle):
+    experiment = cg.experiments.word_mutagenesis(n_units=400)
+    assert len(experiment.named_arms) == 18 + 2
+    answer = assert_recovers(experiment, oracle)
+    logo = answer.findings["logo"].squeeze()
+    assert dict(logo["ace"].sizes) == {"position": 6, "base": 4}
+    whole = answer.estimates["ace"].sel(contrast="UGCAUG").item()
+    for i, letter in enumerate("UGCAUG"):
+        assert logo["ace"].sel(position=i, base=letter).item() == whole
+    assert logo["ace"].sel(position=0, base="A").item() == answer.estimates["ace"].sel(contrast="AGCAUG").item()
+    assert np.isfinite(logo["lower"].to_numpy()).all()
+    assert _verdict(answer, "change G1A") == "decreases"
+
+
+def test_letters_of_dna_and_bad_words():
+    assert cg.experiments.word_mutagenesis(word="GATA", n_units=50).arm_names[1:4] == ["GATA", "AATA", "CATA"]
+    for word in ("GANA", "", "GATA" * 20):
+        with pytest.raises(DesignError):
+            cg.experiments.word_mutagenesis(word=word, n_units=50)
+
+
+# --- places -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_flat_profile_is_flat():
+    answer = assert_recovers(cg.experiments.position(n_units=400), ADDITIVE)
+    assert "is flat" in answer.sentences[0]
+    assert _verdict(answer, "rise") == "negligible"
+    band, estimates = answer.findings["band"], answer.estimates.sel(contrast=answer.findings["band"]["contrast"])
+    assert (band["upper"] - band["lower"] >= estimates["upper"] - estimates["lower"]).all()
+    assert answer.findings["equal"]["df1"].item() == 5
+
+
+def test_a_slope_is_found_and_its_size_is_known():
+    sloped = Oracle(Word("UGCAUG", 3.0, gain=Slope(-0.02)), Word("GGG", 0.3), scale="score")
+    experiment = cg.experiments.position(n_units=400)
+    answer = assert_recovers(experiment, sloped)
+    assert "is sloped" in answer.sentences[0]
+    slope, truth = answer.findings["slope"], sloped.true_ace(experiment).sel(contrast="rise").item() / 31
+    assert abs(slope["ace"].item() - truth) < 4 * slope["se"].item()
+    assert truth == pytest.approx(-0.06, abs=0.005)
+    assert answer.findings["equal"]["p"].item() < 1e-6
+
+
+def test_a_bump_has_no_slope_and_is_not_flat():
+    from causalgia.zoo import Bump
+
+    bump = Oracle(Word("UGCAUG", 3.0, gain=Bump(8.0, centre=18.5)), Word("GGG", 0.3), scale="score")
+    answer = assert_recovers(cg.experiments.position(at=[3, 9, 15, 22, 28, 34], n_units=400), bump)
+    assert "is uneven" in answer.sentences[0]
+
+
+@pytest.mark.parametrize("at", [[3], [3, 3], [3, 40], [-1, 4], "3"])
+def test_places_that_cannot_be(at):
+    with pytest.raises(DesignError):
+        cg.experiments.position(at=at, n_units=50)
+
+
+# --- affinity ---------------------------------------------------------------------------------------------------------
+
+
+def test_affinity_recovers_effects_and_the_line_through_the_true_ones():
+    from causalgia.estimation import errors_in_variables
+
+    experiment = cg.experiments.affinity(n_units=400)
+    answer = assert_recovers(experiment, RBFOX1)
+    line = answer.findings["line"].squeeze()
+    truth = RBFOX1.true_ace(experiment).squeeze()
+    exact = errors_in_variables(
+        [experiment.labels["log10_kd"][word] for word in truth["contrast"].values],
+        truth.values,
+        y_covariance=[0.0] * 7,
+        scatter=True,
+    )
+    assert exact.slope < -0.8
+    assert abs(line["slope"].item() - exact.slope) < 0.1
+    assert line["slope_upper"].item() < 0
+    assert "effects fall with K_D" in answer.sentences[0]
+    assert line["p"].item() < 1e-6  # words scatter by more than the errors of their effects
+
+
+def test_errors_of_the_affinities_count():
+    outcomes = cg.run(cg.experiments.affinity(n_units=100), RBFOX1, rng=0, progress=False)
+    lines = [
+        experiment.analyse(cg.run(experiment, RBFOX1, rng=0, progress=False), rng=0).findings["line"].squeeze()
+        for experiment in (cg.experiments.affinity(kd_se=se, n_units=100) for se in (None, 0.05, [0.3] * 7))
+    ]
+    assert outcomes.sizes["arm"] == 8
+    assert lines[2]["scatter"] < lines[1]["scatter"] <= lines[0]["scatter"] + 1e-9
+    assert lines[2]["slope"] < lines[0]["slope"]  # steeper, once it is not attenuated
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"kd": [1, 2, 3]}, "each of the 7 words"),
+        ({"kd": [1.0] * 6 + [0]}, "positive"),
+        ({"kd": [2.0] * 7}, "different"),
+        ({"kd_se": [0.1] * 3}, "each of the 7 words"),
+        ({"kd_se": -0.1}, "positive"),
+        ({"words": ["UGCAUGU", "TGCATGT", "AGCAUGU"], "kd": [1, 2, 3]}, "twice"),
+        ({"words": ["UGCAUGU", "AGCAUGU"], "kd": [1, 2]}, "3 words"),
+        ({"at": 35}, "past the 41-bp background"),
+    ],
+)
+def test_affinity_refuses(settings, said):
+    with pytest.raises(CausalgiaError, match=said):
+        cg.experiments.affinity(n_units=50, **settings)
+
+
+# --- copies -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("oracle", "word", "shape"),
+    [
+        (ADDITIVE, "UGCAUG", "additive"),
+        (ADDITIVE, "AGAAUG", "additive"),
+        (ADDITIVE, "GCUGG", "additive"),
+        (SATURATING, "UGCAUG", "saturating"),
+    ],
+)
+def test_copies_add_or_saturate(oracle, word, shape):
+    answer = assert_recovers(cg.experiments.copies(word=word, at=[4, 13, 22], n_units=400), oracle)
+    assert f"1 to 3 copies are {shape}: " in answer.sentences[0]
+    assert f"alone they are {shape}, " in answer.sentences[0]
+
+
+def test_published_places_make_a_fourth_site_in_some_backgrounds():
+    experiment = cg.experiments.copies(n_units=400)
+    answer = assert_recovers(experiment, ADDITIVE)
+    assert "1 to 3 copies are additive" in answer.sentences[0]
+    excess = ADDITIVE.true_ace(experiment).sel(contrast="excess over single sites").item()
+    assert excess == pytest.approx(2 * 3.0 / 16, abs=0.08)
+    apart = cg.experiments.copies(at=[4, 13, 22], n_units=400)
+    assert abs(ADDITIVE.true_ace(apart).sel(contrast="excess over single sites").item()) < 0.05
+
+
+def test_a_repressor_saturates_where_its_curvature_is_above_zero():
+    from causalgia.zoo import Hill, Saturating
+
+    oracle = Oracle(Saturating((Word("UGCAUG", 1.0),), Hill(top=8.0, half=2.0)), Word("GGG", 0.2), weights=[[-1, 1]])
+    answer = assert_recovers(cg.experiments.copies(n_units=400), oracle)
+    assert _verdict(answer, "trend") == "decreases"
+    assert _verdict(answer, "curvature") == "increases"
+    assert "copies are saturating" in answer.sentences[0]
+
+
+def test_copies_at_unequal_places_add_up_beside_single_sites():
+    oracle = Oracle(Word("UGCAUG", 3.0, gain=Slope(-0.05)), Word("GGG", 0.3), scale="score")
+    answer = assert_recovers(cg.experiments.copies(at=[4, 20, 34], n_units=400), oracle)
+    assert "alone they are additive" in answer.sentences[0]
+
+
+@pytest.mark.parametrize("at", [[4], [4, 4], [4, 8], [4, 38]])
+def test_copies_that_cannot_be(at):
+    with pytest.raises(DesignError):
+        cg.experiments.copies(at=at, n_units=50)
+
+
+# --- spacing ----------------------------------------------------------------------------------------------------------
+
+
+def test_published_spacings_are_the_default():
+    experiment = cg.experiments.spacing(n_units=50)
+    assert {str(arm.intervention) for arm in experiment.named_arms} == {
+        "do()",
+        "do(x[17:23] = UGCAUG)",
+        "do(x[16:26] = UGCAUGCAUG)",
+        "do(x[15:21] = UGCAUG, x[21:27] = UGCAUG)",
+        "do(x[13:19] = UGCAUG, x[22:28] = UGCAUG)",
+        *(f"do(x[{start}:{start + 6}] = UGCAUG)" for start in (16, 20, 15, 21, 13, 22)),
+    }
+
+
+@pytest.mark.parametrize("oracle", [RBFOX1, ADDITIVE, SATURATING], ids=["rbfox1", "additive", "saturating"])
+def test_spacing_recovers(oracle):
+    answer = assert_recovers(cg.experiments.spacing(n_units=1_000), oracle)
+    near, far = (_verdict(answer, f"interaction at {d}") for d in (4, 9))
+    expected = {RBFOX1: ("decreases", "negligible"), ADDITIVE: ("negligible",) * 2, SATURATING: ("decreases",) * 2}
+    assert (near, far) == expected[oracle]
+    if oracle is RBFOX1:
+        assert _verdict(answer, "rise") == "increases"
+
+
+def test_moving_one_site_would_have_confounded_distance_with_place():
+    """Sites lose strength along the sequence and do not know of each other: the naive design calls that spacing."""
+    oracle = Oracle(Word("UGCAUG", 3.0, gain=Slope(-0.03)), Word("GGG", 0.3), scale="score")
+    experiment = cg.experiments.spacing(distances=[6, 10, 16], n_units=400)
+    outcomes = cg.run(experiment, oracle, rng=0, progress=False)
+    answer = experiment.analyse(outcomes, rng=0)
+    truth = oracle.true_ace(experiment).squeeze().sel(contrast=answer.decisions["contrast"])
+    assert np.abs(answer.decisions["ace"].squeeze() - truth).max() < 0.05
+    assert [_verdict(answer, f"interaction at {d}") for d in (6, 10, 16)] == ["negligible"] * 3
+    assert _verdict(answer, "rise") == "negligible"
+
+    fixed = {d: cg.Embed("UGCAUG", at=10) + cg.Embed("UGCAUG", at=10 + d) for d in (6, 16)}
+    naive = cg.Design(null=cg.Uniform(length=41), arms={f"pair at {d}": arm for d, arm in fixed.items()}, n_units=400)
+    outcomes = cg.run(naive, oracle, rng=0, progress=False)
+    moved = cg.estimate(cg.contrast(outcomes, control="pair at 6"))
+    assert moved["upper"].item() < -0.5  # ten bases of slope, called an effect of distance
+
+
+def test_two_different_sites_at_a_distance():
+    oracle = Oracle(
+        Word("UGCAUG", 2.0), Word("ACUAAC", 1.0), Pair("UGCAUG", "ACUAAC", bonus=1.5, decay=5.0), scale="score"
+    )
+    experiment = cg.experiments.spacing(other="ACUAAC", distances=[6, 16], n_units=400)
+    answer = assert_recovers(experiment, oracle)
+    assert _verdict(answer, "interaction at 6") == "increases"
+    assert _verdict(answer, "rise") == "decreases"
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"distances": [2, 9]}, "collide at distance 2"),
+        ({"distances": [5]}, "collide at distance 5"),
+        ({"distances": [0]}, "distance 0"),
+        ({"distances": [6, 6]}, "twice"),
+        ({"distances": [40]}, "leaves"),
+        ({"centre": 2}, "leaves"),
+        ({"word": "AAAA", "distances": [2]}, "collide at distance 2.*AAAAAA"),
+        ({"word": "UGNAUG"}, "not a word"),
+        ({"distances": [-3]}, "negative"),
+    ],
+)
+def test_spacings_that_cannot_be(settings, said):
+    with pytest.raises(DesignError, match=said):
+        cg.experiments.spacing(n_units=50, **settings)
+
+
+# --- all of them ------------------------------------------------------------------------------------------------------
+
+ALL = {
+    "word_screen": {"words": ["UGCAUG", "AGAAUG"]},
+    "word_mutagenesis": {"word": "UGCA"},
+    "position": {"at": [3, 20]},
+    "affinity": {},
+    "copies": {},
+    "spacing": {},
+}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_streamed_estimates_give_an_answer_and_figures_are_drawn(name, tmp_path):
+    experiment = cg.experiments.build(name, settings={**ALL[name], "n_units": 120})
+    held = experiment.analyse(cg.run(experiment, ADDITIVE, rng=3, progress=False), rng=0)
+    streamed = experiment.analyse(cg.experiments.stream(experiment, ADDITIVE, rng=3, progress=False), rng=0)
+    assert streamed.estimates["ace"].values == pytest.approx(held.estimates["ace"].values, abs=1e-9)
+    assert len(streamed.sentences) == len(held.sentences) == 1
+    assert held.save(tmp_path / "figure.png").stat().st_size > 5_000
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_each_task_of_each_member_has_its_own_sentence(name):
+    terms = Word("UGCAUG", 3.0), Word("GGG", 0.2)
+    members = [Oracle(*terms, tasks=["a", "b"], weights=[[w, 1], [w / 2, 1]]) for w in (1, 0.5)]
+    experiment = cg.experiments.build(name, settings={**ALL[name], "n_units": 80})
+    experiment = replace(experiment, analysis=cg.Analysis(rope=(-0.1, 0.1), error="bh"))
+    answer = experiment.analyse(cg.run(experiment, cg.Ensemble(members), rng=0, progress=False), rng=0)
+    assert len(answer.sentences) == 4
+    assert answer.sentences[0].startswith("Task a, ")
+    assert answer.sentences[3].startswith("Task b, ")
