@@ -84,7 +84,7 @@ class ExponentialNetwork(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.first = Convolution(4, 32, 11)
+        self.first = Convolution(4, 32, 19)
         self.second = Convolution(32, 32, 9)
         self.pool = nn.AvgPool1d(4)
         self.dense = nn.Linear(32 * (LENGTH // 4), 64)
