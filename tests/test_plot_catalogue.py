@@ -182,6 +182,9 @@ def test_a_heatmap_has_each_effect_in_its_cell_about_no_effect():
     assert [label.get_text() for label in axes.get_xticklabels()] == ["5", "20"]
     assert sorted(float(text.get_text()) for text in axes.texts) == [-3.0, 1.0, 2.0]
     assert len(axes.figure.axes) == 2
+    numbers = grid(step=("contrast", [20.0, 1e5 / 3, 0.05401, 5.0]))
+    texts = [label.get_text() for label in plot.heatmap(numbers, rows="first", columns="step").get_xticklabels()]
+    assert texts == ["0.05401", "20", "3.333e+04"]
     ratios = grid().assign_attrs(null_value=1.0)
     assert plot.heatmap(ratios, rows="first", columns="step").images[0].get_clim() == (-3.0, 5.0)
     other = plot.heatmap(ratios, rows="first", columns="step", value="rope_upper").images[0]

@@ -141,7 +141,7 @@ def _ordered(places: Any) -> list[Any]:
 
 
 def _size(grid: Array, down: list[Any]) -> tuple[float, float]:
-    names = 0.075 * max(len(shortened(str(place))) for place in down)
+    names = 0.075 * max(len(_label(place)) for place in down)
     height, width = (float(np.clip(0.42 * n, 1.2, 11.0)) for n in grid.shape)
     return width * 1.25 + names + 2.0, height + 1.2
 
@@ -175,6 +175,11 @@ def _bar(axes: Axes, image: AxesImage, words: str) -> None:
         bar.outline.set_visible(False)
 
 
+def _label(place: Any) -> str:
+    """Return a name as it is, a number in few digits."""
+    return f"{place:.4g}" if isinstance(place, float) else shortened(str(place))
+
+
 Places = tuple[str, list[Any]]
 
 
@@ -182,9 +187,9 @@ def _dress(axes: Axes, columns: Places, rows: Places, task: str) -> None:
     for axis, (name, found) in ((axes.xaxis, columns), (axes.yaxis, rows)):
         every = -(-len(found) // _LABELS)
         axis.set_ticks(list(range(0, len(found), every)))
-        axis.set_ticklabels([shortened(str(place)) for place in found[::every]], fontsize=8.5, **AS_IT_IS)
+        axis.set_ticklabels([_label(place) for place in found[::every]], fontsize=8.5, **AS_IT_IS)
         axis.set_label_text(name.replace("_", " "), fontsize=9.5, **AS_IT_IS)
-    if max(len(str(place)) for place in columns[1]) > 4:
+    if max(len(_label(place)) for place in columns[1]) > 4:
         axes.tick_params(axis="x", labelrotation=90)
     axes.tick_params(length=0, labelcolor=GREY)
     title(axes, task)
