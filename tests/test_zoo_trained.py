@@ -143,7 +143,9 @@ def test_near_copies_lose_and_far_ones_do_not(places: tuple[int, int], crowded: 
 @BOTH
 def test_gc_matters_at_the_3_prime_end_alone_and_where_it_was_simulated(network: str) -> None:
     at_34, at_2 = (difference(five("rbfox1_like", network), embedded(("GCGCGC", at)))[0] for at in (34, 2))
-    assert (at_34 - at_2 < -0.25).all()  # truth -0.3: six of the last eight are G or C, not three on average
+    assert (
+        np.maximum(at_34, at_34 - at_2) < -0.15
+    ).all()  # truth -0.3: six of the last eight are G or C, not three on average
     assert at_34.mean() < -0.2
     assert np.abs(at_2.mean()) < 0.1  # over networks: one of them may err by more
     for at in (34, 2):
