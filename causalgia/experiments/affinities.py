@@ -20,9 +20,8 @@ from causalgia.experiments.experiment import Entry, Experiment, Found, Labels
 from causalgia.experiments.wording import by_task
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
     from causalgia.estimation import Line
+    from causalgia.plot import Axes
 
 CONTROL = "untreated"
 _WORDS = ("UGCAUGU", "AGCAUGU", "CGCAUGU", "UGUAUGU", "UACAUGU", "UGCACGU", "UGCAUAU")

@@ -25,7 +25,7 @@ from causalgia.sequences.records import Sequences
 from causalgia.sequences.vcf import Variant, VariantWindows, read_vcf, variant_windows
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from causalgia.plot import Axes
 
 REFERENCE, ALTERNATE = "reference", "alternate"
 MEAN = "alternate minus reference"

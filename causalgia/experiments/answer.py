@@ -13,7 +13,7 @@ import xarray as xr
 from causalgia.errors import ContrastError
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from causalgia.plot import Axes
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,7 @@ from causalgia.experiments.wording import by_task, effect_in_words
 from causalgia.sequences import Motif
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from causalgia.plot import Axes
 
 CONTROL, EXCESS = "untreated", "excess over single sites"
 

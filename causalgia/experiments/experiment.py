@@ -16,8 +16,7 @@ from causalgia.schema import require_dataset
 from causalgia.streams import RNG, derive, root_key
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
+    from causalgia.plot import Axes
     from causalgia.staircase import Steps
 
 Labels: TypeAlias = Mapping[str, Mapping[str, Any]]

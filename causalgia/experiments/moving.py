@@ -17,7 +17,7 @@ from causalgia.experiments.tiling import analysis_of, claim, in_words, n_units, 
 from causalgia.experiments.wording import by_task, effect_in_words
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from causalgia.plot import Axes
 
 CONTEXT, DISTANCE, ORIENTATION = "context alone", "distance", "orientation"
 _PER = 1_000.0

@@ -16,7 +16,7 @@ from causalgia.experiments.experiment import Entry, Experiment, Found
 from causalgia.experiments.wording import by_task, effect_in_words
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from causalgia.plot import Axes
 
 CONTROL = "untreated"
 

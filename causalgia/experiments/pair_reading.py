@@ -18,7 +18,7 @@ from causalgia.experiments.wording import by_task, effect_in_words
 from causalgia.streams import derive
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from causalgia.plot import Axes
 
 ORDERS = ("downstream", "upstream")
 SCALES = ("identity", "log_of_means", "excess_over_multiplicative", "bpnet", "cooperativity")

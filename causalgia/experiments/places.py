@@ -18,7 +18,7 @@ from causalgia.sequences import Motif
 from causalgia.streams import derive
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from causalgia.plot import Axes
 
 CONTROL = "untreated"
 

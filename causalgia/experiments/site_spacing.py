@@ -19,7 +19,7 @@ from causalgia.experiments.wording import by_task, effect_in_words
 from causalgia.sequences import Motif
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from causalgia.plot import Axes
 
 CONTROL, ONE, RISE = "untreated", "one site", "rise"
 _PAIR, _INTERACTION = "pair", "interaction"

@@ -19,7 +19,7 @@ from causalgia.experiments.wording import by_task, effect_in_words
 from causalgia.sequences import Motif, strength_ladder
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from causalgia.plot import Axes
 
 CONTROL, CHANGE, EXCESS = "untreated", "strength x copies", "excess over additive"
 _PER_BIT = "per bit, "

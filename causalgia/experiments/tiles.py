@@ -27,7 +27,7 @@ from causalgia.experiments.tiling import (
 from causalgia.experiments.wording import by_task, effect_in_words
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from causalgia.plot import Axes
 
 WILD_TYPE, NOTHING = "wild type", "all shuffled"
 _MOST_NAMED = 5

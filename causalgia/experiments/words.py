@@ -21,9 +21,8 @@ from causalgia.experiments.wording import by_task, effect_in_words
 from causalgia.streams import derive
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
     from causalgia.estimation.moments import Array
+    from causalgia.plot import Axes
 
 CONTROL, PLACEBO = "untreated", "placebo "
 _WIDTH, _WIDEST = 6, 8

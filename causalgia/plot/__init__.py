@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from causalgia.plot.curves import against, profile
 from causalgia.plot.forest_plot import forest, save_forest
 from causalgia.plot.grids import heatmap
 from causalgia.plot.logos import logo
 from causalgia.plot.saving import save_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes as Axes  # what figures are drawn into, for those who may not know matplotlib
 
 __all__ = ["against", "forest", "heatmap", "logo", "profile", "save_figure", "save_forest"]
