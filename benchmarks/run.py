@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+import catalogue
 import imports
 import maxt
 import posterior
@@ -13,7 +14,7 @@ import trial
 
 def main(argv: list[str]) -> None:
     """Run them all."""
-    for part in (imports, shuffle, trial, maxt, posterior):
+    for part in (imports, shuffle, trial, catalogue, maxt, posterior):
         print(f"\n== {part.__doc__.splitlines()[0]}")
         part.main(argv)
 

@@ -119,11 +119,13 @@ def motif_pair(
     Examples
     --------
     >>> import causalgia as cg
-    >>> experiment = cg.experiments.motif_pair(distances=[15, 40], orientations=["++"], n_units=64)
-    >>> outcomes = cg.run(experiment, cg.zoo.oracle("pairs_like"), rng=0)
-    >>> answer = experiment.analyse(outcomes, rng=0)
-    >>> print(answer.sentences[2])
-    Task Nanog: ...
+    >>> experiment = cg.experiments.motif_pair(
+    ...     cg.Uniform(length=200), distances=[15, 26], orientations=["++"], orders=["downstream"], n_units=200
+    ... )
+    >>> syntax = cg.zoo.Oracle(cg.zoo.Word("S", 0.1), cg.zoo.Pair("ATCAS", "SGAAC", bonus=4.0, decay=40.0))
+    >>> answer = experiment.analyse(cg.run(experiment, syntax, rng=0), rng=0)
+    >>> print(answer.sentences[0])
+    Task outcome: of 2 interactions 2 synergistic; the strongest, ++ downstream 15, 0...
     """
     first, second = site(first, "first"), site(second, "second")
     reach = _distances(distances, orders, (first, second))
@@ -305,10 +307,7 @@ def motif_pairs(
     >>> import causalgia as cg
     >>> experiment = cg.experiments.motif_pairs(distances=[20, 40], n_units=100)
     >>> experiment
-    <Experiment motif_pairs: 153 arms, 128 contrasts, 100 units of uniform, 1,000 bp>
-    >>> estimates = cg.experiments.stream(experiment, cg.zoo.oracle("pairs_like"), rng=0)
-    >>> estimates["ace"].sel(contrast="Nanog+ Klf4- 20", task="Nanog").item()
-    0.0
+    <Experiment motif_pairs: 153 arms, 128 contrasts, 100 units of uniform random sequences of 1000 bp>
     """
     sites = _oriented(motifs)
     reach = positions(distances, "distances")

@@ -35,7 +35,8 @@ from causalgia.trial.keeping import keep_design
 from causalgia.trial.meter import meter
 from causalgia.trial.units import Units, draw_units
 
-_RANDOM_GROUPS = 256
+_LEAST_GROUPS = 256
+_BYTES_OF_GROUPS = 2**25
 _MOST_WEIGHTS = 2**25
 
 
@@ -51,9 +52,11 @@ def stream(
     chance are not looked for.
 
     Beyond 512 contrasts of independent units their covariance is the random-groups estimate: unit i is dealt into
-    group ``i mod 256``, and ``factor (cluster, contrast, task)`` has for group g
+    group ``i mod G``, and ``factor (cluster, contrast, task)`` has for group g
     ``F_g = sum_{i in g} (ICE_i - mean) / (n sqrt(1 - n_g / n))``, so that ``F' F`` is unbiased for the covariance of
-    the estimates, on 255 degrees of freedom. The standard errors are from all units.
+    the estimates, on G - 1 degrees of freedom. G is what 32 MiB hold, at least 256 (1,024 for 4,096 contrasts of one
+    task); where there are no more units, each is a group, and the factor is that of `causalgia.estimate`. Standard
+    errors are from all units.
 
     Parameters
     ----------
@@ -267,8 +270,10 @@ def _accumulated(asked: Blockwise, groups: Grouping | None, scale: str) -> _Foun
     names = list(design.arm_names)
     W = weight_matrix({name: dict(row) for name, row in (design.named_contrasts or {}).items()}, names)
     shape = (len(predictor.tasks), *(() if predictor.models is None else (len(predictor.models),)))
-    found = _Found(W, np.unique(W.indices[W.data < 0]), shape, *_together(len(asked.units.ids), W.shape[0], groups))
-    for rows in blocks(len(asked.units.ids), bytes_a_unit=8 * max(W.shape) * int(np.prod(shape))):
+    n, n_answers = len(asked.units.ids), int(np.prod(shape))
+    subtracted = np.unique(W.indices[W.data < 0])
+    found = _Found(W, subtracted, shape, *_together(n, W.shape[0], n_answers, groups))
+    for rows in blocks(n, bytes_a_unit=8 * max(W.shape) * n_answers):
         answers = asked.answers(rows)
         y = xr.DataArray(answers, dims=("arm", "unit", "task", "model")[: answers.ndim])
         y = y.assign_coords(arm=names, unit=asked.units.ids[rows].astype(np.int64), task=list(predictor.tasks))
@@ -280,12 +285,16 @@ def _accumulated(asked: Blockwise, groups: Grouping | None, scale: str) -> _Foun
     return found
 
 
-def _together(n: int, n_contrasts: int, groups: Grouping | None) -> tuple[Sums | Products, NDArray[np.intp]]:
+def _together(
+    n: int, n_contrasts: int, n_answers: int, groups: Grouping | None
+) -> tuple[Sums | Products, NDArray[np.intp]]:
     """Return what will hold the covariance, and the cluster or random group of each unit."""
     if groups is not None:
         return Sums(len(groups.labels)), groups.codes
-    dealt = np.arange(n) % min(_RANDOM_GROUPS, n)
-    return (Sums(min(_RANDOM_GROUPS, n)) if n_contrasts > MAX_COVARIANCE else Products()), dealt
+    if n_contrasts <= MAX_COVARIANCE:
+        return Products(), np.zeros(n, dtype=np.intp)
+    dealt = min(n, max(_LEAST_GROUPS, _BYTES_OF_GROUPS // (8 * n_contrasts * n_answers)))
+    return Sums(dealt), np.arange(n, dtype=np.intp) % dealt
 
 
 def _warn_constant(found: _Found, predictor: Predictor) -> None:
