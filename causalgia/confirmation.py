@@ -201,7 +201,7 @@ def _design(design: Design, null: NullModel, arms: list[str], n_units: int | Non
     if design.blocks not in (None, "parent"):
         raise DesignError("blocks= of the screen labels its own units; confirm a screen without blocks, or by 'parent'")
     n = min(most, design.n_units) if n_units is None else n_units
-    return replace(design, null=null, arms=kept, n_units=n, reserve=0.0, contrasts=None)
+    return Design(null=null, arms=kept, n_units=n, assignment=design.assignment, blocks=design.blocks)
 
 
 def _two_a_parent(design: Design) -> bool:

@@ -18,6 +18,7 @@ from causalgia.experiments import settings
 from causalgia.experiments.answer import Answer, Finding
 from causalgia.experiments.experiment import Entry, Experiment, Found
 from causalgia.experiments.wording import by_task, effect_in_words
+from causalgia.prior import Prior
 from causalgia.streams import derive
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ def word_screen(
     the screen bounded (Benjamini-Hochberg, one-sided tests against the ends of the region).
 
     The largest of many estimates are too large (winner's curse). The finding ``shrunken`` has each word's posterior
-    mean given all others; `causalgia.confirm` asks the chosen ones again on fresh backgrounds.
+    mean beyond the mean placebo word, given all others (`causalgia.posterior.mixture`); `causalgia.confirm` asks the
+    chosen ones again on fresh backgrounds.
 
     Parameters
     ----------
@@ -174,13 +176,13 @@ def _placebo_words(width: int, n: int, letters: str, *, other_than: Sequence[str
 def _read(found: Found) -> Finding:
     estimates, decisions = found.steps.estimates, found.steps.decisions
     placebo = estimates["placebo_word"].to_numpy()
-    shrunken = _shrunken(estimates, placebo, key=found.key)
+    shrunken = _shrunken(estimates, placebo)
     cells = zip(by_task(decisions), by_task(estimates), by_task(shrunken), strict=True)
     said = [f"{begins}: {_sentence(rows, raw, beyond, placebo)}" for (begins, rows), (_, raw), (_, beyond) in cells]
     return Finding(datasets={"shrunken": shrunken}, sentences=tuple(said))
 
 
-def _shrunken(estimates: xr.Dataset, placebo: NDArray[np.bool_], *, key: int) -> xr.Dataset:
+def _shrunken(estimates: xr.Dataset, placebo: NDArray[np.bool_]) -> xr.Dataset:
     """Return each word's posterior mean, sd and lfsr, beyond the mean placebo word.
 
     The error that all contrasts share, through their control and through what any word overwrites, falls out of the
@@ -188,7 +190,7 @@ def _shrunken(estimates: xr.Dataset, placebo: NDArray[np.bool_], *, key: int) ->
     """
     raw, se = _beyond_the_mean(estimates, placebo)
     of = estimates["ace"]
-    columns = [_posterior(raw[:, j], se[:, j], key=derive(key, "shrunken", j)) for j in range(raw.shape[1])]
+    columns = [_posterior(raw[:, j], se[:, j]) for j in range(raw.shape[1])]
     values = dict(zip(("ace", "sd", "lfsr"), np.stack(columns, axis=-1), strict=True)) | {"raw": raw, "se": se}
     table = xr.Dataset({name: (of.dims, column.reshape(of.shape)) for name, column in values.items()})
     coords = {name: of[name].to_numpy() for name in of.dims if name in of.coords}
@@ -210,16 +212,16 @@ def _beyond_the_mean(estimates: xr.Dataset, placebo: NDArray[np.bool_]) -> tuple
     return ace - share @ ace, np.sqrt(np.maximum(variance, 0.0))
 
 
-def _posterior(effect: Array, se: Array, *, key: int) -> Array:
+def _posterior(effect: Array, se: Array) -> Array:
     """Return posterior mean, sd and lfsr of effects with independent errors, (3, contrast); exact ones as they are."""
-    from causalgia.estimation import from_effects
-    from causalgia.posterior import infer
+    from causalgia.posterior.mixture import mixture
+    from causalgia.posterior.noise import Noise
 
     out = np.stack([effect, np.zeros_like(effect), np.zeros_like(effect)])
     varies = se > _ROUNDING * max(1.0, float(np.abs(effect).max()))
     if varies.any():
-        moments = infer(from_effects(effect[varies], se=se[varies]), draws=4, rng=key)["moments"]
-        out[:, varies] = [moments[name].to_numpy()[:, 0] for name in ("mean", "sd", "lfsr")]
+        found = mixture(effect[varies], Noise(se[varies] ** 2), Prior())
+        out[:, varies] = [found.mean, found.sd, found.lfsr]
     return out
 
 
