@@ -126,7 +126,7 @@ class Experiment(Design):
         """Return the analysis that is kept with the outcomes of every run."""
         return self.analysis
 
-    def analyse(self, outcomes: xr.Dataset, *, rng: RNG) -> Answer:
+    def analyse(self, outcomes: xr.Dataset, *, rng: RNG | None = None) -> Answer:
         """Answer the question: contrast, estimate, adjust, infer, decide, and read what the contrasts say together.
 
         Parameters
@@ -134,7 +134,8 @@ class Experiment(Design):
         outcomes
             From ``cg.run(experiment, ...)``; or the estimates that `causalgia.experiments.stream` gives.
         rng
-            Seed (0 is a seed), Generator or SeedSequence, for the draws of the posterior and for resampling.
+            Seed (0 is a seed), Generator or SeedSequence, for the draws of the posterior and for resampling. None: the
+            seed that the trial was run with, which is kept with its outcomes.
 
         Returns
         -------
@@ -144,13 +145,13 @@ class Experiment(Design):
         Raises
         ------
         OutcomesError
-            If the outcomes are of another design.
+            If the outcomes are of another design, or no `rng` is given and the trial's seed was not a number.
         """
         from causalgia.staircase import steps, steps_from
 
         require_dataset(outcomes, "outcomes")
         self._check(outcomes)
-        key = root_key(rng)
+        key = root_key(_kept_seed(outcomes) if rng is None else rng)
         streamed = "ace" in outcomes
         begin = steps_from if streamed else steps
         asked = self.analysis.asking(self.asked)
@@ -199,3 +200,10 @@ class Experiment(Design):
     def __repr__(self) -> str:
         size = f"{len(self.named_arms):,} arms, {len(self.named_contrasts or ()):,} contrasts, {self.n_units:,} units"
         return f"<Experiment {self.entry.name}: {size} of {self.drawn.describe()}>"
+
+
+def _kept_seed(outcomes: xr.Dataset) -> int:
+    seed = str(outcomes.attrs.get("rng", ""))
+    if not seed.isdecimal():
+        raise OutcomesError("these outcomes were not drawn with a seed that is a number; say analyse(outcomes, rng=0)")
+    return int(seed)
