@@ -271,7 +271,7 @@ def _accumulated(asked: Blockwise, groups: Grouping | None, scale: str) -> _Foun
     W = weight_matrix({name: dict(row) for name, row in (design.named_contrasts or {}).items()}, names)
     shape = (len(predictor.tasks), *(() if predictor.models is None else (len(predictor.models),)))
     n, n_answers = len(asked.units.ids), int(np.prod(shape))
-    subtracted = np.unique(W.indices[W.data < 0])
+    subtracted = np.unique(W.indices[W.data < 0]).astype(np.intp)
     found = _Found(W, subtracted, shape, *_together(n, W.shape[0], n_answers, groups))
     for rows in blocks(n, bytes_a_unit=8 * max(W.shape) * n_answers):
         answers = asked.answers(rows)
