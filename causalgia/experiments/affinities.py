@@ -104,7 +104,7 @@ def affinity(
         n_units=n_units,
         contrasts=CONTROL,
         entry=AFFINITY,
-        analysis=Analysis(rope=rope),
+        analysis=Analysis(rope=rope, error="bh"),
         labels=labels,
     )
 

@@ -94,7 +94,7 @@ def composition_bias(
         n_units=n_units,
         contrasts=_contrasts(names),
         entry=COMPOSITION_BIAS,
-        analysis=Analysis(rope=rope),
+        analysis=Analysis(rope=rope, error="bh"),
         labels={
             "place": {**{name: place for place, name in names.items()}, WORD: start},
             "written": {**dict.fromkeys(names.values(), as_pattern(letters).label), WORD: as_pattern(target).label},

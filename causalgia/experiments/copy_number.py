@@ -69,7 +69,7 @@ def copies(
     Examples
     --------
     >>> import causalgia as cg
-    >>> experiment = cg.experiments.copies(n_units=200)
+    >>> experiment = cg.experiments.copies(at=(4, 13, 22), n_units=200)
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("additive"), rng=0)
     >>> answer = experiment.analyse(outcomes, rng=0)
     >>> print(answer.sentences[0])
@@ -83,7 +83,7 @@ def copies(
         n_units=n_units,
         contrasts=copy_contrasts(places, control=CONTROL),
         entry=COPIES,
-        analysis=Analysis(rope=rope),
+        analysis=Analysis(rope=rope, error="bh"),
         labels={"copies": {copies_in_words(n): n for n in range(1, len(places) + 1)}},
     )
 

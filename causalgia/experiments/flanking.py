@@ -128,7 +128,7 @@ def flanks(
         n_units=n_units,
         contrasts=_contrasts(drawn),
         entry=replace(FLANKS, read=partial(_read, core)),
-        analysis=Analysis(rope=rope),
+        analysis=Analysis(rope=rope, error="bh"),
         labels=_labels(drawn),
     )
 

@@ -132,7 +132,7 @@ def knock_in(
             NET: {"motif": 1.0, "placebo": -1.0},
         },
         entry=KNOCK_IN,
-        analysis=Analysis(rope=rope),
+        analysis=Analysis(rope=rope, error="bh"),
     )
     place = Place(pattern, at, threshold)
     more = {name: _share_with_more(arms[name], given, place, meant=name == "motif") for name in ("motif", "placebo")}

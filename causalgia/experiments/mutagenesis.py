@@ -85,7 +85,7 @@ def word_mutagenesis(
         n_units=n_units,
         contrasts={name: {name: 1.0, CONTROL: -1.0} for name in (whole, *mutants)} | changes,
         entry=WORD_MUTAGENESIS,
-        analysis=Analysis(rope=rope),
+        analysis=Analysis(rope=rope, error="bh"),
         labels={
             "position": {name: i for name, (i, _) in mutants.items()},
             "base": {name: base for name, (_, base) in mutants.items()},

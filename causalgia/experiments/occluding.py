@@ -111,7 +111,7 @@ def occlusion(
         n_units=len(rows) * draws,
         contrasts=_contrasts(fills),
         entry=replace(OCCLUSION, read=partial(_read, sites)),
-        analysis=Analysis(rope=rope),
+        analysis=Analysis(rope=rope, error="bh"),
         labels=_labels(fills, left),
     )
 

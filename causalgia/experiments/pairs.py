@@ -142,7 +142,7 @@ def motif_pair(
         n_units=n_units,
         contrasts={cell.both: cell.row for cell in cells} | {name: row for name, (row, _, _) in named.items()},
         entry=MOTIF_PAIR,
-        analysis=Analysis(rope=rope),
+        analysis=Analysis(rope=rope, error="bh"),
         labels={
             "distance": {cell.both: cell.distance for cell in cells},
             "orientation": {cell.both: cell.orientation for cell in cells} | {k: o for k, (_, _, o) in named.items()},

@@ -73,7 +73,7 @@ def position(
     Examples
     --------
     >>> import causalgia as cg
-    >>> experiment = cg.experiments.position(n_units=200)
+    >>> experiment = cg.experiments.position(n_units=1_000, rope=(-0.1, 0.1))
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("additive"), rng=0)
     >>> print(experiment.analyse(outcomes, rng=0).sentences[0])
     Task outcome: UGCAUG at 3 to 34 is flat: ...
@@ -87,7 +87,7 @@ def position(
         n_units=n_units,
         contrasts=_contrasts(places),
         entry=POSITION,
-        analysis=Analysis(rope=rope),
+        analysis=Analysis(rope=rope, error="bh"),
         labels={"place": {_at(place): place for place in places}},
     )
 

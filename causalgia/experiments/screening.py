@@ -196,7 +196,7 @@ def _experiment(
         n_units=n_units,
         contrasts={name: dict(zip(runs, row, strict=True)) for name, row in weights.items()},
         entry=replace(entry, read=partial(_read, screen)),
-        analysis=Analysis(rope=rope),
+        analysis=Analysis(rope=rope, error="bh"),
         labels=_labels(strings, names),
     )
 

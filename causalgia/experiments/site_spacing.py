@@ -100,7 +100,7 @@ def spacing(
         n_units=n_units,
         contrasts=_contrasts(pair, apart, alone),
         entry=SPACING,
-        analysis=Analysis(rope=rope),
+        analysis=Analysis(rope=rope, error="bh"),
         labels={"distance": {f"{what} at {d}": d for what in (_PAIR, _INTERACTION) for d in apart}},
     )
 

@@ -115,7 +115,7 @@ def dose_response(
         n_units=n_units,
         contrasts=_contrasts(dict(ladder), numbers),
         entry=DOSE_RESPONSE,
-        analysis=Analysis(rope=rope),
+        analysis=Analysis(rope=rope, error="bh"),
         labels={k: {arm.name: arm.factors[k] for arm in grid.values()} for k in ("score", "copies")},
     )
 

@@ -100,7 +100,7 @@ def hairpin(
         n_units=n_units,
         contrasts=_contrasts(fold),
         entry=HAIRPIN_ENTRY,
-        analysis=Analysis(rope=rope),
+        analysis=Analysis(rope=rope, error="bh"),
     )
 
 
