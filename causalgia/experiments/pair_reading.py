@@ -72,7 +72,7 @@ def across_scales(outcomes: xr.Dataset, experiment: Experiment) -> xr.Dataset:
     for scale in SCALES:
         try:
             found[scale] = estimate(cell_interactions(outcomes, cells, scale=scale))  # type: ignore[arg-type]  # scales
-        except ContrastError as error:
+        except (ContrastError, EstimateError) as error:  # a ratio of means that may be 0 has no limits
             left.append(str(error))
     nulls = [float(e.attrs.get("null_value", 0.0)) for e in found.values()]
     above = np.all([(e["lower"] > null).to_numpy() for e, null in zip(found.values(), nulls, strict=True)], axis=0)
