@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from causalgia.cli.folder import DECISIONS, ESTIMATES, figure_of
+from causalgia.cli.folder import DECISIONS, ESTIMATES, figure_of, table_of, write
 from causalgia.cli.screen import print_answers
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def give_answer(answer: Answer, folder: Path, *, all_rows: bool = False) -> tuple[str, ...]:
-    """Print an answer, draw it for each task, and write its tables: a figure that fails hides no table.
+    """Print an answer, draw it for each task, and write its tables and findings: a figure that fails hides no table.
 
     Returns
     -------
@@ -29,6 +29,9 @@ def give_answer(answer: Answer, folder: Path, *, all_rows: bool = False) -> tupl
     decisions = answer.decisions.assign_attrs(answer="\n".join(answer.sentences))
     store.save(answer.estimates, folder / ESTIMATES)
     store.save(decisions, folder / DECISIONS)
+    found = [table_of(name) for name in answer.findings]
+    for name, table in zip(found, answer.findings.values(), strict=True):
+        write(folder / name, table.to_dataframe().to_csv())
     try:
         typer.echo(f"{answer.question}\n")
         print_answers(answer.estimates, decisions, all_rows=all_rows)
@@ -37,7 +40,7 @@ def give_answer(answer: Answer, folder: Path, *, all_rows: bool = False) -> tupl
         drawn = [figure_of(number) for number in range(len(answer.tasks))]
         for task, name in zip(answer.tasks, drawn, strict=True):
             answer.save(folder / name, task=task)
-    return ESTIMATES, DECISIONS, *drawn
+    return ESTIMATES, DECISIONS, *found, *drawn
 
 
 def print_sentences(decisions: xr.Dataset) -> None:

@@ -25,7 +25,7 @@ def refuse_taken(folder: Path, *, spec_file: Path | None = None, force: bool = F
     OutcomesError
         If one of our names is a folder, or (without `force`) a file.
     """
-    for name in (OUTCOMES, ESTIMATES, DECISIONS, POSTERIOR, FOREST, *figures(folder), SPEC):
+    for name in (OUTCOMES, ESTIMATES, DECISIONS, POSTERIOR, FOREST, *figures(folder), *tables(folder), SPEC):
         path = folder / name
         if path.is_dir():
             raise OutcomesError(f"{path} is a folder; move it away, or choose another --out")
@@ -55,7 +55,7 @@ def write_outcomes(
     """
     from causalgia import store
 
-    drop(folder, ESTIMATES, DECISIONS, POSTERIOR, FOREST, *figures(folder))
+    drop(folder, ESTIMATES, DECISIONS, POSTERIOR, FOREST, *figures(folder), *tables(folder))
     store.save(outcomes, folder / OUTCOMES)
     if _same(folder / SPEC, spec_file):
         return (OUTCOMES,)
@@ -79,6 +79,22 @@ def figures(folder: Path) -> tuple[str, ...]:
     """Return the figures of an experiment that a folder has or could have."""
     found = [p.name for p in folder.glob("experiment_*.png") if p.stem.removeprefix("experiment_").isdecimal()]
     return EXPERIMENT, *sorted(found)
+
+
+def table_of(finding: str) -> str:
+    """Return the file of one of an answer's findings.
+
+    Examples
+    --------
+    >>> table_of("of each sequence")
+    'finding_of_each_sequence.csv'
+    """
+    return f"finding_{finding.replace(' ', '_')}.csv"
+
+
+def tables(folder: Path) -> tuple[str, ...]:
+    """Return the findings of an experiment that a folder has."""
+    return tuple(sorted(p.name for p in folder.glob("finding_*.csv")))
 
 
 def drop(folder: Path, *names: str) -> None:
