@@ -1,4 +1,4 @@
-"""Pairs of motifs on real trained networks: no interaction where the structure allows none, and the syntax of enhancers.
+"""Pairs of motifs on real trained networks: no interaction where structure allows none, and the syntax of enhancers.
 
 ExplaiNN adds up independent units, each of which sees one filter (Novakovsky et al. 2023,
 doi:10.1186/s13059-023-02985-y); the three DeepSTARR networks (de Almeida et al. 2022, doi:10.1038/s41588-022-01048-5)
@@ -132,7 +132,7 @@ def test_dref_sites_help_each_other_most_when_close(deepstarr):
 
 
 def test_what_depends_on_the_network_is_seen_to(deepstarr):
-    """AP-1 downstream of GATA: networks differ in sign by more than each says of its own error, and no claim is made."""
+    """AP-1 downstream of GATA: networks differ by more than each says of its own error, and no claim is made."""
     each, over = deepstarr(AP1, GATA, [15], at=120, orders=["upstream"])
     row = each.sel(contrast="++ upstream 15", task="dev")
     assert float(row["lower"].sel(model="P")) > 0
