@@ -101,7 +101,7 @@ def agreement(found: Mapping[str, Answer | xr.Dataset], *, least: float = 0.8, c
     -------
     Dataset
         ``tau, tau_lower, tau_upper`` and ``clear``, the share of pairs of contrasts whose order is sure under both
-        (null, null_, task); ``ace, se (null, contrast, task)``; ``mean, between_sd, between_sd_lower,
+        ``(null, null_, task)``; ``ace, se (null, contrast, task)``; ``mean, between_sd, between_sd_lower,
         between_sd_upper`` and ``p`` of Cochran's Q, that the null models differ by error alone (contrast, task).
         attrs["sentences"] says it in words, a line for each task.
 
