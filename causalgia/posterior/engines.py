@@ -12,7 +12,7 @@ import numpy as np
 from causalgia.errors import InferenceError
 from causalgia.posterior.ash_weights import mixture_weights, scale_grid
 from causalgia.posterior.averaging import lfsr_of
-from causalgia.posterior.exact import Array, Exact
+from causalgia.posterior.exact import Array, Draws, Exact
 from causalgia.posterior.hyper import design
 from causalgia.posterior.levels import Level, over_predictors
 from causalgia.posterior.mixture import mixture, null_biased
@@ -112,7 +112,7 @@ def exactly(question: Question, family: str) -> Exact:
 
 
 def _build(question: Question, family: str, effect: Array, noise: Noise) -> Exact:
-    prior, covariates = question.prior, question.covariates
+    prior, covariates = question.prior, question.centre
     if family == "mixture" and is_few(question):
         return spike_and_slab(effect, noise, prior)
     if family == "mixture":
@@ -142,8 +142,15 @@ def answer_exactly(question: Question, family: str, *, draws: int, key: int) -> 
         return _answer_over_predictors(question, question.by_predictor, family, draws=draws, key=key)
     exact = exactly(question, family)
     drawn = exact.draw(draws, np.random.default_rng(derive(key, "exact")))
-    values = {"ace": drawn.ace, "mu": drawn.mu, "tau": drawn.tau} | ({"beta": drawn.beta} if drawn.beta.size else {})
-    return Answer(dealt(values), moments_of(exact), {}, "exact", "")
+    return Answer(dealt(_values(drawn, question)), moments_of(exact), {}, "exact", "")
+
+
+def _values(drawn: Draws, question: Question) -> dict[str, Array]:
+    """Return draws by name; of the coefficients, those of the user's covariates alone."""
+    values = {"ace": drawn.ace, "mu": drawn.mu, "tau": drawn.tau}
+    if question.covariates is None:
+        return values
+    return values | {"beta": drawn.beta[:, : question.covariates.shape[1]]}
 
 
 def _answer_over_predictors(question: Question, effect: Array, family: str, *, draws: int, key: int) -> Answer:
@@ -151,9 +158,7 @@ def _answer_over_predictors(question: Question, effect: Array, family: str, *, d
         effect, question.noise, question.prior, lambda mean, noise: _build(question, family, mean, noise)
     )
     drawn = level.draw(draws, np.random.default_rng(derive(key, "exact")))
-    values = {"ace": drawn.shared.ace, "mu": drawn.shared.mu, "tau": drawn.shared.tau}
-    values |= {"beta": drawn.shared.beta} if drawn.shared.beta.size else {}
-    values |= {"tau_gamma": drawn.tau_gamma, "ace_model": drawn.ace_model}
+    values = _values(drawn.shared, question) | {"tau_gamma": drawn.tau_gamma, "ace_model": drawn.ace_model}
     return Answer(dealt(values), moments_of(level), {}, "exact", "")
 
 

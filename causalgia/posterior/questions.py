@@ -15,6 +15,7 @@ from causalgia.posterior.coords import Rows
 from causalgia.posterior.exact import Array
 from causalgia.posterior.hyper import rescaled
 from causalgia.posterior.noise import Noise, noise_of
+from causalgia.posterior.patterns import shared_patterns
 from causalgia.prior import Prior
 
 
@@ -36,10 +37,18 @@ class Question:
     """How `effect` varies about the effects."""
     covariates: Array | None
     """(K, q)."""
+    patterns: Array | None
+    """What effects may share as their errors do, (K, p); see `shared_patterns`."""
     prior: Prior
     """In the unit of the effects."""
     unit: float
     """What one unit of the user's prior is, on the contrast scale."""
+
+    @property
+    def centre(self) -> Array | None:
+        """Covariates and patterns, (K, q + p); None without."""
+        columns = [x for x in (self.covariates, self.patterns) if x is not None]
+        return np.hstack(columns) if columns else None
 
 
 def questions(
@@ -73,15 +82,17 @@ def questions(
     for t, task in enumerate(estimates["task"].to_numpy()):
         for g, members in enumerate(rows):
             part = table.isel(contrast=members)
-            unit = _unit(part, t, prior)
+            unit, x = _unit(part, t, prior), None if covariates is None else covariates[members]
+            noise = noise_of(part, task, factors=factors(len(members)))
             yield Question(
                 task=t,
                 group=g,
                 rows=members,
                 effect=part["ace"].to_numpy()[:, t],
                 by_predictor=_by_predictor(estimates, members, t),
-                noise=noise_of(part, task, factors=factors(len(members))),
-                covariates=None if covariates is None else covariates[members],
+                noise=noise,
+                covariates=x,
+                patterns=shared_patterns(noise, x),
                 prior=rescaled(prior, 1 / unit),
                 unit=unit,
             )
