@@ -24,7 +24,7 @@ _FACTORY = """\
 # or: factory = "my_net.py:load" with weights = "net.safetensors", tasks = ["K562"], scale = "log counts"
 """
 _ANALYSIS = """\
-# error = "local"          # each verdict's own error is bounded; or "bayes_fdr", "bh", "bootstrap_t"
+# error = "bh"             # by tests; or "local", "bayes_fdr" (a hierarchical posterior), "bootstrap_t"
 # level = 0.95             # verdicts hold with this probability
 # adjust = "bh"            # p-values adjusted for the number of contrasts
 """
