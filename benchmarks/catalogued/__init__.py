@@ -1,0 +1,1 @@
+"""What the page of the catalogue is made from: cases with known truth, trained networks, pairing, control tests."""

@@ -1,0 +1,89 @@
+"""The page of the catalogue: every experiment has its section and figure, nothing on it fails, and its parts run."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+import causalgia as cg
+from causalgia.experiments import entries
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
+
+import catalogue_page as maker
+from catalogued import cases, compared, trained
+
+TEXT = maker.PAGE.read_text(encoding="utf-8")
+KEPT = maker.kept()
+pytestmark = pytest.mark.filterwarnings("ignore::causalgia.errors.CausalgiaWarning")
+
+
+@pytest.mark.parametrize("name", sorted(entries()))
+def test_every_experiment_has_its_section_and_figure(name: str) -> None:
+    assert name in KEPT["oracle"], f"run: python benchmarks/catalogue_page.py --only {name}"
+    section = TEXT.split(f"\n## {name}\n")[1].split("\n## ")[0]
+    entry = entries()[name]
+    for said in (
+        entry.question,
+        entry.estimand,
+        f"https://doi.org/{entry.doi}",
+        f"(catalogue/{name}.png)",
+        "Largest |z|",
+    ):
+        assert said in section
+    assert "\n> " in section
+    figure = (maker.FIGURES / f"{name}.png").read_bytes()
+    assert figure.startswith(b"\x89PNG")
+    assert len(figure) < maker.MOST_BYTES
+
+
+def test_the_page_is_what_was_found() -> None:
+    assert maker.written(KEPT) == TEXT, "run: python benchmarks/catalogue_page.py --write"
+    figures = list(maker.FIGURES.iterdir())
+    assert {path.stem for path in figures} == set(entries())
+    assert sum(path.stat().st_size for path in figures) < 1_500_000
+
+
+def test_nothing_on_the_page_fails() -> None:
+    for name, one in KEPT["oracle"].items():
+        assert one["n_wrong"] == 0, name
+        assert one["largest_z"] < one["limit"], name
+    assert {one["finding"]: one["holds"] for one in trained.findings(KEPT) if not one["holds"]} == {}
+    assert {row["verdict"] for row in KEPT["controls"]["no_interaction"][:-1]} == {"negligible"}
+    same = KEPT["controls"]["same_arms"]
+    assert same["band"][0] <= same["rejected"] <= same["band"][1]
+    words = KEPT["controls"]["placebo_words"]
+    assert all(row["inside"] > 0.9 * words["n_words"] for row in words["members"])
+    assert all(row["wrong"] <= 2 for row in words["members"])
+
+
+@pytest.mark.parametrize("name", ["copies", "variants"])
+def test_a_part_runs(name: str, tmp_path: Path) -> None:
+    answer, results = maker.on_oracle(name, quick=True)
+    assert results["n_wrong"] == 0
+    assert 0 < results["largest_z"] < results["limit"]
+    assert set(KEPT["oracle"][name]) == set(results)
+    maker.save_small(answer, tmp_path / "figure.png", task=answer.tasks[0])
+    assert (tmp_path / "figure.png").stat().st_size < maker.MOST_BYTES
+
+
+def test_a_wrong_truth_is_seen() -> None:
+    case = cases.case("copies", quick=True)
+    answer = case.experiment.analyse(cg.run(case.experiment, case.oracle, rng=0, progress=False), rng=0)
+    found = compared.against_truth(answer, case.oracle.true_ace(case.experiment) - 10.0)
+    assert found["n_wrong"] > 0
+    assert found["largest_z"] > found["limit"]
+
+
+@pytest.mark.torch
+def test_members_stand_beside_their_mean() -> None:
+    story, experiment = trained.asked(60)["spacing"]
+    answer, results = trained.of_members(experiment, story)
+    assert "model" not in answer.decisions["ace"].dims
+    assert {len(row["members"]) for row in results["rows"]} == {5}
+    near = {row["contrast"]: row for row in results["rows"]}["interaction at 4"]
+    assert near["verdict"] == "decreases"
+    assert near["between_sd"] > 0
+    assert len(results["sentences"]) == 1
