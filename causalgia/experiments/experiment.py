@@ -12,6 +12,7 @@ from causalgia.analysis import Analysis
 from causalgia.design import Design
 from causalgia.errors import DesignError, OutcomesError
 from causalgia.experiments.answer import Answer, Finding
+from causalgia.experiments.over_predictors import over_predictors
 from causalgia.schema import require_dataset
 from causalgia.streams import RNG, derive, root_key
 
@@ -140,7 +141,9 @@ class Experiment(Design):
         Returns
         -------
         Answer
-            ``decisions`` and ``estimates`` of every contrast, ``findings`` beyond them, ``sentences``.
+            ``decisions`` and ``estimates`` of every contrast, ``findings`` beyond them, ``sentences``. On an ensemble
+            each predictor has its own verdicts, and the finding ``"over predictors"`` has the effect over them, with
+            the sd between them.
 
         Raises
         ------
@@ -161,13 +164,13 @@ class Experiment(Design):
             outcomes=None if streamed else outcomes,
             key=derive(key, "reading"),
         )
-        said = self.entry.read(found)
+        said, over = self.entry.read(found), over_predictors(found.steps.effects)
         return Answer(
             question=self.question,
             estimates=found.steps.estimates,
             decisions=found.steps.decisions,
-            findings=said.datasets,
-            sentences=said.sentences,
+            findings={**said.datasets, **over.datasets},
+            sentences=(*said.sentences, *over.sentences),
             figure=self.entry.draw,
         )
 
