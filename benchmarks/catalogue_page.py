@@ -44,7 +44,7 @@ def on_networks(*, quick: bool = False) -> Results:
     for name, (story, experiment) in trained.asked(100 if quick else 1_000).items():
         answers[name] = trained.of_members(experiment, story)[1]
         _tell(name)
-    answers[trained.SCREEN] = trained.screen(20 if quick else 200, k=3 if quick else 6)[1]
+    answers[trained.SCREEN] = trained.screen(10 if quick else 200)[1]
     _tell(trained.SCREEN)
     return {"experiments": answers, "nulls": trained.nulls(100 if quick else 1_000)}
 

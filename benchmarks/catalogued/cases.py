@@ -20,7 +20,7 @@ from causalgia.zoo.responses import Hill
 FIRST, SECOND = "GATAAGCA", "TATAAACG"
 _TILES = [(30, 60), (120, 150), (180, 210)]
 _WEAK = (Word("CAC", 0.1), Word("TTG", -0.1))  # so that what is shuffled is never quite nothing
-_SMALL = 200
+_FEWER = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ def case(name: str, *, quick: bool = False) -> Case:
     made = _CASES[name]() if name in _CASES else _example(name)
     if not quick or "n_units" not in inspect.signature(getattr(cg.experiments, name)).parameters:
         return made
-    return replace(made, experiment=replace(made.experiment, n_units=_SMALL))
+    return replace(made, experiment=replace(made.experiment, n_units=made.experiment.n_units // _FEWER))
 
 
 def _example(name: str) -> Case:

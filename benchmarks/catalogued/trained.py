@@ -76,9 +76,9 @@ def _row(decision: xr.Dataset, members: xr.Dataset, truth: xr.DataArray) -> Resu
     }
 
 
-def screen(n_units: int, *, k: int = 6) -> tuple[Answer, Results]:
+def screen(n_units: int) -> tuple[Answer, Results]:
     """Screen all words on the five networks, streamed; return the answer and the first words of each member."""
-    experiment = cg.experiments.word_screen(k=k, n_units=n_units)
+    experiment = cg.experiments.word_screen(n_units=n_units)
     estimates = cg.experiments.stream(experiment, cg.zoo.ensemble(RBFOX1), rng=0, progress=False)
     answer = experiment.analyse(estimates, rng=0)
     words = answer.estimates.isel(contrast=~answer.estimates["placebo_word"].to_numpy(), task=0)
