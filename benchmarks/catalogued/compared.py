@@ -59,7 +59,7 @@ def against_truth(answer: cg.experiments.Answer, truth: xr.DataArray) -> Results
     limit = stats.t.ppf(1 - ERROR / (2 * z.size), np.clip(estimates["df"].to_numpy(), 1, 1e9))
     worst = np.unravel_index(np.argmax(np.abs(z) - limit), z.shape)
     verdicts = answer.decisions.sel(contrast=estimates["contrast"], task=estimates["task"])
-    wrong, clear = judged(verdicts, true.to_numpy(), se)
+    wrong, clear = judged(verdicts, true.to_numpy() + _shared(estimates, off), se)
     return {
         "rows": _rows(estimates, true, z, exact, verdicts["verdict"].to_numpy()),
         "n_contrasts": int(z.size),
@@ -71,6 +71,12 @@ def against_truth(answer: cg.experiments.Answer, truth: xr.DataArray) -> Results
         "n_wrong": int(wrong),
         "truth_by": sorted(set(true["method"].to_numpy().ravel().tolist())),
     }
+
+
+def _shared(estimates: xr.Dataset, off: np.ndarray) -> np.ndarray | float:
+    """Return the mean miss of placebo words, which moves words and the region that placebo words make alike."""
+    placebo = estimates["placebo_word"].to_numpy() if "placebo_word" in estimates.coords else np.zeros(len(off), bool)
+    return off[placebo].mean(axis=0) if placebo.any() else 0.0
 
 
 def judged(decisions: xr.Dataset, truth: np.ndarray, se: np.ndarray) -> tuple[int, int]:
