@@ -1,8 +1,8 @@
 """The catalogue on oracles and trained networks, written to docs/catalogue.md: `python benchmarks/catalogue_page.py`.
 
 Results are kept in `benchmarks/catalogued/results.json`, so that a part can be run again by itself (``--only``) and the
-page be written again from them (``--write``). ``--quick`` runs all of it with a fifth of the units, writes nothing and judges
-nothing: rare effects have no normal errors in so few.
+page be written again from them (``--write``). ``--quick`` runs all of it with a fifth of the units, writes nothing and
+judges nothing: rare effects have no normal errors in so few.
 """
 
 from __future__ import annotations
