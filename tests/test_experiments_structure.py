@@ -56,9 +56,9 @@ def arm_sequences(experiment: cg.experiments.Experiment, n: int = 20) -> dict[st
 @pytest.mark.parametrize(("stem", "loop"), [(9, 6), (5, 5), (6, 8), (12, 7)])
 def test_stem_and_loop_lengths_are_honoured(stem: int, loop: int) -> None:
     made = arm_sequences(hairpin(cg.Uniform(length=60), at=25, stem=stem, loop=loop))
-    first = 25 - (loop - 5) // 2
-    left, right = slice(first - stem, first), slice(first + loop, first + loop + stem)
-    place = left.start + (stem - 5) // 2
+    left, right = slice(25 - stem, 25), slice(25 + loop, 25 + loop + stem)
+    place = left.start + min(1, stem - 5)
+    there = right.stop - (place - left.start) - 5
     for row, own in enumerate(made["untreated"]):
         folded, looped, inside = (made[name][row] for name in ("hairpin", "loop", "stem"))
         for sequence in (folded, looped, inside):
@@ -69,30 +69,51 @@ def test_stem_and_loop_lengths_are_honoured(stem: int, loop: int) -> None:
         assert inside[: right.start] == own[:place] + "GCTGG" + own[place + 5 : right.start]
         assert made["open"][row] == own[:25] + "GCTGG" + own[30:]
         assert made["open, where the stem was"][row] == own[:place] + "GCTGG" + own[place + 5 :]
+        assert made["complement in the open"][row] == own[:there] + "CCAGC" + own[there + 5 :]
+        assert inside[there : there + 5] == "CCAGC"
 
 
 def test_the_published_places_are_the_defaults() -> None:
     arms = {arm.name: str(arm.intervention) for arm in hairpin().named_arms}
     assert hairpin().n_units == 1_000
     assert hairpin().null.length == 41
-    assert arms["loop"] == "do(x[17:22] = GCUGG, x[23:32] = rc(x[8:17]))"
+    assert arms["loop"] == "do(x[17:22] = GCUGG, x[24:33] = rc(x[8:17]))"  # stem 8, loop 24 by 9; the word at 17
+    assert arms["stem"] == "do(x[9:14] = GCUGG, x[24:33] = rc(x[8:17]))"  # and at 9
+    assert hairpin(start=8, loop=7, stem=9, at=17) == hairpin()
+
+
+def test_the_hairpin_starts_where_it_is_told() -> None:
+    made = arm_sequences(hairpin(start=7, loop=7))  # the published null: arms at 7 and 23
+    for own, folded, looped in zip(made["untreated"], made["hairpin"], made["loop"], strict=True):
+        assert folded == own[:23] + rc(own[7:16]) + own[32:]
+        assert looped[17:22] == "GCTGG"
+    with pytest.raises(
+        DesignError, match="at 17 is not in the loop from 11 to 18 of the hairpin that starts at 2; at=11"
+    ):
+        hairpin(start=2)
+    with pytest.raises(DesignError, match="puts the hairpin at 20 to 45, outside the 41-bp background"):
+        hairpin(start=20, at=30)
+    with pytest.raises(DesignError, match="start=-1"):
+        hairpin(start=-1)
+    assert build("hairpin", settings={"start": 7}) == hairpin(start=7)
 
 
 def test_given_arms_of_a_stem_are_written_and_pair_about_the_word() -> None:
     left, right = "GGCGCAUGU", "GCAUGCGUC"
     made = arm_sequences(hairpin(stem=(left, right)))
     for folded, inside in zip(made["hairpin"], made["stem"], strict=True):
-        assert (folded[8:17], folded[23:32]) == (left.replace("U", "T"), right.replace("U", "T"))
-        assert inside[8:17] == "GGGCTGGGT"
-        assert inside[23:32] == "GCCCAGCTC"
+        assert (folded[8:17], folded[24:33]) == (left.replace("U", "T"), right.replace("U", "T"))
+        assert inside[8:17] == "GGCTGGTGT"
+        assert inside[24:33] == "GCACCAGCC"
 
 
 def test_a_motif_is_paired_as_it_was_drawn() -> None:
     made = arm_sequences(hairpin(word="GCNGG"))
-    assert len({sequence[12] for sequence in made["stem"]}) > 1
-    for sequence in made["stem"]:
-        assert sequence[10:15] in {"GCAGG", "GCCGG", "GCGGG", "GCTGG"}
-        assert sequence[23:32] == rc(sequence[8:17])
+    assert len({sequence[11] for sequence in made["stem"]}) > 1
+    for sequence, alone in zip(made["stem"], made["complement in the open"], strict=True):
+        assert sequence[9:14] in {"GCAGG", "GCCGG", "GCGGG", "GCTGG"}
+        assert sequence[24:33] == rc(sequence[8:17])
+        assert alone[27:32] in {"CCTGC", "CCGGC", "CCCGC", "CCAGC"}
 
 
 def test_a_stem_shorter_than_the_word_has_no_word_inside() -> None:
@@ -117,9 +138,9 @@ def test_a_stem_shorter_than_the_word_has_no_word_inside() -> None:
         ({"stem": True}, "stem=True"),
         ({"loop": 2, "word": "G"}, "loop=2"),
         ({"loop": 4}, "loop=4 cannot hold 'GCUGG'; it takes 5 bases or more"),
-        ({"at": 5}, "at=9 to 26 fit"),
-        ({"at": 30}, "at=9 to 26 fit"),
-        ({"stem": 20}, "has 46 bases, more than the 41-bp background"),
+        ({"at": 5}, "at=9 to 25 fit"),
+        ({"at": 30}, "at=9 to 25 fit"),
+        ({"stem": 20}, "has 47 bases, more than the 41-bp background"),
         ({"word": "GCXGG"}, "word"),
         ({"at": -1}, "at=-1"),
         ({"null": "ACGU"}, "null"),
@@ -132,7 +153,7 @@ def test_a_hairpin_that_cannot_be_is_refused(settings: dict[str, object], said: 
 
 
 def test_the_ends_that_the_message_names_fit() -> None:
-    for at in (9, 26):
+    for at in (9, 25):
         assert arm_sequences(hairpin(at=at), 3)["loop"][0][at : at + 5] == "GCTGG"
 
 
@@ -160,6 +181,20 @@ def test_a_predictor_that_knows_no_structure_has_no_interaction() -> None:
     assert set(verdict[["word x loop", "word x stem", "hairpin"]]) == {"negligible"}
     assert set(verdict[["word in the open", "word in the loop", "word in the stem"]]) == {"decreases"}
     assert "loop = open = stem" in answer.sentences[0]
+
+
+def test_structure_is_not_a_motif_that_the_complement_makes() -> None:
+    """CAUGCA, opposite UGCAUG in a stem, makes one more UGCAUG after UG: words that add have no structure."""
+    oracle = cg.zoo.oracle("additive")
+    experiment = hairpin(word="UGCAUG", n_units=4_000)
+    answer = assert_recovers(experiment, oracle, unseen=1e-3)
+    truth = oracle.true_ace(experiment).squeeze("task").to_series()
+    assert truth["complement in the open"] == pytest.approx(0.375, abs=0.01)
+    assert truth["word in the stem"] - truth["word in the open, where the stem was"] > 0.35  # what it had looked like
+    assert abs(truth["word x stem"]) < 0.01
+    assert "loop = open = stem" in answer.sentences[0]
+    made = arm_sequences(experiment)
+    assert all("CATGCA" in sequence for name in ("stem", "complement in the open") for sequence in made[name])
 
 
 def test_a_scrambled_word_works_nowhere() -> None:
@@ -240,7 +275,7 @@ def test_letters_that_collide_with_the_word_are_refused() -> None:
 
 
 def test_both_are_made_from_a_table() -> None:
-    made = build("hairpin", settings={"stem": ["GGCGCAUGU", "GCAUGCGUC"], "loop": 6, "n_units": 50})
+    made = build("hairpin", settings={"stem": ["GGCGCAUGU", "GCAUGCGUC"], "loop": 7, "n_units": 50})
     assert made == hairpin(stem=("GGCGCAUGU", "GCAUGCGUC"), n_units=50)
     assert build("composition_bias", settings={"at": [34, 2]}) == composition_bias(at=(34, 2))
     assert cg.Design.from_toml(hairpin().to_toml()).fingerprint == hairpin().fingerprint

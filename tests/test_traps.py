@@ -533,7 +533,7 @@ def test_hairpin_arguments_accepted_and_ignored():
         for stem, loop in ((8, 9), (8, 11), (10, 9), (5, 5))
     }
     for (stem, loop), texts in made.items():
-        left = 30 - (loop - 5) // 2 - stem
+        left = 30 - stem
         right = left + stem + loop
         for text in texts:
             assert text[right : right + stem] == text[left : left + stem].translate(complement)[::-1]

@@ -13,7 +13,7 @@ from causalgia.design.patterns import as_pattern
 from causalgia.experiments.answer import Finding
 from causalgia.experiments.experiment import Entry, Experiment, Found
 from causalgia.experiments.settings import positions, site
-from causalgia.experiments.wording import effect_in_words
+from causalgia.experiments.wording import by_task, effect_in_words
 from causalgia.sequences import Motif
 
 UNTREATED, WORD = "untreated", "word"
@@ -124,8 +124,7 @@ _DOES = {
 
 
 def _read(found: Found) -> Finding:
-    decisions = found.steps.decisions
-    return Finding(sentences=tuple(_sentence(decisions.sel(task=task)) for task in decisions["task"].to_numpy()))
+    return Finding(sentences=tuple(f"{begins}: {_sentence(rows)}" for begins, rows in by_task(found.steps.decisions)))
 
 
 def _sentence(rows: xr.Dataset) -> str:
@@ -135,7 +134,7 @@ def _sentence(rows: xr.Dataset) -> str:
     said = [_effect(rows, name) for name in (*alone, WORD)]
     said += [f"{_interaction(name)} {_verdict(rows, _interaction(name))}" for name in alone]
     said += [f"{name} {_verdict(rows, name)}" for name in between]
-    return f"Task {rows['task'].item()}: {'; '.join(said)}."
+    return f"{'; '.join(said)}."
 
 
 def _effect(rows: xr.Dataset, name: str) -> str:

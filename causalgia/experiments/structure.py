@@ -15,14 +15,14 @@ from causalgia.errors import DesignError
 from causalgia.experiments.answer import Finding
 from causalgia.experiments.experiment import Entry, Experiment, Found
 from causalgia.experiments.settings import site
-from causalgia.experiments.wording import effect_in_words
+from causalgia.experiments.wording import by_task, effect_in_words
 from causalgia.sequences import Motif
 
 _PAIRS = frozenset({"AT", "TA", "GC", "CG", "GT", "TG"})
 _LEAST_LOOP = 3
 
 UNTREATED, OPEN, HAIRPIN, LOOP, STEM = "untreated", "open", "hairpin", "loop", "stem"
-BESIDE = "open, where the stem was"
+BESIDE, COMPLEMENT = "open, where the stem was", "complement in the open"
 
 
 def hairpin(
@@ -31,7 +31,8 @@ def hairpin(
     word: str | Motif = "GCUGG",
     at: int = 17,
     stem: int | Sequence[str] = 9,
-    loop: int = 6,
+    loop: int = 7,
+    start: int | None = None,
     n_units: int = 1_000,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
@@ -39,10 +40,15 @@ def hairpin(
 
     The stem is made of each unit's own bases: those on the 3' side become the reverse complement of those on the 5'
     side. The word effect is taken three times, each against the same fold without the word: in the open, in the loop
-    (at the same place), and in the stem (in the middle of its 5' arm, its complement in the other); and a fourth
-    time in the open at the place that it has in the stem, so that structure is not confounded with position.
-    ``word x loop`` and ``word x stem`` are the differences of those differences; ``hairpin`` is what the fold does by
-    itself; ``loop - open`` and ``open - stem`` compare the outcomes of whole arms, the fold's own effect included.
+    (at the same place), and in the stem (one base into its 5' arm, its complement in the other); and a fourth time in
+    the open at the place that it has in the stem, so that structure is not confounded with position.
+
+    ``word x loop`` is the effect in the loop less that in the open. A word in the stem brings its complement along, and
+    that is a word too: CAUGCA after UG completes another UGCAUG, and a motif that it overwrites is gone, whatever the
+    fold. So the complement has an arm by itself in the open, at its place, and ``word x stem`` is the effect in the
+    stem less both single effects, the word's and the complement's. Without structure (effects of words that add) it is
+    0 over a uniform null model. ``hairpin`` is what the fold does by itself; ``loop - open`` and ``open - stem``
+    compare the outcomes of whole arms, the fold's and the complement's own effects included.
 
     Parameters
     ----------
@@ -51,13 +57,15 @@ def hairpin(
     word
         The site.
     at
-        0-based start of the word in the open and in the loop. The loop lies about the word, with the odd base on its
-        right: by default the word is at 17, the loop from 17 to 23, and the arms of the stem are at 8 and 23.
+        0-based start of the word in the open and in the loop.
     stem
         Base pairs of the stem; or its two arms as words, 5' arm first, each read 5' to 3', that pair by Watson and
         Crick or as G-U. A stem shorter than the word has no arm with the word inside it.
     loop
         Bases between the arms of the stem.
+    start
+        0-based start of the hairpin. None: the word is the first of the loop. By default, as published, the arms of
+        the stem are at 8 and 24, the word at 17 in the loop from 17 to 24, and at 9 in the stem.
     n_units
         Backgrounds.
     rope
@@ -66,16 +74,16 @@ def hairpin(
     Returns
     -------
     Experiment
-        Arms ``"untreated"``, ``"open"``, ``"hairpin"``, ``"loop"``, ``"stem"``, ``"open, where the stem was"``, with
-        the factors ``fold`` and ``site``; contrasts ``"word in the open"``, ``"word in the loop"``, ``"word in the
-        stem"``, ``"word in the open, where the stem was"``, ``"hairpin"``, ``"word x loop"``, ``"word x stem"``,
-        ``"loop - open"``, ``"open - stem"``.
+        Arms ``"untreated"``, ``"open"``, ``"hairpin"``, ``"loop"``, ``"stem"``, ``"open, where the stem was"``,
+        ``"complement in the open"``, with the factors ``fold`` and ``site``; contrasts ``"word in the open"``, ``"word
+        in the loop"``, ``"word in the stem"``, ``"word in the open, where the stem was"``, ``"complement in the
+        open"``, ``"hairpin"``, ``"word x loop"``, ``"word x stem"``, ``"loop - open"``, ``"open - stem"``.
 
     Raises
     ------
     DesignError
-        If the stem cannot pair (the first pair that does not is named), the loop has fewer than three bases or cannot
-        hold the word, or the hairpin leaves the sequence.
+        If the stem cannot pair (the first pair that does not is named), the loop has fewer than three bases or does
+        not hold the word where it is, or the hairpin leaves the sequence.
 
     References
     ----------
@@ -86,12 +94,12 @@ def hairpin(
     >>> import causalgia as cg
     >>> experiment = cg.experiments.hairpin(n_units=200)
     >>> print(experiment.named_arms[3].intervention)
-    do(x[17:22] = GCUGG, x[23:32] = rc(x[8:17]))
+    do(x[17:22] = GCUGG, x[24:33] = rc(x[8:17]))
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("vts1_like"), rng=0)
     >>> print(experiment.analyse(outcomes, rng=0).sentences[0])
     Task VTS1: loop > open > stem: ...
     """
-    fold = _Fold(site(word, "word"), position(at, "at"), *_stem(stem), _loop(loop))
+    fold = _fold(site(word, "word"), position(at, "at"), _stem(stem), _loop(loop), start)
     if isinstance(null, NullModel):  # the design refuses what is none
         fold.check(null.length)
     return Experiment(
@@ -113,16 +121,13 @@ class _Fold:
     stem: int
     arms: tuple[str, str] | None
     loop: int
+    left: int
+    """Start of the 5' arm; negative where it leaves the sequence."""
 
     @property
     def width(self) -> int:
         """Bases of the word."""
         return len(as_pattern(self.word))
-
-    @property
-    def left(self) -> int:
-        """Start of the 5' arm; negative where it leaves the sequence."""
-        return self.at - (self.loop - self.width) // 2 - self.stem
 
     @property
     def right(self) -> int:
@@ -131,8 +136,8 @@ class _Fold:
 
     @property
     def inside(self) -> int:
-        """Start of the word in the middle of the 5' arm."""
-        return self.left + (self.stem - self.width) // 2
+        """Start of the word in the 5' arm: one pair lies before it, where the stem has one to spare."""
+        return self.left + min(1, self.stem - self.width)
 
     @property
     def opposite(self) -> int:
@@ -146,18 +151,27 @@ class _Fold:
 
     def check(self, length: int) -> None:
         """Raise DesignError where the word leaves the loop, or the hairpin the sequence."""
-        if self.loop < self.width:
-            raise DesignError(f"loop={self.loop} cannot hold {self._name}; it takes {self.width} bases or more")
-        first, last = self.at - self.left, length - (self.right + self.stem - self.at)
-        if first > last:
+        self._check_loop()
+        stop = self.right + self.stem
+        if stop - self.left > length:
             raise DesignError(
                 f"a hairpin with a stem of {self.stem} and a loop of {self.loop} has {2 * self.stem + self.loop} "
                 f"bases, more than the {length}-bp background; shorten stem= or loop="
             )
-        if not first <= self.at <= last:
+        if self.left < 0 or stop > length:
             raise DesignError(
-                f"{self._name} at {self.at} puts the hairpin at {self.left} to {self.right + self.stem}, outside the "
-                f"{length}-bp background; at={first} to {last} fit"
+                f"{self._name} at {self.at} puts the hairpin at {self.left} to {stop}, outside the {length}-bp "
+                f"background; at={self.at - self.left} to {length - stop + self.at} fit"
+            )
+
+    def _check_loop(self) -> None:
+        if self.loop < self.width:
+            raise DesignError(f"loop={self.loop} cannot hold {self._name}; it takes {self.width} bases or more")
+        first, stop = self.left + self.stem, self.right
+        if not first <= self.at <= stop - self.width:
+            raise DesignError(
+                f"{self._name} at {self.at} is not in the loop from {first} to {stop} of the hairpin that starts at "
+                f"{self.left}; at={first} to {stop - self.width} fit, and start=None puts the loop where the word is"
             )
 
     @property
@@ -169,6 +183,10 @@ class _Fold:
         if self.arms is None:
             return self._paired(self.left, self.right, self.stem)
         return Embed(self.arms[0], at=self.left) + Embed(self.arms[1], at=self.right)
+
+    def complement(self) -> Intervention:
+        """Return the intervention that writes the word's complement at its place in the 3' arm, and nothing else."""
+        return Embed(self.word, at=self.opposite, strand="-")
 
     def with_word_inside(self) -> Intervention:
         """Return the intervention that makes the hairpin with the word in its 5' arm and the complement opposite."""
@@ -190,6 +208,11 @@ class _Fold:
     @staticmethod
     def _paired(left: int, right: int, width: int) -> Intervention:
         return Copy((left, left + width), at=right, strand="-")
+
+
+def _fold(word: str | Motif, at: int, stem: tuple[int, tuple[str, str] | None], loop: int, start: object) -> _Fold:
+    left = at - stem[0] if start is None else position(start, "start")
+    return _Fold(word, at, *stem, loop, left)
 
 
 def _loop(loop: object) -> int:
@@ -238,6 +261,7 @@ def _arms(fold: _Fold) -> list[Arm]:
         *arms,
         Arm(STEM, fold.with_word_inside(), _levels("hairpin", "stem")),
         Arm(BESIDE, Embed(fold.word, at=fold.inside), _levels("open", "stem")),
+        Arm(COMPLEMENT, fold.complement(), _levels("open", "complement")),
     ]
 
 
@@ -255,14 +279,14 @@ def _contrasts(fold: _Fold) -> dict[str, dict[str, float]]:
     rows["word x loop"] = {LOOP: 1.0, HAIRPIN: -1.0, OPEN: -1.0, UNTREATED: 1.0}
     rows["loop - open"] = {LOOP: 1.0, OPEN: -1.0}
     if fold.holds_word:
-        rows["word x stem"] = {STEM: 1.0, HAIRPIN: -1.0, BESIDE: -1.0, UNTREATED: 1.0}
+        rows[COMPLEMENT] = {COMPLEMENT: 1.0, UNTREATED: -1.0}
+        rows["word x stem"] = {STEM: 1.0, HAIRPIN: -1.0, BESIDE: -1.0, COMPLEMENT: -1.0, UNTREATED: 2.0}
         rows["open - stem"] = {BESIDE: 1.0, STEM: -1.0}
     return rows
 
 
 def _read(found: Found) -> Finding:
-    decisions = found.steps.decisions
-    return Finding(sentences=tuple(_sentence(decisions.sel(task=task)) for task in decisions["task"].to_numpy()))
+    return Finding(sentences=tuple(f"{begins}: {_sentence(rows)}" for begins, rows in by_task(found.steps.decisions)))
 
 
 # what stands between loop and open by the verdict on word x loop, and between open and stem by that on word x stem
@@ -275,17 +299,16 @@ def _sentence(rows: xr.Dataset) -> str:
     said = {str(name): effect_in_words(rows.sel(contrast=name)) for name in rows["contrast"].to_numpy()}
     verdict = {name: rows["verdict"].sel(contrast=name).item() for name in said}
     order = f"loop {_LOOP_TO_OPEN[verdict['word x loop']]} open"
-    task = rows["task"].item()
     because = (
         f"the word has an effect of {said[_WORD[LOOP]]} in the loop and {said[_WORD[OPEN]]} in the open at the same "
         f"place (difference {said['word x loop']}, {verdict['word x loop']})"
     )
     if "word x stem" not in said:
-        return f"Task {task}: {order}: {because}; the stem is too short to hold the word."
+        return f"{order}: {because}; the stem is too short to hold the word."
     return (
-        f"Task {task}: {order} {_OPEN_TO_STEM[verdict['word x stem']]} stem: {because}; {said[_WORD[STEM]]} "
-        f"in the stem and {said[_WORD[BESIDE]]} in the open at that place (difference {said['word x stem']}, "
-        f"{verdict['word x stem']})."
+        f"{order} {_OPEN_TO_STEM[verdict['word x stem']]} stem: {because}; {said[_WORD[STEM]]} in the stem with its "
+        f"complement, and in the open at these places {said[_WORD[BESIDE]]} of the word and {said[COMPLEMENT]} of the "
+        f"complement (stem less both {said['word x stem']}, {verdict['word x stem']})."
     )
 
 
@@ -294,7 +317,7 @@ HAIRPIN_ENTRY = Entry(
     question="Does a site work in the open, in the loop of a hairpin, or in its stem?",
     estimand=(
         "E[Y(fold, word) - Y(fold, no word)] in the open, the loop and the stem, and the differences of these at the "
-        "same place, over the null model."
+        "same place, the word's complement by itself taken off, over the null model."
     ),
     doi="10.1101/418459",
     read=_read,
