@@ -130,6 +130,28 @@ def test_exact_effects_need_no_correction() -> None:
     assert region["upper"].item() == pytest.approx(np.sort(ace)[94])
 
 
+def test_words_of_unequal_error_are_drawn_in_by_their_own() -> None:
+    """Half of the words are measured ten times worse: a new word is outside as often as said all the same."""
+    rng, n_words, n_trials = np.random.default_rng(8), 100, 400
+    se = np.where(np.arange(n_words) % 2 == 0, 0.1, 1.0)[:, None]
+    taken = screen(rng.normal(size=(n_words, n_trials)) + se * rng.normal(size=(n_words, n_trials)), n_words)
+    region = placebo_region(taken.assign(se=(EFFECT, np.broadcast_to(se, (n_words, n_trials)))))
+    outside = stats.norm.cdf(region["lower"]) + stats.norm.sf(region["upper"])
+    assert abs(outside.mean() - 0.05) < 0.008 + 3 * outside.std() / np.sqrt(n_trials)
+
+
+def test_the_value_that_most_words_have_is_in_the_region() -> None:
+    """A few rare words do something; the others are exactly one value, which is not drawn out of the region."""
+    rng = np.random.default_rng(9)
+    rare = np.arange(100) >= 90
+    ace, se = np.where(rare, rng.exponential(size=100) + 1, 0.1), np.where(rare, 0.2, 0.0)
+    region = placebo_region(screen(ace, 100).assign(se=(EFFECT, se[:, None])))
+    assert region["lower"].item() == 0.1  # to the bit
+    assert 1 < region["upper"].item() < ace.max()
+    with pytest.raises(EstimateError, match=r"nearly all placebo words have one effect in these units \(0.1\)"):
+        placebo_region(screen(np.where(np.arange(100) < 99, 0.1, 3.0), 100, se=0.0))
+
+
 def test_a_frame_with_marked_words_is_taken() -> None:
     frame = pd.DataFrame({"effect": np.random.default_rng(4).normal(size=41), "se": 0.1})
     frame["placebo_word"] = frame.index > 0

@@ -21,7 +21,7 @@ from scipy import stats
 
 import causalgia as cg
 from causalgia.errors import ConvergenceError, DecisionError, EstimateError, InferenceError
-from causalgia.multiplicity import placebo_region
+from causalgia.multiplicity import equivalence, placebo_region
 from causalgia.posterior.tree import datasets
 from causalgia.schema import validate
 from causalgia.verdicts import decide, more_units, rule, running_mean, summarise
@@ -433,6 +433,29 @@ def test_a_rope_for_each_task() -> None:
     assert verdicts(decide(two, rope={"x": (-0.1, 0.1), "y": (-2, 2)})) == ["increases", "negligible"]
     with pytest.raises(DecisionError, match=r"rope names the tasks \['x'\], and there are \['x', 'y'\]"):
         decide(two, rope={"x": (-0.1, 0.1)})
+
+
+@pytest.mark.parametrize(
+    ("n", "level", "said"), [(59, 0.95, False), (60, 0.95, True), (30, 0.9, True), (60, 0.96, False)]
+)
+def test_an_exact_effect_of_few_units_is_no_evidence(n: int, level: float, said: bool) -> None:
+    ace = np.array([[0.3], [0.01]])
+    counts = (EFFECT, np.full((2, 1), n))
+    exact = xr.Dataset({"ace": (EFFECT, ace), "se": (EFFECT, 0 * ace), "n_units": counts, "n_clusters": counts})
+    told, nothing = ["increases", "negligible"], ["undecided"] * 2
+    for error in ("local", "bh"):
+        found = decide(exact, rope=(-0.1, 0.1), level=level, error=error)
+        assert verdicts(found) == (told if said else nothing)
+        assert (found["q"] <= 1 - level + 1e-9).all() == said
+    assert (found["more_units"] == (-1 if said else np.ceil(round(3 / (1 - level), 9)) - n)).all()
+    assert equivalence(exact, rope=(-0.1, 0.1), ci_prob=level)["verdict"].values.ravel().tolist() == verdicts(found)
+    assert (
+        verdicts(decide(exact.assign(p=0 * exact["ace"]).assign_attrs(target="units"), rope=(-0.1, 0.1), level=level))
+        == told
+    )
+    assert verdicts(decide(exact[["ace", "se"]], rope=(-0.1, 0.1), level=level)) == told
+    few = exact.assign(n_units=10 * exact["n_units"], n_clusters=(EFFECT, np.full((2, 1), 20)))
+    assert verdicts(decide(few, rope=(-0.1, 0.1), level=level)) == nothing
 
 
 def test_an_exact_effect_is_decided_by_its_point() -> None:

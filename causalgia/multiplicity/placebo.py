@@ -22,6 +22,7 @@ from causalgia.multiplicity.questions import estimates_of
 
 LEAST_WORDS = 40
 _CURE = "add arms with cg.placebos(pattern, at=, n=40), or mark contrasts by a bool coordinate placebo_word (contrast)"
+_WIDER = "use more units, or give a rope in numbers"
 
 Mask = npt.NDArray[np.bool_]
 
@@ -98,13 +99,15 @@ def placebo_rank(estimates: Any) -> xr.Dataset:
 def placebo_region(estimates: Any, *, share: float = 0.95) -> xr.Dataset:
     """Estimate the region that holds the central share of the placebo words' true effects.
 
-    Estimates spread more than the truth: ``E[S^2] = Var(true) + mean variance - mean covariance`` over the words. The
-    covariance is the error that all words share through their control; it moves them together, as it moves every
-    other contrast against that control, and is no part of their spread. So the words are drawn in about their mean by
-    ``sqrt(Var(true) / S^2)``, and the limits are their quantiles at rank ``(M + 1) (1 -+ share) / 2``, one for each
-    side: no shape and no symmetry about 0 is supposed, and the expected share of new words beyond each limit is right
-    in finite samples. Exact where truths are normal; where they are skewed the limit on the long side stays right, and
-    the one on the short side is generous (5 % outside becomes 4 to 5 %; 3 % where they are exponential).
+    Estimates spread more than the truth: ``E[S^2] = Var(true) + mean v_j``, where ``v_j`` is the variance of word j's
+    own error: its variance minus its mean covariance with the other words. The covariance is the error that words share
+    through their control; it moves them together, as it moves every other contrast against that control, and is no
+    part of their spread. So each word is drawn in about their mean by ``sqrt(Var(true) / (Var(true) + v_j))``, a word
+    without error not at all, and the limits are the quantiles of these at rank ``(M + 1) (1 -+ share) / 2``, one for
+    each side: no shape and no symmetry about 0 is supposed, and the expected share of new words beyond each limit is
+    right in finite samples. Where rare words alone do anything, most are one value in few units, and that value is in
+    the region. Exact where truths are normal; where they are skewed the limit on the long side stays right, and the one
+    on the short side is generous (5 % outside becomes 4 to 5 %; 3 % where they are exponential).
 
     Parameters
     ----------
@@ -123,8 +126,8 @@ def placebo_region(estimates: Any, *, share: float = 0.95) -> xr.Dataset:
     Raises
     ------
     EstimateError
-        If there are fewer than 40 placebo words, or fewer than the share needs; if they have no standard error; or if
-        they spread no more than their errors do.
+        If there are fewer than 40 placebo words, or fewer than the share needs; if they have no standard error; if
+        they spread no more than their errors do; or if the central share of them are one value.
 
     References
     ----------
@@ -144,10 +147,12 @@ def placebo_region(estimates: Any, *, share: float = 0.95) -> xr.Dataset:
     require_errors(taken)
     ace = taken["ace"].to_numpy()[words]
     centre, spread = ace.mean(axis=0), ace.var(axis=0, ddof=1)
-    true = spread - _own_variance(taken, words)
+    own = _own_variances(taken, words)
+    true = spread - own.mean(axis=0)
     _check_spread(true, spread, taken)
-    near = centre + (ace - centre) * np.sqrt(true / spread)
+    near = _drawn_in(ace, centre, true, own)
     lower, upper = np.quantile(near, [(1 - share) / 2, (1 + share) / 2], axis=0, method="weibull")
+    _check_width(lower, upper, taken)
     dims = taken["ace"].dims[1:]
     columns = {"lower": lower, "upper": upper, "mean": centre, "sd": np.sqrt(true)}
     coords = {dim: taken[dim] for dim in dims if dim in taken.coords}
@@ -177,17 +182,22 @@ def _check_number(n: int, share: Any) -> None:
         )
 
 
-def _own_variance(estimates: xr.Dataset, words: Mask) -> Array:
-    """Return mean variance minus mean covariance of the words' errors, (task[, model])."""
-    se, n = estimates["se"].to_numpy()[words], int(words.sum())
-    own = (se**2).mean(axis=0)
+def _own_variances(estimates: xr.Dataset, words: Mask) -> Array:
+    """Return each word's variance minus its mean covariance with the others, (W, task[, model])."""
+    variance, n = estimates["se"].to_numpy()[words] ** 2, int(words.sum())
     if "covariance" in estimates:
-        total = _block(estimates, words).sum(axis=(0, 1))
+        with_all = _block(estimates, words).sum(axis=1)
     elif "factor" in estimates:
-        total = (estimates["factor"].to_numpy()[:, words].sum(axis=1) ** 2).sum(axis=0)
+        factor = estimates["factor"].to_numpy()[:, words]
+        with_all = (factor * factor.sum(axis=1, keepdims=True)).sum(axis=0)
     else:
-        return np.asarray(own)
-    return np.asarray(own - (total - n * own) / (n * (n - 1)))
+        return np.asarray(variance)
+    return np.asarray(variance - (with_all - variance) / (n - 1))
+
+
+def _drawn_in(ace: Array, centre: Array, true: Array, own: Array) -> Array:
+    """Return estimates drawn towards the centre as far as their own errors spread them; exact ones stay to the bit."""
+    return np.asarray(ace + (centre - ace) * (1 - np.sqrt(true / (true + np.maximum(own, 0.0)))))
 
 
 def _block(estimates: xr.Dataset, words: Mask) -> Array:
@@ -202,12 +212,25 @@ def _check_spread(true: Array, spread: Array, estimates: xr.Dataset) -> None:
     narrow = ~(true > 1e-9 * spread)
     if narrow.any():
         where = tuple(np.argwhere(narrow)[0])
-        dims = map(str, estimates["ace"].dims[1:])
-        names = [f"{dim} {_label(estimates, dim, i)}" for dim, i in zip(dims, where, strict=True)]
         raise EstimateError(
-            f"{', '.join(names)}: the placebo words spread (variance {spread[where]:.3g}) no more than their errors "
-            "explain, so that they set no scale; use more units, or give a rope in numbers"
+            f"{_column(estimates, where)}: the placebo words spread (variance {spread[where]:.3g}) no more than their "
+            f"errors explain, so that they set no scale; {_WIDER}"
         )
+
+
+def _check_width(lower: Array, upper: Array, estimates: xr.Dataset) -> None:
+    tied = ~(lower < upper)
+    if tied.any():
+        where = tuple(np.argwhere(tied)[0])
+        raise EstimateError(
+            f"{_column(estimates, where)}: nearly all placebo words have one effect in these units "
+            f"({lower[where]:.3g}), so that they set no scale; {_WIDER}"
+        )
+
+
+def _column(estimates: xr.Dataset, where: tuple[Any, ...]) -> str:
+    names = zip(map(str, estimates["ace"].dims[1:]), where, strict=True)
+    return ", ".join(f"{dim} {_label(estimates, dim, i)}" for dim, i in names)
 
 
 def _label(estimates: xr.Dataset, dim: str, i: Any) -> Any:

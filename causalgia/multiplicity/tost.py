@@ -84,7 +84,8 @@ def equivalence(estimates: Any, *, rope: tuple[float, float], ci_prob: float = 0
 
     With ``alpha = 1 - ci_prob``: ``"negligible"`` where both one-sided tests reject at alpha (the interval at
     ``1 - 2 alpha`` lies inside the region); else ``"increases"`` or ``"decreases"`` where the interval at ``1 - alpha``
-    lies above or below it; else ``"undecided"``. `causalgia.decide` puts all three at one one-sided level.
+    lies above or below it; else ``"undecided"``, as is an effect without spread among fewer than ``3 / alpha``
+    independent units. `causalgia.decide` puts all three at one one-sided level.
 
     Parameters
     ----------
@@ -127,7 +128,7 @@ def equivalence(estimates: Any, *, rope: tuple[float, float], ci_prob: float = 0
     taken = estimates_of(estimates)
     found = tails(taken, low, high, ci_prob=ci_prob)
     lower, upper = limits(taken, ci_prob)
-    open_ended = np.isinf(lower)
+    open_ended = np.isinf(lower) | (few_for_exact(taken, ci_prob) > 0)
     lower_tost, upper_tost = limits(taken, 2 * ci_prob - 1)
     negligible = found.inside < 1 - ci_prob
     claims = [open_ended, negligible, lower > high, upper < low]
@@ -251,6 +252,40 @@ def numbers_of(estimates: xr.Dataset) -> tuple[Array, Array, Array]:
             f"contrast {name!s}: se {se[wrong][0]:g} on {df[wrong][0]:g} df; se >= 0 and df > 0 make sense"
         )
     return ace, se, df
+
+
+def few_for_exact(estimates: xr.Dataset, level: float) -> Array:
+    """Return how many units each exact effect lacks for a verdict at a level, 0 where none; the shape of ``ace``.
+
+    Where no unit differs from the others there is no standard error, and up to 3/n of the population may still differ
+    (95 %, of n independent units). A point from so few that ``3/n > 1 - level`` is no evidence at that level: at .95 it
+    takes 60. The target of exactly these units has nothing unseen.
+
+    Parameters
+    ----------
+    estimates
+        With ``ace`` and ``se``; none lacks any where neither ``n_units`` nor ``n_clusters`` is known.
+    level
+        1 minus the error of a verdict.
+
+    References
+    ----------
+    Hanley & Lippman-Hand (1983), doi:10.1001/jama.1983.03330370053031: the rule of three.
+
+    Examples
+    --------
+    >>> exact = xr.Dataset({name: ("contrast", [x, x]) for name, x in {"ace": 1.0, "se": 0.0}.items()})
+    >>> few_for_exact(exact.assign(n_units=("contrast", [2, 60])), 0.95)
+    array([58.,  0.])
+    """
+    ace = estimates["ace"]
+    known = [name for name in ("n_clusters", "n_units") if name in estimates]
+    if not known or estimates.attrs.get("target") == "units":
+        return np.zeros(ace.shape)
+    wide = [estimates[name].broadcast_like(ace).transpose(*ace.dims).to_numpy() for name in (*known, "se")]
+    n, units, se = wide[0], wide[-2], wide[-1]
+    lacks = np.ceil(round(3 / (1 - level), 9)) - n
+    return np.where((se == 0) & (n > 0) & (lacks > 0), np.ceil(lacks * units / np.maximum(n, 1.0)), 0.0)
 
 
 def _p(distance: Array, se: Array, df: Array) -> Array:

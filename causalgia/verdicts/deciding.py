@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -19,6 +20,7 @@ from causalgia.multiplicity.bands import simultaneous
 from causalgia.multiplicity.families import families, in_words
 from causalgia.multiplicity.placebo import words_of
 from causalgia.multiplicity.questions import has_effects, unbounded
+from causalgia.multiplicity.tost import few_for_exact
 from causalgia.schema import annotate, validate
 from causalgia.streams import RNG, root_key
 from causalgia.verdicts.banded import band_error
@@ -106,7 +108,8 @@ def decide(
     -----
     ``rope=0`` at level .95 gives up to 10 % of false directions by p where effects are 0, since each side is tested
     at 5 %; attrs["caution"] and the report say so. Where nothing varies among the units (``exact``) the verdict is the
-    point's, and up to 3/n of the population may still differ.
+    point's, and up to 3/n of the population may still differ: with fewer than ``3 / (1 - level)`` independent units (60
+    at .95) such an effect is undecided, its error 3/n, unless ``target="units"`` asks for exactly these.
 
     References
     ----------
@@ -175,8 +178,18 @@ def _by_tests(table: Any, rope: Any, attrs: dict[str, Any], family: str | None) 
     estimates = as_estimates(table)
     if "placebo_word" in table and "placebo_word" not in estimates.variables:
         estimates = estimates.assign_coords(placebo_word=("contrast", np.asarray(table["placebo_word"])))
-    found = from_estimates(estimates, rope, ci_prob=attrs["ci_prob"])
+    found = _short_of_units(from_estimates(estimates, rope, ci_prob=attrs["ci_prob"]), attrs["level"])
     return _ruled(found, attrs | {"evidence": "tests"}, family)
+
+
+def _short_of_units(found: Evidence, level: float) -> Evidence:
+    """Give exact effects of too few units for the level the error 3/n, whatever is claimed of them."""
+    few = few_for_exact(found.effects, level)
+    if not few.any():
+        return found
+    n = found.effects["n_clusters" if "n_clusters" in found.effects else "n_units"]
+    unseen = np.where(few > 0, 3 / np.maximum(n.transpose(*found.effects["ace"].dims).to_numpy(), 1), 0.0)
+    return replace(found, errors=np.maximum(found.errors, np.minimum(unseen, 1.0)))
 
 
 def _ruled(found: Evidence, attrs: dict[str, Any], family: str | None) -> xr.Dataset:
@@ -236,7 +249,7 @@ def _by_band(
 
 def _decisions(found: Evidence, said: dict[str, Any], z: Array | float, attrs: dict[str, Any]) -> xr.Dataset:
     ends_of = {"rope_lower": found.region.lower, "rope_upper": found.region.upper}
-    columns = {**found.columns, **said, **ends_of, "more_units": _more(found, said["verdict"], z)}
+    columns = {**found.columns, **said, **ends_of, "more_units": _more(found, said["verdict"], z, attrs["level"])}
     ace = found.effects["ace"]
     out = found.effects.assign({name: (ace.dims, np.asarray(values)) for name, values in columns.items()})
     if found.region.direction_only:
@@ -244,13 +257,14 @@ def _decisions(found: Evidence, said: dict[str, Any], z: Array | float, attrs: d
     return validate(annotate(out.assign_attrs(attrs, rope=found.region.said)), "decisions")
 
 
-def _more(found: Evidence, verdict: npt.NDArray[np.str_], z: Array | float) -> npt.NDArray[np.int64]:
+def _more(found: Evidence, verdict: npt.NDArray[np.str_], z: Array | float, level: float) -> npt.NDArray[np.int64]:
     effects = found.effects
     if "se" not in effects or "n_units" not in effects:
         return np.full(verdict.shape, -1)
     se, n = (effects[name].transpose(*effects["ace"].dims).to_numpy() for name in ("se", "n_units"))
     more = more_units(distance(found), found.sd, se, n.astype(np.int64), z=z)
-    return np.where(verdict == UNDECIDED, more, -1)
+    few = few_for_exact(effects, level).astype(np.int64)
+    return np.where(verdict == UNDECIDED, np.where(few > 0, few, more), -1)
 
 
 def _caution(attrs: dict[str, Any], null: str) -> str:
