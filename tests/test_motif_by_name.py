@@ -75,6 +75,12 @@ def test_unknown_names_suggest_near_ones():
         motif("Trl", release=RELEASE)
     with refused("it names MA0205.3 (insects): give an identifier, or taxon="):
         motif("Trl", release=RELEASE)
+    with refused("it names MA1014.1 (plants): give an identifier, or taxon=; did you mean 'GATA1' (MA0035.5"):
+        motif("GATA11", release="JASPAR2026")
+    with refused("did you mean 'HNF4A' (MA0114.5, vertebrates) or 'HNF4G'"):  # names with it in them come first
+        motif("HNF4", release=RELEASE)
+    with refused("a gene symbol: POU5F1, not Oct4"):
+        motif("Oct4", release=RELEASE)
     with refused("MA0035.4, MA0035.5; give one of them"):
         motif("MA0035.77", release=RELEASE)
     for odd in ("", "GATA1'; --", "é", "x" * 5000, "\0"):
@@ -154,18 +160,54 @@ def test_tables_of_counts_and_of_probabilities():
         (np.ones((4, 7)), "transpose it"),
         ([[5, 1, 1, 1], [3, 1, 1, 1], [1, 5, 4, 1], [1, 3, 4, 7]], "transpose it"),  # every column sums to 10
         ([[1, 2, 3]], "give one row for each position"),
-        (3, "give one row for each position"),
+        (3, "a motif cannot be made of int (it is no table); give a JASPAR name"),
         ([[0.2, 0.2, 0.2, 0.2]], "are not four probabilities that sum to 1"),
         ([[1, -1, 1, 1]], "Motif.from_pwm() takes log-odds"),
         ([[1, np.nan, 1, 1]], "Motif.from_pwm() takes log-odds"),
         ([[0, 0, 0, 0]], "each position has some"),
-        ({"A": [1]}, "a motif cannot be made of dict"),
-        (None, "is no motif"),
+        ({"A": [1]}, "neither its rows nor its columns are: rows A, columns without labels"),
+        ({"A": [1], "C": [1, 2], "G": [1], "T": [1]}, "a motif cannot be made of dict"),
+        ({}, "neither its rows nor its columns are"),
+        (None, "a motif cannot be made of NoneType (it is no table); give a JASPAR name"),
     ],
 )
 def test_other_tables_are_refused(table, message):
     with refused(message):
         motif(table)
+
+
+def test_labels_say_which_base_is_which():
+    import pandas as pd
+    import xarray as xr
+
+    counts = np.array([[3, 0, 1, 0], [0, 0, 0, 8], [1, 2, 3, 4]])
+    frame, turned = pd.DataFrame(counts, columns=list("ACGT")), list("TGCA")
+    array = xr.DataArray(counts, dims=("position", "base"), coords={"base": list("ACGT")})
+    labelled = [
+        frame,
+        frame[turned],
+        frame[turned].T,  # positions are columns
+        frame.rename(columns=str.lower),
+        frame.rename(columns={"T": "U"})[list("GUCA")],
+        frame[turned].to_dict("list"),
+        array,
+        array.sel(base=turned).T,
+        array.drop_vars("base"),
+    ]
+    assert {motif(table) for table in labelled} == {motif(counts)}
+    square = pd.DataFrame([[9, 0, 0, 2], [1, 0, 5, 1], [0, 7, 0, 0], [0, 0, 0, 1]], index=turned)  # T in the first row
+    assert motif(square).consensus == "TCGT"
+
+
+def test_labels_that_do_not_say_it_are_refused():
+    import pandas as pd
+
+    counts = [[3, 0, 1, 0]] * 4
+    for labels in ({}, {"columns": list("ACGN")}, {"columns": list("AACG")}):
+        with refused("neither its rows nor its columns are: rows 0, 1, 2, 3, columns"):
+            motif(pd.DataFrame(counts, **labels))
+    with refused("both its rows and its columns are: rows A, C, G, T, columns T, G, C, A"):
+        motif(pd.DataFrame(counts, index=list("ACGT"), columns=list("TGCA")))
 
 
 def test_a_name_without_a_use_is_refused():

@@ -96,11 +96,15 @@ def as_pattern(pattern: object, *, instance: Instance | None = None) -> Pattern:
     if isinstance(pattern, Motif):
         return Pattern(pattern, instance or "sample")
     if not isinstance(pattern, str):
-        raise DesignError(f"a pattern is a word or a Motif, not {type(pattern).__name__}")
+        raise DesignError(
+            f"a pattern is a word or a Motif, not {type(pattern).__name__}; cg.motif() makes a Motif of a table or "
+            "a path"
+        )
     try:
         return Pattern(parse_word(pattern)[0])
     except SequenceError as error:
-        raise DesignError(str(error)) from error
+        by_name = f"; a motif by its name or file is cg.motif({pattern!r})" if pattern else ""
+        raise DesignError(f"{error}{by_name}") from error
 
 
 def merged_word(first: str, second: str, distance: int) -> str:

@@ -18,7 +18,7 @@ from causalgia.errors import DesignError
 from causalgia.estimation import crossed_mean, variance_components
 from causalgia.experiments.answer import Finding
 from causalgia.experiments.experiment import Entry, Experiment, Found
-from causalgia.experiments.settings import site, word_of
+from causalgia.experiments.settings import background, site, word_of
 from causalgia.experiments.variance_split import limits
 from causalgia.experiments.wording import by_task, effect_in_words
 from causalgia.sequences import Motif, find_instances
@@ -115,6 +115,7 @@ def flanks(
     >>> print(experiment.analyse(outcomes, rng=0).sentences[0])
     Task RBFOX1: UGCAUG increases the outcome over these flanks: 3...
     """
+    background(null)
     core, at, width = word_of(site(word, "word")), position(at, "at"), positive_int(width, "width")
     if at < width:
         raise DesignError(

@@ -92,14 +92,15 @@ def _on_both_strands(tokens: Tokens, width: int) -> Iterator[set[bytes]]:
 def sought(value: Any, name: str) -> str | Motif:
     """Return the word or motif that a setting means: a word, what `causalgia.motif` takes, or a `trial.toml`'s table.
 
-    Letters A C G T (U) are a word, and so are other IUPAC letters that name no factor.
+    Letters A C G T (U) are a word, and so are other IUPAC letters that name no factor: this is of settings that are
+    meant for motifs, and in those that are called a word (`causalgia.experiments.settings.site`) any IUPAC letters are.
 
     Raises
     ------
     DesignError
         If a table of a `trial.toml` is none.
     SequenceError
-        If nothing has that name; near names are suggested.
+        If nothing has that name; the message names the setting and the names that are near.
 
     Examples
     --------
@@ -110,7 +111,10 @@ def sought(value: Any, name: str) -> str | Motif:
         return site(value, name)
     if isinstance(value, str) and value and set(value.upper()) <= {*BASES, "U"}:
         return site(value, name)
-    found = motif_of(value)
+    try:
+        found = motif_of(value)
+    except SequenceError as error:
+        raise SequenceError(f"{name}: {error}") from error
     worded = isinstance(value, str) and found.identifier is None and found.source is None
     return site(value, name) if worded else found
 

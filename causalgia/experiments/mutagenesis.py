@@ -75,6 +75,7 @@ def word_mutagenesis(
     >>> answer.findings["logo"]["ace"].sizes["base"]
     4
     """
+    settings.background(null)
     start, (whole,) = position(at, "at"), settings.words([word], "word")
     mutants = _mutants(whole)
     arms = [Arm(CONTROL, Untreated()), *(Arm(name, Embed(name, at=start)) for name in (whole, *mutants))]

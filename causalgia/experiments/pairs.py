@@ -11,10 +11,11 @@ from causalgia.analysis import Analysis, Rope
 from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untreated
 from causalgia.design.numbers import position
 from causalgia.design.patterns import as_pattern
-from causalgia.errors import DesignError
+from causalgia.errors import DesignError, SequenceError
 from causalgia.experiments.experiment import Entry, Experiment
+from causalgia.experiments.given_sequences import sought
 from causalgia.experiments.pair_reading import ORDERS, draw_pair, draw_pairs, read_pair, read_pairs
-from causalgia.experiments.settings import positions, site
+from causalgia.experiments.settings import background, positions
 from causalgia.sequences import Motif
 from causalgia.sequences.alphabet import BASES
 
@@ -82,7 +83,7 @@ def motif_pair(
     null
         The null model of backgrounds.
     first, second
-        A word or a motif each (defaults: Nanog and Sox2).
+        A word or a motif each, or what `causalgia.motif` takes: a name, a path, a PFM (defaults: Nanog and Sox2).
     distances
         Bases from the start of the upstream site to the start of the downstream one.
     orientations
@@ -127,7 +128,8 @@ def motif_pair(
     >>> print(answer.sentences[0])
     Task outcome: of 2 interactions 2 synergistic; the strongest, ++ downstream 15, 0...
     """
-    first, second = site(first, "first"), site(second, "second")
+    background(null)
+    first, second = _motif(first, "first"), _motif(second, "second")
     reach = _distances(distances, orders, (first, second))
     strands = _chosen(orientations, ORIENTATIONS, "orientations")
     _check_palindromes(strands, (first, second))
@@ -309,6 +311,7 @@ def motif_pairs(
     >>> experiment
     <Experiment motif_pairs: 153 arms, 128 contrasts, 100 units of uniform random sequences of 1000 bp>
     """
+    background(null)
     sites = _oriented(motifs)
     reach = positions(distances, "distances")
     wide = max(sites, key=lambda name: len(as_pattern(sites[name][0])))
@@ -357,11 +360,18 @@ def _oriented(motifs: Mapping[str, str | Motif]) -> dict[str, tuple[str | Motif,
     for name, given in motifs.items():
         if not isinstance(name, str) or not name.strip():
             raise DesignError(f"motifs: the name {name!r} is empty")
-        motif = site(given, f"motifs: {name}")
+        motif = _motif(given, f"motifs: {name}")
         pattern = as_pattern(motif)
         palindrome = not pattern.random and _complement(pattern.word) == pattern.word.replace("U", "T")
         found |= {f"{name}{strand}": (motif, strand) for strand in ("+" if palindrome else "+-")}
     return found
+
+
+def _motif(given: object, name: str) -> str | Motif:
+    try:
+        return sought(given, name)
+    except SequenceError as error:
+        raise DesignError(str(error)) from error
 
 
 MOTIF_PAIR = Entry(

@@ -20,6 +20,7 @@ from causalgia.experiments.answer import Finding
 from causalgia.experiments.experiment import Entry, Experiment, Found, Labels
 from causalgia.experiments.fractions import LETTERS, Fraction, Word, fraction
 from causalgia.experiments.given_sequences import sought
+from causalgia.experiments.settings import background
 from causalgia.experiments.wording import by_task, effect_in_words
 from causalgia.sequences import Motif
 
@@ -98,6 +99,7 @@ def grammar_screen(
     >>> print(experiment.analyse(outcomes, rng=0).sentences[-1])
     2^(6-2) of resolution IV: 16 of 64 runs. Aliased, so that only their sum is known: first x second = order x ...
     """
+    background(null)
     sites = {"first": _two(first, "first"), "second": _two(second, "second")}
     gaps = _gaps(spacing)
     _check_fit(null, sites, gaps)
@@ -164,6 +166,7 @@ def fractional_factorial(
     >>> print(experiment.analyse(outcomes, rng=0).sentences[0])
     Task outcome: of 7 effects 7 matter (at 18: 1...
     """
+    background(null)
     done = _interventions(factors)
     screen = fraction(len(done), generators)
     return _experiment(
@@ -240,7 +243,7 @@ def _check_fit(null: NullModel, sites: Mapping[str, tuple[Pattern, Pattern]], ga
     if twice is not None:
         raise DesignError(f"first and second: {twice} is given twice; the four motifs must differ")
     needed = max(map(len, patterns[:2])) + max(map(len, patterns[2:])) + max(gaps)
-    if isinstance(null, NullModel) and needed > null.length:
+    if needed > null.length:
         raise DesignError(
             f"spacing={gaps}: two sites and {max(gaps)} bases between them take {needed} bases, and backgrounds have "
             f"{null.length}; bring them nearer, or use longer backgrounds"

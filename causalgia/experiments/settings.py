@@ -3,13 +3,39 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from causalgia.design import NullModel
 from causalgia.design.numbers import position
-from causalgia.design.patterns import as_pattern, pattern_from_plain
-from causalgia.errors import DesignError
+from causalgia.design.patterns import Pattern, as_pattern, pattern_from_plain
+from causalgia.errors import DesignError, SequenceError
 from causalgia.sequences import Motif
+from causalgia.sequences import motif as motif_of
+from causalgia.sequences.alphabet import BASES, parse_word
+
+
+def background(null: object) -> NullModel:
+    """Return the null model that an experiment is given; every other setting may be checked against it.
+
+    Raises
+    ------
+    DesignError
+        If it is none.
+
+    Examples
+    --------
+    >>> background("peaks.fa")
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.DesignError: null='peaks.fa' is not a null model, such as cg.Uniform(length=200); ...
+    """
+    if isinstance(null, NullModel):
+        return null
+    what = f"{null!r}" if isinstance(null, str | int | float | None) else f"a value of type {type(null).__name__}"
+    raise DesignError(
+        f"null={what} is not a null model, such as cg.Uniform(length=200); sequences are one as cg.Genomic(of=...)"
+    )
 
 
 def positions(values: object, name: str, *, least: int = 1) -> tuple[int, ...]:
@@ -35,22 +61,39 @@ def positions(values: object, name: str, *, least: int = 1) -> tuple[int, ...]:
 
 
 def site(value: Any, name: str) -> str | Motif:
-    """Return a word or motif: as it is, or from what a `trial.toml` says, ``{file = "x.meme", motif = "GATA1"}``.
+    """Return the word or motif that a setting means.
+
+    A string of IUPAC letters is a word, whatever factor may have that name; any other string, a path and a table go
+    to `causalgia.motif`: a name or identifier of JASPAR, MEME or JASPAR text, a PFM. A motif is itself, and a
+    ``trial.toml`` may say ``{file = "x.meme", motif = "GATA1"}``.
 
     Raises
     ------
     DesignError
-        If it is neither; the message names the setting.
+        If it is none of them; the message names the setting and the names that are near.
 
     Examples
     --------
-    >>> site("UGCAUG", "word")
-    'UGCAUG'
+    >>> site("UGCAUG", "word"), site("GATA1", "word").name
+    ('UGCAUG', 'GATA1')
     """
     try:
-        return as_pattern(value if isinstance(value, Motif) else pattern_from_plain(value)).source
-    except DesignError as error:
+        if isinstance(value, Mapping) and not set(value) <= {"motif", "file"}:
+            return motif_of(value)  # letter -> counts
+        if isinstance(value, Mapping):
+            return as_pattern(pattern_from_plain(value)).source
+        return as_pattern(value).source if _is_pattern(value) else motif_of(value)
+    except (DesignError, SequenceError) as error:
         raise DesignError(f"{name}: {error}") from error
+
+
+def _is_pattern(value: object) -> bool:
+    if not isinstance(value, str):
+        return isinstance(value, Motif | Pattern)
+    try:
+        return bool(parse_word(value))
+    except SequenceError:
+        return False
 
 
 def word_of(value: str | Motif) -> str:
@@ -70,18 +113,16 @@ def words(values: Sequence[str], name: str, *, least: int = 1) -> tuple[str, ...
     Raises
     ------
     DesignError
-        If one is not a word, or is given twice (U is T); the message names the setting.
+        If they are no words, or one is given twice (U is T); the message names the setting.
 
     Examples
     --------
     >>> words(["UGCAUG", "AGCAUG"], "words")
     ('UGCAUG', 'AGCAUG')
     """
-    listed = [values] if isinstance(values, str) else list(values)
-    patterns = [as_pattern(value) for value in listed]
-    for pattern in patterns:
-        if not isinstance(pattern.source, str) or pattern.random:
-            raise DesignError(f"{name}: {pattern.label!r} is not a word of A C G T (U)")
+    if not isinstance(values, Iterable) or isinstance(values, Mapping):
+        raise DesignError(f"{name}={values!r} is no list of words")
+    patterns = [_plain_word(value, name) for value in ([values] if isinstance(values, str) else values)]
     if len(patterns) < least:
         raise DesignError(f"{name}={values!r}: {least} words or more are needed")
     count = Counter(pattern.reads for pattern in patterns)
@@ -89,3 +130,11 @@ def words(values: Sequence[str], name: str, *, least: int = 1) -> tuple[str, ...
     if twice:
         raise DesignError(f"{name}: {', '.join(twice[:3])} is given twice; name each word once")
     return tuple(pattern.label for pattern in patterns)
+
+
+def _plain_word(value: object, name: str) -> Pattern:
+    """Return the pattern of a word whose letters are bases."""
+    if isinstance(value, str) and value and set(value.upper()) <= {*BASES, "U"}:
+        return as_pattern(value)
+    shown = value.name if isinstance(value, Motif) else value
+    raise DesignError(f"{name}: {shown!r} is not a word of A C G T (U)")

@@ -14,7 +14,7 @@ from causalgia.errors import DesignError
 from causalgia.experiments.answer import Answer, Finding
 from causalgia.experiments.experiment import Entry, Experiment, Found
 from causalgia.experiments.given_sequences import sought
-from causalgia.experiments.settings import positions
+from causalgia.experiments.settings import background, positions
 from causalgia.experiments.wording import by_task, effect_in_words
 from causalgia.sequences import Motif, strength_ladder
 
@@ -104,6 +104,7 @@ def dose_response(
     >>> print(experiment.analyse(outcomes, rng=0).sentences[0])
     Task outcome: for each bit of score 0.2... (increases) with 1 copy, 0.5... (increases) with 2 copies; ...
     """
+    background(null)
     ladder = strength_ladder(_motif(motif), n_steps, weakest=weakest)
     places, numbers = positions(at, "at"), _numbers(copies)
     if max(numbers) > len(places):

@@ -104,6 +104,7 @@ def word_screen(
     >>> cg.analyze(fresh, rng=0)["verdict"].sel(contrast=["UGCAUG", "AGAAUG"]).values.ravel()
     array(['increases', 'increases'], dtype='<U10')
     """
+    settings.background(null)
     start, screened = position(at, "at"), _screened(k, words, _alphabet(letters))
     width = len(screened[0])
     if start + width > null.length:

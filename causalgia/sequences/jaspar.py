@@ -62,10 +62,12 @@ def refuse_unknown(what: str, *, taxon: str | None, release: str) -> NoReturn:
     """Raise the SequenceError of a name that `find_profile` does not find, with what is near or elsewhere."""
     elsewhere = ", ".join(names_elsewhere(what, release=release))
     among = "" if taxon is None else f" among {taxon}"
-    cure = f"it names {elsewhere}: give an identifier, or taxon=" if elsewhere else _near(what, taxon, release)
+    near = _near(what, taxon, release, widely=not elsewhere)
+    known = [f"it names {elsewhere}: give an identifier, or taxon="] if elsewhere else []
+    cure = "; ".join([*known, *([f"did you mean {near}?"] if near else [])]) or "no name is near it"
     msg = (
-        f"{what!r} is no name of {release}{among}, no file and no IUPAC word; {cure} "
-        "(a motif is a JASPAR name or identifier, a word, a path or a table of counts)"
+        f"{what!r} is no name of {release}{among}, no file and no IUPAC word; {cure} (a motif is a name of "
+        "JASPAR, which is a gene symbol: POU5F1, not Oct4; or an identifier, a word, a path or a table of counts)"
     )
     raise SequenceError(msg)
 
@@ -154,12 +156,18 @@ def _listed(found: Iterable[Profile]) -> str:
     return ", ".join(x.place for x in found)
 
 
-def _near(what: str, taxon: str | None, release: str) -> str:
-    """Say which names are near: of the taxon, and if there are none there, of all."""
+def _near(what: str, taxon: str | None, release: str, *, widely: bool) -> str:
+    """Say which names are near: of the taxon, or if there are none there and it is asked `widely`, of all."""
     core = [x for x in _newest(release) if x.collection == "CORE"]
-    for pool in ([x for x in core if taxon in (None, x.taxon)], core):
+    for pool in ([x for x in core if taxon in (None, x.taxon)], core if widely else []):
         names = {x.name.casefold(): x for x in reversed(pool)}
-        near = [names[key] for key in get_close_matches(what.casefold(), names, n=3)]
+        near = [names[key] for key in _similar(what.casefold(), list(names))]
         if near:
-            return "did you mean " + " or ".join(f"{x.name!r} ({x.identifier}, {x.taxon})" for x in near) + "?"
-    return "no name is near it"
+            return " or ".join(f"{x.name!r} ({x.identifier}, {x.taxon})" for x in near)
+    return ""
+
+
+def _similar(what: str, names: list[str]) -> list[str]:
+    """Return three names at most: those with it in them, the shortest first, and then those spelled like it."""
+    within = sorted((name for name in names if len(what) > 2 and what in name), key=lambda name: (len(name), name))
+    return list(dict.fromkeys([*within, *get_close_matches(what, names, n=3)]))[:3]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,7 +19,7 @@ _SUFFIXES = (".meme", ".jaspar", ".pfm", ".txt", ".gz")
 
 
 def motif(
-    what: str | PathLike[str] | Motif | ArrayLike,
+    what: str | PathLike[str] | Motif | ArrayLike | Mapping[str, Sequence[float]],
     *,
     taxon: str | None = "vertebrates",
     release: str | None = None,
@@ -44,7 +46,8 @@ def motif(
     ----------
     what
         A string as above; a path to MEME or JASPAR text; a motif, which is returned; or a table, w rows of A, C, G,
-        T, of counts or of probabilities (rows that sum to 1).
+        T, of counts or of probabilities (rows that sum to 1). A table with labels is read by them: a mapping letter
+        -> numbers, a DataFrame or DataArray of which one axis is labelled with A, C, G and T (or U), in any order.
     taxon
         Taxonomic group in which a name is looked up; None looks in all. Identifiers are taken whatever their taxon.
     release
@@ -58,7 +61,7 @@ def motif(
     SequenceError
         If nothing has that name (the message says which names are near, and in which taxa or collections it is
         known), a name has profiles of several taxa, a file of several motifs comes without `name`, `name` is given
-        where it has no meaning, or a table is none.
+        where it has no meaning, or a table is none or has labels that do not say which base is which.
 
     References
     ----------
@@ -74,6 +77,8 @@ def motif(
     >>> motif("UGCAUG").consensus
     'TGCATG'
     >>> motif([[0, 0, 9, 1], [8, 1, 1, 0]], name="toy").consensus
+    'GA'
+    >>> motif({"T": [1, 0], "G": [9, 1], "C": [0, 1], "A": [0, 8]}).consensus
     'GA'
     """
     if isinstance(what, str) and not what.endswith(_SUFFIXES):
@@ -136,7 +141,7 @@ def _refuse_name(name: str | None, what: str) -> None:
         raise SequenceError(msg)
 
 
-def _from_table(table: ArrayLike, name: str | None) -> Motif:
+def _from_table(table: Any, name: str | None) -> Motif:
     """Return the motif of counts or probabilities; both are none if a row sums to less than 2 and is no integers."""
     label = "PFM" if name is None else name
     rows = _checked_table(table)
@@ -145,21 +150,63 @@ def _from_table(table: ArrayLike, name: str | None) -> Motif:
     return made if name is not None else Motif(f"PFM {made.consensus}", made.probabilities)
 
 
-def _checked_table(table: ArrayLike) -> NDArray[np.float64]:
-    try:
-        rows = np.asarray(table, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        msg = (
-            f"a motif cannot be made of {type(table).__name__} ({error}); give a JASPAR name, a word, a path, a Motif, "
-            "or w rows of A, C, G, T"
-        )
-        raise SequenceError(msg) from error
+def _checked_table(table: Any) -> NDArray[np.float64]:
+    rows = _by_labels(_numbers(table), *_labels(table))
     if rows.ndim != 2 or rows.shape[1] != 4 or not len(rows):
         turned = "transpose it" if rows.ndim == 2 and rows.shape[0] == 4 else "give one row for each position"
         msg = f"a table of shape {rows.shape} is no motif; its rows are positions, its columns A, C, G, T: {turned}"
         raise SequenceError(msg)
     _check_numbers(rows)
     return rows
+
+
+def _numbers(table: Any) -> NDArray[np.float64]:
+    try:
+        numbers = np.asarray(list(table.values()) if isinstance(table, Mapping) else table, dtype=np.float64)
+        why = "" if numbers.ndim else " (it is no table)"
+    except (TypeError, ValueError) as error:
+        why = f" ({error})"
+    if why:
+        raise SequenceError(
+            f"a motif cannot be made of {type(table).__name__}{why}; give a JASPAR name, a word, a path, a Motif, or w "
+            "rows of A, C, G, T"
+        )
+    return numbers
+
+
+def _labels(table: Any) -> tuple[list[Any] | None, list[Any] | None]:
+    """Return the labels of the rows and of the columns of a table that has any: a mapping, DataFrame or DataArray."""
+    if isinstance(table, Mapping):
+        return list(table), None
+    if hasattr(table, "columns"):
+        return list(table.index) if hasattr(table, "index") else None, list(table.columns)
+    if not hasattr(table, "indexes") or len(table.dims) != 2:
+        return None, None
+    rows, columns = (list(table.indexes[dim]) if dim in table.indexes else None for dim in table.dims)
+    return rows, columns
+
+
+def _by_labels(numbers: NDArray[np.float64], rows: list[Any] | None, columns: list[Any] | None) -> NDArray[np.float64]:
+    """Return w rows of A, C, G, T of numbers whose rows or columns are labelled; as they are without labels."""
+    if rows is None and columns is None:
+        return numbers
+    down, across = _order_of_bases(rows), _order_of_bases(columns)
+    if (down is None) == (across is None):
+        which = "neither its rows nor its columns" if down is None else "both its rows and its columns"
+        shown = f"rows {_few(rows)}, columns {_few(columns)}"
+        msg = f"a motif's table with labels has A, C, G, T (U) on one axis; of this one {which} are: {shown}"
+        raise SequenceError(msg)
+    return numbers[:, across] if across is not None else numbers[down].T
+
+
+def _order_of_bases(labels: list[Any] | None) -> list[int] | None:
+    """Return where A, C, G and T are among labels that are these and no more; None where they are not."""
+    spelled = [str(label).upper().replace("U", "T") for label in labels or ()]
+    return [spelled.index(base) for base in BASES] if sorted(spelled) == sorted(BASES) else None
+
+
+def _few(labels: list[Any] | None) -> str:
+    return "without labels" if labels is None else ", ".join(map(str, labels[:5])) + ", ..." * (len(labels) > 5)
 
 
 def _check_numbers(rows: NDArray[np.float64]) -> None:

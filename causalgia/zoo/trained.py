@@ -108,7 +108,7 @@ def card(name: str, *, network: Network = "residual") -> Card:
     return read_card(card_path(WEIGHTS, name, network))
 
 
-def load(name: str, *, member: SupportsIndex, network: Network = "residual") -> TorchPredictor:
+def load(name: str, *, member: SupportsIndex = 0, network: Network = "residual") -> TorchPredictor:
     """Return one trained network as a predictor of 41-nt sequences; `oracle` of that name is what it was trained on.
 
     Parameters
@@ -116,7 +116,7 @@ def load(name: str, *, member: SupportsIndex, network: Network = "residual") -> 
     name
         ``"rbfox1_like"`` or ``"vts1_like"``.
     member
-        Which of the five: 0 to 4.
+        Which of the five, 0 to 4; `ensemble` has all of them.
     network
         ``"residual"``: a small network after ResidualBind; ``"exponential"``: a small convolutional network with
         exponential activations.
@@ -136,7 +136,7 @@ def load(name: str, *, member: SupportsIndex, network: Network = "residual") -> 
     Examples
     --------
     >>> from causalgia.sequences import encode
-    >>> predictor = load("rbfox1_like", member=0)
+    >>> predictor = load("rbfox1_like")
     >>> predictor.tasks, predictor.scale
     (('RBFOX1',), 'log intensity')
     >>> without, strong = predictor.predict(encode(["A" * 41, "A" * 17 + "UGCAUG" + "A" * 18]))[:, 0]
