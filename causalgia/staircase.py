@@ -307,15 +307,32 @@ def _decided(
     if effects is not None and analysis.error == "bootstrap_t":
         return decide(effects, **how)
     if posterior is None and analysis.error not in BY_TESTS:
-        how["error"] = "local"
+        estimates, how["error"] = _points(estimates), "local"
     return decide(estimates if posterior is None else posterior, **how)
 
 
 def _exact(estimates: xr.Dataset) -> npt.NDArray[np.bool_]:
-    """Return which contrasts have no spread in some task, (contrast,); none where predictors are a dim."""
-    if "se" not in estimates or "model" in estimates.dims:
+    """Return which contrasts have no spread in some task, (contrast,), in any of several predictors."""
+    if "se" not in estimates:
         return np.zeros(estimates.sizes["contrast"], bool)
-    return np.asarray((estimates["se"] == 0).any("task").to_numpy())
+    still = estimates["se"] == 0
+    still = still.all("model") if "model" in still.dims else still
+    return np.asarray(still.any("task").to_numpy())
+
+
+def _points(estimates: xr.Dataset) -> xr.Dataset:
+    """Return estimates that no posterior shrinks; of several predictors their mean, which their spread adds to."""
+    from causalgia.posterior.questions import pooled
+
+    if "model" not in estimates.dims:
+        return estimates
+    n = estimates.sizes["model"]
+    kept = ("ace", "se", "control_sd", "exact", "n_units", "n_clusters", "weight")
+    mean, spread = (
+        pooled(estimates[[name for name in kept if name in estimates]]),
+        estimates["ace"].var("model", ddof=1),
+    )
+    return mean.assign(se=np.sqrt(mean["se"] ** 2 + spread / n), df=xr.full_like(spread, n - 1.0))
 
 
 def _with_exact(
@@ -325,7 +342,7 @@ def _with_exact(
     from causalgia.verdicts import decide
 
     rope = _region_by_task(decisions) if analysis.rope == "placebo" else analysis.region
-    points = decide(estimates.isel(contrast=exact), rope=rope, level=analysis.level)
+    points = decide(_points(estimates.isel(contrast=exact)), rope=rope, level=analysis.level)
     words = ("contrast", placebo_words(estimates)[exact])
     points = points.assign(raw=points["ace"]).assign_coords(placebo_word=words)
     shared = [name for name in decisions.data_vars if name in points]

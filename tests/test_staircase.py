@@ -159,10 +159,35 @@ def test_contrasts_without_spread_are_decided_as_they_stand(rope, tmp_path):
     assert "GATA1" in cg.report(again)
 
 
+def test_contrasts_without_spread_in_any_of_several_predictors():
+    """A letter that each predictor rewards in every unit alike, and one whose effect depends on what it replaces."""
+
+    def rewards(b, a):
+        return cg.FunctionPredictor(
+            lambda x: x[:, 0, 0] + b * x[:, 2, 12] + a * x[:, 0, 14] * x[:, 1, 20:25].sum(1), tasks=["t"], scale="sum"
+        )
+
+    names = {"untreated": "CCC", "same": "GCC", "varies": "CCA", "too": "CTA"}
+    arms = {name: cg.Embed(word, at=12) for name, word in names.items()}
+    design = cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=500)
+    ask = cg.Analysis(control="untreated", rope=(-0.1, 0.1), family="normal")
+    for slopes, half in (((1.0, 1.0, 1.0), 0.0), ((1.0, 1.2, 0.8), 4.303 * 0.2 / np.sqrt(3))):
+        ensemble = cg.Ensemble([rewards(b, a) for b, a in zip(slopes, (1.0, 1.1, 0.9), strict=True)])
+        with pytest.warns(DegenerateWarning):
+            found = steps(cg.run(design, ensemble, rng=0, analysis=ask), rng=0)
+        assert found.posterior["posterior"]["contrast"].values.tolist() == ["varies", "too"]
+        decisions = found.decisions
+        assert decisions["ace"].dims == ("contrast", "task")
+        word = decisions.sel(contrast="same", task="t")
+        assert word["ace"].item() == pytest.approx(1.0)
+        assert word["upper"].item() - 1 == pytest.approx(half, abs=1e-3)
+        assert word["verdict"].item() == "increases"
+
+
 def test_no_contrast_varies():
     arms = {"placebo": cg.Placebo("AGATAAG", at=20), "GATA1": cg.Embed("AGATAAG", at=20)}
     count = cg.FunctionPredictor(lambda x: x[:, 2].sum(1), tasks=["G"], scale="count")
-    design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=50)
+    design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=200)
     outcomes = cg.run(design, count, rng=0, analysis=cg.Analysis(control="placebo", rope=(-1, 1)))
     with pytest.warns(DegenerateWarning, match="do not vary at all"):
         found = steps(outcomes, rng=0)
