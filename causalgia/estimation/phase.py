@@ -18,8 +18,12 @@ from causalgia.estimation.regression import wald_htz
 from causalgia.estimation.request import Request, clusters, require_clusters
 from causalgia.schema import validate
 
-Trend = Literal["linear", "quadratic", "cubic", "natural_spline_4"]
+Trend = Literal["linear", "quadratic", "cubic", "natural_spline_4", "decay"]
 _DEGREES = {"linear": 1, "quadratic": 2, "cubic": 3}
+_LEAST = {name: degree + 1 for name, degree in _DEGREES.items()} | {"natural_spline_4": 5, "decay": 5}
+_LENGTHS = (1.0, 2.0, 4.0)  # of decays, in periods
+_TURN = 10.5
+_ROUNDING = 1e-9  # of the largest effect: waves of units that are nearer than that are the same
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,9 @@ def helical_phase(
         P, in the units of the distance.
     trend
         ``"linear"``, ``"quadratic"``, ``"cubic"``, or ``"natural_spline_4"``: natural cubic splines with knots at the
-        quartiles of the distances and boundaries at their ends.
+        quartiles of the distances and boundaries at their ends. ``"decay"``: a line and ``exp(-d / P)``,
+        ``exp(-d / 2P)`` and ``exp(-d / 4P)``, which follow the fall of any exponential with a length of P or more;
+        polynomials leave a hundred times as much of it, which a test takes for a wave where units hardly differ.
     periods
         Periods of the scan; None: 9.0 to 12.0 by 0.1.
     cluster
@@ -121,7 +127,7 @@ def helical_phase(
     groups = clusters(effects, Request(cluster, None, (), "population", "units"))
     if groups is not None:
         require_clusters(groups, len(groups.labels))
-    base, codes = trend_basis(x, trend), None if groups is None else groups.codes
+    base, codes = trend_basis(x, trend, period=period), None if groups is None else groups.codes
     n_clusters = len(ice) if groups is None else len(groups.labels)
     if n_clusters < 3:
         raise EstimateError(
@@ -176,7 +182,7 @@ def _periods(periods: Any) -> Array:
     return values
 
 
-def trend_basis(x: Array, trend: str) -> Array:
+def trend_basis(x: Array, trend: str, *, period: float = _TURN) -> Array:
     """Return an orthonormal basis of a trend over distances, the constant first.
 
     Parameters
@@ -185,30 +191,50 @@ def trend_basis(x: Array, trend: str) -> Array:
         Distances, shape ``(K,)``.
     trend
         As in `helical_phase`.
+    period
+        P of the wave beside it, by which ``"decay"`` measures its lengths.
 
     Returns
     -------
     array
         Shape ``(K, q)``.
 
+    Raises
+    ------
+    EstimateError
+        If there is no such trend, or the distances are too few, or too close together, for it.
+
     Examples
     --------
     >>> x = np.arange(11.0, 61.0)
-    >>> trend_basis(x, "cubic").shape, trend_basis(x, "natural_spline_4").shape
-    ((50, 4), (50, 5))
+    >>> [trend_basis(x, trend).shape for trend in ("cubic", "natural_spline_4", "decay")]
+    [(50, 4), (50, 5), (50, 5)]
     """
-    if trend != "natural_spline_4" and trend not in _DEGREES:
-        raise EstimateError(f"trend={trend!r} is none of {', '.join(map(repr, [*_DEGREES, 'natural_spline_4']))}")
-    points = len(np.unique(x))
-    least = 5 if trend == "natural_spline_4" else _DEGREES[trend] + 1
+    if trend not in _LEAST:
+        raise EstimateError(
+            f"trend={trend!r} is none of {', '.join(map(repr, (*_DEGREES, 'natural_spline_4', 'decay')))}"
+        )
+    points, least = len(np.unique(x)), _LEAST[trend]
     if points <= least + 2:
         raise EstimateError(
             f"trend={trend!r} with a wave needs {least + 3} or more distances, and there are {points}; "
             "add distances, or use a simpler trend"
         )
-    if trend != "natural_spline_4":
+    if trend in _DEGREES:
         return np.column_stack([np.full(len(x), len(x) ** -0.5), orthonormal_polynomials(x, _DEGREES[trend]).T])
-    return np.linalg.qr(_natural_spline(x))[0]
+    Q, R = np.linalg.qr(_natural_spline(x) if trend == "natural_spline_4" else _decays(x, period))
+    if np.abs(np.diag(R)).min() < 1e-10 * np.sqrt(len(x)):
+        raise EstimateError(
+            f"trend={trend!r}: {np.ptp(x):g} from the nearest to the farthest distance is too little beside a period "
+            f"of {period:g}; add distances, or use a simpler trend"
+        )
+    return np.asarray(Q)
+
+
+def _decays(x: Array, period: float) -> Array:
+    """Constant, line, and exponentials of one, two and four periods, shape (K, 5)."""
+    away = (x - x.min()) / period
+    return np.column_stack([np.ones(len(x)), away, *(np.exp(-away / length) for length in _LENGTHS)])
 
 
 def _natural_spline(x: Array) -> Array:
@@ -283,6 +309,11 @@ def unitwise_wave(x: Array, ice: Array, base: Array, period: float, cluster: Cod
     cluster
         Cluster of each unit, shape ``(n,)``, or None.
 
+    Raises
+    ------
+    EstimateError
+        If they hardly differ, or in one direction alone.
+
     Examples
     --------
     >>> x, rng = np.arange(30.0), np.random.default_rng(0)
@@ -293,10 +324,46 @@ def unitwise_wave(x: Array, ice: Array, base: Array, period: float, cluster: Cod
     """
     X = _design(x, base, period)
     pairs = ice @ np.linalg.solve(X.T @ X, X.T)[-2:].T
+    if np.linalg.norm(pairs - pairs.mean(axis=0), -2) <= _ROUNDING * np.abs(ice).max() * np.sqrt(len(ice)):
+        raise EstimateError("waves of units hardly differ (or in size alone), so no error between them judges the mean")
     answer = mean_ice(pairs, cluster)
     V: Array = np.asarray(answer.factor.T @ answer.factor)
     test = wald_htz(answer.ace, V, float(answer.df[0]))
     return _wave(float(answer.ace[0]), float(answer.ace[1]), V, period, (test.F, float(test.df1), test.df2, test.p))
+
+
+def permuted_wave(x: Array, y: Array, base: Array, period: float, *, rng: np.random.Generator, n: int = 1_999) -> float:
+    """Return p of a wave in one curve by permutation of what its trend leaves over the distances.
+
+    The statistic is the share of the residual squares that the wave takes. Residuals of the trend are exchangeable, in
+    the approximation of Freedman and Lane, where the curve is that trend and independent noise.
+
+    Parameters
+    ----------
+    x, y, base, period
+        As in `mean_curve_wave`.
+    rng
+        What permutes.
+    n
+        Permutations; p is at least ``1 / (n + 1)``.
+
+    References
+    ----------
+    Freedman & Lane (1983), doi:10.1080/07350015.1983.10509354.
+
+    Examples
+    --------
+    >>> x, rng = np.arange(60.0), np.random.default_rng(0)
+    >>> y = np.exp(-x / 20) * (1 + 0.3 * np.cos(2 * np.pi * x / 10.5)) + 0.01 * rng.normal(size=60)
+    >>> permuted_wave(x, y, trend_basis(x, "decay"), 10.5, rng=rng)
+    0.0005
+    """
+    Q = np.linalg.qr(np.column_stack([base, _design(x, base, period)[:, -2:]]))[0]
+    left = y - base @ (base.T @ y)
+    permuted = rng.permuted(np.tile(left, (n, 1)), axis=1)
+    permuted = np.vstack([left, permuted - (permuted @ base) @ base.T])
+    share = ((permuted @ Q[:, -2:]) ** 2).sum(axis=1) / np.maximum((permuted**2).sum(axis=1), np.finfo(float).tiny)
+    return float((share >= share[0] * (1 - _ROUNDING)).mean())
 
 
 def _wave(a: float, b: float, V: Array, period: float, test: tuple[float, float, float, float]) -> Wave:
