@@ -185,7 +185,7 @@ print(gain.isel(task=0).to_dataframe()[["se", "unpaired_se", "gain"]].round(3).t
 # [doi:10.1038/sj.emboj.7600918](https://doi.org/10.1038/sj.emboj.7600918)).
 
 # %%
-answer = ask(cg.experiments.affinity(kd_se=0.1, n_units=300), network)
+answer = ask(cg.experiments.affinity(log10_kd_se=0.1, n_units=300), network)
 answer.draw().figure
 
 # %% [markdown]

@@ -9,7 +9,7 @@ import pytest
 from catalogue_truth import assert_estimates, assert_recovers
 
 import causalgia as cg
-from causalgia.errors import CausalgiaError, DesignError
+from causalgia.errors import CausalgiaError, DegenerateWarning, DesignError
 from causalgia.zoo import Oracle, Pair, Slope, Word
 
 pytestmark = pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
@@ -235,11 +235,43 @@ def test_errors_of_the_affinities_count():
     outcomes = cg.run(cg.experiments.affinity(n_units=100), RBFOX1, rng=0, progress=False)
     lines = [
         experiment.analyse(cg.run(experiment, RBFOX1, rng=0, progress=False), rng=0).findings["line"].squeeze()
-        for experiment in (cg.experiments.affinity(kd_se=se, n_units=100) for se in (None, 0.05, [0.3] * 7))
+        for experiment in (cg.experiments.affinity(log10_kd_se=se, n_units=100) for se in (None, 0.05, [0.3] * 7))
     ]
     assert outcomes.sizes["arm"] == 8
     assert lines[2]["scatter"] < lines[1]["scatter"] <= lines[0]["scatter"] + 1e-9
     assert lines[2]["slope"] < lines[0]["slope"]  # steeper, once it is not attenuated
+
+
+def test_affinities_are_aligned_by_word():
+    import pandas as pd
+
+    words, kd = ["UGCAUG", "AGCAUG", "UGCAUU"], [1.0, 5.0, 300.0]
+    given = cg.experiments.affinity(words=words, kd=kd, log10_kd_se=[0.1, 0.2, 0.3], n_units=50).labels
+    assert given["log10_kd"] == pytest.approx(dict(zip(words, np.log10(kd), strict=True)))
+    table = pd.DataFrame({"kd": kd, "se": [0.1, 0.2, 0.3]}, index=["TGCATG", "agcaug", "UGCAUU"])
+    for one in (table, table[::-1], pd.concat([table, pd.DataFrame({"kd": [7.0], "se": [1.0]}, index=["AAAAAA"])])):
+        by_word = cg.experiments.affinity(words=words, kd=one["kd"], log10_kd_se=one["se"], n_units=50)
+        assert by_word.labels == given
+    in_order = {"kd": table["kd"].reset_index(drop=True), "log10_kd_se": table["se"].to_numpy()}
+    assert cg.experiments.affinity(words=words, **in_order, n_units=50).labels == given
+    assert (
+        cg.experiments.affinity(words=words, kd=table["kd"].to_dict(), n_units=50).labels["log10_kd"]
+        == given["log10_kd"]
+    )
+    some = cg.experiments.affinity(words=["UACAUGU", "TGCATGT", "UGCAUAU"], n_units=50)  # of the published
+    assert some.labels["log10_kd"] == pytest.approx(
+        dict(zip(["UACAUGU", "TGCATGT", "UGCAUAU"], np.log10([350, 0.83, 1830]), strict=True))
+    )
+
+
+def test_words_of_one_effect_have_no_line_in_words():
+    experiment = cg.experiments.affinity(
+        words=["UUUUUU", "UUUUUA", "AUUUUA"], kd=[1, 2, 3], n_units=50, rope=(-0.1, 0.1)
+    )
+    constant = Oracle(Word("GAGAGAGAGA", 1.0), scale="score")
+    with pytest.warns(DegenerateWarning):
+        answer = experiment.analyse(cg.run(experiment, constant, rng=0, progress=False), rng=0)
+    assert answer.sentences == ("Task outcome: all words have the one effect 0, whatever their K_D.",)
 
 
 @pytest.mark.parametrize(
@@ -248,10 +280,16 @@ def test_errors_of_the_affinities_count():
         ({"kd": [1, 2, 3]}, "each of the 7 words"),
         ({"kd": [1.0] * 6 + [0]}, "positive"),
         ({"kd": [2.0] * 7}, "different"),
-        ({"kd_se": [0.1] * 3}, "each of the 7 words"),
-        ({"kd_se": -0.1}, "positive"),
+        ({"log10_kd_se": [0.1] * 3}, "each of the 7 words"),
+        ({"log10_kd_se": -0.1}, "positive"),
         ({"words": ["UGCAUGU", "TGCATGT", "AGCAUGU"], "kd": [1, 2, 3]}, "twice"),
         ({"words": ["UGCAUGU", "AGCAUGU"], "kd": [1, 2]}, "3 words"),
+        ({"words": ["UGCAUG", "AGCAUG", "CGCAUG"]}, "kd: UGCAUG, AGCAUG, CGCAUG has none; give one number for each of"),
+        ({"kd": {"UGCAUGU": 1.0, "AGCAUGU": 2.0}}, "kd: CGCAUGU, UGUAUGU, UACAUGU has none"),
+        ({"kd": {"UGCAUGU": 1.0, "tgcatgt": 2.0}}, "UGCAUGU, tgcatgt is there twice"),
+        ({"kd": 3.0}, "kd=3.0; give one number for each"),
+        ({"kd": None}, "kd=None; give one number for each"),
+        ({"log10_kd_se": {"UGCAUGU": 0.1}}, "log10_kd_se: AGCAUGU, CGCAUGU, UGUAUGU has none"),
         ({"at": 35}, "past the 41-bp background"),
     ],
 )

@@ -152,3 +152,13 @@ def test_refuses_what_gives_no_line(change, said):
     given = {"x": [0, 1, 2, 3], "y": [0.1, 0.9, 2.2, 2.9], "y_covariance": [0.1] * 4} | change
     with pytest.raises(EstimateError, match=said):
         errors_in_variables(given.pop("x"), given.pop("y"), **given)
+
+
+def test_errors_of_x_alone_explain_exact_y():
+    x, y, variance = np.array([0.0, 1.0, 2.0, 3.0]), np.array([0.1, 0.9, 2.2, 2.8]), np.full(4, 0.04)
+    line = errors_in_variables(x, y, y_covariance=[0.0] * 4, x_covariance=variance, scatter=True)
+    slopes = np.linspace(0.5, 2, 15_001)
+    left = y - slopes[:, None] * x
+    least = (left - left.mean(axis=1, keepdims=True)) ** 2 / (slopes[:, None] ** 2 * variance)
+    assert line.chi2 == pytest.approx(least.sum(axis=1).min(), rel=1e-6)
+    assert np.isinf(errors_in_variables(x, y, y_covariance=[0.0] * 4, scatter=True).chi2)

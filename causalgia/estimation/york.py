@@ -32,7 +32,7 @@ class Line:
         Standard deviation of the true points about the line; 0 where it was not asked for.
     chi2, df, p
         Test that a line fits within the given errors alone: ``chi2`` on ``df = K - 2``; infinite, with p 0, where y
-        have no error and do not lie on a line.
+        have no error, nor all x, and they do not lie on a line.
     r2
         Squared correlation of x and y, weighted by the inverse covariance of the residuals.
     x
@@ -211,8 +211,8 @@ class _Points:
         return 0.0
 
     def chi2(self) -> float:
-        """Return the least S of the given errors: infinite where exact y do not lie on a line."""
-        if not self.singular:
+        """Return the least S of the given errors: infinite where points without error do not lie on a line."""
+        if not self.singular or np.linalg.eigvalsh(self.Vx)[0] > _ROUNDING:
             return self.fit(0.0).S
         left = self.fit(_EXACT).S
         return np.inf if left > len(self.x) else 0.0

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from numbers import Real
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import xarray as xr
@@ -23,20 +24,24 @@ if TYPE_CHECKING:
     from causalgia.estimation import Line
     from causalgia.plot import Axes
 
+ForWords: TypeAlias = Sequence[float] | Mapping[str, float]
+"""A number for each word: in the order of the words, or word -> number, of which a pandas Series by words is one."""
+
 CONTROL = "untreated"
 _WORDS = ("UGCAUGU", "AGCAUGU", "CGCAUGU", "UGUAUGU", "UACAUGU", "UGCACGU", "UGCAUAU")
 _KD = (0.83, 4.8, 6.1, 280.0, 350.0, 4.9, 1830.0)
 _SLOPE, _FIT = ("slope", "slope_se", "slope_lower", "slope_upper"), ("scatter", "r2", "chi2", "df", "p")
 _OF_LINE = (*_SLOPE, "intercept", "intercept_se", "intercept_lower", "intercept_upper", *_FIT)
 _LEVEL = 0.05  # of the test that a line fits
+_ROUNDING = 1e-9  # effects that differ by less, relative to their size, are one
 
 
 def affinity(
     null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
     *,
     words: Sequence[str] = _WORDS,
-    kd: Sequence[float] = _KD,
-    kd_se: float | Sequence[float] | None = None,
+    kd: ForWords = _KD,
+    log10_kd_se: float | ForWords | None = None,
     at: int = 17,
     n_units: int = 1_000,
     rope: Rope = "0.2 sd",
@@ -56,9 +61,11 @@ def affinity(
     words
         Three words or more; published are RBFOX1's.
     kd
-        Dissociation constant of each, positive, in any one unit; published in nM.
-    kd_se
-        Standard deviation of the error of each log10 K_D, or one number for all; None: K_D are exact.
+        Dissociation constant of each, positive, in any one unit, published in nM: in the order of `words`, or by word,
+        a mapping or a pandas Series with the words as its index (which may have others too).
+    log10_kd_se
+        Standard deviation of the error of each log10 K_D, given as `kd` is, or one number for all; None: K_D are exact.
+        An error that is small beside its K_D is ``se / (K_D ln 10)``: 0.043 for one of a tenth of it.
     at
         0-based start.
     n_units
@@ -85,19 +92,20 @@ def affinity(
     Examples
     --------
     >>> import causalgia as cg
-    >>> experiment = cg.experiments.affinity(kd_se=0.1, n_units=200)
+    >>> experiment = cg.experiments.affinity(log10_kd_se=0.1, n_units=200)
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0)
     >>> print(experiment.analyse(outcomes, rng=0).sentences[0])
     Task RBFOX1: effects fall with K_D, by -1... for each tenfold weaker binding (R2 0...
     """
+    settings.background(null)
     listed, start = settings.words(words, "words", least=3), position(at, "at")
-    log_kd = [math.log10(value) for value in _positive(kd, "kd", listed)]
-    if len(set(log_kd)) == 1:
-        raise DesignError(f"kd: all words have the one K_D {kd[0]:g}, and a line needs different ones")
-    labels = {"log10_kd": dict(zip(listed, log_kd, strict=True))}
-    if kd_se is not None:
-        errors = [kd_se] * len(listed) if isinstance(kd_se, Real) else kd_se
-        labels["log10_kd_se"] = dict(zip(listed, _positive(errors, "kd_se", listed), strict=True))
+    measured = _positive(dict(zip(_WORDS, _KD, strict=True)) if kd is _KD else kd, "kd", listed)
+    if len(set(measured)) == 1:
+        raise DesignError(f"kd: all words have the one K_D {measured[0]:g}, and a line needs different ones")
+    labels = {"log10_kd": dict(zip(listed, map(math.log10, measured), strict=True))}
+    if log10_kd_se is not None:
+        errors = [log10_kd_se] * len(listed) if isinstance(log10_kd_se, Real) else log10_kd_se
+        labels["log10_kd_se"] = dict(zip(listed, _positive(errors, "log10_kd_se", listed), strict=True))
     return Experiment(
         null=null,
         arms=[Arm(CONTROL, Untreated()), *(Arm(word, Embed(word, at=start)) for word in listed)],
@@ -110,20 +118,52 @@ def affinity(
 
 
 def _positive(values: object, name: str, words: tuple[str, ...]) -> list[float]:
-    listed = list(values) if isinstance(values, Sequence | np.ndarray) and not isinstance(values, str) else []
+    """Return one positive number for each word."""
+    by_word = _by_word(values, name)
+    listed = (
+        _in_order(values) if by_word is None else [by_word[word] for word in map(_read_as, words) if word in by_word]
+    )
     if len(listed) != len(words):
-        raise DesignError(f"{name}={values!r}: give one number for each of the {len(words)} words")
+        lacks = [] if by_word is None else [word for word in words if _read_as(word) not in by_word]
+        shown = f": {', '.join(lacks[:3])} has none" if lacks else f"={values!r}"
+        raise DesignError(f"{name}{shown}; give one number for each of the {len(words)} words, in order or by word")
     for word, value in zip(words, listed, strict=True):
         if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < math.inf:
             raise DesignError(f"{name} of {word} is {value!r}; it must be a positive, finite number")
     return [float(value) for value in listed]
 
 
+def _in_order(values: object) -> list[Any]:
+    ordered = isinstance(values, Sequence | np.ndarray) and not isinstance(values, str)
+    return list(values) if ordered or _items(values) else []  # type: ignore[call-overload]  # iterable, as just seen
+
+
+def _items(values: Any) -> list[tuple[Any, Any]]:
+    """Return label and value of a mapping or a Series."""
+    return list(values.items()) if isinstance(values, Mapping) or hasattr(values, "items") else []
+
+
+def _by_word(values: object, name: str) -> dict[str, Any] | None:
+    """Return word -> number of a mapping, or a Series with words as its index; None of what has an order alone."""
+    items = _items(values)
+    if not items or not (isinstance(values, Mapping) or all(isinstance(key, str) for key, _ in items)):
+        return None
+    count = Counter(_read_as(str(key)) for key, _ in items)
+    twice = [str(key) for key, _ in items if count[_read_as(str(key))] > 1]
+    if twice:
+        raise DesignError(f"{name}: {', '.join(twice[:3])} is there twice (U is T); name each word once")
+    return {_read_as(str(key)): value for key, value in items}
+
+
+def _read_as(word: str) -> str:
+    return word.upper().replace("U", "T")
+
+
 def _read(found: Found) -> Finding:
     estimates = found.steps.estimates
     of = [str(name) for name in estimates["ace"].dims[1:]]
     fits = _fits(estimates, found.experiment.labels)
-    said = tuple(f"{task}: {_sentence(fit)}" for (task, _), fit in zip(by_task(estimates), fits, strict=True))
+    said = tuple(f"{task}: {_sentence(rows, fit)}" for (task, rows), fit in zip(by_task(estimates), fits, strict=True))
     shape = estimates["ace"].shape[1:]
     columns = {name: (of, np.reshape([getattr(fit, name) for fit in fits], shape)) for name in _OF_LINE}
     line = xr.Dataset(columns, coords={name: estimates[name].to_numpy() for name in of})
@@ -146,16 +186,25 @@ def _fits(estimates: xr.Dataset, labels: Labels) -> list[Line]:
     ]
 
 
-def _sentence(line: Line) -> str:
+def _sentence(rows: xr.Dataset, line: Line) -> str:
     from causalgia.reporting import format_effect
 
+    ace = rows["ace"].to_numpy()
+    if np.ptp(ace) <= _ROUNDING * abs(ace).max():
+        return f"all words have the one effect {ace[0]:.4g}, whatever their K_D."
     slope, interval = format_effect({"ace": line.slope, "lower": line.slope_lower, "upper": line.slope_upper})
     does = "fall" if line.slope_upper < 0 else "rise" if line.slope_lower > 0 else "neither clearly fall nor rise"
-    fits = "a line fits within the errors" if line.p > _LEVEL else "more than their errors explain"
     return (
         f"effects {does} with K_D, by {slope} {interval} for each tenfold weaker binding (R2 {line.r2:.2f}); words "
-        f"scatter about the line by {line.scatter:.2g}, {fits} (chi2 {line.chi2:.3g} on {line.df}, p {line.p:.2g})."
+        f"scatter about the line by {line.scatter:.2g}, {_fit_in_words(line)}."
     )
+
+
+def _fit_in_words(line: Line) -> str:
+    if math.isinf(line.chi2):
+        return "and neither effects nor K_D have errors that would explain it"
+    fits = "a line fits within the errors" if line.p > _LEVEL else "more than their errors explain"
+    return f"{fits} (chi2 {line.chi2:.3g} on {line.df}, p {line.p:.2g})"
 
 
 def _draw(answer: Answer) -> Axes:
