@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+import causalgia as cg
 from causalgia.effects import contrast
 from causalgia.errors import ContrastError, OutcomesError
 
@@ -122,6 +123,44 @@ def test_control_sd_is_that_of_the_arm_that_is_subtracted() -> None:
     logs = contrast(crossover(y), contrasts={"c": {"TAL1": 2, "placebo": -0.5, "GATA1": -1.5}}, scale="log")
     pooled = np.sqrt([0.25, 0.75] @ np.log(y[:, :2]).var(axis=0, ddof=1))
     np.testing.assert_allclose(logs["control_sd"].item(), pooled)
+
+
+def test_weighted_contrasts_are_measured_in_the_untreated_arm() -> None:
+    """One yardstick for a table: no contrast changes it by its sign, by its company or by leaving the arm out."""
+    y = np.random.default_rng(0).lognormal(size=(30, 4)) * [1.0, 2.0, 3.0, 4.0]
+    arms, kinds = ["none", "A", "B", "AB"], ["untreated", "embed", "embed", "embed"]
+    factors = {"A": ("arm", [False, True, False, True]), "B": ("arm", [False, False, True, True])}
+    outcomes = crossover(y, arms=arms).assign_coords(kind=("arm", kinds), **factors)
+    asked = {"up": {"A": 1, "B": -1}, "down": {"A": -1, "B": 1}, "both": {"AB": 1, "A": -1, "B": -1, "none": 1}}
+    for scale, own in (("identity", y), ("log", np.log(y)), ("log_of_means", y / y.mean(axis=0))):
+        effects = contrast(outcomes, contrasts=asked, scale=scale)
+        np.testing.assert_allclose(effects["control_sd"], own[:, 0].std(ddof=1))
+        assert effects.attrs["control_sd_of"] == "the untreated arm"
+        alone = contrast(outcomes, contrasts={"up": asked["up"]}, scale=scale)
+        np.testing.assert_allclose(alone["control_sd"], effects["control_sd"][:1])
+        np.testing.assert_allclose(alone["ice"], effects["ice"].sel(contrast=["up"]))
+        crossed = contrast(outcomes, interaction=["A", "B"], scale=scale)
+        np.testing.assert_allclose(crossed["control_sd"], effects["control_sd"][:1])
+    against = contrast(outcomes, control="A")
+    np.testing.assert_allclose(against["control_sd"], y[:, 1].std(ddof=1))
+    assert "control_sd_of" not in against.attrs
+    twice = outcomes.assign_coords(kind=("arm", ["untreated", "embed", "untreated", "embed"]))
+    np.testing.assert_allclose(contrast(twice, contrasts=asked)["control_sd"][:2, 0], y[:, [2, 1]].std(axis=0, ddof=1))
+
+
+@pytest.mark.parametrize("scale", ["identity", "log", "log_of_means", "ratio"])
+def test_weighted_contrasts_of_a_parallel_trial_too(scale: str) -> None:
+    y, arms = np.random.default_rng(1).lognormal(size=(60, 1)), np.repeat(["none", "A", "B"], 20)
+    coords = {"unit": np.arange(60), "task": ["K562"], "arm": ["none", "A", "B"], "assigned": ("unit", arms)}
+    trial = xr.Dataset({"outcome": (("unit", "task"), y)}, coords=coords, attrs={"scale": "counts"})
+    trial = trial.assign_coords(kind=("arm", ["untreated", "embed", "embed"]))
+    one, other = (contrast(trial, contrasts={"c": w}, scale=scale) for w in ({"A": 1, "B": -1}, {"A": -1, "B": 1}))
+    own = {"identity": y, "log": np.log(y)}.get(scale, y / y[:20].mean())[:20]
+    for effects in (one, other):
+        np.testing.assert_allclose(effects["control_sd"].item(), own.std(ddof=1))
+    plain = contrast(trial.drop_vars("kind"), contrasts={"c": {"A": 1, "B": -1}}, scale=scale)
+    np.testing.assert_allclose(cg.estimate(one)["ace"], cg.estimate(plain)["ace"])
+    np.testing.assert_allclose(cg.estimate(one)["se"], cg.estimate(plain)["se"])
 
 
 def test_control_sd_is_zero_where_only_rounding_varies() -> None:

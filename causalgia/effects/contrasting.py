@@ -12,7 +12,7 @@ from scipy import sparse
 
 from causalgia.analysis import Analysis, beyond
 from causalgia.effects.expanding import check_of_means, expanded, expanded_by_arm
-from causalgia.effects.spread import control_sd
+from causalgia.effects.spread import control_sd, measured_in, read_for_sd
 from causalgia.effects.weights import arm_name, chosen, dense, unique, weight_matrix
 from causalgia.effects.wording import done, in_words, measured_on
 from causalgia.errors import OutcomesError
@@ -59,8 +59,8 @@ def contrast(
         two means; and, for an interaction of two factors A, B in a crossover, ``"excess_over_multiplicative"``,
         ``AB - A B / 0``; ``"bpnet"``, ``(AB - (B - 0)) / A``; ``"cooperativity"``, ``2^AB / (2^A + 2^B - 2^0)`` of log2
         outcomes; ``"bliss"``, the excess over independent action, which needs `ceiling`. No effect is 1 for the
-        ratios (attrs["null_value"]) and 0 for the others. Arms that no contrast uses are not read; on a scale other
-        than identity the units that a parallel trial gave them are left out.
+        ratios (attrs["null_value"]) and 0 for the others. Arms that no contrast uses, nor ``control_sd``, are not
+        read; on a scale other than identity the units that a parallel trial gave them are left out.
     ceiling
         ``scale="bliss"``: the largest outcome there can be.
 
@@ -71,8 +71,10 @@ def contrast(
         the ICE of all units are one number within the rounding of each unit's own outcomes, and ``zero`` where that
         number may be 0. Parallel: no ICE exists, and the observed ``outcome`` (on the scale g) and ``assigned`` are
         kept, with the bound ``rounding`` on each outcome. Both: ``weight (contrast, arm)`` (float32 where that is
-        exact), ``control_sd (contrast, task[, model])``, the sd over units of the arms of negative weight (their
-        variances pooled by the size of the weights; absent below two units), the coordinates of units and arms,
+        exact), ``control_sd (contrast, task[, model])``, the sd over units that a rope or prior in sd is measured in
+        (absent below two units): of the `control`; beside `contrasts` or an `interaction` that of the untreated arm,
+        for every contrast the same (attrs["control_sd_of"]), and where there is none, or several, that of the arms of
+        negative weight (their variances pooled by the size of the weights); the coordinates of units and arms,
         ``do (contrast)``, and attrs that say the estimand; ``attrs["exploratory"]`` names what was asked, here and by
         the verbs that follow, beyond the analysis kept with the outcomes. For functions of means ``ice`` holds
         *influence values* (attrs["ice_is"]): the delta method's expansion, unit by unit, whose mean is the effect and
@@ -116,16 +118,19 @@ def contrast(
     W = weight_matrix(weights, arms)
     crossover = "arm" in outcomes["outcome"].dims
     check_of_means(scale, ceiling, interaction, crossover, measured_on(outcomes))
+    kinds = outcomes["kind"].to_numpy().astype(str).tolist() if "kind" in outcomes.coords else []
+    read = read_for_sd(W, kinds, control)
     outcomes, parts = (
-        _crossover(outcomes, W, scale, ceiling, list(next(iter(weights.values()))))
+        _crossover(outcomes, W, read, scale, ceiling, list(next(iter(weights.values()))))
         if crossover
-        else _parallel(outcomes, W, arms, scale)
+        else _parallel(outcomes, W, read, arms, scale)
     )
     coords = {name: c for name, c in outcomes.coords.items() if (name != "do" and "arm" in c.dims) or "unit" in c.dims}
     effects = xr.Dataset(parts, coords=coords, attrs=outcomes.attrs)
     effects["weight"] = (("contrast", "arm"), dense(W))
     effects = effects.assign_coords(contrast=list(weights), arm=arms, **done(outcomes, weights))
     effects.attrs |= in_words(outcomes, weights, scale, "crossover" if crossover else "parallel", control, interaction)
+    effects.attrs |= measured_in(read, W)
     named = weights if contrasts is not None else None
     asked = {"control": control, "contrasts": named, "interaction": interaction}
     asked = {} if asked == dict(zip(asked, _kept_question(outcomes), strict=True)) else asked
@@ -140,16 +145,22 @@ def _kept_question(outcomes: xr.Dataset) -> tuple[str | None, Any, Any]:
 
 
 def _crossover(
-    outcomes: xr.Dataset, W: sparse.csr_array, scale: str, ceiling: float | None, cells: list[str]
+    outcomes: xr.Dataset,
+    W: sparse.csr_array,
+    read: sparse.csr_array,
+    scale: str,
+    ceiling: float | None,
+    cells: list[str],
 ) -> tuple[xr.Dataset, dict[str, Any]]:
     """ICE as one (sparse) matrix product, in float64, and where it does not vary."""
-    used = np.unique(W.indices)
+    used = np.union1d(W.indices, read.indices)
+    W, read = W[:, used], read[:, used]
     observed = outcomes["outcome"].isel(arm=used)
     if scale in OF_MEANS:
-        return outcomes, expanded(observed, W[:, used], scale, measured_on(outcomes), ceiling, cells)
+        return outcomes, expanded(observed, W, read, scale, measured_on(outcomes), ceiling, cells)
     y, bound = on_scale(observed, scale, measured_on(outcomes))
-    W, (n_units, n_arms, *trailing), others = W[:, used], y.shape, y.dims[2:]
-    spread = control_sd([y.to_numpy()[:, a] for a in range(n_arms)], [bound[:, a] for a in range(n_arms)], W)
+    (n_units, n_arms, *trailing), others = y.shape, y.dims[2:]
+    spread = control_sd([y.to_numpy()[:, a] for a in range(n_arms)], [bound[:, a] for a in range(n_arms)], read)
     by_arm, bound = (np.moveaxis(x, 1, 0).reshape(n_arms, -1) for x in (y.to_numpy(), bound))
     ice = np.asarray(W @ by_arm)
     flags = [part.reshape(len(ice), *trailing) for part in _flags(ice, abs(W), bound, n_units)]
@@ -174,7 +185,7 @@ def _flags(ice: Array, sizes: sparse.csr_array, bound: Array, n_units: int) -> l
 
 
 def _parallel(
-    outcomes: xr.Dataset, W: sparse.csr_array, arms: list[str], scale: str
+    outcomes: xr.Dataset, W: sparse.csr_array, read: sparse.csr_array, arms: list[str], scale: str
 ) -> tuple[xr.Dataset, dict[str, Any]]:
     if "assigned" not in outcomes:
         raise OutcomesError(
@@ -186,13 +197,13 @@ def _parallel(
         if arm not in known:
             raise OutcomesError(f"unit {outcomes['unit'].to_numpy()[i]!s} is assigned to '{arm}', which is not an arm")
     if scale != "identity":
-        outcomes = outcomes.isel(unit=np.isin(assigned, [arms[j] for j in np.unique(W.indices)]))
+        outcomes = outcomes.isel(unit=np.isin(assigned, [arms[j] for j in np.union1d(W.indices, read.indices)]))
     received = outcomes["assigned"].to_numpy().astype(str)
     rows = [np.flatnonzero(received == arm) for arm in arms]
     if scale in OF_MEANS:
-        y, bound, more = expanded_by_arm(outcomes["outcome"], rows, arms, W, scale, measured_on(outcomes))
+        y, bound, more = expanded_by_arm(outcomes["outcome"], rows, arms, W, read, scale, measured_on(outcomes))
     else:
         (y, bound), more = on_scale(outcomes["outcome"], scale, measured_on(outcomes)), {}
-    spread = control_sd([y.to_numpy()[i].astype(np.float64) for i in rows], [bound[i] for i in rows], W)
+    spread = control_sd([y.to_numpy()[i].astype(np.float64) for i in rows], [bound[i] for i in rows], read)
     sds = {name: (("contrast", *y.dims[1:]), values) for name, values in spread.items()}
     return outcomes, {"outcome": y, "rounding": (y.dims, bound), **sds, **more}

@@ -61,7 +61,13 @@ def check_of_means(
 
 
 def expanded(
-    y: xr.DataArray, W: sparse.csr_array, scale: str, measured_on: str, ceiling: float | None, cells: Sequence[str]
+    y: xr.DataArray,
+    W: sparse.csr_array,
+    read: sparse.csr_array,
+    scale: str,
+    measured_on: str,
+    ceiling: float | None,
+    cells: Sequence[str],
 ) -> dict[str, Any]:
     """Expand functions of the means of shared units: the variables of a Dataset of effects.
 
@@ -69,8 +75,8 @@ def expanded(
     ----------
     y
         Outcomes ``(unit, arm, ...)`` of the A arms that are used.
-    W
-        Weights, shape ``(K, A)``.
+    W, read
+        Weights of the contrasts, and those that say in whose sd each is measured, shape ``(K, A)`` both.
     scale, measured_on, ceiling
         As in `contrast`.
     cells
@@ -81,7 +87,7 @@ def expanded(
         mean, change, moved = (np.stack(x) for x in zip(*map(relative, values, bound), strict=True))
         _check_means(mean, W, scale, [str(a) for a in y["arm"].to_numpy()])
         found = (log_of_means if scale == "log_of_means" else ratio_of_means)(mean, change, moved, W)
-        spread = control_sd(list(change), list(moved), W)
+        spread = control_sd(list(change), list(moved), read)
     else:
         arms = [str(a) for a in y["arm"].to_numpy()]
         order = [arms.index(cell) for cell in cells]
@@ -151,7 +157,13 @@ def settle(found: Expansion, null: float) -> tuple[Any, Array]:
 
 
 def expanded_by_arm(
-    y: xr.DataArray, rows: Sequence[Any], arms: Sequence[str], W: sparse.csr_array, scale: str, measured_on: str
+    y: xr.DataArray,
+    rows: Sequence[Any],
+    arms: Sequence[str],
+    W: sparse.csr_array,
+    read: sparse.csr_array,
+    scale: str,
+    measured_on: str,
 ) -> tuple[xr.DataArray, Array, dict[str, Any]]:
     """Expand functions of the means of arms that have units of their own (a parallel trial).
 
@@ -163,8 +175,8 @@ def expanded_by_arm(
         Units of each arm.
     arms
         Their names.
-    W
-        Weights, shape ``(K, A)``.
+    W, read
+        Weights of the contrasts, and those that say in whose sd each is measured, shape ``(K, A)`` both.
     scale, measured_on
         As in `contrast`.
 
@@ -179,6 +191,7 @@ def expanded_by_arm(
     empty = [arms[a] for a in used if not len(rows[a])]
     if empty:
         raise ContrastError(f"scale={scale!r}: no unit was given arm {empty[0]!r}, so it has no mean; leave it out")
+    used = np.array([a for a in np.union1d(used, read.indices) if len(rows[a])])
     mean = np.ones((len(arms), *values.shape[1:]))
     out, moved = np.zeros_like(values), np.zeros_like(values)
     for a in used:

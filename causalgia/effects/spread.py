@@ -1,4 +1,4 @@
-"""How much the control arm varies over units: the unit of priors and of standardised effects."""
+"""How much the control arm varies over units: the unit of priors and of regions in sd."""
 
 from __future__ import annotations
 
@@ -8,6 +8,54 @@ import numpy as np
 from scipy import sparse
 
 from causalgia.scales import Array, agreement
+
+OF_UNTREATED = "the untreated arm"
+
+
+def read_for_sd(W: sparse.csr_array, kinds: Sequence[str], control: object) -> sparse.csr_array:
+    """Return weights whose negative ones say in which arms' sd each contrast is measured.
+
+    Beside weighted contrasts, an only untreated arm is the yardstick of all: an interaction has no control of its own,
+    and the negation of a contrast has the same size. Else it is the arms that a contrast subtracts.
+
+    Parameters
+    ----------
+    W
+        Weights, shape ``(K, A)``.
+    kinds
+        What is done in each arm, such as ``"untreated"``; empty where that is not known.
+    control
+        The arm that was asked for as the control of all contrasts, or None.
+
+    Returns
+    -------
+    csr_array
+        Shape ``(K, A)``; `W` itself where there is a `control`, or no or several untreated arms.
+
+    Examples
+    --------
+    >>> W = sparse.csr_array([[1.0, -1.0, 0.0], [-1.0, 1.0, 0.0]])
+    >>> read_for_sd(W, ["embed", "embed", "untreated"], None).toarray()
+    array([[ 0.,  0., -1.],
+           [ 0.,  0., -1.]])
+    """
+    untreated = [a for a, kind in enumerate(kinds) if kind == "untreated"]
+    if control is not None or len(untreated) != 1:
+        return W
+    rows = np.arange(W.shape[0])
+    return sparse.csr_array((-np.ones(len(rows)), (rows, np.full(len(rows), untreated[0]))), shape=W.shape)
+
+
+def measured_in(read: sparse.csr_array, W: sparse.csr_array) -> dict[str, str]:
+    """Return the attr ``control_sd_of`` of effects: which arm it is, where it is not the one that is subtracted.
+
+    Examples
+    --------
+    >>> W = sparse.csr_array([[1.0, -1.0]])
+    >>> measured_in(read_for_sd(W, ["embed", "untreated"], None), W), measured_in(W, W)
+    ({'control_sd_of': 'the untreated arm'}, {})
+    """
+    return {} if read is W else {"control_sd_of": OF_UNTREATED}
 
 
 def pooled_sd(sds: Array, W: sparse.csr_array) -> Array:

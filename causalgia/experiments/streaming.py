@@ -13,7 +13,7 @@ from scipy import sparse
 
 from causalgia.analysis import Analysis, beyond
 from causalgia.design import Design
-from causalgia.effects.spread import pooled_sd
+from causalgia.effects.spread import measured_in, pooled_sd, read_for_sd
 from causalgia.effects.weights import dense, weight_matrix
 from causalgia.effects.wording import done, in_words
 from causalgia.errors import DegenerateWarning, DesignError, PredictorError
@@ -186,14 +186,14 @@ def _groups(units: Units, request: Request) -> Grouping | None:
 
 @dataclass
 class _Found:
-    """What is kept of a trial: moments of the ICE (K, R) and of the arms that are subtracted (S, R).
+    """What is kept of a trial: moments of the ICE (K, R) and of the arms that have the sd of contrasts (S, R).
 
     R counts tasks and models. `together` has what is needed of the covariance: sums by cluster or random group, or sums
     of products.
     """
 
     weights: sparse.csr_array
-    subtracted: NDArray[np.intp]
+    read: sparse.csr_array
     shape: tuple[int, ...]
     together: Sums | Products
     codes: NDArray[np.intp]
@@ -204,7 +204,7 @@ class _Found:
 
     def add(self, y: Array, bound: Array, rows: NDArray[np.int64]) -> None:
         """Take in outcomes of some units and bounds on their rounding, (arms, b, R) both."""
-        self.arms.add(*(np.moveaxis(x[self.subtracted], 1, 0) for x in (y, bound)))
+        self.arms.add(*(np.moveaxis(x[self.measured], 1, 0) for x in (y, bound)))
         ice, within = (_by_unit(W, x) for W, x in ((self.weights, y), (abs(self.weights), bound)))
         before = self.ice.n
         centred, step = self.ice.add(ice, within)
@@ -232,9 +232,14 @@ class _Found:
         )
 
     @property
+    def measured(self) -> NDArray[np.intp]:
+        """The arms that are read for their sd."""
+        return np.unique(self.read.indices[self.read.data < 0]).astype(np.intp)
+
+    @property
     def control_sd(self) -> Array:
-        """Pooled sd of the arms that each contrast subtracts, (K, tasks[, models])."""
-        return pooled_sd(self.arms.sd, self.weights[:, self.subtracted]).reshape(-1, *self.shape)
+        """Pooled sd of the arms that each contrast is measured in, (K, tasks[, models])."""
+        return pooled_sd(self.arms.sd, self.read[:, self.measured]).reshape(-1, *self.shape)
 
     @property
     def _ace(self) -> Array:
@@ -271,8 +276,9 @@ def _accumulated(asked: Blockwise, groups: Grouping | None, scale: str) -> _Foun
     W = weight_matrix({name: dict(row) for name, row in (design.named_contrasts or {}).items()}, names)
     shape = (len(predictor.tasks), *(() if predictor.models is None else (len(predictor.models),)))
     n, n_answers = len(asked.units.ids), int(np.prod(shape))
-    subtracted = np.unique(W.indices[W.data < 0]).astype(np.intp)
-    found = _Found(W, subtracted, shape, *_together(n, W.shape[0], n_answers, groups))
+    kinds = [arm.intervention.kind for arm in design.named_arms]
+    read = read_for_sd(W, kinds, design.asked.get("control"))
+    found = _Found(W, read, shape, *_together(n, W.shape[0], n_answers, groups))
     for rows in blocks(n, bytes_a_unit=8 * max(W.shape) * n_answers):
         answers = asked.answers(rows)
         y = xr.DataArray(answers, dims=("arm", "unit", "task", "model")[: answers.ndim])
@@ -318,7 +324,9 @@ def _labels(
             "control_sd": (dims, found.control_sd),
         },
         coords={"contrast": list(weights), "task": list(predictor.tasks), **done(outcomes, weights)},
-        attrs=attrs | in_words(outcomes, weights, analysis.scale, "crossover", design.asked.get("control"), None),
+        attrs=attrs
+        | in_words(outcomes, weights, analysis.scale, "crossover", design.asked.get("control"), None)
+        | measured_in(found.read, found.weights),
     )
     if predictor.models is not None:
         effects = effects.assign_coords(model=list(predictor.models))

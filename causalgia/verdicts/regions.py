@@ -125,16 +125,17 @@ def _in_sd(rope: str, effects: xr.Dataset) -> Region:
         raise DecisionError(
             f"rope={rope!r} needs the sd of the control arm's outcomes (control_sd), {_why(effects)}; {numbers}"
         )
+    arm = effects.attrs.get("control_sd_of", "the control arm")
     sd = effects["control_sd"].transpose(*effects["ace"].dims).to_numpy()
     if not (sd > 0).all():
         k = int(np.argwhere(~(sd > 0))[0][0])
         name = effects["contrast"].to_numpy()[k] if "contrast" in effects.coords else k
         raise DecisionError(
-            f"contrast {name!s}: the control arm's outcomes do not vary, so that rope={rope!r} has no width; {numbers}"
+            f"contrast {name!s}: {arm}'s outcomes do not vary, so that rope={rope!r} has no width; {numbers}"
         )
     half = float(found[1]) * sd
     about = f" (relative to its mean) about {null:g}" if null else ""
-    return Region(null - half, null + half, f"{float(found[1]):g} sd of the control arm{about}")
+    return Region(null - half, null + half, f"{float(found[1]):g} sd of {arm}{about}")
 
 
 def _why(effects: xr.Dataset) -> str:
