@@ -99,7 +99,7 @@ class _Weighted:
     @property
     def trace(self) -> float:
         """``tr(P)``."""
-        return float((self.w - self.w**2 * self.leverage).sum())
+        return float((self.w * (1 - self.w * self.leverage)).sum())  # w^2 overflows where variances are tiny
 
 
 def random_effects(

@@ -34,7 +34,8 @@ def word_mutagenesis(
     Contrasts: the word and each of its ``3 w`` mutants against the untreated arm, named as they are spelled; and of
     each mutant against the word, on the same backgrounds, ``"change G1A"`` (letter, 0-based position in the word, new
     letter). The finding ``logo`` has the effect of the word with each base at each position: at its own letters that is
-    the effect of the whole word, which belongs in its logo as the mutants do.
+    the effect of the whole word, which belongs in its logo as the mutants do. The figure draws each base less the mean
+    of its column, so that a position is as tall as its letters differ; of an ensemble it draws the mean over models.
 
     Parameters
     ----------
@@ -71,7 +72,7 @@ def word_mutagenesis(
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("vts1_like"), rng=0)
     >>> answer = experiment.analyse(outcomes, rng=0)
     >>> print(answer.sentences[0])
-    Task VTS1: GCUGG increases, 1...; of its 15 single-base changes ... decrease the effect...
+    Task VTS1: GCUGG increases the outcome, 1...; of its 15 single-base changes ... decrease the effect...
     >>> answer.findings["logo"]["ace"].sizes["base"]
     4
     """
@@ -135,6 +136,14 @@ def _logo(estimates: xr.Dataset, word: str) -> xr.Dataset:
     )
 
 
+_DOES = {
+    "increases": "increases the outcome",
+    "decreases": "decreases the outcome",
+    "negligible": "is negligible",
+    "undecided": "is undecided",
+}
+
+
 def _sentence(rows: xr.Dataset, word: str) -> str:
     whole = rows.sel(contrast=word)
     changes = rows.isel(contrast=[str(name).startswith("change ") for name in rows["contrast"].to_numpy()])
@@ -145,8 +154,8 @@ def _sentence(rows: xr.Dataset, word: str) -> str:
     order = np.argsort(np.abs(changes["ace"].to_numpy()), kind="stable")
     mildest, worst = (_named(changes.isel(contrast=int(order[k]))) for k in (0, -1))
     return (
-        f"{word} {whole['verdict'].item()}, {effect_in_words(whole)}; of its {len(verdicts)} single-base changes "
-        f"{', '.join(counts)}; mildest is {mildest}, strongest {worst}."
+        f"{word} {_DOES[str(whole['verdict'].item())]}, {effect_in_words(whole)}; of its {len(verdicts)} single-base "
+        f"changes {', '.join(counts)}; mildest is {mildest}, strongest {worst}."
     )
 
 
@@ -157,8 +166,11 @@ def _named(row: xr.Dataset) -> str:
 def _draw(answer: Answer) -> Axes:
     from causalgia.plot import logo
 
-    found = answer.findings["logo"].isel(task=0)
-    return logo(found.isel(model=0) if "model" in found.dims else found)
+    found = answer.findings["logo"][["ace"]].isel(task=0)
+    if "model" in found.dims:
+        said = f"{found['task'].item()}, mean over {found.sizes['model']} models"
+        found = found.mean("model", keep_attrs=True).assign_coords(task=said)
+    return logo(found, centred=True)
 
 
 WORD_MUTAGENESIS = Entry(

@@ -91,7 +91,8 @@ def agreement(found: Mapping[str, Answer | xr.Dataset], *, least: float = 0.8, c
     Parameters
     ----------
     found
-        Null model -> answer or estimates of the same contrasts; estimates may be of a selection of them.
+        Null model -> answer or estimates of the same contrasts; estimates may be of a selection of them. Contrasts of
+        placebo words, whose order is noise, are left out.
     least
         The tau below which the order is said to depend on the null model.
     ci_prob
@@ -112,8 +113,8 @@ def agreement(found: Mapping[str, Answer | xr.Dataset], *, least: float = 0.8, c
     ContrastError
         If null models have other contrasts or tasks.
     EstimateError
-        If there are fewer than three contrasts, of which tau says nothing, all are equal, or there is no standard
-        error.
+        If there are fewer than three contrasts (without placebo words), of which tau says nothing, all are equal, or
+        there is no standard error.
 
     Warns
     -----
@@ -152,10 +153,12 @@ def _estimates(found: Mapping[str, Answer | xr.Dataset]) -> dict[str, xr.Dataset
     """Return the estimates under each null model, their contrasts and tasks in the order of the first."""
     from causalgia.estimation import as_estimates
     from causalgia.estimation.given import require_errors
+    from causalgia.multiplicity.placebo import words_of
 
     if not isinstance(found, Mapping) or len(found) < 2:
         raise OutcomesError("agreement takes two null models or more: {'uniform': answer, 'profile': answer}")
-    tables = {str(k): as_estimates(v.estimates if isinstance(v, Answer) else v) for k, v in found.items()}
+    given = {str(k): as_estimates(v.estimates if isinstance(v, Answer) else v) for k, v in found.items()}
+    tables = {name: table.isel(contrast=~words_of(table)) for name, table in given.items()}
     name, first = next(iter(tables.items()))
     for other, table in tables.items():
         require_errors(table)
@@ -168,6 +171,7 @@ def _estimates(found: Mapping[str, Answer | xr.Dataset]) -> dict[str, xr.Dataset
     if first.sizes["contrast"] < 3:
         raise EstimateError(
             f"{first.sizes['contrast']} contrasts have no order to compare; Kendall's tau takes three or more"
+            + " beside placebo words" * (first.sizes["contrast"] < given[name].sizes["contrast"])
         )
     rows = {dim: first[dim].to_numpy() for dim in ("contrast", "task")}
     return {name: as_estimates(table.sel(rows)) for name, table in tables.items()}
@@ -271,30 +275,44 @@ def _sizes(tables: Mapping[str, xr.Dataset], ci_prob: float) -> xr.Dataset:
 
 
 def _lowest(table: xr.Dataset) -> dict[str, dict[str, Any]]:
-    """Return for each task the pair of null models that agree least, and the contrast that differs most."""
+    """Return for each task the pair of null models that agree least, and the contrast that may differ most."""
     rows: dict[str, dict[str, Any]] = {}
     for task in table["task"].to_numpy():
         one = table.sel(task=task)
-        tau, between = one["tau"].to_numpy(), one["between_sd"].to_numpy()
+        tau, most = one["tau"].to_numpy(), one.isel(contrast=int(one["between_sd_upper"].argmax("contrast")))
         i, j = min(combinations(range(len(tau)), 2), key=lambda pair: tau[pair])
         names = ("tau", "tau_lower", "tau_upper", "clear")
         rows[str(task)] = {
             **{name: one[name].to_numpy()[i, j].item() for name in names},
             "pair": f"'{one['null'].to_numpy()[i]}' and '{one['null'].to_numpy()[j]}'",
-            "contrast": str(one["contrast"].to_numpy()[between.argmax()]),
-            "between_sd": between.max().item(),
+            "contrast": str(most["contrast"].item()),
+            "spread": _spread(most),
         }
     return rows
 
 
+def _spread(row: xr.Dataset) -> str:
+    from causalgia.reporting import format_effect
+
+    limits = {"ace": "between_sd", "lower": "between_sd_lower", "upper": "between_sd_upper"}
+    return " ".join(format_effect({name: row[limit].item() for name, limit in limits.items()}))
+
+
 def _sentence(task: str, row: dict[str, Any], least: float) -> str:
     order = f"Kendall's tau {row['tau']:.2f} [{row['tau_lower']:.2f}, {row['tau_upper']:.2f}]"
-    spread = f"the sd between null models is at most {row['between_sd']:.2g}, of '{row['contrast']}'"
+    spread = f"the sd between null models may be largest for '{row['contrast']}', {row['spread']}"
     if row["tau"] >= least:
-        return f"Task {task}: every null model gives the same order (least alike {row['pair']}, {order}); {spread}."
+        return f"Task {task}: every null model gives {_alike(row)} (least alike {row['pair']}, {order}); {spread}."
     why = (
         "the answer depends on the null model"
         if row["tau_upper"] < least
         else f"the order of {100 * (1 - row['clear']):.0f} % of the pairs of contrasts is not clear; use more units"
     )
     return f"Task {task}: {row['pair']} give another order ({order}): {why}; {spread}."
+
+
+def _alike(row: dict[str, Any]) -> str:
+    """Return how alike the orders are: the same where every pair is, or where errors explain all that are not."""
+    if row["tau"] >= 1 - _ROUNDING:
+        return "the same order"
+    return "the same order within error" if row["tau_upper"] >= 1 - _ROUNDING else "nearly the same order"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from causalgia.errors import ContrastError, OutcomesError
 from causalgia.plot.house import AS_IT_IS, GRID, INK, axes_or_new, chosen_task, scale_in_words, strip, task_names, title
@@ -19,7 +20,7 @@ _COLOURS = {"A": "#3b7d3a", "C": "#1f5fa8", "G": "#d98a00", "T": "#c0392b", "U":
 _WIDTH = 0.92
 
 
-def logo(ace: xr.Dataset, *, task: str | None = None, ax: Axes | None = None) -> Axes:
+def logo(ace: xr.Dataset, *, task: str | None = None, centred: bool = False, ax: Axes | None = None) -> Axes:
     """Draw the effect of each base at each position as a letter of that height, negative effects below the axis.
 
     On either side of the axis the largest letter stands farthest out. Heights are effects on their own scale, no
@@ -32,6 +33,9 @@ def logo(ace: xr.Dataset, *, task: str | None = None, ax: Axes | None = None) ->
         that is not known (NaN) is left out.
     task
         Which task; needed where there are several.
+    centred
+        Whether each base is drawn less the mean of its column: a position is then as tall as its bases differ, where
+        the effects of a word with each base would all be as tall as the word.
     ax
         Axes to draw into; by default those of a new figure, as wide as there are positions.
 
@@ -53,16 +57,27 @@ def logo(ace: xr.Dataset, *, task: str | None = None, ax: Axes | None = None) ->
     >>> axes = logo(heights.assign_coords(base=list("ACGU"), position=[4, 5]))
     >>> len(axes.patches), [round(float(y), 3) for y in axes.get_ylim()]
     (4, [-0.272, 1.072])
+    >>> words = xr.Dataset({"ace": (("position", "base"), [[3.0, 3.0, 3.0, 3.4], [0.0, 3.4, 0.0, 0.0]])})
+    >>> axes = logo(words.assign_coords(base=list("ACGU"), position=[0, 1]), centred=True)
+    >>> [round(float(y), 3) for y in axes.get_ylim()]  # position 0 is low, and position 1 tall
+    [-2.856, 2.856]
     """
     table = _one_task(ace, task)
-    heights = table["ace"].transpose("position", "base").to_numpy().astype(float)
+    heights = _heights(table, centred)
     letters = _letters(table)
     positions = _positions(table)
     axes = axes_or_new(ax, float(np.clip(1.2 + 0.42 * len(positions), 3.2, 24.0)), 2.6)
     for place, column in enumerate(heights):
         _stack(axes, place, column, letters)
     _dress(axes, table, heights, positions)
+    if centred:
+        axes.set_ylabel(f"{axes.get_ylabel()},\nless the mean of the position", fontsize=9.5, **AS_IT_IS)
     return axes
+
+
+def _heights(table: xr.Dataset, centred: bool) -> NDArray[np.float64]:
+    heights = table["ace"].transpose("position", "base")
+    return (heights - heights.mean("base") if centred else heights).to_numpy().astype(np.float64)
 
 
 def _one_task(ace: xr.Dataset, task: str | None) -> xr.Dataset:
