@@ -11,7 +11,14 @@ import xarray as xr
 from catalogue_truth import assert_estimates, assert_recovers, assert_verdicts
 
 import causalgia as cg
-from causalgia.errors import DegenerateWarning, DesignError, ExploratoryWarning, FewClustersWarning, SequenceError
+from causalgia.errors import (
+    DegenerateWarning,
+    DesignError,
+    EstimateError,
+    ExploratoryWarning,
+    FewClustersWarning,
+    SequenceError,
+)
 from causalgia.estimation import mean_ice
 from causalgia.experiments import build, flanks, knock_in, occlusion, stream
 from causalgia.experiments.flanking import Flank
@@ -131,8 +138,9 @@ def test_a_placebo_is_not_zero_where_overwriting_anything_costs(crowded):
     rows, ace = experiment.null.parents_given.tokens, answer.estimates["ace"].sel(task="GC")
     exact = {}
     for contrast, starts in (("uniform", found["start"]), ("uniform, placebo span", found["placebo_start"])):
-        spans = np.take_along_axis(rows, starts.values[:, None] + np.arange(6), axis=1)
-        exact[contrast] = 3 - np.isin(spans, (1, 2)).sum(axis=1).mean()
+        begin = starts.values.reshape(len(rows), -1)
+        spans = np.take_along_axis(rows[:, None], begin[..., None] + np.arange(6), axis=-1)
+        exact[contrast] = 3 - np.isin(spans, (1, 2)).sum(axis=-1).mean()
     exact["uniform minus placebo"] = exact["uniform"] - exact["uniform, placebo span"]
     for contrast, value in exact.items():
         assert abs(ace.sel(contrast=contrast) - value) < 5 * np.sqrt(1.5 * 2 / len(found["start"]) / 4)
@@ -153,14 +161,54 @@ def test_placebo_spans_are_of_the_design_and_touch_no_instance(crowded):
     assert first.fingerprint == again.fingerprint
     assert occlusion(crowded, motif="AGATAA", draws=2).fingerprint != first.fingerprint
     spans = {arm.name: arm.intervention for arm in first.named_arms}
-    own, placebo = (spans[name].sites for name in ("uniform", "uniform, placebo span"))
+    own, placebo = (spans[name].spans for name in ("uniform", "uniform, placebo span"))
     texts = decode(first.null.parents_given.tokens)
-    for text, (start, stop), (begin, end) in zip(texts, own, placebo, strict=True):
+    for text, (start, stop), drawn in zip(texts, own, placebo, strict=True):
         assert text[start:stop] in ("AGATAA", "TTATCT")
-        assert end - begin == stop - start == 6
-        assert all(abs(begin - at) >= 6 for at in places(text, "AGATAA"))
-    assert len({begin for begin, _ in placebo}) > 20
-    assert spans["shuffle, placebo span"].sites == placebo
+        assert len(drawn) == 5
+        for begin, end in drawn:
+            assert end - begin == stop - start == 6
+            assert all(abs(begin - at) >= 6 for at in places(text, "AGATAA"))
+    assert len({begin for drawn in placebo for begin, _ in drawn}) > 80
+    assert np.mean([len(set(drawn)) for drawn in placebo]) > 4.5  # each draw has a place of its own
+    assert spans["shuffle, placebo span"].spans == placebo
+
+
+@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
+def test_the_spread_of_a_placebo_is_over_its_places(crowded):
+    """One position in fifteen matters: it shows in a few draws of many instances, not in all draws of a few."""
+    matters = np.arange(7, 120, 15)
+    marked = cg.FunctionPredictor(lambda x: x[:, 0, matters].sum(1), tasks=["A"], scale="A at a place")
+    experiment = occlusion(crowded, motif="AGATAA", fills=["C"], draws=8, rope=(-0.1, 0.1))
+    answer = experiment.analyse(cg.run(experiment, marked, rng=0, progress=False), rng=0)
+    instances = answer.findings["instances"].sel(contrast="C, placebo span").squeeze("task")
+    rows, starts = experiment.null.parents_given.tokens, instances["placebo_start"].values
+    assert starts.shape == (len(rows), 8)
+    for row, begin, effect in zip(rows, starts, instances["effect"].values, strict=True):
+        lost = [sum(row[at] == 0 for at in matters if start <= at < start + 6) for start in begin]
+        assert effect == pytest.approx(-np.mean(lost))
+    oracle = Oracle(Word("CACG", 1.0), EndGC(-1.0, last=80))
+    outcomes = cg.run(experiment, oracle, rng=0, progress=False)
+    effects, truth = cg.estimate(cg.contrast(outcomes))["ace"], oracle.true_ace(experiment)
+    np.testing.assert_allclose(effects.sel(contrast=truth["contrast"]), truth, atol=1e-9)  # a letter is exact
+    assert (truth["mcse"] == 0).all()
+
+
+def test_what_is_said_adds_up_and_covers():
+    """Motif, placebo and their difference are decided each by itself: none is drawn to 0, or from the others."""
+    oracle = Oracle(Word("AGATAA", 3.5, "both"), Word("GGCC", 0.8), EndGC(-1.0, last=150))
+    covered = []
+    for seed in range(12):
+        tokens = np.random.default_rng(seed).integers(0, 4, (60, 200), dtype=np.uint8)
+        tokens[np.arange(60)[:, None], (3 * np.arange(60))[:, None] + np.arange(6)] = encode("AGATAA")
+        experiment = occlusion(tokens, motif="AGATAA", fills=["uniform"], draws=3, rope=(-0.2, 0.2))
+        decided = experiment.analyse(cg.run(experiment, oracle, rng=seed, progress=False), rng=0).decisions
+        own, placebo, net = decided["ace"].squeeze("task").values
+        assert own - placebo == pytest.approx(net, abs=1e-12)
+        assert ((decided["lower"] < decided["ace"]) & (decided["ace"] < decided["upper"])).all()
+        truth = oracle.true_ace(experiment, n=1_000)
+        covered.append(((decided["lower"] <= truth) & (truth <= decided["upper"])).values.ravel())
+    assert (np.sum(covered, axis=0) >= 8).all()  # of 12 at 95 %, P(fewer) = 2e-4
 
 
 def test_a_fill_that_puts_the_motif_back_is_counted():
@@ -205,7 +253,7 @@ def test_occlusion_refuses_before_anything_is_predicted(sampled):
     motif = Motif("toy", (((0.97, 0.01, 0.01, 0.01),) * 8))
     with pytest.raises(DesignError, match=r"instance of toy: .*scores .* bits of the .* of threshold=0.0001"):
         occlusion(["CCCCAAAACCCC", "CCCCCCCCCCCC"], motif=motif)
-    with pytest.raises(DesignError, match="one instance of AGATAAG, in 'a'"):
+    with pytest.raises(DesignError, match="one instance of AGATAAG, in 'a'.*; give more sequences$"):
         occlusion({"a": "CCAGATAAGCCCCCCCCCCC"}, motif="AGATAAG")
     with pytest.raises(DesignError, match="sequence 'full' has nowhere 4 bases without"):
         occlusion({"roomy": "GATACCCC", "full": "CCGATACC"}, motif="GATA")
@@ -287,6 +335,46 @@ def test_limits_of_a_variance_that_may_be_zero_begin_at_zero():
     assert lower[:2].tolist() == [0.0, 0.0]
     assert (upper[:2] > [1.9, 2.9]).all()
     assert lower[2] == upper[2] == 3.0
+
+
+def test_a_split_without_a_maximum_is_left_out_and_said():
+    """Of 31 units one pair shares a sequence: where both are the same the likelihood may have no maximum."""
+    rng = np.random.default_rng(141)
+    flat = rng.normal(size=31)
+    flat[30] = flat[0]
+    effect = np.stack([flat, rng.normal(size=31)], axis=1)[:, :, None]
+    ice = xr.DataArray(effect, dims=("unit", "contrast", "task"), coords={"contrast": ["flat", "fine"]})
+    groups = {"sequence": np.append(np.arange(30), 0), "instance": np.arange(31)}
+    found = nested_split(ice, groups, each="draw", ci_prob=0.95)
+    assert found["contrast"].values.tolist() == ["fine"]
+    assert found.attrs["not_identified"] == "instance is one with draw; flat: no maximum of its likelihood"
+    assert found["component"].values.tolist() == ["sequence", "instance and draw together"]
+    assert np.isfinite(found["sd"]).all()
+
+
+def test_an_answer_outlives_a_split_that_is_not_found(crowded, monkeypatch):
+    def no_maximum(_):
+        raise EstimateError("no maximum of the restricted likelihood after 200 steps")
+
+    monkeypatch.setattr("causalgia.experiments.variance_split.fit_variances", no_maximum)
+    experiment = occlusion(crowded, motif="AGATAA", fills=["uniform"], draws=2)
+    answer = experiment.analyse(cg.run(experiment, GATA1, rng=0, progress=False), rng=0)
+    assert answer.decisions.sizes["contrast"] == 3
+    assert "could not be split" in next(text for text in answer.sentences if text.startswith("uniform minus placebo:"))
+    assert any("of instances lie beyond the region." in text for text in answer.sentences)
+
+
+def test_rounding_is_no_spread():
+    texts = ["AGATAAG" + "CCTGCAACGTC" * 3, "CCTGCAGCGTC" * 3 + "AGATAAG", "CCTGCAACCTC" * 3 + "AGATAAG"]
+    experiment = occlusion(texts, motif="AGATAAG", fills=["A"], draws=1, rope=(-0.1, 0.1))
+    gc = cg.FunctionPredictor(lambda x: 0.1 * x[:, 1:3].sum((1, 2)) / 3, tasks=["GC"], scale="x")
+    with pytest.warns():
+        answer = experiment.analyse(cg.run(experiment, gc, rng=0, progress=False), rng=0)
+    split = answer.findings["components"].sel(
+        contrast="A minus placebo", component="sequence, instance and draw together"
+    )
+    assert split["component"].item().endswith("together")
+    assert not any("e-1" in text for text in answer.sentences)
 
 
 # knock-in -----------------------------------------------------------------------------------------------------------
@@ -430,6 +518,17 @@ def test_flanks_that_matter_have_the_spread_of_their_true_effects():
     np.testing.assert_allclose(whole["share"].sum("component"), 1)
     assert whole["share"].sel(component="flank") > 5 * whole["share"].sel(component="background")
     assert answer.sentences[0].startswith("Task outcome: UGCAUG increases the outcome over these flanks: 2.")
+    axes = answer.draw(task="outcome")
+    shown = [label.get_text() for label in axes.get_yticklabels()]
+    assert shown[0] == "core: mean"
+    parts = ("mean", "sd over flanks", "sd over backgrounds", "sd over flank x background")
+    assert set(shown) == {f"{of}: {part}" for of in ("core", "flanks alone") for part in parts}
+    assert axes.get_xlabel().startswith("mean effect, or sd of effects, on ")
+    assert {name.split(", ")[0] for name in answer.decisions["contrast"].values} == {
+        "core in flanks",
+        "core",
+        "flanks alone",
+    }
 
 
 def test_flanks_are_fixed_different_and_make_no_second_core():

@@ -15,6 +15,7 @@ from causalgia.spec.keys import check_arm, check_null
 LENGTH = 30
 ROWS = 12
 SPANS = tuple((3 + row, 3 + row + (4, 7, 9)[row % 3]) for row in range(ROWS))
+SEVERAL = tuple((span, (span[0] + 6, span[1] + 5)) for span in SPANS)
 WORDS = ("A", "CG", "UUU", "GATA") * 3
 PLACES = tuple(range(2, 2 + ROWS))
 
@@ -48,6 +49,8 @@ def instances(draws: int = 1) -> cg.Genomic:
         (cg.Embed("GCUGG", at=10) + Copy((8, 17), at=20, strand="-"), "do(x[10:15] = GCUGG, x[20:29] = rc(x[8:17]))"),
         (AblateEach(SPANS, fill="shuffle", draws=3), "do(x[the span of each of 12 rows] ~ shuffle)"),
         (AblateEach(SPANS, fill="u"), "do(x[the span of each of 12 rows] = T)"),
+        (AblateEach([(3, 5)] * ROWS, fill="cu"), "do(x[the span of each of 12 rows] = CT)"),
+        (AblateEach(SEVERAL, fill="shuffle", draws=4), "do(x[2 spans of each of 12 rows] ~ shuffle)"),
         (EmbedEach(WORDS, at=PLACES), "do(x[the place of each of 12 rows] = its word)"),
         (EmbedEach(["A"], at=4, draws=2), "do(x[the place of each of 1 rows] = its word)"),
     ],
@@ -105,7 +108,11 @@ def test_a_tile_moves_where_its_first_place_is_scrambled_afterwards():
         (lambda: Copy((8, 17), at=-1), "at=-1 is negative"),
         (lambda: AblateEach([], fill="A"), "spans=.* must be a list"),
         (lambda: AblateEach([(5, 5)], fill="A"), "is empty"),
-        (lambda: AblateEach([(5, 6)], fill="AC"), "fill='AC' must be one of uniform, shuffle, dinucleotide_shuffle"),
+        (lambda: AblateEach([(5, 6)], fill="AC"), r"fill='AC' has 2 bases and span \(5, 6\) another width"),
+        (lambda: AblateEach([(5, 7), (1, 4)], fill="AC"), r"fill='AC' has 2 bases and span \(1, 4\) another width"),
+        (lambda: AblateEach([[(5, 6), (8, 9)], [(2, 3)]], fill="A", draws=2), "some sequences have one span and some"),
+        (lambda: AblateEach([[(5, 6), (8, 9)], (2, 3)], fill="A", draws=2), "some sequences have one span and some"),
+        (lambda: AblateEach([[(5, 6), (8, 9)]], fill="A", draws=3), "has 2 spans and draws=3; give a multiple of 2"),
         (lambda: AblateEach([(5, 6)], fill="N"), "fill='N' must be one of"),
         (lambda: AblateEach([(5, 6)], fill=None), "fill=None must be one of"),
         (lambda: AblateEach([(5, 6)], fill=["A"]), "fill=.* must be one of"),
@@ -150,6 +157,35 @@ def test_each_row_is_ablated_in_its_own_span_alone():
     for unit, row in enumerate(np.repeat(np.arange(ROWS), 5)):
         expected = applied(cg.Ablate(SPANS[row], fill="T"), tokens[[unit]])
         np.testing.assert_array_equal(done[[unit]], expected)
+
+
+@pytest.mark.parametrize("draws", [2, 6])
+def test_draws_take_the_spans_of_their_row_in_turn(draws):
+    tokens = np.repeat(backgrounds(ROWS), draws, axis=0)
+    several = AblateEach(SEVERAL, fill="T", draws=draws)
+    done = applied(several, tokens)
+    for unit, row in enumerate(np.repeat(np.arange(ROWS), draws)):
+        expected = applied(cg.Ablate(SEVERAL[row][unit % 2], fill="T"), tokens[[unit]])
+        np.testing.assert_array_equal(done[[unit]], expected)
+    assert several.n_rows == ROWS
+    assert (cg.Embed("A", at=0) + several).turns == several.turns == 2
+    arms = {"control": cg.Untreated(), "it": several}
+    cg.Design(null=instances(draws), arms=arms, n_units=ROWS * draws)
+    late = {"it": AblateEach([[(1, 2), (3, 4)], [(1, 2), (25, 31)]], fill="A", draws=draws), "c": cg.Untreated()}
+    two = cg.Genomic(of=backgrounds(2), draws=draws)
+    with pytest.raises(DesignError, match=r"row 1: ablation of x\[25:31\] ends past the 30-bp background"):
+        cg.Design(null=two, arms=late, n_units=2 * draws)
+
+
+def test_one_span_in_a_list_is_that_span():
+    nested = AblateEach([[span] for span in SPANS], fill="A", draws=3)
+    assert nested == AblateEach(SPANS, fill="A", draws=3)
+
+
+def test_a_word_is_written_into_every_span():
+    spans = [(row, row + 3) for row in range(ROWS)]
+    done = applied(AblateEach(spans, fill="GAU"), backgrounds(ROWS))
+    assert [decode(row[None, slice(*span)])[0] for row, span in zip(done, spans, strict=True)] == ["GAT"] * ROWS
 
 
 @pytest.mark.parametrize(("fill", "k"), [("shuffle", 1), ("dinucleotide_shuffle", 2)])

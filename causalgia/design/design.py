@@ -22,6 +22,7 @@ from causalgia.design.null_model import NullModel
 from causalgia.design.numbers import positive_int, share
 from causalgia.design.reading import null_from_dict
 from causalgia.errors import DegenerateWarning, DesignError
+from causalgia.tables import shown
 
 Assignment = Literal["crossover", "parallel"]
 _OPTIONS = ("assignment", "blocks", "reserve", "contrasts")
@@ -87,7 +88,7 @@ class Design(Choice):
     def __post_init__(self) -> None:
         null: object = self.null
         if not isinstance(null, NullModel):
-            raise DesignError(f"null={null!r} is not a null model, such as cg.Uniform(length=200)")
+            raise DesignError(f"null={shown(null)} is not a null model, such as cg.Uniform(length=200)")
         object.__setattr__(self, "arms", as_arms(self.arms))
         object.__setattr__(self, "n_units", positive_int(self.n_units, "n_units"))
         if self.blocks is not None and not isinstance(self.blocks, str):

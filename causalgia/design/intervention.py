@@ -7,6 +7,7 @@ is added, and an intervention that stands in two arms (A, and A + B) draws the s
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -45,6 +46,11 @@ class Intervention(Choice):
 
     def check_units(self, null: NullModel, n_units: int) -> None:
         """Raise DesignError where the intervention cannot be done to `n_units` units of a null model."""
+
+    @property
+    def turns(self) -> int:
+        """How many sites the draws of a given sequence take in turn."""
+        return 1
 
     def for_draws(self, draws: int) -> Intervention:  # noqa: ARG002
         """Return the same intervention for units that come `draws` in a row from each given sequence."""
@@ -140,6 +146,10 @@ class Sequential(Intervention):
     def check_units(self, null: NullModel, n_units: int) -> None:
         for step in self.steps:
             step.check_units(null, n_units)
+
+    @property
+    def turns(self) -> int:
+        return math.lcm(*(step.turns for step in self.steps))
 
     def for_draws(self, draws: int) -> Intervention:
         return Sequential(tuple(step.for_draws(draws) for step in self.steps))

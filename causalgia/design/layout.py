@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from causalgia.errors import DesignError
+from causalgia.tables import shown
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Layout:
         causalgia.errors.DesignError: 'AGATAAG' at 196 ends at 203, past the 200-bp background; ...
         """
         if width > self.length:
-            raise DesignError(f"'{label}' has {width} bases, more than the {self.length}-bp background")
+            raise DesignError(f"{shown(label)} has {width} bases, more than the {self.length}-bp background")
         if at + width > self.length:
             raise DesignError(
                 f"'{label}' at {at} ends at {at + width}, past the {self.length}-bp background; "

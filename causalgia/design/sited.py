@@ -1,7 +1,8 @@
 """Interventions at a place of its own in each given sequence: occlusion of instances, alleles in their contexts.
 
 Units of ``Genomic(of=..., draws=d)`` that take every sequence come in the given order, d in a row: unit u is row
-``u // d``. So an intervention can hold a span or a word for each row, and says which null model it was written for.
+``u // d``. So an intervention can hold a span or a word for each row (or spans that its draws take in turn), and says
+which null model it was written for.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -22,7 +24,8 @@ from causalgia.design.null_model import NullModel
 from causalgia.design.null_models import Genomic
 from causalgia.design.numbers import Span, position, positive_int, span_of
 from causalgia.errors import DesignError
-from causalgia.sequences.alphabet import BASES
+from causalgia.sequences.alphabet import BASES, encode
+from causalgia.tables import shown
 
 Numbers: TypeAlias = NDArray[np.int64]
 
@@ -39,7 +42,12 @@ class Sited(Intervention):
     @property
     @abstractmethod
     def sites(self) -> tuple[Span, ...]:
-        """The (start, stop) that is changed in each row."""
+        """The (start, stop) that is changed in each row; of a row with several, one after another."""
+
+    @property
+    def n_rows(self) -> int:
+        """The given sequences that this was written for."""
+        return len(self.sites) // self.turns
 
     @abstractmethod
     def _pieces(self, own: Tokens, rows: Numbers, units: Units, key: int) -> Tokens:
@@ -47,12 +55,12 @@ class Sited(Intervention):
 
     @cached_property
     def _bounds(self) -> Numbers:
-        """Start and stop of each row, (rows, 2)."""
+        """Start and stop of each site, (rows x turns, 2)."""
         return np.array(self.sites, np.int64)
 
     def check_units(self, null: NullModel, n_units: int) -> None:
         """Raise DesignError where the units are not the rows that this was written for, in their order."""
-        rows = len(self.sites)
+        rows = self.n_rows
         if not isinstance(null, Genomic):
             raise DesignError(
                 f"{self.kind} has a site for each of {rows:,} sequences, and {null.describe()} are others; "
@@ -80,7 +88,8 @@ class Sited(Intervention):
 
     def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:
         rows = self._rows(units)
-        starts, stops = self._bounds[rows].T
+        turn = (units % np.uint64(self.draws)).astype(np.int64) % self.turns
+        starts, stops = self._bounds[rows * self.turns + turn].T
         widths, stream, edited = stops - starts, self._stream(key), tokens.copy()
         for width in np.unique(widths).tolist():
             (mine,) = np.nonzero(widths == width)
@@ -90,9 +99,9 @@ class Sited(Intervention):
 
     def _rows(self, units: Units) -> Numbers:
         rows = (units // np.uint64(self.draws)).astype(np.int64)
-        if rows.size and rows.max() >= len(self.sites):
+        if rows.size and rows.max() >= self.n_rows:
             raise DesignError(
-                f"{self.kind} has {len(self.sites):,} sites x {self.draws} draws, and unit {int(units.max()):,} is "
+                f"{self.kind} has {self.n_rows:,} sites x {self.draws} draws, and unit {int(units.max()):,} is "
                 "beyond them; give a site for each sequence"
             )
         return rows
@@ -112,18 +121,20 @@ class AblateEach(Sited):
     Parameters
     ----------
     spans
-        (start, stop) for each sequence, in the order of the null model; 0-based, stop excluded.
+        (start, stop) for each sequence, in the order of the null model; 0-based, stop excluded. Or a list of as many
+        for each sequence, which its draws take in turn: spans that stand for the places where one could be.
     fill
         ``"uniform"`` draws random bases for each unit, ``"shuffle"`` and ``"dinucleotide_shuffle"`` rearrange the
-        span's own; one base (``"A"``) writes that. No default: what stands in for "nothing" is part of the question.
+        span's own; one base (``"A"``), or a word of the width of all spans, is written as it is. No default: what
+        stands in for "nothing" is part of the question.
     draws
         Units made from each sequence, as in the null model.
 
     Raises
     ------
     DesignError
-        If a span or the fill is none; when a `Design` is made, if a span leaves the sequence, or the null model is
-        not `Genomic` with as many sequences and draws, all of them used.
+        If a span or the fill is none, or draws do not share out among the spans; when a `Design` is made, if a span
+        leaves the sequence, or the null model is not `Genomic` with as many sequences and draws, all of them used.
 
     References
     ----------
@@ -140,20 +151,28 @@ class AblateEach(Sited):
     ... )
     >>> print(design.named_arms[1].intervention)
     do(x[the span of each of 2 rows] ~ uniform)
+    >>> print(AblateEach([[(2, 6), (0, 4)], [(5, 8), (1, 4)]], fill="uniform", draws=4))
+    do(x[2 spans of each of 2 rows] ~ uniform)
     """
 
-    spans: Sequence[Span]
+    spans: Sequence[Span] | Sequence[Sequence[Span]]
     fill: str = field(kw_only=True)
     kind: ClassVar[str] = "ablate_each"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "spans", tuple(map(span_of, _listed(self.spans, "spans", "(start, stop)"))))
-        object.__setattr__(self, "fill", _fill(self.fill))
+        object.__setattr__(self, "spans", _spans(_listed(self.spans, "spans", "(start, stop)"), self.draws))
+        object.__setattr__(self, "fill", _fill(self.fill, self.sites))
+
+    @cached_property
+    def sites(self) -> tuple[Span, ...]:
+        spans: Any = self.spans
+        return tuple(chain.from_iterable(spans)) if self.turns > 1 else tuple(spans)
 
     @property
-    def sites(self) -> tuple[Span, ...]:
-        return tuple(self.spans)
+    def turns(self) -> int:
+        first: Any = self.spans[0]
+        return 1 if isinstance(first[0], int) else len(first)
 
     @property
     def random(self) -> bool:
@@ -161,20 +180,23 @@ class AblateEach(Sited):
 
     @property
     def terms(self) -> tuple[str, ...]:
-        return (f"x[the span of each of {len(self.spans):,} rows] {'~' if self.random else '='} {self.fill}",)
+        which = "the span" if self.turns == 1 else f"{self.turns} spans"
+        return (f"x[{which} of each of {len(self.spans):,} rows] {'~' if self.random else '='} {self.fill}",)
 
     def lay(self, layout: Layout) -> Layout:
-        for row, span in enumerate(self.spans):
-            layout.disturb(span, f"{self.kind}: row {row}: ablation")
+        for number, span in enumerate(self.sites):
+            layout.disturb(span, f"{self.kind}: row {number // self.turns}: ablation")
         return layout
 
     def _pieces(self, own: Tokens, rows: Numbers, units: Units, key: int) -> Tokens:  # noqa: ARG002
         if self.random:
             return drawn_fill(self.fill, own, units, key)
-        return np.full_like(own, BASES.index(self.fill))
+        return np.broadcast_to(encode([self.fill])[0], own.shape)
 
     def to_dict(self) -> dict[str, Any]:
-        return self._plain({self.kind: [list(span) for span in self.spans], "fill": self.fill})
+        plain: list[Any] = [list(span) for span in self.sites]
+        nested = [plain[i : i + self.turns] for i in range(0, len(plain), self.turns)]
+        return self._plain({self.kind: nested if self.turns > 1 else plain, "fill": self.fill})
 
 
 @dataclass(frozen=True)
@@ -258,21 +280,39 @@ class EmbedEach(Sited):
 
 def _listed(values: object, name: str, one: str) -> list[Any]:
     if isinstance(values, str) or not isinstance(values, Sequence | np.ndarray) or not len(values):
-        raise DesignError(f"{name}={values!r} must be a list with a {one} for each sequence")
+        raise DesignError(f"{name}={shown(values)} must be a list with a {one} for each sequence")
     return values.tolist() if isinstance(values, np.ndarray) else list(values)
 
 
-def _fill(fill: object) -> str:
-    base = fill.upper().replace("U", "T") if isinstance(fill, str) else ""
+def _spans(listed: list[Any], draws: int) -> tuple[Any, ...]:
+    """Return a span for each row, or for each row as many spans, that its draws take in turn."""
+    nested = [isinstance(one, list | tuple) and len(one) > 0 and isinstance(one[0], list | tuple) for one in listed]
+    if not any(nested):
+        return tuple(map(span_of, listed))
+    turns = {len(one) for one in listed} if all(nested) else set()
+    if len(turns) != 1:
+        raise DesignError("spans: some sequences have one span and some several; give each (start, stop), or as many")
+    if draws % (n := turns.pop()):
+        raise DesignError(f"spans: each sequence has {n} spans and draws={draws}; give a multiple of {n} draws")
+    return tuple(span_of(one[0]) if n == 1 else tuple(map(span_of, one)) for one in listed)
+
+
+def _fill(fill: object, sites: tuple[Span, ...]) -> str:
     if isinstance(fill, str) and fill in FILLS:
         return fill
-    if len(base) != 1 or base not in BASES:
-        raise DesignError(f"ablate_each: fill={fill!r} must be one of {', '.join(FILLS)}, or one base")
-    return base
+    word = fill.upper().replace("U", "T") if isinstance(fill, str) else ""
+    if not word or not set(word) <= set(BASES):
+        raise DesignError(
+            f"ablate_each: fill={shown(fill)} must be one of {', '.join(FILLS)}, a base, or a word of the spans' width"
+        )
+    other = next((f"({start}, {stop})" for start, stop in sites if stop - start != len(word)), None)
+    if len(word) > 1 and other:
+        raise DesignError(f"ablate_each: fill={shown(fill)} has {len(word)} bases and span {other} another width")
+    return word
 
 
 def _word(word: object, row: int) -> str:
     letters = word.upper().replace("U", "T") if isinstance(word, str) else ""
     if not letters or not set(letters) <= set(BASES):
-        raise DesignError(f"embed_each: row {row}: {word!r} is not a word of A, C, G, T or U")
+        raise DesignError(f"embed_each: row {row}: {shown(word)} is not a word of A, C, G, T or U")
     return letters

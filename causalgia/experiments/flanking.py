@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -16,7 +16,7 @@ from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.design.numbers import position, positive_int
 from causalgia.errors import DesignError
 from causalgia.estimation import crossed_mean, variance_components
-from causalgia.experiments.answer import Finding
+from causalgia.experiments.answer import Answer, Finding, largest
 from causalgia.experiments.experiment import Entry, Experiment, Found
 from causalgia.experiments.settings import background, site, word_of
 from causalgia.experiments.variance_split import limits
@@ -24,6 +24,9 @@ from causalgia.experiments.wording import by_task, effect_in_words
 from causalgia.sequences import Motif, find_instances
 from causalgia.sequences.alphabet import decode
 from causalgia.streams import derive
+
+if TYPE_CHECKING:
+    from causalgia.plot import Axes
 
 CONTROL = "untreated"
 PARTS = ("core in flanks", "core", "flanks alone")
@@ -67,9 +70,9 @@ def flanks(
     """Return the experiment that asks how much of an instance's effect is its core, its flanks, or its background.
 
     The same core stands in sampled flanks, and each pair of flanks also stands alone (the core's place keeps the
-    background's bases), on the same backgrounds. For flanks f: ``"core in f"``, core and flanks minus untreated;
-    ``"f alone"``, the flanks minus untreated; and ``"core, f"``, their difference, which is the core's own effect in
-    these flanks. ``"core"`` is its mean over the flanks that were drawn.
+    background's bases), on the same backgrounds. For flanks f: ``"core in flanks, f"``, core and flanks minus
+    untreated; ``"flanks alone, f"``, the flanks minus untreated; and ``"core, f"``, their difference, which is the
+    core's own effect in these flanks. ``"core"`` is its mean over the flanks that were drawn.
 
     Parameters
     ----------
@@ -142,15 +145,15 @@ def _pair(flank: Flank, core: str, at: int) -> tuple[Arm, Arm]:
 
 
 def _whole(flank: Flank) -> str:
-    return f"core in {flank.name}"
+    return f"{PARTS[0]}, {flank.name}"
 
 
 def _alone(flank: Flank) -> str:
-    return f"{flank.name} alone"
+    return f"{PARTS[2]}, {flank.name}"
 
 
 def _own(flank: Flank) -> str:
-    return f"core, {flank.name}"
+    return f"{PARTS[1]}, {flank.name}"
 
 
 def _contrasts(drawn: list[Flank]) -> dict[str, dict[str, float]]:
@@ -287,9 +290,43 @@ def _sized(part: xr.Dataset, component: str) -> str:
     return effect_in_words(row.rename(size="ace")[["ace", "lower", "upper"]])
 
 
+def _draw(answer: Answer) -> Axes:
+    """Draw each part's mean effect and the sd of its effects; where they were not kept, the contrasts."""
+    from causalgia.plot import forest
+
+    if "components" not in answer.findings:
+        return forest(largest(answer.decisions), task=answer.tasks[0])
+    components = answer.findings["components"].sel(part=["core", "flanks alone"], task=answer.tasks[0])
+    cells = [components.sel(part=part) for part in components["part"].to_numpy()]
+    names = [_drawn_as(cell["part"].item(), name) for cell in cells for name in cell["component"].to_numpy()]
+    ends = {
+        to: (("contrast", "task"), np.concatenate([cell[of].to_numpy() for cell in cells])[:, None])
+        for to, of in (("ace", "size"), ("lower", "lower"), ("upper", "upper"))
+    }
+    kept = {
+        name: answer.decisions.attrs[name] for name in ("scale", "contrast_scale") if name in answer.decisions.attrs
+    }
+    axes = forest(xr.Dataset(ends, {"contrast": names, "task": [answer.tasks[0]]}, kept | components.attrs))
+    axes.set_xlabel(axes.get_xlabel().replace("ACE", "mean effect, or sd of effects,"))
+    return axes
+
+
+def _drawn_as(part: str, component: str) -> str:
+    """Return the name of a row of the figure.
+
+    Examples
+    --------
+    >>> _drawn_as("core", "core"), _drawn_as("flanks alone", "background")
+    ('core: mean', 'flanks alone: sd over backgrounds')
+    """
+    of = component if " x " in component else f"{component}s"
+    return f"{part}: {'mean' if component == 'core' else f'sd over {of}'}"
+
+
 FLANKS = Entry(
     name="flanks",
     question="How much of an instance's effect is its core, its flanks, or the background around it?",
     estimand="E[Y(core in flanks) - Y(flanks)] and the variance of Y(core in flanks) - Y(none) over both.",
     doi="10.1038/s41588-021-00782-6",
+    draw=_draw,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,7 +38,7 @@ class Sites:
         (m,) what each is dependent within: the parent of its sequence; where all have one, the sequence; where this is
         one too, the instance itself.
     placebo
-        (m,) start of a span of the same sequence and width that overlaps no instance.
+        (m, draws) starts of spans of the same sequence and width that overlap no instance, one for each draw.
     n_sequences
         Sequences that were given.
     """
@@ -63,9 +64,9 @@ class Sites:
         return [(start, start + self.found.width) for start in self.found.start.tolist()]
 
     @property
-    def placebo_spans(self) -> Spans:
-        """(start, stop) of each placebo span."""
-        return [(start, start + self.found.width) for start in self.placebo.tolist()]
+    def placebo_spans(self) -> list[Spans]:
+        """(start, stop) of the placebo spans of each instance."""
+        return [[(start, start + self.found.width) for start in starts] for starts in self.placebo.tolist()]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -74,8 +75,8 @@ class Sites:
         return tuple(f"{name}:{start}-{stop}({strand})" for name, (start, stop), strand in places)
 
 
-def sites_in(given: Genomic, pattern: str | Motif, threshold: float | None) -> Sites:
-    """Return the instances of a word or motif in given sequences, each with a placebo span.
+def sites_in(given: Genomic, pattern: str | Motif, threshold: float | None, *, draws: int) -> Sites:
+    """Return the instances of a word or motif in given sequences, each with a placebo span for each draw.
 
     Raises
     ------
@@ -87,7 +88,7 @@ def sites_in(given: Genomic, pattern: str | Motif, threshold: float | None) -> S
     Examples
     --------
     >>> given = Genomic(of={"first": "CCAGATAAGCCCCCCCC", "second": "CCCCCCCCCCCTTATCT", "third": "C" * 17})
-    >>> sites = sites_in(given, "AGATAAG", None)
+    >>> sites = sites_in(given, "AGATAAG", None, draws=1)
     >>> sites.names, sites.n_with, sites.n_sequences
     (('first:2-9(+)', 'second:10-17(-)'), 2, 3)
     """
@@ -100,10 +101,17 @@ def sites_in(given: Genomic, pattern: str | Motif, threshold: float | None) -> S
     if len(found) == 1:
         raise DesignError(
             f"motif: there is one instance of {label}, in {sequence[0]!r}, among {len(tokens):,} sequences, and an "
-            "average needs two or more; give more sequences, or a motif with a higher threshold="
+            f"average needs two or more; give more sequences{_or_threshold(pattern, 'higher')}"
         )
     everywhere = find_instances(tokens, pattern, threshold=threshold, overlapping=True)
-    placebo = _placebo_starts(found, everywhere, tokens.shape[1], sequence, label)
+    free = [_free(everywhere.start[everywhere.row == row], tokens.shape[1], found.width) for row in found.row.tolist()]
+    full = next((name for name, starts in zip(sequence, free, strict=True) if not len(starts)), None)
+    if full is not None:
+        raise DesignError(
+            f"motif: sequence {full!r} has nowhere {found.width} bases without an instance of {label}, for a placebo "
+            f"span; drop it, or take longer sequences{_or_threshold(pattern, 'lower')}"
+        )
+    placebo = _chosen(free, draws)
     return Sites(label, found, sequence, _clusters(given, found, sequence), placebo, len(tokens))
 
 
@@ -113,19 +121,23 @@ def _clusters(given: Genomic, found: Instances, sequence: tuple[str, ...]) -> tu
     return next(labels for labels in (parents, sequence, each) if len(set(labels)) > 1)
 
 
-def _placebo_starts(found: Instances, all_: Instances, length: int, sequence: tuple[str, ...], label: str) -> Numbers:
-    """Return the start of a span for each instance, uniform over those in its sequence that overlap no instance."""
+def _or_threshold(pattern: str | Motif, how: str) -> str:
+    return "" if isinstance(pattern, str) else f", or a {how} threshold="
+
+
+def _chosen(free: list[Numbers], draws: int) -> Numbers:
+    """Return `draws` of the starts that are free in each row, (rows, draws): uniform, each independent of the others.
+
+    Examples
+    --------
+    >>> _chosen([np.array([3]), np.array([5])], 2).tolist()
+    [[3, 3], [5, 5]]
+    """
     from causalgia.sequences.random import random_below
 
-    free = [_free(all_.start[all_.row == row], length, found.width) for row in found.row.tolist()]
-    for name, starts in zip(sequence, free, strict=True):
-        if not len(starts):
-            raise DesignError(
-                f"motif: sequence {name!r} has nowhere {found.width} bases without an instance of {label}, for a "
-                "placebo span; drop it, or take longer sequences or a motif with a lower threshold="
-            )
-    chosen = random_below(derive(_KEY, "placebo spans"), np.arange(len(found)), np.array([len(x) for x in free]))
-    return np.array([starts[i] for starts, i in zip(free, chosen.tolist(), strict=True)], np.int64)
+    n = np.repeat([len(starts) for starts in free], draws)
+    chosen = random_below(derive(_KEY, "placebo spans"), np.arange(len(n)), n).reshape(-1, draws)
+    return np.array([starts[i] for starts, i in zip(free, chosen, strict=True)], np.int64)
 
 
 def _free(taken: Numbers, length: int, width: int) -> Numbers:
@@ -142,7 +154,7 @@ def _free(taken: Numbers, length: int, width: int) -> Numbers:
 
 
 def share_with_motif(
-    spans: Spans, fill: str, rows: NDArray[np.uint8], pattern: str | Motif, threshold: float | None
+    spans: Sequence[tuple[int, int]], fill: str, rows: NDArray[np.uint8], pattern: str | Motif, threshold: float | None
 ) -> float:
     """Return the share of draws of a fill after which the span reads the motif, or part of an instance.
 

@@ -23,6 +23,7 @@ from causalgia.experiments.wording import by_task, effect_in_words
 from causalgia.sequences import Motif, find_instances
 from causalgia.sequences.records import Source
 from causalgia.streams import derive
+from causalgia.tables import shown
 
 CONTROL, NET = "untreated", "motif minus placebo"
 _LEAST = 20  # units from which one speaks of what modifies their effects
@@ -138,7 +139,7 @@ def knock_in(
     more = {name: _share_with_more(arms[name], given, place, meant=name == "motif") for name in ("motif", "placebo")}
     if more["placebo"] == 1:
         raise DesignError(
-            f"placebo={placebo!r} reads as {label_of(pattern)} wherever it is written; give a word without it"
+            f"placebo={shown(placebo)} reads as {label_of(pattern)} wherever it is written; give a word without it"
         )
     return replace(made, entry=replace(KNOCK_IN, read=partial(_read, place, more)))
 
@@ -148,7 +149,9 @@ def _control(pattern: str | Motif, placebo: str | None, width: int, at: int) -> 
         return Placebo(pattern, at=at)
     word = as_pattern(placebo)
     if len(word) != width:
-        raise DesignError(f"placebo={placebo!r} has {len(word)} bases and the motif {width}; give a word of that width")
+        raise DesignError(
+            f"placebo={shown(placebo)} has {len(word)} bases and the motif {width}; give a word of that width"
+        )
     return Embed(word.source, at=at)
 
 

@@ -23,6 +23,7 @@ from causalgia.experiments.variance_split import nested_split, split_in_words
 from causalgia.experiments.wording import by_task, effect_in_words
 from causalgia.sequences import Motif, Sequences
 from causalgia.sequences.records import Source
+from causalgia.tables import shown
 
 CONTROL = "untreated"
 _LEAST = 3  # instances from which one speaks of their distribution
@@ -41,9 +42,9 @@ def occlusion(
 
     Every instance is a row, with `draws` units of fresh fills, and rows of one sequence are one cluster. Each fill is
     an arm; and since overwriting anything in a real sequence may cost something, each has a placebo: a span of the same
-    width in the same sequence, away from every instance, with the same fill. Contrasts: ``"<fill>"``, the instance
-    occluded minus untreated; ``"<fill>, placebo span"``; and ``"<fill> minus placebo"``, paired, which is the motif's
-    own.
+    width in the same sequence, away from every instance, with the same fill; another span for every draw, at places of
+    the design's own. Contrasts: ``"<fill>"``, the instance occluded minus untreated; ``"<fill>, placebo span"``; and
+    ``"<fill> minus placebo"``, paired, which is the motif's own.
 
     Parameters
     ----------
@@ -56,7 +57,7 @@ def occlusion(
     fills
         What instances are overwritten with, as `causalgia.design.AblateEach` takes it.
     draws
-        Fills of each instance in each arm.
+        Fills of each instance in each arm, and placebo spans.
     threshold
         p-value of the lowest score of an instance of a motif, by default 1e-4; a word takes none.
     rope
@@ -68,8 +69,9 @@ def occlusion(
         Coordinates of the contrasts: ``fill``; ``span`` ("motif", "placebo" or "motif minus placebo"); ``with_motif``,
         the share of draws after which the changed span still (or newly) reads the motif, in draws of the design's own.
         Findings: ``instances``, each one's effect, the mean over its draws with the standard error over draws, beside
-        its sequence, start, strand and score; ``beyond``, the distribution of the instances' effects minus placebo and
-        the share beyond the region; ``components``, the sd between sequences, instances in a sequence, and draws.
+        its sequence, start, strand, score and placebo spans; ``beyond``, the distribution of the instances' effects
+        minus placebo and the share beyond the region; ``components``, the sd between sequences, instances in a
+        sequence, and draws (of fill, and of placebo span).
 
     Raises
     ------
@@ -96,15 +98,18 @@ def occlusion(
     given, pattern = real_sequences(sequences, "sequences"), sought(motif, "motif")
     if given.draws > 1:
         raise DesignError(f"sequences: Genomic(draws={given.draws}); say draws={given.draws} of the occlusion instead")
-    sites, draws, fills = sites_in(given, pattern, threshold), positive_int(draws, "draws"), _distinct(fills)
+    draws, fills = positive_int(draws, "draws"), _distinct(fills)
+    sites = sites_in(given, pattern, threshold, draws=draws)
     if sites.n_with == 1 and isinstance(rope, str):
         raise DesignError(f"rope={rope!r}: the untreated outcome of one sequence has no sd; give rope=(lower, upper)")
     rows = given.parents_given.tokens[sites.found.row]
     arms, left = [Arm(CONTROL, Untreated())], {}
     for fill in fills:
-        for name, spans in ((fill, sites.spans), (_placebo(fill), sites.placebo_spans)):
-            arms.append(Arm(name, AblateEach(spans, fill=fill, draws=draws)))
-            left[name] = share_with_motif(spans, fill, rows, pattern, threshold)
+        own = AblateEach(sites.spans, fill=fill, draws=draws)
+        placebo = AblateEach(sites.placebo_spans, fill=fill, draws=draws)
+        for name, arm in ((fill, own), (_placebo(fill), placebo)):
+            arms.append(Arm(name, arm))
+            left[name] = share_with_motif(arm.sites, fill, np.repeat(rows, arm.turns, axis=0), pattern, threshold)
     return Experiment(
         null=Genomic(of=Sequences(rows, sites.names), parent=sites.cluster, draws=draws),
         arms=arms,
@@ -127,7 +132,7 @@ def _net(fill: str) -> str:
 def _distinct(fills: object) -> tuple[str, ...]:
     listed = (fills,) if isinstance(fills, str) else tuple(fills) if isinstance(fills, Iterable) else ()
     if not listed or len(set(listed)) < len(listed):
-        raise DesignError(f"fills={fills!r}: name one or more different fills, such as ['uniform', 'shuffle']")
+        raise DesignError(f"fills={shown(fills)}: name one or more different fills, such as ['uniform', 'shuffle']")
     return tuple(map(str, listed))
 
 
@@ -162,8 +167,10 @@ def _read(sites: Sites, found: Found) -> Finding:
     by_row = _by_row(of_mean, draws)
     if by_row.sizes["unit"] >= _LEAST:
         datasets["beyond"] = _beyond(by_row, found.steps.decisions)
-        datasets["components"] = _components(of_mean, draws, found.steps.estimates.attrs["ci_prob"])
+        datasets["components"] = split = _components(of_mean, draws, found.steps.estimates.attrs["ci_prob"])
         said += [_spread(datasets, task, name) for task in _tasks(found) for name in net]
+        lost = [name for name in net if name not in split["contrast"]]
+        said += [f"{name}: how its effects differ could not be split (no maximum of the likelihood)." for name in lost]
     return Finding(datasets=datasets, sentences=(*said, *counted))
 
 
@@ -172,8 +179,11 @@ def _tasks(found: Found) -> list[Any]:
 
 
 def _over_models(effects: xr.Dataset) -> xr.Dataset:
-    """Return the individual effects alone; those of an ensemble are the mean of its predictors'."""
-    ice = effects["ice"].mean("model") if "model" in effects["ice"].dims else effects["ice"]
+    """Return the individual effects alone: of an ensemble the mean of its predictors'; one where all are one."""
+    ice = effects["ice"].transpose("unit", ...)
+    if "constant" in effects:
+        ice = ice.where(~effects["constant"], ice.isel(unit=0, drop=True))
+    ice = ice.mean("model") if "model" in ice.dims else ice
     return xr.Dataset({"ice": ice.drop_vars([n for n in ice.coords if "arm" in ice[n].dims])}, attrs=effects.attrs)
 
 
@@ -203,9 +213,9 @@ def _instances(sites: Sites, effects: xr.Dataset, draws: int) -> xr.Dataset:
         "start": sites.found.start,
         "strand": sites.found.strand,
         "score": sites.found.score,
-        "placebo_start": sites.placebo,
     }
     kept = {str(k): c for k, c in effects.coords.items() if set(c.dims) <= {"contrast", "task", "model"} and c.dims}
+    kept["placebo_start"] = (("instance", "draw"), sites.placebo[:n])
     return xr.Dataset(columns, {k: ("instance", v[:n]) for k, v in about.items()} | kept, {"draws": draws})
 
 
@@ -241,12 +251,10 @@ def _occluded(sites: Sites, rows: xr.Dataset, task: str, fill: str) -> str:
 
 
 def _spread(datasets: dict[str, xr.Dataset], task: Any, contrast: str) -> str:
-    beyond, split = (datasets[name].sel(contrast=contrast, task=task) for name in ("beyond", "components"))
+    beyond, split = datasets["beyond"].sel(contrast=contrast, task=task), datasets["components"]
     share, low, high = (100 * beyond[name].item() for name in ("beyond", "beyond_lower", "beyond_upper"))
-    return (
-        f"Task {task}, {contrast}: {share:.0f} % [{low:.0f}, {high:.0f}] of instances lie beyond the region; "
-        f"{split_in_words(split)}."
-    )
+    parts = f"; {split_in_words(split.sel(contrast=contrast, task=task))}" if contrast in split["contrast"] else ""
+    return f"Task {task}, {contrast}: {share:.0f} % [{low:.0f}, {high:.0f}] of instances lie beyond the region{parts}."
 
 
 def _counted(sites: Sites, draws: int) -> str:

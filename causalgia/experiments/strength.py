@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import xarray as xr
 
 from causalgia.analysis import Analysis, Rope
@@ -12,11 +13,13 @@ from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untre
 from causalgia.design.numbers import positive_int
 from causalgia.errors import DesignError
 from causalgia.experiments.answer import Answer, Finding
+from causalgia.experiments.drawing import mean_over_models
 from causalgia.experiments.experiment import Entry, Experiment, Found
 from causalgia.experiments.given_sequences import sought
 from causalgia.experiments.settings import background, positions
 from causalgia.experiments.wording import by_task, effect_in_words
 from causalgia.sequences import Motif, strength_ladder
+from causalgia.tables import shown
 
 if TYPE_CHECKING:
     from causalgia.plot import Axes
@@ -82,7 +85,8 @@ def dose_response(
     -------
     Experiment
         Arms ``"untreated"`` and ``"UGCAUG x 2"``, with levels ``score`` (bits) and ``copies``; these are coordinates of
-        the contrasts of single arms.
+        the contrasts of single arms. Finding ``line`` (three words or more): ``share (copies, task)``, how much of the
+        differences between the words' effects a straight line in bits takes, from 0 to 1.
 
     Raises
     ------
@@ -130,7 +134,7 @@ def _numbers(copies: Any) -> tuple[int, ...]:
     listed = copies if isinstance(copies, Sequence) and not isinstance(copies, str) else [copies]
     numbers = sorted(positive_int(n, "copies") for n in listed)
     if not numbers or len(set(numbers)) < len(numbers):
-        raise DesignError(f"copies={copies!r}: give one or more different numbers of copies")
+        raise DesignError(f"copies={shown(copies)}: give one or more different numbers of copies")
     return tuple(numbers)
 
 
@@ -146,7 +150,11 @@ def _arm(word: str, score: float, n: int, places: tuple[int, ...]) -> Arm:
 
 
 def _per_bit(n: int) -> str:
-    return f"{_PER_BIT}{n} {'copy' if n == 1 else 'copies'}"
+    return f"{_PER_BIT}{_copies(n)}"
+
+
+def _copies(n: int) -> str:
+    return f"{n} {'copy' if n == 1 else 'copies'}"
 
 
 Rows = dict[str, dict[str, float]]
@@ -183,7 +191,35 @@ _MEANS = {"negligible": "copies are additive", "decreases": "copies saturate", "
 
 
 def _read(found: Found) -> Finding:
-    return Finding(sentences=tuple(_said(of, rows) for of, rows in by_task(found.steps.decisions)))
+    said = tuple(_said(of, rows) for of, rows in by_task(found.steps.decisions))
+    line = _line(found.steps.estimates)
+    if line.sizes["word"] < 3:
+        return Finding(sentences=said)
+    about = [f"{of}: {_taken(rows)}" for of, rows in by_task(line.rename(share="ace"))]
+    return Finding(datasets={"line": line.drop_dims("word")}, sentences=(*said, *about))
+
+
+def _line(estimates: xr.Dataset) -> xr.Dataset:
+    """Return how much of the differences between words a straight line in their scores takes, (copies, ...)."""
+    single = estimates.sel(contrast=np.isfinite(estimates["score"].astype(float)))
+    score, copies = (single[name].to_numpy().astype(float) for name in ("score", "copies"))
+    words, numbers = np.unique(score), np.unique(copies)
+    order = np.lexsort((copies, score))
+    ace = single["ace"].transpose("contrast", ...)
+    effect = ace.to_numpy()[order].reshape(len(words), len(numbers), *ace.shape[1:])
+    x, y = words - words.mean(), effect - effect.mean(axis=0)
+    taken, whole = np.tensordot(x, y, 1) ** 2 / (x @ x), np.square(y).sum(axis=0)
+    share = np.divide(taken, whole, out=np.ones_like(whole), where=whole > 0)
+    coords: dict[str, Any] = {str(dim): ace[dim] for dim in ace.dims[1:]}
+    coords |= {"copies": numbers.astype(int), "word": words}
+    return xr.Dataset({"share": (("copies", *ace.dims[1:]), share)}, coords)
+
+
+def _taken(rows: xr.Dataset) -> str:
+    shares = [
+        f"{100 * row.item():.0f} % with {_copies(n)}" for n, row in zip(rows["copies"].values, rows["ace"], strict=True)
+    ]
+    return f"of the differences between words a straight line in bits takes {', '.join(shares)}."
 
 
 def _said(of: str, rows: xr.Dataset) -> str:
@@ -203,7 +239,9 @@ def _said(of: str, rows: xr.Dataset) -> str:
 def _draw(answer: Answer) -> Axes:
     from causalgia.plot import heatmap
 
-    return heatmap(answer.decisions, rows="copies", columns="score", task=answer.tasks[0])
+    axes = heatmap(mean_over_models(answer.decisions), rows="copies", columns="score")
+    axes.set_xlabel("score of the word (bits)")
+    return axes
 
 
 DOSE_RESPONSE = Entry(

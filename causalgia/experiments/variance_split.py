@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import special
 
+from causalgia.errors import EstimateError
 from causalgia.estimation import fit_variances, lay_out, respond
 from causalgia.estimation.component_cells import Cells, identified
 
@@ -70,7 +71,8 @@ def nested_split(ice: xr.DataArray, groups: Mapping[str, NDArray[Any]], *, each:
     -------
     Dataset
         ``variance, se, sd, lower, upper, share (component, contrast, task)``: limits are of the sd, the share is of
-        the sum. ``attrs["not_identified"]`` says what could not be told apart.
+        the sum. ``attrs["not_identified"]`` says what could not be told apart, and which contrasts are left out because
+        no maximum of their likelihood was found.
 
     Examples
     --------
@@ -84,19 +86,46 @@ def nested_split(ice: xr.DataArray, groups: Mapping[str, NDArray[Any]], *, each:
     (['site', 'draw'], [0.79, 1.01])
     """
     values = ice.transpose("unit", "contrast", "task").to_numpy()
-    rows = values.reshape(len(values), -1)
+    rows = values[:, :, 0]
     drawn = {name: np.unique(codes, return_inverse=True)[1].astype(np.intp) for name, codes in groups.items()}
     known = identified(Cells(rows, np.ones((len(rows), 1)), np.full(len(rows), 1 / len(rows)), drawn))
-    names = [*known.groups, known.residual.replace("residual", each)]
-    variance, se = _fitted(rows, known.groups)
-    shape = (len(names), *values.shape[1:])
-    kept = {str(k): c for k, c in ice.coords.items() if set(c.dims) <= {"contrast", "task"}}
-    notes = "; ".join(known.notes).replace("the residual", each)
+    fits = [_fit_or_none(values[:, k], known.groups) for k in range(values.shape[1])]
+    found = [k for k, fit in enumerate(fits) if fit is not None]
+    both = np.array([fit for fit in fits if fit is not None])
+    variance, se = np.moveaxis(both.reshape(len(found), 2, len(known.groups) + 1, values.shape[2]), 0, 2)
+    lost = [f"{name}: no maximum of its likelihood" for k, name in enumerate(_named(ice)) if k not in found]
+    kept = {str(k): c for k, c in ice.isel(contrast=found).coords.items() if set(c.dims) <= {"contrast", "task"}}
     return (
-        split_of(variance.reshape(shape), se.reshape(shape), ci_prob)
-        .assign_coords(component=names, **kept)
-        .assign_attrs(not_identified=notes, ci_prob=ci_prob)
+        split_of(variance, se, ci_prob)
+        .assign_coords(component=[*known.groups, _together(known.residual, each)], **kept)
+        .assign_attrs(
+            not_identified="; ".join([*(note.replace("the residual", each) for note in known.notes), *lost]),
+            ci_prob=ci_prob,
+        )
     )
+
+
+def _named(ice: xr.DataArray) -> list[str]:
+    return [str(name) for name in ice["contrast"].to_numpy()]
+
+
+def _together(residual: str, each: str) -> str:
+    """Return what the residual is called, with the names of what it cannot be told from.
+
+    Examples
+    --------
+    >>> _together("instance + sequence + residual", "draw"), _together("residual", "draw")
+    ('sequence, instance and draw together', 'draw')
+    """
+    *others, last = [*residual.replace("residual", "").strip(" +").split(" + ")[::-1], each]
+    return f"{', '.join(others)} and {last} together" if any(others) else last
+
+
+def _fit_or_none(rows: Array, groups: Mapping[str, NDArray[np.intp]]) -> tuple[Array, Array] | None:
+    try:
+        return _fitted(rows, groups)
+    except EstimateError:
+        return None
 
 
 def _fitted(rows: Array, groups: Mapping[str, NDArray[np.intp]]) -> tuple[Array, Array]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import NormalDist
@@ -257,10 +258,28 @@ def _write_do(axes: Axes, do: dict[str, str | None], places: dict[str, int]) -> 
     look: dict[str, Any] = {"ha": "right", "va": "center", "fontsize": 7, "color": GREY, "annotation_clip": False}
     look |= AS_IT_IS
     beside: dict[str, Any] = {"xycoords": axes.get_yaxis_transform(), "textcoords": "offset points"}
-    for name, place in places.items():
-        done = (do[name] or "").split(" − ")[0]
-        if done and len(done) <= _LONGEST_DO:
-            axes.annotate(done, (0, place), (-3.5, -11), **beside, **look)
+    written = _short_do({name: do[name] or "" for name in places})
+    for name, done in written.items():
+        axes.annotate(done, (0, places[name]), (-3.5, -11), **beside, **look)
+
+
+def _short_do(do: dict[str, str]) -> dict[str, str]:
+    """Return what is done in each contrast, less a control that all of them share or that is untouched, where short.
+
+    Two contrasts that read the same are not told apart by it, and neither has it.
+
+    Examples
+    --------
+    >>> _short_do({"motif": "do(a) − do()", "net": "do(a) − do(b)", "sum": "do() + do(a) − do(b) − do(c)"})
+    {'motif': 'do(a)', 'net': 'do(a) − do(b)', 'sum': 'do() + do(a) − do(b) − do(c)'}
+    """
+    shared = {text.partition(" − ")[2] for text in do.values()}
+    less = {}
+    for name, text in do.items():
+        treated, _, control = text.partition(" − ")
+        less[name] = treated if len(shared) == 1 or control == "do()" else text
+    count = Counter(less.values())
+    return {name: text for name, text in less.items() if text and count[text] == 1 and len(text) <= _LONGEST_DO}
 
 
 def _dress(axes: Axes, task: str, estimates: xr.Dataset) -> None:

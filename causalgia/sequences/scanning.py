@@ -13,6 +13,7 @@ from causalgia.sequences.alphabet import Tokens, parse_word
 from causalgia.sequences.arguments import as_tokens
 from causalgia.sequences.motifs import Motif
 from causalgia.sequences.scoring import PER_BIT, cutoff, step_scores
+from causalgia.tables import shown
 
 _BLOCK = 1 << 21
 _P_VALUE = 1e-4
@@ -107,7 +108,7 @@ def _check_pattern(pattern: object) -> None:
 
 
 def _label(motif: str | Motif) -> str:
-    return f"word {motif!r}" if isinstance(motif, str) else f"motif {motif.name!r}"
+    return f"word {shown(motif)}" if isinstance(motif, str) else f"motif {motif.name!r}"
 
 
 def _motif(motif: Motif, threshold: float | None) -> tuple[NDArray[np.int64], int, float]:

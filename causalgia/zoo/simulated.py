@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -79,7 +80,8 @@ def simulated_effects(
     """
     used = np.unique(weights.indices)
     arms, weights = [arms[i] for i in used], weights[:, used]
-    null, parents, each = _population(null, n, random=any(arm.random for arm in arms))
+    turns = math.lcm(*(arm.turns for arm in arms))
+    null, parents, each = _population(null, n, turns, random=any(arm.random for arm in arms))
     arms = [arm.for_draws(null.draws) for arm in arms]  # as many as are taken here, whatever the trial has
     key, total = derive(root_key(rng), "true ACE"), parents * each
     size = max(1, min(_UNITS_AT_ONCE, _NUMBERS_AT_ONCE // max(null.length, len(arms) * len(oracle.tasks))))
@@ -89,17 +91,24 @@ def simulated_effects(
         tokens = null.draw(units, key=derive(key, "null"), n_units=total)
         answers = np.stack([oracle.predict(arm.apply(tokens, units=units, key=key)) for arm in arms])
         ice = (weights @ answers.reshape(len(arms), -1)).reshape(-1, *answers.shape[1:]).swapaxes(0, 1)
-        moments = moments or Moments(parents, ice[0])
-        moments.add(ice, (units // each if isinstance(null, Genomic) else units % parents).astype(np.int64))
+        moments = moments or Moments(parents * turns, ice[0])
+        moments.add(ice, _groups(units.astype(np.int64), null, parents, each, turns))
     assert moments is not None
     return moments
 
 
-def _population(null: NullModel, n: int, *, random: bool) -> tuple[NullModel, int, int]:
+def _groups(units: NDArray[np.int64], null: NullModel, parents: int, each: int, turns: int) -> NDArray[np.int64]:
+    """Return the parent of each unit, and of parents whose draws take sites in turn the site too, as one number."""
+    if not isinstance(null, Genomic):
+        return units % parents
+    return units // each * turns + units % each % turns
+
+
+def _population(null: NullModel, n: int, turns: int, *, random: bool) -> tuple[NullModel, int, int]:
     """Return what to draw from, its number of parents (1 where units have none), and the units of each parent."""
     parents = len(as_sequences(null.of)) if isinstance(null, KletShuffle | Genomic) else 1
     each = max(2, -(-n // parents))
     if not isinstance(null, Genomic):
         return null, parents, each
-    each = each if random else 1
+    each = turns * max(2, -(-each // turns)) if random else turns
     return replace(null, draws=each), parents, each
