@@ -186,7 +186,7 @@ def test_a_predictor_that_knows_no_structure_has_no_interaction() -> None:
 def test_structure_is_not_a_motif_that_the_complement_makes() -> None:
     """CAUGCA, opposite UGCAUG in a stem, makes one more UGCAUG after UG: words that add have no structure."""
     oracle = cg.zoo.oracle("additive")
-    experiment = hairpin(word="UGCAUG", n_units=4_000)
+    experiment = hairpin(word="UGCAUG", n_units=4_000, rope=(-0.1, 0.1))
     answer = assert_recovers(experiment, oracle, unseen=1e-3)
     truth = oracle.true_ace(experiment).squeeze("task").to_series()
     assert truth["complement in the open"] == pytest.approx(0.375, abs=0.01)

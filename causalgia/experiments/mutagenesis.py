@@ -12,6 +12,7 @@ from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.design.numbers import position
 from causalgia.experiments import settings
 from causalgia.experiments.answer import Answer, Finding
+from causalgia.experiments.drawing import mean_over_models
 from causalgia.experiments.experiment import Entry, Experiment, Found
 from causalgia.experiments.wording import by_task, effect_in_words
 
@@ -166,11 +167,7 @@ def _named(row: xr.Dataset) -> str:
 def _draw(answer: Answer) -> Axes:
     from causalgia.plot import logo
 
-    found = answer.findings["logo"][["ace"]].isel(task=0)
-    if "model" in found.dims:
-        said = f"{found['task'].item()}, mean over {found.sizes['model']} models"
-        found = found.mean("model", keep_attrs=True).assign_coords(task=said)
-    return logo(found, centred=True)
+    return logo(mean_over_models(answer.findings["logo"][["ace"]]), centred=True)
 
 
 WORD_MUTAGENESIS = Entry(
