@@ -11,9 +11,11 @@ from causalgia.analysis import Analysis, Rope
 from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untreated
 from causalgia.experiments.answer import Answer, Finding
 from causalgia.experiments.experiment import Entry, Experiment, Found
-from causalgia.experiments.settings import positions, site
+from causalgia.experiments.further_sites import further_sites_in_words
+from causalgia.experiments.settings import background, positions, site
 from causalgia.experiments.wording import by_task, effect_in_words
 from causalgia.sequences import Motif
+from causalgia.streams import derive
 
 if TYPE_CHECKING:
     from causalgia.plot import Axes
@@ -36,14 +38,15 @@ def copies(
     difference of the response over 0, 1, 2, ... copies (0: additive in number; of the sign of the trend: more than
     additive; of the other: saturating); and, since places may differ, the ``excess over single sites`` of all copies
     over the sum of the same sites alone (0: additive, whatever the places are worth). Sites so near that the bases
-    between them can complete one more (UGCAUG 8 apart: ``UG CA UG`` in one background of 16) have an excess by that.
+    between them can complete one more (UGCAUG 8 apart: ``UG CA UG`` in one background of 16) have an excess by that;
+    where it happens in more than 1 % of backgrounds, the answer says in how many.
 
     Parameters
     ----------
     null
         The null model of backgrounds.
     word
-        The site.
+        The site: a word of IUPAC letters, a motif, or what `causalgia.motif` makes one of.
     at
         0-based starts, in the order in which copies are added; two or more.
     n_units
@@ -69,12 +72,13 @@ def copies(
     Examples
     --------
     >>> import causalgia as cg
-    >>> experiment = cg.experiments.copies(at=(4, 13, 22), n_units=200)
+    >>> experiment = cg.experiments.copies(at=(4, 13, 22), n_units=400)
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("additive"), rng=0)
     >>> answer = experiment.analyse(outcomes, rng=0)
     >>> print(answer.sentences[0])
     Task outcome: 1 to 3 copies are additive: curvature ...
     """
+    background(null)
     places, word = positions(at, "at", least=2), site(word, "word")
     arms = [Arm(CONTROL, Untreated(), {"copies": 0}), *_nested(word, places), *_alone(word, places)]
     return Experiment(
@@ -165,6 +169,14 @@ def _shape(trend: xr.Dataset, beyond: xr.Dataset) -> str:
     return "more than additive" if verdict == does else "saturating"
 
 
+def _read(found: Found) -> Finding:
+    """Say in how many backgrounds the copies make a further one, too."""
+    every = copies_in_words(max(found.experiment.labels["copies"].values()))
+    key = derive(found.key, "further sites")
+    further = further_sites_in_words(found.experiment, every, of="the curvature and the excess", key=key)
+    return Finding(sentences=(*read_copies(found).sentences, *further))
+
+
 def draw_copies(answer: Answer) -> Axes:
     """Draw the effect against the number of copies."""
     from causalgia.plot import profile
@@ -177,6 +189,6 @@ COPIES = Entry(
     question="Do copies of a site add up, saturate or help each other?",
     estimand="E[Y(n copies) - Y(none)] for each n, its slope and second difference in n, over the null model.",
     doi="10.1101/418459",
-    read=read_copies,
+    read=_read,
     draw=draw_copies,
 )

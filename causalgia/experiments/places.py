@@ -48,7 +48,7 @@ def position(
     null
         The null model of backgrounds.
     word
-        The site.
+        The site: a word of IUPAC letters, a motif, or what `causalgia.motif` makes one of.
     at
         0-based starts, two or more.
     n_units
@@ -78,6 +78,7 @@ def position(
     >>> print(experiment.analyse(outcomes, rng=0).sentences[0])
     Task outcome: UGCAUG at 3 to 34 is flat: ...
     """
+    settings.background(null)
     places = tuple(sorted(settings.positions(at, "at", least=2)))
     site = settings.site(word, "word")
     arms = [Arm(_at(place), Embed(site, at=place), {"place": place}) for place in places]
@@ -158,7 +159,7 @@ def _sentence(rows: xr.Dataset, ends: tuple[int, int]) -> str:
     per_base = rise["ace"].item() / (ends[1] - ends[0])
     return (
         f"{_shape(str(rise['verdict'].item()), away['verdict'].to_numpy().tolist())}: over these {ends[1] - ends[0]} "
-        f"bases its effect rises by {effect_in_words(rise)} ({per_base:.3g} a base); farthest from the mean of all "
+        f"bases its effect changes by {effect_in_words(rise)} ({per_base:.3g} a base); farthest from the mean of all "
         f"places is {str(far['contrast'].item()).removesuffix(' minus mean')}, {effect_in_words(far)}."
     )
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import xarray as xr
 
 from causalgia.analysis import Analysis, Rope
-from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untreated, merged_word
+from causalgia.design import Arm, Embed, Intervention, NullModel, Sequential, Uniform, Untreated, merged_word
 from causalgia.design.numbers import position
 from causalgia.errors import DesignError
 from causalgia.experiments import settings
 from causalgia.experiments.answer import Answer, Finding
 from causalgia.experiments.experiment import Entry, Experiment, Found
+from causalgia.experiments.further_sites import further_sites_in_words
 from causalgia.experiments.wording import by_task, effect_in_words
 from causalgia.sequences import Motif
+from causalgia.streams import derive
 
 if TYPE_CHECKING:
     from causalgia.plot import Axes
@@ -45,15 +47,17 @@ def spacing(
 
     Contrasts: each pair, and ``one site``, against the untreated arm; the ``interaction`` of each distance; and its
     ``rise``, how far the least-squares line through the interactions rises from the nearest distance to the farthest.
-    Sites that overlap are allowed where their letters agree: they are one
-    longer word.
+    Sites that overlap are allowed where their letters agree: they are one longer word. Sites between which the letters
+    of a background can complete one more (UGCAUG 8 apart: ``UG CA UG`` in one of 16) have an interaction by that; where
+    it happens in more than 1 % of backgrounds, the answer says in how many.
 
     Parameters
     ----------
     null
         The null model of backgrounds.
     word, other
-        The sites, first and second; a motif stands for its consensus. None: two of the same.
+        The sites, first and second: words, motifs, or what `causalgia.motif` makes one of; a motif stands for its
+        consensus. None: two of the same.
     distances
         Bases from the start of the first site to that of the second.
     centre
@@ -87,8 +91,9 @@ def spacing(
     >>> experiment = cg.experiments.spacing(n_units=200)
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0)
     >>> print(experiment.analyse(outcomes, rng=0).sentences[0])
-    Task RBFOX1: one site increases, 3...; two are at 4 less than they add up to ...; at 9 ...
+    Task RBFOX1: one site increases the outcome, 3...; two are at 4 less than they add up to ...; at 9 ...
     """
+    settings.background(null)
     apart = tuple(sorted(settings.positions(distances, "distances")))
     pair = _Pair(_fixed(word, "word"), _fixed(word if other is None else other, "other"), position(centre, "centre"))
     alone = pair.centre - 1 if single is None else position(single, "single")
@@ -213,7 +218,15 @@ def _rise(interactions: dict[int, dict[str, float]]) -> dict[str, float]:
 
 def _read(found: Found) -> Finding:
     said = [f"{task}: {_sentence(rows)}" for task, rows in by_task(found.steps.decisions)]
-    return Finding(sentences=tuple(said))
+    return Finding(sentences=(*said, *_further(found)))
+
+
+def _further(found: Found) -> Iterator[str]:
+    """Say at which distances, and in how many backgrounds, the sites make a further one."""
+    for arm in found.experiment.named_arms:
+        if isinstance(arm.intervention, Sequential):
+            of, key = f"the interaction at {arm.factors['distance']}", derive(found.key, "further sites", arm.name)
+            yield from further_sites_in_words(found.experiment, arm.name, of=of, key=key)
 
 
 _DOES = {
@@ -221,6 +234,14 @@ _DOES = {
     "decreases": "less than they add up to",
     "negligible": "what they add up to",
     "undecided": "undecided",
+}
+
+
+_DOES_ALONE = {
+    "increases": "increases the outcome",
+    "decreases": "decreases the outcome",
+    "negligible": "is negligible",
+    "undecided": "is undecided",
 }
 
 
@@ -232,7 +253,7 @@ def _sentence(rows: xr.Dataset) -> str:
     if RISE in names:
         rise = rows.sel(contrast=RISE)
         said.append(f"from the nearest to the farthest this {_RISES[rise['verdict'].item()]}, {effect_in_words(rise)}")
-    return f"one site {one['verdict'].item()}, {effect_in_words(one)}; two are {'; '.join(said)}."
+    return f"one site {_DOES_ALONE[one['verdict'].item()]}, {effect_in_words(one)}; two are {'; '.join(said)}."
 
 
 _RISES = {
