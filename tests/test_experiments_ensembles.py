@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import causalgia as cg
+from causalgia.errors import DecisionError, EstimateError, OutcomesError
+from causalgia.experiments import across_predictors, agreement, share_of_predictors
 from causalgia.zoo import EndGC, Oracle, Pair, Word
 
 MEMBERS = ("first", "second")
@@ -98,3 +102,178 @@ def test_an_experiment_answers_about_each_task_of_each_member_and_is_drawn(name:
             assert any(said.startswith(f"Task {task}, model {member}") for said in own), (task, member, own)
     assert "nan" not in " ".join(answer.sentences)
     assert answer.save(tmp_path / "figure.png", task="b").stat().st_size > 5_000
+
+
+# ---------------------------------------------------------------- the logo of a word
+
+
+@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
+def test_the_logo_draws_what_letters_change_and_the_finding_keeps_the_word() -> None:
+    """Position 0 hardly matters: its letters are the shortest, though the word with each of them works."""
+    spelled = {"AGCAUG": 2.8, "CGCAUG": 2.6, "GGCAUG": 2.7, "UGCAUG": 3.0}
+    members = [Oracle(*(Word(word, scale * w) for word, w in spelled.items()), scale="z") for scale in (1.0, 0.5)]
+    experiment = cg.experiments.word_mutagenesis(n_units=60)
+    answer = experiment.analyse(cg.run(experiment, cg.Ensemble(members), rng=0, progress=False), rng=0)
+    found = answer.findings["logo"]["ace"].squeeze("task")
+    for model in found["model"].to_numpy():
+        whole = answer.estimates["ace"].sel(contrast="UGCAUG", model=model).item()
+        assert [found.sel(model=model, position=i, base=b).item() for i, b in enumerate("UGCAUG")] == [whole] * 6
+    axes = answer.draw()
+    assert axes.get_title("left") == "outcome, mean over 2 models"
+    assert "less the mean of the position" in axes.get_ylabel()
+    mean = found.mean("model").to_numpy()
+    tall = np.abs(mean - mean.mean(axis=1, keepdims=True)).sum(axis=1)
+    assert tall[0] < 0.2 * tall[1:].min()
+    boxes = [patch.get_path().get_extents() for patch in axes.patches]
+    drawn = np.zeros(6)
+    for box in boxes:
+        drawn[round((box.x0 + box.x1) / 2)] += box.height
+    np.testing.assert_allclose(drawn, tall, rtol=1e-6)
+
+
+# ---------------------------------------------------------------- across the members
+
+
+@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
+def test_the_members_of_an_ensemble_are_predictors_with_their_covariance() -> None:
+    experiment = cg.experiments.composition_bias(word="UGCAUG", n_units=100)
+    both = ensemble()
+    outcomes = cg.run(experiment, both, rng=0, progress=False)
+    found = across_predictors(outcomes, contrast="bias")
+    assert found["contrast"].to_numpy().tolist() == ["first: a", "first: b", "second: a", "second: b"]
+    ice = cg.contrast(outcomes)["ice"].sel(contrast="bias").transpose("unit", "model", "task").to_numpy()
+    np.testing.assert_allclose(found["covariance"].to_numpy()[..., 0], np.cov(ice.reshape(100, 4).T) / 100, atol=1e-12)
+    alone = [cg.run(experiment, member, rng=0, progress=False) for member in both.members]
+    listed = across_predictors(alone, contrast="bias")
+    assert listed["contrast"].to_numpy().tolist()[::2] == ["predictor 0: a", "predictor 1: a"]
+    np.testing.assert_allclose(listed["ace"], found["ace"])
+    np.testing.assert_allclose(listed["covariance"], found["covariance"])
+    named = across_predictors({"x": outcomes, "y": alone[0]}, contrast="bias")
+    assert named["contrast"].to_numpy().tolist()[3:5] == ["x: second: b", "y: a"]
+
+
+def test_predictors_of_different_experiments_are_refused() -> None:
+    member = ensemble().members[0]
+
+    def run(null: cg.design.NullModel = cg.Uniform(length=41), rng: int = 0, **settings: Any) -> Any:  # noqa: B008
+        settings = {"word": "UGCAUG", "n_units": 40} | settings
+        return cg.run(cg.experiments.composition_bias(null, **settings), member, rng=rng, progress=False)
+
+    one = run()
+    for other, said in (
+        (run(at=2, bias="AAAA"), r"'x' and 'y' answered different experiments \(arm 'bias': do\(x\[34:40\]"),
+        (run(cg.Uniform(length=60), rng=3), "their null models: uniform random sequences of 41 bp; uniform .* 60 bp"),
+        (run(n_units=50, rng=3), "their designs"),
+        (run().drop_vars("do").isel(arm=[0, 1, 2]), "different experiments"),
+    ):
+        with pytest.raises(OutcomesError, match=said):
+            across_predictors({"x": one, "y": other}, contrast="bias")
+    for nothing, said in (
+        ([], "there is no predictor"),
+        (5, "not int"),
+        ([1, 2], "not an xarray Dataset"),
+        ([one.isel(task=[0])], "one predictor with one task"),
+    ):
+        with pytest.raises(OutcomesError, match=said):
+            across_predictors(nothing, contrast="bias")  # type: ignore[arg-type]
+
+
+@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
+@pytest.mark.parametrize("own", [False, True])
+def test_a_constant_predictor_counts_in_the_share(own: bool) -> None:
+    """Teeth: left out, four of four would be biased; of eight it is four, with three constant ones among them."""
+    experiment = cg.experiments.composition_bias(word="UGCAUG", n_units=100)
+    acting = [Oracle(Word("ACG", 0.1), EndGC(w, last=8), scale="z") for w in (-0.9, -1.0, -1.1, -1.2, 0.01)]
+    still = [Oracle(Word("A" * 20, 1e-3), scale="z")] * 3
+    outcomes = [cg.run(experiment, oracle, rng=own * k, progress=False) for k, oracle in enumerate([*acting, *still])]
+    found = across_predictors(outcomes, contrast="bias")
+    assert found["exact"].to_numpy().ravel().tolist() == [False] * 5 + [True] * 3
+    for rope in ((-0.1, 0.1), "0.2 sd"):
+        share = share_of_predictors(found, rope=rope, rng=0)
+        assert (share.attrs["n_predictors"], share.attrs["n_exact"]) == (8, 3)
+        for side, true in (("below", 0.5), ("above", 0.0), ("either", 0.5)):
+            row = share.sel(side=side, task="bias")
+            assert row["claimed"].item() == true
+            assert row["lower"].item() <= true <= row["upper"].item()
+            assert row["share"].item() == pytest.approx(true, abs=0.02)
+    with pytest.raises(DecisionError, match="give rng="):
+        share_of_predictors(found, rope=(-0.1, 0.1))
+    with pytest.raises(DecisionError, match="every effect lies beyond"):
+        share_of_predictors(found, rope=0, rng=0)
+
+
+def test_a_share_of_estimates_is_that_of_their_posterior() -> None:
+    estimates = cg.from_effects(np.linspace(-1, 1, 12), se=0.1)
+    share = share_of_predictors(estimates, rope=(-0.4, 0.4), rng=3)
+    xr.testing.assert_equal(share, share_of_predictors(cg.infer(estimates, rng=3), rope=(-0.4, 0.4)))
+
+
+@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
+def test_where_every_predictor_is_exact_the_share_is_a_count() -> None:
+    experiment = cg.experiments.composition_bias(word="A" * 6, n_units=80)
+    outcomes = [
+        cg.run(experiment, cg.FunctionPredictor(lambda x, k=k: k * x[:, 2, 34:36].sum(1) * 0 + k, scale="z"), rng=0)
+        for k in range(3)
+    ]
+    share = share_of_predictors(across_predictors(outcomes, contrast="bias"), rope=(-0.1, 0.1), rng=0)
+    assert (share[["share", "lower", "upper", "claimed"]].to_array() == 0).all()
+    assert share.attrs["n_exact"] == share.attrs["n_predictors"] == 3
+
+
+# ---------------------------------------------------------------- agreement of null models
+
+
+def test_placebo_words_have_no_order_to_agree_on() -> None:
+    """Four words in one order and forty placebo words in any: tau is of the words."""
+    rng = np.random.default_rng(0)
+    marked = np.arange(44) >= 4
+    tables = {
+        name: cg.from_effects(np.r_[4.0, 3.0, 2.0, 1.0, rng.normal(0, 0.01, 40)], se=0.01).assign_coords(
+            placebo_word=("contrast", marked)
+        )
+        for name in ("profile", "shuffle")
+    }
+    table = agreement(tables)
+    assert table.sizes["contrast"] == 4
+    assert table["tau"].min().item() == table["clear"].min().item() == 1
+    assert "every null model gives the same order (" in table.attrs["sentences"]
+    with pytest.raises(EstimateError, match="2 contrasts have no order to compare; .* beside placebo words"):
+        agreement({name: one.isel(contrast=[0, 1, *range(4, 44)]) for name, one in tables.items()})
+
+
+def test_an_order_is_called_the_same_where_it_is() -> None:
+    def said(b: list[float], se: float) -> str:
+        tables = {"x": cg.from_effects([1.0, 2.0, 3.0, 4.0], se=se), "y": cg.from_effects(b, se=se)}
+        return str(agreement(tables, least=0.5).attrs["sentences"])
+
+    assert "every null model gives the same order (" in said([1.0, 2.0, 3.0, 4.0], 0.01)
+    assert "the same order within error (" in said([1.0, 2.0, 4.0, 3.9], 0.1)
+    assert "nearly the same order (" in said([1.0, 2.0, 4.0, 3.0], 0.01)
+    assert re.search(r"may be largest for '[23]', 0\.71 \[0\.\d+, \d", said([1.0, 2.0, 4.0, 3.0], 0.01))
+
+
+def test_effects_of_exactly_zero_under_every_null_model_overflow_nothing() -> None:
+    """numpy's overflow is an error in the tests."""
+    tables = {
+        name: cg.from_effects([1.0, 0.5, 0.0], se=0.1).assign(se=(("contrast", "task"), [[0.1], [0.1], [0.0]]))
+        for name in "abc"
+    }
+    table = agreement(tables)
+    assert table["between_sd_upper"].sel(contrast=2).item() < 1e-12
+    from causalgia.estimation import random_effects
+
+    fit = random_effects([0.0, 0.0, 0.0], np.full(3, 1e-170), method="PM")
+    assert (fit.tau2, fit.beta[0]) == (0.0, 0.0)
+
+
+# ---------------------------------------------------------------- trained networks
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("network", ["residual", "exponential"])
+def test_every_trained_network_prefers_a_loop_to_the_open_and_the_open_to_a_stem(network: Any) -> None:
+    experiment = cg.experiments.hairpin(n_units=120)
+    outcomes = cg.run(experiment, cg.zoo.ensemble("vts1_like", network=network), rng=0, progress=False)
+    own = [said for said in experiment.analyse(outcomes, rng=0).sentences if ", model member" in said]
+    assert len(own) == 5
+    assert all("loop > open > stem: " in said for said in own)

@@ -292,10 +292,8 @@ def _lowest(table: xr.Dataset) -> dict[str, dict[str, Any]]:
 
 
 def _spread(row: xr.Dataset) -> str:
-    from causalgia.reporting import format_effect
-
-    limits = {"ace": "between_sd", "lower": "between_sd_lower", "upper": "between_sd_upper"}
-    return " ".join(format_effect({name: row[limit].item() for name, limit in limits.items()}))
+    sd, lower, upper = (row[name].item() for name in ("between_sd", "between_sd_lower", "between_sd_upper"))
+    return f"{sd:.2g} [{lower:.2g}, {upper:.2g}]"
 
 
 def _sentence(task: str, row: dict[str, Any], least: float) -> str:
