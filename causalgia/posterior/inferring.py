@@ -70,9 +70,9 @@ def infer(
         themselves tell (ash; tau is the sd of the fitted mixture, constant). The spike is at exactly 0 where errors are
         independent; where they share a control, a shift of all effects cannot be told from its error, and the spike is
         at mu. (Nor can any other pattern of effects be told from the error of units that has the same pattern, of any
-        family: it is left to the effects, at most one for ten.) Fewer than 30 effects cannot tell proportions: there it is a spike at 0 and one normal slab, whose weight
-        and sd are integrated, each effect by its own error, and tau the sd of an effect. ``"student_t"``: heavy tails,
-        4 degrees of freedom; ``"normal"``.
+        family: it is left to the effects, at most one for ten.) Fewer than 30 effects cannot tell proportions: there it
+        is a spike at 0 and one normal slab, whose weight and sd are integrated, each effect by its own error, and tau
+        the sd of an effect. ``"student_t"``: heavy tails, 4 degrees of freedom; ``"normal"``.
     prior
         Of mu and tau (of the mixture, only of the sd of the one slab); in sd of the control arm where ``standardised``
         and the estimates know ``control_sd``, else on the scale of the effects.
