@@ -12,7 +12,7 @@ from causalgia.design.numbers import position
 from causalgia.design.patterns import as_pattern
 from causalgia.experiments.answer import Finding
 from causalgia.experiments.experiment import Entry, Experiment, Found
-from causalgia.experiments.settings import positions, site
+from causalgia.experiments.settings import background, positions, site
 from causalgia.experiments.wording import by_task, effect_in_words
 from causalgia.sequences import Motif
 
@@ -77,6 +77,7 @@ def composition_bias(
     >>> print(experiment.analyse(outcomes, rng=0).sentences[0])
     Task RBFOX1: GCGCGC at 34 decreases the outcome, ...; UGCAUG at 17 increases the outcome, ...; interaction ...
     """
+    background(null)
     places, start = positions(at, "at"), position(word_at, "word_at")
     letters, target = site(bias, "bias"), site(word, "word")
     names = {place: "bias" if len(places) == 1 else f"bias at {place}" for place in places}

@@ -14,7 +14,7 @@ from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError
 from causalgia.experiments.answer import Finding
 from causalgia.experiments.experiment import Entry, Experiment, Found
-from causalgia.experiments.settings import site
+from causalgia.experiments.settings import background, site
 from causalgia.experiments.wording import by_task, effect_in_words
 from causalgia.sequences import Motif
 
@@ -100,8 +100,7 @@ def hairpin(
     Task VTS1: loop > open > stem: ...
     """
     fold = _fold(site(word, "word"), position(at, "at"), _stem(stem), _loop(loop), start)
-    if isinstance(null, NullModel):  # the design refuses what is none
-        fold.check(null.length)
+    fold.check(background(null).length)
     return Experiment(
         null=null,
         arms=_arms(fold),
