@@ -160,8 +160,9 @@ figure if folder else None
 #
 # ## Occlusion
 #
-# The reverse question, in the enhancers themselves: what is lost when each GATAA is overwritten by a shuffle of its own bases? Each instance has a placebo span
-# in the same enhancer, away from every instance, with the same fill. Instances of one enhancer are one cluster.
+# The reverse question, in the enhancers themselves: what is lost when each GATAA is overwritten by random bases? Each instance has placebo spans in the
+# same enhancer, away from every instance, with the same fill; every draw has another one, so that no single place decides. Instances of one enhancer are one
+# cluster.
 
 # %%
 if folder:
@@ -174,9 +175,10 @@ if folder:
     print(net[["ace", "lower", "upper"]].to_dataframe()[["ace", "lower", "upper"]].round(2).to_string())
 
 # %% [markdown]
-# Occluding a GATAA costs developmental activity in every network, and a placebo span nothing on average. The last sentences say how often a random fill
-# left GATAA in place, or made one in a placebo span: rarely, and counted. Instance by instance: they are not equal, and on *which* of them matter most the
-# networks agree only in part.
+# Occluding a GATAA costs developmental activity in every network. So does overwriting five bases anywhere else, a third as much: an enhancer holds more than
+# its GATA sites, and here a placebo is not nothing. What is GATAA's own is the difference: it lowers activity in every network, and in two of three by more than
+# their own intervals. A random fill left GATAA in place, or made one in a placebo span, rarely, and that is counted. Instance by instance: they are not equal,
+# and on *which* of them matter most the networks agree only in part.
 
 # %%
 if folder:
@@ -192,7 +194,7 @@ if folder:
             label = f"{model}{', placebo span' if mark == 'x' else ''}"
             axes.errorbar(effect, range(len(order)), xerr=se, fmt=mark, ms=4, lw=0.8, color=COLOURS[model], label=label)
     axes.axvline(0, color="0.6", lw=0.8)
-    axes.set(yticks=range(len(order)), xlabel="occluded minus untreated, dev (log2; one se over fills)")
+    axes.set(yticks=range(len(order)), xlabel="occluded minus untreated, dev (log2; one se over draws)")
     axes.set_yticklabels(names, fontsize="x-small")
     figure.legend(loc="outside lower center", ncols=3, fontsize="x-small", frameon=False)
     agreed = (

@@ -267,6 +267,23 @@ def test_slopes_are_least_squares_by_score():
     assert value[f"per copy, {words[-1]}"] == pytest.approx(0.7 * score[f"{words[-1]} x 1"], rel=1e-9)
 
 
+@EXACT
+def test_how_much_a_line_in_bits_takes_is_the_squared_correlation():
+    experiment = dose_response(n_units=100, copies=(1, 3))
+    answer = experiment.analyse(cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0, progress=False), rng=0)
+    line = answer.findings["line"].sel(task="RBFOX1")["share"]
+    for copies in (1, 3):
+        mine = answer.estimates.sel(contrast=answer.estimates["copies"] == copies, task="RBFOX1")
+        r = np.corrcoef(mine["score"].values.astype(float), mine["ace"].values)[0, 1]
+        assert line.sel(copies=copies).item() == pytest.approx(r**2)
+    assert line.sel(copies=1) < 0.9  # affinities of single changes are no sum over bases
+    assert f"a straight line in bits takes {100 * line.sel(copies=1).item():.0f} % with 1 copy" in answer.sentences[-1]
+    assert answer.draw(task="RBFOX1").get_xlabel() == "score of the word (bits)"
+    two = dose_response(n_units=50, n_steps=2)
+    outcomes = cg.run(two, cg.zoo.oracle("additive"), rng=0, progress=False)
+    assert "line" not in two.analyse(outcomes, rng=0).findings
+
+
 def test_a_plain_word_has_steps_of_mismatches():
     experiment = dose_response(motif="UGCAUG", n_steps=3, weakest=-5.3, copies=1, n_units=10)
     assert len(experiment.named_arms) == 4

@@ -272,6 +272,8 @@ def _short_do(do: dict[str, str]) -> dict[str, str]:
     --------
     >>> _short_do({"motif": "do(a) − do()", "net": "do(a) − do(b)", "sum": "do() + do(a) − do(b) − do(c)"})
     {'motif': 'do(a)', 'net': 'do(a) − do(b)', 'sum': 'do() + do(a) − do(b) − do(c)'}
+    >>> _short_do({"one": "do(a) − do()", "other": "do(a) − do()"})
+    {}
     """
     shared = {text.partition(" − ")[2] for text in do.values()}
     less = {}
