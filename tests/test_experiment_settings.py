@@ -162,3 +162,15 @@ def test_the_answer_says_it_where_it_is_more_than_one_percent():
     assert re.match(r'In \d % of backgrounds the sites of "UGCAUG at 14, UGCAUG at 22"', said)
     assert said.endswith("is part of the interaction at 8.")
     assert len(sentences(cg.experiments.spacing(n_units=200))) == 1
+
+
+@pytest.mark.parametrize("name", OF_BACKGROUNDS)
+def test_a_region_that_cannot_be_is_refused_when_the_experiment_is_made(name):
+    build = getattr(cg.experiments, name)
+    with pytest.raises(DesignError, match="rope=None leaves no verdict; give two numbers"):
+        build(rope=None)
+    if name != "word_screen":
+        with pytest.raises(
+            DesignError, match="rope = 'placebo' needs contrasts of 40 or more placebo words, and there are 0"
+        ):
+            build(rope="placebo")

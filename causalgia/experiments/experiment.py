@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import xarray as xr
 
-from causalgia.analysis import Analysis
+from causalgia.analysis import ROPE_IN_WORDS, Analysis
 from causalgia.design import Design
 from causalgia.errors import DesignError, OutcomesError
 from causalgia.experiments.answer import Answer, Finding
 from causalgia.experiments.over_predictors import over_predictors
 from causalgia.schema import require_dataset
 from causalgia.streams import RNG, derive, root_key
+from causalgia.trial.asking import check_analysis
 
 if TYPE_CHECKING:
     from causalgia.plot import Axes
@@ -112,6 +113,9 @@ class Experiment(Design):
                 f"experiment '{self.entry.name}': its contrasts are its own; leave control, contrasts and interaction "
                 "out of analysis="
             )
+        if self.analysis.rope is None:
+            raise DesignError(f"experiment '{self.entry.name}': rope=None leaves no verdict; give {ROPE_IN_WORDS}")
+        check_analysis(self.analysis.asking(self.asked), self)
 
     @property
     def question(self) -> str:
