@@ -66,7 +66,8 @@ def analyze(outcomes: xr.Dataset, analysis: Analysis | None = None, *, rng: RNG)
         Decisions, as `causalgia.decide` gives them: ``verdict``, ``ace, lower, upper``, ``lfsr``, ``p_rope``,
         ``local_error``, ``q`` (contrast, task) on ``attrs["contrast_scale"]``, with ``attrs["analysis"]`` (JSON) and
         ``attrs["analysis_fingerprint"]``. `causalgia.staircase.steps` gives every step on the way. A contrast without
-        any spread among the units (``exact``) is decided as it stands: no posterior can shrink it.
+        any spread among the units (``exact``) is decided as it stands, for no posterior can shrink it; it is undecided
+        below ``3 / (1 - level)`` independent units (`causalgia.decide`).
 
     Raises
     ------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -48,7 +49,9 @@ def test_screen_of_all_words_puts_the_known_one_first(screen):
     assert_estimates(answer.estimates, truth)
     shrunken = answer.findings["shrunken"].squeeze()
     assert shrunken["contrast"].to_numpy()[shrunken["ace"].to_numpy().argmax()] == "UGCA"
-    assert answer.sentences[0].split(": ")[2].startswith("UGCA 0.9")
+    assert "Minus the mean placebo word (" in answer.sentences[0]
+    assert "shrunken: UGCA 0.9" in answer.sentences[0]
+    assert "of words like these up to 13 would" in answer.sentences[0]
     assert _verdict(answer, "UGCA") == "increases"
 
 
@@ -77,6 +80,56 @@ def test_against_zero_random_words_differ_where_beyond_placebos_they_do_not():
     directed = np.isin(answer.decisions["verdict"].to_numpy()[~placebo], ["increases", "decreases"])
     assert directed.mean() < 0.15
     assert " of 40 placebo words differ" in answer.sentences[0]
+
+
+@pytest.mark.parametrize(("oracle", "n_units"), [(SATURATING, 60), (SATURATING, 200), (RBFOX1, 50)])
+def test_words_that_rarely_do_anything_are_not_found(oracle, n_units):
+    """In few units nearly all of the 4,096 words do exactly nothing, placebo words too: none of that is a finding."""
+    experiment = cg.experiments.word_screen(n_units=n_units)
+    streamed = cg.experiments.stream(experiment, oracle, rng=0, progress=False)
+    decisions = experiment.analyse(streamed, rng=0).decisions.isel(task=0)
+    truth = oracle.true_ace(experiment).sel(contrast=decisions["contrast"].to_numpy()).to_numpy()[:, 0]
+    placebo, verdict = decisions["placebo_word"].to_numpy(), decisions["verdict"].to_numpy()
+    low, high = np.quantile(truth[placebo], [0.025, 0.975])
+    up, down = verdict == "increases", verdict == "decreases"
+    false = ~placebo & ((up & (truth <= high)) | (down & (truth >= low)))
+    assert 5 <= (up | down)[~placebo].sum() < 200
+    assert false.sum() <= 0.05 * (up | down)[~placebo].sum()
+    assert (up | down)[placebo].sum() <= 5
+    assert decisions["verdict"].sel(contrast="UGCAUG").item() == "increases"
+
+
+def test_the_sentence_of_a_screen_is_on_one_scale():
+    """Every word costs the site that it overwrites; region and effects are both told from the mean placebo word."""
+    site = cg.FunctionPredictor(
+        lambda x: 3.0 * (x[:, 2, 17:23].sum(1) == 6) + x[:, 0, 17:23].sum(1) / 6, tasks=["score"], scale="score"
+    )
+    letters = np.random.default_rng(0).choice(list("ACGT"), size=(60, 41))
+    letters[:, 17:23] = "G"
+    null = cg.Genomic(of=["".join(row) for row in letters])
+    experiment = cg.experiments.word_screen(null, words=["AAAAAA", "CCGCGC"], n_units=60)
+    answer = experiment.analyse(cg.run(experiment, site, rng=0, progress=False), rng=0)
+    assert (answer.estimates["ace"] < -1).all()
+    said = answer.sentences[0]
+    mean, low, high = (
+        float(said.partition(a)[2].partition(b)[0])
+        for a, b in (("placebo word (", ")"), ("95 %: ", " to"), (" to ", " from"))
+    )
+    assert -3 < mean < -2.5
+    assert low < 0 < high < 1
+    assert float(said.partition("AAAAAA ")[2].partition(" ")[0]) == pytest.approx(-2 - mean, abs=0.01)
+    by_number = replace(experiment, analysis=replace(experiment.analysis, rope=(-0.5, 0.5)))
+    said = by_number.analyse(cg.run(by_number, site, rng=0, progress=False), rng=0).sentences[0]
+    assert said.startswith("Task score: 2 of 2 words lie beyond -0.5 to 0.5. Minus")
+
+
+def test_two_units_decide_nothing():
+    experiment = cg.experiments.copies(n_units=2, rope=(-0.1, 0.1))
+    answer = experiment.analyse(cg.run(experiment, SATURATING, rng=0, progress=False), rng=0)
+    exact = answer.estimates["se"].to_numpy() == 0
+    assert exact.any()
+    assert (answer.decisions["verdict"].to_numpy()[exact] == "undecided").all()
+    assert "saturating" not in answer.sentences[0]
 
 
 def test_screen_is_confirmed_on_fresh_backgrounds(screen):
@@ -136,6 +189,10 @@ def test_large_screens_are_designed_quickly():
         ({"words": ["UGCAUG", "UGCA"]}, "4 and 6 bases"),
         ({"words": ["UGNAUG"]}, "not a word"),
         ({"words": ["UGCXUG"]}, "X"),
+        ({"k": 2}, "the 16 words of 2 bases are fewer; screen words of 3 bases or more"),
+        ({"k": 1, "n_placebos": 40}, "the 4 words of 1 bases"),
+        ({"words": list(map("".join, product("ACG", "ACGU", "ACGU")))}, "16 other words of 3 bases .* of 4 bases or"),
+        ({"words": 5}, "no list of words"),
         ({"n_placebos": 20}, "40 or more"),
         ({"k": 3, "n_placebos": 65}, "at most the 64"),
         ({"letters": "ACGN"}, "letters"),
@@ -438,7 +495,8 @@ def test_streamed_estimates_give_an_answer_and_figures_are_drawn(name, tmp_path)
     held = experiment.analyse(cg.run(experiment, ADDITIVE, rng=3, progress=False), rng=0)
     streamed = experiment.analyse(cg.experiments.stream(experiment, ADDITIVE, rng=3, progress=False), rng=0)
     assert streamed.estimates["ace"].values == pytest.approx(held.estimates["ace"].values, abs=1e-9)
-    assert len(streamed.sentences) == len(held.sentences) == 1
+    assert len(streamed.sentences) == len(held.sentences)
+    assert [said.startswith("Task ") for said in held.sentences] == [True] + [False] * (name == "copies")
     assert held.save(tmp_path / "figure.png").stat().st_size > 5_000
 
 
@@ -449,6 +507,7 @@ def test_each_task_of_each_member_has_its_own_sentence(name):
     experiment = cg.experiments.build(name, settings={**ALL[name], "n_units": 80})
     experiment = replace(experiment, analysis=cg.Analysis(rope=(-0.1, 0.1), error="bh"))
     answer = experiment.analyse(cg.run(experiment, cg.Ensemble(members), rng=0, progress=False), rng=0)
-    assert len(answer.sentences) == 4
-    assert answer.sentences[0].startswith("Task a, ")
-    assert answer.sentences[3].startswith("Task b, ")
+    of_each = [said for said in answer.sentences if said.startswith(("Task a, model", "Task b, model"))]
+    assert len(of_each) == 4
+    assert of_each[0].startswith("Task a, ")
+    assert of_each[3].startswith("Task b, ")

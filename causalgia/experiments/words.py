@@ -49,7 +49,8 @@ def word_screen(
     every random word moves the outcome, so that a test against 0 answers nothing; a word is judged against placebo
     words, random ones of its width, which show what "no effect of this word in particular" looks like. A verdict
     "increases" or "decreases" says that the effect lies beyond their central 95 %, with the false discovery rate over
-    the screen bounded (Benjamini-Hochberg, one-sided tests against the ends of the region).
+    the screen bounded (Benjamini-Hochberg, one-sided tests against the ends of the region). With units enough, 5 % of
+    words like the placebo words are found there; the sentence says how many that is.
 
     The largest of many estimates are too large (winner's curse). The finding ``shrunken`` has each word's posterior
     mean beyond the mean placebo word, given all others (`causalgia.posterior.mixture`); `causalgia.confirm` asks the
@@ -60,13 +61,15 @@ def word_screen(
     null
         The null model of backgrounds.
     k
-        Width of the words, of which all 4^k are screened, 1 to 8; None: 6, or the width of `words`.
+        Width of the words, of which all 4^k are screened, 3 to 8 (shorter ones have too few placebo words); None: 6,
+        or the width of `words`.
     words
         The words to screen, of one width, instead of all.
     at
         0-based start.
     n_placebos
-        Placebo words, 40 or more: distinct random words from a fixed stream, other than `words` where these are given.
+        Placebo words, 40 or more: distinct random words from a fixed stream, other than `words` where these are given;
+        at most 64 of width 3.
     letters
         ``"ACGU"`` or ``"ACGT"``: how words are spelled in the names of arms.
     n_units
@@ -83,7 +86,7 @@ def word_screen(
     Raises
     ------
     DesignError
-        If `k` is not 1 to 8 or not the width of `words`, words have several widths or are given twice (U is T), a
+        If `k` is not 3 to 8 or not the width of `words`, words have several widths or are given twice (U is T), a
         word is longer than the sequence from `at` on, or there are fewer than 40 placebo words, or more than exist.
 
     References
@@ -159,10 +162,14 @@ def _placebo_words(width: int, n: int, letters: str, *, other_than: Sequence[str
     from causalgia.sequences.random import random_integers
 
     n, left = positive_int(n, "n_placebos"), 4**width - len(other_than)
-    if n < LEAST_PLACEBO_WORDS or n > left:
+    others = f"the {left:,} {'other ' if other_than else ''}words of {width} bases"
+    if left < LEAST_PLACEBO_WORDS:
         raise DesignError(
-            f"n_placebos={n}: give {LEAST_PLACEBO_WORDS} or more, and at most the {left:,} other words of {width} bases"
+            f"a screen needs {LEAST_PLACEBO_WORDS} placebo words, and {others} are fewer; screen words of "
+            f"{max(3, width + bool(other_than))} bases or more"
         )
+    if n < LEAST_PLACEBO_WORDS or n > left:
+        raise DesignError(f"n_placebos={n}: give {LEAST_PLACEBO_WORDS} or more, and at most {others}")
     found: dict[str, None] = {}
     taken, attempt, spelling = {word.replace("U", "T") for word in other_than}, 0, np.array(list(letters))
     while len(found) < n:
@@ -233,12 +240,26 @@ def _sentence(rows: xr.Dataset, raw: xr.Dataset, beyond: xr.Dataset, placebo: ND
     named = "; ".join(_word(beyond.isel(contrast=int(k))) for k in first)
     more = int(directed.sum()) - len(first)
     differs = raw["p_adjusted"].to_numpy() < 0.05
-    low, high = (rows[end].to_numpy()[0] for end in ("rope_lower", "rope_upper"))
+    mean = float(raw["ace"].to_numpy()[placebo].mean())
     return (
-        f"{directed.sum():,} of {(~placebo).sum():,} words lie beyond {placebo.sum()} placebo words "
-        f"({low:.3g} to {high:.3g})" + (f": {named}" if named else "") + (f"; and {more:,} more" if more else "") + ". "
-        f"Against 0, which is no such question, {differs[~placebo].sum():,} words and {differs[placebo].sum()} of "
+        f"{directed.sum():,} of {(~placebo).sum():,} words lie beyond {_region(rows, placebo, mean)}"
+        + (f". Minus the mean placebo word ({mean:.3g}), shrunken: {named}" if named else "")
+        + (f"; and {more:,} more" if more else "")
+        + f". Against 0, which is no such question, {differs[~placebo].sum():,} words and {differs[placebo].sum()} of "
         f"{placebo.sum()} placebo words differ (adjusted p below 0.05)."
+    )
+
+
+def _region(rows: xr.Dataset, placebo: NDArray[np.bool_], mean: float) -> str:
+    """Return the region in words: one of placebo words from their mean, as effects beside it, and its share."""
+    if not rows.attrs["rope"].endswith("placebo words"):
+        return f"{rows.attrs['rope']}"
+    low, high = (rows[end].to_numpy()[0] - mean for end in ("rope_lower", "rope_upper"))
+    by_definition = 0.05 * (~placebo).sum()
+    expected = f"{by_definition:,.0f}" if by_definition >= 1 else f"{by_definition:.1g}"
+    return (
+        f"{placebo.sum()} placebo words (central 95 %: {low:.3g} to {high:.3g} from their mean; of words like these up "
+        f"to {expected} would)"
     )
 
 

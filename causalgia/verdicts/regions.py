@@ -128,10 +128,12 @@ def _in_sd(rope: str, effects: xr.Dataset) -> Region:
     arm = effects.attrs.get("control_sd_of", "the control arm")
     sd = effects["control_sd"].transpose(*effects["ace"].dims).to_numpy()
     if not (sd > 0).all():
-        k = int(np.argwhere(~(sd > 0))[0][0])
+        k, t = np.argwhere(~(sd > 0))[0][:2]
         name = effects["contrast"].to_numpy()[k] if "contrast" in effects.coords else k
+        task = f" (task {effects['task'].to_numpy()[t]!s})" if "task" in effects.coords else ""
         raise DecisionError(
-            f"contrast {name!s}: {arm}'s outcomes do not vary, so that rope={rope!r} has no width; {numbers}"
+            f"contrast {name!s}: {arm}'s outcomes do not vary{task}, so that rope={rope!r} has no width; use more "
+            f"units, or {numbers}"
         )
     half = float(found[1]) * sd
     about = f" (relative to its mean) about {null:g}" if null else ""
