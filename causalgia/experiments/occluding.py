@@ -263,7 +263,7 @@ def _counted(sites: Sites, draws: int) -> str:
     alone = "" if len(set(sites.cluster)) < len(sites) or sites.n_with > 1 else ", and intervals say nothing of others"
     return (
         f"{len(sites):,} instances of {sites.label} in {sites.n_with:,} of {sites.n_sequences:,} sequences{alone}, "
-        f"{draws} draws of each fill{left_out}."
+        f"{draws} {'draw' if draws == 1 else 'draws'} of each fill{left_out}."
     )
 
 
