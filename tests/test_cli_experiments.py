@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import tomllib
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,7 +15,8 @@ from test_cli import call, refused
 
 import causalgia as cg
 from causalgia import store
-from causalgia.errors import ContrastError, OutcomesError
+from causalgia.cli.answering import give_answer
+from causalgia.errors import ContrastError, DesignError, OutcomesError
 from causalgia.experiments import Answer, entries
 from causalgia.experiments.answer import largest
 from causalgia.spec import read_spec, settings_of, starter
@@ -21,8 +24,8 @@ from causalgia.spec import read_spec, settings_of, starter
 #: settings of those whose defaults make hundreds of arms
 SMALL = {
     "word_screen": {"k": 3, "n_placebos": 40, "words": ["UGC", "GCA", "AAA"]},
-    "motif_pair": {"distances": [12, 15, 20]},
-    "motif_pairs": {"distances": [15, 20], "motifs": {"Sox2": "GAACAATGG", "Nanog": "AGCCATCA"}},
+    "motif_pair": {"distances": [12, 15], "orientations": ["++"]},
+    "motif_pairs": {"distances": [15], "motifs": {"Sox2": "GAACAATGG", "Nanog": "AGCCATCA"}},
     "position": {"at": [2, 17, 30]},
 }
 
@@ -46,9 +49,18 @@ def copies(tmp_path_factory):
 
 
 def test_the_catalogue_is_a_line_each():
-    lines = call("experiments").stdout.splitlines()
+    said, _, in_python = call("experiments").stdout.partition("\n\n")
+    lines = said.splitlines()
     assert [line.split()[0] for line in lines] == list(entries())
     assert all(line.endswith(entry.question) for line, entry in zip(lines, entries().values(), strict=True))
+    head, *others = in_python.splitlines()
+    assert head.startswith("In Python")
+    for line in others:
+        name, words = line.split(maxsplit=1)
+        assert getattr(cg.experiments, name).__doc__.startswith(words)
+    assert {"null_models", "across_predictors", "stream", "tile_search", "greedy_tiles", "junctions"} == {
+        line.split()[0] for line in others
+    }
 
 
 @pytest.mark.parametrize("name", sorted(entries()))
@@ -61,19 +73,39 @@ def test_each_says_its_settings(name):
         assert f"  {setting.name} (" in said
 
 
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory):
+    """One folder in which every experiment is begun."""
+    return tmp_path_factory.mktemp("begun")
+
+
 @pytest.mark.parametrize("name", sorted(entries()))
-def test_the_file_of_each_runs_as_it_is(name, tmp_path):
-    call("init", "--experiment", name, tmp_path / "trial.toml")
-    spec = read_spec(tmp_path / "trial.toml")
+def test_the_file_of_each_runs_as_it_is(name, begun, tmp_path):
+    path = begun / f"{name}.toml"
+    call("init", "--experiment", name, path)
+    assert f"causalgia run {name}.toml --out results" in path.read_text()
+    spec = read_spec(path)
     assert spec.design.entry.name == name
-    assert read_spec_of(spec, tmp_path) == spec
-    found = call("run", smaller(tmp_path / "trial.toml"), "--out", tmp_path / "results")
+    assert read_spec_of(spec, begun) == spec
+    found = call("run", smaller(path), "--out", tmp_path / "results")
     assert entries()[name].question in found.stdout
     assert len(found.stdout.splitlines()) < 300
     assert (tmp_path / "results" / "experiment.png").read_bytes().startswith(b"\x89PNG")
     decisions = store.load(tmp_path / "results" / "decisions.nc", "decisions")
-    assert set(decisions["contrast"].values) == set(read_spec(tmp_path / "trial.toml").design.named_contrasts)
+    assert set(decisions["contrast"].values) == set(read_spec(path).design.named_contrasts)
     assert np.isfinite(decisions["ace"]).all()
+
+
+def test_example_files_of_ones_own_are_left_alone(tmp_path):
+    (tmp_path / "example.fa").write_text(">mine\nACGT\n")
+    call("init", "--experiment", "variants", tmp_path / "snps.toml")
+    assert (tmp_path / "example.fa").read_text() == ">mine\nACGT\n"
+    settings = tomllib.loads((tmp_path / "snps.toml").read_text())["experiment"]
+    assert (settings["vcf"], settings["fasta"]) == ("example.vcf", "snps_example.fa")
+    assert read_spec(tmp_path / "snps.toml").design.n_units == 24
+    (tmp_path / "snps.toml").unlink()
+    (tmp_path / "snps_example.fa").write_text(">mine too\n")
+    refused("init", "--experiment", "variants", tmp_path / "snps.toml", said="snps_example.fa is already there")
 
 
 def read_spec_of(spec, folder):
@@ -123,7 +155,7 @@ def test_show_has_the_sentences_and_analyze_answers_again(copies):
     other = call("analyze", folder / "results", "--control", "alone at 12")
     assert "minus 'alone at 12'" in other.stdout
     assert not (folder / "results" / "experiment.png").exists()
-    drawn = call("analyze", folder / "results", "--keep-draws")
+    drawn = call("analyze", folder / "results", "--error", "local", "--keep-draws")
     assert "posterior.nc" in drawn.stdout
     assert "excess over single sites" in call("estimate", folder / "results").stdout
 
@@ -177,16 +209,16 @@ def test_a_design_that_names_its_contrasts_is_estimated_without_a_control(tmp_pa
 
 
 def test_very_many_contrasts_are_not_all_printed(tmp_path):
-    arms = "".join(f'[arms."{i}"]\nembed = "AGATAAG"\nat = {i}\n' for i in range(130))
+    arms = "".join(f'[arms."{i}"]\nembed = "AGATAAG"\nat = {i}\n' for i in range(104))
     (tmp_path / "trial.toml").write_text(
-        'n_units = 30\nrng = 0\n[null]\nkind = "uniform"\nlength = 140\n[predictor]\nzoo = "gata1_like"\n'
+        'n_units = 30\nrng = 0\n[null]\nkind = "uniform"\nlength = 112\n[predictor]\nzoo = "gata1_like"\n'
         f'[arms.none]\n{arms}[analysis]\ncontrol = "none"\nrope = 0\nerror = "bh"\n'
     )
     call("run", tmp_path / "trial.toml", "--out", tmp_path / "results")
     short = call("analyze", tmp_path / "results").stdout
-    assert "there are 110 more contrasts" in short
+    assert "there are 84 more contrasts" in short
     assert len(short.splitlines()) < 200
-    assert len(call("show", tmp_path / "results", "--all").stdout.splitlines()) > 390
+    assert len(call("show", tmp_path / "results", "--all").stdout.splitlines()) > 312
 
 
 def test_a_long_answer_prints_its_largest():
@@ -211,8 +243,27 @@ def test_an_answer_is_drawn_task_by_task(tmp_path):
     assert answer.tasks == ["K562", "HepG2"]
     assert answer.draw().get_title("left") == "K562"
     assert answer.draw(task="HepG2").get_title("left") == "HepG2"
+    turned = replace(answer, decisions=answer.decisions.isel(task=[1, 0]), estimates=answer.estimates.isel(task=[1, 0]))
+    assert (turned.tasks[0], turned.clearest_task) == ("HepG2", "K562")
+    give_answer(turned, tmp_path)
+    first, second = (turned.save(tmp_path / f"{task}.png", task=task).read_bytes() for task in ("K562", "HepG2"))
+    assert (tmp_path / "experiment.png").read_bytes() == first
+    assert (tmp_path / "experiment_2.png").read_bytes() == second
     with pytest.raises(ContrastError, match="task 'HeLa' is not there; say task= one of 'K562', 'HepG2'"):
         answer.draw(task="HeLa")
     assert answer.save(tmp_path / "two.pdf", task="HepG2").read_bytes().startswith(b"%PDF")
     with pytest.raises(OutcomesError, match="the figure cannot be written"):
         answer.save(tmp_path / "two.xyz")
+
+
+def test_one_unit_is_refused_when_the_design_is_made():
+    copies = partial(cg.experiments.copies, cg.Uniform(length=60), word="AGATAAG")
+    with pytest.raises(DesignError, match="'copies' of one unit: an error needs two or more"):
+        copies(n_units=1)
+    of_the_unit = replace(copies(n_units=2).analysis, target="units")
+    assert replace(copies(n_units=2), n_units=1, analysis=of_the_unit).n_units == 1
+    one = cg.Uniform(length=60).sample(1, rng=0)["sequence"].values
+    with pytest.raises(DesignError, match="'knock_in' of one unit"):
+        cg.experiments.knock_in(one, motif="AGATAAG")
+    with pytest.raises(DesignError, match="'knock_in' of the one sequence .* two sequences or more"):
+        cg.experiments.knock_in(cg.Genomic(of=one, draws=5), motif="AGATAAG", placebo="ACCTCCG")

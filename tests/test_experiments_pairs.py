@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 import xarray as xr
 from catalogue_truth import assert_estimates, assert_recovers
+from scipy import stats
 
 import causalgia as cg
 from causalgia.effects.cells import cell_interactions
-from causalgia.errors import DesignError
+from causalgia.errors import DesignError, EstimateError
+from causalgia.estimation.phase import mean_curve_wave, permuted_wave, trend_basis, unitwise_wave
 from causalgia.experiments import motif_pair, motif_pairs, pairing_gain, stream
+from causalgia.experiments.pair_reading import ORDERS
 
 NANOG, SOX2 = "AGCCATCA", "GAACAATGG"
 NULL = cg.Uniform(length=200)
@@ -144,6 +147,7 @@ def test_the_helix_where_every_unit_says_the_same():
     answer = experiment.analyse(cg.run(experiment, cg.zoo.oracle("pairs_like"), rng=0, progress=False), rng=0)
     phase = answer.findings["phase"].sel(curve="++ downstream, Nanog")
     assert phase["fit"].item() == "mean_curve"
+    assert phase["p"].item() < 1e-6
     assert abs(phase["best_period"].item() - 10.5) <= 0.1
     assert answer.findings["period"]["task"].values.tolist() == ["Nanog"]  # the other tasks' curves are flat
 
@@ -156,6 +160,67 @@ def test_no_helix_where_there_is_none():
     answer = experiment.analyse(cg.run(experiment, straight, rng=0, progress=False), rng=0)
     assert any("no clear helical phase" in said for said in answer.sentences)
     assert answer.findings["phase"]["p"].item() > 1e-3
+
+
+AWAY = np.arange(11.0, 161.0)
+
+
+def waves_of(ice, x, trend="decay"):
+    """p between units (None where they differ in size alone) and of the mean curve."""
+    base = trend_basis(x, trend)
+    try:
+        between = unitwise_wave(x, ice, base, 10.5).p
+    except EstimateError:
+        between = None
+    return between, mean_curve_wave(x, ice.mean(axis=0), base, 10.5).p
+
+
+@pytest.mark.parametrize("x", [AWAY, AWAY[:42], AWAY[::5]])
+@pytest.mark.parametrize("length", [12.0, 25.0, 50.0, 120.0])
+def test_a_decay_is_no_wave_and_a_wave_that_decays_is_one(x, length):
+    """Units differ in how large an interaction is and in how far it reaches, and in nothing else."""
+    rng = np.random.default_rng(int(length))
+    reach, size = rng.normal(length, length / 20, (128, 1)), rng.normal(1.0, 0.2, (128, 1))
+    smooth = size * np.exp(-x / reach)
+    assert max(p for p in waves_of(smooth, x) if p is not None) > 0.05
+    if length == 50:
+        assert waves_of(smooth, x, "cubic")[0] < 1e-6  # a cubic's misfit is sure between units, and is no wave
+    wavy = smooth * (1 + 0.3 * np.cos(2 * np.pi * (x - 3) / 10.5))
+    assert all(p is None or p < 1e-2 for p in waves_of(wavy, x))
+
+
+def test_p_of_the_helix_is_at_most_uniform_beside_a_decay():
+    rng, n = np.random.default_rng(0), 400
+    x = AWAY[:60]
+    ice = np.exp(-x / 50) + rng.normal(0.0, 0.2, (n, 30, len(x))) + rng.normal(0.0, 0.2, (n, 30, 1))
+    p = np.array([max(waves_of(one, x)) for one in ice])
+    for level in (0.01, 0.05, 0.2):
+        assert (p <= level).sum() <= stats.binom.ppf(1 - 1e-4, n, level)
+    by_permutation = [
+        permuted_wave(x, one.mean(axis=0), trend_basis(x, "decay"), 10.5, rng=rng, n=99) for one in ice[:200]
+    ]
+    for level in (0.05, 0.2, 0.5):
+        low, high = stats.binom.ppf([1e-4, 1 - 1e-4], 200, level)
+        assert low <= np.sum(np.array(by_permutation) <= level) <= high
+
+
+def test_a_decay_is_said_to_have_no_phase_and_no_units_to_judge_it_by():
+    experiment = motif_pair(**HELIX, n_units=40, rope=(-0.1, 0.1))
+    fading = cg.zoo.Oracle(cg.zoo.Word("S", 0.1), cg.zoo.Pair(NANOG, SOX2, bonus=1.0, decay=50.0), scale="activity")
+    answer = experiment.analyse(cg.run(experiment, fading, rng=0, progress=False), rng=0)
+    phase = answer.findings["phase"].isel(curve=0)
+    assert phase["fit"].item() == "mean_curve"
+    assert phase["p"].item() == phase["p_curve"].item() > 0.05
+    assert phase["p_permutation"].item() > 0.05
+    (said,) = [said for said in answer.sentences if "helical phase" in said]
+    assert said.endswith("of the mean curve alone, for units hardly differ).")
+    assert not any("nan" in said for said in answer.sentences)
+
+
+def test_distances_at_which_some_period_is_no_wave():
+    experiment = motif_pair(**HELIX | {"null": cg.Uniform(length=300), "distances": range(18, 135, 9)}, n_units=40)
+    answer = experiment.analyse(cg.run(experiment, BUSY, rng=0, progress=False), rng=0)
+    assert answer.findings["phase"]["best_period"].item() != 9.0
 
 
 def test_what_pairing_is_worth():
@@ -202,7 +267,8 @@ def test_exact_contrasts_have_no_gain_and_parents_share_errors():
         ({"distances": [20, 20]}, "twice"),
         ({"orientations": ["+"]}, "orientations"),
         ({"orders": "sideways"}, "orders"),
-        ({"first": "GAATTC", "orientations": ["++", "-+"]}, "reads the same on both strands"),
+        ({"first": "GAATTC", "orientations": ["++", "-+"]}, r"reads the same on both strands.*orientations=\['\+\+'\]"),
+        ({"second": "GAATTC", "orientations": ["++", "+-", "-+"]}, r"give orientations=\['\+\+', '-\+'\]"),
         ({"first": "GAXTTC"}, "first"),
         ({"at": -1}, "at"),
     ],
@@ -244,6 +310,7 @@ def test_a_pair_among_many_is_that_pair_alone():
     [
         ({"motifs": {"Nanog": NANOG}}, "two motifs or more"),
         ({"motifs": {"Nanog": NANOG, " ": SOX2}}, "empty"),
+        ({"motifs": {"Nanog": NANOG, "Nanog+": SOX2}}, "'Nanog\\+' ends in a strand"),
         ({"motifs": {"Nanog": NANOG, "odd": "XYZ"}}, "motifs: odd"),
         ({"distances": [8]}, r"8 is shorter than 'Sox2' \(9 bases\)"),
         ({"distances": [150]}, "past the 200-bp background"),
@@ -255,8 +322,16 @@ def test_many_pairs_refused(settings, words):
 
 
 def test_the_figures(tmp_path):
-    experiment = small(orientations=["++"], orders=["downstream"])
-    answer = experiment.analyse(cg.run(experiment, BUSY, rng=0, progress=False), rng=0)
+    experiment = small(n_units=30, orientations=["+-", "++"], rope=(-0.1, 0.1))
+    answer = experiment.analyse(cg.run(experiment, cg.zoo.oracle("pairs_like"), rng=0, progress=False), rng=0)
+    axes = answer.draw()  # one strand of Sox2 helps Nanog, from upstream the most
+    assert axes.get_title("left") == answer.clearest_task == "Nanog"
+    assert axes.get_xlabel() == "distance (bp)"
+    drawn = {points.get_label(): np.asarray(points.get_offsets()) for points in axes.collections[::-1]}
+    table = answer.decisions.sel(task="Nanog")
+    for order in ORDERS:
+        wanted = table["ace"].sel(contrast=[f"++ {order} {d}" for d in CASES["distances"]])
+        np.testing.assert_allclose(drawn[order], np.column_stack([CASES["distances"], wanted]))
     assert answer.save(tmp_path / "pair.png").stat().st_size > 1_000
     many = motif_pairs(NULL, motifs=MOTIFS, distances=[12, 20], n_units=60)
     answer = many.analyse(stream(many, BUSY, rng=0, progress=False), rng=0)

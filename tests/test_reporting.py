@@ -179,7 +179,7 @@ def test_exact_effects_say_so():
     assert header == ["contrast", "ACE", "SE", "95 % interval", "exact", "p"]
     assert lines[0] == ["GATA1", "1.381", "0", "[1.381, 1.381]", "exact", "0"]
     assert lines[1][4] == ""
-    assert "(exact: no unit differs; up to 3/n = 0.006 of the population may still, 95 %)" in report(exact)
+    assert "(exact: no unit differs; up to 3/n = 0.006 of the population may still differ, 95 %)" in report(exact)
     assert "(exact: no unit differs)" in report(exact.assign_attrs(target="units"))
     truth = exact["ace"].copy()
     assert rows(exact, truth=truth)[0]["z"] is None

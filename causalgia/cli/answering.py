@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 def give_answer(answer: Answer, folder: Path, *, all_rows: bool = False) -> tuple[str, ...]:
     """Print an answer, draw it for each task, and write its tables and findings: a figure that fails hides no table.
 
+    The first figure is of the task of the largest effect.
+
     Returns
     -------
     tuple of str
@@ -37,8 +39,9 @@ def give_answer(answer: Answer, folder: Path, *, all_rows: bool = False) -> tupl
         print_answers(answer.estimates, decisions, all_rows=all_rows)
         print_sentences(decisions)
     finally:
-        drawn = [figure_of(number) for number in range(len(answer.tasks))]
-        for task, name in zip(answer.tasks, drawn, strict=True):
+        tasks = list(dict.fromkeys([answer.clearest_task, *answer.tasks]))
+        drawn = [figure_of(number) for number in range(len(tasks))]
+        for task, name in zip(tasks, drawn, strict=True):
             answer.save(folder / name, task=task)
     return ESTIMATES, DECISIONS, *found, *drawn
 

@@ -163,17 +163,17 @@ def init(
 
     Example:   causalgia init --experiment spacing spacing.toml
     """
-    from causalgia.spec import beside, starter
+    from causalgia.spec import beginning
 
-    text, files = starter(experiment), beside(experiment)
-    for place in (path, *(path.parent / name for name in files)):
-        if place.exists() and not force:
+    files = beginning(path, experiment)
+    for place, text in files.items():
+        if place.exists() and not force and (place == path or place.read_bytes() != text.encode()):
             raise DesignError(f"{place} is already there; give another name, or --force to write over it")
     made(path.parent)
-    for name, content in files.items():
-        write(path.parent / name, content)
-    write(path, text)
-    typer.echo(f"Wrote {', '.join([str(path), *files])}. Next: causalgia run {path} --out results")
+    for place, text in files.items():
+        write(place, text)
+    beside = [place.name for place in files if place != path]
+    typer.echo(f"Wrote {', '.join([str(path), *beside])}. Next: causalgia run {path} --out results")
 
 
 @app.command()

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import inspect
+
 import typer
+
+_IN_PYTHON = ("null_models", "across_predictors", "tile_search", "greedy_tiles", "junctions", "stream")
 
 
 def print_catalogue() -> None:
-    """Print each experiment's name and question."""
-    from causalgia.experiments import entries
+    """Print each experiment's name and question, and what of the catalogue is a function of another shape."""
+    from causalgia import experiments
 
-    found = entries()
-    wide = max(map(len, found))
+    found = experiments.entries()
+    wide = max(map(len, (*found, *_IN_PYTHON)))
     for name, entry in found.items():
         typer.echo(f"{name:<{wide}}  {entry.question}")
+    typer.echo("\nIn Python, as causalgia.experiments.<name>:")
+    for name in _IN_PYTHON:
+        said = inspect.getdoc(getattr(experiments, name)) or ""
+        typer.echo(f"{name:<{wide}}  {said.splitlines()[0]}")
 
 
 def print_entry(name: str) -> None:

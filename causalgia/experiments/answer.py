@@ -72,13 +72,20 @@ class Answer:
         """The names of the tasks."""
         return [str(task) for task in self.decisions["task"].to_numpy()]
 
+    @property
+    def clearest_task(self) -> str:
+        """The task of the largest effect, whose figure is drawn where no task is said."""
+        away = abs(self.decisions["ace"] - float(self.decisions.attrs.get("null_value", 0.0)))
+        size = away.max([dim for dim in away.dims if dim != "task"]).to_numpy()
+        return self.tasks[int(size.argmax())]
+
     def draw(self, *, task: str | None = None) -> Axes:
         """Draw the answer about one task: the figure of the experiment, by default a forest plot of its contrasts.
 
         Parameters
         ----------
         task
-            Which task; the first where it is not said.
+            Which task; the one of the largest effect where it is not said.
 
         Raises
         ------
@@ -87,7 +94,7 @@ class Answer:
         """
         from causalgia.plot import forest
 
-        task = self.tasks[0] if task is None else task
+        task = self.clearest_task if task is None else task
         if task not in self.tasks:
             raise ContrastError(f"task {task!r} is not there; say task= one of {', '.join(map(repr, self.tasks))}")
         if self.figure is not None:
@@ -102,7 +109,7 @@ class Answer:
         path
             Where to.
         task
-            Which task; the first where it is not said.
+            Which task; the one of the largest effect where it is not said.
 
         Raises
         ------

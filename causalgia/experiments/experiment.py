@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import xarray as xr
 
 from causalgia.analysis import ROPE_IN_WORDS, Analysis
-from causalgia.design import Design
+from causalgia.design import Design, Genomic
 from causalgia.errors import DesignError, OutcomesError
 from causalgia.experiments.answer import Answer, Finding
 from causalgia.experiments.over_predictors import over_predictors
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Labels: TypeAlias = Mapping[str, Mapping[str, Any]]
 """Coordinate -> contrast -> value."""
+_IN_BASES = frozenset({"distance", "spacing", "place", "position", "start", "stop", "centre"})  # coordinates in bp
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +117,21 @@ class Experiment(Design):
         if self.analysis.rope is None:
             raise DesignError(f"experiment '{self.entry.name}': rope=None leaves no verdict; give {ROPE_IN_WORDS}")
         check_analysis(self.analysis.asking(self.asked), self)
+        if self.n_units < 2 and self.analysis.target != "units":
+            raise DesignError(
+                f"experiment '{self.entry.name}' of one unit: an error needs two or more, drawn or given; take more "
+                "(n_units=, draws= or sequences)"
+            )
+        if isinstance(self.drawn, Genomic) and len(set(self.drawn.parent_names)) == 1 and self._asks_of_others:
+            raise DesignError(
+                f"experiment '{self.entry.name}' of the one sequence {self.drawn.parent_names[0]!r}: its draws say "
+                "nothing of other sequences, which the answer is about; give two sequences or more"
+            )
+
+    @property
+    def _asks_of_others(self) -> bool:
+        """Whether the claim is about sequences that were not given, each with its own error."""
+        return self.analysis.target not in ("units", "parents") and self.analysis.cluster in ("auto", "parent")
 
     @property
     def question(self) -> str:
@@ -202,7 +218,9 @@ class Experiment(Design):
         }
         values = {k: [row.get(name, missing[k]) for name in names] for k, row in self.labels.items()}
         on_arms = [k for k in values if k in table.coords and table[k].dims != ("contrast",)]
-        return table.drop_vars(on_arms).assign_coords({k: ("contrast", column) for k, column in values.items()})
+        units = {k: {"units": "bp"} if k in _IN_BASES else {} for k in values}
+        columns = {k: xr.Variable("contrast", column, units[k]) for k, column in values.items()}
+        return table.drop_vars(on_arms).assign_coords(columns)
 
     def __repr__(self) -> str:
         size = f"{len(self.named_arms):,} arms, {len(self.named_contrasts or ()):,} contrasts, {self.n_units:,} units"

@@ -192,7 +192,7 @@ def _said(decisions: xr.Dataset, tile: str) -> str:
 def _draw(answer: Answer) -> Axes:
     from causalgia.plot import profile
 
-    return profile(answer.decisions, along="distance", task=str(answer.decisions["task"].to_numpy()[0]))
+    return profile(answer.decisions, along="distance", by="strand", task=str(answer.decisions["task"].to_numpy()[0]))
 
 
 TILE_PLACEMENT = Entry(

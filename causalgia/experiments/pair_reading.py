@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from causalgia.effects.cells import Cells, cell_interactions
 from causalgia.errors import ContrastError, EstimateError
 from causalgia.experiments.answer import Answer, Finding
+from causalgia.experiments.drawing import mean_over_models
 from causalgia.experiments.experiment import Experiment, Found
 from causalgia.experiments.pairing import pairing_gain
 from causalgia.experiments.wording import by_task, effect_in_words
@@ -20,13 +23,16 @@ from causalgia.streams import derive
 if TYPE_CHECKING:
     from causalgia.plot import Axes
 
+Array = npt.NDArray[np.float64]
+
 ORDERS = ("downstream", "upstream")
 SCALES = ("identity", "log_of_means", "excess_over_multiplicative", "bpnet", "cooperativity")
 """Scales of an interaction that need no number beside the outcomes."""
 TURN = 10.5
+_TREND: Literal["decay"] = "decay"
 _LEAST_DISTANCES, _LEAST_SPAN, _MOST_DISTANCES = 12, 2 * TURN, 300
 _PERIODS = np.round(np.arange(9.0, 12.05, 0.1), 1)
-_RESOLUTION = 1e-3
+_RESOLUTION, _DRAWS = 1e-3, 2_000
 _OF_WAVE = ["cos", "sin", "amplitude", "amplitude_se", "phase_bp", "phase_bp_se", "F", "df1", "df2", "p"]
 _ESTIMATED = ["ace", "se", "df", "p", "lower", "upper"]
 
@@ -144,33 +150,64 @@ def _by_curve(name: str, curves: list[_Curve], read: _Read) -> dict[str, xr.Data
 
 
 def _phase(found: Found, curve: _Curve) -> xr.Dataset | None:
-    """Return the wave of 10.5 bp, tested between units; where these hardly differ, by the rest of the mean curve."""
+    """Return the wave of 10.5 bp beside a decay; None where trend and wave fit the mean curve exactly.
+
+    Its p is the larger of two: between units, and against what is left of the mean curve. No trend is quite the curve,
+    and where units hardly differ, what it misses is far beyond their error without being a wave.
+    """
+    whole = _mean_curve(found, curve)
+    if whole is None:
+        return None
+    between = _between_units(found, curve)
+    if between is None:
+        return whole
+    of_curve = {name: whole[name] for name in ("best_period", "p_curve", "p_permutation")}
+    return between.assign(of_curve | {"p": np.maximum(between["p"], whole["p"])})
+
+
+def _between_units(found: Found, curve: _Curve) -> xr.Dataset | None:
+    """Return the mean wave of the units; None where these differ too little to test it."""
     from causalgia.estimation import helical_phase
     from causalgia.estimation.crossover_targets import settled
 
     assert found.steps.effects is not None
     effects = found.steps.effects
-    one_number = effects.assign(ice=(effects["ice"].dims, settled(effects)))
+    one_number = curve.of(effects.assign(ice=(effects["ice"].dims, settled(effects))))
     try:
-        unitwise = helical_phase(curve.of(one_number), period=TURN).squeeze("task").sel(fit="unitwise")
-        return unitwise.drop_dims("period")[[*_OF_WAVE, "best_period"]].reset_coords(drop=True).assign(fit="unitwise")
+        unitwise = (
+            helical_phase(one_number, period=TURN, trend=_TREND, periods=[TURN]).squeeze("task").sel(fit="unitwise")
+        )
     except EstimateError:
-        return _mean_curve(curve.of(found.steps.estimates))
+        return None
+    return unitwise[_OF_WAVE].reset_coords(drop=True).assign(fit="unitwise")
 
 
-def _mean_curve(table: xr.Dataset) -> xr.Dataset | None:
+def _mean_curve(found: Found, curve: _Curve) -> xr.Dataset | None:
     """Return the wave of a curve as it stands; None where trend and wave fit it exactly, so that nothing tests them."""
-    from causalgia.estimation.phase import mean_curve_wave, trend_basis
+    from causalgia.estimation.phase import mean_curve_wave, permuted_wave, trend_basis
 
+    table = curve.of(found.steps.estimates)
     x, y = (table[name].to_numpy().astype(np.float64).ravel() for name in ("distance", "ace"))
-    base = trend_basis(x, "cubic")
+    base = trend_basis(x, _TREND, period=TURN)
     try:
         wave = mean_curve_wave(x, y, base, TURN)
     except EstimateError:
         return None
-    fits = [mean_curve_wave(x, y, base, float(period)).F for period in _PERIODS]
-    values = {name: getattr(wave, name) for name in _OF_WAVE}
-    return xr.Dataset(values | {"best_period": float(_PERIODS[int(np.argmax(fits))]), "fit": "mean_curve"})
+    rng = np.random.Generator(np.random.Philox(derive(found.key, "phase", curve.name)))
+    values = {name: getattr(wave, name) for name in _OF_WAVE} | {"p_curve": wave.p}
+    values["p_permutation"] = permuted_wave(x, y, base, TURN, rng=rng)
+    return xr.Dataset(values | {"best_period": _best_period(x, y, base), "fit": "mean_curve"})
+
+
+def _best_period(x: Array, y: Array, base: Array) -> float:
+    """Return the period of the best fit among those that these distances tell from the trend."""
+    from causalgia.estimation.phase import mean_curve_wave
+
+    fits = {}
+    for period in _PERIODS.tolist():
+        with suppress(EstimateError):
+            fits[period] = mean_curve_wave(x, y, base, period).F
+    return float(max(fits, key=fits.__getitem__))
 
 
 def _period(found: Found, curve: _Curve) -> xr.Dataset:
@@ -184,7 +221,8 @@ def _period(found: Found, curve: _Curve) -> xr.Dataset:
     least = _RESOLUTION * float(np.ptp(table["ace"].to_numpy()))
     if (table["se"] < least).any():
         table = table[["ace", "se"]].assign(se=np.maximum(table["se"], least)).assign_attrs(table.attrs)
-    drawn = profile(table, along="distance", periods=_PERIODS, rng=derive(found.key, "period", curve.name))
+    key = derive(found.key, "period", curve.name)
+    drawn = profile(table, along="distance", periods=_PERIODS, draws=_DRAWS, rng=key)
     moments, draws = drawn["moments"], drawn["posterior"]
     out = xr.Dataset({name: moments[name] for name in ("period_probability", "log_bayes_factor")})
     for name, values in (*((name, draws[name]) for name in ("period", "amplitude")), ("phase", _unwrapped(draws))):
@@ -212,7 +250,7 @@ def _sentences(found: Found, datasets: dict[str, xr.Dataset]) -> Iterator[str]:
     decisions = found.steps.decisions
     for said, table in by_task(decisions):
         cells = table.isel(contrast=table["asks"].to_numpy() == "interaction")
-        yield f"{said}: {_counted(cells)}; the strongest, {_strongest(cells)}."
+        yield f"{said}: {_counted(cells)}; {_strongest(cells)}."
         for name in table["contrast"].to_numpy()[table["asks"].to_numpy() == "direction"]:
             row = table.sel(contrast=name)
             yield f"{said}: interaction downstream minus upstream, {str(name).removeprefix('direction ')}: " + _judged(
@@ -249,7 +287,9 @@ def _counted(cells: xr.Dataset) -> str:
 
 def _strongest(cells: xr.Dataset) -> str:
     row = cells.isel(contrast=int(np.abs(cells["ace"].to_numpy()).argmax()))
-    return f"{row['contrast'].item()}, {effect_in_words(row)}"
+    if row["ace"].item() == 0:
+        return "every one is 0"
+    return f"the strongest, {row['contrast'].item()}, {effect_in_words(row)}"
 
 
 def _of_period(period: xr.Dataset, phase: xr.Dataset | None) -> Iterator[str]:
@@ -257,11 +297,9 @@ def _of_period(period: xr.Dataset, phase: xr.Dataset | None) -> Iterator[str]:
     for task in dict.fromkeys(period["task"].to_numpy()):
         one = period.isel(curve=period["task"].to_numpy() == task)
         best = one.isel(curve=int(one["log_bayes_factor"].to_numpy().argmax()))
-        curve, evidence = best["curve"].item(), float(best["log_bayes_factor"]) / np.log(10)
-        p = None if phase is None or curve not in phase["curve"].to_numpy() else float(phase["p"].sel(curve=curve))
-        test = "" if p is None else f", p = {p:.2g} for the wave at {TURN} bp"
+        evidence = float(best["log_bayes_factor"]) / np.log(10)
         arrangement = f"{best['orientation'].item()} {best['order'].item()}"
-        where = f"log10 Bayes factor {evidence:.1f}{test}"
+        where = f"log10 Bayes factor {evidence:.1f}{_tested(phase, best['curve'].item())}"
         if evidence < 1:
             yield f"Task {task}: no clear helical phase (at most {arrangement}: {where})."
         else:
@@ -272,25 +310,37 @@ def _of_period(period: xr.Dataset, phase: xr.Dataset | None) -> Iterator[str]:
             )
 
 
+def _tested(phase: xr.Dataset | None, curve: str) -> str:
+    """Return what tests the wave of a curve, as the end of a sentence; nothing where nothing does."""
+    if phase is None or curve not in phase["curve"].to_numpy():
+        return ""
+    row = phase.sel(curve=curve)
+    said = f", p = {row['p'].item():.2g} for the wave at {TURN} bp beside a decay"
+    said += f" (by permutation of distances {row['p_permutation'].item():.2g})"
+    return said if row["fit"].item() == "unitwise" else f"{said}, of the mean curve alone, for units hardly differ"
+
+
 def _interval(row: xr.Dataset, name: str) -> str:
     middle, low, high = (float(row[f"{name}_{part}"]) for part in ("median", "lower", "upper"))
     return f"{middle:.3g} [{low:.3g}, {high:.3g}]"
 
 
 def draw_pair(answer: Answer) -> Axes:
-    """Draw the interactions of the first orientation and order along their distance."""
+    """Draw interactions along their distance, downstream beside upstream, in the orientation of the largest."""
     from causalgia.plot import profile
 
     table = answer.decisions
-    order, orientation = table["order"].to_numpy(), table["orientation"].to_numpy()
-    return profile(table.isel(contrast=(order == order[0]) & (orientation == orientation[0])), along="distance")
+    cells = table.isel(contrast=table["asks"].to_numpy() == "interaction")
+    size = np.abs(cells["ace"]).max([dim for dim in cells["ace"].dims if dim != "contrast"]).to_numpy()
+    orientation = cells["orientation"].to_numpy()
+    return profile(cells.isel(contrast=orientation == orientation[size.argmax()]), along="distance", by="order")
 
 
 def read_pairs(found: Found) -> Finding:
     """Read, for each two motifs, the distance of their largest interaction."""
     decisions = found.steps.decisions
     best = _largest(decisions)
-    said = [f"{begin}: {_counted(table)}; the strongest, {_strongest(table)}." for begin, table in by_task(decisions)]
+    said = [f"{begin}: {_counted(table)}; {_strongest(table)}." for begin, table in by_task(decisions)]
     return Finding(datasets={"strongest": best}, sentences=tuple(said))
 
 
@@ -304,11 +354,11 @@ def _largest(table: xr.Dataset) -> xr.Dataset:
 
 
 def draw_pairs(answer: Answer) -> Axes:
-    """Draw the largest interaction of each two motifs, upstream by downstream, of the first task."""
+    """Draw the largest interaction of each two motifs, upstream by downstream, of one task."""
     from causalgia.plot import heatmap
 
     best = (
-        answer.findings["strongest"]
+        mean_over_models(answer.findings["strongest"])
         .isel(task=[0])
         .stack(contrast=["upstream", "downstream"])
         .transpose("contrast", ...)

@@ -102,9 +102,11 @@ def motif_pair(
     Experiment
         Coordinates of the contrasts: ``distance``, ``orientation``, ``order`` and ``asks`` (``"interaction"``,
         ``"direction"``, ``"orientation"``). The answer's findings: ``scales``, the interaction of every cell on all
-        scales that the outcomes allow; ``phase`` (`causalgia.helical_phase`) and ``period`` (the posterior of its
-        period, `causalgia.posterior.profile`) of every curve over 12 or more distances that span two turns; and
-        ``pairing``, the gain of shared backgrounds (`causalgia.experiments.pairing_gain`). ``scales``, ``phase`` and
+        scales that the outcomes allow; ``phase`` (`causalgia.helical_phase` beside a decay) and ``period`` (the
+        posterior of its period, `causalgia.posterior.profile`) of every curve over 12 or more distances that span two
+        turns; and ``pairing``, the gain of shared backgrounds (`causalgia.experiments.pairing_gain`). The ``p`` of
+        ``phase`` is the larger of that between units and ``p_curve``, against what is left of the mean curve, by
+        permutation ``p_permutation``; with ``fit`` ``"mean_curve"`` units hardly differ. ``scales``, ``phase`` and
         ``pairing`` need outcomes, and are absent of a streamed trial.
 
     Raises
@@ -182,9 +184,10 @@ def _check_palindromes(strands: Sequence[str], sites: Sequence[str | Motif]) -> 
         pattern = as_pattern(motif)
         palindrome = not pattern.random and _complement(pattern.word) == pattern.word.replace("U", "T")
         if palindrome and len({strand[index] for strand in strands}) > 1:
+            once = [strand for strand in strands if strand[index] == strands[0][index]]
             raise DesignError(
                 f"{name}={pattern.label!r} reads the same on both strands, so that orientations={list(strands)} ask "
-                f"some cells twice; keep it on '+'"
+                f"some cells twice; give orientations={once}"
             )
 
 
@@ -360,6 +363,8 @@ def _oriented(motifs: Mapping[str, str | Motif]) -> dict[str, tuple[str | Motif,
     for name, given in motifs.items():
         if not isinstance(name, str) or not name.strip():
             raise DesignError(f"motifs: the name {name!r} is empty")
+        if name.endswith(("+", "-")):
+            raise DesignError(f"motifs: the name {name!r} ends in a strand, which is written behind names; rename it")
         motif = _motif(given, f"motifs: {name}")
         pattern = as_pattern(motif)
         palindrome = not pattern.random and _complement(pattern.word) == pattern.word.replace("U", "T")

@@ -87,7 +87,7 @@ def stage(null: Genomic, *, tile: Any, at: Any, tss: Any, k: int) -> Stage:
         raise DesignError("tss: give the (start, stop) that the tile acts on; it is kept in every arm")
     require_shufflable([own], k)
     listed, width = positions(at, "at", least=2), own[1] - own[0]
-    spans = [span_inside((place, place + width), f"a copy at {place}:", null.length) for place in listed]
+    spans = [span_inside((place, place + width), "at: a copy", null.length) for place in listed]
     apart = sorted([*spans, own] if own not in spans else spans)
     for first, second in pairwise(apart):
         if second[0] < first[1]:

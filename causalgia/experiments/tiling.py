@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from causalgia.analysis import Analysis, Rope
 from causalgia.design import Genomic, Intervention, Scramble, Untreated
 from causalgia.design.intervention import Span
 from causalgia.design.numbers import positive_int, span_of
 from causalgia.errors import DesignError, PredictorError
-
-if TYPE_CHECKING:
-    from causalgia.predict import Predictor
+from causalgia.predict import Predictor
 
 _NEAREST = 4  # widths that are proposed where one does not divide
 
@@ -121,7 +121,7 @@ def span_inside(value: Any, name: str, length: int) -> Span:
     (10, 20)
     """
     try:
-        start, stop = span_of(value)
+        start, stop = span_of(value.tolist() if isinstance(value, np.ndarray) else value)
     except DesignError as error:
         raise DesignError(f"{name}: {error}") from error
     if stop > length:
@@ -310,7 +310,28 @@ def places(spans: Iterable[Span]) -> dict[str, dict[str, float]]:
 
 
 def require_task(predictor: Predictor, task: str | None) -> None:
-    """Raise DesignError where a predictor that says its tasks has no such one, before it is asked anything."""
+    """Refuse, before it is asked anything, what is no predictor, and a task that one that says its tasks has not.
+
+    Raises
+    ------
+    PredictorError
+        If it is no predictor.
+    DesignError
+        If it has no such task.
+
+    Examples
+    --------
+    >>> require_task("gata1_like", None)
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.PredictorError: str is not a predictor; one of the zoo is cg.zoo.oracle('gata1_like'), wrap ...
+    """
+    if not isinstance(predictor, Predictor):
+        name = repr(predictor) if isinstance(predictor, str) else "'gata1_like'"
+        raise PredictorError(
+            f"{type(predictor).__name__} is not a predictor; one of the zoo is cg.zoo.oracle({name}), wrap a network "
+            "in cg.TorchPredictor(...), any other callable in cg.FunctionPredictor(...)"
+        )
     try:
         tasks = predictor.tasks
     except PredictorError:  # known with the first answer

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,10 +25,12 @@ from causalgia.plot.house import (
     name_verdicts,
     null_value,
     numbers_on_contrasts,
+    on_contrasts,
     reach,
     scale_in_words,
     shortened,
     strip,
+    task_names,
     task_rows,
     title,
 )
@@ -39,10 +42,13 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[np.float64]
 
+MARKERS = ("o", "s", "^", "D")
 _MANY, _LABELLED = 60, 12
 
 
-def profile(table: xr.Dataset, *, along: str, task: str | None = None, ax: Axes | None = None) -> Axes:
+def profile(
+    table: xr.Dataset, *, along: str, by: str | None = None, task: str | None = None, ax: Axes | None = None
+) -> Axes:
     """Draw effects with their intervals along a number of their contrasts: how an effect goes with place or distance.
 
     Verdicts have their colours (undecided: hollow), the region of practical equivalence is shaded; an interval that is
@@ -53,7 +59,11 @@ def profile(table: xr.Dataset, *, along: str, task: str | None = None, ax: Axes 
     table
         From `causalgia.estimate` or `causalgia.decide`: ``ace (contrast, task[, model])``.
     along
-        A coordinate of the contrasts, of numbers; contrasts without it (NaN) are left out.
+        A coordinate of the contrasts, of numbers; contrasts without it (NaN) are left out. Its attribute ``units`` is
+        written beside its name.
+    by
+        A coordinate of the contrasts, such as a strand: each value has a line, colour and marker of its own, in place
+        of the colours of verdicts.
     task
         Which task; needed where there are several.
     ax
@@ -67,7 +77,7 @@ def profile(table: xr.Dataset, *, along: str, task: str | None = None, ax: Axes 
     Raises
     ------
     ContrastError
-        If `along` is no coordinate of numbers on the contrasts, or the task is not there or not said.
+        If `along` is no coordinate of numbers on the contrasts, `by` none at all, or the task is not there or not said.
     OutcomesError
         If `table` is not a Dataset of estimates or decisions.
 
@@ -85,10 +95,11 @@ def profile(table: xr.Dataset, *, along: str, task: str | None = None, ax: Axes 
     found = _placed(table, along, task, "profile")
     axes = axes_or_new(ax, 6.4, 3.6)
     _draw_rope(axes, found)
-    for number, rows in enumerate(_by_model(found)):
-        _draw_joined(axes, rows, _model_colour(rows[0], number) or GREY)
-        _draw_points(axes, rows, number, reach([row for row, _ in found], null_value(table)))
-    _dress(axes, table, along, task)
+    series = _series(found, None if by is None else on_contrasts(table, by, "profile"))
+    for look, rows in series:
+        _draw_joined(axes, rows, look.colour or GREY)
+        _draw_points(axes, rows, look, reach([row for row, _ in found], null_value(table)))
+    _dress(axes, table, along, task, found, has_verdicts=by is None)
     return axes
 
 
@@ -144,10 +155,10 @@ def against(
     if line is not None:
         _draw_line(axes, [place for _, place in found], line)
     _draw_across(axes, table, found, x)
-    for number, rows in enumerate(_by_model(found)):
-        _draw_points(axes, rows, number, reach([row for row, _ in found], null_value(table)))
+    for look, rows in _series(found, None):
+        _draw_points(axes, rows, look, reach([row for row, _ in found], null_value(table)))
     _name_points(axes, found)
-    _dress(axes, table, x, task)
+    _dress(axes, table, x, task, found)
     return axes
 
 
@@ -164,13 +175,29 @@ def _place(placed: tuple[Row, float]) -> float:
     return placed[1]
 
 
-def _by_model(found: Placed) -> list[Placed]:
-    models = list(dict.fromkeys(row.get("model") for row, _ in found))
-    return [[(row, x) for row, x in found if row.get("model") == model] for model in models]
+class Look(NamedTuple):
+    """How points of one series are drawn: their name in the legend, colour (None: of verdicts) and marker."""
+
+    label: str
+    colour: str | None
+    marker: str
 
 
-def _model_colour(placed: tuple[Row, float], number: int) -> str | None:
-    return MODELS[number % len(MODELS)] if "model" in placed[0] else None
+def _series(found: Placed, by: Mapping[str, Any] | None) -> list[tuple[Look, Placed]]:
+    """Return the rows of each model and of each value of a coordinate, with how they look."""
+    if not found:
+        return []
+    of = [(row.get("model"), None if by is None else by.get(row["contrast"], "")) for row, _ in found]
+    values = list(dict.fromkeys(value for _, value in of))
+    series = []
+    for number, key in enumerate(dict.fromkeys(of)):
+        rows = [placed for placed, mine in zip(found, of, strict=True) if mine == key]
+        said = [str(part) for part in key if part is not None]
+        label = ", ".join(said) or ("_decided" if "verdict" in rows[0][0] else "estimate")
+        colour = MODELS[number % len(MODELS)] if said else None
+        marker = "o" if by is None else MARKERS[values.index(key[1]) % len(MARKERS)]
+        series.append((Look(label, colour, marker), rows))
+    return series
 
 
 def _columns(found: Placed, *names: str) -> list[Array]:
@@ -198,17 +225,16 @@ def _draw_joined(axes: Axes, found: Placed, colour: str) -> None:
         axes.plot(x, y, color=colour, lw=0.9, alpha=0.7, zorder=3, label="_joined")
 
 
-def _draw_points(axes: Axes, found: Placed, number: int, ends: tuple[float, float]) -> None:
+def _draw_points(axes: Axes, found: Placed, look: Look, ends: tuple[float, float]) -> None:
     x, y = _columns(found, "ace")
-    one = _model_colour(found[0], number)
-    colours = np.array([one or colour_of(row) for row, _ in found])
+    colours = np.array([look.colour or colour_of(row) for row, _ in found])
     size, width = (8, 0.8) if len(found) > _MANY else (26, 1.4)
     if "lower" in found[0][0]:
         _draw_intervals(axes, found, colours, ends, size=size, width=width)
-    label = found[0][0].get("model") or ("_decided" if "verdict" in found[0][0] else "estimate")
-    axes.scatter(x, y, s=size, color=colours, lw=0, zorder=5, label=str(label))
+    axes.scatter(x, y, s=size, color=colours, marker=look.marker, lw=0, zorder=5, label=look.label)
     hollow = np.array([row.get("verdict") == "undecided" for row, _ in found])
-    axes.scatter(x[hollow], y[hollow], s=size / 2, color="white", lw=0, zorder=5.5, label="_undecided")
+    inner: dict[str, Any] = {"color": "white", "marker": look.marker, "lw": 0, "zorder": 5.5, "label": "_undecided"}
+    axes.scatter(x[hollow], y[hollow], s=size / 2, **inner)
 
 
 def _draw_intervals(
@@ -251,17 +277,20 @@ def _name_points(axes: Axes, found: Placed) -> None:
             axes.annotate(shortened(row["contrast"]), (x, row["ace"]), (5, 4), **look)
 
 
-def _dress(axes: Axes, table: xr.Dataset, along: str, task: str) -> None:
+def _dress(axes: Axes, table: xr.Dataset, along: str, task: str, found: Placed, *, has_verdicts: bool = True) -> None:
     from matplotlib.ticker import MaxNLocator
 
     axes.axhline(null_value(table), color=INK, lw=0.8, zorder=2)
     axes.set_ylabel(scale_in_words(table.attrs), fontsize=9.5, **AS_IT_IS)
-    axes.set_xlabel(along.replace("_", " "), fontsize=9.5, **AS_IT_IS)
+    units = table[along].attrs.get("units")
+    axes.set_xlabel(along.replace("_", " ") + (f" ({units})" if units else ""), fontsize=9.5, **AS_IT_IS)
     title(axes, task)
     strip(axes, "top", "right", "bottom")
     axes.tick_params(labelsize=9)
     if all(x == round(x) for x in numbers_on_contrasts(table, along, "profile").values()):
         axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))
     axes.grid(axis="y", color=GRID, lw=0.5, zorder=1)
-    name_verdicts(axes, table)
+    if has_verdicts:
+        drawn = table.sel(contrast=list(dict.fromkeys(row["contrast"] for row, _ in found)))
+        name_verdicts(axes, drawn.isel(task=[task_names(table).index(task)]) if "task" in table.dims else drawn)
     legend(axes)

@@ -149,4 +149,4 @@ def exact_in_words(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
     n = row.get("n_clusters") or row.get("n_units")
     if not n or attrs.get("target") == "units":
         return " (exact: no unit differs)"
-    return f" (exact: no unit differs; up to 3/n = {min(3 / n, 1):.2g} of the population may still, 95 %)"
+    return f" (exact: no unit differs; up to 3/n = {min(3 / n, 1):.2g} of the population may still differ, 95 %)"

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from inspect import Parameter
+from pathlib import Path
 from typing import Any
 
 from causalgia import experiments
@@ -92,6 +93,38 @@ def beside(experiment: str | None) -> Mapping[str, str]:
     {}
     """
     return {} if experiment is None else example_of(experiment).files
+
+
+def beginning(path: Path, experiment: str | None = None) -> dict[Path, str]:
+    """Return what a trial to begin with consists of: file -> text, the trial file last.
+
+    A small file that is there already under its name, with other text, is left alone, and takes the trial file's name
+    before its own.
+
+    Parameters
+    ----------
+    path
+        Of the trial file.
+    experiment
+        As in `starter`.
+
+    Examples
+    --------
+    >>> [str(place) for place in beginning(Path("nowhere/atac.toml"), "necessity")]
+    ['nowhere/example.fa', 'nowhere/atac.toml']
+    """
+    text = starter(experiment).replace("causalgia run trial.toml", f"causalgia run {path.name}")
+    found = {}
+    for name, content in beside(experiment).items():
+        free = name if _is_free(path.parent / name, content) else f"{path.stem}_{name}"
+        text = text.replace(toml_value(name), toml_value(free))
+        found[path.parent / free] = content
+    return {**found, path: text}
+
+
+def _is_free(place: Path, text: str) -> bool:
+    """Return whether a file is not there, or is this text."""
+    return not place.exists() or (place.is_file() and place.read_bytes() == text.encode())
 
 
 def settings_of(kind: str) -> list[Setting]:
