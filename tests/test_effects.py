@@ -144,6 +144,11 @@ def test_weighted_contrasts_are_measured_in_the_untreated_arm() -> None:
     against = contrast(outcomes, control="A")
     np.testing.assert_allclose(against["control_sd"], y[:, 1].std(ddof=1))
     assert "control_sd_of" not in against.attrs
+    still = contrast(
+        outcomes.assign(outcome=outcomes["outcome"].where(outcomes["arm"] != "none", 2.0)), contrasts=asked
+    )
+    np.testing.assert_allclose(still["control_sd"][:2, 0], y[:, [2, 1]].std(axis=0, ddof=1))
+    assert "control_sd_of" not in still.attrs
     twice = outcomes.assign_coords(kind=("arm", ["untreated", "embed", "untreated", "embed"]))
     np.testing.assert_allclose(contrast(twice, contrasts=asked)["control_sd"][:2, 0], y[:, [2, 1]].std(axis=0, ddof=1))
 

@@ -54,6 +54,19 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("causalgia.trial.ledger._ROWS_IN_HAND", 37)
 
 
+@pytest.mark.parametrize(("width", "of"), [(2, "the untreated arm"), (14, None)])
+def test_weighted_contrasts_are_measured_in_the_same_arm(width: int, of: str | None) -> None:
+    """In the untreated arm where it varies; a site of 14 bases is in no background, and leaves it constant."""
+    arms = {"none": cg.Untreated(), "one": cg.Embed("G" * width, at=3), "more": cg.Embed("G" * width + "CC", at=3)}
+    asked = {"more - one": {"more": 1, "one": -1}, "back": {"more": -1, "one": 1}}
+    design = cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=300, contrasts=asked)
+    gated = cg.FunctionPredictor(lambda x: x[:, 2, 3 : 3 + width].all(1) * x[:, 1].sum(1), tasks=["y"], scale="score")
+    whole = held(design, gated)
+    assert whole.attrs.get("control_sd_of") == of
+    assert (whole["control_sd"].std() == 0) == (of is not None)
+    assert_same(stream(design, gated, rng=3, progress=False), whole)
+
+
 def word_design(n_units: int = 60, **more: object) -> cg.Design:
     arms = {
         "c": cg.Untreated(),

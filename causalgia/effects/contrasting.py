@@ -12,7 +12,7 @@ from scipy import sparse
 
 from causalgia.analysis import Analysis, beyond
 from causalgia.effects.expanding import check_of_means, expanded, expanded_by_arm
-from causalgia.effects.spread import control_sd, measured_in, read_for_sd
+from causalgia.effects.spread import arm_sds, control_sd, measured_in, read_for_sd
 from causalgia.effects.weights import arm_name, chosen, dense, unique, weight_matrix
 from causalgia.effects.wording import done, in_words, measured_on
 from causalgia.errors import OutcomesError
@@ -73,8 +73,9 @@ def contrast(
         kept, with the bound ``rounding`` on each outcome. Both: ``weight (contrast, arm)`` (float32 where that is
         exact), ``control_sd (contrast, task[, model])``, the sd over units that a rope or prior in sd is measured in
         (absent below two units): of the `control`; beside `contrasts` or an `interaction` that of the untreated arm,
-        for every contrast the same (attrs["control_sd_of"]), and where there is none, or several, that of the arms of
-        negative weight (their variances pooled by the size of the weights); the coordinates of units and arms,
+        for every contrast the same (attrs["control_sd_of"]), and where there is none, or several, or it does not vary
+        in some task, that of the arms of negative weight (their variances pooled by the size of the weights); the
+        coordinates of units and arms,
         ``do (contrast)``, and attrs that say the estimand; ``attrs["exploratory"]`` names what was asked, here and by
         the verbs that follow, beyond the analysis kept with the outcomes. For functions of means ``ice`` holds
         *influence values* (attrs["ice_is"]): the delta method's expansion, unit by unit, whose mean is the effect and
@@ -118,8 +119,7 @@ def contrast(
     W = weight_matrix(weights, arms)
     crossover = "arm" in outcomes["outcome"].dims
     check_of_means(scale, ceiling, interaction, crossover, measured_on(outcomes))
-    kinds = outcomes["kind"].to_numpy().astype(str).tolist() if "kind" in outcomes.coords else []
-    read = read_for_sd(W, kinds, control)
+    read = _yardstick(outcomes, W, arms, control)
     outcomes, parts = (
         _crossover(outcomes, W, read, scale, ceiling, list(next(iter(weights.values()))))
         if crossover
@@ -142,6 +142,20 @@ def _kept_question(outcomes: xr.Dataset) -> tuple[str | None, Any, Any]:
     """Return control, contrasts and interaction of the analysis kept with the outcomes, else of their design."""
     kept = Analysis.from_json(str(outcomes.attrs.get("analysis", "{}"))).asking(question_of(outcomes))
     return kept.control, kept.weights_by_contrast or None, list(kept.interaction) if kept.interaction else None
+
+
+def _yardstick(outcomes: xr.Dataset, W: sparse.csr_array, arms: list[str], control: str | None) -> sparse.csr_array:
+    """Return weights that say in which arms' sd each contrast is measured: of the untreated arm, where it varies."""
+    kinds = outcomes["kind"].to_numpy().astype(str).tolist() if "kind" in outcomes.coords else []
+    read = read_for_sd(W, kinds, control)
+    if read is W:
+        return W
+    a, y = int(read.indices[0]), outcomes["outcome"]
+    y = y.isel(arm=a) if "arm" in y.dims else y.isel(unit=outcomes["assigned"].to_numpy().astype(str) == arms[a])
+    if y.sizes["unit"] < 2:
+        return W
+    values, bound = on_scale(y, "identity", measured_on(outcomes))
+    return read if (arm_sds([values.to_numpy()], [bound])[0] > 0).all() else W
 
 
 def _crossover(

@@ -233,13 +233,19 @@ class _Found:
 
     @property
     def measured(self) -> NDArray[np.intp]:
-        """The arms that are read for their sd."""
-        return np.unique(self.read.indices[self.read.data < 0]).astype(np.intp)
+        """The arms that are read for their sd: the untreated one, and in case it does not vary those subtracted."""
+        return np.union1d(*(W.indices[W.data < 0] for W in (self.read, self.weights))).astype(np.intp)
+
+    @property
+    def yardstick(self) -> sparse.csr_array:
+        """Weights that say in which arms' sd each contrast is measured."""
+        varies = (pooled_sd(self.arms.sd, self.read[:, self.measured]) > 0).all()
+        return self.read if varies else self.weights
 
     @property
     def control_sd(self) -> Array:
         """Pooled sd of the arms that each contrast is measured in, (K, tasks[, models])."""
-        return pooled_sd(self.arms.sd, self.read[:, self.measured]).reshape(-1, *self.shape)
+        return pooled_sd(self.arms.sd, self.yardstick[:, self.measured]).reshape(-1, *self.shape)
 
     @property
     def _ace(self) -> Array:
@@ -326,7 +332,7 @@ def _labels(
         coords={"contrast": list(weights), "task": list(predictor.tasks), **done(outcomes, weights)},
         attrs=attrs
         | in_words(outcomes, weights, analysis.scale, "crossover", design.asked.get("control"), None)
-        | measured_in(found.read, found.weights),
+        | measured_in(found.yardstick, found.weights),
     )
     if predictor.models is not None:
         effects = effects.assign_coords(model=list(predictor.models))
