@@ -464,9 +464,7 @@ def test_bad_greedy_searches_are_refused_before_anything_is_predicted(settings: 
 @pytest.mark.parametrize("predictor", ["long_range", len])
 def test_what_is_no_predictor_is_refused_with_the_cure(predictor: Any) -> None:
     given = decode(cg.Uniform(length=100).sample(20, rng=0)["sequence"].values)
-    with pytest.raises(
-        PredictorError, match=r"one of the zoo is cg\.zoo\.oracle\('.*FunctionPredictor"
-    ):
+    with pytest.raises(PredictorError, match=r"one of the zoo is cg\.zoo\.oracle\('.*FunctionPredictor"):
         tile_search(given, predictor, rng=0)
     with pytest.raises(PredictorError, match="is not a predictor"):
         greedy_tiles(given, predictor, tiles=[(0, 20), (30, 50)], rounds=1, rng=0)

@@ -331,7 +331,7 @@ def draw_pair(answer: Answer) -> Axes:
 
     table = answer.decisions
     cells = table.isel(contrast=table["asks"].to_numpy() == "interaction")
-    size = np.abs(cells["ace"]).max([dim for dim in cells["ace"].dims if dim != "contrast"]).to_numpy()
+    size = np.abs(cells["ace"].transpose("contrast", ...).to_numpy()).reshape(cells.sizes["contrast"], -1).max(axis=1)
     orientation = cells["orientation"].to_numpy()
     return profile(cells.isel(contrast=orientation == orientation[size.argmax()]), along="distance", by="order")
 

@@ -309,7 +309,7 @@ def places(spans: Iterable[Span]) -> dict[str, dict[str, float]]:
     }
 
 
-def require_task(predictor: Predictor, task: str | None) -> None:
+def require_task(predictor: object, task: str | None) -> None:
     """Refuse, before it is asked anything, what is no predictor, and a task that one that says its tasks has not.
 
     Raises
