@@ -155,6 +155,8 @@ def test_show_has_the_sentences_and_analyze_answers_again(copies):
     other = call("analyze", folder / "results", "--control", "alone at 12")
     assert "minus 'alone at 12'" in other.stdout
     assert not (folder / "results" / "experiment.png").exists()
+    tested = call("analyze", folder / "results", "--keep-draws")
+    assert "No draws to keep" in tested.output
     drawn = call("analyze", folder / "results", "--error", "local", "--keep-draws")
     assert "posterior.nc" in drawn.stdout
     assert "excess over single sites" in call("estimate", folder / "results").stdout

@@ -295,6 +295,8 @@ def analyze(
         written.append(POSTERIOR)
     _print_and_draw(found.estimates, folder, decisions=found.decisions, all_rows=all_rows)
     print_written(folder, *written)
+    if keep_draws and found.posterior is None:
+        typer.echo("No draws to keep: these verdicts are by tests; --error local decides by a posterior.")
 
 
 @app.command()
