@@ -184,7 +184,7 @@ SCHEMA: tuple[Variable, ...] = (
         ("effects", "estimates", "decisions"),
         _EFFECT,
         "f",
-        "sd over units of the outcome in the control arm (else the untreated one, else those of negative weight), a unit",
+        "sd over units of the outcome in the control arm (else the untreated one, else those subtracted), a unit",
     ),
     _estimates("critical", "equicoordinate critical value of the simultaneous band, in standard errors"),
     _estimates(
