@@ -435,7 +435,7 @@ def at_the_top(line):
 def test_an_experiment_is_the_function_of_its_name(folder):
     spec = read_spec(written(folder, EXPERIMENT))
     assert spec.design == cg.experiments.copies(at=(4, 12))
-    assert spec.analysis == spec.design.analysis == Analysis(rope="0.2 sd")
+    assert spec.analysis == spec.design.analysis == Analysis(rope="0.2 sd", error="bh")
     text = at_the_top("n_units = 50\nname = 'two'") + '[null]\nkind = "uniform"\nlength = 60\n'
     spec = read_spec(written(folder, text))
     assert spec.design == cg.experiments.copies(cg.Uniform(length=60), at=(4, 12), n_units=50)
