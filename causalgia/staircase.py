@@ -181,7 +181,7 @@ def asked_of(outcomes: xr.Dataset, analysis: Analysis | None) -> Analysis:
         )
     if not isinstance(analysis, Analysis):
         raise OutcomesError(f"analysis={analysis!r} is no cg.Analysis; for example cg.Analysis(control='...', rope=0)")
-    analysis = analysis.asking(question_of(outcomes))
+    analysis = analysis if analysis.asks else analysis.asking(question_of(outcomes))
     if not analysis.asks:
         arms = ", ".join(map(repr, outcomes["arm"].to_numpy()[:4].tolist())) if "arm" in outcomes.coords else "none"
         raise ContrastError(f"the analysis asks nothing: say control= (one of {arms}, ...), contrasts= or interaction=")
@@ -191,7 +191,9 @@ def asked_of(outcomes: xr.Dataset, analysis: Analysis | None) -> Analysis:
 def kept_analysis(outcomes: xr.Dataset) -> Analysis | None:
     """Return the analysis that was fixed before the outcomes were seen, or None where none is kept."""
     kept = Analysis.from_json(str(outcomes.attrs.get("analysis", "{}")))
-    return None if kept == Analysis() else kept.asking(question_of(outcomes))
+    if kept == Analysis():
+        return None
+    return kept if kept.asks else kept.asking(question_of(outcomes))
 
 
 def require_rope(analysis: Analysis) -> None:

@@ -112,7 +112,8 @@ def contrast(
         raise OutcomesError("outcomes: no dim 'arm'; a Dataset from cg.run or cg.from_frame has it")
     outcomes = outcomes.set_coords([name for name in ("assigned", "parent", "block") if name in outcomes])
     arms = unique([str(a) for a in outcomes["arm"].to_numpy()], "arms")
-    if control is None and contrasts is None and interaction is None:
+    of_kept = control is None and contrasts is None and interaction is None
+    if of_kept:
         control, contrasts, interaction = _kept_question(outcomes)
     control = None if control is None else arm_name(control, arms)
     weights = chosen(outcomes, arms, control, contrasts, interaction)
@@ -133,14 +134,16 @@ def contrast(
     effects.attrs |= measured_in(read, W)
     named = weights if contrasts is not None else None
     asked = {"control": control, "contrasts": named, "interaction": interaction}
-    asked = {} if asked == dict(zip(asked, _kept_question(outcomes), strict=True)) else asked
-    effects.attrs |= beyond(outcomes.attrs, **asked, scale=scale)
+    if "analysis" in outcomes.attrs and not of_kept:
+        of_kept = asked == dict(zip(asked, _kept_question(outcomes), strict=True))
+    effects.attrs |= beyond(outcomes.attrs, **({} if of_kept else asked), scale=scale)
     return validate(annotate(effects), "effects")
 
 
 def _kept_question(outcomes: xr.Dataset) -> tuple[str | None, Any, Any]:
     """Return control, contrasts and interaction of the analysis kept with the outcomes, else of their design."""
-    kept = Analysis.from_json(str(outcomes.attrs.get("analysis", "{}"))).asking(question_of(outcomes))
+    kept = Analysis.from_json(str(outcomes.attrs.get("analysis", "{}")))
+    kept = kept if kept.asks else kept.asking(question_of(outcomes))
     return kept.control, kept.weights_by_contrast or None, list(kept.interaction) if kept.interaction else None
 
 
