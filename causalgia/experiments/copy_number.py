@@ -9,7 +9,8 @@ import xarray as xr
 
 from causalgia.analysis import Analysis, Rope
 from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untreated
-from causalgia.experiments.answer import Answer, Finding
+from causalgia.experiments.answer import Finding
+from causalgia.experiments.drawing import profile_along
 from causalgia.experiments.experiment import Entry, Experiment, Found
 from causalgia.experiments.further_sites import further_sites_in_words
 from causalgia.experiments.settings import background, positions, site
@@ -18,7 +19,7 @@ from causalgia.sequences import Motif
 from causalgia.streams import derive
 
 if TYPE_CHECKING:
-    from causalgia.plot import Axes
+    pass
 
 CONTROL, EXCESS = "untreated", "excess over single sites"
 
@@ -177,18 +178,11 @@ def _read(found: Found) -> Finding:
     return Finding(sentences=(*read_copies(found).sentences, *further))
 
 
-def draw_copies(answer: Answer) -> Axes:
-    """Draw the effect against the number of copies."""
-    from causalgia.plot import profile
-
-    return profile(answer.decisions, along="copies", task=str(answer.decisions["task"].to_numpy()[0]))
-
-
 COPIES = Entry(
     name="copies",
     question="Do copies of a site add up, saturate or help each other?",
     estimand="E[Y(n copies) - Y(none)] for each n, its slope and second difference in n, over the null model.",
     doi="10.1101/418459",
     read=_read,
-    draw=draw_copies,
+    draw=profile_along("copies"),
 )

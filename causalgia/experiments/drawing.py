@@ -2,7 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
 import xarray as xr
+
+if TYPE_CHECKING:
+    from causalgia.experiments.answer import Answer
+    from causalgia.plot import Axes
+
+
+def profile_along(along: str, *, by: str | None = None) -> Callable[[Answer], Axes]:
+    """Return the figure of an answer about one task along a coordinate of its contrasts, as `causalgia.plot.profile`.
+
+    Examples
+    --------
+    >>> profile_along("copies").keywords
+    {'along': 'copies', 'by': None}
+    """
+    return partial(_profile, along=along, by=by)
+
+
+def _profile(answer: Answer, *, along: str, by: str | None) -> Axes:
+    from causalgia.plot import profile
+
+    return profile(answer.decisions, along=along, by=by)
 
 
 def mean_over_models(table: xr.Dataset) -> xr.Dataset:

@@ -14,22 +14,22 @@ from causalgia.design.intervention import Span
 from causalgia.design.numbers import positive_int
 from causalgia.errors import DesignError
 from causalgia.experiments.answer import Finding
+from causalgia.experiments.drawing import profile_along
 from causalgia.experiments.experiment import Entry, Experiment, Found
-from causalgia.experiments.tiles import counted, draw_tiles
+from causalgia.experiments.tiles import counted
 from causalgia.experiments.tiling import (
     analysis_of,
     chosen_task,
-    claim,
     in_words,
     n_units,
     places,
     real_sequences,
     require_shufflable,
     require_task,
+    said_of_each,
     shuffled,
     spans_inside,
 )
-from causalgia.experiments.wording import by_task
 from causalgia.streams import RNG, derive, root_key
 
 if TYPE_CHECKING:
@@ -263,10 +263,7 @@ _WORDS = {
 
 
 def _read(found: Found) -> Finding:
-    null, decisions = found.experiment.null, found.steps.decisions
-    assert isinstance(null, Genomic)
-    said = (f"{start}: of the tiles left {counted(rows, _WORDS)}, {claim(null)}." for start, rows in by_task(decisions))
-    return Finding(sentences=tuple(said))
+    return said_of_each(found, lambda rows: f"of the tiles left {counted(rows, _WORDS)}")
 
 
 GREEDY_ROUND = Entry(
@@ -276,5 +273,5 @@ GREEDY_ROUND = Entry(
     "sequences and the shuffles.",
     doi="10.1038/s41588-024-01923-3",
     read=_read,
-    draw=draw_tiles,
+    draw=profile_along("centre"),
 )

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import xarray as xr
 
 from causalgia.analysis import Rope
-from causalgia.design import Arm, Genomic
+from causalgia.design import Arm
 from causalgia.design.intervention import Span
 from causalgia.errors import DesignError
 from causalgia.experiments.answer import Finding
@@ -18,16 +18,16 @@ from causalgia.experiments.tiles import counted
 from causalgia.experiments.tiling import (
     analysis_of,
     blocks,
-    claim,
     in_words,
     n_units,
     protected,
     real_sequences,
     require_shufflable,
+    said_of_each,
     shuffled,
     spans_inside,
 )
-from causalgia.experiments.wording import by_task, effect_in_words
+from causalgia.experiments.wording import effect_in_words
 
 Around = Literal["own", "shuffled"]
 TOGETHER, NONE = "all together", "none"
@@ -175,10 +175,7 @@ _WORDS = {"increases": "positive", "decreases": "negative", "negligible": "negli
 
 
 def _read(found: Found) -> Finding:
-    null, decisions = found.experiment.null, found.steps.decisions
-    assert isinstance(null, Genomic)
-    said = (f"{start}: {_said(rows)}, {claim(null)}." for start, rows in by_task(decisions))
-    return Finding(sentences=tuple(said))
+    return said_of_each(found, _said)
 
 
 def _said(decisions: xr.Dataset) -> str:

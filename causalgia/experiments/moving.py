@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 
 from causalgia.analysis import Rope
-from causalgia.design import Arm, Genomic
+from causalgia.design import Arm
 from causalgia.design.intervention import Span
-from causalgia.experiments.answer import Answer, Finding
+from causalgia.experiments.answer import Finding
+from causalgia.experiments.drawing import profile_along
 from causalgia.experiments.experiment import Entry, Experiment, Found
 from causalgia.experiments.placing import Stage, stage
-from causalgia.experiments.tiling import analysis_of, claim, in_words, n_units, real_sequences
-from causalgia.experiments.wording import by_task, effect_in_words
+from causalgia.experiments.tiling import analysis_of, in_words, n_units, real_sequences, said_of_each
+from causalgia.experiments.wording import effect_in_words
 
 if TYPE_CHECKING:
-    from causalgia.plot import Axes
+    pass
 
 CONTEXT, DISTANCE, ORIENTATION = "context alone", "distance", "orientation"
 _PER = 1_000.0
@@ -168,11 +169,8 @@ _FALLS = {
 
 
 def _read(found: Found) -> Finding:
-    null, decisions = found.experiment.null, found.steps.decisions
-    assert isinstance(null, Genomic)
     (tile,) = found.experiment.labels["tile"].values()
-    said = (f"{start}: {_said(rows, tile)}, {claim(null)}." for start, rows in by_task(decisions))
-    return Finding(sentences=tuple(said))
+    return said_of_each(found, lambda rows: _said(rows, tile))
 
 
 def _said(decisions: xr.Dataset, tile: str) -> str:
@@ -189,12 +187,6 @@ def _said(decisions: xr.Dataset, tile: str) -> str:
     return f"{text}; orientation {matters}: {effect_in_words(row)} as it reads minus reversed"
 
 
-def _draw(answer: Answer) -> Axes:
-    from causalgia.plot import profile
-
-    return profile(answer.decisions, along="distance", by="strand", task=str(answer.decisions["task"].to_numpy()[0]))
-
-
 TILE_PLACEMENT = Entry(
     name="tile_placement",
     question="Does the effect of a tile depend on its distance and orientation?",
@@ -202,5 +194,5 @@ TILE_PLACEMENT = Entry(
     "difference of strands, over the real sequences and the shuffles.",
     doi="10.1038/s41588-024-01923-3",
     read=_read,
-    draw=_draw,
+    draw=profile_along("distance", by="strand"),
 )

@@ -11,14 +11,15 @@ import xarray as xr
 from causalgia.analysis import Analysis, Rope
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.experiments import settings
-from causalgia.experiments.answer import Answer, Finding
+from causalgia.experiments.answer import Finding
+from causalgia.experiments.drawing import profile_along
 from causalgia.experiments.experiment import Entry, Experiment, Found
 from causalgia.experiments.wording import by_task, effect_in_words
 from causalgia.sequences import Motif
 from causalgia.streams import derive
 
 if TYPE_CHECKING:
-    from causalgia.plot import Axes
+    pass
 
 CONTROL = "untreated"
 
@@ -173,17 +174,11 @@ def _shape(rise: str, away: list[str]) -> str:
     return "uneven" if {"increases", "decreases"} & set(away) else "undecided"
 
 
-def _draw(answer: Answer) -> Axes:
-    from causalgia.plot import profile
-
-    return profile(answer.decisions, along="place", task=str(answer.decisions["task"].to_numpy()[0]))
-
-
 POSITION = Entry(
     name="position",
     question="Does a site do the same wherever it lies?",
     estimand="E[Y(site at a place) - Y(untreated)] of each place, and the slope of these, over the null model.",
     doi="10.1101/418459",
     read=_read,
-    draw=_draw,
+    draw=profile_along("place"),
 )

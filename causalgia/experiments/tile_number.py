@@ -8,7 +8,8 @@ from typing import Any
 from causalgia.analysis import Rope
 from causalgia.design import Arm
 from causalgia.design.intervention import Span
-from causalgia.experiments.copy_number import copies_in_words, copy_contrasts, draw_copies, read_copies
+from causalgia.experiments.copy_number import copies_in_words, copy_contrasts, read_copies
+from causalgia.experiments.drawing import profile_along
 from causalgia.experiments.experiment import Entry, Experiment
 from causalgia.experiments.placing import Stage, stage
 from causalgia.experiments.tiling import analysis_of, n_units, real_sequences
@@ -103,5 +104,5 @@ TILE_COPIES = Entry(
     "over the real sequences and the shuffles.",
     doi="10.1038/s41588-024-01923-3",
     read=read_copies,
-    draw=draw_copies,
+    draw=profile_along("copies"),
 )

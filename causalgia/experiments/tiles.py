@@ -10,24 +10,25 @@ import xarray as xr
 from causalgia.analysis import Rope
 from causalgia.design import Arm, Genomic, Untreated
 from causalgia.design.intervention import Span
-from causalgia.experiments.answer import Answer, Finding
+from causalgia.experiments.answer import Finding
+from causalgia.experiments.drawing import profile_along
 from causalgia.experiments.experiment import Entry, Experiment, Found
 from causalgia.experiments.tiling import (
     analysis_of,
     blocks,
-    claim,
     in_words,
     n_units,
     places,
     real_sequences,
     require_shufflable,
+    said_of_each,
     shuffled,
     tiles_of,
 )
-from causalgia.experiments.wording import by_task, effect_in_words
+from causalgia.experiments.wording import effect_in_words
 
 if TYPE_CHECKING:
-    from causalgia.plot import Axes
+    pass
 
 WILD_TYPE, NOTHING = "wild type", "all shuffled"
 _MOST_NAMED = 5
@@ -186,18 +187,15 @@ _GAINED = {
 
 
 def _read_necessity(found: Found) -> Finding:
-    return Finding(sentences=tuple(_said(found, _LOST)))
+    return _said(found, _LOST)
 
 
 def _read_sufficiency(found: Found) -> Finding:
-    return Finding(sentences=tuple(_said(found, _GAINED)))
+    return _said(found, _GAINED)
 
 
-def _said(found: Found, words: dict[str, str]) -> list[str]:
-    null, decisions = found.experiment.null, found.steps.decisions
-    assert isinstance(null, Genomic)
-    of = f"of {decisions.sizes['contrast']} tiles"
-    return [f"{start}: {of} {counted(rows, words)}, {claim(null)}." for start, rows in by_task(decisions)]
+def _said(found: Found, words: dict[str, str]) -> Finding:
+    return said_of_each(found, lambda rows: f"of {rows.sizes['contrast']} tiles {counted(rows, words)}")
 
 
 def counted(decisions: xr.Dataset, words: dict[str, str]) -> str:
@@ -234,20 +232,13 @@ def _largest(tiles: xr.Dataset) -> str:
     return text + ("; ..." if len(order) > _MOST_NAMED else "")
 
 
-def draw_tiles(answer: Answer) -> Axes:
-    """Draw the effect of each tile along the sequence."""
-    from causalgia.plot import profile
-
-    return profile(answer.decisions, along="centre", task=str(answer.decisions["task"].to_numpy()[0]))
-
-
 NECESSITY = Entry(
     name="necessity",
     question="Which tiles does the outcome need?",
     estimand="E[Y(tile shuffled) - Y(wild type)] for each tile, over the real sequences and the shuffles.",
     doi="10.1038/s41588-024-01923-3",
     read=_read_necessity,
-    draw=draw_tiles,
+    draw=profile_along("centre"),
 )
 SUFFICIENCY = Entry(
     name="sufficiency",
@@ -255,5 +246,5 @@ SUFFICIENCY = Entry(
     estimand="E[Y(tile kept, context shuffled) - Y(all shuffled)] for each tile, over the real sequences and shuffles.",
     doi="10.1038/s41588-024-01923-3",
     read=_read_sufficiency,
-    draw=draw_tiles,
+    draw=profile_along("centre"),
 )

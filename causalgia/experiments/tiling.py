@@ -6,18 +6,22 @@ same bases there, so they differ in the tiles they differ by and in nothing else
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import xarray as xr
 
 from causalgia.analysis import Analysis, Rope
 from causalgia.design import Genomic, Intervention, Scramble, Untreated
 from causalgia.design.intervention import Span
 from causalgia.design.numbers import positive_int, span_of
 from causalgia.errors import DesignError, PredictorError
+from causalgia.experiments.answer import Finding
+from causalgia.experiments.experiment import Found
+from causalgia.experiments.wording import by_task
 from causalgia.predict import Predictor
 
 _NEAREST = 4  # widths that are proposed where one does not divide
@@ -94,6 +98,14 @@ def claim(null: Genomic) -> str:
     if n == 1:
         return f"in this one sequence, over {n_units(null):,} draws"
     return f"over sequences like these {n:,}, {null.draws:,} draws of each"
+
+
+def said_of_each(found: Found, say: Callable[[xr.Dataset], str]) -> Finding:
+    """Return a sentence for each task (and predictor): what `say` says of its decisions, and of what sequences."""
+    null = found.experiment.null
+    assert isinstance(null, Genomic)
+    said = (f"{start}: {say(rows)}, {claim(null)}." for start, rows in by_task(found.steps.decisions))
+    return Finding(sentences=tuple(said))
 
 
 def in_words(span: Span) -> str:
