@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import Field, dataclass, fields, replace
 from typing import Any, TypeAlias
 
@@ -255,8 +255,7 @@ class Analysis:
         """Return how many contrasts are of one placebo word against something."""
         if self.contrasts is None and self.interaction is None:
             return len(words - {str(self.control)})
-        positive = [[arm for arm, w in row.items() if w > 0] for row in self.weights_by_contrast.values()]
-        return sum(len(arms) == 1 and arms[0] in words for arms in positive)
+        return len(of_one_word(self.weights_by_contrast, words))
 
     @property
     def weights_by_contrast(self) -> dict[str, dict[str, float]]:
@@ -362,6 +361,18 @@ class Analysis:
 
     def __repr__(self) -> str:
         return f"Analysis({', '.join(f'{field.name}={value!r}' for field, value in self._said())})"
+
+
+def of_one_word(rows: Mapping[str, Mapping[str, float]], words: Collection[str]) -> list[str]:
+    """Return the contrasts that are of one placebo word against something: one positive weight, and it is a word's.
+
+    Examples
+    --------
+    >>> of_one_word({"a": {"GATAAGA": 1, "none": -1}, "b": {"GATA1": 1, "none": -1}}, {"GATAAGA"})
+    ['a']
+    """
+    positive = {name: [arm for arm, weight in row.items() if weight > 0] for name, row in rows.items()}
+    return [name for name, arms in positive.items() if len(arms) == 1 and arms[0] in words]
 
 
 def beyond(attrs: Mapping[Any, Any], **asked: Any) -> dict[str, str]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import xarray as xr
 
-from causalgia.analysis import Analysis
+from causalgia.analysis import Analysis, of_one_word
 from causalgia.design import Design, Genomic, NullModel
 from causalgia.design.null_model import FromParents
 from causalgia.errors import DecisionError, DesignError, PredictorError
@@ -196,7 +196,7 @@ def _fresh(design: Design) -> tuple[NullModel, str]:
 
 
 def _design(design: Design, null: NullModel, arms: list[str], n_units: int | None) -> Design:
-    most = len(null.parents_given) * null.draws if isinstance(null, Genomic) else design.n_units
+    most = null.available if isinstance(null, Genomic) else design.n_units
     kept = [arm for arm in design.named_arms if arm.name in arms]
     if design.blocks not in (None, "parent"):
         raise DesignError("blocks= of the screen labels its own units; confirm a screen without blocks, or by 'parent'")
@@ -213,9 +213,7 @@ def _judges(design: Design, analysis: Analysis, names: list[str]) -> list[str]:
     words = {arm.name for arm in design.named_arms if arm.intervention.kind == "placebo_word"}
     rows = analysis.weights_by_contrast if analysis.rope == "placebo" else {}
     here = {name: row for name, row in rows.items() if set(row) <= set(design.arm_names)}
-    positive = {name: [arm for arm, weight in row.items() if weight > 0] for name, row in here.items()}
-    judges = [name for name, arms in positive.items() if len(arms) == 1 and arms[0] in words]
-    return list(dict.fromkeys([*names, *judges]))
+    return list(dict.fromkeys([*names, *of_one_word(here, words)]))
 
 
 def _analysis(analysis: Analysis, names: list[str], *, of_parents: bool) -> Analysis | None:

@@ -318,11 +318,10 @@ class Genomic(FromParents):
             object.__setattr__(self, "parent", _parents_of(self.parent, len(self.parents_given)))
 
     def check(self, n_units: int) -> None:
-        available = len(self.parents_given) * self.draws
-        if n_units > available:
+        if n_units > self.available:
             raise DesignError(
                 f"Genomic: {n_units:,} units from {len(self.parents_given):,} sequences x {self.draws} draws: "
-                f"ask for at most {available:,}, give more sequences, or raise draws="
+                f"ask for at most {self.available:,}, give more sequences, or raise draws="
             )
         if n_units % self.draws:
             raise DesignError(f"Genomic(draws={self.draws}): n_units={n_units} must be a multiple of {self.draws}")
@@ -332,6 +331,11 @@ class Genomic(FromParents):
 
     def parents(self, units: Units, *, key: int, n_units: int) -> NDArray[Any]:
         return np.asarray(self.parent_names)[self._index(units, key, n_units)]
+
+    @property
+    def available(self) -> int:
+        """The units there are: each given sequence in every draw."""
+        return len(self.parents_given) * self.draws
 
     @property
     def parent_names(self) -> tuple[Name, ...]:

@@ -218,7 +218,7 @@ def _in_sampled_contexts(
         for variant, word in zip(chosen, words, strict=True):
             named.setdefault(word, f"{variant.name} {kind}")
     pairs = zip(chosen, cores.reference, cores.alternate, strict=True)
-    n = len(null.parents_given) * null.draws if isinstance(null, Genomic) else _N_UNITS
+    n = null.available if isinstance(null, Genomic) else _N_UNITS
     return Experiment(
         null=null,
         arms=[Arm(name, Embed(word, at=(null.length - len(word)) // 2)) for word, name in named.items()],

@@ -21,7 +21,6 @@ from causalgia.experiments.tiling import (
     chosen_task,
     claim,
     in_words,
-    n_units,
     real_sequences,
     require_task,
     spans_inside,
@@ -175,7 +174,7 @@ class _Search:
         """Return the trial of one level: each span replaced, against the wild type."""
         arms = [Arm(in_words(span), Ablate(span, fill=self.fill), {"start": span[0]}) for span in spans]
         return Design(
-            null=self.null, arms=[Arm(WILD_TYPE, Untreated()), *arms], n_units=n_units(self.null), contrasts=WILD_TYPE
+            null=self.null, arms=[Arm(WILD_TYPE, Untreated()), *arms], n_units=self.null.available, contrasts=WILD_TYPE
         )
 
     def level(self, spans: Sequence[Span], task: str | None) -> xr.Dataset:

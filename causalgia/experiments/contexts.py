@@ -20,7 +20,6 @@ from causalgia.experiments.tiling import (
     blocks,
     claim,
     in_words,
-    n_units,
     real_sequences,
     require_shufflable,
     shuffled,
@@ -96,7 +95,7 @@ def context_dependence(
     return Experiment(
         null=null,
         arms=[Arm(WILD_TYPE, Untreated()), Arm(ALONE, shuffled(context, k))],
-        n_units=n_units(null),
+        n_units=null.available,
         contrasts=WILD_TYPE,
         entry=CONTEXT_DEPENDENCE,
         analysis=analysis_of(null, rope),

@@ -21,7 +21,6 @@ from causalgia.experiments.tiling import (
     analysis_of,
     chosen_task,
     in_words,
-    n_units,
     places,
     real_sequences,
     require_shufflable,
@@ -97,7 +96,7 @@ def greedy_round(
     return Experiment(
         null=null,
         arms=[Arm(control, shuffled(done, k)), *arms],
-        n_units=n_units(null),
+        n_units=null.available,
         contrasts=control,
         entry=GREEDY_ROUND,
         analysis=analysis_of(null, rope),
@@ -233,7 +232,7 @@ def _fresh(
     design = Design(
         null=null,
         arms=[Arm(WILD_TYPE, Untreated()), *before, Arm(_AFTER, shuffled([*chosen, span], k))],
-        n_units=n_units(null),
+        n_units=null.available,
         contrasts={"added": {_AFTER: 1.0, start: -1.0}, "total": {_AFTER: 1.0, WILD_TYPE: -1.0}},
     )
     effects = contrast(run(design, predictor, rng=key, progress=False))

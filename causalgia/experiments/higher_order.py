@@ -19,7 +19,6 @@ from causalgia.experiments.tiling import (
     analysis_of,
     blocks,
     in_words,
-    n_units,
     protected,
     real_sequences,
     require_shufflable,
@@ -112,7 +111,7 @@ def tile_interactions(
     return Experiment(
         null=null,
         arms=arms,
-        n_units=n_units(null),
+        n_units=null.available,
         contrasts=_contrasts(spans),
         entry=TILE_INTERACTIONS,
         analysis=analysis_of(null, rope),

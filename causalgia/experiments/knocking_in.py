@@ -126,7 +126,7 @@ def knock_in(
     made = Experiment(
         null=given,
         arms=[Arm(name, arm) for name, arm in arms.items()],
-        n_units=len(given.parents_given) * given.draws if n_units is None else n_units,
+        n_units=given.available if n_units is None else n_units,
         contrasts={
             "motif": {"motif": 1.0, CONTROL: -1.0},
             "placebo": {"placebo": 1.0, CONTROL: -1.0},
@@ -200,7 +200,7 @@ def _rows(effects: xr.Dataset, design: Experiment) -> NDArray[np.int64] | None:
     """Return which given sequence each unit is; None where a random part was taken of sequences that share parents."""
     given, unit = design.drawn, effects["unit"].to_numpy().astype(np.int64)
     assert isinstance(given, Genomic)
-    if design.n_units == len(given.parents_given) * given.draws:
+    if design.n_units == given.available:
         return unit // given.draws
     if given.parent is not None:
         return None

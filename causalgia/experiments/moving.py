@@ -14,7 +14,7 @@ from causalgia.experiments.answer import Finding
 from causalgia.experiments.drawing import profile_along
 from causalgia.experiments.experiment import Entry, Experiment, Found
 from causalgia.experiments.placing import Stage, stage
-from causalgia.experiments.tiling import analysis_of, in_words, n_units, real_sequences, said_of_each
+from causalgia.experiments.tiling import analysis_of, in_words, real_sequences, said_of_each
 from causalgia.experiments.wording import effect_in_words
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def tile_placement(
     return Experiment(
         null=null,
         arms=[Arm(CONTEXT, made.with_copies({})), *_arms(made)],
-        n_units=n_units(null),
+        n_units=null.available,
         contrasts=_contrasts(made),
         entry=TILE_PLACEMENT,
         analysis=analysis_of(null, rope),

@@ -11,12 +11,12 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import sparse
 
-from causalgia.analysis import Analysis, beyond
+from causalgia.analysis import Analysis, beyond, of_one_word
 from causalgia.design import Design
 from causalgia.effects.spread import measured_in, pooled_sd, read_for_sd
 from causalgia.effects.weights import dense, weight_matrix
 from causalgia.effects.wording import done, in_words
-from causalgia.errors import DegenerateWarning, DesignError, PredictorError
+from causalgia.errors import DegenerateWarning, DesignError
 from causalgia.estimation.accumulating import Moments, Products, Sums
 from causalgia.estimation.crossover import Estimate, mean_of_sums
 from causalgia.estimation.labelled import MAX_COVARIANCE, estimates_of
@@ -26,6 +26,7 @@ from causalgia.estimation.request import Answer, Grouping, Request, clusters, re
 from causalgia.estimation.tails import log_p
 from causalgia.experiments.experiment import Experiment
 from causalgia.predict import Predictor
+from causalgia.predict.predictor import require_predictor
 from causalgia.scales import OF_MEANS, on_scale, refuse_logs
 from causalgia.streams import RNG, root_key
 from causalgia.trial.asking import check_analysis
@@ -133,15 +134,11 @@ def stream(
     return keep_design(estimates, experiment)
 
 
-def _checked(design: object, predictor: object) -> tuple[Analysis, Request]:
+def _checked(design: object, predictor: Predictor) -> tuple[Analysis, Request]:
     """Return what is asked; refuse what a stream cannot answer, before anything is predicted."""
     if not isinstance(design, Design):
         raise DesignError(f"stream(experiment, predictor): the first is {type(design).__name__}, not an experiment")
-    if not isinstance(predictor, Predictor):
-        raise PredictorError(
-            f"stream(experiment, predictor): {type(predictor).__name__} is not a predictor; wrap a network in "
-            "cg.TorchPredictor(...), any other callable in cg.FunctionPredictor(...)"
-        )
+    require_predictor(predictor, "stream(experiment, predictor)")
     if design.named_contrasts is None:
         raise DesignError("stream: the design names no contrasts; make it with cg.Design(..., contrasts=...)")
     if design.assignment != "crossover":
@@ -338,14 +335,7 @@ def _labels(
         effects = effects.assign_coords(model=list(predictor.models))
     words = [arm.name for arm in design.named_arms if arm.intervention.kind == "placebo_word"]
     if found.weights.shape[0] * found.weights.shape[1] > _MOST_WEIGHTS:
-        return (
-            effects if not words else effects.assign_coords(placebo_word=("contrast", _of_words(weights, set(words))))
-        )
+        single = set(of_one_word(weights, set(words)))
+        return effects.assign_coords(placebo_word=("contrast", [k in single for k in weights])) if words else effects
     on_arms = {str(name): c.variable for name, c in outcomes.coords.items() if name != "do"}
     return effects.assign(weight=(("contrast", "arm"), dense(found.weights))).assign_coords(on_arms)
-
-
-def _of_words(weights: dict[str, dict[str, float]], words: set[str]) -> list[bool]:
-    """Say which contrasts are of one placebo word against something."""
-    positive = [[arm for arm, weight in row.items() if weight > 0] for row in weights.values()]
-    return [len(arms) == 1 and arms[0] in words for arms in positive]

@@ -12,7 +12,7 @@ from causalgia.experiments.copy_number import copies_in_words, copy_contrasts, r
 from causalgia.experiments.drawing import profile_along
 from causalgia.experiments.experiment import Entry, Experiment
 from causalgia.experiments.placing import Stage, stage
-from causalgia.experiments.tiling import analysis_of, n_units, real_sequences
+from causalgia.experiments.tiling import analysis_of, real_sequences
 
 CONTEXT = "context alone"
 
@@ -78,7 +78,7 @@ def tile_copies(
     return Experiment(
         null=null,
         arms=[Arm(CONTEXT, made.with_copies({}), {"copies": 0}), *_nested(made), *_alone(made)],
-        n_units=n_units(null),
+        n_units=null.available,
         contrasts=copy_contrasts(made.at, control=CONTEXT),
         entry=TILE_COPIES,
         analysis=analysis_of(null, rope),

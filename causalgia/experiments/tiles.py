@@ -17,7 +17,6 @@ from causalgia.experiments.tiling import (
     analysis_of,
     blocks,
     in_words,
-    n_units,
     places,
     real_sequences,
     require_shufflable,
@@ -169,7 +168,7 @@ def _experiment(
     return Experiment(
         null=null,
         arms=arms,
-        n_units=n_units(null),
+        n_units=null.available,
         contrasts=control,
         entry=entry,
         analysis=analysis_of(null, rope),

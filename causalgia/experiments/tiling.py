@@ -64,11 +64,6 @@ def real_sequences(sequences: Any, draws: int, rope: Rope, *, fixed_control: boo
     return given
 
 
-def n_units(null: Genomic) -> int:
-    """Return the units of every sequence and draw."""
-    return len(null.parents_given) * null.draws
-
-
 def analysis_of(null: Genomic, rope: Rope) -> Analysis:
     """Return the analysis: sequences are a sample of a population; one alone is that one, over its shuffles.
 
@@ -96,7 +91,7 @@ def claim(null: Genomic) -> str:
     """
     n = len(set(null.parent_names))
     if n == 1:
-        return f"in this one sequence, over {n_units(null):,} draws"
+        return f"in this one sequence, over {null.available:,} draws"
     return f"over sequences like these {n:,}, {null.draws:,} draws of each"
 
 

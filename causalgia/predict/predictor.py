@@ -232,6 +232,23 @@ def shape_in_words(layout: Layout) -> str:
     return "(n, 4, length)" if layout == "NCL" else "(n, length, 4)"
 
 
+def require_predictor(value: object, said: str) -> None:
+    """Raise PredictorError where a value is no predictor; `said` is the call that was given it.
+
+    Examples
+    --------
+    >>> require_predictor(print, "run(design, predictor)")
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.PredictorError: run(design, predictor): builtin_function_or_method is not a predictor; wrap ...
+    """
+    if not isinstance(value, Predictor):
+        raise PredictorError(
+            f"{said}: {type(value).__name__} is not a predictor; wrap a network in cg.TorchPredictor(...), any other "
+            "callable in cg.FunctionPredictor(...)"
+        )
+
+
 def checked_rows(tokens: NDArray[Any]) -> Tokens:
     """Return tokens (n, length) as uint8 with at least one row and one position.
 

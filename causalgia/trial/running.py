@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from causalgia.analysis import Analysis
 from causalgia.design import Arm, Design
-from causalgia.errors import DegenerateWarning, DesignError, PredictorError
+from causalgia.errors import DegenerateWarning, DesignError
 from causalgia.predict import Predictor
+from causalgia.predict.predictor import require_predictor
 from causalgia.schema import annotate, validate
 from causalgia.streams import RNG, root_key
 from causalgia.trial.asking import check_analysis
@@ -121,14 +122,10 @@ def run(
     return keep_design(outcomes, design)
 
 
-def _check_kinds(design: object, predictor: object, analysis: object, until: object) -> None:
+def _check_kinds(design: object, predictor: Predictor, analysis: object, until: object) -> None:
     if not isinstance(design, Design):
         raise DesignError(f"run(design, predictor): the first argument is {type(design).__name__}, not a cg.Design")
-    if not isinstance(predictor, Predictor):
-        raise PredictorError(
-            f"run(design, predictor): {type(predictor).__name__} is not a predictor; wrap a network in "
-            "cg.TorchPredictor(...), any other callable in cg.FunctionPredictor(...)"
-        )
+    require_predictor(predictor, "run(design, predictor)")
     if analysis is not None:
         if not isinstance(analysis, Analysis):
             raise DesignError(f"analysis= takes a cg.Analysis, not {type(analysis).__name__}")
