@@ -15,6 +15,9 @@
         ├── InferenceError             effects, a covariance or a prior that give no posterior
         ├── ConvergenceError           draws that have not converged; also a RuntimeError
         ├── DecisionError              a verdict without a region of practical equivalence, or with an impossible one
+        ├── StoreError                 a trial on disk that is another's, damaged, of another version, or cannot be written
+        ├── ClusterError               workers that are none, lost, or cannot be sent the predictor; also a RuntimeError
+        ├── TrialInterruptedError      Ctrl-C in a stored trial; says how to go on; also a KeyboardInterrupt
         └── MissingExtraError          an optional package is not installed (names the extra)
 
     UserWarning
@@ -25,6 +28,8 @@
         ├── PriorConflictWarning       the effects lie where the prior said they would not
         ├── ConvergenceWarning         draws that have not converged, and were accepted
         ├── NullModelWarning           the order of the effects depends on the null model
+        ├── FallbackWarning            a faster way was asked for and not taken: the slower, exact one goes on
+        ├── DamageWarning              parts of a stored trial that were damaged and are made again
         └── ExploratoryWarning         asked after the outcomes were seen, beyond what the analysis fixed
 """
 
@@ -33,14 +38,17 @@ from __future__ import annotations
 __all__ = [
     "CausalgiaError",
     "CausalgiaWarning",
+    "ClusterError",
     "ContrastError",
     "ConvergenceError",
     "ConvergenceWarning",
+    "DamageWarning",
     "DecisionError",
     "DegenerateWarning",
     "DesignError",
     "EstimateError",
     "ExploratoryWarning",
+    "FallbackWarning",
     "FewClustersWarning",
     "InferenceError",
     "MissingExtraError",
@@ -51,6 +59,8 @@ __all__ = [
     "RandomnessError",
     "SequenceError",
     "SkewnessWarning",
+    "StoreError",
+    "TrialInterruptedError",
 ]
 
 
@@ -98,6 +108,18 @@ class DecisionError(CausalgiaError, ValueError):
     """A verdict that cannot be given: no region of practical equivalence, or an impossible one."""
 
 
+class StoreError(CausalgiaError, OSError):
+    """A trial on disk that cannot be begun, continued or read; the message names the path and the cure."""
+
+
+class ClusterError(CausalgiaError, RuntimeError):
+    """Workers that are none, were lost, or cannot be sent what they need."""
+
+
+class TrialInterruptedError(CausalgiaError, KeyboardInterrupt):
+    """Ctrl-C in a stored trial: what was answered is kept, and the message says how to go on."""
+
+
 class MissingExtraError(CausalgiaError, ImportError):
     """An optional package is not installed; the message names the extra that brings it."""
 
@@ -128,6 +150,14 @@ class ConvergenceWarning(CausalgiaWarning):
 
 class NullModelWarning(CausalgiaWarning):
     """The same contrasts are in another order under another null model, or that cannot be excluded."""
+
+
+class FallbackWarning(CausalgiaWarning):
+    """A faster way was asked for and could not be taken; the answers come by the slower, exact one."""
+
+
+class DamageWarning(CausalgiaWarning):
+    """Parts of a stored trial do not have the bytes that were written; they are made again."""
 
 
 class ExploratoryWarning(CausalgiaWarning):
