@@ -91,6 +91,11 @@ class Ensemble(Predictor):
         """The coarsest of the members'."""
         return min((member.precision for member in self.members), key=lambda dtype: dtype.itemsize)
 
+    @property
+    def parts(self) -> tuple[Predictor, ...]:
+        """The members."""
+        return self.members
+
     def resolve_batch_size(self, length: int) -> int:
         """Return the largest of the members' own; each member cuts it to its own."""
         return max(member.resolve_batch_size(length) for member in self.members)

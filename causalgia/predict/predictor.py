@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,19 @@ class NonFiniteError(PredictorError):
         self.row = row
         self.task = task
         self.value = value
+
+
+class EditSession(Protocol):
+    """Some backgrounds, held ready by a predictor, whose edited versions it answers faster than new sequences."""
+
+    def answers(self, edited: Tokens, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """Answer for edited tokens (m, length), row i made from background ``rows[i]``: (m, tasks), as `predict` does.
+
+        Raises
+        ------
+        PredictorError
+            As `Predictor.predict`; `NonFiniteError.row` is a row of `edited`.
+        """
 
 
 class Predictor(ABC):
@@ -76,6 +89,19 @@ class Predictor(ABC):
         PredictorError
             If the network refuses the input, or an answer is not a finite number for each row and task.
         """
+
+    @property
+    def parts(self) -> tuple[Predictor, ...]:
+        """What is asked one by one: the members of an ensemble, else the predictor itself."""
+        return (self,)
+
+    def backgrounds_at_once(self, length: int) -> int:  # noqa: ARG002
+        """Return how many backgrounds of `length` letters a session of `edits` holds; 0 where `predict` is best."""
+        return 0
+
+    def edits(self, base: Tokens) -> EditSession:
+        """Return a session for edited versions of the backgrounds (n, length), n at most `backgrounds_at_once`."""
+        raise NotImplementedError(f"{type(self).__name__} has no sessions: backgrounds_at_once({base.shape[1]}) is 0")
 
 
 class SinglePredictor(Predictor):
