@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterator
-from functools import partial
-from typing import Any, TypeAlias
+from collections.abc import Callable
 
-import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from causalgia.analysis import Analysis
-from causalgia.design import Arm, Design
-from causalgia.errors import DegenerateWarning, DesignError
+from causalgia.design import Design
+from causalgia.errors import DesignError
 from causalgia.predict import Predictor
 from causalgia.predict.predictor import require_predictor
-from causalgia.schema import annotate, validate
 from causalgia.streams import RNG, root_key
 from causalgia.trial.asking import check_analysis
-from causalgia.trial.describing import applied, arm_coordinates, attributes, known_tasks, question_kept
-from causalgia.trial.keeping import keep_design
-from causalgia.trial.ledger import Ledger
+from causalgia.trial.describing import attributes, known_tasks, question_kept
+from causalgia.trial.gathering import Gathered, frame_of
 from causalgia.trial.looking import Look, Until, with_looks
 from causalgia.trial.meter import meter
-from causalgia.trial.units import Units, draw_units, require_memory
-
-Numbers: TypeAlias = NDArray[np.int64]
-_UNITS_AT_ONCE = 512
+from causalgia.trial.plan import columns, plan_of
+from causalgia.trial.turns import Trial
+from causalgia.trial.units import check_distinct, memory_said, require_memory
 
 
 def run(
@@ -104,22 +96,18 @@ def run(
         analysis = design.planned()
     _check_kinds(design, predictor, analysis, until)
     require_memory(design, tasks=_n_answers(predictor))
-    fingerprint = predictor.fingerprint  # before the first answer: a network may count its calls
-    key = root_key(rng)
-    units = draw_units(design, key=key)
-    attrs = attributes(design, predictor, fingerprint, rng)
+    attrs = attributes(design, predictor, predictor.fingerprint, rng)  # before an answer: a network may count its calls
     if analysis is not None:
         attrs["analysis"] = question_kept(analysis, design)
-    lay = partial(_outcomes, design, predictor, attrs=attrs)
-    with meter(design.n_units * _columns(design), show=progress) as advance:
-        asked = _asked(design, units, key, Ledger(predictor, progress=advance))
-        if until is None:
-            answers, numbers = asked(design.n_units)
-            outcomes = lay(units, answers[numbers])
-        else:
-            answers, outcomes = _watched(until, design, units, asked, lay)
-    _warn_constant(answers, predictor)
-    return keep_design(outcomes, design)
+    trial = Trial(design, predictor, root_key(rng))
+    with memory_said(design), meter(design.n_units * columns(design), show=progress) as advance:
+        check_distinct(trial)
+        trial.meet()
+        plan = plan_of(design, n_tasks=len(predictor.tasks), n_models=len(predictor.models or ("",)))
+        gathered = Gathered(trial, plan, frame_of(design, predictor, attrs), advance)
+        outcomes = gathered.up_to(design.n_units) if until is None else _watched(until, design, gathered.up_to)
+    gathered.warn_constant()
+    return outcomes
 
 
 def _check_kinds(design: object, predictor: Predictor, analysis: object, until: object) -> None:
@@ -137,85 +125,17 @@ def _check_kinds(design: object, predictor: Predictor, analysis: object, until: 
             raise DesignError("until= watches the individual effects of a crossover; a parallel trial has n_units=")
 
 
-def _columns(design: Design) -> int:
-    return len(design.named_arms) if design.assignment == "crossover" else 1
-
-
-def _asked(design: Design, units: Units, key: int, ledger: Ledger) -> Callable[[int], tuple[NDArray[Any], Numbers]]:
-    """Return a function that asks for units up to the n-th, and returns every answer and which one each unit has."""
-    numbers = np.empty((design.n_units, _columns(design)), np.int64)
-    done = 0
-
-    def ask(n: int) -> tuple[NDArray[Any], Numbers]:
-        nonlocal done
-        for arm, column, rows in _jobs(design, units, done, n):
-            edited = applied(arm, units.tokens[rows], units.ids[rows], key)
-            numbers[rows, column] = ledger.enter(edited, arm=arm.name, units=units.ids[rows])
-        done = n
-        return ledger.settle(), numbers[:n]
-
-    return ask
-
-
-def _watched(
-    until: Until,
-    design: Design,
-    units: Units,
-    asked: Callable[[int], tuple[NDArray[Any], Numbers]],
-    lay: Callable[[Units, NDArray[Any]], xr.Dataset],
-) -> tuple[NDArray[Any], xr.Dataset]:
-    """Ask for more and more units until the rule says stop; every answer, and outcomes with the trajectory of looks."""
+def _watched(until: Until, design: Design, up_to: Callable[[int], xr.Dataset]) -> xr.Dataset:
+    """Ask for more and more units until the rule says stop; return outcomes with the trajectory of looks."""
     looks: list[Look] = []
     for n in until.schedule(design.n_units):
-        answers, numbers = asked(n)
-        outcomes = lay(units.first(n), answers[numbers])
+        outcomes = up_to(n)
         looks.append(until.look(outcomes))
         if looks[-1].stop:
             break
-    return answers, with_looks(outcomes, looks, until, most=design.n_units)
+    return with_looks(outcomes, looks, until, most=design.n_units)
 
 
 def _n_answers(predictor: Predictor) -> int:
     """Return the numbers that a sequence is answered with, as far as that is known before the first answer."""
     return len(known_tasks(predictor) or ("",)) * len(predictor.models or ("",))
-
-
-def _jobs(design: Design, units: Units, first: int, last: int) -> Iterator[tuple[Arm, int, NDArray[np.int64]]]:
-    for start in range(first, last, _UNITS_AT_ONCE):
-        rows = np.arange(start, min(start + _UNITS_AT_ONCE, last))
-        for index, arm in enumerate(design.named_arms):
-            if units.assigned is None:
-                yield arm, index, rows
-            elif (mine := rows[units.assigned[rows] == index]).size:
-                yield arm, 0, mine
-
-
-def _warn_constant(answers: NDArray[Any], predictor: Predictor) -> None:
-    constant = (answers == answers[0]).all(axis=0).reshape(len(predictor.tasks), -1).all(axis=1)
-    if len(answers) > 1 and constant.any():
-        task = predictor.tasks[int(constant.argmax())]
-        text = f"task '{task}': the predictor gives the same answer for all {len(answers):,} distinct sequences"
-        warnings.warn(text, DegenerateWarning, stacklevel=3)
-
-
-def _outcomes(
-    design: Design, predictor: Predictor, units: Units, values: NDArray[Any], *, attrs: dict[str, Any]
-) -> xr.Dataset:
-    dims = ["unit", "arm", "task", "model"][: values.ndim]
-    if units.assigned is not None:
-        values, dims = values[:, 0], [dim for dim in dims if dim != "arm"]
-    coords: dict[str, Any] = {
-        "unit": units.ids.astype(np.int64),
-        "parent": ("unit", units.parents),
-        "gc": ("unit", units.gc),
-        "task": list(predictor.tasks),
-        **arm_coordinates(design.named_arms),
-    }
-    if predictor.models is not None:
-        coords["model"] = list(predictor.models)
-    if units.blocks is not None:
-        coords["block"] = ("unit", units.blocks)
-    if units.assigned is not None:
-        coords["assigned"] = ("unit", np.asarray([arm.name for arm in design.named_arms])[units.assigned])
-    outcomes = xr.Dataset({"outcome": (dims, values)}, coords=coords, attrs=attrs)
-    return validate(annotate(outcomes), "outcomes")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +17,10 @@ from causalgia.design import Design, assign
 from causalgia.design.null_model import gc_content
 from causalgia.errors import DegenerateWarning, DesignError
 from causalgia.streams import derive
+from causalgia.trial.turns import Trial
 
 _AT_ONCE = 16_384
+_TOKENS = 2**26
 
 
 @dataclass(frozen=True)
@@ -47,8 +51,7 @@ class Units:
 def require_memory(design: Design, *, tasks: int) -> None:
     """Refuse a design whose units and outcomes would not fit into this machine's memory; nothing is allocated.
 
-    Counted are a byte for each base, 24 bytes of coordinates for each unit, and 8 bytes for each outcome and for its
-    place in the answers: the least that a trial takes.
+    Counted are 24 bytes of coordinates for each unit, and 4 bytes for each outcome: the least that a trial takes.
 
     Raises
     ------
@@ -61,7 +64,7 @@ def require_memory(design: Design, *, tasks: int) -> None:
 
 def _bytes_needed(design: Design, tasks: int) -> int:
     answers = len(design.named_arms) if design.assignment == "crossover" else 1
-    return design.n_units * (design.null.length + 24 + 8 * answers * (1 + tasks))
+    return design.n_units * (24 + 4 * answers * tasks)
 
 
 def _physical_memory() -> float:
@@ -75,8 +78,37 @@ def _too_large(design: Design, tasks: int) -> DesignError:
     n, gib = design.n_units, _bytes_needed(design, tasks) / 2**30
     return DesignError(
         f"n_units={n:,}: units of {design.null.length:,} bp and their outcomes would take {gib:,.1f} GiB, more than "
-        "this machine's memory; ask for fewer units: the standard error shrinks only with the square root of n_units"
+        "this machine's memory; keep them on disk with store=, or ask for fewer units: the standard error shrinks only "
+        "with the square root of n_units"
     )
+
+
+@contextmanager
+def memory_said(design: Design) -> Iterator[None]:
+    """Say how much a design takes where memory runs out."""
+    try:
+        yield
+    except MemoryError as error:
+        raise _too_large(design, 1) from error
+
+
+def check_distinct(trial: Trial) -> None:
+    """Refuse or warn where the first units repeat and the null model could not know: what it knows is judged before.
+
+    Raises
+    ------
+    DesignError
+        If every one of them came out as the same sequence.
+
+    Warns
+    -----
+    DegenerateWarning
+        If fewer than half of them are distinct sequences.
+    """
+    design = trial.design
+    most = min(_AT_ONCE, max(_TOKENS // design.null.length, 2), design.n_units)
+    if most > 1 and not np.isfinite(design.drawn.log_reachable(design.n_units)):
+        _check_distinct(design, trial.draw(0, most).tokens)
 
 
 def draw_units(design: Design, *, key: int) -> Units:
@@ -124,8 +156,9 @@ def _check_distinct(design: Design, tokens: NDArray[np.uint8]) -> None:
     if n == 1 or not few or np.isfinite(design.drawn.log_reachable(n)):
         return
     if (tokens == tokens[0]).all():
+        all_ = "all" if n == design.n_units else "the first"
         raise DesignError(
-            f"all {n:,} units came out as one sequence: {design.drawn.describe()} hardly vary; "
+            f"{all_} {n:,} units came out as one sequence: {design.drawn.describe()} hardly vary; "
             "use a null model that does, or n_units=1"
         )
     text = f"{design.drawn.describe()}: only {distinct:,} of the first {len(sample):,} units are distinct sequences"

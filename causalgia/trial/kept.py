@@ -1,0 +1,53 @@
+"""What is kept of the outcomes of a turn: all of them, or what becomes of them where they were answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+
+class Kept(Protocol):
+    """What is kept of a trial's outcomes; it is sent to where a turn is answered, so it can be pickled."""
+
+    @property
+    def name(self) -> str:
+        """The word for it: what ``keep=`` says, and what a store is told apart by."""
+
+    @property
+    def dims(self) -> dict[str, tuple[str, ...]]:
+        """The dims of each array that `reduce` returns, "unit" first and "model", where there are models, last."""
+
+    def reduce(self, outcome: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        """Return what is kept of the outcomes of some units, (units, arms, tasks[, models]), a row for each unit.
+
+        Where the members of an ensemble are asked apart, `outcome` has those of one of them, without the last axis.
+        """
+
+
+@dataclass(frozen=True)
+class Everything:
+    """Keeps the outcomes as they are.
+
+    Attributes
+    ----------
+    outcome
+        Their dims.
+    """
+
+    outcome: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """``"outcomes"``."""
+        return "outcomes"
+
+    @property
+    def dims(self) -> dict[str, tuple[str, ...]]:
+        """Those of the outcome."""
+        return {"outcome": self.outcome}
+
+    def reduce(self, outcome: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        """Return the outcomes."""
+        return {"outcome": outcome}

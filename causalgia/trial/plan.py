@@ -1,0 +1,91 @@
+"""How a trial is cut: turns of units that are answered together, chunks of turns that make a file of a store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalgia.design import Design
+
+_ROWS = 2**14
+_TOKENS = 2**25
+_ANSWERS = 2**25
+_CHUNK = 2**22
+_MANY_ARMS, _LEAST = 128, 8
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The cut of a trial, decided by its design and the number of answers before the first of them.
+
+    Sequences are compared and batches filled within a turn and never beyond it, so that the answers of a turn are the
+    same numbers, bit for bit, wherever and whenever it is carried out.
+
+    Attributes
+    ----------
+    n_units
+        Units of the trial.
+    turn
+        Units answered together under every arm.
+    chunk
+        Turns whose outcomes make one file of a store.
+
+    Examples
+    --------
+    >>> Plan(n_units=1_000, turn=400, chunk=2).ends.tolist()
+    [400, 800, 1000]
+    """
+
+    n_units: int
+    turn: int
+    chunk: int
+
+    @cached_property
+    def ends(self) -> NDArray[np.int64]:
+        """One past the last unit of each turn."""
+        return np.minimum(np.arange(self.turn, self.n_units + self.turn, self.turn), self.n_units)
+
+    def __len__(self) -> int:
+        return -(-self.n_units // self.turn)
+
+    def bounds(self, turn: int) -> tuple[int, int]:
+        """Return the first unit of a turn and one past its last."""
+        return turn * self.turn, min((turn + 1) * self.turn, self.n_units)
+
+    def __str__(self) -> str:
+        return f"{self.n_units} units, {self.turn} a turn, {self.chunk} turns a chunk"
+
+
+def columns(design: Design) -> int:
+    """Return the outcomes of a unit: one for each arm of a crossover, else one."""
+    return len(design.named_arms) if design.assignment == "crossover" else 1
+
+
+def plan_of(design: Design, *, n_tasks: int, n_models: int = 1) -> Plan:
+    """Return the cut of a trial.
+
+    A turn has about 16,384 sequences, more where there are many arms (at least 128 units, since an arm is applied to
+    all units of a turn at once), and fewer where sequences or answers are so long that it would pass 32 MiB; a chunk
+    has turns whose outcomes take about 4 MiB.
+
+    Parameters
+    ----------
+    design
+        What is done to which units.
+    n_tasks, n_models
+        Answers to a sequence.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> arms = {"untreated": cg.Untreated(), "GATA": cg.Embed("GATA", at=20)}
+    >>> plan_of(cg.Design(null=cg.Uniform(length=50), arms=arms, n_units=10**7), n_tasks=1)
+    Plan(n_units=10000000, turn=8192, chunk=64)
+    """
+    rows, length = columns(design), design.null.length
+    limit = min(_TOKENS // (rows * length), _ANSWERS // (4 * rows * n_tasks * n_models))
+    turn = min(max(min(max(_ROWS // rows, _MANY_ARMS), limit), _LEAST), design.n_units)
+    return Plan(design.n_units, turn, max(1, _CHUNK // (4 * turn * rows * n_tasks)))

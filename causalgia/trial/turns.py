@@ -1,0 +1,291 @@
+"""A trial turn by turn: some units are drawn, put under every arm and answered, each distinct sequence once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalgia.design import Design, assign
+from causalgia.design.null_model import gc_content
+from causalgia.errors import PredictorError
+from causalgia.predict import NonFiniteError, Predictor, check_batch_mates
+from causalgia.predict.predictor import non_finite
+from causalgia.sequences.distinct import Distinct
+from causalgia.streams import derive
+from causalgia.trial.describing import applied
+from causalgia.trial.plan import columns
+
+Tokens: TypeAlias = NDArray[np.uint8]
+Rows: TypeAlias = NDArray[np.int64]
+Advance: TypeAlias = Callable[[int], None]
+_ROWS_IN_HAND = 2**14
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Units before any arm is applied.
+
+    `ids` (n,) uint64; `tokens` (n, length) uint8 backgrounds; `parents` (n,) names or indices; `blocks` (n,) labels or
+    None; `assigned` (n,) index of the arm that each unit receives, or None in a crossover.
+    """
+
+    ids: NDArray[np.uint64]
+    tokens: Tokens
+    parents: NDArray[Any]
+    blocks: NDArray[Any] | None
+    assigned: Rows | None
+
+    @cached_property
+    def gc(self) -> NDArray[np.float64]:
+        """Share of G and C of each background."""
+        return gc_content(self.tokens)
+
+
+@dataclass(frozen=True)
+class _Met:
+    """The distinct sequences of one length, (d, length), in order of appearance, and where each came from first."""
+
+    tokens: Tokens
+    arms: Rows
+    units: Rows
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Units under every arm that are ready to be answered.
+
+    `met` has the distinct sequences by length; `lengths` and `numbers` say for each arm which of them its units have
+    become: `rows` (the units that receive the arm), and the number of the sequence of each.
+    """
+
+    units: Drawn
+    met: dict[int, _Met]
+    lengths: tuple[int, ...]
+    rows: tuple[Rows, ...]
+    numbers: tuple[Rows, ...]
+
+    @property
+    def n_rows(self) -> int:
+        """Outcomes that the turn has."""
+        return sum(map(len, self.numbers))
+
+    @property
+    def n_distinct(self) -> int:
+        """Sequences that the predictor is asked for."""
+        return sum(len(met.tokens) for met in self.met.values())
+
+
+@dataclass
+class Trial:
+    """A design, a predictor and the key of what is random: everything that the outcomes of any unit depend on.
+
+    Parameters
+    ----------
+    design, predictor
+        What is done to which units, and who is asked.
+    key
+        Root key of the trial.
+    """
+
+    design: Design
+    predictor: Predictor
+    key: int
+    _checked: set[int] = field(default_factory=set, repr=False, compare=False)
+
+    def meet(self) -> None:
+        """Ask for eight units under the first arm, so that the names of the tasks are known.
+
+        Raises
+        ------
+        PredictorError
+            If an answer is not finite (naming arm and unit), or depends on batch mates.
+        """
+        units = self.draw(0, min(8, self.design.n_units))
+        index = 0 if units.assigned is None else int(units.assigned[0])
+        mine = np.arange(len(units.ids)) if units.assigned is None else np.flatnonzero(units.assigned == index)
+        edited = applied(self.design.named_arms[index], units.tokens[mine], units.ids[mine], self.key)
+        met = _Met(edited, np.full(len(mine), index), mine)
+        self._check(edited.shape[1], _Asking(self, Turn(units, {}, (), (), ()), met))
+
+    @cached_property
+    def arm_names(self) -> NDArray[np.str_]:
+        """The names of the arms, in order."""
+        return np.asarray(self.design.arm_names)
+
+    def draw(self, first: int, last: int) -> Drawn:
+        """Return units `first` to `last` - 1."""
+        design, ids = self.design, np.arange(first, last, dtype=np.uint64)
+        stream = derive(self.key, "null")
+        tokens = design.drawn.draw(ids, key=stream, n_units=design.n_units)
+        parents = design.drawn.parents(ids, key=stream, n_units=design.n_units)
+        blocks, assigned = (None if whole is None else whole[first:last] for whole in self._dealt)
+        return Drawn(ids, tokens, parents, blocks, assigned)
+
+    @cached_property
+    def _dealt(self) -> tuple[NDArray[Any] | None, Rows | None]:
+        """The block of every unit and the arm that it receives, in a parallel trial."""
+        design = self.design
+        if design.assignment == "crossover":
+            return None, None
+        blocks = design.block_labels(key=derive(self.key, "null"))
+        labels = np.zeros(design.n_units, np.int64) if blocks is None else blocks
+        return blocks, assign(labels, n_arms=len(design.named_arms), key=self.key)
+
+    def prepare(self, first: int, last: int) -> Turn:
+        """Draw units `first` to `last` - 1 and put them under their arms; nothing is predicted.
+
+        Raises
+        ------
+        DesignError
+            If an arm cannot be applied (the arm is named).
+        """
+        units = self.draw(first, last)
+        tables: dict[int, Distinct] = {}
+        fresh: dict[int, list[tuple[Tokens, Rows, Rows]]] = {}
+        lengths, rows, numbers = [], [], []
+        for index, arm in enumerate(self.design.named_arms):
+            mine = np.arange(last - first) if units.assigned is None else np.flatnonzero(units.assigned == index)
+            if not len(mine):
+                continue
+            edited = applied(arm, units.tokens[mine], units.ids[mine], self.key)
+            length = edited.shape[1]
+            known, new = tables.setdefault(length, Distinct(length)).enter(edited)
+            fresh.setdefault(length, []).append((edited[new], np.full(len(new), index), mine[new]))
+            lengths.append(length)
+            rows.append(mine)
+            numbers.append(known)
+        met = {length: _Met(*map(np.concatenate, zip(*parts, strict=True))) for length, parts in fresh.items()}
+        return Turn(units, met, tuple(lengths), tuple(rows), tuple(numbers))
+
+    def answer(self, turn: Turn, *, model: int | None = None, advance: Advance | None = None) -> NDArray[Any]:
+        """Return the outcomes of a turn, (units, arms, tasks[, models]); (units, tasks[, models]) in a parallel trial.
+
+        Parameters
+        ----------
+        turn
+            What `prepare` returned.
+        model
+            Ask this member of an ensemble alone: (units, arms, tasks).
+        advance
+            Told how many more outcomes are known.
+
+        Raises
+        ------
+        PredictorError
+            If an answer is not finite (naming arm and unit), has the wrong shape, or depends on batch mates.
+        """
+        asked = {length: self._answers(length, met, turn, model, advance) for length, met in turn.met.items()}
+        some = next(iter(asked.values()))
+        dtype = np.result_type(*(answers.dtype for answers in asked.values()))
+        outcome = np.empty((len(turn.units.ids), columns(self.design), *some.shape[1:]), dtype)
+        for index, (length, rows, numbers) in enumerate(zip(turn.lengths, turn.rows, turn.numbers, strict=True)):
+            outcome[rows, index if turn.units.assigned is None else 0] = asked[length][numbers]
+        if advance is not None:
+            advance(turn.n_rows - turn.n_distinct)
+        return outcome if turn.units.assigned is None else outcome[:, 0]
+
+    def _answers(self, length: int, met: _Met, turn: Turn, model: int | None, advance: Advance | None) -> NDArray[Any]:
+        """Return the answer to every distinct sequence of a length, (d, tasks[, models])."""
+        asking = _Asking(self, turn, met)
+        self._check(length, asking)
+        parts = list(enumerate(self.predictor.parts))
+        if model is not None:
+            return asking.part(*parts[model], advance)
+        if len(parts) == 1:
+            return asking.part(*parts[0], advance)
+        first = asking.part(*parts[0], None)
+        rest = [asking.part(j, part, None) for j, part in parts[1:]]
+        if advance is not None:
+            advance(len(met.tokens))
+        return np.stack([first, *rest], axis=-1)
+
+    def _check(self, length: int, asking: _Asking) -> None:
+        if length not in self._checked:
+            asking.check()
+            self._checked.add(length)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"design": self.design, "predictor": self.predictor, "key": self.key, "_checked": set()}
+
+
+@dataclass(frozen=True)
+class _Asking:
+    """Asks for the distinct sequences of one length, and says whose an answer is that cannot be used."""
+
+    trial: Trial
+    turn: Turn
+    met: _Met
+
+    def check(self) -> None:
+        """Refuse a predictor whose answers to eight sequences depend on which are asked together."""
+        arm = self._arm(0)
+        mates = self.met.arms == self.met.arms[0]
+        try:
+            check_batch_mates(self.trial.predictor, self.met.tokens[mates][:8])
+        except NonFiniteError as error:
+            raise self._of_unit(error, int(np.flatnonzero(mates)[error.row]), None) from error
+        except PredictorError as error:
+            raise PredictorError(f"arm '{arm}' ({self.met.tokens.shape[1]} bp): {error}") from error
+
+    def part(self, number: int, part: Predictor, advance: Advance | None) -> NDArray[Any]:
+        """Return what one part of the predictor answers to every sequence, (d, tasks[, models])."""
+        names = self.trial.predictor.models
+        model = None if names is None or len(self.trial.predictor.parts) == 1 else names[number]
+        made: NDArray[Any] | None = None
+        for rows, ask in self._calls(part, advance):
+            try:
+                answer = ask()
+            except NonFiniteError as error:
+                raise self._of_unit(error, int(rows[error.row]), model) from error
+            except PredictorError as error:
+                said = str(error) if model is None else f"model {model!r}: {error}"
+                raise PredictorError(f"arm '{self._arm(int(rows[0]))}': {said}") from error
+            if made is None:
+                made = np.empty((len(self.met.tokens), *answer.shape[1:]), answer.dtype)
+            made = made.astype(np.result_type(made, answer), copy=False)
+            made[rows] = answer
+        assert made is not None
+        return made
+
+    def _calls(self, part: Predictor, advance: Advance | None) -> Iterator[tuple[Rows, Callable[[], NDArray[Any]]]]:
+        """Yield the rows of every call of the predictor, and the call."""
+        length = self.met.tokens.shape[1]
+        backgrounds = self.turn.units.tokens
+        held = part.backgrounds_at_once(length) if length == backgrounds.shape[1] else 0
+        return self._sessions(part, held, advance) if held else self._batches(part, advance)
+
+    def _batches(self, part: Predictor, advance: Advance | None) -> Iterator[tuple[Rows, Callable[[], NDArray[Any]]]]:
+        n, length = self.met.tokens.shape
+        batch = part.resolve_batch_size(length)
+        step = -(-_ROWS_IN_HAND // batch) * batch
+        for start in range(0, n, step):
+            rows = np.arange(start, min(start + step, n))
+            yield rows, partial(part.predict, self.met.tokens[start : start + step], progress=advance)
+
+    def _sessions(
+        self, part: Predictor, held: int, advance: Advance | None
+    ) -> Iterator[tuple[Rows, Callable[[], NDArray[Any]]]]:
+        group = self.met.units // held
+        order = np.lexsort((self.met.units, self.met.arms, group))
+        cuts = np.flatnonzero(np.diff(group[order]) | np.diff(self.met.arms[order])) + 1
+        before = -1
+        for rows in np.split(order, cuts):
+            first = int(group[rows[0]]) * held
+            if first != before:
+                session, before = part.edits(self.turn.units.tokens[first : first + held]), first
+            yield rows, partial(session.answers, self.met.tokens[rows], self.met.units[rows] - first)
+            if advance is not None:
+                advance(len(rows))
+
+    def _arm(self, row: int) -> str:
+        return self.trial.design.named_arms[int(self.met.arms[row])].name
+
+    def _of_unit(self, error: NonFiniteError, row: int, model: str | None) -> PredictorError:
+        unit = int(self.turn.units.ids[self.met.units[row]])
+        named = error if model is None else non_finite(error.value, row=row, task=error.task, model=model)
+        return PredictorError(f"arm '{self._arm(row)}', unit {unit}: {named.detail}")
