@@ -56,10 +56,13 @@ class Moments:
             The rows less their own mean, ``(b, ...)``, and that mean less the running one before, ``(...)``: what
             sums of products need for their own update.
         """
-        low, high = (values - bound).max(axis=0), (values + bound).min(axis=0)
+        return self.take(values, (values - bound).max(axis=0), (values + bound).min(axis=0))
+
+    def take(self, values: Array, low: Array, high: Array) -> tuple[Array, Array]:
+        """Take in rows, shape ``(b, ...)``, of which the intervals value +- bound share low to high; as `add`."""
         if self.n == 0:
             nothing = np.zeros(values.shape[1:])
-            self.origin, self.low, self.high = values[0].copy(), low, high
+            self.origin, self.low, self.high = values[0].copy(), low.copy(), high.copy()
             self.shift, self.squares, self.cubes, self.least, self.most = (nothing.copy() for _ in range(5))
         away = values - self.origin
         np.maximum(self.low, low, out=self.low)
