@@ -100,6 +100,16 @@ class Ensemble(Predictor):
         """Return the largest of the members' own; each member cuts it to its own."""
         return max(member.resolve_batch_size(length) for member in self.members)
 
+    def batches(self) -> dict[int, int]:
+        """Return, for each length, the smallest that a member settled on."""
+        found = [item for member in self.members for item in member.batches().items()]
+        return {length: min(size for at, size in found if at == length) for length, _ in found}
+
+    def fix_batches(self, sizes: Mapping[int, int]) -> None:
+        """Give every member the same batch sizes."""
+        for member in self.members:
+            member.fix_batches(sizes)
+
     def predict(self, tokens: Tokens, *, progress: Progress | None = None) -> NDArray[Any]:
         """Answer for each row of tokens (n, length): (n, tasks, models); `progress` counts rows that all have answered.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
@@ -90,6 +90,16 @@ class Predictor(ABC):
             If the network refuses the input, or an answer is not a finite number for each row and task.
         """
 
+    def batches(self) -> dict[int, int]:
+        """Return the batch sizes settled on so far, by length; empty where a predictor settles on none.
+
+        A stored trial records them: the last bits of an answer may depend on the size of its batch.
+        """
+        return {}
+
+    def fix_batches(self, sizes: Mapping[int, int]) -> None:  # noqa: B027
+        """Take the batch sizes of an earlier run, by length; nothing where a predictor settles on none."""
+
     @property
     def parts(self) -> tuple[Predictor, ...]:
         """What is asked one by one: the members of an ensemble, else the predictor itself."""
@@ -152,10 +162,13 @@ class SinglePredictor(Predictor):
             If tokens are not (n, length) of 0 1 2 3, the network refuses them, or an answer is not a finite number
             for each row and task (`NonFiniteError` names the first such row and task).
         """
-        rows = checked_rows(tokens)
+        return self._collected(self._answers(checked_rows(tokens)), progress)
+
+    def _collected(self, answers: Iterator[tuple[int, object]], progress: Progress | None = None) -> NDArray[Any]:
+        """Return what the network says, batch by batch, as one checked array (n, tasks)."""
         parts: list[NDArray[Any]] = []
         done = 0
-        for n_rows, raw in self._answers(rows):
+        for n_rows, raw in answers:
             answer = as_answers(raw, n_rows=n_rows, tasks=self._tasks)
             self._half = self._half or answer.dtype.itemsize == 2
             answer = storable(answer)
