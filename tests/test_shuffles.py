@@ -18,6 +18,7 @@ from scipy.stats import chi2_contingency, chisquare
 
 from causalgia.errors import SequenceError
 from causalgia.sequences.dinucleotide import LANES, LONGEST, _walk_alone, shuffle_pairs
+from causalgia.sequences.exit_lists import shuffle_long_pairs
 from causalgia.sequences.klet import _shuffle_klets, klet_shuffle, log_degeneracy
 from causalgia.sequences.random import random_words, unit_state
 from causalgia.sequences.samplers import MarkovChain, sample_markov, sample_profile, sample_uniform, shuffle
@@ -120,6 +121,18 @@ def test_the_general_walk_agrees_for_pairs(word: str, k: int) -> None:
     )
     seen = distinct(out)
     assert set(seen) == same_counts(word, k)
+    if len(seen) > 1:
+        assert chisquare(list(seen.values())).pvalue > ALARM
+
+
+@pytest.mark.parametrize("word", [w for w, k in ENUMERATED if k == 2])
+def test_the_lists_of_long_sequences_agree_for_pairs(word: str) -> None:
+    out = np.empty((N_DRAWS, len(word)), np.uint8)
+    shuffle_long_pairs(
+        np.uint64(5), np.arange(N_DRAWS, dtype=np.uint64), tokens_of(word), np.zeros(N_DRAWS, np.int64), out
+    )
+    seen = distinct(out)
+    assert set(seen) == same_counts(word, 2)
     if len(seen) > 1:
         assert chisquare(list(seen.values())).pvalue > ALARM
 
@@ -246,6 +259,16 @@ def test_a_row_depends_on_its_unit_alone(k: int) -> None:
     np.testing.assert_array_equal(whole, np.concatenate(pieces))
     one = np.array([417])
     np.testing.assert_array_equal(whole[one], klet_shuffle(0, one, tokens, k, parent=one))
+
+
+@pytest.mark.parametrize("k", [1, 2, 3])
+def test_a_long_row_depends_on_its_unit_alone(k: int) -> None:
+    tokens, units = sample_uniform(1, np.arange(11), 100_000), np.arange(11)
+    whole = klet_shuffle(0, units, tokens, k, threads=1)
+    np.testing.assert_array_equal(whole, klet_shuffle(0, units, tokens, k, threads=2))
+    np.testing.assert_array_equal(whole, klet_shuffle(0, units, tokens, k, threads=7))
+    for rows in (slice(0, 1), slice(3, 5), slice(4, 7), slice(10, None, -1)):
+        np.testing.assert_array_equal(whole[rows], klet_shuffle(0, units[rows], tokens[rows], k))
 
 
 @pytest.mark.parametrize("k", [1, 2, 3])

@@ -43,9 +43,11 @@ def beginnings(row: Tokens, k: int) -> NDArray[np.int64]:
 
 def turned(key: int, units: NDArray[np.uint64], tokens: Tokens, parent: NDArray[np.int64], k: int) -> Tokens | None:
     """Return each unit's parent read from a drawn beginning, (n, length); None where no parent has a choice."""
+    if k < 3:
+        return None
     used = np.unique(parent)
     circuits = used[(tokens[used, : k - 1] == tokens[used, 1 - k :]).all(axis=1)]
-    if k < 3 or not circuits.size:
+    if not circuits.size:
         return None
     rows = tokens[parent]
     of = np.searchsorted(circuits, parent).clip(max=circuits.size - 1)

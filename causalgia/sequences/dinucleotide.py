@@ -16,7 +16,7 @@ from numba import njit
 
 from causalgia.sequences.random import bounded, next_word, unit_state
 
-__all__ = ["LONGEST", "shuffle_pairs"]
+__all__ = ["LONGEST", "count_pairs", "draw_tree", "shuffle_pairs"]
 
 LONGEST = 1 << 15  # letters: a running sum fits 15 bits
 LANES = 32
@@ -38,7 +38,8 @@ _TREES = np.array([exits for exits in product(range(4), repeat=3) if _reaches_ro
 
 
 @njit(nogil=True, cache=True)
-def _count_pairs(row: Any, counts: Any) -> None:
+def count_pairs(row: Any, counts: Any) -> None:
+    """Write how often letter b follows letter a, at place 4 a + b."""
     for pair in range(16):
         counts[pair] = 0
     before = np.int64(row[0])
@@ -49,7 +50,7 @@ def _count_pairs(row: Any, counts: Any) -> None:
 
 
 @njit(nogil=True, cache=True)
-def _draw_tree(counts: Any, root: Any, running: Any, state: Any) -> Any:
+def draw_tree(counts: Any, root: Any, running: Any, state: Any) -> Any:
     """Return (state, last exit of each vertex as 2-bit fields), with weight the product of the edge counts.
 
     Vertices are renamed v ^ root, so that the root is 0. A letter that does not occur exits to the root.
@@ -83,9 +84,9 @@ def _load(row: Any, key: Any, unit: Any, counts: Any, running: Any, urns: Any, l
     Slot s of vertex v is the letter s ^ x with x such that slot 3 is the last exit; the urn's total leaves the
     last exit out, so it is drawn when nothing else is left.
     """
-    _count_pairs(row, counts)
+    count_pairs(row, counts)
     root = np.int64(row[row.size - 1])
-    state, last = _draw_tree(counts, root, running, unit_state(key, unit))
+    state, last = draw_tree(counts, root, running, unit_state(key, unit))
     order = 0
     for v in range(4):
         x = 0 if v == root else (last >> (2 * v)) & 3 ^ 3

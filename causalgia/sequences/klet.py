@@ -18,11 +18,14 @@ from causalgia.sequences.alphabet import encode
 from causalgia.sequences.arguments import as_key, as_parents, as_tokens, as_units
 from causalgia.sequences.circuits import beginnings, turned
 from causalgia.sequences.dinucleotide import LONGEST, shuffle_pairs
+from causalgia.sequences.exit_lists import shuffle_long_pairs
 from causalgia.sequences.random import half_bounded, unit_state
 from causalgia.sequences.samplers import shuffle
 from causalgia.sequences.threads import over_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["klet_shuffle", "log_degeneracy"]
@@ -253,21 +256,20 @@ def klet_shuffle(
     if (begun := turned(int(word_key), ids, rows, parents, k)) is not None:
         rows, parents = begun, np.arange(ids.size)
     out = np.empty((ids.size, length), np.uint8)
-    if k == 2 and length <= LONGEST:
-        over_rows(
-            lambda part: shuffle_pairs(word_key, ids[part], rows, parents[part], out[part], True),
-            ids.size,
-            length,
-            threads=threads,
-        )
-    else:
-        over_rows(
-            lambda part: _shuffle_klets(word_key, ids[part], rows, parents[part], k, out[part]),
-            ids.size,
-            length,
-            threads=threads,
-        )
+    write = _writer(k, length)
+    over_rows(
+        lambda part: write(word_key, ids[part], rows, parents[part], out[part]), ids.size, length, threads=threads
+    )
     return out
+
+
+def _writer(k: int, length: int) -> Callable[..., None]:
+    """Return the kernel that writes such shuffles from (key, units, tokens, parents, out)."""
+    if k > 2:
+        return lambda key, units, tokens, parents, out: _shuffle_klets(key, units, tokens, parents, k, out)
+    if length > LONGEST:
+        return shuffle_long_pairs  # type: ignore[no-any-return]
+    return lambda key, units, tokens, parents, out: shuffle_pairs(key, units, tokens, parents, out, True)
 
 
 def log_degeneracy(tokens: str | ArrayLike, k: int) -> float:
