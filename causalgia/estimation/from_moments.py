@@ -1,0 +1,131 @@
+"""Moments of the ICE -> average causal effects: what `estimate` answers of a trial that kept nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import xarray as xr
+
+from causalgia.analysis import Analysis
+from causalgia.errors import EstimateError, OutcomesError
+from causalgia.estimation.crossover import Estimate, mean_of_sums
+from causalgia.estimation.crossover_targets import refuse_parallel_choices
+from causalgia.estimation.labels import square
+from causalgia.estimation.magnitude import require_squares
+from causalgia.estimation.moments import Array
+from causalgia.estimation.request import Answer, Request
+from causalgia.schema import validate
+
+
+def has_moments(dataset: object) -> bool:
+    """Say whether a Dataset has moments of the ICE in place of the ICE.
+
+    Examples
+    --------
+    >>> has_moments(xr.Dataset({"ice_mean": (("contrast", "task"), [[1.0]])}))
+    True
+    """
+    return isinstance(dataset, xr.Dataset) and "ice_mean" in dataset and "ice" not in dataset
+
+
+def as_kept(moments: xr.Dataset, request: Request) -> Request:
+    """Return a request with ``cluster="auto"`` as the analysis of the trial has it, which decided what was summed.
+
+    Raises
+    ------
+    EstimateError
+        If it asks for what needs the ICE of every unit.
+    """
+    validate(moments, "moments")
+    refuse_parallel_choices(request)
+    for name, default in (("target", "population"), ("weights", "units")):
+        if getattr(request, name) != default:
+            raise _needs_units(f"{name}={getattr(request, name)!r}")
+    planned = Analysis.from_json(str(moments.attrs.get("analysis", "{}"))).cluster
+    asked = None if planned == "none" else planned
+    by = str(moments.attrs.get("cluster", "unit"))
+    alone = (None, "parent") if asked is not None else (None,)
+    if request.cluster not in ("auto", asked, by, *(alone if by == "unit" else ())):
+        raise _needs_units(f"cluster={request.cluster!r}")
+    return replace(request, cluster=asked if request.cluster == "auto" else request.cluster)
+
+
+def _needs_units(what: str) -> EstimateError:
+    return EstimateError(
+        f'{what} needs the ICE of every unit, and these are moments of them; run the trial with keep="effects"'
+    )
+
+
+def answer_of(moments: xr.Dataset) -> Answer:
+    """Return the estimates that moments hold, for K contrasts, shape ``(K, tasks[, models])``.
+
+    ``ACE = ice_mean``, ``se^2 = ice_sd^2 / n`` on n - 1 degrees of freedom; or where units share parents CR2 of the
+    sums by parent. Covariance: of independent units ``se_j se_k`` times the correlation of the ICE; of a parent, or a
+    random group, the products of its sums.
+
+    Raises
+    ------
+    EstimateError
+        If a squared standard error is beyond float64, so that there is no covariance.
+    """
+    if "n_units" not in moments or not {"ice_sum", "ice_correlation"} & set(moments.variables):
+        raise OutcomesError("moments: no 'n_units', or neither 'ice_correlation' nor 'ice_sum'; keep all variables")
+    n, by = int(moments["n_units"].to_numpy().max()), str(moments.attrs.get("cluster", "unit"))
+    clustered = by != "unit"
+    estimate, rows = _by_sums(moments, n, clustered) if "ice_sum" in moments else (_by_products(moments, n), n)
+    require_squares(estimate.se, moments)
+    K = moments.sizes["contrast"]
+    dealt = f", covariance by {rows} random groups" if rows < n else ""
+    return Answer(
+        estimate=estimate,
+        skewness=moments["ice_skewness"].to_numpy(),
+        n_units=np.full(K, n),
+        n_clusters=np.full(K, rows if clustered else n),
+        method=f"mean ICE; CR2 by {by}, Satterthwaite (Bell-McCaffrey) df"
+        if clustered
+        else f"mean ICE; s^2 / n, t with n - 1 df{dealt}",
+        cluster=by,
+    )
+
+
+def _by_sums(moments: xr.Dataset, n: int, clustered: bool) -> tuple[Estimate, int]:
+    """Return the estimate whose factor has a row for each parent or random group, and how many there are."""
+    sums, sizes = moments["ice_sum"].to_numpy(), moments["cluster_size"].to_numpy()
+    found = mean_of_sums(moments["ice_mean"].to_numpy(), sums, sizes)
+    return found if clustered else _independent(moments, n, found.factor), len(sizes)
+
+
+def _by_products(moments: xr.Dataset, n: int) -> Estimate:
+    correlation = square(moments["ice_correlation"], "contrast", "contrast_").to_numpy()
+    return _independent(moments, n, root_of(correlation) * (moments["ice_sd"].to_numpy() / np.sqrt(n)))
+
+
+def _independent(moments: xr.Dataset, n: int, factor: Array) -> Estimate:
+    mean, sd, leverage = (moments[f"ice_{name}"].to_numpy() for name in ("mean", "sd", "leverage"))
+    return Estimate(mean, sd / np.sqrt(n), np.full(sd.shape, n - 1.0), factor, leverage)
+
+
+def root_of(correlation: Array) -> Array:
+    """Return F, shape ``(K, K, ...)``, with ``F' F`` the correlations ``(K, K, ...)``, singular ones too.
+
+    Examples
+    --------
+    >>> F = root_of(np.array([[1.0, 1.0], [1.0, 1.0]]))
+    >>> (F.T @ F).round(6)
+    array([[1., 1.],
+           [1., 1.]])
+    """
+    values, vectors = np.linalg.eigh(np.moveaxis(correlation, (0, 1), (-2, -1)))
+    roots = np.sqrt(np.maximum(values, 0.0))[..., None] * np.swapaxes(vectors, -1, -2)
+    return np.asarray(np.moveaxis(roots, (-2, -1), (0, 1)))
+
+
+def without_units(moments: xr.Dataset) -> xr.Dataset:
+    """Return effects of no unit, with the names, weights and attributes that estimates keep."""
+    names = [name for name in ("weight", "control_sd") if name in moments]
+    mean = moments["ice_mean"]
+    drop = [str(c) for c in moments.coords if {"quantile", "contrast_", "byte"} & set(moments[c].dims)]
+    effects = moments[names].assign_coords(mean.coords).drop_vars(drop, errors="ignore")
+    effects["ice"] = (("unit", *mean.dims), np.empty((0, *mean.shape)))
+    return effects
