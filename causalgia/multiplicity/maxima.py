@@ -66,7 +66,7 @@ def against_maxima(observed: Array, blocks: Iterable[Block], *, ci_prob: float, 
     observed
         Statistics, shape ``(K,)``.
     blocks
-        Draws of the same statistics in the order of `descending`, shape ``(K, b)`` each; they are overwritten.
+        Draws of the same statistics in the order of `descending`, shape ``(K, b)`` each.
     ci_prob
         Probability at which the critical value is read.
     exact
@@ -91,16 +91,16 @@ def against_maxima(observed: Array, blocks: Iterable[Block], *, ci_prob: float, 
     >>> answer.p_raw, answer.p_single_step, answer.p_step_down
     (array([0.25, 0.5 ]), array([0.5, 1. ]), array([0.5, 0.5]))
     """
+    from causalgia.multiplicity.tally import tally
+
     order = descending(observed)
     reached = observed[order] - slack * np.abs(observed[order])
     alone, down = np.zeros(len(order), dtype=np.int64), np.zeros(len(order), dtype=np.int64)
     tops = []
     for block in blocks:
-        bar = reached.astype(block.dtype)[:, None]
-        alone += np.count_nonzero(block >= bar, axis=1)
-        _successive_maxima(block)
-        down += np.count_nonzero(block >= bar, axis=1)
-        tops.append(block[0].astype(np.float64))
+        top = np.empty(block.shape[1], block.dtype)
+        tally(np.ascontiguousarray(block), reached.astype(block.dtype), alone, down, top)
+        tops.append(top.astype(np.float64))
     maxima = np.sort(np.concatenate(tops))
     single = len(maxima) - np.searchsorted(maxima, reached.astype(block.dtype), side="left")
     shares = [(count + (not exact)) / (len(maxima) + (not exact)) for count in (alone, single, down)]
@@ -119,11 +119,6 @@ def descending(observed: Array) -> npt.NDArray[np.intp]:
     array([1, 0, 2])
     """
     return np.argsort(-observed, kind="stable")
-
-
-def _successive_maxima(block: Block) -> None:
-    for above, row in zip(block[-2::-1], block[:0:-1], strict=True):  # faster than np.maximum.accumulate along axis 0
-        np.maximum(above, row, out=above)
 
 
 def _in_place_of(order: npt.NDArray[np.intp], values: Array) -> Array:
