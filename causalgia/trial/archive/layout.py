@@ -1,0 +1,201 @@
+"""Where things lie in the folder of a trial: fields, turns, chunks, and the files that hold them.
+
+::
+
+    trial.zarr/
+      zarr.json                      the group, with the metadata of every array (consolidated)
+      <variable>/zarr.json           an array, named as in a URL
+      <variable>/c/<chunk>/0/...     the units of a chunk: raw little-endian numbers, or vlen-utf8 text
+      causalgia-trial/               what makes it resumable; to zarr a scalar array, so that no tool stumbles over it
+        manifest.json                which trial, its turns and fields, and hashes of all that does not grow
+        copy.zip                     all that does not grow once more, to repair it from
+        log                          a line for each commit: chunk, turns that are done, hashes of its files
+        lock                         held by the one process that writes
+        state-0, state-1             running sums (keep="moments"), the newest and the one before
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalgia.errors import StoreError
+
+CONTROL = "causalgia-trial"
+_TAKEN = ("", ".", "..", "zarr.json", CONTROL)
+
+
+def control(path: Path) -> Path:
+    """Return the folder of what makes a trial resumable."""
+    return path / CONTROL
+
+
+def node(name: object) -> str:
+    """Return the folder of a variable, whatever letters its name has.
+
+    Examples
+    --------
+    >>> node("motif / strand")
+    'motif%20%2F%20strand'
+    """
+    if str(name) in _TAKEN:
+        raise StoreError(f"a variable cannot be stored as {str(name)!r}; rename the factor")
+    return quote(str(name), safe="")
+
+
+@dataclass(frozen=True)
+class Field:
+    """A variable with a value for each unit.
+
+    Parameters
+    ----------
+    name
+        Of the variable.
+    dims
+        Its dims, ``"unit"`` first and ``"model"``, where there is one, last. With ``"unit"`` alone it is a coordinate.
+    shape
+        Their sizes, without the units.
+    dtype
+        Of numpy, as text: numbers, ``"bool"``, or text of a fixed width such as ``"<U12"``.
+
+    Examples
+    --------
+    >>> Field("outcome", ("unit", "arm", "task"), (2, 1), "float32").by_model
+    False
+    """
+
+    name: str
+    dims: tuple[str, ...]
+    shape: tuple[int, ...]
+    dtype: str
+
+    def __post_init__(self) -> None:
+        node(self.name)
+        if self.dims[:1] != ("unit",) or len(self.dims) != len(self.shape) + 1:
+            raise StoreError(f"field '{self.name}': dims {self.dims} and shape {self.shape}; 'unit' comes first")
+        if "model" in self.dims[:-1]:
+            raise StoreError(f"field '{self.name}': dims {self.dims}; 'model' comes last")
+
+    @property
+    def by_model(self) -> bool:
+        """Whether each model has values of its own, in files of their own."""
+        return self.dims[-1] == "model"
+
+    @property
+    def of_a_file(self) -> tuple[int, ...]:
+        """Sizes of the dims beyond the units in one file: of one model."""
+        return (*self.shape[:-1], 1) if self.by_model else self.shape
+
+    def blank(self, n: int) -> NDArray[Any]:
+        """Return n units that have no value yet: NaN, 0, False, or no letters."""
+        dtype = np.dtype(self.dtype).newbyteorder("<")
+        return np.full((n, *self.of_a_file), np.nan if dtype.kind == "f" else np.zeros((), dtype)[()], dtype)
+
+
+class Slab(NamedTuple):
+    """What is committed together: the files of one chunk of units, of one model or of what no model tells."""
+
+    chunk: int
+    model: int | None
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Which units a turn answers, and which files hold them.
+
+    `turn_ends` (turns,) is the unit after the last of each turn; every chunk but the last has `turns_a_chunk` turns and
+    the same number of units.
+    """
+
+    fields: tuple[Field, ...]
+    turn_ends: tuple[int, ...]
+    turns_a_chunk: int
+
+    def __post_init__(self) -> None:
+        ends = np.asarray(self.turn_ends)
+        if not len(ends) or (np.diff(ends, prepend=0) <= 0).any() or self.turns_a_chunk < 1:
+            raise StoreError("turn_ends must increase, and a chunk has a turn or more; make the plan of the trial anew")
+        whole = ends[self.turns_a_chunk - 1 :: self.turns_a_chunk][: self.n_chunks - 1]
+        if (np.diff(whole, prepend=0) != self.units_a_chunk).any() or self.n_units > self.n_chunks * self.units_a_chunk:
+            raise StoreError("chunks of unequal numbers of units; zarr needs equal ones: make the plan of equal turns")
+
+    @property
+    def n_units(self) -> int:
+        return self.turn_ends[-1]
+
+    @property
+    def n_turns(self) -> int:
+        return len(self.turn_ends)
+
+    @property
+    def n_chunks(self) -> int:
+        return -(-self.n_turns // self.turns_a_chunk)
+
+    @property
+    def units_a_chunk(self) -> int:
+        return self.turn_ends[min(self.turns_a_chunk, self.n_turns) - 1]
+
+    @cached_property
+    def models(self) -> tuple[int | None, ...]:
+        """The kinds of slabs: None for fields that no model tells, and the number of each model."""
+        found = {field.shape[-1] for field in self.fields if field.by_model}
+        if len(found) > 1:
+            raise StoreError(f"fields of {sorted(found)} models; give all of them the same models")
+        shared: list[int | None] = [None] if any(not field.by_model for field in self.fields) else []
+        return (*shared, *range(found.pop() if found else 0))
+
+    def slabs(self) -> Iterator[Slab]:
+        """Yield every slab of the trial, in order."""
+        return (Slab(chunk, model) for chunk in range(self.n_chunks) for model in self.models)
+
+    def fields_of(self, slab: Slab) -> tuple[Field, ...]:
+        """Return the fields that a slab holds."""
+        return tuple(field for field in self.fields if field.by_model == (slab.model is not None))
+
+    def file_of(self, field: Field, slab: Slab) -> str:
+        """Return the path, in the store, of the units of a slab."""
+        last: Sequence[object] = [0] * len(field.shape)
+        if slab.model is not None:
+            last = [*last[:-1], slab.model]
+        return "/".join(map(str, (node(field.name), "c", slab.chunk, *last)))
+
+    def files_of(self, slab: Slab) -> tuple[str, ...]:
+        """Return the paths, in the store, of all files of a slab."""
+        return tuple(self.file_of(field, slab) for field in self.fields_of(slab))
+
+    def units(self, turn: int) -> tuple[int, int]:
+        """Return the first unit of a turn, and the one after its last."""
+        return (self.turn_ends[turn - 1] if turn else 0), self.turn_ends[turn]
+
+    def rows(self, turn: int) -> slice:
+        """Return where the units of a turn lie in their chunk."""
+        start, stop = self.units(turn)
+        first = self.chunk(turn) * self.units_a_chunk
+        return slice(start - first, stop - first)
+
+    def chunk(self, turn: int) -> int:
+        return turn // self.turns_a_chunk
+
+    def bit(self, turn: int) -> int:
+        """Return the bit of a turn in the sets of turns of its chunk."""
+        return 1 << turn % self.turns_a_chunk
+
+    def turns(self, chunk: int, among: int) -> list[int]:
+        """Return the turns of a chunk that are in a set."""
+        first = chunk * self.turns_a_chunk
+        return [turn for turn in range(first, min(first + self.turns_a_chunk, self.n_turns)) if among & self.bit(turn)]
+
+    def whole(self, chunk: int) -> int:
+        """Return the set of all turns of a chunk."""
+        return (1 << min(self.turns_a_chunk, self.n_turns - chunk * self.turns_a_chunk)) - 1
+
+    def n_units_of(self, chunk: int, among: int) -> int:
+        """Count the units of those turns of a chunk that are in a set."""
+        return sum(stop - start for start, stop in map(self.units, self.turns(chunk, among)))

@@ -1,0 +1,73 @@
+"""The units of a chunk in memory, until they are committed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalgia.errors import StoreError
+from causalgia.trial.archive.documents import decoded, encoded
+from causalgia.trial.archive.layout import Field, Grid, Slab
+
+
+@dataclass
+class Filling:
+    """A slab that is being filled: the turns it has, and its values by field, blank where no turn was put."""
+
+    slab: Slab
+    done: int
+    values: dict[Field, NDArray[Any]]
+    dirty: bool = field(default=False)
+
+    @classmethod
+    def begin(cls, path: Path, grid: Grid, slab: Slab, done: int) -> Filling:
+        """Return a slab as it is on disk."""
+        return cls(slab, done, {f: _opened(path, grid, f, slab, done) for f in grid.fields_of(slab)})
+
+    @property
+    def n_bytes(self) -> int:
+        return sum(array.nbytes for array in self.values.values())
+
+    def put(self, bit: int, rows: slice, values: Mapping[str, NDArray[Any]]) -> None:
+        """Take in the values of a turn."""
+        for own, array in self.values.items():
+            array[rows] = _fitting(values, own, rows.stop - rows.start, self.slab.model)
+        self.done, self.dirty = self.done | bit, True
+
+    def payloads(self, grid: Grid) -> dict[str, memoryview]:
+        """Return the bytes of each file, by its path in the store."""
+        return {grid.file_of(own, self.slab): encoded(array) for own, array in self.values.items()}
+
+
+def _opened(path: Path, grid: Grid, own: Field, slab: Slab, done: int) -> NDArray[Any]:
+    blank = own.blank(grid.units_a_chunk)
+    if not done:
+        return blank
+    read = decoded((path / grid.file_of(own, slab)).read_bytes(), blank.dtype)
+    read = read.reshape(blank.shape)
+    for turn in grid.turns(slab.chunk, done):
+        blank[grid.rows(turn)] = read[grid.rows(turn)]
+    return blank
+
+
+def _fitting(values: Mapping[str, NDArray[Any]], own: Field, n: int, model: int | None) -> NDArray[Any]:
+    """Return the values of a field as they lie in its file; those of one model have its axis, of length 1."""
+    if own.name not in values:
+        raise StoreError(f"no values of '{own.name}' were put; a turn has {', '.join(sorted(values)) or 'none'}")
+    given = np.asarray(values[own.name])
+    if not np.can_cast(given.dtype, own.dtype, "safe"):
+        raise StoreError(
+            f"'{own.name}' is {given.dtype} here and was {np.dtype(own.dtype)} in the first turn, which the store was "
+            "made for; let the predictor answer in one dtype"
+        )
+    if model is not None and given.ndim == len(own.shape) + 1 and given.shape[-1] > 1:
+        given = given[..., model : model + 1]
+    try:
+        return given.reshape(n, *own.of_a_file)
+    except ValueError as error:
+        raise StoreError(f"'{own.name}' has shape {given.shape}, not {(n, *own.of_a_file)}") from error

@@ -1,0 +1,60 @@
+"""Running sums on disk, in two generations: where the newest is damaged, the one before it goes on."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalgia.trial.archive.files import mark_of, replace
+
+_SLOTS = ("state-0", "state-1")
+
+
+def write_state(folder: Path, arrays: Mapping[str, NDArray[Any]], *, turns: int, last: bool) -> None:
+    """Write the sums over the first turns in place of the older generation; the last of a trial over both."""
+    data = _packed(arrays, turns)
+    newest, older = sorted(_SLOTS, key=lambda slot: -_turns(folder / slot))
+    for slot in (older, newest) if last else (older,):
+        replace(folder / slot, data)
+
+
+def read_state(folder: Path) -> tuple[tuple[int, dict[str, NDArray[Any]]] | None, list[str]]:
+    """Return the newest sums that are whole, with their number of turns, and the names of those that are damaged."""
+    there = [slot for slot in _SLOTS if (folder / slot).exists()]
+    read = {slot: _unpacked(_bytes(folder / slot)) for slot in there}
+    whole = [state for state in read.values() if state is not None]
+    return max(whole, key=lambda state: state[0], default=None), [slot for slot in there if read[slot] is None]
+
+
+def _packed(arrays: Mapping[str, NDArray[Any]], turns: int) -> bytes:
+    made = io.BytesIO()
+    np.savez(made, allow_pickle=False, **{name: np.asarray(values) for name, values in arrays.items()})
+    body = f"{turns}\n".encode() + made.getvalue()
+    return f"{mark_of(body)}\n".encode() + body
+
+
+def _unpacked(data: bytes) -> tuple[int, dict[str, NDArray[Any]]] | None:
+    mark, _, body = data.partition(b"\n")
+    if mark != mark_of(body).encode():
+        return None
+    turns, _, packed = body.partition(b"\n")
+    with np.load(io.BytesIO(packed), allow_pickle=False) as arrays:
+        return int(turns), dict(arrays)
+
+
+def _turns(path: Path) -> int:
+    """Return the number of turns of a state; -1 where there is none, or a damaged one."""
+    state = _unpacked(_bytes(path))
+    return -1 if state is None else state[0]
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""

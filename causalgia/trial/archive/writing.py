@@ -1,0 +1,361 @@
+"""Writing a store: turns are put, slabs of files are committed, and nothing that was committed is ever lost."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from causalgia.errors import DamageWarning, StoreError
+from causalgia.trial.archive.documents import documents
+from causalgia.trial.archive.files import mark_of, on_disk, part_of, replace, sync_folder, write
+from causalgia.trial.archive.layout import Field, Grid, Slab, control
+from causalgia.trial.archive.locking import Lock
+from causalgia.trial.archive.log import Record, append, read_log
+from causalgia.trial.archive.manifest import Manifest, is_begun, read_manifest, repair_static, write_manifest
+from causalgia.trial.archive.slabs import Filling
+from causalgia.trial.archive.states import read_state, write_state
+from causalgia.trial.archive.verifying import Found, found_in
+
+_MOST_OPEN = 2**28
+_UNIT = Field("unit", ("unit",), (), "int64")
+
+
+class Archive:
+    """A trial on disk that is being written: turn by turn, in any order, by one process.
+
+    Made by `create` or `resume`. What `put` takes in is committed when a chunk is full, every `seconds`, and by `flush`
+    and `close`: files are written beside their places and made durable, the log tells of their hashes, and they are
+    moved. A process may be killed at any moment; `resume` finds what was committed. A finished store has the same bytes
+    in the same files however often it was resumed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "trial.zarr"
+    >>> frame = xr.Dataset(coords={"arm": ["control", "GATA"], "task": ["K562"]}, attrs={"scale": "log counts"})
+    >>> fields = [Field("outcome", ("unit", "arm", "task"), (2, 1), "float32")]
+    >>> plan = {"turn_ends": [2, 4, 5], "turns_a_chunk": 2}
+    >>> with Archive.create(path, identity={"seed": "0"}, fields=fields, frame=frame, **plan) as archive:
+    ...     archive.put(1, {"outcome": np.ones((2, 2, 1), np.float32)})
+    >>> with Archive.resume(path, identity={"seed": "0"}) as archive:
+    ...     archive.missing
+    (0, 2)
+    """
+
+    seconds = 5.0
+    """Between commits of chunks that are not full yet."""
+
+    def __init__(self, path: Path, grid: Grid, lock: Lock, done: dict[Slab, int]) -> None:
+        self.path, self.grid = path, grid
+        self._lock, self._done = lock, done
+        self._open: dict[Slab, Filling] = {}
+        self._marks: dict[Slab, Record] = {}
+        self._hashing = ThreadPoolExecutor(1)
+        self._committed = time.monotonic()
+
+    @staticmethod
+    def exists(path: str | Path) -> bool:
+        """Return whether a trial was begun at a path; ask before anything is predicted.
+
+        Raises
+        ------
+        StoreError
+            If something else is there: a file, or a folder that is not empty and no store of ours.
+        """
+        place = Path(path)
+        with on_disk(place):
+            return _begun(place)
+
+    @classmethod
+    def create(
+        cls,
+        path: str | Path,
+        *,
+        identity: Mapping[str, str],
+        fields: Sequence[Field],
+        turn_ends: Sequence[int],
+        turns_a_chunk: int,
+        frame: xr.Dataset,
+    ) -> Archive:
+        """Begin a store.
+
+        Parameters
+        ----------
+        path
+            A folder that is not there yet, or is empty; its parents are made.
+        identity
+            What makes the trial this one: fingerprints of design and predictor, seed, what is kept, plan.
+        fields
+            The variables with a value for each unit; ``unit`` itself is added.
+        turn_ends
+            The unit after the last of each turn.
+        turns_a_chunk
+            Turns in a file; every chunk but the last has the same number of units.
+        frame
+            Every variable of the finished Dataset without the dim ``unit``, and its attrs.
+
+        Raises
+        ------
+        StoreError
+            If there is something else at the path, it cannot be written, or the trial cannot be stored.
+        """
+        place = Path(path)
+        grid = Grid((_UNIT, *fields) if fields else (), tuple(map(int, turn_ends)), turns_a_chunk)
+        static = documents(grid, frame)
+        with on_disk(place):
+            _begun(place)
+            control(place).mkdir(parents=True, exist_ok=True)
+            lock = Lock(place)
+            try:
+                if _begun(place):
+                    raise StoreError(f"{place}: holds a trial already; resume it, or give another path as store=")
+                _lay_out(place, identity, grid, frame, static)
+            except BaseException:
+                lock.release()
+                raise
+        return cls(place, grid, lock, {})
+
+    @classmethod
+    def resume(cls, path: str | Path, *, identity: Mapping[str, str]) -> Archive:
+        """Go on with a store; what is in it is verified by hash, and what is damaged is missing again.
+
+        Raises
+        ------
+        StoreError
+            If the store is of another trial (says in which part), of another version, written by another process, or
+            damaged beyond repair.
+
+        Warns
+        -----
+        DamageWarning
+            If files do not have the bytes that were written; says which, and how many units are made again.
+        """
+        place = Path(path)
+        with on_disk(place):
+            if not _begun(place):
+                raise StoreError(f"{place}: no trial was begun there; create it")
+            lock = Lock(place)
+            try:
+                manifest = read_manifest(place)
+                manifest.require(identity, place)
+                done = _verified(place, manifest)
+            except BaseException:
+                lock.release()
+                raise
+        return cls(place, manifest.grid, lock, {found.slab: found.done for found in done})
+
+    @property
+    def missing(self) -> tuple[int, ...]:
+        """Turns that were not put, for any model."""
+        lacking = [0] * self.grid.n_chunks
+        for slab in self.grid.slabs():
+            lacking[slab.chunk] |= self.grid.whole(slab.chunk) & ~self._done.get(slab, 0)
+        return tuple(turn for chunk, among in enumerate(lacking) for turn in self.grid.turns(chunk, among))
+
+    def lacks(self, turn: int, *, model: int | None = None) -> bool:
+        """Return whether a turn was not put for a model (None: for what no model tells, or for any)."""
+        chunk, bit = self.grid.chunk(turn), self.grid.bit(turn)
+        return any(not self._done.get(Slab(chunk, m), 0) & bit for m in self.grid.models if model is None or m == model)
+
+    def put(self, turn: int, values: Mapping[str, NDArray[Any]], *, model: int | None = None) -> None:
+        """Take in the values of a turn; what is there already is not written again.
+
+        Parameters
+        ----------
+        turn
+            Its number.
+        values
+            By field, (units of the turn, ...). With `model`, the fields that have the dim ``model`` lack it; the other
+            fields may be left out where another model brings them.
+        model
+            Number of the one model that these values are of; None: all.
+
+        Raises
+        ------
+        StoreError
+            If values are absent, of another shape or of a wider dtype than the store was made for, or the disk refuses.
+        """
+        start, stop = self.grid.units(turn)
+        given = {"unit": np.arange(start, stop), **values}
+        for slab in self._slabs_of(turn, given, model):
+            filling = self._filling(slab)
+            filling.put(self.grid.bit(turn), self.grid.rows(turn), given)
+            self._done[slab] = filling.done
+        self._commit_what_is_due()
+
+    def flush(self) -> None:
+        """Commit all that was put."""
+        self._commit([filling for filling in self._open.values() if filling.dirty])
+        if not self.missing and self.grid.fields:
+            self._settle()
+
+    def put_state(self, arrays: Mapping[str, NDArray[Any]], *, turns: int) -> None:
+        """Keep running sums over the first turns; the ones before are kept as well.
+
+        Raises
+        ------
+        StoreError
+            If the disk refuses; what was kept before is there.
+        """
+        with on_disk(self.path):
+            write_state(control(self.path), arrays, turns=turns, last=turns == self.grid.n_turns)
+
+    def state(self) -> tuple[int, dict[str, NDArray[Any]]] | None:
+        """Return the number of turns that the newest whole sums are over, and the sums; None where there are none.
+
+        Warns
+        -----
+        DamageWarning
+            If the newest sums are damaged; those before them are returned.
+        """
+        with on_disk(self.path):
+            state, damaged = read_state(control(self.path))
+        if damaged:
+            first = 0 if state is None else self.grid.turn_ends[state[0] - 1] if state[0] else 0
+            _warn(self.path, damaged, self.grid.n_units - first)
+        return state
+
+    def close(self) -> None:
+        """Commit all that was put, and let others write."""
+        try:
+            self.flush()
+        finally:
+            self._release()
+
+    def __enter__(self) -> Archive:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, StoreError):
+            self._release()
+        else:
+            self.close()
+
+    def _release(self) -> None:
+        self._hashing.shutdown()
+        self._open.clear()
+        self._lock.release()
+
+    def _slabs_of(self, turn: int, given: Mapping[str, object], model: int | None) -> list[Slab]:
+        chunk, bit = self.grid.chunk(turn), self.grid.bit(turn)
+        models = [m for m in self.grid.models if model is None or m == model or (m is None and self._brings(given))]
+        return [slab for m in models if not self._done.get(slab := Slab(chunk, m), 0) & bit]
+
+    def _brings(self, given: Mapping[str, object]) -> bool:
+        return any(field.name in given for field in self.grid.fields if not field.by_model and field != _UNIT)
+
+    def _filling(self, slab: Slab) -> Filling:
+        if slab not in self._open:
+            with on_disk(self.path):
+                self._open[slab] = Filling.begin(self.path, self.grid, slab, self._done.get(slab, 0))
+        return self._open[slab]
+
+    def _commit_what_is_due(self) -> None:
+        full = [f for f in self._open.values() if f.done == self.grid.whole(f.slab.chunk)]
+        late = time.monotonic() - self._committed >= self.seconds
+        crowded = sum(f.n_bytes for f in self._open.values()) > _MOST_OPEN
+        if late or crowded:
+            self._commit([f for f in self._open.values() if f.dirty])
+        elif full:
+            self._commit(full)
+        if crowded:
+            self._open.clear()
+
+    def _commit(self, fillings: Sequence[Filling]) -> None:
+        """Write files beside their places, tell the log, and move them."""
+        self._committed = time.monotonic()
+        if not fillings:
+            return
+        with on_disk(self.path):
+            records = [self._written(filling) for filling in fillings]
+            append(control(self.path) / "log", records)
+            for name in (name for record in records for name in record.files):
+                part_of(self.path / name).replace(self.path / name)
+            for folder in {(self.path / name).parent for record in records for name in record.files}:
+                sync_folder(folder)
+        for filling in fillings:
+            filling.dirty = False
+            if filling.done == self.grid.whole(filling.slab.chunk):
+                del self._open[filling.slab]
+
+    def _written(self, filling: Filling) -> Record:
+        """Write the files of a slab beside their places, hashing meanwhile."""
+        payloads = filling.payloads(self.grid)
+        marks = self._hashing.map(mark_of, payloads.values())
+        for name, data in payloads.items():
+            (self.path / name).parent.mkdir(parents=True, exist_ok=True)
+            write(part_of(self.path / name), data)
+        return Record(*filling.slab, filling.done, dict(zip(payloads, marks, strict=True)))
+
+    def _settle(self) -> None:
+        """Write the log of a finished trial anew, a line for each slab in order: the same however it came about."""
+        log = control(self.path) / "log"
+        with on_disk(self.path):
+            records = read_log(log)
+            lines = b"".join(records[slab][-1].line() for slab in self.grid.slabs())
+            if log.read_bytes() != lines:
+                replace(log, lines)
+
+
+def _begun(path: Path) -> bool:
+    """Return whether there is a store; refuse what is no place for one."""
+    if is_begun(path):
+        return True
+    if not path.exists() or control(path).is_dir():
+        return False
+    if not path.is_dir():
+        raise StoreError(f"{path}: is a file; a store is a folder: give another path as store=")
+    if any(path.iterdir()):
+        raise StoreError(f"{path}: a folder with other things in it; give the path of a new one as store=")
+    return False
+
+
+def _lay_out(
+    path: Path, identity: Mapping[str, str], grid: Grid, frame: xr.Dataset, static: Mapping[str, bytes]
+) -> None:
+    """Write all that does not grow, an empty log, and at last the manifest: with it the store is begun."""
+    for name, data in static.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        write(path / name, data)
+    write(control(path) / "log", b"")
+    for folder in {folder for name in static for folder in (path / name).parents if folder.is_relative_to(path)}:
+        sync_folder(folder)
+    texts = {str(name): str(v.dtype) for name, v in frame.variables.items() if v.dtype.kind == "U"}
+    marks = {name: mark_of(data) for name, data in static.items()}
+    write_manifest(path, Manifest(dict(identity), grid, texts, marks), static)
+    sync_folder(path.parent)
+
+
+def _verified(path: Path, manifest: Manifest) -> list[Found]:
+    """Repair what does not grow, hash what does, and warn of damage; return what there is."""
+    repaired = repair_static(path, manifest)
+    log = control(path) / "log"
+    if not log.exists():
+        repaired.append(f"{control(path).name}/log")
+        write(log, b"")
+    found = found_in(path, manifest.grid, read_log(log))
+    damaged = [*repaired, *(name for one in found for name in one.damaged)]
+    if damaged:
+        lost: dict[int, int] = {}
+        for one in found:
+            lost[one.slab.chunk] = lost.get(one.slab.chunk, 0) | one.lost
+        _warn(path, damaged, sum(manifest.grid.n_units_of(chunk, among) for chunk, among in lost.items()))
+    return found
+
+
+def _warn(path: Path, damaged: Sequence[str], n_units: int) -> None:
+    """Name damaged files, and say how many units are made again."""
+    named = ", ".join(damaged[:5]) + (f" and {len(damaged) - 5} more" if len(damaged) > 5 else "")
+    text = f"{path}: damaged, not the bytes that were written: {named}; {n_units:,} units are made again"
+    warnings.warn(text, DamageWarning, stacklevel=4)
