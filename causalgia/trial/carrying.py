@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from numpy.typing import NDArray
 
 from causalgia.trial.kept import Kept
 from causalgia.trial.plan import Plan
-from causalgia.trial.turns import Advance, Trial, Turn
+from causalgia.trial.turns import Advance, Drawn, Trial, Turn
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 Parts: TypeAlias = dict[str, NDArray[Any]]
 
@@ -38,15 +41,42 @@ def each_turn(
             yield turn, trial.answer(turn, advance=advance)
 
 
-def unit_parts(trial: Trial, turn: Turn) -> Parts:
+def unit_parts(trial: Trial, units: Drawn) -> Parts:
     """Return what is known of the units themselves: parent, gc, and block and assigned arm where there are any."""
-    units = turn.units
     parts: Parts = {"parent": units.parents, "gc": units.gc}
     if units.blocks is not None:
         parts["block"] = units.blocks
     if units.assigned is not None:
         parts["assigned"] = trial.arm_names[units.assigned]
     return parts
+
+
+def carried(
+    trial: Trial,
+    plan: Plan,
+    turns: Iterable[int],
+    *,
+    kept: Kept,
+    client: Client | None,
+    advance: Advance,
+    lacks: Callable[[int, int], bool] = lambda _turn, _model: True,
+) -> Iterator[tuple[int, int | None, Parts]]:
+    """Yield each turn's number, its model (None: all of them) and what is kept of it, here or by workers.
+
+    Workers are asked for the models of an ensemble apart, those that `lacks` names; here they are asked together.
+    """
+    if client is None:
+        return carry_out(trial, plan, turns, kept=kept, advance=advance)
+    from causalgia.trial import workers
+
+    n = len(trial.predictor.parts)
+    jobs = (
+        (turn, model)
+        for turn in turns
+        for model in (range(n) if n > 1 else (None,))
+        if model is None or lacks(turn, model)
+    )
+    return workers.carry_out(client, trial, plan, jobs, kept=kept, advance=advance)
 
 
 def carry_out(
@@ -56,4 +86,4 @@ def carry_out(
     numbers = list(turns)
     carried = each_turn(trial, (plan.bounds(number) for number in numbers), advance=advance)
     for number, (turn, outcome) in zip(numbers, carried, strict=True):
-        yield number, None, {**unit_parts(trial, turn), **kept.reduce(outcome)}
+        yield number, None, {**unit_parts(trial, turn.units), **kept.reduce(outcome)}

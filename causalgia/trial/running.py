@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import xarray as xr
 
@@ -11,15 +15,22 @@ from causalgia.design import Design
 from causalgia.errors import DesignError
 from causalgia.predict import Predictor
 from causalgia.predict.predictor import require_predictor
-from causalgia.streams import RNG, root_key
+from causalgia.schema import validate
+from causalgia.streams import RNG
 from causalgia.trial.asking import check_analysis
-from causalgia.trial.describing import attributes, known_tasks, question_kept
-from causalgia.trial.gathering import Gathered, frame_of
+from causalgia.trial.beginning import begin
+from causalgia.trial.carrying import carried
+from causalgia.trial.describing import known_tasks
+from causalgia.trial.gathering import Gathered, laid_out, outcome_dims, warn_constant
+from causalgia.trial.kept import Everything
 from causalgia.trial.looking import Look, Until, with_looks
 from causalgia.trial.meter import meter
-from causalgia.trial.plan import columns, plan_of
-from causalgia.trial.turns import Trial
-from causalgia.trial.units import check_distinct, memory_said, require_memory
+from causalgia.trial.plan import columns
+from causalgia.trial.storing import stored
+from causalgia.trial.units import memory_said, require_memory
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 
 def run(
@@ -29,6 +40,8 @@ def run(
     rng: RNG,
     analysis: Analysis | None = None,
     until: Until | None = None,
+    store: str | os.PathLike[str] | None = None,
+    client: Client | None = None,
     progress: bool = True,
 ) -> xr.Dataset:
     """Run a trial: draw the units, apply the arms, ask the predictor, and return the outcomes.
@@ -95,19 +108,25 @@ def run(
     if analysis is None and isinstance(design, Design):
         analysis = design.planned()
     _check_kinds(design, predictor, analysis, until)
+    kept = Everything(outcome_dims(design, predictor))
+    begun = begin(design, predictor, rng=rng, analysis=analysis)
+    if store is not None:
+        _refuse_until(until, "store")
+        return stored(begun, kept, Path(store), client=client, progress=progress)
     require_memory(design, tasks=_n_answers(predictor))
-    attrs = attributes(design, predictor, predictor.fingerprint, rng)  # before an answer: a network may count its calls
-    if analysis is not None:
-        attrs["analysis"] = question_kept(analysis, design)
-    trial = Trial(design, predictor, root_key(rng))
     with memory_said(design), meter(design.n_units * columns(design), show=progress) as advance:
-        check_distinct(trial)
-        trial.meet()
-        plan = plan_of(design, n_tasks=len(predictor.tasks), n_models=len(predictor.models or ("",)))
-        gathered = Gathered(trial, plan, frame_of(design, predictor, attrs), advance)
-        outcomes = gathered.up_to(design.n_units) if until is None else _watched(until, design, gathered.up_to)
-    gathered.warn_constant()
-    return outcomes
+        plan = begun.meet()
+        gathered = Gathered(begun.trial, plan, kept)
+        lay = partial(laid_out, begun.frame, kept)
+        if until is not None:
+            _refuse_until(until if client is not None else None, "client")
+            outcomes = _watched(until, design, lambda n: lay(gathered.up_to(n, advance)))
+        else:
+            for job in carried(begun.trial, plan, range(len(plan)), kept=kept, client=client, advance=advance):
+                gathered.put(*job)
+            outcomes = lay(gathered.parts)
+    warn_constant(outcomes["outcome"], predictor.tasks)
+    return validate(outcomes, "outcomes")
 
 
 def _check_kinds(design: object, predictor: Predictor, analysis: object, until: object) -> None:
@@ -123,6 +142,13 @@ def _check_kinds(design: object, predictor: Predictor, analysis: object, until: 
             raise DesignError(f"until= takes cg.Precision(halfwidth=) or cg.Decided(rope=), not {until!r}")
         if design.assignment != "crossover":
             raise DesignError("until= watches the individual effects of a crossover; a parallel trial has n_units=")
+
+
+def _refuse_until(until: object, what: str) -> None:
+    if until is not None:
+        raise DesignError(
+            f"until= looks at outcomes as they come, in memory and in order, and goes with no {what}=; leave one out"
+        )
 
 
 def _watched(until: Until, design: Design, up_to: Callable[[int], xr.Dataset]) -> xr.Dataset:

@@ -95,10 +95,11 @@ class Trial:
     design: Design
     predictor: Predictor
     key: int
+    answer_like: NDArray[Any] | None = field(default=None, repr=False, compare=False)
     _checked: set[int] = field(default_factory=set, repr=False, compare=False)
 
     def meet(self) -> None:
-        """Ask for eight units under the first arm, so that the names of the tasks are known.
+        """Ask for eight units under the first arm, so that tasks and `answer_like` (tasks[, models]) are known.
 
         Raises
         ------
@@ -109,8 +110,9 @@ class Trial:
         index = 0 if units.assigned is None else int(units.assigned[0])
         mine = np.arange(len(units.ids)) if units.assigned is None else np.flatnonzero(units.assigned == index)
         edited = applied(self.design.named_arms[index], units.tokens[mine], units.ids[mine], self.key)
-        met = _Met(edited, np.full(len(mine), index), mine)
-        self._check(edited.shape[1], _Asking(self, Turn(units, {}, (), (), ()), met))
+        asking = _Asking(self, Turn(units, {}, (), (), ()), _Met(edited, np.full(len(mine), index), mine))
+        self._check(edited.shape[1], asking)
+        self.answer_like = asking.one()
 
     @cached_property
     def arm_names(self) -> NDArray[np.str_]:
@@ -231,6 +233,10 @@ class _Asking:
             raise self._of_unit(error, int(np.flatnonzero(mates)[error.row]), None) from error
         except PredictorError as error:
             raise PredictorError(f"arm '{arm}' ({self.met.tokens.shape[1]} bp): {error}") from error
+
+    def one(self) -> NDArray[Any]:
+        """Return the answer to the first sequence, (tasks[, models])."""
+        return np.asarray(self.trial.predictor.predict(self.met.tokens[:1])[0])
 
     def part(self, number: int, part: Predictor, advance: Advance | None) -> NDArray[Any]:
         """Return what one part of the predictor answers to every sequence, (d, tasks[, models])."""

@@ -1,0 +1,78 @@
+"""A trial that has begun: what it is told apart by, and the predictor met."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import xarray as xr
+
+from causalgia.analysis import Analysis
+from causalgia.design import Design
+from causalgia.predict import Predictor
+from causalgia.schema import annotate
+from causalgia.streams import RNG, root_key
+from causalgia.trial.describing import arm_coordinates, attributes, question_kept
+from causalgia.trial.keeping import keep_design
+from causalgia.trial.kept import Kept
+from causalgia.trial.plan import Plan, plan_of
+from causalgia.trial.turns import Trial
+from causalgia.trial.units import check_distinct
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A trial before its first answer.
+
+    Attributes
+    ----------
+    trial
+        What its outcomes depend on.
+    attrs
+        What its outcomes say of it.
+    """
+
+    trial: Trial
+    attrs: dict[str, Any]
+
+    def identity(self, kept: Kept) -> dict[str, str]:
+        """Return what two parts of one trial have in common; another value is another trial."""
+        return {
+            "design": self.attrs["design_fingerprint"],
+            "predictor": self.attrs["predictor_fingerprint"],
+            "rng": f"{self.trial.key:016x}",
+            "analysis": self.attrs.get("analysis", ""),
+            "keep": kept.name,
+        }
+
+    def meet(self) -> Plan:
+        """Ask for a few units, so that tasks are known and batch sizes settled; return the cut of the trial.
+
+        Raises
+        ------
+        DesignError
+            If every unit comes out as one sequence.
+        PredictorError
+            If an answer is not finite, or depends on batch mates.
+        """
+        check_distinct(self.trial)
+        self.trial.meet()
+        predictor = self.trial.predictor
+        return plan_of(self.trial.design, n_tasks=len(predictor.tasks), n_models=len(predictor.models or ("",)))
+
+    @property
+    def frame(self) -> xr.Dataset:
+        """The outcomes without a unit: arms, tasks, models, the design and the attributes."""
+        design, predictor = self.trial.design, self.trial.predictor
+        coords: dict[str, Any] = {"task": list(predictor.tasks), **arm_coordinates(design.named_arms)}
+        if predictor.models is not None:
+            coords["model"] = list(predictor.models)
+        return annotate(keep_design(xr.Dataset(coords=coords, attrs=self.attrs), design))
+
+
+def begin(design: Design, predictor: Predictor, *, rng: RNG, analysis: Analysis | None) -> Begun:
+    """Return a trial that has begun; nothing is drawn or predicted yet."""
+    attrs = attributes(design, predictor, predictor.fingerprint, rng)  # a network may count its calls
+    if analysis is not None:
+        attrs["analysis"] = question_kept(analysis, design)
+    return Begun(Trial(design, predictor, root_key(rng)), attrs)

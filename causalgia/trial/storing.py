@@ -1,0 +1,105 @@
+"""A trial kept on disk as it is carried out: begun, gone on with, or found finished."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+
+from causalgia.errors import TrialInterruptedError
+from causalgia.schema import annotate
+from causalgia.trial.archive import Archive, Field, open_archive
+from causalgia.trial.beginning import Begun
+from causalgia.trial.carrying import carried, unit_parts
+from causalgia.trial.gathering import warn_constant
+from causalgia.trial.kept import Kept
+from causalgia.trial.meter import meter
+from causalgia.trial.plan import Plan, columns
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+
+def stored(begun: Begun, kept: Kept, path: Path, *, client: Client | None, progress: bool) -> xr.Dataset:
+    """Carry out what a store lacks of a trial, and return all of it, lazily.
+
+    Raises
+    ------
+    StoreError
+        If the store is another trial's (says what differs), of another version, or cannot be written.
+    TrialInterruptedError
+        At Ctrl-C; what was answered is in the store.
+    """
+    archive, plan = _opened(begun, kept, path)
+    with archive, _interruptible(archive, path), meter(_outcomes(begun, plan), show=progress) as advance:
+        advance(_outcomes(begun, plan) - _missing(begun, plan, archive))
+        answers = carried(
+            begun.trial,
+            plan,
+            archive.missing,
+            kept=kept,
+            client=client,
+            advance=advance,
+            lacks=lambda turn, model: archive.lacks(turn, model=model),
+        )
+        for turn, model, parts in answers:
+            archive.put(turn, parts, model=model)
+    found = annotate(open_archive(path))
+    if kept.name == "outcomes":
+        warn_constant(found["outcome"], begun.trial.predictor.tasks)
+    return found
+
+
+def _opened(begun: Begun, kept: Kept, path: Path) -> tuple[Archive, Plan]:
+    """Return the store, new or as far as it is, and the cut of the trial; the predictor is met where it is needed."""
+    identity = begun.identity(kept)
+    if not Archive.exists(path):
+        plan = begun.meet()
+        ends = plan.ends.tolist()
+        fields, frame = fields_of(begun, kept), begun.frame
+        return Archive.create(
+            path, identity=identity, fields=fields, turn_ends=ends, turns_a_chunk=plan.chunk, frame=frame
+        ), plan
+    archive = Archive.resume(path, identity=identity)
+    plan = Plan(begun.trial.design.n_units, archive.grid.turn_ends[0], archive.grid.turns_a_chunk)
+    if archive.missing:
+        begun.meet()
+    return archive, plan
+
+
+def fields_of(begun: Begun, kept: Kept) -> tuple[Field, ...]:
+    """Return what a store has for each unit: what is kept of an outcome, and what is known of the unit itself."""
+    trial = begun.trial
+    assert trial.answer_like is not None, "the predictor has been met"
+    arms = (len(trial.design.named_arms),) if trial.design.assignment == "crossover" else ()
+    outcome = np.broadcast_to(trial.answer_like, (1, *arms, *trial.answer_like.shape))
+    parts = {**unit_parts(trial, trial.draw(0, 1)), **kept.reduce(outcome)}
+    return tuple(
+        Field(name, kept.dims.get(name, ("unit",)), part.shape[1:], part.dtype.str) for name, part in parts.items()
+    )
+
+
+def _outcomes(begun: Begun, plan: Plan) -> int:
+    return plan.n_units * columns(begun.trial.design)
+
+
+def _missing(begun: Begun, plan: Plan, archive: Archive) -> int:
+    units = sum(last - first for first, last in map(plan.bounds, archive.missing))
+    return units * columns(begun.trial.design)
+
+
+@contextmanager
+def _interruptible(archive: Archive, path: Path) -> Iterator[None]:
+    """At Ctrl-C keep what was answered, and say how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        archive.flush()
+        n, of = len(archive.missing), archive.grid.n_turns
+        raise TrialInterruptedError(
+            f"{path}: interrupted with {of - n:,} of {of:,} turns kept; the same call (or command) goes on from there"
+        ) from error
