@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from numpy.typing import NDArray
 
@@ -51,3 +51,20 @@ class Everything:
     def reduce(self, outcome: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """Return the outcomes."""
         return {"outcome": outcome}
+
+
+@runtime_checkable
+class Summary(Kept, Protocol):
+    """Keeps running sums alone: turns are taken in their order, whoever answered them and whenever.
+
+    What `reduce` returns is handed to `take` and forgotten; sums over the first turns can be read and put back.
+    """
+
+    def take(self, parts: dict[str, NDArray[Any]]) -> None:
+        """Take in what `reduce` returned for the next turn, with the units' own parts (parent, gc)."""
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return the sums so far, as arrays."""
+
+    def restore(self, state: dict[str, NDArray[Any]]) -> None:
+        """Put back sums that `state` returned."""

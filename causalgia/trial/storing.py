@@ -16,7 +16,7 @@ from causalgia.trial.archive import Archive, Field, open_archive
 from causalgia.trial.beginning import Begun
 from causalgia.trial.carrying import carried, unit_parts
 from causalgia.trial.gathering import warn_constant
-from causalgia.trial.kept import Kept
+from causalgia.trial.kept import Kept, Summary
 from causalgia.trial.meter import meter
 from causalgia.trial.plan import Plan, columns
 
@@ -34,8 +34,8 @@ def stored(begun: Begun, kept: Kept, path: Path, *, client: Client | None, progr
     TrialInterruptedError
         At Ctrl-C; what was answered is in the store.
     """
-    archive, plan = _opened(begun, kept, path)
-    with archive, _interruptible(archive, path), meter(_outcomes(begun, plan), show=progress) as advance:
+    archive, plan = opened(begun, kept, path)
+    with archive, interruptible(archive, path), meter(_outcomes(begun, plan), show=progress) as advance:
         advance(_outcomes(begun, plan) - _missing(begun, plan, archive))
         answers = carried(
             begun.trial,
@@ -54,7 +54,7 @@ def stored(begun: Begun, kept: Kept, path: Path, *, client: Client | None, progr
     return found
 
 
-def _opened(begun: Begun, kept: Kept, path: Path) -> tuple[Archive, Plan]:
+def opened(begun: Begun, kept: Kept, path: Path) -> tuple[Archive, Plan]:
     """Return the store, new or as far as it is, and the cut of the trial; the predictor is met where it is needed."""
     identity = begun.identity(kept)
     if not Archive.exists(path):
@@ -73,6 +73,8 @@ def _opened(begun: Begun, kept: Kept, path: Path) -> tuple[Archive, Plan]:
 
 def fields_of(begun: Begun, kept: Kept) -> tuple[Field, ...]:
     """Return what a store has for each unit: what is kept of an outcome, and what is known of the unit itself."""
+    if isinstance(kept, Summary):
+        return ()
     trial = begun.trial
     assert trial.answer_like is not None, "the predictor has been met"
     arms = (len(trial.design.named_arms),) if trial.design.assignment == "crossover" else ()
@@ -93,7 +95,7 @@ def _missing(begun: Begun, plan: Plan, archive: Archive) -> int:
 
 
 @contextmanager
-def _interruptible(archive: Archive, path: Path) -> Iterator[None]:
+def interruptible(archive: Archive, path: Path) -> Iterator[None]:
     """At Ctrl-C keep what was answered, and say how to go on."""
     try:
         yield
