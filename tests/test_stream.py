@@ -270,3 +270,38 @@ def test_moments_block_by_block():
     np.testing.assert_allclose(moments.cubes, (away**3).sum(0), rtol=1e-8)
     np.testing.assert_allclose(moments.leverage, (away**2).max(0) / (away**2).sum(0), rtol=1e-8)
     np.testing.assert_allclose(products.sums, np.einsum("nkr,njr->rkj", away, away), rtol=1e-8, atol=1e-6)
+
+
+@pytest.mark.parametrize(("columns", "answers"), [(1, 1), (5, 3), (700, 1)])
+def test_products_are_added_in_place_and_do_not_notice_a_look(columns, answers):
+    """A look at the sums between blocks changes nothing, not even the last bit; nor does a copy put back."""
+    x = np.random.default_rng(3).normal(5.0, 2.0, size=(60, columns, answers))
+    at_once, looked_at = Products(), Products()
+    for products in (at_once, looked_at):
+        moments = Moments()
+        for rows in np.array_split(np.arange(60), 4):
+            products.add(moments.n, *moments.add(x[rows], np.zeros_like(x[rows])))
+            if products is looked_at:
+                held = products.sums
+                assert np.shares_memory(held, products.sums)
+                looked_at.sums = held.copy()
+    np.testing.assert_array_equal(at_once.sums, looked_at.sums)
+    np.testing.assert_array_equal(at_once.sums, at_once.sums.swapaxes(1, 2))
+    expected = [59 * np.cov(x[:, :, r], rowvar=False).reshape(columns, columns) for r in range(answers)]
+    np.testing.assert_allclose(at_once.sums, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_products_make_no_second_matrix():
+    import tracemalloc
+
+    x = np.random.default_rng(4).normal(size=(40, 1_500, 1))
+    moments, products = Moments(), Products()
+    products.add(moments.n, *moments.add(x[:20], np.zeros_like(x[:20])))
+    added = moments.add(x[20:], np.zeros_like(x[20:]))
+    tracemalloc.start()
+    products.add(20, *added)
+    held = products.sums
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert held.shape == (1, 1_500, 1_500)
+    assert peak < held.nbytes / 2

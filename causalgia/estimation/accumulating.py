@@ -10,8 +10,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
+from scipy.linalg.blas import dsyrk
 
 from causalgia.estimation.moments import Array, Codes
+
+_ROWS_MIRRORED = 512
 
 
 @dataclass
@@ -122,7 +125,10 @@ class Moments:
 
 
 class Products:
-    """Running central sums of products of columns of shape ``(K, R)``, for each of R: shape ``(R, K, K)``.
+    """Running central sums of products of columns of shape ``(K, R)``, for each of R.
+
+    Each block is added in place by one symmetric product, so that no second array of ``K x K`` is made; from 250 rows a
+    block on, streaming costs nothing beside one product of all rows.
 
     Examples
     --------
@@ -132,25 +138,54 @@ class Products:
     >>> products.sums
     array([[[2., 4.],
             [4., 8.]]])
+
+    References
+    ----------
+    Chan, Golub & LeVeque (1983), doi:10.1080/00031305.1983.10483115.
     """
 
     def __init__(self) -> None:
-        self.sums = np.zeros((1, 1, 1))
+        self._lower = np.zeros((0, 0, 0))
 
     def add(self, before: int, centred: Array, step: Array) -> None:
         """Take in what `Moments.add` returned, and the number of rows before it."""
-        rows = len(centred)
-        by_column = np.moveaxis(centred, 2, 0)
-        steps = step.T * np.sqrt(before * rows / (before + rows))
-        self.sums = self.sums + by_column.swapaxes(1, 2) @ by_column + steps[:, :, None] * steps[:, None]
+        rows, n_columns, n_answers = centred.shape
+        if not self._lower.size:
+            self._lower = np.zeros((n_answers, n_columns, n_columns))
+        together = np.empty((n_answers, rows + 1, n_columns))
+        together[:, :rows] = np.moveaxis(centred, 2, 0)
+        together[:, rows] = step.T * np.sqrt(before * rows / (before + rows))
+        for of_rows, sums in zip(together, self._lower, strict=True):
+            dsyrk(1.0, of_rows.T, beta=1.0, c=sums.T, overwrite_c=True)  # the upper half of the transpose
+
+    @property
+    def sums(self) -> Array:
+        """Sums of products, shape ``(R, K, K)``: the array that is added to, with both its halves filled."""
+        for matrix in self._lower:
+            _mirror(matrix)
+        return self._lower
+
+    @sums.setter
+    def sums(self, values: Array) -> None:
+        self._lower = np.array(values, dtype=np.float64, order="C")
 
     def factor(self) -> Array:
         """Return a factor F ``(K, K, R)`` of the correlations ``F' F``; 0 where a column does not vary."""
-        size = np.sqrt(np.diagonal(self.sums, axis1=1, axis2=2))
+        sums = self.sums
+        size = np.sqrt(np.diagonal(sums, axis1=1, axis2=2))
         unit = np.divide(1.0, size, out=np.zeros_like(size), where=size > 0)
-        values, vectors = np.linalg.eigh(self.sums * unit[:, :, None] * unit[:, None])
+        values, vectors = np.linalg.eigh(sums * unit[:, :, None] * unit[:, None])
         roots = np.sqrt(np.maximum(values, 0.0))
         return np.asarray(np.moveaxis(roots[:, :, None] * vectors.swapaxes(1, 2), 0, 2))
+
+
+def _mirror(matrix: Array) -> None:
+    """Copy the lower half of a square matrix to its upper half, some rows at a time."""
+    for start in range(0, len(matrix), _ROWS_MIRRORED):
+        stop = start + _ROWS_MIRRORED
+        corner = matrix[start:stop, start:stop]
+        corner[...] = np.tril(corner) + np.tril(corner, -1).T
+        matrix[start:stop, stop:] = matrix[stop:, start:stop].T
 
 
 class Sums:
