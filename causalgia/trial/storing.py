@@ -35,8 +35,13 @@ def stored(begun: Begun, kept: Kept, path: Path, *, client: Client | None, progr
         At Ctrl-C; what was answered is in the store.
     """
     archive, plan = opened(begun, kept, path)
-    with archive, interruptible(archive, path), meter(_outcomes(begun, plan), show=progress) as advance:
-        advance(_outcomes(begun, plan) - _missing(begun, plan, archive))
+    per_unit = columns(begun.trial.design)
+    with (
+        archive,
+        interruptible(archive, path, plan.n_units),
+        meter(plan.n_units * per_unit, show=progress) as advance,
+    ):
+        advance((plan.n_units - _n_missing(archive)) * per_unit)
         answers = carried(
             begun.trial,
             plan,
@@ -85,23 +90,23 @@ def fields_of(begun: Begun, kept: Kept) -> tuple[Field, ...]:
     )
 
 
-def _outcomes(begun: Begun, plan: Plan) -> int:
-    return plan.n_units * columns(begun.trial.design)
-
-
-def _missing(begun: Begun, plan: Plan, archive: Archive) -> int:
-    units = sum(last - first for first, last in map(plan.bounds, archive.missing))
-    return units * columns(begun.trial.design)
-
-
 @contextmanager
-def interruptible(archive: Archive, path: Path) -> Iterator[None]:
+def interruptible(archive: Archive, path: Path, n_units: int) -> Iterator[None]:
     """At Ctrl-C keep what was answered, and say how to go on."""
     try:
         yield
     except KeyboardInterrupt as error:
         archive.flush()
-        n, of = len(archive.missing), archive.grid.n_turns
         raise TrialInterruptedError(
-            f"{path}: interrupted with {of - n:,} of {of:,} turns kept; the same call (or command) goes on from there"
+            f"{path}: interrupted with {n_units - _n_missing(archive):,} of {n_units:,} units kept; the same call (or "
+            "command) goes on from there"
         ) from error
+
+
+def _n_missing(archive: Archive) -> int:
+    """Return the units that a store lacks of outcomes, or of sums."""
+    grid = archive.grid
+    if grid.fields:
+        return sum(last - first for first, last in map(grid.units, archive.missing))
+    state = archive.state()
+    return grid.n_units - (grid.turn_ends[state[0] - 1] if state is not None and state[0] else 0)

@@ -39,7 +39,7 @@ def summed(begun: Begun, kept: Summary, path: Path | None, *, client: Client | N
         archive, plan = (None, begun.meet()) if path is None else opened(begun, kept, path)
         if archive is not None and path is not None:
             stack.enter_context(archive)
-            stack.enter_context(interruptible(archive, path))
+            stack.enter_context(interruptible(archive, path, plan.n_units))
         first = 0 if archive is None else _restored(kept, archive)
         advance = stack.enter_context(meter(plan.n_units * columns(begun.trial.design), show=progress))
         if first:

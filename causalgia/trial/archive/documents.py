@@ -52,9 +52,7 @@ def documents(grid: Grid, frame: xr.Dataset) -> dict[str, bytes]:
 def encoded(values: NDArray[Any]) -> memoryview:
     """Return numbers as raw little-endian bytes, text as zarr's vlen-utf8."""
     if values.dtype.kind == "U":
-        from numcodecs.vlen import VLenUTF8  # type: ignore[import-untyped]
-
-        return memoryview(VLenUTF8().encode(values.reshape(-1).astype(object)))
+        return memoryview(_vlen().encode(values.reshape(-1).astype(object)))
     raw = np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
     return raw.reshape(-1).view(np.uint8).data
 
@@ -62,10 +60,14 @@ def encoded(values: NDArray[Any]) -> memoryview:
 def decoded(data: bytes, dtype: np.dtype[Any]) -> NDArray[Any]:
     """Return the values (n,) of bytes that `encoded` made."""
     if dtype.kind == "U":
-        from numcodecs.vlen import VLenUTF8  # type: ignore[import-untyped]
-
-        return np.asarray(VLenUTF8().decode(data)).astype(dtype)
+        return np.asarray(_vlen().decode(data)).astype(dtype)
     return np.frombuffer(data, dtype.newbyteorder("<")).copy()
+
+
+def _vlen() -> Any:
+    from numcodecs.vlen import VLenUTF8  # type: ignore[import-untyped]
+
+    return VLenUTF8()
 
 
 def as_json(document: Mapping[str, Any]) -> bytes:

@@ -99,6 +99,23 @@ def mark_at(path: Path) -> str | None:
         return None
 
 
+def sealed(data: bytes) -> bytes:
+    """Return bytes with their mark before them.
+
+    Examples
+    --------
+    >>> unsealed(sealed(b"GATA")), unsealed(sealed(b"GATA")[:-1])
+    (b'GATA', None)
+    """
+    return f"{mark_of(data)}\n".encode() + data
+
+
+def unsealed(data: bytes) -> bytes | None:
+    """Return the bytes that were sealed; None where they are not whole."""
+    mark, _, rest = data.partition(b"\n")
+    return rest if mark == mark_of(rest).encode() else None
+
+
 def size_of(mark: str) -> int:
     """Return the number of bytes that a mark tells."""
     return int(mark.partition(":")[0])

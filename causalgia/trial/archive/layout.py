@@ -8,7 +8,7 @@
       <variable>/c/<chunk>/0/...     the units of a chunk: raw little-endian numbers, or vlen-utf8 text
       causalgia-trial/               what makes it resumable; to zarr a scalar array, so that no tool stumbles over it
         manifest.json                which trial, its turns and fields, and hashes of all that does not grow
-        copy.zip                     all that does not grow once more, to repair it from
+        copy                         all that does not grow once more, to repair it from
         log                          a line for each commit: chunk, turns that are done, hashes of its files
         lock                         held by the one process that writes
         state-0, state-1             running sums (keep="moments"), the newest and the one before

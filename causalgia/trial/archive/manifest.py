@@ -12,10 +12,10 @@ from typing import Any
 
 from causalgia.errors import StoreError
 from causalgia.trial.archive.documents import FORMAT, as_json
-from causalgia.trial.archive.files import mark_at, mark_of, replace
+from causalgia.trial.archive.files import mark_at, mark_of, replace, sealed, unsealed
 from causalgia.trial.archive.layout import CONTROL, Field, Grid, control
 
-_NAME, _COPY = "manifest.json", "copy.zip"
+_NAME, _COPY = "manifest.json", "copy"
 _KIND = "causalgia trial"
 
 
@@ -141,28 +141,22 @@ def repair_static(path: Path, manifest: Manifest) -> list[str]:
 
 
 def _copied(manifest: bytes, static: Mapping[str, bytes]) -> bytes:
-    """Return a zip archive of all that does not grow; the same bytes whenever it is made."""
+    """Return all that does not grow as one sealed zip archive; the same bytes whenever it is made."""
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as archive:
         for name, data in {_NAME: manifest, **static}.items():
             archive.writestr(zipfile.ZipInfo(name), data)
-    return made.getvalue()
+    return sealed(made.getvalue())
 
 
 def _copies(path: Path) -> dict[str, bytes]:
-    """Return the files of the copy that are whole."""
-    try:
-        with zipfile.ZipFile(control(path) / _COPY) as archive:
-            return {name: data for name in archive.namelist() if (data := _entry(archive, name)) is not None}
-    except (OSError, zipfile.BadZipFile, ValueError):
+    """Return the files of the copy; none where it is damaged."""
+    file = control(path) / _COPY
+    data = unsealed(file.read_bytes()) if file.exists() else None
+    if data is None:
         return {}
-
-
-def _entry(archive: zipfile.ZipFile, name: str) -> bytes | None:
-    try:
-        return archive.read(name)
-    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError, RuntimeError):
-        return None
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
 
 
 def _hash(told: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.trial.archive.files import mark_of, replace
+from causalgia.trial.archive.files import replace, sealed, unsealed
 
 _SLOTS = ("state-0", "state-1")
 
@@ -34,13 +34,12 @@ def read_state(folder: Path) -> tuple[tuple[int, dict[str, NDArray[Any]]] | None
 def _packed(arrays: Mapping[str, NDArray[Any]], turns: int) -> bytes:
     made = io.BytesIO()
     np.savez(made, allow_pickle=False, **{name: np.asarray(values) for name, values in arrays.items()})
-    body = f"{turns}\n".encode() + made.getvalue()
-    return f"{mark_of(body)}\n".encode() + body
+    return sealed(f"{turns}\n".encode() + made.getvalue())
 
 
 def _unpacked(data: bytes) -> tuple[int, dict[str, NDArray[Any]]] | None:
-    mark, _, body = data.partition(b"\n")
-    if mark != mark_of(body).encode():
+    body = unsealed(data)
+    if body is None:
         return None
     turns, _, packed = body.partition(b"\n")
     with np.load(io.BytesIO(packed), allow_pickle=False) as arrays:
