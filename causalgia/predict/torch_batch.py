@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from itertools import zip_longest
 from typing import Any, Literal
@@ -19,6 +19,10 @@ _MAPPED_FROM = 32 * _MIB
 """glibc maps an allocation of this size afresh each time, and returns the heap's end once twice that is free."""
 _CPU_BUDGET = _MAPPED_FROM // 2
 """Keeps the two or three activations that live at once clear of both."""
+_CACHED = 64 * _MIB
+"""All activations of a pass together, of which a processor's caches hold enough: larger batches were 1.2 x slower."""
+_AMPLE = 256
+"""From this many rows on a call's own cost is nothing, so that a batch may be kept in the caches."""
 _OTHER_BUDGET = 256 * _MIB
 _MOST = {"cpu": 1024}
 _MOST_ELSEWHERE = 4096
@@ -40,11 +44,18 @@ class BatchSizes:
             self._known[length] = self._measure(length, trace) if self._given == "auto" else self._given
         return self._known[length]
 
+    @property
+    def known(self) -> dict[int, int]:
+        """The size settled on for each length so far."""
+        return dict(self._known)
+
+    def fix(self, sizes: Mapping[int, int]) -> None:
+        """Take sizes by length, as `known` gave them; PredictorError where one is no size."""
+        self._known |= {int(length): _whole(size) for length, size in sizes.items()}
+
     def _measure(self, length: int, trace: Callable[[int, int], None]) -> int:
-        per_row = largest_activation(length, trace)
-        most = _MOST.get(self._device.type, _MOST_ELSEWHERE)
-        fitting = (activation_budget(self._device) - 1) // max(per_row, 1)
-        size = min(most, max(1, fitting))
+        added = _added_by_a_row(length, trace)
+        size = rows_that_fit(self._device, largest=max(added, default=0), together=sum(added))
         return 1 << (size.bit_length() - 1)
 
     def halve(self, length: int, size: int) -> None:
@@ -64,6 +75,25 @@ class BatchSizes:
         what = f"{size} sequences of length {length} at once"
         msg = f"out of memory on {self._device} with {what}; going on with {size // 2}"
         warnings.warn(msg, CausalgiaWarning, stacklevel=2)
+
+
+def _whole(size: object) -> int:
+    checked = checked_batch_size(size)
+    if checked == "auto":
+        raise PredictorError("a batch size of an earlier run is a whole number of at least 1, not 'auto'")
+    return checked
+
+
+def rows_that_fit(device: torch.device, *, largest: int, together: int) -> int:
+    """Return how many rows go at once where each adds so many bytes to the largest activation, and to all together.
+
+    On a CPU, without a clock, so that every run cuts its batches alike: up to 256 rows while the largest activation
+    stays under 16 MiB, and up to 1,024 while all of them together stay within 64 MiB besides.
+    """
+    fitting = (activation_budget(device) - 1) // max(largest, 1)
+    if device.type == "cpu":
+        fitting = min(fitting, max(_AMPLE, _CACHED // max(together, 1)))
+    return min(_MOST.get(device.type, _MOST_ELSEWHERE), max(1, fitting))
 
 
 @cache
@@ -95,9 +125,13 @@ def largest_activation(length: int, trace: Callable[[int, int], None]) -> int:
     Every tensor that the forward pass makes is measured with two and with four rows; what does not grow with the
     batch (a transposed weight) does not count.
     """
+    return max(_added_by_a_row(length, trace), default=0)
+
+
+def _added_by_a_row(length: int, trace: Callable[[int, int], None]) -> list[int]:
+    """Return the bytes that one more sequence adds to each intermediate tensor that grows with the batch."""
     two, four = (_traced(n_rows, length, trace) for n_rows in (2, 4))
-    growth = [(b - a) // 2 for a, b in zip_longest(two, four, fillvalue=0)]
-    return max([growth_ for growth_ in growth if growth_ > 0], default=0)
+    return [(b - a) // 2 for a, b in zip_longest(two, four, fillvalue=0) if b > a]
 
 
 def _traced(n_rows: int, length: int, trace: Callable[[int, int], None]) -> list[int]:

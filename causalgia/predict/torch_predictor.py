@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
+from functools import partial
 from itertools import chain
 from typing import Any, Literal
 
 import torch
+from numpy.typing import NDArray
 from torch.nn.parameter import is_lazy
 
 from causalgia.errors import CausalgiaError, PredictorError
@@ -22,10 +25,16 @@ from causalgia.predict.predictor import (
     shape_in_words,
 )
 from causalgia.predict.torch_batch import BatchSizes, is_out_of_memory
-from causalgia.predict.torch_device import choose_device, exact_float32, input_dtype
+from causalgia.predict.torch_device import choose_device, exact_float32, input_dtype, without_autocast
+from causalgia.predict.torch_edits import DeviceEdits
+from causalgia.predict.torch_engines import Compiled, forward_pass
+from causalgia.predict.torch_half import require_full_products
 from causalgia.predict.torch_output import read_columns
-from causalgia.predict.torch_turns import in_eval_mode
+from causalgia.predict.torch_staging import Ferry, Fetched
+from causalgia.predict.torch_turns import in_eval_mode, lock_of
 from causalgia.sequences.alphabet import Tokens
+
+_HELD_BYTES = 2**28
 
 
 class TorchPredictor(SinglePredictor):
@@ -35,7 +44,9 @@ class TorchPredictor(SinglePredictor):
     call; threads that ask it take turns. Answers of half precision become float32.
 
     Tokens travel as uint8 and become one-hot in the dtype of the network's parameters, so a float64 network
-    answers in float64. On CUDA, TF32 is switched off during the call: its rounding does not cancel in a contrast.
+    answers in float64. During the call autocast is off, and on CUDA TF32 too: such rounding does not cancel in a
+    contrast. A pickled predictor takes its network along (on the host) and chooses the device anew where it is opened:
+    "auto" is what there is on that machine, and one worker of several takes the GPU of its number.
 
     Parameters
     ----------
@@ -50,8 +61,9 @@ class TorchPredictor(SinglePredictor):
         A torch device, or "auto": where the module is if that is an accelerator, else cuda, mps or cpu.
     batch_size
         Sequences per forward pass, or "auto": as many as keep the largest activation under 16 MiB on a CPU
-        (from 32 MiB on memory is mapped and faulted in afresh at every layer, which costs a factor of 3) or fit well
-        into the free memory of an accelerator. It is halved, with a warning, when memory runs out.
+        (from 32 MiB on memory is mapped and faulted in afresh at every layer, which costs a factor of 3), above 256
+        rows also all activations together within 64 MiB; or as fit well into the free memory of an accelerator. It is
+        halved, with a warning, when memory runs out.
     layout
         "NCL" for (n, 4, length), "NLC" for (n, length, 4).
     alphabet
@@ -64,6 +76,13 @@ class TorchPredictor(SinglePredictor):
         Whether to average the answers for a sequence and for its reverse complement.
     dtype
         The dtype of the one-hot input; by default that of the module's parameters. Giving it accepts half precision.
+    tf32
+        Whether products may be rounded to 10 bits on CUDA. Their error does not cancel in a contrast: measure it with
+        `causalgia.predict.contrast_deviation`. Without effect elsewhere.
+    channels_last
+        Whether to run one-dimensional layers as two-dimensional ones with channels innermost in memory.
+    compile
+        Whether to run the network through `torch.compile`, one compilation for each length, in whole batches.
     fingerprint
         What names this version of the network; by default its weights, structure and code are hashed. Where an
         attribute cannot be read the fingerprint ends in ``~``: name the version here.
@@ -97,6 +116,9 @@ class TorchPredictor(SinglePredictor):
         reduce: Callable[[Any], torch.Tensor] | None = None,
         rc_average: bool = False,
         dtype: torch.dtype | str | None = None,
+        tf32: bool = False,
+        channels_last: bool = False,
+        compile: bool = False,
         fingerprint: str | None = None,
     ) -> None:
         _require_module(module)
@@ -108,19 +130,50 @@ class TorchPredictor(SinglePredictor):
         self.module = module
         self.reduce = reduce
         self.dtype = input_dtype(module, dtype)
+        self._half_accepted = dtype is not None
+        self._asked_device = str(device)
         self.device = choose_device(module, device, self.dtype)
         self.batch_size = checked_batch_size(batch_size)
         self._batches = BatchSizes(self.batch_size, self.device)
+        self.tf32, self.channels_last, self.compile = tf32, channels_last, compile
+        self._prepare()
         self._given = None if fingerprint is None else checked_version(fingerprint, "network")
         self._choices = (self._tasks, scale, self._order, layout, self.heads, rc_average, str(self.dtype))
         self._reduce_digest = fingerprint_of(reduce)
         module.to(self.device)
 
+    def _prepare(self) -> None:
+        """Make ready what belongs to this process and device, and is not pickled."""
+        self._ferry = Ferry(self.device)
+        self._met = False
+        self._run = forward_pass(
+            self.module, channels_last=self.channels_last, compiled=self.compile, device=self.device
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return everything but what belongs to this process; the network as it is on a host without the device."""
+        with lock_of(self.module):
+            module = self.module if self.device.type == "cpu" else deepcopy(self.module).cpu()
+        own = {"_run", "_ferry", "device", "_batches"}
+        kept = {name: value for name, value in vars(self).items() if name not in own}
+        return {**kept, "module": module, "_sizes": self._batches.known}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Choose the device anew: "auto" is what there is on this machine, "cuda" this worker's own GPU."""
+        sizes = state.pop("_sizes")
+        vars(self).update(state)
+        self.device = choose_device(self.module, self._asked_device, self.dtype)
+        self._batches = BatchSizes(self.batch_size, self.device)
+        self._batches.fix(sizes)
+        self._prepare()
+        self.module.to(self.device)
+
     @property
     def fingerprint(self) -> str:
         """Digest of the weights as they are now, the network's structure and code, and every choice made here."""
         identity = digest("given", self._given) if self._given is not None else fingerprint_of(self.module)
-        return digest("torch", identity, *self._choices, self._reduce_digest)
+        ways = {"tf32": self.tf32, "channels_last": self.channels_last, "compile": self.compile}
+        return digest("torch", identity, *self._choices, self._reduce_digest, *(way for way in ways if ways[way]))
 
     @property
     def precision(self) -> Any:
@@ -138,37 +191,89 @@ class TorchPredictor(SinglePredictor):
         """
         return self._batches.resolve(length, self._trace)
 
+    def batches(self) -> dict[int, int]:
+        """Return the batch sizes settled on so far, by length."""
+        return self._batches.known
+
+    def fix_batches(self, sizes: Mapping[int, int]) -> None:
+        """Take the batch sizes of an earlier run, by length."""
+        self._batches.fix(sizes)
+
+    def backgrounds_at_once(self, length: int) -> int:
+        """Return how many backgrounds a session on CUDA holds; 0 elsewhere, where whole batches are best."""
+        return max(1, _HELD_BYTES // length) if self.device.type == "cuda" else 0
+
+    def edits(self, base: Tokens) -> DeviceEdits:
+        """Return a session that holds backgrounds (n, length) on the device and embeds the arms there."""
+        return DeviceEdits(self, base)
+
+    def reference(self) -> TorchPredictor:
+        """Return the same network in float64, run eagerly: a copy, against which rounding is measured.
+
+        Its answers are those of this predictor but for rounding; see `causalgia.predict.contrast_deviation`.
+        """
+        with lock_of(self.module):
+            exact = deepcopy(self.module).double()
+        return TorchPredictor(
+            exact,
+            tasks=self._tasks,
+            scale=self.scale,
+            device="cpu" if self.device.type == "mps" else self.device,
+            batch_size=self.batch_size,
+            layout=self.layout,
+            alphabet=self.alphabet,
+            heads=self.heads,
+            reduce=self.reduce,
+            rc_average=self.rc_average,
+            dtype=torch.float64,
+        )
+
     def _trace(self, n_rows: int, length: int) -> None:
         with self._ready():
-            self._forward(torch.zeros((n_rows, length), dtype=torch.uint8, device=self.device))
+            self._forward(torch.zeros((n_rows, length), dtype=torch.uint8, device=self.device), run=self.module)
 
     def _answers(self, tokens: Tokens) -> Iterator[tuple[int, object]]:
+        return self._in_batches(len(tokens), tokens.shape[1], lambda start, stop: self._ferry.send(tokens[start:stop]))
+
+    def answer_batches(self, n_rows: int, length: int, place: Callable[[int, int], torch.Tensor]) -> NDArray[Any]:
+        """Answer for rows that ``place(start, stop)`` puts on the device as tokens: (n_rows, tasks), as `predict`."""
+        return self._collected(self._in_batches(n_rows, length, place))
+
+    def _in_batches(
+        self, n_rows: int, length: int, place: Callable[[int, int], torch.Tensor]
+    ) -> Iterator[tuple[int, object]]:
         """Queue each batch before the one before it is read back, so that an accelerator does not wait for us."""
-        start, length = 0, tokens.shape[1]
-        waiting: torch.Tensor | None = None
-        while start < len(tokens):
-            batch = tokens[start : start + self.resolve_batch_size(length)]
-            answer = self._attempt(batch)
+        start = 0
+        waiting: Fetched | None = None
+        while start < n_rows:
+            stop = min(n_rows, start + self.resolve_batch_size(length))
+            answer = self._attempt(partial(place, start, stop))
             if answer is None:
-                self._batches.halve(length, len(batch))
+                self._batches.halve(length, stop - start)
                 continue
             if waiting is not None:
                 yield len(waiting), self._to_host(waiting)
-            waiting = answer
-            start += len(batch)
+            waiting, start = answer, stop
         if waiting is not None:
             yield len(waiting), self._to_host(waiting)
 
-    def _attempt(self, batch: Tokens) -> torch.Tensor | None:
-        """Return the answers (n, tasks) on the device; None when memory runs out."""
+    def _attempt(self, place: Callable[[], torch.Tensor]) -> Fetched | None:
+        """Return the answers (n, tasks), perhaps on their way; None when memory runs out."""
         try:
             with self._ready():
-                tokens = torch.from_numpy(batch.copy()).to(self.device)
-                return self._both_strands(tokens)
+                tokens = place()
+                self._meet(tokens)
+                return self._ferry.fetch(self._both_strands(tokens))
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
             return None
+
+    def _meet(self, tokens: torch.Tensor) -> None:
+        """Refuse, at the first batch, a network that multiplies in half precision inside itself."""
+        if not self._met and not self._half_accepted:
+            require_full_products(lambda: self._forward(tokens[:2], run=self.module))
+        self._met = True
 
     def _both_strands(self, tokens: torch.Tensor) -> torch.Tensor:
         if not self.rc_average:
@@ -176,15 +281,23 @@ class TorchPredictor(SinglePredictor):
         return self._columns(tokens) / 2 + self._columns((3 - tokens).flip(1)) / 2
 
     def _columns(self, tokens: torch.Tensor) -> torch.Tensor:
-        output = self._forward(tokens)
-        table, names = read_columns(output, len(tokens), tasks=self._tasks, heads=self.heads, reduce=self.reduce)
+        whole = self._filled(tokens)
+        output = self._forward(whole, run=self._run)
+        table, names = read_columns(output, len(whole), tasks=self._tasks, heads=self.heads, reduce=self.reduce)
         self._tasks = self._tasks or names
-        return table
+        return table[: len(tokens)]
 
-    def _forward(self, tokens: torch.Tensor) -> Any:
+    def _filled(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Return a whole batch for a compiled network, which knows one size for each length; else the tokens."""
+        if not isinstance(self._run, Compiled):
+            return tokens
+        short = self.resolve_batch_size(tokens.shape[1]) - len(tokens)
+        return torch.cat([tokens, tokens[:1].expand(short, -1)]) if short > 0 else tokens
+
+    def _forward(self, tokens: torch.Tensor, *, run: Callable[[torch.Tensor], Any]) -> Any:
         x = self._one_hot(tokens)
         try:
-            return self.module(x)
+            return run(x)
         except CausalgiaError:
             raise
         except Exception as error:
@@ -199,20 +312,23 @@ class TorchPredictor(SinglePredictor):
 
     def _one_hot(self, tokens: torch.Tensor) -> torch.Tensor:
         order = torch.tensor(self._order, dtype=torch.uint8, device=tokens.device)
-        if self.layout == "NCL":
+        if self.layout == "NCL" and not self.channels_last:
             return (tokens.unsqueeze(1) == order.unsqueeze(1)).to(self.dtype)
+        if self.layout == "NCL":
+            return (tokens.unsqueeze(2) == order).to(self.dtype).transpose(1, 2)
         return (tokens.unsqueeze(2) == order).to(self.dtype)
 
     @contextmanager
     def _ready(self) -> Iterator[None]:
         """Eval mode, inference mode and exact float32, for one thread at a time."""
-        with in_eval_mode(self.module), torch.inference_mode(), exact_float32(self.device):
+        exact, whole = exact_float32(self.device, tf32=self.tf32), without_autocast(self.device)
+        with in_eval_mode(self.module), torch.inference_mode(), exact, whole:
             if next((t.device for t in self.module.parameters()), self.device) != self.device:
                 self.module.to(self.device)
             yield
 
-    def _to_host(self, answer: torch.Tensor) -> object:
-        host = answer.cpu()
+    def _to_host(self, answer: Fetched) -> object:
+        host = answer.arrived()
         self._half = self._half or host.dtype.itemsize == 2
         return (host.float() if host.dtype is torch.bfloat16 else host).numpy()
 

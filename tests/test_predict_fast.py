@@ -1,0 +1,412 @@
+"""Fast predictions: engines, device sessions, staging, workers' devices, pickles, and how far contrasts deviate."""
+
+from __future__ import annotations
+
+import pickle
+import threading
+import warnings
+
+import numpy as np
+import pytest
+
+import causalgia as cg
+from causalgia.errors import PredictorError
+
+torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.torch
+
+from torch import nn  # noqa: E402
+
+from causalgia.predict import torch_device, torch_staging  # noqa: E402
+from causalgia.predict.torch_device import device_of_worker, exact_float32, worker_number  # noqa: E402
+from causalgia.predict.torch_edits import DeviceEdits  # noqa: E402
+from causalgia.predict.torch_engines import ChannelsLast  # noqa: E402
+
+LENGTH = 40
+TOKENS = np.random.default_rng(0).integers(0, 4, (50, LENGTH), dtype=np.uint8)
+
+
+class Layers(nn.Module):
+    """Every one-dimensional layer that is turned, and functions besides."""
+
+    def __init__(self, seed=0):
+        super().__init__()
+        torch.manual_seed(seed)
+        self.first = nn.Sequential(nn.Conv1d(4, 16, 7, padding=3), nn.BatchNorm1d(16), nn.ReLU(), nn.MaxPool1d(2))
+        self.second = nn.Conv1d(16, 16, 3, padding="same", dilation=2, groups=2, bias=False)
+        self.norm = nn.BatchNorm1d(16, affine=False)
+        self.pool = nn.AvgPool1d(3, stride=2, padding=1)
+        self.last = nn.Linear(16 * 10, 2)
+        for norm in (self.first[1], self.norm):
+            norm.running_mean.normal_()
+            norm.running_var.uniform_(0.5, 2)
+
+    def forward(self, x):
+        x = self.first(x)
+        x = nn.functional.max_pool1d(x + self.norm(self.second(x)), 3, 1, 1)
+        return self.last(self.pool(x).flatten(1))
+
+
+class Returns(nn.Module):
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, x):
+        return self.function(x)
+
+
+def predictor(net=None, **options):
+    return cg.TorchPredictor(Layers() if net is None else net, device="cpu", **options)
+
+
+# --- engines ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("options", [{}, {"layout": "NLC"}, {"rc_average": True}])
+def test_channels_last_answers_as_the_eager_network(options):
+    net = Layers()
+    if options.get("layout") == "NLC":
+        net = nn.Sequential(Returns(lambda x: x.transpose(1, 2)), net)
+    eager, fast = predictor(net, **options), predictor(net, channels_last=True, **options)
+    np.testing.assert_allclose(fast.predict(TOKENS), eager.predict(TOKENS), atol=1e-6)
+    assert fast.fingerprint != eager.fingerprint
+
+
+def test_channels_last_sees_weights_that_are_changed_later():
+    net = Layers()
+    fast = predictor(net, channels_last=True)
+    fast.predict(TOKENS)
+    with torch.no_grad():
+        net.second.weight.mul_(2)
+    np.testing.assert_allclose(fast.predict(TOKENS), predictor(net).predict(TOKENS), atol=1e-6)
+
+
+def test_layers_keep_channels_innermost():
+    seen = []
+    net = nn.Sequential(nn.Conv1d(4, 8, 3), nn.BatchNorm1d(8), nn.ReLU(), nn.MaxPool1d(2), Returns(seen.append))
+    with torch.inference_mode():
+        ChannelsLast(net.eval())(torch.randn(3, 4, 20))
+    assert seen[0].stride(1) == 1
+
+
+def test_channels_last_is_refused_where_nothing_can_be_turned():
+    with pytest.raises(PredictorError, match="no one-dimensional convolution"):
+        predictor(nn.Sequential(nn.Flatten(), nn.Linear(4 * LENGTH, 1)), channels_last=True).predict(TOKENS)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        scripted = torch.jit.script(Layers())
+    with pytest.raises(PredictorError, match="a scripted network hides its own"):
+        predictor(scripted, channels_last=True).predict(TOKENS)
+    with pytest.raises(PredictorError, match="exclude each other"):
+        predictor(channels_last=True, compile=True)
+
+
+def test_a_network_that_pools_with_indices_goes_its_own_way():
+    net = nn.Sequential(nn.Conv1d(4, 3, 5), Returns(lambda x: nn.functional.max_pool1d(x, 2, return_indices=True)[0]))
+    net = nn.Sequential(net, nn.Flatten())
+    np.testing.assert_allclose(
+        predictor(net, channels_last=True).predict(TOKENS), predictor(net).predict(TOKENS), atol=1e-6
+    )
+
+
+def eagerly_compiled(monkeypatch):
+    """Put a compiler in place that takes no minute: the network itself, and the shapes it was given."""
+    shapes = []
+
+    def compiled(module, *, dynamic):
+        assert dynamic is False
+
+        def run(x):
+            shapes.append(tuple(x.shape))
+            return module(x)
+
+        return run
+
+    monkeypatch.setattr(torch, "compile", compiled)
+    return shapes
+
+
+def test_a_compiled_network_gets_whole_batches(monkeypatch):
+    shapes = eagerly_compiled(monkeypatch)
+    fast = predictor(compile=True, batch_size=16)
+    np.testing.assert_allclose(fast.predict(TOKENS), predictor().predict(TOKENS), atol=1e-6)
+    assert set(shapes) == {(16, 4, LENGTH)}
+    assert len(shapes) == 4
+    assert fast.fingerprint != predictor(batch_size=16).fingerprint
+
+
+def test_a_compiled_network_serves_eight_lengths(monkeypatch):
+    eagerly_compiled(monkeypatch)
+    fast = predictor(Returns(lambda x: x.sum((1, 2))), compile=True, batch_size=4)
+    with pytest.raises(PredictorError, match="serves 8 lengths"):
+        [fast.predict(TOKENS[:2, :length]) for length in range(10, 20)]
+
+
+def test_what_cannot_be_compiled_is_said(monkeypatch):
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(PredictorError, match=r"C\+\+ compiler on a CPU.*no-such-compiler.*apt install g\+\+"):
+        predictor(compile=True)
+    monkeypatch.delenv("CXX")
+    failure = type("BackendCompilerFailed", (Exception,), {"__module__": "torch._dynamo.exc"})
+
+    def compiled(module, *, dynamic):
+        def run(x):
+            raise failure("backend='inductor' raised")
+
+        return run
+
+    monkeypatch.setattr(torch, "compile", compiled)
+    with pytest.raises(PredictorError, match="torch.compile cannot compile this network"):
+        predictor(compile=True, batch_size=4).predict(TOKENS)
+
+
+# --- precision --------------------------------------------------------------------------------------------------------
+
+
+class Autocast(Layers):
+    def forward(self, x):
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            return super().forward(x).float()
+
+
+def test_autocast_around_a_call_is_switched_off():
+    alone = predictor().predict(TOKENS)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        np.testing.assert_array_equal(predictor().predict(TOKENS), alone)
+        assert torch.is_autocast_enabled("cpu")
+
+
+def test_half_precision_inside_a_network_is_refused_unless_accepted():
+    with pytest.raises(PredictorError, match=r"bfloat16 inside its forward pass.*2\.7 standard errors.*dtype="):
+        predictor(Autocast(), batch_size=8).predict(TOKENS)
+    rough = predictor(Autocast(), dtype="float32").predict(TOKENS)
+    exact = predictor().predict(TOKENS)
+    assert 1e-4 < np.abs(rough - exact).max() < 0.1
+    with pytest.raises(
+        PredictorError, match=r"weights are torch.bfloat16.*2\.7 standard errors at 1,000|2\.7 standard"
+    ):
+        predictor(Layers().bfloat16())
+
+
+def test_tf32_is_switched_on_where_it_is_asked_for():
+    cuda, matmul = torch.device("cuda"), torch.backends.cuda.matmul
+    before = matmul.allow_tf32
+    with exact_float32(cuda, tf32=True):
+        assert matmul.allow_tf32
+        with exact_float32(cuda, tf32=True):
+            pass
+        assert matmul.allow_tf32
+        with pytest.raises(PredictorError, match="tf32=True asks one with tf32=False"), exact_float32(cuda):
+            pass
+    assert matmul.allow_tf32 == before
+    assert predictor(tf32=True).fingerprint != predictor().fingerprint
+
+
+def test_threads_that_want_the_switches_otherwise_wait():
+    cuda, matmul, seen = torch.device("cuda"), torch.backends.cuda.matmul, []
+
+    def rough():
+        with exact_float32(cuda, tf32=True):
+            seen.append(matmul.allow_tf32)
+
+    thread = threading.Thread(target=rough)
+    with exact_float32(cuda):
+        thread.start()
+        thread.join(0.05)
+        assert not matmul.allow_tf32
+        assert seen == []
+    thread.join(5)
+    assert seen == [True]
+
+
+# --- backgrounds on the device ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("options", [{}, {"rc_average": True}, {"layout": "NCL", "alphabet": "ACTG"}])
+def test_a_session_answers_as_predict_bit_for_bit(options):
+    asked = predictor(batch_size=8, **options)
+    session = asked.edits(TOKENS)
+    assert isinstance(session, DeviceEdits)
+    rows = np.random.default_rng(1).integers(0, len(TOKENS), 37)
+    edited = TOKENS[rows].copy()
+    edited[:, 12:20] = np.random.default_rng(2).integers(0, 4, (37, 8))
+    np.testing.assert_array_equal(session.answers(edited, rows), asked.predict(edited))
+    np.testing.assert_array_equal(session.answers(TOKENS, np.arange(50)), asked.predict(TOKENS))
+    everywhere = 3 - TOKENS
+    np.testing.assert_array_equal(session.answers(everywhere, np.arange(50)), asked.predict(everywhere))
+    np.testing.assert_array_equal(session.answers(TOKENS, np.arange(50)), asked.predict(TOKENS))  # nothing was damaged
+
+
+def test_only_the_window_that_changed_is_sent(monkeypatch):
+    sent, send = [], torch_staging.Ferry.send
+    monkeypatch.setattr(torch_staging.Ferry, "send", lambda self, a: sent.append(a.shape) or send(self, a))
+    session = predictor(batch_size=25).edits(TOKENS)
+    edited = TOKENS.copy()
+    edited[:, 10:14] = 3 - edited[:, 10:14]
+    session.answers(edited, np.arange(50))
+    assert sent == [TOKENS.shape, (25,), (25, 4), (25,), (25, 4)]
+
+
+def test_a_session_refuses_what_it_has_no_background_for():
+    session = predictor().edits(TOKENS)
+    with pytest.raises(PredictorError, match="of the same length"):
+        session.answers(TOKENS[:, 1:], np.arange(50))
+    with pytest.raises(PredictorError, match="50 backgrounds; rows go from 1 to 50"):
+        session.answers(TOKENS, np.arange(50) + 1)
+    infinite = predictor(Returns(lambda x: x[:, 0].sum(-1).sub(LENGTH).neg().log()), batch_size=8).edits(TOKENS)
+    edited = TOKENS.copy()
+    edited[17] = 0
+    with pytest.raises(cg.predict.NonFiniteError) as caught:
+        infinite.answers(edited, np.arange(50))
+    assert caught.value.row == 17
+
+
+def test_sessions_are_for_cuda():
+    asked = predictor()
+    assert asked.backgrounds_at_once(LENGTH) == 0
+    asked.device = torch.device("cuda")
+    assert asked.backgrounds_at_once(249) == 2**28 // 249
+
+
+def test_out_of_memory_in_a_session_halves_the_batch():
+    def forward(x):
+        if len(x) > 10:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 20.00 MiB")
+        return x.sum(-1)
+
+    asked = predictor(Returns(forward), batch_size=32, fingerprint="greedy")
+    with pytest.warns(cg.CausalgiaWarning, match="going on with (16|8)") as caught:
+        answer = asked.edits(TOKENS).answers(TOKENS, np.arange(50))
+    np.testing.assert_array_equal(answer, (TOKENS[:, None] == np.arange(4)[:, None]).sum(-1))
+    assert len(caught) == 2
+    assert asked.batches() == {LENGTH: 8}
+
+
+class FakeCuda:
+    """Stands where CUDA would: pages are locked and copies queued, and are there when the event was waited for."""
+
+    def __init__(self, monkeypatch):
+        self.log, self.empty, fake = [], torch.empty, self
+
+        class Event:
+            def record(self, stream):
+                fake.log.append("record")
+
+            def synchronize(self):
+                fake.log.append("wait")
+
+        def empty(*shape, pin_memory=False, **options):
+            if pin_memory:
+                self.log.append("page")
+            return self.empty(*shape, **options)
+
+        monkeypatch.setattr(torch_staging.torch, "empty", empty)
+        monkeypatch.setattr(torch_staging.torch.cuda, "Event", Event)
+        monkeypatch.setattr(torch_staging.torch.cuda, "current_stream", lambda device: None)
+
+
+def test_batches_are_queued_before_the_one_before_is_waited_for(monkeypatch):
+    cuda, asked = FakeCuda(monkeypatch), predictor(batch_size=20)
+    plain = asked.predict(TOKENS)
+    asked._ferry._pinned = True
+    np.testing.assert_array_equal(asked.predict(TOKENS), plain)
+    queued = ["page", "page", "record"]
+    assert cuda.log == queued + queued + ["wait"] + queued + ["wait", "wait"]
+
+
+# --- batch sizes ------------------------------------------------------------------------------------------------------
+
+
+def test_batch_sizes_are_recorded_and_given_back():
+    first = predictor()
+    assert first.batches() == {}
+    first.predict(TOKENS)
+    assert first.batches() == {LENGTH: first.resolve_batch_size(LENGTH)}
+    second = predictor()
+    second.fix_batches({LENGTH: 7, 90: np.int64(3)})
+    assert (second.resolve_batch_size(LENGTH), second.resolve_batch_size(90)) == (7, 3)
+    pair = cg.Ensemble([first, second])
+    assert pair.batches() == {LENGTH: 7, 90: 3}
+    pair.fix_batches({LENGTH: 5})
+    assert pair.resolve_batch_size(LENGTH) == 5
+    assert pickle.loads(pickle.dumps(second)).batches() == {LENGTH: 5, 90: 3}
+    for odd in (0, "auto", 2.5):
+        with pytest.raises(PredictorError, match="whole number of at least 1"):
+            first.fix_batches({LENGTH: odd})
+
+
+def test_wide_rows_give_way_to_caches():
+    narrow = predictor(Returns(lambda x: x.sum((1, 2)))).resolve_batch_size(LENGTH)
+    deep = nn.Sequential(*(nn.Conv1d(4 if i == 0 else 96, 96, 3, padding=1) for i in range(12)), nn.Flatten())
+    assert (narrow, predictor(deep).resolve_batch_size(LENGTH)) == (1024, 256)
+
+
+# --- workers and pickles ----------------------------------------------------------------------------------------------
+
+
+def test_workers_take_gpus_in_turn(monkeypatch):
+    assert [device_of_worker(k, 3) for k in range(5)] == ["cuda:0", "cuda:1", "cuda:2", "cuda:0", "cuda:1"]
+    for k, n in ((0, 0), (-1, 2)):
+        with pytest.raises(PredictorError, match="count workers from 0"):
+            device_of_worker(k, n)
+    monkeypatch.delenv("CAUSALGIA_WORKER", raising=False)
+    assert worker_number() is None
+    assert torch_device._own(torch.device("cuda")) == torch.device("cuda")
+    monkeypatch.setenv("CAUSALGIA_WORKER", "5")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert torch_device._own(torch.device("cuda")) == torch.device("cuda:1")
+    assert torch_device._own(torch.device("cuda:0")) == torch.device("cuda:0")
+    assert torch_device._own(torch.device("cpu")) == torch.device("cpu")
+    monkeypatch.setenv("CAUSALGIA_WORKER", "left")
+    with pytest.raises(PredictorError, match="counted from 0"):
+        worker_number()
+
+
+def test_a_dask_worker_is_known_by_its_name(monkeypatch):
+    import sys
+    import types
+
+    def module(get_worker):
+        return types.SimpleNamespace(get_worker=get_worker)
+
+    def nobody():
+        raise ValueError("No worker found")
+
+    monkeypatch.delenv("CAUSALGIA_WORKER", raising=False)
+    for get_worker, number in ((lambda: types.SimpleNamespace(name=3), 3), (nobody, None)):
+        monkeypatch.setitem(sys.modules, "distributed", module(get_worker))
+        assert worker_number() == number
+    monkeypatch.setitem(sys.modules, "distributed", module(lambda: types.SimpleNamespace(name="tcp://1:2")))
+    assert worker_number() is None
+
+
+@pytest.mark.parametrize("options", [{}, {"channels_last": True}, {"rc_average": True, "batch_size": 6}])
+def test_a_pickled_predictor_is_itself(options):
+    asked = predictor(**options)
+    before = asked.predict(TOKENS)
+    copy = pickle.loads(pickle.dumps(asked))
+    np.testing.assert_array_equal(copy.predict(TOKENS), before)
+    assert (copy.fingerprint, copy.tasks, copy.batch_size) == (asked.fingerprint, asked.tasks, asked.batch_size)
+    assert copy.module is not asked.module
+
+
+def test_a_pickle_chooses_its_device_where_it_is_opened(monkeypatch):
+    asked = cg.TorchPredictor(Layers(), device="auto")
+    sent = pickle.dumps(asked)
+    monkeypatch.setattr(torch_device, "_best_device", lambda dtype: torch.device("meta"))
+    assert pickle.loads(sent).device == torch.device("meta")
+    here = pickle.dumps(predictor())
+    assert pickle.loads(here).device == torch.device("cpu")
+
+
+def test_ensembles_and_zoo_networks_are_pickled():
+    cloudpickle = pytest.importorskip("cloudpickle")
+    pair = cg.Ensemble({"a": predictor(Layers(1)), "b": predictor(Layers(2))})
+    count = cg.FunctionPredictor(lambda x: x[:, 0].sum(-1))
+    for asked in (pair, cg.zoo.oracle(cg.zoo.names()[0]), count):
+        length = 41 if asked is not pair else LENGTH
+        tokens = np.random.default_rng(3).integers(0, 4, (9, length), dtype=np.uint8)
+        copy = pickle.loads(cloudpickle.dumps(asked))
+        np.testing.assert_array_equal(copy.predict(tokens), asked.predict(tokens))
+        assert copy.fingerprint == asked.fingerprint
