@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from causalgia.design.fitted import chain, frequencies, parent_labels, random_order
 from causalgia.design.null_model import FromParents, FromSequences, NullModel, Tokens, Units
 from causalgia.design.numbers import positive_int
 from causalgia.errors import DesignError
@@ -82,9 +83,7 @@ class Profile(FromSequences):
 
     def probabilities(self) -> NDArray[np.float64]:
         """Return the base frequencies by position, (length, 4)."""
-        from causalgia.sequences.samplers import fit_profile
-
-        return fit_profile(self.parents_given.tokens)
+        return frequencies(self)
 
     def draw(self, units: Units, *, key: int, n_units: int) -> Tokens:  # noqa: ARG002
         from causalgia.sequences.samplers import sample_profile
@@ -133,9 +132,9 @@ class Markov(FromSequences):
         object.__setattr__(self, "order", int(order))
 
     def draw(self, units: Units, *, key: int, n_units: int) -> Tokens:  # noqa: ARG002
-        from causalgia.sequences.samplers import fit_markov, sample_markov
+        from causalgia.sequences.samplers import sample_markov
 
-        return sample_markov(key, units, fit_markov(self.parents_given.tokens, self.order), self.length)
+        return sample_markov(key, units, chain(self, self.order), self.length)
 
     def _extras(self) -> dict[str, Any]:
         return {"order": self.order}
@@ -194,7 +193,7 @@ class KletShuffle(FromParents):
         return klet_shuffle(key, units, self.parents_given.tokens, self.k, parent=self._parent_index(units))
 
     def parents(self, units: Units, *, key: int, n_units: int) -> NDArray[Any]:  # noqa: ARG002
-        return np.asarray(self.parents_given.names)[self._parent_index(units)]
+        return parent_labels(self)[self._parent_index(units)]
 
     def _parent_index(self, units: Units) -> NDArray[np.int64]:
         return (units % np.uint64(len(self.parents_given))).astype(np.int64)
@@ -330,7 +329,7 @@ class Genomic(FromParents):
         return self.parents_given.tokens[self._index(units, key, n_units)]
 
     def parents(self, units: Units, *, key: int, n_units: int) -> NDArray[Any]:
-        return np.asarray(self.parent_names)[self._index(units, key, n_units)]
+        return parent_labels(self)[self._index(units, key, n_units)]
 
     @property
     def available(self) -> int:
@@ -353,13 +352,8 @@ class Genomic(FromParents):
         return float(np.log(len(np.unique(rows) if self.parent is None else rows)))
 
     def _index(self, units: Units, key: int, n_units: int) -> NDArray[np.int64]:
-        from causalgia.sequences.random import random_words
-
-        n = len(self.parents_given)
-        order = np.arange(n)
-        if n_units < n * self.draws:
-            order = np.argsort(random_words(key, np.arange(n, dtype=np.uint64), 1)[:, 0], kind="stable")
-        return order[(units // np.uint64(self.draws)).astype(np.int64)]
+        n, rank = len(self.parents_given), (units // np.uint64(self.draws)).astype(np.int64)
+        return rank if n_units == n * self.draws else random_order(n, key)[rank]
 
     def _extras(self) -> dict[str, Any]:
         draws: dict[str, Any] = {"draws": self.draws} if self.draws > 1 else {}
