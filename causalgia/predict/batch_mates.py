@@ -17,11 +17,11 @@ _NOISE = {8: 1e-9, 4: 1e-4, 2: 1e-2}
 """Tolerated difference, relative to the largest answer, by the bytes of the floating dtype."""
 _TF32_NOISE = 5e-3
 """The same for float32 where CUDA is in use: code outside this library may round products to 10 bits."""
-_SAME_TWICE = (
+SAME_TWICE = (
     "answers the same batch differently when asked twice: something random is left on. Turn dropout off "
     "(F.dropout(..., training=self.training), never training=True) or fix the predictor's own random numbers"
 )
-_MATES = (
+MATES = (
     "answers a sequence differently {how}: the answer depends on its batch mates. Put batch norm into eval mode "
     "(track_running_stats=True, no .train() in forward), and take out any mean, softmax or scaling over the batch"
 )
@@ -59,12 +59,12 @@ def check_batch_mates(predictor: Predictor, tokens: Tokens) -> None:
     causalgia.errors.PredictorError: the predictor answers a sequence differently alone and among others: ...
     """
     rows, other, together = _together(predictor, checked_rows(tokens)[:_ROWS])
-    limit = _noise(predictor, together) * float(np.abs(together).max())
-    _compare(predictor, together, _again(predictor, rows, _SAME_TWICE), limit, _SAME_TWICE)
+    limit = rounding_allowed(predictor, together)
+    _compare(predictor, together, _again(predictor, rows, SAME_TWICE), limit, SAME_TWICE)
     lonely = [0, other]
     alone = np.concatenate([_ask_alone(predictor, rows[i : i + 1]) for i in lonely])
-    _compare(predictor, together[lonely], alone, limit, _MATES.format(how="alone and among others"))
-    other_order = _MATES.format(how="when the batch is in another order")
+    _compare(predictor, together[lonely], alone, limit, MATES.format(how="alone and among others"))
+    other_order = MATES.format(how="when the batch is in another order")
     backwards = _again(predictor, rows[::-1], other_order)[::-1]
     _compare(predictor, together, backwards, limit, other_order)
 
@@ -94,6 +94,11 @@ def _again(predictor: Predictor, rows: Tokens, cause: str) -> NDArray[Any]:
         raise PredictorError(msg) from error
 
 
+def rounding_allowed(predictor: Predictor, answers: NDArray[Any]) -> float:
+    """Return the difference between two answers to a sequence that is put down to rounding, whatever the task."""
+    return _noise(predictor, answers) * float(np.abs(answers).max())
+
+
 def _noise(predictor: Predictor, answers: NDArray[Any]) -> float:
     size = min(predictor.precision.itemsize, answers.dtype.itemsize)
     torch = sys.modules.get("torch")
@@ -106,7 +111,7 @@ def _ask_alone(predictor: Predictor, row: Tokens) -> NDArray[Any]:
         return predictor.predict(row)
     except PredictorError as error:
         how = "alone and among others (alone it fails)"
-        msg = f"the predictor {_MATES.format(how=how)}. It says: {error}"
+        msg = f"the predictor {MATES.format(how=how)}. It says: {error}"
         raise PredictorError(msg) from error
 
 
