@@ -107,7 +107,7 @@ def run(
     """
     if analysis is None and isinstance(design, Design):
         analysis = design.planned()
-    _check_kinds(design, predictor, analysis, until)
+    check_kinds(design, predictor, analysis, until)
     kept = Everything(outcome_dims(design, predictor))
     begun = begin(design, predictor, rng=rng, analysis=analysis)
     if store is not None:
@@ -129,7 +129,7 @@ def run(
     return validate(outcomes, "outcomes")
 
 
-def _check_kinds(design: object, predictor: Predictor, analysis: object, until: object) -> None:
+def check_kinds(design: object, predictor: Predictor, analysis: object, until: object) -> None:
     if not isinstance(design, Design):
         raise DesignError(f"run(design, predictor): the first argument is {type(design).__name__}, not a cg.Design")
     require_predictor(predictor, "run(design, predictor)")
