@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
 from causalgia.errors import PredictorError
+from causalgia.predict.factory import made_once
 from causalgia.predict.function import FunctionPredictor
 from causalgia.predict.predictor import Predictor, checked_batch_size, checked_names, checked_text
 from causalgia.predict.user_file import beside, call, find, import_file, split_factory, takes_path
@@ -61,32 +63,85 @@ def load_predictor(
     MissingExtraError
         If the user's code needs torch, which is not installed.
     """
-    path, name = split_factory(factory)
-    say = announce or _silent
-    say(f"predictor: importing {path} and calling {name}({'' if weights is None else weights})")
-    with beside(path):
-        module = import_file(path)
-        made = _make(find(module, name, path), f"{path.name}:{name}", weights)
-    if isinstance(made, Predictor):
-        asked = {
-            "tasks": tasks,
-            "scale": scale,
-            "alphabet": _channel_order(module, alphabet, path, _silent) if hasattr(made, "alphabet") else alphabet,
-            "device": None if device == "auto" else device,
-            "batch_size": None if batch_size == "auto" else batch_size,
-        }
-        return _as_it_is(made, {name: value for name, value in asked.items() if value is not None}, factory)
-    names = _constant_tasks(module, path, say) if tasks is None else tasks
-    order = _channel_order(module, alphabet, path, say) or "ACGT"
-    scale = "outcome" if scale is None else scale
-    if _is_torch_module(made):
-        from causalgia.predict.torch_predictor import TorchPredictor
+    asked = _Asked(factory, weights, tasks, scale, alphabet, device, batch_size)
+    made = asked.load(announce or _silent)
+    object.__setattr__(made, "_loads_again", asked.anywhere())
+    return made
 
-        return TorchPredictor(made, tasks=names, scale=scale, device=device, batch_size=batch_size, alphabet=order)
-    if callable(made):
-        return FunctionPredictor(made, tasks=names, scale=scale, batch_size=batch_size, alphabet=order)
-    msg = f"{factory} returned a {type(made).__name__}; return a torch module, a predictor or a callable"
-    raise PredictorError(msg)
+
+@dataclass(frozen=True)
+class _Asked:
+    """A call of `load_predictor`, which another process repeats: it cannot import a user's file by a name."""
+
+    factory: str | os.PathLike[str]
+    weights: str | Path | None
+    tasks: Sequence[str] | None
+    scale: str | None
+    alphabet: str | None
+    device: str
+    batch_size: int | Literal["auto"]
+
+    def anywhere(self) -> _Asked:
+        """Return the same call with whole paths."""
+        path, name = split_factory(self.factory)
+        weights = None if self.weights is None else str(Path(self.weights).resolve())
+        return replace(self, factory=f"{path.resolve()}:{name}", weights=weights)
+
+    def __call__(self, fingerprint: str, sizes: dict[int, int]) -> Predictor:
+        """Return the predictor, loaded once in each process; PredictorError where it is absent or another one."""
+        made = made_once(f"{self.factory} {fingerprint}", lambda: self._again(fingerprint))
+        made.fix_batches(sizes)
+        return made
+
+    def _again(self, fingerprint: str) -> Predictor:
+        cure = "every machine must see the same files; or give cg.PredictorFactory(a function they have installed)"
+        try:
+            made = load_predictor(**vars(self), announce=None)
+        except PredictorError as error:
+            msg = f"loading the predictor again, in another process: {error}. {cure}"
+            raise PredictorError(msg) from error
+        if made.fingerprint != fingerprint:
+            msg = f"{self.factory}: loaded again, it is another predictor: the file or its weights changed; {cure}"
+            raise PredictorError(msg)
+        return made
+
+    def load(self, say: Announce) -> Predictor:
+        """Import the file, call the function, and wrap what it makes."""
+        path, name = split_factory(self.factory)
+        say(f"predictor: importing {path} and calling {name}({'' if self.weights is None else self.weights})")
+        with beside(path):
+            module = import_file(path)
+            made = _make(find(module, name, path), f"{path.name}:{name}", self.weights)
+        if isinstance(made, Predictor):
+            return _as_it_is(made, self._said(module, made, path), self.factory)
+        return self._wrapped(made, module, path, say)
+
+    def _said(self, module: ModuleType, made: Predictor, path: Path) -> dict[str, Any]:
+        """Return what was said about a predictor that was made ready."""
+        own = hasattr(made, "alphabet")
+        said = {
+            "tasks": self.tasks,
+            "scale": self.scale,
+            "alphabet": _channel_order(module, self.alphabet, path, _silent) if own else self.alphabet,
+            "device": None if self.device == "auto" else self.device,
+            "batch_size": None if self.batch_size == "auto" else self.batch_size,
+        }
+        return {name: value for name, value in said.items() if value is not None}
+
+    def _wrapped(self, made: Any, module: ModuleType, path: Path, say: Announce) -> Predictor:
+        names = _constant_tasks(module, path, say) if self.tasks is None else self.tasks
+        order = _channel_order(module, self.alphabet, path, say) or "ACGT"
+        scale = "outcome" if self.scale is None else self.scale
+        if _is_torch_module(made):
+            from causalgia.predict.torch_predictor import TorchPredictor
+
+            return TorchPredictor(
+                made, tasks=names, scale=scale, device=self.device, batch_size=self.batch_size, alphabet=order
+            )
+        if callable(made):
+            return FunctionPredictor(made, tasks=names, scale=scale, batch_size=self.batch_size, alphabet=order)
+        msg = f"{self.factory} returned a {type(made).__name__}; return a torch module, a predictor or a callable"
+        raise PredictorError(msg)
 
 
 def _silent(line: str) -> None:

@@ -58,6 +58,14 @@ class Predictor(ABC):
     """What the answers are measured on, in words; effects are reported with it."""
     models: tuple[str, ...] | None = None
     """Names of an ensemble's members; None without the model dim."""
+    _loads_again: Callable[[str, dict[int, int]], Predictor] | None = None
+    """Makes the predictor anew in another process, where it cannot travel itself; given its fingerprint and batches."""
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Travel as the way to be made, where there is one."""
+        if self._loads_again is None:
+            return super().__reduce_ex__(protocol)
+        return self._loads_again, (self.fingerprint, self.batches())
 
     @property
     @abstractmethod

@@ -1,0 +1,160 @@
+"""A predictor that is made where it is asked: what travels is the way to make it."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalgia.errors import CausalgiaError, PredictorError
+from causalgia.predict.fingerprint import UNREAD, fingerprint_of
+from causalgia.predict.predictor import EditSession, Predictor, Progress, one_line
+from causalgia.sequences.alphabet import Tokens
+
+_MADE: dict[str, Predictor] = {}
+_MAKING = threading.RLock()
+
+
+def made_once(key: str, build: Callable[[], Predictor]) -> Predictor:
+    """Return what `build` makes, made once in each process for each key."""
+    with _MAKING:
+        if key not in _MADE:
+            _MADE[key] = build()
+        return _MADE[key]
+
+
+class PredictorFactory(Predictor):
+    """A predictor that each process makes for itself, by calling a function, the first time it is asked.
+
+    The cure for a predictor that cannot be serialised (an open session, a handle of another library): workers are sent
+    the function alone, and each makes the predictor once.
+
+    Parameters
+    ----------
+    build
+        Takes nothing and returns a predictor, the same in every process.
+
+    Raises
+    ------
+    PredictorError
+        If `build` is not callable; when first asked, if it fails or returns no predictor.
+
+    Examples
+    --------
+    >>> from causalgia.predict import FunctionPredictor
+    >>> def build():
+    ...     session = np.ones(4)  # stands for what cannot be pickled
+    ...     return FunctionPredictor(lambda x: session @ x.sum(-1).T, tasks=["length"])
+    >>> PredictorFactory(build).predict(np.zeros((1, 7), np.uint8))
+    array([[7.]])
+    """
+
+    def __init__(self, build: Callable[[], Predictor]) -> None:
+        _require_callable(build)
+        self._build = build
+        identity = fingerprint_of(build)
+        self._key = identity if not identity.endswith(UNREAD) else uuid.uuid4().hex
+        self._sizes: dict[int, int] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the function, and the batch sizes that were settled on."""
+        return {**vars(self), "_sizes": self.batches()}
+
+    def __repr__(self) -> str:
+        return f"PredictorFactory({getattr(self._build, '__qualname__', type(self._build).__name__)})"
+
+    @property
+    def made(self) -> Predictor:
+        """The predictor, made now if it was not yet.
+
+        Raises
+        ------
+        PredictorError
+            If the function fails, or returns no predictor.
+        """
+        made = made_once(self._key, self._make)
+        if self._sizes:
+            made.fix_batches(self._sizes)
+            self._sizes = {}
+        return made
+
+    def _make(self) -> Predictor:
+        try:
+            made = self._build()
+        except CausalgiaError:
+            raise
+        except Exception as error:
+            msg = f"{self!r}: the function raised {one_line(error)}; it must return a predictor on every machine"
+            raise PredictorError(msg) from error
+        _require_made(made, repr(self))
+        return made
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Names of the outputs."""
+        return self.made.tasks
+
+    @property
+    def scale(self) -> str:  # type: ignore[override]
+        """What the answers are measured on."""
+        return self.made.scale
+
+    @property
+    def models(self) -> tuple[str, ...] | None:  # type: ignore[override]
+        """Names of an ensemble's members."""
+        return self.made.models
+
+    @property
+    def fingerprint(self) -> str:
+        """That of the predictor which is made: a trial does not depend on where it was."""
+        return self.made.fingerprint
+
+    @property
+    def precision(self) -> np.dtype[Any]:
+        """Coarsest floating dtype that the answers are computed in."""
+        return self.made.precision
+
+    @property
+    def parts(self) -> tuple[Predictor, ...]:
+        """The members of an ensemble, else this."""
+        return (self,) if self.made.models is None else self.made.parts
+
+    def resolve_batch_size(self, length: int) -> int:
+        """Return how many sequences go through the network at once."""
+        return self.made.resolve_batch_size(length)
+
+    def batches(self) -> dict[int, int]:
+        """Return the batch sizes settled on so far, by length."""
+        return self.made.batches() if self._key in _MADE else dict(self._sizes)
+
+    def fix_batches(self, sizes: Mapping[int, int]) -> None:
+        """Take the batch sizes of an earlier run, by length."""
+        self._sizes = {**self._sizes, **sizes}
+
+    def backgrounds_at_once(self, length: int) -> int:
+        """Return how many backgrounds a session of `edits` holds."""
+        return self.made.backgrounds_at_once(length)
+
+    def edits(self, base: Tokens) -> EditSession:
+        """Return a session for edited versions of backgrounds."""
+        return self.made.edits(base)
+
+    def predict(self, tokens: Tokens, *, progress: Progress | None = None) -> NDArray[Any]:
+        """Answer for each row of tokens (n, length)."""
+        return self.made.predict(tokens, progress=progress)
+
+
+def _require_callable(build: object) -> None:
+    if not callable(build):
+        msg = f"PredictorFactory takes a function that returns a predictor, not {build!r}"
+        raise PredictorError(msg)
+
+
+def _require_made(made: object, said: str) -> None:
+    if not isinstance(made, Predictor):
+        msg = f"{said}: the function returned a {type(made).__name__}; return cg.TorchPredictor(...) or the like"
+        raise PredictorError(msg)
