@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from functools import reduce
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from causalgia.errors import ContrastError
+from causalgia.rowwise import extremes, row_blocks
 
 Array: TypeAlias = npt.NDArray[np.float64]
 Flags: TypeAlias = npt.NDArray[np.bool_]
@@ -72,17 +74,43 @@ def on_scale(y: xr.DataArray, scale: str, measured_on: str) -> tuple[xr.DataArra
     >>> bound.round(7)
     array([1.000e-07, 3.125e-02])
     """
+    check_scale(y, scale, measured_on)
+    put, bound = put_on(y.to_numpy(), scale=scale)
+    return y.copy(data=put), bound
+
+
+def put_on(values: npt.NDArray[np.floating], *, scale: str) -> tuple[Array, Array]:
+    """Return what `on_scale` does, of outcomes that were checked for it.
+
+    Parameters
+    ----------
+    values
+        Outcomes of any shape, in the dtype that they were rounded to.
+    scale
+        As there.
+
+    Examples
+    --------
+    >>> put_on(np.array([1.0, 8.0]), scale="log2")[0]
+    array([0., 3.])
+    """
+    size, put = values.astype(np.float64), transformed(values, scale=scale)
+    bound = _TRANSFORMS[scale][1](size) * (np.spacing(np.abs(values)) / 2 + _CALCULATION * np.abs(size))
+    return put, bound + np.finfo(float).eps * np.abs(put)
+
+
+def transformed(values: npt.NDArray[np.floating], *, scale: str) -> Array:
+    """Return the first of what `put_on` does: the outcomes on the scale, in float64."""
+    return _TRANSFORMS[scale][0](values.astype(np.float64))
+
+
+def check_scale(y: xr.DataArray, scale: Any, measured_on: str) -> None:
+    """Refuse a scale that is unknown, or impossible for what is measured or for a value."""
     if not isinstance(scale, str) or scale not in _TRANSFORMS:
         raise ContrastError(f"scale {scale!r} is none of {', '.join([*_TRANSFORMS, *OF_MEANS])}")
     if scale != "identity":
         refuse_logs(scale, measured_on)
         _refuse_values(y, scale)
-    values = y.to_numpy()
-    transform, derivative = _TRANSFORMS[scale]
-    size = values.astype(np.float64)
-    transformed = transform(size)
-    bound = derivative(size) * (np.spacing(np.abs(values)) / 2 + _CALCULATION * np.abs(size))
-    return y.copy(data=transformed), bound + np.finfo(float).eps * np.abs(transformed)
 
 
 def is_log(measured_on: str) -> bool:
@@ -118,17 +146,24 @@ def refuse_logs(scale: str, measured_on: str) -> None:
 
 
 def _refuse_values(y: xr.DataArray, scale: str) -> None:
-    bad = (y <= 0) | (y >= 1) if scale == "logit" else y <= 0
-    if not bad.any():
+    low, high = extremes(y.data) if y.size else (np.ones(1), np.zeros(1))
+    if not ((low <= 0).any() or (scale == "logit" and (high >= 1).any())):
         return
-    where = np.argwhere(bad.to_numpy())[0]
+    value, where = next(_outside(y, scale))
     labels = ", ".join(
         f"{dim} {y[dim].to_numpy()[i]!s}" for dim, i in zip(y.dims, where, strict=True) if dim in y.coords
     )
     need = "outcomes between 0 and 1" if scale == "logit" else "positive outcomes"
-    raise ContrastError(
-        f"scale='{scale}' needs {need}, and {labels} has {y.to_numpy()[tuple(where)]:g}; use scale='identity'"
-    )
+    raise ContrastError(f"scale='{scale}' needs {need}, and {labels} has {value:g}; use scale='identity'")
+
+
+def _outside(y: xr.DataArray, scale: str) -> Iterator[tuple[Any, tuple[int, ...]]]:
+    """Find values that a scale is impossible for, and their indices, in their order."""
+    start = 0
+    for block in row_blocks(y.data):
+        for row, *others in np.argwhere((block <= 0) | (block >= 1) if scale == "logit" else block <= 0):
+            yield block[row, *others], (start + int(row), *map(int, others))
+        start += len(block)
 
 
 def agreement(values: Array, bound: Array) -> tuple[Flags, Flags]:
@@ -152,6 +187,18 @@ def agreement(values: Array, bound: Array) -> tuple[Flags, Flags]:
     >>> agreement(np.array([[0.3, 0.1, 0.0], [0.1 + 0.2, 0.2, 1e-17]]), np.full((2, 3), 1e-16))
     (array([ True, False,  True]), array([False, False,  True]))
     """
-    low, high = (values - bound).max(axis=0), (values + bound).min(axis=0)
+    return agreeing([(values, bound)])
+
+
+def agreeing(parts: Iterable[tuple[Array, Array]]) -> tuple[Flags, Flags]:
+    """Return what `agreement` does of values and bounds that come some rows at a time.
+
+    Examples
+    --------
+    >>> agreeing([(np.array([[0.3]]), np.array([[1e-16]])), (np.array([[0.1 + 0.2]]), np.array([[1e-16]]))])
+    (array([ True]), array([False]))
+    """
+    ends = (((values - bound).max(axis=0), (values + bound).min(axis=0)) for values, bound in parts)
+    low, high = reduce(lambda a, b: (np.maximum(a[0], b[0]), np.minimum(a[1], b[1])), ends)
     constant: Any = low <= high
     return constant, constant & (low <= 0) & (high >= 0)

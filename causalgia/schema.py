@@ -7,6 +7,7 @@ needs the other to be installed or imported.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,8 +15,9 @@ import numpy as np
 import xarray as xr
 
 from causalgia.errors import OutcomesError
+from causalgia.rowwise import extremes, is_lazy, row_blocks
 
-Kind = Literal["sequences", "outcomes", "effects", "estimates", "decisions"]
+Kind = Literal["sequences", "outcomes", "effects", "moments", "estimates", "decisions"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,10 @@ def _estimates(
 ) -> Variable:
     kinds: tuple[Kind, ...] = ("estimates", "decisions") if decisions else ("estimates",)
     return Variable(name, kinds, _EFFECT, dtype, meaning, required)
+
+
+def _moments(name: str, meaning: str, *, dtype: str = "f", required: bool = False) -> Variable:
+    return Variable(name, ("moments",), _EFFECT, dtype, meaning, required)
 
 
 def _decisions(name: str, meaning: str, *, dtype: str = "f", required: bool = False) -> Variable:
@@ -86,21 +92,21 @@ SCHEMA: tuple[Variable, ...] = (
     Variable("block", ("outcomes", "effects"), (("unit",),), "*", "stratum inside which arms were randomised"),
     Variable(
         "do",
-        ("outcomes", "effects", "estimates", "decisions"),
+        ("outcomes", "effects", "moments", "estimates", "decisions"),
         (("arm",), ("contrast",)),
         "U",
         "the intervention of an arm, or of each arm of a contrast, in do-notation",
     ),
     Variable(
         "kind",
-        ("outcomes", "effects", "estimates", "decisions"),
+        ("outcomes", "effects", "moments", "estimates", "decisions"),
         (("arm",),),
         "U",
         "the arm's intervention in a word, such as 'placebo_word'",
     ),
     Variable(
         "random",
-        ("outcomes", "effects", "estimates", "decisions"),
+        ("outcomes", "effects", "moments", "estimates", "decisions"),
         (("arm",),),
         "b",
         "whether the intervention draws anything of its own",
@@ -111,7 +117,11 @@ SCHEMA: tuple[Variable, ...] = (
     _looks("look_lower", "lower limit that a look saw, by the rule of attrs['until']"),
     _looks("look_upper", "upper limit that a look saw, by the rule of attrs['until']"),
     Variable(
-        "design", ("outcomes",), (("byte",),), "u", "the design as JSON, by zlib, where an attribute is too short"
+        "design",
+        ("outcomes", "moments"),
+        (("byte",),),
+        "u",
+        "the design as JSON, by zlib, where an attribute is too short",
     ),
     # contrasts
     Variable(
@@ -123,12 +133,12 @@ SCHEMA: tuple[Variable, ...] = (
     ),
     Variable(
         "constant",
-        ("effects",),
+        ("effects", "moments"),
         _EFFECT,
         "b",
         "whether the ICE of all units are one number within the rounding of each unit's own outcomes (crossover)",
     ),
-    Variable("zero", ("effects",), _EFFECT, "b", "whether that one number may be 0 (crossover)"),
+    Variable("zero", ("effects", "moments"), _EFFECT, "b", "whether that one number may be 0 (crossover)"),
     Variable(
         "rounding",
         ("effects",),
@@ -146,11 +156,40 @@ SCHEMA: tuple[Variable, ...] = (
     Variable("ratio", ("effects",), _EFFECT, "f", "ratio of the arms' means (a ratio in a parallel trial)"),
     Variable(
         "weight",
-        ("effects", "estimates", "decisions"),
+        ("effects", "moments", "estimates", "decisions"),
         (("contrast", "arm"),),
         "f",
         "weight of each arm in the contrast; rows sum to 0",
     ),
+    # moments of the ICE of a trial that kept nothing else
+    _moments("ice_mean", "mean of the ICE over units", required=True),
+    _moments("ice_sd", "standard deviation of the ICE over units, 0 where constant", required=True),
+    _moments("ice_skewness", "skewness of the ICE over units", required=True),
+    _moments("ice_leverage", "largest share of one unit in the sum of squares of ICE - mean", required=True),
+    _moments("ice_least", "least ICE of any unit"),
+    _moments("ice_most", "largest ICE of any unit"),
+    Variable(
+        "ice_quantile",
+        ("moments",),
+        (("quantile", "contrast", "task"), ("quantile", "contrast", "task", "model")),
+        "f",
+        "quantiles of the ICE over units, each known to attrs['relative_error'] of its distance from about the mean",
+    ),
+    Variable(
+        "ice_correlation",
+        ("moments",),
+        (("contrast", "contrast_", "task"), ("contrast", "contrast_", "task", "model")),
+        "f",
+        "correlation of the ICE over units (independent units, up to 512 contrasts); 0 where one is constant",
+    ),
+    Variable(
+        "ice_sum",
+        ("moments",),
+        (("cluster", "contrast", "task"), ("cluster", "contrast", "task", "model")),
+        "f",
+        "sum over the units of a parent (beyond 512 contrasts of independent units: of a random group) of ICE - mean",
+    ),
+    Variable("cluster_size", ("moments",), (("cluster",),), "i", "units of each of these clusters"),
     # estimates
     _estimates("ace", "average causal effect, on attrs['contrast_scale']", required=True, decisions=True),
     _estimates("se", "standard error of the ACE for attrs['target']", decisions=True),
@@ -163,7 +202,7 @@ SCHEMA: tuple[Variable, ...] = (
     _estimates("skewness", "skewness of the ICE (crossover), or of the outcome in the most skewed arm (parallel)"),
     _estimates("leverage", "largest share of one cluster in the variance of the ACE"),
     _estimates("exact", "no spread among the units: the interval is a point", dtype="b", decisions=True),
-    _estimates("n_units", "units that the contrast uses", dtype="i", decisions=True),
+    Variable("n_units", ("moments", "estimates", "decisions"), _EFFECT, "i", "units that the contrast uses"),
     _estimates("n_clusters", "independent clusters that the standard error rests on", dtype="i", decisions=True),
     Variable(
         "covariance",
@@ -181,7 +220,7 @@ SCHEMA: tuple[Variable, ...] = (
     ),
     Variable(
         "control_sd",
-        ("effects", "estimates", "decisions"),
+        ("effects", "moments", "estimates", "decisions"),
         _EFFECT,
         "f",
         "sd over units of the outcome in the control arm (else the untreated one, else those subtracted), a unit",
@@ -192,7 +231,7 @@ SCHEMA: tuple[Variable, ...] = (
     ),
     Variable(
         "placebo_word",
-        ("estimates", "decisions"),
+        ("moments", "estimates", "decisions"),
         (("contrast",),),
         "*",
         "bool: whether the contrast is one fixed placebo word, given by hand; else `weight` and `kind` tell",
@@ -238,6 +277,7 @@ _REQUIRED_DIMS: dict[Kind, tuple[str, ...]] = {
     "sequences": ("unit", "position"),
     "outcomes": ("unit", "task"),
     "effects": ("unit", "contrast", "task"),
+    "moments": ("contrast", "task"),
     "estimates": ("contrast", "task"),
     "decisions": ("contrast", "task"),
 }
@@ -246,12 +286,14 @@ _REQUIRED_DIMS: dict[Kind, tuple[str, ...]] = {
 def validate(dataset: xr.Dataset, kind: Kind) -> xr.Dataset:
     """Check a Dataset against the schema and return it unchanged.
 
+    Values of a lazy variable (dask) are read once, a few blocks at a time, and are known from then on.
+
     Parameters
     ----------
     dataset
         A Dataset that claims to be of `kind`.
     kind
-        ``"sequences"``, ``"outcomes"``, ``"effects"``, ``"estimates"`` or ``"decisions"``.
+        ``"sequences"``, ``"outcomes"``, ``"effects"``, ``"moments"``, ``"estimates"`` or ``"decisions"``.
 
     Raises
     ------
@@ -304,6 +346,7 @@ _MAKERS: dict[Kind, str] = {
     "sequences": "null.sample",
     "outcomes": "cg.run or cg.from_frame",
     "effects": "cg.contrast",
+    "moments": 'cg.run(..., keep="moments")',
     "estimates": "cg.estimate or cg.from_effects",
     "decisions": "cg.decide",
 }
@@ -324,7 +367,7 @@ def _validate_variable(array: xr.DataArray, row: Variable, kind: Kind) -> None:
         raise OutcomesError(f"{kind}: '{row.name}' has dims {array.dims}, not {expected}; transpose or rename them")
     if row.dtype != "*" and not _dtype_agrees(array.dtype, row.dtype):
         raise OutcomesError(f"{kind}: '{row.name}' has dtype {array.dtype}, not kind '{row.dtype}'; cast it first")
-    if row.dtype == "f" and not np.isfinite(array.to_numpy()).all():
+    if row.dtype == "f" and not _is_finite(array):
         raise OutcomesError(f"{kind}: '{row.name}' has {_first_nonfinite(array)}; repair it where it arose")
 
 
@@ -336,14 +379,28 @@ def _dtype_agrees(dtype: np.dtype, kind: str) -> bool:
     return dtype.kind == kind
 
 
+def _is_finite(array: xr.DataArray) -> bool:
+    """Say whether every value is finite, of a lazy array by the extremes of its columns, which are found once."""
+    found = extremes(array.data) if is_lazy(array) and array.size else (array.to_numpy(),)
+    return all(bool(np.isfinite(values).all()) for values in found)
+
+
 def _first_nonfinite(array: xr.DataArray) -> str:
-    values = array.to_numpy()
-    where = np.argwhere(~np.isfinite(values))[0]
+    value, where = next(_nonfinite(array))
     labels = ", ".join(
         f"{dim} {array[dim].to_numpy()[i]!s}" if dim in array.coords else f"{dim} {i}"
         for dim, i in zip(array.dims, where, strict=True)
     )
-    return f"{values[tuple(where)]!s} at {labels}"
+    return f"{value!s} at {labels}"
+
+
+def _nonfinite(array: xr.DataArray) -> Iterator[tuple[np.floating, tuple[int, ...]]]:
+    """Find values that are not finite, and their indices, in their order."""
+    start = 0
+    for block in row_blocks(array.data):
+        for row, *others in np.argwhere(~np.isfinite(block)):
+            yield block[row, *others], (start + int(row), *map(int, others))
+        start += len(block)
 
 
 def _validate_names(dataset: xr.Dataset, name: str, kind: Kind) -> None:

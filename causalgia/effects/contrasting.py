@@ -6,18 +6,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 from scipy import sparse
 
 from causalgia.analysis import Analysis, beyond
 from causalgia.effects.expanding import check_of_means, expanded, expanded_by_arm
-from causalgia.effects.spread import arm_sds, control_sd, measured_in, read_for_sd
+from causalgia.effects.spread import arm_sds, control_sd, measured_in, pooled_sd, read_for_sd, sds_of_shared
+from causalgia.effects.weighing import weighed
 from causalgia.effects.weights import arm_name, chosen, dense, unique, weight_matrix
 from causalgia.effects.wording import done, in_words, measured_on
 from causalgia.errors import OutcomesError
 from causalgia.packed import question_of
-from causalgia.scales import OF_MEANS, Array, Scale, agreement, on_scale
+from causalgia.rowwise import by_block, in_memory
+from causalgia.scales import OF_MEANS, Scale, check_scale, on_scale
 from causalgia.schema import annotate, validate
 
 
@@ -110,6 +111,7 @@ def contrast(
         raise OutcomesError("outcomes: no units; the selection before contrast left none")
     if "arm" not in outcomes.dims:
         raise OutcomesError("outcomes: no dim 'arm'; a Dataset from cg.run or cg.from_frame has it")
+    outcomes = in_memory(outcomes, but="unit" if "arm" in outcomes["outcome"].dims else None)
     outcomes = outcomes.set_coords([name for name in ("assigned", "parent", "block") if name in outcomes])
     arms = unique([str(a) for a in outcomes["arm"].to_numpy()], "arms")
     of_kept = control is None and contrasts is None and interaction is None
@@ -154,11 +156,20 @@ def _yardstick(outcomes: xr.Dataset, W: sparse.csr_array, arms: list[str], contr
     if read is W:
         return W
     a, y = int(read.indices[0]), outcomes["outcome"]
-    y = y.isel(arm=a) if "arm" in y.dims else y.isel(unit=outcomes["assigned"].to_numpy().astype(str) == arms[a])
-    if y.sizes["unit"] < 2:
-        return W
-    values, bound = on_scale(y, "identity", measured_on(outcomes))
-    return read if (arm_sds([values.to_numpy()], [bound])[0] > 0).all() else W
+    if "arm" in y.dims:
+        sds = sds_of_shared(_of_arms(y, [a]).data, scale="identity") if y.sizes["unit"] > 1 else np.zeros(1)
+    else:
+        y = y.isel(unit=outcomes["assigned"].to_numpy().astype(str) == arms[a])
+        values, bound = on_scale(y, "identity", measured_on(outcomes))
+        sds = arm_sds([values.to_numpy()], [bound]) if y.sizes["unit"] > 1 else np.zeros(1)
+    return read if (sds > 0).all() else W
+
+
+def _of_arms(y: xr.DataArray, arms: Any) -> xr.DataArray:
+    """Return the outcomes ``(unit, arm, ...)`` of some arms, lazily where they are lazy; the same ones, of all arms."""
+    if list(arms) == list(range(y.sizes["arm"])):
+        return y
+    return y.isel(arm=arms).copy(data=by_block(y.data, np.take, indices=arms, axis=1))
 
 
 def _crossover(
@@ -169,36 +180,25 @@ def _crossover(
     ceiling: float | None,
     cells: list[str],
 ) -> tuple[xr.Dataset, dict[str, Any]]:
-    """ICE as one (sparse) matrix product, in float64, and where it does not vary."""
+    """ICE as (sparse) matrix products, in float64, and where they do not vary."""
     used = np.union1d(W.indices, read.indices)
     W, read = W[:, used], read[:, used]
-    observed = outcomes["outcome"].isel(arm=used)
+    y, on = _of_arms(outcomes["outcome"], used), measured_on(outcomes)
     if scale in OF_MEANS:
-        return outcomes, expanded(observed, W, read, scale, measured_on(outcomes), ceiling, cells)
-    y, bound = on_scale(observed, scale, measured_on(outcomes))
-    (n_units, n_arms, *trailing), others = y.shape, y.dims[2:]
-    spread = control_sd([y.to_numpy()[:, a] for a in range(n_arms)], [bound[:, a] for a in range(n_arms)], read)
-    by_arm, bound = (np.moveaxis(x, 1, 0).reshape(n_arms, -1) for x in (y.to_numpy(), bound))
-    ice = np.asarray(W @ by_arm)
-    flags = [part.reshape(len(ice), *trailing) for part in _flags(ice, abs(W), bound, n_units)]
-    ice = np.ascontiguousarray(np.moveaxis(ice.reshape(len(ice), n_units, *trailing), 0, 1))
+        return outcomes, expanded(y, W, read, scale, on, ceiling, cells)
+    check_scale(y, scale, on)
+    ice, constant, zero = weighed(y.data, W, scale=scale)
+    subtracted, spread = np.unique(read.indices[read.data < 0]), {}
+    if y.sizes["unit"] > 1:
+        sds = sds_of_shared(_of_arms(y, subtracted).data, scale=scale)
+        spread = {"control_sd": pooled_sd(sds, read[:, subtracted])}
+    others = y.dims[2:]
     coords = {dim: y[dim].to_numpy() for dim in ("unit", *others) if dim in y.coords}
+    columns = {"constant": constant, "zero": zero, **spread}
     return outcomes, {
         "ice": xr.DataArray(ice, dims=("unit", "contrast", *others), coords=coords),
-        "constant": (("contrast", *others), flags[0]),
-        "zero": (("contrast", *others), flags[1]),
-        **{name: (("contrast", *others), values) for name, values in spread.items()},
+        **{name: (("contrast", *others), values) for name, values in columns.items()},
     }
-
-
-def _flags(ice: Array, sizes: sparse.csr_array, bound: Array, n_units: int) -> list[npt.NDArray[np.bool_]]:
-    """Constant and zero of each row of ICE (K, n R), shape (K, R); the bounds of 64 contrasts at a time."""
-    parts = []
-    for start in range(0, len(ice), 64):
-        rows = slice(start, start + 64)
-        some, within = (x.reshape(len(x), n_units, -1).swapaxes(0, 1) for x in (ice[rows], sizes[rows] @ bound))
-        parts.append(agreement(some, within))
-    return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
 
 def _parallel(

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import sparse
 
-from causalgia.scales import Array, agreement
+from causalgia.rowwise import Rows, by_block, column_moments, held, row_blocks
+from causalgia.scales import Array, agreeing, agreement, put_on, transformed
 
 OF_UNTREATED = "the untreated arm"
 
@@ -108,9 +109,32 @@ def arm_sds(values: Sequence[Array], bounds: Sequence[Array]) -> Array:
 
 
 def _sd(y: Array, bound: Array) -> Array:
-    peak = np.abs(y).max(axis=0)
-    z = y / np.where(peak > 0, peak, 1.0)
-    return np.where(agreement(y, bound)[0], 0.0, peak * (z - z[0]).std(axis=0, ddof=1))
+    return np.where(agreement(y, bound)[0], 0.0, column_moments(y).sd)
+
+
+def sds_of_shared(y: Rows, *, scale: str) -> Array:
+    """Return what `arm_sds` does, of arms that all units received.
+
+    Parameters
+    ----------
+    y
+        Outcomes as they were measured, in memory or lazy, shape ``(n, A, ...)``.
+    scale
+        The scale that they are put on: ``"identity"``, ``"log"``, ``"log2"`` or ``"logit"``.
+
+    Returns
+    -------
+    array
+        Shape ``(A, ...)``, on that scale.
+
+    Examples
+    --------
+    >>> sds_of_shared(np.array([[1.0, 4.0], [3.0, 4.0]]), scale="identity").round(4)
+    array([1.4142, 0.    ])
+    """
+    y = held(y)
+    constant = agreeing(put_on(block, scale=scale) for block in row_blocks(y))[0]
+    return np.where(constant, 0.0, column_moments(by_block(y, transformed, scale=scale)).sd)
 
 
 def control_sd(values: Sequence[Array], bounds: Sequence[Array], W: sparse.csr_array) -> dict[str, Array]:

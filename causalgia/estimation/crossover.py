@@ -9,6 +9,7 @@ import numpy as np
 from causalgia.errors import EstimateError
 from causalgia.estimation.moments import Array, Codes, centred, group_sums, root_sum_squares, satterthwaite
 from causalgia.estimation.regression import Kind, bell_mccaffrey_df
+from causalgia.rowwise import ColumnMoments, Rows, by_block, column_moments, less
 
 
 @dataclass(frozen=True)
@@ -82,13 +83,38 @@ def mean_ice(ice: Array, cluster: Codes | None = None, *, kind: Kind = "CR2") ->
     >>> clustered.se.round(6), clustered.df.round(6)
     (np.float64(2.5), np.float64(1.0))
     """
-    n = len(ice)
-    sizes = np.ones(n) if cluster is None else np.bincount(cluster)
-    if len(sizes) < 2:
-        raise EstimateError(f"{len(sizes)} cluster gives no spread between clusters; two or more are needed")
+    n_clusters = len(ice) if cluster is None else int(cluster.max()) + 1
+    if n_clusters < 2:
+        raise EstimateError(f"{n_clusters} cluster gives no spread between clusters; two or more are needed")
+    if cluster is None:
+        return mean_of_rows(ice, column_moments(ice), kind=kind)
     means, residuals = centred(ice)
-    sums = residuals if cluster is None else group_sums(residuals, cluster)
-    return mean_of_sums(means[0], sums, sizes, kind=kind)
+    return mean_of_sums(means[0], group_sums(residuals, cluster), np.bincount(cluster), kind=kind)
+
+
+def mean_of_rows(ice: Rows, found: ColumnMoments, *, kind: Kind = "CR2") -> Estimate:
+    """Estimate the ACE as `mean_ice` does without clusters, from the moments of the ICE.
+
+    Parameters
+    ----------
+    ice
+        Individual causal effects, shape ``(n, ...)`` with n > 1; where they are lazy, so is the factor.
+    found
+        Their moments.
+    kind
+        As in `mean_ice`; the df are n - 1 for each.
+
+    Examples
+    --------
+    >>> ice = np.array([1.0, 2.0, 4.0, 9.0])
+    >>> mean_of_rows(ice, column_moments(ice)).se.round(4)
+    np.float64(1.7795)
+    """
+    scale = float(_scale(np.full(found.n, 1 / found.n), kind)[0]) / found.n
+    factor = by_block(ice, less, first=found.first, shift=found.shift, scale=scale)
+    se = found.peak * scale * np.sqrt(found.squares)
+    df = np.full(np.shape(se), found.n - 1.0)
+    return Estimate(ace=found.mean, se=se, df=df, factor=factor, leverage=found.leverage)
 
 
 def mean_of_sums(mean: Array, sums: Array, sizes: Array | Codes, *, kind: Kind = "CR2") -> Estimate:

@@ -10,7 +10,14 @@ import xarray as xr
 
 from causalgia.errors import EstimateError
 from causalgia.estimation.crossed import between_levels, crossed_mean
-from causalgia.estimation.crossover import Estimate, from_factor, mean_ice, mean_of_cluster_means, stratified_mean
+from causalgia.estimation.crossover import (
+    Estimate,
+    from_factor,
+    mean_ice,
+    mean_of_cluster_means,
+    mean_of_rows,
+    stratified_mean,
+)
 from causalgia.estimation.moderation import Moderated
 from causalgia.estimation.moments import Array, centred, skewness
 from causalgia.estimation.request import (
@@ -23,11 +30,14 @@ from causalgia.estimation.request import (
     refuse_cluster,
     require_clusters,
 )
+from causalgia.rowwise import Rows, by_block, column_moments, first_row, mean_from
 
 
 def estimate_crossover(effects: xr.Dataset, request: Request) -> Answer:
     """Estimate the ACE of every contrast from ICE for the target that was asked."""
     refuse_parallel_choices(request)
+    if of_units_alone(effects, request):
+        return _of_units_alone(effects)
     ice = settled(effects)
     residuals = centred(ice)[1]
     estimator: Callable[[xr.Dataset, Array, Request], tuple[Estimate, int, str, str]] = {
@@ -48,6 +58,20 @@ def estimate_crossover(effects: xr.Dataset, request: Request) -> Answer:
         cluster=cluster,
         by_definition=request.target == "units",
     )
+
+
+def of_units_alone(effects: xr.Dataset, request: Request) -> bool:
+    """Say whether each unit of a crossover stands for itself, so that its ICE may be read block by block."""
+    return "ice" in effects and request.target == "population" and clusters(effects, request) is None
+
+
+def _of_units_alone(effects: xr.Dataset) -> Answer:
+    """Estimate the ACE over new units, each independent; the factor is lazy where the ICE are."""
+    ice = settled_rows(effects)
+    found = column_moments(ice)
+    every = np.full(ice.shape[1], found.n)
+    method = "mean ICE; s^2 / n, t with n - 1 df"
+    return Answer(mean_of_rows(ice, found), found.skewness, every, every, method, "unit")
 
 
 def refuse_parallel_choices(request: Request) -> None:
@@ -79,17 +103,27 @@ def check_one_unit(effects: xr.Dataset, request: Request) -> None:
 
 def settled(effects: xr.Dataset) -> Array:
     """ICE; where they are one number within the rounding of the outcomes, that number, and 0 where it may be 0."""
-    ice = np.asarray(effects["ice"].to_numpy(), dtype=np.float64)
+    return np.asarray(settled_rows(effects), dtype=np.float64)
+
+
+def settled_rows(effects: xr.Dataset) -> Rows:
+    """Return what `settled` does, lazily where the ICE are lazy."""
+    ice = effects["ice"].data
+    ice = ice if ice.dtype == np.float64 else ice.astype(np.float64)
     if not {"constant", "zero"} <= set(effects.variables) or not effects["constant"].any():
         return ice
-    one = np.where(effects["zero"].to_numpy(), 0.0, centred(ice)[0][0])
-    return np.where(effects["constant"].to_numpy(), one, ice)
+    first = first_row(ice)
+    one = np.where(effects["zero"].to_numpy(), 0.0, first + mean_from(ice, first))
+    return by_block(ice, _put, one=one, constant=effects["constant"].to_numpy())
+
+
+def _put(ice: Array, *, one: Array, constant: npt.NDArray[np.bool_]) -> Array:
+    return np.where(constant, one, ice)
 
 
 def _population(effects: xr.Dataset, ice: Array, request: Request) -> tuple[Estimate, int, str, str]:
     groups = clusters(effects, request)
-    if groups is None:
-        return mean_ice(ice), len(ice), "unit", "mean ICE; s^2 / n, t with n - 1 df"
+    assert groups is not None  # else `_of_units_alone` was asked
     require_clusters(groups, len(groups.labels))
     n_clusters, name = len(groups.labels), groups.name
     if request.weights == "clusters":

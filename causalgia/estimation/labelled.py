@@ -11,7 +11,8 @@ import xarray as xr
 
 from causalgia.analysis import beyond
 from causalgia.errors import DegenerateWarning, EstimateError
-from causalgia.estimation.crossover_targets import check_one_unit, estimate_crossover
+from causalgia.estimation.crossover_targets import check_one_unit, estimate_crossover, of_units_alone
+from causalgia.estimation.from_moments import answer_of, as_kept, has_moments, without_units
 from causalgia.estimation.given import aligned
 from causalgia.estimation.magnitude import put_back, sized
 from causalgia.estimation.moments import Array, centred, p_and_limits
@@ -20,6 +21,7 @@ from causalgia.estimation.ratios import Limits, check_means_are_units, limits_of
 from causalgia.estimation.request import Answer, Request, require_ci_prob, users_level
 from causalgia.estimation.tails import log_p
 from causalgia.estimation.words import words_as_levels
+from causalgia.rowwise import HELD, Rows, added, by_block, in_memory, row_blocks
 from causalgia.scales import OF_MEANS
 from causalgia.schema import annotate, require_dataset, validate
 
@@ -45,7 +47,8 @@ def estimate(
     Parameters
     ----------
     effects
-        From `contrast`.
+        From `contrast`; or the moments of a trial that kept nothing else, ``cg.run(..., keep="moments")``, which answer
+        for the population, each unit counting once, by parent or not as the trial's analysis says.
     cluster
         ``"auto"``: by ``parent`` wherever a parent has more than one unit; None: each unit by itself; or the name of
         a coordinate on the units. Clustered standard errors are CR2 with Satterthwaite degrees of freedom.
@@ -106,16 +109,22 @@ def estimate(
     >>> estimates["ace"].item(), round(estimates["se"].item(), 4), round(estimates["lower"].item(), 4)
     (4.0, 1.7795, -1.6632)
     """
-    validate(effects, "effects")
+    of_moments = has_moments(effects)
+    validate(effects, "moments" if of_moments else "effects")
     for dim in ("unit", "contrast", "task"):
-        if effects.sizes[dim] == 0:
+        if effects.sizes.get(dim, 1) == 0:
             raise EstimateError(f"the effects have no {dim}s; the selection before estimate left none")
     ci_prob = require_ci_prob(ci_prob)
     names = _names_of(covariates)
     request = Request(cluster, block, names, target, weights)
+    if of_moments:
+        request = as_kept(effects, request)
     chosen: dict[str, Any] = {"target": target, "ci_prob": ci_prob, "weights": weights}
     said = chosen | {"covariates": ", ".join(names)}
-    said |= beyond(effects.attrs, cluster=cluster, block=block, covariates=names, **chosen)
+    said |= beyond(effects.attrs, cluster=request.cluster, block=block, covariates=names, **chosen)
+    if of_moments:
+        answer = answer_of(effects)
+        return estimates_of(without_units(effects), answer, _limits(answer, ci_prob), said | _by(answer))
     of_means = effects.attrs.get("transform") in OF_MEANS
     if of_means:
         check_means_are_units(effects, request)
@@ -125,6 +134,7 @@ def estimate(
     if crossover and effects.sizes["unit"] == 1 and target != "units":
         check_one_unit(effects, request)
         return _one_unit(effects, said)
+    effects = _read(effects, request)
     near, exponents = sized(effects)
     estimator = estimate_crossover if crossover else estimate_parallel
     answer = put_back(estimator(near, request), exponents, effects)
@@ -132,9 +142,17 @@ def estimate(
     if of_means:
         answer, limits = limits_of_means(effects, answer, request, ci_prob, estimator)
     else:
-        e = answer.estimate
-        limits = (*p_and_limits(e.ace, e.se, e.df, ci_prob), {"log_p": log_p(e.ace, e.se, e.df)})
-    return estimates_of(effects, answer, limits, said | {"cluster": answer.cluster, "method": answer.method})
+        limits = _limits(answer, ci_prob)
+    return estimates_of(effects, answer, limits, said | _by(answer))
+
+
+def _limits(answer: Answer, ci_prob: float) -> Limits:
+    e = answer.estimate
+    return (*p_and_limits(e.ace, e.se, e.df, ci_prob), {"log_p": log_p(e.ace, e.se, e.df)})
+
+
+def _by(answer: Answer) -> dict[str, str]:
+    return {"cluster": answer.cluster, "method": answer.method}
 
 
 def _names_of(covariates: str | Iterable[str] | None) -> tuple[str, ...]:
@@ -143,6 +161,14 @@ def _names_of(covariates: str | Iterable[str] | None) -> tuple[str, ...]:
     if not isinstance(covariates, Iterable):
         raise EstimateError(f"covariates={covariates!r}: give names of coordinates on the units")
     return tuple(map(str, covariates))
+
+
+def _read(effects: xr.Dataset, request: Request) -> xr.Dataset:
+    """Return the effects in memory, unless their ICE are lazy, too many to be held, and may be read block by block."""
+    by_blocks = effects.attrs.get("transform") not in OF_MEANS and of_units_alone(effects, request)
+    if not by_blocks or (effects["ice"].nbytes <= HELD and effects.sizes["contrast"] <= MAX_COVARIANCE):
+        return in_memory(effects)
+    return in_memory(effects, but="unit")
 
 
 def _one_unit(effects: xr.Dataset, said: dict[str, Any]) -> xr.Dataset:
@@ -210,11 +236,15 @@ def _with_covariance(estimates: xr.Dataset, factor: Array) -> xr.Dataset:
     return annotate(out.assign_coords(contrast_=_names(estimates)))
 
 
-def _product(factor: Array) -> Array:
-    """Factor' factor for each task (and model): (G, K, ...) -> (K, K, ...)."""
-    flat = factor.reshape(*factor.shape[:2], -1)
-    whole = np.stack([flat[..., r].T @ flat[..., r] for r in range(flat.shape[2])], axis=-1)
+def _product(factor: Rows) -> Array:
+    """Factor' factor for each task (and model), summed by blocks of rows: (G, K, ...) -> (K, K, ...)."""
+    whole = added(map(_product_of_block, row_blocks(factor)))
     return whole.reshape(factor.shape[1], factor.shape[1], *factor.shape[2:])
+
+
+def _product_of_block(factor: Array) -> Array:
+    flat = factor.reshape(*factor.shape[:2], -1)
+    return np.stack([flat[..., r].T @ flat[..., r] for r in range(flat.shape[2])], axis=-1)
 
 
 def _names(estimates: xr.Dataset) -> Any:
@@ -259,16 +289,18 @@ def covariance(estimates: xr.Dataset, contrasts: str | Sequence[str] | None = No
         raise EstimateError("the estimates have neither 'covariance' nor 'factor': one unit gives none; use more units")
     wanted = [contrasts] if isinstance(contrasts, str) else contrasts
     names = list(_names(estimates)) if wanted is None else list(wanted)
-    unknown = [name for name in names if name not in set(_names(estimates))]
+    place = {name: k for k, name in enumerate(_names(estimates))}
+    unknown = [name for name in names if name not in place]
     if unknown:
         raise EstimateError(f"contrast {unknown[0]!r} is not among the estimates; estimates['contrast'] lists them")
-    where = [list(_names(estimates)).index(name) for name in names]
+    where = [place[name] for name in names]
     if "covariance" in estimates:
         return estimates["covariance"].isel(contrast=where, contrast_=where)
-    factor = estimates["factor"].isel(contrast=where)
+    factor = estimates["factor"]
+    chosen = by_block(factor.data, np.take, indices=where, axis=1)
     dims = ("contrast", "contrast_", *factor.dims[2:])
     coords = {d: estimates[d].to_numpy() for d in dims[2:] if d in estimates.coords} | {
         "contrast": names,
         "contrast_": names,
     }
-    return xr.DataArray(_product(factor.to_numpy()), dims=dims, coords=coords, name="covariance", attrs=factor.attrs)
+    return xr.DataArray(_product(chosen), dims=dims, coords=coords, name="covariance", attrs=factor.attrs)

@@ -9,7 +9,9 @@ import numpy.typing as npt
 import xarray as xr
 
 from causalgia.errors import EstimateError
+from causalgia.estimation.moments import Array
 from causalgia.estimation.request import Answer
+from causalgia.rowwise import extremes
 
 Exponents = npt.NDArray[np.intp]
 
@@ -32,13 +34,14 @@ def sized(effects: xr.Dataset) -> tuple[xr.Dataset, Exponents]:
     (array([666,   0]), array([[0.98, 2.  ]]))
     """
     name = "ice" if "ice" in effects else "outcome"
-    values, others = effects[name].to_numpy(), tuple(i for i, dim in enumerate(effects[name].dims) if dim != "task")
-    peak = np.maximum(values.max(axis=others), -values.min(axis=others)).astype(np.float64)
+    low, high = extremes(effects[name].data)
+    others = tuple(i for i, dim in enumerate(effects[name].dims[1:]) if dim != "task")
+    peak = np.maximum(high.max(axis=others), -low.min(axis=others)).astype(np.float64)
     exponents = np.where((peak > 0) & ((peak < 1e-100) | (peak > 1e100)), np.frexp(peak)[1], 0).astype(np.intp)
     if not exponents.any():
         return effects, exponents
     power = xr.DataArray(-exponents, dims="task")
-    names = [n for n in (name, "rounding") if n in effects]
+    effects, names = effects.compute(), [n for n in (name, "rounding") if n in effects]
     return effects.assign({n: xr.apply_ufunc(np.ldexp, effects[n].astype(float), power) for n in names}), exponents
 
 
@@ -56,6 +59,18 @@ def put_back(answer: Answer, exponents: Exponents, effects: xr.Dataset) -> Answe
     power = exponents.reshape(-1, *[1] * (e.ace.ndim - 2))
     with np.errstate(over="ignore"):
         ace, se, factor = (np.ldexp(x, power) for x in (e.ace, e.se, e.factor))
+    require_squares(se, effects)
+    return replace(answer, estimate=replace(e, ace=ace, se=se, factor=factor))
+
+
+def require_squares(se: Array, effects: xr.Dataset) -> None:
+    """Refuse standard errors whose squares float64 does not hold; `effects` has the names.
+
+    Raises
+    ------
+    EstimateError
+        If there is one, so that there is no covariance.
+    """
     too_large = ~(se < _LARGEST)
     if too_large.any():
         k, t = np.argwhere(too_large)[0][:2]
@@ -64,4 +79,3 @@ def put_back(answer: Answer, exponents: Exponents, effects: xr.Dataset) -> Answe
             f"contrast {contrast!s}, task {task!s}: the standard error {se[too_large][0]:.3g} has a square beyond "
             "float64; divide the outcomes by a constant first"
         )
-    return replace(answer, estimate=replace(e, ace=ace, se=se, factor=factor))

@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse, special
 
+from causalgia.rowwise import first_row, less, mean_from
+
 Array: TypeAlias = npt.NDArray[np.float64]
 Codes: TypeAlias = npt.NDArray[np.intp]
 
@@ -39,7 +41,7 @@ def group_sums(x: npt.NDArray[np.floating], codes: Codes) -> Array:
 
 
 def centred(x: npt.NDArray[np.floating], codes: Codes | None = None) -> tuple[Array, Array]:
-    """Return group means and residuals, by two passes.
+    """Return group means and residuals, by two passes; the mean of all rows by blocks of them, as `rowwise` adds.
 
     Each group is first shifted by its own first row, so an offset of 1e6 costs no digits and a constant group has
     residuals that are exactly 0.
@@ -67,9 +69,9 @@ def centred(x: npt.NDArray[np.floating], codes: Codes | None = None) -> tuple[Ar
     (array([1000003.]), array([-2., -1.,  3.]))
     """
     if codes is None:
-        whole = np.asarray(x, dtype=np.float64) - x[:1]
-        mean = whole.mean(axis=0, keepdims=True)
-        return x[:1] + mean, whole - mean
+        first = first_row(x)
+        shift = mean_from(x, first)
+        return first + shift, less(x, first=first, shift=shift)
     first = np.asarray(x, dtype=np.float64)[np.unique(codes, return_index=True)[1]]
     shifted = np.asarray(x, dtype=np.float64) - first[codes]
     sizes = np.bincount(codes).reshape(-1, *[1] * (x.ndim - 1))

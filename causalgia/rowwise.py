@@ -1,0 +1,286 @@
+"""Arrays with a row for each unit, which may lie in memory or on disk: what is asked of their columns, block by block.
+
+Sums are taken over blocks of rows whose size follows from the shape alone, and the blocks are added in their order.
+So an array in memory and a lazy one (dask), in chunks of any size, have the same sums in every bit, and of a lazy one
+no more is held than a few blocks.
+"""
+
+from __future__ import annotations
+
+import math
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Array: TypeAlias = npt.NDArray[np.float64]
+Rows: TypeAlias = Any
+"""An array ``(n, ...)``, of numpy or of dask."""
+
+BLOCK = 2**20
+"""Numbers in a block: 8 MiB, which a processor's cache still holds."""
+HELD = 2**25
+"""Bytes of a lazy array that are rather read once and held than read several times."""
+
+_EXTREMES: dict[str, tuple[Any, Any]] = {}
+"""Name of a lazy array -> its extremes, for as long as it lives: a name of dask stands for what it computes."""
+
+
+def is_lazy(rows: Any) -> bool:
+    """Say whether an array (of numpy, dask or xarray) has still to be computed.
+
+    Examples
+    --------
+    >>> is_lazy(np.zeros(3))
+    False
+    """
+    return getattr(rows, "chunks", None) is not None
+
+
+def held(rows: Rows) -> Rows:
+    """Compute a lazy array that is small; return any other as it is."""
+    return rows.compute() if is_lazy(rows) and rows.nbytes <= HELD else rows
+
+
+def by_block(rows: Rows, function: Callable[..., Any], **given: Any) -> Rows:
+    """Return ``function(rows, **given)``, lazily of a lazy array; it keeps the number of rows and of dims.
+
+    Parameters
+    ----------
+    rows
+        Shape ``(n, A, ...)``.
+    function
+        Of ``(b, A, ...)`` to ``(b, K, ...)``, a row of which depends on the same row alone.
+    **given
+        What it takes beside.
+
+    Examples
+    --------
+    >>> by_block(np.array([[1.0, 2.0]]), np.take, indices=[1], axis=1)
+    array([[2.]])
+    """
+    if not is_lazy(rows):
+        return function(rows, **given)
+    rows = rows.rechunk(dict.fromkeys(range(1, rows.ndim), -1))
+    one = function(np.full((1, *rows.shape[1:]), 0.5, rows.dtype), **given)
+    chunks = (rows.chunks[0], *((size,) for size in one.shape[1:]))
+    return rows.map_blocks(function, dtype=one.dtype, chunks=chunks, meta=one[:0], **given)
+
+
+def in_memory(dataset: xr.Dataset, *, but: str | None = None) -> xr.Dataset:
+    """Compute the lazy variables of a Dataset, all but those along one dim.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> in_memory(xr.Dataset({"ace": ("contrast", [1.0])}))["ace"].item()
+    1.0
+    """
+    waiting = [name for name, v in dataset.variables.items() if is_lazy(v) and but not in v.dims]
+    return dataset.assign(dataset[waiting].compute().variables) if waiting else dataset
+
+
+def row_blocks(rows: Rows, width: int = 1) -> Iterator[npt.NDArray[Any]]:
+    """Cut an array into blocks of whole rows, about a million numbers each; each row of a lazy one is read once.
+
+    Parameters
+    ----------
+    rows
+        Shape ``(n, ...)``.
+    width
+        Numbers that will be made of a row, where they are more than it has.
+
+    Examples
+    --------
+    >>> [block.shape for block in row_blocks(np.zeros((5, 2**19, 1)))]
+    [(2, 524288, 1), (2, 524288, 1), (1, 524288, 1)]
+    """
+    size = max(1, BLOCK // max(math.prod(rows.shape[1:]), width))
+    if not is_lazy(rows):
+        yield from (np.ascontiguousarray(rows[start : start + size]) for start in range(0, len(rows), size))
+        return
+    waiting: list[npt.NDArray[Any]] = []
+    for part in _windows(rows, size):
+        waiting.append(part)
+        if sum(map(len, waiting)) < size:
+            continue
+        whole = np.concatenate(waiting) if len(waiting) > 1 else waiting[0]
+        cut = len(whole) - len(whole) % size
+        yield from (np.ascontiguousarray(whole[start : start + size]) for start in range(0, cut, size))
+        waiting = [whole[cut:].copy()]
+    left = np.concatenate(waiting) if waiting else np.empty(rows.shape, rows.dtype)
+    if len(left):
+        yield np.ascontiguousarray(left)
+
+
+def _windows(rows: Rows, size: int) -> Iterator[npt.NDArray[Any]]:
+    """Compute whole chunks of a lazy array, as many at a time as have `size` rows."""
+    start = stop = 0
+    for length in rows.chunks[0]:
+        stop += length
+        if stop - start >= size:
+            yield rows[start:stop].compute()
+            start = stop
+    if stop > start:
+        yield rows[start:stop].compute()
+
+
+def added(parts: Iterable[Array]) -> Array:
+    """Add arrays of one shape in their order.
+
+    Examples
+    --------
+    >>> added([np.array([1.0]), np.array([2.0])])
+    array([3.])
+    """
+    parts = iter(parts)
+    total = next(parts)
+    for part in parts:
+        total = total + part
+    return total
+
+
+def extremes(rows: Rows) -> tuple[Any, Any]:
+    """Return the least and the largest value of each column, ``(...)`` each; of a lazy array they are kept.
+
+    Both are NaN where a value is.
+
+    Examples
+    --------
+    >>> extremes(np.array([[1.0, 5.0], [3.0, 4.0]]))
+    (array([1., 4.]), array([3., 5.]))
+    """
+    if not is_lazy(rows):
+        return rows.min(axis=0), rows.max(axis=0)
+    if rows.name not in _EXTREMES:
+        low, high = zip(*((block.min(axis=0), block.max(axis=0)) for block in row_blocks(rows)), strict=True)
+        remember(rows, np.minimum.reduce(low), np.maximum.reduce(high))
+    return _EXTREMES[rows.name]
+
+
+def remember(rows: Rows, low: Any, high: Any) -> None:
+    """Keep the extremes of a lazy array, found on another way."""
+    _EXTREMES[rows.name] = (low, high)
+    weakref.finalize(rows, _EXTREMES.pop, rows.name, None)
+
+
+def first_row(rows: Rows) -> Array:
+    """Return the first row in float64, shape ``(1, ...)``."""
+    return np.asarray(rows[:1], dtype=np.float64)
+
+
+def mean_from(rows: Rows, first: Array) -> Array:
+    """Return the mean over rows of ``row - first``, shape ``(1, ...)``.
+
+    Examples
+    --------
+    >>> mean_from(np.array([[1e6 + 1.0], [1e6 + 2.0]]), np.array([[1e6 + 1.0]]))
+    array([[0.5]])
+    """
+    return np.asarray(added((block - first).sum(axis=0, keepdims=True) for block in row_blocks(rows)) / len(rows))
+
+
+def less(rows: Rows, *, first: Array, shift: Array, scale: float = 1.0) -> Array:
+    """Return ``((row - first) - shift) * scale``, in float64.
+
+    Examples
+    --------
+    >>> less(np.array([[5.0], [9.0]]), first=np.array([[5.0]]), shift=np.array([[2.0]]))
+    array([[-2.],
+           [ 2.]])
+    """
+    out = np.asarray(rows, dtype=np.float64) - first
+    out -= shift
+    if scale != 1.0:
+        out *= scale
+    return out
+
+
+@dataclass(frozen=True)
+class ColumnMoments:
+    """Mean and central moments of the columns of n rows; every array but the first two has the shape of a row.
+
+    Attributes
+    ----------
+    n
+        Number of rows.
+    first, shift
+        First row, and the mean less it, shape ``(1, ...)``.
+    peak
+        Largest distance from the mean.
+    squares, cubes
+        Sums over rows of squares and cubes of ``(row - mean) / peak``, 0 where the peak is.
+    """
+
+    n: int
+    first: Array
+    shift: Array
+    peak: Array
+    squares: Array
+    cubes: Array
+
+    @property
+    def mean(self) -> Array:
+        """Mean of each column."""
+        return np.asarray(self.first + self.shift)[0]
+
+    @property
+    def sd(self) -> Array:
+        """Standard deviation of each column, over n - 1."""
+        return np.asarray(self.peak * np.sqrt(self.squares / (self.n - 1)))[()]
+
+    @property
+    def skewness(self) -> Array:
+        """``m3 / m2^1.5`` of each column, 0 where it does not vary."""
+        spread = (self.squares / self.n) ** 1.5
+        return np.asarray(np.divide(self.cubes / self.n, spread, out=np.zeros_like(spread), where=spread > 0))[()]
+
+    @property
+    def leverage(self) -> Array:
+        """Share of the row that is farthest from the mean in the sum of squares, 0 where a column does not vary."""
+        return np.asarray(np.divide(1.0, self.squares, out=np.zeros_like(self.squares), where=self.squares > 0))[()]
+
+
+def column_moments(rows: Rows) -> ColumnMoments:
+    """Return mean, extremes and central moments of each column, by two passes over the rows (three, where lazy).
+
+    Rows are shifted by the first, so that an offset costs no digits and a constant column has moments that are exactly
+    0, and divided by the peak before they are squared, so that nothing overflows.
+
+    Parameters
+    ----------
+    rows
+        Shape ``(n, ...)``, in memory or lazy.
+
+    References
+    ----------
+    Chan, Golub & LeVeque (1983), doi:10.1080/00031305.1983.10483115.
+
+    Examples
+    --------
+    >>> found = column_moments(np.array([[1.0], [2.0], [4.0], [9.0]]))
+    >>> found.mean, found.sd.round(4), found.skewness.round(4)
+    (array([4.]), array([3.559]), array([0.7684]))
+    """
+    first = first_row(rows)
+    shift = mean_from(rows, first)
+    low, high = (less(end[None], first=first, shift=shift)[0] for end in extremes(rows))
+    peak = np.maximum(high, -low)
+    size = np.where(peak > 0, peak, 1.0)
+    sums = added(_powers(less(block, first=first, shift=shift), size) for block in row_blocks(rows))
+    return ColumnMoments(len(rows), first, shift, peak, sums[0], sums[1])
+
+
+def _powers(away: Array, size: Array) -> Array:
+    """Add squares and cubes of ``away / size`` over rows, shape ``(2, ...)``."""
+    away /= size
+    power = away * away
+    squares = power.sum(axis=0)
+    power *= away
+    return np.stack([squares, power.sum(axis=0)])
