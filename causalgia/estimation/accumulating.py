@@ -14,7 +14,7 @@ from scipy.linalg.blas import dsyrk
 
 from causalgia.estimation.moments import Array, Codes
 
-_ROWS_MIRRORED = 512
+_TILE = 64
 
 
 @dataclass
@@ -180,12 +180,14 @@ class Products:
 
 
 def _mirror(matrix: Array) -> None:
-    """Copy the lower half of a square matrix to its upper half, some rows at a time."""
-    for start in range(0, len(matrix), _ROWS_MIRRORED):
-        stop = start + _ROWS_MIRRORED
-        corner = matrix[start:stop, start:stop]
+    """Copy the lower half of a square matrix to its upper half, in tiles that fit the cache."""
+    for start in range(0, len(matrix), _TILE):
+        rows = slice(start, start + _TILE)
+        for across in range(0, start, _TILE):
+            columns = slice(across, across + _TILE)
+            matrix[columns, rows] = matrix[rows, columns].T
+        corner = matrix[rows, rows]
         corner[...] = np.tril(corner) + np.tril(corner, -1).T
-        matrix[start:stop, stop:] = matrix[stop:, start:stop].T
 
 
 class Sums:
