@@ -228,7 +228,8 @@ class ColumnMoments:
     @property
     def mean(self) -> Array:
         """Mean of each column."""
-        return np.asarray(self.first + self.shift)[0]
+        mean: Array = (self.first + self.shift)[0]
+        return mean
 
     @property
     def sd(self) -> Array:

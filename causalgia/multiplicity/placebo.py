@@ -188,7 +188,7 @@ def _own_variances(estimates: xr.Dataset, words: Mask) -> Array:
     if "covariance" in estimates:
         with_all = _block(estimates, words).sum(axis=1)
     elif "factor" in estimates:
-        factor = estimates["factor"].to_numpy()[:, words]
+        factor = np.ascontiguousarray(estimates["factor"].to_numpy())[:, words]
         with_all = (factor * factor.sum(axis=1, keepdims=True)).sum(axis=0)
     else:
         return np.asarray(variance)

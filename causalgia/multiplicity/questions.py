@@ -93,7 +93,7 @@ class Questions:
         """Return a factor (G, m) of the correlation of some estimates, all with se > 0; None: independent errors."""
         e, n_columns = self.estimates, int(np.prod(self.estimates["ace"].shape[1:]))
         if "factor" in e:
-            return np.asarray(e["factor"].to_numpy()).reshape(e.sizes["cluster"], -1)[:, members]
+            return np.ascontiguousarray(e["factor"].to_numpy()).reshape(e.sizes["cluster"], -1)[:, members]
         if self.units is not None:
             return mean_ice(sized_columns(self.units.of(members))[0], self.units.cluster).factor
         if "covariance" not in e:

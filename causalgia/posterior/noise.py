@@ -365,7 +365,7 @@ def _correlation(one: xr.Dataset, se: Array) -> Array:
 def _correlation_factor(one: xr.Dataset, se: Array) -> Array:
     """Columns of length 1, (G, K), whose products are the correlations."""
     if "factor" in one:
-        factor = one["factor"].transpose("cluster", "contrast").to_numpy()
+        factor = np.ascontiguousarray(one["factor"].transpose("cluster", "contrast").to_numpy())
         return np.asarray(factor / np.sqrt((factor**2).sum(axis=0)))
     values, vectors = np.linalg.eigh(_correlation(one, se))
     return np.asarray((vectors * np.sqrt(np.maximum(values, 0))).T)
