@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from causalgia.errors import StoreError
 from causalgia.schema import annotate
+from causalgia.trial.archive.chunks import encoded
 from causalgia.trial.archive.layout import CONTROL, Field, Grid, node
 
 FORMAT = 1
@@ -40,34 +40,13 @@ def documents(grid: Grid, frame: xr.Dataset) -> dict[str, bytes]:
         values = np.asarray(array.values)
         arrays[node(name)] = _array(values.shape, values.shape, _kind(values.dtype, name), array.dims, array.attrs)
         if values.size:
-            files["/".join([node(name), "c", *["0"] * values.ndim])] = bytes(encoded(values))
+            files["/".join([node(name), "c", *["0"] * values.ndim])] = encoded(values).tobytes()
     coords = sorted({node(name) for name in frame.coords} | {node(f.name) for f in grid.fields if f.dims == ("unit",)})
     group = _group(arrays, dict(frame.attrs) | {"coordinates": " ".join(coords)})
     scalar = _array((), (), np.dtype(np.int64), (), {"meaning": "version of the layout of a causalgia trial"})
     arrays[CONTROL] = scalar | {"fill_value": FORMAT}
     metadata = {f"{name}/zarr.json": as_json(document) for name, document in arrays.items()}
     return dict(sorted((files | metadata | {"zarr.json": as_json(group)}).items()))
-
-
-def encoded(values: NDArray[Any]) -> memoryview:
-    """Return numbers as raw little-endian bytes, text as zarr's vlen-utf8."""
-    if values.dtype.kind == "U":
-        return memoryview(_vlen().encode(values.reshape(-1).astype(object)))
-    raw = np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
-    return raw.reshape(-1).view(np.uint8).data
-
-
-def decoded(data: bytes, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return the values (n,) of bytes that `encoded` made."""
-    if dtype.kind == "U":
-        return np.asarray(_vlen().decode(data)).astype(dtype)
-    return np.frombuffer(data, dtype.newbyteorder("<")).copy()
-
-
-def _vlen() -> Any:
-    from numcodecs.vlen import VLenUTF8  # type: ignore[import-untyped]
-
-    return VLenUTF8()
 
 
 def as_json(document: Mapping[str, Any]) -> bytes:
@@ -78,7 +57,8 @@ def as_json(document: Mapping[str, Any]) -> bytes:
 def _growing(field: Field, grid: Grid) -> dict[str, Any]:
     shape, chunks = (grid.n_units, *field.shape), (grid.units_a_chunk, *field.of_a_file)
     attrs = annotate(xr.Dataset({field.name: ((), 0)}))[field.name].attrs
-    return _array(shape, chunks, _kind(np.dtype(field.dtype), field.name), field.dims, attrs)
+    array = _array(shape, chunks, _kind(np.dtype(field.dtype), field.name), field.dims, attrs)
+    return array | {"codecs": [*array["codecs"], {"name": "crc32c"}]}
 
 
 def _kind(dtype: np.dtype[Any], name: object) -> np.dtype[Any]:

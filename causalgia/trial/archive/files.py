@@ -43,11 +43,12 @@ def part_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.part")
 
 
-def write(path: Path, data: Data) -> None:
-    """Write a file and wait until it is on the disk."""
+def write(path: Path, *data: Data) -> None:
+    """Write a file, one piece after the other, and wait until it is on the disk."""
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
     try:
-        write_all(file, data)
+        for piece in data:
+            write_all(file, piece)
         os.fsync(file)
     finally:
         os.close(file)
@@ -77,21 +78,21 @@ def sync_folder(path: Path) -> None:
 
 
 def mark_of(data: Data) -> str:
-    """Return what tells these bytes from any others: their number and their BLAKE2b hash.
+    """Return what tells these bytes from any others: their number and their SHA-256.
 
     Examples
     --------
-    >>> mark_of(b"GATA")
-    '4:7f0b5701967a2b39791fa5ae59efd2de'
+    >>> mark_of(b"GATA")[:20]
+    '4:bb021db64a05488bb5'
     """
-    return f"{len(memoryview(data))}:{_blake(data).hexdigest()}"
+    return f"{len(memoryview(data))}:{hashlib.sha256(data).hexdigest()}"
 
 
 def mark_at(path: Path) -> str | None:
     """Return the mark of a file; None where there is none that can be read."""
     try:
         with path.open("rb", buffering=0) as file:
-            digest = hashlib.file_digest(file, _blake).hexdigest()
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
             return f"{file.tell()}:{digest}"
     except PermissionError:
         raise
@@ -125,7 +126,3 @@ def remove(path: Path) -> None:
     """Remove a file, where there is one."""
     with suppress(FileNotFoundError):
         path.unlink()
-
-
-def _blake(data: Data = b"") -> hashlib.blake2b:
-    return hashlib.blake2b(data, digest_size=16)

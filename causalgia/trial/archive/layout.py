@@ -5,7 +5,7 @@
     trial.zarr/
       zarr.json                      the group, with the metadata of every array (consolidated)
       <variable>/zarr.json           an array, named as in a URL
-      <variable>/c/<chunk>/0/...     the units of a chunk: raw little-endian numbers, or vlen-utf8 text
+      <variable>/c/<chunk>/0/...     the units of a chunk: numbers or text, and a checksum
       causalgia-trial/               what makes it resumable; to zarr a scalar array, so that no tool stumbles over it
         manifest.json                which trial, its turns and fields, and hashes of all that does not grow
         copy                         all that does not grow once more, to repair it from
@@ -24,7 +24,6 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import numpy as np
-from numpy.typing import NDArray
 
 from causalgia.errors import StoreError
 
@@ -93,10 +92,10 @@ class Field:
         """Sizes of the dims beyond the units in one file: of one model."""
         return (*self.shape[:-1], 1) if self.by_model else self.shape
 
-    def blank(self, n: int) -> NDArray[Any]:
-        """Return n units that have no value yet: NaN, 0, False, or no letters."""
-        dtype = np.dtype(self.dtype).newbyteorder("<")
-        return np.full((n, *self.of_a_file), np.nan if dtype.kind == "f" else np.zeros((), dtype)[()], dtype)
+    @property
+    def blank(self) -> Any:
+        """What stands where no value was put yet: NaN, 0, False, or no letters."""
+        return np.nan if np.dtype(self.dtype).kind == "f" else np.zeros((), self.dtype)[()]
 
 
 class Slab(NamedTuple):

@@ -11,8 +11,9 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from threading import Lock
 
-from causalgia.trial.archive.files import mark_of, write_all
+from causalgia.trial.archive.files import mark_of, replace, write_all
 from causalgia.trial.archive.layout import Slab
 
 
@@ -44,16 +45,6 @@ class Record:
         return cls(**(told | {"done": int(told["done"], 16)}))
 
 
-def append(path: Path, records: Iterable[Record]) -> None:
-    """Add records to the log and wait until they are on the disk."""
-    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
-    try:
-        write_all(file, b"".join(record.line() for record in records))
-        os.fsync(file)
-    finally:
-        os.close(file)
-
-
 def read_log(path: Path) -> dict[Slab, list[Record]]:
     """Return the records of each slab, oldest first; lines that are torn or damaged tell nothing."""
     found: dict[Slab, list[Record]] = {}
@@ -63,3 +54,27 @@ def read_log(path: Path) -> dict[Slab, list[Record]]:
             if record is not None:
                 found.setdefault(record.slab, []).append(record)
     return found
+
+
+class Log:
+    """The log of a store that is being written, by any number of threads."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self._turn = path, Lock()
+
+    def append(self, record: Record) -> None:
+        """Add a record, and wait until it is on the disk."""
+        file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        try:
+            with self._turn:
+                write_all(file, record.line())
+            os.fsync(file)
+        finally:
+            os.close(file)
+
+    def settle(self, slabs: Iterable[Slab]) -> None:
+        """Write the log of a finished trial anew, a line for each slab in order: the same however it came about."""
+        records = read_log(self.path)
+        lines = b"".join(records[slab][-1].line() for slab in slabs)
+        if self.path.read_bytes() != lines:
+            replace(self.path, lines)

@@ -84,14 +84,17 @@ class Manifest:
 
 
 def write_manifest(path: Path, manifest: Manifest, static: Mapping[str, bytes]) -> None:
-    """Write the manifest, with which the store is begun, and a copy of all that does not grow."""
-    replace(control(path) / _NAME, manifest.to_bytes())
-    replace(control(path) / _COPY, _copied(manifest.to_bytes(), static))
+    """Write a copy of all that does not grow, and the manifest, with which the store is begun."""
+    folder = control(path)
+    for name, data in {_COPY: _copied(manifest.to_bytes(), static), _NAME: manifest.to_bytes()}.items():
+        replace(folder / name, data)
 
 
 def is_begun(path: Path) -> bool:
-    """Return whether a trial was begun at a path: there is a manifest, or what is left of it."""
-    return any((control(path) / name).exists() for name in (_NAME, _COPY))
+    """Return whether a trial was begun at a path: there is a manifest, or commits and the copy of one."""
+    folder = control(path)
+    log = folder / "log"
+    return (folder / _NAME).exists() or ((folder / _COPY).exists() and log.exists() and log.stat().st_size > 0)
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -116,7 +119,7 @@ def damaged_static(path: Path, manifest: Manifest) -> list[str]:
     if mark_at(control(path) / _NAME) != mark_of(manifest.to_bytes()):
         hurt.append(f"{CONTROL}/{_NAME}")
     copies, marks = _copies(path), {_NAME: mark_of(manifest.to_bytes()), **manifest.static}
-    if (control(path) / _COPY).exists() and {name: mark_of(data) for name, data in copies.items()} != marks:
+    if {name: mark_of(data) for name, data in copies.items()} != marks:
         hurt.append(f"{CONTROL}/{_COPY}")
     return hurt
 
@@ -135,7 +138,7 @@ def repair_static(path: Path, manifest: Manifest) -> list[str]:
             raise StoreError(f"{path / name}: damaged, as is its copy; move the store away, and run the trial anew")
         (path / name).parent.mkdir(parents=True, exist_ok=True)
         replace(path / name, copies[name])
-    if hurt or not (control(path) / _COPY).exists():
+    if hurt:
         write_manifest(path, manifest, {name: (path / name).read_bytes() for name in manifest.static})
     return hurt
 

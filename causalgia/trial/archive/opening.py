@@ -10,7 +10,8 @@ import numpy as np
 import xarray as xr
 
 from causalgia.errors import StoreError
-from causalgia.trial.archive.files import mark_at, on_disk, size_of
+from causalgia.trial.archive.chunks import chunk_mark_at
+from causalgia.trial.archive.files import on_disk, size_of
 from causalgia.trial.archive.layout import Grid, Slab, control
 from causalgia.trial.archive.log import Record, read_log
 from causalgia.trial.archive.manifest import Manifest, damaged_static, is_begun, read_manifest
@@ -63,7 +64,7 @@ def verify(path: str | Path) -> tuple[str, ...]:
     with on_disk(place):
         manifest, log = _read(place)
         marks = {name: mark for record in log.values() for name, mark in record.files.items()}
-        hurt = [name for name, mark in marks.items() if mark_at(place / name) != mark]
+        hurt = [name for name, mark in marks.items() if chunk_mark_at(place / name) != mark]
         return (*damaged_static(place, manifest), *hurt)
 
 

@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.errors import StoreError
-from causalgia.trial.archive.documents import decoded, encoded
+from causalgia.trial.archive.chunks import checksum, chunk_mark, decoded, encoded, read_chunk
+from causalgia.trial.archive.files import part_of, write
 from causalgia.trial.archive.layout import Field, Grid, Slab
+from causalgia.trial.archive.log import Log, Record
 
 
 @dataclass
@@ -39,20 +41,38 @@ class Filling:
             array[rows] = _fitting(values, own, rows.stop - rows.start, self.slab.model)
         self.done, self.dirty = self.done | bit, True
 
-    def payloads(self, grid: Grid) -> dict[str, memoryview]:
-        """Return the bytes of each file, by its path in the store."""
+    def payloads(self, grid: Grid) -> dict[str, NDArray[np.uint8]]:
+        """Return the bytes of each file, by its path in the store, blank where no turn was put."""
+        blank = [grid.rows(turn) for turn in grid.turns(self.slab.chunk, ~self.done)]
+        blank.append(slice(grid.n_units - self.slab.chunk * grid.units_a_chunk, None))
+        for own, array in self.values.items():
+            for rows in blank:
+                array[rows] = own.blank
         return {grid.file_of(own, self.slab): encoded(array) for own, array in self.values.items()}
 
 
+def commit(path: Path, grid: Grid, log: Log, filling: Filling) -> None:
+    """Write the files of a slab beside their places, tell the log, and move them.
+
+    All of it is durable before anything is moved, so that a file always has the bytes of some line of the log. That a
+    move is durable is not waited for: a file that did not move is still beside its place. Slabs have no files in
+    common, and may be committed at the same time.
+    """
+    payloads = filling.payloads(grid)
+    for name, data in payloads.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        write(part_of(path / name), data.data, checksum(data))
+    log.append(Record(*filling.slab, filling.done, {name: chunk_mark(data) for name, data in payloads.items()}))
+    for name in payloads:
+        part_of(path / name).replace(path / name)
+    filling.dirty = False
+
+
 def _opened(path: Path, grid: Grid, own: Field, slab: Slab, done: int) -> NDArray[Any]:
-    blank = own.blank(grid.units_a_chunk)
+    shape, dtype = (grid.units_a_chunk, *own.of_a_file), np.dtype(own.dtype).newbyteorder("<")
     if not done:
-        return blank
-    read = decoded((path / grid.file_of(own, slab)).read_bytes(), blank.dtype)
-    read = read.reshape(blank.shape)
-    for turn in grid.turns(slab.chunk, done):
-        blank[grid.rows(turn)] = read[grid.rows(turn)]
-    return blank
+        return np.empty(shape, dtype)
+    return decoded(read_chunk(path / grid.file_of(own, slab)), dtype).reshape(shape)
 
 
 def _fitting(values: Mapping[str, NDArray[Any]], own: Field, n: int, model: int | None) -> NDArray[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -16,16 +16,17 @@ from numpy.typing import NDArray
 
 from causalgia.errors import DamageWarning, StoreError
 from causalgia.trial.archive.documents import documents
-from causalgia.trial.archive.files import mark_of, on_disk, part_of, replace, sync_folder, write
+from causalgia.trial.archive.files import mark_of, on_disk, sync_folder
 from causalgia.trial.archive.layout import Field, Grid, Slab, control
 from causalgia.trial.archive.locking import Lock
-from causalgia.trial.archive.log import Record, append, read_log
+from causalgia.trial.archive.log import Log, read_log
 from causalgia.trial.archive.manifest import Manifest, is_begun, read_manifest, repair_static, write_manifest
-from causalgia.trial.archive.slabs import Filling
+from causalgia.trial.archive.slabs import Filling, commit
 from causalgia.trial.archive.states import read_state, write_state
 from causalgia.trial.archive.verifying import Found, found_in
 
 _MOST_OPEN = 2**28
+_AT_ONCE = 4
 _UNIT = Field("unit", ("unit",), (), "int64")
 
 
@@ -58,8 +59,8 @@ class Archive:
         self.path, self.grid = path, grid
         self._lock, self._done = lock, done
         self._open: dict[Slab, Filling] = {}
-        self._marks: dict[Slab, Record] = {}
-        self._hashing = ThreadPoolExecutor(1)
+        self._log = Log(control(path) / "log")
+        self._pool, self._busy = ThreadPoolExecutor(_AT_ONCE), dict[Slab, Future[None]]()
         self._committed = time.monotonic()
 
     @staticmethod
@@ -194,9 +195,11 @@ class Archive:
 
     def flush(self) -> None:
         """Commit all that was put."""
-        self._commit([filling for filling in self._open.values() if filling.dirty])
-        if not self.missing and self.grid.fields:
-            self._settle()
+        with on_disk(self.path):
+            self._commit([filling for filling in self._open.values() if filling.dirty])
+            self._wait(0)
+            if self.grid.fields and not self.missing:
+                self._log.settle(self.grid.slabs())
 
     def put_state(self, arrays: Mapping[str, NDArray[Any]], *, turns: int) -> None:
         """Keep running sums over the first turns; the ones before are kept as well.
@@ -243,7 +246,7 @@ class Archive:
             self.close()
 
     def _release(self) -> None:
-        self._hashing.shutdown()
+        self._pool.shutdown()
         self._open.clear()
         self._lock.release()
 
@@ -262,50 +265,33 @@ class Archive:
         return self._open[slab]
 
     def _commit_what_is_due(self) -> None:
-        full = [f for f in self._open.values() if f.done == self.grid.whole(f.slab.chunk)]
+        """Commit full slabs while the trial goes on, and all others from time to time."""
         late = time.monotonic() - self._committed >= self.seconds
         crowded = sum(f.n_bytes for f in self._open.values()) > _MOST_OPEN
-        if late or crowded:
-            self._commit([f for f in self._open.values() if f.dirty])
-        elif full:
-            self._commit(full)
+        with on_disk(self.path):
+            self._commit([f for f in self._open.values() if f.dirty and (late or crowded or self._is_full(f))])
+            self._wait(0 if late or crowded else _AT_ONCE)
         if crowded:
             self._open.clear()
 
+    def _is_full(self, filling: Filling) -> bool:
+        return filling.done == self.grid.whole(filling.slab.chunk)
+
     def _commit(self, fillings: Sequence[Filling]) -> None:
-        """Write files beside their places, tell the log, and move them."""
-        self._committed = time.monotonic()
-        if not fillings:
-            return
-        with on_disk(self.path):
-            records = [self._written(filling) for filling in fillings]
-            append(control(self.path) / "log", records)
-            for name in (name for record in records for name in record.files):
-                part_of(self.path / name).replace(self.path / name)
-            for folder in {(self.path / name).parent for record in records for name in record.files}:
-                sync_folder(folder)
         for filling in fillings:
-            filling.dirty = False
-            if filling.done == self.grid.whole(filling.slab.chunk):
-                del self._open[filling.slab]
+            if filling.slab not in self._busy:
+                self._busy[filling.slab] = self._pool.submit(commit, self.path, self.grid, self._log, filling)
 
-    def _written(self, filling: Filling) -> Record:
-        """Write the files of a slab beside their places, hashing meanwhile."""
-        payloads = filling.payloads(self.grid)
-        marks = self._hashing.map(mark_of, payloads.values())
-        for name, data in payloads.items():
-            (self.path / name).parent.mkdir(parents=True, exist_ok=True)
-            write(part_of(self.path / name), data)
-        return Record(*filling.slab, filling.done, dict(zip(payloads, marks, strict=True)))
-
-    def _settle(self) -> None:
-        """Write the log of a finished trial anew, a line for each slab in order: the same however it came about."""
-        log = control(self.path) / "log"
-        with on_disk(self.path):
-            records = read_log(log)
-            lines = b"".join(records[slab][-1].line() for slab in self.grid.slabs())
-            if log.read_bytes() != lines:
-                replace(log, lines)
+    def _wait(self, most: int) -> None:
+        """Wait until at most so many slabs are being committed; raise what went wrong with any."""
+        while len(self._busy) > most:
+            wait(self._busy.values(), return_when=FIRST_COMPLETED)
+            for slab in [slab for slab, job in self._busy.items() if job.done()]:
+                self._busy.pop(slab).result()
+                if self._is_full(self._open[slab]):
+                    del self._open[slab]
+        if not most:
+            self._committed = time.monotonic()
 
 
 def _begun(path: Path) -> bool:
@@ -324,16 +310,18 @@ def _begun(path: Path) -> bool:
 def _lay_out(
     path: Path, identity: Mapping[str, str], grid: Grid, frame: xr.Dataset, static: Mapping[str, bytes]
 ) -> None:
-    """Write all that does not grow, an empty log, and at last the manifest: with it the store is begun."""
+    """Write all that does not grow, an empty log, and at last the manifest: with it the store is begun.
+
+    The copy is made durable, and mends the files that it is of if these are not.
+    """
     for name, data in static.items():
         (path / name).parent.mkdir(parents=True, exist_ok=True)
-        write(path / name, data)
-    write(control(path) / "log", b"")
-    for folder in {folder for name in static for folder in (path / name).parents if folder.is_relative_to(path)}:
-        sync_folder(folder)
+        (path / name).write_bytes(data)
+    (control(path) / "log").write_bytes(b"")
     texts = {str(name): str(v.dtype) for name, v in frame.variables.items() if v.dtype.kind == "U"}
     marks = {name: mark_of(data) for name, data in static.items()}
     write_manifest(path, Manifest(dict(identity), grid, texts, marks), static)
+    sync_folder(path)
     sync_folder(path.parent)
 
 
@@ -343,7 +331,7 @@ def _verified(path: Path, manifest: Manifest) -> list[Found]:
     log = control(path) / "log"
     if not log.exists():
         repaired.append(f"{control(path).name}/log")
-        write(log, b"")
+        log.write_bytes(b"")
     found = found_in(path, manifest.grid, read_log(log))
     damaged = [*repaired, *(name for one in found for name in one.damaged)]
     if damaged:
