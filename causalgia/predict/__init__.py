@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from causalgia.errors import MissingExtraError
 from causalgia.predict.batch_mates import check_batch_mates
+from causalgia.predict.deviation import ContrastDeviation, contrast_deviation
 from causalgia.predict.ensemble import Ensemble
+from causalgia.predict.factory import PredictorFactory
 from causalgia.predict.function import FunctionPredictor
 from causalgia.predict.loading import load_predictor
+from causalgia.predict.onnx_exporting import export_onnx
+from causalgia.predict.onnx_predictor import OnnxPredictor
 from causalgia.predict.predictor import NonFiniteError, Predictor
 
 if TYPE_CHECKING:
@@ -20,12 +24,17 @@ if TYPE_CHECKING:
     from causalgia.predict.weights import load_weights, save_weights
 
 __all__ = [
+    "ContrastDeviation",
     "Ensemble",
     "FunctionPredictor",
     "NonFiniteError",
+    "OnnxPredictor",
     "Predictor",
+    "PredictorFactory",
     "TorchPredictor",
     "check_batch_mates",
+    "contrast_deviation",
+    "export_onnx",
     "load_predictor",
     "load_weights",
     "save_weights",

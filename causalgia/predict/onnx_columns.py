@@ -1,0 +1,93 @@
+"""What an ONNX network answers, read as one column for each task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalgia.errors import CausalgiaError, PredictorError
+from causalgia.predict.predictor import first_line, name_tasks
+
+Names = tuple[str, ...]
+
+
+def pick_columns(
+    output: object, n_rows: int, *, tasks: Names | None, heads: Names | None, reduce: Callable[[Any], Any] | None
+) -> tuple[NDArray[Any], Names]:
+    """Return the columns (n_rows, tasks) that are asked for, and their names.
+
+    Raises
+    ------
+    PredictorError
+        If the output is not (n,) or (n, columns) after `reduce`, or has other columns than the names say.
+    """
+    value = output if reduce is None else _reduced(output, reduce)
+    if not isinstance(value, Mapping):
+        return _by_place(_table(value, n_rows, "the network's output"), tasks, heads)
+    if heads is not None:
+        msg = f"heads= names the columns of one output, and there are {_listed(value)}; pick outputs with tasks="
+        raise PredictorError(msg)
+    names = tasks or tuple(map(str, value))
+    return np.concatenate([_column(value, name, n_rows) for name in names], axis=1), names
+
+
+def _reduced(output: object, reduce: Callable[[Any], Any]) -> object:
+    try:
+        return reduce(output)
+    except CausalgiaError:
+        raise
+    except Exception as error:
+        what = _listed(output) if isinstance(output, Mapping) else _shape(output)
+        msg = f"reduce= failed on the network's output, {what}: {first_line(error)}"
+        raise PredictorError(msg) from error
+
+
+def _by_place(table: NDArray[Any], tasks: Names | None, heads: Names | None) -> tuple[NDArray[Any], Names]:
+    names = heads or tasks or name_tasks(table.shape[1])
+    if table.shape[1] != len(names):
+        what = "heads" if heads else "tasks"
+        msg = (
+            f"the network has {table.shape[1]} outputs and {what}= names {len(names)}: {list(names)}; name each output "
+            "in heads= and pick some of them in tasks="
+        )
+        raise PredictorError(msg)
+    wanted = tasks or names
+    absent = [task for task in wanted if task not in names]
+    if absent:
+        raise PredictorError(f"task {absent[0]!r} is not among heads={list(names)}; tasks= picks heads by name")
+    return table[:, [names.index(task) for task in wanted]], wanted
+
+
+def _column(value: Mapping[str, object], name: str, n_rows: int) -> NDArray[Any]:
+    if name not in value:
+        msg = f"the network has no output {name!r}; it has {_listed(value)}, and tasks= picks outputs by name"
+        raise PredictorError(msg)
+    column = _table(value[name], n_rows, f"the network's output {name!r}")
+    if column.shape[1] != 1:
+        msg = (
+            f"the network's output {name!r} has {column.shape[1]} columns and an output is one task; give reduce=, for "
+            f"example reduce=lambda y: y[{name!r}] and name its columns in tasks="
+        )
+        raise PredictorError(msg)
+    return column
+
+
+def _table(value: object, n_rows: int, what: str) -> NDArray[Any]:
+    if isinstance(value, np.ndarray) and value.ndim in (1, 2) and len(value) == n_rows and value.size:
+        return value.reshape(n_rows, -1)
+    msg = (
+        f"{what} for {n_rows} sequences is {_shape(value)}, not ({n_rows},) or ({n_rows}, tasks); give reduce=, for "
+        "example reduce=lambda y: y.sum(-1) for total counts of a profile"
+    )
+    raise PredictorError(msg)
+
+
+def _listed(value: Mapping[Any, Any]) -> str:
+    return ", ".join(f"{name} {_shape(item)}" for name, item in value.items())
+
+
+def _shape(value: object) -> str:
+    return str(value.shape) if isinstance(value, np.ndarray) else f"a {type(value).__name__}"

@@ -1,0 +1,122 @@
+"""PyTorch networks into ONNX files, each compared with its network before it is left on disk. Imported on demand."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Callable, Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from causalgia.errors import CausalgiaError, PredictorError
+from causalgia.predict.onnx_predictor import OnnxPredictor
+from causalgia.predict.predictor import first_line
+from causalgia.predict.torch_predictor import TorchPredictor
+from causalgia.predict.torch_turns import in_eval_mode
+from causalgia.sequences.alphabet import Tokens
+
+_ROWS = 12
+_TOLERATED = {4: 1e-4, 8: 1e-9}
+"""Largest difference, relative to the largest answer, by the bytes of the floating dtype."""
+
+
+def exported(network: torch.nn.Module | TorchPredictor, path: str | PathLike[str], *, length: int) -> OnnxPredictor:
+    """Do what `causalgia.predict.export_onnx` says."""
+    asked = network if isinstance(network, TorchPredictor) else TorchPredictor(network, device="cpu")
+    tokens = np.random.default_rng(0).integers(0, 4, (_ROWS, length), dtype=np.uint8)
+    truth = asked.predict(tokens)
+    target = Path(path)
+    draft = target.with_name(f".{target.name}.draft")
+    try:
+        _write(asked, draft, tokens)
+        _compare(_opened(draft, asked, batch_size=5).predict(tokens), truth, target)
+        draft.replace(target)
+    except OSError as error:
+        raise PredictorError(f"{target}: cannot be written ({first_line(error)})") from error
+    finally:
+        draft.unlink(missing_ok=True)
+    return _opened(target, asked, batch_size="auto")
+
+
+class _Reduced(torch.nn.Module):
+    """A network and what is made of its output."""
+
+    def __init__(self, module: torch.nn.Module, reduce: Callable[[Any], Any] | None) -> None:
+        super().__init__()
+        self.module = module
+        self.reduce = reduce
+
+    def forward(self, x: torch.Tensor) -> Any:
+        """Return the output for one-hot x, reduced."""
+        output = self.module(x)
+        return output if self.reduce is None else self.reduce(output)
+
+
+def _write(asked: TorchPredictor, draft: Path, tokens: Tokens) -> None:
+    with in_eval_mode(asked.module):
+        whole = _Reduced(copy.deepcopy(asked.module).cpu(), asked.reduce).eval()
+    x = _example(asked, tokens)
+    with torch.inference_mode():
+        names = _output_names(whole(x))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's own, about its exporter
+            torch.onnx.export(
+                whole,
+                (x.clone(),),
+                str(draft),
+                dynamo=True,
+                external_data=False,
+                verbose=False,
+                input_names=["sequence"],
+                output_names=names,
+                dynamic_shapes=({0: torch.export.Dim("n", min=1)},),
+            )
+    except CausalgiaError:
+        raise
+    except Exception as error:
+        msg = f"torch cannot export this network to ONNX ({first_line(error)}); keep it a TorchPredictor"
+        raise PredictorError(msg) from error
+
+
+def _example(asked: TorchPredictor, tokens: Tokens) -> torch.Tensor:
+    from causalgia.sequences.alphabet import one_hot
+
+    x = one_hot(tokens, dtype="float32", alphabet=asked.alphabet, layout=asked.layout)
+    return torch.from_numpy(x).to(asked.dtype)
+
+
+def _output_names(output: object) -> list[str]:
+    if isinstance(output, Mapping):
+        return [str(name) for name in output]
+    parts = output if isinstance(output, tuple | list) else (output,)
+    return ["outcome"] if len(parts) == 1 else [f"output {i}" for i in range(len(parts))]
+
+
+def _opened(path: Path, asked: TorchPredictor, *, batch_size: Any) -> OnnxPredictor:
+    return OnnxPredictor(
+        path,
+        tasks=asked._tasks,
+        scale=asked.scale,
+        batch_size=batch_size,
+        layout=asked.layout,
+        alphabet=asked.alphabet,
+        heads=asked.heads,
+        rc_average=asked.rc_average,
+    )
+
+
+def _compare(answers: NDArray[Any], truth: NDArray[Any], target: Path) -> None:
+    limit = _TOLERATED[truth.dtype.itemsize] * float(np.abs(truth).max())
+    gap = float(np.abs(answers.astype(np.float64) - truth).max())
+    if gap > limit:
+        msg = (
+            f"{target}: the exported file answers otherwise than the network, by up to {gap:.3g} where the largest "
+            f"answer is {np.abs(truth).max():.3g}; it was not kept. Keep the network a TorchPredictor"
+        )
+        raise PredictorError(msg)
