@@ -42,15 +42,9 @@ def checksum(data: NDArray[np.uint8]) -> bytes:
     return int(google_crc32c.value(data)).to_bytes(_CHECKSUM, "little")
 
 
-def chunk_mark(data: NDArray[np.uint8]) -> str:
-    """Return what tells a chunk from any other: the length of its file, and its checksum.
-
-    Examples
-    --------
-    >>> chunk_mark(encoded(np.arange(3)))
-    '28:5e1b8fe4'
-    """
-    return f"{len(data) + _CHECKSUM}:{checksum(data).hex()}"
+def chunk_mark(n_bytes: int, checksum: bytes) -> str:
+    """Return what tells a chunk from any other: the length of its file, and its checksum."""
+    return f"{n_bytes + _CHECKSUM}:{checksum.hex()}"
 
 
 def chunk_mark_at(path: Path) -> str | None:
@@ -62,7 +56,7 @@ def chunk_mark_at(path: Path) -> str | None:
     except OSError:
         return None
     body, tail = data[:-_CHECKSUM], data[-_CHECKSUM:]
-    return chunk_mark(body) if tail.tobytes() == checksum(body) else None
+    return chunk_mark(len(body), tail.tobytes()) if tail.tobytes() == checksum(body) else None
 
 
 def read_chunk(path: Path) -> NDArray[np.uint8]:

@@ -98,6 +98,10 @@ class Field:
         return np.nan if np.dtype(self.dtype).kind == "f" else np.zeros((), self.dtype)[()]
 
 
+UNIT = Field("unit", ("unit",), (), "int64")
+"""The numbers of the units themselves: known, and so written but never put."""
+
+
 class Slab(NamedTuple):
     """What is committed together: the files of one chunk of units, of one model or of what no model tells."""
 

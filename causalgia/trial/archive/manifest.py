@@ -86,8 +86,8 @@ class Manifest:
 def write_manifest(path: Path, manifest: Manifest, static: Mapping[str, bytes]) -> None:
     """Write a copy of all that does not grow, and the manifest, with which the store is begun."""
     folder = control(path)
-    for name, data in {_COPY: _copied(manifest.to_bytes(), static), _NAME: manifest.to_bytes()}.items():
-        replace(folder / name, data)
+    replace(folder / _COPY, _copied(manifest.to_bytes(), static))
+    replace(folder / _NAME, manifest.to_bytes())
 
 
 def is_begun(path: Path) -> bool:

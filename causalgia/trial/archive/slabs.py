@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from causalgia.errors import StoreError
 from causalgia.trial.archive.chunks import checksum, chunk_mark, decoded, encoded, read_chunk
 from causalgia.trial.archive.files import part_of, write
-from causalgia.trial.archive.layout import Field, Grid, Slab
+from causalgia.trial.archive.layout import UNIT, Field, Grid, Slab
 from causalgia.trial.archive.log import Log, Record
 
 
@@ -29,11 +29,8 @@ class Filling:
     @classmethod
     def begin(cls, path: Path, grid: Grid, slab: Slab, done: int) -> Filling:
         """Return a slab as it is on disk."""
-        return cls(slab, done, {f: _opened(path, grid, f, slab, done) for f in grid.fields_of(slab)})
-
-    @property
-    def n_bytes(self) -> int:
-        return sum(array.nbytes for array in self.values.values())
+        put = [own for own in grid.fields_of(slab) if own != UNIT]
+        return cls(slab, done, {own: _opened(path, grid, own, slab, done) for own in put})
 
     def put(self, bit: int, rows: slice, values: Mapping[str, NDArray[Any]]) -> None:
         """Take in the values of a turn."""
@@ -48,7 +45,9 @@ class Filling:
         for own, array in self.values.items():
             for rows in blank:
                 array[rows] = own.blank
-        return {grid.file_of(own, self.slab): encoded(array) for own, array in self.values.items()}
+        first = self.slab.chunk * grid.units_a_chunk
+        known = {UNIT: np.arange(first, first + grid.units_a_chunk)} if self.slab.model is None else {}
+        return {grid.file_of(own, self.slab): encoded(array) for own, array in (known | self.values).items()}
 
 
 def commit(path: Path, grid: Grid, log: Log, filling: Filling) -> None:
@@ -59,10 +58,12 @@ def commit(path: Path, grid: Grid, log: Log, filling: Filling) -> None:
     common, and may be committed at the same time.
     """
     payloads = filling.payloads(grid)
+    sums = {name: checksum(data) for name, data in payloads.items()}
     for name, data in payloads.items():
         (path / name).parent.mkdir(parents=True, exist_ok=True)
-        write(part_of(path / name), data.data, checksum(data))
-    log.append(Record(*filling.slab, filling.done, {name: chunk_mark(data) for name, data in payloads.items()}))
+        write(part_of(path / name), data.data, sums[name])
+    marks = {name: chunk_mark(len(data), sums[name]) for name, data in payloads.items()}
+    log.append(Record(*filling.slab, filling.done, marks))
     for name in payloads:
         part_of(path / name).replace(path / name)
     filling.dirty = False
@@ -85,9 +86,9 @@ def _fitting(values: Mapping[str, NDArray[Any]], own: Field, n: int, model: int 
             f"'{own.name}' is {given.dtype} here and was {np.dtype(own.dtype)} in the first turn, which the store was "
             "made for; let the predictor answer in one dtype"
         )
-    if model is not None and given.ndim == len(own.shape) + 1 and given.shape[-1] > 1:
-        given = given[..., model : model + 1]
-    try:
-        return given.reshape(n, *own.of_a_file)
-    except ValueError as error:
-        raise StoreError(f"'{own.name}' has shape {given.shape}, not {(n, *own.of_a_file)}") from error
+    if model is not None and given.ndim == len(own.shape) + 1 and given.shape[-1] == own.shape[-1]:
+        given = given[..., [model]] if given.shape[-1] > 1 else given
+    expected = (n, *own.of_a_file)
+    if given.shape not in (expected, expected[:-1] if own.by_model else expected):
+        raise StoreError(f"'{own.name}' has shape {given.shape}, not {expected}, in a turn of {n:,} units")
+    return given.reshape(expected)

@@ -10,14 +10,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.errors import DamageWarning, StoreError
 from causalgia.trial.archive.documents import documents
 from causalgia.trial.archive.files import mark_of, on_disk, sync_folder
-from causalgia.trial.archive.layout import Field, Grid, Slab, control
+from causalgia.trial.archive.layout import UNIT, Field, Grid, Slab, control
 from causalgia.trial.archive.locking import Lock
 from causalgia.trial.archive.log import Log, read_log
 from causalgia.trial.archive.manifest import Manifest, is_begun, read_manifest, repair_static, write_manifest
@@ -25,9 +24,8 @@ from causalgia.trial.archive.slabs import Filling, commit
 from causalgia.trial.archive.states import read_state, write_state
 from causalgia.trial.archive.verifying import Found, found_in
 
-_MOST_OPEN = 2**28
+_MOST_OPEN = 32
 _AT_ONCE = 4
-_UNIT = Field("unit", ("unit",), (), "int64")
 
 
 class Archive:
@@ -110,7 +108,7 @@ class Archive:
             If there is something else at the path, it cannot be written, or the trial cannot be stored.
         """
         place = Path(path)
-        grid = Grid((_UNIT, *fields) if fields else (), tuple(map(int, turn_ends)), turns_a_chunk)
+        grid = Grid((UNIT, *fields) if fields else (), tuple(map(int, turn_ends)), turns_a_chunk)
         static = documents(grid, frame)
         with on_disk(place):
             _begun(place)
@@ -185,20 +183,17 @@ class Archive:
         StoreError
             If values are absent, of another shape or of a wider dtype than the store was made for, or the disk refuses.
         """
-        start, stop = self.grid.units(turn)
-        given = {"unit": np.arange(start, stop), **values}
-        for slab in self._slabs_of(turn, given, model):
-            filling = self._filling(slab)
-            filling.put(self.grid.bit(turn), self.grid.rows(turn), given)
-            self._done[slab] = filling.done
-        self._commit_what_is_due()
+        fillings = [self._filling(slab) for slab in self._slabs_of(turn, values, model)]
+        for filling in fillings:
+            filling.put(self.grid.bit(turn), self.grid.rows(turn), values)
+            self._done[filling.slab] = filling.done
+        self._commit_what_is_due(fillings)
 
     def flush(self) -> None:
         """Commit all that was put."""
-        with on_disk(self.path):
-            self._commit([filling for filling in self._open.values() if filling.dirty])
-            self._wait(0)
-            if self.grid.fields and not self.missing:
+        self._commit_all()
+        if self.grid.fields and not self.missing:
+            with on_disk(self.path):
                 self._log.settle(self.grid.slabs())
 
     def put_state(self, arrays: Mapping[str, NDArray[Any]], *, turns: int) -> None:
@@ -251,12 +246,13 @@ class Archive:
         self._lock.release()
 
     def _slabs_of(self, turn: int, given: Mapping[str, object], model: int | None) -> list[Slab]:
+        """Return the slabs that lack a turn, of what is given."""
         chunk, bit = self.grid.chunk(turn), self.grid.bit(turn)
         models = [m for m in self.grid.models if model is None or m == model or (m is None and self._brings(given))]
         return [slab for m in models if not self._done.get(slab := Slab(chunk, m), 0) & bit]
 
     def _brings(self, given: Mapping[str, object]) -> bool:
-        return any(field.name in given for field in self.grid.fields if not field.by_model and field != _UNIT)
+        return any(field.name in given for field in self.grid.fields if not field.by_model)
 
     def _filling(self, slab: Slab) -> Filling:
         if slab not in self._open:
@@ -264,34 +260,39 @@ class Archive:
                 self._open[slab] = Filling.begin(self.path, self.grid, slab, self._done.get(slab, 0))
         return self._open[slab]
 
-    def _commit_what_is_due(self) -> None:
-        """Commit full slabs while the trial goes on, and all others from time to time."""
-        late = time.monotonic() - self._committed >= self.seconds
-        crowded = sum(f.n_bytes for f in self._open.values()) > _MOST_OPEN
-        with on_disk(self.path):
-            self._commit([f for f in self._open.values() if f.dirty and (late or crowded or self._is_full(f))])
-            self._wait(0 if late or crowded else _AT_ONCE)
+    def _commit_what_is_due(self, fillings: Sequence[Filling]) -> None:
+        """Commit slabs that were just filled while the trial goes on, and all of them from time to time."""
+        crowded = len(self._open) > _MOST_OPEN + len(self.grid.models)
+        if crowded or time.monotonic() - self._committed >= self.seconds:
+            self._commit_all()
+        else:
+            self._commit([filling for filling in fillings if self._is_full(filling)], ahead=_AT_ONCE)
         if crowded:
             self._open.clear()
+
+    def _commit_all(self) -> None:
+        self._commit([filling for filling in self._open.values() if filling.dirty])
+        self._committed = time.monotonic()
 
     def _is_full(self, filling: Filling) -> bool:
         return filling.done == self.grid.whole(filling.slab.chunk)
 
-    def _commit(self, fillings: Sequence[Filling]) -> None:
+    def _commit(self, fillings: Sequence[Filling], *, ahead: int = 0) -> None:
+        """Commit slabs; wait until at most `ahead` of them are still to be, and raise what went wrong with any."""
         for filling in fillings:
             if filling.slab not in self._busy:
                 self._busy[filling.slab] = self._pool.submit(commit, self.path, self.grid, self._log, filling)
-
-    def _wait(self, most: int) -> None:
-        """Wait until at most so many slabs are being committed; raise what went wrong with any."""
-        while len(self._busy) > most:
+        while len(self._busy) > ahead:
             wait(self._busy.values(), return_when=FIRST_COMPLETED)
-            for slab in [slab for slab, job in self._busy.items() if job.done()]:
+            self._collect()
+
+    def _collect(self) -> None:
+        """Let go of slabs that are committed; one that could not be is kept, to be tried again."""
+        for slab in [slab for slab, job in self._busy.items() if job.done()]:
+            with on_disk(self.path):
                 self._busy.pop(slab).result()
-                if self._is_full(self._open[slab]):
-                    del self._open[slab]
-        if not most:
-            self._committed = time.monotonic()
+            if self._is_full(self._open[slab]):
+                del self._open[slab]
 
 
 def _begun(path: Path) -> bool:
