@@ -38,7 +38,7 @@ class Archive:
 
     Examples
     --------
-    >>> import tempfile
+    >>> import tempfile, numpy as np
     >>> path = Path(tempfile.mkdtemp()) / "trial.zarr"
     >>> frame = xr.Dataset(coords={"arm": ["control", "GATA"], "task": ["K562"]}, attrs={"scale": "log counts"})
     >>> fields = [Field("outcome", ("unit", "arm", "task"), (2, 1), "float32")]
