@@ -53,7 +53,7 @@ def analyze(outcomes: xr.Dataset, analysis: Analysis | None = None, *, rng: RNG)
     Parameters
     ----------
     outcomes
-        From `causalgia.run` or `causalgia.from_frame`.
+        From `causalgia.run` (or the effects or moments that it kept of them) or `causalgia.from_frame`.
     analysis
         What is asked; None for the one that is kept with the outcomes. What differs from the one that was kept (or all
         of it, where none was kept) is named in ``attrs["exploratory"]``: it was asked after the outcomes were seen.
@@ -74,7 +74,8 @@ def analyze(outcomes: xr.Dataset, analysis: Analysis | None = None, *, rng: RNG)
     OutcomesError
         If no analysis is given and none is kept with the outcomes.
     ContrastError
-        If the analysis asks nothing (no control, contrasts or interaction), or names an arm that is not there.
+        If the analysis asks nothing (no control, contrasts or interaction), names an arm that is not there, or asks
+        effects or moments for other contrasts, another scale, or what takes every unit.
     DecisionError
         If the analysis has no region of practical equivalence.
 
@@ -116,7 +117,8 @@ def steps(outcomes: xr.Dataset, analysis: Analysis | None = None, *, rng: RNG) -
     >>> round(steps(outcomes, ask, rng=0).estimates["ace"].item(), 3)
     2.333
     """
-    validate(outcomes, "outcomes")
+    if not _of_contrasts(outcomes):
+        validate(outcomes, "outcomes")
     asked = asked_of(outcomes, analysis)
     require_rope(asked)
     key = root_key(rng)
@@ -151,6 +153,32 @@ def steps_from(estimates: xr.Dataset, analysis: Analysis, *, rng: RNG) -> Steps:
     return _concluded(estimates, None, adjusted, analysis, root_key(rng))
 
 
+def _of_contrasts(kept: xr.Dataset) -> bool:
+    """Return whether a trial kept effects, or moments of them, and no longer its outcomes."""
+    return isinstance(kept, xr.Dataset) and "contrast" in kept.dims
+
+
+def _require_question(kept: xr.Dataset, analysis: Analysis) -> None:
+    """Refuse to ask effects, or moments of them, for other contrasts than they are of."""
+    given = kept_analysis(kept) or Analysis()
+    of = given if given.asks else given.asking(question_of(kept) or _question_in(kept))
+    differ = [name for name in ("control", "contrasts", "interaction", "scale") if name in analysis.differs(of)]
+    if differ:
+        raise ContrastError(
+            f"these are effects already, and the analysis asks for another {' and '.join(differ)}; leave "
+            f"{' and '.join(differ)} as it was, or keep the outcomes: cg.run(..., keep='outcomes')"
+        )
+
+
+def _question_in(effects: xr.Dataset) -> dict[str, Any]:
+    if "control" in effects.attrs:
+        return {"control": effects.attrs["control"]}
+    rows = effects["weight"].transpose("contrast", "arm")
+    arms = rows["arm"].to_numpy().tolist()
+    of_row = ({arm: float(w) for arm, w in zip(arms, row, strict=True) if w} for row in rows.to_numpy())
+    return {"contrasts": dict(zip(map(str, rows["contrast"].to_numpy()), of_row, strict=True))}
+
+
 def _concluded(kept: xr.Dataset, effects: xr.Dataset | None, estimates: xr.Dataset, asked: Analysis, key: int) -> Steps:
     """Infer and decide; `kept` is the Dataset whose attrs say what was fixed before."""
     from causalgia.posterior import infer
@@ -181,6 +209,9 @@ def asked_of(outcomes: xr.Dataset, analysis: Analysis | None) -> Analysis:
         )
     if not isinstance(analysis, Analysis):
         raise OutcomesError(f"analysis={analysis!r} is no cg.Analysis; for example cg.Analysis(control='...', rope=0)")
+    if _of_contrasts(outcomes):
+        analysis = analysis if analysis.asks else analysis.asking(question_of(outcomes) or _question_in(outcomes))
+        _require_question(outcomes, analysis)
     analysis = analysis if analysis.asks else analysis.asking(question_of(outcomes))
     if not analysis.asks:
         arms = ", ".join(map(repr, outcomes["arm"].to_numpy()[:4].tolist())) if "arm" in outcomes.coords else "none"
@@ -238,9 +269,15 @@ def _exploratory(outcomes: xr.Dataset, analysis: Analysis) -> str:
     return fields
 
 
-def estimated(outcomes: xr.Dataset, analysis: Analysis, *, rng: RNG) -> tuple[xr.Dataset, xr.Dataset]:
-    """Return the effects and the estimates that an analysis asks for, adjusted where it says so."""
-    effects = _with_families(contrast(outcomes, **analysis.contrasting), analysis)
+def estimated(outcomes: xr.Dataset, analysis: Analysis, *, rng: RNG) -> tuple[xr.Dataset | None, xr.Dataset]:
+    """Return the effects and the estimates that an analysis asks for, adjusted where it says so.
+
+    Effects are taken as they are, where a trial kept them; of moments there are no effects, and only estimates.
+    """
+    if _of_contrasts(outcomes) and "ice" not in outcomes:
+        return None, _estimated_from_moments(outcomes, analysis, rng)
+    effects = outcomes if _of_contrasts(outcomes) else contrast(outcomes, **analysis.contrasting)
+    effects = _with_families(effects, analysis)
     estimates = estimate(
         effects,
         cluster=_cluster(analysis),
@@ -253,6 +290,26 @@ def estimated(outcomes: xr.Dataset, analysis: Analysis, *, rng: RNG) -> tuple[xr
     if analysis.adjust is None:
         return effects, estimates
     return effects, _adjusted(effects, estimates, analysis, rng)
+
+
+def _estimated_from_moments(moments: xr.Dataset, analysis: Analysis, rng: RNG) -> xr.Dataset:
+    """Return estimates of moments; refuse what takes every unit."""
+    known = ("auto", "none" if moments.attrs.get("cluster") == "unit" else moments.attrs.get("cluster"))
+    needs = {
+        "adjust": (analysis.adjust, analysis.adjust not in ("bootstrap_t", "sign_flip")),
+        "error": (analysis.error, analysis.error != "bootstrap_t"),
+        "target": (analysis.target, analysis.target == "population"),
+        "weights": (analysis.weights, analysis.weights == "units"),
+        "cluster": (analysis.cluster, analysis.cluster in known),
+    }
+    for name, (value, had) in needs.items():
+        if not had:
+            raise ContrastError(f"{name}={value!r} takes every unit, and these are moments; keep outcomes or effects")
+    estimates = estimate(_with_families(moments, analysis), ci_prob=analysis.ci_prob)
+    if analysis.adjust is None:
+        return estimates
+    how: dict[str, Any] = {"method": analysis.adjust, "family": analysis.families, "rng": rng}
+    return adjust(estimates, **how)
 
 
 def _cluster(analysis: Analysis) -> str | None:

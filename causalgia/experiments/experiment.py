@@ -153,7 +153,8 @@ class Experiment(Design):
         Parameters
         ----------
         outcomes
-            From ``cg.run(experiment, ...)``; or the estimates that `causalgia.experiments.stream` gives.
+            From ``cg.run(experiment, ...)``, whatever it kept; or the estimates that `causalgia.experiments.stream`
+            gives.
         rng
             Seed (0 is a seed), Generator or SeedSequence, for the draws of the posterior and for resampling. None: the
             seed that the trial was run with, which is kept with its outcomes.
@@ -181,7 +182,7 @@ class Experiment(Design):
         found = Found(
             experiment=self,
             steps=self._labelled(begin(outcomes, asked, rng=derive(key, "steps"))),
-            outcomes=None if streamed else outcomes,
+            outcomes=None if "contrast" in outcomes.dims else outcomes,
             key=derive(key, "reading"),
         )
         said, over = self.entry.read(found), over_predictors(found.steps.effects)
