@@ -298,10 +298,11 @@ def test_bad_requests_are_refused_before_the_first_answer(tmp_path):
         ("moments", replace(plain, analysis=replace(plain.analysis, target="units")), DesignError, "target='units'"),
         ("effects", replace(plain, analysis=replace(plain.analysis, scale="ratio")), DesignError, "scale='ratio'"),
         ("effects", logs, ContrastError, "already on 'log counts'"),
+        ("effects", design_of(10**11), DesignError, "more than this machine's memory"),
         ("effects", "copies", DesignError, "not a cg.Design"),
     ]:
         with pytest.raises(error, match=words):
-            kept(design, spy, keep, tmp_path / "trial.zarr")
+            kept(design, spy, keep, None if "memory" in words else tmp_path / "trial.zarr")
     with pytest.raises(DesignError, match="until="):
         cg.run(design_of(), spy, rng=0, keep="moments", until=cg.Precision(halfwidth=0.1))
     assert not asked

@@ -40,10 +40,11 @@ class KeptEffects:
 
     def reduce(self, outcome: NDArray[Any]) -> Parts:
         """Return what is kept of outcomes (units, arms, tasks[, models])."""
-        return {
-            "ice": self._reduction.ice(outcome),
-            "measured": np.take(outcome, self._reduction.measured, axis=1),
-        }
+        return {name: part for name, part in self._taken(outcome).items() if name in self.dims}
+
+    def _taken(self, outcome: NDArray[Any]) -> Parts:
+        effects = self._reduction.effects(outcome)
+        return {**effects, "measured": np.take(outcome, self._reduction.measured, axis=1), **extremes(outcome)}
 
 
 class WithEnds(KeptEffects):
@@ -51,8 +52,7 @@ class WithEnds(KeptEffects):
 
     def reduce(self, outcome: NDArray[Any]) -> Parts:
         """Return what is kept, with ``low, high, least, most``."""
-        parts = super().reduce(outcome)
-        return {**parts, **self._reduction.common(outcome, parts["ice"]), **extremes(outcome)}
+        return self._taken(outcome)
 
 
 _COLUMNS = ("constant", "zero", "control_sd")

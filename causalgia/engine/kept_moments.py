@@ -49,8 +49,7 @@ class MomentsOfTurn:
 
     def reduce(self, outcome: NDArray[Any]) -> Parts:
         """Return what `KeptMoments.take` takes, of outcomes (units, arms, tasks[, models])."""
-        ice, of = self._reduction.ice(outcome), self._reduction
-        return {"ice": ice, **of.common(outcome, ice), **of.of_arms(outcome), **extremes(outcome)}
+        return {**self._reduction.effects(outcome), **self._reduction.of_arms(outcome), **extremes(outcome)}
 
 
 class KeptMoments(MomentsOfTurn):

@@ -42,10 +42,10 @@ def open(path: str | os.PathLike[str]) -> xr.Dataset:
     --------
     >>> import tempfile
     >>> import causalgia as cg
-    >>> arms = {"untreated": cg.Untreated(), "GATA": cg.Embed("GATA", at=12)}
+    >>> arms = {"untreated": cg.Untreated(), "GCATG": cg.Embed("GCATG", at=12)}
     >>> design = cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=50, contrasts="untreated")
     >>> path = tempfile.mkdtemp() + "/trial.zarr"
-    >>> effects = cg.run(design, cg.zoo.oracle("additive"), rng=0, store=path, keep="effects")
+    >>> effects = cg.run(design, cg.zoo.oracle("rbfox1_like"), rng=0, store=path, keep="effects")
     >>> cg.open(path).identical(effects)
     True
     """

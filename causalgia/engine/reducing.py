@@ -56,8 +56,10 @@ class Reduction:
             measured_on=predictor.scale,
         )
 
-    def ice(self, outcome: NDArray[Any]) -> Array:
-        """Return the individual effects, (units, K, tasks[, models]).
+    def effects(self, outcome: NDArray[Any]) -> Parts:
+        """Return ``ice`` (units, K, tasks[, models]), and ``low``, ``high`` (K, tasks[, models]).
+
+        From low to high the intervals ICE +- rounding of all units overlap; they share nothing where low > high.
 
         Raises
         ------
@@ -65,15 +67,13 @@ class Reduction:
             If the scale is impossible for an outcome.
         """
         self._check(outcome, self.used)
-        return np.ascontiguousarray(np.moveaxis(times(self.matrix, self._put(outcome, self.used)[0]), 0, 1))
-
-    def common(self, outcome: NDArray[Any], ice: Array) -> Parts:
-        """Return what the intervals ICE +- rounding of all units share, ``low`` to ``high``, (K, tasks[, models]).
-
-        They share nothing where low > high.
-        """
-        within = np.moveaxis(times(abs(self.matrix), self._put(outcome, self.used)[1]), 0, 1)
-        return {"low": (ice - within).max(axis=0), "high": (ice + within).min(axis=0)}
+        y, bound = self._put(outcome, self.used)
+        ice, within = times(self.matrix, y), times(abs(self.matrix), bound)
+        return {
+            "ice": np.ascontiguousarray(np.moveaxis(ice, 0, 1)),
+            "low": (ice - within).max(axis=1),
+            "high": (ice + within).min(axis=1),
+        }
 
     def of_arms(self, outcome: NDArray[Any]) -> Parts:
         """Return the outcomes of the measured arms on the scale, ``arms`` (units, S, ...), with their low and high."""

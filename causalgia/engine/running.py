@@ -26,6 +26,7 @@ from causalgia.streams import RNG
 from causalgia.trial.archive import Archive, open_archive
 from causalgia.trial.beginning import Begun, begin
 from causalgia.trial.carrying import carried
+from causalgia.trial.describing import known_tasks
 from causalgia.trial.gathering import Gathered
 from causalgia.trial.gathering import laid_out as of_units
 from causalgia.trial.keeping import keep_design
@@ -36,7 +37,7 @@ from causalgia.trial.running import check_kinds
 from causalgia.trial.running import run as run_and_hold
 from causalgia.trial.storing import interruptible, opened
 from causalgia.trial.summing import summed
-from causalgia.trial.units import memory_said
+from causalgia.trial.units import memory_said, require_memory
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -217,12 +218,20 @@ def _effects(asked: Asked, path: Path | None, client: Client | None, progress: b
     models = predictor.models is not None
     of_unit, of_turn = KeptEffects(reduction, models=models), WithEnds(reduction, models=models)
     if path is None:
+        _require_memory(asked.question, predictor)
         found = _held(asked, of_unit, of_turn, ends, client, progress)
     else:
         _stored(asked, of_unit, of_turn, ends, path, client, progress)
         found = open_store(path)
     _warn_constant(ends.constant_tasks, found)
     return found
+
+
+def _require_memory(question: Question, predictor: Predictor) -> None:
+    """Refuse effects that would not fit into this machine's memory: eight bytes each, four for a measured outcome."""
+    rows, answers = columns(question.design), len(known_tasks(predictor) or ("",)) * len(predictor.models or ("",))
+    numbers = (2 * len(question.weights) + len(question.measured)) * answers
+    require_memory(question.design, tasks=-(-numbers // rows))
 
 
 def _held(

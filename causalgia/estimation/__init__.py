@@ -5,7 +5,7 @@ of arrays that can be held against R by anyone: `mean_ice`, `mean_of_cluster_mea
 `between_levels`, `moderate`, `icc_anova` (crossover), `fit_arms`, `fit_arms_by_stratum`, `welch`, `residual_df`,
 `clustered`, `block_effects` (parallel), `randomization_test` and `sign_flip_test` (exact), `regress` and `wald_htz`,
 `reml` for variance components, `random_effects` for the spread of true effects, and `errors_in_variables` for a line
-through points with errors in both coordinates.
+through points with errors in both coordinates. `Sketch` has quantiles of values that are not kept.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ from causalgia.estimation.randomization import (
 )
 from causalgia.estimation.regression import Regression, WaldTest, regress, wald_htz
 from causalgia.estimation.removable import interaction_across_scales
+from causalgia.estimation.sketching import Sketch
 from causalgia.estimation.spread import heterogeneity, quantile_of, sd_of, share_of
 from causalgia.estimation.unit_covariates import modification, slopes
 from causalgia.estimation.york import Line, errors_in_variables
@@ -55,6 +56,7 @@ __all__ = [
     "RandomEffects",
     "RandomizationTest",
     "Regression",
+    "Sketch",
     "Variances",
     "WaldTest",
     "Wave",
