@@ -1,0 +1,184 @@
+"""Clusters of workers: one of this machine's own, one at an address, and the checks of a client."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from causalgia.errors import ClusterError, MissingExtraError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+TO_START = 5.0
+"""Seconds that a cluster without workers, and without any planned, is given to begin with one."""
+TO_COME = 60.0
+"""Seconds that workers are given which are planned, or were lost."""
+_TO_CONNECT = 10.0
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+GO_ON = "turns that a store holds stay there, and the same call (or command) with a running cluster goes on from them"
+_WORKERS = "start some (`dask worker ADDRESS`, cluster.scale(n)), or use this machine's cores: --workers N"
+
+
+def dask() -> ModuleType:
+    """Return the module distributed.
+
+    Raises
+    ------
+    MissingExtraError
+        If it is not installed.
+    """
+    try:
+        import distributed
+    except ImportError as error:
+        msg = f"workers need Dask distributed, which cannot be imported here ({error}); run: pip install"
+        raise MissingExtraError(f"{msg} 'causalgia[dask]'") from error
+    return distributed
+
+
+def require_client(client: object) -> None:
+    """Refuse what is no client of a running cluster with at least one worker.
+
+    Parameters
+    ----------
+    client
+        A `distributed.Client`.
+
+    Raises
+    ------
+    ClusterError
+        If it is another thing, asynchronous or closed, or there is no worker, and none comes for being asked for.
+    MissingExtraError
+        If Dask distributed is not installed.
+
+    Examples
+    --------
+    >>> require_client("tcp://127.0.0.1:8786")
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.ClusterError: client= takes a distributed.Client, not str; ...
+    """
+    distributed = dask()
+    if not isinstance(client, distributed.Client):
+        cure = "connect first: client=distributed.Client('tcp://scheduler:8786')"
+        raise ClusterError(f"client= takes a distributed.Client, not {type(client).__name__}; {cure}")
+    if client.asynchronous:
+        raise ClusterError("client= is asynchronous; give one made by distributed.Client(address), outside a coroutine")
+    if client.status != "running":
+        raise ClusterError(f"client= is {client.status}, not connected to a cluster; make a new distributed.Client")
+    _require_workers(client)
+
+
+def _require_workers(client: Any) -> None:
+    if n_threads(client):
+        return
+    wanted = client.submit(int, pure=False)  # an adaptive cluster starts workers when there is something to do
+    asked = time.monotonic()
+    while not n_threads(client):
+        planned = len(getattr(client.cluster, "plan", ()))
+        if time.monotonic() - asked > (TO_COME if planned else TO_START):
+            awaited = f"; {planned} are planned, and none has come within {TO_COME:.0f} s" if planned else ""
+            raise ClusterError(f"the cluster at {_address(client)} has no workers{awaited}; {_WORKERS}")
+        time.sleep(0.1)
+    wanted.release()
+
+
+def n_threads(client: Any) -> int:
+    """Return the threads of all workers that there are now.
+
+    Raises
+    ------
+    ClusterError
+        If the cluster cannot be reached.
+    """
+    if client.status == "running":
+        try:
+            return sum(client.nthreads().values())
+        except (OSError, AttributeError):  # it went meanwhile
+            pass
+    raise gone()
+
+
+def gone() -> ClusterError:
+    """Return the error for a cluster that went while it was needed."""
+    return ClusterError(f"the connection to the Dask scheduler is lost; {GO_ON}")
+
+
+def _address(client: Any) -> str:
+    return str(client.scheduler.address) if client.scheduler is not None else "an unknown address"
+
+
+@contextmanager
+def local_cluster(n: int) -> Iterator[Client]:
+    """Start `n` workers on this machine, a process with one task at a time each, and stop them in the end.
+
+    The cores are shared out among them. On a machine with GPUs worker k takes GPU k, counted round. Workers end with
+    this process, however it ends.
+
+    Parameters
+    ----------
+    n
+        Workers, at least one.
+
+    Raises
+    ------
+    ClusterError
+        If that is no number of workers.
+    MissingExtraError
+        If Dask distributed is not installed.
+
+    Examples
+    --------
+    >>> with local_cluster(0) as client:
+    ...     pass
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.ClusterError: 0 workers answer nothing; ask for at least 1
+    """
+    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+        raise ClusterError(f"{n!r} workers answer nothing; ask for at least 1")
+    distributed = dask()
+    with (
+        distributed.LocalCluster(
+            n_workers=n,
+            threads_per_worker=1,
+            processes=True,
+            scheduler_kwargs={"dashboard": False},
+            dashboard_address="127.0.0.1:0",
+            silence_logs=logging.CRITICAL,
+            preload=["causalgia.trial.workers.starting"],
+            env=dict.fromkeys(_THREADS, str(max(1, _cores() // n))),
+        ) as cluster,
+        distributed.Client(cluster, set_as_default=False, direct_to_workers=True) as client,
+    ):
+        yield client
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def connected(address: str) -> Iterator[Client]:
+    """Connect to the scheduler at an address, such as ``tcp://10.0.0.1:8786``, and leave it running in the end.
+
+    Raises
+    ------
+    ClusterError
+        If no scheduler answers there.
+    MissingExtraError
+        If Dask distributed is not installed.
+    """
+    distributed = dask()
+    try:
+        client = distributed.Client(address, timeout=_TO_CONNECT, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        cure = "start one with `dask scheduler`, and check the address that it prints (tcp://host:8786)"
+        raise ClusterError(f"no Dask scheduler answers at {address!r}; {cure}") from error
+    with client:
+        yield client

@@ -1,0 +1,246 @@
+"""Turns sent out to workers, a few for each thread at a time, and read as they come back."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Iterable, Iterator
+from concurrent.futures import CancelledError
+from contextlib import contextmanager, suppress
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from causalgia.errors import CausalgiaError, ClusterError
+from causalgia.predict.predictor import one_line
+from causalgia.trial.carrying import Parts
+from causalgia.trial.kept import Kept
+from causalgia.trial.plan import Plan, columns
+from causalgia.trial.turns import Advance, Trial
+from causalgia.trial.workers.answering import Heard, answered, forget
+from causalgia.trial.workers.clusters import GO_ON, TO_COME, gone, n_threads, require_client
+from causalgia.trial.workers.sending import packed
+
+if TYPE_CHECKING:
+    from distributed import Client, KilledWorker
+
+Job: TypeAlias = tuple[int, int | None]
+Key: TypeAlias = tuple[str | int, ...]
+"""Keys with one beginning are a group to Dask, whose tasks go where there is room, not where their input is."""
+Future: TypeAlias = Any
+"""A distributed.Future: a class whose methods have no types."""
+_TO_READ = 60.0
+_A_LOOK = 1.0
+_A_THREAD = 2
+_ROOM = "give workers more memory (fewer of them on a machine), or the predictor a smaller batch_size="
+
+
+def carry_out(
+    client: Client,
+    trial: Trial,
+    plan: Plan,
+    jobs: Iterable[Job],
+    *,
+    kept: Kept,
+    advance: Advance | None = None,
+) -> Iterator[tuple[int, int | None, Parts]]:
+    """Yield the turn and the model of each job and what is kept of it, as workers are done with them.
+
+    The trial is sent once and loaded once by each worker; a job is two numbers. The jobs of a worker that dies are
+    done by another, one that joins is given its share, and at most two for each thread are on their way. Answers are
+    those of `carrying.carry_out`, bit for bit on equal hardware.
+
+    Parameters
+    ----------
+    client
+        A `distributed.Client`.
+    trial, plan
+        What is carried out, and its cut.
+    jobs
+        Turns, each with a part of the predictor, or None for all of it.
+    kept
+        What is kept of the outcomes; reduced by the worker.
+    advance
+        Told how many more outcomes all models have answered.
+
+    Raises
+    ------
+    ClusterError
+        If there are no workers, all are lost and none comes back within a minute, the scheduler is lost, a job kills
+        every worker that takes it, or the trial cannot be sent.
+    DesignError, PredictorError
+        As `carrying.carry_out`: what a worker raises is raised here.
+    MissingExtraError
+        If Dask distributed is not installed.
+
+    Warns
+    -----
+    UserWarning
+        What workers warn of, once each.
+    """
+    require_client(client)
+    return _read(_Sending(client, trial, plan, kept), iter(jobs), _Counted(trial, plan, advance))
+
+
+def _read(sending: _Sending, jobs: Iterator[Job], counted: _Counted) -> Iterator[tuple[int, int | None, Parts]]:
+    heard: set[tuple[type[Warning], str]] = set()
+    try:
+        sending.fill(jobs)
+        while sending.n_waiting:
+            (turn, model), (parts, said) = sending.next_one()
+            sending.fill(jobs)
+            for category, text in _unheard(said, heard):
+                warnings.warn(text, category, stacklevel=3)
+            counted.add(turn)
+            yield turn, model, parts
+    finally:
+        sending.end()
+
+
+def _unheard(said: Heard, heard: set[tuple[type[Warning], str]]) -> Heard:
+    new = [one for one in dict.fromkeys(said) if one not in heard]
+    heard.update(new)
+    return new
+
+
+class _Counted:
+    """Tells the meter of outcomes: a turn counts once all the models, asked one by one, have answered it."""
+
+    def __init__(self, trial: Trial, plan: Plan, advance: Advance | None) -> None:
+        self._plan, self._advance = plan, advance
+        self._columns, self._n_models = columns(trial.design), len(trial.predictor.parts)
+        self._n = 0
+
+    def add(self, turn: int) -> None:
+        """Count the answers of one job, a share of the turn's outcomes."""
+        first, last = self._plan.bounds(turn)
+        before = self._n // self._n_models
+        self._n += (last - first) * self._columns
+        if self._advance is not None:
+            self._advance(self._n // self._n_models - before)
+
+
+class _Sending:
+    """The jobs that are on their way."""
+
+    def __init__(self, client: Client, trial: Trial, plan: Plan, kept: Kept) -> None:
+        self._trial, self._plan = trial, plan
+        self._client: Any = client
+        data, self._origin = packed(trial, plan, kept)
+        self._jobs: dict[Key, Job] = {}
+        self._futures: dict[Key, Future] = {}
+        self._done: SimpleQueue[Key] = SimpleQueue()
+        self._room, self._looked, self._alive = 0, -_A_LOOK, time.monotonic()
+        self._trial_there = self._submitted_trial(data)
+
+    def _submitted_trial(self, data: bytes) -> Future:
+        """Return the trial as the result of a task: a worker that joins fetches it, a lost one is made up for."""
+        from dask import config
+
+        with config.set({"distributed.admin.large-graph-warning-threshold": "1 PiB"}):
+            return self._client.submit(_same, data, key=f"causalgia-trial-{self._origin.run}")
+
+    @property
+    def n_waiting(self) -> int:
+        """Jobs whose answers are not read yet."""
+        return len(self._futures)
+
+    def fill(self, jobs: Iterator[Job]) -> None:
+        """Send jobs while the workers there are have room for them."""
+        self._look()
+        while len(self._futures) < max(self._room, 1) and (job := next(jobs, None)) is not None:
+            self._send(job)
+
+    def _send(self, job: Job) -> None:
+        key: Key = (f"causalgia-turn-{self._origin.run}", job[0], -1 if job[1] is None else job[1])
+        with _explained(self._client, self._said(job)):
+            future = self._client.submit(answered, self._trial_there, self._origin, *job, key=key)
+        self._jobs[key], self._futures[key] = job, future
+        self._tell(future)
+
+    def _tell(self, future: Future) -> None:
+        done = self._done
+        future.add_done_callback(lambda one: done.put(one.key))
+
+    def next_one(self) -> tuple[Job, tuple[Parts, Heard]]:
+        """Return the next job that is done and its answers, which nothing keeps any longer."""
+        while True:
+            key = self._next_key()
+            job, future = self._jobs[key], self._futures[key]
+            try:
+                with _explained(self._client, self._said(job)):
+                    found = future.result(timeout=_TO_READ)
+            except TimeoutError:
+                if future.status == "error":
+                    raise
+                self._tell(future)  # the answers were lost with their worker, and are made again
+                continue
+            del self._jobs[key], self._futures[key]
+            future.release()
+            return job, found
+
+    def _next_key(self) -> Key:
+        while True:
+            with suppress(Empty):
+                return self._done.get(timeout=_A_LOOK)
+            self._look()
+
+    def _look(self) -> None:
+        """Count the threads that there are, at most once a second; refuse to wait for ever where there are none."""
+        now = time.monotonic()
+        if now - self._looked < _A_LOOK:
+            return
+        self._looked, threads = now, n_threads(self._client)
+        self._room = _A_THREAD * threads
+        if threads:
+            self._alive = now
+        elif now - self._alive > TO_COME:
+            raise ClusterError(f"all workers are lost, and none came back within {TO_COME:.0f} s; {GO_ON}")
+
+    def _said(self, job: Job) -> str:
+        turn, model = job
+        first, last = self._plan.bounds(turn)
+        names = self._trial.predictor.models
+        who = "" if model is None or names is None else f", model {names[model]!r}"
+        return f"units {first:,} to {last - 1:,} (turn {turn}{who})"
+
+    def end(self) -> None:
+        """Cancel what is on its way, and let the workers forget the trial."""
+        if self._client.status != "running":
+            return
+        with suppress(Exception):  # what is wrong with the cluster was said, or no longer matters
+            self._client.cancel(list(self._futures.values()), force=True)
+            self._trial_there.release()
+            self._client.run(forget, self._origin.run, on_error="ignore")
+
+
+def _same(data: bytes) -> bytes:
+    return data
+
+
+@contextmanager
+def _explained(client: Client, said: str) -> Iterator[None]:
+    """Say what a failure of the cluster means; what our own code raised on a worker passes as it is."""
+    from distributed import KilledWorker
+
+    try:
+        yield
+    except (CausalgiaError, TimeoutError):
+        raise
+    except KilledWorker as error:
+        raise ClusterError(_killed(said, error)) from error
+    except CancelledError as error:
+        raise gone() from error
+    except MemoryError as error:
+        raise ClusterError(f"{said}: a worker ran out of memory ({one_line(error)}); {_ROOM}") from error
+    except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and error.name == "causalgia":
+            msg = "causalgia cannot be imported on the workers; install there the version that is here"
+            raise ClusterError(msg) from error
+        if client.status != "running":
+            raise gone() from error
+        raise
+
+
+def _killed(said: str, error: KilledWorker) -> str:
+    died = f"every worker that took it died ({error.allowed_failures + 1} in all); most likely memory was too small"
+    return f"{said}: {died}: {_ROOM}; {GO_ON}"

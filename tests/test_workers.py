@@ -1,0 +1,585 @@
+"""Trials over workers: the answers of the local run, whoever dies, joins or disappears meanwhile."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import takewhile
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+
+import causalgia as cg
+from causalgia.errors import (
+    CausalgiaWarning,
+    ClusterError,
+    DesignError,
+    MissingExtraError,
+    PredictorError,
+)
+from causalgia.predict import NonFiniteError
+from causalgia.streams import root_key
+from causalgia.trial import carrying
+from causalgia.trial.kept import Everything
+from causalgia.trial.plan import Plan
+from causalgia.trial.turns import Trial
+from causalgia.trial.workers import answering, carry_out, clusters, connected, jobs, local_cluster, require_sendable
+
+distributed = pytest.importorskip("distributed")
+TURN = 50
+KEPT = Everything(("unit", "arm", "task"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quiet() -> Iterator[None]:
+    """Dask tells of every worker that a test kills."""
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    yield
+    logging.getLogger("distributed").setLevel(logging.WARNING)
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Any]:
+    with local_cluster(2) as client:
+        yield client
+
+
+@pytest.fixture
+def no_workers() -> Iterator[Any]:
+    with (
+        distributed.LocalCluster(n_workers=0, dashboard_address="127.0.0.1:0") as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
+        yield client
+
+
+def in_threads(n: int = 1) -> Any:
+    """A cluster in this process, of one worker with some threads."""
+    where = {"processes": False, "dashboard_address": "127.0.0.1:0"}
+    return distributed.LocalCluster(n_workers=1, threads_per_worker=n, **where)
+
+
+def design(n: int = 1_000, **more: Any) -> cg.Design:
+    arms = {"untreated": cg.Untreated(), "GATA": cg.Embed("GATAAG", at=12), "random": cg.Scramble((3, 9))}
+    return cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=n, **more)
+
+
+def weighted(rate: float = 1.37) -> cg.FunctionPredictor:
+    return cg.FunctionPredictor(lambda x: np.exp(x[:, 1:3].sum(2) * rate / 10), tasks=["G", "C"])
+
+
+def trial(predictor: Any, asked: cg.Design | None = None, *, turn: int = TURN) -> tuple[Trial, Plan]:
+    asked = design() if asked is None else asked
+    return Trial(asked, predictor, root_key(7)), Plan(asked.n_units, turn, 4)
+
+
+def every(plan: Plan, models: int = 0) -> list[tuple[int, int | None]]:
+    return [(turn, model) for turn in range(len(plan)) for model in (list(range(models)) or [None])]
+
+
+def through(client: Any, begun: tuple[Trial, Plan], *, models: int = 0, advance: Any = None) -> Iterator[Any]:
+    return carry_out(client, *begun, every(begun[1], models), kept=KEPT, advance=advance)
+
+
+def require_same(found: list[Any], begun: tuple[Trial, Plan]) -> None:
+    """The bytes of every array, turn by turn, are those of the local run."""
+    turns = sorted(turn for turn, _, _ in found)
+    assert turns == list(range(len(turns)))
+    made = {turn: parts for turn, _, parts in carrying.carry_out(*begun, turns, kept=KEPT)}
+    for turn, model, parts in found:
+        assert model is None
+        assert parts.keys() == made[turn].keys()
+        for name, part in parts.items():
+            assert (part.dtype, part.shape) == (made[turn][name].dtype, made[turn][name].shape), name
+            assert part.tobytes() == made[turn][name].tobytes(), name
+
+
+def pids(client: Any) -> list[int]:
+    return list(client.run(os.getpid).values())
+
+
+def slow(seconds: float) -> cg.FunctionPredictor:
+    def answer(x: Any) -> Any:
+        time.sleep(seconds)
+        return np.exp(x[:, 1:3].sum(2) / 7)
+
+    return cg.FunctionPredictor(answer, tasks=["G", "C"], fingerprint="slow")
+
+
+# --- the same answers
+
+
+def test_outcomes_are_those_of_the_local_run(client: Any) -> None:
+    begun, n = trial(weighted()), []
+    found = list(through(client, begun, advance=n.append))
+    require_same(found, begun)
+    assert len(found) == len(begun[1]) == 20
+    assert sum(n) == 3_000
+
+
+def test_a_parallel_trial_with_blocks(client: Any) -> None:
+    begun = trial(weighted(), design(400, assignment="parallel"))
+    found = list(through(client, begun))
+    assert {"assigned"} < found[0][2].keys()
+    require_same(found, begun)
+
+
+def test_models_of_an_ensemble_are_asked_apart(client: Any) -> None:
+    begun = trial(cg.Ensemble({"a": weighted(), "b": weighted(2.0), "c": weighted(0.1)}), design(330))
+    whole = {turn: parts for turn, _, parts in carrying.carry_out(*begun, range(len(begun[1])), kept=KEPT)}
+    n: list[int] = []
+    found = list(through(client, begun, models=3, advance=n.append))
+    assert sorted((turn, model) for turn, model, _ in found) == every(begun[1], 3)
+    assert sum(n) == 3 * 330
+    for turn, model, parts in found:
+        assert parts["outcome"].tobytes() == np.ascontiguousarray(whole[turn]["outcome"][..., model]).tobytes()
+        assert parts.keys() - {"outcome"} == (whole[turn].keys() - {"outcome"} if model == 0 else set())
+
+
+def test_a_client_of_threads_asks_one_at_a_time() -> None:
+    inside: list[int] = []
+
+    def answer(x: Any) -> Any:
+        inside.append(1)
+        assert len(inside) == 1
+        time.sleep(0.002)
+        inside.pop()
+        return x[:, 1:3].sum(2)
+
+    begun = trial(cg.FunctionPredictor(answer, tasks=["G", "C"], fingerprint="v1"), design(300))
+    with (
+        in_threads(3) as cluster,
+        distributed.Client(cluster, set_as_default=False) as threads,
+    ):
+        require_same(list(through(threads, begun)), begun)
+
+
+@pytest.mark.torch
+def test_a_trained_network_answers_the_same_bits(client: Any) -> None:
+    from causalgia.zoo import load
+
+    predictor = load("rbfox1_like")
+    arms = {"untreated": cg.Untreated(), "GCATG": cg.Embed("GCATG", at=12)}
+    asked = cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=400)
+    begun = trial(predictor, asked, turn=100)
+    begun[0].meet()
+    require_same(list(through(client, begun)), begun)
+
+
+# --- loaded once, forgotten in the end, and never too many at a time
+
+
+def test_a_worker_loads_the_predictor_once_and_lets_go_of_it(client: Any, tmp_path: Path) -> None:
+    before = set(pids(client))
+    list(through(client, trial(Factory(str(tmp_path)), design(1_000))))
+    loads = [int(path.name.partition("-")[0]) for path in tmp_path.iterdir()]
+    assert sorted(loads) == sorted(before)
+    assert set(client.run(n_loaded).values()) == {0}
+
+
+class Factory(cg.predict.Predictor):
+    """Builds a predictor wherever it is unpickled, and leaves a file to say so."""
+
+    scale = "outcome"
+    tasks = ("G", "C")
+    fingerprint = "f"
+
+    def __init__(self, folder: str, inner: Any = None) -> None:
+        self.folder, self.inner = folder, inner or weighted()
+
+    def __reduce__(self) -> Any:
+        return build, (self.folder,)
+
+    def resolve_batch_size(self, length: int) -> int:
+        return int(self.inner.resolve_batch_size(length))
+
+    def predict(self, tokens: Any, *, progress: Any = None) -> Any:
+        time.sleep(0.01)
+        return self.inner.predict(tokens, progress=progress)
+
+
+def build(folder: str) -> Factory:
+    Path(folder, f"{os.getpid()}-{time.monotonic_ns()}").touch()
+    return Factory(folder)
+
+
+def n_loaded() -> int:
+    return len(answering._LOADED)
+
+
+def test_few_jobs_are_on_their_way_at_a_time(client: Any) -> None:
+    begun = trial(weighted(), design(2_000))
+    taken: list[int] = []
+
+    def asked() -> Iterator[tuple[int, None]]:
+        for turn in range(len(begun[1])):
+            taken.append(turn)
+            yield turn, None
+
+    found = []
+    for job in carry_out(client, *begun, asked(), kept=KEPT):
+        found.append(job)
+        assert len(taken) - len(found) <= jobs._A_THREAD * 2 + 1
+    require_same(found, begun)
+
+
+def test_batch_sizes_settled_on_here_hold_there(client: Any) -> None:
+    predictor = Sized()
+    predictor.sizes[30] = 17
+    begun = trial(predictor, design(100))
+    assert {float(answer) for _, _, parts in through(client, begun) for answer in parts["outcome"].flat} == {17.0}
+
+
+class Sized(cg.predict.Predictor):
+    """Answers with the size of its batches, which does not travel with it."""
+
+    scale = "outcome"
+    tasks = ("size",)
+    fingerprint = "sized"
+
+    def __init__(self) -> None:
+        self.sizes: dict[int, int] = {}
+
+    def __reduce__(self) -> Any:
+        return Sized, ()
+
+    def batches(self) -> dict[int, int]:
+        return dict(self.sizes)
+
+    def fix_batches(self, sizes: Any) -> None:
+        self.sizes = dict(sizes)
+
+    def resolve_batch_size(self, length: int) -> int:
+        return self.sizes.get(length, 5)
+
+    def predict(self, tokens: Any, *, progress: Any = None) -> Any:
+        return np.full((len(tokens), 1), float(self.resolve_batch_size(tokens.shape[1])))
+
+
+# --- what workers say
+
+
+def test_an_error_of_a_worker_arrives_as_it_is(client: Any) -> None:
+    def answer(x: Any) -> Any:
+        return np.where(x[:, 0].sum(1) > 11, np.nan, 1.0)
+
+    begun = trial(cg.FunctionPredictor(answer, tasks=["A"]))
+    with pytest.raises(PredictorError, match=r"arm 'untreated', unit \d+: task 'A'") as here:
+        list(carrying.carry_out(*begun, range(len(begun[1])), kept=KEPT))
+    with pytest.raises(PredictorError) as there:
+        list(through(client, begun))
+    assert type(there.value) is type(here.value)
+    assert str(there.value).startswith("arm '")
+    wait_for(lambda: not any(client.processing().values()))
+    assert set(client.run(n_loaded).values()) == {0}
+
+
+def test_errors_keep_what_they_know_on_the_way(client: Any) -> None:
+    def fail() -> None:
+        raise NonFiniteError("sequence 3: NaN", row=3, task="K562", value=np.inf, detail="NaN")
+
+    with pytest.raises(NonFiniteError, match="sequence 3: NaN") as error:
+        client.submit(fail, pure=False).result()
+    assert (error.value.row, error.value.task, error.value.value, error.value.detail) == (3, "K562", np.inf, "NaN")
+
+
+def test_an_arm_that_cannot_be_applied(client: Any) -> None:
+    asked = cg.Design(null=cg.Uniform(length=30), arms={"untreated": cg.Untreated(), "odd": Own()}, n_units=100)
+    with pytest.raises(DesignError, match="arm 'odd': not today"):
+        list(through(client, trial(weighted(), asked)))
+
+
+def test_a_warning_of_workers_is_given_once(client: Any) -> None:
+    def answer(x: Any) -> Any:
+        warnings.warn("out of memory; going on with 8", CausalgiaWarning, stacklevel=1)
+        warnings.warn("old", Odd, stacklevel=1)
+        return x[:, 0].sum(1)
+
+    begun = trial(cg.FunctionPredictor(answer, tasks=["A"], fingerprint="v1"))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert len(list(through(client, begun))) == len(begun[1])
+    assert [(said.category, str(said.message)) for said in caught] == [
+        (CausalgiaWarning, "out of memory; going on with 8"),
+        (UserWarning, "old"),
+    ]
+
+
+class Odd(UserWarning):
+    """A kind of warning that only the predictor's package has."""
+
+
+def test_a_worker_of_another_version_is_refused(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cg, "__version__", "99.0")
+    with pytest.raises(ClusterError, match=r"a worker has causalgia .*, this process 99.0"):
+        list(through(client, trial(weighted())))
+
+
+def test_ctrl_c_cancels_the_jobs(client: Any) -> None:
+    found = through(client, trial(slow(0.02)))
+    next(found)
+    threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        list(found)
+    wait_for(lambda: not any(client.processing().values()))
+    assert len(client.nthreads()) == 2
+
+
+# --- what cannot be sent
+
+
+def test_a_predictor_that_cannot_be_sent(client: Any) -> None:
+    lock = threading.Lock()
+
+    def answer(x: Any) -> Any:
+        with lock:
+            return x[:, 0].sum(1)
+
+    begun = trial(cg.FunctionPredictor(answer, tasks=["A"], fingerprint="v1"))
+    cure = r"the predictor's fn \(a function\) cannot be sent.*lock.*cg.PredictorFactory\(build\)"
+    with pytest.raises(ClusterError, match=cure):
+        through(client, begun)
+    with pytest.raises(ClusterError, match=cure):
+        require_sendable(begun[0])
+
+
+def test_a_member_and_an_arm_that_cannot_be_sent() -> None:
+    lock = threading.Lock()
+    bad = cg.FunctionPredictor(lambda x: (lock, x[:, 1:3].sum(2))[1], tasks=["G", "C"], fingerprint="v1")
+    with pytest.raises(ClusterError, match="model 'bad'"):
+        require_sendable(trial(cg.Ensemble({"good": weighted(), "bad": bad}))[0])
+    asked = cg.Design(null=cg.Uniform(length=30), arms={"untreated": cg.Untreated(), "odd": Own(lock)}, n_units=100)
+    with pytest.raises(ClusterError, match=r"arm 'odd''s held \(a lock\) cannot be sent.*keep open files"):
+        require_sendable(trial(weighted(), asked)[0])
+    require_sendable(trial(weighted())[0])
+
+
+def test_a_predictor_that_cannot_be_loaded(client: Any) -> None:
+    with pytest.raises(ClusterError, match=r"a worker could not load the trial .*no such session.*PredictorFactory"):
+        list(through(client, trial(Unloadable())))
+
+
+@dataclass(frozen=True)
+class Own(cg.design.Intervention):
+    """An intervention of the user's, which fails."""
+
+    held: Any = None
+    kind: ClassVar[str] = "own"
+    terms = ("own",)
+
+    def lay(self, layout: Any) -> Any:
+        return layout
+
+    def apply(self, tokens: Any, *, units: Any, key: int) -> Any:
+        raise DesignError("not today")
+
+    def to_dict(self) -> dict[str, Any]:
+        return {}
+
+
+class Unloadable(Sized):
+    """Goes out, and cannot come in."""
+
+    def __reduce__(self) -> Any:
+        return _no_session, ()
+
+
+def _no_session() -> None:
+    raise OSError("no such session")
+
+
+def test_a_file_of_the_users_own_is_sent_along(client: Any, tmp_path: Path) -> None:
+    """Workers cannot import it: neither its name nor its neighbours' are on their path."""
+    (tmp_path / "beside_it.py").write_text("def share(x):\n    return x[:, 1:3].sum(2)\n")
+    (tmp_path / "arch.py").write_text("from beside_it import share\n\ndef load():\n    return lambda x: share(x) / 3\n")
+    predictor = cg.predict.load_predictor(f"{tmp_path}/arch.py:load", tasks=["G", "C"])
+    begun = trial(predictor, design(100))
+    require_same(list(through(client, begun)), begun)
+
+
+# --- clients and clusters that are none
+
+
+def test_no_workers(no_workers: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clusters, "TO_START", 0.5)
+    with pytest.raises(ClusterError, match=r"cluster at .* has no workers; start some"):
+        through(no_workers, trial(weighted()))
+
+
+def test_an_adaptive_cluster_starts_its_workers_when_asked(no_workers: Any) -> None:
+    no_workers.cluster.adapt(minimum=0, maximum=1, interval="100ms")
+    begun = trial(weighted(), design(100))
+    require_same(list(through(no_workers, begun)), begun)
+
+
+@pytest.mark.parametrize("client", ["tcp://127.0.0.1:8786", 3, None])
+def test_what_is_no_client(client: Any) -> None:
+    with pytest.raises(ClusterError, match=r"client= takes a distributed.Client, not"):
+        through(client, trial(weighted()))
+
+
+@pytest.mark.parametrize("n", [0, -1, 1.5, True, "2"])
+def test_impossible_numbers_of_workers(n: Any) -> None:
+    with pytest.raises(ClusterError, match="workers answer nothing"), local_cluster(n):
+        pass
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense://x", ""])
+def test_an_address_where_nothing_answers(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clusters, "_TO_CONNECT", 0.5)
+    with pytest.raises(ClusterError, match="no Dask scheduler answers at"), connected(address):
+        pass
+
+
+def test_without_dask(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(MissingExtraError, match=r"causalgia\[dask\]"):
+        clusters.require_client(object())
+
+
+# --- workers that die, join, and are lost
+
+
+def test_a_worker_killed_during_the_run_changes_no_bit(client: Any) -> None:
+    begun, found = trial(slow(0.02), design(1_500)), []
+    before = pids(client)
+    for job in through(client, begun):
+        found.append(job)
+        if len(found) in (3, 12):
+            os.kill(pids(client)[0], signal.SIGKILL)
+    require_same(found, begun)
+    client.wait_for_workers(2, timeout=20)
+    assert len(set(before) & set(pids(client))) <= 1
+
+
+def test_a_worker_that_joins_is_given_work(client: Any, tmp_path: Path) -> None:
+    folder = str(tmp_path)
+
+    def answer(x: Any) -> Any:
+        Path(folder, str(os.getpid())).touch()
+        time.sleep(0.03)
+        return np.exp(x[:, 1:3].sum(2) / 7)
+
+    begun = trial(cg.FunctionPredictor(answer, tasks=["G", "C"], fingerprint="slow"), design(50_000))
+    answering = lambda: {int(path.name) for path in tmp_path.iterdir()}  # noqa: E731
+    jobs = ((turn, None) for turn in takewhile(lambda _: len(answering()) < 3, range(1_000)))
+    found = []
+    for job in carry_out(client, *begun, jobs, kept=KEPT):
+        found.append(job)
+        if len(found) == 2:
+            client.cluster.scale(3)
+    assert answering() == set(pids(client))
+    client.cluster.scale(2)
+    require_same(found, begun)
+
+
+def test_a_job_that_kills_every_worker_is_named(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer(x: Any) -> Any:
+        if threading.current_thread() is not threading.main_thread():
+            os.kill(os.getpid(), signal.SIGKILL)
+        return x[:, :1].sum(2)
+
+    begun = trial(cg.FunctionPredictor(answer, tasks=["A"], fingerprint="killer"), design(20), turn=20)
+    monkeypatch.setattr(client.cluster.scheduler, "allowed_failures", 1)
+    with pytest.raises(ClusterError, match=r"units 0 to 19 \(turn 0\): every worker .* died \(2 in all\).*memory"):
+        list(through(client, begun))
+
+
+def test_all_workers_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "TO_COME", 1.0)
+    with (
+        in_threads() as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
+        found = through(client, trial(slow(0.05)))
+        next(found)
+        cluster.scale(0)
+        with pytest.raises(ClusterError, match=r"all workers are lost.*same call"):
+            list(found)
+
+
+def test_a_cluster_that_disappears() -> None:
+    cluster = in_threads()
+    with distributed.Client(cluster, set_as_default=False) as client:
+        found = through(client, trial(slow(0.05)))
+        next(found)
+        cluster.close()
+        with pytest.raises(ClusterError, match=r"scheduler is lost.*stay there.*same call"):
+            list(found)
+    with pytest.raises(ClusterError, match="closed, not connected"):
+        through(client, trial(weighted()))
+
+
+def test_a_scheduler_that_is_killed(tmp_path: Path) -> None:
+    """A scheduler in a process of its own, as on a cluster of machines."""
+    file = tmp_path / "address"
+    process = subprocess.Popen([sys.executable, "-c", SCHEDULER, str(file)], stderr=subprocess.DEVNULL)
+    try:
+        address = wait_for(lambda: file.exists() and file.read_text())
+        with connected(address) as client:
+            found = through(client, trial(slow(0.05)))
+            next(found)
+            process.kill()
+            with pytest.raises(ClusterError, match="scheduler is lost"):
+                list(found)
+    finally:
+        process.kill()
+        process.wait()
+
+
+SCHEDULER = """
+import pathlib, sys, time
+from distributed import LocalCluster
+cluster = LocalCluster(n_workers=1, processes=False, protocol="tcp", dashboard_address="127.0.0.1:0")
+path = pathlib.Path(sys.argv[1])
+path.with_suffix(".new").write_text(cluster.scheduler_address)
+path.with_suffix(".new").rename(path)
+time.sleep(60)
+"""
+
+
+def wait_for(ready: Callable[[], Any], seconds: float = 20.0) -> Any:
+    end = time.monotonic() + seconds
+    while not (found := ready()):
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+    return found
+
+
+def test_workers_end_with_a_process_that_is_killed() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", PARENT], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    workers = [int(pid) for pid in process.stdout.readline().split()]
+    assert len(workers) == 2
+    process.kill()
+    _, said = process.communicate()
+    wait_for(lambda: not any(map(alive, workers)))
+    assert "Traceback" not in said
+
+
+PARENT = """
+import os, time
+from causalgia.trial.workers import local_cluster
+with local_cluster(2) as client:
+    print(*client.run(os.getpid).values(), flush=True)
+    time.sleep(60)
+"""
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
