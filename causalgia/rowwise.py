@@ -159,9 +159,20 @@ def extremes(rows: Rows) -> tuple[Any, Any]:
     if not is_lazy(rows):
         return rows.min(axis=0), rows.max(axis=0)
     if rows.name not in _EXTREMES:
-        low, high = zip(*((block.min(axis=0), block.max(axis=0)) for block in row_blocks(rows)), strict=True)
-        remember(rows, np.minimum.reduce(low), np.maximum.reduce(high))
+        for _ in _noting_extremes(rows):
+            pass
     return _EXTREMES[rows.name]
+
+
+def _noting_extremes(rows: Rows) -> Iterator[npt.NDArray[Any]]:
+    """Pass the blocks of a lazy array through, and keep its extremes at the end."""
+    low = high = None
+    for block in row_blocks(rows):
+        least, most = block.min(axis=0), block.max(axis=0)
+        low = least if low is None else np.minimum(low, least)
+        high = most if high is None else np.maximum(high, most)
+        yield block
+    remember(rows, low, high)
 
 
 def remember(rows: Rows, low: Any, high: Any) -> None:
@@ -183,7 +194,8 @@ def mean_from(rows: Rows, first: Array) -> Array:
     >>> mean_from(np.array([[1e6 + 1.0], [1e6 + 2.0]]), np.array([[1e6 + 1.0]]))
     array([[0.5]])
     """
-    return np.asarray(added((block - first).sum(axis=0, keepdims=True) for block in row_blocks(rows)) / len(rows))
+    blocks = _noting_extremes(rows) if is_lazy(rows) and rows.name not in _EXTREMES else row_blocks(rows)
+    return np.asarray(added((block - first).sum(axis=0, keepdims=True) for block in blocks) / len(rows))
 
 
 def less(rows: Rows, *, first: Array, shift: Array, scale: float = 1.0) -> Array:
@@ -249,7 +261,7 @@ class ColumnMoments:
 
 
 def column_moments(rows: Rows) -> ColumnMoments:
-    """Return mean, extremes and central moments of each column, by two passes over the rows (three, where lazy).
+    """Return mean, extremes and central moments of each column, by two passes over the rows.
 
     Rows are shifted by the first, so that an offset costs no digits and a constant column has moments that are exactly
     0, and divided by the peak before they are squared, so that nothing overflows.

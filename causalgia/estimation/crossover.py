@@ -110,7 +110,7 @@ def mean_of_rows(ice: Rows, found: ColumnMoments, *, kind: Kind = "CR2") -> Esti
     >>> mean_of_rows(ice, column_moments(ice)).se.round(4)
     np.float64(1.7795)
     """
-    scale = float(_scale(np.full(found.n, 1 / found.n), kind)[0]) / found.n
+    scale = float(_scale(np.full(1, 1 / found.n), found.n, kind)[0]) / found.n
     factor = by_block(ice, less, first=found.first, shift=found.shift, scale=scale)
     se = found.peak * scale * np.sqrt(found.squares)
     df = np.full(np.shape(se), found.n - 1.0)
@@ -137,19 +137,18 @@ def mean_of_sums(mean: Array, sums: Array, sizes: Array | Codes, *, kind: Kind =
     np.float64(2.5)
     """
     n = sizes.sum()
-    scale = _scale(sizes / n, kind) / n
+    scale = _scale(sizes / n, len(sizes), kind) / n
     factor = sums * scale.reshape(-1, *[1] * (sums.ndim - 1))
     df = bell_mccaffrey_df(sizes * scale**2, (sizes * scale / np.sqrt(n))[:, None])
     return from_factor(mean, factor, df)
 
 
-def _scale(share: Array, kind: Kind) -> Array:
-    n_clusters = len(share)
+def _scale(share: Array, n_clusters: int, kind: Kind) -> Array:
     if kind == "CR2":
         return np.asarray((1 - share) ** -0.5)
     if kind == "CR3":
         return np.asarray((1 - share) ** -1.0)
-    return np.full(n_clusters, np.sqrt(n_clusters / (n_clusters - 1)) if kind == "CR1" else 1.0)
+    return np.full(len(share), np.sqrt(n_clusters / (n_clusters - 1)) if kind == "CR1" else 1.0)
 
 
 def mean_of_cluster_means(ice: Array, cluster: Codes) -> Estimate:
