@@ -44,7 +44,8 @@ def contrast(
     ----------
     outcomes
         From `causalgia.run` or `from_frame`: ``outcome (unit, arm, task[, model])`` of a crossover, or
-        ``outcome (unit, task[, model])`` and ``assigned (unit)`` of a parallel trial.
+        ``outcome (unit, task[, model])`` and ``assigned (unit)`` of a parallel trial. Lazy ones (dask arrays, such as
+        an opened store has) are read a few blocks of units at a time.
     control
         The arm that is subtracted from every other one; each contrast is named after its treatment arm. A number
         stands for the arm of that name: 0 and 0.0 for ``"0"``.
@@ -81,7 +82,8 @@ def contrast(
         the verbs that follow, beyond the analysis kept with the outcomes. For functions of means ``ice`` holds
         *influence values* (attrs["ice_is"]): the delta method's expansion, unit by unit, whose mean is the effect and
         whose spread is its error; they are no individual effects. Where one divides, ``denominator`` has the same of
-        the divisor.
+        the divisor. Of lazy outcomes of a crossover ``ice`` is lazy too, in chunks of the same units, and all else is in
+        memory; a parallel trial and a function of means are loaded. The numbers are the same in every bit.
 
     Raises
     ------
