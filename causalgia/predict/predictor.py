@@ -108,6 +108,16 @@ class Predictor(ABC):
     def fix_batches(self, sizes: Mapping[int, int]) -> None:  # noqa: B027
         """Take the batch sizes of an earlier run, by length; nothing where a predictor settles on none."""
 
+    def choices(self) -> dict[str, bool]:
+        """Return which edits are answered by recomputing a part, as far as that was tried; empty where none can be.
+
+        A stored trial records them: speed decides, and the last bits of an answer depend on what was chosen.
+        """
+        return {}
+
+    def choose(self, choices: Mapping[str, bool]) -> None:  # noqa: B027
+        """Take the choices of an earlier run; nothing where a predictor makes none."""
+
     @property
     def parts(self) -> tuple[Predictor, ...]:
         """What is asked one by one: the members of an ensemble, else the predictor itself."""

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.design import Design, assign
+from causalgia.design.layout import Layout
 from causalgia.design.null_model import gc_content
 from causalgia.errors import PredictorError
 from causalgia.predict import NonFiniteError, Predictor, check_batch_mates
@@ -24,6 +25,7 @@ Tokens: TypeAlias = NDArray[np.uint8]
 Rows: TypeAlias = NDArray[np.int64]
 Advance: TypeAlias = Callable[[int], None]
 _ROWS_IN_HAND = 2**14
+_FEW = 8
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,30 @@ class Trial:
         asking = _Asking(self, Turn(units, {}, (), (), ()), _Met(edited, np.full(len(mine), index), mine))
         self._check(edited.shape[1], asking)
         self.answer_like = asking.one()
+        self._settle_batches()
+
+    def _settle_batches(self) -> None:
+        """Let every part of the predictor settle its batch sizes, and what it recomputes of an edit, once for all."""
+        lengths = {arm.intervention.lay(Layout(self.design.null.length)).length for arm in self.design.named_arms}
+        for part in self.predictor.parts:
+            for length in lengths:
+                part.resolve_batch_size(length)
+        if any(part.backgrounds_at_once(self.design.null.length) for part in self.predictor.parts):
+            self.answer(self.prepare(0, min(_FEW, self.design.n_units)))
+
+    @property
+    def settled(self) -> list[dict[str, Any]]:
+        """What each part of the predictor settled on that the last bits of an answer depend on, ready for JSON."""
+        return [
+            {"batches": {str(length): n for length, n in part.batches().items()}, "choices": part.choices()}
+            for part in self.predictor.parts
+        ]
+
+    def settle(self, settled: list[dict[str, Any]]) -> None:
+        """Take what an earlier run settled on."""
+        for part, told in zip(self.predictor.parts, settled, strict=True):
+            part.fix_batches({int(length): n for length, n in told["batches"].items()})
+            part.choose(told["choices"])
 
     @cached_property
     def arm_names(self) -> NDArray[np.str_]:
