@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any, TypeAlias
@@ -119,10 +120,12 @@ class Trial:
 
     def _settle_batches(self) -> None:
         """Let every part of the predictor settle its batch sizes, and what it recomputes of an edit, once for all."""
-        lengths = {arm.intervention.lay(Layout(self.design.null.length)).length for arm in self.design.named_arms}
-        for part in self.predictor.parts:
-            for length in lengths:
-                part.resolve_batch_size(length)
+        layout = Layout(self.design.null.length)
+        lengths = {arm.intervention.lay(layout).length: arm.name for arm in reversed(self.design.named_arms)}
+        for length, arm in lengths.items():
+            for part in self.predictor.parts:
+                with _named(f"arm '{arm}' ({length} bp)"):
+                    part.resolve_batch_size(length)
         if any(part.backgrounds_at_once(self.design.null.length) for part in self.predictor.parts):
             self.answer(self.prepare(0, min(_FEW, self.design.n_units)))
 
@@ -239,6 +242,15 @@ class Trial:
 
     def __getstate__(self) -> dict[str, Any]:
         return {"design": self.design, "predictor": self.predictor, "key": self.key, "_checked": set()}
+
+
+@contextmanager
+def _named(what: str) -> Iterator[None]:
+    """Say what a predictor was asked where it cannot answer."""
+    try:
+        yield
+    except PredictorError as error:
+        raise PredictorError(f"{what}: {error}") from error
 
 
 @dataclass(frozen=True)
