@@ -407,6 +407,8 @@ def _validate_names(dataset: xr.Dataset, name: str, kind: Kind) -> None:
     if name not in dataset.coords or dataset[name].dims != (name,):
         return
     values = dataset[name].to_numpy()
+    if values.dtype.kind in "iu" and (values[1:] > values[:-1]).all():
+        return
     labels, counts = np.unique(values.astype(str) if values.dtype == object else values, return_counts=True)
     if (counts > 1).any():
         raise OutcomesError(
