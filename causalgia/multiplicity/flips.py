@@ -74,7 +74,7 @@ def sign_flip_max_t(
     Returns
     -------
     MaxT
-        p by counting, ties included; drawn flips in float32.
+        p by counting, ties included; drawn flips in float32, the largest of each summed in float64.
 
     Raises
     ------
@@ -145,9 +145,12 @@ def _sums(ice: Array, cluster: Codes | None, statistic: Statistic, dtype: npt.DT
 
 
 def _statistics(sums: Block, signs: Iterator[Block], alternative: Alternative) -> Iterator[Block]:
+    from causalgia.multiplicity.tally import refine_maxima
+
     for block in signs:
         drawn = sums @ block.T
-        yield np.abs(drawn, out=drawn) if alternative == "two-sided" else drawn
+        refine_maxima(drawn, sums, block, alternative == "two-sided")
+        yield drawn
 
 
 def _every_sign(n_clusters: int, size: int) -> Iterator[Block]:
