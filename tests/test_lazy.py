@@ -381,6 +381,15 @@ def test_an_experiment_of_the_catalogue_answers_the_same_of_an_ensemble_on_disk(
 
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.CausalgiaWarning")
+def test_variants_in_their_own_contexts_are_listed_the_same(tmp_path: Path) -> None:
+    (tmp_path / "genome.fa").write_text(">chr1\n" + "".join(real(40)).replace("U", "T") + "\n")
+    (tmp_path / "two.vcf").write_text("chr1\t422\trs1\tG\tA\nchr1\t519\trs2\tG\tA\n")
+    experiment = cg.experiments.variants(tmp_path / "two.vcf", tmp_path / "genome.fa", length=41)
+    outcomes = cg.run(experiment, ensemble(), rng=0, progress=False)
+    ask(lambda o: experiment.analyse(o, rng=0), outcomes)
+
+
+@pytest.mark.filterwarnings("ignore::causalgia.errors.CausalgiaWarning")
 def test_what_a_screen_on_disk_selects_is_confirmed_on_the_same_units() -> None:
     arms = {"untreated": cg.Untreated(), "GC": cg.Embed("GCGCGC", at=12)}
     design = cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=50)

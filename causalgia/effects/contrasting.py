@@ -82,8 +82,8 @@ def contrast(
         the verbs that follow, beyond the analysis kept with the outcomes. For functions of means ``ice`` holds
         *influence values* (attrs["ice_is"]): the delta method's expansion, unit by unit, whose mean is the effect and
         whose spread is its error; they are no individual effects. Where one divides, ``denominator`` has the same of
-        the divisor. Of lazy outcomes of a crossover ``ice`` is lazy too, in chunks of the same units, and all else is in
-        memory; a parallel trial and a function of means are loaded. The numbers are the same in every bit.
+        the divisor. Of lazy outcomes of a crossover ``ice`` is lazy too, in chunks of the same units, and what is of no
+        unit is in memory; a parallel trial and a function of means are loaded. All is the same in every bit.
 
     Raises
     ------

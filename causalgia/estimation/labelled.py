@@ -49,6 +49,9 @@ def estimate(
     effects
         From `contrast`; or the moments of a trial that kept nothing else, ``cg.run(..., keep="moments")``, which answer
         for the population, each unit counting once, by parent or not as the trial's analysis says.
+        Lazy ICE are read a few blocks of units at a time for ``target="population"`` without clusters (nothing as long
+        as the units is held, and a ``factor`` is lazy too), and loaded for anything else, for functions of means, and
+        where they take less than 32 MiB; the estimates are the same in every bit.
     cluster
         ``"auto"``: by ``parent`` wherever a parent has more than one unit; None: each unit by itself; or the name of
         a coordinate on the units. Clustered standard errors are CR2 with Satterthwaite degrees of freedom.

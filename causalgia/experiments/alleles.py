@@ -286,7 +286,7 @@ def _read_own(chosen: tuple[Variant, ...], n_loci: int, found: Found) -> Finding
         return Finding(
             sentences=tuple(f"{of}: {len(chosen)} variants of {over}, {mean}." for of, mean in means.items())
         )
-    table = _table(found.steps.effects["ice"].sel(contrast=MEAN), rows, chosen)
+    table = _table(found.steps.effects["ice"].sel(contrast=MEAN).compute(), rows, chosen)
     said = [
         f"{of}: of {len(chosen)} variants in their own contexts {_shares(part)}, each exact for this predictor; over "
         f"{over} {means[of]}."
