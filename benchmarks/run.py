@@ -1,22 +1,22 @@
-"""Every benchmark in turn: `python benchmarks/run.py [--quick]`. Ratios within one run; no test asserts a time."""
+"""Benchmarks in turn: `python benchmarks/run.py [--quick] [NAME ...]`. Ratios within one run; nothing is judged."""
 
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 
-import catalogue
-import imports
-import maxt
-import posterior
-import shuffle
-import trial
+from performed.parts import PARTS
+
+NAMES = (*PARTS, "posterior")
 
 
 def main(argv: list[str]) -> None:
-    """Run them all."""
-    for part in (imports, shuffle, trial, catalogue, maxt, posterior):
-        print(f"\n== {part.__doc__.splitlines()[0]}")
-        part.main(argv)
+    """Run those that are named, or all."""
+    options = [word for word in argv if word.startswith("--")]
+    for name in [word for word in argv if word not in options] or NAMES:
+        module = import_module(name)
+        print(f"\n== {name}: {(module.__doc__ or '').splitlines()[0]}", flush=True)
+        module.main(options)
 
 
 if __name__ == "__main__":

@@ -1,29 +1,82 @@
-"""Benchmarks that cannot rot: each runs, small, and reports finite ratios. Nothing here asserts a time."""
+"""Benchmarks that cannot rot: each runs, small, and reports the finite figures that the page has targets for."""
 
 from __future__ import annotations
 
-import math
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).resolve().parents[1] / "benchmarks"
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
+
+import performance_page as maker
+from performed import writing
+from performed.parts import AT_LEAST, AT_MOST, PARTS, Target
+from performed.reasons import REASONS
+
+HERE = Path(maker.__file__).parent
+KEPT = maker.kept()
+CODE = """
+import json, sys
+from performed.parts import measured
+found = measured(sys.argv[1], quick=True)
+print(f"\\n{json.dumps(found)}")
+"""
+
+
+def run(*words: str) -> str:
+    one_thread = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, *words], capture_output=True, text=True, timeout=280, check=False, cwd=HERE, env=one_thread
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @pytest.mark.torch
-def test_all_benchmarks_run():
-    done = subprocess.run(
-        [sys.executable, HERE / "run.py", "--quick"], capture_output=True, text=True, timeout=280, check=False
+@pytest.mark.parametrize("name", PARTS)
+def test_a_benchmark_measures_what_the_page_promises(name):
+    found = json.loads(run("-c", CODE, name).splitlines()[-1])
+    assert found
+    assert all(0 <= value < float("inf") for value in found.values())
+
+
+@pytest.mark.torch
+def test_benchmarks_run_by_name():
+    said = run("run.py", "--quick", "imports", "posterior")
+    assert "import causalgia" in said
+    assert "== posterior" in said
+
+
+def test_the_page_is_what_was_found():
+    assert writing.page(KEPT) == maker.PAGE.read_text(encoding="utf-8"), (
+        "run: python benchmarks/performance_page.py --write"
     )
-    assert done.returncode == 0, done.stderr
-    for word in ("import causalgia", "dinucleotide", "causalgia.run", "bare forwards"):
-        assert word in done.stdout
+    assert set(KEPT) <= set(PARTS)
 
 
-def test_a_ratio_is_a_number(monkeypatch):
-    monkeypatch.syspath_prepend(str(HERE))
-    import imports
+def test_every_target_that_is_missed_has_a_reason():
+    missed = {target.key for target in writing.missed(KEPT)}
+    assert missed <= set(REASONS), f"say why in benchmarks/performed/reasons.py: {missed - set(REASONS)}"
 
-    assert math.isfinite(imports.main(["--quick"]))
+
+def test_a_miss_is_said():
+    name = next(iter(PARTS))
+    target = PARTS[name][0]
+    where = {"machine": "2 cores", "versions": "Python 3", "load": "0.1", "seconds": 60}
+    bad = {t.key: t.bound * (2 if t.sense == AT_MOST else 0.5) for t in PARTS[name]}
+    text = writing.page({name: {"found": bad, **where}})
+    assert "**missed**" in text
+    assert "## What is missed, and why" in text
+    good = {t.key: t.bound for t in PARTS[name]}
+    assert "missed" not in writing.page({name: {"found": good, **where}})
+    assert Target("", "", "", AT_LEAST, 2.0).holds(2.0)
+    assert not target.holds(bad[target.key])
+
+
+def test_keys_are_said_once():
+    keys = [target.key for targets in PARTS.values() for target in targets]
+    assert len(keys) == len(set(keys))

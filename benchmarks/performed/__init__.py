@@ -1,0 +1,1 @@
+"""What `benchmarks/performance_page.py` measures and how it says so."""

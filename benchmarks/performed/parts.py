@@ -1,0 +1,119 @@
+"""What is promised of speed and size, and which benchmark measures it: one table, from which the page is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+
+AT_LEAST, AT_MOST = ">=", "<="
+
+
+@dataclass(frozen=True)
+class Target:
+    """A promise: what, against what, and the name of its figure among those that the benchmark returns."""
+
+    what: str
+    against: str
+    key: str
+    sense: str
+    bound: float
+    unit: str = "x"
+    peer: str = ""
+    """Package that is measured beside ours and is no dependency."""
+
+    def holds(self, measured: float) -> bool:
+        """Return whether a figure keeps the promise."""
+        return measured >= self.bound if self.sense == AT_LEAST else measured <= self.bound
+
+
+def _shuffles() -> tuple[Target, ...]:
+    targets = []
+    for length in (41, 249, 2_114, 196_608):
+        what = f"dinucleotide shuffle, L = {length:,}, exact"
+        targets += [
+            Target(
+                what,
+                "tangermeme 1.6, same one-hot output",
+                f"tangermeme / ours, L = {length}",
+                AT_LEAST,
+                7,
+                peer="tangermeme",
+            ),
+            Target(what, "seqpro", f"seqpro / ours, L = {length}", AT_LEAST, 3, peer="seqpro"),
+            Target(what, "slower than a plain Fisher-Yates", f"ours / Fisher-Yates, L = {length}", AT_MOST, 3),
+            Target(what, "2 threads against 1", f"1 thread / 2, L = {length}", AT_LEAST, 1.8),
+        ]
+    return tuple(targets)
+
+
+def _marginalize() -> tuple[Target, ...]:
+    targets = []
+    for name in ("ResidualBind", "DeepSTARR", "BPNet"):
+        what = f"10 motifs, {name} size, every layer recomputed"
+        targets += [
+            Target(
+                what,
+                "tangermeme `marginalize`, its best batch",
+                f"tangermeme / run, {name}",
+                AT_LEAST,
+                1.8,
+                peer="tangermeme",
+            ),
+            Target(what, "bare forwards, control once, best batch", f"run / bare forwards, {name}", AT_MOST, 1.05),
+        ]
+    return tuple(targets)
+
+
+PARTS: dict[str, tuple[Target, ...]] = {
+    "imports": (Target("`import causalgia`", "`import numpy`", "import causalgia / import numpy", AT_MOST, 2),),
+    "shuffle": _shuffles(),
+    "maxt": (
+        Target(
+            "max-T, 1,000 x 4,096 x 10,000 flips",
+            "float32 product of that size",
+            "sign flips / bare product",
+            AT_MOST,
+            1.3,
+        ),
+        Target(
+            "max-T, 1,000 x 4,096 x 10,000 flips", "`scipy.stats.permutation_test`", "scipy / sign flips", AT_LEAST, 100
+        ),
+        Target(
+            "its largest t",
+            "the same in float64",
+            "largest relative difference from float64",
+            AT_MOST,
+            1e-6,
+            "relative",
+        ),
+        Target("its memory", "beyond the effects", "sign flips, extra MB", AT_MOST, 64, "MB"),
+    ),
+    "covariance": (
+        Target("covariance of 4,096 contrasts, streamed", "`np.cov`", "streamed / np.cov", AT_MOST, 1),
+        Target(
+            "its memory, no second K x K array",
+            "one K x K array",
+            "arrays of K x K at the peak",
+            AT_MOST,
+            1.25,
+            "arrays",
+        ),
+    ),
+    "marginalize": _marginalize(),
+    "catalogue": (
+        Target("4,096 words x 1,000 units, to estimates", "bare forwards", "stream / bare forwards", AT_MOST, 1.05),
+    ),
+    "store": (Target("store write, 10 million outcomes", "raw file write, fsync in both", "store / raw", AT_MOST, 2),),
+}
+"""The benchmarks by the name of their module in this folder; its `main(argv)` returns figures by name."""
+
+
+def measured(name: str, *, quick: bool = False) -> dict[str, float]:
+    """Run a benchmark and return the figures that its targets are about; a quick one may lack an absent peer's."""
+    found = import_module(name).main(["--quick"] if quick else [])
+    wanted = [target.key for target in PARTS[name] if not (quick and target.peer and find_spec(target.peer) is None)]
+    absent = [key for key in wanted if key not in found]
+    if absent:
+        raise SystemExit(f"{name} did not measure {', '.join(absent)}: is a peer missing, or was a name changed?")
+    return {key: float(found[key]) for key in wanted}

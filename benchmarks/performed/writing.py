@@ -1,0 +1,75 @@
+"""The page of performance, from what was measured."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Any
+
+from performed.parts import PARTS, Target
+from performed.reasons import REASONS
+
+HERE = Path(__file__).resolve().parents[1]
+_HEAD = """# Performance
+
+Written by `python benchmarks/performance_page.py`. Every row is a ratio of two things measured in one process, in turn
+with each other (the median over repeats of the ratio within a repeat), so that it holds on other machines where
+seconds do not. Processor time, one thread, unless threads, disks or workers are what is measured.
+
+| what | against | target | measured | |
+|---|---|---|---:|---|
+"""
+_HOW = """
+## How each is measured
+
+A benchmark is run again by its name: `python benchmarks/performance_page.py --only NAME`.
+
+| name | | load at the start | minutes |
+|---|---|---:|---:|
+"""
+
+
+def page(results: dict[str, Any]) -> str:
+    """Return the page of the parts that have results, in the order of the table."""
+    names = [name for name in PARTS if name in results]
+    rows = [_row(target, results[name]["found"][target.key]) for name in names for target in PARTS[name]]
+    return "".join(
+        [_HEAD, *rows, _missed(results, names), _HOW, *(_how(n, results[n]) for n in names), _machines(results)]
+    )
+
+
+def missed(results: dict[str, Any]) -> list[Target]:
+    """Return the targets that are not reached."""
+    found = ((t, results[name]["found"][t.key]) for name in PARTS if name in results for t in PARTS[name])
+    return [target for target, value in found if not target.holds(value)]
+
+
+def _row(target: Target, value: float) -> str:
+    reached = "reached" if target.holds(value) else "**missed**"
+    promise = f"{target.sense} {_number(target.bound)} {target.unit}"
+    return f"| {target.what} | {target.against} | {promise} | {_number(value)} | {reached} |\n"
+
+
+def _number(value: float) -> str:
+    if abs(value) >= 1_000:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def _missed(results: dict[str, Any], names: list[str]) -> str:
+    targets = missed({name: results[name] for name in names})
+    said = [f"- {t.what}, against {t.against}: {REASONS.get(t.key, 'no reason is known')}\n" for t in targets]
+    return "".join(["\n## What is missed, and why\n\n", *said]) if said else ""
+
+
+def _how(name: str, result: dict[str, Any]) -> str:
+    first = (ast.get_docstring(ast.parse((HERE / f"{name}.py").read_text(encoding="utf-8"))) or "").split("\n\n")[0]
+    return f"| `{name}` | {' '.join(first.split())} | {result['load']} | {result['seconds'] / 60:.0f} |\n"
+
+
+def _machines(results: dict[str, Any]) -> str:
+    by_machine: dict[tuple[str, str], list[str]] = {}
+    for name in filter(results.__contains__, PARTS):
+        by_machine.setdefault((results[name]["machine"], results[name]["versions"]), []).append(f"`{name}`")
+    said = [f"- {machine}; {versions}: {', '.join(names)}\n" for (machine, versions), names in by_machine.items()]
+    return "".join(["\n## Where\n\n", *said])
