@@ -15,7 +15,9 @@ from torch.nn.parameter import is_lazy
 
 from causalgia.errors import CausalgiaError, PredictorError
 from causalgia.predict.fingerprint import digest, fingerprint_of
+from causalgia.predict.incremental.sessions import Incremental
 from causalgia.predict.predictor import (
+    EditSession,
     Layout,
     SinglePredictor,
     checked_batch_size,
@@ -83,6 +85,10 @@ class TorchPredictor(SinglePredictor):
         Whether to run one-dimensional layers as two-dimensional ones with channels innermost in memory.
     compile
         Whether to run the network through `torch.compile`, one compilation for each length, in whole batches.
+    incremental
+        Whether of edited sequences only what the edit reaches is recomputed, in a trial, where layers are local
+        (convolutions, pooling, pointwise, the first dense layer), each width of edits is found to deviate by no more
+        than 1e-5 sd, and it is measured to be faster; see `incremental_report`.
     fingerprint
         What names this version of the network; by default its weights, structure and code are hashed. Where an
         attribute cannot be read the fingerprint ends in ``~``: name the version here.
@@ -119,6 +125,7 @@ class TorchPredictor(SinglePredictor):
         tf32: bool = False,
         channels_last: bool = False,
         compile: bool = False,
+        incremental: bool = False,
         fingerprint: str | None = None,
     ) -> None:
         _require_module(module)
@@ -136,6 +143,8 @@ class TorchPredictor(SinglePredictor):
         self.batch_size = checked_batch_size(batch_size)
         self._batches = BatchSizes(self.batch_size, self.device)
         self.tf32, self.channels_last, self.compile = tf32, channels_last, compile
+        self.incremental = incremental
+        self._partial = Incremental(self) if incremental else None
         self._prepare()
         self._given = None if fingerprint is None else checked_version(fingerprint, "network")
         self._choices = (self._tasks, scale, self._order, layout, self.heads, rc_average, str(self.dtype))
@@ -173,6 +182,7 @@ class TorchPredictor(SinglePredictor):
         """Digest of the weights as they are now, the network's structure and code, and every choice made here."""
         identity = digest("given", self._given) if self._given is not None else fingerprint_of(self.module)
         ways = {"tf32": self.tf32, "channels_last": self.channels_last, "compile": self.compile}
+        ways["incremental"] = self.incremental
         return digest("torch", identity, *self._choices, self._reduce_digest, *(way for way in ways if ways[way]))
 
     @property
@@ -199,12 +209,35 @@ class TorchPredictor(SinglePredictor):
         """Take the batch sizes of an earlier run, by length."""
         self._batches.fix(sizes)
 
+    def choices(self) -> dict[str, bool]:
+        """Return whether edits are recomputed in part, by ``"length:width"``, as far as they were met."""
+        return {} if self._partial is None else self._partial.choices()
+
+    def choose(self, choices: Mapping[str, bool]) -> None:
+        """Take the choices of an earlier run: what is chosen is verified again, but not timed."""
+        if self._partial is not None:
+            self._partial.choose(choices)
+
+    def incremental_report(self) -> str:
+        """Return where edits are recomputed in part, in words: a line for each length and width that was met."""
+        return "incremental=False" if self._partial is None else self._partial.report()
+
     def backgrounds_at_once(self, length: int) -> int:
-        """Return how many backgrounds a session on CUDA holds; 0 elsewhere, where whole batches are best."""
+        """Return how many backgrounds a session holds; 0 where whole batches are best.
+
+        Warns
+        -----
+        FallbackWarning
+            If ``incremental=True`` and the network is not local; names the layer.
+        """
+        if self._partial is not None and (units := self._partial.units(length)):
+            return units
         return max(1, _HELD_BYTES // length) if self.device.type == "cuda" else 0
 
-    def edits(self, base: Tokens) -> DeviceEdits:
-        """Return a session that holds backgrounds (n, length) on the device and embeds the arms there."""
+    def edits(self, base: Tokens) -> EditSession:
+        """Return a session that keeps the control pass of backgrounds (n, length), or holds them on the device."""
+        if self._partial is not None and self._partial.units(base.shape[1]):
+            return self._partial.on(base)
         return DeviceEdits(self, base)
 
     def reference(self) -> TorchPredictor:

@@ -1,0 +1,8 @@
+"""Of an edited sequence only what the edit reaches is recomputed; the rest comes from the control pass, kept."""
+
+from causalgia.predict.incremental.choices import Tried
+from causalgia.predict.incremental.network import Network, local_network
+from causalgia.predict.incremental.sessions import Incremental, IncrementalSession
+from causalgia.predict.incremental.tracing import NotLocalError
+
+__all__ = ["Incremental", "IncrementalSession", "Network", "NotLocalError", "Tried", "local_network"]

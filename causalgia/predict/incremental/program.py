@@ -1,0 +1,238 @@
+"""The local part of a network on one span of positions, with all that can be done beforehand done."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import torch
+
+from causalgia.predict.incremental.ends import End, Part
+from causalgia.predict.incremental.network import Network, in_network, needed_spans
+from causalgia.predict.incremental.reach import Span, clipped, outside
+from causalgia.predict.incremental.reading import Value
+from causalgia.predict.incremental.steps import Step, Wanted
+
+
+@dataclass(frozen=True)
+class Held:
+    """Positions of a value, from `start` on: (positions, rows, channels)."""
+
+    values: torch.Tensor
+    start: int
+
+    def at(self, span: Span) -> torch.Tensor:
+        """Return a span of them, a view."""
+        return self.values[span[0] - self.start : span[1] - self.start]
+
+
+_Source: TypeAlias = "torch.Tensor | tuple[int, int, int]"
+"""A view that stays, or the number of a passing value and the part of it."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one span of edits needs.
+
+    For each value: `touched`, what changes, and `held`, what must be at hand; where the two differ the value has a
+    context, which comes from the control.
+    """
+
+    network: Network
+    touched: tuple[Span | None, ...]
+    held: tuple[Span | None, ...]
+
+    @staticmethod
+    def of(network: Network, span: Span) -> Plan:
+        touched = network.touched(span)
+        return Plan(network, touched, needed_spans(network, touched))
+
+    @staticmethod
+    def control(network: Network) -> Plan:
+        """Return the plan of a whole pass."""
+        return Plan(network, network.whole, needed_spans(network, network.whole))
+
+    @property
+    def kept(self) -> frozenset[int]:
+        """Numbers of the values whose control must be kept."""
+        own = {i for i, (t, h) in enumerate(zip(self.touched, self.held, strict=True)) if h is not None and h != t}
+        return frozenset(own | {i.source if isinstance(i, End) else i.number for i in self.network.handed})
+
+    def largest(self) -> int:
+        """Return the most numbers of one row that a value holds here."""
+        return max(self._sizes())
+
+    def numbers(self) -> int:
+        """Return how many numbers of one row all values hold here."""
+        return sum(self._sizes())
+
+    def _sizes(self) -> list[int]:
+        held = zip(self.held, self.network.channels, strict=True)
+        return [(span[1] - span[0]) * channels for span, channels in held if span is not None]
+
+
+class Workspace:
+    """Memory and views for running a plan on so many rows at once."""
+
+    def __init__(
+        self, plan: Plan, n_rows: int, *, dtype: torch.dtype, device: torch.device, keep: frozenset[int] = frozenset()
+    ) -> None:
+        self.plan = plan
+        self.keep = keep
+        self.n_rows = n_rows
+        self._make = {"dtype": dtype, "device": device}
+        network = plan.network
+        spans = zip(plan.touched, plan.held, network.channels, strict=True)
+        self._stored = {
+            number: self._room(number, held, channels)
+            for number, (touched, held, channels) in enumerate(spans)
+            if held is not None and held != touched
+        }
+        self._operations = [
+            self._operation(number, step, span)
+            for number, (step, span) in enumerate(zip(network.steps, plan.touched[1:], strict=True), 1)
+            if span is not None and plan.held[number] is not None
+        ]
+        self._last = self._last_uses()
+        self._passing: dict[int, torch.Tensor] = {}
+        self._rests: list[torch.Tensor] = []
+        self.filled: weakref.ref[object] | None = None
+        """Whose contexts are in it, of all rows."""
+
+    def _last_uses(self) -> list[list[int]]:
+        """Return the passing values that nothing takes after each operation."""
+        wanted = {item.source if isinstance(item, End) else item.number for item in self.plan.network.handed}
+        wanted |= self.keep
+        last = {source: place for place, (_, step, *_) in enumerate(self._operations) for source in step.sources}
+        ends: list[list[int]] = [[] for _ in self._operations]
+        for number, place in last.items():
+            if number not in wanted and number not in self._stored:
+                ends[place].append(number)
+        return ends
+
+    def _room(self, number: int, held: Span, channels: int) -> Held:
+        """Return memory for a value; what lies outside the sequence is zero and stays so."""
+        room = torch.empty((held[1] - held[0], self.n_rows, channels), **self._make)  # type: ignore[call-overload]
+        found = Held(room, held[0])
+        for side in outside(held, (0, self.plan.network.lengths[number])):
+            found.at(side).zero_()
+        return found
+
+    def _operation(
+        self, number: int, step: Step, span: Span
+    ) -> tuple[int, Step, Span, list[_Source], torch.Tensor | None]:
+        sources = [self._source(s, need) for s, need in zip(step.sources, step.needed(span), strict=True)]
+        out = self._stored[number].at(span) if number in self._stored else None
+        return number, step, span, sources, out
+
+    def _source(self, number: int, need: Span) -> _Source:
+        if number in self._stored:
+            return self._stored[number].at(need)
+        touched = self.plan.touched[number]
+        assert touched is not None
+        return number, need[0] - touched[0], need[1] - touched[0]
+
+    def fill(self, control: Mapping[int, Held], ends: Mapping[int, torch.Tensor], rows: torch.Tensor | None) -> None:
+        """Copy the contexts of some rows of the control; None: all rows, once or several times over."""
+        plan = self.plan
+        for number, held in self._stored.items():
+            inside = clipped(plan.held[number], plan.network.lengths[number])
+            touched = plan.touched[number]
+            for side in [] if inside is None else [inside] if touched is None else outside(inside, touched):
+                _copied(held.at(side), control[number].at(side), rows)
+        self._rests = [
+            self._rest_of(item, control[item.source], ends[place], rows)
+            for place, item in enumerate(plan.network.handed)
+            if isinstance(item, End)
+        ]
+
+    def _rest_of(self, end: End, held: Held, whole: torch.Tensor, rows: torch.Tensor | None) -> torch.Tensor:
+        span = self.plan.touched[end.source]
+        if span is not None:
+            sides = outside((0, self.plan.network.lengths[end.source]), span)
+            whole = end.without(whole, Part(span, held.at(span), tuple(held.at(side) for side in sides)))
+        return whole.repeat(self.n_rows // len(whole), 1) if rows is None else whole[rows]
+
+    def run(self, one_hot: torch.Tensor) -> None:
+        """Run the steps on the edited span of the input, (width, rows, 4)."""
+        self._passing = {}
+        if 0 in self._stored:
+            touched = self.plan.touched[0]
+            assert touched is not None
+            self._stored[0].at(touched).copy_(one_hot)
+        else:
+            self._passing[0] = one_hot
+        for (number, step, span, sources, out), last in zip(self._operations, self._last, strict=True):
+            made = step.compute(Wanted(span, [self._taken(source) for source in sources], out))
+            if out is None:
+                self._passing[number] = made
+            for source in last:
+                del self._passing[source]
+
+    def _taken(self, source: _Source) -> torch.Tensor:
+        if isinstance(source, torch.Tensor):
+            return source
+        number, start, stop = source
+        return self._passing[number][start:stop]
+
+    def changed(self, number: int) -> Held:
+        """Return what is at hand of a value, new where it changed."""
+        if number in self._stored:
+            return self._stored[number]
+        touched = self.plan.touched[number]
+        assert touched is not None
+        return Held(self._passing[number], touched[0])
+
+    def controlled(self) -> tuple[dict[int, Held], dict[int, torch.Tensor]]:
+        """Return the values to keep and the ends, by their place among what is handed, after a whole pass."""
+        handed = enumerate(self.plan.network.handed)
+        values = {number: self.changed(number) for number in self.keep}
+        lengths = self.plan.network.lengths
+        ends = {
+            place: item.whole(self.changed(item.source).at((0, lengths[item.source])))
+            for place, item in handed
+            if isinstance(item, End)
+        }
+        return values, ends
+
+    def wholly_handed(self, ends: Mapping[int, torch.Tensor]) -> list[torch.Tensor]:
+        """Return what the rest of the network takes, (rows, ...) each, after a whole pass."""
+        return [
+            ends[place].reshape(self.n_rows, *item.shape)
+            if isinstance(item, End)
+            else in_network(item.laid, self.changed(item.number).at((0, self.plan.network.lengths[item.number])))
+            for place, item in enumerate(self.plan.network.handed)
+        ]
+
+    def handed(self, control: Mapping[int, Held], rows: torch.Tensor | None) -> list[torch.Tensor]:
+        """Return what the rest of the network takes, (rows, ...) each, after a run."""
+        rests = iter(self._rests)
+        return [
+            self._ended(item, next(rests)) if isinstance(item, End) else self._whole(item, control, rows)
+            for item in self.plan.network.handed
+        ]
+
+    def _ended(self, end: End, rest: torch.Tensor) -> torch.Tensor:
+        span = self.plan.touched[end.source]
+        made = rest if span is None else end.updated(rest, Part(span, self.changed(end.source).at(span)))
+        return made.reshape(self.n_rows, *end.shape)
+
+    def _whole(self, value: Value, control: Mapping[int, Held], rows: torch.Tensor | None) -> torch.Tensor:
+        whole = (0, self.plan.network.lengths[value.number])
+        if self.plan.touched[value.number] is not None:
+            return in_network(value.laid, self.changed(value.number).at(whole))
+        kept = control[value.number].at(whole)
+        room = kept.new_empty((len(kept), self.n_rows, kept.shape[2]))
+        _copied(room, kept, rows)
+        return in_network(value.laid, room)
+
+
+def _copied(room: torch.Tensor, kept: torch.Tensor, rows: torch.Tensor | None) -> None:
+    if rows is not None:
+        torch.index_select(kept, 1, rows, out=room)
+    elif room.shape[1] == kept.shape[1]:
+        room.copy_(kept)
+    else:
+        room.view(len(room), -1, kept.shape[1], room.shape[2]).copy_(kept.unsqueeze(1))

@@ -1,0 +1,337 @@
+"""Recomputing what an edit reaches, as a predictor does it: read once, verified, timed, and chosen or not."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from causalgia.errors import FallbackWarning, PredictorError
+from causalgia.predict.incremental.choices import Tried, deviation, width_class
+from causalgia.predict.incremental.grouping import Rows, changed, grouped
+from causalgia.predict.incremental.network import local_network
+from causalgia.predict.incremental.reach import Span
+from causalgia.predict.incremental.running import Block, Runner
+from causalgia.predict.incremental.tracing import NotLocalError
+from causalgia.predict.predictor import checked_rows, require_finite, storable
+from causalgia.predict.torch_output import read_columns
+from causalgia.sequences.alphabet import Tokens
+
+if TYPE_CHECKING:
+    from causalgia.predict.torch_predictor import TorchPredictor
+
+_SAMPLE = 8
+_REPEATS = 3
+_BUDGET = 2**24
+
+
+class Incremental:
+    """How one predictor recomputes edits: a network for each length, and what was chosen for each width.
+
+    The network is read again when a weight has changed since. Nothing but the choices is pickled.
+    """
+
+    def __init__(self, predictor: TorchPredictor) -> None:
+        self._predictor = predictor
+        self._given: dict[str, bool] = {}
+        self._tried: dict[tuple[int, int], Tried] = {}
+        self._forget()
+
+    def _forget(self) -> None:
+        self._runners: dict[int, Runner | str] = {}
+        self._full_seconds: dict[int, float] = {}
+        self._trusted: dict[int, bool] = {}
+        self._weights: tuple[Any, ...] = ()
+        self._warned = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_predictor": self._predictor, "_given": self._given | self.choices()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._tried = {}
+        self._forget()
+
+    def choices(self) -> dict[str, bool]:
+        """Return whether edits are recomputed in part, by ``"length:width"``; a width stands for those down to 3/4."""
+        made = {f"{t.length}:{width_class(t.width)}": t.chosen for t in self._tried.values()}
+        return self._given | {key: value for key, value in made.items() if key not in self._given or not value}
+
+    def choose(self, choices: Mapping[str, bool]) -> None:
+        """Take the choices of an earlier run: what is chosen is verified, but not timed."""
+        self._given.update(choices)
+
+    def reason(self, length: int) -> str | None:
+        """Return why nothing can be recomputed in part at this length; None where something can."""
+        runner = self._runner(length)
+        return runner if isinstance(runner, str) else None
+
+    def report(self) -> str:
+        """Return what was found, in words: a line for each length and each width that was met."""
+        lines = [f"length {length}: {self._of_length(runner)}" for length, runner in self._runners.items()]
+        return "\n".join(lines + [str(tried) for _, tried in sorted(self._tried.items())])
+
+    def _of_length(self, runner: Runner | str) -> str:
+        if isinstance(runner, str):
+            return f"not recomputed in part: {runner}"
+        rest = runner.network.not_local
+        return "edits can be recomputed in part" + (f"; in full from {rest[0]} on" if rest else "")
+
+    def tried(self) -> list[Tried]:
+        """Return what was found for each width that was met."""
+        return [tried for _, tried in sorted(self._tried.items())]
+
+    def units(self, length: int) -> int:
+        """Return how many units a session holds; 0 where nothing can be recomputed, which is said once.
+
+        Warns
+        -----
+        FallbackWarning
+            If the network is not local; names the layer.
+        """
+        runner = self._runner(length)
+        if isinstance(runner, Runner):
+            return runner.units
+        if not self._warned:
+            text = f"incremental=True: edits are predicted by full passes, because {runner}"
+            warnings.warn(text, FallbackWarning, stacklevel=3)
+            self._warned = True
+        return 0
+
+    def on(self, base: Tokens) -> IncrementalSession:
+        """Return a session for edits of backgrounds (n, length)."""
+        runner = self._runner(base.shape[1])
+        if isinstance(runner, str):
+            raise PredictorError(f"nothing can be recomputed in part at {base.shape[1]} letters: {runner}")
+        return IncrementalSession(self, self._predictor, runner, checked_rows(base))
+
+    def _runner(self, length: int) -> Runner | str:
+        weights = _versions(self._predictor.module)
+        if weights != self._weights:
+            self._forget()
+            self._weights = weights
+        if length not in self._runners:
+            self._runners[length] = self._read(length)
+        return self._runners[length]
+
+    def _read(self, length: int) -> Runner | str:
+        asked = self._predictor
+        with asked._ready():
+            sample = asked._one_hot(torch.zeros((2, length), dtype=torch.uint8, device=asked.device))
+            try:
+                network = local_network(asked.module, sample, asked.layout)
+            except NotLocalError as reason:
+                return str(reason)
+            return Runner(
+                network,
+                columns=partial(_columns, asked),
+                order=asked._order,
+                dtype=asked.dtype,
+                device=asked.device,
+                budget=_BUDGET,
+            )
+
+    def trusted(self, block: Block, base: Tokens) -> bool:
+        """Say whether a control pass answers as a full one does; looked at once for each length."""
+        length = base.shape[1]
+        if length not in self._trusted:
+            full = self.full(base[:_SAMPLE])
+            off, tolerated = deviation(
+                _numbers(block.control[:_SAMPLE]), _numbers(full), _numbers(torch.cat([full, block.control]))
+            )
+            self._trusted[length] = off <= tolerated
+            if off > tolerated:
+                text = f"the control pass deviates by {off:.1e} sd from the full pass; full passes are used throughout"
+                warnings.warn(text, FallbackWarning, stacklevel=6)
+        return self._trusted[length]
+
+    def refuses(self, length: int, spans: list[Span]) -> bool:
+        """Say whether it is known that no edit of these spans is recomputed in part, so that no control is needed."""
+        if not self._trusted.get(length, True):
+            return True
+        choices = self.choices()
+        known = [choices.get(f"{length}:{width_class(stop - start)}") for start, stop in spans]
+        return bool(known) and not any(choice is not False for choice in known)
+
+    def chosen(self, runner: Runner, block: Block, span: Span, edited: Tokens, rows: Rows, base: Tokens) -> bool:
+        """Say whether edits (m, length) of a span are recomputed in part; tried out where the width is new."""
+        length, width = base.shape[1], span[1] - span[0]
+        given = self.choices().get(f"{length}:{width_class(width)}")
+        if given is False:
+            return False
+        if (length, width) not in self._tried:
+            self._tried[length, width] = self._try(runner, block, span, edited, rows, base, timed=given is None)
+        return self._tried[length, width].chosen
+
+    def _try(
+        self, runner: Runner, block: Block, span: Span, edited: Tokens, rows: Rows, base: Tokens, *, timed: bool
+    ) -> Tried:
+        off, tolerated = self._deviation(block, span, edited[:_SAMPLE], rows[:_SAMPLE])
+        length, width = base.shape[1], span[1] - span[0]
+        speed: float | None = None
+        faster = True
+        if off > tolerated:
+            text = (
+                f"edits of {width} positions: recomputed in part the answers deviate by {off:.1e} sd from the full "
+                f"pass (tolerated are {tolerated:.1e}); full passes are used for them"
+            )
+            warnings.warn(text, FallbackWarning, stacklevel=5)
+        elif timed:
+            speed, faster = self._timed(runner, block, span, edited, rows, base)
+        share = self._share(runner, span, length)
+        return Tried(length, width, off, tolerated, share, speed, off <= tolerated and faster)
+
+    def _deviation(self, block: Block, span: Span, edited: Tokens, rows: Rows) -> tuple[float, float]:
+        made, full = block.edited(span, edited, rows), self.full(edited)
+        spread = torch.cat([full, block.control.to(full.dtype)])
+        return deviation(*(_numbers(table) for table in (made, full, spread)))
+
+    def full(self, tokens: Tokens) -> torch.Tensor:
+        """Return the answers (m, tasks) of full passes."""
+        size = self._predictor.resolve_batch_size(tokens.shape[1])
+        letters = torch.from_numpy(tokens.copy()).to(self._predictor.device)
+        return torch.cat([self._predictor._columns(letters[i : i + size]) for i in range(0, len(letters), size)])
+
+    def _timed(
+        self, runner: Runner, block: Block, span: Span, edited: Tokens, rows: Rows, base: Tokens
+    ) -> tuple[float, bool]:
+        """Return how much faster edits are recomputed than predicted, and whether that outweighs a slower control."""
+        length = base.shape[1]
+        jobs: list[tuple[int, Callable[[], object]]] = [
+            (len(edited), partial(block.edited, span, edited, rows)),
+            (len(base), partial(Block, runner, base)),
+        ]
+        if length not in self._full_seconds:
+            size = min(len(edited), self._predictor.resolve_batch_size(length))
+            jobs.append((size, partial(self.full, edited[:size])))
+        seconds = [s / n for s, (n, _) in zip(self._seconds([job for _, job in jobs]), jobs, strict=True)]
+        full = self._full_seconds.setdefault(length, seconds[-1])
+        return full / seconds[0], seconds[0] + max(0.0, seconds[1] - full) < full
+
+    def _seconds(self, jobs: list[Callable[[], object]]) -> list[float]:
+        """Return the shortest time of each job, done in turn."""
+        return [
+            min(times) for times in zip(*([self._second(job) for job in jobs] for _ in range(_REPEATS)), strict=True)
+        ]
+
+    def _second(self, job: Callable[[], object]) -> float:
+        alone = self._predictor.device.type == "cpu" and torch.get_num_threads() == 1
+        clock = time.thread_time if alone else time.perf_counter  # other work on the machine is not ours
+        start = clock()
+        job()
+        if self._predictor.device.type == "cuda":
+            torch.cuda.synchronize(self._predictor.device)
+        return clock() - start
+
+    def _share(self, runner: Runner, span: Span, length: int) -> float:
+        """Return the part of the multiplications of a full pass that an edit costs."""
+        from torch.utils.flop_counter import FlopCounterMode
+
+        network = runner.network
+        with FlopCounterMode(display=False) as counter:
+            self.full(np.zeros((2, length), np.uint8))
+        local = network.macs(network.whole)
+        total: float = max(counter.get_total_flops() / 4, local)
+        return (total - local + network.macs(network.touched(span))) / max(total, 1.0)
+
+
+class IncrementalSession:
+    """Some backgrounds whose control pass is kept, so that of their edits only what they reach is recomputed."""
+
+    def __init__(self, owner: Incremental, predictor: TorchPredictor, runner: Runner, base: Tokens) -> None:
+        self._owner = owner
+        self._predictor = predictor
+        self._runner = runner
+        self._strands = [base, _reversed(base)] if predictor.rc_average else [base]
+        self._blocks: dict[tuple[int, int], Block] = {}
+
+    def answers(self, edited: Tokens, rows: Rows) -> NDArray[Any]:
+        """Answer for edited tokens (m, length), row i made from background ``rows[i]``: (m, tasks), as `predict` does.
+
+        Raises
+        ------
+        PredictorError
+            As `TorchPredictor.predict`, or if a row is none of the backgrounds.
+        """
+        tokens, places = checked_rows(edited), np.asarray(rows, np.int64)
+        base = self._strands[0]
+        if places.shape != (len(tokens),) or not len(tokens) or places.min() < 0 or places.max() >= len(base):
+            raise PredictorError(f"give one of the {len(base)} backgrounds for each of {len(tokens)} edits, not {rows}")
+        if tokens.shape[1] != base.shape[1]:
+            return self._predictor.predict(tokens)
+        with self._predictor._ready():
+            made = self._of_strand(0, tokens, places)
+            if len(self._strands) > 1:
+                made = made / 2 + self._of_strand(1, _reversed(tokens), places) / 2
+        answers = storable(_numbers(made))
+        require_finite(answers, tasks=self._predictor.tasks)
+        return answers
+
+    def _of_strand(self, strand: int, tokens: Tokens, rows: Rows) -> torch.Tensor:
+        """Answer for edits of one strand, a block of units at a time."""
+        size = self._runner.units
+        made: torch.Tensor | None = None
+        for first in np.unique(rows // size).tolist():
+            mine = np.flatnonzero(rows // size == first)
+            answers = self._of_block(strand, first, tokens[mine], rows[mine] - first * size)
+            made = answers.new_empty((len(rows), answers.shape[1])) if made is None else made
+            made[torch.from_numpy(mine).to(made.device)] = answers
+        assert made is not None
+        return made
+
+    def _of_block(self, strand: int, first: int, tokens: Tokens, rows: Rows) -> torch.Tensor:
+        size = self._runner.units
+        base = self._strands[strand][first * size : (first + 1) * size]
+        starts, stops = changed(base, tokens, rows)
+        groups = grouped(starts, stops, length=base.shape[1], n_base=len(base))
+        if self._owner.refuses(base.shape[1], [span for span, _ in groups]):
+            return self._owner.full(tokens)
+        for span, _ in groups:
+            self._runner.plan(span)
+        block = self._block(strand, first, base)
+        if not self._owner.trusted(block, base):
+            return self._owner.full(tokens)
+        made = block.control[torch.from_numpy(rows).to(block.control.device)]
+        for span, mine in groups:
+            in_part = self._owner.chosen(self._runner, block, span, tokens[mine], rows[mine], base)
+            answers = block.edited(span, tokens[mine], rows[mine]) if in_part else self._owner.full(tokens[mine])
+            made[torch.from_numpy(mine).to(made.device)] = answers.to(made.dtype)
+        return made
+
+    def _block(self, strand: int, first: int, base: Tokens) -> Block:
+        """Return the block of some units; its control is run where it is new, or lacks what these edits need."""
+        known = self._blocks.get((strand, first))
+        if known is None or not self._runner.kept <= known.kept:
+            for key in [key for key in self._blocks if key[0] == strand]:
+                del self._blocks[key]
+            known = None
+            self._blocks[strand, first] = Block(self._runner, base)
+        return self._blocks[strand, first]
+
+
+def _columns(predictor: TorchPredictor, output: object, n_rows: int) -> torch.Tensor:
+    """Return the columns of what the network returns, as its predictor reads them."""
+    asked = {"tasks": predictor._tasks, "heads": predictor.heads, "reduce": predictor.reduce}
+    return read_columns(output, n_rows, **asked)[0]  # type: ignore[arg-type]
+
+
+def _reversed(tokens: Tokens) -> Tokens:
+    return np.ascontiguousarray((3 - tokens)[:, ::-1])
+
+
+def _numbers(table: torch.Tensor) -> NDArray[Any]:
+    host = table.detach().cpu()
+    made: NDArray[Any] = (host.float() if host.dtype in (torch.bfloat16, torch.float16) else host).numpy()
+    return made
+
+
+def _versions(module: torch.nn.Module) -> tuple[Any, ...]:
+    """Return what changes when a weight does."""
+    tensors = [*module.parameters(), *module.buffers()]
+    return tuple((id(t), t.data_ptr(), -1 if t.is_inference() else t._version) for t in tensors)
