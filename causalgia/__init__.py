@@ -49,6 +49,7 @@ _HOME = {
     "analyze": "causalgia.staircase",
     "calibrate": "causalgia.calibration",
     "cheapest_split": "causalgia.planning",
+    "check": "causalgia.engine",
     "confirm": "causalgia.confirmation",
     "contrast": "causalgia.effects",
     "covariance": "causalgia.estimation",
