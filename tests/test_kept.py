@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -19,11 +20,13 @@ from causalgia.engine.question import question_of_trial
 from causalgia.engine.reducing import Reduction
 from causalgia.errors import (
     ContrastError,
+    DamageWarning,
     DegenerateWarning,
     DesignError,
     EstimateError,
     FewClustersWarning,
     OutcomesError,
+    PredictorError,
     StoreError,
 )
 from causalgia.estimation.sketching import Sketch, bins_within
@@ -49,6 +52,17 @@ def small_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     """Turns of eight units, so that every trial has several."""
     monkeypatch.setattr(plan, "_ROWS", 1)
     monkeypatch.setattr(plan, "_MANY_ARMS", 8)
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[object]:
+    """Two workers in this process."""
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None) as cluster,
+        distributed.Client(cluster) as connected,
+    ):
+        yield connected
 
 
 def design_of(n_units: int = 60, **more: object) -> cg.Design:
@@ -210,34 +224,56 @@ def test_the_state_does_not_grow_with_the_units():
     assert size(400) == size(40)
 
 
-@pytest.mark.parametrize("keep", ["effects", "moments"])
-def test_a_trial_that_broke_off_goes_on(keep, tmp_path):
-    design, whole = design_of(), kept(design_of(), RICH, keep)
-    asked = []
+def frail(calls: int) -> tuple[cg.Predictor, list[int]]:
+    """A predictor that fails once, at some call, and the rows of every call."""
+    asked: list[int] = []
+    failed: list[int] = []
 
     def answer(x: np.ndarray) -> np.ndarray:
         asked.append(len(x))
-        if len(asked) == 9:
+        if len(asked) == calls and not failed:
+            failed.append(calls)
             raise OSError("the network went away")
         return RICH.predict(np.argmax(x, 1).astype(np.uint8))[:, 0]
 
-    frail = cg.FunctionPredictor(answer, tasks=RICH.tasks, scale=RICH.scale, fingerprint=RICH.fingerprint)
-    path = tmp_path / "trial.zarr"
-    with pytest.raises(Exception, match="went away"):
-        kept(design, frail, keep, path)
-    before = len(asked)
+    return cg.FunctionPredictor(answer, tasks=RICH.tasks, scale=RICH.scale, fingerprint="rich"), asked
+
+
+@pytest.mark.parametrize("keep", ["effects", "moments"])
+def test_a_trial_that_broke_off_goes_on(keep, tmp_path, monkeypatch):
+    monkeypatch.setattr("causalgia.trial.summing._SECONDS", 0.0)
+    path, (predictor, asked) = tmp_path / "trial.zarr", frail(0)
+    whole, rows = kept(design_of(), predictor, keep), sum(asked)
+    predictor, asked = frail(len(asked) - 6)
+    with pytest.raises(PredictorError, match="went away"):
+        kept(design_of(), predictor, keep, path)
     with pytest.raises(StoreError, match="not finished"):
         cg.open(path)
-    found = kept(design, frail, keep, path).load()
-    assert before < len(asked)
-    different = {"predictor_fingerprint"}
-    assert {k: v for k, v in found.attrs.items() if k not in different} == {
-        k: v for k, v in whole.attrs.items() if k not in different
-    }
-    xr.testing.assert_equal(found, whole)
-    after = len(asked)
-    xr.testing.assert_identical(kept(design, frail, keep, path).load(), found)
-    assert len(asked) - after <= 12
+    for share in (0.6, 0.3):
+        asked.clear()
+        xr.testing.assert_identical(kept(design_of(), predictor, keep, path).load(), whole)
+        assert sum(asked) < share * rows
+
+
+def test_what_units_share_is_asked_again_where_it_is_damaged(tmp_path):
+    path, (predictor, _) = tmp_path / "trial.zarr", frail(20)
+    with pytest.raises(PredictorError, match="went away"):
+        kept(design_of(), predictor, "effects", path)
+    for state in path.glob("causalgia-trial/state-*"):
+        state.write_bytes(state.read_bytes()[:-1] + b"?")
+    with pytest.warns(DamageWarning, match="state"):
+        found = kept(design_of(), predictor, "effects", path)
+    xr.testing.assert_identical(found.load(), kept(design_of(), predictor, "effects"))
+
+
+@pytest.mark.parametrize("name", ["crossover", "ensemble", "parents"])
+def test_workers_keep_the_same(name, client, tmp_path):
+    design, predictor, _ = CASES[name]
+    for keep in ("effects", "moments"):
+        whole, path = kept(design, predictor, keep), tmp_path / f"{keep}.zarr"
+        for store in (None, path):
+            found = cg.run(design, predictor, rng=3, keep=keep, client=client, store=store, progress=False)
+            xr.testing.assert_identical(found.load(), whole)
 
 
 def test_another_question_is_another_trial(tmp_path):
@@ -329,6 +365,8 @@ def test_what_moments_cannot_answer():
     ]:
         with pytest.raises(EstimateError, match=words):
             cg.estimate(moments, **asked)
+    with pytest.raises(EstimateError, match="needs the ICE of every unit"):
+        cg.heterogeneity(moments)
     xr.testing.assert_identical(cg.estimate(moments, cluster="parent"), cg.estimate(moments))
     alone = kept(design_of(), ORACLE, "moments")
     assert cg.estimate(alone, cluster=None)["se"].equals(cg.estimate(alone)["se"])

@@ -180,7 +180,7 @@ def run(
         raise DesignError(f"until= looks at outcomes as they come, and keep={keep!r} does not hold them; leave one out")
     question = question_of_trial(design, predictor, analysis, keep=keep)
     path = None if store is None else Path(store)
-    begun = begin(design, predictor, rng=rng, analysis=analysis)
+    begun = begin(design, predictor, rng=rng, analysis=analysis, client=client)
     asked = Asked(begun.trial, begun.attrs, question, sparing=keep == "moments")
     kept = _moments if keep == "moments" else _effects
     return kept(asked, path, client, progress)
@@ -263,25 +263,29 @@ def _stored(
     trial, n = asked.trial, plan.n_units
     per_unit, models = columns(trial.design), len(trial.predictor.models or ())
     with archive, interruptible(archive, path, n), meter(n * per_unit, show=progress) as advance:
-        told, turns = _restored(ends, archive, plan)
+        told, turns, whole = _restored(ends, archive, plan)
         advance((n - sum(last - first for first, last in map(plan.bounds, turns))) * per_unit)
         for turn, model, parts in carried(trial, plan, turns, kept=of_turn, client=client, advance=advance):
             if ends.take(parts, model=model, models=models):
                 told = min(told + 1, len(plan))
                 archive.put_state(ends.state(), turns=told)
             archive.put(turn, parts, model=model)
-        archive.flush()
-        found = kept_effects.laid_out(open_archive(path), asked.question, ends)
-        archive.put_state({**ends.state(), **kept_effects.columns_of(found)}, turns=len(plan))
+        if not whole:
+            archive.flush()
+            found = kept_effects.laid_out(open_archive(path), asked.question, ends)
+            archive.put_state({**ends.state(), **kept_effects.columns_of(found)}, turns=len(plan))
 
 
-def _restored(ends: Ends, archive: Archive, plan: Plan) -> tuple[int, tuple[int, ...]]:
-    """Put back what all units share, and return how often it was told and the turns to carry out; all, if lost."""
+def _restored(ends: Ends, archive: Archive, plan: Plan) -> tuple[int, tuple[int, ...], bool]:
+    """Put back what all units share; return how often it was told, the turns to carry out, whether it is of the whole.
+
+    Where it is lost all turns are carried out again, and what the store has of their units stays.
+    """
     state = archive.state()
     if state is None:
-        return 0, tuple(range(len(plan)))
+        return 0, tuple(range(len(plan))), False
     ends.restore(state[1])
-    return state[0], archive.missing
+    return state[0], archive.missing, kept_effects.is_whole(state[1])
 
 
 def _warn_constant(constant: list[int], found: xr.Dataset) -> None:

@@ -41,17 +41,18 @@ def as_kept(moments: xr.Dataset, request: Request) -> Request:
     refuse_parallel_choices(request)
     for name, default in (("target", "population"), ("weights", "units")):
         if getattr(request, name) != default:
-            raise _needs_units(f"{name}={getattr(request, name)!r}")
+            raise needs_units(f"{name}={getattr(request, name)!r}")
     planned = Analysis.from_json(str(moments.attrs.get("analysis", "{}"))).cluster
     asked = None if planned == "none" else planned
     by = str(moments.attrs.get("cluster", "unit"))
     alone = (None, "parent") if asked is not None else (None,)
     if request.cluster not in ("auto", asked, by, *(alone if by == "unit" else ())):
-        raise _needs_units(f"cluster={request.cluster!r}")
+        raise needs_units(f"cluster={request.cluster!r}")
     return replace(request, cluster=asked if request.cluster == "auto" else request.cluster)
 
 
-def _needs_units(what: str) -> EstimateError:
+def needs_units(what: str) -> EstimateError:
+    """Return the error of asking moments for what takes every unit."""
     return EstimateError(
         f'{what} needs the ICE of every unit, and these are moments of them; run the trial with keep="effects"'
     )

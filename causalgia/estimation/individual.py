@@ -6,6 +6,7 @@ import xarray as xr
 
 from causalgia.errors import EstimateError
 from causalgia.estimation.crossover_targets import settled
+from causalgia.estimation.from_moments import has_moments, needs_units
 from causalgia.estimation.moments import Array
 from causalgia.scales import OF_MEANS
 from causalgia.schema import validate
@@ -24,7 +25,7 @@ def individual_effects(effects: xr.Dataset, what: str) -> Array:
     Raises
     ------
     EstimateError
-        For a parallel trial, for a function of means, or with one or two units.
+        For a parallel trial, for moments, for a function of means, or with one or two units.
 
     Examples
     --------
@@ -32,6 +33,8 @@ def individual_effects(effects: xr.Dataset, what: str) -> Array:
     >>> individual_effects(effects, "heterogeneity").ravel()
     array([1., 2., 4.])
     """
+    if has_moments(effects):
+        raise needs_units(what)
     validate(effects, "effects")
     if "ice" not in effects:
         raise EstimateError(
