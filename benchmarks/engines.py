@@ -1,0 +1,85 @@
+"""Ways to carry out a forward pass: speed against eager, and how far outputs and contrasts deviate from float64.
+
+    python benchmarks/engines.py [--quick] [--compile] [--network DeepSTARR]
+
+One thread, processor time, contestants in turn, each at its automatic batch size. A deviation of the output is the
+largest, in standard deviations of the output over sequences. That of a contrast (a 10-letter word in the middle, minus
+untreated) is `causalgia.predict.contrast_deviation` against the network in float64: root mean square in standard
+deviations of the contrast, and the bias in standard errors at 1,000 units. The line "eager" is the numerical floor of
+float32. bfloat16, which is refused unless it is accepted by name, is there to show why.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from networks import SIZES, Sized
+from timing import interleaved, ratio
+
+import causalgia as cg
+from causalgia.predict import Predictor, contrast_deviation, export_onnx
+
+WORD = np.array([2, 1, 3, 2, 0, 1, 2, 3, 1, 0], np.uint8)
+
+
+def engines(size: Sized, folder: Path, *, compiled: bool) -> dict[str, Predictor]:
+    """Return the same network, by the way in which it is run."""
+    net = size.load()
+    export_onnx(net, folder / "net.onnx", length=size.length)
+    ways: dict[str, Predictor] = {
+        "eager": cg.TorchPredictor(net, device="cpu"),
+        "channels_last": cg.TorchPredictor(net, device="cpu", channels_last=True),
+        "ONNX Runtime": cg.OnnxPredictor(folder / "net.onnx", threads=1),
+        "bfloat16": cg.TorchPredictor(size.load().bfloat16(), device="cpu", dtype="bfloat16"),
+    }
+    if compiled:
+        ways["compile"] = cg.TorchPredictor(net, device="cpu", compile=True)
+    return ways
+
+
+def measured(size: Sized, n_rows: int, repeats: int, *, compiled: bool) -> dict[str, tuple[float, ...]]:
+    """Return speed over eager's, output deviation, contrast rms and bias in standard errors, by way."""
+    control = np.random.default_rng(0).integers(0, 4, (n_rows, size.length), dtype=np.uint8)
+    treated = control.copy()
+    treated[:, size.length // 2 - 5 : size.length // 2 + 5] = WORD
+    with tempfile.TemporaryDirectory() as folder:
+        ways = engines(size, Path(folder), compiled=compiled)
+        times = interleaved({name: lambda _, p=p: p.predict(control) for name, p in ways.items()}, repeats)
+    exact = ways["eager"].reference()
+    truth = exact.predict(control)
+    found = {}
+    for name, way in ways.items():
+        off = np.abs(way.predict(control) - truth).max(axis=0) / truth.std(axis=0, ddof=1)
+        deviation = contrast_deviation(way, exact, {"untreated": control, "word": treated})
+        numbers = (off.max(), deviation.rms.max(), deviation.bias_in_se.max())
+        found[name] = (ratio(times, "eager", name), *map(float, numbers))
+    return found
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, dict[str, tuple[float, ...]]]:
+    """Print and return what was measured, by network and way."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="few sequences, three repeats")
+    parser.add_argument("--compile", action="store_true", help="torch.compile too, which takes minutes to begin")
+    parser.add_argument("--network", choices=SIZES, action="append")
+    options = parser.parse_args(argv)
+    torch.set_num_threads(1)
+    found = {}
+    for name in options.network or SIZES:
+        size = SIZES[name]
+        n_rows = max(16, 2**17 // size.length // (16 if options.quick else 2))
+        found[name] = measured(size, n_rows, 3 if options.quick else 7, compiled=options.compile)
+        print(f"{name}-size, length {size.length:,}, {n_rows:,} sequences")
+        print(f"  {'':<14}{'speed':>8}{'output, sd':>13}{'contrast rms, sd':>18}{'bias in SE at 1,000':>21}")
+        for way, (speed, output, rms, bias) in found[name].items():
+            print(f"  {way:<14}{speed:>8.2f}{output:>13.1e}{rms:>18.1e}{bias:>21.1e}")
+    return found
+
+
+if __name__ == "__main__":
+    main()

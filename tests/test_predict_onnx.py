@@ -1,0 +1,348 @@
+"""Networks in ONNX files: graphs built by hand whose answers are known; and PyTorch networks that were exported."""
+
+from __future__ import annotations
+
+import importlib.util
+import pickle
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import causalgia as cg
+from causalgia.errors import PredictorError
+from causalgia.predict import check_batch_mates
+
+onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+from onnx import TensorProto, helper, numpy_helper  # noqa: E402
+
+LENGTH = 9
+TOKENS = np.random.default_rng(0).integers(0, 4, (23, LENGTH), dtype=np.uint8)
+KINDS = {"float32": TensorProto.FLOAT, "float64": TensorProto.DOUBLE, "float16": TensorProto.FLOAT16}
+
+
+def counts(letters="ACGT"):
+    return np.stack([("ACGT".index(letter) == TOKENS).sum(1) for letter in letters], axis=1)
+
+
+def saved(folder, nodes, *, shape=("n", 4, LENGTH), outputs=(("y", ("n", 4)),), kind="float32", initial=(), name="net"):
+    x = helper.make_tensor_value_info("x", KINDS[kind], shape)
+    ys = [helper.make_tensor_value_info(output, KINDS[kind], sides) for output, sides in outputs]
+    graph = helper.make_graph(nodes, "graph", [x], ys, list(initial))
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    path = folder / f"{name}.onnx"
+    onnx.save(model, path)
+    return path
+
+
+def whole(name, values):
+    return helper.make_tensor(name, TensorProto.INT64, [len(values)], values)
+
+
+def counting(folder, *, axis=2, **options):
+    """Answers how often each letter comes: the sum of one-hot over positions."""
+    node = helper.make_node("ReduceSum", ["x", "axes"], ["y"], keepdims=0)
+    return saved(folder, [node], initial=[whole("axes", [axis])], **options)
+
+
+def two_heads(folder):
+    """Outputs "A" (n, 1) and "all" (n, 4)."""
+    nodes = [
+        helper.make_node("ReduceSum", ["x", "axes"], ["all"], keepdims=0),
+        helper.make_node("Slice", ["all", "zero", "one", "one"], ["A"]),
+    ]
+    initial = [whole("axes", [2]), whole("zero", [0]), whole("one", [1])]
+    return saved(folder, nodes, outputs=(("A", ("n", 1)), ("all", ("n", 4))), initial=initial)
+
+
+# --- answers ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("batch_size", [1, 8, 64, "auto"])
+def test_known_answers_at_every_batch_size(tmp_path, batch_size):
+    done = []
+    predictor = cg.OnnxPredictor(counting(tmp_path), tasks=list("ACGT"), batch_size=batch_size, threads=1)
+    answer = predictor.predict(TOKENS, progress=done.append)
+    assert answer.dtype == np.float32
+    np.testing.assert_array_equal(answer, counts())
+    assert sum(done) == len(TOKENS)
+    assert predictor.precision == np.float32
+    check_batch_mates(predictor, TOKENS)
+
+
+def test_a_trial_runs(tmp_path):
+    predictor = cg.OnnxPredictor(counting(tmp_path, shape=("n", 4, 30)), tasks=list("ACGT"), scale="letters")
+    arms = {"untreated": cg.Untreated(), "AAAA": cg.Embed("AAAA", at=12)}
+    design = cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=400)
+    ice = cg.run(design, predictor, rng=1, progress=False)["outcome"].diff("arm").squeeze("arm")
+    for letter, truth in zip("ACGT", (3, -1, -1, -1), strict=True):
+        found = ice.sel(task=letter).values
+        assert abs(found.mean() - truth) < 4 * found.std(ddof=1) / 20
+
+
+def test_layout_dtype_and_length_are_read_from_the_graph(tmp_path):
+    backwards = cg.OnnxPredictor(counting(tmp_path, axis=1, shape=("n", LENGTH, 4), kind="float64"), alphabet="TGCA")
+    assert (backwards.layout, backwards.precision) == ("NLC", np.float64)
+    np.testing.assert_array_equal(backwards.predict(TOKENS), counts("TGCA"))
+    free = counting(tmp_path, shape=("n", 4, "length"), name="free")
+    assert cg.OnnxPredictor(free).predict(TOKENS[:, :5]).shape == (23, 4)
+    assert cg.OnnxPredictor(free).layout == "NCL"
+    with pytest.raises(PredictorError, match=r"takes x \(n, 4, 9\).*sequences of 9 letters, not 5"):
+        cg.OnnxPredictor(counting(tmp_path)).predict(TOKENS[:, :5])
+
+
+def test_an_unsaid_layout_is_asked_for(tmp_path):
+    open_sides = counting(tmp_path, shape=("n", "a", "b"))
+    with pytest.raises(PredictorError, match=r"x \(n, a, b\).*either layout; give layout='NCL'"):
+        cg.OnnxPredictor(open_sides)
+    np.testing.assert_array_equal(cg.OnnxPredictor(open_sides, layout="NCL").predict(TOKENS), counts())
+    square = counting(tmp_path, shape=("n", 4, 4), name="square")
+    with pytest.raises(PredictorError, match="either layout"):
+        cg.OnnxPredictor(square)
+    with pytest.raises(PredictorError, match="layout='NLC': give the other layout"):
+        cg.OnnxPredictor(counting(tmp_path), layout="NLC")
+    with pytest.raises(PredictorError, match="layout='LCN' is not a choice"):
+        cg.OnnxPredictor(counting(tmp_path), layout="LCN")
+
+
+@pytest.mark.parametrize("rows", [1, 8])
+def test_a_fixed_batch_is_filled(tmp_path, rows):
+    fixed = counting(tmp_path, shape=(rows, 4, LENGTH), outputs=(("y", (rows, 4)),))
+    predictor = cg.OnnxPredictor(fixed)
+    assert predictor.resolve_batch_size(LENGTH) == rows
+    np.testing.assert_array_equal(predictor.predict(TOKENS), counts())
+    predictor.fix_batches({LENGTH: 64})
+    np.testing.assert_array_equal(predictor.predict(TOKENS[:3]), counts()[:3])
+    with pytest.raises(PredictorError, match=f"batch_size=5, but net.onnx takes {rows} sequences at once"):
+        cg.OnnxPredictor(fixed, batch_size=5)
+
+
+def test_batch_sizes_are_recorded_and_given_back(tmp_path):
+    predictor = cg.OnnxPredictor(counting(tmp_path, shape=("n", 4, "length")))
+    sizes = [predictor.resolve_batch_size(length) for length in (4, 41, 249, 2_114, 200_000)]
+    assert sizes == [1024, 128, 32, 2, 1]
+    predictor.fix_batches({41: 7})
+    assert predictor.batches() == {4: 1024, 41: 7, 249: 32, 2_114: 2, 200_000: 1}
+
+
+def test_rc_average(tmp_path):
+    both = cg.OnnxPredictor(counting(tmp_path), rc_average=True).predict(TOKENS)
+    np.testing.assert_array_equal(both, (counts("ACGT") + counts("TGCA")) / 2)
+
+
+def test_many_threads_answer_as_one(tmp_path):
+    predictor = cg.OnnxPredictor(counting(tmp_path), batch_size=2, threads=1)
+    with ThreadPoolExecutor(4) as pool:
+        for answer in pool.map(predictor.predict, [TOKENS] * 8):
+            np.testing.assert_array_equal(answer, counts())
+
+
+# --- outputs ----------------------------------------------------------------------------------------------------------
+
+
+def test_columns_are_picked_by_name(tmp_path):
+    path = counting(tmp_path)
+    picked = cg.OnnxPredictor(path, heads=list("ACGT"), tasks=["T", "A"]).predict(TOKENS)
+    np.testing.assert_array_equal(picked, counts("TA"))
+    predictor = cg.OnnxPredictor(path)
+    predictor.predict(TOKENS)
+    assert predictor.tasks == ("task 0", "task 1", "task 2", "task 3")
+    with pytest.raises(PredictorError, match=r"has 4 outputs and tasks= names 2.*heads="):
+        cg.OnnxPredictor(path, tasks=["a", "b"]).predict(TOKENS)
+    with pytest.raises(PredictorError, match="task 'N' is not among heads="):
+        cg.OnnxPredictor(path, heads=list("ACGT"), tasks=["N"]).predict(TOKENS)
+
+
+def test_several_outputs_are_picked_by_name(tmp_path):
+    path = two_heads(tmp_path)
+    np.testing.assert_array_equal(cg.OnnxPredictor(path, tasks=["A"]).predict(TOKENS), counts("A"))
+    taken = cg.OnnxPredictor(path, reduce=lambda y: y["all"], tasks=list("ACGT")).predict(TOKENS)
+    np.testing.assert_array_equal(taken, counts())
+    with pytest.raises(PredictorError, match=r"output 'all' has 4 columns.*reduce=lambda y: y\['all'\]"):
+        cg.OnnxPredictor(path).predict(TOKENS)
+    with pytest.raises(PredictorError, match=r"no output 'B'; it has A \(23, 1\), all \(23, 4\)"):
+        cg.OnnxPredictor(path, tasks=["B"]).predict(TOKENS)
+    with pytest.raises(PredictorError, match=r"heads= names the columns of one output.*A \(23, 1\)"):
+        cg.OnnxPredictor(path, heads=["A"]).predict(TOKENS)
+    with pytest.raises(PredictorError, match=r"reduce= failed.*A \(23, 1\).*KeyError"):
+        cg.OnnxPredictor(path, reduce=lambda y: y["C"]).predict(TOKENS)
+
+
+def test_profiles_need_reduce(tmp_path):
+    path = saved(tmp_path, [helper.make_node("Identity", ["x"], ["y"])], outputs=(("y", ("n", 4, LENGTH)),))
+    with pytest.raises(PredictorError, match=r"for 23 sequences is \(23, 4, 9\).*give reduce="):
+        cg.OnnxPredictor(path).predict(TOKENS)
+    np.testing.assert_array_equal(cg.OnnxPredictor(path, reduce=lambda y: y.sum(-1)).predict(TOKENS), counts())
+
+
+def test_non_finite_answers(tmp_path):
+    nodes = [
+        helper.make_node("ReduceSum", ["x", "axes"], ["s"], keepdims=0),
+        helper.make_node("Log", ["s"], ["y"]),
+    ]
+    path = saved(tmp_path, nodes, initial=[whole("axes", [2])])
+    with pytest.raises(cg.predict.NonFiniteError, match="task 'A'") as caught:
+        cg.OnnxPredictor(path, tasks=list("ACGT"), batch_size=2).predict(
+            np.array([[0, 1, 2, 3] * 2 + [0]] * 5 + [[3] * 9], np.uint8)
+        )
+    assert caught.value.row == 5
+
+
+# --- what cannot be opened --------------------------------------------------------------------------------------------
+
+
+def test_files_that_are_none(tmp_path):
+    with pytest.raises(PredictorError, match=r"absent.onnx: cannot be read.*check the path"):
+        cg.OnnxPredictor(tmp_path / "absent.onnx")
+    broken = tmp_path / "broken.onnx"
+    for content in (b"", b"not a network", counting(tmp_path).read_bytes()[:40]):
+        broken.write_bytes(content)
+        with pytest.raises(PredictorError, match=r"broken.onnx cannot be opened as an ONNX network"):
+            cg.OnnxPredictor(broken)
+
+
+def test_weights_in_another_file(tmp_path):
+    node = helper.make_node("MatMul", ["x", "w"], ["y"])
+    weights = numpy_helper.from_array(np.zeros((LENGTH, 300), np.float32), "w")
+    path = saved(tmp_path, [node], outputs=(("y", ("n", 4, 300)),), initial=[weights])
+    onnx.save(onnx.load(path), path, save_as_external_data=True, location="net.data", size_threshold=0)
+    with pytest.raises(PredictorError, match=r"keeps its weights in another file.*save_as_external_data=False"):
+        cg.OnnxPredictor(path)
+
+
+@pytest.mark.parametrize("shape", [("n", 4), ("n", 4, 1, LENGTH), ("n", 5, LENGTH)])
+def test_inputs_that_are_no_sequences(tmp_path, shape):
+    node = helper.make_node("Identity", ["x"], ["y"])
+    with pytest.raises(PredictorError, match=r"one-hot"):
+        cg.OnnxPredictor(saved(tmp_path, [node], shape=shape, outputs=(("y", shape),)))
+
+
+def test_impossible_choices(tmp_path):
+    path = counting(tmp_path)
+    for options, message in (
+        ({"threads": 0}, "threads=0; give a whole number"),
+        ({"providers": ["NoneExecutionProvider"]}, "NoneExecutionProvider is not there; available: .*CPU"),
+        ({"batch_size": 0}, "batch_size=0"),
+        ({"dtype": "float64"}, "dtype='float64' was asked for"),
+        ({"alphabet": "ACG"}, "channel order"),
+        ({"scale": ""}, "scale="),
+    ):
+        with pytest.raises(PredictorError, match=message):
+            cg.OnnxPredictor(path, **options)
+
+
+def test_half_precision_is_a_choice(tmp_path):
+    node = helper.make_node("ReduceMax", ["x", "axes"], ["y"], keepdims=0)
+    path = saved(tmp_path, [node], kind="float16", initial=[whole("axes", [2])])
+    with pytest.raises(PredictorError, match=r"half precision do not cancel in a contrast.*dtype='float16'"):
+        cg.OnnxPredictor(path)
+    accepted = cg.OnnxPredictor(path, dtype="float16")
+    assert (accepted.predict(TOKENS).dtype, accepted.precision) == (np.float32, np.float16)
+
+
+@pytest.mark.parametrize("absent", ["onnxruntime", "torch"])
+def test_a_missing_package_is_named(tmp_path, absent):
+    call = (
+        f"cg.OnnxPredictor({str(counting(tmp_path))!r})"
+        if absent == "onnxruntime"
+        else "cg.predict.export_onnx(1, 'net.onnx', length=3)"
+    )
+    code = (
+        f"import sys; sys.modules[{absent!r}] = None\nimport causalgia as cg\n"
+        f"try:\n    {call}\nexcept cg.errors.MissingExtraError as error:\n    print(error)"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert absent in said
+    assert "pip install 'causalgia[" in said
+
+
+# --- identity and pickles ---------------------------------------------------------------------------------------------
+
+
+def test_every_difference_is_in_the_fingerprint(tmp_path):
+    path, double = counting(tmp_path), counting(tmp_path, kind="float64", name="double")
+    seen = [
+        cg.OnnxPredictor(path, **options).fingerprint
+        for options in (
+            {},
+            {"tasks": list("ACGT")},
+            {"scale": "log"},
+            {"alphabet": "TGCA"},
+            {"rc_average": True},
+            {"reduce": lambda y: y[:, :1]},
+            {"fingerprint": "v1"},
+        )
+    ]
+    seen.append(cg.OnnxPredictor(double).fingerprint)
+    assert len(set(seen)) == len(seen)
+    other = tmp_path / "elsewhere.onnx"
+    other.write_bytes(path.read_bytes())
+    assert cg.OnnxPredictor(other, threads=1, batch_size=3).fingerprint == seen[0]
+
+
+def test_a_pickle_takes_the_file_along(tmp_path):
+    path = counting(tmp_path)
+    predictor = cg.OnnxPredictor(path, tasks=list("ACGT"), threads=1)
+    predictor.fix_batches({LENGTH: 4})
+    sent = pickle.dumps(predictor)
+    path.unlink()
+    copy = pickle.loads(sent)
+    np.testing.assert_array_equal(copy.predict(TOKENS), counts())
+    assert (copy.fingerprint, copy.batches()) == (predictor.fingerprint, {LENGTH: 4})
+    assert repr(copy) == "OnnxPredictor('net.onnx', tasks=['A', 'C', 'G', 'T'], scale='outcome')"
+
+
+# --- PyTorch networks -------------------------------------------------------------------------------------------------
+
+with_torch = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="needs causalgia[torch]")
+
+
+@pytest.mark.torch
+@with_torch
+def test_an_exported_network_answers_as_before(tmp_path):
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    layers = [nn.Conv1d(4, 8, 3, padding=1), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.5), nn.Flatten()]
+    net = nn.Sequential(*layers, nn.Linear(8 * LENGTH, 2))
+    net[1].running_mean.normal_()
+    asked = cg.TorchPredictor(
+        net, heads=["a", "b"], tasks=["b"], alphabet="TGCA", rc_average=True, scale="log", reduce=lambda y: y * 2
+    )
+    written = cg.predict.export_onnx(asked, tmp_path / "net.onnx", length=LENGTH)
+    np.testing.assert_allclose(written.predict(TOKENS), asked.predict(TOKENS), atol=1e-5)
+    assert (written.tasks, written.scale, written.alphabet) == (("b",), "log", "TGCA")
+    assert [path.name for path in tmp_path.iterdir()] == ["net.onnx"]
+    assert net.training
+    assert written.resolve_batch_size(LENGTH) > 12
+
+
+@pytest.mark.torch
+@with_torch
+def test_a_network_that_cannot_be_exported_leaves_no_file(tmp_path, monkeypatch):
+    import torch
+
+    from causalgia.predict import torch_to_onnx
+
+    class First(torch.nn.Module):
+        def forward(self, x):
+            return torch.tensor([[1.0]] * len(x))  # a number of rows that is fixed when it is exported
+
+    with pytest.raises(PredictorError, match=r"net.onnx: the exported file is of no use: .*Keep the network"):
+        cg.predict.export_onnx(First(), tmp_path / "net.onnx", length=LENGTH)
+
+    def refuse(*args, **options):
+        raise RuntimeError("unsupported operator")
+
+    monkeypatch.setattr(torch.onnx, "export", refuse)
+    with pytest.raises(PredictorError, match=r"torch cannot export this network.*unsupported.*keep it a TorchPred"):
+        cg.predict.export_onnx(torch.nn.Flatten(), tmp_path / "net.onnx", length=LENGTH)
+    with pytest.raises(PredictorError, match=r"answers otherwise than the network, by up to 0.001"):
+        torch_to_onnx._compare(np.float32([1, 2.001]), np.float32([1, 2]), tmp_path / "net.onnx")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(PredictorError, match="takes a torch.nn.Module"):
+        cg.predict.export_onnx(print, tmp_path / "net.onnx", length=LENGTH)
