@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -15,15 +16,16 @@ from causalgia.engine import saying
 from causalgia.engine.costing import Cost, before_the_first_turn, by_rate, costed, disk, held
 from causalgia.engine.findings import Check, Finding
 from causalgia.engine.pacing import SLOW, Pace, paced, seconds_a_row
+from causalgia.engine.partly import recomputed_in_part
 from causalgia.engine.repeating import by_task, in_other_batches, repeated, strand_asymmetry
 from causalgia.engine.rounding import Rounding, against_exact, among_repeats
 from causalgia.engine.sampling import Sample, contrasts_to_check
-from causalgia.errors import DesignError, PredictorError
+from causalgia.errors import DesignError, FallbackWarning, PredictorError
 from causalgia.predict import Ensemble, Predictor
 from causalgia.predict.predictor import require_predictor
 from causalgia.streams import derive
 from causalgia.trial.beginning import Begun, begin
-from causalgia.trial.plan import Plan, plan_of
+from causalgia.trial.plan import Plan
 from causalgia.trial.turns import Tokens
 from causalgia.trial.units import check_distinct
 
@@ -105,10 +107,12 @@ class _Looking:
 
     def look(self) -> Check:
         """Look at everything, as far as there are answers."""
-        sample = self._measured("answers", self._sampled)
-        if sample is not None:
-            self._answers(sample)
-            self._costs(sample)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FallbackWarning)  # the line of the incremental path says it
+            sample = self._measured("answers", self._sampled)
+            if sample is not None:
+                self._answers(sample)
+                self._costs(sample)
         n = 0 if sample is None else len(sample)
         return Check(about=_about(self.begun, n), findings=tuple(self.findings), n_units=n, **self.numbers)
 
@@ -176,6 +180,7 @@ class _Looking:
             "by_threads": pace.by_threads,
             "memory": pace.use.peak,
         }
+        self._partly(sample)
         cost = self._measured(
             "expected time", lambda: _cost(sample, self.begun, self.plan, pace, usable=not self.refused)
         )
@@ -184,6 +189,13 @@ class _Looking:
             self.numbers |= {"n_sequences": cost.sequences, "seconds": cost.seconds}
         self.numbers["disk"] = disk(self.begun)
         self.findings.append(saying.disk(self.numbers["disk"]))
+
+    def _partly(self, sample: Sample) -> None:
+        """Look whether edits can be recomputed in part."""
+        found = self._measured("incremental path", lambda: recomputed_in_part(sample))
+        if found is not None:
+            self.findings.append(saying.incremental_path(found))
+            self.numbers |= {"incremental": not found.reason, "speedup": found.speed}
 
 
 def _first_look(begun: Begun) -> float:
@@ -209,8 +221,7 @@ def _met(begun: Begun, *, slow: bool) -> tuple[Plan, str]:
         refused = ""
     except PredictorError as error:
         refused = str(error)
-    n_models = len(trial.predictor.models or ("",))
-    return plan_of(trial.design, n_tasks=len(trial.predictor.tasks), n_models=n_models), refused
+    return trial.plan(), refused
 
 
 def _sampled(begun: Begun, seconds: float) -> Sample:

@@ -69,9 +69,9 @@ class Check:
     memory
         Bytes that a batch takes at its peak.
     incremental
-        Whether edited sequences are answered from what is held of their background.
+        Whether of edited sequences only what the edit reaches can be recomputed, rightly and faster.
     speedup
-        How many times faster that is than answering them whole, where it applies.
+        How many times faster an edit is answered so than by a full pass; None where it was not tried.
     n_sequences
         Sequences that the trial asks for, estimated.
     seconds

@@ -10,6 +10,7 @@ import xarray as xr
 from causalgia.engine.costing import Cost
 from causalgia.engine.findings import Finding
 from causalgia.engine.pacing import Pace
+from causalgia.engine.partly import Partly
 from causalgia.engine.repeating import Repeats
 from causalgia.engine.sampling import Sample
 from causalgia.engine.using import cores, physical_memory
@@ -121,6 +122,20 @@ def batch_size(found: Pace) -> Finding:
     return Finding(name, "note", f"{text}: batch_size={best}")
 
 
+def incremental_path(found: Partly) -> Finding:
+    """Say whether edits are recomputed in part, and what that gains."""
+    name = "incremental path"
+    if found.reason and found.speed is None:
+        return Finding(name, "note", f"does not apply: {found.reason}")
+    speed = "" if found.speed is None else f"an edit takes {1 / found.speed:.2g} of a full pass, "
+    text = f"{speed}{found.share:.1%} of its multiplications, {_number(found.deviation)} sd apart"
+    if found.reason:
+        return Finding(name, "note", f"not worth it: {found.reason} ({text})")
+    if found.in_use:
+        return Finding(name, "ok", f"in use: {text}")
+    return Finding(name, "note", f"applies and is not in use: {text}; TorchPredictor(..., incremental=True) uses it")
+
+
 def expected_time(found: Cost) -> Finding:
     """Say how long the trial takes, and how many sequences it asks for."""
     saved = 1 - found.sequences / found.outcomes
@@ -177,7 +192,7 @@ def duration(seconds: float) -> str:
     Examples
     --------
     >>> [duration(s) for s in (4.4, 75, 7_500, 200_000)]
-    ['4.4 s', '1 min 15 s', '2 h 5 min', '2 d 8 h']
+    ['4.4 s', '1 min 15 s', '2 h 5 min', '2 d 7 h']
     """
     if seconds < 60:
         return f"{seconds:.2g} s"
