@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from distributed import Client
 
 _SECONDS = 5.0
+_SPARING = 20
+"""Times as long as the last keeping took: it takes at most a twentieth of the trial, however large the sums."""
 
 
 def summed(begun: Begun, kept: Summary, path: Path | None, *, client: Client | None, progress: bool) -> None:
@@ -60,13 +62,14 @@ def _restored(kept: Summary, archive: Archive) -> int:
 
 def _take(kept: Summary, plan: Plan, turns: Iterable[tuple[int, Parts]], archive: Archive | None) -> None:
     """Take turn after turn, and keep the sums on disk every few seconds and at the end."""
-    last = time.monotonic()
+    last, pause = time.monotonic(), _SECONDS
     for turn, parts in turns:
         kept.take(parts)
-        late = time.monotonic() - last >= _SECONDS
-        if archive is not None and (late or turn == len(plan) - 1):
+        begun = time.monotonic()
+        if archive is not None and (begun - last >= pause or turn == len(plan) - 1):
             archive.put_state(kept.state(), turns=turn + 1)
             last = time.monotonic()
+            pause = max(_SECONDS, _SPARING * (last - begun))
 
 
 def _in_order(
