@@ -61,8 +61,8 @@ class Plan:
         return frozenset(own | {i.source if isinstance(i, End) else i.number for i in self.network.handed})
 
     def largest(self) -> int:
-        """Return the most numbers of one row that a value holds here."""
-        return max(self._sizes())
+        """Return the most numbers of one row that a value holds here; 1 where the edit reaches nothing."""
+        return max(self._sizes(), default=1)
 
     def numbers(self) -> int:
         """Return how many numbers of one row all values hold here."""

@@ -1,0 +1,584 @@
+"""Recomputing what an edit reaches: equal to the full pass for every layer, border and placement, or not done."""
+
+from __future__ import annotations
+
+import copy
+import importlib.util
+import operator
+import pickle
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from torch import nn  # noqa: E402
+from torch.nn import functional  # noqa: E402
+
+import causalgia as cg  # noqa: E402
+from causalgia.errors import FallbackWarning, PredictorError  # noqa: E402
+from causalgia.predict.incremental import Incremental, sessions  # noqa: E402
+from causalgia.predict.incremental.choices import deviation, width_class  # noqa: E402
+from causalgia.predict.incremental.grouping import changed, grouped, layered  # noqa: E402
+from causalgia.predict.incremental.reach import Window  # noqa: E402
+from causalgia.predict.predictor import NonFiniteError  # noqa: E402
+from causalgia.zoo.torch_networks import ExponentialNetwork, ResidualNetwork  # noqa: E402
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+pytestmark = pytest.mark.torch
+
+
+def tokens(n, length, seed=0):
+    return np.random.default_rng(seed).integers(0, 4, (n, length)).astype(np.uint8)
+
+
+def written(base, start, stop, seed=1):
+    """Return backgrounds with other letters at a span, whose ends differ in every row."""
+    edited = base.copy()
+    edited[:, start:stop] = tokens(len(base), stop - start, seed)
+    edited[:, [start, stop - 1]] = (base[:, [start, stop - 1]] + 1) % 4
+    return edited
+
+
+def settled(module):
+    """Return a network in float64 whose normalisations have learned something."""
+    generator = torch.Generator().manual_seed(3)
+    for part in module.modules():
+        if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d) and part.running_mean is not None:
+            part.running_mean.normal_(generator=generator)
+            part.running_var.uniform_(0.5, 2, generator=generator)
+            if part.weight is not None:
+                nn.init.normal_(part.weight, generator=generator)
+                nn.init.normal_(part.bias, generator=generator)
+    return module.double().eval()
+
+
+def trusting(module, length, **options):
+    """Return an incremental predictor that does not time; it still verifies, and a warning is an error here."""
+    predictor = cg.TorchPredictor(module, incremental=True, device="cpu", **options)
+    predictor.choose({f"{length}:{width_class(width)}": True for width in range(1, length + 1)})
+    return predictor
+
+
+def largest_deviation(predictor, length, spans, n=5, unit=None):
+    """Return the largest deviation from full passes over edits of spans, in `unit` or the outputs' sd."""
+    base, worst = tokens(n, length), 0.0
+    session = predictor.edits(base)
+    for start, stop in spans:
+        edited = written(base, start, stop)
+        full = predictor.predict(edited)
+        found = session.answers(edited, np.arange(n))
+        assert (found.shape, found.dtype) == (full.shape, full.dtype)
+        worst = max(worst, float(np.max(np.abs(found - full) / (unit or full.std(axis=0)))))
+    return worst
+
+
+def borders(length, widths=(1, 3, 8)):
+    """Return spans at and near both borders, in the middle, and everywhere."""
+    starts = (0, 1, 2, length // 2, length - 1, length - 2)
+    spans = {(s, min(s + w, length)) for s in starts for w in widths}
+    return [*sorted(spans | {(length - w, length) for w in widths}), (0, length)]
+
+
+class Does(nn.Module):
+    """A network whose forward pass is a function of its parts and the input."""
+
+    def __init__(self, forward, **parts):
+        super().__init__()
+        self.function = forward
+        for name, part in parts.items():
+            if isinstance(part, torch.Tensor):
+                self.register_buffer(name, part)
+            else:
+                setattr(self, name, part)
+
+    def forward(self, x):
+        return self.function(self, x)
+
+
+def conv(c_in=4, c_out=6, k=5, **options):
+    return nn.Conv1d(c_in, c_out, k, **options)
+
+
+def headed(body, length=41, **parts):
+    """Return a network of a local body and one dense layer over all that it gives."""
+    torch.manual_seed(0)
+    given = Does(body, **parts).double().eval()
+    features = given(torch.zeros(2, 4, length, dtype=torch.float64)).flatten(1).shape[1]
+    return settled(Does(lambda m, x: m.head(m.body(x).flatten(1)), body=given, head=nn.Linear(features, 2)))
+
+
+def seq(*layers):
+    return {"layers": nn.Sequential(*layers)}, lambda m, x: m.layers(x)
+
+
+BODIES = {
+    "valid": seq(conv()),
+    "same": seq(conv(padding="same")),
+    "even kernel, same": seq(conv(k=6, padding="same", dilation=3)),
+    "padding": seq(conv(padding=2), nn.ReLU(), conv(6, 3, 3, padding=1, bias=False)),
+    "wide padding": seq(conv(k=3, padding=5)),
+    "stride": seq(conv(stride=3, padding=1), nn.ELU(), conv(6, 5, 3, stride=2)),
+    "dilation": seq(conv(k=3, dilation=7, padding=7), conv(6, 6, 3, dilation=4, padding=4)),
+    "groups": seq(conv(c_out=8, groups=4, padding=2), nn.GELU(), conv(8, 8, 3, groups=2)),
+    "many channels": seq(conv(c_out=40, padding=2), nn.ReLU(), conv(40, 33, 4, dilation=2)),
+    "many channels, one filter": seq(conv(c_out=40), nn.ReLU(), conv(40, 1, 9, padding=4)),
+    "kernel 1": seq(conv(k=1), nn.SiLU(), conv(6, 6, 1)),
+    "normalised": seq(conv(), nn.BatchNorm1d(6), nn.ReLU(), nn.BatchNorm1d(6), nn.Dropout(0.4)),
+    "normalised after pooling": seq(conv(), nn.ReLU(), nn.MaxPool1d(2), nn.BatchNorm1d(6, affine=False)),
+    "input normalised": seq(nn.BatchNorm1d(4), conv(padding=2)),
+    "max pool": seq(conv(padding=2), nn.ReLU(), nn.MaxPool1d(2), conv(6, 6, 3), nn.MaxPool1d(3, 2)),
+    "max pool, padded": seq(conv(), nn.MaxPool1d(5, 3, padding=2, ceil_mode=True)),
+    "max pool, dilated": seq(conv(), nn.MaxPool1d(3, 2, dilation=4, padding=1)),
+    "average pool": seq(conv(), nn.Sigmoid(), nn.AvgPool1d(4), conv(6, 4, 3, padding=1)),
+    "average pool, padded": seq(conv(), nn.AvgPool1d(5, 2, padding=2, ceil_mode=True)),
+    "average pool, padding not counted": seq(conv(), nn.AvgPool1d(4, 3, 2, ceil_mode=True, count_include_pad=False)),
+    "activations": seq(conv(), nn.Softplus(), nn.Tanh(), nn.LeakyReLU(0.1, inplace=True), nn.Mish(), nn.ReLU6()),
+    "residual": (
+        {"a": conv(padding=2), "b": conv(6, 6, 3, dilation=4, padding=4), "n": nn.BatchNorm1d(6)},
+        lambda m, x: (lambda h: (h + m.n(m.b(h)).relu()).relu())(m.a(x)),
+    ),
+    "residual, cropped": (
+        {"a": conv(), "b": conv(6, 6, 3, dilation=4)},
+        lambda m, x: (lambda h: h[:, :, 4:-4] + functional.relu(m.b(h)))(m.a(x)),
+    ),
+    "residual, in place": (
+        {"a": conv(padding=2), "b": conv(6, 6, 3, padding=1)},
+        lambda m, x: (lambda h: operator.iadd(h, m.b(h)))(m.a(x)),
+    ),
+    "branches": (
+        {"a": conv(padding=2), "b": conv(k=9, padding=4, c_out=3), "c": conv(9, 5, 3)},
+        lambda m, x: m.c(torch.cat([m.a(x).relu(), m.b(x)], dim=1)),
+    ),
+    "branches of the input": ({"a": conv(padding=2)}, lambda m, x: torch.cat((x, torch.exp(m.a(x))), 1)),
+    "gate": ({"a": conv(c_out=12)}, lambda m, x: (lambda h: h[:, :6] * torch.sigmoid(h[:, 6:]))(m.a(x))),
+    "difference": ({"a": conv(), "b": conv()}, lambda m, x: torch.maximum(m.a(x), m.b(x)) - m.b(x) / 3),
+    "constants": (
+        {"a": conv(), "scale": torch.rand(6, 1), "offset": torch.rand(1, 6, 1), "one": torch.tensor(0.3)},
+        lambda m, x: 1 - (m.a(x) * m.scale + m.offset) ** 2 * m.one,
+    ),
+    "functional": (
+        {"w": nn.Parameter(torch.randn(7, 4, 5)), "b": nn.Parameter(torch.randn(7))},
+        lambda m, x: functional.avg_pool1d(
+            functional.max_pool1d(functional.gelu(functional.conv1d(x, m.w, m.b, padding=2)), 3, stride=2), 2
+        ),
+    ),
+    "zero padding": (
+        {"a": conv(), "p": nn.ConstantPad1d((3, 1), 0.0)},
+        lambda m, x: functional.pad(m.p(m.a(x)), (0, 2)),
+    ),
+    "padding cut off": ({"a": conv()}, lambda m, x: functional.pad(m.a(x), (-3, 4)).clamp(min=-0.1)),
+    "slices": ({"a": conv(), "b": conv(3, 5, 3)}, lambda m, x: m.b(m.a(x)[:, 1:4])[..., 2:-3].narrow(2, 1, 20)),
+    "channels last": (
+        {"l": nn.Linear(4, 7), "n": nn.LayerNorm(7), "c": conv(7, 5, 3)},
+        lambda m, x: m.c(m.n(torch.relu(m.l(x.transpose(1, 2)))).permute(0, 2, 1)),
+    ),
+    "two dims, one row": (
+        {"c": nn.Conv2d(4, 6, (1, 5), padding=(0, 2)), "n": nn.BatchNorm2d(6), "p": nn.MaxPool2d((1, 2))},
+        lambda m, x: m.p(m.n(m.c(x.unsqueeze(2))).relu()).squeeze(2),
+    ),
+    "two dims, four rows": (
+        {"c": nn.Conv2d(1, 6, (4, 5)), "d": conv(6, 6, 3)},
+        lambda m, x: m.d(m.c(x.unsqueeze(1)).squeeze(2).tanh()),
+    ),
+    "two dims, upright": ({"c": nn.Conv2d(1, 6, (5, 4))}, lambda m, x: m.c(x.transpose(1, 2)[:, None]).squeeze(3)),
+    "shapes asked": (
+        {"a": conv(padding=2)},
+        lambda m, x: m.a(x.reshape(x.shape[0], 4, x.size(-1))).view(len_of(x), 3, 2, -1).flatten(1, 2),
+    ),
+    "casts": ({"a": conv()}, lambda m, x: m.a(x.double().contiguous()).to(torch.float64).clone()),
+}
+
+
+def len_of(x):
+    n, _, _ = x.shape
+    return n
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths:UserWarning")
+@pytest.mark.parametrize("name", BODIES)
+def test_local_layers_equal_the_full_pass_at_every_border(name):
+    parts, body = BODIES[name]
+    predictor = trusting(headed(body, **copy.deepcopy(parts)), 41)
+    assert largest_deviation(predictor, 41, borders(41)) < 1e-12
+    assert all(predictor.choices().values()), predictor.incremental_report()
+    assert "in full from" not in predictor.incremental_report()
+
+
+HEADS = {
+    "mean": lambda m, x: m.head(m.a(x).relu().mean(-1)),
+    "mean kept": lambda m, x: m.head(m.a(x).mean(dim=2, keepdim=True).squeeze(2)),
+    "sum": lambda m, x: m.head(torch.sum(m.a(x), dim=[-1])),
+    "largest": lambda m, x: m.head(m.a(x).amax(2)),
+    "adaptive average": lambda m, x: m.head(functional.adaptive_avg_pool1d(m.a(x), 1).flatten(1)),
+    "adaptive largest": lambda m, x: m.head(m.pool(m.a(x)).view(x.size(0), -1)),
+    "flat": lambda m, x: m.wide(torch.flatten(m.a(x), 1)),
+    "flat, channels last": lambda m, x: m.wide(m.a(x).permute(0, 2, 1).reshape(x.shape[0], -1)),
+    "flat, then not dense": lambda m, x: m.wide(torch.softmax(m.a(x).flatten(1), 1)),
+    "profile": lambda m, x: m.a(x)[:, 2].log_softmax(-1)[:, :3],
+    "profile summed": lambda m, x: (m.a(x)[:, 0].sum(1, keepdim=True), m.a(x).max(-1)[0]),
+    "attention": lambda m, x: m.head((lambda h: ((h @ h.transpose(1, 2)).softmax(-1) @ h).sum(2))(m.a(x))),
+    "squeezed": lambda m, x: m.head((lambda h: h * h.mean(2, keepdim=True).sigmoid())(m.a(x)).sum(2)),
+    "two heads": lambda m, x: torch.cat([m.wide(m.a(x).flatten(1)), m.head(m.a(x).mean(2)), x[:, 0, :1]], 1),
+}
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_what_follows_the_local_layers(name):
+    torch.manual_seed(1)
+    parts = {
+        "a": conv(padding=2),
+        "head": nn.Linear(6, 3),
+        "wide": nn.Linear(6 * 41, 3),
+        "pool": nn.AdaptiveMaxPool1d(1),
+    }
+    module = settled(Does(HEADS[name], **parts))
+    reduce = (lambda y: torch.cat(y, 1)) if name == "profile summed" else None
+    predictor = trusting(module, 41, reduce=reduce)
+    assert largest_deviation(predictor, 41, borders(41)) < 1e-11
+
+
+def random_network(rng, length):
+    """Return a tower of random layers with a dense head."""
+    layers, channels = [], 4
+    for _ in range(int(rng.integers(2, 6))):
+        kernel, dilation, stride = int(rng.integers(1, 8)), int(rng.integers(1, 4)), int(rng.choice([1, 1, 1, 2, 3]))
+        reach = (kernel - 1) * dilation
+        if length <= reach + 6:
+            break
+        pad = int(rng.integers(0, reach // 2 + 1))
+        filters = int(rng.choice([3, 8, 34]))
+        layers.append(nn.Conv1d(channels, filters, kernel, stride=stride, dilation=dilation, padding=pad))
+        length, channels = (length + 2 * pad - reach - 1) // stride + 1, filters
+        layers += [nn.BatchNorm1d(filters)] if rng.random() < 0.5 else []
+        layers += [[nn.ReLU(), nn.Softplus(), nn.Identity()][rng.integers(3)]]
+        if rng.random() < 0.5 and length > 6:
+            kernel = int(rng.integers(2, 5))
+            pool = [nn.MaxPool1d, nn.AvgPool1d][rng.integers(2)]
+            layers.append(pool(kernel, int(rng.integers(1, kernel + 1)), kernel // 2, ceil_mode=bool(rng.integers(2))))
+            length = layers[-1](torch.zeros(1, 1, length)).shape[2]
+    return settled(nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels * length, 2)))
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_random_towers_and_spans(seed):
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    length = int(rng.integers(40, 120))
+    predictor = trusting(random_network(rng, length), length)
+    starts = rng.integers(0, length - 1, 6)
+    spans = [(int(s), int(rng.integers(s + 1, length + 1))) for s in starts]
+    unit = float(np.abs(predictor.predict(tokens(5, length))).max())
+    assert largest_deviation(predictor, length, [*spans, (0, 2), (length - 2, length)], unit=unit) < 1e-12
+
+
+def test_places_at_random_and_counts_at_random():
+    module = headed(*reversed(BODIES["residual"][::-1][:1]), **copy.deepcopy(BODIES["residual"][0]), length=200)
+    predictor = trusting(module, 200)
+    rng = np.random.default_rng(2)
+    base = tokens(30, 200)
+    rows = rng.integers(0, 30, 140)
+    edited = base[rows].copy()
+    for i, start in enumerate(rng.integers(0, 190, 140)):
+        edited[i, start : start + 10] = tokens(1, 10, i)[0]
+    edited[5] = base[rows[5]]
+    found = predictor.edits(base).answers(edited, rows)
+    np.testing.assert_allclose(found, predictor.predict(edited), atol=1e-12)
+    assert len(predictor._partial.tried()) <= 8
+
+
+def test_many_blocks_and_two_sessions_at_once(monkeypatch):
+    monkeypatch.setattr(sessions, "_BUDGET", 2**14)
+    predictor = trusting(headed(BODIES["max pool"][1], **copy.deepcopy(BODIES["max pool"][0])), 41)
+    assert 1 < predictor.backgrounds_at_once(41) < 10
+    one, other = tokens(23, 41), tokens(23, 41, 9)
+    pair = [(predictor.edits(base), base) for base in (one, other)]
+    rows = np.tile(np.arange(23), 3)
+    for start in (3, 20, 3):
+        for session, base in pair:
+            edited = written(base[rows], start, start + 6, start)
+            np.testing.assert_allclose(session.answers(edited, rows), predictor.predict(edited), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "options", [{"rc_average": True}, {"alphabet": "TGAC"}, {"tasks": ["b"], "heads": ["a", "b"]}, {"batch_size": 2}]
+)
+def test_the_predictors_own_choices_hold(options):
+    predictor = trusting(headed(BODIES["padding"][1], **copy.deepcopy(BODIES["padding"][0])), 41, **options)
+    assert largest_deviation(predictor, 41, borders(41)) < 1e-12
+
+
+def test_positions_before_channels():
+    torch.manual_seed(0)
+    inner = headed(BODIES["same"][1], **copy.deepcopy(BODIES["same"][0]))
+    predictor = trusting(Does(lambda m, x: m.inner(x.transpose(1, 2)), inner=inner).eval(), 41, layout="NLC")
+    assert largest_deviation(predictor, 41, borders(41)) < 1e-12
+
+
+def test_float32_deviates_by_rounding_only():
+    for network in (ResidualNetwork, ExponentialNetwork):
+        torch.manual_seed(0)
+        predictor = trusting(network().eval(), 41)
+        assert largest_deviation(predictor, 41, borders(41), n=64) < 1e-4  # untrained: the sd is small
+        assert predictor.reference().predict(tokens(2, 41)).dtype == np.float64
+
+
+def test_an_unchanged_sequence_has_the_controls_answer_and_another_length_a_full_pass():
+    torch.manual_seed(0)
+    module = settled(nn.Sequential(conv(), nn.ReLU(), nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(6, 1)))
+    predictor = trusting(module, 50)
+    base = tokens(4, 50)
+    session = predictor.edits(base)
+    np.testing.assert_allclose(session.answers(base, np.arange(4)), predictor.predict(base), atol=1e-13)
+    longer = tokens(4, 53)
+    np.testing.assert_array_equal(session.answers(longer, np.arange(4)), predictor.predict(longer))
+    for rows in ([0, 1, 2], [0, 1, 2, 4], [-1, 0, 1, 2]):
+        with pytest.raises(PredictorError, match="one of the 4 backgrounds"):
+            session.answers(base, np.array(rows))
+
+
+def test_an_answer_that_is_not_finite_names_the_row():
+    module = Does(lambda m, x: m.a(x)[:, :, 0].log(), a=conv(c_out=1, k=3)).double().eval()
+    nn.init.zeros_(module.a.bias)
+    nn.init.constant_(module.a.weight, 1.0)
+    module.a.weight.data[:, 2] = -10.0
+    base = np.zeros((3, 9), np.uint8)
+    base[:, 4] = 1
+    predictor = trusting(module, 9)
+    edited = base.copy()
+    edited[1, 0] = 2
+    with pytest.raises(NonFiniteError) as caught:
+        predictor.edits(base).answers(edited, np.arange(3))
+    assert caught.value.row == 1
+
+
+def lstm():
+    return Does(
+        lambda m, x: m.head(m.l(x.transpose(1, 2))[0][:, -1]), l=nn.LSTM(4, 5, batch_first=True), head=nn.Linear(5, 1)
+    )
+
+
+def attention():
+    layer = nn.TransformerEncoderLayer(4, 2, 8, batch_first=True)
+    return Does(lambda m, x: m.head(m.a(x.transpose(1, 2)).mean(1)), a=layer, head=nn.Linear(4, 1))
+
+
+def hooked():
+    module = conv()
+    module.register_forward_hook(lambda part, given, made: made * 2)
+    return nn.Sequential(module, nn.Flatten(), nn.Linear(6 * 26, 1))
+
+
+@pytest.mark.parametrize(
+    ("module", "reason"),
+    [
+        (lstm, r"'l' \(LSTM\): it is not known to be local"),
+        (attention, r"'a' \(TransformerEncoderLayer\): it is not known to be local"),
+        (lambda: Does(lambda m, x: m.c(x if x.sum() > 0 else -x).mean((1, 2)), c=conv()), "cannot be traced"),
+        (
+            lambda: Does(lambda m, x: m.c(x.softmax(-1)).mean((1, 2)), c=conv()),
+            "'softmax': it is not known to be local",
+        ),
+        (
+            lambda: nn.Sequential(nn.Conv1d(4, 3, 5, padding=2, padding_mode="circular"), nn.Flatten()),
+            "pads by circular",
+        ),
+        (hooked, r"'0' \(Conv1d\): it is not known to be local"),
+        (lambda: Does(lambda m, x: x[:, :, ::2].mean(2)), "some are left out"),
+        (lambda: torch.jit.script(nn.Sequential(conv(), nn.Flatten())), "TorchScript"),
+    ],
+)
+def test_a_network_that_is_not_local_is_answered_in_full_and_says_so_once(module, reason):
+    torch.manual_seed(0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        network = module().eval()
+    predictor = cg.TorchPredictor(network, incremental=True, device="cpu")
+    with pytest.warns(FallbackWarning, match=reason):
+        assert predictor.backgrounds_at_once(30) == 0
+    assert predictor.backgrounds_at_once(30) == 0  # a second warning would be an error
+    base = tokens(3, 30)
+    np.testing.assert_array_equal(predictor.edits(base).answers(base, np.arange(3)), predictor.predict(base))
+    assert "not recomputed in part" in predictor.incremental_report()
+    assert predictor.choices() == {}
+
+
+def test_a_deviation_is_warned_of_and_the_full_pass_used(monkeypatch):
+    predictor = trusting(headed(BODIES["padding"][1], **copy.deepcopy(BODIES["padding"][0])), 41)
+    base = tokens(6, 41)
+    session = predictor.edits(base)
+    session.answers(base, np.arange(6))
+    monkeypatch.setattr(sessions, "deviation", lambda *tables: (2e-4, 1e-5))
+    edited = written(base, 10, 17)
+    with pytest.warns(FallbackWarning, match=r"edits of 7 positions.*deviate by 2\.0e-04 sd"):
+        found = session.answers(edited, np.arange(6))
+    full = cg.TorchPredictor(predictor.module, device="cpu").predict(edited)
+    np.testing.assert_array_equal(found, full)
+    assert predictor.choices()["41:8"] is False
+    np.testing.assert_array_equal(session.answers(edited, np.arange(6)), full)  # without a second warning
+    assert "deviation 2.0e-04 sd; full pass" in predictor.incremental_report()
+
+
+def test_a_control_that_deviates_is_not_used(monkeypatch):
+    predictor = trusting(headed(BODIES["padding"][1], **copy.deepcopy(BODIES["padding"][0])), 41)
+    base = tokens(6, 41)
+    monkeypatch.setattr(sessions, "deviation", lambda *tables: (1.0, 1e-5))
+    with pytest.warns(FallbackWarning, match="control pass deviates"):
+        found = predictor.edits(base).answers(base, np.arange(6))
+    np.testing.assert_array_equal(found, predictor.predict(base))
+    edited = written(base, 3, 5)
+    np.testing.assert_array_equal(predictor.edits(base).answers(edited, np.arange(6)), predictor.predict(edited))
+
+
+def test_wrong_arithmetic_is_found(monkeypatch):
+    right = Window.touched
+    monkeypatch.setattr(Window, "touched", lambda self, span: right(self, (span[0] + 2, span[1] + 2)))
+    predictor = trusting(headed(BODIES["many channels"][1], **copy.deepcopy(BODIES["many channels"][0])), 41)
+    base = tokens(6, 41)
+    edited = written(base, 10, 17)
+    with pytest.warns(FallbackWarning, match="deviate by"):
+        found = predictor.edits(base).answers(edited, np.arange(6))
+    np.testing.assert_array_equal(found, predictor.predict(edited))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "chosen"), [([1.0, 1.0, 3.0], True), ([2.0, 1.0, 1.0], False), ([1.0, 9.0, 3.0], False)]
+)
+def test_it_is_chosen_where_it_is_faster(monkeypatch, seconds, chosen):
+    monkeypatch.setattr(Incremental, "_seconds", lambda self, jobs: [s * 6 for s in seconds[: len(jobs)]])
+    predictor = cg.TorchPredictor(headed(BODIES["same"][1], **copy.deepcopy(BODIES["same"][0])), incremental=True)
+    base = tokens(6, 41)
+    edited = written(base, 10, 20)
+    found = predictor.edits(base).answers(edited, np.arange(6))
+    assert predictor.choices() == {"41:12": chosen}
+    if not chosen:
+        np.testing.assert_array_equal(found, predictor.predict(edited))
+    (tried,) = predictor._partial.tried()
+    assert (tried.width, tried.chosen, tried.exact) == (10, chosen, True)
+    assert tried.speed == seconds[2] / seconds[0]
+    assert f"{tried.speed:.2f} x the full pass's speed" in predictor.incremental_report()
+    again = cg.TorchPredictor(predictor.module, incremental=True)
+    monkeypatch.setattr(Incremental, "_seconds", None)
+    again.choose(predictor.choices())
+    np.testing.assert_array_equal(again.edits(base).answers(edited, np.arange(6)), found)
+
+
+def test_measured_for_real_a_narrow_edit_of_a_long_sequence_is_recomputed():
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        conv(c_out=64, k=9), nn.ReLU(), conv(64, 64, 9), nn.ReLU(), nn.AdaptiveAvgPool1d(1), nn.Flatten()
+    )
+    predictor = cg.TorchPredictor(net.eval(), incremental=True, device="cpu")
+    base = tokens(4, 3_000)
+    predictor.edits(base).answers(written(base, 1_000, 1_010), np.arange(4))
+    assert predictor.choices() == {"3000:12": True}
+    (tried,) = predictor._partial.tried()
+    assert tried.share < 0.02
+    assert tried.speed > 2
+
+
+def test_a_predictor_travels_with_its_choices():
+    network = ResidualNetwork().eval()
+    predictor = trusting(network, 41)
+    base = tokens(5, 41)
+    edited = written(base, 20, 26)
+    found = predictor.edits(base).answers(edited, np.arange(5))
+    opened = pickle.loads(pickle.dumps(predictor))
+    assert opened.choices() == predictor.choices()
+    assert opened.fingerprint == predictor.fingerprint != cg.TorchPredictor(network).fingerprint
+    np.testing.assert_array_equal(opened.edits(base).answers(edited, np.arange(5)), found)
+    assert cg.TorchPredictor(network).choices() == {}
+    assert cg.TorchPredictor(network).incremental_report() == "incremental=False"
+
+
+def test_changed_weights_are_read_again():
+    module = headed(BODIES["padding"][1], **copy.deepcopy(BODIES["padding"][0]))
+    predictor = trusting(module, 41)
+    assert largest_deviation(predictor, 41, [(10, 15)]) < 1e-12
+    with torch.no_grad():
+        next(module.parameters()).mul_(1.5)
+    assert largest_deviation(predictor, 41, [(10, 15)]) < 1e-12
+
+
+def test_a_trial_has_the_same_outcomes():
+    torch.manual_seed(0)
+    network = settled(
+        nn.Sequential(conv(c_out=32, k=7), nn.ReLU(), nn.MaxPool1d(3), nn.Flatten(), nn.Linear(32 * 31, 2))
+    )
+    arms = {"untreated": cg.Untreated(), "word": cg.Embed("GATTACA", at=40), "placebo": cg.Placebo("GATTACA", at=40)}
+    design = cg.Design(null=cg.Uniform(length=100), arms=arms, n_units=300)
+    plain, ours = (
+        cg.run(design, cg.TorchPredictor(network, incremental=choice, device="cpu"), rng=4, progress=False)
+        for choice in (False, True)
+    )
+    np.testing.assert_allclose(ours["outcome"], plain["outcome"], atol=1e-12)
+
+
+@pytest.mark.real
+@pytest.mark.skipif(not SHARED.exists(), reason="the real networks are not beside the repository")
+@pytest.mark.parametrize(
+    ("name", "length"), [("deepstarr", 249), ("deepstarr_flex", 249), ("explainn_tf", 200), ("gabpa_chip", 200)]
+)
+def test_real_networks(name, length):
+    folder = SHARED / "data" / "models" / name
+    spec = importlib.util.spec_from_file_location(f"arch_{name}", folder / "arch.py")
+    arch = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(arch)
+    predictor = trusting(arch.load(folder / "model.safetensors"), length)
+    middle = length // 2
+    spans = [(middle, middle + 10), (0, 8), (length - 8, length), (middle, middle + 1), (20, 80), (0, length)]
+    assert largest_deviation(predictor, length, spans, n=100) < 1e-5
+    assert all(predictor.choices().values())
+
+
+def test_spans_groups_and_layers():
+    base = np.zeros((4, 20), np.uint8)
+    edited = np.repeat(base, 2, axis=0)
+    edited[0, 3:9] = 1
+    edited[1, 4:9] = 1
+    edited[3, 19] = 2
+    starts, stops = changed(base, edited, np.repeat(np.arange(4), 2))
+    assert (starts.tolist(), stops.tolist()) == ([3, 4, -1, 19, -1, -1, -1, -1], [9, 9, -1, 20, -1, -1, -1, -1])
+    rng = np.random.default_rng(0)
+    starts = rng.integers(0, 90, 200)
+    stops = starts + rng.integers(1, 11, 200)
+    groups = grouped(starts, stops, length=100, n_base=20)
+    assert sorted(np.concatenate([rows for _, rows in groups]).tolist()) == list(range(200))
+    for (first, last), rows in groups:
+        assert 0 <= first < last <= 100
+        assert (starts[rows] >= first).all()
+        assert (stops[rows] <= last).all()
+    rows = rng.integers(0, 7, 50)
+    layers, left = layered(rows, 7)
+    assert sorted([*layers[layers >= 0].tolist(), *left.tolist()]) == list(range(50))
+    there = np.nonzero(layers >= 0)
+    np.testing.assert_array_equal(rows[layers[there]], there[1])
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "dilation", "pad"), [(3, 1, 1, 1), (4, 2, 3, 2), (2, 5, 1, 0), (7, 3, 2, 6)]
+)
+def test_reach_is_what_a_convolution_does(kernel, stride, dilation, pad):
+    ones = torch.ones(1, 1, kernel, dtype=torch.float64)
+    n_out = (30 + 2 * pad - (kernel - 1) * dilation - 1) // stride + 1
+    window = Window(kernel, stride, dilation, pad, 30, n_out)
+    for start, stop in [(0, 1), (0, 3), (14, 15), (10, 20), (29, 30), (0, 30)]:
+        x = torch.zeros(1, 1, 30, dtype=torch.float64)
+        x[..., start:stop] = 1
+        out = functional.conv1d(x, ones, stride=stride, dilation=dilation, padding=pad)[0, 0]
+        assert len(out) == n_out
+        hit = out.nonzero().flatten().tolist()
+        touched = window.touched((start, stop))
+        if hit:
+            assert touched[0] <= hit[0]
+            assert hit[-1] < touched[1]
+            if dilation == 1 or stop - start >= dilation:
+                assert touched == (hit[0], hit[-1] + 1)
+
+
+def test_a_constant_output_is_measured_by_its_magnitude():
+    full = np.full((4, 1), 5.0)
+    assert deviation(full + 1e-3, full, full) == (pytest.approx(2e-4), 1e-5)
+    assert deviation(full.astype(np.float32), full.astype(np.float32), full.astype(np.float32))[0] == 0
