@@ -295,6 +295,27 @@ def test_a_pickle_takes_the_file_along(tmp_path):
     assert repr(copy) == "OnnxPredictor('net.onnx', tasks=['A', 'C', 'G', 'T'], scale='outcome')"
 
 
+def test_a_network_by_the_name_of_its_file(tmp_path):
+    path = counting(tmp_path)
+    loaded = cg.load_predictor(path, tasks=list("ACGT"), scale="letters", batch_size=4, announce=None)
+    assert isinstance(loaded, cg.OnnxPredictor)
+    assert (loaded.tasks, loaded.scale, loaded.batch_size) == (tuple("ACGT"), "letters", 4)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(loaded)).predict(TOKENS), counts())
+    with pytest.raises(PredictorError, match="holds its weights"):
+        cg.load_predictor(path, weights="net.safetensors", announce=None)
+    with pytest.raises(PredictorError, match="device='mps' is not for ONNX Runtime; use auto, cpu, cuda"):
+        cg.load_predictor(path, device="mps", announce=None)
+
+
+def test_a_trial_file_may_name_it(tmp_path):
+    from causalgia.spec.reading import _predictor
+
+    counting(tmp_path)
+    assert _predictor({"factory": "net.onnx"}, tmp_path).factory == str(tmp_path / "net.onnx")
+    with pytest.raises(cg.errors.DesignError, match="no such file"):
+        _predictor({"factory": "other.onnx"}, tmp_path)
+
+
 # --- PyTorch networks -------------------------------------------------------------------------------------------------
 
 with_torch = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="needs causalgia[torch]")

@@ -13,10 +13,12 @@ from typing import Any, Literal
 from causalgia.errors import PredictorError
 from causalgia.predict.factory import made_once
 from causalgia.predict.function import FunctionPredictor
+from causalgia.predict.onnx_predictor import OnnxPredictor
 from causalgia.predict.predictor import Predictor, checked_batch_size, checked_names, checked_text
-from causalgia.predict.user_file import beside, call, find, import_file, split_factory, takes_path
+from causalgia.predict.user_file import beside, call, find, import_file, is_onnx, split_factory, takes_path
 
 Announce = Callable[[str], None]
+_ONNX_PROVIDERS = {"auto": None, "cpu": ["CPUExecutionProvider"], "cuda": ["CUDAExecutionProvider"]}
 
 
 def load_predictor(
@@ -30,18 +32,19 @@ def load_predictor(
     batch_size: int | Literal["auto"] = "auto",
     announce: Announce | None = print,
 ) -> Predictor:
-    """Make a predictor by calling a function in a Python file of the user's.
+    """Make a predictor by calling a function in a Python file of the user's, or from a network in an ONNX file.
 
-    The file is code and is run: its path is announced first, it may import its neighbours as a script may, and
-    weights are tensors that are never unpickled.
+    A Python file is code and is run: its path is announced first, it may import its neighbours as a script may, and
+    weights are tensors that are never unpickled. Sent to another process, a predictor from a Python file is loaded
+    there again.
 
     Parameters
     ----------
     factory
-        "file.py:function". A function that takes an argument gets the path of the weights; one that takes none is
-        called, and the weights are put into the network that it returns. It may return a PyTorch module, a callable
-        from one-hot (n, 4, length) to numbers, or a predictor: that one is taken as it is, and a choice below that
-        it contradicts or cannot use is refused.
+        "file.py:function", or "net.onnx" (see `OnnxPredictor`). A function that takes an argument gets the path of the
+        weights; one that takes none is called, and the weights are put into the network that it returns. It may return
+        a PyTorch module, a callable from one-hot (n, 4, length) to numbers, or a predictor: that one is taken as it is,
+        and a choice below that it contradicts or cannot use is refused.
     weights
         A safetensors file, or a .pt/.pth state dict.
     tasks
@@ -64,6 +67,8 @@ def load_predictor(
         If the user's code needs torch, which is not installed.
     """
     asked = _Asked(factory, weights, tasks, scale, alphabet, device, batch_size)
+    if is_onnx(factory):
+        return asked.load_onnx()
     made = asked.load(announce or _silent)
     object.__setattr__(made, "_loads_again", asked.anywhere())
     return made
@@ -104,6 +109,23 @@ class _Asked:
             msg = f"{self.factory}: loaded again, it is another predictor: the file or its weights changed; {cure}"
             raise PredictorError(msg)
         return made
+
+    def load_onnx(self) -> Predictor:
+        """Open a network in an ONNX file."""
+        if self.weights is not None:
+            msg = f"{self.factory} holds its weights, and weights={str(self.weights)!r} were given; leave them out"
+            raise PredictorError(msg)
+        if self.device not in _ONNX_PROVIDERS:
+            msg = f"{self.factory}: device={self.device!r} is not for ONNX Runtime; use {', '.join(_ONNX_PROVIDERS)}"
+            raise PredictorError(msg)
+        return OnnxPredictor(
+            self.factory,
+            tasks=self.tasks,
+            scale="outcome" if self.scale is None else self.scale,
+            batch_size=self.batch_size,
+            alphabet=self.alphabet or "ACGT",
+            providers=_ONNX_PROVIDERS[self.device],
+        )
 
     def load(self, say: Announce) -> Predictor:
         """Import the file, call the function, and wrap what it makes."""

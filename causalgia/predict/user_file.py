@@ -20,6 +20,17 @@ from causalgia.predict.provenance import installed
 _BROUGHT_BY_TORCH = {"torch", "safetensors"}
 
 
+def is_onnx(factory: object) -> bool:
+    """Say whether what is asked for is a network in an ONNX file.
+
+    Examples
+    --------
+    >>> is_onnx("net.onnx"), is_onnx("net.onnx.py:load")
+    (True, False)
+    """
+    return isinstance(factory, str | os.PathLike) and str(factory).endswith(".onnx")
+
+
 def split_factory(factory: object) -> tuple[Path, str]:
     """Return the file and the name of the function in "file.py:function".
 
@@ -31,7 +42,7 @@ def split_factory(factory: object) -> tuple[Path, str]:
     text = os.fspath(factory) if isinstance(factory, str | os.PathLike) else None
     file, colon, name = text.rpartition(":") if isinstance(text, str) else ("", "", "")
     if not colon or not file or not name.isidentifier():
-        msg = f"factory={factory!r}; write 'file.py:function', such as 'my_net.py:load'"
+        msg = f"factory={factory!r}; write 'file.py:function', such as 'my_net.py:load', or 'net.onnx'"
         raise PredictorError(msg)
     path = Path(file)
     if not path.is_file() or path.suffix != ".py":

@@ -18,7 +18,7 @@ class PredictorSpec:
     zoo
         Name of a predictor of the zoo.
     factory
-        Instead: ``"my_net.py:load"``, a file and a function in it.
+        Instead: ``"my_net.py:load"``, a file and a function in it, or ``"net.onnx"``, a network in an ONNX file.
     weights
         A safetensors file that the factory's network gets.
     alphabet

@@ -263,9 +263,13 @@ def _predictor(plain: object, folder: Path) -> PredictorSpec:
 
 
 def _factory(text: str, folder: Path) -> str:
+    if text.endswith(".onnx"):
+        return _existing(text, folder, "factory")
     file, colon, name = text.rpartition(":")
     if not colon or not file.endswith(".py") or not name.isidentifier():
-        raise DesignError(f"[predictor]: factory = {text!r} must be a file and a function, such as 'my_net.py:load'")
+        raise DesignError(
+            f"[predictor]: factory = {text!r} must be a file and a function, such as 'my_net.py:load', or 'net.onnx'"
+        )
     return f"{_existing(file, folder, 'factory')}:{name}"
 
 
