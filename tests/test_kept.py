@@ -50,8 +50,7 @@ COUNTS = cg.FunctionPredictor(
 @pytest.fixture(autouse=True)
 def small_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     """Turns of eight units, so that every trial has several."""
-    monkeypatch.setattr(plan, "_ROWS", 1)
-    monkeypatch.setattr(plan, "_MANY_ARMS", 8)
+    monkeypatch.setattr(plan, "_TOKENS", 1)
 
 
 @pytest.fixture(scope="module")
@@ -242,6 +241,7 @@ def frail(calls: int) -> tuple[cg.Predictor, list[int]]:
 @pytest.mark.parametrize("keep", ["effects", "moments"])
 def test_a_trial_that_broke_off_goes_on(keep, tmp_path, monkeypatch):
     monkeypatch.setattr("causalgia.trial.summing._SECONDS", 0.0)
+    monkeypatch.setattr("causalgia.trial.summing._SPARING", 0)
     path, (predictor, asked) = tmp_path / "trial.zarr", frail(0)
     whole, rows = kept(design_of(), predictor, keep), sum(asked)
     predictor, asked = frail(len(asked) - 6)

@@ -50,8 +50,7 @@ def assert_same(streamed: xr.Dataset, whole: xr.Dataset, *, but: tuple[str, ...]
 @pytest.fixture
 def small_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     """Turns of a few units, so that every seam is met."""
-    monkeypatch.setattr(plan, "_ROWS", 1)
-    monkeypatch.setattr(plan, "_MANY_ARMS", 8)
+    monkeypatch.setattr(plan, "_TOKENS", 1)
 
 
 @pytest.mark.parametrize(("width", "of"), [(2, "the untreated arm"), (14, None)])

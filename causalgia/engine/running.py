@@ -114,7 +114,8 @@ def run(
         contrast, task[, model])``, their sums by parent; beyond 512 contrasts of independent units sums by random
         group: unit i is dealt into group ``i mod G``, and ``F_g = sum_{i in g} (ICE_i - mean) / (n sqrt(1 - n_g / n))``
         makes ``F' F`` unbiased for the covariance of the estimates, on G - 1 degrees of freedom. G is what 32 MiB hold,
-        at least 256 (1,024 for 4,096 contrasts of one task); standard errors are from all units.
+        at least 256 (1,024 for 4,096 contrasts of one task); standard errors are from all units. What runs
+        takes 0.3 MB for 10 contrasts of one task, 67 MB for 4,096, however many units there are.
 
     Raises
     ------
