@@ -19,9 +19,9 @@ from causalgia.predict.incremental.calls import Call
 from causalgia.predict.incremental.convolving import Convolved
 from causalgia.predict.incremental.ends import Dense, Largest, Total
 from causalgia.predict.incremental.laying import Flat, Laid, Taken, relaid
-from causalgia.predict.incremental.reach import Window, same_padding
 from causalgia.predict.incremental.reading import Reader, is_row_count
-from causalgia.predict.incremental.steps import Affine, Combined, Cut, Joined, Pointwise, Pooled, Rectified
+from causalgia.predict.incremental.sliding import convolution, pooling, spread
+from causalgia.predict.incremental.steps import Affine, Combined, Cut, Joined, Pointwise, Rectified
 from causalgia.predict.incremental.tracing import NotLocalError
 
 Understanding: TypeAlias = Callable[[Reader, fx.Node, Call], None]
@@ -113,9 +113,9 @@ def _elementwise(reader: Reader, node: fx.Node, call: Call) -> None:
 def _applied(call: Call, x: torch.Tensor) -> torch.Tensor:
     if call.module is not None:
         made: torch.Tensor = call.module.forward(x.clone() if getattr(call.module, "inplace", False) else x)
-        return made
-    settings = call.args[1:]
-    made = call.function(x.clone() if True in settings else x, *settings, **call.kwargs)
+    else:
+        settings = call.args[1:]
+        made = call.function(x.clone() if True in settings else x, *settings, **call.kwargs)
     return made
 
 
@@ -262,131 +262,10 @@ def _batch_norm(reader: Reader, node: fx.Node, call: Call) -> None:
     reader.add(node, step, laid)
 
 
-def _convolution(reader: Reader, node: fx.Node, call: Call) -> None:
-    value, laid = reader.sequence(call.args[0])
-    if getattr(call.module, "padding_mode", "zeros") != "zeros":
-        raise NotLocalError(f"it pads by {call.module.padding_mode}")
-    given = call.given("weight bias stride padding dilation groups", stride=1, padding=0, dilation=1, groups=1)
-    weight, bias = (reader.constant(given[name]) for name in ("weight", "bias"))
-    after = reader.result(node, laid)
-    along = _along(laid, after, given, tuple(weight.shape[2:]))
-    if along["height"] > 1 and given["groups"] > 1:
-        raise NotLocalError("it has groups over two dims")
-    if weight.ndim == 4:
-        weight = weight if laid.axis == 3 else weight.transpose(2, 3)
-        weight = weight.reshape(weight.shape[0], -1, weight.shape[3])
-    step = Convolved(
-        sources=(value.number,),
-        length=after.length,
-        channels=after.channels,
-        window=_window(laid, after, along),
-        weight=weight.detach(),
-        bias=None if bias is None else bias.detach(),
-        groups=given["groups"],
-    )
-    reader.add(node, step, after)
-
-
-def _pool(reader: Reader, node: fx.Node, call: Call) -> None:
-    value, laid = reader.sequence(call.args[0])
-    if laid.axis == 1:
-        raise NotLocalError("it pools channels")
-    if call.name.startswith("max"):
-        names = "kernel_size stride padding dilation ceil_mode return_indices"
-    else:
-        names = "kernel_size stride padding ceil_mode count_include_pad divisor_override"
-    given = call.given(names, padding=0, dilation=1)
-    if given.get("return_indices"):
-        raise NotLocalError("it returns indices")
-    kernel = given["kernel_size"]
-    given["stride"] = kernel if given["stride"] is None or given["stride"] == [] else given["stride"]
-    given["dilation"] = given.get("dilation") or 1
-    after = reader.result(node, laid)
-    dims = len(laid.rest)
-    along = _along(laid, after, given, _spread(kernel, dims))
-    if along["height"] > 1:
-        raise NotLocalError("it pools over a second dim")
-    window = _window(laid, after, along)
-    step = Pooled(
-        sources=(value.number,),
-        length=after.length,
-        channels=after.channels,
-        window=window,
-        largest=call.name.startswith("max"),
-    )
-    if not step.largest:
-        step.scale = _weights(call, laid, window, node.meta["dtype"])
-    _rectify_later(reader, call.args[0], step)
-    reader.add(node, step, after)
-
-
-def _rectify_later(reader: Reader, source: fx.Node, step: Pooled) -> None:
-    """Take over the rectification of what is pooled: the largest of fewer numbers is the same."""
-    maker = reader.makers.get(source)
-    if step.largest and maker is not None and maker.relu and reader.only_user(source):
-        maker.relu, step.relu = False, True
-
-
-def _weights(call: Call, laid: Laid, window: Window, dtype: torch.dtype) -> torch.Tensor:
-    """Return what the sum of each window is multiplied by: the layer's answer to ones, over how many they are."""
-    ones = laid.original(torch.ones(laid.length, 1, laid.channels, dtype=dtype))
-    pool = call.module.forward if call.module is not None else partial(_settled, call)
-    averaged = laid.canonical(pool(ones))[:, 0, 0]
-    counted = torch.zeros_like(averaged)
-    for (first, last), _ in window.taps((0, window.n_out)):
-        counted[first:last] += 1
-    return averaged / counted.clamp_min(1)
-
-
-def _settled(call: Call, x: torch.Tensor) -> torch.Tensor:
-    made: torch.Tensor = call.function(x, *call.args[1:], **call.kwargs)
-    return made
-
-
-def _spread(value: Any, n: int) -> tuple[Any, ...]:
-    return (value,) * n if isinstance(value, int | str) else tuple(value) * (n if len(value) == 1 else 1)
-
-
-def _along(laid: Laid, after: Laid, given: dict[str, Any], kernel: tuple[int, ...]) -> dict[str, Any]:
-    """Return kernel, stride, padding and dilation along the positions, and the kernel's height across them."""
-    dims = len(laid.rest)
-    place = laid.axis - 2
-    if dims not in (1, 2) or place < 0:
-        raise NotLocalError("positions are where it expects channels")
-    along = {name: _spread(given[name], dims)[place] for name in ("stride", "padding", "dilation")}
-    along |= {"kernel": kernel[place], "height": 1}
-    if dims == 2:
-        height = 2 - 1 - place
-        across = laid.rest[1]
-        padding = _spread(given["padding"], 2)[height]
-        if (
-            kernel[height] not in (1, across)
-            or padding not in (0, "valid", "same")
-            or not _fits(after, across, kernel[height])
-        ):
-            raise NotLocalError("it slides over a second dim")
-        along["height"] = kernel[height] if across > 1 else 1
-        if kernel[height] == 1 and across > 1 and "kernel_size" not in given:
-            raise NotLocalError("it goes over a second dim row by row")
-    return along
-
-
-def _fits(after: Laid, across: int, height: int) -> bool:
-    return after.rest[1] == (1 if height == across else across)
-
-
-def _window(laid: Laid, after: Laid, along: dict[str, Any]) -> Window:
-    padding = along["padding"]
-    if padding == "same":
-        padding = same_padding(along["kernel"], along["dilation"])
-    pad = 0 if padding == "valid" else padding
-    return Window(along["kernel"], along["stride"], along["dilation"], pad, laid.length, after.length)
-
-
 def _reduction(reader: Reader, node: fx.Node, call: Call) -> None:
     value, laid = reader.sequence(call.args[0])
     given = call.given("dim keepdim dtype")
-    dims = _spread(given["dim"], 1) if given["dim"] is not None else ()
+    dims = spread(given["dim"], 1) if given["dim"] is not None else ()
     n_dims = len(laid.rest) + 2
     if [dim % n_dims for dim in dims if isinstance(dim, int)] != [laid.axis] or given["dtype"] is not None:
         raise NotLocalError("it reduces other dims than the positions")
@@ -401,7 +280,7 @@ def _reduction(reader: Reader, node: fx.Node, call: Call) -> None:
 def _adaptive(reader: Reader, node: fx.Node, call: Call) -> None:
     value, laid = reader.sequence(call.args[0])
     size = call.given("output_size return_indices")
-    if _spread(size["output_size"], 1) != (1,) or size["return_indices"] or (laid.axis, len(laid.rest)) != (2, 1):
+    if spread(size["output_size"], 1) != (1,) or size["return_indices"] or (laid.axis, len(laid.rest)) != (2, 1):
         raise NotLocalError("it pools to several positions")
     if call.name == "adaptive_max_pool1d":
         reader.ends[node] = Largest(source=value.number, shape=(*laid.rest, 1))
@@ -413,8 +292,8 @@ UNDERSTOOD: dict[str, Understanding] = {
     **{"same": _same, "cast": _cast, "moving": _moving, "pad": _pad, "cat": _cat},
     **{"relu": _relu, "elementwise": _elementwise, "combine": _combine},
     **{"linear": _linear, "layer_norm": _layer_norm, "batch_norm": _batch_norm},
-    **dict.fromkeys(("conv1d", "conv2d"), _convolution),
-    **dict.fromkeys(("max_pool1d", "max_pool2d", "avg_pool1d", "avg_pool2d"), _pool),
+    **dict.fromkeys(("conv1d", "conv2d"), convolution),
+    **dict.fromkeys(("max_pool1d", "max_pool2d", "avg_pool1d", "avg_pool2d"), pooling),
     **dict.fromkeys(("mean", "sum", "amax"), _reduction),
     **dict.fromkeys(("adaptive_avg_pool1d", "adaptive_max_pool1d"), _adaptive),
 }
