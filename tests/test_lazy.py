@@ -143,8 +143,11 @@ def estimates_of(o: xr.Dataset, **how: Any) -> xr.Dataset:
 # ---------------------------------------------------------------- contrasts and estimates
 
 
-@pytest.mark.parametrize("block", [2**20, 300])
-@pytest.mark.parametrize("shape", [{}, {"tasks": 1}, {"models": 2}, {"n": 38, "placebos": 60, "tasks": 1}])
+@pytest.mark.parametrize(
+    ("shape", "block"),
+    [({}, 2**20), ({}, 900), ({"tasks": 1}, 300), ({"models": 2}, 900), ({"n": 38, "placebos": 60, "tasks": 1}, 900)],
+    ids=str,
+)
 @pytest.mark.parametrize("how", ["control", "log2", "logit", "contrasts", "interaction"])
 def test_a_contrast_is_lazy_and_its_estimates_are_those_in_memory(
     how: str, shape: dict[str, int], block: int, monkeypatch: pytest.MonkeyPatch
