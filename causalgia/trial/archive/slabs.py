@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,24 +19,24 @@ from causalgia.trial.archive.log import Log, Record
 
 @dataclass
 class Filling:
-    """A slab that is being filled: the turns it has, and its values by field, blank where no turn was put."""
+    """A slab that is being filled: the turns that it has, those of them that are committed, and its values by field."""
 
     slab: Slab
     done: int
+    committed: int
     values: dict[Field, NDArray[Any]]
-    dirty: bool = field(default=False)
 
     @classmethod
     def begin(cls, path: Path, grid: Grid, slab: Slab, done: int) -> Filling:
         """Return a slab as it is on disk."""
         put = [own for own in grid.fields_of(slab) if own != UNIT]
-        return cls(slab, done, {own: _opened(path, grid, own, slab, done) for own in put})
+        return cls(slab, done, done, {own: _opened(path, grid, own, slab, done) for own in put})
 
     def put(self, bit: int, rows: slice, values: Mapping[str, NDArray[Any]]) -> None:
         """Take in the values of a turn."""
         for own, array in self.values.items():
             array[rows] = _fitting(values, own, rows.stop - rows.start, self.slab.model)
-        self.done, self.dirty = self.done | bit, True
+        self.done |= bit
 
     def payloads(self, grid: Grid) -> dict[str, NDArray[np.uint8]]:
         """Return the bytes of each file, by its path in the store, blank where no turn was put."""
@@ -57,16 +57,16 @@ def commit(path: Path, grid: Grid, log: Log, filling: Filling) -> None:
     move is durable is not waited for: a file that did not move is still beside its place. Slabs have no files in
     common, and may be committed at the same time.
     """
-    payloads = filling.payloads(grid)
+    done, payloads = filling.done, filling.payloads(grid)
     sums = {name: checksum(data) for name, data in payloads.items()}
     for name, data in payloads.items():
         (path / name).parent.mkdir(parents=True, exist_ok=True)
         write(part_of(path / name), data.data, sums[name])
     marks = {name: chunk_mark(len(data), sums[name]) for name, data in payloads.items()}
-    log.append(Record(*filling.slab, filling.done, marks))
+    log.append(Record(*filling.slab, done, marks))
     for name in payloads:
         part_of(path / name).replace(path / name)
-    filling.dirty = False
+    filling.committed = done
 
 
 def _opened(path: Path, grid: Grid, own: Field, slab: Slab, done: int) -> NDArray[Any]:

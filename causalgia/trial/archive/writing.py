@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import time
 import warnings
 from collections.abc import Mapping, Sequence
@@ -266,45 +268,49 @@ class Archive:
         if crowded or time.monotonic() - self._committed >= self.seconds:
             self._commit_all()
         else:
-            self._commit([filling for filling in fillings if self._is_full(filling)], ahead=_AT_ONCE)
+            self._commit([f for f in fillings if f.done == self.grid.whole(f.slab.chunk)], ahead=_AT_ONCE)
         if crowded:
             self._open.clear()
 
     def _commit_all(self) -> None:
-        self._commit([filling for filling in self._open.values() if filling.dirty])
+        self._commit([filling for filling in self._open.values() if filling.committed != filling.done])
         self._committed = time.monotonic()
-
-    def _is_full(self, filling: Filling) -> bool:
-        return filling.done == self.grid.whole(filling.slab.chunk)
 
     def _commit(self, fillings: Sequence[Filling], *, ahead: int = 0) -> None:
         """Commit slabs; wait until at most `ahead` of them are still to be, and raise what went wrong with any."""
-        for filling in fillings:
-            if filling.slab not in self._busy:
-                self._busy[filling.slab] = self._pool.submit(commit, self.path, self.grid, self._log, filling)
-        while len(self._busy) > ahead:
-            wait(self._busy.values(), return_when=FIRST_COMPLETED)
-            self._collect()
+        for filling in (filling for filling in fillings if filling.slab not in self._busy):
+            self._busy[filling.slab] = self._pool.submit(commit, self.path, self.grid, self._log, filling)
+        with on_disk(self.path):
+            while len(self._busy) > ahead:
+                wait(self._busy.values(), return_when=FIRST_COMPLETED)
+                self._collect()
 
     def _collect(self) -> None:
-        """Let go of slabs that are committed; one that could not be is kept, to be tried again."""
-        for slab in [slab for slab, job in self._busy.items() if job.done()]:
-            with on_disk(self.path):
-                self._busy.pop(slab).result()
-            if self._is_full(self._open[slab]):
+        """Let go of slabs that are committed whole; one that could not be is kept, to be tried again."""
+        done = {slab: job for slab, job in self._busy.items() if job.done()}
+        if any(job.exception() for job in done.values()):
+            wait(self._busy.values())
+            done = dict(self._busy)
+        for slab in done:
+            del self._busy[slab]
+            if self._open[slab].committed == self.grid.whole(slab.chunk):
                 del self._open[slab]
+        for job in done.values():
+            job.result()
 
 
 def _begun(path: Path) -> bool:
     """Return whether there is a store; refuse what is no place for one."""
     if is_begun(path):
         return True
-    if not path.exists() or control(path).is_dir():
-        return False
-    if not path.is_dir():
-        raise StoreError(f"{path}: is a file; a store is a folder: give another path as store=")
-    if any(path.iterdir()):
+    if path.is_dir() and any(path.iterdir()) and not control(path).is_dir():
         raise StoreError(f"{path}: a folder with other things in it; give the path of a new one as store=")
+    there = next(place for place in (path, *path.absolute().parents) if place.exists())
+    if not there.is_dir():
+        named = path if there == path else f"{path}: {there}"
+        raise StoreError(f"{named} is a file; a store is a folder: give another path as store=")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(there))
     return False
 
 

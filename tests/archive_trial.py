@@ -1,0 +1,223 @@
+"""A trial that answers by arithmetic, for the tests of its store; run as a program, it is killed again and again.
+
+It has 11 units in three turns and two chunks, two arms, one task, two models, text and numbers for each unit.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import tempfile
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from causalgia.schema import annotate
+from causalgia.trial.archive import Archive, Field
+
+N, ENDS, TURNS_A_CHUNK, N_MODELS = 11, (4, 8, 11), 2, 2
+IDENTITY = {"design": "d0", "predictor": "p0", "seed": "7"}
+FIELDS = (
+    Field("outcome", ("unit", "arm", "task", "model"), (2, 1, N_MODELS), "float32"),
+    Field("gc", ("unit",), (), "float64"),
+    Field("parent", ("unit",), (), "<U7"),
+)
+
+
+def in_memory() -> xr.Dataset:
+    """Return the outcomes as a run in memory would."""
+    unit = np.arange(N)
+    outcome = np.sin(1 + np.arange(N * 2 * N_MODELS)).astype(np.float32).reshape(N, 2, 1, N_MODELS)
+    made = xr.Dataset(
+        {
+            "outcome": (("unit", "arm", "task", "model"), outcome),
+            "design": ("byte", np.arange(5, dtype=np.uint8)),
+        },
+        coords={
+            "unit": unit,
+            "gc": ("unit", 1 / (1 + unit)),
+            "parent": ("unit", np.array([f"chré{u % 7 * 91}" for u in unit], "<U7")),
+            "arm": ["contrôl", "GATA"],
+            "task": ["K562"],
+            "model": ["first", "second"],
+            "random": ("arm", [False, True]),
+            "spacing of / motifs": ("arm", [np.nan, 12.0]),
+        },
+        attrs={"scale": "log counts", "rng": "7", "n": 11, "share": 0.1},
+    )
+    return annotate(made)
+
+
+def values(turn: int, model: int | None = None) -> dict[str, np.ndarray]:
+    """Return what a turn gives, of one model or of all."""
+    whole, rows = in_memory(), slice((0, *ENDS)[turn], ENDS[turn])
+    parts = {field.name: whole[field.name].to_numpy()[rows] for field in FIELDS}
+    return parts if model is None else {**parts, "outcome": parts["outcome"][..., model]}
+
+
+def begun(path: Path, *, seconds: float = 0.0) -> Archive:
+    """Return the store at a path, new or resumed."""
+    if Archive.exists(path):
+        archive = Archive.resume(path, identity=IDENTITY)
+    else:
+        frame = in_memory().drop_dims("unit")
+        archive = Archive.create(
+            path, identity=IDENTITY, fields=FIELDS, turn_ends=ENDS, turns_a_chunk=TURNS_A_CHUNK, frame=frame
+        )
+    archive.seconds = seconds
+    return archive
+
+
+def carry_out(path: Path, *, seconds: float = 0.0, told: Callable[[str], object] = lambda line: None) -> None:
+    """Carry out what a store lacks; even turns model by model."""
+    with begun(path, seconds=seconds) as archive:
+        told(f"missing {' '.join(map(str, archive.missing))}")
+        for turn in archive.missing:
+            for model in (None,) if turn % 2 else range(N_MODELS):
+                archive.put(turn, values(turn, model), model=model)
+            told(f"put {turn}")
+
+
+@contextmanager
+def quick_folder(otherwise: Path) -> Iterator[Path]:
+    """Give a folder in memory where the system has one: a process that ends leaves there what it leaves on a disk."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else otherwise) as name:
+        yield Path(name)
+
+
+def files(path: Path) -> dict[str, bytes]:
+    """Return the bytes of every file of a store."""
+    return {str(file.relative_to(path)): file.read_bytes() for file in sorted(path.rglob("*")) if file.is_file()}
+
+
+@contextmanager
+def at_call(stop: int, act: Callable[[Callable[..., object], tuple[object, ...]], object]) -> Iterator[list[str]]:
+    """Do something else in place of the stop-th call that changes the disk; yields the names of those before."""
+    places = [(os, "write"), (os, "fsync"), (os, "open"), (Path, "replace"), (Path, "mkdir"), (Path, "write_bytes")]
+    real, seen, one = [getattr(where, name) for where, name in places], list[str](), threading.Lock()
+
+    def watched(name: str, do: Callable[..., object]) -> Callable[..., object]:
+        def call(*args: object, **options: object) -> object:
+            with one:
+                seen.append(name)
+                now = len(seen) - 1 == stop
+            return act(do, args) if now else do(*args, **options)
+
+        return call
+
+    for (where, name), do in zip(places, real, strict=True):
+        setattr(where, name, watched(name, do))
+    try:
+        yield seen
+    finally:
+        for (where, name), do in zip(places, real, strict=True):
+            setattr(where, name, do)
+
+
+def torn(do: Callable[..., object], args: tuple[object, ...]) -> None:
+    """Write half of what was to be written, and die."""
+    if len(args) == 2 and isinstance(args[1], bytes | memoryview):
+        do(args[0], args[1][: len(args[1]) // 2])
+    os._exit(9)
+
+
+def child(work: Callable[[int], None]) -> tuple[int, int]:
+    """Fork; the child works, and tells lines into a pipe. Returns its number and the end to read."""
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid:
+        os.close(write)
+        return pid, read
+    try:
+        warnings.simplefilter("error")
+        work(write)
+    except BaseException as error:
+        os.write(write, f"error {error!r}\n".encode())
+        os._exit(1)
+    os._exit(0)
+
+
+def ended(pid: int, read: int) -> tuple[int, list[str]]:
+    """Wait for a child; its exit status (negative: the signal) and what it told."""
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    with os.fdopen(read) as pipe:
+        lines = pipe.read().splitlines()
+    if status == 1:
+        raise SystemExit("\n".join(lines))
+    return status, lines
+
+
+def undisturbed(folder: Path) -> float:
+    """Carry out two trials, which loads what a child needs; return the seconds that the second takes."""
+    carry_out(folder / "first.zarr")
+    start = time.perf_counter()
+    carry_out(folder / "second.zarr")
+    return time.perf_counter() - start
+
+
+def kill_at_random(folder: Path, n_kills: int, seed: int) -> None:
+    """Kill a run at random moments, and go on with it, store after store; what was committed is never missing again."""
+    rng, kills, number, committed = np.random.default_rng(seed), 0, 0, set[str]()
+    usual = undisturbed(folder)
+    while kills < n_kills:
+        path = folder / f"{number}.zarr"
+        seconds = 0.0 if number % 2 else 60.0
+
+        def work(pipe: int, path: Path = path, seconds: float = seconds) -> None:
+            carry_out(path, seconds=seconds, told=lambda line: os.write(pipe, f"{line}\n".encode()))
+
+        pid, read = child(work)
+        time.sleep(rng.uniform(0, 1.5 * usual))
+        os.kill(pid, signal.SIGKILL)
+        status, lines = ended(pid, read)
+        for line in lines:
+            what, *turns = line.split(" ")
+            lost = committed & set(turns) if what == "missing" else set()
+            if lost:
+                raise SystemExit(f"{path}: turns {lost} were committed, and are missing")
+            committed |= set(turns) if what == "put" and seconds == 0.0 else set()
+        kills += status == -signal.SIGKILL
+        if status == 0:
+            number, committed = number + 1, set()
+    carry_out(folder / f"{number}.zarr")
+    print(f"{kills} kills, {number + 1} stores")
+
+
+def die_at_every_call(folder: Path) -> None:
+    """Die in every single call that changes the disk, before it or in the midst of it, and go on.
+
+    Of the calls that begin a store, most of which are one like the other, it is every fourth.
+    """
+    warnings.simplefilter("error")
+    undisturbed(folder)
+    with at_call(-1, torn) as seen:
+        begun(folder / "begun.zarr").close()
+    carry_out(folder / "begun.zarr")
+    stop, died, stores = 0, True, 0
+    while died:
+        path = folder / f"{stop}.zarr"
+
+        def work(pipe: int, path: Path = path, stop: int = stop) -> None:
+            with at_call(stop, torn):
+                carry_out(path)
+
+        status, _ = ended(*child(work))
+        died = status == 9
+        carry_out(path)
+        stop, stores = stop + (4 if stop < len(seen) - 16 else 1), stores + 1
+    print(f"{stores - 1} calls")
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "random":
+        kill_at_random(Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))
+    else:
+        die_at_every_call(Path(sys.argv[2]))
