@@ -13,6 +13,8 @@ import typer
 import causalgia
 from causalgia.cli.analysis import analysis_of, chosen, experiment_of, rope_of, seed_of
 from causalgia.cli.answering import give_answer, print_sentences
+from causalgia.cli.checking import print_check
+from causalgia.cli.cluster import Dask, Workers, client_of
 from causalgia.cli.folder import (
     DECISIONS,
     ESTIMATES,
@@ -23,12 +25,13 @@ from causalgia.cli.folder import (
     drop,
     figures,
     is_ours,
+    kept_in,
     made,
-    present,
     refuse_taken,
     write,
     write_outcomes,
 )
+from causalgia.cli.keeping import Keep, Kept, Stored, refuse, run_into
 from causalgia.cli.listing import print_catalogue, print_entry
 from causalgia.cli.screen import print_answers, print_written
 from causalgia.cli.skin import OneLine, RopeOfTwo
@@ -80,6 +83,8 @@ def _top(
 
         causalgia init
 
+        causalgia check trial.toml
+
         causalgia run trial.toml --out results
 
         causalgia analyze results --rope=-0.1,0.1
@@ -117,9 +122,9 @@ def demo(
     Example:   causalgia demo --out demo --n-units 2000
     """
     from causalgia import store
+    from causalgia.engine import run as run_trial
     from causalgia.spec import parse_spec, starter
     from causalgia.staircase import steps
-    from causalgia.trial import run as run_trial
     from causalgia.zoo import oracle
 
     refuse_taken(out, force=force or is_ours(out / SPEC, _DEMO))
@@ -177,29 +182,55 @@ def init(
 
 
 @app.command()
+def check(
+    spec_file: Annotated[Path, typer.Argument(metavar="TRIAL.TOML", help="What `causalgia init` writes.")],
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps; wins over the file.")] = None,
+) -> None:
+    """Look at the predictor of a trial before it is run: what can be trusted, how long it takes, and the disk.
+
+    The exit code is 1 where the trial would be refused, or its answers would be wrong.
+
+    Example:   causalgia check trial.toml --device cuda
+    """
+    from causalgia.spec import read_spec
+
+    spec = read_spec(spec_file)
+    raise typer.Exit(print_check(spec, _predictor(spec, spec_file, device)))
+
+
+@app.command()
 def run(
     spec_file: Annotated[Path, typer.Argument(metavar="TRIAL.TOML", help="What `causalgia init` writes.")],
     out: _Out,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps; wins over the file.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over files that are there.")] = False,
+    store: Stored = False,
+    keep: Kept = Keep.outcomes,
+    dask: Dask = None,
+    workers: Workers = None,
 ) -> None:
     """Run the trial in a file: draw the units, apply the arms, ask the predictor, write the outcomes.
 
     An experiment of the catalogue is answered at once: its table and sentences are printed, its figure is drawn.
 
+    With --store outcomes go to disk as they come. After Ctrl-C, a kill or a full disk the same command goes on.
+
     Example:   causalgia run trial.toml --out results --device cuda
+
+    Example:   causalgia run trial.toml --out results --store --workers 4
     """
     from causalgia.experiments import Experiment
     from causalgia.reporting import tasks_in_words
     from causalgia.spec import read_spec
-    from causalgia.trial import run as run_trial
 
     spec = read_spec(spec_file)
-    refuse_taken(out, spec_file=spec_file, force=force)
+    refuse(out, spec_file, stored=store, keep=keep, force=force)
     predictor = _predictor(spec, spec_file, device)
     folder = made(out)
-    outcomes = run_trial(spec.design, predictor, rng=spec.rng).assign_attrs(spec.attrs)
-    written = write_outcomes(folder, outcomes, spec, command="run", spec_file=spec_file)
+    with client_of(dask, workers) as client:
+        outcomes, written = run_into(
+            folder, spec, predictor, spec_file=spec_file, stored=store, keep=keep, client=client
+        )
     units = f"{spec.design.n_units:,} unit{'s' if spec.design.n_units != 1 else ''}"
     typer.echo(f"{spec.name}: {units}, {len(spec.design.named_arms)} arms, {tasks_in_words(outcomes)}.")
     if isinstance(spec.design, Experiment):
@@ -239,7 +270,7 @@ def estimate(
     from causalgia import store
     from causalgia.staircase import estimated, said_of
 
-    outcomes = store.load(present(folder) / OUTCOMES, "outcomes")
+    outcomes = kept_in(folder)
     given = {"control": control, "cluster": cluster, "target": target, "ci_prob": ci_prob, "adjust": adjust}
     analysis = chosen(analysis_of(folder, outcomes), {**given, "families": families})
     _, estimates = estimated(outcomes, analysis, rng=seed_of(outcomes, rng))
@@ -277,7 +308,7 @@ def analyze(
     from causalgia import store
     from causalgia.staircase import steps
 
-    outcomes = store.load(present(folder) / OUTCOMES, "outcomes")
+    outcomes = kept_in(folder)
     asked = {"rope": rope_of(rope), "family": family, "error": error, "level": level, "control": control}
     asked |= {"cluster": cluster, "target": target, "ci_prob": ci_prob, "adjust": adjust, "families": families}
     analysis, seed = chosen(analysis_of(folder, outcomes), asked), seed_of(outcomes, rng)
@@ -311,7 +342,7 @@ def show(
     from causalgia import store
     from causalgia.reporting import describe
 
-    typer.echo(describe(store.load(present(folder) / OUTCOMES, "outcomes"), every_arm=all_rows))
+    typer.echo(describe(kept_in(folder), every_arm=all_rows))
     typer.echo("")
     if not (folder / ESTIMATES).is_file():
         typer.echo(f"No estimates yet. Next: causalgia estimate {folder}")

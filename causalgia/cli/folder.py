@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 OUTCOMES, ESTIMATES, SPEC, FOREST = "outcomes.nc", "estimates.nc", "trial.toml", "forest.png"
 DECISIONS, POSTERIOR, EXPERIMENT = "decisions.nc", "posterior.nc", "experiment.png"
+STORE = "trial.zarr"
 _MARK = "# Written by `causalgia "
 
 
@@ -25,6 +26,10 @@ def refuse_taken(folder: Path, *, spec_file: Path | None = None, force: bool = F
     OutcomesError
         If one of our names is a folder, or (without `force`) a file.
     """
+    if (folder / STORE).exists():
+        raise OutcomesError(
+            f"{folder} holds {STORE}, a trial on disk; --store goes on with it. Else choose another --out, or delete it"
+        )
     for name in (OUTCOMES, ESTIMATES, DECISIONS, POSTERIOR, FOREST, *figures(folder), *tables(folder), SPEC):
         path = folder / name
         if path.is_dir():
@@ -32,6 +37,20 @@ def refuse_taken(folder: Path, *, spec_file: Path | None = None, force: bool = F
         if path.exists() and not force and not (name == SPEC and (is_ours(path) or _same(path, spec_file))):
             held = "holds outcomes already" if name == OUTCOMES else f"holds another {name} already"
             raise OutcomesError(f"{folder} {held}; choose another --out, or --force to write over it")
+
+
+def refuse_stored(folder: Path, *, spec_file: Path | None = None) -> None:
+    """Refuse a folder for a trial on disk that holds outcomes in a file, or a `trial.toml` of the user's.
+
+    Raises
+    ------
+    OutcomesError
+        If it does.
+    """
+    for name in (OUTCOMES, SPEC):
+        path = folder / name
+        if path.exists() and not (name == SPEC and (is_ours(path) or _same(path, spec_file))):
+            raise OutcomesError(f"{path} is there already; choose another --out for a trial with --store")
 
 
 def is_ours(path: Path, command: str = "") -> bool:
@@ -57,11 +76,36 @@ def write_outcomes(
 
     drop(folder, ESTIMATES, DECISIONS, POSTERIOR, FOREST, *figures(folder), *tables(folder))
     store.save(outcomes, folder / OUTCOMES)
+    return OUTCOMES, *write_spec(folder, spec, command=command, spec_file=spec_file)
+
+
+def write_spec(folder: Path, spec: TrialSpec, *, command: str, spec_file: Path | None = None) -> tuple[str, ...]:
+    """Write a specification unless it was read from there; return the names of the files that were written."""
     if _same(folder / SPEC, spec_file):
-        return (OUTCOMES,)
+        return ()
     mark = f"{_MARK}{command}`, which may write over it: keep a file of your own under another name.\n"
     write(folder / SPEC, mark + spec.to_toml())
-    return OUTCOMES, SPEC
+    return (SPEC,)
+
+
+def kept_in(folder: Path) -> xr.Dataset:
+    """Return what a folder keeps of its trial: outcomes, or with ``--keep`` the effects or moments of them.
+
+    Raises
+    ------
+    OutcomesError
+        If the folder keeps none.
+    StoreError
+        If it holds a trial on disk that is not finished, or damaged.
+    """
+    from causalgia import store
+    from causalgia.engine import open as open_trial
+    from causalgia.spec import read_spec
+
+    if not (folder / STORE).exists():
+        return store.load(present(folder) / OUTCOMES, "outcomes")
+    found = open_trial(folder / STORE)
+    return found.assign_attrs(read_spec(folder / SPEC).attrs) if (folder / SPEC).is_file() else found
 
 
 def figure_of(number: int) -> str:
@@ -123,7 +167,7 @@ def write(path: Path, text: str) -> None:
 def present(folder: Path) -> Path:
     """Return a folder that holds outcomes."""
     if not (folder / OUTCOMES).is_file():
-        missing = f"holds no {OUTCOMES}" if folder.is_dir() else "is no folder"
+        missing = f"holds no {OUTCOMES} or {STORE}" if folder.is_dir() else "is no folder"
         raise OutcomesError(f"{folder} {missing}; make it with: causalgia run trial.toml --out {folder}")
     return folder
 

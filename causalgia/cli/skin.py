@@ -22,6 +22,8 @@ class OneLine(TyperGroup):
         try:
             with _warnings_as_lines():
                 code = super().main(*args, **{**extra, "standalone_mode": False}) or 0
+        except StoppedError as error:
+            sys.exit(_fail(str(error), 130))
         except CausalgiaError as error:
             code = _fail(str(error), 2)
         except (MemoryError, OSError) as error:
@@ -35,6 +37,10 @@ class OneLine(TyperGroup):
         if code == 130:
             _fail("interrupted", 130)
         sys.exit(code)
+
+
+class StoppedError(CausalgiaError):
+    """Ctrl-C that leaves something to say; plain interrupts are swallowed below, with whatever they said."""
 
 
 class RopeOfTwo(TyperCommand):

@@ -13,7 +13,7 @@ def describe(outcomes: xr.Dataset, *, every_arm: bool = False) -> str:
     Parameters
     ----------
     outcomes
-        From `causalgia.run` or `causalgia.from_frame`.
+        From `causalgia.run` (or the effects or moments that it kept) or `causalgia.from_frame`.
     every_arm
         Whether each placebo word gets a line of its own.
 
@@ -43,14 +43,18 @@ def describe(outcomes: xr.Dataset, *, every_arm: bool = False) -> str:
       control  do()
       GATA1    do(x[3:7] = GATA)
     """
-    validate(outcomes, "outcomes")
+    of_effects = isinstance(outcomes, xr.Dataset) and "contrast" in outcomes.dims
+    if not of_effects:
+        validate(outcomes, "outcomes")
+    n_units = outcomes.sizes["unit"] if "unit" in outcomes.sizes else int(outcomes["n_units"].max())
     attrs = outcomes.attrs
     assignment = f", {attrs['assignment']}" if "assignment" in attrs else ""
     digest = f" ({attrs['predictor_fingerprint']})" if "predictor_fingerprint" in attrs else ""
     facts = {
         "trial": attrs.get("name"),
         "population": attrs.get("null"),
-        "units": f"{outcomes.sizes['unit']:,}{assignment}",
+        "units": f"{n_units:,}{assignment}",
+        "kept": ("effects alone" if "ice" in outcomes else "moments of the effects alone") if of_effects else None,
         "outcome": f"{tasks_in_words(outcomes)}, on {attrs.get('scale', 'a scale that is not said')}",
         "predictor": f"{attrs.get('predictor', '')}{digest}".strip(),
         "design": attrs.get("design_fingerprint"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
@@ -15,9 +15,12 @@ from causalgia.streams import RNG, root_key
 from causalgia.trial.describing import arm_coordinates, attributes, question_kept
 from causalgia.trial.keeping import keep_design
 from causalgia.trial.kept import Kept
-from causalgia.trial.plan import Plan, plan_of
+from causalgia.trial.plan import Plan
 from causalgia.trial.turns import Trial
 from causalgia.trial.units import check_distinct
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,7 @@ class Begun:
         """
         check_distinct(self.trial)
         self.trial.meet()
-        predictor = self.trial.predictor
-        return plan_of(self.trial.design, n_tasks=len(predictor.tasks), n_models=len(predictor.models or ("",)))
+        return self.trial.plan()
 
     @property
     def frame(self) -> xr.Dataset:
@@ -70,9 +72,23 @@ class Begun:
         return annotate(keep_design(xr.Dataset(coords=coords, attrs=self.attrs), design))
 
 
-def begin(design: Design, predictor: Predictor, *, rng: RNG, analysis: Analysis | None) -> Begun:
-    """Return a trial that has begun; nothing is drawn or predicted yet."""
+def begin(
+    design: Design, predictor: Predictor, *, rng: RNG, analysis: Analysis | None, client: Client | None = None
+) -> Begun:
+    """Return a trial that has begun; nothing is drawn or predicted yet.
+
+    Raises
+    ------
+    ClusterError
+        If a client is given that has no workers, or the predictor cannot be sent to them.
+    """
     attrs = attributes(design, predictor, predictor.fingerprint, rng)  # a network may count its calls
     if analysis is not None:
         attrs["analysis"] = question_kept(analysis, design)
-    return Begun(Trial(design, predictor, root_key(rng)), attrs)
+    trial = Trial(design, predictor, root_key(rng))
+    if client is not None:
+        from causalgia.trial import workers
+
+        workers.require_client(client)
+        workers.require_sendable(trial)
+    return Begun(trial, attrs)

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from causalgia.design import Design
 
-_ROWS = 2**14
+_BATCHES = 8
+_ROWS_LEAST, _ROWS_MOST = 2**12, 2**16
 _TOKENS = 2**25
 _ANSWERS = 2**25
 _CHUNK = 2**22
@@ -64,17 +65,19 @@ def columns(design: Design) -> int:
     return len(design.named_arms) if design.assignment == "crossover" else 1
 
 
-def plan_of(design: Design, *, n_tasks: int, n_models: int = 1) -> Plan:
+def plan_of(design: Design, *, batch: int, n_tasks: int, n_models: int = 1) -> Plan:
     """Return the cut of a trial.
 
-    A turn has about 16,384 sequences, more where there are many arms (at least 128 units, since an arm is applied to
-    all units of a turn at once), and fewer where sequences or answers are so long that it would pass 32 MiB; a chunk
-    has turns whose outcomes take about 4 MiB.
+    A turn has about eight batches, 4,096 to 65,536 sequences; more where there are many arms (at least 128 units, since
+    an arm is applied to all units of a turn at once), and fewer where sequences or answers are so long that it would
+    pass 32 MiB. A chunk has turns whose outcomes take about 4 MiB.
 
     Parameters
     ----------
     design
         What is done to which units.
+    batch
+        Sequences that the predictor answers at once.
     n_tasks, n_models
         Answers to a sequence.
 
@@ -82,10 +85,11 @@ def plan_of(design: Design, *, n_tasks: int, n_models: int = 1) -> Plan:
     --------
     >>> import causalgia as cg
     >>> arms = {"untreated": cg.Untreated(), "GATA": cg.Embed("GATA", at=20)}
-    >>> plan_of(cg.Design(null=cg.Uniform(length=50), arms=arms, n_units=10**7), n_tasks=1)
-    Plan(n_units=10000000, turn=8192, chunk=64)
+    >>> plan_of(cg.Design(null=cg.Uniform(length=50), arms=arms, n_units=10**7), batch=1024, n_tasks=1)
+    Plan(n_units=10000000, turn=4096, chunk=128)
     """
     rows, length = columns(design), design.null.length
     limit = min(_TOKENS // (rows * length), _ANSWERS // (4 * rows * n_tasks * n_models))
-    turn = min(max(min(max(_ROWS // rows, _MANY_ARMS), limit), _LEAST), design.n_units)
+    most = min(max(_BATCHES * batch, _ROWS_LEAST), _ROWS_MOST)
+    turn = min(max(min(max(most // rows, _MANY_ARMS), limit), _LEAST), design.n_units)
     return Plan(design.n_units, turn, max(1, _CHUNK // (4 * turn * rows * n_tasks)))

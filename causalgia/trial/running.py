@@ -44,74 +44,24 @@ def run(
     client: Client | None = None,
     progress: bool = True,
 ) -> xr.Dataset:
-    """Run a trial: draw the units, apply the arms, ask the predictor, and return the outcomes.
-
-    The outcome of unit u under arm a is ``Y_u(a) = f(a(u))``. Every distinct sequence is predicted once: the control
-    arm is shared by all contrasts. (Before, some 26 rows are asked for once, to see that answers do not depend on batch
-    mates.) Units, draws of the arms and the assignment depend on `rng` and the unit's id
-    alone, not on batch size, order, or on which other arms exist.
-
-    Parameters
-    ----------
-    design
-        What is done to which units.
-    predictor
-        The network as a function, from `cg.TorchPredictor`, `cg.FunctionPredictor`, `cg.Ensemble` or the zoo.
-    rng
-        Seed (0 is a seed), Generator or SeedSequence.
-    analysis
-        What will be asked of the outcomes: kept with them, so that `causalgia.analyze` can say what was fixed before
-        they were seen. None: the one that the design brings (an experiment of the catalogue).
-    until
-        When to stop: `causalgia.Precision` or `causalgia.Decided`, for a crossover. ``design.n_units`` is then the most
-        units that are used; a trial that stops has the first units of the whole one.
-    progress
-        Draw a progress bar when standard error is a terminal.
-
-    Returns
-    -------
-    Dataset
-        ``outcome (unit, arm, task[, model])`` in the dtype that the predictor gives, on ``attrs["scale"]``; in a
-        parallel trial ``outcome (unit, task[, model])`` with ``assigned (unit)``. Coordinates: ``parent``, ``gc``
-        (and ``block``) of each unit; ``do``, ``kind``, ``random`` and the factor levels of each arm. With `until` also
-        the trajectory: ``look_n_units, look_n_clusters (look)`` and the intervals ``look_lower, look_upper (look,
-        contrast, task[, model])``, with ``attrs["stopped"]`` saying where it ended and why. The design is kept as JSON,
-        ``attrs["design"]`` (compressed, as ``design (byte)``, where it is long).
-
-    Raises
-    ------
-    DesignError
-        If all units came out as one sequence, an arm cannot be applied (the arm is named), the units would not fit
-        into this machine's memory, the analysis names what the outcomes will not have (an arm, a factor, a task, a
-        coordinate), or the trial is parallel and has `until`.
-    PredictorError
-        If an answer is not finite (naming arm, unit and task), has the wrong shape, or depends on batch mates.
-
-    Warns
-    -----
-    DegenerateWarning
-        If the predictor gives one answer for every sequence, or few units are distinct.
+    """Run a trial and keep its outcomes, in memory or in a store; `causalgia.run` says all of it.
 
     Examples
     --------
     >>> import causalgia as cg
-    >>> design = cg.Design(
-    ...     null=cg.Uniform(length=30),
-    ...     arms={"control": cg.Untreated(), "GC": cg.Embed("GCGCGC", at=12)},
-    ...     n_units=50,
-    ... )
+    >>> arms = {"control": cg.Untreated(), "GC": cg.Embed("GCGCGC", at=12)}
+    >>> design = cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=50)
     >>> share = cg.FunctionPredictor(lambda x: x[:, 1:3].sum((1, 2)) / 30, tasks=["GC"], scale="share")
-    >>> outcomes = cg.run(design, share, rng=0)
-    >>> outcomes["outcome"].shape
+    >>> run(design, share, rng=0)["outcome"].shape
     (50, 2, 1)
     """
     if analysis is None and isinstance(design, Design):
         analysis = design.planned()
     check_kinds(design, predictor, analysis, until)
+    _refuse_until(until, store=store, client=client)
     kept = Everything(outcome_dims(design, predictor))
-    begun = begin(design, predictor, rng=rng, analysis=analysis)
+    begun = begin(design, predictor, rng=rng, analysis=analysis, client=client)
     if store is not None:
-        _refuse_until(until, "store")
         return stored(begun, kept, Path(store), client=client, progress=progress)
     require_memory(design, tasks=_n_answers(predictor))
     with memory_said(design), meter(design.n_units * columns(design), show=progress) as advance:
@@ -119,7 +69,6 @@ def run(
         gathered = Gathered(begun.trial, plan, kept)
         lay = partial(laid_out, begun.frame, kept)
         if until is not None:
-            _refuse_until(until if client is not None else None, "client")
             outcomes = _watched(until, design, lambda n: lay(gathered.up_to(n, advance)))
         else:
             for job in carried(begun.trial, plan, range(len(plan)), kept=kept, client=client, advance=advance):
@@ -130,6 +79,7 @@ def run(
 
 
 def check_kinds(design: object, predictor: Predictor, analysis: object, until: object) -> None:
+    """Refuse what is no design, predictor, analysis or rule, or does not go together, before anything is drawn."""
     if not isinstance(design, Design):
         raise DesignError(f"run(design, predictor): the first argument is {type(design).__name__}, not a cg.Design")
     require_predictor(predictor, "run(design, predictor)")
@@ -144,11 +94,12 @@ def check_kinds(design: object, predictor: Predictor, analysis: object, until: o
             raise DesignError("until= watches the individual effects of a crossover; a parallel trial has n_units=")
 
 
-def _refuse_until(until: object, what: str) -> None:
-    if until is not None:
-        raise DesignError(
-            f"until= looks at outcomes as they come, in memory and in order, and goes with no {what}=; leave one out"
-        )
+def _refuse_until(until: object, **others: object) -> None:
+    for name, value in others.items():
+        if until is not None and value is not None:
+            raise DesignError(
+                f"until= looks at outcomes as they come, in memory and in order: it goes with no {name}=; leave one out"
+            )
 
 
 def _watched(until: Until, design: Design, up_to: Callable[[int], xr.Dataset]) -> xr.Dataset:

@@ -20,7 +20,7 @@ from causalgia.predict.predictor import non_finite
 from causalgia.sequences.distinct import Distinct
 from causalgia.streams import derive
 from causalgia.trial.describing import applied
-from causalgia.trial.plan import columns
+from causalgia.trial.plan import Plan, columns, plan_of
 
 Tokens: TypeAlias = NDArray[np.uint8]
 Rows: TypeAlias = NDArray[np.int64]
@@ -117,6 +117,13 @@ class Trial:
         self._check(edited.shape[1], asking)
         self.answer_like = asking.one()
         self._settle_batches()
+
+    def plan(self) -> Plan:
+        """Return the cut of the trial; the predictor has been met."""
+        design, predictor = self.design, self.predictor
+        batch = max(part.resolve_batch_size(design.null.length) for part in predictor.parts)
+        n_models = len(predictor.models or ("",))
+        return plan_of(design, batch=batch, n_tasks=len(predictor.tasks), n_models=n_models)
 
     def _settle_batches(self) -> None:
         """Let every part of the predictor settle its batch sizes, and what it recomputes of an edit, once for all."""
