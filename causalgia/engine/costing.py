@@ -24,7 +24,7 @@ from causalgia.trial.plan import Plan, columns
 from causalgia.trial.storing import fields_of
 from causalgia.trial.turns import Drawn, Trial
 
-_SECONDS, _MOST_TURNS, _FEW = 4.0, 3, 8
+_SECONDS, _MOST_TURNS, _FEW = 2.0, 3, 8
 _LEAST_GROUPS, _BYTES_OF_GROUPS = 256, 2**25
 
 
@@ -167,7 +167,8 @@ def disk(begun: Begun) -> dict[str, int]:
     n_contrasts, n_controls = _contrasts(design)
     answers, dtype = _answers(predictor), sizes["outcome"] // columns(design)
     found["effects"] = design.n_units * (8 * n_contrasts * answers + n_controls * dtype + of_units)
-    found["moments"] = _moments(design, n_contrasts, answers)
+    if design.n_units > 1:
+        found["moments"] = _moments(design, n_contrasts, answers)
     return found
 
 

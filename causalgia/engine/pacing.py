@@ -20,7 +20,7 @@ from causalgia.trial.turns import Tokens
 _MAPPED_FROM = 2**25
 """Bytes from which glibc maps memory afresh at every layer: a batch beyond it costs a factor of 3 on a CPU."""
 _SHARES = (0.25, 0.5, 1.0, 2.0, 4.0)
-_ROUNDS, _SECONDS = 3, 3.0
+_ROUNDS, _SECONDS, _BRIEF = 3, 3.0, 0.15
 SLOW = 0.3
 """Seconds a sequence from which as little as possible is asked."""
 
@@ -73,7 +73,7 @@ def paced(predictor: Predictor, tokens: Tokens, *, seconds_a_row: float) -> Pace
     return Pace(
         batch_size=batch,
         by_batch=_by_batch(part, tokens, use, seconds_a_row=1 / (rate * len(predictor.parts))),
-        by_threads=_by_threads(predictor, rows, threads) if threads is not None else {},
+        by_threads=_by_threads(predictor, rows[: max(8, int(_BRIEF * rate))], threads) if threads is not None else {},
         per_second=rate,
         busy=busy,
         threads=threads,
@@ -86,13 +86,13 @@ def _rows(tokens: Tokens, n: int) -> Tokens:
     return np.resize(tokens, (n, tokens.shape[1]))
 
 
-def _rate(do: Callable[[], object], n_rows: int, *, seconds: float = 0.5) -> tuple[float, float]:
+def _rate(do: Callable[[], object], n_rows: int, *, seconds: float = 0.4) -> tuple[float, float]:
     """Return rows per second, by the median of three calls or more, and how many cores were busy."""
     took: list[float] = []
     started, used = time.perf_counter(), time.process_time()
     while len(took) < _ROUNDS or time.perf_counter() - started < seconds:
         took.append(_seconds(do))
-        if time.perf_counter() - started > _SECONDS / 3:
+        if time.perf_counter() - started > 3 * seconds:
             break
     return n_rows / float(np.median(took)), (time.process_time() - used) / (time.perf_counter() - started)
 
@@ -176,7 +176,7 @@ def _by_threads(predictor: Predictor, rows: Tokens, now: int) -> dict[int, float
     found: dict[int, float] = {}
     for n in sorted({1, now, cores()}):
         with with_threads(n):
-            found[n] = _rate(lambda: predictor.predict(rows), len(rows))[0]
+            found[n] = _rate(lambda: predictor.predict(rows), len(rows), seconds=_BRIEF)[0]
     return found
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from causalgia.predict.incremental.sessions import Incremental
     from causalgia.predict.torch_predictor import TorchPredictor
 
-_SECONDS, _PASSES = 2.0, 12
+_SECONDS, _PASSES = 1.0, 12
 """A try asks for about a dozen passes of its units."""
 _MOST_UNITS, _MOST_ARMS = 64, 4
 
@@ -53,7 +53,7 @@ def recomputed_in_part(sample: Sample) -> Partly:
     part = sample.trial.predictor.parts[0]
     network = _network(part)
     if network is None:
-        return Partly(f"it recomputes layers of a TorchPredictor, and this is a {type(part).__name__}")
+        return Partly(f"it recomputes layers of a TorchPredictor; {type(part).__name__} has none")
     from causalgia.predict.incremental.sessions import Incremental
 
     base = sample.units.tokens

@@ -26,7 +26,7 @@ _ALIKE = 1e-6
 
 def answers(constant: str, sample: Sample) -> Finding:
     """Say that answers are numbers, and whether they vary."""
-    text = f"finite for {len(sample):,} units under {len(sample.arms)} arms"
+    text = f"finite for {len(sample):,} unit{'s' if len(sample) > 1 else ''} under {len(sample.arms)} arms"
     if constant:
         return Finding("answers", "warn", f"{text}, but one and the same for every sequence ({constant})")
     return Finding("answers", "ok", text)

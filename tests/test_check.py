@@ -1,0 +1,513 @@
+"""What `cg.check` and `causalgia check` find out, against what is known."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import causalgia as cg
+from causalgia import cli
+from causalgia.engine import checking, costing, pacing
+from causalgia.engine.checking import reference_of
+from causalgia.engine.rounding import against_exact, among_repeats
+from causalgia.engine.sampling import contrasts_to_check, reference_arm
+from causalgia.errors import DesignError, PredictorError
+from causalgia.predict import Predictor
+
+ARMS = {"untreated": cg.Untreated(), "GATA": cg.Embed("GATA", at=20)}
+NAMES = (
+    "answers",
+    "determinism",
+    "batch-mate independence",
+    "numerical floor",
+    "strand symmetry",
+    "throughput",
+    "memory",
+    "best batch size",
+    "incremental path",
+    "expected time",
+    "disk",
+)
+CONTRAST = np.array([[1.0, -1.0]])
+
+
+def design(n_units=1_000, arms=ARMS, length=50, **rest):
+    return cg.Design(null=cg.Uniform(length=length), arms=arms, n_units=n_units, **rest)
+
+
+def function(fn, **rest):
+    return cg.FunctionPredictor(fn, fingerprint="test", **rest)
+
+
+def adenines(x):
+    return x[:, 0].mean(1)
+
+
+def line(found, name):
+    return next(finding for finding in found.findings if finding.name == name)
+
+
+@pytest.fixture(scope="module")
+def plain():
+    return cg.check(function(adenines, tasks=["A"]), design())
+
+
+# what is printed
+
+
+def test_has_a_line_for_everything_and_says_so(plain):
+    assert tuple(finding.name for finding in plain.findings) == NAMES
+    assert plain.ok
+    text = str(plain)
+    assert repr(plain) == text
+    assert text.endswith("Fit for a trial.")
+    assert "256 of 1,000 units under 2 arms" in text
+    assert all(f"{finding.state:<4}  {finding.name}" in text for finding in plain.findings)
+
+
+def test_fields_are_the_numbers_that_are_printed(plain):
+    assert plain.deterministic is True
+    assert plain.batch_mates == 0.0
+    assert plain.n_units == 256
+    assert plain.floor["rms"].dims == ("contrast", "task")
+    assert plain.strand_asymmetry.dims == ("task",)
+    assert plain.throughput > 0
+    assert plain.batch_size == 1024
+    assert plain.best_batch_size in plain.by_batch
+    assert {256, 1024, 4096} <= plain.by_batch.keys()
+    assert plain.incremental is False
+    assert plain.memory >= 1024 * 4 * 50 * 4  # the one-hot array
+    assert plain.n_sequences == pytest.approx(2_000, rel=0.01)
+
+
+def test_looks_at_the_same_units_each_time(plain):
+    again = cg.check(function(adenines, tasks=["A"]), design())
+    assert again.floor.identical(plain.floor)
+    assert again.strand_asymmetry.identical(plain.strand_asymmetry)
+
+
+# what would be refused
+
+
+def test_finds_randomness():
+    rng = np.random.default_rng(0)
+    found = cg.check(function(lambda x: adenines(x) + rng.normal(size=len(x))), design())
+    assert not found.ok
+    assert found.deterministic is False
+    assert line(found, "determinism").state == "FAIL"
+    assert "dropout" in line(found, "determinism").text
+    assert found.floor is None
+
+
+@pytest.mark.parametrize("n_units", [3, 1_000])
+def test_finds_batch_mates(n_units):
+    found = cg.check(function(lambda x: adenines(x) - adenines(x).mean()), design(n_units))
+    assert found.deterministic
+    assert line(found, "batch-mate independence").state == "FAIL"
+    assert "batch norm" in line(found, "batch-mate independence").text
+    assert found.batch_mates > 0.1
+    with pytest.raises(PredictorError, match="batch mates"):
+        cg.run(design(n_units), function(lambda x: adenines(x) - adenines(x).mean()), rng=0)
+
+
+def test_finds_batch_mates_at_the_length_of_another_arm():
+    def mixed(x):
+        return adenines(x) - (adenines(x).mean() if x.shape[2] == 54 else 0)
+
+    found = cg.check(function(mixed), design(arms={**ARMS, "longer": cg.Insert("ACGT", at=9)}))
+    assert "arm 'longer' (54 bp)" in line(found, "batch-mate independence").text
+    assert not found.ok
+
+
+def test_names_arm_unit_and_task_of_an_answer_that_is_none():
+    def fails(x):
+        gata = x[:, 2, 20] * x[:, 0, 21] * x[:, 3, 22] * x[:, 0, 23] > 0
+        return np.stack([adenines(x), np.where(gata & (x[:, 0, 0] > 0), np.nan, 0.5)], 1)
+
+    found = cg.check(function(fails, tasks=["a", "b"]), design())
+    assert re.match(r"arm 'GATA', unit \d+: task 'b': .*nan", line(found, "answers").text)
+    assert line(found, "answers").state == "FAIL"
+    assert not found.ok
+
+
+def test_describes_a_predictor_that_cannot_answer():
+    def refuses(x):
+        raise ValueError("31 bp only")
+
+    found = cg.check(function(refuses), design())
+    assert [finding.state for finding in found.findings] == ["FAIL"]
+    assert "31 bp only" in str(found)
+    assert found.throughput is None
+
+
+def test_warns_of_one_answer_for_all():
+    found = cg.check(function(lambda x: np.ones(len(x)), tasks=["one"]), design())
+    assert line(found, "answers").state == "warn"
+    assert "task 'one'" in line(found, "answers").text
+    assert "no effect varies" in line(found, "numerical floor").text
+    assert found.ok
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "said"),
+    [
+        (lambda: cg.check(design(), function(adenines)), PredictorError, "Design is not a predictor"),
+        (lambda: cg.check(function(adenines), "trial.toml"), DesignError, "the second is str"),
+        (lambda: cg.check(adenines, design()), PredictorError, "cg.FunctionPredictor"),
+    ],
+)
+def test_refuses_what_is_no_predictor_or_design(given, error, said):
+    with pytest.raises(error, match=said):
+        given()
+
+
+# rounding
+
+
+def test_rounding_is_what_was_put_in():
+    rng = np.random.default_rng(1)
+    m, n, bias, noise = 4_000, 900, 0.02, 0.1
+    exact = rng.normal(size=(2, m, 1))  # the contrast has sd sqrt(2)
+    wrong = exact + np.array([bias, 0.0]).reshape(2, 1, 1) + noise * rng.normal(size=exact.shape)
+    found = against_exact(wrong, exact, CONTRAST, n_units=n)
+    truth = bias / np.sqrt(2) * np.sqrt(n)
+    assert abs(found.bias.item() - truth) < 4 * found.mcse.item()
+    assert found.mcse.item() == pytest.approx(noise * np.sqrt(n / m), rel=0.1)
+    assert found.rms.item() == pytest.approx(np.sqrt(bias**2 + 2 * noise**2) / np.sqrt(2), rel=0.1)
+
+
+def test_rounding_is_that_of_the_deviation_of_contrasts():
+    exact = function(lambda x: adenines(x.astype(float)) * 7.3, dtype="float64")
+    coarse = function(lambda x: np.round(adenines(x.astype(float)) * 7.3, 1), dtype="float64")
+    tokens = np.random.default_rng(0).integers(0, 4, (300, 40), dtype=np.uint8)
+    arms = {"control": tokens, "A": np.where(np.arange(40) < 8, np.uint8(0), tokens)}
+    other = cg.predict.contrast_deviation(coarse, exact, arms, n_units=700)
+    y, e = (np.stack([p.predict(arms["A"]), p.predict(tokens)]) for p in (coarse, exact))
+    found = against_exact(y, e, CONTRAST, n_units=700)
+    np.testing.assert_allclose(found.rms[:, 0], other.rms[:, 0])
+    np.testing.assert_allclose(np.abs(found.bias[:, 0]), other.bias_in_se[:, 0])
+
+
+def test_a_parallel_trial_has_larger_standard_errors():
+    rng = np.random.default_rng(2)
+    unit = rng.normal(size=(1, 500, 1)) * 10
+    exact = unit + rng.normal(size=(2, 500, 1)) * 0.1  # a paired contrast cancels the unit, an unpaired one does not
+    crossover, parallel = (against_exact(exact + 0.01, exact, CONTRAST, n_units=500, dealt=k) for k in (1, 2))
+    assert crossover.sd.item() == pytest.approx(0.1 * np.sqrt(2), rel=0.15)
+    assert parallel.sd.item() == pytest.approx(np.sqrt(2 * 2 * 100), rel=0.15)
+
+
+def test_other_batches_show_a_shift_and_the_digits():
+    y = np.random.default_rng(3).normal(size=(2, 100, 1))
+    shifted = y + np.array([0.5, 0.0]).reshape(2, 1, 1)
+    found = among_repeats(np.stack([y, y, shifted]), CONTRAST, eps=0.0, n_units=100)
+    sd = (y[0] - y[1]).std(ddof=1)
+    assert found.bias.item() == pytest.approx(0.5 / sd * 10)
+    digits = among_repeats(np.stack([y, y]), CONTRAST, eps=1e-3, n_units=100)
+    assert digits.bias.item() == 0
+    assert digits.rms.item() == pytest.approx(1e-3 * np.sqrt((y**2).sum(0).mean() / 12) / sd)
+
+
+def test_effects_that_do_not_vary_have_no_standard_error():
+    y = np.random.default_rng(4).normal(size=(1, 50, 1)).astype(np.float32).astype(float)
+    found = among_repeats(
+        np.stack([np.concatenate([y + 1, y])] * 2), CONTRAST, eps=float(np.finfo(np.float32).eps), n_units=10
+    )
+    assert found.constant.all()
+    assert found.bias.item() == found.mcse.item() == 0
+
+
+def test_warns_of_half_precision():
+    found = cg.check(function(lambda x: adenines(x).astype(np.float16)), design(100_000))
+    assert line(found, "numerical floor").state == "warn"
+    assert "float32" in line(found, "numerical floor").text
+
+
+# strands
+
+
+def test_strands_of_a_share_of_adenine(plain):
+    # f = A / L: f(x) - f(rc) = (A - T) / L has variance 1 / (2 L), f has 3 / (16 L)
+    truth, n = np.sqrt((1 / 2) / (3 / 16)), plain.n_units
+    assert abs(plain.strand_asymmetry.item() / truth - 1) < 4 / np.sqrt(n)
+
+
+def test_strands_averaged_are_alike():
+    found = cg.check(function(adenines, rc_average=True), design())
+    assert (found.strand_asymmetry == 0).all()
+    assert line(found, "strand symmetry").state == "ok"
+
+
+# costs
+
+
+def test_counts_each_sequence_once():
+    asked = []
+
+    def counting(x):
+        asked.append(len(x))
+        return adenines(x)
+
+    arms = {"untreated": cg.Untreated(), "all": cg.Embed("ACGTACGT", at=0)}  # one sequence for every unit
+    trial = design(10_000, arms, length=8)
+    found = cg.check(function(counting), trial)
+    asked.clear()
+    cg.run(trial, function(counting), rng=0)
+    assert found.n_sequences == pytest.approx(sum(asked) - 27, rel=0.02)
+    assert found.n_sequences < 10_000
+    assert "% of the outcomes are shared" in line(found, "expected time").text
+
+
+def test_expects_the_time_that_a_trial_takes():
+    def slow(x):
+        time.sleep(len(x) * 5e-4)
+        return adenines(x)
+
+    trial = design(1_500)
+    found = cg.check(function(slow), trial)
+    started = time.perf_counter()
+    cg.run(trial, function(slow), rng=0)
+    assert 1 / 1.5 < found.seconds / (time.perf_counter() - started) < 1.5
+    assert found.throughput == pytest.approx(2_000, rel=0.2)
+
+
+def test_looks_at_few_units_of_a_slow_predictor(monkeypatch):
+    def slow(x):
+        time.sleep(len(x) * 0.01)
+        return adenines(x)
+
+    for module, seconds in ((checking, 1.0), (pacing, 0.4), (costing, 0.5)):
+        monkeypatch.setattr(module, "_SECONDS", seconds)
+    started = time.perf_counter()
+    found = cg.check(function(slow), design(10_000))
+    assert time.perf_counter() - started < 6
+    assert 8 <= found.n_units < 20
+    assert found.seconds == pytest.approx(20_000 * 0.01, rel=0.5)
+
+
+@pytest.mark.parametrize("keep", ["outcomes", "effects", "moments"])
+def test_knows_the_size_of_a_store(tmp_path, keep):
+    arms = {"untreated": cg.Untreated(), **{word: cg.Embed(word, at=20) for word in ("GATA", "TATA", "CACC")}}
+    trial = design(20_000, arms, contrasts="untreated")
+    predictor = function(lambda x: np.stack([adenines(x), x[:, 1].mean(1)], 1), tasks=["a", "c"])
+    found = cg.check(predictor, trial)
+    cg.run(trial, predictor, rng=0, store=tmp_path / "t.zarr", keep=keep)
+    size = sum(path.stat().st_size for path in (tmp_path / "t.zarr").rglob("*") if path.is_file())
+    assert 0.7 < found.disk[keep] / size < 1.4
+
+
+# kinds of trials and predictors
+
+
+@pytest.mark.parametrize(
+    "trial",
+    [
+        design(1),
+        design(2),
+        design(50, assignment="parallel", arms={**ARMS, "longer": cg.Insert("ACGT", at=9)}),
+        design(300, arms={**ARMS, "longer": cg.Insert("ACGT", at=9)}),
+        design(300, contrasts={"half": {"GATA": 0.5, "untreated": -0.5}}),
+    ],
+    ids=["one unit", "two units", "parallel", "longer", "contrasts"],
+)
+def test_looks_at_every_kind_of_trial(trial):
+    found = cg.check(function(adenines), trial)
+    assert found.ok
+    assert len(found.findings) == len(NAMES)
+    assert np.isfinite(found.floor["most"]).all()
+    assert ("moments" in found.disk) == (trial.assignment == "crossover" and trial.n_units > 1)
+
+
+def test_names_the_worst_member_of_an_ensemble():
+    pair = cg.Ensemble({"even": function(lambda x: x[:, [0, 3]].mean((1, 2))), "odd": function(adenines)})
+    found = cg.check(pair, design())
+    assert found.floor["rms"].dims == ("contrast", "task", "model")
+    assert found.strand_asymmetry.sel(model="even").item() == 0
+    assert "model 'odd'" in line(found, "strand symmetry").text
+
+
+def test_an_oracle_needs_no_torch():
+    found = cg.check(cg.zoo.oracle("gata1_like"), design(200, length=200))
+    assert found.ok
+    assert found.by_threads == {} or found.by_threads
+    assert (found.floor["rms"] < 1e-12).all()
+
+
+class Custom(Predictor):
+    """The least that a predictor is."""
+
+    scale, tasks, fingerprint = "share", ("A",), "ab"
+
+    def resolve_batch_size(self, length):
+        return 64
+
+    def predict(self, tokens, *, progress=None):
+        return (tokens == 0).mean(1, keepdims=True)
+
+
+def test_looks_at_a_predictor_of_the_users_own():
+    found = cg.check(Custom(), design())
+    assert found.ok
+    assert found.batch_size == 64
+    assert max(found.by_batch) == 64  # it cannot be told to take more
+    assert reference_of(Custom()) is None
+
+
+def test_contrasts_are_spread_over_all_and_weigh_few_arms():
+    many = design(10, {"untreated": cg.Untreated(), **{f"at {i}": cg.Embed("GATA", at=i) for i in range(40)}})
+    assert list(contrasts_to_check(many, most=3, most_arms=9)) == ["at 0", "at 20", "at 39"]
+    wide = dict.fromkeys(many.arm_names[1:], -1 / 40) | {"untreated": 1}
+    meaned = design(10, many.named_arms, contrasts={"mean": wide})
+    assert contrasts_to_check(meaned, most=3, most_arms=9) == {"at 0 - untreated": {"at 0": 1.0, "untreated": -1.0}}
+
+
+def test_the_control_is_the_one_that_the_design_names():
+    assert reference_arm(design(contrasts="GATA")) == "GATA"
+    assert reference_arm(design(arms={"TATA": cg.Embed("TATA", at=3), "Control": cg.Embed("CCCC", at=3)})) == "Control"
+    assert reference_arm(design(arms={"TATA": cg.Embed("TATA", at=3), "b": cg.Embed("CCCC", at=3)})) == "TATA"
+
+
+# the command
+
+FILE = """
+n_units = 300
+rng = 3
+[null]
+kind = "uniform"
+length = 60
+[predictor]
+{predictor}
+[arms.untreated]
+[arms.GATA1]
+embed = "AGATAAG"
+at = 20
+[analysis]
+control = "untreated"
+"""
+NET = """
+def load():
+    return lambda x: x[:, 0].mean(1) - {minus}
+"""
+
+
+def checked(tmp_path, predictor):
+    (tmp_path / "trial.toml").write_text(FILE.format(predictor=predictor))
+    return CliRunner().invoke(cli.app, ["check", str(tmp_path / "trial.toml")], catch_exceptions=False)
+
+
+def test_command_prints_the_check(tmp_path):
+    found = checked(tmp_path, 'zoo = "gata1_like"')
+    assert found.exit_code == 0
+    assert all(f"  {name}  " in found.stdout for name in NAMES)
+    assert found.stdout.endswith("Fit for a trial.\n")
+    assert not any(tmp_path.glob("*.nc"))
+
+
+def test_command_fails_where_the_trial_would_be_refused(tmp_path):
+    (tmp_path / "net.py").write_text(NET.format(minus="x[:, 0].mean()"))
+    found = checked(tmp_path, f'factory = "{tmp_path / "net.py"}:load"\nscale = "share"')
+    assert found.exit_code == 1
+    assert "FAIL  batch-mate independence" in found.stdout
+    assert found.stdout.endswith("Not fit for a trial yet: batch-mate independence.\n")
+
+
+def test_command_refuses_what_is_no_trial(tmp_path):
+    found = CliRunner().invoke(cli.app, ["check", str(tmp_path / "absent.toml")])
+    assert found.exit_code == 2
+    assert "no such file" in found.stderr
+
+
+# networks
+
+
+@pytest.fixture(scope="module")
+def torch():
+    return pytest.importorskip("torch")
+
+
+def network(torch, seed=0):
+    torch.manual_seed(seed)
+    return torch.nn.Sequential(
+        torch.nn.Conv1d(4, 16, 7, padding=3),
+        torch.nn.ReLU(),
+        torch.nn.MaxPool1d(2),
+        torch.nn.Conv1d(16, 16, 5, padding=2),
+        torch.nn.ReLU(),
+        torch.nn.Flatten(),
+        torch.nn.Linear(16 * 100, 2),
+    )
+
+
+LONG = {"length": 200, "arms": {"untreated": cg.Untreated(), "GATA": cg.Embed("AGATAAG", at=90)}}
+
+
+@pytest.fixture(scope="module")
+def looked_at(torch):
+    predictor = cg.TorchPredictor(network(torch), tasks=["a", "b"], device="cpu")
+    before = (torch.get_num_threads(), predictor.fingerprint, predictor.resolve_batch_size(200))
+    found = cg.check(predictor, design(**LONG))
+    return found, before, (torch.get_num_threads(), predictor.fingerprint, predictor.resolve_batch_size(200))
+
+
+@pytest.mark.torch
+def test_a_network_is_compared_with_float64(looked_at):
+    found = looked_at[0]
+    assert found.ok
+    assert found.floor.attrs["method"] == "against float64"
+    assert (found.floor["rms"] < 1e-4).all()
+    assert (found.floor["rms"] > 0).all()
+
+
+@pytest.mark.torch
+def test_a_network_is_left_as_it_was(looked_at):
+    found, before, after = looked_at
+    assert before == after
+    assert {1, before[0]} <= found.by_threads.keys()
+    assert found.memory >= found.batch_size * (16 * 200 + 4 * 200) * 4
+    assert max(found.by_batch) * 16 * 200 * 4 < 2**25  # never past the size where memory is mapped afresh
+
+
+@pytest.mark.torch
+def test_half_precision_does_not_cancel(torch):
+    predictor = cg.TorchPredictor(network(torch).bfloat16(), dtype="bfloat16", device="cpu")
+    found = cg.check(predictor, design(100_000, **LONG))
+    assert line(found, "numerical floor").state == "warn"
+    assert (found.floor["rms"] > 1e-3).any()
+
+
+@pytest.mark.torch
+def test_the_incremental_path_is_tried_whether_it_is_in_use_or_not(torch, looked_at):
+    used = cg.check(cg.TorchPredictor(network(torch), device="cpu", incremental=True), design(300, **LONG))
+    for found, words in ((looked_at[0], "applies and is not in use"), (used, "in use")):
+        assert found.speedup is not None
+        assert line(found, "incremental path").text.startswith(words if found.incremental else "not worth it")
+
+
+@pytest.mark.torch
+def test_says_which_layer_is_not_local(torch):
+    class Recurrent(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.gru = torch.nn.GRU(4, 4, batch_first=True)
+
+        def forward(self, x):
+            return self.gru(x.transpose(1, 2))[0].mean((1, 2))
+
+    torch.manual_seed(0)
+    found = cg.check(cg.TorchPredictor(Recurrent(), device="cpu", incremental=True), design(200))
+    assert found.ok
+    assert found.incremental is False
+    assert "gru" in line(found, "incremental path").text
+
+
+@pytest.mark.torch
+def test_members_of_an_ensemble_of_networks(torch):
+    pair = cg.Ensemble([cg.TorchPredictor(network(torch, seed), device="cpu") for seed in (0, 1)])
+    found = cg.check(pair, design(100, **LONG))
+    assert found.ok
+    assert found.floor.attrs["method"] == "against float64"
+    assert found.floor.sizes["model"] == 2
