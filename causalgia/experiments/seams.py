@@ -20,7 +20,7 @@ from causalgia.sequences import Motif, find_instances
 from causalgia.sequences.alphabet import Tokens
 from causalgia.streams import RNG, root_key
 from causalgia.trial.describing import applied
-from causalgia.trial.units import Units, draw_units
+from causalgia.trial.turns import Drawn, backgrounds
 
 Numbers: TypeAlias = NDArray[np.int64]
 Flags: TypeAlias = NDArray[np.bool_]
@@ -81,7 +81,7 @@ def junctions(
     True
     """
     named = _named(motifs, threshold)
-    units = draw_units(design, key=root_key(rng)).first(_first(n_units, design))
+    units = backgrounds(design, 0, _first(n_units, design), key=root_key(rng))
     columns = [[_shares(arm, units, root_key(rng), *asked) for asked in named.values()] for arm in design.named_arms]
     shares = np.array(columns, np.float64)
     before = [len(set(find_instances(units.tokens, one, threshold=p).row.tolist())) for one, p in named.values()]
@@ -114,7 +114,7 @@ def _first(n_units: int | None, design: Design) -> int:
     return n
 
 
-def _shares(arm: Arm, units: Units, key: int, pattern: str | Motif, threshold: float | None) -> tuple[float, ...]:
+def _shares(arm: Arm, units: Drawn, key: int, pattern: str | Motif, threshold: float | None) -> tuple[float, ...]:
     after, length = applied(arm, units.tokens, units.ids, key), units.tokens.shape[1]
     origin = _origin(arm.intervention, length)
     if len(origin) != after.shape[1]:

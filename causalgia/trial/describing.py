@@ -15,10 +15,9 @@ from causalgia.errors import DesignError, PredictorError, SequenceError
 from causalgia.packed import LONGEST_ATTRIBUTE
 from causalgia.predict import Predictor
 from causalgia.streams import RNG
-from causalgia.trial.ledger import Tokens
 
 
-def applied(arm: Arm, tokens: Tokens, ids: NDArray[np.uint64], key: int) -> Tokens:
+def applied(arm: Arm, tokens: NDArray[np.uint8], ids: NDArray[np.uint64], key: int) -> NDArray[np.uint8]:
     """Return the units (n, length) under an arm; an error of the intervention names it."""
     try:
         return arm.intervention.apply(tokens, units=ids, key=key)

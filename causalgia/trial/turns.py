@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any, TypeAlias
 
@@ -40,13 +40,20 @@ class Drawn:
     ids: NDArray[np.uint64]
     tokens: Tokens
     parents: NDArray[Any]
-    blocks: NDArray[Any] | None
-    assigned: Rows | None
+    blocks: NDArray[Any] | None = None
+    assigned: Rows | None = None
 
     @cached_property
     def gc(self) -> NDArray[np.float64]:
         """Share of G and C of each background."""
         return gc_content(self.tokens)
+
+
+def backgrounds(design: Design, first: int, last: int, *, key: int) -> Drawn:
+    """Return units `first` to `last` - 1 of the trial with this root key, who gets which arm left out."""
+    ids, stream = np.arange(first, last, dtype=np.uint64), derive(key, "null")
+    tokens = design.drawn.draw(ids, key=stream, n_units=design.n_units)
+    return Drawn(ids, tokens, design.drawn.parents(ids, key=stream, n_units=design.n_units))
 
 
 @dataclass(frozen=True)
@@ -157,12 +164,8 @@ class Trial:
 
     def draw(self, first: int, last: int) -> Drawn:
         """Return units `first` to `last` - 1."""
-        design, ids = self.design, np.arange(first, last, dtype=np.uint64)
-        stream = derive(self.key, "null")
-        tokens = design.drawn.draw(ids, key=stream, n_units=design.n_units)
-        parents = design.drawn.parents(ids, key=stream, n_units=design.n_units)
         blocks, assigned = (None if whole is None else whole[first:last] for whole in self._dealt)
-        return Drawn(ids, tokens, parents, blocks, assigned)
+        return replace(backgrounds(self.design, first, last, key=self.key), blocks=blocks, assigned=assigned)
 
     @cached_property
     def _dealt(self) -> tuple[NDArray[Any] | None, Rows | None]:

@@ -1,4 +1,4 @@
-"""The units of a trial, as they are drawn: ids, backgrounds, parents, blocks, and who gets which arm."""
+"""Whether the units of a trial can be had: memory for them, and sequences that differ."""
 
 from __future__ import annotations
 
@@ -7,45 +7,16 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.design import Design, assign
-from causalgia.design.null_model import gc_content
+from causalgia.design import Design
 from causalgia.errors import DegenerateWarning, DesignError
-from causalgia.streams import derive
 from causalgia.trial.turns import Trial
 
 _AT_ONCE = 16_384
 _TOKENS = 2**26
-
-
-@dataclass(frozen=True)
-class Units:
-    """What is known of the n units before any arm is applied.
-
-    `ids` (n,) uint64; `tokens` (n, length) uint8 backgrounds; `parents` (n,) names or indices; `blocks` (n,) labels or
-    None; `assigned` (n,) index of the arm that each unit receives, or None in a crossover.
-    """
-
-    ids: NDArray[np.uint64]
-    tokens: NDArray[np.uint8]
-    parents: NDArray[Any]
-    blocks: NDArray[Any] | None
-    assigned: NDArray[np.int64] | None
-
-    def first(self, n: int) -> Units:
-        """Return the first n units."""
-        parts = (self.ids, self.tokens, self.parents, self.blocks, self.assigned)
-        return Units(*(None if part is None else part[:n] for part in parts))  # type: ignore[arg-type]  # as they were
-
-    @property
-    def gc(self) -> NDArray[np.float64]:
-        """Share of G and C of each background."""
-        return gc_content(self.tokens)
 
 
 def require_memory(design: Design, *, tasks: int) -> None:
@@ -109,42 +80,6 @@ def check_distinct(trial: Trial) -> None:
     most = min(_AT_ONCE, max(_TOKENS // design.null.length, 2), design.n_units)
     if most > 1 and not np.isfinite(design.drawn.log_reachable(design.n_units)):
         _check_distinct(design, trial.draw(0, most).tokens)
-
-
-def draw_units(design: Design, *, key: int) -> Units:
-    """Draw the units of a design; `key` is the root key of the trial.
-
-    Raises
-    ------
-    DesignError
-        If every unit came out as the same sequence and the null model could not know, or memory runs out.
-
-    Warns
-    -----
-    DegenerateWarning
-        If fewer than half of the units are distinct sequences and the design could not know.
-    """
-    try:
-        return _drawn(design, key)
-    except MemoryError as error:
-        raise _too_large(design, 1) from error
-
-
-def _drawn(design: Design, key: int) -> Units:
-    ids = np.arange(design.n_units, dtype=np.uint64)
-    stream = derive(key, "null")
-    tokens = design.drawn.draw(ids, key=stream, n_units=design.n_units)
-    parents = design.drawn.parents(ids, key=stream, n_units=design.n_units)
-    blocks = design.block_labels(key=stream) if design.assignment == "parallel" else None
-    _check_distinct(design, tokens)
-    return Units(ids, tokens, parents, blocks, _assigned(design, blocks, key))
-
-
-def _assigned(design: Design, blocks: NDArray[Any] | None, key: int) -> NDArray[np.int64] | None:
-    if design.assignment == "crossover":
-        return None
-    labels = np.zeros(design.n_units, np.int64) if blocks is None else blocks
-    return assign(labels, n_arms=len(design.named_arms), key=key)
 
 
 def _check_distinct(design: Design, tokens: NDArray[np.uint8]) -> None:
