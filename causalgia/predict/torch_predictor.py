@@ -79,16 +79,16 @@ class TorchPredictor(SinglePredictor):
     dtype
         The dtype of the one-hot input; by default that of the module's parameters. Giving it accepts half precision.
     tf32
-        Whether products may be rounded to 10 bits on CUDA. Their error does not cancel in a contrast: measure it with
-        `causalgia.predict.contrast_deviation`. Without effect elsewhere.
+        Whether factors of products may be rounded to 10 bits on CUDA; without effect elsewhere. That does not cancel
+        in a contrast: root mean square 0.002, 0.02 and 0.6 standard deviations of the contrast in untrained networks
+        of ResidualBind-, DeepSTARR- and BPNet-size, where float32 has 2e-6, 1e-5 and 4e-4. Measure your network's with
+        `causalgia.predict.contrast_deviation`.
     channels_last
-        Whether to run one-dimensional layers as two-dimensional ones with channels innermost in memory.
+        Whether to run one-dimensional layers as two-dimensional ones with channels innermost in memory. On a CPU core
+        1.1, 1.0 and 1.6 times the speed at those sizes; contrasts deviate no more than those of float32 do anyway.
     compile
-        Whether to run the network through `torch.compile`, one compilation for each length, in whole batches.
-    incremental
-        Whether of edited sequences only what the edit reaches is recomputed, in a trial, where layers are local
-        (convolutions, pooling, pointwise, the first dense layer), each width of edits is found to deviate by no more
-        than 1e-5 sd, and it is measured to be faster; see `incremental_report`.
+        Whether to run the network through `torch.compile`, one compilation (10 s and more) for each length, in whole
+        batches. On a CPU core 1.0, 0.9 and 1.0 times the speed; the deviation is that of float32.
     fingerprint
         What names this version of the network; by default its weights, structure and code are hashed. Where an
         attribute cannot be read the fingerprint ends in ``~``: name the version here.
