@@ -15,7 +15,7 @@
         ├── InferenceError             effects, a covariance or a prior that give no posterior
         ├── ConvergenceError           draws that have not converged; also a RuntimeError
         ├── DecisionError              a verdict without a region of practical equivalence, or with an impossible one
-        ├── StoreError                 a trial on disk that is another's, damaged, of another version, or cannot be written
+        ├── StoreError                 a trial on disk that is another's, damaged, of another version, or not writable
         ├── ClusterError               workers that are none, lost, or cannot be sent the predictor; also a RuntimeError
         ├── TrialInterruptedError      Ctrl-C in a stored trial; says how to go on; also a KeyboardInterrupt
         └── MissingExtraError          an optional package is not installed (names the extra)

@@ -187,8 +187,8 @@ def _look(
     return _Look(estimates, band, discovered, at, *((None, None, None, said) if isinstance(said, str) else said))
 
 
-def _band(effects: xr.Dataset, estimates: xr.Dataset, analysis: Analysis, rng: int) -> xr.Dataset:
-    if "ice" not in effects:
+def _band(effects: xr.Dataset | None, estimates: xr.Dataset, analysis: Analysis, rng: int) -> xr.Dataset:
+    if effects is None or "ice" not in effects:
         return simultaneous(estimates, method="dunnett", ci_prob=analysis.ci_prob)
     cluster = None if analysis.cluster == "none" else analysis.cluster
     return simultaneous(effects, ci_prob=analysis.ci_prob, n_draws=999, cluster=cluster, rng=rng)

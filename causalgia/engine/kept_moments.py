@@ -187,7 +187,7 @@ class KeptMoments(MomentsOfTurn):
             "ice_quantile": quantiles,
             "control_sd": spread,
         }
-        of_itself = {"ice_skewness": ice.skewness, "ice_leverage": ice.leverage}
+        of_itself: dict[str, NDArray[Any]] = {"ice_skewness": ice.skewness, "ice_leverage": ice.leverage}
         of_itself |= {"constant": ice.constant, "zero": ice.zero, "n_units": np.full(mean.shape, ice.n)}
         if isinstance(self._together, Products):
             of_itself["ice_correlation"] = _correlation(self._together.sums, ice.constant)

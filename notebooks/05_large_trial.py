@@ -1,0 +1,186 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # A large trial: kept on disk, killed, resumed, and carried by workers that die
+#
+# A trial of a million sequences takes hours on a slow network. Machines are rebooted in that time, queues have limits,
+# disks fill up. This notebook does all of that to one trial on purpose, and ends each time with the same numbers.
+
+# %%
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+import causalgia as cg
+
+folder = Path(tempfile.mkdtemp())
+
+# %% [markdown]
+# ## The trial
+#
+# The predictor is a network that ships with the library. The design is an ordinary one: nothing in it knows how large
+# trials are kept. So that others can make the same trial, both are written as a script.
+
+# %%
+script = folder / "trial.py"
+script.write_text("""
+import sys
+
+import causalgia as cg
+
+design = cg.Design(
+    null=cg.Uniform(length=41),
+    arms={
+        "untreated": cg.Untreated(),
+        "placebo": cg.Placebo("UGCAUG", at=17),
+        "UGCAUG": cg.Embed("UGCAUG", at=17),
+    },
+    n_units=60_000,
+    contrasts="placebo",
+)
+predictor = cg.zoo.load("rbfox1_like", member=0)
+
+if __name__ == "__main__":
+    cg.run(design, predictor, rng=7, store=sys.argv[1])
+""")
+sys.path.insert(0, str(folder))
+from trial import design, predictor
+
+# %% [markdown]
+# `causalgia check` (here `cg.check`) says beforehand what to expect: whether the predictor can be trusted with a contrast, how
+# fast it is, and what the planned trial will take.
+
+# %%
+print(cg.check(predictor, design))
+
+# %% [markdown]
+# ## Kept on disk, and killed
+#
+# With `store=` outcomes go to a zarr store as they are predicted. The script is started, and after a while it is killed: not
+# interrupted, not asked to stop, but `kill -9`.
+
+# %%
+store = folder / "trial.zarr"
+running = subprocess.Popen([sys.executable, str(script), str(store)])
+while not any((store / "outcome").glob("c/**/[0-9]*")):
+    time.sleep(0.2)
+running.send_signal(signal.SIGKILL)
+running.wait()
+
+try:
+    cg.open(store)
+except cg.CausalgiaError as error:
+    print(error)
+
+# %% [markdown]
+# The same call goes on where the first one was stopped. What had been committed is verified by its hash and kept.
+
+# %%
+start = time.perf_counter()
+outcomes = cg.run(design, predictor, rng=7, store=store)
+print(f"the rest took {time.perf_counter() - start:.0f} s")
+outcomes
+
+# %% [markdown]
+# What it returns is lazy: values are read when they are asked for. Every verb takes it, and the answers are those of a trial in
+# memory, bit for bit.
+
+# %%
+in_memory = cg.run(design, predictor, rng=7)
+xr.testing.assert_identical(outcomes.compute(), in_memory)
+
+estimates = cg.estimate(cg.contrast(outcomes))
+xr.testing.assert_identical(estimates, cg.estimate(cg.contrast(in_memory)))
+print(estimates[["ace", "se"]].to_dataframe().round(4))
+
+# %% [markdown]
+# Another design is another trial, and is not poured into the same store:
+
+# %%
+from dataclasses import replace
+
+try:
+    cg.run(replace(design, n_units=50_000), predictor, rng=7, store=store)
+except cg.CausalgiaError as error:
+    print(error)
+
+# %% [markdown]
+# ## A bit flips
+#
+# Disks lie, rarely. One bit of one file is turned; the next run finds it by its hash and makes that part again.
+
+# %%
+file = next(path for path in sorted((store / "outcome").glob("c/**/*")) if path.is_file())
+data = bytearray(file.read_bytes())
+data[1_000] ^= 1
+file.write_bytes(data)
+
+with warnings.catch_warnings(record=True) as said:
+    warnings.simplefilter("always")
+    mended = cg.run(design, predictor, rng=7, store=store)
+print(said[0].message)
+xr.testing.assert_identical(mended.compute(), in_memory)
+
+# %% [markdown]
+# ## Moments alone
+#
+# A trial of 10^9 sequences has 4 GB of outcomes, and of a screen nobody reads them one by one. `keep="moments"` keeps what the
+# estimates need: means, covariances, quantiles of the individual effects. Memory does not grow with the number of units.
+
+# %%
+moments = cg.run(design, predictor, rng=7, keep="moments")
+of_moments = cg.estimate(moments)
+np.testing.assert_allclose(of_moments["ace"], estimates["ace"], rtol=1e-9)
+np.testing.assert_allclose(of_moments["se"], estimates["se"], rtol=1e-9)
+print(f"{moments.nbytes / 1e3:,.0f} kB instead of {outcomes.nbytes / 1e3:,.0f} kB")
+
+# %% [markdown]
+# ## On several workers, one of which dies
+#
+# Any Dask cluster will do; this one is two processes on this machine. In the middle of the run one of them is killed. Dask gives
+# its turns to the other (and starts a new one), and the outcomes are the same again: units belong to the trial, not to who
+# carries it out.
+
+# %%
+import threading
+
+from distributed import Client, LocalCluster
+
+with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
+    workers = client.run(os.getpid)
+    victim = next(iter(workers.values()))
+    threading.Timer(3, os.kill, (victim, signal.SIGKILL)).start()
+    by_workers = cg.run(design, predictor, rng=7, client=client)
+    lost = victim not in client.run(os.getpid).values()
+
+print(f"worker {victim} was lost: {lost}")
+xr.testing.assert_identical(by_workers, in_memory)
+
+# %% [markdown]
+# The same from the command line, with the trial in a file:
+#
+# ```text
+# causalgia check trial.toml
+# causalgia run trial.toml --out results --store --workers 2
+# causalgia analyze results
+# ```
+#
+# What a trial of 10^12 predictions would take is worked out in the guide to scale.
