@@ -7,7 +7,7 @@ from importlib import import_module
 
 from performed.parts import PARTS
 
-NAMES = (*PARTS, "posterior")
+NAMES = (*PARTS, "engines", "posterior")
 
 
 def main(argv: list[str]) -> None:

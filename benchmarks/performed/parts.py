@@ -47,22 +47,20 @@ def _shuffles() -> tuple[Target, ...]:
     return tuple(targets)
 
 
-def _marginalize() -> tuple[Target, ...]:
-    targets = []
-    for name in ("ResidualBind", "DeepSTARR", "BPNet"):
-        what = f"10 motifs, {name} size, every layer recomputed"
-        targets += [
-            Target(
-                what,
-                "tangermeme `marginalize`, its best batch",
-                f"tangermeme / run, {name}",
-                AT_LEAST,
-                1.8,
-                peer="tangermeme",
-            ),
-            Target(what, "bare forwards, control once, best batch", f"run / bare forwards, {name}", AT_MOST, 1.05),
-        ]
-    return tuple(targets)
+_NAMES = ("ResidualBind", "DeepSTARR", "BPNet")
+
+
+def _sizes(
+    what: str, against: str, key: str, sense: str, bound: float, peer: str = "", names: tuple[str, ...] = _NAMES
+) -> tuple[Target, ...]:
+    """Return the same promise for each size of network; `key` has a place for its name."""
+    return tuple(Target(f"{what}, {n} size", against, key.format(n), sense, bound, peer=peer) for n in names)
+
+
+_MOTIFS = "10 motifs x 1,000 backgrounds (BPNet: 96), every layer recomputed"
+_PART = "the same, only what an edit reaches recomputed"
+_FORWARDS = "bare forwards, control once, best batch"
+_PEER = "tangermeme `marginalize`, its best batch"
 
 
 PARTS: dict[str, tuple[Target, ...]] = {
@@ -100,11 +98,28 @@ PARTS: dict[str, tuple[Target, ...]] = {
             "arrays",
         ),
     ),
-    "marginalize": _marginalize(),
+    "marginalize": (
+        *_sizes(_MOTIFS, _PEER, "tangermeme / run, {}", AT_LEAST, 1.8, "tangermeme"),
+        *_sizes(_MOTIFS, _FORWARDS, "run / bare forwards, {}", AT_MOST, 1.05),
+    ),
+    "incremental": (
+        *_sizes(_PART, _PEER, "tangermeme / incremental run, {}", AT_LEAST, 5, "tangermeme", _NAMES[1:]),
+        *_sizes(_PART, _FORWARDS, "incremental run / bare forwards, {}", AT_MOST, 0.35, names=_NAMES[1:]),
+    ),
     "catalogue": (
         Target("4,096 words x 1,000 units, to estimates", "bare forwards", "stream / bare forwards", AT_MOST, 1.05),
     ),
+    "batch": _sizes("automatic batch, its throughput", "best batch found by hand", "{}", AT_LEAST, 0.9),
     "store": (Target("store write, 10 million outcomes", "raw file write, fsync in both", "store / raw", AT_MOST, 2),),
+    "workers": (
+        Target(
+            "2 local workers on 2 cores",
+            "1 worker, share of linear",
+            "2 workers / 1 worker, share of linear",
+            AT_LEAST,
+            0.85,
+        ),
+    ),
 }
 """The benchmarks by the name of their module in this folder; its `main(argv)` returns figures by name."""
 

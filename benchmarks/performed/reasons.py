@@ -1,4 +1,4 @@
-"""Why a figure misses its target, by the name of the figure: a missed target without a reason fails the tests."""
+"""Why a figure misses its target, by benchmark and name of the figure: a miss without a reason fails the tests."""
 
 from __future__ import annotations
 
