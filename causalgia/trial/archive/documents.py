@@ -51,7 +51,7 @@ def documents(grid: Grid, frame: xr.Dataset) -> dict[str, bytes]:
 
 def as_json(document: Mapping[str, Any]) -> bytes:
     """Return a document as JSON."""
-    return json.dumps(document, indent=1).encode()
+    return json.dumps(document).encode()
 
 
 def _growing(field: Field, grid: Grid) -> dict[str, Any]:

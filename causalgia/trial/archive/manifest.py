@@ -34,7 +34,13 @@ class Manifest:
 
     def to_bytes(self) -> bytes:
         """Return the manifest as JSON that has its own hash."""
-        told = {"kind": _KIND, "version": FORMAT, **asdict(self)}
+        grid = {
+            "fields": [asdict(field) for field in self.grid.fields],
+            "turn_ends": self.grid.turn_ends,
+            "turns_a_chunk": self.grid.turns_a_chunk,
+        }
+        said = {"identity": self.identity, "grid": grid, "texts": self.texts, "static": self.static}
+        told = {"kind": _KIND, "version": FORMAT, **said}
         return as_json(told | {"hash": _hash(told)})
 
     @classmethod
@@ -86,8 +92,9 @@ class Manifest:
 def write_manifest(path: Path, manifest: Manifest, static: Mapping[str, bytes]) -> None:
     """Write a copy of all that does not grow, and the manifest, with which the store is begun."""
     folder = control(path)
-    replace(folder / _COPY, _copied(manifest.to_bytes(), static))
-    replace(folder / _NAME, manifest.to_bytes())
+    data = manifest.to_bytes()
+    replace(folder / _COPY, _copied(data, static))
+    replace(folder / _NAME, data)
 
 
 def is_begun(path: Path) -> bool:

@@ -328,8 +328,8 @@ def _lay_out(
     texts = {str(name): str(v.dtype) for name, v in frame.variables.items() if v.dtype.kind == "U"}
     marks = {name: mark_of(data) for name, data in static.items()}
     write_manifest(path, Manifest(dict(identity), grid, texts, marks), static)
-    sync_folder(path)
-    sync_folder(path.parent)
+    for folder in (path, path.parent):
+        sync_folder(folder)
 
 
 def _verified(path: Path, manifest: Manifest) -> list[Found]:
