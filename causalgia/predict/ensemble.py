@@ -10,15 +10,8 @@ from numpy.typing import NDArray
 
 from causalgia.errors import PredictorError
 from causalgia.predict.fingerprint import digest
-from causalgia.predict.predictor import (
-    NonFiniteError,
-    Predictor,
-    Progress,
-    abridged,
-    checked_names,
-    checked_rows,
-    non_finite,
-)
+from causalgia.predict.predictor import NonFiniteError, Predictor, Progress, checked_names, checked_rows, non_finite
+from causalgia.predict.wording import abridged
 from causalgia.sequences.alphabet import Tokens
 
 

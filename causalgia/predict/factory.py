@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from causalgia.errors import CausalgiaError, PredictorError
 from causalgia.predict.fingerprint import UNREAD, fingerprint_of
-from causalgia.predict.predictor import EditSession, Predictor, Progress, one_line
+from causalgia.predict.predictor import EditSession, Predictor, Progress
+from causalgia.predict.wording import one_line
 from causalgia.sequences.alphabet import Tokens
 
 _MADE: dict[str, Predictor] = {}

@@ -9,16 +9,10 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from causalgia.errors import CausalgiaError, PredictorError
+from causalgia.predict.answers import as_answers
 from causalgia.predict.fingerprint import digest, fingerprint_of
-from causalgia.predict.predictor import (
-    Layout,
-    SinglePredictor,
-    as_answers,
-    checked_batch_size,
-    checked_version,
-    first_line,
-    shape_in_words,
-)
+from causalgia.predict.predictor import Layout, SinglePredictor, checked_batch_size, checked_version, shape_in_words
+from causalgia.predict.wording import first_line
 from causalgia.sequences.alphabet import Tokens, one_hot, reverse_complement
 
 _AUTO = 1024

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.errors import CausalgiaError, PredictorError
-from causalgia.predict.predictor import first_line, name_tasks
+from causalgia.predict.answers import name_tasks
+from causalgia.predict.wording import first_line
 
 Names = tuple[str, ...]
 

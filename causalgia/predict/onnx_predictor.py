@@ -11,18 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.errors import CausalgiaError, PredictorError
+from causalgia.predict.answers import as_answers
 from causalgia.predict.fingerprint import digest, fingerprint_of
 from causalgia.predict.onnx_columns import pick_columns
 from causalgia.predict.onnx_session import Graph, open_session, read_graph
-from causalgia.predict.predictor import (
-    Layout,
-    SinglePredictor,
-    as_answers,
-    checked_batch_size,
-    checked_names,
-    checked_version,
-    first_line,
-)
+from causalgia.predict.predictor import Layout, SinglePredictor, checked_batch_size, checked_names, checked_version
+from causalgia.predict.wording import first_line
 from causalgia.sequences.alphabet import Tokens, one_hot, reverse_complement
 
 _POSITIONS = 2**13

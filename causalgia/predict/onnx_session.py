@@ -9,7 +9,8 @@ from typing import Any, Literal
 import numpy as np
 
 from causalgia.errors import MissingExtraError, PredictorError
-from causalgia.predict.predictor import Layout, one_line
+from causalgia.predict.predictor import Layout
+from causalgia.predict.wording import one_line
 from causalgia.sequences.alphabet import Tokens
 
 _DTYPES = {"tensor(float)": "float32", "tensor(double)": "float64", "tensor(float16)": "float16"}

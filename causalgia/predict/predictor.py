@@ -10,6 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.errors import PredictorError, SequenceError
+from causalgia.predict.answers import as_answers, name_tasks
+from causalgia.predict.answers import storable as storable
+from causalgia.predict.wording import abridged
+from causalgia.predict.wording import first_line as first_line
+from causalgia.predict.wording import one_line as one_line
 from causalgia.sequences.alphabet import Tokens, channel_order, checked_tokens
 
 Layout: TypeAlias = Literal["NCL", "NLC"]
@@ -324,69 +329,6 @@ def checked_rows(tokens: NDArray[Any]) -> Tokens:
     return rows
 
 
-def name_tasks(n_tasks: int) -> tuple[str, ...]:
-    """Return the names that outputs get when the user gave none.
-
-    Examples
-    --------
-    >>> name_tasks(1), name_tasks(2)
-    (('outcome',), ('task 0', 'task 1'))
-    """
-    return ("outcome",) if n_tasks == 1 else tuple(f"task {i}" for i in range(n_tasks))
-
-
-def as_answers(values: object, *, n_rows: int, tasks: tuple[str, ...] | None) -> NDArray[Any]:
-    """Return one batch of answers as (n_rows, tasks) floating numbers, in their own dtype.
-
-    Raises
-    ------
-    PredictorError
-        If they are not real numbers, (n_rows,) or (n_rows, tasks), or there is another number of tasks.
-    """
-    answers = _as_numbers(values)
-    if answers.ndim not in (1, 2) or answers.shape[0] != n_rows or not answers.size:
-        msg = (
-            f"{n_rows} sequences were answered with shape {answers.shape}; a predictor answers (n,) or (n, tasks). "
-            "Give reduce= to turn the network's output into one number per sequence and task, for example "
-            "reduce=lambda y: y.sum(-1)"
-        )
-        raise PredictorError(msg)
-    table = answers.reshape(n_rows, -1)
-    if tasks is not None and table.shape[1] != len(tasks):
-        msg = f"the network has {table.shape[1]} outputs and tasks= names {len(tasks)}: {list(tasks)}; name each output"
-        raise PredictorError(msg)
-    return table
-
-
-def _as_numbers(values: object) -> NDArray[Any]:
-    try:
-        answers = np.asarray(values)
-    except Exception as error:
-        msg = f"the answer, a {type(values).__name__}, cannot be read as an array ({first_line(error)}); return numpy"
-        raise PredictorError(msg) from error
-    if answers.dtype.kind in "iub":
-        return answers.astype(np.float64)
-    if answers.dtype.kind != "f":
-        msg = (
-            f"the answer, a {type(values).__name__}, holds {answers.dtype}, not real numbers; give reduce= to turn the "
-            "output into (n,) or (n, tasks) numbers"
-        )
-        raise PredictorError(msg)
-    return answers
-
-
-def storable(answers: NDArray[Any]) -> NDArray[Any]:
-    """Return answers of a floating dtype that a file of outcomes can hold.
-
-    Examples
-    --------
-    >>> [str(storable(np.ones(1, dtype)).dtype) for dtype in ("f2", "f4", "f8", "longdouble")]
-    ['float32', 'float32', 'float64', 'float64']
-    """
-    with np.errstate(over="ignore"):  # what overflows becomes infinite, and is refused as such
-        return answers.astype(np.float32 if answers.dtype.itemsize <= 4 else np.float64, copy=False)
-
-
 def require_finite(answers: NDArray[Any], *, tasks: tuple[str, ...], start: int = 0) -> None:
     """Refuse NaN and infinite answers (n, tasks); `start` is the row of the first.
 
@@ -410,33 +352,3 @@ def non_finite(value: float, *, row: int, task: str, model: str | None = None) -
         "logarithm of zero, an overflow or damaged weights"
     )
     return NonFiniteError(f"sequence {row}, {detail}", row=row, task=task, value=value, detail=detail)
-
-
-def abridged(names: Sequence[str]) -> str:
-    """Return names as a list in which at most four are spelled out.
-
-    Examples
-    --------
-    >>> abridged("ab"), abridged("abcdef")
-    ("['a', 'b']", "['a', 'b', 'c', 'd', ... 6 in all]")
-    """
-    shown = ", ".join(map(repr, names[:4]))
-    return f"[{shown}]" if len(names) <= 4 else f"[{shown}, ... {len(names):,} in all]"
-
-
-def one_line(error: BaseException) -> str:
-    r"""Return an exception as one line of at most 500 characters: its type and all that it says.
-
-    Examples
-    --------
-    >>> one_line(ValueError("missing keys:\n  a\n  b"))
-    'ValueError: missing keys: a b'
-    """
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text[:500]}" if text else type(error).__name__
-
-
-def first_line(error: BaseException) -> str:
-    """Return an exception as one short line: its type and the first line of what it says."""
-    text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0][:300]}" if text else type(error).__name__

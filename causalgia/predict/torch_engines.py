@@ -12,7 +12,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from causalgia.errors import CausalgiaError, PredictorError
-from causalgia.predict.predictor import first_line
+from causalgia.predict.wording import first_line
 
 Tensor: TypeAlias = torch.Tensor
 _LENGTHS = 8

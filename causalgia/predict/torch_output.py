@@ -8,7 +8,9 @@ from typing import Any
 import torch
 
 from causalgia.errors import CausalgiaError, PredictorError
-from causalgia.predict.predictor import checked_names, first_line, name_tasks
+from causalgia.predict.answers import name_tasks
+from causalgia.predict.predictor import checked_names
+from causalgia.predict.wording import first_line
 
 Names = tuple[str, ...]
 

@@ -23,7 +23,6 @@ from causalgia.predict.predictor import (
     checked_batch_size,
     checked_names,
     checked_version,
-    first_line,
     shape_in_words,
 )
 from causalgia.predict.torch_batch import BatchSizes, is_out_of_memory
@@ -34,6 +33,7 @@ from causalgia.predict.torch_half import require_full_products
 from causalgia.predict.torch_output import read_columns
 from causalgia.predict.torch_staging import Ferry, Fetched
 from causalgia.predict.torch_turns import in_eval_mode, lock_of
+from causalgia.predict.wording import first_line
 from causalgia.sequences.alphabet import Tokens
 
 _HELD_BYTES = 2**28

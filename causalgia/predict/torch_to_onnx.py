@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from causalgia.errors import CausalgiaError, PredictorError
 from causalgia.predict.onnx_predictor import OnnxPredictor
-from causalgia.predict.predictor import first_line
 from causalgia.predict.torch_predictor import TorchPredictor
 from causalgia.predict.torch_turns import in_eval_mode
+from causalgia.predict.wording import first_line
 from causalgia.sequences.alphabet import Tokens
 
 _ROWS = 12

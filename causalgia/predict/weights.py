@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from causalgia.errors import MissingExtraError, PredictorError
-from causalgia.predict.predictor import first_line
+from causalgia.predict.wording import first_line
 
 _CONVERT = (
     "load it where you trust it and keep the tensors alone: causalgia.predict.save_weights(module, 'net.safetensors')"

@@ -1,0 +1,74 @@
+"""What a network says, as numbers for each row and task."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalgia.errors import PredictorError
+from causalgia.predict.wording import first_line
+
+
+def name_tasks(n_tasks: int) -> tuple[str, ...]:
+    """Return the names that outputs get when the user gave none.
+
+    Examples
+    --------
+    >>> name_tasks(1), name_tasks(2)
+    (('outcome',), ('task 0', 'task 1'))
+    """
+    return ("outcome",) if n_tasks == 1 else tuple(f"task {i}" for i in range(n_tasks))
+
+
+def as_answers(values: object, *, n_rows: int, tasks: tuple[str, ...] | None) -> NDArray[Any]:
+    """Return one batch of answers as (n_rows, tasks) floating numbers, in their own dtype.
+
+    Raises
+    ------
+    PredictorError
+        If they are not real numbers, (n_rows,) or (n_rows, tasks), or there is another number of tasks.
+    """
+    answers = _as_numbers(values)
+    if answers.ndim not in (1, 2) or answers.shape[0] != n_rows or not answers.size:
+        msg = (
+            f"{n_rows} sequences were answered with shape {answers.shape}; a predictor answers (n,) or (n, tasks). "
+            "Give reduce= to turn the network's output into one number per sequence and task, for example "
+            "reduce=lambda y: y.sum(-1)"
+        )
+        raise PredictorError(msg)
+    table = answers.reshape(n_rows, -1)
+    if tasks is not None and table.shape[1] != len(tasks):
+        msg = f"the network has {table.shape[1]} outputs and tasks= names {len(tasks)}: {list(tasks)}; name each output"
+        raise PredictorError(msg)
+    return table
+
+
+def _as_numbers(values: object) -> NDArray[Any]:
+    try:
+        answers = np.asarray(values)
+    except Exception as error:
+        msg = f"the answer, a {type(values).__name__}, cannot be read as an array ({first_line(error)}); return numpy"
+        raise PredictorError(msg) from error
+    if answers.dtype.kind in "iub":
+        return answers.astype(np.float64)
+    if answers.dtype.kind != "f":
+        msg = (
+            f"the answer, a {type(values).__name__}, holds {answers.dtype}, not real numbers; give reduce= to turn the "
+            "output into (n,) or (n, tasks) numbers"
+        )
+        raise PredictorError(msg)
+    return answers
+
+
+def storable(answers: NDArray[Any]) -> NDArray[Any]:
+    """Return answers of a floating dtype that a file of outcomes can hold.
+
+    Examples
+    --------
+    >>> [str(storable(np.ones(1, dtype)).dtype) for dtype in ("f2", "f4", "f8", "longdouble")]
+    ['float32', 'float32', 'float64', 'float64']
+    """
+    with np.errstate(over="ignore"):  # what overflows becomes infinite, and is refused as such
+        return answers.astype(np.float32 if answers.dtype.itemsize <= 4 else np.float64, copy=False)
