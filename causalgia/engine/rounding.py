@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array: TypeAlias = NDArray[np.float64]
-_NOTHING = 16
+_NOTHING = 2
 """An ICE that varies by fewer roundings of its outcomes than this does not vary."""
 
 
