@@ -444,10 +444,11 @@ def test_wrong_arithmetic_is_found(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "chosen"), [([1.0, 1.0, 3.0], True), ([2.0, 1.0, 1.0], False), ([1.0, 9.0, 3.0], False)]
+    ("full", "control", "edit", "chosen"), [(3.0, 3.0, 1.0, True), (1.0, 0.5, 2.0, False), (3.0, 5.5, 1.0, False)]
 )
-def test_it_is_chosen_where_it_is_faster(monkeypatch, seconds, chosen):
-    monkeypatch.setattr(Incremental, "_seconds", lambda self, jobs: [s * 6 for s in seconds[: len(jobs)]])
+def test_it_is_chosen_where_it_is_faster(monkeypatch, full, control, edit, chosen):
+    seconds = {"full": full, "Block": control, "edited": edit}
+    monkeypatch.setattr(Incremental, "_seconds", lambda self, runner, job, n_rows, repeats: seconds[job.func.__name__])
     predictor = cg.TorchPredictor(headed(BODIES["same"][1], **copy.deepcopy(BODIES["same"][0])), incremental=True)
     base = tokens(6, 41)
     edited = written(base, 10, 20)
@@ -457,7 +458,7 @@ def test_it_is_chosen_where_it_is_faster(monkeypatch, seconds, chosen):
         np.testing.assert_array_equal(found, predictor.predict(edited))
     (tried,) = predictor._partial.tried()
     assert (tried.width, tried.chosen, tried.exact) == (10, chosen, True)
-    assert tried.speed == seconds[2] / seconds[0]
+    assert tried.speed == full / edit
     assert f"{tried.speed:.2f} x the full pass's speed" in predictor.incremental_report()
     again = cg.TorchPredictor(predictor.module, incremental=True)
     monkeypatch.setattr(Incremental, "_seconds", None)

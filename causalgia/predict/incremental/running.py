@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable
@@ -51,6 +52,14 @@ class Runner:
         self._controls: list[tuple[weakref.ref[Block], Workspace]] = []
         self.kept: frozenset[int] = frozenset()
         """Values of the control that edits so far have needed."""
+
+    def clock(self) -> float:
+        """Return the time in seconds when all that was asked is done; this thread's own where it works alone."""
+        device = self._make["device"]
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        alone = device.type == "cpu" and torch.get_num_threads() == 1
+        return time.thread_time() if alone else time.perf_counter()  # other work on the machine is not ours
 
     def plan(self, span: Span) -> Plan:
         """Return the plan of a span of edits, made once."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -46,7 +45,9 @@ class Incremental:
     def _forget(self) -> None:
         self._runners: dict[int, Runner | str] = {}
         self._full_seconds: dict[int, float] = {}
+        self._control_seconds: dict[int, float] = {}
         self._trusted: dict[int, bool] = {}
+        self._macs: dict[int, float] = {}
         self._weights: tuple[Any, ...] = ()
         self._warned = False
 
@@ -202,43 +203,38 @@ class Incremental:
         self, runner: Runner, block: Block, span: Span, edited: Tokens, rows: Rows, base: Tokens
     ) -> tuple[float, bool]:
         """Return how much faster edits are recomputed than predicted, and whether that outweighs a slower control."""
-        length = base.shape[1]
-        jobs: list[tuple[int, Callable[[], object]]] = [
-            (len(edited), partial(block.edited, span, edited, rows)),
-            (len(base), partial(Block, runner, base)),
-        ]
+        length, some = base.shape[1], edited[:_SAMPLE]
         if length not in self._full_seconds:
-            size = min(len(edited), self._predictor.resolve_batch_size(length))
-            jobs.append((size, partial(self.full, edited[:size])))
-        seconds = [s / n for s, (n, _) in zip(self._seconds([job for _, job in jobs]), jobs, strict=True)]
-        full = self._full_seconds.setdefault(length, seconds[-1])
-        return full / seconds[0], seconds[0] + max(0.0, seconds[1] - full) < full
+            self._full_seconds[length] = self._seconds(runner, partial(self.full, some), len(some), _REPEATS)
+            self._control_seconds[length] = self._seconds(runner, partial(Block, runner, base), len(base), 1)
+        full, control = self._full_seconds[length], self._control_seconds[length]
+        edit = self._seconds(runner, partial(block.edited, span, edited, rows), len(edited), _REPEATS)
+        return full / edit, edit + max(0.0, control - full) < full
 
-    def _seconds(self, jobs: list[Callable[[], object]]) -> list[float]:
-        """Return the shortest time of each job, done in turn."""
-        return [
-            min(times) for times in zip(*([self._second(job) for job in jobs] for _ in range(_REPEATS)), strict=True)
-        ]
-
-    def _second(self, job: Callable[[], object]) -> float:
-        alone = self._predictor.device.type == "cpu" and torch.get_num_threads() == 1
-        clock = time.thread_time if alone else time.perf_counter  # other work on the machine is not ours
-        start = clock()
-        job()
-        if self._predictor.device.type == "cuda":
-            torch.cuda.synchronize(self._predictor.device)
-        return clock() - start
+    def _seconds(self, runner: Runner, job: Callable[[], object], n_rows: int, repeats: int) -> float:
+        """Return the shortest time of some repeats of a job, for one of its rows."""
+        times = []
+        for _ in range(repeats):
+            start = runner.clock()
+            job()
+            times.append(runner.clock() - start)
+        return min(times) / n_rows
 
     def _share(self, runner: Runner, span: Span, length: int) -> float:
         """Return the part of the multiplications of a full pass that an edit costs."""
+        network = runner.network
+        local = network.macs(network.whole)
+        total = max(self._multiplications(length), local, 1.0)
+        return (total - local + network.macs(network.touched(span))) / total
+
+    def _multiplications(self, length: int) -> float:
         from torch.utils.flop_counter import FlopCounterMode
 
-        network = runner.network
-        with FlopCounterMode(display=False) as counter:
-            self.full(np.zeros((2, length), np.uint8))
-        local = network.macs(network.whole)
-        total: float = max(counter.get_total_flops() / 4, local)
-        return (total - local + network.macs(network.touched(span))) / max(total, 1.0)
+        if length not in self._macs:
+            with FlopCounterMode(display=False) as counter:
+                self.full(np.zeros((1, length), np.uint8))
+            self._macs[length] = counter.get_total_flops() / 2
+        return self._macs[length]
 
 
 class IncrementalSession:
