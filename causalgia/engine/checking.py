@@ -18,7 +18,7 @@ from causalgia.engine.findings import Check, Finding
 from causalgia.engine.pacing import SLOW, Pace, paced, seconds_a_row
 from causalgia.engine.partly import recomputed_in_part
 from causalgia.engine.repeating import by_task, in_other_batches, repeated, strand_asymmetry
-from causalgia.engine.rounding import Rounding, against_exact, among_repeats
+from causalgia.engine.rounding import AGAINST_EXACT, Rounding, against_exact, among_repeats
 from causalgia.engine.sampling import Sample, contrasts_to_check
 from causalgia.errors import DesignError, FallbackWarning, PredictorError
 from causalgia.predict import Ensemble, Predictor
@@ -265,7 +265,7 @@ def _rounding(sample: Sample) -> xr.Dataset:
     exact = _exact(sample)
     if exact is not None:
         found = against_exact(sample.outcomes(), exact, sample.matrix, **counted)
-        return _labelled(found, sample, "against float64")
+        return _labelled(found, sample, AGAINST_EXACT)
     answers = sample.answers(sample.arms[0])
     dtype = min(predictor.precision, answers.dtype, key=lambda dtype: dtype.itemsize)
     eps = float(np.finfo(dtype).eps)

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array: TypeAlias = NDArray[np.float64]
+AGAINST_EXACT = "against float64"
+"""How rounding was found where the same outcomes were computed in higher precision."""
 _NOTHING = 2
 """An ICE that varies by fewer roundings of its outcomes than this does not vary."""
 

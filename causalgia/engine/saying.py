@@ -12,6 +12,7 @@ from causalgia.engine.findings import Finding
 from causalgia.engine.pacing import Pace
 from causalgia.engine.partly import Partly
 from causalgia.engine.repeating import Repeats
+from causalgia.engine.rounding import AGAINST_EXACT
 from causalgia.engine.sampling import Sample
 from causalgia.engine.using import cores, physical_memory
 
@@ -67,10 +68,13 @@ def floor(found: xr.Dataset, n_units: int) -> Finding:
     size = f"rounding of an effect {_number(at['rms'])} of its sd over units {here}, {found.attrs['method']}"
     bias, most = abs(at["bias"].item()), at["most"].item()
     said = f"bias {_number(bias)} standard errors at {n_units:,} units, at most {_number(most)}"
-    if most <= _BIASED:
+    unseen = at["rms"].item() >= _COARSE and found.attrs["method"] != AGAINST_EXACT
+    if most <= _BIASED and not unseen:
         return Finding(name, "ok", f"{size}; {said}")
     if bias - 2 * at["mcse"].item() <= _BIASED and at["rms"] < _COARSE:
         return Finding(name, "note", f"{size}; {said}: too few units were looked at to tell whether it is below 0.1")
+    if unseen:
+        said = "what all batches share of it is not seen, and does not cancel"
     cure = "no number of units removes it: compute in float32 without TF32, or in float64 (module.double())"
     return Finding(name, "warn", f"{size}; {said}; {cure}")
 
