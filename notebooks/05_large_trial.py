@@ -53,20 +53,20 @@ design = cg.Design(
         "placebo": cg.Placebo("UGCAUG", at=17),
         "UGCAUG": cg.Embed("UGCAUG", at=17),
     },
-    n_units=60_000,
+    n_units=40_000,
     contrasts="placebo",
 )
 predictor = cg.zoo.load("rbfox1_like", member=0)
 
 if __name__ == "__main__":
-    cg.run(design, predictor, rng=7, store=sys.argv[1])
+    cg.run(design, predictor, rng=7, store=sys.argv[1], progress=False)
 """)
 sys.path.insert(0, str(folder))
 from trial import design, predictor
 
 # %% [markdown]
 # `causalgia check` (here `cg.check`) says beforehand what to expect: whether the predictor can be trusted with a contrast, how
-# fast it is, and what the planned trial will take.
+# fast it is, and what the planned trial will take. Every line is explained in the guide to checking a predictor.
 
 # %%
 print(cg.check(predictor, design))
@@ -118,7 +118,7 @@ print(estimates[["ace", "se"]].to_dataframe().round(4))
 from dataclasses import replace
 
 try:
-    cg.run(replace(design, n_units=50_000), predictor, rng=7, store=store)
+    cg.run(replace(design, n_units=30_000), predictor, rng=7, store=store)
 except cg.CausalgiaError as error:
     print(error)
 
@@ -160,14 +160,16 @@ print(f"{moments.nbytes / 1e3:,.0f} kB instead of {outcomes.nbytes / 1e3:,.0f} k
 # carries it out.
 
 # %%
+import logging
 import threading
 
 from distributed import Client, LocalCluster
 
-with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
+here = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, "silence_logs": logging.CRITICAL}
+with LocalCluster(**here) as cluster, Client(cluster) as client:
     workers = client.run(os.getpid)
     victim = next(iter(workers.values()))
-    threading.Timer(3, os.kill, (victim, signal.SIGKILL)).start()
+    threading.Timer(2, os.kill, (victim, signal.SIGKILL)).start()
     by_workers = cg.run(design, predictor, rng=7, client=client)
     lost = victim not in client.run(os.getpid).values()
 
