@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeAlias
@@ -63,9 +63,16 @@ def write_all(file: int, data: Data) -> None:
 
 def replace(path: Path, data: Data) -> None:
     """Put a file in its place, whole or not at all, whatever happens meanwhile."""
-    write(part_of(path), data)
-    part_of(path).replace(path)
-    sync_folder(path.parent)
+    replace_all({path: data})
+
+
+def replace_all(files: Mapping[Path, Data]) -> None:
+    """Put files of one folder in their places, one after the other, each of them whole or not at all."""
+    for path, data in files.items():
+        write(part_of(path), data)
+        part_of(path).replace(path)
+    for folder in {path.parent for path in files}:
+        sync_folder(folder)
 
 
 def sync_folder(path: Path) -> None:

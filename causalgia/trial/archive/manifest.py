@@ -12,7 +12,7 @@ from typing import Any
 
 from causalgia.errors import StoreError
 from causalgia.trial.archive.documents import FORMAT, as_json
-from causalgia.trial.archive.files import mark_at, mark_of, replace, sealed, unsealed
+from causalgia.trial.archive.files import mark_at, mark_of, replace, replace_all, sealed, unsealed
 from causalgia.trial.archive.layout import CONTROL, Field, Grid, control
 
 _NAME, _COPY = "manifest.json", "copy"
@@ -93,8 +93,7 @@ def write_manifest(path: Path, manifest: Manifest, static: Mapping[str, bytes]) 
     """Write a copy of all that does not grow, and the manifest, with which the store is begun."""
     folder = control(path)
     data = manifest.to_bytes()
-    replace(folder / _COPY, _copied(data, static))
-    replace(folder / _NAME, data)
+    replace_all({folder / _COPY: _copied(data, static), folder / _NAME: data})
 
 
 def is_begun(path: Path) -> bool:
