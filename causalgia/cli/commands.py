@@ -33,18 +33,16 @@ from causalgia.cli.folder import (
 )
 from causalgia.cli.keeping import Keep, Kept, Stored, refuse, run_into
 from causalgia.cli.listing import print_catalogue, print_entry
+from causalgia.cli.predicting import predictor_of
 from causalgia.cli.screen import print_answers, print_written
 from causalgia.cli.skin import OneLine, RopeOfTwo
-from causalgia.errors import CausalgiaError, DesignError
+from causalgia.errors import DesignError
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from causalgia.analysis import Analysis
     from causalgia.experiments import Experiment
-    from causalgia.predict import Predictor
-    from causalgia.spec import TrialSpec
-    from causalgia.spec.choices import PredictorSpec
 
 _DEMO = "demo"
 
@@ -195,7 +193,7 @@ def check(
     from causalgia.spec import read_spec
 
     spec = read_spec(spec_file)
-    raise typer.Exit(print_check(spec, _predictor(spec, spec_file, device)))
+    raise typer.Exit(print_check(spec, predictor_of(spec, spec_file, device)))
 
 
 @app.command()
@@ -225,7 +223,7 @@ def run(
 
     spec = read_spec(spec_file)
     refuse(out, spec_file, stored=store, keep=keep, force=force)
-    predictor = _predictor(spec, spec_file, device)
+    predictor = predictor_of(spec, spec_file, device)
     folder = made(out)
     with client_of(dask, workers) as client:
         outcomes, written = run_into(
@@ -389,36 +387,3 @@ def _answer_again(
     answer = replace(experiment, analysis=own).analyse(outcomes, rng=seed)
     drop(folder, DECISIONS, POSTERIOR, FOREST, *figures(folder))
     print_written(folder, *give_answer(answer, folder, all_rows=all_rows))
-
-
-def _predictor(spec: TrialSpec, spec_file: Path, device: str | None) -> Predictor:
-    asked = _on_device(spec.predictor, device)
-    if asked.zoo is not None:
-        from causalgia.zoo import oracle
-
-        try:
-            return oracle(asked.zoo)
-        except CausalgiaError as error:
-            raise DesignError(f"{spec_file}: [predictor]: {error}") from error
-    from causalgia.predict import load_predictor
-
-    return load_predictor(
-        str(asked.factory),
-        weights=asked.weights,
-        tasks=asked.tasks,
-        scale=asked.scale,
-        alphabet=asked.alphabet,
-        device=asked.device,
-        batch_size=asked.batch_size,
-        announce=lambda line: typer.echo(line, err=True),
-    )
-
-
-def _on_device(asked: PredictorSpec, device: str | None) -> PredictorSpec:
-    """Return the predictor that the file asks for, on the device that the command line asks for."""
-    from causalgia.spec.choices import check_device
-
-    if device is None:
-        return asked
-    check_device(device, zoo=asked.zoo is not None, said="--device")
-    return replace(asked, device=device)
