@@ -55,7 +55,7 @@ def stored(begun: Begun, kept: Kept, path: Path, *, client: Client | None, progr
             archive.put(turn, parts, model=model)
     found = annotate(open_archive(path))
     if kept.name == "outcomes":
-        warn_constant(found["outcome"], begun.trial.predictor.tasks)
+        warn_constant(found["outcome"], tuple(map(str, found["task"].to_numpy())))
     return found
 
 
@@ -67,9 +67,16 @@ def opened(begun: Begun, kept: Kept, path: Path) -> tuple[Archive, Plan]:
         ends = plan.ends.tolist()
         fields, frame = fields_of(begun, kept), begun.frame
         return Archive.create(
-            path, identity=identity, fields=fields, turn_ends=ends, turns_a_chunk=plan.chunk, frame=frame
+            path,
+            identity=identity,
+            fields=fields,
+            turn_ends=ends,
+            turns_a_chunk=plan.chunk,
+            frame=frame,
+            settled=begun.trial.settled,
         ), plan
     archive = Archive.resume(path, identity=identity)
+    begun.trial.settle(archive.settled)
     plan = Plan(begun.trial.design.n_units, archive.grid.turn_ends[0], archive.grid.turns_a_chunk)
     if archive.missing:
         begun.meet()

@@ -24,13 +24,15 @@ class Manifest:
     """What a store says of itself.
 
     `identity` names the trial (design, predictor, seed, ...); `texts` has the dtypes of the text variables without
-    units; `static` the marks of the files that do not grow, by path.
+    units; `static` the marks of the files that do not grow, by path; `settled` is what the trial settled on when it was
+    begun, as JSON, for it to go on with.
     """
 
     identity: Mapping[str, str]
     grid: Grid
     texts: Mapping[str, str]
     static: Mapping[str, str]
+    settled: Any = None
 
     def to_bytes(self) -> bytes:
         """Return the manifest as JSON that has its own hash."""
@@ -40,6 +42,7 @@ class Manifest:
             "turns_a_chunk": self.grid.turns_a_chunk,
         }
         said = {"identity": self.identity, "grid": grid, "texts": self.texts, "static": self.static}
+        said["settled"] = self.settled
         told = {"kind": _KIND, "version": FORMAT, **said}
         return as_json(told | {"hash": _hash(told)})
 
@@ -73,6 +76,7 @@ class Manifest:
             Grid(fields, tuple(grid["turn_ends"]), grid["turns_a_chunk"]),
             told["texts"],
             told["static"],
+            told["settled"],
         )
 
     def require(self, identity: Mapping[str, str], path: Path) -> None:

@@ -55,8 +55,8 @@ class Archive:
     seconds = 5.0
     """Between commits of chunks that are not full yet."""
 
-    def __init__(self, path: Path, grid: Grid, lock: Lock, done: dict[Slab, int]) -> None:
-        self.path, self.grid = path, grid
+    def __init__(self, path: Path, grid: Grid, lock: Lock, done: dict[Slab, int], settled: Any) -> None:
+        self.path, self.grid, self.settled = path, grid, settled
         self._lock, self._done = lock, done
         self._open: dict[Slab, Filling] = {}
         self._log = Log(control(path) / "log")
@@ -86,6 +86,7 @@ class Archive:
         turn_ends: Sequence[int],
         turns_a_chunk: int,
         frame: xr.Dataset,
+        settled: Any = None,
     ) -> Archive:
         """Begin a store.
 
@@ -103,6 +104,8 @@ class Archive:
             Turns in a file; every chunk but the last has the same number of units.
         frame
             Every variable of the finished Dataset without the dim ``unit``, and its attrs.
+        settled
+            What the trial settled on before its first turn, ready for JSON: `settled` gives it back.
 
         Raises
         ------
@@ -119,11 +122,11 @@ class Archive:
             try:
                 if _begun(place):
                     raise StoreError(f"{place}: holds a trial already; resume it, or give another path as store=")
-                _lay_out(place, identity, grid, frame, static)
+                _lay_out(place, identity, grid, frame, static, settled)
             except BaseException:
                 lock.release()
                 raise
-        return cls(place, grid, lock, {})
+        return cls(place, grid, lock, {}, settled)
 
     @classmethod
     def resume(cls, path: str | Path, *, identity: Mapping[str, str]) -> Archive:
@@ -152,7 +155,7 @@ class Archive:
             except BaseException:
                 lock.release()
                 raise
-        return cls(place, manifest.grid, lock, {found.slab: found.done for found in done})
+        return cls(place, manifest.grid, lock, {found.slab: found.done for found in done}, manifest.settled)
 
     @property
     def missing(self) -> tuple[int, ...]:
@@ -315,7 +318,7 @@ def _begun(path: Path) -> bool:
 
 
 def _lay_out(
-    path: Path, identity: Mapping[str, str], grid: Grid, frame: xr.Dataset, static: Mapping[str, bytes]
+    path: Path, identity: Mapping[str, str], grid: Grid, frame: xr.Dataset, static: Mapping[str, bytes], settled: Any
 ) -> None:
     """Write all that does not grow, an empty log, and at last the manifest: with it the store is begun.
 
@@ -327,7 +330,7 @@ def _lay_out(
     (control(path) / "log").write_bytes(b"")
     texts = {str(name): str(v.dtype) for name, v in frame.variables.items() if v.dtype.kind == "U"}
     marks = {name: mark_of(data) for name, data in static.items()}
-    write_manifest(path, Manifest(dict(identity), grid, texts, marks), static)
+    write_manifest(path, Manifest(dict(identity), grid, texts, marks, settled), static)
     for folder in (path, path.parent):
         sync_folder(folder)
 

@@ -11,6 +11,7 @@ from typing import TypeAlias
 from causalgia.errors import CausalgiaError, ClusterError
 from causalgia.predict.predictor import one_line
 from causalgia.trial.carrying import Parts, unit_parts
+from causalgia.trial.workers.allocating import keep_freed_memory
 from causalgia.trial.workers.sending import Origin, Sent, here
 
 Heard: TypeAlias = list[tuple[type[Warning], str]]
@@ -65,6 +66,7 @@ def _loaded(data: bytes, origin: Origin) -> Sent:
 
 def _load(data: bytes, origin: Origin) -> Sent:
     _require_same(origin)
+    keep_freed_memory()
     try:
         return pickle.loads(data)  # type: ignore[no-any-return]
     except CausalgiaError:

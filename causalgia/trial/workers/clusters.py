@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from causalgia.errors import ClusterError, MissingExtraError
+from causalgia.trial.workers.allocating import ENVIRONMENT
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -152,7 +153,7 @@ def local_cluster(n: int) -> Iterator[Client]:
             dashboard_address="127.0.0.1:0",
             silence_logs=logging.CRITICAL,
             preload=["causalgia.trial.workers.starting"],
-            env=dict.fromkeys(_THREADS, str(max(1, _cores() // n))),
+            env={**ENVIRONMENT, **dict.fromkeys(_THREADS, str(max(1, _cores() // n)))},
         ) as cluster,
         distributed.Client(cluster, set_as_default=False, direct_to_workers=True) as client,
     ):
