@@ -5,11 +5,11 @@ from __future__ import annotations
 import errno
 import json
 import os
-import time
 import resource
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
