@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ import numpy as np
 import pytest
 
 import causalgia as cg
+from causalgia.cli.cluster import client_of
 from causalgia.errors import (
     CausalgiaWarning,
     ClusterError,
@@ -57,7 +59,7 @@ def client() -> Iterator[Any]:
 @pytest.fixture
 def no_workers() -> Iterator[Any]:
     with (
-        distributed.LocalCluster(n_workers=0, dashboard_address="127.0.0.1:0") as cluster,
+        distributed.LocalCluster(n_workers=0, processes=False, dashboard_address="127.0.0.1:0") as cluster,
         distributed.Client(cluster, set_as_default=False) as client,
     ):
         yield client
@@ -215,6 +217,35 @@ def build(folder: str) -> Factory:
 
 def n_loaded() -> int:
     return len(answering._LOADED)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another allocator")
+def test_freed_memory_is_kept_for_the_next_layer() -> None:
+    """Dask's own setting costs a page fault for every 4 kB of every activation."""
+    process = subprocess.run(
+        [sys.executable, "-c", ALLOCATING], env={**os.environ, "MALLOC_TRIM_THRESHOLD_": "65536"}, capture_output=True
+    )
+    before, after = map(int, process.stdout.split())
+    assert before > 2_000
+    assert after < 200
+
+
+ALLOCATING = """
+import resource
+import numpy as np
+from causalgia.trial.workers.allocating import keep_freed_memory
+
+def faults():
+    for _ in range(2):
+        start = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        for _ in range(10):
+            np.ones(2**21, np.uint8)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - start
+
+before = faults()
+keep_freed_memory()
+print(before, faults())
+"""
 
 
 def test_few_jobs_are_on_their_way_at_a_time(client: Any) -> None:
@@ -434,6 +465,18 @@ def test_impossible_numbers_of_workers(n: Any) -> None:
         pass
 
 
+def test_flags_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    with client_of(None, None) as client:
+        assert client is None
+    with pytest.raises(ClusterError, match=r"--dask .* --workers N .*give one"):
+        client_of("tcp://127.0.0.1:1", 2)
+    with pytest.raises(ClusterError, match="0 workers"), client_of(None, 0):
+        pass
+    monkeypatch.setattr(clusters, "_TO_CONNECT", 0.5)
+    with pytest.raises(ClusterError, match="no Dask scheduler"), client_of("tcp://127.0.0.1:1", None):
+        pass
+
+
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense://x", ""])
 def test_an_address_where_nothing_answers(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clusters, "_TO_CONNECT", 0.5)
@@ -455,10 +498,10 @@ def test_a_worker_killed_during_the_run_changes_no_bit(client: Any) -> None:
     before = pids(client)
     for job in through(client, begun):
         found.append(job)
-        if len(found) in (3, 12):
+        if len(found) == 3:
             os.kill(pids(client)[0], signal.SIGKILL)
     require_same(found, begun)
-    client.wait_for_workers(2, timeout=20)
+    client.wait_for_workers(2, timeout=60)
     assert len(set(before) & set(pids(client))) <= 1
 
 
@@ -490,8 +533,8 @@ def test_a_job_that_kills_every_worker_is_named(client: Any, monkeypatch: pytest
         return x[:, :1].sum(2)
 
     begun = trial(cg.FunctionPredictor(answer, tasks=["A"], fingerprint="killer"), design(20), turn=20)
-    monkeypatch.setattr(client.cluster.scheduler, "allowed_failures", 1)
-    with pytest.raises(ClusterError, match=r"units 0 to 19 \(turn 0\): every worker .* died \(2 in all\).*memory"):
+    monkeypatch.setattr(client.cluster.scheduler, "allowed_failures", 0)
+    with pytest.raises(ClusterError, match=r"units 0 to 19 \(turn 0\): every worker .* died \(1 in all\).*memory"):
         list(through(client, begun))
 
 
@@ -562,8 +605,8 @@ def test_workers_end_with_a_process_that_is_killed() -> None:
     )
     assert process.stdout is not None
     workers = [int(pid) for pid in process.stdout.readline().split()]
-    assert len(workers) == 2
-    process.kill()
+    assert len(workers) == 1
+    process.kill()  # kill -9
     _, said = process.communicate()
     wait_for(lambda: not any(map(alive, workers)))
     assert "Traceback" not in said
@@ -572,7 +615,7 @@ def test_workers_end_with_a_process_that_is_killed() -> None:
 PARENT = """
 import os, time
 from causalgia.trial.workers import local_cluster
-with local_cluster(2) as client:
+with local_cluster(1) as client:
     print(*client.run(os.getpid).values(), flush=True)
     time.sleep(60)
 """
