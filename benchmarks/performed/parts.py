@@ -111,6 +111,19 @@ PARTS: dict[str, tuple[Target, ...]] = {
     ),
     "batch": _sizes("automatic batch, its throughput", "best batch found by hand", "{}", AT_LEAST, 0.9),
     "store": (Target("store write, 10 million outcomes", "raw file write, fsync in both", "store / raw", AT_MOST, 2),),
+    "memory": tuple(
+        Target(f'memory of 10^7 predictions, keep="{keep}"', "of 10^5", keep, AT_MOST, 1.2)
+        for keep in ("outcomes", "effects", "moments")
+    ),
+    "resume": (
+        Target(
+            "killed at 50 % and resumed, both parts",
+            "uninterrupted",
+            "killed and resumed / uninterrupted",
+            AT_MOST,
+            1.05,
+        ),
+    ),
     "workers": (
         Target(
             "2 local workers on 2 cores",
