@@ -22,7 +22,7 @@ from causalgia.trial.turns import Trial
 if TYPE_CHECKING:
     from distributed import Client
 
-_SECONDS = 5.0
+_SECONDS = 1.0
 _SPARING = 20
 """Times as long as the last keeping took: it takes at most a twentieth of the trial, however large the sums."""
 
@@ -61,7 +61,7 @@ def _restored(kept: Summary, archive: Archive) -> int:
 
 
 def _take(kept: Summary, plan: Plan, turns: Iterable[tuple[int, Parts]], archive: Archive | None) -> None:
-    """Take turn after turn, and keep the sums on disk every few seconds and at the end."""
+    """Take turn after turn, and keep the sums on disk about every second and at the end."""
     last, pause = time.monotonic(), _SECONDS
     for turn, parts in turns:
         kept.take(parts)

@@ -28,6 +28,8 @@ from causalgia.trial.archive.verifying import Found, found_in
 
 _MOST_OPEN = 32
 _AT_ONCE = 4
+_SPARING = 20
+"""How many times longer than it took the wait is after a commit of chunks that are not full."""
 
 
 class Archive:
@@ -52,7 +54,7 @@ class Archive:
     (0, 2)
     """
 
-    seconds = 5.0
+    seconds = 1.0
     """Between commits of chunks that are not full yet."""
 
     def __init__(self, path: Path, grid: Grid, lock: Lock, done: dict[Slab, int], settled: Any) -> None:
@@ -61,7 +63,7 @@ class Archive:
         self._open: dict[Slab, Filling] = {}
         self._log = Log(control(path) / "log")
         self._pool, self._busy = ThreadPoolExecutor(_AT_ONCE), dict[Slab, Future[None]]()
-        self._committed = time.monotonic()
+        self._committed, self._cost = time.monotonic(), 0.0
 
     @staticmethod
     def exists(path: str | Path) -> bool:
@@ -268,7 +270,7 @@ class Archive:
     def _commit_what_is_due(self, fillings: Sequence[Filling]) -> None:
         """Commit slabs that were just filled while the trial goes on, and all of them from time to time."""
         crowded = len(self._open) > _MOST_OPEN + len(self.grid.models)
-        if crowded or time.monotonic() - self._committed >= self.seconds:
+        if crowded or time.monotonic() - self._committed >= max(self.seconds, _SPARING * self._cost):
             self._commit_all()
         else:
             self._commit([f for f in fillings if f.done == self.grid.whole(f.slab.chunk)], ahead=_AT_ONCE)
@@ -276,8 +278,10 @@ class Archive:
             self._open.clear()
 
     def _commit_all(self) -> None:
+        start = time.monotonic()
         self._commit([filling for filling in self._open.values() if filling.committed != filling.done])
         self._committed = time.monotonic()
+        self._cost = min(self._committed - start, self.seconds)
 
     def _commit(self, fillings: Sequence[Filling], *, ahead: int = 0) -> None:
         """Commit slabs; wait until at most `ahead` of them are still to be, and raise what went wrong with any."""
