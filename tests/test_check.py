@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import causalgia as cg
 from causalgia import cli
-from causalgia.engine import checking, costing, pacing
+from causalgia.engine import checking, costing, pacing, partly
 from causalgia.engine.checking import reference_of
 from causalgia.engine.rounding import against_exact, among_repeats
 from causalgia.engine.sampling import contrasts_to_check, reference_arm
@@ -49,6 +49,14 @@ def adenines(x):
 
 def line(found, name):
     return next(finding for finding in found.findings if finding.name == name)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def briefly():
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (pacing, costing, partly):
+            patch.setattr(module, "_SECONDS", 0.8)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -298,6 +306,13 @@ def test_knows_the_size_of_a_store(tmp_path, keep):
     cg.run(trial, predictor, rng=0, store=tmp_path / "t.zarr", keep=keep)
     size = sum(path.stat().st_size for path in (tmp_path / "t.zarr").rglob("*") if path.is_file())
     assert 0.7 < found.disk[keep] / size < 1.4
+
+
+def test_says_where_memory_does_not_hold_a_trial():
+    found = cg.check(function(adenines), design(10**13))
+    assert line(found, "memory").state == "warn"
+    assert "store=" in line(found, "memory").text
+    assert found.ok
 
 
 # kinds of trials and predictors

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from causalgia.design import Design
 from causalgia.engine import saying
-from causalgia.engine.costing import Cost, before_the_first_turn, by_rate, costed, disk, held
+from causalgia.engine.costing import Cost, before_the_first_turn, by_rate, costed, disk, fits, held
 from causalgia.engine.findings import Check, Finding
 from causalgia.engine.pacing import SLOW, Pace, paced, seconds_a_row
 from causalgia.engine.partly import recomputed_in_part
@@ -171,7 +171,11 @@ class _Looking:
         pace = self._measured("throughput", lambda: paced(trial.predictor, tokens, seconds_a_row=sample.seconds_a_row))
         if pace is None:
             return
-        self.findings += [saying.throughput(pace), saying.memory(pace, held(self.begun)), saying.batch_size(pace)]
+        self.findings += [
+            saying.throughput(pace),
+            saying.memory(pace, held(self.begun), fits=fits(self.begun)),
+            saying.batch_size(pace),
+        ]
         self.numbers |= {
             "throughput": pace.per_second,
             "batch_size": pace.batch_size,

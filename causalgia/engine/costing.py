@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from causalgia.design import Design
 from causalgia.design.null_model import NullModel
 from causalgia.engine.kept_moments import QUANTILES
+from causalgia.errors import DesignError
 from causalgia.estimation.labelled import MAX_COVARIANCE
 from causalgia.estimation.sketching import bins_within
 from causalgia.predict import Predictor
@@ -23,6 +24,7 @@ from causalgia.trial.kept import Everything
 from causalgia.trial.plan import Plan, columns
 from causalgia.trial.storing import fields_of
 from causalgia.trial.turns import Drawn, Trial
+from causalgia.trial.units import require_memory
 
 _SECONDS, _MOST_TURNS, _FEW = 2.0, 3, 8
 _LEAST_GROUPS, _BYTES_OF_GROUPS = 256, 2**25
@@ -150,6 +152,15 @@ def held(begun: Begun) -> int:
     like = begun.trial.answer_like
     assert like is not None, "the predictor has been met"
     return begun.trial.design.n_units * columns(begun.trial.design) * like.nbytes
+
+
+def fits(begun: Begun) -> bool:
+    """Say whether a trial that holds its outcomes in memory would be begun."""
+    try:
+        require_memory(begun.trial.design, tasks=_answers(begun.trial.predictor))
+    except DesignError:
+        return False
+    return True
 
 
 def disk(begun: Begun) -> dict[str, int]:

@@ -111,14 +111,21 @@ def _by_batch(part: Predictor, tokens: Tokens, use: Use, *, seconds_a_row: float
     """
     length = tokens.shape[1]
     usual = part.resolve_batch_size(length)
-    sizes = [size for size in dict.fromkeys(max(1, int(usual * share)) for share in _SHARES) if _safe(size, usual, use)]
-    sizes = [size for size in sizes if size <= usual or _takes(part, length, size)]
+    sizes = _sizes(part, length, usual, use)
     affordable = int(_SECONDS / (_ROUNDS * len(sizes) * seconds_a_row))
     sizes = [size for size in sizes if size <= affordable] or [min(usual, max(1, affordable))]
     rows = _rows(tokens, max(sizes))
     rounds = int(np.clip(_SECONDS / 4 / (len(sizes) * len(rows) * seconds_a_row), _ROUNDS, 4 * _ROUNDS))
     took = np.array([[_seconds(_asking(part, rows, size)) for size in sizes] for _ in range(rounds)])
     return {size: len(rows) / least for size, least in zip(sizes, took.min(axis=0).tolist(), strict=True)}
+
+
+def _sizes(part: Predictor, length: int, usual: int, use: Use) -> list[int]:
+    """Return the batch sizes to try; of a network that is compiled for one, that one."""
+    if getattr(part, "compile", False):
+        return [usual]
+    sizes = dict.fromkeys(max(1, int(usual * share)) for share in _SHARES)
+    return [size for size in sizes if _safe(size, usual, use) and (size <= usual or _takes(part, length, size))]
 
 
 def _safe(size: int, usual: int, use: Use) -> bool:

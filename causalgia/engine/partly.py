@@ -54,6 +54,8 @@ def recomputed_in_part(sample: Sample) -> Partly:
     network = _network(part)
     if network is None:
         return Partly(f"it recomputes layers of a TorchPredictor; {type(part).__name__} has none")
+    if network.compile and not network.incremental:
+        return Partly("it is not tried beside compile=True, which answers whole batches of one size")
     from causalgia.predict.incremental.sessions import Incremental
 
     base = sample.units.tokens

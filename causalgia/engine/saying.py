@@ -14,7 +14,7 @@ from causalgia.engine.partly import Partly
 from causalgia.engine.repeating import Repeats
 from causalgia.engine.rounding import AGAINST_EXACT
 from causalgia.engine.sampling import Sample
-from causalgia.engine.using import cores, physical_memory
+from causalgia.engine.using import cores
 
 _BIASED = 0.1
 """Standard errors from which a bias spoils the coverage of an interval noticeably (0.95 becomes 0.949)."""
@@ -103,13 +103,13 @@ def throughput(found: Pace) -> Finding:
     return Finding("throughput", state, f"{text}{where}; by threads ({found.threads} in use) {by}{advice}")  # type: ignore[arg-type]
 
 
-def memory(found: Pace, held: int) -> Finding:
+def memory(found: Pace, held: int, *, fits: bool) -> Finding:
     """Say what a batch takes, and the outcomes where they are held."""
     where = "" if found.use.on_cpu else " of the device"
     text = f"a batch takes {_bytes(found.use.peak)}{where} at its peak; outcomes held in memory {_bytes(held)}"
-    if held < physical_memory():
+    if fits:
         return Finding("memory", "ok", text)
-    return Finding("memory", "warn", f"{text}, more than this machine has: keep them on disk, store='trial.zarr'")
+    return Finding("memory", "warn", f"{text}, with their units more than this machine has: store='trial.zarr'")
 
 
 def batch_size(found: Pace) -> Finding:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 import tracemalloc
@@ -44,13 +43,8 @@ def memory_of(do: Callable[[], object]) -> Use:
 
     used = tensors_used(do)
     host = _traced(do)
-    peak = used.peak if used.on_cpu or "cuda" not in _devices() else max(used.peak, cuda_peak(do))
+    peak = used.peak if used.on_cpu else max(used.peak, cuda_peak(do))
     return Use(host + peak, used.largest, used.operations > 0, used.on_cpu)
-
-
-def _devices() -> tuple[str, ...]:
-    torch = sys.modules["torch"]
-    return ("cpu", "cuda") if torch.cuda.is_initialized() else ("cpu",)
 
 
 def _traced(do: Callable[[], object]) -> int:
@@ -74,11 +68,3 @@ def cores() -> int:
         return len(os.sched_getaffinity(0))
     except AttributeError:
         return os.cpu_count() or 1
-
-
-def physical_memory() -> float:
-    """Return the bytes of memory that this machine has; infinity where it does not say."""
-    try:
-        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    except (AttributeError, ValueError, OSError):
-        return math.inf

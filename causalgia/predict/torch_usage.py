@@ -102,7 +102,9 @@ def threads_in_use() -> int:
 
 
 def cuda_peak(do: Callable[[], object]) -> int:
-    """Return the bytes that a call takes of the memory of the current CUDA device, at its peak."""
+    """Return the bytes that a call takes of the memory of the current CUDA device, at its peak; 0 without one."""
+    if not torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        return 0
     torch.cuda.synchronize()
     before = torch.cuda.memory_allocated()
     torch.cuda.reset_peak_memory_stats()
