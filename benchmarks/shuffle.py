@@ -63,12 +63,14 @@ def on_threads(tokens: NDArray[np.uint8]) -> dict[str, Contestant]:
 def tangermeme(tokens: NDArray[np.uint8]) -> dict[str, Contestant]:
     """Return tangermeme's dinucleotide shuffle on one thread, int8 one-hot in and out."""
     try:
+        import numba
         import torch
         from tangermeme.ersatz import dinucleotide_shuffle
     except ImportError:
         print("tangermeme is not installed (pip install tangermeme): left out")
         return {}
     torch.set_num_threads(1)
+    numba.set_num_threads(1)  # its kernel shares rows out among threads
     hot = torch.from_numpy(one_hot(tokens))
     return {"tangermeme": lambda key: dinucleotide_shuffle(hot, n=1, random_state=key)}
 

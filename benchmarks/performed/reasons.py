@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 _FORWARDS = (
-    "tangermeme makes 20 forwards of the backgrounds where a trial needs 11. That is all there is to gain while both "
-    "run the same eager network: the bare forwards themselves, with nothing around them, are {} x faster than tangermeme"
+    "tangermeme makes 20 forwards of the backgrounds where a trial needs 11, which is all there is to gain while both "
+    "run the same eager network: the bare forwards, with nothing around them, are {} x faster than tangermeme"
 )
 
 REASONS: dict[str, str] = {
