@@ -206,7 +206,7 @@ class Incremental:
         length, some = base.shape[1], edited[:_SAMPLE]
         if length not in self._full_seconds:
             self._full_seconds[length] = self._seconds(runner, partial(self.full, some), len(some), _REPEATS)
-            self._control_seconds[length] = self._seconds(runner, partial(Block, runner, base), len(base), 1)
+            self._control_seconds[length] = self._seconds(runner, partial(Block, runner, base), len(base), 2)
         full, control = self._full_seconds[length], self._control_seconds[length]
         edit = self._seconds(runner, partial(block.edited, span, edited, rows), len(edited), _REPEATS)
         return full / edit, edit + max(0.0, control - full) < full
