@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 __all__ = ["over_rows"]
 
 _WORTH_A_THREAD = 1 << 17  # letters: a quarter of a millisecond of work
-_LANES = 32  # chunks of more rows than that are whole groups of interleaved rows
 
 
 def over_rows(run: Callable[[slice], object], n_rows: int, width: int, *, threads: int | None) -> None:
@@ -38,8 +37,6 @@ def over_rows(run: Callable[[slice], object], n_rows: int, width: int, *, thread
     wanted = threads if threads is not None else _available_cores()
     workers = max(1, min(wanted, n_rows * width // _WORTH_A_THREAD))
     chunk = max(1, -(-n_rows // workers))
-    if chunk > _LANES:
-        chunk = -(-chunk // _LANES) * _LANES
     slices = [slice(start, min(start + chunk, n_rows)) for start in range(0, n_rows, chunk)]
     if len(slices) < 2:
         for rows in slices:
