@@ -51,16 +51,15 @@ class Sent:
     trial: Trial
     plan: Plan
     kept: Kept
-    batches: tuple[dict[int, int], ...]
+    settled: list[dict[str, Any]]
 
     def __post_init__(self) -> None:
-        """Take the batch sizes settled on where it was sent: the last bits of an answer depend on them."""
-        for part, sizes in zip(self.trial.predictor.parts, self.batches, strict=True):
-            if part.batches() != sizes:
-                part.fix_batches(sizes)
+        """Take what was settled on where it was sent: the last bits of an answer depend on it."""
+        if self.trial.settled != self.settled:
+            self.trial.settle(self.settled)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Sent, (self.trial, self.plan, self.kept, self.batches)
+        return Sent, (self.trial, self.plan, self.kept, self.settled)
 
 
 def packed(trial: Trial, plan: Plan, kept: Kept) -> tuple[bytes, Origin]:
@@ -71,7 +70,7 @@ def packed(trial: Trial, plan: Plan, kept: Kept) -> tuple[bytes, Origin]:
     ClusterError
         If a part of it cannot become bytes; names the part, and says how to give a factory.
     """
-    sent = Sent(trial, plan, kept, tuple(part.batches() for part in trial.predictor.parts))
+    sent = Sent(trial, plan, kept, trial.settled)
     try:
         data = dumped(sent)
     except Exception as error:
