@@ -593,3 +593,18 @@ def test_a_constant_output_is_measured_by_its_magnitude():
     full = np.full((4, 1), 5.0)
     assert deviation(full + 1e-3, full, full) == (pytest.approx(2e-4), 1e-5)
     assert deviation(full.astype(np.float32), full.astype(np.float32), full.astype(np.float32))[0] == 0
+
+
+def test_without_memory_for_control_passes_edits_take_full_passes(monkeypatch):
+    predictor = trusting(headed(BODIES["max pool"][1], **copy.deepcopy(BODIES["max pool"][0])), 41)
+    base = tokens(6, 41)
+    edited = written(base, 20, 26)
+    session = predictor.edits(base)
+
+    def none(*_, **__):
+        raise RuntimeError("CUDA out of memory")
+
+    monkeypatch.setattr(sessions, "Block", none)
+    with pytest.warns(FallbackWarning, match="out of memory on cpu.*full passes"):
+        answers = session.answers(edited, np.arange(6))
+    np.testing.assert_array_equal(answers, predictor.predict(edited))

@@ -19,6 +19,7 @@ from causalgia.predict.incremental.reach import Span
 from causalgia.predict.incremental.running import Block, Runner
 from causalgia.predict.incremental.tracing import NotLocalError
 from causalgia.predict.predictor import checked_rows, require_finite, storable
+from causalgia.predict.torch_batch import is_out_of_memory
 from causalgia.predict.torch_output import read_columns
 from causalgia.sequences.alphabet import Tokens
 
@@ -261,13 +262,28 @@ class IncrementalSession:
             raise PredictorError(f"give one of the {len(base)} backgrounds for each of {len(tokens)} edits, not {rows}")
         if tokens.shape[1] != base.shape[1]:
             return self._predictor.predict(tokens)
-        with self._predictor._ready():
-            made = self._of_strand(0, tokens, places)
-            if len(self._strands) > 1:
-                made = made / 2 + self._of_strand(1, _reversed(tokens), places) / 2
-        answers = storable(_numbers(made))
+        try:
+            answers = storable(_numbers(self._of_strands(tokens, places)))
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            return self._without_room(tokens)
         require_finite(answers, tasks=self._predictor.tasks)
         return answers
+
+    def _of_strands(self, tokens: Tokens, rows: Rows) -> torch.Tensor:
+        with self._predictor._ready():
+            made = self._of_strand(0, tokens, rows)
+            if len(self._strands) == 1:
+                return made
+            return made / 2 + self._of_strand(1, _reversed(tokens), rows) / 2
+
+    def _without_room(self, tokens: Tokens) -> NDArray[Any]:
+        """Let go of the control passes, and answer by full passes, whose batches are halved until they fit."""
+        self._blocks.clear()
+        text = f"out of memory on {self._predictor.device} with control passes kept; these edits take full passes"
+        warnings.warn(text, FallbackWarning, stacklevel=3)
+        return self._predictor.predict(tokens)
 
     def _of_strand(self, strand: int, tokens: Tokens, rows: Rows) -> torch.Tensor:
         """Answer for edits of one strand, a block of units at a time."""
