@@ -20,7 +20,7 @@ that other work on the machine does not count. On other machines rates differ an
 A worker is one process with one thread on one core. It draws the units, puts them under the arms and asks the
 network; all of that is in the rate. Workers share nothing: twice as many do twice as much, as long as each has a core
 of its own and the client can take in what they answer. `benchmarks/workers.py` measures two against one, beside two
-bare processes against one: what they lose to the machine (memory, other work) workers lose too, and nothing more.
+bare processes against one: what those lose to the machine (memory, other work) workers lose too.
 
 | network | sequence | predictions a second | worker-hours for a million |
 |---|---:|---:|---:|
