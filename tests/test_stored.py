@@ -148,6 +148,31 @@ def test_another_trial_is_refused_and_told_what_differs(what, changed, tmp_path)
     assert {file: file.read_bytes() for file in place.rglob("*") if file.is_file()} == before
 
 
+def test_what_differs_in_a_design_is_told_in_words(tmp_path):
+    cg.run(design(), Sums(), rng=3, store=tmp_path / "t.zarr")
+    with pytest.raises(StoreError, match=r"60 units of .* there, '59 units of"):
+        cg.run(design(n_units=59), Sums(), rng=3, store=tmp_path / "t.zarr")
+
+
+def test_a_store_at_home_is_at_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    xr.testing.assert_identical(cg.run(design(), Sums(), rng=3, store="~/t.zarr"), cg.open(tmp_path / "t.zarr"))
+
+
+@pytest.mark.parametrize("lost", [["manifest.json"], ["manifest.json", "copy"]])
+def test_sums_of_another_trial_are_not_taken_for_this_ones(lost, tmp_path):
+    place = tmp_path / "t.zarr"
+    cg.run(design(), Sums(), rng=3, store=place, keep="moments")
+    for name in lost:
+        (place / "causalgia-trial" / name).unlink()
+    if lost == ["manifest.json"]:
+        with pytest.raises(StoreError, match="another trial, the rng differs"):
+            cg.run(design(), Sums(), rng=4, store=place, keep="moments")
+    else:
+        found = cg.run(design(), Sums(), rng=4, store=place, keep="moments")
+        xr.testing.assert_identical(found, cg.run(design(), Sums(), rng=4, keep="moments"))
+
+
 def test_damage_is_found_and_made_again(tmp_path):
     place = tmp_path / "t.zarr"
     outcomes = cg.run(design(), Sums(), rng=3, store=place).compute()
@@ -215,6 +240,11 @@ def test_refusals_before_anything_is_predicted(tmp_path):
     nobody = Sums(last=0)
     with pytest.raises(DesignError, match=r"until= looks at outcomes.*store="):
         cg.run(design(), nobody, rng=0, until=cg.Precision(halfwidth=1), store=tmp_path / "t.zarr")
+    for odd in (5, b"x", True, ["a"], "", "s3://bucket/t.zarr", "x\0y"):
+        with pytest.raises(StoreError, match="a trial is kept in a folder of this machine"):
+            cg.run(design(), nobody, rng=0, store=odd)
+        with pytest.raises(StoreError, match="a trial is kept in a folder of this machine"):
+            cg.open(odd)
     with pytest.raises(DesignError, match="keep='everything' is none of"):
         cg.run(design(), nobody, rng=0, keep="everything")
     (tmp_path / "file").write_text("mine")

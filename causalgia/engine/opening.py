@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 import xarray as xr
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from causalgia.engine import kept_effects, kept_moments
 from causalgia.errors import StoreError
 from causalgia.schema import annotate
-from causalgia.trial.archive import open_archive
+from causalgia.trial.archive import open_archive, place_of
 from causalgia.trial.archive.layout import control
 from causalgia.trial.archive.states import read_state
 
@@ -49,7 +48,7 @@ def open(path: str | os.PathLike[str]) -> xr.Dataset:
     >>> cg.open(path).identical(effects)
     True
     """
-    place = Path(path)
+    place = place_of(path)
     raw = annotate(open_archive(place))
     if "outcome" in raw:
         return raw

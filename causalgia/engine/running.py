@@ -23,7 +23,7 @@ from causalgia.engine.reducing import Reduction
 from causalgia.errors import DegenerateWarning, DesignError
 from causalgia.predict import Predictor
 from causalgia.streams import RNG
-from causalgia.trial.archive import Archive, open_archive
+from causalgia.trial.archive import Archive, open_archive, place_of
 from causalgia.trial.beginning import Begun, begin
 from causalgia.trial.carrying import carried
 from causalgia.trial.describing import known_tasks
@@ -180,7 +180,7 @@ def run(
     if until is not None:
         raise DesignError(f"until= looks at outcomes as they come, and keep={keep!r} does not hold them; leave one out")
     question = question_of_trial(design, predictor, analysis, keep=keep)
-    path = None if store is None else Path(store)
+    path = None if store is None else place_of(store)
     begun = begin(design, predictor, rng=rng, analysis=analysis, client=client)
     asked = Asked(begun.trial, begun.attrs, question, sparing=keep == "moments")
     kept = _moments if keep == "moments" else _effects

@@ -41,7 +41,7 @@ class Begun:
     def identity(self, kept: Kept) -> dict[str, str]:
         """Return what two parts of one trial have in common; another value is another trial."""
         return {
-            "design": self.attrs["design_fingerprint"],
+            "design": f"{_in_words(self.trial.design)} ({self.attrs['design_fingerprint']})",
             "predictor": self.attrs["predictor_fingerprint"],
             "rng": f"{self.trial.key:016x}",
             "analysis": self.attrs.get("analysis", ""),
@@ -70,6 +70,13 @@ class Begun:
         if predictor.models is not None:
             coords["model"] = list(predictor.models)
         return annotate(keep_design(xr.Dataset(coords=coords, attrs=self.attrs), design))
+
+
+def _in_words(design: Design) -> str:
+    """Return a design in a line: who sees a refusal may recognise what changed."""
+    names = design.arm_names
+    arms = ", ".join(names[:6]) + (f", ... ({len(names):,})" if len(names) > 6 else "")
+    return f"{design.n_units:,} units of {design.drawn.describe()}, {design.assignment}, arms {arms}"
 
 
 def begin(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import xarray as xr
@@ -17,6 +16,7 @@ from causalgia.predict import Predictor
 from causalgia.predict.predictor import require_predictor
 from causalgia.schema import validate
 from causalgia.streams import RNG
+from causalgia.trial.archive import place_of
 from causalgia.trial.asking import check_analysis
 from causalgia.trial.beginning import begin
 from causalgia.trial.carrying import carried
@@ -59,10 +59,11 @@ def run(
         analysis = design.planned()
     check_kinds(design, predictor, analysis, until)
     _refuse_until(until, store=store, client=client)
+    place = None if store is None else place_of(store)
     kept = Everything(outcome_dims(design, predictor))
     begun = begin(design, predictor, rng=rng, analysis=analysis, client=client)
-    if store is not None:
-        return stored(begun, kept, Path(store), client=client, progress=progress)
+    if place is not None:
+        return stored(begun, kept, place, client=client, progress=progress)
     require_memory(design, tasks=_n_answers(predictor))
     with memory_said(design), meter(design.n_units * columns(design), show=progress) as advance:
         plan = begun.meet()

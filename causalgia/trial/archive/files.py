@@ -24,6 +24,27 @@ _CURES = {
 }
 
 
+def place_of(store: object) -> Path:
+    """Return the folder that a user names.
+
+    Raises
+    ------
+    StoreError
+        If it is no path of this machine.
+
+    Examples
+    --------
+    >>> place_of("s3://bucket/trial.zarr")
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.StoreError: store='s3://bucket/trial.zarr': a trial is kept in a folder of this machine, ...
+    """
+    given = os.fspath(store) if isinstance(store, str | os.PathLike) else None
+    if not isinstance(given, str) or not given.strip() or "://" in given or "\0" in given:
+        raise StoreError(f"store={store!r}: a trial is kept in a folder of this machine, such as 'trial.zarr'")
+    return Path(given).expanduser()
+
+
 @contextmanager
 def on_disk(path: Path) -> Iterator[None]:
     """Turn what the operating system refuses into an error that names the path and the cure."""

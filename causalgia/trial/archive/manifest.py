@@ -14,6 +14,7 @@ from causalgia.errors import StoreError
 from causalgia.trial.archive.documents import FORMAT, as_json
 from causalgia.trial.archive.files import mark_at, mark_of, replace, replace_all, sealed, unsealed
 from causalgia.trial.archive.layout import CONTROL, Field, Grid, control
+from causalgia.trial.archive.states import SLOTS
 
 _NAME, _COPY = "manifest.json", "copy"
 _KIND = "causalgia trial"
@@ -101,10 +102,11 @@ def write_manifest(path: Path, manifest: Manifest, static: Mapping[str, bytes]) 
 
 
 def is_begun(path: Path) -> bool:
-    """Return whether a trial was begun at a path: there is a manifest, or commits and the copy of one."""
+    """Return whether a trial was begun at a path: there is a manifest, or commits (or sums) and the copy of one."""
     folder = control(path)
     log = folder / "log"
-    return (folder / _NAME).exists() or ((folder / _COPY).exists() and log.exists() and log.stat().st_size > 0)
+    committed = (log.exists() and log.stat().st_size > 0) or any((folder / slot).exists() for slot in SLOTS)
+    return (folder / _NAME).exists() or ((folder / _COPY).exists() and committed)
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -178,4 +180,4 @@ def _hash(told: Mapping[str, Any]) -> str:
 
 def _short(value: str | None) -> str:
     text = "not given" if value is None else repr(value)
-    return text if len(text) <= 160 else f"{text[:150]}..."
+    return text if len(text) <= 300 else f"{text[:200]}...{text[-60:]}"

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 import numpy as np
+import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 
 from causalgia.errors import StoreError
-from causalgia.trial.archive.chunks import chunk_mark_at
-from causalgia.trial.archive.files import on_disk, size_of
-from causalgia.trial.archive.layout import Grid, Slab, control
+from causalgia.schema import annotate
+from causalgia.trial.archive.chunks import chunk_mark_at, decoded, read_chunk
+from causalgia.trial.archive.files import mark_at, on_disk, size_of
+from causalgia.trial.archive.layout import UNIT, Field, Grid, Slab, control, node
 from causalgia.trial.archive.log import Record, read_log
 from causalgia.trial.archive.manifest import Manifest, damaged_static, is_begun, read_manifest
 
@@ -95,15 +99,44 @@ def _length(path: Path) -> int:
 
 
 def _opened(path: Path, manifest: Manifest) -> xr.Dataset:
-    read = xr.open_zarr(
-        path, chunks={}, consolidated=True, mask_and_scale=False, decode_times=False, drop_variables=["unit"]
-    )
-    read = read.rename({name: unquote(str(name)) for name in {*read.variables, *read.dims}})
-    texts = dict(manifest.texts) | {f.name: f.dtype for f in manifest.grid.fields if np.dtype(f.dtype).kind == "U"}
-    read = _assigned(read, {name: read[name].astype(dtype) for name, dtype in texts.items()})
-    if manifest.grid.fields:
-        read = read.assign_coords(unit=np.arange(manifest.grid.n_units))
-    return _assigned(read, {name: v.load() for name, v in read.variables.items() if "unit" not in v.dims})
+    """Return the variables that do not grow as zarr reads them, and those of the units read file by file."""
+    fields = {node(field.name): field for field in manifest.grid.fields}
+    frame = xr.open_zarr(
+        path, chunks=None, consolidated=True, mask_and_scale=False, decode_times=False, drop_variables=[*fields]
+    ).load()
+    frame = frame.rename({name: unquote(str(name)) for name in {*frame.variables, *frame.dims}})
+    frame = _assigned(frame, {name: frame[name].astype(dtype) for name, dtype in manifest.texts.items()})
+    growing = {field.name: _lazily(path, manifest.grid, field) for field in fields.values() if field != UNIT}
+    coords = {name: v for name, v in growing.items() if v.dims == ("unit",)}
+    read = frame.assign({name: v for name, v in growing.items() if name not in coords}).assign_coords(coords)
+    return read.assign_coords(unit=pd.RangeIndex(manifest.grid.n_units)) if fields else read
+
+
+def _lazily(path: Path, grid: Grid, field: Field) -> xr.Variable:
+    """Return a field as a dask array, a chunk for each file, which says where it is damaged when it is read."""
+    import dask.array
+    from dask.base import tokenize
+
+    da: Any = dask.array
+    sizes = (grid.n_units, *field.shape)
+    chunks = da.core.normalize_chunks((grid.units_a_chunk, *field.of_a_file), sizes)
+    dtype = np.dtype(field.dtype)
+    name = f"{field.name}-{tokenize(str(path.absolute()), mark_at(control(path) / 'log'), field.name)}"
+    read = partial(_chunk, path=path, grid=grid, field=field)
+    lazily = da.map_blocks(read, chunks=chunks, dtype=dtype, meta=np.empty((0,) * len(sizes), dtype), name=name)
+    return annotate(xr.Dataset({field.name: (field.dims, lazily)}))[field.name].variable
+
+
+def _chunk(path: Path, grid: Grid, field: Field, block_info: Any) -> NDArray[Any]:
+    """Return one block of a field from its file."""
+    where = block_info[None]
+    numbers = where["chunk-location"]
+    slab = Slab(numbers[0], numbers[-1] if field.by_model else None)
+    file = path / grid.file_of(field, slab)
+    if chunk_mark_at(file) is None:
+        raise StoreError(f"{file}: damaged; {_AGAIN}")
+    values = decoded(read_chunk(file), np.dtype(field.dtype)).astype(field.dtype, copy=False)
+    return values.reshape(grid.units_a_chunk, *field.of_a_file)[: where["chunk-shape"][0]]
 
 
 def _assigned(dataset: xr.Dataset, variables: dict[Any, Any]) -> xr.Dataset:

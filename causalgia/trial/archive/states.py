@@ -12,20 +12,20 @@ from numpy.typing import NDArray
 
 from causalgia.trial.archive.files import replace, sealed, unsealed
 
-_SLOTS = ("state-0", "state-1")
+SLOTS = ("state-0", "state-1")
 
 
 def write_state(folder: Path, arrays: Mapping[str, NDArray[Any]], *, turns: int, last: bool) -> None:
     """Write the sums over the first turns in place of the older generation; the last of a trial over both."""
     data = _packed(arrays, turns)
-    newest, older = sorted(_SLOTS, key=lambda slot: -_turns(folder / slot))
+    newest, older = sorted(SLOTS, key=lambda slot: -_turns(folder / slot))
     for slot in (older, newest) if last else (older,):
         replace(folder / slot, data)
 
 
 def read_state(folder: Path) -> tuple[tuple[int, dict[str, NDArray[Any]]] | None, list[str]]:
     """Return the newest sums that are whole, with their number of turns, and the names of those that are damaged."""
-    there = [slot for slot in _SLOTS if (folder / slot).exists()]
+    there = [slot for slot in SLOTS if (folder / slot).exists()]
     read = {slot: _unpacked(_bytes(folder / slot)) for slot in there}
     whole = [state for state in read.values() if state is not None]
     return max(whole, key=lambda state: state[0], default=None), [slot for slot in there if read[slot] is None]

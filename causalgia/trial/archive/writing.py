@@ -23,7 +23,7 @@ from causalgia.trial.archive.locking import Lock
 from causalgia.trial.archive.log import Log, read_log
 from causalgia.trial.archive.manifest import Manifest, is_begun, read_manifest, repair_static, write_manifest
 from causalgia.trial.archive.slabs import Filling, commit
-from causalgia.trial.archive.states import read_state, write_state
+from causalgia.trial.archive.states import SLOTS, read_state, write_state
 from causalgia.trial.archive.verifying import Found, found_in
 
 _MOST_OPEN = 32
@@ -331,6 +331,8 @@ def _lay_out(
     for name, data in static.items():
         (path / name).parent.mkdir(parents=True, exist_ok=True)
         (path / name).write_bytes(data)
+    for slot in SLOTS:
+        (control(path) / slot).unlink(missing_ok=True)
     (control(path) / "log").write_bytes(b"")
     texts = {str(name): str(v.dtype) for name, v in frame.variables.items() if v.dtype.kind == "U"}
     marks = {name: mark_of(data) for name, data in static.items()}
