@@ -527,6 +527,89 @@ def test_a_trial_has_the_same_outcomes():
     np.testing.assert_allclose(ours["outcome"], plain["outcome"], atol=1e-12)
 
 
+def in_place(act, bias, length=200):
+    """Return a network whose last layer works in place, and is rarely met below zero."""
+    torch.manual_seed(0)
+    net = nn.Sequential(conv(c_out=16, padding=2), nn.ReLU(), nn.Flatten(), nn.Linear(16 * length, 1), act).double()
+    z = net[:-1](functional.one_hot(torch.from_numpy(tokens(500, length)).long(), 4).double().transpose(1, 2))
+    net[3].weight.data.div_(z.std().detach())
+    net[3].bias.data.fill_(bias - float(z.mean().detach() / z.std().detach()))
+    return net.eval()
+
+
+def test_a_layer_that_works_in_place_leaves_the_control_alone():
+    predictor = trusting(in_place(nn.ReLU(inplace=True), 2.0), 200)
+    base = tokens(250, 200, 7)
+    session = predictor.edits(base)
+    for start in (100, 20, 100):
+        edited = written(base, start, start + 7, start)
+        np.testing.assert_allclose(session.answers(edited, np.arange(250)), predictor.predict(edited), atol=1e-9)
+    assert (predictor.predict(base) == 0).any()
+    assert predictor.choices()["200:8"]
+
+
+def test_a_block_of_one_unit_is_not_handed_out_itself():
+    def body(m, x):
+        return m.head(functional.rrelu_(m.b(m.a(x).relu()).transpose(1, 2)).flatten(1))
+
+    torch.manual_seed(0)
+    net = settled(Does(body, a=conv(padding=2), b=conv(6, 6, 3, padding=1), head=nn.Linear(6 * 41, 1)))
+    predictor = trusting(net, 41)
+    base = tokens(1, 41)
+    session = predictor.edits(base)
+    for start in (20, 3, 30):
+        edited = written(base, start, start + 3, start)
+        np.testing.assert_allclose(session.answers(edited, np.arange(1)), predictor.predict(edited), atol=1e-10)
+    assert "in full from 'rrelu_'" in predictor.incremental_report()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        lambda m, x: (lambda h: (h.mul_(2), m.head(h.mean(2)))[1])(m.a(x)),
+        lambda m, x: (lambda h: (functional.threshold_(h.transpose(1, 2), 5, 5), m.head(h.mean(2)))[1])(m.a(x)),
+        lambda m, x: (lambda h: m.head((h.sum(2), m.act(h), h.mean(2))[2]))(m.a(x)),
+    ],
+)
+def test_what_is_written_into_and_used_again_is_answered_in_full(body):
+    torch.manual_seed(0)
+    net = settled(Does(body, a=conv(padding=2), head=nn.Linear(6, 1), act=nn.ReLU(inplace=True)))
+    predictor = trusting(net, 41)
+    base = tokens(4, 41)
+    with pytest.warns(FallbackWarning, match="writes into a tensor that is used again"):
+        assert predictor.backgrounds_at_once(41) == 0
+    np.testing.assert_array_equal(predictor.edits(base).answers(base, np.arange(4)), predictor.predict(base))
+
+
+def test_what_is_written_into_and_not_used_again_is_recomputed_in_part():
+    def body(m, x):
+        h = m.act(m.a(x))
+        return m.head(m.act(h.exp().cumsum(2)).mean(2) + h.mean(2))
+
+    torch.manual_seed(0)
+    predictor = trusting(settled(Does(body, a=conv(), head=nn.Linear(6, 1), act=nn.ELU(inplace=True))), 41)
+    assert largest_deviation(predictor, 41, borders(41)) < 1e-11
+
+
+def test_a_normalisation_of_several_dims_is_done_in_full():
+    def body(m, x):
+        return m.head(m.n(m.a(x).transpose(1, 2).unflatten(2, (2, 4))).relu().flatten(2).mean(1))
+
+    torch.manual_seed(0)
+    predictor = trusting(settled(Does(body, a=conv(c_out=8), n=nn.LayerNorm([2, 4]), head=nn.Linear(8, 1))), 41)
+    assert largest_deviation(predictor, 41, borders(41)) < 1e-11
+    assert "'n' (LayerNorm): it normalises over several dims" in predictor.incremental_report()
+
+
+def test_a_parameter_of_the_networks_own_is_a_constant():
+    torch.manual_seed(0)
+    net = Does(lambda m, x: m.head((m.a(x) * m.gain).relu().mean(2)), a=conv(), head=nn.Linear(6, 1))
+    net.gain = nn.Parameter(torch.rand(6, 1))
+    predictor = trusting(settled(net), 41)
+    assert largest_deviation(predictor, 41, borders(41)) < 1e-11
+    assert "in full from" not in predictor.incremental_report()
+
+
 @pytest.mark.real
 @pytest.mark.skipif(not SHARED.exists(), reason="the real networks are not beside the repository")
 @pytest.mark.parametrize(

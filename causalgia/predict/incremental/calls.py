@@ -73,7 +73,7 @@ def call_of(node: fx.Node, root: nn.Module) -> Call:
     """Return what a node calls."""
     if node.op == "call_module":
         module = root.get_submodule(str(node.target))
-        hooks = (module._forward_hooks, module._forward_pre_hooks)
+        hooks = (module._forward_hooks, module._forward_pre_hooks, "forward" in vars(module))
         name = "" if any(hooks) else MODULES.get(type(module), "")
         return Call(name, node.args, node.kwargs, module, module)
     if node.op == "call_method":

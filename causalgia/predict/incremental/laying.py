@@ -36,8 +36,9 @@ class Laid:
         return (*self.rest[: self.axis - 1], self.length, *self.rest[self.axis - 1 :])
 
     def original(self, x: torch.Tensor) -> torch.Tensor:
-        """Return (positions, rows, channels) as the network has it, (rows, ...)."""
-        return x.reshape(len(x), x.shape[1], *self.rest).movedim(0, self.axis).contiguous()
+        """Return a copy of (positions, rows, channels) as the network has it, (rows, ...)."""
+        moved = x.reshape(len(x), x.shape[1], *self.rest).movedim(0, self.axis)
+        return moved.clone(memory_format=torch.contiguous_format)
 
     def canonical(self, x: torch.Tensor) -> torch.Tensor:
         """Return (rows, ...) as (positions, rows, channels)."""

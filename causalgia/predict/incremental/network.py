@@ -154,7 +154,7 @@ def _used(reader: Reader, handed: tuple[Handed, ...]) -> tuple[bool, ...]:
 
 
 def in_network(laid: Laid | Flat, x: torch.Tensor) -> torch.Tensor:
-    """Return a value (positions, rows, channels) as the network has it, (rows, ...)."""
+    """Return a copy of a value (positions, rows, channels) as the network has it, (rows, ...)."""
     if isinstance(laid, Laid):
         return laid.original(x)
     return x.permute(1, 0, 2).reshape(x.shape[1], -1)[:, laid.order.to(x.device)]

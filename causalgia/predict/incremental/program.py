@@ -198,16 +198,16 @@ class Workspace:
         return values, ends
 
     def wholly_handed(self, ends: Mapping[int, torch.Tensor]) -> list[torch.Tensor]:
-        """Return what the rest of the network takes, (rows, ...) each, after a whole pass."""
+        """Return copies of what the rest of the network, which may work in place, takes after a whole pass."""
         return [
-            ends[place].reshape(self.n_rows, *item.shape)
+            ends[place].reshape(self.n_rows, *item.shape).clone()
             if isinstance(item, End)
             else in_network(item.laid, self.changed(item.number).at((0, self.plan.network.lengths[item.number])))
             for place, item in enumerate(self.plan.network.handed)
         ]
 
     def handed(self, control: Mapping[int, Held], rows: torch.Tensor | None) -> list[torch.Tensor]:
-        """Return what the rest of the network takes, (rows, ...) each, after a run."""
+        """Return copies of what the rest of the network, which may work in place, takes after a run."""
         rests = iter(self._rests)
         return [
             self._ended(item, next(rests)) if isinstance(item, End) else self._whole(item, control, rows)
@@ -216,7 +216,7 @@ class Workspace:
 
     def _ended(self, end: End, rest: torch.Tensor) -> torch.Tensor:
         span = self.plan.touched[end.source]
-        made = rest if span is None else end.updated(rest, Part(span, self.changed(end.source).at(span)))
+        made = rest.clone() if span is None else end.updated(rest, Part(span, self.changed(end.source).at(span)))
         return made.reshape(self.n_rows, *end.shape)
 
     def _whole(self, value: Value, control: Mapping[int, Held], rows: torch.Tensor | None) -> torch.Tensor:

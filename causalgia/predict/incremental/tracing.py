@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import fx
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from causalgia.predict.predictor import first_line
 
@@ -24,21 +25,59 @@ def traced(module: torch.nn.Module, sample: torch.Tensor) -> fx.GraphModule:
     Raises
     ------
     NotLocalError
-        If the network decides by what a tensor holds, or cannot be traced for another reason.
+        If the network decides by what a tensor holds, writes into a tensor that it uses again, has hooks or a
+        forward pass of its own, or cannot be traced for another reason.
     """
     network = getattr(module, "_orig_mod", module)
     if isinstance(network, torch.jit.ScriptModule):
         raise NotLocalError("a TorchScript network has no layers to look into")
+    if network._forward_hooks or network._forward_pre_hooks or "forward" in vars(network):
+        raise NotLocalError(f"{type(network).__name__} has hooks, or a forward pass, that are not its class's")
     tracer = _ShapeTracer(sample)
     try:
         graph = tracer.trace(network)
     except Exception as error:
         raise NotLocalError(f"{type(network).__name__} cannot be traced by torch.fx: {first_line(error)}") from error
+    _require_written_once(graph, tracer.written)
     for node in graph.nodes:
         value = node.meta.pop("value", None)
         node.meta["shape"] = tuple(value.shape) if isinstance(value, torch.Tensor) else None
         node.meta["dtype"] = getattr(value, "dtype", None)
     return fx.GraphModule(tracer.root, graph)
+
+
+def _require_written_once(graph: fx.Graph, written: list[tuple[fx.Node, int]]) -> None:
+    """Refuse a network that writes into a tensor and then uses it by an earlier name: steps make new tensors."""
+    places = {node: place for place, node in enumerate(graph.nodes)}
+    for writer, storage in written:
+        for node in graph.nodes:
+            later = (place for user in node.users if not _asks_size(user) if (place := places[user]) > places[writer])
+            if places[node] < places[writer] and _storage(node.meta.get("value")) == storage and any(later):
+                raise NotLocalError(f"'{writer.name}' writes into a tensor that is used again")
+
+
+def _asks_size(node: fx.Node) -> bool:
+    return node.op == "call_method" and node.target == "size"
+
+
+def _storage(value: object) -> int | None:
+    strided = isinstance(value, torch.Tensor) and value.layout is torch.strided
+    return value.untyped_storage().data_ptr() if strided else None  # type: ignore[attr-defined]
+
+
+class _Writes(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Notes the storages that operations write into."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.storages: set[int] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func._schema.is_mutable:
+            named = dict(zip((a.name for a in func._schema.arguments), args, strict=False)) | (kwargs or {})
+            targets = (named.get(a.name) for a in func._schema.arguments if a.alias_info and a.alias_info.is_write)
+            self.storages |= {place for target in targets if (place := _storage(target)) is not None}
+        return func(*args, **(kwargs or {}))
 
 
 class _ShapedProxy(fx.Proxy):
@@ -84,6 +123,8 @@ class _ShapeTracer(fx.Tracer):
         super().__init__()
         self._sample = sample
         self._computing = False
+        self.written: list[tuple[fx.Node, int]] = []
+        """Which nodes write into which storages."""
 
     def create_node(
         self, kind: str, target: Any, args: Any, kwargs: Any, name: Any = None, type_expr: Any = None
@@ -109,16 +150,18 @@ class _ShapeTracer(fx.Tracer):
     def _computed(self, node: fx.Node) -> Any:
         if node.op == "placeholder":
             return node.args[0] if node.args else self._sample
-        if node.op == "get_attr":
-            return _attribute(self.root, str(node.target))
         args, kwargs = fx.node.map_arg((node.args, node.kwargs), lambda n: n.meta["value"])
-        self._computing = True
+        self._computing, writes = True, _Writes()
         try:
-            return self._called(node, args, kwargs)
+            with writes:
+                return self._called(node, args, kwargs)
         finally:
             self._computing = False
+            self.written += [(node, storage) for storage in writes.storages]
 
     def _called(self, node: fx.Node, args: Any, kwargs: Any) -> Any:
+        if node.op == "get_attr":
+            return _attribute(self.root, str(node.target))
         if node.op == "call_module":
             return self.root.get_submodule(str(node.target))(*args, **kwargs)
         if node.op == "call_method":

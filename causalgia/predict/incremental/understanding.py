@@ -237,6 +237,8 @@ def _layer_norm(reader: Reader, node: fx.Node, call: Call) -> None:
     value, laid = reader.sequence(call.args[0])
     if call.module is None or laid.axis != 1 or tuple(call.module.normalized_shape) != laid.rest:
         raise NotLocalError("it normalises over positions")
+    if len(laid.rest) != 1:
+        raise NotLocalError("it normalises over several dims")
     step = Pointwise(sources=(value.number,), length=laid.length, channels=laid.channels, function=call.module.forward)
     reader.add(node, step, laid)
 
