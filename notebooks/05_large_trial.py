@@ -165,7 +165,7 @@ import threading
 
 from distributed import Client, LocalCluster
 
-here = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, "silence_logs": logging.CRITICAL}
+here = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0", "silence_logs": logging.CRITICAL}
 with LocalCluster(**here) as cluster, Client(cluster) as client:
     workers = client.run(os.getpid)
     victim = next(iter(workers.values()))

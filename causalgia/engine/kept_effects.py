@@ -12,7 +12,7 @@ from scipy import sparse
 from causalgia.effects.spread import measured_in, pooled_sd, sds_of_shared
 from causalgia.engine.question import Question
 from causalgia.engine.reducing import Parts, Reduction, extremes
-from causalgia.rowwise import by_block
+from causalgia.rowwise import by_block, is_lazy
 from causalgia.schema import annotate, validate
 
 
@@ -148,7 +148,10 @@ def laid_out(raw: xr.Dataset, question: Question, ends: Ends) -> xr.Dataset:
     if raw.sizes["unit"] > 1:
         effects["control_sd"] = (dims, _control_sd(raw["measured"], question, sd_of))
     effects.attrs |= measured_in(sd_of, question.matrix)
-    return validate(annotate(effects), "effects")
+    found = annotate(effects)
+    return (
+        found if is_lazy(raw["ice"]) else validate(found, "effects")
+    )  # what is stored was finite when it was answered
 
 
 def columns_of(effects: xr.Dataset) -> dict[str, NDArray[Any]]:

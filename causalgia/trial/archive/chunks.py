@@ -59,6 +59,13 @@ def chunk_mark_at(path: Path) -> str | None:
     return chunk_mark(len(body), tail.tobytes()) if tail.tobytes() == checksum(body) else None
 
 
+def whole_chunk(path: Path) -> NDArray[np.uint8] | None:
+    """Return the bytes of the chunk in a file; None where they are not those that were written."""
+    data = np.fromfile(path, np.uint8)
+    body, tail = data[:-_CHECKSUM], data[-_CHECKSUM:]
+    return body if tail.tobytes() == checksum(body) else None
+
+
 def read_chunk(path: Path) -> NDArray[np.uint8]:
     """Return the bytes of the chunk in a file, which is whole."""
     return np.fromfile(path, np.uint8)[:-_CHECKSUM]

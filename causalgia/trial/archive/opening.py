@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from causalgia.errors import StoreError
 from causalgia.schema import annotate
-from causalgia.trial.archive.chunks import chunk_mark_at, decoded, read_chunk
+from causalgia.trial.archive.chunks import chunk_mark_at, decoded, whole_chunk
 from causalgia.trial.archive.files import mark_at, on_disk, size_of
 from causalgia.trial.archive.layout import UNIT, Field, Grid, Slab, control, node
 from causalgia.trial.archive.log import Record, read_log
@@ -133,9 +133,11 @@ def _chunk(path: Path, grid: Grid, field: Field, block_info: Any) -> NDArray[Any
     numbers = where["chunk-location"]
     slab = Slab(numbers[0], numbers[-1] if field.by_model else None)
     file = path / grid.file_of(field, slab)
-    if chunk_mark_at(file) is None:
+    with on_disk(path):
+        data = whole_chunk(file)
+    if data is None:
         raise StoreError(f"{file}: damaged; {_AGAIN}")
-    values = decoded(read_chunk(file), np.dtype(field.dtype)).astype(field.dtype, copy=False)
+    values = decoded(data, np.dtype(field.dtype)).astype(field.dtype, copy=False)
     return values.reshape(grid.units_a_chunk, *field.of_a_file)[: where["chunk-shape"][0]]
 
 
