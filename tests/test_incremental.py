@@ -513,6 +513,79 @@ def test_changed_weights_are_read_again():
     assert largest_deviation(predictor, 41, [(10, 15)]) < 1e-12
 
 
+class Switched(nn.Module):
+    """A network that does what its attributes say."""
+
+    def __init__(self):
+        super().__init__()
+        self.body, self.act, self.head = conv(padding=2), nn.ReLU(), nn.Linear(6, 1)
+        self.gain, self.asked = 1.0, 0
+
+    def forward(self, x):
+        self.asked += 1
+        return self.head((self.act(self.body(x)) * self.gain).mean(2))
+
+
+CHANGES = {
+    "weights through .data": lambda net: net.body.weight.data[0].zero_(),
+    "filters exchanged": lambda net: net.body.weight.data.copy_(net.body.weight.data.flip(0)),
+    "bias of the head": lambda net: net.head.bias.data.add_(1),
+    "an attribute": lambda net: setattr(net, "gain", 3.0),
+    "a layer without weights": lambda net: setattr(net, "act", nn.GELU()),
+    "a layer's setting": lambda net: setattr(net.body, "dilation", (2,)),
+    "the forward pass": lambda net: setattr(net, "forward", lambda x: Switched.forward(net, x) * 2),
+    "a hook": lambda net: net.body.register_forward_hook(lambda part, given, made: made * 2),
+    "a hook on the whole": lambda net: net.register_forward_hook(lambda part, given, made: made * 2),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.filterwarnings("ignore:incremental=True. edits are predicted by full passes")
+def test_a_network_that_is_changed_is_read_again(name):
+    torch.manual_seed(0)
+    net = Switched().double().eval()
+    predictor, full = trusting(net, 41), cg.TorchPredictor(net, device="cpu")
+    base = tokens(6, 41)
+    edited = written(base, 20, 26)
+    before = predictor.edits(base).answers(edited, np.arange(6))
+    np.testing.assert_allclose(before, full.predict(edited), atol=1e-12)
+    assert predictor._partial.tried()[0].chosen
+    CHANGES[name](net)
+    found = predictor.edits(base).answers(edited, np.arange(6))
+    np.testing.assert_allclose(found, full.predict(edited), atol=1e-12)
+    assert np.abs(found - before).max() > 1e-3
+
+
+def test_a_network_that_is_not_changed_is_read_once():
+    predictor = trusting(headed(BODIES["padding"][1], **copy.deepcopy(BODIES["padding"][0])), 41)
+    runners = [predictor.edits(tokens(6, 41))._runner for _ in range(2)]
+    assert runners[0] is runners[1]
+
+
+def test_the_control_of_every_session_is_compared(monkeypatch):
+    net = headed(BODIES["padding"][1], **copy.deepcopy(BODIES["padding"][0]))
+    predictor = trusting(net, 41)
+    base = tokens(6, 41)
+    edited = written(base, 20, 26)
+    predictor.edits(base).answers(edited, np.arange(6))
+    monkeypatch.setattr(sessions.Seen, "is_still", lambda self, module: True)
+    net.body.layers[0].weight.data.mul_(2)
+    with pytest.warns(FallbackWarning, match="the control pass deviates"):
+        found = predictor.edits(base).answers(edited, np.arange(6))
+    np.testing.assert_array_equal(found, predictor.predict(edited))
+
+
+def test_a_session_of_one_unit_is_measured_by_the_spread_of_the_first():
+    torch.manual_seed(0)
+    net = nn.Sequential(conv(c_out=40, padding=2), nn.ReLU(), nn.Flatten(), nn.Linear(40 * 41, 1)).eval()
+    predictor = trusting(net, 41)
+    base = tokens(64, 41)
+    predictor.edits(base).answers(written(base, 20, 26), np.arange(64))
+    for unit in range(64):  # a deviation would be warned of
+        one = base[unit : unit + 1]
+        predictor.edits(one).answers(written(one, 20, 26), np.arange(1))
+
+
 def test_a_trial_has_the_same_outcomes():
     torch.manual_seed(0)
     network = settled(

@@ -74,6 +74,16 @@ def fingerprint_of(value: object) -> str:
         return _hash(b"unread", _name(type(value))).hex() + UNREAD
 
 
+def structure_of(network: Any) -> bytes:
+    """Return a digest of a PyTorch network's layers, code and plain attributes, without its tensors."""
+    from causalgia.predict.torch_fingerprint import network_structure
+
+    try:
+        return _hash(*network_structure(network, _Reader().read))
+    except RecursionError:
+        return _name(type(network))
+
+
 class _Reader:
     """One reading of a value: what is being read is remembered, so that a cycle ends."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import sysconfig
+from functools import cache
 from pathlib import Path
 
 _INSTALLED = tuple(
@@ -22,4 +23,10 @@ def installed(module: str | None) -> bool:
     source = getattr(loaded, "__file__", None)
     if source is None:
         return module.partition(".")[0] in sys.stdlib_module_names or hasattr(loaded, "__path__")
-    return any(Path(source).resolve().is_relative_to(root) for root in _INSTALLED)
+    return _is_installed(source)
+
+
+@cache
+def _is_installed(source: str) -> bool:
+    path = Path(source).resolve()
+    return any(path.is_relative_to(root) for root in _INSTALLED)

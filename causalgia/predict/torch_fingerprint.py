@@ -24,6 +24,15 @@ def network_parts(module: torch.nn.Module, read: Callable[[object], bytes]) -> I
     """Yield what a network's answers in eval mode depend on: tensors, structure, code and plain attributes."""
     yield b"network"
     network = getattr(module, "_orig_mod", module)  # torch.compile keeps the network that it was given
+    yield from network_structure(network, read)
+    tensors = [*network.named_parameters(remove_duplicate=False), *network.named_buffers(remove_duplicate=False)]
+    for name, tensor in tensors:
+        yield name.encode()
+        yield from tensor_bytes(tensor)
+
+
+def network_structure(network: torch.nn.Module, read: Callable[[object], bytes]) -> Iterator[bytes]:
+    """Yield the layers of a network with their code and plain attributes."""
     for name, sub in network.named_modules():
         yield name.encode()
         if isinstance(sub, torch.jit.ScriptModule):
@@ -32,10 +41,6 @@ def network_parts(module: torch.nn.Module, read: Callable[[object], bytes]) -> I
         yield read(type(sub))
         yield sub.extra_repr().encode()
         yield read(_attributes(sub))
-    tensors = [*network.named_parameters(remove_duplicate=False), *network.named_buffers(remove_duplicate=False)]
-    for name, tensor in tensors:
-        yield name.encode()
-        yield from tensor_bytes(tensor)
 
 
 def _attributes(sub: torch.nn.Module) -> dict[str, object]:

@@ -109,6 +109,8 @@ class Block:
         self._runner = runner
         self._tokens = tokens
         self.kept = runner.kept
+        self.trusted: bool | None = None
+        """Whether the control answers as full passes do; None where that was not looked at."""
         space = runner.control_space(self, len(tokens))
         space.run(runner.one_hot(tokens))
         self._values, self._ends = space.controlled()

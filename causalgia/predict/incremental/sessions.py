@@ -18,6 +18,7 @@ from causalgia.predict.incremental.network import local_network
 from causalgia.predict.incremental.reach import Span
 from causalgia.predict.incremental.running import Block, Runner
 from causalgia.predict.incremental.tracing import NotLocalError
+from causalgia.predict.incremental.watching import Seen
 from causalgia.predict.predictor import checked_rows, require_finite, storable
 from causalgia.predict.torch_batch import is_out_of_memory
 from causalgia.predict.torch_output import read_columns
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from causalgia.predict.torch_predictor import TorchPredictor
 
 _SAMPLE = 8
+_ONE_IN = 64
 _REPEATS = 3
 _BUDGET = 2**24
 
@@ -34,30 +36,33 @@ _BUDGET = 2**24
 class Incremental:
     """How one predictor recomputes edits: a network for each length, and what was chosen for each width.
 
-    The network is read again when a weight has changed since. Nothing but the choices is pickled.
+    The network is read again when it has changed since. Nothing but the choices is pickled.
     """
 
     def __init__(self, predictor: TorchPredictor) -> None:
         self._predictor = predictor
         self._given: dict[str, bool] = {}
         self._tried: dict[tuple[int, int], Tried] = {}
+        self._warned = ""
         self._forget()
 
     def _forget(self) -> None:
+        """Let go of all that was found out about a network that has changed, but for what was chosen."""
+        self._given, self._tried = self._given | self.choices(), {}
+        self._seen: Seen | None = None
         self._runners: dict[int, Runner | str] = {}
         self._full_seconds: dict[int, float] = {}
         self._control_seconds: dict[int, float] = {}
         self._trusted: dict[int, bool] = {}
+        self._spread: dict[int, torch.Tensor] = {}
         self._macs: dict[int, float] = {}
-        self._weights: tuple[Any, ...] = ()
-        self._warned = False
 
     def __getstate__(self) -> dict[str, Any]:
         return {"_predictor": self._predictor, "_given": self._given | self.choices()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
-        self._tried = {}
+        self._tried, self._warned = {}, ""
         self._forget()
 
     def choices(self) -> dict[str, bool]:
@@ -100,58 +105,66 @@ class Incremental:
         runner = self._runner(length)
         if isinstance(runner, Runner):
             return runner.units
-        if not self._warned:
+        if self._warned != runner:
             text = f"incremental=True: edits are predicted by full passes, because {runner}"
             warnings.warn(text, FallbackWarning, stacklevel=3)
-            self._warned = True
+            self._warned = runner
         return 0
 
     def on(self, base: Tokens) -> IncrementalSession:
-        """Return a session for edits of backgrounds (n, length)."""
-        runner = self._runner(base.shape[1])
+        """Return a session for edits of backgrounds (n, length), on the network that `units` has just looked at."""
+        runner = self._runners.get(base.shape[1]) or self._runner(base.shape[1])
         if isinstance(runner, str):
             raise PredictorError(f"nothing can be recomputed in part at {base.shape[1]} letters: {runner}")
         return IncrementalSession(self, self._predictor, runner, checked_rows(base))
 
     def _runner(self, length: int) -> Runner | str:
-        weights = _versions(self._predictor.module)
-        if weights != self._weights:
-            self._forget()
-            self._weights = weights
-        if length not in self._runners:
-            self._runners[length] = self._read(length)
+        with self._predictor._ready():
+            module = self._predictor.module
+            if self._seen is None or not self._seen.is_still(module):
+                self._forget()
+            if length not in self._runners:
+                self._runners[length] = self._read(length)
+                self._seen = Seen(module)  # which may count how often it is asked, also as it is read
         return self._runners[length]
 
     def _read(self, length: int) -> Runner | str:
         asked = self._predictor
-        with asked._ready():
+        try:
             sample = asked._one_hot(torch.zeros((2, length), dtype=torch.uint8, device=asked.device))
-            try:
-                network = local_network(asked.module, sample, asked.layout)
-            except NotLocalError as reason:
-                return str(reason)
-            return Runner(
-                network,
-                columns=partial(_columns, asked),
-                order=asked._order,
-                dtype=asked.dtype,
-                device=asked.device,
-                budget=_BUDGET,
-            )
+            network = local_network(asked.module, sample, asked.layout)
+        except NotLocalError as reason:
+            return str(reason)
+        return Runner(
+            network,
+            columns=partial(_columns, asked),
+            order=asked._order,
+            dtype=asked.dtype,
+            device=asked.device,
+            budget=_BUDGET,
+        )
 
     def trusted(self, block: Block, base: Tokens) -> bool:
-        """Say whether a control pass answers as a full one does; looked at once for each length."""
+        """Say whether a control pass answers as a full one does, in some of its units; looked at once for each block.
+
+        At eight of the first block of a length, and at one in 64 of each later one.
+        """
         length = base.shape[1]
-        if length not in self._trusted:
-            full = self.full(base[:_SAMPLE])
-            off, tolerated = deviation(
-                _numbers(block.control[:_SAMPLE]), _numbers(full), _numbers(torch.cat([full, block.control]))
-            )
-            self._trusted[length] = off <= tolerated
+        if block.trusted is None:
+            n = _SAMPLE if length not in self._trusted else -(-len(base) // _ONE_IN)
+            off, tolerated = self._control_deviation(block, base[:n])
+            block.trusted = self._trusted[length] = off <= tolerated
             if off > tolerated:
                 text = f"the control pass deviates by {off:.1e} sd from the full pass; full passes are used throughout"
                 warnings.warn(text, FallbackWarning, stacklevel=6)
         return self._trusted[length]
+
+    def _control_deviation(self, block: Block, some: Tokens) -> tuple[float, float]:
+        """Return how much a control deviates in its first units; in units of the sd over the first block's too."""
+        full = self.full(some)
+        known = self._spread.setdefault(some.shape[1], block.control)
+        spread = torch.cat([full, block.control.to(full.dtype), known.to(full.dtype)])
+        return deviation(*(_numbers(table) for table in (block.control[: len(full)], full, spread)))
 
     def refuses(self, length: int, spans: list[Span]) -> bool:
         """Say whether it is known that no edit of these spans is recomputed in part, so that no control is needed."""
@@ -341,9 +354,3 @@ def _numbers(table: torch.Tensor) -> NDArray[Any]:
     host = table.detach().cpu()
     made: NDArray[Any] = (host.float() if host.dtype in (torch.bfloat16, torch.float16) else host).numpy()
     return made
-
-
-def _versions(module: torch.nn.Module) -> tuple[Any, ...]:
-    """Return what changes when a weight does."""
-    tensors = [*module.parameters(), *module.buffers()]
-    return tuple((id(t), t.data_ptr(), -1 if t.is_inference() else t._version) for t in tensors)
