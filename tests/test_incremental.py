@@ -410,7 +410,7 @@ def test_a_deviation_is_warned_of_and_the_full_pass_used(monkeypatch):
     base = tokens(6, 41)
     session = predictor.edits(base)
     session.answers(base, np.arange(6))
-    monkeypatch.setattr(sessions, "deviation", lambda *tables: (2e-4, 1e-5))
+    monkeypatch.setattr(Incremental, "_deviation", lambda *_: (2e-4, 1e-5))
     edited = written(base, 10, 17)
     with pytest.warns(FallbackWarning, match=r"edits of 7 positions.*deviate by 2\.0e-04 sd"):
         found = session.answers(edited, np.arange(6))
@@ -764,3 +764,51 @@ def test_without_memory_for_control_passes_edits_take_full_passes(monkeypatch):
     with pytest.warns(FallbackWarning, match="out of memory on cpu.*full passes"):
         answers = session.answers(edited, np.arange(6))
     np.testing.assert_array_equal(answers, predictor.predict(edited))
+    np.testing.assert_array_equal(session.answers(base, np.arange(6)), predictor.predict(base))  # without a second word
+    with pytest.warns(FallbackWarning, match="does not fit into the memory of cpu"):
+        assert predictor.backgrounds_at_once(41) == 0
+    np.testing.assert_array_equal(predictor.edits(base).answers(edited, np.arange(6)), answers)
+
+
+def greedy(most, error):
+    """Return a network that has memory for so many sequences behind its convolution, and how many it was given."""
+    sizes = []
+
+    class Greedy(nn.RReLU):
+        def forward(self, x):
+            sizes.append(len(x))
+            if len(x) > most:
+                raise error
+            return x
+
+    Greedy.__module__ = "torch.nn.modules.activation"  # torch.fx looks into layers of torch no further
+    torch.manual_seed(0)
+    return nn.Sequential(conv(padding=2), Greedy(), nn.Flatten(), nn.Linear(6 * 41, 1)).double().eval(), sizes
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory."), MemoryError()])
+@pytest.mark.parametrize("batch_size", [32, "auto"])
+def test_full_passes_of_a_session_are_halved(error, batch_size):
+    net, sizes = greedy(5, error)
+    predictor = trusting(net, 41, batch_size=batch_size, fingerprint="greedy")
+    base = tokens(40, 41)
+    edited = written(base, 20, 26)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        answers = predictor.edits(base).answers(edited, np.arange(40))
+    told = " ".join(str(each.message) for each in caught)
+    assert "with control passes kept; edits take full passes" in told
+    assert "going on with" in told
+    np.testing.assert_array_equal(answers, predictor.predict(edited))
+    assert predictor.batches()[41] <= 5 < max(sizes)
+
+
+def test_not_even_one_sequence():
+    net, _ = greedy(0, torch.OutOfMemoryError("CUDA out of memory."))
+    predictor = trusting(net, 41, fingerprint="greedy")
+    base = tokens(4, 41)
+    with (
+        pytest.warns(FallbackWarning, match="OutOfMemoryError"),
+        pytest.raises(PredictorError, match="one sequence of length 41 does not fit into the memory of cpu; take"),
+    ):
+        predictor.edits(base).answers(base, np.arange(4))

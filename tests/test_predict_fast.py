@@ -189,6 +189,23 @@ def test_half_precision_inside_a_network_is_refused_unless_accepted():
         predictor(Layers().bfloat16())
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("place", ["end", "middle", "reduce"])
+def test_rounding_to_half_precision_is_refused_wherever_it_is(dtype, place):
+    casts = {"end": lambda y: y.to(dtype), "middle": lambda y: y.to(dtype).float() * 2}
+    net = Layers() if place == "reduce" else nn.Sequential(Layers(), Returns(casts[place]))
+    options = {"reduce": casts["end"]} if place == "reduce" else {}
+    with pytest.raises(PredictorError, match=f"computes in {str(dtype)[6:]} inside its forward pass.*dtype="):
+        predictor(net, **options).predict(TOKENS)
+    rough = predictor(net, dtype="float32", **options).predict(TOKENS)
+    assert rough.dtype == np.float32
+
+
+def test_half_precision_that_loses_no_digit_is_no_matter():
+    net = nn.Sequential(Returns(lambda x: x.half().float()), Layers())
+    np.testing.assert_array_equal(predictor(net).predict(TOKENS), predictor().predict(TOKENS))
+
+
 def test_tf32_is_switched_on_where_it_is_asked_for():
     cuda, matmul = torch.device("cuda"), torch.backends.cuda.matmul
     before = matmul.allow_tf32
@@ -334,6 +351,41 @@ def test_batch_sizes_are_recorded_and_given_back():
     for odd in (0, "auto", 2.5):
         with pytest.raises(PredictorError, match="whole number of at least 1"):
             first.fix_batches({LENGTH: odd})
+
+
+NO_MEMORY = [
+    torch.OutOfMemoryError("CUDA out of memory."),
+    RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes."),
+    MemoryError(),
+]
+
+
+@pytest.mark.parametrize("error", NO_MEMORY)
+def test_where_nothing_can_be_measured_one_sequence_goes_at_a_time(error):
+    def most(n):
+        def forward(x):
+            if len(x) > n:
+                raise error
+            return x.sum(-1)
+
+        return predictor(Returns(forward), fingerprint="greedy")
+
+    some = most(1)
+    np.testing.assert_array_equal(some.predict(TOKENS), (TOKENS[:, None] == np.arange(4)[:, None]).sum(-1))
+    assert some.batches() == {LENGTH: 1}
+    with pytest.raises(PredictorError, match="one sequence of length 40 does not fit into the memory of cpu"):
+        most(0).predict(TOKENS)
+
+
+def test_a_callable_without_memory_names_a_batch_size():
+    def greedy(x):
+        if len(x) > 20:
+            raise MemoryError
+        return x[:, 0].sum(-1)
+
+    with pytest.raises(PredictorError, match=r"ran out of memory.*\(50, 4, 40\).*batch_size=25 \(now 1024\)"):
+        cg.FunctionPredictor(greedy).predict(TOKENS)
+    assert len(cg.FunctionPredictor(greedy, batch_size=20).predict(TOKENS)) == 50
 
 
 def test_wide_rows_give_way_to_caches():

@@ -130,6 +130,12 @@ class FunctionPredictor(SinglePredictor):
             return answer if self.reduce is None else self.reduce(answer)
         except CausalgiaError:
             raise
+        except MemoryError as error:
+            msg = (
+                f"the callable ran out of memory on an input of shape {x.shape}; give it fewer sequences at once: "
+                f"batch_size={max(1, len(batch) // 2)} (now {self.batch_size})"
+            )
+            raise PredictorError(msg) from error
         except Exception as error:
             msg = (
                 f"the callable failed on an input of shape {x.shape} ({self.layout}, {x.dtype}): {first_line(error)}. "

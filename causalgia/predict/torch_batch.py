@@ -54,7 +54,13 @@ class BatchSizes:
         self._known |= {int(length): _whole(size) for length, size in sizes.items()}
 
     def _measure(self, length: int, trace: Callable[[int, int], None]) -> int:
-        added = _added_by_a_row(length, trace)
+        """Return the size that suits what a row adds; 1 where not even four rows fit, so that nothing is measured."""
+        try:
+            added = _added_by_a_row(length, trace)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            return 1
         size = rows_that_fit(self._device, largest=max(added, default=0), together=sum(added))
         return 1 << (size.bit_length() - 1)
 
@@ -67,7 +73,8 @@ class BatchSizes:
             If it was a single sequence.
         """
         if size == 1:
-            msg = f"one sequence of length {length} does not fit into the memory of {self._device}; use device='cpu'"
+            cure = "take shorter ones" if self._device.type == "cpu" else "use device='cpu'"
+            msg = f"one sequence of length {length} does not fit into the memory of {self._device}; {cure}"
             raise PredictorError(msg)
         self._known[length] = size // 2
         if self._device.type == "cuda":
@@ -158,4 +165,5 @@ class _Sizes(TorchDispatchMode):  # type: ignore[no-untyped-call]
 def is_out_of_memory(error: BaseException) -> bool:
     """Say whether an exception means that a device ran out of memory."""
     text = str(error)
-    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+    told = isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+    return told or isinstance(error, MemoryError)

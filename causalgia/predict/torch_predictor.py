@@ -297,15 +297,15 @@ class TorchPredictor(SinglePredictor):
                 tokens = place()
                 self._meet(tokens)
                 return self._ferry.fetch(self._both_strands(tokens))
-        except RuntimeError as error:
+        except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
             return None
 
     def _meet(self, tokens: torch.Tensor) -> None:
-        """Refuse, at the first batch, a network that multiplies in half precision inside itself."""
+        """Refuse, at the first batch, a network that computes in half precision inside itself or in `reduce`."""
         if not self._met and not self._half_accepted:
-            require_full_products(lambda: self._forward(tokens[:2], run=self.module))
+            require_full_products(lambda: self._read(self._forward(some := tokens[:2], run=self.module), len(some)))
         self._met = True
 
     def _both_strands(self, tokens: torch.Tensor) -> torch.Tensor:
@@ -316,9 +316,12 @@ class TorchPredictor(SinglePredictor):
     def _columns(self, tokens: torch.Tensor) -> torch.Tensor:
         whole = self._filled(tokens)
         output = self._forward(whole, run=self._run)
-        table, names = read_columns(output, len(whole), tasks=self._tasks, heads=self.heads, reduce=self.reduce)
+        table, names = self._read(output, len(whole))
         self._tasks = self._tasks or names
         return table[: len(tokens)]
+
+    def _read(self, output: object, n_rows: int) -> tuple[torch.Tensor, tuple[str, ...]]:
+        return read_columns(output, n_rows, tasks=self._tasks, heads=self.heads, reduce=self.reduce)
 
     def _filled(self, tokens: torch.Tensor) -> torch.Tensor:
         """Return a whole batch for a compiled network, which knows one size for each length; else the tokens."""

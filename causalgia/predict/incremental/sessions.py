@@ -135,6 +135,10 @@ class Incremental:
             network = local_network(asked.module, sample, asked.layout)
         except NotLocalError as reason:
             return str(reason)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            return self._no_room()
         return Runner(
             network,
             columns=partial(_columns, asked),
@@ -143,6 +147,13 @@ class Incremental:
             device=asked.device,
             budget=_BUDGET,
         )
+
+    def _no_room(self) -> str:
+        return f"what is kept of a control pass does not fit into the memory of {self._predictor.device}"
+
+    def give_up(self, length: int) -> None:
+        """Recompute nothing in part at this length any more, because there is no memory for it."""
+        self._runners[length] = self._no_room()
 
     def trusted(self, block: Block, base: Tokens) -> bool:
         """Say whether a control pass answers as a full one does, in some of its units; looked at once for each block.
@@ -208,10 +219,18 @@ class Incremental:
         return deviation(*(_numbers(table) for table in (made, full, spread)))
 
     def full(self, tokens: Tokens) -> torch.Tensor:
-        """Return the answers (m, tasks) of full passes."""
-        size = self._predictor.resolve_batch_size(tokens.shape[1])
-        letters = torch.from_numpy(tokens.copy()).to(self._predictor.device)
-        return torch.cat([self._predictor._columns(letters[i : i + size]) for i in range(0, len(letters), size)])
+        """Return the answers (m, tasks) of full passes, in batches that are halved until they fit into memory."""
+        asked, length = self._predictor, tokens.shape[1]
+        letters = torch.from_numpy(tokens.copy()).to(asked.device)
+        size = asked.resolve_batch_size(length)
+        while True:
+            try:
+                return torch.cat([asked._columns(letters[i : i + size]) for i in range(0, len(letters), size)])
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+            asked._batches.halve(length, min(size, len(letters)))
+            size = asked.resolve_batch_size(length)
 
     def _timed(
         self, runner: Runner, block: Block, span: Span, edited: Tokens, rows: Rows, base: Tokens
@@ -260,6 +279,7 @@ class IncrementalSession:
         self._runner = runner
         self._strands = [base, _reversed(base)] if predictor.rc_average else [base]
         self._blocks: dict[tuple[int, int], Block] = {}
+        self._room = True
 
     def answers(self, edited: Tokens, rows: Rows) -> NDArray[Any]:
         """Answer for edited tokens (m, length), row i made from background ``rows[i]``: (m, tasks), as `predict` does.
@@ -275,14 +295,21 @@ class IncrementalSession:
             raise PredictorError(f"give one of the {len(base)} backgrounds for each of {len(tokens)} edits, not {rows}")
         if tokens.shape[1] != base.shape[1]:
             return self._predictor.predict(tokens)
-        try:
-            answers = storable(_numbers(self._of_strands(tokens, places)))
-        except RuntimeError as error:
-            if not is_out_of_memory(error):
-                raise
+        made = self._attempt(tokens, places)
+        if made is None:
             return self._without_room(tokens)
+        answers = storable(_numbers(made))
         require_finite(answers, tasks=self._predictor.tasks)
         return answers
+
+    def _attempt(self, tokens: Tokens, rows: Rows) -> torch.Tensor | None:
+        """Return the answers; None where there is no memory to keep control passes in."""
+        try:
+            return self._of_strands(tokens, rows) if self._room else None
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            return None
 
     def _of_strands(self, tokens: Tokens, rows: Rows) -> torch.Tensor:
         with self._predictor._ready():
@@ -294,8 +321,11 @@ class IncrementalSession:
     def _without_room(self, tokens: Tokens) -> NDArray[Any]:
         """Let go of the control passes, and answer by full passes, whose batches are halved until they fit."""
         self._blocks.clear()
-        text = f"out of memory on {self._predictor.device} with control passes kept; these edits take full passes"
-        warnings.warn(text, FallbackWarning, stacklevel=3)
+        if self._room:
+            self._room = False
+            self._owner.give_up(tokens.shape[1])
+            text = f"out of memory on {self._predictor.device} with control passes kept; edits take full passes"
+            warnings.warn(text, FallbackWarning, stacklevel=3)
         return self._predictor.predict(tokens)
 
     def _of_strand(self, strand: int, tokens: Tokens, rows: Rows) -> torch.Tensor:
