@@ -385,7 +385,7 @@ def test_a_file_that_may_not_grow_is_an_error_that_says_so_and_the_store_goes_on
     code = FULL.format(tests=str(Path(__file__).parent), limit=limit, path=str(path))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.returncode == 1
-    assert f"StoreError: {path}: cannot be written (File too large); free some space" in done.stderr
+    assert f"StoreError: {path}: cannot be used (File too large); free some space" in done.stderr
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != limit
     with begun(path) as archive:
         assert 0 not in archive.missing
@@ -410,7 +410,7 @@ def test_what_is_closed_is_read_but_not_written(quick, finished, request):
         folder.chmod(0o555)
     request.getfixturevalue("anybody")
     for call in (Archive.exists, lambda path: Archive.create(path, **CALL)):
-        with pytest.raises(StoreError, match=rf"{quick}.*Permission denied.*make it writable, or give another path"):
+        with pytest.raises(StoreError, match=rf"{quick}.*Permission denied.*writable.*or give another path"):
             call(quick / "new.zarr")
     assert open_archive(quick / "done.zarr").load().identical(in_memory())
     assert verify(quick / "done.zarr") == ()

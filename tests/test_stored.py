@@ -173,6 +173,17 @@ def test_sums_of_another_trial_are_not_taken_for_this_ones(lost, tmp_path):
         xr.testing.assert_identical(found, cg.run(design(), Sums(), rng=4, keep="moments"))
 
 
+@pytest.mark.parametrize("keep", ["effects", "moments"])
+@pytest.mark.parametrize("slot", ["state-0", "state-1"])
+def test_both_generations_of_sums_are_whole_in_the_end(keep, slot, tmp_path):
+    cg.run(design(), Sums(), rng=3, store=tmp_path / "t.zarr", keep=keep)
+    files = [tmp_path / "t.zarr" / "causalgia-trial" / name for name in ("state-0", "state-1")]
+    before = [file.read_bytes() for file in files]
+    (tmp_path / "t.zarr" / "causalgia-trial" / slot).unlink()
+    cg.run(design(), Sums(last=0), rng=3, store=tmp_path / "t.zarr", keep=keep)
+    assert [file.read_bytes() for file in files] == before
+
+
 def test_damage_is_found_and_made_again(tmp_path):
     place = tmp_path / "t.zarr"
     outcomes = cg.run(design(), Sums(), rng=3, store=place).compute()

@@ -32,7 +32,7 @@ class PredictorFactory(Predictor):
     """A predictor that each process makes for itself, by calling a function, the first time it is asked.
 
     The cure for a predictor that cannot be serialised (an open session, a handle of another library): workers are sent
-    the function alone, and each makes the predictor once.
+    the function alone, and each makes the predictor once; anew where what it made before has another fingerprint.
 
     Parameters
     ----------
@@ -42,7 +42,8 @@ class PredictorFactory(Predictor):
     Raises
     ------
     PredictorError
-        If `build` is not callable; when first asked, if it fails or returns no predictor.
+        If `build` is not callable; when first asked, if it fails, returns no predictor, or another one than where it
+        was sent from.
 
     Examples
     --------
@@ -60,10 +61,14 @@ class PredictorFactory(Predictor):
         identity = fingerprint_of(build)
         self._key = identity if not identity.endswith(UNREAD) else uuid.uuid4().hex
         self._sizes: dict[int, int] = {}
+        self._chosen: dict[str, bool] | None = None
+        self._own: Predictor | None = None
+        self._expected = ""
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the function, and the batch sizes that were settled on."""
-        return {**vars(self), "_sizes": self.batches()}
+        """Return the function, the fingerprint of what it made here, and what was settled on."""
+        chosen = self._chosen if self._own is None else self.choices()
+        return {**vars(self), "_sizes": self.batches(), "_chosen": chosen, "_own": None}
 
     def __repr__(self) -> str:
         return f"PredictorFactory({getattr(self._build, '__qualname__', type(self._build).__name__)})"
@@ -77,11 +82,16 @@ class PredictorFactory(Predictor):
         PredictorError
             If the function fails, or returns no predictor.
         """
-        made = made_once(self._key, self._make)
+        with _MAKING:
+            if self._own is None:
+                self._own = made_once(f"{self._key} {self._expected}", self._make) if self._expected else self._make()
         if self._sizes:
-            made.fix_batches(self._sizes)
+            self._own.fix_batches(self._sizes)
             self._sizes = {}
-        return made
+        if self._chosen is not None:
+            self._own.choose(self._chosen)
+            self._chosen = None
+        return self._own
 
     def _make(self) -> Predictor:
         try:
@@ -92,6 +102,17 @@ class PredictorFactory(Predictor):
             msg = f"{self!r}: the function raised {one_line(error)}; it must return a predictor on every machine"
             raise PredictorError(msg) from error
         _require_made(made, repr(self))
+        fingerprint = made.fingerprint  # before it was asked anything: a network may count
+        if self._expected and fingerprint != self._expected:
+            msg = (
+                f"{self!r}: the function makes another predictor here ({fingerprint}) than where it was sent from "
+                f"({self._expected}); give every machine the same files, and the same code"
+            )
+            raise PredictorError(msg)
+        self._expected = fingerprint
+        for earlier in [key for key in _MADE if key.startswith(f"{self._key} ")]:
+            del _MADE[earlier]
+        _MADE[f"{self._key} {fingerprint}"] = made
         return made
 
     @property
@@ -130,11 +151,28 @@ class PredictorFactory(Predictor):
 
     def batches(self) -> dict[int, int]:
         """Return the batch sizes settled on so far, by length."""
-        return self.made.batches() if self._key in _MADE else dict(self._sizes)
+        return self._sizes if self._own is None else self._own.batches() | self._sizes
 
     def fix_batches(self, sizes: Mapping[int, int]) -> None:
         """Take the batch sizes of an earlier run, by length."""
         self._sizes = {**self._sizes, **sizes}
+
+    def choices(self) -> dict[str, bool]:
+        """Return which edits the predictor answers by recomputing a part."""
+        return self.made.choices()
+
+    def choose(self, choices: Mapping[str, bool]) -> None:
+        """Take the choices of an earlier run."""
+        self.made.choose(choices)
+
+    def choices(self) -> dict[str, bool]:
+        """Return which edits are answered by recomputing a part, as far as that was tried."""
+        told = self._chosen or {}
+        return told if self._own is None else self._own.choices() | told
+
+    def choose(self, choices: Mapping[str, bool]) -> None:
+        """Take the choices of an earlier run."""
+        self._chosen = {**(self._chosen or {}), **choices}
 
     def backgrounds_at_once(self, length: int) -> int:
         """Return how many backgrounds a session of `edits` holds."""

@@ -16,7 +16,7 @@ Data: TypeAlias = "bytes | memoryview"
 
 _KEPT = "what was committed before is kept, and the same call goes on from there"
 _FULL = f"free some space, or raise the quota: {_KEPT}"
-_CLOSED = "make it writable, or give another path as store="
+_CLOSED = "make it readable and writable (to read it alone, cg.open), or give another path as store="
 _CURES = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), _FULL),
     **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), _CLOSED),
@@ -56,7 +56,7 @@ def on_disk(path: Path) -> Iterator[None]:
         cure = _CURES.get(error.errno or 0, f"see to the disk: {_KEPT}")
         where = error.filename2 or error.filename
         named = path if where is None or str(where).startswith(str(path)) else f"{path} ({where})"
-        raise StoreError(f"{named}: cannot be written ({error.strerror or error}); {cure}") from error
+        raise StoreError(f"{named}: cannot be used ({error.strerror or error}); {cure}") from error
 
 
 def part_of(path: Path) -> Path:

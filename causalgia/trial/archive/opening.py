@@ -108,8 +108,8 @@ def _opened(path: Path, manifest: Manifest) -> xr.Dataset:
     frame = _assigned(frame, {name: frame[name].astype(dtype) for name, dtype in manifest.texts.items()})
     growing = {field.name: _lazily(path, manifest.grid, field) for field in fields.values() if field != UNIT}
     coords = {name: v for name, v in growing.items() if v.dims == ("unit",)}
-    read = frame.assign({name: v for name, v in growing.items() if name not in coords}).assign_coords(coords)
-    return read.assign_coords(unit=pd.RangeIndex(manifest.grid.n_units)) if fields else read
+    read = frame.assign({name: v for name, v in growing.items() if name not in coords})
+    return read.assign_coords({"unit": pd.RangeIndex(manifest.grid.n_units), **coords}) if fields else read
 
 
 def _lazily(path: Path, grid: Grid, field: Field) -> xr.Variable:

@@ -23,6 +23,15 @@ def write_state(folder: Path, arrays: Mapping[str, NDArray[Any]], *, turns: int,
         replace(folder / slot, data)
 
 
+def settle_states(folder: Path, *, turns: int) -> None:
+    """Give both generations the same bytes, where one of them is over all turns: a kill may have come between them."""
+    read = {slot: _bytes(folder / slot) for slot in SLOTS}
+    whole = [data for data in read.values() if (state := _unpacked(data)) is not None and state[0] == turns]
+    for slot, data in read.items():
+        if whole and data != whole[0]:
+            replace(folder / slot, whole[0])
+
+
 def read_state(folder: Path) -> tuple[tuple[int, dict[str, NDArray[Any]]] | None, list[str]]:
     """Return the newest sums that are whole, with their number of turns, and the names of those that are damaged."""
     there = [slot for slot in SLOTS if (folder / slot).exists()]
@@ -55,5 +64,7 @@ def _turns(path: Path) -> int:
 def _bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
-    except FileNotFoundError:
+    except PermissionError:
+        raise
+    except OSError:
         return b""

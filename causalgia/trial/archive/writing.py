@@ -23,7 +23,7 @@ from causalgia.trial.archive.locking import Lock
 from causalgia.trial.archive.log import Log, read_log
 from causalgia.trial.archive.manifest import Manifest, is_begun, read_manifest, repair_static, write_manifest
 from causalgia.trial.archive.slabs import Filling, commit
-from causalgia.trial.archive.states import SLOTS, read_state, write_state
+from causalgia.trial.archive.states import SLOTS, read_state, settle_states, write_state
 from causalgia.trial.archive.verifying import Found, found_in
 
 _MOST_OPEN = 32
@@ -199,9 +199,10 @@ class Archive:
     def flush(self) -> None:
         """Commit all that was put."""
         self._commit_all()
-        if self.grid.fields and not self.missing:
-            with on_disk(self.path):
+        with on_disk(self.path):
+            if self.grid.fields and not self.missing:
                 self._log.settle(self.grid.slabs())
+            settle_states(control(self.path), turns=self.grid.n_turns)
 
     def put_state(self, arrays: Mapping[str, NDArray[Any]], *, turns: int) -> None:
         """Keep running sums over the first turns; the ones before are kept as well.

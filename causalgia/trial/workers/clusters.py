@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ TO_START = 5.0
 TO_COME = 60.0
 """Seconds that workers are given which are planned, or were lost."""
 _TO_CONNECT = 10.0
+_ADDRESS = re.compile(r"(\w+://)?[^\s/]+:\d+(/.*)?|inproc://\S+")
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 GO_ON = "turns that a store holds stay there, and the same call (or command) with a running cluster goes on from them"
 _WORKERS = "start some (`dask worker ADDRESS`, cluster.scale(n)), or use this machine's cores: --workers N"
@@ -177,6 +179,8 @@ def connected(address: str) -> Iterator[Client]:
         If Dask distributed is not installed.
     """
     distributed = dask()
+    if not _ADDRESS.fullmatch(address):
+        raise ClusterError(f"no Dask scheduler answers at {address!r}, which is no address such as tcp://10.0.0.1:8786")
     try:
         client = distributed.Client(address, timeout=_TO_CONNECT, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
