@@ -490,6 +490,37 @@ def test_measured_for_real_a_narrow_edit_of_a_long_sequence_is_recomputed():
     assert tried.speed > 2
 
 
+def test_widths_that_nobody_chose_for_follow_those_that_were_without_a_clock(monkeypatch):
+    monkeypatch.setattr(Incremental, "_seconds", None)
+    net = headed(BODIES["same"][1], **copy.deepcopy(BODIES["same"][0]))
+    base = tokens(6, 41)
+    both = {"41:4": True, "41:12": False}
+    for told, width, chosen in (
+        (both, 2, True),
+        (both, 20, False),
+        (both, 7, True),
+        ({"41:3": False}, 7, False),
+        ({"41:48": True}, 20, True),
+        ({"41:4": True}, 40, False),
+        ({}, 3, True),
+    ):
+        predictor = cg.TorchPredictor(net, incremental=True, device="cpu")
+        predictor.choose(told)
+        edited = written(base, 0, width)
+        found = predictor.edits(base).answers(edited, np.arange(6))
+        np.testing.assert_allclose(found, predictor.predict(edited), atol=1e-12)
+        assert [tried.chosen for tried in predictor._partial.tried()] == [True] * chosen, (told, width)
+
+
+def test_rows_are_asked_for_where_they_are():
+    def body(m, x):
+        h = m.a(x).relu().permute(1, 0, 2)
+        return m.head((h.sum(2) / h.shape[0]).t()) / x.shape[0]
+
+    predictor = trusting(settled(Does(body, a=conv(), head=nn.Linear(6, 1))), 41)
+    assert largest_deviation(predictor, 41, borders(41)) < 1e-11
+
+
 def test_a_predictor_travels_with_its_choices():
     network = ResidualNetwork().eval()
     predictor = trusting(network, 41)

@@ -104,6 +104,52 @@ def test_batch_sizes_wait_for_the_predictor():
     assert sizes == made.batches() == {12: 5}
 
 
+def test_choices_wait_for_the_predictor_and_travel():
+    class Choosing(cg.FunctionPredictor):
+        told = None
+
+        def choices(self):
+            return self.told or {}
+
+        def choose(self, given):
+            self.told = dict(given)
+
+    made = cg.PredictorFactory(lambda: Choosing(lambda x: x[:, 0].sum(-1), fingerprint="chooses"))
+    assert made.choices() == {}
+    made.choose({"12:8": True})
+    assert made.choices() == {"12:8": True}
+    made.predict(TOKENS)
+    assert made.made.told == made.choices() == {"12:8": True}
+    assert made.__getstate__()["_chosen"] == {"12:8": True}
+
+
+def reads_a_file(path):
+    def build():
+        weight = float(path.read_text())
+        return cg.FunctionPredictor(lambda x: x[:, 0].sum(-1) * weight, fingerprint=str(weight))
+
+    return build
+
+
+def test_what_was_made_before_a_file_changed_is_made_again(tmp_path):
+    cloudpickle = pytest.importorskip("cloudpickle")
+    path = tmp_path / "weight"
+    build = reads_a_file(path)
+    counts = (TOKENS == 0).sum(1, keepdims=True)
+    sent = []
+    for weight in (1.0, 5.0):
+        path.write_text(str(weight))
+        made = cg.PredictorFactory(build)
+        np.testing.assert_array_equal(made.predict(TOKENS), counts * weight)
+        sent.append(cloudpickle.dumps(made))
+        opened = cloudpickle.loads(sent[-1])
+        np.testing.assert_array_equal(opened.predict(TOKENS), counts * weight)
+        assert opened.made is made.made  # once in each process
+    assert len(factory._MADE) == 1
+    with pytest.raises(PredictorError, match="makes another predictor here.*than where it was sent from"):
+        cloudpickle.loads(sent[0]).predict(TOKENS)
+
+
 def test_what_is_no_factory():
     with pytest.raises(PredictorError, match="takes a function that returns a predictor, not 3"):
         cg.PredictorFactory(3)

@@ -356,6 +356,10 @@ def test_a_network_that_cannot_be_exported_leaves_no_file(tmp_path, monkeypatch)
     with pytest.raises(PredictorError, match=r"net.onnx: the exported file is of no use: .*Keep the network"):
         cg.predict.export_onnx(First(), tmp_path / "net.onnx", length=LENGTH)
 
+    for odd in ("9", 0, True, 2.5):
+        with pytest.raises(PredictorError, match=f"length={odd!r}; give the letters of a sequence"):
+            cg.predict.export_onnx(torch.nn.Flatten(), tmp_path / "net.onnx", length=odd)
+
     def refuse(*args, **options):
         raise RuntimeError("unsupported operator")
 

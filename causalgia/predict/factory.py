@@ -158,14 +158,6 @@ class PredictorFactory(Predictor):
         self._sizes = {**self._sizes, **sizes}
 
     def choices(self) -> dict[str, bool]:
-        """Return which edits the predictor answers by recomputing a part."""
-        return self.made.choices()
-
-    def choose(self, choices: Mapping[str, bool]) -> None:
-        """Take the choices of an earlier run."""
-        self.made.choose(choices)
-
-    def choices(self) -> dict[str, bool]:
         """Return which edits are answered by recomputing a part, as far as that was tried."""
         told = self._chosen or {}
         return told if self._own is None else self._own.choices() | told

@@ -295,8 +295,9 @@ class TorchPredictor(SinglePredictor):
         try:
             with self._ready():
                 tokens = place()
+                answer = self._both_strands(tokens)
                 self._meet(tokens)
-                return self._ferry.fetch(self._both_strands(tokens))
+                return self._ferry.fetch(answer)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise

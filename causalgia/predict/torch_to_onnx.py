@@ -29,6 +29,8 @@ _TOLERATED = {4: 1e-4, 8: 1e-9}
 
 def exported(network: torch.nn.Module | TorchPredictor, path: str | PathLike[str], *, length: int) -> OnnxPredictor:
     """Do what `causalgia.predict.export_onnx` says."""
+    if isinstance(length, bool) or not isinstance(length, int | np.integer) or length < 1:
+        raise PredictorError(f"length={length!r}; give the letters of a sequence, a whole number of at least 1")
     asked = network if isinstance(network, TorchPredictor) else TorchPredictor(network, device="cpu")
     tokens = np.random.default_rng(0).integers(0, 4, (_ROWS, length), dtype=np.uint8)
     truth = asked.predict(tokens)

@@ -42,6 +42,7 @@ class Incremental:
     def __init__(self, predictor: TorchPredictor) -> None:
         self._predictor = predictor
         self._given: dict[str, bool] = {}
+        self._settled = False
         self._tried: dict[tuple[int, int], Tried] = {}
         self._warned = ""
         self._forget()
@@ -58,7 +59,7 @@ class Incremental:
         self._macs: dict[int, float] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_predictor": self._predictor, "_given": self._given | self.choices()}
+        return {"_predictor": self._predictor, "_given": self.choices(), "_settled": self._settled}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -71,8 +72,9 @@ class Incremental:
         return self._given | {key: value for key, value in made.items() if key not in self._given or not value}
 
     def choose(self, choices: Mapping[str, bool]) -> None:
-        """Take the choices of an earlier run: what is chosen is verified, but not timed."""
+        """Take the choices of an earlier run: what is chosen is verified, but no width is timed from now on."""
         self._given.update(choices)
+        self._settled = True
 
     def reason(self, length: int) -> str | None:
         """Return why nothing can be recomputed in part at this length; None where something can."""
@@ -192,8 +194,22 @@ class Incremental:
         if given is False:
             return False
         if (length, width) not in self._tried:
-            self._tried[length, width] = self._try(runner, block, span, edited, rows, base, timed=given is None)
+            if given is None and self._settled and not self._follows(runner, span, length):
+                return False
+            timed = given is None and not self._settled
+            self._tried[length, width] = self._try(runner, block, span, edited, rows, base, timed=timed)
         return self._tried[length, width].chosen
+
+    def _follows(self, runner: Runner, span: Span, length: int) -> bool:
+        """Say whether edits of a width that nobody has chosen for are recomputed, without asking a clock.
+
+        As narrower ones that are not, or wider ones that are; else where at most half of the multiplications are left.
+        """
+        told = {int(key.partition(":")[2]): on for key, on in self._given.items() if key.startswith(f"{length}:")}
+        width = width_class(span[1] - span[0])
+        if any(not on for known, on in told.items() if known < width):
+            return False
+        return any(on for known, on in told.items() if known > width) or self._share(runner, span, length) <= 0.5
 
     def _try(
         self, runner: Runner, block: Block, span: Span, edited: Tokens, rows: Rows, base: Tokens, *, timed: bool

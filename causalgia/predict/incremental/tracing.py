@@ -106,8 +106,11 @@ class _ShapedProxy(fx.Proxy):
         return self._sizes() if dim is None else self._sizes()[dim]
 
     def _sizes(self) -> tuple[Any, ...]:
+        sizes, tracer = self._value().shape, self.tracer
+        if isinstance(tracer, _ShapeTracer) and sizes[:1] != tracer.sample.shape[:1]:
+            return tuple(sizes)  # rows are on another dim
         rows = self.tracer.create_proxy("call_method", "size", (self, 0), {})
-        return (rows, *self._value().shape[1:])
+        return (rows, *sizes[1:])
 
     def _value(self) -> Any:
         value = self.node.meta.get("value")
@@ -121,7 +124,7 @@ class _ShapeTracer(fx.Tracer):
 
     def __init__(self, sample: torch.Tensor) -> None:
         super().__init__()
-        self._sample = sample
+        self.sample = sample
         self._computing = False
         self.written: list[tuple[fx.Node, int]] = []
         """Which nodes write into which storages."""
@@ -149,7 +152,7 @@ class _ShapeTracer(fx.Tracer):
 
     def _computed(self, node: fx.Node) -> Any:
         if node.op == "placeholder":
-            return node.args[0] if node.args else self._sample
+            return node.args[0] if node.args else self.sample
         args, kwargs = fx.node.map_arg((node.args, node.kwargs), lambda n: n.meta["value"])
         self._computing, writes = True, _Writes()
         try:
