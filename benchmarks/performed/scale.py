@@ -56,7 +56,7 @@ Hours are those of one worker, predictions / rate / 3,600; bytes moved and on di
 - Disk: {outcomes} as outcomes (10^12 x {outcome_bytes:.1f} bytes), {effects} as effects, {moments} as moments. Keep
   moments: standard errors, correlations and quantiles of every contrast are in them.
 - Network: 10^12 x {moved_bytes:.1f} bytes = {moved} with moments kept, {taken_time} of one client's processor.
-- A worker that dies costs the turns that it had in hand: two, of about 16,384 sequences each.
+- A worker that dies costs the turns that it had in hand: two, of about eight batches each.
 - The standard error shrinks with the square root of the units: 10^12 predictions instead of 10^6 make it 1,000 times
   smaller. Below the rounding of float32 answers nothing more is learnt: `causalgia check` says how large it is.
 """
