@@ -502,7 +502,7 @@ def test_widths_that_nobody_chose_for_follow_those_that_were_without_a_clock(mon
         ({"41:3": False}, 7, False),
         ({"41:48": True}, 20, True),
         ({"41:4": True}, 40, False),
-        ({}, 3, True),
+        ({"41:3": True}, 3, True),
     ):
         predictor = cg.TorchPredictor(net, incremental=True, device="cpu")
         predictor.choose(told)
@@ -510,6 +510,36 @@ def test_widths_that_nobody_chose_for_follow_those_that_were_without_a_clock(mon
         found = predictor.edits(base).answers(edited, np.arange(6))
         np.testing.assert_allclose(found, predictor.predict(edited), atol=1e-12)
         assert [tried.chosen for tried in predictor._partial.tried()] == [True] * chosen, (told, width)
+
+
+def test_a_trial_asks_no_clock_after_its_first_units(monkeypatch, tmp_path):
+    """Widths that the first units do not have are decided alike in memory, in a store and by another process."""
+    asked = []
+
+    def timed(self, runner, block, span, *_):
+        asked.append(width_class(span[1] - span[0]))
+        return 1.0, True
+
+    monkeypatch.setattr(Incremental, "_timed", timed)
+    torch.manual_seed(0)
+    net = nn.Sequential(conv(c_out=40, k=7), nn.ReLU(), nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(40, 1)).eval()
+    rng = np.random.default_rng(0)
+    widths = [8] * 20 + [3, 30, 100] * 10
+    spans = [(start, start + width) for width in widths for start in [int(rng.integers(0, 300 - width))]]
+    parents = ["".join(rng.choice(list("ACGT"), 300)) for _ in spans]
+    arms = {"untreated": cg.Untreated(), "ablated": cg.AblateEach(spans, fill="uniform")}
+    design = cg.Design(null=cg.Genomic(of=parents), arms=arms, n_units=len(spans))
+
+    def run(**options):
+        predictor = cg.PredictorFactory(lambda: cg.TorchPredictor(net, device="cpu", incremental=True))
+        return cg.run(design, predictor, rng=3, progress=False, **options)["outcome"].values, predictor
+
+    (here, predictor), (stored, _) = run(), run(store=tmp_path / "trial.zarr")
+    assert {"300:6", "300:12", "300:48"} <= {key for key, chosen in predictor.choices().items() if chosen}
+    np.testing.assert_array_equal(stored, here)
+    other = pickle.loads(pickle.dumps(predictor.made))
+    np.testing.assert_array_equal(cg.run(design, other, rng=3, progress=False)["outcome"].values, here)
+    assert asked == [12, 12]  # once in each of the first two trials
 
 
 def test_rows_are_asked_for_where_they_are():

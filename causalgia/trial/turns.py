@@ -142,6 +142,8 @@ class Trial:
                     part.resolve_batch_size(length)
         if any(part.backgrounds_at_once(self.design.null.length) for part in self.predictor.parts):
             self.answer(self.prepare(0, min(_FEW, self.design.n_units)))
+            for part in self.predictor.parts:
+                part.choose(part.choices())  # from here on no clock has a say
 
     @property
     def settled(self) -> list[dict[str, Any]]:

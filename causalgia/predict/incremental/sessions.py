@@ -42,7 +42,7 @@ class Incremental:
     def __init__(self, predictor: TorchPredictor) -> None:
         self._predictor = predictor
         self._given: dict[str, bool] = {}
-        self._settled = False
+        self._settled: set[int] = set()
         self._tried: dict[tuple[int, int], Tried] = {}
         self._warned = ""
         self._forget()
@@ -72,9 +72,12 @@ class Incremental:
         return self._given | {key: value for key, value in made.items() if key not in self._given or not value}
 
     def choose(self, choices: Mapping[str, bool]) -> None:
-        """Take the choices of an earlier run: what is chosen is verified, but no width is timed from now on."""
+        """Take the choices of an earlier run: what is chosen is verified, but not timed.
+
+        Nor are other widths at the lengths that were met so far, or are told of: see `_follows`.
+        """
         self._given.update(choices)
-        self._settled = True
+        self._settled |= {int(key.partition(":")[0]) for key in choices} | set(self._runners)
 
     def reason(self, length: int) -> str | None:
         """Return why nothing can be recomputed in part at this length; None where something can."""
@@ -194,10 +197,10 @@ class Incremental:
         if given is False:
             return False
         if (length, width) not in self._tried:
-            if given is None and self._settled and not self._follows(runner, span, length):
+            settled = given is not None or length in self._settled
+            if given is None and settled and not self._follows(runner, span, length):
                 return False
-            timed = given is None and not self._settled
-            self._tried[length, width] = self._try(runner, block, span, edited, rows, base, timed=timed)
+            self._tried[length, width] = self._try(runner, block, span, edited, rows, base, timed=not settled)
         return self._tried[length, width].chosen
 
     def _follows(self, runner: Runner, span: Span, length: int) -> bool:
