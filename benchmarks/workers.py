@@ -4,7 +4,7 @@ Run `python benchmarks/workers.py` (`--quick` for a smaller one; needs two free 
 clusters stand all the while, a process and a thread for each worker, and take turns; a run includes sending the trial
 and loading it. Beside them the same processes run bare forwards: what two of them do on this machine, with other work
 on it and one memory for both, is what two workers can do. The network is DeepSTARR-sized, the turns are of 512
-sequences: a trial's own are 32 times longer, and lose less. Bytes are those that every process (client, scheduler and
+sequences: a trial's own are longer, and lose less. Bytes are those that every process (client, scheduler and
 workers) writes to its connections, so that what passes through two of them counts twice; a share that does not grow
 with the trial is taken out by a second, longer run.
 """
