@@ -117,3 +117,8 @@ def layered(rows: Rows, n: int) -> tuple[Rows, Rows]:
     full = 2 * (table >= 0).sum(axis=1) >= n
     left = table[~full]
     return table[full], left[left >= 0]
+
+
+def other_strand(tokens: Tokens) -> Tokens:
+    """Return the reverse complements of sequences (m, length)."""
+    return np.ascontiguousarray((3 - tokens)[:, ::-1])

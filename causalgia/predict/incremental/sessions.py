@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from causalgia.errors import FallbackWarning, PredictorError
 from causalgia.predict.incremental.choices import Tried, deviation, width_class
-from causalgia.predict.incremental.grouping import Rows, changed, grouped
+from causalgia.predict.incremental.grouping import Rows, changed, grouped, other_strand
 from causalgia.predict.incremental.network import local_network
 from causalgia.predict.incremental.reach import Span
 from causalgia.predict.incremental.running import Block, Runner
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _SAMPLE = 8
 _ONE_IN = 64
+_NO_ROOM = "what is kept of a control pass does not fit into the memory of {}"
 _REPEATS = 3
 _BUDGET = 2**24
 
@@ -143,7 +144,7 @@ class Incremental:
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            return self._no_room()
+            return _NO_ROOM.format(asked.device)
         return Runner(
             network,
             columns=partial(_columns, asked),
@@ -153,12 +154,9 @@ class Incremental:
             budget=_BUDGET,
         )
 
-    def _no_room(self) -> str:
-        return f"what is kept of a control pass does not fit into the memory of {self._predictor.device}"
-
     def give_up(self, length: int) -> None:
         """Recompute nothing in part at this length any more, because there is no memory for it."""
-        self._runners[length] = self._no_room()
+        self._runners[length] = _NO_ROOM.format(self._predictor.device)
 
     def trusted(self, block: Block, base: Tokens) -> bool:
         """Say whether a control pass answers as a full one does, in some of its units; looked at once for each block.
@@ -296,7 +294,7 @@ class IncrementalSession:
         self._owner = owner
         self._predictor = predictor
         self._runner = runner
-        self._strands = [base, _reversed(base)] if predictor.rc_average else [base]
+        self._strands = [base, other_strand(base)] if predictor.rc_average else [base]
         self._blocks: dict[tuple[int, int], Block] = {}
         self._room = True
 
@@ -335,7 +333,7 @@ class IncrementalSession:
             made = self._of_strand(0, tokens, rows)
             if len(self._strands) == 1:
                 return made
-            return made / 2 + self._of_strand(1, _reversed(tokens), rows) / 2
+            return made / 2 + self._of_strand(1, other_strand(tokens), rows) / 2
 
     def _without_room(self, tokens: Tokens) -> NDArray[Any]:
         """Let go of the control passes, and answer by full passes, whose batches are halved until they fit."""
@@ -393,10 +391,6 @@ def _columns(predictor: TorchPredictor, output: object, n_rows: int) -> torch.Te
     """Return the columns of what the network returns, as its predictor reads them."""
     asked = {"tasks": predictor._tasks, "heads": predictor.heads, "reduce": predictor.reduce}
     return read_columns(output, n_rows, **asked)[0]  # type: ignore[arg-type]
-
-
-def _reversed(tokens: Tokens) -> Tokens:
-    return np.ascontiguousarray((3 - tokens)[:, ::-1])
 
 
 def _numbers(table: torch.Tensor) -> NDArray[Any]:
