@@ -155,7 +155,7 @@ def steps_from(estimates: xr.Dataset, analysis: Analysis, *, rng: RNG) -> Steps:
 
 def _of_contrasts(kept: xr.Dataset) -> bool:
     """Return whether a trial kept effects, or moments of them, and no longer its outcomes."""
-    return isinstance(kept, xr.Dataset) and "contrast" in kept.dims
+    return isinstance(kept, xr.Dataset) and ("ice" in kept or "ice_mean" in kept)
 
 
 def _require_question(kept: xr.Dataset, analysis: Analysis) -> None:

@@ -182,7 +182,7 @@ class Experiment(Design):
         found = Found(
             experiment=self,
             steps=self._labelled(begin(outcomes, asked, rng=derive(key, "steps"))),
-            outcomes=None if "contrast" in outcomes.dims else outcomes,
+            outcomes=outcomes if "outcome" in outcomes else None,
             key=derive(key, "reading"),
         )
         said, over = self.entry.read(found), over_predictors(found.steps.effects)
