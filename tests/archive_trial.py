@@ -14,6 +14,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,11 @@ def begun(path: Path, *, seconds: float = 0.0) -> Archive:
         )
     archive.seconds = seconds
     return archive
+
+
+def tell(pipe: int, line: str) -> None:
+    """Write a line to a pipe."""
+    os.write(pipe, f"{line}\n".encode())
 
 
 def carry_out(path: Path, *, seconds: float = 0.0, told: Callable[[str], object] = lambda line: None) -> None:
@@ -172,7 +178,7 @@ def kill_at_random(folder: Path, n_kills: int, seed: int) -> None:
         seconds = 0.0 if number % 2 else 60.0
 
         def work(pipe: int, path: Path = path, seconds: float = seconds) -> None:
-            carry_out(path, seconds=seconds, told=lambda line: os.write(pipe, f"{line}\n".encode()))
+            carry_out(path, seconds=seconds, told=partial(tell, pipe))
 
         pid, read = child(work)
         time.sleep(rng.uniform(0, 1.5 * usual))
