@@ -12,8 +12,8 @@ REASONS: dict[str, str] = {
     "marginalize: tangermeme / run, DeepSTARR": _FORWARDS.format(1.81),
     "marginalize: tangermeme / run, BPNet": _FORWARDS.format(1.73),
     "store: store / raw": (
-        "every file of about 4 MiB is made durable with a checksum and a line of the log, each waited for, where the raw "
-        "file is synced once: 2.0 to 2.2 x on an idle machine, 2.5 to 5 x beside other work"
+        "every file of about 4 MiB is made durable with a checksum and a line of the log, each waited for, where the "
+        "raw file is synced once: 2.0 to 2.2 x on an idle machine, 2.5 to 5 x beside other work"
     ),
     "workers: 2 workers / 1 worker, share of linear": (
         "two bare processes that share nothing but this machine's memory reach 0.89 of linear on it; the workers have "
