@@ -94,7 +94,7 @@ def test_verbs_are_functions_whatever_was_imported_before():
 def test_no_module_is_hidden_by_a_name_that_its_package_exports():
     has_torch = importlib.util.find_spec("torch") is not None
     for info in pkgutil.walk_packages(cg.__path__, "causalgia."):
-        if info.name.endswith("__main__") or (not has_torch and re.search(r"torch_|weights|twin", info.name)):
+        if info.name.endswith("__main__") or (not has_torch and re.search(r"torch_|weights|twin|incremental", info.name)):
             continue
         module = importlib.import_module(info.name)
         parent, _, leaf = info.name.rpartition(".")
