@@ -91,6 +91,7 @@ _ROOMS = {
         "errors",
         "experiments",
         "estimation",
+        "mpra",
         "multiplicity",
         "planning",
         "plot",

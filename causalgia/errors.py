@@ -15,6 +15,8 @@
         ├── InferenceError             effects, a covariance or a prior that give no posterior
         ├── ConvergenceError           draws that have not converged; also a RuntimeError
         ├── DecisionError              a verdict without a region of practical equivalence, or with an impossible one
+        ├── LibraryError               an oligo library that cannot be made, written or ordered as asked
+        ├── CountsError                barcode counts that cannot be read, or do not belong to the library
         ├── StoreError                 a trial on disk that is another's, damaged, of another version, or not writable
         ├── ClusterError               workers that are none, lost, or cannot be sent the predictor; also a RuntimeError
         ├── TrialInterruptedError      Ctrl-C in a stored trial; says how to go on; also a KeyboardInterrupt
@@ -42,6 +44,7 @@ __all__ = [
     "ContrastError",
     "ConvergenceError",
     "ConvergenceWarning",
+    "CountsError",
     "DamageWarning",
     "DecisionError",
     "DegenerateWarning",
@@ -51,6 +54,7 @@ __all__ = [
     "FallbackWarning",
     "FewClustersWarning",
     "InferenceError",
+    "LibraryError",
     "MissingExtraError",
     "NullModelWarning",
     "OutcomesError",
@@ -106,6 +110,14 @@ class ConvergenceError(CausalgiaError, RuntimeError):
 
 class DecisionError(CausalgiaError, ValueError):
     """A verdict that cannot be given: no region of practical equivalence, or an impossible one."""
+
+
+class LibraryError(CausalgiaError, ValueError):
+    """An oligo library that cannot be made, written or ordered as asked; the message names the rule, unit and cure."""
+
+
+class CountsError(CausalgiaError, ValueError):
+    """Barcode counts that cannot be read, or do not belong to the library; the message names file, oligo and cure."""
 
 
 class StoreError(CausalgiaError, OSError):

@@ -17,7 +17,7 @@ import xarray as xr
 from causalgia.errors import OutcomesError
 from causalgia.rowwise import extremes, is_lazy, row_blocks
 
-Kind = Literal["sequences", "outcomes", "effects", "moments", "estimates", "decisions"]
+Kind = Literal["sequences", "outcomes", "effects", "moments", "estimates", "decisions", "library", "counts"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,24 @@ def _decisions(name: str, meaning: str, *, dtype: str = "f", required: bool = Fa
 def _looks(name: str, meaning: str) -> Variable:
     dims = (("look", "contrast", "task"), ("look", "contrast", "task", "model"))
     return Variable(name, ("outcomes",), dims, "f", meaning)
+
+
+def _library(name: str, dtype: str, meaning: str) -> Variable:
+    return Variable(name, ("library",), (("row",),), dtype, meaning, required=True)
+
+
+def _counts(name: str, dtype: str, meaning: str) -> Variable:
+    dims = (("barcode", "replicate"), ("barcode",)) if name.startswith("dna") else (("barcode", "replicate"),)
+    return Variable(name, ("counts",), dims, dtype, meaning, required=True)
+
+
+def _totals(name: str, meaning: str) -> Variable:
+    dims = (("replicate",), ()) if name.startswith("dna") else (("replicate",),)
+    return Variable(name, ("counts",), dims, "i", meaning, required=True)
+
+
+def _of_oligos(name: str, meaning: str) -> Variable:
+    return Variable(name, ("counts",), (("oligo",),), "U", meaning, required=True)
 
 
 SCHEMA: tuple[Variable, ...] = (
@@ -266,10 +284,31 @@ SCHEMA: tuple[Variable, ...] = (
     _decisions("rope_lower", "lower end of the region of practical equivalence, on attrs['contrast_scale']"),
     _decisions("rope_upper", "upper end of the region of practical equivalence, on attrs['contrast_scale']"),
     _decisions("more_units", "about how many more units would decide in a new trial; -1 where decided", dtype="i"),
+    # the bench: oligos out
+    _library("unit", "i", "unit of the design's null model that the oligo carries; -1 for a control of no unit"),
+    _library("element", "U", "block that the oligo belongs to: one background under each of its arms; unique a unit"),
+    _library("arm", "U", "arm of the design, or what kind of control"),
+    _library("group", "U", "test, negative, positive, promoter or duplicate"),
+    _library("name", "U", "name of the ordered oligo, unique"),
+    _library("oligo_name", "U", "name of the construct; oligos that differ in their barcode alone share it"),
+    _library("insert", "U", "what the design made: background with its arm applied"),
+    _library("oligo", "U", "the whole oligo as it is ordered, with adapters and barcode, 5' to 3'"),
+    Variable("barcode", ("library",), (("row",),), "U", "barcode that is synthesised with the oligo, if any"),
+    # the bench: counts in
+    Variable("oligo_index", ("counts",), (("barcode",),), "i", "oligo of each barcode: place on dim oligo", True),
+    _counts("dna", "i", "reads of the barcode's DNA; without the replicate dim where one plasmid pool serves all"),
+    _counts("rna", "i", "reads of the barcode's RNA"),
+    _counts("dna_observed", "b", "whether the cell held a count; an empty cell is unknown, and dna is 0 there"),
+    _counts("rna_observed", "b", "whether the cell held a count; empty with DNA observed is no read of it"),
+    _totals("dna_total", "all DNA reads of the library, of every barcode that was read, filtered or not"),
+    _totals("rna_total", "all RNA reads of the library, of every barcode that was read, filtered or not"),
+    _of_oligos("element", "block that the oligo belongs to: one background under each of its arms"),
+    _of_oligos("arm", "arm of the oligo"),
+    _of_oligos("group", "test, negative, positive, promoter or duplicate, or a name of the user's"),
 )
 
 #: names that a factor or a covariate cannot have, because a Dataset of ours means something else by them
-RESERVED = frozenset(row.name for row in SCHEMA if row.datasets != ("sequences",)) | {
+RESERVED = frozenset(row.name for row in SCHEMA if row.datasets[0] not in ("sequences", "library", "counts")) | {
     *("unit", "arm", "task", "model", "contrast", "contrast_", "cluster", "look", "byte"),
 }
 
@@ -280,6 +319,8 @@ _REQUIRED_DIMS: dict[Kind, tuple[str, ...]] = {
     "moments": ("contrast", "task"),
     "estimates": ("contrast", "task"),
     "decisions": ("contrast", "task"),
+    "library": ("row",),
+    "counts": ("barcode", "replicate", "oligo"),
 }
 
 
@@ -293,7 +334,8 @@ def validate(dataset: xr.Dataset, kind: Kind) -> xr.Dataset:
     dataset
         A Dataset that claims to be of `kind`.
     kind
-        ``"sequences"``, ``"outcomes"``, ``"effects"``, ``"moments"``, ``"estimates"`` or ``"decisions"``.
+        ``"sequences"``, ``"outcomes"``, ``"effects"``, ``"moments"``, ``"estimates"``, ``"decisions"``, ``"library"``
+        or ``"counts"``.
 
     Raises
     ------
@@ -329,7 +371,7 @@ def validate(dataset: xr.Dataset, kind: Kind) -> xr.Dataset:
         raise OutcomesError(
             "effects: neither 'ice' (crossover) nor 'outcome' and 'assigned' (parallel); use cg.contrast"
         )
-    for name in ("unit", "arm", "contrast", "task", "model"):
+    for name in ("unit", "arm", "contrast", "task", "model", "barcode", "oligo", "replicate"):
         _validate_names(dataset, name, kind)
     return dataset
 
@@ -349,6 +391,8 @@ _MAKERS: dict[Kind, str] = {
     "moments": 'cg.run(..., keep="moments")',
     "estimates": "cg.estimate or cg.from_effects",
     "decisions": "cg.decide",
+    "library": "cg.mpra.library",
+    "counts": "cg.mpra.read_counts",
 }
 
 

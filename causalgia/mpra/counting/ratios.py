@@ -1,0 +1,44 @@
+"""Log ratios of RNA to DNA, cell by cell, against the totals of the libraries they were sequenced in."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[np.float64]
+Mask: TypeAlias = NDArray[np.bool_]
+
+
+def cell_ratios(counts: xr.Dataset, *, pseudo: float = 0.5) -> tuple[Array, Mask]:
+    """Return log2(RNA/DNA) of each barcode in each replicate, and which cells have one.
+
+    ``log2(rna + pseudo) - log2(rna_total + 1) - log2(dna + pseudo) + log2(dna_total + 1)``: a size factor belongs to a
+    library (type, replicate), whatever the arms. A cell counts where its DNA was read (observed and above 0); RNA that
+    was not seen there is 0 and stays in.
+
+    Parameters
+    ----------
+    counts
+        Of kind ``counts``.
+    pseudo
+        Added to every count.
+
+    Returns
+    -------
+    tuple
+        Ratios, shape ``(n_barcodes, n_replicates)``, 0 in cells that do not count; and the mask of those that do.
+    """
+    rna = counts["rna"].to_numpy()
+    dna = np.broadcast_to(counts["dna"].to_numpy().reshape(len(rna), -1), rna.shape)
+    used = np.broadcast_to((dna_observed(counts)) & (dna > 0), rna.shape)
+    top = np.log2(rna + pseudo) - np.log2(counts["rna_total"].to_numpy() + 1.0)
+    bottom = np.log2(dna + pseudo) - np.log2(counts["dna_total"].to_numpy() + 1.0)
+    return np.where(used, top - bottom, 0.0), used
+
+
+def dna_observed(counts: xr.Dataset) -> Mask:
+    """Return which cells of DNA held a count, shape ``(n_barcodes, 1 or n_replicates)``."""
+    return counts["dna_observed"].to_numpy().reshape(counts.sizes["barcode"], -1)
