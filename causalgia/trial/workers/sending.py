@@ -99,6 +99,12 @@ def require_sendable(trial: Trial) -> None:
 
 
 def _refused(trial: Trial, error: Exception) -> ClusterError:
+    """Return what is raised, the part of the trial in it that cannot become bytes."""
+    with _by_value():
+        return _named(trial, error)
+
+
+def _named(trial: Trial, error: Exception) -> ClusterError:
     design = trial.design
     if not _sendable(trial.predictor):
         parts = zip(trial.predictor.models or (), trial.predictor.parts, strict=False)
@@ -114,8 +120,9 @@ def _unsendable(named: Sequence[tuple[str, object]], cure: str, error: Exception
 
 
 def _sendable(value: object) -> bool:
+    """Say whether a value becomes bytes; the code that goes along was said before (`_by_value`)."""
     try:
-        dumped(value)
+        _bytes(value)
     except Exception:
         return False
     return True
@@ -131,15 +138,21 @@ def _culprit(part: object) -> str:
 
 def dumped(value: object) -> bytes:
     """Return anything as bytes; code that a worker could not import goes along."""
+    with _by_value():
+        return _bytes(value)
+
+
+def _bytes(value: object) -> bytes:
     import cloudpickle  # type: ignore[import-untyped]  # it has no stubs
 
-    with _by_value(cloudpickle):
-        return bytes(cloudpickle.dumps(value))
+    return bytes(cloudpickle.dumps(value))
 
 
 @contextmanager
-def _by_value(cloudpickle: ModuleType) -> Iterator[None]:
+def _by_value() -> Iterator[None]:
     """Send the code of files that were loaded by their path, and of their neighbours: no worker knows their names."""
+    import cloudpickle
+
     registered = cloudpickle.list_registry_pickle_by_value()
     with ExitStack() as stack:
         for module in _own_files():
@@ -150,11 +163,13 @@ def _by_value(cloudpickle: ModuleType) -> Iterator[None]:
 
 
 def _own_files() -> list[ModuleType]:
+    """Return the modules in the folders of files that were loaded by their path, installed ones left out."""
     loaded = [module for module in list(sys.modules.values()) if getattr(module, "__file__", None)]
-    folders = [Path(str(module.__file__)).parent for module in loaded if module.__name__.startswith(_FILES)]
-    return [module for module in loaded if folders and _beside(module, folders) and not installed(module.__name__)]
+    folders = {Path(str(module.__file__)).parent for module in loaded if module.__name__.startswith(_FILES)}
+    return [module for module in loaded if folders and _is_own(module, folders)]
 
 
-def _beside(module: ModuleType, folders: list[Path]) -> bool:
-    place = Path(str(module.__file__)).resolve()
-    return module.__name__ != "__main__" and any(place.is_relative_to(folder) for folder in folders)
+def _is_own(module: ModuleType, folders: set[Path]) -> bool:
+    if module.__name__ == "__main__" or installed(module.__name__):
+        return False
+    return not folders.isdisjoint(Path(str(module.__file__)).resolve().parents)
