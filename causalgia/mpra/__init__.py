@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from causalgia.mpra.counting import counts_of, read_counts
+from causalgia.mpra.counting import counts_of, read_counts, simulate
 
-__all__ = ["counts_of", "read_counts"]
+__all__ = ["counts_of", "read_counts", "simulate"]
