@@ -22,7 +22,7 @@ from causalgia.estimation.meta import RandomEffects, random_effects
 from causalgia.estimation.mixed import Variances, fit_variances
 from causalgia.estimation.mixed_inference import MixedFit, reml
 from causalgia.estimation.mixed_layout import lay_out, respond
-from causalgia.estimation.moderation import Moderated, moderate
+from causalgia.estimation.moderation import Moderated, moderate, moderate_unequal
 from causalgia.estimation.parallel import (
     ArmFit,
     add_covariate_sampling,
@@ -87,6 +87,7 @@ __all__ = [
     "mean_ice",
     "mean_of_cluster_means",
     "moderate",
+    "moderate_unequal",
     "modification",
     "orthonormal_polynomials",
     "p_of_ratio",

@@ -21,7 +21,7 @@ class Moderated:
     variance
         Posterior variances, shape ``(K, ...)``.
     df
-        Their degrees of freedom, shape ``(...)``.
+        Their degrees of freedom, shape ``(...)``; ``(K,)`` where each variance has its own.
     prior_variance, prior_df
         What they were drawn to, and what that counts for, shape ``(...)``; 0 df where nothing was moderated, infinite
         where the variances differ by no more than their own sampling.
@@ -72,6 +72,44 @@ def moderate(s2: Array, df: float, *, dependence: Array | float = 0.0) -> Modera
     return Moderated(variance, *(x.reshape(s2.shape[1:]) for x in rest))
 
 
+def moderate_unequal(s2: Array, df: Array) -> Moderated:
+    """Moderate K sample variances on degrees of freedom of their own, as limma's squeezeVar does.
+
+    ``(d0 s0^2 + df_k s_k^2) / (d0 + df_k)`` on ``d0 + df_k`` degrees of freedom, at most the sum of all. A variance on
+    0 degrees of freedom says nothing, and is the prior's. One of 0 on more is a small one: it counts as 1e-5 of the
+    median in the fit of the prior, and is drawn to it like every other.
+
+    Parameters
+    ----------
+    s2
+        Sample variances, shape ``(K,)``; not read where df is 0.
+    df
+        Their degrees of freedom, shape ``(K,)``.
+
+    Returns
+    -------
+    Moderated
+        With ``df`` of shape ``(K,)``. With one variance on any degrees of freedom nothing is moderated.
+
+    References
+    ----------
+    Smyth (2004), doi:10.2202/1544-6115.1027.
+
+    Examples
+    --------
+    >>> answer = moderate_unequal(np.array([0.1, 1.0, 1.5, 9.0, 2.0]), np.array([4.0, 6.0, 4.0, 3.0, 0.0]))
+    >>> answer.prior_df.round(3), answer.variance.round(3), answer.df.round(3)
+    (np.float64(1.374), array([0.224, 0.923, 1.266, 6.357, 0.585]), array([5.374, 7.374, 5.374, 4.374, 1.374]))
+    """
+    known = df > 0
+    if known.sum() < 2:
+        return Moderated(np.where(known, s2, s2[known].sum()), df, s2[known].sum(), np.array(0.0))
+    s0, d0 = _prior(s2[known], df[known], 0.0)
+    own = np.where(known, s2, 0.0)
+    posterior = np.full_like(own, s0) if np.isinf(d0) else (d0 * s0 + df * own) / (d0 + df)
+    return Moderated(posterior, np.minimum(df + d0, df.sum()), np.array(s0), np.array(d0))
+
+
 def _moderate(s2: Array, df: float, rho: float) -> Moderated:
     positive = s2 > 0
     n = int(positive.sum())
@@ -83,12 +121,14 @@ def _moderate(s2: Array, df: float, rho: float) -> Moderated:
     return Moderated(np.where(positive, posterior, 0.0), np.array(total), np.array(s0), np.array(d0))
 
 
-def _prior(s2: Array, df: float, rho: float) -> tuple[float, float]:
+def _prior(s2: Array, df: Array | float, rho: float) -> tuple[float, float]:
     """Return s0^2 and d0 by the moments of log s^2; variances below 1e-5 of the median count as that."""
-    z = np.log(np.maximum(s2, 1e-5 * np.median(s2))) - special.digamma(df / 2) + np.log(df / 2)
-    excess = z.var(ddof=1) - float(special.polygamma(1, df / 2)) * (1 - rho)
+    floored = np.maximum(s2, 1e-5 * (np.median(s2) or 1.0))
+    df = np.asarray(df, dtype=np.float64)
+    z = np.log(floored) - special.digamma(df / 2) + np.log(df / 2)
+    excess = z.var(ddof=1) - float(special.polygamma(1, df / 2).mean()) * (1 - rho)
     if excess <= 0:
-        return float(s2.mean()), np.inf
+        return float(floored.mean()), np.inf
     d0 = 2 * inverse_trigamma(excess)
     return float(np.exp(z.mean() + special.digamma(d0 / 2) - np.log(d0 / 2))), d0
 

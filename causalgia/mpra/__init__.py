@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from causalgia.mpra.counting import counts_of, read_counts, simulate
+from causalgia.mpra.fitting import fit
 
-__all__ = ["counts_of", "read_counts", "simulate"]
+__all__ = ["counts_of", "fit", "read_counts", "simulate"]

@@ -1,1 +1,7 @@
-"""Part of the bench."""
+"""Fits: barcode counts -> effects of arms in every element, with their standard errors."""
+
+from __future__ import annotations
+
+from causalgia.mpra.fitting.fit import fit
+
+__all__ = ["fit"]

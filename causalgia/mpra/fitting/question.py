@@ -12,6 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.errors import ContrastError, CountsError
+from causalgia.mpra.counting.ratios import dna_observed
 
 Array: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
@@ -31,6 +32,10 @@ class Asked:
         Place of each element's oligo under each arm on the oligo dim of the counts, shape ``(E, A)``.
     element, arm
         Of each barcode, shape ``(n_barcodes,)``; -1 for a barcode that the question does not use.
+    n_left_out
+        Elements of the counts that lack an arm of the question and are left out.
+    arms_left_out
+        Arms that no element has beside the control, such as a promoter alone; the question leaves them out.
     """
 
     elements: NDArray[np.str_]
@@ -40,6 +45,13 @@ class Asked:
     oligos: Ints
     element: Ints
     arm: Ints
+    n_left_out: int = 0
+    arms_left_out: tuple[str, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Elements and contrasts, (E, K)."""
+        return len(self.elements), len(self.contrasts)
 
 
 def asked_of(
@@ -51,8 +63,10 @@ def asked_of(
 ) -> Asked:
     """Read the question: every arm (or `arms`) against `control`, or the named `contrasts`.
 
-    The elements are those that the side table has under *every* arm of the question. Elements that have the control
-    and some treatments, but not all, are refused where the arms were not named: nothing is left out in silence.
+    The elements are those that the side table has under *every* arm of the question. Without `arms` the treatments are
+    the arms that some element has beside the control; an arm that never meets it (a promoter alone) is no treatment.
+    Elements that have the control and some treatments, but not all, are refused where the arms were not named. What is
+    left out is counted.
 
     Raises
     ------
@@ -60,14 +74,16 @@ def asked_of(
         If an arm is unknown, the weights of a contrast do not sum to 0, or the elements have different arms and `arms`
         does not say which are meant.
     CountsError
-        If an element has two oligos in an arm, or an oligo of the question has no barcode left.
+        If an element has two oligos in an arm, or an oligo of the question has no barcode with DNA left.
     """
     known = list(dict.fromkeys(counts["arm"].to_numpy().tolist()))
-    weights = _weights(known, control, arms, contrasts)
+    asks_all = arms is None and contrasts is None
+    alone = _never_beside(counts, control) if asks_all else ()
+    weights = _weights([a for a in known if a not in alone], control, arms, contrasts)
     names = list(dict.fromkeys(arm for row in weights.values() for arm in row))
     places = _places(counts, names)
     complete = (places >= 0).all(axis=1)
-    if arms is None and contrasts is None:
+    if asks_all:
         _refuse_ragged(places, names, complete)
     if not complete.any():
         raise ContrastError(f"no element has an oligo under every one of {', '.join(names)}; ask for fewer arms")
@@ -78,7 +94,8 @@ def asked_of(
     arm[oligos] = np.arange(len(names))
     of = counts["oligo_index"].to_numpy()
     W = np.array([[row.get(a, 0.0) for a in names] for row in weights.values()])
-    asked = Asked(elements, np.array(names), tuple(weights), W, oligos, element[of], arm[of])
+    left_out = len(set(counts["element"].to_numpy().tolist())) - len(elements)
+    asked = Asked(elements, np.array(names), tuple(weights), W, oligos, element[of], arm[of], left_out, tuple(alone))
     _refuse_empty(counts, asked)
     return asked
 
@@ -102,6 +119,15 @@ def _weights(known: list[str], control: Any, arms: Any, contrasts: Any) -> dict[
     return weights
 
 
+def _never_beside(counts: xr.Dataset, control: str | None) -> tuple[str, ...]:
+    """Return the arms that no element has beside the control."""
+    arm, element = counts["arm"].to_numpy(), counts["element"].to_numpy()
+    if control is None or control not in arm:
+        return ()
+    beside = set(arm[np.isin(element, element[arm == control])].tolist())
+    return tuple(a for a in dict.fromkeys(arm.tolist()) if a not in beside)
+
+
 def _places(counts: xr.Dataset, names: list[str]) -> pd.DataFrame:
     """Return the place of each element's oligo under each arm, -1 where it has none."""
     table = pd.DataFrame({name: counts[name].to_numpy() for name in ("element", "arm")})
@@ -123,18 +149,27 @@ def _refuse_ragged(places: pd.DataFrame, names: list[str], complete: Any) -> Non
     if some.any():
         first = places[some].iloc[0]
         absent = [name for name in names if first[name] < 0]
+        there = [name for name in names[1:] if name not in absent]
         raise ContrastError(
             f"element '{first.name}' has no oligo in arm {', '.join(map(repr, absent))}, and {int(some.sum()) - 1:,} "
-            f"more elements lack some arm; say which arms are compared: arms={[n for n in names[1:] if n not in absent]!r}"
+            f"more elements lack some arm; say which arms are compared: arms={there!r}"
         )
 
 
 def _refuse_empty(counts: xr.Dataset, asked: Asked) -> None:
-    n = np.bincount(counts["oligo_index"].to_numpy(), minlength=counts.sizes["oligo"])[asked.oligos]
+    """Refuse oligos of the question that have no barcode whose DNA was read."""
+    n = n_barcodes(counts)[asked.oligos]
     if n.all():
         return
     e, a = np.argwhere(n == 0)[0]
     raise CountsError(
-        f"element '{asked.elements[e]}', arm '{asked.arms[a]}': no barcode is left, as in "
-        f"{int((n == 0).sum()) - 1:,} more oligos; leave such elements out, in every arm: cg.mpra.filter(counts, min_barcodes=1)"
+        f"element '{asked.elements[e]}', arm '{asked.arms[a]}': no barcode with DNA is left, as in "
+        f"{int((n == 0).sum()) - 1:,} more oligos; leave such elements out, in every arm: "
+        "cg.mpra.filter(counts, min_barcodes=1)"
     )
+
+
+def n_barcodes(counts: xr.Dataset) -> Ints:
+    """Return how many barcodes of each oligo have DNA in a replicate at least, shape ``(n_oligos,)``."""
+    read = (dna_observed(counts) & (counts["dna"].to_numpy().reshape(counts.sizes["barcode"], -1) > 0)).any(axis=1)
+    return np.bincount(counts["oligo_index"].to_numpy()[read], minlength=counts.sizes["oligo"])

@@ -1,0 +1,33 @@
+"""What every method of a fit answers: effects of elements as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Effects of E elements in K contrasts.
+
+    Attributes
+    ----------
+    ace, se, df
+        Effect on log2, its standard error and degrees of freedom (``inf`` is normal), shape ``(E, K)`` each.
+    variables
+        What else the method knows: name -> (dims, values), with dims out of ``element, contrast, arm, replicate``.
+    attrs
+        What else holds for all elements: numbers and text.
+    """
+
+    ace: Array
+    se: Array
+    df: Array
+    variables: Mapping[str, tuple[tuple[str, ...], NDArray[Any]]] = field(default_factory=dict)
+    attrs: Mapping[str, float | int | str] = field(default_factory=dict)
