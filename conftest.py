@@ -1,8 +1,9 @@
-"""Where torch is not installed, the files that are about torch are not collected."""
+"""Where torch is not installed, the files about torch are not collected; where no GPU is, those about one are not."""
 
 from __future__ import annotations
 
 import importlib.util
+from pathlib import Path
 
 collect_ignore_glob: list[str] = []
 if importlib.util.find_spec("torch") is None:
@@ -20,3 +21,5 @@ if importlib.util.find_spec("torch") is None:
         "tests/test_predict_fast.py",
         "tests/test_zoo_trained.py",
     ]
+if not Path("/dev/nvidiactl").exists():
+    collect_ignore_glob.append("tests/test_torch_cuda.py")
