@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import xarray as xr
 
@@ -16,9 +16,6 @@ from causalgia.experiments.experiment import Entry, Experiment, Found
 from causalgia.experiments.placing import Stage, stage
 from causalgia.experiments.tiling import analysis_of, in_words, real_sequences, said_of_each
 from causalgia.experiments.wording import effect_in_words
-
-if TYPE_CHECKING:
-    pass
 
 CONTEXT, DISTANCE, ORIENTATION = "context alone", "distance", "orientation"
 _PER = 1_000.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
@@ -17,9 +16,6 @@ from causalgia.experiments.experiment import Entry, Experiment, Found
 from causalgia.experiments.wording import by_task, effect_in_words
 from causalgia.sequences import Motif
 from causalgia.streams import derive
-
-if TYPE_CHECKING:
-    pass
 
 CONTROL = "untreated"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import xarray as xr
 
@@ -25,9 +25,6 @@ from causalgia.experiments.tiling import (
     tiles_of,
 )
 from causalgia.experiments.wording import effect_in_words
-
-if TYPE_CHECKING:
-    pass
 
 WILD_TYPE, NOTHING = "wild type", "all shuffled"
 _MOST_NAMED = 5
