@@ -22,6 +22,36 @@ def name_tasks(n_tasks: int) -> tuple[str, ...]:
     return ("outcome",) if n_tasks == 1 else tuple(f"task {i}" for i in range(n_tasks))
 
 
+def place_columns(
+    n_columns: int, tasks: tuple[str, ...] | None, heads: tuple[str, ...] | None
+) -> tuple[list[int], tuple[str, ...]]:
+    """Return which columns of a table of outputs are asked for, and their names.
+
+    Raises
+    ------
+    PredictorError
+        If the names are for another number of columns, or a task is none of the heads.
+
+    Examples
+    --------
+    >>> place_columns(3, ("b",), ("a", "b", "c"))
+    ([1], ('b',))
+    """
+    names = heads or tasks or name_tasks(n_columns)
+    if n_columns != len(names):
+        what = "heads" if heads else "tasks"
+        msg = (
+            f"the network has {n_columns} outputs and {what}= names {len(names)}: {list(names)}; name each output "
+            "in heads= and pick some of them in tasks="
+        )
+        raise PredictorError(msg)
+    wanted = tasks or names
+    absent = [task for task in wanted if task not in names]
+    if absent:
+        raise PredictorError(f"task {absent[0]!r} is not among heads={list(names)}; tasks= picks heads by name")
+    return [names.index(task) for task in wanted], wanted
+
+
 def as_answers(values: object, *, n_rows: int, tasks: tuple[str, ...] | None) -> NDArray[Any]:
     """Return one batch of answers as (n_rows, tasks) floating numbers, in their own dtype.
 

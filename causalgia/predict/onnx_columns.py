@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.errors import CausalgiaError, PredictorError
-from causalgia.predict.answers import name_tasks
+from causalgia.predict.answers import place_columns
 from causalgia.predict.wording import first_line
 
 Names = tuple[str, ...]
@@ -27,7 +27,9 @@ def pick_columns(
     """
     value = output if reduce is None else _reduced(output, reduce)
     if not isinstance(value, Mapping):
-        return _by_place(_table(value, n_rows, "the network's output"), tasks, heads)
+        table = _table(value, n_rows, "the network's output")
+        places, names = place_columns(table.shape[1], tasks, heads)
+        return table[:, places], names
     if heads is not None:
         msg = f"heads= names the columns of one output, and there are {_listed(value)}; pick outputs with tasks="
         raise PredictorError(msg)
@@ -44,22 +46,6 @@ def _reduced(output: object, reduce: Callable[[Any], Any]) -> object:
         what = _listed(output) if isinstance(output, Mapping) else _shape(output)
         msg = f"reduce= failed on the network's output, {what}: {first_line(error)}"
         raise PredictorError(msg) from error
-
-
-def _by_place(table: NDArray[Any], tasks: Names | None, heads: Names | None) -> tuple[NDArray[Any], Names]:
-    names = heads or tasks or name_tasks(table.shape[1])
-    if table.shape[1] != len(names):
-        what = "heads" if heads else "tasks"
-        msg = (
-            f"the network has {table.shape[1]} outputs and {what}= names {len(names)}: {list(names)}; name each output "
-            "in heads= and pick some of them in tasks="
-        )
-        raise PredictorError(msg)
-    wanted = tasks or names
-    absent = [task for task in wanted if task not in names]
-    if absent:
-        raise PredictorError(f"task {absent[0]!r} is not among heads={list(names)}; tasks= picks heads by name")
-    return table[:, [names.index(task) for task in wanted]], wanted
 
 
 def _column(value: Mapping[str, object], name: str, n_rows: int) -> NDArray[Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from causalgia.errors import CausalgiaError, PredictorError
-from causalgia.predict.answers import name_tasks
+from causalgia.predict.answers import place_columns
 from causalgia.predict.predictor import checked_names
 from causalgia.predict.wording import first_line
 
@@ -34,17 +34,8 @@ def read_columns(
     if isinstance(value, Mapping):
         return _pick_keys(value, n_rows, tasks, heads)
     table = _as_table(value, n_rows, "the network's output")
-    names = heads or tasks or name_tasks(table.shape[1])
-    if table.shape[1] != len(names):
-        what = "heads" if heads else "tasks"
-        msg = (
-            f"the network has {table.shape[1]} outputs and {what}= names {len(names)}: {list(names)}; name each output "
-            "in heads= and pick some of them in tasks="
-        )
-        raise PredictorError(msg)
-    if tasks is None or tasks == names:
-        return table, names
-    return table[:, [names.index(task) for task in tasks]], tasks
+    places, names = place_columns(table.shape[1], tasks, heads)
+    return (table if places == list(range(table.shape[1])) else table[:, places]), names
 
 
 def _reduced(output: object, reduce: Callable[[Any], torch.Tensor]) -> object:
