@@ -396,6 +396,17 @@ _MAKERS: dict[Kind, str] = {
 }
 
 
+def has_effects(dataset: object) -> bool:
+    """Say whether a Dataset has effects, or moments of them: contrasts of outcomes, whose outcomes may be gone.
+
+    Examples
+    --------
+    >>> has_effects(xr.Dataset({"ice_mean": (("contrast", "task"), [[1.0]])}))
+    True
+    """
+    return isinstance(dataset, xr.Dataset) and ("ice" in dataset or "ice_mean" in dataset)
+
+
 def _bounded(dataset: xr.Dataset, name: str) -> xr.DataArray:
     """Return a variable; a limit is read as 0 where ``unbounded`` says that it is infinite, and is."""
     side = name.removesuffix("_tost")

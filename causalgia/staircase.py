@@ -18,7 +18,7 @@ from causalgia.estimation.request import users_level
 from causalgia.estimation.words import placebo_words
 from causalgia.multiplicity import adjust
 from causalgia.packed import question_of
-from causalgia.schema import validate
+from causalgia.schema import has_effects, validate
 from causalgia.streams import RNG, derive, root_key
 
 __all__ = ["Steps", "analyze", "estimated", "steps", "steps_from"]
@@ -117,7 +117,7 @@ def steps(outcomes: xr.Dataset, analysis: Analysis | None = None, *, rng: RNG) -
     >>> round(steps(outcomes, ask, rng=0).estimates["ace"].item(), 3)
     2.333
     """
-    if not _of_contrasts(outcomes):
+    if not has_effects(outcomes):
         validate(outcomes, "outcomes")
     asked = asked_of(outcomes, analysis)
     require_rope(asked)
@@ -151,11 +151,6 @@ def steps_from(estimates: xr.Dataset, analysis: Analysis, *, rng: RNG) -> Steps:
     how: dict[str, Any] = {"method": analysis.adjust or "bh", "family": analysis.families}
     adjusted = adjust(estimates, **how, rng=derive(root_key(rng), "adjust"))
     return _concluded(estimates, None, adjusted, analysis, root_key(rng))
-
-
-def _of_contrasts(kept: xr.Dataset) -> bool:
-    """Return whether a trial kept effects, or moments of them, and no longer its outcomes."""
-    return isinstance(kept, xr.Dataset) and ("ice" in kept or "ice_mean" in kept)
 
 
 def _require_question(kept: xr.Dataset, analysis: Analysis) -> None:
@@ -209,7 +204,7 @@ def asked_of(outcomes: xr.Dataset, analysis: Analysis | None) -> Analysis:
         )
     if not isinstance(analysis, Analysis):
         raise OutcomesError(f"analysis={analysis!r} is no cg.Analysis; for example cg.Analysis(control='...', rope=0)")
-    if _of_contrasts(outcomes):
+    if has_effects(outcomes):
         analysis = analysis if analysis.asks else analysis.asking(question_of(outcomes) or _question_in(outcomes))
         _require_question(outcomes, analysis)
     analysis = analysis if analysis.asks else analysis.asking(question_of(outcomes))
@@ -274,9 +269,9 @@ def estimated(outcomes: xr.Dataset, analysis: Analysis, *, rng: RNG) -> tuple[xr
 
     Effects are taken as they are, where a trial kept them; of moments there are no effects, and only estimates.
     """
-    if _of_contrasts(outcomes) and "ice" not in outcomes:
+    if has_effects(outcomes) and "ice" not in outcomes:
         return None, _estimated_from_moments(outcomes, analysis, rng)
-    effects = outcomes if _of_contrasts(outcomes) else contrast(outcomes, **analysis.contrasting)
+    effects = outcomes if has_effects(outcomes) else contrast(outcomes, **analysis.contrasting)
     effects = _with_families(effects, analysis)
     estimates = estimate(
         effects,
