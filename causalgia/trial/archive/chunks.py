@@ -50,13 +50,12 @@ def chunk_mark(n_bytes: int, checksum: bytes) -> str:
 def chunk_mark_at(path: Path) -> str | None:
     """Return the mark of the chunk in a file; None where there is none that is whole."""
     try:
-        data = np.fromfile(path, np.uint8)
+        body = whole_chunk(path)
     except PermissionError:
         raise
     except OSError:
         return None
-    body, tail = data[:-_CHECKSUM], data[-_CHECKSUM:]
-    return chunk_mark(len(body), tail.tobytes()) if tail.tobytes() == checksum(body) else None
+    return None if body is None else chunk_mark(len(body), checksum(body))
 
 
 def whole_chunk(path: Path) -> NDArray[np.uint8] | None:
