@@ -54,8 +54,7 @@ def stored(begun: Begun, kept: Kept, path: Path, *, client: Client | None, progr
         for turn, model, parts in answers:
             archive.put(turn, parts, model=model)
     found = annotate(open_archive(path))
-    if kept.name == "outcomes":
-        warn_constant(found["outcome"], tuple(map(str, found["task"].to_numpy())))
+    warn_constant(found["outcome"], tuple(map(str, found["task"].to_numpy())))
     return found
 
 
