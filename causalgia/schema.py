@@ -464,6 +464,8 @@ def _validate_names(dataset: xr.Dataset, name: str, kind: Kind) -> None:
     values = dataset[name].to_numpy()
     if values.dtype.kind in "iu" and (values[1:] > values[:-1]).all():
         return
+    if values.dtype.kind in "iuU" and name in dataset.indexes and dataset.indexes[name].is_unique:
+        return
     labels, counts = np.unique(values.astype(str) if values.dtype == object else values, return_counts=True)
     if (counts > 1).any():
         raise OutcomesError(
@@ -474,6 +476,6 @@ def _validate_names(dataset: xr.Dataset, name: str, kind: Kind) -> None:
 def annotate(dataset: xr.Dataset) -> xr.Dataset:
     """Return the Dataset with each known variable's meaning in its attrs."""
     for row in SCHEMA:
-        if row.name in dataset.variables:
+        if row.name in dataset.variables and tuple(map(str, dataset[row.name].dims)) in row.dims:
             dataset[row.name].attrs.setdefault("meaning", row.meaning)
     return dataset
