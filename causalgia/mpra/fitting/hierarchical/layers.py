@@ -1,0 +1,142 @@
+"""The two layers of noise of an oligo, solved exactly: barcodes the same in every replicate, replicates shared by barcodes.
+
+For the barcodes b of one oligo in replicates r, ``z_br = mu + w_r + v_b + e_br`` with ``w_r ~ N(0, t_r)``, ``v_b ~ N(0, t_b + k_b)``
+and ``e_br ~ N(0, 1 / precision_br)``. Each barcode leaves an R x R precision (Sherman and Morrison), whose sum S is all that the
+replicates need: one pass over the barcodes serves every t_r.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from causalgia.mpra.fitting.hierarchical.cells import Array, Ints
+
+__all__ = ["densities", "moments", "sums", "within"]
+
+
+@njit(cache=True, nogil=True)
+def sums(z: Array, precision: Array, k: Array, lo: int, hi: int, t: float, S: Array, s: Array) -> tuple[float, float]:
+    """Fill S (R, R) and s (R,) with the sums of P_b and P_b z_b; return the sum of z' P_b z and of log(1 + T_b a_b)."""
+    R = len(s)
+    S[:] = 0.0
+    s[:] = 0.0
+    q, log_det = 0.0, 0.0
+    for b in range(lo, hi):
+        a, az = 0.0, 0.0
+        for r in range(R):
+            a += precision[b, r]
+            az += precision[b, r] * z[b, r]
+        T = t + k[b]
+        f = T / (1.0 + T * a)
+        log_det += np.log1p(T * a)
+        q -= f * az * az
+        for r in range(R):
+            p = precision[b, r]
+            if p == 0.0:
+                continue
+            q += p * z[b, r] * z[b, r]
+            s[r] += p * (z[b, r] - f * az)
+            S[r, r] += p
+            for c in range(R):
+                S[r, c] -= f * p * precision[b, c]
+    return q, log_det
+
+
+@njit(cache=True, nogil=True)
+def _oligo(q: float, log_det: float, values: Array, u: Array, g: Array, t: float) -> tuple[float, float, float]:
+    """Return the restricted log density of an oligo, its mean and the mean's variance, at one t_r."""
+    information, top, quadratic = 0.0, 0.0, q
+    for i in range(len(values)):
+        shrunk = 1.0 / (1.0 + t * values[i])
+        information += u[i] * u[i] * values[i] * shrunk
+        top += u[i] * g[i] * shrunk
+        quadratic -= t * g[i] * g[i] * shrunk
+        log_det -= np.log(shrunk)
+    quadratic -= top * top / information
+    return -0.5 * (log_det + np.log(information) + quadratic), top / information, 1.0 / information
+
+
+@njit(cache=True, nogil=True)
+def _turned(S: Array, s: Array, u: Array, g: Array) -> Array:
+    """Return the eigenvalues of S; fill u and g with 1 and s in the basis of its eigenvectors."""
+    values, vectors = np.linalg.eigh(S)
+    for i in range(len(values)):
+        values[i] = max(values[i], 0.0)
+        u[i], g[i] = 0.0, 0.0
+        for r in range(len(values)):
+            u[i] += vectors[r, i]
+            g[i] += vectors[r, i] * s[r]
+    return values
+
+
+@njit(cache=True, nogil=True)
+def densities(z: Array, precision: Array, k: Array, start: Ints, elements: Ints, A: int, tb: Array, tr: Array) -> Array:
+    """Return the restricted log density of each element at each pair of variances, shape ``(n, len(tb), len(tr))``."""
+    R = z.shape[1]
+    out = np.zeros((len(elements), len(tb), len(tr)))
+    S, s, u, g = np.empty((R, R)), np.empty(R), np.empty(R), np.empty(R)
+    for n in range(len(elements)):
+        for a in range(A):
+            o = elements[n] * A + a
+            for i in range(len(tb)):
+                q, log_det = sums(z, precision, k, start[o], start[o + 1], tb[i], S, s)
+                values = _turned(S, s, u, g)
+                for j in range(len(tr)):
+                    out[n, i, j] += _oligo(q, log_det, values, u, g, tr[j])[0]
+    return out
+
+
+@njit(cache=True, nogil=True)
+def moments(
+    z: Array, precision: Array, k: Array, start: Ints, weights: Array, tb: Array, tr: Array, W: Array
+) -> tuple[Array, Array, Array]:
+    """Return mean, variance and fourth central moment of each contrast under its mixture over pairs of variances.
+
+    `weights` (K, A) are the contrasts, `W` (E, len(tb), len(tr)) the probabilities of the pairs for each element.
+    """
+    R, (K, A), E = z.shape[1], weights.shape, len(W)
+    mean, second, fourth = np.zeros((E, K)), np.zeros((E, K)), np.zeros((E, K))
+    S, s, u, g = np.empty((R, R)), np.empty(R), np.empty(R), np.empty(R)
+    at, variance = np.zeros((K, len(tb), len(tr))), np.zeros((K, len(tb), len(tr)))
+    for e in range(E):
+        at[:] = 0.0
+        variance[:] = 0.0
+        for i in range(len(tb)):
+            if W[e, i].sum() < 1e-9:
+                continue
+            for a in range(A):
+                o = e * A + a
+                q, log_det = sums(z, precision, k, start[o], start[o + 1], tb[i], S, s)
+                values = _turned(S, s, u, g)
+                for j in range(len(tr)):
+                    _, m, v = _oligo(q, log_det, values, u, g, tr[j])
+                    for c in range(K):
+                        at[c, i, j] += weights[c, a] * m
+                        variance[c, i, j] += weights[c, a] ** 2 * v
+        for c in range(K):
+            mean[e, c] = (W[e] * at[c]).sum()
+            d2 = (at[c] - mean[e, c]) ** 2
+            second[e, c] = (W[e] * (variance[c] + d2)).sum()
+            fourth[e, c] = (W[e] * (3 * variance[c] ** 2 + 6 * variance[c] * d2 + d2**2)).sum()
+    return mean, second, fourth
+
+
+@njit(cache=True, nogil=True)
+def within(z: Array, precision: Array, start: Ints) -> tuple[float, float]:
+    """Return the weighted residual sum of squares of barcodes plus replicates, and its degrees of freedom."""
+    R = z.shape[1]
+    S, s, u, g, none = np.empty((R, R)), np.empty(R), np.empty(R), np.empty(R), np.zeros(len(z))
+    total, df = 0.0, 0.0
+    for o in range(len(start) - 1):
+        lo, hi = start[o], start[o + 1]
+        q, _ = sums(z, precision, none, lo, hi, 1e12, S, s)
+        values = _turned(S, s, u, g)
+        total += q
+        for b in range(lo, hi):
+            df += max((precision[b] > 0).sum() - 1, 0)
+        for i in range(R):
+            if values[i] > 1e-7 * values[R - 1]:
+                total -= g[i] * g[i] / values[i]
+                df -= 1.0
+    return total, df

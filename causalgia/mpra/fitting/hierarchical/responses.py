@@ -1,0 +1,176 @@
+"""Counts as working responses on the log scale: Poisson reads about a cell's own level, and cells that fell silent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+
+from causalgia.mpra.fitting.hierarchical.cells import PSEUDO, Array, Cells, Ints, Mask
+from causalgia.mpra.fitting.hierarchical.layers import sums, within
+
+ROUNDS, NEWTON, FLATTEST, LEAST = 12, 8, 12.0, 1e-4
+CONVERGED = 1e-3
+_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(15)
+_WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
+
+
+@dataclass(eq=False)
+class Responses:
+    """What the layers are fitted to, of N barcodes in R replicates; natural logs.
+
+    Attributes
+    ----------
+    level
+        Activity that the fit expects of each cell, shape ``(N, R)``.
+    speaks
+        Probability that a cell is not silent, shape ``(N, R)``; 0 in cells that are not used.
+    z, precision
+        Working activity and its precision given the layers, shape ``(N, R)``.
+    cell_variance
+        Variance of a cell beyond its reads, given its barcode and replicate.
+    silent_cell, silent_barcode
+        Probability that a barcode is silent in one replicate, and in all.
+    """
+
+    level: Array
+    speaks: Array
+    z: Array
+    precision: Array
+    cell_variance: float
+    silent_cell: float
+    silent_barcode: float
+
+
+def first_responses(cells: Cells) -> Responses:
+    """Return responses at each oligo's own level, zeros left out where most of its cells have reads."""
+    seen, first = cells.used & (cells.rna > 0), cells.start[:-1]
+    n = np.diff(cells.start)
+    share = np.add.reduceat(seen.sum(1), first) / np.add.reduceat(cells.used.sum(1), first)
+    counted = np.where(np.repeat(share >= 0.5, n)[:, None], seen, cells.used)
+    reads = np.add.reduceat((cells.rna * counted).sum(1), first) + PSEUDO
+    expected = np.add.reduceat((np.exp(cells.offset) * counted).sum(1), first)
+    level = np.repeat(np.log(reads / expected), n)[:, None] + np.zeros(cells.rna.shape)
+    z = np.where(counted, np.log(cells.rna + PSEUDO) - cells.offset, 0.0)
+    centred = Responses(level, counted.astype(float), z, np.zeros_like(z), 0.1, 0.01, 0.01)
+    set_cell_variance(cells, centred)
+    return centred
+
+
+def respond(cells: Cells, now: Responses, tb: Array, tr: Array) -> Responses:
+    """Iterate responses to their fixed point at given variances of each element's layers, shape ``(E,)`` each."""
+    for _ in range(ROUNDS):
+        before = now.level.copy()
+        _working(cells.rna, cells.used, cells.offset, cells.own, now.level, now.speaks, now.cell_variance, now.z, now.precision)
+        silent = _predicted(
+            cells.rna, cells.used, cells.offset, cells.shared, cells.start, cells.n_arms, tb, tr, now.z, now.precision,
+            now.cell_variance, now.silent_cell, now.silent_barcode, _NODES, _WEIGHTS, now.level, now.speaks,
+        )  # fmt: skip
+        now.silent_cell, now.silent_barcode = silent
+        if np.abs(now.level - before).max() < CONVERGED:
+            break
+    set_cell_variance(cells, now)
+    return now
+
+
+def set_cell_variance(cells: Cells, now: Responses, n_barcodes: int = 20_000) -> None:
+    """Set the variance of cells so that residuals about barcodes plus replicates have the size they should."""
+    ends = cells.start[1:]
+    step = max(1, int(np.ceil(ends[-1] / n_barcodes)))
+    keep = np.arange(0, len(ends), step)
+    rows = np.concatenate([np.arange(cells.start[o], cells.start[o + 1]) for o in keep])
+    start = np.append(0, np.cumsum(np.diff(cells.start)[keep])).astype(np.int64)
+    z, speaks = now.z[rows], now.speaks[rows]
+    base = np.exp(-(cells.offset + now.level)[rows]) + cells.own[rows]
+
+    def excess(log_variance: float) -> float:
+        total, df = within(z, speaks / (base + np.exp(log_variance)), start)
+        return total - df if df > 0 else -1.0
+
+    low, high = np.log(LEAST), np.log(FLATTEST)
+    if excess(low) <= 0:
+        now.cell_variance = LEAST
+        return
+    for _ in range(30):
+        middle = (low + high) / 2
+        low, high = (middle, high) if excess(middle) > 0 else (low, middle)
+    now.cell_variance = float(np.exp((low + high) / 2))
+
+
+@njit(cache=True, nogil=True)
+def _working(
+    rna: Array, used: Mask, offset: Array, own: Array, level: Array, speaks: Array, phi: float, z: Array, precision: Array
+) -> None:
+    """Set z and precision: the cell's own departure x at its mode, ``r - m e^x = x / phi``, and the slope there."""
+    for b in range(len(rna)):
+        for r in range(rna.shape[1]):
+            if not used[b, r]:
+                z[b, r], precision[b, r] = 0.0, 0.0
+                continue
+            m, reads = np.exp(offset[b, r] + level[b, r]), rna[b, r]
+            x = np.log((reads + PSEUDO) / m)
+            if reads < m:
+                x = max(x, -phi * m)
+            for _ in range(NEWTON):
+                x += (reads - m * np.exp(x) - x / phi) / (m * np.exp(x) + 1.0 / phi)
+            here = m * np.exp(x)
+            z[b, r] = level[b, r] + x + (reads - here) / here
+            precision[b, r] = speaks[b, r] / (1.0 / m + own[b, r] + phi)
+
+
+@njit(cache=True, nogil=True)
+def _zero(m: float, phi: float) -> float:
+    return float(np.exp(-np.log1p(phi * m) / phi))
+
+
+@njit(cache=True, nogil=True)
+def _predicted(
+    rna: Array, used: Mask, offset: Array, shared: Array, start: Ints, A: int, tb: Array, tr: Array, z: Array,
+    precision: Array, phi: float, p_cell: float, p_barcode: float, nodes: Array, weights: Array, level: Array, speaks: Array,
+) -> tuple[float, float]:  # fmt: skip
+    """Set the level of each cell to its best prediction and the probability that it speaks; return the silent shares."""
+    R = rna.shape[1]
+    S, s, M, one = np.empty((R, R)), np.empty(R), np.empty((R, R)), np.ones(R)
+    silent_cells, cells, silent_barcodes = 1.0, 100.0, 1.0
+    for o in range(len(start) - 1):
+        lo, hi, t, T = start[o], start[o + 1], tr[o // A], tb[o // A]
+        sums(z, precision, shared, lo, hi, T, S, s)
+        M[:] = t * S
+        for r in range(R):
+            M[r, r] += 1.0
+        ones, values = np.linalg.solve(M, S @ one), np.linalg.solve(M, s)
+        mu = values.sum() / ones.sum()
+        w = t * (values - mu * ones)
+        for b in range(lo, hi):
+            a, az, reads = 0.0, 0.0, 0.0
+            for r in range(R):
+                a += precision[b, r]
+                az += precision[b, r] * (z[b, r] - mu - w[r])
+                reads += rna[b, r]
+            v = az * (T + shared[b]) / (1.0 + a * (T + shared[b]))
+            for r in range(R):
+                level[b, r] = mu + w[r] + v
+            if reads == 0.0:
+                chance = 0.0
+                for i in range(len(nodes)):
+                    each = 1.0
+                    for r in range(R):
+                        if used[b, r]:
+                            shift = mu + w[r] + nodes[i] * np.sqrt(T + shared[b])
+                            each *= _zero(np.exp(offset[b, r] + shift), phi)
+                    chance += weights[i] * each
+                p = p_barcode / (p_barcode + (1.0 - p_barcode) * chance)
+                silent_barcodes += p
+                for r in range(R):
+                    speaks[b, r] = (1.0 - p) if used[b, r] else 0.0
+                continue
+            for r in range(R):
+                speaks[b, r] = 1.0 if used[b, r] else 0.0
+                cells += speaks[b, r]
+                if used[b, r] and rna[b, r] == 0.0:
+                    chance = _zero(np.exp(offset[b, r] + level[b, r]), phi)
+                    p = p_cell / (p_cell + (1.0 - p_cell) * chance)
+                    speaks[b, r] = 1.0 - p
+                    silent_cells += p
+    return silent_cells / cells, silent_barcodes / (len(rna) + 100.0)
