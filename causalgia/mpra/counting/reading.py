@@ -2,45 +2,198 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
+import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 
+from causalgia.errors import CountsError
+from causalgia.mpra.counting.parsing import NAMES, at, header_of, table_of, text_of
+from causalgia.mpra.counting.sides import side_table
 from causalgia.mpra.counting.tables import counts_of
 
+Array: TypeAlias = NDArray[np.float64]
+Ints: TypeAlias = NDArray[np.int64]
+_COUNT = re.compile(r"(dna|rna)_counts?(?:_(.+))?")
+_LETTERS = b"ACGTN\0"  # the last fills a shorter barcode up
 
-def read_counts(path: str | Path, *, arms: str | Path | pd.DataFrame) -> xr.Dataset:
-    """Read barcode counts and the side table of their oligos.
+
+def read_counts(path: str | Path, *, arms: str | Path | pd.DataFrame | xr.Dataset) -> xr.Dataset:
+    r"""Read barcode counts and the side table of their oligos.
 
     Parameters
     ----------
     path
-        Tab-separated, also compressed: ``barcode oligo_name`` and ``dna_count_<rep> rna_count_<rep>`` a replicate; one
-        ``dna_count_`` column alone is one plasmid pool for every replicate. An empty cell is no count, not 0.
+        Tab-separated, plain or gzip, columns in any order. Wide, a row a barcode: ``barcode oligo_name`` and
+        ``dna_count_<rep> rna_count_<rep>`` a replicate (or ``dna_counts_``, ``rna_counts_``); one DNA column beside
+        several of RNA is one plasmid pool for every replicate. Long, a row a barcode and replicate: ``barcode
+        oligo_name replicate dna_count rna_count``; what has no row is empty. An empty cell (or ``NA``) is no count,
+        and is not 0; a line may end in tabs, which are empty cells.
     arms
-        The side table: ``oligo_name element arm group``, a path or a DataFrame.
+        The side table ``oligo_name element arm`` and, if there is one, ``group``: a path, a DataFrame, or the library
+        that was ordered. It may hold oligos of which no barcode was read.
 
     Returns
     -------
     Dataset
-        As `causalgia.mpra.counting.tables.counts_of`.
+        As `causalgia.mpra.counts_of`; ``attrs["source"]`` is the name of the file.
+
+    Raises
+    ------
+    CountsError
+        If the table has no rows, columns that are none of these, lines of another number of cells, a barcode twice or
+        with letters other than ACGTN, an oligo that the side table lacks, a replicate without its DNA or RNA column, or
+        a cell that is negative, fractional or text. The message names file, line and oligo, and the cure.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> side = pd.DataFrame({"oligo_name": ["a"], "element": ["u1"], "arm": ["GATA1"]})
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "counts.tsv")
+    ...     header = "barcode\toligo_name\tdna_count_1\trna_count_1\tdna_count_2\trna_count_2"
+    ...     _ = path.write_text(header + "\nACGT\ta\t9\t12\t\t\nTTGC\ta\t4\t0\t7\t3\n")
+    ...     counts = read_counts(path, arms=side)
+    >>> counts["dna"].values.tolist(), counts["dna_observed"].values.tolist()
+    ([[9, 0], [4, 7]], [[True, False], [True, True]])
     """
-    side = arms if isinstance(arms, pd.DataFrame) else pd.read_csv(arms, sep="\t", dtype=str, keep_default_na=False)
-    table = pd.read_csv(path, sep="\t", dtype={"barcode": str, "oligo_name": str})
-    rna = [c for c in table.columns if c.startswith("rna_count_")]
-    dna = [c for c in table.columns if c.startswith("dna_count_")]
-    names = [c.removeprefix("rna_count_") for c in rna]
-    D, R = table[dna].to_numpy(float), table[rna].to_numpy(float)
-    if len(dna) == 1 and len(rna) > 1:
-        D = D[:, 0]
-    return counts_of(
-        D,
-        R,
-        barcodes=table["barcode"].to_numpy(),
-        oligos=table["oligo_name"].to_numpy(),
+    path, side = Path(path), side_table(arms)
+    text = text_of(path)
+    header = header_of(text, path)
+    columns = _columns(header, path)
+    table = table_of(text, header, path)
+    del text
+    _check_letters(table["barcode"].to_numpy(), path)
+    _check_counts(table, [*columns.dna, *columns.rna], path)
+    _check_known(table, side, path)
+    rows = _rows(table, columns, path)
+    counts = counts_of(
+        rows.dna,
+        rows.rna,
+        barcodes=table["barcode"].to_numpy()[rows.first],
+        oligos=table["oligo_name"].to_numpy()[rows.first],
         arms=side,
-        replicates=names,
-        dna_observed=D == D,
-        rna_observed=R == R,
+        replicates=rows.replicates,
+        dna_observed=~np.isnan(rows.dna),
+        rna_observed=~np.isnan(rows.rna),
     )
+    return counts.assign_attrs(source=path.name)
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """The count columns of each replicate; ``dna`` has one name where one pool serves all."""
+
+    replicates: list[str]
+    dna: list[str]
+    rna: list[str]
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Counts ``(n_barcodes, n_replicates)``, NaN where empty, and the first row of the table of each barcode."""
+
+    dna: Array
+    rna: Array
+    replicates: list[str]
+    first: Ints
+
+
+def _columns(header: Sequence[str], path: Path) -> _Columns:
+    """Sort the count columns by replicate, or refuse them."""
+    found: dict[str, dict[str, str]] = {"dna": {}, "rna": {}}
+    for name in header:
+        match = _COUNT.fullmatch(name)
+        if name in (*NAMES, "replicate"):
+            continue
+        if match is None or ("replicate" in header and match[2] is not None):
+            raise CountsError(f"{path}, line 1: column {name!r} is no count of DNA or RNA; leave it out or rename it")
+        if (match[2] or "") in found[match[1]]:
+            raise CountsError(f"{path}, line 1: two columns of {match[1]} for one replicate; leave {name!r} out")
+        found[match[1]][match[2] or ""] = name
+    dna, rna = found["dna"], found["rna"]
+    for kind, other in (("dna", "rna"), ("rna", "dna")):
+        if not found[kind]:
+            raise CountsError(f"{path}, line 1: no column {kind}_count_<replicate> beside those of {other}; add them")
+    if len(dna) == 1 < len(rna):
+        return _Columns(list(rna), list(dna.values()), list(rna.values()))
+    for kind, lone in (("rna", set(dna) - set(rna)), ("dna", set(rna) - set(dna))):
+        if lone:
+            raise CountsError(
+                f"{path}, line 1: replicate {min(lone)!r} has no column of {kind}; add {kind}_count_{min(lone)}, or "
+                "leave the replicate out (one DNA column in all is a plasmid pool, which serves every replicate)"
+            )
+    return _Columns([name or "1" for name in rna], [dna[name] for name in rna], list(rna.values()))
+
+
+def _check_letters(barcodes: NDArray[np.object_], path: Path) -> None:
+    try:
+        text = barcodes.astype("S")
+    except UnicodeEncodeError:
+        text = np.array([str(b).encode() for b in barcodes])
+    each = text.view(np.uint8).reshape(len(text), -1)
+    known = np.isin(np.arange(256), np.frombuffer(_LETTERS, dtype=np.uint8))
+    wrong = ~known[each].all(axis=1) | (each[:, 0] == 0)
+    if wrong.any():
+        i = int(np.argmax(wrong))
+        raise CountsError(f"{at(path, i)}: barcode {barcodes[i]!r} is not of the letters A, C, G, T (or N); mend it")
+
+
+def _check_counts(table: pd.DataFrame, columns: Sequence[str], path: Path) -> None:
+    for name in columns:
+        x = table[name].to_numpy()
+        wrong = ~((x >= 0) & (x == np.floor(x)) & (x < np.inf) | np.isnan(x))
+        if wrong.any():
+            i = int(np.argmax(wrong))
+            raise CountsError(
+                f"{at(path, i)}: {name} of oligo '{table['oligo_name'].iloc[i]}' is {x[i]:g}; give the reads as they "
+                "were counted (whole, at least 0), not normalised"
+            )
+
+
+def _check_known(table: pd.DataFrame, side: pd.DataFrame, path: Path) -> None:
+    oligos = table["oligo_name"].cat
+    unknown = ~pd.Index(oligos.categories).isin(side["oligo_name"])
+    if unknown.any():
+        which = unknown[oligos.codes.to_numpy()]
+        i = int(np.argmax(which))
+        raise CountsError(
+            f"{at(path, i)}: oligo '{table['oligo_name'].iloc[i]}' is not in the side table, nor are those of "
+            f"{int(which.sum()) - 1:,} more rows; add its row to arms=, or drop the rows"
+        )
+
+
+def _rows(table: pd.DataFrame, columns: _Columns, path: Path) -> _Rows:
+    """Sort cells by barcode and replicate."""
+    barcode = pd.factorize(table["barcode"])[0].astype(np.int64)
+    first = np.flatnonzero(~pd.Series(barcode).duplicated().to_numpy())
+    if "replicate" not in table.columns:
+        _check_once(table, barcode, barcode, first, path)
+        dna, rna = (np.column_stack([table[name] for name in names]) for names in (columns.dna, columns.rna))
+        return _Rows(dna[:, 0] if len(columns.dna) < len(columns.rna) else dna, rna, columns.replicates, first)
+    replicate, names = pd.factorize(table["replicate"])
+    _check_once(table, barcode, barcode * len(names) + replicate, first, path)
+    dna, rna = np.full((2, len(first), len(names)), np.nan)
+    dna[barcode, replicate], rna[barcode, replicate] = table[columns.dna[0]], table[columns.rna[0]]
+    return _Rows(dna, rna, [str(name) for name in names], first)
+
+
+def _check_once(table: pd.DataFrame, barcode: Ints, cell: Ints, first: Ints, path: Path) -> None:
+    """Refuse a barcode of two oligos, and one that has a cell twice."""
+    of = table["oligo_name"].cat.codes.to_numpy()
+    wrong = pd.Series(cell).duplicated().to_numpy() | (of != of[first][barcode])
+    if wrong.any():
+        i = int(np.argmax(wrong))
+        j = int(first[barcode[i]])
+        a, b = (table["oligo_name"].iloc[k] for k in (j, i))
+        what = f"is of oligo '{a}' twice" if a == b else f"is of oligo '{a}' and of oligo '{b}'"
+        raise CountsError(
+            f"{at(path, i)}: barcode {table['barcode'].iloc[i]} {what} (first in line {j + 2}), and "
+            f"{int(wrong.sum()) - 1:,} more rows repeat one; drop the barcodes that are assigned twice"
+        )

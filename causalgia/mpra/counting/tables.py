@@ -11,10 +11,11 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from causalgia.errors import CountsError
+from causalgia.mpra.counting.sides import SIDE_COLUMNS, side_table
 from causalgia.schema import annotate, validate
 
 Ints: TypeAlias = NDArray[np.int64]
-SIDE_COLUMNS = ("oligo_name", "element", "arm", "group")
+Mask: TypeAlias = NDArray[np.bool_]
 
 
 def counts_of(
@@ -23,7 +24,7 @@ def counts_of(
     *,
     barcodes: Sequence[str] | NDArray[Any],
     oligos: Sequence[str] | NDArray[Any],
-    arms: pd.DataFrame,
+    arms: pd.DataFrame | xr.Dataset,
     replicates: Sequence[str] | None = None,
     dna_observed: ArrayLike | None = None,
     rna_observed: ArrayLike | None = None,
@@ -41,11 +42,11 @@ def counts_of(
         Each barcode's letters, unique, and the name of the oligo that it belongs to, shape ``(n_barcodes,)``.
     arms
         The side table: columns ``oligo_name element arm`` and, if there is one, ``group`` (else all are ``test``), a
-        row an oligo.
+        row an oligo; or the library that was ordered. Oligos of which no barcode was read stay on the oligo dim.
     replicates
         Names of the replicates; None: ``"1"``, ``"2"``, ...
     dna_observed, rna_observed
-        Whether a cell held a count, shapes as `dna` and `rna`; None: all did.
+        Whether a cell held a count, shapes as `dna` and `rna`; None: all that are not NaN.
 
     Returns
     -------
@@ -56,7 +57,8 @@ def counts_of(
     Raises
     ------
     CountsError
-        If a barcode is of an oligo that the side table lacks, or is given twice.
+        If there is no barcode, a barcode is of an oligo that the side table lacks, or is given twice, a count is
+        negative or fractional, shapes disagree, or a library (DNA or RNA of a replicate) has no read at all.
 
     Examples
     --------
@@ -64,32 +66,77 @@ def counts_of(
     >>> counts_of([[9]], [[12]], barcodes=["ACGT"], oligos=["a"], arms=side)["rna_total"].values
     array([12])
     """
-    dna_cells, rna_cells = np.asarray(dna), np.asarray(rna)
-    names = arms["oligo_name"].to_numpy().astype(str)
-    place = pd.Index(names).get_indexer(np.asarray(oligos).astype(str))
-    if (place < 0).any():
-        i = int(np.argmin(place))
-        raise CountsError(f"barcode {barcodes[i]}: its oligo '{oligos[i]}' is not in the side table; add its row")
-    side = arms if "group" in arms.columns else arms.assign(group="test")
-    replicates = replicates or [str(r + 1) for r in range(rna_cells.shape[1])]
+    side, letters = side_table(arms), np.asarray(barcodes).astype(str)
+    place = _places(letters, np.asarray(oligos), side)
+    dna_cells, seen_dna = _cells(dna, dna_observed, "dna", letters)
+    rna_cells, seen_rna = _cells(rna, rna_observed, "rna", letters)
+    if rna_cells.ndim != 2 or dna_cells.shape not in (rna_cells.shape, rna_cells.shape[:1]):
+        raise CountsError(
+            f"dna has shape {dna_cells.shape} and rna {rna_cells.shape}; give both (n_barcodes, n_replicates), or dna "
+            "(n_barcodes,) where one plasmid pool serves all replicates"
+        )
     of_dna = ("barcode", "replicate")[: dna_cells.ndim]
-    seen_dna = np.ones(dna_cells.shape, bool) if dna_observed is None else np.asarray(dna_observed, bool)
-    seen_rna = np.ones(rna_cells.shape, bool) if rna_observed is None else np.asarray(rna_observed, bool)
+    names = [str(r + 1) for r in range(rna_cells.shape[1])] if replicates is None else list(map(str, replicates))
     counts = xr.Dataset(
         {
-            "dna": (of_dna, np.where(seen_dna, dna_cells, 0).astype(np.int64)),
-            "rna": (("barcode", "replicate"), np.where(seen_rna, rna_cells, 0).astype(np.int64)),
+            "dna": (of_dna, dna_cells),
+            "rna": (("barcode", "replicate"), rna_cells),
             "dna_observed": (of_dna, seen_dna),
             "rna_observed": (("barcode", "replicate"), seen_rna),
-            "oligo_index": ("barcode", place.astype(np.int64)),
+            "oligo_index": ("barcode", place),
+            "dna_total": (of_dna[1:], dna_cells.sum(axis=0)),
+            "rna_total": ("replicate", rna_cells.sum(axis=0)),
         },
         coords={
-            "barcode": np.asarray(barcodes).astype(str),
-            "replicate": np.asarray(replicates).astype(str),
-            "oligo": names,
-            **{name: ("oligo", side[name].to_numpy().astype(str)) for name in ("element", "arm", "group")},
+            "barcode": letters,
+            "replicate": np.array(names),
+            "oligo": side["oligo_name"].to_numpy().astype(str),
+            **{name: ("oligo", side[name].to_numpy().astype(str)) for name in SIDE_COLUMNS[1:]},
         },
     )
-    counts["dna_total"] = counts["dna"].sum("barcode")
-    counts["rna_total"] = counts["rna"].sum("barcode")
+    _refuse_empty_libraries(counts)
     return validate(annotate(counts), "counts")
+
+
+def _places(barcodes: NDArray[np.str_], oligos: NDArray[Any], side: pd.DataFrame) -> Ints:
+    """Return the place of each barcode's oligo on the side table."""
+    if len(barcodes) == 0 or len(oligos) != len(barcodes):
+        raise CountsError(f"{len(barcodes)} barcodes and {len(oligos)} names of oligos; give one oligo to each barcode")
+    of, names = pd.factorize(oligos)
+    places = pd.Index(side["oligo_name"]).get_indexer(pd.Index(names).astype(str))
+    if (places < 0).any():
+        i = int(np.argmax(places[of] < 0))
+        raise CountsError(f"barcode {barcodes[i]}: its oligo '{oligos[i]}' is not in the side table; add its row")
+    return np.asarray(places[of], dtype=np.int64)
+
+
+def _cells(values: ArrayLike, observed: ArrayLike | None, name: str, barcodes: NDArray[np.str_]) -> tuple[Ints, Mask]:
+    """Return whole counts, 0 where none was observed, and where one was."""
+    cells = np.asarray(values)
+    if cells.dtype.kind not in "iuf":
+        raise CountsError(f"{name} is of dtype {cells.dtype}, and counts are numbers; cast it")
+    if cells.ndim == 0 or len(cells) != len(barcodes):
+        raise CountsError(f"{name} has shape {cells.shape} for {len(barcodes)} barcodes; give a row to each barcode")
+    seen = (cells == cells) if observed is None else np.asarray(observed, bool)
+    if seen.shape != cells.shape:
+        raise CountsError(f"{name}_observed has shape {seen.shape}, not {cells.shape} as {name} has")
+    cells = np.where(seen, cells, 0)
+    wrong = cells < 0
+    if cells.dtype.kind == "f":
+        wrong |= ~np.isfinite(cells) | (cells != np.floor(cells))
+    if wrong.any():
+        i = tuple(np.argwhere(wrong)[0])
+        raise CountsError(
+            f"barcode {barcodes[i[0]]}: {name} is {cells[i]:g}; give the reads as they were counted (whole, at least "
+            "0), not normalised"
+        )
+    return cells.astype(np.int64), seen
+
+
+def _refuse_empty_libraries(counts: xr.Dataset) -> None:
+    for name in ("dna", "rna"):
+        total = counts[f"{name}_total"]
+        if not total.all():
+            i = int(np.argmin(total.to_numpy()))
+            of = f"replicate {counts['replicate'].to_numpy()[i]}" if total.ndim else "the plasmid pool"
+            raise CountsError(f"{name.upper()} of {of} has no read at all; leave the replicate out, or mend its column")

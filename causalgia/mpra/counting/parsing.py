@@ -1,0 +1,93 @@
+"""The text of a barcode table as columns: names, and counts that are NaN where a cell is empty."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from causalgia.errors import CountsError
+
+NAMES = ("barcode", "oligo_name")
+EMPTY = ("", "NA")
+_TAB, _LINE = 9, 10
+
+
+def text_of(path: Path) -> bytes:
+    """Return the bytes of a file, unpacked where it is gzip."""
+    with path.open("rb") as file:
+        text = file.read()
+    return gzip.decompress(text) if text[:2] == b"\x1f\x8b" else text
+
+
+def header_of(text: bytes, path: Path) -> list[str]:
+    """Return the names of the columns; refuse a header without names of barcodes and oligos, or with one name twice."""
+    names = text.partition(b"\n")[0].decode(errors="replace").rstrip("\r").removeprefix("\ufeff").split("\t")
+    absent = [name for name in NAMES if name not in names]
+    if absent:
+        raise CountsError(
+            f"{path}, line 1: no column {' and '.join(map(repr, absent))} among {', '.join(names)[:200] or 'none'}; "
+            "the table is tab-separated, with a header barcode oligo_name dna_count_1 rna_count_1 ..."
+        )
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise CountsError(f"{path}, line 1: column {twice[0]!r} is there twice; leave one of them out")
+    return names
+
+
+def table_of(text: bytes, header: Sequence[str], path: Path) -> pd.DataFrame:
+    """Return the table: text for barcodes, categories for other names, float for counts, NaN where empty."""
+    _check_cells(text, len(header), path)
+    counts = [name for name in header if name not in (*NAMES, "replicate")]
+    types: dict[str, Any] = dict.fromkeys(counts, "float64") | {"barcode": object}
+    options: dict[str, Any] = {
+        "sep": "\t", "quoting": csv.QUOTE_NONE, "keep_default_na": False, "na_values": dict.fromkeys(counts, EMPTY),
+        "skip_blank_lines": False, "names": list(header), "header": None, "skiprows": 1,
+    }  # fmt: skip
+    if not text.partition(b"\n")[2].strip(b"\r\n"):
+        raise CountsError(f"{path}: no row below the header; give the table of barcode counts")
+    named = dict.fromkeys(("oligo_name", "replicate"), "category")
+    try:
+        table: pd.DataFrame = pd.read_csv(io.BytesIO(text), dtype=types | named, engine="c", **options)
+        return table
+    except ValueError:
+        cells = pd.read_csv(io.BytesIO(text), dtype=object, engine="c", **options)
+    raise _of_text(cells, counts, path)
+
+
+def _of_text(cells: pd.DataFrame, counts: Sequence[str], path: Path) -> CountsError:
+    for name in counts:
+        wrong = (pd.to_numeric(cells[name], errors="coerce").isna() & cells[name].notna()).to_numpy()
+        if wrong.any():
+            i = int(np.argmax(wrong))
+            return CountsError(
+                f"{at(path, i)}: {name} of oligo '{cells['oligo_name'].iloc[i]}' is {cells[name].iloc[i]!r}; a count "
+                "is a whole number, and a cell without one is empty"
+            )
+    return CountsError(f"{path}: some cell is neither a count nor empty")
+
+
+def _check_cells(text: bytes, n: int, path: Path) -> None:
+    """Refuse a line with fewer or more cells than the header: tabs at its end may have been stripped."""
+    letters = np.frombuffer(text, dtype=np.uint8)
+    starts = np.concatenate([[0], np.flatnonzero(letters == _LINE) + 1])
+    starts = starts[starts < len(letters)]
+    wrong = np.add.reduceat(letters == _TAB, starts, dtype=np.int32) != n - 1
+    if wrong.any():
+        i = int(np.argmax(wrong))
+        found = text[starts[i] :].partition(b"\n")[0].count(b"\t") + 1
+        raise CountsError(
+            f"{at(path, i - 1)}: {found} cells under a header of {n}; tabs at the end of a line are empty "
+            "cells, so write the table again without stripping its lines"
+        )
+
+
+def at(path: Path, row: int) -> str:
+    """Return where a row of the table stands in its file."""
+    return f"{path}, line {row + 2}"

@@ -1,0 +1,72 @@
+"""The side table of a barcode table: which element and arm each oligo is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import xarray as xr
+
+from causalgia.errors import CountsError
+from causalgia.schema import validate
+
+SIDE_COLUMNS = ("oligo_name", "element", "arm", "group")
+
+
+def side_table(arms: str | Path | pd.DataFrame | xr.Dataset) -> pd.DataFrame:
+    """Return ``oligo_name element arm group`` as text, a row an oligo.
+
+    Parameters
+    ----------
+    arms
+        A path (tab-separated, plain or compressed), a DataFrame, or a library, whose oligos that differ in their
+        barcode alone are one. Without ``group`` all are ``test``; other columns are left aside.
+
+    Raises
+    ------
+    CountsError
+        If a column is absent, a cell is empty, or an oligo has two rows.
+
+    Examples
+    --------
+    >>> side_table(pd.DataFrame({"oligo_name": ["a"], "element": ["u1"], "arm": ["GATA1"]}))
+      oligo_name element    arm group
+    0          a      u1  GATA1  test
+    """
+    if isinstance(arms, xr.Dataset):
+        validate(arms, "library")
+        side = pd.DataFrame({name: arms[name].to_numpy() for name in SIDE_COLUMNS}).drop_duplicates()
+        where = "the library"
+    elif isinstance(arms, pd.DataFrame):
+        side, where = arms, "the side table"
+    else:
+        side = pd.read_csv(arms, sep="\t", dtype=object, keep_default_na=False)
+        where = f"the side table {arms}"
+    return _checked(side, where)
+
+
+def _checked(side: pd.DataFrame, where: str) -> pd.DataFrame:
+    absent = [name for name in SIDE_COLUMNS[:3] if name not in side.columns.tolist()]
+    if absent:
+        raise CountsError(
+            f"{where} has no column {' and '.join(map(repr, absent))}; it is tab-separated, with the columns "
+            "oligo_name element arm and, if there is one, group"
+        )
+    if "group" not in side.columns:
+        side = side.assign(group="test")
+    side = side[list(SIDE_COLUMNS)].reset_index(drop=True)
+    empty = side.isna() | (side.astype(str) == "")
+    if empty.to_numpy().any():
+        i = int(empty.any(axis=1).to_numpy().argmax())
+        name = SIDE_COLUMNS[int(empty.iloc[i].to_numpy().argmax())]
+        raise CountsError(f"{where}, row {i + 1} (oligo '{side['oligo_name'].iloc[i]}'): {name} is empty; fill it in")
+    side = side.astype(str)
+    twice = side["oligo_name"].duplicated()
+    if twice.any():
+        rows = side[side["oligo_name"] == side["oligo_name"][twice].iloc[0]]
+        both = " and ".join(f"({row.element}, {row.arm}, {row.group})" for row in rows.iloc[:2].itertuples())
+        raise CountsError(
+            f"{where} has oligo '{rows['oligo_name'].iloc[0]}' twice, as {both}; an oligo is of one element and arm: "
+            "leave one row out, or give two constructs two names"
+        )
+    return side
