@@ -27,6 +27,7 @@
         ├── DegenerateWarning          few distinct sequences, constant predictor, zero spread, one unit
         ├── FewClustersWarning         fewer than 20 clusters: intervals may cover less than they say
         ├── SkewnessWarning            effects too skewed for a test that supposes symmetry
+        ├── BarcodeNoiseWarning        barcodes of an arm differ, and the method counts only what replicates differ by
         ├── PriorConflictWarning       the effects lie where the prior said they would not
         ├── ConvergenceWarning         draws that have not converged, and were accepted
         ├── NullModelWarning           the order of the effects depends on the null model
@@ -38,6 +39,7 @@
 from __future__ import annotations
 
 __all__ = [
+    "BarcodeNoiseWarning",
     "CausalgiaError",
     "CausalgiaWarning",
     "ClusterError",
@@ -150,6 +152,10 @@ class FewClustersWarning(CausalgiaWarning):
 
 class SkewnessWarning(CausalgiaWarning):
     """Effects too skewed, for their number of units, for a test that supposes joint symmetry."""
+
+
+class BarcodeNoiseWarning(CausalgiaWarning):
+    """Barcodes of an arm have activities of their own, and the method claims nothing beyond these barcodes."""
 
 
 class PriorConflictWarning(CausalgiaWarning):

@@ -101,12 +101,17 @@ def from_effects(
 def as_estimates(table: Any) -> xr.Dataset:
     """Take estimates as they are, or a table with ``effect`` and ``se`` (or ``covariance``) as `from_effects` does.
 
+    Effects of many elements in each of several contrasts, as ``cg.mpra.fit`` measures them, are one question an
+    element: elements become the dim ``contrast`` and contrasts the dim ``task``, so that a family is the elements of
+    one contrast.
+
     Estimates of which contrasts were selected get the part of their covariance that belongs to these, by its names.
 
     Parameters
     ----------
     table
-        Estimates; or an xarray Dataset with ``effect (x)`` and ``se (x)`` (and ``df``) or ``covariance (x, y)``, its
+        Estimates; or a Dataset with ``ace, se (element, contrast)``; or an
+        xarray Dataset with ``effect (x)`` and ``se (x)`` (and ``df``) or ``covariance (x, y)``, its
         dim x naming the contrasts; or a pandas DataFrame with columns ``effect`` and ``se`` (and ``df``), its index (or
         a column ``contrast``) naming the contrasts. Several tasks are a second dim ``task`` of effect and se, or a
         column ``task`` of a long table, each with the same contrasts. What else is there on x becomes a coordinate on
@@ -127,9 +132,36 @@ def as_estimates(table: Any) -> xr.Dataset:
     (array(['a', 'b'], dtype='<U1'), array(['x', 'y'], dtype='<U1'))
     """
     if isinstance(table, xr.Dataset) and "ace" in table:
+        table = of_elements(table) if "element" in table["ace"].dims else table
         return _possible(aligned(validate(table, "estimates")))
     tables = by_task(table)
     return _of_one_task(table) if tables is None else side_by_side({t: _of_one_task(one) for t, one in tables.items()})
+
+
+def of_elements(fitted: xr.Dataset) -> xr.Dataset:
+    """Return effects of elements, ``ace (element, contrast)``, as estimates, ``ace (contrast, task)``.
+
+    Examples
+    --------
+    >>> fitted = xr.Dataset(
+    ...     {"ace": (("element", "contrast"), [[0.5], [1.0]])}, coords={"element": ["u1", "u2"], "contrast": ["GATA1"]}
+    ... )
+    >>> of_elements(fitted)["ace"].sel(contrast="u2", task="GATA1").item()
+    1.0
+    """
+    dims = {"element", "contrast"}
+    of_both = [n for n, v in fitted.data_vars.items() if set(v.dims) == dims and n in _VARIABLES]
+    of_each = [n for n, v in fitted.coords.items() if v.dims == ("element",) and n != "element"]
+    renamed = {"contrast": "task", "element": "contrast"}
+    found = fitted[of_both].transpose("element", "contrast").reset_coords(drop=True)
+    found = found.assign_coords({n: fitted[n] for n in of_each}).rename(renamed)
+    attrs = {n: v for n, v in fitted.attrs.items() if n != "control"} | {"errors": "estimated"}
+    if "method" in fitted.attrs:
+        attrs["method"] = f"method {fitted.attrs['method']!r}"
+    if "control" in fitted.attrs:
+        attrs["estimand"] = f"the contrast's arm minus {fitted.attrs['control']}, in each element"
+    found.attrs = attrs
+    return annotate(found)
 
 
 def _of_one_task(table: Any) -> xr.Dataset:

@@ -152,6 +152,7 @@ def _table(given: Any, cluster: str | None) -> xr.Dataset:
     if has_effects(given):
         return estimated(given, cluster)
     others = isinstance(given, xr.Dataset) and "effect" in given and bool({"se", "covariance"} & set(given.variables))
+    others |= isinstance(given, xr.Dataset) and "ace" in given and "element" in given["ace"].dims
     if isinstance(given, xr.Dataset) and not others and "outcome" not in given:
         return given
     return as_estimates(given) if hasattr(given, "columns") or isinstance(given, xr.Dataset) else given

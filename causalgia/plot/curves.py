@@ -90,7 +90,7 @@ def profile(
     >>> axes.get_xlabel(), axes.lines[0].get_ydata().tolist()
     ('position', [1.5, 0.5])
     """
-    require_reportable(table)
+    table = require_reportable(table)
     task = chosen_task(table, task, "profile")
     found = _placed(table, along, task, "profile")
     axes = axes_or_new(ax, 6.4, 3.6)
@@ -148,7 +148,7 @@ def against(
     >>> [text.get_text() for text in axes.texts]
     ['UGCACG', 'UGCAUG']
     """
-    require_reportable(table)
+    table = require_reportable(table)
     task = chosen_task(table, task, "against")
     found = _placed(table, x, task, "against")
     axes = axes_or_new(ax, 5.2, 4.2)

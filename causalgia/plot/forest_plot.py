@@ -94,7 +94,7 @@ def forest(
     >>> forest(estimates).get_xlabel()
     'ACE on the outcome'
     """
-    require_reportable(estimates)
+    estimates = require_reportable(estimates)
     table = task_rows(estimates, chosen_task(estimates, task, "forest"), truth)
     axes = axes_or_new(ax, 6.4, _height(table))
     return _draw(table, estimates, axes, _places(table))
@@ -115,7 +115,7 @@ def save_forest(estimates: xr.Dataset, path: str | Path, *, truth: xr.DataArray 
     OutcomesError
         If the file cannot be written.
     """
-    require_reportable(estimates)
+    estimates = require_reportable(estimates)
     tables = [task_rows(estimates, task, truth) for task in task_names(estimates)]
     columns = min(len(tables), _ACROSS)
     lines = math.ceil(len(tables) / columns)

@@ -87,7 +87,7 @@ def heatmap(
     >>> axes.images[0].get_array().tolist()
     [[0.5, 1.5], [-1.0, None]]
     """
-    require_reportable(table)
+    table = require_reportable(table)
     task = chosen_task(table, task, "heatmap")
     cells = _cells(table, rows, columns, value, task)
     down, across = (_ordered(place[axis] for place in cells) for axis in (0, 1))

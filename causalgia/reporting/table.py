@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia.errors import OutcomesError
+from causalgia.estimation.given import of_elements
 from causalgia.multiplicity.placebo import words_of
 from causalgia.reporting.decided import error_heading, error_of, is_decided
 from causalgia.reporting.numbers import format_effect, format_number, format_p, format_se
@@ -49,12 +50,14 @@ def rows(estimates: xr.Dataset, *, truth: xr.DataArray | None = None) -> list[Ro
     >>> rows(estimates)
     [{'contrast': 'GATA1', 'task': 'K562', 'do': None, 'placebo_word': False, 'ace': 1.5}]
     """
-    require_reportable(estimates)
+    estimates = require_reportable(estimates)
     return _table_rows(estimates, truth)
 
 
-def require_reportable(estimates: Any) -> None:
-    """Refuse what is no Dataset of estimates or decisions; a posterior, or its group of draws, is decided first.
+def require_reportable(estimates: Any) -> xr.Dataset:
+    """Return estimates or decisions, of elements too (as `as_estimates` reads them); refuse what is neither.
+
+    A posterior, or its group of draws, is decided first.
 
     Raises
     ------
@@ -75,7 +78,8 @@ def require_reportable(estimates: Any) -> None:
             "a posterior holds draws, and a report or a figure is of verdicts; decide first: cg.decide(posterior, "
             "rope=(-0.1, 0.1))"
         )
-    validate(estimates, "estimates")
+    of_each = isinstance(estimates, xr.Dataset) and "ace" in estimates and "element" in estimates["ace"].dims
+    return validate(of_elements(estimates) if of_each else estimates, "estimates")
 
 
 def cells(

@@ -36,9 +36,9 @@ def report(estimates: xr.Dataset, *, rows: Rows = "summary") -> str:
 
     Estimates have a sentence each where they are few; decisions always, with estimand, size, interval, verdict and
     number of units, and for an undecided effect about how many units would decide it in a new trial. An effect here is
-    an effect on the predictor. Fixed placebo words are one line (how many, the mean and range of their estimates, and
-    from 40 words on the central 95 %, which is wider than that of their true effects, `placebo_region`), for they are a
-    distribution that effects are judged against.
+    an effect on the predictor, unless ``attrs["effect_on"]`` says on what. Fixed placebo words are one line (how many,
+    the mean and range of their estimates, and from 40 words on the central 95 %, which is wider than that of their true
+    effects, `placebo_region`), for they are a distribution that effects are judged against.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def report(estimates: xr.Dataset, *, rows: Rows = "summary") -> str:
     <BLANKLINE>
     ACE on log counts, GATA1 minus placebo, over dinucleotide shuffles of 500 sequences: 1.380 [1.371, 1.389].
     """
-    require_reportable(estimates)
+    estimates = require_reportable(estimates)
     parts = [estimand(estimates), _aligned(*cells(estimates, rows=rows)), "\n".join(sentences(estimates, rows=rows))]
     return "\n\n".join(part for part in parts if part)
 
@@ -100,7 +100,8 @@ def estimand(estimates: xr.Dataset) -> str:
     Effect on the predictor: ACE on log counts, do(x[5:9] = GATA) − do(), for exactly these units.
     """
     attrs = estimates.attrs
-    first = f"Effect on the predictor: ACE on {_scale(attrs)}, {_question(estimates)}{_population(estimates)}."
+    of_what = f"ACE on {_scale(attrs)}, {_question(estimates)}{_population(estimates)}"
+    first = f"Effect on {attrs.get('effect_on', 'the predictor')}: {of_what}."
     second = [_counts(estimates), attrs.get("assignment"), attrs.get("method")]
     said = "; ".join(str(part) for part in second if part)
     sentences = [first, f"{said[0].upper()}{said[1:]}." if said else "", _in_do_notation(rows_of(estimates))]

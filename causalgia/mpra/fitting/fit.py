@@ -14,10 +14,11 @@ from causalgia.estimation.request import require_ci_prob
 from causalgia.estimation.tails import log_p
 from causalgia.mpra.fitting.cells import cells_of
 from causalgia.mpra.fitting.fitted import Fitted
+from causalgia.mpra.fitting.precision import precision
 from causalgia.mpra.fitting.question import Asked, asked_of, n_barcodes
 from causalgia.mpra.fitting.two_way import two_way
 
-Method: TypeAlias = Literal["two_way"]
+Method: TypeAlias = Literal["two_way", "precision"]
 _Way: TypeAlias = Callable[[xr.Dataset, Asked], Fitted]
 
 
@@ -61,7 +62,9 @@ def _labelled(
             "method": method,
             "scale": "log2",
             "ci_prob": ci_prob,
-            "estimand": "difference of log2(RNA/DNA) between arms, over barcodes",
+            "estimand": "contrast of log2(RNA/DNA) between arms, in each element, over the barcodes that it might have",
+            "effect_on": "measured activity",
+            "null": "the barcodes that an oligo might have",
             **({} if control is None else {"control": control}),
             "n_left_out": asked.n_left_out,
             "arms_left_out": ", ".join(asked.arms_left_out),
@@ -70,4 +73,7 @@ def _labelled(
     )
 
 
-_WAYS: dict[str, _Way] = {"two_way": lambda counts, asked: two_way(cells_of(counts, asked), asked.weights)}
+_WAYS: dict[str, _Way] = {
+    "two_way": lambda counts, asked: two_way(cells_of(counts, asked), asked.weights),
+    "precision": precision,
+}

@@ -77,7 +77,7 @@ def two_way(cells: Cells, weights: Array) -> Fitted:
     df = variance**2 / (vb**2 / db + vr**2 / dr + ve**2 / np.maximum(de, 1.0))
     dims = ("element", "contrast")
     variables = {"v_barcode": (dims, vb), "v_replicate": (dims, vr), "v_residual": (dims, ve)}
-    return Fitted(means.mean @ weights.T, np.sqrt(variance), df, variables, sds(cells, means))
+    return Fitted(means.mean @ weights.T, np.sqrt(variance), df, variables, sds(cells))
 
 
 def barcode_layer(means: Means, weights: Array) -> Layer:
@@ -129,9 +129,9 @@ def residual_squares(cells: Cells) -> tuple[Array, Array]:
     return np.maximum(total - explained, 0.0), df
 
 
-def sds(cells: Cells, means: Means) -> dict[str, float]:
+def sds(cells: Cells) -> dict[str, float]:
     """Return the standard deviations of barcodes and of replicates, over all elements, by moments; 0 where negative."""
-    ones = np.ones((1, cells.shape[1]))
+    ones, means = np.ones((1, cells.shape[1])), barcode_means(cells)
     replicate, residual = replicate_layer(cells, ones), residual_layer(cells, ones)
     share = float((1 / cells.used.sum(axis=1)).mean())
     noise = _pooled(residual)
