@@ -4,5 +4,7 @@ from __future__ import annotations
 
 from causalgia.mpra.counting import counts_of, read_counts, simulate
 from causalgia.mpra.fitting import fit
+from causalgia.mpra.ordering.barcoding import BarcodeRules, barcodes
+from causalgia.mpra.ordering.barcoding_balance import barcode_balance
 
-__all__ = ["counts_of", "fit", "read_counts", "simulate"]
+__all__ = ["BarcodeRules", "barcode_balance", "barcodes", "counts_of", "fit", "read_counts", "simulate"]

@@ -282,10 +282,12 @@ def duplicates(tokens: Tokens) -> NDArray[np.int64]:
     >>> duplicates(encode(["AACC", "ACGA", "GGTT", "AACC"]))
     array([0, 1, 0, 0])
     """
+    if not tokens.size:
+        return np.arange(len(tokens))
     opposite = reverse_complement(tokens)
-    differ = tokens != opposite
-    first = differ.argmax(axis=1)
+    first = (tokens != opposite).argmax(axis=1)
     rows = np.arange(len(tokens))
     later = tokens[rows, first] > opposite[rows, first]
-    numbers, fresh = Distinct(tokens.shape[1], capacity=len(tokens)).enter(np.where(later[:, None], opposite, tokens))
+    one_way = np.where(later[:, None], opposite, tokens)
+    numbers, fresh = Distinct(tokens.shape[1], capacity=len(tokens)).enter(one_way)
     return fresh[numbers]

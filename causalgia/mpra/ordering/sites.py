@@ -35,7 +35,7 @@ def site(name_or_word: str) -> Site:
         raise LibraryError(
             f"avoid= has {name_or_word!r}; a site is an enzyme such as 'EcoRI' or letters such as 'GAATTC'"
         )
-    if len(name_or_word) >= 4 and all(letter.upper() in IUPAC for letter in name_or_word):
+    if all(letter.upper() in IUPAC for letter in name_or_word):
         return Site(name_or_word.upper(), parse_word(name_or_word)[0])
     name, word = row_of(
         table("sites")["words"], name_or_word, "restriction enzyme", cure="give its letters, for example 'GAATTC'"

@@ -1,0 +1,427 @@
+"""Distances between words of one length, and sets of words that keep a distance, exactly.
+
+Two words within k edits share one of k + 1 pieces untouched, moved by a few places at most (a pigeonhole). An index of
+all windows of the words kept so far finds every word that could be near; each is then measured: by counting
+mismatches, or by Myers' bit-parallel recurrence, a column of the edit matrix in a dozen operations.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+
+import numpy as np
+from numba import njit
+
+from causalgia.errors import SequenceError
+from causalgia.sequences.arguments import as_key, as_tokens
+from causalgia.sequences.random import mix
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Distance", "WordRules", "distant_words", "edit_distance", "nearer_than"]
+
+Distance: TypeAlias = Literal["hamming", "levenshtein", "sequence-levenshtein"]
+KINDS: tuple[Distance, ...] = ("hamming", "levenshtein", "sequence-levenshtein")
+LONGEST = 32  # letters: a word is drawn as one 64-bit integer
+_0, _1, _2, _3 = (np.uint64(i) for i in range(4))
+_ALL = np.uint64(2**64 - 1)
+_STEP = np.uint64(0x9E3779B97F4A7C15)
+_ROUNDS = 4
+_WIDEST_PIECE = 9
+
+
+class _Index(NamedTuple):
+    """Words that were kept, and for each start and each code the chain of those whose window there spells it."""
+
+    words: NDArray[np.uint8]  # (most, length)
+    counts: NDArray[np.uint8]  # (most, 4) of each base
+    heads: NDArray[np.int32]  # (n_starts, 4^width): number * n_starts + start of the last that was entered, or -1
+    onward: NDArray[np.int32]  # (most, n_starts): the one before it
+    width: int
+    stride: int
+    kind: int
+    k: int
+
+
+class _Checks(NamedTuple):
+    """What a word must be by itself, between its flanks."""
+
+    first: int
+    run: int
+    low: int
+    high: int
+    all_four: bool
+    masks: NDArray[np.uint8]  # (n_words, widest): bits of the bases that each place admits
+    widths: NDArray[np.int64]
+
+
+@njit(nogil=True, cache=True)
+def _profile(word: Any, bits: Any) -> None:
+    """Write, for each base, the places of a word where it stands, as bits."""
+    bits[:] = _0
+    for i in range(word.size):
+        bits[word[i]] |= _1 << np.uint64(i)
+
+
+@njit(nogil=True, cache=True)
+def _edits(bits: Any, length: Any, text: Any, free_end: Any) -> Any:
+    """Return the edit distance of a word, given by its profile, and a text; of its best end where ends are free."""
+    plus, minus, score = _ALL, _0, length
+    top = _1 << np.uint64(length - 1)
+    best = score
+    for j in range(text.size):
+        equal = bits[text[j]]
+        vertical = equal | minus
+        horizontal = (((equal & plus) + plus) ^ plus) | equal
+        up, down = minus | ~(horizontal | plus), plus & horizontal
+        if up & top:
+            score += 1
+        elif down & top:
+            score -= 1
+        best = min(best, score)
+        up, down = (up << _1) | _1, down << _1
+        plus, minus = down | ~(vertical | up), up & vertical
+    if not free_end:
+        return score
+    column = text.size
+    best = min(best, column)
+    for i in range(length):
+        column += np.int64((plus >> np.uint64(i)) & _1) - np.int64((minus >> np.uint64(i)) & _1)
+        best = min(best, column)
+    return best
+
+
+@njit(nogil=True, cache=True)
+def _mismatches(one: Any, other: Any, enough: Any) -> Any:
+    count = np.int64(0)
+    for i in range(one.size):
+        count += one[i] != other[i]
+        if count > enough:
+            return count
+    return count
+
+
+@njit(nogil=True, cache=True)
+def _codes(word: Any, width: Any, codes: Any) -> None:
+    """Write the number that each window of a word spells."""
+    for start in range(codes.size):
+        code = np.int64(0)
+        for i in range(width):
+            code = code << 2 | np.int64(word[start + i])
+        codes[start] = code
+
+
+@njit(nogil=True, cache=True)
+def _walk(entry: Any, word: Any, bits: Any, count: Any, index: Any) -> Any:
+    """Return the first kept word in a chain of the index that is within k of the word, or -1."""
+    kind, k, n_starts = index.kind, index.k, index.onward.shape[1]
+    while entry >= 0:
+        other = entry // n_starts
+        if kind == 0:
+            if _mismatches(word, index.words[other], k) <= k:
+                return other
+        else:
+            differ = np.int64(0)  # an edit changes the counts by two at most: a substitution; free ends may change more
+            for base in range(4):
+                differ += abs(np.int64(count[base]) - np.int64(index.counts[other, base]))
+            if (kind == 2 or differ <= 2 * k) and _edits(bits, word.size, index.words[other], kind == 2) <= k:
+                return other
+        entry = np.int64(index.onward[other, entry - other * n_starts])
+    return -1
+
+
+@njit(nogil=True, cache=True)
+def _near(word: Any, codes: Any, bits: Any, count: Any, index: Any) -> Any:
+    """Return a kept word within k of the word, or -1.
+
+    Pieces of the word are sought in kept words; where ends are free, pieces of kept words also in the word. With k
+    edits a piece is moved by k // 2 places at most, as the other end must be met; where ends are free, by k.
+    """
+    kind, k = index.kind, index.k
+    shift = 0 if kind == 0 else (k // 2 if kind == 1 else k)
+    for piece in range(k + 1):
+        start = piece * index.stride
+        for moved in range(max(start - shift, 0), min(start + shift + 1, codes.size)):
+            other = _walk(np.int64(index.heads[moved, codes[start]]), word, bits, count, index)
+            if other < 0 and kind == 2 and moved != start:
+                other = _walk(np.int64(index.heads[start, codes[moved]]), word, bits, count, index)
+            if other >= 0:
+                return other
+    return -1
+
+
+@njit(nogil=True, cache=True)
+def _keep(word: Any, codes: Any, count: Any, number: Any, index: Any) -> None:
+    """Enter a word into the index."""
+    index.words[number], index.counts[number] = word, count
+    for start in range(codes.size):
+        index.onward[number, start] = index.heads[start, codes[start]]
+        index.heads[start, codes[start]] = number * codes.size + start
+
+
+@njit(nogil=True, cache=True)
+def _scrambled(turn: Any, key: Any, n_bits: Any) -> Any:
+    """Return a keyed bijection of the integers below 2^n_bits: every word once, in an order that looks random."""
+    mask = _ALL >> np.uint64(64 - n_bits)
+    half = np.uint64((n_bits + 1) // 2)
+    for i in range(_ROUNDS):
+        turn = (turn + mix(key + np.uint64(2 * i + 1) * _STEP)) & mask
+        turn = (turn * (mix(key + np.uint64(2 * i + 2) * _STEP) | _1)) & mask
+        turn ^= turn >> half
+    return turn
+
+
+@njit(nogil=True, cache=True)
+def _broken(buffer: Any, length: Any, count: Any, checks: Any) -> Any:
+    """Return which check a word between its flanks fails first: 0 runs, 1 GC, 2 bases missing, 3 + i word i; or -1."""
+    first, last = checks.first, checks.first + length
+    current = 1
+    for i in range(1, buffer.size):
+        current = current + 1 if buffer[i] == buffer[i - 1] else 1
+        if current > checks.run and i >= first and i - current + 1 < last:
+            return 0
+    gc = np.int64(count[1]) + np.int64(count[2])
+    if gc < checks.low or gc > checks.high:
+        return 1
+    if checks.all_four and min(count[0], count[1], count[2], count[3]) == 0:
+        return 2
+    for i in range(checks.widths.size):
+        width = checks.widths[i]
+        for start in range(max(first - width + 1, 0), min(last, buffer.size - width + 1)):
+            at = 0
+            while at < width and (checks.masks[i, at] >> buffer[start + at]) & 1:
+                at += 1
+            if at == width:
+                return 3 + i
+    return -1
+
+
+@njit(nogil=True, cache=True)
+def _spell(number: Any, word: Any, count: Any) -> None:
+    """Write the letters of a word's number, and how often each base stands in it."""
+    count[:] = 0
+    for i in range(word.size):
+        word[i] = np.uint8((number >> np.uint64(2 * i)) & _3)
+        count[word[i]] += 1
+
+
+@njit(nogil=True, cache=True)
+def _draw(key: Any, tries: Any, buffer: Any, checks: Any, index: Any, failed: Any) -> Any:
+    """Keep words, in the order of the bijection, that pass the checks and are near none kept; return (kept, tried)."""
+    length = index.words.shape[1]
+    word, n_kept, turn = buffer[checks.first : checks.first + length], 0, _0
+    bits, count, codes = np.empty(4, np.uint64), np.empty(4, np.uint8), np.empty(index.onward.shape[1], np.int64)
+    while n_kept < len(index.words) and turn < tries:
+        _spell(_scrambled(turn, key, 2 * length), word, count)
+        turn += _1
+        check = _broken(buffer, length, count, checks)
+        if check < 0:
+            _codes(word, index.width, codes)
+            _profile(word, bits)
+            if _near(word, codes, bits, count, index) >= 0:
+                check = len(failed) - 1
+        if check >= 0:
+            failed[check] += 1
+            continue
+        _keep(word, codes, count, n_kept, index)
+        n_kept += 1
+    return n_kept, turn
+
+
+@njit(nogil=True, cache=True)
+def _earlier(words: Any, index: Any, out: Any) -> None:
+    """Write for each word an earlier one within k, or -1."""
+    bits, count, codes = np.empty(4, np.uint64), np.empty(4, np.uint8), np.empty(index.onward.shape[1], np.int64)
+    for i in range(words.shape[0]):
+        count[:] = 0
+        for letter in words[i]:
+            count[letter] += 1
+        _codes(words[i], index.width, codes)
+        _profile(words[i], bits)
+        out[i] = _near(words[i], codes, bits, count, index)
+        _keep(words[i], codes, count, i, index)
+
+
+def _index(n: int, length: int, min_distance: int, distance: Distance) -> _Index:
+    """Return an empty index with room for n words."""
+    k = min_distance - 1
+    stride = length // max(k + 1, 1)
+    width = min(stride, _WIDEST_PIECE, max(math.ceil(math.log(max(n, 2), 4)), 1))
+    n_starts = length - width + 1
+    return _Index(
+        words=np.empty((n, length), np.uint8),
+        counts=np.empty((n, 4), np.uint8),
+        heads=np.full((n_starts, 4**width), -1, np.int32),
+        onward=np.empty((n, n_starts), np.int32),
+        width=width,
+        stride=stride,
+        kind=KINDS.index(distance),
+        k=k,
+    )
+
+
+def _check_distance(length: int, min_distance: int, distance: str) -> None:
+    if distance not in KINDS:
+        raise SequenceError(f"distance={distance!r} is not a choice; use one of {', '.join(map(repr, KINDS))}")
+    if not 1 <= min_distance <= length:
+        raise SequenceError(f"min_distance={min_distance} is not between 1 and the {length} letters of a word")
+    if length > LONGEST:
+        raise SequenceError(f"words of {length} letters are too long; they have at most {LONGEST}")
+
+
+def edit_distance(one: NDArray[np.integer], other: NDArray[np.integer], *, distance: Distance = "levenshtein") -> int:
+    """Return the distance of two words of one length, at most 32 letters.
+
+    ``"hamming"`` counts mismatches; ``"levenshtein"`` the fewest substitutions, insertions and deletions that make one
+    the other; ``"sequence-levenshtein"`` the fewest where, besides, letters at the end of either are free: a word in a
+    longer read, whose end nobody sees. The last is the smallest of the three.
+
+    Parameters
+    ----------
+    one, other
+        Tokens, (length,) each.
+    distance
+        Which distance.
+
+    Raises
+    ------
+    SequenceError
+        If lengths differ or are above 32, or the distance is not a choice.
+
+    References
+    ----------
+    Myers (1999), doi:10.1145/316542.316550. Hyyro (2003), A bit-vector algorithm for computing Levenshtein and Damerau
+    edit distances, Nordic Journal of Computing 10:29. Buschmann & Bystrykh (2013), Levenshtein error-correcting
+    barcodes for multiplexed DNA sequencing, doi:10.1186/1471-2105-14-272.
+
+    Examples
+    --------
+    >>> from causalgia.sequences import encode
+    >>> a, b = encode(["ACGTAC", "CGTACG"])
+    >>> [edit_distance(a, b, distance=d) for d in KINDS]
+    [6, 2, 1]
+    """
+    words = as_tokens(np.stack([one, other]))
+    _check_distance(words.shape[1], 1, distance)
+    if distance == "hamming":
+        return int((words[0] != words[1]).sum())
+    bits = np.empty(4, np.uint64)
+    _profile(words[0], bits)
+    return int(_edits(bits, words.shape[1], words[1], distance == "sequence-levenshtein"))
+
+
+def nearer_than(
+    words: NDArray[np.integer], min_distance: int, *, distance: Distance = "levenshtein"
+) -> NDArray[np.int64]:
+    """Return for each word an earlier one that is nearer than `min_distance`, or -1, (n,).
+
+    The answer is exact: -1 everywhere says that every pair keeps the distance.
+
+    Parameters
+    ----------
+    words
+        Tokens, (n, length), at most 32 letters.
+    min_distance
+        Least distance of a pair that is far enough.
+    distance
+        Which distance, as `edit_distance`.
+
+    Raises
+    ------
+    SequenceError
+        If words are too long, or the distance is not a choice or not between 1 and their length.
+
+    Examples
+    --------
+    >>> from causalgia.sequences import encode
+    >>> nearer_than(encode(["ACGTACGT", "TTTTGGGG", "CGTACGTA"]), 3)
+    array([-1, -1,  0])
+    """
+    rows = as_tokens(words)
+    _check_distance(rows.shape[1], min_distance, distance)
+    out = np.empty(len(rows), np.int64)
+    _earlier(rows, _index(len(rows), rows.shape[1], min_distance, distance), out)
+    return out
+
+
+class WordRules(NamedTuple):
+    """What each word of a set must be by itself.
+
+    Parameters
+    ----------
+    run
+        Longest run of one base, also into the flanks.
+    gc
+        Fewest and most G and C in a word.
+    all_four
+        Whether each base must stand in it.
+    left, right
+        Letters before and after each word, tokens (n,).
+    masks
+        Words that must not touch it, each as `causalgia.sequences.composition.word_masks`.
+    """
+
+    run: int
+    gc: tuple[int, int]
+    all_four: bool
+    left: NDArray[np.uint8]
+    right: NDArray[np.uint8]
+    masks: tuple[NDArray[np.uint8], ...]
+
+
+def distant_words(
+    n: int, length: int, min_distance: int, *, distance: Distance, rules: WordRules, key: int, tries: int
+) -> tuple[NDArray[np.uint8], NDArray[np.int64], int]:
+    """Return words of which every pair keeps a distance, the first of a random order of all words that do.
+
+    All ``4^length`` words are passed in an order that the key gives, none twice; one is kept if it keeps the rules and
+    is not nearer than `min_distance` to one kept before. So the first n of a longer list are the list of n.
+
+    Parameters
+    ----------
+    n
+        Words wanted.
+    length
+        Their letters, at most 32.
+    min_distance, distance
+        As `nearer_than`.
+    rules
+        What each must be by itself.
+    key
+        64-bit key of the purpose, from `causalgia.streams`.
+    tries
+        Words to pass at most.
+
+    Returns
+    -------
+    tuple
+        Tokens, (found, length), found at most n; how many words failed first on runs, GC, missing bases, each of the
+        masks, and distance, (4 + n_masks,); how many were passed.
+
+    Raises
+    ------
+    SequenceError
+        If words are too long, or the distance is not a choice or not between 1 and their length.
+
+    Examples
+    --------
+    >>> no = np.empty(0, np.uint8)
+    >>> rules = WordRules(run=3, gc=(2, 4), all_four=True, left=no, right=no, masks=())
+    >>> words, _, _ = distant_words(5, 6, 3, distance="levenshtein", rules=rules, key=1, tries=4**6)
+    >>> words.shape
+    (5, 6)
+    """
+    _check_distance(length, min_distance, distance)
+    widths = np.array([len(mask) for mask in rules.masks], np.int64)
+    masks = np.zeros((len(widths), int(widths.max(initial=1))), np.uint8)
+    for row, mask in zip(masks, rules.masks, strict=True):
+        row[: len(mask)] = mask
+    buffer = np.concatenate([rules.left, np.zeros(length, np.uint8), rules.right]).astype(np.uint8)
+    checks = _Checks(len(rules.left), rules.run, *rules.gc, rules.all_four, masks, widths)
+    failed = np.zeros(4 + len(widths), np.int64)
+    index = _index(n, length, min_distance, distance)
+    most = np.uint64(min(tries, 4**length, 2**64 - 1))
+    found, passed = _draw(as_key(key), most, buffer, checks, index, failed)
+    return index.words[:found].copy(), failed, int(passed)
