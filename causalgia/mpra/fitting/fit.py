@@ -14,11 +14,12 @@ from causalgia.estimation.request import require_ci_prob
 from causalgia.estimation.tails import log_p
 from causalgia.mpra.fitting.cells import cells_of
 from causalgia.mpra.fitting.fitted import Fitted
+from causalgia.mpra.fitting.hierarchical import hierarchical
 from causalgia.mpra.fitting.precision import precision
 from causalgia.mpra.fitting.question import Asked, asked_of, n_barcodes
 from causalgia.mpra.fitting.two_way import two_way
 
-Method: TypeAlias = Literal["two_way", "precision"]
+Method: TypeAlias = Literal["hierarchical", "two_way", "precision"]
 _Way: TypeAlias = Callable[[xr.Dataset, Asked], Fitted]
 
 
@@ -28,7 +29,7 @@ def fit(
     control: str | None = None,
     arms: Sequence[str] | None = None,
     contrasts: Mapping[str, Mapping[str, float]] | None = None,
-    method: Method = "two_way",
+    method: Method = "hierarchical",
     ci_prob: float = 0.95,
 ) -> xr.Dataset:
     """Estimate what arms do to the activity of each element, from its barcode counts."""
@@ -74,6 +75,7 @@ def _labelled(
 
 
 _WAYS: dict[str, _Way] = {
+    "hierarchical": hierarchical,
     "two_way": lambda counts, asked: two_way(cells_of(counts, asked), asked.weights),
     "precision": precision,
 }

@@ -1,0 +1,169 @@
+"""Negative binomial regression of RNA reads on arms and replicates, DNA reads as the offset, many elements at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from causalgia.mpra.fitting.cells import group_sums
+
+Array: TypeAlias = NDArray[np.float64]
+Ints: TypeAlias = NDArray[np.int64]
+Mask: TypeAlias = NDArray[np.bool_]
+_ROUNDS, _ENOUGH = 200, 1e-10
+_LONGEST, _LEAST_THETA, _MOST_THETA = 3.0, 1e-4, 1e8
+
+
+@dataclass(frozen=True)
+class Regression:
+    """Fits of E elements under A arms in R replicates; all logs natural.
+
+    Attributes
+    ----------
+    arm
+        Log activity of each arm, shape ``(E, A)``; contrasts of it are what the model estimates.
+    covariance
+        Of arms and replicates by the expected information, shape ``(E, A + R, A + R)``; of contrasts alone it says
+        something.
+    theta
+        Size of the negative binomial: variance ``mu + mu^2 / theta``, shape ``(E,)``.
+    score, weight
+        Derivative of the log likelihood in the linear predictor and its information, in every cell, ``(B, R)``.
+    converged
+        Which elements have a maximum, shape ``(E,)``.
+    """
+
+    arm: Array
+    covariance: Array
+    theta: Array
+    score: Array
+    weight: Array
+    converged: Mask
+
+    def influence(self, weights: Array, group: Ints) -> Array:
+        """Return what each cell moves contrasts ``(K, A)`` by, to first order, shape ``(B, R, K)``."""
+        E, A = self.arm.shape
+        rows = np.einsum("ka,eap->ekp", weights, self.covariance[:, :A])
+        of_arm, of_replicate = np.moveaxis(rows[:, :, :A], 1, 2).reshape(E * A, 1, -1), np.moveaxis(rows[:, :, A:], 1, 2)
+        return np.asarray(self.score[:, :, None] * (of_arm[group] + of_replicate[group // A]))
+
+
+def regress(rna: Array, dna: Array, used: Mask, group: Ints, shape: tuple[int, int]) -> Regression:
+    """Fit ``log E[rna] = log dna + arm + replicate`` with one theta an element, all by maximum likelihood.
+
+    Rounds of a Fisher step for arms and replicates and a Newton step for log theta, in all elements that have not
+    converged. Replicates without a read of RNA say nothing of arms and are left out; an element of which an arm has none
+    has no maximum.
+
+    Parameters
+    ----------
+    rna, dna, used
+        Reads, and which cells count (DNA above 0), shape ``(B, R)``.
+    group
+        ``element * A + arm`` of each row, not falling, shape ``(B,)``.
+    shape
+        (E, A).
+
+    References
+    ----------
+    Lawless (1987), doi:10.2307/3314912.
+    """
+    A, R = shape[1], rna.shape[1]
+    reads = group_sums(rna * used, group, shape)
+    cells = np.where(used & (reads.sum(axis=1) > 0)[group // A], 1.0, 0.0)
+    able = (reads.sum(axis=2) > 0).all(axis=1)
+    state = _State(np.log(np.maximum(reads.sum(axis=2), 0.5)), np.zeros((shape[0], R)), np.full(shape[0], 10.0))
+    state.arm -= np.log(np.maximum(group_sums(dna * cells, group, shape).sum(axis=2), 1.0))
+    going = np.flatnonzero(able)
+    for _ in range(_ROUNDS):
+        rows = np.flatnonzero(np.isin(group // A, going)) if len(going) < shape[0] else np.arange(len(group))
+        local = np.searchsorted(going, group[rows] // A) * A + group[rows] % A
+        part = _Cells(rna[rows], dna[rows], cells[rows], local, (len(going), A))
+        moved = state.step(part, going)
+        going = going[moved > _ENOUGH]
+        if not len(going):
+            break
+    converged = able.copy()
+    converged[going] = False
+    whole = _Cells(rna, dna, cells, group, shape)
+    score, weight, information = whole.at(state.arm, state.replicate, state.theta)
+    return Regression(state.arm, np.linalg.inv(information), state.theta, score, weight, converged)
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """Cells of some elements: reads and 1 or 0 for which count, ``(B, R)``, and their groups."""
+
+    rna: Array
+    dna: Array
+    used: Array
+    group: Ints
+    shape: tuple[int, int]
+
+    def mean(self, arm: Array, replicate: Array) -> Array:
+        """Return expected RNA, shape ``(B, R)``."""
+        log = arm.reshape(-1)[self.group][:, None] + replicate[self.group // self.shape[1]]
+        return np.asarray(self.dna * np.exp(log))
+
+    def at(self, arm: Array, replicate: Array, theta: Array) -> tuple[Array, Array, Array]:
+        """Return score and information in every cell, and the information of arms and replicates, made regular."""
+        mu = self.mean(arm, replicate)
+        shrunk = self.used / (1 + mu / theta[self.group // self.shape[1]][:, None])
+        weight = mu * shrunk
+        return (self.rna - mu) * shrunk, weight, _information(group_sums(weight, self.group, self.shape))
+
+    def towards_theta(self, mu: Array, theta: Array) -> tuple[Array, Array]:
+        """Return first and second derivative of the log likelihood in theta, shape ``(E,)`` each."""
+        t = theta[self.group // self.shape[1]][:, None]
+        total, over = t + self.rna, t + mu
+        first = special.digamma(total) - special.digamma(t) + np.log(t / over) + 1 - total / over
+        second = special.zeta(2, total) - special.zeta(2, t) + 1 / t - 2 / over + total / over**2
+        both = ((self.used * x).sum(axis=1) for x in (first, second))
+        element, n = self.group // self.shape[1], self.shape[0]
+        d1, d2 = (np.bincount(element, x, n) for x in both)
+        return d1, d2
+
+
+@dataclass
+class _State:
+    """Where the search is: arms ``(E, A)``, replicates ``(E, R)`` and theta ``(E,)``."""
+
+    arm: Array
+    replicate: Array
+    theta: Array
+
+    def step(self, cells: _Cells, elements: Ints) -> Array:
+        """Move some elements, whose cells these are, by one round; return by how much the farthest number moved."""
+        A = cells.shape[1]
+        arm, replicate, theta = self.arm[elements], self.replicate[elements], self.theta[elements]
+        score, _, information = cells.at(arm, replicate, theta)
+        sums = group_sums(score, cells.group, cells.shape)
+        right = np.concatenate([sums.sum(axis=2), sums.sum(axis=1)], axis=1)
+        move = np.clip(np.linalg.solve(information, right[..., None])[..., 0], -_LONGEST, _LONGEST)
+        arm, replicate = arm + move[:, :A], replicate + move[:, A:]
+        first, second = cells.towards_theta(cells.mean(arm, replicate), theta)
+        slope, bend = theta * first, theta**2 * second + theta * first
+        newton = np.where(bend < 0, -slope / np.where(bend < 0, bend, 1.0), np.sign(slope))
+        later = np.clip(theta * np.exp(np.clip(newton, -1.5, 1.5)), _LEAST_THETA, _MOST_THETA)
+        self.arm[elements], self.replicate[elements], self.theta[elements] = arm, replicate, later
+        return np.maximum(np.abs(move).max(axis=1), np.abs(np.log(later / theta)) * 1e-2)
+
+
+def _information(weight: Array) -> Array:
+    """Return the information of arms and replicates from that of their cells, ``(E, A, R)``, made regular.
+
+    Adding to all arms what is taken from all replicates changes nothing; that direction, and replicates without
+    information, are given some, which no contrast of arms sees.
+    """
+    _, A, R = weight.shape
+    full = np.zeros((len(weight), A + R, A + R))
+    diagonal = np.concatenate([weight.sum(axis=2), weight.sum(axis=1)], axis=1)
+    full[:, :A, A:], full[:, A:, :A] = weight, np.swapaxes(weight, 1, 2)
+    full[:, np.arange(A + R), np.arange(A + R)] = np.where(diagonal > 0, diagonal, 1.0)
+    size = np.maximum(weight.sum(axis=(1, 2)), 1e-8) / (A + R)
+    seen = np.where(diagonal > 0, np.repeat([1.0, -1.0], [A, R]), 0.0)
+    return np.asarray(full + size[:, None, None] / (A + R) * seen[:, :, None] * seen[:, None, :])
