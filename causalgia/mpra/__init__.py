@@ -6,5 +6,19 @@ from causalgia.mpra.counting import counts_of, read_counts, simulate
 from causalgia.mpra.fitting import fit
 from causalgia.mpra.ordering.barcoding import BarcodeRules, barcodes
 from causalgia.mpra.ordering.barcoding_balance import barcode_balance
+from causalgia.mpra.planning import PriceList, cheapest, components, power, read_prices
 
-__all__ = ["BarcodeRules", "barcode_balance", "barcodes", "counts_of", "fit", "read_counts", "simulate"]
+__all__ = [
+    "BarcodeRules",
+    "PriceList",
+    "barcode_balance",
+    "barcodes",
+    "cheapest",
+    "components",
+    "counts_of",
+    "fit",
+    "power",
+    "read_counts",
+    "read_prices",
+    "simulate",
+]

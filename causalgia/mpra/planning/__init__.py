@@ -1,1 +1,10 @@
-"""Part of the bench."""
+"""Before the next library: what a design can tell, from a pilot's noise, and the cheapest one that tells enough."""
+
+from __future__ import annotations
+
+from causalgia.mpra.planning.cheapest import cheapest
+from causalgia.mpra.planning.components import components
+from causalgia.mpra.planning.power import power
+from causalgia.mpra.planning.prices import PriceList, read_prices
+
+__all__ = ["PriceList", "cheapest", "components", "power", "read_prices"]

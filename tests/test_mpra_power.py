@@ -1,0 +1,393 @@
+"""Power of MPRA designs: against the reference table, simulated libraries, brute force, and a real pilot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+import causalgia as cg
+from causalgia.errors import ContrastError, CountsError, EstimateError
+from causalgia.mpra.planning.barcodes_seen import inverse_of_seen
+from causalgia.mpra.planning.layers import LN2, counting_variance, silent_variance
+
+POWER = {"sd_replicate": 0.15, "sd_count": 0.5}
+
+
+def activities(n: int, effect: float = 0.0, tau: float = 0.0, seed: int = 1, base: float = 0.0) -> pd.DataFrame:
+    """n elements under two arms: effects N(effect, tau^2), base activities N(0, base^2)."""
+    rng = np.random.default_rng(seed)
+    low = base * rng.normal(size=n)
+    high = low + effect + tau * rng.normal(size=n)
+    names = np.repeat([f"e{i}" for i in range(n)], 2)
+    both = np.column_stack([low, high]).ravel()
+    return pd.DataFrame({"element": names, "arm": ["control", "treated"] * n, "log2": both})
+
+
+# the reference
+
+
+@pytest.mark.real
+def test_formula_is_the_table_of_the_reference(shared: Path) -> None:
+    table = pd.read_csv(shared / "reference" / "mpra" / "expected" / "power.tsv", sep="\t")
+    for row in table.itertuples():
+        found = cg.mpra.power(
+            row.effect,
+            barcodes=row.barcodes,
+            replicates=row.replicates,
+            sd_barcode=row.sd_barcode,
+            sd_replicate=row.sd_replicate,
+            sd_count=row.sd_count,
+        )
+        assert abs(found["se"].item() - row.se) < 1e-6
+        assert abs(found["power"].item() - row.power_formula) < 1e-6
+        spread = np.sqrt(row.power_formula * (1 - row.power_formula) / 20_000)
+        assert abs(found["power"].item() - row.power_simulated) < 4.5 * spread + 5e-5  # four decimals
+
+
+@pytest.mark.parametrize(
+    ("sd_barcode", "alpha", "needed"),
+    [
+        (0.3, 0.05, [21, 15, 11]),
+        (0.6, 0.05, [53, 42, 33]),
+        (1.0, 0.05, [129, 104, 86]),
+        (0.3, 0.005, [92, 41, 24]),
+        (0.6, 0.005, [235, 113, 72]),
+        (1.0, 0.005, [574, 283, 185]),
+    ],
+)
+def test_barcodes_needed_are_those_of_the_requirement(sd_barcode: float, alpha: float, needed: list[int]) -> None:
+    tried = np.arange(2, 600)
+    found = cg.mpra.power(0.5, barcodes=tried, replicates=[3, 4, 6], sd_barcode=sd_barcode, alpha=alpha, **POWER)
+    enough = found["power"].transpose("replicates", "barcodes").to_numpy() >= 0.8
+    assert tried[enough.argmax(axis=1)].tolist() == needed
+
+
+def test_an_effect_of_one_needs_few_barcodes_and_a_quarter_is_out_of_reach() -> None:
+    tried = np.arange(2, 3000)
+    found = cg.mpra.power([0.25, 1.0], barcodes=tried, replicates=[3, 4, 6], sd_barcode=0.6, **POWER)["power"]
+    large = found.sel(effect=1.0).transpose("replicates", "barcodes").to_numpy() >= 0.8
+    assert tried[large.argmax(axis=1)].tolist() == [8, 8, 7]
+    assert (found.sel(effect=0.25, replicates=[3, 4]) < 0.8).all()
+
+
+def test_mean_over_backgrounds_is_that_of_the_requirement() -> None:
+    noise = {"sd_barcode": 0.5, "sd_replicate": 0.15, "sd_count": 0.5, "tau": 0.5}
+    found = cg.mpra.power([0.31, 0.5], backgrounds=[12, 30], barcodes=8, replicates=4, **noise)
+    assert found["power"].dims == ("effect", "backgrounds")
+    assert abs(found["se"].sel(backgrounds=30).item() - 0.11) < 0.005
+    assert abs(found["power"].sel(effect=0.31, backgrounds=30).item() - 0.80) < 0.05
+    assert abs(found["power"].sel(effect=0.5, backgrounds=12).item() - 0.80) < 0.05
+
+
+def test_alpha_of_q_is_about_the_requirements_and_solves_its_equation() -> None:
+    found = cg.mpra.power(0.5, barcodes=113, replicates=4, sd_barcode=0.6, q=0.05, share_true=0.1, **POWER)
+    a, chance = found["alpha"].item(), found["power"].item()
+    assert abs(a / (0.9 * a + 0.1 * chance) - 0.05) < 1e-6
+    assert 0.003 < a < 0.006
+    same = cg.mpra.power(0.5, barcodes=113, replicates=4, sd_barcode=0.6, alpha=a, **POWER)
+    assert abs(same["power"].item() - chance) < 1e-6
+
+
+# what enlarges it
+
+
+def test_depth_buys_off_the_poisson_part_alone() -> None:
+    noise = {"sd_barcode": 0.0, "sd_replicate": 0.0, "sd_reads": 0.0}
+    found = cg.mpra.power(0.5, barcodes=10, replicates=4, depth=[10, 1e9], depth_dna=1e9, **noise)
+    squared = found["se"].to_numpy() ** 2 * 40 / 2 * LN2**2
+    np.testing.assert_allclose(squared, [0.1 + 0.03 + 0.1, 0.13], rtol=1e-6)
+
+
+def test_one_plasmid_library_keeps_its_noise_however_many_replicates() -> None:
+    noise = {"sd_barcode": 0.0, "sd_replicate": 0.0, "depth": 100, "depth_dna": 20.0, "sd_reads": 0.0}
+    pools = [cg.mpra.power(0.5, barcodes=10, replicates=[2, 10**6], plasmid=p, **noise)["se"] for p in (False, True)]
+    assert pools[0].isel(replicates=1) < 1e-3
+    np.testing.assert_allclose(pools[1].isel(replicates=1) ** 2, 2 * (0.03 + 1 / 20) / LN2**2 / 10, rtol=1e-3)
+
+
+@pytest.mark.parametrize("dispersion", [0.0, 0.4])
+def test_mean_of_one_over_b_is_that_of_drawn_numbers(dispersion: float) -> None:
+    rng = np.random.default_rng(3)
+    rate = 12 * 0.5 * (rng.gamma(1 / dispersion, dispersion, 400_000) if dispersion else np.ones(400_000))
+    n = rng.poisson(rate)
+    (inverse,), (lost,) = inverse_of_seen(np.array([12.0]), 0.5, dispersion)
+    drawn = 1 / n[n >= 2]
+    assert abs(inverse - drawn.mean()) < 4 * drawn.std() / np.sqrt(len(drawn))
+    assert abs(lost - (n < 2).mean()) < 4 * np.sqrt(lost / len(n))
+
+
+def test_counting_and_silence_are_what_counts_do() -> None:
+    rng = np.random.default_rng(4)
+    reads = 80 * 2 ** rng.normal(size=200_000) / np.exp(LN2**2 / 2)
+    counts = rng.poisson(reads * rng.gamma(10, 0.1, len(reads)))
+    ratio = np.log2(counts + 0.5) - np.log2(reads)
+    said = counting_variance(80.0, 0.1, 1.0)
+    assert abs(ratio.var() / said - 1) < 0.08  # the delta method, at 80 reads
+    silent = rng.random(len(reads)) < 0.02
+    added = np.log2(np.where(silent, 0, counts) + 0.5) - np.log2(reads)
+    assert abs((added.var() - ratio.var()) / silent_variance(80.0, 0.02, 1.0) - 1) < 0.06
+
+
+def test_uneven_and_silent_cells_explain_the_error_of_the_barcode_case() -> None:
+    """Formula 0.31; in simulation the average of log ratios has a root mean square error of 0.467 (shared tables)."""
+    shape = {"barcodes": 10, "replicates": 4, "sd_barcode": 0.6, "sd_replicate": 0.15}
+    spread = np.exp(LN2**2 / 2)  # a median barcode's depth -> the mean of all
+    found = cg.mpra.power(
+        0.5, depth=90 * spread, depth_dna=60 * spread, sd_noisiness=0.4, p_silent=0.02, barcode_dispersion=0.0, **shape
+    )
+    assert abs(found["se"].item() / 0.467 - 1) < 0.04
+    plain = cg.mpra.power(0.5, sd_count=0.5, **shape)
+    assert found["power"] < plain["power"] - 0.1
+
+
+# a pilot
+
+
+def simulated(n: int, seed: int, **settings: float) -> xr.Dataset:
+    plain = {
+        "barcodes": 10,
+        "replicates": 4,
+        "depth_dna": 200,
+        "depth_rna": 300,
+        "sd_barcode": 0.6,
+        "sd_replicate": 0.2,
+    }
+    return cg.mpra.simulate(activities(n, 0.3, 0.5, seed), **(plain | settings), rng=seed)
+
+
+def test_components_are_unbiased() -> None:
+    """Over data sets, each mean is within 4 of its Monte-Carlo errors of the truth."""
+    sets = [cg.mpra.components(simulated(150, s, sd_noisiness=0.0), control="control") for s in range(24)]
+    truth = {"sd_barcode": 0.6**2, "sd_replicate": 0.2**2, "tau": 0.5**2}
+    for name, variance in truth.items():
+        scale = [np.exp(4 * s["sd_noisiness"].item() ** 2) if name != "tau" else 1.0 for s in sets]
+        draws = np.array([s[name].item() ** 2 for s in sets])
+        draws = draws * np.sqrt(scale)  # root mean squares, whatever noisiness was seen
+        assert abs(draws.mean() - variance) < 4 * draws.std(ddof=1) / np.sqrt(len(sets)), name
+
+
+def test_components_of_counting_split_into_rna_and_dna() -> None:
+    found = cg.mpra.components(simulated(400, 5, sd_noisiness=0.0, sd_abundance=0.3), control="control")
+    thin = np.exp((0.3 * LN2) ** 2)
+    dna = (0.03 + thin / found["reads_dna"].item()) / LN2**2
+    assert abs(found["sd_dna"].item() ** 2 / dna - 1) < 0.1
+    assert found["bought_rna"] < found["sd_rna"] ** 2
+    assert found.attrs["plasmid"] == 0
+    pool = cg.mpra.components(simulated(50, 5, plasmid=True), control="control")
+    assert pool.attrs["plasmid"] == 1
+
+
+def test_noisiness_and_silence_are_seen() -> None:
+    found = cg.mpra.components(simulated(4000, 6, sd_noisiness=0.4, p_silent=0.02), control="control")
+    assert abs(found["sd_noisiness"].item() - 0.4) < 0.06
+    assert abs(found["p_silent"].item() - 0.02) < 0.002
+    assert abs(found["sd_barcode"].item() - 0.6) < 0.04
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(("library", "between", "within"), [(1, 1.00, 0.953), (2, 0.967, 0.848)])
+def test_components_of_a_real_library(shared: Path, library: int, between: float, within: float) -> None:
+    folder = shared / "reference" / "mpra_real" / f"library{library}"
+    counts = cg.mpra.read_counts(folder / "counts.tsv.gz", arms=pd.read_csv(folder / "arms.tsv", sep="\t", dtype=str))
+    counts = counts.isel(barcode=(counts["dna"] >= 10).to_numpy())
+    n = pd.Series(np.bincount(counts["oligo_index"], minlength=counts.sizes["oligo"]))
+    arm, element = (
+        counts["arm"].to_series().reset_index(drop=True),
+        counts["element"].to_series().reset_index(drop=True),
+    )
+    pair = arm.isin(["WT", "MUT-allCrxSites"]) & (n >= 2)
+    both = pair & (pair.groupby(element).transform("sum") == 2)
+    rows = both.to_numpy()[counts["oligo_index"]]
+    kept = counts.isel(barcode=rows, oligo=both.to_numpy())
+    kept["oligo_index"] = ("barcode", (both.cumsum() - 1).to_numpy()[counts["oligo_index"]][rows])
+    found = cg.mpra.components(kept, control="MUT-allCrxSites", arms=["WT"])
+    rms = np.exp(found["sd_noisiness"].item() ** 2)
+    of_barcode, of_replicate = rms * found["sd_barcode"].item(), rms * found["sd_replicate"].item()
+    counted = found["sd_rna"].item() ** 2
+    assert abs(np.sqrt(of_barcode**2 + counted / 3) - between) < 0.005  # of barcode means, as the reference gives it
+    assert abs(np.sqrt(of_replicate**2 + counted) - within) < 0.005
+    assert 1.85 < found["tau"].item() < 2.0
+    plan = cg.mpra.power(1.0, barcodes=3, replicates=3, pilot=found)
+    assert abs(plan["se"].item() / found["se"].item() - 1) < 0.1
+
+
+def test_a_pilots_plan_for_its_own_design_is_its_own_standard_error() -> None:
+    pilot = cg.mpra.components(simulated(300, 7, p_missing=0.0), control="control")
+    plan = cg.mpra.power(0.5, barcodes=10, replicates=4, pilot=pilot)
+    assert abs(plan["se"].item() / pilot["se"].item() - 1) < 1e-6
+    deeper = cg.mpra.power(0.5, barcodes=10, replicates=4, pilot=pilot, depth=1e6)
+    assert deeper["se"] < plan["se"]
+    many = cg.mpra.power(0.3, barcodes=10, replicates=4, backgrounds=[20, 80], pilot=pilot)
+    assert many["power"].dims == ("contrast", "backgrounds")
+    assert many["power"].to_numpy()[0, 1] > many["power"].to_numpy()[0, 0]
+
+
+def test_a_virtual_trial_says_effect_and_spread() -> None:
+    ice = np.random.default_rng(8).normal(0.8, 0.6, (400, 1, 1))
+    effects = xr.Dataset({"ice": (("unit", "contrast", "task"), ice)}, coords={"contrast": ["GATA1"], "task": ["K562"]})
+    noise = {"sd_barcode": 0.5, "sd_replicate": 0.15, "sd_count": 0.5}
+    shape = {"barcodes": 8, "replicates": 3, "backgrounds": [6, 24]}
+    found = cg.mpra.power(effects, slope=0.5, **shape, **noise)
+    mean, sd = 0.5 * ice.mean(), 0.5 * ice.std(ddof=1)
+    by_hand = cg.mpra.power(mean, tau=sd, **shape, **noise)
+    np.testing.assert_allclose(found["power"].to_numpy().ravel(), by_hand["power"].to_numpy())
+    assert found["power"].dims == ("contrast", "task", "backgrounds")
+    with pytest.raises(EstimateError, match="slope="):
+        cg.mpra.power(effects, **shape, **noise)
+
+
+# the cheapest
+
+
+NOISE = {"sd_barcode": 0.5, "sd_replicate": 0.15, "tau": 0.5, "sd_common": 0.05}
+
+
+def test_cheapest_is_that_of_brute_force() -> None:
+    found = cg.mpra.cheapest(
+        halfwidth=0.2, max_barcodes=6, max_replicates=4, depth=[20, 100], oligo_length=300, **NOISE
+    )
+    prices = cg.mpra.read_prices()
+    best = np.inf
+    for b in range(3, 7):
+        for r in (2, 3, 4):
+            n = np.arange(2, 400)
+            plan = cg.mpra.power(0.5, backgrounds=n, barcodes=b, replicates=r, depth=[20, 100], **NOISE)
+            for depth in (20, 100):
+                wide = plan["halfwidth"].sel(depth=depth).to_numpy()
+                if not (wide <= 0.2).any():
+                    continue
+                k = n[(wide <= 0.2).argmax()]
+                oligos = 2.0 * k * b
+                reads = oligos * 2 * r * depth / 1e6 * prices.per_million_reads
+                pool = float(prices.of_pool(np.array([oligos]), 300)[0])
+                best = min(best, pool + reads + r * prices.per_replicate + prices.per_library)
+    assert abs(found["price"].item() / best - 1) < 1e-12
+    assert found["halfwidth"] <= 0.2
+
+
+def test_a_fixed_number_of_oligos_goes_to_backgrounds_first() -> None:
+    found = cg.mpra.cheapest(n_oligos=2_400, **NOISE)
+    assert found["n_oligos"] <= 2_400
+    assert (found["backgrounds"].item(), found["barcodes"].item()) == (400, 3)
+    same = cg.mpra.power(
+        0.5,
+        backgrounds=400,
+        barcodes=3,
+        replicates=found["replicates"].item(),
+        depth=found["depth"].item(),
+        **NOISE,
+    )
+    assert abs(same["halfwidth"].item() - found["halfwidth"].item()) < 1e-12
+
+
+def test_a_budget_is_kept_and_more_money_is_narrower() -> None:
+    wide = [cg.mpra.cheapest(budget=b, **NOISE) for b in (6_000, 12_000)]
+    assert wide[0]["price"] <= 6_000
+    assert wide[1]["halfwidth"] < wide[0]["halfwidth"]
+
+
+def test_random_barcodes_cost_reads_and_not_oligos() -> None:
+    found = cg.mpra.cheapest(effect=0.5, elements=500, barcode_dispersion=0.5, recovery=0.4, max_barcodes=300, **NOISE)
+    assert found["n_oligos"] == 1_000
+    assert found["power"] >= 0.8
+    assert found["barcodes"] > 30
+
+
+def test_a_price_list_of_ones_own(tmp_path: Path) -> None:
+    text = Path(cg.mpra.__file__).parent.joinpath("data", "prices_2026-11.toml").read_text()
+    own = tmp_path / "mine.toml"
+    own.write_text(text.replace('currency = "USD"', 'currency = "EUR"').replace("price = 600", "price = 6_000"))
+    assert cg.mpra.cheapest(halfwidth=0.1, price=own, **NOISE).attrs["currency"] == "EUR"
+    own.write_text(text.replace("price = 600", "price = -1"))
+    with pytest.raises(EstimateError, match=r"replicate\.price = -1"):
+        cg.mpra.read_prices(own)
+
+
+# at the door
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({}, "sd_barcode= is not given"),
+        ({"sd_barcode": 0.5, "sd_replicate": 0.1}, "give depth="),
+        ({"sd_barcode": 0.5, "sd_replicate": 0.1, "sd_count": 0.5, "depth": 9}, "give one of them"),
+        ({"sd_barcode": -0.5, "sd_replicate": 0.1, "sd_count": 0.5}, "sd_barcode=-0.5"),
+        ({"sd_barcode": 0.5, "sd_replicate": 0.1, "sd_count": 0.5, "weights": (1.0, 1.0)}, "do not sum to 0"),
+        ({"sd_barcode": 0.5, "sd_replicate": 0.1, "sd_count": 0.5, "backgrounds": 1}, "backgrounds=1"),
+        ({"sd_barcode": 0.5, "sd_replicate": 0.1, "sd_count": 0.5, "alpha": 5}, "alpha=5"),
+        ({"sd_barcode": 0.5, "sd_replicate": 0.1, "sd_count": 0.5, "barcode_dispersion": -1}, "0 is Poisson"),
+    ],
+)
+def test_what_is_missing_is_said(settings: dict[str, float], said: str) -> None:
+    with pytest.raises(EstimateError, match=said):
+        cg.mpra.power(0.5, barcodes=10, replicates=4, **settings)
+
+
+def test_what_cannot_be_bought_is_said() -> None:
+    with pytest.raises(EstimateError, match="say what is wanted"):
+        cg.mpra.cheapest(**NOISE)
+    with pytest.raises(EstimateError, match="raise budget"):
+        cg.mpra.cheapest(halfwidth=0.1, budget=100, **NOISE)
+    with pytest.raises(EstimateError, match="no split reaches"):
+        cg.mpra.cheapest(halfwidth=0.01, sd_barcode=0.5, sd_replicate=0.15, sd_common=0.2)
+    with pytest.raises(EstimateError, match="its longest are 300"):
+        cg.mpra.cheapest(halfwidth=0.1, oligo_length=400, **NOISE)
+
+
+def test_a_pilot_without_replicates_is_refused() -> None:
+    counts = simulated(5, 9)
+    with pytest.raises(CountsError, match="one replicate"):
+        cg.mpra.components(counts.isel(replicate=[0]), control="control")
+    with pytest.raises(ContrastError):
+        cg.mpra.components(counts, control="nothing")
+
+
+# through the analysis
+
+
+@pytest.mark.long
+def test_power_of_one_element_is_what_the_analysis_reaches() -> None:
+    """2,000 elements with the same effect, two layers of noise, DNA and RNA counted, analysed as measured data are."""
+    shape = {"sd_barcode": 0.4, "sd_replicate": 0.15}
+    counts = cg.mpra.simulate(
+        activities(2000, 0.5, seed=11),
+        barcodes=10,
+        replicates=4,
+        sd_noisiness=0.0,
+        p_missing=0.0,
+        sd_abundance=0.5,
+        **shape,
+        rng=11,
+    )
+    fitted = cg.mpra.fit(counts, control="control", method="two_way")
+    means = [counts[f"{kind}_total"].to_numpy().mean() / counts.sizes["barcode"] for kind in ("rna", "dna")]
+    plan = cg.mpra.power(0.5, barcodes=10, replicates=4, depth=means[0], depth_dna=means[1], sd_reads=0.6, **shape)
+    error = fitted["ace"].to_numpy().ravel() - 0.5
+    assert abs(error.std() / plan["se"].item() - 1) < 4 / np.sqrt(2 * len(error))
+    z = np.abs(fitted["ace"] / fitted["se"]).to_numpy().ravel()
+    reached = float((z > 1.959964).mean())
+    expected = plan["power"].item()
+    assert abs(reached - expected) < 4 * np.sqrt(expected * (1 - expected) / len(z)) + 0.01  # se estimated, not known
+
+
+@pytest.mark.long
+def test_power_of_a_mean_over_backgrounds_is_what_the_analysis_reaches() -> None:
+    """1,500 motifs in 12 backgrounds each: the t test of each motif's mean effect."""
+    n, motifs = 12, 1500
+    shape = {"sd_barcode": 0.5, "sd_replicate": 0.15}
+    counts = cg.mpra.simulate(
+        activities(n * motifs, 0.45, 0.5, seed=12), barcodes=4, replicates=3, sd_noisiness=0.4, **shape, rng=12
+    )
+    fitted = cg.mpra.fit(counts, control="control", method="two_way")
+    each = fitted["ace"].to_numpy().reshape(motifs, n)
+    t = each.mean(axis=1) / (each.std(axis=1, ddof=1) / np.sqrt(n))
+    reached = float((np.abs(t) > 2.200985).mean())  # t of 11 df
+    pilot = cg.mpra.components(counts, control="control")
+    plan = cg.mpra.power(0.45, backgrounds=n, barcodes=4, replicates=3, pilot=pilot, sd_common=0.0)
+    expected = plan["power"].item()
+    assert abs(reached - expected) < 4 * np.sqrt(expected * (1 - expected) / motifs)
