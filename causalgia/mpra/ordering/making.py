@@ -1,0 +1,239 @@
+"""A design as an oligo library: units under their arms with controls, repaired by redrawing, ready to be ordered."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from causalgia.design import Design
+from causalgia.errors import LibraryError
+from causalgia.mpra.ordering.barcoding import BarcodeRules, draw_barcodes
+from causalgia.mpra.ordering.constructing import Listed, control_oligos, pair_oligos, unit_oligos
+from causalgia.mpra.ordering.constructs import Adapters, Construct, construct
+from causalgia.mpra.ordering.controls import Given, chosen_twice, given_controls, require_distinct
+from causalgia.mpra.ordering.controls import scrambles as shuffled
+from causalgia.mpra.ordering.judging import Judge
+from causalgia.mpra.ordering.laying import Made, attributes, laid_out
+from causalgia.mpra.ordering.plan import Numbers, numbers_of, require_fit, require_within, whole
+from causalgia.mpra.ordering.redrawing import Blocks, good_blocks
+from causalgia.mpra.ordering.rules import SiteCount, check_construct, default_rules
+from causalgia.mpra.ordering.tagging import Tags, tagged, with_spares
+from causalgia.sequences.motifs import Motif
+from causalgia.sequences.records import Source
+from causalgia.streams import RNG, derive, root_key
+
+_BARCODE_LENGTH = 15
+
+
+def library(
+    design: Design,
+    *,
+    oligo_length: int,
+    adapters: Adapters,
+    rng: RNG,
+    avoid: str | Iterable[str] | None = None,
+    barcodes_per_oligo: int | None = None,
+    replicates: int | None = None,
+    budget: int | None = None,
+    vendor: str | None = None,
+    scrambles: int = 100,
+    positives: Source = (),
+    negatives: Source = (),
+    duplicates: int = 20,
+    promoter_only: int | None = None,
+    gc: tuple[float, float] = (0.25, 0.65),
+    homopolymer: int = 10,
+    repeats: float = 0.25,
+    motifs: Sequence[str | Motif] = (),
+    barcode_length: int | None = None,
+    min_distance: int = 3,
+    seeds: Iterable[str] = (),
+    redraws: int = 100,
+) -> xr.Dataset:
+    """Make the oligo library of a design.
+
+    Each background is a block: it is ordered under every arm (crossover), or under the one that it is dealt (parallel),
+    as `causalgia.run` would with the same `rng`. Where an oligo breaks a rule, or stands in the library already in
+    either orientation (arms that are equal for some unit), the unit is drawn anew and put under *all* arms again: the
+    arms keep the same backgrounds, and no other unit moves. Effects are then averages over the null model *given that
+    every arm can be ordered*; the library says how far that is from the null model. Units of `Genomic` cannot be drawn
+    anew (unless an arm draws): they are left out of every arm, and recorded in ``dropped``.
+
+    Synthesised barcodes are dealt at random, blocked by unit: the k-th barcodes of its arms are a set of like GC
+    content, dealt at random within, so that an effect of a barcode's own is noise, not bias. A barcode that makes a
+    site, or breaks another rule, where it meets its oligo is exchanged for another.
+
+    Parameters
+    ----------
+    design
+        Null model, arms, number of units and assignment. Every arm keeps the length of a background.
+    oligo_length
+        Length of the *whole* oligo: left adapter + insert [+ junction + barcode] + right adapter.
+    adapters
+        A construct (``"lentimpra"``, ``"tewhey"``, ``"melnikov"``), ``(left, right)``, or ``(left, junction, right)``
+        with the letters between insert and synthesised barcode.
+    rng
+        Seed, Generator or SeedSequence.
+    avoid
+        Enzymes (``"EcoRI"``) or letters of sites that must not stand in any oligo, junctions and barcodes included, on
+        either strand; None: those of the construct.
+    barcodes_per_oligo
+        Barcodes that are synthesised with each insert. None: the oligos carry none (random barcodes, as in lentiMPRA).
+    replicates
+        Replicates that are planned; kept for the report and for `causalgia.mpra.power`.
+    budget
+        Most oligos that may be ordered. A library that has more is refused, with what would fit: how to shrink it is
+        a choice that changes the question.
+    vendor
+        ``"agilent"``, ``"twist"``, ``"idt"`` or ``"genscript"``: limits of length and pool size are checked.
+    scrambles
+        Negative controls: dinucleotide shuffles of the units' backgrounds.
+    positives, negatives
+        Controls of one's own, of the length of an insert: strings, names -> strings, or a FASTA path. They are ordered
+        as they are.
+    duplicates
+        A/A pairs: a random sample of the test oligos, each ordered under two more names (elements ``aa0``, ``aa1``,
+        ...; arms ``duplicate 1`` and ``duplicate 2``), told apart by their barcodes. Without synthesised barcodes none
+        is ordered: split the barcodes of an oligo at random.
+    promoter_only
+        Barcodes of the promoter alone: an oligo without insert, exempt from the constant length. None: six times
+        `barcodes_per_oligo`; without synthesised barcodes none.
+    gc, homopolymer, repeats
+        Lowest and highest share of G and C in an insert; longest run of one base; largest share of an insert in simple
+        repeats.
+    motifs
+        Words or motifs that must not arise across a junction.
+    barcode_length, min_distance
+        Of the synthesised barcodes, in bases and Levenshtein distance; length None: the construct's, else 15.
+    seeds
+        miRNAs, or their seeds, that no barcode may pair with.
+    redraws
+        Draws of a unit or scramble, after the first, before it is given up.
+
+    Returns
+    -------
+    Dataset
+        Of kind ``library``, a row an oligo: ``unit, element, arm, group, name, oligo_name, insert, oligo`` and, where
+        it is synthesised, ``barcode``, all ``(row)``; ``draw (row)``: 0 where the background is the one of
+        `causalgia.run`; ``parent, gc (row)`` of the background. Elements are ``u0``, ``u1``, ... for units. And what
+        `causalgia.mpra.report` tells: ``broken (rule, judged_arm)``, the draws that broke a rule in an arm;
+        ``share_redrawn``; ``gc_proposed, gc_ordered``; ``shift (k)``, the Jensen-Shannon divergence in bits of the
+        k-mers of the backgrounds that are ordered from those drawn first, beside ``shift_by_chance (k)`` of two
+        independent samples.
+
+    Raises
+    ------
+    LibraryError
+        If lengths do not add up, an adapter carries a site itself, no background meets the rules (says which rule, in
+        which arm and how often), a control breaks a rule, or the order is beyond `budget` or the vendor's limits.
+    RandomnessError
+        If `rng` is no source of randomness.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> design = cg.Design(
+    ...     null=cg.Uniform(length=200),
+    ...     arms={"untreated": cg.Untreated(), "GATA1": cg.Embed("AGATAAG", at=96)},
+    ...     n_units=50,
+    ... )
+    >>> ordered = cg.mpra.library(design, oligo_length=230, adapters="lentimpra", rng=7)
+    >>> ordered.sizes["row"], ordered["oligo_name"].values[1], len(ordered["oligo"].values[1])
+    (200, 'u0_GATA1', 230)
+    """
+    if not isinstance(design, Design):
+        raise LibraryError(f"a library is made of a cg.Design, not of a {type(design).__name__}")
+    key, of = root_key(rng), construct(adapters)
+    synthesised = barcodes_per_oligo is not None
+    letters = _barcode_length(of, barcode_length) if synthesised else 0
+    length = require_fit(design, of, oligo_length=oligo_length, barcode_length=letters)
+    plus, minus = (given_controls(x, w, length=length) for x, w in ((positives, "positive"), (negatives, "negative")))
+    numbers = numbers_of(
+        design,
+        barcodes_per_oligo=barcodes_per_oligo,
+        scrambles=scrambles,
+        duplicates=duplicates,
+        promoter_only=promoter_only,
+        positives=len(plus),
+        negatives=len(minus),
+    )
+    pool_size = require_within(numbers, oligo_length=int(oligo_length), vendor_name=vendor, budget=budget)
+    rules = default_rules(of, avoid=avoid, gc=gc, homopolymer=homopolymer, repeats=repeats, motifs=motifs)
+    check_construct(of, rules, barcoded=synthesised)
+    judge = Judge(of, rules)
+    tag_rules = (
+        None
+        if not synthesised
+        else BarcodeRules(
+            length=letters,
+            min_distance=min_distance,
+            avoid=tuple(rule.word for rule in rules if isinstance(rule, SiteCount)),
+            flanks=(of.junction, of.right),
+            seeds=tuple(seeds),
+        )
+    )
+    asked = _Asked(design, judge, numbers, key, whole(redraws, "redraws", least=0))
+    blocks, listed, broken = asked.drawn(plus, minus)
+    tags = None if tag_rules is None else asked.tagged(listed, tag_rules)
+    attrs = attributes(design, of, rng) | {"oligo_length": int(oligo_length), "rules": json.dumps(judge.names)}
+    attrs |= _said(replicates=replicates, budget=budget, vendor=vendor, pool_size=pool_size)
+    if synthesised:
+        attrs |= {"barcodes_per_oligo": numbers.barcodes, "barcode_length": letters, "min_distance": int(min_distance)}
+    return laid_out(Made(design, of, numbers, blocks, listed, tags, broken, judge.names), attrs)
+
+
+def _barcode_length(of: Construct, asked: int | None) -> int:
+    return whole(asked if asked is not None else of.barcode_length or _BARCODE_LENGTH, "barcode_length", least=1)
+
+
+def _said(*, replicates: int | None, **others: int | str | None) -> dict[str, Any]:
+    """Return what was said about the order, as attributes; nothing of what was not."""
+    if replicates is not None:
+        others["replicates"] = whole(replicates, "replicates", least=1)
+    return {name: value for name, value in others.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A library that is asked for, and checked as far as it can be before anything is drawn."""
+
+    design: Design
+    judge: Judge
+    numbers: Numbers
+    key: int
+    redraws: int
+
+    def drawn(self, plus: Given, minus: Given) -> tuple[Blocks, Listed, dict[str, int]]:
+        """Return the units, all inserts in the order of the library, and by rule the scrambles that broke it."""
+        before = self.judge.without_barcodes() if self.numbers.barcodes else self.judge
+        for controls, what in ((plus, "positive control"), (minus, "negative control")):
+            before.require(controls.tokens, controls.names, what)
+        given = np.concatenate([plus.tokens, minus.tokens])
+        require_distinct(given, [*plus.names, *minus.names])
+        blocks = good_blocks(self.design, before, key=self.key, redraws=self.redraws, given=given)
+        taken = np.concatenate([given, blocks.inserts.reshape(-1, blocks.inserts.shape[2])])
+        made, broken = shuffled(
+            self.numbers.scrambles, blocks.backgrounds, before, key=self.key, redraws=self.redraws, taken=taken
+        )
+        names = tuple(f"scramble{i}" for i in range(len(made)))
+        tests = unit_oligos(self.design, blocks, key=self.key)
+        pairs = pair_oligos(tests, chosen_twice(self.numbers.pairs, len(tests), key=self.key))
+        listed = (
+            tests.and_then(control_oligos(Given(names, made), arm="scramble", group="negative"))
+            .and_then(control_oligos(minus, arm="negative", group="negative"))
+            .and_then(control_oligos(plus, arm="positive", group="positive"))
+            .and_then(pairs)
+        )
+        return blocks, listed, broken
+
+    def tagged(self, listed: Listed, rules: BarcodeRules) -> Tags:
+        """Return the oligos with their barcodes."""
+        per_oligo, promoter = self.numbers.barcodes, self.numbers.promoter
+        n = with_spares(len(listed) * per_oligo + promoter)
+        pool, _ = draw_barcodes(n, rules, rng=derive(self.key, "barcode list"))
+        return tagged(listed, pool, self.judge, per_oligo=per_oligo, promoter=promoter, key=self.key)

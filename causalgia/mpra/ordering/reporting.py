@@ -1,0 +1,130 @@
+"""A library in words: what is ordered, which rules were kept, and what keeping them did to the null model."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import xarray as xr
+
+from causalgia.packed import unpack
+from causalgia.schema import validate
+
+_SHOWN = 5
+
+
+def report(library: xr.Dataset) -> str:
+    """Say what a library orders, which rules it keeps, and what they did to the null model.
+
+    Parameters
+    ----------
+    library
+        From `causalgia.mpra.library`.
+
+    Returns
+    -------
+    str
+        Some lines: oligos by arm, the oligo and its parts, the rules and by arm the draws that broke them, the share of
+        units that were drawn anew, and the shift of GC content and k-mers (Jensen-Shannon divergence in bits, beside
+        that of two independent samples of the size).
+
+    Raises
+    ------
+    OutcomesError
+        If it is no library.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> arms = {"untreated": cg.Untreated(), "GATA1": cg.Embed("AGATAAG", at=96)}
+    >>> design = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=50)
+    >>> print(cg.mpra.report(cg.mpra.library(design, oligo_length=230, adapters="lentimpra", rng=7)))
+    200 oligos of 230 nt: 50 untreated, 50 GATA1, 100 scramble (negative)
+    ...
+    """
+    validate(library, "library")
+    parts = [_ordered(library), _oligo(library), _plan(library), _rules(library), _dropped(library), _shift(library)]
+    return "\n".join(line for part in parts for line in part)
+
+
+def _ordered(library: xr.Dataset) -> list[str]:
+    arms, groups = library["arm"].to_numpy().astype(str), library["group"].to_numpy().astype(str)
+    kinds = dict.fromkeys(zip(arms, groups, strict=True))
+    counts = [(arm, group, int(((arms == arm) & (groups == group)).sum())) for arm, group in kinds]
+    shown = ", ".join(f"{n:,} {arm}{f' ({group})' if group not in ('test', arm) else ''}" for arm, group, n in counts)
+    lines = [f"{len(arms):,} oligos of {library.attrs['oligo_length']} nt: {shown}"]
+    if "barcode" not in library:
+        lines.append(
+            "no A/A pair and no promoter alone: barcodes are random, so split the barcodes of an oligo at random for "
+            "an A/A comparison, and clone the promoter by itself"
+        )
+    return lines
+
+
+def _oligo(library: xr.Dataset) -> list[str]:
+    attrs = library.attrs
+    length = max(map(len, library["insert"].to_numpy()))
+    middle = [f"insert ({length})"]
+    if "barcode" in library:
+        middle += [attrs["junction"]] if attrs["junction"] else []
+        middle += [f"barcode ({attrs['barcode_length']}, Levenshtein distance at least {attrs['min_distance']})"]
+    name = f"{attrs['construct']}: " if attrs["construct"] else ""
+    return [
+        f"oligo: {name}{' + '.join([attrs['left'], *middle, attrs['right']])}",
+        f"{attrs['assignment']} of {attrs['null']}",
+    ]
+
+
+def _plan(library: xr.Dataset) -> list[str]:
+    attrs = library.attrs
+    said = [f"{attrs['replicates']} replicates planned"] if "replicates" in attrs else []
+    if "budget" in attrs:
+        said.append(f"{attrs['budget'] - library.sizes['row']:,} oligos of the budget of {attrs['budget']:,} are left")
+    if "vendor" in attrs:
+        pool = f", a pool of {attrs['pool_size']:,}" if "pool_size" in attrs else ""
+        said.append(f"within the limits of {attrs['vendor']} as the table has them{pool}")
+    return ["; ".join(said)] if said else []
+
+
+def _rules(library: xr.Dataset) -> list[str]:
+    n_draws, broken = int(library["n_draws"]), library["broken"].to_numpy()
+    lines = [f"rules: {', '.join(json.loads(library.attrs['rules']))}"]
+    lines.append(f"{float(library['share_redrawn']):.1%} of the units were drawn anew; {n_draws:,} draws in all")
+    for rule, by_arm in zip(library["rule"].to_numpy(), broken, strict=True):
+        if by_arm.any():
+            order = np.argsort(-by_arm, kind="stable")[:_SHOWN]
+            arms = ", ".join(f"{by_arm[i]:,} in {library['judged_arm'].to_numpy()[i]}" for i in order if by_arm[i])
+            more = f" and {np.count_nonzero(by_arm) - _SHOWN} more arms" if np.count_nonzero(by_arm) > _SHOWN else ""
+            lines.append(f"  {rule}: broken by draws {arms}{more}")
+    for name, what in (("broken_scrambles", "scrambles"), ("broken_barcodes", "barcodes in their oligo")):
+        total = int(library[name].sum())
+        lines += [f"  {total:,} {what} broke a rule and were exchanged"] if total else []
+    flags = [
+        f"{int(n):,} {flag}"
+        for flag, n in zip(library["flag"].to_numpy(), library["flagged"].to_numpy(), strict=True)
+        if n
+    ]
+    return [*lines, *([f"ordered although vendors make them less evenly: {', '.join(flags)}"] if flags else [])]
+
+
+def _dropped(library: xr.Dataset) -> list[str]:
+    dropped = json.loads(unpack(library, "dropped") or "{}")
+    if not dropped:
+        return []
+    lines = [f"{len(dropped):,} units are in no arm: they are given sequences, which cannot be drawn anew"]
+    lines += [f"  unit {unit}: {why}" for unit, why in list(dropped.items())[:_SHOWN]]
+    return lines + ([f"  and {len(dropped) - _SHOWN:,} more"] if len(dropped) > _SHOWN else [])
+
+
+def _shift(library: xr.Dataset) -> list[str]:
+    before, after = float(library["gc_proposed"]), float(library["gc_ordered"])
+    words = "; ".join(
+        f"{k}-mers {shift:.1e} bits ({chance:.1e})"
+        for k, shift, chance in zip(
+            library["k"].to_numpy(), library["shift"].to_numpy(), library["shift_by_chance"].to_numpy(), strict=True
+        )
+    )
+    return [
+        f"null model: GC {before:.2%} as drawn first, {after:.2%} as ordered; Jensen-Shannon divergence (of two "
+        f"independent samples): {words}"
+    ]
