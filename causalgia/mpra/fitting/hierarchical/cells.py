@@ -29,8 +29,8 @@ class Cells:
     rna, used
         Reads, and whether a cell counts (its DNA was read), shape ``(N, R)``.
     offset
-        Log of the RNA that an activity of 0 lets one expect, up to a constant, shape ``(N, R)``: the barcode's DNA and the
-        depth of the RNA library.
+        Log of the RNA that an activity of 0 lets one expect, up to a constant, shape ``(N, R)``: the barcode's DNA and
+        the depth of the RNA library.
     own
         Variance that the cell's own DNA adds, shape ``(N, R)``.
     shared
@@ -89,7 +89,8 @@ def _refuse_without_dna(n: Ints, counts: xr.Dataset, asked: Asked) -> None:
     name = counts["oligo"].to_numpy()[asked.oligos[e, a]]
     raise CountsError(
         f"oligo '{name}' (element '{asked.elements[e]}', arm '{asked.arms[a]}'): none of its barcodes has DNA, as in "
-        f"{int((n == 0).sum()) - 1:,} more oligos; leave such elements out, in every arm: cg.mpra.filter(counts, min_barcodes=1)"
+        f"{int((n == 0).sum()) - 1:,} more oligos; leave such elements out, in every arm: "
+        "cg.mpra.filter(counts, min_dna=1, min_barcodes=1)"
     )
 
 
@@ -113,7 +114,7 @@ def _expected(dna: Array, rna: Array, used: Mask, first: Ints, paired: bool) -> 
 
 
 def _pairing(dna: Array, rna: Array, used: Mask, first: Ints) -> tuple[float, float]:
-    """Return how far RNA follows the DNA of its own cell, and the dispersion of DNA, from deviations inside barcodes."""
+    """Return how far RNA follows the DNA of its own cell, and DNA's dispersion, from deviations inside barcodes."""
     sure = used & (rna > 0) & (dna >= SURE_DNA)
     left = sure.sum() - (sure.any(1)).sum() - (np.add.reduceat(sure, first) > 0).sum()
     if left < ENOUGH_CELLS:
@@ -126,7 +127,10 @@ def _pairing(dna: Array, rna: Array, used: Mask, first: Ints) -> tuple[float, fl
 def _deviations(x: Array, used: Mask, first: Ints) -> Array:
     """Return x less the means of its barcode and of its oligo in its replicate, 0 where not used."""
     x = np.where(used, x, 0.0)
-    of_barcode, of_oligo = np.maximum(used.sum(1, keepdims=True), 1), np.maximum(np.add.reduceat(used, first, dtype=int), 1)
+    of_barcode, of_oligo = (
+        np.maximum(used.sum(1, keepdims=True), 1),
+        np.maximum(np.add.reduceat(used, first, dtype=int), 1),
+    )
     n = np.diff(np.append(first, len(x)))
     for _ in range(SWEEPS):
         x = np.where(used, x - x.sum(1, keepdims=True) / of_barcode, 0.0)

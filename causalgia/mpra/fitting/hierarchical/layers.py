@@ -1,18 +1,21 @@
-"""The two layers of noise of an oligo, solved exactly: barcodes the same in every replicate, replicates shared by barcodes.
+"""The two layers of noise of an oligo, solved exactly: barcodes are the same in every replicate, replicates shared.
 
-For the barcodes b of one oligo in replicates r, ``z_br = mu + w_r + v_b + e_br`` with ``w_r ~ N(0, t_r)``, ``v_b ~ N(0, t_b + k_b)``
-and ``e_br ~ N(0, 1 / precision_br)``. Each barcode leaves an R x R precision (Sherman and Morrison), whose sum S is all that the
-replicates need: one pass over the barcodes serves every t_r.
+For the barcodes b of one oligo in replicates r, ``z_br = mu + w_r + v_b + e_br`` with ``w_r ~ N(0, t_r)``,
+``v_b ~ N(0, t_b + k_b)`` and ``e_br ~ N(0, 1 / precision_br)``. Each barcode leaves an R x R precision (Sherman and
+Morrison), whose sum S is all that the replicates need: one pass over the barcodes serves every t_r.
 """
 
 from __future__ import annotations
+
+from math import erfc
 
 import numpy as np
 from numba import njit
 
 from causalgia.mpra.fitting.hierarchical.cells import Array, Ints
 
-__all__ = ["densities", "moments", "sums", "within"]
+__all__ = ["densities", "mixtures", "sums", "within"]
+NEGLIGIBLE = 1e-7
 
 
 @njit(cache=True, nogil=True)
@@ -88,38 +91,71 @@ def densities(z: Array, precision: Array, k: Array, start: Ints, elements: Ints,
 
 
 @njit(cache=True, nogil=True)
-def moments(
-    z: Array, precision: Array, k: Array, start: Ints, weights: Array, tb: Array, tr: Array, W: Array
-) -> tuple[Array, Array, Array]:
-    """Return mean, variance and fourth central moment of each contrast under its mixture over pairs of variances.
+def _quantile(W: Array, d: Array, v: Array, tail: float) -> float:
+    """Return the q that a mixture of normals at d with variances v lies beyond, either way, with probability `tail`."""
+    high = 0.0
+    for n in range(len(W)):
+        high = max(high, abs(d[n]) + 8.0 * np.sqrt(v[n]))
+    low = 0.0
+    q = 2.0 * np.sqrt((W * v).sum())
+    for _ in range(60):
+        if not low < q < high:
+            q = (low + high) / 2.0
+        beyond, slope = 0.0, 0.0
+        for n in range(len(W)):
+            for sign in (-1.0, 1.0):
+                x = (q + sign * d[n]) / np.sqrt(v[n])
+                beyond += 0.5 * W[n] * erfc(x / np.sqrt(2.0))
+                slope += W[n] * np.exp(-0.5 * x * x) / np.sqrt(2.0 * np.pi * v[n])
+        if beyond > tail:
+            low = q
+        else:
+            high = q
+        step = (beyond - tail) / slope if slope > 0 else np.inf
+        q += step
+        if abs(step) < 1e-9 * q:
+            break
+    return float(q)
 
-    `weights` (K, A) are the contrasts, `W` (E, len(tb), len(tr)) the probabilities of the pairs for each element.
+
+@njit(cache=True, nogil=True)
+def mixtures(
+    z: Array, precision: Array, k: Array, start: Ints, weights: Array, tb: Array, tr: Array, W: Array, tails: Array
+) -> tuple[Array, Array]:
+    """Return each contrast's mean, (E, K), and how far from it its tails begin, (E, K, len(tails)).
+
+    `weights` (K, A) are the contrasts, `W` (E, len(tb), len(tr)) the probabilities of the pairs of variances for each
+    element, `tails` the probabilities beyond, on both sides together.
     """
-    R, (K, A), E = z.shape[1], weights.shape, len(W)
-    mean, second, fourth = np.zeros((E, K)), np.zeros((E, K)), np.zeros((E, K))
+    R, (K, A), E, J = z.shape[1], weights.shape, len(W), len(tr)
+    mean, beyond = np.zeros((E, K)), np.zeros((E, K, len(tails)))
     S, s, u, g = np.empty((R, R)), np.empty(R), np.empty(R), np.empty(R)
-    at, variance = np.zeros((K, len(tb), len(tr))), np.zeros((K, len(tb), len(tr)))
+    at, variance, share = np.zeros((K, len(tb) * J)), np.zeros((K, len(tb) * J)), np.zeros(len(tb) * J)
     for e in range(E):
-        at[:] = 0.0
-        variance[:] = 0.0
+        n = 0
         for i in range(len(tb)):
-            if W[e, i].sum() < 1e-9:
+            if W[e, i].max() < NEGLIGIBLE:
                 continue
+            at[:, n : n + J] = 0.0
+            variance[:, n : n + J] = 0.0
+            share[n : n + J] = W[e, i]
             for a in range(A):
                 o = e * A + a
                 q, log_det = sums(z, precision, k, start[o], start[o + 1], tb[i], S, s)
                 values = _turned(S, s, u, g)
-                for j in range(len(tr)):
+                for j in range(J):
                     _, m, v = _oligo(q, log_det, values, u, g, tr[j])
                     for c in range(K):
-                        at[c, i, j] += weights[c, a] * m
-                        variance[c, i, j] += weights[c, a] ** 2 * v
+                        at[c, n + j] += weights[c, a] * m
+                        variance[c, n + j] += weights[c, a] ** 2 * v
+            n += J
+        kept = np.flatnonzero(share[:n] >= NEGLIGIBLE)
+        w = share[kept] / share[kept].sum()
         for c in range(K):
-            mean[e, c] = (W[e] * at[c]).sum()
-            d2 = (at[c] - mean[e, c]) ** 2
-            second[e, c] = (W[e] * (variance[c] + d2)).sum()
-            fourth[e, c] = (W[e] * (3 * variance[c] ** 2 + 6 * variance[c] * d2 + d2**2)).sum()
-    return mean, second, fourth
+            mean[e, c] = (w * at[c][kept]).sum()
+            for i in range(len(tails)):
+                beyond[e, c, i] = _quantile(w, at[c][kept] - mean[e, c], variance[c][kept], tails[i])
+    return mean, beyond
 
 
 @njit(cache=True, nogil=True)

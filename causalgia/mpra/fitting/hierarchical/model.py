@@ -1,73 +1,172 @@
-"""The hierarchical model of barcode counts."""
+"""The hierarchical model of barcode counts: from cells to effects."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import xarray as xr
+from scipy.special import stdtrit
 
+from causalgia.errors import CountsError
 from causalgia.mpra.fitting.fitted import Fitted
 from causalgia.mpra.fitting.hierarchical.cells import Array, Cells, cells_of
-from causalgia.mpra.fitting.hierarchical.layers import densities, moments
+from causalgia.mpra.fitting.hierarchical.layers import densities, mixtures
 from causalgia.mpra.fitting.hierarchical.noise import LOG2, Grid, Noise, learn
 from causalgia.mpra.fitting.hierarchical.responses import Responses, first_responses, respond
 from causalgia.mpra.fitting.question import Asked
 
-N_PILOT = 300
+SD_BARCODE, SD_REPLICATE = (0.03, 8.0), (0.015, 4.0)
+COARSE, FINE, LIGHT = (0.25, 0.35), (33, 21), 1e-4
+FIRST_BARCODE, FIRST_REPLICATE = 0.5, 0.2
+TAILS = np.array([0.05, 0.01])
+LEAST_DF, MOST_DF = 2.0, 1e4
 
 
 def hierarchical(counts: xr.Dataset, asked: Asked) -> Fitted:
+    """Fit the two layers of noise, their sizes shared over elements, and return effects that know both.
+
+    For barcode b of element e in arm a, replicate r (natural logs)::
+
+        RNA_br ~ Poisson(exp(offset_br + mu_ea + v_b + w_ear + x_br)), or 0 where the barcode is silent
+        v_b ~ N(0, sd_barcode_e^2 + what its DNA adds)      the same in every replicate
+        w_ear ~ N(0, sd_replicate_e^2)                      shared by the barcodes of an oligo in a replicate
+        x_br ~ N(0, sd_cell^2)                              a cell's own
+        (log sd_barcode_e, log sd_replicate_e) ~ bivariate normal over elements
+
+    Counts enter as working responses at the mode of x; the layers given these are solved exactly, with a flat prior on
+    every mu, on a grid of the two standard deviations. An element's posterior on that grid borrows from all elements
+    and makes its effect a mixture of normals: `se` and `df` are those of the Student t with the same 95 and 99 %
+    intervals.
+
+    The estimand is the difference of mean log2 activity, over barcodes *that are expressed*: zeros that the rest of
+    the barcode (or of the oligo) leaves no chance are taken for silence, by its odds, and not for low activity.
+
+    Parameters
+    ----------
+    counts
+        Of kind ``counts``; DNA may be one plasmid pool.
+    asked
+        Elements, arms and contrasts.
+
+    Returns
+    -------
+    Fitted
+        Beside effects: ``sd_barcode, sd_replicate (element)``, log2, and ``silent (element, arm)``, the share of cells
+        taken for silent. In the attrs ``sd_barcode, sd_replicate`` of the middling element, ``sd_cell``, and how the
+        logs of the first two spread over elements.
+
+    Raises
+    ------
+    CountsError
+        If an oligo has no barcode with DNA, or each has one barcode in one replicate.
+
+    Notes
+    -----
+    With one replicate the replicate layer cannot be told from the activity, and effects are of that replicate; with one
+    barcode an oligo, of these barcodes. ``attrs["estimand"]`` says so, and ``attrs["layers"]`` what was measured.
+
+    References
+    ----------
+    Gelman (2006), doi:10.1214/06-BA117A. Breslow & Clayton (1993), doi:10.1080/01621459.1993.10594284. Firth (1993),
+    doi:10.1093/biomet/80.1.27.
+    """
     cells = cells_of(counts, asked)
-    E = len(asked.elements)
-    now = respond(cells, first_responses(cells), np.full(E, (0.5 * LOG2) ** 2), np.full(E, (0.2 * LOG2) ** 2))
-    grid = _grid(cells, 0.25, 0.35)
-    for final in (False, True):
-        noise = _noise(cells, now, grid)
-        if not final:
-            tb, tr = _variances(noise, grid)
-            now = respond(cells, now, tb, tr)
-            grid = _narrowed(noise, grid)
-    return _answer(cells, now, noise, grid, asked)
+    _refuse_single(cells)
+    first = (np.full(len(asked.elements), (sd * LOG2) ** 2) for sd in (FIRST_BARCODE, FIRST_REPLICATE))
+    now = respond(cells, first_responses(cells), *first)
+    grid = _whole_grid(cells)
+    pilot = _noise(cells, now, grid)
+    now = respond(cells, now, *_variances(pilot, grid))
+    grid = _fine_grid(pilot, grid)
+    return _answer(cells, now, _noise(cells, now, grid), grid, asked)
 
 
-def _grid(cells: Cells, barcode, replicate) -> Grid:
-    many = np.diff(cells.start).max() > 1
-    b = np.log(LOG2) + np.arange(np.log(0.03), np.log(8.0), barcode) if many else np.array([-np.inf])
-    r = np.log(LOG2) + np.arange(np.log(0.015), np.log(4.0), replicate) if cells.rna.shape[1] > 1 else np.array([-np.inf])
-    return Grid(b, r)
+def _refuse_single(cells: Cells) -> None:
+    if cells.rna.shape[1] == 1 and not (np.diff(cells.start) > 1).any():
+        raise CountsError(
+            "one barcode an oligo in one replicate: nothing repeats, so no noise can be measured; "
+            "give more barcodes or more replicates"
+        )
 
 
-def _narrowed(noise, grid):
-    found = []
-    for axis, nodes, n in ((2, grid.barcode, 33), (1, grid.replicate, 21)):
-        if len(nodes) == 1:
-            found.append(nodes); continue
-        mass = noise.of_elements.sum(axis).max(0)
-        keep = np.flatnonzero(mass > 1e-4)
-        lo, hi = max(keep[0] - 1, 0), min(keep[-1] + 1, len(nodes) - 1)
-        found.append(np.linspace(nodes[lo], nodes[hi], n))
-    return Grid(*found)
+def _whole_grid(cells: Cells) -> Grid:
+    """Return a coarse grid over all standard deviations that may be; a single 0 for a layer that cannot be measured."""
+    measured = (bool((np.diff(cells.start) > 1).any()), cells.rna.shape[1] > 1)
+    nodes = [
+        np.log(np.geomspace(low, high, round(np.log(high / low) / step)) * LOG2) if known else np.array([-np.inf])
+        for (low, high), step, known in zip((SD_BARCODE, SD_REPLICATE), COARSE, measured, strict=True)
+    ]
+    return Grid(*nodes)
 
 
-def _noise(cells, now, grid):
-    E = (len(cells.start) - 1) // cells.n_arms
-    z = now.z
-    d = densities(z, now.precision, cells.shared, cells.start, np.arange(E), cells.n_arms, np.exp(2 * grid.barcode), np.exp(2 * grid.replicate))
-    return learn(d, grid)
+def _fine_grid(pilot: Noise, grid: Grid) -> Grid:
+    """Return a grid of as many nodes over the part where some element may be."""
+    nodes = []
+    for whole, other, n in ((grid.barcode, 2, FINE[0]), (grid.replicate, 1, FINE[1])):
+        likely = np.flatnonzero(pilot.of_elements.sum(axis=other).max(axis=0) > LIGHT)
+        low, high = max(likely[0] - 1, 0), min(likely[-1] + 1, len(whole) - 1)
+        nodes.append(np.linspace(whole[low], whole[high], n) if high > low else whole)
+    return Grid(*nodes)
 
 
-def _variances(noise, grid):
-    b = noise.of_elements.sum(2) @ np.exp(2 * grid.barcode)
-    r = noise.of_elements.sum(1) @ np.exp(2 * grid.replicate)
-    return b, r
+def _noise(cells: Cells, now: Responses, grid: Grid) -> Noise:
+    elements = np.arange((len(cells.start) - 1) // cells.n_arms)
+    return learn(
+        densities(now.z, now.precision, cells.shared, cells.start, elements, cells.n_arms, *_squared(grid)), grid
+    )
 
 
-def _answer(cells, now, noise, grid, asked):
-    mean, second, fourth = moments(now.z, now.precision, cells.shared, cells.start, asked.weights, np.exp(2 * grid.barcode), np.exp(2 * grid.replicate), noise.of_elements)
-    k = np.maximum(fourth / second**2 - 3, 6e-4)
-    df = 4 + 6 / k
-    se = np.sqrt(second * (df - 2) / df)
-    attrs = dict(sd_barcode=noise.sd_barcode / LOG2, sd_replicate=noise.sd_replicate / LOG2, spread_barcode=noise.spread_barcode,
-        spread_replicate=noise.spread_replicate, correlation=noise.correlation, sd_cell=np.sqrt(now.cell_variance) / LOG2, silent_cell=now.silent_cell, silent_barcode=now.silent_barcode, share_paired=cells.share_paired)
-    return Fitted(mean / LOG2, se / LOG2, df, {}, attrs)
+def _squared(grid: Grid) -> tuple[Array, Array]:
+    return np.exp(2 * grid.barcode), np.exp(2 * grid.replicate)
+
+
+def _variances(noise: Noise, grid: Grid) -> tuple[Array, Array]:
+    """Return the expected variance of each layer, shape ``(E,)`` each."""
+    barcode, replicate = _squared(grid)
+    return noise.of_elements.sum(axis=2) @ barcode, noise.of_elements.sum(axis=1) @ replicate
+
+
+def _answer(cells: Cells, now: Responses, noise: Noise, grid: Grid, asked: Asked) -> Fitted:
+    mean, beyond = mixtures(
+        now.z, now.precision, cells.shared, cells.start, asked.weights, *_squared(grid), noise.of_elements, TAILS
+    )
+    se, df = student(beyond[..., 0], beyond[..., 1])
+    of_barcode, of_replicate = noise.of_elements.sum(axis=2), noise.of_elements.sum(axis=1)
+    variables = {
+        "sd_barcode": (("element",), of_barcode @ np.exp(grid.barcode) / LOG2),
+        "sd_replicate": (("element",), of_replicate @ np.exp(grid.replicate) / LOG2),
+        "silent": (("element", "arm"), _silent(cells, now)),
+    }
+    return Fitted(mean / LOG2, se / LOG2, df, variables, _attrs(cells, now, noise, grid))
+
+
+def student(outer: Array, far: Array) -> tuple[Array, Array]:
+    """Return scale and df of the Student t with these 95 and 99 % half-widths, df within 2 and 10,000."""
+    df = np.geomspace(LEAST_DF, MOST_DF, 2_000)
+    ratios = stdtrit(df, 1 - TAILS[1] / 2) / stdtrit(df, 1 - TAILS[0] / 2)
+    found = np.interp(-far / outer, -ratios, df)
+    return outer / stdtrit(found, 1 - TAILS[0] / 2), found
+
+
+def _silent(cells: Cells, now: Responses) -> Array:
+    """Return the share of each oligo's cells taken for silent, shape ``(E, A)``."""
+    first = cells.start[:-1]
+    lost = np.add.reduceat(np.where(cells.used, 1 - now.speaks, 0.0).sum(1), first)
+    return np.asarray(lost / np.add.reduceat(cells.used.sum(1), first)).reshape(-1, cells.n_arms)
+
+
+def _attrs(cells: Cells, now: Responses, noise: Noise, grid: Grid) -> dict[str, float | int | str]:
+    of_barcodes, of_replicates = (bool(np.isfinite(nodes[0])) for nodes in (grid.barcode, grid.replicate))
+    limits = ("" if of_barcodes else ", of these barcodes") + ("" if of_replicates else ", in this replicate")
+    return {
+        "estimand": f"difference of mean log2(RNA/DNA) between arms, over barcodes that are expressed{limits}",
+        "layers": " ".join(["barcode"] * of_barcodes + ["replicate"] * of_replicates),
+        "sd_barcode": noise.sd_barcode / LOG2 if of_barcodes else 0.0,
+        "sd_replicate": noise.sd_replicate / LOG2 if of_replicates else 0.0,
+        "spread_barcode": noise.spread_barcode if of_barcodes else 0.0,
+        "spread_replicate": noise.spread_replicate if of_replicates else 0.0,
+        "correlation": noise.correlation if of_barcodes and of_replicates else 0.0,
+        "sd_cell": float(np.sqrt(now.cell_variance)) / LOG2,
+        "silent_cell": now.silent_cell,
+        "silent_barcode": now.silent_barcode,
+        "share_paired": cells.share_paired,
+    }

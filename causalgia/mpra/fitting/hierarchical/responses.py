@@ -10,8 +10,8 @@ from numba import njit
 from causalgia.mpra.fitting.hierarchical.cells import PSEUDO, Array, Cells, Ints, Mask
 from causalgia.mpra.fitting.hierarchical.layers import sums, within
 
-ROUNDS, NEWTON, FLATTEST, LEAST = 12, 8, 12.0, 1e-4
-CONVERGED = 1e-3
+ROUNDS, NEWTON, FLATTEST, LEAST = 20, 12, 12.0, 1e-4
+CONVERGED, EXACT, NEVER = 1e-4, 1e-8, 1e-6
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(15)
 _WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
 
@@ -59,10 +59,19 @@ def first_responses(cells: Cells) -> Responses:
 
 
 def respond(cells: Cells, now: Responses, tb: Array, tr: Array) -> Responses:
-    """Iterate responses to their fixed point at given variances of each element's layers, shape ``(E,)`` each."""
+    """Iterate responses to their fixed point at given variances of each element's layers, shape ``(E,)`` each.
+
+    Each oligo is lent half a read, spread over its cells: the one without any has a level then (Firth's correction of
+    a Poisson mean).
+    """
+    n = np.maximum(np.add.reduceat(cells.used.sum(1), cells.start[:-1]), 1)
+    lent = np.repeat(PSEUDO / n, np.diff(cells.start))
     for _ in range(ROUNDS):
         before = now.level.copy()
-        _working(cells.rna, cells.used, cells.offset, cells.own, now.level, now.speaks, now.cell_variance, now.z, now.precision)
+        _working(
+            cells.rna, lent, cells.used, cells.offset, cells.own, now.level, now.speaks, now.cell_variance, now.z,
+            now.precision,
+        )  # fmt: skip
         silent = _predicted(
             cells.rna, cells.used, cells.offset, cells.shared, cells.start, cells.n_arms, tb, tr, now.z, now.precision,
             now.cell_variance, now.silent_cell, now.silent_barcode, _NODES, _WEIGHTS, now.level, now.speaks,
@@ -100,20 +109,25 @@ def set_cell_variance(cells: Cells, now: Responses, n_barcodes: int = 20_000) ->
 
 @njit(cache=True, nogil=True)
 def _working(
-    rna: Array, used: Mask, offset: Array, own: Array, level: Array, speaks: Array, phi: float, z: Array, precision: Array
-) -> None:
+    rna: Array, lent: Array, used: Mask, offset: Array, own: Array, level: Array, speaks: Array, phi: float, z: Array,
+    precision: Array,
+) -> None:  # fmt: skip
     """Set z and precision: the cell's own departure x at its mode, ``r - m e^x = x / phi``, and the slope there."""
     for b in range(len(rna)):
         for r in range(rna.shape[1]):
             if not used[b, r]:
                 z[b, r], precision[b, r] = 0.0, 0.0
                 continue
-            m, reads = np.exp(offset[b, r] + level[b, r]), rna[b, r]
-            x = np.log((reads + PSEUDO) / m)
+            m, reads = np.exp(offset[b, r] + level[b, r]), rna[b, r] + lent[b]
+            x = np.log(reads / m)
             if reads < m:
                 x = max(x, -phi * m)
             for _ in range(NEWTON):
-                x += (reads - m * np.exp(x) - x / phi) / (m * np.exp(x) + 1.0 / phi)
+                here = m * np.exp(x)
+                step = (reads - here - x / phi) / (here + 1.0 / phi)
+                x += step
+                if abs(step) < EXACT:
+                    break
             here = m * np.exp(x)
             z[b, r] = level[b, r] + x + (reads - here) / here
             precision[b, r] = speaks[b, r] / (1.0 / m + own[b, r] + phi)
@@ -127,9 +141,10 @@ def _zero(m: float, phi: float) -> float:
 @njit(cache=True, nogil=True)
 def _predicted(
     rna: Array, used: Mask, offset: Array, shared: Array, start: Ints, A: int, tb: Array, tr: Array, z: Array,
-    precision: Array, phi: float, p_cell: float, p_barcode: float, nodes: Array, weights: Array, level: Array, speaks: Array,
+    precision: Array, phi: float, p_cell: float, p_barcode: float, nodes: Array, weights: Array, level: Array,
+    speaks: Array,
 ) -> tuple[float, float]:  # fmt: skip
-    """Set the level of each cell to its best prediction and the probability that it speaks; return the silent shares."""
+    """Set each cell's level to its best prediction, and the probability that it speaks; return the silent shares."""
     R = rna.shape[1]
     S, s, M, one = np.empty((R, R)), np.empty(R), np.empty((R, R)), np.ones(R)
     silent_cells, cells, silent_barcodes = 1.0, 100.0, 1.0
@@ -163,7 +178,7 @@ def _predicted(
                 p = p_barcode / (p_barcode + (1.0 - p_barcode) * chance)
                 silent_barcodes += p
                 for r in range(R):
-                    speaks[b, r] = (1.0 - p) if used[b, r] else 0.0
+                    speaks[b, r] = max(1.0 - p, NEVER) if used[b, r] else 0.0
                 continue
             for r in range(R):
                 speaks[b, r] = 1.0 if used[b, r] else 0.0
@@ -171,6 +186,6 @@ def _predicted(
                 if used[b, r] and rna[b, r] == 0.0:
                     chance = _zero(np.exp(offset[b, r] + level[b, r]), phi)
                     p = p_cell / (p_cell + (1.0 - p_cell) * chance)
-                    speaks[b, r] = 1.0 - p
+                    speaks[b, r] = max(1.0 - p, NEVER)
                     silent_cells += p
     return silent_cells / cells, silent_barcodes / (len(rna) + 100.0)
