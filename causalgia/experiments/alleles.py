@@ -156,8 +156,8 @@ def _in_own_contexts(
         raise DesignError("length= is missing: give the bases of a window, as many as the predictor reads")
     windows = variant_windows(chosen, fasta, length=length)
     _check_own(windows, rope)
-    loci = _loci(windows)
-    words, starts = _rewritten(windows)
+    loci = loci_of(windows)
+    words, starts = rewritten(windows)
     return Experiment(
         null=Genomic(of=Sequences(windows.reference, windows.names), parent=loci),
         arms=[Arm(REFERENCE, Untreated()), Arm(ALTERNATE, EmbedEach(words, at=starts))],
@@ -181,7 +181,7 @@ def _check_own(windows: VariantWindows, rope: Rope) -> None:
         )
 
 
-def _loci(windows: VariantWindows) -> list[str]:
+def loci_of(windows: VariantWindows) -> list[str]:
     """Return the stretch of the genome that each variant's window is of: windows that overlap are of one."""
     first = np.array([x.position for x in windows.variants]) - windows.start
     chromosome = [x.chromosome for x in windows.variants]
@@ -193,7 +193,7 @@ def _loci(windows: VariantWindows) -> list[str]:
     return loci
 
 
-def _rewritten(windows: VariantWindows) -> tuple[list[str], list[int]]:
+def rewritten(windows: VariantWindows) -> tuple[list[str], list[int]]:
     """Return what the alternate window has in place of the reference, from the allele to the last base that differs."""
     differs = windows.reference != windows.alternate
     last = windows.reference.shape[1] - np.argmax(differs[:, ::-1], axis=1)

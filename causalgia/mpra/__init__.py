@@ -5,6 +5,20 @@ from __future__ import annotations
 from causalgia.mpra.comparing.virtual import virtual_trial
 from causalgia.mpra.counting import counts_of, read_counts, simulate
 from causalgia.mpra.fitting import fit
+from causalgia.mpra.formats import (
+    VariantTiles,
+    given_name,
+    igvf_table,
+    read_igvf,
+    read_library,
+    read_order,
+    to_csv,
+    to_fasta,
+    to_igvf,
+    variant_tiles,
+    vendor_name,
+    write_library,
+)
 from causalgia.mpra.ordering import library, report
 from causalgia.mpra.ordering.barcoding import BarcodeRules, barcodes
 from causalgia.mpra.ordering.barcoding_balance import barcode_balance
@@ -13,17 +27,29 @@ from causalgia.mpra.planning import PriceList, cheapest, components, power, read
 __all__ = [
     "BarcodeRules",
     "PriceList",
+    "VariantTiles",
     "barcode_balance",
     "barcodes",
     "cheapest",
     "components",
     "counts_of",
     "fit",
+    "given_name",
+    "igvf_table",
     "library",
     "power",
     "read_counts",
+    "read_igvf",
+    "read_library",
+    "read_order",
     "read_prices",
     "report",
     "simulate",
+    "to_csv",
+    "to_fasta",
+    "to_igvf",
+    "variant_tiles",
+    "vendor_name",
     "virtual_trial",
+    "write_library",
 ]

@@ -88,10 +88,7 @@ class Genome:
         SequenceError
             If the chromosome is unknown or the window leaves it.
         """
-        record = self._records.get(chromosome)
-        if record is None:
-            msg = f"{place}: chromosome {chromosome!r} is not in {self.path}; {self._near(chromosome)}"
-            raise SequenceError(msg)
+        record = self._record(chromosome, place)
         if start < 0 or stop > record.length:
             msg = (
                 f"{place}: window {chromosome}:{start}-{stop} leaves the chromosome, which has {record.length} bases; "
@@ -99,6 +96,17 @@ class Genome:
             )
             raise SequenceError(msg)
         return record.letters(start, stop)
+
+    def length(self, chromosome: str, *, place: str) -> int:
+        """Return the number of bases of a chromosome; SequenceError if it is unknown."""
+        return self._record(chromosome, place).length
+
+    def _record(self, chromosome: str, place: str) -> _Record:
+        record = self._records.get(chromosome)
+        if record is None:
+            msg = f"{place}: chromosome {chromosome!r} is not in {self.path}; {self._near(chromosome)}"
+            raise SequenceError(msg)
+        return record
 
     def _near(self, chromosome: str) -> str:
         twin = chromosome[3:] if chromosome.startswith("chr") else f"chr{chromosome}"

@@ -143,7 +143,9 @@ def read_vcf(path: str | PathLike[str]) -> tuple[Variant, ...]:
     return tuple(x if shared[x.name] == 1 else replace(x, name="") for _, x in found)
 
 
-def variant_windows(variants: Sequence[Variant], fasta: str | PathLike[str], *, length: int) -> VariantWindows:
+def variant_windows(
+    variants: Sequence[Variant], fasta: str | PathLike[str], *, length: int, starts: Sequence[int] | None = None
+) -> VariantWindows:
     r"""Cut a window of `length` around each variant out of a genome, with the reference and with the alternate allele.
 
     The middle of the longer allele stands in the middle of the window: with w its width, the allele begins at
@@ -158,13 +160,15 @@ def variant_windows(variants: Sequence[Variant], fasta: str | PathLike[str], *, 
         The genome, plain or gzip-compressed.
     length
         Bases of each window, at least as many as the longest allele.
+    starts
+        Where each variant's allele begins in its window, counted from 0; None: in the middle, as said above.
 
     Raises
     ------
     SequenceError
-        If there is no variant or two share a name, an allele is longer than the window, a chromosome is unknown, a
-        window leaves its chromosome, the genome has another reference allele, or a window has a letter that is no
-        base. The message names the variant.
+        If there is no variant or two share a name, an allele is longer than the window or leaves it, a chromosome is
+        unknown, a window leaves its chromosome, the genome has another reference allele, or a window has a letter that
+        is no base. The message names the variant.
 
     Examples
     --------
@@ -177,15 +181,15 @@ def variant_windows(variants: Sequence[Variant], fasta: str | PathLike[str], *, 
     (['ACCGGT', 'CCGGTT'], ['ACCTGT', 'CCGTTA'], [3, 2])
     """
     chosen = _checked(variants, length)
-    starts = [length // 2 - _width(x) // 2 for x in chosen]
+    at = [length // 2 - _width(x) // 2 for x in chosen] if starts is None else _checked_starts(chosen, starts, length)
     with Genome(fasta) as genome:
-        stretches = [_stretch(genome, x, at, length) for x, at in zip(chosen, starts, strict=True)]
-    _check_alleles(chosen, [letters[at:] for letters, at in zip(stretches, starts, strict=True)], fasta)
+        stretches = [_stretch(genome, x, start, length) for x, start in zip(chosen, at, strict=True)]
+    check_alleles(chosen, [letters[start:] for letters, start in zip(stretches, at, strict=True)], fasta)
     for variant, letters in zip(chosen, stretches, strict=True):
         _check_letters(variant, letters, fasta)
-    changed = [_changed(x, letters, at) for x, letters, at in zip(chosen, stretches, starts, strict=True)]
+    changed = [_changed(x, letters, start) for x, letters, start in zip(chosen, stretches, at, strict=True)]
     reference, alternate = (encode([letters[:length] for letters in each]) for each in (stretches, changed))
-    return VariantWindows(chosen, reference, alternate, np.array(starts, np.int64))
+    return VariantWindows(chosen, reference, alternate, np.array(at, np.int64))
 
 
 def _check_place(chromosome: str, position: int) -> None:
@@ -260,6 +264,21 @@ def _checked(variants: Sequence[Variant], length: int) -> tuple[Variant, ...]:
     return chosen
 
 
+def _checked_starts(chosen: tuple[Variant, ...], starts: Sequence[int], length: int) -> list[int]:
+    at = [int(start) for start in starts]
+    if len(at) != len(chosen):
+        msg = f"{len(at)} starts for {len(chosen)} variants; give each variant the start of its allele"
+        raise SequenceError(msg)
+    for variant, start in zip(chosen, at, strict=True):
+        if not 0 <= start <= length - _width(variant):
+            msg = (
+                f"variant {variant.name!r}: an allele of {_width(variant)} bases that begins at {start} leaves its "
+                f"window of {length}; the last start is {length - _width(variant)}"
+            )
+            raise SequenceError(msg)
+    return at
+
+
 def _stretch(genome: Genome, variant: Variant, at: int, length: int) -> str:
     """Return the letters that both windows need: a deletion takes more of them at the 3' end."""
     first = variant.position - at
@@ -272,7 +291,7 @@ def _changed(variant: Variant, letters: str, at: int) -> str:
     return letters[:at] + variant.alternate + letters[at + len(variant.reference) :]
 
 
-def _check_alleles(variants: Sequence[Variant], letters: Sequence[str], fasta: str | PathLike[str]) -> None:
+def check_alleles(variants: Sequence[Variant], letters: Sequence[str], fasta: str | PathLike[str]) -> None:
     """Refuse variants whose reference allele is not what the genome's letters begin with."""
     pairs = zip(variants, letters, strict=True)
     wrong = [(x, found[: len(x.reference)]) for x, found in pairs if not found.startswith(x.reference)]

@@ -1,1 +1,24 @@
-"""Part of the bench."""
+"""Files: order files out, and the tables of the field in and out."""
+
+from __future__ import annotations
+
+from causalgia.mpra.formats.folder import read_library, write_library
+from causalgia.mpra.formats.igvf import igvf_table, read_igvf, to_igvf
+from causalgia.mpra.formats.naming import given_name, vendor_name
+from causalgia.mpra.formats.orders import read_order, to_csv, to_fasta
+from causalgia.mpra.formats.tiles import VariantTiles, variant_tiles
+
+__all__ = [
+    "VariantTiles",
+    "given_name",
+    "igvf_table",
+    "read_igvf",
+    "read_library",
+    "read_order",
+    "to_csv",
+    "to_fasta",
+    "to_igvf",
+    "variant_tiles",
+    "vendor_name",
+    "write_library",
+]

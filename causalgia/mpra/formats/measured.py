@@ -1,0 +1,268 @@
+"""The tables of measurements: barcode counts, oligos in each replicate, and what elements and variants do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+from scipy import stats
+
+from causalgia.errors import CountsError
+from causalgia.mpra.formats.two_groups import probability_of_an_effect
+from causalgia.schema import validate
+
+Array: TypeAlias = NDArray[np.float64]
+Ints: TypeAlias = NDArray[np.int64]
+_PER_MILLION, _SCALE = 1e6, 1e7
+_LN10 = float(np.log(10))
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Counts of O oligos in R replicates.
+
+    Attributes
+    ----------
+    dna, rna
+        Reads, summed over barcodes, empty as 0, (O, R).
+    n_bc
+        Barcodes with DNA, (O, R).
+    dna_total, rna_total
+        Reads of the libraries, (R,).
+    """
+
+    dna: Ints
+    rna: Ints
+    n_bc: Ints
+    dna_total: Array
+    rna_total: Array
+
+    @property
+    def dna_normalized(self) -> Array:
+        """DNA per million reads of its library, (O, R)."""
+        return _PER_MILLION * self.dna / self.dna_total
+
+    @property
+    def rna_normalized(self) -> Array:
+        """RNA per million reads of its library, (O, R)."""
+        return _PER_MILLION * self.rna / self.rna_total
+
+    @property
+    def log2_ratio(self) -> Array:
+        """``log2(1e7 rna/total + 1) - log2(1e7 dna/total + 1)``, (O, R)."""
+        return np.log2(_SCALE * self.rna / self.rna_total + 1) - np.log2(_SCALE * self.dna / self.dna_total + 1)
+
+
+def sums_of(counts: xr.Dataset) -> Sums:
+    """Sum counts over the barcodes of each oligo.
+
+    Raises
+    ------
+    CountsError
+        If a library has no reads at all.
+    """
+    validate(counts, "counts")
+    of, n = counts["oligo_index"].to_numpy(), counts.sizes["oligo"]
+    shape = (counts.sizes["barcode"], counts.sizes["replicate"])
+    dna, rna, dna_total, rna_total = (
+        _wide(counts[name].to_numpy(), shape if name in ("dna", "rna") else shape[1:])
+        for name in ("dna", "rna", "dna_total", "rna_total")
+    )
+    for name, total in (("DNA", dna_total), ("RNA", rna_total)):
+        if not total.all():
+            replicate = counts["replicate"].to_numpy()[int(np.argmin(total))]
+            raise CountsError(f"replicate '{replicate}': its {name} library has no reads; leave the replicate out")
+    order = np.argsort(of, kind="stable")
+    owners, starts = np.unique(of[order], return_index=True)
+
+    def summed(values: Ints) -> Ints:
+        out = np.zeros((n, shape[1]), np.int64)
+        out[owners] = np.add.reduceat(values[order], starts, axis=0)
+        return out
+
+    seen = summed((dna > 0).astype(np.int64))
+    return Sums(summed(dna), summed(rna), seen, dna_total.astype(float), rna_total.astype(float))
+
+
+def _wide(values: Ints, shape: tuple[int, ...]) -> Ints:
+    """Return counts with a column a replicate, where one pool of DNA serves all."""
+    if values.ndim < len(shape):
+        values = values[..., None]
+    return np.broadcast_to(values, shape)
+
+
+def barcode_counts(counts: xr.Dataset) -> pd.DataFrame:
+    """Return the columns of ``reporter_experiment_barcode``; what was not observed is None, an empty cell.
+
+    One pool of DNA for all replicates is one column, ``dna_count_<first replicate>``, as `causalgia.mpra.read_counts`
+    reads it.
+    """
+    validate(counts, "counts")
+    names = counts["replicate"].to_numpy().tolist()
+    pooled = "replicate" not in counts["dna"].dims
+    oligos = counts["oligo"].to_numpy()[counts["oligo_index"].to_numpy()]
+    columns: dict[str, object] = {"barcode": counts["barcode"].to_numpy(), "oligo_name": oligos}
+    for r, name in enumerate(names):
+        for kind in ("dna", "rna"):
+            if kind == "dna" and pooled and r:
+                continue
+            cells = (counts[kind], counts[f"{kind}_observed"])
+            values, seen = (x.to_numpy() if x.ndim == 1 else x.to_numpy()[:, r] for x in cells)
+            columns[f"{kind}_count_{name}"] = pd.Series(values, dtype=object).where(seen, None)
+    return pd.DataFrame(columns)
+
+
+def experiment(counts: xr.Dataset) -> pd.DataFrame:
+    """Return the columns of ``reporter_experiment``: oligos in each replicate where any of their barcodes has DNA."""
+    sums = sums_of(counts)
+    replicates, oligos = counts["replicate"].to_numpy(), counts["oligo"].to_numpy()
+    table = pd.DataFrame(
+        {
+            "replicate": np.repeat(replicates, len(oligos)),
+            "oligo_name": np.tile(oligos, len(replicates)),
+            "dna_counts": sums.dna.T.ravel(),
+            "rna_counts": sums.rna.T.ravel(),
+            "dna_normalized": sums.dna_normalized.T.ravel(),
+            "rna_normalized": sums.rna_normalized.T.ravel(),
+            "log2FoldChange": sums.log2_ratio.T.ravel(),
+            "n_bc": sums.n_bc.T.ravel(),
+        }
+    )
+    return table[table["n_bc"] > 0].reset_index(drop=True)
+
+
+def elements(counts: xr.Dataset) -> pd.DataFrame:
+    """Return the columns of ``reporter_element``: the activity of each oligo, against that of the negative controls.
+
+    Activity is the mean over replicates of ``log2(1e7 rna/total + 1) - log2(1e7 dna/total + 1)``. Its two-sided p is
+    normal, of its distance from the negatives' median in units of 1.4826 times their median absolute deviation.
+
+    Raises
+    ------
+    CountsError
+        If there are fewer than 10 negative controls, or they do not vary.
+    """
+    sums = sums_of(counts)
+    activity = sums.log2_ratio.mean(axis=1)
+    null = activity[counts["group"].to_numpy() == "negative"]
+    centre = np.median(null) if len(null) else 0.0
+    spread = 1.4826 * np.median(np.abs(null - centre)) if len(null) else 0.0
+    if len(null) < 10 or not spread:
+        raise CountsError(
+            f"reporter_element compares with negative controls: {len(null)} oligos of group 'negative', spread "
+            f"{spread:.3g}; take 10 or more (100 are usual) in the side table"
+        )
+    log_p = np.log(2) + stats.norm.logsf(np.abs(activity - centre) / spread)
+    return pd.DataFrame(
+        {
+            "oligo_name": counts["oligo"].to_numpy(),
+            "log2FoldChange": activity,
+            "inputCount": sums.dna_normalized.mean(axis=1),
+            "outputCount": sums.rna_normalized.mean(axis=1),
+            "minusLog10PValue": minus_log10(log_p),
+            "minusLog10QValue": minus_log10(log_bh(log_p)),
+        }
+    )
+
+
+def variants(fit: xr.Dataset, counts: xr.Dataset, library: xr.Dataset, *, contrast: str) -> pd.DataFrame:
+    """Return the columns of ``reporter_variant``: the effect of each tile's alternate allele, from a fit.
+
+    A variant in several windows has a row for each, told apart by ``variantPos``. ``postProbEffect`` is the empirical
+    Bayes probability that the effect is not 0: a share of the elements has none, the others' effects are normal around
+    0; both are estimated from the fit.
+
+    Parameters
+    ----------
+    fit
+        From `causalgia.mpra.fit`.
+    counts
+        That it was made from.
+    library
+        What was ordered, with `causalgia.mpra.VariantTiles.annotate`.
+    contrast
+        Which contrast of the fit.
+
+    Raises
+    ------
+    CountsError
+        If the contrast is absent, or no element of the fit is a variant of the library.
+    """
+    one = fit.sel(contrast=contrast) if contrast in fit["contrast"] else _refuse_contrast(fit, contrast)
+    alleles = _alleles(library)
+    one = one.sel(element=[e for e in one["element"].to_numpy().tolist() if e in alleles.index])
+    if not one.sizes["element"]:
+        raise CountsError("no element of the fit is a variant of the library; annotate it: tiles.annotate(library)")
+    rows = alleles.loc[one["element"].to_numpy()]
+    table = pd.DataFrame({"variant_id": rows["SPDI"].to_numpy(), "log2FoldChange": one["ace"].to_numpy()})
+    sums, oligos = sums_of(counts), pd.Index(counts["oligo"].to_numpy())
+    for allele in ("ref", "alt"):
+        of = oligos.get_indexer(rows[allele])
+        table[f"inputCount{allele.title()}"] = sums.dna_normalized[of].mean(axis=1)
+        table[f"outputCount{allele.title()}"] = sums.rna_normalized[of].mean(axis=1)
+    log_p = one["log_p"].to_numpy()
+    table["minusLog10PValue"], table["minusLog10QValue"] = minus_log10(log_p), minus_log10(log_bh(log_p))
+    ace, se, df = (one[name].to_numpy() for name in ("ace", "se", "df"))
+    half = stats.t.ppf(0.975, df) * se
+    table["postProbEffect"] = probability_of_an_effect(ace, se)
+    table["CI_lower_95"], table["CI_upper_95"] = ace - half, ace + half
+    table["variantPos"] = rows["variant_pos"].to_numpy()
+    change = [spdi.split(":") for spdi in table["variant_id"]]
+    table["refAllele"], table["altAllele"] = ([cells[i] or "0" for cells in change] for i in (2, 3))
+    return table
+
+
+def genomic(table: pd.DataFrame, places: pd.DataFrame, *, name: str) -> pd.DataFrame:
+    """Return a table of effects as a BED track: six columns of place before its own, sorted by place.
+
+    The score, which is how dark a browser draws it, is 1000 for the largest absolute log2 fold change.
+
+    Parameters
+    ----------
+    table
+        Effects, a row a feature.
+    places
+        ``chrom chromStart chromEnd``, row by row.
+    name
+        The table's column that names the features.
+    """
+    size = table["log2FoldChange"].abs().to_numpy()
+    score = (1000 * size / max(size.max(initial=0.0), 1e-300)).astype(int)
+    bed = places.assign(name=table[name], score=score, strand="+")
+    whole = pd.concat([bed, table.drop(columns=name)], axis=1)
+    return whole.sort_values(["chrom", "chromStart", "chromEnd", "name"], kind="stable").reset_index(drop=True)
+
+
+def _alleles(library: xr.Dataset) -> pd.DataFrame:
+    """Return SPDI, variant_pos and the two oligos of each element that is a variant."""
+    names = ("element", "oligo_name", "SPDI", "allele", "variant_pos")
+    if "SPDI" not in library:
+        raise CountsError("the library does not say which variants its oligos carry: tiles.annotate(library) does")
+    table = pd.DataFrame({name: library[name].to_numpy() for name in names})
+    table = table[table["SPDI"] != ""].drop_duplicates("oligo_name")
+    oligos = table.pivot(index="element", columns="allele", values="oligo_name")
+    first = table[table["allele"] == "ref"].set_index("element")[["SPDI", "variant_pos"]]
+    return first.join(oligos)
+
+
+def _refuse_contrast(fit: xr.Dataset, contrast: str) -> xr.Dataset:
+    known = ", ".join(map(repr, fit["contrast"].to_numpy().tolist()))
+    raise CountsError(f"the fit has no contrast '{contrast}'; it has {known}")
+
+
+def minus_log10(log_p: Array) -> Array:
+    """Return -log10 of p from its natural logarithm, never -0."""
+    return np.abs(log_p) / _LN10
+
+
+def log_bh(log_p: Array) -> Array:
+    """Return the natural logarithm of Benjamini and Hochberg's adjusted p, from that of p."""
+    order = np.argsort(log_p)
+    raised = log_p[order] + np.log(len(log_p) / np.arange(1, len(log_p) + 1))
+    adjusted = np.empty_like(raised)
+    adjusted[order] = np.minimum(np.minimum.accumulate(raised[::-1])[::-1], 0.0)
+    return adjusted

@@ -1,0 +1,102 @@
+"""Names that every vendor's sheet and every mapper takes, and sequences that can be told apart in a pool."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from causalgia.errors import LibraryError
+
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9+=_.:-]*")
+_COMPLEMENT = str.maketrans("ACGTacgt", "TGCAtgca")
+_SHOWN = 3
+
+
+def require_names(names: Sequence[str], place: str) -> None:
+    """Refuse names that an order or a mapper does not take, or that are given twice.
+
+    Raises
+    ------
+    LibraryError
+        If a name does not begin with a letter, has another character than letters, digits and ``+ = _ . : -``, or is
+        shared.
+    """
+    odd = [name for name in dict.fromkeys(names) if NAME.fullmatch(name) is None]
+    if odd:
+        raise LibraryError(
+            f"{place}: {_listed(odd)}: a name begins with a letter and has letters, digits and + = _ . : - only; "
+            "rename (vendor_name() writes other characters as =HH, and given_name() reads them back)"
+        )
+    if len(set(names)) < len(names):
+        seen: set[str] = set()
+        twice = next(name for name in names if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        raise LibraryError(f"{place}: {twice!r} names two sequences; names are unique: rename one")
+
+
+def vendor_name(name: str) -> str:
+    """Return a name that vendors and mappers take, from any text; `given_name` reads it back.
+
+    Characters other than letters, digits and ``+ _ . : -`` are written ``=HH``, two hexadecimal digits a byte of UTF-8,
+    and ``n==`` is put before what does not begin with a letter: different names stay different.
+
+    Examples
+    --------
+    >>> vendor_name("chr1:5-11(+)"), given_name("chr1:5-11=28+=29")
+    ('chr1:5-11=28+=29', 'chr1:5-11(+)')
+    >>> vendor_name("7 copies")
+    'n==7=20copies'
+    """
+    text = "".join(c if NAME.fullmatch("n" + c) and c != "=" else _hexed(c) for c in name)
+    return text if NAME.fullmatch(text) else f"n=={text}"
+
+
+def given_name(name: str) -> str:
+    """Return the name that `vendor_name` wrote."""
+    body = name.removeprefix("n==")
+    raw = re.sub(rb"=([0-9A-F]{2})", lambda found: bytes.fromhex(found[1].decode()), body.encode())
+    return raw.decode("utf-8")
+
+
+def require_distinct(sequences: Sequence[str], names: Sequence[str], exempt: Sequence[bool], place: str) -> None:
+    """Refuse sequences that cannot be told apart: equal, or one the reverse complement of the other.
+
+    Parameters
+    ----------
+    sequences, names
+        As they are ordered, and what they are called.
+    exempt
+        Which of them are declared duplicates, and may repeat another in its own orientation.
+    place
+        What is being written, for the error.
+
+    Raises
+    ------
+    LibraryError
+        Names the pairs.
+    """
+    seen: dict[str, str] = {}
+    clashes: list[str] = []
+    for sequence, name, declared in zip(sequences, names, exempt, strict=True):
+        letters = sequence.upper()
+        minus = letters.translate(_COMPLEMENT)[::-1]
+        if not declared and letters in seen:
+            clashes.append(f"{seen[letters]!r} and {name!r} are one sequence")
+        elif minus != letters and minus in seen:
+            clashes.append(f"{name!r} is the reverse complement of {seen[minus]!r}")
+        if not declared:
+            seen.setdefault(letters, name)
+    if clashes:
+        more = f", and {len(clashes) - _SHOWN:,} more pairs" if len(clashes) > _SHOWN else ""
+        raise LibraryError(
+            f"{place}: {'; '.join(clashes[:_SHOWN])}{more}: their reads cannot be told apart. Drop the unit in every "
+            "arm, draw its background anew, or declare the copies duplicates (group 'duplicate')"
+        )
+
+
+def _hexed(character: str) -> str:
+    return "".join(f"={byte:02X}" for byte in character.encode())
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+    return ", ".join(map(repr, names[:_SHOWN])) + more

@@ -1,0 +1,157 @@
+"""Order files: the oligos of a library as FASTA and CSV, and the inserts as the FASTA that reads are mapped to."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+import xarray as xr
+
+from causalgia.errors import LibraryError
+from causalgia.mpra.formats.constructs import constructs_of
+from causalgia.mpra.formats.filing import read_lines, write_text
+from causalgia.mpra.formats.naming import require_distinct, require_names
+from causalgia.schema import validate
+
+_HEADER = "name,oligo"
+_BASES = frozenset("ACGT")
+
+
+def to_fasta(
+    library: xr.Dataset,
+    path: str | PathLike[str],
+    *,
+    of: Literal["oligo", "insert"] = "oligo",
+    overwrite: bool = False,
+) -> Path:
+    """Write a library as FASTA: the whole oligos that are ordered, or the inserts that reads are mapped to.
+
+    Parameters
+    ----------
+    library
+        From `causalgia.mpra.library`.
+    path
+        Where to; ``.gz`` is compressed. One line of letters a record.
+    of
+        ``"oligo"``: a record for each oligo, adapters and barcode included, under its name; what a vendor takes.
+        ``"insert"``: a record for each construct, without adapters, under its ``oligo_name``; the design file of an
+        association (MPRAsnakeflow). Declared duplicates have the insert of another construct, and a promoter alone has
+        none: neither has a record.
+    overwrite
+        Whether to write over a file that is there.
+
+    Raises
+    ------
+    LibraryError
+        If a name would not pass (see `causalgia.mpra.vendor_name`), two sequences are equal or reverse complements of
+        each other and are no declared duplicates (the message has their names), or the file is there already.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from causalgia.mpra.formats.examples import two_arms
+    >>> path = to_fasta(two_arms(), Path(tempfile.mkdtemp()) / "oligos.fa")
+    >>> print(path.read_text().splitlines()[0])
+    >u1:control
+    """
+    names, sequences = _oligos(library, path) if of == "oligo" else _inserts(library, of, path)
+    text = "".join(f">{name}\n{letters}\n" for name, letters in zip(names, sequences, strict=True))
+    return write_text(path, text, overwrite=overwrite)
+
+
+def to_csv(library: xr.Dataset, path: str | PathLike[str], *, overwrite: bool = False) -> Path:
+    """Write a library as the order sheet of a vendor: ``name,oligo``, a line an oligo as it is synthesised, 5' to 3'.
+
+    Parameters
+    ----------
+    library
+        From `causalgia.mpra.library`.
+    path
+        Where to; ``.gz`` is compressed.
+    overwrite
+        Whether to write over a file that is there.
+
+    Raises
+    ------
+    LibraryError
+        As `to_fasta`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from causalgia.mpra.formats.examples import two_arms
+    >>> path = to_csv(two_arms(), Path(tempfile.mkdtemp()) / "order.csv")
+    >>> print(path.read_text().splitlines()[0])
+    name,oligo
+    """
+    names, oligos = _oligos(library, path)
+    lines = [f"{name},{oligo}" for name, oligo in zip(names, oligos, strict=True)]
+    return write_text(path, "\n".join([_HEADER, *lines]) + "\n", overwrite=overwrite)
+
+
+def read_order(path: str | PathLike[str]) -> pd.DataFrame:
+    r"""Read an order file, FASTA or CSV (with or without its header): columns ``name`` and ``oligo``, in its order.
+
+    Raises
+    ------
+    LibraryError
+        If it is neither, a line has another number of cells, a sequence has a letter that is no base, or a name is
+        shared. The message names file and line.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "order.csv"
+    >>> _ = path.write_text("name,oligo\na,ACGT\n")
+    >>> read_order(path)
+      name oligo
+    0    a  ACGT
+    """
+    lines = read_lines(path, LibraryError)
+    rows = _fasta_rows(lines, path) if lines[0].startswith(">") else _csv_rows(lines, path)
+    for line, _, oligo in rows:
+        if not oligo or not set(oligo.upper()) <= _BASES:
+            raise LibraryError(f"{path}: line {line}: {oligo[:40]!r} is no sequence of A, C, G and T; correct the line")
+    names = [name for _, name, _ in rows]
+    require_names(names, str(path))
+    return pd.DataFrame({"name": names, "oligo": [oligo for _, _, oligo in rows]}, dtype=object)
+
+
+def _oligos(library: xr.Dataset, path: str | PathLike[str]) -> tuple[list[str], list[str]]:
+    validate(library, "library")
+    names, oligos = (library[column].to_numpy().tolist() for column in ("name", "oligo"))
+    require_names(names, str(path))
+    require_distinct(oligos, names, (library["group"].to_numpy() == "duplicate").tolist(), str(path))
+    return names, oligos
+
+
+def _inserts(library: xr.Dataset, of: str, path: str | PathLike[str]) -> tuple[list[str], list[str]]:
+    if of != "insert":
+        raise LibraryError(f"of={of!r}: a FASTA is of 'oligo' (to order) or 'insert' (to map reads to)")
+    rows = constructs_of(library, str(path))
+    rows = rows[(rows["group"] != "duplicate") & (rows["insert"] != "")]
+    return rows["oligo_name"].tolist(), rows["insert"].tolist()
+
+
+def _fasta_rows(lines: list[str], path: str | PathLike[str]) -> list[tuple[int, str, str]]:
+    starts = [i for i, line in enumerate(lines) if line.startswith(">")]
+    rows = []
+    for start, stop in zip(starts, [*starts[1:], len(lines)], strict=True):
+        words = lines[start][1:].split()
+        if not words:
+            raise LibraryError(f"{path}: line {start + 1}: a record without a name after '>'; name or drop it")
+        rows.append((start + 1, words[0], "".join(line.strip() for line in lines[start + 1 : stop])))
+    return rows
+
+
+def _csv_rows(lines: list[str], path: str | PathLike[str]) -> list[tuple[int, str, str]]:
+    first = 1 if lines[0].lower().replace(" ", "") == _HEADER else 0
+    rows = []
+    for number, line in enumerate(lines[first:], first + 1):
+        cells = [cell.strip() for cell in line.split(",")]
+        if len(cells) != 2:
+            raise LibraryError(f"{path}: line {number}: {len(cells)} cells; an order has two, name and oligo")
+        rows.append((number, cells[0], cells[1]))
+    return rows
