@@ -15,11 +15,12 @@ from causalgia.estimation.tails import log_p
 from causalgia.mpra.fitting.cells import cells_of
 from causalgia.mpra.fitting.fitted import Fitted
 from causalgia.mpra.fitting.hierarchical import hierarchical
+from causalgia.mpra.fitting.nb import negative_binomial
 from causalgia.mpra.fitting.precision import precision
 from causalgia.mpra.fitting.question import Asked, asked_of, n_barcodes
 from causalgia.mpra.fitting.two_way import two_way
 
-Method: TypeAlias = Literal["hierarchical", "two_way", "precision"]
+Method: TypeAlias = Literal["hierarchical", "two_way", "precision", "nb"]
 _Way: TypeAlias = Callable[[xr.Dataset, Asked], Fitted]
 
 
@@ -48,16 +49,18 @@ def _labelled(
     ace, se, df = (np.ascontiguousarray(v, dtype=np.float64) for v in (fitted.ace, fitted.se, fitted.df))
     p, lower, upper = p_and_limits(ace, se, df, ci_prob)
     columns = {"ace": ace, "se": se, "df": df, "lower": lower, "upper": upper, "p": p, "log_p": log_p(ace, se, df)}
-    n = n_barcodes(counts)[asked.oligos]
+    kept = np.ones(len(asked.elements), dtype=bool) if fitted.kept is None else fitted.kept
+    oligos = asked.oligos[kept]
+    n = n_barcodes(counts)[oligos]
     return xr.Dataset(
         {name: (dims, column) for name, column in columns.items()}
         | {"n_barcodes": (("element", "arm"), n), "weight": (("contrast", "arm"), asked.weights)}
         | dict(fitted.variables),
         coords={
-            "element": asked.elements,
+            "element": asked.elements[kept],
             "contrast": list(asked.contrasts),
             "arm": asked.arms,
-            "group": ("element", counts["group"].to_numpy()[asked.oligos[:, 0]]),
+            "group": ("element", counts["group"].to_numpy()[oligos[:, 0]]),
         },
         attrs={
             "method": method,
@@ -68,6 +71,7 @@ def _labelled(
             "null": "the barcodes that an oligo might have",
             **({} if control is None else {"control": control}),
             "n_left_out": asked.n_left_out,
+            "n_not_fitted": int((~kept).sum()),
             "arms_left_out": ", ".join(asked.arms_left_out),
             **fitted.attrs,
         },
@@ -78,4 +82,5 @@ _WAYS: dict[str, _Way] = {
     "hierarchical": hierarchical,
     "two_way": lambda counts, asked: two_way(cells_of(counts, asked), asked.weights),
     "precision": precision,
+    "nb": negative_binomial,
 }

@@ -24,6 +24,8 @@ class Fitted:
         What else the method knows: name -> (dims, values), with dims out of ``element, contrast, arm, replicate``.
     attrs
         What else holds for all elements: numbers and text.
+    kept
+        Which elements of the question these are, where the method could not answer for all, a mask; None: all.
     """
 
     ace: Array
@@ -31,3 +33,4 @@ class Fitted:
     df: Array
     variables: Mapping[str, tuple[tuple[str, ...], NDArray[Any]]] = field(default_factory=dict)
     attrs: Mapping[str, float | int | str] = field(default_factory=dict)
+    kept: NDArray[np.bool_] | None = None

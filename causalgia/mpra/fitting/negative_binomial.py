@@ -48,7 +48,10 @@ class Regression:
         """Return what each cell moves contrasts ``(K, A)`` by, to first order, shape ``(B, R, K)``."""
         E, A = self.arm.shape
         rows = np.einsum("ka,eap->ekp", weights, self.covariance[:, :A])
-        of_arm, of_replicate = np.moveaxis(rows[:, :, :A], 1, 2).reshape(E * A, 1, -1), np.moveaxis(rows[:, :, A:], 1, 2)
+        of_arm, of_replicate = (
+            np.moveaxis(rows[:, :, :A], 1, 2).reshape(E * A, 1, -1),
+            np.moveaxis(rows[:, :, A:], 1, 2),
+        )
         return np.asarray(self.score[:, :, None] * (of_arm[group] + of_replicate[group // A]))
 
 
@@ -56,8 +59,8 @@ def regress(rna: Array, dna: Array, used: Mask, group: Ints, shape: tuple[int, i
     """Fit ``log E[rna] = log dna + arm + replicate`` with one theta an element, all by maximum likelihood.
 
     Rounds of a Fisher step for arms and replicates and a Newton step for log theta, in all elements that have not
-    converged. Replicates without a read of RNA say nothing of arms and are left out; an element of which an arm has none
-    has no maximum.
+    converged. Replicates without a read of RNA say nothing of arms and are left out; an element of which an arm has
+    none has no maximum.
 
     Parameters
     ----------
@@ -91,7 +94,8 @@ def regress(rna: Array, dna: Array, used: Mask, group: Ints, shape: tuple[int, i
     converged[going] = False
     whole = _Cells(rna, dna, cells, group, shape)
     score, weight, information = whole.at(state.arm, state.replicate, state.theta)
-    return Regression(state.arm, np.linalg.inv(information), state.theta, score, weight, converged)
+    inverse: Array = np.linalg.inv(information).astype(np.float64)
+    return Regression(state.arm, inverse, state.theta, score, weight, converged)
 
 
 @dataclass(frozen=True)
@@ -123,8 +127,7 @@ class _Cells:
         first = special.digamma(total) - special.digamma(t) + np.log(t / over) + 1 - total / over
         second = special.zeta(2, total) - special.zeta(2, t) + 1 / t - 2 / over + total / over**2
         both = ((self.used * x).sum(axis=1) for x in (first, second))
-        element, n = self.group // self.shape[1], self.shape[0]
-        d1, d2 = (np.bincount(element, x, n) for x in both)
+        d1, d2 = (group_sums(x, self.group // self.shape[1], self.shape[:1]) for x in both)
         return d1, d2
 
 
@@ -150,7 +153,7 @@ class _State:
         newton = np.where(bend < 0, -slope / np.where(bend < 0, bend, 1.0), np.sign(slope))
         later = np.clip(theta * np.exp(np.clip(newton, -1.5, 1.5)), _LEAST_THETA, _MOST_THETA)
         self.arm[elements], self.replicate[elements], self.theta[elements] = arm, replicate, later
-        return np.maximum(np.abs(move).max(axis=1), np.abs(np.log(later / theta)) * 1e-2)
+        return np.asarray(np.maximum(np.abs(move).max(axis=1), np.abs(np.log(later / theta)) * 1e-2))
 
 
 def _information(weight: Array) -> Array:

@@ -71,13 +71,28 @@ def two_way(cells: Cells, weights: Array) -> Fitted:
     """
     means = barcode_means(cells)
     layers = (barcode_layer(means, weights), replicate_layer(cells, weights), residual_layer(cells, weights))
-    _require_spread(layers)
-    (vb, db), (vr, dr), (ve, de) = (layer.moderated() for layer in layers)
-    variance = np.maximum(np.maximum(vb + vr - ve, vb), vr)
-    df = variance**2 / (vb**2 / db + vr**2 / dr + ve**2 / np.maximum(de, 1.0))
+    variance, df, vb, vr, ve = together(*layers)
     dims = ("element", "contrast")
     variables = {"v_barcode": (dims, vb), "v_replicate": (dims, vr), "v_residual": (dims, ve)}
     return Fitted(means.mean @ weights.T, np.sqrt(variance), df, variables, sds(cells))
+
+
+def together(barcode: Layer, replicate: Layer, residual: Layer) -> tuple[Array, Array, Array, Array, Array]:
+    """Return the variance of each contrast and its df, and the moderated parts of it, shape ``(E, K)`` each.
+
+    Raises
+    ------
+    EstimateError
+        If no element has two barcodes in an arm, or two replicates.
+    """
+    if not barcode.df.any():
+        raise EstimateError("no element has two barcodes in an arm, and one barcode has no spread; use more barcodes")
+    if not replicate.df.any():
+        raise EstimateError("no element has two replicates of every arm, and one has no spread; use more replicates")
+    (vb, db), (vr, dr), (ve, de) = (layer.moderated() for layer in (barcode, replicate, residual))
+    variance = np.maximum(np.maximum(vb + vr - ve, vb), vr)
+    parts = [np.where(d > 0, v**2 / np.where(d > 0, d, 1.0), 0.0) for v, d in ((vb, db), (vr, dr), (ve, de))]
+    return variance, variance**2 / sum(parts), vb, vr, ve
 
 
 def barcode_layer(means: Means, weights: Array) -> Layer:
@@ -149,10 +164,3 @@ def _pooled(layer: Layer) -> float:
 
 def _root(variance: float) -> float:
     return float(np.sqrt(max(variance, 0.0)))
-
-
-def _require_spread(layers: tuple[Layer, Layer, Layer]) -> None:
-    if not layers[0].df.any():
-        raise EstimateError("no element has two barcodes in an arm, and one barcode has no spread; use more barcodes")
-    if not layers[1].df.any():
-        raise EstimateError("no element has two replicates of every arm, and one has no spread; use more replicates")
