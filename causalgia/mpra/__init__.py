@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from causalgia.mpra.comparing.virtual import virtual_trial
+from causalgia.mpra.comparing import concordance, prediction_powered, virtual_trial
 from causalgia.mpra.counting import counts_of, read_counts, simulate
 from causalgia.mpra.fitting import fit
 from causalgia.mpra.formats import (
@@ -19,10 +19,11 @@ from causalgia.mpra.formats import (
     vendor_name,
     write_library,
 )
-from causalgia.mpra.ordering import library, report
+from causalgia.mpra.ordering import library
 from causalgia.mpra.ordering.barcoding import BarcodeRules, barcodes
 from causalgia.mpra.ordering.barcoding_balance import barcode_balance
 from causalgia.mpra.planning import PriceList, cheapest, components, power, read_prices
+from causalgia.mpra.reporting import report
 
 __all__ = [
     "BarcodeRules",
@@ -32,12 +33,14 @@ __all__ = [
     "barcodes",
     "cheapest",
     "components",
+    "concordance",
     "counts_of",
     "fit",
     "given_name",
     "igvf_table",
     "library",
     "power",
+    "prediction_powered",
     "read_counts",
     "read_igvf",
     "read_library",

@@ -1,0 +1,132 @@
+"""When predictions may sharpen a measured mean: conditions that are checked, and named when they fail."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from scipy import stats
+
+from causalgia.errors import EstimateError
+from causalgia.mpra.comparing.powered import by_cluster
+
+Array: TypeAlias = NDArray[np.float64]
+Codes: TypeAlias = NDArray[np.intp]
+Flags: TypeAlias = NDArray[np.bool_]
+SELECTED = 1e-3
+
+
+def check_training(trained: bool | None) -> str:
+    """Refuse a predictor that was trained on the measured units; it cannot be seen from the numbers.
+
+    Examples
+    --------
+    >>> check_training(None)
+    'not stated: whether the predictor was trained on the measured units'
+    """
+    if trained:
+        raise EstimateError(
+            "condition 'predictor not trained on them': a predictor is too good on units that it was trained on, and "
+            "the others are not corrected for that; measure units that it has not seen, or give the classical "
+            "interval: cg.estimate"
+        )
+    if trained is None:
+        return "not stated: whether the predictor was trained on the measured units"
+    return "stated: the predictor was not trained on the measured units"
+
+
+def check_population(virtual: xr.Dataset, library: xr.Dataset | None, measured: xr.Dataset) -> str:
+    """Refuse a virtual trial of another null model, or under other constraints, than what was measured.
+
+    Examples
+    --------
+    >>> check_population(xr.Dataset(), None, xr.Dataset())
+    'by name: the measured units are units of the virtual trial'
+    """
+    null = virtual.attrs.get("null_fingerprint")
+    for name, other in (("library", library), ("measured effects", measured)):
+        theirs = None if other is None else other.attrs.get("null_fingerprint")
+        if null and theirs and null != theirs:
+            raise EstimateError(
+                f"condition 'same null model': the virtual trial drew units from {virtual.attrs.get('null', null)}, "
+                f"the {name} from {None if other is None else other.attrs.get('null', theirs)}; predict units of the "
+                "null model that was measured"
+            )
+    if library is None:
+        return "by name: the measured units are units of the virtual trial"
+    rules, theirs = virtual.attrs.get("rules"), library.attrs.get("rules")
+    redrawn = float(library["share_redrawn"]) if "share_redrawn" in library else 0.0
+    if rules != theirs and (rules is not None or redrawn > 0):
+        raise EstimateError(
+            f"condition 'same constraints': {redrawn:.1%} of the library's units were redrawn to meet its rules, and "
+            "the units of the virtual trial met other rules or none; make a larger library by the same rules, predict "
+            "all of it (cg.mpra.virtual_trial), and order units of it at random"
+        )
+    return "held: one null model, one set of rules"
+
+
+def check_parents(parents: NDArray[Any] | None, measured: Flags) -> str:
+    """Refuse units that share a parent with measured ones: their mean moves with that of the measured ones.
+
+    Parameters
+    ----------
+    parents
+        Parent of each unit, shape ``(n,)``; None: unknown.
+    measured
+        Which units were measured, shape ``(n,)``.
+
+    Examples
+    --------
+    >>> check_parents(np.array(["a", "b", "c"]), np.array([True, False, False]))
+    'held: no other unit shares a parent with a measured one'
+    """
+    if parents is None:
+        return "unknown: the virtual trial does not say the parents of its units; each counts as its own"
+    shares = np.isin(parents[~measured], parents[measured])
+    if shares.any():
+        raise EstimateError(
+            f"condition 'other parents': {int(shares.sum()):,} of {len(shares):,} units that were not measured share a "
+            f"parent with measured ones (such as '{parents[~measured][shares][0]}'); shuffles of the measured units' "
+            "own parents cover .72-.75 at .95, for they say nothing of other parents. Leave them out, and predict "
+            "units of parents of their own: others = ~virtual.parent.isin(virtual.parent.sel(unit=measured.unit)) | "
+            "virtual.unit.isin(measured.unit); virtual.sel(unit=others)"
+        )
+    return "held: no other unit shares a parent with a measured one"
+
+
+def check_draw(f: Array, f_rest: Array, cluster: Codes | None, cluster_rest: Codes | None, name: str) -> str:
+    """Refuse measured units whose predictions differ from the others': they were not drawn at random.
+
+    Welch tests of the means of the predictions, and of their distances from the median of all, by cluster; a random
+    draw is refused once in a thousand.
+
+    Examples
+    --------
+    >>> f = np.arange(100.0)
+    >>> check_draw(f[::5], f[1::5], None, None, "GATA1")[:4]
+    'held'
+    """
+    median = np.median(np.concatenate([f, f_rest]))
+    what = ("predictions", f, f_rest), ("distances from the median", abs(f - median), abs(f_rest - median))
+    p = [_welch_p(a, b, cluster, cluster_rest) for _, a, b in what]
+    if min(p) < SELECTED / 2:
+        said, a, b = what[int(np.argmin(p))]
+        raise EstimateError(
+            f"condition 'a random draw': contrast '{name}', the {said} of the measured units have the mean "
+            f"{a.mean():.3g}, of the others {b.mean():.3g} (p = {min(p):.1g}); units that were selected by their "
+            "prediction are no random draw of the population. Measure a random draw, or predict only the population "
+            "that it is one of"
+        )
+    return f"held: the predictions of the measured units are those of a random draw (p = {min(1.0, 2 * min(p)):.2g})"
+
+
+def _welch_p(a: Array, b: Array, cluster: Codes | None, cluster_rest: Codes | None) -> float:
+    parts = [by_cluster(a, cluster), by_cluster(b, cluster_rest)]
+    v = [float(e @ e / (len(e) * (len(e) - 1))) for e in parts]
+    gap = abs(float(a.mean() - b.mean()))
+    if sum(v) == 0:
+        return 1.0 if gap == 0 else 0.0
+    df = sum(v) ** 2 / sum(x**2 / (len(e) - 1) for x, e in zip(v, parts, strict=True))
+    return float(2 * stats.t.sf(gap / np.sqrt(sum(v)), df))

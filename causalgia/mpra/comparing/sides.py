@@ -1,0 +1,191 @@
+"""The two sides of a comparison: effects by element, from a trial, a fit or a table, as one long table each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from causalgia.errors import ContrastError, EstimateError, OutcomesError
+from causalgia.schema import validate
+from causalgia.tables import nearest
+
+Side: TypeAlias = Literal["virtual", "measured"]
+#: groups of oligos that are controls of the bench, and no units of the design
+CONTROLS = ("negative", "positive", "promoter", "duplicate")
+_OTHER_NAMES = {"ace": "effect", "unit": "element"}
+_OPTIONAL = ("df", "p", "q", "parent", "group")
+
+
+def effects_by_element(given: Any, side: Side, *, task: str | None = None) -> pd.DataFrame:
+    """Return effects by element as a long table.
+
+    Parameters
+    ----------
+    given
+        Effects of a trial, ``ice (unit, contrast, task[, model])``, whose units are the elements: exact, or over a
+        ``model`` dim their mean with its standard error. A fit, ``ace, se (element, contrast)``. Or a DataFrame with
+        columns ``element`` (or an index of that name) and ``effect``, and where known ``contrast se df p q parent
+        group``.
+    side
+        ``"virtual"`` or ``"measured"``; effects that were measured need an ``se``.
+    task
+        Which task of a trial; needed where there are several.
+
+    Returns
+    -------
+    DataFrame
+        ``contrast element effect se``, and those of ``df p q parent group`` that are known.
+
+    Raises
+    ------
+    OutcomesError
+        If it is none of these, a column is absent, a value is not finite, or an element appears twice.
+    ContrastError
+        If the task is not there, or not said.
+    EstimateError
+        If measured effects have no standard errors.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"element": ["a", "b"], "effect": [1.0, 2.0]})
+    >>> effects_by_element(table, "virtual").columns.tolist()
+    ['contrast', 'element', 'effect', 'se']
+    """
+    if isinstance(given, xr.Dataset) and "ice" in given:
+        table = _of_trial(given, side, task)
+    elif isinstance(given, xr.Dataset) and "ace" in given and "element" in given["ace"].dims:
+        table = _of_fit(given)
+    elif isinstance(given, pd.DataFrame):
+        table = _of_frame(given, side)
+    else:
+        raise OutcomesError(
+            f"{side}: {type(given).__name__} has no effects by element; give effects of a trial (cg.contrast), a fit "
+            "(cg.mpra.fit), or a DataFrame with columns element, effect and se"
+        )
+    return _checked(table, side)
+
+
+def _of_trial(effects: xr.Dataset, side: Side, task: str | None) -> pd.DataFrame:
+    if side == "measured":
+        raise EstimateError(
+            "measured: effects of units have no standard errors of their own, and replicates share their barcodes; "
+            "take them from cg.mpra.fit(counts, control=)"
+        )
+    effects = of_task(validate(effects, "effects"), task)
+    ice = effects["ice"]
+    mean, se = ice, xr.zeros_like(ice)
+    if "model" in ice.dims:
+        mean, se = ice.mean("model"), ice.std("model", ddof=1) / np.sqrt(ice.sizes["model"])
+        if ice.sizes["model"] < 2:
+            se = xr.zeros_like(mean)
+    data = {"effect": mean.transpose("contrast", "unit"), "se": se.transpose("contrast", "unit")}
+    return _long(data, effects, "unit")
+
+
+def of_task(effects: xr.Dataset, task: str | None) -> xr.Dataset:
+    """Return effects on one task, without the dim."""
+    tasks = [str(t) for t in effects["task"].to_numpy()] if "task" in effects.coords else ["0"]
+    if task is None and len(tasks) > 1:
+        raise ContrastError(f"virtual: there are the tasks {', '.join(tasks)}; say which one was measured: task=")
+    if task is not None and str(task) not in tasks:
+        raise ContrastError(f"virtual: there is no task {task!r}{nearest(str(task), tasks)}; it has {', '.join(tasks)}")
+    return effects.isel(task=tasks.index(str(task)) if task is not None else 0, drop=True)
+
+
+def _of_fit(fit: xr.Dataset) -> pd.DataFrame:
+    names = {"ace": "effect", "se": "se", "df": "df", "p": "p", "q": "q"}
+    data = {new: fit[old].transpose("contrast", "element") for old, new in names.items() if old in fit}
+    return _long(data, fit, "element")
+
+
+def _long(data: dict[str, xr.DataArray], dataset: xr.Dataset, dim: str) -> pd.DataFrame:
+    """Return a row for each contrast and element, with the coordinates of elements that matter here."""
+    names = dataset[dim].to_numpy().astype(str)
+    contrasts = dataset["contrast"].to_numpy().astype(str)
+    columns = {name: values.to_numpy().ravel() for name, values in data.items()}
+    known = {c: dataset[c].to_numpy() for c in ("parent", "group") if c in dataset and dataset[c].dims == (dim,)}
+    return pd.DataFrame(
+        {"contrast": np.repeat(contrasts, len(names)), "element": np.tile(names, len(contrasts))}
+        | columns
+        | {name: np.tile(values, len(contrasts)) for name, values in known.items()}
+    )
+
+
+def _of_frame(frame: pd.DataFrame, side: Side) -> pd.DataFrame:
+    named = frame.index.name in ("element", "unit") and not {"element", "unit"} & set(frame.columns)
+    table = frame.reset_index() if named else frame
+    table = table.rename(columns={old: new for old, new in _OTHER_NAMES.items() if new not in table.columns})
+    for column in ("element", "effect"):
+        if column not in table.columns:
+            raise OutcomesError(f"{side}: no column '{column}', only {', '.join(map(str, table.columns))}; rename it")
+    if "se" not in table.columns:
+        if side == "measured":
+            raise EstimateError("measured: no column 'se'; without standard errors noise cannot be told from truth")
+        table = table.assign(se=0.0)
+    if "contrast" not in table.columns:
+        table = table.assign(contrast="effect")
+    table = table.assign(element=table["element"].astype(str), contrast=table["contrast"].astype(str))
+    return table[["contrast", "element", "effect", "se", *(c for c in _OPTIONAL if c in table.columns)]]
+
+
+def _checked(table: pd.DataFrame, side: Side) -> pd.DataFrame:
+    for column in ("effect", "se"):
+        values = pd.to_numeric(table[column], errors="coerce").to_numpy(float)
+        bad = ~np.isfinite(values) | (values < 0 if column == "se" else False)
+        if bad.any():
+            row = table.iloc[int(np.argmax(bad))]
+            raise OutcomesError(
+                f"{side}: {column} of element '{row['element']}' in contrast '{row['contrast']}' is {row[column]}; "
+                "leave the element out, or repair it where it arose"
+            )
+    twice = table.duplicated(["contrast", "element"])
+    if twice.any():
+        row = table[twice].iloc[0]
+        raise OutcomesError(f"{side}: element '{row['element']}' appears twice in contrast '{row['contrast']}'")
+    return table.reset_index(drop=True)
+
+
+def matched_contrasts(
+    virtual: Iterable[str], measured: Iterable[str], contrasts: Mapping[str, str] | None
+) -> dict[str, str]:
+    """Return the measured contrasts that are compared, each with its virtual one.
+
+    Parameters
+    ----------
+    virtual, measured
+        Names of contrasts, each as often as it comes.
+    contrasts
+        Measured name -> virtual name; None takes those of one name, or the only two there are.
+
+    Raises
+    ------
+    ContrastError
+        If a name is unknown, or none are shared.
+
+    Examples
+    --------
+    >>> matched_contrasts(["A", "A"], ["effect"], None)
+    {'effect': 'A'}
+    """
+    of_virtual, of_measured = list(dict.fromkeys(virtual)), list(dict.fromkeys(measured))
+    if contrasts is not None:
+        for name, known, side in (
+            *((str(m), of_measured, "measured") for m in contrasts),
+            *((str(v), of_virtual, "virtual") for v in contrasts.values()),
+        ):
+            if name not in known:
+                raise ContrastError(f"{side}: there is no contrast '{name}'; it has {', '.join(known)}")
+        return {str(m): str(v) for m, v in contrasts.items()}
+    shared = {name: name for name in of_measured if name in of_virtual}
+    if shared:
+        return shared
+    if len(of_virtual) == len(of_measured) == 1:
+        return {of_measured[0]: of_virtual[0]}
+    raise ContrastError(
+        f"virtual contrasts {', '.join(of_virtual)} and measured contrasts {', '.join(of_measured)} share no name; say "
+        f"which belong together: contrasts={{{of_measured[0]!r}: {of_virtual[0]!r}}}"
+    )

@@ -1,0 +1,40 @@
+"""The bench in words: a library, or a concordance."""
+
+from __future__ import annotations
+
+import xarray as xr
+
+from causalgia.mpra import comparing, ordering
+
+
+def report(dataset: xr.Dataset) -> str:
+    """Say in words what a library orders, or how well virtual and measured effects agree.
+
+    Estimates and decisions, as from `causalgia.mpra.prediction_powered` or `causalgia.decide`, are for
+    `causalgia.report`.
+
+    Parameters
+    ----------
+    dataset
+        From `causalgia.mpra.library`: oligos by arm, the oligo and its parts, the rules and by arm the draws that broke
+        them, the share of units that were drawn anew, and the shift of GC content and k-mers. From
+        `causalgia.mpra.concordance`: for each contrast the correlations with the noise ceiling, the line, the signs of
+        hits, and the elements off the line.
+
+    Raises
+    ------
+    OutcomesError
+        If it is neither.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> arms = {"untreated": cg.Untreated(), "GATA1": cg.Embed("AGATAAG", at=96)}
+    >>> design = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=50)
+    >>> print(cg.mpra.report(cg.mpra.library(design, oligo_length=230, adapters="lentimpra", rng=7)))
+    200 oligos of 230 nt: 50 untreated, 50 GATA1, 100 scramble (negative)
+    ...
+    """
+    if isinstance(dataset, xr.Dataset) and "noise_ceiling" in dataset:
+        return comparing.describe(dataset)
+    return ordering.report(dataset)
