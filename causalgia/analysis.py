@@ -33,7 +33,7 @@ Rope: TypeAlias = (
 )
 Contrasts: TypeAlias = "Mapping[str, Mapping[str, float]] | tuple[tuple[str, tuple[tuple[str, float], ...]], ...]"
 
-TARGETS = ("population", "parents", "units", "population x words", "population x predictors")
+TARGETS = ("population", "parents", "units", "population x words", "population x predictors", "population x replicates")
 POINTWISE = ("identity", "log", "log2", "logit")
 SCALES = (*POINTWISE, "log_of_means", "ratio", "excess_over_multiplicative", "bpnet", "cooperativity")
 METHODS = ("bh", "by", "holm", "hochberg", "bonferroni", "storey", "bootstrap_t", "dunnett", "sign_flip")

@@ -106,6 +106,14 @@ SCHEMA: tuple[Variable, ...] = (
         "f",
         "potential outcome Y(arm), on attrs['scale']; without the arm dim where each unit received one arm",
     ),
+    Variable(
+        "sampling_covariance",
+        ("outcomes",),
+        (("unit", "arm", "arm_"),),
+        "f",
+        "covariance of a unit's measured outcomes (mean over replicates), for new barcodes and new replicates",
+    ),
+    Variable("n_barcodes", ("outcomes",), (("unit", "arm"),), "i", "barcodes behind a measured outcome, at the least"),
     Variable("assigned", ("outcomes", "effects"), (("unit",),), "U", "the arm a unit received (parallel trials)"),
     Variable("block", ("outcomes", "effects"), (("unit",),), "*", "stratum inside which arms were randomised"),
     Variable(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from pathlib import Path
 
 import numpy as np
@@ -188,3 +189,104 @@ def test_counts_of_arrays_take_nan_for_empty():
     counts = cg.mpra.counts_of([[1.0], [np.nan]], [[3], [4]], barcodes=["AA", "CC"], oligos=["a", "b"], arms=SIDE)
     assert counts["dna_observed"].values.tolist() == [[True], [False]]
     assert counts["dna_total"].item() == 1
+
+
+CASES = ("allelic_clean", "allelic_barcode", "factorial", "backgrounds")
+
+
+def case(shared: Path, name: str) -> xr.Dataset:
+    folder = shared / "reference" / "mpra" / name
+    return cg.mpra.read_counts(folder / "counts.tsv.gz", arms=folder / "arms.tsv")
+
+
+def expected(shared: Path, name: str, table: str) -> pd.DataFrame:
+    return pd.read_csv(shared / "reference" / "mpra" / name / "expected" / f"{table}.tsv", sep="\t")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_sums_over_barcodes_are_those_of_the_reference(shared, name):
+    found = cg.mpra.aggregate(case(shared, name)).to_dataframe().reset_index()
+    wanted = expected(shared, name, "aggregate").astype({"replicate": str})
+    both = wanted.merge(found, left_on=["oligo_name", "replicate"], right_on=["oligo", "replicate"])
+    assert len(both) == len(wanted) == len(found)
+    for column in ("dna_counts", "rna_counts", "n_bc"):
+        assert (both[f"{column}_x"] == both[f"{column}_y"]).all()
+    for column in ("dna_normalized", "rna_normalized", "log2_ratio"):
+        np.testing.assert_allclose(both[f"{column}_y"], both[f"{column}_x"], rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["allelic_clean", "allelic_barcode"])
+def test_calls_against_the_negative_controls_are_those_of_the_reference(shared, name):
+    counts = case(shared, name)
+    wanted = expected(shared, name, "activity").set_index("oligo_name")
+    found = cg.mpra.calls(counts).to_dataframe().loc[wanted.index]
+    for column in wanted:
+        np.testing.assert_allclose(found[column], wanted[column], rtol=1e-8)
+    outcomes = cg.mpra.activity(counts, method="sums")
+    oligos = [f"{u}:{a}" for u in outcomes["unit"].values for a in outcomes["arm"].values]
+    np.testing.assert_allclose(
+        outcomes["outcome"].mean("model").values.ravel(), wanted.loc[oligos, "activity"], rtol=1e-8
+    )
+
+
+def test_the_mean_over_backgrounds_is_that_of_the_reference(shared):
+    outcomes = cg.mpra.activity(case(shared, "backgrounds"))
+    wanted = (
+        expected(shared, "backgrounds", "backgrounds").query("method == 'mean_over_backgrounds'").set_index("motif")
+    )
+    each = expected(shared, "backgrounds", "backgrounds_each").set_index("background")
+    ice = cg.contrast(outcomes, control="control")["ice"].mean("model").squeeze()
+    np.testing.assert_allclose(ice, each["effect"][ice["unit"].values], rtol=1e-8, atol=1e-12)
+    for motif, row in wanted.iterrows():
+        of = outcomes.sel(unit=outcomes["group"] == motif)
+        effects = cg.contrast(of, control="control")
+        alone = cg.estimate(cg.contrast(of.mean("model", keep_attrs=True), control="control"), target="population")
+        for name, value in (("ace", row["effect"]), ("se", row["se"]), ("df", row["df"]), ("p", row["p"])):
+            np.testing.assert_allclose(alone[name].item(), value, rtol=1e-8)
+        whole = cg.estimate(effects)
+        assert whole.attrs["target"] == "population x replicates"
+        np.testing.assert_allclose(whole["ace"].item(), row["effect"], rtol=1e-8)
+        assert whole["se"].item() >= alone["se"].item() * (1 - 1e-12)
+
+
+@pytest.mark.real
+def test_the_example_of_the_format_sums_up_to_its_published_table(shared):
+    folder = shared / "reference" / "mpra_formats"
+    wanted = pd.read_csv(folder / "oligo_counts.IGVFDS2165KBMD.head20000.tsv.gz", sep="\t").set_index("ID")
+    side = pd.DataFrame({"oligo_name": wanted.index, "element": wanted.index, "arm": "insert"})
+    path = folder / "reporter_experiment_barcode_IGVFDS2165KBMD.input.head20000.tsv.gz"
+    counts = cg.mpra.read_counts(path, arms=side)
+    assert counts.sizes == {"barcode": 19_999, "replicate": 3, "oligo": 89}
+    sums = cg.mpra.aggregate(counts)
+    for r in ("1", "2", "3"):
+        for kind in ("dna", "rna"):
+            assert (sums[f"{kind}_counts"].sel(replicate=r).values == wanted[f"{kind}_count_{r}"]).all()
+
+
+@pytest.mark.real
+def test_a_real_library_is_filtered_to_the_pairs_of_the_reference(shared):
+    folder = shared / "reference" / "mpra_real" / "library1"
+    counts = cg.mpra.read_counts(folder / "counts.tsv.gz", arms=folder / "arms.tsv")
+    summary = json.loads((folder / "expected" / "summary.json").read_text())
+    pair = ["MUT-allCrxSites", "WT"]
+    kept = cg.mpra.filter(counts, min_dna=10, min_barcodes=2, arms=pair)
+    assert kept["dna_total"].item() == summary["size_dna"]
+    assert kept["rna_total"].values.tolist() == summary["size_rna"]
+    floor, few = json.loads(kept.attrs["filters"])
+    assert counts.sizes["barcode"] - sum(floor["barcodes"].values()) == summary["barcodes_kept"]
+    assert floor["unknown"] == {}
+    assert sum(few["oligos"].values()) == counts.sizes["oligo"] - kept.sizes["oligo"]
+    outcomes = cg.mpra.activity(kept, arms=pair)
+    assert outcomes.sizes["unit"] == summary["n_pairs"] == 1963
+    assert sum(json.loads(outcomes.attrs["left_out"]).values()) > 0
+    effects = cg.contrast(outcomes, control="MUT-allCrxSites")
+    wanted = pd.read_csv(folder / "expected" / "barcode_moderated.tsv.gz", sep="\t").set_index("element")
+    ice = effects["ice"].mean("model").squeeze()
+    np.testing.assert_allclose(ice, wanted["logFC"][ice["unit"].values], rtol=1e-8, atol=1e-10)
+    mean = cg.contrast(outcomes.mean("model", keep_attrs=True), control="MUT-allCrxSites")
+    alone = cg.estimate(mean, target="population")
+    assert alone["ace"].item() == pytest.approx(summary["average_effect"]["effect"], rel=1e-8)
+    assert alone["se"].item() == pytest.approx(summary["average_effect"]["se"], rel=1e-8)
+    assert cg.estimate(effects)["se"].item() > alone["se"].item()
+    with pytest.raises(CountsError, match=r"no oligo in arm .* say which are compared: arms="):
+        cg.mpra.activity(kept)

@@ -45,6 +45,7 @@ def estimate_crossover(effects: xr.Dataset, request: Request) -> Answer:
         "parents": _parents,
         "units": _units,
         "population x predictors": _crossed,
+        "population x replicates": _crossed,
         "population x words": _crossed,
     }[request.target]
     answer, n_clusters, cluster, method = estimator(effects, ice, request)
@@ -189,10 +190,7 @@ def _units(effects: xr.Dataset, ice: Array, request: Request) -> tuple[Estimate,
 def _crossed(effects: xr.Dataset, ice: Array, request: Request) -> tuple[Estimate, int, str, str]:
     what = request.target.removeprefix("population x ")
     if "model" not in effects["ice"].dims or effects.sizes["model"] < 2:
-        raise EstimateError(
-            f"target={request.target!r} needs the answers of two or more predictors on a dim 'model'; "
-            "run the trial on cg.Ensemble([...]), or use target='population'"
-        )
+        raise EstimateError(_too_few(request.target))
     by_level, groups = np.moveaxis(ice, -1, 1), clusters(effects, request)
     by, n_clusters, name, codes = "", len(ice), "unit", None
     if groups is not None:
@@ -200,16 +198,27 @@ def _crossed(effects: xr.Dataset, ice: Array, request: Request) -> tuple[Estimat
         n_clusters, name, codes, by = len(groups.labels), groups.name, groups.codes, f"CR2 by {groups.name}, "
         if request.weights == "clusters":
             by_level, codes, by = centred(by_level, groups.codes)[0], None, f"means of {name}s, "
-    prior = between_levels(by_level) if request.target == "population x predictors" else None
+    prior = None if what == "words" else between_levels(by_level)
     answer = crossed_mean(by_level, codes, between=prior)
     method = f"mean ICE over units and {what}, both drawn; crossed, {by}Satterthwaite df"
-    return answer, n_clusters, name, method + ("" if prior is None else _in_words(prior))
+    return answer, n_clusters, name, method + ("" if prior is None else _in_words(prior, what))
 
 
-def _in_words(prior: Moderated) -> str:
+def _too_few(target: str) -> str:
+    if target == "population x replicates":
+        return (
+            "one replicate says nothing of others; measure two or more, or use target='population' for this one alone"
+        )
+    return (
+        f"target={target!r} needs the answers of two or more predictors on a dim 'model'; "
+        "run the trial on cg.Ensemble([...]), or use target='population'"
+    )
+
+
+def _in_words(prior: Moderated, what: str) -> str:
     least, most = (f"{df:.3g}" for df in (prior.prior_df.min(), prior.prior_df.max()))
     df = least if least == most else f"{least} to {most}"
-    return f"; variance between predictors moderated over contrasts (squeezeVar, {df} prior df)"
+    return f"; variance between {what} moderated over contrasts (squeezeVar, {df} prior df)"
 
 
 def _weighted_mean(effects: xr.Dataset, ice: Array, request: Request) -> Array:

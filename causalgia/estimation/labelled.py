@@ -18,7 +18,7 @@ from causalgia.estimation.magnitude import put_back, sized
 from causalgia.estimation.moments import Array, centred, p_and_limits
 from causalgia.estimation.parallel_targets import estimate_parallel
 from causalgia.estimation.ratios import Limits, check_means_are_units, limits_of_means
-from causalgia.estimation.request import Answer, Request, require_ci_prob, users_level
+from causalgia.estimation.request import Answer, Request, require_ci_prob, target_of, users_level
 from causalgia.estimation.tails import log_p
 from causalgia.estimation.words import words_as_levels
 from causalgia.rowwise import HELD, Rows, added, by_block, in_memory, row_blocks
@@ -34,7 +34,7 @@ def estimate(
     cluster: str | None = "auto",
     block: str | None = None,
     covariates: str | Iterable[str] | None = None,
-    target: str = "population",
+    target: str | None = None,
     ci_prob: float = 0.95,
     weights: Literal["units", "clusters"] = "units",
 ) -> xr.Dataset:
@@ -61,11 +61,13 @@ def estimate(
     covariates
         Parallel trials: numeric coordinates on the units for Lin's interacted regression.
     target
-        ``"population"``, ``"parents"`` or ``"units"``; or, in a crossover on several predictors (dim model),
+        ``"population"`` (None), ``"parents"`` or ``"units"``; or, in a crossover on several predictors (dim model),
         ``"population x predictors"``: retrainings of the predictor too, the variance between which is moderated over
         three or more contrasts; or, with 20 or more arms of kind ``placebo_word``, ``"population x words"``: the mean
         effect of such words, as one contrast. For ``"units"`` of a crossover the standard error is 0 unless an arm
         draws something of its own, which the coordinate ``random (arm)`` says; outcomes from `from_frame` have none.
+        Of measured activities (`causalgia.mpra.activity`) None is ``"population x replicates"``: new elements, with
+        new barcodes, and new replicates; ``"population"`` is then an answer for each replicate.
     ci_prob
         Probability of the interval.
     weights
@@ -117,7 +119,7 @@ def estimate(
     for dim in ("unit", "contrast", "task"):
         if effects.sizes.get(dim, 1) == 0:
             raise EstimateError(f"the effects have no {dim}s; the selection before estimate left none")
-    ci_prob = require_ci_prob(ci_prob)
+    ci_prob, target = require_ci_prob(ci_prob), target_of(effects, target)
     names = _names_of(covariates)
     request = Request(cluster, block, names, target, weights)
     if of_moments:

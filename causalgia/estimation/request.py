@@ -16,7 +16,10 @@ from causalgia.errors import EstimateError, FewClustersWarning
 from causalgia.estimation.crossover import Estimate
 from causalgia.estimation.moments import Array, Codes
 
-TARGETS = ("population", "parents", "units", "population x predictors", "population x words")
+TARGETS = (
+    *("population", "parents", "units"),
+    *("population x predictors", "population x words", "population x replicates"),
+)
 FEW_CLUSTERS = 20
 
 
@@ -173,6 +176,27 @@ def parents_as_strata(effects: xr.Dataset) -> Grouping:
     if "parent" not in effects.coords:
         raise EstimateError("target='parents' needs a coordinate 'parent' on the units; use target='population'")
     return grouping(effects, "parent", "target='parents'")
+
+
+def target_of(effects: xr.Dataset, target: str | None) -> str:
+    """Return the target that is meant: of outcomes that were measured, elements and replicates; else new units.
+
+    Raises
+    ------
+    EstimateError
+        If a target of predictors is asked of replicates or the reverse, or these units alone of what was measured.
+    """
+    measured = effects.attrs.get("model_is") == "replicates"
+    if target is None:
+        return "population x replicates" if measured else "population"
+    if measured and target in ("units", "parents", "population x predictors"):
+        raise EstimateError(
+            f"target={target!r} is of a predictor's answers, and these were measured, with noise of barcodes and "
+            "replicates: leave target= out for the mean over elements, or use cg.mpra.fit for each element's effect"
+        )
+    if not measured and target == "population x replicates":
+        raise EstimateError(f"target={target!r} is of measured activities, from cg.mpra.activity; leave target= out")
+    return target
 
 
 def require_ci_prob(ci_prob: Any, *, least: float = 0.0) -> float:

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from causalgia.mpra.comparing import concordance, prediction_powered, virtual_trial
-from causalgia.mpra.counting import counts_of, read_counts, simulate
+from causalgia.mpra.counting import (
+    activity,
+    aggregate,
+    calls,
+    counts_of,
+    filter,
+    quality,
+    read_counts,
+    simulate,
+)
 from causalgia.mpra.fitting import fit
 from causalgia.mpra.formats import (
     VariantTiles,
@@ -29,18 +38,23 @@ __all__ = [
     "BarcodeRules",
     "PriceList",
     "VariantTiles",
+    "activity",
+    "aggregate",
     "barcode_balance",
     "barcodes",
+    "calls",
     "cheapest",
     "components",
     "concordance",
     "counts_of",
+    "filter",
     "fit",
     "given_name",
     "igvf_table",
     "library",
     "power",
     "prediction_powered",
+    "quality",
     "read_counts",
     "read_igvf",
     "read_library",

@@ -204,6 +204,7 @@ def _population(estimates: xr.Dataset) -> str:
         "units": f", for exactly these {things}",
         "population x words": f", over {null} and placebo words",
         "population x predictors": f", over {null} and retrainings of the predictor",
+        "population x replicates": f", over {null} and replicates of the experiment",
     }.get(str(estimates.attrs.get("target")), f", over {null}")
 
 

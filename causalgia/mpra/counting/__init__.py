@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from causalgia.mpra.counting.activities import activity
+from causalgia.mpra.counting.aggregating import aggregate, calls
+from causalgia.mpra.counting.filtering import filter
+from causalgia.mpra.counting.looking import quality
 from causalgia.mpra.counting.reading import read_counts
 from causalgia.mpra.counting.simulating import simulate
 from causalgia.mpra.counting.tables import counts_of
 
-__all__ = ["counts_of", "read_counts", "simulate"]
+__all__ = ["activity", "aggregate", "calls", "counts_of", "filter", "quality", "read_counts", "simulate"]

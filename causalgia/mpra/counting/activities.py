@@ -1,0 +1,158 @@
+"""Activities of elements under arms, as outcomes that the verbs of a trial take."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from causalgia.errors import CountsError
+from causalgia.mpra.counting.aggregating import oligo_activity, refuse_unseen
+from causalgia.mpra.counting.layers import Array, Ints, oligo_means, oligo_variances, sampling_covariance
+from causalgia.mpra.counting.ratios import cell_ratios
+from causalgia.schema import annotate, validate
+
+Labels: TypeAlias = NDArray[np.str_]
+_IN_WORDS = {
+    "scale": "log2(RNA/DNA)",
+    "effect_on": "measured activity",
+    "model_is": "replicates",
+    "null": "the population that the elements were drawn from",
+}
+
+
+def activity(
+    counts: xr.Dataset,
+    *,
+    arms: Sequence[str] | None = None,
+    method: Literal["barcodes", "sums"] = "barcodes",
+    task: str = "activity",
+) -> xr.Dataset:
+    """Measure the activity of every element under every arm, as the outcomes of a crossover trial.
+
+    The activity is log2(RNA/DNA), each count over the total of its library. The dim ``model`` holds the replicates, for
+    an average over elements has two kinds of error: that of elements (with the barcodes they happen to have), and that
+    of replicates, which all elements share. `causalgia.estimate` counts both (target ``"population x replicates"``,
+    the default of these outcomes): ``se^2 = (tau^2 + se_unit^2) / n + s2_rc / R``.
+
+    Parameters
+    ----------
+    counts
+        Of kind ``counts``.
+    arms
+        Arms to be compared; None: every arm that an element has beside another one. Elements with one arm alone
+        (controls of the library) are left out, and counted in ``attrs["left_out"]``.
+    method
+        ``"barcodes"``: the mean over barcodes of log2(RNA + .5) - log2(DNA + .5), so that each barcode counts once;
+        ``"sums"``: of the sums over barcodes, as `aggregate` has it, so that abundant barcodes count more.
+    task
+        What the outcome is called.
+
+    Returns
+    -------
+    Dataset
+        ``outcome (unit, arm, task, model)``: units are elements, in the order of the side table; ``group (unit)``;
+        ``n_barcodes (unit, arm)``, the fewest of any replicate; and ``sampling_covariance (unit, arm, arm_)`` of the
+        mean over replicates, from both layers of noise (barcodes of an arm, replicates that arms share), absent where
+        every oligo has one barcode. By barcodes the mean over replicates is the mean over barcodes of their means.
+
+    Raises
+    ------
+    CountsError
+        If an element lacks some of the arms, has two oligos in one, or an oligo has no barcode with DNA in some
+        replicate.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> from causalgia.mpra.counting.examples import simulated
+    >>> outcomes = activity(simulated())
+    >>> test = outcomes.sel(unit=outcomes["group"] == "test")
+    >>> estimates = cg.estimate(cg.contrast(test, control="control"))
+    >>> estimates.attrs["target"], estimates["ace"].values.round(2).ravel(), estimates["se"].values.round(2).ravel()
+    ('population x replicates', array([1.03]), array([0.09]))
+    """
+    validate(counts, "counts")
+    names, elements, oligos, left_out = _asked(counts, arms)
+    values, n = oligo_activity(counts, method)
+    refuse_unseen(counts, n, oligos)
+    chosen = values[oligos]
+    outcomes = xr.Dataset(
+        {"outcome": (("unit", "arm", "task", "model"), chosen[:, :, None, :])},
+        coords={
+            "unit": elements,
+            "arm": names,
+            "task": [task],
+            "model": counts["replicate"].to_numpy(),
+            "group": ("unit", counts["group"].to_numpy()[oligos[:, 0]]),
+        },
+        attrs=_IN_WORDS | {"activity": method, "left_out": left_out} | _said(counts),
+    )
+    outcomes["n_barcodes"] = (("unit", "arm"), n[oligos].min(axis=-1))
+    covariance = _covariance(counts, chosen, oligos)
+    if covariance is not None:
+        outcomes["sampling_covariance"] = (("unit", "arm", "arm_"), covariance)
+        outcomes = outcomes.assign_coords(arm_=names)
+    return validate(annotate(outcomes), "outcomes")
+
+
+def _said(counts: xr.Dataset) -> dict[str, str]:
+    return {name: counts.attrs[name] for name in ("source", "filters") if name in counts.attrs}
+
+
+def _covariance(counts: xr.Dataset, chosen: Array, oligos: Ints) -> Array | None:
+    ratios, used = cell_ratios(counts)
+    of = counts["oligo_index"].to_numpy()
+    found = oligo_variances(ratios, used, of, oligo_means(ratios, used, of, counts.sizes["oligo"]))
+    return None if found is None else sampling_covariance(chosen, found.between[oligos], found.residual[oligos])
+
+
+def _asked(counts: xr.Dataset, arms: Sequence[str] | None) -> tuple[list[str], Labels, Ints, str]:
+    """Return arms, elements, the oligo of each element under each arm, and (as JSON) the elements left out by group."""
+    side = pd.DataFrame({name: counts[name].to_numpy().astype(str) for name in ("element", "arm", "group")})
+    side["place"] = np.arange(len(side))
+    names = _arms(side, arms)
+    side = side[side["arm"].isin(names)]
+    twice = side.duplicated(["element", "arm"])
+    if twice.any():
+        row = side[twice].iloc[0]
+        raise CountsError(f"element '{row['element']}' has two oligos in arm '{row['arm']}'; make them two elements")
+    wide = side.pivot(index="element", columns="arm", values="place").reindex(columns=names).fillna(-1)
+    wide = wide.loc[list(dict.fromkeys(side["element"]))].astype(np.int64)
+    has = (wide.to_numpy() >= 0).sum(axis=1)
+    if arms is None:
+        _refuse_ragged(wide[(has > 1) & (has < len(names))], names)
+    complete = has == len(names)
+    if not complete.any():
+        raise CountsError(f"no element has an oligo under every one of {', '.join(names)}; ask for fewer: arms=[...]")
+    groups = side.drop_duplicates("element").set_index("element")["group"][wide.index[~complete]]
+    left_out = json.dumps({str(group): int(n) for group, n in groups.value_counts(sort=False).items()})
+    return names, wide.index[complete].to_numpy().astype(str), wide[complete].to_numpy(), left_out
+
+
+def _arms(side: pd.DataFrame, arms: Sequence[str] | None) -> list[str]:
+    known = list(dict.fromkeys(side["arm"]))
+    if arms is None:
+        several = side[side.groupby("element")["arm"].transform("nunique") > 1]
+        return list(dict.fromkeys(several["arm"])) or known
+    names = [str(arm) for arm in arms]
+    unknown = [name for name in names if name not in known]
+    if unknown or isinstance(arms, str) or len(set(names)) < len(names) or not names:
+        what = f"no arm '{unknown[0]}'" if unknown else "give a list of different arms"
+        raise CountsError(f"arms={arms!r}: {what}; the arms are {', '.join(known)}")
+    return names
+
+
+def _refuse_ragged(ragged: pd.DataFrame, names: list[str]) -> None:
+    if len(ragged):
+        row = ragged.iloc[0]
+        absent = [name for name in names if row[name] < 0]
+        raise CountsError(
+            f"element '{row.name}' has no oligo in arm {', '.join(map(repr, absent))}, and {len(ragged) - 1:,} more "
+            f"elements lack some arm; say which are compared: arms={[n for n in names if n not in absent]!r}"
+        )
