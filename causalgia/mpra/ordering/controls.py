@@ -53,12 +53,12 @@ def given_controls(given: Source, what: str, *, length: int) -> Given:
         read = as_sequences(given)
     except SequenceError as error:
         raise LibraryError(f"{what} controls: {error}") from error
+    names = tuple(name if isinstance(name, str) else f"{what}{name}" for name in read.names)
     if read.length != length:
         raise LibraryError(
-            f"{what} control '{read.names[0]}' has {read.length} bp and every insert {length}: oligos of one pool have "
-            "one length, or PCR prefers the short ones; cut or extend the controls"
+            f"{what} control '{names[0]}' has {read.length} bp and every insert {length}: oligos of one pool have one "
+            "length, or PCR prefers the short ones; cut or extend the controls"
         )
-    names = tuple(name if isinstance(name, str) else f"{what}{name}" for name in read.names)
     for name in names:
         if not _NAME.fullmatch(name):
             raise LibraryError(

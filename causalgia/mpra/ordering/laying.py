@@ -73,7 +73,8 @@ def laid_out(made: Made, attrs: dict[str, Any]) -> xr.Dataset:
     rows, flagged = _rows(made)
     _require_names(rows["name"])
     told = _report(made)
-    dataset = xr.Dataset({name: ("row", values) for name, values in rows.items()})
+    # fastpath: else pandas copies every text, and inserts that share one with their other barcodes no longer do
+    dataset = xr.Dataset({name: xr.Variable(("row",), values, fastpath=True) for name, values in rows.items()})
     dataset = dataset.assign({**told, "flagged": ("flag", flagged)})
     dataset = dataset.assign_coords(flag=[rule.name for rule in default_flags()])
     digest = hashlib.blake2b(digest_size=8)

@@ -28,7 +28,7 @@ Bools: TypeAlias = NDArray[np.bool_]
 
 EQUAL_ARMS, REPEATED = "equal arms", "repeated insert"
 _HOPELESS = 1_000  # draws, and not one unit was good
-_SHOWN = 20  # draws of a unit that an error counts at least
+_FEWEST, _MOST = 20, 200  # draws of a unit that an error counts
 
 
 @dataclass(frozen=True)
@@ -187,23 +187,27 @@ class _Drawing:
 
     def _never_good(self, unit: int) -> LibraryError:
         """Return the error that says which rules the draws of a unit broke, in which arms and how often."""
-        n = max(int(self.draws[unit]) + 1, _SHOWN)
-        counts: Counter[tuple[str, str]] = Counter()
-        for draw in range(n):
-            inserts = self._drawn(np.array([unit]), draw)[1]
-            same = duplicates(inserts[:, 0]) < np.arange(len(inserts))
-            found = {**self._rules_broken(inserts), EQUAL_ARMS: same[:, None]}
-            for rule, broken in found.items():
-                counts.update((rule, arm) for arm, b in zip(self._design.arm_names, broken[:, 0], strict=True) if b)
-        told = [f"{rule} in arm '{arm}' in {times} of {n}" for (rule, arm), times in counts.most_common(3)]
-        always = [f"arm '{arm}' carries it itself ({rule})" for (rule, arm), times in counts.items() if times == n]
+        n = int(np.clip(self.draws[unit] + 1, _FEWEST, _MOST))
+        inserts = np.concatenate([self._drawn(np.array([unit]), draw)[1] for draw in range(n)], axis=1)
+        broken = {**self._rules_broken(inserts), **self._repeats_of(unit, inserts)}
+        counts = Counter({(rule, i): int(times) for rule, b in broken.items() for i, times in enumerate(b.sum(axis=1))})
+        named = [(rule, self._design.arm_names[i], times) for (rule, i), times in counts.most_common(3) if times]
+        told = "; ".join(f"{rule} in arm '{arm}' in {times} of {n}" for rule, arm, times in named)
+        own = [arm for rule, arm, times in named if times == n and rule.startswith("site ")]
         cures = {rule.name: rule.cure for rule in self._judge.rules}
-        worst = counts.most_common(1)[0][0][0] if counts else REPEATED
+        cure = cures.get(named[0][0], "ask for fewer units, or use arms that differ in every background")
         return LibraryError(
-            f"unit {unit}: not one of {n} backgrounds met the rules. Broken: {'; '.join(told) or REPEATED}"
-            f"{'; ' + '; '.join(always[:3]) if always else ''}. "
-            f"{cures.get(worst, 'Use arms that differ in every background').capitalize()}"
+            f"unit {unit}: none of its backgrounds met the rules. Broken: {told}"
+            f"{f'; arm {own[0]!r} carries the site itself: change the arm' if own else ''}; {cure}"
         )
+
+    def _repeats_of(self, unit: int, inserts: Tokens) -> dict[str, Bools]:
+        """Return which draws (arms, n, length) of a unit repeat an arm of their own, or what others have, (arms, n)."""
+        others = np.delete(self._inserts, unit, axis=1).reshape(-1, inserts.shape[2])
+        before = np.concatenate([self._given, others])
+        first = duplicates(np.concatenate([before, inserts.reshape(-1, inserts.shape[2])]))[len(before) :]
+        same = [duplicates(inserts[:, draw]) < np.arange(len(inserts)) for draw in range(inserts.shape[1])]
+        return {EQUAL_ARMS: np.stack(same, axis=1), REPEATED: (first < len(before)).reshape(inserts.shape[:2])}
 
     def blocks(self) -> Blocks:
         """Return the units that are good."""

@@ -1,0 +1,524 @@
+"""Libraries: the oligos are what was asked for, rules are kept by redrawing whole units, and nothing else moves."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import numpy as np
+import pytest
+from scipy.spatial.distance import jensenshannon
+
+import causalgia as cg
+from causalgia.design import Design
+from causalgia.errors import LibraryError, OutcomesError, PredictorError, RandomnessError
+from causalgia.mpra.ordering.shift import composition_shift, jensen_shannon, word_shares
+from causalgia.mpra.ordering.tagging import dealt
+from causalgia.packed import unpack
+from causalgia.schema import validate
+from causalgia.sequences import decode, encode
+
+LENTI = ("AGGACCGGATCAACT", "CATTGCGTGAACCGA")
+LOOSE = {"gc": (0.0, 1.0), "homopolymer": 200, "repeats": 1.0}
+
+
+def reverse(text):
+    return text[::-1].translate(str.maketrans("ACGT", "TGCA"))
+
+
+def pair(n_units, *, length=60, motif="AGATAAG", at=20, **rest):
+    arms = {"untreated": cg.Untreated(), "GATA1": cg.Embed(motif, at=at)}
+    return cg.Design(null=cg.Uniform(length=length), arms=arms, n_units=n_units, **rest)
+
+
+def bare(design, *, rng=7, adapters=LENTI, **rest):
+    """A library without controls; its rules are those that a test names."""
+    ends = sum(map(len, adapters)) if not isinstance(adapters, str) else 30
+    asked = {"scrambles": 0, "duplicates": 0, "promoter_only": 0, "avoid": (), **LOOSE} | rest
+    asked.setdefault("oligo_length", design.null.length + ends)
+    return cg.mpra.library(design, adapters=adapters, rng=rng, **asked)
+
+
+def column(library, name, **where):
+    chosen = np.ones(library.sizes["row"], bool)
+    for other, value in where.items():
+        chosen &= library[other].to_numpy() == value
+    return library[name].to_numpy()[chosen]
+
+
+@pytest.fixture(scope="module")
+def barcoded():
+    design = pair(150, length=145, contrasts="untreated")
+    return cg.mpra.library(
+        design,
+        oligo_length=203,
+        adapters="melnikov",
+        barcodes_per_oligo=6,
+        barcode_length=13,
+        positives={"CMV": decode(np.random.default_rng(4).integers(0, 4, (1, 145)))[0]},
+        replicates=4,
+        vendor="agilent",
+        budget=4_000,
+        rng=3,
+    )
+
+
+# the oligo
+
+
+def test_an_oligo_is_its_parts(barcoded):
+    validate(barcoded, "library")
+    names = ("insert", "barcode", "oligo", "group")
+    for insert, barcode, oligo, group in zip(*(barcoded[name].to_numpy() for name in names), strict=True):
+        assert oligo == "ACTGGCCGCTTCACTG" + insert + "GGTACCTCTAGA" + barcode + "AGATCGGAAGAGCGTCG"
+        assert len(barcode) == 13
+        assert (len(oligo), len(insert)) == ((58, 0) if group == "promoter" else (203, 145))
+
+
+def test_without_barcodes_the_oligo_carries_none_and_no_junction():
+    library = bare(pair(20), adapters=("ACCA", "GTTG", "CAAC"), oligo_length=68)
+    assert "barcode" not in library
+    assert library["oligo"].values[0] == "ACCA" + library["insert"].values[0] + "CAAC"
+    assert library["name"].values.tolist() == library["oligo_name"].values.tolist()
+
+
+def test_what_is_ordered_is_counted(barcoded):
+    assert Counter(barcoded["group"].values) == {
+        "test": 150 * 2 * 6,
+        "negative": 100 * 6,
+        "positive": 6,
+        "duplicate": 20 * 2 * 6,
+        "promoter": 36,
+    }
+    assert barcoded.sizes["row"] == len(set(barcoded["name"].values)) == len(set(barcoded["barcode"].values))
+    assert barcoded.attrs["pool_size"] == 7_500
+    said = cg.mpra.report(barcoded)
+    for words in ("2,682 oligos of 203 nt", "600 scramble (negative)", "36 promoter", "4 replicates planned", "1,318"):
+        assert words in said
+
+
+def test_sites_stand_where_they_are_meant_and_nowhere_else(barcoded):
+    for oligo in barcoded["oligo"].values:
+        for site in ("GGTACC", "TCTAGA"):
+            assert oligo.count(site) == 1
+        assert not any(oligo[i : i + 5] == "GGCCN"[:4] and oligo[i + 9 : i + 13] == "GGCC" for i in range(190))
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"oligo_length": 91}, "oligo_length=91 leaves 61 bp .*91 - 15 left adapter - 15 right adapter.* have 60"),
+        ({"oligo_length": 30}, "leaves no insert"),
+        ({"oligo_length": 90.0}, "oligo_length=90.0 must be a whole number"),
+        ({"adapters": ("ACGTGAATTCAA", "ACG"), "avoid": "EcoRI", "oligo_length": 75}, "left adapter .* EcoRI .* at 4"),
+        ({"adapters": "lentiMRPA"}, "lentimpra"),
+        ({"avoid": "EcoR"}, "ecori"),
+        ({"budget": 100, "n": 80}, r"160 oligos \(160 test\) are more than budget=100: 100 test oligos fit"),
+        ({"budget": 0}, "budget=0 must be"),
+        ({"replicates": 0}, "replicates=0 must be"),
+        ({"scrambles": -1}, "scrambles=-1 must be"),
+        ({"promoter_only": 5}, "clone the promoter alone"),
+        ({"barcodes_per_oligo": 2, "barcode_length": 12}, "12 barcode"),
+        ({"positives": ["ACGT"]}, "'positive0' has 4 bp and every insert 60"),
+        ({"positives": {"a b": "ACGT" * 15}}, "'a b'"),
+        ({"positives": {"one": "ACGGT" * 12, "two": reverse("ACGGT" * 12)}}, "'one' and 'two' are one sequence"),
+        ({"positives": {"mine": "GAATTC" * 10}, "avoid": "EcoRI"}, "'mine' breaks a rule: site EcoRI"),
+        ({"positives": {"u0_GATA1": "ACGGT" * 12}}, "two oligos would be called 'u0_GATA1'"),
+    ],
+)
+def test_what_cannot_be_ordered_is_refused_early(changed, words):
+    design = pair(changed.pop("n", 10))
+    with pytest.raises(LibraryError, match=words):
+        bare(design, **changed)
+
+
+def test_vendors_limits_and_foreign_values():
+    with pytest.raises(LibraryError, match="longer than Twist"):
+        bare(pair(10, length=290), vendor="twist")
+    with pytest.raises(LibraryError, match="not of a dict"):
+        cg.mpra.library({}, oligo_length=90, adapters=LENTI, rng=0)
+    with pytest.raises(RandomnessError):
+        bare(pair(10), rng=None)
+    with pytest.raises(LibraryError, match="duplicates=20: the design has 10 oligos"):
+        bare(pair(5), barcodes_per_oligo=2, barcode_length=10, oligo_length=100, duplicates=20)
+    arms = {"untreated": cg.Untreated(), "short": cg.Delete((3, 9))}
+    with pytest.raises(LibraryError, match="arm 'short' makes inserts of 54 bp from backgrounds of 60"):
+        bare(cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=5))
+    sequences = {"a": "ACGT" * 15, "b": "ACCT" * 15}
+    twice = cg.Design(null=cg.Genomic(of=sequences, draws=2), arms=pair(4).arms, n_units=4)
+    with pytest.raises(LibraryError, match=r"draws=2.*use draws=1"):
+        bare(twice)
+
+
+# redrawing
+
+
+def test_units_that_keep_the_rules_are_those_of_the_trial():
+    design = pair(200)
+    library = bare(design)
+    drawn = decode(design.null.sample(200, rng=7)["sequence"].values)
+    assert column(library, "insert", arm="untreated").tolist() == drawn
+    assert not library["draw"].any()
+    assert float(library["share_redrawn"]) == 0
+    assert not library["shift"].any()
+
+
+def test_a_redraw_keeps_the_pair_and_moves_nobody_else():
+    design = pair(400)
+    free, kept = (bare(design, adapters=("ACCA", "CAAC"), avoid=avoid) for avoid in ((), ("EcoRI", "GATC")))
+    redrawn = kept["draw"].values > 0
+    assert 0 < redrawn.mean() < 1
+    same = free["insert"].values == kept["insert"].values
+    assert (same == ~redrawn).all()
+    untreated, treated = (column(kept, "insert", arm=arm) for arm in ("untreated", "GATA1"))
+    assert all(a[:20] + "AGATAAG" + a[27:] == b for a, b in zip(untreated, treated, strict=True))
+    for oligo in kept["oligo"].values:
+        assert "GAATTC" not in oligo
+        assert "GATC" not in oligo
+
+
+def test_adapters_that_carry_a_site_are_named():
+    with pytest.raises(LibraryError, match=r"the left adapter AGGACCGGATCAACT carries GATC"):
+        bare(pair(10), avoid="GATC")
+
+
+def test_a_site_made_at_a_junction_is_repaired_as_often_as_it_must():
+    """The left adapter ends in GAATT: one background in four begins with the C that makes EcoRI."""
+    n = 4_000
+    library = bare(pair(n), adapters=("GGAATT", "ACCA"), avoid="EcoRI")
+    untreated, treated = (column(library, "insert", arm=arm) for arm in ("untreated", "GATA1"))
+    assert not any("GAATTC" in oligo for oligo in library["oligo"].values)
+    inside = 1 - (1 - 4.0**-6) ** 55
+    least, most = 0.25, 0.25 + 2 * inside
+    se = np.sqrt(0.25 * 0.75 / n)
+    assert least - 4 * se < float(library["share_redrawn"]) < most + 4 * se
+    first = Counter(insert[0] for insert in untreated)
+    assert set(first) == set("AGT")
+    assert np.abs(np.array([first[base] for base in "AGT"]) - n / 3).max() < 4 * np.sqrt(n * 2 / 9)
+    assert [a[0] for a in untreated] == [b[0] for b in treated]
+    report = library["broken"].sel(rule="site EcoRI")
+    assert int(report.sel(judged_arm="untreated")) >= int((library["draw"].values > 0).sum() / 2 * 0.9)
+    assert float(library["gc_proposed"] - library["gc_ordered"]) > 0
+
+
+def test_a_unit_is_judged_under_every_arm_in_a_parallel_library_too():
+    """Arm B makes EcoRI where the background begins with G: backgrounds under A may not begin with it either."""
+    arms = {"A": cg.Untreated(), "B": cg.Embed("AATTC", at=1)}
+    design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=600, assignment="parallel")
+    library = bare(design, avoid="EcoRI")
+    assert library.sizes["row"] == 600
+    assert Counter(library["arm"].values) == {"A": 300, "B": 300}
+    assert not any(insert.startswith("G") for insert in library["insert"].values)
+    share = cg.FunctionPredictor(lambda x: x[:, 1].mean(1), scale="share")
+    dealt_by_run = cg.run(design, share, rng=7, progress=False)["assigned"].values
+    assert library["arm"].values.tolist() == dealt_by_run.tolist()
+
+
+def test_a_shorter_library_is_the_first_part_of_a_longer_one():
+    short, long = (bare(pair(n), avoid=["EcoRI", "GGCC"], scrambles=20) for n in (100, 500))
+    assert (short["draw"].values > 0).any()
+    assert short["insert"].values[:200].tolist() == long["insert"].values[:200].tolist()
+    again = bare(pair(100), avoid=["EcoRI", "GGCC"], scrambles=20)
+    other = bare(pair(100), avoid=["EcoRI", "GGCC"], scrambles=20, rng=8)
+    prints = [library.attrs["library_fingerprint"] for library in (short, again, other)]
+    assert prints[0] == prints[1] != prints[2]
+
+
+def test_arms_that_are_equal_for_some_unit_are_redrawn_and_counted():
+    n = 800
+    library = bare(pair(n, motif="A"))
+    untreated, treated = (column(library, "insert", arm=arm) for arm in ("untreated", "GATA1"))
+    assert not any(a == b for a, b in zip(untreated, treated, strict=True))
+    counted = int(library["broken"].sel(rule="equal arms", judged_arm="GATA1"))
+    assert counted == int(library["n_draws"]) - n
+    # draws of a unit are geometric: of mean 4/3 and variance 4/9
+    assert abs(counted - n / 3) < 4 * np.sqrt(n * 4 / 9)
+
+
+def test_inserts_are_unique_in_both_orientations():
+    library = bare(pair(120, length=8, motif="ACA", at=1), scrambles=3)
+    seen = [min(insert, reverse(insert)) for insert in library["insert"].values]
+    assert len(seen) == len(set(seen)) == 243
+    assert int(library["broken"].sel(rule="repeated insert").sum()) > 0
+    with pytest.raises(LibraryError, match=r"repeated insert in arm 'GATA1' in .* ask for fewer units"):
+        bare(pair(120, length=5, motif="ACA", at=1))
+
+
+def test_given_sequences_are_dropped_in_every_arm_and_recorded():
+    dice = np.random.default_rng(0)
+    sequences = decode(dice.integers(0, 4, (12, 60)))
+    sequences = [text.replace("GAATTC", "GAATTA") for text in sequences]
+    sequences[3] = sequences[3][:30] + "GAATTC" + sequences[3][36:]
+    sequences[5] = sequences[5][:20] + "AGATAAG" + sequences[5][27:]
+    sequences[8] = reverse(sequences[2])
+    design = cg.Design(null=cg.Genomic(of=sequences), arms=pair(12).arms, n_units=12)
+    library = bare(design, avoid="EcoRI")
+    assert sorted(set(library["unit"].values)) == [0, 1, 2, 4, 6, 7, 9, 10, 11]
+    assert json.loads(unpack(library, "dropped")) == {
+        "3": "site EcoRI in arm untreated, GATA1",
+        "5": "equal arms in arm GATA1",
+        "8": "repeated insert in arm untreated",
+    }
+    assert "3 units are in no arm" in cg.mpra.report(library)
+    with pytest.raises(LibraryError, match=r"every one of the 12 given sequences.*GC outside"):
+        bare(design, gc=(0.9, 1.0))
+
+
+def test_an_arm_that_draws_is_drawn_anew_on_given_sequences():
+    dice = np.random.default_rng(0)
+    sequences = [text.replace("GATC", "GATT") for text in decode(dice.integers(0, 4, (40, 60)))]
+    arms = {"untreated": cg.Untreated(), "random": cg.Embed("NNNNNNNNNN", at=30)}
+    design = cg.Design(null=cg.Genomic(of=sequences), arms=arms, n_units=40)
+    library = bare(design, adapters=("ACCA", "CAAC"), avoid=["GATC", "GGCC", "TTAA"])
+    redrawn = library["draw"].values > 0
+    assert redrawn.any()
+    for insert, unit in zip(
+        column(library, "insert", arm="untreated"), column(library, "unit", arm="untreated"), strict=True
+    ):
+        assert insert == sequences[unit]
+
+
+@pytest.mark.parametrize(
+    ("motif", "rest", "words"),
+    [
+        ("GAATTC", {"avoid": "EcoRI"}, r"EcoRI in arm 'GATA1' in (\d+) of \1;.*arm 'GATA1' carries the site itself"),
+        ("AGATAAG", {"gc": (0.95, 1.0)}, "GC outside 0.95-1 in arm"),
+        ("AAAAAAA", {"homopolymer": 6}, "homopolymer above 6 in arm 'GATA1'"),
+    ],
+)
+def test_rules_that_no_background_meets_are_named_with_arm_and_number(motif, rest, words):
+    with pytest.raises(LibraryError, match=words):
+        bare(pair(30, motif=motif), **rest)
+
+
+def test_reserved_parents_stay_reserved():
+    dice = np.random.default_rng(1)
+    peaks = dict(zip([f"p{i}" for i in range(20)], decode(dice.integers(0, 4, (20, 60))), strict=True))
+    design = cg.Design(null=cg.DinucleotideShuffle(of=peaks), arms=pair(5).arms, n_units=40, reserve=0.5)
+    library = bare(design, avoid=["GGCC", "TTAA"], adapters=("ACCA", "CAAC"), scrambles=30)
+    reserved = set(map(str, design.reserved.parents(np.arange(10, dtype=np.uint64), key=0, n_units=10)))
+    parents = set(column(library, "parent", group="test"))
+    assert parents and not parents & reserved
+    assert (library["draw"].values > 0).any()
+    for parent, insert in zip(*(column(library, x, arm="untreated") for x in ("parent", "insert")), strict=True):
+        assert pairs_in(insert) == pairs_in(peaks[parent])
+
+
+def pairs_in(text):
+    return Counter(text[i : i + 2] for i in range(len(text) - 1))
+
+
+# what rules did to the null model
+
+
+def test_the_shift_is_the_divergence_of_the_words():
+    dice = np.random.default_rng(2)
+    before, after = dice.integers(0, 4, (50, 80), dtype=np.uint8), dice.integers(0, 3, (40, 80), dtype=np.uint8)
+    for k in (1, 2, 3):
+        counts = [Counter(t[i : i + k] for t in decode(x) for i in range(81 - k)) for x in (before, after)]
+        words = sorted(set(counts[0]) | set(counts[1]))
+        p, q = ([c[word] / c.total() for word in words] for c in counts)
+        assert composition_shift(before, after, k=k)[0] == pytest.approx(jensenshannon(p, q, 2) ** 2, rel=1e-10)
+    assert jensen_shannon(*(word_shares(before, 2)[0],) * 2) == 0
+
+
+def test_the_shift_by_chance_is_that_of_two_independent_samples():
+    dice = np.random.default_rng(3)
+    found = [composition_shift(*dice.integers(0, 4, (2, 30, 50), dtype=np.uint8), k=1) for _ in range(400)]
+    shifts, chance = np.array(found).T
+    assert abs(shifts.mean() - chance[0]) < 4 * shifts.std() / 20
+
+
+def test_a_rule_that_favours_a_composition_shows_as_a_shift():
+    library = bare(pair(300), gc=(0.55, 1.0))
+    assert float(library["gc_ordered"]) > 0.55 > float(library["gc_proposed"])
+    assert (library["shift"] > 10 * library["shift_by_chance"]).all()
+    assert "GC 4" in cg.mpra.report(library) or "GC 5" in cg.mpra.report(library)
+
+
+# controls
+
+
+def test_scrambles_keep_the_dinucleotides_of_the_units_backgrounds():
+    library = bare(pair(30), avoid="GGCC", scrambles=100)
+    backgrounds = column(library, "insert", arm="untreated")
+    made = column(library, "insert", arm="scramble")
+    assert len(made) == len(set(made)) == 100
+    for i, insert in enumerate(made):
+        assert pairs_in(insert) == pairs_in(backgrounds[i % 30])
+        assert "GGCC" not in insert
+    assert set(column(library, "group", arm="scramble")) == {"negative"}
+    assert int(library["broken_scrambles"].sum()) > 0
+
+
+def test_given_controls_stand_as_they_are_and_units_give_way():
+    design = pair(20)
+    taken = decode(design.null.sample(20, rng=7)["sequence"].values)[4]
+    library = bare(design, positives={"mine": reverse(taken)}, negatives=["ACGGT" * 12])
+    assert column(library, "insert", arm="positive").tolist() == [reverse(taken)]
+    assert column(library, "oligo_name", arm="negative").tolist() == ["negative0"]
+    assert sorted(set(column(library, "unit", draw=1))) == [4]
+    assert column(library, "unit", group="positive").tolist() == [-1]
+
+
+def test_duplicates_are_one_oligo_under_two_names(barcoded):
+    tests = set(column(barcoded, "insert", group="test"))
+    for i in range(20):
+        one, two = (column(barcoded, "insert", element=f"aa{i}", arm=f"duplicate {j}") for j in (1, 2))
+        assert set(one) == set(two) and len(set(one)) == 1 and set(one) <= tests
+        assert len(one) == len(two) == 6
+    assert len(set(column(barcoded, "insert", group="duplicate"))) == 20
+    without = bare(pair(20), duplicates=20)
+    assert not (without["group"].values == "duplicate").any()
+    assert "split the barcodes of an oligo at random" in cg.mpra.report(without)
+
+
+def test_names_can_be_ordered_and_arms_do_not_collide():
+    arms = {"A + B": cg.Untreated(), "A_+_B": cg.Embed("ACA", at=3), "é": cg.Embed("ACGA", at=3)}
+    design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=5)
+    names = bare(design)["name"].values
+    assert len(set(names)) == 15
+    assert all(name.isascii() and " " not in name for name in names)
+
+
+# barcodes
+
+
+def test_barcodes_make_no_site_where_they_meet_their_oligo():
+    library = bare(
+        pair(150), adapters=("ACCAT", "TACCA"), oligo_length=80, avoid=["GGCC", "TCGA"], barcodes_per_oligo=5,
+        barcode_length=10, min_distance=2, promoter_only=40,
+    )  # fmt: skip
+    assert int(library["broken_barcodes"].sum()) > 0
+    assert not any(site in oligo for oligo in library["oligo"].values for site in ("GGCC", "TCGA"))
+    assert len(set(library["barcode"].values)) == library.sizes["row"] == 150 * 2 * 5 + 40
+
+
+def test_barcodes_that_nearly_all_break_a_rule_are_said_to():
+    with pytest.raises(LibraryError, match=r"barcodes break a rule in their oligo, most often: .* across a junction"):
+        bare(
+            pair(20), adapters=("ACCAT", "TACCA"), oligo_length=80, barcodes_per_oligo=5, barcode_length=10,
+            min_distance=2, motifs=["NT"],
+        )  # fmt: skip
+
+
+def test_barcodes_are_dealt_at_random_in_sets_of_like_composition():
+    n_units, arms, copies = 40, 2, 3
+    block = np.repeat(np.arange(n_units), arms * copies)
+    cells = block * copies + np.tile(np.arange(copies), n_units * arms)
+    arm = np.tile(np.repeat(np.arange(arms), copies), n_units)
+    pool = encode(cg.mpra.barcodes(260, length=10, rng=0))
+    gc = ((pool == 1) | (pool == 2)).sum(axis=1)
+    p, off = [], []
+    for key in range(100):
+        mine, left = dealt(cells, gc, key=key)
+        assert sorted([*mine, *left]) == list(range(260))
+        off.append(gc[mine][arm == 0].mean() - gc[mine][arm == 1].mean())
+        p.append(cg.mpra.barcode_balance(pool[mine], arm, cells, repeats=39, rng=key))
+        spread = [np.ptp(gc[mine][cells == cell]) for cell in range(n_units * copies)]
+        assert max(spread) <= 1
+    assert abs(np.mean(p) - 0.5) < 4 * np.sqrt(1 / 12 / 100) + 1 / 80
+    assert abs(np.mean(off)) < 4 * np.std(off) / 10
+    assert np.std(off) < gc.std() * np.sqrt(2 / 120) / 2
+
+
+def test_a_longer_promoter_list_and_ones_own_lengths():
+    library = bare(pair(10), barcodes_per_oligo=2, barcode_length=12, oligo_length=102, promoter_only=9)
+    alone = library.isel(row=library["group"].values == "promoter")
+    assert alone.sizes["row"] == 9
+    assert set(alone["insert"].values) == {""}
+    assert set(map(len, alone["oligo"].values)) == {42}
+
+
+# how it was made
+
+
+def test_the_library_says_how_it_was_made(barcoded):
+    attrs = barcoded.attrs
+    design = Design.from_json(unpack(barcoded, "design"))
+    assert design == pair(150, length=145, contrasts="untreated")
+    assert attrs["design_fingerprint"] == design.fingerprint
+    assert (attrs["rng"], attrs["left"], attrs["replicates"]) == ("3", "ACTGGCCGCTTCACTG", 4)
+    assert json.loads(attrs["rules"])[:3] == ["site KpnI", "site SfiI", "site XbaI"]
+    made = cg.mpra.library(
+        design,
+        oligo_length=attrs["oligo_length"],
+        adapters=attrs["construct"],
+        barcodes_per_oligo=attrs["barcodes_per_oligo"],
+        barcode_length=attrs["barcode_length"],
+        positives={"CMV": column(barcoded, "insert", oligo_name="CMV")[0]},
+        rng=int(attrs["rng"]),
+    )
+    assert made.attrs["library_fingerprint"] == attrs["library_fingerprint"]
+
+
+def test_a_report_is_of_a_library():
+    with pytest.raises(OutcomesError, match="library"):
+        cg.mpra.report(cg.Uniform(length=9).sample(2, rng=0))
+
+
+# the virtual trial
+
+
+def content(length):
+    return cg.FunctionPredictor(lambda x: np.stack([x[:, 1:3].sum((1, 2)), x[:, 0].sum(1)], 1) / length, scale="share")
+
+
+def test_the_virtual_trial_of_what_was_ordered_is_the_trial_where_nothing_was_redrawn():
+    design = pair(80, contrasts="untreated")
+    run = cg.run(design, content(60), rng=7, progress=False)
+    virtual = cg.mpra.virtual_trial(bare(design), content(60))
+    np.testing.assert_array_equal(run["outcome"].values, virtual["outcome"].values)
+    for name in ("gc", "parent"):
+        assert run[name].values.astype(str).tolist() == virtual[name].values.astype(str).tolist()
+    assert virtual["unit"].values[:3].tolist() == ["u0", "u1", "u2"]
+    ours, theirs = (cg.estimate(cg.contrast(x)) for x in (virtual, run))
+    np.testing.assert_allclose(ours["ace"], theirs["ace"], rtol=1e-12)
+    np.testing.assert_allclose(ours["se"], theirs["se"], rtol=1e-12)
+
+
+def test_the_virtual_trial_asks_for_what_was_ordered(barcoded):
+    virtual = cg.mpra.virtual_trial(barcoded, content(145))
+    assert virtual["outcome"].shape == (150, 2, 2)
+    for arm in ("untreated", "GATA1"):
+        inserts = column(barcoded, "insert", arm=arm)[::6]
+        share = [sum(base in "CG" for base in insert) / 145 for insert in inserts]
+        np.testing.assert_allclose(virtual["outcome"].sel(arm=arm).values[:, 0], share, rtol=1e-6)
+    assert (barcoded["draw"].values > 0).any()
+    assert virtual["gc"].values == pytest.approx(virtual["outcome"].sel(arm="untreated").values[:, 0])
+
+
+def test_flanks_stand_around_the_insert():
+    library = bare(pair(20))
+    seen = []
+    predictor = cg.FunctionPredictor(lambda x: seen.append(x.shape) or x[:, 2, :5].sum(1), scale="G", batch_size=64)
+    outcomes = cg.mpra.virtual_trial(library, predictor, flanks=("GGGGG", "AC"))
+    assert (outcomes["outcome"] == 5).all()
+    assert {shape[2] for shape in seen} == {67}
+    with pytest.raises(LibraryError, match="flanks"):
+        cg.mpra.virtual_trial(library, predictor, flanks=("GX", ""))
+
+
+def test_a_parallel_library_and_an_ensemble():
+    design = pair(40, assignment="parallel", contrasts="untreated")
+    ensemble = cg.Ensemble({"a": content(60), "b": content(30)})
+    virtual = cg.mpra.virtual_trial(bare(design), ensemble)
+    run = cg.run(design, ensemble, rng=7, progress=False)
+    np.testing.assert_array_equal(run["outcome"].values, virtual["outcome"].values)
+    assert run["assigned"].values.tolist() == virtual["assigned"].values.tolist()
+    ours, theirs = (cg.estimate(cg.contrast(x)) for x in (virtual, run))
+    np.testing.assert_allclose(ours["se"], theirs["se"], rtol=1e-12)
+
+
+def test_a_virtual_trial_that_cannot_be_is_refused():
+    library = bare(pair(10))
+    bad = cg.FunctionPredictor(lambda x: np.log(x[:, 0, 20:27].sum(1) - 5), tasks=["y"], scale="log")
+    with (
+        np.errstate(all="ignore"),
+        pytest.raises(PredictorError, match=r"oligo 'u\d+_"),
+    ):
+        cg.mpra.virtual_trial(library, bad)
+    with pytest.raises(LibraryError, match="element 'u0' has 0 inserts in arm 'untreated'"):
+        cg.mpra.virtual_trial(library.isel(row=slice(1, None)), content(60))
+    with pytest.raises(LibraryError, match="no oligo of group 'test'"):
+        cg.mpra.virtual_trial(library.isel(row=slice(0, 0)), content(60))
