@@ -13,7 +13,7 @@ from causalgia.mpra.counting import (
     read_counts,
     simulate,
 )
-from causalgia.mpra.fitting import fit
+from causalgia.mpra.fitting import average, fit
 from causalgia.mpra.formats import (
     VariantTiles,
     given_name,
@@ -40,6 +40,7 @@ __all__ = [
     "VariantTiles",
     "activity",
     "aggregate",
+    "average",
     "barcode_balance",
     "barcodes",
     "calls",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from causalgia.mpra.fitting.average import average
 from causalgia.mpra.fitting.fit import fit
 
-__all__ = ["fit"]
+__all__ = ["average", "fit"]

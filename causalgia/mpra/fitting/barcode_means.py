@@ -96,3 +96,21 @@ def barcode_moderated(means: Means, weights: Array) -> Fitted:
     variance = moderated.variance[:, None] * ((1 / means.n) @ (weights**2).T)
     df = np.broadcast_to(moderated.df[:, None], variance.shape)
     return Fitted(means.mean @ weights.T, np.sqrt(variance), df)
+
+
+def barcode_pooled(means: Means, weights: Array, family: NDArray[np.int64]) -> Fitted:
+    """Compare arms by their barcodes' means, with one variance for all elements of a family (backgrounds of a motif).
+
+    Parameters
+    ----------
+    means
+        Of E elements under A arms.
+    weights
+        Of each arm in each contrast, shape ``(K, A)``.
+    family
+        Family of each element, 0 to F - 1, shape ``(E,)``.
+    """
+    df = np.bincount(family, means.df)
+    pooled = np.bincount(family, means.squares.sum(axis=1)) / np.maximum(df, 1)
+    variance = pooled[family][:, None] * ((1 / means.n) @ (weights**2).T)
+    return Fitted(means.mean @ weights.T, np.sqrt(variance), np.broadcast_to(df[family][:, None], variance.shape))

@@ -33,7 +33,75 @@ def fit(
     method: Method = "hierarchical",
     ci_prob: float = 0.95,
 ) -> xr.Dataset:
-    """Estimate what arms do to the activity of each element, from its barcode counts."""
+    """Estimate what arms do to the activity of each element, from its barcode counts.
+
+    The effect is a contrast of log2(RNA/DNA) between arms: `control` subtracted from every arm that shares an element
+    with it, or any contrasts that sum to 0. Noise has two layers, and a method that counts one of them finds what is
+    not there: a barcode has an activity of its own, the same in every replicate, and a replicate moves all barcodes of
+    an oligo together. What the methods count, and what they reach on two simulations of 10 barcodes and 4 replicates
+    (barcodes alike, and sd_barcode 0.6 with 2 % silent cells):
+
+    ================ ======================================== ===================== ===================
+    `method`         counts                                   95 % intervals cover  RMSE
+    ================ ======================================== ===================== ===================
+    ``hierarchical`` both layers, their sizes shared          as its tests say      as its tests say
+    ``two_way``      both layers, closed form                 0.95, 0.96            0.19, 0.46
+    ``nb``           both layers, negative binomial           0.95, 0.94            0.19, 0.42
+    ``precision``    replicates only: *these barcodes*        0.95, 0.72            0.20, 0.48
+    ================ ======================================== ===================== ===================
+
+    Parameters
+    ----------
+    counts
+        Of `read_counts`, filtered or not.
+    control
+        The arm subtracted from each other arm.
+    arms
+        Which arms are compared with it; None: all that some element has beside it.
+    contrasts
+        Instead of `control`: name -> arm -> weight, each summing to 0.
+    method
+        See the table.
+    ci_prob
+        Probability of the intervals.
+
+    Returns
+    -------
+    Dataset
+        ``ace, se, df, lower, upper, p, log_p (element, contrast)`` on log2, p two-sided against 0 from that standard
+        error; ``n_barcodes (element, arm)``, those with DNA; ``weight (contrast, arm)``; ``group (element)``; and what
+        else the method knows. Attributes count what was left out: ``n_left_out`` elements that lack an arm,
+        ``arms_left_out``, ``n_not_fitted`` elements without an answer. `causalgia.adjust`, `infer`, `decide`, `report`
+        and `plot.forest` take it, elements being the questions of a family and contrasts the tasks; `average` takes it
+        to averages over backgrounds.
+
+    Raises
+    ------
+    ContrastError
+        If an arm is unknown, weights do not sum to 0, or elements differ in their arms and `arms` is not given.
+    CountsError
+        If an element has two oligos in an arm, or an oligo has no barcode with DNA.
+    EstimateError
+        If the method is unknown, or there are not two barcodes or two replicates to tell their noise.
+
+    Warns
+    -----
+    BarcodeNoiseWarning
+        ``"precision"`` where barcodes differ.
+
+    References
+    ----------
+    Myint, Avramopoulos, Goff & Hansen (2019), doi:10.1186/s12864-019-5556-x. Smyth (2004), doi:10.2202/1544-6115.1027.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from causalgia.mpra import simulate
+    >>> truth = pd.DataFrame({"element": list("uuvv"), "arm": ["scramble", "GATA1"] * 2, "log2": [0, 2, 0, 0]})
+    >>> fitted = fit(simulate(truth, barcodes=30, rng=1), control="scramble", method="two_way")
+    >>> fitted["ace"].values.ravel().round(1), (fitted["p"].values.ravel() < 0.01)
+    (array([1.9, 0.1]), array([ True, False]))
+    """
     if method not in _WAYS:
         raise EstimateError(f"method={method!r} is none of {', '.join(map(repr, get_args(Method)))}")
     ci_prob = require_ci_prob(ci_prob)

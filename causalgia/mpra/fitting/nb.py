@@ -28,11 +28,11 @@ def negative_binomial(counts: xr.Dataset, asked: Asked) -> Fitted:
     """Compare arms by a negative binomial regression of RNA reads, DNA reads as offset, and a two-layer sandwich.
 
     In each element ``log E[rna] = log dna + arm + replicate``, one theta, by maximum likelihood over the cells with
-    DNA: reads weigh by what they are worth, and silent barcodes stay in. The model's own standard error would take cells for
-    independent. Here the influence of every cell on the effect is summed over the replicates of a barcode and over the
-    barcodes of a replicate; with the sum of their squares in single cells these give ``V_barcode + V_replicate -
-    V_cell`` as in `two_way`, never below the larger of the first two, each moderated over elements. A barcode counts as
-    its removal would move the effect, ``influence / (1 - leverage)`` (CR3), which small numbers of barcodes need.
+    DNA: reads weigh by what they are worth, and silent barcodes stay in. The model's own standard error would take
+    cells for independent. Here the influence of every cell on the effect is summed over the replicates of a barcode and
+    over the barcodes of a replicate; with the sum of their squares in single cells these give ``V_barcode + V_replicate
+    - V_cell`` as in `two_way`, never below the larger of the first two, each moderated over elements. A barcode counts
+    as its removal would move the effect, ``influence / (1 - leverage)`` (CR3), which few barcodes need.
 
     DNA reads count as known: few of them attenuate what they are the offset of, so filter low DNA first.
 
