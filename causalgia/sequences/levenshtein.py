@@ -20,10 +20,10 @@ from causalgia.sequences.random import mix
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Distance", "WordRules", "distant_words", "edit_distance", "nearer_than"]
+__all__ = ["Distance", "WordRules", "distant_words", "edit_distance", "largest_distance", "nearer_than"]
 
-Distance: TypeAlias = Literal["hamming", "levenshtein", "sequence-levenshtein"]
-KINDS: tuple[Distance, ...] = ("hamming", "levenshtein", "sequence-levenshtein")
+Distance: TypeAlias = Literal["hamming", "levenshtein", "free"]
+KINDS: tuple[Distance, ...] = ("hamming", "levenshtein", "free")
 LONGEST = 32  # letters: a word is drawn as one 64-bit integer
 _0, _1, _2, _3 = (np.uint64(i) for i in range(4))
 _ALL = np.uint64(2**64 - 1)
@@ -36,6 +36,7 @@ class _Index(NamedTuple):
     """Words that were kept, and for each start and each code the chain of those whose window there spells it."""
 
     words: NDArray[np.uint8]  # (most, length)
+    compared: int  # letters from the first that are
     counts: NDArray[np.uint8]  # (most, 4) of each base
     heads: NDArray[np.int32]  # (n_starts, 4^width): number * n_starts + start of the last that was entered, or -1
     onward: NDArray[np.int32]  # (most, n_starts): the one before it
@@ -126,7 +127,8 @@ def _walk(entry: Any, word: Any, bits: Any, count: Any, index: Any) -> Any:
             differ = np.int64(0)  # an edit changes the counts by two at most: a substitution; free ends may change more
             for base in range(4):
                 differ += abs(np.int64(count[base]) - np.int64(index.counts[other, base]))
-            if (kind == 2 or differ <= 2 * k) and _edits(bits, word.size, index.words[other], kind == 2) <= k:
+            text = index.words[other, : index.compared]
+            if (kind == 2 or differ <= 2 * k) and _edits(bits, text.size, text, kind == 2) <= k:
                 return other
         entry = np.int64(index.onward[other, entry - other * n_starts])
     return -1
@@ -219,7 +221,7 @@ def _draw(key: Any, tries: Any, buffer: Any, checks: Any, index: Any, failed: An
         check = _broken(buffer, length, count, checks)
         if check < 0:
             _codes(word, index.width, codes)
-            _profile(word, bits)
+            _profile(word[: index.compared], bits)
             if _near(word, codes, bits, count, index) >= 0:
                 check = len(failed) - 1
         if check >= 0:
@@ -239,7 +241,7 @@ def _earlier(words: Any, index: Any, out: Any) -> None:
         for letter in words[i]:
             count[letter] += 1
         _codes(words[i], index.width, codes)
-        _profile(words[i], bits)
+        _profile(words[i, : index.compared], bits)
         out[i] = _near(words[i], codes, bits, count, index)
         _keep(words[i], codes, count, i, index)
 
@@ -247,11 +249,13 @@ def _earlier(words: Any, index: Any, out: Any) -> None:
 def _index(n: int, length: int, min_distance: int, distance: Distance) -> _Index:
     """Return an empty index with room for n words."""
     k = min_distance - 1
-    stride = length // max(k + 1, 1)
+    compared = length - k // 2 if distance == "free" else length
+    stride = compared // (k + 1)
     width = min(stride, _WIDEST_PIECE, max(math.ceil(math.log(max(n, 2), 4)), 1))
-    n_starts = length - width + 1
+    n_starts = compared - width + 1
     return _Index(
         words=np.empty((n, length), np.uint8),
+        compared=compared,
         counts=np.empty((n, 4), np.uint8),
         heads=np.full((n_starts, 4**width), -1, np.int32),
         onward=np.empty((n, n_starts), np.int32),
@@ -262,11 +266,23 @@ def _index(n: int, length: int, min_distance: int, distance: Distance) -> _Index
     )
 
 
+def largest_distance(length: int, distance: str) -> int:
+    """Return the largest distance that words of a length may be asked to keep.
+
+    Examples
+    --------
+    >>> largest_distance(10, "levenshtein"), largest_distance(10, "free")
+    (10, 7)
+    """
+    return (2 * length + 2) // 3 if distance == "free" else length
+
+
 def _check_distance(length: int, min_distance: int, distance: str) -> None:
     if distance not in KINDS:
         raise SequenceError(f"distance={distance!r} is not a choice; use one of {', '.join(map(repr, KINDS))}")
-    if not 1 <= min_distance <= length:
-        raise SequenceError(f"min_distance={min_distance} is not between 1 and the {length} letters of a word")
+    most = largest_distance(length, distance)
+    if not 1 <= min_distance <= most:
+        raise SequenceError(f"min_distance={min_distance} is not between 1 and {most}, the most of {length} letters")
     if length > LONGEST:
         raise SequenceError(f"words of {length} letters are too long; they have at most {LONGEST}")
 
@@ -274,9 +290,12 @@ def _check_distance(length: int, min_distance: int, distance: str) -> None:
 def edit_distance(one: NDArray[np.integer], other: NDArray[np.integer], *, distance: Distance = "levenshtein") -> int:
     """Return the distance of two words of one length, at most 32 letters.
 
-    ``"hamming"`` counts mismatches; ``"levenshtein"`` the fewest substitutions, insertions and deletions that make one
-    the other; ``"sequence-levenshtein"`` the fewest where, besides, letters at the end of either are free: a word in a
-    longer read, whose end nobody sees. The last is the smallest of the three.
+    ``"hamming"`` counts mismatches; ``"levenshtein"`` is the fewest substitutions, insertions and deletions that make
+    one the other. ``"free"`` is for words whose right end nobody sees, as where a fixed number of letters is read: an
+    insertion pushes the last letter out and a deletion lets any letter in. It is the least, over s, of
+    ``max(2 s, S_s)``, S_s the fewest edits between the first ``length - s`` letters of one and any beginning of those
+    of the other: a lower bound of the FREE divergence of Hawkins et al. S_0 alone, the Sequence-Levenshtein distance,
+    lets two words at distance 3 be one error from the same read.
 
     Parameters
     ----------
@@ -294,7 +313,8 @@ def edit_distance(one: NDArray[np.integer], other: NDArray[np.integer], *, dista
     ----------
     Myers (1999), doi:10.1145/316542.316550. Hyyro (2003), A bit-vector algorithm for computing Levenshtein and Damerau
     edit distances, Nordic Journal of Computing 10:29. Buschmann & Bystrykh (2013), Levenshtein error-correcting
-    barcodes for multiplexed DNA sequencing, doi:10.1186/1471-2105-14-272.
+    barcodes for multiplexed DNA sequencing, doi:10.1186/1471-2105-14-272. Hawkins et al. (2018), Indel-correcting DNA
+    barcodes for high-throughput sequencing, doi:10.1073/pnas.1802640115.
 
     Examples
     --------
@@ -303,13 +323,20 @@ def edit_distance(one: NDArray[np.integer], other: NDArray[np.integer], *, dista
     >>> [edit_distance(a, b, distance=d) for d in KINDS]
     [6, 2, 1]
     """
+    if np.shape(one) != np.shape(other) or np.ndim(one) != 1:
+        raise SequenceError(f"words of shape {np.shape(one)} and {np.shape(other)}: give two of one length")
     words = as_tokens(np.stack([one, other]))
-    _check_distance(words.shape[1], 1, distance)
+    length = words.shape[1]
+    _check_distance(length, 1, distance)
     if distance == "hamming":
-        return int((words[0] != words[1]).sum())
+        return int(np.count_nonzero(words[0] != words[1]))
     bits = np.empty(4, np.uint64)
-    _profile(words[0], bits)
-    return int(_edits(bits, words.shape[1], words[1], distance == "sequence-levenshtein"))
+    least: int = length
+    for s in range(length // 2 + 1 if distance == "free" else 1):
+        _profile(words[0, : length - s], bits)
+        edits = int(_edits(bits, length - s, words[1, : length - s], distance == "free"))
+        least = min(least, max(2 * s, edits))
+    return least
 
 
 def nearer_than(

@@ -14,7 +14,7 @@ from causalgia.errors import LibraryError, SequenceError
 from causalgia.mpra.ordering.sites import sites
 from causalgia.sequences.alphabet import Tokens, decode, encode, reverse_complement_word
 from causalgia.sequences.composition import word_masks
-from causalgia.sequences.levenshtein import KINDS, LONGEST, Distance, WordRules, distant_words
+from causalgia.sequences.levenshtein import KINDS, LONGEST, Distance, WordRules, distant_words, largest_distance
 from causalgia.sequences.random import random_words
 from causalgia.streams import RNG, derive, root_key
 
@@ -52,8 +52,12 @@ class BarcodeRules:
             raise LibraryError(f"barcodes of length={self.length}: they have 4 to {LONGEST} letters")
         if self.distance not in KINDS:
             raise LibraryError(f"distance={self.distance!r} is not a choice; use one of {', '.join(map(repr, KINDS))}")
-        if not 1 <= self.min_distance <= self.length:
-            raise LibraryError(f"min_distance={self.min_distance} is not between 1 and the length, {self.length}")
+        most = largest_distance(self.length, self.distance)
+        if not 1 <= self.min_distance <= most:
+            raise LibraryError(
+                f"min_distance={self.min_distance} is not between 1 and {most}, the most for {self.length} nt; make "
+                "barcodes longer (length=)"
+            )
         if self.homopolymer < 1:
             raise LibraryError(f"homopolymer={self.homopolymer}: a base is a run of 1; give at least 1")
         fewest, most = self.gc_counts
@@ -128,10 +132,12 @@ def barcodes(
     enough from all kept before. Every pair is accounted for exactly (`causalgia.sequences.levenshtein`), and the first
     n of a longer list with the same `rng` are the list of n.
 
-    A distance of 3 lets one error be corrected and two be noticed. Which errors depends on the distance: Hamming
-    knows substitutions alone, and deletions are the commonest error of synthesis. Levenshtein knows insertions and
-    deletions, where the read barcode's two ends are known. Where a fixed number of bases is read, an indel shifts the
-    letters behind the barcode into it, and only ``"sequence-levenshtein"``, whose ends are free, keeps its promise.
+    A distance of 3 lets one error be corrected, or two be noticed. Which errors depends on the distance: Hamming knows
+    substitutions alone, and deletions are the commonest error of synthesis. Levenshtein knows insertions and deletions
+    too, where both ends of the barcode are seen in the read, by the letters behind it or by its length. Where a fixed
+    number of letters is read and no more, an indel moves what stands behind the barcode into it or its last letter out:
+    then ``"free"`` keeps the promise, a distance that is never above the FREE divergence of Hawkins et al. (the
+    Sequence-Levenshtein distance of Buschmann & Bystrykh does not keep it for every pair).
 
     Parameters
     ----------
@@ -142,7 +148,7 @@ def barcodes(
     min_distance
         Least distance of a pair.
     distance
-        ``"levenshtein"``, ``"hamming"`` or ``"sequence-levenshtein"``.
+        ``"levenshtein"``, ``"hamming"`` or ``"free"``, as `causalgia.sequences.levenshtein.edit_distance`.
     avoid
         Restriction sites, enzymes or IUPAC letters, that must not touch a barcode on either strand.
     gc

@@ -1,0 +1,307 @@
+"""Barcodes: distances against the textbook recurrence, every pair by brute force, every rule letter by letter."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from causalgia.errors import LibraryError, SequenceError
+from causalgia.mpra import barcode_balance, barcodes
+from causalgia.mpra.ordering.barcoding import BarcodeRules, assign_barcodes, draw_barcodes
+from causalgia.sequences import decode, encode, reverse_complement
+from causalgia.sequences.levenshtein import KINDS, edit_distance, largest_distance, nearer_than
+
+
+def edit_matrix(one, others):
+    """The textbook recurrence for one word against many: D[i, j] is (n,), the distance of the first i and j letters."""
+    n, length = others.shape
+    D = np.zeros((length + 1, length + 1, n), np.int16)
+    D[0], D[:, 0] = np.arange(length + 1)[:, None], np.arange(length + 1)[:, None]
+    for i, j in itertools.product(range(1, length + 1), repeat=2):
+        D[i, j] = np.minimum(D[i - 1, j], D[i, j - 1]) + 1
+        D[i, j] = np.minimum(D[i, j], D[i - 1, j - 1] + (one[i - 1] != others[:, j - 1]))
+    return D
+
+
+def distances(one, others, kind):
+    if kind == "hamming":
+        return (others != one).sum(axis=1)
+    D, length = edit_matrix(one, others), others.shape[1]
+    if kind == "levenshtein":
+        return D[-1, -1]
+    ends = [np.minimum(D[m, : m + 1].min(axis=0), D[: m + 1, m].min(axis=0)) for m in range(length, 0, -1)]
+    return np.min([np.maximum(2 * s, end) for s, end in enumerate(ends)], axis=0)
+
+
+def near_words(rng, n, length):
+    """Words of which many are an edit or two from another."""
+    words = rng.integers(0, 4, (n, length), np.uint8)
+    for i in range(1, n):
+        if rng.random() < 0.7:
+            words[i] = words[rng.integers(i)]
+            for _ in range(rng.integers(1, 4)):
+                at, to = rng.integers(length, size=2)
+                rest = np.delete(words[i], at)
+                words[i] = np.insert(rest, to, rng.integers(4))
+    return words
+
+
+@pytest.mark.parametrize("length", [1, 2, 7, 15, 31, 32])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_distance_is_the_one_of_the_textbook_recurrence(kind, length):
+    words = near_words(np.random.default_rng(length), 25, length)
+    for one in words[:8]:
+        expected = distances(one, words, kind)
+        assert [edit_distance(one, other, distance=kind) for other in words] == expected.tolist()
+        assert [edit_distance(other, one, distance=kind) for other in words] == expected.tolist()
+
+
+@pytest.mark.parametrize(("length", "least"), [(6, 1), (6, 2), (8, 3), (11, 3), (12, 4), (13, 5), (20, 3), (20, 7)])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_word_that_is_too_near_an_earlier_one_is_always_found(kind, length, least):
+    words = near_words(np.random.default_rng(least), 300, length)
+    found = nearer_than(words, least, distance=kind)
+    for i, one in enumerate(words):
+        near = distances(one, words[:i], kind) < least if i else np.zeros(0, bool)
+        assert near[found[i]] if near.any() else found[i] == -1
+    assert 0 < (found >= 0).sum() < 300
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_pair_of_2000_barcodes_keeps_its_distance(kind):
+    made = encode(barcodes(2_000, length=11, distance=kind, rng=3))
+    least = min(int(distances(made[i], made[:i], kind).min()) for i in range(1, len(made)))
+    assert least == 3  # kept, and reached: the set is dense enough for that to say something
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_word_is_refused_that_would_have_done(kind):
+    with pytest.raises(LibraryError) as refusal:
+        barcodes(1_000, length=5, distance=kind, min_distance=2, gc=(0, 1), homopolymer=5, all_four_bases=False, rng=1)
+    n = int(str(refusal.value).split()[0])
+    rules = BarcodeRules(length=5, distance=kind, min_distance=2, gc=(0, 1), homopolymer=5, all_four_bases=False)
+    made, refused = draw_barcodes(n, rules, rng=1)
+    every = np.array(list(itertools.product(range(4), repeat=5)), np.uint8)
+    nearest = np.min([distances(one, every, kind) for one in made], axis=0)
+    assert (nearest < 2).all()  # every other word is too near: no more would fit in
+    assert refused["homopolymer"] == refused["GC"] == 0
+
+
+def one_error(word, *, window):
+    """What may be read of a word with one error: its own letters, or `window` letters with any that follow."""
+    after = {word}
+    for i, base in itertools.product(range(len(word) + 1), "ACGT"):
+        after |= {word[:i] + base + word[i:], word[:i] + base + word[i + 1 :] if i < len(word) else word}
+    after |= {word[:i] + word[i + 1 :] for i in range(len(word))}
+    if not window:
+        return after
+    return {(read + end)[: len(word)] for read in after for end in ("A", "C", "G", "T")}
+
+
+@pytest.mark.parametrize(("kind", "window"), [("levenshtein", False), ("free", True)])
+def test_one_error_is_corrected_at_distance_three(kind, window):
+    reads = [one_error(word, window=window) for word in barcodes(200, length=9, distance=kind, rng=5)]
+    assert len(set.union(*reads)) == sum(map(len, reads))
+
+
+def test_two_errors_are_corrected_at_distance_five_where_a_fixed_number_of_letters_is_read():
+    reads = []
+    for word in barcodes(25, length=12, min_distance=5, distance="free", rng=5):
+        reads.append(set.union(*(one_error(read, window=True) for read in one_error(word, window=True))))
+    assert len(set.union(*reads)) == sum(map(len, reads))
+
+
+def test_the_sequence_levenshtein_distance_alone_would_let_two_words_meet():
+    words = encode(barcodes(150, length=8, min_distance=2, rng=1))
+    pairs = []
+    for i, one in enumerate(words):
+        D = edit_matrix(one, words[:i])
+        apart = np.minimum(D[-1].min(axis=0), D[:, -1].min(axis=0)) == 3
+        near = distances(one, words[:i], "free") < 3
+        pairs += [decode(words[[i, j]]) for j in np.flatnonzero(apart & near)]
+    meet = [one_error(a, window=True) & one_error(b, window=True) for a, b in pairs]
+    assert any(meet)  # one error from the same read, though S_0 is 3
+
+
+def test_every_rule_is_kept_letter_by_letter():
+    left, right = "GGTACCTCTAGAA", "ATTCAGATCGGAAGAGC"
+    let7, primer = "UGAGGUAGUAGGUUGUAUAGUU", "ACTGGCCGCTTCACTG"
+    made = barcodes(
+        3_000, length=10, avoid=["EcoRI", "BsaI", "ACNT"], flanks=(left, right), seeds=[let7], primers=[primer], rng=0
+    )
+    assert len(set(made)) == 3_000
+    for word in made:
+        whole = left + word + right
+        # seven letters of either flank: a site of eight that touches the barcode, and none that does not
+        near = whole[len(left) - 7 : len(left) + 17]
+        strands = [near, decode(reverse_complement(encode(near)))[0]]
+        assert 4 <= word.count("G") + word.count("C") <= 6  # 3.5 and 6.5
+        assert set(word) == set("ACGT")
+        assert not any(base * 4 in whole for base in "ACGT")
+        assert not any(site in strand for strand in strands for site in ("GAATTC", "GGTCTC", primer[-8:]))
+        assert not any(f"AC{base}T" in word or f"A{base}GT" in word for base in "ACGT")
+        assert "AATAAA" not in whole
+        assert "ATTAAA" not in whole
+        assert "CTACCTC" not in whole  # pairs with GAGGUAG, the seed of let-7
+
+
+@pytest.mark.parametrize(
+    ("word", "asked"),
+    [
+        ("GAATTC", {"avoid": ["EcoRI"]}),
+        ("GAGACC", {"avoid": ["BsaI"]}),  # on the other strand
+        ("AATAAA", {}),
+        ("CTACCTC", {"seeds": ["GAGGUAG"]}),
+        ("GCTTCACT", {"primers": ["TTTGCTTCACT"]}),
+        ("AGTGAAGC", {"primers": ["TTTGCTTCACT"]}),
+        ("AAAA", {"homopolymer": 3}),
+    ],
+)
+@pytest.mark.parametrize("cut", [2, 3])
+def test_what_the_flanks_begin_a_barcode_does_not_finish(word, asked, cut):
+    rules = {"gc": (0, 1), "all_four_bases": False, "min_distance": 1, "length": 6, "homopolymer": 6, **asked}
+    every, begun, ended = (
+        barcodes(n, **rules, flanks=flanks, rng=11)
+        for n, flanks in ((3_900, ("", "")), (2_500, ("CG" + word[:cut], "")), (2_500, ("", word[-cut:] + "CG")))
+    )
+    assert any(x.startswith(word[cut:]) for x in every)
+    assert any(x.endswith(word[:-cut]) for x in every)
+    assert not any(x.startswith(word[cut:]) for x in begun)
+    assert not any(x.endswith(word[:-cut]) for x in ended)
+
+
+def test_a_seed_on_the_barcodes_own_strand_is_no_target():
+    asked = {"length": 7, "gc": (0, 1), "all_four_bases": False, "homopolymer": 7, "min_distance": 1}
+    every = [set(barcodes(15_000, **asked, seeds=seeds, rng=0)) for seeds in ([], ["GAGGUAG"])]
+    assert "CTACCTC" not in every[1]
+    assert "GAGGTAG" in every[1]
+
+
+def test_the_first_of_many_are_the_few():
+    asked = {"length": 12, "avoid": ["EcoRI"]}
+    assert barcodes(50, **asked, rng=4) == barcodes(3_000, **asked, rng=4)[:50]
+    assert barcodes(50, **asked, rng=4) != barcodes(50, **asked, rng=5)
+
+
+def test_barcodes_are_a_random_sample_of_words():
+    made = encode(barcodes(20_000, length=14, min_distance=1, gc=(0, 1), homopolymer=14, all_four_bases=False, rng=9))
+    for letters in made.T:
+        assert stats.chisquare(np.bincount(letters, minlength=4)).pvalue > 1e-5
+    pairs = 4 * made[:, :-1].astype(int) + made[:, 1:]
+    assert all(stats.chisquare(np.bincount(column, minlength=16)).pvalue > 1e-5 for column in pairs.T)
+
+
+def test_too_many_barcodes_are_refused_with_what_was_found_and_why():
+    with pytest.raises(LibraryError, match=r"of 100,000 barcodes of 8 nt .* all 65,536 words tried") as refusal:
+        barcodes(100_000, length=8, rng=0)
+    message = str(refusal.value)
+    said = [
+        int(part.split()[-1].replace(",", "")) for part in message.split("refused for ")[1].split("; ")[0].split(", ")
+    ]
+    assert sum(said) + int(message.split()[0].replace(",", "")) == 65_536
+    assert "length=9" in message
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"length": 33}, "4 to 32"),
+        ({"length": 3}, "4 to 32"),
+        ({"length": 8, "min_distance": 9}, "between 1 and 8"),
+        ({"length": 8, "min_distance": 7, "distance": "free"}, "between 1 and 6"),
+        ({"length": 8, "distance": "edit"}, "not a choice"),
+        ({"length": 8, "gc": (0.4, 0.45)}, "no barcode of 8 nt"),
+        ({"length": 8, "homopolymer": 0}, "at least 1"),
+        ({"length": 8, "avoid": ["EcoR1"]}, "did you mean 'ecori'"),
+        ({"length": 8, "flanks": ("ACGX", "")}, "flanks= has 'ACGX'"),
+        ({"length": 8, "seeds": ["GAG"]}, "6 to 8 letters"),
+        ({"length": 8, "seeds": ["GAGGUAN"]}, "seeds= has 'GAGGUAN'"),
+        ({"length": 8, "primers": ["ACGT-"]}, "primers= has 'ACGT-'"),
+    ],
+)
+def test_rules_that_are_none_are_refused(asked, said):
+    with pytest.raises(LibraryError, match=said.replace("(", r"\(")):
+        barcodes(3, rng=0, **asked)
+
+
+def test_no_barcode_at_all_is_refused():
+    with pytest.raises(LibraryError, match="at least one"):
+        barcodes(0, length=9, rng=0)
+
+
+def test_words_that_have_no_distance_are_refused():
+    with pytest.raises(SequenceError, match="not a choice"):
+        nearer_than(encode(["ACGT"]), 2, distance="edit")
+    with pytest.raises(SequenceError, match="between 1 and 4"):
+        nearer_than(encode(["ACGT"]), 5)
+    with pytest.raises(SequenceError, match="at most 32"):
+        nearer_than(np.zeros((1, 33), np.uint8), 2)
+    with pytest.raises(SequenceError, match="one length"):
+        edit_distance(encode("ACG")[0], encode("AC")[0])
+
+
+@pytest.mark.parametrize("length", range(4, 33))
+def test_the_largest_free_distance_leaves_every_piece_a_letter(length):
+    most = largest_distance(length, "free")
+    assert most + (most - 1) // 2 <= length < most + 1 + most // 2
+
+
+# ---- who carries which
+
+
+def test_each_barcode_is_given_once_and_a_unit_gets_its_own_block():
+    rng = np.random.default_rng(0)
+    unit = rng.permuted(np.repeat(np.arange(200), 3))
+    n = rng.integers(1, 5, len(unit))
+    rows, given = np.repeat(unit, n), assign_barcodes(unit, n, rng=1)
+    assert np.array_equal(np.sort(given), np.arange(n.sum()))
+    for u in range(200):
+        mine = np.sort(given[rows == u])
+        assert np.array_equal(mine, np.arange(mine[0], mine[0] + len(mine)))
+
+
+def test_more_units_do_not_move_the_barcodes_of_those_before():
+    unit = np.repeat(np.arange(50), 2)
+    assert np.array_equal(assign_barcodes(unit, 4, rng=1)[:160], assign_barcodes(unit[:40], 4, rng=1))
+
+
+def test_within_a_unit_every_deal_is_equally_likely():
+    unit = np.repeat(np.arange(6_000), 2)
+    given = assign_barcodes(unit, 2, rng=3).reshape(-1, 4) - 4 * np.arange(6_000)[:, None]
+    _, counts = np.unique(given, axis=0, return_counts=True)
+    assert len(counts) == 24
+    assert stats.chisquare(counts).pvalue > 1e-4
+
+
+def test_an_oligo_without_barcodes_is_refused():
+    with pytest.raises(LibraryError, match="oligo 1 has 0 barcodes"):
+        assign_barcodes(np.array([0, 0]), np.array([1, 0]), rng=0)
+
+
+def test_the_test_of_balance_keeps_its_level_when_barcodes_are_dealt_at_random():
+    rng, unit = np.random.default_rng(5), np.repeat(np.arange(30), 2)
+    pool = rng.integers(0, 4, (60 * 3, 10), np.uint8)
+    arm, block = np.repeat(np.tile([0, 1], 30), 3), np.repeat(unit, 3)
+    p = [barcode_balance(pool[assign_barcodes(unit, 3, rng=i)], arm, block, repeats=39, rng=i) for i in range(600)]
+    counts = np.bincount(np.rint(40 * np.array(p)).astype(int) - 1, minlength=40)  # 1/40, ..., 40/40 equally often
+    assert stats.chisquare(counts).pvalue > 1e-4
+
+
+def test_the_test_of_balance_finds_barcodes_dealt_by_their_letters():
+    rng = np.random.default_rng(6)
+    unit, arm = np.repeat(np.arange(100), 4), np.tile([0, 0, 1, 1], 100)
+    pool = rng.integers(0, 4, (400, 12), np.uint8)
+    gc = np.isin(pool, (1, 2)).sum(axis=1) + rng.random(400)
+    by_gc = np.lexsort((gc, unit))  # in each unit the second arm has what is richest in GC
+    assert barcode_balance(pool[by_gc], arm, unit, rng=0) == 1 / 200
+    assert barcode_balance(pool, arm, np.arange(400), rng=0) == 1  # no block has two arms: nothing to deal again
+
+
+def test_the_test_of_balance_refuses_what_does_not_fit():
+    with pytest.raises(LibraryError, match="one arm and one block"):
+        barcode_balance(encode(["ACGT"]), np.array([0, 1]), np.array([0]), rng=0)
+    with pytest.raises(LibraryError, match="at least once"):
+        barcode_balance(encode(["ACGT"]), np.array([0]), np.array([0]), repeats=0, rng=0)
