@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 
 from causalgia.errors import LibraryError
 from causalgia.mpra.formats.naming import require_distinct, require_names
 from causalgia.schema import validate
 
-_OF_CONSTRUCT = ("oligo_name", "unit", "element", "arm", "group", "insert")
+_OF_CONSTRUCT = ("unit", "element", "arm", "group", "insert")
+_OF_OLIGO = ("name", "oligo", "barcode")
 
 
 def constructs_of(library: xr.Dataset, place: str) -> pd.DataFrame:
@@ -22,27 +25,26 @@ def constructs_of(library: xr.Dataset, place: str) -> pd.DataFrame:
         apart and are no declared duplicates.
     """
     validate(library, "library")
-    table = library.drop_vars([v for v in library.variables if library[v].dims != ("row",)]).to_dataframe()
-    table = table.reset_index(drop=True)
-    first = table.drop_duplicates("oligo_name").reset_index(drop=True)
-    _refuse_mixed(table, first, place)
-    names = first["oligo_name"].tolist()
-    require_names(names, place)
-    kept = first[first["insert"] != ""]
-    require_distinct(
-        kept["insert"].tolist(), kept["oligo_name"].tolist(), (kept["group"] == "duplicate").tolist(), place
-    )
-    return first.drop(columns=[name for name in ("name", "oligo", "barcode") if name in first])
+    of, names = pd.factorize(library["oligo_name"].to_numpy())
+    first = np.unique(of, return_index=True)[1]
+    _refuse_mixed(library, of, first, place)
+    rowwise = [name for name in library.variables if library[name].dims == ("row",)]
+    rows = pd.DataFrame({name: library[name].to_numpy()[first] for name in rowwise if name not in _OF_OLIGO})
+    require_names(names.tolist(), place)
+    kept = rows[rows["insert"] != ""]
+    declared = (kept["group"] == "duplicate").tolist()
+    require_distinct(kept["insert"].tolist(), kept["oligo_name"].tolist(), declared, place)
+    return rows
 
 
-def _refuse_mixed(table: pd.DataFrame, first: pd.DataFrame, place: str) -> None:
-    if len(first) == len(table):
+def _refuse_mixed(library: xr.Dataset, of: NDArray[np.intp], first: NDArray[np.intp], place: str) -> None:
+    if len(first) == len(of):
         return
-    of = pd.Index(first["oligo_name"]).get_indexer(table["oligo_name"])
     for column in _OF_CONSTRUCT:
-        differs = table[column].to_numpy() != first[column].to_numpy()[of]
+        values = library[column].to_numpy()
+        differs = values != values[first][of]
         if differs.any():
-            name = table["oligo_name"][int(differs.argmax())]
+            name = library["oligo_name"].to_numpy()[int(differs.argmax())]
             raise LibraryError(
                 f"{place}: oligos of {name!r} differ in their {column}; only the barcode may: give them constructs of "
                 "their own"

@@ -26,7 +26,8 @@ def sequence_design(library: xr.Dataset) -> pd.DataFrame:
     """Return the columns of ``reporter_sequence_design``, a row a construct.
 
     The sequence is the insert. Category: ``variant`` for the units and duplicates of variant tiles, ``scrambled`` for
-    negatives whose arm is a scramble or shuffle, ``element`` for other negatives and positives, else ``synthetic``.
+    negatives whose arm is a scramble or shuffle, ``element`` for other negatives, positives, and units of `Genomic`
+    (real sequences, whatever an arm did to them), else ``synthetic``.
     Class: by the group, where promoters are inactive controls. The variant columns are those of
     `causalgia.mpra.VariantTiles.annotate`; without, they are NA, and the place is NA, from 0 to the length. ``info`` is
     a JSON object: fingerprint of the design, element, arm, group. A promoter without an insert has no row.
@@ -34,12 +35,13 @@ def sequence_design(library: xr.Dataset) -> pd.DataFrame:
     rows = constructs_of(library, "reporter_sequence_design")
     rows = rows[rows["insert"] != ""].reset_index(drop=True)
     rows = rows.assign(**{name: none for name, none in ANNOTATION.items() if name not in rows})
-    variants = bool((rows["SPDI"] != "").any())
     sure = rows["SPDI"] != ""
+    real = "element" if library.attrs.get("null_kind") == "genomic" else "synthetic"
+    tested = "variant" if sure.any() else real
     design = str(library.attrs.get("design_fingerprint", ""))
     table = pd.DataFrame({"name": rows["oligo_name"], "sequence": rows["insert"]})
     pairs = zip(rows["group"], rows["arm"], strict=True)
-    table["category"] = [_category(group, arm, variants=variants) for group, arm in pairs]
+    table["category"] = [_category(group, arm, tested) for group, arm in pairs]
     table["class"] = [_CLASSES.get(group, "test") for group in rows["group"]]
     table["source"] = _SOURCE
     table["ref"] = rows["assembly"].where(rows["assembly"] != "", "NA")
@@ -82,12 +84,12 @@ def side_table(library: xr.Dataset) -> pd.DataFrame:
     return constructs_of(library, "side table")[["oligo_name", "element", "arm", "group"]]
 
 
-def _category(group: str, arm: str, *, variants: bool) -> str:
+def _category(group: str, arm: str, tested: str) -> str:
     if group == "negative" and ("scramble" in arm.lower() or "shuffle" in arm.lower()):
         return "scrambled"
     if group in ("negative", "positive"):
         return "element"
-    return "variant" if variants and group != "promoter" else "synthetic"
+    return "synthetic" if group == "promoter" else tested
 
 
 def _info(design: str, row: Any) -> str:

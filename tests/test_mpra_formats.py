@@ -1,0 +1,705 @@
+"""Order files and the tables of the field: written, read back, and the same bytes; variants against brute force."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+import causalgia as cg
+from causalgia.errors import CountsError, DesignError, LibraryError, SequenceError
+from causalgia.mpra.formats.columns import LAYOUTS
+from causalgia.mpra.formats.examples import two_arms
+from causalgia.mpra.formats.measured import elements, experiment, log_bh, sums_of
+from causalgia.mpra.formats.naming import NAME
+from causalgia.mpra.formats.spdi import canonical
+from causalgia.mpra.formats.two_groups import probability_of_an_effect
+from causalgia.sequences import Variant, decode
+from causalgia.sequences.genome import Genome
+
+EXAMPLES = {
+    "reporter_sequence_design.example.tsv.gz": "reporter_sequence_design",
+    "reporter_barcode_to_element_mapping.example.tsv.gz": "reporter_barcode_to_element_mapping",
+    "reporter_experiment_barcode.input.head101.tsv.gz": "reporter_experiment_barcode",
+    "reporter_experiment_barcode_IGVFDS2165KBMD.input.head20000.tsv.gz": "reporter_experiment_barcode",
+    "reporter_element.example.tsv.gz": "reporter_element",
+    "reporter_variants.example.tsv.gz": "reporter_variant",
+    "reporter_genomic_element.example.bed.gz": "reporter_genomic_element",
+    "reporter_genomic_variant.example.bed.gz": "reporter_genomic_variant",
+}
+#: a row of each format, and in each column a cell that is wrong there
+ROWS = {
+    "reporter_sequence_design": (
+        'a\tACGT\tvariant\ttest\tlab\tGRCh38\tchr1\t5\t9\t+\t["SNV"]\t[2]\t["NC_000001.11:7:G:A"]\t["ref"]\t',
+        (
+            "",
+            "ACGN",
+            "enhancer",
+            "control",
+            None,
+            None,
+            None,
+            "-1",
+            "0",
+            ".",
+            "SNV",
+            "[-1]",
+            '["chr1:7"]',
+            "[ref]",
+            None,
+        ),
+    ),
+    "reporter_barcode_to_element_mapping": ("ACGT\ta", ("acgt", "")),
+    "reporter_experiment_barcode": ("ACGT\ta\t\t3", ("ACGN", "", "1.5", "-2")),
+    "reporter_experiment": ("1\ta\t3\t4\t1.5\t2\t-0.4\t2", ("", "", "-3", "4.0", "NA", "inf", "nan", "")),
+    "reporter_element": ("a\t0.1\t1\t2\t3\t4", ("", "x", "", "NA", "inf", "1,5")),
+    "reporter_variant": (
+        "NC_000001.11:7:G:A\t0.1\t1\t2\t3\t4\t5\t6\t0.5\t-1\t1\t-1\tG\t0",
+        ("chr1:7", *["nan"] * 10, "-2", "g", ""),
+    ),
+    "reporter_genomic_element": (
+        "chr1\t5\t9\ta\t1000\t.\t0.1\t1\t2\t3\t4",
+        ("", "-1", "x", "", "1001", "*", *["nan"] * 5),
+    ),
+    "reporter_genomic_variant": (
+        "chr1\t5\t6\tNC_000001.11:7:G:A\t0\t+\t0.1\t1\t2\t3\t4\t5\t6\t0.5\t-1\t1\t4\tG\tA",
+        ("", "-1", "x", "", "-1", "*", *["nan"] * 10, "1.5", "N", "N"),
+    ),
+    "labels": ("a\tcontrol", ("", "")),
+    "side_table": ("a\tu1\tcontrol\ttest", ("", "", "", "")),
+}
+
+
+def refused(message: str, error: type[Exception] = LibraryError):
+    return pytest.raises(error, match=re.escape(message))
+
+
+@pytest.fixture(scope="module")
+def barcoded() -> xr.Dataset:
+    """A library with synthesised barcodes, scrambles, duplicates and a promoter alone."""
+    design = cg.Design(
+        null=cg.Uniform(length=60),
+        arms={"untreated": cg.Untreated(), "GATA + 1": cg.Embed("AGATAAG", at=20)},
+        n_units=20,
+    )
+    return cg.mpra.library(
+        design,
+        oligo_length=115,
+        adapters="melnikov",
+        barcodes_per_oligo=3,
+        rng=0,
+        scrambles=10,
+        duplicates=3,
+        gc=(0.1, 0.9),
+        repeats=0.9,
+    )
+
+
+# the columns, as data
+
+
+def header_of(format: str) -> str:
+    layout = LAYOUTS[format]
+    names = [*layout.columns, *(prefix + "1" for prefix, _ in layout.repeated)]
+    return "\t".join(names) + "\n" if layout.header else ""
+
+
+@pytest.mark.parametrize("format", LAYOUTS)
+def test_a_line_of_each_format_is_read_and_written_as_it_was(tmp_path, format):
+    text = header_of(format) + ROWS[format][0] + "\n"
+    (tmp_path / "in.tsv").write_text(text)
+    table = cg.mpra.read_igvf(tmp_path / "in.tsv", format)
+    again = cg.mpra.to_igvf(table, tmp_path / "out.tsv", format).read_text()
+    cells, ours = (x.splitlines()[-1].split("\t") for x in (text, again))
+    assert [_number(cell) for cell in cells] == [_number(cell) for cell in ours]
+    pd.testing.assert_frame_equal(cg.mpra.read_igvf(tmp_path / "out.tsv", format), table)
+
+
+def _number(cell: str):
+    try:
+        return float(cell)
+    except ValueError:
+        return cell
+
+
+@pytest.mark.parametrize(
+    ("format", "column"),
+    [(format, i) for format, (_, bad) in ROWS.items() for i, cell in enumerate(bad) if cell is not None],
+)
+def test_a_wrong_cell_is_refused_with_file_line_and_column_read_or_written(tmp_path, format, column):
+    good, bad = ROWS[format]
+    cells = good.split("\t")
+    path = tmp_path / "in.tsv"
+    path.write_text(header_of(format) + good + "\n")
+    table = cg.mpra.read_igvf(path, format)
+    cells[column] = bad[column]
+    path.write_text(header_of(format) + "\t".join(cells) + "\n")
+    line = 2 if LAYOUTS[format].header else 1
+    place = f"line {line}, column {table.columns[column]!r}: {bad[column]!r} is not "
+    with refused(f"{path}: {place}", LAYOUTS[format].error):
+        cg.mpra.read_igvf(path, format)
+    if bad[column] == "nan":
+        table[table.columns[column]] = np.nan
+        with refused(place, LAYOUTS[format].error):
+            cg.mpra.to_igvf(table, tmp_path / "out.tsv", format)
+        assert not (tmp_path / "out.tsv").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "the file is empty"),
+        ("barcode\toligo_name\tdna_count_1\trna_count_1\nACGT\ta\t1\n", "line 2: 3 cells where there are 4 columns"),
+        ("barcode\tname\tdna_count_1\trna_count_1\n", "no column 'name'"),
+        ("oligo_name\tbarcode\tdna_count_1\trna_count_1\n", "not in order: barcode, oligo_name"),
+        ("barcode\toligo_name\tdna_count_1\n", "no column rna_count_<replicate>"),
+        ("barcode\toligo_name\tdna_count_1\trna_count_1\tdna_count_1\n", "'dna_count_1' appears 2 times"),
+        ("barcode\tdna_count_1\trna_count_1\n", "column 'oligo_name' is missing"),
+        (
+            "barcode\toligo_name\tdna_count_1\trna_count_1\nA\ta\t1\t1\nC\ta\t1\t1\nA\tb\t1\t1\n",
+            "lines 2 and 4: barcode 'A' appears twice",
+        ),
+    ],
+)
+def test_a_file_of_another_shape_is_refused(tmp_path, text, message):
+    path = tmp_path / "counts.tsv"
+    path.write_text(text)
+    with refused(message, CountsError):
+        cg.mpra.read_igvf(path, "reporter_experiment_barcode")
+
+
+def test_cells_that_end_a_line_are_cells(tmp_path):
+    path = tmp_path / "counts.tsv"
+    path.write_text("barcode\toligo_name\tdna_count_1\trna_count_1\nACGT\ta\t\t\nACGA\ta\t0\t2\n")
+    table = cg.mpra.read_igvf(path, "reporter_experiment_barcode")
+    assert table["dna_count_1"].tolist() == [None, 0]
+    assert cg.mpra.to_igvf(table, path, "reporter_experiment_barcode", overwrite=True).read_text().endswith("\t0\t2\n")
+
+
+def test_unknown_formats_and_absent_files_are_refused(tmp_path):
+    with refused("no format 'reporter_variants'; did you mean 'reporter_variant'?"):
+        cg.mpra.read_igvf(tmp_path / "x", "reporter_variants")
+    with refused("no such file", LibraryError):
+        cg.mpra.read_igvf(tmp_path / "x", "labels")
+    with refused("needs counts= and library=", CountsError):
+        cg.mpra.igvf_table(xr.Dataset(), "reporter_variant")
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(("name", "format"), EXAMPLES.items())
+def test_examples_of_the_field_are_read_and_written_byte_for_byte(shared, tmp_path, name, format):
+    given = shared / "reference" / "mpra_formats" / name
+    written = cg.mpra.to_igvf(cg.mpra.read_igvf(given, format), tmp_path / name, format)
+    assert gzip.decompress(written.read_bytes()) == gzip.decompress(given.read_bytes())
+
+
+@pytest.mark.parametrize("case", ["allelic_clean", "allelic_barcode", "factorial", "backgrounds"])
+def test_simulated_files_are_read_and_written_byte_for_byte(shared, tmp_path, case):
+    folder = shared / "reference" / "mpra" / case
+    for name, format in {"design.tsv.gz": "reporter_sequence_design", "arms.tsv": "side_table"}.items():
+        written = cg.mpra.to_igvf(cg.mpra.read_igvf(folder / name, format), tmp_path / name, format)
+        ours, theirs = (path.read_bytes() for path in (written, folder / name))
+        assert (gzip.decompress(ours) == gzip.decompress(theirs)) if name.endswith("gz") else ours == theirs
+    counts = cg.mpra.read_counts(folder / "counts.tsv.gz", arms=folder / "arms.tsv")
+    written = cg.mpra.to_igvf(counts, tmp_path / "counts.tsv.gz", "reporter_experiment_barcode")
+    assert gzip.decompress(written.read_bytes()) == gzip.decompress((folder / "counts.tsv.gz").read_bytes())
+
+
+# a library
+
+
+def test_a_library_is_written_as_a_folder_and_read_back_identical(barcoded, tmp_path):
+    paths = cg.mpra.write_library(barcoded, tmp_path / "LIB")
+    assert sorted(path.name for path in paths) == sorted(path.name for path in (tmp_path / "LIB").iterdir())
+    xr.testing.assert_identical(cg.mpra.read_library(tmp_path / "LIB"), barcoded)
+    for name in ("oligos.fa", "oligos.csv"):
+        order = cg.mpra.read_order(tmp_path / "LIB" / name)
+        assert order["name"].tolist() == barcoded["name"].values.tolist()
+        assert order["oligo"].tolist() == barcoded["oligo"].values.tolist()
+    side = cg.mpra.read_igvf(tmp_path / "LIB" / "arms.tsv", "side_table")
+    rows = {name: barcoded[name].values for name in ("oligo_name", "element", "arm", "group")}
+    pd.testing.assert_frame_equal(side, pd.DataFrame(rows).drop_duplicates().reset_index(drop=True), check_dtype=False)
+    mapping = cg.mpra.read_igvf(paths[-2], "reporter_barcode_to_element_mapping")
+    assert dict(mapping.values.tolist()) == dict(
+        zip(barcoded["barcode"].values, barcoded["oligo_name"].values, strict=True)
+    )
+
+
+def test_the_same_library_gives_the_same_bytes(barcoded, tmp_path, monkeypatch):
+    first = cg.mpra.write_library(barcoded, tmp_path / "one")
+    monkeypatch.setattr("time.time", lambda: 2_000_000_000.0)
+    second = cg.mpra.write_library(barcoded, tmp_path / "other")
+    for one, other in zip(first[:-1], second[:-1], strict=True):
+        assert one.read_bytes() == other.read_bytes(), one.name
+
+
+def test_nothing_is_written_over_unless_asked(barcoded, tmp_path):
+    (tmp_path / "arms.tsv").write_text("mine")
+    with refused("arms.tsv is there already"):
+        cg.mpra.write_library(barcoded, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["arms.tsv"]
+    assert (tmp_path / "arms.tsv").read_text() == "mine"
+    cg.mpra.write_library(barcoded, tmp_path, overwrite=True)
+    assert (tmp_path / "arms.tsv").read_text().startswith("oligo_name\t")
+    cg.mpra.write_library(two_arms(), tmp_path, overwrite=True)
+    assert not (tmp_path / "reporter_barcode_to_element_mapping.tsv.gz").exists()  # of the library that was there
+    assert not [path for path in tmp_path.iterdir() if path.name.endswith(".part")]
+    with refused("is no folder"):
+        cg.mpra.to_csv(barcoded, tmp_path / "absent" / "order.csv")
+    with refused("no such file"):
+        cg.mpra.read_library(tmp_path / "absent")
+
+
+def test_the_inserts_that_reads_are_mapped_to_are_each_there_once(barcoded, tmp_path):
+    text = cg.mpra.to_fasta(barcoded, tmp_path / "inserts.fa", of="insert").read_text()
+    names = [line[1:] for line in text.splitlines() if line.startswith(">")]
+    tests = barcoded["group"].isin(["test", "negative"]).values
+    assert names == list(dict.fromkeys(barcoded["oligo_name"].values[tests]))
+    assert cg.read_fasta(tmp_path / "inserts.fa").length == 60
+
+
+def test_the_sequence_design_says_what_each_construct_is(barcoded):
+    table = cg.mpra.igvf_table(barcoded, "reporter_sequence_design")
+    assert list(table.columns) == list(LAYOUTS["reporter_sequence_design"].columns)
+    groups = {json.loads(info)["group"]: row for info, row in zip(table["info"], table.itertuples(), strict=True)}
+    assert (groups["test"].category, groups["test"][4]) == ("synthetic", "test")
+    assert (groups["negative"].category, groups["negative"][4]) == ("scrambled", "element inactive control")
+    assert set(groups) == {"test", "negative", "duplicate"}  # a promoter alone has no sequence
+    assert json.loads(table["info"][1]) == {
+        "design": barcoded.attrs["design_fingerprint"],
+        "element": "u0",
+        "arm": "GATA + 1",
+        "group": "test",
+    }
+    real = barcoded.assign_attrs(null_kind="genomic")
+    assert cg.mpra.igvf_table(real, "reporter_sequence_design")["category"][0] == "element"
+
+
+def test_random_barcodes_have_no_mapping(tmp_path):
+    with refused("known only from association sequencing"):
+        cg.mpra.to_igvf(two_arms(), tmp_path / "x", "reporter_barcode_to_element_mapping")
+
+
+def with_cell(name: str, row: int, value: str) -> xr.Dataset:
+    library = two_arms()
+    cells = library[name].values.astype(object)
+    cells[row] = value
+    return library.assign({name: ("row", cells)})
+
+
+def minus_strand(letters: str) -> str:
+    return letters[::-1].translate(str.maketrans("ACGT", "TGCA"))
+
+
+@pytest.mark.parametrize("minus", [False, True])
+def test_sequences_that_cannot_be_told_apart_are_refused_by_name(tmp_path, minus):
+    other = minus_strand("ACGATACA") if minus else "ACGATACA"
+    library = with_cell("insert", 2, other)
+    found = "'u2:control' is the reverse complement of 'u1:GATA1'" if minus else "'u1:GATA1' and 'u2:control' are one"
+    for write in (
+        lambda: cg.mpra.to_fasta(library, tmp_path / "x", of="insert"),
+        lambda: cg.mpra.to_igvf(library, tmp_path / "x", "reporter_sequence_design"),
+    ):
+        with refused(found):
+            write()
+    oligo = "AGGAACGATACACATT"
+    library = with_cell("oligo", 2, minus_strand(oligo) if minus else oligo)
+    with refused(found):
+        cg.mpra.to_csv(library, tmp_path / "x")
+    assert not list(tmp_path.iterdir())
+
+
+def test_declared_duplicates_are_exempt_in_their_own_orientation_alone(tmp_path):
+    assert "u1=again:control" in cg.mpra.to_csv(two_arms(), tmp_path / "order.csv").read_text()
+    turned = with_cell("insert", 5, minus_strand("ACGATACA"))
+    with refused("'u1=again:control' is the reverse complement of 'u1:GATA1'"):
+        cg.mpra.to_igvf(turned, tmp_path / "x", "labels")
+
+
+def test_a_palindrome_is_one_sequence(tmp_path):
+    assert cg.mpra.to_fasta(with_cell("insert", 2, "GGAATTCC"), tmp_path / "x", of="insert").exists()
+
+
+def test_oligos_of_one_construct_differ_in_their_barcode_alone(tmp_path):
+    library = with_cell("oligo_name", 1, "u1:control")
+    with refused("oligos of 'u1:control' differ in their arm"):
+        cg.mpra.to_igvf(library, tmp_path / "x", "side_table")
+
+
+@pytest.mark.parametrize("name", ["chr1:5-11(+)", "1st", "", "a b", "é", "a,b", "a\tb"])
+def test_names_that_an_order_cannot_hold_are_refused_and_can_be_escaped(tmp_path, name):
+    with refused(f"{name!r}: a name begins with a letter"):
+        cg.mpra.to_csv(with_cell("name", 1, name), tmp_path / "order.csv")
+    cg.mpra.to_csv(with_cell("name", 1, cg.mpra.vendor_name(name)), tmp_path / "order.csv")
+
+
+def test_names_are_unique(tmp_path):
+    with refused("'u1:control' names two sequences"):
+        cg.mpra.to_fasta(with_cell("name", 1, "u1:control"), tmp_path / "x")
+
+
+@given(st.lists(st.text(max_size=8) | st.text("an=(4", max_size=6), unique=True))
+def test_escaped_names_pass_are_different_and_are_read_back(names):
+    names = [name for name in names if name.isprintable()]
+    escaped = [cg.mpra.vendor_name(name) for name in names]
+    assert all(NAME.fullmatch(name) for name in escaped)
+    assert [cg.mpra.given_name(name) for name in escaped] == names
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,ACGT\nb\n", "line 2: 1 cells"),
+        ("a,ACGT\nb,ACGN\n", "line 2: 'ACGN' is no sequence"),
+        (">a\nACGT\n>\nACGT\n", "line 3: a record without a name"),
+        (">a\nACGT\n>b\n", "line 3: '' is no sequence"),
+        ("a,ACGT\na,ACGA\n", "'a' names two"),
+    ],
+)
+def test_an_order_that_is_none_is_refused_with_its_line(tmp_path, text, message):
+    (tmp_path / "order").write_text(text)
+    with refused(message):
+        cg.mpra.read_order(tmp_path / "order")
+
+
+# counts
+
+
+def test_experiments_and_elements_agree_with_the_reference(shared):
+    folder = shared / "reference" / "mpra" / "allelic_clean"
+    counts = cg.mpra.read_counts(folder / "counts.tsv.gz", arms=folder / "arms.tsv")
+    keys = ["replicate", "oligo_name"]
+    theirs = pd.read_csv(folder / "expected" / "aggregate.tsv", sep="\t", dtype={"replicate": str})
+    both = experiment(counts).merge(theirs, on=keys, suffixes=("", "_r"))
+    assert len(both) == (theirs["n_bc"] > 0).sum()
+    for name in ("dna_counts", "rna_counts", "n_bc", "dna_normalized", "rna_normalized"):
+        np.testing.assert_allclose(both[name], both[f"{name}_r"], rtol=1e-9, err_msg=name)
+    np.testing.assert_allclose(both["log2FoldChange"], both["log2_ratio"], rtol=1e-9, atol=1e-12)
+    activity = pd.read_csv(folder / "expected" / "activity.tsv", sep="\t")
+    both = elements(counts).merge(activity, on="oligo_name")
+    assert len(both) == len(activity)
+    np.testing.assert_allclose(both["log2FoldChange"], both["activity"], rtol=1e-8)
+    two_sided = 2 * stats.norm.sf(np.abs(both["z"]))
+    np.testing.assert_allclose(both["minusLog10PValue"], -np.log10(two_sided), rtol=1e-6, atol=1e-9)
+
+
+def test_adjusted_p_is_benjamini_and_hochbergs_also_where_p_underflows():
+    p = np.random.default_rng(0).uniform(size=50) ** 3
+    np.testing.assert_allclose(np.exp(log_bh(np.log(p))), stats.false_discovery_control(p), rtol=1e-12)
+    assert log_bh(np.array([-2_000.0, -1.0]))[0] == pytest.approx(-2_000 + np.log(2))
+
+
+def test_one_pool_of_dna_is_written_as_one_column_and_read_as_one(tmp_path):
+    side = pd.DataFrame({"oligo_name": ["a", "b"], "element": ["u", "u"], "arm": ["x", "y"]})
+    counts = cg.mpra.counts_of(
+        [5, 7, 0],
+        [[1, 2], [3, 4], [5, 6]],
+        barcodes=["AC", "AG", "AT"],
+        oligos=["a", "b", "b"],
+        arms=side,
+        dna_observed=[True, True, False],
+    )
+    path = cg.mpra.to_igvf(counts, tmp_path / "counts.tsv", "reporter_experiment_barcode")
+    assert path.read_text().splitlines()[0] == "barcode\toligo_name\tdna_count_1\trna_count_1\trna_count_2"
+    again = cg.mpra.read_counts(path, arms=side)
+    for name in ("dna", "rna", "dna_observed", "oligo_index"):
+        np.testing.assert_array_equal(again[name], counts[name])
+    assert experiment(counts)["dna_counts"].tolist() == [5, 7, 5, 7]
+
+
+def test_elements_need_negative_controls():
+    side = pd.DataFrame({"oligo_name": ["a"], "element": ["u"], "arm": ["x"]})
+    counts = cg.mpra.counts_of([[5]], [[1]], barcodes=["AC"], oligos=["a"], arms=side)
+    with refused("0 oligos of group 'negative'", CountsError):
+        cg.mpra.igvf_table(counts, "reporter_element")
+
+
+def test_probabilities_of_an_effect_are_what_they_say():
+    rng = np.random.default_rng(1)
+    n = 20_000
+    real, se = rng.random(n) < 0.3, rng.uniform(0.2, 0.6, n)
+    said = probability_of_an_effect(np.where(real, rng.normal(0, 1.0, n), 0) + rng.normal(0, se), se)
+    for low, high in ((0, 0.1), (0.1, 0.3), (0.3, 0.7), (0.7, 0.99), (0.99, 1.01)):
+        mine = (said >= low) & (said < high)
+        mcse = np.sqrt((said[mine] * (1 - said[mine])).sum()) / mine.sum()
+        assert abs(real[mine].mean() - said[mine].mean()) < 4 * mcse, (low, high)
+
+
+# variants
+
+
+GENOME = "".join(np.random.default_rng(3).choice(list("ACGT"), 3_000))
+
+
+@pytest.fixture(scope="module")
+def fasta(tmp_path_factory):
+    path = tmp_path_factory.mktemp("genome") / "genome.fa"
+    path.write_text(f">chr1\n{GENOME}\n>chr2\n{'ACACACAC' * 40}\n")
+    return path
+
+
+def changed(letters: str, variant: Variant) -> str:
+    stop = variant.position + len(variant.reference)
+    return letters[: variant.position] + variant.alternate + letters[stop:]
+
+
+def at(position: int, deleted: int, inserted: str, name: str = "") -> Variant:
+    """Return a variant as VCF writes it, with the base before an indel."""
+    if deleted == len(inserted) == 1:
+        return Variant("chr1", position, GENOME[position], inserted, name)
+    anchor = GENOME[position - 1]
+    return Variant("chr1", position - 1, anchor + GENOME[position : position + deleted], anchor + inserted, name)
+
+
+def other(position: int, step: int = 1) -> str:
+    return "ACGT"[("ACGT".index(GENOME[position]) + step) % 4]
+
+
+VARIANTS = [
+    at(500, 1, other(500), "snv"),
+    at(900, 4, "", "deletion"),
+    at(1_300, 0, "TTGCA", "insertion"),
+    at(1_700, 3, "CATCATG", "both"),
+    at(500, 1, other(500, 2), "second"),
+]
+
+
+@given(st.data())
+@settings(max_examples=60)
+def test_tiles_are_the_genome_and_the_genome_with_the_alternate(fasta, data):
+    length = data.draw(st.integers(20, 120))
+    most = (length - 9) // 2
+    offsets = data.draw(st.lists(st.integers(-most + 5, most - 5), min_size=1, max_size=3, unique=True))
+    tiles = cg.mpra.variant_tiles(VARIANTS, fasta, insert_length=length, offsets=offsets)
+    assert tiles.n_units == len(tiles.tiles) == len(VARIANTS) * len(offsets)
+    given = tiles.null.sample(tiles.n_units, rng=0)["sequence"].values
+    alternate = tiles.named_arms[1].intervention
+    assert len({(t.start, t.variant.chromosome) for t in tiles.tiles}) == len(tiles.tiles)
+    for row, tile in enumerate(tiles.tiles):
+        ref = decode(given[row : row + 1])[0]
+        begin, word = alternate.at[row], alternate.words[row]
+        alt = ref[:begin] + word + ref[begin + len(word) :]
+        assert ref == GENOME[tile.start : tile.start + length]
+        assert alt == changed(GENOME, tile.variant)[tile.start : tile.start + length]
+        width = max(len(tile.variant.reference), len(tile.variant.alternate))
+        middle = tile.variant.position - tile.start + width // 2
+        assert middle == length // 2 + tile.offset + tile.moved
+        assert GENOME[tile.start :].startswith(tile.spdi.deleted, tile.variant_pos)
+
+
+def test_two_alternates_of_one_place_are_told_apart_by_a_base(fasta):
+    tiles = cg.mpra.variant_tiles(VARIANTS, fasta, insert_length=50).tiles
+    assert [tile.moved for tile in tiles] == [0, 0, 0, 0, 1]
+    assert tiles[0].start - tiles[4].start == 1
+
+
+@given(st.data())
+@settings(max_examples=100)
+def test_spdi_is_the_same_for_the_same_change_and_makes_it(tmp_path_factory, data):
+    letters = data.draw(st.text("AC", min_size=12, max_size=30))
+    path = tmp_path_factory.mktemp("small") / "genome.fa"
+    path.write_text(f">chr1\n{letters}\n")
+    variants = []
+    for _ in range(2):
+        start = data.draw(st.integers(0, len(letters) - 4))
+        reference = letters[start : start + data.draw(st.integers(1, 4))]
+        alternate = data.draw(st.text("AC", min_size=1, max_size=4).filter(lambda x, r=reference: x != r))
+        variants.append(Variant("chr1", start, reference, alternate))
+    with Genome(path) as genome:
+        forms = [canonical(variant, genome) for variant in variants]
+    for variant, form in zip(variants, forms, strict=True):
+        stop = form.position + len(form.deleted)
+        assert letters[form.position : stop] == form.deleted
+        assert letters[: form.position] + form.inserted + letters[stop:] == changed(letters, variant)
+    indel = [not all(_trim(variant)) for variant in variants]
+    if all(indel) or not any(indel):
+        assert (forms[0] == forms[1]) == (changed(letters, variants[0]) == changed(letters, variants[1]))
+
+
+def _trim(variant: Variant) -> tuple[str, str]:
+    reference, alternate = variant.reference, variant.alternate
+    while reference and alternate and reference[-1] == alternate[-1]:
+        reference, alternate = reference[:-1], alternate[:-1]
+    while reference and alternate and reference[0] == alternate[0]:
+        reference, alternate = reference[1:], alternate[1:]
+    return reference, alternate
+
+
+def test_a_table_of_variants_is_read_as_a_vcf_is(fasta, tmp_path):
+    rows = [(v.chromosome, v.position + 1, v.name, v.reference, v.alternate) for v in VARIANTS]
+    (tmp_path / "some.vcf").write_text("".join("\t".join(map(str, row)) + "\n" for row in rows))
+    table = pd.DataFrame(rows, columns=["#CHROM", "POS", "ID", "REF", "ALT"])
+    designs = [cg.mpra.variant_tiles(x, fasta, insert_length=40) for x in (VARIANTS, tmp_path / "some.vcf", table)]
+    assert designs[0] == designs[1] == designs[2]
+    assert designs[0].tiles == designs[1].tiles == designs[2].tiles
+    with refused("no column 'alt'"):
+        cg.mpra.variant_tiles(table.drop(columns="ALT"), fasta, insert_length=40)
+
+
+@pytest.mark.parametrize(
+    ("variants", "options", "error", "message"),
+    [
+        ([Variant("chr1", 500, other(500), "ACG", "odd")], {}, SequenceError, "variant 'odd': its reference allele at"),
+        ([Variant("chr3", 5, "A", "C")], {}, SequenceError, "chromosome 'chr3' is not in"),
+        ([at(5, 1, other(5), "edge")], {}, SequenceError, "leaves the chromosome"),
+        ([at(500, 1, other(500), "x")], {"offsets": (25,)}, LibraryError, "variant 'x': at offset +25 its allele"),
+        ([at(500, 1, other(500), "x")], {"offsets": (0, 0)}, LibraryError, "each once"),
+        ([at(500, 1, other(500), "x")], {"assembly": "hg18"}, LibraryError, "there is no assembly 'hg18'"),
+        ([], {}, LibraryError, "there are none"),
+        (
+            [Variant("chr2", 100, "ACA", "A", "one"), Variant("chr2", 102, "ACA", "A", "other")],
+            {},
+            LibraryError,
+            "variants 'one' and 'other' are the same change, chr2:0:ACAC",
+        ),
+        ([Variant("chr2", 100, "ACA", "A", "rs9")], {}, LibraryError, "variant 'rs9': both alleles give one insert"),
+    ],
+)
+def test_variants_that_cannot_be_tiled_are_refused_by_name(fasta, variants, options, error, message):
+    with refused(message, error):
+        cg.mpra.variant_tiles(variants, fasta, **{"insert_length": 40, **options})
+
+
+@pytest.fixture(scope="module")
+def ordered(fasta):
+    """Tiles of 30 variants, the library of them, annotated."""
+    variants = [at(p, 1, other(p), f"rs{p}") for p in range(300, 2_700, 100)] + VARIANTS[1:4]
+    tiles = cg.mpra.variant_tiles(variants, fasta, insert_length=100, offsets=(0, 20), assembly="GRCh38")
+    library = cg.mpra.library(
+        tiles, oligo_length=130, adapters="lentimpra", rng=0, scrambles=12, gc=(0.1, 0.9), repeats=0.9
+    )
+    return tiles, tiles.annotate(library)
+
+
+def test_the_variant_columns_of_a_sequence_design_come_out_right(ordered, tmp_path):
+    tiles, library = ordered
+    path = cg.mpra.to_igvf(library, tmp_path / "design.tsv.gz", "reporter_sequence_design")
+    table = cg.mpra.read_igvf(path, "reporter_sequence_design").set_index("name")
+    assert table["category"].value_counts().to_dict() == {"variant": len(table) - 12, "scrambled": 12}
+    units = dict(zip(library["oligo_name"].values, library["unit"].values, strict=True))
+    tested = table[table["category"] == "variant"]
+    for name, row in tested.iterrows():
+        tile, (allele,) = tiles.tiles[units[name]], row["allele"]
+        sequence, position, deleted, inserted = row["SPDI"][0].split(":")
+        assert (sequence, row["chr"], row["ref"], row["strand"]) == ("NC_000001.11", "chr1", "GRCh38", "+")
+        spelled = {"ref": deleted, "alt": inserted}[allele]
+        assert row["sequence"][row["variant_pos"][0] :].startswith(spelled)
+        assert row["variant_pos"][0] == int(position) - row["start"]
+        assert row["variant_class"] == ("SNV" if len(deleted) == len(inserted) == 1 else "indel",)
+        whole = GENOME if allele == "ref" else changed(GENOME, tile.variant)
+        assert row["sequence"] == whole[row["start"] : row["start"] + 100]
+        shift = 0 if allele == "ref" else len(inserted) - len(deleted)
+        assert row["end"] - row["start"] + shift == 100
+    assert tested["allele"].value_counts().to_dict() == {("ref",): len(tested) // 2, ("alt",): len(tested) // 2}
+    assert (table.loc[table["category"] == "scrambled", ["SPDI", "allele"]].map(len) == 0).all(axis=None)
+    cg.mpra.write_library(library, tmp_path / "LIB")
+    xr.testing.assert_identical(cg.mpra.read_library(tmp_path / "LIB"), library)
+
+
+def test_tiles_annotate_their_own_library_alone(ordered, fasta):
+    _, library = ordered
+    others = cg.mpra.variant_tiles(VARIANTS, fasta, insert_length=100)
+    with refused("annotate the library that was made from them"):
+        others.annotate(library)
+
+
+@pytest.fixture(scope="module")
+def counted(ordered):
+    """Counts of that library by hand: 6 barcodes an oligo, 3 replicates, RNA of the alternate allele doubled."""
+    _, library = ordered
+    rng = np.random.default_rng(5)
+    side = cg.mpra.igvf_table(library, "side_table")
+    of = np.repeat(np.arange(len(side)), 6)
+    barcodes = ["".join("ACGT"[(i >> 2 * k) & 3] for k in range(6)) for i in range(len(of))]
+    dna = rng.poisson(80, (len(of), 3)) + 1
+    rna = rng.poisson(dna * np.where(side["arm"].to_numpy()[of] == "alt", 2.0, 1.0)[:, None])
+    return cg.mpra.counts_of(dna, rna, barcodes=barcodes, oligos=side["oligo_name"].to_numpy()[of], arms=side)
+
+
+def test_a_fit_is_written_as_effects_of_variants(ordered, counted, tmp_path):
+    _, library = ordered
+    fit = cg.mpra.fit(counted, control="ref", arms=["alt"], method="two_way")
+    path = cg.mpra.to_igvf(fit, tmp_path / "variants.tsv", "reporter_variant", counts=counted, library=library)
+    table = cg.mpra.read_igvf(path, "reporter_variant")
+    assert len(table) == fit.sizes["element"]
+    one = fit.sel(contrast="alt")
+    half = stats.t.ppf(0.975, one["df"]) * one["se"]
+    for name, values in {
+        "log2FoldChange": one["ace"],
+        "CI_lower_95": one["ace"] - half,
+        "CI_upper_95": one["ace"] + half,
+        "minusLog10PValue": -np.log10(one["p"]),
+        "minusLog10QValue": -np.log10(stats.false_discovery_control(one["p"])),
+    }.items():
+        np.testing.assert_allclose(table[name], values, atol=5.1e-5, err_msg=name)
+    sums, names = sums_of(counted), counted["oligo"].values.tolist()
+    element = one["element"].values[3]
+    row = table.iloc[3]
+    alt = names.index(library["oligo_name"].values[(library["element"] == element) & (library["allele"] == "alt")][0])
+    assert row["outputCountAlt"] == pytest.approx((1e6 * sums.rna[alt] / sums.rna_total).mean(), abs=1e-4)
+    assert row["inputCountAlt"] == pytest.approx((1e6 * sums.dna[alt] / sums.dna_total).mean(), abs=1e-4)
+    assert row["variant_id"].split(":")[2:] == [row["refAllele"].strip("0"), row["altAllele"].strip("0")]
+    assert (table["postProbEffect"] > 0.5).mean() > 0.8  # every alternate doubles
+
+
+def test_tracks_lie_where_the_variants_and_the_reference_oligos_do(ordered, counted):
+    tiles, library = ordered
+    fit = cg.mpra.fit(counted, control="ref", arms=["alt"], method="two_way")
+    bed = cg.mpra.igvf_table(fit, "reporter_genomic_variant", counts=counted, library=library)
+    assert list(bed.columns) == list(LAYOUTS["reporter_genomic_variant"].columns)
+    for row in bed.itertuples():
+        _, position, deleted, _ = row.name.split(":")
+        assert (row.chromStart, row.chromEnd) == (int(position), int(position) + max(len(deleted), 1))
+    assert bed["score"].max() == 1000
+    assert bed["chromStart"].is_monotonic_increasing
+    places = cg.mpra.igvf_table(counted, "reporter_genomic_element", library=library)
+    starts = {tile.start for tile in tiles.tiles}
+    assert set(places["chromStart"]) <= starts
+    assert (places["chromEnd"] - places["chromStart"] == 100).all()
+    assert len(places) == fit.sizes["element"]
+    with refused("does not say which variants", CountsError):
+        cg.mpra.igvf_table(fit, "reporter_variant", counts=counted, library=library.drop_vars("SPDI"))
+    with refused("no contrast 'x'; it has 'alt'", CountsError):
+        cg.mpra.igvf_table(fit, "reporter_variant", counts=counted, library=library, contrast="x")
+
+
+def test_tiles_run_on_a_predictor_like_any_design(ordered):
+    tiles, _ = ordered
+    outcomes = cg.run(tiles, cg.zoo.oracle("gata1_like"), rng=0)
+    assert outcomes["arm"].values.tolist() == ["ref", "alt"]
+    assert outcomes.sizes["unit"] == len(tiles.tiles)
+    effects = cg.contrast(outcomes)
+    assert effects["contrast"].values.tolist() == ["alt"]
+    with pytest.raises(DesignError):
+        cg.Design.from_dict({"null": 1})
+
+
+@pytest.mark.real
+def test_variants_of_the_example_design_have_their_spdi(shared, tmp_path):
+    table = cg.mpra.read_igvf(
+        shared / "reference" / "mpra_formats" / "reporter_sequence_design.example.tsv.gz", "reporter_sequence_design"
+    )
+    rows = table[(table["allele"] == ("ref",)) & (table["ref"] == "GRCh38")]
+    checked = 0
+    for row in rows.itertuples():
+        _, position, deleted, inserted = row.SPDI[0].split(":")
+        begin = int(position) - row.start
+        if not row.sequence[begin:].startswith(deleted):
+            continue  # the example says another place than its own start
+        path = tmp_path / "genome.fa"
+        path.write_text(f">chr\n{row.sequence}\n")
+        anchored = Variant("chr", begin - 1, row.sequence[begin - 1] + deleted, row.sequence[begin - 1] + inserted)
+        with Genome(path) as genome:
+            form = canonical(anchored, genome)
+        assert (form.position, form.deleted, form.inserted) == (begin, deleted, inserted), row.SPDI
+        assert form.variant_class == row.variant_class[0]
+        checked += 1
+    assert checked >= 85
