@@ -9,7 +9,6 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia.errors import CountsError
 from causalgia.mpra.counting.ratios import dna_observed
 from causalgia.mpra.fitting.question import Asked
 
@@ -17,7 +16,7 @@ Array: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
 Mask: TypeAlias = NDArray[np.bool_]
 PSEUDO = 0.5
-SURE_DNA, ENOUGH_CELLS, SWEEPS = 10, 50, 6
+SURE_DNA, ENOUGH_CELLS, SWEEPS, SCORES = 10, 50, 6, 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,13 +57,7 @@ class Cells:
 
 
 def cells_of(counts: xr.Dataset, asked: Asked) -> Cells:
-    """Lay the counts of the question out.
-
-    Raises
-    ------
-    CountsError
-        If an oligo of the question has no barcode with DNA.
-    """
+    """Lay the counts of the question out; every oligo of it has a barcode with DNA."""
     R, A = counts.sizes["replicate"], len(asked.arms)
     place = asked.element * A + asked.arm
     dna = np.broadcast_to(counts["dna"].to_numpy().reshape(len(place), -1), (len(place), R))
@@ -72,7 +65,6 @@ def cells_of(counts: xr.Dataset, asked: Asked) -> Cells:
     rows = np.flatnonzero((asked.element >= 0) & used.any(axis=1))
     rows = rows[np.argsort(place[rows], kind="stable")]
     start = np.searchsorted(place[rows], np.arange(len(asked.elements) * A + 1)).astype(np.int64)
-    _refuse_without_dna(np.diff(start), counts, asked)
     D, used = dna[rows].astype(np.float64), used[rows]
     rna = np.where(used, counts["rna"].to_numpy()[rows], 0).astype(np.float64)
     paired = "replicate" in counts["dna"].dims and R > 1
@@ -82,35 +74,32 @@ def cells_of(counts: xr.Dataset, asked: Asked) -> Cells:
     return Cells(rna, used, np.where(used, offset, 0.0), own, shared, start, rows, A, theta)
 
 
-def _refuse_without_dna(n: Ints, counts: xr.Dataset, asked: Asked) -> None:
-    if n.all():
-        return
-    e, a = divmod(int(np.argmin(n)), len(asked.arms))
-    name = counts["oligo"].to_numpy()[asked.oligos[e, a]]
-    raise CountsError(
-        f"oligo '{name}' (element '{asked.elements[e]}', arm '{asked.arms[a]}'): none of its barcodes has DNA, as in "
-        f"{int((n == 0).sum()) - 1:,} more oligos; leave such elements out, in every arm: "
-        "cg.mpra.filter(counts, min_dna=1, min_barcodes=1)"
-    )
-
-
 def _expected(dna: Array, rna: Array, used: Mask, first: Ints, paired: bool) -> tuple[Array, Array, Array, float]:
     """Return log DNA as the RNA of each cell follows it, the variance of each cell's own and of the barcode's, theta.
 
     Log DNA is ``theta (cell) + (1 - theta) (barcode, all replicates)``: its errors, of variance s^2 in one cell, then
-    have covariance ``(1 - theta^2) s^2 / R`` between the cells of a barcode.
+    have covariance ``(1 - theta^2) / sum of 1 / s^2`` between the cells of a barcode.
     """
     if not paired:
         log, once = np.log(np.maximum(dna, PSEUDO)), 1.0 / np.maximum(dna.max(axis=1), 1.0)
         return log, np.zeros_like(dna), once, 0.0
     log = np.log(dna + PSEUDO)
     depth = libraries(log, used)
-    pooled = np.log((dna * used).sum(1) / (np.exp(depth) * used).sum(1))
     theta, dispersion = _pairing(dna, rna, used, first)
+    pooled, variance = _abundance(dna, used, depth, dispersion)
     offset = theta * (log - depth) + (1 - theta) * pooled[:, None]
     own = np.where(used, theta**2 / np.maximum(dna, 1.0), 0.0)
-    shared = (1 - theta**2) * (1 / (dna * used).sum(1) + dispersion / used.sum(1))
-    return offset, own, shared, theta
+    return offset, own, (1 - theta**2) * variance, theta
+
+
+def _abundance(dna: Array, used: Mask, depth: Array, dispersion: float) -> tuple[Array, Array]:
+    """Return the log DNA of each barcode over its replicates, by quasi-likelihood, and its variance."""
+    log = np.log((dna * used).sum(1) / (np.exp(depth) * used).sum(1))
+    for _ in range(SCORES):
+        m = np.exp(depth + log[:, None])
+        weight = used / (1 / m + dispersion)
+        log = log + (weight * (dna / m - 1)).sum(1) / weight.sum(1)
+    return log, 1 / weight.sum(1)
 
 
 def _pairing(dna: Array, rna: Array, used: Mask, first: Ints) -> tuple[float, float]:

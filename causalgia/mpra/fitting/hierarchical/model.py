@@ -57,7 +57,7 @@ def hierarchical(counts: xr.Dataset, asked: Asked) -> Fitted:
     Raises
     ------
     CountsError
-        If an oligo has no barcode with DNA, or each has one barcode in one replicate.
+        If each oligo has one barcode, in one replicate.
 
     Notes
     -----
@@ -70,27 +70,29 @@ def hierarchical(counts: xr.Dataset, asked: Asked) -> Fitted:
     doi:10.1093/biomet/80.1.27.
     """
     cells = cells_of(counts, asked)
-    _refuse_single(cells)
+    measured = _measured(cells)
     first = (np.full(len(asked.elements), (sd * LOG2) ** 2) for sd in (FIRST_BARCODE, FIRST_REPLICATE))
     now = respond(cells, first_responses(cells), *first)
-    grid = _whole_grid(cells)
+    grid = _whole_grid(measured)
     pilot = _noise(cells, now, grid)
     now = respond(cells, now, *_variances(pilot, grid))
     grid = _fine_grid(pilot, grid)
     return _answer(cells, now, _noise(cells, now, grid), grid, asked)
 
 
-def _refuse_single(cells: Cells) -> None:
-    if cells.rna.shape[1] == 1 and not (np.diff(cells.start) > 1).any():
+def _measured(cells: Cells) -> tuple[bool, bool]:
+    """Return whether barcodes repeat within some oligo, and whether replicates do; refuse counts where neither does."""
+    barcodes, replicates = bool((np.diff(cells.start) > 1).any()), int(cells.used.any(axis=0).sum()) > 1
+    if not barcodes and not replicates:
         raise CountsError(
             "one barcode an oligo in one replicate: nothing repeats, so no noise can be measured; "
             "give more barcodes or more replicates"
         )
+    return barcodes, replicates
 
 
-def _whole_grid(cells: Cells) -> Grid:
+def _whole_grid(measured: tuple[bool, bool]) -> Grid:
     """Return a coarse grid over all standard deviations that may be; a single 0 for a layer that cannot be measured."""
-    measured = (bool((np.diff(cells.start) > 1).any()), cells.rna.shape[1] > 1)
     nodes = [
         np.log(np.geomspace(low, high, round(np.log(high / low) / step)) * LOG2) if known else np.array([-np.inf])
         for (low, high), step, known in zip((SD_BARCODE, SD_REPLICATE), COARSE, measured, strict=True)

@@ -54,8 +54,9 @@ def learn(density: Array, grid: Grid) -> Noise:
 
     ``(log sd_barcode, log sd_replicate)`` of an element is bivariate normal over elements. Its five parameters have
     weak priors: half-normal medians of scale 2 and 1 (log2), half-normal spreads of scale 1/2, a normal atanh
-    correlation. Their posterior is integrated, not maximised, so that few elements are not taken for many: importance sampling at
-    fixed points about the mode. Beyond 2,000 elements the prior is learnt from 2,000, evenly over the table.
+    correlation. Their posterior is integrated, not maximised, so that few elements are not taken for many:
+    importance sampling at fixed points about the mode. Beyond 2,000 elements the prior is learnt from
+    2,000, evenly over the table.
     """
     E = len(density)
     L = np.exp(density - density.max(axis=(1, 2), keepdims=True)).reshape(E, -1)
