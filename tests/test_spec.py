@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import fields
+from inspect import signature
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,10 @@ from causalgia.analysis import ANALYSIS, ERRORS, FAMILIES, METHODS, SCALES, TARG
 from causalgia.design.null_models import NULL_MODELS
 from causalgia.errors import DesignError
 from causalgia.estimation.request import TARGETS as ESTIMATED_TARGETS
+from causalgia.mpra import library
 from causalgia.scales import _TRANSFORMS, OF_MEANS
-from causalgia.spec import TrialSpec, read_analysis, read_spec, starter
+from causalgia.spec import TrialSpec, read_analysis, read_library_spec, read_spec, starter
+from causalgia.spec.bench import MPRA
 from causalgia.spec.choices import PredictorSpec
 from causalgia.spec.keys import _VERBS, PLACEBOS, PREDICTOR, TOP, _arm_keys
 
@@ -382,7 +385,13 @@ def cells_of(section: str, column: int) -> set[str]:
 
 @pytest.mark.parametrize(
     ("section", "keys"),
-    [("At the top", TOP), ("[predictor]", PREDICTOR), ("[placebos]", PLACEBOS), ("[analysis]", ANALYSIS)],
+    [
+        ("At the top", TOP),
+        ("[predictor]", PREDICTOR),
+        ("[placebos]", PLACEBOS),
+        ("[analysis]", ANALYSIS),
+        ("[mpra]", MPRA),
+    ],
 )
 def test_the_page_has_every_key_and_no_other(section, keys):
     assert cells_of(sections()[section], 0) == set(keys)
@@ -547,3 +556,59 @@ def test_the_experiment_of_the_page_is_understood(folder):
     example = re.search(r"```toml\n(.*?)```", sections()["[experiment]"], re.DOTALL)[1]
     spec = read_spec(written(folder, example))
     assert (spec.design.n_units, spec.analysis.level) == (500, 0.9)
+
+
+def test_the_mpra_table_has_every_option_of_a_library():
+    options = [name for name, p in signature(library).parameters.items() if p.kind is p.KEYWORD_ONLY and name != "rng"]
+    assert sorted(MPRA) == sorted(options)
+
+
+BENCH = """
+name = "bench"
+n_units = 40
+rng = 7
+null = {kind = "uniform", length = 100}
+arms = {placebo = {placebo = "AGATAAG", at = 46}, GATA1 = {embed = "AGATAAG", at = 46}}
+analysis = {control = "placebo"}
+
+[mpra]
+oligo_length = 130
+adapters = "lentimpra"
+avoid = ["EcoRI"]
+"""
+
+
+def test_a_library_is_read_without_a_predictor(tmp_path):
+    (tmp_path / "trial.toml").write_text(BENCH)
+    spec = read_library_spec(tmp_path / "trial.toml")
+    assert spec.options == {"oligo_length": 130, "adapters": "lentimpra", "avoid": ("EcoRI",)}
+    assert (spec.rng, spec.design.arm_names, spec.analysis.control) == (7, ["placebo", "GATA1"], "placebo")
+    assert library(spec.design, rng=spec.rng, **spec.options).sizes["row"] == 40 * 2 + 100
+
+
+def test_a_trial_keeps_its_mpra_table(tmp_path):
+    text = BENCH.replace("[mpra]", 'predictor = {zoo = "gata1_like"}\n[mpra]\npositives = "some.fa"')
+    (tmp_path / "trial.toml").write_text(text)
+    spec = read_spec(tmp_path / "trial.toml")
+    assert spec.mpra["positives"] == str(tmp_path / "some.fa")
+    (tmp_path / "again.toml").write_text(spec.to_toml())
+    assert read_spec(tmp_path / "again.toml") == spec
+
+
+@pytest.mark.parametrize(
+    ("mpra", "said"),
+    [
+        ("", r"there is no \[mpra\] table; add one"),
+        ("[mpra]\noligo_length = 130", r"\[mpra\] needs 'adapters'"),
+        ("[mpra]\noligo_lenght = 130", r"\[mpra\] has no key 'oligo_lenght'; did you mean 'oligo_length'"),
+        ('[mpra]\noligo_length = 130\nadapters = ["A"]', r"adapters = \['A'\] must be a construct"),
+        ('[mpra]\noligo_length = 130\nadapters = "x"\ngc = [0.2]', "two shares"),
+        ('[mpra]\noligo_length = 130\nadapters = "x"\npositives = "no.fa"', "no such file"),
+    ],
+)
+def test_a_library_that_is_not_understood(tmp_path, mpra, said):
+    path = tmp_path / "trial.toml"
+    path.write_text(BENCH[: BENCH.index("[mpra]")] + mpra)
+    with pytest.raises(DesignError, match=said) as caught:
+        read_library_spec(path)
+    assert str(caught.value).startswith(str(path))

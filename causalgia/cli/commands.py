@@ -13,6 +13,7 @@ import typer
 import causalgia
 from causalgia.cli.analysis import analysis_of, chosen, experiment_of, rope_of, seed_of
 from causalgia.cli.answering import give_answer, print_sentences
+from causalgia.cli.bench import bench
 from causalgia.cli.checking import print_check
 from causalgia.cli.cluster import Dask, Workers, client_of
 from causalgia.cli.folder import (
@@ -56,6 +57,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(bench)
 
 
 def _version(asked: bool) -> None:
@@ -96,6 +98,12 @@ def _top(
         causalgia init --experiment copies copies.toml
 
         causalgia run copies.toml --out copies
+
+    On the bench:
+
+        causalgia mpra design trial.toml --out library
+
+        causalgia mpra analyze counts.tsv --design library --control untreated --out measured
     """
     if ctx.invoked_subcommand is None:
         typer.echo(ctx.get_help())

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from causalgia.spec.bench import LibrarySpec, library_options
 from causalgia.spec.catalogued import ExperimentSpec
 from causalgia.spec.choices import PredictorSpec, check_device
-from causalgia.spec.reading import TrialSpec, is_of_experiment, parse_spec, read_analysis, read_spec
+from causalgia.spec.reading import TrialSpec, is_of_experiment, parse_spec, read_analysis, read_library_spec, read_spec
 from causalgia.spec.starting import beginning, beside, settings_of, starter, toml_value
 
 __all__ = [
     "ExperimentSpec",
+    "LibrarySpec",
     "PredictorSpec",
     "TrialSpec",
     "beginning",
     "beside",
     "check_device",
     "is_of_experiment",
+    "library_options",
     "parse_spec",
     "read_analysis",
+    "read_library_spec",
     "read_spec",
     "settings_of",
     "starter",

@@ -66,6 +66,7 @@ TOP: Keys = {
     "arms": SUBTABLE,
     "placebos": SUBTABLE,
     "analysis": SUBTABLE,
+    "mpra": SUBTABLE,
 }
 PREDICTOR: Keys = {
     "zoo": NAME,

@@ -13,6 +13,7 @@ from causalgia.design import Arm, Design, null_from_dict, placebos
 from causalgia.design.intervention import Intervention
 from causalgia.design.patterns import pattern_from_plain
 from causalgia.errors import CausalgiaError, DesignError
+from causalgia.spec.bench import LibrarySpec, library_options, located, mpra_said
 from causalgia.spec.catalogued import ExperimentSpec, analysis_said, read_experiment
 from causalgia.spec.choices import PredictorSpec
 from causalgia.spec.keys import PLACEBOS, PREDICTOR, TOP, check_arm, check_null
@@ -39,6 +40,8 @@ class TrialSpec:
         What will be asked of the outcomes.
     experiment
         What the file said of it, where the design is an experiment of the catalogue; None where arms were written.
+    mpra
+        What the file says of the design as an oligo library (`causalgia.mpra.library`); {} where it says nothing.
 
     Raises
     ------
@@ -66,6 +69,7 @@ class TrialSpec:
     predictor: PredictorSpec
     analysis: Analysis = field(default_factory=Analysis)
     experiment: ExperimentSpec | None = None
+    mpra: Table = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         check_analysis(self.analysis, self.design)
@@ -78,14 +82,15 @@ class TrialSpec:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the specification as TOML-ready data; placebo words stand among the arms, paths are absolute."""
+        bench = {"mpra": self.mpra} if self.mpra else {}
         if self.experiment is not None:
             who = {"name": self.name, "rng": self.rng, "predictor": self.predictor.to_dict()}
-            return {**who, **self.experiment.to_dict()}
+            return {**who, **self.experiment.to_dict(), **bench}
         design = self.design.to_dict()
         null, arms = design.pop("null"), design.pop("arms")
         plain = {"name": self.name, **design, "rng": self.rng, "null": null, "predictor": self.predictor.to_dict()}
         analysis = self.analysis.to_dict()
-        return {**plain, "arms": arms, **({"analysis": analysis} if analysis else {})}
+        return {**plain, "arms": arms, **({"analysis": analysis} if analysis else {}), **bench}
 
     def to_toml(self) -> str:
         """Return the specification as TOML text that `read_spec` reads back from any folder."""
@@ -194,26 +199,64 @@ def _read_text(path: Path) -> str:
 
 def _spec(plain: Table, folder: Path) -> TrialSpec:
     table = check_table(plain, "", TOP)
-    catalogued = "experiment" in table
-    for key in ("rng", "predictor") if catalogued else ("n_units", "rng", "null", "predictor", "arms"):
+    for key in ("rng", "predictor"):
         require(table, key, "a trial")
-    said: dict[str, Any] = {"name": table.get("name", "trial"), "rng": table["rng"]}
-    said["predictor"] = _predictor(table["predictor"], folder)
-    return _of_experiment(table, folder, said) if catalogued else _of_arms(table, folder, said)
+    design, analysis, experiment = _design(table, folder)
+    return TrialSpec(
+        name=table.get("name", "trial"),
+        rng=table["rng"],
+        predictor=_predictor(table["predictor"], folder),
+        design=design,
+        analysis=analysis,
+        experiment=experiment,
+        mpra=located(mpra_said(table), folder),
+    )
 
 
-def _of_experiment(table: Table, folder: Path, said: dict[str, Any]) -> TrialSpec:
-    null = _null(table["null"], folder) if "null" in table else None
-    experiment = read_experiment(table, null, folder)
-    design = experiment.build()
-    return TrialSpec(design=design, analysis=design.analysis, experiment=experiment, **said)
-
-
-def _of_arms(table: Table, folder: Path, said: dict[str, Any]) -> TrialSpec:
+def _design(table: Table, folder: Path) -> tuple[Design, Analysis, ExperimentSpec | None]:
+    if "experiment" in table:
+        null = _null(table["null"], folder) if "null" in table else None
+        experiment = read_experiment(table, null, folder)
+        built = experiment.build()
+        return built, built.analysis, experiment
+    for key in ("n_units", "null", "arms"):
+        require(table, key, "a trial")
     rest = {key: table[key] for key in ("assignment", "blocks", "reserve", "contrasts") if key in table}
     analysis = Analysis.from_dict(table.get("analysis", {}))
     design = Design(null=_null(table["null"], folder), arms=_arms(table, folder), n_units=table["n_units"], **rest)
-    return TrialSpec(design=design, analysis=analysis, **said)
+    return design, analysis, None
+
+
+def read_library_spec(path: str | Path) -> LibrarySpec:
+    r"""Read a `trial.toml` as a library: its design and its ``[mpra]`` table; it needs no predictor.
+
+    Raises
+    ------
+    DesignError
+        As `read_spec`; or if there is no ``[mpra]`` table, or it is not understood.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "trial.toml"
+    >>> _ = path.write_text('rng = 0\n[mpra]\noligo_length = 230')
+    >>> read_library_spec(path)
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.DesignError: ...trial.toml: [mpra] needs 'adapters'; it has oligo_length
+    """
+    plain, folder = _toml(_read_text(Path(path)), str(path)), Path(path).resolve().parent
+    try:
+        table = check_table(plain, "", TOP)
+        options = library_options(table.get("mpra"), folder)
+        require(table, "rng", "a trial")
+        design, analysis, _ = _design(table, folder)
+        check_analysis(analysis, design)
+    except CausalgiaError as error:
+        raise DesignError(f"{path}: {error}") from error
+    return LibrarySpec(
+        name=table.get("name", "trial"), design=design, rng=table["rng"], analysis=analysis, options=options
+    )
 
 
 def _null(plain: Table, folder: Path) -> Any:

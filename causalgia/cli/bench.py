@@ -1,0 +1,237 @@
+"""The commands of the bench: a library out, its power, counts in, virtual against measured."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from causalgia.cli.analysis import rope_of
+from causalgia.cli.bench_tables import (
+    COMPARISON,
+    COMPARISON_FIGURE,
+    EFFECTS,
+    FIT,
+    QUALITY_FIGURE,
+    control_of,
+    effects_table,
+    grid,
+    measured_in,
+    numbers,
+    pilot_of,
+    print_average,
+    print_verdicts,
+    refuse_taken,
+    side_of,
+    virtual_in,
+)
+from causalgia.cli.folder import DECISIONS, ESTIMATES, OUTCOMES, drop, made
+from causalgia.cli.screen import print_written
+from causalgia.cli.skin import OneLine, RopeOfTwo
+
+bench = typer.Typer(
+    cls=OneLine,
+    name="mpra",
+    help="Order a design as an MPRA library, read its counts, and set the virtual trial beside the measured one.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+)
+
+_Trial = Annotated[Path, typer.Argument(metavar="TRIAL.TOML", help="A trial with an [mpra] table.")]
+_Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the files; made where it is missing.")]
+_Force = Annotated[bool, typer.Option("--force", help="Write over files that are there.")]
+_Library = Annotated[
+    Path, typer.Option("--design", metavar="LIB", help="What `mpra design` wrote, or a side table (TSV).")
+]
+_Rope = "Region of practical equivalence on log2: -0.1,0.1 (or --rope -0.1 0.1), or 0 for direction alone."
+
+
+class Fitting(StrEnum):
+    """How effects are fitted."""
+
+    hierarchical = "hierarchical"
+    two_way = "two_way"
+    precision = "precision"
+    nb = "nb"
+
+
+@bench.command()
+def design(spec_file: _Trial, out: _Out, force: _Force = False) -> None:
+    """Make the oligo library of a trial, check it, and write what is ordered and what the pipeline needs.
+
+    Example:   causalgia mpra design trial.toml --out library
+    """
+    from causalgia import mpra
+    from causalgia.spec import read_library_spec
+
+    spec = read_library_spec(spec_file)
+    library = mpra.library(spec.design, rng=spec.rng, **spec.options)
+    library = library.assign_attrs(name=spec.name, analysis=spec.analysis.to_json())
+    written = mpra.write_library(library, out, overwrite=force)
+    typer.echo(mpra.report(library))
+    typer.echo("")
+    print_written(out, *(path.name for path in written))
+    typer.echo(f"Next: causalgia mpra predict {spec_file} --design {out} --out virtual")
+
+
+@bench.command()
+def predict(
+    spec_file: _Trial,
+    library_folder: _Library,
+    out: _Out,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps; wins over the file.")] = None,
+    flanks: Annotated[str | None, typer.Option(help="Letters around an insert, LEFT,RIGHT, for the predictor.")] = None,
+    force: _Force = False,
+) -> None:
+    """Ask the predictor of a trial for exactly the inserts of its library: the virtual trial of what is on the bench.
+
+    Example:   causalgia mpra predict trial.toml --design library --out virtual
+    """
+    from causalgia import mpra, store
+    from causalgia.cli.predicting import predictor_of
+    from causalgia.spec import read_spec
+
+    spec = read_spec(spec_file)
+    library = mpra.read_library(library_folder)
+    refuse_taken(out, force, OUTCOMES)
+    left, _, right = (flanks or ",").partition(",")
+    outcomes = mpra.virtual_trial(library, predictor_of(spec, spec_file, device), flanks=(left, right))
+    store.save(outcomes.assign_attrs(spec.attrs), made(out) / OUTCOMES)
+    typer.echo(f"{spec.name}: {outcomes.sizes['unit']:,} elements of {library_folder} predicted.")
+    print_written(out, OUTCOMES)
+    typer.echo(f"Next: causalgia mpra analyze counts.tsv --design {library_folder} --out measured")
+
+
+@bench.command()
+def power(
+    effect: Annotated[str, typer.Option(help="True log2 effects: 0.5 or 0.25,0.5,1.")] = "0.5",
+    barcodes: Annotated[str, typer.Option(help="Barcodes of each oligo.")] = "5,10,20,50",
+    replicates: Annotated[str, typer.Option(help="Replicates.")] = "3,4,6",
+    backgrounds: Annotated[
+        str | None, typer.Option(help="Backgrounds: for the average effect over them, not that of one element.")
+    ] = None,
+    depth: Annotated[str, typer.Option(help="Mean reads of a barcode in one library.")] = "100",
+    sd_barcode: Annotated[float, typer.Option(help="Between barcodes of an oligo, sd of log2.")] = 0.6,
+    sd_replicate: Annotated[float, typer.Option(help="Between replicates of an oligo, sd of log2.")] = 0.15,
+    tau: Annotated[float, typer.Option(help="Spread of the effect between backgrounds, sd of log2.")] = 0.5,
+    alpha: Annotated[float, typer.Option(help="Level of the two-sided test.")] = 0.05,
+    q: Annotated[float | None, typer.Option(help="Instead of --alpha: a false discovery rate.")] = None,
+    pilot: Annotated[Path | None, typer.Option(help="Counts of a pilot: they say the noise. Needs --design.")] = None,
+    library_folder: Annotated[
+        Path | None, typer.Option("--design", metavar="LIB", help="The pilot's library, or side table.")
+    ] = None,
+    control: Annotated[str | None, typer.Option(help="The pilot's control arm.")] = None,
+) -> None:
+    """Say what a library can tell: standard error, half width and power of a log2 effect, for each design of a grid.
+
+    Example:   causalgia mpra power --effect 0.5 --barcodes 10,20,50 --replicates 3,4
+
+    Example:   causalgia mpra power --effect 0.3 --backgrounds 12,30,100 --barcodes 8 --replicates 3
+
+    Example:   causalgia mpra power --pilot counts.tsv --design library --control untreated
+    """
+    from causalgia import mpra
+
+    known = pilot_of(pilot, library_folder, control)
+    noise: dict[str, Any] = {"pilot": known}
+    if known is None:
+        noise |= {"sd_barcode": sd_barcode, "sd_replicate": sd_replicate}
+    if backgrounds is not None and known is None:
+        noise["tau"] = tau
+    found = mpra.power(
+        numbers(effect, "--effect"),
+        barcodes=numbers(barcodes, "--barcodes"),
+        replicates=numbers(replicates, "--replicates"),
+        backgrounds=None if backgrounds is None else numbers(backgrounds, "--backgrounds"),
+        depth=numbers(depth, "--depth"),
+        alpha=alpha,
+        q=q,
+        **noise,
+    )
+    of = "one element" if backgrounds is None else "the average over backgrounds"
+    typer.echo(f"A log2 effect of {of}, two-sided test at {found['alpha'].values.ravel()[0]:.3g}")
+    typer.echo(grid(found))
+
+
+@bench.command(cls=RopeOfTwo)
+def analyze(
+    counts_file: Annotated[Path, typer.Argument(metavar="COUNTS.TSV", help="Barcode counts, an IGVF barcode table.")],
+    library_folder: _Library,
+    out: _Out = Path("measured"),
+    control: Annotated[
+        str | None, typer.Option(help="The arm that is subtracted from every other one; else as the trial says.")
+    ] = None,
+    arms: Annotated[str | None, typer.Option(help="Treatments, by comma; all where left out.")] = None,
+    method: Annotated[Fitting, typer.Option(help="How effects are fitted.")] = Fitting.hierarchical,
+    min_dna: Annotated[float | None, typer.Option(help="Leave out barcodes with fewer DNA reads (mean).")] = None,
+    min_barcodes: Annotated[int, typer.Option(min=1, help="Leave out elements with fewer, in every arm.")] = 1,
+    rope: Annotated[str, typer.Option(help=_Rope)] = "0",
+    error: Annotated[str, typer.Option(help="Bound on: local, bayes_fdr, or bh.")] = "bayes_fdr",
+    level: Annotated[float, typer.Option(help="Verdicts hold with this probability.")] = 0.95,
+    rng: Annotated[int, typer.Option(min=0, help="Seed of draws.")] = 0,
+    force: _Force = False,
+) -> None:
+    """Estimate log2 effects of every element, and on average over elements, from barcode counts; then decide.
+
+    Example:   causalgia mpra analyze counts.tsv --design library --control untreated --out measured
+
+    Example:   causalgia mpra analyze counts.tsv.gz --design arms.tsv --control WT --arms mutant --min-dna 10 --out out
+    """
+    from causalgia import adjust, decide, infer, mpra, store
+    from causalgia.plot.bench import save_quality
+
+    refuse_taken(out, force, OUTCOMES, FIT, EFFECTS)
+    side = side_of(library_folder)
+    counts = mpra.read_counts(counts_file, arms=side)
+    control = control_of(control, side, counts)
+    treatments = None if arms is None else [name.strip() for name in arms.split(",")]
+    asked = None if treatments is None else [control, *treatments]
+    quality = mpra.quality(counts)
+    typer.echo(mpra.report(quality))
+    counts = mpra.filter(counts, min_dna=min_dna, min_barcodes=min_barcodes, arms=asked)
+    typer.echo(mpra.report(counts))
+    fitted = mpra.fit(counts, control=control, arms=treatments, method=method.value)
+    decisions = decide(infer(fitted, rng=rng), rope=rope_of(rope), error=error, level=level)
+    folder = made(out)
+    drop(folder, ESTIMATES, DECISIONS)
+    store.save(mpra.activity(counts, arms=asked).assign_attrs(rng=str(rng)), folder / OUTCOMES)
+    store.save(fitted, folder / FIT)
+    effects_table(adjust(fitted, method="bh"), decisions).to_csv(folder / EFFECTS, index=False)
+    save_quality(quality, folder / QUALITY_FIGURE)
+    print_average(folder, control, level)
+    print_verdicts(decisions)
+    print_written(folder, OUTCOMES, FIT, EFFECTS, QUALITY_FIGURE)
+    typer.echo(f"Next: causalgia mpra compare virtual {out}")
+
+
+@bench.command()
+def compare(
+    virtual: Annotated[
+        Path, typer.Argument(metavar="VIRTUAL", help="A folder with outcomes, or a table: element effect se.")
+    ],
+    measured: Annotated[
+        Path, typer.Argument(metavar="MEASURED", help="What `mpra analyze` wrote, or a table: element effect se.")
+    ],
+    control: Annotated[str | None, typer.Option(help="The virtual control arm; the measured one's by default.")] = None,
+    task: Annotated[str | None, typer.Option(help="Which task was measured, where there are several.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder for table and figure.")] = None,
+) -> None:
+    """Set virtual effects beside measured ones: correlation and slope corrected for the noise of both, and who is off.
+
+    Example:   causalgia mpra compare virtual measured --out compared
+    """
+    from causalgia import mpra
+    from causalgia.plot.concordance import save_concordance
+
+    of_bench = measured_in(measured)
+    found = mpra.concordance(virtual_in(virtual, control, of_bench), of_bench, task=task)
+    typer.echo(mpra.report(found))
+    if out is None:
+        return
+    folder = made(out)
+    by_element = found[[name for name, v in found.data_vars.items() if set(v.dims) == {"element", "contrast"}]]
+    by_element.to_dataframe().reset_index().to_csv(folder / COMPARISON, index=False)
+    save_concordance(found, folder / COMPARISON_FIGURE)
+    print_written(folder, COMPARISON, COMPARISON_FIGURE)

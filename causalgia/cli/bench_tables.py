@@ -1,0 +1,163 @@
+"""What the commands of the bench read and print: folders, tables, grids of designs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from causalgia.cli.folder import kept_in
+from causalgia.cli.screen import print_answers
+from causalgia.errors import ContrastError, LibraryError, OutcomesError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+FIT, EFFECTS, COMPARISON = "fit.nc", "effects.csv", "comparison.csv"
+QUALITY_FIGURE, COMPARISON_FIGURE = "quality.png", "comparison.png"
+_MANY = 20
+_VERDICTS = ("increases", "decreases", "negligible", "undecided")
+
+
+def numbers(text: str, said: str) -> list[float] | float:
+    """Return one number, or several that are written with commas."""
+    try:
+        found = [float(part) for part in text.replace(",", " ").split()]
+    except ValueError:
+        found = []
+    if not found:
+        raise OutcomesError(f"{said} {text!r} must be a number, or several: 5,10,20")
+    return found[0] if len(found) == 1 else found
+
+
+def side_of(place: Path) -> Path | xr.Dataset:
+    """Return the oligos of counts: a library that was written, or a side table."""
+    from causalgia import mpra
+
+    if not place.exists():
+        raise LibraryError(f"--design {place}: no such folder or file; give what `causalgia mpra design` wrote")
+    return mpra.read_library(place) if place.is_dir() else place
+
+
+def control_of(given: str | None, side: Path | xr.Dataset, counts: xr.Dataset) -> str:
+    """Return the control arm: the one given, else that of the trial which the library was made of.
+
+    Raises
+    ------
+    ContrastError
+        If neither says one.
+    """
+    from causalgia.analysis import Analysis
+
+    if given is not None:
+        return given
+    kept = Analysis.from_json(str(side.attrs.get("analysis", "{}"))) if not isinstance(side, Path) else Analysis()
+    if kept.control is not None:
+        return str(kept.control)
+    arms = ", ".join(dict.fromkeys(counts["arm"].to_numpy().astype(str).tolist()))
+    raise ContrastError(f"which arm is subtracted? say --control, one of {arms}; or control in the trial's [analysis]")
+
+
+def pilot_of(counts: Path | None, library: Path | None, control: str | None) -> xr.Dataset | None:
+    """Return the components of noise of a pilot, where its counts are given."""
+    from causalgia import mpra
+
+    if counts is None:
+        return None
+    if library is None or control is None:
+        raise OutcomesError("--pilot needs --design (its library or side table) and --control (an arm of it)")
+    return mpra.components(mpra.read_counts(counts, arms=side_of(library)), control=control)
+
+
+def grid(found: xr.Dataset) -> str:
+    """Return a line for each design: what was varied, standard error, half width and power."""
+    table = found[["se", "halfwidth", "power"]].to_dataframe().reset_index()
+    table = table[[c for c in table.columns if c in found.dims or c in ("se", "halfwidth", "power")]]
+    return str(table.to_string(index=False, float_format=lambda v: f"{v:.3g}"))
+
+
+def refuse_taken(folder: Path, force: bool, *names: str) -> None:
+    """Refuse to write over files that are there."""
+    for name in names:
+        if (folder / name).exists() and not force:
+            raise OutcomesError(f"{folder} holds {name} already; choose another --out, or --force to write over it")
+
+
+def effects_table(adjusted: xr.Dataset, decisions: xr.Dataset) -> pd.DataFrame:
+    """Return a row for each element and contrast: effect, error, p, q, and what was decided."""
+    import pandas as pd
+
+    from causalgia.reporting import rows
+
+    decided = pd.DataFrame(rows(decisions))[["contrast", "task", "verdict", "lfsr"]]
+    table = pd.DataFrame(rows(adjusted)).merge(decided, on=["contrast", "task"])
+    table = table.drop(columns=[c for c in ("do", "placebo_word") if c in table])
+    return table.rename(columns={"contrast": "element", "task": "contrast", "p_adjusted": "q"})
+
+
+def print_average(folder: Path, control: str, level: float) -> None:
+    """Print the average effects over elements, from the activities that a folder keeps."""
+    from causalgia import contrast, estimate
+
+    typer.echo("On average over elements, each a background:")
+    print_answers(estimate(contrast(kept_in(folder), control=control), ci_prob=level))
+
+
+def print_verdicts(decisions: xr.Dataset) -> None:
+    """Print how many elements got which verdict in each contrast, and the largest effects."""
+    from causalgia.experiments.answer import largest
+
+    for arm in decisions["task"].to_numpy().astype(str):
+        verdicts = decisions["verdict"].sel(task=arm).to_numpy().astype(str)
+        told = ", ".join(
+            f"{(verdicts == v).sum():,} {v}" for v in ("increases", "decreases", "negligible", "undecided")
+        )
+        typer.echo(f"{arm}: {told}")
+    typer.echo("")
+    if decisions.sizes["contrast"] > _MANY:
+        typer.echo(f"The {_MANY} largest of {decisions.sizes['contrast']:,} elements; all are in {EFFECTS}:")
+        decisions = largest(decisions, most=_MANY)
+    print_answers(decisions, all_rows=True)
+
+
+def _table(path: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    try:
+        table = pd.read_csv(path, sep=None, engine="python", dtype={"element": str})
+    except Exception as error:
+        raise OutcomesError(f"{path}: cannot be read as a table ({error}); give columns element effect se") from error
+    if not {"element", "effect"} <= set(table.columns):
+        has = ", ".join(map(str, table.columns))
+        raise OutcomesError(f"{path}: has columns {has}; a table of effects has element, effect and se")
+    return table
+
+
+def measured_in(place: Path) -> xr.Dataset | pd.DataFrame:
+    """Return measured effects: the fit that a folder keeps, or a table."""
+    import xarray as xr
+
+    if not place.is_dir():
+        return _table(_there(place))
+    if not (place / FIT).is_file():
+        raise OutcomesError(f"{place} holds no {FIT}; make it with: causalgia mpra analyze counts.tsv --out {place}")
+    found: xr.Dataset = xr.load_dataset(place / FIT, engine="h5netcdf")
+    return found
+
+
+def virtual_in(place: Path, control: str | None, measured: xr.Dataset | pd.DataFrame) -> xr.Dataset | pd.DataFrame:
+    """Return virtual effects: of the outcomes that a folder keeps, against the measured control; or a table."""
+    from causalgia import contrast
+
+    if not place.is_dir():
+        return _table(_there(place))
+    told = control if control is not None else getattr(measured, "attrs", {}).get("control")
+    return contrast(kept_in(place), control=told)
+
+
+def _there(path: Path) -> Path:
+    if not path.is_file():
+        raise OutcomesError(f"{path}: no such file or folder; give a folder of ours, or a table element effect se")
+    return path
