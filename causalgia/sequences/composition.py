@@ -127,7 +127,7 @@ def repeat_shares(tokens: NDArray[np.integer]) -> NDArray[np.float64]:
     """Return the share of bases of each sequence that lie in simple tandem repeats, (n,).
 
     A simple repeat is a unit of 1 to 6 bases that stands at least three times in a row without an error, the last copy
-    cut or not, over at least 9 bases. Random sequences with even bases have about 0.003 of their bases in one.
+    cut or not, over at least 9 bases. Random sequences with even bases have about 0.002 of their bases in one.
 
     Examples
     --------

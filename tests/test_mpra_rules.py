@@ -1,0 +1,282 @@
+"""Rules of an order: what sequences are made of against plain string searches, sites on whole oligos, dated tables."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from importlib.resources import files
+
+import numpy as np
+import pytest
+from Bio import Restriction
+
+from causalgia.errors import LibraryError, SequenceError
+from causalgia.mpra.ordering.constructs import Construct, construct
+from causalgia.mpra.ordering.rules import (
+    GCContent,
+    GCWindows,
+    Homopolymers,
+    JunctionMotif,
+    SimpleRepeats,
+    SiteCount,
+    broken_by,
+    check_construct,
+    default_flags,
+    default_rules,
+    duplicates,
+)
+from causalgia.mpra.ordering.sites import Site, site, sites
+from causalgia.mpra.ordering.tables import table
+from causalgia.mpra.ordering.vendors import check_order, vendor
+from causalgia.sequences import Motif, decode, encode, reverse_complement
+from causalgia.sequences.alphabet import reverse_complement_word
+from causalgia.sequences.composition import gc_extremes, longest_runs, repeat_shares, word_hits
+
+TABLES = ("sites", "constructs", "vendors")
+
+
+def strings(seed, n, length, letters="ACGT"):
+    rng = np.random.default_rng(seed)
+    return ["".join(row) for row in rng.choice(list(letters), (n, length))]
+
+
+def opposite(text):
+    return decode(reverse_complement(encode(text)))[0]
+
+
+# ---- tables
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_the_tables_ship_with_the_package(name):
+    assert (files("causalgia.mpra") / "data" / f"{name}.toml").is_file()
+
+
+def test_every_row_says_its_source_its_date_and_whether_it_was_verified():
+    rows = [table("sites"), *table("constructs").values(), *table("vendors").values()]
+    for row in rows:
+        assert isinstance(row["source"], str)
+        assert row["source"]
+        assert isinstance(row["verified"], bool)
+        assert isinstance(row["as_of"], datetime.date)
+
+
+def test_recognition_sequences_are_those_of_rebase():
+    assert {name: getattr(Restriction, name).site for name in table("sites")["words"]} == table("sites")["words"]
+
+
+def test_sites_are_found_by_name_in_any_capitals_and_by_letters():
+    assert site("sbfi") == Site("SbfI", "CCTGCAGG")
+    assert site("ggccnnnnnggcc") == Site("GGCCNNNNNGGCC", "GGCCNNNNNGGCC")
+    assert [s.name for s in sites(("EcoRI", "ecori", "XbaI"))] == ["EcoRI", "XbaI"]
+    assert sites("EcoRI") == sites(["EcoRI"])
+    for word, said in [("EcoR1", "did you mean 'ecori'"), ("", "avoid= has ''"), (7, "avoid= has 7")]:
+        with pytest.raises(LibraryError, match=said):
+            site(word)
+
+
+# ---- what sequences are made of
+
+
+@pytest.mark.parametrize("word", ["AC", "GAATTC", "GGTCTC", "ANT", "RYN", "AAAA", "WCGW"])
+@pytest.mark.parametrize("both", [True, False])
+def test_places_of_a_word_are_those_of_a_search_of_the_text(word, both):
+    texts = [*strings(1, 150, 60), *strings(2, 50, 60, "ACT")]
+    admitted = {"R": "[AG]", "Y": "[CT]", "N": "[ACGT]", "W": "[AT]"}
+    pattern = re.compile("(?=" + "".join(admitted.get(letter, letter) for letter in word) + ")")
+    starts = [[m.start() for m in pattern.finditer(text)] for text in texts]
+    if both and reverse_complement_word(word) != word:
+        minus = [[60 - len(word) - m.start() for m in pattern.finditer(opposite(text))] for text in texts]
+        starts = [a + b for a, b in zip(starts, minus, strict=True)]
+    counts, first = word_hits(encode(texts), word, both_strands=both)
+    assert counts.tolist() == [len(x) for x in starts]
+    assert first.tolist() == [min(x, default=-1) for x in starts]
+
+
+def test_a_word_longer_than_the_sequences_stands_nowhere():
+    assert word_hits(encode("ACGT"), "ACGTA")[0].tolist() == [0]
+
+
+def test_runs_and_gc_windows_are_those_of_the_text():
+    texts = [*strings(3, 200, 70), "A" * 70, *strings(4, 50, 70, "GC")]
+    runs = [max(len(m.group()) for m in re.finditer(r"A+|C+|G+|T+", text)) for text in texts]
+    assert longest_runs(encode(texts)).tolist() == runs
+    for width in (1, 20, 70, 99):
+        windows = [[text[i : i + width] for i in range(max(71 - width, 1))] for text in texts]
+        shares = [[(part.count("G") + part.count("C")) / len(part) for part in parts] for parts in windows]
+        low, high = gc_extremes(encode(texts), width)
+        np.testing.assert_allclose(low, [min(x) for x in shares], rtol=1e-12)
+        np.testing.assert_allclose(high, [max(x) for x in shares], rtol=1e-12)
+    with pytest.raises(SequenceError, match="at least one base"):
+        gc_extremes(encode("ACGT"), 0)
+
+
+def repeated(text):
+    """The share of bases in tandem repeats, stretch by stretch."""
+    covered = np.zeros(len(text), bool)
+    for period in range(1, 7):
+        for start in range(len(text)):
+            stop = start + period
+            while stop < len(text) and text[stop] == text[stop - period]:
+                stop += 1
+            if stop - start >= max(3 * period, 9):
+                covered[start:stop] = True
+    return covered.mean()
+
+
+def test_simple_repeats_are_those_of_the_definition():
+    rng = np.random.default_rng(5)
+    texts = []
+    for text in strings(6, 300, 80, "AACG"):
+        unit = "".join(rng.choice(list("ACGT"), rng.integers(1, 8)))
+        at = rng.integers(60)
+        texts.append((text[:at] + unit * rng.integers(1, 8) + text[at:])[:80])
+    expected = [repeated(text) for text in texts]
+    np.testing.assert_allclose(repeat_shares(encode(texts)), expected, rtol=1e-12)
+    assert 0.2 < np.mean(np.array(expected) > 0) < 0.9
+
+
+def test_random_sequences_have_few_simple_repeats():
+    shares = repeat_shares(np.random.default_rng(0).integers(0, 4, (50_000, 200), np.uint8))
+    assert 0.0005 < shares.mean() < 0.005
+
+
+# ---- constructs
+
+
+def test_a_construct_puts_its_parts_where_it_says():
+    of = construct(("AAAC", "gguacc", "TTTG"))
+    inserts, tags = encode(["CCCCC", "GGGGG"]), encode(["ACG", "TCA"])
+    oligos = of.assemble(inserts, tags)
+    assert decode(oligos.tokens) == ["AAACCCCCCGGTACCACGTTTG", "AAACGGGGGGGTACCTCATTTG"]
+    assert decode(oligos.tokens[:, oligos.insert]) == ["CCCCC", "GGGGG"]
+    assert decode(oligos.tokens[:, oligos.barcode]) == ["ACG", "TCA"]
+    assert oligos.boundaries == (4, 9, 15, 18)
+    assert of.insert_length(22, barcode_length=3) == 5
+    plain = of.assemble(inserts)
+    assert decode(plain.tokens) == ["AAACCCCCCTTTG", "AAACGGGGGTTTG"]
+    assert (plain.barcode, plain.boundaries, of.insert_length(13)) == (None, (4, 9), 5)
+
+
+def test_constructs_of_the_table_have_the_lengths_of_their_assays():
+    assert construct("lentiMPRA").insert_length(230) == 200
+    assert construct("tewhey").insert_length(230) == 200
+    melnikov = construct("Melnikov")
+    assert melnikov.insert_length(200, barcode_length=10) == 145
+    assert melnikov.intended == (("KpnI", 1), ("XbaI", 1))
+    assert "not verified" in melnikov.note
+
+
+@pytest.mark.parametrize(
+    ("adapters", "said"),
+    [
+        ("lenti", "did you mean 'lentimpra'"),
+        ("crx", "give them as letters"),
+        (("ACGT",), "give the name of a construct"),
+        (("ACGT", "ACGN"), "adapter 'ACGN'"),
+        (7, "give the name of a construct"),
+    ],
+)
+def test_adapters_that_are_none_are_refused(adapters, said):
+    with pytest.raises(LibraryError, match=said):
+        construct(adapters)
+
+
+def test_an_oligo_without_room_for_an_insert_is_refused():
+    with pytest.raises(LibraryError, match="adapters take 30 bases"):
+        construct("lentimpra").insert_length(30)
+    with pytest.raises(LibraryError, match="junction and barcode take 55 bases"):
+        construct("melnikov").insert_length(50, barcode_length=10)
+
+
+# ---- rules
+
+
+def test_sites_across_junctions_count():
+    of = construct(("TTTGAA", "GGGG", "TTCAAA"))  # left begins EcoRI, the right adapter ends it
+    inserts = encode(["TTCACACACA", "ACACACACAC", "ACGAATTCAC"])
+    rule = SiteCount(enzyme="EcoRI", word="GAATTC")
+    assert rule.broken(of.assemble(inserts)).tolist() == [True, False, True]
+    tags = encode(["ACGAA", "ACGAA", "ACACA"])
+    assert rule.broken(of.assemble(inserts, tags)).tolist() == [True, True, True]
+    assert rule.broken(of.assemble(inserts[1:2], tags[2:])).tolist() == [False]
+
+
+def test_exactly_the_intended_number_of_sites_stands_in_an_oligo():
+    of = construct("melnikov")
+    inserts = encode(["ACGATACGATTGCAGT", "ACGGTACCGATTGCAG", "ACGATCTAGATTGCAG"])
+    oligos = of.assemble(inserts, encode(["ACGTACGCA"] * 3))
+    rules = default_rules(of, gc=(0, 1))
+    assert [rule.name for rule in rules[:3]] == ["site KpnI", "site SfiI", "site XbaI"]
+    broken = broken_by(oligos, rules)
+    assert broken[:3].T.tolist() == [[False] * 3, [True, False, False], [False, False, True]]
+    assert not broken[3:].any()
+    check_construct(of, rules, barcoded=True)
+    with pytest.raises(LibraryError, match=r"1 site\(s\) KpnI .* intended .* 0 stand there"):
+        check_construct(of, rules, barcoded=False)
+
+
+def test_an_adapter_that_carries_the_site_itself_is_named():
+    of = construct(("ACGT", "ACGGAATTCTT"))
+    with pytest.raises(LibraryError, match=r"the right adapter ACGGAATTCTT carries EcoRI \(GAATTC\) at 3 itself"):
+        check_construct(of, default_rules(of, avoid=["SbfI", "EcoRI"]), barcoded=False)
+    check_construct(of, default_rules(of, avoid="SbfI"), barcoded=False)
+    junction = construct(("ACGT", "GAGACC", "ACGT"))  # BsaI on the other strand
+    with pytest.raises(LibraryError, match="the junction GAGACC carries BsaI"):
+        check_construct(junction, default_rules(junction, avoid="BsaI"), barcoded=True)
+    check_construct(junction, default_rules(junction, avoid="BsaI"), barcoded=False)
+    with pytest.raises(LibraryError, match="left adapter CAAAAAAG has a run of 6"):
+        check_construct(Construct(left="CAAAAAAG", right="A"), [Homopolymers(longest=5)], barcoded=False)
+
+
+def test_rules_look_at_the_part_that_they_name():
+    of = construct(("AAA", "GGGGGGGG"))
+    oligos = of.assemble(
+        encode(["AAAAAAACGTCTGACTGACT", "CGCGCGCGCTCGGCGGCTCG", "CACACACACACATGACGTTG", "ATGCATCGATCTAGCTAGAC"])
+    )
+    assert Homopolymers(longest=9).broken(oligos).tolist() == [True, False, False, False]  # 3 + 7 across the junction
+    assert GCContent().broken(oligos).tolist() == [False, True, False, False]  # of the insert
+    assert SimpleRepeats(share=0.25).broken(oligos).tolist() == [False, True, True, False]
+    assert GCWindows(width=8, high=0.9).broken(oligos).all()  # the right adapter is one
+    assert [rule.name for rule in default_flags()] == ["homopolymer above 6", "GC outside 0.3-0.7 in 50 nt"]
+    assert broken_by(oligos, ()).shape == (0, 4)
+
+
+@pytest.mark.parametrize("as_motif", [False, True])
+def test_a_motif_counts_only_where_it_lies_across_a_junction(as_motif):
+    word = "AGATAAG"
+    pattern = Motif.from_word(word) if as_motif else word
+    of = construct(("CCAGAT", "CC", "TCTCC"))
+    inserts = encode(["AAGCCCCCCC", "CCAGATAAGC", "CCCCCCCCTA", "CCCCCCCAGA"])
+    tags = encode(["CCCCC", "CCCCC", "CCCTA", "CCCCC"])
+    assert JunctionMotif(motif=pattern).broken(of.assemble(inserts, tags)).tolist() == [True, False, False, False]
+    assert JunctionMotif(motif="TATCT").broken(of.assemble(inserts, tags)).tolist() == [True, False, True, False]
+    assert JunctionMotif(motif="TATCT").broken(of.assemble(inserts)).tolist() == [True, False, True, False]
+    assert JunctionMotif(motif=word).name == "AGATAAG across a junction"
+
+
+def test_repeated_sequences_are_found_in_either_orientation():
+    texts = strings(8, 300, 3)  # 64 words, 32 or so in either orientation
+    seen: dict[str, int] = {}
+    expected = [seen.setdefault(min(text, opposite(text)), i) for i, text in enumerate(texts)]
+    assert duplicates(encode(texts)).tolist() == expected
+    assert duplicates(encode(["AATT", "GCGC", "AATT"])).tolist() == [0, 1, 0]  # their own reverse complements
+
+
+# ---- vendors
+
+
+def test_an_order_within_the_limits_gets_a_pool_size():
+    assert check_order(7_500, 230, of=vendor("agilent")) == 7_500
+    assert check_order(7_501, 230, of=vendor("AGILENT")) == 15_000
+    assert check_order(30_000, 300, of=vendor("twist")) is None  # larger pools are sold
+    assert check_order(10**6, 350, of=vendor("idt")) is None
+
+
+def test_orders_beyond_a_vendor_are_refused_and_say_how_the_limit_is_known():
+    with pytest.raises(LibraryError, match=r"231 nt are longer than Agilent .* not verified: ask the vendor"):
+        check_order(10, 231, of=vendor("agilent"))
+    with pytest.raises(LibraryError, match=r"244,001 oligos are more than the largest pool of Agilent"):
+        check_order(244_001, 200, of=vendor("agilent"))
+    with pytest.raises(LibraryError, match="did you mean 'twist'"):
+        vendor("twst")
