@@ -23,7 +23,7 @@ from causalgia.mpra.fitting.two_way import sds
 Array: TypeAlias = NDArray[np.float64]
 _SPAN, _ROBUST, _DELTA = 0.4, 3, 0.01
 _LEAST_ELEMENTS = 10
-_NEGLIGIBLE = 0.1
+_NEGLIGIBLE, _SURE = 0.1, 3.0
 
 
 def precision(counts: xr.Dataset, asked: Asked) -> Fitted:
@@ -40,7 +40,8 @@ def precision(counts: xr.Dataset, asked: Asked) -> Fitted:
     Warns
     -----
     BarcodeNoiseWarning
-        If the noise between barcodes would add more than a tenth to the variance of the typical effect.
+        If the noise between barcodes, beyond three of its standard errors, would add more than a tenth to the variance
+        of the typical effect.
 
     References
     ----------
@@ -55,10 +56,12 @@ def precision(counts: xr.Dataset, asked: Asked) -> Fitted:
     weights = precision_weights(rows, log_dna.reshape(-1, R), seen, group, (E, A))
     found = blocked(rows, weights, group, (E, A), correlation).contrasts(asked.weights)
     cells = cells_of(counts, asked)
-    noise = sds(cells)
-    added = noise["sd_barcode"] ** 2 * ((1 / barcode_means(cells).n) @ (asked.weights**2).T)
-    share = float(np.median(added / found.se**2))
-    _warn(share, noise["sd_barcode"])
+    noise, means = sds(cells), barcode_means(cells)
+    variance = noise["sd_barcode"] ** 2
+    share = float(np.median(variance * ((1 / means.n) @ (asked.weights**2).T) / found.se**2))
+    df = means.df.sum()
+    if share > _NEGLIGIBLE and variance > _SURE * np.sqrt(2 / df) * means.squares.sum() / df:
+        _warn(share, noise["sd_barcode"])
     attrs: dict[str, float | str] = {"null": "these barcodes", "correlation": correlation, "barcode_share": share}
     return Fitted(found.ace, found.se, found.df, {}, attrs | dict(found.attrs) | noise)
 
@@ -107,11 +110,10 @@ def precision_weights(
 
 
 def _warn(share: float, sd_barcode: float) -> None:
-    if share > _NEGLIGIBLE:
-        warnings.warn(
-            f"method='precision' claims these barcodes only: barcodes of one arm differ by {sd_barcode:.2g} on log2, "
-            f"which would add {share:.0%} to the variance of the typical effect; use method='hierarchical' or "
-            "'two_way' for the effect of the arm",
-            BarcodeNoiseWarning,
-            stacklevel=4,
-        )
+    warnings.warn(
+        f"method='precision' claims these barcodes only: barcodes of one arm differ by {sd_barcode:.2g} on log2, "
+        f"which would add {share:.0%} to the variance of the typical effect; use method='hierarchical' or 'two_way' "
+        "for the effect of the arm",
+        BarcodeNoiseWarning,
+        stacklevel=4,
+    )

@@ -1,0 +1,416 @@
+"""Fits of barcode counts: what is asked, what is counted, what the verbs of trials make of them, and their coverage."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from scipy import linalg, stats
+
+import causalgia as cg
+from causalgia.errors import BarcodeNoiseWarning, ContrastError, CountsError, EstimateError, OutcomesError
+from causalgia.estimation import as_estimates, moderate, moderate_unequal
+from causalgia.mpra import average, fit, simulate
+from causalgia.mpra.fitting.blocks import consensus_correlation
+from causalgia.mpra.fitting.cells import Cells
+from causalgia.mpra.fitting.linear import blocked, paired
+from causalgia.mpra.fitting.negative_binomial import regress
+from causalgia.mpra.fitting.two_way import residual_squares
+
+CLOSED = ("two_way", "precision", "nb")
+
+
+def activities(n, arms=("control", "treated"), effect=1.0, seed=0):
+    base = np.random.default_rng(seed).normal(0, 1, n)
+    log2 = base[:, None] + effect * np.arange(len(arms))
+    names = np.repeat([f"E{i:04d}" for i in range(n)], len(arms))
+    return pd.DataFrame({"element": names, "arm": list(arms) * n, "log2": log2.ravel()})
+
+
+def simulated(n=12, arms=("control", "treated"), rng=1, **settings):
+    return simulate(activities(n, arms), rng=rng, **{"barcodes": 8, "sd_barcode": 0.0} | settings)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# what is asked
+
+
+def test_arms_that_never_meet_the_control_are_no_reason_to_refuse():
+    both, alone = activities(6), pd.DataFrame({"element": ["P"], "arm": ["basal"], "log2": [0.0]})
+    counts = simulate(pd.concat([both, alone]), rng=1)
+    fitted = fit(counts, control="control", method="two_way")
+    assert fitted["contrast"].values.tolist() == ["treated"]
+    assert fitted.attrs["arms_left_out"] == "basal"
+    assert fitted.attrs["n_left_out"] == 1
+    with pytest.raises(ContrastError, match="no element has an oligo under every one of control, basal"):
+        fit(counts, control="control", arms=["basal"])
+
+
+def test_elements_that_differ_in_their_arms_are_refused_until_arms_are_named():
+    table = activities(5, ("control", "a", "b"))
+    counts = simulate(table[~((table["element"] == "E0002") & (table["arm"] == "b"))], rng=1)
+    with pytest.raises(ContrastError, match=r"element 'E0002' has no oligo in arm 'b'.*arms=\['a'\]"):
+        fit(counts, control="control")
+    assert fit(counts, control="control", arms=["a"], method="two_way").sizes["element"] == 5
+    fitted = fit(counts, control="control", arms=["a", "b"], method="two_way")
+    assert (fitted.sizes["element"], fitted.attrs["n_left_out"]) == (4, 1)
+
+
+def test_an_oligo_without_dna_is_refused_by_name():
+    counts = simulated(4)
+    gone = counts["oligo_index"].to_numpy() == 3
+    counts["dna"] = counts["dna"].where(~xr.DataArray(gone, dims="barcode"), 0)
+    with pytest.raises(CountsError, match="element 'E0001', arm 'treated': no barcode with DNA"):
+        fit(counts, control="control")
+
+
+@pytest.mark.parametrize(
+    ("asking", "said"),
+    [
+        ({}, "give control="),
+        ({"control": "control", "contrasts": {"x": {"treated": 1, "control": -1}}}, "not both"),
+        ({"control": "nobody"}, "no arm 'nobody'"),
+        ({"contrasts": {"x": {"treated": 1, "control": 1}}}, "sum to 2"),
+        ({"control": "control", "method": "limma"}, "method='limma' is none of"),
+        ({"control": "control", "ci_prob": 95}, "ci_prob"),
+    ],
+)
+def test_bad_questions_are_refused(asking, said):
+    with pytest.raises((ContrastError, EstimateError), match=said):
+        fit(simulated(3), **asking)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# what is answered
+
+
+@pytest.mark.parametrize("method", CLOSED)
+def test_what_a_fit_holds(method):
+    counts = simulated(15, ("control", "a", "b"))
+    fitted = fit(counts, control="control", method=method, ci_prob=0.9)
+    assert fitted["ace"].dims == ("element", "contrast")
+    assert fitted["contrast"].values.tolist() == ["a", "b"]
+    z = fitted["ace"] / fitted["se"]
+    np.testing.assert_allclose(fitted["p"], 2 * stats.t.sf(np.abs(z), fitted["df"]), rtol=1e-9)
+    np.testing.assert_allclose(np.exp(fitted["log_p"]), fitted["p"], rtol=1e-6)
+    half = stats.t.ppf(0.95, fitted["df"]) * fitted["se"]
+    np.testing.assert_allclose(fitted["upper"] - fitted["ace"], half, rtol=1e-9)
+    assert (fitted["n_barcodes"] == 8).all()
+    assert {"method": method, "control": "control", "scale": "log2", "ci_prob": 0.9}.items() <= fitted.attrs.items()
+    error = np.sqrt((fitted["se"] ** 2).mean())
+    assert abs(float(fitted["ace"].sel(contrast="b").mean()) - 2) < 5 * error / np.sqrt(15)
+    json.dumps(fitted.attrs)
+
+
+@pytest.mark.parametrize("method", CLOSED)
+def test_swapping_the_arms_flips_the_signs_and_nothing_else(method):
+    counts = simulated(12, p_silent=0.02)
+    one, other = (fit(counts, control=c, method=method) for c in ("control", "treated"))
+    np.testing.assert_allclose(one["ace"].values, -other["ace"].values, atol=1e-8)
+    np.testing.assert_allclose(one["se"].values, other["se"].values, rtol=1e-7)
+
+
+@pytest.mark.parametrize("method", CLOSED)
+def test_the_order_of_barcodes_changes_nothing(method):
+    counts = simulated(12)
+    shuffled = counts.isel(barcode=np.random.default_rng(0).permutation(counts.sizes["barcode"]))
+    one, other = (fit(c, control="control", method=method) for c in (counts, shuffled))
+    for name in ("ace", "se", "df"):
+        np.testing.assert_allclose(one[name], other[name], rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("method", CLOSED)
+def test_a_contrast_of_three_arms_is_the_difference_of_two(method):
+    counts = simulated(12, ("control", "a", "b"))
+    contrasts = {"a": {"a": 1, "control": -1}, "b": {"b": 1, "control": -1}, "b - a": {"b": 1, "a": -1}}
+    ace = fit(counts, contrasts=contrasts, method=method)["ace"]
+    np.testing.assert_allclose(ace.sel(contrast="b - a"), ace.sel(contrast="b") - ace.sel(contrast="a"), atol=1e-8)
+
+
+@pytest.mark.parametrize("method", ["two_way", "nb"])
+def test_one_plasmid_pool_serves_all_replicates(method):
+    counts = simulated(30, plasmid=True)
+    assert counts["dna"].dims == ("barcode",)
+    fitted = fit(counts, control="control", method=method)
+    off = (fitted["ace"] - 1) / fitted["se"]
+    assert abs(float(off.mean())) < 4 / np.sqrt(30)
+    with pytest.warns(BarcodeNoiseWarning):  # the noise of the pool is the barcodes' own, in every replicate
+        fit(counts, control="control", method="precision")
+
+
+def test_sizes_of_libraries_shift_no_effect():
+    counts = simulated(10)
+    deeper = counts.assign(rna=counts["rna"] * np.array([1, 7, 1, 3]))
+    deeper["rna_total"] = deeper["rna"].sum("barcode")
+    for method in CLOSED:
+        one, other = (fit(c, control="control", method=method)["ace"] for c in (counts, deeper))
+        assert abs(one - other).max() < 0.1
+
+
+@pytest.mark.parametrize("method", ["two_way", "nb"])
+def test_noise_that_cannot_be_told_is_refused(method):
+    with pytest.raises(EstimateError, match="two replicates"):
+        fit(simulated(6, replicates=1), control="control", method=method)
+    with pytest.raises(EstimateError, match="two barcodes"):
+        fit(simulated(6, barcodes=1, p_missing=0.0), control="control", method=method)
+
+
+def test_one_replicate_has_no_precision():
+    with pytest.raises(EstimateError, match="one replicate"):
+        fit(simulated(6, replicates=1), control="control", method="precision")
+
+
+def test_a_lone_barcode_borrows_the_noise_of_others():
+    counts = simulated(20, p_missing=0.0)
+    lone = (counts["oligo_index"] == 0) & (np.arange(counts.sizes["barcode"]) > 0)
+    fitted = {m: fit(counts.isel(barcode=~lone.values), control="control", method=m) for m in ("two_way", "nb")}
+    for found in fitted.values():
+        assert found["n_barcodes"][0, 0] == 1
+        assert found["v_barcode"][0, 0] > 2 * found["v_barcode"][1:].median()
+
+
+def test_nb_leaves_out_and_counts_arms_without_rna():
+    counts = simulated(12)
+    silent = xr.DataArray(counts["oligo_index"].to_numpy() == 5, dims="barcode")
+    fitted = fit(counts.assign(rna=counts["rna"].where(~silent, 0)), control="control", method="nb")
+    assert fitted.attrs["n_not_fitted"] == 1
+    assert "E0002" not in fitted["element"].values
+    assert np.isfinite(fitted["ace"]).all()
+
+
+def test_precision_says_that_it_claims_these_barcodes_only():
+    with pytest.warns(BarcodeNoiseWarning, match="claims these barcodes only"):
+        fitted = fit(simulated(40, sd_barcode=0.8), control="control", method="precision")
+    assert fitted.attrs["null"] == "these barcodes"
+    assert "these barcodes" in cg.report(fitted.isel(element=[0]))
+
+
+def test_the_layers_of_noise_are_told_apart():
+    found = {}
+    for name, settings in {"barcode": {"sd_barcode": 0.8}, "replicate": {"sd_replicate": 0.6}}.items():
+        counts = simulated(150, rng=3, **{"sd_noisiness": 0.0, "sd_replicate": 0.0} | settings)
+        found[name] = fit(counts, control="control", method="two_way").attrs
+    assert found["barcode"]["sd_barcode"] == pytest.approx(0.8, rel=0.1)
+    assert found["barcode"]["sd_replicate"] < 0.1
+    assert found["replicate"]["sd_replicate"] == pytest.approx(0.6, rel=0.1)
+    assert found["replicate"]["sd_barcode"] < 0.15
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# arithmetic, against dense and slow ways
+
+
+def ragged(seed, E=7, R=4):
+    rng = np.random.default_rng(seed)
+    group = np.sort(np.concatenate([np.arange(2 * E), rng.integers(0, 2 * E, 40)]))
+    used = rng.random((len(group), R)) < 0.7
+    used[:, 0] |= ~used.any(axis=1)
+    return np.where(used, rng.normal(0, 1, used.shape) + rng.normal(0, 1, R), 0.0), used, group, (E, 2)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_residuals_of_barcodes_and_replicates_are_least_squares(seed):
+    y, used, group, shape = ragged(seed)
+    squares, df = residual_squares(Cells(y, used, group, shape))
+    for g in range(14):
+        b, r = np.nonzero(used[group == g])
+        X = np.hstack([np.eye(b.max() + 1)[b], np.eye(y.shape[1])[r]])
+        _, _, rank, _ = np.linalg.lstsq(X, y[group == g][b, r])
+        left = y[group == g][b, r] - X @ (np.linalg.pinv(X) @ y[group == g][b, r])
+        assert df.ravel()[g] == len(b) - rank
+        assert squares.ravel()[g] == pytest.approx(left @ left, abs=1e-9)
+
+
+@pytest.mark.parametrize("correlation", [-0.03, 0.0, 0.4])
+def test_blocked_models_are_generalised_least_squares(correlation):
+    y, used, group, shape = ragged(5)
+    w = np.where(used, np.random.default_rng(2).uniform(0.3, 3, y.shape), 0.0)
+    found = blocked(y, w, group, shape, correlation)
+    for e in range(shape[0]):
+        i, r = np.nonzero(used & (group // 2 == e)[:, None])
+        X = np.eye(2)[group[i] % 2]
+        V = np.where(r[:, None] == r, correlation, 0.0) + np.eye(len(i)) * (1 - correlation)
+        V = V / np.sqrt(w[i, r])[:, None] / np.sqrt(w[i, r])
+        L = linalg.cholesky(V, lower=True)
+        Xs, ys = (linalg.solve_triangular(L, m, lower=True) for m in (X, y[i, r]))
+        beta, rss, *_ = np.linalg.lstsq(Xs, ys)
+        np.testing.assert_allclose(found.mean[e], beta, atol=1e-9)
+        np.testing.assert_allclose(found.unscaled[e], np.linalg.inv(Xs.T @ Xs), atol=1e-9)
+        assert found.s2[e] == pytest.approx(rss[0] / (len(i) - 2), rel=1e-8)
+
+
+def test_paired_models_are_blocked_ones_with_replicates_fixed():
+    y = np.random.default_rng(0).normal(size=(5, 3, 4))
+    model = paired(y)
+    X = np.hstack([np.eye(3)[np.repeat(np.arange(3), 4)], np.eye(4)[np.tile(np.arange(4), 3)][:, 1:]])
+    for e in range(5):
+        _, rss, *_ = np.linalg.lstsq(X, y[e].ravel())
+        assert model.s2[e] == pytest.approx(rss[0] / 6)
+
+
+def test_the_consensus_is_the_correlation_that_was_simulated():
+    rng = np.random.default_rng(4)
+    y = rng.normal(size=(2000, 1, 6)) * np.sqrt(0.3) + rng.normal(size=(2000, 2, 6)) * np.sqrt(0.7)
+    rows = y.reshape(-1, 6)
+    found = consensus_correlation(rows, np.ones(rows.shape, bool), np.arange(4000), (2000, 2))
+    assert found == pytest.approx(0.3, abs=0.03)
+    assert consensus_correlation(rows[:4, :1], np.ones((4, 1), bool), np.arange(4), (2, 2)) == 0.0
+
+
+def test_the_negative_binomial_fit_is_at_its_maximum():
+    y, used, group, shape = ragged(1)
+    rng = np.random.default_rng(1)
+    dna = rng.integers(20, 90, y.shape) * 1.0
+    rna = rng.poisson(rng.gamma(4, dna / 4)) * 1.0
+    found = regress(rna, dna, used, group, shape)
+    assert found.converged.all()
+    score = np.stack([np.bincount(group, column, 14) for column in found.score.T], axis=-1).reshape(7, 2, -1)
+    np.testing.assert_allclose(score.sum(axis=2), 0, atol=1e-7)
+    np.testing.assert_allclose(score.sum(axis=1), 0, atol=1e-7)
+    moved = found.influence(np.array([[-1.0, 1.0]]), group)
+    np.testing.assert_allclose(np.bincount(group // 2, moved.sum(axis=(1, 2))), 0, atol=1e-7)
+
+
+def test_moderation_with_equal_df_is_the_one_for_equal_df():
+    s2 = np.random.default_rng(0).chisquare(4, 50)
+    one, other = moderate(s2, 4.0), moderate_unequal(s2, np.full(50, 4.0))
+    np.testing.assert_allclose(one.variance, other.variance)
+    assert one.prior_df == pytest.approx(float(other.prior_df))
+
+
+def test_a_variance_on_no_df_is_the_priors_and_a_lone_one_is_its_own():
+    s2, df = np.array([1.0, 2.0, 4.0, 9.0, 123.0]), np.array([5.0, 7, 4, 6, 0])
+    found = moderate_unequal(s2, df)
+    assert found.variance[4] == pytest.approx(float(found.prior_variance))
+    assert found.df[4] == pytest.approx(float(found.prior_df))
+    alone = moderate_unequal(np.array([3.0, 5.0]), np.array([4.0, 0.0]))
+    np.testing.assert_allclose(alone.variance, 3.0)
+    np.testing.assert_allclose(alone.df, [4.0, 0.0])
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# the verbs of trials on a fit
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    table = activities(60, ("control", "a", "b"), effect=0.0, seed=2)
+    table.loc[(table["arm"] == "b") & (table["element"] < "E0015"), "log2"] += 2.0
+    table["group"] = np.where(table["element"] < "E0030", "motif", "negative")
+    return fit(simulate(table, barcodes=12, sd_barcode=0.3, rng=5), control="control", method="two_way")
+
+
+def test_elements_become_contrasts_and_contrasts_tasks(fitted):
+    estimates = as_estimates(fitted)
+    assert estimates["ace"].dims == ("contrast", "task")
+    assert estimates["task"].values.tolist() == ["a", "b"]
+    np.testing.assert_array_equal(estimates["ace"], fitted["ace"])
+    assert estimates["group"].dims == ("contrast",)
+
+
+def test_adjusting_a_fit_has_a_family_for_each_contrast(fitted):
+    found = cg.adjust(fitted)
+    for k in range(2):
+        np.testing.assert_allclose(found["p_adjusted"][:, k], stats.false_discovery_control(fitted["p"][:, k]))
+    assert ((found["p_adjusted"].sel(task="b") < 0.05).values[:15]).mean() > 0.9
+
+
+def test_deciding_and_inferring_from_a_fit(fitted):
+    by_tests = cg.decide(fitted, rope=(-0.3, 0.3), error="bh")
+    by_draws = cg.decide(cg.infer(fitted.sel(contrast=["b"]), rng=1), rope=(-0.3, 0.3))
+    for found in (by_tests, by_draws):
+        verdicts = found["verdict"].sel(task="b").values
+        assert (verdicts[:15] == "increases").mean() > 0.9
+        assert (verdicts[15:] == "increases").mean() < 0.05
+
+
+def test_reports_of_a_fit_say_what_was_measured(fitted):
+    said = cg.report(fitted.isel(element=[0, 1]).sel(contrast=["b"]))
+    assert "Effect on measured activity: ACE on log2" in said
+    assert "predictor" not in said
+    assert "ACE on log2, E0000, over the barcodes that an oligo might have" in said
+    assert "E0000" in cg.report(cg.decide(fitted, rope=(-0.3, 0.3)))
+
+
+def test_a_forest_of_a_fit(fitted):
+    axes = cg.plot.forest(fitted.isel(element=slice(0, 5)), task="b")
+    assert "log2" in axes.get_xlabel()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# averages over backgrounds
+
+
+def test_the_mean_over_backgrounds_is_a_t_test(fitted):
+    found = average(fitted)
+    motif = fitted["ace"].sel(contrast="b").values[:30]
+    test = stats.ttest_1samp(motif, 0)
+    row = found.sel(contrast="motif", task="b")
+    assert row["p"].item() == pytest.approx(test.pvalue)
+    assert row["n_units"].item() == 30
+    assert row["tau"].item() > 0.7
+    assert found.sel(contrast="negative", task="a")["tau"].item() < 0.2
+    assert "mean over backgrounds" in cg.report(found)
+    assert average(fitted, by=None)["contrast"].values.tolist() == ["all"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "said"),
+    [
+        ({"by": "motif"}, OutcomesError, "there are group; add one"),
+        ({"by": "element"}, OutcomesError, "no coordinate on element"),
+        ({"method": "median"}, EstimateError, "none of 'mean', 'REML'"),
+    ],
+)
+def test_bad_averages_are_refused(fitted, settings, error, said):
+    with pytest.raises(error, match=said):
+        average(fitted, **settings)
+
+
+def test_a_group_of_one_has_no_spread(fitted):
+    with pytest.raises(EstimateError, match="group 'motif' has one element"):
+        average(fitted.isel(element=[0, 40, 41]))
+    with pytest.raises(OutcomesError, match="no effects of elements"):
+        average(as_estimates(fitted))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# calibration
+
+
+def trial(seed, n=200, **settings):
+    """A data set as in the references' simulation: 60 % of the elements without effect."""
+    rng = np.random.default_rng([seed, 7])
+    effect = np.where(rng.random(n) < 0.6, 0.0, rng.choice([0.25, 0.5, 1, 2], n) * rng.choice([-1, 1], n))
+    table = activities(n, effect=0.0, seed=seed)
+    table.loc[table["arm"] == "treated", "log2"] += effect
+    return simulate(table, barcodes=10, min_barcodes=4, rng=seed, **settings), effect
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("method", "settings", "rmse"),
+    [
+        ("two_way", {"sd_barcode": 0.0}, 0.21),
+        ("two_way", {"sd_barcode": 0.6, "p_silent": 0.02}, 0.49),
+        ("precision", {"sd_barcode": 0.0}, 0.22),
+        ("nb", {"sd_barcode": 0.0}, 0.21),
+        ("nb", {"sd_barcode": 0.6, "p_silent": 0.02}, 0.44),
+    ],
+)
+def test_intervals_cover_and_discoveries_are_true(method, settings, rmse):
+    covered, hits, false, squares = [], 0, 0, []
+    for seed in range(30):
+        counts, effect = trial(seed, **settings)
+        found = fit(counts, control="control", method=method).isel(contrast=0)
+        covered.append(((found["lower"] <= effect) & (effect <= found["upper"])).mean().item())
+        hit = stats.false_discovery_control(found["p"]) < 0.05
+        hits, false = hits + hit.sum(), false + (hit & (effect == 0)).sum()
+        squares.append(((found["ace"] - effect) ** 2).mean().item())
+    mcse = np.std(covered, ddof=1) / np.sqrt(30)
+    assert 0.93 - 2 * mcse < np.mean(covered) < 0.97 + 2 * mcse
+    assert false / hits < 0.07
+    assert np.sqrt(np.mean(squares)) < rmse
