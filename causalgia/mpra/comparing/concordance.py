@@ -105,9 +105,9 @@ def concordance(
     parts, lost = [], {}
     for name, of_virtual in names.items():
         pair, lost[name] = pair_of(_of(sides[0], of_virtual), _of(sides[1], name))
-        part = _compared(pair, n_bins, level, ci_prob)
-        parts.append(part.assign_coords(virtual_contrast=of_virtual))
-    return _together(parts, list(names)).assign_attrs(_said(virtual, measured, lost, level, ci_prob))
+        parts.append(_compared(pair, n_bins, level, ci_prob))
+    together = _together(parts, list(names)).assign_coords(virtual_contrast=("contrast", list(names.values())))
+    return together.assign_attrs(_said(virtual, measured, lost, level, ci_prob))
 
 
 def _require_bins(bins: Any) -> int:
@@ -212,7 +212,7 @@ def _together(parts: list[xr.Dataset], names: list[str]) -> xr.Dataset:
             "the contrasts were measured on different elements; compare one at a time: contrasts={'...': '...'}"
         )
     aligned = [part.sel(element=kept).expand_dims(contrast=[name]) for part, name in zip(parts, names, strict=True)]
-    return xr.concat(aligned, dim="contrast")
+    return xr.concat(aligned, dim="contrast", data_vars="all", coords="minimal", compat="override", join="override")
 
 
 def _said(virtual: Any, measured: Any, lost: dict[str, Any], level: float, ci_prob: float) -> dict[str, Any]:

@@ -105,14 +105,19 @@ def _with_q(measured: pd.DataFrame) -> pd.DataFrame:
         se = measured["se"].to_numpy(float)
         t = np.abs(measured["effect"].to_numpy(float)) / np.where(se > 0, se, np.finfo(float).tiny)
         p = 2 * special.stdtr(np.where(np.isfinite(df), df, 1e12), -t)
+    _require_probabilities(p, "p", measured)
     q = measured["q"].to_numpy(float) if "q" in measured else stats.false_discovery_control(p)
-    for name, values in (("p", p), ("q", q)):
-        if not ((values >= 0) & (values <= 1)).all():
-            i = int(np.argmin((values >= 0) & (values <= 1)))
-            raise OutcomesError(
-                f"measured: {name} of element '{measured['element'].iloc[i]}' is {values[i]}, no probability"
-            )
+    _require_probabilities(q, "q", measured)
     return measured.assign(df=df, p=p, q=q)
+
+
+def _require_probabilities(values: Array, name: str, measured: pd.DataFrame) -> None:
+    good = (values >= 0) & (values <= 1)
+    if not good.all():
+        i = int(np.argmin(good))
+        raise OutcomesError(
+            f"measured: {name} of element '{measured['element'].iloc[i]}' is {values[i]}, no probability"
+        )
 
 
 def _require_enough(both: pd.DataFrame, virtual: pd.DataFrame, measured: pd.DataFrame) -> None:

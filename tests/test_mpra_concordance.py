@@ -1,0 +1,285 @@
+"""Virtual effects beside measured ones: against the R reference, arithmetic, and truth by simulation."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from scipy import special, stats
+
+import causalgia as cg
+from causalgia.errors import ContrastError, EstimateError, OutcomesError
+from causalgia.estimation import errors_in_variables
+from causalgia.mpra.comparing.agreement import auroc, disattenuated, pearson, sign_agreement
+from causalgia.mpra.comparing.lines import errors_in_both, weighted_line
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(7)
+
+
+def case(shared, name):
+    folder = shared / "reference" / "mpra" / name
+    virtual = pd.read_csv(folder / "virtual.tsv", sep="\t")
+    measured = pd.read_csv(folder / "expected" / "barcode_moderated.tsv", sep="\t").rename(columns={"logFC": "effect"})
+    groups = pd.read_csv(folder / "arms.tsv", sep="\t")[["element", "group"]].drop_duplicates()
+    return virtual, measured.merge(groups, on="element"), json.loads((folder / "expected" / "compare.json").read_text())
+
+
+def simulated(rng, n=60, sd=0.3, slope=2.0, sx=0.0):
+    true = rng.normal(size=n)
+    names = [f"u{i}" for i in range(n)]
+    virtual = pd.DataFrame({"element": names, "effect": true / slope + rng.normal(0, sx, n), "se": sx})
+    measured = pd.DataFrame({"element": names, "effect": true + rng.normal(0, sd, n), "se": sd})
+    return virtual, measured
+
+
+# --- against the reference
+
+
+@pytest.mark.parametrize("name", ["allelic_clean", "allelic_barcode"])
+def test_agrees_with_the_reference(shared, name):
+    virtual, measured, wanted = case(shared, name)
+    found = cg.mpra.concordance(virtual, measured).isel(contrast=0)
+    assert found["n"].item() == wanted["n"]
+    assert found["n_hits"].item() == wanted["n_hits"]
+    lines = {"ols": "ols", "wls": "weighted", "eiv": "errors_in_both"}
+    pairs = {key: found[key].item() for key in ("pearson", "spearman", "pearson_disattenuated")}
+    pairs |= {
+        "reliability_virtual": found["reliability"].sel(side="virtual").item(),
+        "reliability_measured": found["reliability"].sel(side="measured").item(),
+        "sign_concordance_hits": found["sign_agreement"].item(),
+        "auroc_hits": found["auroc"].item(),
+        "wls_slope_se": found["slope_se"].sel(line="weighted").item(),
+        "eiv_objective": found["line_chi2"].item(),
+    }
+    for theirs, ours in lines.items():
+        for what in ("intercept", "slope"):
+            pairs[f"{theirs}_{what}"] = found[what].sel(line=ours).item()
+    for key, value in pairs.items():
+        assert value == pytest.approx(wanted[key], rel=1e-6), key
+    limits = [found["pearson_lower"].item(), found["pearson_upper"].item()]
+    assert limits == pytest.approx(wanted["pearson_ci"], rel=1e-6)
+    assert json.loads(found.attrs["lost"])["effect"]["controls"] == {"negative": 20}
+
+
+@pytest.mark.parametrize("scatter", [False, True])
+def test_the_line_is_that_of_any_covariance(rng, scatter):
+    x, y = rng.normal(size=40), rng.normal(size=40)
+    y = y + 3 * x
+    vx, vy = rng.uniform(0, 0.2, 40), rng.uniform(0.1, 0.5, 40)
+    fast = errors_in_both(x, y, vx, vy, scatter=scatter)
+    slow = errors_in_variables(x, y, x_covariance=vx, y_covariance=vy, scatter=scatter)
+    assert [fast.slope, fast.intercept, fast.scatter] == pytest.approx(
+        [slow.slope, slow.intercept, slow.scatter], rel=1e-9
+    )
+
+
+def test_without_errors_the_scattered_line_is_least_squares(rng):
+    x, y, exact = rng.normal(size=30), rng.normal(size=30), np.zeros(30)
+    fitted, plain = errors_in_both(x, y, exact, exact, scatter=True), weighted_line(x, y)
+    assert [fitted.slope, fitted.intercept] == pytest.approx([plain.slope, plain.intercept], rel=1e-9)
+    assert fitted.covariance == pytest.approx(plain.covariance, rel=1e-6)
+
+
+def test_auroc_is_that_of_mann_and_whitney(rng):
+    score, hit = rng.integers(0, 9, size=80).astype(float), rng.random(80) < 0.3
+    U = stats.mannwhitneyu(score[hit], score[~hit]).statistic
+    assert auroc(score, hit).value == pytest.approx(U / (hit.sum() * (~hit).sum()), rel=1e-12)
+
+
+def test_sign_limits_are_clopper_and_pearsons():
+    x, y, hit = np.ones(20), np.r_[np.ones(17), -np.ones(3)], np.ones(20, bool)
+    found, wanted = sign_agreement(x, y, hit), stats.binomtest(17, 20).proportion_ci()
+    assert [found.lower, found.upper] == pytest.approx([wanted.low, wanted.high], rel=1e-9)
+
+
+# --- what it reads, and what it says
+
+
+def test_reads_trials_fits_and_tables_alike(rng):
+    virtual, measured = simulated(rng, sx=0.0)
+    names = virtual["element"].to_numpy()
+    trial = xr.Dataset(
+        {"ice": (("unit", "contrast", "task"), virtual["effect"].to_numpy()[:, None, None])},
+        coords={"unit": names, "contrast": ["GATA1"], "task": ["K562"]},
+        attrs={"contrast_scale": "log counts"},
+    )
+    fit = xr.Dataset(
+        {
+            "ace": (("element", "contrast"), measured["effect"].to_numpy()[:, None]),
+            "se": (("element", "contrast"), measured["se"].to_numpy()[:, None]),
+        },
+        coords={"element": names, "contrast": ["GATA1"]},
+        attrs={"scale": "log2"},
+    )
+    of_sets, of_tables = cg.mpra.concordance(trial, fit), cg.mpra.concordance(virtual, measured)
+    assert of_sets["contrast"].item() == "GATA1"
+    assert of_sets.attrs["virtual_scale"] == "log counts"
+    assert of_sets["slope"].values == pytest.approx(of_tables["slope"].values, rel=1e-12)
+    shuffled = fit.isel(element=rng.permutation(fit.sizes["element"]))
+    again = cg.mpra.concordance(trial, shuffled)
+    assert again["pearson_disattenuated"].values == pytest.approx(of_sets["pearson_disattenuated"].values, rel=1e-12)
+
+
+def test_an_ensemble_has_the_error_of_its_mean(rng):
+    virtual, measured = simulated(rng)
+    effect = virtual["effect"].to_numpy()[:, None, None, None] + rng.normal(0, 0.1, size=(60, 1, 1, 3))
+    trial = xr.Dataset(
+        {"ice": (("unit", "contrast", "task", "model"), effect)},
+        coords={"unit": virtual["element"].to_numpy(), "contrast": ["GATA1"], "task": ["K562"], "model": [0, 1, 2]},
+    )
+    found = cg.mpra.concordance(trial, measured)
+    assert found["virtual"].values[0] == pytest.approx(effect.mean(axis=(1, 2, 3)))
+    assert found["virtual_se"].values[0] == pytest.approx(effect[:, 0, 0].std(axis=1, ddof=1) / np.sqrt(3))
+
+
+def test_counts_what_is_on_one_side_only(rng):
+    virtual, measured = simulated(rng)
+    controls = pd.DataFrame({"element": ["n1", "n2"], "effect": 0.0, "se": 0.1, "group": "negative"})
+    measured = pd.concat([measured.iloc[5:].assign(group="test"), controls])
+    found = cg.mpra.concordance(virtual.iloc[:57], measured)
+    assert json.loads(found.attrs["lost"]) == {
+        "effect": {"only virtual": 5, "only measured": 3, "controls": {"negative": 2}}
+    }
+    assert found["n"].item() == 52
+    text = cg.mpra.report(found)
+    assert "left out: 5 only virtual, 3 only measured, 2 negative controls" in text
+    assert "52 elements" in text
+
+
+def test_contrasts_of_several_arms_are_compared_by_name(rng):
+    tables = [simulated(rng) for _ in range(2)]
+    virtual, measured = (
+        pd.concat([t[side].assign(contrast=c) for t, c in zip(tables, "AB", strict=True)]) for side in (0, 1)
+    )
+    found = cg.mpra.concordance(virtual, measured)
+    assert found["contrast"].values.tolist() == ["A", "B"]
+    one = cg.mpra.concordance(*tables[1])
+    assert found["slope"].sel(contrast="B").values == pytest.approx(one["slope"].values[0], rel=1e-12)
+    crossed = cg.mpra.concordance(virtual, measured, contrasts={"A": "B"})
+    assert crossed["virtual_contrast"].values.tolist() == ["B"]
+
+
+def test_finds_the_element_that_is_off_the_line(rng):
+    virtual, measured = simulated(rng, n=200)
+    measured.loc[17, "effect"] -= 4.0
+    found = cg.mpra.concordance(virtual, measured).isel(contrast=0)
+    assert found["element"].values[found["q_off"].values < 0.05].tolist() == ["u17"]
+    assert "u17" in cg.mpra.report(found.expand_dims("contrast"))
+
+
+def test_bins_hold_all_elements_and_follow_the_line(rng):
+    found = cg.mpra.concordance(*simulated(rng, n=203), bins=7).isel(contrast=0)
+    assert found["bin_n"].sum() == 203
+    assert (np.diff(found["bin_virtual"]) > 0).all()
+    assert (abs(found["bin_measured"] - found["bin_predicted"]) < 4.5 * found["bin_se"]).all()
+    assert cg.mpra.concordance(*simulated(rng, n=12)).sizes["bin"] == 2
+
+
+def test_parents_count_once(rng):
+    """Copies of an element are no new evidence: errors are those of the elements themselves."""
+    virtual, measured = simulated(rng, n=50)
+    copies = [
+        pd.concat([table.assign(element=table["element"] + f"_{k}", parent=table["element"]) for k in range(4)])
+        for table in (virtual, measured)
+    ]
+    one, four = cg.mpra.concordance(virtual, measured), cg.mpra.concordance(*copies)
+    assert four["n_clusters"].item() == 50
+    ratio = four["slope_se"].sel(line="ols").item() / one["slope_se"].sel(line="ols").item()
+    assert 0.7 < ratio < 1.4
+    naive = cg.mpra.concordance(*(table.drop(columns="parent") for table in copies))
+    assert naive["slope_se"].sel(line="ols").item() == pytest.approx(
+        one["slope_se"].sel(line="ols").item() / 2, rel=0.05
+    )
+    width = [(t["pearson_upper"] - t["pearson_lower"]).item() for t in (one, four)]
+    assert 0.5 < width[1] / width[0] < 2
+
+
+def test_nothing_left_of_a_variance_is_said_and_not_divided_by(rng):
+    virtual, measured = simulated(rng, n=40)
+    found = cg.mpra.concordance(virtual, measured.assign(se=5.0)).isel(contrast=0)
+    assert found["reliability"].sel(side="measured").item() < 0
+    assert [found["pearson_disattenuated_lower"].item(), found["pearson_disattenuated_upper"].item()] == [-1.0, 1.0]
+    assert found["noise_ceiling"].item() == 0
+    assert all(np.isfinite(found[name]).all() for name in found.data_vars if found[name].dtype.kind == "f")
+
+
+def test_refuses_what_it_cannot_compare(rng):
+    virtual, measured = simulated(rng)
+    with pytest.raises(OutcomesError, match="'effect'"):
+        cg.mpra.concordance(virtual.drop(columns="effect"), measured)
+    with pytest.raises(EstimateError, match="no column 'se'"):
+        cg.mpra.concordance(virtual, measured.drop(columns="se"))
+    with pytest.raises(OutcomesError, match="element 'u3' .* is nan"):
+        cg.mpra.concordance(virtual, measured.assign(effect=measured["effect"].where(measured.index != 3)))
+    with pytest.raises(OutcomesError, match="0 elements are both virtual"):
+        cg.mpra.concordance(virtual.assign(element=virtual["element"] + "x"), measured)
+    with pytest.raises(OutcomesError, match="'u0' appears twice"):
+        cg.mpra.concordance(pd.concat([virtual, virtual]), measured)
+    with pytest.raises(EstimateError, match="all virtual effects are 0"):
+        cg.mpra.concordance(virtual.assign(effect=0.0), measured)
+    with pytest.raises(EstimateError, match="u0"):
+        cg.mpra.concordance(virtual, measured.assign(se=0.0))
+    with pytest.raises(ContrastError, match="share no name"):
+        cg.mpra.concordance(virtual.assign(contrast="A"), pd.concat([measured.assign(contrast=c) for c in ("B", "C")]))
+    with pytest.raises(OutcomesError, match="no effects by element"):
+        cg.mpra.concordance(virtual, np.zeros(3))
+    with pytest.raises(OutcomesError, match="no probability"):
+        cg.mpra.concordance(virtual, measured.assign(p=2.0))
+    with pytest.raises(EstimateError, match="bins=0"):
+        cg.mpra.concordance(virtual, measured, bins=0)
+
+
+def test_refuses_a_vertical_line():
+    x, y = np.tile([-1.0, 1.0], 10), np.repeat([-1.0, 1.0], 10)
+    with pytest.raises(EstimateError, match="do not vary beyond"):
+        errors_in_both(x, y, np.full(20, 2.0), np.full(20, 0.5))
+
+
+# --- truth by simulation
+
+
+def trials(rng, n_trials, n, reliability, scatter):
+    """Yield sparse true effects with errors on both sides: x, y, sx, sy of ``y = 0.3 + 1.5 x + scatter``."""
+    for _ in range(n_trials):
+        size = rng.choice([0.25, 0.5, 1, 2], n) * rng.choice([-1, 1], n)
+        true = np.where(rng.random(n) < 0.6, 0.0, size)
+        sx = np.sqrt(0.53 * (1 / reliability - 1)) * rng.uniform(0.6, 1.3, n)
+        sy = 0.4 * rng.uniform(0.5, 2.0, n)
+        x = true + rng.normal(0, sx)
+        yield x, 0.3 + 1.5 * true + rng.normal(0, scatter, n) + rng.normal(0, sy), sx, sy
+
+
+def band(level, n, rows):
+    tail = 0.001 / rows / 2
+    return stats.binom.ppf([tail, 1 - tail], n, level) / n
+
+
+@pytest.mark.parametrize("reliability", [0.7, 0.95])
+@pytest.mark.parametrize("scatter", [0.0, 0.3])
+@pytest.mark.long
+def test_slope_and_correlation_of_true_effects_are_found(reliability, scatter):
+    """Unbiased to 4 Monte-Carlo errors and the bias of order 1/n of a ratio; intervals cover what they say."""
+    rng, n, n_trials = np.random.default_rng(int(100 * (reliability + scatter))), 250, 800
+    spread = 0.4 * np.mean([0.25**2, 0.5**2, 1, 4])
+    slope, r = 1.5, 1.5 * np.sqrt(spread / (1.5**2 * spread + scatter**2))
+    rows = []
+    for x, y, sx, sy in trials(rng, n_trials, n, reliability, scatter):
+        line = errors_in_both(x, y, sx**2, sy**2, scatter=scatter > 0)
+        half = special.stdtrit(line.df, 0.975) * np.sqrt(line.covariance[1, 1])
+        found = disattenuated(x, y, sx, sy)
+        covers = abs(line.slope - slope) <= half, found.lower <= r <= found.upper
+        rows.append((line.slope, found.value, *covers, weighted_line(x, y).slope, pearson(x, y).value))
+    mean, mcse = np.mean(rows, axis=0), np.std(rows, axis=0) / np.sqrt(n_trials)
+    assert abs(mean[0] - slope) < 4 * mcse[0] + 2 * slope / n
+    assert abs(mean[1] - r) < 4 * mcse[1] + 2 / n
+    low, high = band(0.95, n_trials, 8)
+    assert low <= mean[2] <= high
+    assert low <= mean[3] <= (high if scatter else 1.0)  # at a correlation of 1 no limit is above the truth
+    assert mean[4] < slope * (reliability + 0.03)
+    assert mean[5] < r - 0.02
