@@ -57,8 +57,14 @@ def _looks(name: str, meaning: str) -> Variable:
     return Variable(name, ("outcomes",), dims, "f", meaning)
 
 
-def _library(name: str, dtype: str, meaning: str) -> Variable:
-    return Variable(name, ("library",), (("row",),), dtype, meaning, required=True)
+def _library(
+    name: str, dtype: str, meaning: str, *, dims: tuple[str, ...] = ("row",), required: bool = True
+) -> Variable:
+    return Variable(name, ("library",), (dims,), dtype, meaning, required)
+
+
+def _told(name: str, dtype: str, meaning: str, dims: tuple[str, ...]) -> Variable:
+    return _library(name, dtype, meaning, dims=dims, required=False)
 
 
 def _counts(name: str, dtype: str, meaning: str) -> Variable:
@@ -301,7 +307,20 @@ SCHEMA: tuple[Variable, ...] = (
     _library("oligo_name", "U", "name of the construct; oligos that differ in their barcode alone share it"),
     _library("insert", "U", "what the design made: background with its arm applied"),
     _library("oligo", "U", "the whole oligo as it is ordered, with adapters and barcode, 5' to 3'"),
-    Variable("barcode", ("library",), (("row",),), "U", "barcode that is synthesised with the oligo, if any"),
+    _library("barcode", "U", "barcode that is synthesised with the oligo, if any", required=False),
+    _library("draw", "i", "which draw of its unit: 0 is the one of `causalgia.run`; -1 for no unit", required=False),
+    _library("parent", "U", "source sequence of the oligo's background", required=False),
+    _library("gc", "f", "share of G and C of the background; of the insert where there is none", required=False),
+    _told("broken", "i", "draws of units that broke the rule under the arm", ("rule", "judged_arm")),
+    _told("broken_scrambles", "i", "draws of scrambles that broke the rule", ("rule",)),
+    _told("broken_barcodes", "i", "barcodes that broke the rule in their oligo, and were exchanged", ("rule",)),
+    _told("flagged", "i", "oligos that are ordered although they are made less evenly", ("flag",)),
+    _told("share_redrawn", "f", "share of the units that were drawn anew", ()),
+    _told("n_draws", "i", "draws of units, of those that are ordered and of the others", ()),
+    _told("gc_proposed", "f", "share of G and C of the backgrounds as drawn first", ()),
+    _told("gc_ordered", "f", "share of G and C of the backgrounds as ordered", ()),
+    _told("shift", "f", "Jensen-Shannon divergence in bits, k-mers as drawn first and as ordered", ("k",)),
+    _told("shift_by_chance", "f", "what that of two independent samples of this size would be", ("k",)),
     # the bench: counts in
     Variable("oligo_index", ("counts",), (("barcode",),), "i", "oligo of each barcode: place on dim oligo", True),
     _counts("dna", "i", "reads of the barcode's DNA; without the replicate dim where one plasmid pool serves all"),
@@ -316,7 +335,7 @@ SCHEMA: tuple[Variable, ...] = (
 )
 
 #: names that a factor or a covariate cannot have, because a Dataset of ours means something else by them
-RESERVED = frozenset(row.name for row in SCHEMA if row.datasets[0] not in ("sequences", "library", "counts")) | {
+RESERVED = frozenset(row.name for row in SCHEMA if {*row.datasets} - {"sequences", "library", "counts"}) | {
     *("unit", "arm", "task", "model", "contrast", "contrast_", "cluster", "look", "byte"),
 }
 
