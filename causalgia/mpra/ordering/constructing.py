@@ -13,6 +13,7 @@ from causalgia.design import Design, assign
 from causalgia.design.null_model import gc_content
 from causalgia.mpra.ordering.controls import Given
 from causalgia.mpra.ordering.redrawing import Blocks, Ints, Tokens
+from causalgia.sequences.random import random_words
 from causalgia.streams import derive
 
 _OTHER = re.compile(r"[^A-Za-z0-9+=.:-]+")
@@ -78,9 +79,13 @@ def arm_slugs(arms: list[str]) -> list[str]:
 
 
 def unit_oligos(design: Design, blocks: Blocks, *, key: int) -> Listed:
-    """Return the units under their arms, unit by unit: under every one, or in a parallel trial under the one dealt."""
+    """Return the units under their arms, unit by unit: under each, in random order; in a parallel trial the one dealt.
+
+    What stands side by side in an order may be made side by side: within a unit, which arm comes first is random.
+    """
     arms, n = len(design.named_arms), len(blocks.units)
-    unit, arm = np.repeat(np.arange(n), arms), np.tile(np.arange(arms), n)
+    dice = random_words(derive(key, "order"), blocks.units.astype(np.uint64), arms)
+    unit, arm = np.repeat(np.arange(n), arms), np.argsort(dice, axis=1, kind="stable").ravel()
     if design.assignment == "parallel":
         unit, arm = np.arange(n), _dealt(design, key)[blocks.units]
     element = np.array([f"u{u}" for u in blocks.units.tolist()], object)[unit]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,7 +47,7 @@ def given_controls(given: Source, what: str, *, length: int) -> Given:
     LibraryError
         If they cannot be read, have another length than the inserts, or a name that an order cannot hold.
     """
-    if isinstance(given, Sequence) and not isinstance(given, str) and not len(given):
+    if isinstance(given, Sequence | Mapping) and not isinstance(given, str) and not len(given):
         return Given((), np.empty((0, length), np.uint8))
     try:
         read = as_sequences(given)

@@ -49,7 +49,8 @@ def report(library: xr.Dataset) -> str:
 
 def _ordered(library: xr.Dataset) -> list[str]:
     arms, groups = library["arm"].to_numpy().astype(str), library["group"].to_numpy().astype(str)
-    kinds = dict.fromkeys(zip(arms, groups, strict=True))
+    tests = [(arm, "test") for arm in library["judged_arm"].to_numpy()]
+    kinds = dict.fromkeys([*tests, *zip(arms, groups, strict=True)])
     counts = [(arm, group, int(((arms == arm) & (groups == group)).sum())) for arm, group in kinds]
     shown = ", ".join(f"{n:,} {arm}{f' ({group})' if group not in ('test', arm) else ''}" for arm, group, n in counts)
     lines = [f"{len(arms):,} oligos of {library.attrs['oligo_length']} nt: {shown}"]
