@@ -273,7 +273,7 @@ def test_the_sequence_design_says_what_each_construct_is(barcoded):
     assert (groups["test"].category, groups["test"][4]) == ("synthetic", "test")
     assert (groups["negative"].category, groups["negative"][4]) == ("scrambled", "element inactive control")
     assert set(groups) == {"test", "negative", "duplicate"}  # a promoter alone has no sequence
-    assert json.loads(table["info"][1]) == {
+    assert json.loads(table.set_index("name")["info"]["u0_GATA_+_1"]) == {
         "design": barcoded.attrs["design_fingerprint"],
         "element": "u0",
         "arm": "GATA + 1",

@@ -221,7 +221,7 @@ def genomic(table: pd.DataFrame, places: pd.DataFrame, *, name: str) -> pd.DataF
         The table's column that names the features.
     """
     size = table["log2FoldChange"].abs().to_numpy()
-    score = (1000 * size / max(size.max(initial=0.0), 1e-300)).astype(int)
+    score = np.rint(1000 * (size / max(size.max(initial=0.0), 1e-300))).astype(int)
     bed = places.assign(name=table[name], score=score, strand="+")
     whole = pd.concat([bed, table.drop(columns=name)], axis=1)
     return whole.sort_values(["chrom", "chromStart", "chromEnd", "name"], kind="stable").reset_index(drop=True)
