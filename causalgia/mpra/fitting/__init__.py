@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from causalgia.mpra.fitting.average import average
-from causalgia.mpra.fitting.fit import fit
+from causalgia.mpra.fitting.averaging import average
+from causalgia.mpra.fitting.fits import fit
 
 __all__ = ["average", "fit"]
