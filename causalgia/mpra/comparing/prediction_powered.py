@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia.errors import ContrastError, OutcomesError
+from causalgia.errors import ContrastError, EstimateError, OutcomesError
 from causalgia.estimation.moments import p_and_limits
 from causalgia.estimation.request import require_ci_prob
 from causalgia.estimation.tails import log_p
@@ -190,6 +190,8 @@ def _units(f: xr.DataArray, y: xr.DataArray) -> _Units:
         )
     measured = np.zeros(len(predicted), dtype=bool)
     measured[places] = True
+    if len(predicted) - len(names) < 2:
+        raise EstimateError("no predictions beyond the measured units; predict more units of the same population")
     if "parent" not in f.coords:
         return _Units(places, measured, None, None, None)
     parents = f["parent"].to_numpy().astype(str)

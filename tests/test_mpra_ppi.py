@@ -1,0 +1,282 @@
+"""Prediction-powered means: against ppi-python, against arithmetic, and coverage by simulation."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from scipy import special, stats
+
+import causalgia as cg
+from causalgia.errors import ContrastError, EstimateError, OutcomesError
+from causalgia.estimation import mean_ice
+from causalgia.mpra.comparing.powered import by_cluster, power_tuning, powered_mean, replicate_pieces
+
+REFERENCE = Path(__file__).parent / "reference" / "ppi"
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(11)
+
+
+def effects(values, units, *, parents=None, model=False, **attrs):
+    """Return effects of one contrast and task, of shape (n,) or (n, models)."""
+    values = np.asarray(values, float)
+    dims = ("unit", "contrast", "task", "model") if model else ("unit", "contrast", "task")
+    array = values[:, None, None, :] if model else values[:, None, None]
+    coords = {"unit": units, "contrast": ["GATA1"], "task": ["K562"]}
+    if parents is not None:
+        coords["parent"] = ("unit", parents)
+    return xr.Dataset({"ice": (dims, array)}, coords=coords, attrs=attrs)
+
+
+def trial(rng, n=40, N=600, noise=0.5):
+    """Return virtual effects of n + N units and measured ones of the first n."""
+    f = rng.normal(1, 1, n + N)
+    return effects(f, np.arange(n + N)), effects(2 * f[:n] + rng.normal(0, noise, n), np.arange(n))
+
+
+# --- against ppi-python and arithmetic
+
+
+@pytest.mark.parametrize("case", ["good", "poor", "skewed"])
+def test_agrees_with_ppi_python(case):
+    wanted = json.loads((REFERENCE / "expected.json").read_text())["cases"][case]
+    table = pd.read_csv(REFERENCE / "input.csv").query("case == @case")
+    few = table["y"].notna().to_numpy()
+    y, f, rest = table["y"].to_numpy()[few], table["f"].to_numpy()[few], table["f"].to_numpy()[~few]
+    lam = power_tuning(y, f, rest)
+    assert min(max(lam, 0.0), 1.0) == pytest.approx(wanted["lam"], rel=1e-12)
+    n, N = len(y), len(rest)
+    for label, weight in (("tuned", wanted["lam"]), ("given_0.5", 0.5), ("given_1", 1.0), ("classical", 0.0)):
+        found = powered_mean(y, f, rest, lam=weight)
+        assert found.mean == pytest.approx(wanted[label]["mean"], rel=1e-12)
+        few_part, rest_part = (float(part @ part) for part in np.split(found.pieces, [n]))
+        by_n = np.sqrt(few_part * (n - 1) / n + rest_part * (N - 1) / N)  # theirs divides by n, not n - 1
+        half = (wanted[label]["upper"] - wanted[label]["lower"]) / 2
+        assert special.ndtri(0.975) * by_n == pytest.approx(half, rel=1e-12)
+
+
+def test_without_weight_it_is_the_classical_mean(rng):
+    y, f, rest = rng.exponential(size=25), rng.normal(size=25), rng.normal(size=99)
+    found, wanted = powered_mean(y, f, rest, lam=0.0), mean_ice(y)
+    assert (found.mean, found.se, found.df) == pytest.approx((float(wanted.ace), float(wanted.se), 24.0), rel=1e-12)
+
+
+def test_tuned_it_is_the_regression_estimator(rng):
+    """Least squares of y on f, read at the mean prediction of all: statsmodels-free arithmetic."""
+    f = rng.normal(size=200)
+    y = 3 - 2 * f[:30] + rng.normal(size=30)
+    X = np.column_stack([np.ones(30), f[:30] - f.mean()])
+    beta = np.linalg.solve(X.T @ X, X.T @ y)
+    left = y - X @ beta
+    se2 = left @ left / 28 * np.linalg.inv(X.T @ X)[0, 0] + beta[1] ** 2 * f.var(ddof=1) / 200
+    found = powered_mean(y, f[:30], f[30:])
+    assert [found.mean, found.se**2] == pytest.approx([beta[0], se2], rel=1e-10)
+    assert found.lam == pytest.approx(beta[1] * 170 / 200, rel=1e-12)
+
+
+def test_clusters_of_equal_size_are_their_means(rng):
+    y, f, rest = rng.normal(size=(12, 3)), rng.normal(size=(12, 3)), rng.normal(size=(50, 2))
+    codes, codes_rest = np.repeat(np.arange(12), 3), np.repeat(np.arange(50), 2)
+    for lam in (0.0, 0.7):
+        whole = powered_mean(y.ravel(), f.ravel(), rest.ravel(), lam=lam, cluster=codes, cluster_rest=codes_rest)
+        means = powered_mean(y.mean(axis=1), f.mean(axis=1), rest.mean(axis=1), lam=lam)
+        assert [whole.mean, whole.se, whole.df] == pytest.approx([means.mean, means.se, means.df], rel=1e-10)
+    assert by_cluster(y.ravel(), codes) == pytest.approx(y.mean(axis=1) - y.mean())
+
+
+def test_replicates_share_noise_by_two_way_analysis_of_variance(rng):
+    y = rng.normal(size=(40, 1)) + rng.normal(0, 0.5, size=(1, 4)) + rng.normal(0, 0.3, size=(40, 4))
+    pieces = replicate_pieces(y)
+    grand = y.mean()
+    ms_replicate = 40 * ((y.mean(axis=0) - grand) ** 2).sum() / 3
+    left = y - y.mean(axis=0) - y.mean(axis=1, keepdims=True) + grand
+    ms_left = (left**2).sum() / (39 * 3)
+    assert pieces @ pieces == pytest.approx((ms_replicate - ms_left) / 160, rel=1e-10)
+    assert not replicate_pieces(np.ones((5, 3))).any()
+
+
+# --- the labelled verb
+
+
+def test_finds_measured_units_by_name_in_any_order(rng):
+    virtual, measured = trial(rng)
+    found = cg.mpra.prediction_powered(virtual, measured, trained_on_measured=False)
+    mixed = cg.mpra.prediction_powered(
+        virtual.isel(unit=rng.permutation(640)), measured.isel(unit=rng.permutation(40)), trained_on_measured=False
+    )
+    f, y = virtual["ice"].values.ravel(), measured["ice"].values.ravel()
+    wanted = powered_mean(y, f[:40], f[40:])
+    for one in (found, mixed):
+        assert [one["ace"].item(), one["se"].item()] == pytest.approx([wanted.mean, wanted.se], rel=1e-12)
+    assert found["classical_ace"].item() == pytest.approx(y.mean())
+    assert found["classical_se"].item() == pytest.approx(y.std(ddof=1) / np.sqrt(40))
+    assert found["powered"].item()
+    assert found["width_ratio"].item() < 0.5
+    assert (found["n_units"].item(), found["n_predicted"].item()) == (40, 600)
+    assert found["covariance"].item() == pytest.approx(found["se"].item() ** 2, rel=1e-12)
+
+
+def test_a_useless_predictor_gets_the_classical_interval(rng):
+    virtual, measured = trial(rng, n=30)
+    measured = measured.copy(data={"ice": rng.normal(size=(30, 1, 1))})
+    f = virtual["ice"].values.ravel()[:30]
+    y = measured["ice"].values.ravel()
+    y = y - (y - y.mean()) @ (f - f.mean()) / ((f - f.mean()) @ (f - f.mean())) * (f - f.mean())
+    measured = measured.copy(data={"ice": y[:, None, None]})
+    found = cg.mpra.prediction_powered(virtual, measured)
+    assert not found["powered"].item()
+    assert (found["lam"].item(), found["width_ratio"].item()) == (0.0, 1.0)
+    assert found["ace"].item() == found["classical_ace"].item() == pytest.approx(y.mean())
+    assert found["df"].item() == 29
+
+
+def test_a_fit_and_activities_by_replicate_are_read(rng):
+    virtual, measured = trial(rng)
+    y = measured["ice"].values.ravel()
+    fit = xr.Dataset(
+        {"ace": (("element", "contrast"), np.append(y, 9.0)[:, None])},
+        coords={
+            "element": np.append(np.arange(40).astype(str), "n1"),
+            "contrast": ["GATA1"],
+            "group": ("element", ["test"] * 40 + ["negative"]),
+        },
+    )
+    found = cg.mpra.prediction_powered(virtual, fit)
+    plain = cg.mpra.prediction_powered(virtual, measured)
+    assert found["se"].item() == pytest.approx(plain["se"].item(), rel=1e-12)
+    assert found.attrs["controls_left_out"] == 1
+    shifts = np.array([-0.5, 0.1, 0.4])
+    replicates = effects(y[:, None] + shifts + rng.normal(0, 0.2, (40, 3)), np.arange(40), model=True)
+    noisy = cg.mpra.prediction_powered(virtual, replicates)
+    assert noisy["se"].item() ** 2 > plain["se"].item() ** 2 + 0.8 * shifts.var(ddof=1) / 3
+    assert noisy["df"].item() < 4
+    assert "shared noise added" in noisy.attrs["method"]
+
+
+def test_the_verbs_take_it(rng):
+    virtual, measured = trial(rng)
+    found = cg.mpra.prediction_powered(virtual, measured, trained_on_measured=False)
+    decided = cg.decide(found, rope=(-0.1, 0.1))
+    assert decided["verdict"].item() == "increases"
+    assert "GATA1" in str(cg.report(decided))
+    assert json.loads(found.attrs["conditions"])["training"].startswith("stated")
+
+
+def test_several_contrasts_have_a_covariance(rng):
+    virtual, measured = trial(rng)
+    both = [xr.concat([one, 2 * one], dim=pd.Index(["A", "B"], name="contrast")) for one in (virtual, measured)]
+    both = [one.isel(contrast=0, drop=True) if one["ice"].dims.count("contrast") > 1 else one for one in both]
+    found = cg.mpra.prediction_powered(*[one.transpose("unit", "contrast", "task") for one in both])
+    V = found["covariance"].isel(task=0).values
+    assert V[0, 1] == pytest.approx(np.sqrt(V[0, 0] * V[1, 1]), rel=1e-10)
+    assert np.diag(V) == pytest.approx(found["se"].values.ravel() ** 2, rel=1e-10)
+
+
+# --- conditions, named
+
+
+def test_names_the_condition_that_fails(rng):
+    virtual, measured = trial(rng)
+    with pytest.raises(EstimateError, match="condition 'predictor not trained on them'"):
+        cg.mpra.prediction_powered(virtual, measured, trained_on_measured=True)
+    with pytest.raises(EstimateError, match=r"condition 'other parents': 600 of 600 .* \.72-\.75"):
+        cg.mpra.prediction_powered(virtual.assign_coords(parent=("unit", np.arange(640) % 40)), measured)
+    library = xr.Dataset(attrs={"null_fingerprint": "b", "null": "shuffles of peaks"})
+    with pytest.raises(EstimateError, match="condition 'same null model'.*shuffles of peaks"):
+        cg.mpra.prediction_powered(virtual.assign_attrs(null_fingerprint="a"), measured, library=library)
+    redrawn = xr.Dataset({"share_redrawn": 0.25}, attrs={"rules": '["EcoRI"]'})
+    with pytest.raises(EstimateError, match=r"condition 'same constraints': 25\.0% of the library's units"):
+        cg.mpra.prediction_powered(virtual, measured, library=redrawn)
+    kept = cg.mpra.prediction_powered(virtual.assign_attrs(rules='["EcoRI"]'), measured, library=redrawn)
+    assert json.loads(kept.attrs["conditions"])["population"].startswith("held")
+
+
+@pytest.mark.parametrize("choose", [lambda f: np.argsort(-f)[:40], lambda f: np.argsort(-abs(f - 1))[:40]])
+def test_refuses_units_selected_by_their_prediction(rng, choose):
+    virtual, _ = trial(rng)
+    f = virtual["ice"].values.ravel()
+    chosen = choose(f)
+    measured = effects(2 * f[chosen] + rng.normal(size=40), chosen)
+    with pytest.raises(EstimateError, match="condition 'a random draw'"):
+        cg.mpra.prediction_powered(virtual, measured)
+
+
+def test_refuses_what_it_cannot_read(rng):
+    virtual, measured = trial(rng)
+    with pytest.raises(OutcomesError, match="1 of 40 measured units were not predicted .such as '999'"):
+        cg.mpra.prediction_powered(virtual, measured.assign_coords(unit=np.r_[np.arange(39), 999]))
+    with pytest.raises(EstimateError, match="no predictions beyond the measured units"):
+        cg.mpra.prediction_powered(virtual.isel(unit=slice(40)), measured)
+    with pytest.raises(EstimateError, match="3 independent measured units"):
+        cg.mpra.prediction_powered(virtual, measured.isel(unit=slice(3)))
+    with pytest.raises(OutcomesError, match="no effects of units"):
+        cg.mpra.prediction_powered(virtual, measured["ice"])
+    with pytest.raises(ContrastError, match="no contrast 'x'"):
+        cg.mpra.prediction_powered(virtual, measured, contrasts={"GATA1": "x"})
+
+
+# --- coverage
+
+
+def draws(rng, kind, size):
+    if kind == "normal":
+        return rng.normal(size=size)
+    return rng.exponential(size=size) - 1
+
+
+def covers(found, truth):
+    return abs(found.mean - truth) <= special.stdtrit(found.df, 0.975) * found.se
+
+
+def band(n_trials, rows):
+    tail = 0.001 / rows / 2
+    return stats.binom.ppf([tail, 1 - tail], n_trials, 0.95) / n_trials
+
+
+@pytest.mark.parametrize("kind", ["normal", "skewed"])
+@pytest.mark.parametrize("r", [0.0, 0.5, 0.9])
+@pytest.mark.parametrize("n", [20, 60])
+@pytest.mark.long
+def test_covers_and_is_narrower_where_the_predictor_is_good(kind, r, n):
+    """In band for normal effects; for skewed ones as the classical interval of what predictions leave, within .015."""
+    rng, n_trials, N = np.random.default_rng([n, int(10 * r), kind == "normal"]), 4_000, 1_000
+    hits, usual, widths = [], [], []
+    for _ in range(n_trials):
+        f, e = draws(rng, kind, n + N), draws(rng, kind, n)
+        y = r * f[:n] + np.sqrt(1 - r**2) * e
+        tuned, classical = powered_mean(y, f[:n], f[n:]), powered_mean(y, f[:n], f[n:], lam=0.0)
+        best = tuned if abs(tuned.r) > 1 / np.sqrt(n - 2) else classical
+        hits.append(covers(best, 0.0))
+        usual.append(covers(powered_mean(e, f[:n], f[n:], lam=0.0), 0.0))
+        widths.append(best.se * special.stdtrit(best.df, 0.975) / (classical.se * special.stdtrit(classical.df, 0.975)))
+    low, high = band(n_trials, 6)
+    if kind == "normal":
+        assert low <= np.mean(hits) <= high
+    else:
+        assert np.mean(hits) >= min(np.mean(usual), 0.95) - 0.015
+    ideal = np.sqrt(1 - r**2 * N / (n + N))
+    assert np.mean(widths) <= min(1.0, ideal * (1 + 2 / n) + 0.02)
+
+
+@pytest.mark.long
+def test_shuffles_of_the_measured_parents_do_not_cover():
+    """The refused case, on arrays: parents carry .7 of the variance, and the virtual units' are the measured ones."""
+    rng, n_trials, n, each, r = np.random.default_rng(1), 2_000, 40, 25, 0.9
+    bypassed, proper = [], []
+    for _ in range(n_trials):
+        parent = np.sqrt(0.7) * rng.normal(size=n)
+        f = parent + np.sqrt(0.3) * rng.normal(size=n)
+        y = r * f + np.sqrt(1 - r**2) * rng.normal(size=n)
+        shuffles = np.repeat(parent, each) + np.sqrt(0.3) * rng.normal(size=n * each)
+        bypassed.append(covers(powered_mean(y, f, shuffles), 0.0))
+        proper.append(covers(powered_mean(y, f, rng.normal(size=n * each)), 0.0))
+    low, high = band(n_trials, 1)
+    assert low <= np.mean(proper) <= high
+    assert 0.68 < np.mean(bypassed) < 0.78
