@@ -14,7 +14,7 @@ from scipy import special, stats
 import causalgia as cg
 from causalgia.errors import ContrastError, EstimateError, OutcomesError
 from causalgia.estimation import mean_ice
-from causalgia.mpra.comparing.powered import by_cluster, power_tuning, powered_mean, replicate_pieces
+from causalgia.mpra.comparing.powered import by_cluster, power_tuning, powered_mean, shared_noise, with_replicates
 
 REFERENCE = Path(__file__).parent / "reference" / "ppi"
 
@@ -93,13 +93,13 @@ def test_clusters_of_equal_size_are_their_means(rng):
 
 def test_replicates_share_noise_by_two_way_analysis_of_variance(rng):
     y = rng.normal(size=(40, 1)) + rng.normal(0, 0.5, size=(1, 4)) + rng.normal(0, 0.3, size=(40, 4))
-    pieces = replicate_pieces(y)
+    pieces = shared_noise(y).pieces
     grand = y.mean()
     ms_replicate = 40 * ((y.mean(axis=0) - grand) ** 2).sum() / 3
     left = y - y.mean(axis=0) - y.mean(axis=1, keepdims=True) + grand
     ms_left = (left**2).sum() / (39 * 3)
     assert pieces @ pieces == pytest.approx((ms_replicate - ms_left) / 160, rel=1e-10)
-    assert not replicate_pieces(np.ones((5, 3))).any()
+    assert not shared_noise(np.ones((5, 3))).pieces.any()
 
 
 # --- the labelled verb
@@ -158,6 +158,17 @@ def test_a_fit_and_activities_by_replicate_are_read(rng):
     assert noisy["se"].item() ** 2 > plain["se"].item() ** 2 + 0.8 * shifts.var(ddof=1) / 3
     assert noisy["df"].item() < 4
     assert "shared noise added" in noisy.attrs["method"]
+
+
+def test_without_predictions_activities_are_estimated_as_the_verb_does(rng):
+    virtual, _ = trial(rng)
+    y = rng.normal(size=(40, 1)) + np.array([-0.5, 0.1, 0.4]) + rng.normal(0, 0.2, (40, 3))
+    measured = effects(y, np.arange(40), model=True).assign_coords(model=["r1", "r2", "r3"])
+    measured.attrs |= {"assignment": "crossover", "model_is": "replicates"}
+    found, wanted = cg.mpra.prediction_powered(virtual, measured), cg.estimate(measured)
+    assert wanted.attrs["target"] == "population x replicates"
+    for name in ("ace", "se", "lower", "upper"):
+        assert found[f"classical_{name}"].item() == pytest.approx(wanted[name].item(), rel=1e-9), name
 
 
 def test_the_verbs_take_it(rng):
@@ -263,6 +274,21 @@ def test_covers_and_is_narrower_where_the_predictor_is_good(kind, r, n):
         assert np.mean(hits) >= min(np.mean(usual), 0.95) - 0.015
     ideal = np.sqrt(1 - r**2 * N / (n + N))
     assert np.mean(widths) <= min(1.0, ideal * (1 + 2 / n) + 0.02)
+
+
+@pytest.mark.parametrize("n_replicates", [3, 5])
+@pytest.mark.long
+def test_covers_with_noise_that_replicates_share(n_replicates):
+    """At most 1 point above or below the band: degrees of freedom of few replicates are approximate."""
+    rng, n_trials, n, N = np.random.default_rng(n_replicates), 3_000, 50, 500
+    hits = []
+    for _ in range(n_trials):
+        f = rng.normal(size=n + N)
+        shared = rng.normal(0, 0.15, n_replicates)
+        y = f[:n] + rng.normal(0, 0.4, n) + rng.normal(0, 0.3, (n_replicates, n)) + shared[:, None]
+        hits.append(covers(with_replicates(powered_mean(y.mean(axis=0), f[:n], f[n:]), shared_noise(y.T)), 0.0))
+    low, high = band(n_trials, 2)
+    assert low - 0.01 <= np.mean(hits) <= high + 0.01
 
 
 @pytest.mark.long

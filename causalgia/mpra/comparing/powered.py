@@ -175,47 +175,67 @@ def _powered(mean: float, ours: Array, df: int, theirs: Array, lam: float, r: fl
     return Powered(mean, float(np.sqrt(variances.sum())), freedom, lam, r, np.concatenate([ours, theirs]))
 
 
-def replicate_pieces(y: Array) -> Array:
-    """Return the pieces of error that replicates share over units: what two-way analysis of variance leaves to them.
+@dataclass(frozen=True)
+class SharedNoise:
+    """What replicates add to the variance of a mean over units, because all units share their noise.
+
+    Attributes
+    ----------
+    pieces
+        Pieces of error whose squares add to ``between - within``, or 0 where that is negative, shape ``(R,)``.
+    between, within
+        Variance of the mean by the spread between replicates' means, and the part of it that is the units' own.
+    df
+        Degrees of freedom of `within`; those of `between` are R - 1.
+    """
+
+    pieces: Array
+    between: float
+    within: float
+    df: float
+
+
+def shared_noise(y: Array) -> SharedNoise:
+    """Return what replicates share, by two-way analysis of variance.
 
     Parameters
     ----------
     y
-        Measurements of n units in R replicates, shape ``(n, R)``.
-
-    Returns
-    -------
-    array
-        Shape ``(R,)``; the squares add to the variance that the spread between replicates adds to that between units,
-        or all are 0.
+        Measurements of n units in R replicates, shape ``(n, R)``; of one replicate nothing is known.
 
     Examples
     --------
-    >>> replicate_pieces(np.array([[1.0, 2.0], [3.0, 4.0], [2.0, 3.0]])).round(3)
+    >>> shared_noise(np.array([[1.0, 2.0], [3.0, 4.0], [2.0, 3.0]])).pieces.round(3)
     array([-0.354,  0.354])
     """
     n, R = y.shape
     if R < 2:
-        return np.zeros(R)
+        return SharedNoise(np.zeros(R), 0.0, 0.0, 1.0)
     of = y.mean(axis=0) - y.mean()
     left = y - y.mean(axis=1, keepdims=True) - of
-    between, within = of @ of / (R * (R - 1)), (left**2).sum() / ((n - 1) * (R - 1) * n * R)
-    if between <= within:
-        return np.zeros(R)
-    return np.asarray(of * np.sqrt((between - within) / (of @ of)))
+    df = (n - 1.0) * (R - 1.0)
+    between, within = float(of @ of / (R * (R - 1))), float((left**2).sum() / (df * n * R))
+    pieces = of * np.sqrt((between - within) / (of @ of)) if between > within else np.zeros(R)
+    return SharedNoise(np.asarray(pieces), between, within, df)
 
 
-def with_replicates(found: Powered, pieces: Array) -> Powered:
-    """Add the pieces of error that replicates share.
+def with_replicates(found: Powered, noise: SharedNoise) -> Powered:
+    """Add the noise that replicates share; degrees of freedom by Satterthwaite, of all mean squares that enter.
+
+    References
+    ----------
+    Satterthwaite (1946), doi:10.2307/3002019.
 
     Examples
     --------
     >>> one = Powered(1.0, 3.0, 9.0, 0.0, 0.0, np.array([3.0]))
-    >>> with_replicates(one, np.array([-4.0, 0.0])).se
+    >>> with_replicates(one, SharedNoise(np.array([-4.0, 0.0]), 17.0, 1.0, 9.0)).se
     5.0
     """
-    extra = float(pieces @ pieces)
-    variances, dfs = np.array([found.se**2, extra]), np.array([found.df, max(len(pieces) - 1.0, 1.0)])
-    df = float(satterthwaite(variances, dfs)) if extra else found.df
-    both = np.concatenate([found.pieces, pieces])
-    return Powered(found.mean, float(np.sqrt(variances.sum())), df, found.lam, found.r, both)
+    extra = float(noise.pieces @ noise.pieces)
+    pieces = np.concatenate([found.pieces, noise.pieces])
+    if extra == 0:
+        return Powered(found.mean, found.se, found.df, found.lam, found.r, pieces)
+    total, R = found.se**2 + extra, len(noise.pieces)
+    spread = found.se**4 / found.df + noise.between**2 / (R - 1) + noise.within**2 / noise.df
+    return Powered(found.mean, float(np.sqrt(total)), total**2 / spread, found.lam, found.r, pieces)

@@ -17,7 +17,7 @@ from causalgia.estimation.moments import p_and_limits
 from causalgia.estimation.request import require_ci_prob
 from causalgia.estimation.tails import log_p
 from causalgia.mpra.comparing.conditions import check_draw, check_parents, check_population, check_training
-from causalgia.mpra.comparing.powered import Powered, powered_mean, replicate_pieces, with_replicates
+from causalgia.mpra.comparing.powered import Powered, powered_mean, shared_noise, with_replicates
 from causalgia.mpra.comparing.sides import CONTROLS, matched_contrasts, of_task
 from causalgia.schema import annotate, validate
 
@@ -215,7 +215,7 @@ class _Answer:
 
 def _answer(y: Array, f: Array, f_rest: Array, units: _Units) -> _Answer:
     """Answer one contrast; y has shape ``(n, R)``."""
-    noise, groups, groups_rest = replicate_pieces(y), units.cluster, units.cluster_rest
+    noise, groups, groups_rest = shared_noise(y), units.cluster, units.cluster_rest
     classical, tuned = (
         with_replicates(
             powered_mean(y.mean(axis=1), f, f_rest, lam=lam, cluster=groups, cluster_rest=groups_rest), noise
