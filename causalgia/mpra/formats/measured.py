@@ -2,87 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from causalgia.errors import CountsError
+from causalgia.mpra.counting.aggregating import aggregate, calls
 from causalgia.mpra.formats.two_groups import probability_of_an_effect
 from causalgia.schema import validate
 
 Array: TypeAlias = NDArray[np.float64]
-Ints: TypeAlias = NDArray[np.int64]
-_PER_MILLION, _SCALE = 1e6, 1e7
 _LN10 = float(np.log(10))
-
-
-@dataclass(frozen=True)
-class Sums:
-    """Counts of O oligos in R replicates.
-
-    Attributes
-    ----------
-    dna, rna
-        Reads, summed over barcodes, empty as 0, (O, R).
-    n_bc
-        Barcodes with DNA, (O, R).
-    dna_total, rna_total
-        Reads of the libraries, (R,).
-    """
-
-    dna: Ints
-    rna: Ints
-    n_bc: Ints
-    dna_total: Array
-    rna_total: Array
-
-    @property
-    def dna_normalized(self) -> Array:
-        """DNA per million reads of its library, (O, R)."""
-        return _PER_MILLION * self.dna / self.dna_total
-
-    @property
-    def rna_normalized(self) -> Array:
-        """RNA per million reads of its library, (O, R)."""
-        return _PER_MILLION * self.rna / self.rna_total
-
-    @property
-    def log2_ratio(self) -> Array:
-        """``log2(1e7 rna/total + 1) - log2(1e7 dna/total + 1)``, (O, R)."""
-        return np.log2(_SCALE * self.rna / self.rna_total + 1) - np.log2(_SCALE * self.dna / self.dna_total + 1)
-
-
-def sums_of(counts: xr.Dataset) -> Sums:
-    """Sum counts over the barcodes of each oligo."""
-    validate(counts, "counts")
-    of, n = counts["oligo_index"].to_numpy(), counts.sizes["oligo"]
-    shape = (counts.sizes["barcode"], counts.sizes["replicate"])
-    dna, rna, dna_total, rna_total = (
-        _wide(counts[name].to_numpy(), shape if name in ("dna", "rna") else shape[1:])
-        for name in ("dna", "rna", "dna_total", "rna_total")
-    )
-    order = np.argsort(of, kind="stable")
-    owners, starts = np.unique(of[order], return_index=True)
-
-    def summed(values: Ints) -> Ints:
-        out = np.zeros((n, shape[1]), np.int64)
-        out[owners] = np.add.reduceat(values[order], starts, axis=0)
-        return out
-
-    seen = summed((dna > 0).astype(np.int64))
-    return Sums(summed(dna), summed(rna), seen, dna_total.astype(float), rna_total.astype(float))
-
-
-def _wide(values: Ints, shape: tuple[int, ...]) -> Ints:
-    """Return counts with a column a replicate, where one pool of DNA serves all."""
-    if values.ndim < len(shape):
-        values = values[..., None]
-    return np.broadcast_to(values, shape)
+_OF_EXPERIMENT = ("dna_counts", "rna_counts", "dna_normalized", "rna_normalized", "log2_ratio", "n_bc")
 
 
 def barcode_counts(counts: xr.Dataset) -> pd.DataFrame:
@@ -107,52 +42,36 @@ def barcode_counts(counts: xr.Dataset) -> pd.DataFrame:
 
 
 def experiment(counts: xr.Dataset) -> pd.DataFrame:
-    """Return the columns of ``reporter_experiment``: oligos in each replicate where any of their barcodes has DNA."""
-    sums = sums_of(counts)
+    """Return the columns of ``reporter_experiment``: oligos in each replicate where any of their barcodes has DNA.
+
+    As `causalgia.mpra.aggregate` has them; the log2 fold change is its ``log2_ratio``.
+    """
+    sums = aggregate(counts).transpose("replicate", "oligo")
+    columns = {name: sums[name].to_numpy().ravel() for name in _OF_EXPERIMENT}
     replicates, oligos = counts["replicate"].to_numpy(), counts["oligo"].to_numpy()
-    table = pd.DataFrame(
-        {
-            "replicate": np.repeat(replicates, len(oligos)),
-            "oligo_name": np.tile(oligos, len(replicates)),
-            "dna_counts": sums.dna.T.ravel(),
-            "rna_counts": sums.rna.T.ravel(),
-            "dna_normalized": sums.dna_normalized.T.ravel(),
-            "rna_normalized": sums.rna_normalized.T.ravel(),
-            "log2FoldChange": sums.log2_ratio.T.ravel(),
-            "n_bc": sums.n_bc.T.ravel(),
-        }
-    )
+    keys = {"replicate": np.repeat(replicates, len(oligos)), "oligo_name": np.tile(oligos, len(replicates))}
+    table = pd.DataFrame({**keys, **columns}).rename(columns={"log2_ratio": "log2FoldChange"})
     return table[table["n_bc"] > 0].reset_index(drop=True)
 
 
 def elements(counts: xr.Dataset) -> pd.DataFrame:
-    """Return the columns of ``reporter_element``: the activity of each oligo, against that of the negative controls.
+    """Return the columns of ``reporter_element``: each oligo's activity, and p of no more than the negative controls'.
 
-    Activity is the mean over replicates of ``log2(1e7 rna/total + 1) - log2(1e7 dna/total + 1)``. Its two-sided p is
-    normal, of its distance from the negatives' median in units of 1.4826 times their median absolute deviation.
+    As `causalgia.mpra.calls` has them, by sums over barcodes: p is one-sided.
 
     Raises
     ------
     CountsError
-        If there are fewer than 10 negative controls, or they do not vary.
+        If there are too few negative controls, or an oligo has no barcode with DNA in some replicate.
     """
-    sums = sums_of(counts)
-    activity = sums.log2_ratio.mean(axis=1)
-    null = activity[counts["group"].to_numpy() == "negative"]
-    centre = np.median(null) if len(null) else 0.0
-    spread = 1.4826 * np.median(np.abs(null - centre)) if len(null) else 0.0
-    if len(null) < 10 or not spread:
-        raise CountsError(
-            f"reporter_element compares with negative controls: {len(null)} oligos of group 'negative', spread "
-            f"{spread:.3g}; take 10 or more (100 are usual) in the side table"
-        )
-    log_p = np.log(2) + stats.norm.logsf(np.abs(activity - centre) / spread)
+    found, sums = calls(counts), aggregate(counts)
+    log_p = special.log_ndtr(-found["z"].to_numpy())
     return pd.DataFrame(
         {
             "oligo_name": counts["oligo"].to_numpy(),
-            "log2FoldChange": activity,
-            "inputCount": sums.dna_normalized.mean(axis=1),
-            "outputCount": sums.rna_normalized.mean(axis=1),
+            "log2FoldChange": found["activity"].to_numpy(),
+            "inputCount": sums["dna_normalized"].mean("replicate").to_numpy(),
+            "outputCount": sums["rna_normalized"].mean("replicate").to_numpy(),
             "minusLog10PValue": minus_log10(log_p),
             "minusLog10QValue": minus_log10(log_bh(log_p)),
         }
@@ -189,15 +108,15 @@ def variants(fit: xr.Dataset, counts: xr.Dataset, library: xr.Dataset, *, contra
         raise CountsError("no element of the fit is a variant of the library; annotate it: tiles.annotate(library)")
     rows = alleles.loc[one["element"].to_numpy()]
     table = pd.DataFrame({"variant_id": rows["SPDI"].to_numpy(), "log2FoldChange": one["ace"].to_numpy()})
-    sums, oligos = sums_of(counts), pd.Index(counts["oligo"].to_numpy())
+    sums, oligos = aggregate(counts).mean("replicate"), pd.Index(counts["oligo"].to_numpy())
     for allele in ("ref", "alt"):
         of = oligos.get_indexer(rows[allele])
-        table[f"inputCount{allele.title()}"] = sums.dna_normalized[of].mean(axis=1)
-        table[f"outputCount{allele.title()}"] = sums.rna_normalized[of].mean(axis=1)
+        table[f"inputCount{allele.title()}"] = sums["dna_normalized"].to_numpy()[of]
+        table[f"outputCount{allele.title()}"] = sums["rna_normalized"].to_numpy()[of]
     log_p = one["log_p"].to_numpy()
     table["minusLog10PValue"], table["minusLog10QValue"] = minus_log10(log_p), minus_log10(log_bh(log_p))
     ace, se, df = (one[name].to_numpy() for name in ("ace", "se", "df"))
-    half = stats.t.ppf(0.975, df) * se
+    half = special.stdtrit(df, 0.975) * se
     table["postProbEffect"] = probability_of_an_effect(ace, se)
     table["CI_lower_95"], table["CI_upper_95"] = ace - half, ace + half
     table["variantPos"] = rows["variant_pos"].to_numpy()
