@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
-from causalgia.errors import CountsError
+from causalgia.errors import CountsError, EstimateError, OutcomesError
 
 SIDE = pd.DataFrame(
     {"oligo_name": ["a", "b"], "element": ["u1", "u1"], "arm": ["control", "treated"], "group": ["test", "test"]}
@@ -290,3 +290,328 @@ def test_a_real_library_is_filtered_to_the_pairs_of_the_reference(shared):
     assert cg.estimate(effects)["se"].item() > alone["se"].item()
     with pytest.raises(CountsError, match=r"no oligo in arm .* say which are compared: arms="):
         cg.mpra.activity(kept)
+
+
+def truth(n: int = 20, effect: float | np.ndarray = 1.0, **columns: object) -> pd.DataFrame:
+    """Activities of n elements under two arms, 0 and the effect."""
+    log2 = np.column_stack([np.zeros(n), np.broadcast_to(effect, n)]).ravel()
+    names = np.repeat([f"u{i:04d}" for i in range(n)], 2)
+    return pd.DataFrame({"element": names, "arm": ["control", "treated"] * n, "log2": log2} | columns)
+
+
+def test_simulated_counts_have_the_layers_that_were_asked_for():
+    counts = cg.mpra.simulate(truth(2_000), barcodes=10, sd_noisiness=0.0, sd_depth=0.0, p_silent=0.02, rng=1)
+    mean, se = {}, {}
+    for kind in ("dna", "rna"):
+        seen = counts[f"{kind}_observed"].values
+        mean[kind], n = counts[kind].values[seen].mean(), seen.sum()
+        se[kind] = counts[kind].values[seen].std() / np.sqrt(n / 4)
+        assert abs(1 - seen.mean() - 0.05) < 4 * np.sqrt(0.05 * 0.95 / seen.size)
+    lifted = np.exp((np.log(2) ** 2) / 2)
+    assert abs(mean["dna"] - 60 * lifted) < 4 * se["dna"]
+    noise = np.exp((0.5**2 + 0.15**2) * np.log(2) ** 2 / 2)
+    assert abs(mean["rna"] - 90 * lifted * noise * 1.5 * 0.98) < 4 * se["rna"]
+    of_barcode, of_replicate = counts["true_barcode_effect"].values, counts["true_replicate_effect"].values
+    assert abs(of_barcode.std() / 0.5 - 1) < 4 / np.sqrt(2 * of_barcode.size)
+    assert abs(of_replicate.std() / 0.15 - 1) < 4 / np.sqrt(2 * of_replicate.size)
+    silent = (counts["rna"].values == 0) & (counts["dna"].values > 20) & counts["rna_observed"].values
+    assert 0.015 < silent.mean() < 0.025
+
+
+def test_counts_are_as_dispersed_as_asked():
+    settings = {"barcodes": 4_000, "sd_barcode": 0.0, "sd_replicate": 0.0, "sd_abundance": 0.0, "sd_depth": 0.0}
+    for dispersion in (0.0, 0.2):
+        counts = cg.mpra.simulate(truth(1), **settings, p_missing=0.0, disp_rna=dispersion, rng=3)
+        x = counts["rna"].values[:4_000].ravel().astype(float)
+        variance = 90 + dispersion * 90**2
+        assert abs(x.var() / variance - 1) < 4 * np.sqrt((2 + 6 * max(dispersion, 1 / 90)) / x.size)
+
+
+def test_a_seed_gives_the_same_counts_and_another_setting_leaves_other_draws_alone():
+    one, same = (cg.mpra.simulate(truth(), rng=5) for _ in range(2))
+    xr.testing.assert_identical(one, same)
+    more = cg.mpra.simulate(truth(effect=2.0), rng=5)
+    xr.testing.assert_equal(one["dna"], more["dna"])
+    assert (one["rna"].values != cg.mpra.simulate(truth(), rng=6)["rna"].values).any()
+
+
+def test_a_missing_barcode_of_a_pool_is_missing_everywhere():
+    counts = cg.mpra.simulate(truth(), plasmid=True, p_missing=0.3, rng=0)
+    assert counts["dna"].dims == ("barcode",)
+    gone = ~counts["dna_observed"].values
+    assert gone.any()
+    assert not counts["rna_observed"].values[gone].any()
+    assert counts["rna_observed"].values[~gone].all()
+
+
+def test_barcodes_are_those_of_a_library_where_it_has_them():
+    table = truth(2).iloc[[0, 0, 1, 2, 3]].assign(barcode=["AA", "AC", "AG", "AT", "CA"])
+    counts = cg.mpra.simulate(table, rng=0)
+    assert counts["barcode"].values.tolist() == ["AA", "AC", "AG", "AT", "CA"]
+    assert counts["oligo_index"].values.tolist() == [0, 0, 1, 2, 3]
+    assert cg.mpra.simulate(truth(2), barcodes=[1, 2, 3, 4], rng=0)["oligo_index"].values.tolist() == [
+        *([0] + [1] * 2 + [2] * 3 + [3] * 4)
+    ]
+    assert np.bincount(cg.mpra.simulate(truth(), barcodes=2.5, min_barcodes=2, rng=0)["oligo_index"]).min() == 2
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"activity": truth().drop(columns="log2")}, "activity has no column 'log2'"),
+        ({"activity": truth(log2=np.nan)}, "oligo 'u0000:control': its log2 is not a finite number"),
+        ({"activity": truth(oligo_name="a")}, "oligo 'a' has two rows"),
+        ({"activity": truth(oligo_name="a", barcode="AA")}, "oligo 'a' has two activities"),
+        ({"replicates": 0}, "replicates=0 is not a whole number above 0"),
+        ({"p_missing": 1.5}, "p_missing=1.5 is not a number from 0 to 1"),
+        ({"sd_barcode": -1.0}, "sd_barcode=-1.0 is not a number from 0 up"),
+        ({"barcodes": [1, 2]}, "one for each of the 40 oligos"),
+        ({"barcodes": 2.5}, "barcodes= holds fractions"),
+    ],
+)
+def test_a_simulation_that_cannot_be_is_refused(changed, message):
+    with pytest.raises(CountsError, match=message):
+        cg.mpra.simulate(**({"activity": truth(), "rng": 0} | changed))
+
+
+def test_filters_are_stated_and_counted_and_move_no_total():
+    dna = [[20, 20], [9, 11], [9, 10], [np.nan, 10], [np.nan, np.nan], [30, 0]]
+    letters, oligos = ["AA", "AC", "AG", "AT", "CA", "CC"], ["a", "a", "a", "b", "b", "b"]
+    counts = cg.mpra.counts_of(dna, np.ones((6, 2)), barcodes=letters, oligos=oligos, arms=SIDE)
+    kept = cg.mpra.filter(counts, min_dna=10)
+    assert kept["barcode"].values.tolist() == ["AA", "AC", "AT", "CC"]
+    assert json.loads(kept.attrs["filters"]) == [
+        {"rule": "min_dna", "value": 10, "barcodes": {"control": 1}, "unknown": {"treated": 1}}
+    ]
+    for name in ("dna_total", "rna_total"):
+        xr.testing.assert_equal(kept[name], counts[name])
+    ratios = cg.mpra.aggregate(kept)["rna_normalized"].values
+    assert ratios[0].tolist() == [2e6 / 6, 2e6 / 6]
+    twice = cg.mpra.filter(kept, min_dna=20)
+    assert [rule["value"] for rule in json.loads(twice.attrs["filters"])] == [10, 20]
+
+
+def test_an_element_goes_in_every_arm_or_in_none():
+    counts = cg.mpra.simulate(truth(3), barcodes=[3, 1, 3, 3, 2, 3], p_missing=0.0, depth_dna=500.0, rng=0)
+    kept = cg.mpra.filter(counts, min_barcodes=2)
+    assert kept["oligo"].values.tolist() == ["u0001:control", "u0001:treated", "u0002:control", "u0002:treated"]
+    names = kept["oligo"].values[kept["oligo_index"].values]
+    before = counts["oligo"].values[counts["oligo_index"].values]
+    assert (names == before[np.isin(counts["barcode"], kept["barcode"])]).all()
+    (said,) = json.loads(kept.attrs["filters"])
+    assert said == {
+        "rule": "min_barcodes",
+        "value": 2,
+        "elements": 1,
+        "oligos": {"control": 1, "treated": 1},
+        "oligos_below": {"treated": 1},
+        "barcodes": {"control": 3, "treated": 1},
+    }
+    of_control = cg.mpra.filter(counts, min_barcodes=3, arms=["control"])
+    assert of_control["element"].values.tolist() == ["u0000", "u0000", "u0001", "u0001"]
+
+
+def test_an_oligo_needs_its_barcodes_in_every_replicate():
+    dna = [[5, 5], [5, np.nan], [5, 0], [5, 5]]
+    given = {"barcodes": ["AA", "AC", "AG", "AT"], "oligos": ["a", "a", "b", "b"], "arms": SIDE}
+    counts = cg.mpra.counts_of(dna, np.ones((4, 2)), **given)
+    assert cg.mpra.filter(counts, min_barcodes=1).sizes["oligo"] == 2
+    with pytest.raises(CountsError, match="min_barcodes=2 leaves no barcode"):
+        cg.mpra.filter(counts, min_barcodes=2)
+
+
+def test_outliers_are_found_within_their_oligo():
+    counts = cg.mpra.simulate(truth(40), barcodes=10, p_missing=0.0, depth_dna=300.0, sd_barcode=0.2, rng=2)
+    spoilt = counts.copy(deep=True)
+    spoilt["rna"][[7, 333]] *= 200
+    z = cg.mpra.quality(spoilt)["robust_z"].values
+    assert (np.argsort(-np.abs(z))[:2] == [7, 333]).all() or (np.argsort(-np.abs(z))[:2] == [333, 7]).all()
+    kept = cg.mpra.filter(spoilt, outliers=12.0)
+    assert set(counts["barcode"].values) - set(kept["barcode"].values) == set(counts["barcode"].values[[7, 333]])
+    assert json.loads(kept.attrs["filters"])[0]["barcodes"] == {"control": 1, "treated": 1}
+
+
+@pytest.mark.parametrize(
+    ("rules", "message"),
+    [
+        ({}, "no rule; give min_dna="),
+        ({"min_dna": -1}, "min_dna=-1 is not a number above 0"),
+        ({"min_barcodes": True}, "min_barcodes=True"),
+        ({"min_dna": 1e9}, r"min_dna=1000000000.0 leaves no barcode at all"),
+        ({"min_barcodes": 1, "arms": ["none"]}, "give a list of arms, of control, treated"),
+        ({"min_barcodes": 1, "arms": "control"}, "give a list of arms"),
+    ],
+)
+def test_a_filter_that_cannot_be_is_refused(rules, message):
+    with pytest.raises(CountsError, match=message):
+        cg.mpra.filter(cg.mpra.simulate(truth(), rng=0), **rules)
+
+
+def test_quality_counts_what_is_there():
+    side = pd.concat([SIDE, SIDE.assign(oligo_name=["c", "d"], element="u2")])
+    dna, rna = [[8, 4], [8, 12], [np.nan, 8], [30, 0]], [[8, 8], [8, 8], [9, 7], [40, 1]]
+    names = {"barcodes": ["AA", "AC", "AG", "AT"], "oligos": ["a", "a", "b", "c"]}
+    found = cg.mpra.quality(cg.mpra.counts_of(dna, rna, **names, arms=side), min_dna=10)
+    assert found["n_barcodes"].values.tolist() == [2, 1, 1, 0]
+    assert found["effective_barcodes"].values.tolist() == [pytest.approx(32**2 / (12**2 + 20**2)), 1, 1, 0]
+    assert found["loo_range"].values.tolist() == pytest.approx([np.log2(21 / 13), 0, 0, 0])
+    assert found["empty"].values.tolist() == [0.25, 0]
+    assert found["below_floor"].values.tolist() == pytest.approx([2 / 3, 3 / 4])
+    assert found["dropouts"].values.tolist() == [0.5, 0.5]
+    assert found["never_seen"].values.tolist() == [0, 1]
+    assert found["oligos"].values.tolist() == [2, 2]
+    assert all(np.isfinite(v).all() for v in found.data_vars.values())
+
+
+def test_correlations_are_those_of_numpy():
+    counts = cg.mpra.simulate(truth(50), p_missing=0.2, rng=0)
+    found = cg.mpra.quality(counts)
+    activity = cg.mpra.aggregate(counts)["log2_ratio"].values
+    np.testing.assert_allclose(found["correlation_activity"], np.corrcoef(activity.T), rtol=1e-12)
+    ratio = np.log2(counts["rna"] + 0.5) - np.log2(counts["dna"] + 0.5)
+    both = (counts["dna"].isel(replicate=[0, 2]) > 0).all("replicate").values
+    wanted = np.corrcoef(ratio.values[both][:, [0, 2]].T)[0, 1]
+    assert found["correlation_barcode"].values[0, 2] == pytest.approx(wanted, rel=1e-12)
+    pool = cg.mpra.quality(cg.mpra.simulate(truth(50), plasmid=True, p_missing=0.2, rng=0))
+    assert pool["below_floor"].dims == ()
+    assert abs(pool["empty"].item() - 0.2) < 4 * np.sqrt(0.16 / 1000)
+
+
+def test_replicates_do_not_move_with_who_was_seen_in_them():
+    whole = cg.mpra.simulate(truth(100), sd_barcode=2.0, sd_replicate=0.0, p_missing=0.0, disp_rna=0.0, rng=0)
+    seen = np.random.default_rng(0).random(whole["dna"].shape) < 0.6
+    some = whole.assign({name: whole[name].where(seen, 0).astype(whole[name].dtype) for name in ("dna", "rna")})
+    some = some.assign(dna_observed=whole["dna_observed"] & seen, rna_observed=whole["rna_observed"] & seen)
+    outcomes = cg.mpra.activity(cg.mpra.filter(some, min_barcodes=1))["outcome"]
+    assert outcomes.std("model").mean() < 0.35
+    of_sums = cg.mpra.activity(cg.mpra.filter(some, min_barcodes=1), method="sums")["outcome"]
+    assert of_sums.std("model").mean() > 0.6
+
+
+def test_elements_that_lack_an_arm_a_replicate_or_barcodes_are_refused_or_counted():
+    counts = cg.mpra.simulate(truth(4), barcodes=[3, 3, 3, 0, 3, 3, 3, 3], rng=0)
+    with pytest.raises(CountsError, match=r"element 'u0001', arm 'treated': no barcode with DNA .*min_barcodes=1"):
+        cg.mpra.activity(counts)
+    assert cg.mpra.activity(cg.mpra.filter(counts, min_barcodes=1)).sizes["unit"] == 3
+    one_arm = pd.DataFrame({"element": ["neg"], "arm": ["negative"], "group": ["negative"], "log2": [0.0]})
+    table = pd.concat([truth(4).assign(group="test"), one_arm])
+    outcomes = cg.mpra.activity(cg.mpra.simulate(table, rng=0))
+    assert outcomes["arm"].values.tolist() == ["control", "treated"]
+    assert outcomes.attrs["left_out"] == '{"negative": 1}'
+    third = pd.DataFrame({"element": ["u0000"], "arm": ["third"], "log2": [0.0]})
+    ragged = cg.mpra.simulate(pd.concat([truth(4), third]), rng=0)
+    with pytest.raises(CountsError, match=r"'u0001' has no oligo in arm 'third', and 2 more .*arms=\['control'"):
+        cg.mpra.activity(ragged)
+    assert cg.mpra.activity(ragged, arms=["control", "third"]).attrs["left_out"] == '{"test": 3}'
+    with pytest.raises(CountsError, match="no arm 'fourth'; the arms are control, treated, third"):
+        cg.mpra.activity(ragged, arms=["control", "fourth"])
+    twice = cg.mpra.simulate(truth(2, oligo_name=["a", "b", "c", "d"], arm=["control"] * 3 + ["treated"]), rng=0)
+    with pytest.raises(CountsError, match=r"element 'u0000' has two oligos in arm 'control'"):
+        cg.mpra.activity(twice, arms=["control"])
+    with pytest.raises(CountsError, match=r"method='mean' is neither 'barcodes'"):
+        cg.mpra.activity(counts, method="mean")
+
+
+def test_calls_need_negatives_that_differ():
+    with pytest.raises(CountsError, match="0 oligos of group 'negative', and 3 are the least; the groups are test"):
+        cg.mpra.calls(cg.mpra.simulate(truth(3), rng=0))
+
+
+def test_targets_of_measured_outcomes_are_elements_and_replicates():
+    effects = cg.contrast(cg.mpra.activity(cg.mpra.simulate(truth(), rng=0)), control="control")
+    assert cg.estimate(effects, target="population").sizes["model"] == 4
+    assert "over units and replicates" in cg.estimate(effects).attrs["method"]
+    for target in ("units", "parents", "population x predictors"):
+        with pytest.raises(EstimateError, match=r"these were measured.*cg.mpra.fit"):
+            cg.estimate(effects, target=target)
+    with pytest.raises(EstimateError, match="one replicate says nothing of others"):
+        cg.estimate(effects.isel(model=[0]))
+    virtual = effects.assign_attrs(model_is="networks")
+    with pytest.raises(EstimateError, match="is of measured activities"):
+        cg.estimate(virtual, target="population x replicates")
+
+
+def test_a_measured_average_goes_through_every_verb(shared):
+    outcomes = cg.mpra.activity(case(shared, "backgrounds"))
+    of = outcomes.sel(unit=outcomes["group"] == "M3")
+    effects = cg.contrast(of, control="control")
+    estimates = cg.estimate(effects)
+    said = cg.report(estimates)
+    assert said.startswith("Effect on measured activity: ACE on log2(RNA/DNA), each arm minus control, over")
+    assert "and replicates of the experiment" in said
+    by_p = cg.decide(estimates, rope=(-0.2, 0.2))
+    by_draws = cg.decide(cg.infer(estimates, rng=0), rope=(-0.2, 0.2))
+    for decisions in (by_p, by_draws):
+        assert decisions["verdict"].item() == "increases"
+        assert "measured activity" in cg.report(decisions)
+
+
+def shifted(outcomes: xr.Dataset, sd: float, rng: np.random.Generator) -> xr.Dataset:
+    """Add a draw to each arm in each replicate that all elements share, so that their contrast varies by sd."""
+    moved = rng.normal(0, sd / np.sqrt(2), (2, outcomes.sizes["model"]))
+    return outcomes.assign(outcome=outcomes["outcome"] + xr.DataArray(moved, dims=("arm", "model")))
+
+
+@pytest.mark.parametrize("settings", [{}, {"sd_barcode": 0.0, "sd_replicate": 0.3}, {"plasmid": True}])
+def test_the_sampling_covariance_is_that_of_the_errors(settings):
+    counts = cg.mpra.simulate(truth(1_500), barcodes=10, sd_noisiness=0.0, rng=4, **settings)
+    outcomes = cg.mpra.activity(counts)
+    found, covariance = outcomes["outcome"].mean("model").squeeze().values, outcomes["sampling_covariance"].values
+    error = found[:, 1] - found[:, 0] - 1.0
+    variance = covariance[:, 0, 0] + covariance[:, 1, 1] - 2 * covariance[:, 0, 1]
+    assert np.linalg.eigvalsh(covariance).min() > -1e-12
+    difference = variance - (error - error.mean()) ** 2
+    assert abs(difference.mean()) < 4 * difference.std() / np.sqrt(len(difference))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("replicates", "sd"), [(4, 0.2), (3, 0.2), (4, 0.0)])
+def test_the_average_over_elements_and_replicates_is_covered(replicates, sd):
+    rng, n, trials, covered, alone = np.random.default_rng(replicates), 24, 200, 0, 0
+    for trial in range(trials):
+        table = truth(n, rng.normal(0.5, 0.4, n))
+        outcomes = cg.mpra.activity(cg.mpra.simulate(table, barcodes=8, replicates=replicates, rng=trial))
+        outcomes = shifted(outcomes, sd, rng)
+        both = cg.estimate(cg.contrast(outcomes, control="control"))
+        mean = cg.contrast(outcomes.mean("model", keep_attrs=True), control="control")
+        units = cg.estimate(mean, target="population")
+        covered += both["lower"].item() < 0.5 < both["upper"].item()
+        alone += units["lower"].item() < 0.5 < units["upper"].item()
+    band = 4 * np.sqrt(0.95 * 0.05 / trials)
+    assert 0.95 - band < covered / trials
+    assert sd == 0 or alone / trials < 0.95 - band
+
+
+def steps(axes) -> dict[str, np.ndarray]:
+    return {patch.get_label().split(" (")[0]: patch.get_data().values for patch in axes.patches}
+
+
+def test_figures_show_barcodes_replicates_and_dna():
+    counts = cg.mpra.simulate(truth(30), barcodes=8, min_barcodes=2, rng=0)
+    found = cg.mpra.quality(counts)
+    drawn = steps(cg.plot.barcodes(found))
+    assert {name: values.sum() for name, values in drawn.items()} == {"control": 30, "treated": 30}
+    n = found["n_barcodes"].values[found["arm"].values == "treated"]
+    assert drawn["treated"].tolist() == np.bincount(n, minlength=len(drawn["treated"])).tolist()
+    axes = cg.plot.replicates(found, first="2", second="4")
+    (points,) = axes.collections
+    np.testing.assert_allclose(points.get_offsets(), found["activity"].sel(replicate=["2", "4"]).values)
+    assert axes.get_xlabel() == "log2(RNA/DNA), replicate 2"
+    seen = {name: values.sum() for name, values in steps(cg.plot.dna_counts(counts)).items()}
+    assert seen == {f"replicate {r}": counts["dna_observed"].sel(replicate=r).sum().item() for r in "1234"}
+    pool = cg.mpra.simulate(truth(30), plasmid=True, rng=0)
+    assert list(steps(cg.plot.dna_counts(pool, min_dna=20))) == ["plasmid pool"]
+
+
+def test_figures_of_something_else_are_refused():
+    counts = cg.mpra.simulate(truth(), rng=0)
+    for figure in (cg.plot.barcodes, cg.plot.replicates):
+        with pytest.raises(CountsError, match=r"give what cg.mpra.quality\(counts\) returns"):
+            figure(counts)
+    found = cg.mpra.quality(counts)
+    with pytest.raises(CountsError, match="no replicate '9'; there are 1, 2, 3, 4"):
+        cg.plot.replicates(found, second="9")
+    with pytest.raises(CountsError, match="there is one replicate"):
+        cg.plot.replicates(found.isel(replicate=[0]))
+    with pytest.raises(OutcomesError, match="counts: no dim"):
+        cg.plot.dna_counts(xr.Dataset())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from causalgia.plot.bench import barcodes, dna_counts, replicates
 from causalgia.plot.curves import against, profile
 from causalgia.plot.forest_plot import forest, save_forest
 from causalgia.plot.grids import heatmap
@@ -13,4 +14,15 @@ from causalgia.plot.saving import save_figure
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Axes  # what figures are drawn into, for those who may not know matplotlib
 
-__all__ = ["against", "forest", "heatmap", "logo", "profile", "save_figure", "save_forest"]
+__all__ = [
+    "against",
+    "barcodes",
+    "dna_counts",
+    "forest",
+    "heatmap",
+    "logo",
+    "profile",
+    "replicates",
+    "save_figure",
+    "save_forest",
+]

@@ -116,7 +116,7 @@ def _asked(counts: xr.Dataset, arms: Sequence[str] | None) -> tuple[list[str], L
     """Return arms, elements, the oligo of each element under each arm, and (as JSON) the elements left out by group."""
     side = pd.DataFrame({name: counts[name].to_numpy().astype(str) for name in ("element", "arm", "group")})
     side["place"] = np.arange(len(side))
-    names = _arms(side, arms)
+    names, groups = _arms(side, arms), side.drop_duplicates("element").set_index("element")["group"]
     side = side[side["arm"].isin(names)]
     twice = side.duplicated(["element", "arm"])
     if twice.any():
@@ -130,9 +130,10 @@ def _asked(counts: xr.Dataset, arms: Sequence[str] | None) -> tuple[list[str], L
     complete = has == len(names)
     if not complete.any():
         raise CountsError(f"no element has an oligo under every one of {', '.join(names)}; ask for fewer: arms=[...]")
-    groups = side.drop_duplicates("element").set_index("element")["group"][wide.index[~complete]]
-    left_out = json.dumps({str(group): int(n) for group, n in groups.value_counts(sort=False).items()})
-    return names, wide.index[complete].to_numpy().astype(str), wide[complete].to_numpy(), left_out
+    used = wide.index[complete]
+    left_out = groups.drop(used).value_counts(sort=False)
+    counted = json.dumps({str(group): int(n) for group, n in left_out.items()})
+    return names, used.to_numpy().astype(str), wide[complete].to_numpy(), counted
 
 
 def _arms(side: pd.DataFrame, arms: Sequence[str] | None) -> list[str]:

@@ -8,6 +8,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from causalgia.estimation.moderation import LEAST_VARIANCES, moderate_unequal
+
 Array: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
 Mask: TypeAlias = NDArray[np.bool_]
@@ -39,12 +41,15 @@ class OligoMeans:
         Mean of each barcode over the replicates it was seen in, shape ``(n_barcodes,)``; 0 where it was in none.
     seen
         Whether it was in any.
+    spread
+        What counting noise of variance 1 in every cell adds to the variance over replicates, over R; shape ``(n,)``.
     """
 
     activity: Array
     n: Ints
     barcode: Array
     seen: Mask
+    spread: Array
 
 
 def oligo_means(ratios: Array, used: Mask, of: Ints, n: int) -> OligoMeans:
@@ -70,14 +75,15 @@ def oligo_means(ratios: Array, used: Mask, of: Ints, n: int) -> OligoMeans:
     barcode = np.where(used, ratios, 0.0).sum(axis=1) / np.maximum(cells, 1)
     within = np.where(used, ratios - barcode[:, None], 0.0)
     count = by_oligo(used, of, n)
-    moved = _between_replicates(within, used, of, count)
+    moved, spread = _between_replicates(within, used, of, count)
     n_seen = np.bincount(of, weights=seen, minlength=n)
     level = np.bincount(of, weights=barcode * seen, minlength=n) / np.maximum(n_seen, 1)
-    return OligoMeans(np.where(count > 0, level[:, None] + moved, 0.0), count.astype(np.int64), barcode, seen)
+    activity = np.where(count > 0, level[:, None] + moved, 0.0)
+    return OligoMeans(activity, count.astype(np.int64), barcode, seen, spread)
 
 
-def _between_replicates(within: Array, used: Mask, of: Ints, count: Array) -> Array:
-    """Fit replicates, with a level for each barcode, by least squares; centred, shape ``(n, R)``.
+def _between_replicates(within: Array, used: Mask, of: Ints, count: Array) -> tuple[Array, Array]:
+    """Fit replicates, with a level for each barcode, by least squares; centred, ``(n, R)``, and `OligoMeans.spread`.
 
     Where no barcode joins two replicates of an oligo, what differs between them is barcodes', and they are level.
     """
@@ -85,8 +91,10 @@ def _between_replicates(within: Array, used: Mask, of: Ints, count: Array) -> Ar
     share = used / np.maximum(used.sum(axis=1, keepdims=True), 1)
     joint = np.stack([by_oligo(share * used[:, [r]], of, n) for r in range(R)], axis=1)
     normal = count[:, :, None] * np.eye(R) - joint
-    moved = np.einsum("ors,os->or", np.linalg.pinv(normal, rcond=1e-9, hermitian=True), by_oligo(within, of, n))
-    return np.asarray(moved - moved.mean(axis=1, keepdims=True))
+    inverse = np.linalg.pinv(normal, rcond=1e-9, hermitian=True)
+    moved = np.einsum("ors,os->or", inverse, by_oligo(within, of, n))
+    spread = np.einsum("orr->o", inverse) / (max(R - 1, 1) * R)
+    return moved - moved.mean(axis=1, keepdims=True), spread
 
 
 @dataclass(frozen=True)
@@ -98,7 +106,7 @@ class OligoVariances:
     between
         Of its barcodes' means, over their number: new barcodes (and the counting noise of these).
     residual
-        The part of that which is counting noise of cells: what is left of barcodes and replicates.
+        What counting noise of cells adds to the variance over replicates, over R, and is in `between` already.
     """
 
     between: Array
@@ -106,7 +114,7 @@ class OligoVariances:
 
 
 def oligo_variances(ratios: Array, used: Mask, of: Ints, means: OligoMeans) -> OligoVariances | None:
-    """Return the variances by oligo; an oligo of one barcode has that of all oligos. None where all have one.
+    """Return the variances by oligo, moderated over oligos; None where all have one barcode.
 
     Examples
     --------
@@ -121,23 +129,24 @@ def oligo_variances(ratios: Array, used: Mask, of: Ints, means: OligoMeans) -> O
     squares = np.bincount(of, weights=np.where(means.seen, means.barcode - level[of], 0.0) ** 2, minlength=n)
     if not (size > 1).any():
         return None
-    between = _pooled(squares, size - 1) / np.maximum(size, 1)
+    between = _mean_squares(squares, size - 1) / np.maximum(size, 1)
     moved = (means.activity - level[:, None])[of]
     cells = np.maximum(used.sum(axis=1, keepdims=True), 1)
     left = ratios - moved
     left = np.where(used, left - (left * used).sum(axis=1, keepdims=True) / cells, 0.0)
     df = np.bincount(of, weights=used.sum(axis=1), minlength=n) - size - (R - 1)
-    each = np.bincount(of, weights=means.seen / cells[:, 0], minlength=n)
     residual = np.zeros(n)
     if (df > 0).any():
-        noise = _pooled(np.bincount(of, weights=(left**2).sum(axis=1), minlength=n), df)
-        residual = noise * each / np.maximum(size, 1) ** 2
+        noise = _mean_squares(np.bincount(of, weights=(left**2).sum(axis=1), minlength=n), df)
+        residual = noise * means.spread
     return OligoVariances(between, residual)
 
 
-def _pooled(squares: NDArray[Any], df: NDArray[Any]) -> Array:
-    """Return mean squares; that of all oligos where one has no degrees of freedom."""
+def _mean_squares(squares: NDArray[Any], df: NDArray[Any]) -> Array:
+    """Return mean squares, drawn towards each other (squeezeVar); of few oligos, that of all where one has no df."""
     known = df > 0
+    if known.sum() >= LEAST_VARIANCES:
+        return moderate_unequal(squares / np.maximum(df, 1), np.maximum(df, 0.0)).variance
     whole = squares[known].sum() / df[known].sum()
     return np.asarray(np.where(known, squares / np.maximum(df, 1), whole))
 
@@ -145,8 +154,9 @@ def _pooled(squares: NDArray[Any], df: NDArray[Any]) -> Array:
 def sampling_covariance(activity: Array, between: Array, residual: Array) -> Array:
     """Return the covariance of a unit's arms: barcodes of each arm, and replicates that all arms share.
 
-    ``C = S / R + diag(max(between - residual, 0))`` with S the covariance over replicates, raised on the diagonal to
-    `between` where it is less. It is of the mean over replicates, for new barcodes and new replicates.
+    ``C = S / R + diag(max(between - residual, 0))`` with S the covariance over replicates, on R - 1 degrees of freedom:
+    about right in the mean over units, and noisy in each. It is of the mean over replicates, for new barcodes and new
+    replicates.
 
     Parameters
     ----------
@@ -171,7 +181,6 @@ def sampling_covariance(activity: Array, between: Array, residual: Array) -> Arr
     moved = activity - activity.mean(axis=-1, keepdims=True)
     shared = np.einsum("uar,ubr->uab", moved, moved) / (max(R - 1, 1) * R)
     alone = np.maximum(between - residual, 0.0)
-    alone = np.maximum(alone, between - np.einsum("uaa->ua", shared))
     return np.asarray(shared + alone[..., None] * np.eye(alone.shape[1]))
 
 

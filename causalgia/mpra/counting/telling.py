@@ -1,0 +1,115 @@
+"""Counts in words: what was read, what a look at it found, and what filters left out."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+
+def describe_counts(counts: xr.Dataset) -> str:
+    """Say how many barcodes there are, and what each filter left out.
+
+    Parameters
+    ----------
+    counts
+        Of kind ``counts``.
+
+    Examples
+    --------
+    >>> from causalgia.mpra.counting import filter
+    >>> from causalgia.mpra.counting.examples import two_arms
+    >>> print(describe_counts(filter(two_arms(), min_dna=11)))
+    3 barcodes of 2 oligos in 2 replicates
+      min_dna 11: left out 1 barcode (GATA1 1)
+    """
+    sizes = counts.sizes
+    seen = len(np.unique(counts["oligo_index"].to_numpy()))
+    lines = [f"{_n(sizes['barcode'], 'barcode')} of {_n(seen, 'oligo')} in {_n(sizes['replicate'], 'replicate')}"]
+    if seen < sizes["oligo"]:
+        lines[0] += f"; {_n(sizes['oligo'] - seen, 'oligo')} more without any"
+    return "\n".join([*lines, *map(_filtered, json.loads(counts.attrs.get("filters", "[]")))])
+
+
+def _filtered(rule: dict[str, Any]) -> str:
+    said = f"  {rule['rule']} {rule['value']:g}: left out "
+    barcodes = {arm: n for arm, n in rule["barcodes"].items() if n}
+    by_arm = f" ({', '.join(f'{arm} {n:,}' for arm, n in barcodes.items())})" if barcodes else ""
+    parts = [_n(rule["elements"], "element") + " in every arm"] if rule.get("elements") else []
+    parts.append(_n(sum(barcodes.values()), "barcode") + by_arm)
+    unknown = sum(rule.get("unknown", {}).values())
+    return said + ", ".join(parts) + (f"; {unknown:,} whose DNA is not known" if unknown else "")
+
+
+def describe_quality(quality: xr.Dataset) -> str:
+    """Say what a look at counts found, by arm and by replicate.
+
+    Parameters
+    ----------
+    quality
+        From `causalgia.mpra.quality`.
+
+    Examples
+    --------
+    >>> from causalgia.mpra.counting import quality
+    >>> from causalgia.mpra.counting.examples import simulated
+    >>> print(describe_quality(quality(simulated())))
+    control: 40 oligos, 0 never seen; 8 barcodes an oligo (median), ...
+    """
+    lines = []
+    for arm in quality["arm_"].to_numpy().tolist():
+        one = quality.sel(arm_=arm)
+        lines.append(
+            f"{arm}: {_n(int(one['oligos']), 'oligo')}, {int(one['never_seen']):,} never seen; {one['barcodes'].item():g} "
+            f"barcodes an oligo (median), {int(one['outliers']):,} of them more than {quality.attrs['outlier']:g} robust sd off"
+        )
+    effective, n = quality["effective_barcodes"].to_numpy(), quality["n_barcodes"].to_numpy()
+    if n.any():
+        share = np.median(effective[n > 0] / n[n > 0])
+        lines.append(f"sums of an oligo weigh as {share:.0%} of its barcodes do (median of effective to seen)")
+    return "\n".join([*lines, *_of_replicates(quality), *_of_pairs(quality)])
+
+
+def _of_replicates(quality: xr.Dataset) -> list[str]:
+    floor, found = quality.attrs["min_dna"], []
+    if quality["empty"].ndim == 0:
+        found.append(
+            f"one plasmid pool of DNA: {int(quality['dna_total']):,} reads, {quality['empty'].item():.1%} of its cells "
+            f"empty, {quality['below_floor'].item():.1%} under {floor:g}"
+        )
+    for name in quality["replicate"].to_numpy().tolist():
+        one = quality.sel(replicate=name)
+        dna = "" if quality["empty"].ndim == 0 else f"{int(one['dna_total']):,} DNA and "
+        cells = (
+            ""
+            if quality["empty"].ndim == 0
+            else (
+                f"; DNA empty in {one['empty'].item():.1%} of its cells, under {floor:g} in {one['below_floor'].item():.1%}"
+            )
+        )
+        found.append(
+            f"replicate {name}: {dna}{int(one['rna_total']):,} RNA reads{cells}; {one['dropouts'].item():.1%} of the "
+            "oligos have no barcode in it"
+        )
+    return found
+
+
+def _of_pairs(quality: xr.Dataset) -> list[str]:
+    names = quality["replicate"].to_numpy().tolist()
+    if len(names) < 2:
+        return ["one replicate: how well it repeats is not known"]
+    pairs = np.triu_indices(len(names), 1)
+    least = {
+        name: quality[f"correlation_{name}"].to_numpy()[pairs].min() for name in ("activity", "barcode", "dna", "rna")
+    }
+    return [
+        f"replicates correlate, at least: {least['activity']:.2f} in activities of oligos, {least['barcode']:.2f} in log "
+        f"ratios of barcodes, {least['rna']:.2f} in RNA and {least['dna']:.2f} in DNA; they share barcodes, so this says "
+        "nothing of how barcodes differ"
+    ]
+
+
+def _n(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
