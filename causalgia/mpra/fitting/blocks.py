@@ -6,7 +6,6 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from causalgia.mpra.fitting.cells import group_sums
 
@@ -44,7 +43,9 @@ def consensus_correlation(y: Array, used: NDArray[np.bool_], group: Ints, shape:
         return 0.0
     least = 1 / (1 - n.sum(axis=1).max()) + _MARGIN
     found = _likeliest(squares[able], sizes[able], repeats[able])
-    return float(np.tanh(stats.trim_mean(np.arctanh(np.clip(found, least, 1 - _MARGIN)), _TRIM)))
+    z = np.sort(np.arctanh(np.clip(found, least, 1 - _MARGIN)))
+    cut = int(_TRIM * len(z))
+    return float(np.tanh(z[cut : len(z) - cut].mean()))
 
 
 def _independent(
