@@ -11,11 +11,10 @@ import typer
 from causalgia.cli.analysis import rope_of
 from causalgia.cli.bench_tables import (
     COMPARISON,
-    COMPARISON_FIGURE,
     EFFECTS,
     FIT,
-    QUALITY_FIGURE,
     control_of,
+    draw_quality,
     effects_table,
     grid,
     measured_in,
@@ -45,6 +44,14 @@ _Force = Annotated[bool, typer.Option("--force", help="Write over files that are
 _Library = Annotated[
     Path, typer.Option("--design", metavar="LIB", help="What `mpra design` wrote, or a side table (TSV).")
 ]
+_SdBarcode = Annotated[float, typer.Option(help="Between barcodes of an oligo, sd of log2.")]
+_SdReplicate = Annotated[float, typer.Option(help="Between replicates of an oligo, sd of log2.")]
+_Tau = Annotated[float, typer.Option(help="Spread of the effect between backgrounds, sd of log2.")]
+_Pilot = Annotated[Path | None, typer.Option(help="Counts of a pilot: they say the noise. Needs --design.")]
+_PilotLibrary = Annotated[
+    Path | None, typer.Option("--design", metavar="LIB", help="The pilot's library, or side table.")
+]
+_PilotControl = Annotated[str | None, typer.Option(help="The pilot's control arm.")]
 _Rope = "Region of practical equivalence on log2: -0.1,0.1 (or --rope -0.1 0.1), or 0 for direction alone."
 
 
@@ -113,16 +120,14 @@ def power(
         str | None, typer.Option(help="Backgrounds: for the average effect over them, not that of one element.")
     ] = None,
     depth: Annotated[str, typer.Option(help="Mean reads of a barcode in one library.")] = "100",
-    sd_barcode: Annotated[float, typer.Option(help="Between barcodes of an oligo, sd of log2.")] = 0.6,
-    sd_replicate: Annotated[float, typer.Option(help="Between replicates of an oligo, sd of log2.")] = 0.15,
-    tau: Annotated[float, typer.Option(help="Spread of the effect between backgrounds, sd of log2.")] = 0.5,
+    sd_barcode: _SdBarcode = 0.6,
+    sd_replicate: _SdReplicate = 0.15,
+    tau: _Tau = 0.5,
     alpha: Annotated[float, typer.Option(help="Level of the two-sided test.")] = 0.05,
     q: Annotated[float | None, typer.Option(help="Instead of --alpha: a false discovery rate.")] = None,
-    pilot: Annotated[Path | None, typer.Option(help="Counts of a pilot: they say the noise. Needs --design.")] = None,
-    library_folder: Annotated[
-        Path | None, typer.Option("--design", metavar="LIB", help="The pilot's library, or side table.")
-    ] = None,
-    control: Annotated[str | None, typer.Option(help="The pilot's control arm.")] = None,
+    pilot: _Pilot = None,
+    library_folder: _PilotLibrary = None,
+    control: _PilotControl = None,
 ) -> None:
     """Say what a library can tell: standard error, half width and power of a log2 effect, for each design of a grid.
 
@@ -155,6 +160,43 @@ def power(
     typer.echo(grid(found))
 
 
+@bench.command()
+def cheapest(
+    halfwidth: Annotated[float | None, typer.Option(help="Half width wanted, on log2.")] = None,
+    effect: Annotated[float | None, typer.Option(help="Instead: an effect that the test must find (80 %).")] = None,
+    oligos: Annotated[int | None, typer.Option(help="Most oligos that may be ordered.")] = None,
+    budget: Annotated[float | None, typer.Option(help="Most that the library may cost.")] = None,
+    price: Annotated[
+        Path | None, typer.Option(help="A price list (TOML); else placeholders of the right order.")
+    ] = None,
+    arms: Annotated[int, typer.Option(min=2, help="Oligos that each background takes.")] = 2,
+    sd_barcode: _SdBarcode = 0.6,
+    sd_replicate: _SdReplicate = 0.15,
+    tau: _Tau = 0.5,
+    pilot: _Pilot = None,
+    library_folder: _PilotLibrary = None,
+    control: _PilotControl = None,
+) -> None:
+    """Find the cheapest library that tells enough of an average effect, or the best split of oligos or a budget.
+
+    Example:   causalgia mpra cheapest --halfwidth 0.1
+
+    Example:   causalgia mpra cheapest --oligos 2000 --sd-barcode 1 --tau 0.7
+    """
+    from causalgia import mpra
+
+    known = pilot_of(pilot, library_folder, control)
+    noise: dict[str, Any] = {"pilot": known}
+    if known is None:
+        noise |= {"sd_barcode": sd_barcode, "sd_replicate": sd_replicate, "tau": tau}
+    found = mpra.cheapest(
+        halfwidth=halfwidth, effect=effect, n_oligos=oligos, budget=budget, price=price, arms=arms, **noise
+    )
+    for name, value in found.data_vars.items():
+        typer.echo(f"{name:<12}{value.item():,.4g}" if value.dtype.kind == "f" else f"{name:<12}{value.item():,}")
+    typer.echo(f"Prices in {found.attrs['currency']}, {found.attrs['prices']}: {found.attrs['note']}")
+
+
 @bench.command(cls=RopeOfTwo)
 def analyze(
     counts_file: Annotated[Path, typer.Argument(metavar="COUNTS.TSV", help="Barcode counts, an IGVF barcode table.")],
@@ -180,7 +222,6 @@ def analyze(
     Example:   causalgia mpra analyze counts.tsv.gz --design arms.tsv --control WT --arms mutant --min-dna 10 --out out
     """
     from causalgia import adjust, decide, infer, mpra, store
-    from causalgia.plot.bench import save_quality
 
     refuse_taken(out, force, OUTCOMES, FIT, EFFECTS)
     side = side_of(library_folder)
@@ -199,10 +240,10 @@ def analyze(
     store.save(mpra.activity(counts, arms=asked).assign_attrs(rng=str(rng)), folder / OUTCOMES)
     store.save(fitted, folder / FIT)
     effects_table(adjust(fitted, method="bh"), decisions).to_csv(folder / EFFECTS, index=False)
-    save_quality(quality, folder / QUALITY_FIGURE)
+    figures = draw_quality(quality, folder)
     print_average(folder, control, level)
     print_verdicts(decisions)
-    print_written(folder, OUTCOMES, FIT, EFFECTS, QUALITY_FIGURE)
+    print_written(folder, OUTCOMES, FIT, EFFECTS, *figures)
     typer.echo(f"Next: causalgia mpra compare virtual {out}")
 
 
@@ -223,7 +264,6 @@ def compare(
     Example:   causalgia mpra compare virtual measured --out compared
     """
     from causalgia import mpra
-    from causalgia.plot.concordance import save_concordance
 
     of_bench = measured_in(measured)
     found = mpra.concordance(virtual_in(virtual, control, of_bench), of_bench, task=task)
@@ -233,5 +273,4 @@ def compare(
     folder = made(out)
     by_element = found[[name for name, v in found.data_vars.items() if set(v.dims) == {"element", "contrast"}]]
     by_element.to_dataframe().reset_index().to_csv(folder / COMPARISON, index=False)
-    save_concordance(found, folder / COMPARISON_FIGURE)
-    print_written(folder, COMPARISON, COMPARISON_FIGURE)
+    print_written(folder, COMPARISON)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from causalgia.cli.folder import kept_in
-from causalgia.cli.screen import print_answers
+from causalgia.cli.screen import print_answers, print_table
 from causalgia.errors import ContrastError, LibraryError, OutcomesError
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
 FIT, EFFECTS, COMPARISON = "fit.nc", "effects.csv", "comparison.csv"
-QUALITY_FIGURE, COMPARISON_FIGURE = "quality.png", "comparison.png"
 _MANY = 20
 _VERDICTS = ("increases", "decreases", "negligible", "undecided")
 
@@ -85,6 +84,18 @@ def refuse_taken(folder: Path, force: bool, *names: str) -> None:
             raise OutcomesError(f"{folder} holds {name} already; choose another --out, or --force to write over it")
 
 
+def draw_quality(quality: xr.Dataset, folder: Path) -> tuple[str, ...]:
+    """Draw barcodes an oligo, and one replicate against another where there are two; return the names of the files."""
+    from causalgia import plot
+
+    drawn = {"barcodes.png": plot.barcodes(quality)}
+    if quality.sizes["replicate"] > 1:
+        drawn["replicates.png"] = plot.replicates(quality)
+    for name, axes in drawn.items():
+        plot.save_figure(axes, folder / name)
+    return tuple(drawn)
+
+
 def effects_table(adjusted: xr.Dataset, decisions: xr.Dataset) -> pd.DataFrame:
     """Return a row for each element and contrast: effect, error, p, q, and what was decided."""
     import pandas as pd
@@ -99,7 +110,8 @@ def effects_table(adjusted: xr.Dataset, decisions: xr.Dataset) -> pd.DataFrame:
 
 def print_average(folder: Path, control: str, level: float) -> None:
     """Print the average effects over elements, from the activities that a folder keeps."""
-    from causalgia import contrast, estimate
+    from causalgia.effects import contrast
+    from causalgia.estimation import estimate
 
     typer.echo("On average over elements, each a background:")
     print_answers(estimate(contrast(kept_in(folder), control=control), ci_prob=level))
@@ -108,6 +120,7 @@ def print_average(folder: Path, control: str, level: float) -> None:
 def print_verdicts(decisions: xr.Dataset) -> None:
     """Print how many elements got which verdict in each contrast, and the largest effects."""
     from causalgia.experiments.answer import largest
+    from causalgia.reporting.decided import against
 
     for arm in decisions["task"].to_numpy().astype(str):
         verdicts = decisions["verdict"].sel(task=arm).to_numpy().astype(str)
@@ -115,11 +128,11 @@ def print_verdicts(decisions: xr.Dataset) -> None:
             f"{(verdicts == v).sum():,} {v}" for v in ("increases", "decreases", "negligible", "undecided")
         )
         typer.echo(f"{arm}: {told}")
-    typer.echo("")
+    typer.echo(f"{against(decisions)}\n")
     if decisions.sizes["contrast"] > _MANY:
         typer.echo(f"The {_MANY} largest of {decisions.sizes['contrast']:,} elements; all are in {EFFECTS}:")
         decisions = largest(decisions, most=_MANY)
-    print_answers(decisions, all_rows=True)
+    print_table(decisions)
 
 
 def _table(path: Path) -> pd.DataFrame:
@@ -149,7 +162,7 @@ def measured_in(place: Path) -> xr.Dataset | pd.DataFrame:
 
 def virtual_in(place: Path, control: str | None, measured: xr.Dataset | pd.DataFrame) -> xr.Dataset | pd.DataFrame:
     """Return virtual effects: of the outcomes that a folder keeps, against the measured control; or a table."""
-    from causalgia import contrast
+    from causalgia.effects import contrast
 
     if not place.is_dir():
         return _table(_there(place))

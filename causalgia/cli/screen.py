@@ -39,6 +39,11 @@ def print_answers(
         typer.echo(f"These are the largest; there are {more:,} more contrasts: causalgia show --all\n")
 
 
+def print_table(dataset: xr.Dataset) -> None:
+    """Print the table of estimates or decisions alone."""
+    _print([_table(dataset, "all", None)])
+
+
 def _largest(estimates: xr.Dataset, decisions: xr.Dataset | None) -> tuple[xr.Dataset, xr.Dataset | None, int]:
     """Return both tables with the contrasts that are printed where they are very many, and how many are left out."""
     from causalgia.experiments.answer import largest

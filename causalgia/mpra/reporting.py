@@ -1,14 +1,15 @@
-"""The bench in words: a library, or a concordance."""
+"""The bench in words: a library, counts and a look at them, or a concordance."""
 
 from __future__ import annotations
 
 import xarray as xr
 
 from causalgia.mpra import comparing, ordering
+from causalgia.mpra.counting.telling import describe_counts, describe_quality
 
 
 def report(dataset: xr.Dataset) -> str:
-    """Say in words what a library orders, or how well virtual and measured effects agree.
+    """Say in words what a library orders, what counts are like, or how well virtual and measured effects agree.
 
     Estimates and decisions, as from `causalgia.mpra.prediction_powered` or `causalgia.decide`, are for
     `causalgia.report`.
@@ -16,7 +17,9 @@ def report(dataset: xr.Dataset) -> str:
     Parameters
     ----------
     dataset
-        From `causalgia.mpra.library`: oligos by arm, the oligo and its parts, the rules and by arm the draws that broke
+        From `causalgia.mpra.read_counts` or `filter`: barcodes, and what filters left out. From
+        `causalgia.mpra.quality`: barcodes, dropouts and outliers by arm, and how replicates agree. From
+        `causalgia.mpra.library`: oligos by arm, the oligo and its parts, the rules and by arm the draws that broke
         them, the share of units that were drawn anew, and the shift of GC content and k-mers. From
         `causalgia.mpra.concordance`: for each contrast the correlations with the noise ceiling, the line, the signs of
         hits, and the elements off the line.
@@ -24,7 +27,7 @@ def report(dataset: xr.Dataset) -> str:
     Raises
     ------
     OutcomesError
-        If it is neither.
+        If it is none of these.
 
     Examples
     --------
@@ -37,4 +40,8 @@ def report(dataset: xr.Dataset) -> str:
     """
     if isinstance(dataset, xr.Dataset) and "noise_ceiling" in dataset:
         return comparing.describe(dataset)
+    if isinstance(dataset, xr.Dataset) and "never_seen" in dataset:
+        return describe_quality(dataset)
+    if isinstance(dataset, xr.Dataset) and "oligo_index" in dataset:
+        return describe_counts(dataset)
     return ordering.report(dataset)

@@ -56,15 +56,10 @@ def describe_quality(quality: xr.Dataset) -> str:
     >>> from causalgia.mpra.counting import quality
     >>> from causalgia.mpra.counting.examples import simulated
     >>> print(describe_quality(quality(simulated())))
-    control: 40 oligos, 0 never seen; 8 barcodes an oligo (median), ...
+    control: 30 oligos, 0 never seen; 8 barcodes an oligo (median), 0 of them more than 5 robust sd off
+    ...
     """
-    lines = []
-    for arm in quality["arm_"].to_numpy().tolist():
-        one = quality.sel(arm_=arm)
-        lines.append(
-            f"{arm}: {_n(int(one['oligos']), 'oligo')}, {int(one['never_seen']):,} never seen; {one['barcodes'].item():g} "
-            f"barcodes an oligo (median), {int(one['outliers']):,} of them more than {quality.attrs['outlier']:g} robust sd off"
-        )
+    lines = [_of_arm(quality.sel(arm_=arm), arm) for arm in quality["arm_"].to_numpy().tolist()]
     effective, n = quality["effective_barcodes"].to_numpy(), quality["n_barcodes"].to_numpy()
     if n.any():
         share = np.median(effective[n > 0] / n[n > 0])
@@ -72,42 +67,44 @@ def describe_quality(quality: xr.Dataset) -> str:
     return "\n".join([*lines, *_of_replicates(quality), *_of_pairs(quality)])
 
 
+def _of_arm(one: xr.Dataset, arm: str) -> str:
+    return (
+        f"{arm}: {_n(int(one['oligos']), 'oligo')}, {int(one['never_seen']):,} never seen; "
+        f"{one['barcodes'].item():g} barcodes an oligo (median), {int(one['outliers']):,} of them more than "
+        f"{one.attrs['outlier']:g} robust sd off"
+    )
+
+
 def _of_replicates(quality: xr.Dataset) -> list[str]:
-    floor, found = quality.attrs["min_dna"], []
-    if quality["empty"].ndim == 0:
+    floor, found, plasmid = quality.attrs["min_dna"], [], quality["empty"].ndim == 0
+    if plasmid:
         found.append(
             f"one plasmid pool of DNA: {int(quality['dna_total']):,} reads, {quality['empty'].item():.1%} of its cells "
             f"empty, {quality['below_floor'].item():.1%} under {floor:g}"
         )
     for name in quality["replicate"].to_numpy().tolist():
         one = quality.sel(replicate=name)
-        dna = "" if quality["empty"].ndim == 0 else f"{int(one['dna_total']):,} DNA and "
-        cells = (
-            ""
-            if quality["empty"].ndim == 0
-            else (
-                f"; DNA empty in {one['empty'].item():.1%} of its cells, under {floor:g} in {one['below_floor'].item():.1%}"
+        dna, cells = "", ""
+        if not plasmid:
+            dna = f"{int(one['dna_total']):,} DNA and "
+            cells = (
+                f"DNA empty in {one['empty'].item():.1%} of cells, under {floor:g} in {one['below_floor'].item():.1%}; "
             )
-        )
-        found.append(
-            f"replicate {name}: {dna}{int(one['rna_total']):,} RNA reads{cells}; {one['dropouts'].item():.1%} of the "
-            "oligos have no barcode in it"
-        )
+        absent = f"{one['dropouts'].item():.1%} of the oligos have no barcode in it"
+        found.append(f"replicate {name}: {dna}{int(one['rna_total']):,} RNA reads; {cells}{absent}")
     return found
 
 
 def _of_pairs(quality: xr.Dataset) -> list[str]:
-    names = quality["replicate"].to_numpy().tolist()
-    if len(names) < 2:
+    n = quality.sizes["replicate"]
+    if n < 2:
         return ["one replicate: how well it repeats is not known"]
-    pairs = np.triu_indices(len(names), 1)
-    least = {
-        name: quality[f"correlation_{name}"].to_numpy()[pairs].min() for name in ("activity", "barcode", "dna", "rna")
-    }
+    pairs, kinds = np.triu_indices(n, 1), ("activity", "barcode", "rna", "dna")
+    least = {kind: quality[f"correlation_{kind}"].to_numpy()[pairs].min() for kind in kinds}
     return [
-        f"replicates correlate, at least: {least['activity']:.2f} in activities of oligos, {least['barcode']:.2f} in log "
-        f"ratios of barcodes, {least['rna']:.2f} in RNA and {least['dna']:.2f} in DNA; they share barcodes, so this says "
-        "nothing of how barcodes differ"
+        f"replicates correlate, at least: {least['activity']:.2f} in activities of oligos, {least['barcode']:.2f} in "
+        f"log ratios of barcodes, {least['rna']:.2f} in RNA and {least['dna']:.2f} in DNA; they share barcodes, so "
+        "this says nothing of how barcodes differ"
     ]
 
 
