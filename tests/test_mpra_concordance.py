@@ -173,6 +173,23 @@ def test_finds_the_element_that_is_off_the_line(rng):
     assert "u17" in cg.mpra.report(found.expand_dims("contrast"))
 
 
+def test_draws_elements_bins_and_the_line(rng):
+    virtual, measured = simulated(rng, n=200)
+    measured.loc[17, "effect"] -= 4.0
+    found = cg.mpra.concordance(virtual, measured)
+    axes = cg.plot.concordance(found)
+    assert [text.get_text() for text in axes.texts] == ["u17"]
+    sizes = {c.get_label(): len(c.get_offsets()) for c in axes.collections if hasattr(c, "get_offsets")}
+    assert (sizes["element"], sizes["off the line"]) == (199, 1)
+    (line,) = [one for one in axes.lines if str(one.get_label()).startswith("slope")]
+    ends = found["intercept"].values[0, -1] + found["slope"].values[0, -1] * np.asarray(line.get_xdata())
+    assert np.asarray(line.get_ydata()) == pytest.approx(ends)
+    with pytest.raises(ContrastError, match="'x' is not there"):
+        cg.plot.concordance(found, contrast="x")
+    with pytest.raises(OutcomesError, match="no such table"):
+        cg.plot.concordance(virtual)
+
+
 def test_bins_hold_all_elements_and_follow_the_line(rng):
     found = cg.mpra.concordance(*simulated(rng, n=203), bins=7).isel(contrast=0)
     assert found["bin_n"].sum() == 203

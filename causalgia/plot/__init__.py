@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from causalgia.plot.agreement import concordance
 from causalgia.plot.bench import barcodes, dna_counts, replicates
 from causalgia.plot.curves import against, profile
 from causalgia.plot.forest_plot import forest, save_forest
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "against",
     "barcodes",
+    "concordance",
     "dna_counts",
     "forest",
     "heatmap",
