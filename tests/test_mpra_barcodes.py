@@ -214,6 +214,9 @@ def test_too_many_barcodes_are_refused_with_what_was_found_and_why():
         ({"length": 8, "min_distance": 7, "distance": "free"}, "between 1 and 6"),
         ({"length": 8, "distance": "edit"}, "not a choice"),
         ({"length": 8, "gc": (0.4, 0.45)}, "no barcode of 8 nt"),
+        ({"length": 8, "gc": (35, 65)}, "25 per cent"),
+        ({"length": 8, "flanks": "ACGT"}, "no pair"),
+        ({"length": 8.5}, "length=8.5 must be a whole number"),
         ({"length": 8, "homopolymer": 0}, "at least 1"),
         ({"length": 8, "avoid": ["EcoR1"]}, "did you mean 'ecori'"),
         ({"length": 8, "flanks": ("ACGX", "")}, "flanks= has 'ACGX'"),
@@ -228,8 +231,14 @@ def test_rules_that_are_none_are_refused(asked, said):
 
 
 def test_no_barcode_at_all_is_refused():
-    with pytest.raises(LibraryError, match="at least one"):
-        barcodes(0, length=9, rng=0)
+    for n in (0, 2.5, "3"):
+        with pytest.raises(LibraryError, match="whole number of at least 1"):
+            barcodes(n, length=9, rng=0)
+
+
+def test_one_text_is_one_primer_and_one_seed():
+    one, several = ({"primers": kind("ACGTACGT"), "seeds": kind("GAGGUAG")} for kind in (str, lambda text: [text]))
+    assert barcodes(50, length=10, rng=0, **one) == barcodes(50, length=10, rng=0, **several)
 
 
 def test_words_that_have_no_distance_are_refused():

@@ -242,6 +242,12 @@ def test_rules_look_at_the_part_that_they_name():
     assert broken_by(oligos, ()).shape == (0, 4)
 
 
+@pytest.mark.parametrize("asked", [{"gc": (25, 65)}, {"gc": (0.6, 0.4)}, {"repeats": 25}])
+def test_per_cents_are_no_shares(asked):
+    with pytest.raises(LibraryError, match="25 per cent"):
+        default_rules(construct("lentimpra"), **asked)
+
+
 @pytest.mark.parametrize("as_motif", [False, True])
 def test_a_motif_counts_only_where_it_lies_across_a_junction(as_motif):
     word = "AGATAAG"

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.errors import LibraryError, SequenceError
+from causalgia.mpra.ordering.plan import whole
+from causalgia.mpra.ordering.rules import require_shares
 from causalgia.mpra.ordering.sites import sites
 from causalgia.sequences.alphabet import Tokens, decode, encode, reverse_complement_word
 from causalgia.sequences.composition import word_masks
@@ -48,18 +50,21 @@ class BarcodeRules:
     primers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        for name in ("length", "min_distance", "homopolymer"):
+            whole(getattr(self, name), name, least=1)
         if not 4 <= self.length <= LONGEST:
             raise LibraryError(f"barcodes of length={self.length}: they have 4 to {LONGEST} letters")
         if self.distance not in KINDS:
             raise LibraryError(f"distance={self.distance!r} is not a choice; use one of {', '.join(map(repr, KINDS))}")
         most = largest_distance(self.length, self.distance)
-        if not 1 <= self.min_distance <= most:
+        if self.min_distance > most:
             raise LibraryError(
                 f"min_distance={self.min_distance} is not between 1 and {most}, the most for {self.length} nt; make "
                 "barcodes longer (length=)"
             )
-        if self.homopolymer < 1:
-            raise LibraryError(f"homopolymer={self.homopolymer}: a base is a run of 1; give at least 1")
+        if len(self.flanks) != 2 or isinstance(self.flanks, str):
+            raise LibraryError(f"flanks={self.flanks!r} is no pair; give the letters before and after each barcode")
+        require_shares(self.gc, "gc")
         fewest, most = self.gc_counts
         if fewest > most:
             raise LibraryError(f"gc={self.gc}: no barcode of {self.length} nt has such a share; widen it")
@@ -93,6 +98,10 @@ class BarcodeRules:
         )
 
 
+def _several(texts: str | Iterable[str]) -> tuple[str, ...]:
+    return (texts,) if isinstance(texts, str) else tuple(texts)
+
+
 def _letters(text: str, where: str) -> str:
     """Return A, C, G and T in capitals, or refuse."""
     try:
@@ -122,8 +131,8 @@ def barcodes(
     homopolymer: int = 3,
     all_four_bases: bool = True,
     flanks: tuple[str, str] = ("", ""),
-    seeds: Iterable[str] = (),
-    primers: Iterable[str] = (),
+    seeds: str | Iterable[str] = (),
+    primers: str | Iterable[str] = (),
     rng: RNG,
 ) -> list[str]:
     """Return barcodes to synthesise, every pair of which keeps a distance.
@@ -197,13 +206,13 @@ def barcodes(
         length=length,
         min_distance=min_distance,
         distance=distance,
-        avoid=(avoid,) if isinstance(avoid, str) else tuple(avoid),
+        avoid=_several(avoid),
         gc=gc,
         homopolymer=homopolymer,
         all_four_bases=all_four_bases,
         flanks=flanks,
-        seeds=tuple(seeds),
-        primers=tuple(primers),
+        seeds=_several(seeds),
+        primers=_several(primers),
     )
     return decode(draw_barcodes(n, rules, rng=rng)[0])
 
@@ -222,8 +231,7 @@ def draw_barcodes(n: int, rules: BarcodeRules, *, rng: RNG) -> tuple[Tokens, dic
     >>> tokens.shape, list(refused)
     ((3, 10), ['homopolymer', 'GC', 'four bases', 'polyA signal', 'distance'])
     """
-    if n < 1:
-        raise LibraryError(f"{n} barcodes; ask for at least one")
+    whole(n, "n", least=1)
     found, failed, passed = distant_words(
         n,
         rules.length,

@@ -196,7 +196,7 @@ def default_rules(
     Raises
     ------
     LibraryError
-        If a site is not known.
+        If a site is not known, or `gc` or `repeats` are no shares.
 
     Examples
     --------
@@ -204,6 +204,8 @@ def default_rules(
     >>> [rule.name for rule in default_rules(construct("lentimpra"))][:3]
     ['site EcoRI', 'site SbfI', 'homopolymer above 10']
     """
+    require_shares(gc, "gc")
+    require_shares((0.0, repeats), "repeats")
     meant = {one.word: n for name, n in of.intended for one in sites(name)}
     asked = sites(of.avoid if avoid is None else avoid)
     return (
@@ -213,6 +215,18 @@ def default_rules(
         SimpleRepeats(share=repeats),
         *(JunctionMotif(motif=motif) for motif in motifs),
     )
+
+
+def require_shares(pair: tuple[float, float], name: str) -> None:
+    """Refuse a lowest and a highest share that are not shares, in this order.
+
+    Raises
+    ------
+    LibraryError
+        Names the argument.
+    """
+    if len(pair) != 2 or not 0 <= pair[0] <= pair[1] <= 1:
+        raise LibraryError(f"{name}={pair}: shares are between 0 and 1, the lowest first; 0.25 is 25 per cent")
 
 
 def default_flags() -> tuple[Rule, ...]:
