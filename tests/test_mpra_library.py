@@ -118,6 +118,8 @@ def test_sites_stand_where_they_are_meant_and_nowhere_else(barcoded):
         ({"replicates": 0}, "replicates=0 must be"),
         ({"scrambles": -1}, "scrambles=-1 must be"),
         ({"promoter_only": 5}, "clone the promoter alone"),
+        ({"barcodes_per_oligo": True}, "barcodes_per_oligo=True must be"),
+        ({"barcodes_per_oligo": 0}, "barcodes_per_oligo=0 must be"),
         ({"barcodes_per_oligo": 2, "barcode_length": 12}, "12 barcode"),
         ({"positives": ["ACGT"]}, "'positive0' has 4 bp and every insert 60"),
         ({"positives": {"a b": "ACGT" * 15}}, "'a b'"),
@@ -413,7 +415,7 @@ def test_barcodes_that_nearly_all_break_a_rule_are_said_to():
     with pytest.raises(LibraryError, match=r"barcodes break a rule in their oligo, most often: .* across a junction"):
         bare(
             pair(20), adapters=("ACCAT", "TACCA"), oligo_length=80, barcodes_per_oligo=5, barcode_length=10,
-            min_distance=2, motifs=["NT"],
+            min_distance=2, motifs="NT",
         )  # fmt: skip
 
 

@@ -49,7 +49,7 @@ def library(
     gc: tuple[float, float] = (0.25, 0.65),
     homopolymer: int = 10,
     repeats: float = 0.25,
-    motifs: Sequence[str | Motif] = (),
+    motifs: str | Motif | Sequence[str | Motif] = (),
     barcode_length: int | None = None,
     min_distance: int = 3,
     seeds: Iterable[str] = (),
@@ -150,7 +150,7 @@ def library(
     if not isinstance(design, Design):
         raise LibraryError(f"a library is made of a cg.Design, not of a {type(design).__name__}")
     key, of = root_key(rng), construct(adapters)
-    synthesised = barcodes_per_oligo is not None
+    synthesised = barcodes_per_oligo is not None and whole(barcodes_per_oligo, "barcodes_per_oligo", least=1) > 0
     letters = _barcode_length(of, barcode_length) if synthesised else 0
     length = require_fit(design, of, oligo_length=oligo_length, barcode_length=letters)
     plus, minus = (given_controls(x, w, length=length) for x, w in ((positives, "positive"), (negatives, "negative")))
@@ -164,7 +164,8 @@ def library(
         negatives=len(minus),
     )
     pool_size = require_within(numbers, oligo_length=int(oligo_length), vendor_name=vendor, budget=budget)
-    rules = default_rules(of, avoid=avoid, gc=gc, homopolymer=homopolymer, repeats=repeats, motifs=motifs)
+    words = [motifs] if isinstance(motifs, str | Motif) else motifs
+    rules = default_rules(of, avoid=avoid, gc=gc, homopolymer=homopolymer, repeats=repeats, motifs=words)
     check_construct(of, rules, barcoded=synthesised)
     judge = Judge(of, rules)
     tag_rules = (

@@ -78,7 +78,12 @@ def _oligo(library: xr.Dataset) -> list[str]:
 
 def _plan(library: xr.Dataset) -> list[str]:
     attrs = library.attrs
-    said = [f"{attrs['replicates']} replicates planned"] if "replicates" in attrs else []
+    said = []
+    if "replicates" in attrs:
+        n = len(np.unique(library["unit"].to_numpy()[library["group"].to_numpy().astype(str) == "test"]))
+        barcodes = attrs.get("barcodes_per_oligo", "...")
+        call = f"cg.mpra.power(effect, barcodes={barcodes}, replicates={attrs['replicates']}, backgrounds={n}, ...)"
+        said.append(f"{attrs['replicates']} replicates planned: what that can tell says {call}")
     if "budget" in attrs:
         said.append(f"{attrs['budget'] - library.sizes['row']:,} oligos of the budget of {attrs['budget']:,} are left")
     if "vendor" in attrs:
