@@ -119,6 +119,31 @@ def _quantile(W: Array, d: Array, v: Array, tail: float) -> float:
 
 
 @njit(cache=True, nogil=True)
+def _normals(
+    z: Array, precision: Array, k: Array, start: Ints, e: int, weights: Array, tb: Array, tr: Array, W: Array
+) -> tuple[Array, Array, Array]:
+    """Return the normals that an element's contrasts mix: probability (n,), mean and variance (K, n)."""
+    R, (K, A), J = z.shape[1], weights.shape, len(tr)
+    S, s, u, g = np.empty((R, R)), np.empty(R), np.empty(R), np.empty(R)
+    at, variance, share = np.zeros((K, W.size)), np.zeros((K, W.size)), np.zeros(W.size)
+    for i in range(len(tb)):
+        if W[i].max() < NEGLIGIBLE:
+            continue
+        share[i * J : i * J + J] = W[i]
+        for a in range(A):
+            o = e * A + a
+            q, log_det = sums(z, precision, k, start[o], start[o + 1], tb[i], S, s)
+            values = _turned(S, s, u, g)
+            for j in range(J):
+                _, m, v = _oligo(q, log_det, values, u, g, tr[j])
+                for c in range(K):
+                    at[c, i * J + j] += weights[c, a] * m
+                    variance[c, i * J + j] += weights[c, a] ** 2 * v
+    kept = np.flatnonzero(share >= NEGLIGIBLE)
+    return share[kept] / share[kept].sum(), at[:, kept], variance[:, kept]
+
+
+@njit(cache=True, nogil=True)
 def mixtures(
     z: Array, precision: Array, k: Array, start: Ints, weights: Array, tb: Array, tr: Array, W: Array, tails: Array
 ) -> tuple[Array, Array]:
@@ -127,34 +152,14 @@ def mixtures(
     `weights` (K, A) are the contrasts, `W` (E, len(tb), len(tr)) the probabilities of the pairs of variances for each
     element, `tails` the probabilities beyond, on both sides together.
     """
-    R, (K, A), E, J = z.shape[1], weights.shape, len(W), len(tr)
+    E, K = len(W), len(weights)
     mean, beyond = np.zeros((E, K)), np.zeros((E, K, len(tails)))
-    S, s, u, g = np.empty((R, R)), np.empty(R), np.empty(R), np.empty(R)
-    at, variance, share = np.zeros((K, len(tb) * J)), np.zeros((K, len(tb) * J)), np.zeros(len(tb) * J)
     for e in range(E):
-        n = 0
-        for i in range(len(tb)):
-            if W[e, i].max() < NEGLIGIBLE:
-                continue
-            at[:, n : n + J] = 0.0
-            variance[:, n : n + J] = 0.0
-            share[n : n + J] = W[e, i]
-            for a in range(A):
-                o = e * A + a
-                q, log_det = sums(z, precision, k, start[o], start[o + 1], tb[i], S, s)
-                values = _turned(S, s, u, g)
-                for j in range(J):
-                    _, m, v = _oligo(q, log_det, values, u, g, tr[j])
-                    for c in range(K):
-                        at[c, n + j] += weights[c, a] * m
-                        variance[c, n + j] += weights[c, a] ** 2 * v
-            n += J
-        kept = np.flatnonzero(share[:n] >= NEGLIGIBLE)
-        w = share[kept] / share[kept].sum()
+        share, at, variance = _normals(z, precision, k, start, e, weights, tb, tr, W[e])
         for c in range(K):
-            mean[e, c] = (w * at[c][kept]).sum()
+            mean[e, c] = (share * at[c]).sum()
             for i in range(len(tails)):
-                beyond[e, c, i] = _quantile(w, at[c][kept] - mean[e, c], variance[c][kept], tails[i])
+                beyond[e, c, i] = _quantile(share, at[c] - mean[e, c], variance[c], tails[i])
     return mean, beyond
 
 

@@ -139,53 +139,65 @@ def _zero(m: float, phi: float) -> float:
 
 
 @njit(cache=True, nogil=True)
+def _levels(z: Array, precision: Array, shared: Array, lo: int, hi: int, T: float, t: float) -> tuple[Array, Array]:
+    """Return the best prediction of an oligo's level in each replicate, (R,), and of its barcodes about it."""
+    R = z.shape[1]
+    S, s, M, one = np.empty((R, R)), np.empty(R), np.eye(R), np.ones(R)
+    sums(z, precision, shared, lo, hi, T, S, s)
+    M += t * S
+    ones, values = np.linalg.solve(M, S @ one), np.linalg.solve(M, s)
+    mu = values.sum() / ones.sum()
+    level = mu + t * (values - mu * ones)
+    own = np.empty(hi - lo)
+    for b in range(lo, hi):
+        a, left = 0.0, 0.0
+        for r in range(R):
+            a += precision[b, r]
+            left += precision[b, r] * (z[b, r] - level[r])
+        own[b - lo] = left * (T + shared[b]) / (1.0 + a * (T + shared[b]))
+    return level, own
+
+
+@njit(cache=True, nogil=True)
+def _no_reads(expected: Array, used: Mask, sd: float, phi: float, nodes: Array, weights: Array) -> float:
+    """Return the chance of no reads of a barcode in any replicate, its own activity unknown; `expected` are logs."""
+    chance = 0.0
+    for i in range(len(nodes)):
+        each = weights[i]
+        for r in range(len(expected)):
+            if used[r]:
+                each *= _zero(np.exp(expected[r] + nodes[i] * sd), phi)
+        chance += each
+    return chance
+
+
+@njit(cache=True, nogil=True)
 def _predicted(
     rna: Array, used: Mask, offset: Array, shared: Array, start: Ints, A: int, tb: Array, tr: Array, z: Array,
     precision: Array, phi: float, p_cell: float, p_barcode: float, nodes: Array, weights: Array, level: Array,
     speaks: Array,
 ) -> tuple[float, float]:  # fmt: skip
-    """Set each cell's level to its best prediction, and the probability that it speaks; return the silent shares."""
-    R = rna.shape[1]
-    S, s, M, one = np.empty((R, R)), np.empty(R), np.empty((R, R)), np.ones(R)
+    """Set each cell's level to its best prediction, and the probability that it speaks; return the silent shares.
+
+    The shares are posterior means under a Beta(1, 100).
+    """
     silent_cells, cells, silent_barcodes = 1.0, 100.0, 1.0
     for o in range(len(start) - 1):
-        lo, hi, t, T = start[o], start[o + 1], tr[o // A], tb[o // A]
-        sums(z, precision, shared, lo, hi, T, S, s)
-        M[:] = t * S
-        for r in range(R):
-            M[r, r] += 1.0
-        ones, values = np.linalg.solve(M, S @ one), np.linalg.solve(M, s)
-        mu = values.sum() / ones.sum()
-        w = t * (values - mu * ones)
-        for b in range(lo, hi):
-            a, az, reads = 0.0, 0.0, 0.0
-            for r in range(R):
-                a += precision[b, r]
-                az += precision[b, r] * (z[b, r] - mu - w[r])
-                reads += rna[b, r]
-            v = az * (T + shared[b]) / (1.0 + a * (T + shared[b]))
-            for r in range(R):
-                level[b, r] = mu + w[r] + v
-            if reads == 0.0:
-                chance = 0.0
-                for i in range(len(nodes)):
-                    each = 1.0
-                    for r in range(R):
-                        if used[b, r]:
-                            shift = mu + w[r] + nodes[i] * np.sqrt(T + shared[b])
-                            each *= _zero(np.exp(offset[b, r] + shift), phi)
-                    chance += weights[i] * each
+        T = tb[o // A]
+        of_oligo, own = _levels(z, precision, shared, start[o], start[o + 1], T, tr[o // A])
+        for b in range(start[o], start[o + 1]):
+            level[b] = of_oligo + own[b - start[o]]
+            if rna[b].sum() == 0.0:
+                chance = _no_reads(offset[b] + of_oligo, used[b], np.sqrt(T + shared[b]), phi, nodes, weights)
                 p = p_barcode / (p_barcode + (1.0 - p_barcode) * chance)
                 silent_barcodes += p
-                for r in range(R):
-                    speaks[b, r] = max(1.0 - p, NEVER) if used[b, r] else 0.0
+                speaks[b] = used[b] * max(1.0 - p, NEVER)
                 continue
-            for r in range(R):
-                speaks[b, r] = 1.0 if used[b, r] else 0.0
-                cells += speaks[b, r]
-                if used[b, r] and rna[b, r] == 0.0:
-                    chance = _zero(np.exp(offset[b, r] + level[b, r]), phi)
-                    p = p_cell / (p_cell + (1.0 - p_cell) * chance)
-                    speaks[b, r] = max(1.0 - p, NEVER)
-                    silent_cells += p
+            for r in range(rna.shape[1]):
+                p = 0.0
+                if rna[b, r] == 0.0 and used[b, r]:
+                    p = p_cell / (p_cell + (1.0 - p_cell) * _zero(np.exp(offset[b, r] + level[b, r]), phi))
+                cells += used[b, r]
+                silent_cells += p
+                speaks[b, r] = used[b, r] * max(1.0 - p, NEVER)
     return silent_cells / cells, silent_barcodes / (len(rna) + 100.0)
