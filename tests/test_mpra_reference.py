@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from functools import cache
 from pathlib import Path
 
@@ -10,9 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from scipy import stats
 
 from causalgia.errors import BarcodeNoiseWarning
 from causalgia.mpra import average, fit, read_counts
+from causalgia.mpra import filter as mpra_filter
 from causalgia.mpra.fitting.barcode_means import barcode_means, barcode_moderated, barcode_pooled, barcode_welch
 from causalgia.mpra.fitting.blocks import consensus_correlation
 from causalgia.mpra.fitting.cells import cells_of
@@ -218,3 +221,42 @@ def test_averages_over_backgrounds(method, name):
     tau = [] if method == "mean" else [("tau", "tau")]
     for ours, column in [("ace", "effect"), ("se", "se"), ("p", "p"), *tau]:
         np.testing.assert_allclose(found[ours][:, 0], theirs[column], rtol=1e-8, atol=1e-9)
+
+
+@cache
+def photoreceptor():
+    folder = FOLDER.parent / "mpra_real" / "library1"
+    counts = read_counts(folder / "counts.tsv.gz", arms=folder / "arms.tsv")
+    pair = ["WT", "MUT-allCrxSites"]
+    return mpra_filter(counts, min_dna=10, min_barcodes=2, arms=pair), folder / "expected"
+
+
+def test_wild_types_and_mutants_of_a_real_library():
+    counts, folder = photoreceptor()
+    asking = asked_of(counts, control="MUT-allCrxSites", arms=["WT"])
+    linear = paired(ratio_of_sums(counts, asking)[0]).contrasts(asking.weights)
+    by_barcode = barcode_moderated(barcode_means(cells_of(counts, asking)), asking.weights)
+    for found, name in ((linear, "limma_paired"), (by_barcode, "barcode_moderated")):
+        theirs = pd.read_csv(folder / f"{name}.tsv.gz", sep="\t").set_index("element")
+        assert set(theirs.index) == set(asking.elements)
+        agrees(found, theirs.loc[asking.elements], 1e-7)
+
+
+def test_what_sums_find_in_a_real_library_and_both_layers_do_not():
+    counts, folder = photoreceptor()
+    summary = json.loads((folder / "summary.json").read_text())
+    hits = {}
+    for method in ("two_way", "nb", "precision"):
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            found = fit(counts, control="MUT-allCrxSites", arms=["WT"], method=method)
+        assert [w.category for w in said] == ([BarcodeNoiseWarning] if method == "precision" else [])
+        hits[method] = int((stats.false_discovery_control(found["p"][:, 0]) < 0.05).sum())
+        assert found.sizes["element"] + found.attrs["n_not_fitted"] == summary["n_pairs"]
+        if method == "two_way":
+            overall, theirs = average(found, by=None), summary["average_effect"]
+            assert overall["ace"].item() == pytest.approx(theirs["effect"])
+            assert overall["se"].item() == pytest.approx(theirs["se"])
+            assert overall["tau"].item() == pytest.approx(theirs["tau"], rel=0.05)
+    assert hits["two_way"] < 0.6 * hits["precision"]
+    assert hits["nb"] < hits["precision"]
