@@ -258,6 +258,17 @@ def test_nothing_is_written_over_unless_asked(barcoded, tmp_path):
         cg.mpra.read_library(tmp_path / "absent")
 
 
+def test_a_library_that_cannot_be_ordered_leaves_what_was_there(tmp_path):
+    cg.mpra.write_library(two_arms(), tmp_path / "LIB")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "LIB").iterdir()}
+    clash = with_cell("insert", 2, "ACGATACA")
+    for folder in ("LIB", "new"):
+        with refused("'u1:GATA1' and 'u2:control' are one sequence"):
+            cg.mpra.write_library(clash, tmp_path / folder, overwrite=True)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "LIB").iterdir()} == before
+    assert not (tmp_path / "new").exists()
+
+
 def test_the_inserts_that_reads_are_mapped_to_are_each_there_once(barcoded, tmp_path):
     text = cg.mpra.to_fasta(barcoded, tmp_path / "inserts.fa", of="insert").read_text()
     names = [line[1:] for line in text.splitlines() if line.startswith(">")]
@@ -540,8 +551,19 @@ def test_a_table_of_variants_is_read_as_a_vcf_is(fasta, tmp_path):
     designs = [cg.mpra.variant_tiles(x, fasta, insert_length=40) for x in (VARIANTS, tmp_path / "some.vcf", table)]
     assert designs[0] == designs[1] == designs[2]
     assert designs[0].tiles == designs[1].tiles == designs[2].tiles
+    partly = cg.mpra.variant_tiles(table.assign(ID=[None, "rs", "rs", ".", "x"]), fasta, insert_length=40)
+    assert [tile.variant.name for tile in partly.tiles] == [*(v.written for v in VARIANTS[:4]), "x"]
     with refused("no column 'alt'"):
         cg.mpra.variant_tiles(table.drop(columns="ALT"), fasta, insert_length=40)
+    for wrong, message in (
+        (table.assign(REF="N"), "row 1 (chr1:501): "),
+        (table.assign(POS=None), "row 1 (chr1:None): "),
+    ):
+        with refused(message):
+            cg.mpra.variant_tiles(wrong, fasta, insert_length=40)
+    (tmp_path / "odd.vcf").write_text(f"chr1\t501\trs7\t{other(500)}\tACG\n")
+    with refused(f"{tmp_path / 'odd.vcf'}: variant 'rs7': its reference allele at chr1:500", SequenceError):
+        cg.mpra.variant_tiles(tmp_path / "odd.vcf", fasta, insert_length=40)
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,7 @@ from causalgia import store
 from causalgia.errors import LibraryError, OutcomesError
 from causalgia.mpra.formats.filing import refuse_taken
 from causalgia.mpra.formats.igvf import to_igvf
-from causalgia.mpra.formats.orders import to_csv, to_fasta
-from causalgia.schema import validate
+from causalgia.mpra.formats.orders import require_orderable, to_csv, to_fasta
 
 LIBRARY = "library.nc"
 _MAPPING = "reporter_barcode_to_element_mapping.tsv.gz"
@@ -67,7 +66,7 @@ def write_library(library: xr.Dataset, folder: str | PathLike[str], *, overwrite
     >>> read_library(folder).identical(two_arms())
     True
     """
-    validate(library, "library")
+    require_orderable(library, str(folder))
     place = _made(Path(folder))
     for name in (*_WRITERS, LIBRARY):
         refuse_taken(place / name, overwrite=overwrite)

@@ -119,6 +119,18 @@ def read_order(path: str | PathLike[str]) -> pd.DataFrame:
     return pd.DataFrame({"name": names, "oligo": [oligo for _, _, oligo in rows]}, dtype=object)
 
 
+def require_orderable(library: xr.Dataset, place: str) -> None:
+    """Refuse a library that could not be ordered, or whose reads could not be told apart, before anything is written.
+
+    Raises
+    ------
+    LibraryError
+        As `to_fasta`, of oligos and of inserts.
+    """
+    _oligos(library, place)
+    constructs_of(library, place)
+
+
 def _oligos(library: xr.Dataset, path: str | PathLike[str]) -> tuple[list[str], list[str]]:
     validate(library, "library")
     names, oligos = (library[column].to_numpy().tolist() for column in ("name", "oligo"))

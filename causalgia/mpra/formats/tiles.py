@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from causalgia.design import Arm, Design, EmbedEach, Genomic, Untreated
-from causalgia.errors import LibraryError
+from causalgia.errors import LibraryError, SequenceError
 from causalgia.experiments.alleles import loci_of, rewritten
 from causalgia.mpra.formats.spdi import Spdi, canonical
 from causalgia.sequences.genome import Genome
@@ -187,7 +189,7 @@ def variant_tiles(
     chosen = _variants_of(variants)
     _check_lengths(chosen, insert_length, offsets)
     with Genome(fasta) as genome:
-        check_alleles(chosen, [_found(x, genome) for x in chosen], fasta)
+        _check_alleles(chosen, genome, variants)
         spdi = [canonical(variant, genome, assembly=assembly) for variant in chosen]
     _refuse_same(chosen, spdi)
     pairs = [(x, s, offset) for x, s in zip(chosen, spdi, strict=True) for offset in offsets]
@@ -214,9 +216,21 @@ def _variants_of(given: str | PathLike[str] | pd.DataFrame | Sequence[Variant]) 
             raise LibraryError(
                 f"variants: no column '{name}'; a table has chrom, pos (counted from 1), ref, alt, maybe id"
             )
-    ids = table["id"].astype(str).tolist() if "id" in table.columns else [""] * len(table)
+    ids = table["id"].where(table["id"].notna(), ".").astype(str) if "id" in table.columns else ["."] * len(table)
+    shared = Counter(ids)
     rows = zip(table["chrom"], table["pos"], table["ref"], table["alt"], ids, strict=True)
-    return tuple(Variant(str(c), int(p) - 1, r, a, "" if i == "." else i) for c, p, r, a, i in rows)
+    return tuple(_variant(i, row, shared) for i, row in enumerate(rows, 1))
+
+
+def _variant(number: int, row: tuple[Any, ...], shared: Counter[str]) -> Variant:
+    chromosome, position, reference, alternate, name = row
+    try:
+        own = "" if name == "." or shared[name] > 1 else name
+        return Variant(str(chromosome), int(position) - 1, reference, alternate, own)
+    except (SequenceError, TypeError, ValueError) as error:
+        raise LibraryError(
+            f"variants: row {number} ({chromosome}:{position}): {error}; correct or drop the row"
+        ) from error
 
 
 def _check_lengths(chosen: Sequence[Variant], insert_length: int, offsets: Sequence[int]) -> None:
@@ -232,6 +246,16 @@ def _check_lengths(chosen: Sequence[Variant], insert_length: int, offsets: Seque
                     f"variant {variant.name!r}: at offset {offset:+d} its allele of {_width(variant)} bases leaves the "
                     f"insert of {insert_length}; give longer inserts, smaller offsets=, or drop it"
                 )
+
+
+def _check_alleles(chosen: Sequence[Variant], genome: Genome, given: object) -> None:
+    """Refuse variants whose reference allele is not the genome's; the error names their file, if there is one."""
+    try:
+        check_alleles(chosen, [_found(x, genome) for x in chosen], genome.path)
+    except SequenceError as error:
+        if not isinstance(given, str | PathLike):
+            raise
+        raise SequenceError(f"{given}: {error}") from error
 
 
 def _found(variant: Variant, genome: Genome) -> str:
