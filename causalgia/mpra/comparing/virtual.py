@@ -22,7 +22,7 @@ from causalgia.trial.describing import arm_coordinates
 Names: TypeAlias = NDArray[Any]
 _OF_DESIGN = (
     *("assignment", "null", "null_kind", "null_fingerprint", "design_fingerprint", "library_fingerprint", "rng"),
-    *("reserved", "causalgia", "python", "numpy"),
+    *("rules", "reserved", "causalgia", "python", "numpy"),
 )
 
 
