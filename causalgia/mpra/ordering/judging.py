@@ -63,11 +63,9 @@ class Judge:
         broken = self.broken(tokens)
         if broken.any():
             i = int(broken.any(axis=0).argmax())
-            rule = self.rules[int(broken[:, i].argmax())]
-            raise LibraryError(
-                f"{what} '{names[i]}' breaks a rule: {rule.name}, as do {int(broken.any(axis=0).sum()) - 1} others; "
-                f"leave it out, or {rule.cure}"
-            )
+            rule, n = self.rules[int(broken[:, i].argmax())], int(broken.any(axis=0).sum())
+            others = f" ({n} of {len(names)} break one)" if n > 1 else ""
+            raise LibraryError(f"{what} '{names[i]}' breaks a rule: {rule.name}{others}; leave it out, or {rule.cure}")
 
 
 def _intended_in(part: Construct, rule: Rule) -> Rule:
