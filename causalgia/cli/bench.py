@@ -13,6 +13,7 @@ from causalgia.cli.bench_tables import (
     COMPARISON,
     EFFECTS,
     FIT,
+    LIBRARY,
     control_of,
     draw_quality,
     effects_table,
@@ -74,6 +75,7 @@ def design(spec_file: _Trial, out: _Out, force: _Force = False) -> None:
     from causalgia.spec import read_library_spec
 
     spec = read_library_spec(spec_file)
+    refuse_taken(out, force, LIBRARY)
     library = mpra.library(spec.design, rng=spec.rng, **spec.options)
     library = library.assign_attrs(name=spec.name, analysis=spec.analysis.to_json())
     written = mpra.write_library(library, out, overwrite=force)
@@ -166,9 +168,7 @@ def cheapest(
     effect: Annotated[float | None, typer.Option(help="Instead: an effect that the test must find (80 %).")] = None,
     oligos: Annotated[int | None, typer.Option(help="Most oligos that may be ordered.")] = None,
     budget: Annotated[float | None, typer.Option(help="Most that the library may cost.")] = None,
-    price: Annotated[
-        Path | None, typer.Option(help="A price list (TOML); else placeholders of the right order.")
-    ] = None,
+    price: Annotated[Path | None, typer.Option(help="A price list (TOML); else placeholders.")] = None,
     arms: Annotated[int, typer.Option(min=2, help="Oligos that each background takes.")] = 2,
     sd_barcode: _SdBarcode = 0.6,
     sd_replicate: _SdReplicate = 0.15,
@@ -221,7 +221,7 @@ def analyze(
 
     Example:   causalgia mpra analyze counts.tsv.gz --design arms.tsv --control WT --arms mutant --min-dna 10 --out out
     """
-    from causalgia import adjust, decide, infer, mpra, store
+    from causalgia import Analysis, adjust, decide, infer, mpra, store
 
     refuse_taken(out, force, OUTCOMES, FIT, EFFECTS)
     side = side_of(library_folder)
@@ -230,14 +230,15 @@ def analyze(
     treatments = None if arms is None else [name.strip() for name in arms.split(",")]
     asked = None if treatments is None else [control, *treatments]
     quality = mpra.quality(counts)
-    typer.echo(mpra.report(quality))
     counts = mpra.filter(counts, min_dna=min_dna, min_barcodes=min_barcodes, arms=asked)
-    typer.echo(mpra.report(counts))
     fitted = mpra.fit(counts, control=control, arms=treatments, method=method.value)
     decisions = decide(infer(fitted, rng=rng), rope=rope_of(rope), error=error, level=level)
+    typer.echo(mpra.report(quality))
+    typer.echo(mpra.report(counts))
     folder = made(out)
     drop(folder, ESTIMATES, DECISIONS)
-    store.save(mpra.activity(counts, arms=asked).assign_attrs(rng=str(rng)), folder / OUTCOMES)
+    said = {"analysis": Analysis(control=control).to_json(), "rng": str(rng)}
+    store.save(mpra.activity(counts, arms=asked).assign_attrs(said), folder / OUTCOMES)
     store.save(fitted, folder / FIT)
     effects_table(adjust(fitted, method="bh"), decisions).to_csv(folder / EFFECTS, index=False)
     figures = draw_quality(quality, folder)

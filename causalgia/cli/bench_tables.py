@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-FIT, EFFECTS, COMPARISON = "fit.nc", "effects.csv", "comparison.csv"
+FIT, EFFECTS, COMPARISON, LIBRARY = "fit.nc", "effects.csv", "comparison.csv", "library.nc"
 _MANY = 20
 _VERDICTS = ("increases", "decreases", "negligible", "undecided")
 

@@ -1,0 +1,163 @@
+"""The bench on the command line: a library out, the virtual trial, counts in, the two compared; and what is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_cli import call, refused
+
+import causalgia as cg
+from causalgia import store
+
+TRIAL = """
+name = "bench"
+n_units = 40
+rng = 7
+null = {kind = "uniform", length = 200}
+predictor = {zoo = "gata1_like"}
+arms = {placebo = {placebo = "AGATAAG", at = 96}, GATA1 = {embed = "AGATAAG", at = 96}}
+analysis = {control = "placebo"}
+mpra = {oligo_length = 230, adapters = "lentimpra", scrambles = 20}
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder in which a library was ordered, predicted, and its counts came back."""
+    where = tmp_path_factory.mktemp("bench")
+    (where / "trial.toml").write_text(TRIAL)
+    call("mpra", "design", where / "trial.toml", "--out", where / "LIB")
+    call("mpra", "predict", where / "trial.toml", "--design", where / "LIB", "--out", where / "virtual")
+    cg.mpra.to_igvf(measured(where), where / "counts.tsv.gz", "reporter_experiment_barcode")
+    call("mpra", "analyze", where / "counts.tsv.gz", "--design", where / "LIB", "--out", where / "measured")
+    return where
+
+
+def truth(where):
+    """Return the true log2 activity of each oligo: the virtual one, times 0.8, and noise of its own."""
+    library = cg.mpra.read_library(where / "LIB")
+    y = store.load(where / "virtual" / "outcomes.nc", "outcomes")["outcome"].sel(task="K562")
+    frame = library[["oligo_name", "element", "arm", "group"]].to_dataframe().drop_duplicates("oligo_name")
+    noise = np.random.default_rng(3).normal(0, 0.2, len(frame))
+    of_test = [0.8 * float(y.sel(unit=e, arm=a)) if g == "test" else -1.0 for _, e, a, g in frame.to_numpy()]
+    return frame.assign(log2=np.array(of_test) + noise)
+
+
+def measured(where):
+    return cg.mpra.simulate(truth(where), barcodes=12, replicates=3, sd_barcode=0.4, rng=5)
+
+
+def test_a_library_is_ordered(folder, tmp_path):
+    said = call("mpra", "design", folder / "trial.toml", "--out", tmp_path / "LIB").stdout
+    assert said.startswith("100 oligos of 230 nt: 40 placebo, 40 GATA1, 20 scramble (negative)")
+    again = cg.mpra.read_library(tmp_path / "LIB")
+    assert again.identical(cg.mpra.read_library(folder / "LIB"))
+    assert again.attrs["name"] == "bench"
+
+
+def test_the_virtual_trial_is_of_the_oligos(folder):
+    outcomes = store.load(folder / "virtual" / "outcomes.nc", "outcomes")
+    library = cg.mpra.read_library(folder / "LIB")
+    elements = library["element"].values[library["group"].values == "test"]
+    assert set(outcomes["unit"].values) == set(elements)
+    assert "GATA1" in call("estimate", folder / "virtual").stdout
+
+
+def test_the_table_has_what_the_verbs_say(folder):
+    counts = cg.mpra.read_counts(folder / "counts.tsv.gz", arms=folder / "LIB" / "arms.tsv")
+    counts = cg.mpra.filter(counts, min_barcodes=1)
+    fitted = cg.mpra.fit(counts, control="placebo")
+    table = pd.read_csv(folder / "measured" / "effects.csv").set_index("element")
+    np.testing.assert_allclose(table.loc[fitted["element"].values, "ace"], fitted["ace"].values[:, 0], rtol=1e-12)
+    decided = cg.decide(cg.infer(fitted, rng=0), rope=0, error="bayes_fdr")
+    assert table.loc[decided["contrast"].values, "verdict"].tolist() == decided["verdict"].values[:, 0].tolist()
+
+
+def test_the_average_is_near_its_truth(folder):
+    found = cg.estimate(cg.contrast(store.load(folder / "measured" / "outcomes.nc", "outcomes"), control="placebo"))
+    true = truth(folder).query("group == 'test'").pivot(index="element", columns="arm", values="log2")
+    mean = (true["GATA1"] - true["placebo"]).mean()
+    assert abs(found["ace"].item() - mean) < 4 * found["se"].item()
+
+
+def test_what_was_analysed_is_said(folder, tmp_path):
+    out = tmp_path / "out"
+    said = call(
+        *("mpra", "analyze", folder / "counts.tsv.gz", "--design", folder / "LIB", "--out", out),
+        *("--min-dna", "20", "--min-barcodes", "4", "--rope", "-0.1", "0.1", "--method", "two_way"),
+    ).stdout
+    assert "min_dna 20: left out" in said
+    assert "outside [-0.1, 0.1]" in said or "0.1" in said
+    assert {p.name for p in out.iterdir()} == {
+        *("outcomes.nc", "fit.nc", "effects.csv", "barcodes.png", "replicates.png"),
+    }
+    assert "placebo" in call("analyze", out, "--rope=-0.1,0.1").stdout
+
+
+def test_virtual_and_measured_are_compared(folder, tmp_path):
+    said = call(
+        *("mpra", "compare", folder / "virtual", folder / "measured", "--task", "K562", "--out", tmp_path)
+    ).stdout
+    assert "GATA1: 40 elements" in said
+    table = pd.read_csv(tmp_path / "comparison.csv")
+    assert len(table) == 40
+    tables = [tmp_path / name for name in ("virtual.csv", "measured.csv")]
+    virtual = table[["element", "virtual"]].rename(columns={"virtual": "effect"})
+    bench = table[["element", "measured", "measured_se"]].set_axis(["element", "effect", "se"], axis=1)
+    for path, frame in zip(tables, (virtual, bench), strict=True):
+        frame.to_csv(path, index=False)
+    again = call("mpra", "compare", *tables).stdout
+    line = "correlation"
+    assert [x for x in again.splitlines() if line in x] == [x for x in said.splitlines() if line in x]
+
+
+def test_power_is_the_grid_of_the_verb():
+    said = call("mpra", "power", "--effect", "0.5", "--barcodes", "10,20", "--replicates", "4").stdout
+    asked = {"barcodes": [10.0, 20.0], "replicates": 4, "depth": 100, "sd_barcode": 0.6, "sd_replicate": 0.15}
+    for value in cg.mpra.power(0.5, **asked)["power"].values:
+        assert f"{value:.3g}" in said
+    assert "the average over backgrounds" in call("mpra", "power", "--backgrounds", "12,30", "--barcodes", "8").stdout
+
+
+def test_power_from_a_pilot(folder):
+    pilot = ("--pilot", folder / "counts.tsv.gz", "--design", folder / "LIB", "--control", "placebo")
+    assert "power" in call("mpra", "power", *pilot, "--barcodes", "10").stdout
+    assert "backgrounds" in call("mpra", "cheapest", "--halfwidth", "0.2", *pilot).stdout
+
+
+def test_the_cheapest_split():
+    said = call("mpra", "cheapest", "--oligos", "2000").stdout
+    assert int(said.split("n_oligos")[1].split()[0].replace(",", "")) <= 2_000
+    assert "placeholders" in said
+
+
+def test_what_is_refused(folder, tmp_path):
+    trial, counts, library = folder / "trial.toml", folder / "counts.tsv.gz", folder / "LIB"
+    (tmp_path / "none.toml").write_text(TRIAL.replace("mpra = ", "# mpra = "))
+    refused("mpra", "design", tmp_path / "none.toml", "--out", tmp_path / "x", said="there is no [mpra] table; add one")
+    refused("mpra", "design", trial, "--out", library, said="--force")
+    refused(
+        "mpra", "predict", trial, "--design", library, "--out", folder / "virtual", said="holds outcomes.nc already"
+    )
+    refused(
+        "mpra", "analyze", counts, "--design", library, "--out", folder / "measured", said="holds outcomes.nc already"
+    )
+    refused(
+        "mpra", "analyze", counts, "--design", tmp_path / "no", "--out", tmp_path / "y", said="no such folder or file"
+    )
+    refused(
+        *("mpra", "analyze", counts, "--design", library / "arms.tsv", "--out", tmp_path / "y"),
+        said="which arm is subtracted? say --control, one of",
+    )
+    refused(
+        *("mpra", "analyze", counts, "--design", library, "--control", "none", "--out", tmp_path / "y"),
+        said="no arm 'none'",
+    )
+    refused("mpra", "power", "--effect", "big", said="--effect 'big' must be a number")
+    refused("mpra", "power", "--pilot", counts, said="--pilot needs --design")
+    refused("mpra", "cheapest", said="say what is wanted")
+    refused("mpra", "compare", folder / "virtual", tmp_path / "no.csv", said="no such file or folder")
+    refused("mpra", "compare", folder / "virtual", folder / "LIB", said="holds no fit.nc")
+    refused("mpra", "compare", folder / "virtual", folder / "measured", said="say which one was measured")
+    assert not (tmp_path / "y").exists()
