@@ -576,6 +576,7 @@ def test_a_table_of_variants_is_read_as_a_vcf_is(fasta, tmp_path):
         ([at(500, 1, other(500), "x")], {"offsets": (0, 0)}, LibraryError, "each once"),
         ([at(500, 1, other(500), "x")], {"assembly": "hg18"}, LibraryError, "there is no assembly 'hg18'"),
         ([], {}, LibraryError, "there are none"),
+        (["rs1"], {}, LibraryError, "variants: 'rs1' is no cg.sequences.Variant"),
         (
             [Variant("chr2", 100, "ACA", "A", "one"), Variant("chr2", 102, "ACA", "A", "other")],
             {},

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from causalgia.design import Arm, Design, EmbedEach, Genomic, Untreated
-from causalgia.errors import LibraryError, SequenceError
+from causalgia.errors import LibraryError
 from causalgia.experiments.alleles import loci_of, rewritten
+from causalgia.mpra.formats.given_variants import require_alleles, variants_of
 from causalgia.mpra.formats.spdi import Spdi, canonical
+from causalgia.schema import annotate
 from causalgia.sequences.genome import Genome
 from causalgia.sequences.records import Sequences
-from causalgia.sequences.vcf import Variant, VariantWindows, check_alleles, read_vcf, variant_windows
+from causalgia.sequences.vcf import Variant, VariantWindows, variant_windows
 
 REF, ALT = "ref", "alt"
 #: variables of a library that say which variant an oligo carries, and what stands for none
@@ -104,7 +104,8 @@ class VariantTiles(Design):
             )
         units, arms = library["unit"].to_numpy().tolist(), library["arm"].to_numpy().tolist()
         rows = [self._row(unit, arm) for unit, arm in zip(units, arms, strict=True)]
-        return library.assign({name: ("row", [row[name] for row in rows]) for name in ANNOTATION})
+        columns = {name: ("row", np.array([row[name] for row in rows])) for name in ANNOTATION}
+        return annotate(library.assign(columns))
 
     def _row(self, unit: int, arm: str) -> dict[str, str | int]:
         if unit < 0 or arm not in (REF, ALT):
@@ -186,10 +187,10 @@ def variant_tiles(
     >>> tiles.arm_names, tiles.n_units
     (['ref', 'alt'], 4)
     """
-    chosen = _variants_of(variants)
+    chosen = variants_of(variants)
     _check_lengths(chosen, insert_length, offsets)
     with Genome(fasta) as genome:
-        _check_alleles(chosen, genome, variants)
+        require_alleles(chosen, genome, variants)
         spdi = [canonical(variant, genome, assembly=assembly) for variant in chosen]
     _refuse_same(chosen, spdi)
     pairs = [(x, s, offset) for x, s in zip(chosen, spdi, strict=True) for offset in offsets]
@@ -205,34 +206,6 @@ def variant_tiles(
     )
 
 
-def _variants_of(given: str | PathLike[str] | pd.DataFrame | Sequence[Variant]) -> tuple[Variant, ...]:
-    if isinstance(given, str | PathLike):
-        return read_vcf(given)
-    if not isinstance(given, pd.DataFrame):
-        return tuple(given)
-    table = given.rename(columns=lambda name: str(name).lower().removeprefix("#"))
-    for name in ("chrom", "pos", "ref", "alt"):
-        if name not in table.columns:
-            raise LibraryError(
-                f"variants: no column '{name}'; a table has chrom, pos (counted from 1), ref, alt, maybe id"
-            )
-    ids = table["id"].where(table["id"].notna(), ".").astype(str) if "id" in table.columns else ["."] * len(table)
-    shared = Counter(ids)
-    rows = zip(table["chrom"], table["pos"], table["ref"], table["alt"], ids, strict=True)
-    return tuple(_variant(i, row, shared) for i, row in enumerate(rows, 1))
-
-
-def _variant(number: int, row: tuple[Any, ...], shared: Counter[str]) -> Variant:
-    chromosome, position, reference, alternate, name = row
-    try:
-        own = "" if name == "." or shared[name] > 1 else name
-        return Variant(str(chromosome), int(position) - 1, reference, alternate, own)
-    except (SequenceError, TypeError, ValueError) as error:
-        raise LibraryError(
-            f"variants: row {number} ({chromosome}:{position}): {error}; correct or drop the row"
-        ) from error
-
-
 def _check_lengths(chosen: Sequence[Variant], insert_length: int, offsets: Sequence[int]) -> None:
     if not chosen:
         raise LibraryError("variants: there are none; give at least one")
@@ -246,23 +219,6 @@ def _check_lengths(chosen: Sequence[Variant], insert_length: int, offsets: Seque
                     f"variant {variant.name!r}: at offset {offset:+d} its allele of {_width(variant)} bases leaves the "
                     f"insert of {insert_length}; give longer inserts, smaller offsets=, or drop it"
                 )
-
-
-def _check_alleles(chosen: Sequence[Variant], genome: Genome, given: object) -> None:
-    """Refuse variants whose reference allele is not the genome's; the error names their file, if there is one."""
-    try:
-        check_alleles(chosen, [_found(x, genome) for x in chosen], genome.path)
-    except SequenceError as error:
-        if not isinstance(given, str | PathLike):
-            raise
-        raise SequenceError(f"{given}: {error}") from error
-
-
-def _found(variant: Variant, genome: Genome) -> str:
-    """Return the letters that the genome has where the reference allele should be."""
-    stop = variant.position + len(variant.reference)
-    letters = genome.letters(variant.chromosome, variant.position, stop, place=f"variant {variant.name!r}")
-    return letters.decode("latin-1").upper()
 
 
 def _width(variant: Variant) -> int:
