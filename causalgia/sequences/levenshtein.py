@@ -1,4 +1,4 @@
-"""Distances between words of one length, and sets of words that keep a distance, exactly.
+"""Distances between words of one length, and which of many words are too near another, exactly.
 
 Two words within k edits share one of k + 1 pieces untouched, moved by a few places at most (a pigeonhole). An index of
 all windows of the words kept so far finds every word that could be near; each is then measured: by counting
@@ -14,52 +14,56 @@ import numpy as np
 from numba import njit
 
 from causalgia.errors import SequenceError
-from causalgia.sequences.arguments import as_key, as_tokens
-from causalgia.sequences.random import mix
+from causalgia.sequences.arguments import as_tokens
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Distance", "WordRules", "distant_words", "edit_distance", "largest_distance", "nearer_than"]
+__all__ = [
+    "KINDS",
+    "LONGEST",
+    "Distance",
+    "Index",
+    "check_distance",
+    "edit_distance",
+    "empty_index",
+    "enter",
+    "largest_distance",
+    "near_kept",
+    "nearer_than",
+    "write_codes",
+    "write_profile",
+]
 
 Distance: TypeAlias = Literal["hamming", "levenshtein", "free"]
 KINDS: tuple[Distance, ...] = ("hamming", "levenshtein", "free")
-LONGEST = 32  # letters: a word is drawn as one 64-bit integer
-_0, _1, _2, _3 = (np.uint64(i) for i in range(4))
+LONGEST = 32  # letters
+_0, _1 = np.uint64(0), np.uint64(1)
 _ALL = np.uint64(2**64 - 1)
-_STEP = np.uint64(0x9E3779B97F4A7C15)
-_ROUNDS = 4
 _WIDEST_PIECE = 9
 
 
-class _Index(NamedTuple):
-    """Words that were kept, and for each start and each code the chain of those whose window there spells it."""
+class Index(NamedTuple):
+    """Words that were kept, and how others are compared with them.
 
-    words: NDArray[np.uint8]  # (most, length)
-    compared: int  # letters from the first that are
-    counts: NDArray[np.uint8]  # (most, 4) of each base
-    heads: NDArray[np.int32]  # (n_starts, 4^width): number * n_starts + start of the last that was entered, or -1
-    onward: NDArray[np.int32]  # (most, n_starts): the one before it
-    width: int
-    stride: int
-    kind: int
-    k: int
+    Kernels take its two fields as plain tuples: a class in a compiled signature would bind caches on disk to its name.
 
+    Parameters
+    ----------
+    store
+        Words (most, length), how often each base stands in them (most, 4), and chains: heads (n_starts, 4^width) have,
+        for each start and each code, ``number * n_starts + start`` of the last word whose window there spells it, or
+        -1, and onward (most, n_starts) the one before it.
+    how
+        Letters from the first that are compared, width of a window, stride of pieces, kind of distance, most edits.
+    """
 
-class _Checks(NamedTuple):
-    """What a word must be by itself, between its flanks."""
-
-    first: int
-    run: int
-    low: int
-    high: int
-    all_four: bool
-    masks: NDArray[np.uint8]  # (n_words, widest): bits of the bases that each place admits
-    widths: NDArray[np.int64]
+    store: tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.int32], NDArray[np.int32]]
+    how: tuple[int, int, int, int, int]
 
 
 @njit(nogil=True, cache=True)
-def _profile(word: Any, bits: Any) -> None:
+def write_profile(word: Any, bits: Any) -> None:
     """Write, for each base, the places of a word where it stands, as bits."""
     bits[:] = _0
     for i in range(word.size):
@@ -105,7 +109,7 @@ def _mismatches(one: Any, other: Any, enough: Any) -> Any:
 
 
 @njit(nogil=True, cache=True)
-def _codes(word: Any, width: Any, codes: Any) -> None:
+def write_codes(word: Any, width: Any, codes: Any) -> None:
     """Write the number that each window of a word spells."""
     for start in range(codes.size):
         code = np.int64(0)
@@ -115,155 +119,86 @@ def _codes(word: Any, width: Any, codes: Any) -> None:
 
 
 @njit(nogil=True, cache=True)
-def _walk(entry: Any, word: Any, bits: Any, count: Any, index: Any) -> Any:
+def _walk(entry: Any, word: Any, bits: Any, count: Any, store: Any, how: Any) -> Any:
     """Return the first kept word in a chain of the index that is within k of the word, or -1."""
-    kind, k, n_starts = index.kind, index.k, index.onward.shape[1]
+    words, counts, _, onward = store
+    compared, _, _, kind, k = how
+    n_starts = onward.shape[1]
     while entry >= 0:
         other = entry // n_starts
         if kind == 0:
-            if _mismatches(word, index.words[other], k) <= k:
+            if _mismatches(word, words[other], k) <= k:
                 return other
         else:
             differ = np.int64(0)  # an edit changes the counts by two at most: a substitution; free ends may change more
             for base in range(4):
-                differ += abs(np.int64(count[base]) - np.int64(index.counts[other, base]))
-            text = index.words[other, : index.compared]
+                differ += abs(np.int64(count[base]) - np.int64(counts[other, base]))
+            text = words[other, :compared]
             if (kind == 2 or differ <= 2 * k) and _edits(bits, text.size, text, kind == 2) <= k:
                 return other
-        entry = np.int64(index.onward[other, entry - other * n_starts])
+        entry = np.int64(onward[other, entry - other * n_starts])
     return -1
 
 
 @njit(nogil=True, cache=True)
-def _near(word: Any, codes: Any, bits: Any, count: Any, index: Any) -> Any:
+def near_kept(word: Any, codes: Any, bits: Any, count: Any, store: Any, how: Any) -> Any:
     """Return a kept word within k of the word, or -1.
 
     Pieces of the word are sought in kept words; where ends are free, pieces of kept words also in the word. With k
     edits a piece is moved by k // 2 places at most, as the other end must be met; where ends are free, by k.
     """
-    kind, k = index.kind, index.k
+    heads, (_, _, stride, kind, k) = store[2], how
     shift = 0 if kind == 0 else (k // 2 if kind == 1 else k)
     for piece in range(k + 1):
-        start = piece * index.stride
+        start = piece * stride
         for moved in range(max(start - shift, 0), min(start + shift + 1, codes.size)):
-            other = _walk(np.int64(index.heads[moved, codes[start]]), word, bits, count, index)
+            other = _walk(np.int64(heads[moved, codes[start]]), word, bits, count, store, how)
             if other < 0 and kind == 2 and moved != start:
-                other = _walk(np.int64(index.heads[start, codes[moved]]), word, bits, count, index)
+                other = _walk(np.int64(heads[start, codes[moved]]), word, bits, count, store, how)
             if other >= 0:
                 return other
     return -1
 
 
 @njit(nogil=True, cache=True)
-def _keep(word: Any, codes: Any, count: Any, number: Any, index: Any) -> None:
+def enter(word: Any, codes: Any, count: Any, number: Any, store: Any) -> None:
     """Enter a word into the index."""
-    index.words[number], index.counts[number] = word, count
+    words, counts, heads, onward = store
+    words[number], counts[number] = word, count
     for start in range(codes.size):
-        index.onward[number, start] = index.heads[start, codes[start]]
-        index.heads[start, codes[start]] = number * codes.size + start
+        onward[number, start] = heads[start, codes[start]]
+        heads[start, codes[start]] = number * codes.size + start
 
 
 @njit(nogil=True, cache=True)
-def _scrambled(turn: Any, key: Any, n_bits: Any) -> Any:
-    """Return a keyed bijection of the integers below 2^n_bits: every word once, in an order that looks random."""
-    mask = _ALL >> np.uint64(64 - n_bits)
-    half = np.uint64((n_bits + 1) // 2)
-    for i in range(_ROUNDS):
-        turn = (turn + mix(key + np.uint64(2 * i + 1) * _STEP)) & mask
-        turn = (turn * (mix(key + np.uint64(2 * i + 2) * _STEP) | _1)) & mask
-        turn ^= turn >> half
-    return turn
-
-
-@njit(nogil=True, cache=True)
-def _broken(buffer: Any, length: Any, count: Any, checks: Any) -> Any:
-    """Return which check a word between its flanks fails first: 0 runs, 1 GC, 2 bases missing, 3 + i word i; or -1."""
-    first, last = checks.first, checks.first + length
-    current = 1
-    for i in range(1, buffer.size):
-        current = current + 1 if buffer[i] == buffer[i - 1] else 1
-        if current > checks.run and i >= first and i - current + 1 < last:
-            return 0
-    gc = np.int64(count[1]) + np.int64(count[2])
-    if gc < checks.low or gc > checks.high:
-        return 1
-    if checks.all_four and min(count[0], count[1], count[2], count[3]) == 0:
-        return 2
-    for i in range(checks.widths.size):
-        width = checks.widths[i]
-        for start in range(max(first - width + 1, 0), min(last, buffer.size - width + 1)):
-            at = 0
-            while at < width and (checks.masks[i, at] >> buffer[start + at]) & 1:
-                at += 1
-            if at == width:
-                return 3 + i
-    return -1
-
-
-@njit(nogil=True, cache=True)
-def _spell(number: Any, word: Any, count: Any) -> None:
-    """Write the letters of a word's number, and how often each base stands in it."""
-    count[:] = 0
-    for i in range(word.size):
-        word[i] = np.uint8((number >> np.uint64(2 * i)) & _3)
-        count[word[i]] += 1
-
-
-@njit(nogil=True, cache=True)
-def _draw(key: Any, tries: Any, buffer: Any, checks: Any, index: Any, failed: Any) -> Any:
-    """Keep words, in the order of the bijection, that pass the checks and are near none kept; return (kept, tried)."""
-    length = index.words.shape[1]
-    word, n_kept, turn = buffer[checks.first : checks.first + length], 0, _0
-    bits, count, codes = np.empty(4, np.uint64), np.empty(4, np.uint8), np.empty(index.onward.shape[1], np.int64)
-    while n_kept < len(index.words) and turn < tries:
-        _spell(_scrambled(turn, key, 2 * length), word, count)
-        turn += _1
-        check = _broken(buffer, length, count, checks)
-        if check < 0:
-            _codes(word, index.width, codes)
-            _profile(word[: index.compared], bits)
-            if _near(word, codes, bits, count, index) >= 0:
-                check = len(failed) - 1
-        if check >= 0:
-            failed[check] += 1
-            continue
-        _keep(word, codes, count, n_kept, index)
-        n_kept += 1
-    return n_kept, turn
-
-
-@njit(nogil=True, cache=True)
-def _earlier(words: Any, index: Any, out: Any) -> None:
+def _earlier(rows: Any, store: Any, how: Any, out: Any) -> None:
     """Write for each word an earlier one within k, or -1."""
-    bits, count, codes = np.empty(4, np.uint64), np.empty(4, np.uint8), np.empty(index.onward.shape[1], np.int64)
-    for i in range(words.shape[0]):
+    n_starts, (compared, width, _, _, _) = store[3].shape[1], how
+    bits, count, codes = np.empty(4, np.uint64), np.empty(4, np.uint8), np.empty(n_starts, np.int64)
+    for i in range(rows.shape[0]):
         count[:] = 0
-        for letter in words[i]:
+        for letter in rows[i]:
             count[letter] += 1
-        _codes(words[i], index.width, codes)
-        _profile(words[i, : index.compared], bits)
-        out[i] = _near(words[i], codes, bits, count, index)
-        _keep(words[i], codes, count, i, index)
+        write_codes(rows[i], width, codes)
+        write_profile(rows[i, :compared], bits)
+        out[i] = near_kept(rows[i], codes, bits, count, store, how)
+        enter(rows[i], codes, count, i, store)
 
 
-def _index(n: int, length: int, min_distance: int, distance: Distance) -> _Index:
+def empty_index(n: int, length: int, min_distance: int, distance: Distance) -> Index:
     """Return an empty index with room for n words."""
     k = min_distance - 1
     compared = length - k // 2 if distance == "free" else length
     stride = compared // (k + 1)
     width = min(stride, _WIDEST_PIECE, max(math.ceil(math.log(max(n, 2), 4)), 1))
     n_starts = compared - width + 1
-    return _Index(
-        words=np.empty((n, length), np.uint8),
-        compared=compared,
-        counts=np.empty((n, 4), np.uint8),
-        heads=np.full((n_starts, 4**width), -1, np.int32),
-        onward=np.empty((n, n_starts), np.int32),
-        width=width,
-        stride=stride,
-        kind=KINDS.index(distance),
-        k=k,
+    store = (
+        np.empty((n, length), np.uint8),
+        np.empty((n, 4), np.uint8),
+        np.full((n_starts, 4**width), -1, np.int32),
+        np.empty((n, n_starts), np.int32),
     )
+    return Index(store, (compared, width, stride, KINDS.index(distance), k))
 
 
 def largest_distance(length: int, distance: str) -> int:
@@ -277,7 +212,8 @@ def largest_distance(length: int, distance: str) -> int:
     return (2 * length + 2) // 3 if distance == "free" else length
 
 
-def _check_distance(length: int, min_distance: int, distance: str) -> None:
+def check_distance(length: int, min_distance: int, distance: str) -> None:
+    """Raise SequenceError unless words of a length can be asked to keep the distance."""
     if distance not in KINDS:
         raise SequenceError(f"distance={distance!r} is not a choice; use one of {', '.join(map(repr, KINDS))}")
     most = largest_distance(length, distance)
@@ -327,13 +263,13 @@ def edit_distance(one: NDArray[np.integer], other: NDArray[np.integer], *, dista
         raise SequenceError(f"words of shape {np.shape(one)} and {np.shape(other)}: give two of one length")
     words = as_tokens(np.stack([one, other]))
     length = words.shape[1]
-    _check_distance(length, 1, distance)
+    check_distance(length, 1, distance)
     if distance == "hamming":
         return int(np.count_nonzero(words[0] != words[1]))
     bits = np.empty(4, np.uint64)
     least: int = length
     for s in range(length // 2 + 1 if distance == "free" else 1):
-        _profile(words[0, : length - s], bits)
+        write_profile(words[0, : length - s], bits)
         edits = int(_edits(bits, length - s, words[1, : length - s], distance == "free"))
         least = min(least, max(2 * s, edits))
     return least
@@ -367,88 +303,7 @@ def nearer_than(
     array([-1, -1,  0])
     """
     rows = as_tokens(words)
-    _check_distance(rows.shape[1], min_distance, distance)
+    check_distance(rows.shape[1], min_distance, distance)
     out = np.empty(len(rows), np.int64)
-    _earlier(rows, _index(len(rows), rows.shape[1], min_distance, distance), out)
+    _earlier(rows, *empty_index(len(rows), rows.shape[1], min_distance, distance), out)
     return out
-
-
-class WordRules(NamedTuple):
-    """What each word of a set must be by itself.
-
-    Parameters
-    ----------
-    run
-        Longest run of one base, also into the flanks.
-    gc
-        Fewest and most G and C in a word.
-    all_four
-        Whether each base must stand in it.
-    left, right
-        Letters before and after each word, tokens (n,).
-    masks
-        Words that must not touch it, each as `causalgia.sequences.composition.word_masks`.
-    """
-
-    run: int
-    gc: tuple[int, int]
-    all_four: bool
-    left: NDArray[np.uint8]
-    right: NDArray[np.uint8]
-    masks: tuple[NDArray[np.uint8], ...]
-
-
-def distant_words(
-    n: int, length: int, min_distance: int, *, distance: Distance, rules: WordRules, key: int, tries: int
-) -> tuple[NDArray[np.uint8], NDArray[np.int64], int]:
-    """Return words of which every pair keeps a distance, the first of a random order of all words that do.
-
-    All ``4^length`` words are passed in an order that the key gives, none twice; one is kept if it keeps the rules and
-    is not nearer than `min_distance` to one kept before. So the first n of a longer list are the list of n.
-
-    Parameters
-    ----------
-    n
-        Words wanted.
-    length
-        Their letters, at most 32.
-    min_distance, distance
-        As `nearer_than`.
-    rules
-        What each must be by itself.
-    key
-        64-bit key of the purpose, from `causalgia.streams`.
-    tries
-        Words to pass at most.
-
-    Returns
-    -------
-    tuple
-        Tokens, (found, length), found at most n; how many words failed first on runs, GC, missing bases, each of the
-        masks, and distance, (4 + n_masks,); how many were passed.
-
-    Raises
-    ------
-    SequenceError
-        If words are too long, or the distance is not a choice or not between 1 and their length.
-
-    Examples
-    --------
-    >>> no = np.empty(0, np.uint8)
-    >>> rules = WordRules(run=3, gc=(2, 4), all_four=True, left=no, right=no, masks=())
-    >>> words, _, _ = distant_words(5, 6, 3, distance="levenshtein", rules=rules, key=1, tries=4**6)
-    >>> words.shape
-    (5, 6)
-    """
-    _check_distance(length, min_distance, distance)
-    widths = np.array([len(mask) for mask in rules.masks], np.int64)
-    masks = np.zeros((len(widths), int(widths.max(initial=1))), np.uint8)
-    for row, mask in zip(masks, rules.masks, strict=True):
-        row[: len(mask)] = mask
-    buffer = np.concatenate([rules.left, np.zeros(length, np.uint8), rules.right]).astype(np.uint8)
-    checks = _Checks(len(rules.left), rules.run, *rules.gc, rules.all_four, masks, widths)
-    failed = np.zeros(4 + len(widths), np.int64)
-    index = _index(n, length, min_distance, distance)
-    most = np.uint64(min(tries, 4**length, 2**64 - 1))
-    found, passed = _draw(as_key(key), most, buffer, checks, index, failed)
-    return index.words[:found].copy(), failed, int(passed)

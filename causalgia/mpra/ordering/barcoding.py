@@ -16,7 +16,8 @@ from causalgia.mpra.ordering.rules import require_shares
 from causalgia.mpra.ordering.sites import sites
 from causalgia.sequences.alphabet import Tokens, decode, encode, reverse_complement_word
 from causalgia.sequences.composition import word_masks
-from causalgia.sequences.levenshtein import KINDS, LONGEST, Distance, WordRules, distant_words, largest_distance
+from causalgia.sequences.distant import WordRules, distant_words
+from causalgia.sequences.levenshtein import KINDS, LONGEST, Distance, largest_distance
 from causalgia.sequences.random import random_words
 from causalgia.streams import RNG, derive, root_key
 
