@@ -181,6 +181,34 @@ def test_nb_leaves_out_and_counts_arms_without_rna():
     assert np.isfinite(fitted["ace"]).all()
 
 
+def test_nb_leaves_out_arms_that_share_no_replicate():
+    counts = simulated(12, p_missing=0.0)
+    apart = counts["dna_observed"].to_numpy().copy()
+    apart[counts["oligo_index"].to_numpy() == 0, 2:] = False
+    apart[counts["oligo_index"].to_numpy() == 1, :2] = False
+    seen = xr.DataArray(apart, dims=("barcode", "replicate"))
+    counts = counts.assign(dna_observed=seen, dna=counts["dna"].where(seen, 0), rna=counts["rna"].where(seen, 0))
+    fitted = fit(counts, control="control", method="nb")
+    assert (fitted.attrs["n_not_fitted"], fitted.sizes["element"]) == (1, 11)
+
+
+def test_a_library_without_a_read_is_refused():
+    counts = simulated(4)
+    counts["rna"] = counts["rna"].where(counts["replicate"] != "3", 0)
+    counts["rna_total"] = counts["rna"].sum("barcode")
+    with pytest.raises(CountsError, match="RNA library of replicate 3: no read"):
+        fit(counts, control="control")
+
+
+@pytest.mark.parametrize("method", CLOSED)
+def test_counts_without_any_spread_give_finite_answers(method):
+    counts = simulated(12, p_missing=0.0)
+    same = counts.assign(dna=counts["dna"] * 0 + 7, rna=counts["rna"] * 0 + 5)
+    fitted = fit(same, control="control", method=method)
+    np.testing.assert_allclose(fitted["ace"], 0, atol=1e-9)
+    assert (fitted["se"] > 0).all()
+
+
 def test_precision_says_that_it_claims_these_barcodes_only():
     with pytest.warns(BarcodeNoiseWarning, match="claims these barcodes only"):
         fitted = fit(simulated(40, sd_barcode=0.8), control="control", method="precision")

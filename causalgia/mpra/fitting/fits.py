@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 import xarray as xr
 
-from causalgia.errors import EstimateError
+from causalgia.errors import CountsError, EstimateError
 from causalgia.estimation.moments import p_and_limits
 from causalgia.estimation.request import require_ci_prob
 from causalgia.estimation.tails import log_p
@@ -80,7 +80,7 @@ def fit(
     ContrastError
         If an arm is unknown, weights do not sum to 0, or elements differ in their arms and `arms` is not given.
     CountsError
-        If an element has two oligos in an arm, or an oligo has no barcode with DNA.
+        If an element has two oligos in an arm, an oligo has no barcode with DNA, or a library has no read.
     EstimateError
         If the method is unknown, or there are not two barcodes or two replicates to tell their noise.
 
@@ -105,9 +105,22 @@ def fit(
     if method not in _WAYS:
         raise EstimateError(f"method={method!r} is none of {', '.join(map(repr, get_args(Method)))}")
     ci_prob = require_ci_prob(ci_prob)
+    _refuse_empty_libraries(counts)
     asked = asked_of(counts, control=control, arms=arms, contrasts=contrasts)
     fitted = _WAYS[method](counts, asked)
     return _labelled(counts, asked, fitted, method, control, ci_prob)
+
+
+def _refuse_empty_libraries(counts: xr.Dataset) -> None:
+    """Refuse libraries without a read: nothing is known of their size."""
+    for name in ("dna_total", "rna_total"):
+        total = np.atleast_1d(counts[name].to_numpy())
+        if not total.all():
+            which = counts["replicate"].to_numpy()[int(total.argmin())] if counts[name].dims else "every replicate"
+            raise CountsError(
+                f"{name[:3].upper()} library of replicate {which}: no read at all; leave the replicate out: "
+                "counts.sel(replicate=[...])"
+            )
 
 
 def _labelled(

@@ -157,7 +157,9 @@ def _fitted(found: _Sandwich, weights: Array) -> Fitted:
     """Moderate the parts of the variance over elements and put them together, on log2."""
     kept = found.kept
     if not kept.any():
-        raise EstimateError("method='nb': no element has RNA in every arm, so that no effect is finite")
+        raise EstimateError(
+            "method='nb': no element has RNA in every arm, beside that of another, so that no effect is finite"
+        )
     columns = [together(*found.layers(k, w)) for k, w in enumerate(weights**2)]
     variance, df, *parts = (np.concatenate(each, axis=1) for each in zip(*columns, strict=True))
     dims = ("element", "contrast")

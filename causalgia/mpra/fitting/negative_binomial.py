@@ -14,8 +14,8 @@ from causalgia.mpra.fitting.cells import group_sums
 Array: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
 Mask: TypeAlias = NDArray[np.bool_]
-_ROUNDS, _ENOUGH = 200, 1e-10
-_LONGEST, _LEAST_THETA, _MOST_THETA = 3.0, 1e-4, 1e8
+_ROUNDS, _ENOUGH, _OF_THETA = 200, 1e-10, 1e-4
+_FARTHEST, _LONGEST, _LEAST_THETA, _MOST_THETA = 60.0, 3.0, 1e-4, 1e8
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,8 @@ def regress(rna: Array, dna: Array, used: Mask, group: Ints, shape: tuple[int, i
     """Fit ``log E[rna] = log dna + arm + replicate`` with one theta an element, all by maximum likelihood.
 
     Rounds of a Fisher step for arms and replicates and a Newton step for log theta, in all elements that have not
-    converged. Replicates without a read of RNA say nothing of arms and are left out; an element of which an arm has
-    none has no maximum.
+    converged. Replicates without a read of RNA say nothing of arms and are left out. An element of which an arm has
+    none has no maximum, nor has one whose arms share no replicate, not even by way of others.
 
     Parameters
     ----------
@@ -78,22 +78,24 @@ def regress(rna: Array, dna: Array, used: Mask, group: Ints, shape: tuple[int, i
     A, R = shape[1], rna.shape[1]
     reads = group_sums(rna * used, group, shape)
     cells = np.where(used & (reads.sum(axis=1) > 0)[group // A], 1.0, 0.0)
-    able = (reads.sum(axis=2) > 0).all(axis=1)
+    seen: Mask = np.greater(group_sums(cells, group, shape), 0)
+    able = (reads.sum(axis=2) > 0).all(axis=1) & _connected(seen)
     state = _State(np.log(np.maximum(reads.sum(axis=2), 0.5)), np.zeros((shape[0], R)), np.full(shape[0], 10.0))
     state.arm -= np.log(np.maximum(group_sums(dna * cells, group, shape).sum(axis=2), 1.0))
     going = np.flatnonzero(able)
     for _ in range(_ROUNDS):
+        if not len(going):
+            break
         rows = np.flatnonzero(np.isin(group // A, going)) if len(going) < shape[0] else np.arange(len(group))
         local = np.searchsorted(going, group[rows] // A) * A + group[rows] % A
         part = _Cells(rna[rows], dna[rows], cells[rows], local, (len(going), A))
         moved = state.step(part, going)
         going = going[moved > _ENOUGH]
-        if not len(going):
-            break
     converged = able.copy()
     converged[going] = False
     whole = _Cells(rna, dna, cells, group, shape)
     score, weight, information = whole.at(state.arm, state.replicate, state.theta)
+    information[~able] = np.eye(A + R)
     inverse: Array = np.linalg.inv(information).astype(np.float64)
     return Regression(state.arm, inverse, state.theta, score, weight, converged)
 
@@ -111,7 +113,7 @@ class _Cells:
     def mean(self, arm: Array, replicate: Array) -> Array:
         """Return expected RNA, shape ``(B, R)``."""
         log = arm.reshape(-1)[self.group][:, None] + replicate[self.group // self.shape[1]]
-        return np.asarray(self.dna * np.exp(log))
+        return np.asarray(self.dna * np.exp(np.clip(log, -_FARTHEST, _FARTHEST)))
 
     def at(self, arm: Array, replicate: Array, theta: Array) -> tuple[Array, Array, Array]:
         """Return score and information in every cell, and the information of arms and replicates, made regular."""
@@ -148,12 +150,25 @@ class _State:
         right = np.concatenate([sums.sum(axis=2), sums.sum(axis=1)], axis=1)
         move = np.clip(np.linalg.solve(information, right[..., None])[..., 0], -_LONGEST, _LONGEST)
         arm, replicate = arm + move[:, :A], replicate + move[:, A:]
-        first, second = cells.towards_theta(cells.mean(arm, replicate), theta)
+        mu = cells.mean(arm, replicate)
+        first, second = cells.towards_theta(mu, theta)
         slope, bend = theta * first, theta**2 * second + theta * first
         newton = np.where(bend < 0, -slope / np.where(bend < 0, bend, 1.0), np.sign(slope))
         later = np.clip(theta * np.exp(np.clip(newton, -1.5, 1.5)), _LEAST_THETA, _MOST_THETA)
         self.arm[elements], self.replicate[elements], self.theta[elements] = arm, replicate, later
-        return np.asarray(np.maximum(np.abs(move).max(axis=1), np.abs(np.log(later / theta)) * 1e-2))
+        matters = np.minimum(group_sums(mu * cells.used, cells.group, cells.shape).max(axis=(1, 2)) / theta, 1.0)
+        return np.asarray(np.maximum(np.abs(move).max(axis=1), np.abs(np.log(later / theta)) * matters * _OF_THETA))
+
+
+def _connected(seen: Mask) -> Mask:
+    """Return in which elements, ``(E, A, R)``, arms can be compared: each shares replicates with others, in a chain."""
+    edges = seen.astype(np.int64)
+    arms = np.zeros(seen.shape[:2], dtype=np.int64)
+    arms[:, 0] = 1
+    for _ in range(seen.shape[1]):
+        replicates = (edges * arms[:, :, None]).max(axis=1)
+        arms = np.maximum(arms, (edges * replicates[:, None, :]).max(axis=2))
+    return np.asarray(arms.min(axis=1) > 0)
 
 
 def _information(weight: Array) -> Array:

@@ -22,7 +22,7 @@ from causalgia.mpra.fitting.two_way import sds
 
 Array: TypeAlias = NDArray[np.float64]
 _SPAN, _ROBUST, _DELTA = 0.4, 3, 0.01
-_LEAST_ELEMENTS = 10
+_LEAST_ELEMENTS, _NO_SPREAD = 10, 1e-12
 _NEGLIGIBLE, _SURE = 0.1, 3.0
 
 
@@ -87,7 +87,8 @@ def precision_weights(
     Returns
     -------
     array
-        Shape ``(B, R)``; 0 where there is no number, all else 1 with fewer than ten elements that have a spread.
+        Shape ``(B, R)``; 0 where there is no number, and all else 1 where there is no trend: fewer than ten elements can
+        have a spread, most have none, or most have the same DNA.
 
     References
     ----------
@@ -97,12 +98,15 @@ def precision_weights(
 
     model = blocked(y, used.astype(np.float64), group, shape, 0.0)
     known = model.df > 0
-    if known.sum() < _LEAST_ELEMENTS:
+    if known.sum() < _LEAST_ELEMENTS or np.median(model.s2[known]) < _NO_SPREAD:
         return used.astype(np.float64)
     element = pd.Series(np.broadcast_to((group // shape[1])[:, None], y.shape)[used])
     x = pd.Series(log_dna[used]).groupby(element).mean().reindex(range(shape[0]), fill_value=0.0).to_numpy()[known]
     root = np.sqrt(np.sqrt(model.s2[known]))
-    smooth = lowess(root, x, frac=_SPAN, it=_ROBUST, delta=_DELTA * np.ptp(x), return_sorted=True)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        smooth = lowess(root, x, frac=_SPAN, it=_ROBUST, delta=_DELTA * np.ptp(x), return_sorted=True)
+    if not np.isfinite(smooth).all():  # so many elements with one and the same DNA that there is no trend in it
+        return used.astype(np.float64)
     trend = pd.Series(smooth[:, 1]).groupby(smooth[:, 0]).mean()
     least = 1e-3 * float(np.median(root))
     at = np.maximum(np.interp(log_dna, trend.index.to_numpy(), trend.to_numpy()), least)
