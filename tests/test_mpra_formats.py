@@ -176,6 +176,40 @@ def test_a_file_of_another_shape_is_refused(tmp_path, text, message):
         cg.mpra.read_igvf(path, "reporter_experiment_barcode")
 
 
+@pytest.mark.parametrize(
+    ("format", "column", "value"),
+    [
+        ("reporter_element", "inputCount", "high"),
+        ("reporter_element", "inputCount", None),
+        ("reporter_experiment", "n_bc", 1.0),
+        ("reporter_experiment_barcode", "dna_count_1", "three"),
+        ("reporter_experiment_barcode", "dna_count_1", 2.5),
+        ("reporter_sequence_design", "SPDI", ("rs7",)),
+        ("reporter_sequence_design", "variant_pos", 7.5),
+        ("labels", "label", "two\nlines"),
+    ],
+)
+def test_a_table_with_a_value_of_another_kind_is_not_written(tmp_path, format, column, value):
+    path = tmp_path / "in.tsv"
+    path.write_text(header_of(format) + ROWS[format][0] + "\n")
+    table = cg.mpra.read_igvf(path, format)
+    table[column] = pd.Series([value], dtype=object)
+    with refused(f"column {column!r}", LAYOUTS[format].error):
+        cg.mpra.to_igvf(table, tmp_path / "out.tsv", format)
+    assert not (tmp_path / "out.tsv").exists()
+
+
+@pytest.mark.parametrize("value", [(np.int64(3),), [3], (), "NA", "[3]"])
+def test_arrays_are_written_from_tuples_lists_and_their_text(tmp_path, value):
+    text = header_of("reporter_sequence_design") + ROWS["reporter_sequence_design"][0] + "\n"
+    (tmp_path / "in.tsv").write_text(text)
+    table = cg.mpra.read_igvf(tmp_path / "in.tsv", "reporter_sequence_design")
+    table["variant_pos"] = pd.Series([value], dtype=object)
+    path = cg.mpra.to_igvf(table, tmp_path / "out.tsv", "reporter_sequence_design")
+    found = cg.mpra.read_igvf(path, "reporter_sequence_design")["variant_pos"][0]
+    assert found == (() if value in ((), "NA") else (3,))
+
+
 def test_cells_that_end_a_line_are_cells(tmp_path):
     path = tmp_path / "counts.tsv"
     path.write_text("barcode\toligo_name\tdna_count_1\trna_count_1\nACGT\ta\t\t\nACGA\ta\t0\t2\n")

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
 
+import numpy as np
+
 from causalgia.errors import CausalgiaError, CountsError, LibraryError
 
 Format: TypeAlias = Literal[
@@ -47,6 +49,27 @@ class Kind(NamedTuple):
     write: Callable[[Any], str] = str
 
 
+def _text_of_array(value: Any) -> str:
+    if not isinstance(value, list | tuple):
+        return str(value)
+    return json.dumps(list(value), default=int) if value else "NA"
+
+
+def _text_of_number(value: Any) -> str:
+    return f"{value:.4f}" if isinstance(value, int | float | np.number) else str(value)
+
+
+def _whole_or_empty(text: str) -> int | None:
+    return int(text) if text else None
+
+
+def _text_of_count(value: Any) -> str:
+    if value is None or value != value:  # NaN is what pandas makes of an empty cell
+        return ""
+    whole = isinstance(value, float | np.floating) and value.is_integer()
+    return str(int(value)) if whole else str(value)
+
+
 def _choice(*words: str) -> Kind:
     return Kind("|".join(map(re.escape, words)), "one of " + ", ".join(words))
 
@@ -57,18 +80,8 @@ def _array(item: str, says: str) -> Kind:
         rf"NA|\[{item}(?:, ?{item})*\]",
         f"a JSON array of {says}, or NA",
         lambda text: () if text == "NA" else tuple(json.loads(text)),
-        lambda value: json.dumps(list(value)) if value else "NA",
+        _text_of_array,
     )
-
-
-def _whole_or_empty(text: str) -> int | None:
-    return int(text) if text else None
-
-
-def _text_of_count(value: Any) -> str:
-    if value is None or value != value:  # NaN is what pandas makes of an empty cell
-        return ""
-    return str(int(value)) if value == int(value) else str(value)
 
 
 _SPDI = r"[A-Za-z0-9_.]+:[0-9]+:[A-Za-z]*:[A-Za-z]*"
@@ -81,7 +94,7 @@ COUNT = Kind("[0-9]+", "a whole number, at least 0", int)
 FROM_ONE = Kind("0*[1-9][0-9]*", "a whole number, at least 1", int)
 CELL = Kind("[0-9]*", "a whole number, at least 0, or nothing", _whole_or_empty, _text_of_count)
 PLACE = Kind("-1|[0-9]+", "a whole number, at least -1", int)
-NUMBER = Kind(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?", "a finite number", float, "{:.4f}".format)
+NUMBER = Kind(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?", "a finite number", float, _text_of_number)
 SCORE = Kind(r"[0-9]{1,3}|1000", "a whole number from 0 to 1000", int)
 STRAND = _choice("+", "-")
 ANY_STRAND = _choice("+", "-", ".")
