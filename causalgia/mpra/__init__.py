@@ -14,6 +14,7 @@ from causalgia.mpra.counting import (
     simulate,
 )
 from causalgia.mpra.fitting import average, fit
+from causalgia.mpra.fitting.count_posterior import infer_counts
 from causalgia.mpra.formats import (
     VariantTiles,
     given_name,
@@ -52,6 +53,7 @@ __all__ = [
     "fit",
     "given_name",
     "igvf_table",
+    "infer_counts",
     "library",
     "power",
     "prediction_powered",

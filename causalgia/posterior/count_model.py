@@ -1,0 +1,217 @@
+"""Counts of DNA and RNA under a negative binomial, DNA measured with error: arrays in, draws out.
+
+A barcode's abundance is a parameter that its DNA counts measure, and not a number to divide by. Latent values are
+parameters themselves where their counts fix them better than their prior does, and sd times a standard normal where
+they do not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaln
+
+from causalgia.posterior.exact import Array
+from causalgia.posterior.nuts import Sampled, sample
+from causalgia.posterior.tree import library
+from causalgia.prior import Prior
+
+Ints: TypeAlias = NDArray[np.int64]
+Mask: TypeAlias = NDArray[np.bool_]
+LN2 = float(np.log(2.0))
+_T_DF = 3
+_DISPERSION = 0.1  # of a glance at the counts; the model has its own
+_CENTRE_SD = 5.0
+_SPREAD = 1.0
+_SILENT = (1.0, 20.0)
+
+
+@dataclass(frozen=True, eq=False)
+class CellCounts:
+    """Counts of N barcodes in R replicates, and where each barcode belongs; logs are base 2."""
+
+    dna: Ints
+    """Reads, (N, R), or (N, 1) where one library serves all replicates."""
+    rna: Ints
+    """Reads, (N, R)."""
+    dna_seen: Mask
+    """Which cells of DNA are data, shape of `dna`."""
+    rna_seen: Mask
+    """Which cells of RNA are data, (N, R)."""
+    dna_size: Array
+    """Log size of each DNA library, (R,) or (1,)."""
+    rna_size: Array
+    """Log size of each RNA library, (R,)."""
+    element: Ints
+    """Element of each barcode, (N,), from 0."""
+    arm: Ints
+    """Arm of each barcode, (N,), from 0, which is the one that others are compared with."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Numbers of elements and of arms."""
+        return int(self.element.max()) + 1, int(self.arm.max()) + 1
+
+
+def count_model(data: CellCounts, prior: Prior, *, silent: bool) -> Any:
+    """Return the model of barcode counts with DNA as an offset that is measured with error.
+
+    For barcode b of element e and arm a in replicate r::
+
+        log2 A_b   ~ N(mu_A, sd_abundance^2)
+        theta_e0   ~ N(mu_0, sd_base^2),    theta_ea = theta_e0 + d_ea,    d_ea ~ N(mu_a, tau_a^2)
+        v_b        ~ N(0, sd_barcode^2),    w_ear ~ N(0, sd_replicate^2)
+        DNA_br     ~ NB(size_r A_b, dispersion_dna)
+        RNA_br     ~ NB(size_r A_b 2^(theta_ea + v_b + w_ear), dispersion_rna),  or 0 with probability p_silent
+
+    with NB variance ``m + dispersion m^2``. Silent cells are summed out.
+
+    Parameters
+    ----------
+    data
+        Counts.
+    prior
+        Of every mu_a and tau_a, on log2. Other spreads and dispersions are half normal with sd 1, p_silent Beta(1, 20).
+    silent
+        Whether RNA may be 0 without cause.
+
+    Returns
+    -------
+    pymc.Model
+        With ``mu (A - 1,), tau (A - 1,), d (E, A - 1)``, the spreads, and the latent values.
+
+    References
+    ----------
+    Ashuach et al. (2019), doi:10.1186/s13059-019-1787-z (DNA and RNA as a nested pair). Papaspiliopoulos, Roberts &
+    Skoeld (2007), doi:10.1214/088342307000000014.
+
+    Examples
+    --------
+    >>> two = np.array([[9, 8], [7, 9]])
+    >>> seen, size, zero = two > 0, np.zeros(2), np.zeros(2, dtype=int)
+    >>> data = CellCounts(two, two, seen, seen, size, size, zero, np.array([0, 1]))
+    >>> model = count_model(data, Prior(), silent=False)
+    >>> sorted(v.name for v in model.free_RVs)[:3]
+    ['dispersion_dna', 'dispersion_rna', 'mu']
+    """
+    pm = library("pymc")
+    sight = _sight(data)
+    with pm.Model() as model:
+        sd = {name: pm.HalfNormal(name, _SPREAD) for name in ("sd_barcode", "sd_replicate", "sd_abundance", "sd_base")}
+        alpha = {kind: 1 / pm.HalfNormal(f"dispersion_{kind}", _SPREAD, initval=_DISPERSION) for kind in ("dna", "rna")}
+        mu_a = pm.Normal("mu_abundance", float(sight.dna.mean()), _CENTRE_SD, initval=float(sight.dna.mean()))
+        abundance = _drawn("abundance", mu_a, sd["sd_abundance"], sight.dna, True)
+        theta = _arms(data.shape, prior, sd, sight)
+        w = sd["sd_replicate"] * pm.Normal("w", shape=(*data.shape, data.rna.shape[1]))
+        centre = abundance + theta[data.element, data.arm]
+        level = _drawn("level", centre, sd["sd_barcode"], sight.rna, sight.barcodes_differ)
+        _counted("dna", data.dna, data.dna_seen, abundance[:, None] + data.dna_size, alpha["dna"], None)
+        p = pm.Beta("p_silent", *_SILENT, initval=0.02) if silent else None
+        _counted(
+            "rna", data.rna, data.rna_seen, level[:, None] + w[data.element, data.arm] + data.rna_size, alpha["rna"], p
+        )
+    return model
+
+
+def sample_counts(data: CellCounts, prior: Prior, *, silent: bool, draws: int, key: int) -> Sampled:
+    """Sample `count_model` by NUTS; see `causalgia.posterior.nuts.sample`.
+
+    Returns
+    -------
+    Sampled
+        ``mu, tau (chain, draw, A - 1), d (chain, draw, E, A - 1)`` and ``sd_barcode, sd_replicate, sd_abundance,
+        sd_base, dispersion_dna, dispersion_rna[, p_silent] (chain, draw)``.
+    """
+    names = ("mu", "tau", "d", "sd_barcode", "sd_replicate", "sd_abundance", "sd_base")
+    names = (*names, "dispersion_dna", "dispersion_rna", *(("p_silent",) if silent else ()))
+    return sample(count_model(data, prior, silent=silent), names, draws=draws, key=key)
+
+
+def _levels(counts: Ints, seen: Mask, size: Array) -> tuple[Array, Array]:
+    """Return what a barcode's own counts say of its log level, and the variance of that, each (N,)."""
+    total, exposure = np.where(seen, counts, 0).sum(axis=1), np.where(seen, 2.0**size, 0.0).sum(axis=1)
+    cells = np.maximum(seen.sum(axis=1), 1)
+    level = np.log2(total + 0.5) - np.log2(np.where(exposure > 0, exposure, (2.0**size).sum()))
+    return level, (1 / (total + 0.5) + _DISPERSION / cells) / LN2**2
+
+
+def _levels_of_rna(data: CellCounts) -> tuple[Array, Array]:
+    """As `_levels`, of the cells that are not 0: those may be silent."""
+    positive = data.rna_seen & (data.rna > 0)
+    used = np.where(positive.any(axis=1, keepdims=True), positive, data.rna_seen)
+    return _levels(data.rna, used, data.rna_size)
+
+
+@dataclass(frozen=True, eq=False)
+class _Sight:
+    """What the counts say at a glance: where chains start, and which latent values counts fix better than a prior."""
+
+    dna: Array
+    """Log abundance of each barcode by its DNA, (N,)."""
+    rna: Array
+    """Log level of each barcode by its RNA, (N,)."""
+    theta: Array
+    """Log activities, (E, A)."""
+    barcodes_differ: bool
+    effects_differ: bool
+
+
+def _sight(data: CellCounts) -> _Sight:
+    (dna, dna_error), (rna, rna_error) = _levels(data.dna, data.dna_seen, data.dna_size), _levels_of_rna(data)
+    E, A = data.shape
+    group, ratio, error = data.element * A + data.arm, rna - dna, rna_error + dna_error
+    n = np.bincount(group, minlength=E * A)
+    theta = np.bincount(group, ratio, E * A) / n
+    within = float(((ratio - theta[group]) ** 2).sum() / max(len(ratio) - E * A, 1))
+    theta, n = theta.reshape(E, A), n.reshape(E, A)
+    effect = theta[:, 1:] - theta[:, :1]
+    noise = float((within * (1 / n[:, 1:] + 1 / n[:, :1])).mean())
+    apart = within - float(error.mean()) > float(rna_error.mean())
+    return _Sight(dna, rna, theta, apart, float(effect.var(axis=0, ddof=1).mean()) > 5 * noise)
+
+
+def _drawn(name: str, centre: Any, sd: Any, start: Array, centred: bool) -> Any:
+    """Return latent values ~ N(centre, sd^2): themselves parameters where counts fix them, else their z."""
+    pm = library("pymc")
+    if centred:
+        return pm.Normal(name, centre, sd, shape=start.shape, initval=start)
+    return pm.Deterministic(
+        name, centre + sd * pm.Normal(f"z_{name}", shape=start.shape, initval=np.zeros(start.shape))
+    )
+
+
+def _arms(shape: tuple[int, int], prior: Prior, sd: dict[str, Any], sight: _Sight) -> Any:
+    """Return theta, (E, A): log activities of each element under each arm."""
+    pm, pt = library("pymc"), library("pytensor.tensor")
+    first, others = sight.theta[:, 0], sight.theta[:, 1:]
+    mu_0 = pm.Normal("mu_base", float(first.mean()), _CENTRE_SD, initval=float(first.mean()))
+    base = _drawn("base", mu_0, sd["sd_base"], first, True)
+    mu = pm.Normal("mu", 0.0, prior.mu_sd, shape=shape[1] - 1, initval=(others - first[:, None]).mean(axis=0))
+    d = _drawn("d", mu, _tau(prior, shape[1] - 1), others - first[:, None], sight.effects_differ)
+    return pt.concatenate([base[:, None], base[:, None] + d], axis=1)
+
+
+def _tau(prior: Prior, n: int) -> Any:
+    pm, start = library("pymc"), np.full(n, min(0.3, prior.tau_scale / 2))
+    if prior.tau == "half_t":
+        return pm.HalfStudentT("tau", nu=_T_DF, sigma=prior.tau_scale, shape=n, initval=start)
+    if prior.tau == "half_normal":
+        return pm.HalfNormal("tau", prior.tau_scale, shape=n, initval=start)
+    if prior.tau == "half_cauchy":
+        return pm.HalfCauchy("tau", prior.tau_scale, shape=n, initval=start)
+    return pm.Uniform("tau", 0.0, prior.tau_scale, shape=n, initval=start)
+
+
+def _counted(name: str, counts: Ints, seen: Mask, level: Any, alpha: Any, silent: Any) -> None:
+    """Put the likelihood of the cells that are data into the model."""
+    pm, pt = library("pymc"), library("pytensor.tensor")
+    reads = np.where(seen, counts, 0).astype(np.float64)
+    odds = LN2 * level - pt.log(alpha)
+    logp = pt.gammaln(reads + alpha) - pt.gammaln(alpha) + reads * odds - (reads + alpha) * pt.softplus(odds)
+    if silent is not None:
+        spoken = pt.log1p(-silent) + logp - gammaln(reads + 1)
+        logp = pt.where(reads == 0, pt.logaddexp(pt.log(silent), spoken), spoken)
+    pm.Potential(name, (seen * logp).sum())

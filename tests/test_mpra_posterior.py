@@ -1,0 +1,120 @@
+"""The negative-binomial hierarchy of barcode counts: against simulated truth, in Monte-Carlo units; at the door."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from scipy import stats
+
+import causalgia as cg
+from causalgia.errors import ConvergenceError, CountsError, InferenceError
+from causalgia.mpra.fitting.count_posterior import cells_for
+from causalgia.mpra.fitting.question import asked_of
+from causalgia.posterior.tree import datasets
+from causalgia.prior import Prior
+
+TRUTH = {"sd_barcode": 0.6, "sd_replicate": 0.15, "p_silent": 0.02}
+
+
+def counts_and_truth(n: int, seed: int, **settings: Any) -> tuple[xr.Dataset, np.ndarray]:
+    """n elements with effects N(0.6, 0.5^2), base activities N(0, 1)."""
+    rng = np.random.default_rng(seed)
+    effect = rng.normal(0.6, 0.5, n)
+    base = rng.normal(0, 1, n)
+    table = pd.DataFrame({"element": np.repeat([f"e{i:03d}" for i in range(n)], 2), "arm": ["control", "GATA1"] * n})
+    table["log2"] = np.column_stack([base, base + effect]).ravel()
+    plain = {"barcodes": 5, "replicates": 3, "sd_noisiness": 0.0, "p_missing": 0.05, **TRUTH}
+    return cg.mpra.simulate(table, **(plain | settings), rng=seed), effect
+
+
+# what the model is given
+
+
+def test_what_is_empty_is_unknown_and_unseen_rna_is_zero() -> None:
+    counts, _ = counts_and_truth(3, 1, p_missing=0.3)
+    asked = asked_of(counts, control="control")
+    data, left_out = cells_for(counts, asked)
+    known = counts["dna_observed"].to_numpy() & (counts["dna"].to_numpy() > 0)
+    assert left_out == int((~known.any(axis=1)).sum())
+    rows = known.any(axis=1)
+    assert (data.dna_seen == counts["dna_observed"].to_numpy()[rows]).all()
+    assert (data.rna_seen >= data.dna_seen).all()
+    np.testing.assert_allclose(2.0**data.rna_size, counts["rna_total"] / counts["dna_total"].mean())
+
+
+def test_the_door_says_what_is_wrong() -> None:
+    counts, _ = counts_and_truth(3, 1)
+    with pytest.raises(InferenceError, match="finite scales"):
+        cg.mpra.infer_counts(counts, control="control", prior=Prior(mu_sd=np.inf), rng=0)
+    with pytest.raises(InferenceError, match="draws=0"):
+        cg.mpra.infer_counts(counts, control="control", draws=0, rng=0)
+    with pytest.raises(ConvergenceError, match="draws=100"):
+        cg.mpra.infer_counts(counts, control="control", draws=100, rng=0)
+    one, _ = counts_and_truth(1, 1)
+    with pytest.raises(CountsError, match="one element"):
+        cg.mpra.infer_counts(one, control="control", rng=0)
+    unread = counts.copy(deep=True)
+    first = counts["oligo_index"].to_numpy() == 0
+    unread["dna"] = counts["dna"].where(~xr.DataArray(first, dims="barcode"), 0)
+    with pytest.raises(CountsError, match="element 'e000', arm 'control': no barcode whose DNA was read"):
+        cg.mpra.infer_counts(unread, control="control", rng=0)
+
+
+# recovery
+
+
+@pytest.fixture(scope="module")
+def thin() -> tuple[xr.Dataset, np.ndarray, dict[str, xr.Dataset], Any]:
+    """One plasmid pool with few reads: the DNA is what one knows least."""
+    counts, effect = counts_and_truth(24, 5, depth_dna=8, plasmid=True)
+    tree = cg.mpra.infer_counts(counts, control="control", rng=5)
+    return counts, effect, datasets(tree), tree
+
+
+@pytest.mark.long
+def test_posterior_covers_the_truth(thin: Any) -> None:
+    """Each truth within 4 posterior sd; the elements' z have mean 0 and variance 1 within 4 of their own errors."""
+    _, effect, groups, _ = thin
+    posterior = groups["posterior"]
+    for name, value in TRUTH.items() | {"dispersion_rna": 0.1, "sd_abundance": 1.0}.items():
+        assert abs(posterior[name].mean().item() - value) < 4 * posterior[name].std().item(), name
+    assert abs(posterior["ace"].mean().item() - effect.mean()) < 4 * posterior["ace"].std().item()
+    draws = posterior["effect"].isel(contrast=0)
+    z = ((draws.mean(("chain", "draw")) - effect) / draws.std(("chain", "draw"))).to_numpy()
+    assert abs(z.mean()) < 4 / np.sqrt(len(z))
+    assert stats.chi2.cdf((z**2).sum(), len(z)) < 1 - 1e-4
+    assert stats.chi2.cdf((z**2).sum(), len(z)) > 1e-4
+    inside = np.abs(stats.norm.cdf(-z) - 0.5) < 0.4
+    assert stats.binom.cdf(inside.sum(), len(z), 0.8) > 1e-3
+
+
+@pytest.mark.long
+def test_dna_that_is_read_badly_is_taken_for_activity_by_ratios_and_not_by_the_model(thin: Any) -> None:
+    """One pool of 8 DNA reads a barcode: dividing by them adds about 0.7 on log2 to each, in every replicate."""
+    counts, _, groups, _ = thin
+    naive = cg.mpra.components(counts, control="control")
+    rms = naive["sd_barcode"].item() * np.exp(naive["sd_noisiness"].item() ** 2)
+    fitted = groups["posterior"]["sd_barcode"]
+    error = fitted.std().item()
+    assert rms - 0.6 > 4 * error
+    assert abs(fitted.mean().item() - 0.6) < 4 * error
+
+
+@pytest.mark.long
+def test_it_agrees_with_the_two_way_fit_and_decide_takes_it(thin: Any) -> None:
+    counts, _, groups, tree = thin
+    posterior = groups["posterior"]
+    fitted = cg.mpra.fit(counts, control="control", method="two_way")
+    each = posterior["effect"].isel(contrast=0).mean(("chain", "draw")).to_numpy()
+    assert np.corrcoef(each, fitted["ace"].to_numpy().ravel())[0, 1] > 0.7
+    assert groups["diagnostics"].attrs["divergences"] == 0
+    decisions = cg.decide(tree, rope=(-0.1, 0.1))
+    assert decisions["verdict"].dims == ("contrast", "task")
+    assert decisions["verdict"].item() == "increases"
+    draws = posterior["effect"].sel(contrast="GATA1", drop=True).rename(element="contrast")
+    verdicts = cg.decide({"posterior": draws.to_dataset(name="ace")}, rope=(-0.1, 0.1))
+    assert verdicts.sizes["contrast"] == 24
