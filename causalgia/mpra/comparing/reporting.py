@@ -115,6 +115,6 @@ def _off(one: xr.Dataset) -> list[str]:
             worst["element"].to_numpy(), worst["measured"].to_numpy(), worst["predicted"].to_numpy(), strict=True
         )
     ]
-    return [
-        f"  {off.sizes['element']:,} elements are off the line by more than the errors (q < .05): {', '.join(said)}"
-    ]
+    n, more = off.sizes["element"], ", ..." if off.sizes["element"] > _SHOWN else ""
+    count = f"{n:,} elements are" if n > 1 else "1 element is"
+    return [f"  {count} off the line by more than the errors (q < .05): {', '.join(said)}{more}"]
