@@ -87,7 +87,7 @@ def precision_weights(
     Returns
     -------
     array
-        Shape ``(B, R)``; 0 where there is no number, and all else 1 where there is no trend: fewer than ten elements can
+        Shape ``(B, R)``; 0 where there is no number; all else 1 where there is no trend: fewer than ten elements can
         have a spread, most have none, or most have the same DNA.
 
     References
