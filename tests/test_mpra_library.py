@@ -6,12 +6,13 @@ import json
 from collections import Counter
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.spatial.distance import jensenshannon
 
 import causalgia as cg
 from causalgia.design import Design
-from causalgia.errors import LibraryError, OutcomesError, PredictorError, RandomnessError
+from causalgia.errors import CausalgiaWarning, LibraryError, OutcomesError, PredictorError, RandomnessError
 from causalgia.mpra.ordering.shift import composition_shift, jensen_shannon, word_shares
 from causalgia.mpra.ordering.tagging import dealt
 from causalgia.packed import unpack
@@ -254,7 +255,9 @@ def test_given_sequences_are_dropped_in_every_arm_and_recorded():
     sequences[5] = sequences[5][:20] + "AGATAAG" + sequences[5][27:]
     sequences[8] = reverse(sequences[2])
     design = cg.Design(null=cg.Genomic(of=sequences), arms=pair(12).arms, n_units=12)
-    library = bare(design, avoid="EcoRI")
+    with pytest.warns(CausalgiaWarning, match=r"3 of 12 units are in no arm.*Unit 3: site EcoRI"):
+        library = bare(design, avoid="EcoRI")
+    assert int(library["n_draws"]) == 12
     assert sorted(set(library["unit"].values)) == [0, 1, 2, 4, 6, 7, 9, 10, 11]
     assert json.loads(unpack(library, "dropped")) == {
         "3": "site EcoRI in arm untreated, GATA1",
@@ -262,22 +265,49 @@ def test_given_sequences_are_dropped_in_every_arm_and_recorded():
         "8": "repeated insert in arm untreated",
     }
     assert "3 units are in no arm" in cg.mpra.report(library)
-    with pytest.raises(LibraryError, match=r"every one of the 12 given sequences.*GC outside"):
+    with pytest.raises(LibraryError, match=r"unit 0 and 11 more: no background.*GC outside 0.9-1 in arm .* in 1 of 1"):
         bare(design, gc=(0.9, 1.0))
 
 
 def test_an_arm_that_draws_is_drawn_anew_on_given_sequences():
     dice = np.random.default_rng(0)
-    sequences = [text.replace("GATC", "GATT") for text in decode(dice.integers(0, 4, (40, 60)))]
+    sites = ("GATC", "GGCC", "TTAA")
+    sequences = [text for text in decode(dice.integers(0, 4, (120, 60))) if not any(x in text for x in sites)][:40]
     arms = {"untreated": cg.Untreated(), "random": cg.Embed("NNNNNNNNNN", at=30)}
     design = cg.Design(null=cg.Genomic(of=sequences), arms=arms, n_units=40)
-    library = bare(design, adapters=("ACCA", "CAAC"), avoid=["GATC", "GGCC", "TTAA"])
+    library = bare(design, adapters=("ACCA", "CAAC"), avoid=sites)
     redrawn = library["draw"].values > 0
     assert redrawn.any()
     for insert, unit in zip(
         column(library, "insert", arm="untreated"), column(library, "unit", arm="untreated"), strict=True
     ):
         assert insert == sequences[unit]
+
+
+def test_a_given_sequence_is_not_drawn_anew_for_an_arm_that_never_changes():
+    dice = np.random.default_rng(0)
+    sequences = [text.replace("GGCC", "GGCA") for text in decode(dice.integers(0, 4, (40, 60)))]
+    sequences[7] = "GGCC" + sequences[7][4:]
+    arms = {"untreated": cg.Untreated(), "random": cg.Embed("NNNNNNNNNN", at=30)}
+    design = cg.Design(null=cg.Genomic(of=sequences), arms=arms, n_units=40)
+    with pytest.warns(CausalgiaWarning, match="1 of 40 units"):
+        library = bare(design, avoid="GGCC")
+    assert json.loads(unpack(library, "dropped")) == {"7": "site GGCC in arm untreated, random"}
+    assert int(library["n_draws"]) == 40 + int((library["draw"].values[::2] > 0).sum()) < 60
+
+
+def test_shuffles_of_a_parent_that_cannot_meet_the_rules_are_dropped_in_every_arm():
+    dice = np.random.default_rng(0)
+    parents = {"fair": decode(dice.integers(0, 4, 60))[0], "poor": decode(dice.integers(0, 2, 60) * 3)[0]}
+    arms = pair(4).arms
+    design = cg.Design(null=cg.DinucleotideShuffle(of=parents), arms=arms, n_units=20)
+    with pytest.warns(CausalgiaWarning, match="10 of 20 units are in no arm"):
+        library = bare(design, gc=(0.3, 1.0), redraws=5)
+    assert set(column(library, "parent", group="test")) == {"fair"}
+    assert Counter(library["arm"].values) == {"untreated": 10, "GATA1": 10}
+    told = json.loads(unpack(library, "dropped"))
+    assert told["1"] == "GC outside 0.3-1 in arm untreated, GATA1 (the last of 6 draws)"
+    assert list(told) == [str(unit) for unit in range(1, 20, 2)]
 
 
 @pytest.mark.parametrize(
@@ -445,6 +475,21 @@ def test_a_longer_promoter_list_and_ones_own_lengths():
     assert alone.sizes["row"] == 9
     assert set(alone["insert"].values) == {""}
     assert set(map(len, alone["oligo"].values)) == {42}
+
+
+# from the library to effects
+
+
+def test_elements_are_matched_by_name_from_the_order_to_the_comparison(barcoded):
+    columns = ["oligo_name", "element", "arm", "group"]
+    side = pd.DataFrame({name: barcoded[name].values for name in columns}).drop_duplicates("oligo_name")
+    counts = cg.mpra.simulate(side.assign(log2=1.0 * (side["arm"] == "GATA1")), barcodes=6, rng=0)
+    fit = cg.mpra.fit(counts, control="untreated", method="two_way")
+    virtual = cg.mpra.virtual_trial(barcoded, content(145))
+    assert set(fit["element"].values) == set(virtual["unit"].values) == {f"u{i}" for i in range(150)}
+    same = cg.mpra.fit(counts, control="duplicate 1", arms=["duplicate 2"], method="two_way")
+    assert set(same["element"].values) == {f"aa{i}" for i in range(20)}
+    assert abs(fit["ace"].mean() - 1) < 4 * fit["ace"].std() / np.sqrt(150)
 
 
 # how it was made

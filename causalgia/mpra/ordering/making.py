@@ -61,9 +61,9 @@ def library(
     dealt (parallel), as `causalgia.run` would with the same `rng`. Where an oligo breaks a rule, or stands in the
     library already in either orientation (arms that are equal for some unit), the unit is drawn anew and put under
     *all* arms again: the arms keep the same backgrounds, and no other unit moves. Effects are then averages over the
-    null model *given that every arm can be ordered*; the library says how far that is from the null model. Units of
-    `Genomic` cannot be drawn anew (unless an arm draws): those that break a rule are left out of every arm, and
-    recorded in ``dropped``.
+    null model *given that every arm can be ordered*; the library says how far that is from the null model. A unit that
+    has a parent (a shuffle of it, or the given sequence itself, which is not drawn) and is never good is left out of
+    every arm, and recorded in ``dropped``.
 
     Synthesised barcodes are dealt at random, blocked by unit: the k-th barcodes of its arms are a set of like GC
     content, dealt at random within, so that an effect of a barcode's own is noise, not bias. A barcode that makes a
@@ -134,6 +134,11 @@ def library(
         which arm and how often), a control breaks a rule, or the order is beyond `budget` or the vendor's limits.
     RandomnessError
         If `rng` is no source of randomness.
+
+    Warns
+    -----
+    CausalgiaWarning
+        If units are left out.
 
     Examples
     --------

@@ -8,6 +8,7 @@ backgrounds.
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -16,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.design import Design, Genomic
-from causalgia.errors import LibraryError
+from causalgia.design.null_model import FromParents
+from causalgia.errors import CausalgiaWarning, LibraryError
 from causalgia.mpra.ordering.judging import Judge
 from causalgia.mpra.ordering.rules import duplicates
 from causalgia.streams import derive
@@ -87,17 +89,33 @@ def good_blocks(design: Design, judge: Judge, *, key: int, redraws: int, given: 
     Raises
     ------
     LibraryError
-        If no draw of a unit is good; says the rule, the arm, and how often. Units that are given sequences (`Genomic`)
-        cannot be drawn anew, unless an arm draws: those that stay bad are dropped in every arm, and recorded.
+        If no draw of a unit is good; says the rule, the arm, and how often.
+
+    Warns
+    -----
+    CausalgiaWarning
+        If units have parents and none of their draws is good: these are dropped in every arm, and recorded.
     """
     drawing = _Drawing(design, judge, key, given)
     while (bad := drawing.judge()).size:
-        again = bad[drawing.draws[bad] < redraws] if drawing.redrawable else bad[:0]
+        again = drawing.redrawable(bad, redraws)
         if again.size == design.n_units and drawing.n_draws >= _HOPELESS:
             again = again[:0]
         drawing.give_up(np.setdiff1d(bad, again))
         drawing.draw(again, drawing.draws[again] + 1)
-    return drawing.blocks()
+    made = drawing.blocks()
+    if made.dropped:
+        _warn(made.dropped, design.n_units)
+    return made
+
+
+def _warn(dropped: dict[int, str], n_units: int) -> None:
+    unit, why = next(iter(dropped.items()))
+    text = (
+        f"{len(dropped):,} of {n_units:,} units are in no arm of the library: no draw of them met the rules. "
+        f"Unit {unit}: {why}. cg.mpra.report says of the others, and what it did to the null model"
+    )
+    warnings.warn(text, CausalgiaWarning, stacklevel=5)
 
 
 class _Drawing:
@@ -107,11 +125,11 @@ class _Drawing:
         n, length = design.n_units, design.null.length
         self._design, self._judge, self._key, self._given = design, judge, key, given
         self._fixed = isinstance(design.drawn, Genomic)
-        self.redrawable = not self._fixed or any(arm.intervention.random for arm in design.named_arms)
+        self._same_always = np.array([self._fixed and not arm.intervention.random for arm in design.named_arms])
         self.draws, self.n_draws = np.zeros(n, np.int64), 0
         self._backgrounds = np.empty((n, length), np.uint8)
         self._inserts = np.empty((len(design.named_arms), n, length), np.uint8)
-        self._in, self._breaks = np.ones(n, bool), np.zeros(n, bool)
+        self._in, self._breaks, self._stuck = np.ones(n, bool), np.zeros(n, bool), np.zeros(n, bool)
         self._counted: Counter[tuple[str, str]] = Counter()
         self._dropped: dict[int, str] = {}
         self.draw(np.arange(n), np.zeros(n, np.int64))
@@ -126,6 +144,7 @@ class _Drawing:
         broken = self._rules_broken(self._inserts[:, units])
         self._count(broken)
         self._breaks[units] = any_of(broken, len(units))
+        self._stuck[units] |= any_of({rule: b[self._same_always] for rule, b in broken.items()}, len(units))
 
     def _drawn(self, units: Ints, draw: int) -> tuple[Tokens, Tokens]:
         """Return backgrounds (n, length) and inserts (arms, n, length) of one draw."""
@@ -143,7 +162,12 @@ class _Drawing:
         """Return the units that are not good: they break a rule, or repeat what stands before them."""
         repeats = self._repeats()
         self._count(repeats)
+        self._stuck |= repeats[REPEATED][self._same_always].any(axis=0) | self._same_always.all()
         return np.flatnonzero((self._breaks | any_of(repeats, len(self._in))) & self._in)
+
+    def redrawable(self, units: Ints, redraws: int) -> Ints:
+        """Return the units that another draw may make good: not those that are bad in an arm which never changes."""
+        return units[(self.draws[units] < redraws) & ~self._stuck[units]]
 
     def _repeats(self) -> dict[str, Bools]:
         """Return which inserts were met before, in either orientation: in their unit, or elsewhere; (arms, n_units)."""
@@ -163,31 +187,27 @@ class _Drawing:
             self._counted.update({(rule, arm): n for arm, n in times if n})
 
     def give_up(self, units: Ints) -> None:
-        """Drop units that are given sequences, in every arm; refuse the design where units are drawn."""
+        """Drop units that have parents, in every arm; refuse the design where all units are draws of one population."""
         if not units.size:
             return
-        if not self._fixed:
-            raise self._never_good(int(units[0]))
+        if not isinstance(self._design.drawn, FromParents) or units.size == self._in.sum():
+            raise self._never_good(int(units[0]), units.size)
         repeats = self._repeats()
         for unit in units.tolist():
             self._dropped[unit] = self._reasons(unit, repeats)
         self._in[units] = False
-        if not self._in.any():
-            raise LibraryError(
-                f"every one of the {len(self._in):,} given sequences breaks a rule under some arm; unit {units[0]}: "
-                f"{self._dropped[int(units[0])]}; relax the rule, or give other sequences"
-            )
 
     def _reasons(self, unit: int, repeats: dict[str, Bools]) -> str:
-        """Return which rules a unit breaks as it stands, and in which arms."""
+        """Return which rules a unit breaks as it stands, in which arms, and how many draws it had."""
         found = {rule: broken[:, 0] for rule, broken in self._rules_broken(self._inserts[:, [unit]]).items()}
         found |= {rule: broken[:, unit] for rule, broken in repeats.items()}
         names = np.asarray(self._design.arm_names)
-        return "; ".join(f"{rule} in arm {', '.join(names[arms])}" for rule, arms in found.items() if arms.any())
+        told = "; ".join(f"{rule} in arm {', '.join(names[arms])}" for rule, arms in found.items() if arms.any())
+        return told + (f" (the last of {self.draws[unit] + 1} draws)" if self.draws[unit] else "")
 
-    def _never_good(self, unit: int) -> LibraryError:
+    def _never_good(self, unit: int, n_units: int) -> LibraryError:
         """Return the error that says which rules the draws of a unit broke, in which arms and how often."""
-        n = int(np.clip(self.draws[unit] + 1, _FEWEST, _MOST))
+        n = 1 if self._stuck[unit] else int(np.clip(self.draws[unit] + 1, _FEWEST, _MOST))
         inserts = np.concatenate([self._drawn(np.array([unit]), draw)[1] for draw in range(n)], axis=1)
         broken = {**self._rules_broken(inserts), **self._repeats_of(unit, inserts)}
         counts = Counter({(rule, i): int(times) for rule, b in broken.items() for i, times in enumerate(b.sum(axis=1))})
@@ -196,8 +216,9 @@ class _Drawing:
         own = [arm for rule, arm, times in named if times == n and rule.startswith("site ")]
         cures = {rule.name: rule.cure for rule in self._judge.rules}
         cure = cures.get(named[0][0], "ask for fewer units, or use arms that differ in every background")
+        more = f" and {n_units - 1:,} more" if n_units > 1 else ""
         return LibraryError(
-            f"unit {unit}: none of its backgrounds met the rules. Broken: {told}"
+            f"unit {unit}{more}: no background met the rules. Broken: {told}"
             f"{f'; arm {own[0]!r} carries the site itself: change the arm' if own else ''}; {cure}"
         )
 

@@ -117,7 +117,7 @@ def _dropped(library: xr.Dataset) -> list[str]:
     dropped = json.loads(unpack(library, "dropped") or "{}")
     if not dropped:
         return []
-    lines = [f"{len(dropped):,} units are in no arm: they are given sequences, which cannot be drawn anew"]
+    lines = [f"{len(dropped):,} units are in no arm: no draw of them met the rules, whatever their arm would have been"]
     lines += [f"  unit {unit}: {why}" for unit, why in list(dropped.items())[:_SHOWN]]
     return lines + ([f"  and {len(dropped) - _SHOWN:,} more"] if len(dropped) > _SHOWN else [])
 
