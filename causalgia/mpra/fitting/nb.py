@@ -34,7 +34,9 @@ def negative_binomial(counts: xr.Dataset, asked: Asked) -> Fitted:
     - V_cell`` as in `two_way`, never below the larger of the first two, each moderated over elements. A barcode counts
     as its removal would move the effect, ``influence / (1 - leverage)`` (CR3), which few barcodes need.
 
-    DNA reads count as known: few of them attenuate what they are the offset of, so filter low DNA first.
+    Barcodes whose activities differ much have long tails on the scale of reads: 95 % intervals covered 0.92 with 50
+    barcodes of sd 0.6, and 0.94 to 0.95 with 5 to 10. DNA reads count as known: few of them attenuate what they are the
+    offset of, so filter low DNA first.
 
     Returns
     -------
