@@ -1,0 +1,249 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # From the predictor to the bench and back
+#
+# A network says that a GATA1 site raises activity, and by how much in which background. Here the same design is ordered as an oligo library, measured (by
+# a simulation whose truth we know), analysed with the same contrast, and set beside the virtual trial. What comes out plans the next library.
+
+# %%
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+import causalgia as cg
+
+folder = Path(tempfile.mkdtemp())
+
+# %% [markdown]
+# ## The design
+#
+# The predictor knows one word, which counts for more where a second one is near: so the effect differs between backgrounds. The control is a placebo, the
+# same letters in an order drawn anew for every background.
+
+# %%
+predictor = cg.zoo.Oracle(
+    cg.zoo.Word(word="AGATAAG", weight=0.4, strand="both"),
+    cg.zoo.Pair(first="AGATAAG", second="TGAC", bonus=0.6, decay=60.0, strand="both"),
+    scale="log counts",
+    tasks=("K562",),
+)
+design = cg.Design(
+    null=cg.Uniform(length=200),
+    arms={"placebo": cg.Placebo("AGATAAG", at=96), "GATA1": cg.Embed("AGATAAG", at=96)},
+    n_units=1_000,
+    contrasts="placebo",
+)
+
+# %% [markdown]
+# ## The library
+#
+# A thousand backgrounds are more than we will pay, and that is on purpose: all will be predicted, a random draw of them ordered. Sites of the enzymes that
+# clone the library are looked for on whole oligos, junctions included; a background that has one in any arm is drawn anew under every arm, and the report
+# says what that did to the null model.
+
+# %%
+candidates = cg.mpra.library(design, oligo_length=230, adapters="lentimpra", rng=7)
+print(cg.mpra.report(candidates))
+
+# %% [markdown]
+# The virtual trial asks for exactly these inserts.
+
+# %%
+virtual = cg.contrast(cg.mpra.virtual_trial(candidates, predictor))
+ice = virtual["ice"].to_numpy().ravel()
+print(
+    f"{len(ice):,} backgrounds: mean effect {ice.mean():.2f}, sd between backgrounds {ice.std(ddof=1):.2f} log counts"
+)
+
+# %% [markdown]
+# How many of them should be ordered? The virtual trial knows the spread between backgrounds, on its own scale. Without an earlier library nobody knows what
+# that is worth on the bench; taking one for one (`slope=1`), and noise as in published libraries:
+
+# %%
+noise = {"sd_barcode": 0.6, "sd_replicate": 0.15, "sd_count": 0.5}
+plan = cg.mpra.power(virtual, slope=1.0, backgrounds=[25, 50, 100], barcodes=[5, 15], replicates=4, **noise)
+print(plan["halfwidth"].squeeze(drop=True).to_pandas().round(3))
+
+# %% [markdown]
+# Backgrounds count, barcodes hardly. A hundred backgrounds are drawn at random, *without* looking at their predictions.
+
+# %%
+rng = np.random.default_rng(1)
+units = virtual["unit"].to_numpy().astype(str)
+drawn = rng.choice(units, 100, replace=False)
+rows = np.isin(candidates["element"].to_numpy().astype(str), drawn) | (candidates["group"].to_numpy() == "negative")
+library = candidates.isel(row=rows)
+for path in cg.mpra.write_library(library, folder / "LIB"):
+    print(path.name)
+
+# %% [markdown]
+# ## What comes back
+#
+# On the bench an effect is 1.3 times the predicted one, and differs from it by things that the predictor has never heard of. Barcodes have an activity of
+# their own, the same in every replicate; replicates share noise. Counts come as a table of barcodes.
+
+# %%
+nature = pd.Series(-0.1 + 1.3 * ice + rng.normal(0, 0.25, len(ice)), index=units)
+truth = nature.mean()
+oligos = library[["oligo_name", "element", "arm", "group"]].to_dataframe().reset_index(drop=True)
+elements = oligos["element"].unique()
+background = pd.Series(rng.normal(0, 0.8, len(elements)), index=elements)
+effect = np.where(oligos["arm"] == "GATA1", oligos["element"].map(nature).fillna(0.0), 0.0)
+oligos["log2"] = background[oligos["element"]].to_numpy() + effect
+counts = cg.mpra.simulate(oligos, barcodes=15, replicates=4, rng=3)
+
+looked = cg.mpra.quality(counts)
+print(looked["barcodes"].to_series().to_dict(), "barcodes an oligo")
+print("correlation of replicates", looked["correlation_activity"].to_numpy()[np.triu_indices(4, 1)].round(2))
+
+# %% [markdown]
+# Replicates agree, and that says nothing about barcodes: they are the same ones in every replicate. The fit has both layers of noise, shared over elements.
+
+# %%
+counts = cg.mpra.filter(counts, min_dna=10, min_barcodes=3, arms=["placebo", "GATA1"])
+print(counts.attrs["filters"])
+fit = cg.mpra.fit(counts, control="placebo", arms=["GATA1"])
+measured = nature[fit["element"].to_numpy().astype(str)].to_numpy()
+inside = (fit["lower"].to_numpy().ravel() <= measured) & (measured <= fit["upper"].to_numpy().ravel())
+print(f"{inside.mean():.0%} of the true effects are inside their 95 % intervals")
+
+# %% [markdown]
+# ## Virtual against measured
+
+# %%
+agreement = cg.mpra.concordance(virtual, fit)
+print(cg.mpra.report(agreement))
+cg.plot.concordance(agreement).figure
+
+# %% [markdown]
+# The correlation is far from 1, and most of that is noise of the bench: the ceiling stands beside it. The slope says what one unit of the predictor is
+# worth on log2 (the truth is 1.3), the scatter what it does not know (0.25).
+#
+# ## Both together
+#
+# The average effect over the *population* of backgrounds is what the trial is about. A hundred were measured; of nine hundred more we have the prediction.
+# Prediction-powered inference corrects the predicted mean by how the predictor errs on the measured ones. Its conditions are checked, and named:
+
+# %%
+activities = cg.contrast(cg.mpra.activity(counts, arms=["placebo", "GATA1"]), control="placebo")
+both = cg.mpra.prediction_powered(virtual, activities, library=library, trained_on_measured=False)
+for condition, said in json.loads(both.attrs["conditions"]).items():
+    print(f"{condition}: {said}")
+classical = [both[f"classical_{name}"].item() for name in ("ace", "lower", "upper")]
+powered = [both[name].item() for name in ("ace", "lower", "upper")]
+print(f"truth {truth:.3f}\nmeasured alone {classical[0]:.3f} [{classical[1]:.3f}, {classical[2]:.3f}]")
+print(
+    f"with predictions {powered[0]:.3f} [{powered[1]:.3f}, {powered[2]:.3f}], {both['width_ratio'].item():.2f} as wide"
+)
+print(cg.report(cg.decide(both, rope=(-0.2, 0.2))))
+
+# %% [markdown]
+# Had the backgrounds with the largest predictions been ordered, the answer would have been refused:
+
+# %%
+strongest = units[np.argsort(-ice)[: activities.sizes["unit"]]]
+try:
+    cg.mpra.prediction_powered(virtual, activities.assign_coords(unit=strongest), trained_on_measured=False)
+except cg.CausalgiaError as error:
+    print(error)
+
+# %% [markdown]
+# ## The next library
+#
+# What was learned goes into the next trial. The slope turns its virtual effects into log2, the spread of the measured effects is the scale of its prior,
+# and the noise of this library plans the next one.
+
+# %%
+line = agreement.isel(contrast=0).sel(line="errors_and_scatter")
+slope, tau = line["slope"].item(), line["tau"].sel(side="measured").item()
+prior = cg.Prior(mu_sd=1.0, tau="half_normal", tau_scale=tau / slope, standardised=False)
+
+site = cg.Embed("AGATAAG", at=96)
+next_design = cg.Design(
+    null=cg.Uniform(length=200),
+    arms={
+        "placebo": cg.Placebo("AGATAAG", at=96),
+        "centre": site,
+        "edge": cg.Embed("AGATAAG", at=4),
+        "two": site + cg.Embed("AGATAAG", at=126),
+        "next to a partner": site + cg.Embed("TGAC", at=110),
+    },
+    n_units=200,
+    contrasts="placebo",
+)
+next_virtual = cg.contrast(cg.run(next_design, predictor, rng=11, progress=False))
+posterior = cg.infer(cg.estimate(next_virtual), prior=prior, family="normal", rng=1)
+decided = cg.decide(posterior, rope=(-0.2 / slope, 0.2 / slope))
+answers = (decided[name].to_numpy().ravel() for name in ("contrast", "ace", "lower", "upper", "verdict"))
+for arm, *log_counts, verdict in zip(*answers, strict=True):
+    expected, lower, upper = (slope * x for x in log_counts)
+    print(f"{arm}: {verdict}, about {expected:.2f} [{lower:.2f}, {upper:.2f}] on log2 if the slope holds")
+
+# %%
+components = cg.mpra.components(counts, control="placebo", arms=["GATA1"]).isel(contrast=0, drop=True)
+planned = cg.mpra.power(
+    next_virtual.sel(contrast=["two"]),
+    slope=slope,
+    pilot=components,
+    backgrounds=[25, 50, 100],
+    barcodes=8,
+    replicates=4,
+)
+print(planned["halfwidth"].squeeze(drop=True).to_pandas().round(3))
+
+# %% [markdown]
+# ## A real library
+#
+# Friedman et al. (2021) measured 2,083 photoreceptor enhancers with and without their CRX sites, three barcodes an oligo. On average the sites seem to do
+# next to nothing:
+
+# %%
+real = next((p / "shared" / "reference" for p in Path.cwd().parents if (p / "shared" / "reference").is_dir()), None)
+print("the real library was found" if real else "the folder 'shared' is absent: the rest has nothing to show")
+PAIR = ["WT", "MUT-allCrxSites"]
+if real:
+    at = real / "mpra_real" / "library1"
+    crx = cg.mpra.read_counts(at / "counts.tsv.gz", arms=at / "arms.tsv")
+    crx = cg.mpra.filter(crx, min_dna=10, min_barcodes=2, arms=PAIR)
+    effects = cg.contrast(cg.mpra.activity(crx, arms=PAIR), control="MUT-allCrxSites")
+    print(cg.report(cg.estimate(effects)))
+
+# %% [markdown]
+# A mean can hide two groups. To find them, one looks for sequences with large effects; to say how large these are on the same barcodes would count luck as
+# effect. So the barcodes are split: one of each oligo chooses, the others estimate.
+
+# %%
+if real:
+    rank = (
+        pd.Series(np.random.default_rng(2).random(crx.sizes["barcode"])).groupby(crx["oligo_index"].to_numpy()).rank()
+    )
+
+    def of(barcodes):
+        outcomes = cg.mpra.activity(crx.isel(barcode=np.flatnonzero(barcodes)), arms=PAIR)
+        ice = cg.contrast(outcomes, control="MUT-allCrxSites")["ice"].mean("model")
+        return pd.Series(ice.to_numpy().ravel(), index=ice["unit"].to_numpy())
+
+    chooses, estimates = of((rank == 1).to_numpy()), of((rank > 1).to_numpy())
+    for name, group in (("sites activate", chooses > 1), ("sites repress", chooses < -1)):
+        own, fresh = chooses[group], estimates[group[group].index]
+        se = fresh.std(ddof=1) / np.sqrt(len(fresh))
+        print(
+            f"{name}: {len(fresh):,} sequences, {own.mean():+.2f} on the barcode that chose, {fresh.mean():+.2f} ± {se:.2f} on others"
+        )
+
+# %% [markdown]
+# Two large groups with opposite signs, both confirmed on barcodes that had no say in choosing them. The barcode that chose makes each look larger than it is.
