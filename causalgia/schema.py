@@ -324,6 +324,7 @@ SCHEMA: tuple[Variable, ...] = (
     _told("broken", "i", "draws of units that broke the rule under the arm", ("rule", "judged_arm")),
     _told("broken_scrambles", "i", "draws of scrambles that broke the rule", ("rule",)),
     _told("broken_barcodes", "i", "barcodes that broke the rule in their oligo, and were exchanged", ("rule",)),
+    _told("why", "U", "why a unit of the design is in no arm of the library", ("dropped",)),
     _told("flagged", "i", "oligos that are ordered although they are made less evenly", ("flag",)),
     _told("share_redrawn", "f", "share of the units that were drawn anew", ()),
     _told("n_draws", "i", "draws of units, of those that are ordered and of the others", ()),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +22,6 @@ from causalgia.mpra.ordering.redrawing import Blocks, Tokens
 from causalgia.mpra.ordering.rules import default_flags
 from causalgia.mpra.ordering.shift import composition_shift
 from causalgia.mpra.ordering.tagging import Tags
-from causalgia.packed import pack
 from causalgia.schema import annotate, validate
 from causalgia.sequences.alphabet import decode
 from causalgia.streams import RNG
@@ -81,7 +79,10 @@ def laid_out(made: Made, attrs: dict[str, Any]) -> xr.Dataset:
     for name, oligo in zip(rows["name"], rows["oligo"], strict=True):
         digest.update(f"{name}\t{oligo}\n".encode())
     dataset = dataset.assign_attrs({**attrs, "library_fingerprint": digest.hexdigest()})
-    dataset = pack(keep_design(dataset, made.design), "dropped", json.dumps(made.blocks.dropped))
+    if made.blocks.dropped:
+        units, reasons = zip(*made.blocks.dropped.items(), strict=True)
+        dataset = dataset.assign(why=("dropped", np.array(reasons, object))).assign_coords(dropped=list(units))
+    dataset = keep_design(dataset, made.design)
     return validate(annotate(dataset), "library")
 
 

@@ -7,7 +7,6 @@ import json
 import numpy as np
 import xarray as xr
 
-from causalgia.packed import unpack
 from causalgia.schema import validate
 
 _SHOWN = 5
@@ -114,9 +113,9 @@ def _rules(library: xr.Dataset) -> list[str]:
 
 
 def _dropped(library: xr.Dataset) -> list[str]:
-    dropped = json.loads(unpack(library, "dropped") or "{}")
-    if not dropped:
+    if "why" not in library:
         return []
+    dropped = dict(zip(library["dropped"].to_numpy().tolist(), library["why"].to_numpy().tolist(), strict=True))
     lines = [f"{len(dropped):,} units are in no arm: no draw of them met the rules, whatever their arm would have been"]
     lines += [f"  unit {unit}: {why}" for unit, why in list(dropped.items())[:_SHOWN]]
     return lines + ([f"  and {len(dropped) - _SHOWN:,} more"] if len(dropped) > _SHOWN else [])
