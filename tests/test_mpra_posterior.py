@@ -60,7 +60,7 @@ def test_the_door_says_what_is_wrong() -> None:
     unread = counts.copy(deep=True)
     first = counts["oligo_index"].to_numpy() == 0
     unread["dna"] = counts["dna"].where(~xr.DataArray(first, dims="barcode"), 0)
-    with pytest.raises(CountsError, match="element 'e000', arm 'control': no barcode whose DNA was read"):
+    with pytest.raises(CountsError, match="element 'e000', arm 'control': no barcode"):
         cg.mpra.infer_counts(unread, control="control", rng=0)
 
 
@@ -71,7 +71,7 @@ def test_the_door_says_what_is_wrong() -> None:
 def thin() -> tuple[xr.Dataset, np.ndarray, dict[str, xr.Dataset], Any]:
     """One plasmid pool with few reads: the DNA is what one knows least."""
     counts, effect = counts_and_truth(24, 5, depth_dna=8, plasmid=True)
-    tree = cg.mpra.infer_counts(counts, control="control", rng=5)
+    tree = cg.mpra.infer_counts(counts, control="control", draws=6_000, rng=5)
     return counts, effect, datasets(tree), tree
 
 
@@ -95,22 +95,30 @@ def test_posterior_covers_the_truth(thin: Any) -> None:
 @pytest.mark.long
 def test_dna_that_is_read_badly_is_taken_for_activity_by_ratios_and_not_by_the_model(thin: Any) -> None:
     """One pool of 8 DNA reads a barcode: dividing by them adds about 0.7 on log2 to each, in every replicate."""
+    many = [counts_and_truth(200, seed, depth_dna=8, plasmid=True)[0] for seed in range(8)]
+    naive = np.array([_rms(cg.mpra.components(counts, control="control")) for counts in many])
+    assert naive.mean() - 0.6 > 4 * naive.std(ddof=1) / np.sqrt(len(naive))
     counts, _, groups, _ = thin
-    naive = cg.mpra.components(counts, control="control")
-    rms = naive["sd_barcode"].item() * np.exp(naive["sd_noisiness"].item() ** 2)
     fitted = groups["posterior"]["sd_barcode"]
-    error = fitted.std().item()
-    assert rms - 0.6 > 4 * error
-    assert abs(fitted.mean().item() - 0.6) < 4 * error
+    assert abs(fitted.mean().item() - 0.6) < 4 * fitted.std().item()
+    assert fitted.quantile(0.95) < naive.mean()
+    assert fitted.mean() < _rms(cg.mpra.components(counts, control="control"))
+
+
+def _rms(components: xr.Dataset) -> float:
+    return float(components["sd_barcode"] * np.exp(components["sd_noisiness"] ** 2))
 
 
 @pytest.mark.long
 def test_it_agrees_with_the_two_way_fit_and_decide_takes_it(thin: Any) -> None:
-    counts, _, groups, tree = thin
+    counts, effect, groups, tree = thin
     posterior = groups["posterior"]
     fitted = cg.mpra.fit(counts, control="control", method="two_way")
     each = posterior["effect"].isel(contrast=0).mean(("chain", "draw")).to_numpy()
-    assert np.corrcoef(each, fitted["ace"].to_numpy().ravel())[0, 1] > 0.7
+    closed = fitted["ace"].to_numpy().ravel()
+    assert np.corrcoef(each, closed)[0, 1] > 0.5
+    assert np.mean((each - effect) ** 2) < np.mean((closed - effect) ** 2)  # what the hierarchy is for
+    assert abs(posterior["ace"].mean().item() - closed.mean()) < 4 * posterior["ace"].std().item()
     assert groups["diagnostics"].attrs["divergences"] == 0
     decisions = cg.decide(tree, rope=(-0.1, 0.1))
     assert decisions["verdict"].dims == ("contrast", "task")

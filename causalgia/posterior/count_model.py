@@ -106,13 +106,13 @@ def count_model(data: CellCounts, prior: Prior, *, silent: bool) -> Any:
         abundance = _drawn("abundance", mu_a, sd["sd_abundance"], sight.dna, True)
         theta = _arms(data.shape, prior, sd, sight)
         w = sd["sd_replicate"] * pm.Normal("w", shape=(*data.shape, data.rna.shape[1]))
-        centre = abundance + theta[data.element, data.arm]
+        average = w.mean(axis=2)  # goes with the level, which the counts fix; the rest is between replicates
+        centre = abundance + (theta + average)[data.element, data.arm]
         level = _drawn("level", centre, sd["sd_barcode"], sight.rna, sight.barcodes_differ)
         _counted("dna", data.dna, data.dna_seen, abundance[:, None] + data.dna_size, alpha["dna"], None)
+        between = w - average[:, :, None] + data.rna_size
         p = pm.Beta("p_silent", *_SILENT, initval=0.02) if silent else None
-        _counted(
-            "rna", data.rna, data.rna_seen, level[:, None] + w[data.element, data.arm] + data.rna_size, alpha["rna"], p
-        )
+        _counted("rna", data.rna, data.rna_seen, level[:, None] + between[data.element, data.arm], alpha["rna"], p)
     return model
 
 

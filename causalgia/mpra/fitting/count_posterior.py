@@ -138,7 +138,7 @@ def cells_for(counts: xr.Dataset, asked: Asked) -> tuple[CellCounts, int]:
     Raises
     ------
     CountsError
-        If there are fewer than two elements, or an oligo keeps no barcode.
+        If there are fewer than two elements.
     """
     if len(asked.elements) < 2:
         raise CountsError("one element has no spread of effects to infer; infer_counts needs two or more")
@@ -146,14 +146,6 @@ def cells_for(counts: xr.Dataset, asked: Asked) -> tuple[CellCounts, int]:
     dna, seen = counts["dna"].to_numpy().reshape(len(rna), -1), dna_observed(counts)
     known = (seen & (dna > 0)).any(axis=1)
     rows = np.flatnonzero((asked.element >= 0) & known)
-    n = np.zeros((len(asked.elements), len(asked.arms)), dtype=np.int64)
-    np.add.at(n, (asked.element[rows], asked.arm[rows]), 1)
-    if (n == 0).any():
-        e, a = np.argwhere(n == 0)[0]
-        raise CountsError(
-            f"element '{asked.elements[e]}', arm '{asked.arms[a]}': no barcode whose DNA was read, as in "
-            f"{int((n == 0).sum()) - 1:,} more oligos; leave such elements out in every arm"
-        )
     mean = float(counts["dna_total"].to_numpy().mean())
     data = CellCounts(
         dna=dna[rows],
