@@ -111,6 +111,25 @@ PARTS: dict[str, tuple[Target, ...]] = {
     ),
     "batch": _sizes("automatic batch, its throughput", "best batch found by hand", "{}", AT_LEAST, 0.9),
     "store": (Target("store write, 10 million outcomes", "raw file write, fsync in both", "store / raw", AT_MOST, 2),),
+    "fits": (
+        Target("two-way fit, 4 million cells", "log ratios and their sums", "two_way / one pass", AT_MOST, 60),
+        Target("precision-weighted fit, 4 million cells", "the same", "precision / one pass", AT_MOST, 60),
+        Target(
+            "negative binomial fit with a two-layer error, 4 million cells",
+            "`statsmodels`, the regression alone",
+            "statsmodels, one element at a time / nb",
+            AT_LEAST,
+            3,
+        ),
+        Target(
+            "memory of these fits",
+            "one number a cell",
+            "arrays of one number a cell at the peak",
+            AT_MOST,
+            16,
+            "arrays",
+        ),
+    ),
     "memory": tuple(
         Target(f'memory of 10^7 predictions, keep="{keep}"', "of 10^5", keep, AT_MOST, 1.2)
         for keep in ("outcomes", "effects", "moments")

@@ -15,7 +15,7 @@ from numba import njit
 from causalgia.mpra.fitting.hierarchical.cells import Array, Ints
 
 __all__ = ["densities", "mixtures", "sums", "within"]
-NEGLIGIBLE = 1e-7
+NEGLIGIBLE, FREE, SINGULAR = 1e-7, 1e12, 1e-7
 
 
 @njit(cache=True, nogil=True)
@@ -164,20 +164,18 @@ def mixtures(
 
 
 @njit(cache=True, nogil=True)
-def within(z: Array, precision: Array, start: Ints) -> tuple[float, float]:
-    """Return the weighted residual sum of squares of barcodes plus replicates, and its degrees of freedom."""
+def within(z: Array, precision: Array, start: Ints) -> float:
+    """Return the log density of the residuals about barcodes plus replicates, both unknown, up to a constant."""
     R = z.shape[1]
     S, s, u, g, none = np.empty((R, R)), np.empty(R), np.empty(R), np.empty(R), np.zeros(len(z))
-    total, df = 0.0, 0.0
+    total = 0.0
     for o in range(len(start) - 1):
-        lo, hi = start[o], start[o + 1]
-        q, _ = sums(z, precision, none, lo, hi, 1e12, S, s)
+        q, log_det = sums(z, precision, none, start[o], start[o + 1], FREE, S, s)
         values = _turned(S, s, u, g)
-        total += q
-        for b in range(lo, hi):
-            df += max((precision[b] > 0).sum() - 1, 0)
+        total += q + log_det
         for i in range(R):
-            if values[i] > 1e-7 * values[R - 1]:
-                total -= g[i] * g[i] / values[i]
-                df -= 1.0
-    return total, df
+            if values[i] > SINGULAR * values[R - 1]:
+                total += np.log(values[i]) - g[i] * g[i] / values[i]
+        for p in precision[start[o] : start[o + 1]].ravel():
+            total -= np.log(p) if p > 0.0 else 0.0
+    return -0.5 * total

@@ -11,7 +11,7 @@ from causalgia.mpra.fitting.fitted import Fitted
 from causalgia.mpra.fitting.hierarchical.cells import Array, Cells, cells_of
 from causalgia.mpra.fitting.hierarchical.layers import densities, mixtures
 from causalgia.mpra.fitting.hierarchical.noise import LOG2, Grid, Noise, learn
-from causalgia.mpra.fitting.hierarchical.responses import Responses, first_responses, respond
+from causalgia.mpra.fitting.hierarchical.responses import Responses, first_responses, respond, set_cell_noise
 from causalgia.mpra.fitting.question import Asked
 
 SD_BARCODE, SD_REPLICATE = (0.03, 8.0), (0.015, 4.0)
@@ -26,13 +26,14 @@ def hierarchical(counts: xr.Dataset, asked: Asked) -> Fitted:
 
     For barcode b of element e in arm a, replicate r (natural logs)::
 
-        RNA_br ~ Poisson(exp(offset_br + mu_ea + v_b + w_ear + x_br)), or 0 where the barcode is silent
+        RNA_br ~ c Poisson(exp(offset_br + mu_ea + v_b + w_ear + x_br) / c), or 0 where the barcode is silent
         v_b ~ N(0, sd_barcode_e^2 + what its DNA adds)      the same in every replicate
         w_ear ~ N(0, sd_replicate_e^2)                      shared by the barcodes of an oligo in a replicate
         x_br ~ N(0, sd_cell^2)                              a cell's own
         (log sd_barcode_e, log sd_replicate_e) ~ bivariate normal over elements
 
-    Counts enter as working responses at the mode of x; the layers given these are solved exactly, with a flat prior on
+    The c reads each that molecules are amplified to are learnt, so that deep sequencing of few molecules is not taken
+    for many. Counts enter as working responses at the mode of x; the layers given these are solved exactly, with a flat prior on
     every mu, on a grid of the two standard deviations. An element's posterior on that grid borrows from all elements
     and makes its effect a mixture of normals: `se` and `df` are those of the Student t with the same 95 and 99 %
     intervals.
@@ -51,8 +52,8 @@ def hierarchical(counts: xr.Dataset, asked: Asked) -> Fitted:
     -------
     Fitted
         Beside effects: ``sd_barcode, sd_replicate (element)``, log2, and ``silent (element, arm)``, the share of cells
-        taken for silent. In the attrs ``sd_barcode, sd_replicate`` of the middling element, ``sd_cell``, and how the
-        logs of the first two spread over elements.
+        taken for silent. In the attrs ``sd_barcode, sd_replicate`` of the middling element, ``sd_cell``, c as
+        ``reads_each``, and how the logs of the first two spread over elements.
 
     Raises
     ------
@@ -71,8 +72,10 @@ def hierarchical(counts: xr.Dataset, asked: Asked) -> Fitted:
     """
     cells = cells_of(counts, asked)
     measured = _measured(cells)
-    first = (np.full(len(asked.elements), (sd * LOG2) ** 2) for sd in (FIRST_BARCODE, FIRST_REPLICATE))
-    now = respond(cells, first_responses(cells), *first)
+    first = [np.full(len(asked.elements), (sd * LOG2) ** 2) for sd in (FIRST_BARCODE, FIRST_REPLICATE)]
+    now = first_responses(cells)
+    for _ in range(2):
+        now = set_cell_noise(cells, respond(cells, now, *first))
     grid = _whole_grid(measured)
     pilot = _noise(cells, now, grid)
     now = respond(cells, now, *_variances(pilot, grid))
@@ -168,6 +171,7 @@ def _attrs(cells: Cells, now: Responses, noise: Noise, grid: Grid) -> dict[str, 
         "spread_replicate": noise.spread_replicate if of_replicates else 0.0,
         "correlation": noise.correlation if of_barcodes and of_replicates else 0.0,
         "sd_cell": float(np.sqrt(now.cell_variance)) / LOG2,
+        "reads_each": now.reads_each,
         "silent_cell": now.silent_cell,
         "silent_barcode": now.silent_barcode,
         "share_paired": cells.share_paired,

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
+from scipy import optimize
 
 from causalgia.mpra.fitting.hierarchical.cells import PSEUDO, Array, Cells, Ints, Mask
 from causalgia.mpra.fitting.hierarchical.layers import sums, within
 
-ROUNDS, NEWTON, FLATTEST, LEAST = 20, 12, 12.0, 1e-4
+ROUNDS, NEWTON, N_BARCODES, FAMILIES = 20, 12, 5_000, 2.0
+LIMITS = np.log([[1.0, 1e-4], [1e4, 12.0]])
 CONVERGED, EXACT, NEVER = 1e-4, 1e-8, 1e-6
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(15)
 _WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
@@ -28,8 +30,8 @@ class Responses:
         Probability that a cell is not silent, shape ``(N, R)``; 0 in cells that are not used.
     z, precision
         Working activity and its precision given the layers, shape ``(N, R)``.
-    cell_variance
-        Variance of a cell beyond its reads, given its barcode and replicate.
+    reads_each, cell_variance
+        Variance of a cell given its barcode and replicate: ``reads_each / expected reads + cell_variance``.
     silent_cell, silent_barcode
         Probability that a barcode is silent in one replicate, and in all.
     """
@@ -38,6 +40,7 @@ class Responses:
     speaks: Array
     z: Array
     precision: Array
+    reads_each: float
     cell_variance: float
     silent_cell: float
     silent_barcode: float
@@ -53,58 +56,56 @@ def first_responses(cells: Cells) -> Responses:
     expected = np.add.reduceat((np.exp(cells.offset) * counted).sum(1), first)
     level = np.repeat(np.log(reads / expected), n)[:, None] + np.zeros(cells.rna.shape)
     z = np.where(counted, np.log(cells.rna + PSEUDO) - cells.offset, 0.0)
-    centred = Responses(level, counted.astype(float), z, np.zeros_like(z), 0.1, 0.01, 0.01)
-    set_cell_variance(cells, centred)
-    return centred
+    return set_cell_noise(cells, Responses(level, counted.astype(float), z, np.zeros_like(z), 1.0, 0.1, 0.01, 0.01))
 
 
 def respond(cells: Cells, now: Responses, tb: Array, tr: Array) -> Responses:
     """Iterate responses to their fixed point at given variances of each element's layers, shape ``(E,)`` each.
 
-    Each oligo is lent half a read, spread over its cells: the one without any has a level then (Firth's correction of
-    a Poisson mean).
+    Each oligo is lent half a read (or half a family of reads), spread over its cells: the one without any has a level
+    then (Firth's correction of a Poisson mean).
     """
     n = np.maximum(np.add.reduceat(cells.used.sum(1), cells.start[:-1]), 1)
     lent = np.repeat(PSEUDO / n, np.diff(cells.start))
+    rna, offset = cells.rna / now.reads_each, cells.offset - np.log(now.reads_each)
     for _ in range(ROUNDS):
         before = now.level.copy()
         _working(
-            cells.rna, lent, cells.used, cells.offset, cells.own, now.level, now.speaks, now.cell_variance, now.z,
-            now.precision,
-        )  # fmt: skip
-        silent = _predicted(
-            cells.rna, cells.used, cells.offset, cells.shared, cells.start, cells.n_arms, tb, tr, now.z, now.precision,
+            rna, lent, cells.used, offset, cells.own, now.level, now.speaks, now.cell_variance, now.z, now.precision
+        )
+        now.silent_cell, now.silent_barcode = _predicted(
+            rna, cells.used, offset, cells.shared, cells.start, cells.n_arms, tb, tr, now.z, now.precision,
             now.cell_variance, now.silent_cell, now.silent_barcode, _NODES, _WEIGHTS, now.level, now.speaks,
         )  # fmt: skip
-        now.silent_cell, now.silent_barcode = silent
         if np.abs(now.level - before).max() < CONVERGED:
             break
-    set_cell_variance(cells, now)
     return now
 
 
-def set_cell_variance(cells: Cells, now: Responses, n_barcodes: int = 20_000) -> None:
-    """Set the variance of cells so that residuals about barcodes plus replicates have the size they should."""
+def set_cell_noise(cells: Cells, now: Responses) -> Responses:
+    """Set what a cell's noise is made of by the likelihood of residuals about barcodes plus replicates.
+
+    A cell of m reads has variance ``reads_each / m + cell_variance``: reads that come in families (of one molecule,
+    amplified) say as much as their families. Some 5,000 barcodes, of oligos evenly over the table, are looked at.
+    """
     ends = cells.start[1:]
-    step = max(1, int(np.ceil(ends[-1] / n_barcodes)))
-    keep = np.arange(0, len(ends), step)
+    keep = np.arange(0, len(ends), max(1, int(np.ceil(ends[-1] / N_BARCODES))))
     rows = np.concatenate([np.arange(cells.start[o], cells.start[o + 1]) for o in keep])
     start = np.append(0, np.cumsum(np.diff(cells.start)[keep])).astype(np.int64)
-    z, speaks = now.z[rows], now.speaks[rows]
-    base = np.exp(-(cells.offset + now.level)[rows]) + cells.own[rows]
+    z, speaks, own = now.z[rows], (now.speaks[rows] > 0.5).astype(np.float64), cells.own[rows]
+    each = np.exp(-(cells.offset + now.level)[rows])
 
-    def excess(log_variance: float) -> float:
-        total, df = within(z, speaks / (base + np.exp(log_variance)), start)
-        return total - df if df > 0 else -1.0
+    def loss(x: Array) -> float:
+        inside = np.clip(x, *LIMITS)
+        outside = float(((x - inside) ** 2).sum())
+        density = within(z, speaks / (each * np.exp(inside[0]) + own + np.exp(inside[1])), start)
+        return float(outside + 0.5 * (inside[0] / FAMILIES) ** 2 - density)
 
-    low, high = np.log(LEAST), np.log(FLATTEST)
-    if excess(low) <= 0:
-        now.cell_variance = LEAST
-        return
-    for _ in range(30):
-        middle = (low + high) / 2
-        low, high = (middle, high) if excess(middle) > 0 else (low, middle)
-    now.cell_variance = float(np.exp((low + high) / 2))
+    at = np.log([now.reads_each, now.cell_variance])
+    simplex = at + np.array([[0.0, 0.0], [0.7, 0.0], [0.0, 0.7]])
+    found = optimize.fmin(loss, at, initial_simplex=simplex, xtol=1e-2, ftol=1e-2, maxfun=60, disp=False)
+    now.reads_each, now.cell_variance = (float(v) for v in np.exp(np.clip(found, *LIMITS)))
+    return now
 
 
 @njit(cache=True, nogil=True)
