@@ -1,4 +1,4 @@
-"""Barcodes that keep a Levenshtein distance: against measuring every pair, and how time grows with their number.
+"""Barcodes that keep a Levenshtein distance: against words that keep none, and against measuring every pair.
 
 Run `python benchmarks/barcodes.py` (`--quick` for a smaller one). The peer is rapidfuzz, whose Levenshtein distance is
 C++ with early stopping: the same greedy choice among the same words, each measured against all that were kept before.
@@ -44,9 +44,10 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     parser.add_argument("--quick", action="store_true", help="1,000 and 10,000 barcodes instead of 10,000 and 240,000")
     quick = parser.parse_args(argv).quick
     few, many = (1_000, 10_000) if quick else (10_000, 240_000)
-    rules = BarcodeRules(length=15, min_distance=LEAST)
+    rules, none = (BarcodeRules(length=15, min_distance=least) for least in (LEAST, 1))
     contestants: dict[str, Contestant] = {
         f"{few:,} of 15 nt": lambda key: draw_barcodes(few, rules, rng=key),
+        f"{few:,} of 15 nt, all different": lambda key: draw_barcodes(few, none, rng=key),
         f"{many:,} of 20 nt": lambda key: barcodes(many, length=20, min_distance=LEAST, rng=key),
     }
     if find_spec("rapidfuzz"):
@@ -56,8 +57,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
         print("  rapidfuzz is absent: pip install rapidfuzz")
     times = interleaved(contestants, 1 if quick else 3)
     tell(times)
-    first, second, *peer = times
-    ratios = {"many / few": ratio(times, second, first)}
+    first, different, second, *peer = times
+    ratios = {"distance 3 / all different": ratio(times, first, different), "many / few": ratio(times, second, first)}
     if peer:
         ratios["rapidfuzz / ours"] = ratio(times, peer[0], first)
     tell_ratios(ratios)
