@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from causalgia.mpra.comparing.concordance import concordance
-from causalgia.mpra.comparing.prediction_powered import prediction_powered
+from causalgia.mpra.comparing.concording import concordance
+from causalgia.mpra.comparing.powering import prediction_powered
 from causalgia.mpra.comparing.reporting import describe
 from causalgia.mpra.comparing.virtual import virtual_trial
 
