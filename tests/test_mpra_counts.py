@@ -615,3 +615,14 @@ def test_figures_of_something_else_are_refused():
         cg.plot.replicates(found.isel(replicate=[0]))
     with pytest.raises(OutcomesError, match="counts: no dim"):
         cg.plot.dna_counts(xr.Dataset())
+
+
+def test_a_short_line_is_found_in_a_long_table(tmp_path, monkeypatch):
+    monkeypatch.setattr("causalgia.mpra.counting.parsing._LINES", 3)
+    rows = [f"{'ACGT'[i // 4]}{'ACGT'[i % 4]}\ta\t1\t2\t3\t4\n" for i in range(16)]
+    assert read(tmp_path, HEADER + "\n" + "".join(rows)).sizes["barcode"] == 16
+    for line in range(2, 18):
+        text = [HEADER + "\n", *rows]
+        text[line - 1] = text[line - 1].replace("\t4", "")
+        with pytest.raises(CountsError, match=f"line {line}: 5 cells under a header of 6"):
+            read(tmp_path, "".join(text))

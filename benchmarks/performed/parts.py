@@ -134,6 +134,32 @@ PARTS: dict[str, tuple[Target, ...]] = {
         Target(f'memory of 10^7 predictions, keep="{keep}"', "of 10^5", keep, AT_MOST, 1.2)
         for keep in ("outcomes", "effects", "moments")
     ),
+    "barcodes": (
+        Target(
+            "10,000 barcodes of 15 nt at Levenshtein distance 3",
+            "as many that are only different",
+            "distance 3 / all different",
+            AT_MOST,
+            10,
+        ),
+        Target(
+            "10,000 barcodes of 15 nt at Levenshtein distance 3",
+            "every pair by rapidfuzz",
+            "rapidfuzz / ours",
+            AT_LEAST,
+            20,
+            peer="rapidfuzz",
+        ),
+    ),
+    "reading": (
+        Target(
+            "1.2 million barcode rows, read and checked",
+            "pandas.read_csv of the same file",
+            "read_counts / pandas.read_csv",
+            AT_MOST,
+            10,
+        ),
+    ),
     "resume": (
         Target(
             "killed at 50 % and resumed, both parts",

@@ -17,6 +17,7 @@ from causalgia.errors import CountsError
 NAMES = ("barcode", "oligo_name")
 EMPTY = ("", "NA")
 _TAB, _LINE = 9, 10
+_LINES = 50_000
 
 
 def text_of(path: Path) -> bytes:
@@ -78,9 +79,13 @@ def _check_cells(text: bytes, n: int, path: Path) -> None:
     letters = np.frombuffer(text, dtype=np.uint8)
     starts = np.concatenate([[0], np.flatnonzero(letters == _LINE) + 1])
     starts = starts[starts < len(letters)]
-    wrong = np.add.reduceat(letters == _TAB, starts, dtype=np.int32) != n - 1
-    if wrong.any():
-        i = int(np.argmax(wrong))
+    for first in range(0, len(starts), _LINES):
+        ends = starts[first : first + _LINES + 1]
+        block = letters[ends[0] : ends[-1] if len(ends) > _LINES else None]
+        wrong = np.add.reduceat(block == _TAB, ends[:_LINES] - ends[0], dtype=np.int32) != n - 1
+        if not wrong.any():
+            continue
+        i = first + int(np.argmax(wrong))
         found = text[starts[i] :].partition(b"\n")[0].count(b"\t") + 1
         raise CountsError(
             f"{at(path, i - 1)}: {found} cells under a header of {n}; tabs at the end of a line are empty "

@@ -73,11 +73,13 @@ def read_counts(path: str | Path, *, arms: str | Path | pd.DataFrame | xr.Datase
     _check_counts(table, [*columns.dna, *columns.rna], path)
     _check_known(table, side, path)
     rows = _rows(table, columns, path)
+    barcodes, oligos = (table[name].to_numpy()[rows.first] for name in NAMES)
+    del table
     counts = counts_of(
         rows.dna,
         rows.rna,
-        barcodes=table["barcode"].to_numpy()[rows.first],
-        oligos=table["oligo_name"].to_numpy()[rows.first],
+        barcodes=barcodes.astype(str),
+        oligos=oligos,
         arms=side,
         replicates=rows.replicates,
         dna_observed=~np.isnan(rows.dna),
