@@ -521,6 +521,12 @@ def test_the_library_says_how_it_was_made(barcoded):
     assert made.attrs["library_fingerprint"] == attrs["library_fingerprint"]
 
 
+def test_a_report_of_many_arms_counts_them():
+    arms = {f"at {i}": cg.Embed("AGATAAG", at=i) for i in range(30)}
+    library = bare(cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=3), scrambles=4)
+    assert cg.mpra.report(library).startswith("94 oligos of 90 nt: 90 under 30 arms, 4 scramble (negative)")
+
+
 def test_a_report_is_of_a_library():
     with pytest.raises(OutcomesError, match="library"):
         cg.mpra.report(cg.Uniform(length=9).sample(2, rng=0))

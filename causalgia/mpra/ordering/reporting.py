@@ -9,7 +9,7 @@ import xarray as xr
 
 from causalgia.schema import validate
 
-_SHOWN = 5
+_SHOWN, _ARMS = 5, 12
 
 
 def report(library: xr.Dataset) -> str:
@@ -51,6 +51,9 @@ def _ordered(library: xr.Dataset) -> list[str]:
     tests = [(arm, "test") for arm in library["judged_arm"].to_numpy()]
     kinds = dict.fromkeys([*tests, *zip(arms, groups, strict=True)])
     counts = [(arm, group, int(((arms == arm) & (groups == group)).sum())) for arm, group in kinds]
+    if len(tests) > _ARMS:
+        n = int((groups == "test").sum())
+        counts = [(f"under {len(tests):,} arms", "test", n), *(row for row in counts if row[1] != "test")]
     shown = ", ".join(f"{n:,} {arm}{f' ({group})' if group not in ('test', arm) else ''}" for arm, group, n in counts)
     lines = [f"{len(arms):,} oligos of {library.attrs['oligo_length']} nt: {shown}"]
     if "barcode" not in library:
