@@ -210,8 +210,9 @@ def _counted(name: str, counts: Ints, seen: Mask, level: Any, alpha: Any, silent
     pm, pt = library("pymc"), library("pytensor.tensor")
     reads = np.where(seen, counts, 0).astype(np.float64)
     odds = LN2 * level - pt.log(alpha)
-    logp = pt.gammaln(reads + alpha) - pt.gammaln(alpha) + reads * odds - (reads + alpha) * pt.softplus(odds)
+    logp = pt.gammaln(reads + alpha) - pt.gammaln(alpha) - gammaln(reads + 1)
+    logp = logp + reads * odds - (reads + alpha) * pt.softplus(odds)
     if silent is not None:
-        spoken = pt.log1p(-silent) + logp - gammaln(reads + 1)
+        spoken = pt.log1p(-silent) + logp
         logp = pt.where(reads == 0, pt.logaddexp(pt.log(silent), spoken), spoken)
     pm.Potential(name, (seen * logp).sum())
