@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
 
 from causalgia.errors import EstimateError
 from causalgia.estimation import fieller
@@ -152,6 +153,17 @@ def _without_each(x: Array, y: Array, sx: Array, sy: Array, cluster: Codes | Non
     return c, d, len(part)
 
 
+def ranks(x: Array) -> Array:
+    """Return ranks from 1, ties sharing their mean.
+
+    Examples
+    --------
+    >>> ranks(np.array([3.0, 1.0, 3.0]))
+    array([2.5, 1. , 2.5])
+    """
+    return np.asarray(pd.Series(x).rank(), dtype=np.float64)
+
+
 def sign_agreement(x: Array, y: Array, hit: Flags, *, ci_prob: float = 0.95) -> Interval:
     """Return the share of hits whose effects have the same sign on both sides, with Clopper and Pearson's limits.
 
@@ -193,9 +205,9 @@ def auroc(score: Array, hit: Flags, *, ci_prob: float = 0.95) -> Interval:
     m, n = int(hit.sum()), int((~hit).sum())
     if m == 0 or n == 0:
         return Interval(0.5, 0.0, 1.0)
-    ranks = stats.rankdata(score)
-    above = (ranks[hit] - stats.rankdata(score[hit])) / n
-    below = 1 - (ranks[~hit] - stats.rankdata(score[~hit])) / m
+    among_all = ranks(score)
+    above = (among_all[hit] - ranks(score[hit])) / n
+    below = 1 - (among_all[~hit] - ranks(score[~hit])) / m
     area = float(above.mean())
     variance = (above.var(ddof=1) / m if m > 1 else 0.25) + (below.var(ddof=1) / n if n > 1 else 0.25)
     half = special.ndtri(0.5 + ci_prob / 2) * np.sqrt(variance)

@@ -7,10 +7,11 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
 
 from causalgia.estimation.moments import satterthwaite
 from causalgia.mpra.comparing.lines import Straight
+from causalgia.multiplicity import weighted_bh
 
 Array: TypeAlias = NDArray[np.float64]
 Codes: TypeAlias = NDArray[np.intp]
@@ -72,7 +73,7 @@ def residuals(
     freedom = _freedom(vy, error, df)
     p = np.where(size > 0, 2 * special.stdtr(freedom, -np.abs(z)), np.where(gap == 0, 1.0, 0.0))
     half = special.stdtrit(freedom, 0.5 + ci_prob / 2) * np.sqrt(vy + error + line.scatter**2)
-    return Residuals(predicted, z, p, np.asarray(stats.false_discovery_control(p)), np.abs(gap) <= half)
+    return Residuals(predicted, z, p, weighted_bh(p, np.ones_like(p)), np.abs(gap) <= half)
 
 
 def _freedom(vy: Array, error: Array, df: Array) -> Array:

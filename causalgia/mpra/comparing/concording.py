@@ -13,7 +13,15 @@ from scipy import special
 
 from causalgia.errors import EstimateError
 from causalgia.estimation.request import require_ci_prob
-from causalgia.mpra.comparing.agreement import auroc, disattenuated, pearson, reliability, sign_agreement, true_spread
+from causalgia.mpra.comparing.agreement import (
+    auroc,
+    disattenuated,
+    pearson,
+    ranks,
+    reliability,
+    sign_agreement,
+    true_spread,
+)
 from causalgia.mpra.comparing.calibration import by_bin, residuals
 from causalgia.mpra.comparing.lines import Straight, errors_in_both, weighted_line
 from causalgia.mpra.comparing.pairs import Pair, pair_of
@@ -186,7 +194,7 @@ def _agreement(pair: Pair, level: float, ci_prob: float) -> Columns:
     columns: Columns = {
         "n": ((), len(x)),
         "n_clusters": ((), len(x) if pair.cluster is None else int(pair.cluster.max()) + 1),
-        "spearman": ((), pearson(_ranks(x), _ranks(y)).value),
+        "spearman": ((), pearson(ranks(x), ranks(y)).value),
         "reliability": (("side",), reliable),
         "noise_ceiling": ((), float(np.sqrt(np.prod(np.clip(reliable, 0.0, 1.0))))),
         "tau": (("side",), [true_spread(x, sx), true_spread(y, sy)]),
@@ -196,10 +204,6 @@ def _agreement(pair: Pair, level: float, ci_prob: float) -> Columns:
     for name, found in intervals.items():
         columns |= {name: ((), found.value), f"{name}_lower": ((), found.lower), f"{name}_upper": ((), found.upper)}
     return columns
-
-
-def _ranks(x: Any) -> Any:
-    return pd.Series(x).rank().to_numpy(float)
 
 
 def _together(parts: list[xr.Dataset], names: list[str]) -> xr.Dataset:

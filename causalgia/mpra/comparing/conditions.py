@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from causalgia.errors import EstimateError
 from causalgia.mpra.comparing.powered import by_cluster
@@ -129,4 +129,4 @@ def _welch_p(a: Array, b: Array, cluster: Codes | None, cluster_rest: Codes | No
     if sum(v) == 0:
         return 1.0 if gap == 0 else 0.0
     df = sum(v) ** 2 / sum(x**2 / (len(e) - 1) for x, e in zip(v, parts, strict=True))
-    return float(2 * stats.t.sf(gap / np.sqrt(sum(v)), df))
+    return float(2 * special.stdtr(df, -gap / np.sqrt(sum(v))))

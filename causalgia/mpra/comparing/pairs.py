@@ -8,10 +8,11 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
 
 from causalgia.errors import EstimateError, OutcomesError
 from causalgia.mpra.comparing.sides import CONTROLS
+from causalgia.multiplicity import weighted_bh
 
 Array: TypeAlias = NDArray[np.float64]
 Codes: TypeAlias = NDArray[np.intp]
@@ -106,7 +107,7 @@ def _with_q(measured: pd.DataFrame) -> pd.DataFrame:
         t = np.abs(measured["effect"].to_numpy(float)) / np.where(se > 0, se, np.finfo(float).tiny)
         p = 2 * special.stdtr(np.where(np.isfinite(df), df, 1e12), -t)
     _require_probabilities(p, "p", measured)
-    q = measured["q"].to_numpy(float) if "q" in measured else stats.false_discovery_control(p)
+    q = measured["q"].to_numpy(float) if "q" in measured else weighted_bh(p, np.ones_like(p))
     _require_probabilities(q, "q", measured)
     return measured.assign(df=df, p=p, q=q)
 
