@@ -339,6 +339,14 @@ def test_elements_become_contrasts_and_contrasts_tasks(fitted):
     assert estimates["group"].dims == ("contrast",)
 
 
+def test_one_contrast_that_was_selected_is_read_as_well(fitted):
+    one = fitted.sel(contrast="b")
+    assert as_estimates(one)["task"].values.tolist() == ["b"]
+    np.testing.assert_array_equal(cg.adjust(one)["p_adjusted"][:, 0], cg.adjust(fitted)["p_adjusted"].sel(task="b"))
+    np.testing.assert_array_equal(average(one)["ace"][:, 0], average(fitted)["ace"].sel(task="b"))
+    assert "Effect on measured activity" in cg.report(one)
+
+
 def test_adjusting_a_fit_has_a_family_for_each_contrast(fitted):
     found = cg.adjust(fitted)
     for k in range(2):

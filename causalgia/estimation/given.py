@@ -141,6 +141,8 @@ def as_estimates(table: Any) -> xr.Dataset:
 def of_elements(fitted: xr.Dataset) -> xr.Dataset:
     """Return effects of elements, ``ace (element, contrast)``, as estimates, ``ace (contrast, task)``.
 
+    Of one contrast that was selected, ``ace (element)``, too.
+
     Examples
     --------
     >>> fitted = xr.Dataset(
@@ -149,6 +151,7 @@ def of_elements(fitted: xr.Dataset) -> xr.Dataset:
     >>> of_elements(fitted)["ace"].sel(contrast="u2", task="GATA1").item()
     1.0
     """
+    fitted = with_contrasts(fitted)
     dims = {"element", "contrast"}
     of_both = [n for n, v in fitted.data_vars.items() if set(v.dims) == dims and n in _VARIABLES]
     of_each = [n for n, v in fitted.coords.items() if v.dims == ("element",) and n != "element"]
@@ -162,6 +165,20 @@ def of_elements(fitted: xr.Dataset) -> xr.Dataset:
         attrs["estimand"] = f"the contrast's arm minus {fitted.attrs['control']}, in each element"
     found.attrs = attrs
     return annotate(found)
+
+
+def with_contrasts(fitted: xr.Dataset) -> xr.Dataset:
+    """Return effects of elements with their dim contrast, also where one was selected and the dim went with it.
+
+    Examples
+    --------
+    >>> with_contrasts(xr.Dataset({"ace": ("element", [0.5])}, coords={"contrast": "GATA1"}))["ace"].dims
+    ('contrast', 'element')
+    """
+    if "contrast" in fitted["ace"].dims:
+        return fitted
+    name = str(fitted["contrast"].item()) if "contrast" in fitted.coords else TASK
+    return fitted.drop_vars("contrast", errors="ignore").expand_dims(contrast=[name])
 
 
 def _of_one_task(table: Any) -> xr.Dataset:

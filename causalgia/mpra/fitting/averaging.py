@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from causalgia.errors import EstimateError, OutcomesError
 from causalgia.estimation import random_effects
+from causalgia.estimation.given import with_contrasts
 from causalgia.estimation.moments import p_and_limits
 from causalgia.estimation.request import require_ci_prob
 from causalgia.estimation.tails import log_p
@@ -84,6 +85,7 @@ def average(
         raise EstimateError(f"method={method!r} is none of {', '.join(map(repr, get_args(Method)))}")
     ci_prob = require_ci_prob(ci_prob)
     codes, names = _groups(fitted, by)
+    fitted = with_contrasts(fitted)
     effect, se = (fitted[name].transpose("element", "contrast").to_numpy() for name in ("ace", "se"))
     ace, error, df, tau = _means(effect, se, codes) if method == "mean" else _meta(effect, se, codes, method)
     p, lower, upper = p_and_limits(ace, error, df, ci_prob)
