@@ -276,6 +276,23 @@ def test_covers_and_is_narrower_where_the_predictor_is_good(kind, r, n):
     assert np.mean(widths) <= min(1.0, ideal * (1 + 2 / n) + 0.02)
 
 
+@pytest.mark.long
+def test_covers_by_parent():
+    """Fifteen measured parents with four units each: errors are by parent, of measurements and of predictions."""
+    rng, n_trials, G, H = np.random.default_rng(4), 3_000, 15, 200
+    few, many = np.repeat(np.arange(G), 4), np.repeat(np.arange(H), 3)
+    by_parent, by_unit = [], []
+    for _ in range(n_trials):
+        f = rng.normal(size=G)[few] + rng.normal(size=4 * G)
+        y = f + 0.5 * rng.normal(size=G)[few] + 0.5 * rng.normal(size=4 * G)
+        rest = rng.normal(size=H)[many] + rng.normal(size=3 * H)
+        by_parent.append(covers(powered_mean(y, f, rest, cluster=few, cluster_rest=many), 0.0))
+        by_unit.append(covers(powered_mean(y, f, rest), 0.0))
+    low, high = band(n_trials, 1)
+    assert low <= np.mean(by_parent) <= high
+    assert np.mean(by_unit) < 0.9
+
+
 @pytest.mark.parametrize("n_replicates", [3, 5])
 @pytest.mark.long
 def test_covers_with_noise_that_replicates_share(n_replicates):
