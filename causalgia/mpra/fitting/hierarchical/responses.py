@@ -86,10 +86,10 @@ def set_cell_noise(cells: Cells, now: Responses) -> Responses:
     """Set what a cell's noise is made of by the likelihood of residuals about barcodes plus replicates.
 
     A cell of m reads has variance ``reads_each / m + cell_variance``: reads that come in families (of one molecule,
-    amplified) say as much as their families. Some 5,000 barcodes, of oligos evenly over the table, are looked at.
+    amplified) say as much as their families. Some 5,000 barcodes, of elements evenly over the table, are looked at.
     """
-    ends = cells.start[1:]
-    keep = np.arange(0, len(ends), max(1, int(np.ceil(ends[-1] / N_BARCODES))))
+    step = max(1, int(np.ceil(cells.start[-1] / N_BARCODES)))
+    keep = np.flatnonzero(np.arange(len(cells.start) - 1) // cells.n_arms % step == 0)
     rows = np.concatenate([np.arange(cells.start[o], cells.start[o + 1]) for o in keep])
     start = np.append(0, np.cumsum(np.diff(cells.start)[keep])).astype(np.int64)
     z, speaks, own = now.z[rows], (now.speaks[rows] > 0.5).astype(np.float64), cells.own[rows]
