@@ -35,7 +35,7 @@ def hierarchical(counts: xr.Dataset, asked: Asked) -> Fitted:
     The c reads each that molecules are amplified to are learnt, so that deep sequencing of few molecules is not taken
     for many. Counts enter as working responses at the mode of x; the layers given these are solved exactly, with a flat
     prior on every mu, on a grid of the two standard deviations. An element's posterior on that grid borrows from all
-    elements and makes its effect a mixture of normals: `se` and `df` are those of the Student t with the same 95 and 99 %
+    elements and makes its effect a mixture of normals: `se` and `df` are of the Student t with the same 95 and 99 %
     intervals.
 
     The estimand is the difference of mean log2 activity, over barcodes *that are expressed*: zeros that the rest of
