@@ -90,12 +90,12 @@ def count_model(data: CellCounts, prior: Prior, *, silent: bool) -> Any:
 
     Examples
     --------
-    >>> two = np.array([[9, 8], [7, 9]])
-    >>> seen, size, zero = two > 0, np.zeros(2), np.zeros(2, dtype=int)
-    >>> data = CellCounts(two, two, seen, seen, size, size, zero, np.array([0, 1]))
+    >>> four = np.array([[9, 8], [7, 9], [8, 5], [3, 6]])
+    >>> seen, size = four > 0, np.zeros(2)
+    >>> data = CellCounts(four, four, seen, seen, size, size, np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]))
     >>> model = count_model(data, Prior(), silent=False)
     >>> sorted(v.name for v in model.free_RVs)[:3]
-    ['dispersion_dna', 'dispersion_rna', 'mu']
+    ['abundance', 'base', 'dispersion_dna']
     """
     pm = library("pymc")
     sight = _sight(data)
