@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from causalgia.mpra.planning.cheapest import cheapest
 from causalgia.mpra.planning.components import components
 from causalgia.mpra.planning.power import power
 from causalgia.mpra.planning.prices import PriceList, read_prices
+from causalgia.mpra.planning.splits import cheapest
 
 __all__ = ["PriceList", "cheapest", "components", "power", "read_prices"]

@@ -6,7 +6,6 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 Array: TypeAlias = NDArray[np.float64]
 LEAST = 2
@@ -42,6 +41,8 @@ def inverse_of_seen(planned: Array, recovery: float, dispersion: float | None) -
 
 
 def _averaged(mean: float, dispersion: float) -> tuple[float, float]:
+    from scipy import stats  # not at the door: where a torch cannot be loaded, neither can scipy.stats
+
     law = stats.poisson(mean) if dispersion == 0 else stats.nbinom(1 / dispersion, 1 / (1 + mean * dispersion))
     numbers = np.arange(LEAST, int(law.isf(_TAIL)) + LEAST + 1)
     share = law.pmf(numbers)
