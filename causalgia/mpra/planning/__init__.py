@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from causalgia.mpra.planning.components import components
-from causalgia.mpra.planning.power import power
+from causalgia.mpra.planning.pilots import components
+from causalgia.mpra.planning.powering import power
 from causalgia.mpra.planning.prices import PriceList, read_prices
 from causalgia.mpra.planning.splits import cheapest
 

@@ -13,7 +13,7 @@ from causalgia.errors import EstimateError
 from causalgia.mpra.planning.chances import chance, halfwidth
 from causalgia.mpra.planning.layers import Layers
 from causalgia.mpra.planning.noise import Said, read_layers
-from causalgia.mpra.planning.power import along, error_of, seen
+from causalgia.mpra.planning.powering import along, error_of, seen
 from causalgia.mpra.planning.prices import PriceList, read_prices
 from causalgia.planning.noncentral import Array
 from causalgia.planning.precision import MOST, least_integer, require_positive, require_probability
