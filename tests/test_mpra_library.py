@@ -135,6 +135,28 @@ def test_what_cannot_be_ordered_is_refused_early(changed, words):
         bare(design, **changed)
 
 
+FOREIGN = (None, 0.5, float("nan"), True, b"EcoRI", object(), ("a", None), [[]], 10**30, {"no": 1})
+
+
+OPTIONS = (
+    "oligo_length adapters barcodes_per_oligo replicates budget vendor scrambles duplicates promoter_only gc "
+    "homopolymer repeats avoid motifs positives negatives barcode_length min_distance seeds redraws"
+)
+
+
+@pytest.mark.parametrize("name", OPTIONS.split())
+def test_a_value_of_another_kind_is_refused_by_the_name_of_its_option(name):
+    optional = {"vendor", "avoid", "barcodes_per_oligo", "replicates", "budget", "promoter_only", "barcode_length"}
+    asked = {"barcodes_per_oligo": 1, "barcode_length": 10, "oligo_length": 100, "adapters": LENTI, "duplicates": 1}
+    for value in FOREIGN:
+        if (name in optional and value is None) or (name == "repeats" and value == 0.5):
+            continue
+        if name == "motifs" and value == {"no": 1}:  # keys are words
+            continue
+        with pytest.raises(LibraryError):
+            cg.mpra.library(pair(4), rng=0, **{**asked, name: value})
+
+
 def test_vendors_limits_and_foreign_values():
     with pytest.raises(LibraryError, match="longer than Twist"):
         bare(pair(10, length=290), vendor="twist")

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.errors import LibraryError, SequenceError
-from causalgia.mpra.ordering.plan import whole
-from causalgia.mpra.ordering.rules import require_shares
+from causalgia.mpra.ordering.arguments import several, shares, whole
 from causalgia.mpra.ordering.sites import sites
 from causalgia.sequences.alphabet import Tokens, decode, encode, reverse_complement_word
 from causalgia.sequences.composition import word_masks
@@ -55,7 +54,9 @@ class BarcodeRules:
             whole(getattr(self, name), name, least=1)
         if not 4 <= self.length <= LONGEST:
             raise LibraryError(f"barcodes of length={self.length}: they have 4 to {LONGEST} letters")
-        if self.distance not in KINDS:
+        if not isinstance(self.all_four_bases, bool | np.bool_):
+            raise LibraryError(f"all_four_bases={self.all_four_bases!r} is neither True nor False")
+        if not isinstance(self.distance, str) or self.distance not in KINDS:
             raise LibraryError(f"distance={self.distance!r} is not a choice; use one of {', '.join(map(repr, KINDS))}")
         most = largest_distance(self.length, self.distance)
         if self.min_distance > most:
@@ -63,9 +64,11 @@ class BarcodeRules:
                 f"min_distance={self.min_distance} is not between 1 and {most}, the most for {self.length} nt; make "
                 "barcodes longer (length=)"
             )
-        if len(self.flanks) != 2 or isinstance(self.flanks, str):
+        if not isinstance(self.flanks, tuple | list) or [isinstance(x, str) for x in self.flanks] != [True, True]:
             raise LibraryError(f"flanks={self.flanks!r} is no pair; give the letters before and after each barcode")
-        require_shares(self.gc, "gc")
+        object.__setattr__(self, "gc", shares(self.gc, "gc"))
+        for name, what in (("avoid", "enzymes or letters of sites"), ("seeds", "miRNAs"), ("primers", "primers")):
+            object.__setattr__(self, name, several(getattr(self, name), name, what))
         fewest, most = self.gc_counts
         if fewest > most:
             raise LibraryError(f"gc={self.gc}: no barcode of {self.length} nt has such a share; widen it")
@@ -97,10 +100,6 @@ class BarcodeRules:
             right=encode(right)[0] if right else np.empty(0, np.uint8),
             masks=tuple(word_masks(word) for _, word in self.words),
         )
-
-
-def _several(texts: str | Iterable[str]) -> tuple[str, ...]:
-    return (texts,) if isinstance(texts, str) else tuple(texts)
 
 
 def _letters(text: str, where: str) -> str:
@@ -207,13 +206,13 @@ def barcodes(
         length=length,
         min_distance=min_distance,
         distance=distance,
-        avoid=_several(avoid),
+        avoid=several(avoid, "avoid", "enzymes or letters of sites"),
         gc=gc,
         homopolymer=homopolymer,
         all_four_bases=all_four_bases,
         flanks=flanks,
-        seeds=_several(seeds),
-        primers=_several(primers),
+        seeds=several(seeds, "seeds", "miRNAs or their seeds"),
+        primers=several(primers, "primers", "primers"),
     )
     return decode(draw_barcodes(n, rules, rng=rng)[0])
 

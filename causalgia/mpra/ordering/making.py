@@ -12,6 +12,7 @@ import xarray as xr
 
 from causalgia.design import Design
 from causalgia.errors import LibraryError
+from causalgia.mpra.ordering.arguments import several, whole
 from causalgia.mpra.ordering.barcoding import BarcodeRules, draw_barcodes
 from causalgia.mpra.ordering.constructing import Listed, control_oligos, pair_oligos, unit_oligos
 from causalgia.mpra.ordering.constructs import Adapters, Construct, construct
@@ -19,7 +20,7 @@ from causalgia.mpra.ordering.controls import Given, chosen_twice, given_controls
 from causalgia.mpra.ordering.controls import scrambles as shuffled
 from causalgia.mpra.ordering.judging import Judge
 from causalgia.mpra.ordering.laying import Made, attributes, laid_out
-from causalgia.mpra.ordering.plan import Numbers, numbers_of, require_fit, require_within, whole
+from causalgia.mpra.ordering.plan import Numbers, numbers_of, require_fit, require_within
 from causalgia.mpra.ordering.redrawing import Blocks, good_blocks
 from causalgia.mpra.ordering.rules import SiteCount, check_construct, default_rules
 from causalgia.mpra.ordering.tagging import Tags, tagged, with_spares
@@ -52,7 +53,7 @@ def library(
     motifs: str | Motif | Sequence[str | Motif] = (),
     barcode_length: int | None = None,
     min_distance: int = 3,
-    seeds: Iterable[str] = (),
+    seeds: str | Iterable[str] = (),
     redraws: int = 100,
 ) -> xr.Dataset:
     """Make the oligo library of a design.
@@ -169,8 +170,7 @@ def library(
         negatives=len(minus),
     )
     pool_size = require_within(numbers, oligo_length=int(oligo_length), vendor_name=vendor, budget=budget)
-    words = [motifs] if isinstance(motifs, str | Motif) else motifs
-    rules = default_rules(of, avoid=avoid, gc=gc, homopolymer=homopolymer, repeats=repeats, motifs=words)
+    rules = default_rules(of, avoid=avoid, gc=gc, homopolymer=homopolymer, repeats=repeats, motifs=motifs)
     check_construct(of, rules, barcoded=synthesised)
     judge = Judge(of, rules)
     tag_rules = (
@@ -181,7 +181,7 @@ def library(
             min_distance=min_distance,
             avoid=tuple(rule.word for rule in rules if isinstance(rule, SiteCount)),
             flanks=(of.junction, of.right),
-            seeds=tuple(seeds),
+            seeds=several(seeds, "seeds", "miRNAs or their seeds"),
         )
     )
     asked = _Asked(design, judge, numbers, key, whole(redraws, "redraws", least=0))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from causalgia.design import Design, Genomic
 from causalgia.design.layout import Layout
 from causalgia.errors import LibraryError
+from causalgia.mpra.ordering.arguments import whole
 from causalgia.mpra.ordering.constructs import Construct
 from causalgia.mpra.ordering.vendors import check_order, vendor
 
@@ -53,13 +52,6 @@ class Numbers:
         inserts = " + ".join(f"{n:,} {kind}" for kind, n in kinds.items() if n)
         times = f"({inserts}) x {self.barcodes} barcodes" if self.barcodes else inserts
         return times + (f" + {self.promoter:,} promoter" if self.promoter else "")
-
-
-def whole(value: object, name: str, *, least: int) -> int:
-    """Return a whole number of at least `least`, or raise LibraryError naming it."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise LibraryError(f"{name}={value!r} must be a whole number of at least {least}")
-    return int(value)
 
 
 def numbers_of(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.errors import LibraryError
+from causalgia.mpra.ordering.arguments import share, shares, whole, words_and_motifs
 from causalgia.mpra.ordering.constructs import Construct, Oligos
 from causalgia.mpra.ordering.sites import sites
 from causalgia.sequences.alphabet import Tokens, encode, parse_word, reverse_complement
@@ -174,7 +175,7 @@ def default_rules(
     gc: tuple[float, float] = (0.25, 0.65),
     homopolymer: int = 10,
     repeats: float = 0.25,
-    motifs: Sequence[str | Motif] = (),
+    motifs: str | Motif | Sequence[str | Motif] = (),
 ) -> tuple[Rule, ...]:
     """Return the rules that an oligo must keep to be ordered.
 
@@ -196,7 +197,7 @@ def default_rules(
     Raises
     ------
     LibraryError
-        If a site is not known, or `gc` or `repeats` are no shares.
+        If a site is not known, `gc` or `repeats` are no shares, or `homopolymer` or `motifs` are of another kind.
 
     Examples
     --------
@@ -204,29 +205,16 @@ def default_rules(
     >>> [rule.name for rule in default_rules(construct("lentimpra"))][:3]
     ['site EcoRI', 'site SbfI', 'homopolymer above 10']
     """
-    require_shares(gc, "gc")
-    require_shares((0.0, repeats), "repeats")
+    low, high = shares(gc, "gc")
     meant = {one.word: n for name, n in of.intended for one in sites(name)}
     asked = sites(of.avoid if avoid is None else avoid)
     return (
         *(SiteCount(enzyme=s.name, word=s.word, intended=meant.get(s.word, 0)) for s in asked),
-        Homopolymers(longest=homopolymer),
-        GCContent(low=gc[0], high=gc[1]),
-        SimpleRepeats(share=repeats),
-        *(JunctionMotif(motif=motif) for motif in motifs),
+        Homopolymers(longest=whole(homopolymer, "homopolymer", least=1)),
+        GCContent(low=low, high=high),
+        SimpleRepeats(share=share(repeats, "repeats")),
+        *(JunctionMotif(motif=motif) for motif in words_and_motifs(motifs, "motifs")),
     )
-
-
-def require_shares(pair: tuple[float, float], name: str) -> None:
-    """Refuse a lowest and a highest share that are not shares, in this order.
-
-    Raises
-    ------
-    LibraryError
-        Names the argument.
-    """
-    if len(pair) != 2 or not 0 <= pair[0] <= pair[1] <= 1:
-        raise LibraryError(f"{name}={pair}: shares are between 0 and 1, the lowest first; 0.25 is 25 per cent")
 
 
 def default_flags() -> tuple[Rule, ...]:

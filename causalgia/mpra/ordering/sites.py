@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from causalgia.errors import LibraryError
+from causalgia.mpra.ordering.arguments import several
 from causalgia.mpra.ordering.tables import row_of, table
 from causalgia.sequences.alphabet import IUPAC, parse_word
 
@@ -56,4 +57,4 @@ def sites(avoid: str | Iterable[str]) -> tuple[Site, ...]:
     >>> [s.name for s in sites(["EcoRI", "SbfI", "EcoRI"])]
     ['EcoRI', 'SbfI']
     """
-    return tuple(dict.fromkeys(map(site, [avoid] if isinstance(avoid, str) else avoid)))
+    return tuple(dict.fromkeys(map(site, several(avoid, "avoid", "enzymes or letters of sites"))))

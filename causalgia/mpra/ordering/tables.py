@@ -25,6 +25,8 @@ def row_of(rows: dict[str, Any], name: str, what: str, *, cure: str) -> tuple[st
     LibraryError
         If there is none; the message has the nearest name and the cure.
     """
+    if not isinstance(name, str):
+        raise LibraryError(f"{name!r} is no {what}; give the name of one ({', '.join(rows)}), or {cure}")
     found = {known.lower(): known for known in rows}.get(name.lower())
     if found is None:
         hint = nearest(name.lower(), [known.lower() for known in rows]) or f"; known are {', '.join(rows)}"
