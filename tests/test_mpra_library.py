@@ -260,6 +260,15 @@ def test_arms_that_are_equal_for_some_unit_are_redrawn_and_counted():
     assert abs(counted - n / 3) < 4 * np.sqrt(n * 4 / 9)
 
 
+def test_equal_arms_of_a_parallel_library_are_a_trial_of_a_against_a():
+    arms = {"one": cg.Untreated(), "other": cg.Untreated()}
+    design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=30, assignment="parallel")
+    made = bare(design)
+    assert made.sizes["row"] == 30 and len(set(made["insert"].values)) == 30
+    assert "equal arms" not in made["rule"].values
+    assert sorted(np.unique(made["arm"].values, return_counts=True)[1]) == [15, 15]
+
+
 def test_inserts_are_unique_in_both_orientations():
     library = bare(pair(120, length=8, motif="ACA", at=1), scrambles=3)
     seen = [min(insert, reverse(insert)) for insert in library["insert"].values]

@@ -3,7 +3,7 @@
 Draw j of unit u has streams of its own, keyed by (root key, j, u): no other unit moves when one is redrawn, and draw 0
 is the unit of `causalgia.run` with the same `rng`. A unit is judged under *all* arms, in a parallel trial too, where it
 will receive one of them: were it judged under its own arm alone, the arms would have different populations of
-backgrounds.
+backgrounds. Only arms that are equal for a unit are of no account there: it is ordered once, and an A/A trial is one.
 """
 
 from __future__ import annotations
@@ -125,6 +125,7 @@ class _Drawing:
         n, length = design.n_units, design.null.length
         self._design, self._judge, self._key, self._given = design, judge, key, given
         self._fixed = isinstance(design.drawn, Genomic)
+        self._side_by_side = design.assignment == "crossover"  # else a unit is ordered under one arm: none is repeated
         self._same_always = np.array([self._fixed and not arm.intervention.random for arm in design.named_arms])
         self.draws, self.n_draws = np.zeros(n, np.int64), 0
         self._backgrounds = np.empty((n, length), np.uint8)
@@ -177,7 +178,8 @@ class _Drawing:
         first, own = duplicates(rows)[m:] - m, np.arange(arms * len(units))
         found = {name: np.zeros((arms, n), bool) for name in (EQUAL_ARMS, REPEATED)}
         inside = first // arms == own // arms
-        found[EQUAL_ARMS][:, units] = (inside & (first < own)).reshape(-1, arms).T
+        if self._side_by_side:
+            found[EQUAL_ARMS][:, units] = (inside & (first < own)).reshape(-1, arms).T
         found[REPEATED][:, units] = (~inside).reshape(-1, arms).T
         return found
 
@@ -227,8 +229,11 @@ class _Drawing:
         others = np.delete(self._inserts, unit, axis=1).reshape(-1, inserts.shape[2])
         before = np.concatenate([self._given, others])
         first = duplicates(np.concatenate([before, inserts.reshape(-1, inserts.shape[2])]))[len(before) :]
+        repeated = {REPEATED: (first < len(before)).reshape(inserts.shape[:2])}
+        if not self._side_by_side:
+            return repeated
         same = [duplicates(inserts[:, draw]) < np.arange(len(inserts)) for draw in range(inserts.shape[1])]
-        return {EQUAL_ARMS: np.stack(same, axis=1), REPEATED: (first < len(before)).reshape(inserts.shape[:2])}
+        return {EQUAL_ARMS: np.stack(same, axis=1), **repeated}
 
     def blocks(self) -> Blocks:
         """Return the units that are good."""
