@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
-from causalgia.errors import CountsError, EstimateError, OutcomesError
+from causalgia.errors import ContrastError, CountsError, EstimateError, OutcomesError
 
 SIDE = pd.DataFrame(
     {"oligo_name": ["a", "b"], "element": ["u1", "u1"], "arm": ["control", "treated"], "group": ["test", "test"]}
@@ -626,3 +626,39 @@ def test_a_short_line_is_found_in_a_long_table(tmp_path, monkeypatch):
         text[line - 1] = text[line - 1].replace("\t4", "")
         with pytest.raises(CountsError, match=f"line {line}: 5 cells under a header of 6"):
             read(tmp_path, "".join(text))
+
+
+def one_arm_each(n: int = 24, seed: int = 0) -> pd.DataFrame:
+    """Return elements under one of two arms each, 1 apart, and two scrambles."""
+    level = np.random.default_rng(seed).normal(size=n) + np.tile([0.0, 1.0], n // 2)
+    test = pd.DataFrame({"element": [f"e{i}" for i in range(n)], "arm": ["control", "GATA1"] * (n // 2), "log2": level})
+    null = pd.DataFrame({"element": ["s0", "s1"], "arm": "scramble", "log2": 0.0, "group": "negative"})
+    return pd.concat([test.assign(group="test"), null])
+
+
+def test_a_parallel_library_gives_a_parallel_trial():
+    counts = cg.mpra.simulate(one_arm_each(), barcodes=6, replicates=3, rng=1)
+    outcomes = cg.mpra.activity(counts)
+    assert outcomes["outcome"].dims == ("unit", "task")
+    assert outcomes["assigned"].values[:2].tolist() == ["control", "GATA1"]
+    assert outcomes.attrs["left_out"] == '{"negative": 2}'
+    estimates = cg.estimate(cg.contrast(outcomes, control="control"))
+    assert "parallel" in cg.report(estimates)
+    assert estimates.attrs["target"] == "population"
+    both = cg.mpra.activity(counts, arms=["scramble", "GATA1"])
+    assert both["arm"].values.tolist() == ["scramble", "GATA1"]
+    assert both.sizes["unit"] == 14
+    with pytest.raises(CountsError, match="no arm 'GATA2'"):
+        cg.mpra.activity(counts, arms=["control", "GATA1", "GATA2"])
+    for verb in (cg.mpra.fit, lambda c, control: cg.mpra.infer_counts(c, control=control, rng=0)):
+        with pytest.raises(ContrastError, match=r"each element has one arm.*cg.mpra.activity"):
+            verb(counts, control="control")
+
+
+def test_the_average_of_a_parallel_library_is_covered():
+    hit = []
+    for seed in range(80):
+        outcomes = cg.mpra.activity(cg.mpra.simulate(one_arm_each(seed=seed), barcodes=4, replicates=3, rng=seed))
+        one = cg.estimate(cg.contrast(outcomes, control="control"))
+        hit.append(one["lower"].item() <= 1 <= one["upper"].item())
+    assert abs(np.mean(hit) - 0.95) < 3 * np.sqrt(0.95 * 0.05 / 80)

@@ -74,6 +74,10 @@ def test_an_oligo_without_dna_is_refused_by_name():
         ({"control": "control", "contrasts": {"x": {"treated": 1, "control": -1}}}, "not both"),
         ({"control": "nobody"}, "no arm 'nobody'"),
         ({"contrasts": {"x": {"treated": 1, "control": 1}}}, "sum to 2"),
+        ({"contrasts": {"x": {"treated": "a lot", "control": -1}}}, "give name -> arm -> weight"),
+        ({"contrasts": ["treated"]}, "give name -> arm -> weight"),
+        ({"contrasts": {}}, "contrasts= is empty"),
+        ({"control": "control", "arms": "treated"}, "give a list of arms, of control, treated"),
         ({"control": "control", "method": "limma"}, "method='limma' is none of"),
         ({"control": "control", "ci_prob": 95}, "ci_prob"),
     ],
@@ -81,6 +85,11 @@ def test_an_oligo_without_dna_is_refused_by_name():
 def test_bad_questions_are_refused(asking, said):
     with pytest.raises((ContrastError, EstimateError), match=said):
         fit(simulated(3), **asking)
+
+
+def test_something_else_than_counts_is_refused():
+    with pytest.raises(OutcomesError, match=r"no dim 'barcode'.*cg.mpra.read_counts"):
+        fit(cg.mpra.activity(simulated(3)), control="control")
 
 
 # ---------------------------------------------------------------------------------------------------------------------

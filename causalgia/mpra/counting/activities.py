@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from causalgia.errors import CountsError
 from causalgia.mpra.counting.aggregating import oligo_activity, refuse_unseen
 from causalgia.mpra.counting.layers import Array, Ints, oligo_means, oligo_variances, sampling_covariance
+from causalgia.mpra.counting.parallel import parallel_oligos
 from causalgia.mpra.counting.ratios import cell_ratios
 from causalgia.schema import annotate, validate
 
@@ -21,7 +22,6 @@ Labels: TypeAlias = NDArray[np.str_]
 _IN_WORDS = {
     "scale": "log2(RNA/DNA)",
     "effect_on": "measured activity",
-    "model_is": "replicates",
     "null": "the population that the elements were drawn from",
 }
 
@@ -33,12 +33,16 @@ def activity(
     method: Literal["barcodes", "sums"] = "barcodes",
     task: str = "activity",
 ) -> xr.Dataset:
-    """Measure the activity of every element under every arm, as the outcomes of a crossover trial.
+    """Measure the activity of every element under every arm, as the outcomes of a trial.
 
     The activity is log2(RNA/DNA), each count over the total of its library. The dim ``model`` holds the replicates, for
     an average over elements has two kinds of error: that of elements (with the barcodes they happen to have), and that
     of replicates, which all elements share. `causalgia.estimate` counts both (target ``"population x replicates"``,
     the default of these outcomes): ``se^2 = (tau^2 + se_unit^2) / n + s2_rc / R``.
+
+    Where each element has one arm alone (a library of ``assignment="parallel"``), the outcomes are those of a parallel
+    trial: the mean over replicates of each element, and the arm that it has. What elements and their barcodes differ by
+    is in the error of `causalgia.estimate`; what a replicate does to all elements of an arm at once is not.
 
     Parameters
     ----------
@@ -78,8 +82,12 @@ def activity(
     ('population x replicates', array([1.03]), array([0.09]))
     """
     validate(counts, "counts")
-    names, elements, oligos, left_out = _asked(counts, arms)
     values, n = oligo_activity(counts, method)
+    alone = parallel_oligos(counts, arms)
+    if alone is not None:
+        refuse_unseen(counts, n, alone[:, None])
+        return _parallel(counts, values, alone, arms, method, task)
+    names, elements, oligos, left_out = _asked(counts, arms)
     refuse_unseen(counts, n, oligos)
     chosen = values[oligos]
     outcomes = xr.Dataset(
@@ -91,13 +99,32 @@ def activity(
             "model": counts["replicate"].to_numpy(),
             "group": ("unit", counts["group"].to_numpy()[oligos[:, 0]]),
         },
-        attrs=_IN_WORDS | {"activity": method, "left_out": left_out} | _said(counts),
+        attrs=_IN_WORDS | {"model_is": "replicates", "activity": method, "left_out": left_out} | _said(counts),
     )
     outcomes["n_barcodes"] = (("unit", "arm"), n[oligos].min(axis=-1))
     covariance = _covariance(counts, chosen, oligos)
     if covariance is not None:
         outcomes["sampling_covariance"] = (("unit", "arm", "arm_"), covariance)
         outcomes = outcomes.assign_coords(arm_=names)
+    return validate(annotate(outcomes), "outcomes")
+
+
+def _parallel(
+    counts: xr.Dataset, values: Array, oligos: Ints, arms: Sequence[str] | None, method: str, task: str
+) -> xr.Dataset:
+    """Return the outcomes of a parallel trial: the mean over replicates of each element, under the arm that it has."""
+    arm, element, group = (counts[name].to_numpy().astype(str) for name in ("arm", "element", "group"))
+    names = list(dict.fromkeys(arm[oligos].tolist()))
+    if arms is not None:
+        names = _arms(pd.DataFrame({"arm": arm}), arms)
+    units = element[oligos]
+    groups = pd.Series(group, index=element)[~np.isin(element, units)].groupby(level=0, sort=False).first()
+    left_out = json.dumps({str(name): int(n) for name, n in groups.value_counts(sort=False).items()})
+    outcomes = xr.Dataset(
+        {"outcome": (("unit", "task"), values[oligos].mean(axis=1)[:, None]), "assigned": ("unit", arm[oligos])},
+        coords={"unit": units, "arm": names, "task": [task], "group": ("unit", group[oligos])},
+        attrs=_IN_WORDS | {"assignment": "parallel", "activity": method, "left_out": left_out} | _said(counts),
+    )
     return validate(annotate(outcomes), "outcomes")
 
 

@@ -19,6 +19,7 @@ from causalgia.mpra.fitting.nb import negative_binomial
 from causalgia.mpra.fitting.precision import precision
 from causalgia.mpra.fitting.question import Asked, asked_of, n_barcodes
 from causalgia.mpra.fitting.two_way import two_way
+from causalgia.schema import validate
 
 Method: TypeAlias = Literal["hierarchical", "two_way", "precision", "nb"]
 _Way: TypeAlias = Callable[[xr.Dataset, Asked], Fitted]
@@ -78,7 +79,10 @@ def fit(
     Raises
     ------
     ContrastError
-        If an arm is unknown, weights do not sum to 0, or elements differ in their arms and `arms` is not given.
+        If an arm is unknown, weights do not sum to 0, each element has one arm (a parallel library: see `activity`),
+        or elements differ in their arms and `arms` is not given.
+    OutcomesError
+        If these are no counts.
     CountsError
         If an element has two oligos in an arm, an oligo has no barcode with DNA, or a library has no read.
     EstimateError
@@ -105,6 +109,7 @@ def fit(
     if method not in _WAYS:
         raise EstimateError(f"method={method!r} is none of {', '.join(map(repr, get_args(Method)))}")
     ci_prob = require_ci_prob(ci_prob)
+    validate(counts, "counts")
     _refuse_empty_libraries(counts)
     asked = asked_of(counts, control=control, arms=arms, contrasts=contrasts)
     fitted = _WAYS[method](counts, asked)

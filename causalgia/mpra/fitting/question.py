@@ -12,6 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.errors import ContrastError, CountsError
+from causalgia.mpra.counting.parallel import parallel_oligos
 from causalgia.mpra.counting.ratios import dna_observed
 
 Array: TypeAlias = NDArray[np.float64]
@@ -71,12 +72,18 @@ def asked_of(
     Raises
     ------
     ContrastError
-        If an arm is unknown, the weights of a contrast do not sum to 0, or the elements have different arms and `arms`
-        does not say which are meant.
+        If an arm is unknown, the weights of a contrast do not sum to 0, each element has one arm (a parallel library),
+        or the elements have different arms and `arms` does not say which are meant.
     CountsError
         If an element has two oligos in an arm, or an oligo of the question has no barcode with DNA left.
     """
     known = list(dict.fromkeys(counts["arm"].to_numpy().tolist()))
+    if parallel_oligos(counts) is not None:
+        raise ContrastError(
+            "each element has one arm, as in a parallel library, so that no element has an effect of its own; the "
+            "average over elements is cg.estimate(cg.contrast(cg.mpra.activity(counts), control=...)). Where arms "
+            "share their backgrounds, let the side table give those one name of an element"
+        )
     asks_all = arms is None and contrasts is None
     alone = _never_beside(counts, control) if asks_all else ()
     weights = _weights([a for a in known if a not in alone], control, arms, contrasts)
@@ -103,8 +110,12 @@ def asked_of(
 def _weights(known: list[str], control: Any, arms: Any, contrasts: Any) -> dict[str, dict[str, float]]:
     if (control is None) == (contrasts is None):
         raise ContrastError(f"give control= (one of {', '.join(known)}) or contrasts=, and not both")
+    if isinstance(arms, str):
+        raise ContrastError(f"arms={arms!r}: give a list of arms, of {', '.join(known)}")
     if contrasts is not None:
-        weights = {str(name): {str(a): float(w) for a, w in row.items()} for name, row in contrasts.items()}
+        weights = _named(contrasts)
+    elif str(control) not in known:
+        raise ContrastError(f"control={control!r}: no arm '{control}'; the arms are {', '.join(known)}")
     else:
         treated = [a for a in known if a != control] if arms is None else [str(a) for a in arms if a != control]
         weights = {a: {str(control): -1.0, a: 1.0} for a in treated}
@@ -117,6 +128,18 @@ def _weights(known: list[str], control: Any, arms: Any, contrasts: Any) -> dict[
     if not weights:
         raise ContrastError(f"no arm beside the control '{control}'; the arms are {', '.join(known)}")
     return weights
+
+
+def _named(contrasts: Any) -> dict[str, dict[str, float]]:
+    try:
+        found = {str(name): {str(a): float(w) for a, w in row.items()} for name, row in contrasts.items()}
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ContrastError(
+            f"contrasts={contrasts!r}: give name -> arm -> weight, as {{'GATA1': {{'control': -1, 'GATA1': 1}}}}"
+        ) from error
+    if not found:
+        raise ContrastError("contrasts= is empty; give name -> arm -> weight, or control=")
+    return found
 
 
 def _never_beside(counts: xr.Dataset, control: str | None) -> tuple[str, ...]:
