@@ -16,6 +16,8 @@ from causalgia.estimation import errors_in_variables
 from causalgia.mpra.comparing.agreement import auroc, disattenuated, pearson, sign_agreement
 from causalgia.mpra.comparing.lines import errors_in_both, weighted_line
 
+FIT = {"ace": "effect", "se": "se"}
+
 
 @pytest.fixture
 def rng():
@@ -250,6 +252,53 @@ def test_refuses_what_it_cannot_compare(rng):
         cg.mpra.concordance(virtual, measured.assign(p=2.0))
     with pytest.raises(EstimateError, match="bins=0"):
         cg.mpra.concordance(virtual, measured, bins=0)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda t: t.iloc[:0], "the table has no rows"),
+        (lambda t: t.assign(df="many"), "df of element 'u0' is many"),
+        (lambda t: t.assign(df=0.0), "df of element 'u0' is 0.0"),
+        (lambda t: t.assign(q="low"), "q of element 'u0' is low"),
+        (lambda t: t.assign(parent=np.where(t.index == 3, None, "a")), "parent of element 'u3' is empty"),
+    ],
+)
+def test_refuses_columns_that_cannot_be_read(rng, change, said):
+    virtual, measured = simulated(rng)
+    with pytest.raises(OutcomesError, match=said):
+        cg.mpra.concordance(virtual, change(measured))
+
+
+@pytest.mark.parametrize("level", [0, 2, np.nan, "a", True])
+def test_refuses_a_level_that_is_none(rng, level):
+    with pytest.raises(EstimateError, match="no false discovery rate"):
+        cg.mpra.concordance(*simulated(rng), level=level)
+
+
+@pytest.mark.parametrize("contrasts", [{}, "effect", ["effect"]])
+def test_refuses_contrasts_that_are_no_mapping(rng, contrasts):
+    with pytest.raises(ContrastError, match="measured name -> virtual name: {'effect': 'effect'}"):
+        cg.mpra.concordance(*simulated(rng), contrasts=contrasts)
+
+
+def test_reads_one_selected_contrast_of_a_fit(rng):
+    virtual, measured = simulated(rng)
+    columns = {name: (("element", "contrast"), measured[[column]].to_numpy()) for name, column in FIT.items()}
+    fit = xr.Dataset(columns, {"element": measured["element"], "contrast": ["effect"]})
+    found, wanted = cg.mpra.concordance(virtual, fit.isel(contrast=0)), cg.mpra.concordance(virtual, fit)
+    xr.testing.assert_equal(found, wanted)
+    with pytest.raises(ContrastError, match="without drop"):
+        cg.mpra.concordance(virtual, fit.isel(contrast=0, drop=True))
+    with pytest.raises(EstimateError, match="no 'se'"):
+        cg.mpra.concordance(virtual, fit.drop_vars("se"))
+
+
+def test_says_when_the_correlation_is_above_its_ceiling(rng):
+    virtual, measured = simulated(rng, sd=0.1)
+    said = "above its ceiling: by chance, or the standard errors are too large"
+    assert said in cg.mpra.report(cg.mpra.concordance(virtual, measured.assign(se=0.6)))
+    assert said not in cg.mpra.report(cg.mpra.concordance(virtual, measured.assign(se=0.01)))
 
 
 def test_refuses_a_vertical_line():

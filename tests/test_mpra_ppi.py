@@ -209,6 +209,25 @@ def test_names_the_condition_that_fails(rng):
     assert json.loads(kept.attrs["conditions"])["population"].startswith("held")
 
 
+def test_says_only_what_it_can_check_of_the_population(rng):
+    virtual, measured = trial(rng)
+    said = json.loads(cg.mpra.prediction_powered(virtual, measured, library=xr.Dataset()).attrs["conditions"])
+    assert said["population"].endswith("unknown: the virtual trial does not say its null model")
+    with pytest.raises(EstimateError, match="library=str: give what was ordered"):
+        cg.mpra.prediction_powered(virtual, measured, library="library")
+
+
+def test_refuses_units_of_another_seed_under_the_same_names(rng):
+    virtual, measured = trial(rng)
+    ours = {"null_fingerprint": "n", "library_fingerprint": "a", "rng": "7"}
+    library = xr.Dataset(attrs=ours)
+    same = cg.mpra.prediction_powered(virtual.assign_attrs(ours), measured, library=library)
+    assert json.loads(same.attrs["conditions"])["population"] == "held: one null model, one set of rules"
+    other = xr.Dataset(attrs=ours | {"library_fingerprint": "b", "rng": "8"})
+    with pytest.raises(EstimateError, match="condition 'the same units': .* rng=7, .* rng=8"):
+        cg.mpra.prediction_powered(virtual.assign_attrs(ours), measured, library=other)
+
+
 @pytest.mark.parametrize("choose", [lambda f: np.argsort(-f)[:40], lambda f: np.argsort(-abs(f - 1))[:40]])
 def test_refuses_units_selected_by_their_prediction(rng, choose):
     virtual, _ = trial(rng)
@@ -227,8 +246,12 @@ def test_refuses_what_it_cannot_read(rng):
         cg.mpra.prediction_powered(virtual.isel(unit=slice(40)), measured)
     with pytest.raises(EstimateError, match="3 independent measured units"):
         cg.mpra.prediction_powered(virtual, measured.isel(unit=slice(3)))
+    with pytest.raises(EstimateError, match="no measured unit is left"):
+        cg.mpra.prediction_powered(virtual, measured.isel(unit=[]))
     with pytest.raises(OutcomesError, match="no effects of units"):
         cg.mpra.prediction_powered(virtual, measured["ice"])
+    with pytest.raises(ContrastError, match="contrasts={} names none"):
+        cg.mpra.prediction_powered(virtual, measured, contrasts={})
     with pytest.raises(ContrastError, match="no contrast 'x'"):
         cg.mpra.prediction_powered(virtual, measured, contrasts={"GATA1": "x"})
 

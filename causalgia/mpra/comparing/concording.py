@@ -88,7 +88,8 @@ def concordance(
     ContrastError
         If contrasts or the task do not match.
     EstimateError
-        If measured effects have no standard errors, or effects do not vary (beyond their errors).
+        If measured effects have no standard errors, effects do not vary (beyond their errors), or a number of the
+        question is none.
 
     References
     ----------
@@ -108,6 +109,7 @@ def concordance(
     1.7
     """
     ci_prob, n_bins = require_ci_prob(ci_prob), _require_bins(bins)
+    level = _require_level(level)
     sides = effects_by_element(virtual, "virtual", task=task), effects_by_element(measured, "measured")
     names = matched_contrasts(sides[0]["contrast"], sides[1]["contrast"], contrasts)
     parts, lost = [], {}
@@ -122,6 +124,13 @@ def _require_bins(bins: Any) -> int:
     if isinstance(bins, bool) or not isinstance(bins, int | np.integer) or bins < 1:
         raise EstimateError(f"bins={bins!r} is no number of bins; give 1 or more")
     return int(bins)
+
+
+def _require_level(level: Any) -> float:
+    number = isinstance(level, int | float | np.number) and not isinstance(level, bool)
+    if not number or not 0 < float(level) < 1:
+        raise EstimateError(f"level={level!r} is no false discovery rate between 0 and 1; for example level=0.05")
+    return float(level)
 
 
 def _of(table: pd.DataFrame, contrast: str) -> pd.DataFrame:

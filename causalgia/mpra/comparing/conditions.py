@@ -40,11 +40,18 @@ def check_training(trained: bool | None) -> str:
 def check_population(virtual: xr.Dataset, library: xr.Dataset | None, measured: xr.Dataset) -> str:
     """Refuse a virtual trial of another null model, or under other constraints, than what was measured.
 
+    Raises
+    ------
+    EstimateError
+        If the fingerprints of the null models or the rules differ, or `library` is none.
+
     Examples
     --------
     >>> check_population(xr.Dataset(), None, xr.Dataset())
     'by name: the measured units are units of the virtual trial'
     """
+    if library is not None and not isinstance(library, xr.Dataset):
+        raise EstimateError(f"library={type(library).__name__}: give what was ordered, from cg.mpra.library")
     null = virtual.attrs.get("null_fingerprint")
     for name, other in (("library", library), ("measured effects", measured)):
         theirs = None if other is None else other.attrs.get("null_fingerprint")
@@ -54,6 +61,7 @@ def check_population(virtual: xr.Dataset, library: xr.Dataset | None, measured: 
                 f"the {name} from {None if other is None else other.attrs.get('null', theirs)}; predict units of the "
                 "null model that was measured"
             )
+    _refuse_other_draw(virtual, library)
     if library is None:
         return "by name: the measured units are units of the virtual trial"
     rules, theirs = virtual.attrs.get("rules"), library.attrs.get("rules")
@@ -64,7 +72,23 @@ def check_population(virtual: xr.Dataset, library: xr.Dataset | None, measured: 
             "the units of the virtual trial met other rules or none; make a larger library by the same rules, predict "
             "all of it (cg.mpra.virtual_trial), and order units of it at random"
         )
+    if not null or "null_fingerprint" not in library.attrs:
+        silent = "virtual trial" if not null else "library"
+        return f"held: one set of rules; unknown: the {silent} does not say its null model"
     return "held: one null model, one set of rules"
+
+
+def _refuse_other_draw(virtual: xr.Dataset, library: xr.Dataset | None) -> None:
+    """Refuse a virtual trial of a library with another seed: units of one name are other sequences there."""
+    if library is None:
+        return
+    ours, theirs = ((side.attrs.get("library_fingerprint"), side.attrs.get("rng")) for side in (virtual, library))
+    if ours[0] and theirs[0] and ours[0] != theirs[0] and ours[1] != theirs[1]:
+        raise EstimateError(
+            f"condition 'the same units': the virtual trial is of a library drawn with rng={ours[1]}, and what was "
+            f"ordered was drawn with rng={theirs[1]}, so that units of one name are other sequences; predict the "
+            "library that the ordered one is a part of: cg.mpra.virtual_trial"
+        )
 
 
 def check_parents(parents: NDArray[Any] | None, measured: Flags) -> str:

@@ -18,7 +18,7 @@ from causalgia.estimation.request import require_ci_prob
 from causalgia.estimation.tails import log_p
 from causalgia.mpra.comparing.conditions import check_draw, check_parents, check_population, check_training
 from causalgia.mpra.comparing.powered import Powered, powered_mean, shared_noise, with_replicates
-from causalgia.mpra.comparing.sides import CONTROLS, matched_contrasts, of_task
+from causalgia.mpra.comparing.sides import CONTROLS, matched_contrasts, of_contrasts, of_task
 from causalgia.schema import annotate, validate
 
 Array: TypeAlias = NDArray[np.float64]
@@ -159,7 +159,7 @@ def _of_measured(measured: Any) -> xr.DataArray:
         ice = ice.isel(task=0, drop=True)
         found = ice if "model" in ice.dims else ice.expand_dims("model")
     elif isinstance(measured, xr.Dataset) and "ace" in measured and "element" in measured["ace"].dims:
-        found = measured["ace"].rename(element="unit").expand_dims("model")
+        found = of_contrasts(measured)["ace"].rename(element="unit").expand_dims("model")
     else:
         raise OutcomesError("measured: no effects of units; give cg.contrast of activities, or a fit (cg.mpra.fit)")
     if not np.isfinite(found.to_numpy()).all():
@@ -188,6 +188,8 @@ def _units(f: xr.DataArray, y: xr.DataArray) -> _Units:
             f"'{names[places < 0][0]}'); the virtual trial has to have them too, by the same names (its first unit is "
             f"'{predicted[0]}'): cg.mpra.virtual_trial"
         )
+    if not len(names):
+        raise EstimateError("no measured unit is left, controls of the bench being left out; four are needed")
     measured = np.zeros(len(predicted), dtype=bool)
     measured[places] = True
     if len(predicted) - len(names) < 2:

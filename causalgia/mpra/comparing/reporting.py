@@ -75,11 +75,13 @@ def _lost(lost: dict[str, int | dict[str, int]]) -> list[str]:
 
 def _noise(one: xr.Dataset) -> list[str]:
     sides = [one[name].sel(side=side).item() for name in ("tau", "reliability") for side in ("virtual", "measured")]
+    above = one["pearson_disattenuated"].item() > 1
     return [
         f"  correlation {_interval(one, 'pearson')} as seen, of at most {one['noise_ceiling'].item():.2f} with this "
         f"noise; of the true effects {_interval(one, 'pearson_disattenuated')}; of ranks {one['spearman'].item():.2f}",
         f"  true effects spread by {sides[0]:.3g} (virtual) and {sides[1]:.3g} (measured); reliability {sides[2]:.2f} "
         f"and {sides[3]:.2f}",
+        *(["  the correlation is above its ceiling: by chance, or the standard errors are too large"] if above else []),
     ]
 
 

@@ -58,7 +58,7 @@ def effects_by_element(given: Any, side: Side, *, task: str | None = None) -> pd
     if isinstance(given, xr.Dataset) and "ice" in given:
         table = _of_trial(given, side, task)
     elif isinstance(given, xr.Dataset) and "ace" in given and "element" in given["ace"].dims:
-        table = _of_fit(given)
+        table = _of_fit(given, side)
     elif isinstance(given, pd.DataFrame):
         table = _of_frame(given, side)
     else:
@@ -96,7 +96,26 @@ def of_task(effects: xr.Dataset, task: str | None) -> xr.Dataset:
     return effects.isel(task=tasks.index(str(task)) if task is not None else 0, drop=True)
 
 
-def _of_fit(fit: xr.Dataset) -> pd.DataFrame:
+def of_contrasts(fit: xr.Dataset) -> xr.Dataset:
+    """Return a fit with its contrasts along a dim, also where one was selected.
+
+    Raises
+    ------
+    ContrastError
+        If the one that was selected has no name any more.
+    """
+    if "contrast" not in fit.coords:
+        raise ContrastError(
+            "measured: the fit does not name its contrasts; select without drop: fit.sel(contrast=[...])"
+        )
+    return fit if "contrast" in fit["ace"].dims else fit.expand_dims("contrast")
+
+
+def _of_fit(fit: xr.Dataset, side: Side) -> pd.DataFrame:
+    fit = of_contrasts(fit)
+    if "se" not in fit and side == "measured":
+        raise EstimateError("measured: no 'se'; without standard errors noise cannot be told from truth")
+    fit = fit if "se" in fit else fit.assign(se=xr.zeros_like(fit["ace"]))
     names = {"ace": "effect", "se": "se", "df": "df", "p": "p", "q": "q"}
     data = {new: fit[old].transpose("contrast", "element") for old, new in names.items() if old in fit}
     return _long(data, fit, "element")
@@ -133,6 +152,12 @@ def _of_frame(frame: pd.DataFrame, side: Side) -> pd.DataFrame:
 
 
 def _checked(table: pd.DataFrame, side: Side) -> pd.DataFrame:
+    if table.empty:
+        raise OutcomesError(f"{side}: the table has no rows; give effects of ten elements or more")
+    if "parent" in table and table["parent"].isna().any():
+        row = table[table["parent"].isna()].iloc[0]
+        raise OutcomesError(f"{side}: the parent of element '{row['element']}' is empty; name it, or drop the column")
+    table = table.assign(**{c: _numbers(table, c, side) for c in ("df", "p", "q") if c in table})
     for column in ("effect", "se"):
         values = pd.to_numeric(table[column], errors="coerce").to_numpy(float)
         bad = ~np.isfinite(values) | (values < 0 if column == "se" else False)
@@ -147,6 +172,18 @@ def _checked(table: pd.DataFrame, side: Side) -> pd.DataFrame:
         row = table[twice].iloc[0]
         raise OutcomesError(f"{side}: element '{row['element']}' appears twice in contrast '{row['contrast']}'")
     return table.reset_index(drop=True)
+
+
+def _numbers(table: pd.DataFrame, column: str, side: Side) -> pd.Series[float]:
+    """Return a column as numbers; degrees of freedom that are empty are those of a normal."""
+    numbers = pd.to_numeric(table[column], errors="coerce")
+    bad = numbers.isna() & table[column].notna()
+    if column == "df":
+        bad |= numbers <= 0
+    if bad.any():
+        row = table[bad].iloc[0]
+        raise OutcomesError(f"{side}: {column} of element '{row['element']}' is {row[column]}; correct it")
+    return numbers
 
 
 def matched_contrasts(
@@ -173,6 +210,11 @@ def matched_contrasts(
     """
     of_virtual, of_measured = list(dict.fromkeys(virtual)), list(dict.fromkeys(measured))
     if contrasts is not None:
+        if not isinstance(contrasts, Mapping) or not contrasts:
+            raise ContrastError(
+                f"contrasts={contrasts!r} names none; give measured name -> virtual name: "
+                f"{{{of_measured[0]!r}: {of_virtual[0]!r}}}"
+            )
         for name, known, side in (
             *((str(m), of_measured, "measured") for m in contrasts),
             *((str(v), of_virtual, "virtual") for v in contrasts.values()),
