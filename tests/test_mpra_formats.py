@@ -592,6 +592,7 @@ def test_a_table_of_variants_is_read_as_a_vcf_is(fasta, tmp_path):
     for wrong, message in (
         (table.assign(REF="N"), "row 1 (chr1:501): "),
         (table.assign(POS=None), "row 1 (chr1:None): "),
+        (table.assign(POS=501.5), "row 1 (chr1:501.5): pos 501.5 is not a whole number"),
     ):
         with refused(message):
             cg.mpra.variant_tiles(wrong, fasta, insert_length=40)
@@ -611,6 +612,11 @@ def test_a_table_of_variants_is_read_as_a_vcf_is(fasta, tmp_path):
         ([at(500, 1, other(500), "x")], {"assembly": "hg18"}, LibraryError, "there is no assembly 'hg18'"),
         ([], {}, LibraryError, "there are none"),
         (["rs1"], {}, LibraryError, "variants: 'rs1' is no cg.sequences.Variant"),
+        (7, {}, LibraryError, "variants: 7 is no cg.sequences.Variant"),
+        ([None], {}, LibraryError, "variants: None is no cg.sequences.Variant"),
+        ([at(500, 1, other(500), "x")], {"offsets": (0.5,)}, LibraryError, "offsets=(0.5,): give whole numbers"),
+        ([at(500, 1, other(500), "x")], {"offsets": 5}, LibraryError, "offsets=5: give whole numbers"),
+        ([at(500, 1, other(500), "x")], {"insert_length": 40.5}, LibraryError, "insert_length=40.5 must be a whole"),
         (
             [Variant("chr2", 100, "ACA", "A", "one"), Variant("chr2", 102, "ACA", "A", "other")],
             {},

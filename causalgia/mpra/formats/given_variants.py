@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from os import PathLike
 from typing import Any
 
@@ -27,10 +27,7 @@ def variants_of(given: str | PathLike[str] | pd.DataFrame | Sequence[Variant]) -
     if isinstance(given, str | PathLike):
         return read_vcf(given)
     if not isinstance(given, pd.DataFrame):
-        odd = next((x for x in given if not isinstance(x, Variant)), None)
-        if odd is not None:
-            raise LibraryError(f"variants: {odd!r} is no cg.sequences.Variant; give these, a VCF file or a table")
-        return tuple(given)
+        return _as_they_are(given)
     table = given.rename(columns=lambda name: str(name).lower().removeprefix("#"))
     for name in ("chrom", "pos", "ref", "alt"):
         if name not in table.columns:
@@ -43,10 +40,20 @@ def variants_of(given: str | PathLike[str] | pd.DataFrame | Sequence[Variant]) -
     return tuple(_variant(i, row, shared) for i, row in enumerate(rows, 1))
 
 
+def _as_they_are(given: Any) -> tuple[Variant, ...]:
+    variants = tuple(given) if isinstance(given, Iterable) else (given,)
+    odd = next((x for x in variants if not isinstance(x, Variant)), None)
+    if odd is not None or any(x is None for x in variants):
+        raise LibraryError(f"variants: {odd!r} is no cg.sequences.Variant; give these, a VCF file or a table")
+    return variants
+
+
 def _variant(number: int, row: tuple[Any, ...], shared: Counter[str]) -> Variant:
     chromosome, position, reference, alternate, name = row
     try:
         own = "" if name == "." or shared[name] > 1 else name
+        if int(position) != float(position):
+            raise ValueError(f"pos {position} is not a whole number")
         return Variant(str(chromosome), int(position) - 1, reference, alternate, own)
     except (SequenceError, TypeError, ValueError) as error:
         raise LibraryError(

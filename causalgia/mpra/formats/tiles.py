@@ -15,6 +15,7 @@ from causalgia.errors import LibraryError
 from causalgia.experiments.alleles import loci_of, rewritten
 from causalgia.mpra.formats.given_variants import require_alleles, variants_of
 from causalgia.mpra.formats.spdi import Spdi, canonical
+from causalgia.mpra.ordering.arguments import whole
 from causalgia.schema import annotate
 from causalgia.sequences.genome import Genome
 from causalgia.sequences.records import Sequences
@@ -168,7 +169,7 @@ def variant_tiles(
         If a file cannot be read, a variant is malformed, or the genome lacks its chromosome, its place, or has another
         reference allele there; the message names the variant.
     LibraryError
-        If two variants are the same change, an allele leaves its window, or a window reads the same with both alleles
+        If an option is of another kind, two variants are the same change, an allele leaves its window, or a window reads the same with both alleles
         (an indel in a repeat that reaches the end); the message names the variant and the cure.
 
     References
@@ -209,6 +210,9 @@ def variant_tiles(
 def _check_lengths(chosen: Sequence[Variant], insert_length: int, offsets: Sequence[int]) -> None:
     if not chosen:
         raise LibraryError("variants: there are none; give at least one")
+    whole(insert_length, "insert_length", least=1)
+    if not isinstance(offsets, Sequence | np.ndarray) or not all(map(_is_whole, offsets)):
+        raise LibraryError(f"offsets={offsets!r}: give whole numbers of bases in a list; (0,) is the middle")
     if not len(offsets) or len(set(offsets)) < len(offsets):
         raise LibraryError(f"offsets={tuple(offsets)}: give at least one, each once; (0,) is the middle")
     for variant in chosen:
@@ -219,6 +223,10 @@ def _check_lengths(chosen: Sequence[Variant], insert_length: int, offsets: Seque
                     f"variant {variant.name!r}: at offset {offset:+d} its allele of {_width(variant)} bases leaves the "
                     f"insert of {insert_length}; give longer inserts, smaller offsets=, or drop it"
                 )
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def _width(variant: Variant) -> int:
