@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from test_cli import call, refused
 
 import causalgia as cg
@@ -161,3 +162,34 @@ def test_what_is_refused(folder, tmp_path):
     refused("mpra", "compare", folder / "virtual", folder / "LIB", said="holds no fit.nc")
     refused("mpra", "compare", folder / "virtual", folder / "measured", said="say which one was measured")
     assert not (tmp_path / "y").exists()
+
+
+def test_one_replicate_is_analysed_and_said(folder, tmp_path):
+    one = cg.mpra.simulate(truth(folder), barcodes=6, replicates=1, rng=5)
+    path = cg.mpra.to_igvf(one, tmp_path / "one.tsv", "reporter_experiment_barcode")
+    said = call("mpra", "analyze", path, "--design", folder / "LIB", "--out", tmp_path / "measured").stdout
+    assert "One replicate was measured" in said
+    assert "Exploratory" not in said
+    assert "in this replicate alone" in str(xr.load_dataset(tmp_path / "measured" / "fit.nc").attrs["null"])
+
+
+def test_hits_by_benjamini_hochberg(folder, tmp_path):
+    out = tmp_path / "measured"
+    said = call("mpra", "analyze", folder / "counts.tsv.gz", "--design", folder / "LIB", "--error", "bh", "--out", out)
+    assert "Benjamini-Hochberg" in said.stdout
+    table = pd.read_csv(out / "effects.csv")
+    assert (table["q"] < 0.05).any()
+    assert (table["verdict"][table["q"] < 0.05] != "undecided").all()
+
+
+def test_a_parallel_library_has_an_average_and_no_effects_of_elements(tmp_path):
+    (tmp_path / "trial.toml").write_text(TRIAL.replace("rng = 7", 'rng = 7\nassignment = "parallel"'))
+    call("mpra", "design", tmp_path / "trial.toml", "--out", tmp_path / "LIB")
+    side = cg.mpra.read_library(tmp_path / "LIB")[["oligo_name", "element", "arm", "group"]].to_dataframe()
+    level = np.random.default_rng(1).normal(0, 0.3, len(side)) + (side["arm"] == "GATA1")
+    counts = cg.mpra.simulate(side.assign(log2=level), barcodes=6, replicates=2, rng=2)
+    path = cg.mpra.to_igvf(counts, tmp_path / "counts.tsv", "reporter_experiment_barcode")
+    said = call("mpra", "analyze", path, "--design", tmp_path / "LIB", "--out", tmp_path / "measured").stdout
+    assert "40 units; parallel" in said
+    assert "Each element has one arm" in said
+    assert {f.name for f in (tmp_path / "measured").iterdir()} == {"outcomes.nc", "barcodes.png", "replicates.png"}

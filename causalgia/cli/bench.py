@@ -25,6 +25,7 @@ from causalgia.cli.bench_tables import (
     print_verdicts,
     refuse_taken,
     side_of,
+    target_in,
     virtual_in,
 )
 from causalgia.cli.folder import DECISIONS, ESTIMATES, OUTCOMES, drop, made
@@ -231,18 +232,26 @@ def analyze(
     asked = None if treatments is None else [control, *treatments]
     quality = mpra.quality(counts)
     counts = mpra.filter(counts, min_dna=min_dna, min_barcodes=min_barcodes, arms=asked)
-    fitted = mpra.fit(counts, control=control, arms=treatments, method=method.value)
-    decisions = decide(infer(fitted, rng=rng), rope=rope_of(rope), error=error, level=level)
+    outcomes = mpra.activity(counts, arms=asked)
+    crossover = "assigned" not in outcomes
+    if crossover:
+        fitted = mpra.fit(counts, control=control, arms=treatments, method=method.value)
+        evidence = fitted if error == "bh" else infer(fitted, rng=rng)
+        decisions = decide(evidence, rope=rope_of(rope), error=error, level=level)
     typer.echo(mpra.report(quality))
     typer.echo(mpra.report(counts))
     folder = made(out)
-    drop(folder, ESTIMATES, DECISIONS)
-    said = {"analysis": Analysis(control=control).to_json(), "rng": str(rng)}
-    store.save(mpra.activity(counts, arms=asked).assign_attrs(said), folder / OUTCOMES)
-    store.save(fitted, folder / FIT)
-    effects_table(adjust(fitted, method="bh"), decisions).to_csv(folder / EFFECTS, index=False)
+    drop(folder, ESTIMATES, DECISIONS, FIT, EFFECTS)
+    said = {"analysis": Analysis(control=control, target=target_in(outcomes)).to_json(), "rng": str(rng)}
+    store.save(outcomes.assign_attrs(said), folder / OUTCOMES)
     figures = draw_quality(quality, folder)
     print_average(folder, control, level)
+    if not crossover:
+        typer.echo("Each element has one arm, so that none has an effect of its own: the library is parallel.")
+        print_written(folder, OUTCOMES, *figures)
+        return
+    store.save(fitted, folder / FIT)
+    effects_table(adjust(fitted, method="bh"), decisions).to_csv(folder / EFFECTS, index=False)
     print_verdicts(decisions)
     print_written(folder, OUTCOMES, FIT, EFFECTS, *figures)
     typer.echo(f"Next: causalgia mpra compare virtual {out}")

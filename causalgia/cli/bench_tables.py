@@ -102,10 +102,16 @@ def effects_table(adjusted: xr.Dataset, decisions: xr.Dataset) -> pd.DataFrame:
 
     from causalgia.reporting import rows
 
-    decided = pd.DataFrame(rows(decisions))[["contrast", "task", "verdict", "lfsr"]]
+    decided = pd.DataFrame(rows(decisions))
+    decided = decided[[c for c in ("contrast", "task", "verdict", "lfsr") if c in decided]]
     table = pd.DataFrame(rows(adjusted)).merge(decided, on=["contrast", "task"])
     table = table.drop(columns=[c for c in ("do", "placebo_word") if c in table])
     return table.rename(columns={"contrast": "element", "task": "contrast", "p_adjusted": "q"})
+
+
+def target_in(activities: xr.Dataset) -> str:
+    """Return what averages of activities are of: elements alone, where replicates are averaged or there is one."""
+    return "population x replicates" if activities.sizes.get("model", 1) > 1 else "population"
 
 
 def print_average(folder: Path, control: str, level: float) -> None:
@@ -113,8 +119,11 @@ def print_average(folder: Path, control: str, level: float) -> None:
     from causalgia.effects import contrast
     from causalgia.estimation import estimate
 
+    activities = kept_in(folder)
     typer.echo("On average over elements, each a background:")
-    print_answers(estimate(contrast(kept_in(folder), control=control), ci_prob=level))
+    if activities.sizes.get("model") == 1:
+        typer.echo("One replicate was measured: this is the average in it, and how replicates differ is not counted.")
+    print_answers(estimate(contrast(activities, control=control), target=target_in(activities), ci_prob=level))
 
 
 def print_verdicts(decisions: xr.Dataset) -> None:

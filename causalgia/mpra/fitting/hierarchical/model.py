@@ -164,6 +164,8 @@ def _attrs(cells: Cells, now: Responses, noise: Noise, grid: Grid) -> dict[str, 
     limits = ("" if of_barcodes else ", of these barcodes") + ("" if of_replicates else ", in this replicate")
     return {
         "estimand": f"difference of mean log2(RNA/DNA) between arms, over barcodes that are expressed{limits}",
+        "null": ("the barcodes that an oligo might have" if of_barcodes else "these barcodes")
+        + ("" if of_replicates else ", in this replicate alone"),
         "layers": " ".join(["barcode"] * of_barcodes + ["replicate"] * of_replicates),
         "sd_barcode": noise.sd_barcode / LOG2 if of_barcodes else 0.0,
         "sd_replicate": noise.sd_replicate / LOG2 if of_replicates else 0.0,
