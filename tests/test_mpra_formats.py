@@ -369,6 +369,28 @@ def test_declared_duplicates_are_exempt_in_their_own_orientation_alone(tmp_path)
         cg.mpra.to_igvf(turned, tmp_path / "x", "labels")
 
 
+def test_a_library_that_does_not_hold_together_is_refused_before_a_file_is_written(tmp_path):
+    barcodes = ["AA", "AC", "AG", "AT", "CA", "CC"]
+    library = two_arms().assign(barcode=("row", barcodes))
+    library["oligo"] = ("row", [a + b for a, b in zip(library["oligo"].values, barcodes, strict=True)])
+    twice = library.assign(barcode=("row", ["AA", "AC", "AA", "AT", "CA", "CC"]))
+    for broken, message in (
+        (twice, "'u1:control' and 'u2:control' have one barcode, AA (1 are given again)"),
+        (
+            library.assign(insert=("row", ["ACGTTGCC", *library["insert"].values[1:]])),
+            "does not carry its insert ACGTTG",
+        ),
+        (library.assign(barcode=("row", ["GGG", *barcodes[1:]])), "does not carry its barcode GGG"),
+        (library.isel(row=slice(0, 0)), "the library has no oligo"),
+    ):
+        with refused(message):
+            cg.mpra.write_library(broken, tmp_path / "LIB")
+    with refused("have one barcode"):
+        cg.mpra.to_csv(twice, tmp_path / "order.csv")
+    assert not list(tmp_path.iterdir())
+    cg.mpra.write_library(library, tmp_path / "LIB")
+
+
 def test_a_palindrome_is_one_sequence(tmp_path):
     assert cg.mpra.to_fasta(with_cell("insert", 2, "GGAATTCC"), tmp_path / "x", of="insert").exists()
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from os import PathLike
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 
 from causalgia.errors import LibraryError
 from causalgia.mpra.formats.constructs import constructs_of
@@ -46,7 +48,8 @@ def to_fasta(
     ------
     LibraryError
         If a name would not pass (see `causalgia.mpra.vendor_name`), two sequences are equal or reverse complements of
-        each other and are no declared duplicates (the message has their names), or the file is there already.
+        each other and are no declared duplicates, two oligos have one barcode (the message has their names), there is
+        no oligo, or the file is there already.
 
     Examples
     --------
@@ -125,10 +128,18 @@ def require_orderable(library: xr.Dataset, place: str) -> None:
     Raises
     ------
     LibraryError
-        As `to_fasta`, of oligos and of inserts.
+        As `to_fasta`, of oligos and of inserts; or if an oligo does not carry its insert and its barcode.
     """
-    _oligos(library, place)
+    names, oligos = _oligos(library, place)
     constructs_of(library, place)
+    for part in ("insert", "barcode"):
+        carried = library[part].to_numpy().tolist() if part in library else []
+        lacks = next((i for i, letters in enumerate(carried) if letters not in oligos[i]), None)
+        if lacks is not None:
+            raise LibraryError(
+                f"{place}: oligo {names[lacks]!r} does not carry its {part} {carried[lacks]}; a row that is changed "
+                "by hand is changed in insert, barcode and oligo alike"
+            )
 
 
 def _oligos(library: xr.Dataset, path: str | PathLike[str]) -> tuple[list[str], list[str]]:
@@ -136,7 +147,22 @@ def _oligos(library: xr.Dataset, path: str | PathLike[str]) -> tuple[list[str], 
     names, oligos = (library[column].to_numpy().tolist() for column in ("name", "oligo"))
     require_names(names, str(path))
     require_distinct(oligos, names, (library["group"].to_numpy() == "duplicate").tolist(), str(path))
+    if not names:
+        raise LibraryError(f"{path}: the library has no oligo; select rows that it has")
+    if "barcode" in library:
+        _require_own_barcodes(library["barcode"].to_numpy(), names, str(path))
     return names, oligos
+
+
+def _require_own_barcodes(barcodes: NDArray[Any], names: list[str], place: str) -> None:
+    first = pd.Series(np.arange(len(names))).groupby(barcodes).transform("min").to_numpy()
+    again = np.flatnonzero(first < np.arange(len(names)))
+    if again.size:
+        one, other = names[first[again[0]]], names[again[0]]
+        raise LibraryError(
+            f"{place}: {one!r} and {other!r} have one barcode, {barcodes[again[0]]} ({again.size:,} are given again): "
+            "their counts cannot be told apart. Give each oligo a barcode of its own (cg.mpra.barcodes)"
+        )
 
 
 def _inserts(library: xr.Dataset, of: str, path: str | PathLike[str]) -> tuple[list[str], list[str]]:

@@ -169,8 +169,9 @@ def variant_tiles(
         If a file cannot be read, a variant is malformed, or the genome lacks its chromosome, its place, or has another
         reference allele there; the message names the variant.
     LibraryError
-        If an option is of another kind, two variants are the same change, an allele leaves its window, or a window reads the same with both alleles
-        (an indel in a repeat that reaches the end); the message names the variant and the cure.
+        If an option is of another kind, two variants are the same change, an allele leaves its window, or a window
+        reads the same with both alleles (an indel in a repeat that reaches the end); the message names the variant and
+        the cure.
 
     References
     ----------
