@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -246,6 +247,60 @@ def test_a_virtual_trial_says_effect_and_spread() -> None:
 NOISE = {"sd_barcode": 0.5, "sd_replicate": 0.15, "tau": 0.5, "sd_common": 0.05}
 
 
+def pilot_of(*contrasts: str) -> xr.Dataset:
+    noise = {"sd_barcode": 0.6, "sd_replicate": 0.1, "sd_noisiness": 0.0, "sd_rna": 0.5, "sd_dna": 0.3}
+    of_each = ("contrast", 0.1 * np.arange(1, len(contrasts) + 1))
+    return xr.Dataset(noise | {"tau": of_each, "sd_common": of_each}, {"contrast": list(contrasts)}, {"plasmid": 0})
+
+
+def trial_of(*contrasts: str) -> xr.Dataset:
+    ice = np.random.default_rng(1).normal(0.5, 0.4, size=(60, len(contrasts), 1))
+    return xr.Dataset(
+        {"ice": (("unit", "contrast", "task"), ice)},
+        {"unit": np.arange(60), "contrast": list(contrasts), "task": ["K562"]},
+    )
+
+
+def test_a_virtual_trial_and_a_pilot_are_matched_by_contrast() -> None:
+    grid = {"slope": 1.0, "backgrounds": 50, "barcodes": 8, "replicates": 4}
+    both = cg.mpra.power(trial_of("A", "B"), pilot=pilot_of("A", "B"), **grid)
+    turned = cg.mpra.power(trial_of("A", "B"), pilot=pilot_of("A", "B").sel(contrast=["B", "A"]), **grid)
+    xr.testing.assert_identical(both, turned)
+    alone = cg.mpra.power(trial_of("A", "B").sel(contrast=["B"]), pilot=pilot_of("A", "B"), **grid)
+    xr.testing.assert_allclose(alone, both.sel(contrast=["B"]))
+
+
+def test_a_pilot_of_one_contrast_speaks_for_any_and_one_of_several_has_to_be_picked() -> None:
+    grid = {"slope": 1.0, "backgrounds": 50, "barcodes": 8, "replicates": 4}
+    wanted = cg.mpra.power(trial_of("two"), pilot=pilot_of("GATA1").isel(contrast=0, drop=True), **grid)
+    xr.testing.assert_identical(cg.mpra.power(trial_of("two"), pilot=pilot_of("GATA1"), **grid), wanted)
+    with pytest.raises(EstimateError, match=r"'two' is none of the pilot's \(A, B\).*contrast='A', drop=True"):
+        cg.mpra.power(trial_of("two"), pilot=pilot_of("A", "B"), **grid)
+
+
+def test_an_average_whose_spread_nobody_knows_is_refused() -> None:
+    noise = {"sd_barcode": 0.6, "sd_replicate": 0.15}
+    with pytest.raises(EstimateError, match="tau= is not given"):
+        cg.mpra.power(0.3, backgrounds=30, barcodes=8, replicates=3, sd_count=0.5, **noise)
+    with pytest.raises(EstimateError, match="tau= is not given"):
+        cg.mpra.cheapest(halfwidth=0.1, **noise)
+    assert cg.mpra.cheapest(halfwidth=1.0, elements=10, **noise)["elements"].item() == 10
+
+
+def test_what_is_no_pilot_slope_or_weight_is_refused() -> None:
+    noise = {"sd_barcode": 0.6, "sd_replicate": 0.15, "sd_count": 0.5}
+    for pilot in (xr.Dataset(), "pilot"):
+        with pytest.raises(EstimateError, match="pilot: no variance components"):
+            cg.mpra.power(0.3, barcodes=8, replicates=3, pilot=pilot)  # type: ignore[arg-type]
+    odd: list[tuple[str, Any]] = [("weights", None), ("weights", ("a", "b")), ("plasmid", "no")]
+    odd += [("barcode_dispersion", "wide")]
+    for name, value in odd:
+        with pytest.raises(EstimateError, match=name):
+            cg.mpra.power(0.3, barcodes=8, replicates=3, **noise, **{name: value})
+    with pytest.raises(EstimateError, match="slope='1' is no number"):
+        cg.mpra.power(trial_of("A"), slope="1", barcodes=8, replicates=3, **noise)  # type: ignore[arg-type]
+
+
 def test_cheapest_is_that_of_brute_force() -> None:
     found = cg.mpra.cheapest(
         halfwidth=0.2, max_barcodes=6, max_replicates=4, depth=[20, 100], oligo_length=300, **NOISE
@@ -318,7 +373,7 @@ def test_a_price_list_of_ones_own(tmp_path: Path) -> None:
         ({"sd_barcode": 0.5, "sd_replicate": 0.1, "sd_count": 0.5, "depth": 9}, "give one of them"),
         ({"sd_barcode": -0.5, "sd_replicate": 0.1, "sd_count": 0.5}, "sd_barcode=-0.5"),
         ({"sd_barcode": 0.5, "sd_replicate": 0.1, "sd_count": 0.5, "weights": (1.0, 1.0)}, "do not sum to 0"),
-        ({"sd_barcode": 0.5, "sd_replicate": 0.1, "sd_count": 0.5, "backgrounds": 1}, "backgrounds=1"),
+        ({"sd_barcode": 0.5, "sd_replicate": 0.1, "sd_count": 0.5, "tau": 0.5, "backgrounds": 1}, "backgrounds=1"),
         ({"sd_barcode": 0.5, "sd_replicate": 0.1, "sd_count": 0.5, "alpha": 5}, "alpha=5"),
         ({"sd_barcode": 0.5, "sd_replicate": 0.1, "sd_count": 0.5, "barcode_dispersion": -1}, "0 is Poisson"),
     ],
@@ -334,7 +389,7 @@ def test_what_cannot_be_bought_is_said() -> None:
     with pytest.raises(EstimateError, match="raise budget"):
         cg.mpra.cheapest(halfwidth=0.1, budget=100, **NOISE)
     with pytest.raises(EstimateError, match="no split reaches"):
-        cg.mpra.cheapest(halfwidth=0.01, sd_barcode=0.5, sd_replicate=0.15, sd_common=0.2)
+        cg.mpra.cheapest(halfwidth=0.01, sd_barcode=0.5, sd_replicate=0.15, tau=0.5, sd_common=0.2)
     with pytest.raises(EstimateError, match="its longest are 300"):
         cg.mpra.cheapest(halfwidth=0.1, oligo_length=400, **NOISE)
 

@@ -32,6 +32,34 @@ class Said:
     weights: tuple[float, ...] = (-1.0, 1.0)
 
 
+def require_pilot(pilot: Any) -> None:
+    """Refuse what holds no variance components.
+
+    Examples
+    --------
+    >>> require_pilot(xr.Dataset())
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.EstimateError: pilot: no variance components; give cg.mpra.components(counts, control=...)
+    """
+    if not isinstance(pilot, xr.Dataset) or "plasmid" not in pilot.attrs or not set(_OF_PILOT) <= set(pilot.variables):
+        raise EstimateError("pilot: no variance components; give cg.mpra.components(counts, control=...)")
+
+
+def require_spread(tau: Any, pilot: xr.Dataset | None) -> None:
+    """Refuse an average over backgrounds whose effects nobody said how they spread; 0 would promise too much.
+
+    Examples
+    --------
+    >>> require_spread(0.5, None)
+    """
+    if tau is None and pilot is None:
+        raise EstimateError(
+            "tau= is not given: the sd of the effect between backgrounds, which most of an average's error is made "
+            "of; take it from a pilot (cg.mpra.components) or a virtual trial, or give it (0 if all are alike)"
+        )
+
+
 def read_layers(
     said: Said, pilot: xr.Dataset | None, depth: xr.DataArray | None, depth_dna: xr.DataArray | None
 ) -> Layers:
@@ -43,6 +71,8 @@ def read_layers(
         If neither the caller nor a pilot says how barcodes and replicates vary, or what counting adds.
     """
     _check(said)
+    if pilot is not None:
+        require_pilot(pilot)
     plasmid = bool(pilot.attrs["plasmid"]) if said.plasmid is None and pilot is not None else bool(said.plasmid)
     found: dict[str, float] = {name: _known(name, getattr(said, name), pilot) for name in _OF_PILOT}
     rna, dna = _counting(said, pilot, depth, depth if depth_dna is None else depth_dna)
@@ -69,6 +99,13 @@ def _check(said: Said) -> None:
             raise EstimateError(f"{name}={value!r} is not a number of at least 0")
     if said.p_silent >= 1:
         raise EstimateError(f"p_silent={said.p_silent!r} is a probability below 1")
+    if said.plasmid is not None and not isinstance(said.plasmid, bool | np.bool_):
+        raise EstimateError(f"plasmid={said.plasmid!r}: True where one DNA library serves all replicates, else False")
+    weights = np.asarray(said.weights)
+    if weights.dtype.kind not in "iuf" or weights.ndim != 1:
+        raise EstimateError(
+            f"weights={said.weights!r}: give numbers that sum to 0; (-1, 1) is a difference of two arms"
+        )
     if len(said.weights) < 2 or not np.isclose(sum(said.weights), 0) or not any(said.weights):
         raise EstimateError(f"weights={said.weights!r} do not sum to 0; (-1, 1) is a difference of two arms")
 

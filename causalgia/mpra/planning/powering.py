@@ -12,8 +12,8 @@ from causalgia.errors import EstimateError
 from causalgia.mpra.planning.barcodes_seen import inverse_of_seen
 from causalgia.mpra.planning.chances import Error, alpha_for_q, chance, halfwidth, noisiness_nodes, root
 from causalgia.mpra.planning.layers import Layers
-from causalgia.mpra.planning.noise import Said, read_layers
-from causalgia.mpra.planning.virtual import virtual_effects
+from causalgia.mpra.planning.noise import Said, read_layers, require_spread
+from causalgia.mpra.planning.virtual import of_same_contrasts, virtual_effects
 from causalgia.planning.precision import require_probability
 
 Grid: TypeAlias = "float | Sequence[float] | np.ndarray[Any, Any]"
@@ -69,7 +69,8 @@ def power(
     depth_dna
         Mean reads of a barcode in one DNA library; None: as `depth`.
     pilot
-        From `components`: says every layer of noise that is not given here.
+        From `components`: says every layer of noise that is not given here. Beside a virtual trial its contrasts are
+        matched by name; one alone speaks for any contrast.
     sd_barcode, sd_replicate
         Between barcodes of an oligo, and between replicates of an (element, arm); sd of log2.
     sd_count
@@ -81,7 +82,8 @@ def power(
     p_silent
         Probability that a barcode's RNA is not seen in a replicate whatever its depth; a pilot's is in its components.
     tau
-        Spread of the effect between backgrounds.
+        Spread of the effect between backgrounds; of a virtual trial its own, in which what the predictor does not see
+        is missing: a pilot's is wider, ``tau=pilot["tau"].item()``.
     sd_common
         Of the contrast between replicates, shared by all backgrounds.
     sd_noisiness
@@ -157,15 +159,19 @@ def power(
         weights=weights,
     )
     of_dna = None if depth_dna is None else along("depth_dna", depth_dna, 0)
-    layers = read_layers(said, pilot, None if depth is None else along("depth", depth, 0), of_dna)
+    spread = None
     if isinstance(effect, xr.Dataset):
         size, spread = virtual_effects(effect, slope)
-        layers = layers.with_tau(spread) if tau is None else layers
+        pilot = None if pilot is None else of_same_contrasts(pilot, size)
     else:
         size = along("effect", effect, -np.inf)
+    layers = read_layers(said, pilot, None if depth is None else along("depth", depth, 0), of_dna)
+    layers = layers if spread is None or tau is not None else layers.with_tau(spread)
     B, R = along("barcodes", barcodes, 0), along("replicates", replicates, 1 if backgrounds is None else 2)
     inverse, lost = seen(B, recovery, barcode_dispersion)
     kept = (1 - lost) ** float(np.count_nonzero(weights))
+    if backgrounds is not None and spread is None:
+        require_spread(tau, pilot)
     n = None if backgrounds is None else along("backgrounds", backgrounds, 2) * kept
     return _answer(size, error_of(layers, inverse, R, n), lost, level, {"alpha": alpha, "q": q, "share": share_true})
 
@@ -195,9 +201,13 @@ def along(name: str, value: Any, least: float) -> xr.DataArray:
     return xr.DataArray(numbers) if numbers.ndim == 0 else xr.DataArray(numbers, {name: np.asarray(value)}, (name,))
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
+
+
 def seen(planned: xr.DataArray, recovery: float, dispersion: float | None) -> tuple[xr.DataArray, xr.DataArray]:
     """Return the mean of 1 / B, and the share of oligos with fewer than two barcodes, for each planned number."""
-    if dispersion is not None and not 0 <= dispersion < np.inf:
+    if dispersion is not None and not (_is_number(dispersion) and 0 <= dispersion < np.inf):
         raise EstimateError(f"barcode_dispersion={dispersion!r}: 0 is Poisson, more is wider, None is exact")
     inverse, lost = inverse_of_seen(np.atleast_1d(planned.to_numpy()), recovery, dispersion)
     return tuple(planned.copy(data=x.reshape(planned.shape)) for x in (inverse, lost))  # type: ignore[return-value]

@@ -12,7 +12,7 @@ import xarray as xr
 from causalgia.errors import EstimateError
 from causalgia.mpra.planning.chances import chance, halfwidth
 from causalgia.mpra.planning.layers import Layers
-from causalgia.mpra.planning.noise import Said, read_layers
+from causalgia.mpra.planning.noise import Said, read_layers, require_spread
 from causalgia.mpra.planning.powering import along, error_of, seen
 from causalgia.mpra.planning.prices import PriceList, read_prices
 from causalgia.planning.noncentral import Array
@@ -184,6 +184,8 @@ def cheapest(
         plasmid=plasmid,
         weights=weights,
     )
+    if elements is None:
+        require_spread(tau, pilot)
     layers = read_layers(said, _one_contrast(pilot), xr.DataArray(tried[2], dims="split"), None)
     planned, place = np.unique(tried[0], return_inverse=True)
     inverse, lost = (x[place] for x in seen(xr.DataArray(planned, dims="split"), recovery, barcode_dispersion))
