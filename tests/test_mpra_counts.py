@@ -111,7 +111,8 @@ BAD_TABLES = {
     "text": (bad("\t9\t", "\tnine\t"), r"line 4: rna_count_1 of oligo 'b' is 'nine'; a count is a whole number"),
     "stripped tabs": (bad("CCC\ta\t4\t0\t\t\n", "CCC\ta\t4\t0\n"), r"line 3: 4 cells under a header of 6.*stripping"),
     "a cell more": (bad("\t8\n", "\t8\t1\n"), r"line 5: 7 cells under a header of 6"),
-    "blank line": (bad("CCC", "\nCCC"), r"line 3: 1 cells under a header of 6"),
+    "blank line": (bad("CCC", "\nCCC"), r"line 3 is blank; leave it out"),
+    "more reads than are exact": (bad("\t7\t", "\t99999999999999999999\t"), r"line 4: dna_count_1 .* is 1e\+20.*2\^53"),
     "letters": (bad("GGG", "GXG"), r"line 4: barcode 'GXG' is not of the letters"),
     "other letters": (bad("GGG", "GÄG"), r"line 4: barcode 'GÄG' is not of the letters"),
     "no letters": (bad("GGG", ""), r"line 4: barcode '' is not of the letters"),
@@ -131,6 +132,10 @@ BAD_TABLES = {
         "barcode\toligo_name\treplicate\tdna_count\trna_count\nAAA\ta\t1\t2\t3\nAAA\ta\t1\t2\t3\n",
         r"line 3: barcode AAA is of oligo 'a' twice",
     ),
+    "long without a replicate": (
+        "barcode\toligo_name\treplicate\tdna_count\trna_count\nAAA\ta\t\t2\t3\n",
+        r"line 2: replicate of oligo 'a' is empty",
+    ),
     "long of two oligos": (
         "barcode\toligo_name\treplicate\tdna_count\trna_count\nAAA\ta\t1\t2\t3\nAAA\tb\t2\t2\t3\n",
         r"line 3: barcode AAA is of oligo 'a' and of oligo 'b'",
@@ -146,8 +151,30 @@ def test_a_bad_table_is_refused_by_line_with_its_cure(tmp_path, name):
 
 
 @pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (bad("\ta\t", "\t\xe9\t").encode("latin1"), r"line 2: letters that are not UTF-8"),
+        (gzip.compress(bad("a", "a").encode())[:-9], r"cannot be unpacked .*copy it again"),
+    ],
+)
+def test_a_table_that_is_no_text_is_refused(tmp_path, text, message):
+    path = tmp_path / "counts.tsv"
+    path.write_bytes(text)
+    with pytest.raises(CountsError, match=message):
+        cg.mpra.read_counts(path, arms=SIDE)
+
+
+def test_blank_lines_at_the_end_are_no_rows(tmp_path):
+    text = HEADER + "\n" + "".join(ROWS)
+    xr.testing.assert_identical(read(tmp_path, text + "\n\n"), read(tmp_path, text))
+
+
+@pytest.mark.parametrize(
     ("side", "message"),
     [
+        ("oligo_name\telement\tarm\na\tu1\tcontrol\textra\n", r"cannot be read \(.*Expected 3 fields in line 2, saw 4"),
+        ("", r"side.tsv cannot be read"),
+        (3, r"arms= is a int; give the side table as a path"),
         (SIDE.drop(columns=["arm", "element"]), "no column 'element' and 'arm'"),
         (pd.concat([SIDE, SIDE[:1]]), r"oligo 'a' twice, as \(u1, control, test\) and \(u1, control, test\)"),
         (SIDE.assign(arm=["control", ""]), r"row 2 \(oligo 'b'\): arm is empty"),
@@ -155,6 +182,9 @@ def test_a_bad_table_is_refused_by_line_with_its_cure(tmp_path, name):
     ],
 )
 def test_a_bad_side_table_is_refused(tmp_path, side, message):
+    if isinstance(side, str):
+        (tmp_path / "side.tsv").write_text(side)
+        side = tmp_path / "side.tsv"
     with pytest.raises(CountsError, match=message):
         read(tmp_path, HEADER + "\n" + "".join(ROWS), side)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,19 @@ _LINES = 50_000
 
 
 def text_of(path: Path) -> bytes:
-    """Return the bytes of a file, unpacked where it is gzip."""
+    """Return the bytes of a file, unpacked where it is gzip, without blank lines at its end."""
     with path.open("rb") as file:
         text = file.read()
-    return gzip.decompress(text) if text[:2] == b"\x1f\x8b" else text
+    try:
+        text = gzip.decompress(text) if text[:2] == b"\x1f\x8b" else text
+    except (EOFError, OSError, zlib.error) as error:
+        raise CountsError(f"{path}: cannot be unpacked ({error}); it may be cut off, so copy it again") from error
+    try:
+        _ = text if text.isascii() else text.decode()
+    except UnicodeDecodeError as error:
+        line = text.count(b"\n", 0, error.start) + 1
+        raise CountsError(f"{path}, line {line}: letters that are not UTF-8; save the table as UTF-8 text") from error
+    return text.rstrip(b"\r\n") + b"\n" if text.endswith((b"\n\n", b"\n\r\n")) else text
 
 
 def header_of(text: bytes, path: Path) -> list[str]:
@@ -87,6 +97,8 @@ def _check_cells(text: bytes, n: int, path: Path) -> None:
             continue
         i = first + int(np.argmax(wrong))
         found = text[starts[i] :].partition(b"\n")[0].count(b"\t") + 1
+        if not text[starts[i] :].partition(b"\n")[0].strip():
+            raise CountsError(f"{at(path, i - 1)} is blank; leave it out")
         raise CountsError(
             f"{at(path, i - 1)}: {found} cells under a header of {n}; tabs at the end of a line are empty "
             "cells, so write the table again without stripping its lines"

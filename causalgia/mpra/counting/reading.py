@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from causalgia.errors import CountsError
 from causalgia.mpra.counting.parsing import NAMES, at, header_of, table_of, text_of
 from causalgia.mpra.counting.sides import side_table
-from causalgia.mpra.counting.tables import counts_of
+from causalgia.mpra.counting.tables import MOST_READS, counts_of
 
 Array: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
@@ -150,12 +150,12 @@ def _check_letters(barcodes: NDArray[np.object_], path: Path) -> None:
 def _check_counts(table: pd.DataFrame, columns: Sequence[str], path: Path) -> None:
     for name in columns:
         x = table[name].to_numpy()
-        wrong = ~((x >= 0) & (x == np.floor(x)) & (x < np.inf) | np.isnan(x))
+        wrong = ~((x >= 0) & (x == np.floor(x)) & (x < MOST_READS) | np.isnan(x))
         if wrong.any():
             i = int(np.argmax(wrong))
             raise CountsError(
                 f"{at(path, i)}: {name} of oligo '{table['oligo_name'].iloc[i]}' is {x[i]:g}; give the reads as they "
-                "were counted (whole, at least 0), not normalised"
+                "were counted (whole, at least 0, below 2^53), not normalised"
             )
 
 
@@ -179,11 +179,19 @@ def _rows(table: pd.DataFrame, columns: _Columns, path: Path) -> _Rows:
         _check_once(table, barcode, barcode, first, path)
         dna, rna = (np.column_stack([table[name] for name in names]) for names in (columns.dna, columns.rna))
         return _Rows(dna[:, 0] if len(columns.dna) < len(columns.rna) else dna, rna, columns.replicates, first)
+    _check_replicates(table, path)
     replicate, names = pd.factorize(table["replicate"])
     _check_once(table, barcode, barcode * len(names) + replicate, first, path)
     dna, rna = np.full((2, len(first), len(names)), np.nan)
     dna[barcode, replicate], rna[barcode, replicate] = table[columns.dna[0]], table[columns.rna[0]]
     return _Rows(dna, rna, [str(name) for name in names], first)
+
+
+def _check_replicates(table: pd.DataFrame, path: Path) -> None:
+    blank = (table["replicate"].astype(str).str.strip() == "").to_numpy()
+    if blank.any():
+        i = int(np.argmax(blank))
+        raise CountsError(f"{at(path, i)}: replicate of oligo '{table['oligo_name'].iloc[i]}' is empty; fill it in")
 
 
 def _check_once(table: pd.DataFrame, barcode: Ints, cell: Ints, first: Ints, path: Path) -> None:

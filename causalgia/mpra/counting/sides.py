@@ -39,10 +39,20 @@ def side_table(arms: str | Path | pd.DataFrame | xr.Dataset) -> pd.DataFrame:
         where = "the library"
     elif isinstance(arms, pd.DataFrame):
         side, where = arms, "the side table"
+    elif isinstance(arms, str | Path):
+        side, where = _read(Path(arms)), f"the side table {arms}"
     else:
-        side = pd.read_csv(arms, sep="\t", dtype=object, keep_default_na=False)
-        where = f"the side table {arms}"
+        raise CountsError(f"arms= is a {type(arms).__name__}; give the side table as a path or DataFrame, or a library")
     return _checked(side, where)
+
+
+def _read(path: Path) -> pd.DataFrame:
+    """Read the table; a line with more cells than the header is refused, for its names would be taken for others."""
+    try:
+        lines = pd.read_csv(path, sep="\t", dtype=object, keep_default_na=False, header=None, encoding="utf-8-sig")
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, EOFError) as error:
+        raise CountsError(f"the side table {path} cannot be read ({error}); it is tab-separated UTF-8 text") from error
+    return lines.iloc[1:].set_axis(lines.iloc[0].to_numpy(), axis=1)
 
 
 def _checked(side: pd.DataFrame, where: str) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from causalgia.schema import annotate, validate
 
 Ints: TypeAlias = NDArray[np.int64]
 Mask: TypeAlias = NDArray[np.bool_]
+MOST_READS = 2**53  # whole numbers below it are exact as floats
 
 
 def counts_of(
@@ -121,14 +122,14 @@ def _cells(values: ArrayLike, observed: ArrayLike | None, name: str, barcodes: N
     if seen.shape != cells.shape:
         raise CountsError(f"{name}_observed has shape {seen.shape}, not {cells.shape} as {name} has")
     cells = np.where(seen, cells, 0)
-    wrong = cells < 0
+    wrong = (cells < 0) | (cells >= MOST_READS)
     if cells.dtype.kind == "f":
         wrong |= ~np.isfinite(cells) | (cells != np.floor(cells))
     if wrong.any():
         i = tuple(np.argwhere(wrong)[0])
         raise CountsError(
             f"barcode {barcodes[i[0]]}: {name} is {cells[i]:g}; give the reads as they were counted (whole, at least "
-            "0), not normalised"
+            "0, below 2^53), not normalised"
         )
     return cells.astype(np.int64), seen
 
