@@ -89,6 +89,7 @@ rows = np.isin(candidates["element"].to_numpy().astype(str), drawn) | (candidate
 library = candidates.isel(row=rows)
 for path in cg.mpra.write_library(library, folder / "LIB"):
     print(path.name)
+print("\nto order:", *(folder / "LIB" / "oligos.csv").read_text().splitlines()[:3], sep="\n")
 
 # %% [markdown]
 # ## What comes back
@@ -109,6 +110,7 @@ counts = cg.mpra.simulate(oligos, barcodes=15, replicates=4, rng=3)
 looked = cg.mpra.quality(counts)
 print(looked["barcodes"].to_series().to_dict(), "barcodes an oligo")
 print("correlation of replicates", looked["correlation_activity"].to_numpy()[np.triu_indices(4, 1)].round(2))
+cg.plot.replicates(looked).figure
 
 # %% [markdown]
 # Replicates agree, and that says nothing about barcodes: they are the same ones in every replicate. The fit has both layers of noise, shared over elements.
@@ -130,8 +132,9 @@ print(cg.mpra.report(agreement))
 cg.plot.concordance(agreement).figure
 
 # %% [markdown]
-# The correlation is far from 1, and most of that is noise of the bench: the ceiling stands beside it. The slope says what one unit of the predictor is
-# worth on log2 (the truth is 1.3), the scatter what it does not know (0.25).
+# Two things keep the correlation from 1, and the report tells them apart: the noise of the bench, whose ceiling stands beside it, and what the predictor
+# does not know, which the correlation of the true effects still lacks. The slope says what one unit of the predictor is worth on log2 (the truth is 1.3),
+# the scatter what it does not know (0.25).
 #
 # ## Both together
 #
@@ -194,11 +197,11 @@ for arm, *log_counts, verdict in zip(*answers, strict=True):
     print(f"{arm}: {verdict}, about {expected:.2f} [{lower:.2f}, {upper:.2f}] on log2 if the slope holds")
 
 # %%
-components = cg.mpra.components(counts, control="placebo", arms=["GATA1"]).isel(contrast=0, drop=True)
+pilot = cg.mpra.components(counts, control="placebo", arms=["GATA1"])
 planned = cg.mpra.power(
     next_virtual.sel(contrast=["two"]),
     slope=slope,
-    pilot=components,
+    pilot=pilot,
     backgrounds=[25, 50, 100],
     barcodes=8,
     replicates=4,
@@ -246,4 +249,6 @@ if real:
         )
 
 # %% [markdown]
-# Two large groups with opposite signs, both confirmed on barcodes that had no say in choosing them. The barcode that chose makes each look larger than it is.
+# Two large groups with opposite signs, both confirmed on barcodes that had no say in choosing them. The barcode that chose makes each look larger than it
+# is. (± is a standard error over sequences. All barcodes are of the same three replicates: estimating in other ones than the choice was made in
+# changes these means by no more than that error.)

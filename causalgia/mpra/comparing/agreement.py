@@ -92,7 +92,9 @@ def disattenuated(
     ``cov(x, y) / sqrt((var(x) - mean sx^2) (var(y) - mean sy^2))``, Spearman's correction. Limits are Fieller's for
     that ratio, covariances by the jackknife over points (or clusters), cut to -1 and 1: all of them where what is left
     of a variance is not clearly above 0. The value is not cut, and may pass 1 by chance; where nothing is left of a
-    variance the data do not tell, and it is the correlation as observed.
+    variance the data do not tell, and it is the correlation as observed. Limits of 95 % cover .94 to .97 at a true
+    correlation of .6 from 30 points on; at .93 they cover .90 to .92 with 30, .92 to .93 with 60 and .93 to .96 with
+    400, and miss on the side of too good a correlation.
 
     Parameters
     ----------
