@@ -442,7 +442,7 @@ def test_duplicates_are_one_oligo_under_two_names(barcoded):
     assert len(set(column(barcoded, "insert", group="duplicate"))) == 20
     without = bare(pair(20), duplicates=20)
     assert not (without["group"].values == "duplicate").any()
-    assert "split the barcodes of an oligo at random" in cg.mpra.report(without)
+    assert "split the barcodes of an oligo at random (cg.mpra.split_duplicates" in cg.mpra.report(without)
 
 
 def test_names_can_be_ordered_and_arms_do_not_collide():

@@ -12,6 +12,7 @@ from causalgia.mpra.counting import (
     quality,
     read_counts,
     simulate,
+    split_duplicates,
 )
 from causalgia.mpra.fitting import average, fit
 from causalgia.mpra.fitting.count_posterior import infer_counts
@@ -65,6 +66,7 @@ __all__ = [
     "read_prices",
     "report",
     "simulate",
+    "split_duplicates",
     "to_csv",
     "to_fasta",
     "to_igvf",

@@ -8,6 +8,17 @@ from causalgia.mpra.counting.filtering import filter
 from causalgia.mpra.counting.looking import quality
 from causalgia.mpra.counting.reading import read_counts
 from causalgia.mpra.counting.simulating import simulate
+from causalgia.mpra.counting.splitting import split_duplicates
 from causalgia.mpra.counting.tables import counts_of
 
-__all__ = ["activity", "aggregate", "calls", "counts_of", "filter", "quality", "read_counts", "simulate"]
+__all__ = [
+    "activity",
+    "aggregate",
+    "calls",
+    "counts_of",
+    "filter",
+    "quality",
+    "read_counts",
+    "simulate",
+    "split_duplicates",
+]

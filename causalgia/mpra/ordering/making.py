@@ -101,7 +101,7 @@ def library(
     duplicates
         A/A pairs: a random sample of the test oligos, each ordered under two more names (elements ``aa0``, ``aa1``,
         ...; arms ``duplicate 1`` and ``duplicate 2``), told apart by their barcodes. Without synthesised barcodes none
-        is ordered: split the barcodes of an oligo at random.
+        is ordered: `causalgia.mpra.split_duplicates` splits the barcodes of an oligo at random.
     promoter_only
         Barcodes of the promoter alone: an oligo without insert, exempt from the constant length. None: six times
         `barcodes_per_oligo`; without synthesised barcodes none.

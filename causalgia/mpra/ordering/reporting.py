@@ -58,8 +58,8 @@ def _ordered(library: xr.Dataset) -> list[str]:
     lines = [f"{len(arms):,} oligos of {library.attrs['oligo_length']} nt: {shown}"]
     if "barcode" not in library:
         lines.append(
-            "no A/A pair and no promoter alone: barcodes are random, so split the barcodes of an oligo at random for "
-            "an A/A comparison, and clone the promoter by itself"
+            "no A/A pair and no promoter alone: barcodes are random, so for an A/A comparison split the barcodes of an "
+            "oligo at random (cg.mpra.split_duplicates of the counts), and clone the promoter by itself"
         )
     return lines
 
