@@ -103,6 +103,7 @@ def test_virtual_and_measured_are_compared(folder, tmp_path):
     assert "GATA1: 40 elements" in said
     table = pd.read_csv(tmp_path / "comparison.csv")
     assert len(table) == 40
+    assert (tmp_path / "concordance.png").stat().st_size > 1_000
     tables = [tmp_path / name for name in ("virtual.csv", "measured.csv")]
     virtual = table[["element", "virtual"]].rename(columns={"virtual": "effect"})
     bench = table[["element", "measured", "measured_se"]].set_axis(["element", "effect", "se"], axis=1)

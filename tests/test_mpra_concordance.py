@@ -11,7 +11,7 @@ import xarray as xr
 from scipy import special, stats
 
 import causalgia as cg
-from causalgia.errors import ContrastError, EstimateError, OutcomesError
+from causalgia.errors import ContrastError, EstimateError, LibraryError, OutcomesError
 from causalgia.estimation import errors_in_variables
 from causalgia.mpra.comparing.agreement import auroc, disattenuated, pearson, sign_agreement
 from causalgia.mpra.comparing.lines import errors_in_both, weighted_line
@@ -292,6 +292,14 @@ def test_reads_one_selected_contrast_of_a_fit(rng):
         cg.mpra.concordance(virtual, fit.isel(contrast=0, drop=True))
     with pytest.raises(EstimateError, match="no 'se'"):
         cg.mpra.concordance(virtual, fit.drop_vars("se"))
+
+
+def test_flanks_are_two():
+    arms = {"untreated": cg.Untreated(), "GC": cg.Embed("GCGCGC", at=20)}
+    design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=4)
+    library = cg.mpra.library(design, oligo_length=90, adapters="lentimpra", scrambles=0, rng=1)
+    with pytest.raises(LibraryError, match="give two, the letters to the left and to the right"):
+        cg.mpra.virtual_trial(library, cg.zoo.oracle("gata1_like"), flanks="AC")
 
 
 def test_says_when_the_correlation_is_above_its_ceiling(rng):

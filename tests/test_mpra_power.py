@@ -394,6 +394,18 @@ def test_what_cannot_be_bought_is_said() -> None:
         cg.mpra.cheapest(halfwidth=0.1, oligo_length=400, **NOISE)
 
 
+def test_an_interaction_needs_the_oligos_of_all_its_arms() -> None:
+    with pytest.raises(EstimateError, match="compare 4 arms of 2; give arms=4"):
+        cg.mpra.cheapest(halfwidth=0.1, weights=(1.0, -1.0, -1.0, 1.0), **NOISE)
+    assert cg.mpra.cheapest(halfwidth=0.1, weights=(1.0, -1.0, -1.0, 1.0), arms=4, **NOISE)["backgrounds"].item() > 2
+
+
+@pytest.mark.parametrize(("name", "value"), [("effect", "a"), ("pilot", "a")])
+def test_cheapest_refuses_what_it_cannot_read(name: str, value: Any) -> None:
+    with pytest.raises(EstimateError, match=name):
+        cg.mpra.cheapest(**{"n_oligos": 2_000, name: value}, **NOISE)
+
+
 def test_a_pilot_without_replicates_is_refused() -> None:
     counts = simulated(5, 9)
     with pytest.raises(CountsError, match="one replicate"):

@@ -15,6 +15,7 @@ from causalgia.cli.bench_tables import (
     FIT,
     LIBRARY,
     control_of,
+    draw_concordance,
     draw_quality,
     effects_table,
     grid,
@@ -267,7 +268,7 @@ def compare(
     ],
     control: Annotated[str | None, typer.Option(help="The virtual control arm; the measured one's by default.")] = None,
     task: Annotated[str | None, typer.Option(help="Which task was measured, where there are several.")] = None,
-    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder for table and figure.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder for table and figures.")] = None,
 ) -> None:
     """Set virtual effects beside measured ones: correlation and slope corrected for the noise of both, and who is off.
 
@@ -283,4 +284,4 @@ def compare(
     folder = made(out)
     by_element = found[[name for name, v in found.data_vars.items() if set(v.dims) == {"element", "contrast"}]]
     by_element.to_dataframe().reset_index().to_csv(folder / COMPARISON, index=False)
-    print_written(folder, COMPARISON)
+    print_written(folder, COMPARISON, *draw_concordance(found, folder))

@@ -96,6 +96,16 @@ def draw_quality(quality: xr.Dataset, folder: Path) -> tuple[str, ...]:
     return tuple(drawn)
 
 
+def draw_concordance(found: xr.Dataset, folder: Path) -> tuple[str, ...]:
+    """Draw measured effects against virtual ones, a figure for each contrast; return the names of the files."""
+    from causalgia import plot
+
+    names = [f"concordance_{i}.png" if i > 1 else "concordance.png" for i in range(1, found.sizes["contrast"] + 1)]
+    for name, contrast in zip(names, found["contrast"].to_numpy().astype(str), strict=True):
+        plot.save_figure(plot.concordance(found, contrast=str(contrast)), folder / name)
+    return tuple(names)
+
+
 def effects_table(adjusted: xr.Dataset, decisions: xr.Dataset) -> pd.DataFrame:
     """Return a row for each element and contrast: effect, error, p, q, and what was decided."""
     import pandas as pd

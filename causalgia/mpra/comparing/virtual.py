@@ -136,6 +136,8 @@ def _incomplete(elements: Names, element: Names, arm: Names, arms: Sequence[Arm]
 
 
 def _flanked(inserts: Names, flanks: tuple[str, str]) -> Tokens:
+    if isinstance(flanks, str):
+        raise LibraryError(f"flanks={flanks!r}: give two, the letters to the left and to the right: ('ACGT', 'ACGT')")
     try:
         left, right = (encode(flank)[0] if flank else np.empty(0, np.uint8) for flank in flanks)
         tokens = encode(inserts.tolist())

@@ -12,7 +12,7 @@ import xarray as xr
 from causalgia.errors import EstimateError
 from causalgia.mpra.planning.chances import chance, halfwidth
 from causalgia.mpra.planning.layers import Layers
-from causalgia.mpra.planning.noise import Said, read_layers, require_spread
+from causalgia.mpra.planning.noise import Said, read_layers, require_pilot, require_spread
 from causalgia.mpra.planning.powering import along, error_of, seen
 from causalgia.mpra.planning.prices import PriceList, read_prices
 from causalgia.planning.noncentral import Array
@@ -125,7 +125,7 @@ def cheapest(
     oligo_length
         Whole oligo, nt.
     arms
-        Oligos that each background takes.
+        Oligos that each background takes; at least as many as `weights` compare.
     controls
         Constructs beside the arms (scrambles, positives).
     min_barcodes, max_barcodes, max_replicates
@@ -196,7 +196,7 @@ def cheapest(
         layers,
         read_prices(price),
         _whole(oligo_length, "oligo_length", 1),
-        _whole(arms, "arms", 2),
+        _arms(arms, weights),
         _whole(controls, "controls", 0),
         barcode_dispersion is not None,
         recovery,
@@ -209,7 +209,9 @@ def _target(halfwidth: Any, effect: Any, assurance: float, budget: Any, n_oligos
     if halfwidth is not None and effect is not None:
         raise EstimateError("give halfwidth= (an interval) or effect= (a test), and not both")
     given = {"halfwidth": halfwidth, "effect": effect, "budget": budget, "n_oligos": n_oligos}
-    found = {k: require_positive(abs(v) if k == "effect" else v, k) for k, v in given.items() if v is not None}
+    if isinstance(effect, int | float) and not isinstance(effect, bool):
+        given["effect"] = abs(effect)
+    found = {k: require_positive(v, k) for k, v in given.items() if v is not None}
     if not found:
         raise EstimateError("say what is wanted: halfwidth= or effect=, or what there is: budget= or n_oligos=")
     return found | ({"assurance": require_probability(assurance, "assurance")} if effect is not None else {})
@@ -219,6 +221,13 @@ def _whole(value: Any, name: str, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise EstimateError(f"{name}={value!r}: give a whole number of at least {least}")
     return int(value)
+
+
+def _arms(arms: Any, weights: tuple[float, ...]) -> int:
+    compared = int(np.count_nonzero(weights))
+    if _whole(arms, "arms", 2) < compared:
+        raise EstimateError(f"weights={weights!r} compare {compared} arms of {arms}; give arms={compared}")
+    return int(arms)
 
 
 def _tried(depth: Any, min_barcodes: int, max_barcodes: int, max_replicates: int) -> tuple[Array, Array, Array]:
@@ -231,7 +240,10 @@ def _tried(depth: Any, min_barcodes: int, max_barcodes: int, max_replicates: int
 
 
 def _one_contrast(pilot: xr.Dataset | None) -> xr.Dataset | None:
-    if pilot is None or "contrast" not in pilot.dims:
+    if pilot is None:
+        return None
+    require_pilot(pilot)
+    if "contrast" not in pilot.dims:
         return pilot
     if pilot.sizes["contrast"] > 1:
         names = ", ".join(map(str, pilot["contrast"].to_numpy()))
