@@ -294,6 +294,16 @@ def test_reads_one_selected_contrast_of_a_fit(rng):
         cg.mpra.concordance(virtual, fit.drop_vars("se"))
 
 
+def test_refuses_a_parallel_trial(rng):
+    arms = {"unit": np.arange(40), "arm": np.tile(["placebo", "GATA1"], 20), "y": rng.normal(size=40)}
+    outcomes = cg.from_frame(pd.DataFrame(arms), outcome="y", arm="arm", unit="unit", scale="x")
+    virtual, (_, measured) = cg.contrast(outcomes, control="placebo"), simulated(rng)
+    with pytest.raises(OutcomesError, match="virtual: in a parallel trial each unit is under one arm"):
+        cg.mpra.concordance(virtual, measured)
+    with pytest.raises(OutcomesError, match="virtual: in a parallel trial each unit is under one arm"):
+        cg.mpra.prediction_powered(virtual, virtual)
+
+
 def test_flanks_are_two():
     arms = {"untreated": cg.Untreated(), "GC": cg.Embed("GCGCGC", at=20)}
     design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=4)

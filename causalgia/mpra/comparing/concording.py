@@ -74,7 +74,7 @@ def concordance(
         (side)`` with tau the sd of true effects; a ``line``'s ``intercept, slope`` with ``_se, _lower, _upper``: by
         least squares (``"ols"``), weighted by measured errors, York's (``"errors_in_both"``), and the same with scatter
         of the true effects about the line, which is the one to read (``line_p``: do errors alone explain the points);
-        ``scatter``; ``n_hits, sign_agreement, auroc`` of measured hits (the last: the size of the virtual effect finds them);
+        ``scatter``; ``n_hits, sign_agreement, auroc`` of measured hits (the last: do large virtual effects find them);
         ``bin_*``; and by ``element`` both effects, what the line predicts, and ``z, p_off, q_off``: is the measured
         effect off the line by more than the errors. ``_lower`` and ``_upper`` are limits. ``coverage`` is the share
         inside their predictive intervals. Where parents have several elements, errors are by parent. Controls of the

@@ -18,7 +18,7 @@ from causalgia.estimation.request import require_ci_prob
 from causalgia.estimation.tails import log_p
 from causalgia.mpra.comparing.conditions import check_draw, check_parents, check_population, check_training
 from causalgia.mpra.comparing.powered import Powered, powered_mean, shared_noise, with_replicates
-from causalgia.mpra.comparing.sides import CONTROLS, matched_contrasts, of_contrasts, of_task
+from causalgia.mpra.comparing.sides import CONTROLS, matched_contrasts, of_contrasts, of_task, refuse_parallel
 from causalgia.schema import annotate, validate
 
 Array: TypeAlias = NDArray[np.float64]
@@ -103,6 +103,8 @@ def prediction_powered(
     [1.89, 0.09, 0.33]
     """
     ci_prob = require_ci_prob(ci_prob)
+    refuse_parallel(virtual, "virtual")
+    refuse_parallel(measured, "measured")
     conditions = {"training": check_training(trained_on_measured)}
     conditions["population"] = check_population(virtual, library, measured)
     f, (y, controls) = _of_virtual(virtual, task), _without_controls(_of_measured(measured))

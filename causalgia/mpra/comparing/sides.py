@@ -55,6 +55,7 @@ def effects_by_element(given: Any, side: Side, *, task: str | None = None) -> pd
     >>> effects_by_element(table, "virtual").columns.tolist()
     ['contrast', 'element', 'effect', 'se']
     """
+    refuse_parallel(given, side)
     if isinstance(given, xr.Dataset) and "ice" in given:
         table = _of_trial(given, side, task)
     elif isinstance(given, xr.Dataset) and "ace" in given and "element" in given["ace"].dims:
@@ -67,6 +68,20 @@ def effects_by_element(given: Any, side: Side, *, task: str | None = None) -> pd
             "(cg.mpra.fit), or a DataFrame with columns element, effect and se"
         )
     return _checked(table, side)
+
+
+def refuse_parallel(given: Any, side: Side) -> None:
+    """Refuse a parallel trial, in which no unit has an effect of its own.
+
+    Examples
+    --------
+    >>> refuse_parallel(xr.Dataset(), "virtual")
+    """
+    if isinstance(given, xr.Dataset) and "ice" not in given and "assigned" in given:
+        raise OutcomesError(
+            f"{side}: in a parallel trial each unit is under one arm, so that none has an effect of its own; compare "
+            "the averages (cg.estimate of both sides), or order and predict a crossover"
+        )
 
 
 def _of_trial(effects: xr.Dataset, side: Side, task: str | None) -> pd.DataFrame:
