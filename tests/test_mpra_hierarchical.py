@@ -14,6 +14,7 @@ import causalgia as cg
 from causalgia.errors import CountsError
 from causalgia.mpra.fitting.hierarchical import layers, model, noise
 from causalgia.mpra.fitting.hierarchical.cells import cells_of, libraries
+from causalgia.mpra.fitting.hierarchical.together import take_out_shared
 from causalgia.mpra.fitting.question import asked_of
 
 TWO_LAYERS = {"sd_barcode": 0.6, "p_silent": 0.02}
@@ -249,6 +250,35 @@ def test_what_was_simulated_is_learnt():
     noisiness = counts["true_noisiness"].values[::2]
     assert stats.spearmanr(fit["sd_barcode"].values, noisiness).statistic > 0.6
     assert fit.attrs["layers"] == "barcode replicate"
+
+
+def with_shared_noise(counts: xr.Dataset, sd: float, rng: np.random.Generator) -> xr.Dataset:
+    """Thin RNA in each element and replicate, in all arms alike, so that it varies by `sd` on log2."""
+    of = pd.factorize(counts["element"].values)[0][counts["oligo_index"].values]
+    log2 = rng.normal(0, sd, (of.max() + 1, counts.sizes["replicate"]))
+    rna = rng.binomial(counts["rna"].values, np.exp2(log2 - log2.max())[of])
+    return counts.assign(rna=(("barcode", "replicate"), rna), rna_total=("replicate", rna.sum(0)))
+
+
+def test_noise_that_arms_share_in_a_replicate_moves_no_effect_and_widens_none():
+    shared, plain, seen = [], [], []
+    for seed in range(4):
+        counts, effect = drawn(seed, n=100, depth_rna=900.0)
+        other = fitted(with_shared_noise(counts, 0.4, np.random.default_rng(seed)))
+        plain.append(fitted(counts)["se"].median().item())
+        shared.append(other["se"].median().item())
+        seen.append((covered(other, effect), other.attrs["sd_shared"]))
+    assert np.mean(shared) < 1.1 * np.mean(plain)
+    coverage, sd = np.mean(seen, axis=0)
+    assert abs(coverage - 0.95) < 4 * np.sqrt(0.05 * 0.95 / 400)
+    assert abs(sd - 0.4) < 0.04
+
+
+def test_where_arms_share_nothing_nothing_is_taken_out():
+    cells = cells_of(counts := drawn(1, n=60)[0], asked_of(counts, control="control"))
+    same, sd = take_out_shared(cells)
+    assert same is cells
+    assert sd == 0.0
 
 
 def test_zeros_that_cannot_be_are_silent_and_zeros_that_can_be_are_counts():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import xarray as xr
 from scipy.special import stdtrit
@@ -12,6 +14,7 @@ from causalgia.mpra.fitting.hierarchical.cells import Array, Cells, cells_of
 from causalgia.mpra.fitting.hierarchical.layers import densities, mixtures
 from causalgia.mpra.fitting.hierarchical.noise import LOG2, Grid, Noise, learn
 from causalgia.mpra.fitting.hierarchical.responses import Responses, first_responses, respond, set_cell_noise
+from causalgia.mpra.fitting.hierarchical.together import take_out_shared
 from causalgia.mpra.fitting.question import Asked
 
 SD_BARCODE, SD_REPLICATE = (0.03, 8.0), (0.015, 4.0)
@@ -31,6 +34,9 @@ def hierarchical(counts: xr.Dataset, asked: Asked) -> Fitted:
         w_ear ~ N(0, sd_replicate_e^2)                      shared by the barcodes of an oligo in a replicate
         x_br ~ N(0, sd_cell^2)                              a cell's own
         (log sd_barcode_e, log sd_replicate_e) ~ bivariate normal over elements
+
+    What a replicate does to all arms of an element alike moves no contrast. Where arms have more in common than chance
+    lets them have, it is taken out first (`take_out_shared`), and is not in sd_replicate.
 
     The c reads each that molecules are amplified to are learnt, so that deep sequencing of few molecules is not taken
     for many. Counts enter as working responses at the mode of x; the layers given these are solved exactly, with a flat
@@ -53,7 +59,8 @@ def hierarchical(counts: xr.Dataset, asked: Asked) -> Fitted:
     Fitted
         Beside effects: ``sd_barcode, sd_replicate (element)``, log2, and ``silent (element, arm)``, the share of cells
         taken for silent. In the attrs ``sd_barcode, sd_replicate`` of the middling element, ``sd_cell``, c as
-        ``reads_each``, and how the logs of the first two spread over elements.
+        ``reads_each``, ``sd_shared`` of what arms share in a replicate, and how the logs of the first two spread over
+        elements.
 
     Raises
     ------
@@ -70,7 +77,7 @@ def hierarchical(counts: xr.Dataset, asked: Asked) -> Fitted:
     Gelman (2006), doi:10.1214/06-BA117A. Breslow & Clayton (1993), doi:10.1080/01621459.1993.10594284. Firth (1993),
     doi:10.1093/biomet/80.1.27.
     """
-    cells = cells_of(counts, asked)
+    cells, sd_shared = take_out_shared(cells_of(counts, asked))
     measured = _measured(cells)
     first = [np.full(len(asked.elements), (sd * LOG2) ** 2) for sd in (FIRST_BARCODE, FIRST_REPLICATE)]
     now = first_responses(cells)
@@ -80,7 +87,8 @@ def hierarchical(counts: xr.Dataset, asked: Asked) -> Fitted:
     pilot = _noise(cells, now, grid)
     now = respond(cells, now, *_variances(pilot, grid))
     grid = _fine_grid(pilot, grid)
-    return _answer(cells, now, _noise(cells, now, grid), grid, asked)
+    found = _answer(cells, now, _noise(cells, now, grid), grid, asked)
+    return replace(found, attrs=dict(found.attrs) | {"sd_shared": sd_shared / LOG2})
 
 
 def _measured(cells: Cells) -> tuple[bool, bool]:
