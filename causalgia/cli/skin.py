@@ -74,10 +74,12 @@ def _usage(error: Any) -> str:
 
 
 def _of_the_machine(error: MemoryError | OSError) -> str:
-    """Return what a machine says that has no memory, no space or no permission."""
+    """Return what a machine says that has no memory, no space, no permission or no such file."""
     if isinstance(error, MemoryError):
         return f"not enough memory ({str(error).rstrip('.') or 'none is left'}); take fewer units or arms"
     culprit = f"{error.filename}: " if error.filename is not None else ""
+    if isinstance(error, FileNotFoundError):
+        return f"{culprit}{error.strerror or error}; check the path"
     return f"{culprit}{error.strerror or error}; free some space, or choose another place that can be read and written"
 
 
