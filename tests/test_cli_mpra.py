@@ -65,6 +65,23 @@ def test_the_virtual_trial_is_of_the_oligos(folder):
     assert "GATA1" in call("estimate", folder / "virtual").stdout
 
 
+def test_a_library_of_another_design_keeps_its_own_analysis(folder, tmp_path):
+    arms = '{plain = {}, GATA1 = {embed = "AGATAAG", at = 50}}'
+    other = TRIAL.replace('{placebo = {placebo = "AGATAAG", at = 96}, GATA1 = {embed = "AGATAAG", at = 96}}', arms)
+    (tmp_path / "other.toml").write_text(other.replace('control = "placebo"', 'control = "plain"'))
+    said = call("mpra", "predict", tmp_path / "other.toml", "--design", folder / "LIB", "--out", tmp_path / "v").stdout
+    assert said.startswith("The library is of another design than bench")
+    found, asked = (store.load(x / "outcomes.nc", "outcomes") for x in (tmp_path / "v", folder / "virtual"))
+    assert found.attrs["analysis"] == asked.attrs["analysis"]
+    np.testing.assert_array_equal(found["outcome"], asked["outcome"])
+
+
+def test_flanks_have_two_sides(folder, tmp_path):
+    asked = ("mpra", "predict", folder / "trial.toml", "--design", folder / "LIB", "--out", tmp_path / "v", "--flanks")
+    refused(*asked, "ACGT", said="give both sides, LEFT,RIGHT")
+    call(*asked, "ACGT,")
+
+
 def test_the_table_has_what_the_verbs_say(folder):
     counts = cg.mpra.read_counts(folder / "counts.tsv.gz", arms=folder / "LIB" / "arms.tsv")
     counts = cg.mpra.filter(counts, min_barcodes=1)

@@ -626,5 +626,7 @@ def test_a_virtual_trial_that_cannot_be_is_refused():
         cg.mpra.virtual_trial(library, bad)
     with pytest.raises(LibraryError, match=r"element 'u0' has 0 inserts in arm '\w+'"):
         cg.mpra.virtual_trial(library.isel(row=slice(1, None)), content(60))
+    with pytest.raises(PredictorError, match="function is not a predictor"):
+        cg.mpra.virtual_trial(library, lambda x: x)
     with pytest.raises(LibraryError, match="no oligo of group 'test'"):
         cg.mpra.virtual_trial(library.isel(row=slice(0, 0)), content(60))

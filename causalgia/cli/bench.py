@@ -18,6 +18,7 @@ from causalgia.cli.bench_tables import (
     draw_concordance,
     draw_quality,
     effects_table,
+    flanks_of,
     grid,
     measured_in,
     numbers,
@@ -25,6 +26,7 @@ from causalgia.cli.bench_tables import (
     print_average,
     print_verdicts,
     refuse_taken,
+    said_of,
     side_of,
     target_in,
     virtual_in,
@@ -107,9 +109,8 @@ def predict(
     spec = read_spec(spec_file)
     library = mpra.read_library(library_folder)
     refuse_taken(out, force, OUTCOMES)
-    left, _, right = (flanks or ",").partition(",")
-    outcomes = mpra.virtual_trial(library, predictor_of(spec, spec_file, device), flanks=(left, right))
-    store.save(outcomes.assign_attrs(spec.attrs), made(out) / OUTCOMES)
+    outcomes = mpra.virtual_trial(library, predictor_of(spec, spec_file, device), flanks=flanks_of(flanks))
+    store.save(outcomes.assign_attrs(said_of(spec, library)), made(out) / OUTCOMES)
     typer.echo(f"{spec.name}: {outcomes.sizes['unit']:,} elements of {library_folder} predicted.")
     print_written(out, OUTCOMES)
     typer.echo(f"Next: causalgia mpra analyze counts.tsv --design {library_folder} --out measured")

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from causalgia.spec import TrialSpec
+
 FIT, EFFECTS, COMPARISON, LIBRARY = "fit.nc", "effects.csv", "comparison.csv", "library.nc"
 _MANY = 20
 _VERDICTS = ("increases", "decreases", "negligible", "undecided")
@@ -29,6 +31,24 @@ def numbers(text: str, said: str) -> list[float] | float:
     if not found:
         raise OutcomesError(f"{said} {text!r} must be a number, or several: 5,10,20")
     return found[0] if len(found) == 1 else found
+
+
+def flanks_of(text: str | None) -> tuple[str, str]:
+    """Return the letters to the left and to the right of an insert."""
+    parts = (text or ",").split(",")
+    if len(parts) != 2:
+        raise LibraryError(f"--flanks {text!r}: give both sides, LEFT,RIGHT; one may be empty: ACGT,")
+    return parts[0].strip(), parts[1].strip()
+
+
+def said_of(spec: TrialSpec, library: xr.Dataset) -> dict[str, str]:
+    """Return what the outcomes carry: of the trial; its analysis only where the library is of the trial's design."""
+    said = spec.attrs
+    if library.attrs.get("design_fingerprint") == spec.design.fingerprint:
+        return said
+    typer.echo(f"The library is of another design than {spec.name}: its own arms are predicted.")
+    del said["analysis"]
+    return said | {name: str(library.attrs[name]) for name in ("analysis",) if name in library.attrs}
 
 
 def side_of(place: Path) -> Path | xr.Dataset:

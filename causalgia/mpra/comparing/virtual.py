@@ -14,6 +14,7 @@ from causalgia.design.arms import Arm
 from causalgia.errors import LibraryError, OutcomesError, PredictorError, SequenceError
 from causalgia.packed import unpack
 from causalgia.predict import NonFiniteError, Predictor, check_batch_mates
+from causalgia.predict.predictor import require_predictor
 from causalgia.schema import annotate, validate
 from causalgia.sequences.alphabet import Tokens, encode
 from causalgia.sequences.distinct import Distinct
@@ -57,7 +58,8 @@ def virtual_trial(library: xr.Dataset, predictor: Predictor, *, flanks: tuple[st
     LibraryError
         If it has no test oligos, an element has two inserts in an arm or lacks one, or flanks are not bases.
     PredictorError
-        If an answer is not finite (names the oligo), has the wrong shape, or depends on batch mates.
+        If it is no predictor, or an answer is not finite (names the oligo), has the wrong shape, or depends on batch
+        mates.
 
     Examples
     --------
@@ -73,6 +75,7 @@ def virtual_trial(library: xr.Dataset, predictor: Predictor, *, flanks: tuple[st
     0.014
     """
     validate(library, "library")
+    require_predictor(predictor, "virtual_trial(library, predictor)")
     rows = _first_barcodes(library)
     arms = _arms(library)
     elements, element, arm = _places(library, rows, [one.name for one in arms])
