@@ -193,7 +193,10 @@ def test_a_machine_without_memory_or_space_is_one_line(monkeypatch, trial, resul
         (MemoryError(), "not enough memory (none is left)"),
         (OSError(28, "No space left on device"), "No space left on device; free some space"),
         (PermissionError(13, "Permission denied", "a.nc"), "a.nc: Permission denied; "),
-        (FileNotFoundError(2, "No such file or directory", "a.tsv"), "a.tsv: No such file or directory; check the path"),
+        (
+            FileNotFoundError(2, "No such file or directory", "a.tsv"),
+            "a.tsv: No such file or directory; check the path",
+        ),
     )
     for wrong, said in wrongs:
 
