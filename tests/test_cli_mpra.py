@@ -145,6 +145,17 @@ def test_power_from_a_pilot(folder):
     assert "backgrounds" in call("mpra", "cheapest", "--halfwidth", "0.2", *pilot).stdout
 
 
+def test_what_is_said_beside_a_pilot_counts(folder):
+    pilot = ("--pilot", folder / "counts.tsv.gz", "--design", folder / "LIB", "--control", "placebo")
+    asked = ("mpra", "power", *pilot, "--barcodes", "10", "--replicates", "3", "--backgrounds", "20")
+    components = cg.mpra.components(cg.mpra.read_counts(pilot[1], arms=folder / "LIB" / "arms.tsv"), control="placebo")
+    grid = {"barcodes": 10, "replicates": 3, "backgrounds": 20, "pilot": components}
+    for said in ({}, {"tau": 2.0}, {"sd_barcode": 1.5}, {"depth": 20}):
+        options = [part for name, value in said.items() for part in (f"--{name.replace('_', '-')}", str(value))]
+        wanted = cg.mpra.power(0.5, **grid, **said)
+        assert f"{wanted['se'].values.ravel()[0]:.3g}" in call(*asked, *options).stdout
+
+
 def test_the_cheapest_split():
     said = call("mpra", "cheapest", "--oligos", "2000").stdout
     assert int(said.split("n_oligos")[1].split()[0].replace(",", "")) <= 2_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -21,6 +21,7 @@ from causalgia.cli.bench_tables import (
     flanks_of,
     grid,
     measured_in,
+    noise_of,
     numbers,
     pilot_of,
     print_average,
@@ -49,9 +50,11 @@ _Force = Annotated[bool, typer.Option("--force", help="Write over files that are
 _Library = Annotated[
     Path, typer.Option("--design", metavar="LIB", help="What `mpra design` wrote, or a side table (TSV).")
 ]
-_SdBarcode = Annotated[float, typer.Option(help="Between barcodes of an oligo, sd of log2.")]
-_SdReplicate = Annotated[float, typer.Option(help="Between replicates of an oligo, sd of log2.")]
-_Tau = Annotated[float, typer.Option(help="Spread of the effect between backgrounds, sd of log2.")]
+_SdBarcode = Annotated[
+    float | None, typer.Option(help="Between barcodes of an oligo, sd of log2; else the pilot's, or 0.6.")
+]
+_SdReplicate = Annotated[float | None, typer.Option(help="Between replicates of an oligo; else the pilot's, or 0.15.")]
+_Tau = Annotated[float | None, typer.Option(help="Spread of the effect between backgrounds; else the pilot's, or 0.5.")]
 _Pilot = Annotated[Path | None, typer.Option(help="Counts of a pilot: they say the noise. Needs --design.")]
 _PilotLibrary = Annotated[
     Path | None, typer.Option("--design", metavar="LIB", help="The pilot's library, or side table.")
@@ -124,10 +127,12 @@ def power(
     backgrounds: Annotated[
         str | None, typer.Option(help="Backgrounds: for the average effect over them, not that of one element.")
     ] = None,
-    depth: Annotated[str, typer.Option(help="Mean reads of a barcode in one library.")] = "100",
-    sd_barcode: _SdBarcode = 0.6,
-    sd_replicate: _SdReplicate = 0.15,
-    tau: _Tau = 0.5,
+    depth: Annotated[
+        str | None, typer.Option(help="Mean reads of a barcode in one library; else the pilot's, or 100.")
+    ] = None,
+    sd_barcode: _SdBarcode = None,
+    sd_replicate: _SdReplicate = None,
+    tau: _Tau = None,
     alpha: Annotated[float, typer.Option(help="Level of the two-sided test.")] = 0.05,
     q: Annotated[float | None, typer.Option(help="Instead of --alpha: a false discovery rate.")] = None,
     pilot: _Pilot = None,
@@ -145,20 +150,17 @@ def power(
     from causalgia import mpra
 
     known = pilot_of(pilot, library_folder, control)
-    noise: dict[str, Any] = {"pilot": known}
-    if known is None:
-        noise |= {"sd_barcode": sd_barcode, "sd_replicate": sd_replicate}
-    if backgrounds is not None and known is None:
-        noise["tau"] = tau
+    if depth is None and known is None:
+        depth = "100"
     found = mpra.power(
         numbers(effect, "--effect"),
         barcodes=numbers(barcodes, "--barcodes"),
         replicates=numbers(replicates, "--replicates"),
         backgrounds=None if backgrounds is None else numbers(backgrounds, "--backgrounds"),
-        depth=numbers(depth, "--depth"),
+        depth=None if depth is None else numbers(depth, "--depth"),
         alpha=alpha,
         q=q,
-        **noise,
+        **noise_of(known, sd_barcode=sd_barcode, sd_replicate=sd_replicate, tau=tau),
     )
     of = "one element" if backgrounds is None else "the average over backgrounds"
     typer.echo(f"A log2 effect of {of}, two-sided test at {found['alpha'].values.ravel()[0]:.3g}")
@@ -173,9 +175,9 @@ def cheapest(
     budget: Annotated[float | None, typer.Option(help="Most that the library may cost.")] = None,
     price: Annotated[Path | None, typer.Option(help="A price list (TOML); else placeholders.")] = None,
     arms: Annotated[int, typer.Option(min=2, help="Oligos that each background takes.")] = 2,
-    sd_barcode: _SdBarcode = 0.6,
-    sd_replicate: _SdReplicate = 0.15,
-    tau: _Tau = 0.5,
+    sd_barcode: _SdBarcode = None,
+    sd_replicate: _SdReplicate = None,
+    tau: _Tau = None,
     pilot: _Pilot = None,
     library_folder: _PilotLibrary = None,
     control: _PilotControl = None,
@@ -189,9 +191,7 @@ def cheapest(
     from causalgia import mpra
 
     known = pilot_of(pilot, library_folder, control)
-    noise: dict[str, Any] = {"pilot": known}
-    if known is None:
-        noise |= {"sd_barcode": sd_barcode, "sd_replicate": sd_replicate, "tau": tau}
+    noise = noise_of(known, sd_barcode=sd_barcode, sd_replicate=sd_replicate, tau=tau)
     found = mpra.cheapest(
         halfwidth=halfwidth, effect=effect, n_oligos=oligos, budget=budget, price=price, arms=arms, **noise
     )

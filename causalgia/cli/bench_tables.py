@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from causalgia.spec import TrialSpec
 
+_PUBLISHED = {"sd_barcode": 0.6, "sd_replicate": 0.15, "tau": 0.5}
 FIT, EFFECTS, COMPARISON, LIBRARY = "fit.nc", "effects.csv", "comparison.csv", "library.nc"
 _MANY = 20
 _VERDICTS = ("increases", "decreases", "negligible", "undecided")
@@ -88,6 +89,12 @@ def pilot_of(counts: Path | None, library: Path | None, control: str | None) -> 
     if library is None or control is None:
         raise OutcomesError("--pilot needs --design (its library or side table) and --control (an arm of it)")
     return mpra.components(mpra.read_counts(counts, arms=side_of(library)), control=control)
+
+
+def noise_of(pilot: xr.Dataset | None, **said: float | None) -> dict[str, Any]:
+    """Return what is known of the noise: what was said, else the pilot's, else that of published libraries."""
+    given = {name: value for name, value in said.items() if value is not None}
+    return {"pilot": pilot} | ({} if pilot is not None else _PUBLISHED) | given
 
 
 def grid(found: xr.Dataset) -> str:
