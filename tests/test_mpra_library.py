@@ -127,6 +127,8 @@ def test_sites_stand_where_they_are_meant_and_nowhere_else(barcoded):
         ({"positives": {"one": "ACGGT" * 12, "two": reverse("ACGGT" * 12)}}, "'one' and 'two' are one sequence"),
         ({"positives": {"mine": "GAATTC" * 10}, "avoid": "EcoRI"}, "'mine' breaks a rule: site EcoRI"),
         ({"positives": {"u0_GATA1": "ACGGT" * 12}}, "two oligos would be called 'u0_GATA1'"),
+        ({"positives": {"u0": "ACGGT" * 12}}, "control 'u0' has the name of an element"),
+        ({"negatives": {"aa0": "ACGGT" * 12}}, "control 'aa0' has the name of an element"),
     ],
 )
 def test_what_cannot_be_ordered_is_refused_early(changed, words):
@@ -155,6 +157,14 @@ def test_a_value_of_another_kind_is_refused_by_the_name_of_its_option(name):
             continue
         with pytest.raises(LibraryError):
             cg.mpra.library(pair(4), rng=0, **{**asked, name: value})
+
+
+def test_an_arm_does_not_have_the_name_of_controls():
+    arms = {"scramble": cg.Untreated(), "GATA1": cg.Embed("AGATAAG", at=20)}
+    design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=4)
+    with pytest.raises(LibraryError, match="arm 'scramble' has the name under which 3 controls are ordered"):
+        bare(design, scrambles=3)
+    assert bare(design).sizes["row"] == 8
 
 
 def test_vendors_limits_and_foreign_values():

@@ -17,6 +17,7 @@ from causalgia.sequences.random import random_words
 from causalgia.sequences.records import Source, as_sequences
 from causalgia.streams import derive
 
+_ELEMENT = re.compile(r"(u|aa|scramble)[0-9]+|promoter")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9+=_.:-]*")
 
 
@@ -144,6 +145,37 @@ def chosen_twice(n: int, n_oligos: int, *, key: int) -> Ints:
         )
     words = random_words(derive(key, "duplicate"), np.arange(n_oligos, dtype=np.uint64), 1)[:, 0]
     return np.sort(np.argsort(words, kind="stable")[:n])
+
+
+def require_own_names(controls: Sequence[str], arms: Sequence[str], ordered: Mapping[str, int]) -> None:
+    """Refuse names that would make a control and a unit, or an arm and the arm of controls, one.
+
+    Parameters
+    ----------
+    controls
+        Names of given controls.
+    arms
+        Arms of the design.
+    ordered
+        Arm of the library's own kinds -> how many are ordered.
+
+    Raises
+    ------
+    LibraryError
+        Names the first.
+    """
+    for name in controls:
+        if _ELEMENT.fullmatch(name):
+            raise LibraryError(
+                f"control '{name}' has the name of an element of the library's own (units u0, u1, ...; scramble0, ...; "
+                "aa0, ...; promoter): both would be one element; rename the control"
+            )
+    for arm in arms:
+        if ordered.get(arm):
+            raise LibraryError(
+                f"arm '{arm}' has the name under which {ordered[arm]:,} controls are ordered: both would be one arm; "
+                "rename the arm, or order none of those"
+            )
 
 
 def require_distinct(tokens: Tokens, names: Sequence[str]) -> None:

@@ -16,7 +16,7 @@ from causalgia.mpra.ordering.arguments import several, whole
 from causalgia.mpra.ordering.barcoding import BarcodeRules, draw_barcodes
 from causalgia.mpra.ordering.constructing import Listed, control_oligos, pair_oligos, unit_oligos
 from causalgia.mpra.ordering.constructs import Adapters, Construct, construct
-from causalgia.mpra.ordering.controls import Given, chosen_twice, given_controls, require_distinct
+from causalgia.mpra.ordering.controls import Given, chosen_twice, given_controls, require_distinct, require_own_names
 from causalgia.mpra.ordering.controls import scrambles as shuffled
 from causalgia.mpra.ordering.judging import Judge
 from causalgia.mpra.ordering.laying import Made, attributes, laid_out
@@ -106,8 +106,8 @@ def library(
         Barcodes of the promoter alone: an oligo without insert, exempt from the constant length. None: six times
         `barcodes_per_oligo`; without synthesised barcodes none.
     gc, homopolymer, repeats
-        Lowest and highest share of G and C in an insert; longest run of one base; largest share of an insert in simple
-        repeats.
+        Lowest and highest share of G and C in an insert; longest run of one base in the oligo, junctions included;
+        largest share of an insert in simple repeats.
     motifs
         Words or motifs that must not arise across a junction.
     barcode_length, min_distance
@@ -132,7 +132,8 @@ def library(
     ------
     LibraryError
         If lengths do not add up, an adapter carries a site itself, no background meets the rules (says which rule, in
-        which arm and how often), a control breaks a rule, or the order is beyond `budget` or the vendor's limits.
+        which arm and how often), a control breaks a rule or has a name of the library's own, the order is beyond
+        `budget` or the vendor's limits, or an option is of another kind.
     RandomnessError
         If `rng` is no source of randomness.
 
@@ -169,6 +170,7 @@ def library(
         positives=len(plus),
         negatives=len(minus),
     )
+    require_own_names([*plus.names, *minus.names], design.arm_names, numbers.by_arm)
     pool_size = require_within(numbers, oligo_length=int(oligo_length), vendor_name=vendor, budget=budget)
     rules = default_rules(of, avoid=avoid, gc=gc, homopolymer=homopolymer, repeats=repeats, motifs=motifs)
     check_construct(of, rules, barcoded=synthesised)

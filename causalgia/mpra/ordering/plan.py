@@ -45,6 +45,12 @@ class Numbers:
         return inserts * max(self.barcodes, 1) + self.promoter
 
     @property
+    def by_arm(self) -> dict[str, int]:
+        """How many are ordered under each of the arms that are not of the design."""
+        own = {"scramble": self.scrambles, "positive": self.positives, "negative": self.negatives}
+        return own | {"promoter": self.promoter, "duplicate 1": self.pairs, "duplicate 2": self.pairs}
+
+    @property
     def words(self) -> str:
         """The sum in words."""
         kinds = {"test": self.test, "scrambles": self.scrambles, "positives": self.positives}

@@ -56,6 +56,8 @@ def _ordered(library: xr.Dataset) -> list[str]:
         counts = [(f"under {len(tests):,} arms", "test", n), *(row for row in counts if row[1] != "test")]
     shown = ", ".join(f"{n:,} {arm}{f' ({group})' if group not in ('test', arm) else ''}" for arm, group, n in counts)
     lines = [f"{len(arms):,} oligos of {library.attrs['oligo_length']} nt: {shown}"]
+    if "positive" not in groups:
+        lines.append("no positive control: sequences that are active in your cells are yours to give (positives=)")
     if "barcode" not in library:
         lines.append(
             "no A/A pair and no promoter alone: barcodes are random, so for an A/A comparison split the barcodes of an "
