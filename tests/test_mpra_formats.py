@@ -408,6 +408,11 @@ def test_names_that_an_order_cannot_hold_are_refused_and_can_be_escaped(tmp_path
     cg.mpra.to_csv(with_cell("name", 1, cg.mpra.vendor_name(name)), tmp_path / "order.csv")
 
 
+def test_a_name_that_was_never_escaped_is_not_read_back():
+    with refused("'a=FF' is no name that vendor_name() wrote"):
+        cg.mpra.given_name("a=FF")
+
+
 def test_names_are_unique(tmp_path):
     with refused("'u1:control' names two sequences"):
         cg.mpra.to_fasta(with_cell("name", 1, "u1:control"), tmp_path / "x")

@@ -51,10 +51,21 @@ def vendor_name(name: str) -> str:
 
 
 def given_name(name: str) -> str:
-    """Return the name that `vendor_name` wrote."""
+    """Return the name that `vendor_name` wrote.
+
+    Raises
+    ------
+    LibraryError
+        If it did not write this one.
+    """
     body = name.removeprefix("n==")
     raw = re.sub(rb"=([0-9A-F]{2})", lambda found: bytes.fromhex(found[1].decode()), body.encode())
-    return raw.decode("utf-8")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise LibraryError(
+            f"{name!r} is no name that vendor_name() wrote ({error.reason}); it is as it was given"
+        ) from error
 
 
 def require_distinct(sequences: Sequence[str], names: Sequence[str], exempt: Sequence[bool], place: str) -> None:
