@@ -218,6 +218,18 @@ def test_counts_without_any_spread_give_finite_answers(method):
     assert (fitted["se"] > 0).all()
 
 
+def test_an_arm_without_dna_in_a_replicate_has_no_ratio_there():
+    counts = simulate(activities(30), barcodes=6, replicates=3, sd_barcode=0.0, rng=1)
+    lost = xr.DataArray(counts["oligo_index"].values == 3, dims="barcode") & (counts["replicate"] == "3")
+    gone = counts.assign({name: counts[name].where(~lost, 0) for name in ("dna", "rna")})
+    gone = gone.assign(dna_observed=gone["dna_observed"] & ~lost)
+    whole, less = (fit(c, control="control", method="precision") for c in (counts, gone))
+    assert abs(less["ace"] - whole["ace"]).max() < 3 * whole["se"].max()
+    ratio = (less["se"] / whole["se"]).values.ravel()
+    assert ratio[1] > 1.05
+    assert abs(np.delete(ratio, 1) - 1).max() < 0.05
+
+
 def test_precision_says_that_it_claims_these_barcodes_only():
     with pytest.warns(BarcodeNoiseWarning, match="claims these barcodes only"):
         fitted = fit(simulated(40, sd_barcode=0.8), control="control", method="precision")

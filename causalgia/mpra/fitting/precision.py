@@ -32,7 +32,7 @@ def precision(counts: xr.Dataset, asked: Asked) -> Fitted:
     log2(RNA/DNA) of the sums, one an arm and replicate, are regressed on arms by generalised least squares: weights by
     the trend of the residual spread in DNA (`precision_weights`), one consensus correlation within a replicate because
     its arms share a library and an experiment, and residual variances moderated over elements. With fewer than ten
-    elements there is no trend, and all weights are 1.
+    elements there is no trend, and all weights are 1. An arm without DNA in a replicate has no ratio there.
 
     Sums over barcodes leave nothing of the noise between barcodes, which repeats in every replicate: **the effect is of
     these barcodes**, and its interval covers the effect of the arm only where barcodes of an arm have one activity.
@@ -51,7 +51,7 @@ def precision(counts: xr.Dataset, asked: Asked) -> Fitted:
     y, log_dna = ratio_of_sums(counts, asked)
     E, A, R = y.shape
     group = np.arange(E * A, dtype=np.int64)
-    rows, seen = y.reshape(-1, R), np.ones((E * A, R), dtype=bool)
+    rows, seen = y.reshape(-1, R), log_dna.reshape(-1, R) > 0
     correlation = consensus_correlation(rows, seen, group, (E, A))
     weights = precision_weights(rows, log_dna.reshape(-1, R), seen, group, (E, A))
     found = blocked(rows, weights, group, (E, A), correlation).contrasts(asked.weights)
