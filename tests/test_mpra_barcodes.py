@@ -10,7 +10,8 @@ from scipy import stats
 
 from causalgia.errors import LibraryError, SequenceError
 from causalgia.mpra import barcode_balance, barcodes
-from causalgia.mpra.ordering.barcoding import BarcodeRules, assign_barcodes, draw_barcodes
+from causalgia.mpra.ordering.barcoding import BarcodeRules, draw_barcodes
+from causalgia.mpra.ordering.tagging import dealt
 from causalgia.sequences import decode, encode, reverse_complement
 from causalgia.sequences.levenshtein import KINDS, edit_distance, largest_distance, nearer_than
 
@@ -271,40 +272,12 @@ def test_the_largest_free_distance_leaves_every_piece_a_letter(length):
 # ---- who carries which
 
 
-def test_each_barcode_is_given_once_and_a_unit_gets_its_own_block():
-    rng = np.random.default_rng(0)
-    unit = rng.permuted(np.repeat(np.arange(200), 3))
-    n = rng.integers(1, 5, len(unit))
-    rows, given = np.repeat(unit, n), assign_barcodes(unit, n, rng=1)
-    assert np.array_equal(np.sort(given), np.arange(n.sum()))
-    for u in range(200):
-        mine = np.sort(given[rows == u])
-        assert np.array_equal(mine, np.arange(mine[0], mine[0] + len(mine)))
-
-
-def test_more_units_do_not_move_the_barcodes_of_those_before():
-    unit = np.repeat(np.arange(50), 2)
-    assert np.array_equal(assign_barcodes(unit, 4, rng=1)[:160], assign_barcodes(unit[:40], 4, rng=1))
-
-
-def test_within_a_unit_every_deal_is_equally_likely():
-    unit = np.repeat(np.arange(6_000), 2)
-    given = assign_barcodes(unit, 2, rng=3).reshape(-1, 4) - 4 * np.arange(6_000)[:, None]
-    _, counts = np.unique(given, axis=0, return_counts=True)
-    assert len(counts) == 24
-    assert stats.chisquare(counts).pvalue > 1e-4
-
-
-def test_an_oligo_without_barcodes_is_refused():
-    with pytest.raises(LibraryError, match="oligo 1 has 0 barcodes"):
-        assign_barcodes(np.array([0, 0]), np.array([1, 0]), rng=0)
-
-
 def test_the_test_of_balance_keeps_its_level_when_barcodes_are_dealt_at_random():
     rng, unit = np.random.default_rng(5), np.repeat(np.arange(30), 2)
     pool = rng.integers(0, 4, (60 * 3, 10), np.uint8)
-    arm, block = np.repeat(np.tile([0, 1], 30), 3), np.repeat(unit, 3)
-    p = [barcode_balance(pool[assign_barcodes(unit, 3, rng=i)], arm, block, repeats=39, rng=i) for i in range(600)]
+    arm, cell = np.repeat(np.tile([0, 1], 30), 3), np.repeat(unit, 3) * 3 + np.tile(np.arange(3), 60)
+    gc = np.isin(pool, (1, 2)).sum(axis=1)
+    p = [barcode_balance(pool[dealt(cell, gc, key=i)[0]], arm, cell, repeats=39, rng=i) for i in range(600)]
     counts = np.bincount(np.rint(40 * np.array(p)).astype(int) - 1, minlength=40)  # 1/40, ..., 40/40 equally often
     assert stats.chisquare(counts).pvalue > 1e-4
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from causalgia.errors import LibraryError, SequenceError
 from causalgia.mpra.ordering.arguments import several, shares, whole
@@ -17,7 +16,6 @@ from causalgia.sequences.alphabet import Tokens, decode, encode, reverse_complem
 from causalgia.sequences.composition import word_masks
 from causalgia.sequences.distant import WordRules, distant_words
 from causalgia.sequences.levenshtein import KINDS, LONGEST, Distance, largest_distance
-from causalgia.sequences.random import random_words
 from causalgia.streams import RNG, derive, root_key
 
 Words: TypeAlias = tuple[tuple[str, str], ...]
@@ -260,57 +258,3 @@ def _too_few(n: int, found: int, passed: int, rules: BarcodeRules, refused: dict
         f"found; {every} {passed:,} words tried, refused for {said}; make barcodes longer (length={rules.length + 1}), "
         "ask for a smaller min_distance=, or relax the rule that refused most"
     )
-
-
-def assign_barcodes(block: NDArray[np.integer], per_oligo: int | NDArray[np.integer], *, rng: RNG) -> NDArray[np.int64]:
-    """Assign barcodes to oligos at random, blocked by unit: a barcode's own effect then falls on arms by chance alone.
-
-    A block, the oligos of a unit under its arms, takes the next barcodes of the list, as many as it needs, and deals
-    them to its oligos in random order. What a block is given depends on the blocks before it and on nothing else.
-
-    Parameters
-    ----------
-    block
-        The block of each oligo, shape ``(n_oligos,)``: its unit, and for a control a number of its own; at least -1.
-    per_oligo
-        Barcodes of each oligo: one number, or ``(n_oligos,)``.
-    rng
-        Seed, Generator or SeedSequence.
-
-    Returns
-    -------
-    ndarray
-        Which barcode of the list each row carries, shape ``(n_rows,)``; rows are the oligos in order, each repeated as
-        often as it has barcodes (``numpy.repeat``). Each of the first n_rows barcodes is given once.
-
-    Raises
-    ------
-    LibraryError
-        If an oligo has no barcode.
-
-    Examples
-    --------
-    >>> dealt = assign_barcodes(np.array([0, 0, 1, 1]), 2, rng=0)
-    >>> sorted(dealt[:4].tolist()), sorted(dealt[4:].tolist())
-    ([0, 1, 2, 3], [4, 5, 6, 7])
-    """
-    blocks = np.asarray(block)
-    counts = np.broadcast_to(np.asarray(per_oligo), blocks.shape)
-    if (counts < 1).any():
-        raise LibraryError(f"oligo {int(np.argmin(counts))} has {int(counts.min())} barcodes; give each at least one")
-    _, first, inverse = np.unique(blocks, return_index=True, return_inverse=True)
-    of_row = np.repeat(first[inverse], counts)  # a block by its first oligo: blocks in order of appearance
-    order = np.argsort(of_row, kind="stable")
-    luck = _luck(blocks[of_row[order]], of_row[order], derive(root_key(rng), "assigned barcodes"))
-    dealt = np.empty(len(order), np.int64)
-    dealt[order[np.lexsort((luck, of_row[order]))]] = np.arange(len(order))
-    return dealt
-
-
-def _luck(block: NDArray[np.integer], of_row: NDArray[np.integer], key: int) -> NDArray[np.uint64]:
-    """Return a random word for each row, sorted by block: a function of its block and its place in it."""
-    begins = np.flatnonzero(np.diff(of_row, prepend=-1))
-    sizes = np.diff(begins, append=len(of_row))
-    place = np.arange(len(of_row)) - np.repeat(begins, sizes)
-    ids = ((block.astype(np.int64) + 1) << 32) + place
-    return random_words(key, ids, 1)[:, 0]
