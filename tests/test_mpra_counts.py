@@ -389,7 +389,13 @@ def test_barcodes_are_those_of_a_library_where_it_has_them():
     ("changed", "message"),
     [
         ({"activity": truth().drop(columns="log2")}, "activity has no column 'log2'"),
-        ({"activity": truth(log2=np.nan)}, "oligo 'u0000:control': its log2 is not a finite number"),
+        ({"activity": truth(log2=np.nan)}, "oligo 'u0000:control': its log2 is not a number between"),
+        ({"activity": truth(log2="much")}, "oligo 'u0000:control': its log2 is not a number between"),
+        ({"activity": truth(log2=200.0)}, "its log2 is not a number between -30 and 30"),
+        ({"activity": truth()[:0]}, "activity is no table with rows"),
+        ({"replicates": "three"}, "replicates='three' is not a whole number"),
+        ({"barcodes": "many"}, "barcodes= takes one number"),
+        ({"min_barcodes": 2.5}, "min_barcodes=2.5 is not a whole number"),
         ({"activity": truth(oligo_name="a")}, "oligo 'a' has two rows"),
         ({"activity": truth(oligo_name="a", barcode="AA")}, "oligo 'a' has two activities"),
         ({"replicates": 0}, "replicates=0 is not a whole number above 0"),
@@ -491,6 +497,12 @@ def test_quality_counts_what_is_there():
     assert found["never_seen"].values.tolist() == [0, 1]
     assert found["oligos"].values.tolist() == [2, 2]
     assert all(np.isfinite(v).all() for v in found.data_vars.values())
+
+
+@pytest.mark.parametrize("settings", [{"min_dna": -1}, {"outlier": float("nan")}, {"min_dna": "ten"}])
+def test_a_look_at_no_number_is_refused(settings):
+    with pytest.raises(CountsError, match=r"is not a number of at least 0"):
+        cg.mpra.quality(cg.mpra.simulate(truth(2), rng=0), **settings)
 
 
 def test_correlations_are_those_of_numpy():

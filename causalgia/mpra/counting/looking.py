@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from causalgia.errors import CountsError
 from causalgia.mpra.counting.aggregating import aggregate
 from causalgia.mpra.counting.filtering import barcode_z, barcodes_seen
 from causalgia.mpra.counting.layers import Array, Ints, Mask, oligo_means
@@ -48,6 +50,8 @@ def quality(counts: xr.Dataset, *, min_dna: float = 10.0, outlier: float = OUTLI
     ------
     OutcomesError
         If these are no counts.
+    CountsError
+        If a number is not one of at least 0.
 
     Examples
     --------
@@ -59,6 +63,10 @@ def quality(counts: xr.Dataset, *, min_dna: float = 10.0, outlier: float = OUTLI
     0.83
     """
     validate(counts, "counts")
+    given: dict[str, Any] = {"min_dna": min_dna, "outlier": outlier}
+    for name, value in given.items():
+        if isinstance(value, bool) or not isinstance(value, Real) or not float(value) >= 0:
+            raise CountsError(f"{name}={value!r} is not a number of at least 0")
     of, n = counts["oligo_index"].to_numpy(), counts.sizes["oligo"]
     sums, z = aggregate(counts), barcode_z(counts)
     ratios, used = cell_ratios(counts)

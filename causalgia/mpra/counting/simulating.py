@@ -19,6 +19,7 @@ from causalgia.streams import RNG, derive, root_key
 Array: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
 BARCODE_LENGTH = 15
+MOST_LOG2 = 30
 
 
 def simulate(
@@ -145,7 +146,7 @@ class _Settings:
     plasmid: bool
 
     def __post_init__(self) -> None:
-        if isinstance(self.replicates, bool) or self.replicates != int(self.replicates) or self.replicates < 1:
+        if not _whole(self.replicates, 1):
             raise CountsError(f"replicates={self.replicates!r} is not a whole number above 0; for example 4")
         for name, value in vars(self).items():
             if name in ("replicates", "plasmid"):
@@ -197,15 +198,20 @@ def _oligos(
     activity: pd.DataFrame, barcodes: Any, least: int | None, key: int
 ) -> tuple[pd.DataFrame, Ints, NDArray[np.str_]]:
     """Return the side table with its log2, each barcode's place on it, and the barcodes' letters."""
+    if not isinstance(activity, pd.DataFrame) or len(activity) == 0:
+        raise CountsError("activity is no table with rows; give a DataFrame, a row an oligo: element, arm and log2")
     absent = [name for name in ("element", "arm", "log2") if name not in activity.columns]
     if absent:
         raise CountsError(f"activity has no column {', '.join(map(repr, absent))}; it needs element, arm and log2")
     table = activity.reset_index(drop=True)
     if "oligo_name" not in table.columns:
         table = table.assign(oligo_name=table["element"].astype(str) + ":" + table["arm"].astype(str))
-    finite = np.isfinite(table["log2"].to_numpy(np.float64))
-    if not finite.all():
-        raise CountsError(f"oligo '{table['oligo_name'][int(np.argmin(finite))]}': its log2 is not a finite number")
+    log2 = pd.to_numeric(table["log2"], errors="coerce").to_numpy(np.float64)
+    fit_for = np.abs(log2) <= MOST_LOG2
+    if not fit_for.all():
+        name = table["oligo_name"][int(np.argmin(fit_for))]
+        raise CountsError(f"oligo '{name}': its log2 is not a number between -{MOST_LOG2} and {MOST_LOG2}")
+    table["log2"] = log2
     if "barcode" in table.columns:
         return _named(table)
     twice = table["oligo_name"].duplicated()
@@ -226,15 +232,26 @@ def _named(table: pd.DataFrame) -> tuple[pd.DataFrame, Ints, NDArray[np.str_]]:
 
 
 def _how_many(barcodes: Any, least: int | None, n: int, rng: np.random.Generator) -> Ints:
-    mean = np.asarray(barcodes, dtype=np.float64)
+    try:
+        mean = np.asarray(barcodes, dtype=np.float64)
+    except (TypeError, ValueError):
+        mean = np.array(np.nan)
     if mean.shape not in ((), (n,)) or not np.isfinite(mean).all() or (mean < 0).any():
         raise CountsError(f"barcodes= takes one number of at least 0, or one for each of the {n} oligos")
     mean = np.broadcast_to(mean, n)
     if least is not None:
+        if not _whole(least, 0):
+            raise CountsError(f"min_barcodes={least!r} is not a whole number of at least 0; for example 4")
         return np.maximum(int(least), rng.poisson(mean))
     if (mean != np.floor(mean)).any():
         raise CountsError("barcodes= holds fractions; with min_barcodes= it is the mean of a Poisson draw")
     return mean.astype(np.int64)
+
+
+def _whole(value: Any, least: int) -> bool:
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return False
+    return float(value).is_integer() and float(value) >= least
 
 
 def _letters(n: int, rng: np.random.Generator) -> NDArray[np.str_]:
