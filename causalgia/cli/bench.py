@@ -230,7 +230,7 @@ def analyze(
     side = side_of(library_folder)
     counts = mpra.read_counts(counts_file, arms=side)
     control = control_of(control, side, counts)
-    treatments = None if arms is None else [name.strip() for name in arms.split(",")]
+    treatments = None if arms is None else [a for a in map(str.strip, arms.split(",")) if a not in ("", control)]
     asked = None if treatments is None else [control, *treatments]
     quality = mpra.quality(counts)
     counts = mpra.filter(counts, min_dna=min_dna, min_barcodes=min_barcodes, arms=asked)
