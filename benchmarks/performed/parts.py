@@ -130,6 +130,13 @@ PARTS: dict[str, tuple[Target, ...]] = {
             "arrays",
         ),
     ),
+    "hierarchical": (
+        Target("hierarchical fit, 4 million cells", "the two-way closed form", "hierarchical / two_way", AT_MOST, 150),
+    ),
+    "library": (
+        Target("12,000 oligos x 20 barcodes, made and written", "60 s", "seconds / 60, 20 nt", AT_MOST, 1),
+        Target("its memory", "1 GiB", "GiB, 20 nt", AT_MOST, 1),
+    ),
     "memory": tuple(
         Target(f'memory of 10^7 predictions, keep="{keep}"', "of 10^5", keep, AT_MOST, 1.2)
         for keep in ("outcomes", "effects", "moments")
