@@ -19,7 +19,7 @@ from causalgia.errors import (
     FewClustersWarning,
     SequenceError,
 )
-from causalgia.estimation import mean_ice
+from causalgia.estimation import fit_variances, mean_ice
 from causalgia.experiments import build, flanks, knock_in, occlusion, stream
 from causalgia.experiments.flanking import Flank
 from causalgia.experiments.variance_split import limits, nested_split
@@ -337,19 +337,38 @@ def test_limits_of_a_variance_that_may_be_zero_begin_at_zero():
     assert lower[2] == upper[2] == 3.0
 
 
-def test_a_split_without_a_maximum_is_left_out_and_said():
-    """Of 31 units one pair shares a sequence: where both are the same the likelihood may have no maximum."""
-    rng = np.random.default_rng(141)
-    flat = rng.normal(size=31)
-    flat[30] = flat[0]
-    effect = np.stack([flat, rng.normal(size=31)], axis=1)[:, :, None]
-    ice = xr.DataArray(effect, dims=("unit", "contrast", "task"), coords={"contrast": ["flat", "fine"]})
-    groups = {"sequence": np.append(np.arange(30), 0), "instance": np.arange(31)}
-    found = nested_split(ice, groups, each="draw", ci_prob=0.95)
+def test_a_split_without_a_maximum_is_left_out_and_said(monkeypatch):
+    def one_without(table):
+        if table is tables.setdefault("first", table):
+            raise EstimateError("no maximum of the restricted likelihood after 200 steps")
+        return fit_variances(table)
+
+    tables = {}
+    monkeypatch.setattr("causalgia.experiments.variance_split.fit_variances", one_without)
+    ice = pairs_of_a_sequence(np.random.default_rng(141).normal(size=(31, 2)))
+    found = nested_split(ice, groups_of_31(), each="draw", ci_prob=0.95)
     assert found["contrast"].values.tolist() == ["fine"]
     assert found.attrs["not_identified"] == "instance is one with draw; flat: no maximum of its likelihood"
     assert found["component"].values.tolist() == ["sequence", "instance and draw together"]
     assert np.isfinite(found["sd"]).all()
+
+
+def test_one_pair_that_is_the_same_leaves_no_spread_within():
+    """Of 31 units one pair shares a sequence, and both are the same: whatever the rounding, that spread is 0."""
+    effect = np.random.default_rng(141).normal(size=(31, 2))
+    effect[30, 0] = effect[0, 0]
+    found = nested_split(pairs_of_a_sequence(effect), groups_of_31(), each="draw", ci_prob=0.95)
+    within = found["sd"].sel(component="instance and draw together", contrast="flat")
+    assert np.ravel(within).tolist() == [0.0]
+
+
+def pairs_of_a_sequence(effect):
+    coords = {"contrast": ["flat", "fine"]}
+    return xr.DataArray(effect[:, :, None], dims=("unit", "contrast", "task"), coords=coords)
+
+
+def groups_of_31():
+    return {"sequence": np.append(np.arange(30), 0), "instance": np.arange(31)}
 
 
 def test_an_answer_outlives_a_split_that_is_not_found(crowded, monkeypatch):
