@@ -14,7 +14,8 @@ import causalgia as cg
 from causalgia.errors import ContrastError, EstimateError, LibraryError, OutcomesError
 from causalgia.estimation import errors_in_variables
 from causalgia.mpra.comparing.agreement import auroc, disattenuated, pearson, sign_agreement
-from causalgia.mpra.comparing.lines import errors_in_both, weighted_line
+from causalgia.mpra.comparing.calibration import by_bin, residuals
+from causalgia.mpra.comparing.lines import Straight, errors_in_both, weighted_line
 
 FIT = {"ace": "effect", "se": "se"}
 
@@ -367,3 +368,12 @@ def test_slope_and_correlation_of_true_effects_are_found(reliability, scatter):
     assert low <= mean[3] <= (high if scatter else 1.0)  # at a correlation of 1 no limit is above the truth
     assert mean[4] < slope * (reliability + 0.03)
     assert mean[5] < r - 0.02
+
+
+def test_elements_of_one_virtual_effect_are_in_one_bin():
+    x = np.repeat([0.0, 1.0, 2.0], [4, 40, 16])
+    y = np.arange(60.0)
+    off = residuals(x, y, 0 * x, 0 * x + 1, 0 * x + np.inf, Straight(0.0, 1.0, np.zeros((2, 2)), 58.0, 1.0, 0.0))
+    found = by_bin(x, y, off, 10)
+    assert found.n.tolist() == [44, 16]
+    np.testing.assert_allclose(found.measured, [y[:44].mean(), y[44:].mean()])

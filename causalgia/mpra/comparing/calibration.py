@@ -15,6 +15,7 @@ from causalgia.multiplicity import weighted_bh
 
 Array: TypeAlias = NDArray[np.float64]
 Codes: TypeAlias = NDArray[np.intp]
+_LEAST = 5
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ class Bins:
 
 
 def by_bin(x: Array, y: Array, found: Residuals, n_bins: int) -> Bins:
-    """Sort elements into bins by x and take means, no bin with fewer than five of them.
+    """Sort elements into bins by x and take means, no bin with fewer than five; elements of one x are in one bin.
 
     Examples
     --------
@@ -116,8 +117,19 @@ def by_bin(x: Array, y: Array, found: Residuals, n_bins: int) -> Bins:
     >>> by_bin(x, 2 * x, off, 2).coverage
     array([1., 0.])
     """
-    parts = np.array_split(np.argsort(x, kind="stable"), max(1, min(n_bins, len(x) // 5)))
+    parts = _parts(x, max(1, min(n_bins, len(x) // _LEAST)))
     mean = [[v[part].mean() for part in parts] for v in (x, y, found.predicted, found.within)]
     se = np.array([y[part].std(ddof=1) / np.sqrt(len(part)) for part in parts])
     virtual, measured, predicted, coverage = map(np.array, mean)
     return Bins(np.array([len(part) for part in parts]), virtual, measured, predicted, se, coverage)
+
+
+def _parts(x: Array, n_bins: int) -> list[Codes]:
+    """Return the places of the elements of each bin, those of equal x together."""
+    order = np.argsort(x, kind="stable")
+    ends = [0]
+    for planned in np.cumsum([len(part) for part in np.array_split(order, n_bins)])[:-1]:
+        end = int(np.searchsorted(x[order], x[order[planned - 1]], side="right"))
+        if end - ends[-1] >= _LEAST and len(x) - end >= _LEAST:
+            ends.append(end)
+    return np.split(order, ends[1:])
