@@ -409,6 +409,8 @@ def validate(dataset: xr.Dataset, kind: Kind) -> xr.Dataset:
         raise OutcomesError(
             "effects: neither 'ice' (crossover) nor 'outcome' and 'assigned' (parallel); use cg.contrast"
         )
+    if kind == "counts":
+        _validate_places(dataset)
     for name in ("unit", "arm", "contrast", "task", "model", "barcode", "oligo", "replicate"):
         _validate_names(dataset, name, kind)
     return dataset
@@ -494,6 +496,16 @@ def _nonfinite(array: xr.DataArray) -> Iterator[tuple[np.floating, tuple[int, ..
         for row, *others in np.argwhere(~np.isfinite(block)):
             yield block[row, *others], (start + int(row), *map(int, others))
         start += len(block)
+
+
+def _validate_places(counts: xr.Dataset) -> None:
+    """Refuse barcodes whose oligo is not there: a selection of oligos leaves the barcodes of all others."""
+    place = counts["oligo_index"].to_numpy()
+    if place.size and not 0 <= place.min() <= place.max() < counts.sizes["oligo"]:
+        raise OutcomesError(
+            f"counts: 'oligo_index' has {place.max() if place.min() >= 0 else place.min()}, and there are "
+            f"{counts.sizes['oligo']:,} oligos; select them with their barcodes: cg.mpra.filter, or arms= of the verb"
+        )
 
 
 def _validate_names(dataset: xr.Dataset, name: str, kind: Kind) -> None:

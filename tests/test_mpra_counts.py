@@ -13,6 +13,7 @@ import xarray as xr
 
 import causalgia as cg
 from causalgia.errors import ContrastError, CountsError, EstimateError, OutcomesError
+from causalgia.mpra.counting.examples import simulated
 
 SIDE = pd.DataFrame(
     {"oligo_name": ["a", "b"], "element": ["u1", "u1"], "arm": ["control", "treated"], "group": ["test", "test"]}
@@ -704,3 +705,9 @@ def test_the_average_of_a_parallel_library_is_covered():
         one = cg.estimate(cg.contrast(outcomes, control="control"))
         hit.append(one["lower"].item() <= 1 <= one["upper"].item())
     assert abs(np.mean(hit) - 0.95) < 3 * np.sqrt(0.95 * 0.05 / 80)
+
+
+def test_oligos_selected_without_their_barcodes_are_refused():
+    counts = simulated()
+    with pytest.raises(OutcomesError, match="select them with their barcodes"):
+        cg.mpra.fit(counts.isel(oligo=slice(0, 4)), control="control")
