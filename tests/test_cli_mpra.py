@@ -166,7 +166,12 @@ def test_what_is_refused(folder, tmp_path):
     trial, counts, library = folder / "trial.toml", folder / "counts.tsv.gz", folder / "LIB"
     (tmp_path / "none.toml").write_text(TRIAL.replace("mpra = ", "# mpra = "))
     refused("mpra", "design", tmp_path / "none.toml", "--out", tmp_path / "x", said="there is no [mpra] table; add one")
-    refused("mpra", "design", trial, "--out", library, said="--force")
+    refused(
+        "mpra", "design", trial, "--out", library, said="holds library.nc already; choose another --out, or --force"
+    )
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "oligos.fa").write_text(">mine")
+    refused("mpra", "design", trial, "--out", tmp_path / "mine", said="holds oligos.fa already; choose another --out")
     refused(
         "mpra", "predict", trial, "--design", library, "--out", folder / "virtual", said="holds outcomes.nc already"
     )

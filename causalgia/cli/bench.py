@@ -13,7 +13,6 @@ from causalgia.cli.bench_tables import (
     COMPARISON,
     EFFECTS,
     FIT,
-    LIBRARY,
     control_of,
     draw_concordance,
     draw_quality,
@@ -79,10 +78,11 @@ def design(spec_file: _Trial, out: _Out, force: _Force = False) -> None:
     Example:   causalgia mpra design trial.toml --out library
     """
     from causalgia import mpra
+    from causalgia.mpra.formats.folder import FILES
     from causalgia.spec import read_library_spec
 
     spec = read_library_spec(spec_file)
-    refuse_taken(out, force, LIBRARY)
+    refuse_taken(out, force, *FILES)
     library = mpra.library(spec.design, rng=spec.rng, **spec.options)
     library = library.assign_attrs(name=spec.name, analysis=spec.analysis.to_json())
     written = mpra.write_library(library, out, overwrite=force)

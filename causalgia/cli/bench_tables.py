@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from causalgia.spec import TrialSpec
 
 _PUBLISHED = {"sd_barcode": 0.6, "sd_replicate": 0.15, "tau": 0.5}
-FIT, EFFECTS, COMPARISON, LIBRARY = "fit.nc", "effects.csv", "comparison.csv", "library.nc"
+FIT, EFFECTS, COMPARISON = "fit.nc", "effects.csv", "comparison.csv"
 _MANY = 20
 _VERDICTS = ("increases", "decreases", "negligible", "undecided")
 

@@ -27,6 +27,8 @@ _WRITERS: dict[str, Callable[[xr.Dataset, Path], Path]] = {
     ),
     _MAPPING: lambda library, path: to_igvf(library, path, "reporter_barcode_to_element_mapping", overwrite=True),
 }
+#: what a folder may hold of a library
+FILES = (LIBRARY, *_WRITERS)
 
 
 def write_library(library: xr.Dataset, folder: str | PathLike[str], *, overwrite: bool = False) -> tuple[Path, ...]:
