@@ -32,8 +32,8 @@ def cell_ratios(counts: xr.Dataset, *, pseudo: float = 0.5) -> tuple[Array, Mask
         Ratios, shape ``(n_barcodes, n_replicates)``, 0 in cells that do not count; and the mask of those that do.
     """
     rna = counts["rna"].to_numpy()
-    dna = np.broadcast_to(counts["dna"].to_numpy().reshape(len(rna), -1), rna.shape)
-    used = np.broadcast_to((dna_observed(counts)) & (dna > 0), rna.shape)
+    dna = counts["dna"].to_numpy().reshape(len(rna), -1)
+    used = np.broadcast_to(dna_observed(counts) & (dna > 0), rna.shape)
     top = np.log2(rna + pseudo) - np.log2(counts["rna_total"].to_numpy() + 1.0)
     bottom = np.log2(dna + pseudo) - np.log2(counts["dna_total"].to_numpy() + 1.0)
     return np.where(used, top - bottom, 0.0), used
