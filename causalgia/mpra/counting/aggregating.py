@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from causalgia.errors import CountsError
-from causalgia.mpra.counting.layers import by_oligo, oligo_means
+from causalgia.mpra.counting.layers import oligo_means
 from causalgia.mpra.counting.ratios import cell_ratios, dna_observed
+from causalgia.mpra.counting.summing import group_sums
 from causalgia.multiplicity.fdr import weighted_bh
 from causalgia.schema import validate
 
@@ -59,7 +60,7 @@ def aggregate(counts: xr.Dataset) -> xr.Dataset:
     dna, rna = (counts[name].to_numpy().reshape(len(of), -1) for name in ("dna", "rna"))
     dna, seen = (np.broadcast_to(x, shape) for x in (dna, dna_observed(counts) & (dna > 0)))
     sums = {
-        name: np.rint(by_oligo(x, of, n)).astype(np.int64)
+        name: np.rint(group_sums(x, of, (n,))).astype(np.int64)
         for name, x in {"dna_counts": dna, "rna_counts": rna, "n_bc": seen}.items()
     }
     totals = {name: counts[f"{name}_total"].to_numpy() for name in ("dna", "rna")}

@@ -11,8 +11,9 @@ import numpy as np
 import xarray as xr
 
 from causalgia.errors import CountsError
-from causalgia.mpra.counting.layers import Ints, Mask, by_oligo, oligo_means, robust_z
+from causalgia.mpra.counting.layers import Ints, Mask, oligo_means, robust_z
 from causalgia.mpra.counting.ratios import cell_ratios, dna_observed
+from causalgia.mpra.counting.summing import group_sums
 from causalgia.schema import validate
 
 
@@ -95,7 +96,7 @@ def barcode_z(counts: xr.Dataset) -> Any:
 def barcodes_seen(counts: xr.Dataset) -> Ints:
     """Return how many barcodes of each oligo have DNA above 0, in each replicate; shape ``(n_oligos, 1 or R)``."""
     seen = dna_observed(counts) & (counts["dna"].to_numpy().reshape(counts.sizes["barcode"], -1) > 0)
-    return by_oligo(seen, counts["oligo_index"].to_numpy(), counts.sizes["oligo"]).astype(np.int64)
+    return group_sums(seen, counts["oligo_index"].to_numpy(), (counts.sizes["oligo"],)).astype(np.int64)
 
 
 def _by_dna(counts: xr.Dataset, least: float) -> xr.Dataset:

@@ -9,21 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.estimation.moderation import LEAST_VARIANCES, moderate_unequal
+from causalgia.mpra.counting.summing import group_sums
 
 Array: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
 Mask: TypeAlias = NDArray[np.bool_]
-
-
-def by_oligo(x: NDArray[Any], of: Ints, n: int) -> Array:
-    """Sum rows of barcodes by oligo, shape ``(n_barcodes, R)`` -> ``(n, R)``; exact for counts below 2^53.
-
-    Examples
-    --------
-    >>> by_oligo(np.array([[1, 2], [3, 4], [5, 6]]), np.array([1, 0, 1]), 3)
-    array([[3., 4.], [6., 8.], [0., 0.]])
-    """
-    return np.stack([np.bincount(of, weights=x[:, r], minlength=n) for r in range(x.shape[1])], axis=1)
 
 
 @dataclass(frozen=True)
@@ -74,7 +64,7 @@ def oligo_means(ratios: Array, used: Mask, of: Ints, n: int) -> OligoMeans:
     seen = cells > 0
     barcode = np.where(used, ratios, 0.0).sum(axis=1) / np.maximum(cells, 1)
     within = np.where(used, ratios - barcode[:, None], 0.0)
-    count = by_oligo(used, of, n)
+    count = group_sums(used, of, (n,))
     moved, spread = _between_replicates(within, used, of, count)
     n_seen = np.bincount(of, weights=seen, minlength=n)
     level = np.bincount(of, weights=barcode * seen, minlength=n) / np.maximum(n_seen, 1)
@@ -89,10 +79,10 @@ def _between_replicates(within: Array, used: Mask, of: Ints, count: Array) -> tu
     """
     n, R = count.shape
     share = used / np.maximum(used.sum(axis=1, keepdims=True), 1)
-    joint = np.stack([by_oligo(share * used[:, [r]], of, n) for r in range(R)], axis=1)
+    joint = np.stack([group_sums(share * used[:, [r]], of, (n,)) for r in range(R)], axis=1)
     normal = count[:, :, None] * np.eye(R) - joint
     inverse = np.linalg.pinv(normal, rcond=1e-9, hermitian=True)
-    moved = np.einsum("ors,os->or", inverse, by_oligo(within, of, n))
+    moved = np.einsum("ors,os->or", inverse, group_sums(within, of, (n,)))
     spread = np.einsum("orr->o", inverse) / (max(R - 1, 1) * R)
     return moved - moved.mean(axis=1, keepdims=True), spread
 

@@ -15,6 +15,7 @@ from causalgia.estimation.given import with_contrasts
 from causalgia.estimation.moments import p_and_limits
 from causalgia.estimation.request import require_ci_prob
 from causalgia.estimation.tails import log_p
+from causalgia.mpra.counting.summing import group_sums
 from causalgia.schema import annotate, validate
 
 Array: TypeAlias = NDArray[np.float64]
@@ -124,9 +125,10 @@ def _groups(fitted: Any, by: str | None) -> tuple[NDArray[np.int64], NDArray[Any
 def _means(effect: Array, se: Array, codes: NDArray[np.int64]) -> tuple[Array, Array, Array, Array]:
     """Return plain means, their errors, degrees of freedom and tau, shape ``(G, K)`` each."""
     n = np.bincount(codes)[:, None].astype(np.float64)
-    mean = _sums(effect, codes) / n
-    variance = _sums((effect - mean[codes]) ** 2, codes) / (n - 1)
-    tau = np.sqrt(np.maximum(variance - _sums(se**2, codes) / n, 0.0))
+    groups = n.shape[:1]
+    mean = group_sums(effect, codes, groups) / n
+    variance = group_sums((effect - mean[codes]) ** 2, codes, groups) / (n - 1)
+    tau = np.sqrt(np.maximum(variance - group_sums(se**2, codes, groups) / n, 0.0))
     return mean, np.sqrt(variance / n), np.broadcast_to(n - 1, mean.shape), tau
 
 
@@ -139,10 +141,6 @@ def _meta(effect: Array, se: Array, codes: NDArray[np.int64], method: Any) -> tu
         found[:, g, k] = fit.beta[0], fit.se[0], fit.df, np.sqrt(fit.tau2)
     ace, error, df, tau = found
     return ace, error, df, tau
-
-
-def _sums(values: Array, codes: NDArray[np.int64]) -> Array:
-    return np.stack([np.bincount(codes, column) for column in values.T], axis=1)
 
 
 def _attrs(fitted: xr.Dataset, by: str | None, method: str, ci_prob: float) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.mpra.counting.ratios import cell_ratios
+from causalgia.mpra.counting.summing import group_sums
 from causalgia.mpra.fitting.question import Asked
 
 Array: TypeAlias = NDArray[np.float64]
@@ -53,17 +54,3 @@ def cells_of(counts: xr.Dataset, asked: Asked) -> Cells:
     keep = (asked.element >= 0) & used.any(axis=1)
     E, A = asked.oligos.shape
     return Cells(ratio[keep], used[keep], asked.element[keep] * A + asked.arm[keep], (E, A))
-
-
-def group_sums(values: Array | Mask, group: Ints, shape: tuple[int, ...]) -> Array:
-    """Sum values, shape ``(B, ...)``, within groups 0 to G - 1 of their rows, to ``(*shape, ...)`` with G entries.
-
-    Examples
-    --------
-    >>> group_sums(np.array([1.0, 2.0, 4.0]), np.array([1, 1, 0]), (2, 1)).ravel()
-    array([4., 3.])
-    """
-    columns = values.reshape(len(values), -1)
-    size = int(np.prod(shape))
-    found = [np.bincount(group, column, size) for column in columns.T]
-    return np.stack(found, axis=-1).reshape(*shape, *values.shape[1:]).astype(np.float64, copy=False)

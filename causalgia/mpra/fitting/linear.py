@@ -11,7 +11,7 @@ from scipy import special
 
 from causalgia.errors import EstimateError
 from causalgia.estimation import moderate_unequal
-from causalgia.mpra.fitting.cells import group_sums
+from causalgia.mpra.counting.summing import group_sums
 from causalgia.mpra.fitting.fitted import Fitted
 
 Array: TypeAlias = NDArray[np.float64]

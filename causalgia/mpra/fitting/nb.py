@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from causalgia.errors import EstimateError
 from causalgia.mpra.counting.ratios import dna_observed
-from causalgia.mpra.fitting.cells import group_sums
+from causalgia.mpra.counting.summing import group_sums
 from causalgia.mpra.fitting.fitted import Fitted
 from causalgia.mpra.fitting.negative_binomial import Mask, Regression, regress
 from causalgia.mpra.fitting.question import Asked

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from causalgia.mpra.fitting.cells import group_sums
+from causalgia.mpra.counting.summing import group_sums
 
 Array: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia.mpra.fitting.cells import group_sums
+from causalgia.mpra.counting.summing import group_sums
 from causalgia.mpra.fitting.question import Asked
 
 Array: TypeAlias = NDArray[np.float64]
