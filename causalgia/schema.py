@@ -436,12 +436,12 @@ _MAKERS: dict[Kind, str] = {
 }
 
 
-def has_effects(dataset: object) -> bool:
+def keeps_effects(dataset: object) -> bool:
     """Say whether a Dataset has effects, or moments of them: contrasts of outcomes, whose outcomes may be gone.
 
     Examples
     --------
-    >>> has_effects(xr.Dataset({"ice_mean": (("contrast", "task"), [[1.0]])}))
+    >>> keeps_effects(xr.Dataset({"ice_mean": (("contrast", "task"), [[1.0]])}))
     True
     """
     return isinstance(dataset, xr.Dataset) and ("ice" in dataset or "ice_mean" in dataset)

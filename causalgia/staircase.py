@@ -18,7 +18,7 @@ from causalgia.estimation.request import users_level
 from causalgia.estimation.words import placebo_words
 from causalgia.multiplicity import adjust
 from causalgia.packed import question_of
-from causalgia.schema import has_effects, validate
+from causalgia.schema import keeps_effects, validate
 from causalgia.streams import RNG, derive, root_key
 
 __all__ = ["Steps", "analyze", "estimated", "steps", "steps_from"]
@@ -117,7 +117,7 @@ def steps(outcomes: xr.Dataset, analysis: Analysis | None = None, *, rng: RNG) -
     >>> round(steps(outcomes, ask, rng=0).estimates["ace"].item(), 3)
     2.333
     """
-    if not has_effects(outcomes):
+    if not keeps_effects(outcomes):
         validate(outcomes, "outcomes")
     asked = asked_of(outcomes, analysis)
     require_rope(asked)
@@ -204,7 +204,7 @@ def asked_of(outcomes: xr.Dataset, analysis: Analysis | None) -> Analysis:
         )
     if not isinstance(analysis, Analysis):
         raise OutcomesError(f"analysis={analysis!r} is no cg.Analysis; for example cg.Analysis(control='...', rope=0)")
-    if has_effects(outcomes):
+    if keeps_effects(outcomes):
         analysis = analysis if analysis.asks else analysis.asking(question_of(outcomes) or _question_in(outcomes))
         _require_question(outcomes, analysis)
     analysis = analysis if analysis.asks else analysis.asking(question_of(outcomes))
@@ -269,9 +269,9 @@ def estimated(outcomes: xr.Dataset, analysis: Analysis, *, rng: RNG) -> tuple[xr
 
     Effects are taken as they are, where a trial kept them; of moments there are no effects, and only estimates.
     """
-    if has_effects(outcomes) and "ice" not in outcomes:
+    if keeps_effects(outcomes) and "ice" not in outcomes:
         return None, _estimated_from_moments(outcomes, analysis, rng)
-    effects = outcomes if has_effects(outcomes) else contrast(outcomes, **analysis.contrasting)
+    effects = outcomes if keeps_effects(outcomes) else contrast(outcomes, **analysis.contrasting)
     effects = _with_families(effects, analysis)
     estimates = estimate(
         effects,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import xarray as xr
 
-from causalgia.schema import has_effects, validate
+from causalgia.schema import keeps_effects, validate
 
 
 def describe(outcomes: xr.Dataset, *, every_arm: bool = False) -> str:
@@ -43,7 +43,7 @@ def describe(outcomes: xr.Dataset, *, every_arm: bool = False) -> str:
       control  do()
       GATA1    do(x[3:7] = GATA)
     """
-    of_effects = has_effects(outcomes)
+    of_effects = keeps_effects(outcomes)
     if not of_effects:
         validate(outcomes, "outcomes")
     n_units = outcomes.sizes["unit"] if "unit" in outcomes.sizes else int(outcomes["n_units"].max())
