@@ -125,11 +125,7 @@ def _taken(key: str, value: Any, folder: Path) -> Any:
     return str(path)
 
 
-def mpra_said(table: Table) -> Table:
-    """Return the ``[mpra]`` table of a trial file after checking it; {} where there is none."""
-    return check_table(table["mpra"], "[mpra]", MPRA) if "mpra" in table else {}
-
-
-def located(said: Table, folder: Path) -> Table:
-    """Return an ``[mpra]`` table in which the files are absolute paths."""
+def mpra_said(table: Table, folder: Path) -> Table:
+    """Return the ``[mpra]`` table of a trial file after checking it, with absolute paths; {} where there is none."""
+    said = check_table(table["mpra"], "[mpra]", MPRA) if "mpra" in table else {}
     return {key: str(folder / value) if key in _FILES else value for key, value in said.items()}

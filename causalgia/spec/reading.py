@@ -13,7 +13,7 @@ from causalgia.design import Arm, Design, null_from_dict, placebos
 from causalgia.design.intervention import Intervention
 from causalgia.design.patterns import pattern_from_plain
 from causalgia.errors import CausalgiaError, DesignError
-from causalgia.spec.bench import LibrarySpec, library_options, located, mpra_said
+from causalgia.spec.bench import LibrarySpec, library_options, mpra_said
 from causalgia.spec.catalogued import ExperimentSpec, analysis_said, read_experiment
 from causalgia.spec.choices import PredictorSpec
 from causalgia.spec.keys import PLACEBOS, PREDICTOR, TOP, check_arm, check_null
@@ -209,7 +209,7 @@ def _spec(plain: Table, folder: Path) -> TrialSpec:
         design=design,
         analysis=analysis,
         experiment=experiment,
-        mpra=located(mpra_said(table), folder),
+        mpra=mpra_said(table, folder),
     )
 
 
