@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from causalgia.notes import notes_of
 from causalgia.reporting.decided import against, exact_in_words, history, is_decided, verdict_in_words
 from causalgia.reporting.numbers import format_effect, format_number
 from causalgia.reporting.table import (
@@ -107,6 +108,7 @@ def estimand(estimates: xr.Dataset) -> str:
     sentences = [first, f"{said[0].upper()}{said[1:]}." if said else "", _in_do_notation(rows_of(estimates))]
     sentences += [against(estimates)] if is_decided(estimates) else []
     sentences += history(attrs)
+    sentences += [f"Note: {note[:1].upper()}{note[1:].rstrip('.')}." for note in notes_of(estimates)]
     return "\n".join(part for part in sentences if part)
 
 

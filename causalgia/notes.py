@@ -1,0 +1,32 @@
+"""Notes of a result: sentences that a reader must see beside the numbers, kept with the Dataset that they are about."""
+
+from __future__ import annotations
+
+import xarray as xr
+
+
+def with_notes(dataset: xr.Dataset, *sentences: str) -> xr.Dataset:
+    """Return the Dataset with sentences added to ``attrs["notes"]``, each once, one a line.
+
+    Every verb hands the attrs of what it is given on, and `causalgia.report` prints each line as "Note: ...".
+
+    Examples
+    --------
+    >>> once = with_notes(xr.Dataset(), "control and treatment differ in length")
+    >>> with_notes(once, "control and treatment differ in length", "10 parents").attrs["notes"].splitlines()
+    ['control and treatment differ in length', '10 parents']
+    """
+    known = notes_of(dataset)
+    lines = dict.fromkeys([*known, *(" ".join(sentence.split()) for sentence in sentences)])
+    return dataset.assign_attrs(notes="\n".join(lines)) if lines else dataset
+
+
+def notes_of(dataset: xr.Dataset) -> list[str]:
+    """Return the notes of a Dataset, in the order in which they were added.
+
+    Examples
+    --------
+    >>> notes_of(xr.Dataset(attrs={"notes": "10 parents"})), notes_of(xr.Dataset())
+    (['10 parents'], [])
+    """
+    return [line for line in str(dataset.attrs.get("notes", "")).split("\n") if line]
