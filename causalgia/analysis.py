@@ -38,8 +38,11 @@ POINTWISE = ("identity", "log", "log2", "logit")
 SCALES = (*POINTWISE, "log_of_means", "ratio", "excess_over_multiplicative", "bpnet", "cooperativity")
 METHODS = ("bh", "by", "holm", "hochberg", "bonferroni", "storey", "bootstrap_t", "dunnett", "sign_flip")
 FAMILIES = ("mixture", "student_t", "normal")
-ERRORS = ("local", "bayes_fdr", "bh", "bootstrap_t")
+ERRORS = ("auto", "bh", "holm", "bootstrap_t", "local", "bayes_fdr")
+LEAST_FOR_A_LAW = 30
+"""Effects of one kind from which on the law of their spread can be learned, and a posterior may decide."""
 
+OF_A_POSTERIOR = ("local", "bayes_fdr")
 LEAST_PLACEBO_WORDS = 40
 _OF_EVERY_ARM = ("arm", "kind", "random")
 
@@ -55,6 +58,10 @@ def _zero_sum(row: object) -> bool:
         return False
     size = sum(map(abs, row.values()))
     return bool(size > 0 and abs(sum(row.values())) <= 1e-9 * size)
+
+
+def _is_rare(value: object) -> bool:
+    return value in ("auto", "none") if isinstance(value, str) else is_share(value)
 
 
 def _factors(value: object) -> bool:
@@ -101,6 +108,8 @@ ANALYSIS: Keys = {
     "family": one_of(*FAMILIES),
     "rope": (is_rope, ROPE_IN_WORDS),
     "error": one_of(*ERRORS),
+    "exchangeable": (lambda value: isinstance(value, bool), "true or false"),
+    "rare": (_is_rare, 'a share of the backgrounds between 0 and 1, such as 0.01, or "auto" or "none"'),
     "level": (is_share, "a number between 0 and 1"),
     "prior": SUBTABLE,
 }
@@ -140,8 +149,17 @@ class Analysis:
     level
         Verdicts hold with this probability.
     error
-        Whose error is bounded: ``"local"`` each verdict's, ``"bayes_fdr"`` the mean of a set of verdicts, ``"bh"`` and
-        ``"bootstrap_t"`` by tests without a posterior.
+        Which claim a verdict is. ``"auto"``: tests of each effect (``"bh"``) where a family has fewer than 30 contrasts
+        of one kind, else the posterior (``"local"``), which holds on average over effects like these. ``"bh"``,
+        ``"holm"``, ``"bootstrap_t"``: tests that hold whatever the truth. ``"local"``, ``"bayes_fdr"``: the posterior's
+        bound on each verdict's error, or on the mean of a set of them.
+    exchangeable
+        Whether the contrasts of a family are effects of one kind, of which nothing beforehand says which is larger
+        (words, variants, motifs); False where they differ in kind (an effect, an interaction, a slope). None: they are
+        if each is an arm against one control, placebo words not counted, and are not if weights or an interaction are
+        given.
+    rare
+        Share of the backgrounds on which an effect must not be missed: as `causalgia.decide` takes it.
     prior
         Of the hierarchical model; None for the default of `causalgia.Prior`.
 
@@ -175,7 +193,9 @@ class Analysis:
     family: str = "mixture"
     rope: Rope | None = None
     level: float = 0.95
-    error: str = "local"
+    error: str = "auto"
+    exchangeable: bool | None = None
+    rare: float | str | None = "auto"
     prior: Prior | Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
@@ -185,6 +205,12 @@ class Analysis:
         asked = [key for key in ("control", "contrasts", "interaction") if key in said]
         if len(asked) > 1:
             raise DesignError(f"Analysis: {' and '.join(asked)} are two questions; keep one of them")
+        if self.exchangeable is False and self.error in OF_A_POSTERIOR:
+            raise DesignError(
+                f"Analysis: error={self.error!r} takes the effects of a family for draws of one law, and "
+                "exchangeable=False says that they differ in kind; use error='bh', or give each kind a family of its own "
+                "(families=) with exchangeable=True"
+            )
         for name, value in plain.items():
             object.__setattr__(self, name, _frozen(name, value))
 
@@ -261,6 +287,23 @@ class Analysis:
     def weights_by_contrast(self) -> dict[str, dict[str, float]]:
         """The contrasts as a mapping contrast -> arm -> weight; empty where none are said."""
         return {name: dict(weights) for name, weights in dict(self.contrasts or ()).items()}
+
+    def decides_by(self, n_of_a_kind: int) -> str:
+        """Return the error rate that decides a family of so many contrasts of one kind: what ``"auto"`` is there.
+
+        Examples
+        --------
+        >>> Analysis(control="untreated").decides_by(29), Analysis(control="untreated").decides_by(30)
+        ('bh', 'local')
+        >>> Analysis(control="untreated", exchangeable=False).decides_by(4_096)
+        'bh'
+        """
+        if self.error != "auto":
+            return self.error
+        of_one_kind = self.exchangeable
+        if of_one_kind is None:
+            of_one_kind = self.contrasts is None and self.interaction is None
+        return "local" if of_one_kind and n_of_a_kind >= LEAST_FOR_A_LAW else "bh"
 
     @property
     def asks(self) -> bool:
@@ -375,6 +418,18 @@ def of_one_word(rows: Mapping[str, Mapping[str, float]], words: Collection[str])
     return [name for name, arms in positive.items() if len(arms) == 1 and arms[0] in words]
 
 
+def kept_in(attrs: Mapping[Any, Any]) -> Analysis:
+    """Return the analysis that the attrs of a result keep; the default one, which asks nothing, where there is none.
+
+    Examples
+    --------
+    >>> kept_in({"analysis": Analysis(rope=0).to_json()}), kept_in({})
+    (Analysis(rope=0), Analysis())
+    """
+    text = str(attrs.get("analysis", "")).strip()
+    return Analysis.from_json(text) if text.startswith("{") else Analysis()
+
+
 def beyond(attrs: Mapping[Any, Any], **asked: Any) -> dict[str, str]:
     """Return ``exploratory`` for the attrs of a result: what a verb was asked beyond the analysis kept in `attrs`.
 
@@ -391,8 +446,7 @@ def beyond(attrs: Mapping[Any, Any], **asked: Any) -> dict[str, str]:
     >>> beyond({"analysis": Analysis(control="placebo").to_json()}, control="untreated", scale="identity")
     {'exploratory': 'control'}
     """
-    text = str(attrs.get("analysis", "")).strip()
-    kept = Analysis.from_json(text) if text.startswith("{") else Analysis()
+    kept = kept_in(attrs)
     other = [name for name, value in asked.items() if _meant(name, getattr(kept, name)) != _meant(name, value)]
     known = [name for name in str(attrs.get("exploratory", "")).split(", ") if name]
     marked = dict.fromkeys([*known, *(other if kept != Analysis() else [])])
@@ -413,7 +467,7 @@ def _meant(name: str, value: Any) -> Any:
 
 def _plain(name: str, value: Any) -> Any:
     """Return a value as TOML has it: lists, tables, Python's own numbers."""
-    if name == "cluster" and value is None:
+    if name in ("cluster", "rare") and value is None:
         return "none"
     if value is None:
         return None
@@ -452,7 +506,7 @@ def _frozen(name: str, value: Any) -> Any:
         return tuple((k, tuple((arm, float(w)) for arm, w in row.items())) for k, row in value.items())
     if name == "prior":
         return _prior(value)
-    if name in ("level", "ci_prob"):
+    if name in ("level", "ci_prob") or (name == "rare" and not isinstance(value, str)):
         return float(value)
     if name == "rope":
         return _frozen_rope(value)

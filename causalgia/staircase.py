@@ -17,13 +17,14 @@ from causalgia.estimation import estimate
 from causalgia.estimation.request import users_level
 from causalgia.estimation.words import placebo_words
 from causalgia.multiplicity import adjust
+from causalgia.multiplicity.families import family_codes
 from causalgia.packed import question_of
 from causalgia.schema import keeps_effects, validate
 from causalgia.streams import RNG, derive, root_key
 
 __all__ = ["Steps", "analyze", "estimated", "steps", "steps_from"]
 
-BY_TESTS = ("bh", "bootstrap_t")
+BY_TESTS = ("bh", "holm", "bootstrap_t")
 """The error rates whose verdicts are tests on estimates: no posterior is drawn."""
 
 
@@ -179,13 +180,33 @@ def _concluded(kept: xr.Dataset, effects: xr.Dataset | None, estimates: xr.Datas
     from causalgia.posterior import infer
 
     posterior, exact = None, _exact(estimates)
-    if asked.error not in BY_TESTS and not exact.all():
-        posterior = infer(estimates.isel(contrast=~exact), **_of_infer(asked), rng=derive(key, "infer"))
-    decisions = _decided(effects, estimates, posterior, asked, rng=derive(key, "decide"))
+    chosen = replace(asked, error=deciding_error(estimates, asked))
+    if chosen.error not in BY_TESTS and not exact.all():
+        posterior = infer(estimates.isel(contrast=~exact), **_of_infer(chosen), rng=derive(key, "infer"))
+    decisions = _decided(effects, estimates, posterior, chosen, rng=derive(key, "decide"))
     if posterior is not None and exact.any():
-        decisions = _with_exact(decisions, estimates, exact, asked)
+        decisions = _with_exact(decisions, estimates, exact, chosen)
     said = said_of(kept, asked)  # it warns of what is exploratory: after whatever is impossible
     return Steps(effects, _marked(estimates, said), posterior, _marked(decisions, said))
+
+
+def deciding_error(estimates: xr.Dataset, analysis: Analysis) -> str:
+    """Return the error rate that decides these estimates: what ``error="auto"`` of the analysis is for them.
+
+    Its smallest family counts: contrasts that vary, but for placebo words. Ratios, whose no effect is 1, have no
+    posterior.
+
+    Examples
+    --------
+    >>> from causalgia.estimation import from_effects
+    >>> [deciding_error(from_effects([0.0] * n, 1.0), Analysis(control="untreated")) for n in (29, 30)]
+    ['bh', 'local']
+    """
+    if analysis.error == "auto" and float(estimates.attrs.get("null_value", 0.0)) != 0:
+        return "bh"
+    counted = ~_exact(estimates) & ~placebo_words(estimates)
+    codes = family_codes(estimates, None if analysis.families == "all" else analysis.families)
+    return analysis.decides_by(int(np.bincount(codes, weights=counted).min()) if len(codes) else 0)
 
 
 def asked_of(outcomes: xr.Dataset, analysis: Analysis | None) -> Analysis:
@@ -358,7 +379,7 @@ def _decided(
     from causalgia.verdicts import decide
 
     how: dict[str, Any] = {"rope": analysis.region, "level": analysis.level, "error": analysis.error}
-    how |= {"family": analysis.families, "cluster": _cluster(analysis), "rng": rng}
+    how |= {"family": analysis.families, "rare": analysis.rare, "cluster": _cluster(analysis), "rng": rng}
     if effects is not None and analysis.error == "bootstrap_t":
         return decide(effects, **how)
     if posterior is None and analysis.error not in BY_TESTS:
@@ -397,7 +418,9 @@ def _with_exact(
     from causalgia.verdicts import decide
 
     rope = _region_by_task(decisions) if analysis.rope == "placebo" else analysis.region
-    points = decide(_points(estimates.isel(contrast=exact)), rope=rope, level=analysis.level)
+    points = decide(
+        _points(estimates.isel(contrast=exact)), rope=rope, level=analysis.level, error="local", rare=analysis.rare
+    )
     words = ("contrast", placebo_words(estimates)[exact])
     points = points.assign(raw=points["ace"]).assign_coords(placebo_word=words)
     shared = [name for name in decisions.data_vars if name in points]

@@ -10,6 +10,7 @@ from scipy import special
 
 from causalgia.estimation.moments import Array
 from causalgia.estimation.quotients import Flags, fieller
+from causalgia.estimation.transformed_t import untransformed
 
 UNCLEAR = 0.1
 """Fieller's g = (t se / mean)^2 beyond which a mean is not clearly away from 0: about 6 standard errors."""
@@ -72,9 +73,23 @@ class Working:
         spread = np.sqrt(np.maximum(self.se**2 + 2 * gap * both + gap**2 * own, 0.0))
         return np.where(self.logs, self.centre - self.put(value), gap), np.where(self.logs, self.error, spread)
 
-    def limits(self, ci_prob: float | Array) -> tuple[Array, Array, Flags]:
-        """Return lower and upper limits, and whether they are open."""
-        lower, upper = self.around(special.stdtrit(self.df, 0.5 + np.asarray(ci_prob) / 2) * self.error)
+    def width(self, size: Array | float) -> Array:
+        """Put a small distance from the effects on the working scales."""
+        return np.asarray(size / np.where(self.logs, np.abs(self.ace), 1.0))
+
+    def limits(
+        self, ci_prob: float | Array, *, hall: Array | float = 0.0, unseen: Array | float = 0.0
+    ) -> tuple[Array, Array, Flags]:
+        """Return lower and upper limits, and whether they are open.
+
+        They are those of Hall's transformed t with coefficient `hall`, moved outwards by `unseen`.
+        """
+        critical, beyond = special.stdtrit(self.df, 0.5 + np.asarray(ci_prob) / 2), self.width(unseen)
+        down, up = (np.where(self.error == 0, 0.0, untransformed(side * critical, np.asarray(hall))) for side in (1, -1))
+        lower, upper = (
+            np.where(t * self.error + side * beyond == 0, self.ace, self.back(self.centre - t * self.error - side * beyond))
+            for t, side in ((down, 1), (up, -1))
+        )
         both, own = self.divisor
         variances = (self.se**2 + 2 * self.ace * both + self.ace**2 * own, both + self.ace * own, own)
         low, high, open_ended = fieller(self.ace, np.ones_like(self.ace), variances, self.df, ci_prob)

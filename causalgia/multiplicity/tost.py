@@ -15,9 +15,13 @@ from causalgia.errors import DecisionError, EstimateError
 from causalgia.estimation.given import require_errors
 from causalgia.estimation.moments import Array
 from causalgia.estimation.request import require_ci_prob
+from causalgia.estimation.transformed_t import transformed
 from causalgia.estimation.working import working_of
 from causalgia.multiplicity.questions import estimates_of, null_value, unbounded
 from causalgia.schema import annotate
+
+_FARTHEST = 1e100
+"""Bound on a t, whose cube is a float."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,15 @@ class Tails:
         return np.maximum(self.not_below, self.not_above)
 
 
-def tails(estimates: xr.Dataset, lower: Array | float, upper: Array | float, *, ci_prob: float | Array = 0.95) -> Tails:
+def tails(
+    estimates: xr.Dataset,
+    lower: Array | float,
+    upper: Array | float,
+    *,
+    ci_prob: float | Array = 0.95,
+    hall: Array | float = 0.0,
+    unseen: Array | float = 0.0,
+) -> Tails:
     """Return the four one-sided p-values against the ends of a region.
 
     Where the standard error is 0 a p is 0 on the asked side of the end and 1 elsewhere, the end itself included. A
@@ -61,6 +73,12 @@ def tails(estimates: xr.Dataset, lower: Array | float, upper: Array | float, *, 
         Ends of the region, on the scale of ``ace``, broadcast against it.
     ci_prob
         Probability of the intervals beside these p: it sets which mean of a ratio is unclear.
+    hall
+        Coefficient of Hall's transformation (`causalgia.estimation.transformed_t`), broadcast against ``ace``; 0 is
+        Student's t.
+    unseen
+        What units that were not drawn could add to the effect on either side, on the scale of ``ace``: the claim that
+        it lies inside has to hold with it.
 
     Examples
     --------
@@ -71,11 +89,13 @@ def tails(estimates: xr.Dataset, lower: Array | float, upper: Array | float, *, 
     ace, se, df = numbers_of(estimates)
     found = working_of(estimates, ace, se, df, ci_prob)
     (over_lower, se_lower), (over_upper, se_upper) = found.against(lower), found.against(upper)
+    a = np.where(found.unclear, 0.0, hall)
+    further = np.where(found.unclear, unseen, found.width(unseen))
     return Tails(
-        not_below=_p(over_lower, se_lower, df),
-        not_above=_p(-over_upper, se_upper, df),
-        above=_p(over_upper, se_upper, df),
-        below=_p(-over_lower, se_lower, df),
+        not_below=_p(over_lower - further, se_lower, df, a),
+        not_above=_p_below(over_upper + further, se_upper, df, a),
+        above=_p(over_upper, se_upper, df, a),
+        below=_p_below(over_lower, se_lower, df, a),
     )
 
 
@@ -186,7 +206,9 @@ def ends(rope: Any) -> tuple[float, float]:
     return low, high
 
 
-def limits(estimates: xr.Dataset, ci_prob: float | Array) -> tuple[Array, Array]:
+def limits(
+    estimates: xr.Dataset, ci_prob: float | Array, *, hall: Array | float = 0.0, unseen: Array | float = 0.0
+) -> tuple[Array, Array]:
     """Return the limits of t intervals, of the shape of ``ace``; infinite where they are open.
 
     Those of a ratio are of its logarithm, or Fieller's, as `causalgia.estimate` gives them.
@@ -197,6 +219,8 @@ def limits(estimates: xr.Dataset, ci_prob: float | Array) -> tuple[Array, Array]
         With ``ace`` and ``se``.
     ci_prob
         Their probability, broadcast against the effects.
+    hall, unseen
+        As `tails` takes them: the interval is then the one that those tests leave.
 
     Examples
     --------
@@ -205,7 +229,7 @@ def limits(estimates: xr.Dataset, ci_prob: float | Array) -> tuple[Array, Array]
     (array([-inf]), array([inf]))
     """
     ace, se, df = numbers_of(estimates)
-    lower, upper, open_ended = working_of(estimates, ace, se, df, ci_prob).limits(ci_prob)
+    lower, upper, open_ended = working_of(estimates, ace, se, df, ci_prob).limits(ci_prob, hall=hall, unseen=unseen)
     if "divisor_variance" not in estimates:
         open_ended = open_ended | unbounded(estimates)
     return np.where(open_ended, -np.inf, lower), np.where(open_ended, np.inf, upper)
@@ -288,9 +312,17 @@ def few_for_exact(estimates: xr.Dataset, level: float) -> Array:
     return np.where((se == 0) & (n > 0) & (lacks > 0), np.ceil(lacks * units / np.maximum(n, 1.0)), 0.0)
 
 
-def _p(distance: Array, se: Array, df: Array) -> Array:
+def _p(distance: Array, se: Array, df: Array, a: Array) -> Array:
     """Return the p of "the distance is at most 0"."""
-    exact = se == 0
+    return np.where(se == 0, np.where(distance > 0, 0.0, 1.0), special.stdtr(df, -_t(distance, se, a)))
+
+
+def _p_below(distance: Array, se: Array, df: Array, a: Array) -> Array:
+    """Return the p of "the distance is at least 0"."""
+    return np.where(se == 0, np.where(distance < 0, 0.0, 1.0), special.stdtr(df, _t(distance, se, a)))
+
+
+def _t(distance: Array, se: Array, a: Array) -> Array:
     with np.errstate(over="ignore"):
-        t = distance / np.where(exact, 1.0, se)
-    return np.where(exact, np.where(distance > 0, 0.0, 1.0), special.stdtr(df, -t))
+        t = np.clip(distance / np.where(se == 0, 1.0, se), -_FARTHEST, _FARTHEST)
+        return transformed(t, a)

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import xarray as xr
+from scipy.special import ndtri
 
-from causalgia.analysis import beyond
+from causalgia.analysis import LEAST_FOR_A_LAW, beyond, kept_in
 from causalgia.errors import DecisionError
 from causalgia.estimation import as_estimates
 from causalgia.estimation.moments import Array, Codes
@@ -24,12 +25,14 @@ from causalgia.multiplicity.tost import few_for_exact
 from causalgia.schema import annotate, validate
 from causalgia.streams import RNG, root_key
 from causalgia.verdicts.banded import band_error
-from causalgia.verdicts.evidence import Evidence, distance, from_estimates, from_posterior, z_of
+from causalgia.verdicts.evidence import Evidence, distance, from_estimates, from_posterior, interval_of, z_of
 from causalgia.verdicts.further import more_units
+from causalgia.verdicts.rare_effects import as_rare, independent_draws
 from causalgia.verdicts.rules import CLAIMS, UNDECIDED, rule
 
-Error = Literal["local", "bayes_fdr", "bh", "bootstrap_t"]
-_ERRORS = ("local", "bayes_fdr", "bh", "bootstrap_t")
+Error = Literal["auto", "bh", "holm", "bootstrap_t", "local", "bayes_fdr"]
+_ROUNDING = 1e-9
+_ERRORS = ("auto", "bh", "holm", "bootstrap_t", "local", "bayes_fdr")
 
 
 def decide(
@@ -37,7 +40,8 @@ def decide(
     *,
     rope: tuple[float, float] | str | int | Mapping[str, tuple[float, float]] | None = None,
     level: float = 0.95,
-    error: Error = "local",
+    error: Error = "auto",
+    rare: float | str | None = "auto",
     ci_prob: float | None = None,
     family: str | None = None,
     cluster: str | None = "auto",
@@ -45,16 +49,18 @@ def decide(
 ) -> xr.Dataset:
     """Say of each effect whether it increases, decreases, is negligible, or undecided: size against what matters.
 
-    The error of a claim is 1 minus the posterior probability of its region (above, below, or inside the region of
-    practical equivalence, ROPE); or, for estimates, the p of its one-sided test (the larger of two for "negligible").
-    A verdict is the claim of least error, where the error rate that was asked is at most ``1 - level``; else
-    ``"undecided"``, which says that the data do not tell, and not that there is no effect.
+    There are two kinds of claim. Estimates are decided by *tests* on the unshrunken effects: a direction at
+    ``(1 - level) / 2`` a side, "negligible" by two one-sided tests at ``1 - level``, each kind adjusted over the family.
+    Whatever the truth, each verdict is then false with probability at most ``1 - level``. A posterior is decided by the
+    probability of the regions above, below and inside the region of practical equivalence (ROPE): its errors are
+    bounded *on average over effects like these*. ``"undecided"`` says that the data do not tell, and not that there is
+    no effect.
 
     Parameters
     ----------
     x
-        A posterior (from `causalgia.infer`, or anybody's with ``posterior/ace (chain, draw, contrast[, task])``);
-        estimates, or a table with columns ``effect`` and ``se``; or, for ``error="bootstrap_t"``, effects
+        Estimates, or a table with columns ``effect`` and ``se``; a posterior (from `causalgia.infer`, or anybody's with
+        ``posterior/ace (chain, draw, contrast[, task])``); or, for ``error="bootstrap_t"``, effects
         ``ice (unit, contrast, task)``.
     rope
         The effects too small to matter: ``(lower, upper)`` on the scale of the contrast, or these for each task;
@@ -62,15 +68,22 @@ def decide(
         or more placebo words; or 0, the direction alone, which is never negligible. No effect is attrs["null_value"],
         1 for ratios, else 0; a ratio has the sd relative to the control's mean.
     level
-        1 minus the bound on the error rate; also the probability of the intervals, unless `ci_prob` is given.
+        1 minus the bound on the error rate.
     error
-        ``"local"``: each verdict's own error is at most ``1 - level``. ``"bayes_fdr"`` (posterior): the mean error of
-        the verdicts is, for directional and for negligible ones apart. ``"bh"`` (estimates): p-values adjusted by
-        Benjamini-Hochberg, again apart. ``"bootstrap_t"`` (effects): verdicts by the simultaneous band, so that with
-        probability `level` not one of a family's is wrong.
+        ``"auto"``: ``"bh"`` for estimates, ``"local"`` for a posterior. ``"bh"`` (estimates): p-values adjusted by
+        Benjamini-Hochberg over the family, directions and negligibles apart: on average at most ``1 - level`` of the
+        verdicts of each kind are false. ``"holm"`` (estimates): the chance of any false verdict of a kind is at most
+        ``1 - level``. ``"local"``: each verdict by itself. ``"bayes_fdr"`` (posterior): the mean error of the verdicts
+        is at most ``1 - level``, for each kind. ``"bootstrap_t"`` (effects): verdicts by the simultaneous band, so that
+        with probability `level` not one of a family's is wrong.
+    rare
+        Share of the backgrounds on which an effect must not be missed: by tests nothing is "negligible" before
+        ``3 / rare`` independent backgrounds were drawn. ``"auto"`` is .01 where a predictor answered for a population
+        of backgrounds, and ``"none"`` (no rare, large effects are assumed, which is said) for exactly these units, for
+        tables of effects, and for measured activities.
     ci_prob
-        Probability of the intervals (equal-tailed for a posterior). An interval of probability ``2 level - 1`` is the
-        one that excludes the ends of the ROPE where a verdict is given.
+        Of a posterior: probability of the equal-tailed intervals; by default ``2 level - 1``, which excludes the ends of
+        the ROPE where a verdict is given. Tests print the interval that decided, and take none.
     family
         What counts as one set of verdicts, unless `error` is ``"local"``: None, the contrasts of one task (and model);
         the name of a coordinate on contrast, whose values are the families inside one task; or ``"all"``. With
@@ -81,41 +94,49 @@ def decide(
     Returns
     -------
     Dataset
-        On (contrast, task[, model]): ``verdict``; ``ace`` (the posterior mean; the estimate), ``lower, upper``;
+        On (contrast, task[, model]): ``verdict``; ``ace`` (the posterior mean; the estimate), ``lower, upper``, and
+        ``interval_level``, their probability: of tests the level that decided, ``1 - R a / K`` for a direction and
+        ``1 - 2 R a / K`` for a negligible effect (``a = 1 - level``, R verdicts of that kind among K; 1 / (K - R + 1) in
+        the place of R / K by Holm), and where undecided the union of both, so that verdict and interval always agree;
         ``lfsr``, of the side of no effect; ``p_rope, p_above, p_below``, the probability of each region (for estimates
-        of the confidence distribution, which is the posterior under a flat prior); ``local_error`` of the best claim;
-        ``q``, the error rate of the set of verdicts that ends with this one (for ``"bootstrap_t"`` the least
+        of the confidence distribution, which is the posterior under a flat prior); ``local_error`` of the best claim:
+        twice the one-sided p of a direction, the larger of two p for "negligible", or 1 minus the probability of its
+        region; ``q``, the error rate of the set of verdicts that ends with this one (for ``"bootstrap_t"`` the least
         ``1 - level`` whose band decides: p against the nearest end of the ROPE, adjusted for the family);
-        ``rope_lower, rope_upper``;
-        ``more_units``, about how many units more than this trial's a new trial would need to decide, with even odds
-        if the effect is what it seems (-1 where decided or nothing can be said); ``raw`` and ``se``, effect and
-        standard error before the posterior shrank it. attrs["exploratory"] names what was asked beyond the analysis
-        that was kept with the outcomes.
+        ``rope_lower, rope_upper``; ``missed_share``, effects on fewer backgrounds than which could be missed, where
+        `rare` applies; ``more_units``, about how many units more than this trial's a new trial would need to decide,
+        with even odds if the effect is what it seems (-1 where decided or nothing can be said); ``raw`` and ``se``,
+        effect and standard error before the posterior shrank it. attrs["exploratory"] names what was asked beyond the
+        analysis that was kept with the outcomes.
 
     Raises
     ------
     DecisionError
-        If there is no ROPE or an impossible one, `level` is no probability, `error` does not go with `x`, or draws are
-        too few for `level` or beside data of other effects (groups are joined by the names of contrasts and tasks).
+        If there is no ROPE or an impossible one, `level` is no probability, `error`, `rare` or `ci_prob` do not go with
+        `x`, or draws are too few for `level` or beside data of other effects (groups are joined by the names of
+        contrasts and tasks).
     InferenceError
         If a posterior lacks ``ace``.
     ConvergenceError
-        If draws that `causalgia.infer` did not vouch for have divergent transitions, or chains that disagree.
+        If draws that did not come from `causalgia.infer` have divergent transitions, or chains that disagree.
     EstimateError
         If estimates have no standard error, or there are too few placebo words.
 
     Notes
     -----
-    ``rope=0`` at level .95 gives up to 10 % of false directions by p where effects are 0, since each side is tested
-    at 5 %; attrs["caution"] and the report say so. Where nothing varies among the units (``exact``) the verdict is the
-    point's, and up to 3/n of the population may still differ: with fewer than ``3 / (1 - level)`` independent units (60
-    at .95) such an effect is undecided, its error 3/n, unless ``target="units"`` asks for exactly these.
+    Tests use Hall's transformed t where the estimates know their skewness. Where ``n < 25 skewness^2`` the mean is moved
+    by ``(3/n)`` times the largest ICE seen in any arm before an effect is called negligible. The promise about a
+    *family* of skewed effects needs ``n >= (3 + ln K) / rare``; below it each verdict is promised alone, and the report
+    says so. Where nothing varies among the units (``exact``) the verdict is the point's, and up to 3/n of the population
+    may still differ: with fewer than ``3 / (1 - level)`` independent units (60 at .95) such an effect is undecided, its
+    error 3/n, unless ``target="units"`` asks for exactly these.
 
     References
     ----------
     Kruschke (2018), doi:10.1177/2515245918771304. Schuirmann (1987), doi:10.1007/BF01068419. Mueller, Parmigiani,
     Robert & Rousseau (2004), doi:10.1198/016214504000001646. Benjamini & Hochberg (1995),
-    doi:10.1111/j.2517-6161.1995.tb02031.x.
+    doi:10.1111/j.2517-6161.1995.tb02031.x. Hall (1992), doi:10.1111/j.2517-6161.1992.tb01872.x: skewness. Benjamini &
+    Yekutieli (2005), doi:10.1198/016214504000001907: intervals of what was selected.
 
     Examples
     --------
@@ -126,28 +147,41 @@ def decide(
     ['increases', 'negligible', 'undecided']
     """
     level = _probability(level, "level")
-    interval = level if ci_prob is None else _probability(ci_prob, "ci_prob")
-    attrs = {"level": level, "ci_prob": interval, "error": error}
+    attrs: dict[str, Any] = {"level": level, "error": error}
     if error not in _ERRORS:
         raise DecisionError(f"error={error!r} is none of {', '.join(map(repr, _ERRORS))}")
     if isinstance(x, xr.Dataset) and {"chain", "draw"} <= set(x.dims):
         x = {"posterior": x}
-    if has_effects(x) and ci_prob is not None:
-        raise DecisionError("effects are decided by a band of probability `level`: say level=, and not ci_prob=")
-    out = _given(x, rope, attrs, family=family, cluster=cluster, rng=rng)
-    return out.assign_attrs(beyond(out.attrs, **_asked(out, rope, ci_prob, family)))
+    by_tests = isinstance(x, xr.Dataset | pd.DataFrame)
+    if by_tests and ci_prob is not None:
+        what = "a band of probability `level`" if has_effects(x) else "the interval of its own level that decided"
+        raise DecisionError(f"tests print {what}: say level=, and not ci_prob=")
+    interval = 2 * level - 1 if ci_prob is None else _probability(ci_prob, "ci_prob")
+    out = _given(x, rope, attrs, interval, rare=rare, family=family, cluster=cluster, rng=rng)
+    return out.assign_attrs(beyond(out.attrs, **_asked(out, rope, rare, family)))
 
 
-def _asked(out: xr.Dataset, rope: Any, ci_prob: float | None, family: str | None) -> dict[str, Any]:
+def _asked(out: xr.Dataset, rope: Any, rare: Any, family: str | None) -> dict[str, Any]:
     """Return what was asked, of all that has a bearing on these verdicts, by the names of an `Analysis`."""
     error, varies = out.attrs["error"], "se" not in out or bool((out["se"] != 0).any())
+    kept = kept_in(out.attrs)
+    if kept.decides_by(int((~words_of(out)).sum())) == error:
+        error = kept.error
     asked = {"rope": rope, "level": out.attrs["level"]} | ({"error": error} if varies else {})
-    asked |= {"families": family} if error != "local" else {}
-    return asked | ({"ci_prob": ci_prob} if ci_prob is not None else {})
+    asked |= {"rare": rare} if out.attrs.get("evidence") == "tests" else {}
+    return asked | ({"families": family} if out.attrs["error"] != "local" else {})
 
 
 def _given(
-    x: Any, rope: Any, attrs: dict[str, Any], *, family: str | None, cluster: str | None, rng: RNG | None
+    x: Any,
+    rope: Any,
+    attrs: dict[str, Any],
+    interval: float,
+    *,
+    rare: Any,
+    family: str | None,
+    cluster: str | None,
+    rng: RNG | None,
 ) -> xr.Dataset:
     """Decide by the band of effects, by tests of estimates, or by the draws of a posterior."""
     error = attrs["error"]
@@ -156,11 +190,25 @@ def _given(
     if error == "bootstrap_t":
         raise DecisionError("error='bootstrap_t' resamples units: give the effects of cg.contrast, or use error='bh'")
     if isinstance(x, xr.Dataset | pd.DataFrame):
-        return _by_tests(x, rope, attrs, family)
-    if error == "bh":
-        raise DecisionError("error='bh' adjusts p-values, and a posterior has none; use error='bayes_fdr'")
-    found = from_posterior(x, rope, level=attrs["level"], ci_prob=attrs["ci_prob"])
-    return _ruled(found, attrs | {"evidence": "posterior"}, family)
+        return _by_tests(x, rope, attrs | {"error": "bh" if error == "auto" else error}, rare, family)
+    if error in ("bh", "holm"):
+        raise DecisionError(f"error={error!r} adjusts p-values, and a posterior has none; use error='bayes_fdr'")
+    attrs = attrs | {"error": "local" if error == "auto" else error, "evidence": "posterior", "ci_prob": interval}
+    found = from_posterior(x, rope, level=attrs["level"], ci_prob=interval)
+    columns, families_in_words = _ruled(found, attrs, family)
+    attrs |= {"families": families_in_words} | _law_caution(found)
+    return _decisions(found, columns, z_of(attrs["level"]), attrs)
+
+
+def _law_caution(found: Evidence) -> dict[str, str]:
+    """Return what to say where the law of the effects was assumed: too few of them to show it."""
+    n = found.effects.sizes["contrast"]
+    if n >= LEAST_FOR_A_LAW:
+        return {}
+    return {
+        "caution": f"{n} effect{'s' if n != 1 else ''} cannot show the law that they are draws of: it was assumed, and "
+        "the posterior's errors hold on average over effects of that law alone; cg.decide(estimates, ...) tests each"
+    }
 
 
 def _probability(value: Any, name: str) -> float:
@@ -170,7 +218,7 @@ def _probability(value: Any, name: str) -> float:
     return float(value)
 
 
-def _by_tests(table: Any, rope: Any, attrs: dict[str, Any], family: str | None) -> xr.Dataset:
+def _by_tests(table: Any, rope: Any, attrs: dict[str, Any], rare: Any, family: str | None) -> xr.Dataset:
     if attrs["error"] == "bayes_fdr":
         raise DecisionError(
             "error='bayes_fdr' takes a posterior: cg.decide(cg.infer(estimates, rng=0), ...); estimates take error='bh'"
@@ -178,8 +226,32 @@ def _by_tests(table: Any, rope: Any, attrs: dict[str, Any], family: str | None) 
     estimates = as_estimates(table)
     if "placebo_word" in table and "placebo_word" not in estimates.variables:
         estimates = estimates.assign_coords(placebo_word=("contrast", np.asarray(table["placebo_word"])))
-    found = _short_of_units(from_estimates(estimates, rope, ci_prob=attrs["ci_prob"]), attrs["level"])
-    return _ruled(found, attrs | {"evidence": "tests"}, family)
+    share, level = as_rare(rare, estimates), attrs["level"]
+    found = _short_of_units(from_estimates(estimates, rope, ci_prob=level, rare=share), level)
+    columns, families_in_words = _ruled(found, attrs, family)
+    columns |= _interval(estimates, columns, 1 - level, found.region.direction_only)
+    attrs = attrs | {"evidence": "tests", "families": families_in_words, "rare": "none" if share is None else share}
+    z = ndtri(1 - (1 - level) / 2 * columns.pop("share_directional"))
+    columns.pop("share_negligible")
+    out = _decisions(found, columns, z, attrs)
+    return out.drop_attrs(deep=False).assign_attrs({k: v for k, v in out.attrs.items() if k != "ci_prob"})
+
+
+def _interval(estimates: xr.Dataset, columns: dict[str, Any], alpha: float, direction_only: bool) -> dict[str, Any]:
+    """Return the limits that decided, and their probability: the union of two where neither did."""
+    verdict = columns["verdict"]
+    directional = 1 - alpha * columns["share_directional"]
+    negligible = np.maximum(1 - 2 * alpha * columns["share_negligible"], 0.5)
+    of_negligible = verdict == CLAIMS[1]
+    open_to_both = (verdict == UNDECIDED) & (not direction_only)
+    lower, upper = interval_of(
+        estimates,
+        np.where(of_negligible, 0.0, directional),
+        np.where(of_negligible | open_to_both, negligible, 0.0),
+    )
+    level = np.where(of_negligible, negligible, directional)
+    level = np.where(open_to_both, np.maximum(directional, negligible), level)
+    return {"lower": lower, "upper": upper, "interval_level": level}
 
 
 def _short_of_units(found: Evidence, level: float) -> Evidence:
@@ -192,21 +264,25 @@ def _short_of_units(found: Evidence, level: float) -> Evidence:
     return replace(found, errors=np.maximum(found.errors, np.minimum(unseen, 1.0)))
 
 
-def _ruled(found: Evidence, attrs: dict[str, Any], family: str | None) -> xr.Dataset:
-    """Give the verdicts of "local", "bayes_fdr" or "bh", family by family."""
+def _ruled(found: Evidence, attrs: dict[str, Any], family: str | None) -> tuple[dict[str, Any], str]:
+    """Return the verdicts family by family, with their errors, and what counts as a family in words."""
     shape, level = found.errors.shape[1:], attrs["level"]
     flat = found.errors.reshape(3, -1)
-    verdict, local_error, q = np.empty(flat.shape[1], dtype="<U10"), np.empty(flat.shape[1]), np.empty(flat.shape[1])
+    names = ("verdict", "local_error", "q", "share_directional", "share_negligible")
+    columns = {name: np.empty(flat.shape[1], dtype="<U10" if name == "verdict" else np.float64) for name in names}
     for members in _sets(found, family):
         ruled = rule(flat[:, members], alpha=1 - level, error=attrs["error"])
-        verdict[members], local_error[members], q[members] = ruled.verdict, ruled.local_error, ruled.q
-    if attrs["evidence"] == "tests" and attrs["error"] == "local":
-        q = local_error
-    said = {"verdict": verdict, "local_error": local_error, "q": q}
-    columns = {name: values.reshape(shape) for name, values in said.items()}
+        for name in names:
+            columns[name][members] = getattr(ruled, name)
+    by_tests = "share_negligible" if attrs.get("evidence") != "posterior" else None
+    if by_tests and attrs["error"] == "local":
+        columns["q"] = columns["local_error"]
+    if not by_tests:
+        columns = {name: columns[name] for name in names[:3]}
     apart = ", placebo words apart" if found.region.of_placebos else ""
-    attrs = attrs | {"families": in_words(family, found.effects["ace"]) + apart}
-    return _decisions(found, columns, z_of(level), attrs)
+    return {name: values.reshape(shape) for name, values in columns.items()}, in_words(
+        family, found.effects["ace"]
+    ) + apart
 
 
 def _sets(found: Evidence, family: str | None) -> list[Codes]:
@@ -244,7 +320,8 @@ def _by_band(
     q = np.where(verdict == UNDECIDED, np.maximum(q, np.nextafter(1 - level, 1)), np.minimum(q, 1 - level))
     said = {"verdict": verdict, "local_error": local_error, "q": q, "lower": lower, "upper": upper}
     attrs = attrs | {"evidence": "simultaneous band", "families": in_words(family, band["ace"])}
-    return _decisions(found, said, critical, attrs)
+    said["interval_level"] = np.full(verdict.shape, level)
+    return _decisions(found, said, critical, attrs | {"ci_prob": level})
 
 
 def _decisions(found: Evidence, said: dict[str, Any], z: Array | float, attrs: dict[str, Any]) -> xr.Dataset:
@@ -253,7 +330,8 @@ def _decisions(found: Evidence, said: dict[str, Any], z: Array | float, attrs: d
     ace = found.effects["ace"]
     out = found.effects.assign({name: (ace.dims, np.asarray(values)) for name, values in columns.items()})
     if found.region.direction_only:
-        attrs = attrs | {"caution": _caution(attrs, found.region.said)}
+        cautions = [str(attrs["caution"])] if "caution" in attrs else []
+        attrs = attrs | {"caution": "; ".join([*cautions, _caution(found.region.said)])}
     return validate(annotate(out.assign_attrs(attrs, rope=found.region.said)), "decisions")
 
 
@@ -263,16 +341,21 @@ def _more(found: Evidence, verdict: npt.NDArray[np.str_], z: Array | float, leve
         return np.full(verdict.shape, -1)
     se, n = (effects[name].transpose(*effects["ace"].dims).to_numpy() for name in ("se", "n_units"))
     more = more_units(distance(found), found.sd, se, n.astype(np.int64), z=z)
-    few = few_for_exact(effects, level).astype(np.int64)
+    few = np.maximum(few_for_exact(effects, level), _short_of_rare(found)).astype(np.int64)
     return np.where(verdict == UNDECIDED, np.where(few > 0, few, more), -1)
 
 
-def _caution(attrs: dict[str, Any], null: str) -> str:
+def _short_of_rare(found: Evidence) -> Array:
+    """Return how many units "negligible" lacks where all else says it, 0 elsewhere; the shape of ``ace``."""
+    effects, share = found.effects, found.rare
+    if share is None or not np.any(found.too_few):
+        return np.zeros(effects["ace"].shape)
+    draws = np.maximum(independent_draws(effects), 1)
+    n = effects["n_units" if "n_units" in effects else "n_clusters"].transpose(*effects["ace"].dims).to_numpy()
+    lacks = np.ceil(n * (3 / share / draws - 1) - _ROUNDING)
+    return np.where(found.too_few & (lacks > 0), lacks, 0.0)
+
+
+def _caution(null: str) -> str:
     about = "" if null == "0" else f", above or below {null}"
-    said = f"rope=0 asks for the direction alone{about}: no effect is called negligible"
-    if attrs["evidence"] != "tests":
-        return said
-    of_what = (
-        "verdicts have a false direction" if attrs["error"] == "bh" else f"effects that are {null} get a direction"
-    )
-    return f"{said}, and at level {attrs['level']:g} up to {200 * (1 - attrs['level']):.3g} % of {of_what} by p"
+    return f"rope=0 asks for the direction alone{about}: no effect is called negligible"

@@ -7,22 +7,26 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 from scipy import special
 
 from causalgia.errors import DecisionError
 from causalgia.estimation.moments import Array
+from causalgia.estimation.transformed_t import hall_coefficient
 from causalgia.multiplicity.questions import null_value
 from causalgia.multiplicity.tost import limits, numbers_of, tails
 from causalgia.posterior.tree import datasets, require
 from causalgia.verdicts.drawn import Summary, summarise
+from causalgia.verdicts.rare_effects import missed_share, unseen
 from causalgia.verdicts.regions import Region, region
 from causalgia.verdicts.settled import require_settled
 
 _CARRIED = ("se", "n_units", "n_clusters", "control_sd", "exact", "weight", "unbounded")
 _BESIDE = ("observed_data", "constant_data", "moments")
 _NEVER = 2.0
+_ROUNDING = 1e-9
 _NO_TASK = "effect"
 _FEW_DRAWS = 20
 _OF_NO_TASK = ("placebo_word", "weight")
@@ -44,6 +48,10 @@ class Evidence:
         What else decisions say of each effect, each of the shape of ``ace``.
     sd
         Uncertainty of the effect, of the shape of ``ace``.
+    rare
+        Share of the backgrounds on which an effect must not be missed, None where no rare effects are assumed.
+    too_few
+        Which effects would be negligible, were there enough backgrounds for that share; of the shape of ``ace``.
     """
 
     effects: xr.Dataset
@@ -51,31 +59,63 @@ class Evidence:
     errors: Array
     columns: dict[str, Array]
     sd: Array
+    rare: float | None = None
+    too_few: npt.NDArray[np.bool_] | bool = False
 
 
-def from_estimates(estimates: xr.Dataset, rope: Any, *, ci_prob: float) -> Evidence:
+def from_estimates(estimates: xr.Dataset, rope: Any, *, ci_prob: float, rare: float | None = None) -> Evidence:
     """Return what one-sided tests against the ends of the region say.
 
-    The probabilities beside them are of the confidence distribution: the posterior under a flat prior.
+    Both tests are by Hall's transformed t where the estimates know their skewness. The error of a direction is twice
+    its one-sided p (so that .05 is .025 a side), that of "negligible" the larger p of two one-sided tests, which has to
+    hold with what backgrounds that were not drawn could add (`causalgia.verdicts.rare_effects`); it cannot be claimed
+    where effects on a share `rare` of the backgrounds could have been missed. The probabilities beside them are of the
+    confidence distribution: the posterior under a flat prior.
 
     Examples
     --------
     >>> estimates = xr.Dataset({"ace": (("contrast", "task"), [[1.0]]), "se": (("contrast", "task"), [[0.5]])})
     >>> from_estimates(estimates, (-0.1, 0.1), ci_prob=0.95).errors.ravel().round(3)
-    array([0.986, 0.964, 0.036])
+    array([1.   , 0.964, 0.072])
     """
     ace, se, _ = numbers_of(estimates)
-    found, null = region(rope, estimates), null_value(estimates)
-    tests = tails(estimates, found.lower, found.upper, ci_prob=ci_prob)
-    signs = tails(estimates, null, null, ci_prob=ci_prob)
+    found, null, hall = region(rope, estimates), null_value(estimates), hall_coefficient(estimates)
+    tests = tails(estimates, found.lower, found.upper, ci_prob=ci_prob, hall=hall, unseen=unseen(estimates))
+    signs = tails(estimates, null, null, ci_prob=ci_prob, hall=hall)
     inside = np.full(ace.shape, _NEVER) if found.direction_only else tests.inside
-    errors = np.stack([tests.below, inside, tests.above])
-    lower, upper = limits(estimates, ci_prob)
-    errors[:, np.isinf(lower)] = 1.0
+    missed = missed_share(estimates) if rare is not None else np.zeros(ace.shape)
+    too_few = missed > (1.0 if rare is None else rare) * (1 + _ROUNDING)
+    would_be = too_few & (inside <= 1 - ci_prob)
+    inside = np.where(too_few, _NEVER, inside)
+    errors = np.stack([np.minimum(2 * tests.below, 1.0), inside, np.minimum(2 * tests.above, 1.0)])
+    errors[:, np.isinf(limits(estimates, ci_prob)[0])] = 1.0
     p_above, p_below = 1 - tests.above, 1 - tests.below
-    columns = {"lower": lower, "upper": upper, "lfsr": np.minimum(signs.above, signs.below)}
-    columns |= {"p_above": p_above, "p_below": p_below, "p_rope": np.clip(1 - p_above - p_below, 0.0, 1.0)}
-    return Evidence(_carried(estimates, estimates["ace"]), found, errors, columns, se)
+    columns = {"lfsr": np.minimum(signs.above, signs.below), "p_above": p_above, "p_below": p_below}
+    columns |= {"p_rope": np.clip(1 - p_above - p_below, 0.0, 1.0)}
+    columns |= {"missed_share": missed} if rare is not None else {}
+    return Evidence(_carried(estimates, estimates["ace"]), found, errors, columns, se, rare, would_be)
+
+
+def interval_of(estimates: xr.Dataset, directional: Array, negligible: Array) -> tuple[Array, Array]:
+    """Return the interval that two levels of probability leave together, of the shape of ``ace``.
+
+    It is the union of the interval at the level of directions and of the one at the level of "negligible", which what
+    was not drawn widens; a level of 0 is left out.
+
+    Examples
+    --------
+    >>> one = xr.Dataset({"ace": (("contrast", "task"), [[1.0]]), "se": (("contrast", "task"), [[0.5]])})
+    >>> lower, upper = interval_of(one, np.array([[0.95]]), np.array([[0.0]]))
+    >>> lower.round(2), upper.round(2)
+    (array([[0.02]]), array([[1.98]]))
+    """
+    hall = hall_coefficient(estimates)
+    one = limits(estimates, np.where(directional > 0, directional, 0.5), hall=hall)
+    other = limits(estimates, np.where(negligible > 0, negligible, 0.5), hall=hall, unseen=unseen(estimates))
+    both = (directional > 0) & (negligible > 0)
+    lower = np.where(both, np.minimum(one[0], other[0]), np.where(directional > 0, one[0], other[0]))
+    upper = np.where(both, np.maximum(one[1], other[1]), np.where(directional > 0, one[1], other[1]))
+    return lower, upper
 
 
 def from_posterior(tree: Any, rope: Any, *, level: float, ci_prob: float) -> Evidence:

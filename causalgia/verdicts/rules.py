@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from causalgia.estimation.moments import Array
 
-Rule = Literal["local", "bayes_fdr", "bh"]
+Rule = Literal["local", "bayes_fdr", "bh", "holm"]
 
 CLAIMS = np.array(["decreases", "negligible", "increases"])
 UNDECIDED = "undecided"
@@ -33,20 +33,25 @@ class Ruled:
         The error of that claim, shape ``(K,)``.
     q
         Error rate of the set of claims of its class (directional, negligible) that ends with this one, shape ``(K,)``.
+    share_directional, share_negligible
+        The share of `alpha` at which one claim of that class was decided (tests): R / K for R claims by ``"bh"``, at
+        least one; 1 / (K - R + 1) by ``"holm"``; else 1. An interval at ``1 - share alpha`` agrees with the verdict.
     """
 
     verdict: npt.NDArray[np.str_]
     best: npt.NDArray[np.str_]
     local_error: Array
     q: Array
+    share_directional: float = 1.0
+    share_negligible: float = 1.0
 
 
 def rule(errors: Array, *, alpha: float, error: Rule) -> Ruled:
     """Give each effect the claim of least error, where the error rate that was asked stays within `alpha`.
 
     ``"local"`` bounds each verdict's own error; ``"bayes_fdr"`` calls the largest set whose mean error is at most
-    `alpha`, ``"bh"`` what Benjamini-Hochberg rejects when the errors are p-values. The last two treat directional and
-    negligible claims as two sets, so that easy negligibles cannot pay for wrong directions.
+    `alpha`, ``"bh"`` what Benjamini-Hochberg rejects when the errors are p-values, ``"holm"`` what Holm does. The last
+    three treat directional and negligible claims as two sets, so that easy negligibles cannot pay for wrong directions.
 
     Parameters
     ----------
@@ -60,7 +65,8 @@ def rule(errors: Array, *, alpha: float, error: Rule) -> Ruled:
 
     References
     ----------
-    Mueller, Parmigiani, Robert & Rousseau (2004), doi:10.1198/016214504000001646: the largest set of bounded mean
+    Holm (1979), Scand. J. Statist. 6:65. Benjamini & Yekutieli (2005), doi:10.1198/016214504000001907: intervals of
+    what was selected. Mueller, Parmigiani, Robert & Rousseau (2004), doi:10.1198/016214504000001646: the largest set of bounded mean
     error. Stephens (2017), doi:10.1093/biostatistics/kxw041: its error rate as a q-value.
 
     Examples
@@ -73,13 +79,22 @@ def rule(errors: Array, *, alpha: float, error: Rule) -> Ruled:
     best = errors.argmin(axis=0)
     least = np.minimum(errors.min(axis=0), 1.0)
     negligible = best == _NEGLIGIBLE
-    if error == "bh":
+    if error in ("bh", "holm"):
+        adjusted = _bh if error == "bh" else _holm
         directional = np.minimum(errors[[0, 2]].min(axis=0), 1.0)
-        q = np.where(negligible, _bh(np.minimum(errors[_NEGLIGIBLE], 1.0)), _bh(directional))
+        q = np.where(negligible, adjusted(np.minimum(errors[_NEGLIGIBLE], 1.0)), adjusted(directional))
     else:
         q = running_mean(least, negligible)
     called = (least if error == "local" else q) <= alpha * (1 + _ROUNDING)
-    return Ruled(np.where(called, CLAIMS[best], UNDECIDED), CLAIMS[best], least, q)
+    shares = (_share(int((called & which).sum()), len(best), error) for which in (~negligible, negligible))
+    return Ruled(np.where(called, CLAIMS[best], UNDECIDED), CLAIMS[best], least, q, *shares)
+
+
+def _share(claims: int, n: int, error: Rule) -> float:
+    """Return the share of alpha at which each of so many claims of n was decided."""
+    if error == "bh":
+        return max(claims, 1) / n
+    return 1 / (n - max(claims, 1) + 1) if error == "holm" else 1.0
 
 
 def running_mean(errors: Array, group: npt.NDArray[np.generic] | None = None) -> Array:
@@ -113,3 +128,9 @@ def _bh(p: Array) -> Array:
     from scipy.stats import false_discovery_control
 
     return np.asarray(false_discovery_control(p))
+
+
+def _holm(p: Array) -> Array:
+    from statsmodels.stats.multitest import multipletests
+
+    return np.asarray(multipletests(p, method="holm")[1])

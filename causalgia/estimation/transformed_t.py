@@ -1,0 +1,77 @@
+"""Hall's transformed t: a t statistic of a skewed mean, made symmetric, so that each tail has its own error."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from causalgia.estimation.moments import Array
+
+_SAMPLED = ("population", "parents")
+"""Targets whose standard error is that of the sampled units alone, whose skewness the estimates know."""
+
+
+def transformed(t: Array, a: Array) -> Array:
+    """Return ``g(t) = t + a t^2 / 3 + a^2 t^3 / 27 + a / 6``, which is as if from symmetric observations.
+
+    The studentised mean of n skewed observations has a long tail on the side of the short tail of the observations:
+    ``P(t <= x) = Phi(x) + a (2 x^2 + 1) phi(x) / 6 + O(1/n)`` with ``a = skewness / sqrt(n)``. g is increasing and
+    removes that term.
+
+    Parameters
+    ----------
+    t
+        Studentised distances of estimates from the value that is tested.
+    a
+        Skewness of the independent contributions divided by the root of their number, broadcast against `t`.
+
+    References
+    ----------
+    Hall (1992), doi:10.1111/j.2517-6161.1992.tb01872.x.
+
+    Examples
+    --------
+    >>> transformed(np.array([-2.0, 0.0, 2.0]), np.array([0.0, 0.3, 0.3])).round(4)
+    array([-2.    ,  0.05  ,  2.4767])
+    """
+    # ((1 + a t / 3)^3 - 1) / a, without the cancellation for small a
+    u = a * t / 3
+    return np.asarray(t * (1 + u + u**2 / 3) + a / 6)
+
+
+def untransformed(x: Array, a: Array) -> Array:
+    """Return the t whose `transformed` value is x.
+
+    Examples
+    --------
+    >>> untransformed(transformed(np.array([-9.0, -1.0, 4.0]), np.array([0.7, 0.7, -0.01])), np.array([0.7, 0.7, -0.01]))
+    array([-9., -1.,  4.])
+    """
+    a = np.broadcast_to(np.asarray(a, dtype=np.float64), np.broadcast_shapes(np.shape(x), np.shape(a)))
+    y = x - a / 6
+    still = np.abs(a) < 1e-12
+    safe = np.where(still, 1.0, a)
+    inner = safe * y
+    near = inner > -0.5
+    root = np.where(near, np.expm1(np.log1p(np.where(near, inner, 0.0)) / 3), np.cbrt(1 + inner) - 1)
+    return np.where(still, y, 3 * root / safe)
+
+
+def hall_coefficient(estimates: xr.Dataset) -> Array:
+    """Return ``skewness / sqrt(n)`` of each estimate, of the shape of ``ace``; 0 where the estimates do not know it.
+
+    n is the number of independent contributions (``n_clusters``, else ``n_units``). Where a target adds another source
+    of variance than units (words, predictors, replicates), the skewness of units says little of the whole, and it is 0.
+
+    Examples
+    --------
+    >>> one = {name: ("contrast", [x]) for name, x in {"ace": 1.0, "skewness": 2.0, "n_units": 100}.items()}
+    >>> hall_coefficient(xr.Dataset(one)), hall_coefficient(xr.Dataset({"ace": ("contrast", [1.0])}))
+    (array([0.2]), array([0.]))
+    """
+    ace = estimates["ace"]
+    counts = [name for name in ("n_clusters", "n_units") if name in estimates]
+    if "skewness" not in estimates or not counts or estimates.attrs.get("target", "population") not in _SAMPLED:
+        return np.zeros(ace.shape)
+    skewness, n = (estimates[name].broadcast_like(ace).transpose(*ace.dims) for name in ("skewness", counts[0]))
+    return np.asarray(skewness.to_numpy() / np.sqrt(np.maximum(n.to_numpy(), 1)))

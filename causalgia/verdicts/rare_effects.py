@@ -1,0 +1,109 @@
+"""Effects on few backgrounds: the share that could have been missed, and what it could add to an average."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from causalgia.errors import DecisionError
+from causalgia.estimation.moments import Array
+from causalgia.estimation.transformed_t import hall_coefficient
+
+RARE = 0.01
+"""The share of backgrounds on which an effect must not be missed, unless another is said."""
+
+_OF_A_POPULATION = ("population", "parents", "population x words", "population x predictors", "next predictor")
+
+
+def as_rare(rare: Any, estimates: xr.Dataset) -> float | None:
+    """Return the share of backgrounds on which an effect must not be missed, None where no such effects are assumed.
+
+    ``"auto"`` is 1 % where a predictor answered for a population of backgrounds, most of which may hardly answer while
+    a few answer much, and None for exactly these units, for tables of effects and for measured activities.
+
+    Raises
+    ------
+    DecisionError
+        If it is neither ``"auto"``, ``"none"`` (or None) nor a number between 0 and 1.
+
+    Examples
+    --------
+    >>> asked_of_a_network = xr.Dataset(attrs={"predictor_fingerprint": "0123"})
+    >>> as_rare("auto", asked_of_a_network), as_rare("auto", xr.Dataset()), as_rare(0.02, xr.Dataset())
+    (0.01, None, 0.02)
+    """
+    if rare is None or rare == "none":
+        return None
+    if isinstance(rare, str) and rare == "auto":
+        attrs = estimates.attrs
+        predicted = "predictor_fingerprint" in attrs and not attrs.get("effect_on")
+        return RARE if predicted and attrs.get("target", "population") in _OF_A_POPULATION else None
+    number = isinstance(rare, int | float | np.number) and not isinstance(rare, bool)
+    if not number or not 0 < float(rare) < 1:
+        raise DecisionError(
+            f"rare={rare!r} is neither 'auto', 'none' nor a share of the backgrounds between 0 and 1; for example rare=0.01"
+        )
+    return float(rare)
+
+
+def independent_draws(estimates: xr.Dataset) -> Array:
+    """Return how many independent backgrounds each treatment met, of the shape of ``ace``; 0 where it is not known.
+
+    Units of one parent are one draw; in a parallel trial half of the units met the treatment.
+
+    Examples
+    --------
+    >>> one = {"ace": ("contrast", [1.0]), "n_units": ("contrast", [600]), "n_clusters": ("contrast", [60])}
+    >>> independent_draws(xr.Dataset(one))
+    array([60.])
+    """
+    ace = estimates["ace"]
+    counts = [name for name in ("n_clusters", "n_units") if name in estimates]
+    if not counts:
+        return np.zeros(ace.shape)
+    n = estimates[counts[0]].broadcast_like(ace).transpose(*ace.dims).to_numpy().astype(np.float64)
+    return n / 2 if str(estimates.attrs.get("assignment", "")).startswith("parallel") else n
+
+
+def missed_share(estimates: xr.Dataset) -> Array:
+    """Return 3/n: effects on fewer backgrounds than this share could be missed by n draws (95 %); 0 where n is unknown.
+
+    References
+    ----------
+    Hanley & Lippman-Hand (1983), doi:10.1001/jama.1983.03330370053031: the rule of three.
+
+    Examples
+    --------
+    >>> missed_share(xr.Dataset({"ace": ("contrast", [1.0]), "n_units": ("contrast", [300])}))
+    array([0.01])
+    """
+    n = independent_draws(estimates)
+    return np.where(n > 0, np.minimum(3 / np.maximum(n, 1), 1.0), 0.0)
+
+
+def unseen(estimates: xr.Dataset) -> Array:
+    """Return what backgrounds that were not drawn could add to a skewed effect: ``(3/n) max |ICE|``, else 0.
+
+    The t interval of a mean fails on the side on which nothing large was drawn. Where ``n < 25 skewness^2`` a share 3/n
+    of backgrounds may still carry as much as the largest effect that was seen in any arm of the task.
+
+    Parameters
+    ----------
+    estimates
+        With ``skewness`` and ``largest_ice``; 0 where they are not known.
+
+    Examples
+    --------
+    >>> columns = {"ace": 0.0, "skewness": 4.0, "largest_ice": 2.0, "n_units": 100}
+    >>> unseen(xr.Dataset({name: (("contrast", "task"), [[x]]) for name, x in columns.items()}))
+    array([[0.06]])
+    """
+    ace, a = estimates["ace"], hall_coefficient(estimates)
+    if "largest_ice" not in estimates or not a.any():
+        return np.zeros(ace.shape)
+    largest = estimates["largest_ice"]
+    largest = largest.max("contrast") if "contrast" in largest.dims else largest
+    reach = largest.broadcast_like(ace).transpose(*ace.dims).to_numpy()
+    return np.where(25 * a**2 > 1, missed_share(estimates) * reach, 0.0)
