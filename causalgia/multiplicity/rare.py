@@ -1,4 +1,4 @@
-"""Contrasts whose ICE are one number but for a few units: what the few say of how many there are, and no t."""
+"""Effects on few backgrounds: the share that a sample could miss, and contrasts whose ICE differ in few units only."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from causalgia.errors import EstimateError
 from causalgia.estimation.moments import Array
 
 Counts = npt.NDArray[np.intp]
@@ -73,3 +74,58 @@ def rare_reach(reach: float, n_differing: Counts, n_clusters: int, n_contrasts: 
     """
     u = np.minimum(n_differing, n_clusters - 1)
     return np.asarray(reach * special.betaincinv(u + 1, n_clusters - u, 1 - (1 - ci_prob) / n_contrasts))
+
+
+def missed_share(n: float) -> float:
+    """Return the share of backgrounds that n independent draws may all have missed: ``min(3 / n, 1)``.
+
+    An effect on a share q of the backgrounds is absent from n of them with probability ``(1 - q)^n``, which is .05 at
+    about ``q = 3 / n``, the rule of three.
+
+    Parameters
+    ----------
+    n
+        Independent backgrounds (clusters, where units share parents).
+
+    Raises
+    ------
+    EstimateError
+        If `n` is not a positive number.
+
+    References
+    ----------
+    Hanley & Lippman-Hand (1983), doi:10.1001/jama.1983.03330370053031.
+
+    Examples
+    --------
+    >>> missed_share(300), missed_share(2)
+    (0.01, 1.0)
+    """
+    if not n > 0:
+        raise EstimateError(f"n={n!r} backgrounds: the share that they may miss needs at least one")
+    return min(3 / n, 1.0)
+
+
+def missed_share_sentence(share: float) -> str:
+    """Return what is said beside "negligible" and beside an effect without spread: how rare an effect may be missed.
+
+    Parameters
+    ----------
+    share
+        Of backgrounds, from 0 to 1: the `rare` that was promised, or `missed_share` of the number of clusters.
+
+    Raises
+    ------
+    EstimateError
+        If `share` is not above 0 and at most 1.
+
+    Examples
+    --------
+    >>> missed_share_sentence(0.01)
+    'effects on fewer than 1 % of backgrounds could be missed'
+    >>> missed_share_sentence(missed_share(2_000))
+    'effects on fewer than 0.15 % of backgrounds could be missed'
+    """
+    if not 0 < share <= 1:
+        raise EstimateError(f"share={share!r} of the backgrounds is not above 0 and at most 1")
+    return f"effects on fewer than {100 * share:.2g} % of backgrounds could be missed".replace("1e+02", "100")
