@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import xarray as xr
 
+from causalgia.multiplicity.rare import missed_share_sentence
 from causalgia.reporting.numbers import format_p
 
+_ROUNDING = 1e-9
+_OF_SETS = ("bh", "holm", "bayes_fdr")
 _UNDECIDED = "undecided"
 _SIDE = {"increases": "above", "decreases": "below", "negligible": "inside"}
 
@@ -19,17 +23,18 @@ def is_decided(dataset: xr.Dataset) -> bool:
 
 
 def against(decisions: xr.Dataset) -> str:
-    """Return in words how verdicts were given: region, error rate, by what; and what a reader is to beware of.
+    """Return in words how verdicts were given: region, error rate, by what; what is promised, and what is not.
 
     Examples
     --------
     >>> print(against(xr.Dataset(attrs={"rope": "-0.1 to 0.1", "level": 0.95, "error": "local", "evidence": "tests"})))
-    Verdicts on the ROPE (region of practical equivalence), -0.1 to 0.1: each by one-sided tests at p <= 0.05.
+    Verdicts on the ROPE (region of practical equivalence), -0.1 to 0.1: one-sided tests of the unshrunken effects, \
+directions at p <= 0.025 a side and negligible at 0.05, each by itself; the interval is the one that decided.
     """
     attrs = decisions.attrs
     rope = str(attrs.get("rope", "that each effect names"))
     region = _direction(rope) if _is_point(rope) else f"ROPE (region of practical equivalence), {rope}"
-    lines = [_model(attrs), f"Verdicts on the {region}: {_how(attrs)}.", *_beware(attrs)]
+    lines = [_model(attrs), f"Verdicts on the {region}: {_how(attrs)}.", *_promises(decisions), *_beware(attrs)]
     return "\n".join(line for line in lines if line)
 
 
@@ -51,19 +56,44 @@ def _model(attrs: Mapping[Any, Any]) -> str:
 
 
 def _how(attrs: Mapping[Any, Any]) -> str:
-    alpha = f"{1 - float(attrs.get('level', 0.95)):.3g}"
+    level = float(attrs.get("level", 0.95))
+    alpha = f"{1 - level:.3g}"
     within = f" within {attrs['families']}" if attrs.get("families") else ""
     if attrs.get("error") == "bootstrap_t":
         return f"by the simultaneous bootstrap-t band; the chance of one wrong verdict{within} is at most {alpha}"
-    if attrs.get("error") == "bh":
-        return f"one-sided tests adjusted by Benjamini-Hochberg at {alpha}{within}, directions and negligible apart"
-    if attrs.get("error") == "bayes_fdr":
-        return f"mean posterior error of the verdicts{within} at most {alpha}, directions and negligible apart"
-    return (
-        f"each by one-sided tests at p <= {alpha}"
-        if attrs.get("evidence") == "tests"
-        else (f"each with a posterior probability of error of at most {alpha}")
-    )
+    if attrs.get("evidence") == "posterior":
+        bound = f"mean posterior error of the verdicts{within} at most {alpha}, directions and negligible apart"
+        if attrs.get("error") != "bayes_fdr":
+            bound = f"each with a posterior probability of error of at most {alpha}"
+        return f"{bound}; errors are bounded on average over effects like these"
+    kinds = f"directions at p <= {(1 - level) / 2:.3g} a side"
+    kinds += "" if _is_point(str(attrs.get("rope", ""))) else f" and negligible at {alpha}"
+    apart = {"bh": "Benjamini-Hochberg", "holm": "Holm"}.get(str(attrs.get("error")))
+    adjusted = f", each kind adjusted by {apart}{within}" if apart else ", each by itself"
+    return f"one-sided tests of the unshrunken effects, {kinds}{adjusted}; the interval is the one that decided"
+
+
+def _promises(decisions: xr.Dataset) -> list[str]:
+    """Say which effects could have been missed, and where a promise about the family does not hold."""
+    attrs = decisions.attrs
+    if attrs.get("evidence") != "tests" or "rare" not in attrs or _is_point(str(attrs.get("rope", ""))):
+        return []
+    if attrs["rare"] == "none" or "missed_share" not in decisions:
+        return ["Assuming no rare, large effects."] if attrs.get("target") != "units" else []
+    share = float(decisions["missed_share"].max())
+    if not share > 0:
+        return ["Assuming no rare, large effects: the number of independent backgrounds is not known."]
+    said = missed_share_sentence(share)
+    lines = [f"{said[:1].upper()}{said[1:]}."]
+    rare, n, k = float(attrs["rare"]), 3 / share, decisions.sizes["contrast"]
+    needed = (3 + math.log(k)) / rare
+    if attrs.get("error") in ("bh", "holm") and k > 1 and n < needed * (1 - _ROUNDING):
+        lines.append(
+            f"Each verdict is promised by itself (false with probability at most {1 - float(attrs['level']):.3g}); a promise "
+            f"about the {k:,} together takes {_rounded(math.ceil(needed)):,} independent backgrounds where effects may be "
+            f"rare, and there are {n:,.0f}."
+        )
+    return lines
 
 
 def _beware(attrs: Mapping[Any, Any]) -> list[str]:
@@ -95,16 +125,16 @@ def history(attrs: Mapping[Any, Any]) -> list[str]:
 
 def error_heading(attrs: Mapping[Any, Any]) -> str:
     """Return what the error of a verdict is called in a table."""
-    if attrs.get("error") in ("bh", "bayes_fdr"):
+    if attrs.get("error") in _OF_SETS:
         return f"q ({attrs['error']})"
-    return "error" if attrs.get("evidence") == "posterior" else "one-sided p"
+    return "error"
 
 
 def error_of(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
     """Return the error of a row's verdict as text; nothing where it is the band's, the same for all."""
     if attrs.get("error") == "bootstrap_t":
         return ""
-    name = "q" if attrs.get("error") in ("bh", "bayes_fdr") else "local_error"
+    name = "q" if attrs.get("error") in _OF_SETS else "local_error"
     if row.get(name) is None:
         return ""
     if row[name] == 0 and attrs.get("evidence") == "posterior" and attrs.get("n_draws"):
@@ -124,10 +154,29 @@ def verdict_in_words(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
     verdict, region = str(row["verdict"]), f"the ROPE {row['rope_lower']:.3g} to {row['rope_upper']:.3g}"
     direction_only = row["rope_lower"] == row["rope_upper"]
     if verdict == _UNDECIDED:
-        return f"undecided on {'its direction' if direction_only else region}{_more(row)}"
+        what = "its direction" if direction_only else region
+        return f"undecided on {what}{_too_few(row, attrs) if _is_short(row, attrs) else _more(row)}"
     error = error_of(row, attrs)
     said = f" ({error_heading(attrs).partition(' (')[0]} {error})" if error else ""
-    return f"{verdict}, {_SIDE[verdict]} {format(row['rope_lower'], '.3g') if direction_only else region}{said}"
+    missed = f"; {missed_share_sentence(row['missed_share'])}" if _is_missable(row) else ""
+    return f"{verdict}, {_SIDE[verdict]} {format(row['rope_lower'], '.3g') if direction_only else region}{said}{missed}"
+
+
+def _is_missable(row: Mapping[str, Any]) -> bool:
+    return str(row["verdict"]) == "negligible" and bool(row.get("missed_share"))
+
+
+def _is_short(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> bool:
+    """Return whether an effect is undecided for the backgrounds that were not drawn alone: its interval is inside."""
+    rare = attrs.get("rare", "none")
+    if rare == "none" or not row.get("missed_share", 0.0) > float(rare) * (1 + _ROUNDING):
+        return False
+    return bool(row["rope_lower"] < row.get("lower", -math.inf) and row.get("upper", math.inf) < row["rope_upper"])
+
+
+def _too_few(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
+    missed = missed_share_sentence(row["missed_share"]).replace("could be missed", "could not have been seen")
+    return f": {missed}; it takes {math.ceil(3 / float(attrs['rare']) - _ROUNDING):,} independent backgrounds"
 
 
 def _more(row: Mapping[str, Any]) -> str:

@@ -20,10 +20,12 @@ Row: TypeAlias = dict[str, Any]
 Rows = Literal["summary", "all"]
 
 ENOUGH_FOR_QUANTILES = 40
+_SAME_LEVEL = 1e-9
 _LIMITS = ("ace", "se", "df", "lower", "upper", "p", "p_adjusted")
 _COLUMNS = (*_LIMITS, "skewness", "leverage", "exact", "n_units", "n_clusters")
 _OF_VERDICTS = ("verdict", "lfsr", "p_rope", "p_above", "p_below", "local_error", "q", "more_units")
-_DECIDED = (*_OF_VERDICTS, "rope_lower", "rope_upper", "raw")
+_OF_INTERVALS = ("interval_level", "missed_share")
+_DECIDED = (*_OF_VERDICTS, *_OF_INTERVALS, "rope_lower", "rope_upper", "raw")
 
 
 def rows(estimates: xr.Dataset, *, truth: xr.DataArray | None = None) -> list[Row]:
@@ -158,13 +160,26 @@ def _against(row: Row, truth: xr.DataArray) -> Row:
 
 def _headings(estimates: xr.Dataset) -> dict[str, str]:
     """Return cell -> its heading, in the order of the table: size first, p last."""
-    percent = f"{100 * float(estimates.attrs.get('ci_prob', 0.95)):g} %"
+    percent = _percent(_common_level(estimates))
     method = f"p ({estimates.attrs['adjust']})" if "adjust" in estimates.attrs else "p adjusted"
     words = {name: name for name in ("contrast", "task", "model", "truth", "z", "exact", "p")}
     first = {"contrast": "contrast", "task": "task", "model": "model", "ace": "ACE", "se": "SE"}
-    first["interval"] = f"{percent} {'band' if estimates.attrs.get('error') == 'bootstrap_t' else 'interval'}"
+    kind = "band" if estimates.attrs.get("error") == "bootstrap_t" else "interval"
+    first |= {"interval": f"{percent} {kind}".strip(), "level": "level"}
     verdict = {"verdict": "verdict", "error": error_heading(estimates.attrs), "n_units": "n"}
     return {**first, **(verdict if is_decided(estimates) else {}), **words, "p_adjusted": method}
+
+
+def _common_level(estimates: xr.Dataset) -> float | None:
+    """Return the probability of the intervals, None where each has its own."""
+    if "interval_level" not in estimates:
+        return float(estimates.attrs.get("ci_prob", 0.95))
+    levels = estimates["interval_level"].to_numpy()
+    return float(levels.flat[0]) if np.ptp(levels) < _SAME_LEVEL else None
+
+
+def _percent(level: float | None) -> str:
+    return "" if level is None else f"{100 * level:.4g} %"
 
 
 def _lines(estimates: xr.Dataset, table: list[Row], rows: Rows) -> list[dict[str, str]]:
@@ -172,6 +187,8 @@ def _lines(estimates: xr.Dataset, table: list[Row], rows: Rows) -> list[dict[str
     headings = _headings(estimates)
     effects = [row for row in table if rows == "all" or not row["placebo_word"]]
     shown = [_line(row, names) for row in effects]
+    if is_decided(estimates) and _common_level(estimates) is None:
+        shown = [line | {"level": _percent(row["interval_level"])} for line, row in zip(shown, effects, strict=True)]
     if is_decided(estimates):
         shown = [line | _verdict(row, estimates.attrs) for line, row in zip(shown, effects, strict=True)]
     summaries = [] if rows == "all" else [_summary_line(group, names) for group in placebo_groups(table, names)]
