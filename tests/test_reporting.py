@@ -335,31 +335,34 @@ def decided(**choice):
 
 
 def test_a_report_of_decisions_reads_as_settled():
-    said = report(decided()).splitlines()
+    said = report(decided(error="local")).splitlines()
     assert said[4] == (
-        "Verdicts on the ROPE (region of practical equivalence), -0.1 to 0.1: each by one-sided tests at p <= 0.05."
+        "Verdicts on the ROPE (region of practical equivalence), -0.1 to 0.1: one-sided tests of the unshrunken effects, "
+        "directions at p <= 0.025 a side and negligible at 0.05, each by itself; the interval is the one that decided."
     )
-    table = said[6:10]
-    assert re.split(r"\s{2,}", table[0]) == ["contrast", "ACE", "95 % interval", "verdict", "one-sided p", "n"]
-    assert re.split(r"\s{2,}", table[1]) == ["GATA1", "1.381", "[1.372, 1.390]", "increases", "<1e-300", "5,000"]
-    assert re.split(r"\s{2,}", table[2]) == ["core broken", "0.098", "[0.089, 0.107]", "undecided", "0.333", "5,000"]
+    assert said[5] == "Assuming no rare, large effects."
+    table = said[7:11]
+    assert re.split(r"\s{2,}", table[0]) == ["contrast", "ACE", "interval", "level", "verdict", "error", "n"]
+    assert re.split(r"\s{2,}", table[1]) == ["GATA1", "1.381", "[1.372, 1.390]", "95 %", "increases", "<1e-300", "5,000"]
+    undecided = ["core broken", "0.098", "[0.089, 0.107]", "95 %", "undecided", "0.333", "5,000"]
+    assert re.split(r"\s{2,}", table[2]) == undecided
     assert table[3].startswith("40 placebo words")
-    assert said[11] == (
-        "ACE on log counts, GATA1 minus placebo, over shuffles of 500 sequences: 1.381 [1.372, 1.390]; increases, "
-        "above the ROPE -0.1 to 0.1 (one-sided p <1e-300); 5,000 units in 500 clusters."
+    assert said[12] == (
+        "ACE on log counts, GATA1 minus placebo, over shuffles of 500 sequences: 1.381 [1.372, 1.390] (95 %); increases, "
+        "above the ROPE -0.1 to 0.1 (error <1e-300); 5,000 units in 500 clusters."
     )
-    assert said[12].endswith(
+    assert said[13].endswith(
         "undecided on the ROPE -0.1 to 0.1; a new trial of about 73,000 units would decide it with even odds; "
         "5,000 units in 500 clusters."
     )
-    assert said[13].startswith("40 placebo words: mean")
+    assert said[14].startswith("40 placebo words: mean")
 
 
 def test_the_direction_of_a_ratio_is_said_to_be_about_1():
     ratios = estimates(transform="ratio", contrast_scale="ratio of mean counts", null_value=1.0)
     text = report(cg.decide(ratios, rope=0))
-    assert "Verdicts on the direction alone (no effect is 1): each by one-sided tests" in text
-    assert "decreases, below 1 (one-sided p" in text
+    assert "Verdicts on the direction alone (no effect is 1): one-sided tests" in text
+    assert "decreases, below 1 (q " in text
     assert "ACE on ratio of mean counts, GATA1 divided by placebo, over" in text
     assert "minus placebo" not in text
 
@@ -389,8 +392,8 @@ def test_every_decision_has_a_sentence():
 
 
 def test_what_a_reader_is_to_beware_of_is_said():
-    assert "up to 10 % of effects that are 0 get a direction by p." in report(decided(rope=0))
-    assert "above 0 (one-sided p" in report(decided(rope=0))
+    assert "Caution: rope=0 asks for the direction alone: no effect is called negligible." in report(decided(rope=0))
+    assert "above 0 (q " in report(decided(rope=0))
     later = report(decided().assign_attrs(exploratory="rope"))
     assert "Exploratory, asked after the outcomes were seen: rope." in later
     assert later.count("; exploratory.") == 2
@@ -418,10 +421,11 @@ def test_how_a_trial_came_about_is_said_in_a_line_each():
 @pytest.mark.parametrize(
     ("choice", "heading", "said"),
     [
-        ({"error": "bh"}, "q (bh)", "adjusted by Benjamini-Hochberg at 0.05 within the contrasts of one task"),
+        ({"error": "bh"}, "q (bh)", "each kind adjusted by Benjamini-Hochberg within the contrasts of one task"),
+        ({"error": "holm"}, "q (holm)", "each kind adjusted by Holm within the contrasts of one task"),
         (
             {"rope": "placebo"},
-            "one-sided p",
+            "q (bh)",
             "ROPE (region of practical equivalence), the central 95 % of 40 placebo words",
         ),
     ],
@@ -443,7 +447,7 @@ def test_a_posterior_says_that_it_is_one():
     assert "ACE here is the posterior mean of a hierarchical model (normal family)." in text
     assert "mean posterior error of the verdicts within the contrasts of one task at most 0.1" in text
     assert cells(found) == (
-        ["contrast", "ACE", "90 % interval", "verdict", "q (bayes_fdr)"],
+        ["contrast", "ACE", "80 % interval", "verdict", "q (bayes_fdr)"],
         [
             ["GATA1", *format_effect(rows(found)[0]), "increases", "<0.003"],
             ["none", *format_effect(rows(found)[1]), "negligible", "<0.003"],

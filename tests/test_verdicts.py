@@ -100,8 +100,9 @@ def test_bh_adjusts_each_class_over_all_questions() -> None:
     found = decide(cg.from_effects(effect, se), rope=(-1, 1), error="bh")
     up, down = stats.norm.sf((effect - 1) / se), stats.norm.cdf((effect + 1) / se)
     inside = np.maximum(stats.norm.sf((effect + 1) / se), stats.norm.cdf((effect - 1) / se))
-    directional, negligible = (stats.false_discovery_control(p) for p in (np.minimum(up, down), inside))
-    best = np.stack([down, inside, up]).argmin(axis=0)
+    directional = stats.false_discovery_control(np.minimum(2 * np.minimum(up, down), 1))  # .025 a side
+    negligible = stats.false_discovery_control(inside)
+    best = np.stack([2 * down, inside, 2 * up]).argmin(axis=0)
     q = np.where(best == 1, negligible, directional)
     np.testing.assert_allclose(found["q"].values.ravel(), q)
     assert verdicts(found) == ["increases", "undecided", "negligible", "undecided", "decreases"]
@@ -218,9 +219,9 @@ def test_tests_are_wrong_as_often_as_they_say_at_the_end_of_the_rope() -> None:
         x = rng.normal(truth, 1.0, size=(n, 30))
         estimates = cg.from_effects(x.mean(axis=1), x.std(axis=1, ddof=1) / np.sqrt(30), df=29)
         rope = (-0.5, 0.5) if truth else 0
-        said = np.array(verdicts(decide(estimates, rope=rope)))
+        said = np.array(verdicts(decide(estimates, rope=rope, error="local")))
         directional = int(np.isin(said, ["increases", "decreases"]).sum())
-        rate = 0.05 if truth else 0.10
+        rate = 0.025 if truth else 0.05
         assert stats.binom.ppf(0.0005, n, rate) <= directional <= stats.binom.ppf(0.9995, n, rate)
         if truth:
             assert (said == "negligible").sum() <= stats.binom.ppf(0.9995, n, 0.05)
@@ -232,7 +233,7 @@ def test_more_units_decide_with_even_odds() -> None:
     assert verdicts(first) == ["undecided"]
     larger = n + first["more_units"].item()
     effect = 0.4 + rng.normal(size=reps) * np.sqrt(n / larger) * 0.1
-    again = decide(cg.from_effects(effect, 0.1 * np.sqrt(n / larger)), rope=(-0.3, 0.3))
+    again = decide(cg.from_effects(effect, 0.1 * np.sqrt(n / larger)), rope=(-0.3, 0.3), error="local")
     assert (
         stats.binom.ppf(0.0005, reps, 0.5)
         <= (again["verdict"] == "increases").sum()
@@ -284,24 +285,20 @@ def test_decisions_are_of_their_kind_and_say_what_they_rest_on() -> None:
 def test_a_flat_prior_and_tests_agree() -> None:
     rng = np.random.default_rng(0)
     effect, se = rng.normal(size=30), 0.4
-    by_draws = decide(posterior(effect + se * rng.normal(size=(40_000, 30))), rope=(-0.5, 0.5))
-    by_tests = decide(cg.from_effects(effect, se), rope=(-0.5, 0.5))
+    by_draws = decide(posterior(effect + se * rng.normal(size=(40_000, 30))), rope=(-0.5, 0.5), ci_prob=0.95)
+    by_tests = decide(cg.from_effects(effect, se), rope=(-0.5, 0.5), error="local")
     for name in ("lfsr", "p_rope", "p_above", "p_below"):
         np.testing.assert_allclose(by_draws[name], by_tests[name], atol=0.012)
     for name in ("ace", "lower", "upper"):
         np.testing.assert_allclose(by_draws[name], by_tests[name], atol=0.03)
 
 
-def test_rope_zero_asks_for_the_direction_and_says_what_it_costs() -> None:
+def test_rope_zero_asks_for_the_direction_alone() -> None:
     estimates = cg.from_effects([0.0, 1.0, -1.0], 0.1)
     found = decide(estimates, rope=0)
     assert verdicts(found) == ["undecided", "increases", "decreases"]
-    assert "up to 10 % of effects that are 0 get a direction by p" in found.attrs["caution"]
-    np.testing.assert_allclose(found["local_error"], found["lfsr"])
-    assert (
-        "up to 20 % of verdicts have a false direction"
-        in decide(estimates, rope=0, level=0.9, error="bh").attrs["caution"]
-    )
+    assert "no effect is called negligible" in found.attrs["caution"]
+    np.testing.assert_allclose(found["local_error"], 2 * found["lfsr"])
     drawn = decide(posterior(np.random.default_rng(0).normal([0.0, 9.0], 1, size=(400, 2))), rope=0)
     assert verdicts(drawn) == ["undecided", "increases"]
     np.testing.assert_allclose(drawn["local_error"], drawn["lfsr"])
@@ -325,9 +322,8 @@ def test_the_direction_of_a_ratio_is_about_1() -> None:
     assert (found["rope_upper"] == 1).all()
     lfsr = stats.norm.sf(np.abs(effect - 1) / se)
     np.testing.assert_allclose(found["lfsr"].values.ravel(), lfsr)
-    np.testing.assert_allclose(found["local_error"], found["lfsr"])
+    np.testing.assert_allclose(found["local_error"].values.ravel(), 2 * lfsr)
     assert "above or below 1" in found.attrs["caution"]
-    assert "effects that are 1 get a direction" in found.attrs["caution"]
     assert found.attrs["rope"] == "1"
     np.testing.assert_allclose(decide(ratios, rope=(0.9, 1.2))["lfsr"].values.ravel(), lfsr)
 
@@ -681,15 +677,21 @@ def test_choices_that_do_not_go_together_are_refused() -> None:
         (tree, {"error": "bh"}, "use error='bayes_fdr'"),
         (estimates, {"error": "bootstrap_t"}, "resamples units"),
         (tree, {"error": "bootstrap_t"}, "resamples units"),
-        (estimates, {"error": "fdr"}, "none of 'local', 'bayes_fdr', 'bh', 'bootstrap_t'"),
+        (estimates, {"error": "fdr"}, "none of 'auto', 'bh', 'holm', 'bootstrap_t', 'local', 'bayes_fdr'"),
+        (tree, {"error": "holm"}, "use error='bayes_fdr'"),
+        (estimates, {"rare": 0}, "rare=0 is neither 'auto', 'none' nor a share"),
+        (estimates, {"rare": 1.5}, "rare=1.5 is neither"),
+        (estimates, {"rare": float("nan")}, "rare=nan is neither"),
+        (estimates, {"rare": "some"}, "rare='some' is neither"),
         (estimates, {"level": 1.0}, "level=1.0 is not between 0.5 and 1"),
-        (estimates, {"ci_prob": "wide"}, "ci_prob='wide' is not between"),
+        (tree, {"ci_prob": "wide"}, "ci_prob='wide' is not between"),
+        (estimates, {"ci_prob": 0.9}, "tests print the interval of its own level that decided: say level="),
     ):
         with pytest.raises(DecisionError, match=said):
             decide(x, rope=(-1, 1), **choice)
     effects = xr.Dataset({"ice": (("unit", *EFFECT), np.zeros((5, 1, 1)))})
     with pytest.raises(DecisionError, match=r"takes cg.estimate\(effects\)"):
-        decide(effects, rope=(-1, 1))
+        decide(effects, rope=(-1, 1), error="local")
     with pytest.raises(DecisionError, match="rng=0"):
         decide(effects, rope=(-1, 1), error="bootstrap_t")
     with pytest.raises(EstimateError, match="one unit"):

@@ -231,8 +231,10 @@ def _by_tests(table: Any, rope: Any, attrs: dict[str, Any], rare: Any, family: s
     columns, families_in_words = _ruled(found, attrs, family)
     columns |= _interval(estimates, columns, 1 - level, found.region.direction_only)
     attrs = attrs | {"evidence": "tests", "families": families_in_words, "rare": "none" if share is None else share}
-    z = ndtri(1 - (1 - level) / 2 * columns.pop("share_directional"))
-    columns.pop("share_negligible")
+    ace = found.effects["ace"].to_numpy()
+    within = (found.region.lower < ace) & (ace < found.region.upper)
+    directional, negligible = (columns.pop(f"share_{kind}") for kind in ("directional", "negligible"))
+    z = ndtri(1 - (1 - level) * np.where(within, np.minimum(negligible, 0.999), directional / 2))
     out = _decisions(found, columns, z, attrs)
     return out.drop_attrs(deep=False).assign_attrs({k: v for k, v in out.attrs.items() if k != "ci_prob"})
 
