@@ -150,10 +150,12 @@ def test_verdicts_are_marked_by_what_they_were_asked():
     assert decided(rope, rope=0, level=0.9) == "rope, level"
     assert decided({**rope, "error": "bh", "families": "all"}, **rope, error="bh", family="all") is None
     assert decided({**rope, "error": "bh", "families": "all"}, **rope, error="bh") == "families"
-    assert decided({**rope, "families": "all"}, **rope) is None  # each verdict's own error knows no family
+    own = {**rope, "error": "local"}
+    assert decided({**own, "families": "all"}, **own) is None  # each verdict's own error knows no family
     assert decided({**rope, "error": "bayes_fdr"}, **rope) == "error"
-    assert decided(rope, **rope, ci_prob=0.9) == "ci_prob"
-    assert decided({**rope, "level": 0.9}, **rope, level=0.9, ci_prob=0.95) is None
+    assert decided(rope, **rope, error="bh") is None  # what "auto" is for so few
+    assert decided(rope, **rope, error="holm") == "error"
+    assert decided(rope, **rope, rare="none") == "rare"
 
 
 def test_a_rope_of_tost_is_marked():

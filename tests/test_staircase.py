@@ -27,7 +27,7 @@ ARMS = [
     cg.Arm("seven G", cg.Embed("GGGGGGG", at=30), {"class": "many"}),
     cg.Arm("six G", cg.Embed("GGGAGGG", at=45), {"class": "many"}),
 ]
-ASK = cg.Analysis(control="placebo", rope=(-0.5, 0.5), family="normal")
+ASK = cg.Analysis(control="placebo", rope=(-0.5, 0.5), family="normal", error="local")
 
 
 def predictor():
@@ -94,7 +94,8 @@ def test_adjusted_p_is_that_of_the_verb(method, same):
 
 
 def test_families_are_the_level_of_the_treatment_arm():
-    found = steps(trial(cg.Analysis(control="placebo", rope=0, family="normal", families="class")), rng=0)
+    ask = cg.Analysis(control="placebo", rope=0, family="normal", families="class", error="local")
+    found = steps(trial(ask), rng=0)
     assert set(found.posterior["posterior"]["mu"]["group"].values.tolist()) == {"none", "few", "many"}
     for error in ("bayes_fdr", "bootstrap_t", "bh"):
         ask = cg.Analysis(control="placebo", rope=0, family="normal", families="class", error=error)
@@ -135,8 +136,8 @@ def exact_trial(rope, n_words=0):
     both = cg.FunctionPredictor(
         lambda x: np.stack([x[:, 2].sum(1), (x[:, 2] * places).sum(1)], 1), tasks=["count", "weighted"], scale="G"
     )
-    design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=200)
-    ask = cg.Analysis(control="placebo", rope=rope, family="normal")
+    design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=300)
+    ask = cg.Analysis(control="placebo", rope=rope, family="normal", error="local")
     return cg.run(design, both, rng=0, analysis=ask)
 
 
@@ -170,7 +171,7 @@ def test_contrasts_without_spread_in_any_of_several_predictors():
     names = {"untreated": "CCC", "same": "GCC", "varies": "CCA", "too": "CTA"}
     arms = {name: cg.Embed(word, at=12) for name, word in names.items()}
     design = cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=500)
-    ask = cg.Analysis(control="untreated", rope=(-0.1, 0.1), family="normal")
+    ask = cg.Analysis(control="untreated", rope=(-0.1, 0.1), family="normal", error="local")
     for slopes, half in (((1.0, 1.0, 1.0), 0.0), ((1.0, 1.2, 0.8), 4.303 * 0.2 / np.sqrt(3))):
         ensemble = cg.Ensemble([rewards(b, a) for b, a in zip(slopes, (1.0, 1.1, 0.9), strict=True)])
         with pytest.warns(DegenerateWarning):
@@ -187,12 +188,13 @@ def test_contrasts_without_spread_in_any_of_several_predictors():
 def test_no_contrast_varies():
     arms = {"placebo": cg.Placebo("AGATAAG", at=20), "GATA1": cg.Embed("AGATAAG", at=20)}
     count = cg.FunctionPredictor(lambda x: x[:, 2].sum(1), tasks=["G"], scale="count")
-    design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=200)
-    outcomes = cg.run(design, count, rng=0, analysis=cg.Analysis(control="placebo", rope=(-1, 1)))
-    with pytest.warns(DegenerateWarning, match="do not vary at all"):
-        found = steps(outcomes, rng=0)
-    assert found.posterior is None
-    assert found.decisions["verdict"].item() == "negligible"
+    for n_units, verdict in ((299, "undecided"), (300, "negligible")):  # an effect on 1 % of backgrounds could be missed
+        design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=n_units)
+        outcomes = cg.run(design, count, rng=0, analysis=cg.Analysis(control="placebo", rope=(-1, 1)))
+        with pytest.warns(DegenerateWarning, match="do not vary at all"):
+            found = steps(outcomes, rng=0)
+        assert found.posterior is None
+        assert found.decisions["verdict"].item() == verdict
 
 
 @pytest.mark.parametrize("error", ["bayes_fdr", "bh"])
@@ -219,7 +221,8 @@ def test_decisions_can_be_written(tmp_path):
 
 
 def test_the_prior_is_that_of_the_analysis():
-    outcomes, ask = trial(), cg.Analysis(control="placebo", rope=(-0.5, 0.5), family="normal")
+    ask = cg.Analysis(control="placebo", rope=(-0.5, 0.5), family="normal", error="local")
+    outcomes = trial(ask)
     tight = dataclasses.replace(ask, prior=cg.Prior(tau="uniform", tau_scale=1e-3, mu_sd=1e-3))
     with pytest.warns(PriorConflictWarning), pytest.warns(ExploratoryWarning, match=" in prior: "):
         near = cg.analyze(outcomes, tight, rng=0)

@@ -25,7 +25,8 @@ _FACTORY = """\
 # or: factory = "my_net.py:load" with weights = "net.safetensors", tasks = ["K562"], scale = "log counts"
 """
 _ANALYSIS = """\
-# error = "bh"             # by tests; or "local", "bayes_fdr" (a hierarchical posterior), "bootstrap_t"
+# error = "auto"           # tests of few contrasts ("bh"), a posterior of 30 or more of one kind ("local")
+# rare = 0.01              # nothing is "negligible" while effects on this share of backgrounds could be missed
 # level = 0.95             # verdicts hold with this probability
 # adjust = "bh"            # p-values adjusted for the number of contrasts
 """
