@@ -36,7 +36,7 @@ PRIOR = Prior(mu_sd=2, tau="half_normal", tau_scale=1, standardised=False)
 
 
 SCALES = np.array([0.05, 0.5, 2.0])  # no spike: NUTS cannot draw one
-FAMILIES = {
+LAWS = {
     "normal": lambda effect, noise: normal(effect, noise, PRIOR),
     "mixture": lambda effect, noise: mixture(effect, noise, PRIOR, scales=SCALES, prior_count=np.ones(3)),
     "student_t": lambda effect, noise: student(effect, noise, PRIOR),
@@ -61,28 +61,28 @@ def least(job: Callable[[], object], repeats: int) -> tuple[float, float]:
     return min(wall for wall, _ in times), min(cpu for _, cpu in times)
 
 
-def model_of(family: str, effect: np.ndarray, variances: np.ndarray) -> Any:
+def model_of(law: str, effect: np.ndarray, variances: np.ndarray) -> Any:
     """Return the same model for PyMC; the mixture's weights stand at our penalised maximum, as in ours."""
     import pymc as pm
 
     n = len(effect)
     with pm.Model() as model:
-        if family == "mixture":
+        if law == "mixture":
             weights = mixture_weights(log_terms(effect, variances, Components(SCALES**2, np.ones(3))), np.ones(3))
             ace = pm.NormalMixture("ace", weights.weight, 0, sigma=SCALES, shape=n)
         else:
             mu, tau = pm.Normal("mu", 0, PRIOR.mu_sd), pm.HalfNormal("tau", PRIOR.tau_scale)
-            nu = {"nu": 4} if family == "student_t" else {}
+            nu = {"nu": 4} if law == "student_t" else {}
             ace = (pm.StudentT if nu else pm.Normal)("ace", mu=mu, sigma=tau, shape=n, **nu)
         pm.Normal("effect", ace, np.sqrt(variances), observed=effect)
     return model
 
 
-def nuts(family: str, effect: np.ndarray, variances: np.ndarray, draws: int) -> tuple[float, dict[str, np.ndarray]]:
+def nuts(law: str, effect: np.ndarray, variances: np.ndarray, draws: int) -> tuple[float, dict[str, np.ndarray]]:
     """Return the seconds that nutpie takes to compile and sample, and its draws, (draws, ...)."""
     import nutpie
 
-    model = model_of(family, effect, variances)
+    model = model_of(law, effect, variances)
     start = time.perf_counter()
     found = nutpie.sample(
         nutpie.compile_pymc_model(model),
@@ -120,17 +120,17 @@ def main(argv: list[str] | None = None) -> None:
     argv = argv or []
     quick = "--quick" in argv
     peer = importlib.util.find_spec("nutpie") is not None and not quick
-    for n, (family, answer) in product((1_000, 10_000), FAMILIES.items()):
+    for n, (law, answer) in product((1_000, 10_000), LAWS.items()):
         effect, variances = table(n)
         noise = Noise(variances)
         generator = np.random.default_rng(1)
-        repeats = 2 if quick or family == "student_t" else 7
+        repeats = 2 if quick or law == "student_t" else 7
         seconds, cpu = least(lambda f=answer, e=effect, s=noise, g=generator: f(e, s).draw(DRAWS, g), repeats)
-        target, ratio = (8 if n > 1_000 else None, 5) if family == "student_t" else (0.25 if n == 1_000 else 1.5, 20)
-        line = f"{family}, {n:6,} effects: {DRAWS:,} independent draws {seconds:.3f} s, {cpu:.3f} of CPU"
+        target, ratio = (8 if n > 1_000 else None, 5) if law == "student_t" else (0.25 if n == 1_000 else 1.5, 20)
+        line = f"{law}, {n:6,} effects: {DRAWS:,} independent draws {seconds:.3f} s, {cpu:.3f} of CPU"
         line += f" (target {target})" if target else ""
         if peer and (n == 1_000 or "--large" in argv):
-            theirs, drawn = nuts(family, effect, variances, DRAWS)
+            theirs, drawn = nuts(law, effect, variances, DRAWS)
             z = largest_z(answer(effect, noise), drawn)
             line += f"; nutpie {theirs:.1f} s, {theirs / seconds:.0f}x (target {ratio}x), largest z {z:.1f}"
         print(line)

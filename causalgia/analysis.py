@@ -37,7 +37,7 @@ TARGETS = ("population", "parents", "units", "population x words", "population x
 POINTWISE = ("identity", "log", "log2", "logit")
 SCALES = (*POINTWISE, "log_of_means", "ratio", "excess_over_multiplicative", "bpnet", "cooperativity")
 METHODS = ("bh", "by", "holm", "hochberg", "bonferroni", "storey", "bootstrap_t", "dunnett", "sign_flip")
-FAMILIES = ("mixture", "student_t", "normal")
+LAWS = ("mixture", "student_t", "normal")
 ERRORS = ("auto", "bh", "holm", "bootstrap_t", "local", "bayes_fdr")
 LEAST_FOR_A_LAW = 30
 """Effects of one kind from which on the law of their spread can be learned, and a posterior may decide."""
@@ -105,7 +105,7 @@ ANALYSIS: Keys = {
     "weights": one_of("units", "clusters"),
     "adjust": one_of(*METHODS),
     "families": (is_text, '"all", or the name of a coordinate of the contrasts (a factor of the arms)'),
-    "family": one_of(*FAMILIES),
+    "law": one_of(*LAWS),
     "rope": (is_rope, ROPE_IN_WORDS),
     "error": one_of(*ERRORS),
     "exchangeable": (lambda value: isinstance(value, bool), "true or false"),
@@ -141,8 +141,8 @@ class Analysis:
     families
         What counts as one set of questions: None, the contrasts of one task; ``"all"``; or a coordinate of the
         contrasts (where it is a factor of the arms, each contrast has the level of its treatment arm).
-    family
-        Family of the effects in the hierarchical model: ``"mixture"``, ``"student_t"`` or ``"normal"``.
+    law
+        Law of the effects in the hierarchical model: ``"mixture"``, ``"student_t"`` or ``"normal"``.
     rope
         Region of practical equivalence: (lower, upper) on the scale of the contrast, or task -> (lower, upper);
         ``"placebo"``; sd of the control arm such as ``"0.2 sd"``; or 0 for direction alone.
@@ -190,7 +190,7 @@ class Analysis:
     weights: str = "units"
     adjust: str | None = None
     families: str | None = None
-    family: str = "mixture"
+    law: str = "mixture"
     rope: Rope | None = None
     level: float = 0.95
     error: str = "auto"

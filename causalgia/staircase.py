@@ -94,7 +94,7 @@ def analyze(outcomes: xr.Dataset, analysis: Analysis | None = None, *, rng: RNG)
     ...     n_units=200,
     ... )
     >>> share = cg.FunctionPredictor(lambda x: x[:, 1:3].sum((1, 2)) / 30, tasks=["GC"], scale="share of GC")
-    >>> ask = cg.Analysis(control="untreated", rope=(-0.01, 0.01), family="normal")
+    >>> ask = cg.Analysis(control="untreated", rope=(-0.01, 0.01), law="normal")
     >>> outcomes = cg.run(design, share, rng=0, analysis=ask)
     >>> cg.analyze(outcomes, rng=0)["verdict"].item()
     'increases'
@@ -370,7 +370,7 @@ def _with_families(effects: xr.Dataset, analysis: Analysis) -> xr.Dataset:
 def _of_infer(analysis: Analysis) -> dict[str, Any]:
     groups = analysis.families if analysis.families not in (None, "all") else None
     prior = {} if analysis.prior is None else {"prior": analysis.prior}
-    return {"family": analysis.family, "groups": groups, **prior}
+    return {"law": analysis.law, "groups": groups, **prior}
 
 
 def _decided(

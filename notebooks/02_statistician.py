@@ -40,7 +40,7 @@ schools = pd.DataFrame(
     {"effect": [28.0, 8, -3, 7, -1, 1, 18, 12], "se": [15.0, 10, 16, 11, 9, 11, 10, 18]}, index=list("ABCDEFGH")
 )
 prior = cg.Prior(mu_sd=np.inf, tau="half_cauchy", tau_scale=5)
-posterior = cg.infer(schools, family="normal", prior=prior, rng=1)
+posterior = cg.infer(schools, law="normal", prior=prior, rng=1)
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     summary = az.summary(posterior, var_names=["mu", "tau", "ace"], kind="stats")
@@ -51,7 +51,7 @@ summary.iloc[:, :2]
 # posterior means in units of it:
 
 # %%
-sampled = cg.infer(schools, family="normal", prior=prior, engine="nuts", draws=8_000, rng=2, accept_unconverged=True)
+sampled = cg.infer(schools, law="normal", prior=prior, engine="nuts", draws=8_000, rng=2, accept_unconverged=True)
 mcse = np.hypot(posterior["moments"]["sd"] / 4_000**0.5, sampled["moments"]["sd"] / 2_000**0.5)
 ((posterior["moments"]["mean"] - sampled["moments"]["mean"]) / mcse).to_series().round(1)
 
@@ -99,7 +99,7 @@ def rmse(guess: np.ndarray) -> float:
 # %%
 small = rng.normal(size=4_000)
 noisy = small + rng.normal(size=4_000)
-learned = cg.infer(cg.from_effects(noisy, 1.0), family="normal", rng=2)
+learned = cg.infer(cg.from_effects(noisy, 1.0), law="normal", rng=2)
 forty = np.argsort(-np.abs(noisy))[:40]
 middle = learned["moments"]["mean"].values.ravel()
 low, high = np.quantile(learned["posterior"]["ace"].values.reshape(-1, 4_000)[:, forty], [0.05, 0.95], axis=0)
@@ -156,7 +156,7 @@ together = cg.from_effects(effects, covariance=V)
 alone = cg.from_effects(effects, np.sqrt(np.diag(V)))
 prior = cg.Prior(mu_sd=1, tau="half_normal", tau_scale=1)
 {
-    name: int((cg.infer(table, family="normal", prior=prior, rng=3)["moments"]["lfsr"] < 0.05).sum())
+    name: int((cg.infer(table, law="normal", prior=prior, rng=3)["moments"]["lfsr"] < 0.05).sum())
     for name, table in {"errors as if independent": alone, "covariance known": together}.items()
 }
 

@@ -189,7 +189,7 @@ next_design = cg.Design(
     contrasts="placebo",
 )
 next_virtual = cg.contrast(cg.run(next_design, predictor, rng=11, progress=False))
-posterior = cg.infer(cg.estimate(next_virtual), prior=prior, family="normal", rng=1)
+posterior = cg.infer(cg.estimate(next_virtual), prior=prior, law="normal", rng=1)
 decided = cg.decide(posterior, rope=(-0.2 / slope, 0.2 / slope))
 answers = (decided[name].to_numpy().ravel() for name in ("contrast", "ace", "lower", "upper", "verdict"))
 for arm, *log_counts, verdict in zip(*answers, strict=True):

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import causalgia as cg
-from causalgia.analysis import ERRORS, FAMILIES, LEAST_PLACEBO_WORDS, METHODS, SCALES, TARGETS, Analysis, beyond
+from causalgia.analysis import ERRORS, LAWS, LEAST_PLACEBO_WORDS, METHODS, SCALES, TARGETS, Analysis, beyond
 from causalgia.errors import DesignError, PredictorError
 from causalgia.multiplicity.placebo import LEAST_WORDS
 from causalgia.tables import check_table, is_count, one_of
@@ -53,7 +53,7 @@ REST = st.fixed_dictionaries(
         "scale": st.sampled_from(SCALES),
         "target": st.sampled_from(TARGETS),
         "adjust": st.none() | st.sampled_from(METHODS),
-        "family": st.sampled_from(FAMILIES),
+        "law": st.sampled_from(LAWS),
         "families": st.none() | st.just("all") | NAMES,
         "error": st.sampled_from(ERRORS),
         "level": st.floats(0.01, 0.99),
@@ -129,7 +129,7 @@ def test_contrasts_are_weights_by_arm():
         ({"ci_prob": 95}, "ci_prob = 95 must be a number between 0 and 1"),
         ({"level": True}, "level = True must be a number"),
         ({"adjust": "fdr"}, "adjust = 'fdr' must be one of"),
-        ({"family": "ash"}, "family = 'ash' must be one of"),
+        ({"law": "ash"}, "law = 'ash' must be one of"),
         ({"families": 3}, "families = 3 must be"),
         ({"error": "fwer"}, "error = 'fwer' must be one of"),
         ({"rope": (0.1, -0.1)}, "rope = [0.1, -0.1] must be two numbers, the lower first"),

@@ -184,7 +184,7 @@ def test_a_verb_on_effects_is_not_marked_by_the_estimates_on_its_way():
     [
         {"control": "placebo", "rope": (-0.1, 0.1)},
         {"contrasts": ROWS, "rope": "0.2 sd", "error": "bh", "adjust": "holm", "families": "all"},
-        {"interaction": ["A", "B"], "rope": 0, "error": "bayes_fdr", "family": "normal", "cluster": None},
+        {"interaction": ["A", "B"], "rope": 0, "error": "bayes_fdr", "law": "normal", "cluster": None},
         {"control": "placebo", "rope": {"K562": (-1, 1)}, "adjust": "sign_flip", "target": "parents"},
         {"control": "placebo", "rope": 0, "error": "bootstrap_t", "level": 0.9, "ci_prob": 0.8},
     ],
@@ -200,16 +200,16 @@ def test_an_analysis_carried_out_as_it_was_fixed_is_never_marked(ask, exact):
 
 
 def test_the_verbs_mark_in_silence_what_analyze_warns_of():
-    data, other = outcomes(), cg.Analysis(control="untreated", rope=(-0.1, 0.1), family="normal")
-    with pytest.warns(ExploratoryWarning, match="in control, family"):
+    data, other = outcomes(), cg.Analysis(control="untreated", rope=(-0.1, 0.1), law="normal")
+    with pytest.warns(ExploratoryWarning, match="in control, law"):
         found = steps(data, other, rng=0)
     assert marked(found.effects) == "control"
-    assert marked(found.estimates) == marked(found.decisions) == "control, family"
+    assert marked(found.estimates) == marked(found.decisions) == "control, law"
 
 
-def test_another_family_or_prior_of_the_posterior_is_named():
-    estimates = cg.estimate(cg.contrast(outcomes(cg.Analysis(control="placebo", family="normal")), control="placebo"))
-    as_said = cg.infer(estimates, family="normal", rng=0)
+def test_another_law_or_prior_of_the_posterior_is_named():
+    estimates = cg.estimate(cg.contrast(outcomes(cg.Analysis(control="placebo", law="normal")), control="placebo"))
+    as_said = cg.infer(estimates, law="normal", rng=0)
     assert marked(as_said["posterior"]) is None
-    narrow = cg.infer(estimates, family="student_t", prior=cg.Prior(tau_scale=3.0), rng=0)
-    assert marked(narrow["posterior"]) == "family, prior"
+    narrow = cg.infer(estimates, law="student_t", prior=cg.Prior(tau_scale=3.0), rng=0)
+    assert marked(narrow["posterior"]) == "law, prior"

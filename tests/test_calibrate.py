@@ -56,7 +56,7 @@ def test_an_oracle_is_calibrated_and_its_truth_is_used() -> None:
 
 
 def test_a_simulator_with_truths_of_its_own_is_ranked() -> None:
-    ask = cg.Analysis(control="untreated", family="normal", prior=cg.Prior(mu_sd=1, tau_scale=1, standardised=False))
+    ask = cg.Analysis(control="untreated", law="normal", prior=cg.Prior(mu_sd=1, tau_scale=1, standardised=False))
     table = cg.calibrate(DESIGN, simulator, n_trials=60, rng=2, analysis=ask, posterior=True)
     assert table["passes"].all(), table["value"].to_series()
     assert {"SBC rank: GC, activity", "lfsr - wrong signs"} <= set(table["row"].values)

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 import causalgia as cg
 from causalgia import cli, store
-from causalgia.analysis import ERRORS, FAMILIES, METHODS, TARGETS, Analysis
+from causalgia.analysis import ERRORS, LAWS, METHODS, TARGETS, Analysis
 from causalgia.errors import ExploratoryWarning
 from causalgia.spec import read_spec
 
@@ -305,8 +305,8 @@ def test_analyze_as_the_file_says_is_not_exploratory(trial, tmp_path):
 
 
 def test_analyze_infers_and_keeps_draws_where_asked(results):
-    call("analyze", results, "--family", "normal", "--keep-draws", "--rng", "0")
-    assert verdicts(results).attrs["family"] == "normal"
+    call("analyze", results, "--law", "normal", "--keep-draws", "--rng", "0")
+    assert verdicts(results).attrs["law"] == "normal"
     assert (results / "posterior.nc").stat().st_size > 10_000
     call("estimate", results)
     assert not (results / "posterior.nc").exists()
@@ -350,7 +350,7 @@ def test_wrong_questions_are_one_line(trial, results, tmp_path):
     refused("analyze", results, "--rope=0.1,-0.1", said="--rope = [0.1, -0.1] must be two numbers, the lower first")
     refused("analyze", results, "--rope", "small", said="--rope = 'small' must be two numbers")
     refused("analyze", results, "--error", "fdr", said="--error = 'fdr' must be one of")
-    refused("analyze", results, "--family", "ash", said="--family = 'ash' must be one of")
+    refused("analyze", results, "--law", "ash", said="--law = 'ash' must be one of")
     refused("analyze", results, "--level", "95", said="--level = 95.0 must be a number between 0 and 1")
     refused("analyze", results, "--control", "GATA", said="control 'GATA' is not an arm; did you mean 'GATA1'")
     refused("analyze", tmp_path / "no", said="is no folder")
@@ -362,7 +362,7 @@ def test_wrong_questions_are_one_line(trial, results, tmp_path):
 
 def test_help_names_every_way():
     words = call("analyze", "--help").stdout
-    for name in (*METHODS, *FAMILIES, *ERRORS, "placebo"):
+    for name in (*METHODS, *LAWS, *ERRORS, "placebo"):
         assert name in words
 
 

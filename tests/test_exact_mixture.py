@@ -1,4 +1,4 @@
-"""The exact mixture: against R (mixsqp), quadrature, the normal family, simulation; and where it is degenerate."""
+"""The exact mixture: against R (mixsqp), quadrature, the normal law, simulation; and where it is degenerate."""
 
 from __future__ import annotations
 

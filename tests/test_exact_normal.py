@@ -1,4 +1,4 @@
-"""The normal family, exactly: against R, against brute force, and at the edges."""
+"""The normal law, exactly: against R, against brute force, and at the edges."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The exact Student-t family: against fine quadrature, the normal family, outliers, and where it is degenerate."""
+"""The exact Student-t law: against fine quadrature, the normal law, outliers, and where it is degenerate."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from causalgia.posterior.tree import assemble, datasets, library
 from causalgia.prior import Prior
 from causalgia.verdicts import decide
 
-FAMILIES = ["mixture", "student_t", "normal"]
+LAWS = ["mixture", "student_t", "normal"]
 CASE = Path(__file__).parent / "reference" / "eight_schools"
 SCHOOLS = pd.read_csv(CASE / "input.csv")
 EXPECTED = json.loads((CASE / "expected.json").read_text())
@@ -49,7 +49,7 @@ def crossover(n: int = 60, k: int = 4, seed: int = 0, **sizes: int) -> xr.Datase
 
 
 def test_pytest_sees_the_arviz_that_reads_the_tree() -> None:
-    posterior = infer(schools(), family="normal", rng=0)
+    posterior = infer(schools(), law="normal", rng=0)
     az = library("arviz")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -62,7 +62,7 @@ def test_pytest_sees_the_arviz_that_reads_the_tree() -> None:
 
 @pytest.mark.parametrize("prior", PRIORS)
 def test_eight_schools_as_in_r(prior: str) -> None:
-    posterior = infer(schools(), family="normal", prior=PRIORS[prior], rng=1)
+    posterior = infer(schools(), law="normal", prior=PRIORS[prior], rng=1)
     theta = EXPECTED[prior]["theta"]
     for name in ("mean", "sd", "lfsr"):
         found = posterior["moments"][name].to_numpy()[:, 0]
@@ -75,11 +75,11 @@ def test_eight_schools_as_in_r(prior: str) -> None:
     assert dict(draws.sizes) == {"chain": 4, "draw": 1000, "contrast": 8, "task": 1}
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_draws_agree_with_the_moments(family: Any) -> None:
+@pytest.mark.parametrize("law", LAWS)
+def test_draws_agree_with_the_moments(law: Any) -> None:
     generator = np.random.default_rng(5)
     effect = np.where(np.arange(80) < 8, 3.0, 0.0) + 0.5 * generator.normal(size=80)
-    posterior = infer(from_effects(effect, se=np.full(80, 0.5)), family=family, draws=8_000, rng=2)
+    posterior = infer(from_effects(effect, se=np.full(80, 0.5)), law=law, draws=8_000, rng=2)
     ace, moments = posterior["posterior"]["ace"].to_numpy().reshape(-1, 80), posterior["moments"]
     z = (ace.mean(axis=0) - moments["mean"].to_numpy()[:, 0]) / (moments["sd"].to_numpy()[:, 0] / np.sqrt(8_000))
     assert np.abs(z).max() < 4.5
@@ -87,7 +87,7 @@ def test_draws_agree_with_the_moments(family: Any) -> None:
 
 
 def test_draws_follow_from_the_seed_alone() -> None:
-    first, again, other = (infer(schools(), family="normal", rng=rng)["posterior"]["ace"] for rng in (3, 3, 4))
+    first, again, other = (infer(schools(), law="normal", rng=rng)["posterior"]["ace"] for rng in (3, 3, 4))
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
     with pytest.raises(RandomnessError, match="rng"):
@@ -97,14 +97,14 @@ def test_draws_follow_from_the_seed_alone() -> None:
 
 
 def test_draws_are_rounded_up_to_four_chains() -> None:
-    assert dict(infer(schools(), family="normal", draws=10, rng=0)["posterior"].sizes)["draw"] == 3
+    assert dict(infer(schools(), law="normal", draws=10, rng=0)["posterior"].sizes)["draw"] == 3
 
 
 def test_the_tree_names_what_it_is_about() -> None:
     table = schools(word=("contrast", list("aabbaabb")))
-    posterior = datasets(infer(table, family="normal", rng=0))
+    posterior = datasets(infer(table, law="normal", rng=0))
     attrs = posterior["posterior"].attrs
-    assert (attrs["family"], attrs["engine"], attrs["sigma"], attrs["prior_unit"]) == (
+    assert (attrs["law"], attrs["engine"], attrs["sigma"], attrs["prior_unit"]) == (
         "normal",
         "exact",
         "diagonal",
@@ -119,7 +119,7 @@ def test_the_tree_names_what_it_is_about() -> None:
 
 
 def test_it_is_written_and_read_by_its_own_methods(tmp_path: Path) -> None:
-    posterior = infer(schools(), family="normal", draws=40, rng=0)
+    posterior = infer(schools(), law="normal", draws=40, rng=0)
     posterior.to_netcdf(tmp_path / "posterior.nc")
     if isinstance(posterior, xr.DataTree):
         back = xr.open_datatree(tmp_path / "posterior.nc")
@@ -127,14 +127,14 @@ def test_it_is_written_and_read_by_its_own_methods(tmp_path: Path) -> None:
         back = library("arviz").from_netcdf(tmp_path / "posterior.nc")
     assert set(datasets(back)) == {"posterior", "moments", "observed_data", "constant_data"}
     np.testing.assert_array_equal(back["posterior"]["ace"], posterior["posterior"]["ace"])
-    assert back["posterior"].attrs["family"] == "normal"
+    assert back["posterior"].attrs["law"] == "normal"
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_groups_are_families_of_their_own(family: Any) -> None:
+@pytest.mark.parametrize("law", LAWS)
+def test_groups_are_families_of_their_own(law: Any) -> None:
     table = schools(word=("contrast", list("aabbaabb")))
-    together = infer(table, family=family, groups="word", rng=0)
-    alone = infer(table.sel(contrast=table["word"] == "b"), family=family, rng=0)
+    together = infer(table, law=law, groups="word", rng=0)
+    alone = infer(table.sel(contrast=table["word"] == "b"), law=law, rng=0)
     np.testing.assert_allclose(
         together["moments"]["mean"].to_numpy()[[2, 3, 6, 7]], alone["moments"]["mean"].to_numpy(), atol=1e-10
     )
@@ -150,39 +150,39 @@ def test_covariates_have_a_coefficient_per_unit_of_theirs() -> None:
     generator = np.random.default_rng(0)
     position = np.arange(60.0)
     table = pd.DataFrame({"effect": 2 + 0.1 * position + generator.normal(0, 0.3, 60), "se": 0.2, "position": position})
-    posterior = infer(table, family="normal", covariates="position", rng=0)
+    posterior = infer(table, law="normal", covariates="position", rng=0)
     beta = posterior["posterior"]["beta"]
     assert beta.dims == ("chain", "draw", "covariate", "task")
     assert list(beta["covariate"].to_numpy()) == ["position"]
     slope, _ = np.polyfit(position, table["effect"], 1)
     assert abs(float(beta.mean()) - slope) < 4 * float(beta.std()) / np.sqrt(4_000) + 1e-4
-    both = infer(table.assign(g=["a", "b"] * 30), family="normal", covariates=["position"], groups="g", rng=0)
+    both = infer(table.assign(g=["a", "b"] * 30), law="normal", covariates=["position"], groups="g", rng=0)
     assert both["posterior"]["beta"].dims == ("chain", "draw", "covariate", "group", "task")
 
 
 def test_each_task_is_inferred_by_itself() -> None:
     estimates = estimate(crossover())
-    both, one = infer(estimates, family="normal", rng=0), infer(estimates.sel(task=["HepG2"]), family="normal", rng=0)
+    both, one = infer(estimates, law="normal", rng=0), infer(estimates.sel(task=["HepG2"]), law="normal", rng=0)
     np.testing.assert_allclose(both["moments"]["mean"].sel(task="HepG2"), one["moments"]["mean"][:, 0], rtol=1e-12)
     assert both["posterior"].attrs["sigma"] == "whole"
     assert both["constant_data"]["n_units"].dims == ("contrast", "task")
 
 
 def test_a_covariance_from_few_units_is_low_rank_and_diagonal() -> None:
-    posterior = infer(estimate(crossover(n=30, k=40)), family="normal", rng=0)
+    posterior = infer(estimate(crossover(n=30, k=40)), law="normal", rng=0)
     assert posterior["posterior"].attrs["sigma"].startswith("low rank + diagonal (r=")
     assert datasets(infer(estimate(crossover(n=30, k=40)), rng=0))["posterior"].attrs["engine"] == "exact"
 
 
-@pytest.mark.parametrize("family", ["mixture", "student_t"])
-def test_few_contrasts_of_many_units_are_exact(family: Any) -> None:
-    """What a plain trial with one control gives: no NUTS, and the intervals of the normal family where all is clear."""
+@pytest.mark.parametrize("law", ["mixture", "student_t"])
+def test_few_contrasts_of_many_units_are_exact(law: Any) -> None:
+    """What a plain trial with one control gives: no NUTS, and the intervals of the normal law where all is clear."""
     estimates = estimate(crossover(n=600))
-    found = datasets(infer(estimates, family=family, rng=0))
+    found = datasets(infer(estimates, law=law, rng=0))
     attrs = found["posterior"].attrs
-    sigma = "diagonal" if family == "mixture" else "low rank + diagonal (r=1)"
+    sigma = "diagonal" if law == "mixture" else "low rank + diagonal (r=1)"
     assert (attrs["engine"], attrs["sigma"]) == ("exact", sigma)
-    plain = infer(estimates, family="normal", rng=0)
+    plain = infer(estimates, law="normal", rng=0)
     sd = plain["moments"]["sd"].to_numpy()
     difference = (found["moments"]["mean"] - plain["moments"]["mean"]).to_numpy()[2:]  # effects of 2 and 3: 20 se
     assert (np.abs(difference) < 0.5 * sd[2:]).all()
@@ -210,8 +210,8 @@ def test_sums_of_contrasts_are_inferred() -> None:
     effects = crossover(n=400, k=2)
     both = effects["ice"].sum("contrast").expand_dims(contrast=["both"])
     estimates = estimate(xr.concat([effects["ice"], both], dim="contrast").to_dataset(name="ice"))
-    for family in FAMILIES:
-        posterior = infer(estimates, family=family, draws=400, rng=0)  # type: ignore[arg-type]
+    for law in LAWS:
+        posterior = infer(estimates, law=law, draws=400, rng=0)  # type: ignore[arg-type]
         assert posterior["posterior"].attrs["engine"] == "exact"
         error = np.abs(posterior["moments"]["mean"].to_numpy() - estimates["ace"].to_numpy())
         assert (error < 3 * estimates["se"].to_numpy()).all()
@@ -226,7 +226,7 @@ def test_errors_that_placebo_words_share_reach_decide() -> None:
     names = [f"c{i}" for i in range(51)]
     effects = xr.Dataset({"ice": (("unit", "contrast", "task"), ice[:, :, None])}, {"contrast": names, "task": ["t"]})
     estimates = estimate(effects).assign_coords(placebo_word=("contrast", np.arange(51) > 0))
-    posterior = infer(estimates, family="normal", draws=400, rng=0)
+    posterior = infer(estimates, law="normal", draws=400, rng=0)
     covariance = posterior["constant_data"]["covariance"]
     assert covariance.dims == ("contrast", "contrast_", "task")
     np.testing.assert_array_equal(covariance, estimates["covariance"])
@@ -259,8 +259,8 @@ def test_a_huge_effect_keeps_a_sane_interval() -> None:
     estimates = estimate(crossover(n=300))
     se = estimates["se"]
     clear = estimates.assign(ace=estimates["ace"].where(estimates["contrast"] != "c3", 128 * se))
-    for family in FAMILIES:
-        posterior = infer(clear, family=family, rng=0)  # type: ignore[arg-type]
+    for law in LAWS:
+        posterior = infer(clear, law=law, rng=0)  # type: ignore[arg-type]
         draws = posterior["posterior"]["ace"].sel(contrast="c3", task="K562").to_numpy().ravel()
         unit = float(se.sel(contrast="c3", task="K562"))
         lower, upper = np.quantile(draws, [0.025, 0.975]) / unit
@@ -272,31 +272,31 @@ def test_tables_of_anybody_are_one_call() -> None:
     dataset = xr.Dataset(
         {"effect": ("school", frame["effect"]), "covariance": (("school", "s"), np.diag(frame["se"] ** 2.0))}
     )
-    a = infer(frame, family="normal", rng=0)["moments"]["mean"]
-    b = infer(dataset, family="normal", rng=0)["moments"]["mean"]
+    a = infer(frame, law="normal", rng=0)["moments"]["mean"]
+    b = infer(dataset, law="normal", rng=0)["moments"]["mean"]
     np.testing.assert_allclose(a, b, rtol=1e-6)
-    assert list(infer(frame, family="normal", groups="g", rng=0)["posterior"]["group"].to_numpy()) == ["a", "b"]
+    assert list(infer(frame, law="normal", groups="g", rng=0)["posterior"]["group"].to_numpy()) == ["a", "b"]
 
 
 def test_a_standardised_prior_is_in_sd_of_the_control_arm() -> None:
     known = schools().assign(control_sd=(("contrast", "task"), np.full((8, 1), 4.0)))
-    a = infer(known, family="normal", prior=Prior(mu_sd=2, tau_scale=1), rng=0)
-    b = infer(schools(), family="normal", prior=Prior(mu_sd=8, tau_scale=4), rng=0)
+    a = infer(known, law="normal", prior=Prior(mu_sd=2, tau_scale=1), rng=0)
+    b = infer(schools(), law="normal", prior=Prior(mu_sd=8, tau_scale=4), rng=0)
     np.testing.assert_allclose(a["moments"]["mean"], b["moments"]["mean"], rtol=1e-9)
     assert a["posterior"].attrs["prior_unit"] == "sd of the control arm"
     assert float(a["constant_data"]["prior_unit"][0, 0]) == 4
-    raw = infer(known, family="normal", prior=Prior(mu_sd=8, tau_scale=4, standardised=False), rng=0)
+    raw = infer(known, law="normal", prior=Prior(mu_sd=8, tau_scale=4, standardised=False), rng=0)
     np.testing.assert_allclose(raw["moments"]["mean"], b["moments"]["mean"], rtol=1e-12)
     with pytest.raises(InferenceError, match="control_sd is 0"):
         infer(known.assign(control_sd=known["control_sd"] * 0), rng=0)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("law", LAWS)
 @pytest.mark.parametrize(
     "effect", [np.array([2.0]), np.full(12, 1.5), np.zeros(10_000)], ids=["one", "all equal", "ten thousand zeros"]
 )
-def test_degenerate_effects_are_answered(family: Any, effect: np.ndarray) -> None:
-    posterior = infer(from_effects(effect, se=np.full(len(effect), 0.5)), family=family, draws=40, rng=0)
+def test_degenerate_effects_are_answered(law: Any, effect: np.ndarray) -> None:
+    posterior = infer(from_effects(effect, se=np.full(len(effect), 0.5)), law=law, draws=40, rng=0)
     for group in datasets(posterior).values():
         for name, values in group.data_vars.items():
             assert values.dtype.kind not in "f" or np.isfinite(values).all(), name
@@ -308,7 +308,7 @@ def test_degenerate_effects_are_answered(family: Any, effect: np.ndarray) -> Non
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        ({"family": "mixtures"}, "did you mean 'mixture'"),
+        ({"law": "mixtures"}, "did you mean 'mixture'"),
         ({"engine": "exakt"}, "did you mean 'exact'"),
         ({"draws": 0}, "draws=0"),
         ({"draws": 2.5}, "draws=2.5"),
@@ -322,7 +322,7 @@ def test_degenerate_effects_are_answered(family: Any, effect: np.ndarray) -> Non
 def test_unknown_choices_are_refused_by_name(change: dict[str, Any], match: str) -> None:
     table = schools(word=("contrast", list("aabbaabb")), flat=("contrast", np.ones(8)))
     with pytest.raises(InferenceError, match=match):
-        infer(table, **({"family": "normal", "rng": 0} | change))
+        infer(table, **({"law": "normal", "rng": 0} | change))
 
 
 def test_bad_numbers_are_refused_with_their_contrast() -> None:
@@ -336,7 +336,7 @@ def test_bad_numbers_are_refused_with_their_contrast() -> None:
     with pytest.raises(CausalgiaError, match="df"):
         infer(pd.DataFrame({"effect": [1.0], "se": [1.0], "df": [0.0]}), rng=0)
     with pytest.raises(InferenceError, match="no proper posterior"):
-        infer(schools().isel(contrast=[0]), family="normal", prior=PRIORS["mu_flat_tau_flat"], rng=0)
+        infer(schools().isel(contrast=[0]), law="normal", prior=PRIORS["mu_flat_tau_flat"], rng=0)
     with pytest.raises(InferenceError, match="se 0"):
         infer(schools().assign(se=schools()["se"] * 0), rng=0)
     with pytest.raises(CausalgiaError, match="one unit|no 'se'"):
@@ -347,8 +347,8 @@ def test_bad_numbers_are_refused_with_their_contrast() -> None:
 
 def test_an_exact_engine_that_does_not_exist_says_what_does() -> None:
     table = from_effects(np.arange(4.0), covariance=np.kron(np.eye(2), [[1.0, 0.5], [0.5, 1.0]]))  # two controls
-    with pytest.raises(InferenceError, match="engine='nuts', family='normal'"):
-        infer(table, family="student_t", engine="exact", rng=0)
+    with pytest.raises(InferenceError, match="engine='nuts', law='normal'"):
+        infer(table, law="student_t", engine="exact", rng=0)
 
 
 # ---------------------------------------------------------------- predictors as a level
@@ -395,7 +395,7 @@ def test_predictors_have_effects_of_their_own() -> None:
         np.random.default_rng(1).normal(size=(4, 3)), dims=("contrast", "model")
     )
     estimates = estimate(effects)
-    posterior = infer(estimates, family="normal", rng=0)
+    posterior = infer(estimates, law="normal", rng=0)
     draws = posterior["posterior"]
     assert draws["ace_model"].dims == ("chain", "draw", "contrast", "task", "model")
     assert draws["tau_gamma"].dims == ("chain", "draw", "task")
@@ -412,7 +412,7 @@ def test_predictors_as_a_level_are_decided_with_what_was_measured() -> None:
     effects["ice"] = effects["ice"] + 0.5 * shift
     estimates = estimate(effects)
     estimates["control_sd"] = xr.full_like(estimates["ace"], 2.0)
-    posterior = infer(estimates, family="normal", rng=0)
+    posterior = infer(estimates, law="normal", rng=0)
     observed, constant = posterior["observed_data"], posterior["constant_data"]
     assert constant["se"].dims == constant["n_units"].dims == observed["effect"].dims == ("contrast", "task")
     np.testing.assert_allclose(observed["effect"], estimates["ace"].mean("model"))
@@ -433,11 +433,11 @@ def test_predictors_as_a_level_are_decided_with_what_was_measured() -> None:
 def test_one_predictor_or_equal_ones_are_no_level() -> None:
     estimates = estimate(crossover(model=2))
     with pytest.raises(InferenceError, match="one predictor"):
-        infer(estimates.isel(model=[0]), family="normal", rng=0)
+        infer(estimates.isel(model=[0]), law="normal", rng=0)
     with pytest.raises(InferenceError, match="agree exactly"):
-        infer(estimates.isel(model=[0, 0]), family="normal", rng=0)
+        infer(estimates.isel(model=[0, 0]), law="normal", rng=0)
     with pytest.raises(InferenceError, match="population x predictors"):
-        infer(estimates.assign_attrs(errors="known"), family="student_t", rng=0)
+        infer(estimates.assign_attrs(errors="known"), law="student_t", rng=0)
 
 
 # ---------------------------------------------------------------- checks
@@ -445,17 +445,17 @@ def test_one_predictor_or_equal_ones_are_no_level() -> None:
 
 def test_effects_where_the_prior_said_they_would_not_be_warn() -> None:
     with pytest.warns(PriorConflictWarning, match="mean of the effects"):
-        infer(from_effects([1e4, 1.1e4, 1.2e4], se=np.full(3, 1e3)), family="normal", rng=0)
+        infer(from_effects([1e4, 1.1e4, 1.2e4], se=np.full(3, 1e3)), law="normal", rng=0)
     with pytest.warns(PriorConflictWarning, match="spread of the effects"):
-        infer(from_effects([-900.0, 0.0, 900.0], se=np.ones(3)), family="normal", rng=0)
+        infer(from_effects([-900.0, 0.0, 900.0], se=np.ones(3)), law="normal", rng=0)
 
 
 @pytest.mark.parametrize("effect", [[900.0], [900.0, 901.0, 902.0], [-900.0, 0.0, 900.0]])
 def test_a_slab_that_never_reaches_the_effects_warns_as_well(effect: list[float]) -> None:
     estimates = from_effects(effect, se=np.ones(len(effect)))
     with pytest.warns(PriorConflictWarning, match="spread of the effects about 0, .*tau_scale=5"):
-        infer(estimates, family="mixture", rng=0)
-    infer(estimates, family="mixture", prior=Prior(tau_scale=900), rng=0)  # any warning is an error here
+        infer(estimates, law="mixture", rng=0)
+    infer(estimates, law="mixture", prior=Prior(tau_scale=900), rng=0)  # any warning is an error here
 
 
 def test_conflict_about_zero_is_as_rare_as_it_says() -> None:
@@ -482,7 +482,7 @@ def test_conflict_is_as_rare_as_it_says() -> None:
 
 
 def test_predictive_draws_are_as_wide_as_they_should_be() -> None:
-    posterior = infer(schools(), family="normal", rng=0)
+    posterior = infer(schools(), law="normal", rng=0)
     replicated = posterior_predictive(posterior, rng=1)
     effect = replicated["posterior_predictive"]["effect"].to_numpy().reshape(4_000, 8)
     total = np.sqrt(posterior["moments"]["sd"].to_numpy()[:, 0] ** 2 + SCHOOLS["sigma"] ** 2)

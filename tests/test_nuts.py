@@ -133,10 +133,10 @@ def test_any_covariance_is_factors_and_a_diagonal(whole: np.ndarray | None) -> N
 def test_too_few_draws_and_improper_priors_are_refused_before_sampling() -> None:
     table = from_effects(Y, se=SE)
     with pytest.raises(ConvergenceError, match="draws=100 cannot"):
-        infer(table, family="normal", engine="nuts", draws=100, rng=0)
+        infer(table, law="normal", engine="nuts", draws=100, rng=0)
     flat = Prior(mu_sd=np.inf, tau="uniform", tau_scale=np.inf)
     with pytest.raises(InferenceError, match="no proper posterior: it takes 3"):
-        infer(table.isel(contrast=[0, 1]), family="normal", engine="nuts", prior=flat, rng=0)
+        infer(table.isel(contrast=[0, 1]), law="normal", engine="nuts", prior=flat, rng=0)
 
 
 # ---------------------------------------------------------------- sampled
@@ -149,7 +149,7 @@ def mcse(sd: Any, ess: Any) -> Any:
 def test_eight_schools_by_nuts_as_in_r() -> None:
     expected = json.loads((CASE / "expected.json").read_text())["mu_flat_tau_half_cauchy"]
     prior = Prior(mu_sd=np.inf, tau="half_cauchy", tau_scale=5)
-    tree = infer(from_effects(Y, se=SE), family="normal", engine="nuts", prior=prior, rng=11)
+    tree = infer(from_effects(Y, se=SE), law="normal", engine="nuts", prior=prior, rng=11)
     groups = datasets(tree)
     posterior, diagnostics = groups["posterior"], groups["diagnostics"]
     rows = {"ace": expected["theta"], "mu": [expected["mu"]], "tau": [expected["tau"]]}
@@ -176,10 +176,10 @@ def random_table(seed: int) -> Any:
     return from_effects(effect, covariance=sigma), from_effects(effect, se=np.sqrt(np.diag(sigma)))
 
 
-@pytest.mark.parametrize(("seed", "family"), [(0, "normal"), (1, "student_t"), (2, "mixture")])
-def test_engines_agree(seed: int, family: Any) -> None:
-    table = random_table(seed)[0 if family == "normal" else 1]
-    exact, nuts = (datasets(infer(table, family=family, engine=e, rng=seed)) for e in ("exact", "nuts"))
+@pytest.mark.parametrize(("seed", "law"), [(0, "normal"), (1, "student_t"), (2, "mixture")])
+def test_engines_agree(seed: int, law: Any) -> None:
+    table = random_table(seed)[0 if law == "normal" else 1]
+    exact, nuts = (datasets(infer(table, law=law, engine=e, rng=seed)) for e in ("exact", "nuts"))
     for name in ("ace", "mu", "tau"):
         a, b = (g["posterior"][name].to_numpy().reshape(4_000, -1) for g in (exact, nuts))
         ess = nuts["diagnostics"][f"ess_bulk_{name}"].to_numpy().ravel()
@@ -224,7 +224,7 @@ def test_a_mixture_under_a_whole_covariance_by_enumeration() -> None:
 
 def test_unconverged_draws_can_be_accepted() -> None:
     with pytest.warns(ConvergenceWarning, match="ess_bulk of ace below 400"):
-        tree = infer(from_effects(Y, se=SE), family="normal", engine="nuts", draws=200, rng=0, accept_unconverged=True)
+        tree = infer(from_effects(Y, se=SE), law="normal", engine="nuts", draws=200, rng=0, accept_unconverged=True)
     attrs = datasets(tree)["posterior"].attrs
     assert (attrs["converged"], attrs["divergences"]) == ("no", 0)
     assert "ess_bulk of ace below 400" in attrs["unconverged"]

@@ -225,7 +225,7 @@ def test_the_estimand_of_a_real_trial_names_what_was_done():
 def test_only_estimates_are_reported():
     with pytest.raises(OutcomesError, match="no dim 'contrast'"):
         report(xr.Dataset())
-    posterior = cg.infer(cg.from_effects([0.0, 1.0], 0.1), family="normal", draws=400, rng=0)
+    posterior = cg.infer(cg.from_effects([0.0, 1.0], 0.1), law="normal", draws=400, rng=0)
     for draws in (posterior, posterior["posterior"], {"posterior": posterior["posterior"]}):
         for say in (report, reporting.rows):
             with pytest.raises(OutcomesError, match=r"decide first: cg.decide\(posterior, rope="):
@@ -440,11 +440,11 @@ def test_a_posterior_says_that_it_is_one():
     draws = np.random.default_rng(0).normal([1.0, 0.0], 0.02, size=(400, 2)).reshape(4, 100, 2, 1)
     names = {"contrast": ["GATA1", "none"], "task": ["K562"]}
     post = {
-        "posterior": xr.Dataset({"ace": (("chain", "draw", *EFFECT), draws)}, coords=names, attrs={"family": "normal"})
+        "posterior": xr.Dataset({"ace": (("chain", "draw", *EFFECT), draws)}, coords=names, attrs={"law": "normal"})
     }
     found = cg.decide(post, rope=(-0.5, 0.5), error="bayes_fdr", level=0.9)
     text = report(found)
-    assert "ACE here is the posterior mean of a hierarchical model (normal family)." in text
+    assert "ACE here is the posterior mean of a hierarchical model (normal law)." in text
     assert "mean posterior error of the verdicts within the contrasts of one task at most 0.1" in text
     assert cells(found) == (
         ["contrast", "ACE", "80 % interval", "verdict", "q (bayes_fdr)"],

@@ -33,9 +33,9 @@ def screened(name: str, *, n_units: int, seed: int) -> tuple[xr.Dataset, np.ndar
     return estimates, oracle.true_ace(experiment).sel(contrast=estimates["contrast"]).to_numpy()[:, 0]
 
 
-def judged(estimates: xr.Dataset, truth: np.ndarray, family: Any = "mixture") -> np.ndarray:
+def judged(estimates: xr.Dataset, truth: np.ndarray, law: Any = "mixture") -> np.ndarray:
     """Return coverage of all and of the largest, and their mean square error, over that of the raw estimates."""
-    draws = cg.infer(estimates, family=family, draws=1_000, rng=0)["posterior"]["ace"].to_numpy()[..., 0]
+    draws = cg.infer(estimates, law=law, draws=1_000, rng=0)["posterior"]["ace"].to_numpy()[..., 0]
     low, high = np.quantile(draws, [0.025, 0.975], axis=(0, 1))
     raw = estimates["ace"].to_numpy()[:, 0]
     largest = np.argsort(-np.abs(raw))[:LARGEST]
@@ -58,8 +58,8 @@ def test_a_screen_of_words_covers_its_truth(name: str) -> None:
     assert square < 1.5 * raw_square  # it was 30 times, and .1 inside, where scores were read from the effects
 
 
-@pytest.mark.parametrize("family", ["mixture", "student_t", "normal"])
-def test_a_pattern_that_effects_share_with_errors_stays_with_the_effects(family: Any) -> None:
+@pytest.mark.parametrize("law", ["mixture", "student_t", "normal"])
+def test_a_pattern_that_effects_share_with_errors_stays_with_the_effects(law: Any) -> None:
     """Half of the words lie 10 standard errors lower, and half of the words share an error: the same half."""
     inside = []
     for seed in range(30):
@@ -71,7 +71,7 @@ def test_a_pattern_that_effects_share_with_errors_stays_with_the_effects(family:
         effects = xr.Dataset(
             {"ice": (("unit", "contrast", "task"), ice[:, :, None])}, {"contrast": names, "task": ["t"]}
         )
-        found = cg.infer(estimate(effects), family=family, draws=400, rng=seed)["posterior"]["ace"][..., 0]
+        found = cg.infer(estimate(effects), law=law, draws=400, rng=seed)["posterior"]["ace"][..., 0]
         low, high = np.quantile(found[:, :, 0], [0.025, 0.975])
         inside.append(low <= truth[0] <= high)
     assert np.mean(inside) > 0.79  # 95 %, less 4 Monte-Carlo errors
@@ -113,11 +113,11 @@ def test_coefficients_are_those_of_the_users_covariates_alone() -> None:
         {"contrast": [f"c{i}" for i in range(40)], "task": ["t"], "x": ("contrast", x)},
     )
     estimates = estimate(effects)
-    for family in ("mixture", "student_t", "normal"):
-        found = cg.infer(estimates, family=family, covariates="x", draws=400, rng=0)["posterior"]  # type: ignore[arg-type]
+    for law in ("mixture", "student_t", "normal"):
+        found = cg.infer(estimates, law=law, covariates="x", draws=400, rng=0)["posterior"]  # type: ignore[arg-type]
         assert found["beta"].sizes["covariate"] == 1
         assert abs(float(found["beta"].mean()) - 2) < 5 * float(found["beta"].std())
-        assert "beta" not in cg.infer(estimates, family=family, draws=400, rng=0)["posterior"]  # type: ignore[arg-type]
+        assert "beta" not in cg.infer(estimates, law=law, draws=400, rng=0)["posterior"]  # type: ignore[arg-type]
 
 
 def test_weights_stop_where_only_rounding_moves(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import causalgia as cg
-from causalgia.analysis import ANALYSIS, ERRORS, FAMILIES, METHODS, SCALES, TARGETS, Analysis
+from causalgia.analysis import ANALYSIS, ERRORS, LAWS, METHODS, SCALES, TARGETS, Analysis
 from causalgia.design.null_models import NULL_MODELS
 from causalgia.errors import DesignError
 from causalgia.estimation.request import TARGETS as ESTIMATED_TARGETS
@@ -105,7 +105,7 @@ def test_every_commented_alternative_of_the_starter_is_understood(folder):
         ("n = 40", "n = 4"),
         ('# adjust = "bh"', 'adjust = "bh"'),
         ('error = "local"  ', 'error = "bayes_fdr"  '),
-        ('# family = "student_t"', 'family = "student_t"'),
+        ('# law = "student_t"', 'law = "student_t"'),
         ("# [analysis.prior]", "[analysis.prior]"),
         ("# tau_scale = 1.0", "tau_scale = 1.0"),
         ("# level = 0.9", "level = 0.9"),
@@ -128,7 +128,7 @@ def test_every_commented_alternative_of_the_starter_is_understood(folder):
         rope=(-0.1, 0.1),
         error="bayes_fdr",
         level=0.9,
-        family="student_t",
+        law="student_t",
         prior=cg.Prior(tau_scale=1),
     )
     assert spec.design.named_arms[-5].factors == {"site": 100}
@@ -408,7 +408,7 @@ def test_the_page_has_every_null_model_and_intervention():
 
 def test_the_page_has_every_value_that_is_one_of_a_few():
     page = sections()["[analysis]"]
-    assert all(f'"{value}"' in page for value in (*TARGETS, *SCALES, *METHODS, *FAMILIES, *ERRORS))
+    assert all(f'"{value}"' in page for value in (*TARGETS, *SCALES, *METHODS, *LAWS, *ERRORS))
 
 
 def test_the_interaction_of_the_page_is_understood(tmp_path):
@@ -459,7 +459,7 @@ def test_an_experiment_is_the_function_of_its_name(folder):
         with_setting("rope = [-0.1, 0.1]"),
         at_the_top("n_units = 50\nassignment = 'crossover'") + '[null]\nkind = "shuffle"\nof = "long.fa"\n',
         EXPERIMENT + '[analysis]\nerror = "bh"\nci_prob = 0.9\nrope = 0\n',
-        EXPERIMENT + '[analysis]\nerror = "local"\nfamily = "normal"\nprior = {tau_scale = 2}\n',
+        EXPERIMENT + '[analysis]\nerror = "local"\nlaw = "normal"\nprior = {tau_scale = 2}\n',
         with_setting('word = {file = "motifs.meme", motif = "GATA1"}'),
     ],
 )

@@ -27,7 +27,7 @@ ARMS = [
     cg.Arm("seven G", cg.Embed("GGGGGGG", at=30), {"class": "many"}),
     cg.Arm("six G", cg.Embed("GGGAGGG", at=45), {"class": "many"}),
 ]
-ASK = cg.Analysis(control="placebo", rope=(-0.5, 0.5), family="normal", error="local")
+ASK = cg.Analysis(control="placebo", rope=(-0.5, 0.5), law="normal", error="local")
 
 
 def predictor():
@@ -47,7 +47,7 @@ def verdicts(decisions):
 @pytest.mark.parametrize("error", ["local", "bayes_fdr", "bh", "bootstrap_t"])
 def test_every_error_rate_finds_what_is_there(error):
     """Truth is known: a word adds its G less the 7/4 that were there, times the weight of the place."""
-    ask = cg.Analysis(control="untreated", rope=(-0.5, 0.5), family="normal", error=error)
+    ask = cg.Analysis(control="untreated", rope=(-0.5, 0.5), law="normal", error=error)
     found = cg.analyze(trial(ask), rng=1)
     said = verdicts(found)
     assert said["seven G"] == said["six G"] == "increases"
@@ -94,11 +94,11 @@ def test_adjusted_p_is_that_of_the_verb(method, same):
 
 
 def test_families_are_the_level_of_the_treatment_arm():
-    ask = cg.Analysis(control="placebo", rope=0, family="normal", families="class", error="local")
+    ask = cg.Analysis(control="placebo", rope=0, law="normal", families="class", error="local")
     found = steps(trial(ask), rng=0)
     assert set(found.posterior["posterior"]["mu"]["group"].values.tolist()) == {"none", "few", "many"}
     for error in ("bayes_fdr", "bootstrap_t", "bh"):
-        ask = cg.Analysis(control="placebo", rope=0, family="normal", families="class", error=error)
+        ask = cg.Analysis(control="placebo", rope=0, law="normal", families="class", error=error)
         assert "'class'" in cg.analyze(trial(ask), rng=0).attrs["families"]
     mixed = cg.Analysis(contrasts={"x": {"one G": 0.5, "six G": 0.5, "placebo": -1}}, rope=0, families="class")
     with pytest.raises(ContrastError, match=r"contrast x is of arms with several levels of 'class' \(few, many\)"):
@@ -113,9 +113,9 @@ def test_what_was_not_fixed_is_marked():
     outcomes = trial()
     assert "exploratory" not in cg.analyze(outcomes, rng=0).attrs
     asked = cg.Analysis(control="placebo", rope=(-1, 1), error="bh")
-    with pytest.warns(ExploratoryWarning, match="differs from the one kept with the outcomes in family, rope, error"):
+    with pytest.warns(ExploratoryWarning, match="differs from the one kept with the outcomes in law, rope, error"):
         found = cg.analyze(outcomes, asked, rng=0)
-    assert found.attrs["exploratory"] == "family, rope, error"
+    assert found.attrs["exploratory"] == "law, rope, error"
     assert found.attrs["analysis_fingerprint"] == asked.fingerprint
     assert "xploratory" in cg.report(found)
     none = cg.analyze(trial(None), asked, rng=0)
@@ -137,7 +137,7 @@ def exact_trial(rope, n_words=0):
         lambda x: np.stack([x[:, 2].sum(1), (x[:, 2] * places).sum(1)], 1), tasks=["count", "weighted"], scale="G"
     )
     design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=300)
-    ask = cg.Analysis(control="placebo", rope=rope, family="normal", error="local")
+    ask = cg.Analysis(control="placebo", rope=rope, law="normal", error="local")
     return cg.run(design, both, rng=0, analysis=ask)
 
 
@@ -171,7 +171,7 @@ def test_contrasts_without_spread_in_any_of_several_predictors():
     names = {"untreated": "CCC", "same": "GCC", "varies": "CCA", "too": "CTA"}
     arms = {name: cg.Embed(word, at=12) for name, word in names.items()}
     design = cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=500)
-    ask = cg.Analysis(control="untreated", rope=(-0.1, 0.1), family="normal", error="local")
+    ask = cg.Analysis(control="untreated", rope=(-0.1, 0.1), law="normal", error="local")
     for slopes, half in (((1.0, 1.0, 1.0), 0.0), ((1.0, 1.2, 0.8), 4.303 * 0.2 / np.sqrt(3))):
         ensemble = cg.Ensemble([rewards(b, a) for b, a in zip(slopes, (1.0, 1.1, 0.9), strict=True)])
         with pytest.warns(DegenerateWarning):
@@ -203,7 +203,7 @@ def test_how_a_step_came_to_be_carried_out_is_not_marked(error):
     arms = {"placebo": cg.Placebo("AGATAAG", at=20), "GATA1": cg.Embed("AGATAAG", at=20)}
     count = cg.FunctionPredictor(lambda x: x[:, 2].sum(1), tasks=["G"], scale="count")
     design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=50)
-    ask = cg.Analysis(control="placebo", rope=(-1, 1), error=error, family="normal")
+    ask = cg.Analysis(control="placebo", rope=(-1, 1), error=error, law="normal")
     with pytest.warns(DegenerateWarning, match="do not vary at all"):
         found = steps(cg.run(design, count, rng=0, analysis=ask), rng=0)
     assert found.estimates.attrs["adjust"] == "bh"
@@ -221,7 +221,7 @@ def test_decisions_can_be_written(tmp_path):
 
 
 def test_the_prior_is_that_of_the_analysis():
-    ask = cg.Analysis(control="placebo", rope=(-0.5, 0.5), family="normal", error="local")
+    ask = cg.Analysis(control="placebo", rope=(-0.5, 0.5), law="normal", error="local")
     outcomes = trial(ask)
     tight = dataclasses.replace(ask, prior=cg.Prior(tau="uniform", tau_scale=1e-3, mu_sd=1e-3))
     with pytest.warns(PriorConflictWarning), pytest.warns(ExploratoryWarning, match=" in prior: "):
@@ -237,7 +237,7 @@ def test_a_bench_table_is_analysed_without_a_network():
     table = pd.DataFrame({"unit": np.repeat(np.arange(80), 2), "arm": ["a", "b"] * 80})
     table["y"] = rng.standard_normal(160) + 2 * (table["arm"] == "b")
     outcomes = cg.from_frame(table, unit="unit", arm="arm", outcome="y")
-    found = cg.analyze(outcomes, cg.Analysis(control="a", rope=(-0.5, 0.5), family="normal"), rng=0)
+    found = cg.analyze(outcomes, cg.Analysis(control="a", rope=(-0.5, 0.5), law="normal"), rng=0)
     assert found["verdict"].item() == "increases"
 
 

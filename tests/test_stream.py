@@ -172,7 +172,7 @@ def test_inference_on_random_groups_is_that_on_all_units(monkeypatch):
     monkeypatch.setattr("causalgia.engine.kept_moments._BYTES_OF_GROUPS", 0)
     design = many_words(600)
     whole, found = held(design, RICH), stream(design, RICH, rng=3, progress=False)
-    one, other = (cg.infer(e, family="normal", rng=0)["posterior"]["ace"] for e in (whole, found))
+    one, other = (cg.infer(e, law="normal", rng=0)["posterior"]["ace"] for e in (whole, found))
     sd = one.std(("chain", "draw"))
     gap = np.abs(one.mean(("chain", "draw")) - other.mean(("chain", "draw"))) / sd
     assert float(gap.max()) < 0.5

@@ -492,9 +492,9 @@ def test_moments_take_the_place_of_counted_draws() -> None:
     assert found["ace"].item() == 3.0
 
 
-@pytest.mark.parametrize("family", ["normal", "mixture"])
-def test_the_direction_alone_rests_on_the_exact_sign_rate(family: Any) -> None:
-    tree = cg.infer(cg.from_effects([0.17, 0.16, -0.6, 0.02, 0.5], 0.1), family=family, draws=400, rng=0)
+@pytest.mark.parametrize("law", ["normal", "mixture"])
+def test_the_direction_alone_rests_on_the_exact_sign_rate(law: Any) -> None:
+    tree = cg.infer(cg.from_effects([0.17, 0.16, -0.6, 0.02, 0.5], 0.1), law=law, draws=400, rng=0)
     found = decide(tree, rope=0)
     exact = tree["moments"]["lfsr"].to_numpy()
     np.testing.assert_allclose(found["local_error"], exact, atol=1e-12)
@@ -506,7 +506,7 @@ def test_the_direction_alone_rests_on_the_exact_sign_rate(family: Any) -> None:
 def test_groups_are_joined_by_names() -> None:
     estimates = cg.from_effects([0.0, 3.0, -3.0, 0.1], [0.1, 0.2, 0.3, 0.4], names=list("abcd"))
     estimates = estimates.assign(n_units=(EFFECT, [[50], [60], [70], [80]]))
-    tree = datasets(cg.infer(estimates, family="normal", rng=0))
+    tree = datasets(cg.infer(estimates, law="normal", rng=0))
     whole = decide(tree, rope=(-0.3, 0.3))
     for pick in (["d", "c", "b", "a"], ["c", "a"], ["b"]):
         part = decide(tree | {"posterior": tree["posterior"].sel(contrast=pick)}, rope=(-0.3, 0.3))
@@ -773,5 +773,5 @@ def test_the_whole_way_from_units_to_verdicts() -> None:
     found = decide(post, rope=(-0.3, 0.3), error="bayes_fdr")
     assert verdicts(found) == ["negligible"] * 30 + ["increases", "decreases"]
     np.testing.assert_array_equal(found["raw"], estimates["ace"])
-    assert found.attrs["family"] == "mixture"
+    assert found.attrs["law"] == "mixture"
     assert found.attrs["n_draws"] == 4000

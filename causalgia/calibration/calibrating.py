@@ -201,9 +201,9 @@ def _posterior(
     from causalgia.posterior import infer
 
     chosen: dict[str, Any] = {"prior": analysis.prior} if analysis.prior is not None else {}
-    family: Any = analysis.family
+    law: Any = analysis.law
     try:
-        post = infer(estimates, family=family, draws=4 * (RANKED + 1), rng=seed, **chosen)
+        post = infer(estimates, law=law, draws=4 * (RANKED + 1), rng=seed, **chosen)
     except (InferenceError, ConvergenceError) as error:
         return str(error)
     draws = post["posterior"]["ace"].transpose("chain", "draw", "contrast", "task").to_numpy()
@@ -213,7 +213,7 @@ def _posterior(
     if drawn and truth is not None:
         return lfsr, sign.astype(float), (draws[:RANKED] < truth).sum(axis=0)
     prior = analysis.prior if isinstance(analysis.prior, Prior) else Prior()
-    return lfsr, sign.astype(float), ranks_from_the_prior(estimates, prior, analysis.family, seed=derive(seed, "ranks"))
+    return lfsr, sign.astype(float), ranks_from_the_prior(estimates, prior, analysis.law, seed=derive(seed, "ranks"))
 
 
 def _aligned(truth: xr.DataArray, estimates: xr.Dataset) -> Array:

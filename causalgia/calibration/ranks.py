@@ -15,7 +15,7 @@ RANKED = 99
 _NU = 4.0
 
 
-def ranks_from_the_prior(estimates: xr.Dataset, prior: Prior, family: str, *, seed: int) -> Array | None:
+def ranks_from_the_prior(estimates: xr.Dataset, prior: Prior, law: str, *, seed: int) -> Array | None:
     """Return the rank of effects drawn from the prior among draws of their posterior, (contrast, task).
 
     Data come from the model: ``(mu, tau, delta)`` from the prior, and estimates about them with the standard errors of
@@ -27,8 +27,8 @@ def ranks_from_the_prior(estimates: xr.Dataset, prior: Prior, family: str, *, se
         Of a trial: ``se``, and ``control_sd`` if the prior is to be in its unit.
     prior
         As `causalgia.infer` takes it.
-    family
-        ``"student_t"``, else the normal family.
+    law
+        ``"student_t"``, else the normal law.
     seed
         Of truths and draws.
 
@@ -46,7 +46,7 @@ def ranks_from_the_prior(estimates: xr.Dataset, prior: Prior, family: str, *, se
         return None
     generator = np.random.default_rng(seed)
     columns = [
-        _ranks(se[:, t], _in_unit(estimates, prior, t), "student_t" if family == "student_t" else "normal", generator)
+        _ranks(se[:, t], _in_unit(estimates, prior, t), "student_t" if law == "student_t" else "normal", generator)
         for t in range(se.shape[1])
     ]
     return np.stack(columns, axis=1)
@@ -60,13 +60,13 @@ def _in_unit(estimates: xr.Dataset, prior: Prior, task: int) -> Prior:
     return Prior(mu_sd=unit * prior.mu_sd, tau=prior.tau, tau_scale=unit * prior.tau_scale, standardised=False)
 
 
-def _ranks(se: Array, prior: Prior, family: Any, generator: np.random.Generator) -> Array:
+def _ranks(se: Array, prior: Prior, law: Any, generator: np.random.Generator) -> Array:
     from causalgia.posterior import infer
 
-    z = generator.standard_t(_NU, se.size) if family == "student_t" else generator.standard_normal(se.size)
+    z = generator.standard_t(_NU, se.size) if law == "student_t" else generator.standard_normal(se.size)
     delta = prior.mu_sd * generator.standard_normal() + _tau(prior, generator) * z
     table = from_effects(delta + se * generator.standard_normal(se.size), se)
-    post = infer(table, family=family, prior=prior, draws=RANKED + 1, rng=int(generator.integers(2**62)))
+    post = infer(table, law=law, prior=prior, draws=RANKED + 1, rng=int(generator.integers(2**62)))
     draws = post["posterior"]["ace"].to_numpy().reshape(-1, se.size)[:RANKED]
     return np.asarray((draws < delta).sum(axis=0))
 

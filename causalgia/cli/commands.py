@@ -292,7 +292,7 @@ def estimate(
 def analyze(
     folder: _Folder,
     rope: Annotated[str | None, typer.Option(help=_ROPE)] = None,
-    family: Annotated[str | None, typer.Option(help="Of the effects: mixture, student_t, or normal.")] = None,
+    law: Annotated[str | None, typer.Option(help="Of the effects: mixture, student_t, or normal.")] = None,
     error: Annotated[str | None, typer.Option(help="Bound on: local, bayes_fdr, bh, or bootstrap_t.")] = None,
     level: Annotated[float | None, typer.Option(help="Verdicts hold with this probability.")] = None,
     control: _Control = None,
@@ -309,13 +309,13 @@ def analyze(
 
     An experiment of the catalogue is answered anew, unless --control asks another question or --keep-draws for draws.
 
-    Example:   causalgia analyze results --rope=-0.1,0.1 --family mixture --error bayes_fdr
+    Example:   causalgia analyze results --rope=-0.1,0.1 --law mixture --error bayes_fdr
     """
     from causalgia import store
     from causalgia.staircase import steps
 
     outcomes = kept_in(folder)
-    asked = {"rope": rope_of(rope), "family": family, "error": error, "level": level, "control": control}
+    asked = {"rope": rope_of(rope), "law": law, "error": error, "level": level, "control": control}
     asked |= {"cluster": cluster, "target": target, "ci_prob": ci_prob, "adjust": adjust, "families": families}
     analysis, seed = chosen(analysis_of(folder, outcomes), asked), seed_of(outcomes, rng)
     experiment = None if control or keep_draws else experiment_of(folder)

@@ -96,7 +96,7 @@ def share_of_predictors(
     """Say for what share of the predictors the effect is beyond the region of practical equivalence.
 
     The estimand is the share among these predictors, ``mean_k 1{delta_k outside the ROPE}``; its posterior is that of
-    the share in every joint draw, so its interval knows of which predictors one cannot be sure. It leans on the family
+    the share in every joint draw, so its interval knows of which predictors one cannot be sure. It leans on the law
     of effects: where that is right the interval covers as it says (simulated, 100 and 244 predictors), and where half
     of them have one and the same effect the mixture's is off by some .03. `claimed` leans on it less.
 
@@ -106,7 +106,7 @@ def share_of_predictors(
     Parameters
     ----------
     found
-        From `across_predictors`; or, with a family or prior of one's own, ``cg.infer(across_predictors(...), rng=)``,
+        From `across_predictors`; or, with a law or prior of one's own, ``cg.infer(across_predictors(...), rng=)``,
         which takes only predictors whose effect varies.
     rope
         Region of practical equivalence, as `causalgia.decide` takes it. In sd of the control arm it is a point for a

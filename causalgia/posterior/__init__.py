@@ -1,7 +1,7 @@
 """Hierarchical Bayesian effect sizes: what all the effects say about each, and how sure one may be.
 
 The labelled verbs `infer` and `profile` (a smooth curve of effects), and `prior_predictive` and `posterior_predictive`
-beside them, over functions of arrays that can be held against R by anyone: one module for each family
+beside them, over functions of arrays that can be held against R by anyone: one module for each law
 (`causalgia.posterior.normal`, `mixture`, `student`, `gaussian_process`), exact.
 """
 

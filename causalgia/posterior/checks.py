@@ -148,7 +148,7 @@ def _dependent(noise: Noise) -> float:
 def prior_predictive(estimates: Any, *, prior: Prior = Prior(), draws: int = 1_000, rng: RNG) -> Tree:  # noqa: B008
     """Draw effects and estimates as the prior supposes them, to see whether they are of the size one believes.
 
-    ``mu ~ N(0, mu_sd^2)``, tau from its prior, ``ace_k ~ N(mu, tau^2)`` (the normal family), and ``effect`` about them
+    ``mu ~ N(0, mu_sd^2)``, tau from its prior, ``ace_k ~ N(mu, tau^2)`` (the normal law), and ``effect`` about them
     with the noise of the estimates.
 
     Parameters

@@ -26,8 +26,8 @@ from causalgia.posterior.student import student
 from causalgia.streams import derive
 
 _FEW = 30
-NU = 4.0  # of the Student-t family: tails heavy enough for outliers, and a variance
-FAMILIES = ("mixture", "student_t", "normal")
+NU = 4.0  # of the Student-t law: tails heavy enough for outliers, and a variance
+LAWS = ("mixture", "student_t", "normal")
 ENGINES = ("auto", "exact", "nuts")
 
 
@@ -53,10 +53,10 @@ def check_choice(value: object, known: tuple[str, ...], name: str) -> None:
 
     Examples
     --------
-    >>> check_choice("mixtures", FAMILIES, "family")
+    >>> check_choice("mixtures", LAWS, "law")
     Traceback (most recent call last):
     ...
-    causalgia.errors.InferenceError: family='mixtures' is none of mixture, student_t, normal: did you mean 'mixture'?
+    causalgia.errors.InferenceError: law='mixtures' is none of mixture, student_t, normal: did you mean 'mixture'?
     """
     if value not in known:
         near = get_close_matches(str(value), known, n=1)
@@ -65,10 +65,10 @@ def check_choice(value: object, known: tuple[str, ...], name: str) -> None:
         )
 
 
-def factors_for(family: str, engine: str, *, covariates: bool) -> Callable[[int], int | None]:
+def factors_for(law: str, engine: str, *, covariates: bool) -> Callable[[int], int | None]:
     """Return how many scores of estimated shared noise are integrated for K effects; None: any covariance is whole.
 
-    The normal family reads any, and so does NUTS. The Student-t and the mixture of many effects take all scores that
+    The normal law reads any, and so does NUTS. The Student-t and the mixture of many effects take all scores that
     there are (Laplace). Few effects under a spike at 0 take none: the scores would be learned from effects that are
     supposed to be exactly 0, and a shift of all of them by less than can be seen would go into every other effect.
 
@@ -78,18 +78,18 @@ def factors_for(family: str, engine: str, *, covariates: bool) -> Callable[[int]
     >>> of_mixture(5), of_mixture(1000), factors_for("normal", "auto", covariates=False)(5)
     (0, 1000, None)
     """
-    if family == "normal" or engine == "nuts":
+    if law == "normal" or engine == "nuts":
         return lambda _: None
-    at_0 = family == "mixture" and not covariates
+    at_0 = law == "mixture" and not covariates
     return lambda size: 0 if at_0 and size < _FEW else size
 
 
-def has_exact(family: str, noise: Noise) -> bool:
-    """Whether the exact engine covers a family with this noise: normal any, the others all but a whole covariance."""
-    return family == "normal" or noise.whole is None
+def has_exact(law: str, noise: Noise) -> bool:
+    """Whether the exact engine covers a law with this noise: normal any, the others all but a whole covariance."""
+    return law == "normal" or noise.whole is None
 
 
-def chosen(engine: str, family: str, noise: Noise) -> str:
+def chosen(engine: str, law: str, noise: Noise) -> str:
     """Return the engine that answers, or refuse one that cannot.
 
     Raises
@@ -97,28 +97,28 @@ def chosen(engine: str, family: str, noise: Noise) -> str:
     InferenceError
         If ``engine="exact"`` and there is no exact path.
     """
-    if engine == "exact" and not has_exact(family, noise):
+    if engine == "exact" and not has_exact(law, noise):
         raise InferenceError(
-            f"engine='exact': family={family!r} has no exact path with a known covariance of more than one "
-            "factor; use engine='nuts', family='normal', or leave the covariance out "
+            f"engine='exact': law={law!r} has no exact path with a known covariance of more than one "
+            "factor; use engine='nuts', law='normal', or leave the covariance out "
             "(estimates.drop_vars('covariance')): then errors are taken as independent"
         )
-    return ("exact" if has_exact(family, noise) else "nuts") if engine == "auto" else engine
+    return ("exact" if has_exact(law, noise) else "nuts") if engine == "auto" else engine
 
 
-def exactly(question: Question, family: str) -> Exact:
+def exactly(question: Question, law: str) -> Exact:
     """Return the exact posterior of a question."""
-    return _build(question, family, question.effect, question.noise)
+    return _build(question, law, question.effect, question.noise)
 
 
-def _build(question: Question, family: str, effect: Array, noise: Noise) -> Exact:
+def _build(question: Question, law: str, effect: Array, noise: Noise) -> Exact:
     prior, covariates = question.prior, question.centre
-    if family == "mixture" and is_few(question):
+    if law == "mixture" and is_few(question):
         return spike_and_slab(effect, noise, prior)
-    if family == "mixture":
+    if law == "mixture":
         mode: Literal["zero", "estimate"] = "zero" if noise.loadings is None else "estimate"
         return mixture(effect, noise, prior, mode=mode, covariates=covariates)
-    return (normal if family == "normal" else student)(effect, noise, prior, covariates=covariates)
+    return (normal if law == "normal" else student)(effect, noise, prior, covariates=covariates)
 
 
 def is_few(question: Question) -> bool:
@@ -126,12 +126,12 @@ def is_few(question: Question) -> bool:
     return len(question.effect) < _FEW and question.covariates is None
 
 
-def answer_exactly(question: Question, family: str, *, draws: int, key: int) -> Answer:
+def answer_exactly(question: Question, law: str, *, draws: int, key: int) -> Answer:
     """Answer a question by quadrature and independent draws.
 
     Parameters
     ----------
-    question, family
+    question, law
         What is asked.
     draws
         In all; dealt to four chains.
@@ -139,8 +139,8 @@ def answer_exactly(question: Question, family: str, *, draws: int, key: int) -> 
         Seed.
     """
     if question.by_predictor is not None:
-        return _answer_over_predictors(question, question.by_predictor, family, draws=draws, key=key)
-    exact = exactly(question, family)
+        return _answer_over_predictors(question, question.by_predictor, law, draws=draws, key=key)
+    exact = exactly(question, law)
     drawn = exact.draw(draws, np.random.default_rng(derive(key, "exact")))
     return Answer(dealt(_values(drawn, question)), moments_of(exact), {}, "exact", "")
 
@@ -153,9 +153,9 @@ def _values(drawn: Draws, question: Question) -> dict[str, Array]:
     return values | {"beta": drawn.beta[:, : question.covariates.shape[1]]}
 
 
-def _answer_over_predictors(question: Question, effect: Array, family: str, *, draws: int, key: int) -> Answer:
+def _answer_over_predictors(question: Question, effect: Array, law: str, *, draws: int, key: int) -> Answer:
     level = over_predictors(
-        effect, question.noise, question.prior, lambda mean, noise: _build(question, family, mean, noise)
+        effect, question.noise, question.prior, lambda mean, noise: _build(question, law, mean, noise)
     )
     drawn = level.draw(draws, np.random.default_rng(derive(key, "exact")))
     values = _values(drawn.shared, question) | {"tau_gamma": drawn.tau_gamma, "ace_model": drawn.ace_model}
@@ -172,7 +172,7 @@ def moments_of(exact: Exact | Level) -> dict[str, Array]:
     return {name: getattr(exact, name) for name in ("mean", "sd", "lfsr", "lfdr", "shrinkage")}
 
 
-def answer_by_nuts(question: Question, family: str, *, draws: int, key: int) -> Answer:
+def answer_by_nuts(question: Question, law: str, *, draws: int, key: int) -> Answer:
     """Answer a question by NUTS.
 
     The mixture's weights are at their penalised maximum, as in the exact engine; where errors depend on each other
@@ -180,12 +180,12 @@ def answer_by_nuts(question: Question, family: str, *, draws: int, key: int) -> 
 
     Parameters
     ----------
-    question, family, draws, key
+    question, law, draws, key
         As in `answer_exactly`.
     """
-    if family == "mixture":
+    if law == "mixture":
         return _mixture_by_nuts(question, draws=draws, key=key)
-    nu = NU if family == "student_t" else None
+    nu = NU if law == "student_t" else None
     asked = (question.effect, question.noise, question.prior, question.covariates)
     found = sample_hierarchy(*asked, nu=nu, draws=draws, key=key)
     ace = found.values["ace"].reshape(-1, len(question.effect))
@@ -244,24 +244,24 @@ def _wrong_sign(ace: Array) -> Array:
     return np.asarray(1 - below - above + np.minimum(below, above))
 
 
-def answer(question: Question, family: str, engine: str, *, draws: int, key: int) -> Answer:
+def answer(question: Question, law: str, engine: str, *, draws: int, key: int) -> Answer:
     """Answer a question by the engine that is asked for or, for ``"auto"``, exists.
 
     Parameters
     ----------
-    question, family, engine
-        What is asked, of which family, by which engine.
+    question, law, engine
+        What is asked, under which law, by which engine.
     draws
         In all; a multiple of four.
     key
         Seed of this call; each question's is derived from it.
     """
     own = derive(key, "infer", question.task, question.group)
-    if chosen(engine, family, question.noise) == "exact":
-        return answer_exactly(question, family, draws=draws, key=own)
+    if chosen(engine, law, question.noise) == "exact":
+        return answer_exactly(question, law, draws=draws, key=own)
     if question.by_predictor is not None:
         raise InferenceError(
-            f"predictors as a level of family={family!r} need the exact engine, which a whole covariance has for "
-            "family='normal' alone; use that, or cg.estimate(effects, target='population x predictors') first"
+            f"predictors as a level of law={law!r} need the exact engine, which a whole covariance has for "
+            "law='normal' alone; use that, or cg.estimate(effects, target='population x predictors') first"
         )
-    return answer_by_nuts(question, family, draws=draws, key=own)
+    return answer_by_nuts(question, law, draws=draws, key=own)

@@ -73,8 +73,7 @@ def shared_of(design: Design | None, noise: Noise) -> Shared:
     """
     if noise.whole is not None:
         raise InferenceError(
-            "a whole covariance is exact under family='normal' alone; "
-            "take engine='nuts' for this family, or family='normal'"
+            "a whole covariance is exact under law='normal' alone; take engine='nuts' for this law, or law='normal'"
         )
     size = len(noise.variances)
     centre = np.empty((size, 0)) if design is None else design.columns

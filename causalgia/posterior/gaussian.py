@@ -32,7 +32,7 @@ class Fit:
 
 
 class Gaussian(Protocol):
-    """What the normal family asks of a form of Sigma."""
+    """What the normal law asks of a form of Sigma."""
 
     @property
     def size(self) -> int:

@@ -18,7 +18,7 @@ from causalgia.posterior.convergence import diagnose, refuse, refuse_too_few
 from causalgia.posterior.coords import at_the_door, coordinates, covariates_of, groups_of
 from causalgia.posterior.engines import (
     ENGINES,
-    FAMILIES,
+    LAWS,
     NU,
     Answer,
     answer,
@@ -40,7 +40,7 @@ _PREDICTORS = "a level: ace is the mean over retrainings of the predictor; error
 def infer(
     estimates: Any,
     *,
-    family: Literal["mixture", "student_t", "normal"] = "mixture",
+    law: Literal["mixture", "student_t", "normal"] = "mixture",
     prior: Prior = Prior(),  # noqa: B008  # frozen
     groups: str | None = None,
     covariates: str | Sequence[str] | None = None,
@@ -65,12 +65,12 @@ def infer(
         attrs["sigma"] says how it entered.
         With the dim ``model``, predictors are a level, ``delta_km = delta_k + gamma_km``, ``gamma ~ N(0,
         tau_gamma^2)``, and the estimand of ``ace`` is the mean over retrainings of the predictor.
-    family
+    law
         Law of z. ``"mixture"``: a spike and normals of a grid of scales about it, in proportions that the effects
         themselves tell (ash; tau is the sd of the fitted mixture, constant). The spike is at exactly 0 where errors are
         independent; where they share a control, a shift of all effects cannot be told from its error, and the spike is
         at mu. (Nor can any other pattern of effects be told from the error of units that has the same pattern, of any
-        family: it is left to the effects, at most one for ten.) Fewer than 30 effects cannot tell proportions: there it
+        law: it is left to the effects, at most one for ten.) Fewer than 30 effects cannot tell proportions: there it
         is a spike at 0 and one normal slab, whose weight and sd are integrated, each effect by its own error, and tau
         the sd of an effect. ``"student_t"``: heavy tails, 4 degrees of freedom; ``"normal"``.
     prior
@@ -133,13 +133,13 @@ def infer(
     --------
     >>> import pandas as pd
     >>> schools = pd.DataFrame({"effect": [28.0, 8, -3, 7, -1, 1, 18, 12], "se": [15.0, 10, 16, 11, 9, 11, 10, 18]})
-    >>> posterior = infer(schools, family="normal", rng=7)
+    >>> posterior = infer(schools, law="normal", rng=7)
     >>> posterior["posterior"]["ace"].dims
     ('chain', 'draw', 'contrast', 'task')
     >>> posterior["moments"]["mean"].values.ravel().round(1)
     array([8. , 6.7, 5.9, 6.6, 5.4, 5.9, 8. , 6.8])
     """
-    _check_choices(family, engine, draws, accept_unconverged)
+    _check_choices(law, engine, draws, accept_unconverged)
     if not isinstance(prior, Prior):
         raise InferenceError(f"prior={prior!r} is no prior; give cg.Prior(tau_scale=0.5), or leave it out")
     names = [name for name in [groups, *_listed(covariates)] if isinstance(name, str)]
@@ -148,13 +148,13 @@ def infer(
     labels, rows = groups_of(table, groups)
     names_of_x, x = covariates_of(table, covariates)
     n, key = -(-draws // CHAINS) * CHAINS, root_key(rng)
-    asked = list(questions(table, rows, x, prior, factors_for(family, engine, covariates=x is not None)))
-    if "nuts" in [chosen(engine, family, question.noise) for question in asked]:
+    asked = list(questions(table, rows, x, prior, factors_for(law, engine, covariates=x is not None)))
+    if "nuts" in [chosen(engine, law, question.noise) for question in asked]:
         refuse_too_few(n, accept_unconverged)
-    answers = [answer(question, family, engine, draws=n, key=key) for question in asked]
-    _warn_of_conflict(table, asked, family)
-    said = _said(table, asked, answers, family, prior) | {"groups": groups or "", "covariates": ", ".join(names_of_x)}
-    said |= beyond(table.attrs, family=family, prior=prior)
+    answers = [answer(question, law, engine, draws=n, key=key) for question in asked]
+    _warn_of_conflict(table, asked, law)
+    said = _said(table, asked, answers, law, prior) | {"groups": groups or "", "covariates": ", ".join(names_of_x)}
+    said |= beyond(table.attrs, law=law, prior=prior)
     found = labelled(table, asked, answers, coordinates(table, labels, names_of_x))
     if "sample_stats" in found:
         found["diagnostics"] = diagnose(found["posterior"], int(found["sample_stats"]["diverging"].sum()))
@@ -177,8 +177,8 @@ def _check_null(table: xr.Dataset) -> None:
     raise InferenceError(f"on {scale} no effect is {null:g}, and the hierarchy takes it to be 0: {cure}")
 
 
-def _check_choices(family: object, engine: object, draws: object, accepted: object) -> None:
-    check_choice(family, FAMILIES, "family")
+def _check_choices(law: object, engine: object, draws: object, accepted: object) -> None:
+    check_choice(law, LAWS, "law")
     check_choice(engine, ENGINES, "engine")
     if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or draws < 1:
         raise InferenceError(f"draws={draws!r} is not a positive whole number; for example draws=4000")
@@ -191,15 +191,15 @@ def _listed(names: str | Sequence[str] | None) -> list[str]:
 
 
 def _said(
-    table: xr.Dataset, asked: list[Question], answers: list[Answer], family: str, prior: Prior
+    table: xr.Dataset, asked: list[Question], answers: list[Answer], law: str, prior: Prior
 ) -> dict[str, str | int | float]:
     return {
-        "family": family,
+        "law": law,
         "engine": _together([a.engine for a in answers]),
         "sampler": _together([a.sampler for a in answers if a.sampler]),
         "prior": json.dumps(asdict(prior)),
         "prior_unit": "sd of the control arm" if is_standardised(table, prior) else "contrast scale",
-        "mixture": _mixture(asked) if family == "mixture" else "",
+        "mixture": _mixture(asked) if law == "mixture" else "",
         "sigma": _together([sigma_of(question.noise) for question in asked]),
         "predictors": _PREDICTORS if asked[0].by_predictor is not None else "",
     }
@@ -214,8 +214,8 @@ def _together(words: list[str]) -> str:
     return ", ".join(dict.fromkeys(words))
 
 
-def _warn_of_conflict(table: xr.Dataset, asked: list[Question], family: str) -> None:
-    nu, mixed = NU if family == "student_t" else None, family == "mixture"
+def _warn_of_conflict(table: xr.Dataset, asked: list[Question], law: str) -> None:
+    nu, mixed = NU if law == "student_t" else None, law == "mixture"
     for question in asked:
         if mixed and not is_few(question):
             continue  # its grid of scales is taken from the effects

@@ -74,7 +74,7 @@ def over_predictors(effect: Array, noise: Noise, prior: Prior, build: Callable[[
     prior
         Prior of tau_gamma: that of tau, in the unit of the effects.
     build
-        ``build(mean (K,), noise)``: the exact posterior of the family.
+        ``build(mean (K,), noise)``: the exact posterior under the law.
 
     Raises
     ------

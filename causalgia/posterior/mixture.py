@@ -1,4 +1,4 @@
-"""The mixture family: most effects nothing, some something, in proportions that the effects themselves tell."""
+"""The mixture law: most effects nothing, some something, in proportions that the effects themselves tell."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def hierarchy(effect: Array, noise: Noise, prior: Prior, fixed: Design, nu: floa
     pymc.Model
         Parameters ``tau``, ``b (1 + q,)``, ``z (K,)``, and ``factor (r,)`` where the noise has them. ``mu`` and
         ``beta (q,)`` are their conditional mean given tau under a normal prior plus b conditional sd; effect k, on the
-        axes of Sigma, its conditional mean given tau, mu and beta plus ``z_k`` conditional sd. Of the normal family b
+        axes of Sigma, its conditional mean given tau, mu and beta plus ``z_k`` conditional sd. Of the normal law b
         and z are independent of tau: there is no funnel. ``ace (K,)`` are the effects.
 
     References

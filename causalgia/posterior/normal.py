@@ -1,4 +1,4 @@
-"""The normal family, exactly: ``d_hat | delta ~ N(delta, Sigma)``, ``delta_k = mu + x_k' beta + tau z_k``, z normal."""
+"""The normal law, exactly: ``d_hat | delta ~ N(delta, Sigma)``, ``delta_k = mu + x_k' beta + tau z_k``, z normal."""
 
 from __future__ import annotations
 

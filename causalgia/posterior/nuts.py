@@ -113,7 +113,7 @@ def _silent(*names: str) -> Iterator[None]:
 def sample_hierarchy(
     effect: Array, noise: Noise, prior: Prior, covariates: Array | None, *, nu: float | None, draws: int, key: int
 ) -> Sampled:
-    """Sample ``ace, mu, tau[, beta]`` of the normal (nu None) or Student-t family; see `models.hierarchy`.
+    """Sample ``ace, mu, tau[, beta]`` of the normal (nu None) or Student-t law; see `models.hierarchy`.
 
     The chains run in units of the typical standard error, so that the scale of the outcomes does not matter to them.
 

@@ -102,7 +102,7 @@ def profile(
         "moments": _moments(found, coords, periods is not None),
     }
     said = {
-        "family": "smooth profile",
+        "law": "smooth profile",
         "engine": "exact",
         "along": along,
         "prior": json.dumps(asdict(prior)),

@@ -1,4 +1,4 @@
-"""The Student-t family: exchangeable effects of which some lie far out, as a scale mixture of normals."""
+"""The Student-t law: exchangeable effects of which some lie far out, as a scale mixture of normals."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def student(effect: Array, noise: Noise, prior: Prior, *, nu: float = 4.0, covar
     """
     checked(effect, noise)
     if not (np.isfinite(nu) and nu > 0):
-        raise InferenceError(f"nu={nu!r} is no number of degrees of freedom; for example nu=4, or family='normal'")
+        raise InferenceError(f"nu={nu!r} is no number of degrees of freedom; for example nu=4, or law='normal'")
     unit = unit_of(noise)
     here, prior_here = in_unit(noise, unit), rescaled(prior, unit)
     centre = design(len(effect), covariates, prior_here)

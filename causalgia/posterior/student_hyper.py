@@ -1,4 +1,4 @@
-"""Posterior of what the effects of the Student-t family share: tau, mu, coefficients of covariates, factor scores."""
+"""Posterior of what the effects of the Student-t law share: tau, mu, coefficients of covariates, factor scores."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def _model(attrs: Mapping[Any, Any]) -> str:
     """Say that effects are shrunken, and by which model where it is one of ours."""
     if attrs.get("evidence") != "posterior":
         return ""
-    said = ", ".join(f"{attrs[name]} {name}" for name in ("family", "engine") if attrs.get(name))
+    said = ", ".join(f"{attrs[name]} {name}" for name in ("law", "engine") if attrs.get(name))
     return f"ACE here is the posterior mean of a hierarchical model{said and f' ({said})'}."
 
 

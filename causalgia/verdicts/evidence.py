@@ -190,8 +190,7 @@ def _carried(source: xr.Dataset, ace: xr.DataArray) -> xr.Dataset:
     out = xr.Dataset({"ace": ace.drop_attrs(), **{n: source[n].drop_attrs() for n in kept}}).assign_coords(coords)
     if "placebo_word" in source.data_vars:
         out = out.assign_coords(placebo_word=source["placebo_word"])
-    of_adjust = "adjust" in source.attrs and "engine" not in source.attrs  # a posterior's family is that of its effects
-    stale = {"adjust", "rope"} | ({"family"} if of_adjust else set())
+    stale = {"adjust", "family", "rope"}
     return out.assign_attrs({k: v for k, v in source.attrs.items() if k not in stale})
 
 
