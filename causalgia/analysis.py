@@ -208,8 +208,8 @@ class Analysis:
         if self.exchangeable is False and self.error in OF_A_POSTERIOR:
             raise DesignError(
                 f"Analysis: error={self.error!r} takes the effects of a family for draws of one law, and "
-                "exchangeable=False says that they differ in kind; use error='bh', or give each kind a family of its own "
-                "(families=) with exchangeable=True"
+                "exchangeable=False says that they differ in kind; use error='bh', or give each kind a family of its "
+                "own (families=) with exchangeable=True"
             )
         for name, value in plain.items():
             object.__setattr__(self, name, _frozen(name, value))

@@ -22,7 +22,7 @@ from causalgia.packed import question_of
 from causalgia.schema import keeps_effects, validate
 from causalgia.streams import RNG, derive, root_key
 
-__all__ = ["Steps", "analyze", "estimated", "steps", "steps_from"]
+__all__ = ["Steps", "analyze", "conclude", "estimated", "steps", "steps_from"]
 
 BY_TESTS = ("bh", "holm", "bootstrap_t")
 """The error rates whose verdicts are tests on estimates: no posterior is drawn."""
@@ -125,7 +125,7 @@ def steps(outcomes: xr.Dataset, analysis: Analysis | None = None, *, rng: RNG) -
     key = root_key(rng)
     adjusting = replace(asked, adjust=asked.adjust or "bh")
     effects, estimates = estimated(outcomes, adjusting, rng=derive(key, "adjust"))
-    return _concluded(outcomes, effects, estimates, asked, key)
+    return conclude(outcomes, effects, estimates, asked, key)
 
 
 def steps_from(estimates: xr.Dataset, analysis: Analysis, *, rng: RNG) -> Steps:
@@ -151,7 +151,7 @@ def steps_from(estimates: xr.Dataset, analysis: Analysis, *, rng: RNG) -> Steps:
             raise ContrastError(f"{said}={method!r} resamples units, and these are estimates; give outcomes, or 'bh'")
     how: dict[str, Any] = {"method": analysis.adjust or "bh", "family": analysis.families}
     adjusted = adjust(estimates, **how, rng=derive(root_key(rng), "adjust"))
-    return _concluded(estimates, None, adjusted, analysis, root_key(rng))
+    return conclude(estimates, None, adjusted, analysis, root_key(rng))
 
 
 def _require_question(kept: xr.Dataset, analysis: Analysis) -> None:
@@ -175,8 +175,22 @@ def _question_in(effects: xr.Dataset) -> dict[str, Any]:
     return {"contrasts": dict(zip(map(str, rows["contrast"].to_numpy()), of_row, strict=True))}
 
 
-def _concluded(kept: xr.Dataset, effects: xr.Dataset | None, estimates: xr.Dataset, asked: Analysis, key: int) -> Steps:
-    """Infer and decide; `kept` is the Dataset whose attrs say what was fixed before."""
+def conclude(kept: xr.Dataset, effects: xr.Dataset | None, estimates: xr.Dataset, asked: Analysis, key: int) -> Steps:
+    """Infer and decide from estimates, adjusted where that was asked, as `steps` does.
+
+    Parameters
+    ----------
+    kept
+        The Dataset whose attrs say what was fixed before.
+    effects
+        Effects of units, None where there are estimates alone.
+    estimates
+        Of these effects.
+    asked
+        The analysis; it has a region of practical equivalence.
+    key
+        Root of the streams of the posterior and of resampling.
+    """
     from causalgia.posterior import infer
 
     posterior, exact = None, _exact(estimates)

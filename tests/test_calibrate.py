@@ -161,3 +161,43 @@ def test_a_truth_from_the_mean_of_all_trials_costs_no_coverage() -> None:
     ace = rng.normal(size=(25, 4000))
     away = np.abs(ace - centred_truth(ace))
     assert abs((away < 1.959964).mean() - 0.95) < 4 * np.sqrt(0.95 * 0.05 / ace.size)
+
+
+def test_verdicts_and_printed_intervals_are_counted() -> None:
+    """What is printed is counted: by tests here, whose figures hold at these truths."""
+    truth = xr.DataArray(
+        [[0.5], [2.0]], coords={"contrast": ["GC", "AT"], "task": ["activity"]}, dims=("contrast", "task")
+    )
+
+    def known(design: cg.Design, *, rng: int) -> xr.Dataset:
+        outcomes = simulator(design, rng=rng, tau=0.0).drop_vars("truth", errors="ignore")
+        if "arm" in outcomes["outcome"].dims:
+            outcomes["outcome"] = outcomes["outcome"] + xr.DataArray([0.0, 0.5, 2.0], dims="arm")
+        return outcomes
+
+    ask = cg.Analysis(control="untreated", rope=(-0.5, 0.5))  # the first truth lies on the bound: any verdict is false
+    table = cg.calibrate(DESIGN, known, n_trials=300, rng=4, analysis=ask, truth=truth, posterior=False)
+    rows = ["false verdict: GC, activity", "printed interval: GC, activity", "printed interval: AT, activity"]
+    assert table.sel(row=[*rows, "false directions of all given", "false negligibles of all given"])["passes"].all()
+    assert 0 < table.sel(row=rows[0])["value"] <= 0.08
+    assert table.sel(row=rows[1])["nominal"] >= 0.95
+    posterior = cg.Analysis(control="untreated", rope=(-0.5, 0.5), error="local")
+    shrunken = cg.calibrate(DESIGN, known, n_trials=20, rng=4, analysis=posterior, truth=truth, posterior=False)
+    assert shrunken.sel(row=rows)["claim"].values.tolist() == ["reported"] * 3
+    none = cg.calibrate(DESIGN, known, n_trials=5, rng=4, truth=truth, posterior=False)
+    assert "verdicts: the analysis has no rope" in none.attrs["not_measured"]
+
+
+def test_verdicts_that_claim_too_much_are_found() -> None:
+    """Standard errors that are half of what they should be make false verdicts, and the table shows them."""
+
+    def wrong(design: cg.Design, *, rng: int) -> xr.Dataset:
+        return (
+            simulator(design, rng=rng, tau=0.0, narrow=0.5).assign(truth=(("contrast", "task"), np.zeros((2, 1))))
+            if design.assignment != "parallel"
+            else simulator(design, rng=rng)
+        )
+
+    ask = cg.Analysis(control="untreated", rope=0)
+    table = cg.calibrate(DESIGN, wrong, n_trials=100, rng=3, analysis=ask, posterior=False)
+    assert not table.sel(row=["false verdict: GC, activity", "printed interval: GC, activity"])["passes"].any()

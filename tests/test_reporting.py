@@ -337,19 +337,28 @@ def decided(**choice):
 def test_a_report_of_decisions_reads_as_settled():
     said = report(decided(error="local")).splitlines()
     assert said[4] == (
-        "Verdicts on the ROPE (region of practical equivalence), -0.1 to 0.1: one-sided tests of the unshrunken effects, "
-        "directions at p <= 0.025 a side and negligible at 0.05, each by itself; the interval is the one that decided."
+        "Verdicts on the ROPE (region of practical equivalence), -0.1 to 0.1: one-sided tests of the unshrunken "
+        "effects, directions at p <= 0.025 a side and negligible at 0.05, each by itself; the interval is the one "
+        "that decided."
     )
     assert said[5] == "Assuming no rare, large effects."
     table = said[7:11]
     assert re.split(r"\s{2,}", table[0]) == ["contrast", "ACE", "interval", "level", "verdict", "error", "n"]
-    assert re.split(r"\s{2,}", table[1]) == ["GATA1", "1.381", "[1.372, 1.390]", "95 %", "increases", "<1e-300", "5,000"]
+    assert re.split(r"\s{2,}", table[1]) == [
+        "GATA1",
+        "1.381",
+        "[1.372, 1.390]",
+        "95 %",
+        "increases",
+        "<1e-300",
+        "5,000",
+    ]
     undecided = ["core broken", "0.098", "[0.089, 0.107]", "95 %", "undecided", "0.333", "5,000"]
     assert re.split(r"\s{2,}", table[2]) == undecided
     assert table[3].startswith("40 placebo words")
     assert said[12] == (
-        "ACE on log counts, GATA1 minus placebo, over shuffles of 500 sequences: 1.381 [1.372, 1.390] (95 %); increases, "
-        "above the ROPE -0.1 to 0.1 (error <1e-300); 5,000 units in 500 clusters."
+        "ACE on log counts, GATA1 minus placebo, over shuffles of 500 sequences: 1.381 [1.372, 1.390] (95 %); "
+        "increases, above the ROPE -0.1 to 0.1 (error <1e-300); 5,000 units in 500 clusters."
     )
     assert said[13].endswith(
         "undecided on the ROPE -0.1 to 0.1; a new trial of about 73,000 units would decide it with even odds; "

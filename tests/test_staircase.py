@@ -188,7 +188,10 @@ def test_contrasts_without_spread_in_any_of_several_predictors():
 def test_no_contrast_varies():
     arms = {"placebo": cg.Placebo("AGATAAG", at=20), "GATA1": cg.Embed("AGATAAG", at=20)}
     count = cg.FunctionPredictor(lambda x: x[:, 2].sum(1), tasks=["G"], scale="count")
-    for n_units, verdict in ((299, "undecided"), (300, "negligible")):  # an effect on 1 % of backgrounds could be missed
+    for n_units, verdict in (
+        (299, "undecided"),
+        (300, "negligible"),
+    ):  # an effect on 1 % of backgrounds could be missed
         design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=n_units)
         outcomes = cg.run(design, count, rng=0, analysis=cg.Analysis(control="placebo", rope=(-1, 1)))
         with pytest.warns(DegenerateWarning, match="do not vary at all"):

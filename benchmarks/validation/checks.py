@@ -12,7 +12,7 @@ import numpy as np
 from causalgia.calibration import Row, mean_row, rank_row, share_row
 
 Rng = np.random.Generator
-Claim = Literal["exact", "at most", "at least", "fails", "reported"]
+Claim = Literal["exact", "known", "at most", "at least", "fails", "reported"]
 
 
 @dataclass(frozen=True)

@@ -190,7 +190,10 @@ FAILING: dict[str, Trials] = {
 _IN, _OUT = "Coverage of 95 % intervals", "Coverage of 95 % intervals: what fails"
 CHECKS = [
     *(Check(_IN, name, trials, 0.95, quick=5_000) for name, trials in EXACT.items()),
-    *(Check(_IN, f"{name} (as found)", trials, level, quick=5_000) for name, (level, trials) in AS_FOUND.items()),
+    *(
+        Check(_IN, f"{name} (as found)", trials, level, "known", quick=5_000)
+        for name, (level, trials) in AS_FOUND.items()
+    ),
     *(Check(_IN, name, trials, 0.95, "at least", quick=2_000) for name, trials in AT_LEAST.items()),
     Check(_IN, "Lin's regression, for the population", lin(population=True), 0.95, quick=2_000),
     *(Check(_OUT, name, trials, 0.95, "fails", quick=5_000) for name, trials in FAILING.items()),

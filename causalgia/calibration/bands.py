@@ -13,10 +13,11 @@ from scipy import special
 
 from causalgia.errors import EstimateError
 
-Claim = Literal["exact", "at most", "at least", "fails", "reported"]
+Claim = Literal["exact", "known", "at most", "at least", "fails", "reported"]
 #: the tails of the band that a claim forbids, below and above; a row shown failing must fall outside a two-sided band
 _TAILS: dict[str, tuple[bool, bool]] = {
     "exact": (True, True),
+    "known": (True, True),
     "at most": (False, True),
     "at least": (True, False),
     "fails": (True, True),
@@ -37,7 +38,8 @@ class Row:
     n_trials
         Independent trials behind it: the trial is the replicate.
     claim
-        ``"exact"`` (two-sided band), ``"at most"``, ``"at least"`` (one-sided), ``"fails"`` (a method shown failing:
+        ``"exact"`` (two-sided band), ``"known"`` (two-sided, about a figure that was found and not promised),
+        ``"at most"``, ``"at least"`` (one-sided), ``"fails"`` (a method shown failing:
         outside the two-sided band), ``"reported"`` (no promise).
     kind
         ``"share"`` of trials (binomial band), ``"mean"`` over trials (t band), ``"p"`` of a test of uniformity.

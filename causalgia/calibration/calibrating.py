@@ -23,6 +23,7 @@ from causalgia.calibration.trials import (
     simulator_of,
     truth_of,
 )
+from causalgia.calibration.verdicts import verdict_rows
 from causalgia.design import Design
 from causalgia.effects import contrast
 from causalgia.errors import (
@@ -36,7 +37,7 @@ from causalgia.errors import (
 from causalgia.estimation import estimate
 from causalgia.multiplicity import adjust, simultaneous
 from causalgia.prior import Prior
-from causalgia.staircase import estimated
+from causalgia.staircase import conclude, estimated
 from causalgia.streams import RNG, derive, root_key
 
 LEAST_TRIALS = 2
@@ -54,10 +55,12 @@ def calibrate(
     posterior: bool = True,
     error: float = 0.001,
 ) -> xr.Dataset:
-    """Repeat a trial with fresh units and count how often its statements are right: type-I error, coverage, FWER, FDR.
+    """Repeat a trial with fresh units and count how often what it prints is right: verdicts, intervals, type-I error.
 
-    Each figure stands beside the band in which chance may put it if the promise holds; the trial is the replicate, and
-    the error rate of the bands is shared by all rows.
+    Where the analysis has a region of practical equivalence, verdicts and the intervals printed beside them are those
+    of `causalgia.analyze`, by whichever method the analysis comes to. Each figure stands beside the band in which
+    chance may put it if the promise holds; the trial is the replicate, and the error rate of the bands is shared by all
+    rows.
 
     Parameters
     ----------
@@ -87,7 +90,11 @@ def calibrate(
     -------
     Dataset
         ``value, nominal, lower, upper, mcse, n_trials, claim, passes (row)``: ``"A/A p < 0.05: task"`` (type-I error),
-        ``"coverage: contrast, task"``, ``"FWER of the band"``; where some truths are 0 ``"FDR"``, and the 95th
+        ``"coverage: contrast, task"`` (of `causalgia.estimate`), ``"FWER of the band"``; of verdicts, where a truth and
+        a region are known, ``"false verdict: contrast, task"`` and ``"printed interval: contrast, task"`` (coverage of
+        the interval that decided, at least its own level on average), ``"false directions of all given"`` and
+        ``"false negligibles of all given"`` (means over trials; a posterior promises them where truths are drawn anew).
+        Where some truths are 0 ``"FDR"``, and the 95th
         percentile of the false-discovery proportion; with `posterior` ``"lfsr - wrong signs"`` and
         ``"SBC rank: contrast, task"`` (truths from the prior, about which estimates are simulated with each
         trial's errors; the simulator's own where it gives them). Beside them ``p_same (trial, task)`` of the A/A trials
@@ -140,6 +147,7 @@ class _Look:
     band: xr.Dataset
     found: Array
     truth: Array | None
+    decisions: xr.Dataset | None = None
     lfsr: Array | None = None
     sign: Array | None = None
     ranks: Array | None = None
@@ -181,10 +189,15 @@ def _look(
     true = own if own is not None else known
     at = None if true is None else _aligned(true, estimates)
     discovered = (found["p_adjusted"] <= alpha).transpose("contrast", "task").to_numpy().astype(float)
+    decisions = None
+    if analysis.rope is not None and at is not None:
+        decisions = conclude(outcomes, effects, found, analysis, derive(key, "decisions", trial)).decisions
     if not posterior:
-        return _Look(estimates, band, discovered, at)
+        return _Look(estimates, band, discovered, at, decisions)
     said = _posterior(estimates, analysis, own is not None, at, derive(key, "posterior", trial))
-    return _Look(estimates, band, discovered, at, *((None, None, None, said) if isinstance(said, str) else said))
+    return _Look(
+        estimates, band, discovered, at, decisions, *((None, None, None, said) if isinstance(said, str) else said)
+    )
 
 
 def _band(effects: xr.Dataset | None, estimates: xr.Dataset, analysis: Analysis, rng: int) -> xr.Dataset:
@@ -254,6 +267,9 @@ def _table(
     rows, lacking = _same_rows(same, alpha)
     rows += _coverage(estimates, truth, 1 - alpha)
     rows.append(share_row("FWER of the band", _outside(bands, truth).any(axis=(1, 2)), alpha, "at most"))
+    decided, why_not = verdict_rows([look.decisions for look in looks], truth, random=bool(truths) and known is None)
+    rows += decided
+    lacking += why_not
     more, why = _discoveries(looks, truth, alpha) if truths else ([], ["FDR: no true effect is known"])
     rows += more + _posterior_rows(looks, truth, estimates, random=bool(truths) and known is None)
     why += [f"posterior: {look.without}" for look in looks if look.without][:1]

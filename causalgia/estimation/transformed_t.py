@@ -44,7 +44,8 @@ def untransformed(x: Array, a: Array) -> Array:
 
     Examples
     --------
-    >>> untransformed(transformed(np.array([-9.0, -1.0, 4.0]), np.array([0.7, 0.7, -0.01])), np.array([0.7, 0.7, -0.01]))
+    >>> t, a = np.array([-9.0, -1.0, 4.0]), np.array([0.7, 0.7, -0.01])
+    >>> untransformed(transformed(t, a), a)
     array([-9., -1.,  4.])
     """
     a = np.broadcast_to(np.asarray(a, dtype=np.float64), np.broadcast_shapes(np.shape(x), np.shape(a)))

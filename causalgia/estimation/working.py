@@ -85,9 +85,13 @@ class Working:
         They are those of Hall's transformed t with coefficient `hall`, moved outwards by `unseen`.
         """
         critical, beyond = special.stdtrit(self.df, 0.5 + np.asarray(ci_prob) / 2), self.width(unseen)
-        down, up = (np.where(self.error == 0, 0.0, untransformed(side * critical, np.asarray(hall))) for side in (1, -1))
+        down, up = (
+            np.where(self.error == 0, 0.0, untransformed(side * critical, np.asarray(hall))) for side in (1, -1)
+        )
         lower, upper = (
-            np.where(t * self.error + side * beyond == 0, self.ace, self.back(self.centre - t * self.error - side * beyond))
+            np.where(
+                t * self.error + side * beyond == 0, self.ace, self.back(self.centre - t * self.error - side * beyond)
+            )
             for t, side in ((down, 1), (up, -1))
         )
         both, own = self.divisor

@@ -89,9 +89,9 @@ def _promises(decisions: xr.Dataset) -> list[str]:
     needed = (3 + math.log(k)) / rare
     if attrs.get("error") in ("bh", "holm") and k > 1 and n < needed * (1 - _ROUNDING):
         lines.append(
-            f"Each verdict is promised by itself (false with probability at most {1 - float(attrs['level']):.3g}); a promise "
-            f"about the {k:,} together takes {_rounded(math.ceil(needed)):,} independent backgrounds where effects may be "
-            f"rare, and there are {n:,.0f}."
+            f"Each verdict is promised by itself (false with probability at most {1 - float(attrs['level']):.3g}); a "
+            f"promise about the {k:,} together takes {_rounded(math.ceil(needed)):,} independent backgrounds where "
+            f"effects may be rare, and there are {n:,.0f}."
         )
     return lines
 

@@ -49,8 +49,8 @@ def decide(
 ) -> xr.Dataset:
     """Say of each effect whether it increases, decreases, is negligible, or undecided: size against what matters.
 
-    There are two kinds of claim. Estimates are decided by *tests* on the unshrunken effects: a direction at
-    ``(1 - level) / 2`` a side, "negligible" by two one-sided tests at ``1 - level``, each kind adjusted over the family.
+    There are two kinds of claim. Estimates are decided by *tests* on the unshrunken effects: a direction at ``(1 -
+    level) / 2`` a side, "negligible" by two one-sided tests at ``1 - level``, each kind adjusted over the family.
     Whatever the truth, each verdict is then false with probability at most ``1 - level``. A posterior is decided by the
     probability of the regions above, below and inside the region of practical equivalence (ROPE): its errors are
     bounded *on average over effects like these*. ``"undecided"`` says that the data do not tell, and not that there is
@@ -82,8 +82,8 @@ def decide(
         of backgrounds, and ``"none"`` (no rare, large effects are assumed, which is said) for exactly these units, for
         tables of effects, and for measured activities.
     ci_prob
-        Of a posterior: probability of the equal-tailed intervals; by default ``2 level - 1``, which excludes the ends of
-        the ROPE where a verdict is given. Tests print the interval that decided, and take none.
+        Of a posterior: probability of the equal-tailed intervals; by default ``2 level - 1``, which excludes the ends
+        of the ROPE where a verdict is given. Tests print the interval that decided, and take none.
     family
         What counts as one set of verdicts, unless `error` is ``"local"``: None, the contrasts of one task (and model);
         the name of a coordinate on contrast, whose values are the families inside one task; or ``"all"``. With
@@ -95,19 +95,19 @@ def decide(
     -------
     Dataset
         On (contrast, task[, model]): ``verdict``; ``ace`` (the posterior mean; the estimate), ``lower, upper``, and
-        ``interval_level``, their probability: of tests the level that decided, ``1 - R a / K`` for a direction and
-        ``1 - 2 R a / K`` for a negligible effect (``a = 1 - level``, R verdicts of that kind among K; 1 / (K - R + 1) in
+        ``interval_level``, their probability: of tests the level that decided, ``1 - R a / K`` for a direction and ``1
+        - 2 R a / K`` for a negligible effect (``a = 1 - level``, R verdicts of that kind among K; 1 / (K - R + 1) in
         the place of R / K by Holm), and where undecided the union of both, so that verdict and interval always agree;
         ``lfsr``, of the side of no effect; ``p_rope, p_above, p_below``, the probability of each region (for estimates
         of the confidence distribution, which is the posterior under a flat prior); ``local_error`` of the best claim:
         twice the one-sided p of a direction, the larger of two p for "negligible", or 1 minus the probability of its
         region; ``q``, the error rate of the set of verdicts that ends with this one (for ``"bootstrap_t"`` the least
-        ``1 - level`` whose band decides: p against the nearest end of the ROPE, adjusted for the family);
-        ``rope_lower, rope_upper``; ``missed_share``, effects on fewer backgrounds than which could be missed, where
-        `rare` applies; ``more_units``, about how many units more than this trial's a new trial would need to decide,
-        with even odds if the effect is what it seems (-1 where decided or nothing can be said); ``raw`` and ``se``,
-        effect and standard error before the posterior shrank it. attrs["exploratory"] names what was asked beyond the
-        analysis that was kept with the outcomes.
+        ``1 - level`` whose band decides: p against the nearest end of the ROPE, adjusted for the family); ``rope_lower,
+        rope_upper``; ``missed_share``, effects on fewer backgrounds than which could be missed, where `rare` applies;
+        ``more_units``, about how many units more than this trial's a new trial would need to decide, with even odds if
+        the effect is what it seems (-1 where decided or nothing can be said); ``raw`` and ``se``, effect and standard
+        error before the posterior shrank it. attrs["exploratory"] names what was asked beyond the analysis that was
+        kept with the outcomes.
 
     Raises
     ------
@@ -124,12 +124,12 @@ def decide(
 
     Notes
     -----
-    Tests use Hall's transformed t where the estimates know their skewness. Where ``n < 25 skewness^2`` the mean is moved
-    by ``(3/n)`` times the largest ICE seen in any arm before an effect is called negligible. The promise about a
+    Tests use Hall's transformed t where the estimates know their skewness. Where ``n < 25 skewness^2`` the mean is
+    moved by ``(3/n)`` times the largest ICE seen in any arm before an effect is called negligible. The promise about a
     *family* of skewed effects needs ``n >= (3 + ln K) / rare``; below it each verdict is promised alone, and the report
-    says so. Where nothing varies among the units (``exact``) the verdict is the point's, and up to 3/n of the population
-    may still differ: with fewer than ``3 / (1 - level)`` independent units (60 at .95) such an effect is undecided, its
-    error 3/n, unless ``target="units"`` asks for exactly these.
+    says so. Where nothing varies among the units (``exact``) the verdict is the point's, and up to 3/n of the
+    population may still differ: with fewer than ``3 / (1 - level)`` independent units (60 at .95) such an effect is
+    undecided, its error 3/n, unless ``target="units"`` asks for exactly these.
 
     References
     ----------

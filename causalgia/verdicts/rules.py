@@ -66,8 +66,8 @@ def rule(errors: Array, *, alpha: float, error: Rule) -> Ruled:
     References
     ----------
     Holm (1979), Scand. J. Statist. 6:65. Benjamini & Yekutieli (2005), doi:10.1198/016214504000001907: intervals of
-    what was selected. Mueller, Parmigiani, Robert & Rousseau (2004), doi:10.1198/016214504000001646: the largest set of bounded mean
-    error. Stephens (2017), doi:10.1093/biostatistics/kxw041: its error rate as a q-value.
+    what was selected. Mueller, Parmigiani, Robert & Rousseau (2004), doi:10.1198/016214504000001646: the largest set of
+    bounded mean error. Stephens (2017), doi:10.1093/biostatistics/kxw041: its error rate as a q-value.
 
     Examples
     --------

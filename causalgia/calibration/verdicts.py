@@ -1,0 +1,93 @@
+"""Rows on what an analysis prints: verdicts against the truth, and the interval beside each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from causalgia.calibration.bands import Claim, Row, mean_row, share_row
+
+Array = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+_DIRECTIONS = ("increases", "decreases")
+
+
+def verdict_rows(decisions: Sequence[xr.Dataset | None], truth: Array, *, random: bool) -> tuple[list[Row], list[str]]:
+    """Return rows on the verdicts and printed intervals of repeated trials, or why there are none.
+
+    Parameters
+    ----------
+    decisions
+        Of each trial, as `causalgia.analyze` gives them; None where it has no region or no truth.
+    truth
+        True effect of each trial, shape ``(trials, contrasts, tasks)``.
+    random
+        Whether truths were drawn anew for each trial, over which a posterior makes its promise.
+    """
+    given = [found for found in decisions if found is not None]
+    if len(given) < len(decisions) or not given:
+        return [], ["verdicts: the analysis has no rope, or no true effect is known"]
+    alpha = 1 - float(given[0].attrs["level"])
+    by_tests = given[0].attrs["evidence"] != "posterior"
+    each: Claim = "at most" if by_tests else "reported"
+    together: Claim = "at most" if by_tests or random else "reported"
+    false_direction, false_negligible = _false(given, truth)
+    wrong, covered, level = false_direction | false_negligible, _covered(given, truth), _levels(given)
+    verdict = _column(given, "verdict")
+    rows: list[Row] = []
+    for k, t, name in _names(given[0]):
+        rows.append(share_row(f"false verdict: {name}", wrong[:, k, t], alpha, each))
+        share = float(level[:, k, t].mean())
+        rows.append(
+            share_row(f"printed interval: {name}", covered[:, k, t], share, "at least" if by_tests else "reported")
+        )
+    shares = {
+        "false directions of all given": (false_direction, np.isin(verdict, _DIRECTIONS)),
+        "false negligibles of all given": (false_negligible, verdict == "negligible"),
+    }
+    for name, (false, claimed) in shares.items():
+        proportion = false.sum(axis=(1, 2)) / np.maximum(claimed.sum(axis=(1, 2)), 1)
+        rows.append(mean_row(name, proportion, alpha, together))
+    return rows, []
+
+
+def false_claims(verdict: npt.NDArray[np.str_], truth: Array, lower: Array, upper: Array) -> tuple[Flags, Flags]:
+    """Return which directions, and which "negligible", are false: the truth is not in the region that was claimed.
+
+    Examples
+    --------
+    >>> verdict = np.array(["increases", "negligible", "undecided", "decreases"])
+    >>> false_claims(verdict, np.array([0.05, 0.2, 0.2, -0.2]), np.full(4, -0.1), np.full(4, 0.1))
+    (array([ True, False, False, False]), array([False,  True, False, False]))
+    """
+    direction = ((verdict == "increases") & (truth <= upper)) | ((verdict == "decreases") & (truth >= lower))
+    return direction, (verdict == "negligible") & ((truth >= upper) | (truth <= lower)) & (lower < upper)
+
+
+def _false(given: Sequence[xr.Dataset], truth: Array) -> tuple[Flags, Flags]:
+    lower, upper = _column(given, "rope_lower"), _column(given, "rope_upper")
+    return false_claims(_column(given, "verdict"), truth, lower, upper)
+
+
+def _covered(given: Sequence[xr.Dataset], truth: Array) -> Flags:
+    return np.asarray((_column(given, "lower") <= truth) & (truth <= _column(given, "upper")))
+
+
+def _levels(given: Sequence[xr.Dataset]) -> Array:
+    if all("interval_level" in found for found in given):
+        return np.asarray(_column(given, "interval_level"))
+    return np.full(_column(given, "ace").shape, float(given[0].attrs["ci_prob"]))
+
+
+def _column(given: Sequence[xr.Dataset], name: str) -> Any:
+    return np.stack([found[name].transpose("contrast", "task").to_numpy() for found in given])
+
+
+def _names(found: xr.Dataset) -> list[tuple[int, int, str]]:
+    contrasts, tasks = found["contrast"].to_numpy(), found["task"].to_numpy()
+    return [(k, t, f"{contrasts[k]!s}, {tasks[t]!s}") for k in range(len(contrasts)) for t in range(len(tasks))]
