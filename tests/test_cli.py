@@ -105,9 +105,9 @@ def test_demo_agrees_with_the_truth(tmp_path):
     assert (tmp_path / "demo" / "forest.png").read_bytes().startswith(b"\x89PNG")
     assert "40 placebo words" in found.stdout
     header = next(line for line in found.stdout.splitlines() if line.startswith("contrast"))
-    assert header.split() == ["contrast", "task", "ACE", "SE", "95", "%", "interval", "truth", "z", "p", "p", "(bh)"]
-    lines = [line for line in found.stdout.splitlines() if re.search(r"\] +-?\d", line)]
-    z = np.array([float(line.split()[-2]) for line in lines])
+    assert header.split() == ["contrast", "task", "ACE", "SE", "range", "truth", "z", "p", "p", "(bh)"]  # of the words
+    lines = [line for line in found.stdout.splitlines() if re.search(r" [+-]\d\.\d +[<\d]", line)]
+    z = np.array([float(line.split()[-3]) for line in lines])
     assert len(z) == 6
     assert np.all(np.abs(z) < 4.5)
     spec = read_spec(tmp_path / "demo" / "trial.toml")

@@ -25,13 +25,17 @@ def print_answers(
     truth: xr.DataArray | None = None,
     all_rows: bool = False,
 ) -> None:
-    """Print the estimand, the table of effects, that of verdicts where there are any, and the sentences of a report."""
+    """Print the estimand, the table of effects, that of verdicts where there are any, and the sentences of a report.
+
+    Beside verdicts an effect has one interval, the one that decided: it stands in their table.
+    """
     from causalgia.reporting import estimand, sentences
     from causalgia.reporting.decided import against
 
     which: Rows = "all" if all_rows else "summary"
     estimates, decisions, more = (estimates, decisions, 0) if all_rows else _largest(estimates, decisions)
-    parts: list[str | Table] = [estimand(estimates), _table(estimates, which, truth)]
+    bare = estimates if decisions is None else estimates.drop_vars(["lower", "upper"], errors="ignore")
+    parts: list[str | Table] = [estimand(estimates), _table(bare, which, truth)]
     if decisions is not None:
         parts += [against(decisions), _table(decisions, which, None)]
     _print([*parts, "\n".join(sentences(estimates if decisions is None else decisions, rows=which))])

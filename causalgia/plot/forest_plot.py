@@ -58,7 +58,8 @@ def forest(
     that is bounded.
 
     Decisions are coloured by verdict (undecided: hollow) before the shaded region of practical equivalence; where a
-    posterior shrank the effects, the raw ones stand above them in grey, with intervals of the same probability.
+    posterior shrank the effects, the unshrunken ones stand above them in grey, with intervals of the same probability; the legend
+    names both and says that the posterior decides.
 
     Fixed placebo words are gathered in the lowest row, a point for each; the grey band behind the effects is their
     central 95 % (their range, where there are fewer than 40): what "no effect" looks like on this predictor.
@@ -182,7 +183,10 @@ def _draw_raw(axes: Axes, effects: list[Row], places: dict[str, int], ci_prob: f
     if "se" in raw[0]:
         half = NormalDist().inv_cdf(0.5 + ci_prob / 2) * np.array([row["se"] for row in raw])
         axes.errorbar(x, y, xerr=half, fmt="none", ecolor=GREY, elinewidth=0.7, zorder=3)
-    axes.scatter(x, y, s=9 if len(places) <= _FULL_SIZE else 4, color=GREY, lw=0, zorder=3.5, label="raw")
+    percent = f"{100 * ci_prob:g} % interval"
+    size = 9 if len(places) <= _FULL_SIZE else 4
+    axes.scatter(x, y, s=size, color=GREY, lw=0, zorder=3.5, label=f"unshrunken estimate, {percent}")
+    axes.errorbar([], [], xerr=[], fmt="none", ecolor=INK, elinewidth=1.4, label=f"posterior, {percent}: decides")
 
 
 def _draw_placebos(axes: Axes, words: list[Row], place: int, *, banded: bool) -> None:

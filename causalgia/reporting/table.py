@@ -165,7 +165,8 @@ def _headings(estimates: xr.Dataset) -> dict[str, str]:
     words = {name: name for name in ("contrast", "task", "model", "truth", "z", "exact", "p")}
     first = {"contrast": "contrast", "task": "task", "model": "model", "ace": "ACE", "se": "SE"}
     kind = "band" if estimates.attrs.get("error") == "bootstrap_t" else "interval"
-    first |= {"interval": f"{percent} {kind}".strip(), "level": "level"}
+    heading = f"{percent} {kind}".strip() if "lower" in estimates else "range"  # of the placebo words' estimates
+    first |= {"interval": heading, "level": "level"}
     verdict = {"verdict": "verdict", "error": error_heading(estimates.attrs), "n_units": "n"}
     return {**first, **(verdict if is_decided(estimates) else {}), **words, "p_adjusted": method}
 
