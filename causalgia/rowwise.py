@@ -228,6 +228,8 @@ class ColumnMoments:
         Largest distance from the mean.
     squares, cubes
         Sums over rows of squares and cubes of ``(row - mean) / peak``, 0 where the peak is.
+    largest
+        Largest absolute value.
     """
 
     n: int
@@ -236,6 +238,7 @@ class ColumnMoments:
     peak: Array
     squares: Array
     cubes: Array
+    largest: Array
 
     @property
     def mean(self) -> Array:
@@ -283,11 +286,13 @@ def column_moments(rows: Rows) -> ColumnMoments:
     """
     first = first_row(rows)
     shift = mean_from(rows, first)
-    low, high = (less(end[None], first=first, shift=shift)[0] for end in extremes(rows))
+    least, most = extremes(rows)
+    low, high = (less(end[None], first=first, shift=shift)[0] for end in (least, most))
     peak = np.maximum(high, -low)
     size = np.where(peak > 0, peak, 1.0)
     sums = added(_powers(less(block, first=first, shift=shift), size) for block in row_blocks(rows))
-    return ColumnMoments(len(rows), first, shift, peak, sums[0], sums[1])
+    largest = np.maximum(np.asarray(most), -np.asarray(least))
+    return ColumnMoments(len(rows), first, shift, peak, sums[0], sums[1], largest)
 
 
 def _powers(away: Array, size: Array) -> Array:

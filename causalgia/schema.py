@@ -231,7 +231,14 @@ SCHEMA: tuple[Variable, ...] = (
     _estimates("lower", "lower limit at attrs['ci_prob']", decisions=True),
     _estimates("upper", "upper limit at attrs['ci_prob']", decisions=True),
     _estimates("p_adjusted", "p-value adjusted within its family by attrs['adjust']"),
-    _estimates("skewness", "skewness of the ICE (crossover), or of the outcome in the most skewed arm (parallel)"),
+    _estimates(
+        "skewness",
+        "skewness of the independent contributions (ICE of units, sums by cluster, outcomes of both arms): that of the "
+        "ACE's error times the square root of n_clusters",
+    ),
+    _estimates(
+        "largest_ice", "bound on |ICE| over all units and contrasts of the task; in parallel the outcomes' range"
+    ),
     _estimates("leverage", "largest share of one cluster in the variance of the ACE"),
     _estimates("exact", "no spread among the units: the interval is a point", dtype="b", decisions=True),
     Variable("n_units", ("moments", "estimates", "decisions"), _EFFECT, "i", "units that the contrast uses"),

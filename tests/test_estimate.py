@@ -77,9 +77,15 @@ def same(a: xr.Dataset, b: xr.Dataset, **tolerance: float) -> None:
 
 def test_the_table_has_every_column_and_says_what_it_is() -> None:
     estimates = estimate(effects_of(crossover(null="peaks")))
-    assert set(COLUMNS) | {"exact", "n_units", "n_clusters", "covariance", "weight", "control_sd"} == set(
-        estimates.data_vars
-    )
+    assert set(COLUMNS) | {
+        "exact",
+        "largest_ice",
+        "n_units",
+        "n_clusters",
+        "covariance",
+        "weight",
+        "control_sd",
+    } == set(estimates.data_vars)
     assert estimates["ace"].dims == ("contrast", "task")
     assert estimates["covariance"].dims == ("contrast", "contrast_", "task")
     assert estimates.attrs["null"] == "peaks"
@@ -403,8 +409,9 @@ def test_three_arms_in_one_contrast_have_welch_df() -> None:
     df = v.sum() ** 2 / sum(v**2 / [len(g) - 1 for g in groups])
     np.testing.assert_allclose(estimates["df"].item(), df, rtol=1e-9)
     assert estimates["n_units"].item() == 60
-    loud = max((stats.skew(g) for g in groups), key=abs)
-    np.testing.assert_allclose(estimates["skewness"].item(), loud, rtol=1e-9)
+    third = sum(w**3 * stats.moment(g, 3) / len(g) ** 2 for w, g in zip(weights.values(), groups, strict=True))
+    second = sum(w**2 * g.var() / len(g) for w, g in zip(weights.values(), groups, strict=True))
+    np.testing.assert_allclose(estimates["skewness"].item(), np.sqrt(60) * third / second**1.5, rtol=1e-9)
     largest = max(
         w**2 * np.max((g - g.mean()) ** 2) / len(g) / (len(g) - 1)
         for w, g in zip(weights.values(), groups, strict=True)
@@ -900,3 +907,28 @@ def test_control_sd_travels_and_is_one_number_over_drawn_predictors() -> None:
     np.testing.assert_allclose(each["control_sd"][0, 0], sds)
     crossed = estimate(effects, target="population x predictors")
     np.testing.assert_allclose(crossed["control_sd"].item(), np.sqrt((sds**2).mean()))
+
+
+def test_the_skewness_is_that_of_the_error_whatever_the_design() -> None:
+    """``skewness / sqrt(n_clusters)`` is the third cumulant of the ACE's error over its se cubed."""
+    rng, n_trials = np.random.default_rng(0), 3000
+    tasks = np.arange(n_trials).astype(str)
+    y = rng.exponential(size=(400, n_trials))
+    y[100:] *= -2
+    parallel_trial = xr.Dataset(
+        {"outcome": (("unit", "task"), y)},
+        coords={"arm": ["c", "t"], "task": tasks, "assigned": ("unit", np.repeat(["c", "t"], [100, 300]))},
+        attrs={"scale": "log", "assignment": "parallel"},
+    )
+    shared = np.repeat(rng.exponential(size=(200, n_trials)), 3, axis=0)
+    clustered = xr.Dataset(
+        {"ice": (("unit", "contrast", "task"), shared[:, None])},
+        coords={"contrast": ["a"], "task": tasks, "parent": ("unit", np.repeat(np.arange(200), 3))},
+    )
+    parallel_truth = (-(2**3) * 2 / 300**2 - 2 / 100**2) / (4 / 300 + 1 / 100) ** 1.5
+    for effects, truth in ((contrast(parallel_trial, control="c"), parallel_truth), (clustered, 2 / np.sqrt(200))):
+        found = estimate(effects)
+        coefficient = (found["skewness"] / np.sqrt(found["n_clusters"])).to_numpy().ravel()
+        error = 4 * coefficient.std() / np.sqrt(n_trials) + 0.12 * abs(truth)  # a sample skewness is drawn to 0
+        assert abs(coefficient.mean() - truth) < error
+    assert (estimate(clustered)["largest_ice"].to_numpy().ravel() == shared.max(axis=0)).all()

@@ -220,7 +220,9 @@ def test_decisions_are_drawn_before_their_rope_beside_what_they_were():
     axes = forest(decided())
     (rope,) = [patch for patch in axes.patches if patch.get_label() == "ROPE"]
     assert (rope.get_x(), rope.get_x() + rope.get_width()) == pytest.approx((-0.02, 0.02))
-    assert points(axes, "unshrunken estimate, 95 % interval") == pytest.approx(np.array([[1.4812, -0.22], [0.0787, 0.78]]))
+    assert points(axes, "unshrunken estimate, 95 % interval") == pytest.approx(
+        np.array([[1.4812, -0.22], [0.0787, 0.78]])
+    )
     assert points(axes, "_decided") == pytest.approx(np.array([[1.3812, 0], [-0.0213, 1]]))
     assert points(axes, "_undecided")[:, 1] == pytest.approx([1])
     named = {"unshrunken estimate, 95 % interval", "posterior, 95 % interval: decides"}

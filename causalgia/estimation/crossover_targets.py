@@ -52,7 +52,10 @@ def estimate_crossover(effects: xr.Dataset, request: Request) -> Answer:
     n_units, n_contrasts = ice.shape[:2]
     return Answer(
         estimate=answer,
-        skewness=skewness(residuals if answer.ace.ndim == residuals.ndim - 1 else residuals.mean(axis=-1)),
+        skewness=skewness(answer.factor)
+        if request.target == "population" and cluster != "unit"
+        else skewness(residuals if answer.ace.ndim == residuals.ndim - 1 else residuals.mean(axis=-1)),
+        reach=_reach(ice, answer.ace.ndim),
         n_units=np.full(n_contrasts, n_units),
         n_clusters=np.full(n_contrasts, n_clusters),
         method=method,
@@ -72,7 +75,13 @@ def _of_units_alone(effects: xr.Dataset) -> Answer:
     found = column_moments(ice)
     every = np.full(ice.shape[1], found.n)
     method = "mean ICE; s^2 / n, t with n - 1 df"
-    return Answer(mean_of_rows(ice, found), found.skewness, every, every, method, "unit")
+    return Answer(mean_of_rows(ice, found), found.skewness, found.largest, every, every, method, "unit")
+
+
+def _reach(ice: Array, ndim: int) -> Array:
+    """Return the largest |ICE| over the units, and over the predictors where they are one, (K, ...)."""
+    reach = np.maximum(ice.max(axis=0), -ice.min(axis=0))
+    return np.asarray(reach if reach.ndim == ndim else reach.max(axis=-1))
 
 
 def refuse_parallel_choices(request: Request) -> None:

@@ -13,7 +13,7 @@ from causalgia.estimation.crossover import Estimate, mean_of_sums
 from causalgia.estimation.crossover_targets import refuse_parallel_choices
 from causalgia.estimation.labels import square
 from causalgia.estimation.magnitude import require_squares
-from causalgia.estimation.moments import Array
+from causalgia.estimation.moments import Array, skewness
 from causalgia.estimation.request import Answer, Request
 from causalgia.schema import validate
 
@@ -80,7 +80,8 @@ def answer_of(moments: xr.Dataset) -> Answer:
     dealt = f", covariance by {rows} random groups" if rows < n else ""
     return Answer(
         estimate=estimate,
-        skewness=moments["ice_skewness"].to_numpy(),
+        skewness=skewness(estimate.factor) if clustered else moments["ice_skewness"].to_numpy(),
+        reach=np.maximum(np.abs(moments["ice_least"].to_numpy()), np.abs(moments["ice_most"].to_numpy())),
         n_units=np.full(K, n),
         n_clusters=np.full(K, rows if clustered else n),
         method=f"mean ICE; CR2 by {by}, Satterthwaite (Bell-McCaffrey) df"

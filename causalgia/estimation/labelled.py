@@ -198,6 +198,7 @@ def estimates_of(effects: xr.Dataset, answer: Answer, limits: Limits, said: dict
     if not (answer.by_definition and exact.all()):
         columns |= {"df": e.df, "p": p, "lower": lower, "upper": upper, **others}
     columns |= {"skewness": answer.skewness, "leverage": e.leverage, "exact": exact}
+    columns["largest_ice"] = np.broadcast_to(answer.reach.max(axis=0), e.ace.shape)
     for name, count in (("n_units", answer.n_units), ("n_clusters", answer.n_clusters)):
         columns[name] = np.broadcast_to(count.reshape(-1, *wide), e.ace.shape).astype(np.int64)
     return _with_covariance(_assemble(effects, columns, said), e.factor)

@@ -80,7 +80,10 @@ def estimate_parallel(effects: xr.Dataset, request: Request) -> Answer:
     trailing = effects["outcome"].shape[1:]
     return Answer(
         estimate=_with_trailing(answer, trailing),
-        skewness=_most_skewed_arm(trial).reshape(-1, *trailing),
+        skewness=_skewness(trial, answer, n_clusters).reshape(-1, *trailing),
+        reach=np.broadcast_to(np.ptp(trial.Y[np.isin(trial.arm, trial.used)], axis=0), answer.ace.shape).reshape(
+            -1, *trailing
+        ),
         n_units=(trial.W != 0) @ trial.counts,
         n_clusters=n_clusters,
         method=method,
@@ -111,15 +114,23 @@ def _with_trailing(e: Estimate, trailing: tuple[int, ...]) -> Estimate:
     return Estimate(ace, se, df, e.factor.reshape(*e.factor.shape[:2], *trailing), leverage)
 
 
-def _most_skewed_arm(trial: _Trial) -> Array:
-    """Skewness of the outcome in the most skewed arm of each contrast, shape (K, R)."""
-    skews = np.stack([_skewness(trial.Y[rows], trial.rounding[rows]) for rows in (trial.arm == a for a in trial.used)])
-    used = trial.W[:, trial.used] != 0
-    return np.stack([s[np.abs(s).argmax(axis=0), np.arange(s.shape[1])] for s in (skews[row] for row in used)])
+def _skewness(trial: _Trial, answer: Estimate, n_clusters: npt.NDArray[np.intp]) -> Array:
+    """Return the skewness of the independent contributions: that of the error times the root of their number, (K, R).
 
-
-def _skewness(Y: Array, rounding: Array) -> Array:
-    return np.where(agreement(Y, rounding)[0], 0.0, skewness(centred(Y)[1]))
+    The third cumulant of an error is the sum over its independent pieces of their cubes: of clusters or blocks their
+    influences; of units ``sum_a w_a^3 m3_a / n_a^2`` beside the variance ``sum_a w_a^2 m2_a / n_a``.
+    """
+    if len(answer.factor) == n_clusters.max():
+        return skewness(answer.factor)
+    third, second = np.zeros((2, len(trial.W), trial.Y.shape[1]))
+    for a in trial.used:
+        Y, w = trial.Y[trial.arm == a], trial.W[:, [a]]
+        if (away := centred(Y)[1]).size and not agreement(Y, trial.rounding[trial.arm == a])[0].all():
+            size = max(float(np.abs(trial.Y).max()), np.finfo(float).tiny)
+            third += w**3 * ((away / size) ** 3).mean(axis=0) / len(Y) ** 2
+            second += w**2 * ((away / size) ** 2).mean(axis=0) / len(Y)
+    of_all = np.divide(third, second**1.5, out=np.zeros_like(third), where=second > 0)
+    return np.asarray(of_all * np.sqrt(n_clusters)[:, None])
 
 
 def _block(effects: xr.Dataset, request: Request) -> Grouping | None:

@@ -73,7 +73,9 @@ class Answer:
     estimate
         Shape ``(K, ...)``.
     skewness
-        Shape ``(K, ...)``.
+        Of the ICE, or of the outcomes of an arm, where the factor of the estimate is not at hand; shape ``(K, ...)``.
+    reach
+        Bound on |ICE| over the units, shape ``(K, ...)``.
     n_units, n_clusters
         Shape ``(K,)``.
     method, cluster
@@ -84,6 +86,7 @@ class Answer:
 
     estimate: Estimate
     skewness: Array
+    reach: Array
     n_units: Codes
     n_clusters: Codes
     method: str

@@ -58,8 +58,8 @@ def forest(
     that is bounded.
 
     Decisions are coloured by verdict (undecided: hollow) before the shaded region of practical equivalence; where a
-    posterior shrank the effects, the unshrunken ones stand above them in grey, with intervals of the same probability; the legend
-    names both and says that the posterior decides.
+    posterior shrank the effects, the unshrunken ones stand above them in grey, with intervals of the same probability;
+    the legend names both and says that the posterior decides.
 
     Fixed placebo words are gathered in the lowest row, a point for each; the grey band behind the effects is their
     central 95 % (their range, where there are fewer than 40): what "no effect" looks like on this predictor.
