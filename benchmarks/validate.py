@@ -20,7 +20,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import xarray as xr
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from validation import claims, estimation, multiplicity, posterior, real, sequential
+from validation import claims, estimation, multiplicity, placebo, posterior, real, sequential
 from validation.checks import Check
 
 from causalgia.calibration import Row, judged
@@ -29,6 +29,7 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "validation.md"
 FIGURES = Path(__file__).resolve().parent / "validation" / "figures.json"
 CHECKS: list[Check] = [
     *claims.CHECKS,
+    *placebo.CHECKS,
     *estimation.CHECKS,
     *multiplicity.CHECKS,
     *posterior.CHECKS,

@@ -22,11 +22,13 @@ from causalgia.multiplicity.families import families, in_words
 from causalgia.multiplicity.placebo import words_of
 from causalgia.multiplicity.questions import has_effects, unbounded
 from causalgia.multiplicity.tost import few_for_exact
+from causalgia.notes import with_notes
 from causalgia.schema import annotate, validate
 from causalgia.streams import RNG, root_key
 from causalgia.verdicts.banded import band_error
 from causalgia.verdicts.evidence import Evidence, distance, from_estimates, from_posterior, interval_of, z_of
 from causalgia.verdicts.further import more_units
+from causalgia.verdicts.placebo import resolution_note
 from causalgia.verdicts.rare_effects import as_rare, independent_draws
 from causalgia.verdicts.rules import CLAIMS, UNDECIDED, rule
 
@@ -236,6 +238,10 @@ def _by_tests(table: Any, rope: Any, attrs: dict[str, Any], rare: Any, family: s
     directional, negligible = (columns.pop(f"share_{kind}") for kind in ("directional", "negligible"))
     z = ndtri(1 - (1 - level) * np.where(within, np.minimum(negligible, 0.999), directional / 2))
     out = _decisions(found, columns, z, attrs)
+    if found.region.of_placebos:
+        beyond_region = (out["lower"] > out["rope_upper"]) | (out["upper"] < out["rope_lower"])
+        could_be = (beyond_region & (out["verdict"] == UNDECIDED)).transpose(*out["ace"].dims).to_numpy()
+        out = with_notes(out, *filter(None, [resolution_note(estimates, could_be, 1 - level)]))
     return out.drop_attrs(deep=False).assign_attrs({k: v for k, v in out.attrs.items() if k != "ci_prob"})
 
 

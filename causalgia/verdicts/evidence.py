@@ -19,6 +19,7 @@ from causalgia.multiplicity.questions import null_value
 from causalgia.multiplicity.tost import limits, numbers_of, tails
 from causalgia.posterior.tree import datasets, require
 from causalgia.verdicts.drawn import Summary, summarise
+from causalgia.verdicts.placebo import rank_errors
 from causalgia.verdicts.rare_effects import missed_share, unseen
 from causalgia.verdicts.regions import Region, region
 from causalgia.verdicts.settled import require_settled
@@ -69,8 +70,9 @@ def from_estimates(estimates: xr.Dataset, rope: Any, *, ci_prob: float, rare: fl
     Both tests are by Hall's transformed t where the estimates know their skewness. The error of a direction is twice
     its one-sided p (so that .05 is .025 a side), that of "negligible" the larger p of two one-sided tests, which has to
     hold with what backgrounds that were not drawn could add (`causalgia.verdicts.rare_effects`); it cannot be claimed
-    where effects on a share `rare` of the backgrounds could have been missed. The probabilities beside them are of the
-    confidence distribution: the posterior under a flat prior.
+    where effects on a share `rare` of the backgrounds could have been missed. Against the region of placebo words a
+    direction has to hold by its rank among the words, too (`causalgia.verdicts.placebo`). The probabilities beside them
+    are of the confidence distribution: the posterior under a flat prior.
 
     Examples
     --------
@@ -87,7 +89,10 @@ def from_estimates(estimates: xr.Dataset, rope: Any, *, ci_prob: float, rare: fl
     too_few = missed > (1.0 if rare is None else rare) * (1 + _ROUNDING)
     would_be = too_few & (inside <= 1 - ci_prob)
     inside = np.where(too_few, _NEVER, inside)
-    errors = np.stack([np.minimum(2 * tests.below, 1.0), inside, np.minimum(2 * tests.above, 1.0)])
+    below, above = np.minimum(2 * tests.below, 1.0), np.minimum(2 * tests.above, 1.0)
+    if found.of_placebos:
+        above, below = (np.maximum(p, q) for p, q in zip((above, below), rank_errors(estimates), strict=True))
+    errors = np.stack([below, inside, above])
     errors[:, np.isinf(limits(estimates, ci_prob)[0])] = 1.0
     p_above, p_below = 1 - tests.above, 1 - tests.below
     columns = {"lfsr": np.minimum(signs.above, signs.below), "p_above": p_above, "p_below": p_below}
