@@ -95,7 +95,8 @@ def confidence_sequence(
     (np.float64(0.393), np.float64(1.607))
     """
     centre = np.asarray(mean, dtype=np.float64)
-    half = np.asarray(sd, dtype=np.float64) / np.sqrt(n) * sequence_critical(n, alpha=alpha, start=start) + unseen
+    half = np.asarray(sd, dtype=np.float64) / np.sqrt(n) * sequence_critical(n, alpha=alpha, start=start)
+    half = half + np.asarray(unseen, dtype=np.float64)
     return centre - half, centre + half
 
 
