@@ -335,6 +335,48 @@ def test_the_report_says_which_effects_could_be_missed():
     assert "effects on fewer than 1 % of backgrounds could be missed" in outcomes.attrs["stopped"]
 
 
+# what is reported
+
+
+def stopped_trial(**changes) -> xr.Dataset:
+    ask = cg.Analysis(control="placebo", rope=(-1, 1), **changes)
+    return cg.run(trial(), oracle(), rng=3, until=cg.Decided(rope=(-1, 1)), analysis=ask, progress=False)
+
+
+def test_the_interval_and_the_verdict_that_are_reported_are_the_sequences(tmp_path):
+    outcomes = stopped_trial()
+    decisions = cg.analyze(store.load(store.save(outcomes, tmp_path / "o.nc"), "outcomes"), rng=0)
+    for side in ("lower", "upper"):
+        np.testing.assert_array_equal(decisions[side], outcomes[f"look_{side}"].isel(look=-1))
+    assert (decisions["interval_level"] == 0.95).all()
+    assert decisions.attrs["evidence"] == "confidence sequence"
+    lower, upper, verdict = (decisions[name].values for name in ("lower", "upper", "verdict"))
+    inside = (lower > -1) & (upper < 1)
+    assert (verdict == np.select([lower > 1, upper < -1, inside], ["increases", "decreases", "negligible"], "?")).all()
+    text = " ".join(cg.report(decisions).split())
+    assert "by the confidence sequence that watched the trial" in text
+    assert text.count("effects on fewer than 1 % of backgrounds could be missed") >= 1
+    assert "fewer than 0." not in text
+
+
+def test_a_trial_with_too_few_clusters_has_no_verdicts():
+    ask = cg.Analysis(control="placebo", rope=(-1, 1))
+    short = trial(n_units=300)
+    outcomes = cg.run(short, oracle(), rng=3, until=cg.Decided(rope=(-1, 1)), analysis=ask, progress=False)
+    assert outcomes["look_counts"].values.tolist() == [False]
+    assert (cg.analyze(outcomes, rng=0)["verdict"] == "undecided").all()
+
+
+def test_tests_decide_where_they_are_asked_for_and_of_other_effects():
+    assert cg.analyze(stopped_trial(error="bh"), rng=0).attrs["evidence"] == "tests"
+    outcomes = stopped_trial()
+    assert cg.stopping.watched_by_sequence(outcomes, cg.estimate(cg.contrast(outcomes, control="placebo")))
+    for other in (cg.contrast(outcomes, control="GATA1"), cg.contrast(outcomes.isel(unit=slice(9)), control="placebo")):
+        assert not cg.stopping.watched_by_sequence(outcomes, cg.estimate(other))
+    precise = cg.run(trial(), oracle(), rng=3, until=cg.Precision(halfwidth=9), progress=False)
+    assert not cg.stopping.watched_by_sequence(precise, cg.estimate(cg.contrast(precise, control="untreated")))
+
+
 # the how-to
 
 

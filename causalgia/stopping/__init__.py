@@ -6,6 +6,7 @@ arrays: `confidence_sequence`, `sequence_critical`, `least_clusters`, `clusters_
 
 from __future__ import annotations
 
+from causalgia.stopping._by_sequence import by_sequence, watched_by_sequence
 from causalgia.stopping.rules import Decided, Precision
 from causalgia.stopping.sequence import (
     clusters_to_meet,
@@ -18,9 +19,11 @@ from causalgia.stopping.sequence import (
 __all__ = [
     "Decided",
     "Precision",
+    "by_sequence",
     "clusters_to_meet",
     "confidence_sequence",
     "least_clusters",
     "sequence_critical",
     "unseen_share",
+    "watched_by_sequence",
 ]

@@ -285,14 +285,16 @@ class Decided(Rule):
         lower, upper = now.ace - half, now.ace + half
         low, high = self.rope if isinstance(self.rope, tuple) else (now.null_value, now.null_value)
         clear = (lower > high) | (upper < low) | ((lower > low) & (upper < high))
-        record = now.record(lower, upper)
-        if now.n_clusters < (needed := self._needed(now, start=start)):
+        needed, missed = self._needed(now, start=start), missed_by(start, alpha=alpha)
+        record = now.record(lower, upper).assign(counts=now.n_clusters >= needed)
+        record = record.assign_attrs(level=self.level, missed=missed)
+        if now.n_clusters < needed:
             why = self._why(now, needed, start)
             return Look(False, f"undecided: {now.n_clusters:,} clusters, of the {needed:,} that {why}", record)
         if (left := ~clear & now.awaited).any():
             return Look(False, f"undecided: {now.named(left)}", record)
-        missed = missed_share_sentence(missed_by(start, alpha=alpha))
-        return Look(True, f"every contrast {now.against}is above, below or inside the ROPE; {missed}", record)
+        said = f"every contrast {now.against}is above, below or inside the ROPE; {missed_share_sentence(missed)}"
+        return Look(True, said, record)
 
     def _unseen(self, now: Seen, *, alpha: float) -> npt.NDArray[np.float64]:
         """Return what backgrounds that were not drawn could add to each effect, on either side."""
