@@ -175,8 +175,8 @@ class Decided(Rule):
     At each look the interval of every contrast and task is that of an asymptotic confidence sequence over the sums of
     independent clusters; the trial stops when each lies above, below or inside the ROPE. The chance of a false verdict
     is at most ``1 - level`` (asymptotically), shared equally over contrasts and tasks, so that looking often raises no
-    false alarm. A trial that reaches its ``n_units`` undecided says so; to extend it then is a new look that nobody
-    paid for: run a new one, or `causalgia.confirm`.
+    false alarm. A trial that reaches its ``n_units`` undecided says so; to extend it then would be a further look, for
+    which the error rate has no room: run a new one, or `causalgia.confirm`.
 
     The units at hand cannot tell how rare, or how large, effects on other backgrounds are. So no verdict is given
     before an effect on a share `rare` of backgrounds would have been met, and each interval is widened by what
@@ -220,9 +220,9 @@ class Decided(Rule):
     counts on, and L is `largest`, so that the second term is ``3 L / G`` for one effect at .95. The first look has
     ``max(start, 25 skewness^2, log(a / 2) / log(1 - rare))`` clusters: an effect on a share `rare` is then absent from
     all of them with probability a / 2. The other half of a is the sequence's on the side on which a verdict is false.
-    A false "negligible" has a probability above a where the effect is on fewer backgrounds than `rare`; effects of very
-    different sizes are, for the large ones that make their mean are rarer than all of them (.09 for exponential sizes
-    on 1 % of backgrounds; .000 with ``largest=`` four times the mean size).
+    A false "negligible" has a probability above a where the effect is on fewer backgrounds than `rare`. Where sizes
+    differ much, the large effects, which make the mean, are on fewer backgrounds than all effects together: with
+    exponential sizes on 1 % of backgrounds .09 of verdicts are false, and none with ``largest=`` four times their mean.
 
     The intervals are 1.55 to 1.65 times the t interval's (for one contrast) and what L adds; they are the ones to
     report (``look_lower, look_upper`` of the last look). An effect that is the same in every unit has no standard
