@@ -1,6 +1,7 @@
 """Every statistical promise over repeated trials, written to docs/validation.md: `python benchmarks/validate.py`.
 
-The figures are kept in `benchmarks/validation/figures.json`, so that a part can be run again by itself (``--only``).
+The tables of docs/howto/confirm_and_stop.md are written in the same run, from the same rows. The figures are kept in
+`benchmarks/validation/figures.json`, so that a part can be run again by itself (``--only``).
 """
 
 from __future__ import annotations
@@ -77,6 +78,7 @@ def main(argv: list[str]) -> None:
     if not said.quick:
         sections = {check.name: check.section for check in CHECKS}
         PAGE.write_text(page(judgement, [sections[row.name] for row in rows]), encoding="utf-8")
+        sequential.write_howto(rows)
     sys.exit(len(failed) > 0)
 
 

@@ -146,6 +146,7 @@ SCHEMA: tuple[Variable, ...] = (
     # how a trial came to its size, and what was run
     Variable("look_n_units", ("outcomes",), (("look",),), "i", "units that a look at the trial so far saw"),
     Variable("look_n_clusters", ("outcomes",), (("look",),), "i", "independent clusters among them"),
+    Variable("look_counts", ("outcomes",), (("look",),), "b", "whether a look had clusters enough for a verdict"),
     _looks("look_lower", "lower limit that a look saw, by the rule of attrs['until']"),
     _looks("look_upper", "upper limit that a look saw, by the rule of attrs['until']"),
     Variable(

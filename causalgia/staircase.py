@@ -20,6 +20,7 @@ from causalgia.multiplicity import adjust
 from causalgia.multiplicity.families import family_codes
 from causalgia.packed import question_of
 from causalgia.schema import keeps_effects, validate
+from causalgia.stopping import by_sequence, watched_by_sequence
 from causalgia.streams import RNG, derive, root_key
 
 __all__ = ["Steps", "analyze", "conclude", "estimated", "steps", "steps_from"]
@@ -68,7 +69,9 @@ def analyze(outcomes: xr.Dataset, analysis: Analysis | None = None, *, rng: RNG)
         ``local_error``, ``q`` (contrast, task) on ``attrs["contrast_scale"]``, with ``attrs["analysis"]`` (JSON) and
         ``attrs["analysis_fingerprint"]``. `causalgia.staircase.steps` gives every step on the way. A contrast without
         any spread among the units (``exact``) is decided as it stands, for no posterior can shrink it; it is undecided
-        below ``3 / (1 - level)`` independent units (`causalgia.decide`).
+        below ``3 / (1 - level)`` independent units (`causalgia.decide`). Of a trial with ``until=Decided(...)`` on the
+        same effects verdicts and intervals are those of its confidence sequence, unless the analysis names an error
+        rate other than ``"auto"``.
 
     Raises
     ------
@@ -194,6 +197,10 @@ def conclude(kept: xr.Dataset, effects: xr.Dataset | None, estimates: xr.Dataset
     from causalgia.posterior import infer
 
     posterior, exact = None, _exact(estimates)
+    if asked.error == "auto" and watched_by_sequence(kept, estimates):
+        by_tests = _decided(effects, estimates, None, replace(asked, error="bh"), rng=derive(key, "decide"))
+        said = said_of(kept, asked)
+        return Steps(effects, _marked(estimates, said), None, _marked(by_sequence(by_tests, kept), said))
     chosen = replace(asked, error=deciding_error(estimates, asked))
     if chosen.error not in BY_TESTS and not exact.all():
         posterior = infer(estimates.isel(contrast=~exact), **_of_infer(chosen), rng=derive(key, "infer"))

@@ -288,7 +288,7 @@ VERBS: dict[str, Callable[[xr.Dataset], Any]] = {
     "across scales": lambda o: interaction_across_scales(o, interaction=["a", "b"]),
     "doses": lambda o: effects_of(o, contrasts=cg.dose_contrasts(o)),
     "phase": lambda o: cg.helical_phase(at_distances(o), trend="linear"),
-    "looks": lambda o: dataclasses.asdict(seen(o, control="0", contrasts=None, start=20)),
+    "looks": lambda o: dataclasses.asdict(seen(o, control="0", contrasts=None)),
     "report": lambda o: cg.report(estimates_of(o)),
     "describe": lambda o: cg.reporting.describe(o),
     "rows": lambda o: cg.reporting.cells(estimates_of(o), rows="all"),

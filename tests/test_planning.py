@@ -15,10 +15,10 @@ import pytest
 import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import optimize
+from scipy import optimize, stats
 
 import causalgia as cg
-from causalgia.errors import DegenerateWarning, EstimateError, OutcomesError
+from causalgia.errors import DecisionError, DegenerateWarning, EstimateError, OutcomesError
 from causalgia.estimation import estimate, from_effects, variance_components
 from causalgia.planning import (
     Prices,
@@ -125,8 +125,9 @@ def test_equivalence_is_exact(row: Any, theirs: dict[str, float]) -> None:
 def test_verdict_probability_is_simulated(centre: float, spread: float, se: float, df: float) -> None:
     rng, n = np.random.default_rng(1), 200_000
     estimates = centre + spread * rng.normal(size=n)
-    margin = se * np.sqrt(rng.chisquare(df, n) / df) * float(t_quantile(df))
-    beyond = (estimates - margin > 0.2) | (estimates + margin < -0.2)
+    own = se * np.sqrt(rng.chisquare(df, n) / df)
+    margin, side = own * float(t_quantile(df)), own * stats.t.ppf(0.975, df)
+    beyond = (estimates - side > 0.2) | (estimates + side < -0.2)
     inside = (estimates - margin > -0.2) & (estimates + margin < 0.2)
     truth = float(verdict_probability(centre, spread, se, df, rope=(-0.2, 0.2)))
     assert abs((beyond | inside).mean() - truth) < 4 * np.sqrt(truth * (1 - truth) / n)
@@ -171,7 +172,7 @@ def test_assurance_averages_over_effect_and_sd(rope: Any) -> None:
         hit = np.abs(found / own) > 2.0095752
     else:
         q = t_quantile(49)
-        hit = (np.abs(found) - q * own > 0.3) | (np.abs(found) + q * own < 0.3)
+        hit = (np.abs(found) - stats.t.ppf(0.975, 49) * own > 0.3) | (np.abs(found) + q * own < 0.3)
     mine = power(pilot, n_units=50, rope=rope)["power"].item()
     assert abs(hit.mean() - mine) < 4 * np.sqrt(mine * (1 - mine) / n)
 
@@ -537,3 +538,18 @@ def test_a_split_names_variances_at_0() -> None:
     assert found.attrs["at_zero"] == "background"
     assert "variance of background at 0" in found.attrs["caution"]
     assert "caution" not in cheapest_split(variances.assign(variance=variances["variance"] + 0.1), halfwidth=0.5).attrs
+
+
+def test_a_plan_for_a_predictor_counts_the_backgrounds_that_rare_effects_need() -> None:
+    """A negligible effect is decided by less than 40 units, and by 300 where 1 % of backgrounds may differ."""
+    pilot = effects_of(np.random.default_rng(0).normal(size=40)).assign_attrs(predictor_fingerprint="0123")
+    ask = {"effect": 0.0, "rope": (-0.9, 0.9)}
+    assert sample_size(pilot, **ask)["n_units"].item() == 300
+    assert sample_size(pilot, rare=0.05, **ask)["n_units"].item() == 60
+    assert sample_size(pilot, rare="none", **ask)["n_units"].item() < 40
+    assert sample_size(sd=1.0, effect=0.0, rope=(-0.5, 0.5))["n_units"].item() == 36
+    few, enough = (power(pilot, n_units=n, **ask)["power"].item() for n in (299, 300))
+    assert few < 0.01
+    assert enough > 0.99
+    with pytest.raises(DecisionError, match="rare=2 is neither"):
+        sample_size(pilot, rare=2, **ask)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -10,9 +13,18 @@ from scipy import stats
 import causalgia as cg
 from causalgia import store
 from causalgia.errors import CausalgiaError, DecisionError, DegenerateWarning, DesignError, EstimateError
-from causalgia.estimation import moments
-from causalgia.stopping import confidence_sequence, least_clusters, sequence_critical
+from causalgia.stopping import (
+    clusters_to_meet,
+    confidence_sequence,
+    sequence_critical,
+    unseen_share,
+)
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
+
+from validation import sequential
+
+VALIDATION = Path(__file__).resolve().parents[1] / "docs" / "validation.md"
 ARMS = {"untreated": cg.Untreated(), "placebo": cg.Placebo("AGATAAG", at=20), "GATA1": cg.Embed("AGATAAG", at=20)}
 
 
@@ -79,16 +91,11 @@ def draws(kind: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.nda
 
 @pytest.mark.parametrize("kind", ["normal", "exponential", "lognormal", "rare"])
 def test_decided_raises_no_more_false_alarms_than_nominal(kind):
-    """At the bound of the ROPE itself, over looks from 100 to 2,000 clusters; one-sided binomial band."""
-    rng, n_trials = np.random.default_rng(7), 1_500
-    x = draws(kind, (n_trials, 2_000), rng)
-    alarmed = np.zeros(n_trials, bool)
-    for n in cg.Decided(rope=0).schedule(2_000):
-        sd = x[:, :n].std(axis=1, ddof=1)
-        skew = moments.skewness(x[:, :n].T - x[:, :n].mean(axis=1))
-        lower, upper = confidence_sequence(x[:, :n].mean(axis=1), sd, n, alpha=0.05)
-        alarmed |= ((lower > 0) | (upper < 0)) & (n >= least_clusters(skew))
-    assert alarmed.sum() <= stats.binom.ppf(1 - 1e-4, n_trials, 0.05)
+    """An effect of 0, of which the direction alone is asked, up to 4,000 clusters; one-sided binomial band."""
+    setting = sequential.at_zero(lambda rng, shape: draws(kind, shape, rng))
+    trials = sequential.false_verdicts(setting, sequential.by_rule(sequential.RULE), sequential.LOOKS)
+    alarmed = trials(np.random.default_rng(7), 1_500)
+    assert alarmed.sum() <= stats.binom.ppf(1 - 1e-4, 1_500, 0.05)
 
 
 @pytest.mark.parametrize(("kind", "least"), [("normal", 0.95), ("exponential", 0.93)])
@@ -136,8 +143,15 @@ def test_a_look_reports_the_intervals_of_its_rule():
     expected = cg.estimate(cg.contrast(outcomes_of(ice), control="control"))
     for side in ("lower", "upper"):
         np.testing.assert_allclose(look.record[side], expected[side])
-    lower, upper = confidence_sequence(ice.mean(), ice.std(ddof=1), 400, alpha=0.05)
-    look = cg.Decided(rope=0).look(outcomes_of(ice))
+    assert_sequence(cg.Decided(rope=0), ice, np.abs(ice).max())
+    assert_sequence(cg.Decided(rope=0, largest=9), ice, 9.0)
+    assert_sequence(cg.Decided(rope=0, largest=0.1), ice, np.abs(ice).max())
+
+
+def assert_sequence(rule: cg.Decided, ice: np.ndarray, largest: float) -> None:
+    unseen = -np.log(0.05) / 400 * largest
+    lower, upper = confidence_sequence(ice.mean(), ice.std(ddof=1), 400, alpha=0.05, start=368, unseen=unseen)
+    look = rule.look(outcomes_of(ice))
     np.testing.assert_allclose([look.record["lower"].item(), look.record["upper"].item()], [lower, upper])
 
 
@@ -149,12 +163,13 @@ def test_the_error_is_shared_over_contrasts_and_tasks_but_not_over_placebo_words
         {"outcome": (("unit", "arm", "task"), y)},
         coords={"arm": list("abcd"), "task": ["x", "y"], "kind": ("arm", kinds)},
     )
-    record = cg.Decided(rope=0).look(outcomes).record
-    estimates = cg.estimate(cg.contrast(outcomes, control="a"))
-    critical = (record["upper"] - record["lower"]) / (2 * estimates["se"])
-    np.testing.assert_allclose(critical, sequence_critical(200, alpha=0.05 / 4))
+    record = cg.Decided(rope=0, rare=0.05).look(outcomes).record
+    effects = cg.contrast(outcomes, control="a")
+    unseen = unseen_share(200, alpha=0.05 / 4) * np.abs(effects["ice"]).max(["unit", "contrast"])
+    critical = ((record["upper"] - record["lower"]) / 2 - unseen) / cg.estimate(effects)["se"]
+    np.testing.assert_allclose(critical, sequence_critical(200, alpha=0.05 / 4, start=100))
     far = outcomes.assign(outcome=outcomes["outcome"] + [0, 9, -9, 0] * xr.ones_like(outcomes["arm"], int))
-    assert cg.Decided(rope=0).look(far).stop  # the word is nowhere near decided
+    assert cg.Decided(rope=0, rare=0.05).look(far).stop  # the word is nowhere near decided
 
 
 @pytest.mark.parametrize(("shift", "rope", "stops"), [
@@ -172,6 +187,206 @@ def test_skewed_effects_wait():
     needed = int(np.ceil(25 * stats.skew(ice[:100]) ** 2))
     assert not early.stop
     assert early.words == f"undecided: 100 clusters, of the {needed:,} that the skewness of 'treated' needs"
+
+
+# effects on few backgrounds
+
+
+def test_no_verdict_before_a_rare_effect_would_have_been_met():
+    """Of 367 clusters an effect on 1 % is absent with probability .025; one less is too few."""
+    assert 0.99**368 <= 0.025 < 0.99**367
+    nothing = outcomes_of(np.zeros(367))
+    assert (
+        cg.Decided(rope=(-0.1, 0.1)).look(nothing).words.startswith("undecided: 367 clusters, of the 368 that it takes")
+    )
+    look = cg.Decided(rope=(-0.1, 0.1)).look(outcomes_of(np.zeros(368)))
+    assert (look.stop, look.words) == (
+        True,
+        "every contrast minus 'control' is above, below or inside the ROPE; "
+        "effects on fewer than 1 % of backgrounds could be missed",
+    )
+    assert not cg.Decided(rope=0).look(outcomes_of(np.ones(367))).stop  # a direction waits as well
+    assert cg.Decided(rope=0).look(outcomes_of(np.ones(368))).stop
+
+
+def test_the_share_that_is_named_is_the_one_that_the_first_look_rules_out():
+    for rule, n, share in [
+        (cg.Decided(rope=(-1, 1), rare=0.02), 183, "2 %"),
+        (cg.Decided(rope=(-1, 1), rare=0.5), 100, "3.6 %"),
+        (cg.Decided(rope=(-1, 1), start=1_000), 1_000, "0.37 %"),
+    ]:
+        assert rule.schedule(9_999)[0] == n
+        assert rule.look(outcomes_of(np.zeros(n))).words.endswith(f"fewer than {share} of backgrounds could be missed")
+
+
+def test_what_was_met_in_one_arm_widens_the_interval_of_another():
+    """An arm with nothing at all beside one whose effect is 5 somewhere: 3 / n of 5 could be missed."""
+    y = np.zeros((400, 3, 1))
+    y[:, 2, 0] = np.random.default_rng(0).normal(size=400).clip(-5, 5)
+    y[7, 2, 0] = -5
+    names = {"unit": np.arange(400), "arm": ["none", "nothing", "much"], "task": ["y"]}
+    outcomes = xr.Dataset({"outcome": (("unit", "arm", "task"), y)}, coords=names)
+    record = cg.Decided(rope=(-1, 1)).look(outcomes).record.sel(contrast="nothing")
+    assert record["upper"].item() == pytest.approx(-np.log(0.025) / 400 * 5)
+    assert record["lower"].item() == -record["upper"].item()
+    alone = cg.Decided(rope=(-1, 1), contrasts={"nothing": {"nothing": 1, "none": -1}})
+    assert alone.look(outcomes).record["upper"].item() == 0
+    stated = cg.Decided(rope=(-1, 1), contrasts={"nothing": {"nothing": 1, "none": -1}}, largest=2)
+    assert stated.look(outcomes).record["upper"].item() == pytest.approx(-np.log(0.05) / 400 * 2)
+
+
+def test_a_large_cluster_counts_as_much_as_it_adds_to_the_mean():
+    """One of 400 parents has 41 of the 440 units: another like it would add 41 / 1.1 times as much as one of 1.1."""
+    parents = np.concatenate([np.arange(399), np.full(41, 399)])
+    ice = np.where(parents == 399, 1.0, 0.0)
+    outcomes = outcomes_of(ice, parent=("unit", parents))
+    record = cg.Decided(rope=(-1, 1)).look(outcomes).record
+    half = (record["upper"] - record["lower"]).item() / 2
+    se = cg.estimate(cg.contrast(outcomes, control="control"))["se"].item()
+    unseen = -np.log(0.05) / 400 * 41 / 1.1
+    assert half == pytest.approx(sequence_critical(440, alpha=0.05, start=368) * se + unseen)  # 368 met by 368 units
+
+
+@pytest.mark.parametrize("share", [0.01, 0.02])
+def test_a_look_and_the_functions_of_arrays_agree(share):
+    """What the validation counts by cumulative sums is what the rule says of the same outcomes."""
+    rng = np.random.default_rng(3)
+    ice = np.where(rng.random((12, 1_000)) < share, 1.0, 0.0) + 0.05 * rng.standard_normal((12, 1_000))
+    rule = cg.Decided(rope=(-share, share))
+    looks = rule.schedule(1_000)
+    found = sequential.verdicts(ice.T[:, :, None], rule.rope, sequential.by_rule(rule), looks)
+    for i, trial in enumerate(ice):
+        each = [rule.look(outcomes_of(trial[:n])) for n in looks]
+        stops = [look.stop for look in each]
+        assert bool(found.stopped[i]) == any(stops)
+        assert found.look[i] == (stops.index(True) if any(stops) else len(looks) - 1)
+        last = each[found.look[i]].record
+        np.testing.assert_allclose([found.lower[i, 0], found.upper[i, 0]], [last["lower"].item(), last["upper"].item()])
+
+
+def test_a_look_at_units_of_parents_and_the_functions_of_arrays_agree():
+    rng = np.random.default_rng(3)
+    parents = np.arange(1_000) % 400
+    ice = rng.exponential(size=400)[parents] + rng.standard_normal(1_000)
+    rule = cg.Decided(rope=0)
+    for n in (390, 500, 1_000):
+        last = rule.look(outcomes_of(ice[:n], parent=("unit", parents[:n])))
+        lower, upper, counts = sequential.clustered_limits(ice[:n, None], 400, rule)
+        np.testing.assert_allclose([lower[0], upper[0]], [last.record["lower"].item(), last.record["upper"].item()])
+        assert bool(counts[0]) == last.stop
+
+
+def one_in_64() -> tuple[cg.Design, cg.Predictor]:
+    """A word whose effect is 1 on the backgrounds that begin with ACG, 1 of 64 of them, and 0 on the others."""
+
+    def answer(x: np.ndarray) -> np.ndarray:
+        acg = x[:, 0, 0] * x[:, 1, 1] * x[:, 2, 2]
+        return acg * x[:, 3, 10:14].prod(1) * x[:, 0, 14:18].prod(1)
+
+    arms = {"none": cg.Untreated(), "word": cg.Embed("TTTTAAAA", at=10)}
+    design = cg.Design(null=cg.Uniform(length=20), arms=arms, n_units=1_000)
+    return design, cg.FunctionPredictor(answer, tasks=["y"], scale="outcome")
+
+
+@pytest.mark.long
+def test_trials_of_a_predictor_seldom_call_a_rare_effect_negligible():
+    """Whole trials: by 100 units the effect on 1 of 64 backgrounds is unseen in .21 of them, by 368 in .003."""
+    design, predictor = one_in_64()
+    bound, n_trials = 1 / 64, 120
+    unseen = wrong = 0
+    for seed in range(n_trials):
+        until = cg.Decided(rope=(-bound, bound))
+        outcomes = cg.run(design, predictor, rng=seed, until=until, progress=False)
+        ice = (
+            outcomes["outcome"].sel(arm="word", task="y").values - outcomes["outcome"].sel(arm="none", task="y").values
+        )
+        unseen += not ice[:100].any()
+        wrong += outcomes.attrs["stopped"].startswith("stopped")
+    assert unseen > stats.binom.ppf(1e-3, n_trials, 0.2)
+    assert wrong <= stats.binom.ppf(1 - 1e-4, n_trials, 0.05)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("law", sequential.ON_THE_BOUND)
+def test_verdicts_on_an_effect_at_the_bound_are_seldom_false(law):
+    """The rows of the how-to, from draws of their own; below `rare` nothing is promised, and too many are false."""
+    n_trials, setting = 4_000, sequential.ON_THE_BOUND[law]
+    trials = sequential.false_verdicts(setting, sequential.by_rule(sequential.RULE), sequential.LOOKS)
+    false = trials(np.random.default_rng(11), n_trials).sum()
+    if law == "on 0.5 % of backgrounds":
+        assert false == pytest.approx(n_trials * 0.995**368, rel=0.15)  # it was in none of the 368
+    else:
+        assert false <= stats.binom.ppf(1 - 1e-4, n_trials, 0.05)
+
+
+@pytest.mark.parametrize("share", [0.005, 0.01, 0.02])
+def test_the_skewness_of_units_at_hand_is_no_guard(share):
+    """Without `rare` a trial ends at its first 100 units wherever none of them has the effect."""
+    setting = sequential.on_few(share)
+    limits = sequential.by_rule(sequential.RULE, rare=False)
+    false = sequential.false_verdicts(setting, limits, sequential.EARLY)(np.random.default_rng(12), 1_000)
+    assert false.mean() == pytest.approx((1 - share) ** 100, abs=4 * np.sqrt(0.25 / 1_000))
+
+
+def test_the_report_says_which_effects_could_be_missed():
+    outcomes = cg.run(trial(), oracle(), rng=3, until=cg.Decided(rope=(-2, 9), control="placebo"), progress=False)
+    estimates = cg.estimate(cg.contrast(outcomes, control="placebo"))
+    assert "effects on fewer than 1 % of backgrounds could be missed" in " ".join(cg.report(estimates).split())
+    assert "effects on fewer than 1 % of backgrounds could be missed" in outcomes.attrs["stopped"]
+
+
+# what is reported
+
+
+def stopped_trial(**changes) -> xr.Dataset:
+    ask = cg.Analysis(control="placebo", rope=(-1, 1), **changes)
+    return cg.run(trial(), oracle(), rng=3, until=cg.Decided(rope=(-1, 1)), analysis=ask, progress=False)
+
+
+def test_the_interval_and_the_verdict_that_are_reported_are_the_sequences(tmp_path):
+    outcomes = stopped_trial()
+    decisions = cg.analyze(store.load(store.save(outcomes, tmp_path / "o.nc"), "outcomes"), rng=0)
+    for side in ("lower", "upper"):
+        np.testing.assert_array_equal(decisions[side], outcomes[f"look_{side}"].isel(look=-1))
+    assert (decisions["interval_level"] == 0.95).all()
+    assert decisions.attrs["evidence"] == "confidence sequence"
+    lower, upper, verdict = (decisions[name].values for name in ("lower", "upper", "verdict"))
+    inside = (lower > -1) & (upper < 1)
+    assert (verdict == np.select([lower > 1, upper < -1, inside], ["increases", "decreases", "negligible"], "?")).all()
+    text = " ".join(cg.report(decisions).split())
+    assert "by the confidence sequence that watched the trial" in text
+    assert text.count("effects on fewer than 1 % of backgrounds could be missed") >= 1
+    assert "fewer than 0." not in text
+
+
+def test_a_trial_with_too_few_clusters_has_no_verdicts():
+    ask = cg.Analysis(control="placebo", rope=(-1, 1))
+    short = trial(n_units=300)
+    outcomes = cg.run(short, oracle(), rng=3, until=cg.Decided(rope=(-1, 1)), analysis=ask, progress=False)
+    assert outcomes["look_counts"].values.tolist() == [False]
+    assert (cg.analyze(outcomes, rng=0)["verdict"] == "undecided").all()
+
+
+def test_tests_decide_where_they_are_asked_for_and_of_other_effects():
+    assert cg.analyze(stopped_trial(error="bh"), rng=0).attrs["evidence"] == "tests"
+    outcomes = stopped_trial()
+    assert cg.stopping.watched_by_sequence(outcomes, cg.estimate(cg.contrast(outcomes, control="placebo")))
+    for other in (cg.contrast(outcomes, control="GATA1"), cg.contrast(outcomes.isel(unit=slice(9)), control="placebo")):
+        assert not cg.stopping.watched_by_sequence(outcomes, cg.estimate(other))
+    precise = cg.run(trial(), oracle(), rng=3, until=cg.Precision(halfwidth=9), progress=False)
+    assert not cg.stopping.watched_by_sequence(precise, cg.estimate(cg.contrast(precise, control="untreated")))
+
+
+# the how-to
+
+
+def test_the_how_to_has_the_figures_of_the_validation_page():
+    """Both are written from one run: each figure of the how-to's tables is a row of the page, rounded."""
+    rows = [line.split(" | ") for line in VALIDATION.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    found = {row[0].removeprefix("| "): float(row[1]) for row in rows if len(row) > 4 and row[1][:1].isdigit()}
+    page = sequential.HOWTO.read_text(encoding="utf-8")
+    assert page.count(sequential.BEGIN) == page.count(sequential.END) == 1
+    assert sequential.block(found) in page
 
 
 # the trial
@@ -228,7 +443,11 @@ def test_what_keeps_a_trial_from_ending_is_named():
     needed = int(np.ceil(25 * stats.skew(rare) ** 2))
     said = f"undecided: 400 clusters, of the {needed:,} that the skewness of 'rare' in HepG2 needs"
     assert (look.stop, look.words) == (False, said)
-    assert cg.Decided(rope=0).look(outcomes.isel(unit=slice(4, 60))).words.endswith("of the 100 that are needed")
+    few = outcomes.isel(unit=slice(4, 60))
+    of_four = clusters_to_meet(0.01, alpha=0.05 / 4)
+    said = f"undecided: 56 clusters, of the {of_four} that it takes to meet an effect on 1 % of backgrounds"
+    assert cg.Decided(rope=0).look(few).words == said
+    assert cg.Decided(rope=0, rare=0.1).look(few).words.endswith("of the 100 that are needed")
 
 
 def test_the_direction_of_a_ratio_is_about_1():
@@ -304,6 +523,19 @@ def test_what_is_watched_is_said_kept_or_the_first_arm():
         (lambda: cg.Decided(rope={"K562": (-1, 1)}), DecisionError, "is not fixed beforehand for all"),
         (lambda: cg.Decided(rope=(0.1, 0.1)), DecisionError, "Decided: rope = "),
         (lambda: cg.Decided(rope=0, level=1), EstimateError, "level=1 is not between 0 and 1"),
+        (
+            lambda: cg.Decided(rope=0, rare=None),
+            DecisionError,
+            "rare=None is not between 0 and 1.*for example rare=0.01",
+        ),
+        (lambda: cg.Decided(rope=0, rare=0), DecisionError, "rare=0 is not between 0 and 1"),
+        (lambda: cg.Decided(rope=0, rare=1.0), DecisionError, "rare=1.0 is not between 0 and 1"),
+        (lambda: cg.Decided(rope=0, rare=np.nan), DecisionError, "rare=nan is not between 0 and 1"),
+        (lambda: cg.Decided(rope=0, rare="1 %"), DecisionError, "rare='1 %' is not between 0 and 1"),
+        (lambda: cg.Decided(rope=0, rare=True), DecisionError, "rare=True is not between 0 and 1"),
+        (lambda: cg.Decided(rope=0, largest=0), EstimateError, "largest=0 must be a positive number"),
+        (lambda: cg.Decided(rope=0, largest=np.nan), EstimateError, "largest=nan must be a positive number"),
+        (lambda: clusters_to_meet(1.0, alpha=0.05), EstimateError, "rare and alpha between 0 and 1"),
         (lambda: sequence_critical(0, alpha=0.05), EstimateError, "n and start of 1 or more"),
         (lambda: sequence_critical(10, alpha=0), EstimateError, "0 < alpha < 1"),
     ],
@@ -328,5 +560,7 @@ def test_rules_are_values():
     assert hash(cg.Precision(halfwidth=1, contrasts={"b": {"a": 1, "c": -1}}))
     rule = cg.Decided(rope=(-0.1, 0.1), contrasts={"b": {"a": 1, "c": -1}}, every=50)
     assert eval(repr(rule), {"Decided": cg.Decided}) == rule
+    rule = cg.Decided(rope=0, rare=np.float64(0.02), largest=np.float32(2))
+    assert repr(rule) == "Decided(rope=0, rare=0.02, largest=2.0)"
     assert cg.Precision(halfwidth=1, every=400).schedule(1_000) == [100, 500, 900, 1_000]
     assert cg.Precision(halfwidth=1).schedule(50) == [50]

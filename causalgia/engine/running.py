@@ -101,7 +101,8 @@ def run(
         Coordinates: ``parent``, ``gc`` (and ``block``) of each unit; ``do``, ``kind``, ``random`` and the factor levels
         of each arm. With `until` also the trajectory: ``look_n_units, look_n_clusters (look)`` and the intervals
         ``look_lower, look_upper (look, contrast, task[, model])``, with ``attrs["stopped"]`` saying where it ended and
-        why. The design is kept as JSON, ``attrs["design"]`` (compressed, as ``design (byte)``, where it is long).
+        why; of `causalgia.Decided` ``look_counts (look)`` too, whether there were clusters enough for a verdict. The
+        design is kept as JSON, ``attrs["design"]`` (compressed, as ``design (byte)``, where it is long).
 
         ``keep="effects"``: what `causalgia.contrast` makes of these outcomes.
 

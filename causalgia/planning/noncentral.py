@@ -73,25 +73,28 @@ def verdict_probability(
     *,
     rope: tuple[float, float],
     level: float = 0.95,
+    negligible: npt.ArrayLike = True,
 ) -> Array:
     """Return the chance of any verdict: increases, decreases or negligible.
 
-    One-sided t tests against the ends of the rope and two one-sided tests (TOST) inside it, all at ``1 - level``, of
-    an estimate ``N(centre, spread^2)`` whose standard error is estimated as ``se sqrt(chi2_df / df)``. For a known
-    true effect spread = se; larger where the effect itself is uncertain.
+    One-sided t tests against the ends of the rope at ``(1 - level) / 2`` a side, and two one-sided tests (TOST) inside
+    it at ``1 - level``, as `causalgia.decide` gives verdicts by tests, of an estimate ``N(centre, spread^2)`` whose
+    standard error is estimated as ``se sqrt(chi2_df / df)``. For a known true effect spread = se; larger where the
+    effect itself is uncertain. Where `negligible` is False, there are too few units for that verdict.
 
     Examples
     --------
     >>> verdict_probability(0.4, 0.1, 0.1, 99, rope=(-0.2, 0.2)).round(4)
-    np.float64(0.6338)
+    np.float64(0.5084)
     """
     low, high = rope
     arrays = np.broadcast_arrays(*(np.asarray(x, dtype=np.float64) for x in (centre, spread, se, df)))
     centre, spread, se, df = arrays
-    threshold = t_quantile(df, level) * np.divide(se, spread, out=np.ones_like(se), where=spread > 0)
+    threshold = t_quantile(df, (1 + level) / 2) * np.divide(se, spread, out=np.ones_like(se), where=spread > 0)
     beyond = _above(threshold, df, _standardised(centre - high, spread))
     below = _above(threshold, df, _standardised(low - centre, spread))
-    return np.asarray(beyond + below + _inside(centre, spread, se, df, rope, level))[()]
+    inside = np.where(negligible, _inside(centre, spread, se, df, rope, level), 0.0)
+    return np.asarray(beyond + below + inside)[()]
 
 
 def tost_power(

@@ -10,8 +10,9 @@ from scipy import special
 
 from causalgia.errors import EstimateError
 from causalgia.planning.noncentral import Array, detectable, t_power, t_quantile, verdict_probability
-from causalgia.planning.pilots import Pilot, read_pilot
+from causalgia.planning.pilots import Pilot, contrasted, read_pilot
 from causalgia.planning.precision import MOST, least_integer, require_positive, require_probability
+from causalgia.verdicts.rare_effects import as_rare
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
 
@@ -25,14 +26,15 @@ def sample_size(
     effect: float | None = None,
     assurance: float = 0.8,
     level: float = 0.95,
+    rare: float | str | None = "auto",
 ) -> xr.Dataset:
     """Find how many units a new trial needs: for an interval of a given half width, for a verdict, or for a test.
 
     ``halfwidth=``: the least n with ``t_df se(n) <= halfwidth``, se(n) from the pilot's variances. ``rope=``: the least
-    n at which some verdict (increases, decreases, negligible; one-sided t tests and TOST at 1 - level) is reached with
-    probability `assurance`. Without ``effect=`` that probability is averaged over what the pilot leaves open: the
-    effect and its sd under the reference prior, a t about the pilot's estimate. ``effect=`` alone: the least n at
-    which the two-sided test of no effect has power `assurance`.
+    n at which `causalgia.decide` gives a verdict on one effect with probability `assurance`: increases or decreases by
+    t tests at ``(1 - level) / 2`` a side, negligible by two one-sided tests at ``1 - level``. Without ``effect=`` that
+    probability is averaged over what the pilot leaves open: the effect and its sd under the reference prior, a t about
+    the pilot's estimate. ``effect=`` alone: the least n at which the two-sided test of no effect has power `assurance`.
 
     Parameters
     ----------
@@ -53,6 +55,9 @@ def sample_size(
         Probability wanted of the verdict, or power.
     level
         Probability of the interval; 1 - level is the level of the tests.
+    rare
+        Share of the backgrounds on which an effect must not be missed, as in `causalgia.decide`: nothing is negligible
+        with fewer than ``3 / rare`` clusters. ``"auto"`` is .01 for pilots of a predictor, else ``"none"``.
 
     Returns
     -------
@@ -65,6 +70,8 @@ def sample_size(
     EstimateError
         If the target cannot be reached by any number of units, the question is not one of the three, or the pilot
         lacks what it needs; the message names the contrast and the cure.
+    DecisionError
+        If `rare` is neither ``"auto"``, ``"none"`` nor between 0 and 1.
 
     References
     ----------
@@ -85,13 +92,13 @@ def sample_size(
     plan = read_pilot(pilot, sd)
     if halfwidth is not None:
         return _for_halfwidth(plan, require_positive(halfwidth, "halfwidth"), level)
-    at, region = _read_effect(plan, effect), _region(plan, rope)
+    at, region, least = _read_effect(plan, effect), _region(plan, rope), _least(pilot, rare)
     said = {"level": level, "question": _question(effect, rope, plan)}
     clusters = least_integer(
-        lambda g: _chance(plan, g, at, region, level) >= wanted, np.full(plan.per_cluster.shape, 2.0)
+        lambda g: _chance(plan, g, at, region, level, least) >= wanted, np.full(plan.per_cluster.shape, 2.0)
     )
     _refuse(plan, clusters, at, region, wanted)
-    return _sized(plan, clusters, {"assurance": _chance(plan, clusters, at, region, level)}, said)
+    return _sized(plan, clusters, {"assurance": _chance(plan, clusters, at, region, level, least)}, said)
 
 
 def power(
@@ -102,6 +109,7 @@ def power(
     effect: float | None = None,
     rope: tuple[float, float] | float | None = None,
     level: float = 0.95,
+    rare: float | str | None = "auto",
 ) -> xr.Dataset:
     """Return the chance that a new trial of so many units reaches a verdict (`rope`), or rejects no effect.
 
@@ -110,7 +118,7 @@ def power(
 
     Parameters
     ----------
-    pilot, sd, effect, rope, level
+    pilot, sd, effect, rope, level, rare
         As in `sample_size`.
     n_units
         Units of the new trial.
@@ -136,7 +144,7 @@ def power(
     said = {"level": level, "question": _question(effect, rope, plan)}
     clusters = _clusters(plan, n_units)
     se, df = plan.error(clusters)
-    chance = _chance(plan, clusters, at, region, level)
+    chance = _chance(plan, clusters, at, region, level, _least(pilot, rare))
     half = t_quantile(df, 0.5 + level / 2) * se
     columns = {"power": chance, "se": plan.size_of(se), "halfwidth": plan.size_of(half)}
     return plan.dataset(columns, said | {"n_units": int(n_units)})
@@ -239,22 +247,29 @@ def _sized(plan: Pilot, clusters: Array, reached: dict[str, Array], said: dict[s
 
 
 def _chance(
-    plan: Pilot, clusters: Array, effect: float | None, rope: tuple[float, float] | None, level: float
+    plan: Pilot, clusters: Array, effect: float | None, rope: tuple[float, float] | None, level: float, least: float
 ) -> Array:
-    """Chance of a verdict (or of a rejection without a rope) in a new trial."""
+    """Chance of a verdict (or of a rejection without a rope) in a new trial; negligible from `least` clusters on."""
     se, df = plan.error(clusters)
+    enough = clusters >= least
     if effect is not None:
         if rope is None:
             return t_power(effect, se, df, level=level)
-        return verdict_probability(effect, se, se, df, rope=rope, level=level)
+        return verdict_probability(effect, se, se, df, rope=rope, level=level, negligible=enough)
     assert plan.ace is not None  # _read_effect
     assert plan.se is not None
     assert plan.df is not None
     scale, weight = _scales(plan.df)
     spread = np.sqrt(plan.se**2 + se**2) * scale
-    ends, at = ((0.0, 0.0), (1 + level) / 2) if rope is None else (rope, level)
-    chance = verdict_probability(plan.ace, spread, se * scale, df, rope=ends, level=at)
+    ends = (0.0, 0.0) if rope is None else rope
+    chance = verdict_probability(plan.ace, spread, se * scale, df, rope=ends, level=level, negligible=enough)
     return np.asarray((weight * chance).sum(axis=0))
+
+
+def _least(pilot: Any, rare: float | str | None) -> float:
+    """Return from how many clusters on an effect may be called negligible."""
+    share = as_rare(rare, contrasted(pilot) if isinstance(pilot, xr.Dataset) else xr.Dataset())
+    return 0.0 if share is None else 3 / share - 1e-9
 
 
 def _scales(df: Array) -> tuple[Array, Array]:

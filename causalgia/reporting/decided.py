@@ -61,6 +61,11 @@ def _how(attrs: Mapping[Any, Any]) -> str:
     within = f" within {attrs['families']}" if attrs.get("families") else ""
     if attrs.get("error") == "bootstrap_t":
         return f"by the simultaneous bootstrap-t band; the chance of one wrong verdict{within} is at most {alpha}"
+    if attrs.get("error") == "sequence":
+        return (
+            "by the confidence sequence that watched the trial, which holds at all looks; the chance of one wrong "
+            f"verdict is at most {alpha}; the interval is the sequence's"
+        )
     if attrs.get("evidence") == "posterior":
         bound = f"mean posterior error of the verdicts{within} at most {alpha}, directions and negligible apart"
         if attrs.get("error") != "bayes_fdr":
@@ -116,7 +121,7 @@ def history(attrs: Mapping[Any, Any]) -> list[str]:
     lines = [f"Confirmation: {attrs['confirms']}."] if attrs.get("confirms") else []
     if attrs.get("stopped"):
         holds = "; the intervals that hold over all looks are look_lower and look_upper of the outcomes"
-        sequence = str(attrs.get("until")).startswith("Decided")
+        sequence = str(attrs.get("until")).startswith("Decided") and attrs.get("error") != "sequence"
         lines.append(f"Sequential trial: {attrs['stopped']}{holds if sequence else ''}.")
     if attrs.get("exploratory"):
         lines.append(f"Exploratory, asked after the outcomes were seen: {attrs['exploratory']}.")

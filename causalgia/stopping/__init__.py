@@ -1,12 +1,29 @@
 """When a trial has enough units: rules for ``cg.run(design, predictor, rng=, until=)``, and the bounds behind them.
 
 `Precision` stops once intervals are short, `Decided` once verdicts are clear; they must not be mixed. Functions of
-arrays: `confidence_sequence`, `sequence_critical`, `least_clusters`.
+arrays: `confidence_sequence`, `sequence_critical`, `least_clusters`, `clusters_to_meet`, `unseen_share`.
 """
 
 from __future__ import annotations
 
+from causalgia.stopping._by_sequence import by_sequence, watched_by_sequence
 from causalgia.stopping.rules import Decided, Precision
-from causalgia.stopping.sequence import confidence_sequence, least_clusters, sequence_critical
+from causalgia.stopping.sequence import (
+    clusters_to_meet,
+    confidence_sequence,
+    least_clusters,
+    sequence_critical,
+    unseen_share,
+)
 
-__all__ = ["Decided", "Precision", "confidence_sequence", "least_clusters", "sequence_critical"]
+__all__ = [
+    "Decided",
+    "Precision",
+    "by_sequence",
+    "clusters_to_meet",
+    "confidence_sequence",
+    "least_clusters",
+    "sequence_critical",
+    "unseen_share",
+    "watched_by_sequence",
+]

@@ -12,8 +12,16 @@ from scipy import special
 
 from causalgia.analysis import Analysis, Contrasts
 from causalgia.errors import DecisionError, DesignError, EstimateError
+from causalgia.multiplicity.rare import missed_share_sentence
 from causalgia.stopping.seen import Seen, seen
-from causalgia.stopping.sequence import START, least_clusters, sequence_critical
+from causalgia.stopping.sequence import (
+    START,
+    clusters_to_meet,
+    least_clusters,
+    missed_by,
+    sequence_critical,
+    unseen_share,
+)
 
 _GROWTH = 1.25
 
@@ -69,19 +77,23 @@ class Rule:
         >>> Precision(halfwidth=0.1).schedule(200)
         [100, 125, 157, 197, 200]
         """
-        looks, n = [], self.start
+        looks, n = [], self._first_look
         while n < n_units:
             looks.append(n)
             n = int(np.ceil(n * _GROWTH)) if self.every is None else n + self.every
         return [*looks, n_units]
 
+    @property
+    def _first_look(self) -> int:
+        return self.start
+
     def _seen(self, outcomes: xr.Dataset) -> Seen:
         contrasts = None if self.contrasts is None else {name: dict(row) for name, row in dict(self.contrasts).items()}
-        return seen(outcomes, control=self.control, contrasts=contrasts, start=self.start)
+        return seen(outcomes, control=self.control, contrasts=contrasts)
 
-    def _needed(self, now: Seen) -> int:
+    def _needed(self, now: Seen, *, start: int) -> int:
         """Return how many clusters effects need that are as skewed as the most skewed one."""
-        return int(np.ceil(least_clusters(now.skewness, start=self.start)[now.awaited].max()))
+        return int(np.ceil(least_clusters(now.skewness, start=start)[now.awaited].max()))
 
     def __repr__(self) -> str:
         said = [(f.name, getattr(self, f.name)) for f in fields(self) if getattr(self, f.name) != f.default]
@@ -151,7 +163,7 @@ class Precision(Rule):
                 False, f"intervals wider than {self.halfwidth:g} to each side are left: {now.named(wide)}", record
             )
         said = f"every interval {now.against}is at most {self.halfwidth:g} to each side"
-        if now.n_clusters < self._needed(now):
+        if now.n_clusters < self._needed(now, start=self.start):
             said += "; effects are so skewed that intervals of this many clusters may cover less than they say"
         return Look(True, said, record)
 
@@ -161,11 +173,15 @@ class Decided(Rule):
     """Stop once every verdict is clear: a confidence sequence, which holds at all looks together.
 
     At each look the interval of every contrast and task is that of an asymptotic confidence sequence over the sums of
-    independent clusters; the trial stops when each lies above, below or inside the ROPE. The chance that any interval
-    ever misses its effect is at most ``1 - level`` (asymptotically), shared equally over contrasts and tasks, so that
-    looking often raises no false alarm. The price: intervals 1.55 to 1.65 times the t interval's (for one contrast),
-    and they are the ones to report (``look_lower, look_upper`` of the last look). A trial that reaches its ``n_units``
-    undecided says so; to extend it then is a new look that nobody paid for: run a new one, or `causalgia.confirm`.
+    independent clusters; the trial stops when each lies above, below or inside the ROPE. The chance of a false verdict
+    is at most ``1 - level`` (asymptotically), shared equally over contrasts and tasks, so that looking often raises no
+    false alarm. A trial that reaches its ``n_units`` undecided says so; to extend it then would be a further look, for
+    which the error rate has no room: run a new one, or `causalgia.confirm`.
+
+    The units at hand cannot tell how rare, or how large, effects on other backgrounds are. So no verdict is given
+    before an effect on a share `rare` of backgrounds would have been met, and each interval is widened by what
+    backgrounds that were not drawn could add. Effects on fewer backgrounds can be missed, which ``attrs["stopped"]``
+    and the report say.
 
     Parameters
     ----------
@@ -173,34 +189,62 @@ class Decided(Rule):
         (lower, upper) on the scale of the contrasts, or 0 for direction alone: the side of no effect, which is 1 where
         the analysis kept with the outcomes asks for ratios.
     level
-        Probability that no interval ever misses.
+        1 minus the bound on the chance of a false verdict.
+    rare
+        The share of backgrounds on which an effect must not be missed, between 0 and 1. The first look that may stop
+        the trial has about ``3.7 / rare`` clusters: 368 for 1 %, 37 (so 100) for 10 %.
+    largest
+        The largest effect on any one background, as a distance from no effect on the scale of the contrasts, where a
+        bound is known; it widens the intervals. None, or less than what was met: the largest that was met in any
+        contrast of the task.
     control, contrasts
         What is watched, as in `Precision`.
     start
-        Independent clusters before a look may stop the trial: 100 or more, and in any case 25 skewness^2 of the sums
-        over clusters.
+        Independent clusters before a look may stop the trial: 100 or more, and in any case what `rare` and the
+        skewness of the sums over clusters ask.
     every
         Units between looks; None: each look has a quarter more units than the one before.
 
     Raises
     ------
     DecisionError
-        If the ROPE is none, reversed, or known only from the outcomes themselves (``"placebo"``, sd).
+        If the ROPE is none, reversed, or known only from the outcomes themselves (``"placebo"``, sd); or `rare` is not
+        between 0 and 1.
     EstimateError
-        If `level` is not between 0 and 1, or `start` is below 100.
+        If `level` is not between 0 and 1, `largest` is not positive, or `start` is below 100.
+
+    Notes
+    -----
+    For K effects that are waited for (contrasts times tasks), ``a = (1 - level) / K`` and G clusters, the interval is
+    ``ace -+ (c se + L (-log a) / G)``: c is `causalgia.stopping.sequence_critical` at error a, from the first look that
+    counts on, and L is `largest`, so that the second term is ``3 L / G`` for one effect at .95. The first look has
+    ``max(start, 25 skewness^2, log(a / 2) / log(1 - rare))`` clusters: an effect on a share `rare` is then absent from
+    all of them with probability a / 2. The other half of a is the sequence's on the side on which a verdict is false.
+    A false "negligible" has a probability above a where the effect is on fewer backgrounds than `rare`. Where sizes
+    differ much, the large effects, which make the mean, are on fewer backgrounds than all effects together: with
+    exponential sizes on 1 % of backgrounds .09 of verdicts are false, and none with ``largest=`` four times their mean.
+
+    The intervals are 1.55 to 1.65 times the t interval's (for one contrast) and what L adds; they are the ones to
+    report (``look_lower, look_upper`` of the last look). An effect that is the same in every unit has no standard
+    error, but it waits for the first look as any other does.
 
     References
     ----------
-    Waudby-Smith, Arbour, Sinha, Kennedy & Ramdas (2024), doi:10.1214/24-AOS2408.
+    Waudby-Smith, Arbour, Sinha, Kennedy & Ramdas (2024), doi:10.1214/24-AOS2408. Hanley & Lippman-Hand (1983),
+    doi:10.1001/jama.1983.03330370053031.
 
     Examples
     --------
     >>> Decided(rope=(-0.1, 0.1), control="placebo")
     Decided(control='placebo', rope=(-0.1, 0.1))
+    >>> Decided(rope=(-0.1, 0.1)).schedule(1_000)
+    [368, 460, 575, 719, 899, 1000]
     """
 
     rope: tuple[float, float] | int
     level: float = 0.95
+    rare: float = 0.01
+    largest: float | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -214,30 +258,67 @@ class Decided(Rule):
             raise DecisionError(str(error).replace("Analysis", "Decided", 1)) from error
         if not _is_number(self.level) or not 0 < self.level < 1:
             raise EstimateError(f"Decided: level={self.level!r} is not between 0 and 1; for example level=0.95")
+        if not _is_number(self.rare) or not 0 < self.rare < 1:
+            raise DecisionError(
+                f"Decided: rare={self.rare!r} is not between 0 and 1, so there is no share of backgrounds on which an "
+                "effect would be found; for example rare=0.01, which takes 368 clusters or more"
+            )
+        object.__setattr__(self, "rare", float(self.rare))
+        if self.largest is not None:
+            if not _is_number(self.largest) or not 0 < self.largest < np.inf:
+                raise EstimateError(
+                    f"Decided: largest={self.largest!r} must be a positive number, the largest effect on one "
+                    "background; None takes the largest that was met"
+                )
+            object.__setattr__(self, "largest", float(self.largest))
+
+    @property
+    def _first_look(self) -> int:
+        return max(self.start, clusters_to_meet(self.rare, alpha=1 - self.level))
 
     def look(self, outcomes: xr.Dataset) -> Look:
         """Look at the outcomes of the units so far."""
         now = self._seen(outcomes)
-        half = self._critical(now) * now.se
+        alpha = (1 - self.level) / int(now.awaited.sum())
+        start = max(self.start, clusters_to_meet(self.rare, alpha=alpha))
+        half = _critical(now, alpha=alpha, start=start) * now.se + self._unseen(now, alpha=alpha)
         lower, upper = now.ace - half, now.ace + half
         low, high = self.rope if isinstance(self.rope, tuple) else (now.null_value, now.null_value)
         clear = (lower > high) | (upper < low) | ((lower > low) & (upper < high))
-        record = now.record(lower, upper)
-        if now.n_clusters < (needed := self._needed(now)):
-            why = "are needed" if needed == self.start else f"the skewness of {now.most_skewed()} needs"
+        needed, missed = self._needed(now, start=start), missed_by(start, alpha=alpha)
+        record = now.record(lower, upper).assign(counts=now.n_clusters >= needed)
+        record = record.assign_attrs(level=self.level, missed=missed)
+        if now.n_clusters < needed:
+            why = self._why(now, needed, start)
             return Look(False, f"undecided: {now.n_clusters:,} clusters, of the {needed:,} that {why}", record)
         if (left := ~clear & now.awaited).any():
             return Look(False, f"undecided: {now.named(left)}", record)
-        return Look(True, f"every contrast {now.against}is above, below or inside the ROPE", record)
+        said = f"every contrast {now.against}is above, below or inside the ROPE; {missed_share_sentence(missed)}"
+        return Look(True, said, record)
 
-    def _critical(self, now: Seen) -> npt.NDArray[np.float64]:
-        """Return the sequence's critical value, with the error shared over the questions.
+    def _unseen(self, now: Seen, *, alpha: float) -> npt.NDArray[np.float64]:
+        """Return what backgrounds that were not drawn could add to each effect, on either side."""
+        return unseen_share(now.n_clusters, alpha=alpha) * np.maximum(now.largest, self.largest or 0.0)
 
-        Its clock is the units, and starts with as many as gave `start` clusters: information on a mean of clusters
-        grows at most as fast as the units do, and a clock that runs too fast only widens the interval.
-        """
-        clock = max(now.n_units / now.units_at_start, 1.0) * self.start
-        return sequence_critical(clock, alpha=(1 - self.level) / int(now.awaited.sum()), start=self.start)
+    def _why(self, now: Seen, needed: int, start: int) -> str:
+        """Return what asks for so many clusters: the skewness, a rare effect, or the rule's own start."""
+        if needed > start:
+            return f"the skewness of {now.most_skewed()} needs"
+        return (
+            "are needed"
+            if start == self.start
+            else f"it takes to meet an effect on {100 * self.rare:.2g} % of backgrounds"
+        )
+
+
+def _critical(now: Seen, *, alpha: float, start: int) -> npt.NDArray[np.float64]:
+    """Return the sequence's critical value for one of the questions.
+
+    Its clock is the units, and starts with as many as gave `start` clusters: information on a mean of clusters
+    grows at most as fast as the units do, and a clock that runs too fast only widens the interval.
+    """
+    clock = max(now.n_units / now.units_at(start), 1.0) * start
+    return sequence_critical(clock, alpha=alpha, start=start)
 
 
 def _is_number(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""What a look at the outcomes so far sees: effects, their standard errors, and how skewed clusters are."""
+"""Interim estimates at one look of a sequential trial: effects, standard errors, skewness, and the largest effect."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from causalgia.effects import contrast
 from causalgia.errors import EstimateError
 from causalgia.estimation import mean_ice
 from causalgia.estimation.crossover_targets import settled
-from causalgia.estimation.moments import Array, centred, group_sums, skewness
+from causalgia.estimation.moments import Array, Codes, centred, group_sums, skewness
 from causalgia.estimation.request import Request, clusters
 from causalgia.estimation.words import placebo_words
 
@@ -31,8 +31,11 @@ class Seen:
         clusters.
     n_units, n_clusters
         How many there are.
-    units_at_start
-        Units by which `start` clusters had been met; `n_units` where they have not been.
+    largest
+        The largest distance of an ICE from no effect in any contrast of the task, ``(1, ...)``; where clusters differ
+        in size, at least what the largest sum over a cluster adds to the mean.
+    first_units
+        The units that began a cluster, in increasing order.
     awaited
         Which effects a rule waits for, ``(K, ...)``: all but those of fixed placebo words.
     null_value
@@ -49,11 +52,16 @@ class Seen:
     skewness: Array
     n_units: int
     n_clusters: int
-    units_at_start: int
+    largest: Array
+    first_units: npt.NDArray[np.intp]
     awaited: npt.NDArray[np.bool_]
     null_value: float
     against: str
     labels: xr.Dataset
+
+    def units_at(self, clusters: int) -> int:
+        """Return by how many units so many clusters had been met; `n_units` where they have not been."""
+        return int(self.first_units[clusters - 1]) + 1 if self.n_clusters >= clusters else self.n_units
 
     def named(self, which: npt.NDArray[np.bool_]) -> str:
         """Return the names of the contrasts that have an effect among these."""
@@ -82,7 +90,6 @@ def seen(
     *,
     control: str | None,
     contrasts: Mapping[str, Mapping[str, float]] | None,
-    start: int,
 ) -> Seen:
     """Return the effects of the units so far; the question is the rule's, else the kept analysis', else first arm."""
     asked = _question(outcomes, control, contrasts)
@@ -102,6 +109,7 @@ def seen(
     words = placebo_words(effects)
     awaited = np.broadcast_to(_column(~words | words.all(), ice.ndim - 1), ice.shape[1:])
     dims = effects["ice"].dims[1:]
+    null_value = float(effects.attrs.get("null_value", 0.0))
     return Seen(
         ace=found.ace,
         se=found.se,
@@ -109,12 +117,22 @@ def seen(
         skewness=skewness(sums),
         n_units=n,
         n_clusters=len(first),
-        units_at_start=int(np.sort(first)[start - 1]) + 1 if len(first) >= start else n,
+        largest=_largest(ice - null_value, None if groups is None else codes),
+        first_units=np.sort(first),
         awaited=awaited,
-        null_value=float(effects.attrs.get("null_value", 0.0)),
+        null_value=null_value,
         against=_against(effects),
         labels=xr.Dataset(coords={dim: effects[dim].to_numpy() for dim in dims}),
     )
+
+
+def _largest(effects: Array, codes: Codes | None) -> Array:
+    """Return the largest absolute effect over units (or clusters of more weight) and contrasts, ``(1, ...)``."""
+    size = np.abs(effects).max(axis=0)
+    if codes is not None:
+        per_cluster = len(codes) / (int(codes.max()) + 1)
+        size = np.maximum(size, np.abs(group_sums(effects, codes)).max(axis=0) / per_cluster)
+    return np.asarray(size.max(axis=0, keepdims=True))
 
 
 def _against(effects: xr.Dataset) -> str:

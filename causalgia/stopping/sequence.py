@@ -52,12 +52,18 @@ def sequence_critical(n: npt.ArrayLike, *, alpha: float, start: float = START) -
 
 
 def confidence_sequence(
-    mean: npt.ArrayLike, sd: npt.ArrayLike, n: npt.ArrayLike, *, alpha: float, start: float = START
+    mean: npt.ArrayLike,
+    sd: npt.ArrayLike,
+    n: npt.ArrayLike,
+    *,
+    alpha: float,
+    start: float = START,
+    unseen: npt.ArrayLike = 0.0,
 ) -> tuple[Array, Array]:
     """Return the interval of a mean that holds at all looks from `start` on with probability 1 - alpha, asymptotically.
 
-    ``mean -+ sd / sqrt(n) c(n)`` with c of `sequence_critical`: at the start 1.55 times the interval for one look
-    (alpha = .05), ten times later 1.65 times.
+    ``mean -+ (sd / sqrt(n) c(n) + unseen)`` with c of `sequence_critical`: without `unseen` it is at the start 1.55
+    times the interval for one look (alpha = .05), ten times later 1.65 times.
 
     Parameters
     ----------
@@ -69,6 +75,9 @@ def confidence_sequence(
         Error over all looks together.
     start
         Clusters at the first look.
+    unseen
+        What backgrounds that were not drawn could add to the mean, at each end (`unseen_share` times the largest
+        effect); of the shape of `mean`.
 
     Returns
     -------
@@ -87,6 +96,7 @@ def confidence_sequence(
     """
     centre = np.asarray(mean, dtype=np.float64)
     half = np.asarray(sd, dtype=np.float64) / np.sqrt(n) * sequence_critical(n, alpha=alpha, start=start)
+    half = half + np.asarray(unseen, dtype=np.float64)
     return centre - half, centre + half
 
 
@@ -99,3 +109,68 @@ def least_clusters(skewness: npt.ArrayLike, *, start: float = START) -> Array:
     array([100., 100., 400.])
     """
     return np.asarray(np.maximum(start, 25 * np.asarray(skewness, dtype=np.float64) ** 2))
+
+
+def clusters_to_meet(rare: float, *, alpha: float) -> int:
+    """Return how many clusters all miss an effect on a share `rare` of backgrounds with probability alpha / 2 at most.
+
+    ``(1 - rare)^n <= alpha / 2``, about ``3.7 / rare`` for alpha = .05. What was not drawn has no skewness, so no
+    statistic of the units at hand can stand in for this number. The other half of alpha is what is left for a
+    confidence sequence to be wrong on the side on which "negligible" is false.
+
+    Parameters
+    ----------
+    rare
+        Share of the backgrounds, between 0 and 1.
+    alpha
+        Error of the verdict on one effect.
+
+    References
+    ----------
+    Hanley & Lippman-Hand (1983), doi:10.1001/jama.1983.03330370053031.
+
+    Examples
+    --------
+    >>> clusters_to_meet(0.01, alpha=0.05), clusters_to_meet(0.05, alpha=0.05), clusters_to_meet(0.01, alpha=0.005)
+    (368, 72, 597)
+    """
+    if not 0 < rare < 1 or not 0 < alpha < 1:
+        raise EstimateError(
+            f"the clusters that meet a rare effect need rare and alpha between 0 and 1, not {rare=}, {alpha=}"
+        )
+    return int(np.ceil(np.log(alpha / 2) / np.log1p(-rare)))
+
+
+def missed_by(n: float, *, alpha: float) -> float:
+    """Return the share of backgrounds that n clusters all miss with probability alpha / 2: `clusters_to_meet` inverted.
+
+    Examples
+    --------
+    >>> round(missed_by(368, alpha=0.05), 4)
+    0.01
+    """
+    return float(-np.expm1(np.log(alpha / 2) / n))
+
+
+def unseen_share(n: npt.ArrayLike, *, alpha: float) -> Array:
+    """Return the share of backgrounds that n clusters may all have missed at error alpha: ``-log(alpha) / n``.
+
+    It is the rule of three: 3 / n for alpha = .05, and ``(3 + log K) / n`` where K effects share it.
+
+    Parameters
+    ----------
+    n
+        Independent clusters so far, any shape.
+    alpha
+        Error for one effect.
+
+    References
+    ----------
+    Hanley & Lippman-Hand (1983), doi:10.1001/jama.1983.03330370053031.
+
+    Examples
+    --------
+    >>> unseen_share([100, 1_000], alpha=0.05).round(4)
+    array([0.03 , 0.003])
+    """
+    return np.asarray(np.minimum(-np.log(alpha) / np.asarray(n, dtype=np.float64), 1.0))

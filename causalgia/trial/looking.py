@@ -23,7 +23,7 @@ class Look(Protocol):
 
     @property
     def record(self) -> xr.Dataset:
-        """``n_units, n_clusters ()`` and the intervals ``lower, upper (contrast, task[, model])``."""
+        """``n_units, n_clusters ()`` and the intervals ``lower, upper (contrast, task[, model])``, with attrs."""
 
 
 @runtime_checkable
@@ -44,4 +44,5 @@ def with_looks(outcomes: xr.Dataset, looks: Sequence[Look], until: Until, *, mos
     n, last = outcomes.sizes["unit"], looks[-1]
     where = f"stopped at {n:,} of at most {most:,} units" if last.stop else f"ended at the {most:,} units there are"
     said = f"{where}, look {len(looks)}: {last.words}"
-    return annotate(outcomes.assign(trajectory.data_vars).assign_attrs(until=repr(until), stopped=said))
+    attrs = {"until": repr(until), "stopped": said} | {f"until_{name}": x for name, x in last.record.attrs.items()}
+    return annotate(outcomes.assign(trajectory.data_vars).assign_attrs(attrs))
