@@ -236,11 +236,12 @@ SCHEMA: tuple[Variable, ...] = (
         "skewness",
         "skewness of the independent contributions (ICE of units, sums by cluster, outcomes of both arms): that of the "
         "ACE's error times the square root of n_clusters",
+        decisions=True,
     ),
     _estimates(
         "largest_ice", "bound on |ICE| over all units and contrasts of the task; in parallel the outcomes' range"
     ),
-    _estimates("leverage", "largest share of one cluster in the variance of the ACE"),
+    _estimates("leverage", "largest share of one cluster in the variance of the ACE", decisions=True),
     _estimates("exact", "no spread among the units: the interval is a point", dtype="b", decisions=True),
     Variable("n_units", ("moments", "estimates", "decisions"), _EFFECT, "i", "units that the contrast uses"),
     _estimates("n_clusters", "independent clusters that the standard error rests on", dtype="i", decisions=True),

@@ -18,6 +18,7 @@ from causalgia.estimation.request import users_level
 from causalgia.estimation.words import placebo_words
 from causalgia.multiplicity import adjust
 from causalgia.multiplicity.families import family_codes
+from causalgia.notes import with_notes
 from causalgia.packed import question_of
 from causalgia.schema import keeps_effects, validate
 from causalgia.stopping import by_sequence, watched_by_sequence
@@ -207,6 +208,8 @@ def conclude(kept: xr.Dataset, effects: xr.Dataset | None, estimates: xr.Dataset
     decisions = _decided(effects, estimates, posterior, chosen, rng=derive(key, "decide"))
     if posterior is not None and exact.any():
         decisions = _with_exact(decisions, estimates, exact, chosen)
+    if chosen.error in BY_TESTS and (asked.law != Analysis().law or asked.prior is not None):
+        decisions = with_notes(decisions, "the law and the prior of effects are a posterior's, and tests take none")
     said = said_of(kept, asked)  # it warns of what is exploratory: after whatever is impossible
     return Steps(effects, _marked(estimates, said), posterior, _marked(decisions, said))
 

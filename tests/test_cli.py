@@ -305,7 +305,10 @@ def test_analyze_as_the_file_says_is_not_exploratory(trial, tmp_path):
 
 
 def test_analyze_infers_and_keeps_draws_where_asked(results):
-    call("analyze", results, "--law", "normal", "--keep-draws", "--rng", "0")
+    by_tests = call("analyze", results, "--law", "normal", "--keep-draws", "--rng", "0").stdout
+    assert "Note: The law and the prior of effects are a posterior's, and tests take none." in by_tests
+    assert "No draws to keep" in by_tests
+    call("analyze", results, "--law", "normal", "--error", "local", "--keep-draws", "--rng", "0")
     assert verdicts(results).attrs["law"] == "normal"
     assert (results / "posterior.nc").stat().st_size > 10_000
     call("estimate", results)

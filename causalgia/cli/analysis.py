@@ -76,6 +76,20 @@ def rope_of(text: str | None) -> Any:
     return numbers[0] if len(numbers) == 1 else numbers
 
 
+def share_of(text: str | None) -> Any:
+    """Return what ``--rare`` says as the file would say it: a number, or a word.
+
+    Examples
+    --------
+    >>> [share_of(text) for text in ("0.01", "none", None)]
+    [0.01, 'none', None]
+    """
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return text
+
+
 def seed_of(outcomes: xr.Dataset, rng: int | None) -> int:
     """Return the seed that is given, or the one of the trial where it was a number."""
     if rng is not None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import causalgia
-from causalgia.cli.analysis import analysis_of, chosen, experiment_of, rope_of, seed_of
+from causalgia.cli.analysis import analysis_of, chosen, experiment_of, rope_of, seed_of, share_of
 from causalgia.cli.answering import give_answer, print_sentences
 from causalgia.cli.bench import bench
 from causalgia.cli.checking import print_check
@@ -293,7 +293,10 @@ def analyze(
     folder: _Folder,
     rope: Annotated[str | None, typer.Option(help=_ROPE)] = None,
     law: Annotated[str | None, typer.Option(help="Of the effects: mixture, student_t, or normal.")] = None,
-    error: Annotated[str | None, typer.Option(help="Bound on: local, bayes_fdr, bh, or bootstrap_t.")] = None,
+    error: Annotated[
+        str | None, typer.Option(help="Kind of claim: auto, bh, holm, bootstrap_t, local, bayes_fdr.")
+    ] = None,
+    rare: Annotated[str | None, typer.Option(help="Share of backgrounds not to be missed (0.01), or none.")] = None,
     level: Annotated[float | None, typer.Option(help="Verdicts hold with this probability.")] = None,
     control: _Control = None,
     cluster: _Cluster = None,
@@ -316,6 +319,7 @@ def analyze(
 
     outcomes = kept_in(folder)
     asked = {"rope": rope_of(rope), "law": law, "error": error, "level": level, "control": control}
+    asked["rare"] = share_of(rare)
     asked |= {"cluster": cluster, "target": target, "ci_prob": ci_prob, "adjust": adjust, "families": families}
     analysis, seed = chosen(analysis_of(folder, outcomes), asked), seed_of(outcomes, rng)
     experiment = None if control or keep_draws else experiment_of(folder)

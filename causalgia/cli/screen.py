@@ -31,13 +31,18 @@ def print_answers(
     """
     from causalgia.reporting import estimand, sentences
     from causalgia.reporting.decided import against
+    from causalgia.reporting.shape import shape_lines
 
     which: Rows = "all" if all_rows else "summary"
     estimates, decisions, more = (estimates, decisions, 0) if all_rows else _largest(estimates, decisions)
-    bare = estimates if decisions is None else estimates.drop_vars(["lower", "upper"], errors="ignore")
+    bare = estimates
+    if decisions is not None:  # notes of verdicts are those of estimates, and their own
+        estimates = estimates.assign_attrs({k: decisions.attrs[k] for k in ("notes",) if k in decisions.attrs})
+        bare = estimates.drop_vars(["lower", "upper"], errors="ignore")
     parts: list[str | Table] = [estimand(estimates), _table(bare, which, truth)]
     if decisions is not None:
         parts += [against(decisions), _table(decisions, which, None)]
+    parts += shape_lines(estimates if decisions is None else decisions)
     _print([*parts, "\n".join(sentences(estimates if decisions is None else decisions, rows=which))])
     if more:
         typer.echo(f"These are the largest; there are {more:,} more contrasts: causalgia show --all\n")

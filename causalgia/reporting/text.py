@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from causalgia.notes import notes_of
 from causalgia.reporting.decided import against, exact_in_words, history, is_decided, verdict_in_words
 from causalgia.reporting.numbers import format_effect, format_number
+from causalgia.reporting.shape import shape_lines
 from causalgia.reporting.table import (
     ENOUGH_FOR_QUANTILES,
     Row,
@@ -83,7 +84,8 @@ def report(estimates: xr.Dataset, *, rows: Rows = "summary") -> str:
     ACE on log counts, GATA1 minus placebo, over dinucleotide shuffles of 500 sequences: 1.380 [1.371, 1.389].
     """
     estimates = require_reportable(estimates)
-    parts = [estimand(estimates), _aligned(*cells(estimates, rows=rows)), "\n".join(sentences(estimates, rows=rows))]
+    table = "\n".join([_aligned(*cells(estimates, rows=rows)), *shape_lines(estimates)])
+    parts = [estimand(estimates), table, "\n".join(sentences(estimates, rows=rows))]
     return "\n\n".join(part for part in parts if part)
 
 

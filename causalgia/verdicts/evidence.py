@@ -24,7 +24,7 @@ from causalgia.verdicts.rare_effects import missed_share, unseen
 from causalgia.verdicts.regions import Region, region
 from causalgia.verdicts.settled import require_settled
 
-_CARRIED = ("se", "n_units", "n_clusters", "control_sd", "exact", "weight", "unbounded")
+_CARRIED = ("se", "n_units", "n_clusters", "control_sd", "exact", "weight", "unbounded", "skewness", "leverage")
 _BESIDE = ("observed_data", "constant_data", "moments")
 _NEVER = 2.0
 _ROUNDING = 1e-9
