@@ -6,7 +6,7 @@ The three families (`normal`, `mixture`, `student`) return one `Exact`; whoever 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
@@ -31,6 +31,8 @@ class Draws:
     """Spread of the effects about their centre, (n,); scale of z in ``delta = mu + x' beta + tau z``."""
     beta: Array
     """Coefficients of the covariates, (n, q); q = 0 where there are none."""
+    law: dict[str, Array] = field(default_factory=dict)
+    """Parameters of the law of effects beside tau, by name, (n,) each; nothing where tau is all there is."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,7 +20,7 @@ from causalgia.posterior.hyper import Design
 from causalgia.posterior.noise import Noise
 from causalgia.posterior.scale_mixture import Components, Node, Rows, rows_of
 
-__all__ = ["Shared", "SharedMode", "row_nodes", "shared_mode", "shared_of"]
+__all__ = ["Shared", "SharedMode", "normal_strata", "row_nodes", "shared_mode", "shared_of"]
 
 _STEPS = 500
 _HALVINGS = 40
@@ -149,12 +149,19 @@ def row_nodes(
     rest = np.sqrt(np.maximum((a**2).sum(axis=1) - slope**2, 0.0)) if 0 < n < len(value) else 0.0
     return [
         Node(weight / _STRATA, effect - linear - sd * x, centre + slope * x, components, sd * h, slope * h, rest)
-        for x, h in zip(*_normal_strata(_STRATA), strict=True)
+        for x, h in zip(*normal_strata(_STRATA), strict=True)
     ]
 
 
-def _normal_strata(n: int) -> tuple[Array, Array]:
-    """Mean and sd of the standard normal within n equally likely intervals."""
+def normal_strata(n: int) -> tuple[Array, Array]:
+    """Return mean and sd of the standard normal within n equally likely intervals, (n,) each.
+
+    Examples
+    --------
+    >>> mean, sd = normal_strata(1)
+    >>> mean.item(), sd.item()
+    (-0.0, 1.0)
+    """
     edges = ndtri(np.arange(1, n) / n)
     height = np.concatenate([[0.0], np.exp(-(edges**2) / 2) / np.sqrt(2 * np.pi), [0.0]])
     product = np.concatenate([[0.0], edges, [0.0]]) * height

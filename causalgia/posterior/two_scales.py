@@ -1,0 +1,283 @@
+"""The law of two scales: most effects of one size, some of another, with sizes and shares integrated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import erfc
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+from scipy.special import expit
+
+from causalgia.errors import InferenceError
+from causalgia.posterior.cells import tilted
+from causalgia.posterior.exact import Array, Draws, Exact, Nodes
+from causalgia.posterior.factor_scores import normal_strata, shared_of
+from causalgia.posterior.hyper import design
+from causalgia.posterior.noise import Noise, checked, in_unit
+from causalgia.posterior.two_scales_hyper import LawModel, Part, X, parts_of, scales_at
+from causalgia.posterior.vector_math import LOG2E, exp2, inverse_root
+from causalgia.prior import Prior
+
+__all__ = ["median_se", "two_scales"]
+
+_STRATA = 5
+_WORK = 3_000_000  # normal probabilities for moments: about a tenth of a second
+_LEAST_NODES, _MOST_NODES, _NEGLIGIBLE = 40, 100_000, 1e-6
+_BLOCK = 1 << 18
+
+
+def median_se(noise: Noise) -> float:
+    """Return the unit of the law's priors: the median standard error.
+
+    Examples
+    --------
+    >>> median_se(Noise(np.array([1.0, 4.0, 9.0])))
+    2.0
+    """
+    return float(np.median(np.sqrt(noise.marginal)))
+
+
+def two_scales(effect: Array, noise: Noise, *, covariates: Array | None = None, unit: float | None = None) -> Exact:
+    """Return the posterior of effects of two sizes: ``delta_k ~ centre_k + w N(0, tau1^2) + (1 - w) N(0, tau2^2)``.
+
+    Nothing is fixed and no effect is exactly 0: ``centre_k = mu + x_k' beta``, both scales and the share w are
+    integrated. The priors are, with the median standard error as unit, ``tau1 ~ tau (1 + tau^2)^(-3/2)``, which is 0 at
+    0; with probability .1 there is no second scale; else ``tau2 >= 2 tau1`` is half-Cauchy with scale
+    ``max(3, 3 tau1)``, and w is uniform. mu and beta are flat. Everything is closed form given (mu, tau1, tau2, w),
+    which lie on a lattice that is refined where their posterior is; where covariates or factor scores of the noise are
+    to be integrated too, (tau1, tau2, w) lie on it, and the rest is normal given them (Laplace). Draws are
+    independent.
+
+    Parameters
+    ----------
+    effect
+        Estimates of K effects, (K,).
+    noise
+        Their covariance Sigma: independent, or low rank + diagonal.
+    covariates
+        Of each effect, (K, q): they are centred, so that mu is the effect at their mean.
+    unit
+        Unit of the priors; None: the median standard error.
+
+    Returns
+    -------
+    Exact
+        In the unit of the effects. ``tau`` in nodes and draws is the sd of an effect about its centre,
+        ``sqrt(w tau1^2 + (1 - w) tau2^2)``; draws carry ``tau_narrow``, ``tau_wide`` and ``share_narrow`` as ``law``.
+        ``lfdr`` is 0. ``shrinkage`` is ``E[s^2 / (s^2 + tau_j^2)]``, j the scale of the effect.
+
+    Raises
+    ------
+    InferenceError
+        If the noise is a whole covariance, or an effect, a variance or the unit is not usable.
+
+    Notes
+    -----
+    Of 30 effects or more the law learns its shape. Of fewer it says what was assumed of them; of one effect the
+    posterior is ``N(d, s^2)``, whatever the law, for mu is flat.
+
+    References
+    ----------
+    Gelman (2006), doi:10.1214/06-BA117A (half-Cauchy scales); Trefethen & Weideman (2014), doi:10.1137/130932132.
+
+    Examples
+    --------
+    >>> effect = np.concatenate([np.random.default_rng(0).normal(0, 0.5, 39), [9.0]])
+    >>> answer = two_scales(effect, Noise(np.full(40, 0.25)))
+    >>> answer.mean[[0, -1]].round(1), answer.lfsr[[0, -1]].round(2)
+    (array([0. , 8.8]), array([0.45, 0.  ]))
+    """
+    checked(effect, noise)
+    unit = median_se(noise) if unit is None else unit
+    if not (np.isfinite(unit) and unit > 0):
+        raise InferenceError(f"unit={unit!r} is not a positive number; leave it out for the median standard error")
+    centre = design(len(effect), covariates, Prior(mu_sd=np.inf, tau_scale=1))
+    here = in_unit(noise, unit)
+    model = LawModel(effect / unit, here.variances, shared_of(centre, here))
+    parts, share, log_total = parts_of(model)
+    return _answer(_Posterior(model, parts, share), here, unit, log_total + (len(centre.sd) - len(effect)) * np.log(unit))
+
+
+@dataclass(frozen=True, eq=False)
+class _Posterior:
+    model: LawModel
+    parts: list[Part]
+    share: Array
+    """Probability of two scales, and of one."""
+
+    def tails(self, x: Array, marginal: Array) -> Array:
+        """Return mean, variance, P(< x), P(> x) and shrinkage of each effect, (5, K)."""
+        model = self.model
+        strata = normal_strata(_STRATA)
+        nodes = self.nodes(max(_LEAST_NODES, _WORK // (2 * len(x) * _STRATA)))
+        sums = np.zeros((6, len(x)))
+        columns = np.ascontiguousarray(model.shared.columns)
+        _tails(model.effect, model.noise, marginal, x, columns, model.shared.n_centre, *nodes, *strata, sums)
+        total, mean = sums[5], sums[0] / sums[5]
+        square = np.maximum(sums[1] / total - mean**2, 0.0)
+        return np.vstack([model.effect + mean, square, sums[2:5] / total])
+
+    def nodes(self, most: int) -> tuple[Array, ...]:
+        """Return coefficients, a root of their covariance, weight, tau1, tau2 and share at the nodes that matter.
+
+        Of more than `most` that many are taken, equally spaced by their cumulative probability in the order of tau.
+        """
+        size, tables = len(self.model.shared.precision), []
+        for part, share in zip(self.parts, self.share, strict=True):
+            narrow, wide, _ = scales_at(part.cells.points, one=part.one)
+            cell, at = np.nonzero(share * part.weight > _NEGLIGIBLE)
+            columns = (share * part.weight[cell, at], narrow[cell], wide[cell], part.share[cell, at])
+            tables.append((part.value[cell, at], part.root[cell], *columns))
+        value, root, weight, narrow, wide, w = (np.concatenate(x) for x in zip(*tables, strict=True))
+        if len(weight) > most:
+            order = np.lexsort([wide, w * narrow**2 + (1 - w) * wide**2])
+            ends = np.cumsum(weight[order]) / weight.sum()
+            rows = order[np.searchsorted(ends, (np.arange(most) + 0.5) / most)]
+            value, root, narrow, wide, w = value[rows], root[rows], narrow[rows], wide[rows], w[rows]
+            weight = np.full(most, 1 / most)
+        return value.reshape(-1, size), root, weight / weight.sum(), narrow, wide, w
+
+    def sample(self, n: int, unit: float, generator: np.random.Generator) -> Draws:
+        model = self.model
+        which = generator.random(n) * self.share.sum() >= self.share[0]
+        law, coefficients = np.empty((3, n)), np.empty((n, len(model.shared.precision)))
+        for part in self.parts:
+            rows = np.flatnonzero(which == part.one)
+            cell, points = part.cells.draw(len(rows), generator)
+            law[:2, rows] = scales_at(points, one=part.one)[:2]
+            at, law[2, rows] = _shares(part, cell, generator)
+            normal = generator.standard_normal((len(rows), coefficients.shape[1]))
+            coefficients[rows] = part.value[cell, at] + np.einsum("nij,nj->ni", part.root[cell], normal)
+        ace = _effects(model, coefficients, law, generator)
+        ace *= unit
+        narrow, wide, share = unit * law[0], unit * law[1], law[2]
+        tau = np.sqrt(share * narrow**2 + (1 - share) * wide**2)
+        named = {"tau_narrow": narrow, "tau_wide": wide, "share_narrow": share}
+        beta = unit * coefficients[:, 1 : model.shared.n_centre]
+        return Draws(ace, unit * coefficients[:, 0], tau, beta, named)
+
+
+def _shares(part: Part, cell: npt.NDArray[np.intp], generator: np.random.Generator) -> tuple[npt.NDArray[np.intp], Array]:
+    """Draw the share given the cell: one of its points, and a place about it.
+
+    Weights of the points are values of the density, not integrals; with half its slope about each, a normal density
+    keeps its variance.
+    """
+    if part.one:
+        return np.zeros(len(cell), dtype=np.intp), np.ones(len(cell))
+    ends = np.cumsum(part.weight[cell], axis=1)
+    at = (ends < generator.random((len(cell), 1)) * ends[:, -1:]).sum(axis=1)
+    step = X[1] - X[0]
+    x = X[at] + step * tilted(0.5 * step * part.slope[cell, at], generator)
+    return at, expit(part.logit[cell, 0] + part.logit[cell, 1] * np.sinh(x))
+
+
+def _effects(model: LawModel, coefficients: Array, law: Array, generator: np.random.Generator) -> Array:
+    size = len(model.effect)
+    ace = np.empty((len(coefficients), size))
+    rows = max(1, _BLOCK // size)
+    for start in range(0, len(ace), rows):
+        part = slice(start, start + rows)
+        centre, linear = model.shared.split(coefficients[part])
+        u, z = generator.random(centre.shape), generator.standard_normal(centre.shape)
+        v1, v2, share = law[0, part] ** 2, law[1, part] ** 2, law[2, part]
+        _drawn(model.effect - linear, centre, model.noise, v1, v2, share, u, z, ace[part])
+    return ace
+
+
+def _answer(posterior: _Posterior, noise: Noise, unit: float, log_evidence: float) -> Exact:
+    zero = np.zeros(len(posterior.model.effect))
+    mean, square, under, over, shrinkage = posterior.tails(zero, noise.marginal)
+
+    def below(x: Array) -> Array:
+        return np.asarray(posterior.tails(x / unit, noise.marginal)[2])
+
+    def sample(n: int, generator: np.random.Generator) -> Draws:
+        return posterior.sample(n, unit, generator)
+
+    return Exact(
+        mean=unit * mean,
+        sd=unit * np.sqrt(square),
+        lfsr=np.minimum(under, over),
+        lfdr=zero,
+        shrinkage=shrinkage,
+        nodes=_nodes(posterior, unit),
+        log_evidence=float(log_evidence),
+        below=below,
+        sample=sample,
+    )
+
+
+def _nodes(posterior: _Posterior, unit: float) -> Nodes:
+    n = posterior.model.shared.n_centre
+    value, root, weight, narrow, wide, share = posterior.nodes(_MOST_NODES)
+    tau = np.sqrt(share * narrow**2 + (1 - share) * wide**2)
+    return Nodes(weight, unit * tau, unit * value[:, :n], unit * np.sqrt((root**2).sum(axis=2))[:, :n])
+
+
+@njit(nogil=True, cache=True)
+def _tails(  # type: ignore[no-untyped-def]
+    effect, noise, marginal, x, columns, n_centre, value, root, weight, narrow, wide, share, place, width, sums
+):
+    """Add each effect's moments about its estimate, both sides of x, the shrinkage and the weight to the sums, (6, K)."""
+    m = value.shape[1]
+    for i in range(len(weight)):
+        v = (narrow[i] ** 2, wide[i] ** 2)
+        p = (share[i], 1 - share[i])
+        for k in range(len(effect)):
+            centre = linear = aa = ab = bb = 0.0
+            for j in range(m):
+                part = columns[k, j] * value[i, j]
+                linear += part
+                if j < n_centre:
+                    centre += part
+                a = b = 0.0
+                for l in range(m):
+                    term = columns[k, l] * root[i, l, j]
+                    b += term
+                    if l < n_centre:
+                        a += term
+                aa, ab, bb = aa + a * a, ab + a * b, bb + b * b
+            sd = np.sqrt(bb)
+            slope = ab / sd if sd > 0 else 0.0
+            rest = max(aa - slope * slope, 0.0)
+            s2 = noise[k]
+            y1, y2 = 1 / np.sqrt(s2 + v[0]), 1 / np.sqrt(s2 + v[1])
+            for s in range(len(place)):
+                r = effect[k] - linear - sd * place[s]
+                at = centre + slope * place[s]
+                moved, fixed = sd * width[s], slope * width[s]
+                odds = p[0] * y1 * np.exp(-0.5 * r * r * (y1 * y1 - y2 * y2))
+                first = odds / (odds + p[1] * y2)
+                w = weight[i] / len(place)
+                for c in range(2):
+                    share_c = w * (first if c == 0 else 1 - first)
+                    if share_c == 0.0:
+                        continue
+                    kept = v[c] / (s2 + v[c])
+                    mean = at + kept * r
+                    square = kept * s2 + (fixed - kept * moved) ** 2 + rest
+                    minor = 0.5 * erfc(abs(mean - x[k]) / np.sqrt(2 * square))
+                    under = minor if mean > x[k] else 1 - minor
+                    off = mean - effect[k]
+                    sums[0, k] += share_c * off
+                    sums[1, k] += share_c * (square + off * off)
+                    sums[2, k] += share_c * under
+                    sums[3, k] += share_c * (1 - minor if mean > x[k] else minor)
+                    sums[4, k] += share_c * marginal[k] / (marginal[k] + v[c])
+                    sums[5, k] += share_c
+
+
+@njit(nogil=True, fastmath=True, cache=True)
+def _drawn(residual, location, noise, narrow, wide, share, u, z, out):  # type: ignore[no-untyped-def]
+    for i in range(out.shape[0]):
+        v1, v2, p = narrow[i], wide[i], share[i]
+        for k in range(out.shape[1]):
+            s2, r = noise[k], residual[i, k]
+            y1, y2 = inverse_root(s2 + v1), inverse_root(s2 + v2)
+            a = p * y1 * exp2(max(-0.5 * LOG2E * r * r * (y1 * y1 - y2 * y2), -1000.0))
+            v = v1 if u[i, k] * (a + (1 - p) * y2) < a else v2
+            kept = v / (s2 + v)
+            out[i, k] = location[i, k] + kept * r + np.sqrt(kept * s2) * z[i, k]

@@ -1,0 +1,398 @@
+"""Posterior of what effects under the law of two scales share: both scales, the share of each, centre and scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+from scipy.special import expit, logsumexp
+
+from causalgia.errors import InferenceError
+from causalgia.posterior.cells import Cells, cells_of
+from causalgia.posterior.exact import Array
+from causalgia.posterior.factor_scores import Shared
+from causalgia.posterior.vector_math import LOG2E, exp2, inverse_root
+
+__all__ = ["ONE_SCALE", "X", "LawModel", "Part", "log_prior", "parts_of", "scales_at"]
+
+ONE_SCALE = 0.1  # prior probability that one scale is enough
+WIDE = 3.0  # scale of the half-Cauchy of the wide part, and of it in multiples of the narrow one
+LEAST_RATIO = 2.0
+
+_TINY = 0.01  # a scale below which 5e-5 of its prior lies
+_TAIL = 7.0
+_FIRST = 0.7  # size of the first cells
+_FEWER = 500
+X = np.linspace(-2.4, 2.4, 9)  # where the share is looked at: up to 5.5 sd of its logit on both sides
+ROUNDS = 60
+
+
+def log_prior(narrow: Array, wide: Array, *, one: bool) -> Array:
+    """Return the log prior density of (tau1, tau2), or of tau1 where there is one scale; (N,).
+
+    ``tau1 ~ tau (1 + tau^2)^(-3/2)``; with probability .1 that is all, else ``tau2 ~ half-Cauchy(max(3, 3 tau1))``
+    from ``2 tau1`` on. The share is uniform, and the density of mu is 1.
+
+    Examples
+    --------
+    >>> x = np.array([1.0])
+    >>> log_prior(x, 3 * x, one=False).round(3)
+    array([-2.32])
+    """
+    first = np.log(narrow) - 1.5 * np.log1p(narrow**2)
+    if one:
+        return np.asarray(first + np.log(ONE_SCALE))
+    c = WIDE * np.maximum(1.0, narrow)
+    cauchy = np.log(2 / (np.pi * c)) - np.log1p((wide / c) ** 2)
+    beyond = np.log(2 / np.pi * np.arctan2(c, LEAST_RATIO * narrow))
+    return np.asarray(first + cauchy - beyond + np.log1p(-ONE_SCALE))
+
+
+@dataclass(frozen=True, eq=False)
+class LawModel:
+    """K estimates in units of their median standard error, and what their linear part is."""
+
+    effect: Array
+    """Estimates, (K,)."""
+    noise: Array
+    """Their independent noise variances, (K,)."""
+    shared: Shared
+    """Linear part of the estimates; mu comes first and is flat."""
+
+    def fewer(self) -> LawModel:
+        """Return a part of the effects that is like all of them: evenly spaced by their rank."""
+        rows = np.argsort(self.effect, kind="stable")[np.linspace(0, len(self.effect) - 1, _FEWER).astype(int)]
+        shared = Shared(self.shared.columns[rows], self.shared.precision, self.shared.n_centre)
+        return LawModel(self.effect[rows], self.noise[rows], shared)
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """The posterior where the law has one scale, or two: cells of the scales, and P points of the share in each."""
+
+    one: bool
+    cells: Cells
+    weight: Array
+    """Probability of each point of the share, given the part, (N, P)."""
+    share: Array
+    """Share of the narrow part, (N, P)."""
+    logit: Array
+    """Its logit at the likeliest, its sd there, (N, 2): the points are at ``logit + sd sinh(x)``."""
+    slope: Array
+    """Derivative of the log density of x at the points, (N, P)."""
+    value: Array
+    """Coefficients at each point, (N, P, m)."""
+    root: Array
+    """Root of their covariance given the likeliest point of the cell, (N, m, m)."""
+
+
+def scales_at(points: Array, *, one: bool) -> tuple[Array, Array, Array]:
+    """Return tau1 and tau2 at points (log tau1[, log of the excess of tau2]), (N, d), and the log Jacobian, (N,) each.
+
+    The excess over 2 tau1 is in units of the scale of its prior, ``max(3, 3 tau1)``.
+    """
+    narrow = np.exp(points[:, 0])
+    if one:
+        return narrow, narrow, points[:, 0]
+    excess = WIDE * np.maximum(1.0, narrow) * np.exp(points[:, 1])
+    return narrow, LEAST_RATIO * narrow + excess, points[:, 0] + np.log(excess)
+
+
+def _log_prior_at(points: Array, one: bool) -> Array:
+    narrow, wide, jacobian = scales_at(points, one=one)
+    return np.asarray(log_prior(narrow, wide, one=one) + jacobian)
+
+
+def _prior_slope(points: Array, one: bool) -> Array:
+    """Return the gradient of the log prior by differences: it is cheap and smooth."""
+    steps = 1e-5 * np.eye(points.shape[1])
+    return np.column_stack([(_log_prior_at(points + e, one) - _log_prior_at(points - e, one)) / 2e-5 for e in steps])
+
+
+def _chained(slope: Array, points: Array, one: bool) -> Array:
+    """Return derivatives along the coordinates of the cells from those in (tau1^2, tau2^2), (N, d)."""
+    t1, t2, _ = scales_at(points, one=one)
+    if one:
+        return np.asarray(2 * t1**2 * (slope[:, 0] + slope[:, 1]))[:, None]
+    excess = t2 - LEAST_RATIO * t1
+    along = LEAST_RATIO * t1 + np.where(t1 > 1, excess, 0.0)
+    first = 2 * t1**2 * slope[:, 0] + 2 * t2 * along * slope[:, 1]
+    return np.column_stack([first, 2 * t2 * excess * slope[:, 1]])
+
+
+@dataclass(frozen=True, eq=False)
+class _Inner:
+    """Share and coefficients given the scales, at N points of these."""
+
+    log_terms: Array
+    """Log density of the estimates and x at the points of the share, coefficients by Laplace, (N, P)."""
+    slope: Array
+    """Its derivative in x, (N, P)."""
+    gradient: Array
+    """Derivatives of the log of its integral in (tau1^2, tau2^2), (N, 2)."""
+    logit: Array
+    value: Array
+    root: Array
+    state: Array
+    """Logit of the share and coefficients at the mode, (N, 1 + m): where to start at points nearby."""
+
+    @property
+    def log_integral(self) -> Array:
+        """Integral over the share, (N,)."""
+        return np.asarray(logsumexp(self.log_terms, axis=1))
+
+
+def inner(model: LawModel, points: Array, state: Array, *, one: bool) -> _Inner:
+    """Integrate the share and the coefficients at points of the scales.
+
+    The share lies on points ``logit = mode + sd sinh(x)`` with x equally spaced (trapezoid); given it, coefficients are
+    normal about their mode (Laplace). The state, (N, 1 + m), is where to look for their joint mode first.
+
+    Raises
+    ------
+    InferenceError
+        If the effects leave a coefficient undetermined.
+    """
+    narrow, wide, _ = scales_at(points, one=one)
+    x = np.zeros(1) if one else X
+    n, m, size, state = len(points), state.shape[1] - 1, len(x), state.copy()
+    value, root, logit = np.zeros((n, size, m)), np.zeros((n, m, m)), np.zeros((n, 2))
+    out, done = np.zeros((n, size, 4)), np.zeros(n, dtype=np.int64)
+    columns, precision = np.ascontiguousarray(model.shared.columns), model.shared.precision
+    given = (model.effect, model.noise, columns, precision, narrow**2, wide**2, x)
+    _inner(*given, state, value, root, logit, out, done)
+    if (done < 0).any():
+        raise InferenceError("effects leave a coefficient undetermined: covariates are collinear, or too many")
+    known = precision[precision > 0]
+    constant = 0.5 * np.log(known).sum() + 0.5 * (m - len(known)) * np.log(2 * np.pi)
+    terms = out[:, :, 0] + constant + (0.0 if one else np.log(x[1] - x[0]))
+    weight = np.exp(terms - logsumexp(terms, axis=1)[:, None])
+    gradient = (weight[:, :, None] * out[:, :, 2:]).sum(axis=1)
+    return _Inner(terms, out[:, :, 1], gradient, logit, value, root, state)
+
+
+def parts_of(model: LawModel) -> tuple[list[Part], Array, float]:
+    """Return the posterior for two scales and for one, their probabilities, (2,), and the log evidence of both.
+
+    Raises
+    ------
+    InferenceError
+        If the density is too rough, or a coefficient undetermined.
+    """
+    parts = [_part(model, one=one) for one in (False, True)]
+    totals = np.array([part.cells.log_total for part in parts])
+    whole = float(logsumexp(totals))
+    return parts, np.exp(totals - whole), whole
+
+
+def _part(model: LawModel, *, one: bool) -> Part:
+    start, box = _start(model), _box(model, one=one)
+    if len(model.effect) >= 4 * _FEWER:  # where a part of the effects is, all of them are
+        few = _cells(model.fewer(), box, start, one=one)
+        matter = few.weight > 1e-7
+        low, high = (f(few.points[matter] + s * few.size[matter] / 2) for f, s in ((_lowest, -1), (_highest, 1)))
+        box = low, high, np.clip(np.ceil((high - low) / _FIRST * 2), 2, None).astype(int)
+    cells = _cells(model, box, start, one=one)
+    found = inner(model, cells.points, cells.state, one=one)
+    weight = cells.weight[:, None] * np.exp(found.log_terms - found.log_integral[:, None])
+    share = np.ones_like(weight) if one else expit(found.logit[:, :1] + found.logit[:, 1:] * np.sinh(X))
+    return Part(one, cells, weight, share, found.logit, found.slope, found.value, found.root)
+
+
+def _lowest(x: Array) -> Array:
+    return np.asarray(x.min(axis=0))
+
+
+def _highest(x: Array) -> Array:
+    return np.asarray(x.max(axis=0))
+
+
+def _cells(model: LawModel, box: tuple[Array, Array, npt.NDArray[np.intp]], start: Array, *, one: bool) -> Cells:
+    def density(points: Array, state: Array) -> tuple[Array, Array, Array]:
+        found = inner(model, points, state, one=one)
+        slope = _prior_slope(points, one) + _chained(found.gradient, points, one)
+        return found.log_integral + _log_prior_at(points, one), slope, found.state
+
+    return cells_of(density, *box, start)
+
+
+def _box(model: LawModel, *, one: bool) -> tuple[Array, Array, npt.NDArray[np.intp]]:
+    """Return the corners of what the coordinates may be, some 1e-4 of the prior being outside, and how many cells."""
+    span = float(np.ptp(model.effect)) + 3.0
+    lower, upper = [np.log(_TINY)], [np.log(30 * span)]
+    if not one:
+        lower, upper = [*lower, -_TAIL], [*upper, max(_TAIL, float(np.log(span)) + 4)]
+    low, high = np.array(lower), np.array(upper)
+    return low, high, np.ceil((high - low) / _FIRST).astype(int)
+
+
+def _start(model: LawModel) -> Array:
+    """Return a state to start from, (1 + m,): coefficients under one scale that fits about the median."""
+    start = np.zeros((1, 1 + len(model.shared.precision)))
+    start[0, 1] = np.median(model.effect)
+    spread = float(np.median(np.abs(model.effect - start[0, 1])) + np.sqrt(np.median(model.noise)))
+    start[0, 1:] = inner(model, np.array([[np.log(max(spread, 1.0))]]), start, one=True).value[0, 0]
+    return start[0]
+
+
+@njit(nogil=True, cache=True)
+def _factored(matrix):  # type: ignore[no-untyped-def]
+    """Cholesky's factor in place, below the diagonal; whether there is one."""
+    for i in range(len(matrix)):
+        for j in range(i + 1):
+            s = matrix[i, j]
+            for l in range(j):
+                s -= matrix[i, l] * matrix[j, l]
+            if i == j:
+                if not s > 1e-12 * abs(matrix[i, i]):
+                    return False
+                matrix[i, i] = np.sqrt(s)
+            else:
+                matrix[i, j] = s / matrix[j, j]
+    return True
+
+
+@njit(nogil=True, cache=True)
+def _solved(factor, rest):  # type: ignore[no-untyped-def]
+    """Solve L L' x = rest in place."""
+    m = len(rest)
+    for i in range(m):
+        for j in range(i):
+            rest[i] -= factor[i, j] * rest[j]
+        rest[i] /= factor[i, i]
+    for i in range(m - 1, -1, -1):
+        for j in range(i + 1, m):
+            rest[i] -= factor[j, i] * rest[j]
+        rest[i] /= factor[i, i]
+
+
+@njit(nogil=True, fastmath=True, cache=True)
+def _row_sums(effect, noise, columns, precision, v1, v2, p, value, curved, gradient, matrix, out):  # type: ignore[no-untyped-def]
+    """Height and derivatives at one share and value of the coefficients; their information by curvature or by EM."""
+    m = len(value)
+    gradient[:] = 0.0
+    matrix[:, :] = 0.0
+    total, product = 0.0, 1.0
+    g_1 = g_2 = g_p = both_ways = 0.0
+    for k in range(len(effect)):
+        r = effect[k]
+        for j in range(m):
+            r -= columns[k, j] * value[j]
+        y1, y2 = inverse_root(noise[k] + v1), inverse_root(noise[k] + v2)
+        q1, q2 = y1 * y1, y2 * y2
+        half = 0.5 * r * r
+        a = p * y1 * exp2(max(-half * (q1 - q2) * LOG2E, -1000.0))
+        both = a + (1 - p) * y2
+        first = a / both
+        mean = first * q1 + (1 - first) * q2
+        total -= half * q2
+        product *= both
+        if k % 8 == 7:
+            total += np.log(product)
+            product = 1.0
+        g_1 += first * q1 * (half * q1 - 0.5)
+        g_2 += (1 - first) * q2 * (half * q2 - 0.5)
+        g_p += first - p
+        both_ways += first * (1 - first)
+        weight = mean - (2 * half * first * (1 - first) * (q1 - q2) ** 2 if curved else 0.0)
+        for j in range(m):
+            gradient[j] += columns[k, j] * r * mean
+            for l in range(j + 1):
+                matrix[j, l] += weight * columns[k, j] * columns[k, l]
+    total += np.log(product)
+    for j in range(m):
+        gradient[j] -= precision[j] * value[j]
+        total -= 0.5 * precision[j] * value[j] ** 2
+        matrix[j, j] += precision[j]
+    out[0], out[1], out[2] = total - 0.5 * len(effect) * np.log(2 * np.pi), g_1, g_2
+    out[3] = g_p + 1 - 2 * p  # the uniform prior of the share, as that of its logit
+    out[4] = (len(effect) + 2) * p * (1 - p) - both_ways
+
+
+@njit(nogil=True, cache=True)
+def _climb(effect, noise, columns, precision, v1, v2, value, v, free, tolerance, work, step, matrix, row):  # type: ignore[no-untyped-def]
+    """Raise the density in the coefficients and, where it is `free`, in the logit v of the share; (v, gain).
+
+    One more of Newton's steps, left in `step`, would gain `gain`, and `matrix` is its factor; -1 where there is none.
+    """
+    share = 1.0 if v > 700 else 1 / (1 + np.exp(-v))
+    _row_sums(effect, noise, columns, precision, v1, v2, share, value, True, step, matrix, row)
+    gain, ahead = 0.0, value.copy()
+    for _ in range(ROUNDS):
+        up, known = row[3], row[4]
+        work[:] = step
+        if not _factored(matrix):
+            _row_sums(effect, noise, columns, precision, v1, v2, share, value, False, step, matrix, row)
+            if not _factored(matrix):
+                return v, -1.0
+        _solved(matrix, step)
+        gain = 0.5 * (work * step).sum()
+        most = (len(effect) + 2) * share * (1 - share)
+        dv = up / (known if known > 0.1 * most else most) if free else 0.0
+        dv = min(max(dv, -1.5), 1.5)
+        if gain < tolerance and abs(dv) < 0.02 + 0.02 / np.sqrt(max(most, 1e-12)):
+            break
+        floor = row[0] - (abs(v) + 2 * np.log1p(np.exp(-abs(v))) if free else 0.0)
+        length, direction = 1.0, step.copy()
+        for _ in range(25):
+            ahead[:] = value + length * direction
+            there = min(max(v + length * dv, -40.0), 40.0) if free else v
+            share = 1.0 if there > 700 else 1 / (1 + np.exp(-there))
+            _row_sums(effect, noise, columns, precision, v1, v2, share, ahead, True, step, matrix, row)
+            height = row[0] - (abs(there) + 2 * np.log1p(np.exp(-abs(there))) if free else 0.0)
+            if height >= floor - 1e-9 * abs(floor):
+                break
+            length *= 0.5
+        value[:] = ahead
+        v = there
+    return v, gain
+
+
+@njit(nogil=True, cache=True)
+def _inner(effect, noise, columns, precision, narrow, wide, x, state, value, root, logit, out, done):  # type: ignore[no-untyped-def]
+    m, one, middle = value.shape[2], len(x) == 1, len(x) // 2
+    work, step, matrix, row = np.empty(m), np.empty(m), np.empty((m, m)), np.empty(5)
+    at = np.empty(m)
+    for i in range(len(narrow)):
+        at[:] = state[i, 1:]
+        v, width = 1e3, 0.0
+        if not one:
+            given = (narrow[i], wide[i], at, state[i, 0], True, 1e-3, work, step, matrix, row)
+            v, gain = _climb(effect, noise, columns, precision, *given)
+            p = 1 / (1 + np.exp(-v))
+            width = 1 / np.sqrt(max(row[4], 2 * p * (1 - p), 0.02))
+            state[i, 1:] = at
+        state[i, 0] = v
+        logit[i, 0], logit[i, 1] = v, width
+        for turn in range(len(x)):  # from the middle to one end, then to the other
+            s = middle + turn if turn < len(x) - middle else len(x) - 1 - turn
+            if turn == len(x) - middle:
+                at[:] = value[i, middle]
+            here = v + width * np.sinh(x[s])
+            given = (narrow[i], wide[i], at, here, False, 1e-2, work, step, matrix, row)
+            _, gain = _climb(effect, noise, columns, precision, *given)
+            if gain < 0:
+                done[i] = -1
+                break
+            at += step
+            value[i, s] = at
+            height = row[0] + gain
+            for j in range(m):
+                height -= np.log(matrix[j, j])
+            stretch = 1.0
+            if not one:  # log of p (1 - p): the uniform prior of the share
+                stretch = width * np.cosh(x[s])
+                height += np.log(stretch) - abs(here) - 2 * np.log1p(np.exp(-abs(here)))
+                out[i, s, 1] = row[3] * stretch + np.tanh(x[s])
+            out[i, s, 0], out[i, s, 2], out[i, s, 3] = height, row[1], row[2]
+            if s == middle:
+                for j in range(m):  # the inverse of L' is a root of the covariance
+                    step[:] = 0.0
+                    step[j] = 1.0
+                    for a in range(m - 1, -1, -1):
+                        for b in range(a + 1, m):
+                            step[a] -= matrix[b, a] * step[b]
+                        step[a] /= matrix[a, a]
+                    root[i, :, j] = step
