@@ -37,7 +37,7 @@ TARGETS = ("population", "parents", "units", "population x words", "population x
 POINTWISE = ("identity", "log", "log2", "logit")
 SCALES = (*POINTWISE, "log_of_means", "ratio", "excess_over_multiplicative", "bpnet", "cooperativity")
 METHODS = ("bh", "by", "holm", "hochberg", "bonferroni", "storey", "bootstrap_t", "dunnett", "sign_flip")
-LAWS = ("mixture", "student_t", "normal")
+LAWS = ("auto", "two_scales", "student_t", "normal", "spike_and_slab")
 ERRORS = ("auto", "bh", "holm", "bootstrap_t", "local", "bayes_fdr")
 LEAST_FOR_A_LAW = 30
 """Effects of one kind from which on the law of their spread can be learned, and a posterior may decide."""
@@ -142,7 +142,7 @@ class Analysis:
         What counts as one set of questions: None, the contrasts of one task; ``"all"``; or a coordinate of the
         contrasts (where it is a factor of the arms, each contrast has the level of its treatment arm).
     law
-        Law of the effects in the hierarchical model: ``"mixture"``, ``"student_t"`` or ``"normal"``.
+        Law of the effects in the hierarchical model, as `causalgia.infer` takes it.
     rope
         Region of practical equivalence: (lower, upper) on the scale of the contrast, or task -> (lower, upper);
         ``"placebo"``; sd of the control arm such as ``"0.2 sd"``; or 0 for direction alone.
@@ -190,7 +190,7 @@ class Analysis:
     weights: str = "units"
     adjust: str | None = None
     families: str | None = None
-    law: str = "mixture"
+    law: str = "auto"
     rope: Rope | None = None
     level: float = 0.95
     error: str = "auto"

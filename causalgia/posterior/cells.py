@@ -130,7 +130,7 @@ def _usable(height: Array, slope: Array, state: Array) -> tuple[Array, Array, Ar
     return np.where(fine, height, -1e300), np.where(fine[:, None], slope, 0.0), state
 
 
-def _first_bend(slope: Array, counts: Array, size: Array) -> Array:
+def _first_bend(slope: Array, counts: npt.NDArray[np.intp], size: Array) -> Array:
     """Return second derivatives along each axis by differences of the slopes of a tensor grid, (N, d)."""
     out = np.zeros_like(slope)
     for axis, n in enumerate(counts):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
@@ -23,11 +23,12 @@ from causalgia.posterior.questions import Question
 from causalgia.posterior.scale_mixture import Components, Tails, log_terms
 from causalgia.posterior.spike_and_slab import spike_and_slab
 from causalgia.posterior.student import student
+from causalgia.posterior.two_scales import two_scales
 from causalgia.streams import derive
 
-_FEW = 30
+FEW = 30
 NU = 4.0  # of the Student-t law: tails heavy enough for outliers, and a variance
-LAWS = ("mixture", "student_t", "normal")
+LAWS = ("auto", "two_scales", "student_t", "normal", "spike_and_slab")
 ENGINES = ("auto", "exact", "nuts")
 
 
@@ -53,10 +54,10 @@ def check_choice(value: object, known: tuple[str, ...], name: str) -> None:
 
     Examples
     --------
-    >>> check_choice("mixtures", LAWS, "law")
+    >>> check_choice("normals", LAWS, "law")
     Traceback (most recent call last):
     ...
-    causalgia.errors.InferenceError: law='mixtures' is none of mixture, student_t, normal: did you mean 'mixture'?
+    causalgia.errors.InferenceError: law='normals' is none of auto, two_scales, ...: did you mean 'normal'?
     """
     if value not in known:
         near = get_close_matches(str(value), known, n=1)
@@ -68,20 +69,37 @@ def check_choice(value: object, known: tuple[str, ...], name: str) -> None:
 def factors_for(law: str, engine: str, *, covariates: bool) -> Callable[[int], int | None]:
     """Return how many scores of estimated shared noise are integrated for K effects; None: any covariance is whole.
 
-    The normal law reads any, and so does NUTS. The Student-t and the mixture of many effects take all scores that
-    there are (Laplace). Few effects under a spike at 0 take none: the scores would be learned from effects that are
-    supposed to be exactly 0, and a shift of all of them by less than can be seen would go into every other effect.
+    The normal law reads any, and so does NUTS. The Student-t, two scales and the spike and slab of many effects take
+    all scores that there are (Laplace). Few effects under a spike at 0 take none: the scores would be learned from
+    effects that are supposed to be exactly 0, and a shift of all of them by less than can be seen would go into every
+    other effect.
 
     Examples
     --------
-    >>> of_mixture = factors_for("mixture", "auto", covariates=False)
-    >>> of_mixture(5), of_mixture(1000), factors_for("normal", "auto", covariates=False)(5)
+    >>> with_a_spike = factors_for("spike_and_slab", "auto", covariates=False)
+    >>> with_a_spike(5), with_a_spike(1000), factors_for("normal", "auto", covariates=False)(5)
     (0, 1000, None)
     """
     if law == "normal" or engine == "nuts":
         return lambda _: None
-    at_0 = law == "mixture" and not covariates
-    return lambda size: 0 if at_0 and size < _FEW else size
+    at_0 = law == "spike_and_slab" and not covariates
+    return lambda size: 0 if at_0 and size < FEW else size
+
+
+def law_of(law: str, sizes: Sequence[int]) -> str:
+    """Return the law of families of so many effects: what ``"auto"`` is for them.
+
+    Thirty effects or more can show two scales. Fewer cannot show any law, and the normal one is assumed. One effect has
+    no law: its posterior is its estimate's, for mu is flat.
+
+    Examples
+    --------
+    >>> [law_of("auto", sizes) for sizes in ([1], [29, 400], [30])], law_of("student_t", [5])
+    (['two_scales', 'normal', 'two_scales'], 'student_t')
+    """
+    if law != "auto":
+        return law
+    return "two_scales" if min(sizes) >= FEW or max(sizes) == 1 else "normal"
 
 
 def has_exact(law: str, noise: Noise) -> bool:
@@ -97,6 +115,11 @@ def chosen(engine: str, law: str, noise: Noise) -> str:
     InferenceError
         If ``engine="exact"`` and there is no exact path.
     """
+    if law == "two_scales" and (engine == "nuts" or noise.whole is not None):
+        raise InferenceError(
+            "law='two_scales' has the exact engine alone, with independent errors or shared factors; leave engine= "
+            "out, or take law='normal' or 'student_t' (with a known covariance of more than one factor, too)"
+        )
     if engine == "exact" and not has_exact(law, noise):
         raise InferenceError(
             f"engine='exact': law={law!r} has no exact path with a known covariance of more than one "
@@ -113,17 +136,19 @@ def exactly(question: Question, law: str) -> Exact:
 
 def _build(question: Question, law: str, effect: Array, noise: Noise) -> Exact:
     prior, covariates = question.prior, question.centre
-    if law == "mixture" and is_few(question):
+    if law == "spike_and_slab" and is_few(question):
         return spike_and_slab(effect, noise, prior)
-    if law == "mixture":
+    if law == "spike_and_slab":
         mode: Literal["zero", "estimate"] = "zero" if noise.loadings is None else "estimate"
         return mixture(effect, noise, prior, mode=mode, covariates=covariates)
+    if law == "two_scales":
+        return two_scales(effect, noise, covariates=covariates)
     return (normal if law == "normal" else student)(effect, noise, prior, covariates=covariates)
 
 
 def is_few(question: Question) -> bool:
-    """Whether the mixture is a spike and one slab, weight and sd integrated: fewer than 30 exchangeable effects."""
-    return len(question.effect) < _FEW and question.covariates is None
+    """Whether spike and slab are an atom and one normal, both integrated: fewer than 30 exchangeable effects."""
+    return len(question.effect) < FEW and question.covariates is None
 
 
 def answer_exactly(question: Question, law: str, *, draws: int, key: int) -> Answer:
@@ -147,7 +172,7 @@ def answer_exactly(question: Question, law: str, *, draws: int, key: int) -> Ans
 
 def _values(drawn: Draws, question: Question) -> dict[str, Array]:
     """Return draws by name; of the coefficients, those of the user's covariates alone."""
-    values = {"ace": drawn.ace, "mu": drawn.mu, "tau": drawn.tau}
+    values = {"ace": drawn.ace, "mu": drawn.mu, "tau": drawn.tau, **drawn.law}
     if question.covariates is None:
         return values
     return values | {"beta": drawn.beta[:, : question.covariates.shape[1]]}
@@ -183,7 +208,7 @@ def answer_by_nuts(question: Question, law: str, *, draws: int, key: int) -> Ans
     question, law, draws, key
         As in `answer_exactly`.
     """
-    if law == "mixture":
+    if law == "spike_and_slab":
         return _mixture_by_nuts(question, draws=draws, key=key)
     nu = NU if law == "student_t" else None
     asked = (question.effect, question.noise, question.prior, question.covariates)

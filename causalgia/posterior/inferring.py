@@ -13,11 +13,13 @@ import xarray as xr
 
 from causalgia.analysis import beyond
 from causalgia.errors import InferenceError, PriorConflictWarning
+from causalgia.notes import with_notes
 from causalgia.posterior.checks import conflict
 from causalgia.posterior.convergence import diagnose, refuse, refuse_too_few
 from causalgia.posterior.coords import at_the_door, coordinates, covariates_of, groups_of
 from causalgia.posterior.engines import (
     ENGINES,
+    FEW,
     LAWS,
     NU,
     Answer,
@@ -26,6 +28,7 @@ from causalgia.posterior.engines import (
     chosen,
     factors_for,
     is_few,
+    law_of,
 )
 from causalgia.posterior.labelling import labelled
 from causalgia.posterior.nuts import CHAINS
@@ -40,7 +43,7 @@ _PREDICTORS = "a level: ace is the mean over retrainings of the predictor; error
 def infer(
     estimates: Any,
     *,
-    law: Literal["mixture", "student_t", "normal"] = "mixture",
+    law: Literal["auto", "two_scales", "student_t", "normal", "spike_and_slab"] = "auto",
     prior: Prior = Prior(),  # noqa: B008  # frozen
     groups: str | None = None,
     covariates: str | Sequence[str] | None = None,
@@ -61,21 +64,25 @@ def infer(
         From `estimate` or `from_effects`; or a table with columns ``effect`` and ``se`` (or a Dataset with
         ``covariance``). A covariance given with the effects counts as known and enters whole; one estimated from units
         enters whole while contrasts are at most a tenth of its degrees of freedom, as low rank + diagonal beyond, where
-        contrasts are sums of others, and for the mixture and the Student-t unless ``engine="nuts"``.
+        contrasts are sums of others, and for every law but the normal unless ``engine="nuts"``.
         attrs["sigma"] says how it entered.
         With the dim ``model``, predictors are a level, ``delta_km = delta_k + gamma_km``, ``gamma ~ N(0,
         tau_gamma^2)``, and the estimand of ``ace`` is the mean over retrainings of the predictor.
     law
-        Law of z. ``"mixture"``: a spike and normals of a grid of scales about it, in proportions that the effects
-        themselves tell (ash; tau is the sd of the fitted mixture, constant). The spike is at exactly 0 where errors are
-        independent; where they share a control, a shift of all effects cannot be told from its error, and the spike is
-        at mu. (Nor can any other pattern of effects be told from the error of units that has the same pattern, of any
-        law: it is left to the effects, at most one for ten.) Fewer than 30 effects cannot tell proportions: there it
-        is a spike at 0 and one normal slab, whose weight and sd are integrated, each effect by its own error, and tau
-        the sd of an effect. ``"student_t"``: heavy tails, 4 degrees of freedom; ``"normal"``.
+        Law of z. ``"two_scales"``: two normal scales about one centre, both scales, the share of each and mu integrated
+        under priors in units of the median standard error; effects of many kinds of families are near to one of these,
+        and no effect is exactly 0. ``"auto"``: two scales of 30 effects or more; of 2 to 29, which cannot show a law,
+        the normal one, and a note says that it was assumed (the unshrunken interval stands beside it); one effect gets
+        its unshrunken answer. ``"student_t"``: heavy tails, 4 degrees of freedom; ``"normal"``. ``"spike_and_slab"``,
+        for questions where exact nulls exist: an atom and normals of a grid of scales, in proportions that the effects
+        themselves tell (ash; tau is the sd of the fitted mixture, constant). The atom is at exactly 0 where errors are
+        independent; where they share a control, a shift of all effects cannot be told from its error, and it is at mu.
+        Fewer than 30 effects have an atom at 0 and one slab, whose weight and sd are integrated, each effect by its own
+        error. (No pattern of effects can be told from the error of units that has the same pattern, under any law: it
+        is left to the effects, at most one for ten.)
     prior
-        Of mu and tau (of the mixture, only of the sd of the one slab); in sd of the control arm where ``standardised``
-        and the estimates know ``control_sd``, else on the scale of the effects.
+        Of mu and tau under the normal and the Student-t law, and of the sd of the one slab; in sd of the control arm
+        where ``standardised`` and the estimates know ``control_sd``, else on the scale of the effects.
     groups
         Name of a coordinate on contrast: each of its values is an exchangeable family of its own, inferred from its
         own estimates, with mu and tau (and beta) of its own.
@@ -84,8 +91,8 @@ def infer(
         at their mean.
     engine
         ``"exact"``: quadrature and independent draws. ``"nuts"``: PyMC, through nutpie where it is installed.
-        ``"auto"``: exact wherever it exists, which is everywhere but for the mixture and the Student-t with a known
-        covariance of more than one shared factor.
+        ``"auto"``: exact wherever it exists, which is everywhere but for the Student-t and the spike and slab with a
+        known covariance of more than one shared factor. Two scales have the exact engine alone.
     draws
         In all, over four chains; rounded up to a multiple of four.
     rng
@@ -97,12 +104,13 @@ def infer(
     -------
     DataTree or InferenceData
         What the installed ArviZ reads. ``posterior``: ``ace (chain, draw, contrast, task)``, ``mu, tau (chain, draw[,
-        group], task)``, ``beta (chain, draw, covariate[, group], task)``, with predictors ``tau_gamma`` and
-        ``ace_model (chain, draw, contrast, task, model)``, all on attrs["contrast_scale"] (beta per unit of its
-        covariate). ``observed_data``: ``effect``. ``constant_data``: ``se`` as used, the normal score of its p-value,
-        ``prior_unit``, ``placebo_word``, and what the estimates knew (``n_units``, ``control_sd``, ...). ``moments``:
-        ``mean, sd, lfsr, lfdr, shrinkage (contrast, task)``, without Monte-Carlo error where the engine is exact.
-        From NUTS also ``sample_stats`` and ``diagnostics`` (R-hat and effective sample sizes).
+        group], task)``, ``beta (chain, draw, covariate[, group], task)``, with predictors ``tau_gamma`` and ``ace_model
+        (chain, draw, contrast, task, model)``, all on attrs["contrast_scale"] (beta per unit of its covariate); of two
+        scales ``tau_narrow, tau_wide, share_narrow``. ``observed_data``: ``effect``. ``constant_data``: ``se`` as used,
+        the normal score of its p-value, ``prior_unit``, ``placebo_word``, and what the estimates knew (``n_units``,
+        ``control_sd``, ...). ``moments``: ``mean, sd, lfsr, lfdr, shrinkage (contrast, task)``, without Monte-Carlo
+        error where the engine is exact, and ``lower_unshrunken, upper_unshrunken``, the 95 % interval of each effect by
+        itself. From NUTS also ``sample_stats`` and ``diagnostics`` (R-hat and effective sample sizes).
 
     Raises
     ------
@@ -148,7 +156,8 @@ def infer(
     labels, rows = groups_of(table, groups)
     names_of_x, x = covariates_of(table, covariates)
     n, key = -(-draws // CHAINS) * CHAINS, root_key(rng)
-    asked = list(questions(table, rows, x, prior, factors_for(law, engine, covariates=x is not None)))
+    asked, law_used = _questions(table, rows, x, prior, law, engine)
+    assumed, law = _assumption(law, law_used, rows), law_used  # type: ignore[assignment]  # one of the laws
     if "nuts" in [chosen(engine, law, question.noise) for question in asked]:
         refuse_too_few(n, accept_unconverged)
     answers = [answer(question, law, engine, draws=n, key=key) for question in asked]
@@ -160,8 +169,33 @@ def infer(
         found["diagnostics"] = diagnose(found["posterior"], int(found["sample_stats"]["diverging"].sum()))
         said |= refuse(found["diagnostics"], accept_unconverged)
     for name in ("posterior", "constant_data"):
-        found[name].attrs = dict(table.attrs) | said
+        found[name].attrs = dict(with_notes(table, *assumed).attrs) | said
     return assemble(found)
+
+
+def _questions(
+    table: xr.Dataset, rows: list[Any], x: Any, prior: Prior, law: str, engine: str
+) -> tuple[list[Question], str]:
+    """Return the questions and the law: what ``"auto"`` is for the smallest family, and for how Sigma enters."""
+    used = law_of(law, [len(members) for members in rows])
+    asked = list(questions(table, rows, x, prior, factors_for(used, engine, covariates=x is not None)))
+    if law == "auto" and used == "two_scales" and (engine == "nuts" or any(q.noise.whole is not None for q in asked)):
+        used = "normal"  # which alone reads any known covariance exactly, and NUTS
+        asked = list(questions(table, rows, x, prior, factors_for(used, engine, covariates=x is not None)))
+    return asked, used
+
+
+def _assumption(law: str, used: str, rows: list[Any]) -> list[str]:
+    """Return what to say where the effects are too few to show the law that they are taken for draws of."""
+    least, most = min(map(len, rows)), max(map(len, rows))
+    if most == 1:
+        return ["one effect has no law: its posterior is its unshrunken answer"] if law == "auto" else []
+    if least >= FEW:
+        return []
+    return [
+        f"{least} effects cannot show the law that they are draws of: the {used.replace('_', ' ')} law was assumed; "
+        "the unshrunken 95 % interval of each effect stands in moments (lower_unshrunken, upper_unshrunken)"
+    ]
 
 
 def _check_null(table: xr.Dataset) -> None:
@@ -199,7 +233,7 @@ def _said(
         "sampler": _together([a.sampler for a in answers if a.sampler]),
         "prior": json.dumps(asdict(prior)),
         "prior_unit": "sd of the control arm" if is_standardised(table, prior) else "contrast scale",
-        "mixture": _mixture(asked) if law == "mixture" else "",
+        "atom": _mixture(asked) if law == "spike_and_slab" else "",
         "sigma": _together([sigma_of(question.noise) for question in asked]),
         "predictors": _PREDICTORS if asked[0].by_predictor is not None else "",
     }
@@ -215,10 +249,10 @@ def _together(words: list[str]) -> str:
 
 
 def _warn_of_conflict(table: xr.Dataset, asked: list[Question], law: str) -> None:
-    nu, mixed = NU if law == "student_t" else None, law == "mixture"
+    nu, mixed = NU if law == "student_t" else None, law == "spike_and_slab"
     for question in asked:
-        if mixed and not is_few(question):
-            continue  # its grid of scales is taken from the effects
+        if law == "two_scales" or (mixed and not is_few(question)):
+            continue  # priors in units of the standard errors, or a grid of scales taken from the effects
         said = conflict(question.effect, question.noise, question.prior, nu=nu, about_zero=mixed)
         if said:
             task = table["task"].to_numpy()[question.task]

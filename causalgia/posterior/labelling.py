@@ -18,6 +18,9 @@ _DIMS = {
     "mu": ("group", "task"),
     "tau": ("group", "task"),
     "tau_gamma": ("group", "task"),
+    "tau_narrow": ("group", "task"),
+    "tau_wide": ("group", "task"),
+    "share_narrow": ("group", "task"),
     "beta": ("covariate", "group", "task"),
     "ace_model": ("contrast", "task", "model"),
 }
@@ -25,6 +28,7 @@ _KNOWN = ("control_sd", "n_units", "n_clusters", "df", "exact", "skewness", "lev
 _LEAST_FOR_DEPENDENCE = 20
 _MOST_WITH_COVARIANCE = 512
 _NATS = 3.0
+_HALF_WIDTHS = 1.959963984540054  # of 95 % intervals: standard errors are normal scores of their p
 
 
 def labelled(
@@ -79,6 +83,11 @@ def _moments(asked: list[Question], answers: list[Answer], coords: dict[str, Any
     columns = {
         name: _column([(q, a.moments[name]) for q, a in zip(asked, answers, strict=True)], coords)
         for name in answers[0].moments
+    }
+    half = [(q, _HALF_WIDTHS * np.sqrt(q.noise.marginal)) for q in asked]
+    columns |= {
+        f"{side}_unshrunken": _column([(q, q.effect + sign * w) for q, w in half], coords)
+        for side, sign in (("lower", -1), ("upper", 1))
     }
     out = xr.Dataset(columns, _on(coords, {"contrast", "task"}))
     out.attrs = _dependence(asked, answers, coords)

@@ -97,7 +97,9 @@ def two_scales(effect: Array, noise: Noise, *, covariates: Array | None = None, 
     here = in_unit(noise, unit)
     model = LawModel(effect / unit, here.variances, shared_of(centre, here))
     parts, share, log_total = parts_of(model)
-    return _answer(_Posterior(model, parts, share), here, unit, log_total + (len(centre.sd) - len(effect)) * np.log(unit))
+    return _answer(
+        _Posterior(model, parts, share), here, unit, log_total + (len(centre.sd) - len(effect)) * np.log(unit)
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +161,9 @@ class _Posterior:
         return Draws(ace, unit * coefficients[:, 0], tau, beta, named)
 
 
-def _shares(part: Part, cell: npt.NDArray[np.intp], generator: np.random.Generator) -> tuple[npt.NDArray[np.intp], Array]:
+def _shares(
+    part: Part, cell: npt.NDArray[np.intp], generator: np.random.Generator
+) -> tuple[npt.NDArray[np.intp], Array]:
     """Draw the share given the cell: one of its points, and a place about it.
 
     Weights of the points are values of the density, not integrals; with half its slope about each, a normal density
@@ -221,7 +225,7 @@ def _nodes(posterior: _Posterior, unit: float) -> Nodes:
 def _tails(  # type: ignore[no-untyped-def]
     effect, noise, marginal, x, columns, n_centre, value, root, weight, narrow, wide, share, place, width, sums
 ):
-    """Add each effect's moments about its estimate, both sides of x, the shrinkage and the weight to the sums, (6, K)."""
+    """Add moments of each effect about its estimate, both sides of x, shrinkage and weight to the sums, (6, K)."""
     m = value.shape[1]
     for i in range(len(weight)):
         v = (narrow[i] ** 2, wide[i] ** 2)
@@ -234,10 +238,10 @@ def _tails(  # type: ignore[no-untyped-def]
                 if j < n_centre:
                     centre += part
                 a = b = 0.0
-                for l in range(m):
-                    term = columns[k, l] * root[i, l, j]
+                for h in range(m):
+                    term = columns[k, h] * root[i, h, j]
                     b += term
-                    if l < n_centre:
+                    if h < n_centre:
                         a += term
                 aa, ab, bb = aa + a * a, ab + a * b, bb + b * b
             sd = np.sqrt(bb)

@@ -15,7 +15,7 @@ from causalgia.posterior.exact import Array
 from causalgia.posterior.factor_scores import Shared
 from causalgia.posterior.vector_math import LOG2E, exp2, inverse_root
 
-__all__ = ["ONE_SCALE", "X", "LawModel", "Part", "log_prior", "parts_of", "scales_at"]
+__all__ = ["ONE_SCALE", "LawModel", "Part", "X", "log_prior", "parts_of", "scales_at"]
 
 ONE_SCALE = 0.1  # prior probability that one scale is enough
 WIDE = 3.0  # scale of the half-Cauchy of the wide part, and of it in multiples of the narrow one
@@ -234,7 +234,7 @@ def _start(model: LawModel) -> Array:
     start[0, 1] = np.median(model.effect)
     spread = float(np.median(np.abs(model.effect - start[0, 1])) + np.sqrt(np.median(model.noise)))
     start[0, 1:] = inner(model, np.array([[np.log(max(spread, 1.0))]]), start, one=True).value[0, 0]
-    return start[0]
+    return np.asarray(start[0])
 
 
 @njit(nogil=True, cache=True)
@@ -243,8 +243,8 @@ def _factored(matrix):  # type: ignore[no-untyped-def]
     for i in range(len(matrix)):
         for j in range(i + 1):
             s = matrix[i, j]
-            for l in range(j):
-                s -= matrix[i, l] * matrix[j, l]
+            for h in range(j):
+                s -= matrix[i, h] * matrix[j, h]
             if i == j:
                 if not s > 1e-12 * abs(matrix[i, i]):
                     return False
@@ -299,8 +299,8 @@ def _row_sums(effect, noise, columns, precision, v1, v2, p, value, curved, gradi
         weight = mean - (2 * half * first * (1 - first) * (q1 - q2) ** 2 if curved else 0.0)
         for j in range(m):
             gradient[j] += columns[k, j] * r * mean
-            for l in range(j + 1):
-                matrix[j, l] += weight * columns[k, j] * columns[k, l]
+            for h in range(j + 1):
+                matrix[j, h] += weight * columns[k, j] * columns[k, h]
     total += np.log(product)
     for j in range(m):
         gradient[j] -= precision[j] * value[j]

@@ -157,6 +157,7 @@ def from_posterior(tree: Any, rope: Any, *, level: float, ci_prob: float) -> Evi
     said |= {name: values.transpose("contrast", "task").to_numpy() for name, values in known.items()}
     if found.direction_only and "lfsr" in known:
         said |= _by_sign_rate(said, moments)
+    said["lower"], said["upper"] = _beyond_an_atom(said, effects, draws, ci_prob)
     inside = np.clip(1 - said["above"] - said["below"], 0.0, 1.0)
     never = np.full(inside.shape, _NEVER) if found.direction_only else 1 - inside
     errors = np.stack([1 - said["below"], never, 1 - said["above"]])
@@ -175,6 +176,28 @@ def _by_sign_rate(said: dict[str, Array], moments: xr.Dataset) -> dict[str, Arra
     larger, smaller = 1 - said["lfsr"], np.maximum(said["lfsr"] - zero, 0.0)
     up = said["above"] >= said["below"]
     return {"above": np.where(up, larger, smaller), "below": np.where(up, smaller, larger)}
+
+
+def _beyond_an_atom(
+    said: dict[str, Array], effects: xr.Dataset, draws: xr.DataArray, ci_prob: float
+) -> tuple[Array, Array]:
+    """Return the limits; where an atom makes an interval a point, the point and the interval of what is not the atom.
+
+    Where no draw is off the atom, it is the unshrunken interval that stands beside it.
+    """
+    lower, upper = said["lower"].copy(), said["upper"].copy()
+    z = special.ndtri(0.5 + ci_prob / 2)
+    for k, t in np.argwhere(lower == upper):
+        each = draws[:, :, k, t].to_numpy().ravel()
+        off = each[each != lower[k, t]]
+        if off.size:
+            ends = np.quantile(off, [(1 - ci_prob) / 2, (1 + ci_prob) / 2])
+        elif "se" in effects and "raw" in effects:
+            ends = float(effects["raw"][k, t]) + z * float(effects["se"][k, t]) * np.array([-1.0, 1.0])
+        else:
+            continue
+        lower[k, t], upper[k, t] = min(lower[k, t], ends[0]), max(upper[k, t], ends[1])
+    return lower, upper
 
 
 def distance(evidence: Evidence) -> Array:
