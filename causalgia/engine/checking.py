@@ -21,8 +21,9 @@ from causalgia.engine.repeating import by_task, in_other_batches, repeated, stra
 from causalgia.engine.rounding import AGAINST_EXACT, Rounding, against_exact, among_repeats
 from causalgia.engine.sampling import Sample, contrasts_to_check
 from causalgia.errors import DesignError, FallbackWarning, PredictorError
-from causalgia.predict import Ensemble, Predictor
+from causalgia.predict import Predictor
 from causalgia.predict.predictor import require_predictor
+from causalgia.predict.reference import reference_of
 from causalgia.streams import derive
 from causalgia.trial.beginning import Begun, begin
 from causalgia.trial.plan import Plan
@@ -284,18 +285,6 @@ def _exact(sample: Sample) -> NDArray[np.float64] | None:
         return None if exact is None else sample.outcomes_of(exact)
     except PredictorError:
         return None  # a layer that is written for float32 alone: other batches are compared instead
-
-
-def reference_of(predictor: Predictor) -> Predictor | None:
-    """Return the same network, or ensemble of them, in float64; None where it is so already or cannot be put so."""
-    makers = [getattr(part, "reference", None) for part in predictor.parts]
-    if any(make is None for make in makers) or predictor.precision.itemsize == 8:
-        return None
-    try:
-        parts = [make() for make in makers if make is not None]
-    except (PredictorError, RuntimeError, TypeError):
-        return None  # a module that cannot be copied
-    return parts[0] if predictor.models is None else Ensemble(parts, names=predictor.models)
 
 
 def _labelled(found: Rounding, sample: Sample, method: str) -> xr.Dataset:

@@ -12,6 +12,7 @@ import xarray as xr
 
 from causalgia.analysis import Analysis
 from causalgia.design import Design
+from causalgia.effects.floor import floor_of
 from causalgia.engine import kept_effects, kept_moments
 from causalgia.engine.kept_effects import Ends, KeptEffects, WithEnds
 from causalgia.engine.kept_moments import KeptMoments
@@ -199,6 +200,9 @@ class Asked(Begun):
     def frame(self) -> xr.Dataset:
         """Effects or moments without a unit and without numbers."""
         names = names_of(self.question, self.trial.predictor, self.attrs, sparing=self.sparing)
+        if self.trial.floor is not None:
+            floor = floor_of(self.question.matrix, self.floor_by_scale, self.question.scale)
+            names["floor"] = (("contrast", "task", "model")[: floor.ndim], floor)
         kept = keep_design(names, self.trial.design)
         return kept if self.sparing else kept.drop_vars("design", errors="ignore")
 

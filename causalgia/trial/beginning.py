@@ -12,6 +12,7 @@ from causalgia.design import Design
 from causalgia.predict import Predictor
 from causalgia.schema import annotate
 from causalgia.streams import RNG, root_key
+from causalgia.trial.arithmetic import TRANSFORMS, answer_floor
 from causalgia.trial.describing import arm_coordinates, attributes, question_kept
 from causalgia.trial.keeping import keep_design
 from causalgia.trial.kept import Kept
@@ -48,8 +49,10 @@ class Begun:
             "keep": kept.name,
         }
 
-    def meet(self) -> Plan:
-        """Ask for a few units, so that tasks are known and batch sizes settled; return the cut of the trial.
+    def meet(self, *, resumed: bool = False) -> Plan:
+        """Ask for a few units, so that tasks, batch sizes and the size of rounding are known; return the cut.
+
+        A resumed trial has the size of rounding in its store.
 
         Raises
         ------
@@ -60,7 +63,9 @@ class Begun:
         """
         check_distinct(self.trial)
         self.trial.meet()
-        return self.trial.plan()
+        plan = self.trial.plan()
+        self.trial.floor = None if resumed else answer_floor(self.trial)
+        return plan
 
     @property
     def frame(self) -> xr.Dataset:
@@ -69,7 +74,17 @@ class Begun:
         coords: dict[str, Any] = {"task": list(predictor.tasks), **arm_coordinates(design.named_arms)}
         if predictor.models is not None:
             coords["model"] = list(predictor.models)
-        return annotate(keep_design(xr.Dataset(coords=coords, attrs=self.attrs), design))
+        found = keep_design(xr.Dataset(coords=coords, attrs=self.attrs), design)
+        return annotate(found if self.trial.floor is None else found.assign(answer_floor=self.floor_by_scale))
+
+    @property
+    def floor_by_scale(self) -> xr.DataArray:
+        """What the predictor's own arithmetic makes of an answer, (transform, task[, model]); it has been measured."""
+        predictor = self.trial.predictor
+        coords: dict[str, Any] = {"transform": list(TRANSFORMS), "task": list(predictor.tasks)}
+        if predictor.models is not None:
+            coords["model"] = list(predictor.models)
+        return xr.DataArray(self.trial.floor, dims=tuple(coords), coords=coords)
 
 
 def _in_words(design: Design) -> str:
