@@ -177,7 +177,7 @@ SCHEMA: tuple[Variable, ...] = (
         ("outcomes",),
         (("transform", "task"), ("transform", "task", "model")),
         "f",
-        "largest error of the predictor's own arithmetic in an answer, by the scale of the contrast; 0 where impossible",
+        "largest error of the predictor's own arithmetic in an answer, by scale of the contrast; 0 where impossible",
     ),
     Variable(
         "floor",

@@ -25,6 +25,7 @@ from causalgia.predict import Predictor
 from causalgia.predict.predictor import require_predictor
 from causalgia.predict.reference import reference_of
 from causalgia.streams import derive
+from causalgia.trial.arithmetic import answers_asked
 from causalgia.trial.beginning import Begun, begin
 from causalgia.trial.plan import Plan
 from causalgia.trial.turns import Tokens
@@ -294,7 +295,8 @@ def _labelled(found: Rounding, sample: Sample, method: str) -> xr.Dataset:
 
 
 def _cost(sample: Sample, begun: Begun, plan: Plan, pace: Pace, *, usable: bool) -> Cost:
-    start = before_the_first_turn(begun) + _AT_DOOR * len(sample.lengths) * sample.seconds_a_row
+    rows = _AT_DOOR * len(sample.lengths) + answers_asked(begun.trial.design, begun.trial.predictor)
+    start = before_the_first_turn(begun) + rows * sample.seconds_a_row
     if usable and sample.seconds_a_row <= SLOW:
         return costed(begun, plan, per_second=pace.per_second, start=start)
     return by_rate(begun.trial, plan, per_second=pace.per_second, start=start)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.design import Design
+from causalgia.design import Arm, Design
 from causalgia.errors import PredictorError
-from causalgia.predict import Predictor
+from causalgia.predict import NonFiniteError, Predictor
 from causalgia.predict.reference import reference_of
 from causalgia.trial.describing import applied
 from causalgia.trial.plan import columns
@@ -50,7 +50,7 @@ def _extent(design: Design) -> tuple[int, int]:
     return arms, int(np.clip(rows // arms, 1, min(_MOST_UNITS, design.n_units)))
 
 
-def answer_floor(trial: Trial) -> Array | None:
+def answer_floor(trial: Trial) -> Array:
     r"""Return the largest error that the predictor's own arithmetic makes in an answer, by scale.
 
     With :math:`e` the error of an answer, :math:`|\sum_a w_a \bar e_a| \le \sum_a |w_a| \max|e|`: an average effect
@@ -64,9 +64,13 @@ def answer_floor(trial: Trial) -> Array | None:
 
     Returns
     -------
-    ndarray or None
-        (4, tasks[, models]): on the scales of `TRANSFORMS`, 0 where a scale is impossible for an answer; None where the
-        predictor does not answer, which the trial itself then says.
+    ndarray
+        (4, tasks[, models]): on the scales of `TRANSFORMS`, 0 where a scale is impossible for an answer.
+
+    Raises
+    ------
+    PredictorError
+        If the predictor does not answer; names the arm, and the unit whose answer is not finite.
     """
     design = trial.design
     n_arms, n_units = _extent(design)
@@ -74,14 +78,20 @@ def answer_floor(trial: Trial) -> Array | None:
     units = trial.draw(0, n_units)
     arms = [design.named_arms[place] for place in places]
     rows = [applied(arm, units.tokens, units.ids, trial.key) for arm in arms]
-    try:
-        answers = [trial.predictor.predict(tokens) for tokens in rows]
-        error = _against_exact(trial.predictor, rows, answers, units)
-        if error is None:
-            error = _among_orders(trial.predictor, rows, answers)
-    except PredictorError:
-        return None
+    answers = [_answers(trial.predictor, tokens, arm, units) for tokens, arm in zip(rows, arms, strict=True)]
+    error = _against_exact(trial.predictor, rows, answers, units)
+    if error is None:
+        error = _among_orders(trial.predictor, rows, answers)
     return _by_scale(error, np.concatenate(answers).astype(np.float64))
+
+
+def _answers(predictor: Predictor, tokens: Tokens, arm: Arm, units: Drawn) -> NDArray[Any]:
+    try:
+        return predictor.predict(tokens)
+    except NonFiniteError as error:
+        raise PredictorError(f"arm '{arm.name}', unit {int(units.ids[error.row])}: {error.detail}") from error
+    except PredictorError as error:
+        raise PredictorError(f"arm '{arm.name}' ({tokens.shape[1]} bp): {error}") from error
 
 
 def _against_exact(predictor: Predictor, rows: list[Tokens], answers: list[NDArray[Any]], units: Drawn) -> Array | None:

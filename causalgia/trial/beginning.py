@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from causalgia.predict import Predictor
 from causalgia.schema import annotate
 from causalgia.streams import RNG, root_key
 from causalgia.trial.arithmetic import TRANSFORMS, answer_floor
+from causalgia.trial.caveats import notes_of_design
 from causalgia.trial.describing import arm_coordinates, attributes, question_kept
 from causalgia.trial.keeping import keep_design
 from causalgia.trial.kept import Kept
@@ -95,7 +97,13 @@ def _in_words(design: Design) -> str:
 
 
 def begin(
-    design: Design, predictor: Predictor, *, rng: RNG, analysis: Analysis | None, client: Client | None = None
+    design: Design,
+    predictor: Predictor,
+    *,
+    rng: RNG,
+    analysis: Analysis | None,
+    client: Client | None = None,
+    notes: Sequence[str] = (),
 ) -> Begun:
     """Return a trial that has begun; nothing is drawn or predicted yet.
 
@@ -108,6 +116,9 @@ def begin(
     if analysis is not None:
         attrs["analysis"] = question_kept(analysis, design)
     trial = Trial(design, predictor, root_key(rng))
+    notes = [*notes, *notes_of_design(design, analysis, key=trial.key)]
+    if notes:
+        attrs["notes"] = "\n".join(notes)
     if client is not None:
         from causalgia.trial import workers
 
