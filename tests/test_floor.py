@@ -53,7 +53,8 @@ def test_an_interaction_that_no_window_sees_is_zero_and_a_main_effect_is_not(dra
     band = cg.decide(effects, rope=0, error="bootstrap_t", rng=0)["verdict"]
     assert set(band.sel(contrast="interaction").values) == {"undecided"}
     assert cg.adjust(effects, method="bootstrap_t", rng=0)["p_adjusted"].sel(contrast="interaction").min() == 1
-    assert "zero within rounding" in cg.report(estimates).lower()
+    assert ("zero within rounding" in cg.report(estimates).lower()) == pair["below_floor"].any()
+    assert (pair["below_floor"] | (pair["ace"] == 0)).all()
 
 
 def shaky(interaction=0.0):

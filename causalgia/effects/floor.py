@@ -31,7 +31,7 @@ def floor_of(W: sparse.csr_array, by_scale: xr.DataArray, scale: str) -> Array:
     array([[4.e-07]])
     """
     r = by_scale.sel(transform=scale).to_numpy()
-    return np.multiply.outer(_size(W), r)
+    return np.asarray(np.multiply.outer(_size(W), r))
 
 
 def floor_of_means(
@@ -67,9 +67,9 @@ def floor_of_means(
         if scale == "log_of_means":
             return floor
         logs = np.log(size).reshape(len(mean), -1)
-        return floor * np.exp(np.asarray(W @ logs)).reshape(shape)
+        return np.asarray(floor * np.exp(np.asarray(W @ logs)).reshape(shape))
     gradient = with_four(scale, ceiling)(*(mean[cell] for cell in cells))[1]
-    return np.broadcast_to(sum(np.abs(part) for part in gradient) * error, shape)
+    return np.array(np.broadcast_to(np.abs(np.stack(gradient)).sum(axis=0) * error, shape))
 
 
 def floor_column(
@@ -98,7 +98,7 @@ def _means(outcomes: xr.Dataset, arms: list[str]) -> Array:
     """Return the mean outcome of every arm, 1 for an arm without units."""
     y = outcomes["outcome"]
     if "arm" in y.dims:
-        return np.moveaxis(y.to_numpy().astype(np.float64), 1, 0).mean(axis=1)
+        return np.asarray(y.to_numpy().astype(np.float64).mean(axis=0))
     assigned, values = outcomes["assigned"].to_numpy().astype(str), y.to_numpy().astype(np.float64)
     return np.stack(
         [values[assigned == a].mean(axis=0) if (assigned == a).any() else np.ones(values.shape[1:]) for a in arms]
@@ -106,4 +106,4 @@ def _means(outcomes: xr.Dataset, arms: list[str]) -> Array:
 
 
 def _size(W: sparse.csr_array) -> Array:
-    return np.asarray(abs(W).sum(axis=1)).ravel()
+    return np.asarray(abs(W).sum(axis=1), np.float64).ravel()

@@ -10,8 +10,10 @@ from typing import Any, TypeVar
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from scipy import sparse
 
 from causalgia.design import Design
+from causalgia.effects.floor import floor_of
 from causalgia.engine import saying
 from causalgia.engine.costing import Cost, before_the_first_turn, by_rate, costed, disk, fits, held
 from causalgia.engine.findings import Check, Finding
@@ -25,7 +27,7 @@ from causalgia.predict import Predictor
 from causalgia.predict.predictor import require_predictor
 from causalgia.predict.reference import reference_of
 from causalgia.streams import derive
-from causalgia.trial.arithmetic import answers_asked
+from causalgia.trial.arithmetic import TRANSFORMS, answers_asked
 from causalgia.trial.beginning import Begun, begin
 from causalgia.trial.plan import Plan
 from causalgia.trial.turns import Tokens
@@ -153,6 +155,8 @@ class _Looking:
             return
         found = self._measured(name, lambda: _rounding(sample))
         if found is not None:
+            floor = sample.trial.floor
+            found = found if floor is None else found.assign(size=_smallest(sample, floor))
             self.findings.append(saying.floor(found, sample.trial.design.n_units))
             self.numbers["floor"] = found
 
@@ -286,6 +290,14 @@ def _exact(sample: Sample) -> NDArray[np.float64] | None:
         return None if exact is None else sample.outcomes_of(exact)
     except PredictorError:
         return None  # a layer that is written for float32 alone: other batches are compared instead
+
+
+def _smallest(sample: Sample, floor: NDArray[np.float64]) -> xr.DataArray:
+    """Return the effect that rounding alone can make, as a trial keeps it, (contrast, task[, model])."""
+    weights = sparse.csr_array(sample.matrix)
+    by_scale = xr.DataArray(floor, dims=("transform", "task", "model")[: floor.ndim])
+    size = floor_of(weights, by_scale.assign_coords(transform=list(TRANSFORMS)), "identity")
+    return by_task(size, sample.trial.predictor, sample.weights)
 
 
 def _labelled(found: Rounding, sample: Sample, method: str) -> xr.Dataset:

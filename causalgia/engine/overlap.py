@@ -98,7 +98,7 @@ def _tokens(design: Design, real: Any) -> NDArray[np.uint8]:
 
 
 def _apart(units: NDArray[np.float64], real: NDArray[np.float64], at: tuple[int, ...], predictor: Predictor) -> str:
-    one, other = units[(slice(None), *at)], real[(slice(None), *at)]
+    one, other = (np.moveaxis(answers, 0, -1)[at] for answers in (units, real))
     area = auroc(one, other)
     if 1 - APART < area < APART:
         return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -15,7 +16,7 @@ from causalgia.trial.describing import applied
 from causalgia.trial.plan import columns
 
 if TYPE_CHECKING:
-    from causalgia.trial.turns import Drawn, Tokens, Trial
+    from causalgia.trial.turns import Tokens, Trial
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -72,68 +73,86 @@ def answer_floor(trial: Trial) -> Array:
     PredictorError
         If the predictor does not answer; names the arm, and the unit whose answer is not finite.
     """
-    design = trial.design
-    n_arms, n_units = _extent(design)
-    places = np.unique(np.linspace(0, len(design.named_arms) - 1, n_arms).round().astype(int))
-    units = trial.draw(0, n_units)
-    arms = [design.named_arms[place] for place in places]
-    rows = [applied(arm, units.tokens, units.ids, trial.key) for arm in arms]
-    answers = [_answers(trial.predictor, tokens, arm, units) for tokens, arm in zip(rows, arms, strict=True)]
-    error = _against_exact(trial.predictor, rows, answers, units)
+    rows = _rows(trial)
+    answers = [_answers(trial.predictor, row) for row in rows]
+    error = _against_exact(trial.predictor, rows, answers)
     if error is None:
         error = _among_orders(trial.predictor, rows, answers)
     return _by_scale(error, np.concatenate(answers).astype(np.float64))
 
 
-def _answers(predictor: Predictor, tokens: Tokens, arm: Arm, units: Drawn) -> NDArray[Any]:
+@dataclass(frozen=True)
+class _Rows:
+    """Some units under an arm: their ids, their backgrounds, and what the arm makes of these."""
+
+    arm: Arm
+    ids: NDArray[np.uint64]
+    base: Tokens
+    tokens: Tokens
+
+
+def _rows(trial: Trial) -> list[_Rows]:
+    """Return some arms, evenly spread, on the first units; in a parallel trial on units that receive them."""
+    n_arms, n_units = _extent(trial.design)
+    places = np.unique(np.linspace(0, len(trial.design.named_arms) - 1, n_arms).round().astype(int))
+    parallel = trial.design.assignment == "parallel"
+    units = trial.draw(0, min(n_units * len(trial.design.named_arms) if parallel else n_units, trial.design.n_units))
+    found = []
+    for place in places:
+        mine = slice(None) if units.assigned is None else np.flatnonzero(units.assigned == place)[:n_units]
+        ids, base, arm = units.ids[mine], units.tokens[mine], trial.design.named_arms[place]
+        if len(ids):
+            found.append(_Rows(arm, ids, base, applied(arm, base, ids, trial.key)))
+    return found
+
+
+def _answers(predictor: Predictor, row: _Rows) -> NDArray[Any]:
     try:
-        return predictor.predict(tokens)
+        return predictor.predict(row.tokens)
     except NonFiniteError as error:
-        raise PredictorError(f"arm '{arm.name}', unit {int(units.ids[error.row])}: {error.detail}") from error
+        raise PredictorError(f"arm '{row.arm.name}', unit {int(row.ids[error.row])}: {error.detail}") from error
     except PredictorError as error:
-        raise PredictorError(f"arm '{arm.name}' ({tokens.shape[1]} bp): {error}") from error
+        raise PredictorError(f"arm '{row.arm.name}' ({row.tokens.shape[1]} bp): {error}") from error
 
 
-def _against_exact(predictor: Predictor, rows: list[Tokens], answers: list[NDArray[Any]], units: Drawn) -> Array | None:
+def _against_exact(predictor: Predictor, rows: list[_Rows], answers: list[NDArray[Any]]) -> Array | None:
     """Return the largest difference from float64, (tasks[, models]); None where there is none to be had."""
     reference = reference_of(predictor)
     if reference is None:
         return None
     try:
-        exact = [reference.predict(tokens) for tokens in rows]
+        exact = [reference.predict(row.tokens) for row in rows]
     except PredictorError:
         return None  # a layer that is written for float32 alone
     gaps = [_gap(y, z) for y, z in zip(answers, exact, strict=True)]
-    for tokens, z in zip(rows, exact, strict=True):
-        in_session = _in_session(predictor, tokens, units)
+    for row, z in zip(rows, exact, strict=True):
+        in_session = _in_session(predictor, row)
         if in_session is not None:
             gaps.append(_gap(in_session, z[: len(in_session)]))
-    return np.maximum(np.max(gaps, axis=0), _eps(predictor, answers) * _largest(answers))
+    return np.asarray(np.maximum(np.max(gaps, axis=0), _eps(predictor, answers) * _largest(answers)))
 
 
-def _in_session(predictor: Predictor, tokens: Tokens, units: Drawn) -> NDArray[Any] | None:
+def _in_session(predictor: Predictor, row: _Rows) -> NDArray[Any] | None:
     """Return answers to the first units as edits of their backgrounds, where a part of the predictor takes edits."""
-    base = units.tokens[:_IN_SESSION]
+    base, tokens = row.base[:_IN_SESSION], row.tokens[:_IN_SESSION]
     length = base.shape[1]
     if tokens.shape[1] != length or not any(part.backgrounds_at_once(length) for part in predictor.parts):
         return None
     places = np.arange(len(base))
     answers = [
-        part.edits(base).answers(tokens[: len(base)], places)
-        if part.backgrounds_at_once(length)
-        else part.predict(tokens[: len(base)])
+        part.edits(base).answers(tokens, places) if part.backgrounds_at_once(length) else part.predict(tokens)
         for part in predictor.parts
     ]
     return answers[0] if predictor.models is None else np.stack(answers, axis=-1)
 
 
-def _among_orders(predictor: Predictor, rows: list[Tokens], answers: list[NDArray[Any]]) -> Array:
+def _among_orders(predictor: Predictor, rows: list[_Rows], answers: list[NDArray[Any]]) -> Array:
     """Return what other batches make of the answers, and roundings of the largest one, (tasks[, models])."""
     gaps = []
-    for tokens, y in zip(rows, answers, strict=True):
-        gaps.append(_gap(predictor.predict(tokens[::-1])[::-1], y))
-        gaps.append(_gap(np.concatenate([predictor.predict(row[None]) for row in tokens]), y))
-    return _ALIKE * np.max(gaps, axis=0) + _DEPTH * _eps(predictor, answers) * _largest(answers)
+    for row, y in zip(rows, answers, strict=True):
+        gaps.append(_gap(predictor.predict(row.tokens[::-1])[::-1], y))
+        gaps.append(_gap(np.concatenate([predictor.predict(one[None]) for one in row.tokens]), y))
+    return np.asarray(_ALIKE * np.max(gaps, axis=0) + _DEPTH * _eps(predictor, answers) * _largest(answers))
 
 
 def _gap(one: NDArray[Any], other: NDArray[Any]) -> Array:

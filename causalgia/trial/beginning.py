@@ -20,7 +20,7 @@ from causalgia.trial.keeping import keep_design
 from causalgia.trial.kept import Kept
 from causalgia.trial.plan import Plan
 from causalgia.trial.turns import Trial
-from causalgia.trial.units import check_distinct
+from causalgia.trial.units import check_distinct, memory_said
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -116,7 +116,8 @@ def begin(
     if analysis is not None:
         attrs["analysis"] = question_kept(analysis, design)
     trial = Trial(design, predictor, root_key(rng))
-    notes = [*notes, *notes_of_design(design, analysis, key=trial.key)]
+    with memory_said(design):
+        notes = [*notes, *notes_of_design(design, analysis, key=trial.key)]
     if notes:
         attrs["notes"] = "\n".join(notes)
     if client is not None:
