@@ -173,6 +173,20 @@ SCHEMA: tuple[Variable, ...] = (
     ),
     Variable("zero", ("effects", "moments"), _EFFECT, "b", "whether that one number may be 0 (crossover)"),
     Variable(
+        "answer_floor",
+        ("outcomes",),
+        (("transform", "task"), ("transform", "task", "model")),
+        "f",
+        "largest error of the predictor's own arithmetic in an answer, by scale of the contrast; 0 where impossible",
+    ),
+    Variable(
+        "floor",
+        ("effects", "moments", "estimates", "decisions"),
+        _EFFECT,
+        "f",
+        "effect that the predictor's own arithmetic can make of nothing: sum of |weights| times the error of an answer",
+    ),
+    Variable(
         "rounding",
         ("effects",),
         (("unit", "task"), ("unit", "task", "model")),
@@ -242,6 +256,9 @@ SCHEMA: tuple[Variable, ...] = (
         "largest_ice", "bound on |ICE| over all units and contrasts of the task; in parallel the outcomes' range"
     ),
     _estimates("leverage", "largest share of one cluster in the variance of the ACE", decisions=True),
+    _estimates(
+        "below_floor", "zero within rounding: the effect is at most its floor, and p is 1", dtype="b", decisions=True
+    ),
     _estimates("exact", "no spread among the units: the interval is a point", dtype="b", decisions=True),
     Variable("n_units", ("moments", "estimates", "decisions"), _EFFECT, "i", "units that the contrast uses"),
     _estimates("n_clusters", "independent clusters that the standard error rests on", dtype="i", decisions=True),
@@ -358,7 +375,7 @@ SCHEMA: tuple[Variable, ...] = (
 
 #: names that a factor or a covariate cannot have, because a Dataset of ours means something else by them
 RESERVED = frozenset(row.name for row in SCHEMA if {*row.datasets} - {"sequences", "library", "counts"}) | {
-    *("unit", "arm", "task", "model", "contrast", "contrast_", "cluster", "look", "byte"),
+    *("unit", "arm", "task", "model", "contrast", "contrast_", "cluster", "look", "byte", "transform"),
 }
 
 _REQUIRED_DIMS: dict[Kind, tuple[str, ...]] = {

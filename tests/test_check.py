@@ -12,11 +12,11 @@ from typer.testing import CliRunner
 import causalgia as cg
 from causalgia import cli
 from causalgia.engine import checking, costing, pacing, partly
-from causalgia.engine.checking import reference_of
 from causalgia.engine.rounding import against_exact, among_repeats
 from causalgia.engine.sampling import contrasts_to_check, reference_arm
 from causalgia.errors import DesignError, PredictorError
 from causalgia.predict import Predictor
+from causalgia.predict.reference import reference_of
 
 ARMS = {"untreated": cg.Untreated(), "GATA": cg.Embed("GATA", at=20)}
 NAMES = (

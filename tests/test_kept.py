@@ -258,7 +258,7 @@ def test_a_trial_that_broke_off_goes_on(keep, tmp_path, monkeypatch):
 
 
 def test_what_units_share_is_asked_again_where_it_is_damaged(tmp_path):
-    path, (predictor, _) = tmp_path / "trial.zarr", frail(20)
+    path, (predictor, _) = tmp_path / "trial.zarr", frail(40)
     with pytest.raises(PredictorError, match="went away"):
         kept(design_of(), predictor, "effects", path)
     for state in path.glob("causalgia-trial/state-*"):

@@ -11,6 +11,7 @@ from scipy import sparse
 
 from causalgia.analysis import Analysis, beyond
 from causalgia.effects.expanding import check_of_means, expanded, expanded_by_arm
+from causalgia.effects.floor import floor_column
 from causalgia.effects.spread import arm_sds, control_sd, measured_in, pooled_sd, read_for_sd, sds_of_shared
 from causalgia.effects.weighing import weighed
 from causalgia.effects.weights import arm_name, chosen, dense, unique, weight_matrix
@@ -133,6 +134,7 @@ def contrast(
     coords = {name: c for name, c in outcomes.coords.items() if (name != "do" and "arm" in c.dims) or "unit" in c.dims}
     effects = xr.Dataset(parts, coords=coords, attrs=outcomes.attrs)
     effects["weight"] = (("contrast", "arm"), dense(W))
+    effects = effects.assign(floor_column(outcomes, W, arms, scale, ceiling, list(next(iter(weights.values())))))
     effects = effects.assign_coords(contrast=list(weights), arm=arms, **done(outcomes, weights))
     effects.attrs |= in_words(outcomes, weights, scale, "crossover" if crossover else "parallel", control, interaction)
     effects.attrs |= measured_in(read, W)

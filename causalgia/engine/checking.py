@@ -10,8 +10,10 @@ from typing import Any, TypeVar
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from scipy import sparse
 
 from causalgia.design import Design
+from causalgia.effects.floor import floor_of
 from causalgia.engine import saying
 from causalgia.engine.costing import Cost, before_the_first_turn, by_rate, costed, disk, fits, held
 from causalgia.engine.findings import Check, Finding
@@ -21,9 +23,11 @@ from causalgia.engine.repeating import by_task, in_other_batches, repeated, stra
 from causalgia.engine.rounding import AGAINST_EXACT, Rounding, against_exact, among_repeats
 from causalgia.engine.sampling import Sample, contrasts_to_check
 from causalgia.errors import DesignError, FallbackWarning, PredictorError
-from causalgia.predict import Ensemble, Predictor
+from causalgia.predict import Predictor
 from causalgia.predict.predictor import require_predictor
+from causalgia.predict.reference import reference_of
 from causalgia.streams import derive
+from causalgia.trial.arithmetic import TRANSFORMS, answers_asked
 from causalgia.trial.beginning import Begun, begin
 from causalgia.trial.plan import Plan
 from causalgia.trial.turns import Tokens
@@ -151,6 +155,8 @@ class _Looking:
             return
         found = self._measured(name, lambda: _rounding(sample))
         if found is not None:
+            floor = sample.trial.floor
+            found = found if floor is None else found.assign(size=_smallest(sample, floor))
             self.findings.append(saying.floor(found, sample.trial.design.n_units))
             self.numbers["floor"] = found
 
@@ -286,16 +292,12 @@ def _exact(sample: Sample) -> NDArray[np.float64] | None:
         return None  # a layer that is written for float32 alone: other batches are compared instead
 
 
-def reference_of(predictor: Predictor) -> Predictor | None:
-    """Return the same network, or ensemble of them, in float64; None where it is so already or cannot be put so."""
-    makers = [getattr(part, "reference", None) for part in predictor.parts]
-    if any(make is None for make in makers) or predictor.precision.itemsize == 8:
-        return None
-    try:
-        parts = [make() for make in makers if make is not None]
-    except (PredictorError, RuntimeError, TypeError):
-        return None  # a module that cannot be copied
-    return parts[0] if predictor.models is None else Ensemble(parts, names=predictor.models)
+def _smallest(sample: Sample, floor: NDArray[np.float64]) -> xr.DataArray:
+    """Return the effect that rounding alone can make, as a trial keeps it, (contrast, task[, model])."""
+    weights = sparse.csr_array(sample.matrix)
+    by_scale = xr.DataArray(floor, dims=("transform", "task", "model")[: floor.ndim])
+    size = floor_of(weights, by_scale.assign_coords(transform=list(TRANSFORMS)), "identity")
+    return by_task(size, sample.trial.predictor, sample.weights)
 
 
 def _labelled(found: Rounding, sample: Sample, method: str) -> xr.Dataset:
@@ -305,7 +307,8 @@ def _labelled(found: Rounding, sample: Sample, method: str) -> xr.Dataset:
 
 
 def _cost(sample: Sample, begun: Begun, plan: Plan, pace: Pace, *, usable: bool) -> Cost:
-    start = before_the_first_turn(begun) + _AT_DOOR * len(sample.lengths) * sample.seconds_a_row
+    rows = _AT_DOOR * len(sample.lengths) + answers_asked(begun.trial.design, begun.trial.predictor)
+    start = before_the_first_turn(begun) + rows * sample.seconds_a_row
     if usable and sample.seconds_a_row <= SLOW:
         return costed(begun, plan, per_second=pace.per_second, start=start)
     return by_rate(begun.trial, plan, per_second=pace.per_second, start=start)

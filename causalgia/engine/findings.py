@@ -56,8 +56,9 @@ class Check:
     floor
         Rounding error of the contrasts: ``rms (contrast, task[, model])`` of an individual effect, in sd of the
         contrast over units; ``bias`` of the average effect in its standard errors at the design's number of units, its
-        ``mcse``, and ``most = |bias| + 2 mcse``; ``constant`` where an effect does not vary. ``attrs["method"]`` says
-        whether a computation in float64 was compared, or other batches.
+        ``mcse``, and ``most = |bias| + 2 mcse``; ``constant`` where an effect does not vary; ``size``, the average
+        effect below which a trial says "zero within rounding". ``attrs["method"]`` says whether a computation in
+        float64 was compared, or other batches.
     strand_asymmetry
         Root mean square difference of the answers to a sequence and to its reverse complement, in sd, (task[, model]).
     throughput

@@ -12,16 +12,19 @@ import xarray as xr
 
 from causalgia.analysis import Analysis
 from causalgia.design import Design
+from causalgia.effects.floor import floor_of
 from causalgia.engine import kept_effects, kept_moments
 from causalgia.engine.kept_effects import Ends, KeptEffects, WithEnds
 from causalgia.engine.kept_moments import KeptMoments
 from causalgia.engine.naming import names_of
 from causalgia.engine.opening import open as open_store
+from causalgia.engine.overlap import overlap_notes
 from causalgia.engine.parents import shared_parents
 from causalgia.engine.question import Question, question_of_trial
 from causalgia.engine.reducing import Reduction
 from causalgia.errors import DegenerateWarning, DesignError
 from causalgia.predict import Predictor
+from causalgia.sequences.records import Source
 from causalgia.streams import RNG
 from causalgia.trial.archive import Archive, open_archive, place_of
 from causalgia.trial.beginning import Begun, begin
@@ -56,6 +59,7 @@ def run(
     analysis: Analysis | None = None,
     until: Until | None = None,
     progress: bool = True,
+    real: Source | Literal["parents"] | None = None,
 ) -> xr.Dataset:
     """Run a trial: draw the units, apply the arms, ask the predictor, and return the outcomes.
 
@@ -92,6 +96,10 @@ def run(
         one.
     progress
         Draw a progress bar when standard error is a terminal.
+    real
+        Sequences as they are in nature, of the length of the backgrounds, or ``"parents"``, those that the null model
+        was made of: up to 200 are answered beside 200 untreated units, and ``attrs["notes"]`` has a sentence with the
+        AUROC of each task where it is .9 or more, or .1 or less: null model and data do not overlap.
 
     Returns
     -------
@@ -172,9 +180,21 @@ def run(
     """
     if keep not in KEEPS:
         raise DesignError(f"keep={keep!r} is none of {', '.join(map(repr, KEEPS))}")
+    notes: list[str] = []
+    if real is not None:
+        check_kinds(design, predictor, analysis, until)
+        notes = overlap_notes(design, predictor, real)
     if keep == "outcomes":
         return run_and_hold(
-            design, predictor, rng=rng, analysis=analysis, until=until, store=store, client=client, progress=progress
+            design,
+            predictor,
+            rng=rng,
+            analysis=analysis,
+            until=until,
+            store=store,
+            client=client,
+            progress=progress,
+            notes=notes,
         )
     analysis = design.planned() if analysis is None and isinstance(design, Design) else analysis
     check_kinds(design, predictor, analysis, until)
@@ -182,7 +202,7 @@ def run(
         raise DesignError(f"until= looks at outcomes as they come, and keep={keep!r} does not hold them; leave one out")
     question = question_of_trial(design, predictor, analysis, keep=keep)
     path = None if store is None else place_of(store)
-    begun = begin(design, predictor, rng=rng, analysis=analysis, client=client)
+    begun = begin(design, predictor, rng=rng, analysis=analysis, client=client, notes=notes)
     asked = Asked(begun.trial, begun.attrs, question, sparing=keep == "moments")
     kept = _moments if keep == "moments" else _effects
     return kept(asked, path, client, progress)
@@ -199,6 +219,9 @@ class Asked(Begun):
     def frame(self) -> xr.Dataset:
         """Effects or moments without a unit and without numbers."""
         names = names_of(self.question, self.trial.predictor, self.attrs, sparing=self.sparing)
+        if self.trial.floor is not None:
+            floor = floor_of(self.question.matrix, self.floor_by_scale, self.question.scale)
+            names["floor"] = (("contrast", "task", "model")[: floor.ndim], floor)
         kept = keep_design(names, self.trial.design)
         return kept if self.sparing else kept.drop_vars("design", errors="ignore")
 

@@ -68,6 +68,8 @@ def floor(found: xr.Dataset, n_units: int) -> Finding:
     size = f"rounding of an effect {_number(at['rms'])} of its sd over units {here}, {found.attrs['method']}"
     bias, most = abs(at["bias"].item()), at["most"].item()
     said = f"bias {_number(bias)} standard errors at {n_units:,} units, at most {_number(most)}"
+    if "size" in found:
+        said += f"; an effect of {_number(found['size'].max())} or less is zero within rounding"
     unseen = at["rms"].item() >= _COARSE and found.attrs["method"] != AGAINST_EXACT
     if most <= _BIASED and not unseen:
         return Finding(name, "ok", f"{size}; {said}")

@@ -125,7 +125,7 @@ def root_of(correlation: Array) -> Array:
 
 def without_units(moments: xr.Dataset) -> xr.Dataset:
     """Return effects of no unit, with the names, weights and attributes that estimates keep."""
-    names = [name for name in ("weight", "control_sd") if name in moments]
+    names = [name for name in ("weight", "control_sd", "floor") if name in moments]
     mean = moments["ice_mean"]
     drop = [str(c) for c in moments.coords if {"quantile", "contrast_", "byte"} & set(moments[c].dims)]
     effects = moments[names].assign_coords(mean.coords).drop_vars(drop, errors="ignore")

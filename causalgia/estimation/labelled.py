@@ -12,6 +12,7 @@ import xarray as xr
 from causalgia.analysis import beyond
 from causalgia.errors import DegenerateWarning, EstimateError
 from causalgia.estimation.crossover_targets import check_one_unit, estimate_crossover, of_units_alone
+from causalgia.estimation.floor import with_floor
 from causalgia.estimation.from_moments import answer_of, as_kept, has_moments, without_units
 from causalgia.estimation.given import aligned
 from causalgia.estimation.magnitude import put_back, sized
@@ -184,7 +185,8 @@ def _one_unit(effects: xr.Dataset, said: dict[str, Any]) -> xr.Dataset:
     )
     ace = centred(np.asarray(effects["ice"].to_numpy(), dtype=np.float64))[0][0]
     said |= {"method": "the ICE of one unit, without standard error", "cluster": "unit"}
-    return _assemble(effects, {"ace": ace, "n_units": np.ones(ace.shape, dtype=np.int64)}, said)
+    one = _assemble(effects, {"ace": ace, "n_units": np.ones(ace.shape, dtype=np.int64)}, said)
+    return with_floor(one, effects)
 
 
 def estimates_of(effects: xr.Dataset, answer: Answer, limits: Limits, said: dict[str, Any]) -> xr.Dataset:
@@ -201,7 +203,7 @@ def estimates_of(effects: xr.Dataset, answer: Answer, limits: Limits, said: dict
     columns["largest_ice"] = np.broadcast_to(answer.reach.max(axis=0), e.ace.shape)
     for name, count in (("n_units", answer.n_units), ("n_clusters", answer.n_clusters)):
         columns[name] = np.broadcast_to(count.reshape(-1, *wide), e.ace.shape).astype(np.int64)
-    return _with_covariance(_assemble(effects, columns, said), e.factor)
+    return _with_covariance(with_floor(_assemble(effects, columns, said), effects), e.factor)
 
 
 def _warn_exact(exact: Any, n: int) -> None:

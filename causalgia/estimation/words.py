@@ -70,6 +70,8 @@ def words_as_levels(effects: xr.Dataset) -> xr.Dataset:
     if "control_sd" in effects:
         squares = effects["control_sd"].to_numpy()[words] ** 2
         out["control_sd"] = (("contrast", "task"), np.sqrt(squares.mean(axis=0, keepdims=True)))
+    if "floor" in effects:
+        out["floor"] = (("contrast", "task"), effects["floor"].to_numpy()[words].max(axis=0, keepdims=True))
     out["weight"] = (
         ("contrast", "arm"),
         effects["weight"].to_numpy()[words].mean(axis=0, keepdims=True, dtype=np.float64),

@@ -11,6 +11,7 @@ import xarray as xr
 from causalgia.analysis import beyond
 from causalgia.errors import EstimateError, OutcomesError
 from causalgia.estimation import as_estimates
+from causalgia.estimation.floor import is_below_floor
 from causalgia.estimation.given import require_errors
 from causalgia.estimation.moments import Array, Codes
 from causalgia.multiplicity.bands import seed_in_words
@@ -215,8 +216,8 @@ def _jointly(
             continue
         found = _together(questions, method, members, se[members], n_draws, key)
         single[members], down[members] = found.p_single_step, found.p_step_down
-    open_ended = unbounded(table).ravel()
-    single[open_ended], down[open_ended] = 1.0, 1.0
+    never = unbounded(table).ravel() | is_below_floor(table).ravel()
+    single[never], down[never] = 1.0, 1.0
     chosen = {"p_adjusted": single} if method == "sign_flip" else {"p_adjusted": single, "p_step_down": down}
     out = table.assign({name: (table["ace"].dims, values.reshape(shape)) for name, values in chosen.items()})
     return _said(out, said | {"family": in_words(family, table["ace"])}, family)

@@ -9,6 +9,7 @@ import xarray as xr
 
 from causalgia.analysis import beyond
 from causalgia.errors import EstimateError
+from causalgia.estimation.floor import at_least_floor
 from causalgia.estimation.request import require_ci_prob
 from causalgia.multiplicity.families import families, in_words
 from causalgia.multiplicity.jointly import by_bootstrap, by_multivariate_t
@@ -109,7 +110,8 @@ def simultaneous(
             found = by_multivariate_t(questions, members, ci_prob=ci_prob, key=key)
         half[members], critical[members] = found.half_width, found.critical
     ace = table["ace"]
-    open_ended, (lower, upper) = questions.open_ended(ci_prob), working.around(half.reshape(ace.shape))
+    open_ended, ends = questions.open_ended(ci_prob), working.around(half.reshape(ace.shape))
+    lower, upper = at_least_floor(table, *ends)
     limits = {"lower": np.where(open_ended, -np.inf, lower), "upper": np.where(open_ended, np.inf, upper)}
     limits |= {"critical": critical.reshape(ace.shape)} | ({"unbounded": open_ended} if open_ended.any() else {})
     out = table.assign({name: (ace.dims, values) for name, values in limits.items()})

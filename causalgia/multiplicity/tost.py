@@ -12,6 +12,7 @@ from scipy import special
 
 from causalgia.analysis import beyond
 from causalgia.errors import DecisionError, EstimateError
+from causalgia.estimation.floor import at_least_floor, floor_like, p_outside_floor
 from causalgia.estimation.given import require_errors
 from causalgia.estimation.moments import Array
 from causalgia.estimation.request import require_ci_prob
@@ -62,8 +63,9 @@ def tails(
 ) -> Tails:
     """Return the four one-sided p-values against the ends of a region.
 
-    Where the standard error is 0 a p is 0 on the asked side of the end and 1 elsewhere, the end itself included. A
-    ratio is tested on its logarithm, or where a mean is unclear by the difference that Fieller's limits invert.
+    Where the standard error is 0 a p is 0 on the asked side of the end and 1 elsewhere, the end itself included; within
+    the floor of the arithmetic from an end (`causalgia.estimation.floor`) both are 1. A ratio is tested on its
+    logarithm, or where a mean is unclear by the difference that Fieller's limits invert.
 
     Parameters
     ----------
@@ -91,11 +93,12 @@ def tails(
     (over_lower, se_lower), (over_upper, se_upper) = found.against(lower), found.against(upper)
     a = np.where(found.unclear, 0.0, hall)
     further = np.where(found.unclear, unseen, found.width(unseen))
+    floor = floor_like(estimates)
     return Tails(
-        not_below=_p(over_lower - further, se_lower, df, a),
-        not_above=_p_below(over_upper + further, se_upper, df, a),
-        above=_p(over_upper, se_upper, df, a),
-        below=_p_below(over_lower, se_lower, df, a),
+        not_below=p_outside_floor(_p(over_lower - further, se_lower, df, a), ace - lower - unseen, floor),
+        not_above=p_outside_floor(_p_below(over_upper + further, se_upper, df, a), ace - upper + unseen, floor),
+        above=p_outside_floor(_p(over_upper, se_upper, df, a), ace - upper, floor),
+        below=p_outside_floor(_p_below(over_lower, se_lower, df, a), ace - lower, floor),
     )
 
 
@@ -232,6 +235,7 @@ def limits(
     lower, upper, open_ended = working_of(estimates, ace, se, df, ci_prob).limits(ci_prob, hall=hall, unseen=unseen)
     if "divisor_variance" not in estimates:
         open_ended = open_ended | unbounded(estimates)
+    lower, upper = at_least_floor(estimates, lower, upper)
     return np.where(open_ended, -np.inf, lower), np.where(open_ended, np.inf, upper)
 
 

@@ -156,6 +156,7 @@ def pooled(estimates: xr.Dataset) -> xr.Dataset:
             "the dim 'model' has one predictor, and how retrainings differ cannot be seen; take it by itself with "
             "estimates.isel(model=0)"
         )
+    estimates = estimates.drop_vars("below_floor", errors="ignore")  # known of each predictor alone
     numeric = [name for name, v in estimates.data_vars.items() if "model" in v.dims]
     mean = estimates[numeric].mean("model")
     for name in ("se", "control_sd"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +13,14 @@ from causalgia.design import Design
 from causalgia.predict import Predictor
 from causalgia.schema import annotate
 from causalgia.streams import RNG, root_key
+from causalgia.trial.arithmetic import TRANSFORMS, answer_floor
+from causalgia.trial.caveats import notes_of_design
 from causalgia.trial.describing import arm_coordinates, attributes, question_kept
 from causalgia.trial.keeping import keep_design
 from causalgia.trial.kept import Kept
 from causalgia.trial.plan import Plan
 from causalgia.trial.turns import Trial
-from causalgia.trial.units import check_distinct
+from causalgia.trial.units import check_distinct, memory_said
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -48,8 +51,10 @@ class Begun:
             "keep": kept.name,
         }
 
-    def meet(self) -> Plan:
-        """Ask for a few units, so that tasks are known and batch sizes settled; return the cut of the trial.
+    def meet(self, *, resumed: bool = False) -> Plan:
+        """Ask for a few units, so that tasks, batch sizes and the size of rounding are known; return the cut.
+
+        A resumed trial has the size of rounding in its store.
 
         Raises
         ------
@@ -60,7 +65,9 @@ class Begun:
         """
         check_distinct(self.trial)
         self.trial.meet()
-        return self.trial.plan()
+        plan = self.trial.plan()
+        self.trial.floor = None if resumed else answer_floor(self.trial)
+        return plan
 
     @property
     def frame(self) -> xr.Dataset:
@@ -69,7 +76,17 @@ class Begun:
         coords: dict[str, Any] = {"task": list(predictor.tasks), **arm_coordinates(design.named_arms)}
         if predictor.models is not None:
             coords["model"] = list(predictor.models)
-        return annotate(keep_design(xr.Dataset(coords=coords, attrs=self.attrs), design))
+        found = keep_design(xr.Dataset(coords=coords, attrs=self.attrs), design)
+        return annotate(found if self.trial.floor is None else found.assign(answer_floor=self.floor_by_scale))
+
+    @property
+    def floor_by_scale(self) -> xr.DataArray:
+        """What the predictor's own arithmetic makes of an answer, (transform, task[, model]); it has been measured."""
+        predictor = self.trial.predictor
+        coords: dict[str, Any] = {"transform": list(TRANSFORMS), "task": list(predictor.tasks)}
+        if predictor.models is not None:
+            coords["model"] = list(predictor.models)
+        return xr.DataArray(self.trial.floor, dims=tuple(coords), coords=coords)
 
 
 def _in_words(design: Design) -> str:
@@ -80,7 +97,13 @@ def _in_words(design: Design) -> str:
 
 
 def begin(
-    design: Design, predictor: Predictor, *, rng: RNG, analysis: Analysis | None, client: Client | None = None
+    design: Design,
+    predictor: Predictor,
+    *,
+    rng: RNG,
+    analysis: Analysis | None,
+    client: Client | None = None,
+    notes: Sequence[str] = (),
 ) -> Begun:
     """Return a trial that has begun; nothing is drawn or predicted yet.
 
@@ -93,6 +116,10 @@ def begin(
     if analysis is not None:
         attrs["analysis"] = question_kept(analysis, design)
     trial = Trial(design, predictor, root_key(rng))
+    with memory_said(design):
+        notes = [*notes, *notes_of_design(design, analysis, key=trial.key)]
+    if notes:
+        attrs["notes"] = "\n".join(notes)
     if client is not None:
         from causalgia.trial import workers
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -43,6 +43,7 @@ def run(
     store: str | os.PathLike[str] | None = None,
     client: Client | None = None,
     progress: bool = True,
+    notes: Sequence[str] = (),
 ) -> xr.Dataset:
     """Run a trial and keep its outcomes, in memory or in a store; `causalgia.run` says all of it.
 
@@ -61,7 +62,7 @@ def run(
     _refuse_until(until, store=store, client=client)
     place = None if store is None else place_of(store)
     kept = Everything(outcome_dims(design, predictor))
-    begun = begin(design, predictor, rng=rng, analysis=analysis, client=client)
+    begun = begin(design, predictor, rng=rng, analysis=analysis, client=client, notes=notes)
     if place is not None:
         return stored(begun, kept, place, client=client, progress=progress)
     require_memory(design, tasks=_n_answers(predictor))

@@ -78,7 +78,7 @@ def opened(begun: Begun, kept: Kept, path: Path) -> tuple[Archive, Plan]:
     begun.trial.settle(archive.settled)
     plan = Plan(begun.trial.design.n_units, archive.grid.turn_ends[0], archive.grid.turns_a_chunk)
     if archive.missing:
-        begun.meet()
+        begun.meet(resumed=True)
     return archive, plan
 
 

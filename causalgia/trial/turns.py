@@ -100,12 +100,15 @@ class Trial:
         What is done to which units, and who is asked.
     key
         Root key of the trial.
+    answer_like, floor
+        The answer to one sequence, and what the predictor's own arithmetic makes of answers (`arithmetic`), once known.
     """
 
     design: Design
     predictor: Predictor
     key: int
     answer_like: NDArray[Any] | None = field(default=None, repr=False, compare=False)
+    floor: NDArray[np.float64] | None = field(default=None, repr=False, compare=False)
     _checked: set[int] = field(default_factory=set, repr=False, compare=False)
 
     def meet(self) -> None:

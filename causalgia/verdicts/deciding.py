@@ -350,6 +350,8 @@ def _more(found: Evidence, verdict: npt.NDArray[np.str_], z: Array | float, leve
     se, n = (effects[name].transpose(*effects["ace"].dims).to_numpy() for name in ("se", "n_units"))
     more = more_units(distance(found), found.sd, se, n.astype(np.int64), z=z)
     few = np.maximum(few_for_exact(effects, level), _short_of_rare(found)).astype(np.int64)
+    if "below_floor" in effects:  # no number of units tells it from 0
+        more = np.where(effects["below_floor"].transpose(*effects["ace"].dims).to_numpy(), -1, more)
     return np.where(verdict == UNDECIDED, np.where(few > 0, few, more), -1)
 
 

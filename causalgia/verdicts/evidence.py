@@ -13,6 +13,7 @@ import xarray as xr
 from scipy import special
 
 from causalgia.errors import DecisionError
+from causalgia.estimation.floor import at_least_floor, floor_like, is_below_floor
 from causalgia.estimation.moments import Array
 from causalgia.estimation.transformed_t import hall_coefficient
 from causalgia.multiplicity.questions import null_value
@@ -24,7 +25,10 @@ from causalgia.verdicts.rare_effects import missed_share, unseen
 from causalgia.verdicts.regions import Region, region
 from causalgia.verdicts.settled import require_settled
 
-_CARRIED = ("se", "n_units", "n_clusters", "control_sd", "exact", "weight", "unbounded", "skewness", "leverage")
+_CARRIED = (
+    *("se", "n_units", "n_clusters", "control_sd", "exact", "weight", "unbounded"),
+    *("skewness", "leverage", "floor", "below_floor"),
+)
 _BESIDE = ("observed_data", "constant_data", "moments")
 _NEVER = 2.0
 _ROUNDING = 1e-9
@@ -166,8 +170,27 @@ def from_posterior(tree: Any, rope: Any, *, level: float, ci_prob: float) -> Evi
     if "raw" in effects:
         columns["raw"] = effects["raw"].to_numpy()
     mean = draws.isel(chain=0, draw=0, drop=True).transpose("contrast", "task").copy(data=said["mean"]).rename("ace")
+    if "floor" in effects:
+        errors, columns = _above_floor(effects, found, errors, columns)
+        effects = effects.assign(below_floor=(effects["ace"].dims, is_below_floor(effects)))
     carried = _carried(effects, mean).assign_attrs(n_draws=draws.sizes["chain"] * draws.sizes["draw"])
     return Evidence(carried, found, errors, columns, said["sd"])
+
+
+def _above_floor(
+    effects: xr.Dataset, found: Region, errors: Array, columns: dict[str, Array]
+) -> tuple[Array, dict[str, Array]]:
+    """Return errors and columns of effects that are zero within rounding: of no direction, as wide as the floor.
+
+    Negligible remains possible where the floor lies inside the region.
+    """
+    below, floor = is_below_floor(effects), floor_like(effects)
+    no_room = below & ((found.lower > -floor) | (found.upper < floor))
+    errors = np.where(below & (np.arange(3) != 1).reshape(3, *[1] * below.ndim), 1.0, errors)
+    errors[1] = np.where(no_room, np.maximum(errors[1], 1.0), errors[1])
+    lower, upper = at_least_floor(effects, columns["lower"], columns["upper"])
+    ends = {"lower": np.where(below, lower, columns["lower"]), "upper": np.where(below, upper, columns["upper"])}
+    return errors, columns | ends | {"lfsr": np.where(below, 1.0, columns["lfsr"])}
 
 
 def _by_sign_rate(said: dict[str, Array], moments: xr.Dataset) -> dict[str, Array]:

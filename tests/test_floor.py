@@ -1,0 +1,155 @@
+"""Effects below the arithmetic: what rounding alone can make is zero, whatever its t says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import causalgia as cg
+from causalgia.estimation.floor import at_least_floor, is_below_floor
+
+WORDS = ("CATGAGTCACC", "GGGGTCAAAGGTCA")
+CELLS = [f"{cell} {promoter}" for cell in ("K562", "HepG2") for promoter in ("minP", "SV40P")]
+TASKS = [f"{cell} {measure}" for cell in CELLS for measure in ("rep1", "rep2", "pooled")]
+
+
+def design(word, gap, n_units=300):
+    first, second = cg.Embed(word, at=20), cg.Embed(word, at=20 + len(word) + gap)
+    arms = {"0": cg.Untreated(), "A": first, "B": second, "AB": first + second}
+    contrasts = {"interaction": {"AB": 1, "A": -1, "B": -1, "0": 1}, "A": {"A": 1, "0": -1}}
+    return cg.Design(null=cg.Uniform(length=145), arms=arms, n_units=n_units, contrasts=contrasts)
+
+
+@pytest.fixture(scope="module")
+def dragonn(shared):
+    pytest.importorskip("torch")
+    folder = shared / "data" / "models" / "mpra_dragonn"
+    if not folder.is_dir():
+        pytest.skip("the network is absent")
+    weights = folder / "model.safetensors"
+    return cg.load_predictor(f"{folder / 'arch.py'}:load", weights=weights, tasks=TASKS, scale="log2", announce=None)
+
+
+@pytest.mark.real
+@pytest.mark.torch
+@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
+@pytest.mark.parametrize("exact", [False, True])
+@pytest.mark.parametrize("gap", [20, 60])
+@pytest.mark.parametrize("word", WORDS)
+def test_an_interaction_that_no_window_sees_is_zero_and_a_main_effect_is_not(dragonn, word, gap, exact):
+    predictor = dragonn.reference() if exact else dragonn
+    effects = cg.contrast(cg.run(design(word, gap), predictor, rng=0, progress=False))
+    estimates = cg.estimate(effects)
+    pair, one = estimates.sel(contrast="interaction"), estimates.sel(contrast="A")
+    assert (abs(pair["ace"]) <= pair["floor"]).all()
+    assert (pair["p"] == 1).all()
+    assert not one["below_floor"].any()
+    assert (one["p"] < (1e-10 if word == WORDS[0] else 0.2)).all()
+    for rope in (0, (-1e-16, 1e-16), (-1e-3, 1e-3)):
+        verdict = cg.decide(estimates, rope=rope, rare=None)["verdict"]
+        allowed = {"negligible"} if rope == (-1e-3, 1e-3) else {"undecided"}
+        assert set(verdict.sel(contrast="interaction").values) <= allowed
+    band = cg.decide(effects, rope=0, error="bootstrap_t", rng=0)["verdict"]
+    assert set(band.sel(contrast="interaction").values) == {"undecided"}
+    assert cg.adjust(effects, method="bootstrap_t", rng=0)["p_adjusted"].sel(contrast="interaction").min() == 1
+    assert ("zero within rounding" in cg.report(estimates).lower()) == pair["below_floor"].any()
+    assert (pair["below_floor"] | (pair["ace"] == 0)).all()
+
+
+def shaky(interaction=0.0):
+    """A predictor in float32 whose answers are wrong alike, by up to an ulp or so, wherever the word is written."""
+
+    def answer(x):
+        word = x[:, 0, 10] * x[:, 0, 11]
+        other = x[:, 2, 30] * x[:, 2, 31]
+        y = x[:, 0].mean(1) + 3.3 * word + 1.7 * other + interaction * word * other
+        return (y + 16).astype(np.float32) - np.float32(16)
+
+    return cg.FunctionPredictor(answer, tasks=["y"], scale="s", fingerprint=f"shaky {interaction}")
+
+
+def pair(n_units=400, **rest):
+    first, second = cg.Embed("AA", at=10), cg.Embed("GG", at=30)
+    arms = {"0": cg.Embed("CC", at=10) + cg.Embed("CC", at=30), "A": first + cg.Embed("CC", at=30)}
+    arms |= {"B": cg.Embed("CC", at=10) + second, "AB": first + second}
+    contrasts = {"interaction": {"AB": 1, "A": -1, "B": -1, "0": 1}, "A": {"A": 1, "0": -1}}
+    return cg.Design(null=cg.Uniform(length=50), arms=arms, n_units=n_units, contrasts=contrasts, **rest)
+
+
+@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
+@pytest.mark.parametrize("keep", ["outcomes", "effects", "moments"])
+def test_rounding_that_is_alike_in_every_unit_is_never_called(keep):
+    found = cg.run(pair(), shaky(), rng=0, keep=keep, progress=False)
+    estimates = cg.estimate(cg.contrast(found) if keep == "outcomes" else found)
+    at = estimates.sel(contrast="interaction").squeeze()
+    assert bool(at["below_floor"])
+    assert at["p"] == 1
+    assert at["lower"] < 0 < at["upper"]
+    assert not estimates["below_floor"].sel(contrast="A").any()
+    verdicts = cg.decide(estimates, rope=0)["verdict"].squeeze()
+    assert verdicts.sel(contrast="interaction") == "undecided"
+    assert verdicts.sel(contrast="A") == "increases"
+
+
+@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
+def test_a_true_interaction_of_a_ten_thousandth_is_found():
+    estimates = cg.estimate(cg.contrast(cg.run(pair(), shaky(1e-4), rng=0, progress=False)))
+    at = estimates.sel(contrast="interaction").squeeze()
+    assert not bool(at["below_floor"])
+    assert at["p"] < 1e-6
+    np.testing.assert_allclose(at["ace"], 1e-4, rtol=0.02)
+
+
+@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
+def test_the_floor_is_the_same_wherever_a_trial_is_kept(tmp_path):
+    held = cg.run(pair(), shaky(), rng=0, progress=False)
+    stored = cg.run(pair(), shaky(), rng=0, store=tmp_path / "t.zarr", progress=False)
+    xr.testing.assert_identical(stored["answer_floor"].load(), held["answer_floor"])
+    of_outcomes = cg.contrast(held)["floor"]
+    for keep in ("effects", "moments"):
+        kept = cg.run(pair(), shaky(), rng=0, keep=keep, store=tmp_path / f"{keep}.zarr", progress=False)
+        np.testing.assert_array_equal(kept["floor"], of_outcomes)
+        np.testing.assert_array_equal(cg.open(tmp_path / f"{keep}.zarr")["floor"], of_outcomes)
+
+
+@pytest.mark.parametrize("scale", ["log", "log2", "logit", "log_of_means", "ratio"])
+def test_the_floor_follows_the_scale(scale):
+    predictor = cg.FunctionPredictor(lambda x: 0.2 + x[:, 0].mean(1) / 2, tasks=["y"], scale="share", fingerprint="f")
+    arms = {"control": cg.Untreated(), "A": cg.Embed("AAAAAA", at=10)}
+    outcomes = cg.run(cg.Design(null=cg.Uniform(length=50), arms=arms, n_units=200), predictor, rng=0, progress=False)
+    plain, found = (cg.contrast(outcomes, control="control", scale=s) for s in ("identity", scale))
+    moved = outcomes.assign(
+        outcome=outcomes["outcome"] + plain["floor"].item() / 2 * xr.where(outcomes["arm"] == "A", 1, -1)
+    )
+    shift = abs(cg.contrast(moved, control="control", scale=scale)["ice"].mean() - found["ice"].mean()).item()
+    np.testing.assert_allclose(found["floor"].item(), shift, rtol=0.35)
+
+
+def test_an_interval_reaches_as_far_as_the_floor():
+    one = xr.Dataset({name: ("contrast", [x]) for name, x in {"ace": 5e-7, "floor": 1e-7}.items()})
+    lower, upper = at_least_floor(one, np.array([4.99e-7]), np.array([5.01e-7]))
+    np.testing.assert_allclose([lower[0], upper[0]], [4e-7, 6e-7])
+    assert not is_below_floor(one).any()
+    lower, upper = at_least_floor(one, np.array([1e-7]), np.array([9e-7]))
+    np.testing.assert_allclose([lower[0], upper[0]], [1e-7, 9e-7])
+
+
+def test_a_posterior_gives_no_direction_below_the_floor():
+    rng = np.random.default_rng(0)
+    estimates = cg.from_effects(np.r_[1e-7, rng.normal(0, 1e-3, 40)], np.r_[1e-10, np.full(40, 1e-4)])
+    estimates["floor"] = estimates["ace"] * 0 + 1e-6
+    for rope, expected in ((0, "undecided"), ((-1e-7, 1e-7), "undecided"), ((-1e-2, 1e-2), "negligible")):
+        decisions = cg.decide(cg.infer(estimates, rng=0, draws=500), rope=rope)
+        assert decisions["verdict"].values.ravel()[0] == expected
+        assert bool(decisions["below_floor"].values.ravel()[0])
+
+
+def test_an_effect_that_is_zero_in_every_unit_is_not_called_rounding():
+    predictor = cg.FunctionPredictor(lambda x: x[:, 0, :5].sum(1), tasks=["y"], scale="s", fingerprint="g")
+    arms = {"control": cg.Untreated(), "far": cg.Embed("GGG", at=30)}
+    trial = cg.Design(null=cg.Uniform(length=50), arms=arms, n_units=100, contrasts="control")
+    with pytest.warns(cg.errors.DegenerateWarning):
+        estimates = cg.estimate(cg.contrast(cg.run(trial, predictor, rng=0, progress=False)))
+    assert not estimates["below_floor"].any()
+    assert "notes" not in estimates.attrs or "rounding" not in estimates.attrs["notes"]

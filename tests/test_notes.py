@@ -1,0 +1,151 @@
+"""What a report notes by itself: only where it is true, with the arms, the numbers and the cure."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import causalgia as cg
+from causalgia.engine.overlap import auroc
+from causalgia.errors import DesignError
+from causalgia.notes import notes_of
+
+WORD = "AGATAAG"
+
+
+def share(of=0):
+    return cg.FunctionPredictor(lambda x: x[:, of].mean(1), tasks=["y"], scale="share", fingerprint=f"share {of}")
+
+
+def run(arms, *, length=200, null=None, n_units=200, predictor=None, **rest):
+    design = cg.Design(null=null or cg.Uniform(length=length), arms=arms, n_units=n_units, contrasts="control")
+    return cg.run(design, predictor or share(), rng=0, progress=False, **rest)
+
+
+def against(control, treated, **rest):
+    return notes_of(run({"control": control, "GATA": treated}, **rest))
+
+
+@pytest.mark.parametrize(
+    ("control", "treated"),
+    [
+        (cg.Untreated(), cg.Embed(WORD, at=80)),
+        (cg.Placebo(WORD, at=80), cg.Embed(WORD, at=80)),
+        (cg.Placebo(WORD, at=80, strand="-"), cg.Embed(WORD, at=80, strand="-")),
+        (cg.Embed(WORD, at=20), cg.Embed(WORD, at=80)),  # place is the question
+        (cg.Embed("AGATTAG", at=80), cg.Embed(WORD, at=80)),  # one base is
+        (cg.Untreated(), cg.Embed(WORD, at=80) + cg.Embed(WORD, at=92)),  # 5 bases apart
+        (cg.Embed(WORD, at=80), cg.Embed(WORD, at=80) + cg.Embed(WORD, at=110)),
+    ],
+)
+def test_a_design_in_order_has_no_note(control, treated):
+    assert against(control, treated) == []
+
+
+def test_a_control_at_another_place_is_noted():
+    (note,) = against(cg.Placebo(WORD, at=80), cg.Embed(WORD, at=96))
+    assert note.startswith("'GATA' and its control 'control' differ in place (at 96 against 80)")
+
+
+def test_a_control_of_another_length_is_noted():
+    (note,) = against(cg.Embed("CCTTCC", at=80), cg.Embed(WORD, at=80))
+    assert "differ in length (7 bases against 6)" in note
+
+
+def test_a_shared_site_is_no_difference():
+    shared = cg.Embed("GGTTCCAA", at=20)
+    assert against(shared + cg.Placebo(WORD, at=80), shared + cg.Embed(WORD, at=80)) == []
+    assert len(against(shared + cg.Placebo(WORD, at=90), shared + cg.Embed(WORD, at=80))) == 1
+
+
+def test_the_placebo_of_another_word_is_noted_with_its_composition():
+    (note,) = against(cg.Placebo("GGCCGCG", at=80), cg.Embed(WORD, at=80))
+    assert "rearranges GGCCGCG, not AGATAAG (GC 0.29 against 1.00)" in note
+
+
+def test_placebo_words_belong_to_the_word_that_they_rearrange():
+    words = cg.placebos(WORD, at=80, n=5)
+    assert notes_of(run({"control": cg.Placebo(WORD, at=80), "GATA": cg.Embed(WORD, at=80), **words})) == []
+    other = cg.placebos("GGCCGCG", at=80, n=1)
+    (note,) = notes_of(run({"control": next(iter(other.values())), "GATA": cg.Embed(WORD, at=80)}))
+    assert "not AGATAAG" in note
+
+
+def test_sites_that_touch_are_scanned_and_what_arises_is_said():
+    (first, *_) = against(cg.Untreated(), cg.Embed("TGCAT", at=80) + cg.Embed("GCATG", at=85), length=120)
+    assert first.startswith("two sites lie 0 bases apart in 'GATA': at the junction")
+    assert "TGCAT arises in 100% of the units" in first
+    (note,) = against(cg.Untreated(), cg.Embed("CCACCCCC", at=80) + cg.Embed("TTTTGTTTT", at=91))
+    assert "two sites lie 3 bases apart in 'GATA'; at the junction no word of the design arises" in note
+
+
+def test_the_gap_of_two_makes_the_longer_word():
+    two = cg.Embed("TGCATG", at=30) + cg.Embed("TGCATG", at=38)
+    notes = against(cg.Untreated(), two, length=60, n_units=2_000)
+    assert "TGCATG arises in" in notes[0]
+
+
+def test_a_word_that_is_in_the_flanks_too_is_counted_in_both_arms():
+    (note,) = against(cg.Placebo("GCATG", at=20), cg.Embed("GCATG", at=20), length=300)
+    assert note.startswith("GCATG is in the flanks too, in ")
+    shares = [int(part.rpartition(" ")[2]) for part in note.split("%")[:2]]
+    expected = 100 * (1 - (1 - 2 / 4**5) ** 290)
+    assert all(abs(share - expected) < 12 for share in shares)
+
+
+def test_notes_travel_to_the_report_whatever_is_kept(tmp_path):
+    arms = {"control": cg.Placebo(WORD, at=80), "GATA": cg.Embed(WORD, at=96)}
+    for keep in ("outcomes", "effects", "moments"):
+        found = run(arms, keep=keep, store=tmp_path / f"{keep}.zarr")
+        estimates = cg.estimate(cg.contrast(found) if keep == "outcomes" else found)
+        assert "Note: 'GATA' and its control 'control' differ in place" in cg.report(estimates)
+        assert "differ in place" in cg.report(cg.decide(estimates, rope=(-0.1, 0.1)))
+
+
+def test_auroc_is_the_share_of_pairs():
+    rng = np.random.default_rng(0)
+    one, other = rng.integers(0, 9, 40).astype(float), rng.integers(2, 11, 30).astype(float)
+    pairs = (other[:, None] > one).mean() + (other[:, None] == one).mean() / 2
+    np.testing.assert_allclose(auroc(one, other), pairs)
+
+
+def test_a_null_model_far_from_the_data_is_noted_and_a_near_one_is_not():
+    rng = np.random.default_rng(0)
+    alike = ["".join(rng.choice(list("ACGT"), 100)) for _ in range(50)]
+    rich = ["".join(rng.choice(list("ACGT"), 100, p=[0.7, 0.1, 0.1, 0.1])) for _ in range(50)]
+    arms = {"control": cg.Placebo(WORD, at=50), "GATA": cg.Embed(WORD, at=50)}
+    assert notes_of(run(arms, length=100, real=alike)) == []
+    (note,) = notes_of(run(arms, length=100, real=rich))
+    assert "do not overlap" in note
+    assert "AUROC 1.00 in y" in note
+    shuffled = cg.DinucleotideShuffle(of=alike)
+    assert notes_of(run(arms, null=shuffled, n_units=50, real="parents")) == []
+
+
+def test_real_sequences_that_do_not_fit_are_refused():
+    arms = {"control": cg.Untreated(), "GATA": cg.Embed(WORD, at=50)}
+    with pytest.raises(DesignError, match="60 bp and the backgrounds have 100"):
+        run(arms, length=100, real=["A" * 60, "C" * 60])
+    with pytest.raises(DesignError, match="have none"):
+        run(arms, length=100, real="parents")
+
+
+@pytest.mark.real
+@pytest.mark.torch
+def test_shuffles_of_real_enhancers_do_not_overlap_with_them(shared):
+    pytest.importorskip("torch")
+    folder = shared / "data" / "models" / "deepstarr"
+    if not folder.is_dir():
+        pytest.skip("the network is absent")
+    predictor = cg.load_predictor(
+        f"{folder / 'arch.py'}:load",
+        weights=folder / "model.safetensors",
+        tasks=["dev", "hk"],
+        scale="log2 enrichment",
+        announce=None,
+    )
+    arms = {"control": cg.Placebo("ATGACTCAT", at=100), "AP-1": cg.Embed("ATGACTCAT", at=100)}
+    null = cg.DinucleotideShuffle(of=str(shared / "data" / "sequences" / "fly_249" / "enhancers.fasta.gz"))
+    (note,) = notes_of(run(arms, null=null, n_units=100, predictor=predictor, real="parents"))
+    assert "do not overlap" in note
+    assert float(note.partition("AUROC ")[2].partition(" ")[0]) > 0.95
