@@ -139,8 +139,8 @@ def check_draw(f: Array, f_rest: Array, cluster: Codes | None, cluster_rest: Cod
             what, a, b = "distances of predictions from the median", abs(f - median), abs(f_rest - median)
         raise EstimateError(
             f"condition 'a random draw': contrast '{name}', the {what} of the measured units have the mean "
-            f"{a.mean():.3g}, of the others {b.mean():.3g} (permutation p = {found.p:.1g}); units that were selected by "
-            "their prediction are no random draw of the population. Measure a random draw, or predict only the "
+            f"{a.mean():.3g}, of the others {b.mean():.3g} (permutation p = {found.p:.1g}); units that were selected "
+            "by their prediction are no random draw of the population. Measure a random draw, or predict only the "
             "population that it is one of"
         )
     return f"held: the predictions of the measured units are those of a random draw (permutation p = {found.p:.2g})"

@@ -47,8 +47,8 @@ def random_draw_test(
     with two values of the prediction both scores compare their shares.
 
     Units of one cluster (parent) were drawn together, so clusters are permuted. Clusters with more units have mean
-    scores of smaller variance; so that they can be exchanged, as many units of each are used as the smallest has, chosen
-    at random.
+    scores of smaller variance; so that they can be exchanged, as many units of each are used as the smallest has,
+    chosen at random.
 
     Parameters
     ----------
