@@ -16,6 +16,7 @@ Ints: TypeAlias = NDArray[np.int64]
 Mask: TypeAlias = NDArray[np.bool_]
 _ROUNDS, _ENOUGH, _OF_THETA = 200, 1e-10, 1e-4
 _FARTHEST, _LONGEST, _LEAST_THETA, _MOST_THETA = 60.0, 3.0, 1e-4, 1e8
+_POISSON = 1e-4  # variance beyond Poisson's, relative to it, below which Newton steps of theta are rounding
 
 
 @dataclass(frozen=True)
@@ -168,9 +169,11 @@ class _State:
         slope, bend = theta * first, theta**2 * second + theta * first
         newton = np.where(bend < 0, -slope / np.where(bend < 0, bend, 1.0), np.sign(slope))
         later = np.clip(theta * np.exp(np.clip(newton, -1.5, 1.5)), _LEAST_THETA, _MOST_THETA)
-        self.arm[elements], self.replicate[elements], self.theta[elements] = arm, replicate, later
         largest = group_sums(mu * cells.used, cells.group, cells.shape).max(axis=2)
-        matters = np.minimum((largest if theta.shape[1] > 1 else largest.max(axis=1, keepdims=True)) / theta, 1.0)
+        largest = largest if theta.shape[1] > 1 else largest.max(axis=1, keepdims=True)
+        later = np.where(largest < _POISSON * later, _MOST_THETA, later)
+        self.arm[elements], self.replicate[elements], self.theta[elements] = arm, replicate, later
+        matters = np.minimum(largest / theta, 1.0)
         of_theta = (np.abs(np.log(later / theta)) * matters * _OF_THETA).max(axis=1)
         return np.asarray(np.maximum(np.abs(move).max(axis=1), of_theta))
 
