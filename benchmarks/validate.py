@@ -21,7 +21,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import xarray as xr
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from validation import claims, estimation, multiplicity, placebo, posterior, real, sequential
+from validation import bench, claims, estimation, multiplicity, placebo, posterior, real, sequential
 from validation.checks import Check
 
 from causalgia.calibration import Row, judged
@@ -35,6 +35,7 @@ CHECKS: list[Check] = [
     *multiplicity.CHECKS,
     *posterior.CHECKS,
     *sequential.CHECKS,
+    *bench.CHECKS,
     *real.CHECKS,
 ]
 _CLAIMS = {
