@@ -20,6 +20,7 @@ from causalgia.mpra.fitting.cells import Cells
 from causalgia.mpra.fitting.linear import blocked, paired
 from causalgia.mpra.fitting.negative_binomial import _Cells, _State, regress
 from causalgia.mpra.fitting.question import asked_of
+from causalgia.mpra.fitting.sums import ratio_of_sums
 from causalgia.mpra.fitting.two_way import residual_squares
 
 CLOSED = ("two_way", "precision", "nb")
@@ -300,6 +301,41 @@ def test_paired_models_are_blocked_ones_with_replicates_fixed():
     for e in range(5):
         _, rss, *_ = np.linalg.lstsq(X, y[e].ravel())
         assert model.s2[e] == pytest.approx(rss[0] / 6)
+
+
+def test_paired_models_leave_out_replicates_that_lack_an_arm():
+    rng = np.random.default_rng(1)
+    y, there = rng.normal(size=(3, 2, 5)), np.ones((3, 2, 5), bool)
+    there[1, 0, 2] = False
+    found, less = paired(y, there), paired(np.delete(y[[1]], 2, axis=2))
+    assert [found.s2[1], found.df[1]] == pytest.approx([less.s2[0], less.df[0]])
+    np.testing.assert_allclose(found.mean[1], less.mean[0])
+    np.testing.assert_allclose(found.unscaled[1], less.unscaled[0])
+    whole = paired(y)
+    np.testing.assert_allclose(found.s2[[0, 2]], whole.s2[[0, 2]])
+
+
+def test_precision_of_one_element_is_the_paired_t_test():
+    counts = simulated(1, sd_barcode=0.0, replicates=5)
+    found = fit(counts, control="control", method="precision")
+    y, _ = ratio_of_sums(counts, asked_of(counts, control="control"))
+    test = stats.ttest_rel(y[0, 1], y[0, 0])
+    assert found["p"].item() == pytest.approx(test.pvalue)
+    assert found["df"].item() == 4
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("n", [1, 2, 6])
+def test_precision_of_few_elements_rejects_few_nulls(n):
+    table = activities(n, effect=0.0)
+    p = [
+        fit(simulate(table, barcodes=12, sd_barcode=0.0, replicates=4, rng=i), control="control", method="precision")[
+            "p"
+        ]
+        for i in range(1_200 // n)
+    ]
+    share = float(np.mean([one.values < 0.05 for one in p]))
+    assert share <= 0.05 + 3.5 * np.sqrt(0.0475 / 1_200)
 
 
 def test_the_consensus_is_the_correlation_that_was_simulated():
