@@ -193,14 +193,14 @@ CHECKS = [
     *(
         Check(
             _PRINTED,
-            f"precision, barcodes alike, {K} elements, {measure}",
+            f"precision, barcodes alike, {K} element{'s' * (K > 1)}, {measure}",
             what_is_printed("precision", K, 0.0, m),
             _BOUND[m],
             _SENSE[m],
             full=300,
             quick=20,
         )
-        for K in (12, 100)
+        for K in (1, 12, 100)
         for m, measure in enumerate(MEASURES)
     ),
     Check(
