@@ -10,6 +10,7 @@ from scipy import stats
 
 from causalgia.errors import LibraryError, SequenceError
 from causalgia.mpra import barcode_balance, barcodes
+from causalgia.mpra.ordering import barcoding
 from causalgia.mpra.ordering.barcoding import BarcodeRules, draw_barcodes
 from causalgia.mpra.ordering.tagging import dealt
 from causalgia.sequences import decode, encode, reverse_complement
@@ -89,6 +90,12 @@ def test_no_word_is_refused_that_would_have_done(kind):
     nearest = np.min([distances(one, every, kind) for one in made], axis=0)
     assert (nearest < 2).all()  # every other word is too near: no more would fit in
     assert refused["homopolymer"] == refused["GC"] == 0
+
+
+def test_large_orders_may_try_twenty_words_for_each_barcode(monkeypatch):
+    """Above the floor of tries, how many words are tried grows with the order."""
+    monkeypatch.setattr(barcoding, "_TRIES", 40)
+    assert len(set(barcodes(2_000, length=12, rng=2))) == 2_000
 
 
 def one_error(word, *, window):

@@ -14,10 +14,13 @@ import causalgia as cg
 from causalgia.errors import BarcodeNoiseWarning, ContrastError, CountsError, EstimateError, OutcomesError
 from causalgia.estimation import as_estimates, moderate, moderate_unequal
 from causalgia.mpra import average, fit, simulate
+from causalgia.mpra.fitting.barcode_spread import barcode_products, barcode_spread
 from causalgia.mpra.fitting.blocks import consensus_correlation
 from causalgia.mpra.fitting.cells import Cells
 from causalgia.mpra.fitting.linear import blocked, paired
-from causalgia.mpra.fitting.negative_binomial import regress
+from causalgia.mpra.fitting.negative_binomial import _Cells, _State, regress
+from causalgia.mpra.fitting.question import asked_of
+from causalgia.mpra.fitting.sums import ratio_of_sums
 from causalgia.mpra.fitting.two_way import residual_squares
 
 CLOSED = ("two_way", "precision", "nb")
@@ -300,6 +303,41 @@ def test_paired_models_are_blocked_ones_with_replicates_fixed():
         assert model.s2[e] == pytest.approx(rss[0] / 6)
 
 
+def test_paired_models_leave_out_replicates_that_lack_an_arm():
+    rng = np.random.default_rng(1)
+    y, there = rng.normal(size=(3, 2, 5)), np.ones((3, 2, 5), bool)
+    there[1, 0, 2] = False
+    found, less = paired(y, there), paired(np.delete(y[[1]], 2, axis=2))
+    assert [found.s2[1], found.df[1]] == pytest.approx([less.s2[0], less.df[0]])
+    np.testing.assert_allclose(found.mean[1], less.mean[0])
+    np.testing.assert_allclose(found.unscaled[1], less.unscaled[0])
+    whole = paired(y)
+    np.testing.assert_allclose(found.s2[[0, 2]], whole.s2[[0, 2]])
+
+
+def test_precision_of_one_element_is_the_paired_t_test():
+    counts = simulated(1, sd_barcode=0.0, replicates=5)
+    found = fit(counts, control="control", method="precision")
+    y, _ = ratio_of_sums(counts, asked_of(counts, control="control"))
+    test = stats.ttest_rel(y[0, 1], y[0, 0])
+    assert found["p"].item() == pytest.approx(test.pvalue)
+    assert found["df"].item() == 4
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("n", [1, 2, 6])
+def test_precision_of_few_elements_rejects_few_nulls(n):
+    table = activities(n, effect=0.0)
+    p = [
+        fit(simulate(table, barcodes=12, sd_barcode=0.0, replicates=4, rng=i), control="control", method="precision")[
+            "p"
+        ]
+        for i in range(1_200 // n)
+    ]
+    share = float(np.mean([one.values < 0.05 for one in p]))
+    assert share <= 0.05 + 3.5 * np.sqrt(0.0475 / 1_200)
+
+
 def test_the_consensus_is_the_correlation_that_was_simulated():
     rng = np.random.default_rng(4)
     y = rng.normal(size=(2000, 1, 6)) * np.sqrt(0.3) + rng.normal(size=(2000, 2, 6)) * np.sqrt(0.7)
@@ -321,6 +359,123 @@ def test_the_negative_binomial_fit_is_at_its_maximum():
     np.testing.assert_allclose(score.sum(axis=1), 0, atol=1e-7)
     moved = found.influence(np.array([[-1.0, 1.0]]), group)
     np.testing.assert_allclose(np.bincount(group // 2, moved.sum(axis=(1, 2))), 0, atol=1e-7)
+
+
+def test_each_arm_has_a_theta_of_its_own_at_the_maximum():
+    """The likelihood of an arm's cells, at the fitted means, is highest at its theta; arms of one theta share it."""
+    rng = np.random.default_rng(3)
+    group, used = np.repeat(np.arange(8), 40), np.ones((320, 3), bool)
+    dna = rng.integers(30, 90, used.shape) * 1.0
+    shape = np.where(group % 2 == 1, 2.0, 12.0)[:, None]
+    rna = rng.poisson(rng.gamma(shape, dna / shape)) * 1.0
+    found, one = (regress(rna, dna, used, group, (4, 2), theta_by_arm=apart) for apart in (True, False))
+    assert (found.theta.shape, one.theta.shape) == ((4, 2), (4,))
+    assert (found.theta[:, 1] < found.theta[:, 0]).all()
+    assert ((found.theta[:, 1] < one.theta) & (one.theta < found.theta[:, 0])).all()
+    weight = found.weight
+    for e, a in np.ndindex(4, 2):
+        own, theta = group == 2 * e + a, found.theta[e, a]
+        mu = weight[own] / (1 - weight[own] / theta)
+
+        def likelihood(t, own=own, mu=mu):
+            return stats.nbinom.logpmf(rna[own], t, t / (t + mu)).sum()
+
+        assert likelihood(theta) > max(likelihood(0.98 * theta), likelihood(1.02 * theta))
+
+
+def test_a_start_far_above_the_maximum_is_not_taken_for_the_end():
+    """All steps are downwards: how far they go counts, not their sign."""
+    rng = np.random.default_rng(1)
+    dna = rng.integers(20, 90, (24, 3)) * 1.0
+    rna = rng.poisson(dna) * 1.0
+    group = np.repeat(np.arange(4), 6)
+    state = _State(np.full((2, 2), 2.0), np.full((2, 3), 1.0), np.full((2, 1), 1e8))
+    cells = _Cells(rna, dna, np.ones(dna.shape), group, (2, 2))
+    before = state.arm.copy(), state.replicate.copy()
+    moved = state.step(cells, np.arange(2))
+    assert ((state.arm < before[0]).all(), (state.replicate < before[1]).all()) == (True, True)
+    assert (moved > 0.3).all()
+
+
+def test_nb_of_one_barcode_in_an_arm_of_every_element_is_refused():
+    counts = simulated(8, p_missing=0.0)
+    first = ~counts["oligo_index"].to_series().duplicated().to_numpy()
+    keep = first | (counts["oligo_index"].to_numpy() % 2 == 1)
+    with pytest.raises(EstimateError, match="two barcodes"):
+        fit(counts.isel(barcode=keep), control="control", method="nb")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# arms of unequal noise
+
+
+def unequal(rng, *, dispersions=(0.1, 0.1), sds=(0.0, 0.0), barcodes=10, replicates=4, n=60):
+    """Return counts without effects: mean RNA/DNA is 1 in both arms; dispersion of reads, sd of barcodes by arm."""
+    place = np.repeat(np.arange(2 * n), barcodes)
+    arm, R = place % 2, replicates
+    v = rng.normal(size=len(place)) * np.array(sds)[arm]
+    v -= np.log(2) * np.array(sds)[arm] ** 2 / 2
+    w = rng.normal(0, 0.15, (2 * n, R))
+    d = np.array(dispersions)[arm][:, None]
+    abundance = np.exp2(rng.normal(size=len(place)))[:, None]
+    dna = rng.poisson(60 * abundance * rng.gamma(1 / 0.03, 0.03, (len(place), R)))
+    rna = rng.poisson(90 * abundance * np.exp2(v[:, None] + w[place]) * rng.gamma(1 / d, d, dna.shape))
+    side = simulate(activities(n, effect=0.0), barcodes=barcodes, replicates=R, p_missing=0.0, rng=1)
+    values = {"dna": (("barcode", "replicate"), dna), "rna": (("barcode", "replicate"), rna)}
+    totals = {"dna_total": ("replicate", dna.sum(axis=0)), "rna_total": ("replicate", rna.sum(axis=0))}
+    seen = {"dna_observed": (("barcode", "replicate"), dna > 0), "rna_observed": (("barcode", "replicate"), dna > 0)}
+    return side.assign(values | totals | seen)
+
+
+@pytest.mark.parametrize("sds", [(0.3, 0.7), (0.9, 0.4)])
+def test_nb_refuses_arms_whose_barcodes_spread_unequally_and_names_what_does_not(sds):
+    counts = unequal(np.random.default_rng(4), sds=sds)
+    with pytest.raises(EstimateError, match=r"barcodes of the arms spread unequally .* use method='hierarchical' or"):
+        fit(counts, control="control", method="nb")
+    assert fit(counts, control="control", method="two_way").sizes["element"] == 60
+
+
+def test_nb_takes_arms_whose_reads_are_unequally_noisy_and_says_what_it_estimates():
+    found = fit(unequal(np.random.default_rng(4), dispersions=(0.1, 0.4)), control="control", method="nb")
+    assert (found["theta"].sel(arm="control").median() > 1.5 * found["theta"].sel(arm="treated").median()).item()
+    assert "log2 of the barcodes' mean RNA/DNA" in found.attrs["estimand"]
+
+
+@pytest.mark.parametrize("sds", [(0.0, 0.0), (0.5, 0.5)])
+def test_the_spread_of_barcodes_is_measured_free_of_the_noise_of_reads(sds):
+    counts = unequal(np.random.default_rng(5), dispersions=(0.1, 0.6), sds=sds, n=150)
+    asked = asked_of(counts, control="control")
+    rows = np.argsort(asked.element * 2 + asked.arm, kind="stable")
+    group, used = (asked.element * 2 + asked.arm)[rows], counts["dna"].values[rows] > 0
+    reads = (counts[name].values[rows].astype(float) for name in ("rna", "dna"))
+    fitted = regress(*reads, used, group, (150, 2), theta_by_arm=True)
+    found = barcode_spread(barcode_products(fitted, used, group, (150, 2)), np.array([-1.0, 1.0]))
+    true = np.sqrt(np.exp((np.log(2) * sds[0]) ** 2) - 1)
+    assert found.cv == pytest.approx([true, true], abs=0.1)
+    assert abs(found.gap) < 4 * found.se
+    assert not found.matters(np.array([0.2]))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("replicates", [3, 4, 6])
+@pytest.mark.parametrize(
+    ("dispersions", "sds"),
+    [
+        ((0.1, 0.1), (0, 0)),
+        ((0.1, 0.2), (0, 0)),
+        ((0.1, 0.4), (0, 0)),
+        ((0.4, 0.1), (0.5, 0.5)),
+        ((0.1, 0.1), (0.5, 0.5)),
+    ],
+)
+def test_nb_rejects_few_nulls_whichever_arm_is_noisier(dispersions, sds, replicates):
+    """Within .02 of .05: moderated and Satterthwaite's degrees of freedom are approximate. 1,200 nulls."""
+    rng = np.random.default_rng([replicates, 3])
+    p = [
+        fit(unequal(rng, dispersions=dispersions, sds=sds, replicates=replicates), control="control", method="nb")["p"]
+        for _ in range(20)
+    ]
+    assert abs(float(np.mean([one.values < 0.05 for one in p])) - 0.05) < 0.02 + 3.5 * np.sqrt(0.0475 / 1200)
 
 
 def test_moderation_with_equal_df_is_the_one_for_equal_df():

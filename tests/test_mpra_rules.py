@@ -242,6 +242,12 @@ def test_rules_look_at_the_part_that_they_name():
     assert broken_by(oligos, ()).shape == (0, 4)
 
 
+def test_the_shortest_homopolymer_that_can_be_asked_for_is_one_base():
+    assert Homopolymers(longest=1) in default_rules(construct("lentimpra"), homopolymer=1)
+    with pytest.raises(LibraryError, match="homopolymer"):
+        default_rules(construct("lentimpra"), homopolymer=0)
+
+
 @pytest.mark.parametrize("asked", [{"gc": (25, 65)}, {"gc": (0.6, 0.4)}, {"repeats": 25}])
 def test_per_cents_are_no_shares(asked):
     with pytest.raises(LibraryError, match="25 per cent"):

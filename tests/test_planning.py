@@ -341,7 +341,10 @@ def test_no_split_is_cheaper_by_brute_force(
     sources = Sources(*variances) if least > 1 else Sources(*variances[:2], 0.0, 0.0, 0.0)
     prices = Prices(1.0, parent, level, 2.0, 0.0, max_parents, max_units, float(max_levels))
     found = cheapest(sources, prices, halfwidth, least_levels=least)
-    p, m = np.meshgrid(np.arange(2.0, min(max_parents, 400) + 1), np.arange(1.0, min(max_units, 200) + 1))
+    most = 400.0
+    if found is not None and found[0] > most:  # as many parents as could be cheaper, with one unit each
+        most = np.ceil(float(prices.price(*(np.array(float(x)) for x in found[:2]), found[2])) / (2 * least + parent))
+    p, m = np.meshgrid(np.arange(2.0, min(max_parents, most) + 1), np.arange(1.0, min(max_units, 200) + 1))
     best = np.inf
     for levels in range(least, max_levels + 1):
         reached = sources.halfwidth(p, m, levels, 0.95) <= halfwidth

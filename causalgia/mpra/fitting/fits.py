@@ -47,9 +47,13 @@ def fit(
     ================ ======================================== ===================== ===================
     ``hierarchical`` both layers, sizes shared by elements    0.95, 0.95            0.19, 0.38
     ``two_way``      both layers, closed form                 0.95, 0.96            0.19, 0.46
-    ``nb``           both layers, negative binomial           0.95, 0.94            0.19, 0.42
+    ``nb``           both layers, negative binomial           0.96, 0.95            0.19, 0.42
     ``precision``    replicates only: *these barcodes*        0.95, 0.72            0.20, 0.48
     ================ ======================================== ===================== ===================
+
+    ``nb`` compares *mean* reads: its effect is log2 of the ratio of the barcodes' mean activities, and it allows the
+    noise of reads to differ between arms. Where the activities of one arm's barcodes spread more than another's, that
+    is not the difference of mean log2 activities, and it refuses.
 
     Parameters
     ----------
@@ -86,7 +90,8 @@ def fit(
     CountsError
         If an element has two oligos in an arm, an oligo has no barcode with DNA, or a library has no read.
     EstimateError
-        If the method is unknown, or there are not two barcodes or two replicates to tell their noise.
+        If the method is unknown, there are not two barcodes or two replicates to tell their noise, or, with ``"nb"``,
+        the barcodes of one arm spread more than those of another.
 
     Warns
     -----

@@ -49,6 +49,20 @@ class Linear:
             prior["prior_df"] = float(df.max())
         return Fitted(self.mean @ weights.T, np.sqrt(moderated.variance[:, None] * unscaled), df, {}, prior)
 
+    def unmoderated(self, weights: Array) -> Fitted:
+        """Return contrasts ``(K, A)`` of the arms, each element with its own variance.
+
+        With few elements the spread of their variances is known too badly to moderate them; where one of them has no
+        degrees of freedom or no spread, they are moderated all the same.
+        """
+        if not self.df.any():
+            raise EstimateError("the linear model has no degrees of freedom left: one replicate; use more replicates")
+        if not (self.df.all() and self.s2.all()):
+            return self.contrasts(weights)
+        unscaled = np.einsum("ka,eab,kb->ek", weights, self.unscaled, weights)
+        df = np.broadcast_to(self.df[:, None], unscaled.shape)
+        return Fitted(self.mean @ weights.T, np.sqrt(self.s2[:, None] * unscaled), df)
+
     def any_contrast(self, weights: Array) -> tuple[Array, Array]:
         """Return F and p, shape ``(E,)`` each, of the test that contrasts, of full rank, are all 0."""
         moderated = moderate_unequal(self.s2, self.df)
@@ -59,19 +73,29 @@ class Linear:
         return F, special.fdtrc(float(len(weights)), moderated.df, F)
 
 
-def paired(y: Array) -> Linear:
-    """Fit ``replicate + arm`` by least squares to complete numbers, shape ``(E, A, R)``.
+def paired(y: Array, there: NDArray[np.bool_] | None = None) -> Linear:
+    """Fit ``replicate + arm`` by least squares to the replicates of each element that have every arm.
+
+    Parameters
+    ----------
+    y
+        Numbers, shape ``(E, A, R)``.
+    there
+        Which there are, shape ``(E, A, R)``; None: all. Each element has one replicate with every arm, at least.
 
     References
     ----------
     Smyth (2004), doi:10.2202/1544-6115.1027.
     """
     E, A, R = y.shape
-    mean = y.mean(axis=2)
-    left = y - mean[:, :, None] - y.mean(axis=1, keepdims=True) + y.mean(axis=(1, 2), keepdims=True)
-    df = float((A - 1) * (R - 1))
-    unscaled = np.broadcast_to(np.eye(A) / R, (E, A, A))
-    return Linear(mean, unscaled, (left**2).sum(axis=(1, 2)) / max(df, 1.0), np.full(E, df))
+    whole: NDArray[np.bool_] = np.ones((E, R), bool) if there is None else np.equal(there.sum(axis=1), A)
+    n = whole.sum(axis=1).astype(np.float64)
+    y = np.where(whole[:, None], y, 0.0)
+    mean = y.sum(axis=2) / n[:, None]
+    left = y - mean[:, :, None] - y.mean(axis=1, keepdims=True) + mean.mean(axis=1)[:, None, None]
+    squares = (np.where(whole[:, None], left, 0.0) ** 2).sum(axis=(1, 2))
+    df = (A - 1) * (n - 1)
+    return Linear(mean, np.eye(A) / n[:, None, None], squares / np.maximum(df, 1.0), df)
 
 
 def blocked(y: Array, w: Array, group: Ints, shape: tuple[int, int], correlation: float) -> Linear:

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from causalgia.errors import EstimateError
 from causalgia.mpra.counting.ratios import dna_observed
 from causalgia.mpra.counting.summing import group_sums
+from causalgia.mpra.fitting.barcode_spread import barcode_products, barcode_spread
+from causalgia.mpra.fitting.cells import Cells
 from causalgia.mpra.fitting.fitted import Fitted
 from causalgia.mpra.fitting.negative_binomial import Mask, Regression, regress
 from causalgia.mpra.fitting.question import Asked
-from causalgia.mpra.fitting.two_way import Layer, together
+from causalgia.mpra.fitting.two_way import Layer, residual_squares, together
 
 Array: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
@@ -27,27 +29,35 @@ LOG2 = float(np.log(2.0))
 def negative_binomial(counts: xr.Dataset, asked: Asked) -> Fitted:
     """Compare arms by a negative binomial regression of RNA reads, DNA reads as offset, and a two-layer sandwich.
 
-    In each element ``log E[rna] = log dna + arm + replicate``, one theta, by maximum likelihood over the cells with
-    DNA: reads weigh by what they are worth, and silent barcodes stay in. The model's own standard error would take
+    In each element ``log E[rna] = log dna + arm + replicate``, one theta an arm, by maximum likelihood over the cells
+    with DNA: reads weigh by what they are worth, and silent barcodes stay in. The model's own standard error would take
     cells for independent. Here the influence of every cell on the effect is summed over the replicates of a barcode and
-    over the barcodes of a replicate; with the sum of their squares in single cells these give ``V_barcode + V_replicate
-    - V_cell`` as in `two_way`, never below the larger of the first two, each moderated over elements. A barcode counts
-    as its removal would move the effect, ``influence / (1 - leverage)`` (CR3), which few barcodes need.
+    over the barcodes of a replicate; with the squares of what barcodes and replicates leave of single cells these give
+    ``V_barcode + V_replicate - V_cell`` as in `two_way`, never below the larger of the first two, each moderated over
+    elements. A barcode counts as its removal would move the effect, ``influence / (1 - leverage)`` (CR3), which few
+    barcodes need. Arms may be unequally noisy: ``V_barcode`` is the sum of each arm's own, on its own n - 1 degrees of
+    freedom, moderated over elements arm by arm.
 
-    Barcodes whose activities differ much have long tails on the scale of reads: 95 % intervals covered 0.92 with 50
-    barcodes of sd 0.6, and 0.94 to 0.95 with 5 to 10. DNA reads count as known: few of them attenuate what they are the
-    offset of, so filter low DNA first.
+    The model is of mean reads, so the effect is the log2 ratio of the *means* of the barcodes' activities. It is the
+    difference of their mean logs, which the other methods estimate, where the arms' barcodes are alike up to a factor.
+    Where they are not (one arm's activities spread more), these are two effects: with lognormal activities of variances
+    s0^2 and s1^2 on log2 they differ by ``ln(2) (s1^2 - s0^2) / 2``. The spreads are measured over all elements
+    (`barcode_spread`), and where the gap is sure and would move the typical effect by a quarter of its standard error,
+    the method refuses.
+
+    DNA reads count as known: few of them attenuate what they are the offset of, so filter low DNA first.
 
     Returns
     -------
     Fitted
-        Besides the effects ``v_barcode, v_replicate, v_residual (element, contrast)`` and ``theta (element)``. Elements
-        without a maximum (an arm without any RNA) are not in ``kept``.
+        Besides the effects ``v_barcode, v_replicate, v_residual (element, contrast)`` and ``theta (element, arm)``.
+        Elements without a maximum (an arm without any RNA) are not in ``kept``.
 
     Raises
     ------
     EstimateError
-        If no element has two barcodes in an arm, or two replicates, or none has a maximum.
+        If no element has two barcodes in some arm, or two replicates, or none has a maximum; or if the barcodes of one
+        arm spread more than those of another.
 
     References
     ----------
@@ -60,7 +70,7 @@ def negative_binomial(counts: xr.Dataset, asked: Asked) -> Fitted:
     step = max(1, int(_CELLS_AT_ONCE / per_element))
     parts = [_sandwich(reads.of(first, min(first + step, E), A), asked.weights) for first in range(0, E, step)]
     found = _Sandwich(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(_Sandwich)))
-    return _fitted(found, asked.weights)
+    return _fitted(found, asked)
 
 
 @dataclass(frozen=True)
@@ -94,32 +104,41 @@ def _reads(counts: xr.Dataset, asked: Asked) -> _Reads:
 
 @dataclass(frozen=True)
 class _Sandwich:
-    """Effects and the parts of their variance, natural logs; ``(E, K)``, but theta, kept, n (E, ...)."""
+    """Effects and the parts of their variance, natural logs, and the products that tell how barcodes spread.
+
+    Shapes are ``(E, K)``, but of `barcode` ``(E, A, K)``, of `theta`, `n` and `n_cells` ``(E, A)``, of `products` ``(E,
+    A, 2)``, and of the rest ``(E,)``.
+    """
 
     effect: Array
     barcode: Array
     replicate: Array
     cell: Array
+    df_cell: Array
     theta: Array
     kept: Mask
     n: Array
     n_cells: Array
     n_replicates: Array
+    products: Array
 
-    def layers(self, k: int, squares: Array) -> tuple[Layer, Layer, Layer]:
+    def layers(self, k: int, squares: Array) -> tuple[list[Layer], Layer, Layer]:
         """Return the layers of contrast k in the elements that are kept, of the squared weights of its arms ``(A,)``.
 
-        Each is the sum of squares by what it would be, at a variance of 1, in arms of equal noise.
+        Each is the sum of squares by what it would be at a variance of 1; barcodes have one layer an arm.
         """
         n, cells, R = self.n[self.kept], self.n_cells[self.kept], self.n_replicates[self.kept]
-        df = n.sum(axis=1) - n.shape[1]
-        df_cell = np.maximum((cells - n).sum(axis=1) - n.shape[1] * (R - 1), 0.0)
-        spread = np.where(n > 1, 1 / n, 0.0) @ squares
+        df_cell = self.df_cell[self.kept]
         of_replicate, of_cell = squares.sum() / np.maximum(R, 1), (1 / cells) @ squares
         again = np.maximum(R, 2) / (np.maximum(R, 2) - 1)
-        own = [part[self.kept, k] / LOG2**2 for part in (self.barcode, self.replicate, self.cell)]
+        own = [part[self.kept, ..., k] / LOG2**2 for part in (self.barcode, self.replicate, self.cell)]
+        of_barcodes = [
+            Layer(np.where(n[:, a] > 1, own[0][:, a] * n[:, a], 0.0), n[:, a] - 1, 1 / n[:, [a]])
+            for a in range(len(squares))
+            if squares[a] > 0 or (n[:, a] > 1).any()
+        ]
         return (
-            Layer(own[0] / np.where(spread > 0, spread, np.inf), df, ((1 / n) @ squares)[:, None]),
+            of_barcodes,
             Layer(own[1] * again / of_replicate, np.maximum(R - 1, 0.0), of_replicate[:, None]),
             Layer(own[2] * cells.sum(axis=1) / np.maximum(df_cell, 1) / of_cell, df_cell, of_cell[:, None]),
         )
@@ -128,23 +147,40 @@ class _Sandwich:
 def _sandwich(reads: _Reads, weights: Array) -> _Sandwich:
     """Return the sums of squared influence of barcodes, of replicates and of cells on each contrast."""
     E, A = reads.shape
-    fit = regress(reads.rna, reads.dna, reads.used, reads.group, reads.shape)
+    fit = regress(reads.rna, reads.dna, reads.used, reads.group, reads.shape, theta_by_arm=True)
     influence = fit.influence(weights, reads.group)
     element = reads.group // A
+    cell, df_cell = _cell_squares(influence, reads, reads.used & (fit.weight > 0))
     of_barcode = influence.sum(axis=1) / (1 - _leverage(fit, reads))[:, None]
     of_replicate = group_sums(influence, element, (E,))
     seen = group_sums(reads.used, reads.group, reads.shape)
     return _Sandwich(
         effect=fit.arm @ weights.T,
-        barcode=group_sums(of_barcode**2, element, (E,)),
+        barcode=group_sums(of_barcode**2, reads.group, reads.shape),
         replicate=(of_replicate**2).sum(axis=1),
-        cell=group_sums((influence**2).sum(axis=1), element, (E,)),
+        cell=cell,
+        df_cell=df_cell,
         theta=fit.theta,
         kept=fit.converged,
         n=group_sums(np.ones(len(element)), reads.group, reads.shape),
         n_cells=seen.sum(axis=2),
         n_replicates=(np.min(seen, axis=1) > 0).sum(axis=1).astype(np.float64),
+        products=barcode_products(fit, reads.used, reads.group, reads.shape),
     )
+
+
+def _cell_squares(influence: Array, reads: _Reads, used: Mask) -> tuple[Array, Array]:
+    """Return what barcodes and replicates leave of the influence of cells, squared, ``(E, K)``, and its df, ``(E,)``.
+
+    The score equations make the barcodes' own deviations cancel in the sum over the barcodes of a replicate, so they
+    are not in ``V_replicate``, and must not be in what is subtracted for being counted twice.
+    """
+    rows = used.any(axis=1)
+    found = [
+        residual_squares(Cells(column[rows] * used[rows], used[rows], reads.group[rows], reads.shape))
+        for column in np.moveaxis(influence, 2, 0)
+    ]
+    return np.stack([squares.sum(axis=1) for squares, _ in found], axis=-1), found[0][1].sum(axis=1)
 
 
 def _leverage(fit: Regression, reads: _Reads) -> Array:
@@ -155,16 +191,32 @@ def _leverage(fit: Regression, reads: _Reads) -> Array:
     return np.where(n > 1, np.minimum(share, 1 - _LEAST_REST), 0.0)
 
 
-def _fitted(found: _Sandwich, weights: Array) -> Fitted:
+def _fitted(found: _Sandwich, asked: Asked) -> Fitted:
     """Moderate the parts of the variance over elements and put them together, on log2."""
     kept = found.kept
     if not kept.any():
         raise EstimateError(
             "method='nb': no element has RNA in every arm, beside that of another, so that no effect is finite"
         )
-    columns = [together(*found.layers(k, w)) for k, w in enumerate(weights**2)]
+    columns = [together(*found.layers(k, w)) for k, w in enumerate(asked.weights**2)]
     variance, df, *parts = (np.concatenate(each, axis=1) for each in zip(*columns, strict=True))
+    _check_spread(found.products[kept], np.sqrt(variance), asked)
     dims = ("element", "contrast")
-    variables: dict[str, tuple[tuple[str, ...], Array]] = {"theta": (("element",), found.theta[kept])}
+    variables: dict[str, tuple[tuple[str, ...], Array]] = {"theta": (("element", "arm"), found.theta[kept])}
     variables |= {n: (dims, v) for n, v in zip(("v_barcode", "v_replicate", "v_residual"), parts, strict=True)}
-    return Fitted(found.effect[kept] / LOG2, np.sqrt(variance), df, variables, kept=kept)
+    attrs = {"estimand": "contrast of log2 of the barcodes' mean RNA/DNA between arms, in each element"}
+    return Fitted(found.effect[kept] / LOG2, np.sqrt(variance), df, variables, attrs, kept)
+
+
+def _check_spread(products: Array, se: Array, asked: Asked) -> None:
+    """Refuse arms whose barcodes spread unequally: there the effect on mean reads is not that on mean log activity."""
+    for k, name in enumerate(asked.contrasts):
+        found = barcode_spread(products, asked.weights[k])
+        if found.matters(se[:, k]):
+            arms = np.flatnonzero(asked.weights[k])
+            spreads = ", ".join(f"{found.cv[a]:.2f} in arm '{asked.arms[a]}'" for a in arms)
+            raise EstimateError(
+                f"method='nb': contrast '{name}', barcodes of the arms spread unequally (sd of their activities over "
+                f"the mean: {spreads}), so the log2 ratio of mean reads is {found.gap:+.2f} off the difference of mean "
+                "log2 activities; use method='hierarchical' or 'two_way', which estimate the difference"
+            )

@@ -16,6 +16,7 @@ Ints: TypeAlias = NDArray[np.int64]
 Mask: TypeAlias = NDArray[np.bool_]
 _ROUNDS, _ENOUGH, _OF_THETA = 200, 1e-10, 1e-4
 _FARTHEST, _LONGEST, _LEAST_THETA, _MOST_THETA = 60.0, 3.0, 1e-4, 1e8
+_POISSON = 1e-4  # variance beyond Poisson's, relative to it, below which Newton steps of theta are rounding
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Regression:
         Of arms and replicates by the expected information, shape ``(E, A + R, A + R)``; of contrasts alone it says
         something.
     theta
-        Size of the negative binomial: variance ``mu + mu^2 / theta``, shape ``(E,)``.
+        Size of the negative binomial: variance ``mu + mu^2 / theta``, shape ``(E,)``, or ``(E, A)`` of each arm.
     score, weight
         Derivative of the log likelihood in the linear predictor and its information, in every cell, ``(B, R)``.
     converged
@@ -55,8 +56,10 @@ class Regression:
         return np.asarray(self.score[:, :, None] * (of_arm[group] + of_replicate[group // A]))
 
 
-def regress(rna: Array, dna: Array, used: Mask, group: Ints, shape: tuple[int, int]) -> Regression:
-    """Fit ``log E[rna] = log dna + arm + replicate`` with one theta an element, all by maximum likelihood.
+def regress(
+    rna: Array, dna: Array, used: Mask, group: Ints, shape: tuple[int, int], *, theta_by_arm: bool = False
+) -> Regression:
+    """Fit ``log E[rna] = log dna + arm + replicate`` with one theta an element or an arm, all by maximum likelihood.
 
     Rounds of a Fisher step for arms and replicates and a Newton step for log theta, in all elements that have not
     converged. Replicates without a read of RNA say nothing of arms and are left out. An element of which an arm has
@@ -70,17 +73,22 @@ def regress(rna: Array, dna: Array, used: Mask, group: Ints, shape: tuple[int, i
         ``element * A + arm`` of each row, not falling, shape ``(B,)``.
     shape
         (E, A).
+    theta_by_arm
+        Whether each arm of an element has its own theta; else they share one, as in `MASS::glm.nb`.
 
     References
     ----------
     Lawless (1987), doi:10.2307/3314912.
     """
     A, R = shape[1], rna.shape[1]
+    n_theta = A if theta_by_arm else 1
     reads = group_sums(rna * used, group, shape)
     cells = np.where(used & (reads.sum(axis=1) > 0)[group // A], 1.0, 0.0)
     seen: Mask = np.greater(group_sums(cells, group, shape), 0)
     able = (reads.sum(axis=2) > 0).all(axis=1) & _connected(seen)
-    state = _State(np.log(np.maximum(reads.sum(axis=2), 0.5)), np.zeros((shape[0], R)), np.full(shape[0], 10.0))
+    state = _State(
+        np.log(np.maximum(reads.sum(axis=2), 0.5)), np.zeros((shape[0], R)), np.full((shape[0], n_theta), 10.0)
+    )
     state.arm -= np.log(np.maximum(group_sums(dna * cells, group, shape).sum(axis=2), 1.0))
     going = np.flatnonzero(able)
     for _ in range(_ROUNDS):
@@ -97,7 +105,8 @@ def regress(rna: Array, dna: Array, used: Mask, group: Ints, shape: tuple[int, i
     score, weight, information = whole.at(state.arm, state.replicate, state.theta)
     information[~able] = np.eye(A + R)
     inverse: Array = np.linalg.inv(information).astype(np.float64)
-    return Regression(state.arm, inverse, state.theta, score, weight, converged)
+    theta = state.theta if theta_by_arm else state.theta[:, 0]
+    return Regression(state.arm, inverse, theta, score, weight, converged)
 
 
 @dataclass(frozen=True)
@@ -115,27 +124,32 @@ class _Cells:
         log = arm.reshape(-1)[self.group][:, None] + replicate[self.group // self.shape[1]]
         return np.asarray(self.dna * np.exp(np.clip(log, -_FARTHEST, _FARTHEST)))
 
+    def of_theta(self, theta: Array) -> Ints:
+        """Return the place of each row's theta in ``theta.ravel()``, of shape ``(E, A)`` or ``(E, 1)``."""
+        return self.group if theta.shape[1] > 1 else self.group // self.shape[1]
+
     def at(self, arm: Array, replicate: Array, theta: Array) -> tuple[Array, Array, Array]:
         """Return score and information in every cell, and the information of arms and replicates, made regular."""
         mu = self.mean(arm, replicate)
-        shrunk = self.used / (1 + mu / theta[self.group // self.shape[1]][:, None])
+        shrunk = self.used / (1 + mu / theta.reshape(-1)[self.of_theta(theta)][:, None])
         weight = mu * shrunk
         return (self.rna - mu) * shrunk, weight, _information(group_sums(weight, self.group, self.shape))
 
     def towards_theta(self, mu: Array, theta: Array) -> tuple[Array, Array]:
-        """Return first and second derivative of the log likelihood in theta, shape ``(E,)`` each."""
-        t = theta[self.group // self.shape[1]][:, None]
+        """Return first and second derivative of the log likelihood in theta, of its shape each."""
+        of_theta = self.of_theta(theta)
+        t = theta.reshape(-1)[of_theta][:, None]
         total, over = t + self.rna, t + mu
         first = special.digamma(total) - special.digamma(t) + np.log(t / over) + 1 - total / over
         second = special.zeta(2, total) - special.zeta(2, t) + 1 / t - 2 / over + total / over**2
         both = ((self.used * x).sum(axis=1) for x in (first, second))
-        d1, d2 = (group_sums(x, self.group // self.shape[1], self.shape[:1]) for x in both)
+        d1, d2 = (group_sums(x, of_theta, theta.shape) for x in both)
         return d1, d2
 
 
 @dataclass
 class _State:
-    """Where the search is: arms ``(E, A)``, replicates ``(E, R)`` and theta ``(E,)``."""
+    """Where the search is: arms ``(E, A)``, replicates ``(E, R)`` and theta ``(E, A)`` or ``(E, 1)``."""
 
     arm: Array
     replicate: Array
@@ -155,9 +169,13 @@ class _State:
         slope, bend = theta * first, theta**2 * second + theta * first
         newton = np.where(bend < 0, -slope / np.where(bend < 0, bend, 1.0), np.sign(slope))
         later = np.clip(theta * np.exp(np.clip(newton, -1.5, 1.5)), _LEAST_THETA, _MOST_THETA)
+        largest = group_sums(mu * cells.used, cells.group, cells.shape).max(axis=2)
+        largest = largest if theta.shape[1] > 1 else largest.max(axis=1, keepdims=True)
+        later = np.where(largest < _POISSON * later, _MOST_THETA, later)
         self.arm[elements], self.replicate[elements], self.theta[elements] = arm, replicate, later
-        matters = np.minimum(group_sums(mu * cells.used, cells.group, cells.shape).max(axis=(1, 2)) / theta, 1.0)
-        return np.asarray(np.maximum(np.abs(move).max(axis=1), np.abs(np.log(later / theta)) * matters * _OF_THETA))
+        matters = np.minimum(largest / theta, 1.0)
+        of_theta = (np.abs(np.log(later / theta)) * matters * _OF_THETA).max(axis=1)
+        return np.asarray(np.maximum(np.abs(move).max(axis=1), of_theta))
 
 
 def _connected(seen: Mask) -> Mask:

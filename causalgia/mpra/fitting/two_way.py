@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -70,28 +71,34 @@ def two_way(cells: Cells, weights: Array) -> Fitted:
     Cameron, Gelbach & Miller (2011), doi:10.1198/jbes.2010.07136. Smyth (2004), doi:10.2202/1544-6115.1027.
     """
     means = barcode_means(cells)
-    layers = (barcode_layer(means, weights), replicate_layer(cells, weights), residual_layer(cells, weights))
-    variance, df, vb, vr, ve = together(*layers)
+    layers = (replicate_layer(cells, weights), residual_layer(cells, weights))
+    variance, df, vb, vr, ve = together([barcode_layer(means, weights)], *layers)
     dims = ("element", "contrast")
     variables = {"v_barcode": (dims, vb), "v_replicate": (dims, vr), "v_residual": (dims, ve)}
     return Fitted(means.mean @ weights.T, np.sqrt(variance), df, variables, sds(cells))
 
 
-def together(barcode: Layer, replicate: Layer, residual: Layer) -> tuple[Array, Array, Array, Array, Array]:
+def together(barcode: Sequence[Layer], replicate: Layer, residual: Layer) -> tuple[Array, Array, Array, Array, Array]:
     """Return the variance of each contrast and its df, and the moderated parts of it, shape ``(E, K)`` each.
+
+    The barcodes have one layer for all arms, or one for each: then each is moderated by itself, and their sum is
+    ``V_barcode``.
 
     Raises
     ------
     EstimateError
         If no element has two barcodes in an arm, or two replicates.
     """
-    if not barcode.df.any():
+    if not all(layer.df.any() for layer in barcode):
         raise EstimateError("no element has two barcodes in an arm, and one barcode has no spread; use more barcodes")
     if not replicate.df.any():
         raise EstimateError("no element has two replicates of every arm, and one has no spread; use more replicates")
-    (vb, db), (vr, dr), (ve, de) = (layer.moderated() for layer in (barcode, replicate, residual))
+    of_barcodes = [layer.moderated() for layer in barcode]
+    (vr, dr), (ve, de) = replicate.moderated(), residual.moderated()
+    vb: Array = np.sum([v for v, _ in of_barcodes], axis=0)
     variance = np.maximum(np.maximum(vb + vr - ve, vb), vr)
-    parts = [np.where(d > 0, v**2 / np.where(d > 0, d, 1.0), 0.0) for v, d in ((vb, db), (vr, dr), (ve, de))]
+    each = (*of_barcodes, (vr, dr), (ve, de))
+    parts = [np.where(d > 0, v**2 / np.where(d > 0, d, 1.0), 0.0) for v, d in each]
     return variance, variance**2 / sum(parts), vb, vr, ve
 
 
