@@ -101,6 +101,7 @@ ANALYSIS: Keys = {
     "family": one_of(*FAMILIES),
     "rope": (is_rope, ROPE_IN_WORDS),
     "error": one_of(*ERRORS),
+    "exchangeable": (lambda value: isinstance(value, bool), "true or false"),
     "level": (is_share, "a number between 0 and 1"),
     "prior": SUBTABLE,
 }
@@ -142,6 +143,9 @@ class Analysis:
     error
         Whose error is bounded: ``"local"`` each verdict's, ``"bayes_fdr"`` the mean of a set of verdicts, ``"bh"`` and
         ``"bootstrap_t"`` by tests without a posterior.
+    exchangeable
+        Whether the contrasts of a family are effects of one kind, of which nothing beforehand says which is larger
+        (words, variants, motifs); False where they differ in kind (an effect, an interaction, a slope); None: not said.
     prior
         Of the hierarchical model; None for the default of `causalgia.Prior`.
 
@@ -176,6 +180,7 @@ class Analysis:
     rope: Rope | None = None
     level: float = 0.95
     error: str = "local"
+    exchangeable: bool | None = None
     prior: Prior | Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:

@@ -176,16 +176,31 @@ def _question_in(effects: xr.Dataset) -> dict[str, Any]:
 
 def _concluded(kept: xr.Dataset, effects: xr.Dataset | None, estimates: xr.Dataset, asked: Analysis, key: int) -> Steps:
     """Infer and decide; `kept` is the Dataset whose attrs say what was fixed before."""
-    from causalgia.posterior import infer
+    from causalgia.verdicts.constant_control import left_out, noted, tasks_that_vary, warn_of
 
+    tasks = tasks_that_vary(estimates, asked.rope)
+    note = left_out(estimates, tasks, asked.rope)
+    posterior, decisions = _of_tasks(effects, estimates, tasks, asked, key)
+    said = said_of(kept, asked)  # it warns of what is exploratory: after whatever is impossible
+    warn_of(note)
+    return Steps(effects, _marked(estimates, said), posterior, noted(_marked(decisions, said), note))
+
+
+def _of_tasks(
+    effects: xr.Dataset | None, estimates: xr.Dataset, tasks: list[Any], asked: Analysis, key: int
+) -> tuple[Any, xr.Dataset]:
+    """Return posterior and decisions of these tasks."""
+    from causalgia.posterior import infer
+    from causalgia.verdicts.constant_control import of_tasks
+
+    effects, estimates = of_tasks(effects, tasks), of_tasks(estimates, tasks)
     posterior, exact = None, _exact(estimates)
     if asked.error not in BY_TESTS and not exact.all():
         posterior = infer(estimates.isel(contrast=~exact), **_of_infer(asked), rng=derive(key, "infer"))
     decisions = _decided(effects, estimates, posterior, asked, rng=derive(key, "decide"))
     if posterior is not None and exact.any():
         decisions = _with_exact(decisions, estimates, exact, asked)
-    said = said_of(kept, asked)  # it warns of what is exploratory: after whatever is impossible
-    return Steps(effects, _marked(estimates, said), posterior, _marked(decisions, said))
+    return posterior, decisions
 
 
 def asked_of(outcomes: xr.Dataset, analysis: Analysis | None) -> Analysis:

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from causalgia.analysis import Analysis, Rope
+from causalgia.analysis import Rope
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
+from causalgia.design.patterns import as_pattern
 from causalgia.experiments import settings
 from causalgia.experiments.answer import Finding
+from causalgia.experiments.claims import analysis_for
 from causalgia.experiments.drawing import profile_along
 from causalgia.experiments.experiment import Entry, Experiment, Found
 from causalgia.experiments.wording import by_task, effect_in_words
@@ -18,13 +20,14 @@ from causalgia.sequences import Motif
 from causalgia.streams import derive
 
 CONTROL = "untreated"
+_PLACES = 6
 
 
 def position(
     null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
     *,
     word: str | Motif = "UGCAUG",
-    at: Sequence[int] = (3, 10, 16, 22, 28, 34),
+    at: Sequence[int] | None = None,
     n_units: int = 1_000,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
@@ -47,7 +50,7 @@ def position(
     word
         The site: a word of IUPAC letters, a motif, or what `causalgia.motif` makes one of.
     at
-        0-based starts, two or more.
+        0-based starts, two or more; None: six, spread evenly over the background.
     n_units
         Backgrounds.
     rope
@@ -73,11 +76,12 @@ def position(
     >>> experiment = cg.experiments.position(n_units=1_000, rope=(-0.1, 0.1))
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("additive"), rng=0)
     >>> print(experiment.analyse(outcomes, rng=0).sentences[0])
-    Task outcome: UGCAUG at 3 to 34 is flat: ...
+    Task outcome: UGCAUG at 2 to 32 is flat: ...
     """
     settings.background(null)
-    places = tuple(sorted(settings.positions(at, "at", least=2)))
     site = settings.site(word, "word")
+    even = settings.spread(null.length, len(as_pattern(site)), _PLACES)
+    places = tuple(sorted(settings.positions(even if at is None else at, "at", least=2)))
     arms = [Arm(_at(place), Embed(site, at=place), {"place": place}) for place in places]
     return Experiment(
         null=null,
@@ -85,7 +89,7 @@ def position(
         n_units=n_units,
         contrasts=_contrasts(places),
         entry=POSITION,
-        analysis=Analysis(rope=rope, error="bh"),
+        analysis=analysis_for("confirmatory", rope=rope),
         labels={"place": {_at(place): place for place in places}},
     )
 
