@@ -75,8 +75,8 @@ class Entry:
         The oracle of the zoo on which the file that ``causalgia init --experiment`` writes runs as it is.
     claims
         ``"confirmatory"``: the contrasts differ in kind or have an order, and each verdict is a test that holds at its
-        own truth; ``"screening"``: they are exchangeable, and from 30 of them on verdicts are a posterior's, which hold
-        on average over effects like these.
+        own truth; ``"screening"``: they are exchangeable, and verdicts hold on average over effects like these, by a
+        posterior from 30 of them on, or by the false discovery rate among words beyond placebo words.
     """
 
     name: str

@@ -42,7 +42,8 @@ def read_pair(found: Found) -> Finding:
     datasets: dict[str, xr.Dataset] = {}
     if found.outcomes is not None:
         datasets["scales"] = across_scales(found.outcomes, found.experiment)
-        datasets["pairing"] = pairing_gain(found.outcomes, found.experiment)
+        gain = pairing_gain(found.outcomes, found.experiment)
+        datasets["pairing"] = gain.isel(contrast=gain["asks"].to_numpy() != "pair")
     if curves := list(_curves(found.steps.estimates)):
         if found.steps.effects is not None:
             datasets |= _by_curve("phase", curves, lambda curve: _phase(found, curve))
@@ -260,8 +261,7 @@ def _sentences(found: Found, datasets: dict[str, xr.Dataset]) -> Iterator[str]:
     if "period" in datasets:
         yield from _of_period(datasets["period"], datasets.get("phase"))
     if "pairing" in datasets and datasets["pairing"].sizes["contrast"]:
-        table = datasets["pairing"]
-        gain = table["gain"].isel(contrast=table["asks"].to_numpy() != "pair").to_numpy()
+        gain = datasets["pairing"]["gain"].to_numpy()
         yield (
             f"Pairing: fresh backgrounds for every arm would make these standard errors {np.median(gain):.1f} times as "
             f"large (median; {gain.min():.1f} to {gain.max():.1f})."
