@@ -158,7 +158,6 @@ def test_the_answer_says_it_where_it_is_more_than_one_percent():
         r"either strand: what it does is part of the curvature and the excess\."
     )
     assert once.fullmatch(sentences(cg.experiments.copies(at="published", n_units=200))[-1])
-    assert len(sentences(cg.experiments.copies(n_units=200, rope=(-0.1, 0.1)))) == 1
     assert len(sentences(cg.experiments.copies(at=(4, 13, 22), n_units=200))) == 1
     *_, said = sentences(cg.experiments.spacing(distances=[4, 8, 9], n_units=200))
     assert re.match(r'In \d % of backgrounds the sites of "UGCAUG at 14, UGCAUG at 22"', said)

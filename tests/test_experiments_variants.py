@@ -253,7 +253,7 @@ def test_saturating_copies_are_seen():
 
 @EXACT
 def test_place_is_not_taken_for_cooperation():
-    """The first place is worth half of the others, and sites add: 3 copies are more than 3 times the first, by place."""
+    """The first place is worth the least, and sites add: 3 copies are more than 3 times the first, by place alone."""
     oracle = cg.zoo.Oracle(
         cg.zoo.Word("UGCAUG", 2.0, gain=cg.zoo.Slope(0.05)), cg.zoo.Word("GGG", 0.2), scale="log2 activity"
     )

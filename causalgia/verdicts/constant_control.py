@@ -1,4 +1,4 @@
-"""Tasks whose control does not vary: a region in sd has no width there, and the other tasks are decided without them."""
+"""Tasks whose control does not vary: a region in sd has no width there, and the other tasks are decided alone."""
 
 from __future__ import annotations
 
