@@ -195,13 +195,28 @@ def conclude(kept: xr.Dataset, effects: xr.Dataset | None, estimates: xr.Dataset
     key
         Root of the streams of the posterior and of resampling.
     """
-    from causalgia.posterior import infer
+    from causalgia.verdicts.constant_control import left_out, noted, tasks_that_vary, warn_of
 
+    tasks = tasks_that_vary(estimates, asked.rope)
+    note = left_out(estimates, tasks, asked.rope)
+    posterior, decisions = _of_tasks(kept, effects, estimates, tasks, asked, key)
+    said = said_of(kept, asked)  # it warns of what is exploratory: after whatever is impossible
+    warn_of(note)
+    return Steps(effects, _marked(estimates, said), posterior, noted(_marked(decisions, said), note))
+
+
+def _of_tasks(
+    kept: xr.Dataset, effects: xr.Dataset | None, estimates: xr.Dataset, tasks: list[Any], asked: Analysis, key: int
+) -> tuple[Any, xr.Dataset]:
+    """Return posterior and decisions of these tasks."""
+    from causalgia.posterior import infer
+    from causalgia.verdicts.constant_control import of_tasks
+
+    effects, estimates = of_tasks(effects, tasks), of_tasks(estimates, tasks)
     posterior, exact = None, _exact(estimates)
     if asked.error == "auto" and watched_by_sequence(kept, estimates):
         by_tests = _decided(effects, estimates, None, replace(asked, error="bh"), rng=derive(key, "decide"))
-        said = said_of(kept, asked)
-        return Steps(effects, _marked(estimates, said), None, _marked(by_sequence(by_tests, kept), said))
+        return None, by_sequence(by_tests, kept)
     chosen = replace(asked, error=deciding_error(estimates, asked))
     if chosen.error not in BY_TESTS and not exact.all():
         posterior = infer(estimates.isel(contrast=~exact), **_of_infer(chosen), rng=derive(key, "infer"))
@@ -210,8 +225,7 @@ def conclude(kept: xr.Dataset, effects: xr.Dataset | None, estimates: xr.Dataset
         decisions = _with_exact(decisions, estimates, exact, chosen)
     if chosen.error in BY_TESTS and (asked.law != Analysis().law or asked.prior is not None):
         decisions = with_notes(decisions, "the law and the prior of effects are a posterior's, and tests take none")
-    said = said_of(kept, asked)  # it warns of what is exploratory: after whatever is impossible
-    return Steps(effects, _marked(estimates, said), posterior, _marked(decisions, said))
+    return posterior, decisions
 
 
 def deciding_error(estimates: xr.Dataset, analysis: Analysis) -> str:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import causalgia as cg
-from causalgia.errors import DesignError
+from causalgia.design.layout import Layout
+from causalgia.errors import CausalgiaError, DegenerateWarning, DesignError
 from causalgia.experiments.further_sites import further_sites
 from causalgia.experiments.settings import site
 from causalgia.zoo import Oracle, Word
@@ -156,7 +157,7 @@ def test_the_answer_says_it_where_it_is_more_than_one_percent():
         r'In 1\d % of backgrounds the sites of "3 copies" and the letters between them read UGCAUG once more, on '
         r"either strand: what it does is part of the curvature and the excess\."
     )
-    assert once.fullmatch(sentences(cg.experiments.copies(n_units=200))[-1])
+    assert once.fullmatch(sentences(cg.experiments.copies(at="published", n_units=200))[-1])
     assert len(sentences(cg.experiments.copies(at=(4, 13, 22), n_units=200))) == 1
     *_, said = sentences(cg.experiments.spacing(distances=[4, 8, 9], n_units=200))
     assert re.match(r'In \d % of backgrounds the sites of "UGCAUG at 14, UGCAUG at 22"', said)
@@ -174,3 +175,89 @@ def test_a_region_that_cannot_be_is_refused_when_the_experiment_is_made(name):
             DesignError, match="rope = 'placebo' needs contrasts of 40 or more placebo words, and there are 0"
         ):
             build(rope="placebo")
+
+
+# --- defaults follow the background -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", OF_BACKGROUNDS)
+def test_default_places_follow_the_length_of_the_background(name):
+    """Nothing of a default lies where a site of 41-nt RNA would: what is written is about the centre, or spread."""
+    build = getattr(cg.experiments, name)
+    written = []
+    for length in (150, 151):
+        experiment = build(cg.Uniform(length=length), **({"distances": [20]} if "motif_pair" in name else {}))
+        layouts = [arm.intervention.lay(Layout(length)).written for arm in experiment.named_arms[1:]]
+        spans = [(span.start, span.stop) for layout in layouts for span in layout]
+        written.append((min(start for start, _ in spans), max(stop for _, stop in spans)))
+    (first, last), (_, further) = written
+    assert last > 150 / 2 or first > 150 / 2 - 41
+    if name not in ("composition_bias", "position", "fractional_factorial"):
+        assert abs((first + last) / 2 - 75) <= 25
+    assert further - last in (0, 1)
+
+
+def test_in_41_bases_the_defaults_are_the_published_places():
+    e = cg.experiments
+    at = lambda made, i: made.named_arms[i].intervention.at  # noqa: E731
+    assert at(e.word_screen(words=["UGCAUG"], n_units=5), 1) == 17
+    assert at(e.affinity(n_units=5), 1) == 17
+    assert at(e.word_mutagenesis(n_units=5), 1) == 17
+    assert str(e.hairpin(n_units=5).named_arms[3].intervention) == "do(x[17:22] = GCUGG, x[24:33] = rc(x[8:17]))"
+    assert [at(e.composition_bias(n_units=5), i) for i in (1, 2)] == [17, 34]
+    assert str(e.copies(at="published", n_units=5).named_arms[3].intervention) == (
+        "do(x[4:10] = UGCAUG, x[12:18] = UGCAUG, x[20:26] = UGCAUG)"
+    )
+
+
+# --- which kind of claim ----------------------------------------------------------------------------------------------
+
+
+def test_every_experiment_states_its_kind_of_claim():
+    kinds = {name: entry.claims for name, entry in cg.experiments.entries().items()}
+    assert {name for name, kind in kinds.items() if kind == "screening"} == {"word_screen", "variants"}
+    assert set(kinds.values()) == {"confirmatory", "screening"}
+    for name in OF_BACKGROUNDS:
+        made = getattr(cg.experiments, name)()
+        assert made.claims == kinds[name]
+        assert made.analysis.exchangeable is (kinds[name] == "screening")
+        assert made.analysis.error == "bh"
+
+
+def test_thirty_exchangeable_contrasts_are_screened_by_a_posterior():
+    words = [f"A{a}{b}C" for a in "ACGT" for b in "ACGT"] + [f"G{a}{b}C" for a in "ACGT" for b in "ACGT"]
+    make = cg.experiments.word_screen
+    assert make(words=words[:29], rope=(-0.1, 0.1)).analysis.error == "bh"
+    assert make(words=words[:30], rope=(-0.1, 0.1)).analysis.error == "local"
+    assert make(words=words[:30]).analysis.error == "bh"  # the placebo words are what effects without anything are like
+    kept = cg.Analysis.from_toml(make(words=words[:30]).analysis.to_toml())
+    assert kept.exchangeable is True
+
+
+# --- a task without a spread ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [name for name in OF_BACKGROUNDS if "motif_pair" not in name])
+def test_a_task_whose_control_does_not_vary_is_left_out_with_a_warning(name):
+    def answers(x):
+        gc = np.asarray(x)[:, 1:3].sum((1, 2))
+        return np.stack([gc, 0 * gc, 2 * gc], axis=1)
+
+    settings = {"n_units": 60} | ({"words": ["UGCAUG", "AAAAAA"]} if name == "word_screen" else {})
+    experiment = getattr(cg.experiments, name)(**settings)
+    predictor = cg.FunctionPredictor(answers, tasks=["gc", "dead", "twice"], scale="bases")
+    with pytest.warns(DegenerateWarning) as caught:
+        answer = experiment.analyse(cg.run(experiment, predictor, rng=0, progress=False), rng=0)
+    assert any("no verdict on task 'dead'" in str(one.message) for one in caught)
+    assert answer.tasks == ["gc", "twice"]
+    assert answer.estimates["task"].values.tolist() == ["gc", "dead", "twice"]
+    assert "no verdict on task 'dead'" in answer.decisions.attrs["notes"]
+    assert "Note: No verdict on task 'dead'" in str(answer)
+    assert not any(said.startswith("Task dead: UGCAUG") for said in answer.sentences)
+
+
+def test_a_control_that_never_varies_still_ends_the_trial():
+    experiment = cg.experiments.copies(n_units=60)
+    dead = cg.FunctionPredictor(lambda x: np.asarray(x)[:, 0, 7:13].sum(1) * 0.0, tasks=["dead"], scale="bases")
+    with pytest.warns(DegenerateWarning), pytest.raises(CausalgiaError, match="do not vary|does not vary"):
+        experiment.analyse(cg.run(experiment, dead, rng=0, progress=False), rng=0)

@@ -39,7 +39,7 @@ def test_the_defaults_are_the_papers():
     experiment = motif_pair()
     assert (experiment.null.length, experiment.n_units) == (1_000, 128)
     asks = list(experiment.labels["asks"].values())
-    assert asks.count("interaction") == 150 * 4 * 2
+    assert asks.count("interaction") == asks.count("pair") == 150 * 4 * 2
     assert (asks.count("direction"), asks.count("orientation")) == (4, 3)
     assert len(experiment.arms) == 1 + 2 + 2 * 2 * 150 + 150 * 4 * 2
     assert {min(experiment.labels["distance"].values()), max(experiment.labels["distance"].values())} == {11, 160}
@@ -52,10 +52,24 @@ def test_recovery_where_units_differ():
     assert row["verdict"].item() == "increases"
 
 
+def test_sites_that_lower_the_outcome_are_above_their_sum_and_the_pair_still_lowers_it():
+    """Each alone lowers the outcome; only 20 apart do they raise it. Above the sum they are at every distance."""
+    lone = [cg.zoo.Word(word, -2.0) for word in (NANOG, SOX2)]
+    near = cg.zoo.Pair(NANOG, SOX2, bonus=6.0, clash=2.0, min_distance=20, reach=20, direction="forward")
+    apart = cg.zoo.Pair(NANOG, SOX2, bonus=1.0, min_distance=21, reach=60, direction="forward")
+    oracle = cg.zoo.Oracle(*lone, near, apart, cg.zoo.Word("CAC", 0.2), scale="activity")
+    experiment = small(distances=[15, 20, 30], orders=["downstream"], orientations=["++"], rope=(-0.5, 0.5))
+    answer = assert_recovers(experiment, oracle, unseen=0.02)
+    assert answer.sentences[0].startswith(
+        "Task outcome: together the two increase the outcome ++ downstream at 20, decrease it ++ downstream at 15 and "
+        "30; of 3 interactions 3 synergistic; "
+    )
+
+
 def test_recovery_of_direction_in_the_pluripotency_oracle():
     """Sox2 helps Nanog, on one strand, three times as much from upstream."""
     experiment = motif_pair(NULL, distances=[15, 25], orientations=["++", "--", "+-"], n_units=60, rope=(-0.1, 0.1))
-    answer = assert_recovers(experiment, cg.zoo.oracle("pairs_like"), rng=2, unseen=1e-3)
+    answer = assert_recovers(experiment, cg.zoo.oracle("pairs_like"), rng=2, unseen=0.02)
     nanog = answer.decisions.sel(task="Nanog")
     assert nanog["verdict"].sel(contrast="direction ++").item() == "decreases"
     assert nanog["verdict"].sel(contrast="direction --").item() == "increases"
@@ -226,7 +240,7 @@ def test_distances_at_which_some_period_is_no_wave():
 def test_what_pairing_is_worth():
     experiment = small(distances=[20], orders=["downstream"], orientations=["++"])
     outcomes = cg.run(experiment, BUSY, rng=0, progress=False)
-    gain = pairing_gain(outcomes, experiment)
+    gain = pairing_gain(outcomes, experiment).sel(contrast="++ downstream 20")
     by_arm = outcomes["outcome"].isel(task=0).to_numpy()
     unpaired = np.sqrt((by_arm.var(axis=0, ddof=1) / 200).sum())
     ice = by_arm[:, 3] - by_arm[:, 1] - by_arm[:, 2] + by_arm[:, 0]
@@ -240,7 +254,8 @@ def test_pairing_says_what_fresh_backgrounds_would_give():
     """The unpaired error against the spread of trials whose arms have backgrounds of their own."""
     experiment = small(distances=[20], orders=["downstream"], orientations=["++"], n_units=40)
     whole = cg.run(replace(experiment, n_units=4 * 40 * 60), BUSY, rng=0, progress=False)
-    said = float(pairing_gain(whole, experiment)["unpaired_se"].item()) * np.sqrt(4 * 60)
+    gain = pairing_gain(whole, experiment).sel(contrast="++ downstream 20")
+    said = float(gain["unpaired_se"].item()) * np.sqrt(4 * 60)
     y = whole["outcome"].isel(task=0).to_numpy().reshape(60, 4, 40, -1)
     fresh = (y[:, 0, :, 3] - y[:, 1, :, 1] - y[:, 2, :, 2] + y[:, 3, :, 0]).mean(axis=1)
     assert abs(np.log(fresh.std(ddof=1) / said)) < 4 / np.sqrt(2 * 59)

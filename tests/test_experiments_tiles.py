@@ -247,6 +247,17 @@ def test_an_ensemble_is_answered_model_by_model() -> None:
     assert index.findings["of each sequence"]["index"].dims == ("sequence", "task", "model")
 
 
+def test_a_last_tile_is_shorter_where_the_width_does_not_divide() -> None:
+    given = sequences(3)
+    for experiment in (necessity, sufficiency):
+        made = experiment(given, tile_width=100, tss=(120, 150), rope=(-1, 1))
+        assert made.arm_names[1:] == ["0-100", "100-120", "150-240"]
+        odd = experiment(given, tile_width=70, rope=(-1, 1))
+        assert odd.arm_names[1:] == ["0-70", "70-140", "140-210", "210-240"]
+    default = necessity(given, rope=(-1, 1))
+    assert default.arm_names[1:] == [f"{at}-{at + 30}" for at in range(0, 240, 30)]  # an eighth each
+
+
 # ---- placement and copies
 
 
@@ -257,6 +268,11 @@ def test_distance_and_orientation_of_a_tile() -> None:
     answer = answer_of(experiment, one_way)
     found = verdicts(answer)
     assert found["distance"] == "decreases"
+    distance = {"at 30": 90.0, "at 180": 60.0, "at 260": 140.0, "at 340": 220.0}
+    linear = {arm: -0.01 * distance[arm.removesuffix(", reversed")] for arm in experiment.arm_names[1:]}
+    rise = sum(weight * linear[arm] for arm, weight in experiment.named_contrasts["distance"].items())
+    assert rise == pytest.approx(-0.01 * (220 - 60))  # over the range, not for 1,000 bp
+    assert " from 60 to 220 bp (-" in answer.sentences[0]
     assert found["orientation"] == "increases"
     assert "at 30, reversed" not in found
     assert answer.decisions.sel(contrast="at 180")["distance"].item() == 60.0
@@ -284,7 +300,7 @@ def test_copies_of_a_tile_add_up_or_saturate(half: float, expected: str) -> None
     experiment = tile_copies(sequences(), tile=TILES[0], at=[30, 160, 200], tss=TILES[1], draws=3, rope=(-0.25, 0.25))
     found = verdicts(answer_of(experiment, oracle))
     assert found["curvature"] == expected
-    assert found["3 copies"] == found["trend"] == "increases"
+    assert found["3 copies"] == found["rise"] == "increases"
 
 
 # ---- higher order
@@ -393,11 +409,10 @@ def test_draws_that_agree_exactly_have_the_p_of_a_sign_test() -> None:
         (lambda s: context_dependence([*s, "ACGT"], element=(0, 10)), "Genomic"),
         (lambda s: context_dependence([s[0]], element=(0, 10)), "one sequence"),
         (lambda s: necessity([s[0]], tile_width=10, draws=1, rope=(-1, 1)), "draws=1"),
-        (lambda s: necessity(s, tile_width=30), "nearest widths that do are 10, 20, 25, 50"),
-        (lambda s: necessity(s), "tile_width=5000 does not divide the 100 bp"),
+        (lambda s: necessity(s, tile_width=49), "98-100 has 2 bp"),
+        (lambda s: necessity(s, tile_width=5_000), "tile_width=5,000 is the whole sequence of 100 bp"),
         (lambda s: necessity(s, tiles=[(0, 10), (5, 15)]), "0-10 and 5-15 overlap"),
         (lambda s: necessity(s, tiles=[(0, 10)], tss=(8, 20)), "protected tss=8-20 overlap"),
-        (lambda s: necessity(s, tile_width=20, tss=(30, 50)), "beside tss=30-50"),
         (lambda s: necessity(s, tiles=[(0, 3)]), "leaves it as it is"),
         (lambda s: necessity(s, tiles=[(0, 20)], k=11), "k"),
         (lambda s: sufficiency(s, tile_width=100), "whole sequence"),

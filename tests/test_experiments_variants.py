@@ -240,31 +240,68 @@ def test_a_rope_in_sd_needs_windows_that_differ(files):
 @EXACT
 @pytest.mark.parametrize("oracle", ["rbfox1_like", "additive"])
 def test_the_dose_response_is_recovered(oracle):
-    answer = assert_recovers(dose_response(n_units=300), cg.zoo.oracle(oracle))
-    assert "copies are additive" in answer.sentences[0]
+    answer = assert_recovers(dose_response(n_units=300), cg.zoo.oracle(oracle), unseen=0.02)
+    assert "copies of the strongest word are additive" in answer.sentences[0]
 
 
+@EXACT
 def test_saturating_copies_are_seen():
-    answer = assert_recovers(dose_response(n_units=300), cg.zoo.oracle("saturating"))
-    assert "copies saturate: excess over additive -" in answer.sentences[0]
+    answer = assert_recovers(dose_response(n_units=300), cg.zoo.oracle("saturating"), unseen=0.02)
+    assert "copies of the strongest word are saturating, -" in answer.sentences[0]
     assert answer.draw() is not None
 
 
-def test_slopes_are_least_squares_by_score():
+@EXACT
+def test_place_is_not_taken_for_cooperation():
+    """The first place is worth the least, and sites add: 3 copies are more than 3 times the first, by place alone."""
+    oracle = cg.zoo.Oracle(
+        cg.zoo.Word("UGCAUG", 2.0, gain=cg.zoo.Slope(0.05)), cg.zoo.Word("GGG", 0.2), scale="log2 activity"
+    )
+    experiment = dose_response(n_units=300, rope=(-0.2, 0.2))
+    answer = assert_recovers(experiment, oracle, unseen=0.02)
+    strongest = "TGCATG"
+    one, three = (answer.estimates["ace"].sel(contrast=f"{strongest} x {n}").item() for n in (1, 3))
+    assert three - 3 * one > 2  # what the excess over n times the first place took for cooperation
+    for name in (f"excess over single sites, {strongest}", "rise of the excess"):
+        assert answer.decisions["verdict"].sel(contrast=name).item() == "negligible"
+    assert "copies of the strongest word are additive" in answer.sentences[0]
+
+
+def test_rises_are_least_squares_over_the_range_tested():
     experiment = dose_response(n_steps=4, copies=(1, 3), n_units=10)
     score = experiment.labels["score"]
     words = [name.removesuffix(" x 1") for name in score if name.endswith(" x 1")]
-    y = dict.fromkeys(experiment.arm_names, 0.0) | {
-        name: 0.7 * score[name] * copies for name, copies in experiment.labels["copies"].items()
-    }
+    single = {f"{word} at {at}": 0.7 * score[f"{word} x 1"] for word in words for at in (17, 27)}
+    y = dict.fromkeys(experiment.arm_names, 0.0) | single
+    y |= {name: 0.7 * score[name] * copies for name, copies in experiment.labels["copies"].items()}
     value = {name: sum(w * y[arm] for arm, w in row.items()) for name, row in experiment.named_contrasts.items()}
     ladder = cg.sequences.strength_ladder(RBFOX1, 4)
+    reach = ladder[-1][1] - ladder[0][1]
     assert [word for word, _ in ladder] == words
-    assert value["per bit, 1 copy"] == pytest.approx(0.7, rel=1e-3)
-    assert value["per bit, 3 copies"] == pytest.approx(2.1, rel=1e-3)
-    assert value["strength x copies"] == pytest.approx(0.7, rel=1e-3)
-    assert value["excess over additive"] == pytest.approx(0, abs=1e-9)
-    assert value[f"per copy, {words[-1]}"] == pytest.approx(0.7 * score[f"{words[-1]} x 1"], rel=1e-9)
+    assert value["weak to strong, 1 copy"] == pytest.approx(0.7 * reach, rel=1e-3)
+    assert value["weak to strong, 3 copies"] == pytest.approx(2.1 * reach, rel=1e-3)
+    assert value["strength x copies"] == pytest.approx(1.4 * reach, rel=1e-3)
+    assert value[f"none to all copies, {words[-1]}"] == pytest.approx(2.1 * score[f"{words[-1]} x 1"], rel=1e-9)
+    excess = [value[f"excess over single sites, {word}"] for word in words]
+    assert excess == pytest.approx([0] * 4, abs=1e-9)
+    assert value["rise of the excess"] == pytest.approx(0, abs=1e-9)
+    assert {arm.intervention for arm in experiment.named_arms if arm.name.startswith(words[0])} == {
+        cg.Embed(words[0], at=7),
+        cg.Embed(words[0], at=7) + cg.Embed(words[0], at=17) + cg.Embed(words[0], at=27),
+        cg.Embed(words[0], at=17),
+        cg.Embed(words[0], at=27),
+    }
+
+
+@EXACT
+def test_a_rise_that_is_small_for_one_bit_is_judged_over_the_ladder():
+    """0.1 a bit is inside a region of 0.3, and over 11 bits it is 1.1."""
+    oracle = cg.zoo.Oracle(cg.zoo.Word("UGCAUG", 0.9), cg.zoo.Word("UGCAYG", 0.2), cg.zoo.Word("GGG", 0.2))
+    answer = assert_recovers(dose_response(copies=1, n_units=300, rope=(-0.3, 0.3)), oracle, unseen=0.02)
+    row = answer.decisions.sel(contrast="weak to strong, 1 copy").squeeze()
+    assert row["verdict"].item() == "increases"
+    assert 0 < row["ace"].item() / 11.3 < 0.3
+    assert " a bit)" in answer.sentences[0]
 
 
 @EXACT
@@ -287,13 +324,15 @@ def test_how_much_a_line_in_bits_takes_is_the_squared_correlation():
 def test_a_plain_word_has_steps_of_mismatches():
     experiment = dose_response(motif="UGCAUG", n_steps=3, weakest=-5.3, copies=1, n_units=10)
     assert len(experiment.named_arms) == 4
-    assert "strength x copies" not in experiment.named_contrasts
+    assert not {"strength x copies", "rise of the excess"} & set(experiment.named_contrasts)
+    two = dose_response(motif="UGCAUG", n_steps=3, weakest=-5.3, copies=2, n_units=10)
+    assert len(two.named_arms) == 1 + 3 + 6  # none, two copies of each, and one at each of both places
 
 
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
-        ({"copies": (1, 4)}, DesignError, "copies=4 and at= has 3 places"),
+        ({"copies": (1, 4), "at": (4, 14, 24)}, DesignError, "copies=4 and at= has 3 places"),
         ({"copies": (1, 1)}, DesignError, "different numbers of copies"),
         ({"copies": 0}, DesignError, "copies"),
         ({"at": (4, 8, 20)}, DesignError, "overlaps"),

@@ -60,7 +60,7 @@ def test_shrinkage_takes_back_what_selection_added():
     one, other = 3 * np.random.default_rng(0).normal(size=(2, 4, 41))
     answers = lambda x: np.sin((x * one).sum((1, 2)) * (x * other).sum((1, 2)))  # noqa: E731
     whim = cg.FunctionPredictor(answers, tasks=["score"], scale="score")
-    experiment = cg.experiments.word_screen(k=4, n_placebos=40, n_units=60, rope=(-0.1, 0.1))
+    experiment = cg.experiments.word_screen(k=4, at=17, n_placebos=40, n_units=60, rope=(-0.1, 0.1))
     answer = experiment.analyse(cg.run(experiment, whim, rng=0, progress=False), rng=0)
     found = answer.findings["shrunken"].squeeze()
     top = np.argsort(-found["raw"].to_numpy())[:10]
@@ -180,7 +180,7 @@ def test_large_screens_are_designed_quickly():
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"words": ["A" * 50]}, "50 bases at 17 does not fit"),
+        ({"words": ["A" * 50]}, "50 bases at 0 does not fit"),
         ({"at": 38}, "does not fit"),
         ({"k": 9}, "at most 8"),
         ({"k": 0}, "k=0"),
@@ -284,8 +284,29 @@ def test_affinity_recovers_effects_and_the_line_through_the_true_ones():
     assert exact.slope < -0.8
     assert abs(line["slope"].item() - exact.slope) < 0.1
     assert line["slope_upper"].item() < 0
-    assert "effects fall with K_D" in answer.sentences[0]
+    reach = np.log10(1830 / 0.83)
+    assert line["rise"].item() == pytest.approx(reach * line["slope"].item())
+    assert line["rise_upper"].item() == pytest.approx(reach * line["slope_upper"].item())
+    assert line["trend"].item() == "decreases"
+    assert "effects fall with K_D, by -" in answer.sentences[0]
     assert line["p"].item() < 1e-6  # words scatter by more than the errors of their effects
+
+
+def test_a_rise_over_all_affinities_is_judged_and_not_the_slope():
+    """A slope of -0.02 for each tenfold is -0.07 over the range of K_D: inside this region, and outside a narrower."""
+    weights = {"UGCAUGU": 0.10, "UGCACGU": 0.08, "UGUAUGU": 0.05, "UGCAUAU": 0.03}
+    oracle = Oracle(*(Word(word, weight) for word, weight in weights.items()), Word("GGG", 0.02), scale="score")
+    found = {}
+    for half in (0.02, 0.2):
+        experiment = cg.experiments.affinity(
+            words=list(weights), kd=[1.0, 10.0, 100.0, 1000.0], n_units=400, rope=(-half, half)
+        )
+        answer = experiment.analyse(cg.run(experiment, oracle, rng=0, progress=False), rng=0)
+        line = answer.findings["line"].squeeze()
+        assert abs(line["slope"].item()) < 0.03
+        found[half] = line["trend"].item()
+    assert found == {0.02: "decreases", 0.2: "negligible"}
+    assert "do not depend on K_D" in answer.sentences[0]
 
 
 def test_errors_of_the_affinities_count():
@@ -368,15 +389,45 @@ def test_affinity_refuses(settings, said):
     ],
 )
 def test_copies_add_or_saturate(oracle, word, shape):
-    answer = assert_recovers(cg.experiments.copies(word=word, at=[4, 13, 22], n_units=400), oracle)
-    assert f"1 to 3 copies are {shape}: " in answer.sentences[0]
-    assert f"alone they are {shape}, " in answer.sentences[0]
+    experiment = cg.experiments.copies(word=word, at=[4, 13, 22], n_units=400, rope=(-0.15, 0.15))
+    answer = assert_recovers(experiment, oracle)
+    assert f"1 to 3 copies are {shape} beside the same sites alone, " in answer.sentences[0]
+    assert f"by number they are {shape}, " in answer.sentences[0]
+
+
+def test_trends_over_copies_are_effects_over_their_whole_range():
+    """What is judged is the rise from none to all; twice the copies of a weak site are twice the rise."""
+    names = cg.experiments.copies(at=[2, 9, 16, 23, 30], n_units=10).named_contrasts
+    y = {"untreated": 1.0, "1 copy": 1.1, "2 copies": 1.2, "3 copies": 1.3, "4 copies": 1.4, "5 copies": 1.5}
+    y |= {f"alone at {at}": 1.1 for at in (9, 16, 23, 30)}
+    value = {name: sum(w * y[arm] for arm, w in row.items()) for name, row in names.items()}
+    assert value["rise"] == pytest.approx(0.5)
+    assert value["curvature"] == pytest.approx(0, abs=1e-12)
+    assert value["excess over single sites"] == pytest.approx(0, abs=1e-12)
+    saturated = y | {"4 copies": 1.3, "5 copies": 1.3}
+    assert sum(w * saturated[arm] for arm, w in names["curvature"].items()) == pytest.approx(-0.2)
+    weak = Oracle(Word("UGCAUG", 0.08), Word("GGG", 0.1), scale="score")
+    experiment = cg.experiments.copies(at=[2, 9, 16, 23, 30], n_units=400, rope=(-0.1, 0.1))
+    answer = assert_recovers(experiment, weak)
+    assert _verdict(answer, "1 copy") == "negligible"
+    assert _verdict(answer, "rise") == "increases"  # 0.08 for each copy would have been inside the region
+    assert " from none to 5 (0.0" in answer.sentences[0]
+
+
+def test_default_places_do_not_make_a_further_site():
+    experiment = cg.experiments.copies(n_units=400)
+    assert experiment.named_arms[3].intervention == sum(
+        (cg.Embed("UGCAUG", at=at) for at in (17, 27)), cg.Embed("UGCAUG", at=7)
+    )
+    assert abs(ADDITIVE.true_ace(experiment).sel(contrast="excess over single sites").item()) < 3e-3
+    answer = assert_recovers(experiment, ADDITIVE, unseen=0.01)
+    assert len(answer.sentences) == 1
 
 
 def test_published_places_make_a_fourth_site_in_some_backgrounds():
-    experiment = cg.experiments.copies(n_units=400)
+    experiment = cg.experiments.copies(at="published", n_units=400)
     answer = assert_recovers(experiment, ADDITIVE)
-    assert _verdict(answer, "curvature") != "decreases"
+    assert _verdict(answer, "curvature") == "increases"
     excess = ADDITIVE.true_ace(experiment).sel(contrast="excess over single sites").item()
     assert excess == pytest.approx(2 * 3.0 / 16, abs=0.08)
     apart = cg.experiments.copies(at=[4, 13, 22], n_units=400)
@@ -387,8 +438,8 @@ def test_a_repressor_saturates_where_its_curvature_is_above_zero():
     from causalgia.zoo import Hill, Saturating
 
     oracle = Oracle(Saturating((Word("UGCAUG", 1.0),), Hill(top=8.0, half=2.0)), Word("GGG", 0.2), weights=[[-1, 1]])
-    answer = assert_recovers(cg.experiments.copies(n_units=400), oracle)
-    assert _verdict(answer, "trend") == "decreases"
+    answer = assert_recovers(cg.experiments.copies(n_units=400), oracle, unseen=0.05)
+    assert _verdict(answer, "rise") == "decreases"
     assert _verdict(answer, "curvature") == "increases"
     assert "copies are saturating" in answer.sentences[0]
 
@@ -396,10 +447,11 @@ def test_a_repressor_saturates_where_its_curvature_is_above_zero():
 def test_copies_at_unequal_places_add_up_beside_single_sites():
     oracle = Oracle(Word("UGCAUG", 3.0, gain=Slope(-0.05)), Word("GGG", 0.3), scale="score")
     answer = assert_recovers(cg.experiments.copies(at=[4, 20, 34], n_units=400), oracle)
-    assert "alone they are additive" in answer.sentences[0]
+    assert "copies are additive beside the same sites alone" in answer.sentences[0]
+    assert "by number they are saturating" in answer.sentences[0]  # the later places are worth less
 
 
-@pytest.mark.parametrize("at", [[4], [4, 4], [4, 8], [4, 38]])
+@pytest.mark.parametrize("at", [[4], [4, 4], [4, 8], [4, 38], "elsewhere"])
 def test_copies_that_cannot_be(at):
     with pytest.raises(DesignError):
         cg.experiments.copies(at=at, n_units=50)
@@ -496,7 +548,7 @@ def test_streamed_estimates_give_an_answer_and_figures_are_drawn(name, tmp_path)
     streamed = experiment.analyse(cg.experiments.stream(experiment, ADDITIVE, rng=3, progress=False), rng=0)
     assert streamed.estimates["ace"].values == pytest.approx(held.estimates["ace"].values, abs=1e-9)
     assert len(streamed.sentences) == len(held.sentences)
-    assert [said.startswith("Task ") for said in held.sentences] == [True] + [False] * (name == "copies")
+    assert [said.startswith("Task ") for said in held.sentences] == [True]
     assert held.save(tmp_path / "figure.png").stat().st_size > 5_000
 
 

@@ -22,6 +22,7 @@ MORE = {
         Gate(("GAT", "CC", "NTR"), bonus=1.5, logic="and", strand="both"),
         Gate(("GATAC", "CCTGA"), bonus=-0.5, logic="or"),
     ),
+    "graded": Oracle(Pair("GA", "TC", bonus=1.0, clash=((2, -2.0), (4, -0.5)), min_distance=6, decay=30.0)),
     "near and far": Oracle(Pair("GA", "TC", bonus=1.0, clash=-2.0, min_distance=4, decay=30.0, phase=0.4)),
 }
 

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import xarray as xr
 
-from causalgia.analysis import Analysis, Rope
+from causalgia.analysis import Rope
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
-from causalgia.design.numbers import position
 from causalgia.errors import DesignError
 from causalgia.experiments import settings
 from causalgia.experiments.answer import Answer, Finding
+from causalgia.experiments.claims import analysis_for
 from causalgia.experiments.experiment import Entry, Experiment, Found, Labels
-from causalgia.experiments.wording import by_task
+from causalgia.experiments.wording import by_task, effect_in_words
 
 if TYPE_CHECKING:
     from causalgia.estimation import Line
@@ -31,6 +31,7 @@ CONTROL = "untreated"
 _WORDS = ("UGCAUGU", "AGCAUGU", "CGCAUGU", "UGUAUGU", "UACAUGU", "UGCACGU", "UGCAUAU")
 _KD = (0.83, 4.8, 6.1, 280.0, 350.0, 4.9, 1830.0)
 _SLOPE, _FIT = ("slope", "slope_se", "slope_lower", "slope_upper"), ("scatter", "r2", "chi2", "df", "p")
+_RISE = ("rise", "rise_lower", "rise_upper")
 _OF_LINE = (*_SLOPE, "intercept", "intercept_se", "intercept_lower", "intercept_upper", *_FIT)
 _LEVEL = 0.05  # of the test that a line fits
 _ROUNDING = 1e-9  # effects that differ by less, relative to their size, are one
@@ -42,7 +43,7 @@ def affinity(
     words: Sequence[str] = _WORDS,
     kd: ForWords = _KD,
     log10_kd_se: float | ForWords | None = None,
-    at: int = 17,
+    at: int | None = None,
     n_units: int = 1_000,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
@@ -51,8 +52,10 @@ def affinity(
     Each word against the untreated arm, and a line through the effects by the logarithm of their dissociation
     constants, ``ACE = intercept + slope log10 K_D``: with the covariance of the effects, which share backgrounds and
     control, with the errors of log10 K_D where they are given, and with a variance of words about the line, since
-    words differ by more than these errors (`causalgia.estimation.errors_in_variables`). The slope is the change of the
-    effect for a tenfold weaker binding.
+    words differ by more than these errors (`causalgia.estimation.errors_in_variables`). Whether effects fall or rise is
+    judged over the range of K_D that was measured: the ``rise`` of the line from the tightest word to the weakest,
+    slope times the difference of their log10 K_D, is compared with the region by its interval. The slope, the change of
+    the effect for a tenfold weaker binding, is given beside it.
 
     Parameters
     ----------
@@ -67,16 +70,18 @@ def affinity(
         Standard deviation of the error of each log10 K_D, given as `kd` is, or one number for all; None: K_D are exact.
         An error that is small beside its K_D is ``se / (K_D ln 10)``: 0.043 for one of a tenth of it.
     at
-        0-based start.
+        0-based start; None: the centre (of the longest word).
     n_units
         Backgrounds.
     rope
-        Region of practical equivalence for the effect of each word, on the predictor's scale.
+        Region of practical equivalence for the effect of each word and for the line's rise, on the predictor's scale.
 
     Returns
     -------
     Experiment
-        Arms and contrasts named after the words; coordinates ``log10_kd`` and, where given, ``log10_kd_se``.
+        Arms and contrasts named after the words; coordinates ``log10_kd`` and, where given, ``log10_kd_se``. Finding
+        ``line (task)``: slope, intercept and rise with their limits, ``trend`` (the verdict on the rise), scatter and
+        fit.
 
     Raises
     ------
@@ -95,10 +100,11 @@ def affinity(
     >>> experiment = cg.experiments.affinity(log10_kd_se=0.1, n_units=200)
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0)
     >>> print(experiment.analyse(outcomes, rng=0).sentences[0])
-    Task RBFOX1: effects fall with K_D, by -1... for each tenfold weaker binding (R2 0...
+    Task RBFOX1: effects fall with K_D, by -3... from the tightest word to the weakest (-1... for each ...
     """
     settings.background(null)
-    listed, start = settings.words(words, "words", least=3), position(at, "at")
+    listed = settings.words(words, "words", least=3)
+    start = settings.start_of(at, "at", null.length, max(map(len, listed)))
     measured = _positive(dict(zip(_WORDS, _KD, strict=True)) if kd is _KD else kd, "kd", listed)
     if len(set(measured)) == 1:
         raise DesignError(f"kd: all words have the one K_D {measured[0]:g}, and a line needs different ones")
@@ -112,7 +118,7 @@ def affinity(
         n_units=n_units,
         contrasts=CONTROL,
         entry=AFFINITY,
-        analysis=Analysis(rope=rope, error="bh"),
+        analysis=analysis_for("confirmatory", rope=rope),
         labels=labels,
     )
 
@@ -160,14 +166,35 @@ def _read_as(word: str) -> str:
 
 
 def _read(found: Found) -> Finding:
-    estimates = found.steps.estimates
+    estimates, decisions = found.steps.estimates, found.steps.decisions
+    log_kd = estimates["log10_kd"].to_numpy()
+    reach = float(np.ptp(log_kd))
     of = [str(name) for name in estimates["ace"].dims[1:]]
-    fits = _fits(estimates, found.experiment.labels)
-    said = tuple(f"{task}: {_sentence(rows, fit)}" for (task, rows), fit in zip(by_task(estimates), fits, strict=True))
+    lines = _fits(estimates, found.experiment.labels)
+    fits = {begins: line for (begins, _), line in zip(by_task(estimates), lines, strict=True)}
+    trends = {begins: _trend(fits[begins], reach, rows) for begins, rows in by_task(decisions)}
+    rows = {begins: rows for begins, rows in by_task(estimates) if begins in trends}
+    said = tuple(f"{begins}: {_sentence(rows[begins], fits[begins], reach, trend)}" for begins, trend in trends.items())
     shape = estimates["ace"].shape[1:]
-    columns = {name: (of, np.reshape([getattr(fit, name) for fit in fits], shape)) for name in _OF_LINE}
-    line = xr.Dataset(columns, coords={name: estimates[name].to_numpy() for name in of})
-    return Finding(datasets={"line": line}, sentences=said)
+    columns = {name: (of, np.reshape([getattr(fit, name) for fit in fits.values()], shape)) for name in _OF_LINE}
+    rise = {
+        name: (of, reach * columns[slope][1])
+        for name, slope in zip(_RISE, ("slope", "slope_lower", "slope_upper"), strict=True)
+    }
+    verdicts = (of, np.reshape([trends.get(begins, "") for begins in fits], shape))
+    coords = {name: estimates[name].to_numpy() for name in of}
+    return Finding(datasets={"line": xr.Dataset(columns | rise | {"trend": verdicts}, coords)}, sentences=said)
+
+
+def _trend(line: Line, reach: float, decisions: xr.Dataset) -> str:
+    """Return the verdict on the line's rise: where its interval lies about the region of the words' effects."""
+    low, high = (decisions[end].to_numpy()[0] for end in ("rope_lower", "rope_upper"))
+    lower, upper = reach * line.slope_lower, reach * line.slope_upper
+    if upper < low:
+        return "decreases"
+    if lower > high:
+        return "increases"
+    return "negligible" if low <= lower and upper <= high and low < high else "undecided"
 
 
 def _fits(estimates: xr.Dataset, labels: Labels) -> list[Line]:
@@ -186,17 +213,23 @@ def _fits(estimates: xr.Dataset, labels: Labels) -> list[Line]:
     ]
 
 
-def _sentence(rows: xr.Dataset, line: Line) -> str:
-    from causalgia.reporting import format_effect
+_TRENDS = {
+    "decreases": "fall with K_D",
+    "increases": "rise with K_D",
+    "negligible": "do not depend on K_D",
+    "undecided": "neither clearly depend on K_D nor clearly do not",
+}
 
+
+def _sentence(rows: xr.Dataset, line: Line, reach: float, trend: str) -> str:
     ace = rows["ace"].to_numpy()
     if np.ptp(ace) <= _ROUNDING * abs(ace).max():
         return f"all words have the one effect {ace[0]:.4g}, whatever their K_D."
-    slope, interval = format_effect({"ace": line.slope, "lower": line.slope_lower, "upper": line.slope_upper})
-    does = "fall" if line.slope_upper < 0 else "rise" if line.slope_lower > 0 else "neither clearly fall nor rise"
+    limits = {"ace": line.slope, "lower": line.slope_lower, "upper": line.slope_upper}
+    rise = effect_in_words(xr.Dataset({name: reach * value for name, value in limits.items()}))
     return (
-        f"effects {does} with K_D, by {slope} {interval} for each tenfold weaker binding (R2 {line.r2:.2f}); words "
-        f"scatter about the line by {line.scatter:.2g}, {_fit_in_words(line)}."
+        f"effects {_TRENDS[trend]}, by {rise} from the tightest word to the weakest ({line.slope:.3g} for each tenfold "
+        f"weaker binding, R2 {line.r2:.2f}); words scatter about the line by {line.scatter:.2g}, {_fit_in_words(line)}."
     )
 
 
@@ -219,7 +252,8 @@ def _draw(answer: Answer) -> Axes:
 AFFINITY = Entry(
     name="affinity",
     question="Do effects track measured affinities?",
-    estimand="The slope of E[Y(word) - Y(untreated)] by log10 of the words' true K_D, over the null model.",
+    estimand="The rise of E[Y(word) - Y(untreated)] over log10 of the words' true K_D, from the least to the "
+    "largest, over the null model.",
     doi="10.1101/418459",
     read=_read,
     draw=_draw,

@@ -12,11 +12,12 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia.analysis import Analysis, Rope
+from causalgia.analysis import Rope
 from causalgia.design import Arm, Embed, EmbedEach, Genomic, NullModel, Untreated
 from causalgia.design.numbers import position
 from causalgia.errors import DesignError
 from causalgia.experiments.answer import Answer, Finding, largest
+from causalgia.experiments.claims import analysis_for
 from causalgia.experiments.experiment import Entry, Experiment, Found, Labels
 from causalgia.experiments.tiles import counted
 from causalgia.experiments.wording import by_task, effect_in_words
@@ -163,8 +164,8 @@ def _in_own_contexts(
         arms=[Arm(REFERENCE, Untreated()), Arm(ALTERNATE, EmbedEach(words, at=starts))],
         n_units=len(windows),
         contrasts={MEAN: {ALTERNATE: 1.0, REFERENCE: -1.0}},
-        entry=replace(VARIANTS, read=partial(_read_own, chosen, len(set(loci))), draw=_draw_own),
-        analysis=Analysis(rope=rope, error="bh", cluster="auto" if len(set(loci)) > 1 else "none"),
+        entry=replace(VARIANTS, read=partial(_read_own, chosen, len(set(loci))), draw=_draw_own, claims="confirmatory"),
+        analysis=analysis_for("confirmatory", rope=rope, cluster="auto" if len(set(loci)) > 1 else "none"),
     )
 
 
@@ -225,7 +226,7 @@ def _in_sampled_contexts(
         n_units=n if n_units is None else n_units,
         contrasts={x.name: {named[alternate]: 1.0, named[reference]: -1.0} for x, reference, alternate in pairs},
         entry=VARIANTS,
-        analysis=Analysis(rope=rope),
+        analysis=analysis_for("screening", rope=rope, n_contrasts=len(chosen)),
         labels=_labels(chosen),
     )
 
@@ -353,4 +354,5 @@ VARIANTS = Entry(
     read=_read,
     draw=_draw,
     zoo="gata1_like",
+    claims="screening",
 )

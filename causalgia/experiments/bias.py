@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import xarray as xr
 
-from causalgia.analysis import Analysis, Rope
+from causalgia.analysis import Rope
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
-from causalgia.design.numbers import position
 from causalgia.design.patterns import as_pattern
 from causalgia.experiments.answer import Finding
+from causalgia.experiments.claims import analysis_for
 from causalgia.experiments.experiment import Entry, Experiment, Found
-from causalgia.experiments.settings import background, positions, site
+from causalgia.experiments.settings import background, positions, site, start_of
 from causalgia.experiments.wording import by_task, effect_in_words
 from causalgia.sequences import Motif
 
@@ -23,9 +23,9 @@ def composition_bias(
     null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
     *,
     bias: str | Motif = "GCGCGC",
-    at: int | Sequence[int] = 34,
+    at: int | Sequence[int] | None = None,
     word: str | Motif = "CAAAUU",
-    word_at: int = 17,
+    word_at: int | None = None,
     n_units: int = 1_000,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
@@ -44,9 +44,10 @@ def composition_bias(
     bias
         The letters, as a word; IUPAC letters draw for each unit (``"SSSSSS"``: G or C).
     at
-        0-based start of the letters, or several; published are 34 and 2.
+        0-based start of the letters, or several; None: one base before the end of the background (of 41 bases 34, as
+        published, beside 2).
     word, word_at
-        The site and its 0-based start; published are CAAAUU, UUAUUU and UUGCAC at 17.
+        The site and its 0-based start (None: the centre); published are CAAAUU, UUAUUU and UUGCAC at 17.
     n_units
         Backgrounds.
     rope
@@ -78,8 +79,9 @@ def composition_bias(
     Task RBFOX1: GCGCGC at 34 decreases the outcome, ...; UGCAUG at 17 increases the outcome, ...; interaction ...
     """
     background(null)
-    places, start = positions(at, "at"), position(word_at, "word_at")
     letters, target = site(bias, "bias"), site(word, "word")
+    places = positions(max(null.length - len(as_pattern(letters)) - 1, 0) if at is None else at, "at")
+    start = start_of(word_at, "word_at", null.length, len(as_pattern(target)))
     names = {place: "bias" if len(places) == 1 else f"bias at {place}" for place in places}
     written = Embed(target, at=start)
     arms = [Arm(UNTREATED, Untreated(), {"bias": 0, "word": 0}), Arm(WORD, written, {"bias": 0, "word": 1})]
@@ -95,7 +97,7 @@ def composition_bias(
         n_units=n_units,
         contrasts=_contrasts(names),
         entry=COMPOSITION_BIAS,
-        analysis=Analysis(rope=rope, error="bh"),
+        analysis=analysis_for("confirmatory", rope=rope),
         labels={
             "place": {**{name: place for place, name in names.items()}, WORD: start},
             "written": {**dict.fromkeys(names.values(), as_pattern(letters).label), WORD: as_pattern(target).label},

@@ -3,40 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import xarray as xr
 
-from causalgia.analysis import Analysis, Rope
+from causalgia.analysis import Rope
 from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untreated
+from causalgia.design.patterns import as_pattern
 from causalgia.experiments.answer import Finding
+from causalgia.experiments.claims import analysis_for
 from causalgia.experiments.drawing import profile_along
 from causalgia.experiments.experiment import Entry, Experiment, Found
 from causalgia.experiments.further_sites import further_sites_in_words
-from causalgia.experiments.settings import background, positions, site
-from causalgia.experiments.wording import by_task, effect_in_words
+from causalgia.experiments.settings import background, centered, positions, site
+from causalgia.experiments.wording import by_task, effect_in_words, per_unit
 from causalgia.sequences import Motif
 from causalgia.streams import derive
 
-CONTROL, EXCESS = "untreated", "excess over single sites"
+CONTROL, RISE, CURVATURE, EXCESS = "untreated", "rise", "curvature", "excess over single sites"
+PUBLISHED = (4, 12, 20)
+"""0-based starts of Koo et al.: the letters between two UGCAUG complete a third in one background of 16."""
+LEAST_GAP = 4  # bases between neighbours; with fewer, two sites and the letters between them read a third more often
+_COPIES = 3
 
 
 def copies(
     null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
     *,
     word: str | Motif = "UGCAUG",
-    at: Sequence[int] = (4, 12, 20),
+    at: Sequence[int] | Literal["published"] | None = None,
     n_units: int = 1_000,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
     """Return the experiment that asks whether copies of a site add up, saturate or help each other.
 
     Arms have the site at the first place, at the first two, and so on, on the same backgrounds. Contrasts: each number
-    of copies against none; the ``trend``, the least-squares slope for one more copy; the ``curvature``, the mean second
-    difference of the response over 0, 1, 2, ... copies (0: additive in number; of the sign of the trend: more than
-    additive; of the other: saturating); and, since places may differ, the ``excess over single sites`` of all copies
-    over the sum of the same sites alone (0: additive, whatever the places are worth). Sites so near that the bases
-    between them can complete one more (UGCAUG 8 apart: ``UG CA UG`` in one background of 16) have an excess by that;
-    where it happens in more than 1 % of backgrounds, the answer says in how many.
+    of copies against none; the ``rise``, how far the least-squares line through 0, 1, ..., n copies rises from none to
+    all of them; the ``curvature``, the effect of all n copies minus n times that of the first one,
+    ``Y(n) - Y(0) - n (Y(1) - Y(0))`` (0: additive in number; of the sign of the rise: more than additive; of the other:
+    saturating); and, since places may differ, the ``excess over single sites`` of all copies over the sum of the same
+    sites alone (0: additive, whatever the places are worth). All three are effects over the whole range of copies, in
+    units of the outcome, and are compared with the region as they are.
+
+    Sites so near that the bases between them can complete one more (UGCAUG 8 apart: ``UG CA UG`` in one background of
+    16) have an excess by that; where it happens in more than 1 % of backgrounds, the answer says in how many. The
+    default places are 4 bases apart, where two sites make a third no more often than each does by itself.
 
     Parameters
     ----------
@@ -45,7 +56,8 @@ def copies(
     word
         The site: a word of IUPAC letters, a motif, or what `causalgia.motif` makes one of.
     at
-        0-based starts, in the order in which copies are added; two or more.
+        0-based starts, in the order in which copies are added; two or more. None: three copies about the centre of the
+        background, 4 bases between neighbours. ``"published"``: 4, 12 and 20.
     n_units
         Backgrounds.
     rope
@@ -73,10 +85,11 @@ def copies(
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("additive"), rng=0)
     >>> answer = experiment.analyse(outcomes, rng=0)
     >>> print(answer.sentences[0])
-    Task outcome: 1 to 3 copies are additive: curvature ...
+    Task outcome: 1 to 3 copies are additive beside the same sites alone, -0.0... beyond their sum, of a rise of 9...
     """
     background(null)
-    places, word = positions(at, "at", least=2), site(word, "word")
+    word = site(word, "word")
+    places = _places(null.length, len(as_pattern(word)), at)
     arms = [Arm(CONTROL, Untreated(), {"copies": 0}), *_nested(word, places), *_alone(word, places)]
     return Experiment(
         null=null,
@@ -84,9 +97,16 @@ def copies(
         n_units=n_units,
         contrasts=copy_contrasts(places, control=CONTROL),
         entry=COPIES,
-        analysis=Analysis(rope=rope, error="bh"),
+        analysis=analysis_for("confirmatory", rope=rope),
         labels={"copies": {copies_in_words(n): n for n in range(1, len(places) + 1)}},
     )
+
+
+def _places(length: int, width: int, at: Sequence[int] | str | None) -> tuple[int, ...]:
+    """Return the starts of the copies, in the order in which they are added."""
+    if isinstance(at, str) and at == "published":
+        return PUBLISHED
+    return centered(length, width, _COPIES, gap=LEAST_GAP) if at is None else positions(at, "at", least=2)
 
 
 def copies_in_words(n: int) -> str:
@@ -123,42 +143,42 @@ def copy_contrasts(places: tuple[int, ...], *, control: str) -> dict[str, dict[s
     """
     from causalgia.estimation import dose_contrasts
 
-    dose = [control, *(copies_in_words(n) for n in range(1, len(places) + 1))]
+    n, dose = len(places), [control, *(copies_in_words(n) for n in range(1, len(places) + 1))]
     rows = {name: {name: 1.0, control: -1.0} for name in dose[1:]}
-    rows["trend"] = dose_contrasts({name: n for n, name in enumerate(dose)}, kind="slope")["slope"]
-    rows["curvature"] = _curvature(dose)
+    slope = dose_contrasts({name: n for n, name in enumerate(dose)}, kind="slope")["slope"]
+    rows[RISE] = {arm: n * weight for arm, weight in slope.items()}
+    rows[CURVATURE] = {dose[-1]: 1.0, dose[1]: -float(n), control: n - 1.0}
     alone = [copies_in_words(1), *(f"alone at {place}" for place in places[1:])]
-    rows[EXCESS] = {dose[-1]: 1.0, **dict.fromkeys(alone, -1.0), control: len(places) - 1.0}
+    rows[EXCESS] = {dose[-1]: 1.0, **dict.fromkeys(alone, -1.0), control: n - 1.0}
     return rows
 
 
-def _curvature(dose: list[str]) -> dict[str, float]:
-    """Return the mean of the second differences y(n + 1) - 2 y(n) + y(n - 1)."""
-    weights = dict.fromkeys(dose, 0.0)
-    for a, b, c in zip(dose, dose[1:], dose[2:], strict=False):
-        for arm, weight in ((a, 1.0), (b, -2.0), (c, 1.0)):
-            weights[arm] += weight / (len(dose) - 2)
-    return {arm: weight for arm, weight in weights.items() if weight}
-
-
 def read_copies(found: Found) -> Finding:
-    """Say whether copies are additive or saturate: the verdicts on curvature and excess, and the slope."""
+    """Say whether copies are additive or saturate: the verdicts on curvature and excess, and the rise."""
     n = max(found.experiment.labels["copies"].values())
-    said = [f"{task}: 1 to {n} copies are {_sentence(rows)}" for task, rows in by_task(found.steps.decisions)]
+    said = [f"{task}: 1 to {n} copies are {_sentence(rows, n)}" for task, rows in by_task(found.steps.decisions)]
     return Finding(sentences=tuple(said))
 
 
-def _sentence(rows: xr.Dataset) -> str:
-    trend, curvature, excess = (rows.sel(contrast=name) for name in ("trend", "curvature", EXCESS))
+def _sentence(rows: xr.Dataset, n: int) -> str:
+    rise, curvature, excess = (rows.sel(contrast=name) for name in (RISE, CURVATURE, EXCESS))
     return (
-        f"{_shape(trend, curvature)}: curvature {effect_in_words(curvature)}, {effect_in_words(trend)} for each copy; "
-        f"beside the same sites alone they are {_shape(trend, excess)}, {effect_in_words(excess)}."
+        f"{departure(rise, excess)} beside the same sites alone, {effect_in_words(excess)} beyond their sum, of a rise "
+        f"of {effect_in_words(rise)} from none to {n} ({per_unit(rise, n, 'a copy')}); by number they are "
+        f"{departure(rise, curvature)}, {effect_in_words(curvature)} beyond {n} times the first."
     )
 
 
-def _shape(trend: xr.Dataset, beyond: xr.Dataset) -> str:
-    """Return what a departure from adding up means, by its verdict and by whether copies raise or lower the outcome."""
-    verdict, does = str(beyond["verdict"].item()), str(trend["verdict"].item())
+def departure(rise: xr.Dataset, beyond: xr.Dataset) -> str:
+    """Return what a departure from adding up means, by its verdict and by whether copies raise or lower the outcome.
+
+    Examples
+    --------
+    >>> up, down = (xr.Dataset({"verdict": verdict}) for verdict in ("increases", "decreases"))
+    >>> departure(up, up), departure(up, down), departure(down, up)
+    ('more than additive', 'saturating', 'saturating')
+    """
+    verdict, does = str(beyond["verdict"].item()), str(rise["verdict"].item())
     if verdict == "negligible":
         return "additive"
     if verdict == "undecided" or does not in ("increases", "decreases"):
@@ -177,7 +197,8 @@ def _read(found: Found) -> Finding:
 COPIES = Entry(
     name="copies",
     question="Do copies of a site add up, saturate or help each other?",
-    estimand="E[Y(n copies) - Y(none)] for each n, its slope and second difference in n, over the null model.",
+    estimand="E[Y(n copies) - Y(none)] for each n, its rise from none to n, and E[Y(n copies)] minus the sum of single "
+    "sites, over the null model.",
     doi="10.1101/418459",
     read=_read,
     draw=profile_along("copies"),

@@ -12,6 +12,7 @@ from causalgia.analysis import ROPE_IN_WORDS, Analysis
 from causalgia.design import Design, Genomic
 from causalgia.errors import DesignError, OutcomesError
 from causalgia.experiments.answer import Answer, Finding
+from causalgia.experiments.claims import Claims
 from causalgia.experiments.over_predictors import over_predictors
 from causalgia.schema import require_dataset
 from causalgia.streams import RNG, derive, root_key
@@ -72,6 +73,10 @@ class Entry:
         The figure of an answer about one task; None: a forest plot of the contrasts.
     zoo
         The oracle of the zoo on which the file that ``causalgia init --experiment`` writes runs as it is.
+    claims
+        ``"confirmatory"``: the contrasts differ in kind or have an order, and each verdict is a test that holds at its
+        own truth; ``"screening"``: they are exchangeable, and verdicts hold on average over effects like these, by a
+        posterior from 30 of them on, or by the false discovery rate among words beyond placebo words.
     """
 
     name: str
@@ -81,6 +86,7 @@ class Entry:
     read: Callable[[Found], Finding] = no_more
     draw: Callable[[Answer], Axes] | None = None
     zoo: str = "rbfox1_like"
+    claims: Claims = "confirmatory"
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -142,6 +148,11 @@ class Experiment(Design):
     def estimand(self) -> str:
         """What is estimated, in a sentence."""
         return self.entry.estimand
+
+    @property
+    def claims(self) -> Claims:
+        """Which kind of claim its verdicts are, ``"confirmatory"`` or ``"screening"``: see `Entry`."""
+        return self.entry.claims
 
     def planned(self) -> Analysis:
         """Return the analysis that is kept with the outcomes of every run."""

@@ -11,14 +11,15 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import special
 
-from causalgia.analysis import Analysis, Rope
+from causalgia.analysis import Rope
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
-from causalgia.design.numbers import position, positive_int
+from causalgia.design.numbers import positive_int
 from causalgia.errors import DesignError
 from causalgia.estimation import crossed_mean, variance_components
 from causalgia.experiments.answer import Answer, Finding, largest
+from causalgia.experiments.claims import analysis_for
 from causalgia.experiments.experiment import Entry, Experiment, Found
-from causalgia.experiments.settings import background, site, word_of
+from causalgia.experiments.settings import background, site, start_of, word_of
 from causalgia.experiments.variance_split import limits
 from causalgia.experiments.wording import by_task, effect_in_words
 from causalgia.sequences import Motif, find_instances
@@ -61,7 +62,7 @@ def flanks(
     null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
     *,
     word: str | Motif = "UGCAUG",
-    at: int = 17,
+    at: int | None = None,
     width: int = 5,
     n_flanks: int = 20,
     n_units: int = 1_000,
@@ -81,7 +82,7 @@ def flanks(
     word
         The core; a motif's consensus.
     at
-        0-based start of the core.
+        0-based start of the core; None: the centre.
     width
         Bases of each flank.
     n_flanks
@@ -119,7 +120,8 @@ def flanks(
     Task RBFOX1: UGCAUG increases the outcome over these flanks: 3...
     """
     background(null)
-    core, at, width = word_of(site(word, "word")), position(at, "at"), positive_int(width, "width")
+    core, width = word_of(site(word, "word")), positive_int(width, "width")
+    at = start_of(at, "at", null.length, len(core))
     if at < width:
         raise DesignError(
             f"at={at}: {width} bases to the left of the core are needed for its flank; at={width} or more"
@@ -132,7 +134,7 @@ def flanks(
         n_units=n_units,
         contrasts=_contrasts(drawn),
         entry=replace(FLANKS, read=partial(_read, core)),
-        analysis=Analysis(rope=rope, error="bh"),
+        analysis=analysis_for("confirmatory", rope=rope),
         labels=_labels(drawn),
     )
 

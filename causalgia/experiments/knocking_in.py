@@ -10,12 +10,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia.analysis import Analysis, Rope
+from causalgia.analysis import Rope
 from causalgia.design import Arm, Embed, Genomic, Intervention, NullModel, Placebo, Untreated
 from causalgia.design.numbers import position
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError
 from causalgia.experiments.answer import Finding
+from causalgia.experiments.claims import analysis_for
 from causalgia.experiments.experiment import Entry, Experiment, Found
 from causalgia.experiments.given_sequences import label_of, real_sequences, refuse_overlap, sought
 from causalgia.experiments.seams import changes
@@ -133,7 +134,7 @@ def knock_in(
             NET: {"motif": 1.0, "placebo": -1.0},
         },
         entry=KNOCK_IN,
-        analysis=Analysis(rope=rope, error="bh"),
+        analysis=analysis_for("confirmatory", rope=rope),
     )
     place = Place(pattern, at, threshold)
     more = {name: _share_with_more(arms[name], given, place, meant=name == "motif") for name in ("motif", "placebo")}

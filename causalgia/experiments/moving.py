@@ -15,10 +15,10 @@ from causalgia.experiments.drawing import profile_along
 from causalgia.experiments.experiment import Entry, Experiment, Found
 from causalgia.experiments.placing import Stage, stage
 from causalgia.experiments.tiling import analysis_of, in_words, real_sequences, said_of_each
-from causalgia.experiments.wording import effect_in_words
+from causalgia.experiments.wording import effect_in_words, per_unit
 
 CONTEXT, DISTANCE, ORIENTATION = "context alone", "distance", "orientation"
-_PER = 1_000.0
+_PER = 100  # bp: beside the rise, its slope for so many more
 
 
 def tile_placement(
@@ -35,8 +35,9 @@ def tile_placement(
 
     In a shuffled context with the promoter kept, the tile is copied from each sequence to each place, as it reads and
     as its reverse complement. Contrasts: at each place and strand against the context alone; ``orientation``, as it
-    reads minus reversed, at each place and on average; and ``distance``, the least-squares slope of the effect (mean
-    of both strands) for 1,000 bp more between the middle of the copy and that of the promoter.
+    reads minus reversed, at each place and on average; and ``distance``, how far the least-squares line through the
+    effects (mean of both strands) rises from the nearest copy to the farthest, by the distance between the middle of
+    the copy and that of the promoter. It is an effect over the whole range, and is compared with the region as it is.
 
     Every place is clear of the others, so that all arms shuffle the same blocks and share their shuffled bases. At the
     tile's own place it stands as it reads alone.
@@ -88,7 +89,7 @@ def tile_placement(
     ... )
     >>> answer = experiment.analyse(cg.run(experiment, cg.zoo.oracle("long_range"), rng=0), rng=0)
     >>> print(answer.sentences[0])
-    Task outcome: the effect of tile 0-60 falls with distance: -0.5... for 1,000 bp more; orientation is ...
+    Task outcome: the effect of tile 0-60 falls with distance: -1... from 1,480 to 4,480 bp (-0.0... for 100 ...
     """
     null = real_sequences(sequences, draws, rope)
     made = stage(null, tile=tile, at=at, tss=tss, k=k)
@@ -131,18 +132,20 @@ def _contrasts(made: Stage) -> dict[str, dict[str, float]]:
         share = 1.0 / len(turned)
         rows[ORIENTATION] = {_forward(at): share for at in turned} | {_reversed(at): -share for at in turned}
     if len({made.distance(at) for at in made.at}) > 1:
-        rows[DISTANCE] = _slope(made)
+        rows[DISTANCE] = _rise(made)
     return rows
 
 
-def _slope(made: Stage) -> dict[str, float]:
-    """Return the slope of the mean over strands in kilobases of distance."""
+def _rise(made: Stage) -> dict[str, float]:
+    """Return the rise of the line through the means over strands, from the least distance to the largest."""
     from causalgia.estimation import dose_contrasts
 
-    slope = dose_contrasts({_forward(at): made.distance(at) / _PER for at in made.at}, kind="slope")["slope"]
-    rows = dict(slope)
+    distances = {_forward(at): made.distance(at) for at in made.at}
+    reach = max(distances.values()) - min(distances.values())
+    rise = {name: reach * weight for name, weight in dose_contrasts(distances, kind="slope")["slope"].items()}
+    rows = dict(rise)
     for at in _turned(made):
-        rows[_forward(at)] = rows[_reversed(at)] = slope[_forward(at)] / 2
+        rows[_forward(at)] = rows[_reversed(at)] = rise[_forward(at)] / 2
     return rows
 
 
@@ -175,7 +178,9 @@ def _said(decisions: xr.Dataset, tile: str) -> str:
     text = f"the effect of tile {tile}"
     if DISTANCE in names:
         row = decisions.sel(contrast=DISTANCE)
-        text += f" {_FALLS[str(row['verdict'].item())]}: {effect_in_words(row)} for 1,000 bp more"
+        near, far = (float(end) for end in (decisions["distance"].min(), decisions["distance"].max()))
+        text += f" {_FALLS[str(row['verdict'].item())]}: {effect_in_words(row)} from {near:,.0f} to {far:,.0f} bp"
+        text += f" ({per_unit(row, (far - near) / _PER, f'for {_PER} bp more')})"
     else:
         text += " stands at places of one distance"
     turned = [name for name in names if name.startswith(ORIENTATION)]
@@ -187,8 +192,8 @@ def _said(decisions: xr.Dataset, tile: str) -> str:
 TILE_PLACEMENT = Entry(
     name="tile_placement",
     question="Does the effect of a tile depend on its distance and orientation?",
-    estimand="E[Y(tile at a place and strand, context shuffled) - Y(context alone)], its slope in distance and the "
-    "difference of strands, over the real sequences and the shuffles.",
+    estimand="E[Y(tile at a place and strand, context shuffled) - Y(context alone)], its rise over the distances "
+    "and the difference of strands, over the real sequences and the shuffles.",
     doi="10.1038/s41588-024-01923-3",
     read=_read,
     draw=profile_along("distance", by="strand"),

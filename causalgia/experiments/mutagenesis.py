@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from causalgia.analysis import Analysis, Rope
+from causalgia.analysis import Rope
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
-from causalgia.design.numbers import position
 from causalgia.experiments import settings
 from causalgia.experiments.answer import Answer, Finding
+from causalgia.experiments.claims import analysis_for
 from causalgia.experiments.drawing import mean_over_models
 from causalgia.experiments.experiment import Entry, Experiment, Found
 from causalgia.experiments.wording import by_task, effect_in_words
@@ -26,7 +26,7 @@ def word_mutagenesis(
     null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
     *,
     word: str = "UGCAUG",
-    at: int = 17,
+    at: int | None = None,
     n_units: int = 1_000,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
@@ -45,7 +45,7 @@ def word_mutagenesis(
     word
         A word of A C G T (U).
     at
-        0-based start.
+        0-based start; None: the centre.
     n_units
         Backgrounds.
     rope
@@ -78,7 +78,8 @@ def word_mutagenesis(
     4
     """
     settings.background(null)
-    start, (whole,) = position(at, "at"), settings.words([word], "word")
+    (whole,) = settings.words([word], "word")
+    start = settings.start_of(at, "at", null.length, len(whole))
     mutants = _mutants(whole)
     arms = [Arm(CONTROL, Untreated()), *(Arm(name, Embed(name, at=start)) for name in (whole, *mutants))]
     changes = {_change(whole, *where): {name: 1.0, whole: -1.0} for name, where in mutants.items()}
@@ -88,7 +89,7 @@ def word_mutagenesis(
         n_units=n_units,
         contrasts={name: {name: 1.0, CONTROL: -1.0} for name in (whole, *mutants)} | changes,
         entry=WORD_MUTAGENESIS,
-        analysis=Analysis(rope=rope, error="bh"),
+        analysis=analysis_for("confirmatory", rope=rope),
         labels={
             "position": {name: i for name, (i, _) in mutants.items()},
             "base": {name: base for name, (_, base) in mutants.items()},

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from causalgia.analysis import Analysis, Rope
+from causalgia.analysis import Rope
 from causalgia.design import AblateEach, Arm, Genomic, Untreated
 from causalgia.design.null_model import NullModel
 from causalgia.design.numbers import positive_int
 from causalgia.errors import DesignError
 from causalgia.experiments.answer import Finding
+from causalgia.experiments.claims import analysis_for
 from causalgia.experiments.experiment import Entry, Experiment, Found
 from causalgia.experiments.given_sequences import real_sequences, sought
 from causalgia.experiments.instance_sites import Sites, share_with_motif, sites_in
@@ -116,7 +117,7 @@ def occlusion(
         n_units=len(rows) * draws,
         contrasts=_contrasts(fills),
         entry=replace(OCCLUSION, read=partial(_read, sites)),
-        analysis=Analysis(rope=rope, error="bh"),
+        analysis=analysis_for("confirmatory", rope=rope),
         labels=_labels(fills, left),
     )
 
@@ -224,7 +225,7 @@ def _beyond(by_row: xr.Dataset, decisions: xr.Dataset) -> xr.Dataset:
     from causalgia.estimation import heterogeneity
 
     tables = []
-    for task in by_row["task"].to_numpy():
+    for task in decisions["task"].to_numpy():  # those with a region
         for contrast in by_row["contrast"].to_numpy():
             ends = [
                 decisions[end].sel(contrast=contrast, task=task).mean().item() for end in ("rope_lower", "rope_upper")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -42,7 +42,8 @@ def read_pair(found: Found) -> Finding:
     datasets: dict[str, xr.Dataset] = {}
     if found.outcomes is not None:
         datasets["scales"] = across_scales(found.outcomes, found.experiment)
-        datasets["pairing"] = pairing_gain(found.outcomes, found.experiment)
+        gain = pairing_gain(found.outcomes, found.experiment)
+        datasets["pairing"] = gain.isel(contrast=gain["asks"].to_numpy() != "pair")
     if curves := list(_curves(found.steps.estimates)):
         if found.steps.effects is not None:
             datasets |= _by_curve("phase", curves, lambda curve: _phase(found, curve))
@@ -250,7 +251,8 @@ def _sentences(found: Found, datasets: dict[str, xr.Dataset]) -> Iterator[str]:
     decisions = found.steps.decisions
     for said, table in by_task(decisions):
         cells = table.isel(contrast=table["asks"].to_numpy() == "interaction")
-        yield f"{said}: {_counted(cells)}; {_strongest(cells)}."
+        pairs = table.isel(contrast=table["asks"].to_numpy() == "pair")
+        yield f"{said}: {_together(pairs)}; {_counted(cells)}; {_strongest(cells)}."
         for name in table["contrast"].to_numpy()[table["asks"].to_numpy() == "direction"]:
             row = table.sel(contrast=name)
             yield f"{said}: interaction downstream minus upstream, {str(name).removeprefix('direction ')}: " + _judged(
@@ -268,6 +270,51 @@ def _sentences(found: Found, datasets: dict[str, xr.Dataset]) -> Iterator[str]:
 
 def _judged(row: xr.Dataset) -> str:
     return f"{effect_in_words(row)}, {row['verdict'].item()}."
+
+
+_TOGETHER = {"increases": "increase the outcome", "decreases": "decrease it", "undecided": "are undecided"}
+_MOST_NAMED = 4
+
+
+def _together(pairs: xr.Dataset) -> str:
+    """Return where two sites move the outcome together, whatever each does alone."""
+    verdicts = pairs["verdict"].to_numpy().astype(str)
+    said = [
+        f"{does} {_where(pairs.isel(contrast=verdicts == verdict))}"
+        for verdict, does in _TOGETHER.items()
+        if (verdicts == verdict).any()
+    ]
+    if not (verdicts == "increases").any():
+        said = ["increase the outcome nowhere", *said]
+    return f"together the two {', '.join(said)}"
+
+
+def _where(cells: xr.Dataset) -> str:
+    """Return arrangements with their distances, of the first few; the others are counted."""
+    sides = list(zip(cells["orientation"].to_numpy(), cells["order"].to_numpy(), strict=True))
+    placed = list(zip(cells["distance"].to_numpy(), sides, strict=True))
+    found = {side: [distance for distance, of in placed if of == side] for side in sides}
+    shown = [f"{way} {order} at {in_numbers(at)}" for (way, order), at in list(found.items())[:_MOST_NAMED]]
+    more = len(found) - len(shown)
+    return ", ".join(shown) + (f" and in {more} more arrangements" if more else "")
+
+
+def in_numbers(distances: Sequence[float]) -> str:
+    """Return distances in words, three or more in a row as a range.
+
+    Examples
+    --------
+    >>> in_numbers([2, 3, 4, 5, 8]), in_numbers([4])
+    ('2 to 5 and 8', '4')
+    """
+    runs: list[list[int]] = []
+    for d in sorted(int(x) for x in distances):
+        if runs and d == runs[-1][-1] + 1:
+            runs[-1].append(d)
+        else:
+            runs.append([d])
+    said = [part for run in runs for part in ([f"{run[0]} to {run[-1]}"] if len(run) > 2 else [str(d) for d in run])]
+    return said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}"
 
 
 def _counted(cells: xr.Dataset) -> str:

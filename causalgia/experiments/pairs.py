@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from causalgia.analysis import Analysis, Rope
+from causalgia.analysis import Rope
 from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untreated
 from causalgia.design.numbers import position
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, SequenceError
+from causalgia.experiments.claims import analysis_for
 from causalgia.experiments.experiment import Entry, Experiment
 from causalgia.experiments.given_sequences import sought
 from causalgia.experiments.pair_reading import ORDERS, draw_pair, draw_pairs, read_pair, read_pairs
@@ -74,7 +75,10 @@ def motif_pair(
     backgrounds; arms of one site are shared, and every place of the second motif has its control without the
     first, so that distance is not confounded with position.
 
-    Contrasts: the additive interaction AB - A - B + 0 of every cell; the ``direction`` of each orientation, the
+    Contrasts of every cell: ``"pair, ..."``, what both do together, AB - 0; and their additive interaction
+    AB - A - B + 0. The answer says first where the pair itself moves the outcome, then how that compares with the sum
+    of each alone: two sites that each lower the outcome are above their sum wherever together they lower it less, and
+    that is no effect of the pair. Further contrasts: the ``direction`` of each orientation, the
     mean over distances of the interaction downstream minus that upstream; and each orientation against the first one,
     the mean over distances and orders of the difference of interactions.
 
@@ -100,13 +104,13 @@ def motif_pair(
     Returns
     -------
     Experiment
-        Coordinates of the contrasts: ``distance``, ``orientation``, ``order`` and ``asks`` (``"interaction"``,
-        ``"direction"``, ``"orientation"``). The answer's findings: ``scales``, the interaction of every cell on all
-        scales that the outcomes allow; ``phase`` (`causalgia.helical_phase` beside a decay) and ``period`` (the
-        posterior of its period, `causalgia.posterior.profile`) of every curve over 12 or more distances that span two
-        turns; and ``pairing``, the gain of shared backgrounds (`causalgia.experiments.pairing_gain`). The ``p`` of
-        ``phase`` is the larger of that between units and ``p_curve``, against what is left of the mean curve, by
-        permutation ``p_permutation``; with ``fit`` ``"mean_curve"`` units hardly differ. ``scales``, ``phase`` and
+        Coordinates of the contrasts: ``distance``, ``orientation``, ``order`` and ``asks`` (``"pair"``,
+        ``"interaction"``, ``"direction"``, ``"orientation"``). The answer's findings: ``scales``, the interaction of
+        every cell on all scales that the outcomes allow; ``phase`` (`causalgia.helical_phase` beside a decay) and
+        ``period`` (the posterior of its period, `causalgia.posterior.profile`) of every curve over 12 or more distances
+        that span two turns; and ``pairing``, the gain of shared backgrounds (`causalgia.experiments.pairing_gain`). The
+        ``p`` of ``phase`` is the larger of that between units and ``p_curve``, against what is left of the mean curve,
+        by permutation ``p_permutation``; with ``fit`` ``"mean_curve"`` units hardly differ. ``scales``, ``phase`` and
         ``pairing`` need outcomes, and are absent of a streamed trial.
 
     Raises
@@ -128,7 +132,7 @@ def motif_pair(
     >>> syntax = cg.zoo.Oracle(cg.zoo.Word("S", 0.1), cg.zoo.Pair("ATCAS", "SGAAC", bonus=4.0, decay=40.0))
     >>> answer = experiment.analyse(cg.run(experiment, syntax, rng=0), rng=0)
     >>> print(answer.sentences[0])
-    Task outcome: of 2 interactions 2 synergistic; the strongest, ++ downstream 15, 0...
+    Task outcome: together the two increase the outcome ++ downstream at 15 and 26; of 2 interactions 2 synergistic; ...
     """
     background(null)
     first, second = _motif(first, "first"), _motif(second, "second")
@@ -139,21 +143,28 @@ def motif_pair(
     cells = [_Cell(*parts) for parts in product(strands, _chosen(orders, ORDERS, "orders"), reach)]
     _check_place(cells, centre, null.length)
     named = _directions(cells) | _orientations(cells)
-    asks = dict.fromkeys((cell.both for cell in cells), "interaction")
+    both = {_pair(cell): {cell.both: 1.0, CONTROL: -1.0} for cell in cells}
+    of_cell = [(name, cell) for cell in cells for name in (_pair(cell), cell.both)]
+    asks = dict.fromkeys(both, "pair") | dict.fromkeys((cell.both for cell in cells), "interaction")
     return Experiment(
         null=null,
         arms=list(_arms(cells, first, second, centre)),
         n_units=n_units,
-        contrasts={cell.both: cell.row for cell in cells} | {name: row for name, (row, _, _) in named.items()},
+        contrasts=both | {cell.both: cell.row for cell in cells} | {name: row for name, (row, _, _) in named.items()},
         entry=MOTIF_PAIR,
-        analysis=Analysis(rope=rope, error="bh"),
+        analysis=analysis_for("confirmatory", rope=rope),
         labels={
-            "distance": {cell.both: cell.distance for cell in cells},
-            "orientation": {cell.both: cell.orientation for cell in cells} | {k: o for k, (_, _, o) in named.items()},
-            "order": {cell.both: cell.order for cell in cells},
+            "distance": {name: cell.distance for name, cell in of_cell},
+            "orientation": {name: cell.orientation for name, cell in of_cell}
+            | {k: o for k, (_, _, o) in named.items()},
+            "order": {name: cell.order for name, cell in of_cell},
             "asks": asks | {name: kind for name, (_, kind, _) in named.items()},
         },
     )
+
+
+def _pair(cell: _Cell) -> str:
+    return f"pair, {cell.both}"
 
 
 def _chosen(values: Sequence[str], known: Sequence[str], name: str) -> tuple[str, ...]:
@@ -350,7 +361,7 @@ def motif_pairs(
         n_units=n_units,
         contrasts=rows,
         entry=MOTIF_PAIRS,
-        analysis=Analysis(rope=rope, error="bh"),
+        analysis=analysis_for("confirmatory", rope=rope),
         labels={key: {name: cell[i] for name, cell in cells.items()} for key, i in parts.items()},
     )
 
@@ -382,7 +393,8 @@ def _motif(given: object, name: str) -> str | Motif:
 MOTIF_PAIR = Entry(
     name="motif_pair",
     question="What do two motifs do together beyond the sum of each, and how does it depend on their arrangement?",
-    estimand="E[Y(both) - Y(first) - Y(second) + Y(neither)] by distance, orientation and order, over the null model.",
+    estimand="E[Y(both) - Y(neither)] and E[Y(both) - Y(first) - Y(second) + Y(neither)] by distance, orientation and "
+    "order, over the null model.",
     doi="10.1038/s41588-021-00782-6",
     read=read_pair,
     draw=draw_pair,

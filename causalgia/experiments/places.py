@@ -7,24 +7,27 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from causalgia.analysis import Analysis, Rope
+from causalgia.analysis import Rope
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
+from causalgia.design.patterns import as_pattern
 from causalgia.experiments import settings
 from causalgia.experiments.answer import Finding
+from causalgia.experiments.claims import analysis_for
 from causalgia.experiments.drawing import profile_along
 from causalgia.experiments.experiment import Entry, Experiment, Found
-from causalgia.experiments.wording import by_task, effect_in_words
+from causalgia.experiments.wording import by_task, effect_in_words, per_unit
 from causalgia.sequences import Motif
 from causalgia.streams import derive
 
 CONTROL = "untreated"
+_PLACES = 6
 
 
 def position(
     null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
     *,
     word: str | Motif = "UGCAUG",
-    at: Sequence[int] = (3, 10, 16, 22, 28, 34),
+    at: Sequence[int] | None = None,
     n_units: int = 1_000,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
@@ -47,7 +50,7 @@ def position(
     word
         The site: a word of IUPAC letters, a motif, or what `causalgia.motif` makes one of.
     at
-        0-based starts, two or more.
+        0-based starts, two or more; None: six, spread evenly over the background.
     n_units
         Backgrounds.
     rope
@@ -73,11 +76,12 @@ def position(
     >>> experiment = cg.experiments.position(n_units=1_000, rope=(-0.1, 0.1))
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("additive"), rng=0)
     >>> print(experiment.analyse(outcomes, rng=0).sentences[0])
-    Task outcome: UGCAUG at 3 to 34 is flat: ...
+    Task outcome: UGCAUG at 2 to 32 is flat: it increases the outcome at every place; ...
     """
     settings.background(null)
-    places = tuple(sorted(settings.positions(at, "at", least=2)))
     site = settings.site(word, "word")
+    even = settings.spread(null.length, len(as_pattern(site)), _PLACES)
+    places = tuple(sorted(settings.positions(even if at is None else at, "at", least=2)))
     arms = [Arm(_at(place), Embed(site, at=place), {"place": place}) for place in places]
     return Experiment(
         null=null,
@@ -85,7 +89,7 @@ def position(
         n_units=n_units,
         contrasts=_contrasts(places),
         entry=POSITION,
-        analysis=Analysis(rope=rope, error="bh"),
+        analysis=analysis_for("confirmatory", rope=rope),
         labels={"place": {_at(place): place for place in places}},
     )
 
@@ -149,16 +153,42 @@ def _slope(estimates: xr.Dataset, ends: tuple[int, int]) -> xr.Dataset:
     return bare / (ends[1] - ends[0])
 
 
+_DOES = {
+    "increases": "increases the outcome",
+    "decreases": "decreases it",
+    "negligible": "is negligible",
+    "undecided": "is undecided",
+}
+
+
 def _sentence(rows: xr.Dataset, ends: tuple[int, int]) -> str:
     rise = rows.sel(contrast="rise")
     away = rows.isel(contrast=[str(name).endswith(" minus mean") for name in rows["contrast"].to_numpy()])
     far = away.isel(contrast=int(np.abs(away["ace"].to_numpy()).argmax()))
-    per_base = rise["ace"].item() / (ends[1] - ends[0])
+    reach = ends[1] - ends[0]
     return (
-        f"{_shape(str(rise['verdict'].item()), away['verdict'].to_numpy().tolist())}: over these {ends[1] - ends[0]} "
-        f"bases its effect changes by {effect_in_words(rise)} ({per_base:.3g} a base); farthest from the mean of all "
-        f"places is {str(far['contrast'].item()).removesuffix(' minus mean')}, {effect_in_words(far)}."
+        f"{_shape(str(rise['verdict'].item()), away['verdict'].to_numpy().tolist())}: it {_where(rows)}; over these "
+        f"{reach} bases its effect changes by {effect_in_words(rise)} ({per_unit(rise, reach, 'a base')}); farthest "
+        f"from the mean of all places is {str(far['contrast'].item()).removesuffix(' minus mean')}, "
+        f"{effect_in_words(far)}."
     )
+
+
+def _where(rows: xr.Dataset) -> str:
+    """Return what the site does, and where, if it does not do the same everywhere."""
+    places = rows["place"].to_numpy().astype(float)
+    single = np.isfinite(places)
+    verdicts = rows["verdict"].to_numpy()
+    found = {verdict: places[single & (verdicts == verdict)].astype(int).tolist() for verdict in _DOES}
+    said = [f"{does} {_at_places(found[verdict], single.sum())}" for verdict, does in _DOES.items() if found[verdict]]
+    return ", ".join(said).replace("decreases it", "decreases it" if found["increases"] else "decreases the outcome", 1)
+
+
+def _at_places(places: list[int], n: int) -> str:
+    if len(places) == n:
+        return "at every place"
+    listed = [str(place) for place in places]
+    return "at " + (listed[0] if len(listed) == 1 else f"{', '.join(listed[:-1])} and {listed[-1]}")
 
 
 def _shape(rise: str, away: list[str]) -> str:

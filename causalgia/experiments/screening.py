@@ -5,35 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import xarray as xr
 
-from causalgia.analysis import Analysis, Rope
+from causalgia.analysis import Rope
 from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untreated, intervention_from_dict
 from causalgia.design.arms import Level
 from causalgia.design.numbers import position
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError
 from causalgia.experiments.answer import Finding
+from causalgia.experiments.claims import analysis_for
 from causalgia.experiments.experiment import Entry, Experiment, Found, Labels
 from causalgia.experiments.fractions import LETTERS, Fraction, Word, fraction
 from causalgia.experiments.given_sequences import sought
-from causalgia.experiments.settings import background
+from causalgia.experiments.settings import background, spread
 from causalgia.experiments.wording import by_task, effect_in_words
 from causalgia.sequences import Motif
 
 Pattern: TypeAlias = str | Motif
 
-_EXAMPLE: Mapping[str, Mapping[str, Any]] = MappingProxyType(
-    {
-        "strong": {"embed": "UGCAUG", "at": 3},
-        "weak": {"embed": "AGAAUG", "at": 11},
-        "near": {"embed": "UGCAUG", "at": 19},
-        "rich": {"embed": "GCGCGC", "at": 34},
-    }
-)
+_EXAMPLE = {"strong": "UGCAUG", "weak": "AGAAUG", "near": "UGCAUG", "rich": "GCGCGC"}
 _GRAMMAR = ("first", "second", "order", "spacing", "first_strand", "second_strand")
 _MOST_NAMED = 6
 _ROMAN = ("", "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII", "XIII")
@@ -118,7 +111,7 @@ def grammar_screen(
 def fractional_factorial(
     null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
     *,
-    factors: Mapping[str, Intervention | Mapping[str, Any]] = _EXAMPLE,
+    factors: Mapping[str, Intervention | Mapping[str, Any]] | None = None,
     generators: Sequence[str] = (),
     n_units: int = 1_000,
     rope: Rope = "0.2 sd",
@@ -134,7 +127,8 @@ def fractional_factorial(
     null
         The null model of backgrounds.
     factors
-        Factor -> the intervention that is its present level; they are A, B, C, ... in this order.
+        Factor -> the intervention that is its present level; they are A, B, C, ... in this order. None: four sites of
+        RNA, spread over the background.
     generators
         Which factors' levels are products of others', such as ``"D=ABC"``; none: the full factorial.
     n_units
@@ -167,7 +161,7 @@ def fractional_factorial(
     Task outcome: of 7 effects 7 matter (at 18: 1...
     """
     background(null)
-    done = _interventions(factors)
+    done = _interventions(_example(null.length) if factors is None else factors)
     screen = fraction(len(done), generators)
     return _experiment(
         null=null,
@@ -178,6 +172,12 @@ def fractional_factorial(
         n_units=n_units,
         rope=rope,
     )
+
+
+def _example(length: int) -> dict[str, Intervention]:
+    """Return the sites of the default, each in the middle of a quarter of the background."""
+    starts = spread(length, 6, len(_EXAMPLE))
+    return {name: Embed(word, at=at) for (name, word), at in zip(_EXAMPLE.items(), starts, strict=True)}
 
 
 def _experiment(
@@ -199,7 +199,7 @@ def _experiment(
         n_units=n_units,
         contrasts={name: dict(zip(runs, row, strict=True)) for name, row in weights.items()},
         entry=replace(entry, read=partial(_read, screen)),
-        analysis=Analysis(rope=rope, error="bh"),
+        analysis=analysis_for("confirmatory", rope=rope),
         labels=_labels(strings, names),
     )
 

@@ -60,6 +60,43 @@ def positions(values: object, name: str, *, least: int = 1) -> tuple[int, ...]:
     return places
 
 
+def centered(length: int, width: int, n: int = 1, *, gap: int = 0) -> tuple[int, ...]:
+    """Return the 0-based starts of n sites of one width about the centre of a sequence, `gap` bases between neighbours.
+
+    Where they do not fit they begin at 0, and the last ones leave the sequence, which a design refuses by name.
+
+    Examples
+    --------
+    >>> centered(41, 6), centered(41, 6, 3, gap=4)
+    ((17,), (7, 17, 27))
+    """
+    step = width + gap
+    first = max((length - (n * step - gap)) // 2, 0)
+    return tuple(first + i * step for i in range(n))
+
+
+def spread(length: int, width: int, n: int) -> tuple[int, ...]:
+    """Return n starts of sites of one width, each in the middle of an equal share of the sequence's starts.
+
+    Examples
+    --------
+    >>> spread(41, 6, 6)
+    (2, 8, 14, 20, 26, 32)
+    """
+    return tuple(max(length - width, 0) * (2 * i + 1) // (2 * n) for i in range(n))
+
+
+def start_of(value: object, name: str, length: int, width: int) -> int:
+    """Return a 0-based start as it was given, or where a site of this width lies in the centre of the sequence.
+
+    Examples
+    --------
+    >>> start_of(None, "at", 41, 6), start_of(3, "at", 41, 6)
+    (17, 3)
+    """
+    return centered(length, width)[0] if value is None else position(value, name)
+
+
 def site(value: Any, name: str) -> str | Motif:
     """Return the word or motif that a setting means.
 

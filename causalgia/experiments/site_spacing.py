@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import xarray as xr
 
-from causalgia.analysis import Analysis, Rope
+from causalgia.analysis import Rope
 from causalgia.design import Arm, Embed, Intervention, NullModel, Sequential, Uniform, Untreated, merged_word
 from causalgia.design.numbers import position
 from causalgia.errors import DesignError
 from causalgia.experiments import settings
 from causalgia.experiments.answer import Answer, Finding
+from causalgia.experiments.claims import analysis_for
 from causalgia.experiments.experiment import Entry, Experiment, Found
 from causalgia.experiments.further_sites import further_sites_in_words
-from causalgia.experiments.wording import by_task, effect_in_words
+from causalgia.experiments.wording import by_task, effect_in_words, per_unit
 from causalgia.sequences import Motif
 from causalgia.streams import derive
 
@@ -33,7 +35,7 @@ def spacing(
     word: str | Motif = "UGCAUG",
     other: str | Motif | None = None,
     distances: Sequence[int] = (4, 6, 9),
-    centre: int = 18,
+    centre: int | None = None,
     single: int | None = None,
     n_units: int = 1_000,
     rope: Rope = "0.2 sd",
@@ -44,6 +46,9 @@ def spacing(
     each of their places has an arm with that site alone. The ``interaction`` at a distance is pair minus first alone
     minus second alone plus untreated: what is left of the distance when the places, which change with it, are taken
     off. Where one site stays and the other moves, without such arms, distance and place are one.
+
+    The answer says first at which distances the pair itself increases the outcome, then how it compares with the sum of
+    both sites alone: sites that each lower the outcome are above their sum wherever together they lower it less.
 
     Contrasts: each pair, and ``one site``, against the untreated arm; the ``interaction`` of each distance; and its
     ``rise``, how far the least-squares line through the interactions rises from the nearest distance to the farthest.
@@ -61,7 +66,8 @@ def spacing(
     distances
         Bases from the start of the first site to that of the second.
     centre
-        Base about which both start.
+        Base about which both start; None: so that the sites are about the centre of the background (18 of 41, as
+        published).
     single
         Start of the arm with one site; None: one base before `centre`, as published (17 for 18).
     n_units
@@ -91,11 +97,13 @@ def spacing(
     >>> experiment = cg.experiments.spacing(n_units=200)
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0)
     >>> print(experiment.analyse(outcomes, rng=0).sentences[0])
-    Task RBFOX1: one site increases the outcome, 3...; two are at 4 less than they add up to ...; at 9 ...
+    Task RBFOX1: two sites increase the outcome at 4 (6...) and 6 (6...) and 9 (7...); one site alone increases ...
     """
     settings.background(null)
     apart = tuple(sorted(settings.positions(distances, "distances")))
-    pair = _Pair(_fixed(word, "word"), _fixed(word if other is None else other, "other"), position(centre, "centre"))
+    first, second = _fixed(word, "word"), _fixed(word if other is None else other, "other")
+    middle = (null.length - len(second) + 1) // 2 if centre is None else position(centre, "centre")
+    pair = _Pair(first, second, middle)
     alone = pair.centre - 1 if single is None else position(single, "single")
     for distance in apart:
         pair.check(distance, null.length)
@@ -105,7 +113,7 @@ def spacing(
         n_units=n_units,
         contrasts=_contrasts(pair, apart, alone),
         entry=SPACING,
-        analysis=Analysis(rope=rope, error="bh"),
+        analysis=analysis_for("confirmatory", rope=rope),
         labels={"distance": {f"{what} at {d}": d for what in (_PAIR, _INTERACTION) for d in apart}},
     )
 
@@ -229,45 +237,66 @@ def _further(found: Found) -> Iterator[str]:
             yield from further_sites_in_words(found.experiment, arm.name, of=of, key=key)
 
 
-_DOES = {
-    "increases": "more than they add up to",
-    "decreases": "less than they add up to",
-    "negligible": "what they add up to",
-    "undecided": "undecided",
+_TOGETHER = {
+    "increases": "increase the outcome at",
+    "decreases": "decrease it at",
+    "negligible": "do next to nothing at",
+    "undecided": "are undecided at",
 }
-
-
+_BESIDE = {
+    "increases": "above it at",
+    "decreases": "below it at",
+    "negligible": "equal to it at",
+    "undecided": "undecided at",
+}
 _DOES_ALONE = {
     "increases": "increases the outcome",
     "decreases": "decreases the outcome",
     "negligible": "is negligible",
     "undecided": "is undecided",
 }
-
-
-def _sentence(rows: xr.Dataset) -> str:
-    names = [str(name) for name in rows["contrast"].to_numpy()]
-    apart = [name for name in names if name.startswith(f"{_INTERACTION} ")]
-    one = rows.sel(contrast=ONE)
-    said = [_at_distance(rows, name) for name in apart]
-    if RISE in names:
-        rise = rows.sel(contrast=RISE)
-        said.append(f"from the nearest to the farthest this {_RISES[rise['verdict'].item()]}, {effect_in_words(rise)}")
-    return f"one site {_DOES_ALONE[one['verdict'].item()]}, {effect_in_words(one)}; two are {'; '.join(said)}."
-
-
 _RISES = {
-    "increases": "increases",
-    "decreases": "decreases",
+    "increases": "rises",
+    "decreases": "falls",
     "negligible": "changes negligibly",
-    "undecided": "is undecided",
+    "undecided": "changes or does not (undecided)",
 }
 
 
-def _at_distance(rows: xr.Dataset, name: str) -> str:
-    distance, row = name.removeprefix(f"{_INTERACTION} at "), rows.sel(contrast=name)
-    pair = effect_in_words(rows.sel(contrast=f"{_PAIR} at {distance}"))
-    return f"at {distance} {_DOES[row['verdict'].item()]} (interaction {effect_in_words(row)}, together {pair})"
+def _sentence(rows: xr.Dataset) -> str:
+    one = rows.sel(contrast=ONE)
+    alone = f"one site alone {_DOES_ALONE[one['verdict'].item()]}, {effect_in_words(one)}"
+    beside = f"against the sum of both alone they are {_by_verdict(rows, _INTERACTION, _BESIDE)}"
+    said = f"two sites {_together(rows)}; {alone}; {beside}"
+    if RISE not in rows["contrast"].to_numpy():
+        return f"{said}."
+    rise, distances = rows.sel(contrast=RISE), rows["distance"].to_numpy().astype(float)
+    reach = np.nanmax(distances) - np.nanmin(distances)
+    return (
+        f"{said}; from the nearest to the farthest the interaction {_RISES[rise['verdict'].item()]}, "
+        f"{effect_in_words(rise)} ({per_unit(rise, reach, 'a base')})."
+    )
+
+
+def _together(rows: xr.Dataset) -> str:
+    said = _by_verdict(rows, _PAIR, _TOGETHER)
+    return said if _TOGETHER["increases"] in said else f"increase the outcome at no distance, and {said}"
+
+
+def _by_verdict(rows: xr.Dataset, what: str, words: Mapping[str, str]) -> str:
+    """Return the distances of each verdict on the pairs, or on their interactions, with the effects."""
+    found = rows.isel(contrast=[str(name).startswith(f"{what} at ") for name in rows["contrast"].to_numpy()])
+    verdicts = found["verdict"].to_numpy()
+    return ", ".join(
+        f"{said} {_effects(found.isel(contrast=verdicts == verdict))}"
+        for verdict, said in words.items()
+        if (verdicts == verdict).any()
+    )
+
+
+def _effects(found: xr.Dataset) -> str:
+    rows = [found.isel(contrast=i) for i in range(found.sizes["contrast"])]
+    return " and ".join(f"{row['distance'].item():.0f} ({effect_in_words(row)})" for row in rows)
 
 
 def _draw(answer: Answer) -> Axes:
@@ -281,7 +310,8 @@ def _draw(answer: Answer) -> Axes:
 SPACING = Entry(
     name="spacing",
     question="Does the distance of two sites matter, apart from where each of them lies?",
-    estimand="E[Y(both) - Y(first alone) - Y(second alone) + Y(untreated)] at each distance, over the null model.",
+    estimand="E[Y(both) - Y(untreated)] and E[Y(both) - Y(first alone) - Y(second alone) + Y(untreated)] at each "
+    "distance, over the null model.",
     doi="10.1101/418459",
     read=_read,
     draw=_draw,

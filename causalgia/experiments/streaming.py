@@ -72,7 +72,7 @@ def stream(
     Examples
     --------
     >>> import causalgia as cg
-    >>> experiment = cg.experiments.copies(n_units=200)
+    >>> experiment = cg.experiments.copies(at="published", n_units=200)
     >>> estimates = cg.experiments.stream(experiment, cg.zoo.oracle("additive"), rng=0)
     >>> round(estimates["ace"].sel(contrast="3 copies", task="outcome").item(), 1)
     9.3

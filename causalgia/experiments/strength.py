@@ -8,24 +8,28 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from causalgia.analysis import Analysis, Rope
+from causalgia.analysis import Rope
 from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untreated
 from causalgia.design.numbers import positive_int
 from causalgia.errors import DesignError
 from causalgia.experiments.answer import Answer, Finding
+from causalgia.experiments.claims import analysis_for
+from causalgia.experiments.copy_number import LEAST_GAP, departure
 from causalgia.experiments.drawing import mean_over_models
 from causalgia.experiments.experiment import Entry, Experiment, Found
 from causalgia.experiments.given_sequences import sought
-from causalgia.experiments.settings import background, positions
-from causalgia.experiments.wording import by_task, effect_in_words
+from causalgia.experiments.settings import background, centered, positions
+from causalgia.experiments.wording import by_task, effect_in_words, per_unit
 from causalgia.sequences import Motif, strength_ladder
 from causalgia.tables import shown
 
 if TYPE_CHECKING:
     from causalgia.plot import Axes
 
-CONTROL, CHANGE, EXCESS = "untreated", "strength x copies", "excess over additive"
-_PER_BIT = "per bit, "
+CONTROL, CHANGE, EXCESS = "untreated", "strength x copies", "excess over single sites"
+RISE = "rise of the excess"
+_WEAK_TO_STRONG, _NONE_TO_ALL = "weak to strong, ", "none to all copies, "
+_COPIES = (1, 2, 3)
 
 #: nM, single changes of UGCAUG in UGCAUGU (Auweter et al. 2006, doi:10.1038/sj.emboj.7600918)
 _KD = {"UGCAUG": 0.83, "AGCAUG": 4.8, "CGCAUG": 6.1, "UGUAUG": 280.0, "UACAUG": 350.0, "UGCACG": 4.9, "UGCAUA": 1830.0}
@@ -47,19 +51,25 @@ def dose_response(
     motif: str | Motif | None = None,
     n_steps: int = 5,
     weakest: float = 0.0,
-    copies: Sequence[int] = (1, 2, 3),
-    at: Sequence[int] = (4, 14, 24),
+    copies: Sequence[int] = _COPIES,
+    at: Sequence[int] | None = None,
     n_units: int = 1_000,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that asks how the outcome goes with a site's strength, alone and in several copies.
+    """Return the experiment that asks how the outcome depends on a site's strength, alone and in several copies.
 
-    Words of a motif in even steps of score (`strength_ladder`), each in every number of copies, on the same
-    backgrounds. Contrasts: each of these arms against none; for each number of copies the slope ``"per bit"`` of score;
-    for each word the slope ``"per copy"``; ``"strength x copies"``, by how much the slope per bit grows with each
-    further copy; and, of the largest number n of copies and the least m, ``"excess over additive"``, the slope per bit
-    of n copies minus n/m times that of m (0: copies add, where all places are worth the same; below 0: they saturate).
-    Slopes are by least squares.
+    Words of a motif in even steps of score (`strength_ladder`), each in every number of copies, and each alone at every
+    place, on the same backgrounds. Trends are judged over the range that was tested, as effects on the outcome, never
+    for one bit or one copy. Contrasts:
+
+    - each word in each number of copies against none;
+    - for each number of copies ``"weak to strong"``, how far the least-squares line through the words' outcomes rises
+      from the least score to the largest;
+    - for each word ``"none to all copies"``, how far the line through 0 and the numbers of copies rises;
+    - ``"strength x copies"``, by how much ``"weak to strong"`` grows from the least number of copies to the largest;
+    - for each word ``"excess over single sites"``, of n copies, the largest number: ``Y(n copies) - sum of Y(one, at
+      each of their places) + (n - 1) Y(none)``, which is 0 where copies add, whatever their places are worth;
+    - ``"rise of the excess"``, how far the line through these rises from the weakest word to the strongest.
 
     Parameters
     ----------
@@ -75,7 +85,8 @@ def dose_response(
     copies
         Numbers of copies, 1 or more.
     at
-        0-based starts, in the order in which copies are added; as many as the largest number of copies, or more.
+        0-based starts, in the order in which copies are added; as many as the largest number of copies, or more. None:
+        about the centre of the background, 4 bases between neighbours.
     n_units
         Backgrounds.
     rope
@@ -84,8 +95,9 @@ def dose_response(
     Returns
     -------
     Experiment
-        Arms ``"untreated"`` and ``"UGCAUG x 2"``, with levels ``score`` (bits) and ``copies``; these are coordinates of
-        the contrasts of single arms. Finding ``line`` (three words or more): ``share (copies, task)``, how much of the
+        Arms ``"untreated"``, ``"UGCAUG x 2"`` and ``"UGCAUG at 17"`` (each place but the first, which is that of one
+        copy), with levels ``score`` (bits) and ``copies``; these are coordinates of the contrasts of a number of
+        copies. Finding ``line`` (three words or more): ``share (copies, task)``, how much of the
         differences between the words' effects a straight line in bits takes, from 0 to 1.
 
     Raises
@@ -104,23 +116,28 @@ def dose_response(
     --------
     >>> import causalgia as cg
     >>> experiment = cg.experiments.dose_response(n_steps=3, copies=[1, 2], n_units=200)
-    >>> outcomes = cg.run(experiment, cg.zoo.oracle("additive"), rng=0)
-    >>> print(experiment.analyse(outcomes, rng=0).sentences[0])
-    Task outcome: for each bit of score 0.2... (increases) with 1 copy, 0.5... (increases) with 2 copies; ...
+    >>> rna = cg.zoo.Oracle(cg.zoo.Word("UGCAUG", 0.5), cg.zoo.Word("A", 0.1), link="exp")
+    >>> print(experiment.analyse(cg.run(experiment, rna, rng=0), rng=0).sentences[0])
+    Task outcome: from the weakest word (... bits) to the strongest (11.3 bits) the outcome rises, 1..., with 1 copy ...
     """
     background(null)
-    ladder = strength_ladder(_motif(motif), n_steps, weakest=weakest)
-    places, numbers = positions(at, "at"), _numbers(copies)
+    ladder = dict(strength_ladder(_motif(motif), n_steps, weakest=weakest))
+    numbers = _numbers(copies)
+    places = centered(null.length, len(next(iter(ladder))), max(numbers), gap=LEAST_GAP) if at is None else at
+    places = positions(places, "at")
     if max(numbers) > len(places):
         raise DesignError(f"copies={max(numbers)} and at= has {len(places)} places; give a place for each copy")
-    grid = {(word, n): _arm(word, score, n, places) for word, score in ladder for n in numbers}
+    places = places[: max(numbers)]
+    grid = {(word, n): _arm(word, score, n, places) for word, score in ladder.items() for n in numbers}
+    first = {_alone(word, places[0]): Embed(word, at=places[0]) for word in ladder if 1 not in numbers}
+    alone = first | {_alone(word, place): Embed(word, at=place) for word in ladder for place in places[1:]}
     return Experiment(
         null=null,
-        arms=[Arm(CONTROL, Untreated(), {"copies": 0}), *grid.values()],
+        arms=[Arm(CONTROL, Untreated()), *grid.values(), *(Arm(name, done) for name, done in alone.items())],
         n_units=n_units,
-        contrasts=_contrasts(dict(ladder), numbers),
+        contrasts=_contrasts(ladder, numbers, places),
         entry=DOSE_RESPONSE,
-        analysis=Analysis(rope=rope, error="bh"),
+        analysis=analysis_for("confirmatory", rope=rope),
         labels={k: {arm.name: arm.factors[k] for arm in grid.values()} for k in ("score", "copies")},
     )
 
@@ -149,8 +166,8 @@ def _arm(word: str, score: float, n: int, places: tuple[int, ...]) -> Arm:
     return Arm(_name(word, n), done, {"score": round(score, 3), "copies": n})
 
 
-def _per_bit(n: int) -> str:
-    return f"{_PER_BIT}{_copies(n)}"
+def _alone(word: str, place: int) -> str:
+    return f"{word} at {place}"
 
 
 def _copies(n: int) -> str:
@@ -160,22 +177,34 @@ def _copies(n: int) -> str:
 Rows = dict[str, dict[str, float]]
 
 
-def _contrasts(ladder: Mapping[str, float], numbers: tuple[int, ...]) -> Rows:
+def _contrasts(ladder: Mapping[str, float], numbers: tuple[int, ...], places: tuple[int, ...]) -> Rows:
     rows = {_name(word, n): {_name(word, n): 1.0, CONTROL: -1.0} for word in ladder for n in numbers}
-    slopes = {n: _slope({_name(word, n): score for word, score in ladder.items()}) for n in numbers}
-    rows |= {_per_bit(n): slope for n, slope in slopes.items()}
-    rows |= {f"per copy, {word}": _slope({CONTROL: 0.0} | {_name(word, n): n for n in numbers}) for word in ladder}
+    rises = {n: _rise({_name(word, n): score for word, score in ladder.items()}) for n in numbers}
+    rows |= {f"{_WEAK_TO_STRONG}{_copies(n)}": rise for n, rise in rises.items()}
+    rows |= {f"{_NONE_TO_ALL}{word}": _rise({CONTROL: 0.0} | {_name(word, n): n for n in numbers}) for word in ladder}
     if len(numbers) > 1:
-        growth = _slope({str(n): n for n in numbers})
-        rows[CHANGE] = _sum([(growth[str(n)], slopes[n]) for n in numbers])
-        rows[EXCESS] = _sum([(1.0, slopes[numbers[-1]]), (-numbers[-1] / numbers[0], slopes[numbers[0]])])
+        growth = _rise({str(n): n for n in numbers})
+        rows[CHANGE] = _sum([(growth[str(n)], rises[n]) for n in numbers])
+    if numbers[-1] > 1:
+        excess = {word: _excess(word, numbers, places) for word in ladder}
+        rows |= {f"{EXCESS}, {word}": row for word, row in excess.items()}
+        rows[RISE] = _sum([(weight, excess[word]) for word, weight in _rise(ladder).items()])
     return rows
 
 
-def _slope(doses: Mapping[str, float]) -> dict[str, float]:
+def _excess(word: str, numbers: tuple[int, ...], places: tuple[int, ...]) -> dict[str, float]:
+    """Return all copies minus the sum of one at each of their places, plus what is there without any, n - 1 times."""
+    first = _name(word, 1) if 1 in numbers else _alone(word, places[0])
+    single = [first, *(_alone(word, place) for place in places[1:])]
+    return {_name(word, numbers[-1]): 1.0, **dict.fromkeys(single, -1.0), CONTROL: len(places) - 1.0}
+
+
+def _rise(doses: Mapping[str, float]) -> dict[str, float]:
+    """Return the rise of the least-squares line over doses, from the least of them to the largest."""
     from causalgia.estimation import dose_contrasts
 
-    return dose_contrasts(doses, kind="slope")["slope"]
+    reach = max(doses.values()) - min(doses.values())
+    return {arm: reach * weight for arm, weight in dose_contrasts(doses, kind="slope")["slope"].items()}
 
 
 def _sum(parts: Sequence[tuple[float, Mapping[str, float]]]) -> dict[str, float]:
@@ -185,9 +214,6 @@ def _sum(parts: Sequence[tuple[float, Mapping[str, float]]]) -> dict[str, float]
         for arm, value in row.items():
             total[arm] = total.get(arm, 0.0) + weight * value
     return {arm: weight for arm, weight in total.items() if weight}
-
-
-_MEANS = {"negligible": "copies are additive", "decreases": "copies saturate", "increases": "copies help each other"}
 
 
 def _read(found: Found) -> Finding:
@@ -224,16 +250,41 @@ def _taken(rows: xr.Dataset) -> str:
 
 def _said(of: str, rows: xr.Dataset) -> str:
     names = rows["contrast"].to_numpy().tolist()
-    slopes = {name.removeprefix(_PER_BIT): rows.sel(contrast=name) for name in names if name.startswith(_PER_BIT)}
-    each = ", ".join(f"{effect_in_words(row)} ({row['verdict'].item()}) with {n}" for n, row in slopes.items())
-    text = f"{of}: for each bit of score {each}"
-    if EXCESS not in names:
-        return f"{text}."
-    excess, change = rows.sel(contrast=EXCESS), rows.sel(contrast=CHANGE)
-    shape = _MEANS.get(str(excess["verdict"].item()), "not clearly additive or otherwise")
+    score = rows["score"].to_numpy().astype(float)
+    low, high = np.nanmin(score), np.nanmax(score)
+    rises = {name.removeprefix(_WEAK_TO_STRONG): rows.sel(contrast=name) for name in names if _WEAK_TO_STRONG in name}
+    each = ", ".join(f"{_rises(row)} with {n} ({per_unit(row, high - low, 'a bit')})" for n, row in rises.items())
+    text = f"{of}: from the weakest word ({low:.3g} bits) to the strongest ({high:.3g} bits) the outcome {each}"
+    if CHANGE in names:
+        row = rows.sel(contrast=CHANGE)
+        text += f"; the most copies add {effect_in_words(row)} to that ({row['verdict'].item()})"
+    return f"{text}{_beyond_single_sites(rows, names)}."
+
+
+def _rises(row: xr.Dataset) -> str:
+    return f"{_RISES[str(row['verdict'].item())]}, {effect_in_words(row)},"
+
+
+def _beyond_single_sites(rows: xr.Dataset, names: list[str]) -> str:
+    """Return what copies do beyond the same sites alone, of the strongest word and from the weakest on."""
+    strongest = [name for name in names if name.startswith(f"{EXCESS}, ")][-1:]
+    if not strongest:
+        return ""
+    (name,), word = strongest, strongest[0].removeprefix(f"{EXCESS}, ")
+    excess, does = rows.sel(contrast=name), rows.sel(contrast=f"{_NONE_TO_ALL}{word}")
+    rise = rows.sel(contrast=RISE)
     return (
-        f"{text}; {effect_in_words(change)} more with each further copy; {shape}: {EXCESS} {effect_in_words(excess)}."
+        f"; beside the same sites alone copies of the strongest word are {departure(does, excess)}, "
+        f"{effect_in_words(excess)}, and from the weakest word to the strongest that excess {_rises(rise).rstrip(',')}"
     )
+
+
+_RISES = {
+    "increases": "rises",
+    "decreases": "falls",
+    "negligible": "changes negligibly",
+    "undecided": "changes or does not (undecided)",
+}
 
 
 def _draw(answer: Answer) -> Axes:
@@ -246,8 +297,9 @@ def _draw(answer: Answer) -> Axes:
 
 DOSE_RESPONSE = Entry(
     name="dose_response",
-    question="How does the outcome go with the strength of a site, alone and in several copies?",
-    estimand="E[Y(n copies of a word) - Y(none)], its slope in bits of score and in copies, over the null model.",
+    question="How does the outcome depend on the strength of a site, alone and in several copies?",
+    estimand="E[Y(n copies of a word) - Y(none)], its rise from the weakest word to the strongest and from none to all "
+    "copies, and E[Y(n copies)] minus the sum of single sites, over the null model.",
     doi="10.1101/418459",
     read=_read,
     draw=_draw,

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 import xarray as xr
 
-from causalgia.analysis import Analysis, Rope
+from causalgia.analysis import Rope
 from causalgia.design import Arm, Copy, Embed, Intervention, NullModel, Uniform, Untreated
 from causalgia.design.numbers import position, positive_int
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError
 from causalgia.experiments.answer import Finding
+from causalgia.experiments.claims import analysis_for
 from causalgia.experiments.experiment import Entry, Experiment, Found
-from causalgia.experiments.settings import background, site
+from causalgia.experiments.settings import background, centered, site
 from causalgia.experiments.wording import by_task, effect_in_words
 from causalgia.sequences import Motif
 
@@ -29,7 +30,7 @@ def hairpin(
     null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
     *,
     word: str | Motif = "GCUGG",
-    at: int = 17,
+    at: int | None = None,
     stem: int | Sequence[str] = 9,
     loop: int = 7,
     start: int | None = None,
@@ -57,15 +58,16 @@ def hairpin(
     word
         The site.
     at
-        0-based start of the word in the open and in the loop.
+        0-based start of the word in the open and in the loop; None: the first base of the loop.
     stem
         Base pairs of the stem; or its two arms as words, 5' arm first, each read 5' to 3', that pair by Watson and
         Crick or as G-U. A stem shorter than the word has no arm with the word inside it.
     loop
         Bases between the arms of the stem.
     start
-        0-based start of the hairpin. None: the word is the first of the loop. By default, as published, the arms of
-        the stem are at 8 and 24, the word at 17 in the loop from 17 to 24, and at 9 in the stem.
+        0-based start of the hairpin. None: the word is the first of the loop; without `at` either, the hairpin lies in
+        the centre of the background. In 41 bases, as published, the arms of the stem are then at 8 and 24, the word at
+        17 in the loop from 17 to 24, and at 9 in the stem.
     n_units
         Backgrounds.
     rope
@@ -99,15 +101,15 @@ def hairpin(
     >>> print(experiment.analyse(outcomes, rng=0).sentences[0])
     Task VTS1: loop > open > stem: ...
     """
-    fold = _fold(site(word, "word"), position(at, "at"), _stem(stem), _loop(loop), start)
-    fold.check(background(null).length)
+    fold = _fold(site(word, "word"), at, _stem(stem), _loop(loop), start, length=background(null).length)
+    fold.check(null.length)
     return Experiment(
         null=null,
         arms=_arms(fold),
         n_units=n_units,
         contrasts=_contrasts(fold),
         entry=HAIRPIN_ENTRY,
-        analysis=Analysis(rope=rope, error="bh"),
+        analysis=analysis_for("confirmatory", rope=rope),
     )
 
 
@@ -209,9 +211,14 @@ class _Fold:
         return Copy((left, left + width), at=right, strand="-")
 
 
-def _fold(word: str | Motif, at: int, stem: tuple[int, tuple[str, str] | None], loop: int, start: object) -> _Fold:
-    left = at - stem[0] if start is None else position(start, "start")
-    return _Fold(word, at, *stem, loop, left)
+def _fold(
+    word: str | Motif, at: object, stem: tuple[int, tuple[str, str] | None], loop: int, start: object, *, length: int
+) -> _Fold:
+    if start is not None:
+        left = position(start, "start")
+    else:
+        left = centered(length, 2 * stem[0] + loop)[0] if at is None else position(at, "at") - stem[0]
+    return _Fold(word, left + stem[0] if at is None else position(at, "at"), *stem, loop, left)
 
 
 def _loop(loop: object) -> int:

@@ -31,8 +31,9 @@ def tile_copies(
 
     In a shuffled context with the promoter kept, the tile is copied from each sequence to the first place, to the
     first two, and so on. Contrasts are those of `copies`: each number of copies against the context alone; the
-    ``trend``, the slope for one more copy; the ``curvature``, the mean second difference; and the ``excess`` of all
-    copies over the sum of each alone, which is 0 for additive copies whatever their places are worth.
+    ``rise`` of the least-squares line from none to all; the ``curvature``, all n copies minus n times the first; and
+    the ``excess over single sites`` of all copies over the sum of each alone, which is 0 for additive copies whatever
+    their places are worth.
 
     Parameters
     ----------
@@ -71,7 +72,7 @@ def tile_copies(
     ... )
     >>> answer = experiment.analyse(cg.run(experiment, cg.zoo.oracle("saturating"), rng=0), rng=0)
     >>> print(answer.sentences[0])
-    Task outcome: 1 to 3 copies are saturating: curvature ...
+    Task outcome: 1 to 3 copies are saturating beside the same sites alone, -2... beyond their sum, ...
     """
     null = real_sequences(sequences, draws, rope)
     made = stage(null, tile=tile, at=at, tss=tss, k=k)
@@ -100,8 +101,8 @@ def _alone(made: Stage) -> list[Arm]:
 TILE_COPIES = Entry(
     name="tile_copies",
     question="Do copies of a tile add up, saturate or help each other?",
-    estimand="E[Y(n copies, context shuffled) - Y(context alone)] for each n, its slope and second difference in n, "
-    "over the real sequences and the shuffles.",
+    estimand="E[Y(n copies, context shuffled) - Y(context alone)] for each n, its rise from none to n, and "
+    "E[Y(n copies)] minus the sum of single tiles, over the real sequences and the shuffles.",
     doi="10.1038/s41588-024-01923-3",
     read=read_copies,
     draw=profile_along("copies"),

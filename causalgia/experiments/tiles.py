@@ -33,7 +33,7 @@ _MOST_NAMED = 5
 def necessity(
     sequences: Any,
     *,
-    tile_width: int = 5_000,
+    tile_width: int | None = None,
     tiles: Sequence[Span] | None = None,
     tss: Span | None = None,
     draws: int = 10,
@@ -52,7 +52,8 @@ def necessity(
         Real sequences of equal length, as `causalgia.Genomic` takes them. Several stand for the population they come
         from, and errors are between sequences. One stands for itself, and errors are between its shuffles.
     tile_width
-        Width of tiles that fill the sequence (beside `tss`), where `tiles` are not given.
+        Width of tiles that fill the sequence (beside `tss`), where `tiles` are not given; the last is shorter where the
+        width does not divide what is to be filled. None: 5,000, or an eighth of sequences that have not two such tiles.
     tiles
         Instead: (start, stop) of each, 0-based, stop excluded; they do not overlap.
     tss
@@ -72,8 +73,8 @@ def necessity(
     Raises
     ------
     DesignError
-        If tiles do not divide the sequence (the nearest widths that do are named), leave it, overlap each other or
-        `tss`, or are too short to be shuffled; or for one sequence with a single draw or a rope in sd.
+        If tiles leave the sequence, overlap each other or `tss`, are too short to be shuffled (a last one too), or one
+        is the whole sequence; or for one sequence with a single draw or a rope in sd.
 
     References
     ----------
@@ -102,7 +103,7 @@ def necessity(
 def sufficiency(
     sequences: Any,
     *,
-    tile_width: int = 5_000,
+    tile_width: int | None = None,
     tiles: Sequence[Span] | None = None,
     tss: Span | None = None,
     draws: int = 10,

@@ -20,11 +20,12 @@ from causalgia.design.intervention import Span
 from causalgia.design.numbers import positive_int, span_of
 from causalgia.errors import DesignError, PredictorError
 from causalgia.experiments.answer import Finding
+from causalgia.experiments.claims import analysis_for
 from causalgia.experiments.experiment import Found
 from causalgia.experiments.wording import by_task
 from causalgia.predict import Predictor
 
-_NEAREST = 4  # widths that are proposed where one does not divide
+_WIDTH = 5_000  # of the tiles of Toneyan & Koo (2024)
 
 
 def real_sequences(sequences: Any, draws: int, rope: Rope, *, fixed_control: bool = False) -> Genomic:
@@ -67,8 +68,7 @@ def real_sequences(sequences: Any, draws: int, rope: Rope, *, fixed_control: boo
 def analysis_of(null: Genomic, rope: Rope) -> Analysis:
     """Return the analysis: sequences are a sample of a population; one alone is that one, over its shuffles.
 
-    Verdicts are tests (Benjamini-Hochberg over the contrasts): a control arm of few real sequences may not vary, and
-    then gives the prior of a posterior no unit.
+    Verdicts are tests: a tile is a place of its own beside a promoter, and no draw from many like it.
 
     Examples
     --------
@@ -76,7 +76,7 @@ def analysis_of(null: Genomic, rope: Rope) -> Analysis:
     'parents'
     """
     alone = len(set(null.parent_names)) == 1
-    return Analysis(rope=rope, target="parents" if alone else "population", error="bh")
+    return analysis_for("confirmatory", rope=rope, target="parents" if alone else "population")
 
 
 def claim(null: Genomic) -> str:
@@ -189,7 +189,7 @@ def _refuse_overlap(first: Span, second: Span, what: str) -> None:
         raise DesignError(f"{what} overlap; move or shorten one of them")
 
 
-def tiles_of(length: int, *, tile_width: int, tiles: Any, tss: Any) -> tuple[tuple[Span, ...], tuple[Span, ...]]:
+def tiles_of(length: int, *, tile_width: int | None, tiles: Any, tss: Any) -> tuple[tuple[Span, ...], tuple[Span, ...]]:
     """Return the tiles, and the protected span as a tuple of one or none.
 
     Parameters
@@ -198,6 +198,8 @@ def tiles_of(length: int, *, tile_width: int, tiles: Any, tss: Any) -> tuple[tup
         Of the sequences.
     tile_width
         Width of tiles that fill the sequence, or what is before and behind the protected span; where `tiles` is None.
+        Where it does not divide that, the last tile is shorter. None: 5,000 as published, or an eighth of the sequence
+        where that has not two such tiles.
     tiles
         The tiles themselves, (start, stop) each.
     tss
@@ -206,44 +208,26 @@ def tiles_of(length: int, *, tile_width: int, tiles: Any, tss: Any) -> tuple[tup
     Raises
     ------
     DesignError
-        If tiles leave the sequence, overlap each other or the protected span, or tiles of this width do not divide it.
+        If tiles leave the sequence, overlap each other or the protected span, or one would be the whole sequence.
 
     Examples
     --------
     >>> tiles_of(60, tile_width=20, tiles=None, tss=(20, 40))
     (((0, 20), (40, 60)), ((20, 40),))
+    >>> tiles_of(50, tile_width=20, tiles=None, tss=None)[0]
+    ((0, 20), (20, 40), (40, 50))
     """
     if tiles is not None:
         spans = spans_inside(tiles, "tiles", length)
         return spans, protected(tss, length, spans)
     kept = protected(tss, length, ())
-    width = positive_int(tile_width, "tile_width")
+    published = _WIDTH if length >= 2 * _WIDTH else max(length // 8, 1)
+    width = published if tile_width is None else positive_int(tile_width, "tile_width")
+    if width >= length:
+        raise DesignError(f"tile_width={width:,} is the whole sequence of {length:,} bp or more; give a narrower tile")
     pieces = [(0, length)] if not kept else [(0, kept[0][0]), (kept[0][1], length)]
-    pieces = [piece for piece in pieces if piece[1] > piece[0]]
-    _check_divides(width, [stop - start for start, stop in pieces], kept)
-    spans = tuple((at, at + width) for start, stop in pieces for at in range(start, stop, width))
-    if spans == ((0, length),):
-        raise DesignError(f"tile_width={width} is the whole sequence; {_proposed(width, [length])}")
+    spans = tuple((at, min(at + width, stop)) for start, stop in pieces for at in range(start, stop, width))
     return spans, kept
-
-
-def _check_divides(width: int, pieces: Sequence[int], kept: Sequence[Span]) -> None:
-    if all(piece % width == 0 for piece in pieces):
-        return
-    of = " and ".join(f"{piece:,}" for piece in pieces)
-    beside = f" beside tss={in_words(kept[0])}" if kept else ""
-    raise DesignError(
-        f"tile_width={width} does not divide the {of} bp{beside}; {_proposed(width, pieces)}; or give "
-        "tiles=[(start, stop), ...]"
-    )
-
-
-def _proposed(width: int, pieces: Sequence[int]) -> str:
-    """Return the nearest widths that divide every piece into tiles, two of them or more in all."""
-    whole = min(pieces)
-    fit = [w for w in range(1, whole + 1) if all(p % w == 0 for p in pieces) and sum(p // w for p in pieces) > 1]
-    near = sorted(sorted(fit, key=lambda w: abs(w - width))[:_NEAREST])
-    return f"the nearest widths that do are {', '.join(map(str, near))}"
 
 
 def blocks(length: int, spans: Iterable[Span]) -> tuple[Span, ...]:
@@ -296,7 +280,7 @@ def require_shufflable(spans: Iterable[Span], k: int) -> None:
         if width < 2 * positive_int(k, "k"):
             raise DesignError(
                 f"{in_words(span)} has {width} bp: a shuffle that keeps its {k}-let counts leaves it as it is; widen "
-                f"it to {2 * k} bp or more" + (", or give a smaller k" if k > 1 else "")
+                f"it to {2 * k} bp or more by another width or tiles=" + (", or give a smaller k" if k > 1 else "")
             )
 
 

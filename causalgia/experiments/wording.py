@@ -46,3 +46,23 @@ def by_task(table: xr.Dataset) -> Iterator[tuple[str, xr.Dataset]]:
         for model in models:
             of_model = {} if model is None else {"model": model}
             yield f"Task {task}" + (f", model {model}" if of_model else ""), table.sel({"task": task, **of_model})
+
+
+def per_unit(row: xr.Dataset, reach: float, unit: str) -> str:
+    """Return a rise over a range as what it is for one unit of it, "3.5 a copy": printed beside, never judged.
+
+    Parameters
+    ----------
+    row
+        ``ace`` of one contrast and task.
+    reach
+        The range in this unit.
+    unit
+        As it is written, such as "a copy".
+
+    Examples
+    --------
+    >>> per_unit(xr.Dataset({"ace": 10.5}), 3, "a copy")
+    '3.5 a copy'
+    """
+    return f"{row['ace'].item() / reach:.3g} {unit}"

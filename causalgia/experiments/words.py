@@ -10,12 +10,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia.analysis import LEAST_PLACEBO_WORDS, Analysis, Rope
+from causalgia.analysis import LEAST_PLACEBO_WORDS, Rope
 from causalgia.design import Arm, Embed, NullModel, PlaceboWord, Uniform, Untreated
-from causalgia.design.numbers import position, positive_int
+from causalgia.design.numbers import positive_int
 from causalgia.errors import DesignError
 from causalgia.experiments import settings
 from causalgia.experiments.answer import Answer, Finding
+from causalgia.experiments.claims import analysis_for
 from causalgia.experiments.experiment import Entry, Experiment, Found
 from causalgia.experiments.wording import by_task, effect_in_words
 from causalgia.prior import Prior
@@ -37,7 +38,7 @@ def word_screen(
     *,
     k: int | None = None,
     words: Sequence[str] | None = None,
-    at: int = 17,
+    at: int | None = None,
     n_placebos: int = 100,
     letters: str = "ACGU",
     n_units: int = 1_000,
@@ -66,7 +67,7 @@ def word_screen(
     words
         The words to screen, of one width, instead of all.
     at
-        0-based start.
+        0-based start; None: the centre.
     n_placebos
         Placebo words, 40 or more: distinct random words from a fixed stream, other than `words` where these are given;
         at most 64 of width 3.
@@ -108,8 +109,9 @@ def word_screen(
     array(['increases', 'increases'], dtype='<U10')
     """
     settings.background(null)
-    start, screened = position(at, "at"), _screened(k, words, _alphabet(letters))
+    screened = _screened(k, words, _alphabet(letters))
     width = len(screened[0])
+    start = settings.start_of(at, "at", null.length, width)
     if start + width > null.length:
         raise DesignError(
             f"a word of {width} bases at {start} does not fit into the {null.length}-bp background; shorten the words "
@@ -126,7 +128,7 @@ def word_screen(
         n_units=n_units,
         contrasts=CONTROL,
         entry=WORD_SCREEN,
-        analysis=Analysis(rope=rope, error="bh"),
+        analysis=analysis_for("screening", rope=rope, n_contrasts=len(screened)),
         labels={"placebo_word": {arm.name: isinstance(arm.intervention, PlaceboWord) for arm in arms[1:]}},
     )
 
@@ -182,7 +184,8 @@ def _placebo_words(width: int, n: int, letters: str, *, other_than: Sequence[str
 
 
 def _read(found: Found) -> Finding:
-    estimates, decisions = found.steps.estimates, found.steps.decisions
+    decisions = found.steps.decisions
+    estimates = found.steps.estimates.sel(task=decisions["task"].to_numpy())  # those with a verdict
     placebo = estimates["placebo_word"].to_numpy()
     shrunken = _shrunken(estimates, placebo)
     cells = zip(by_task(decisions), by_task(estimates), by_task(shrunken), strict=True)
@@ -286,4 +289,5 @@ WORD_SCREEN = Entry(
     doi="10.1101/418459",
     read=_read,
     draw=_draw,
+    claims="screening",
 )

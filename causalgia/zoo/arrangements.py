@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -33,15 +34,18 @@ Starts: TypeAlias = NDArray[np.int64]
 class Pair(Term):
     """Two words and the distance d between their starts: ``sum over pairs of windows h(d)``, d >= 1.
 
-    ``h(d) = clash`` below `min_distance` (steric exclusion), else
+    ``h(d) = clash(d)`` below `min_distance` (steric exclusion), else
     ``bonus * exp(-d / decay) * (1 + phase * cos(2 pi d / period))``, and 0 beyond `reach`.
 
     Parameters
     ----------
     first, second
         The words. A pair of equal words is counted once.
-    bonus, clash
-        Effect of a pair that is far enough, and of one that is too near.
+    bonus
+        Effect of a pair that is far enough.
+    clash
+        Effect of a pair that is too near: one number at any distance, or a graded one, (distance, effect) in order of
+        distance, on straight lines from one to the next and to 0 at `min_distance`, and before the first as there.
     min_distance
         Least distance between starts at which both fit.
     decay
@@ -65,7 +69,7 @@ class Pair(Term):
     first: str
     second: str
     bonus: float = field(default=0.0, kw_only=True)
-    clash: float = field(default=0.0, kw_only=True)
+    clash: float | tuple[tuple[int, float], ...] = field(default=0.0, kw_only=True)
     min_distance: int = field(default=1, kw_only=True)
     decay: float | None = field(default=None, kw_only=True)
     phase: float = field(default=0.0, kw_only=True)
@@ -76,10 +80,11 @@ class Pair(Term):
 
     def __post_init__(self) -> None:
         Site.of(self.first, self.strand), Site.of(self.second, self.strand)
-        for name in ("bonus", "clash", "phase"):
+        for name in ("bonus", "phase"):
             object.__setattr__(self, name, number(getattr(self, name), f"{self._label}: {name}"))
         object.__setattr__(self, "period", positive(self.period, f"{self._label}: period"))
         object.__setattr__(self, "min_distance", whole(self.min_distance, f"{self._label}: min_distance"))
+        object.__setattr__(self, "clash", self._clash())
         if self.decay is not None:
             object.__setattr__(self, "decay", positive(self.decay, f"{self._label}: decay"))
         if self.reach is not None:
@@ -90,6 +95,20 @@ class Pair(Term):
     @property
     def _label(self) -> str:
         return f"pair '{self.first}', '{self.second}'"
+
+    def _clash(self) -> float | tuple[tuple[int, float], ...]:
+        """Return the clash as it is kept: a number, or distances that rise to below `min_distance`, with effects."""
+        if not isinstance(self.clash, tuple | list):
+            return number(self.clash, f"{self._label}: clash")
+        knots = tuple(tuple(knot) if isinstance(knot, tuple | list) else () for knot in self.clash)
+        ends = [-1, *(knot[0] for knot in knots if len(knot) == 2), self.min_distance]
+        if not knots or len(ends) != len(knots) + 2 or any(a >= b for a, b in pairwise(ends)):
+            raise PredictorError(
+                f"{self._label}: clash={self.clash!r} must be a number, or (distance, effect) by rising distance, all "
+                f"below min_distance={self.min_distance}"
+            )
+        label = f"{self._label}: clash"
+        return tuple((whole(d, f"{label}: distance"), number(effect, f"{label} at {d}")) for d, effect in knots)
 
     def by_distance(self, length: int) -> Numbers:
         """Return h(d) for d = 0, ..., length - 1; h(0) is 0."""
@@ -114,10 +133,19 @@ def _by_distance(pair: Pair, length: int) -> Numbers:
     d = np.arange(length, dtype=float)
     wave = 1 + pair.phase * np.cos(2 * np.pi * d / pair.period)
     h = pair.bonus * wave * (1.0 if pair.decay is None else np.exp(-d / pair.decay))
-    h = np.where(d < pair.min_distance, pair.clash, h)
+    h = np.where(d < pair.min_distance, _clashes(pair, d), h)
     h = np.where((d == 0) | (d > (length if pair.reach is None else pair.reach)), 0.0, h)
     h.flags.writeable = False
     return h
+
+
+def _clashes(pair: Pair, d: Numbers) -> Numbers:
+    """Return the effect of a pair that is too near at each distance."""
+    if not isinstance(pair.clash, tuple):
+        return np.full(len(d), pair.clash)
+    at, effects = zip(*pair.clash, (pair.min_distance, 0.0), strict=True)
+    clashes: Numbers = np.interp(d, at, effects)
+    return clashes
 
 
 def _pair_sums(upstream: Places, downstream: Places, h: Numbers, n: int) -> Numbers:

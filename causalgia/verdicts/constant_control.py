@@ -1,0 +1,74 @@
+"""Tasks whose control does not vary: a region in sd has no width there, and the other tasks are decided alone."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from causalgia.errors import DegenerateWarning
+from causalgia.estimation.request import users_level
+from causalgia.notes import with_notes
+
+
+def tasks_that_vary(estimates: xr.Dataset, rope: Any) -> list[Any]:
+    """Return the tasks that a region in sd of the control, or of placebo words, has a width for; all for any other.
+
+    A task is left out where the control's outcomes are one number behind every contrast (a dead output, a task that
+    these backgrounds never touch). Where that is so in every task, or for some contrasts of a task only, all are
+    returned, and `causalgia.decide` refuses by name.
+
+    Parameters
+    ----------
+    estimates
+        With ``control_sd (contrast, task[, model])``.
+    rope
+        As `causalgia.decide` takes it.
+
+    Examples
+    --------
+    >>> sd = xr.DataArray([[1.0, 0.0]], dims=("contrast", "task"), coords={"task": ["K562", "dead"]})
+    >>> tasks_that_vary(xr.Dataset({"control_sd": sd}), "0.2 sd")
+    ['K562']
+    """
+    tasks = estimates["task"].to_numpy().tolist()
+    if "control_sd" not in estimates or not isinstance(rope, str):
+        return list(tasks)
+    still = estimates["control_sd"].transpose("contrast", "task", ...).to_numpy() <= 0
+    if rope.strip() == "placebo":  # placebo words may differ where the control does not
+        still = still & (estimates["se"].transpose("contrast", "task", ...).to_numpy() <= 0)
+    of_task = still.all(axis=0).reshape(len(tasks), -1).any(axis=1)
+    return list(tasks) if of_task.all() else [task for task, left in zip(tasks, of_task, strict=True) if not left]
+
+
+def left_out(estimates: xr.Dataset, chosen: list[Any], rope: Any) -> str:
+    """Return the sentence that names the tasks without a verdict, which are those not chosen; "" for none."""
+    names = [str(task) for task in estimates["task"].to_numpy().tolist() if task not in chosen]
+    if not names:
+        return ""
+    which = f"task {names[0]!r}" if len(names) == 1 else f"tasks {', '.join(map(repr, names))}"
+    return (
+        f"no verdict on {which}: the control's outcomes do not vary there, so that rope={rope!r} has no width; its "
+        "estimates are kept, and two numbers, rope=(-0.1, 0.1), decide on it"
+    )
+
+
+def warn_of(sentence: str) -> None:
+    """Warn of the tasks that are left out, at the line of the user's call."""
+    if sentence:
+        warnings.warn(sentence, DegenerateWarning, stacklevel=users_level())
+
+
+def of_tasks(dataset: xr.Dataset | None, chosen: list[Any]) -> xr.Dataset | None:
+    """Return the part of effects or estimates that is about these tasks; None of None."""
+    if dataset is None or "task" not in dataset.dims or len(chosen) == dataset.sizes["task"]:
+        return dataset
+    index = np.flatnonzero([task in chosen for task in dataset["task"].to_numpy().tolist()])
+    return dataset.isel(task=index)
+
+
+def noted(decisions: xr.Dataset, sentence: str) -> xr.Dataset:
+    """Return the decisions with the sentence as a note."""
+    return with_notes(decisions, sentence) if sentence else decisions
