@@ -302,6 +302,7 @@ def estimated(outcomes: xr.Dataset, analysis: Analysis, *, rng: RNG) -> tuple[xr
         target=analysis.target,
         ci_prob=analysis.ci_prob,
         weights=analysis.weights,  # type: ignore[arg-type]  # checked when the analysis was made
+        moderate=analysis.moderate,
     )
     if analysis.adjust is None:
         return effects, estimates
