@@ -33,7 +33,10 @@ Rope: TypeAlias = (
 )
 Contrasts: TypeAlias = "Mapping[str, Mapping[str, float]] | tuple[tuple[str, tuple[tuple[str, float], ...]], ...]"
 
-TARGETS = ("population", "parents", "units", "population x words", "population x predictors", "population x replicates")
+TARGETS = (
+    *("population", "parents", "units"),
+    *("population x words", "population x predictors", "next predictor", "population x replicates"),
+)
 POINTWISE = ("identity", "log", "log2", "logit")
 SCALES = (*POINTWISE, "log_of_means", "ratio", "excess_over_multiplicative", "bpnet", "cooperativity")
 METHODS = ("bh", "by", "holm", "hochberg", "bonferroni", "storey", "bootstrap_t", "dunnett", "sign_flip")
@@ -103,6 +106,7 @@ ANALYSIS: Keys = {
     "target": one_of(*TARGETS),
     "ci_prob": (is_share, "a number between 0 and 1"),
     "weights": one_of("units", "clusters"),
+    "moderate": (lambda value: isinstance(value, bool), "true or false"),
     "adjust": one_of(*METHODS),
     "families": (is_text, '"all", or the name of a coordinate of the contrasts (a factor of the arms)'),
     "law": one_of(*LAWS),
@@ -133,7 +137,7 @@ class Analysis:
     scale
         ``"identity"``, ``"log"``, ``"log2"`` or ``"logit"``, taken of every outcome first; or a function of means, as
         `causalgia.contrast` takes it (``"bliss"`` alone needs more than a name, and is left to the verb).
-    cluster, block, covariates, target, ci_prob, weights
+    cluster, block, covariates, target, ci_prob, weights, moderate
         As `causalgia.estimate` takes them; ``cluster="none"`` is each unit by itself.
     adjust
         Method of `causalgia.adjust`; None is ``"bh"`` where verdicts are asked (`causalgia.analyze`), and no adjusted p
@@ -188,6 +192,7 @@ class Analysis:
     target: str = "population"
     ci_prob: float = 0.95
     weights: str = "units"
+    moderate: bool | None = None
     adjust: str | None = None
     families: str | None = None
     law: str = "auto"
@@ -211,8 +216,24 @@ class Analysis:
                 "exchangeable=False says that they differ in kind; use error='bh', or give each kind a family of its "
                 "own (families=) with exchangeable=True"
             )
+        self._check_prediction()
         for name, value in plain.items():
             object.__setattr__(self, name, _frozen(name, value))
+
+    def _check_prediction(self) -> None:
+        """Refuse what resamples units, or takes a posterior, of the effect in a network that is not there."""
+        if self.target != "next predictor":
+            return
+        for name, value, known in (
+            ("error", self.error, ("auto", "bh", "holm")),
+            ("adjust", self.adjust, (None, "bh", "by", "holm", "hochberg", "bonferroni", "storey", "dunnett")),
+        ):
+            if value not in known:
+                raise DesignError(
+                    f"Analysis: {name}={value!r} does not go with target='next predictor', whose interval is a "
+                    f"prediction from few networks; leave {name}= out, or use target='population x "
+                    "predictors' for their mean"
+                )
 
     def check(
         self,
@@ -303,7 +324,8 @@ class Analysis:
         of_one_kind = self.exchangeable
         if of_one_kind is None:
             of_one_kind = self.contrasts is None and self.interaction is None
-        return "local" if of_one_kind and n_of_a_kind >= LEAST_FOR_A_LAW else "bh"
+        predicts = self.target == "next predictor"  # which is no parameter that a posterior could have
+        return "local" if of_one_kind and n_of_a_kind >= LEAST_FOR_A_LAW and not predicts else "bh"
 
     @property
     def asks(self) -> bool:

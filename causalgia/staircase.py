@@ -212,7 +212,7 @@ def _of_tasks(
     from causalgia.posterior import infer
     from causalgia.verdicts.constant_control import of_tasks
 
-    effects, estimates = of_tasks(effects, tasks), of_tasks(estimates, tasks)
+    effects, estimates = None if effects is None else of_tasks(effects, tasks), of_tasks(estimates, tasks)
     posterior, exact = None, _exact(estimates)
     if asked.error == "auto" and watched_by_sequence(kept, estimates):
         by_tests = _decided(effects, estimates, None, replace(asked, error="bh"), rng=derive(key, "decide"))
@@ -340,6 +340,7 @@ def estimated(outcomes: xr.Dataset, analysis: Analysis, *, rng: RNG) -> tuple[xr
         target=analysis.target,
         ci_prob=analysis.ci_prob,
         weights=analysis.weights,  # type: ignore[arg-type]  # checked when the analysis was made
+        moderate=analysis.moderate,
     )
     if analysis.adjust is None:
         return effects, estimates

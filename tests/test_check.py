@@ -338,7 +338,7 @@ def test_looks_at_every_kind_of_trial(trial):
 
 
 def test_names_the_worst_member_of_an_ensemble():
-    pair = cg.Ensemble({"even": function(lambda x: x[:, [0, 3]].mean((1, 2))), "odd": function(adenines)})
+    pair = cg.Ensemble({"even": cg.FunctionPredictor(lambda x: x[:, [0, 3]].mean((1, 2))), "odd": function(adenines)})
     found = cg.check(pair, design())
     assert found.floor["rms"].dims == ("contrast", "task", "model")
     assert found.strand_asymmetry.sel(model="even").item() == 0

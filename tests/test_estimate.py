@@ -486,7 +486,10 @@ def test_choices_of_a_parallel_trial_do_not_go_with_a_crossover() -> None:
 @pytest.mark.parametrize(
     ("choice", "message"),
     [
-        ({"target": "genome"}, "'population', 'parents', 'units', 'population x predictors', 'population x words'"),
+        (
+            {"target": "genome"},
+            "'population', 'parents', 'units', 'population x predictors', 'next predictor', 'population x words'",
+        ),
         ({"weights": "parents"}, "'units'"),
         ({"ci_prob": 95}, "ci_prob=95 is not between 0 and 1"),
         ({"ci_prob": "95%"}, "ci_prob='95%' is not between 0 and 1"),

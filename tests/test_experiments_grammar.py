@@ -1,7 +1,7 @@
 """The catalogue on networks whose training grammar is known: answers right in words and numbers, and none of nothing.
 
-Networks of DragoNN's simulations (Kundaje Lab, MIT): one motif, its number, its place, a spaced pair, one of three. What
-each data set held is in `truth.json` beside them; three of the networks learned nothing of it.
+Networks of DragoNN's simulations (Kundaje Lab, MIT): one motif, its number, its place, a spaced pair, one of three.
+What each data set held is in `truth.json` beside them; three of the networks learned nothing of it.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from functools import cache
 
 import numpy as np
 import pytest
-from conftest import SHARED
 
 import causalgia as cg
 from causalgia.predict import load_predictor
 from causalgia.sequences import decode
+from conftest import SHARED
 
 FOLDER = SHARED / "data/models/dragonn_simulated"
 pytestmark = [

@@ -174,7 +174,9 @@ def test_a_predictor_prints_in_one_short_line():
     assert repr(FunctionPredictor(count_a)) == "FunctionPredictor(count_a, scale='outcome')"
     many = FunctionPredictor(Scanner(W), tasks=[f"t{i}" for i in range(2_000)], scale="log")
     assert repr(many) == "FunctionPredictor(Scanner, tasks=['t0', 't1', 't2', 't3', ... 2,000 in all], scale='log')"
-    assert repr(Ensemble([many, many])) == "Ensemble(['model 0', 'model 1'], scale='log')"
+    other = FunctionPredictor(Scanner(-W), tasks=many.tasks, scale="log")
+    assert repr(Ensemble([many, other])) == "Ensemble(['model 0', 'model 1'], scale='log')"
+    assert repr(Ensemble([many, other], of="folds")) == "Ensemble(['model 0', 'model 1'], scale='log', of='folds')"
 
 
 def test_a_function_is_needed():
@@ -233,7 +235,11 @@ def test_ensemble_keeps_models_apart():
         (FunctionPredictor(count_a, tasks=["n"]), ["x", "x"], "model 'x' is named twice"),
         (FunctionPredictor(count_a, tasks=["n"]), ["x"], "1 names for 2 predictors"),
         (count_a, None, "'model 1' is a function, not a predictor"),
-        (Ensemble([FunctionPredictor(count_a, tasks=["n"])] * 2), None, "'model 1' is an ensemble itself"),
+        (
+            Ensemble([FunctionPredictor(f, tasks=["n"]) for f in (count_a, lambda x: x[:, 1].sum(-1))]),
+            None,
+            "'model 1' is an ensemble itself",
+        ),
     ],
 )
 def test_ensemble_members_must_agree(other, names, message):

@@ -57,7 +57,9 @@ def test_it_is_what_it_makes():
     assert made.resolve_batch_size(12) == plain.resolve_batch_size(12)
     assert made.backgrounds_at_once(12) == 0
     assert made.parts == (made,)
-    pair = cg.PredictorFactory(lambda: cg.Ensemble({"one": count_a(), "two": count_a()}))
+    other = cg.FunctionPredictor(lambda x: x[:, 1].sum(-1), tasks=plain.tasks, scale=plain.scale)
+    pair = cg.PredictorFactory(lambda: cg.Ensemble({"one": count_a(), "two": other}, of="folds"))
+    assert pair.of == "folds"
     assert (pair.models, len(pair.parts)) == (("one", "two"), 2)
 
 

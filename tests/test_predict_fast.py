@@ -340,7 +340,7 @@ def test_batch_sizes_are_recorded_and_given_back():
     assert first.batches() == {}
     first.predict(TOKENS)
     assert first.batches() == {LENGTH: first.resolve_batch_size(LENGTH)}
-    second = predictor()
+    second = predictor(Layers(2))
     second.fix_batches({LENGTH: 7, 90: np.int64(3)})
     assert (second.resolve_batch_size(LENGTH), second.resolve_batch_size(90)) == (7, 3)
     pair = cg.Ensemble([first, second])

@@ -84,6 +84,9 @@ def build():
 def unnamed():
     return cg.FunctionPredictor(lambda x: x[:, 0].sum(-1))
 def pair():
+    other = cg.FunctionPredictor(lambda x: x[:, 1].sum(-1), tasks=["n"], scale="letters")
+    return cg.Ensemble({"a": build(), "b": other})
+def twice():
     return cg.Ensemble({"a": build(), "b": build()})
 """
 
@@ -110,6 +113,7 @@ def test_a_ready_predictor_keeps_what_it_has_and_agrees_with_what_is_said_twice(
         ("pair", "alphabet", "ACTG", "no use for alphabet='ACTG'"),
         ("pair", "batch_size", 8, "no use for batch_size=8"),
         ("build", "scale", "", "scale='' must be a text"),
+        ("twice", "tasks", None, "models 'a' and 'b' have the same fingerprint .* leave one of them out"),
     ],
 )
 def test_a_ready_predictor_refuses_what_contradicts_it_or_has_no_use(tmp_path, function, option, value, message):

@@ -54,7 +54,7 @@ def crossed_mean(ice: Array, cluster: Codes | None = None, *, between: Moderated
         raise EstimateError("one level gives no spread between levels; two or more predictors (or words) are needed")
     first, ice = ice[0, 0], ice - ice[0, 0]
     units, levels = mean_ice(ice.mean(axis=1), cluster), mean_ice(ice.mean(axis=0))
-    interaction = _interaction(ice, cluster)
+    interaction = interaction_of(ice, cluster)
     both = np.asarray(root_sum_squares(interaction)[0] ** 2)
     own, df = levels.se**2, levels.df
     drawn, df = (own, df) if between is None else (between.variance / n_levels, np.broadcast_to(between.df, df.shape))
@@ -124,7 +124,7 @@ def _dependence(z: Array) -> Array:
     return np.asarray(np.clip(((square - n) / (n * (n - 1)) - chance) / (1 - chance), 0.0, 1.0))
 
 
-def _interaction(ice: Array, cluster: Codes | None) -> Array:
+def interaction_of(ice: Array, cluster: Codes | None) -> Array:
     """Influence of each cluster in each level, shape ``(G M, ...)``, CR2; its squares sum to s2_um / (n M)."""
     n, n_levels = ice.shape[:2]
     codes = np.arange(n) if cluster is None else cluster

@@ -20,6 +20,7 @@ from causalgia.estimation.crossover import (
 )
 from causalgia.estimation.moderation import Moderated
 from causalgia.estimation.moments import Array, centred, skewness
+from causalgia.estimation.next_predictor import NEXT, next_level, refuse_one_twice
 from causalgia.estimation.request import (
     Answer,
     Grouping,
@@ -45,6 +46,7 @@ def estimate_crossover(effects: xr.Dataset, request: Request) -> Answer:
         "parents": _parents,
         "units": _units,
         "population x predictors": _crossed,
+        "next predictor": _crossed,
         "population x replicates": _crossed,
         "population x words": _crossed,
     }[request.target]
@@ -104,7 +106,7 @@ def check_one_unit(effects: xr.Dataset, request: Request) -> None:
     clusters(effects, request)
     if request.target == "parents":
         parents_as_strata(effects)
-    if request.target.startswith("population x"):
+    if request.is_crossed:
         raise EstimateError(
             f"target={request.target!r} needs two or more units, and there is one; draw more units, or use "
             "target='units' for the effect on this one"
@@ -197,9 +199,16 @@ def _units(effects: xr.Dataset, ice: Array, request: Request) -> tuple[Estimate,
 
 
 def _crossed(effects: xr.Dataset, ice: Array, request: Request) -> tuple[Estimate, int, str, str]:
-    what = request.target.removeprefix("population x ")
+    what = "predictors" if request.target == NEXT else request.target.removeprefix("population x ")
     if "model" not in effects["ice"].dims or effects.sizes["model"] < 2:
         raise EstimateError(_too_few(request.target))
+    if what == "predictors":
+        refuse_one_twice(effects, ice)
+    if request.target == NEXT and "denominator" in effects:
+        raise EstimateError(
+            f"target='next predictor' with scale={effects.attrs['transform']!r}: there is no predictive interval for a "
+            "ratio; use scale='log_of_means', whose limits are those of the logarithm"
+        )
     by_level, groups = np.moveaxis(ice, -1, 1), clusters(effects, request)
     by, n_clusters, name, codes = "", len(ice), "unit", None
     if groups is not None:
@@ -207,10 +216,32 @@ def _crossed(effects: xr.Dataset, ice: Array, request: Request) -> tuple[Estimat
         n_clusters, name, codes, by = len(groups.labels), groups.name, groups.codes, f"CR2 by {groups.name}, "
         if request.weights == "clusters":
             by_level, codes, by = centred(by_level, groups.codes)[0], None, f"means of {name}s, "
-    prior = None if what == "words" else between_levels(by_level)
+    prior = between_levels(by_level) if _moderates(request) else None
+    if prior is None and request.moderate:
+        raise EstimateError(
+            f"moderate=True takes three or more predictors and contrasts, and there are {effects.sizes['model']} and "
+            f"{effects.sizes['contrast']}; leave it out"
+        )
+    said = "" if prior is None else _in_words(prior, what)
+    if request.target == NEXT:
+        answer = next_level(by_level, codes, between=prior)
+        return answer, n_clusters, name, _predicted(effects, by, said, moderated=prior is not None)
     answer = crossed_mean(by_level, codes, between=prior)
-    method = f"mean ICE over units and {what}, both drawn; crossed, {by}Satterthwaite df"
-    return answer, n_clusters, name, method + ("" if prior is None else _in_words(prior, what))
+    return answer, n_clusters, name, f"mean ICE over units and {what}, both drawn; crossed, {by}Satterthwaite df{said}"
+
+
+def _moderates(request: Request) -> bool:
+    """Whether variances between levels are moderated over contrasts: on request for the next predictor, else usual."""
+    if request.target == "population x words":
+        return False
+    return request.target != NEXT if request.moderate is None else request.moderate
+
+
+def _predicted(effects: xr.Dataset, by: str, said: str, *, moderated: bool) -> str:
+    n = effects.sizes["model"]
+    parts = f"s_b^2 (1 + 1/{n}) between predictors, {by}and the variance of the units that they share"
+    holds = "; it holds on average over contrasts, and less where predictors differ most" if moderated else ""
+    return f"predictive interval from {n} predictors: {parts}; t on few df{said}{holds}"
 
 
 def _too_few(target: str) -> str:

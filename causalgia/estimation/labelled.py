@@ -38,6 +38,7 @@ def estimate(
     target: str | None = None,
     ci_prob: float = 0.95,
     weights: Literal["units", "clusters"] = "units",
+    moderate: bool | None = None,
 ) -> xr.Dataset:
     """Estimate average causal effects (ACE) and how sure one may be of them, by what the design drew at random.
 
@@ -64,8 +65,10 @@ def estimate(
     target
         ``"population"`` (None), ``"parents"`` or ``"units"``; or, in a crossover on several predictors (dim model),
         ``"population x predictors"``: retrainings of the predictor too, the variance between which is moderated over
-        three or more contrasts; or, with 20 or more arms of kind ``placebo_word``, ``"population x words"``: the mean
-        effect of such words, as one contrast. For ``"units"`` of a crossover the standard error is 0 unless an arm
+        three or more contrasts; or ``"next predictor"``: one network more, trained as these were, whose ACE the mean
+        predicts (``se`` is the standard deviation of the error of prediction, ``lower, upper`` a predictive interval,
+        and p says how far 0 lies out in it); or, with 20 or more arms of kind ``placebo_word``,
+        ``"population x words"``: the mean effect of such words, as one contrast. For ``"units"`` of a crossover the standard error is 0 unless an arm
         draws something of its own, which the coordinate ``random (arm)`` says; outcomes from `from_frame` have none.
         Of measured activities (`causalgia.mpra.activity`) None is ``"population x replicates"``: new elements, with
         new barcodes, and new replicates; ``"population"`` is then an answer for each replicate.
@@ -73,6 +76,10 @@ def estimate(
         Probability of the interval.
     weights
         Whether each unit counts once or each cluster (crossover).
+    moderate
+        Whether the variance between predictors is moderated over contrasts (limma's squeezeVar, at least three
+        predictors and contrasts). None: for ``"population x predictors"``, and not for ``"next predictor"``, whose
+        intervals then have their probability on average over the contrasts, and less where the predictors differ most.
 
     Returns
     -------
@@ -122,11 +129,12 @@ def estimate(
             raise EstimateError(f"the effects have no {dim}s; the selection before estimate left none")
     ci_prob, target = require_ci_prob(ci_prob), target_of(effects, target)
     names = _names_of(covariates)
-    request = Request(cluster, block, names, target, weights)
+    request = Request(cluster, block, names, target, weights, moderate)
     if of_moments:
         request = as_kept(effects, request)
     chosen: dict[str, Any] = {"target": target, "ci_prob": ci_prob, "weights": weights}
     said = chosen | {"covariates": ", ".join(names)}
+    chosen["moderate"] = moderate
     said |= beyond(effects.attrs, cluster=request.cluster, block=block, covariates=names, **chosen)
     if of_moments:
         answer = answer_of(effects)

@@ -67,7 +67,7 @@ def estimate_parallel(effects: xr.Dataset, request: Request) -> Answer:
             "weights='clusters' needs the ICE of a crossover; "
             "in a parallel trial block='parent' weighs each parent once"
         )
-    if request.target.startswith("population x"):
+    if request.is_crossed:
         raise EstimateError(
             f"target={request.target!r} needs the ICE of a crossover; use target='population', 'parents' or 'units'"
         )

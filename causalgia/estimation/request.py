@@ -18,8 +18,9 @@ from causalgia.estimation.moments import Array, Codes
 
 TARGETS = (
     *("population", "parents", "units"),
-    *("population x predictors", "population x words", "population x replicates"),
+    *("population x predictors", "next predictor", "population x words", "population x replicates"),
 )
+OVER_PREDICTORS = ("population x predictors", "next predictor")
 FEW_CLUSTERS = 20
 
 
@@ -32,12 +33,27 @@ class Request:
     covariates: tuple[str, ...]
     target: str
     weights: str
+    moderate: bool | None = None
 
     def __post_init__(self) -> None:
         if self.target not in TARGETS:
             raise EstimateError(f"target {self.target!r} is none of {', '.join(map(repr, TARGETS))}")
         if self.weights not in ("units", "clusters"):
             raise EstimateError(f"weights {self.weights!r} is neither 'units' (each counts once) nor 'clusters'")
+        if self.moderate not in (None, True, False):
+            raise EstimateError(
+                f"moderate={self.moderate!r} is neither True nor False (nor None, as the target has it)"
+            )
+        if self.moderate is not None and self.target not in OVER_PREDICTORS:
+            raise EstimateError(
+                f"moderate={self.moderate} is of the variance between predictors, which target={self.target!r} lacks; "
+                "leave moderate= out, or use target='next predictor'"
+            )
+
+    @property
+    def is_crossed(self) -> bool:
+        """Whether the target has another population beside that of the units, so that it takes every unit's ICE."""
+        return self.target.startswith("population x") or self.target == "next predictor"
 
 
 @dataclass(frozen=True)
@@ -192,7 +208,7 @@ def target_of(effects: xr.Dataset, target: str | None) -> str:
     measured = effects.attrs.get("model_is") == "replicates"
     if target is None:
         return "population x replicates" if measured else "population"
-    if measured and target in ("units", "parents", "population x predictors"):
+    if measured and target in ("units", "parents", "population x predictors", "next predictor"):
         raise EstimateError(
             f"target={target!r} is of a predictor's answers, and these were measured, with noise of barcodes and "
             "replicates: leave target= out for the mean over elements, or use cg.mpra.fit for each element's effect"

@@ -199,6 +199,12 @@ def _assumption(law: str, used: str, rows: list[Any]) -> list[str]:
 
 
 def _check_null(table: xr.Dataset) -> None:
+    if table.attrs.get("target") == "next predictor":
+        raise InferenceError(
+            "target='next predictor': its standard errors are those of a prediction of one network more, and no "
+            "likelihood of an effect; cg.decide(estimates, ...) tests each, or estimate target='population x "
+            "predictors' to infer"
+        )
     null = float(table.attrs.get("null_value", 0.0))
     if null == 0:
         return

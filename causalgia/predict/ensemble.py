@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from itertools import combinations
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.errors import PredictorError
-from causalgia.predict.fingerprint import digest
+from causalgia.predict.fingerprint import UNREAD, digest
 from causalgia.predict.predictor import NonFiniteError, Predictor, Progress, checked_names, checked_rows, non_finite
 from causalgia.predict.wording import abridged
 from causalgia.sequences.alphabet import Tokens
+
+Members: TypeAlias = Literal["seeds", "folds", "architectures"]
 
 
 class Ensemble(Predictor):
@@ -27,12 +30,18 @@ class Ensemble(Predictor):
         At least two, each with the same tasks on the same scale; or a dict, name -> predictor.
     names
         A name for each; by default the keys of the dict, else "model 0", "model 1", ...
+    of
+        What population the members are drawn from, and so what another one would be: ``"seeds"``, retrainings of one
+        architecture on one data set; ``"folds"``, trainings on other parts of the data (they are not exchangeable with
+        retrainings: each lacks other data); ``"architectures"``, other networks. Kept in attrs["model_is"] of the
+        outcomes, and said in reports.
 
     Raises
     ------
     PredictorError
-        If there are fewer than two, one is an Ensemble itself, a dict comes with `names`, or a member's tasks or
-        scale differ (the member is named).
+        If there are fewer than two, one is an Ensemble itself, a dict comes with `names`, a member's tasks or scale
+        differ (the member is named), or two members are one network: of equal fingerprint, or (where a fingerprint
+        cannot read the whole of a predictor) of equal answers. They would count as two retrainings that agree.
 
     Examples
     --------
@@ -47,13 +56,24 @@ class Ensemble(Predictor):
     models: tuple[str, ...]
 
     def __init__(
-        self, predictors: Sequence[Predictor] | Mapping[str, Predictor], *, names: Sequence[str] | None = None
+        self,
+        predictors: Sequence[Predictor] | Mapping[str, Predictor],
+        *,
+        names: Sequence[str] | None = None,
+        of: Members = "seeds",
     ) -> None:
+        if of not in get_args(Members):
+            msg = f"of={of!r} is none of {', '.join(map(repr, get_args(Members)))}: say what another member would be"
+            raise PredictorError(msg)
+        self.of: Members = of
         if isinstance(predictors, Mapping):
             predictors, names = _unpacked(predictors, names)
         self.members = _checked_members(predictors)
         if len(self.members) < 2:
-            msg = f"an Ensemble has at least two predictors, not {len(self.members)}; use a single one as it is"
+            msg = (
+                f"an Ensemble has at least two predictors, not {len(self.members)}: one says nothing of how networks "
+                "differ; use a single one as it is, or train another"
+            )
             raise PredictorError(msg)
         given = [f"model {i}" for i in range(len(self.members))] if names is None else names
         self.models = checked_names(given, "model")
@@ -64,9 +84,11 @@ class Ensemble(Predictor):
             _require_member(name, member)
         self.scale = self.members[0].scale
         self._require_agreement()
+        self._unread = self._refuse_one_twice()
 
     def __repr__(self) -> str:
-        return f"Ensemble({abridged(self.models)}, scale={self.scale!r})"
+        of = "" if self.of == "seeds" else f", of={self.of!r}"
+        return f"Ensemble({abridged(self.models)}, scale={self.scale!r}{of})"
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -118,6 +140,7 @@ class Ensemble(Predictor):
             chunk = rows[start : start + size]
             answers = [self._ask(name, member, chunk, start) for name, member in self._named()]
             self._require_agreement()
+            self._refuse_equal_answers(answers)
             parts.append(np.stack(answers, axis=-1))
             if progress is not None:
                 progress(len(chunk))
@@ -134,6 +157,26 @@ class Ensemble(Predictor):
         except PredictorError as error:
             msg = f"model {name!r}: {error}"
             raise PredictorError(msg) from error
+
+    def _refuse_one_twice(self) -> tuple[tuple[int, int], ...]:
+        """Refuse two members of one fingerprint; return the pairs of which fingerprints cannot tell."""
+        prints = [member.fingerprint for member in self.members]
+        alike = [(i, j) for i, j in combinations(range(len(prints)), 2) if prints[i] == prints[j]]
+        for i, j in alike:
+            if self.members[i] is self.members[j] or not prints[i].endswith(UNREAD):
+                raise self._one_twice(i, j, f"have the same fingerprint ({prints[i]})")
+        return tuple(alike)
+
+    def _refuse_equal_answers(self, answers: Sequence[NDArray[Any]]) -> None:
+        for i, j in self._unread:
+            if (answers[i] != answers[i][:1]).any() and np.array_equal(answers[i], answers[j]):
+                raise self._one_twice(i, j, "gave the same answers to every sequence")
+
+    def _one_twice(self, i: int, j: int, why: str) -> PredictorError:
+        return PredictorError(
+            f"models {self.models[i]!r} and {self.models[j]!r} {why}: they are one network, which would count as two "
+            "that agree; leave one of them out, or give each its own weights"
+        )
 
     def _require_agreement(self) -> None:
         tasks: tuple[str, ...] | None = None

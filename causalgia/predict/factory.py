@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -129,6 +129,11 @@ class PredictorFactory(Predictor):
     def models(self) -> tuple[str, ...] | None:  # type: ignore[override]
         """Names of an ensemble's members."""
         return self.made.models
+
+    @property
+    def of(self) -> Literal["seeds", "folds", "architectures"] | None:  # type: ignore[override]
+        """What population an ensemble's members are drawn from."""
+        return self.made.of
 
     @property
     def fingerprint(self) -> str:

@@ -63,6 +63,8 @@ class Predictor(ABC):
     """What the answers are measured on, in words; effects are reported with it."""
     models: tuple[str, ...] | None = None
     """Names of an ensemble's members; None without the model dim."""
+    of: Literal["seeds", "folds", "architectures"] | None = None
+    """What population an ensemble's members are drawn from; None without the model dim."""
     _loads_again: Callable[[str, dict[int, int]], Predictor] | None = None
     """Makes the predictor anew in another process, where it cannot travel itself; given its fingerprint and batches."""
 

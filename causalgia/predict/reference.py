@@ -23,4 +23,4 @@ def reference_of(predictor: Predictor) -> Predictor | None:
         parts = [make() for make in makers if make is not None]
     except (PredictorError, RuntimeError, TypeError):
         return None  # a module that cannot be copied
-    return parts[0] if predictor.models is None else Ensemble(parts, names=predictor.models)
+    return parts[0] if predictor.models is None else Ensemble(parts, names=predictor.models, of=predictor.of or "seeds")

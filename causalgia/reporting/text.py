@@ -30,6 +30,12 @@ from causalgia.reporting.table import (
 )
 
 _FEW = 6
+_MEMBERS = {
+    "seeds": ("retrainings of the predictor", "the next retraining of the predictor"),
+    "folds": ("trainings on other folds of the data", "the next training on another fold of the data"),
+    "architectures": ("networks of other architectures", "a network of the next architecture"),
+}
+"""What the members of an ensemble are drawn from, and what one more of them is."""
 _ONE_PARENT_EACH = ("shuffle", "dinucleotide_shuffle", "klet_shuffle", "genomic")
 
 
@@ -204,11 +210,13 @@ def _population(estimates: xr.Dataset) -> str:
     null, things = _null(estimates), "units"
     if estimates.attrs.get("null_kind") == "genomic":
         null, things = f"what these sequences stand for ({null})", "sequences"
+    of = str(estimates.attrs.get("model_is", "seeds"))
     return {
         "parents": f", over new draws from these parents ({_null(estimates)})",
         "units": f", for exactly these {things}",
         "population x words": f", over {null} and placebo words",
-        "population x predictors": f", over {null} and retrainings of the predictor",
+        "population x predictors": f", over {null} and {_MEMBERS.get(of, _MEMBERS['seeds'])[0]}",
+        "next predictor": f", over {null}, in {_MEMBERS.get(of, _MEMBERS['seeds'])[1]}",
         "population x replicates": f", over {null} and replicates of the experiment",
     }.get(str(estimates.attrs.get("target")), f", over {null}")
 

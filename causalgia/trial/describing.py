@@ -68,6 +68,8 @@ def attributes(design: Design, predictor: Predictor, fingerprint: str, rng: RNG)
     """Return what names a trial: design, null model, predictor, seed and versions."""
     seed = str(int(rng)) if isinstance(rng, int | np.integer) else type(rng).__name__
     said = {"reserved": f"{design.reserved.describe()}, never used by this trial"} if design.reserved else {}
+    if predictor.models is not None and predictor.of is not None:
+        said["model_is"] = predictor.of
     return {
         **said,
         "assignment": design.assignment,

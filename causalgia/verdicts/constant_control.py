@@ -39,8 +39,8 @@ def tasks_that_vary(estimates: xr.Dataset, rope: Any) -> list[Any]:
     still = estimates["control_sd"].transpose("contrast", "task", ...).to_numpy() <= 0
     if rope.strip() == "placebo":  # placebo words may differ where the control does not
         still = still & (estimates["se"].transpose("contrast", "task", ...).to_numpy() <= 0)
-    of_task = still.all(axis=0).reshape(len(tasks), -1).any(axis=1)
-    return list(tasks) if of_task.all() else [task for task, left in zip(tasks, of_task, strict=True) if not left]
+    of_task = np.asarray(still.all(axis=0)).reshape(len(tasks), -1).any(axis=1)
+    return list(tasks) if of_task.all() else [task for i, task in enumerate(tasks) if not of_task[i]]
 
 
 def left_out(estimates: xr.Dataset, chosen: list[Any], rope: Any) -> str:
@@ -61,9 +61,9 @@ def warn_of(sentence: str) -> None:
         warnings.warn(sentence, DegenerateWarning, stacklevel=users_level())
 
 
-def of_tasks(dataset: xr.Dataset | None, chosen: list[Any]) -> xr.Dataset | None:
-    """Return the part of effects or estimates that is about these tasks; None of None."""
-    if dataset is None or "task" not in dataset.dims or len(chosen) == dataset.sizes["task"]:
+def of_tasks(dataset: xr.Dataset, chosen: list[Any]) -> xr.Dataset:
+    """Return the part of effects or estimates that is about these tasks."""
+    if "task" not in dataset.dims or len(chosen) == dataset.sizes["task"]:
         return dataset
     index = np.flatnonzero([task in chosen for task in dataset["task"].to_numpy().tolist()])
     return dataset.isel(task=index)

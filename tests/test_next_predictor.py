@@ -1,0 +1,279 @@
+"""The effect in the next network: predictive intervals from few retrainings, and one network counted twice."""
+
+import itertools
+
+import numpy as np
+import pytest
+import xarray as xr
+from scipy import stats
+
+import causalgia as cg
+from causalgia.errors import DesignError, EstimateError, InferenceError, PredictorError
+from causalgia.estimation.crossed import between_levels
+from causalgia.estimation.next_predictor import next_level
+
+A, C = (cg.FunctionPredictor(lambda x, row=row: x[:, row].mean(-1), tasks=["n"]) for row in (0, 1))
+
+
+def effects_of(ice, **coords):
+    """Effects of ice (unit, contrast, model) in one task."""
+    names = [f"w{k}" for k in range(ice.shape[1])]
+    return xr.Dataset(
+        {"ice": (("unit", "contrast", "task", "model"), ice[:, :, None])},
+        coords={"contrast": names, "task": ["y"], "model": [f"m{j}" for j in range(ice.shape[2])], **coords},
+    )
+
+
+def drawn(rng, n, J, K=1, *, of_units=1.0, between=0.3, residual=0.3):
+    """ICE (n, J + 1, K) of J networks and the next one, and the ACE of the next over the population."""
+    g = between * rng.normal(size=(J + 1, K))
+    ice = 1 + g + of_units * rng.normal(size=(n, 1, K)) + residual * rng.normal(size=(n, J + 1, K))
+    return ice, 1 + g[-1]
+
+
+# --- one network twice ------------------------------------------------------------------------------------------------
+
+
+def test_one_network_twice_is_refused_by_name():
+    with pytest.raises(PredictorError, match="models 'x' and 'z' have the same fingerprint .*: they are one network"):
+        cg.Ensemble({"x": A, "y": C, "z": cg.FunctionPredictor(lambda x, row=0: x[:, row].mean(-1), tasks=["n"])})
+    with pytest.raises(PredictorError, match="models 'model 0' and 'model 1'"):
+        cg.PredictorFactory(lambda: cg.Ensemble([A, A])).predict(np.zeros((2, 9), np.uint8))
+
+
+def test_an_ensemble_of_one_says_what_to_do():
+    with pytest.raises(
+        PredictorError, match="not 1: one says nothing of how networks differ; use a single one as it is"
+    ):
+        cg.Ensemble([A])
+    alone = effects_of(np.random.default_rng(0).normal(size=(9, 1, 1)))
+    for target in ("next predictor", "population x predictors"):
+        with pytest.raises(EstimateError, match="needs the answers of two or more predictors"):
+            cg.estimate(alone, target=target)
+
+
+class _Handle:
+    """State that no fingerprint can read."""
+
+    __slots__ = ("_row",)
+
+    def __init__(self, row):
+        import threading
+
+        self._row = (threading.Lock(), row)
+
+    def __call__(self, x):
+        return x[:, self._row[1]].mean(-1)
+
+
+def test_what_a_fingerprint_cannot_read_is_compared_by_answers():
+    class Unread(cg.FunctionPredictor):
+        fingerprint = "0f~"
+
+    tokens = np.random.default_rng(0).integers(0, 4, (6, 9), dtype=np.uint8)
+    one, same, other = (Unread(_Handle(row), tasks=["n"]) for row in (0, 0, 1))
+    assert cg.Ensemble([one, other]).predict(tokens).shape == (6, 1, 2)
+    with pytest.raises(PredictorError, match="gave the same answers to every sequence"):
+        cg.Ensemble([one, same]).predict(tokens)
+    with pytest.raises(PredictorError, match="same fingerprint"):
+        cg.Ensemble([one, one])
+
+
+@pytest.mark.parametrize("target", ["next predictor", "population x predictors"])
+def test_a_table_that_holds_one_network_twice_is_refused(target):
+    ice = np.random.default_rng(0).normal(size=(20, 2, 3))
+    ice[..., 2] = ice[..., 0]
+    with pytest.raises(EstimateError, match="models 'm0' and 'm2' gave the same numbers in every unit"):
+        cg.estimate(effects_of(ice), target=target)
+    constant = np.zeros((20, 2, 3))  # what an architecture excludes is alike in all, and is no copy
+    with pytest.warns(cg.errors.DegenerateWarning):
+        assert cg.estimate(effects_of(constant), target=target)["exact"].all()
+
+
+def test_what_the_members_are_is_kept_and_said():
+    design = cg.Design(
+        null=cg.Uniform(length=30), arms={"none": cg.Untreated(), "w": cg.Embed("ACAGA", at=10)}, n_units=40
+    )
+    with pytest.raises(PredictorError, match="of='runs' is none of 'seeds', 'folds', 'architectures'"):
+        cg.Ensemble([A, C], of="runs")
+    said = {
+        "seeds": ("retrainings of the predictor", "in the next retraining of the predictor"),
+        "folds": ("trainings on other folds of the data", "in the next training on another fold of the data"),
+        "architectures": ("networks of other architectures", "in a network of the next architecture"),
+    }
+    for of, (over, one) in said.items():
+        outcomes = cg.run(design, cg.Ensemble([A, C], of=of), rng=0, progress=False)
+        assert outcomes.attrs["model_is"] == of
+        effects = cg.contrast(outcomes, control="none")
+        assert f"and {over}" in cg.report(cg.estimate(effects, target="population x predictors"))
+        assert one in cg.report(cg.estimate(effects, target="next predictor"))
+
+
+# --- the interval -----------------------------------------------------------------------------------------------------
+
+
+def test_the_interval_of_identical_units_is_the_textbook_one():
+    """Without units that differ it is Student's predictive interval of one more draw."""
+    level = np.array([1.0, 1.7, 0.6, 1.2])
+    found = cg.estimate(effects_of(np.tile(level, (5, 1, 1))), target="next predictor").squeeze()
+    half = stats.t.ppf(0.975, 3) * level.std(ddof=1) * np.sqrt(1 + 1 / 4)
+    assert found["ace"].item() == pytest.approx(level.mean())
+    assert found["df"].item() == 3
+    assert found["upper"].item() == pytest.approx(level.mean() + half)
+    assert found["lower"].item() == pytest.approx(level.mean() - half)
+
+
+def test_the_variance_is_that_of_the_error_of_prediction():
+    """Unbiased but for s2_um / n, which the variance between members already has: checked against enumeration."""
+    rng = np.random.default_rng(1)
+    n, J, trials = 25, 3, 4_000
+    ice, truth = drawn(rng, n, J, trials, of_units=1.0, between=0.4, residual=0.5)
+    found = next_level(ice[:, :J])
+    error = np.mean((found.ace - truth) ** 2)
+    expected = 0.4**2 * (1 + 1 / J) + 1 / n + 0.5**2 / (n * J)
+    assert abs(error - expected) < 4 * np.sqrt(2 / trials) * expected
+    said = np.mean(found.se**2)
+    assert abs(said - expected - 0.5**2 / n) < 4 * np.std(found.se**2) / np.sqrt(trials) + 0.02 * expected
+
+
+@pytest.mark.parametrize("J", [2, 3, 4])
+@pytest.mark.parametrize("between", [0.0, 0.1, 0.6])
+def test_it_covers_the_next_network_over_the_population(J, between):
+    rng = np.random.default_rng(J)
+    trials = 4_000
+    ice, truth = drawn(rng, 40, J, trials, between=between)
+    found = next_level(ice[:, :J])
+    half = stats.t.ppf(0.95, found.df) * found.se
+    covered = np.mean(np.abs(found.ace - truth) <= half)
+    assert covered >= 0.9 - 4 * np.sqrt(0.09 / trials)
+
+
+def test_it_is_exact_for_the_next_network_on_these_units():
+    rng = np.random.default_rng(7)
+    trials = 6_000
+    for J in (2, 3, 4):
+        ice, _ = drawn(rng, 30, J, trials, of_units=0.0, between=0.5)
+        level = ice[:, :J].mean(axis=0)
+        t = stats.t.ppf(0.95, J - 1) * level.std(axis=0, ddof=1) * np.sqrt(1 + 1 / J)
+        covered = np.mean(np.abs(level.mean(axis=0) - ice[:, J].mean(axis=0)) <= t)
+        assert abs(covered - 0.9) < 4 * np.sqrt(0.09 / trials)
+
+
+def test_units_of_one_parent_are_one_draw():
+    rng = np.random.default_rng(3)
+    parent = np.repeat(np.arange(30), 5)
+    ice = rng.normal(size=(30, 1, 1))[parent] + 0.01 * rng.normal(size=(150, 1, 3))
+    by_parent = cg.estimate(effects_of(ice, parent=("unit", parent)), target="next predictor")
+    alone = cg.estimate(effects_of(ice, parent=("unit", parent)), target="next predictor", cluster=None)
+    assert by_parent["se"].item() > 1.8 * alone["se"].item()
+    assert by_parent["n_clusters"].item() == 30
+
+
+def test_moderation_is_on_request_and_said():
+    rng = np.random.default_rng(5)
+    ice, _ = drawn(rng, 60, 3, 80, of_units=0.05, between=0.5)
+    effects = effects_of(np.moveaxis(ice[:, :3], 1, 2))
+    plain, moderated = (cg.estimate(effects, target="next predictor", moderate=m) for m in (None, True))
+    assert "moderated" not in plain.attrs["method"]
+    assert "it holds on average over contrasts, and less where predictors differ most" in moderated.attrs["method"]
+    width = {name: (e["upper"] - e["lower"]).mean().item() for name, e in (("plain", plain), ("moderated", moderated))}
+    assert width["moderated"] < 0.6 * width["plain"]
+    for asked, message in (
+        ({"moderate": True, "target": "population"}, "moderate=True is of the variance between predictors"),
+        ({"moderate": "yes", "target": "next predictor"}, "moderate='yes' is neither True nor False"),
+    ):
+        with pytest.raises(EstimateError, match=message):
+            cg.estimate(effects, **asked)
+    with pytest.raises(EstimateError, match="moderate=True takes three or more predictors and contrasts"):
+        cg.estimate(effects.isel(model=slice(2)), target="next predictor", moderate=True)
+    unmoderated = cg.estimate(effects, target="population x predictors", moderate=False)
+    assert "moderated" not in unmoderated.attrs["method"]
+
+
+def test_moderated_intervals_cover_on_average_over_contrasts():
+    """And not each: a fifth of the contrasts, whose networks differ most, is covered less."""
+    rng = np.random.default_rng(11)
+    hits, widths = [], []
+    for _ in range(60):
+        sd = np.exp(0.5 * rng.normal(size=120))
+        level = sd * rng.normal(size=(5, 120))
+        ice = level[None] + 0.01 * rng.normal(size=(12, 5, 120))
+        for J in (3, 4):
+            found = next_level(ice[:, :J], between=between_levels(ice[:, :J]))
+            plain = next_level(ice[:, :J])
+            half, half_plain = (stats.t.ppf(0.95, e.df) * e.se for e in (found, plain))
+            hits.append(np.mean(np.abs(level[4] - found.ace) <= half))
+            widths.append(half.mean() / half_plain.mean())
+    assert 0.87 <= np.mean(hits) <= 0.93
+    assert np.mean(widths) < 0.85
+
+
+# --- from analysis to report ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def outcomes():
+    rng = np.random.default_rng(2)
+    nets = [
+        cg.FunctionPredictor(lambda x, w=w: (x * w[:, None]).sum((1, 2)), tasks=["n"])
+        for w in rng.normal([2.0, 0.0, 0.0, 0.0], 0.1, size=(4, 4))
+    ]
+    arms = {"none": cg.Untreated(), "AAAAA": cg.Embed("AAAAA", at=10), "CCCCC": cg.Embed("CCCCC", at=10)}
+    design = cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=400)
+    analysis = cg.Analysis(control="none", rope=(-1, 1), target="next predictor")
+    return cg.run(design, cg.Ensemble(nets), rng=0, analysis=analysis, progress=False)
+
+
+def test_a_verdict_is_about_the_next_network(outcomes):
+    decisions = cg.analyze(outcomes, rng=0)
+    found = decisions if isinstance(decisions, xr.Dataset) else decisions.decisions
+    assert found["verdict"].sel(contrast="AAAAA").item() == "increases"
+    assert "in the next retraining of the predictor" in cg.report(found)
+    assert "exploratory" not in found.attrs
+
+
+def test_a_posterior_is_no_prediction(outcomes):
+    estimates = cg.estimate(cg.contrast(outcomes), target="next predictor")
+    with pytest.raises(InferenceError, match="estimate target='population x predictors' to infer"):
+        cg.infer(estimates, rng=0)
+    assert cg.Analysis(control="none", target="next predictor").decides_by(400) == "bh"
+    for name, value in (("error", "local"), ("error", "bootstrap_t"), ("adjust", "sign_flip")):
+        with pytest.raises(DesignError, match=f"{name}='{value}' does not go with target='next predictor'"):
+            cg.Analysis(target="next predictor", **{name: value})
+
+
+def test_ratios_have_no_predictive_interval(outcomes):
+    shifted = outcomes.assign(outcome=outcomes["outcome"] + 100)
+    with pytest.raises(EstimateError, match="use scale='log_of_means'"):
+        cg.estimate(cg.contrast(shifted, control="none", scale="ratio"), target="next predictor")
+    logs = cg.contrast(shifted, control="none", scale="log_of_means")
+    assert (cg.estimate(logs, target="next predictor")["se"] > 0).all()
+
+
+@pytest.mark.parametrize("sd", [0.2, 0.5, 0.8])
+def test_false_verdicts_about_the_next_network(sd):
+    """Directions <= .025 a side, and "negligible" <= .05 although the next network may lie on either side."""
+    rng = np.random.default_rng(17)
+    trials, J = 4_000, 3
+    for centre in (0.0, 0.5, 1.0):
+        level = centre + sd * rng.normal(size=(J + 1, trials))
+        ice = level[None, :J] + 1e-3 * rng.normal(size=(6, J, trials))
+        e = next_level(ice)
+        t95, t90 = (stats.t.ppf(q, e.df) * e.se for q in (0.975, 0.95))
+        above, inside = e.ace - t95 > 1, (e.ace - t90 > -1) & (e.ace + t90 < 1)
+        band = 4 * np.sqrt(0.05 * 0.95 / trials)
+        assert np.mean(above & (level[J] <= 1)) <= 0.025 + band
+        assert np.mean(inside & (np.abs(level[J]) >= 1)) <= 0.05 + band
+
+
+def test_leave_one_out_of_every_ensemble_covers_as_it_says():
+    rng = np.random.default_rng(23)
+    for J in (2, 3, 4):
+        hits = []
+        for _ in range(400):
+            level = rng.normal(size=(5, 8))
+            for subset in itertools.combinations(range(5), J):
+                e = next_level(np.tile(level[list(subset)], (3, 1, 1)))
+                half = stats.t.ppf(0.95, e.df) * e.se
+                hits += [np.abs(level[m] - e.ace) <= half for m in set(range(5)) - set(subset)]
+        assert 0.87 <= np.mean(hits) <= 0.93
