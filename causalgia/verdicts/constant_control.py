@@ -39,8 +39,8 @@ def tasks_that_vary(estimates: xr.Dataset, rope: Any) -> list[Any]:
     still = estimates["control_sd"].transpose("contrast", "task", ...).to_numpy() <= 0
     if rope.strip() == "placebo":  # placebo words may differ where the control does not
         still = still & (estimates["se"].transpose("contrast", "task", ...).to_numpy() <= 0)
-    of_task = np.asarray(still.all(axis=0)).reshape(len(tasks), -1).any(axis=1)
-    return list(tasks) if of_task.all() else [task for i, task in enumerate(tasks) if not of_task[i]]
+    of_task = [bool(row.any()) for row in np.reshape(still.all(axis=0), (len(tasks), -1))]
+    return list(tasks) if all(of_task) else [task for i, task in enumerate(tasks) if not of_task[i]]
 
 
 def left_out(estimates: xr.Dataset, chosen: list[Any], rope: Any) -> str:
