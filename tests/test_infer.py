@@ -24,7 +24,7 @@ from causalgia.posterior.tree import assemble, datasets, library
 from causalgia.prior import Prior
 from causalgia.verdicts import decide
 
-LAWS = ["mixture", "student_t", "normal"]
+LAWS = ["spike_and_slab", "student_t", "normal"]
 CASE = Path(__file__).parent / "reference" / "eight_schools"
 SCHOOLS = pd.read_csv(CASE / "input.csv")
 EXPECTED = json.loads((CASE / "expected.json").read_text())
@@ -174,13 +174,13 @@ def test_a_covariance_from_few_units_is_low_rank_and_diagonal() -> None:
     assert datasets(infer(estimate(crossover(n=30, k=40)), rng=0))["posterior"].attrs["engine"] == "exact"
 
 
-@pytest.mark.parametrize("law", ["mixture", "student_t"])
+@pytest.mark.parametrize("law", ["spike_and_slab", "student_t"])
 def test_few_contrasts_of_many_units_are_exact(law: Any) -> None:
     """What a plain trial with one control gives: no NUTS, and the intervals of the normal law where all is clear."""
     estimates = estimate(crossover(n=600))
     found = datasets(infer(estimates, law=law, rng=0))
     attrs = found["posterior"].attrs
-    sigma = "diagonal" if law == "mixture" else "low rank + diagonal (r=1)"
+    sigma = "diagonal" if law == "spike_and_slab" else "low rank + diagonal (r=1)"
     assert (attrs["engine"], attrs["sigma"]) == ("exact", sigma)
     plain = infer(estimates, law="normal", rng=0)
     sd = plain["moments"]["sd"].to_numpy()
@@ -308,7 +308,7 @@ def test_degenerate_effects_are_answered(law: Any, effect: np.ndarray) -> None:
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        ({"law": "mixtures"}, "did you mean 'mixture'"),
+        ({"law": "two scales"}, "did you mean 'two_scales'"),
         ({"engine": "exakt"}, "did you mean 'exact'"),
         ({"draws": 0}, "draws=0"),
         ({"draws": 2.5}, "draws=2.5"),
@@ -454,8 +454,8 @@ def test_effects_where_the_prior_said_they_would_not_be_warn() -> None:
 def test_a_slab_that_never_reaches_the_effects_warns_as_well(effect: list[float]) -> None:
     estimates = from_effects(effect, se=np.ones(len(effect)))
     with pytest.warns(PriorConflictWarning, match="spread of the effects about 0, .*tau_scale=5"):
-        infer(estimates, law="mixture", rng=0)
-    infer(estimates, law="mixture", prior=Prior(tau_scale=900), rng=0)  # any warning is an error here
+        infer(estimates, law="spike_and_slab", rng=0)
+    infer(estimates, law="spike_and_slab", prior=Prior(tau_scale=900), rng=0)  # any warning is an error here
 
 
 def test_conflict_about_zero_is_as_rare_as_it_says() -> None:

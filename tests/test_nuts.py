@@ -176,7 +176,7 @@ def random_table(seed: int) -> Any:
     return from_effects(effect, covariance=sigma), from_effects(effect, se=np.sqrt(np.diag(sigma)))
 
 
-@pytest.mark.parametrize(("seed", "law"), [(0, "normal"), (1, "student_t"), (2, "mixture")])
+@pytest.mark.parametrize(("seed", "law"), [(0, "normal"), (1, "student_t"), (2, "spike_and_slab")])
 def test_engines_agree(seed: int, law: Any) -> None:
     table = random_table(seed)[0 if law == "normal" else 1]
     exact, nuts = (datasets(infer(table, law=law, engine=e, rng=seed)) for e in ("exact", "nuts"))
@@ -194,7 +194,7 @@ def test_few_effects_under_a_whole_covariance_are_a_spike_and_a_slab() -> None:
     table = from_effects(Y, covariance=shared)
     groups = datasets(infer(table, prior=Prior(tau_scale=10), engine="nuts", rng=1))
     attrs, moments = groups["posterior"].attrs, groups["moments"]
-    assert (attrs["engine"], attrs["sigma"], attrs["mixture"]) == ("nuts", "whole", "spike and slab, integrated")
+    assert (attrs["engine"], attrs["sigma"], attrs["atom"]) == ("nuts", "whole", "spike and slab, integrated")
     assert ((moments["lfdr"] > 0) & (moments["lfdr"] < 1)).all()
     zero = (groups["posterior"]["ace"] == 0).mean(("chain", "draw"))
     np.testing.assert_allclose(zero, moments["lfdr"], atol=0.05)

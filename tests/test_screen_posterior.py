@@ -33,7 +33,7 @@ def screened(name: str, *, n_units: int, seed: int) -> tuple[xr.Dataset, np.ndar
     return estimates, oracle.true_ace(experiment).sel(contrast=estimates["contrast"]).to_numpy()[:, 0]
 
 
-def judged(estimates: xr.Dataset, truth: np.ndarray, law: Any = "mixture") -> np.ndarray:
+def judged(estimates: xr.Dataset, truth: np.ndarray, law: Any = "spike_and_slab") -> np.ndarray:
     """Return coverage of all and of the largest, and their mean square error, over that of the raw estimates."""
     draws = cg.infer(estimates, law=law, draws=1_000, rng=0)["posterior"]["ace"].to_numpy()[..., 0]
     low, high = np.quantile(draws, [0.025, 0.975], axis=(0, 1))
@@ -58,7 +58,7 @@ def test_a_screen_of_words_covers_its_truth(name: str) -> None:
     assert square < 1.5 * raw_square  # it was 30 times, and .1 inside, where scores were read from the effects
 
 
-@pytest.mark.parametrize("law", ["mixture", "student_t", "normal"])
+@pytest.mark.parametrize("law", ["spike_and_slab", "student_t", "normal"])
 def test_a_pattern_that_effects_share_with_errors_stays_with_the_effects(law: Any) -> None:
     """Half of the words lie 10 standard errors lower, and half of the words share an error: the same half."""
     inside = []
@@ -113,7 +113,7 @@ def test_coefficients_are_those_of_the_users_covariates_alone() -> None:
         {"contrast": [f"c{i}" for i in range(40)], "task": ["t"], "x": ("contrast", x)},
     )
     estimates = estimate(effects)
-    for law in ("mixture", "student_t", "normal"):
+    for law in ("spike_and_slab", "student_t", "normal"):
         found = cg.infer(estimates, law=law, covariates="x", draws=400, rng=0)["posterior"]  # type: ignore[arg-type]
         assert found["beta"].sizes["covariate"] == 1
         assert abs(float(found["beta"].mean()) - 2) < 5 * float(found["beta"].std())

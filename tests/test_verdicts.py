@@ -494,7 +494,7 @@ def test_moments_take_the_place_of_counted_draws() -> None:
     assert found["ace"].item() == 3.0
 
 
-@pytest.mark.parametrize("law", ["normal", "mixture"])
+@pytest.mark.parametrize("law", ["normal", "two_scales", "spike_and_slab"])
 def test_the_direction_alone_rests_on_the_exact_sign_rate(law: Any) -> None:
     tree = cg.infer(cg.from_effects([0.17, 0.16, -0.6, 0.02, 0.5], 0.1), law=law, draws=400, rng=0)
     found = decide(tree, rope=0)
@@ -775,7 +775,7 @@ def test_the_whole_way_from_units_to_verdicts() -> None:
     found = decide(post, rope=(-0.3, 0.3), error="bayes_fdr")
     assert verdicts(found) == ["negligible"] * 30 + ["increases", "decreases"]
     np.testing.assert_array_equal(found["raw"], estimates["ace"])
-    assert found.attrs["law"] == "mixture"
+    assert found.attrs["law"] == "two_scales"
     assert found.attrs["n_draws"] == 4000
 
 

@@ -295,7 +295,7 @@ def estimate(
 def analyze(
     folder: _Folder,
     rope: Annotated[str | None, typer.Option(help=_ROPE)] = None,
-    law: Annotated[str | None, typer.Option(help="Of the effects: mixture, student_t, or normal.")] = None,
+    law: Annotated[str | None, typer.Option(help="Of the effects: auto, two_scales, student_t, normal, spike_and_slab.")] = None,
     error: Annotated[
         str | None, typer.Option(help="Kind of claim: auto, bh, holm, bootstrap_t, local, bayes_fdr.")
     ] = None,
@@ -315,7 +315,7 @@ def analyze(
 
     An experiment of the catalogue is answered anew, unless --control asks another question or --keep-draws for draws.
 
-    Example:   causalgia analyze results --rope=-0.1,0.1 --law mixture --error bayes_fdr
+    Example:   causalgia analyze results --rope=-0.1,0.1 --law two_scales --error bayes_fdr
     """
     from causalgia import store
     from causalgia.staircase import steps

@@ -95,8 +95,8 @@ def cells_of(
     ...     return -(x**2).sum(axis=1) / 2, -x, state
     >>> found = cells_of(normal, np.full(2, -9.0), np.full(2, 7.0), np.array([4, 4]))
     >>> _, points = found.draw(100_000, np.random.default_rng(0))
-    >>> round(found.log_total - np.log(2 * np.pi), 1), points.std(axis=0).round(2)
-    (0.0, array([1., 1.]))
+    >>> abs(found.log_total - np.log(2 * np.pi)) < 0.1, points.std(axis=0).round(2)
+    (np.True_, array([1., 1.]))
     """
     size = (upper - lower) / counts
     axes = [low + (np.arange(m) + 0.5) * s for low, m, s in zip(lower, counts, size, strict=True)]

@@ -39,7 +39,7 @@ def log_prior(narrow: Array, wide: Array, *, one: bool) -> Array:
     --------
     >>> x = np.array([1.0])
     >>> log_prior(x, 3 * x, one=False).round(3)
-    array([-2.32])
+    array([-2.919])
     """
     first = np.log(narrow) - 1.5 * np.log1p(narrow**2)
     if one:
