@@ -39,7 +39,7 @@ TARGETS = (
 )
 POINTWISE = ("identity", "log", "log2", "logit")
 SCALES = (*POINTWISE, "log_of_means", "ratio", "excess_over_multiplicative", "bpnet", "cooperativity")
-METHODS = ("bh", "by", "holm", "hochberg", "bonferroni", "storey", "bootstrap_t", "dunnett", "sign_flip")
+METHODS = ("bh", "by", "holm", "hochberg", "bonferroni", "storey", "auto", "bootstrap_t", "dunnett", "sign_flip")
 LAWS = ("auto", "two_scales", "student_t", "normal", "spike_and_slab")
 ERRORS = ("auto", "bh", "holm", "bootstrap_t", "local", "bayes_fdr")
 LEAST_FOR_A_LAW = 30
@@ -141,7 +141,7 @@ class Analysis:
         As `causalgia.estimate` takes them; ``cluster="none"`` is each unit by itself.
     adjust
         Method of `causalgia.adjust`; None is ``"bh"`` where verdicts are asked (`causalgia.analyze`), and no adjusted p
-        where effects alone are (the command ``estimate``).
+        where effects alone are (the command ``estimate``). ``"auto"``: ``"bootstrap_t"``, or below 20 clusters Holm.
     families
         What counts as one set of questions: None, the contrasts of one task; ``"all"``; or a coordinate of the
         contrasts (where it is a factor of the arms, each contrast has the level of its treatment arm).

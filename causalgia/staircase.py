@@ -18,7 +18,7 @@ from causalgia.estimation.request import users_level
 from causalgia.estimation.words import placebo_words
 from causalgia.multiplicity import adjust
 from causalgia.multiplicity.families import family_codes
-from causalgia.notes import with_notes
+from causalgia.notes import notes_of, with_notes
 from causalgia.packed import question_of
 from causalgia.schema import keeps_effects, validate
 from causalgia.stopping import by_sequence, watched_by_sequence
@@ -374,11 +374,12 @@ def _cluster(analysis: Analysis) -> str | None:
 def _adjusted(effects: xr.Dataset, estimates: xr.Dataset, analysis: Analysis, rng: RNG) -> xr.Dataset:
     """Return the estimates with adjusted p: from the units where the method resamples them."""
     how: dict[str, Any] = {"method": analysis.adjust, "family": analysis.families, "rng": rng}
-    if analysis.adjust not in ("bootstrap_t", "sign_flip"):
+    of_units = (analysis.target, analysis.weights) == ("population", "units")
+    if analysis.adjust not in ("auto", "bootstrap_t", "sign_flip") or (analysis.adjust == "auto" and not of_units):
         return adjust(estimates, **how)
     found = adjust(effects, cluster=_cluster(analysis), **how)
     attrs = {name: value for name, value in found.attrs.items() if name not in estimates.attrs}
-    return estimates.assign(p_adjusted=found["p_adjusted"]).assign_attrs(attrs)
+    return with_notes(estimates.assign(p_adjusted=found["p_adjusted"]).assign_attrs(attrs), *notes_of(found))
 
 
 def _with_families(effects: xr.Dataset, analysis: Analysis) -> xr.Dataset:

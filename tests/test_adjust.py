@@ -78,7 +78,7 @@ def test_deep_p_values_survive() -> None:
 
 
 def test_what_is_refused() -> None:
-    with pytest.raises(EstimateError, match="'fdr' is none of bh, by, holm, hochberg, bonferroni"):
+    with pytest.raises(EstimateError, match="'fdr' is none of auto, bh, by, holm, hochberg, bonferroni"):
         adjust(estimates(P), method="fdr")  # type: ignore[arg-type]
     with pytest.raises(
         EstimateError, match=r"family 'motif' is neither 'all' nor a coordinate on contrast \(contrast\)"

@@ -6,24 +6,29 @@ from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
+from scipy import special
 
 from causalgia.analysis import beyond
 from causalgia.errors import EstimateError
 from causalgia.estimation.floor import at_least_floor
+from causalgia.estimation.moments import Array, Codes
 from causalgia.estimation.request import require_ci_prob
 from causalgia.multiplicity.families import families, in_words
+from causalgia.multiplicity.few_clusters import automatic
 from causalgia.multiplicity.jointly import by_bootstrap, by_multivariate_t
-from causalgia.multiplicity.questions import asked, require_units
+from causalgia.multiplicity.questions import Questions, asked, require_units
+from causalgia.notes import with_notes
 from causalgia.schema import annotate
 from causalgia.streams import RNG, root_key
 
-Band = Literal["bootstrap_t", "dunnett"]
+Band = Literal["auto", "bootstrap_t", "dunnett", "bonferroni"]
+_BANDS = ("auto", "bootstrap_t", "dunnett", "bonferroni")
 
 
 def simultaneous(
     estimates: Any,
     *,
-    method: Band = "bootstrap_t",
+    method: Band = "auto",
     ci_prob: float = 0.95,
     family: str | None = None,
     n_draws: int = 9_999,
@@ -34,17 +39,21 @@ def simultaneous(
 
     ``ace -+ critical * se`` with one critical value for a family: the quantile of the largest t, signs aside.
     ``"bootstrap_t"`` takes it from resampled clusters and holds for skewed effects; ``"dunnett"`` from the
-    multivariate t of the estimates' covariance, for near-normal effects, parallel trials and anybody's estimates. How
-    estimates correlate, through a shared control and shared units, is counted by both. The band of a ratio is that of
-    its logarithm, ``exp(log ace -+ critical * se / ace)``.
+    multivariate t of the estimates' covariance, for near-normal effects, parallel trials and estimates from elsewhere.
+    How estimates correlate, through a shared control and shared units, is counted by both. ``"bonferroni"`` divides the
+    error of a t interval by the number of contrasts, and ``"auto"`` takes it below 20 clusters, where resamples are too
+    alike for the bootstrap-t (with 200 normal contrasts of 5 clusters its critical value is about 200, Bonferroni's
+    12). The band of a ratio is that of its logarithm, ``exp(log ace -+ critical * se / ace)``.
 
     Parameters
     ----------
     estimates
         Effects from `contrast`, or any Dataset with ``ice (unit, contrast, task)``, which are estimated first; for
-        ``"dunnett"`` also estimates, or a table with columns ``effect`` and ``se`` (then independent).
+        ``"dunnett"`` and ``"bonferroni"`` also estimates, or a table with columns ``effect`` and ``se`` (for
+        ``"dunnett"`` then independent).
     method
-        ``"bootstrap_t"`` or ``"dunnett"``.
+        ``"bootstrap_t"``, ``"dunnett"``, ``"bonferroni"``, or ``"auto"``: ``"bootstrap_t"`` of 20 clusters or more,
+        else ``"bonferroni"``, and a note of the result says so.
     ci_prob
         Probability that no interval of a family misses.
     family
@@ -55,20 +64,21 @@ def simultaneous(
     cluster
         For effects, as in `estimate`: what is resampled whole.
     rng
-        Seed, Generator or SeedSequence; needed by ``"bootstrap_t"``. ``"dunnett"`` integrates with a fixed seed
-        without it.
+        Seed, Generator or SeedSequence; needed by ``"bootstrap_t"``, and so by ``"auto"`` from 20 clusters on.
+        ``"dunnett"`` integrates with a fixed seed without it.
 
     Returns
     -------
     Dataset
-        The estimates with ``lower``, ``upper`` and ``critical`` of the band; attrs ``band``, ``family``, ``ci_prob``,
-        ``n_draws`` and ``seed``. An exact contrast (its ICE do not vary) gets the point from ``"dunnett"``, and from
-        ``"bootstrap_t"`` the rule-of-three band: about ``log(K / (1 - ci_prob)) / G`` (3 / G for one contrast of G
-        clusters) times the largest deviation of an ICE seen in its family, which is the point only where nothing in the
-        family varies. Where too few clusters differ from a common ICE for a t, their number gives the band
-        (`bootstrap_t_max`). Infinite where ``unbounded`` is true. The reach supposed of an effect that was not drawn is
-        the family's largest deviation: a contrast with a rare effect many times the size of all others' belongs in a
-        family of its own, else its band may be too narrow (figures at `causalgia.multiplicity.bootstrap_t_max`).
+        The estimates with ``lower``, ``upper`` and ``critical`` of the band; attrs ``band`` (what ``"auto"`` took),
+        ``family``, ``ci_prob``, ``n_draws`` and ``seed``. An exact contrast (its ICE do not vary) gets the point from
+        ``"dunnett"`` and ``"bonferroni"``, and from ``"bootstrap_t"`` the rule-of-three band: about
+        ``log(K / (1 - ci_prob)) / G`` (3 / G for one contrast of G clusters) times the largest deviation of an ICE seen
+        in its family, which is the point only where nothing in the family varies. Where too few clusters differ from a
+        common ICE for a t, their number gives the band (`bootstrap_t_max`). Infinite where ``unbounded`` is true. The
+        reach supposed of an effect that was not drawn is the family's largest deviation: a contrast with a rare effect
+        many times the size of all others' belongs in a family of its own, else its band may be too narrow (figures at
+        `causalgia.multiplicity.bootstrap_t_max`).
 
     Raises
     ------
@@ -95,20 +105,15 @@ def simultaneous(
     """
     ci_prob = _checked(method, ci_prob)
     questions = asked(estimates, cluster, ci_prob)
-    if method == "bootstrap_t":
-        require_units(questions, method)
-    key = root_key(0 if rng is None and method == "dunnett" else rng)  # type: ignore[arg-type]  # None is refused there
+    taken, why = _taken(questions, method)
+    needs_rng = taken == "bootstrap_t"
+    key = root_key(0 if rng is None and not needs_rng else rng)  # type: ignore[arg-type]  # None is refused there
     table = questions.estimates
     working = questions.working(ci_prob)
     se = working.error.ravel()
     half, critical = np.empty_like(se), np.empty_like(se)
     for members in families(table, family, table["ace"].shape):
-        if method == "bootstrap_t":
-            units = require_units(questions, method)
-            found = by_bootstrap(units, members, se=se[members], ci_prob=ci_prob, n_draws=n_draws, key=key)
-        else:
-            found = by_multivariate_t(questions, members, ci_prob=ci_prob, key=key)
-        half[members], critical[members] = found.half_width, found.critical
+        half[members], critical[members] = _half_width(questions, members, taken, se[members], ci_prob, n_draws, key)
     ace = table["ace"]
     open_ended, ends = questions.open_ended(ci_prob), working.around(half.reshape(ace.shape))
     lower, upper = at_least_floor(table, *ends)
@@ -116,14 +121,40 @@ def simultaneous(
     limits |= {"critical": critical.reshape(ace.shape)} | ({"unbounded": open_ended} if open_ended.any() else {})
     out = table.assign({name: (ace.dims, values) for name, values in limits.items()})
     out.attrs |= {
-        "band": method,
+        "band": taken,
         "family": in_words(family, ace),
         "ci_prob": ci_prob,
         "seed": seed_in_words(rng),
     }
-    out.attrs |= {"n_draws": n_draws} if method == "bootstrap_t" else {}
+    out.attrs |= {"n_draws": n_draws} if taken == "bootstrap_t" else {}
     out.attrs |= beyond(out.attrs, families=family)
-    return annotate(out)
+    return annotate(with_notes(out, *([why] if why else [])))
+
+
+def _taken(questions: Questions, method: str) -> tuple[str, str | None]:
+    """Return the method of the band, and the reason where the number of clusters chose it."""
+    if method == "auto":
+        n_clusters = require_units(questions, "bootstrap_t").n_clusters
+        return automatic(n_clusters, bounds="bonferroni", takes="band by Bonferroni's t")
+    if method == "bootstrap_t":
+        require_units(questions, method)
+    return method, None
+
+
+def _half_width(
+    questions: Questions, members: Codes, method: str, se: Array, ci_prob: float, n_draws: int, key: int
+) -> tuple[Array, Array]:
+    """Return half-widths of the members of a family, and the same in standard errors."""
+    if method == "bonferroni":
+        df = questions.working(ci_prob).df.ravel()[members]
+        critical = np.asarray(-special.stdtrit(df, (1 - ci_prob) / 2 / len(members)))
+        return critical * se, critical
+    if method == "bootstrap_t":
+        units = require_units(questions, method)
+        found = by_bootstrap(units, members, se=se, ci_prob=ci_prob, n_draws=n_draws, key=key)
+    else:
+        found = by_multivariate_t(questions, members, ci_prob=ci_prob, key=key)
+    return found.half_width, found.critical
 
 
 def seed_in_words(rng: RNG | None) -> str:
@@ -139,6 +170,6 @@ def _checked(method: str, ci_prob: Any) -> float:
             "method='sign_flip' makes no band: flips test whether all ICE are symmetric about 0, and hold at no other "
             "value of skewed effects; use method='bootstrap_t' (or adjust(method='sign_flip') for the test)"
         )
-    if method not in ("bootstrap_t", "dunnett"):
-        raise EstimateError(f"method {method!r} is neither 'bootstrap_t' nor 'dunnett'")
+    if method not in _BANDS:
+        raise EstimateError(f"method {method!r} is none of {', '.join(map(repr, _BANDS))}")
     return require_ci_prob(ci_prob)

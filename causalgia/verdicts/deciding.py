@@ -315,7 +315,7 @@ def _by_band(
     if rng is None:
         raise DecisionError("error='bootstrap_t' draws at random, and randomness is asked for: rng=0")
     key = root_key(deepcopy(rng))  # a Generator draws the band's own resamples again
-    band = simultaneous(effects, ci_prob=level, family=family, cluster=cluster, rng=rng)
+    band = simultaneous(effects, method="bootstrap_t", ci_prob=level, family=family, cluster=cluster, rng=rng)
     found = from_estimates(band, rope, ci_prob=level)
     dims = band["ace"].dims
     lower, upper, critical = (band[name].transpose(*dims).to_numpy() for name in ("lower", "upper", "critical"))

@@ -1,0 +1,125 @@
+"""Below 20 clusters Holm and Bonferroni's t take the place of the bootstrap-t, and the result says so."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+from scipy import stats
+
+from causalgia.analysis import Analysis
+from causalgia.errors import EstimateError, FewClustersWarning, RandomnessError
+from causalgia.estimation import estimate
+from causalgia.multiplicity import adjust, bootstrap_t_max, simultaneous
+from causalgia.notes import notes_of
+from causalgia.reporting import report
+from causalgia.staircase import estimated
+
+K = 12
+
+
+def effects_of(ice: np.ndarray, **coords: Any) -> xr.Dataset:
+    names = {"contrast": [f"c{i}" for i in range(ice.shape[1])], "task": ["t0"]}
+    return xr.Dataset({"ice": (("unit", "contrast", "task"), ice[:, :, None])}, coords=names | coords)
+
+
+def normal(n_clusters: int, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return np.asarray(rng.normal(size=(n_clusters, K)) + rng.normal(size=(n_clusters, 1)) + 0.3)
+
+
+@pytest.mark.parametrize("n_clusters", [5, 19])
+def test_holm_is_taken_below_20_clusters_and_named(n_clusters: int) -> None:
+    effects = effects_of(normal(n_clusters))
+    found = adjust(effects, method="auto")  # draws nothing, and needs no rng
+    xr.testing.assert_equal(found["p_adjusted"], adjust(effects, method="holm")["p_adjusted"])
+    assert found.attrs["adjust"] == "holm"
+    note = f"adjusted by Holm: {n_clusters} clusters are too few to resample (20 or more), and it supposes"
+    assert notes_of(found)[0].startswith(note)
+    assert f"Note: A{note[1:]}" in " ".join(str(report(found)).split())
+
+
+def test_the_bootstrap_is_taken_from_20_clusters_on() -> None:
+    effects = effects_of(normal(20))
+    found = adjust(effects, method="auto", n_draws=499, rng=3)
+    xr.testing.assert_equal(found, adjust(effects, method="bootstrap_t", n_draws=499, rng=3))
+    assert notes_of(found) == []
+    with pytest.raises(RandomnessError):
+        adjust(effects, method="auto")
+
+
+def test_clusters_are_counted_and_not_units() -> None:
+    parent = np.repeat(np.arange(12), 5)
+    effects = effects_of(normal(60), parent=("unit", parent))
+    with pytest.warns(FewClustersWarning):
+        assert adjust(effects, method="auto").attrs["adjust"] == "holm"
+    assert adjust(effects, method="auto", cluster=None, n_draws=99, rng=0).attrs["adjust"] == "bootstrap_t"
+
+
+def test_estimates_have_nothing_to_resample() -> None:
+    many, few = (adjust(estimate(effects_of(normal(n))), method="auto") for n in (60, 8))
+    assert (many.attrs["adjust"], few.attrs["adjust"]) == ("holm", "holm")
+    assert "these are estimates, without units to resample" in notes_of(many)[0]
+    assert "8 clusters are too few" in notes_of(few)[0]
+
+
+def test_bands_are_bonferronis_below_20_clusters() -> None:
+    effects = effects_of(normal(19))
+    band = simultaneous(effects)
+    half = stats.t.isf(0.025 / K, 18) * estimate(effects)["se"]
+    np.testing.assert_allclose(band["upper"] - band["ace"], half, rtol=1e-12)
+    np.testing.assert_allclose(band["ace"] - band["lower"], half, rtol=1e-12)
+    assert band.attrs["band"] == "bonferroni"
+    assert "n_draws" not in band.attrs
+    assert notes_of(band)[0].startswith("band by Bonferroni's t: 19 clusters are too few")
+    resampled = simultaneous(effects_of(normal(20)), n_draws=499, rng=0)
+    assert (resampled.attrs["band"], notes_of(resampled)) == ("bootstrap_t", [])
+
+
+def test_bonferroni_by_families_of_estimates() -> None:
+    table = estimate(effects_of(normal(30), motif=("contrast", ["a"] * 4 + ["b"] * 8)))
+    critical = simultaneous(table, method="bonferroni", family="motif")["critical"].to_numpy().ravel()
+    np.testing.assert_allclose(critical, stats.t.isf(0.025 / np.repeat([4, 8], [4, 8]), 29), rtol=1e-12)
+
+
+def test_an_analysis_may_fix_it() -> None:
+    arms = np.column_stack([np.zeros(8), normal(8)[:, :3]])
+    outcomes = xr.Dataset(
+        {"outcome": (("unit", "arm", "task"), arms[:, :, None])},
+        coords={"unit": np.arange(8), "arm": ["control", "a", "b", "c"], "task": ["t0"]},
+    )
+    outcomes.attrs["analysis"] = (analysis := Analysis(control="control", adjust="auto")).to_json()
+    for asked in (analysis, Analysis(control="control", adjust="auto", weights="clusters")):
+        found = estimated(outcomes, asked, rng=0)[1]
+        assert found.attrs["adjust"] == "holm"
+        assert "8 clusters are too few" in notes_of(found)[0]
+    again = adjust(estimate(outcomes_effects(outcomes)), method="auto")
+    assert "adjust" not in again.attrs.get("exploratory", "")
+    with pytest.raises(EstimateError, match="is none of auto, bh"):
+        adjust(again, method="few")  # type: ignore[arg-type]
+
+
+def outcomes_effects(outcomes: xr.Dataset) -> xr.Dataset:
+    from causalgia.effects import contrast
+
+    return contrast(outcomes, control="control")
+
+
+@pytest.mark.parametrize("n_clusters", [5, 10])
+def test_holm_finds_what_the_bootstrap_cannot(n_clusters: int) -> None:
+    """An effect of 1.5 sd among 12 contrasts: Holm's error is at most .05 of 200 trials and its power above."""
+    found = np.zeros((2, 200), bool)
+    false = np.zeros(200, bool)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FewClustersWarning)
+        for trial in range(200):
+            ice = (normal(n_clusters, seed=trial) - 0.3) / np.sqrt(2)
+            false[trial] = bool((adjust(effects_of(ice), method="auto")["p_adjusted"] <= 0.05).any())
+            ice[:, 0] += 1.5
+            found[0, trial] = adjust(effects_of(ice), method="auto")["p_adjusted"][0, 0] <= 0.05
+            found[1, trial] = bootstrap_t_max(ice, n_draws=199, rng=trial).p_single_step[0] <= 0.05
+    assert false.sum() <= stats.binom.ppf(0.999, 200, 0.05)
+    assert found[0].mean() - found[1].mean() > 0.1
