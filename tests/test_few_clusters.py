@@ -108,6 +108,7 @@ def outcomes_effects(outcomes: xr.Dataset) -> xr.Dataset:
     return contrast(outcomes, control="control")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("n_clusters", [5, 10])
 def test_holm_finds_what_the_bootstrap_cannot(n_clusters: int) -> None:
     """An effect of 1.5 sd among 12 contrasts: Holm's error is at most .05 of 200 trials and its power above."""
