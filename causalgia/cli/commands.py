@@ -295,7 +295,9 @@ def estimate(
 def analyze(
     folder: _Folder,
     rope: Annotated[str | None, typer.Option(help=_ROPE)] = None,
-    law: Annotated[str | None, typer.Option(help="Of the effects: auto, two_scales, student_t, normal, spike_and_slab.")] = None,
+    law: Annotated[
+        str | None, typer.Option(help="Of the effects: auto, two_scales, student_t, normal, spike_and_slab.")
+    ] = None,
     error: Annotated[
         str | None, typer.Option(help="Kind of claim: auto, bh, holm, bootstrap_t, local, bayes_fdr.")
     ] = None,

@@ -69,7 +69,8 @@ def estimate(
         predicts (``se`` is the standard deviation of the error of prediction, ``lower, upper`` a predictive interval,
         and p says how far 0 lies out in it); or, with 20 or more arms of kind ``placebo_word``,
         ``"population x words"``: the mean effect of such words, as one contrast. For ``"units"`` of a crossover the
-        standard error is 0 unless an arm draws something of its own, which the coordinate ``random (arm)`` says; outcomes from `from_frame` have none.
+        standard error is 0 unless an arm draws something of its own, which the coordinate ``random (arm)`` says;
+        outcomes from `from_frame` have none.
         Of measured activities (`causalgia.mpra.activity`) None is ``"population x replicates"``: new elements, with
         new barcodes, and new replicates; ``"population"`` is then an answer for each replicate.
     ci_prob

@@ -147,7 +147,7 @@ def _half_width(
     """Return half-widths of the members of a family, and the same in standard errors."""
     if method == "bonferroni":
         df = questions.working(ci_prob).df.ravel()[members]
-        critical = np.asarray(-special.stdtrit(df, (1 - ci_prob) / 2 / len(members)))
+        critical = np.asarray(-special.stdtrit(df, (1 - ci_prob) / 2 / len(members)), dtype=float)
         return critical * se, critical
     if method == "bootstrap_t":
         units = require_units(questions, method)
