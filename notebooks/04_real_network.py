@@ -236,6 +236,7 @@ if folder:
         outcomes = cg.run(pair, networks, rng=0, progress=False)
         gain = cg.experiments.pairing_gain(outcomes, pair)["gain"].median().item()
         effects = pair.label(cg.contrast(outcomes))
+        effects = effects.isel(contrast=effects["asks"].values == "interaction")
         curves[f"{first}, {second}"] = cg.estimate(effects), cg.estimate(effects, target="population x predictors")
         print(f"{first}, {second}: fresh backgrounds for every arm would make the errors {gain:.1f} times as large")
 
@@ -297,7 +298,8 @@ if folder:
 # %%
 if folder:
     central = pair_of("Dref", "Dref", at=120, distances=[10, 20, 45])
-    effects = cg.contrast(cg.run(central, networks, rng=0, progress=False))
+    effects = central.label(cg.contrast(cg.run(central, networks, rng=0, progress=False)))
+    effects = effects.isel(contrast=effects["asks"].values == "interaction")
     alone, together = cg.estimate(effects), cg.estimate(effects, target="population x predictors")
     rows = {}
     for contrast in effects["contrast"].values:
