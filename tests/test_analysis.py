@@ -7,7 +7,7 @@ import pickle
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import causalgia as cg
@@ -75,6 +75,7 @@ def zero_sum(asked):
 
 @given(questions().map(zero_sum), REST)
 def test_every_form_is_the_same_analysis(asked, rest):
+    assume(rest["target"] != "next predictor" or rest["error"] != "bootstrap_t")  # refused together
     made = Analysis(**asked, **rest)
     forms = [
         Analysis.from_dict(made.to_dict()),

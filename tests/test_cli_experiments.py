@@ -117,7 +117,7 @@ def read_spec_of(spec, folder):
 def test_the_starter_says_every_default(tmp_path):
     plain = tomllib.loads(starter("copies"))
     assert plain["n_units"] == 1000
-    assert plain["experiment"] == {"kind": "copies", "word": "UGCAUG", "at": [4, 12, 20]}
+    assert plain["experiment"] == {"kind": "copies", "word": "UGCAUG"}
     assert plain["null"] == {"kind": "uniform", "length": 41}
     path = tmp_path / "trial.toml"
     path.write_text(starter("copies"))
@@ -152,13 +152,13 @@ def test_show_has_the_sentences_and_analyze_answers_again(copies):
     assert "exploratory" in wider.stderr
     assert "-5 to 5" in wider.stdout
     assert (folder / "results" / "experiment.png").is_file()
-    other = call("analyze", folder / "results", "--control", "alone at 12")
-    assert "minus 'alone at 12'" in other.stdout
+    other = call("analyze", folder / "results", "--control", "alone at 17")
+    assert "minus 'alone at 17'" in other.stdout
     assert not (folder / "results" / "experiment.png").exists()
     tested = call("analyze", folder / "results", "--keep-draws")
     assert "No draws to keep" in tested.output
-    drawn = call("analyze", folder / "results", "--error", "local", "--keep-draws")
-    assert "posterior.nc" in drawn.stdout
+    refused = call("analyze", folder / "results", "--error", "local", "--keep-draws", code=2)
+    assert "exchangeable=False says that they differ in kind; use error='bh'" in " ".join(refused.output.split())
     assert "excess over single sites" in call("estimate", folder / "results").stdout
 
 

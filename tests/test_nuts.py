@@ -192,13 +192,13 @@ def test_engines_agree(seed: int, law: Any) -> None:
 def test_few_effects_under_a_whole_covariance_are_a_spike_and_a_slab() -> None:
     shared = np.outer(SE, SE) * (0.5 + 0.5 * np.eye(8))  # contrasts with one control
     table = from_effects(Y, covariance=shared)
-    groups = datasets(infer(table, prior=Prior(tau_scale=10), engine="nuts", rng=1))
+    groups = datasets(infer(table, law="spike_and_slab", prior=Prior(tau_scale=10), engine="nuts", rng=1))
     attrs, moments = groups["posterior"].attrs, groups["moments"]
     assert (attrs["engine"], attrs["sigma"], attrs["atom"]) == ("nuts", "whole", "spike and slab, integrated")
     assert ((moments["lfdr"] > 0) & (moments["lfdr"] < 1)).all()
     zero = (groups["posterior"]["ace"] == 0).mean(("chain", "draw"))
     np.testing.assert_allclose(zero, moments["lfdr"], atol=0.05)
-    exact = datasets(infer(table, prior=Prior(tau_scale=10), rng=1))
+    exact = datasets(infer(table, law="spike_and_slab", prior=Prior(tau_scale=10), rng=1))
     assert exact["posterior"].attrs["sigma"] == "low rank + diagonal (r=1)"
     for name in ("lfsr", "lfdr"):
         np.testing.assert_allclose(moments[name], exact["moments"][name], atol=0.03)

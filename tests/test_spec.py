@@ -130,6 +130,7 @@ def test_every_commented_alternative_of_the_starter_is_understood(folder):
         error="bayes_fdr",
         level=0.9,
         law="student_t",
+        rare=0.02,
         prior=cg.Prior(tau_scale=1),
     )
     assert spec.design.named_arms[-5].factors == {"site": 100}
@@ -445,12 +446,12 @@ def at_the_top(line):
 def test_an_experiment_is_the_function_of_its_name(folder):
     spec = read_spec(written(folder, EXPERIMENT))
     assert spec.design == cg.experiments.copies(at=(4, 12))
-    assert spec.analysis == spec.design.analysis == Analysis(rope="0.2 sd", error="bh")
+    assert spec.analysis == spec.design.analysis == Analysis(rope="0.2 sd", error="bh", exchangeable=False)
     text = at_the_top("n_units = 50\nname = 'two'") + '[null]\nkind = "uniform"\nlength = 60\n'
     spec = read_spec(written(folder, text))
     assert spec.design == cg.experiments.copies(cg.Uniform(length=60), at=(4, 12), n_units=50)
     assert spec.attrs["name"] == "two"
-    assert json.loads(spec.attrs["analysis"])["contrasts"]["trend"] == {"untreated": -0.5, "2 copies": 0.5}
+    assert json.loads(spec.attrs["analysis"])["contrasts"]["rise"] == {"untreated": -1.0, "2 copies": 1.0}
 
 
 @pytest.mark.parametrize(
@@ -460,7 +461,7 @@ def test_an_experiment_is_the_function_of_its_name(folder):
         with_setting("rope = [-0.1, 0.1]"),
         at_the_top("n_units = 50\nassignment = 'crossover'") + '[null]\nkind = "shuffle"\nof = "long.fa"\n',
         EXPERIMENT + '[analysis]\nerror = "bh"\nci_prob = 0.9\nrope = 0\n',
-        EXPERIMENT + '[analysis]\nerror = "local"\nlaw = "normal"\nprior = {tau_scale = 2}\n',
+        EXPERIMENT + '[analysis]\nerror = "local"\nexchangeable = true\nlaw = "normal"\nprior = {tau_scale = 2}\n',
         with_setting('word = {file = "motifs.meme", motif = "GATA1"}'),
     ],
 )
@@ -475,13 +476,13 @@ def test_an_experiment_comes_back(folder, monkeypatch, tmp_path_factory, text):
 
 
 def test_the_analysis_of_the_file_wins_over_the_experiments_own(folder):
-    path = written(folder, EXPERIMENT + '[analysis]\nrope = [-0.3, 0.3]\nerror = "bayes_fdr"\n')
+    path = written(folder, EXPERIMENT + '[analysis]\nrope = [-0.3, 0.3]\nerror = "bayes_fdr"\nexchangeable = true\n')
     spec = read_spec(path)
-    assert spec.design.analysis == Analysis(rope=(-0.3, 0.3), error="bayes_fdr")
+    assert spec.design.analysis == Analysis(rope=(-0.3, 0.3), error="bayes_fdr", exchangeable=True)
     assert read_spec(written(folder, with_setting("rope = [-0.3, 0.3]"), "rope.toml")).analysis.rope == (-0.3, 0.3)
     kept = Analysis(control="untreated", rope="0.2 sd", level=0.9)
     assert read_analysis(path, kept=kept) == Analysis(
-        control="untreated", rope=(-0.3, 0.3), error="bayes_fdr", level=0.9
+        control="untreated", rope=(-0.3, 0.3), error="bayes_fdr", exchangeable=True, level=0.9
     )
     assert read_analysis(written(folder, MINIMAL, "arms.toml"), kept=kept) == Analysis()
 

@@ -156,8 +156,8 @@ def test_the_control_recomputed_for_every_motif():
     arms = {"untreated": cg.Untreated(), **{word: cg.Embed(word, at=4) for word in words}}
     design = cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=100)
     cg.run(design, cg.FunctionPredictor(fn, fingerprint="counts its rows"), rng=0, progress=False)
-    # each background is one of the 64 words already: the untreated arm costs nothing at all
-    assert sum(asked) < 100 * 64 + 60
+    # each background is one of the 64 words already: the untreated arm costs nothing at all, the checks some 120 rows
+    assert sum(asked) < 100 * 64 + 160
 
 
 def test_the_control_of_the_first_task_subtracted_from_another():
@@ -273,7 +273,7 @@ def test_stars_at_p_below_a_half():
     decided = cg.report(cg.analyze(outcomes, cg.Analysis(rope="0.2 sd"), rng=0))
     for text in (estimated, decided):
         header = next(line for line in text.splitlines() if line.startswith("contrast  "))
-        assert re.match(r"contrast\s+ACE\s+(SE\s+)?95 % interval", header)  # the size and its interval come first
+        assert re.match(r"contrast\s+ACE\s+(SE\s+)?[0-9.]+ % interval", header)  # the size and its interval come first
         assert "*" not in text
         assert "significant" not in text
     assert "p (holm)" in estimated

@@ -355,7 +355,9 @@ def test_the_ratio_of_a_band_is_decided_about_1() -> None:
     assert in_sd.attrs["rope"] == "0.2 sd of the control arm (relative to its mean) about 1"
     assert verdicts(in_sd) == ["negligible", "increases"]
     post = cg.infer(cg.estimate(cg.contrast(outcomes, control="0", scale="log_of_means")), rng=0)
-    assert verdicts(decide(post, rope=0)) == ["undecided", "increases"]
+    assert float(post["moments"]["lfsr"][0, 0]) == pytest.approx(0.025, abs=0.002)  # half of p = .048, one-sided
+    assert verdicts(decide(post, rope=0)) == ["decreases", "increases"]
+    assert verdicts(decide(post, rope=0, level=0.98)) == ["undecided", "increases"]
 
 
 @pytest.mark.parametrize("scale", ["bpnet", "cooperativity"])

@@ -357,11 +357,15 @@ def test_a_worker_of_another_version_is_refused(client: Any, monkeypatch: pytest
 
 
 def test_ctrl_c_cancels_the_jobs(client: Any) -> None:
-    found = through(client, trial(slow(0.02)))
-    next(found)
-    threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
-    with pytest.raises(KeyboardInterrupt):
-        list(found)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it in what it runs behind
+    try:
+        found = through(client, trial(slow(0.02)))
+        next(found)
+        threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+        with pytest.raises(KeyboardInterrupt):
+            list(found)
+    finally:
+        signal.signal(signal.SIGINT, before)
     wait_for(lambda: not any(client.processing().values()))
     assert len(client.nthreads()) == 2
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from causalgia.design import Design
 from causalgia.design.null_model import FromSequences
@@ -31,6 +30,8 @@ def auroc(units: NDArray[np.float64], real: NDArray[np.float64]) -> float:
     >>> auroc(np.array([0.0, 1.0]), np.array([1.0, 2.0]))
     0.875
     """
+    from scipy import stats
+
     ranks = stats.rankdata(np.concatenate([units, real]))[len(units) :]
     n, m = len(units), len(real)
     return float((ranks.sum() - m * (m + 1) / 2) / (n * m))

@@ -146,7 +146,7 @@ def share_of_predictors(
 
     ci_prob = require_ci_prob(ci_prob)
     decided = _decided(found, rope, level, rng)
-    if any("caution" in decisions.attrs for _, decisions in decided):
+    if any((decisions["rope_lower"] == decisions["rope_upper"]).all() for _, decisions in decided):
         raise DecisionError("rope=0: every effect lies beyond it; give the effects too small to matter, (lower, upper)")
     n = sum(decisions.sizes["contrast"] for _, decisions in decided)
     shares = _counts([_beyond(ace, decisions) for ace, decisions in decided]) / n  # (side, sample, task)

@@ -44,7 +44,7 @@ class ExperimentSpec:
     --------
     >>> said = ExperimentSpec(kind="copies", settings={"at": [4, 12]}, n_units=100, analysis={"level": 0.9})
     >>> said.build().analysis
-    Analysis(rope='0.2 sd', level=0.9, error='bh')
+    Analysis(rope='0.2 sd', level=0.9, error='bh', exchangeable=False)
     """
 
     kind: str

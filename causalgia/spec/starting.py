@@ -139,7 +139,7 @@ def settings_of(kind: str) -> list[Setting]:
     Examples
     --------
     >>> [(setting.name, setting.value) for setting in settings_of("copies")][:2]
-    [('word', 'UGCAUG'), ('at', (4, 12, 20))]
+    [('word', 'UGCAUG'), ('at', None)]
     """
     takes = parameters(kind)
     words, example = _words(getattr(experiments, kind)), example_of(kind).settings
