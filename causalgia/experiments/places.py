@@ -40,8 +40,8 @@ def position(
     the test that all places are equal. A smooth curve through many places is `causalgia.posterior.profile` of their
     estimates, ``along="place"``.
 
-    The verdict is ``flat`` where rise and every deviation are negligible, ``sloped`` where the rise is not, ``uneven``
-    where it is and some place deviates.
+    The verdict is ``flat`` where rise and every deviation are negligible, ``sloped`` where the rise is not and no place
+    lies farther from the mean than the line rises, ``uneven`` where some place deviates otherwise.
 
     Parameters
     ----------
@@ -166,8 +166,10 @@ def _sentence(rows: xr.Dataset, ends: tuple[int, int]) -> str:
     away = rows.isel(contrast=[str(name).endswith(" minus mean") for name in rows["contrast"].to_numpy()])
     far = away.isel(contrast=int(np.abs(away["ace"].to_numpy()).argmax()))
     reach = ends[1] - ends[0]
+    beyond_the_line = bool(np.abs(far["ace"].item()) > np.abs(rise["ace"].item()))
+    shape = _shape(str(rise["verdict"].item()), away["verdict"].to_numpy().tolist(), beyond_the_line)
     return (
-        f"{_shape(str(rise['verdict'].item()), away['verdict'].to_numpy().tolist())}: it {_where(rows)}; over these "
+        f"{shape}: it {_where(rows)}; over these "
         f"{reach} bases its effect changes by {effect_in_words(rise)} ({per_unit(rise, reach, 'a base')}); farthest "
         f"from the mean of all places is {str(far['contrast'].item()).removesuffix(' minus mean')}, "
         f"{effect_in_words(far)}."
@@ -191,13 +193,17 @@ def _at_places(places: list[int], n: int) -> str:
     return "at " + (listed[0] if len(listed) == 1 else f"{', '.join(listed[:-1])} and {listed[-1]}")
 
 
-def _shape(rise: str, away: list[str]) -> str:
-    """Return the verdict on the whole profile from those on its rise and on each place's deviation."""
-    if rise in ("increases", "decreases"):
+def _shape(rise: str, away: list[str], beyond_the_line: bool) -> str:
+    """Return the verdict on the whole profile from those on its rise and on each place's deviation from the mean.
+
+    A line's ends lie half its rise from the mean; a place that lies farther than all of it is no matter of slope.
+    """
+    deviates = bool({"increases", "decreases"} & set(away))
+    if rise in ("increases", "decreases") and not (deviates and beyond_the_line):
         return "sloped"
     if rise == "negligible" and set(away) == {"negligible"}:
         return "flat"
-    return "uneven" if {"increases", "decreases"} & set(away) else "undecided"
+    return "uneven" if deviates else "undecided"
 
 
 POSITION = Entry(

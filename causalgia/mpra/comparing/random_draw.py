@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
 
 Array: TypeAlias = NDArray[np.float64]
 Codes: TypeAlias = NDArray[np.intp]
@@ -109,6 +109,8 @@ def _equal_clusters(
 
 def _scores(values: Array) -> Array:
     """Return the normal score of each midrank, and its distance from the middle, shape ``(..., 2)``."""
+    from scipy import stats
+
     ranks = stats.rankdata(values).reshape(values.shape)
     share = ranks / (values.size + 1)
     return np.stack([special.ndtri(share), np.abs(share - 0.5)], axis=-1)
