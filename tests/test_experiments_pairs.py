@@ -68,7 +68,7 @@ def test_sites_that_lower_the_outcome_are_above_their_sum_and_the_pair_still_low
 
 def test_recovery_of_direction_in_the_pluripotency_oracle():
     """Sox2 helps Nanog, on one strand, three times as much from upstream."""
-    experiment = motif_pair(NULL, distances=[15, 25], orientations=["++", "--", "+-"], n_units=60, rope=(-0.1, 0.1))
+    experiment = motif_pair(NULL, distances=[15, 25], orientations=["++", "--", "+-"], n_units=300, rope=(-0.1, 0.1))
     answer = assert_recovers(experiment, cg.zoo.oracle("pairs_like"), rng=2, unseen=0.02)
     nanog = answer.decisions.sel(task="Nanog")
     assert nanog["verdict"].sel(contrast="direction ++").item() == "decreases"

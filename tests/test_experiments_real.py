@@ -117,7 +117,7 @@ def test_a_sum_of_independent_units_has_no_interaction_of_distant_motifs_and_sat
     network = load(shared, "explainn_tf", "logit")
     null = cg.Genomic(of=np.load(shared / "data/models/explainn_tf/backgrounds.npz")["tokens"])
     pair = cg.factorial({"FOXA1": cg.Embed("TGTTTACTT", at=40), "JUND": cg.Embed(AP1, at=140)})
-    outcomes = cg.run(cg.Design(null=null, arms=pair, n_units=200), network, rng=0, progress=False)
+    outcomes = cg.run(cg.Design(null=null, arms=pair, n_units=300), network, rng=0, progress=False)
     ask = cg.Analysis(interaction=["FOXA1", "JUND"], rope=(-0.1, 0.1), error="bh")
     decided = cg.analyze(outcomes, ask, rng=0)
     assert (decided["verdict"] == "negligible").all()

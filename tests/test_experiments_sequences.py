@@ -150,7 +150,7 @@ def test_a_placebo_is_not_zero_where_overwriting_anything_costs(crowded):
 def test_a_motif_that_does_nothing_is_negligible_and_one_in_its_place_is_not(sampled):
     other = Oracle(Word("CACGTG", 1.0), EndGC(-1.0, last=150))
     experiment = occlusion(sampled, motif="AGATAA", fills=["uniform"], draws=5)
-    experiment = replace(experiment, analysis=cg.Analysis(rope=(-0.05, 0.05), error="bh"))
+    experiment = replace(experiment, analysis=cg.Analysis(rope=(-0.2, 0.2), error="bh"))
     answer = experiment.analyse(cg.run(experiment, other, rng=0, progress=False), rng=0)
     assert answer.decisions["verdict"].sel(contrast="uniform minus placebo").item() == "negligible"
 

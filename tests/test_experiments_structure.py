@@ -83,14 +83,14 @@ def test_the_published_places_are_the_defaults() -> None:
 
 
 def test_the_hairpin_starts_where_it_is_told() -> None:
-    made = arm_sequences(hairpin(start=7, loop=7))  # the published null: arms at 7 and 23
+    made = arm_sequences(hairpin(start=7, loop=7))  # arms at 7 and 23, the word first in the loop
     for own, folded, looped in zip(made["untreated"], made["hairpin"], made["loop"], strict=True):
         assert folded == own[:23] + rc(own[7:16]) + own[32:]
-        assert looped[17:22] == "GCTGG"
+        assert looped[16:21] == "GCTGG"
     with pytest.raises(
         DesignError, match="at 17 is not in the loop from 11 to 18 of the hairpin that starts at 2; at=11"
     ):
-        hairpin(start=2)
+        hairpin(start=2, at=17)
     with pytest.raises(DesignError, match="puts the hairpin at 20 to 45, outside the 41-bp background"):
         hairpin(start=20, at=30)
     with pytest.raises(DesignError, match="start=-1"):
@@ -393,7 +393,7 @@ def test_copies_come_out_alike_under_every_null_model() -> None:
 @pytest.mark.torch
 def test_a_trained_network_has_the_bias_at_the_end_alone_and_one_order_under_every_null_model() -> None:
     network = cg.zoo.load("rbfox1_like", member=0)
-    experiment = composition_bias(at=(34, 2), n_units=200)
+    experiment = composition_bias(at=(34, 2), n_units=1_000)
     answer = experiment.analyse(cg.run(experiment, network, rng=0), rng=0)
     verdict = answer.decisions["verdict"].squeeze("task").to_series()
     assert verdict["bias at 34"] == verdict["bias at 34 - at 2"] == "decreases"

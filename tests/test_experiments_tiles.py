@@ -195,8 +195,8 @@ def test_no_share_is_taken_of_logs_and_one_sequence_is_a_claim_about_itself() ->
 @pytest.mark.parametrize("logic", ["and", "or"])
 def test_and_makes_tiles_necessary_or_makes_them_sufficient(logic: str) -> None:
     oracle = gate(logic)
-    needed = answer_of(necessity(sequences(), tile_width=30, draws=3, rope=(-1.0, 1.0)), oracle)
-    enough = answer_of(sufficiency(sequences(), tile_width=30, draws=3, rope=(-1.0, 1.0)), oracle)
+    needed = answer_of(necessity(sequences(66), tile_width=30, draws=3, rope=(-1.0, 1.0)), oracle)
+    enough = answer_of(sufficiency(sequences(66), tile_width=30, draws=3, rope=(-1.0, 1.0)), oracle)
     with_words = {"30-60", "120-150"}
     lost = {name for name, verdict in verdicts(needed).items() if verdict == "decreases"}
     gained = {name for name, verdict in verdicts(enough).items() if verdict == "increases"}
@@ -310,7 +310,7 @@ def test_moebius_terms_of_gates_and_sums() -> None:
     every_order = Saturating((Word("CAC", 1.0), Word("TTG", 1.0)), Hill(top=2.0, half=5.0))
     expected = {"and": {"30-60 x 120-150"}, "or": {"30-60", "120-150", "30-60 x 120-150"}}
     for logic, clear in expected.items():
-        experiment = tile_interactions(sequences(), tiles=TILES, draws=3, rope=(-1.0, 1.0))
+        experiment = tile_interactions(sequences(66), tiles=TILES, draws=3, rope=(-1.0, 1.0))
         found = verdicts(answer_of(experiment, gate(logic, every_order)))
         assert len(experiment.named_arms) == 8
         assert {name for name, verdict in found.items() if verdict != "negligible"} == clear | {"all together"}

@@ -240,7 +240,7 @@ def test_a_rope_in_sd_needs_windows_that_differ(files):
 @EXACT
 @pytest.mark.parametrize("oracle", ["rbfox1_like", "additive"])
 def test_the_dose_response_is_recovered(oracle):
-    answer = assert_recovers(dose_response(n_units=300), cg.zoo.oracle(oracle), unseen=0.02)
+    answer = assert_recovers(dose_response(n_units=2_000), cg.zoo.oracle(oracle), unseen=0.02)
     assert "copies of the strongest word are additive" in answer.sentences[0]
 
 

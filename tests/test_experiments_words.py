@@ -232,7 +232,7 @@ def test_letters_of_dna_and_bad_words():
 
 
 def test_a_flat_profile_is_flat():
-    answer = assert_recovers(cg.experiments.position(n_units=400), ADDITIVE)
+    answer = assert_recovers(cg.experiments.position(n_units=2_000), ADDITIVE)
     assert "is flat" in answer.sentences[0]
     assert _verdict(answer, "rise") == "negligible"
     band, estimates = answer.findings["band"], answer.estimates.sel(contrast=answer.findings["band"]["contrast"])
@@ -389,7 +389,7 @@ def test_affinity_refuses(settings, said):
     ],
 )
 def test_copies_add_or_saturate(oracle, word, shape):
-    experiment = cg.experiments.copies(word=word, at=[4, 13, 22], n_units=400, rope=(-0.15, 0.15))
+    experiment = cg.experiments.copies(word=word, at=[4, 13, 22], n_units=2_000, rope=(-0.15, 0.15))
     answer = assert_recovers(experiment, oracle)
     assert f"1 to 3 copies are {shape} beside the same sites alone, " in answer.sentences[0]
     assert f"by number they are {shape}, " in answer.sentences[0]
@@ -474,7 +474,7 @@ def test_published_spacings_are_the_default():
 
 @pytest.mark.parametrize("oracle", [RBFOX1, ADDITIVE, SATURATING], ids=["rbfox1", "additive", "saturating"])
 def test_spacing_recovers(oracle):
-    answer = assert_recovers(cg.experiments.spacing(n_units=1_000), oracle)
+    answer = assert_recovers(cg.experiments.spacing(n_units=3_000), oracle)
     near, far = (_verdict(answer, f"interaction at {d}") for d in (4, 9))
     expected = {RBFOX1: ("decreases", "negligible"), ADDITIVE: ("negligible",) * 2, SATURATING: ("decreases",) * 2}
     assert (near, far) == expected[oracle]
@@ -485,7 +485,7 @@ def test_spacing_recovers(oracle):
 def test_moving_one_site_would_have_confounded_distance_with_place():
     """Sites lose strength along the sequence and do not know of each other: the naive design calls that spacing."""
     oracle = Oracle(Word("UGCAUG", 3.0, gain=Slope(-0.03)), Word("GGG", 0.3), scale="score")
-    experiment = cg.experiments.spacing(distances=[6, 10, 16], n_units=400)
+    experiment = cg.experiments.spacing(distances=[6, 10, 16], n_units=2_000)
     outcomes = cg.run(experiment, oracle, rng=0, progress=False)
     answer = experiment.analyse(outcomes, rng=0)
     truth = oracle.true_ace(experiment).squeeze().sel(contrast=answer.decisions["contrast"])

@@ -81,7 +81,7 @@ def copies(
     Examples
     --------
     >>> import causalgia as cg
-    >>> experiment = cg.experiments.copies(at=(4, 13, 22), n_units=400)
+    >>> experiment = cg.experiments.copies(at=(4, 13, 22), n_units=2_000)
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("additive"), rng=0)
     >>> answer = experiment.analyse(outcomes, rng=0)
     >>> print(answer.sentences[0])

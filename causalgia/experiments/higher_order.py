@@ -92,9 +92,9 @@ def tile_interactions(
     >>> from causalgia.sequences import decode
     >>> from causalgia.zoo import Gate, Oracle, Word
     >>> gate = Oracle(Gate(("GATAAG", "TATAAA"), bonus=4.0, logic="and"), Word("CAC", 0.01))
-    >>> random = decode(cg.Uniform(length=240).sample(24, rng=0)["sequence"].values)
+    >>> random = decode(cg.Uniform(length=240).sample(60, rng=0)["sequence"].values)
     >>> sequences = [s[:70] + "GATAAG" + s[76:140] + "TATAAA" + s[146:] for s in random]
-    >>> experiment = cg.experiments.tile_interactions(sequences, tiles=[(60, 100), (120, 160)], rope=(-1.0, 1.0))
+    >>> experiment = cg.experiments.tile_interactions(sequences, tiles=[(60, 100), (120, 160)], rope=(-2.0, 2.0))
     >>> answer = experiment.analyse(cg.run(experiment, gate, rng=0), rng=0)
     >>> answer.decisions["verdict"].values.ravel().tolist()
     ['negligible', 'negligible', 'increases', 'increases']

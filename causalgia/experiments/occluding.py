@@ -94,7 +94,7 @@ def occlusion(
     >>> experiment = cg.experiments.occlusion(sampled, motif="AGATAA", fills=["uniform"], draws=2)
     >>> outcomes = cg.run(experiment, Oracle(Word("AGATAA", 0.9, "both"), EndGC(-1.0, last=150)), rng=0)
     >>> print(experiment.analyse(outcomes, rng=0).sentences[0])
-    Task outcome: AGATAA occluded (uniform) changes the outcome by -0.89...; motif minus placebo -0.89...
+    Task outcome: AGATAA occluded (uniform) changes the outcome by -0.9...; motif minus placebo -0.9...
     """
     given, pattern = real_sequences(sequences, "sequences"), sought(motif, "motif")
     if given.draws > 1:

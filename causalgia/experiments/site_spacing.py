@@ -97,7 +97,7 @@ def spacing(
     >>> experiment = cg.experiments.spacing(n_units=200)
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0)
     >>> print(experiment.analyse(outcomes, rng=0).sentences[0])
-    Task RBFOX1: two sites increase the outcome at 4 (6...) and 6 (6...) and 9 (7...); one site alone increases ...
+    Task RBFOX1: two sites increase the outcome at 4 (5.9...) and 6 (6...) and 9 (7...); one site alone increases ...
     """
     settings.background(null)
     apart = tuple(sorted(settings.positions(distances, "distances")))

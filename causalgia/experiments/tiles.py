@@ -86,7 +86,7 @@ def necessity(
     >>> from causalgia.sequences import decode
     >>> from causalgia.zoo import Gate, Oracle, Word
     >>> gate = Oracle(Gate(("GATAAG", "TATAAA"), bonus=4.0, logic="and"), Word("CAC", 0.01))
-    >>> random = decode(cg.Uniform(length=240).sample(24, rng=0)["sequence"].values)
+    >>> random = decode(cg.Uniform(length=240).sample(60, rng=0)["sequence"].values)
     >>> sequences = [s[:70] + "GATAAG" + s[76:140] + "TATAAA" + s[146:] for s in random]
     >>> experiment = cg.experiments.necessity(sequences, tile_width=60, rope=(-0.5, 0.5))
     >>> answer = experiment.analyse(cg.run(experiment, gate, rng=0), rng=0)
@@ -145,12 +145,12 @@ def sufficiency(
     >>> from causalgia.sequences import decode
     >>> from causalgia.zoo import Gate, Oracle, Word
     >>> gate = Oracle(Gate(("GATAAG", "TATAAA"), bonus=4.0, logic="or"), Word("CAC", 0.01))
-    >>> random = decode(cg.Uniform(length=240).sample(24, rng=0)["sequence"].values)
+    >>> random = decode(cg.Uniform(length=240).sample(60, rng=0)["sequence"].values)
     >>> sequences = [s[:70] + "GATAAG" + s[76:140] + "TATAAA" + s[146:] for s in random]
     >>> experiment = cg.experiments.sufficiency(sequences, tile_width=60, rope=(-0.5, 0.5))
     >>> answer = experiment.analyse(cg.run(experiment, gate, rng=0), rng=0)
     >>> print(answer.sentences[0])
-    Task outcome: of 4 tiles 2 are sufficient (60-120: 3...; 120-180: 3...), 2 are negligible, over sequences like ...
+    Task outcome: of 4 tiles 2 are sufficient (60-120: 3...; 120-180: 3...), 2 are ...
     """
     null = real_sequences(sequences, draws, rope)
     spans, kept = tiles_of(null.length, tile_width=tile_width, tiles=tiles, tss=tss)

@@ -9,6 +9,7 @@ from typing import Any
 import xarray as xr
 
 from causalgia.multiplicity.rare import missed_share_sentence
+from causalgia.verdicts.rare_effects import few_real_sequences
 from causalgia.reporting.numbers import format_p
 
 _ROUNDING = 1e-9
@@ -84,7 +85,7 @@ def _promises(decisions: xr.Dataset) -> list[str]:
     if attrs.get("evidence") != "tests" or "rare" not in attrs or _is_point(str(attrs.get("rope", ""))):
         return []
     if attrs["rare"] == "none" or "missed_share" not in decisions:
-        return ["Assuming no rare, large effects."] if attrs.get("target") != "units" else []
+        return [] if attrs.get("target") == "units" else [_assumed(decisions)]
     share = float(decisions["missed_share"].max())
     if not share > 0:
         return ["Assuming no rare, large effects: the number of independent backgrounds is not known."]
@@ -99,6 +100,17 @@ def _promises(decisions: xr.Dataset) -> list[str]:
             f"effects may be rare, and there are {n:,.0f}."
         )
     return lines
+
+
+def _assumed(decisions: xr.Dataset) -> str:
+    """Say that no rare, large effects are assumed, and of few real sequences what that leaves out."""
+    n = few_real_sequences(decisions)
+    if not n:
+        return "Assuming no rare, large effects."
+    return (
+        f"Assuming no rare, large effects: {n:,} real sequences cannot show effects on fewer than {300 / n:.2g} % of "
+        "such sequences."
+    )
 
 
 def _beware(attrs: Mapping[Any, Any]) -> list[str]:

@@ -82,7 +82,7 @@ def decide(
         Share of the backgrounds on which an effect must not be missed: by tests nothing is "negligible" before
         ``3 / rare`` independent backgrounds were drawn. ``"auto"`` is .01 where a predictor answered for a population
         of backgrounds, and ``"none"`` (no rare, large effects are assumed, which is said) for exactly these units, for
-        tables of effects, and for measured activities.
+        fewer than 300 real sequences taken as they are, for tables of effects, and for measured activities.
     ci_prob
         Of a posterior: probability of the equal-tailed intervals; by default ``2 level - 1``, which excludes the ends
         of the ROPE where a verdict is given. Tests print the interval that decided, and take none.

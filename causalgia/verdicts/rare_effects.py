@@ -21,7 +21,8 @@ def as_rare(rare: Any, estimates: xr.Dataset) -> float | None:
     """Return the share of backgrounds on which an effect must not be missed, None where no such effects are assumed.
 
     ``"auto"`` is 1 % where a predictor answered for a population of backgrounds, most of which may hardly answer while
-    a few answer much, and None for exactly these units, for tables of effects and for measured activities.
+    a few answer much, and None for exactly these units, for an average over fewer than 300 real sequences, for tables
+    of effects and for measured activities: there a report says that no rare, large effects are assumed.
 
     Raises
     ------
@@ -39,7 +40,8 @@ def as_rare(rare: Any, estimates: xr.Dataset) -> float | None:
     if isinstance(rare, str) and rare == "auto":
         attrs = estimates.attrs
         predicted = "predictor_fingerprint" in attrs and not attrs.get("effect_on")
-        return RARE if predicted and attrs.get("target", "population") in _OF_A_POPULATION else None
+        of_a_population = predicted and attrs.get("target", "population") in _OF_A_POPULATION
+        return RARE if of_a_population and not few_real_sequences(estimates) else None
     number = isinstance(rare, int | float | np.number) and not isinstance(rare, bool)
     if not number or not 0 < float(rare) < 1:
         raise DecisionError(
@@ -47,6 +49,23 @@ def as_rare(rare: Any, estimates: xr.Dataset) -> float | None:
             "rare=0.01"
         )
     return float(rare)
+
+
+def few_real_sequences(estimates: xr.Dataset) -> int:
+    """Return how many real sequences were taken as they are, where they are too few for `RARE`; else 0.
+
+    There are as many as the user has. Drawing more is no cure, as it is of a null model.
+
+    Examples
+    --------
+    >>> found = xr.Dataset({"ace": ("contrast", [1.0]), "n_units": ("contrast", [24])}, attrs={"null_kind": "genomic"})
+    >>> few_real_sequences(found)
+    24
+    """
+    if estimates.attrs.get("null_kind") != "genomic" or "ace" not in estimates:
+        return 0
+    n = int(independent_draws(estimates).max(initial=0.0))
+    return n if n < 3 / RARE else 0
 
 
 def independent_draws(estimates: xr.Dataset) -> Array:
