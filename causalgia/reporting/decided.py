@@ -9,8 +9,8 @@ from typing import Any
 import xarray as xr
 
 from causalgia.multiplicity.rare import missed_share_sentence
-from causalgia.verdicts.rare_effects import few_real_sequences
 from causalgia.reporting.numbers import format_p
+from causalgia.verdicts.rare_effects import few_real_sequences
 
 _ROUNDING = 1e-9
 _OF_SETS = ("bh", "holm", "bayes_fdr")
