@@ -86,4 +86,4 @@ def test_members_stand_beside_their_mean() -> None:
     near = {row["contrast"]: row for row in results["rows"]}["interaction at 4"]
     assert near["verdict"] == "decreases"
     assert near["between_sd"] > 0
-    assert results["sentences"][0].startswith("Task RBFOX1: one site increases")
+    assert results["sentences"][0].startswith("Task RBFOX1: two sites increase the outcome at 4")
