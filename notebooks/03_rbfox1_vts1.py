@@ -154,10 +154,11 @@ beyond = answer.decisions.isel(task=0).sel(contrast=["excess over single sites",
 print(f"all copies beyond the sum of single sites: {100 * beyond[0] / beyond[1]:.1f} % of the effect of three")
 
 # %% [markdown]
-# Every network goes up with every copy, near additively: what copies do together beyond what the same sites do alone is a small part of
-# what they do. And even that is not cooperation, mostly. The published places leave two bases between sites, and where those read CA
-# there is one more UGCAUG across the gap, which neither site makes alone: a sixteenth of all backgrounds has it. The oracle, whose
-# words merely add, shows the same excess. Designs make what they measure; `at=[4, 14, 24]` does not.
+# Every network goes up with every copy, and copies add: what they do together beyond what the same sites do alone is a small part of
+# what they do. By their number alone they would seem to saturate; but a site does less the nearer it lies to the 3' end, as was just
+# seen, and the arms with one site alone at each place take that off. The published places (`at="published"`) leave two bases between
+# sites, and where those read CA there is one more UGCAUG across the gap, which neither site makes alone: a sixteenth of all backgrounds
+# has it, and it passes for cooperation. Designs make what they measure; the default leaves four bases.
 #
 # ## Does the distance of two sites matter?
 #
