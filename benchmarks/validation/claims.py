@@ -52,11 +52,11 @@ def printed(decisions: xr.Dataset, truth: np.ndarray) -> Printed:
     )
 
 
-def from_table(truth: Truth, k: int, rope: float, n: int, seed: int) -> Printed:
-    """Print n trials of K effects with standard error 1, half of their errors shared as under one control."""
+def from_table(truth: Truth, k: int, rope: float, n: int, seed: int, *, shared: float = 0.5) -> Printed:
+    """Print n trials of K effects with standard error 1, of whose variance a part is shared, as under one control."""
     rng = np.random.default_rng(seed)
     true = truth(rng, k, n)
-    effect = true + (rng.normal(size=(k, n)) + rng.normal(size=n)) / np.sqrt(2)
+    effect = true + np.sqrt(1 - shared) * rng.normal(size=(k, n)) + np.sqrt(shared) * rng.normal(size=n)
     names = {"contrast": [f"e{i}" for i in range(k)], "task": [str(i) for i in range(n)]}
     p = 2 * special.ndtr(-np.abs(effect))
     table = xr.Dataset({"ace": (EFFECT, effect), "se": (EFFECT, np.ones((k, n))), "p": (EFFECT, p)}, coords=names)
@@ -133,7 +133,8 @@ TRUTHS: dict[str, tuple[Truth, float]] = {
 }
 LAWS: dict[str, draws.Draw] = {"normal": draws.normal, "exponential": draws.exponential, "lognormal": draws.lognormal}
 _TABLE = "Printed by default from tables: K effects with standard error 1 under one control"
-_POSTERIOR = "Printed by default from tables of 30 effects and more: the posterior, on average over effects like these"
+_POSTERIOR = "Printed by default from tables of 30 effects and more, independent: the posterior, on average"
+_POSTERIOR_UNITS = "Printed by default from units: 30 arms and more under one control, the posterior, on average"
 _UNITS = "Printed by default from units: K arms under one control, every truth on a bound of the ROPE"
 
 
@@ -216,24 +217,45 @@ SPREADS: dict[str, Truth] = {
 
 
 @cache
-def _of_spread(name: str, k: int, n: int) -> Printed:
-    return from_table(SPREADS[name], k, 1.0, n, seed=zlib.crc32(f"{name}, {k}".encode()))
+def _of_spread(name: str, k: int, n: int, shared: float = 0.0) -> Printed:
+    return from_table(SPREADS[name], k, 1.0, n, seed=zlib.crc32(f"{name}, {k}".encode()), shared=shared)
+
+
+@cache
+def _of_spread_units(name: str, k: int, n: int) -> Printed:
+    seed = zlib.crc32(f"units, {name}, {k}".encode())
+    return from_units(SPREADS[name], k, 1.0, n, seed, draw=draws.normal, n_units=400)
 
 
 def _spread_rows(name: str, k: int) -> list[Check]:
+    cell = f"K = {k}, {name}, ROPE 1"
+    full, quick = {30: (1_000, 20), 100: (600, 12), 400: (300, 5)}[k]
     return _rows(
-        _POSTERIOR,
-        f"K = {k}, {name}, ROPE 1",
-        lambda n: _of_spread(name, k, n),
-        covers=0.85,
-        false="at most",
-        full=1_000,
-        quick=30,
+        _POSTERIOR, cell, lambda n: _of_spread(name, k, n), covers=0.85, false="at most", full=full, quick=quick
     )
+
+
+def _spread_unit_rows(name: str, k: int) -> list[Check]:
+    cell, full, quick = f"K = {k}, {name}, ROPE 1, 400 units", 300, 8
+    count = lambda n: _of_spread_units(name, k, n)  # noqa: E731
+    return _rows(_POSTERIOR_UNITS, cell, count, covers=0.85, false="at most", full=full, quick=quick)
+
+
+_SHARED = Check(
+    _POSTERIOR,
+    "K = 100, N(0, .5), half of the error variance shared, no covariance given: printed intervals cover",
+    lambda _, n: _of_spread("N(0, .5)", 100, n, 0.5).coverage,
+    0.90,
+    "fails",
+    full=600,
+    quick=20,
+)
 
 
 CHECKS = [
     *(row for k in (1, 2, 6, 12, 29) for name in TRUTHS for row in _table_rows(name, k)),
     *(row for k in (30, 100, 400) for name in SPREADS for row in _spread_rows(name, k)),
+    _SHARED,
+    *(row for k in (30, 100) for name in list(SPREADS)[:3] for row in _spread_unit_rows(name, k)),
     *(row for law in LAWS for n in (300, 1_000) for k in (1, 6) for row in _unit_rows(law, n, k, "at most")),
 ]

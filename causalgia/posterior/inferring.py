@@ -157,7 +157,8 @@ def infer(
     names_of_x, x = covariates_of(table, covariates)
     n, key = -(-draws // CHAINS) * CHAINS, root_key(rng)
     asked, law_used = _questions(table, rows, x, prior, law, engine)
-    assumed, law = _assumption(law, law_used, rows), law_used  # type: ignore[assignment]  # one of the laws
+    assumed = _assumption(law, law_used, rows) + _independence(table, asked)
+    law = law_used  # type: ignore[assignment]  # one of the laws
     if "nuts" in [chosen(engine, law, question.noise) for question in asked]:
         refuse_too_few(n, accept_unconverged)
     answers = [answer(question, law, engine, draws=n, key=key) for question in asked]
@@ -195,6 +196,17 @@ def _assumption(law: str, used: str, rows: list[Any]) -> list[str]:
     return [
         f"{least} effects cannot show the law that they are draws of: the {used.replace('_', ' ')} law was assumed; "
         "the unshrunken 95 % interval of each effect stands in moments (lower_unshrunken, upper_unshrunken)"
+    ]
+
+
+def _independence(table: xr.Dataset, asked: list[Question]) -> list[str]:
+    """Return what to say where a table of effects came without their covariance."""
+    unknown = any(sigma_of(q.noise) == "diagonal" and len(q.effect) > 1 for q in asked)
+    if not unknown or "predictor_fingerprint" in table.attrs or table.attrs.get("effect_on"):
+        return []
+    return [
+        "the errors of these effects were taken as independent, for no covariance is known; effects against one control "
+        "share its error, which cg.from_effects(..., covariance=) takes"
     ]
 
 
