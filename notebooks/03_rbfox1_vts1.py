@@ -264,6 +264,6 @@ print(
 
 # %% [markdown]
 # Directions and order are right throughout, and what single words do is nearly right in size. The rules about two things at once were learnt in
-# kind and not in size: the penalty for crowding is a fifth too small, and of what a loop gives only a third was learnt. Five networks
+# kind and not in size: the penalty for crowding is a fifth too small, and of what a loop gives two fifths were learnt. Five networks
 # agree with each other far better than with the truth. Agreement of retrained networks is no evidence about the RNA: it says
 # what this training, on these data, finds.
