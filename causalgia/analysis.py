@@ -47,6 +47,7 @@ LEAST_FOR_A_LAW = 30
 
 OF_A_POSTERIOR = ("local", "bayes_fdr")
 LEAST_PLACEBO_WORDS = 40
+OF_PLACEBOS = ("placebo", "placebo tail")
 _OF_EVERY_ARM = ("arm", "kind", "random")
 
 _IN_SD = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)(?:e-?\d+)?\s*sd\s*")
@@ -75,6 +76,17 @@ def _is_interval(value: object) -> bool:
     return isinstance(value, list) and len(value) == 2 and all(map(is_number, value)) and bool(value[0] < value[1])
 
 
+def is_of_placebos(rope: object) -> bool:
+    """Return whether placebo words make the region: ``"placebo"``, or ``"placebo tail"``.
+
+    Examples
+    --------
+    >>> [is_of_placebos(rope) for rope in ("placebo", "placebo tail", "0.2 sd", 0)]
+    [True, True, False, False]
+    """
+    return isinstance(rope, str) and rope.strip() in OF_PLACEBOS
+
+
 def is_rope(value: object) -> bool:
     """Return whether a value is a region of practical equivalence as TOML has it.
 
@@ -87,13 +99,15 @@ def is_rope(value: object) -> bool:
     """
     if isinstance(value, str):
         in_sd = _IN_SD.fullmatch(value)
-        return value == "placebo" or (in_sd is not None and float(value.replace("sd", "")) > 0)
+        return is_of_placebos(value) or (in_sd is not None and float(value.replace("sd", "")) > 0)
     if isinstance(value, dict):
         return bool(value) and all(map(_is_interval, value.values()))
     return _is_interval(value) or (is_number(value) and value == 0)
 
 
-ROPE_IN_WORDS = 'two numbers, the lower first (or by task), "placebo", sd of the control arm such as "0.2 sd", or 0'
+ROPE_IN_WORDS = (
+    'two numbers, the lower first (or by task), "placebo", "placebo tail", sd of the control arm such as "0.2 sd", or 0'
+)
 
 ANALYSIS: Keys = {
     "control": NAME,
@@ -149,7 +163,7 @@ class Analysis:
         Law of the effects in the hierarchical model, as `causalgia.infer` takes it.
     rope
         Region of practical equivalence: (lower, upper) on the scale of the contrast, or task -> (lower, upper);
-        ``"placebo"``; sd of the control arm such as ``"0.2 sd"``; or 0 for direction alone.
+        ``"placebo"``; ``"placebo tail"``; sd of the control arm such as ``"0.2 sd"``; or 0 for direction alone.
     level
         Verdicts hold with this probability.
     error
@@ -285,9 +299,9 @@ class Analysis:
 
     def _check_rope(self, words: Sequence[str] | None, tasks: Sequence[str] | None) -> None:
         n = None if words is None else self._n_words(set(words))
-        if self.rope == "placebo" and n is not None and n < LEAST_PLACEBO_WORDS:
+        if is_of_placebos(self.rope) and n is not None and n < LEAST_PLACEBO_WORDS:
             raise DesignError(
-                f"[analysis]: rope = 'placebo' needs contrasts of {LEAST_PLACEBO_WORDS} or more placebo words, and "
+                f"[analysis]: rope = {self.rope!r} needs contrasts of {LEAST_PLACEBO_WORDS} or more placebo words, and "
                 f"there are {n}; add arms with cg.placebos(pattern, at=, n={LEAST_PLACEBO_WORDS}) or [placebos]"
             )
         if tasks is None or not _by_task(self.rope):

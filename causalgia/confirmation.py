@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import xarray as xr
 
-from causalgia.analysis import Analysis, of_one_word
+from causalgia.analysis import Analysis, is_of_placebos, of_one_word
 from causalgia.design import Design, Genomic, NullModel
 from causalgia.design.null_model import FromParents
 from causalgia.errors import DecisionError, DesignError, PredictorError
@@ -175,7 +175,7 @@ def _arms(design: Design, analysis: Analysis, names: list[str]) -> list[str]:
 def _controls(design: Design, analysis: Analysis) -> list[str]:
     """Return the control of the analysis, or the arms of such kinds, or the first arm; placebo words if they judge."""
     kinds = {arm.name: arm.intervention.kind for arm in design.named_arms}
-    words = [name for name, kind in kinds.items() if kind == "placebo_word" and analysis.rope == "placebo"]
+    words = [name for name, kind in kinds.items() if kind == "placebo_word" and is_of_placebos(analysis.rope)]
     if analysis.control is not None:
         return [analysis.control, *words]
     if analysis.contrasts is not None:
@@ -211,7 +211,7 @@ def _two_a_parent(design: Design) -> bool:
 def _judges(design: Design, analysis: Analysis, names: list[str]) -> list[str]:
     """Return the selected names, and the contrasts of single placebo words where these are the region that judges."""
     words = {arm.name for arm in design.named_arms if arm.intervention.kind == "placebo_word"}
-    rows = analysis.weights_by_contrast if analysis.rope == "placebo" else {}
+    rows = analysis.weights_by_contrast if is_of_placebos(analysis.rope) else {}
     here = {name: row for name, row in rows.items() if set(row) <= set(design.arm_names)}
     return list(dict.fromkeys([*names, *of_one_word(here, words)]))
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from causalgia.analysis import Analysis
+from causalgia.analysis import Analysis, is_of_placebos
 from causalgia.effects import contrast
 from causalgia.errors import ContrastError, DecisionError, ExploratoryWarning, OutcomesError
 from causalgia.estimation import estimate
@@ -457,7 +457,7 @@ def _with_exact(
     """Add the verdicts on contrasts without spread to those of the posterior, in the order of the estimates."""
     from causalgia.verdicts import decide
 
-    rope = _region_by_task(decisions) if analysis.rope == "placebo" else analysis.region
+    rope = _region_by_task(decisions) if is_of_placebos(analysis.rope) else analysis.region
     points = decide(
         _points(estimates.isel(contrast=exact)), rope=rope, level=analysis.level, error="local", rare=analysis.rare
     )

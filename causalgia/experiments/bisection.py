@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from causalgia.analysis import Rope
+from causalgia.analysis import Rope, is_of_placebos
 from causalgia.design import Ablate, Arm, Design, Genomic, Untreated
 from causalgia.design.fills import FILLS
 from causalgia.design.intervention import Span
@@ -156,8 +156,8 @@ def _check(roots: Sequence[Span], least: int, fill: str, fwer: float, rope: obje
         raise DesignError(f"tile {in_words(narrow)} is narrower than least={least}; widen it, or lower least")
     if isinstance(fwer, bool) or not isinstance(fwer, int | float) or not 0 < fwer < 1:
         raise DesignError(f"fwer={fwer!r} must be a number between 0 and 1")
-    if rope == "placebo":
-        raise DesignError("rope='placebo' needs placebo words, and a search has none; give rope=(-0.1, 0.1)")
+    if is_of_placebos(rope):
+        raise DesignError(f"rope={rope!r} needs placebo words, and a search has none; give rope=(-0.1, 0.1)")
 
 
 @dataclass(frozen=True)

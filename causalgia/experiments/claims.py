@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypeAlias
 
-from causalgia.analysis import Analysis, Rope
+from causalgia.analysis import Analysis, Rope, is_of_placebos
 
 Claims: TypeAlias = Literal["confirmatory", "screening"]
 """Each verdict holds at its own truth; or verdicts hold on average over effects like these."""
@@ -20,7 +20,7 @@ def analysis_for(claims: Claims, *, rope: Rope, n_contrasts: int = 0, **settings
     that are ordered, such as interactions along a distance: each is tested by itself, on its unshrunken estimate, with
     the false discovery rate over all of them. So are fewer than 30 contrasts of one kind. From 30 exchangeable
     contrasts on, such as variants, a posterior shares what they have in common, and its verdicts hold on average over
-    effects like these. Where placebo words say what no effect looks like (``rope="placebo"``), they are that law, and
+    effects like these. Where placebo words say what no effect looks like (``rope="placebo"`` or ``"placebo tail"``), they are that law, and
     the words beyond it are found by tests with the false discovery rate over the screen.
 
     Parameters
@@ -47,6 +47,6 @@ def analysis_for(claims: Claims, *, rope: Rope, n_contrasts: int = 0, **settings
     'local'
     """
     screens = claims == "screening"
-    by_posterior = screens and n_contrasts >= LEAST_FOR_SCREENING and rope != "placebo"
+    by_posterior = screens and n_contrasts >= LEAST_FOR_SCREENING and not is_of_placebos(rope)
     error = "local" if by_posterior else "bh"
     return Analysis(rope=rope, error=error, exchangeable=screens, **settings)

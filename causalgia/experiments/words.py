@@ -42,16 +42,18 @@ def word_screen(
     n_placebos: int = 100,
     letters: str = "ACGU",
     n_units: int = 1_000,
-    rope: Rope = "placebo",
+    rope: Rope = "placebo tail",
 ) -> Experiment:
     """Return the experiment that asks which words of a width matter, beyond what any word does.
 
     Every word is embedded at one place of the same backgrounds, against the untreated arm. On most networks nearly
     every random word moves the outcome, so that a test against 0 answers nothing; a word is judged against placebo
     words, random ones of its width, which show what "no effect of this word in particular" looks like. A verdict
-    "increases" or "decreases" says that the effect lies beyond their central 95 %, with the false discovery rate over
-    the screen bounded (Benjamini-Hochberg, one-sided tests against the ends of the region). With units enough, 5 % of
-    words like the placebo words are found there; the sentence says how many that is.
+    "increases" or "decreases" says that the effect lies beyond their central 95 % and is rare among such words, with
+    the false discovery rate over the screen bounded (Benjamini-Hochberg). Ranks among 100 words tell nothing among
+    thousands, so that beyond the outermost placebo word a Student t tail fitted to them decides. It is a model: the
+    rate holds if the law of words has no heavier tail than the placebo words support. ``rope="placebo"`` assumes no
+    tail and needs about ``40 K / R`` placebo words to find R of K.
 
     The largest of many estimates are too large (winner's curse). The finding ``shrunken`` has each word's posterior
     mean beyond the mean placebo word, given all others (`causalgia.posterior.mixture`); `causalgia.confirm` asks the
@@ -76,7 +78,8 @@ def word_screen(
     n_units
         Backgrounds.
     rope
-        Region of practical equivalence; ``"placebo"``, the central 95 % of the placebo words.
+        Region of practical equivalence; ``"placebo tail"``, the central 95 % of the placebo words, with directions by
+        a Student t tail fitted to them; ``"placebo"``, the same with directions by ranks alone.
 
     Returns
     -------
@@ -255,15 +258,12 @@ def _sentence(rows: xr.Dataset, raw: xr.Dataset, beyond: xr.Dataset, placebo: ND
 
 def _region(rows: xr.Dataset, placebo: NDArray[np.bool_], mean: float) -> str:
     """Return the region in words: one of placebo words from their mean, as effects beside it, and its share."""
-    if not rows.attrs["rope"].endswith("placebo words"):
-        return f"{rows.attrs['rope']}"
+    rope = str(rows.attrs["rope"])
+    if not rope.endswith("placebo words"):
+        return rope
     low, high = (rows[end].to_numpy()[0] - mean for end in ("rope_lower", "rope_upper"))
-    by_definition = 0.05 * (~placebo).sum()
-    expected = f"{by_definition:,.0f}" if by_definition >= 1 else f"{by_definition:.1g}"
-    return (
-        f"{placebo.sum()} placebo words (central 95 %: {low:.3g} to {high:.3g} from their mean; of words like these up "
-        f"to {expected} would)"
-    )
+    how = f"a Student t tail fitted to {placebo.sum()} placebo words, a model" if "tail" in rope else "their ranks"
+    return f"{placebo.sum()} placebo words (central 95 %: {low:.3g} to {high:.3g} from their mean; directions by {how})"
 
 
 def _word(row: xr.Dataset) -> str:

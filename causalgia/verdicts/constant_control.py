@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from causalgia.analysis import is_of_placebos
 from causalgia.errors import DegenerateWarning
 from causalgia.estimation.request import users_level
 from causalgia.notes import with_notes
@@ -37,7 +38,7 @@ def tasks_that_vary(estimates: xr.Dataset, rope: Any) -> list[Any]:
     if "control_sd" not in estimates or not isinstance(rope, str):
         return list(tasks)
     still = estimates["control_sd"].transpose("contrast", "task", ...).to_numpy() <= 0
-    if rope.strip() == "placebo":  # placebo words may differ where the control does not
+    if is_of_placebos(rope):  # placebo words may differ where the control does not
         still = still & (estimates["se"].transpose("contrast", "task", ...).to_numpy() <= 0)
     of_task = [bool(row.any()) for row in np.reshape(still.all(axis=0), (len(tasks), -1))]
     return list(tasks) if all(of_task) else [task for i, task in enumerate(tasks) if not of_task[i]]

@@ -28,7 +28,7 @@ from causalgia.streams import RNG, root_key
 from causalgia.verdicts.banded import band_error
 from causalgia.verdicts.evidence import Evidence, distance, from_estimates, from_posterior, interval_of, z_of
 from causalgia.verdicts.further import more_units
-from causalgia.verdicts.placebo import resolution_note
+from causalgia.verdicts.placebo import TAIL_NOTE, resolution_note
 from causalgia.verdicts.rare_effects import as_rare, independent_draws
 from causalgia.verdicts.rules import CLAIMS, UNDECIDED, rule
 
@@ -67,7 +67,8 @@ def decide(
     rope
         The effects too small to matter: ``(lower, upper)`` on the scale of the contrast, or these for each task;
         ``"0.2 sd"`` of the control arm's outcomes, on both sides of no effect; ``"placebo"``, the central 95 % of 40
-        or more placebo words; or 0, the direction alone, which is never negligible. No effect is attrs["null_value"],
+        or more placebo words; ``"placebo tail"``, the same with directions by a Student t tail fitted to the words, where
+        they are too few for ranks; or 0, the direction alone, which is never negligible. No effect is attrs["null_value"],
         1 for ratios, else 0; a ratio has the sd relative to the control's mean.
     level
         1 minus the bound on the error rate.
@@ -241,8 +242,12 @@ def _by_tests(table: Any, rope: Any, attrs: dict[str, Any], rare: Any, family: s
     if found.region.of_placebos:
         beyond_region = (out["lower"] > out["rope_upper"]) | (out["upper"] < out["rope_lower"])
         could_be = (beyond_region & (out["verdict"] == UNDECIDED)).transpose(*out["ace"].dims).to_numpy()
-        out = with_notes(out, *filter(None, [resolution_note(estimates, could_be, 1 - level)]))
+        out = with_notes(out, *filter(None, [_note(estimates, found, could_be, 1 - level)]))
     return out.drop_attrs(deep=False).assign_attrs({k: v for k, v in out.attrs.items() if k != "ci_prob"})
+
+
+def _note(estimates: xr.Dataset, found: Evidence, could_be: npt.NDArray[np.bool_], alpha: float) -> str | None:
+    return TAIL_NOTE if found.region.tail else resolution_note(estimates, could_be, alpha)
 
 
 def _interval(estimates: xr.Dataset, columns: dict[str, Any], alpha: float, direction_only: bool) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from causalgia.multiplicity.questions import null_value
 from causalgia.multiplicity.tost import limits, numbers_of, tails
 from causalgia.posterior.tree import datasets, require
 from causalgia.verdicts.drawn import Summary, summarise
-from causalgia.verdicts.placebo import rank_errors
+from causalgia.verdicts.placebo import rank_errors, tail_errors
 from causalgia.verdicts.rare_effects import missed_share, unseen
 from causalgia.verdicts.regions import Region, region
 from causalgia.verdicts.settled import require_settled
@@ -95,7 +95,8 @@ def from_estimates(estimates: xr.Dataset, rope: Any, *, ci_prob: float, rare: fl
     inside = np.where(too_few, _NEVER, inside)
     below, above = np.minimum(2 * tests.below, 1.0), np.minimum(2 * tests.above, 1.0)
     if found.of_placebos:
-        above, below = (np.maximum(p, q) for p, q in zip((above, below), rank_errors(estimates), strict=True))
+        of_words = tail_errors if found.tail else rank_errors
+        above, below = (np.maximum(p, q) for p, q in zip((above, below), of_words(estimates), strict=True))
     errors = np.stack([below, inside, above])
     errors[:, np.isinf(limits(estimates, ci_prob)[0])] = 1.0
     p_above, p_below = 1 - tests.above, 1 - tests.below

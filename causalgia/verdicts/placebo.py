@@ -9,6 +9,7 @@ import xarray as xr
 
 from causalgia.estimation.moments import Array
 from causalgia.multiplicity.placebo import placebo_rank, words_of
+from causalgia.verdicts.placebo_tail import upper_tail
 
 
 def rank_errors(estimates: xr.Dataset) -> tuple[Array, Array]:
@@ -35,6 +36,38 @@ def rank_errors(estimates: xr.Dataset) -> tuple[Array, Array]:
         ranked[f"p_placebo_{side}"].transpose(*ranked["ace"].dims).to_numpy() for side in ("above", "below")
     )
     return np.minimum(2 * above, 1.0), np.minimum(2 * below, 1.0)
+
+
+TAIL_NOTE = (
+    "the tail of the placebo words' law beyond the outermost word is a model, a Student t fitted to them: the error rate "
+    "of directions holds if the law's tail is no heavier than the t that the words support"
+)
+
+
+def tail_errors(estimates: xr.Dataset) -> tuple[Array, Array]:
+    """Return the errors of `rank_errors`, less where an effect lies beyond every word and the fitted tail says so.
+
+    Within the range of the words their ranks decide. Beyond all of them the error is the smaller of the least that
+    ranks resolve, ``2 / (M + 1)``, and of twice the predictive tail probability (`causalgia.verdicts.placebo_tail`).
+
+    Examples
+    --------
+    >>> effect = np.concatenate([[40.0, 0.3], np.random.default_rng(0).normal(size=100)])
+    >>> table = xr.Dataset({"ace": (("contrast", "task"), effect[:, None])})
+    >>> above, below = tail_errors(table.assign_coords(placebo_word=("contrast", np.arange(102) >= 2)))
+    >>> above[0] < 1e-6, above[1] > 0.5
+    (array([ True]), array([ True]))
+    """
+    word = words_of(estimates)
+    errors = np.stack(rank_errors(estimates)).reshape(2, len(word), -1)
+    effects = estimates["ace"].to_numpy().reshape(len(word), -1)
+    for j in range(effects.shape[1]):
+        for side, sign in enumerate((1.0, -1.0)):
+            of_words, beyond = sign * effects[word, j], sign * effects[:, j]
+            far = ~word & (beyond > of_words.max())
+            errors[side, far, j] = np.minimum(errors[side, far, j], 2 * upper_tail(of_words, beyond[far]))
+    above, below = errors.reshape(2, *estimates["ace"].shape)
+    return above, below
 
 
 def words_needed(n_effects: int, n_beyond: int, alpha: float) -> int:

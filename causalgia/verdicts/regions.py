@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import xarray as xr
 
+from causalgia.analysis import is_of_placebos
 from causalgia.errors import DecisionError
 from causalgia.estimation.given import aligned
 from causalgia.estimation.moments import Array
@@ -41,12 +42,15 @@ class Region:
         The region in words.
     of_placebos
         Whether placebo words made it; most of them lie inside by its making.
+    tail
+        Whether directions beyond every placebo word are judged by a tail that is fitted to the words.
     """
 
     lower: Array
     upper: Array
     said: str
     of_placebos: bool = False
+    tail: bool = False
 
     @property
     def direction_only(self) -> bool:
@@ -60,7 +64,7 @@ def region(rope: Any, effects: xr.Dataset) -> Region:
     Parameters
     ----------
     rope
-        Two numbers; ``"0.2 sd"``; ``"placebo"``; 0; or for each task two numbers.
+        Two numbers; ``"0.2 sd"``; ``"placebo"``; ``"placebo tail"``; 0; or for each task two numbers.
     effects
         ``ace`` on (contrast, task[, model]), and what the rope asks for: ``control_sd``; ``se`` and placebo words.
         Regions about no effect lie about attrs["null_value"], else about 0.
@@ -83,7 +87,7 @@ def region(rope: Any, effects: xr.Dataset) -> Region:
     if isinstance(rope, Mapping):
         return _by_task(rope, ace)
     if isinstance(rope, str):
-        return _placebo(effects) if rope.strip() == "placebo" else _in_sd(rope, effects)
+        return _placebo(effects, rope.strip()) if is_of_placebos(rope) else _in_sd(rope, effects)
     if isinstance(rope, int | float | np.number) and not isinstance(rope, bool):
         return _direction(rope, ace, null_value(effects))
     low, high = ends(rope)
@@ -157,8 +161,10 @@ def _with_plain_errors(effects: xr.Dataset) -> xr.Dataset:
     return effects.assign(se=(effects["ace"].dims, np.sqrt(np.maximum(variances, 0.0))))
 
 
-def _placebo(effects: xr.Dataset) -> Region:
+def _placebo(effects: xr.Dataset, rope: str) -> Region:
     found = placebo_region(_with_plain_errors(effects))
     lower, upper = (np.broadcast_to(found[name].to_numpy()[None], effects["ace"].shape) for name in ("lower", "upper"))
     said = f"the central 95 % of {int(found['n_placebos'])} placebo words"
-    return Region(lower, upper, said, of_placebos=True)
+    tail = rope == "placebo tail"
+    said += f", directions by a Student t tail fitted to {int(found['n_placebos'])} placebo words" if tail else ""
+    return Region(lower, upper, said, of_placebos=True, tail=tail)
