@@ -115,7 +115,10 @@ _TARGETS = (
     "'population x replicates'."
 )
 _METHODS = "bh, by, holm, hochberg, bonferroni, storey, auto, bootstrap_t, dunnett, sign_flip"
-_ROPE = "Region of practical equivalence: -0.1,0.1 (or --rope -0.1 0.1), placebo, 'placebo tail', '0.2 sd', or 0 (direction)."
+_ROPE = (
+    "Region of practical equivalence: -0.1,0.1 (or --rope -0.1 0.1), placebo, 'placebo tail', '0.2 sd', "
+    "or 0 for direction alone."
+)
 _Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the files; made where it is missing.")]
 
 

@@ -67,9 +67,9 @@ def decide(
     rope
         The effects too small to matter: ``(lower, upper)`` on the scale of the contrast, or these for each task;
         ``"0.2 sd"`` of the control arm's outcomes, on both sides of no effect; ``"placebo"``, the central 95 % of 40
-        or more placebo words; ``"placebo tail"``, the same with directions by a Student t tail fitted to the words, where
-        they are too few for ranks; or 0, the direction alone, which is never negligible. No effect is attrs["null_value"],
-        1 for ratios, else 0; a ratio has the sd relative to the control's mean.
+        or more placebo words; ``"placebo tail"``, the same with directions by a Student t tail fitted to the words,
+        where they are too few for ranks; or 0, the direction alone, which is never negligible. No effect is
+        attrs["null_value"], 1 for ratios, else 0; a ratio has the sd relative to the control's mean.
     level
         1 minus the bound on the error rate.
     error
