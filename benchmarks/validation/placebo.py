@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import xarray as xr
+from scipy.stats import false_discovery_control
 
 from causalgia.verdicts import decide
+from causalgia.verdicts.placebo import tail_errors
 from validation.checks import Check
 from validation.draws import Rng
 
 _SECTION = "False discoveries against placebo words, among 400 effects of which some are new words of the same law"
 K = 400
+
+_TAIL = "False discoveries beyond a Student t tail fitted to placebo words, among effects of which some are planted"
+_LAWS: dict[str, Callable[[Rng, int], np.ndarray]] = {  # each of sd 1
+    "normal": lambda rng, n: rng.normal(size=n),
+    "t5": lambda rng, n: rng.standard_t(5, n) / np.sqrt(5 / 3),
+    "t3": lambda rng, n: rng.standard_t(3, n) / np.sqrt(3),
+    "exponential": lambda rng, n: rng.exponential(size=n) - 1,
+    "5 % with sd 4": lambda rng, n: np.where(rng.random(n) < 0.05, 4, 1) * rng.normal(size=n) / np.sqrt(1.75),
+}
+_FAILS = "5 % with sd 4"
+
+
+def tail_screen(rng: Rng, law: str, n_words: int, k: int, share: float, size: float) -> float:
+    """Return the share of new placebo words among the directions of one screen of `k` effects, without a region."""
+    n = n_words + k
+    planted = np.arange(n) >= n - round(share * k)
+    effect = np.where(planted, size * rng.choice([-1.0, 1.0], n), _LAWS[law](rng, n))
+    table = xr.Dataset({"ace": (("contrast", "task"), effect[:, None])})
+    table = table.assign_coords(placebo_word=("contrast", np.arange(n) < n_words))
+    p = np.minimum(*tail_errors(table)).ravel()[n_words:]
+    called = false_discovery_control(np.minimum(p, 1.0)) <= 0.05
+    return float((called & ~planted[n_words:]).sum() / max(called.sum(), 1))
 
 
 def screen(rng: Rng, n_words: int, share: float) -> float:
@@ -40,4 +66,19 @@ CHECKS = [
     )
     for n_words in (40, 100, 400, 2_000)
     for share in (0.0, 0.05, 0.2)
+] + [
+    Check(
+        _TAIL,
+        f"{law}, {m} placebo words, {share:.1%} of {k:,} planted at {size} sd",
+        lambda rng, n, law=law, m=m, k=k, share=share, size=size: np.array(
+            [tail_screen(rng, law, m, k, share, size) for _ in range(n)]
+        ),
+        0.05,
+        "fails" if law == _FAILS and m > 40 else "at most",
+        full=1_000,
+        quick=40,
+    )
+    for law in _LAWS
+    for m in (40, 100, 400)
+    for k, share, size in ((400, 0.0, 8), (4_096, 0.0, 8), (4_096, 0.003, 40), (4_096, 0.05, 8), (400, 0.05, 40))
 ]
