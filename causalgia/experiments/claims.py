@@ -21,7 +21,8 @@ def analysis_for(claims: Claims, *, rope: Rope, n_contrasts: int = 0, **settings
     the false discovery rate over all of them. So are fewer than 30 contrasts of one kind. From 30 exchangeable
     contrasts on, such as variants, a posterior shares what they have in common, and its verdicts hold on average over
     effects like these. Where placebo words say what no effect looks like (``rope="placebo"`` or
-    ``"placebo tail"``), they are that law, and the words beyond it are found by tests with the false discovery rate over the screen.
+    ``"placebo tail"``), they are that law, and the words beyond it are found by tests with the false
+    discovery rate over the screen.
 
     Parameters
     ----------
