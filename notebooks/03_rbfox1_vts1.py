@@ -53,11 +53,13 @@ def ask(experiment, predictor):
 # ## Which words matter?
 #
 # All 4,096 words of six letters, each written at base 17 of the same random backgrounds. Twenty backgrounds are few, on purpose: a
-# screen is a sieve. A hundred *placebo words*, drawn at random, show what writing any six letters does. A word counts where it lies
-# beyond them, with the false discovery rate over all 4,096 bounded.
+# screen is a sieve. Four hundred *placebo words*, drawn at random, show what writing any six letters does. A word counts where
+# it lies beyond them, with the false discovery rate over all 4,096 bounded. Ranks among four hundred words cannot tell one in 4,096,
+# so that beyond the outermost of them a Student t tail fitted to the placebo words decides. That is a model. Among a hundred placebo
+# words, of which one happens to hold most of the motif, that tail is so heavy that nothing is found.
 
 # %%
-screening = cg.experiments.word_screen(n_units=20)
+screening = cg.experiments.word_screen(n_units=20, n_placebos=400)
 screen = cg.run(screening, network, rng=0, progress=False)
 found = screening.analyse(screen, rng=0)
 print(found.sentences[0])
