@@ -24,7 +24,7 @@ _LAWS: dict[str, Callable[[Rng, int], np.ndarray]] = {  # each of sd 1
     "exponential": lambda rng, n: rng.exponential(size=n) - 1,
     "5 % with sd 4": lambda rng, n: np.where(rng.random(n) < 0.05, 4, 1) * rng.normal(size=n) / np.sqrt(1.75),
 }
-_FAILS = "5 % with sd 4"
+_RARE = "5 % with sd 4"  # a t fitted to the bulk is no bound on such a tail
 
 
 def tail_screen(rng: Rng, law: str, n_words: int, k: int, share: float, size: float) -> float:
@@ -74,9 +74,9 @@ CHECKS = [
             [tail_screen(rng, law, m, k, share, size) for _ in range(n)]
         ),
         0.05,
-        "fails" if law == _FAILS and m > 40 else "at most",
+        "reported" if law == _RARE else "at most",
         full=1_000,
-        quick=40,
+        quick=20,
     )
     for law in _LAWS
     for m in (40, 100, 400)

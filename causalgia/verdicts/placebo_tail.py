@@ -13,7 +13,8 @@ a tenth of the scale for 100 words, and matters to no tail at several scales. A 
 tail, and ranks decide.
 
 The rate that follows holds where the tail is no heavier than the t that the words support. No rule from M words holds
-for a law with rare, large effects that they did not show.
+for a law with rare, large effects that they did not show: where 5 % of the words have 4 times the sd of the others, up
+to .23 of the directions were false with 400 words, and .08 with 100.
 """
 
 from __future__ import annotations
