@@ -107,7 +107,8 @@ for first, last in ((0, 10), (10, 100), (100, 200), (200, 400)):
 # %%
 confirmed = cg.analyze(cg.confirm(screen, select=found.decisions, predictor=network, rng=0, n_units=300), rng=0)
 chosen = confirmed.sel(contrast=[name for name in words if name in confirmed["contrast"]]).isel(task=0)
-print(chosen.to_dataframe()[["ace", "lower", "upper", "verdict"]].round(2).to_string())
+columns = ["ace", "lower", "upper", "verdict"]
+print(chosen[columns].to_dataframe()[columns].round(2).to_string())
 
 # %% [markdown]
 # ## Which letters of the word?
