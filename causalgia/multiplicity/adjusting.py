@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from causalgia.analysis import beyond
+from causalgia.effect_table import as_effect_table
 from causalgia.errors import EstimateError, OutcomesError
 from causalgia.estimation import as_estimates
 from causalgia.estimation.floor import is_below_floor
@@ -280,7 +281,7 @@ def _table(given: Any, cluster: str | None) -> xr.Dataset:
     others = isinstance(given, xr.Dataset) and "effect" in given and bool({"se", "covariance"} & set(given.variables))
     others |= isinstance(given, xr.Dataset) and "ace" in given and "element" in given["ace"].dims
     if isinstance(given, xr.Dataset) and not others and "outcome" not in given:
-        return given
+        return as_effect_table(given)
     return as_estimates(given) if hasattr(given, "columns") or isinstance(given, xr.Dataset) else given
 
 
