@@ -35,7 +35,8 @@ def effects(crossover: xr.Dataset) -> xr.Dataset:
 def one_row_an_effect(table: xr.Dataset, of: str = "ace") -> pd.DataFrame:
     frame = table.to_dataframe()
     assert list(frame.index.names) == list(table[of].dims)
-    assert len(frame) == table[of].size and frame.index.is_unique
+    assert len(frame) == table[of].size
+    assert frame.index.is_unique
     np.testing.assert_array_equal(frame[of].to_numpy(), table[of].to_numpy().ravel())
     on_effects = {str(n) for n, v in table.variables.items() if set(v.dims) <= set(table[of].dims)}
     assert set(map(str, frame.columns)) == on_effects - set(table[of].dims)
@@ -47,9 +48,11 @@ def one_row_an_effect(table: xr.Dataset, of: str = "ace") -> pd.DataFrame:
 
 def test_estimates_have_a_row_for_each_contrast_in_each_task(effects: xr.Dataset) -> None:
     estimates = cg.estimate(effects)
-    assert {"covariance", "weight"} <= set(estimates.data_vars) and {"kind", "random"} <= set(estimates.coords)
+    assert {"covariance", "weight"} <= set(estimates.data_vars)
+    assert {"kind", "random"} <= set(estimates.coords)
     frame = one_row_an_effect(estimates)
-    assert len(frame) == 4 * 2 and {"ace", "se", "p", "do"} <= set(frame.columns)
+    assert len(frame) == 4 * 2
+    assert {"ace", "se", "p", "do"} <= set(frame.columns)
     assert frame.loc[("at 50", "HepG2"), "se"] == estimates["se"].sel(contrast="at 50", task="HepG2").item()
 
 
@@ -117,7 +120,8 @@ def test_what_a_trial_on_disk_keeps_has_one_row_an_effect(keep: str, tmp_path: A
 
 def test_the_order_of_levels_is_free(effects: xr.Dataset) -> None:
     frame = cg.estimate(effects).to_dataframe(dim_order=["task", "contrast"])
-    assert list(frame.index.names) == ["task", "contrast"] and len(frame) == 8
+    assert list(frame.index.names) == ["task", "contrast"]
+    assert len(frame) == 8
 
 
 # ---- in
@@ -153,7 +157,9 @@ def test_labels_stay_with_p_values() -> None:
     column = pd.DataFrame({"p.value": P}, index=list("abcd"))["p.value"]
     series, array = cg.adjust(column), cg.adjust(xr.DataArray(P, {"word": list("abcd")}, "word"))
     pd.testing.assert_series_equal(series, pd.Series(cg.adjust(P), list("abcd"), name="p_adjusted"))
-    assert array.dims == ("word",) and array.name == "p_adjusted" and array["word"].values.tolist() == list("abcd")
+    assert array.dims == ("word",)
+    assert array.name == "p_adjusted"
+    assert array["word"].values.tolist() == list("abcd")
 
 
 @pytest.mark.parametrize(
@@ -209,7 +215,8 @@ def test_tables_of_others_are_read_as_ours(table: pd.DataFrame, as_dataset: bool
 def test_tables_of_several_tasks_are_read() -> None:
     table = pd.DataFrame({"contrast": ["a", "b"] * 2, "task": list("xxyy"), "estimate": range(4), "std_error": 1.0})
     found = cg.from_effects(table, ci_prob=0.9)
-    assert found["ace"].sel(contrast="b", task="y").item() == 3 and found.attrs["ci_prob"] == 0.9
+    assert found["ace"].sel(contrast="b", task="y").item() == 3
+    assert found.attrs["ci_prob"] == 0.9
     np.testing.assert_allclose((found["upper"] - found["ace"]).values, 1.6448536269514722)
 
 
