@@ -130,7 +130,7 @@ def is_plain(W: sparse.csr_array) -> npt.NDArray[np.bool_]:
     >>> is_plain(sparse.csr_array([[-1.0, 1.0, 0.0], [-2.0, 1.0, 1.0], [1.0, -0.5, -0.5]]))
     array([ True, False, False])
     """
-    two = np.diff(sparse.csr_array(W != 0).indptr) == 2
+    two = (abs(W) > 0).sum(axis=1) == 2
     return np.asarray((abs(W).sum(axis=1) == 2) & (abs(W).max(axis=1).toarray() == 1) & two)
 
 
