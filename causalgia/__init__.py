@@ -70,7 +70,7 @@ _HOME = {
     "minimal_detectable_effect": "causalgia.planning",
     "motif": "causalgia.sequences",
     "modification": "causalgia.estimation",
-    "open": "causalgia.engine",
+    "open": "causalgia.cli.results",
     "placebos": "causalgia.design",
     "power": "causalgia.planning",
     "read_fasta": "causalgia.sequences",

@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 
+from causalgia.effect_table import as_effect_table
 from causalgia.errors import OutcomesError
 from causalgia.rowwise import extremes, is_lazy, row_blocks
 
@@ -378,6 +379,8 @@ RESERVED = frozenset(row.name for row in SCHEMA if {*row.datasets} - {"sequences
     *("unit", "arm", "task", "model", "contrast", "contrast_", "cluster", "look", "byte", "transform"),
 }
 
+_OF_EFFECTS: frozenset[Kind] = frozenset({"effects", "moments", "estimates", "decisions"})
+
 _REQUIRED_DIMS: dict[Kind, tuple[str, ...]] = {
     "sequences": ("unit", "position"),
     "outcomes": ("unit", "task"),
@@ -391,7 +394,7 @@ _REQUIRED_DIMS: dict[Kind, tuple[str, ...]] = {
 
 
 def validate(dataset: xr.Dataset, kind: Kind) -> xr.Dataset:
-    """Check a Dataset against the schema and return it unchanged.
+    """Check a Dataset against the schema and return it; of effects, with one row an effect in ``to_dataframe``.
 
     Values of a lazy variable (dask) are read once, a few blocks at a time, and are known from then on.
 
@@ -402,6 +405,11 @@ def validate(dataset: xr.Dataset, kind: Kind) -> xr.Dataset:
     kind
         ``"sequences"``, ``"outcomes"``, ``"effects"``, ``"moments"``, ``"estimates"``, ``"decisions"``, ``"library"``
         or ``"counts"``.
+
+    Returns
+    -------
+    Dataset
+        The same; effects, moments, estimates and decisions as `causalgia.effect_table.EffectTable`.
 
     Raises
     ------
@@ -441,7 +449,7 @@ def validate(dataset: xr.Dataset, kind: Kind) -> xr.Dataset:
         _validate_places(dataset)
     for name in ("unit", "arm", "contrast", "task", "model", "barcode", "oligo", "replicate"):
         _validate_names(dataset, name, kind)
-    return dataset
+    return as_effect_table(dataset) if kind in _OF_EFFECTS else dataset
 
 
 def require_dataset(dataset: object, kind: Kind) -> None:

@@ -130,9 +130,11 @@ def test_p_outside_its_range(bad: float) -> None:
 
 
 def test_other_things_are_refused() -> None:
-    for thing in (None, P, estimates(P)["p"]):
-        with pytest.raises(OutcomesError, match="estimates: not an xarray Dataset"):
-            adjust(thing)  # type: ignore[arg-type]
+    with pytest.raises(OutcomesError, match="estimates: not an xarray Dataset"):
+        adjust(None)  # type: ignore[call-overload]
+    for thing in (P, estimates(P)["p"]):
+        with pytest.raises(EstimateError, match=r"p has shape \(12, 2\); give one p-value for each"):
+            adjust(thing)  # type: ignore[call-overload]
     with pytest.raises(EstimateError, match="no contrasts"):
         adjust(estimates(P).isel(contrast=[]))
     with pytest.raises(EstimateError, match=r"family=\['a'\]"):

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 from typer.testing import CliRunner
 
 import causalgia as cg
 from causalgia import cli, store
 from causalgia.analysis import ERRORS, LAWS, METHODS, TARGETS, Analysis
-from causalgia.errors import ExploratoryWarning
+from causalgia.errors import ExploratoryWarning, OutcomesError, StoreError
 from causalgia.spec import read_spec
 
 QUICK = """
@@ -531,3 +532,39 @@ def test_help_is_light():
 def test_the_program_is_declared():
     project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
     assert project["scripts"]["causalgia"] == "causalgia.cli:main"
+
+
+def test_what_was_written_is_opened(results, tmp_path):
+    opened = cg.open(results)
+    assert opened.contents == ("outcomes",)
+    xr.testing.assert_identical(opened.outcomes, store.load(results / "outcomes.nc", "outcomes"))
+    with pytest.raises(OutcomesError, match=r"holds no decisions\.nc; make it with: causalgia analyze"):
+        opened.decisions  # noqa: B018
+    call("analyze", results, "--error", "local", "--keep-draws")
+    opened = cg.open(str(results))
+    assert opened.contents == ("outcomes", "estimates", "decisions", "posterior")
+    assert repr(opened).endswith("outcomes, estimates, decisions, posterior")
+    for table in (opened.estimates, opened.decisions):
+        assert len(table.to_dataframe()) == table.sizes["contrast"] * table.sizes["task"]
+    again = cg.decide(opened.posterior, rope=(-0.1, 0.1))
+    assert (again["verdict"].values == opened.decisions["verdict"].values).all()
+
+
+def test_a_stored_trial_is_opened_with_its_folder(trial, tmp_path):
+    call("run", trial, "--out", tmp_path / "stored", "--store")
+    opened = cg.open(tmp_path / "stored")
+    assert opened.contents == ("outcomes",)
+    kept = cg.open(tmp_path / "stored" / "trial.zarr")
+    np.testing.assert_array_equal(opened.outcomes["outcome"], kept["outcome"])
+    assert "name" in opened.outcomes.attrs
+    assert "name" not in kept.attrs
+
+
+def test_a_folder_of_nothing_is_not_opened(tmp_path):
+    with pytest.raises(StoreError, match=r"holds no trial on disk, nor any of outcomes\.nc.*causalgia run trial\.toml"):
+        cg.open(tmp_path)
+    with pytest.raises(StoreError, match="no trial is stored there"):
+        cg.open(tmp_path / "nowhere")
+    (tmp_path / "posterior.nc").write_text("no netCDF")
+    with pytest.raises(OutcomesError, match=r"posterior\.nc: damaged or no netCDF"):
+        cg.open(tmp_path).posterior  # noqa: B018

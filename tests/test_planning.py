@@ -488,7 +488,7 @@ def test_impossible_ratios_are_refused() -> None:
     y = rng.normal(1.6, 2, size=(30, 1))
     coords = {"unit": np.arange(30), "arm": ["0", "A"], "task": ["K"]}
     outcomes = xr.Dataset({"outcome": (("unit", "arm", "task"), np.hstack([y, 3 + y])[:, :, None])}, coords)
-    with pytest.raises(EstimateError, match="contrast A.*within about 6 standard errors of 0"):
+    with pytest.raises(EstimateError, match="contrast A.*a mean that enters the ratio is not clear of 0"):
         sample_size(cg.contrast(outcomes, control="0", scale="ratio"), halfwidth=0.1)
 
 

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+import causalgia as cg
 from causalgia.effects import contrast
 from causalgia.errors import ContrastError, EstimateError, OutcomesError
 from causalgia.estimation import (
@@ -378,7 +379,9 @@ def test_an_interaction_with_an_unclear_denominator_has_no_limits() -> None:
     coords = {"unit": np.arange(20), "arm": ["0", "A", "B", "AB"], "task": ["K562"]}
     outcomes = xr.Dataset({"outcome": (("unit", "arm", "task"), y[:, :, None])}, coords=coords)
     outcomes = outcomes.assign_coords(a=("arm", [0, 1, 0, 1]), b=("arm", [0, 0, 1, 1]))
-    with pytest.raises(EstimateError, match="contrast a:b, task K562.*within about 6 standard errors of 0"):
+    with pytest.raises(
+        EstimateError, match=r"contrast a:b, task K562: a mean .* is 2\.6 standard errors .* need 6\.62"
+    ):
         estimate(contrast(outcomes, interaction=["a", "b"], scale="ratio"))
     found = estimate(contrast(outcomes, interaction=["a", "b"], scale="bpnet"))
     assert "unbounded" in found
@@ -440,3 +443,69 @@ def test_every_target_has_its_ratio(target: str) -> None:
     np.testing.assert_allclose(found["ace"], treated.mean() / control.mean(), rtol=1e-12)
     assert (found["se"] == 0) == (target == "units")
     assert target == "units" or found["p"] < 1e-6
+
+
+def factorial_of(means: float, *, n: int, n_tasks: int, shared: float, seed: int, parallel: bool = False) -> xr.Dataset:
+    """Arms 0, A, B and AB of equal means, in units of one standard error each; `shared` is how they correlate."""
+    rng = np.random.default_rng(seed)
+    common, own = rng.normal(size=(n, 1, n_tasks)), rng.normal(size=(n, 4, n_tasks))
+    y = means + np.sqrt(n) * (np.sqrt(shared) * common + np.sqrt(1 - shared) * own)
+    names = {"unit": np.arange(n), "arm": ["0", "A", "B", "AB"], "task": [f"t{t}" for t in range(n_tasks)]}
+    factors = {"a": ("arm", [0, 1, 0, 1]), "b": ("arm", [0, 0, 1, 1])}
+    if not parallel:
+        return xr.Dataset({"outcome": (("unit", "arm", "task"), y)}, coords=names | factors)
+    arm = np.arange(n) % 4
+    y = means + np.sqrt(n / 4) * rng.normal(size=(n, n_tasks))
+    coords = names | factors | {"assigned": ("unit", np.array(names["arm"])[arm])}
+    return xr.Dataset({"outcome": (("unit", "task"), y)}, coords=coords)
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+def test_ratios_of_four_means_that_are_clear_of_zero_cover(parallel: bool) -> None:
+    # each mean lies 11 standard errors from 0, and the product of two that correlate only 5.6
+    outcomes = factorial_of(11.0, n=200, n_tasks=1_000, shared=0.9, seed=3, parallel=parallel)
+    found = estimate(contrast(outcomes, interaction=["a", "b"], scale="ratio"))
+    covered = float(((found["lower"] <= 1) & (found["upper"] >= 1)).mean())
+    assert abs(covered - 0.95) < 3.3 * np.sqrt(0.95 * 0.05 / 1_000)
+    logs = estimate(contrast(outcomes, interaction=["a", "b"], scale="log_of_means"))
+    np.testing.assert_allclose(np.log(found["lower"]), logs["lower"], rtol=1e-9)
+    np.testing.assert_allclose(found["p"], logs["p"], rtol=1e-9)
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+def test_a_mean_that_is_not_clear_of_zero_is_refused_with_its_distance(parallel: bool) -> None:
+    outcomes = factorial_of(5.0, n=2_000, n_tasks=1, shared=0.0, seed=4, parallel=parallel)
+    y = outcomes["outcome"]
+    away = y.mean("unit") / y.std("unit", ddof=1) * np.sqrt(2_000)
+    if parallel:
+        away = (y.groupby("assigned").mean() / y.groupby("assigned").std(ddof=1)) * np.sqrt(500)
+    with pytest.raises(EstimateError, match="task t0: a mean that enters the ratio is") as refused:
+        estimate(contrast(outcomes, interaction=["a", "b"], scale="ratio"))
+    told = float(str(refused.value).split("ratio is ")[1].split(" standard")[0])
+    assert abs(told - away.min().item()) < 0.06
+
+
+def test_few_units_need_means_further_from_zero_and_say_so() -> None:
+    outcomes = factorial_of(8.0, n=5, n_tasks=1, shared=0.0, seed=1)
+    with pytest.raises(EstimateError, match=r"with 4 degrees of freedom need 8\.78"):
+        estimate(contrast(outcomes, interaction=["a", "b"], scale="ratio"))
+
+
+def test_a_negative_ratio_far_from_zero_is_not_called_near_it() -> None:
+    rng = np.random.default_rng(2)
+    effects = contrast(
+        two_arms(rng.normal(100, 10, size=100), rng.normal(-100, 10, size=100)), control="0", scale="ratio"
+    )
+    found = estimate(effects)
+    assert "a mean is not clear of 0, or the ratio negative" in found.attrs["method"]
+    with pytest.raises(EstimateError, match=r"the ratio is -\d.*, which has no logarithm") as refused:
+        cg.simultaneous(effects, rng=0)
+    assert "standard errors of 0" not in str(refused.value)
+
+
+def test_a_ratio_to_two_arms_needs_means_above_zero() -> None:
+    y = -np.abs(np.random.default_rng(0).normal(5, 1, size=(30, 3)))
+    coords = {"unit": np.arange(30), "arm": ["a", "b", "c"], "task": ["K562"]}
+    outcomes = xr.Dataset({"outcome": (("unit", "arm", "task"), y[:, :, None])}, coords=coords)
+    with pytest.raises(ContrastError, match="means positive, and arm 'a' has the mean -"):
+        contrast(outcomes, contrasts={"k": {"a": 1, "b": -0.5, "c": -0.5}}, scale="ratio")

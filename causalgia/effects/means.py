@@ -95,6 +95,9 @@ def log_of_means(mean: Array, change: Array, bound: Array, W: sparse.csr_array) 
 def ratio_of_means(mean: Array, change: Array, bound: Array, W: sparse.csr_array) -> Expansion:
     """Expand ``prod_a m_a^w_a``: for one treatment and one control the ratio of their means, of any sign.
 
+    The denominator of one mean over one other is the other; of more means it is the one of them that is nearest to 0
+    in its own standard errors (of independent units), which says whether the logarithm of each is trusted.
+
     Parameters
     ----------
     mean, change, bound, W
@@ -112,6 +115,10 @@ def ratio_of_means(mean: Array, change: Array, bound: Array, W: sparse.csr_array
     value = np.exp(log.value) * np.where(negative % 2 == 1, -1.0, 1.0)
     wide = value[:, None]
     below = 1 + _times((-W).maximum(0), change)
+    for k in np.flatnonzero(~is_plain(W)):
+        arms = W.indices[W.indptr[k] : W.indptr[k + 1]]
+        nearest = arms[(change[arms] ** 2).mean(axis=1).argmax(axis=0)]
+        below[k] = 1 + np.take_along_axis(change, nearest[None, None], axis=0)[0]
     return Expansion(value, wide * log.influence, below, np.abs(wide) * log.bound)
 
 
@@ -120,10 +127,11 @@ def is_plain(W: sparse.csr_array) -> npt.NDArray[np.bool_]:
 
     Examples
     --------
-    >>> is_plain(sparse.csr_array([[-1.0, 1.0, 0.0], [-2.0, 1.0, 1.0]]))
-    array([ True, False])
+    >>> is_plain(sparse.csr_array([[-1.0, 1.0, 0.0], [-2.0, 1.0, 1.0], [1.0, -0.5, -0.5]]))
+    array([ True, False, False])
     """
-    return np.asarray((abs(W).sum(axis=1) == 2) & (abs(W).max(axis=1).toarray() == 1))
+    two = (abs(W) > 0).sum(axis=1) == 2
+    return np.asarray((abs(W).sum(axis=1) == 2) & (abs(W).max(axis=1).toarray() == 1) & two)
 
 
 def _times(W: sparse.csr_array, x: Array) -> Array:

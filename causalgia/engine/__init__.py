@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from causalgia.engine.checking import check
-from causalgia.engine.opening import open
 from causalgia.engine.running import run
 
-__all__ = ["check", "open", "run"]
+__all__ = ["check", "run"]

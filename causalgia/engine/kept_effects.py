@@ -9,6 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import sparse
 
+from causalgia.effect_table import as_effect_table
 from causalgia.effects.spread import measured_in, pooled_sd, sds_of_shared
 from causalgia.engine.question import Question
 from causalgia.engine.reducing import Parts, Reduction, extremes
@@ -149,9 +150,9 @@ def laid_out(raw: xr.Dataset, question: Question, ends: Ends) -> xr.Dataset:
         effects["control_sd"] = (dims, _control_sd(raw["measured"], question, sd_of))
     effects.attrs |= measured_in(sd_of, question.matrix)
     found = annotate(effects)
-    return (
-        found if is_lazy(raw["ice"]) else validate(found, "effects")
-    )  # what is stored was finite when it was answered
+    if is_lazy(raw["ice"]):
+        return as_effect_table(found)  # what is stored was finite when it was answered
+    return validate(found, "effects")
 
 
 def columns_of(effects: xr.Dataset) -> dict[str, NDArray[Any]]:
@@ -172,7 +173,7 @@ def with_columns(raw: xr.Dataset, state: dict[str, NDArray[Any]]) -> xr.Dataset:
         if f"whole.{name}" in state:
             effects[name] = (raw["ice"].dims[1:], state[f"whole.{name}"])
     of = str(state["whole.control_sd_of"])
-    return annotate(effects.assign_attrs({"control_sd_of": of} if of else {}))
+    return as_effect_table(annotate(effects.assign_attrs({"control_sd_of": of} if of else {})))
 
 
 def _yardstick(measured: xr.DataArray, question: Question) -> sparse.csr_array:

@@ -1,4 +1,4 @@
-"""`open`: a trial on disk as the Dataset that `run` returned of it, lazily."""
+"""A trial on disk as the Dataset that `run` returned of it, lazily."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from causalgia.trial.archive.layout import control
 from causalgia.trial.archive.states import read_state
 
 
-def open(path: str | os.PathLike[str]) -> xr.Dataset:
+def open_store(path: str | os.PathLike[str]) -> xr.Dataset:
     """Open a finished trial on disk: what ``cg.run(..., store=path)`` returned.
 
     Variables with a value for each unit are lazy (dask), a chunk for each file; every verb takes them and gives the
@@ -45,7 +45,7 @@ def open(path: str | os.PathLike[str]) -> xr.Dataset:
     >>> design = cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=50, contrasts="untreated")
     >>> path = tempfile.mkdtemp() + "/trial.zarr"
     >>> effects = cg.run(design, cg.zoo.oracle("rbfox1_like"), rng=0, store=path, keep="effects")
-    >>> cg.open(path).identical(effects)
+    >>> open_store(path).identical(effects)
     True
     """
     place = place_of(path)

@@ -17,7 +17,7 @@ from causalgia.engine import kept_effects, kept_moments
 from causalgia.engine.kept_effects import Ends, KeptEffects, WithEnds
 from causalgia.engine.kept_moments import KeptMoments
 from causalgia.engine.naming import names_of
-from causalgia.engine.opening import open as open_store
+from causalgia.engine.opening import open_store
 from causalgia.engine.overlap import overlap_notes
 from causalgia.engine.parents import shared_parents
 from causalgia.engine.question import Question, question_of_trial

@@ -16,7 +16,7 @@ from causalgia.estimation.moments import Array, p_and_limits
 from causalgia.estimation.possible import refuse_crooked, refuse_disagreement, refuse_no_covariance, refuse_where
 from causalgia.estimation.request import require_ci_prob
 from causalgia.estimation.tails import log_p
-from causalgia.estimation.tasks import by_task, side_by_side
+from causalgia.estimation.tasks import by_task, side_by_side, with_effect_columns
 from causalgia.schema import SCHEMA, annotate, validate
 
 TASK = "effect"
@@ -28,7 +28,7 @@ _NOT_COLUMNS = _ELSEWHERE | {"effect", "unit", "arm", "task", "model", "contrast
 
 
 def from_effects(
-    effect: npt.ArrayLike,
+    effect: npt.ArrayLike | pd.DataFrame | xr.Dataset,
     se: npt.ArrayLike | None = None,
     covariance: npt.ArrayLike | None = None,
     df: npt.ArrayLike | None = None,
@@ -42,7 +42,9 @@ def from_effects(
     ----------
     effect
         Effects of K contrasts, shape ``(K,)``. The names of a Series or DataArray are those of the contrasts; where
-        several arguments have names, these have to be the same in the same order.
+        several arguments have names, these have to be the same in the same order. Or a table with the columns
+        ``effect`` and ``se`` (or ``estimate`` and ``std_error``), as `as_estimates` reads it, and nothing but `ci_prob`
+        beside it.
     se
         Their standard errors, shape ``(K,)`` or one number; the errors are then independent.
     covariance
@@ -73,6 +75,8 @@ def from_effects(
     >>> estimates["p"].values.ravel().round(4)
     array([0.0619, 0.4237])
     """
+    if isinstance(effect, pd.DataFrame | xr.Dataset):
+        return _of_table(effect, ci_prob, {"se": se, "covariance": covariance, "df": df, "names": names})
     shared = shared_labels({"names": names, "effect": effect, "se": se, "covariance": covariance, "df": df})
     names = shared if names is None else names
     ace = np.atleast_1d(_numbers(effect, "effect"))
@@ -100,6 +104,9 @@ def from_effects(
 
 def as_estimates(table: Any) -> xr.Dataset:
     """Take estimates as they are, or a table with ``effect`` and ``se`` (or ``covariance``) as `from_effects` does.
+
+    The columns may also be called ``estimate`` and ``std_error`` (or ``std.error``), as broom and marginaleffects call
+    them.
 
     Effects of many elements in each of several contrasts, as ``cg.mpra.fit`` measures them, are one question an
     element: elements become the dim ``contrast`` and contrasts the dim ``task``, so that a family is the elements of
@@ -134,8 +141,27 @@ def as_estimates(table: Any) -> xr.Dataset:
     if isinstance(table, xr.Dataset) and "ace" in table:
         table = of_elements(table) if "element" in table["ace"].dims else table
         return _possible(aligned(validate(table, "estimates")))
+    return _of_columns(table)
+
+
+def _of_table(table: pd.DataFrame | xr.Dataset, ci_prob: float, beside: dict[str, Any]) -> xr.Dataset:
+    """Return the estimates of a table, which says everything but the probability of the intervals."""
+    named = [name for name, value in beside.items() if value is not None]
+    if named:
+        raise EstimateError(
+            f"from_effects: {named[0]}= beside a table, whose columns say it; add a column {named[0]!r}, or give arrays"
+        )
+    if isinstance(table, xr.Dataset) and "ace" in table:
+        raise EstimateError("from_effects: these are estimates already (they have 'ace'); give them to the verb itself")
+    return _of_columns(table, require_ci_prob(ci_prob))
+
+
+def _of_columns(table: Any, ci_prob: float = 0.95) -> xr.Dataset:
+    table = with_effect_columns(table)
     tables = by_task(table)
-    return _of_one_task(table) if tables is None else side_by_side({t: _of_one_task(one) for t, one in tables.items()})
+    if tables is None:
+        return _of_one_task(table, ci_prob)
+    return side_by_side({task: _of_one_task(one, ci_prob) for task, one in tables.items()})
 
 
 def of_elements(fitted: xr.Dataset) -> xr.Dataset:
@@ -181,11 +207,13 @@ def with_contrasts(fitted: xr.Dataset) -> xr.Dataset:
     return fitted.drop_vars("contrast", errors="ignore").expand_dims(contrast=[name])
 
 
-def _of_one_task(table: Any) -> xr.Dataset:
+def _of_one_task(table: Any, ci_prob: float) -> xr.Dataset:
     columns, names, covariance = _read(table)
     if "effect" not in columns or ("se" not in columns and covariance is None):
         raise OutcomesError(f"estimates: {_way_to_estimates(table)}")
-    estimates = from_effects(columns["effect"], columns.get("se"), covariance, columns.get("df"), names)
+    estimates = from_effects(
+        columns["effect"], columns.get("se"), covariance, columns.get("df"), names, ci_prob=ci_prob
+    )
     return validate(annotate(_with_the_rest(estimates, columns)), "estimates")
 
 
@@ -307,7 +335,7 @@ def _way_to_estimates(table: Any) -> str:
         described = type(table).__name__
     return (
         "take them from cg.estimate or cg.from_effects, or give a table with columns 'effect' and 'se' "
-        f"(or a covariance), not {described}"
+        f"('estimate' and 'std_error' will do, or a covariance), not {described}"
     )
 
 

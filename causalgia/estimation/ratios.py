@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -16,7 +15,7 @@ from causalgia.estimation.moments import Array, p_and_limits
 from causalgia.estimation.quotients import Flags
 from causalgia.estimation.request import Answer, Request, grouping
 from causalgia.estimation.tails import log_p
-from causalgia.estimation.working import COLUMNS, working
+from causalgia.estimation.working import COLUMNS, clear_from, working
 from causalgia.scales import OF_MEANS
 
 Limits = tuple[Array, Array, Array, dict[str, Array | Flags]]
@@ -34,6 +33,8 @@ def limits_of_means(
 
     The logarithm of a ratio of means is the scale of its limits. Where a divisor (or a dividend) has ``g =
     (t se / mean)^2 > 0.1`` the delta method is not trusted: a ratio of two means, and bpnet's, takes Fieller's limits.
+    A ratio of more means is a sum of logarithms, each trusted where its own mean is ``t / sqrt(0.1)`` standard errors
+    from 0 (6.2 with many units); their product may be far less clear, for its relative variance is a sum over means.
 
     Parameters
     ----------
@@ -49,7 +50,8 @@ def limits_of_means(
     Raises
     ------
     EstimateError
-        If a denominator is unclear and there are no limits for such a function.
+        If a mean is unclear and there are no limits for such a function. The message says how far from 0 it is, and
+        how far it has to be.
     """
     scale = effects.attrs["transform"]
     answer = _scaled(replace(answer, method=f"function of means by the delta method, as {answer.method}"), effects)
@@ -57,14 +59,20 @@ def limits_of_means(
     divides = "denominator" in effects or "ratio" in effects
     below = _divisor(effects, request, estimator, len(e.factor)) if divides else np.zeros_like(e.factor)
     divisor = _divisor_error(e, below)
+    linear = np.broadcast_to(_is_linear(effects).reshape(-1, *[1] * (e.ace.ndim - 1)), e.ace.shape)
+    if divides:
+        _refuse_unclear(effects, np.where(linear | (e.se == 0), 0.0, divisor[1]), e.df, ci_prob)
+    if scale == "ratio":  # of more than two means the logarithm is taken from here on, whatever the product's error
+        never = -(e.se**2) / np.where(linear, 1.0, 2 * e.ace)
+        divisor = np.where(linear, divisor[0], never), np.where(linear, divisor[1], 0.0)
     found = working(scale, e.ace, e.se, e.df, divisor, ci_prob)
-    linear = _is_linear(effects)
-    _refuse_unclear(effects, found.unclear & ~linear.reshape(-1, *[1] * (e.ace.ndim - 1)))
     p, _, _ = p_and_limits(*found.against(null), e.df, ci_prob)
     others: dict[str, Array | Flags] = {"log_p": log_p(*found.against(null), e.df)}
     lower, upper, unbounded = found.limits(ci_prob)
     if found.unclear.any():
-        answer = replace(answer, method=f"{answer.method}; Fieller's limits where a mean is within 6 se of 0")
+        answer = replace(
+            answer, method=f"{answer.method}; Fieller's limits where a mean is not clear of 0, or the ratio negative"
+        )
     others |= dict(zip(COLUMNS, (unbounded, *divisor), strict=True)) if divides else {}
     return answer, (p, lower, upper, others)
 
@@ -81,17 +89,52 @@ def _scaled(answer: Answer, effects: xr.Dataset) -> Answer:
 def _divisor(
     effects: xr.Dataset, request: Request, estimator: Callable[[xr.Dataset, Request], Answer], n_pieces: int
 ) -> Array:
-    """Independent pieces of the error of each contrast's divisor, relative to it, shape (G, K, ...)."""
+    """Independent pieces of the error of each contrast's divisor, relative to it, shape (G, K, ...).
+
+    Of a ratio of more than two means they are those of the mean that is nearest to 0 in its standard errors.
+    """
     if "denominator" in effects:
-        other = effects.drop_vars(["constant", "zero"], errors="ignore").assign(ice=effects["denominator"])
+        others = [effects.drop_vars(["constant", "zero"], errors="ignore").assign(ice=effects["denominator"])]
     else:
-        other = effects.assign(weight=(-effects["weight"]).clip(min=0))
+        others = [effects.assign(weight=weight) for weight in _single_arms(effects)]
+    pieces = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what there is to say of clusters was said of the ratio itself
-        factor = estimator(other, request).estimate.factor
-    whole = np.zeros((max(n_pieces, len(factor)), *factor.shape[1:]))
-    whole[: len(factor)] = factor
-    return whole
+        for other in others:
+            factor = estimator(other, request).estimate.factor
+            whole = np.zeros((max(n_pieces, len(factor)), *factor.shape[1:]))
+            whole[: len(factor)] = factor
+            pieces.append(whole)
+    return max_by_square(pieces)
+
+
+def _single_arms(effects: xr.Dataset) -> list[xr.DataArray]:
+    """Return weights of 1 on the arm that a ratio divides by; of more than two means on each of them in turn."""
+    weight, linear = effects["weight"], _is_linear(effects)
+    w = weight.to_numpy()
+    each = [np.flatnonzero(row < 0 if plain else row) for row, plain in zip(w, linear, strict=True)]
+    rounds = []
+    for place in range(max(map(len, each))):
+        one = np.zeros_like(w)
+        for k, arms in enumerate(each):
+            one[k, arms[min(place, len(arms) - 1)]] = 1
+        rounds.append(weight.copy(data=one))
+    return rounds
+
+
+def max_by_square(pieces: list[Array]) -> Array:
+    """Return of several errors in pieces (G, ...) the one with the largest variance, element by element.
+
+    Examples
+    --------
+    >>> max_by_square([np.array([[1.0, 0.0], [1.0, 3.0]]), np.array([[2.0, 1.0], [0.0, 0.0]])])
+    array([[2., 0.],
+           [0., 3.]])
+    """
+    longest = max(map(len, pieces))
+    whole = np.stack([np.concatenate([one, np.zeros((longest - len(one), *one.shape[1:]))]) for one in pieces])
+    largest = (whole**2).sum(axis=1).argmax(axis=0)
+    return np.asarray(np.take_along_axis(whole, largest[None, None], axis=0)[0])
 
 
 def _divisor_error(e: Estimate, below: Array) -> tuple[Array, Array]:
@@ -109,12 +152,19 @@ def _is_linear(effects: xr.Dataset) -> Flags:
     return np.asarray((np.abs(w).sum(axis=1) == 2) & (np.abs(w).max(axis=1) == 1) & ((w != 0).sum(axis=1) == 2))
 
 
-def _refuse_unclear(effects: xr.Dataset, unclear: Any) -> None:
-    for k, t, *_ in np.argwhere(unclear)[:1]:
+def _refuse_unclear(effects: xr.Dataset, own: Array, df: Array, ci_prob: float) -> None:
+    """Refuse what divides by a mean of relative variance `own` that is not clear of 0, and has no Fieller's limits."""
+    need = clear_from(df, ci_prob)
+    with np.errstate(divide="ignore"):
+        away = 1 / np.sqrt(own)
+    for k, t, *more in np.argwhere(away < need)[:1]:
+        at, scale = (k, t, *more), effects.attrs["transform"]
+        what = "a mean that enters the ratio" if scale == "ratio" else "what it divides by"
         raise EstimateError(
-            f"contrast {effects['contrast'].to_numpy()[k]!s}, task {effects['task'].to_numpy()[t]!s}: a mean that "
-            f"enters the ratio is within about 6 standard errors of 0, so scale={effects.attrs['transform']!r} has no "
-            "trustworthy limits; draw more units, or use scale='log_of_means' or the additive scale='identity'"
+            f"contrast {effects['contrast'].to_numpy()[k]!s}, task {effects['task'].to_numpy()[t]!s}: {what} is "
+            f"{away[at]:.3g} standard errors from 0, and limits at {ci_prob:.4g} with {df[at]:.3g} degrees of freedom "
+            f"need {need[at]:.3g}, so scale={scale!r} has no trustworthy limits; draw more units, or use "
+            "scale='log_of_means' or the additive scale='identity'"
         )
 
 

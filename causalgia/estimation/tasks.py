@@ -11,6 +11,51 @@ import xarray as xr
 
 from causalgia.errors import EstimateError, OutcomesError
 
+#: the columns of broom and marginaleffects -> ours
+_OTHER_NAMES = {"estimate": "effect", "std_error": "se", "std.error": "se"}
+
+
+def with_effect_columns(table: Any) -> Any:
+    """Return a table with ``effect`` and ``se`` where it has ``estimate`` and ``std_error``; anything else as it is.
+
+    Raises
+    ------
+    EstimateError
+        If a table has a column under both names, and they differ. The message says in which row.
+
+    Examples
+    --------
+    >>> with_effect_columns(pd.DataFrame({"estimate": [1.0], "std.error": [0.5]})).columns.tolist()
+    ['effect', 'se']
+    """
+    if not isinstance(table, pd.DataFrame | xr.Dataset) or (isinstance(table, xr.Dataset) and "ace" in table):
+        return table
+    for theirs, ours in _OTHER_NAMES.items():
+        if theirs not in table:
+            continue
+        if ours in table:
+            _refuse_disagreement(table, theirs, ours)
+            table = table.drop(columns=theirs) if isinstance(table, pd.DataFrame) else table.drop_vars(theirs)
+        else:
+            table = (
+                table.rename(columns={theirs: ours})
+                if isinstance(table, pd.DataFrame)
+                else table.rename({theirs: ours})
+            )
+    return table
+
+
+def _refuse_disagreement(table: Any, theirs: str, ours: str) -> None:
+    one, other = (np.asarray(table[name]) for name in (theirs, ours))
+    same = one.shape == other.shape and bool(pd.Series(one.ravel()).equals(pd.Series(other.ravel())))
+    if same:
+        return
+    where = ""
+    if one.shape == other.shape and one.ndim == 1:
+        row = next(i for i, (a, b) in enumerate(zip(one, other, strict=True)) if not (a == b or (a != a and b != b)))
+        where = f": {one[row]!s} and {other[row]!s} in row {row}"
+    raise EstimateError(f"the table has the columns {theirs!r} and {ours!r}, and they differ{where}; drop one of them")
+
 
 def by_task(table: Any) -> dict[Any, Any] | None:
     """Return the table of each task, or None where it says nothing of tasks.

@@ -13,9 +13,20 @@ from causalgia.estimation.quotients import Flags, fieller
 from causalgia.estimation.transformed_t import untransformed
 
 UNCLEAR = 0.1
-"""Fieller's g = (t se / mean)^2 beyond which a mean is not clearly away from 0: about 6 standard errors."""
+"""Fieller's g = (t se / mean)^2 beyond which a mean is not clearly away from 0."""
 COLUMNS = ("unbounded", "divisor_covariance", "divisor_variance")
 """What estimates of a quotient keep: open limits; the error of its divisor, as `Working` has it."""
+
+
+def clear_from(df: Array | float, ci_prob: float | Array) -> Array:
+    """Return how many standard errors from 0 a mean is clear of it: ``t / sqrt(0.1)``.
+
+    Examples
+    --------
+    >>> clear_from(np.array([np.inf, 19.0, 4.0]), 0.95).round(1)
+    array([6.2, 6.6, 8.8])
+    """
+    return np.asarray(special.stdtrit(df, 0.5 + np.asarray(ci_prob) / 2) / np.sqrt(UNCLEAR))
 
 
 @dataclass(frozen=True)
@@ -29,7 +40,7 @@ class Working:
     logs
         Whether the logarithm is worked on: a ratio of two means that are both clearly away from 0.
     unclear
-        Whether a mean of a quotient is within about six standard errors of 0, or a ratio is negative: Fieller's.
+        Whether a mean of a quotient is not clear of 0 (`clear_from`), or a ratio is negative: Fieller's.
     divisor
         Covariance of the relative error of the divisor with the error of the quotient, and its variance; 0 unless
         unclear.

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Literal, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, TypeAlias, overload
 
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
 import xarray as xr
 
 from causalgia.analysis import beyond
+from causalgia.effect_table import as_effect_table
 from causalgia.errors import EstimateError, OutcomesError
 from causalgia.estimation import as_estimates
 from causalgia.estimation.floor import is_below_floor
 from causalgia.estimation.given import require_errors
+from causalgia.estimation.labels import labels_of
 from causalgia.estimation.moments import Array, Codes
+from causalgia.estimation.tasks import with_effect_columns
 from causalgia.multiplicity.bands import seed_in_words
 from causalgia.multiplicity.families import families, family_codes, in_words
 from causalgia.multiplicity.fdr import hierarchical_q, storey_q
@@ -54,6 +59,39 @@ _LEVEL = 0.05
 _OF_ONE_METHOD = ("adjust_level", "skewness", "n_flips")
 
 
+@overload
+def adjust(
+    estimates: pd.Series[Any],
+    *,
+    method: Method = ...,
+    family: str | None = ...,
+    n_draws: int = ...,
+    n_flips: int = ...,
+    cluster: str | None = ...,
+    rng: RNG | None = ...,
+) -> pd.Series[float]: ...
+@overload
+def adjust(
+    estimates: npt.NDArray[Any] | Sequence[float],
+    *,
+    method: Method = ...,
+    family: str | None = ...,
+    n_draws: int = ...,
+    n_flips: int = ...,
+    cluster: str | None = ...,
+    rng: RNG | None = ...,
+) -> Array: ...
+@overload
+def adjust(
+    estimates: xr.Dataset | pd.DataFrame,
+    *,
+    method: Method = ...,
+    family: str | None = ...,
+    n_draws: int = ...,
+    n_flips: int = ...,
+    cluster: str | None = ...,
+    rng: RNG | None = ...,
+) -> xr.Dataset: ...
 def adjust(
     estimates: Any,
     *,
@@ -63,7 +101,7 @@ def adjust(
     n_flips: int = 9_999,
     cluster: str | None = "auto",
     rng: RNG | None = None,
-) -> xr.Dataset:
+) -> Any:
     """Add p-values adjusted for the number of questions in their family.
 
     ======================================= ==============================================================
@@ -85,9 +123,10 @@ def adjust(
     ----------
     estimates
         From `estimate`, any Dataset with ``p`` on the dim contrast (and task, model), or a table with columns
-        ``effect`` and ``se``; a p that is NaN is no question: it is not counted, and stays NaN. Or the effects from
-        `contrast`, or any Dataset with ``ice (unit, contrast, task)``, which are estimated first; ``"bootstrap_t"``
-        and ``"sign_flip"`` take nothing else.
+        ``effect`` and ``se`` (or ``estimate`` and ``std_error``); a p of a Dataset that is NaN is no question: it is
+        not counted, and stays NaN. Or the effects from `contrast`, or any Dataset with ``ice (unit, contrast, task)``,
+        which are estimated first; ``"bootstrap_t"`` and ``"sign_flip"`` take nothing else. Or p-values of one family,
+        a list, an array (K,), a Series or a DataArray, each between 0 and 1.
     method
         One of the above. ``"auto"`` is for no false discovery at all: below 20 clusters resamples are too alike, and
         the bootstrap-t finds next to nothing (with 12 contrasts of 5 clusters an effect of 1.5 sd in .01 of trials, by
@@ -116,13 +155,15 @@ def adjust(
         the largest of any contrast. ``"hierarchical"``: attrs ``adjust_level``, .05, at which families were selected:
         these p are for that level alone (`hierarchical_q` takes another). Exact contrasts (se = 0) have p 1 or 0 as in
         `estimate`; for ``"bootstrap_t"`` as its band has them. The three that take effects say 1 where the interval of
-        a ratio is ``unbounded``, as their band does.
+        a ratio is ``unbounded``, as their band does. Of p-values alone the adjusted ones, and no Dataset: an array
+        (K,) of a list or an array, of a Series or DataArray one called ``p_adjusted`` with the same labels.
 
     Raises
     ------
     EstimateError
-        If the method or family is unknown, the estimates have no p-values (one unit), one is not between 0 and 1, the
-        method needs units that are not there, or supposes what the estimates contradict.
+        If the method or family is unknown, the estimates have no p-values (one unit), one is not between 0 and 1 (or
+        is NaN, of p-values alone; the message names the entry), the method needs units that are not there, or supposes
+        what the estimates contradict.
     OutcomesError
         If `estimates` is no Dataset with a dim contrast.
 
@@ -147,7 +188,11 @@ def adjust(
     ... )
     >>> adjust(estimates, method="holm")["p_adjusted"].values.ravel()
     array([0.02, 0.04])
+    >>> adjust([0.01, 0.04, 0.03], method="holm")
+    array([0.03, 0.06, 0.06])
     """
+    if not isinstance(estimates, xr.Dataset | pd.DataFrame) and _is_column(estimates):
+        return _of_column(estimates, method, family)
     taken, why = _automatic(estimates, cluster) if method == "auto" else (method, None)
     if taken in _JOINT:
         out, how = _jointly(asked(estimates, cluster), taken, family, n_draws, n_flips, rng)
@@ -156,6 +201,55 @@ def adjust(
     else:
         raise EstimateError(f"method {method!r} is none of {', '.join(('auto', *_OF_P, *_JOINT))}")
     return with_notes(_said(out, how, family, method), *([why] if why else []))
+
+
+def _is_column(given: Any) -> bool:
+    return isinstance(given, list | tuple | np.ndarray | pd.Series | pd.Index | xr.DataArray)
+
+
+def _of_column(given: Any, method: str, family: str | None) -> Any:
+    """Adjust p-values that come without effects; labels of a Series or DataArray stay with them."""
+    p, name = _column(given), "holm" if method == "auto" else method
+    if name in _JOINT or name == "hierarchical":
+        needs = "coordinates that name families" if name == "hierarchical" else "units or a covariance"
+        raise EstimateError(
+            f"method={method!r} needs {needs}, and p-values alone have none; give effects from cg.contrast or "
+            "estimates, or use method='holm' or 'bh'"
+        )
+    if name not in _OF_P:
+        raise EstimateError(f"method {method!r} is none of {', '.join(('auto', *_OF_P, *_JOINT))}")
+    if family not in (None, "all"):
+        raise EstimateError(
+            f"family={family!r}: p-values alone are one family; adjust each family by itself, or give a Dataset with "
+            f"'p' and the coordinate {family!r} on contrast"
+        )
+    adjusted = _adjusted_by(name)(p)
+    if isinstance(given, pd.Series):
+        return pd.Series(adjusted, index=given.index, name="p_adjusted")
+    return given.copy(data=adjusted).drop_attrs().rename("p_adjusted") if isinstance(given, xr.DataArray) else adjusted
+
+
+def _column(given: Any) -> Array:
+    """Return p-values alone as floats (K,), or refuse the first that is none."""
+    if np.ma.is_masked(given):
+        raise EstimateError("p has masked entries; leave them out before adjusting the others")
+    try:
+        whole = np.asarray(given)
+        p = whole.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise EstimateError(f"p does not hold numbers alone ({error}); give p-values between 0 and 1") from error
+    if whole.dtype.kind in "bcmMUS":
+        raise EstimateError(f"p has dtype {whole.dtype}, not floats; give p-values between 0 and 1")
+    if p.ndim != 1 or not p.size:
+        raise EstimateError(f"p has shape {p.shape}; give one p-value for each of one or more questions, as (K,)")
+    wrong = ~((p >= 0) & (p <= 1))
+    if wrong.any():
+        k = int(np.argmax(wrong))
+        labels = given.index if isinstance(given, pd.Series) else labels_of(given)[0] if labels_of(given) else None
+        named = "" if labels is None or labels[k] == k else f" ({labels[k]!s})"
+        cure = "leave it out, for it is no question" if np.isnan(p[k]) else "a p-value is a probability"
+        raise EstimateError(f"entry {k}{named}: p is {p[k]:g}, not between 0 and 1; {cure}")
+    return p
 
 
 def _automatic(given: Any, cluster: str | None) -> tuple[str, str | None]:
@@ -179,12 +273,15 @@ _Answers: TypeAlias = list[tuple[Codes, Array]]
 
 
 def _table(given: Any, cluster: str | None) -> xr.Dataset:
+    given = with_effect_columns(given)
+    if isinstance(given, pd.DataFrame) and "effect" not in given and "p" in given:
+        raise OutcomesError("the table has no column 'effect'; to adjust its p-values alone: cg.adjust(table['p'])")
     if has_effects(given):
         return estimated(given, cluster)
     others = isinstance(given, xr.Dataset) and "effect" in given and bool({"se", "covariance"} & set(given.variables))
     others |= isinstance(given, xr.Dataset) and "ace" in given and "element" in given["ace"].dims
     if isinstance(given, xr.Dataset) and not others and "outcome" not in given:
-        return given
+        return as_effect_table(given)
     return as_estimates(given) if hasattr(given, "columns") or isinstance(given, xr.Dataset) else given
 
 

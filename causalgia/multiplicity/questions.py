@@ -17,7 +17,7 @@ from causalgia.estimation.given import TASK, require_errors
 from causalgia.estimation.labels import square
 from causalgia.estimation.moments import Array, Codes
 from causalgia.estimation.request import Request, clusters
-from causalgia.estimation.working import Working, working_of
+from causalgia.estimation.working import Working, clear_from, working_of
 from causalgia.multiplicity.clustered import sized_columns
 from causalgia.multiplicity.multivariate import correlation_factor
 
@@ -123,14 +123,19 @@ def asked(given: Any, cluster: str | None, ci_prob: float = 0.95) -> Questions:
 
 def _trusted(questions: Questions, ci_prob: float) -> Questions:
     """Refuse quotients that no t describes, neither as they are nor as logarithms, and that Fieller's limits bound."""
-    e = questions.estimates
-    for k, *_ in np.argwhere(questions.working(ci_prob).unclear & ~questions.open_ended(ci_prob))[:1]:
-        name = e["contrast"].to_numpy()[k] if "contrast" in e.coords else k
+    e, found = questions.estimates, questions.working(ci_prob)
+    need = np.broadcast_to(clear_from(found.df, ci_prob), found.ace.shape)
+    for at in map(tuple, np.argwhere(found.unclear & ~questions.open_ended(ci_prob))[:1]):
+        name = e["contrast"].to_numpy()[at[0]] if "contrast" in e.coords else at[0]
+        why = (
+            f"a mean that enters the ratio is within {need[at]:.3g} standard errors of 0"
+            if found.ace[at] > 0
+            else f"the ratio is {found.ace[at]:.4g}, which has no logarithm"
+        )
         raise EstimateError(
-            f"contrast {name!s}: a mean that enters the ratio is within about 6 standard errors of 0 (or the ratio is "
-            "negative); its own interval is Fieller's, and there is none for a family. Draw more units, use "
-            "scale='log_of_means' or 'identity', leave the contrast out, or adjust p: cg.adjust(estimates, "
-            "method='holm')"
+            f"contrast {name!s}: {why}; its own interval is Fieller's, and there is none for a family. Use "
+            "scale='identity', leave the contrast out, or adjust p: cg.adjust(estimates, method='holm')"
+            + ("; or draw more units, or use scale='log_of_means'" if found.ace[at] > 0 else "")
         )
     return questions
 

@@ -215,7 +215,7 @@ def _of_estimates(estimates: xr.Dataset) -> Pilot:
     unclear = working_of(estimates, ace, se, df, 0.95).unclear
     if unclear.any():
         raise EstimateError(
-            f"{pilot.name(unclear)}: a mean that enters the ratio is within about 6 standard errors of 0, so that "
+            f"{pilot.name(unclear)}: a mean that enters the ratio is not clear of 0, or the ratio is negative, so that "
             "nothing follows for a larger trial; draw more units, or contrast with scale='log_of_means'"
         )
     return _about_no_effect(pilot, estimates)

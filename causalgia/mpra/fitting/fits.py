@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 import xarray as xr
 
+from causalgia.effect_table import EffectTable
 from causalgia.errors import CountsError, EstimateError
 from causalgia.estimation.moments import p_and_limits
 from causalgia.estimation.request import require_ci_prob
@@ -143,7 +144,7 @@ def _labelled(
     kept = np.ones(len(asked.elements), dtype=bool) if fitted.kept is None else fitted.kept
     oligos = asked.oligos[kept]
     n = n_barcodes(counts)[oligos]
-    return xr.Dataset(
+    return EffectTable(
         {name: (dims, column) for name, column in columns.items()}
         | {"n_barcodes": (("element", "arm"), n), "weight": (("contrast", "arm"), asked.weights)}
         | dict(fitted.variables),

@@ -1,0 +1,141 @@
+"""The folder that the command line writes for a trial: what is in it, read when it is asked for."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from causalgia import store
+from causalgia.cli.folder import DECISIONS, ESTIMATES, OUTCOMES, POSTERIOR, STORE, kept_in
+from causalgia.engine.opening import open_store
+from causalgia.errors import OutcomesError, StoreError
+from causalgia.posterior.tree import Tree, assemble, datasets
+from causalgia.trial.archive import place_of
+from causalgia.trial.archive.manifest import is_begun
+
+
+class Results:
+    """What `causalgia run`, `estimate` and `analyze` wrote into a folder; `open` returns it.
+
+    A file is read when its attribute is first used.
+
+    Attributes
+    ----------
+    folder
+        Where it is.
+    contents
+        The attributes for which there is a file, of ``"outcomes"``, ``"estimates"``, ``"decisions"``, ``"posterior"``.
+    outcomes
+        Dataset that `run` returned: outcomes, or what ``--keep`` names (lazy with ``--store``).
+    estimates
+        Dataset of estimates, as `estimate` returns it.
+    decisions
+        Dataset of decisions, as `analyze` returns it.
+    posterior
+        Draws, as `infer` returns them, with ``--keep-draws``.
+
+    Raises
+    ------
+    OutcomesError
+        By an attribute that has no file, with the command that writes it, or if the file is damaged.
+    StoreError
+        By ``outcomes``, if the trial on disk is not finished, or damaged.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def contents(self) -> tuple[str, ...]:
+        """The attributes for which there is a file."""
+        return tuple(name for name, files in _FILES.items() if any((self.folder / file).exists() for file in files))
+
+    @cached_property
+    def outcomes(self) -> xr.Dataset:
+        """What was kept of the trial."""
+        return kept_in(self.folder)
+
+    @cached_property
+    def estimates(self) -> xr.Dataset:
+        """Average causal effects with standard errors."""
+        return store.load(self._file(ESTIMATES, f"causalgia estimate {self.folder}"), "estimates")
+
+    @cached_property
+    def decisions(self) -> xr.Dataset:
+        """Effects with their verdicts."""
+        return store.load(self._file(DECISIONS, f"causalgia analyze {self.folder}"), "decisions")
+
+    @cached_property
+    def posterior(self) -> Tree:
+        """Draws, in the container of the installed ArviZ."""
+        path = self._file(POSTERIOR, f"causalgia analyze {self.folder} --error local --keep-draws")
+        try:
+            return assemble(datasets(xr.load_datatree(path, engine="h5netcdf")))
+        except (OSError, ValueError, KeyError) as error:
+            raise OutcomesError(f"{path}: damaged or no netCDF file ({error}); make it anew") from error
+
+    def __repr__(self) -> str:
+        return f"Results({str(self.folder)!r}): {', '.join(self.contents)}"
+
+    def _file(self, name: str, command: str) -> Path:
+        path = self.folder / name
+        if not path.is_file():
+            raise OutcomesError(f"{self.folder} holds no {name}; make it with: {command}")
+        return path
+
+
+_FILES = {
+    "outcomes": (OUTCOMES, STORE),
+    "estimates": (ESTIMATES,),
+    "decisions": (DECISIONS,),
+    "posterior": (POSTERIOR,),
+}
+
+
+def open(path: str | os.PathLike[str]) -> Any:
+    """Open a trial on disk, or a folder that the command line wrote.
+
+    Parameters
+    ----------
+    path
+        The folder given as ``store=`` to `run`, or as ``--out`` to ``causalgia run``.
+
+    Returns
+    -------
+    Dataset or Results
+        Of a trial on disk the Dataset that ``cg.run(..., store=path)`` returned: outcomes, effects or moments, by what
+        it kept. Variables with a value for each unit are lazy (dask), a chunk for each file; every verb takes them and
+        gives the results that it gives in memory, bit for bit. Of a folder of the command line `Results`, with the
+        attributes ``outcomes``, ``estimates``, ``decisions`` and ``posterior``, whichever have been made.
+
+    Raises
+    ------
+    StoreError
+        If there is neither at the path, or the trial is not finished (says how far it is), is of another version, or
+        damaged.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import causalgia as cg
+    >>> arms = {"untreated": cg.Untreated(), "GCATG": cg.Embed("GCATG", at=12)}
+    >>> design = cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=50, contrasts="untreated")
+    >>> path = tempfile.mkdtemp() + "/trial.zarr"
+    >>> effects = cg.run(design, cg.zoo.oracle("rbfox1_like"), rng=0, store=path, keep="effects")
+    >>> cg.open(path).identical(effects)
+    True
+    """
+    place = place_of(path)
+    results = Results(place)
+    if results.contents:
+        return results
+    if place.is_dir() and not is_begun(place):
+        raise StoreError(
+            f"{place}: holds no trial on disk, nor any of {', '.join(f for files in _FILES.values() for f in files)}; "
+            f"cg.run(..., store=) makes the one, causalgia run trial.toml --out {place} the other"
+        )
+    return open_store(path)
