@@ -21,7 +21,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import xarray as xr
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from validation import bench, claims, estimation, floor, multiplicity, placebo, posterior, real, sequential
+from validation import bench, claims, estimation, floor, multiplicity, placebo, posterior, predictors, real, sequential
 from validation.checks import Check
 
 from causalgia.calibration import Row, judged
@@ -36,6 +36,7 @@ CHECKS: list[Check] = [
     *posterior.CHECKS,
     *sequential.CHECKS,
     *floor.CHECKS,
+    *predictors.CHECKS,
     *bench.CHECKS,
     *real.CHECKS,
 ]
