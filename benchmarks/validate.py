@@ -21,7 +21,19 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import xarray as xr
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from validation import bench, claims, estimation, floor, multiplicity, placebo, posterior, ratios, real, sequential
+from validation import (
+    bench,
+    claims,
+    estimation,
+    floor,
+    multiplicity,
+    placebo,
+    posterior,
+    predictors,
+    ratios,
+    real,
+    sequential,
+)
 from validation.checks import Check
 
 from causalgia.calibration import Row, judged
@@ -37,6 +49,7 @@ CHECKS: list[Check] = [
     *posterior.CHECKS,
     *sequential.CHECKS,
     *floor.CHECKS,
+    *predictors.CHECKS,
     *bench.CHECKS,
     *real.CHECKS,
 ]

@@ -1,0 +1,155 @@
+"""The effect in the next network: predictive intervals from few retrainings, of known law and of real networks."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from functools import cache
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from pathlib import Path
+
+import numpy as np
+from scipy import stats
+
+import causalgia as cg
+from causalgia.estimation.crossed import between_levels
+from causalgia.estimation.next_predictor import next_level
+from validation.checks import Check, Rng
+
+FOLDER = Path(__file__).resolve().parents[3] / "shared" / "data" / "models"
+SERIES = {"human": "openspliceai_mane_80", "mouse": "openspliceai_mouse_80"}
+WORDS = {"CAGGTAAGT": (44, 84, 88, 92), "AAGGTGAGT": (70, 88), "TTTCTTTTCTTTCAGG": (60, 75), "TACTAAC": (60, 70)}
+WORDS |= {"TGCATG": (60, 100, 110), "GAAGAA": (70, 100), "TTAGGG": (70, 100), "TCTTTC": (70, 100)}
+N_UNITS, CI_PROB = 40, 0.9
+_SIMULATED = "The effect in the next network: normal effects, 40 units, 90 % intervals"
+_REAL = "The effect in the next network: leave-one-seed-out, five retrainings of two splicing networks, 90 % intervals"
+
+
+def half_width(ice: np.ndarray, *, moderated: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean and the half width of the predictive interval of ICE (unit, network, contrast)."""
+    found = next_level(ice, between=between_levels(ice) if moderated else None)
+    return found.ace, stats.t.ppf((1 + CI_PROB) / 2, found.df) * found.se
+
+
+def covers(n_networks: int, n_contrasts: int, *, moderated: bool = False) -> Callable[[Rng, int], np.ndarray]:
+    """Whether, or in which share of contrasts, the ACE of the next network lies in the interval.
+
+    Networks differ by sd .3 in the ACE (times a lognormal factor over contrasts where there are several), units by
+    sd 1 alike in all networks, and by .3 in each.
+    """
+
+    def trials(rng: Rng, n: int) -> np.ndarray:
+        if n_contrasts == 1:
+            return hits(rng, np.full(n, 0.3))
+        spread = 0.3 * np.exp(0.5 * rng.normal(size=(n, n_contrasts)))
+        return np.array([hits(rng, row).mean() for row in spread])
+
+    def hits(rng: Rng, spread: np.ndarray) -> np.ndarray:
+        ace = 1 + spread * rng.normal(size=(n_networks + 1, len(spread)))
+        own = 0.3 * rng.normal(size=(N_UNITS, n_networks, len(spread)))
+        center, half = half_width(
+            ace[:n_networks] + own + rng.normal(size=(N_UNITS, 1, len(spread))), moderated=moderated
+        )
+        return np.asarray(np.abs(ace[-1] - center) <= half)
+
+    return trials
+
+
+@cache
+def series(name: str) -> np.ndarray:
+    """Return the ICE of five retrainings, (unit, network, contrast): 19 words at places, two tasks."""
+    folder = FOLDER / SERIES[name]
+    spec = spec_from_file_location("openspliceai", folder / "arch.py")
+    if spec is None or spec.loader is None:
+        raise FileNotFoundError(folder / "arch.py")
+    arch = module_from_spec(spec)
+    spec.loader.exec_module(arch)
+    members = [
+        cg.TorchPredictor(arch.load(path), tasks=arch.TASKS, scale="log odds", reduce=arch.at())
+        for path in sorted(folder.glob("member_*.safetensors"))
+    ]
+    tokens = np.load(folder / "backgrounds.npz")["tokens"][:N_UNITS]
+    arms = {"untreated": cg.Untreated()}
+    arms |= {f"{word} at {at}": cg.Embed(word, at=at) for word, places in WORDS.items() for at in places}
+    outcomes = cg.run(
+        cg.Design(null=cg.Genomic(of=tokens), arms=arms, n_units=N_UNITS), cg.Ensemble(members), rng=0, progress=False
+    )
+    ice = cg.contrast(outcomes, control="untreated")["ice"].transpose("unit", "model", "contrast", "task").to_numpy()
+    return ice.reshape(*ice.shape[:2], -1).astype(np.float64)
+
+
+def left_out(ice: np.ndarray, n_networks: int, *, moderated: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Return for each choice of networks and each one left out whether its ACE was covered, and the half widths."""
+    hits, widths = [], []
+    for chosen in itertools.combinations(range(ice.shape[1]), n_networks):
+        center, half = half_width(ice[:, list(chosen)], moderated=moderated)
+        for other in set(range(ice.shape[1])) - set(chosen):
+            hits.append(np.abs(ice[:, other].mean(axis=0) - center) <= half)
+            widths.append(half)
+    return np.array(hits), np.array(widths)
+
+
+def networks_alone(ice: np.ndarray, n_networks: int) -> np.ndarray:
+    """Return for each choice and each one left out whether its ACE over these same units was covered.
+
+    The units are given, so the half width is that between networks alone: ``t_{J-1} s_b sqrt(1 + 1/J)``.
+    """
+    ace, hits = ice.mean(axis=0), []
+    for chosen in itertools.combinations(range(len(ace)), n_networks):
+        level = ace[list(chosen)]
+        half = stats.t.ppf((1 + CI_PROB) / 2, n_networks - 1) * level.std(axis=0, ddof=1) * np.sqrt(1 + 1 / n_networks)
+        hits += [np.abs(ace[other] - level.mean(axis=0)) <= half for other in set(range(len(ace))) - set(chosen)]
+    return np.array(hits)
+
+
+def _drawn_of(rng: Rng, n: int, hits: list[np.ndarray]) -> np.ndarray:
+    """Draw n of the cases of both series at random: the figure is that of all cases, within sampling."""
+    return rng.choice(np.concatenate([hit.ravel() for hit in hits]), n)
+
+
+def printed(n_networks: int, *, moderated: bool = False, widest: bool = False) -> Callable[[Rng, int], np.ndarray]:
+    """Whether the printed interval covers the network left out; of the fifth with the largest sd if `widest`."""
+
+    def trials(rng: Rng, n: int) -> np.ndarray:
+        found = []
+        for name in SERIES:
+            ice = series(name)
+            hits = left_out(ice, n_networks, moderated=moderated)[0]
+            sd = ice.mean(axis=0).std(axis=0, ddof=1)
+            found.append(hits[:, sd >= np.quantile(sd, 0.8)] if widest else hits)
+        return _drawn_of(rng, n, found)
+
+    return trials
+
+
+def given_units(n_networks: int) -> Callable[[Rng, int], np.ndarray]:
+    """Whether the part between networks covers the network left out, on these same units."""
+    return lambda rng, n: _drawn_of(rng, n, [networks_alone(series(name), n_networks) for name in SERIES])
+
+
+CHECKS = [
+    Check(_SIMULATED, f"next network, {J} retrainings, one contrast", covers(J, 1), CI_PROB, "at least", 10_000, 1_000)
+    for J in (2, 3, 5, 10)
+]
+CHECKS += [
+    Check(
+        _SIMULATED,
+        f"next network, {J} retrainings, {K} contrasts, moderated: mean over contrasts",
+        covers(J, K, moderated=True),
+        0.86,
+        "at least",
+        2_000,
+        100,
+    )
+    for K in (6, 30)
+    for J in (3, 5)
+]
+if find_spec("torch") is not None and all((FOLDER / folder).is_dir() for folder in SERIES.values()):
+    for _J in (2, 3, 4):
+        CHECKS.append(Check(_REAL, f"{_J} seeds, printed interval", printed(_J), 0.87, "at least", 10_000, 1_000))
+        CHECKS.append(Check(_REAL, f"{_J} seeds, part between networks", given_units(_J), 0.87, "at least"))
+    for _J in (3, 4):
+        _name = f"{_J} seeds, moderated"
+        CHECKS.append(Check(_REAL, _name, printed(_J, moderated=True), 0.86, "at least", 10_000, 1_000))
+        _widest = printed(_J, moderated=True, widest=True)
+        CHECKS.append(Check(_REAL, f"{_name}: fifth with the largest sd", _widest, 0.9, "reported", 10_000, 1_000))
