@@ -205,8 +205,8 @@ def _independence(table: xr.Dataset, asked: list[Question]) -> list[str]:
     if not unknown or "predictor_fingerprint" in table.attrs or table.attrs.get("effect_on"):
         return []
     return [
-        "the errors of these effects were taken as independent, for no covariance is known; effects against one control "
-        "share its error, which cg.from_effects(..., covariance=) takes"
+        "the errors of these effects were taken as independent, for no covariance is known; effects against one "
+        "control share its error, which cg.from_effects(..., covariance=) takes"
     ]
 
 
