@@ -50,9 +50,9 @@ def test_screen_of_all_words_puts_the_known_one_first(screen):
     shrunken = answer.findings["shrunken"].squeeze()
     assert shrunken["contrast"].to_numpy()[shrunken["ace"].to_numpy().argmax()] == "UGCA"
     assert "Minus the mean placebo word (" in answer.sentences[0]
-    assert "shrunken: UGCA 0.9" in answer.sentences[0]
-    assert "of words like these up to 13 would" in answer.sentences[0]
-    assert _verdict(answer, "UGCA") == "increases"
+    assert "shrunken: the largest UGCA 0.9" in answer.sentences[0]
+    assert "0 of 256 words lie beyond 100 placebo words (central 95 %: " in answer.sentences[0]  # UGCA is one of them
+    assert "confirm tests them on fresh backgrounds" in answer.sentences[0]
 
 
 def test_shrinkage_takes_back_what_selection_added():

@@ -30,6 +30,7 @@ CONTROL, PLACEBO = "untreated", "placebo "
 _WIDTH, _WIDEST = 6, 8
 _STREAM = 2018  # which placebo words there are is a choice of the design, the same in every run
 _NAMED, _DRAWN = 5, 20
+_PLACEBOS, _MANY_PLACEBOS, _MANY = 100, 400, 1_000
 _ROUNDING = 1e-12
 
 
@@ -39,7 +40,7 @@ def word_screen(
     k: int | None = None,
     words: Sequence[str] | None = None,
     at: int | None = None,
-    n_placebos: int = 100,
+    n_placebos: int | None = None,
     letters: str = "ACGU",
     n_units: int = 1_000,
     rope: Rope = "placebo tail",
@@ -72,7 +73,8 @@ def word_screen(
         0-based start; None: the centre.
     n_placebos
         Placebo words, 40 or more: distinct random words from a fixed stream, other than `words` where these are given;
-        at most 64 of width 3.
+        at most 64 of width 3. None: 400 for 1,000 words and more, whose law takes that many to be known, else 100. Where
+        all words are screened the placebo words are some of them, words that matter among the rest.
     letters
         ``"ACGU"`` or ``"ACGT"``: how words are spelled in the names of arms.
     n_units
@@ -121,6 +123,7 @@ def word_screen(
             "or move at="
         )
     spelled = "ACGU" if any("U" in word for word in screened) else _alphabet(letters) if words is None else "ACGT"
+    n_placebos = (_MANY_PLACEBOS if len(screened) >= _MANY else _PLACEBOS) if n_placebos is None else n_placebos
     placebos = _placebo_words(width, n_placebos, spelled, other_than=() if words is None else screened)
     arms = [Arm(CONTROL, Untreated())]
     arms += [Arm(word, Embed(word, at=start)) for word in screened]
@@ -241,16 +244,18 @@ def _posterior(effect: Array, se: Array) -> Array:
 
 def _sentence(rows: xr.Dataset, raw: xr.Dataset, beyond: xr.Dataset, placebo: NDArray[np.bool_]) -> str:
     directed = np.isin(rows["verdict"].to_numpy()[~placebo], ("increases", "decreases"))
-    size = np.where(directed, np.abs(beyond["ace"].to_numpy()), -1.0)
-    first = np.argsort(-size, kind="stable")[: min(_NAMED, int(directed.sum()))]
+    size = np.abs(beyond["ace"].to_numpy())
+    n_named = min(_NAMED, int(directed.sum()) or len(size))
+    first = np.argsort(-np.where(directed, size + size.max(), size), kind="stable")[:n_named]
     named = "; ".join(_word(beyond.isel(contrast=int(k))) for k in first)
+    named = named if directed.any() else f"the largest {named}; confirm tests them on fresh backgrounds"
     more = int(directed.sum()) - len(first)
     differs = raw["p_adjusted"].to_numpy() < 0.05
     mean = float(raw["ace"].to_numpy()[placebo].mean())
     return (
         f"{directed.sum():,} of {(~placebo).sum():,} words lie beyond {_region(rows, placebo, mean)}"
-        + (f". Minus the mean placebo word ({mean:.3g}), shrunken: {named}" if named else "")
-        + (f"; and {more:,} more" if more else "")
+        + f". Minus the mean placebo word ({mean:.3g}), shrunken: {named}"
+        + (f"; and {more:,} more" if more > 0 else "")
         + f". Against 0, which is no such question, {differs[~placebo].sum():,} words and {differs[placebo].sum()} of "
         f"{placebo.sum()} placebo words differ (adjusted p below 0.05)."
     )
