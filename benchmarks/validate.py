@@ -21,7 +21,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import xarray as xr
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from validation import bench, claims, estimation, floor, multiplicity, placebo, posterior, real, sequential
+from validation import bench, claims, clusters, estimation, floor, multiplicity, placebo, posterior, real, sequential
 from validation.checks import Check
 
 from causalgia.calibration import Row, judged
@@ -32,6 +32,7 @@ CHECKS: list[Check] = [
     *claims.CHECKS,
     *placebo.CHECKS,
     *estimation.CHECKS,
+    *clusters.CHECKS,
     *multiplicity.CHECKS,
     *posterior.CHECKS,
     *sequential.CHECKS,

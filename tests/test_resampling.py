@@ -251,7 +251,7 @@ def test_the_few_that_vary_among_many_rare_have_p_of_bonferroni() -> None:
     rng = np.random.default_rng(2)
     ice = np.zeros((60, 30))
     ice[0] = 1.0
-    ice[:, :2] = rng.normal(size=(60, 2)) + [0.0, 2.0]
+    ice[:, :2] = rng.normal(size=(60, 2)) + np.array([0.0, 2.0])
     answer = bootstrap_t_max(ice, n_draws=199, rng=0)
     assert answer.rare.tolist() == [False] * 2 + [True] * 28
     t = stats.ttest_1samp(ice[:, :2], 0)

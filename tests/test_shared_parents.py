@@ -157,3 +157,17 @@ def test_arms_of_a_unit_share_its_parent():
     predictor = cg.FunctionPredictor(lambda x: x[:, 2, 20:].sum(1), tasks=["y"], scale="s", fingerprint="G count")
     ice = cg.contrast(cg.run(design, predictor, rng=0, progress=False))["ice"]
     assert (ice == 0).all()
+
+
+def test_a_redrawn_unit_keeps_its_parent():
+    of = random_sequences(20)
+    units = np.arange(30, dtype=np.uint64)
+    for null in (cg.DinucleotideShuffle(of=of), cg.KletShuffle(of=of, k=3)):
+        first = null.draw(units, key=5, n_units=30)
+        again = null.redraw(units, key=5, again=6, n_units=30)
+        assert (first != again).any(axis=1).all()
+        rows = first_of_equal_dinucleotides(np.concatenate([first, again])).reshape(2, 30)
+        np.testing.assert_array_equal(*rows)
+    given = cg.Genomic(of=of)
+    same = given.draw(units[:10], key=5, n_units=10)
+    np.testing.assert_array_equal(given.redraw(units[:10], key=5, again=6, n_units=10), same)

@@ -18,7 +18,6 @@ from validation.draws import Draw, Rng, exponential, normal, rare
 
 Trials = Callable[[Rng, int], np.ndarray]
 _INDEX, _MOST = 1.5, 500
-_SECTION = "Clusters of Pareto sizes, 40 of them unless said"
 
 
 def _sizes(rng: Rng, n: int) -> np.ndarray:
@@ -65,3 +64,44 @@ def warned(slope: float, n_clusters: int = 40, draw: Draw = normal, k: int = 1) 
         return np.array([size_dependence(*_drawn(rng, draw, slope, n_clusters, k))[1] <= LEVEL for _ in range(n)])
 
     return trials
+
+
+def _own(draw: Draw) -> Trials:
+    """False alarms among six contrasts whose clusters have effects of their own, and units within a cluster agree."""
+
+    def trials(rng: Rng, n: int) -> np.ndarray:
+        found = []
+        for _ in range(n):
+            cluster = np.repeat(np.arange(40), _sizes(rng, 40))
+            found.append(size_dependence(draw(rng, (40, 6))[cluster], cluster)[1] <= LEVEL)
+        return np.array(found)
+
+    return trials
+
+
+_WHY = "Means over units and over clusters: 40 clusters of Pareto sizes (index 1.5)"
+_WARNS = "The warning that effects depend on cluster size: Pareto sizes"
+# known: 40,000 other trials
+CHECKS = [
+    Check(_WHY, "over units, effects alike for all sizes (as found)", covers("units", 0.0), 0.9455, "known"),
+    Check(_WHY, "over clusters, effects alike for all sizes", covers("clusters", 0.0), 0.95),
+    Check(_WHY, "over clusters, one sd a unit of log size (as found)", covers("clusters", 1.0), 0.9525, "known"),
+    Check(
+        _WHY,
+        "over clusters, one sd a unit of log size, exponential (as found)",
+        covers("clusters", 1.0, draw=exponential),
+        0.9465,
+        "known",
+    ),
+    Check(_WHY, "over units, half an sd a unit of log size", covers("units", 0.5), 0.95, "fails"),
+    Check(_WHY, "over units, one sd a unit of log size", covers("units", 1.0), 0.95, "fails"),
+    Check(_WHY, "over units, one sd a unit of log size, 100 clusters", covers("units", 1.0, 100), 0.95, "fails"),
+    Check(_WARNS, "false alarms, 40 clusters, 6 normal contrasts", _own(normal), LEVEL, "at most"),
+    Check(_WARNS, "false alarms, 40 clusters, 6 exponential contrasts", _own(exponential), LEVEL, "at most"),
+    Check(_WARNS, "false alarms, 40 clusters, 6 contrasts rare", _own(rare), LEVEL, "at most"),
+    Check(_WARNS, "false alarms, spread within clusters", warned(0.0, k=6), LEVEL, "at most"),
+    *(
+        Check(_WARNS, f"fires, one sd a unit of log size, {g} clusters", warned(1.0, g), 0.5, "reported", 2_000, 300)
+        for g in (20, 40, 100)
+    ),
+]

@@ -37,6 +37,10 @@ class NullModel(Choice):
     def draw(self, units: Units, *, key: int, n_units: int) -> Tokens:
         """Return the backgrounds of the given unit ids, (len(units), length) tokens; pure in (key, unit)."""
 
+    def redraw(self, units: Units, *, key: int, again: int, n_units: int) -> Tokens:  # noqa: ARG002
+        """Return other backgrounds of the given units, from the streams of the key `again`; each keeps its parent."""
+        return self.draw(units, key=again, n_units=n_units)
+
     @abstractmethod
     def describe(self) -> str:
         """Return the population in words, for the estimand: 'dinucleotide shuffles of 500 sequences'."""

@@ -189,10 +189,13 @@ class KletShuffle(FromParents):
             raise DesignError(f"{type(self).__name__}(k={k}): parents have only {self.length} bp; choose k below that")
         object.__setattr__(self, "k", k)
 
-    def draw(self, units: Units, *, key: int, n_units: int) -> Tokens:  # noqa: ARG002
+    def draw(self, units: Units, *, key: int, n_units: int) -> Tokens:
+        return self.redraw(units, key=key, again=key, n_units=n_units)
+
+    def redraw(self, units: Units, *, key: int, again: int, n_units: int) -> Tokens:  # noqa: ARG002
         from causalgia.sequences.klet import klet_shuffle
 
-        return klet_shuffle(key, units, self.parents_given.tokens, self.k, parent=self._parent_index(units, key))
+        return klet_shuffle(again, units, self.parents_given.tokens, self.k, parent=self._parent_index(units, key))
 
     def parents(self, units: Units, *, key: int, n_units: int) -> NDArray[Any]:  # noqa: ARG002
         return parent_labels(self)[self._parent_index(units, key)]
@@ -339,6 +342,9 @@ class Genomic(FromParents):
 
     def draw(self, units: Units, *, key: int, n_units: int) -> Tokens:
         return self.parents_given.tokens[self._index(units, key, n_units)]
+
+    def redraw(self, units: Units, *, key: int, again: int, n_units: int) -> Tokens:  # noqa: ARG002
+        return self.draw(units, key=key, n_units=n_units)
 
     def parents(self, units: Units, *, key: int, n_units: int) -> NDArray[Any]:
         return parent_labels(self)[self._index(units, key, n_units)]
