@@ -124,8 +124,8 @@ def _drawn_clusters(effects: xr.Dataset, request: Request) -> Grouping | None:
 
 
 def _sentence(effects: xr.Dataset, groups: Grouping, ice: Array, correlation: Array) -> str:
-    at = np.unravel_index(int(np.argmax(np.abs(correlation))), correlation.shape)
-    one = ice[(slice(None), *at)]
+    worst = int(np.argmax(np.abs(correlation)))
+    at, one = np.unravel_index(worst, correlation.shape), ice.reshape(len(ice), -1)[:, worst]
     over_units, over_clusters = float(one.mean()), float(centred(one, groups.codes)[0].mean())
     dims = [str(dim) for dim in effects["ice"].dims if dim != "unit"]
     names = [
