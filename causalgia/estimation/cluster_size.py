@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 import xarray as xr
-from scipy import special, stats
+from scipy import special
 
 from causalgia.errors import ClusterSizeWarning
 from causalgia.estimation.crossover_targets import settled
@@ -58,10 +58,12 @@ def size_dependence(ice: Array, cluster: Codes) -> tuple[Array, float]:
     >>> correlation.round(2), p
     (array([0.95]), 0.001)
     """
+    from scipy.stats import rankdata  # slow to import
+
     sizes, means = np.bincount(cluster), centred(ice, cluster)[0]
     n_clusters, trailing = len(sizes), means.shape[1:]
     size = _standardized(np.log(sizes)[:, None])[:, 0]
-    effect = _standardized(stats.rankdata(means.reshape(n_clusters, -1), axis=0))
+    effect = _standardized(rankdata(means.reshape(n_clusters, -1), axis=0))
     correlation = size @ effect
     largest = float(np.abs(correlation).max(initial=0.0))
     p = 1.0
