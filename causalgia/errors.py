@@ -26,6 +26,7 @@
     └── CausalgiaWarning               the root of the warnings
         ├── DegenerateWarning          few distinct sequences, constant predictor, zero spread, one unit
         ├── FewClustersWarning         fewer than 20 clusters: intervals may cover less than they say
+        ├── ClusterSizeWarning         effects depend on cluster size: the means over units and over clusters differ
         ├── SkewnessWarning            effects too skewed for a test that supposes symmetry
         ├── BarcodeNoiseWarning        barcodes of an arm differ, and the method counts only what replicates differ by
         ├── PriorConflictWarning       the effects lie where the prior said they would not
@@ -43,6 +44,7 @@ __all__ = [
     "CausalgiaError",
     "CausalgiaWarning",
     "ClusterError",
+    "ClusterSizeWarning",
     "ContrastError",
     "ConvergenceError",
     "ConvergenceWarning",
@@ -148,6 +150,10 @@ class DegenerateWarning(CausalgiaWarning):
 
 class FewClustersWarning(CausalgiaWarning):
     """Fewer than 20 clusters: intervals may cover less than they say when clusters are skewed."""
+
+
+class ClusterSizeWarning(CausalgiaWarning):
+    """Effects depend on the size of their cluster: the mean over units and the mean over clusters are two estimands."""
 
 
 class SkewnessWarning(CausalgiaWarning):

@@ -82,21 +82,27 @@ def test_against_zero_random_words_differ_where_beyond_placebos_they_do_not():
     assert " of 40 placebo words differ" in answer.sentences[0]
 
 
-@pytest.mark.parametrize(("oracle", "n_units"), [(SATURATING, 60), (SATURATING, 200), (RBFOX1, 50)])
+@pytest.mark.parametrize(("oracle", "n_units"), [(SATURATING, 100), (SATURATING, 200), (RBFOX1, 50)])
 def test_words_that_rarely_do_anything_are_not_found(oracle, n_units):
-    """In few units nearly all of the 4,096 words do exactly nothing, placebo words too: none of that is a finding."""
+    """In few units nearly all of the 4,096 words do exactly nothing, placebo words too: none of that is a finding.
+
+    Words that do something are among the placebo words as they are among all, and the verdicts allow for that; the
+    first of all words is named all the same, and fresh backgrounds confirm it.
+    """
     experiment = cg.experiments.word_screen(n_units=n_units)
     streamed = cg.experiments.stream(experiment, oracle, rng=0, progress=False)
-    decisions = experiment.analyse(streamed, rng=0).decisions.isel(task=0)
+    answer = experiment.analyse(streamed, rng=0)
+    decisions = answer.decisions.isel(task=0)
     truth = oracle.true_ace(experiment).sel(contrast=decisions["contrast"].to_numpy()).to_numpy()[:, 0]
     placebo, verdict = decisions["placebo_word"].to_numpy(), decisions["verdict"].to_numpy()
     low, high = np.quantile(truth[placebo], [0.025, 0.975])
     up, down = verdict == "increases", verdict == "decreases"
     false = ~placebo & ((up & (truth <= high)) | (down & (truth >= low)))
-    assert 5 <= (up | down)[~placebo].sum() < 200
     assert false.sum() <= 0.05 * (up | down)[~placebo].sum()
     assert (up | down)[placebo].sum() <= 5
-    assert decisions["verdict"].sel(contrast="UGCAUG").item() == "increases"
+    assert answer.sentences[0].partition("shrunken: ")[2].removeprefix("the largest ").startswith("UGCAUG ")
+    fresh = cg.confirm(streamed, select="UGCAUG", design=experiment, predictor=oracle, rng=0, n_units=300)
+    assert cg.analyze(fresh, rng=0)["verdict"].sel(contrast="UGCAUG").item() == "increases"
 
 
 def test_the_sentence_of_a_screen_is_on_one_scale():
@@ -134,8 +140,8 @@ def test_two_units_decide_nothing():
 
 def test_screen_is_confirmed_on_fresh_backgrounds(screen):
     experiment, outcomes = screen
-    decisions = experiment.analyse(outcomes, rng=0).decisions
-    words = decisions.isel(contrast=~decisions["placebo_word"].to_numpy())
+    shrunken = experiment.analyse(outcomes, rng=0).findings["shrunken"].squeeze()
+    words = shrunken["contrast"].to_numpy()[np.argsort(-shrunken["ace"].to_numpy())[:20]].tolist()
     oracle = Oracle(Word("UGCA", 1.0), Word("GGG", 0.3), scale="score")
     fresh = cg.confirm(outcomes, select=words, predictor=oracle, rng=0)
     again = cg.analyze(fresh, rng=0)
@@ -173,7 +179,7 @@ def test_large_screens_are_designed_quickly():
 
     begun = time.perf_counter()
     experiment = cg.experiments.word_screen(k=7, n_units=50)
-    assert len(experiment.named_arms) == 4**7 + 101
+    assert len(experiment.named_arms) == 4**7 + 401
     assert time.perf_counter() - begun < 10
 
 

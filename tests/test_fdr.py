@@ -207,3 +207,23 @@ def test_an_impossible_selection_is_named() -> None:
         selected_intervals(screen, select=0.05)
     with pytest.raises(EstimateError, match="mask has shape"):
         selected_intervals(screen, select=np.array([True]))
+
+
+def storey_share_of_the_paper(p: np.ndarray) -> float:
+    """Storey, Taylor & Siegmund (2004): the lambda of the least estimated mean squared error, written out."""
+    m, shares, errors = len(p), [], []
+    for step in range(1, 20):
+        at_least, width = int((p >= 0.05 * step - 1e-12).sum()), 1 - 0.05 * step
+        shares.append(at_least / (m * width))
+        errors.append(at_least / (m**2 * width**2) * (1 - at_least / m))
+    tenth = np.quantile(shares, 0.1)
+    error = [variance + (share - tenth) ** 2 for variance, share in zip(errors, shares, strict=True)]
+    return min(1.0, min(share for share, e in zip(shares, error, strict=True) if e == min(error)))
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_bootstrap_takes_the_lambda_of_least_error(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    m = int(rng.integers(20, 300))
+    p = np.where(rng.random(m) < 0.4, rng.random(m) ** 4, rng.random(m))
+    assert storey_q(p, pi0="bootstrap")[1] == pytest.approx(storey_share_of_the_paper(p), rel=1e-9)

@@ -347,8 +347,9 @@ def test_shuffles_of_a_parent_that_cannot_meet_the_rules_are_dropped_in_every_ar
     assert set(column(library, "parent", group="test")) == {"fair"}
     assert Counter(library["arm"].values) == {"untreated": 10, "GATA1": 10}
     told = library["why"].to_series().to_dict()
-    assert told[1] == "GC outside 0.3-1 in arm untreated, GATA1 (the last of 6 draws)"
-    assert list(told) == list(range(1, 20, 2))
+    first = min(told)  # every second unit, from the first or the second one
+    assert told[first] == "GC outside 0.3-1 in arm untreated, GATA1 (the last of 6 draws)"
+    assert list(told) == list(range(first, 20, 2))
     cg.mpra.write_library(library, tmp_path / "LIB")
     back = cg.mpra.read_library(tmp_path / "LIB")
     assert back.identical(library)

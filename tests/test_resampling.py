@@ -234,6 +234,35 @@ def test_rare_bands_and_p_are_duals(u: int, ci_error: float) -> None:
     np.testing.assert_allclose(p, min(ci_error, 1), rtol=1e-6)
 
 
+@pytest.mark.parametrize("n_hits", [1, 2, 4])
+def test_rare_effects_of_either_sign_have_the_same_band(n_hits: int) -> None:
+    """A band reaches from the ACE, past the common value, as far as clusters unseen could move it."""
+    ice = np.full((100, 3), 0.3)
+    ice[:n_hits] += np.array([5.0, 2.0, 1.0])
+    up, down = (bootstrap_t_max(sign * ice, n_draws=199, rng=0) for sign in (1, -1))
+    assert up.rare.all()
+    np.testing.assert_allclose(down.half_width, up.half_width, rtol=1e-12)
+    np.testing.assert_allclose(down.p_single_step, up.p_single_step, rtol=1e-12)
+    reach = rare_reach(5.0, np.full(3, n_hits), 100, 3, ci_prob=0.95)
+    np.testing.assert_allclose(up.half_width, reach + n_hits / 100 * np.array([5.0, 2.0, 1.0]), rtol=1e-9)
+
+
+def test_the_few_that_vary_among_many_rare_have_p_of_bonferroni() -> None:
+    rng = np.random.default_rng(2)
+    ice = np.zeros((60, 30))
+    ice[0] = 1.0
+    ice[:, :2] = rng.normal(size=(60, 2)) + np.array([0.0, 2.0])
+    answer = bootstrap_t_max(ice, n_draws=199, rng=0)
+    assert answer.rare.tolist() == [False] * 2 + [True] * 28
+    t = stats.ttest_1samp(ice[:, :2], 0)
+    assert t.pvalue[0] * 30 > 1
+    assert answer.p_single_step[0] == answer.p_step_down[0] == 1.0
+    assert 0 < answer.p_single_step[1] < 0.05
+    for p in (answer.p_single_step, answer.p_step_down):
+        assert ((p >= 0) & (p <= 1)).all()
+        assert (p[:2] >= np.minimum(30 * t.pvalue, 1) - 1e-12).all()
+
+
 def test_the_rule_of_three_covers() -> None:
     rng, share, trials = np.random.default_rng(0), 0.02, 4_000
     u = rng.binomial(100, share, trials)

@@ -34,6 +34,14 @@ def chain(null: FromSequences, order: int) -> MarkovChain:
 
 
 @lru_cache(maxsize=2)
+def first_alike(null: FromParents) -> NDArray[np.int64]:
+    """Return for each given sequence the first one that has the same dinucleotide counts, (n,)."""
+    from causalgia.sequences.composition import first_of_equal_dinucleotides
+
+    return _constant(first_of_equal_dinucleotides(null.parents_given.tokens))
+
+
+@lru_cache(maxsize=2)
 def parent_labels(null: FromParents) -> NDArray[Any]:
     """Return the parent of each given sequence, (n,)."""
     return _constant(np.asarray(null.parent_names))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from causalgia.design.choice import Choice
 from causalgia.design.numbers import positive_int
 from causalgia.errors import DesignError, SequenceError
+from causalgia.notes import with_notes
 from causalgia.schema import annotate, validate
 from causalgia.sequences.records import Name, Sequences, Source, as_sequences
 from causalgia.streams import RNG, derive, root_key
@@ -36,6 +37,10 @@ class NullModel(Choice):
     def draw(self, units: Units, *, key: int, n_units: int) -> Tokens:
         """Return the backgrounds of the given unit ids, (len(units), length) tokens; pure in (key, unit)."""
 
+    def redraw(self, units: Units, *, key: int, again: int, n_units: int) -> Tokens:  # noqa: ARG002
+        """Return other backgrounds of the given units, from the streams of the key `again`; each keeps its parent."""
+        return self.draw(units, key=again, n_units=n_units)
+
     @abstractmethod
     def describe(self) -> str:
         """Return the population in words, for the estimand: 'dinucleotide shuffles of 500 sequences'."""
@@ -46,6 +51,10 @@ class NullModel(Choice):
 
     def check(self, n_units: int) -> None:
         """Raise DesignError where this null model cannot give `n_units` units."""
+
+    def notes(self, n_units: int) -> list[str]:  # noqa: ARG002
+        """Return what a report of `n_units` units must say of their parents, a sentence each; here nothing."""
+        return []
 
     def split(self, reserve: float) -> tuple[NullModel, NullModel]:
         """Return this null model without a share of its parents, and the one of these parents alone.
@@ -107,7 +116,7 @@ class NullModel(Choice):
             },
             attrs={"null": self.describe(), "null_kind": self.kind, "null_fingerprint": self.fingerprint},
         )
-        return validate(annotate(dataset), "sequences")
+        return validate(annotate(with_notes(dataset, *self.notes(n_units))), "sequences")
 
 
 def gc_content(tokens: Tokens) -> NDArray[np.float64]:
@@ -159,7 +168,11 @@ class FromSequences(NullModel):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class FromParents(FromSequences):
-    """What null models share whose every unit descends from one of the given sequences, its parent."""
+    """What null models share whose every unit descends from one of the given sequences, its parent.
+
+    Given sequences that are equal, or have equal dinucleotide counts, are shuffles of one sequence: together they are
+    one parent, which bears the name of the first of them.
+    """
 
     def split(self, reserve: float) -> tuple[NullModel, NullModel]:
         """Return this null model without a share of its parents, and the one of these parents alone.
@@ -186,8 +199,20 @@ class FromParents(FromSequences):
 
     @property
     def parent_names(self) -> tuple[Name, ...]:
-        """The parent of each given sequence: by default the sequence itself, under its name."""
-        return self.parents_given.names
+        """The parent of each given sequence: the first one with equal dinucleotide counts, under its name."""
+        from causalgia.design.fitted import first_alike
+
+        names = self.parents_given.names
+        return tuple(names[first] for first in first_alike(self).tolist())
+
+    def notes(self, n_units: int) -> list[str]:  # noqa: ARG002
+        n, n_parents = len(self.parents_given), len(set(self.parent_names))
+        if n_parents == n:
+            return []
+        return [
+            f"{n:,} sequences are {n_parents:,} parent{'s' if n_parents != 1 else ''}: equal sequences, and sequences "
+            "with equal dinucleotide counts (shuffles of one another), are not independent of each other"
+        ]
 
     def _of_rows(self, chosen: NDArray[np.bool_]) -> NullModel:
         return replace(self, of=self._rows_given(chosen))

@@ -19,6 +19,7 @@ from causalgia.design.null_model import FromParents, FromSequences, NullModel, T
 from causalgia.design.numbers import positive_int
 from causalgia.errors import DesignError
 from causalgia.sequences.records import Name
+from causalgia.streams import derive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,7 +158,8 @@ def _klets(row: Tokens, k: int) -> bytes:
 class KletShuffle(FromParents):
     """Shuffles of the parents, exactly uniform over all rearrangements with the same k-let counts.
 
-    Unit i is a fresh shuffle of parent ``i mod n``, so that parents are balanced. Uniformity is exact: Wilson's
+    Unit i is a fresh shuffle of parent ``i mod n`` of a random order of the n parents, which the seed of the trial
+    draws: parents are balanced, and fewer units than parents are a random sample of them. Uniformity is exact: Wilson's
     loop-erased walk draws the last-exit tree, the other edges are put in random order (Kandel et al. 1996,
     doi:10.1016/S0166-218X(97)81456-4; Wilson 1996, doi:10.1145/237814.237880).
 
@@ -187,16 +189,27 @@ class KletShuffle(FromParents):
             raise DesignError(f"{type(self).__name__}(k={k}): parents have only {self.length} bp; choose k below that")
         object.__setattr__(self, "k", k)
 
-    def draw(self, units: Units, *, key: int, n_units: int) -> Tokens:  # noqa: ARG002
+    def draw(self, units: Units, *, key: int, n_units: int) -> Tokens:
+        return self.redraw(units, key=key, again=key, n_units=n_units)
+
+    def redraw(self, units: Units, *, key: int, again: int, n_units: int) -> Tokens:  # noqa: ARG002
         from causalgia.sequences.klet import klet_shuffle
 
-        return klet_shuffle(key, units, self.parents_given.tokens, self.k, parent=self._parent_index(units))
+        return klet_shuffle(again, units, self.parents_given.tokens, self.k, parent=self._parent_index(units, key))
 
     def parents(self, units: Units, *, key: int, n_units: int) -> NDArray[Any]:  # noqa: ARG002
-        return parent_labels(self)[self._parent_index(units)]
+        return parent_labels(self)[self._parent_index(units, key)]
 
-    def _parent_index(self, units: Units) -> NDArray[np.int64]:
-        return (units % np.uint64(len(self.parents_given))).astype(np.int64)
+    def notes(self, n_units: int) -> list[str]:
+        n, shared = len(self.parents_given), super().notes(n_units)
+        if n_units >= n:
+            return shared
+        few = f"{n_units:,} of {n:,} sequences are shuffled, drawn at random: there are fewer units than sequences"
+        return [*shared, few]
+
+    def _parent_index(self, units: Units, key: int) -> NDArray[np.int64]:
+        n = len(self.parents_given)
+        return random_order(n, derive(key, "parents"))[(units % np.uint64(n)).astype(np.int64)]
 
     def log_reachable(self, n_units: int) -> float:
         """Natural log of the number of distinct sequences, counted until it exceeds the units; infinity if too dear."""
@@ -204,7 +217,7 @@ class KletShuffle(FromParents):
 
         if self.k > 4 and self.length > _LONG:
             return np.inf
-        parents = self.parents_given.tokens[:n_units]
+        parents = self.parents_given.tokens  # any of which may be drawn
         classes = {_klets(row, self.k): row for row in parents[:_PARENTS_COUNTED]}
         total = -np.inf
         for row in classes.values():
@@ -294,7 +307,9 @@ class Genomic(FromParents):
     parent
         Name of the parent of each sequence, where several descend from one: instances of a motif in a sequence that is
         given once for each of them, overlapping windows. Their units are one cluster, and are reserved together. By
-        default every sequence is its own parent.
+        default every sequence is its own parent, except that equal sequences, and sequences with equal dinucleotide
+        counts (shuffles of one another), are one parent together, under the name of the first; a note says so. Names
+        that are all different make each sequence a parent of its own.
 
     Examples
     --------
@@ -328,6 +343,9 @@ class Genomic(FromParents):
     def draw(self, units: Units, *, key: int, n_units: int) -> Tokens:
         return self.parents_given.tokens[self._index(units, key, n_units)]
 
+    def redraw(self, units: Units, *, key: int, again: int, n_units: int) -> Tokens:  # noqa: ARG002
+        return self.draw(units, key=key, n_units=n_units)
+
     def parents(self, units: Units, *, key: int, n_units: int) -> NDArray[Any]:
         return parent_labels(self)[self._index(units, key, n_units)]
 
@@ -338,8 +356,11 @@ class Genomic(FromParents):
 
     @property
     def parent_names(self) -> tuple[Name, ...]:
-        """The parent of each given sequence: as said, or the sequence itself under its name."""
-        return self.parents_given.names if self.parent is None else tuple(self.parent)
+        """The parent of each given sequence: the one that was named, else the first with equal dinucleotide counts."""
+        return super().parent_names if self.parent is None else tuple(self.parent)
+
+    def notes(self, n_units: int) -> list[str]:
+        return super().notes(n_units) if self.parent is None else []
 
     def _of_rows(self, chosen: NDArray[np.bool_]) -> NullModel:
         parent = None if self.parent is None else tuple(compress(self.parent, chosen))

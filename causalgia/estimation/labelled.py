@@ -11,6 +11,7 @@ import xarray as xr
 
 from causalgia.analysis import beyond
 from causalgia.errors import DegenerateWarning, EstimateError
+from causalgia.estimation.cluster_size import with_size_note
 from causalgia.estimation.crossover_targets import check_one_unit, estimate_crossover, of_units_alone
 from causalgia.estimation.floor import with_floor
 from causalgia.estimation.from_moments import answer_of, as_kept, has_moments, without_units
@@ -76,7 +77,9 @@ def estimate(
     ci_prob
         Probability of the interval.
     weights
-        Whether each unit counts once or each cluster (crossover).
+        What the mean is over (crossover): ``"units"``, each counts once, ``E[n_g m_g] / E[n_g]`` of clusters with
+        ``n_g`` units and mean ICE ``m_g``; or ``"clusters"``, each counts once, ``E[m_g]``. They differ where effects
+        depend on the size of a cluster.
     moderate
         Whether the variance between predictors is moderated over contrasts (limma's squeezeVar, at least three
         predictors and contrasts). None: for ``"population x predictors"``, and not for ``"next predictor"``, whose
@@ -105,6 +108,9 @@ def estimate(
     -----
     DegenerateWarning
         If nothing varies among the units, or there is one unit.
+    ClusterSizeWarning
+        If the mean ICE of clusters depends on their size (10 or more clusters; false alarms in 1 %) and units are
+        weighted alike; ``weights="clusters"`` is the cure.
     FewClustersWarning
         Below 20 clusters; not for drawn blocks, where t on G - 1 is exact arithmetic.
 
@@ -158,7 +164,7 @@ def estimate(
         answer, limits = limits_of_means(effects, answer, request, ci_prob, estimator)
     else:
         limits = _limits(answer, ci_prob)
-    return estimates_of(effects, answer, limits, said | _by(answer))
+    return with_size_note(estimates_of(effects, answer, limits, said | _by(answer)), effects, request)
 
 
 def _limits(answer: Answer, ci_prob: float) -> Limits:

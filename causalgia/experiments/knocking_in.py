@@ -203,9 +203,9 @@ def _rows(effects: xr.Dataset, design: Experiment) -> NDArray[np.int64] | None:
     assert isinstance(given, Genomic)
     if design.n_units == given.available:
         return unit // given.draws
-    if given.parent is not None:
-        return None
     row = {name: i for i, name in enumerate(given.parent_names)}
+    if len(row) < len(given.parent_names):
+        return None
     return np.array([row[name] for name in effects["parent"].to_numpy().tolist()], np.int64)
 
 

@@ -117,7 +117,7 @@ def begin(
         attrs["analysis"] = question_kept(analysis, design)
     trial = Trial(design, predictor, root_key(rng))
     with memory_said(design):
-        notes = [*notes, *notes_of_design(design, analysis, key=trial.key)]
+        notes = [*notes, *design.drawn.notes(design.n_units), *notes_of_design(design, analysis, key=trial.key)]
     if notes:
         attrs["notes"] = "\n".join(notes)
     if client is not None:

@@ -151,7 +151,8 @@ class _Drawing:
         """Return backgrounds (n, length) and inserts (arms, n, length) of one draw."""
         design, ids = self._design, units.astype(np.uint64)
         key = derive(self._key, "redraw", draw) if draw else self._key
-        tokens = design.drawn.draw(ids, key=derive(self._key if self._fixed else key, "null"), n_units=design.n_units)
+        null, again = derive(self._key, "null"), derive(key, "null")
+        tokens = design.drawn.redraw(ids, key=null, again=again, n_units=design.n_units)
         return tokens, np.stack([applied(arm, tokens, ids, key) for arm in design.named_arms])
 
     def _rules_broken(self, inserts: Tokens) -> dict[str, Bools]:

@@ -1,0 +1,123 @@
+"""Effects that depend on the size of their cluster: the warning, its level, and the estimand of either weighting."""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import causalgia as cg
+from causalgia.errors import ClusterSizeWarning
+from causalgia.estimation import cluster_size
+from causalgia.estimation.cluster_size import size_dependence
+
+
+def pareto_sizes(rng: np.random.Generator, n_clusters: int) -> np.ndarray:
+    return np.minimum(np.ceil((1 - rng.random(n_clusters)) ** (-1 / 1.5)), 500).astype(int)
+
+
+def table(ice: np.ndarray, cluster: np.ndarray) -> xr.Dataset:
+    names = [f"word{k}" for k in range(ice.shape[1])]
+    return xr.Dataset(
+        {"ice": (("unit", "contrast", "task"), ice[:, :, None])},
+        coords={"contrast": names, "task": ["K562"], "parent": ("unit", cluster)},
+    )
+
+
+def dependent(n_clusters: int = 100, slope: float = 1.5, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    sizes = pareto_sizes(rng, n_clusters)
+    cluster = np.repeat(np.arange(n_clusters), sizes)
+    own = rng.normal(size=(n_clusters, 2)) + slope * np.log(sizes)[:, None] * [0, 1]
+    return own[cluster] + rng.normal(size=(len(cluster), 2)), cluster
+
+
+def test_effects_that_depend_on_cluster_size_are_said_to() -> None:
+    ice, cluster = dependent()
+    effects = table(ice, cluster)
+    with pytest.warns(ClusterSizeWarning, match=r'size of their parent \(word1: .*weights="clusters"') as caught:
+        found = cg.estimate(effects)
+    assert caught[0].filename == __file__
+    assert "effects depend on the size of their parent (word1" in found.attrs["notes"]
+    assert "Note: Effects depend on the size of their parent (word1" in str(cg.report(found))
+    cured = cg.estimate(effects, weights="clusters")  # warnings are errors here
+    assert "notes" not in cured.attrs
+    assert cured["ace"].values[1, 0] < found["ace"].values[1, 0]
+    for mean, estimates in ((ice[:, 1].mean(), found), (cured["ace"].values[1, 0], cured)):
+        np.testing.assert_allclose(estimates["ace"].values[1, 0], mean)
+        assert f"{mean:.3g}" in found.attrs["notes"]
+
+
+def test_the_sign_of_the_dependence_does_not_matter() -> None:
+    ice, cluster = dependent()
+    up, down = size_dependence(ice, cluster), size_dependence(-ice, cluster)
+    np.testing.assert_allclose(down[0], -up[0])
+    assert down[1] == up[1] == 0.001
+
+
+def test_nothing_is_said_where_there_is_nothing_to_choose() -> None:
+    ice, cluster = dependent()
+    effects = table(ice, cluster)
+    cg.estimate(effects, cluster=None)
+    cg.estimate(table(ice[:, :1], cluster))
+    alike = np.repeat(np.arange(50), 4)
+    cg.estimate(table(ice[:200], alike))  # clusters of one size
+    few = cluster < 9
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ClusterSizeWarning)
+        warnings.simplefilter("ignore", cg.errors.FewClustersWarning)
+        cg.estimate(table(np.log(np.bincount(cluster[few]))[cluster[few], None] + 0.0, cluster[few]))
+
+
+def test_the_correlation_is_that_of_log_size_and_rank() -> None:
+    ice, cluster = dependent(seed=4)
+    means = np.array([ice[cluster == g].mean(axis=0) for g in range(100)])
+    expected = [np.corrcoef(np.log(np.bincount(cluster)), np.argsort(np.argsort(m)))[0, 1] for m in means.T]
+    np.testing.assert_allclose(size_dependence(ice, cluster)[0], expected, rtol=1e-12)
+
+
+def test_p_is_that_of_all_permutations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seven clusters, all 5,040 permutations, two contrasts: drawn permutations agree within their error."""
+    monkeypatch.setattr(cluster_size, "_PERMUTATIONS", 20_000)
+    size = cluster_size._standardized(np.log([1.0, 2, 3, 5, 8, 13, 21])[:, None])[:, 0]
+    effect = cluster_size._standardized(np.array([[1.0, 2, 4, 3, 5, 7, 6], [3, 1, 2, 7, 6, 5, 4]]).T)
+    largest = np.abs(size @ effect).max()
+    every = [np.abs(size[list(order)] @ effect).max() for order in itertools.permutations(range(7))]
+    p = np.mean(np.array(every) >= largest - 1e-12)
+    assert abs(cluster_size._by_permutation(size, effect, largest) - p) < 4 * np.sqrt(p * (1 - p) / 20_000) + 1e-4
+
+
+def test_blocks_of_columns_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    ice, cluster = dependent(n_clusters=40, slope=0.6, seed=2)
+    whole = size_dependence(np.tile(ice, 4), cluster)
+    monkeypatch.setattr(cluster_size, "_BLOCK", 1)
+    np.testing.assert_array_equal(size_dependence(np.tile(ice, 4), cluster)[0], whole[0])
+    assert size_dependence(np.tile(ice, 4), cluster)[1] == whole[1]
+
+
+@pytest.mark.parametrize("law", ["normal", "lognormal", "rare"])
+def test_false_alarms_are_one_in_a_hundred(law: str) -> None:
+    rng, n_trials, alarms = np.random.default_rng(11), 600, 0
+    for _ in range(n_trials):
+        cluster = np.repeat(np.arange(40), pareto_sizes(rng, 40))
+        own = (rng.random((40, 5)) < 0.05) * 1.0 if law == "rare" else getattr(rng, law)(size=(40, 5))
+        alarms += size_dependence(own[cluster], cluster)[1] <= cluster_size.LEVEL
+    assert alarms <= 15  # more by chance in less than 1 of 1,000 at .01
+
+
+def test_every_predictor_and_task_is_looked_at() -> None:
+    ice, cluster = dependent()
+    values = np.stack([ice[:, :1], ice[:, 1:]], axis=-1)[..., None, :]
+    names = ["a", "b"]
+    effects = xr.Dataset(
+        {"ice": (("unit", "contrast", "task", "model"), values)},
+        coords={"contrast": ["word"], "task": ["K562"], "model": names, "parent": ("unit", cluster)},
+    )
+    with pytest.warns(ClusterSizeWarning, match=r"\(word in b: "):
+        cg.estimate(effects)
+    with pytest.warns(ClusterSizeWarning, match=r"\(word: "):
+        cg.estimate(effects, target="population x predictors")
+    cg.estimate(effects, target="population x predictors", weights="clusters")

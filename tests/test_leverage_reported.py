@@ -1,0 +1,64 @@
+"""One unit that carries nearly all of the variance is said under every table of effects."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import causalgia as cg
+from causalgia.cli.screen import print_answers
+
+
+def effects(n_contrasts: int) -> xr.Dataset:
+    """Return ICE of 100 units, of which one is 30 and the others near 0: leverage .99."""
+    ice = np.random.default_rng(0).normal(size=(100, n_contrasts, 1)) * 0.1
+    ice[7] += 30
+    names = [f"word{k:02d}" for k in range(n_contrasts)]
+    return xr.Dataset(
+        {"ice": (("unit", "contrast", "task"), ice)},
+        coords={"contrast": names, "task": ["K562"]},
+        attrs={"scale": "s", "contrast_scale": "s"},
+    )
+
+
+def says_both(text: str) -> bool:
+    skewed = "Skewed: word" in text and "units would be enough, and there are 100)" in text
+    return skewed and "One unit carries 99 % of the variance of word" in text
+
+
+@pytest.mark.parametrize("n_contrasts", [1, 35])
+def test_every_report_says_it(n_contrasts: int, capsys: pytest.CaptureFixture[str]) -> None:
+    ice = effects(n_contrasts)
+    estimates = cg.estimate(ice)
+    assert estimates["leverage"].min() > 0.98
+    rope = (-0.1, 0.1)
+    tested = cg.decide(estimates, rope=rope, error="bh")
+    shrunken = cg.decide(cg.infer(estimates, rng=0), rope=rope, error="local")
+    adjusted = cg.adjust(ice, method="auto", rng=0)
+    for table in (estimates, tested, shrunken, adjusted, cg.simultaneous(ice, rng=0)):
+        assert says_both(cg.report(table))
+    for answers in ((estimates,), (estimates, tested)):
+        print_answers(*answers)
+        assert says_both(" ".join(capsys.readouterr().out.split()))
+
+
+def test_a_trial_that_kept_moments_says_it() -> None:
+    def answer(x: np.ndarray) -> np.ndarray:
+        seldom = (x[:, 2, 20:24].sum(1) == 4) & (x[:, 0, :5].sum(1) == 5) & (x[:, 3, 24] == 1)
+        return x[:, 1, 5:].sum(1) * 0.001 * (1 + x[:, 0, 0]) + 1000.0 * seldom
+
+    arms = {"control": cg.Embed("CCCCC", at=0), "A": cg.Embed("AAAAA", at=0)}
+    design = cg.Design(null=cg.Uniform(length=40), arms=arms, n_units=400, contrasts="control")
+    predictor = cg.FunctionPredictor(answer, tasks=["y"], scale="s", fingerprint="seldom")
+    ask = cg.Analysis(rope=(-0.1, 0.1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", cg.errors.CausalgiaWarning)
+        moments = cg.run(design, predictor, rng=5, progress=False, keep="moments", analysis=ask)
+        outcomes = cg.run(design, predictor, rng=5, progress=False, analysis=ask)
+        tables = [cg.estimate(moments), cg.analyze(outcomes, rng=0)]
+    for table in tables:
+        assert "One unit carries 100 % of the variance of A." in cg.report(table)
+        assert "Skewed: A" in cg.report(table)
