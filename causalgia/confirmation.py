@@ -168,8 +168,17 @@ def _arms(design: Design, analysis: Analysis, names: list[str]) -> list[str]:
         wanted |= {arm for arm, weight in contrasts[name].items() if weight} if name in contrasts else {name}
     if not wanted - set(_controls(design, analysis)):
         raise DesignError(f"select= names only controls of the screen ({', '.join(names)}); name arms to confirm")
+    twins = _placebo_twins(design, wanted)
     wanted |= set(_controls(design, analysis))
-    return [name for name in design.arm_names if name in wanted]
+    return [name for name in design.arm_names if name in wanted and name not in twins]
+
+
+def _placebo_twins(design: Design, chosen: set[str]) -> set[str]:
+    """Return the placebo words that are a selected word: where all words are screened, the others judge it."""
+    does = {arm.name: str(arm.intervention) for arm in design.named_arms}
+    selected = {does[name] for name in chosen}
+    words = (arm.name for arm in design.named_arms if arm.intervention.kind == "placebo_word")
+    return {name for name in words if does[name] in selected and name not in chosen}
 
 
 def _controls(design: Design, analysis: Analysis) -> list[str]:
