@@ -73,8 +73,8 @@ def word_screen(
         0-based start; None: the centre.
     n_placebos
         Placebo words, 40 or more: distinct random words from a fixed stream, other than `words` where these are given;
-        at most 64 of width 3. None: 400 for 1,000 words and more, whose law takes that many to be known, else 100. Where
-        all words are screened the placebo words are some of them, words that matter among the rest.
+        at most 64 of width 3. None: 400 for 1,000 words and more, which it takes to know the tail of their law, else
+        100. Where all words are screened the placebo words are some of them, words that matter among the rest.
     letters
         ``"ACGU"`` or ``"ACGT"``: how words are spelled in the names of arms.
     n_units

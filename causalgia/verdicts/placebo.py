@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from causalgia.estimation.moments import Array
@@ -83,7 +84,7 @@ def words_needed(n_effects: int, n_beyond: int, alpha: float) -> int:
     return math.ceil(round(2 * n_effects / (alpha * n_beyond), 6)) - 1
 
 
-def resolution_note(estimates: xr.Dataset, could_be: Array, alpha: float) -> str | None:
+def resolution_note(estimates: xr.Dataset, could_be: npt.NDArray[np.bool_], alpha: float) -> str | None:
     """Return what to say where effects lie beyond the region and there are too few words to tell them from words.
 
     Parameters
