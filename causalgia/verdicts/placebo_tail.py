@@ -8,13 +8,13 @@ nu`` uniform from 1/200 to 1/1.5. The predictive tail averages over the posterio
 
     P(d_new >= d | words) = (n + 1) / (M + 1)  E[ 2 (1 - F_nu((d - m) / s)) | e ]
 
-Words that equal the median count in M alone, so that a law with an atom there is one. The error of the median is below
-a tenth of the scale for 100 words, and matters to no tail at several scales. A side with fewer than 10 excesses has no
-tail, and ranks decide.
+Words that equal the median count in M alone, so that a law with an atom there is one. The error of the median, an
+eighth of an sd for 100 normal words, is left aside: tails are asked for at several sd. A side with fewer than 10
+excesses has no tail, and ranks decide.
 
 The rate that follows holds where the tail is no heavier than the t that the words support. No rule from M words holds
-for a law with rare, large effects that they did not show: where 5 % of the words have 4 times the sd of the others, up
-to .23 of the directions were false with 400 words, and .08 with 100.
+for a law with rare, large effects that they did not show: where 5 % of the words have 4 times the sd of the others,
+more than .05 of the directions are false (docs/validation.md has how many).
 """
 
 from __future__ import annotations
