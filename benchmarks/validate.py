@@ -21,7 +21,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import xarray as xr
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from validation import bench, claims, estimation, floor, multiplicity, placebo, posterior, real, sequential
+from validation import bench, claims, estimation, floor, laws, multiplicity, placebo, posterior, real, sequential
 from validation.checks import Check
 
 from causalgia.calibration import Row, judged
@@ -34,6 +34,7 @@ CHECKS: list[Check] = [
     *estimation.CHECKS,
     *multiplicity.CHECKS,
     *posterior.CHECKS,
+    *laws.CHECKS,
     *sequential.CHECKS,
     *floor.CHECKS,
     *bench.CHECKS,
