@@ -125,7 +125,7 @@ def test_it_is_written_and_read_by_its_own_methods(tmp_path: Path) -> None:
         back = xr.open_datatree(tmp_path / "posterior.nc")
     else:
         back = library("arviz").from_netcdf(tmp_path / "posterior.nc")
-    assert set(datasets(back)) == {"posterior", "moments", "observed_data", "constant_data"}
+    assert set(datasets(back)) == {"posterior", "moments", "observed_data", "constant_data", "log_likelihood"}
     np.testing.assert_array_equal(back["posterior"]["ace"], posterior["posterior"]["ace"])
     assert back["posterior"].attrs["law"] == "normal"
 

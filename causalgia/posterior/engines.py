@@ -13,16 +13,19 @@ from causalgia.errors import InferenceError
 from causalgia.posterior.ash_weights import mixture_weights, scale_grid
 from causalgia.posterior.averaging import lfsr_of
 from causalgia.posterior.exact import Array, Draws, Exact
+from causalgia.posterior.factor_scores import shared_of
 from causalgia.posterior.hyper import design
 from causalgia.posterior.levels import Level, over_predictors
 from causalgia.posterior.mixture import mixture, null_biased
 from causalgia.posterior.noise import Noise
-from causalgia.posterior.normal import normal
+from causalgia.posterior.normal import log_likelihood, normal
 from causalgia.posterior.nuts import CHAINS, Sampled, sample_hierarchy, sample_mixture, sample_slab
+from causalgia.posterior.pointwise import of_mixture
 from causalgia.posterior.questions import Question
 from causalgia.posterior.scale_mixture import Components, Tails, log_terms
 from causalgia.posterior.spike_and_slab import spike_and_slab
 from causalgia.posterior.student import student
+from causalgia.posterior.student_hyper import StudentModel
 from causalgia.posterior.two_scales import two_scales
 from causalgia.streams import derive
 
@@ -47,6 +50,9 @@ class Answer:
     """``"exact"`` or ``"nuts"``."""
     sampler: str
     """Which program drew."""
+    log_likelihood: Callable[[], Array] | None = None
+    """Computes the log density of each estimate given what all effects share, (n, K); None where it has no closed
+    form: predictors as a level, and laws other than the normal whose shared errors were sampled."""
 
 
 def check_choice(value: object, known: tuple[str, ...], name: str) -> None:
@@ -167,7 +173,8 @@ def answer_exactly(question: Question, law: str, *, draws: int, key: int) -> Ans
         return _answer_over_predictors(question, question.by_predictor, law, draws=draws, key=key)
     exact = exactly(question, law)
     drawn = exact.draw(draws, np.random.default_rng(derive(key, "exact")))
-    return Answer(dealt(_values(drawn, question)), moments_of(exact), {}, "exact", "")
+    values = dealt(_values(drawn, question))
+    return Answer(values, moments_of(exact), {}, "exact", "", drawn.log_likelihood)
 
 
 def _values(drawn: Draws, question: Question) -> dict[str, Array]:
@@ -216,7 +223,23 @@ def answer_by_nuts(question: Question, law: str, *, draws: int, key: int) -> Ans
     ace = found.values["ace"].reshape(-1, len(question.effect))
     moments = {"mean": ace.mean(axis=0), "sd": ace.std(axis=0), "lfsr": _wrong_sign(ace)}
     moments |= {"lfdr": np.zeros(ace.shape[1]), "shrinkage": _shrinkage(question, found.values, nu, key)}
-    return Answer(found.values, moments, found.stats, "nuts", found.sampler)
+    known = _log_likelihood(question, found.values, nu)
+    return Answer(found.values, moments, found.stats, "nuts", found.sampler, known)
+
+
+def _log_likelihood(question: Question, values: dict[str, Array], nu: float | None) -> Callable[[], Array] | None:
+    """Return the call for the log densities of estimates under draws of NUTS, of which no factor scores are known."""
+    effect, noise, x = question.effect, question.noise, question.covariates
+    mu, tau = values["mu"].ravel(), values["tau"].ravel()
+    beta = values["beta"].reshape(len(mu), -1) if "beta" in values else np.empty((len(mu), 0))
+    if nu is None:
+        return lambda: log_likelihood(effect, noise, x, mu, beta, tau)
+    if noise.whole is not None or noise.loadings is not None:
+        return None
+    shared = shared_of(design(len(effect), x, question.prior), noise)
+    law = StudentModel(effect, noise.variances, shared, question.prior, nu).components(1.0, least=float(tau.min()))
+    coefficients, variance = np.column_stack([mu, beta]), tau[:, None] ** 2 * law.variance
+    return of_mixture(effect, noise.variances, shared, coefficients, variance, law.weight, 1.0)
 
 
 def _shrinkage(question: Question, values: dict[str, Array], nu: float | None, key: int) -> Array:

@@ -37,6 +37,7 @@ from causalgia.posterior.tree import Tree, assemble
 from causalgia.prior import Prior
 from causalgia.streams import RNG, root_key
 
+_MOST_AUTO = 4_000_000  # numbers: 32 MB
 _PREDICTORS = "a level: ace is the mean over retrainings of the predictor; errors of the units are shared by predictors"
 
 
@@ -50,6 +51,7 @@ def infer(
     engine: Literal["auto", "exact", "nuts"] = "auto",
     draws: int = 4_000,
     rng: RNG,
+    log_likelihood: bool | Literal["auto"] = "auto",
     accept_unconverged: bool = False,
 ) -> Tree:
     """Infer all effects together: what the others are like says how far to believe each.
@@ -97,6 +99,9 @@ def infer(
         In all, over four chains; rounded up to a multiple of four.
     rng
         Source of randomness: an int, a Generator or a SeedSequence.
+    log_likelihood
+        Whether the tree has the pointwise log likelihood, for ``az.loo`` and ``az.compare``; it is as large as ``ace``.
+        ``"auto"``: up to four million numbers (1,000 effects at 4,000 draws), where it has a closed form.
     accept_unconverged
         Return draws of NUTS that have not converged, with a warning instead of an error.
 
@@ -110,13 +115,16 @@ def infer(
         the normal score of its p-value, ``prior_unit``, ``placebo_word``, and what the estimates knew (``n_units``,
         ``control_sd``, ...). ``moments``: ``mean, sd, lfsr, lfdr, shrinkage (contrast, task)``, without Monte-Carlo
         error where the engine is exact, and ``lower_unshrunken, upper_unshrunken``, the 95 % interval of each effect by
-        itself. From NUTS also ``sample_stats`` and ``diagnostics`` (R-hat and effective sample sizes).
+        itself. ``log_likelihood``: ``effect``, the log density of each estimate given what all effects share (the law
+        and, where errors are shared, those), the effect itself integrated. From NUTS also ``sample_stats`` and
+        ``diagnostics`` (R-hat and effective sample sizes).
 
     Raises
     ------
     InferenceError
         If a choice is unknown, an se is 0 or missing, contrasts of a known covariance repeat each other, no effect is
-        not 0 on this scale (attrs["null_value"]; ratios), or the posterior is improper.
+        not 0 on this scale (attrs["null_value"]; ratios), the posterior is improper, or ``log_likelihood=True`` where
+        it has no closed form.
     ConvergenceError
         If NUTS diverges, an R-hat is above 1.01 or an effective sample size below 400, and it was not accepted.
 
@@ -132,8 +140,15 @@ def infer(
     The normal score makes an se larger the farther out a t lies in its heavy tail: 1.02 times at t = 3 with 100 degrees
     of freedom, 1.07 from t = 5.4 on, where it stops: no sign is in doubt there.
 
+    Leave-one-out here asks how well the other effects predict an estimate, so it compares laws, groups and covariates.
+    Each estimate has an effect of its own; given that effect its density moves the posterior as much as the prior does,
+    and importance sampling fails (Pareto k above .7). The effect is therefore integrated (Merkle et al. 2019): the
+    left-out density is the same, and k is low but for an effect that alone shows the law its tail, or a family of few.
+
     References
     ----------
+    Merkle, Furr & Rabe-Hesketh (2019), doi:10.1007/s11336-019-09679-0; Vehtari, Gelman & Gabry (2017),
+    doi:10.1007/s11222-016-9696-4.
     Stephens (2017), doi:10.1093/biostatistics/kxw041. Gelman et al. (2013), Bayesian Data Analysis, chapter 5,
     doi:10.1201/b16018. Vehtari et al. (2021), doi:10.1214/20-BA1221.
 
@@ -147,7 +162,7 @@ def infer(
     >>> posterior["moments"]["mean"].values.ravel().round(1)
     array([8. , 6.7, 5.9, 6.6, 5.4, 5.9, 8. , 6.8])
     """
-    _check_choices(law, engine, draws, accept_unconverged)
+    _check_choices(law, engine, draws, accept_unconverged, log_likelihood)
     if not isinstance(prior, Prior):
         raise InferenceError(f"prior={prior!r} is no prior; give cg.Prior(tau_scale=0.5), or leave it out")
     names = [name for name in [groups, *_listed(covariates)] if isinstance(name, str)]
@@ -165,13 +180,25 @@ def infer(
     _warn_of_conflict(table, asked, law)
     said = _said(table, asked, answers, law, prior) | {"groups": groups or "", "covariates": ", ".join(names_of_x)}
     said |= beyond(table.attrs, law=law, prior=prior)
-    found = labelled(table, asked, answers, coordinates(table, labels, names_of_x))
+    pointwise = _with_log_likelihood(log_likelihood, asked, answers, n)
+    found = labelled(table, asked, answers, coordinates(table, labels, names_of_x), with_log_likelihood=pointwise)
     if "sample_stats" in found:
         found["diagnostics"] = diagnose(found["posterior"], int(found["sample_stats"]["diverging"].sum()))
         said |= refuse(found["diagnostics"], accept_unconverged)
     for name in ("posterior", "constant_data"):
         found[name].attrs = dict(with_notes(table, *assumed).attrs) | said
     return assemble(found)
+
+
+def _with_log_likelihood(choice: bool | str, asked: list[Question], answers: list[Answer], n: int) -> bool:
+    closed = all(found.log_likelihood is not None for found in answers)
+    if choice is True and not closed:
+        raise InferenceError(
+            "log_likelihood=True: with predictors as a level, or shared errors of which the scores were sampled, the "
+            "density of an estimate has no closed form; take law='normal' (cg.estimate over the predictors first), or "
+            "leave log_likelihood= out"
+        )
+    return closed and (choice is True or (choice == "auto" and n * sum(len(q.rows) for q in asked) <= _MOST_AUTO))
 
 
 def _questions(
@@ -229,7 +256,9 @@ def _check_null(table: xr.Dataset) -> None:
     raise InferenceError(f"on {scale} no effect is {null:g}, and the hierarchy takes it to be 0: {cure}")
 
 
-def _check_choices(law: object, engine: object, draws: object, accepted: object) -> None:
+def _check_choices(law: object, engine: object, draws: object, accepted: object, log_likelihood: object) -> None:
+    if log_likelihood != "auto" and not isinstance(log_likelihood, bool):
+        raise InferenceError(f"log_likelihood={log_likelihood!r} is none of True, False and 'auto'")
     check_choice(law, LAWS, "law")
     check_choice(engine, ENGINES, "engine")
     if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or draws < 1:

@@ -32,7 +32,12 @@ _HALF_WIDTHS = 1.959963984540054  # of 95 % intervals: standard errors are norma
 
 
 def labelled(
-    table: xr.Dataset, asked: list[Question], answers: list[Answer], coords: dict[str, Any]
+    table: xr.Dataset,
+    asked: list[Question],
+    answers: list[Answer],
+    coords: dict[str, Any],
+    *,
+    with_log_likelihood: bool = False,
 ) -> dict[str, xr.Dataset]:
     """Return the groups of the tree: posterior, moments, observed_data, constant_data, and from NUTS sample_stats.
 
@@ -44,6 +49,8 @@ def labelled(
         Each question and its answer, in the same order.
     coords
         Coordinates of the result, from `coords.coordinates`.
+    with_log_likelihood
+        Add that group: each answer must know its own.
     """
     groups = {
         "posterior": _posterior(asked, answers, coords),
@@ -51,6 +58,8 @@ def labelled(
         "observed_data": _of_contrasts(_observed(table), coords),
         "constant_data": _constant(table, asked, coords),
     }
+    if with_log_likelihood:
+        groups["log_likelihood"] = _log_likelihood(asked, answers, coords)
     stats = [(q, a.stats) for q, a in zip(asked, answers, strict=True) if a.stats]
     return groups | ({"sample_stats": _sample_stats(stats, coords)} if stats else {})
 
@@ -60,6 +69,17 @@ def _posterior(asked: list[Question], answers: list[Answer], coords: dict[str, A
     shape = answers[0].draws["mu"].shape
     used = {dim for dims, _ in variables.values() for dim in dims}
     return xr.Dataset(variables, _on(coords, used) | {"chain": np.arange(shape[0]), "draw": np.arange(shape[1])})
+
+
+def _log_likelihood(asked: list[Question], answers: list[Answer], coords: dict[str, Any]) -> xr.Dataset:
+    """Return ``effect (chain, draw, contrast, task)``, under the name of what was observed."""
+    chains, draws = answers[0].draws["mu"].shape
+    out = np.empty((chains, draws, len(coords["contrast"]), len(coords["task"])))
+    for question, answer in zip(asked, answers, strict=True):
+        assert answer.log_likelihood is not None  # for mypy: `infer` has checked
+        out[:, :, question.rows, question.task] = answer.log_likelihood().reshape(chains, draws, -1)
+    names = _on(coords, {"contrast", "task"}) | {"chain": np.arange(chains), "draw": np.arange(draws)}
+    return xr.Dataset({"effect": (("chain", "draw", "contrast", "task"), out)}, names)
 
 
 def _variable(

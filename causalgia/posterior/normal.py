@@ -12,6 +12,7 @@ from causalgia.posterior.gaussian import Fit, Gaussian, blocks, draw_normal, gau
 from causalgia.posterior.halfline import HalfLine, resolve
 from causalgia.posterior.hyper import TAIL, Design, check_proper, design, is_flat, log_tau, rescaled
 from causalgia.posterior.noise import Noise, checked, in_unit, unit_of
+from causalgia.posterior.pointwise import normal_log_density
 from causalgia.prior import Prior
 
 _NATS = 36.0
@@ -61,7 +62,7 @@ def normal(effect: Array, noise: Noise, prior: Prior, *, covariates: Array | Non
     array([11.4 ,  7.89,  6.13,  7.64,  5.13,  6.14, 10.67,  8.46])
     """
     unit, model, tau, n_flat = _resolved(effect, noise, prior, covariates)
-    return _answer(model, tau, unit, noise.marginal, n_flat)
+    return _answer(model, tau, unit, noise.marginal, n_flat, (effect, noise, covariates))
 
 
 def spread_of(effect: Array, noise: Noise, prior: Prior, *, covariates: Array | None = None) -> HalfLine:
@@ -91,7 +92,14 @@ def _resolved(
     return unit, model, tau, int(np.isinf(prior.mu_sd)) * len(centre.sd) + is_flat(prior)
 
 
-def _answer(model: Gaussian, tau: HalfLine, unit: float, marginal: Array, n_flat: int) -> Exact:
+def _answer(
+    model: Gaussian,
+    tau: HalfLine,
+    unit: float,
+    marginal: Array,
+    n_flat: int,
+    given: tuple[Array, Noise, Array | None],
+) -> Exact:
     fit = model.fit(tau.value)
     means, sds = model.moments(tau.value, fit)
     np.sqrt(np.maximum(sds, 0, out=sds), out=sds)
@@ -101,7 +109,8 @@ def _answer(model: Gaussian, tau: HalfLine, unit: float, marginal: Array, n_flat
         return np.asarray(tau.weight @ ndtr((x / unit - means) / sds))
 
     def sample(n: int, generator: np.random.Generator) -> Draws:
-        return _sample(model, tau, unit, n, generator)
+        drawn = _sample(model, tau, unit, n, generator)
+        return replace(drawn, log_likelihood=lambda: log_likelihood(*given, drawn.mu, drawn.beta, drawn.tau))
 
     return Exact(
         mean=unit * mean,
@@ -114,6 +123,21 @@ def _answer(model: Gaussian, tau: HalfLine, unit: float, marginal: Array, n_flat
         below=below,
         sample=sample,
     )
+
+
+def log_likelihood(effect: Array, noise: Noise, covariates: Array | None, mu: Array, beta: Array, tau: Array) -> Array:
+    """Return the log density of each estimate given the others and what all effects share, (n, K).
+
+    Parameters
+    ----------
+    effect, noise, covariates
+        As in `normal`.
+    mu, beta, tau
+        Centre, coefficients of the covariates and spread in each draw, (n,), (n, q) and (n,).
+    """
+    columns = design(len(effect), covariates, Prior()).columns
+    centre = np.column_stack([mu, beta]) @ columns.T
+    return normal_log_density(effect - centre, noise, tau)
 
 
 def _summaries(tau: HalfLine, means: Array, sds: Array, marginal: Array) -> Array:

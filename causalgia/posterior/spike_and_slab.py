@@ -13,6 +13,7 @@ from causalgia.posterior.averaging import lfsr_of, pooled
 from causalgia.posterior.exact import Array, Draws, Exact, Nodes
 from causalgia.posterior.hyper import TAIL, is_flat, log_tau, rescaled
 from causalgia.posterior.noise import Noise, checked, in_unit, unit_of
+from causalgia.posterior.pointwise import mixture_log_density
 from causalgia.posterior.scale_mixture import Components, Node, Tails, probability_below, tails_of
 from causalgia.posterior.surface import Surface, reach, refined
 from causalgia.prior import Prior
@@ -309,7 +310,14 @@ def _sample(model: _Model, surface: Surface, unit: float, n: int, generator: np.
     for start in range(0, n, rows):
         part = slice(start, start + rows)
         ace[part] = unit * _effects(model, weight[part], tau[part], generator)
-    return Draws(ace, np.zeros(n), unit * tau * np.sqrt(weight), np.empty((n, 0)))
+
+    def log_likelihood() -> Array:
+        scores = _drawn_scores(model, weight, tau, np.random.default_rng(0))
+        variance, share = np.column_stack([np.zeros(n), tau**2]), np.column_stack([1 - weight, weight])
+        return mixture_log_density(model.residual[scores], model.variances, variance, share) - np.log(unit)
+
+    named = (np.zeros(n), unit * tau * np.sqrt(weight), np.empty((n, 0)))
+    return Draws(ace, *named, log_likelihood=log_likelihood)
 
 
 def _effects(model: _Model, weight: Array, tau: Array, generator: np.random.Generator) -> Array:

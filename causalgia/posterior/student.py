@@ -11,6 +11,7 @@ from causalgia.posterior.exact import Array, Draws, Exact, Nodes
 from causalgia.posterior.factor_scores import row_nodes, shared_of
 from causalgia.posterior.hyper import check_proper, design, is_flat, rescaled
 from causalgia.posterior.noise import Noise, checked, in_unit, unit_of
+from causalgia.posterior.pointwise import of_mixture
 from causalgia.posterior.scale_mixture import Components, Node
 from causalgia.posterior.student_hyper import HyperPosterior, StudentModel, hyper_posterior
 from causalgia.prior import Prior
@@ -136,7 +137,9 @@ def _sample(posterior: HyperPosterior, unit: float, n: int, generator: np.random
         ace[part] = draw_given(residual, centre, model.noise, tau[part], components, window, generator)
     ace *= unit
     beta = coefficients[:, 1 : model.shared.n_centre]
-    return Draws(ace, unit * coefficients[:, 0], unit * tau, unit * beta)
+    law = (tau[:, None] ** 2 * components.variance, components.weight)
+    known = of_mixture(model.effect, model.noise, model.shared, coefficients, *law, unit)
+    return Draws(ace, unit * coefficients[:, 0], unit * tau, unit * beta, log_likelihood=known)
 
 
 def _extremes(model: StudentModel, tau: Array, coefficients: Array) -> list[tuple[Array, float]]:

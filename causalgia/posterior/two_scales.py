@@ -16,6 +16,7 @@ from causalgia.posterior.exact import Array, Draws, Exact, Nodes
 from causalgia.posterior.factor_scores import normal_strata, shared_of
 from causalgia.posterior.hyper import design
 from causalgia.posterior.noise import Noise, checked, in_unit
+from causalgia.posterior.pointwise import of_mixture
 from causalgia.posterior.two_scales_hyper import LawModel, Part, X, parts_of, scales_at
 from causalgia.posterior.vector_math import LOG2E, exp2, inverse_root
 from causalgia.prior import Prior
@@ -158,7 +159,9 @@ class _Posterior:
         tau = np.sqrt(share * narrow**2 + (1 - share) * wide**2)
         named = {"tau_narrow": narrow, "tau_wide": wide, "share_narrow": share}
         beta = unit * coefficients[:, 1 : model.shared.n_centre]
-        return Draws(ace, unit * coefficients[:, 0], tau, beta, named)
+        squares, shares = law[:2].T ** 2, np.column_stack([share, 1 - share])
+        known = of_mixture(model.effect, model.noise, model.shared, coefficients, squares, shares, unit)
+        return Draws(ace, unit * coefficients[:, 0], tau, beta, named, known)
 
 
 def _shares(

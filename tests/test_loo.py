@@ -1,0 +1,145 @@
+"""The pointwise log likelihood: ArviZ's leave-one-out against families from which an estimate was truly left out."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import causalgia as cg
+from causalgia.errors import InferenceError
+from causalgia.posterior.exact import Exact
+from causalgia.posterior.noise import Noise
+from causalgia.posterior.normal import normal
+from causalgia.posterior.spike_and_slab import spike_and_slab
+from causalgia.posterior.student import student
+from causalgia.posterior.tree import assemble, datasets, library
+from causalgia.posterior.two_scales import two_scales
+from causalgia.prior import Prior
+
+PRIOR = Prior(standardised=False)
+EFFECT = np.random.default_rng(0).normal(0.5, 1.5, 14) + np.r_[np.zeros(13), 4.0]
+SE = np.full(14, 1.0)
+SHARED = Noise(np.full(14, 0.6), np.sqrt(0.4) * np.ones((14, 1)))
+WHOLE = Noise(
+    np.ones(14), whole=0.5 * np.eye(14) + 0.5 * 0.6 ** np.abs(np.subtract.outer(np.arange(14), np.arange(14)))
+)
+FITS: dict[str, Callable[[np.ndarray, Noise], Exact]] = {
+    "normal": lambda d, noise: normal(d, noise, PRIOR),
+    "student_t": lambda d, noise: student(d, noise, PRIOR),
+    "two_scales": lambda d, noise: two_scales(d, noise, unit=1.0),
+    "spike_and_slab": lambda d, noise: spike_and_slab(d, noise, PRIOR),
+}
+
+
+def without(noise: Noise, k: int) -> Noise:
+    rest = np.delete(np.arange(len(noise.variances)), k)
+    loadings = None if noise.loadings is None else noise.loadings[rest]
+    return Noise(noise.variances[rest], loadings, None if noise.whole is None else noise.whole[np.ix_(rest, rest)])
+
+
+def left_out(law: str, noise: Noise) -> np.ndarray:
+    """Return ``log p(d_k | others)`` of each estimate: evidence of all less that of the others, by quadrature."""
+    whole = FITS[law](EFFECT, noise).log_evidence
+    rest = [FITS[law](np.delete(EFFECT, k), without(noise, k)).log_evidence for k in range(len(EFFECT))]
+    return whole - np.array(rest)
+
+
+def loo(posterior: Any) -> Any:
+    """Return ArviZ's pointwise answer, whichever ArviZ is installed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return library("arviz").loo(posterior, pointwise=True)
+
+
+@pytest.mark.parametrize("law", FITS)
+def test_loo_is_what_leaving_out_gives(law: Any) -> None:
+    posterior = cg.infer(cg.from_effects(EFFECT, SE), law=law, prior=PRIOR, draws=20_000, rng=1)
+    found = loo(posterior)
+    elpd = np.asarray(getattr(found, "elpd_i", None) if "loo_i" not in found else found["loo_i"]).ravel()
+    np.testing.assert_allclose(elpd, left_out(law, Noise(SE**2)), atol=0.06)
+    assert (np.asarray(found.pareto_k) < 0.7).mean() > 0.9
+
+
+@pytest.mark.parametrize(
+    ("law", "noise"),
+    [
+        ("normal", WHOLE),
+        ("normal", SHARED),
+        ("student_t", SHARED),
+        ("two_scales", SHARED),
+        ("spike_and_slab", SHARED),
+    ],
+)
+def test_shared_errors_are_part_of_what_is_left_out(law: str, noise: Noise) -> None:
+    draws = FITS[law](EFFECT, noise).draw(40_000, np.random.default_rng(2))
+    assert draws.log_likelihood is not None
+    inverse = np.exp(-draws.log_likelihood())
+    others = slice(0, 13)  # the outlier alone shows the law its tail: plain importance weights are rough there
+    np.testing.assert_allclose(-np.log(inverse.mean(axis=0))[others], left_out(law, noise)[others], atol=0.06)
+
+
+@pytest.mark.parametrize("law", FITS)
+def test_another_unit_moves_the_log_density_by_its_log(law: str) -> None:
+    fit: Any = {"normal": normal, "student_t": student, "spike_and_slab": spike_and_slab}.get(law)
+    noise, other = Noise(np.ones(14)), Noise(np.full(14, 100.0))
+    if fit is None:
+        answers = two_scales(EFFECT, noise), two_scales(10 * EFFECT, other)
+    else:
+        wider = Prior(mu_sd=100, tau_scale=50, standardised=False)
+        answers = fit(EFFECT, noise, PRIOR), fit(10 * EFFECT, other, wider)
+    calls = [answer.draw(4_000, np.random.default_rng(0)).log_likelihood for answer in answers]
+    one, ten = (call().mean(axis=0) for call in calls if call is not None)
+    np.testing.assert_allclose(ten, one - np.log(10), atol=0.1)
+
+
+def test_given_the_effect_itself_pareto_k_is_high() -> None:
+    """Why the effect is integrated: effects of sd 3 and errors of 1."""
+    effect = np.random.default_rng(3).normal(0, 3, 40)
+    posterior = cg.infer(cg.from_effects(effect, np.ones(40)), rng=0)
+    groups = datasets(posterior)
+    integrated = np.asarray(loo(posterior).pareto_k)
+    conditional = groups["log_likelihood"].copy()
+    conditional["effect"] = -0.5 * (groups["observed_data"]["effect"] - groups["posterior"]["ace"]) ** 2
+    plain = np.asarray(loo(assemble(groups | {"log_likelihood": conditional})).pareto_k)
+    assert (integrated < 0.5).all()
+    assert (plain > 0.5).mean() > 0.5
+
+
+def test_loo_prefers_the_law_that_the_effects_have() -> None:
+    rng = np.random.default_rng(4)
+    truth = np.where(rng.random(200) < 0.1, rng.normal(0, 8, 200), rng.normal(0, 0.3, 200))
+    table = cg.from_effects(truth + rng.normal(size=200), np.ones(200))
+    names = ("normal", "two_scales", "student_t")
+    elpd = [float(loo(cg.infer(table, law=law, draws=2_000, rng=0)).iloc[0]) for law in names]  # type: ignore[arg-type]
+    assert elpd[1] > elpd[0] + 10
+    assert elpd[1] > elpd[2] - 2
+
+
+def test_groups_tasks_and_covariates_have_their_rows() -> None:
+    rng = np.random.default_rng(5)
+    tasks = [cg.from_effects(rng.normal(size=20), np.ones(20)).assign_coords(task=[name]) for name in "xy"]
+    table = xr.concat(tasks, "task", combine_attrs="override")
+    table = table.assign_coords(word=("contrast", list("ab") * 10), place=("contrast", rng.normal(size=20)))
+    found = datasets(cg.infer(table, law="two_scales", groups="word", covariates="place", draws=400, rng=0))
+    values = found["log_likelihood"]["effect"]
+    assert values.dims == ("chain", "draw", "contrast", "task")
+    assert values.shape == found["posterior"]["ace"].shape
+    assert np.isfinite(values).all()
+
+
+def test_it_is_left_out_where_it_is_large_and_added_where_it_is_wanted() -> None:
+    table = cg.from_effects(np.random.default_rng(6).normal(size=1_001), np.ones(1_001))
+    assert "log_likelihood" not in datasets(cg.infer(table, law="normal", rng=0))
+    assert "log_likelihood" in datasets(cg.infer(table, law="normal", log_likelihood=True, rng=0))
+    assert "log_likelihood" not in datasets(cg.infer(table, law="normal", log_likelihood=False, draws=40, rng=0))
+
+
+def test_a_choice_that_is_none_is_refused() -> None:
+    table = cg.from_effects(EFFECT, SE)
+    with pytest.raises(InferenceError, match="log_likelihood='yes' is none of"):
+        cg.infer(table, log_likelihood="yes", rng=0)  # type: ignore[arg-type]
