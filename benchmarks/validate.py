@@ -9,9 +9,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from pathlib import Path
 
@@ -72,12 +73,21 @@ def table(rows: list[Row]) -> xr.Dataset:
     return judged(rows, error=0.001)
 
 
-def _one(job: tuple[int, bool]) -> Row:
-    number, quick = job
-    check, start = CHECKS[number], time.perf_counter()
-    row = check.row(check.quick if quick else check.full)
-    print(f"{time.perf_counter() - start:7.1f} s  {row.value:.4f}  {check.name}", flush=True)
-    return row
+def _cell(name: str) -> str:
+    """Return what rows of the same trials have in common: their names up to what is counted."""
+    return re.split(r", ROPE|:|, printed|, false", name)[0]
+
+
+def _some(job: tuple[list[int], bool]) -> list[tuple[int, Row]]:
+    """Run the rows of one cell in one process, which draws their trials once."""
+    numbers, quick = job
+    found = []
+    for number in numbers:
+        check, start = CHECKS[number], time.perf_counter()
+        row = check.row(check.quick if quick else check.full)
+        print(f"{time.perf_counter() - start:7.1f} s  {row.value:.4f}  {check.name}", flush=True)
+        found.append((number, row))
+    return found
 
 
 def main(argv: list[str]) -> None:
@@ -86,10 +96,20 @@ def main(argv: list[str]) -> None:
     asked.add_argument("--quick", action="store_true", help="the smaller number of trials, as in CI; writes nothing")
     asked.add_argument("--workers", type=int, default=2)
     asked.add_argument("--only", default="", help="checks whose section or name holds this text")
+    asked.add_argument("--missing", action="store_true", help="only checks whose figure is not kept yet")
     said = asked.parse_args(argv)
-    chosen = [i for i, check in enumerate(CHECKS) if said.only in f"{check.section}: {check.name}"]
+    have = json.loads(FIGURES.read_text()) if said.missing and FIGURES.exists() else {}
+    chosen = [i for i, c in enumerate(CHECKS) if said.only in f"{c.section}: {c.name}" and c.name not in have]
+    cells: dict[str, list[int]] = {}
+    for i in chosen:
+        cells.setdefault(_cell(CHECKS[i].name), []).append(i)
+    numbered: dict[int, Row] = {}
     with ProcessPoolExecutor(said.workers) as pool:
-        rows = list(pool.map(_one, [(i, said.quick) for i in chosen]))
+        for done in as_completed([pool.submit(_some, (numbers, said.quick)) for numbers in cells.values()]):
+            numbered |= dict(done.result())
+            if not said.quick:
+                kept(list(numbered.values()))  # what was found stays found
+    rows = [numbered[i] for i in chosen]
     if not said.quick:
         rows = kept(rows)
     judgement = table(rows)

@@ -183,8 +183,8 @@ CHECKS = [
             what_is_printed(method, K, 0.3, m),
             _BOUND[m],
             _SENSE[m],
-            full=300 if K < 100 else 100,
-            quick=20 if K < 100 else 4,
+            full=200 if K < 100 else 50,
+            quick=12 if K < 100 else 3,
         )
         for method in ("two_way", "hierarchical")
         for K in (*FEW, *MANY)
@@ -226,7 +226,15 @@ CHECKS = [
         for R in (3, 4, 6)
     ),
     *(
-        Check(_DRAW, f"random draw of {n}, predictions {law}: refused", refused(law, n), 0.001, "at most", quick=300)
+        Check(
+            _DRAW,
+            f"random draw of {n}, predictions {law}: refused",
+            refused(law, n),
+            0.001,
+            "at most",
+            full=1_500,
+            quick=60,
+        )
         for law in LAWS
         for n in (8, 12, 20, 200)
     ),
@@ -244,7 +252,7 @@ CHECKS = [
         for n in (12, 20)
     ),
     *(
-        Check(_POWERED, f"{law}, r = {r:g}, n = {n}", covered(law, r, n), 0.95, claim, quick=400)
+        Check(_POWERED, f"{law}, r = {r:g}, n = {n}", covered(law, r, n), 0.95, claim, full=5_000, quick=300)
         for law, claim in (("normal", "exact"), ("t3", "at least"))
         for r in (0.0, 0.5, 0.9, -0.7)
         for n in (12, 20, 50, 200)

@@ -228,15 +228,15 @@ def _of_spread_units(name: str, k: int, n: int) -> Printed:
 
 
 def _spread_rows(name: str, k: int) -> list[Check]:
-    cell = f"K = {k}, {name}, ROPE 1"
-    full, quick = {30: (1_000, 20), 100: (600, 12), 400: (300, 5)}[k]
+    cell = f"printed of a table, K = {k}, {name}, ROPE 1"
+    full, quick = {30: (500, 20), 100: (300, 12), 400: (150, 5)}[k]
     return _rows(
         _POSTERIOR, cell, lambda n: _of_spread(name, k, n), covers=0.85, false="at most", full=full, quick=quick
     )
 
 
 def _spread_unit_rows(name: str, k: int) -> list[Check]:
-    cell, full, quick = f"K = {k}, {name}, ROPE 1, 400 units", 300, 8
+    cell, full, quick = f"printed of 400 units, K = {k}, {name}, ROPE 1", 200, 8
     count = lambda n: _of_spread_units(name, k, n)  # noqa: E731
     return _rows(_POSTERIOR_UNITS, cell, count, covers=0.85, false="at most", full=full, quick=quick)
 
@@ -247,7 +247,7 @@ _SHARED = Check(
     lambda _, n: _of_spread("N(0, .5)", 100, n, 0.5).coverage,
     0.90,
     "fails",
-    full=600,
+    full=300,
     quick=20,
 )
 

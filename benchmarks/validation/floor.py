@@ -47,6 +47,6 @@ def called(interaction: float) -> Callable[[Rng, int], np.ndarray]:
 
 
 CHECKS = [
-    Check(_SECTION, "no interaction but rounding: given a direction", called(0.0), 0.001, "at most", 1_000, 100),
-    Check(_SECTION, "an interaction of .01: given a direction", called(0.01), 0.99, "at least", 1_000, 100),
+    Check(_SECTION, "no interaction but rounding: given a direction", called(0.0), 0.001, "at most", 500, 40),
+    Check(_SECTION, "an interaction of .01: given a direction", called(0.01), 0.99, "at least", 500, 40),
 ]

@@ -158,8 +158,8 @@ def relative_error(name: str, k: int, others: tuple[str, ...]) -> Measure:
 _COVERAGE = "Law of effects, K effects with standard error 1: coverage of 90 % intervals"
 _VERDICTS = "Law of effects: verdicts by the local rule, truths that no law was drawn from"
 _ERROR = "Law of effects: root mean squared error of the posterior mean, over that of other laws"
-_FULL = {30: 1_000, 100: 500, 400: 300}
-_QUICK = {30: 20, 100: 8, 400: 4}
+_FULL = {30: 300, 100: 300, 400: 60}
+_QUICK = {30: 12, 100: 6, 400: 2}
 #: where the local rule gives more than .05 of false directions: every third truth is on an end of the ROPE itself
 _KNOWN_DIRECTIONS = {(ON_THE_BOUND, 100): 0.088, (ON_THE_BOUND, 400): 0.067}
 

@@ -75,8 +75,8 @@ CHECKS = [
         ),
         0.05,
         "reported" if law == _RARE else "at most",
-        full=1_000,
-        quick=20,
+        full=200,
+        quick=10,
     )
     for law in _LAWS
     for m in (40, 100, 400)
