@@ -51,8 +51,8 @@ class Answer:
     sampler: str
     """Which program drew."""
     log_likelihood: Callable[[], Array] | None = None
-    """Computes the log density of each estimate given what all effects share, (n, K); None where it has no closed
-    form: predictors as a level, and laws other than the normal whose shared errors were sampled."""
+    """Computes the log density of each estimate given what all effects share, (n, K); None for predictors as a level,
+    for weights at their maximum, and for laws other than the normal whose shared errors were sampled."""
 
 
 def check_choice(value: object, known: tuple[str, ...], name: str) -> None:

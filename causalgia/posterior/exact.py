@@ -34,7 +34,8 @@ class Draws:
     law: dict[str, Array] = field(default_factory=dict)
     """Parameters of the law of effects beside tau, by name, (n,) each; nothing where tau is all there is."""
     log_likelihood: Callable[[], Array] | None = None
-    """Computes the log density of each estimate given what all effects share in each draw, (n, K); see `pointwise`."""
+    """Computes the log density of each estimate given what all effects share in each draw, (n, K); see `pointwise`.
+    None where the law is not drawn."""
 
 
 @dataclass(frozen=True, eq=False)

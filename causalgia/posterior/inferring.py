@@ -101,7 +101,8 @@ def infer(
         Source of randomness: an int, a Generator or a SeedSequence.
     log_likelihood
         Whether the tree has the pointwise log likelihood, for ``az.loo`` and ``az.compare``; it is as large as ``ace``.
-        ``"auto"``: up to four million numbers (1,000 effects at 4,000 draws), where it has a closed form.
+        ``"auto"``: up to four million numbers (1,000 effects at 4,000 draws), where the law is drawn and has a closed
+        form (not the spike and slab of 30 effects or more, whose weights are at their maximum).
     accept_unconverged
         Return draws of NUTS that have not converged, with a warning instead of an error.
 
@@ -194,9 +195,10 @@ def _with_log_likelihood(choice: bool | str, asked: list[Question], answers: lis
     closed = all(found.log_likelihood is not None for found in answers)
     if choice is True and not closed:
         raise InferenceError(
-            "log_likelihood=True: with predictors as a level, or shared errors of which the scores were sampled, the "
-            "density of an estimate has no closed form; take law='normal' (cg.estimate over the predictors first), or "
-            "leave log_likelihood= out"
+            "log_likelihood=True: leave-one-out needs draws of the law and a closed form given it. The spike and slab "
+            "of 30 effects or more has its weights at their maximum; predictors as a level, and shared errors whose "
+            "scores were sampled, leave no closed form. Take law='two_scales' or 'normal' (of predictors, "
+            "cg.estimate(effects, target='population x predictors') first), or leave log_likelihood= out"
         )
     return closed and (choice is True or (choice == "auto" and n * sum(len(q.rows) for q in asked) <= _MOST_AUTO))
 

@@ -15,7 +15,6 @@ from causalgia.posterior.exact import Array, Draws, Exact, Nodes
 from causalgia.posterior.factor_scores import Shared, SharedMode, row_nodes, shared_mode, shared_of
 from causalgia.posterior.hyper import Design, design, rescaled
 from causalgia.posterior.noise import Noise, checked, in_unit, unit_of
-from causalgia.posterior.pointwise import of_mixture
 from causalgia.posterior.scale_mixture import Components, Node, log_terms, normals_of
 from causalgia.prior import Prior
 
@@ -226,9 +225,7 @@ def _answer(effect: Array, noise: Noise, fit: _Fit, shared: Shared, unit: float,
         ace = _effects(n, effect, noise.variances, fit, shared, coefficients, generator)
         ace *= unit
         named = unit * _with_mu(coefficients[:, : shared.n_centre], n_mu)
-        law = (fit.components.variance, fit.components.weight)
-        known = of_mixture(effect, noise.variances, shared, coefficients, *law, unit)
-        return Draws(ace, named[:, 0], np.full(n, tau), named[:, 1:], log_likelihood=known)
+        return Draws(ace, named[:, 0], np.full(n, tau), named[:, 1:])
 
     return Exact(
         mean=unit * tails.mean,

@@ -314,7 +314,7 @@ def _sample(model: _Model, surface: Surface, unit: float, n: int, generator: np.
     def log_likelihood() -> Array:
         scores = _drawn_scores(model, weight, tau, np.random.default_rng(0))
         variance, share = np.column_stack([np.zeros(n), tau**2]), np.column_stack([1 - weight, weight])
-        return mixture_log_density(model.residual[scores], model.variances, variance, share) - np.log(unit)
+        return np.asarray(mixture_log_density(model.residual[scores], model.variances, variance, share) - np.log(unit))
 
     named = (np.zeros(n), unit * tau * np.sqrt(weight), np.empty((n, 0)))
     return Draws(ace, *named, log_likelihood=log_likelihood)

@@ -27,6 +27,9 @@ _FIRST = 0.7  # size of the first cells
 _FEWER = 500
 X = np.linspace(-2.4, 2.4, 9)  # where the share is looked at: up to 5.5 sd of its logit on both sides
 ROUNDS = 60
+_RUN = 256  # rows at a time: they stay in the cache, and a product of as many mantissas stays a number
+_LN2 = 0.6931471805599453
+_MANTISSA, _ONE = 0x000FFFFFFFFFFFFF, 0x3FF0000000000000
 
 
 def log_prior(narrow: Array, wide: Array, *, one: bool) -> Array:
@@ -160,7 +163,7 @@ def inner(model: LawModel, points: Array, state: Array, *, one: bool) -> _Inner:
     n, m, size, state = len(points), state.shape[1] - 1, len(x), state.copy()
     value, root, logit = np.zeros((n, size, m)), np.zeros((n, m, m)), np.zeros((n, 2))
     out, done = np.zeros((n, size, 4)), np.zeros(n, dtype=np.int64)
-    columns, precision = np.ascontiguousarray(model.shared.columns), model.shared.precision
+    columns, precision = np.ascontiguousarray(model.shared.columns.T), model.shared.precision
     given = (model.effect, model.noise, columns, precision, narrow**2, wide**2, x)
     _inner(*given, state, value, root, logit, out, done)
     if (done < 0).any():
@@ -268,63 +271,105 @@ def _solved(factor, rest):  # type: ignore[no-untyped-def]
         rest[i] /= factor[i, i]
 
 
-@njit(nogil=True, fastmath=True, cache=True)
-def _row_sums(effect, noise, columns, precision, v1, v2, p, value, curved, gradient, matrix, out):  # type: ignore[no-untyped-def]
-    """Height and derivatives at one share and value of the coefficients; their information by curvature or by EM."""
-    m = len(value)
-    gradient[:] = 0.0
-    matrix[:, :] = 0.0
-    total, product = 0.0, 1.0
-    g_1 = g_2 = g_p = both_ways = 0.0
+@njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
+def _roots(noise, v1, v2, roots):  # type: ignore[no-untyped-def]
+    """Fill 1 / sd of each estimate under both scales, (2, K)."""
+    for k in range(len(noise)):
+        roots[0, k] = inverse_root(noise[k] + v1)
+        roots[1, k] = inverse_root(noise[k] + v2)
+
+
+@njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
+def _terms(effect, rest, narrow, wide, p, curved, scores, weights, sums):  # type: ignore[no-untyped-def]
+    """Fill derivatives of each row in its linear part, and add what is summed over rows; the loop is vector code.
+
+    The product of densities is kept as mantissas and exponents: one logarithm for all rows.
+    """
+    g_1 = g_2 = g_p = both_ways = quadratic = 0.0
+    product, exponent = 1.0, 0
     for k in range(len(effect)):
-        r = effect[k]
-        for j in range(m):
-            r -= columns[k, j] * value[j]
-        y1, y2 = inverse_root(noise[k] + v1), inverse_root(noise[k] + v2)
+        r = effect[k] - rest[k]
+        y1, y2 = narrow[k], wide[k]
         q1, q2 = y1 * y1, y2 * y2
-        half = 0.5 * r * r
-        a = p * y1 * exp2(max(-half * (q1 - q2) * LOG2E, -1000.0))
+        gap, half = q1 - q2, 0.5 * r * r
+        a = p * y1 * exp2(max(-half * gap * LOG2E, -1000.0))
         both = a + (1 - p) * y2
+        bits = np.float64(both).view(np.int64)
+        exponent += bits >> 52
+        product *= np.int64((bits & _MANTISSA) | _ONE).view(np.float64)
         first = a / both
-        mean = first * q1 + (1 - first) * q2
-        total -= half * q2
-        product *= both
-        if k % 8 == 7:
-            total += np.log(product)
-            product = 1.0
+        mean, mixed = q2 + first * gap, first * (1 - first)
+        quadratic += half * q2
         g_1 += first * q1 * (half * q1 - 0.5)
         g_2 += (1 - first) * q2 * (half * q2 - 0.5)
         g_p += first - p
-        both_ways += first * (1 - first)
-        weight = mean - (2 * half * first * (1 - first) * (q1 - q2) ** 2 if curved else 0.0)
+        both_ways += mixed
+        scores[k] = r * mean
+        weights[k] = mean - curved * half * mixed * gap * gap
+    sums[0] += np.log(product) + (exponent - 1023 * len(effect)) * _LN2 - quadratic
+    sums[1] += g_1
+    sums[2] += g_2
+    sums[3] += g_p
+    sums[4] += both_ways
+
+
+@njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
+def _row_sums(effect, columns, precision, roots, p, value, curved, gradient, matrix, out):  # type: ignore[no-untyped-def]
+    """Height and derivatives at one share and value of the coefficients; their information by curvature or by EM.
+
+    Columns are (m, K), roots (2, K) from `_roots`: each is a run of memory.
+    """
+    m = len(value)
+    gradient[:] = 0.0
+    matrix[:, :] = 0.0
+    sums = np.zeros(5)
+    rest, scores, weights = np.empty(_RUN), np.empty(_RUN), np.empty(_RUN)
+    for start in range(0, len(effect), _RUN):
+        stop = min(start + _RUN, len(effect))
+        n = stop - start
+        rest[:n] = 0.0
         for j in range(m):
-            gradient[j] += columns[k, j] * r * mean
+            column, size = columns[j, start:stop], value[j]
+            for k in range(n):
+                rest[k] += column[k] * size
+        narrow, wide = roots[0, start:stop], roots[1, start:stop]
+        scale = 2.0 if curved else 0.0
+        _terms(effect[start:stop], rest[:n], narrow, wide, p, scale, scores[:n], weights[:n], sums)
+        for j in range(m):
+            column = columns[j, start:stop]
+            slope = 0.0
+            for k in range(n):
+                slope += column[k] * scores[k]
+            gradient[j] += slope
             for h in range(j + 1):
-                matrix[j, h] += weight * columns[k, j] * columns[k, h]
-    total += np.log(product)
+                other, curve = columns[h, start:stop], 0.0
+                for k in range(n):
+                    curve += weights[k] * column[k] * other[k]
+                matrix[j, h] += curve
+    total = sums[0]
     for j in range(m):
         gradient[j] -= precision[j] * value[j]
         total -= 0.5 * precision[j] * value[j] ** 2
         matrix[j, j] += precision[j]
-    out[0], out[1], out[2] = total - 0.5 * len(effect) * np.log(2 * np.pi), g_1, g_2
-    out[3] = g_p + 1 - 2 * p  # the uniform prior of the share, as that of its logit
-    out[4] = (len(effect) + 2) * p * (1 - p) - both_ways
+    out[0], out[1], out[2] = total - 0.5 * len(effect) * np.log(2 * np.pi), sums[1], sums[2]
+    out[3] = sums[3] + 1 - 2 * p  # the uniform prior of the share, as that of its logit
+    out[4] = (len(effect) + 2) * p * (1 - p) - sums[4]
 
 
 @njit(nogil=True, cache=True)
-def _climb(effect, noise, columns, precision, v1, v2, value, v, free, tolerance, work, step, matrix, row):  # type: ignore[no-untyped-def]
+def _climb(effect, columns, precision, roots, value, v, free, tolerance, work, step, matrix, row):  # type: ignore[no-untyped-def]
     """Raise the density in the coefficients and, where it is `free`, in the logit v of the share; (v, gain).
 
     One more of Newton's steps, left in `step`, would gain `gain`, and `matrix` is its factor; -1 where there is none.
     """
     share = 1.0 if v > 700 else 1 / (1 + np.exp(-v))
-    _row_sums(effect, noise, columns, precision, v1, v2, share, value, True, step, matrix, row)
+    _row_sums(effect, columns, precision, roots, share, value, True, step, matrix, row)
     gain, ahead = 0.0, value.copy()
     for _ in range(ROUNDS):
         up, known = row[3], row[4]
         work[:] = step
         if not _factored(matrix):
-            _row_sums(effect, noise, columns, precision, v1, v2, share, value, False, step, matrix, row)
+            _row_sums(effect, columns, precision, roots, share, value, False, step, matrix, row)
             if not _factored(matrix):
                 return v, -1.0
         _solved(matrix, step)
@@ -340,7 +385,7 @@ def _climb(effect, noise, columns, precision, v1, v2, value, v, free, tolerance,
             ahead[:] = value + length * direction
             there = min(max(v + length * dv, -40.0), 40.0) if free else v
             share = 1.0 if there > 700 else 1 / (1 + np.exp(-there))
-            _row_sums(effect, noise, columns, precision, v1, v2, share, ahead, True, step, matrix, row)
+            _row_sums(effect, columns, precision, roots, share, ahead, True, step, matrix, row)
             height = row[0] - (abs(there) + 2 * np.log1p(np.exp(-abs(there))) if free else 0.0)
             if height >= floor - 1e-9 * abs(floor):
                 break
@@ -354,13 +399,13 @@ def _climb(effect, noise, columns, precision, v1, v2, value, v, free, tolerance,
 def _inner(effect, noise, columns, precision, narrow, wide, x, state, value, root, logit, out, done):  # type: ignore[no-untyped-def]
     m, one, middle = value.shape[2], len(x) == 1, len(x) // 2
     work, step, matrix, row = np.empty(m), np.empty(m), np.empty((m, m)), np.empty(5)
-    at = np.empty(m)
+    at, roots = np.empty(m), np.empty((2, len(effect)))
     for i in range(len(narrow)):
         at[:] = state[i, 1:]
+        _roots(noise, narrow[i], wide[i], roots)
         v, width = 1e3, 0.0
         if not one:
-            given = (narrow[i], wide[i], at, state[i, 0], True, 1e-3, work, step, matrix, row)
-            v, gain = _climb(effect, noise, columns, precision, *given)
+            v, gain = _climb(effect, columns, precision, roots, at, state[i, 0], True, 1e-3, work, step, matrix, row)
             p = 1 / (1 + np.exp(-v))
             width = 1 / np.sqrt(max(row[4], 2 * p * (1 - p), 0.02))
             state[i, 1:] = at
@@ -371,8 +416,7 @@ def _inner(effect, noise, columns, precision, narrow, wide, x, state, value, roo
             if turn == len(x) - middle:
                 at[:] = value[i, middle]
             here = v + width * np.sinh(x[s])
-            given = (narrow[i], wide[i], at, here, False, 1e-2, work, step, matrix, row)
-            _, gain = _climb(effect, noise, columns, precision, *given)
+            _, gain = _climb(effect, columns, precision, roots, at, here, False, 1e-2, work, step, matrix, row)
             if gain < 0:
                 done[i] = -1
                 break
