@@ -64,6 +64,7 @@ _HOME = {
     "from_frame": "causalgia.frame",
     "helical_phase": "causalgia.estimation",
     "heterogeneity": "causalgia.estimation",
+    "hypotheses": "causalgia.estimation",
     "infer": "causalgia.posterior",
     "load_predictor": "causalgia.predict",
     "log_degeneracy": "causalgia.sequences.klet",

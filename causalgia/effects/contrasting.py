@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from causalgia.effects.expanding import check_of_means, expanded, expanded_by_ar
 from causalgia.effects.floor import floor_column
 from causalgia.effects.spread import arm_sds, control_sd, measured_in, pooled_sd, read_for_sd, sds_of_shared
 from causalgia.effects.weighing import weighed
-from causalgia.effects.weights import arm_name, chosen, dense, unique, weight_matrix
+from causalgia.effects.weights import Contrasts, arm_name, chosen, dense, unique, weight_matrix
 from causalgia.effects.wording import done, in_words, measured_on
 from causalgia.errors import OutcomesError
 from causalgia.packed import question_of
@@ -27,7 +27,7 @@ def contrast(
     outcomes: xr.Dataset,
     *,
     control: str | float | None = None,
-    contrasts: Mapping[str, Mapping[Any, float]] | None = None,
+    contrasts: Contrasts | None = None,
     interaction: Sequence[str] | None = None,
     scale: Scale = "identity",
     ceiling: float | None = None,
@@ -51,7 +51,10 @@ def contrast(
         The arm that is subtracted from every other one; each contrast is named after its treatment arm. A number
         stands for the arm of that name: 0 and 0.0 for ``"0"``.
     contrasts
-        Instead: contrast name -> arm name -> weight; the weights of a contrast sum to zero.
+        Instead: contrast name -> arm name -> weight; the weights of a contrast sum to zero. Or text over the names of
+        arms, ``"GATA1 - placebo"``, ``"(AB - A) - (B - none)"``, ``"(A + B)/2 = placebo"``, one or several in a
+        list, or as the value of a name; names with spaces or signs stand in backticks. Or ``"pairwise"``,
+        ``"reference"`` (each arm minus the first) or ``"sequential"`` (each minus the one before).
     interaction
         Instead: the names of two or more two-level factors, coordinates on the arm dim. The full interaction over
         their arms, ``sum (-1)^(number of factors at reference) g(Y)``: AB - A - B + 0 for two. The reference is the
@@ -90,8 +93,8 @@ def contrast(
     ------
     ContrastError
         If more than one of `control`, `contrasts`, `interaction` is given, or none and none is kept, an arm or factor
-        is unknown, weights do not sum to zero, a cell of the factorial is empty or taken twice, or the scale is
-        impossible for an outcome.
+        is unknown, text is not linear in arms or asks one contrast twice, weights do not sum to zero, a cell of the
+        factorial is empty or taken twice, or the scale is impossible for an outcome.
     OutcomesError
         If `outcomes` is not a Dataset of outcomes.
 

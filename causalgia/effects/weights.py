@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
@@ -14,10 +13,21 @@ import numpy.typing as npt
 import xarray as xr
 from scipy import sparse
 
+from causalgia.effects.expressions import (
+    KEYWORDS,
+    Linear,
+    as_name,
+    check_distinct,
+    differences,
+    nearest,
+    read_hypothesis,
+)
 from causalgia.errors import ContrastError
 from causalgia.schema import RESERVED
 
 Weights: TypeAlias = dict[str, dict[str, float]]
+Contrasts: TypeAlias = Mapping[str, Mapping[Any, float] | str] | Sequence[str] | str
+"""What ``contrasts=`` takes: weights of arms by name, or text over the names of arms."""
 
 
 def unique(names: list[str], what: str) -> list[str]:
@@ -32,7 +42,7 @@ def chosen(
     outcomes: xr.Dataset,
     arms: list[str],
     control: str | float | None,
-    contrasts: Mapping[str, Mapping[Any, float]] | None,
+    contrasts: Contrasts | None,
     interaction: Sequence[str] | None,
 ) -> Weights:
     """Return the weights that were asked for in exactly one of the three ways."""
@@ -73,9 +83,7 @@ def _is_number(value: object) -> bool:
 def _known(arm: str, arms: list[str], role: str) -> None:
     if arm in arms:
         return
-    near = difflib.get_close_matches(arm, arms, n=3, cutoff=0.4)
-    hint = f"; did you mean {', '.join(map(repr, near))}?" if near else ""
-    raise ContrastError(f"{role} {arm!r} is not an arm{hint or '.'} The arms are {_listed(arms)}")
+    raise ContrastError(f"{role} {arm!r} is not an arm{nearest(arm, arms) or '.'} The arms are {_listed(arms)}")
 
 
 def _listed(names: Iterable[str], most: int = 20) -> str:
@@ -83,12 +91,41 @@ def _listed(names: Iterable[str], most: int = 20) -> str:
     return ", ".join(map(repr, names[:most])) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def _custom(contrasts: Mapping[str, Mapping[Any, float]], arms: list[str]) -> Weights:
+def _custom(contrasts: Contrasts, arms: list[str]) -> Weights:
+    texts = [contrasts] if isinstance(contrasts, str) and contrasts else contrasts
+    if isinstance(texts, list | tuple) and texts and all(isinstance(text, str) for text in texts):
+        contrasts = _from_text(texts, arms)
     if not isinstance(contrasts, Mapping) or not contrasts:
-        empty = "is empty" if isinstance(contrasts, Mapping) else f"is {type(contrasts).__name__}, not a mapping"
-        raise ContrastError(f'contrasts= {empty}; for example contrasts={{"A minus B": {{"A": 1, "B": -1}}}}')
+        what = "is empty" if isinstance(contrasts, Mapping) else f"is {type(contrasts).__name__}, not a mapping or text"
+        raise ContrastError(f'contrasts= {what}; for example contrasts={{"A minus B": {{"A": 1, "B": -1}}}} or "A - B"')
     names = unique([str(name) for name in contrasts], "contrasts")
-    return {name: _zero_sum(name, weights, arms) for name, weights in zip(names, contrasts.values(), strict=True)}
+    rows = dict(zip(names, contrasts.values(), strict=True))
+    written = {name: _terms(row, arms) if isinstance(row, str) else row for name, row in rows.items()}
+    if any(isinstance(row, str) for row in rows.values()):
+        check_distinct({name: Linear(_zero_sum(name, row, arms), 0.0) for name, row in written.items()})
+    return {name: _zero_sum(name, row, arms) for name, row in written.items()}
+
+
+def _from_text(texts: Sequence[str], arms: list[str]) -> dict[str, dict[str, float] | str]:
+    """Return contrasts by name: what a keyword stands for, and else each text called by itself."""
+    rows: dict[str, dict[str, float] | str] = {}
+    for text in texts:
+        more = differences(text, arms, of="arm") if text in KEYWORDS and text not in arms else {as_name(text): text}
+        twice = sorted(rows.keys() & more.keys())
+        if twice:
+            raise ContrastError(f"contrasts= asks {twice[0]!r} twice; leave one out")
+        rows |= more
+    return rows
+
+
+def _terms(text: str, arms: list[str]) -> dict[str, float]:
+    found = read_hypothesis(text, arms, of="arm")
+    if found.constant:
+        raise ContrastError(
+            f"contrast {text!r}: arms are compared with each other, and the right side is to be 0; a contrast is "
+            "compared with a number by cg.hypotheses(estimates, ...)"
+        )
+    return found.terms
 
 
 def _zero_sum(name: str, weights: Mapping[Any, float], arms: list[str]) -> dict[str, float]:

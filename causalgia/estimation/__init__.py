@@ -10,6 +10,7 @@ through points with errors in both coordinates. `Sketch` has quantiles of values
 
 from __future__ import annotations
 
+from causalgia.estimation._hypotheses import hypotheses
 from causalgia.estimation.blocks import block_effects, settled_block_effects
 from causalgia.estimation.components import variance_components
 from causalgia.estimation.crossed import between_levels, crossed_mean
@@ -78,6 +79,7 @@ __all__ = [
     "from_effects",
     "helical_phase",
     "heterogeneity",
+    "hypotheses",
     "icc_anova",
     "integer_polynomials",
     "interaction_across_scales",

@@ -1,0 +1,305 @@
+"""Hypotheses as text: ``"2*a - b = 0.5"`` over names of arms or contrasts, read by a grammar of its own.
+
+::
+
+    hypothesis = sum ["=" sum]
+    sum        = ["+" | "-"] product {("+" | "-") product}
+    product    = factor {("*" | "/") factor}
+    factor     = number | name | "(" sum ")" | ("+" | "-") factor
+
+A name is a word of letters, digits, dots and underscores that does not begin with a digit, or anything in backticks or
+quotes. ``b2`` is the second name where nothing is called so. Only what is linear in the names is read.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations, pairwise
+from typing import TypeAlias
+
+from causalgia.errors import ContrastError
+
+Terms: TypeAlias = dict[str, float]
+KEYWORDS = ("pairwise", "reference", "sequential")
+_MOST_LETTERS, _MOST_BRACKETS = 10_000, 50
+_WORD = re.compile(r"[^\W\d][\w.]*")
+_TOKEN = re.compile(
+    r"\s*(?:(?P<quoted>`[^`]*`|\"[^\"]*\"|'[^']*')"
+    r"|(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?![\w.])"
+    r"|(?P<name>[^\W\d][\w.]*)"
+    r"|(?P<sign>==|[-+*/()=]))"
+)
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A sum of names, each times a number, and a number.
+
+    Attributes
+    ----------
+    terms
+        Name -> its coefficient; 0 where a name cancels.
+    constant
+        The number.
+    """
+
+    terms: Terms
+    constant: float
+
+    def plus(self, other: Linear, times: float = 1.0) -> Linear:
+        """Return this sum and `times` the other."""
+        names = dict.fromkeys([*self.terms, *other.terms])
+        terms = {name: self.terms.get(name, 0.0) + times * other.terms.get(name, 0.0) for name in names}
+        return Linear(terms, self.constant + times * other.constant)
+
+    def scaled(self, by: float) -> Linear:
+        """Return the sum times a number."""
+        return Linear({name: value * by for name, value in self.terms.items()}, self.constant * by)
+
+
+def read_hypothesis(text: str, names: Sequence[str], *, of: str = "contrast") -> Linear:
+    """Read a hypothesis over known names; everything is brought to the left side.
+
+    Parameters
+    ----------
+    text
+        For example ``"a - b = 0"``, ``"a = b"``, ``"(a + b)/2 = 0.5"``; without ``=`` the right side is 0.
+    names
+        What may be named.
+    of
+        What the names are of, for messages: ``"contrast"`` or ``"arm"``.
+
+    Returns
+    -------
+    Linear
+        Left side minus right side.
+
+    Raises
+    ------
+    ContrastError
+        If the text is not linear in known names, names nothing, or has a number that is not finite. The message says
+        where, and the nearest name.
+
+    Examples
+    --------
+    >>> read_hypothesis("2*a - b = 0.5", ["a", "b"])
+    Linear(terms={'a': 2.0, 'b': -1.0}, constant=-0.5)
+    >>> read_hypothesis("`GATA1 + TAL1` = b1", ["GATA1", "GATA1 + TAL1"]).terms
+    {'GATA1 + TAL1': 1.0, 'GATA1': -1.0}
+    """
+    found = _Reader(text, names, of).hypothesis()
+    if not all(map(math.isfinite, [*found.terms.values(), found.constant])):
+        raise ContrastError(f"hypothesis {text!r} has a number that is not finite; weights of size 1 say the same")
+    if not any(found.terms.values()):
+        what = f"every {of} in it cancels" if found.terms else f"it names no {of}"
+        raise ContrastError(f"hypothesis {text!r}: {what}; for example {_example(names)!r}")
+    return Linear({name: value for name, value in found.terms.items() if value}, found.constant)
+
+
+def differences(which: str, names: Sequence[str], *, of: str = "contrast") -> dict[str, Terms]:
+    """Return the hypotheses that a keyword stands for, each later name minus an earlier one.
+
+    ``"pairwise"`` is all pairs, ``"reference"`` each name minus the first, ``"sequential"`` each minus the one before.
+
+    Raises
+    ------
+    ContrastError
+        If there is one name alone.
+
+    Examples
+    --------
+    >>> list(differences("pairwise", ["a", "b", "c"]))
+    ['b - a', 'c - a', 'c - b']
+    """
+    if len(names) < 2:
+        raise ContrastError(
+            f"{which!r} compares {of}s, and there is one, {names[0]!r}; name a number: '{names[0]} = 0'"
+        )
+    pairs = {
+        "pairwise": list(combinations(names, 2)),
+        "reference": [(names[0], name) for name in names[1:]],
+        "sequential": list(pairwise(names)),
+    }[which]
+    return {f"{quoted(later)} - {quoted(earlier)}": {later: 1.0, earlier: -1.0} for earlier, later in pairs}
+
+
+def quoted(name: str) -> str:
+    """Write a name as a hypothesis reads it: in backticks where it is not one word.
+
+    Examples
+    --------
+    >>> quoted("GATA1"), quoted("GATA1 x TAL1")
+    ('GATA1', '`GATA1 x TAL1`')
+    """
+    if _WORD.fullmatch(name):
+        return name
+    mark = next((m for m in "`\"'" if m not in name), "`")
+    return f"{mark}{name}{mark}"
+
+
+def as_name(text: str) -> str:
+    """Return a hypothesis with single spaces, which is what its contrast is called.
+
+    Examples
+    --------
+    >>> as_name(" a  - b = 0 ")
+    'a - b = 0'
+    """
+    return " ".join(text.split())
+
+
+def check_distinct(rows: dict[str, Linear]) -> None:
+    """Refuse two hypotheses that are one: a multiple of another counts twice in its family.
+
+    Raises
+    ------
+    ContrastError
+        With the names of both.
+
+    Examples
+    --------
+    >>> check_distinct({"a": Linear({"a": 1, "b": -1}, 0), "b": Linear({"a": -1, "b": 1}, 0)})
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.ContrastError: hypotheses 'a' and 'b' are one: ...
+    """
+    known: dict[tuple[tuple[str, str], ...], str] = {}
+    for name, row in rows.items():
+        terms = sorted((n, value) for n, value in row.terms.items() if value)
+        first = terms[0][1]
+        key = tuple((n, f"{value / first + 0.0:.9g}") for n, value in [*terms, ("", row.constant or 0.0)])
+        if key in known:
+            raise ContrastError(
+                f"hypotheses {known[key]!r} and {name!r} are one: the second is a multiple of the first, and "
+                "would count twice in the family; leave one out"
+            )
+        known[key] = name
+
+
+def nearest(name: str, names: Sequence[str]) -> str:
+    """Return a hint at the names that are near, empty where none is.
+
+    Examples
+    --------
+    >>> nearest("GATA", ["GATA1", "SP1"])
+    "; did you mean 'GATA1'?"
+    """
+    near = difflib.get_close_matches(name, list(names), n=3, cutoff=0.4)
+    return f"; did you mean {', '.join(map(repr, near))}?" if near else ""
+
+
+def _example(names: Sequence[str]) -> str:
+    shown = [quoted(name) for name in names[:2]]
+    return f"{shown[0]} - {shown[1]} = 0" if len(shown) > 1 else f"{shown[0]} = 0"
+
+
+class _Reader:
+    """Reads one hypothesis from left to right."""
+
+    def __init__(self, text: str, names: Sequence[str], of: str) -> None:
+        self.text, self.names, self.known, self.of = text, names, frozenset(names), of
+        if len(text) > _MOST_LETTERS:
+            raise ContrastError(f"a hypothesis of {len(text):,} letters; give weights by name instead of text")
+        self.tokens, self.at, self.depth = self._tokens(), 0, 0
+
+    def _tokens(self) -> list[tuple[str, str]]:
+        found, at, text = [], 0, self.text.rstrip().replace("\N{MINUS SIGN}", "-")
+        while at < len(text):
+            match = _TOKEN.match(text, at)
+            if match is None:
+                raise self._error(f"{text[at:].strip()[:20]!r} is neither a number, a name nor one of + - * / ( ) =")
+            kind = str(match.lastgroup)
+            value = match[kind]
+            found.append((kind, "=" if value == "==" else value))
+            at = match.end()
+        return [*found, ("end", "")]
+
+    def _error(self, what: str) -> ContrastError:
+        return ContrastError(
+            f"hypothesis {self.text[:200]!r}: {what}; for example {_example(self.names)!r}, names with spaces or "
+            "signs in backticks"
+        )
+
+    def _next(self, *values: str) -> str:
+        """Take the next token where it is one of the signs, else return nothing."""
+        kind, value = self.tokens[self.at]
+        if kind != "sign" or value not in values:
+            return ""
+        self.at += 1
+        return value
+
+    def hypothesis(self) -> Linear:
+        found = self._sum()
+        if self._next("="):
+            found = found.plus(self._sum(), -1.0)
+        kind, value = self.tokens[self.at]
+        if kind != "end":
+            raise self._error("it has two '='" if value == "=" else f"{value!r} is not expected there")
+        return found
+
+    def _sum(self) -> Linear:
+        found = self._product()
+        while sign := self._next("+", "-"):
+            found = found.plus(self._product(), 1.0 if sign == "+" else -1.0)
+        return found
+
+    def _product(self) -> Linear:
+        found = self._factor()
+        while sign := self._next("*", "/"):
+            other = self._factor()
+            found = self._times(found, other) if sign == "*" else self._divided(found, other)
+        return found
+
+    def _times(self, one: Linear, other: Linear) -> Linear:
+        if one.terms and other.terms:
+            raise self._error(f"a product of two {self.of}s is not linear")
+        return one.scaled(other.constant) if one.terms else other.scaled(one.constant)
+
+    def _divided(self, one: Linear, other: Linear) -> Linear:
+        if other.terms:
+            raise self._error(f"a division by {next(iter(other.terms))!r} is not linear")
+        if other.constant == 0:
+            raise self._error("it divides by 0")
+        return Linear(
+            {name: value / other.constant for name, value in one.terms.items()}, one.constant / other.constant
+        )
+
+    def _factor(self) -> Linear:
+        self.depth += 1
+        if self.depth > _MOST_BRACKETS:
+            raise self._error(f"more than {_MOST_BRACKETS} brackets or signs inside each other")
+        found = self._one()
+        self.depth -= 1
+        return found
+
+    def _one(self) -> Linear:
+        if sign := self._next("+", "-"):
+            return self._factor().scaled(1.0 if sign == "+" else -1.0)
+        if self._next("("):
+            inner = self._sum()
+            if not self._next(")"):
+                raise self._error("a bracket is not closed")
+            return inner
+        kind, value = self.tokens[self.at]
+        self.at += 1
+        if kind == "number":
+            return Linear({}, float(value))
+        if kind in ("name", "quoted"):
+            return Linear({self._name(value, kind): 1.0}, 0.0)
+        raise self._error(f"{value!r} is not expected there" if value else "it ends too early")
+
+    def _name(self, value: str, kind: str) -> str:
+        name = value[1:-1] if kind == "quoted" else value
+        if name in self.known:
+            return name
+        position = re.fullmatch(r"b([1-9]\d{0,6})", value)
+        if position and int(position[1]) <= len(self.names):
+            return self.names[int(position[1]) - 1]
+        listed = ", ".join(map(repr, self.names[:20]))
+        more = f" and {len(self.names) - 20} more" if len(self.names) > 20 else ""
+        hint = nearest(name, self.names) or "."
+        raise ContrastError(f"hypothesis {self.text[:200]!r}: {name!r} is no {self.of}{hint} There are {listed}{more}")

@@ -1,0 +1,350 @@
+"""Linear hypotheses of contrasts: against R (multcomp, emmeans, t.test), from units, by text, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from scipy import stats
+
+import causalgia as cg
+from causalgia.effects.expressions import read_hypothesis
+from causalgia.errors import ContrastError, EstimateError
+
+HERE = Path(__file__).parent / "reference" / "linear_hypotheses"
+R = json.loads((HERE / "expected.json").read_text())
+ARMS = ["none", "A", "B", "AB"]
+
+
+def crossover() -> xr.Dataset:
+    long = pd.read_csv(HERE / "input_crossover.csv").melt("unit", ARMS, "arm", "y")
+    return cg.from_frame(long, outcome="y", arm="arm", unit="unit")
+
+
+def parallel() -> xr.Dataset:
+    return cg.from_frame(pd.read_csv(HERE / "input_parallel.csv"), outcome="y", arm="arm", unit="unit")
+
+
+def agrees(mine: xr.Dataset, theirs: dict[str, Any], columns: str = "estimate se df p lower upper") -> None:
+    for name in columns.split():
+        mine_name = {"estimate": "ace"}.get(name, name)
+        rtol, atol = (1e-7, 1e-12) if name == "p" else (1e-9, 1e-12)
+        np.testing.assert_allclose(mine[mine_name][:, 0], theirs[name], rtol=rtol, atol=atol, err_msg=name)
+
+
+def effects_of(ice: np.ndarray, names: list[str], **coords: Any) -> xr.Dataset:
+    return xr.Dataset(
+        {"ice": (("unit", "contrast", "task"), ice if ice.ndim == 3 else ice[..., None])},
+        coords={"contrast": names, **{name: ("unit", values) for name, values in coords.items()}},
+    )
+
+
+# against R
+
+
+def test_hypotheses_of_a_crossover_are_those_of_glht() -> None:
+    theirs = R["crossover"]
+    text = [h.replace("==", "=") for h in theirs["hypothesis"]]
+    effects = cg.contrast(crossover(), control="none")
+    for mine in (cg.hypotheses(cg.estimate(effects), text), cg.estimate(cg.hypotheses(effects, text))):
+        agrees(mine, theirs)
+        assert mine["contrast"].values.tolist() == text
+        np.testing.assert_allclose(cg.covariance(mine)[..., 0], theirs["covariance"], rtol=1e-9, atol=1e-14)
+
+
+def test_all_pairs_of_arms_are_paired_t_tests() -> None:
+    theirs, effects = R["pairwise"], cg.contrast(crossover(), contrasts="pairwise")
+    agrees(cg.estimate(effects).sel(contrast=theirs["name"]), theirs)
+    assert set(effects["contrast"].values) == set(theirs["name"])
+
+
+def test_contrasts_of_several_arms_have_satterthwaites_df() -> None:
+    theirs = R["parallel"]
+    agrees(cg.estimate(cg.contrast(parallel(), contrasts=theirs["name"])), theirs)
+    effects = cg.contrast(parallel(), control="none")
+    agrees(
+        cg.estimate(cg.hypotheses(effects, dict(zip("cdb", ["AB - A - B", "(A+B)/2", "AB-A"], strict=True)))), theirs
+    )
+    from_table = cg.hypotheses(cg.estimate(effects), ["AB - A - B", "(A + B)/2", "AB - A"])
+    agrees(from_table, theirs, "estimate se")
+    assert "smallest of its contrasts'" in from_table.attrs["notes"]
+
+
+def test_hypotheses_of_a_clustered_covariance_are_those_of_glht() -> None:
+    theirs = R["clustered"]
+    table = cg.from_effects(theirs["coef"], covariance=theirs["vcov"], df=13, names=["c1", "c2", "c3", "c4"])
+    agrees(cg.hypotheses(table, theirs["hypothesis"]), theirs)
+
+
+def test_pairs_of_means_are_those_of_emmeans() -> None:
+    theirs = R["emmeans"]
+    table = cg.from_effects(theirs["means"], covariance=theirs["vcov"], df=39, names=ARMS)
+    agrees(cg.hypotheses(table, "pairwise").sel(contrast=theirs["name"]), theirs)
+
+
+# from units
+
+
+@pytest.mark.filterwarnings("ignore::causalgia.errors.FewClustersWarning")
+@pytest.mark.parametrize("target", ["population", "parents"])
+def test_units_give_the_error_of_their_combination(target: str) -> None:
+    rng = np.random.default_rng(0)
+    parent = np.repeat(np.arange(12), rng.integers(2, 7, 12))
+    ice = rng.normal(size=(len(parent), 3)) + rng.normal(size=(12, 3))[parent] + rng.normal(size=(len(parent), 1))
+    combined = (ice[:, 0] - 2 * ice[:, 1] - 0.5)[:, None]
+    mine = cg.estimate(cg.hypotheses(effects_of(ice, ["a", "b", "c"], parent=parent), "a - 2*b = 0.5"), target=target)
+    direct = cg.estimate(effects_of(combined, ["x"], parent=parent), target=target)
+    for name in ("ace", "se", "df", "p", "lower", "upper", "skewness", "leverage", "n_clusters"):
+        np.testing.assert_allclose(mine[name], direct[name], rtol=1e-10, atol=1e-14, err_msg=name)
+    if target == "population":
+        table = cg.hypotheses(cg.estimate(effects_of(ice, ["a", "b", "c"], parent=parent)), "a - 2*b = 0.5")
+        for name in ("ace", "se", "df", "p", "lower", "upper"):
+            np.testing.assert_allclose(table[name], direct[name], rtol=1e-10, err_msg=name)
+
+
+def test_lazy_effects_stay_lazy_and_give_the_same() -> None:
+    ice = np.random.default_rng(1).normal(size=(50, 3))
+    whole = effects_of(ice, ["a", "b", "c"])
+    mine = cg.hypotheses(whole.chunk(unit=7), "pairwise")
+    assert mine["ice"].chunks is not None
+    np.testing.assert_array_equal(mine["ice"], cg.hypotheses(whole, "pairwise")["ice"])
+
+
+def test_beyond_512_contrasts_the_factor_is_taken() -> None:
+    ice = np.random.default_rng(2).normal(size=(30, 600))
+    names = [f"w{i}" for i in range(600)]
+    mine = cg.hypotheses(cg.estimate(effects_of(ice, names)), "w7 - w599")
+    np.testing.assert_allclose(mine["se"].item(), (ice[:, 7] - ice[:, 599]).std(ddof=1) / np.sqrt(30), rtol=1e-10)
+
+
+def test_intervals_and_p_of_a_difference_hold_at_its_truth() -> None:
+    """Two effects of .7 and .2 on shared units, correlated .8: 4,000 trials of 20 units, a task a trial."""
+    rng, trials = np.random.default_rng(3), 4_000
+    shared = rng.normal(size=(20, 1, trials))
+    ice = np.sqrt(0.8) * shared + np.sqrt(0.2) * rng.normal(size=(20, 2, trials)) + np.array([0.7, 0.2])[:, None]
+    effects = effects_of(ice, ["a", "b"])
+    found = cg.hypotheses(cg.estimate(effects), ["a - b = 0", "a - b = 0.5"])
+    lower, upper = stats.binom.ppf([0.0005, 0.9995], trials, 0.95) / trials
+    covered = ((found["lower"] <= 0.5) & (found["upper"] >= 0.5)).sel(contrast="a - b = 0").mean().item()
+    assert lower <= covered <= upper
+    assert lower <= (found["p"].sel(contrast="a - b = 0.5") > 0.05).mean().item() <= upper
+
+
+def test_effects_that_are_alike_in_every_unit_are_exact() -> None:
+    ice = np.random.default_rng(4).normal(size=(40, 1)) + np.array([0.0, 0.3])
+    found = cg.hypotheses(effects_of(ice, ["a", "b"]), "b - a = 0")
+    assert found["constant"].all()
+    assert not found["zero"].any()
+    with pytest.warns(cg.errors.DegenerateWarning):
+        assert cg.estimate(found)["se"].item() == 0
+    with pytest.raises(EstimateError, match="does not vary beyond rounding"):
+        cg.hypotheses(cg.estimate(effects_of(ice, ["a", "b"])), "b - a = 0")
+
+
+# the verbs after it
+
+
+def test_adjust_decide_and_report_take_hypotheses() -> None:
+    estimates = cg.hypotheses(cg.estimate(cg.contrast(crossover(), control="none")), "pairwise")
+    adjusted = cg.adjust(estimates, method="holm")
+    assert (adjusted["p_adjusted"] >= adjusted["p"]).all()
+    decided = cg.decide(adjusted, rope=(-0.1, 0.1))
+    assert decided["contrast"].values.tolist() == ["B - A", "AB - A", "AB - B"]
+    assert "B - A" in cg.report(decided)
+    assert "left side minus right side" in cg.report(estimates)
+    simultaneous = cg.simultaneous(estimates, method="dunnett")
+    assert (simultaneous["lower"] < estimates["lower"]).all()
+
+
+def test_a_joint_test_refuses_hypotheses_that_determine_each_other() -> None:
+    estimates = cg.estimate(cg.contrast(crossover(), control="none"))
+    with pytest.raises(EstimateError, match="singular"):
+        cg.estimation.joint_test(cg.hypotheses(estimates, "pairwise"))
+    assert 0 < cg.estimation.joint_test(cg.hypotheses(estimates, "sequential"))["p"].item() < 1
+
+
+def test_what_was_asked_after_an_analysis_was_fixed_is_marked() -> None:
+    outcomes = crossover().assign_attrs(analysis=cg.Analysis(control="none").to_json())
+    estimates = cg.estimate(cg.contrast(outcomes, control="none"))
+    assert "contrasts" in cg.hypotheses(estimates, "A - B").attrs["exploratory"]
+
+
+def test_weights_and_sd_are_those_of_the_combination() -> None:
+    found = cg.hypotheses(cg.estimate(cg.contrast(crossover(), control="none")), "AB - A - B")
+    assert found["weight"].sel(contrast="AB - A - B").to_series().to_dict() == {"none": 1, "A": -1, "B": -1, "AB": 1}
+    one = cg.estimate(cg.contrast(crossover(), control="none"))["control_sd"][0, 0]
+    np.testing.assert_allclose(found["control_sd"].item(), one)
+
+
+def test_one_contrast_needs_no_covariance() -> None:
+    table = cg.from_effects([1.0, 0.4], se=[0.2, 0.1], names=["a", "b"])
+    found = cg.hypotheses(table, ["a = 0.5", "2*b"])
+    np.testing.assert_allclose(found["ace"][:, 0], [0.5, 0.8])
+    np.testing.assert_allclose(found["se"][:, 0], [0.2, 0.2])
+    assert "covariance" not in found
+
+
+# text
+
+
+@pytest.mark.parametrize(
+    ("text", "terms", "constant"),
+    [
+        ("a - b = 0", {"a": 1, "b": -1}, 0),
+        ("a = b", {"a": 1, "b": -1}, 0),
+        ("a == b", {"a": 1, "b": -1}, 0),
+        ("2*a - b = .5", {"a": 2, "b": -1}, -0.5),
+        ("-(a - 3*`x y`)/4 + 1e-1", {"a": -0.25, "x y": 0.75}, 0.1),
+        ("'x y' - \"a\"", {"x y": 1, "a": -1}, 0),
+        ("b3 = b1", {"x y": 1, "a": -1}, 0),
+        ("b*2 = 1/4 - -a", {"b": 2, "a": -1}, -0.25),
+        ("a \N{MINUS SIGN} b", {"a": 1, "b": -1}, 0),
+        ("a + b - a", {"b": 1}, 0),
+    ],
+)
+def test_text_is_linear(text: str, terms: dict[str, float], constant: float) -> None:
+    found = read_hypothesis(text, ["a", "b", "x y"])
+    assert found.terms == terms
+    assert found.constant == pytest.approx(constant)
+
+
+def test_ways_to_ask_the_same() -> None:
+    table = cg.from_effects([1.0, 0.4, 2.0], covariance=np.diag([1.0, 2.0, 3.0]), names=["a", "b", "c"])
+    first = cg.hypotheses(table, "a - b")
+    for other in (
+        {"a - b": {"a": 1, "b": -1}},
+        {"a - b": "a = b"},
+        [[1, -1, 0]],
+        np.array([1.0, -1.0, 0.0]),
+        pd.DataFrame([[-1, 1]], index=["a - b"], columns=["b", "a"]),
+    ):
+        xr.testing.assert_allclose(cg.hypotheses(table, other), first)
+    assert cg.hypotheses(table, "reference")["contrast"].values.tolist() == ["b - a", "c - a"]
+    assert cg.hypotheses(table, "sequential")["contrast"].values.tolist() == ["b - a", "c - b"]
+    numbered = cg.from_effects([1.0, 2.0], covariance=np.eye(2))
+    assert cg.hypotheses(numbered, "b2 - b1")["ace"].item() == 1
+    assert cg.hypotheses(numbered, "pairwise")["contrast"].values.tolist() == ["`1` - `0`"]
+
+
+def test_contrasts_of_arms_are_read_from_text() -> None:
+    ice = cg.contrast(crossover(), contrasts={"excess": "(AB - A) - (B - none)", "A": {"A": 1, "none": -1}})["ice"]
+    y = crossover()["outcome"].sel(task="y" if "y" in crossover()["task"] else crossover()["task"][0])
+    np.testing.assert_allclose(
+        ice.sel(contrast="excess").squeeze(), y.sel(arm="AB") - y.sel(arm="A") - y.sel(arm="B") + y.sel(arm="none")
+    )
+    assert cg.contrast(crossover(), contrasts="A = none")["contrast"].values.tolist() == ["A = none"]
+    assert cg.contrast(crossover(), contrasts="reference").sizes["contrast"] == 3
+
+
+# refusals
+
+TABLE = cg.from_effects([1.0, 0.4], covariance=[[0.04, 0.02], [0.02, 0.05]], names=["kozak", "scrambled"])
+
+
+@pytest.mark.parametrize(
+    ("hypothesis", "match"),
+    [
+        ("kozac - scrambled", r"'kozac' is no contrast; did you mean 'kozak'\?"),
+        ("kozak * scrambled", "product of two contrasts is not linear"),
+        ("1 / kozak", "division by 'kozak' is not linear"),
+        ("kozak / 0", "divides by 0"),
+        ("kozak - kozak = 0", "every contrast in it cancels"),
+        ("3 = 0", "names no contrast"),
+        ("", "ends too early"),
+        ("kozak = scrambled = 0", "two '='"),
+        ("kozak - (scrambled", "bracket is not closed"),
+        ("kozak scrambled", "'scrambled' is not expected there"),
+        ("__import__('os')", "'__import__' is no contrast"),
+        ("kozak; scrambled", "neither a number, a name nor one of"),
+        ("1e999 * kozak", "not finite"),
+        ("kozak = 1e999", "not finite"),
+        ("(" * 90 + "kozak" + ")" * 90, "more than 50 brackets"),
+        ("kozak" + " + kozak" * 2_000, "letters; give weights"),
+        ("b3", "'b3' is no contrast"),
+        (["kozak - scrambled", "2*scrambled = 2*kozak"], "are one: the second is a multiple of the first"),
+        (["kozak", "kozak"], "asked twice"),
+        (["kozak", 3], "stands among texts"),
+        ([], "shape"),
+        ({}, "no hypothesis is given"),
+        ({"x": {"kozac": 1}}, "did you mean 'kozak'"),
+        ({"x": {"kozak": np.inf}}, "not finite"),
+        ({"x": {"kozak": "1"}}, "not a number"),
+        ({"x": {"kozak": 0}}, "no weight other than 0"),
+        ({"x": 3}, "neither text nor weights"),
+        ([[1, -1, 0]], r"shape \(1, 3\)"),
+        ([[np.nan, 1]], "not finite"),
+        (None, "no hypothesis is given"),
+        (object(), "neither text, a mapping nor a matrix"),
+        (pd.DataFrame([[1, -1]], columns=["kozak", "x"]), "column 'x'"),
+    ],
+)
+def test_hypotheses_that_are_none(hypothesis: Any, match: str) -> None:
+    with pytest.raises(ContrastError, match=match):
+        cg.hypotheses(TABLE, hypothesis)
+
+
+@pytest.mark.parametrize(
+    ("contrasts", "match"),
+    [
+        ("A - nome", r"'nome' is no arm; did you mean 'none'\?"),
+        ("A - B - none", "sum to -1"),
+        ("A - none = 0.5", "the right side is to be 0; a contrast is compared with a number by cg.hypotheses"),
+        (["A - B", "2*A - 2*B"], "are one"),
+        (["A - B", "A - B"], "asks 'A - B' twice"),
+        ("", "not a mapping or text"),
+    ],
+)
+def test_contrasts_of_arms_that_are_none(contrasts: Any, match: str) -> None:
+    with pytest.raises(ContrastError, match=match):
+        cg.contrast(crossover(), contrasts=contrasts)
+
+
+def test_independence_is_never_assumed() -> None:
+    table = cg.from_effects([1.0, 0.4], se=[0.2, 0.1], names=["a", "b"])
+    with pytest.raises(EstimateError, match=r"covariance of 'a' and 'b' is not known.*np\.diag\(se\*\*2\)"):
+        cg.hypotheses(table, "a - b")
+
+
+def test_ratios_and_second_populations_are_refused_with_their_cure() -> None:
+    outcomes = crossover()
+    outcomes["outcome"] = np.exp(outcomes["outcome"])
+    ratios = cg.contrast(outcomes, control="none", scale="ratio")
+    for given in (ratios, cg.estimate(ratios)):
+        with pytest.raises(ContrastError, match="log_of_means"):
+            cg.hypotheses(given, "A - B")
+    logs = cg.contrast(outcomes, control="none", scale="log_of_means")
+    with pytest.raises(ContrastError, match=r"cg\.hypotheses\(cg\.estimate\(effects\)"):
+        cg.hypotheses(logs, "A - B")
+    mean = outcomes["outcome"].mean("unit").squeeze()
+    expected = np.log(mean.sel(arm="A") / mean.sel(arm="B")).item()
+    np.testing.assert_allclose(cg.hypotheses(cg.estimate(logs), "A - B")["ace"].item(), expected)
+    ice = np.random.default_rng(5).normal(size=(9, 2, 1, 4))
+    crossed = xr.Dataset({"ice": (("unit", "contrast", "task", "model"), ice)}, {"contrast": ["a", "b"]})
+    with pytest.raises(EstimateError, match="needs the units"):
+        cg.hypotheses(cg.estimate(crossed, target="population x predictors"), "a - b")
+    mine = cg.estimate(cg.hypotheses(crossed, "a - b"), target="population x predictors")
+    direct = cg.estimate(
+        crossed.isel(contrast=[0]).copy(data={"ice": ice[:, :1] - ice[:, 1:]}), target=mine.attrs["target"]
+    )
+    np.testing.assert_allclose(mine["se"], direct["se"], rtol=1e-12)
+
+
+def test_a_parallel_trial_has_no_effect_of_a_unit_to_subtract_from() -> None:
+    effects = cg.contrast(parallel(), control="none")
+    with pytest.raises(ContrastError, match="no effects of units"):
+        cg.hypotheses(effects, "A - B = 1")
+    shifted = cg.hypotheses(cg.estimate(effects), "A - B = 1")["ace"].item()
+    assert shifted == pytest.approx(cg.estimate(cg.hypotheses(effects, "A - B"))["ace"].item() - 1)
+
+
+def test_ci_prob_is_of_estimates() -> None:
+    ninety = cg.hypotheses(TABLE, "kozak - scrambled", ci_prob=0.9)
+    assert ninety.attrs["ci_prob"] == 0.9
+    assert ninety["lower"].item() > cg.hypotheses(TABLE, "kozak - scrambled")["lower"].item()
+    with pytest.raises(EstimateError, match="effects have none"):
+        cg.hypotheses(cg.contrast(crossover(), control="none"), "A - B", ci_prob=0.9)
