@@ -156,10 +156,12 @@ def _draw(
     node = generator.choice(len(tau), size=n, p=weight)
     parts = list(_at_nodes(effect, noise, tau, exact, node, generator))
     order = np.argsort(np.concatenate([where for where, _, _ in parts]))
-    shared = [np.concatenate([getattr(d, f) for _, d, _ in parts])[order] for f in ("ace", "mu", "tau", "beta")]
+    ace, mu, spread, beta = (
+        np.concatenate([getattr(d, name) for _, d, _ in parts])[order] for name in ("ace", "mu", "tau", "beta")
+    )
     law = {name: np.concatenate([d.law[name] for _, d, _ in parts])[order] for name in parts[0][1].law}
     ace_model = np.concatenate([ace for _, _, ace in parts])[order]
-    return LevelDraws(Draws(*shared, law=law), tau[node], ace_model)
+    return LevelDraws(Draws(ace, mu, spread, beta, law=law), tau[node], ace_model)
 
 
 def _at_nodes(

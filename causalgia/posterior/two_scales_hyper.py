@@ -295,7 +295,7 @@ def _terms(effect, rest, narrow, wide, p, curved, scores, weights, sums):  # typ
         a = p * y1 * exp2(max(-half * gap * LOG2E, -1000.0))
         both = a + (1 - p) * y2
         bits = np.float64(both).view(np.int64)
-        exponent += bits >> 52
+        exponent += int(bits >> 52)
         product *= np.int64((bits & _MANTISSA) | _ONE).view(np.float64)
         first = a / both
         mean, mixed = q2 + first * gap, first * (1 - first)
