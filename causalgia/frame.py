@@ -239,7 +239,11 @@ def _cube(y: npt.NDArray[np.floating], axes: Sequence[_Axis]) -> npt.NDArray[np.
     counts = np.bincount(flat, minlength=int(np.prod(shape)))
     for wrong, said, cure in (
         (counts > 1, "more than once", "average them, or name the column that tells them apart (task=, model=, unit=)"),
-        (counts == 0, "nowhere", "add the row, or drop what is incomplete"),
+        (
+            counts == 0,
+            "nowhere",
+            "add the row, drop what is incomplete, or take it as it is: cg.estimation.from_incomplete",
+        ),
     ):
         if wrong.any():
             where = np.unravel_index(np.flatnonzero(wrong)[0], shape)

@@ -17,6 +17,7 @@ from causalgia.estimation.crossed import between_levels, crossed_mean
 from causalgia.estimation.crossover import Estimate, icc_anova, mean_ice, mean_of_cluster_means, stratified_mean
 from causalgia.estimation.doses import dose_contrasts, integer_polynomials, orthonormal_polynomials, pooled_error
 from causalgia.estimation.given import as_estimates, from_effects
+from causalgia.estimation.incomplete import crossed_reml, from_incomplete
 from causalgia.estimation.joint import joint_test
 from causalgia.estimation.labelled import covariance, estimate
 from causalgia.estimation.meta import RandomEffects, random_effects
@@ -68,6 +69,7 @@ __all__ = [
     "clustered",
     "covariance",
     "crossed_mean",
+    "crossed_reml",
     "delta_method",
     "dose_contrasts",
     "errors_in_variables",
@@ -77,6 +79,7 @@ __all__ = [
     "fit_arms_by_stratum",
     "fit_variances",
     "from_effects",
+    "from_incomplete",
     "helical_phase",
     "heterogeneity",
     "hypotheses",
