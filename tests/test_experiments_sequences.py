@@ -97,6 +97,7 @@ def test_each_instance_has_the_necessity_that_its_fill_has_on_paper(sampled):
 
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
+@pytest.mark.filterwarnings("ignore:effects depend on the size of their parent")
 def test_instances_are_nested_in_sequences_and_all_are_accounted_for(crowded):
     experiment = occlusion(crowded, motif="AGATAA", fills=("uniform",), draws=3)
     outcomes = cg.run(experiment, GATA1, rng=0, progress=False)
@@ -175,6 +176,7 @@ def test_placebo_spans_are_of_the_design_and_touch_no_instance(crowded):
 
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
+@pytest.mark.filterwarnings("ignore:effects depend on the size of their parent")
 def test_the_spread_of_a_placebo_is_over_its_places(crowded):
     """One position in fifteen matters: it shows in a few draws of many instances, not in all draws of a few."""
     matters = np.arange(7, 120, 15)
@@ -288,6 +290,7 @@ def test_several_instances_of_one_sequence_stand_for_themselves():
 
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
+@pytest.mark.filterwarnings("ignore:effects depend on the size of their parent")
 def test_one_draw_has_no_error_over_draws_and_an_ensemble_has_its_predictors(crowded):
     experiment = occlusion(crowded, motif="AGATAA", fills=["A"], draws=1)
     members = [Oracle(Word("AGATAA", size, "both"), EndGC(-1.0, last=80)) for size in (1.0, 2.0)]
@@ -371,6 +374,7 @@ def groups_of_31():
     return {"sequence": np.append(np.arange(30), 0), "instance": np.arange(31)}
 
 
+@pytest.mark.filterwarnings("ignore:effects depend on the size of their parent")
 def test_an_answer_outlives_a_split_that_is_not_found(crowded, monkeypatch):
     def no_maximum(_):
         raise EstimateError("no maximum of the restricted likelihood after 200 steps")
