@@ -13,6 +13,9 @@ from causalgia.reporting.numbers import format_p
 from causalgia.verdicts.rare_effects import few_real_sequences
 
 _ROUNDING = 1e-9
+_ON_AVERAGE = (
+    "errors are bounded on average over effects like these, draws of the law that was fitted, not at each truth"
+)
 _OF_SETS = ("bh", "holm", "bayes_fdr")
 _UNDECIDED = "undecided"
 _SIDE = {"increases": "above", "decreases": "below", "negligible": "inside"}
@@ -71,7 +74,8 @@ def _how(attrs: Mapping[Any, Any]) -> str:
         bound = f"mean posterior error of the verdicts{within} at most {alpha}, directions and negligible apart"
         if attrs.get("error") != "bayes_fdr":
             bound = f"each with a posterior probability of error of at most {alpha}"
-        return f"{bound}; errors are bounded on average over effects like these"
+            return f"{bound}; {_ON_AVERAGE}"
+        return f"{bound}; {_ON_AVERAGE}; the interval of a single effect may cross an end of the ROPE"
     kinds = f"directions at p <= {(1 - level) / 2:.3g} a side"
     kinds += "" if _is_point(str(attrs.get("rope", ""))) else f" and negligible at {alpha}"
     apart = {"bh": "Benjamini-Hochberg", "holm": "Holm"}.get(str(attrs.get("error")))
@@ -82,7 +86,7 @@ def _how(attrs: Mapping[Any, Any]) -> str:
 def _promises(decisions: xr.Dataset) -> list[str]:
     """Say which effects could have been missed, and where a promise about the family does not hold."""
     attrs = decisions.attrs
-    if attrs.get("evidence") != "tests" or "rare" not in attrs or _is_point(str(attrs.get("rope", ""))):
+    if "rare" not in attrs or _is_point(str(attrs.get("rope", ""))):
         return []
     if attrs["rare"] == "none" or "missed_share" not in decisions:
         return [] if attrs.get("target") == "units" else [_assumed(decisions)]

@@ -171,7 +171,7 @@ def _asked(out: xr.Dataset, rope: Any, rare: Any, family: str | None) -> dict[st
     if kept.decides_by(int((~words_of(out)).sum())) == error:
         error = kept.error
     asked = {"rope": rope, "level": out.attrs["level"]} | ({"error": error} if varies else {})
-    asked |= {"rare": rare} if out.attrs.get("evidence") == "tests" else {}
+    asked |= {"rare": rare}
     return asked | ({"families": family} if out.attrs["error"] != "local" else {})
 
 
@@ -189,7 +189,7 @@ def _given(
     """Decide by the band of effects, by tests of estimates, or by the draws of a posterior."""
     error = attrs["error"]
     if has_effects(x):
-        return _by_band(x, rope, attrs, family=family, cluster=cluster, rng=rng)
+        return _by_band(x, rope, attrs, rare=rare, family=family, cluster=cluster, rng=rng)
     if error == "bootstrap_t":
         raise DecisionError("error='bootstrap_t' resamples units: give the effects of cg.contrast, or use error='bh'")
     if isinstance(x, xr.Dataset | pd.DataFrame):
@@ -197,9 +197,10 @@ def _given(
     if error in ("bh", "holm"):
         raise DecisionError(f"error={error!r} adjusts p-values, and a posterior has none; use error='bayes_fdr'")
     attrs = attrs | {"error": "local" if error == "auto" else error, "evidence": "posterior", "ci_prob": interval}
-    found = from_posterior(x, rope, level=attrs["level"], ci_prob=interval)
+    found = from_posterior(x, rope, level=attrs["level"], ci_prob=interval, rare=rare)
     columns, families_in_words = _ruled(found, attrs, family)
-    attrs |= {"families": families_in_words} | _law_caution(found)
+    attrs |= {"families": families_in_words, "rare": "none" if found.rare is None else found.rare}
+    attrs |= _law_caution(found)
     return _decisions(found, columns, z_of(attrs["level"]), attrs)
 
 
@@ -309,7 +310,14 @@ def _sets(found: Evidence, family: str | None) -> list[Codes]:
 
 
 def _by_band(
-    effects: xr.Dataset, rope: Any, attrs: dict[str, Any], *, family: str | None, cluster: str | None, rng: RNG | None
+    effects: xr.Dataset,
+    rope: Any,
+    attrs: dict[str, Any],
+    *,
+    rare: Any,
+    family: str | None,
+    cluster: str | None,
+    rng: RNG | None,
 ) -> xr.Dataset:
     error, level = attrs["error"], attrs["level"]
     if error != "bootstrap_t":
@@ -321,11 +329,17 @@ def _by_band(
         raise DecisionError("error='bootstrap_t' draws at random, and randomness is asked for: rng=0")
     key = root_key(deepcopy(rng))  # a Generator draws the band's own resamples again
     band = simultaneous(effects, method="bootstrap_t", ci_prob=level, family=family, cluster=cluster, rng=rng)
-    found = from_estimates(band, rope, ci_prob=level)
+    share = as_rare(rare, band)
+    found = _short_of_units(from_estimates(band, rope, ci_prob=level, rare=share), level)
     dims = band["ace"].dims
     lower, upper, critical = (band[name].transpose(*dims).to_numpy() for name in ("lower", "upper", "critical"))
-    inside = (lower > found.region.lower) & (upper < found.region.upper)
-    claims = [unbounded(band), upper < found.region.lower, inside, lower > found.region.upper]
+    inside = (lower > found.region.lower) & (upper < found.region.upper) & (found.errors[1] <= 1 - level)
+    claims = [
+        unbounded(band) | (few_for_exact(found.effects, level) > 0),
+        upper < found.region.lower,
+        inside,
+        lower > found.region.upper,
+    ]
     verdict = np.select(claims, [UNDECIDED, *CLAIMS], UNDECIDED)
     local_error = np.minimum(found.errors.min(axis=0), 1.0)
     q = band_error(effects, found.region, level=level, family=family, cluster=cluster, key=key)
@@ -333,6 +347,7 @@ def _by_band(
     q = np.where(verdict == UNDECIDED, np.maximum(q, np.nextafter(1 - level, 1)), np.minimum(q, 1 - level))
     said = {"verdict": verdict, "local_error": local_error, "q": q, "lower": lower, "upper": upper}
     attrs = attrs | {"evidence": "simultaneous band", "families": in_words(family, band["ace"])}
+    attrs |= {"rare": "none" if share is None else share}
     said["interval_level"] = np.full(verdict.shape, level)
     return _decisions(found, said, critical, attrs | {"ci_prob": level})
 
@@ -354,21 +369,24 @@ def _more(found: Evidence, verdict: npt.NDArray[np.str_], z: Array | float, leve
         return np.full(verdict.shape, -1)
     se, n = (effects[name].transpose(*effects["ace"].dims).to_numpy() for name in ("se", "n_units"))
     more = more_units(distance(found), found.sd, se, n.astype(np.int64), z=z)
-    few = np.maximum(few_for_exact(effects, level), _short_of_rare(found)).astype(np.int64)
+    ace = effects["ace"].to_numpy()
+    within = (found.region.lower < ace) & (ace < found.region.upper)
+    more = np.where(within & (more >= 0), np.maximum(more, _lacking(found, level)), more)
+    few = np.maximum(few_for_exact(effects, level), np.where(found.too_few, _lacking(found, level), 0)).astype(np.int64)
     if "below_floor" in effects:  # no number of units tells it from 0
         more = np.where(effects["below_floor"].transpose(*effects["ace"].dims).to_numpy(), -1, more)
     return np.where(verdict == UNDECIDED, np.where(few > 0, few, more), -1)
 
 
-def _short_of_rare(found: Evidence) -> Array:
-    """Return how many units "negligible" lacks where all else says it, 0 elsewhere; the shape of ``ace``."""
+def _lacking(found: Evidence, level: float) -> npt.NDArray[np.int64]:
+    """Return how many units "negligible" lacks for effects on a share `rare` of backgrounds; the shape of ``ace``."""
     effects, share = found.effects, found.rare
-    if share is None or not np.any(found.too_few):
-        return np.zeros(effects["ace"].shape)
+    if share is None:
+        return np.zeros(effects["ace"].shape, dtype=np.int64)
     draws = np.maximum(independent_draws(effects), 1)
     n = effects["n_units" if "n_units" in effects else "n_clusters"].transpose(*effects["ace"].dims).to_numpy()
-    lacks = np.ceil(n * (3 / share / draws - 1) - _ROUNDING)
-    return np.where(found.too_few & (lacks > 0), lacks, 0.0)
+    lacks = np.ceil(n * (-np.log1p(-level) / share / draws - 1) - _ROUNDING)
+    return np.asarray(np.maximum(lacks, 0), dtype=np.int64)
 
 
 def _caution(null: str) -> str:

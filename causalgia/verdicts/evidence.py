@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from causalgia.multiplicity.tost import limits, numbers_of, tails
 from causalgia.posterior.tree import datasets, require
 from causalgia.verdicts.drawn import Summary, summarise
 from causalgia.verdicts.placebo import rank_errors, tail_errors
-from causalgia.verdicts.rare_effects import missed_share, unseen
+from causalgia.verdicts.rare_effects import as_rare, missed_share, too_few_backgrounds, unseen
 from causalgia.verdicts.regions import Region, region
 from causalgia.verdicts.settled import require_settled
 
@@ -90,7 +90,7 @@ def from_estimates(estimates: xr.Dataset, rope: Any, *, ci_prob: float, rare: fl
     signs = tails(estimates, null, null, ci_prob=ci_prob, hall=hall)
     inside = np.full(ace.shape, _NEVER) if found.direction_only else tests.inside
     missed = missed_share(estimates) if rare is not None else np.zeros(ace.shape)
-    too_few = missed > (1.0 if rare is None else rare) * (1 + _ROUNDING)
+    too_few = too_few_backgrounds(estimates, rare, ci_prob)
     would_be = too_few & (inside <= 1 - ci_prob)
     inside = np.where(too_few, _NEVER, inside)
     below, above = np.minimum(2 * tests.below, 1.0), np.minimum(2 * tests.above, 1.0)
@@ -128,8 +128,12 @@ def interval_of(estimates: xr.Dataset, directional: Array, negligible: Array) ->
     return lower, upper
 
 
-def from_posterior(tree: Any, rope: Any, *, level: float, ci_prob: float) -> Evidence:
+def from_posterior(tree: Any, rope: Any, *, level: float, ci_prob: float, rare: Any = None) -> Evidence:
     """Return what draws of ``ace (chain, draw, contrast[, task])`` say, whoever drew them.
+
+    A posterior knows as little of backgrounds that were not drawn as a test does: "negligible" cannot be claimed where
+    effects on a share `rare` of the backgrounds could have been missed, and has to hold with what they could add to a
+    skewed effect (`causalgia.verdicts.rare_effects`).
 
     Raises
     ------
@@ -164,10 +168,15 @@ def from_posterior(tree: Any, rope: Any, *, level: float, ci_prob: float) -> Evi
         said |= _by_sign_rate(said, moments)
     said["lower"], said["upper"] = _beyond_an_atom(said, effects, draws, ci_prob)
     inside = np.clip(1 - said["above"] - said["below"], 0.0, 1.0)
-    never = np.full(inside.shape, _NEVER) if found.direction_only else 1 - inside
+    share = as_rare(rare, effects)
+    outside = 1 - (inside if share is None else _inside_whatever_is_unseen(draws, effects, found, ci_prob, inside))
+    too_few = too_few_backgrounds(effects, share, level)
+    never = np.full(inside.shape, _NEVER) if found.direction_only else np.where(too_few, _NEVER, outside)
     errors = np.stack([1 - said["below"], never, 1 - said["above"]])
     columns = {"lower": said["lower"], "upper": said["upper"], "lfsr": said["lfsr"]}
     columns |= {"p_rope": inside, "p_above": said["above"], "p_below": said["below"]}
+    if share is not None:
+        columns["missed_share"] = missed_share(effects)
     if "raw" in effects:
         columns["raw"] = effects["raw"].to_numpy()
     mean = draws.isel(chain=0, draw=0, drop=True).transpose("contrast", "task").copy(data=said["mean"]).rename("ace")
@@ -175,7 +184,22 @@ def from_posterior(tree: Any, rope: Any, *, level: float, ci_prob: float) -> Evi
         errors, columns = _above_floor(effects, found, errors, columns)
         effects = effects.assign(below_floor=(effects["ace"].dims, is_below_floor(effects)))
     carried = _carried(effects, mean).assign_attrs(n_draws=draws.sizes["chain"] * draws.sizes["draw"])
-    return Evidence(carried, found, errors, columns, said["sd"])
+    return Evidence(carried, found, errors, columns, said["sd"], share, too_few & (outside <= 1 - level))
+
+
+def _inside_whatever_is_unseen(
+    draws: xr.DataArray, effects: xr.Dataset, found: Region, ci_prob: float, inside: Array
+) -> Array:
+    """Return the probability that effects lie inside the region with what backgrounds not drawn could add."""
+    add = unseen(effects)
+    if not add.any() or found.direction_only:
+        return inside
+    room = found.upper - found.lower > 2 * add
+    lower, upper = (np.where(room, end, found.lower) for end in (found.lower + add, found.upper - add))
+    narrow = replace(found, lower=lower, upper=np.where(room, upper, found.upper))
+    parts = [_summary(draws, t, narrow, ci_prob, null_value(effects)) for t in range(draws.sizes["task"])]
+    outside = np.stack([part.above + part.below for part in parts], axis=1)
+    return np.where(add > 0, np.where(room, np.clip(1 - outside, 0.0, 1.0), 0.0), inside)
 
 
 def _above_floor(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from causalgia.errors import DecisionError
@@ -101,6 +102,23 @@ def missed_share(estimates: xr.Dataset) -> Array:
     """
     n = independent_draws(estimates)
     return np.where(n > 0, np.minimum(3 / np.maximum(n, 1), 1.0), 0.0)
+
+
+def too_few_backgrounds(estimates: xr.Dataset, rare: float | None, level: float) -> npt.NDArray[np.bool_]:
+    """Return where an effect on a share `rare` of backgrounds could have been missed; of the shape of ``ace``.
+
+    n draws miss it with probability ``(1 - rare)^n``, which is above ``1 - level`` below ``-log(1 - level) / rare``
+    draws: 300 for 1 % at .95. False where the number of draws is not known.
+
+    Examples
+    --------
+    >>> found = xr.Dataset({"ace": ("contrast", [1.0, 1.0]), "n_units": ("contrast", [299, 300])})
+    >>> too_few_backgrounds(found, 0.01, 0.95), too_few_backgrounds(found, 0.01, 0.99)
+    (array([ True, False]), array([ True,  True]))
+    """
+    n = independent_draws(estimates)
+    needed = 0.0 if rare is None else np.floor(-np.log1p(-level) / rare)
+    return (n > 0) & (n <= needed)
 
 
 def unseen(estimates: xr.Dataset) -> Array:
