@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import xarray as xr
 
-from causalgia.analysis import Analysis, is_of_placebos, of_one_word
+from causalgia.analysis import LEAST_PLACEBO_WORDS, Analysis, is_of_placebos, of_one_word
 from causalgia.design import Design, Genomic, NullModel
 from causalgia.design.null_model import FromParents
 from causalgia.errors import DecisionError, DesignError, PredictorError
@@ -174,11 +174,15 @@ def _arms(design: Design, analysis: Analysis, names: list[str]) -> list[str]:
 
 
 def _placebo_twins(design: Design, chosen: set[str]) -> set[str]:
-    """Return the placebo words that are a selected word: where all words are screened, the others judge it."""
+    """Return the placebo words that are a selected word: where all words are screened, the others judge it.
+
+    None where fewer than the 40 that a region takes would be left.
+    """
     does = {arm.name: str(arm.intervention) for arm in design.named_arms}
     selected = {does[name] for name in chosen}
-    words = (arm.name for arm in design.named_arms if arm.intervention.kind == "placebo_word")
-    return {name for name in words if does[name] in selected and name not in chosen}
+    words = [arm.name for arm in design.named_arms if arm.intervention.kind == "placebo_word"]
+    twins = {name for name in words if does[name] in selected and name not in chosen}
+    return twins if len(words) - len(twins) >= LEAST_PLACEBO_WORDS else set()
 
 
 def _controls(design: Design, analysis: Analysis) -> list[str]:

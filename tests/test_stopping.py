@@ -235,6 +235,7 @@ def test_what_was_met_in_one_arm_widens_the_interval_of_another():
     assert stated.look(outcomes).record["upper"].item() == pytest.approx(-np.log(0.05) / 400 * 2)
 
 
+@pytest.mark.filterwarnings("ignore:effects depend on the size of their parent")
 def test_a_large_cluster_counts_as_much_as_it_adds_to_the_mean():
     """One of 400 parents has 41 of the 440 units: another like it would add 41 / 1.1 times as much as one of 1.1."""
     parents = np.concatenate([np.arange(399), np.full(41, 399)])
