@@ -15,6 +15,7 @@ from causalgia.posterior.cells import tilted
 from causalgia.posterior.exact import Array, Draws, Exact, Nodes
 from causalgia.posterior.factor_scores import normal_strata, shared_of
 from causalgia.posterior.hyper import design
+from causalgia.posterior.lattice import Lattice, lattice_of
 from causalgia.posterior.noise import Noise, checked, in_unit
 from causalgia.posterior.pointwise import of_mixture
 from causalgia.posterior.two_scales_hyper import LawModel, Part, X, parts_of, scales_at
@@ -96,10 +97,12 @@ def two_scales(effect: Array, noise: Noise, *, covariates: Array | None = None, 
         raise InferenceError(f"unit={unit!r} is not a positive number; leave it out for the median standard error")
     centre = design(len(effect), covariates, Prior(mu_sd=np.inf, tau_scale=1))
     here = in_unit(noise, unit)
-    model = LawModel(effect / unit, here.variances, shared_of(centre, here))
-    parts, share, log_total = parts_of(model)
+    model = LawModel(effect / unit, here.variances, shared_of(centre, here), np.ones(len(effect)))
+    alone = len(centre.sd) == 1 and here.loadings is None
+    lattice = lattice_of(model.effect, model.noise) if alone else None
+    parts, share, log_total = parts_of(model, lattice)
     return _answer(
-        _Posterior(model, parts, share), here, unit, log_total + (len(centre.sd) - len(effect)) * np.log(unit)
+        _Posterior(model, parts, share, lattice), here, unit, log_total + (len(centre.sd) - len(effect)) * np.log(unit)
     )
 
 
@@ -109,10 +112,23 @@ class _Posterior:
     parts: list[Part]
     share: Array
     """Probability of two scales, and of one."""
+    lattice: Lattice | None
+    """Points that stand for the estimates, where mu is all that is linear."""
 
     def tails(self, x: Array, marginal: Array) -> Array:
         """Return mean, variance, P(< x), P(> x) and shrinkage of each effect, (5, K)."""
-        model = self.model
+        if self.lattice is None or np.ptp(x) > 0:
+            return self._tails(self.model, x, marginal)
+        points = self.model.on(self.lattice)
+        found = self._tails(points, np.full(len(points.effect), x[0]), points.noise)
+        found[0] -= points.effect
+        found[1:] = np.log(np.maximum(found[1:], 1e-300))
+        found = self.lattice.read(found)
+        found[0] += self.model.effect
+        found[1:] = np.exp(found[1:])
+        return found
+
+    def _tails(self, model: LawModel, x: Array, marginal: Array) -> Array:
         strata = normal_strata(_STRATA)
         nodes = self.nodes(max(_LEAST_NODES, _WORK // (2 * len(x) * _STRATA)))
         sums = np.zeros((6, len(x)))
