@@ -28,7 +28,8 @@ _FIRST = 0.7  # size of the first cells
 _FEWER = 500
 X = np.linspace(-2.4, 2.4, 9)  # where the share is looked at: up to 5.5 sd of its logit on both sides
 ROUNDS = 60
-_RUN = 256  # rows at a time: they stay in the cache
+_RUN = 256  # rows at a time: they stay in the cache, and a product of as many mantissas stays a number
+_MANTISSA, _ONE = 0x000FFFFFFFFFFFFF, 0x3FF0000000000000
 _RIGHT = 0.01  # nats by which sums over the lattice may differ from those over the estimates, between laws
 
 
@@ -318,9 +319,9 @@ def _roots(noise, v1, v2, roots):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
-def _terms(effect, count, rest, narrow, wide, p, curved, scores, weights, sums):  # type: ignore[no-untyped-def]
+def _terms(effect, count, rest, narrow, wide, p, curved, density, scores, weights, sums):  # type: ignore[no-untyped-def]
     """Fill derivatives of each row in its linear part, and add what is summed over rows; the loop is vector code."""
-    g_1 = g_2 = g_p = both_ways = logs = quadratic = 0.0
+    g_1 = g_2 = g_p = both_ways = quadratic = 0.0
     for k in range(len(effect)):
         r = effect[k] - rest[k]
         y1, y2 = narrow[k], wide[k]
@@ -330,7 +331,7 @@ def _terms(effect, count, rest, narrow, wide, p, curved, scores, weights, sums):
         both = a + (1 - p) * y2
         first = a / both
         mean, mixed, n = q2 + first * gap, first * (1 - first), count[k]
-        logs += n * log2(both)
+        density[k] = both
         quadratic += n * half * q2
         g_1 += n * first * q1 * (half * q1 - 0.5)
         g_2 += n * (1 - first) * q2 * (half * q2 - 0.5)
@@ -338,11 +339,30 @@ def _terms(effect, count, rest, narrow, wide, p, curved, scores, weights, sums):
         both_ways += n * mixed
         scores[k] = n * r * mean
         weights[k] = n * (mean - curved * half * mixed * gap * gap)
-    sums[0] += logs / LOG2E - quadratic
+    sums[0] -= quadratic
     sums[1] += g_1
     sums[2] += g_2
     sums[3] += g_p
     sums[4] += both_ways
+
+
+@njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
+def _sum_of_logs(count, density):  # type: ignore[no-untyped-def]
+    total = 0.0
+    for k in range(len(density)):
+        total += count[k] * log2(density[k])
+    return total / LOG2E
+
+
+@njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
+def _log_of_product(density):  # type: ignore[no-untyped-def]
+    """One logarithm for as many factors as a run has: mantissas are multiplied, exponents added."""
+    product, exponent = 1.0, 0
+    for k in range(len(density)):
+        bits = np.float64(density[k]).view(np.int64)
+        exponent += bits >> 52
+        product *= np.int64((bits & _MANTISSA) | _ONE).view(np.float64)
+    return np.log(product) + (exponent - 1023 * len(density)) / LOG2E
 
 
 @njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
@@ -354,8 +374,8 @@ def _row_sums(effect, count, columns, precision, roots, p, value, curved, gradie
     m = len(value)
     gradient[:] = 0.0
     matrix[:, :] = 0.0
-    sums, size = np.zeros(5), count.sum()
-    rest, scores, weights = np.empty(_RUN), np.empty(_RUN), np.empty(_RUN)
+    sums, size, single = np.zeros(5), count.sum(), (count == 1).all()
+    rest, density, scores, weights = np.empty(_RUN), np.empty(_RUN), np.empty(_RUN), np.empty(_RUN)
     for start in range(0, len(effect), _RUN):
         stop = min(start + _RUN, len(effect))
         n = stop - start
@@ -367,7 +387,9 @@ def _row_sums(effect, count, columns, precision, roots, p, value, curved, gradie
         narrow, wide = roots[0, start:stop], roots[1, start:stop]
         scale = 2.0 if curved else 0.0
         rows, counts = effect[start:stop], count[start:stop]
-        _terms(rows, counts, rest[:n], narrow, wide, p, scale, scores[:n], weights[:n], sums)
+        filled = (density[:n], scores[:n], weights[:n], sums)
+        _terms(rows, counts, rest[:n], narrow, wide, p, scale, *filled)
+        sums[0] += _log_of_product(density[:n]) if single else _sum_of_logs(counts, density[:n])
         for j in range(m):
             column = columns[j, start:stop]
             slope = 0.0
