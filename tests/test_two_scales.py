@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.special import ndtr
+from scipy import stats
+from scipy.special import logsumexp, ndtr
 
 import causalgia as cg
-from causalgia.errors import InferenceError
+from causalgia.posterior.factor_scores import Shared
+from causalgia.posterior.lattice import lattice_of
 from causalgia.posterior.noise import Noise
 from causalgia.posterior.two_scales import two_scales
 from causalgia.posterior.two_scales_hyper import log_prior
+from causalgia.posterior.two_scales_nuts import _first_fit, sample_two_scales, two_scales_model
 
 
 def by_brute_force(effect: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -51,6 +54,67 @@ def test_it_is_what_a_sum_over_a_grid_is(effect: list[float]) -> None:
     np.testing.assert_allclose(found.mean, mean, atol=0.04)
     np.testing.assert_allclose(found.sd, sd, rtol=0.04)
     np.testing.assert_allclose(found.lfsr, np.minimum(below, 1 - below), atol=0.015)
+
+
+@pytest.mark.parametrize("size", [60, 100, 400, 3_000])
+def test_many_large_effects_do_not_hide_the_small_ones(size: int) -> None:
+    """Given scales the density has a mode about the mean of all effects too; most of them lie about the median."""
+    rng = np.random.default_rng(size)
+    truth = np.where(np.arange(size) < size / 6, 50.0, rng.normal(0, 0.5, size))
+    law = two_scales(truth + rng.normal(size=size), Noise(np.ones(size))).draw(4_000, rng).law
+    assert abs(np.median(law["share_narrow"]) - 5 / 6) < 0.1
+    assert np.median(law["tau_narrow"]) < 1.5
+    assert abs(np.median(law["tau_wide"]) / 50 - 1) < 0.3
+
+
+def law_of_log_density(effect: np.ndarray, noise: np.ndarray) -> float:
+    """Return the log evidence of two scales by a sum over a fine lattice of (mu, tau1, tau2, share)."""
+    mu = np.median(effect) + np.linspace(-1.5, 1.5, 31)
+    t1, gap, w = np.geomspace(0.02, 5, 30), np.geomspace(5, 400, 40), (np.arange(40) + 0.5) / 40
+    total = []
+    for narrow in t1:
+        wide = 2 * narrow + gap
+        first = np.exp(-0.5 * (effect - mu[:, None]) ** 2 / (noise + narrow**2)) / np.sqrt(noise + narrow**2)
+        scale = noise + wide[:, None, None] ** 2
+        second = np.exp(-0.5 * (effect - mu[:, None]) ** 2 / scale) / np.sqrt(scale)
+        rows = w[:, None, None, None] * first + (1 - w)[:, None, None, None] * second
+        height = np.log(rows + 1e-300).sum(axis=-1)
+        prior = log_prior(np.full(len(wide), narrow), wide, one=False) + np.log(narrow * gap)
+        total.append(height + prior[None, :, None])
+    cell = (mu[1] - mu[0]) * np.log(t1[1] / t1[0]) * np.log(gap[1] / gap[0]) / len(w)
+    return float(logsumexp(total) + np.log(cell) - 0.5 * len(effect) * np.log(2 * np.pi))
+
+
+def test_the_evidence_is_that_of_a_sum_where_a_sixth_is_large() -> None:
+    rng = np.random.default_rng(8)
+    effect = np.where(np.arange(30) < 5, 50.0, rng.normal(0, 0.5, 30)) + rng.normal(size=30)
+    assert two_scales(effect, Noise(np.ones(30))).log_evidence == pytest.approx(
+        law_of_log_density(effect, np.ones(30)), abs=0.25
+    )
+
+
+@pytest.mark.parametrize("alike", [True, False])
+def test_points_of_a_lattice_stand_for_thousands_of_effects(alike: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(9)
+    noise = np.ones(4_000) if alike else rng.uniform(0.5, 1.5, 4_000) ** 2
+    truth = np.where(rng.random(4_000) < 0.1, rng.normal(0, 4, 4_000), rng.normal(0, 0.3, 4_000))
+    effect = truth + np.sqrt(noise) * rng.normal(size=4_000)
+    lattice = lattice_of(effect, noise)
+    assert lattice is not None
+    np.testing.assert_allclose(lattice.read(np.log1p(lattice.effect**2)), np.log1p(effect**2), atol=2e-3)
+    monkeypatch.setattr("causalgia.posterior.two_scales._WORK", 10**12)
+    quick = two_scales(effect, Noise(noise))
+    monkeypatch.setattr("causalgia.posterior.two_scales.lattice_of", lambda *_: None)
+    slow = two_scales(effect, Noise(noise))
+    assert np.abs((quick.mean - slow.mean) / slow.sd).max() < 1e-3
+    np.testing.assert_allclose(quick.sd, slow.sd, rtol=1e-3)
+    np.testing.assert_allclose(quick.lfsr, slow.lfsr, atol=1e-3)
+    np.testing.assert_allclose(quick.shrinkage, slow.shrinkage, atol=1e-3)
+    assert quick.log_evidence == pytest.approx(slow.log_evidence, abs=0.02)
+
+
+def test_few_effects_are_not_put_on_a_lattice() -> None:
+    assert lattice_of(np.arange(30.0), np.ones(30)) is None
 
 
 def test_draws_agree_with_the_moments() -> None:
@@ -100,10 +164,70 @@ def test_no_interval_has_zero_width() -> None:
         assert (decisions["upper"] > decisions["lower"]).all()
 
 
-def test_two_scales_have_one_engine() -> None:
-    estimates = cg.from_effects(np.arange(30.0), np.ones(30))
-    with pytest.raises(InferenceError, match="has the exact engine alone"):
-        cg.infer(estimates, law="two_scales", engine="nuts", rng=0)
+LARGE = np.array([-0.3, 1.2, 0.5, -1.4, 9.0, 0.2, -0.8, 1.9, 0.1, -0.6, 0.7, -11.0])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "noise",
+    [
+        Noise(np.ones(12)),
+        Noise(np.full(12, 0.5), np.sqrt(0.5) * np.ones((12, 1))),
+    ],
+)
+def test_nuts_agrees_with_the_cells(noise: Noise) -> None:
+    exact = two_scales(LARGE, noise)
+    found, moments, _ = sample_two_scales(LARGE, noise, None, draws=8_000, key=3)
+    draws = exact.draw(40_000, np.random.default_rng(0))
+    np.testing.assert_allclose(moments["mean"], exact.mean, atol=0.06)
+    np.testing.assert_allclose(moments["sd"], exact.sd, rtol=0.06)
+    np.testing.assert_allclose(moments["lfsr"], exact.lfsr, atol=0.02)
+    np.testing.assert_allclose(found.values["ace"].mean(axis=(0, 1)), exact.mean, atol=0.1)
+    for name in ("tau_narrow", "share_narrow"):
+        assert abs(np.median(found.values[name]) - np.median(draws.law[name])) < 0.06
+    assert abs(np.log(np.median(found.values["tau_wide"]) / np.median(draws.law["tau_wide"]))) < 0.1
+
+
+@pytest.mark.long
+def test_infer_takes_two_scales_by_nuts_and_under_a_known_covariance() -> None:
+    whole = 0.4 * np.eye(12) + 0.6 * 0.7 ** np.abs(np.subtract.outer(np.arange(12), np.arange(12)))
+    table = cg.from_effects(LARGE, covariance=whole)
+    posterior = cg.infer(table, law="two_scales", rng=0, accept_unconverged=True)
+    assert posterior["posterior"].attrs["engine"] == "nuts"
+    assert np.isfinite(posterior["log_likelihood"]["effect"]).all()
+
+
+def test_the_model_of_nuts_has_the_density_of_the_cells() -> None:
+    """Potentials at points of the parameters, against the prior and likelihood written out."""
+    shared = Shared(np.ones((12, 1)), np.zeros(1), 1)
+    model = two_scales_model(LARGE, np.ones(12), shared)
+    first, root = _first_fit(LARGE, np.ones(12), shared)
+    logp = model.compile_logp()
+
+    def by_hand(narrow: float, excess: float, share: float, mu: float) -> float:
+        wide = 2 * narrow + 3 * max(1.0, narrow) * excess
+        density = [stats.norm(mu, np.sqrt(1 + v**2)).pdf(LARGE) for v in (narrow, wide)]
+        one = np.log(0.1) + np.log(density[0]).sum()
+        two = np.log(0.9) + np.log(share * density[0] + (1 - share) * density[1]).sum()
+        law = log_prior(np.array([narrow]), np.array([wide]), one=False)[0] - np.log(0.9)
+        jacobian = np.log(narrow) + np.log(3 * max(1.0, narrow) * excess) + np.log(share * (1 - share))
+        return float(law + jacobian + np.logaddexp(one, two))
+
+    points = [(0.5, 2.0, 0.8, 0.1), (2.0, 0.3, 0.2, -1.0), (0.05, 10.0, 0.95, 0.4)]
+    found = [
+        float(
+            logp(
+                {
+                    "log_narrow": np.log(a),
+                    "log_excess": np.log(e),
+                    "logit_share": np.log(w / (1 - w)),
+                    "b": (np.array([mu]) - first) / root[0, 0],
+                }
+            )
+        )
+        for a, e, w, mu in points
+    ]
+    np.testing.assert_allclose(np.diff(found), np.diff([by_hand(*at) for at in points]), rtol=1e-8)
 
 
 TRUTHS = {

@@ -82,7 +82,7 @@ def cells_of(
     counts
         Cells along each axis to begin with, (d,).
     start
-        State to begin with, (s,).
+        State to begin with, (s,), or several, (S, s): each point takes the one from which it is highest.
 
     Raises
     ------
@@ -102,17 +102,17 @@ def cells_of(
     axes = [low + (np.arange(m) + 0.5) * s for low, m, s in zip(lower, counts, size, strict=True)]
     points = np.stack([x.ravel() for x in np.meshgrid(*axes, indexing="ij")], axis=1)
     sizes = np.tile(size, (len(points), 1))
-    height, slope, state = _usable(*density(points, np.tile(start, (len(points), 1))))
+    height, slope, state = _usable(*_from_the_best(density, points, np.atleast_2d(start)))
     bend = _first_bend(slope, counts, size)
     for _ in range(_ROUNDS):
-        log_mass = height + _log_integral(slope * sizes) + np.log(sizes).sum(axis=1)
-        best = log_mass.max()
-        bound = height + np.abs(slope * sizes).sum(axis=1) / 2 + np.log(sizes).sum(axis=1)
+        volume = np.log(sizes).sum(axis=1)
+        log_mass, best = height + _log_integral(slope * sizes) + volume, (height + volume).max()
+        bound = height + np.abs(slope * sizes).sum(axis=1) / 2 + volume  # of a wide cell it is far too high
         live = bound > best - _DROP
         rough = np.maximum(np.abs(bend) * sizes**2 / _BEND, np.abs(slope) * sizes / _RISE)
         cut = live & (bound > best - _MATTERS) & (rough.max(axis=1) > 1)
         if not cut.any():
-            kept = log_mass > best - _DROP
+            kept = log_mass > log_mass.max() - _DROP
             total = float(logsumexp(log_mass[kept]))
             weight = np.exp(log_mass[kept] - total)
             return Cells(points[kept], sizes[kept], slope[kept], weight, state[kept], total)
@@ -121,6 +121,14 @@ def cells_of(
         table = (points, sizes, height, slope, bend, state)
         points, sizes, height, slope, bend, state = _cut(density, table, rough, live, cut)
     raise InferenceError("the posterior of the law is too rough for cells; take law='normal', or engine='nuts'")
+
+
+def _from_the_best(density: Density, points: Array, starts: Array) -> tuple[Array, Array, Array]:
+    """Evaluate the density from each start, and take for each point what is highest there."""
+    found = [density(points, np.tile(start, (len(points), 1))) for start in starts]
+    best = np.argmax([np.where(np.isfinite(height), height, -np.inf) for height, _, _ in found], axis=0)
+    height, slope, state = (np.stack(x)[best, np.arange(len(points))] for x in zip(*found, strict=True))
+    return height, slope, state
 
 
 def _usable(height: Array, slope: Array, state: Array) -> tuple[Array, Array, Array]:

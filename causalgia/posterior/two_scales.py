@@ -15,13 +15,14 @@ from causalgia.posterior.cells import tilted
 from causalgia.posterior.exact import Array, Draws, Exact, Nodes
 from causalgia.posterior.factor_scores import normal_strata, shared_of
 from causalgia.posterior.hyper import design
+from causalgia.posterior.lattice import Lattice, lattice_of
 from causalgia.posterior.noise import Noise, checked, in_unit
 from causalgia.posterior.pointwise import of_mixture
 from causalgia.posterior.two_scales_hyper import LawModel, Part, X, parts_of, scales_at
 from causalgia.posterior.vector_math import LOG2E, exp2, inverse_root
 from causalgia.prior import Prior
 
-__all__ = ["median_se", "two_scales"]
+__all__ = ["effects_given", "median_se", "tails_given", "two_scales"]
 
 _STRATA = 5
 _WORK = 3_000_000  # normal probabilities for moments: about a tenth of a second
@@ -96,10 +97,12 @@ def two_scales(effect: Array, noise: Noise, *, covariates: Array | None = None, 
         raise InferenceError(f"unit={unit!r} is not a positive number; leave it out for the median standard error")
     centre = design(len(effect), covariates, Prior(mu_sd=np.inf, tau_scale=1))
     here = in_unit(noise, unit)
-    model = LawModel(effect / unit, here.variances, shared_of(centre, here))
-    parts, share, log_total = parts_of(model)
+    model = LawModel(effect / unit, here.variances, shared_of(centre, here), np.ones(len(effect)))
+    alone = len(centre.sd) == 1 and here.loadings is None
+    lattice = lattice_of(model.effect, model.noise) if alone else None
+    parts, share, log_total = parts_of(model, lattice)
     return _answer(
-        _Posterior(model, parts, share), here, unit, log_total + (len(centre.sd) - len(effect)) * np.log(unit)
+        _Posterior(model, parts, share, lattice), here, unit, log_total + (len(centre.sd) - len(effect)) * np.log(unit)
     )
 
 
@@ -109,10 +112,23 @@ class _Posterior:
     parts: list[Part]
     share: Array
     """Probability of two scales, and of one."""
+    lattice: Lattice | None
+    """Points that stand for the estimates, where mu is all that is linear."""
 
     def tails(self, x: Array, marginal: Array) -> Array:
         """Return mean, variance, P(< x), P(> x) and shrinkage of each effect, (5, K)."""
-        model = self.model
+        if self.lattice is None or np.ptp(x) > 0:
+            return self._tails(self.model, x, marginal)
+        points = self.model.on(self.lattice)
+        found = self._tails(points, np.full(len(points.effect), x[0]), points.noise)
+        found[0] -= points.effect
+        found[1:] = np.log(np.maximum(found[1:], 1e-300))
+        found = self.lattice.read(found)
+        found[0] += self.model.effect
+        found[1:] = np.exp(found[1:])
+        return found
+
+    def _tails(self, model: LawModel, x: Array, marginal: Array) -> Array:
         strata = normal_strata(_STRATA)
         nodes = self.nodes(max(_LEAST_NODES, _WORK // (2 * len(x) * _STRATA)))
         sums = np.zeros((6, len(x)))
@@ -153,7 +169,7 @@ class _Posterior:
             at, law[2, rows] = _shares(part, cell, generator)
             normal = generator.standard_normal((len(rows), coefficients.shape[1]))
             coefficients[rows] = part.value[cell, at] + np.einsum("nij,nj->ni", part.root[cell], normal)
-        ace = _effects(model, coefficients, law, generator)
+        ace = effects_given(model, coefficients, law, generator)
         ace *= unit
         narrow, wide, share = unit * law[0], unit * law[1], law[2]
         tau = np.sqrt(share * narrow**2 + (1 - share) * wide**2)
@@ -181,7 +197,8 @@ def _shares(
     return at, expit(part.logit[cell, 0] + part.logit[cell, 1] * np.sinh(x))
 
 
-def _effects(model: LawModel, coefficients: Array, law: Array, generator: np.random.Generator) -> Array:
+def effects_given(model: LawModel, coefficients: Array, law: Array, generator: np.random.Generator) -> Array:
+    """Return a draw of each effect, (n, K), given coefficients, (n, m), and (tau1, tau2, share), (3, n)."""
     size = len(model.effect)
     ace = np.empty((len(coefficients), size))
     rows = max(1, _BLOCK // size)
@@ -192,6 +209,19 @@ def _effects(model: LawModel, coefficients: Array, law: Array, generator: np.ran
         v1, v2, share = law[0, part] ** 2, law[1, part] ** 2, law[2, part]
         _drawn(model.effect - linear, centre, model.noise, v1, v2, share, u, z, ace[part])
     return ace
+
+
+def tails_given(model: LawModel, coefficients: Array, law: Array, marginal: Array) -> dict[str, Array]:
+    """Return moments of each effect averaged over n draws of coefficients, (n, m), and (tau1, tau2, share), (3, n)."""
+    n, m = coefficients.shape
+    zero, sums = np.zeros(len(model.effect)), np.zeros((6, len(model.effect)))
+    nodes = (np.ascontiguousarray(coefficients), np.zeros((n, m, m)), np.full(n, 1 / n), *law)
+    columns = np.ascontiguousarray(model.shared.columns)
+    given = (model.effect, model.noise, marginal, zero, columns, model.shared.n_centre)
+    _tails(*given, *nodes, np.zeros(1), np.zeros(1), sums)
+    mean = sums[0] / sums[5]
+    moments = {"mean": model.effect + mean, "sd": np.sqrt(np.maximum(sums[1] / sums[5] - mean**2, 0.0))}
+    return moments | {"lfsr": np.minimum(sums[2], sums[3]) / sums[5], "lfdr": zero, "shrinkage": sums[4] / sums[5]}
 
 
 def _answer(posterior: _Posterior, noise: Noise, unit: float, log_evidence: float) -> Exact:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,8 @@ from causalgia.errors import InferenceError
 from causalgia.posterior.cells import Cells, cells_of
 from causalgia.posterior.exact import Array
 from causalgia.posterior.factor_scores import Shared
-from causalgia.posterior.vector_math import LOG2E, exp2, inverse_root
+from causalgia.posterior.lattice import Lattice
+from causalgia.posterior.vector_math import LOG2E, exp2, inverse_root, log2
 
 __all__ = ["ONE_SCALE", "LawModel", "Part", "X", "log_prior", "parts_of", "scales_at"]
 
@@ -28,8 +29,8 @@ _FEWER = 500
 X = np.linspace(-2.4, 2.4, 9)  # where the share is looked at: up to 5.5 sd of its logit on both sides
 ROUNDS = 60
 _RUN = 256  # rows at a time: they stay in the cache, and a product of as many mantissas stays a number
-_LN2 = 0.6931471805599453
 _MANTISSA, _ONE = 0x000FFFFFFFFFFFFF, 0x3FF0000000000000
+_RIGHT = 0.01  # nats by which sums over the lattice may differ from those over the estimates, between laws
 
 
 def log_prior(narrow: Array, wide: Array, *, one: bool) -> Array:
@@ -55,7 +56,7 @@ def log_prior(narrow: Array, wide: Array, *, one: bool) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class LawModel:
-    """K estimates in units of their median standard error, and what their linear part is."""
+    """K estimates in units of their median standard error, or points that stand for them, and their linear part."""
 
     effect: Array
     """Estimates, (K,)."""
@@ -63,12 +64,22 @@ class LawModel:
     """Their independent noise variances, (K,)."""
     shared: Shared
     """Linear part of the estimates; mu comes first and is flat."""
+    count: Array
+    """How many estimates each row stands for, (K,)."""
 
     def fewer(self) -> LawModel:
-        """Return a part of the effects that is like all of them: evenly spaced by their rank."""
+        """Return a part of the effects that is like all of them: evenly spaced by their rank, or lower counts."""
+        size = float(self.count.sum())
+        if size > len(self.effect):
+            return replace(self, count=self.count * (_FEWER / size))
         rows = np.argsort(self.effect, kind="stable")[np.linspace(0, len(self.effect) - 1, _FEWER).astype(int)]
-        shared = Shared(self.shared.columns[rows], self.shared.precision, self.shared.n_centre)
-        return LawModel(self.effect[rows], self.noise[rows], shared)
+        shared = replace(self.shared, columns=self.shared.columns[rows])
+        return LawModel(self.effect[rows], self.noise[rows], shared, self.count[rows])
+
+    def on(self, lattice: Lattice) -> LawModel:
+        """Return the points of a lattice in place of the estimates, whose linear part is mu alone."""
+        shared = replace(self.shared, columns=np.ones((len(lattice.effect), 1)))
+        return LawModel(lattice.effect, lattice.noise, shared, lattice.count)
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +100,8 @@ class Part:
     """Coefficients at each point, (N, P, m)."""
     root: Array
     """Root of their covariance given the likeliest point of the cell, (N, m, m)."""
+    height: Array
+    """Log density of the estimates given the scales, (N,)."""
 
 
 def scales_at(points: Array, *, one: bool) -> tuple[Array, Array, Array]:
@@ -164,7 +177,7 @@ def inner(model: LawModel, points: Array, state: Array, *, one: bool) -> _Inner:
     value, root, logit = np.zeros((n, size, m)), np.zeros((n, m, m)), np.zeros((n, 2))
     out, done = np.zeros((n, size, 4)), np.zeros(n, dtype=np.int64)
     columns, precision = np.ascontiguousarray(model.shared.columns.T), model.shared.precision
-    given = (model.effect, model.noise, columns, precision, narrow**2, wide**2, x)
+    given = (model.effect, model.noise, model.count, columns, precision, narrow**2, wide**2, x)
     _inner(*given, state, value, root, logit, out, done)
     if (done < 0).any():
         raise InferenceError("effects leave a coefficient undetermined: covariates are collinear, or too many")
@@ -176,23 +189,46 @@ def inner(model: LawModel, points: Array, state: Array, *, one: bool) -> _Inner:
     return _Inner(terms, out[:, :, 1], gradient, logit, value, root, state)
 
 
-def parts_of(model: LawModel) -> tuple[list[Part], Array, float]:
+def parts_of(model: LawModel, lattice: Lattice | None) -> tuple[list[Part], Array, float]:
     """Return the posterior for two scales and for one, their probabilities, (2,), and the log evidence of both.
+
+    Where there is a lattice, sums over estimates are sums over its points; its posterior is compared with the
+    estimates' own where it has most of its mass, and not used if it differs.
 
     Raises
     ------
     InferenceError
         If the density is too rough, or a coefficient undetermined.
     """
-    parts = [_part(model, one=one) for one in (False, True)]
+    if lattice is not None:
+        found = _parts(model.on(lattice), model)
+        if _alike(found[0], found[1], model):
+            return found
+    return _parts(model, model)
+
+
+def _parts(model: LawModel, estimates: LawModel) -> tuple[list[Part], Array, float]:
+    box, start = [_box(estimates, one=one) for one in (False, True)], _start(estimates)
+    parts = [_part(model, box[one], start, one=one) for one in (False, True)]
     totals = np.array([part.cells.log_total for part in parts])
     whole = float(logsumexp(totals))
     return parts, np.exp(totals - whole), whole
 
 
-def _part(model: LawModel, *, one: bool) -> Part:
-    start, box = _start(model), _box(model, one=one)
-    if len(model.effect) >= 4 * _FEWER:  # where a part of the effects is, all of them are
+def _alike(parts: list[Part], share: Array, model: LawModel) -> bool:
+    """Whether the estimates give laws the same log densities as the lattice did, up to a constant."""
+    differ = []
+    for part, p in zip(parts, share, strict=True):
+        ends = np.cumsum(part.cells.weight)
+        if p > _RIGHT:
+            at = np.unique(np.searchsorted(ends, np.array([0.1, 0.5, 0.9]) * ends[-1]))
+            here = inner(model, part.cells.points[at], part.cells.state[at], one=part.one)
+            differ.append(here.log_integral - part.height[at])
+    return float(np.ptp(np.concatenate(differ))) < _RIGHT
+
+
+def _part(model: LawModel, box: tuple[Array, Array, npt.NDArray[np.intp]], start: Array, *, one: bool) -> Part:
+    if model.count.sum() >= 4 * _FEWER:  # where a part of the effects is, all of them are
         few = _cells(model.fewer(), box, start, one=one)
         matter = few.weight > 1e-7
         low, high = (f(few.points[matter] + s * few.size[matter] / 2) for f, s in ((_lowest, -1), (_highest, 1)))
@@ -201,7 +237,7 @@ def _part(model: LawModel, *, one: bool) -> Part:
     found = inner(model, cells.points, cells.state, one=one)
     weight = cells.weight[:, None] * np.exp(found.log_terms - found.log_integral[:, None])
     share = np.ones_like(weight) if one else expit(found.logit[:, :1] + found.logit[:, 1:] * np.sinh(X))
-    return Part(one, cells, weight, share, found.logit, found.slope, found.value, found.root)
+    return Part(one, cells, weight, share, found.logit, found.slope, found.value, found.root, found.log_integral)
 
 
 def _lowest(x: Array) -> Array:
@@ -232,12 +268,15 @@ def _box(model: LawModel, *, one: bool) -> tuple[Array, Array, npt.NDArray[np.in
 
 
 def _start(model: LawModel) -> Array:
-    """Return a state to start from, (1 + m,): coefficients under one scale that fits about the median."""
-    start = np.zeros((1, 1 + len(model.shared.precision)))
-    start[0, 1] = np.median(model.effect)
+    """Return two states to start from, (2, 1 + m): the median, and coefficients under one scale that fits about it.
+
+    Given scales the density may have a mode for each: most effects narrow about the median, or all wide about the mean.
+    """
+    start = np.zeros((2, 1 + len(model.shared.precision)))
+    start[:, 1] = np.median(model.effect)
     spread = float(np.median(np.abs(model.effect - start[0, 1])) + np.sqrt(np.median(model.noise)))
-    start[0, 1:] = inner(model, np.array([[np.log(max(spread, 1.0))]]), start, one=True).value[0, 0]
-    return np.asarray(start[0])
+    start[1, 1:] = inner(model, np.array([[np.log(max(spread, 1.0))]]), start[:1], one=True).value[0, 0]
+    return start
 
 
 @njit(nogil=True, cache=True)
@@ -280,13 +319,9 @@ def _roots(noise, v1, v2, roots):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
-def _terms(effect, rest, narrow, wide, p, curved, scores, weights, sums):  # type: ignore[no-untyped-def]
-    """Fill derivatives of each row in its linear part, and add what is summed over rows; the loop is vector code.
-
-    The product of densities is kept as mantissas and exponents: one logarithm for all rows.
-    """
+def _terms(effect, count, rest, narrow, wide, p, curved, density, scores, weights, sums):  # type: ignore[no-untyped-def]
+    """Fill derivatives of each row in its linear part, and add what is summed over rows; the loop is vector code."""
     g_1 = g_2 = g_p = both_ways = quadratic = 0.0
-    product, exponent = 1.0, 0
     for k in range(len(effect)):
         r = effect[k] - rest[k]
         y1, y2 = narrow[k], wide[k]
@@ -294,19 +329,17 @@ def _terms(effect, rest, narrow, wide, p, curved, scores, weights, sums):  # typ
         gap, half = q1 - q2, 0.5 * r * r
         a = p * y1 * exp2(max(-half * gap * LOG2E, -1000.0))
         both = a + (1 - p) * y2
-        bits = np.float64(both).view(np.int64)
-        exponent += int(bits >> 52)
-        product *= np.int64((bits & _MANTISSA) | _ONE).view(np.float64)
         first = a / both
-        mean, mixed = q2 + first * gap, first * (1 - first)
-        quadratic += half * q2
-        g_1 += first * q1 * (half * q1 - 0.5)
-        g_2 += (1 - first) * q2 * (half * q2 - 0.5)
-        g_p += first - p
-        both_ways += mixed
-        scores[k] = r * mean
-        weights[k] = mean - curved * half * mixed * gap * gap
-    sums[0] += np.log(product) + (exponent - 1023 * len(effect)) * _LN2 - quadratic
+        mean, mixed, n = q2 + first * gap, first * (1 - first), count[k]
+        density[k] = both
+        quadratic += n * half * q2
+        g_1 += n * first * q1 * (half * q1 - 0.5)
+        g_2 += n * (1 - first) * q2 * (half * q2 - 0.5)
+        g_p += n * (first - p)
+        both_ways += n * mixed
+        scores[k] = n * r * mean
+        weights[k] = n * (mean - curved * half * mixed * gap * gap)
+    sums[0] -= quadratic
     sums[1] += g_1
     sums[2] += g_2
     sums[3] += g_p
@@ -314,7 +347,26 @@ def _terms(effect, rest, narrow, wide, p, curved, scores, weights, sums):  # typ
 
 
 @njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
-def _row_sums(effect, columns, precision, roots, p, value, curved, gradient, matrix, out):  # type: ignore[no-untyped-def]
+def _sum_of_logs(count, density):  # type: ignore[no-untyped-def]
+    total = 0.0
+    for k in range(len(density)):
+        total += count[k] * log2(density[k])
+    return total / LOG2E
+
+
+@njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
+def _log_of_product(density):  # type: ignore[no-untyped-def]
+    """One logarithm for as many factors as a run has: mantissas are multiplied, exponents added."""
+    product, exponent = 1.0, 0
+    for k in range(len(density)):
+        bits = np.float64(density[k]).view(np.int64)
+        exponent += int(bits >> 52)
+        product *= np.int64((bits & _MANTISSA) | _ONE).view(np.float64)
+    return np.log(product) + (exponent - 1023 * len(density)) / LOG2E
+
+
+@njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
+def _row_sums(effect, count, columns, precision, roots, p, value, curved, gradient, matrix, out):  # type: ignore[no-untyped-def]
     """Height and derivatives at one share and value of the coefficients; their information by curvature or by EM.
 
     Columns are (m, K), roots (2, K) from `_roots`: each is a run of memory.
@@ -322,19 +374,22 @@ def _row_sums(effect, columns, precision, roots, p, value, curved, gradient, mat
     m = len(value)
     gradient[:] = 0.0
     matrix[:, :] = 0.0
-    sums = np.zeros(5)
-    rest, scores, weights = np.empty(_RUN), np.empty(_RUN), np.empty(_RUN)
+    sums, size, single = np.zeros(5), count.sum(), (count == 1).all()
+    rest, density, scores, weights = np.empty(_RUN), np.empty(_RUN), np.empty(_RUN), np.empty(_RUN)
     for start in range(0, len(effect), _RUN):
         stop = min(start + _RUN, len(effect))
         n = stop - start
         rest[:n] = 0.0
         for j in range(m):
-            column, size = columns[j, start:stop], value[j]
+            column, b = columns[j, start:stop], value[j]
             for k in range(n):
-                rest[k] += column[k] * size
+                rest[k] += column[k] * b
         narrow, wide = roots[0, start:stop], roots[1, start:stop]
         scale = 2.0 if curved else 0.0
-        _terms(effect[start:stop], rest[:n], narrow, wide, p, scale, scores[:n], weights[:n], sums)
+        rows, counts = effect[start:stop], count[start:stop]
+        filled = (density[:n], scores[:n], weights[:n], sums)
+        _terms(rows, counts, rest[:n], narrow, wide, p, scale, *filled)
+        sums[0] += _log_of_product(density[:n]) if single else _sum_of_logs(counts, density[:n])
         for j in range(m):
             column = columns[j, start:stop]
             slope = 0.0
@@ -351,30 +406,30 @@ def _row_sums(effect, columns, precision, roots, p, value, curved, gradient, mat
         gradient[j] -= precision[j] * value[j]
         total -= 0.5 * precision[j] * value[j] ** 2
         matrix[j, j] += precision[j]
-    out[0], out[1], out[2] = total - 0.5 * len(effect) * np.log(2 * np.pi), sums[1], sums[2]
+    out[0], out[1], out[2] = total - 0.5 * size * np.log(2 * np.pi), sums[1], sums[2]
     out[3] = sums[3] + 1 - 2 * p  # the uniform prior of the share, as that of its logit
-    out[4] = (len(effect) + 2) * p * (1 - p) - sums[4]
+    out[4] = (size + 2) * p * (1 - p) - sums[4]
 
 
 @njit(nogil=True, cache=True)
-def _climb(effect, columns, precision, roots, value, v, free, tolerance, work, step, matrix, row):  # type: ignore[no-untyped-def]
+def _climb(effect, count, columns, precision, roots, value, v, free, tolerance, work, step, matrix, row):  # type: ignore[no-untyped-def]
     """Raise the density in the coefficients and, where it is `free`, in the logit v of the share; (v, gain).
 
     One more of Newton's steps, left in `step`, would gain `gain`, and `matrix` is its factor; -1 where there is none.
     """
     share = 1.0 if v > 700 else 1 / (1 + np.exp(-v))
-    _row_sums(effect, columns, precision, roots, share, value, True, step, matrix, row)
-    gain, ahead = 0.0, value.copy()
+    _row_sums(effect, count, columns, precision, roots, share, value, True, step, matrix, row)
+    gain, ahead, size = 0.0, value.copy(), count.sum()
     for _ in range(ROUNDS):
         up, known = row[3], row[4]
         work[:] = step
         if not _factored(matrix):
-            _row_sums(effect, columns, precision, roots, share, value, False, step, matrix, row)
+            _row_sums(effect, count, columns, precision, roots, share, value, False, step, matrix, row)
             if not _factored(matrix):
                 return v, -1.0
         _solved(matrix, step)
         gain = 0.5 * (work * step).sum()
-        most = (len(effect) + 2) * share * (1 - share)
+        most = (size + 2) * share * (1 - share)
         dv = up / (known if known > 0.1 * most else most) if free else 0.0
         dv = min(max(dv, -1.5), 1.5)
         if gain < tolerance and abs(dv) < 0.02 + 0.02 / np.sqrt(max(most, 1e-12)):
@@ -385,7 +440,7 @@ def _climb(effect, columns, precision, roots, value, v, free, tolerance, work, s
             ahead[:] = value + length * direction
             there = min(max(v + length * dv, -40.0), 40.0) if free else v
             share = 1.0 if there > 700 else 1 / (1 + np.exp(-there))
-            _row_sums(effect, columns, precision, roots, share, ahead, True, step, matrix, row)
+            _row_sums(effect, count, columns, precision, roots, share, ahead, True, step, matrix, row)
             height = row[0] - (abs(there) + 2 * np.log1p(np.exp(-abs(there))) if free else 0.0)
             if height >= floor - 1e-9 * abs(floor):
                 break
@@ -396,7 +451,7 @@ def _climb(effect, columns, precision, roots, value, v, free, tolerance, work, s
 
 
 @njit(nogil=True, cache=True)
-def _inner(effect, noise, columns, precision, narrow, wide, x, state, value, root, logit, out, done):  # type: ignore[no-untyped-def]
+def _inner(effect, noise, count, columns, precision, narrow, wide, x, state, value, root, logit, out, done):  # type: ignore[no-untyped-def]
     m, one, middle = value.shape[2], len(x) == 1, len(x) // 2
     work, step, matrix, row = np.empty(m), np.empty(m), np.empty((m, m)), np.empty(5)
     at, roots = np.empty(m), np.empty((2, len(effect)))
@@ -405,7 +460,9 @@ def _inner(effect, noise, columns, precision, narrow, wide, x, state, value, roo
         _roots(noise, narrow[i], wide[i], roots)
         v, width = 1e3, 0.0
         if not one:
-            v, gain = _climb(effect, columns, precision, roots, at, state[i, 0], True, 1e-3, work, step, matrix, row)
+            v, gain = _climb(
+                effect, count, columns, precision, roots, at, state[i, 0], True, 1e-3, work, step, matrix, row
+            )
             p = 1 / (1 + np.exp(-v))
             width = 1 / np.sqrt(max(row[4], 2 * p * (1 - p), 0.02))
             state[i, 1:] = at
@@ -416,7 +473,7 @@ def _inner(effect, noise, columns, precision, narrow, wide, x, state, value, roo
             if turn == len(x) - middle:
                 at[:] = value[i, middle]
             here = v + width * np.sinh(x[s])
-            _, gain = _climb(effect, columns, precision, roots, at, here, False, 1e-2, work, step, matrix, row)
+            _, gain = _climb(effect, count, columns, precision, roots, at, here, False, 1e-2, work, step, matrix, row)
             if gain < 0:
                 done[i] = -1
                 break
