@@ -1,8 +1,8 @@
 """The exact posterior of thousands of effects against NUTS (nutpie, its compilation included).
 
 Each row draws 4,000 times from the posterior of one table of effects: ours as independent draws, nutpie's as 4 chains
-of 1,000 after 1,000 steps of warm-up, of the same model (centred; t with 4 degrees of freedom, the spike and slab without
-its spike and with its weights fixed where ours are; two scales have no such twin yet). The last rows take
+of 1,000 after 1,000 steps of warm-up, of the same model (centred; t with 4 degrees of freedom, the spike and slab
+without its spike and with its weights fixed where ours are; two scales have no such twin yet). The last rows take
 means, sds and lfsr of all effects without a draw, of the default law and of the normal one. Times of ours are the least
 of several repeats; nutpie runs once. `z` is the largest difference of the posterior means of the hyperparameters and of
 300 effects, in combined Monte-Carlo errors.
