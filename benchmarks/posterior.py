@@ -1,11 +1,11 @@
 """The exact posterior of thousands of effects against NUTS (nutpie, its compilation included).
 
 Each row draws 4,000 times from the posterior of one table of effects: ours as independent draws, nutpie's as 4 chains
-of 1,000 after 1,000 steps of warm-up, of the same model (centred; two scales with their shares summed out; t with 4
-degrees of freedom; the spike and slab without its spike, its weights fixed where ours are). The last rows take means,
-sds and lfsr of all effects without a draw, of the default law and of the normal one. Times of ours are the least of
-several repeats; nutpie runs once. `z` is the largest difference of the posterior means of the
-hyperparameters and of 300 effects, in combined Monte-Carlo errors.
+of 1,000 after 1,000 steps of warm-up, of the same model (centred; t with 4 degrees of freedom, the spike and slab
+without its spike and with its weights fixed where ours are; two scales have no such twin yet). The last rows take
+means, sds and lfsr of all effects without a draw, of the default law and of the normal one. Times of ours are the least
+of several repeats; nutpie runs once. `z` is the largest difference of the posterior means of the hyperparameters and of
+300 effects, in combined Monte-Carlo errors.
 
     python benchmarks/posterior.py [--quick] [--large]
 
@@ -127,17 +127,23 @@ def main(argv: list[str] | None = None) -> None:
         effect, variances = table(n)
         noise = Noise(variances)
         generator = np.random.default_rng(1)
-        repeats = 2 if quick or law == "student_t" else 7
+        slow = law in ("student_t", "two_scales")
+        repeats = 2 if quick or slow else 7
         seconds, cpu = least(lambda f=answer, e=effect, s=noise, g=generator: f(e, s).draw(DRAWS, g), repeats)
-        target, ratio = (8 if n > 1_000 else None, 5) if law == "student_t" else (0.25 if n == 1_000 else 1.5, 20)
+        target, ratio = (8 if n > 1_000 else None, 5) if slow else (0.25 if n == 1_000 else 1.5, 20)
         line = f"{law}, {n:6,} effects: {DRAWS:,} independent draws {seconds:.3f} s, {cpu:.3f} of CPU"
         line += f" (target {target})" if target else ""
-        if peer and (n == 1_000 or "--large" in argv):
+        if peer and law != "two_scales" and (n == 1_000 or "--large" in argv):
             theirs, drawn = nuts(law, effect, variances, DRAWS)
             z = largest_z(answer(effect, noise), drawn)
             line += f"; nutpie {theirs:.1f} s, {theirs / seconds:.0f}x (target {ratio}x), largest z {z:.1f}"
         print(line)
     low_rank = Noise(variances, np.full((n, 1), 0.1))
+    alike = Noise(np.full(n, np.median(variances)))
+    for name, form in (("one standard error", alike), ("independent", noise), ("low rank + diagonal", low_rank)):
+        seconds, cpu = least(lambda e=effect, f=form: two_scales(e, f), 3)
+        line = f"the same of two scales, {name}: {seconds * 1e3:.0f} ms, {cpu * 1e3:.0f} of CPU (target 50)"
+        print(line)
     for name, form in (("independent", noise), ("low rank + diagonal", low_rank)):
         seconds, cpu = least(lambda e=effect, f=form: normal(e, f, PRIOR), 3 if quick else 15)
         print(

@@ -106,8 +106,8 @@ def test_given_the_effect_itself_pareto_k_is_high() -> None:
     conditional = groups["log_likelihood"].copy()
     conditional["effect"] = -0.5 * (groups["observed_data"]["effect"] - groups["posterior"]["ace"]) ** 2
     plain = np.asarray(loo(assemble(groups | {"log_likelihood": conditional})).pareto_k)
-    assert (integrated < 0.5).all()
-    assert (plain > 0.5).mean() > 0.5
+    assert (integrated < 0.7).all()  # what ArviZ calls good
+    assert (plain > 0.7).mean() > 0.5
 
 
 def test_loo_prefers_the_law_that_the_effects_have() -> None:

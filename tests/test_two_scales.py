@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import stats
 from scipy.special import logsumexp, ndtr
 
 import causalgia as cg
-from causalgia.posterior.factor_scores import Shared
+from causalgia.errors import InferenceError
 from causalgia.posterior.lattice import lattice_of
 from causalgia.posterior.noise import Noise
 from causalgia.posterior.two_scales import two_scales
 from causalgia.posterior.two_scales_hyper import log_prior
-from causalgia.posterior.two_scales_nuts import _first_fit, sample_two_scales, two_scales_model
 
 
 def by_brute_force(effect: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -164,70 +162,10 @@ def test_no_interval_has_zero_width() -> None:
         assert (decisions["upper"] > decisions["lower"]).all()
 
 
-LARGE = np.array([-0.3, 1.2, 0.5, -1.4, 9.0, 0.2, -0.8, 1.9, 0.1, -0.6, 0.7, -11.0])
-
-
-@pytest.mark.long
-@pytest.mark.parametrize(
-    "noise",
-    [
-        Noise(np.ones(12)),
-        Noise(np.full(12, 0.5), np.sqrt(0.5) * np.ones((12, 1))),
-    ],
-)
-def test_nuts_agrees_with_the_cells(noise: Noise) -> None:
-    exact = two_scales(LARGE, noise)
-    found, moments, _ = sample_two_scales(LARGE, noise, None, draws=8_000, key=3)
-    draws = exact.draw(40_000, np.random.default_rng(0))
-    np.testing.assert_allclose(moments["mean"], exact.mean, atol=0.06)
-    np.testing.assert_allclose(moments["sd"], exact.sd, rtol=0.06)
-    np.testing.assert_allclose(moments["lfsr"], exact.lfsr, atol=0.02)
-    np.testing.assert_allclose(found.values["ace"].mean(axis=(0, 1)), exact.mean, atol=0.1)
-    for name in ("tau_narrow", "share_narrow"):
-        assert abs(np.median(found.values[name]) - np.median(draws.law[name])) < 0.06
-    assert abs(np.log(np.median(found.values["tau_wide"]) / np.median(draws.law["tau_wide"]))) < 0.1
-
-
-@pytest.mark.long
-def test_infer_takes_two_scales_by_nuts_and_under_a_known_covariance() -> None:
-    whole = 0.4 * np.eye(12) + 0.6 * 0.7 ** np.abs(np.subtract.outer(np.arange(12), np.arange(12)))
-    table = cg.from_effects(LARGE, covariance=whole)
-    posterior = cg.infer(table, law="two_scales", rng=0, accept_unconverged=True)
-    assert posterior["posterior"].attrs["engine"] == "nuts"
-    assert np.isfinite(posterior["log_likelihood"]["effect"]).all()
-
-
-def test_the_model_of_nuts_has_the_density_of_the_cells() -> None:
-    """Potentials at points of the parameters, against the prior and likelihood written out."""
-    shared = Shared(np.ones((12, 1)), np.zeros(1), 1)
-    model = two_scales_model(LARGE, np.ones(12), shared)
-    first, root = _first_fit(LARGE, np.ones(12), shared)
-    logp = model.compile_logp()
-
-    def by_hand(narrow: float, excess: float, share: float, mu: float) -> float:
-        wide = 2 * narrow + 3 * max(1.0, narrow) * excess
-        density = [stats.norm(mu, np.sqrt(1 + v**2)).pdf(LARGE) for v in (narrow, wide)]
-        one = np.log(0.1) + np.log(density[0]).sum()
-        two = np.log(0.9) + np.log(share * density[0] + (1 - share) * density[1]).sum()
-        law = log_prior(np.array([narrow]), np.array([wide]), one=False)[0] - np.log(0.9)
-        jacobian = np.log(narrow) + np.log(3 * max(1.0, narrow) * excess) + np.log(share * (1 - share))
-        return float(law + jacobian + np.logaddexp(one, two))
-
-    points = [(0.5, 2.0, 0.8, 0.1), (2.0, 0.3, 0.2, -1.0), (0.05, 10.0, 0.95, 0.4)]
-    found = [
-        float(
-            logp(
-                {
-                    "log_narrow": np.log(a),
-                    "log_excess": np.log(e),
-                    "logit_share": np.log(w / (1 - w)),
-                    "b": (np.array([mu]) - first) / root[0, 0],
-                }
-            )
-        )
-        for a, e, w, mu in points
-    ]
-    np.testing.assert_allclose(np.diff(found), np.diff([by_hand(*at) for at in points]), rtol=1e-8)
+def test_two_scales_have_one_engine() -> None:
+    estimates = cg.from_effects(np.arange(30.0), np.ones(30))
+    with pytest.raises(InferenceError, match="has the exact engine alone"):
+        cg.infer(estimates, law="two_scales", engine="nuts", rng=0)
 
 
 TRUTHS = {

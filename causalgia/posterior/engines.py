@@ -27,7 +27,6 @@ from causalgia.posterior.spike_and_slab import spike_and_slab
 from causalgia.posterior.student import student
 from causalgia.posterior.student_hyper import StudentModel
 from causalgia.posterior.two_scales import two_scales
-from causalgia.posterior.two_scales_nuts import sample_two_scales
 from causalgia.streams import derive
 
 FEW = 30
@@ -122,6 +121,11 @@ def chosen(engine: str, law: str, noise: Noise) -> str:
     InferenceError
         If ``engine="exact"`` and there is no exact path.
     """
+    if law == "two_scales" and (engine == "nuts" or noise.whole is not None):
+        raise InferenceError(
+            "law='two_scales' has the exact engine alone, with independent errors or shared factors; leave engine= "
+            "out, or take law='normal' or 'student_t' (with a known covariance of more than one factor, too)"
+        )
     if engine == "exact" and not has_exact(law, noise):
         raise InferenceError(
             f"engine='exact': law={law!r} has no exact path with a known covariance of more than one "
@@ -213,10 +217,6 @@ def answer_by_nuts(question: Question, law: str, *, draws: int, key: int) -> Ans
     """
     if law == "spike_and_slab":
         return _mixture_by_nuts(question, draws=draws, key=key)
-    if law == "two_scales":
-        asked_two = (question.effect, question.noise, question.covariates)
-        sampled, moments, known_two = sample_two_scales(*asked_two, draws=draws, key=key)
-        return Answer(sampled.values, moments, sampled.stats, "nuts", sampled.sampler, known_two)
     nu = NU if law == "student_t" else None
     asked = (question.effect, question.noise, question.prior, question.covariates)
     found = sample_hierarchy(*asked, nu=nu, draws=draws, key=key)

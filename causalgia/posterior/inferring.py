@@ -93,8 +93,8 @@ def infer(
         at their mean.
     engine
         ``"exact"``: quadrature and independent draws. ``"nuts"``: PyMC, through nutpie where it is installed.
-        ``"auto"``: exact wherever it exists, which is everywhere but for laws other than the normal with a known
-        covariance of more than one shared factor.
+        ``"auto"``: exact wherever it exists, which is everywhere but for the Student-t and the spike and slab with a
+        known covariance of more than one shared factor. Two scales have the exact engine alone.
     draws
         In all, over four chains; rounded up to a multiple of four.
     rng
@@ -209,8 +209,8 @@ def _questions(
     """Return the questions and the law: what ``"auto"`` is for the smallest family, and for how Sigma enters."""
     used = law_of(law, [len(members) for members in rows])
     asked = list(questions(table, rows, x, prior, factors_for(used, engine, covariates=x is not None)))
-    if law == "auto" and used == "two_scales" and any(q.noise.whole is not None for q in asked):
-        used = "normal"  # which alone reads any known covariance exactly
+    if law == "auto" and used == "two_scales" and (engine == "nuts" or any(q.noise.whole is not None for q in asked)):
+        used = "normal"  # which alone reads any known covariance exactly, and NUTS
         asked = list(questions(table, rows, x, prior, factors_for(used, engine, covariates=x is not None)))
     return asked, used
 

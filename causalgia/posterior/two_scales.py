@@ -22,7 +22,7 @@ from causalgia.posterior.two_scales_hyper import LawModel, Part, X, parts_of, sc
 from causalgia.posterior.vector_math import LOG2E, exp2, inverse_root
 from causalgia.prior import Prior
 
-__all__ = ["effects_given", "median_se", "tails_given", "two_scales"]
+__all__ = ["median_se", "two_scales"]
 
 _STRATA = 5
 _WORK = 3_000_000  # normal probabilities for moments: about a tenth of a second
@@ -169,7 +169,7 @@ class _Posterior:
             at, law[2, rows] = _shares(part, cell, generator)
             normal = generator.standard_normal((len(rows), coefficients.shape[1]))
             coefficients[rows] = part.value[cell, at] + np.einsum("nij,nj->ni", part.root[cell], normal)
-        ace = effects_given(model, coefficients, law, generator)
+        ace = _effects(model, coefficients, law, generator)
         ace *= unit
         narrow, wide, share = unit * law[0], unit * law[1], law[2]
         tau = np.sqrt(share * narrow**2 + (1 - share) * wide**2)
@@ -197,8 +197,7 @@ def _shares(
     return at, expit(part.logit[cell, 0] + part.logit[cell, 1] * np.sinh(x))
 
 
-def effects_given(model: LawModel, coefficients: Array, law: Array, generator: np.random.Generator) -> Array:
-    """Return a draw of each effect, (n, K), given coefficients, (n, m), and (tau1, tau2, share), (3, n)."""
+def _effects(model: LawModel, coefficients: Array, law: Array, generator: np.random.Generator) -> Array:
     size = len(model.effect)
     ace = np.empty((len(coefficients), size))
     rows = max(1, _BLOCK // size)
@@ -209,19 +208,6 @@ def effects_given(model: LawModel, coefficients: Array, law: Array, generator: n
         v1, v2, share = law[0, part] ** 2, law[1, part] ** 2, law[2, part]
         _drawn(model.effect - linear, centre, model.noise, v1, v2, share, u, z, ace[part])
     return ace
-
-
-def tails_given(model: LawModel, coefficients: Array, law: Array, marginal: Array) -> dict[str, Array]:
-    """Return moments of each effect averaged over n draws of coefficients, (n, m), and (tau1, tau2, share), (3, n)."""
-    n, m = coefficients.shape
-    zero, sums = np.zeros(len(model.effect)), np.zeros((6, len(model.effect)))
-    nodes = (np.ascontiguousarray(coefficients), np.zeros((n, m, m)), np.full(n, 1 / n), *law)
-    columns = np.ascontiguousarray(model.shared.columns)
-    given = (model.effect, model.noise, marginal, zero, columns, model.shared.n_centre)
-    _tails(*given, *nodes, np.zeros(1), np.zeros(1), sums)
-    mean = sums[0] / sums[5]
-    moments = {"mean": model.effect + mean, "sd": np.sqrt(np.maximum(sums[1] / sums[5] - mean**2, 0.0))}
-    return moments | {"lfsr": np.minimum(sums[2], sums[3]) / sums[5], "lfdr": zero, "shrinkage": sums[4] / sums[5]}
 
 
 def _answer(posterior: _Posterior, noise: Noise, unit: float, log_evidence: float) -> Exact:
