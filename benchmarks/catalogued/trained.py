@@ -211,7 +211,7 @@ def _hairpin(rows: Mapping[str, Results]) -> Results:
 
 def _bias(mine: Mapping[str, Results], other: Mapping[str, Results]) -> Results:
     end, start, none = mine["bias at 34"], mine["bias at 2"], other["bias at 34"]
-    beyond = end["upper"] < min(0.0, start["lower"], none["lower"])  # lower than at the other end and in the other protein
+    beyond = end["upper"] < min(0.0, start["lower"], none["lower"])  # than elsewhere
     holds = beyond and {start["verdict"], none["verdict"]} == {"negligible"}
     said = (
         f"GCGCGC at the 3' end {_effect(end)}, {end['verdict']}; at the 5' end {_effect(start)}, {start['verdict']}; "
