@@ -138,7 +138,10 @@ def kept(rows: list[Row]) -> list[Row]:
 
 def page(judgement: xr.Dataset, sections: list[str]) -> str:
     """Return the page: a table for each section, each figure beside its band."""
-    lines = [_HEAD.format(rows=judgement.sizes["row"])]
+    rows = judgement.sizes["row"]
+    lines = [_HEAD.format(rows=rows)]
+    if rows < len(CHECKS):
+        lines += [_NOT_YET.format(left=len(CHECKS) - rows)]
     for section in dict.fromkeys(sections):
         lines += [f"\n## {section}\n", "| | found | promised | band | trials | |", "|---|---|---|---|---|---|"]
         lines += [_line(judgement.isel(row=i)) for i, s in enumerate(sections) if s == section]
@@ -168,6 +171,9 @@ or "at least". The level .001 is split over the {rows} rows of the whole table. 
 they must fall outside the band; a figure that is "known to be" was found in other trials and is no promise. Effects are
 normal, exponential (skewness 2), lognormal (skewness 6.2), or present in
 3 % of the units only."""
+
+_NOT_YET = """
+Further {left:,} checks run with every change, with fewer trials, and have not yet had their full number."""
 
 
 if __name__ == "__main__":
