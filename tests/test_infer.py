@@ -291,6 +291,16 @@ def test_a_standardised_prior_is_in_sd_of_the_control_arm() -> None:
         infer(known.assign(control_sd=known["control_sd"] * 0), rng=0)
 
 
+def test_two_scales_have_a_unit_of_their_own_and_need_no_control_that_varies() -> None:
+    effect, se = np.random.default_rng(0).normal(size=(30, 1)), np.full((30, 1), 0.5)
+    table = from_effects(effect.ravel(), se=se.ravel())
+    still = infer(table.assign(control_sd=(("contrast", "task"), 0 * se)), rng=0)
+    plain = infer(table, rng=0)
+    np.testing.assert_array_equal(still["posterior"]["ace"], plain["posterior"]["ace"])
+    assert still["posterior"].attrs["prior_unit"] == plain["posterior"].attrs["prior_unit"] == "median standard error"
+    assert float(plain["constant_data"]["prior_unit"][0, 0]) == pytest.approx(0.5)
+
+
 @pytest.mark.parametrize("law", LAWS)
 @pytest.mark.parametrize(
     "effect", [np.array([2.0]), np.full(12, 1.5), np.zeros(10_000)], ids=["one", "all equal", "ten thousand zeros"]

@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import causalgia as cg
 from causalgia.errors import (
@@ -13,6 +14,7 @@ from causalgia.errors import (
     ContrastError,
     DecisionError,
     DegenerateWarning,
+    EstimateError,
     ExploratoryWarning,
     OutcomesError,
     PriorConflictWarning,
@@ -263,3 +265,42 @@ def test_impossible_questions_are_refused(analysis, error, said):
 def test_no_outcomes_no_answer():
     with pytest.raises(OutcomesError, match="not an xarray Dataset"):
         cg.analyze(3, ASK, rng=0)
+
+
+def outcomes_of(y, names, tasks=("y",), kinds=None):
+    """Outcomes of shape (unit, arm, task), as a table's reader gives them."""
+    dims = {"unit": np.arange(len(y)), "arm": list(names), "task": list(tasks)}
+    frame = xr.Dataset({"y": (tuple(dims), y)}, coords=dims).to_dataframe().reset_index()
+    read = cg.from_frame(frame, unit="unit", arm="arm", outcome="y", task="task")
+    return read if kinds is None else read.assign_coords(kind=("arm", kinds))
+
+
+@pytest.mark.parametrize("n", [60, 400])
+@pytest.mark.parametrize("arms", [29, 30])
+def test_a_control_that_does_not_vary_is_no_end_on_either_side_of_thirty(arms, n):
+    names = ["control", *(f"a{i}" for i in range(arms))]
+    y = np.random.default_rng(0).normal(1, 1, (n, len(names), 1))
+    y[:, 0] = 0.3
+    found = cg.analyze(outcomes_of(y, names), cg.Analysis(control="control", rope=(-0.1, 0.1)), rng=0)
+    assert found.attrs["evidence"] == ("tests" if arms < 30 else "posterior")
+    assert (found["verdict"] == "increases").all()
+
+
+@pytest.mark.filterwarnings("ignore:.*do not vary at all:causalgia.errors.DegenerateWarning")
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("error", ["auto", "bootstrap_t"])
+@pytest.mark.parametrize("rope", ["placebo", "placebo tail"])
+def test_a_task_whose_placebo_words_do_nothing_is_left_out(rope, error):
+    rng = np.random.default_rng(1)
+    names = ["control", *(f"a{i}" for i in range(5)), *(f"p{i}" for i in range(45))]
+    kinds = ["embed"] * 6 + ["placebo_word"] * 45
+    y = rng.normal(size=(60, 51, 2)) + rng.normal(size=(51, 2))
+    y[:, :, 1] = y[:, :1, 1]
+    outcomes = outcomes_of(y, names, ["live", "dead"], kinds)
+    ask = cg.Analysis(control="control", rope=rope, error=error)
+    with pytest.warns(DegenerateWarning, match="no verdict on task 'dead': the placebo words spread no more"):
+        found = cg.analyze(outcomes, ask, rng=0)
+    assert found["task"].values.tolist() == ["live"]
+    assert "no verdict on task 'dead'" in found.attrs["notes"]
+    with pytest.warns(DegenerateWarning), pytest.raises(EstimateError, match="task dead: the placebo words"):
+        cg.analyze(outcomes.sel(task=["dead"]), ask, rng=0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from numbers import Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -145,19 +145,56 @@ def placebo_region(estimates: Any, *, share: float = 0.95) -> xr.Dataset:
     words = words_of(taken)
     _check_number(int(words.sum()), share)
     require_errors(taken)
-    ace = taken["ace"].to_numpy()[words]
-    centre, spread = ace.mean(axis=0), ace.var(axis=0, ddof=1)
-    own = _own_variances(taken, words)
-    true = spread - own.mean(axis=0)
-    _check_spread(true, spread, taken)
-    near = _drawn_in(ace, centre, true, own)
-    lower, upper = np.quantile(near, [(1 - share) / 2, (1 + share) / 2], axis=0, method="weibull")
-    _check_width(lower, upper, taken)
+    found = _limits(taken, words, share)
+    _check_spread(found.true, found.spread, taken)
+    _check_width(found.lower, found.upper, taken)
     dims = taken["ace"].dims[1:]
-    columns = {"lower": lower, "upper": upper, "mean": centre, "sd": np.sqrt(true)}
+    columns = {"lower": found.lower, "upper": found.upper, "mean": found.centre, "sd": np.sqrt(found.true)}
     coords = {dim: taken[dim] for dim in dims if dim in taken.coords}
     region = xr.Dataset({name: (dims, values) for name, values in columns.items()}, coords=coords)
     return region.assign(n_placebos=int(words.sum())).assign_attrs(taken.attrs)
+
+
+def tasks_without_scale(estimates: xr.Dataset, share: float = 0.95) -> Mask:
+    """Return in which tasks the placebo words set no scale, shape ``(task,)``: `placebo_region` refuses those.
+
+    They spread no more than their errors explain there, or nearly all of them have one effect. Few words in all are
+    another matter, and refused whatever the task.
+
+    Examples
+    --------
+    >>> effect = np.column_stack([np.random.default_rng(0).normal(size=40), np.zeros(40)])
+    >>> table = xr.Dataset({"ace": (("contrast", "task"), effect), "se": (("contrast", "task"), effect * 0 + 0.1)})
+    >>> tasks_without_scale(table.assign_coords(placebo_word=("contrast", np.full(40, True))))
+    array([False,  True])
+    """
+    words = words_of(estimates)
+    _check_number(int(words.sum()), share)
+    require_errors(estimates)
+    found = _limits(estimates, words, share)
+    none = _is_narrow(found.true, found.spread) | ~(found.lower < found.upper)
+    of_task = np.moveaxis(none, estimates["ace"].dims[1:].index("task"), 0)
+    return np.asarray(of_task.reshape(len(of_task), -1).any(axis=1))
+
+
+class _Limits(NamedTuple):
+    """The region's limits, where the words' mean lies, and how far they and their true effects spread (variances)."""
+
+    lower: Array
+    upper: Array
+    centre: Array
+    true: Array
+    spread: Array
+
+
+def _limits(estimates: xr.Dataset, words: Mask, share: float) -> _Limits:
+    ace = estimates["ace"].to_numpy()[words]
+    centre, spread = ace.mean(axis=0), ace.var(axis=0, ddof=1)
+    own = _own_variances(estimates, words)
+    true = spread - own.mean(axis=0)
+    near = _drawn_in(ace, centre, np.maximum(true, 0.0), own)
+    lower, upper = np.quantile(near, [(1 - share) / 2, (1 + share) / 2], axis=0, method="weibull")
+    return _Limits(lower, upper, centre, true, spread)
 
 
 def _ranks(values: Array, words: Mask) -> Array:
@@ -197,7 +234,10 @@ def _own_variances(estimates: xr.Dataset, words: Mask) -> Array:
 
 def _drawn_in(ace: Array, centre: Array, true: Array, own: Array) -> Array:
     """Return estimates drawn towards the centre as far as their own errors spread them; exact ones stay to the bit."""
-    return np.asarray(ace + (centre - ace) * (1 - np.sqrt(true / (true + np.maximum(own, 0.0)))))
+    total = true + np.maximum(own, 0.0)
+    return np.asarray(
+        ace + (centre - ace) * (1 - np.sqrt(np.divide(true, total, out=np.ones_like(total), where=total > 0)))
+    )
 
 
 def _block(estimates: xr.Dataset, words: Mask) -> Array:
@@ -208,8 +248,12 @@ def _block(estimates: xr.Dataset, words: Mask) -> Array:
     return np.asarray(rows.sel(contrast_=rows["contrast"].to_numpy()).to_numpy())
 
 
+def _is_narrow(true: Array, spread: Array) -> Mask:
+    return np.asarray(~(true > 1e-9 * spread))
+
+
 def _check_spread(true: Array, spread: Array, estimates: xr.Dataset) -> None:
-    narrow = ~(true > 1e-9 * spread)
+    narrow = _is_narrow(true, spread)
     if narrow.any():
         where = tuple(np.argwhere(narrow)[0])
         raise EstimateError(

@@ -32,7 +32,7 @@ from causalgia.posterior.engines import (
 )
 from causalgia.posterior.labelling import labelled
 from causalgia.posterior.nuts import CHAINS
-from causalgia.posterior.questions import Question, is_standardised, questions, sigma_of
+from causalgia.posterior.questions import Question, questions, sigma_of, unit_in_words
 from causalgia.posterior.tree import Tree, assemble
 from causalgia.prior import Prior
 from causalgia.streams import RNG, root_key
@@ -208,7 +208,7 @@ def _questions(
 ) -> tuple[list[Question], str]:
     """Return the questions and the law: what ``"auto"`` is for the smallest family, and for how Sigma enters."""
     used = law_of(law, [len(members) for members in rows])
-    asked = list(questions(table, rows, x, prior, factors_for(used, engine, covariates=x is not None)))
+    asked = list(questions(table, rows, x, prior, factors_for(used, engine, covariates=x is not None), law=used))
     if law == "auto" and used == "two_scales" and (engine == "nuts" or any(q.noise.whole is not None for q in asked)):
         used = "normal"  # which alone reads any known covariance exactly, and NUTS
         asked = list(questions(table, rows, x, prior, factors_for(used, engine, covariates=x is not None)))
@@ -281,7 +281,7 @@ def _said(
         "engine": _together([a.engine for a in answers]),
         "sampler": _together([a.sampler for a in answers if a.sampler]),
         "prior": json.dumps(asdict(prior)),
-        "prior_unit": "sd of the control arm" if is_standardised(table, prior) else "contrast scale",
+        "prior_unit": unit_in_words(table, prior, law),
         "atom": _mixture(asked) if law == "spike_and_slab" else "",
         "sigma": _together([sigma_of(question.noise) for question in asked]),
         "predictors": _PREDICTORS if asked[0].by_predictor is not None else "",

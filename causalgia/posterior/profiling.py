@@ -16,7 +16,7 @@ from causalgia.posterior.coords import at_the_door, coordinates, covariates_of, 
 from causalgia.posterior.gaussian_process import Profile, ProfileDraws, gaussian_process
 from causalgia.posterior.hyper import log_tau
 from causalgia.posterior.nuts import CHAINS
-from causalgia.posterior.questions import Question, is_standardised, questions, sigma_of
+from causalgia.posterior.questions import Question, questions, sigma_of, unit_in_words
 from causalgia.posterior.tree import Tree, assemble
 from causalgia.prior import Prior
 from causalgia.streams import RNG, derive, root_key
@@ -106,7 +106,7 @@ def profile(
         "engine": "exact",
         "along": along,
         "prior": json.dumps(asdict(prior)),
-        "prior_unit": "sd of the control arm" if is_standardised(table, prior) else "contrast scale",
+        "prior_unit": unit_in_words(table, prior),
         "sigma": ", ".join(dict.fromkeys(sigma_of(question.noise) for question in asked)),
     }
     for name in ("posterior", "constant_data"):

@@ -16,6 +16,7 @@ from causalgia.posterior.exact import Array
 from causalgia.posterior.hyper import rescaled
 from causalgia.posterior.noise import Noise, noise_of
 from causalgia.posterior.patterns import shared_patterns
+from causalgia.posterior.two_scales import median_se
 from causalgia.prior import Prior
 
 
@@ -57,6 +58,8 @@ def questions(
     covariates: Array | None,
     prior: Prior,
     factors: Callable[[int], int | None] = lambda _: None,
+    *,
+    law: str = "",
 ) -> Iterator[Question]:
     """Split estimates into questions: each task and each group by itself.
 
@@ -72,6 +75,8 @@ def questions(
         As the user gave it; scaled by the sd of the control arm where that is known and the prior is standardised.
     factors
         How many scores of shared noise the engine can integrate for a family of K effects, as in `noise_of`.
+    law
+        Two scales have priors in units of the median standard error and read none but that of the predictors' spread.
 
     Raises
     ------
@@ -82,14 +87,17 @@ def questions(
     for t, task in enumerate(estimates["task"].to_numpy()):
         for g, members in enumerate(rows):
             part = table.isel(contrast=members)
-            unit, x = _unit(part, t, prior), None if covariates is None else covariates[members]
+            x = None if covariates is None else covariates[members]
             noise = noise_of(part, task, factors=factors(len(members)))
+            by_predictor = _by_predictor(estimates, members, t)
+            own = law == "two_scales" and by_predictor is None
+            unit = median_se(noise) if own else _unit(part, t, prior)
             yield Question(
                 task=t,
                 group=g,
                 rows=members,
                 effect=part["ace"].to_numpy()[:, t],
-                by_predictor=_by_predictor(estimates, members, t),
+                by_predictor=by_predictor,
                 noise=noise,
                 covariates=x,
                 patterns=shared_patterns(noise, x),
@@ -114,6 +122,13 @@ def sigma_of(noise: Noise) -> str:
 def is_standardised(estimates: xr.Dataset, prior: Prior) -> bool:
     """Whether the prior is in sd of the control arm: asked for, and known."""
     return prior.standardised and "control_sd" in estimates
+
+
+def unit_in_words(estimates: xr.Dataset, prior: Prior, law: str = "") -> str:
+    """Say in which unit the prior of a law is."""
+    if law == "two_scales" and "model" not in estimates["ace"].dims:
+        return "median standard error"
+    return "sd of the control arm" if is_standardised(estimates, prior) else "contrast scale"
 
 
 def _unit(part: xr.Dataset, task: int, prior: Prior) -> float:

@@ -1,4 +1,4 @@
-"""Tasks whose control does not vary: a region in sd has no width there, and the other tasks are decided alone."""
+"""Tasks where a region has no width, in sd of a control that does not vary: the other tasks are decided alone."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import xarray as xr
 from causalgia.analysis import is_of_placebos
 from causalgia.errors import DegenerateWarning
 from causalgia.estimation.request import users_level
+from causalgia.multiplicity.placebo import tasks_without_scale
 from causalgia.notes import with_notes
 
 
@@ -18,8 +19,8 @@ def tasks_that_vary(estimates: xr.Dataset, rope: Any) -> list[Any]:
     """Return the tasks that a region in sd of the control, or of placebo words, has a width for; all for any other.
 
     A task is left out where the control's outcomes are one number behind every contrast (a dead output, a task that
-    these backgrounds never touch). Where that is so in every task, or for some contrasts of a task only, all are
-    returned, and `causalgia.decide` refuses by name.
+    these backgrounds never touch), or where its placebo words spread no more than their errors. Where that is so in
+    every task, or for some contrasts of a task only, all are returned, and `causalgia.decide` refuses by name.
 
     Parameters
     ----------
@@ -35,12 +36,13 @@ def tasks_that_vary(estimates: xr.Dataset, rope: Any) -> list[Any]:
     ['K562']
     """
     tasks = estimates["task"].to_numpy().tolist()
-    if "control_sd" not in estimates or not isinstance(rope, str):
+    if is_of_placebos(rope):
+        of_task = tasks_without_scale(estimates).tolist()
+    elif "control_sd" in estimates and isinstance(rope, str):
+        still = estimates["control_sd"].transpose("contrast", "task", ...).to_numpy() <= 0
+        of_task = [bool(row.any()) for row in np.reshape(still.all(axis=0), (len(tasks), -1))]
+    else:
         return list(tasks)
-    still = estimates["control_sd"].transpose("contrast", "task", ...).to_numpy() <= 0
-    if is_of_placebos(rope):  # placebo words may differ where the control does not
-        still = still & (estimates["se"].transpose("contrast", "task", ...).to_numpy() <= 0)
-    of_task = [bool(row.any()) for row in np.reshape(still.all(axis=0), (len(tasks), -1))]
     return list(tasks) if all(of_task) else [task for i, task in enumerate(tasks) if not of_task[i]]
 
 
@@ -50,10 +52,13 @@ def left_out(estimates: xr.Dataset, chosen: list[Any], rope: Any) -> str:
     if not names:
         return ""
     which = f"task {names[0]!r}" if len(names) == 1 else f"tasks {', '.join(map(repr, names))}"
-    return (
-        f"no verdict on {which}: the control's outcomes do not vary there, so that rope={rope!r} has no width; its "
-        "estimates are kept, and two numbers, rope=(-0.1, 0.1), decide on it"
+    them = "its estimates are kept, and two numbers, rope=(-0.1, 0.1), decide on it"
+    why = (
+        "the placebo words spread no more than their errors there, or nearly all of them have one effect"
+        if is_of_placebos(rope)
+        else "the control's outcomes do not vary there"
     )
+    return f"no verdict on {which}: {why}, so that rope={rope!r} has no width; {them}"
 
 
 def warn_of(sentence: str) -> None:

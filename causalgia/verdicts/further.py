@@ -32,7 +32,7 @@ def more_units(
     n_units
         Units of this trial, shape ``(K,)``; 0 where they are not known.
     z
-        How many sd the verdict needs.
+        How many sd the verdict needs; 0 where the band of an effect has no width, which more units do not help.
 
     Returns
     -------
@@ -46,8 +46,8 @@ def more_units(
     >>> more_units(one, np.array([1.0, 1.0]), np.array([1.0, 1.0]), np.array([100, 100]), z=2.0)
     array([300,  -1])
     """
-    known = (n_units > 0) & (se > 0) & (sd > 0) & (distance > 0)
-    gap, s, spread = (np.where(known, x, 1.0) for x in (distance, sd, se))
+    known = (n_units > 0) & (se > 0) & (sd > 0) & (distance > 0) & (np.asarray(z) > 0)
+    gap, s, spread, z = (np.where(known, x, 1.0) for x in (distance, sd, se, z))
     with np.errstate(over="ignore"):
         beyond = np.maximum((spread / s) ** 2 - 1, 0.0)
         stays = np.maximum(s**2 - spread**2, 0.0)
