@@ -362,10 +362,21 @@ def test_the_interval_and_the_verdict_that_are_reported_are_the_sequences(tmp_pa
 
 def test_a_trial_with_too_few_clusters_has_no_verdicts():
     ask = cg.Analysis(control="placebo", rope=(-1, 1))
-    short = trial(n_units=300)
+    short = trial(n_units=400)  # one effect takes 368, and several share the error
     outcomes = cg.run(short, oracle(), rng=3, until=cg.Decided(rope=(-1, 1)), analysis=ask, progress=False)
-    assert outcomes["look_counts"].values.tolist() == [False]
+    assert not outcomes["look_counts"].any()
     assert (cg.analyze(outcomes, rng=0)["verdict"] == "undecided").all()
+
+
+@pytest.mark.parametrize(("rare", "takes"), [(0.01, "368"), (1e-9, "3,688,879,453")])
+def test_units_that_can_decide_nothing_are_refused_before_anything_is_predicted(rare, takes):
+    def never(x):
+        raise AssertionError("asked")
+
+    until = cg.Decided(rope=(-1, 1), rare=rare)
+    predictor = cg.FunctionPredictor(never, tasks=["y"], scale="none")
+    with pytest.raises(DecisionError, match=f"300 units can decide nothing: .* takes {takes} clusters"):
+        cg.run(trial(n_units=300), predictor, rng=0, until=until, progress=False)
 
 
 def test_tests_decide_where_they_are_asked_for_and_of_other_effects():
@@ -523,7 +534,8 @@ def test_what_is_watched_is_said_kept_or_the_first_arm():
         ),
         (lambda: cg.Decided(rope={"K562": (-1, 1)}), DecisionError, "is not fixed beforehand for all"),
         (lambda: cg.Decided(rope=(0.1, 0.1)), DecisionError, "Decided: rope = "),
-        (lambda: cg.Decided(rope=0, level=1), EstimateError, "level=1 is not between 0 and 1"),
+        (lambda: cg.Decided(rope=0, level=1), EstimateError, "level=1 is not between 0.5 and 1"),
+        (lambda: cg.Decided(rope=0, level=0.2), EstimateError, "level=0.2 is not between 0.5 and 1"),
         (
             lambda: cg.Decided(rope=0, rare=None),
             DecisionError,

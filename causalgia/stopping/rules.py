@@ -256,8 +256,8 @@ class Decided(Rule):
             object.__setattr__(self, "rope", Analysis(rope=self.rope).rope)
         except DesignError as error:
             raise DecisionError(str(error).replace("Analysis", "Decided", 1)) from error
-        if not _is_number(self.level) or not 0 < self.level < 1:
-            raise EstimateError(f"Decided: level={self.level!r} is not between 0 and 1; for example level=0.95")
+        if not _is_number(self.level) or not 0.5 < self.level < 1:
+            raise EstimateError(f"Decided: level={self.level!r} is not between 0.5 and 1; for example level=0.95")
         if not _is_number(self.rare) or not 0 < self.rare < 1:
             raise DecisionError(
                 f"Decided: rare={self.rare!r} is not between 0 and 1, so there is no share of backgrounds on which an "
@@ -271,6 +271,27 @@ class Decided(Rule):
                     "background; None takes the largest that was met"
                 )
             object.__setattr__(self, "largest", float(self.largest))
+
+    def schedule(self, n_units: int) -> list[int]:
+        """Return the numbers of units at which to look, the last of them all there can be.
+
+        Raises
+        ------
+        DecisionError
+            If these units are too few for any verdict, whatever they answer.
+
+        Examples
+        --------
+        >>> Decided(rope=(-0.1, 0.1), rare=0.05).schedule(200)
+        [100, 125, 157, 197, 200]
+        """
+        if n_units < self._first_look:
+            raise DecisionError(
+                f"Decided: {n_units:,} units can decide nothing: rare={self.rare:g} at level={self.level:g} takes "
+                f"{self._first_look:,} clusters, and looks start at {self.start}; design more units, or say a larger "
+                "share, rare=0.05"
+            )
+        return super().schedule(n_units)
 
     @property
     def _first_look(self) -> int:

@@ -94,6 +94,7 @@ def check_kinds(design: object, predictor: Predictor, analysis: object, until: o
             raise DesignError(f"until= takes cg.Precision(halfwidth=) or cg.Decided(rope=), not {until!r}")
         if design.assignment != "crossover":
             raise DesignError("until= watches the individual effects of a crossover; a parallel trial has n_units=")
+        until.schedule(design.n_units)  # which refuses units that are too few to decide anything
 
 
 def _refuse_until(until: object, **others: object) -> None:
