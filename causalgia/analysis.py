@@ -45,6 +45,9 @@ ERRORS = ("auto", "bh", "holm", "bootstrap_t", "local", "bayes_fdr")
 LEAST_FOR_A_LAW = 30
 """Effects of one kind from which on the law of their spread can be learned, and a posterior may decide."""
 
+LEAST_DF = 20
+"""Degrees of freedom of a standard error from which on a posterior may take it for known."""
+
 OF_A_POSTERIOR = ("local", "bayes_fdr")
 LEAST_PLACEBO_WORDS = 40
 OF_PLACEBOS = ("placebo", "placebo tail")
@@ -168,8 +171,9 @@ class Analysis:
         Verdicts hold with this probability.
     error
         Which claim a verdict is. ``"auto"``: tests of each effect (``"bh"``) where a family has fewer than 30 contrasts
-        of one kind, else the posterior (``"local"``), which holds on average over effects like these. ``"bh"``,
-        ``"holm"``, ``"bootstrap_t"``: tests that hold whatever the truth. ``"local"``, ``"bayes_fdr"``: the posterior's
+        of one kind, or standard errors of fewer than 20 degrees of freedom, else the posterior (``"local"``), which
+        holds on average over effects like these. ``"bh"``, ``"holm"``, ``"bootstrap_t"``: tests that hold whatever the
+        truth. ``"local"``, ``"bayes_fdr"``: the posterior's
         bound on each verdict's error, or on the mean of a set of them.
     exchangeable
         Whether the contrasts of a family are effects of one kind, of which nothing beforehand says which is larger
@@ -323,13 +327,18 @@ class Analysis:
         """The contrasts as a mapping contrast -> arm -> weight; empty where none are said."""
         return {name: dict(weights) for name, weights in dict(self.contrasts or ()).items()}
 
-    def decides_by(self, n_of_a_kind: int) -> str:
+    def decides_by(self, n_of_a_kind: int, df: float = np.inf) -> str:
         """Return the error rate that decides a family of so many contrasts of one kind: what ``"auto"`` is there.
+
+        A posterior takes their standard errors for known, so that `df`, the degrees of freedom of a typical one, has to
+        be 20 or more.
 
         Examples
         --------
         >>> Analysis(control="untreated").decides_by(29), Analysis(control="untreated").decides_by(30)
         ('bh', 'local')
+        >>> Analysis(control="untreated").decides_by(30, df=5)
+        'bh'
         >>> Analysis(control="untreated", exchangeable=False).decides_by(4_096)
         'bh'
         """
@@ -339,7 +348,8 @@ class Analysis:
         if of_one_kind is None:
             of_one_kind = self.contrasts is None and self.interaction is None
         predicts = self.target == "next predictor"  # which is no parameter that a posterior could have
-        return "local" if of_one_kind and n_of_a_kind >= LEAST_FOR_A_LAW and not predicts else "bh"
+        learned = n_of_a_kind >= LEAST_FOR_A_LAW and df >= LEAST_DF
+        return "local" if of_one_kind and learned and not predicts else "bh"
 
     @property
     def asks(self) -> bool:

@@ -241,7 +241,7 @@ SCHEMA: tuple[Variable, ...] = (
     # estimates
     _estimates("ace", "average causal effect, on attrs['contrast_scale']", required=True, decisions=True),
     _estimates("se", "standard error of the ACE for attrs['target']", decisions=True),
-    _estimates("df", "degrees of freedom of the t interval"),
+    _estimates("df", "degrees of freedom of the t interval", decisions=True),
     _estimates("p", "two-sided p-value of no effect: ACE = attrs['null_value'], 1 for ratios, else 0"),
     _estimates("log_p", "natural logarithm of p, also where p is below the least float; the lowest float where exact"),
     _estimates("lower", "lower limit at attrs['ci_prob']", decisions=True),

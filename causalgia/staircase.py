@@ -14,6 +14,7 @@ from causalgia.analysis import Analysis, is_of_placebos
 from causalgia.effects import contrast
 from causalgia.errors import ContrastError, DecisionError, ExploratoryWarning, OutcomesError
 from causalgia.estimation import estimate
+from causalgia.estimation.given import typical_df
 from causalgia.estimation.request import users_level
 from causalgia.estimation.words import placebo_words
 from causalgia.multiplicity import adjust
@@ -232,7 +233,7 @@ def deciding_error(estimates: xr.Dataset, analysis: Analysis) -> str:
     """Return the error rate that decides these estimates: what ``error="auto"`` of the analysis is for them.
 
     Its smallest family counts: contrasts that vary, but for placebo words. Ratios, whose no effect is 1, have no
-    posterior.
+    posterior; and standard errors of few units are not known well enough for one.
 
     Examples
     --------
@@ -244,7 +245,8 @@ def deciding_error(estimates: xr.Dataset, analysis: Analysis) -> str:
         return "bh"
     counted = ~_exact(estimates) & ~placebo_words(estimates)
     codes = family_codes(estimates, None if analysis.families == "all" else analysis.families)
-    return analysis.decides_by(int(np.bincount(codes, weights=counted).min()) if len(codes) else 0)
+    n = int(np.bincount(codes, weights=counted).min()) if len(codes) else 0
+    return analysis.decides_by(n, typical_df(estimates, counted))
 
 
 def asked_of(outcomes: xr.Dataset, analysis: Analysis | None) -> Analysis:

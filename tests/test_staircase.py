@@ -304,3 +304,17 @@ def test_a_task_whose_placebo_words_do_nothing_is_left_out(rope, error):
     assert "no verdict on task 'dead'" in found.attrs["notes"]
     with pytest.warns(DegenerateWarning), pytest.raises(EstimateError, match="task dead: the placebo words"):
         cg.analyze(outcomes.sel(task=["dead"]), ask, rng=0)
+
+
+@pytest.mark.parametrize(("n", "evidence"), [(20, "tests"), (21, "posterior")])
+def test_a_posterior_decides_where_standard_errors_are_known_well_enough(n, evidence):
+    names = ["control", *(f"a{i}" for i in range(40))]
+    y = np.random.default_rng(0).normal(size=(n, len(names), 1))
+    ask = cg.Analysis(control="control", rope=(-1, 1))
+    found = steps(outcomes_of(y, names).assign_attrs(analysis=ask.to_json()), rng=0)
+    assert found.decisions.attrs["evidence"] == evidence
+    assert "exploratory" not in found.decisions.attrs
+    by_tests = cg.decide(found.estimates, rope=(-1, 1))  # what was fixed beforehand, for few units alone
+    assert ("exploratory" in by_tests.attrs) == (evidence == "posterior")
+    said = dict(cg.infer(found.estimates, rng=0)["posterior"].attrs).get("notes", "")
+    assert ("19 degrees of freedom (median) and were taken for known" in said) == (evidence == "tests")

@@ -390,3 +390,26 @@ def _covariance(values: Any, labels: npt.NDArray[Any]) -> Array:
             f"the correlation {least:.2g}): some contrast is a sum of others; leave it out, or give se= alone"
         )
     return (matrix + matrix.T) / 2
+
+
+def typical_df(estimates: xr.Dataset, counted: npt.NDArray[np.bool_] | None = None) -> float:
+    """Return the median degrees of freedom of the standard errors, infinite where none are said.
+
+    Parameters
+    ----------
+    estimates
+        With ``df (contrast, task[, model])``, or without.
+    counted
+        Which contrasts count, shape ``(contrast,)``; None: all.
+
+    Examples
+    --------
+    >>> typical_df(from_effects([1.0, 2.0, 3.0], se=1.0, df=[3, 5, 40])), typical_df(from_effects([1.0], se=1.0))
+    (5.0, inf)
+    """
+    if "df" not in estimates:
+        return np.inf
+    df = estimates["df"].transpose("contrast", ...).to_numpy()
+    df = df if counted is None else df[counted]
+    known = df[~np.isnan(df)]
+    return float(np.median(known)) if known.size else np.inf

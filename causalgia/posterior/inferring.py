@@ -11,8 +11,9 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 
-from causalgia.analysis import beyond
+from causalgia.analysis import LEAST_DF, beyond
 from causalgia.errors import InferenceError, PriorConflictWarning
+from causalgia.estimation.given import typical_df
 from causalgia.notes import with_notes
 from causalgia.posterior.checks import conflict
 from causalgia.posterior.convergence import diagnose, refuse, refuse_too_few
@@ -173,7 +174,7 @@ def infer(
     names_of_x, x = covariates_of(table, covariates)
     n, key = -(-draws // CHAINS) * CHAINS, root_key(rng)
     asked, law_used = _questions(table, rows, x, prior, law, engine)
-    assumed = _assumption(law, law_used, rows) + _independence(table, asked)
+    assumed = _assumption(law, law_used, rows) + _independence(table, asked) + _unsure(table)
     law = law_used  # type: ignore[assignment]  # one of the laws
     if "nuts" in [chosen(engine, law, question.noise) for question in asked]:
         refuse_too_few(n, accept_unconverged)
@@ -236,6 +237,17 @@ def _independence(table: xr.Dataset, asked: list[Question]) -> list[str]:
     return [
         "the errors of these effects were taken as independent, for no covariance is known; effects against one "
         "control share its error, which cg.from_effects(..., covariance=) takes"
+    ]
+
+
+def _unsure(table: xr.Dataset) -> list[str]:
+    """Return what to say where standard errors of few units are taken for known."""
+    df = typical_df(table)
+    if table.sizes["contrast"] == 1 or df >= LEAST_DF:
+        return []
+    return [
+        f"the standard errors have {df:.3g} degrees of freedom (median) and were taken for known: errors and intervals "
+        "of the posterior are smaller than they should be; cg.decide(estimates, ...) tests each effect by its own t"
     ]
 
 

@@ -16,6 +16,7 @@ from scipy.special import ndtri
 from causalgia.analysis import LEAST_FOR_A_LAW, beyond, kept_in
 from causalgia.errors import DecisionError
 from causalgia.estimation import as_estimates
+from causalgia.estimation.given import typical_df
 from causalgia.estimation.moments import Array, Codes
 from causalgia.multiplicity.bands import simultaneous
 from causalgia.multiplicity.families import families, in_words
@@ -168,7 +169,8 @@ def _asked(out: xr.Dataset, rope: Any, rare: Any, family: str | None) -> dict[st
     """Return what was asked, of all that has a bearing on these verdicts, by the names of an `Analysis`."""
     error, varies = out.attrs["error"], "se" not in out or bool((out["se"] != 0).any())
     kept = kept_in(out.attrs)
-    if kept.decides_by(int((~words_of(out)).sum())) == error:
+    counted = ~words_of(out)
+    if kept.decides_by(int(counted.sum()), typical_df(out, counted)) == error:
         error = kept.error
     asked = {"rope": rope, "level": out.attrs["level"]} | ({"error": error} if varies else {})
     asked |= {"rare": rare}

@@ -27,7 +27,7 @@ from causalgia.verdicts.settled import require_settled
 
 _CARRIED = (
     *("se", "n_units", "n_clusters", "control_sd", "exact", "weight", "unbounded"),
-    *("skewness", "leverage", "floor", "below_floor"),
+    *("df", "skewness", "leverage", "floor", "below_floor"),
 )
 _BESIDE = ("observed_data", "constant_data", "moments")
 _NEVER = 2.0
