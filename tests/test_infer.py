@@ -523,3 +523,16 @@ def test_effects_that_grow_with_their_se_are_reported() -> None:
     plain = infer(from_effects(generator.normal(3 * generator.normal(size=300), se), se=se), draws=4, rng=0)
     assert "grow with their standard errors" in grown["moments"].attrs["effect_se_dependence"]
     assert plain["moments"].attrs["effect_se_dependence"] == "none seen"
+
+
+@pytest.mark.parametrize(("slope", "share"), [(0.0, 0.0), (0.1, 0.05), (0.3, 1.0)])
+def test_errors_that_grow_with_the_effects_are_said(slope: float, share: float) -> None:
+    """False alarms where errors differ by themselves are rare, and so they are where the largest effects are exact."""
+    rng, said = np.random.default_rng(5), 0
+    for _ in range(20):
+        truth = rng.normal(size=100)
+        se = 0.1 + slope * np.abs(truth) if slope else np.exp(rng.normal(-1, 1, 100))
+        table = from_effects(truth + se * rng.normal(size=100), se=se)
+        notes = datasets(infer(table, law="normal", draws=4, rng=0))["posterior"].attrs.get("notes", "")
+        said += "standard errors grow with the effects" in notes
+    assert said == 20 if share == 1 else said <= 1

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
+from scipy.stats import spearmanr
 
 from causalgia.analysis import LEAST_DF, beyond
 from causalgia.errors import InferenceError, PriorConflictWarning
@@ -33,11 +34,12 @@ from causalgia.posterior.engines import (
 )
 from causalgia.posterior.labelling import labelled
 from causalgia.posterior.nuts import CHAINS
-from causalgia.posterior.questions import Question, questions, sigma_of, unit_in_words
+from causalgia.posterior.questions import Question, pooled, questions, sigma_of, unit_in_words
 from causalgia.posterior.tree import Tree, assemble
 from causalgia.prior import Prior
 from causalgia.streams import RNG, root_key
 
+_BY_CHANCE, _UNCERTAIN = 0.001, 0.2
 _MOST_AUTO = 4_000_000  # numbers: 32 MB
 _PREDICTORS = "a level: ace is the mean over retrainings of the predictor; errors of the units are shared by predictors"
 
@@ -174,7 +176,7 @@ def infer(
     names_of_x, x = covariates_of(table, covariates)
     n, key = -(-draws // CHAINS) * CHAINS, root_key(rng)
     asked, law_used = _questions(table, rows, x, prior, law, engine)
-    assumed = _assumption(law, law_used, rows) + _independence(table, asked) + _unsure(table)
+    assumed = _assumption(law, law_used, rows) + _independence(table, asked) + _unsure(table) + _growing(table, asked)
     law = law_used  # type: ignore[assignment]  # one of the laws
     if "nuts" in [chosen(engine, law, question.noise) for question in asked]:
         refuse_too_few(n, accept_unconverged)
@@ -249,6 +251,30 @@ def _unsure(table: xr.Dataset) -> list[str]:
         f"the standard errors have {df:.3g} degrees of freedom (median) and were taken for known: errors and intervals "
         "of the posterior are smaller than they should be; cg.decide(estimates, ...) tests each effect by its own t"
     ]
+
+
+def _growing(table: xr.Dataset, asked: list[Question]) -> list[str]:
+    """Return what to say where larger effects have larger errors: every law here takes the two for unrelated.
+
+    Under independence ``effect^2 - se^2`` has the same mean at every se, and ranks that do not rise with it. What
+    matters is how far the largest effects, whose errors the small ones' spread belittles, are from being exact.
+    """
+    se = pooled(table)["se"].transpose("contrast", "task").to_numpy()
+    if not any(_grows(question.effect, se[question.rows, question.task]) for question in asked):
+        return []
+    return [
+        "standard errors grow with the effects, and a law of effects takes the two for unrelated: the posterior's "
+        "intervals of the largest effects are too short, and drawn in too far; cg.decide(estimates, ...) tests each"
+    ]
+
+
+def _grows(effect: Any, se: Any) -> bool:
+    if len(effect) < FEW or np.ptp(se) == 0:
+        return False
+    largest = np.argsort(-np.abs(effect))[: len(effect) // 10]
+    uncertain = float(np.median(se[largest] / np.maximum(np.abs(effect[largest]), np.finfo(float).tiny)))
+    found = spearmanr(se, effect**2 - se**2)
+    return bool(found.statistic > 0 and found.pvalue < _BY_CHANCE and uncertain > _UNCERTAIN)
 
 
 def _check_null(table: xr.Dataset) -> None:
