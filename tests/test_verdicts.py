@@ -801,3 +801,26 @@ def test_planted_effects_are_told_from_words_where_words_are_enough() -> None:
     enough = decide(screen_of_words(79, planted), rope="placebo")
     assert set(enough["verdict"].values.ravel()[79:84]) == {"increases"}
     assert "notes" not in enough.attrs
+
+
+def test_beside_an_interval_with_an_atom_stands_the_interval_without_it() -> None:
+    """Given the data and that it is not 0, an effect lies in its own interval as often as that interval says."""
+    rng = np.random.default_rng(7)
+    truth = np.where(rng.random(2_000) < 0.3, rng.normal(0, 2, 2_000), 0.0)
+    estimates = cg.from_effects(truth + rng.normal(size=2_000), se=1.0)
+    found = cg.decide(cg.infer(estimates, law="spike_and_slab", rng=0), rope=(-0.5, 0.5)).isel(task=0)
+    real = truth != 0
+    inside = (found["lower_slab"] <= truth) & (truth <= found["upper_slab"])
+    assert abs(float(inside[real].mean()) - 0.9) < 0.05
+    assert abs(float(found["p_zero"].mean()) - 0.7) < 0.15
+    with_atom = (found["lower"] <= 0) & (found["upper"] >= 0)
+    assert (found["lower_slab"] == found["lower"]).where(~with_atom, True).all()
+    assert (found["upper"] > found["lower"]).all()
+    assert (found["upper_slab"] > found["lower_slab"]).all()
+    said = cg.report(found.isel(contrast=slice(5)).expand_dims("task", axis=1))
+    assert "P(0)" in said
+    assert "if not 0" in said
+    assert "The interval counts the probability P(0)" in said
+    plain = cg.decide(cg.infer(estimates.isel(contrast=slice(40)), rng=0), rope=(-0.5, 0.5))
+    assert "p_zero" not in plain
+    assert "P(0)" not in cg.report(plain)

@@ -16,6 +16,10 @@ _ROUNDING = 1e-9
 _ON_AVERAGE = (
     "errors are bounded on average over effects like these, draws of the law that was fitted, not at each truth"
 )
+_ATOM = (
+    "The interval counts the probability P(0) that the effect is exactly 0, and decides; beside it stands the interval "
+    "of the effect if it is not 0."
+)
 _OF_SETS = ("bh", "holm", "bayes_fdr")
 _UNDECIDED = "undecided"
 _SIDE = {"increases": "above", "decreases": "below", "negligible": "inside"}
@@ -38,7 +42,9 @@ directions at p <= 0.025 a side and negligible at 0.05, each by itself; the inte
     attrs = decisions.attrs
     rope = str(attrs.get("rope", "that each effect names"))
     region = _direction(rope) if _is_point(rope) else f"ROPE (region of practical equivalence), {rope}"
-    lines = [_model(attrs), f"Verdicts on the {region}: {_how(attrs)}.", *_promises(decisions), *_beware(attrs)]
+    lines = [_model(attrs), f"Verdicts on the {region}: {_how(attrs)}."]
+    lines += [_ATOM] if "p_zero" in decisions else []
+    lines += [*_promises(decisions), *_beware(attrs)]
     return "\n".join(line for line in lines if line)
 
 

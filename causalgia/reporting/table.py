@@ -24,7 +24,7 @@ _SAME_LEVEL = 1e-9
 _LIMITS = ("ace", "se", "df", "lower", "upper", "p", "p_adjusted")
 _COLUMNS = (*_LIMITS, "skewness", "leverage", "exact", "n_units", "n_clusters")
 _OF_VERDICTS = ("verdict", "lfsr", "p_rope", "p_above", "p_below", "local_error", "q", "more_units")
-_OF_INTERVALS = ("interval_level", "missed_share")
+_OF_INTERVALS = ("interval_level", "missed_share", "p_zero", "lower_slab", "upper_slab")
 _DECIDED = (*_OF_VERDICTS, *_OF_INTERVALS, "rope_lower", "rope_upper", "raw")
 
 
@@ -166,7 +166,7 @@ def _headings(estimates: xr.Dataset) -> dict[str, str]:
     first = {"contrast": "contrast", "task": "task", "model": "model", "ace": "ACE", "se": "SE"}
     kind = "band" if estimates.attrs.get("error") == "bootstrap_t" else "interval"
     heading = f"{percent} {kind}".strip() if "lower" in estimates else "range"  # of the placebo words' estimates
-    first |= {"interval": heading, "level": "level"}
+    first |= {"interval": heading, "level": "level", "zero": "P(0)", "slab": "if not 0"}
     verdict = {"verdict": "verdict", "error": error_heading(estimates.attrs), "n_units": "n"}
     return {**first, **(verdict if is_decided(estimates) else {}), **words, "p_adjusted": method}
 
@@ -211,7 +211,12 @@ def _line(row: Row, names: list[str]) -> dict[str, str]:
 def _verdict(row: Row, attrs: Mapping[Any, Any]) -> dict[str, str]:
     """Return the cells of a verdict; the standard error is of the effect before it shrank, and has no place here."""
     units = f"{row['n_units']:,}" if "n_units" in row else ""
-    return {"se": "", "verdict": row["verdict"], "error": error_of(row, attrs), "n_units": units}
+    atom = {"zero": format_p(row["p_zero"]), "slab": format_effect(_if_not_zero(row))[1]} if "p_zero" in row else {}
+    return {"se": "", "verdict": row["verdict"], "error": error_of(row, attrs), "n_units": units} | atom
+
+
+def _if_not_zero(row: Row) -> Row:
+    return {"ace": row["ace"], "lower": row["lower_slab"], "upper": row["upper_slab"]}
 
 
 def placebo_groups(table: list[Row], names: list[str]) -> list[list[Row]]:

@@ -107,11 +107,12 @@ def decide(
         twice the one-sided p of a direction, the larger of two p for "negligible", or 1 minus the probability of its
         region; ``q``, the error rate of the set of verdicts that ends with this one (for ``"bootstrap_t"`` the least
         ``1 - level`` whose band decides: p against the nearest end of the ROPE, adjusted for the family); ``rope_lower,
-        rope_upper``; ``missed_share``, effects on fewer backgrounds than which could be missed, where `rare` applies;
-        ``more_units``, about how many units more than this trial's a new trial would need to decide, with even odds if
-        the effect is what it seems (-1 where decided or nothing can be said); ``raw`` and ``se``, effect and standard
-        error before the posterior shrank it. attrs["exploratory"] names what was asked beyond the analysis that was
-        kept with the outcomes.
+        rope_upper``; of ``law="spike_and_slab"`` ``p_zero``, the probability of exactly 0, and ``lower_slab,
+        upper_slab``, the interval of the effect if it is not; ``missed_share``, effects on fewer backgrounds than which
+        could be missed, where `rare` applies; ``more_units``, about how many units more than this trial's a new trial
+        would need to decide, with even odds if the effect is what it seems (-1 where decided or nothing can be said);
+        ``raw`` and ``se``, effect and standard error before the posterior shrank it. attrs["exploratory"] names what
+        was asked beyond the analysis that was kept with the outcomes.
 
     Raises
     ------

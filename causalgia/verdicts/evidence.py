@@ -175,6 +175,8 @@ def from_posterior(tree: Any, rope: Any, *, level: float, ci_prob: float, rare: 
     errors = np.stack([1 - said["below"], never, 1 - said["above"]])
     columns = {"lower": said["lower"], "upper": said["upper"], "lfsr": said["lfsr"]}
     columns |= {"p_rope": inside, "p_above": said["above"], "p_below": said["below"]}
+    if moments and effects.attrs.get("law") == "spike_and_slab":
+        columns |= _off_the_atom(columns, moments, draws, ci_prob)
     if share is not None:
         columns["missed_share"] = missed_share(effects)
     if "raw" in effects:
@@ -246,6 +248,22 @@ def _beyond_an_atom(
             continue
         lower[k, t], upper[k, t] = min(lower[k, t], ends[0]), max(upper[k, t], ends[1])
     return lower, upper
+
+
+def _off_the_atom(
+    columns: dict[str, Array], moments: xr.Dataset, draws: xr.DataArray, ci_prob: float
+) -> dict[str, Array]:
+    """Return P(0), and the interval of an effect given that it is not 0, beside each interval that contains an atom.
+
+    Where the interval contains none, and where no draw is off the atom, it is the interval itself.
+    """
+    zero = moments["lfdr"].transpose("contrast", "task").to_numpy()
+    lower, upper = columns["lower"].copy(), columns["upper"].copy()
+    for k, t in np.argwhere((zero > 0) & (lower <= 0) & (upper >= 0)):
+        each = draws[:, :, k, t].to_numpy().ravel()
+        if (each != 0).any():
+            lower[k, t], upper[k, t] = np.quantile(each[each != 0], [(1 - ci_prob) / 2, (1 + ci_prob) / 2])
+    return {"p_zero": zero, "lower_slab": lower, "upper_slab": upper} if zero.any() else {}
 
 
 def distance(evidence: Evidence) -> Array:
