@@ -7,6 +7,8 @@ from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
+from typing import Literal
 
 import numpy as np
 from scipy import stats
@@ -20,8 +22,20 @@ FOLDER = Path(__file__).resolve().parents[3] / "shared" / "data" / "models"
 SERIES = {"human": "openspliceai_mane_80", "mouse": "openspliceai_mouse_80"}
 WORDS = {"CAGGTAAGT": (44, 84, 88, 92), "AAGGTGAGT": (70, 88), "TTTCTTTTCTTTCAGG": (60, 75), "TACTAAC": (60, 70)}
 WORDS |= {"TGCATG": (60, 100, 110), "GAAGAA": (70, 100), "TTAGGG": (70, 100), "TCTTTC": (70, 100)}
+FLY = {
+    "ATGACTCAT": "AP-1",
+    "AGATAAGA": "GATA",
+    "TATCGATA": "Dref",
+    "CCGGAAGT": "ETS",
+    "GAGAGAGA": "Trl",
+    "TCACGCGA": "bHLH",
+}
+DEEPSTARR = ("deepstarr", "deepstarr_retrained_1", "deepstarr_retrained_2")
 N_UNITS, CI_PROB = 40, 0.9
 _SIMULATED = "The effect in the next network: normal effects, 40 units, 90 % intervals"
+_OTHERS = (
+    "The effect in the next network: leave-one-network-out, three DeepSTARR networks and ten small ones, 90 % intervals"
+)
 _REAL = "The effect in the next network: leave-one-seed-out, five retrainings of two splicing networks, 90 % intervals"
 
 
@@ -59,11 +73,7 @@ def covers(n_networks: int, n_contrasts: int, *, moderated: bool = False) -> Cal
 def series(name: str) -> np.ndarray:
     """Return the ICE of five retrainings, (unit, network, contrast): 19 words at places, two tasks."""
     folder = FOLDER / SERIES[name]
-    spec = spec_from_file_location("openspliceai", folder / "arch.py")
-    if spec is None or spec.loader is None:
-        raise FileNotFoundError(folder / "arch.py")
-    arch = module_from_spec(spec)
-    spec.loader.exec_module(arch)
+    arch = _architecture(folder)
     members = [
         cg.TorchPredictor(arch.load(path), tasks=arch.TASKS, scale="log odds", reduce=arch.at())
         for path in sorted(folder.glob("member_*.safetensors"))
@@ -71,20 +81,65 @@ def series(name: str) -> np.ndarray:
     tokens = np.load(folder / "backgrounds.npz")["tokens"][:N_UNITS]
     arms = {"untreated": cg.Untreated()}
     arms |= {f"{word} at {at}": cg.Embed(word, at=at) for word, places in WORDS.items() for at in places}
-    outcomes = cg.run(
-        cg.Design(null=cg.Genomic(of=tokens), arms=arms, n_units=N_UNITS), cg.Ensemble(members), rng=0, progress=False
-    )
+    return _ice(cg.Genomic(of=tokens), arms, cg.Ensemble(members))
+
+
+def _architecture(folder: Path) -> ModuleType:
+    spec = spec_from_file_location(folder.name, folder / "arch.py")
+    if spec is None or spec.loader is None:
+        raise FileNotFoundError(folder / "arch.py")
+    arch = module_from_spec(spec)
+    spec.loader.exec_module(arch)
+    return arch
+
+
+def _ice(
+    null: cg.Genomic | cg.Uniform, arms: dict[str, object], networks: cg.Ensemble, n_units: int = N_UNITS
+) -> np.ndarray:
+    """Return the ICE of every arm against the untreated one, (unit, network, contrast), tasks side by side."""
+    design = cg.Design(null=null, arms=arms, n_units=n_units)
+    outcomes = cg.run(design, networks, rng=0, progress=False)
     ice = cg.contrast(outcomes, control="untreated")["ice"].transpose("unit", "model", "contrast", "task").to_numpy()
     return ice.reshape(*ice.shape[:2], -1).astype(np.float64)
 
 
-def left_out(ice: np.ndarray, n_networks: int, *, moderated: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """Return for each choice of networks and each one left out whether its ACE was covered, and the half widths."""
+@cache
+def deepstarr() -> np.ndarray:
+    """Return the ICE of three trainings of DeepSTARR, (unit, network, contrast): six words at two places, two tasks."""
+    arch = _architecture(FOLDER / DEEPSTARR[0])
+    members = [
+        cg.TorchPredictor(arch.load(FOLDER / name / "model.safetensors"), tasks=list(arch.TASKS), scale="log2")
+        for name in DEEPSTARR
+    ]
+    shuffles = cg.read_fasta(FOLDER.parent / "sequences" / "fly_249" / "dinucleotide_shuffled.fasta.gz")
+    arms = {"untreated": cg.Untreated()}
+    arms |= {f"{word} at {at}": cg.Embed(word, at=at) for word in FLY for at in (100, 160)}
+    return _ice(cg.Genomic(of=shuffles), arms, cg.Ensemble(members), n_units=500)
+
+
+@cache
+def small(network: Literal["residual", "exponential"]) -> np.ndarray:
+    """Return the ICE of five small networks that ship here, (unit, network, contrast): words at places and apart."""
+    words = ("UGCAUG", "AGCAUG", "UGUAUG", "UACAUG", "GCGCGC", "AUAUAU")
+    arms = {"untreated": cg.Untreated()}
+    arms |= {f"{word} at {at}": cg.Embed(word, at=at) for word in words for at in (8, 17, 26)}
+    null = cg.Uniform(length=41)
+    return _ice(null, arms, cg.zoo.ensemble("rbfox1_like", network=network), n_units=1_000)
+
+
+def left_out(
+    ice: np.ndarray, n_networks: int, *, moderated: bool = False, truth: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return for each choice of networks and each one left out whether its ACE was covered, and the half widths.
+
+    The ACE is that over the same units, or `truth`, (network, contrast).
+    """
     hits, widths = [], []
+    truth = ice.mean(axis=0) if truth is None else truth
     for chosen in itertools.combinations(range(ice.shape[1]), n_networks):
         center, half = half_width(ice[:, list(chosen)], moderated=moderated)
         for other in set(range(ice.shape[1])) - set(chosen):
-            hits.append(np.abs(ice[:, other].mean(axis=0) - center) <= half)
+            hits.append(np.abs(truth[other] - center) <= half)
             widths.append(half)
     return np.array(hits), np.array(widths)
 
@@ -122,6 +177,20 @@ def printed(n_networks: int, *, moderated: bool = False, widest: bool = False) -
     return trials
 
 
+def printed_of(networks: Callable[[], list[np.ndarray]], n_networks: int) -> Callable[[Rng, int], np.ndarray]:
+    """Whether the interval from 40 of the units covers the ACE over the others, of the network left out."""
+
+    def trials(rng: Rng, n: int) -> np.ndarray:
+        found = []
+        for ice in networks():
+            units = rng.permutation(len(ice))
+            truth = ice[units[N_UNITS:]].mean(axis=0)
+            found.append(left_out(ice[units[:N_UNITS]], n_networks, truth=truth)[0])
+        return _drawn_of(rng, n, found)
+
+    return trials
+
+
 def given_units(n_networks: int) -> Callable[[Rng, int], np.ndarray]:
     """Whether the part between networks covers the network left out, on these same units."""
     return lambda rng, n: _drawn_of(rng, n, [networks_alone(series(name), n_networks) for name in SERIES])
@@ -153,3 +222,9 @@ if find_spec("torch") is not None and all((FOLDER / folder).is_dir() for folder 
         CHECKS.append(Check(_REAL, _name, printed(_J, moderated=True), 0.86, "at least", 10_000, 1_000))
         _widest = printed(_J, moderated=True, widest=True)
         CHECKS.append(Check(_REAL, f"{_name}: fifth with the largest sd", _widest, 0.9, "reported", 10_000, 1_000))
+    _three, _name = printed_of(lambda: [deepstarr()], 2), "DeepSTARR, 2 of 3 trainings, printed interval"
+    CHECKS.append(Check(_OTHERS, _name, _three, 0.87, "at least", 10_000, 1_000))
+if find_spec("torch") is not None:
+    for _J in (2, 3, 4):
+        _ten, _name = printed_of(lambda: [small("residual"), small("exponential")], _J), f"RBFOX1-like, {_J} of 5 seeds"
+        CHECKS.append(Check(_OTHERS, f"{_name}, printed interval", _ten, 0.87, "at least", 10_000, 1_000))
