@@ -473,3 +473,11 @@ def test_rows_of_decisions_are_plain():
 
 def test_the_mean_of_a_spike_is_rounded_by_its_standard_error():
     assert format_effect({"ace": 2e-6, "lower": 0.0, "upper": 0.0, "se": 0.01}) == ("0.000", "[0.000, 0.000]")
+
+
+def test_a_sentence_of_a_posterior_says_the_probability_of_its_interval() -> None:
+    estimates = cg.from_effects(np.random.default_rng(0).normal(size=40), se=0.3)
+    said = cg.report(cg.decide(cg.infer(estimates, rng=0), rope=(-1, 1)), rows="all").splitlines()
+    one = [line for line in said if line.startswith("ACE on") and ": " in line]
+    assert one
+    assert all("] (90 %)" in line for line in one)

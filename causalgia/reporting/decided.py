@@ -10,7 +10,7 @@ import xarray as xr
 
 from causalgia.multiplicity.rare import missed_share_sentence
 from causalgia.reporting.numbers import format_p
-from causalgia.verdicts.rare_effects import few_real_sequences
+from causalgia.verdicts.rare_effects import few_real_sequences, independent_draws
 
 _ROUNDING = 1e-9
 _ON_AVERAGE = (
@@ -101,7 +101,7 @@ def _promises(decisions: xr.Dataset) -> list[str]:
         return ["Assuming no rare, large effects: the number of independent backgrounds is not known."]
     said = missed_share_sentence(share)
     lines = [f"{said[:1].upper()}{said[1:]}."]
-    rare, n, k = float(attrs["rare"]), 3 / share, decisions.sizes["contrast"]
+    rare, n, k = float(attrs["rare"]), float(independent_draws(decisions).min()), decisions.sizes["contrast"]
     needed = (3 + math.log(k)) / rare
     if attrs.get("error") in ("bh", "holm") and k > 1 and n < needed * (1 - _ROUNDING):
         lines.append(

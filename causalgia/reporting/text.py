@@ -139,7 +139,8 @@ def sentence(estimates: xr.Dataset, row: Row) -> str:
     control = f" {versus(attrs)} {_quoted(attrs['control'])}" if attrs.get("control") else ""
     ace, interval = format_effect(row)
     alone = "known exactly" if row.get("exact") else "without a standard error"
-    at = f" ({100 * row['interval_level']:.4g} %)" if interval and "interval_level" in row else ""
+    level = row.get("interval_level", attrs.get("ci_prob") if attrs.get("evidence") == "posterior" else None)
+    at = f" ({100 * level:.4g} %)" if interval and level else ""
     size = f"{ace} {interval}{at}" if interval else f"{ace}, {alone}"
     exact = exact_in_words(row, attrs) if row.get("exact") and interval else ""
     said = f"; {verdict_in_words(row, attrs)}{_units(row, attrs)}" if is_decided(estimates) else ""
