@@ -69,14 +69,14 @@ def what_is_printed(method: str, K: int, sd_barcode: float, measure: int) -> Tri
 # --- one arm noisier
 
 
-def noisier(dispersions: tuple[float, float], sd_barcode: float, replicates: int) -> Trials:
+def noisier(dispersions: tuple[float, float], sd_barcode: float, replicates: int, *, method: str = "nb") -> Trials:
     """Whether p < .05 in counts without effects, reads of one arm more dispersed; barcodes of both arms alike."""
 
     def trials(rng: Rng, n_trials: int) -> np.ndarray:
         happened: list[np.ndarray] = []
         while sum(map(len, happened)) < n_trials:
             counts = dispersed(rng, dispersions, sd_barcode, replicates)
-            happened.append(cg.mpra.fit(counts, control="mutant", method="nb")["p"].to_numpy().ravel() < 0.05)
+            happened.append(cg.mpra.fit(counts, control="mutant", method=method)["p"].to_numpy().ravel() < 0.05)
         return np.concatenate(happened)[:n_trials]
 
     return trials
@@ -171,6 +171,7 @@ def beside_the_classical(law: str, r: float, n: int) -> Trials:
 
 _PRINTED = "Verdicts and intervals printed from fits of barcode counts, truths on the ends of the ROPE"
 _NOISY = "Negative binomial fits of counts without effects: p below .05"
+_NOISY_LOGS = "Fits by mean log ratios of counts without effects, reads of one arm more dispersed: p below .05"
 _DRAW = "Prediction-powered means: is a random draw refused?"
 _POWERED = "Prediction-powered means: coverage of 95 % intervals"
 _BOUND = (0.90, 0.05, 0.05)
@@ -224,6 +225,18 @@ CHECKS = [
         )
         for one, other, sd in ((0.1, 0.1, 0.0), (0.1, 0.2, 0.0), (0.1, 0.4, 0.0), (0.4, 0.1, 0.5))
         for R in (3, 4, 6)
+    ),
+    *(
+        Check(
+            _NOISY_LOGS,
+            f"{method}, dispersion 0.1 and 0.4, barcodes differ by 0.5, 4 replicates",
+            noisier((0.1, 0.4), 0.5, 4, method=method),
+            0.05,
+            "fails",
+            full=4_000,
+            quick=800,
+        )
+        for method in ("two_way", "hierarchical")
     ),
     *(
         Check(

@@ -54,7 +54,9 @@ def fit(
 
     ``nb`` compares *mean* reads: its effect is log2 of the ratio of the barcodes' mean activities, and it allows the
     noise of reads to differ between arms. Where the activities of one arm's barcodes spread more than another's, that
-    is not the difference of mean log2 activities, and it refuses.
+    is not the difference of mean log2 activities, and it refuses. The other methods compare mean log2 ratios, which
+    fall where reads are few and dispersed: where the reads of one arm are several times as dispersed as the other's,
+    they find effects that are not there, and ``nb`` is the method.
 
     Parameters
     ----------
