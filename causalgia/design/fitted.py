@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.design.null_model import FromParents, FromSequences
-
 if TYPE_CHECKING:
+    from causalgia.design.null_model import FromParents, FromSequences
     from causalgia.sequences.markov import MarkovChain
 
 
