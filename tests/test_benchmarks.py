@@ -17,6 +17,7 @@ from performed import writing
 from performed.parts import AT_LEAST, AT_MOST, PARTS, Target
 from performed.reasons import REASONS
 
+pytestmark = pytest.mark.long
 HERE = Path(maker.__file__).parent
 KEPT = maker.kept()
 CODE = """
