@@ -258,8 +258,8 @@ CHECKS = [
             found_out(law, n),
             0.95,
             "at least",
-            full=2_000,
-            quick=100,
+            full=400,
+            quick=60,
         )
         for law in ("normal", "t3", "lognormal")
         for n in (12, 20)
