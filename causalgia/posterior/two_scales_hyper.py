@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 from numba import njit
-from scipy.special import expit, logsumexp
+from scipy.special import expit
 
 from causalgia.errors import InferenceError
 from causalgia.posterior.cells import Cells, cells_of
@@ -157,7 +157,13 @@ class _Inner:
     @property
     def log_integral(self) -> Array:
         """Integral over the share, (N,)."""
-        return np.asarray(logsumexp(self.log_terms, axis=1))
+        return _log_sums(self.log_terms)
+
+
+def _log_sums(terms: Array) -> Array:
+    """Return the log of the sum of each row's exponentials; scipy's takes longer to choose its array library."""
+    largest = terms.max(axis=1)
+    return np.asarray(largest + np.log(np.exp(terms - largest[:, None]).sum(axis=1)))
 
 
 def inner(model: LawModel, points: Array, state: Array, *, one: bool) -> _Inner:
@@ -184,7 +190,7 @@ def inner(model: LawModel, points: Array, state: Array, *, one: bool) -> _Inner:
     known = precision[precision > 0]
     constant = 0.5 * np.log(known).sum() + 0.5 * (m - len(known)) * np.log(2 * np.pi)
     terms = out[:, :, 0] + constant + (0.0 if one else np.log(x[1] - x[0]))
-    weight = np.exp(terms - logsumexp(terms, axis=1)[:, None])
+    weight = np.exp(terms - _log_sums(terms)[:, None])
     gradient = (weight[:, :, None] * out[:, :, 2:]).sum(axis=1)
     return _Inner(terms, out[:, :, 1], gradient, logit, value, root, state)
 
@@ -211,7 +217,7 @@ def _parts(model: LawModel, estimates: LawModel) -> tuple[list[Part], Array, flo
     box, start = [_box(estimates, one=one) for one in (False, True)], _start(estimates)
     parts = [_part(model, box[one], start, one=one) for one in (False, True)]
     totals = np.array([part.cells.log_total for part in parts])
-    whole = float(logsumexp(totals))
+    whole = float(np.logaddexp(*totals))
     return parts, np.exp(totals - whole), whole
 
 
