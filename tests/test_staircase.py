@@ -317,4 +317,4 @@ def test_a_posterior_decides_where_standard_errors_are_known_well_enough(n, evid
     by_tests = cg.decide(found.estimates, rope=(-1, 1))  # what was fixed beforehand, for few units alone
     assert ("exploratory" in by_tests.attrs) == (evidence == "posterior")
     said = dict(cg.infer(found.estimates, rng=0)["posterior"].attrs).get("notes", "")
-    assert ("19 degrees of freedom (median) and were taken for known" in said) == (evidence == "tests")
+    assert ("19 degrees of freedom (median) and were taken as known" in said) == (evidence == "tests")

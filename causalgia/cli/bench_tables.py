@@ -77,7 +77,9 @@ def control_of(given: str | None, side: Path | xr.Dataset, counts: xr.Dataset) -
     if kept.control is not None:
         return str(kept.control)
     arms = ", ".join(dict.fromkeys(counts["arm"].to_numpy().astype(str).tolist()))
-    raise ContrastError(f"which arm is subtracted? say --control, one of {arms}; or control in the trial's [analysis]")
+    raise ContrastError(
+        f"which arm is the control? give --control, one of {arms}; or control in the trial's [analysis]"
+    )
 
 
 def pilot_of(counts: Path | None, library: Path | None, control: str | None) -> xr.Dataset | None:

@@ -350,7 +350,7 @@ def _notes(name: str, cells: pd.DataFrame, alone: int, *, singular: bool, betwee
     whole = cells["unit"].nunique() * cells["level"].nunique()
     missing, notes = whole - len(cells), []
     if missing:
-        notes.append(f"{name}: {missing:,} of {whole:,} cells are missing, and are taken to be so at random")
+        notes.append(f"{name}: {missing:,} of {whole:,} cells are missing, which is assumed to be at random")
     if alone:
         notes.append(f"{name}: {alone:,} rows have no partner in their cell and were not used")
     if singular:

@@ -247,7 +247,7 @@ def _column(given: Any) -> Array:
         k = int(np.argmax(wrong))
         labels = given.index if isinstance(given, pd.Series) else labels_of(given)[0] if labels_of(given) else None
         named = "" if labels is None or labels[k] == k else f" ({labels[k]!s})"
-        cure = "leave it out, for it is no question" if np.isnan(p[k]) else "a p-value is a probability"
+        cure = "leave it out" if np.isnan(p[k]) else "a p-value is a probability"
         raise EstimateError(f"entry {k}{named}: p is {p[k]:g}, not between 0 and 1; {cure}")
     return p
 

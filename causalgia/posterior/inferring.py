@@ -168,7 +168,7 @@ def infer(
     """
     _check_choices(law, engine, draws, accept_unconverged, log_likelihood)
     if not isinstance(prior, Prior):
-        raise InferenceError(f"prior={prior!r} is no prior; give cg.Prior(tau_scale=0.5), or leave it out")
+        raise InferenceError(f"prior={prior!r} is not a prior; give cg.Prior(tau_scale=0.5), or leave it out")
     names = [name for name in [groups, *_listed(covariates)] if isinstance(name, str)]
     table = at_the_door(estimates, names)
     _check_null(table)
@@ -198,10 +198,10 @@ def _with_log_likelihood(choice: bool | str, asked: list[Question], answers: lis
     closed = all(found.log_likelihood is not None for found in answers)
     if choice is True and not closed:
         raise InferenceError(
-            "log_likelihood=True: leave-one-out needs draws of the law and a closed form given it. The spike and slab "
-            "of 30 effects or more has its weights at their maximum; predictors as a level, and shared errors whose "
-            "scores were sampled, leave no closed form. Take law='two_scales' or 'normal' (of predictors, "
-            "cg.estimate(effects, target='population x predictors') first), or leave log_likelihood= out"
+            "log_likelihood=True: leave-one-out needs draws of the law and a closed form given the law. The spike and "
+            "slab of 30 effects or more fixes its weights at their maximum; predictors as a level, and shared errors "
+            "whose scores were sampled, have no closed form. Use law='two_scales' or 'normal' (with predictors, first "
+            "cg.estimate(effects, target='population x predictors')), or leave log_likelihood= out"
         )
     return closed and (choice is True or (choice == "auto" and n * sum(len(q.rows) for q in asked) <= _MOST_AUTO))
 
@@ -222,12 +222,12 @@ def _assumption(law: str, used: str, rows: list[Any]) -> list[str]:
     """Return what to say where the effects are too few to show the law that they are taken for draws of."""
     least, most = min(map(len, rows)), max(map(len, rows))
     if most == 1:
-        return ["one effect has no law: its posterior is its unshrunken answer"] if law == "auto" else []
+        return ["one effect alone cannot show a law: its posterior is not shrunken"] if law == "auto" else []
     if least >= FEW:
         return []
     return [
         f"{least} effects cannot show the law that they are draws of: the {used.replace('_', ' ')} law was assumed; "
-        "the unshrunken 95 % interval of each effect stands in moments (lower_unshrunken, upper_unshrunken)"
+        "the unshrunken 95 % interval of each effect is in moments (lower_unshrunken, upper_unshrunken)"
     ]
 
 
@@ -237,8 +237,8 @@ def _independence(table: xr.Dataset, asked: list[Question]) -> list[str]:
     if not unknown or "predictor_fingerprint" in table.attrs or table.attrs.get("effect_on"):
         return []
     return [
-        "the errors of these effects were taken as independent, for no covariance is known; effects against one "
-        "control share its error, which cg.from_effects(..., covariance=) takes"
+        "the errors of these effects were taken as independent, because no covariance is known; effects against one "
+        "control share its error: give their covariance, cg.from_effects(..., covariance=)"
     ]
 
 
@@ -248,7 +248,7 @@ def _unsure(table: xr.Dataset) -> list[str]:
     if table.sizes["contrast"] == 1 or df >= LEAST_DF:
         return []
     return [
-        f"the standard errors have {df:.3g} degrees of freedom (median) and were taken for known: errors and intervals "
+        f"the standard errors have {df:.3g} degrees of freedom (median) and were taken as known: errors and intervals "
         "of the posterior are smaller than they should be; cg.decide(estimates, ...) tests each effect by its own t"
     ]
 
@@ -263,8 +263,8 @@ def _growing(table: xr.Dataset, asked: list[Question]) -> list[str]:
     if not any(_grows(question.effect, se[question.rows, question.task]) for question in asked):
         return []
     return [
-        "standard errors grow with the effects, and a law of effects takes the two for unrelated: the posterior's "
-        "intervals of the largest effects are too short, and drawn in too far; cg.decide(estimates, ...) tests each"
+        "standard errors grow with the effects, and the law of effects assumes that the two are unrelated: posterior "
+        "intervals of the largest effects are too short and shrunk too far; cg.decide(estimates, ...) tests each effect"
     ]
 
 
@@ -280,9 +280,8 @@ def _grows(effect: Any, se: Any) -> bool:
 def _check_null(table: xr.Dataset) -> None:
     if table.attrs.get("target") == "next predictor":
         raise InferenceError(
-            "target='next predictor': its standard errors are those of a prediction of one network more, and no "
-            "likelihood of an effect; cg.decide(estimates, ...) tests each, or estimate target='population x "
-            "predictors' to infer"
+            "target='next predictor': its standard errors are those of a prediction for one more network, not those of "
+            "an effect; use cg.decide(estimates, ...), or estimate target='population x predictors' and then infer"
         )
     null = float(table.attrs.get("null_value", 0.0))
     if null == 0:
@@ -290,10 +289,10 @@ def _check_null(table: xr.Dataset) -> None:
     scale = str(table.attrs.get("transform", "this scale"))
     there = "contrast on scale='log_of_means', where no effect is 0, and infer those; or " if scale == "ratio" else ""
     cure = (
-        f"{there}decide without a hierarchy: cg.decide(estimates, ..., error='bh') or, from the effects, "
-        "error='bootstrap_t' (of a kept analysis: cg.Analysis(..., error='bh'))"
+        f"{there}decide without a hierarchical model: cg.decide(estimates, ..., error='bh') or, from the effects, "
+        "error='bootstrap_t' (in an analysis: cg.Analysis(..., error='bh'))"
     )
-    raise InferenceError(f"on {scale} no effect is {null:g}, and the hierarchy takes it to be 0: {cure}")
+    raise InferenceError(f"on {scale} no effect is {null:g}, and the hierarchical model assumes 0: {cure}")
 
 
 def _check_choices(law: object, engine: object, draws: object, accepted: object, log_likelihood: object) -> None:

@@ -64,7 +64,7 @@ class Rule:
         object.__setattr__(self, "contrasts", asked.contrasts)
         if not _is_count(self.start) or self.start < START:
             raise EstimateError(
-                f"{name}: start={self.start!r} must be {START} clusters or more; earlier looks raise false alarms"
+                f"{name}: start={self.start!r} must be {START} clusters or more; earlier looks inflate the error rate"
             )
         if self.every is not None and not _is_count(self.every):
             raise EstimateError(f"{name}: every={self.every!r} must be a number of units, or None")
@@ -157,10 +157,10 @@ class Precision(Rule):
         half = special.stdtrit(now.df, 0.5 + self.ci_prob / 2) * now.se
         record = now.record(now.ace - half, now.ace + half)
         if now.n_clusters < self.start:
-            return Look(False, f"undecided: {now.n_clusters:,} clusters, of the {self.start:,} that are needed", record)
+            return Look(False, f"undecided: {now.n_clusters:,} clusters of the {self.start:,} needed", record)
         if (wide := (half > self.halfwidth) & now.awaited).any():
             return Look(
-                False, f"intervals wider than {self.halfwidth:g} to each side are left: {now.named(wide)}", record
+                False, f"intervals are still wider than {self.halfwidth:g} to each side: {now.named(wide)}", record
             )
         said = f"every interval {now.against}is at most {self.halfwidth:g} to each side"
         if now.n_clusters < self._needed(now, start=self.start):
@@ -250,7 +250,7 @@ class Decided(Rule):
         super().__post_init__()
         if self.rope is None or isinstance(self.rope, str | Mapping):
             raise DecisionError(
-                f"Decided: rope={self.rope!r} is not fixed beforehand for all effects; say two numbers, or 0"
+                f"Decided: rope={self.rope!r} is not fixed beforehand for all effects; give two numbers, or 0"
             )
         try:
             object.__setattr__(self, "rope", Analysis(rope=self.rope).rope)
@@ -260,15 +260,15 @@ class Decided(Rule):
             raise EstimateError(f"Decided: level={self.level!r} is not between 0.5 and 1; for example level=0.95")
         if not _is_number(self.rare) or not 0 < self.rare < 1:
             raise DecisionError(
-                f"Decided: rare={self.rare!r} is not between 0 and 1, so there is no share of backgrounds on which an "
-                "effect would be found; for example rare=0.01, which takes 368 clusters or more"
+                f"Decided: rare={self.rare!r} is not a share of the backgrounds between 0 and 1; for example "
+                "rare=0.01, which takes 368 clusters or more"
             )
         object.__setattr__(self, "rare", float(self.rare))
         if self.largest is not None:
             if not _is_number(self.largest) or not 0 < self.largest < np.inf:
                 raise EstimateError(
                     f"Decided: largest={self.largest!r} must be a positive number, the largest effect on one "
-                    "background; None takes the largest that was met"
+                    "background; None takes the largest observed"
                 )
             object.__setattr__(self, "largest", float(self.largest))
 
@@ -287,9 +287,9 @@ class Decided(Rule):
         """
         if n_units < self._first_look:
             raise DecisionError(
-                f"Decided: {n_units:,} units can decide nothing: rare={self.rare:g} at level={self.level:g} takes "
-                f"{self._first_look:,} clusters, and looks start at {self.start}; design more units, or say a larger "
-                "share, rare=0.05"
+                f"Decided: no verdict is possible with {n_units:,} units: rare={self.rare:g} at level={self.level:g} "
+                f"takes {self._first_look:,} clusters, and looks start at {self.start}; plan more units, or give a "
+                "larger share, rare=0.05"
             )
         return super().schedule(n_units)
 
@@ -311,7 +311,7 @@ class Decided(Rule):
         record = record.assign_attrs(level=self.level, missed=missed)
         if now.n_clusters < needed:
             why = self._why(now, needed, start)
-            return Look(False, f"undecided: {now.n_clusters:,} clusters, of the {needed:,} that {why}", record)
+            return Look(False, f"undecided: {now.n_clusters:,} clusters of the {needed:,} {why}", record)
         if (left := ~clear & now.awaited).any():
             return Look(False, f"undecided: {now.named(left)}", record)
         said = f"every contrast {now.against}is above, below or inside the ROPE; {missed_share_sentence(missed)}"
@@ -324,12 +324,8 @@ class Decided(Rule):
     def _why(self, now: Seen, needed: int, start: int) -> str:
         """Return what asks for so many clusters: the skewness, a rare effect, or the rule's own start."""
         if needed > start:
-            return f"the skewness of {now.most_skewed()} needs"
-        return (
-            "are needed"
-            if start == self.start
-            else f"it takes to meet an effect on {100 * self.rare:.2g} % of backgrounds"
-        )
+            return f"needed because of the skewness of {now.most_skewed()}"
+        return "needed" if start == self.start else f"needed to see an effect on {100 * self.rare:.2g} % of backgrounds"
 
 
 def _critical(now: Seen, *, alpha: float, start: int) -> npt.NDArray[np.float64]:

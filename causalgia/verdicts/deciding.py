@@ -160,7 +160,7 @@ def decide(
     by_tests = isinstance(x, xr.Dataset | pd.DataFrame)
     if by_tests and ci_prob is not None:
         what = "a band of probability `level`" if has_effects(x) else "the interval of its own level that decided"
-        raise DecisionError(f"tests print {what}: say level=, and not ci_prob=")
+        raise DecisionError(f"tests print {what}: give level=, not ci_prob=")
     interval = 2 * level - 1 if ci_prob is None else _probability(ci_prob, "ci_prob")
     out = _given(x, rope, attrs, interval, rare=rare, family=family, cluster=cluster, rng=rng)
     return out.assign_attrs(beyond(out.attrs, **_asked(out, rope, rare, family)))
@@ -214,7 +214,8 @@ def _law_caution(found: Evidence) -> dict[str, str]:
         return {}
     return {
         "caution": f"{n} effect{'s' if n != 1 else ''} cannot show the law that they are draws of: it was assumed, and "
-        "the posterior's errors hold on average over effects of that law alone; cg.decide(estimates, ...) tests each"
+        "error rates of the posterior hold only on average over effects drawn from that law; cg.decide(estimates, ...) "
+        "tests each effect"
     }
 
 
@@ -325,11 +326,11 @@ def _by_band(
     error, level = attrs["error"], attrs["level"]
     if error != "bootstrap_t":
         raise DecisionError(
-            f"these are effects of single units; error={error!r} takes cg.estimate(effects), and error='bootstrap_t' "
-            "resamples them as they are"
+            f"these are effects of single units; error={error!r} needs cg.estimate(effects), while error='bootstrap_t' "
+            "takes the effects themselves"
         )
     if rng is None:
-        raise DecisionError("error='bootstrap_t' draws at random, and randomness is asked for: rng=0")
+        raise DecisionError("error='bootstrap_t' resamples at random and needs a seed: rng=0")
     key = root_key(deepcopy(rng))  # a Generator draws the band's own resamples again
     band = simultaneous(effects, method="bootstrap_t", ci_prob=level, family=family, cluster=cluster, rng=rng)
     share = as_rare(rare, band)
