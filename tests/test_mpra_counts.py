@@ -566,7 +566,7 @@ def test_targets_of_measured_outcomes_are_elements_and_replicates():
     assert cg.estimate(effects, target="population").sizes["model"] == 4
     assert "over units and replicates" in cg.estimate(effects).attrs["method"]
     for target in ("units", "parents", "population x predictors"):
-        with pytest.raises(EstimateError, match=r"these were measured.*cg.mpra.fit"):
+        with pytest.raises(EstimateError, match=r"these outcomes were measured.*cg.mpra.fit"):
             cg.estimate(effects, target=target)
     with pytest.raises(EstimateError, match="one replicate shows no variance between replicates"):
         cg.estimate(effects.isel(model=[0]))

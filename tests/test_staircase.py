@@ -298,7 +298,7 @@ def test_a_task_whose_placebo_words_do_nothing_is_left_out(rope, error):
     y[:, :, 1] = y[:, :1, 1]
     outcomes = outcomes_of(y, names, ["live", "dead"], kinds)
     ask = cg.Analysis(control="control", rope=rope, error=error)
-    with pytest.warns(DegenerateWarning, match="no verdict on task 'dead': the placebo words spread no more"):
+    with pytest.warns(DegenerateWarning, match="no verdict on task 'dead': the placebo words there vary no more"):
         found = cg.analyze(outcomes, ask, rng=0)
     assert found["task"].values.tolist() == ["live"]
     assert "no verdict on task 'dead'" in found.attrs["notes"]

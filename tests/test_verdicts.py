@@ -684,12 +684,12 @@ def test_choices_that_do_not_go_together_are_refused() -> None:
         (estimates, {"rare": "some"}, "rare='some' is neither"),
         (estimates, {"level": 1.0}, "level=1.0 is not between 0.5 and 1"),
         (tree, {"ci_prob": "wide"}, "ci_prob='wide' is not between"),
-        (estimates, {"ci_prob": 0.9}, "tests print the interval of its own level that decided: say level="),
+        (estimates, {"ci_prob": 0.9}, "tests print the interval of its own level that decided: give level="),
     ):
         with pytest.raises(DecisionError, match=said):
             decide(x, rope=(-1, 1), **choice)
     effects = xr.Dataset({"ice": (("unit", *EFFECT), np.zeros((5, 1, 1)))})
-    with pytest.raises(DecisionError, match=r"takes cg.estimate\(effects\)"):
+    with pytest.raises(DecisionError, match=r"needs cg.estimate\(effects\)"):
         decide(effects, rope=(-1, 1), error="local")
     with pytest.raises(DecisionError, match="rng=0"):
         decide(effects, rope=(-1, 1), error="bootstrap_t")

@@ -321,8 +321,8 @@ def _covariance(table: xr.Dataset, used: xr.Dataset, system: System) -> Array | 
         one, other = (names[k] for k in np.flatnonzero(H[j])[:2])
         raise EstimateError(
             f"hypothesis {system.names[j]!r}: the covariance of {one!r} and {other!r} is not known, and contrasts of "
-            "one trial are correlated; give it, cg.from_effects(effect, covariance=...), or np.diag(se**2) where errors "
-            "are independent, or give the effects of cg.contrast"
+            "one trial are correlated; give it, cg.from_effects(effect, covariance=...), or np.diag(se**2) where "
+            "errors are independent, or give the effects of cg.contrast"
         )
     return None
 

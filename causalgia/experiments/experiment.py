@@ -121,7 +121,9 @@ class Experiment(Design):
                 "out of analysis="
             )
         if self.analysis.rope is None:
-            raise DesignError(f"experiment '{self.entry.name}': without a ROPE there is no verdict; give {ROPE_IN_WORDS}")
+            raise DesignError(
+                f"experiment '{self.entry.name}': without a ROPE there is no verdict; give {ROPE_IN_WORDS}"
+            )
         check_analysis(self.analysis.asking(self.asked), self)
         if self.n_units < 2 and self.analysis.target != "units":
             raise DesignError(
