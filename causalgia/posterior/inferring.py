@@ -57,11 +57,11 @@ def infer(
     log_likelihood: bool | Literal["auto"] = "auto",
     accept_unconverged: bool = False,
 ) -> Tree:
-    """Infer all effects together: what the others are like says how far to believe each.
+    """Infer all effects together, by a hierarchical model: each is shrunk by as much as the others suggest.
 
-    Of every task by itself, ``effect | delta ~ N(delta, Sigma)`` and ``delta_k = mu + x_k' beta + tau z_k``. The
-    estimand of row k is the ACE that its estimate estimates, attrs["estimand"] and attrs["target"] unchanged; extreme
-    estimates are drawn towards the others by as much as their errors ask for.
+    For each task separately, ``effect | delta ~ N(delta, Sigma)`` and ``delta_k = mu + x_k' beta + tau z_k``. The
+    estimand of row k remains the ACE of its estimate, with attrs["estimand"] and attrs["target"] unchanged; extreme
+    estimates shrink towards the others, the more the larger their errors.
 
     Parameters
     ----------
@@ -76,15 +76,15 @@ def infer(
     law
         Law of z. ``"two_scales"``: two normal scales about one centre, both scales, the share of each and mu integrated
         under priors in units of the median standard error; effects of many kinds of families are near to one of these,
-        and no effect is exactly 0. ``"auto"``: two scales of 30 effects or more; of 2 to 29, which cannot show a law,
-        the normal one, and a note says that it was assumed (the unshrunken interval stands beside it); one effect gets
-        its unshrunken answer. ``"student_t"``: heavy tails, 4 degrees of freedom; ``"normal"``. ``"spike_and_slab"``,
-        for questions where exact nulls exist: an atom and normals of a grid of scales, in proportions that the effects
-        themselves tell (ash; tau is the sd of the fitted mixture, constant). The atom is at exactly 0 where errors are
-        independent; where they share a control, a shift of all effects cannot be told from its error, and it is at mu.
-        Fewer than 30 effects have an atom at 0 and one slab, whose weight and sd are integrated, each effect by its own
-        error. (No pattern of effects can be told from the error of units that has the same pattern, under any law: it
-        is left to the effects, at most one for ten.)
+        and no effect is exactly 0. ``"auto"``: two scales for 30 effects or more; for 2 to 29, which cannot show a law,
+        the normal one, with a note that it was assumed (and the unshrunken intervals as well); a single effect is not
+        shrunken. ``"student_t"``: heavy tails, 4 degrees of freedom; ``"normal"``. ``"spike_and_slab"``, for questions
+        where exact nulls exist: an atom and normals of a grid of scales, in proportions estimated from the effects
+        (ash; tau is the sd of the fitted mixture, constant). The atom is at exactly 0 where errors are independent;
+        where they share a control, a shift of all effects cannot be separated from the control's error, and it is at
+        mu. Fewer than 30 effects have an atom at 0 and one slab, whose weight and sd are integrated, each effect by its
+        own error. (Under any law, a pattern of effects cannot be separated from an error of units with the same
+        pattern: it is attributed to the effects, at most one pattern for ten effects.)
     prior
         Of mu and tau under the normal and the Student-t law, and of the sd of the one slab; in sd of the control arm
         where ``standardised`` and the estimates know ``control_sd``, else on the scale of the effects.
@@ -96,8 +96,8 @@ def infer(
         at their mean.
     engine
         ``"exact"``: quadrature and independent draws. ``"nuts"``: PyMC, through nutpie where it is installed.
-        ``"auto"``: exact wherever it exists, which is everywhere but for the Student-t and the spike and slab with a
-        known covariance of more than one shared factor. Two scales have the exact engine alone.
+        ``"auto"``: exact wherever it exists, which is everywhere except for the Student-t and the spike and slab with
+        a known covariance of more than one shared factor. Two scales have only the exact engine.
     draws
         In all, over four chains; rounded up to a multiple of four.
     rng
@@ -126,7 +126,7 @@ def infer(
     Raises
     ------
     InferenceError
-        If a choice is unknown, an se is 0 or missing, contrasts of a known covariance repeat each other, no effect is
+        If a choice is unknown, an se is 0 or missing, contrasts of a known covariance repeat each other, "no effect" is
         not 0 on this scale (attrs["null_value"]; ratios), the posterior is improper, or ``log_likelihood=True`` where
         it has no closed form.
     ConvergenceError
@@ -142,12 +142,13 @@ def infer(
     Notes
     -----
     The normal score makes an se larger the farther out a t lies in its heavy tail: 1.02 times at t = 3 with 100 degrees
-    of freedom, 1.07 from t = 5.4 on, where it stops: no sign is in doubt there.
+    of freedom, 1.07 from t = 5.4 on, beyond which it is constant, because no sign is in doubt there.
 
     Leave-one-out here asks how well the other effects predict an estimate, so it compares laws, groups and covariates.
     Each estimate has an effect of its own; given that effect its density moves the posterior as much as the prior does,
     and importance sampling fails (Pareto k above .7). The effect is therefore integrated (Merkle et al. 2019): the
-    left-out density is the same, and k is low but for an effect that alone shows the law its tail, or a family of few.
+    left-out density is the same, and k is low except for an effect that alone determines the tail of the law, or in a
+    family of few.
 
     References
     ----------
@@ -243,7 +244,7 @@ def _independence(table: xr.Dataset, asked: list[Question]) -> list[str]:
 
 
 def _unsure(table: xr.Dataset) -> list[str]:
-    """Return what to say where standard errors of few units are taken for known."""
+    """Return what to say where standard errors of few units are taken as known."""
     df = typical_df(table)
     if table.sizes["contrast"] == 1 or df >= LEAST_DF:
         return []

@@ -131,9 +131,9 @@ def interval_of(estimates: xr.Dataset, directional: Array, negligible: Array) ->
 def from_posterior(tree: Any, rope: Any, *, level: float, ci_prob: float, rare: Any = None) -> Evidence:
     """Return what draws of ``ace (chain, draw, contrast[, task])`` say, whoever drew them.
 
-    A posterior knows as little of backgrounds that were not drawn as a test does: "negligible" cannot be claimed where
-    effects on a share `rare` of the backgrounds could have been missed, and has to hold with what they could add to a
-    skewed effect (`causalgia.verdicts.rare_effects`).
+    A posterior has no more information on backgrounds that were not drawn than a test: "negligible" cannot be claimed
+    where effects on a share `rare` of the backgrounds could have been missed, and has to hold with what they could add
+    to a skewed effect (`causalgia.verdicts.rare_effects`).
 
     Raises
     ------
@@ -143,7 +143,7 @@ def from_posterior(tree: Any, rope: Any, *, level: float, ci_prob: float, rare: 
         If its dims are others, a draw is not finite, the draws are too few for the level, or a group beside them is of
         other effects.
     ConvergenceError
-        If draws that nobody vouches for have not settled.
+        If draws from another sampler have not converged.
 
     Examples
     --------

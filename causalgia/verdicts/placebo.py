@@ -18,7 +18,7 @@ def rank_errors(estimates: xr.Dataset) -> tuple[Array, Array]:
 
     ``p = (1 + #{words at least as far}) / (M + 1)`` is super-uniform for a word of the placebos' own law, whose
     estimate is exchangeable with theirs, so that Benjamini-Hochberg over many of them bounds the false discoveries
-    among what is *not* such a word. A region alone does not: 5 % of the words lie outside it by its making.
+    among what is *not* such a word. A region alone does not: by construction 5 % of the words lie outside it.
 
     References
     ----------
