@@ -65,8 +65,8 @@ def hypotheses(estimates: Any, hypothesis: Any, *, ci_prob: float | None = None)
 
     Hypothesis j says :math:`\sum_k h_{jk} \delta_k = r_j`. What is estimated is the left side minus the right one, so
     that no effect is 0. Of *estimates* its standard error is :math:`\sqrt{h_j' V h_j}` with V the covariance that the
-    estimates hold. Of *effects* the answer is effects again, unit by unit, and `causalgia.estimate` finds error and
-    degrees of freedom from the units, for any target, with clusters: take that way wherever there are units.
+    estimates hold. Given *effects*, it returns effects, unit by unit, and `causalgia.estimate` computes errors
+    and degrees of freedom from the units, for any target, with clusters: prefer this wherever there are units.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def hypotheses(estimates: Any, hypothesis: Any, *, ci_prob: float | None = None)
         Of estimates: ``ace, se, df, p, log_p, lower, upper, exact (contrast, task[, model])`` and their ``covariance``;
         the df are those of the contrasts, the smallest where they differ, which a note says. ``n_units, n_clusters``
         are the least of its contrasts, ``control_sd`` is pooled by the size of the weights. Skewness is not known from
-        estimates, so that tests are plain t.
+        estimates, so that tests are by the ordinary t.
 
     Raises
     ------

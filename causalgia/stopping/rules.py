@@ -102,10 +102,10 @@ class Rule:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Precision(Rule):
-    """Stop once every interval is short: fixed-width stopping on the plain t interval.
+    """Stop once every interval is short: fixed-width stopping on the ordinary t interval.
 
     It ends at the first look at which ``t se <= halfwidth`` for every contrast and task, from `start` independent
-    clusters on. What is reported is the plain interval, as `causalgia.estimate` gives it: its width, not its place,
+    clusters on. The interval to report is the ordinary one of `causalgia.estimate`: its width, not its position,
     decides when to stop, and its coverage tends to `ci_prob` as the halfwidth shrinks; slowly where effects are skewed,
     for an underestimated spread ends the trial early (.80 for an effect that 3 % of units have, stopped at 170 units),
     and ``attrs["stopped"]`` says so. It says nothing of verdicts.
@@ -173,13 +173,13 @@ class Decided(Rule):
     """Stop once every verdict is clear: a confidence sequence, which holds at all looks together.
 
     At each look the interval of every contrast and task is that of an asymptotic confidence sequence over the sums of
-    independent clusters; the trial stops when each lies above, below or inside the ROPE. The chance of a false verdict
-    is at most ``1 - level`` (asymptotically), shared equally over contrasts and tasks, so that looking often raises no
-    false alarm. A trial that reaches its ``n_units`` undecided says so; to extend it then would be a further look, for
-    which the error rate has no room: run a new one, or `causalgia.confirm`.
+    independent clusters; the trial stops when each lies above, below or inside the ROPE. The probability of any false
+    verdict is at most ``1 - level`` (asymptotically), divided equally among contrasts and tasks, however often one
+    looks. A trial that reaches its ``n_units`` undecided says so; to extend it then would be a further look, which the
+    error rate does not cover: run a new one, or `causalgia.confirm`.
 
-    The units at hand cannot tell how rare, or how large, effects on other backgrounds are. So no verdict is given
-    before an effect on a share `rare` of backgrounds would have been met, and each interval is widened by what
+    The sampled units do not show how rare, or how large, effects on other backgrounds are. So no verdict is given
+    before an effect on a share `rare` of backgrounds would have been seen, and each interval is widened by what
     backgrounds that were not drawn could add. Effects on fewer backgrounds can be missed, which ``attrs["stopped"]``
     and the report say.
 
@@ -195,7 +195,7 @@ class Decided(Rule):
         the trial has about ``3.7 / rare`` clusters: 368 for 1 %, 37 (so 100) for 10 %.
     largest
         The largest effect on any one background, as a distance from no effect on the scale of the contrasts, where a
-        bound is known; it widens the intervals. None, or less than what was met: the largest that was met in any
+        bound is known; it widens the intervals. None, or less than the largest observed: the largest observed in any
         contrast of the task.
     control, contrasts
         What is watched, as in `Precision`.
@@ -211,7 +211,7 @@ class Decided(Rule):
         If the ROPE is none, reversed, or known only from the outcomes themselves (``"placebo"``, sd); or `rare` is not
         between 0 and 1.
     EstimateError
-        If `level` is not between 0 and 1, `largest` is not positive, or `start` is below 100.
+        If `level` is not between 0.5 and 1, `largest` is not positive, or `start` is below 100.
 
     Notes
     -----
@@ -260,7 +260,7 @@ class Decided(Rule):
             raise EstimateError(f"Decided: level={self.level!r} is not between 0.5 and 1; for example level=0.95")
         if not _is_number(self.rare) or not 0 < self.rare < 1:
             raise DecisionError(
-                f"Decided: rare={self.rare!r} is not a share of the backgrounds between 0 and 1; for example "
+                f"Decided: rare={self.rare!r} is not between 0 and 1; for example "
                 "rare=0.01, which takes 368 clusters or more"
             )
         object.__setattr__(self, "rare", float(self.rare))
