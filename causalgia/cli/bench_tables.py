@@ -159,9 +159,11 @@ def print_average(folder: Path, control: str, level: float) -> None:
     from causalgia.estimation import estimate
 
     activities = kept_in(folder)
-    typer.echo("On average over elements, each a background:")
+    typer.echo("Average over elements (backgrounds):")
     if activities.sizes.get("model") == 1:
-        typer.echo("One replicate was measured: this is the average in it, and how replicates differ is not counted.")
+        typer.echo(
+            "One replicate was measured: the average is that of this replicate, without variation between replicates."
+        )
     print_answers(estimate(contrast(activities, control=control), target=target_in(activities), ci_prob=level))
 
 
@@ -220,5 +222,7 @@ def virtual_in(place: Path, control: str | None, measured: xr.Dataset | pd.DataF
 
 def _there(path: Path) -> Path:
     if not path.is_file():
-        raise OutcomesError(f"{path}: no such file or folder; give a folder of ours, or a table element effect se")
+        raise OutcomesError(
+            f"{path}: no such file or folder; give a folder written by causalgia, or a table element effect se"
+        )
     return path
