@@ -225,7 +225,7 @@ def run(
 
     An experiment of the catalogue is answered at once: its table and sentences are printed, its figure is drawn.
 
-    With --store outcomes are written to disk as they come; after Ctrl-C, a kill or a full disk the same command resumes.
+    With --store, outcomes go to disk as they come; the same command resumes after Ctrl-C, a kill or a full disk.
 
     Example:   causalgia run trial.toml --out results --device cuda
 
@@ -318,7 +318,7 @@ def analyze(
     keep_draws: Annotated[bool, typer.Option("--keep-draws", help=f"Also write the draws, as {POSTERIOR}.")] = False,
     all_rows: _All = False,
 ) -> None:
-    """Decide which effects are large: estimate, adjust (bh), infer, decide, by the analysis in trial.toml; options override it.
+    """Decide which effects are large: estimate, adjust (bh), infer, decide, by trial.toml; options override it.
 
     An experiment of the catalogue is answered anew, unless --control asks another question or --keep-draws for draws.
 
