@@ -149,7 +149,7 @@ class DegenerateWarning(CausalgiaWarning):
 
 
 class FewClustersWarning(CausalgiaWarning):
-    """Fewer than 20 clusters: intervals may cover less than they say when clusters are skewed."""
+    """Fewer than 20 clusters: intervals may cover less than their nominal level when clusters are skewed."""
 
 
 class ClusterSizeWarning(CausalgiaWarning):
@@ -157,7 +157,7 @@ class ClusterSizeWarning(CausalgiaWarning):
 
 
 class SkewnessWarning(CausalgiaWarning):
-    """Effects too skewed, for their number of units, for a test that supposes joint symmetry."""
+    """Effects too skewed, for their number of units, for a test that assumes joint symmetry."""
 
 
 class BarcodeNoiseWarning(CausalgiaWarning):

@@ -325,7 +325,7 @@ SCHEMA: tuple[Variable, ...] = (
     _decisions("upper_slab", "upper end of the interval of the effect if it is not 0; of the same probability"),
     _decisions("local_error", "1 minus the probability of the verdict's region (the best region, where undecided)"),
     _decisions("q", "mean local error (or adjusted p, the band's too) of the set of verdicts that ends with this one"),
-    _decisions("interval_level", "probability of the interval lower to upper, the one that decided"),
+    _decisions("interval_level", "probability of the interval lower to upper, the one that gave the verdict"),
     _decisions("missed_share", "effects on fewer backgrounds than this share could be missed (3/n, 95 %)"),
     _decisions("rope_lower", "lower end of the region of practical equivalence, on attrs['contrast_scale']"),
     _decisions("rope_upper", "upper end of the region of practical equivalence, on attrs['contrast_scale']"),

@@ -183,7 +183,7 @@ def test_what_is_refused(folder, tmp_path):
     )
     refused(
         *("mpra", "analyze", counts, "--design", library / "arms.tsv", "--out", tmp_path / "y"),
-        said="which arm is subtracted? say --control, one of",
+        said="which arm is the control? give --control, one of",
     )
     refused(
         *("mpra", "analyze", counts, "--design", library, "--control", "none", "--out", tmp_path / "y"),

@@ -204,7 +204,7 @@ def test_no_spread_is_answered() -> None:
     flat = variance_components(effects_of(np.full((10, 1, 1, 3), 2.5)))
     assert (flat["variance"] == 0).all()
     assert (flat["share"] == 0).all()
-    assert flat.attrs["buy_next"] == "nothing varies: there is nothing to buy"
+    assert flat.attrs["buy_next"] == "nothing varies: more units or predictors change nothing"
     u = np.random.default_rng(0).normal(size=40)
     twins = variance_components(effects_of(np.repeat(u[:, None, None, None], 3, axis=3)))
     np.testing.assert_allclose(twins["variance"].values.ravel(), [u.var(ddof=1), 0, 0], rtol=1e-5, atol=1e-12)

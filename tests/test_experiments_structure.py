@@ -348,7 +348,7 @@ def test_what_does_not_go_across_is_refused() -> None:
         across_predictors({"x": one, "y": other}, contrast="bias")
     with pytest.raises(OutcomesError, match="some predictors share units"):
         across_predictors({"x": one, "y": same, "z": own}, contrast="bias")
-    with pytest.raises(OutcomesError, match="nothing to go across"):
+    with pytest.raises(OutcomesError, match="nothing to compare it with"):
         across_predictors(one, contrast="bias")
     with pytest.raises(DecisionError, match="every effect lies beyond"):
         share_of_predictors(cg.infer(across_predictors({"x": one, "y": own}, contrast="bias"), rng=0), rope=0)

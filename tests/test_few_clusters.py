@@ -37,7 +37,7 @@ def test_holm_is_taken_below_20_clusters_and_named(n_clusters: int) -> None:
     found = adjust(effects, method="auto")  # draws nothing, and needs no rng
     xr.testing.assert_equal(found["p_adjusted"], adjust(effects, method="holm")["p_adjusted"])
     assert found.attrs["adjust"] == "holm"
-    note = f"adjusted by Holm: {n_clusters} clusters are too few to resample (20 or more), and it supposes"
+    note = f"adjusted by Holm, which assumes that each t-test is valid: {n_clusters} clusters are too few to resample"
     assert notes_of(found)[0].startswith(note)
     assert f"Note: A{note[1:]}" in " ".join(str(report(found)).split())
 
@@ -62,7 +62,7 @@ def test_clusters_are_counted_and_not_units() -> None:
 def test_estimates_have_nothing_to_resample() -> None:
     many, few = (adjust(estimate(effects_of(normal(n))), method="auto") for n in (60, 8))
     assert (many.attrs["adjust"], few.attrs["adjust"]) == ("holm", "holm")
-    assert "these are estimates, without units to resample" in notes_of(many)[0]
+    assert "estimates have no units to resample" in notes_of(many)[0]
     assert "8 clusters are too few" in notes_of(few)[0]
 
 
@@ -74,7 +74,8 @@ def test_bands_are_bonferronis_below_20_clusters() -> None:
     np.testing.assert_allclose(band["ace"] - band["lower"], half, rtol=1e-12)
     assert band.attrs["band"] == "bonferroni"
     assert "n_draws" not in band.attrs
-    assert notes_of(band)[0].startswith("band by Bonferroni's t: 19 clusters are too few")
+    note = "band by Bonferroni's t, which assumes that each t-test is valid: 19 clusters are too few"
+    assert notes_of(band)[0].startswith(note)
     resampled = simultaneous(effects_of(normal(20)), n_draws=499, rng=0)
     assert (resampled.attrs["band"], notes_of(resampled)) == ("bootstrap_t", [])
 

@@ -71,7 +71,7 @@ def test_words_of_which_some_units_lack_some() -> None:
     assert mine["df"].item() == pytest.approx(balanced.df.item(), rel=1e-3)
     kept = np.random.default_rng(1).random(len(long)) > np.where(long["arm"] == "none", 0.0, 0.2)
     fewer = from_incomplete(long[kept], **ask)
-    assert "cells are missing, and are taken to be so at random" in fewer.attrs["notes"]
+    assert "cells are missing, which is assumed to be at random" in fewer.attrs["notes"]
     assert fewer["se"].item() > 0.95 * mine["se"].item()
     assert abs(fewer["ace"].item() - mine["ace"].item()) < mine["se"].item()
     with pytest.raises(OutcomesError, match="lacks"):

@@ -242,7 +242,7 @@ def test_scales_whose_no_effect_is_not_0_are_refused_with_their_cure() -> None:
     ratios = from_effects([1.1, 0.9], se=[0.1, 0.1]).assign_attrs(null_value=1.0, transform="ratio")
     with pytest.raises(InferenceError, match="on ratio no effect is 1.*scale='log_of_means'"):
         infer(ratios, rng=0)
-    with pytest.raises(InferenceError, match="or decide without a hierarchy: .*error='bh'.*error='bootstrap_t'"):
+    with pytest.raises(InferenceError, match="decide without a hierarchical model: .*error='bh'.*error='bootstrap_t'"):
         infer(ratios, rng=0)
     with pytest.raises(InferenceError, match="on bpnet no effect is 1.*error='bh'"):
         infer(ratios.assign_attrs(transform="bpnet"), rng=0)
@@ -250,7 +250,7 @@ def test_scales_whose_no_effect_is_not_0_are_refused_with_their_cure() -> None:
 
 @pytest.mark.parametrize("prior", ["x", {"tau_scale": 1.0}, None, Prior])
 def test_what_is_no_prior_is_refused_at_the_door(prior: Any) -> None:
-    with pytest.raises(InferenceError, match=r"is no prior; give cg\.Prior"):
+    with pytest.raises(InferenceError, match=r"is not a prior; give cg\.Prior"):
         infer(from_effects([1.0, 2.0], se=0.5), prior=prior, rng=0)
 
 

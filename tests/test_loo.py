@@ -149,5 +149,5 @@ def test_a_choice_that_is_none_is_refused() -> None:
 def test_a_law_that_is_not_drawn_has_no_leave_one_out() -> None:
     table = cg.from_effects(np.random.default_rng(7).normal(size=40), np.ones(40))
     assert "log_likelihood" not in datasets(cg.infer(table, law="spike_and_slab", draws=40, rng=0))
-    with pytest.raises(InferenceError, match="has its weights at their maximum"):
+    with pytest.raises(InferenceError, match="fixes its weights at their maximum"):
         cg.infer(table, law="spike_and_slab", log_likelihood=True, rng=0)

@@ -566,12 +566,12 @@ def test_targets_of_measured_outcomes_are_elements_and_replicates():
     assert cg.estimate(effects, target="population").sizes["model"] == 4
     assert "over units and replicates" in cg.estimate(effects).attrs["method"]
     for target in ("units", "parents", "population x predictors"):
-        with pytest.raises(EstimateError, match=r"these were measured.*cg.mpra.fit"):
+        with pytest.raises(EstimateError, match=r"these outcomes were measured.*cg.mpra.fit"):
             cg.estimate(effects, target=target)
-    with pytest.raises(EstimateError, match="one replicate says nothing of others"):
+    with pytest.raises(EstimateError, match="one replicate shows no variance between replicates"):
         cg.estimate(effects.isel(model=[0]))
     virtual = effects.assign_attrs(model_is="networks")
-    with pytest.raises(EstimateError, match="is of measured activities"):
+    with pytest.raises(EstimateError, match="is for measured activities"):
         cg.estimate(virtual, target="population x replicates")
 
 

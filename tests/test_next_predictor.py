@@ -234,7 +234,7 @@ def test_a_verdict_is_about_the_next_network(outcomes):
 
 def test_a_posterior_is_no_prediction(outcomes):
     estimates = cg.estimate(cg.contrast(outcomes), target="next predictor")
-    with pytest.raises(InferenceError, match="estimate target='population x predictors' to infer"):
+    with pytest.raises(InferenceError, match="estimate target='population x predictors' and then infer"):
         cg.infer(estimates, rng=0)
     assert cg.Analysis(control="none", target="next predictor").decides_by(400) == "bh"
     for name, value in (("error", "local"), ("error", "bootstrap_t"), ("adjust", "sign_flip")):

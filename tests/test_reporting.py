@@ -338,8 +338,8 @@ def test_a_report_of_decisions_reads_as_settled():
     said = report(decided(error="local")).splitlines()
     assert said[4] == (
         "Verdicts on the ROPE (region of practical equivalence), -0.1 to 0.1: one-sided tests of the unshrunken "
-        "effects, directions at p <= 0.025 a side and negligible at 0.05, each by itself; the interval is the one "
-        "that decided."
+        "effects, directions at p <= 0.025 a side and negligible at 0.05, not adjusted; the interval is the one "
+        "that gave the verdict."
     )
     assert said[5] == "Assuming no rare, large effects."
     table = said[7:11]

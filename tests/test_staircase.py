@@ -298,7 +298,7 @@ def test_a_task_whose_placebo_words_do_nothing_is_left_out(rope, error):
     y[:, :, 1] = y[:, :1, 1]
     outcomes = outcomes_of(y, names, ["live", "dead"], kinds)
     ask = cg.Analysis(control="control", rope=rope, error=error)
-    with pytest.warns(DegenerateWarning, match="no verdict on task 'dead': the placebo words spread no more"):
+    with pytest.warns(DegenerateWarning, match="no verdict on task 'dead': the placebo words there vary no more"):
         found = cg.analyze(outcomes, ask, rng=0)
     assert found["task"].values.tolist() == ["live"]
     assert "no verdict on task 'dead'" in found.attrs["notes"]
@@ -317,4 +317,4 @@ def test_a_posterior_decides_where_standard_errors_are_known_well_enough(n, evid
     by_tests = cg.decide(found.estimates, rope=(-1, 1))  # what was fixed beforehand, for few units alone
     assert ("exploratory" in by_tests.attrs) == (evidence == "posterior")
     said = dict(cg.infer(found.estimates, rng=0)["posterior"].attrs).get("notes", "")
-    assert ("19 degrees of freedom (median) and were taken for known" in said) == (evidence == "tests")
+    assert ("19 degrees of freedom (median) and were taken as known" in said) == (evidence == "tests")

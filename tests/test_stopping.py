@@ -186,7 +186,7 @@ def test_skewed_effects_wait():
     early = cg.Decided(rope=0).look(outcomes_of(ice[:100]))
     needed = int(np.ceil(25 * stats.skew(ice[:100]) ** 2))
     assert not early.stop
-    assert early.words == f"undecided: 100 clusters, of the {needed:,} that the skewness of 'treated' needs"
+    assert early.words == f"undecided: 100 clusters of the {needed:,} needed because of the skewness of 'treated'"
 
 
 # effects on few backgrounds
@@ -197,7 +197,7 @@ def test_no_verdict_before_a_rare_effect_would_have_been_met():
     assert 0.99**368 <= 0.025 < 0.99**367
     nothing = outcomes_of(np.zeros(367))
     assert (
-        cg.Decided(rope=(-0.1, 0.1)).look(nothing).words.startswith("undecided: 367 clusters, of the 368 that it takes")
+        cg.Decided(rope=(-0.1, 0.1)).look(nothing).words.startswith("undecided: 367 clusters of the 368 needed to see")
     )
     look = cg.Decided(rope=(-0.1, 0.1)).look(outcomes_of(np.zeros(368)))
     assert (look.stop, look.words) == (
@@ -355,7 +355,7 @@ def test_the_interval_and_the_verdict_that_are_reported_are_the_sequences(tmp_pa
     inside = (lower > -1) & (upper < 1)
     assert (verdict == np.select([lower > 1, upper < -1, inside], ["increases", "decreases", "negligible"], "?")).all()
     text = " ".join(cg.report(decisions).split())
-    assert "by the confidence sequence that watched the trial" in text
+    assert "by the confidence sequence that monitored the trial" in text
     assert text.count("effects on fewer than 1 % of backgrounds could be missed") >= 1
     assert "fewer than 0." not in text
 
@@ -375,7 +375,7 @@ def test_units_that_can_decide_nothing_are_refused_before_anything_is_predicted(
 
     until = cg.Decided(rope=(-1, 1), rare=rare)
     predictor = cg.FunctionPredictor(never, tasks=["y"], scale="none")
-    with pytest.raises(DecisionError, match=f"300 units can decide nothing: .* takes {takes} clusters"):
+    with pytest.raises(DecisionError, match=f"no verdict is possible with 300 units: .* takes {takes} clusters"):
         cg.run(trial(n_units=300), predictor, rng=0, until=until, progress=False)
 
 
@@ -429,7 +429,7 @@ def test_a_stopped_trial_is_the_beginning_of_the_whole_one(until, tmp_path):
 def test_a_trial_that_ends_undecided_says_so():
     outcomes = cg.run(trial(n_units=300), oracle(), rng=0, until=cg.Precision(halfwidth=1e-6), progress=False)
     assert outcomes.sizes["unit"] == 300
-    said = "ended at the 300 units there are, look 6: intervals wider than 1e-06 to each side are left: placebo, GATA1"
+    said = "ended at the 300 units there are, look 6: intervals are still wider than 1e-06 to each side: placebo, GATA1"
     assert outcomes.attrs["stopped"] == said
 
 
@@ -453,13 +453,13 @@ def test_what_keeps_a_trial_from_ending_is_named():
     )
     look = cg.Decided(rope=(-1, 1)).look(outcomes)
     needed = int(np.ceil(25 * stats.skew(rare) ** 2))
-    said = f"undecided: 400 clusters, of the {needed:,} that the skewness of 'rare' in HepG2 needs"
+    said = f"undecided: 400 clusters of the {needed:,} needed because of the skewness of 'rare' in HepG2"
     assert (look.stop, look.words) == (False, said)
     few = outcomes.isel(unit=slice(4, 60))
     of_four = clusters_to_meet(0.01, alpha=0.05 / 4)
-    said = f"undecided: 56 clusters, of the {of_four} that it takes to meet an effect on 1 % of backgrounds"
+    said = f"undecided: 56 clusters of the {of_four} needed to see an effect on 1 % of backgrounds"
     assert cg.Decided(rope=0).look(few).words == said
-    assert cg.Decided(rope=0, rare=0.1).look(few).words.endswith("of the 100 that are needed")
+    assert cg.Decided(rope=0, rare=0.1).look(few).words.endswith("of the 100 needed")
 
 
 def test_the_direction_of_a_ratio_is_about_1():
@@ -491,7 +491,7 @@ def test_few_parents_never_stop_a_trial():
     parents = ["".join(np.random.default_rng(i).choice(list("ACGT"), 60)) for i in range(30)]
     few = trial(null=cg.DinucleotideShuffle(of=parents), n_units=300)
     outcomes = cg.run(few, oracle(), rng=0, until=cg.Precision(halfwidth=100), progress=False)
-    assert "undecided: 30 clusters, of the 100 that are needed" in outcomes.attrs["stopped"]
+    assert "undecided: 30 clusters of the 100 needed" in outcomes.attrs["stopped"]
     one = trial(null=cg.DinucleotideShuffle(of=parents[:1]), n_units=300)
     with pytest.raises(EstimateError, match="all units so far share one cluster"):
         cg.run(one, oracle(), rng=0, until=cg.Precision(halfwidth=100), progress=False)

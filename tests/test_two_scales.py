@@ -151,7 +151,7 @@ def test_one_effect_is_its_unshrunken_answer() -> None:
     posterior = cg.infer(cg.from_effects([3.0], [0.5]), rng=0)
     assert posterior["moments"]["mean"].item() == pytest.approx(3.0, abs=1e-6)
     assert posterior["moments"]["sd"].item() == pytest.approx(0.5, rel=2e-3)
-    assert "unshrunken answer" in posterior["posterior"].attrs["notes"]
+    assert "is not shrunken" in posterior["posterior"].attrs["notes"]
 
 
 def test_no_interval_has_zero_width() -> None:

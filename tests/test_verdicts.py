@@ -615,10 +615,10 @@ def test_a_posterior_that_lacks_something_says_what() -> None:
     hole[7, 1] = np.nan
     with pytest.raises(DecisionError, match="contrast c1, task K562: a draw of ace is not finite"):
         decide(posterior(hole), rope=0)
-    with pytest.raises(DecisionError, match="8 draws cannot tell an error of 0.05; give more draws"):
+    with pytest.raises(DecisionError, match="8 draws cannot resolve an error of 0.05; give more draws"):
         decide(posterior(np.zeros((8, 1))), rope=0)
     few = posterior(np.random.default_rng(0).normal(size=(60, 1)))
-    with pytest.raises(DecisionError, match="60 draws cannot tell an error of 0.01; give level=0.833 or less, or more"):
+    with pytest.raises(DecisionError, match="60 draws cannot resolve an error of 0.01; give level=0.833 or less"):
         decide(few, rope=0, level=0.99)
     assert decide(few, rope=0, level=0.833).sizes["contrast"] == 1
 
@@ -653,8 +653,8 @@ def test_saved_decisions_come_back(tmp_path: Path) -> None:
         ((-np.inf, 1), "not a finite number"),
         (0.3, r"is one number; a region has two ends: rope=\(-0.3, 0.3\)"),
         (True, "not two numbers"),
-        ("tiny", "rope='tiny' is no region"),
-        ("0 sd", "rope='0 sd' is no region"),
+        ("tiny", "rope='tiny' is not a region"),
+        ("0 sd", "rope='0 sd' is not a region"),
         ("0.2 sd", "needs the sd of the control arm"),
     ],
 )
@@ -684,12 +684,12 @@ def test_choices_that_do_not_go_together_are_refused() -> None:
         (estimates, {"rare": "some"}, "rare='some' is neither"),
         (estimates, {"level": 1.0}, "level=1.0 is not between 0.5 and 1"),
         (tree, {"ci_prob": "wide"}, "ci_prob='wide' is not between"),
-        (estimates, {"ci_prob": 0.9}, "tests print the interval of its own level that decided: say level="),
+        (estimates, {"ci_prob": 0.9}, "tests print the interval of its own level that decided: give level="),
     ):
         with pytest.raises(DecisionError, match=said):
             decide(x, rope=(-1, 1), **choice)
     effects = xr.Dataset({"ice": (("unit", *EFFECT), np.zeros((5, 1, 1)))})
-    with pytest.raises(DecisionError, match=r"takes cg.estimate\(effects\)"):
+    with pytest.raises(DecisionError, match=r"needs cg.estimate\(effects\)"):
         decide(effects, rope=(-1, 1), error="local")
     with pytest.raises(DecisionError, match="rng=0"):
         decide(effects, rope=(-1, 1), error="bootstrap_t")
@@ -727,7 +727,7 @@ def test_the_band_decides() -> None:
         assert (found["more_units"].where(said == "undecided", 1) > 0).all()
         np.testing.assert_array_equal(said != "undecided", found["q"] <= 0.1)
     assert "caution" in decide(effects, rope=0, error="bootstrap_t", rng=0).attrs
-    with pytest.raises(DecisionError, match="say level=, and not ci_prob="):
+    with pytest.raises(DecisionError, match="give level=, not ci_prob="):
         decide(effects, rope=0, error="bootstrap_t", rng=0, ci_prob=0.9)
 
 
@@ -797,7 +797,7 @@ def test_planted_effects_are_told_from_words_where_words_are_enough() -> None:
     planted = np.array([4.0] * 5 + [0.0] * 5)
     few = decide(screen_of_words(40, planted), rope="placebo")
     assert set(few["verdict"].values.ravel()[40:45]) == {"undecided"}
-    assert "among 40 words no error of a direction is below 0.049, and it takes 79 words" in few.attrs["notes"]
+    assert "with 40 words no p-value of a direction is below 0.049; 79 words are needed" in few.attrs["notes"]
     enough = decide(screen_of_words(79, planted), rope="placebo")
     assert set(enough["verdict"].values.ravel()[79:84]) == {"increases"}
     assert "notes" not in enough.attrs
@@ -820,7 +820,7 @@ def test_beside_an_interval_with_an_atom_stands_the_interval_without_it() -> Non
     said = cg.report(found.isel(contrast=slice(5)).expand_dims("task", axis=1))
     assert "P(0)" in said
     assert "if not 0" in said
-    assert "The interval counts the probability P(0)" in said
+    assert "The interval includes the probability P(0)" in said
     plain = cg.decide(cg.infer(estimates.isel(contrast=slice(40)), rng=0), rope=(-0.5, 0.5))
     assert "p_zero" not in plain
     assert "P(0)" not in cg.report(plain)

@@ -55,7 +55,7 @@ def chosen(analysis: Analysis, given: dict[str, Any]) -> Analysis:
         check_value(value, ANALYSIS, key, said=f"--{key.replace('_', '-')}")
     found = analysis.from_dict({**plain, **options})
     if found.control is None and found.contrasts is None and found.interaction is None:
-        raise DesignError("which arm is the control? say --control NAME, or control = in [analysis] of the trial.toml")
+        raise DesignError("which arm is the control? give --control NAME, or control = in [analysis] of the trial.toml")
     return found
 
 
@@ -96,5 +96,5 @@ def seed_of(outcomes: xr.Dataset, rng: int | None) -> int:
         return rng
     seed = str(outcomes.attrs.get("rng", ""))
     if not seed.isdecimal():
-        raise DesignError("the outcomes were not drawn with a seed that is a number; say --rng 0 (or any other)")
+        raise DesignError("the outcomes have no numeric seed; give --rng 0 (or any other)")
     return int(seed)

@@ -38,23 +38,25 @@ from causalgia.cli.skin import OneLine, RopeOfTwo
 bench = typer.Typer(
     cls=OneLine,
     name="mpra",
-    help="Order a design as an MPRA library, read its counts, and set the virtual trial beside the measured one.",
+    help="Order a design as an MPRA library, analyze its counts, and compare the virtual with the measured trial.",
     no_args_is_help=True,
     rich_markup_mode="rich",
 )
 
-_Trial = Annotated[Path, typer.Argument(metavar="TRIAL.TOML", help="A trial with an [mpra] table.")]
-_Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the files; made where it is missing.")]
-_Force = Annotated[bool, typer.Option("--force", help="Write over files that are there.")]
+_Trial = Annotated[Path, typer.Argument(metavar="TRIAL.TOML", help="Trial file with an [mpra] table.")]
+_Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Output folder; created if missing.")]
+_Force = Annotated[bool, typer.Option("--force", help="Overwrite existing files.")]
 _Library = Annotated[
-    Path, typer.Option("--design", metavar="LIB", help="What `mpra design` wrote, or a side table (TSV).")
+    Path, typer.Option("--design", metavar="LIB", help="Folder written by `mpra design`, or a side table (TSV).")
 ]
 _SdBarcode = Annotated[
-    float | None, typer.Option(help="Between barcodes of an oligo, sd of log2; else the pilot's, or 0.6.")
+    float | None, typer.Option(help="sd of log2 between barcodes of an oligo; default: the pilot's, or 0.6.")
 ]
-_SdReplicate = Annotated[float | None, typer.Option(help="Between replicates of an oligo; else the pilot's, or 0.15.")]
-_Tau = Annotated[float | None, typer.Option(help="Spread of the effect between backgrounds; else the pilot's, or 0.5.")]
-_Pilot = Annotated[Path | None, typer.Option(help="Counts of a pilot: they say the noise. Needs --design.")]
+_SdReplicate = Annotated[
+    float | None, typer.Option(help="sd between replicates of an oligo; default: the pilot's, or 0.15.")
+]
+_Tau = Annotated[float | None, typer.Option(help="sd of the effect between backgrounds; default: the pilot's, or 0.5.")]
+_Pilot = Annotated[Path | None, typer.Option(help="Counts of a pilot, which give the noise; needs --design.")]
 _PilotLibrary = Annotated[
     Path | None, typer.Option("--design", metavar="LIB", help="The pilot's library, or side table.")
 ]
@@ -97,11 +99,11 @@ def predict(
     spec_file: _Trial,
     library_folder: _Library,
     out: _Out,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps; wins over the file.")] = None,
-    flanks: Annotated[str | None, typer.Option(help="Letters around an insert, LEFT,RIGHT, for the predictor.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps; overrides the file.")] = None,
+    flanks: Annotated[str | None, typer.Option(help="Bases around each insert for the predictor: LEFT,RIGHT.")] = None,
     force: _Force = False,
 ) -> None:
-    """Ask the predictor of a trial for exactly the inserts of its library: the virtual trial of what is on the bench.
+    """Predict exactly the inserts of a library: the virtual counterpart of the measured trial.
 
     Example:   causalgia mpra predict trial.toml --design library --out virtual
     """
@@ -125,16 +127,17 @@ def power(
     barcodes: Annotated[str, typer.Option(help="Barcodes of each oligo.")] = "5,10,20,50",
     replicates: Annotated[str, typer.Option(help="Replicates.")] = "3,4,6",
     backgrounds: Annotated[
-        str | None, typer.Option(help="Backgrounds: for the average effect over them, not that of one element.")
+        str | None,
+        typer.Option(help="Number of backgrounds, for the power of their average effect; default: one element."),
     ] = None,
     depth: Annotated[
-        str | None, typer.Option(help="Mean reads of a barcode in one library; else the pilot's, or 100.")
+        str | None, typer.Option(help="Mean reads of a barcode in one library; default: the pilot's, or 100.")
     ] = None,
     sd_barcode: _SdBarcode = None,
     sd_replicate: _SdReplicate = None,
     tau: _Tau = None,
     alpha: Annotated[float, typer.Option(help="Level of the two-sided test.")] = 0.05,
-    q: Annotated[float | None, typer.Option(help="Instead of --alpha: a false discovery rate.")] = None,
+    q: Annotated[float | None, typer.Option(help="False discovery rate, instead of --alpha.")] = None,
     pilot: _Pilot = None,
     library_folder: _PilotLibrary = None,
     control: _PilotControl = None,
@@ -169,12 +172,14 @@ def power(
 
 @bench.command()
 def cheapest(
-    halfwidth: Annotated[float | None, typer.Option(help="Half width wanted, on log2.")] = None,
-    effect: Annotated[float | None, typer.Option(help="Instead: an effect that the test must find (80 %).")] = None,
-    oligos: Annotated[int | None, typer.Option(help="Most oligos that may be ordered.")] = None,
-    budget: Annotated[float | None, typer.Option(help="Most that the library may cost.")] = None,
-    price: Annotated[Path | None, typer.Option(help="A price list (TOML); else placeholders.")] = None,
-    arms: Annotated[int, typer.Option(min=2, help="Oligos that each background takes.")] = 2,
+    halfwidth: Annotated[float | None, typer.Option(help="Half width of the interval, on log2.")] = None,
+    effect: Annotated[
+        float | None, typer.Option(help="Instead of --halfwidth: an effect to detect with 80 % power.")
+    ] = None,
+    oligos: Annotated[int | None, typer.Option(help="Largest number of oligos.")] = None,
+    budget: Annotated[float | None, typer.Option(help="Largest cost of the library.")] = None,
+    price: Annotated[Path | None, typer.Option(help="Price list (TOML); default: placeholder prices.")] = None,
+    arms: Annotated[int, typer.Option(min=2, help="Oligos per background.")] = 2,
     sd_barcode: _SdBarcode = None,
     sd_replicate: _SdReplicate = None,
     tau: _Tau = None,
@@ -182,7 +187,7 @@ def cheapest(
     library_folder: _PilotLibrary = None,
     control: _PilotControl = None,
 ) -> None:
-    """Find the cheapest library that tells enough of an average effect, or the best split of oligos or a budget.
+    """Find the cheapest library for a given precision or power, or the best split of oligos or a budget.
 
     Example:   causalgia mpra cheapest --halfwidth 0.1
 
@@ -206,15 +211,15 @@ def analyze(
     library_folder: _Library,
     out: _Out = Path("measured"),
     control: Annotated[
-        str | None, typer.Option(help="The arm that is subtracted from every other one; else as the trial says.")
+        str | None, typer.Option(help="Control arm, subtracted from every other arm; default: the trial's.")
     ] = None,
-    arms: Annotated[str | None, typer.Option(help="Treatments, by comma; all where left out.")] = None,
+    arms: Annotated[str | None, typer.Option(help="Treatments, separated by commas; default: all.")] = None,
     method: Annotated[Fitting, typer.Option(help="How effects are fitted.")] = Fitting.hierarchical,
     min_dna: Annotated[float | None, typer.Option(help="Leave out barcodes with fewer DNA reads (mean).")] = None,
-    min_barcodes: Annotated[int, typer.Option(min=1, help="Leave out elements with fewer, in every arm.")] = 1,
+    min_barcodes: Annotated[int, typer.Option(min=1, help="Leave out elements with fewer barcodes, in every arm.")] = 1,
     rope: Annotated[str, typer.Option(help=_Rope)] = "0",
-    error: Annotated[str, typer.Option(help="Bound on: local, bayes_fdr, or bh.")] = "bayes_fdr",
-    level: Annotated[float, typer.Option(help="Verdicts hold with this probability.")] = 0.95,
+    error: Annotated[str, typer.Option(help="Error rate that is bounded: local, bayes_fdr, or bh.")] = "bayes_fdr",
+    level: Annotated[float, typer.Option(help="1 minus the error rate of verdicts.")] = 0.95,
     rng: Annotated[int, typer.Option(min=0, help="Seed of draws.")] = 0,
     force: _Force = False,
 ) -> None:
@@ -249,7 +254,7 @@ def analyze(
     figures = draw_quality(quality, folder)
     print_average(folder, control, level)
     if not crossover:
-        typer.echo("Each element has one arm, so that none has an effect of its own: the library is parallel.")
+        typer.echo("Each element has one arm (a parallel library), so there are no effects of single elements.")
         print_written(folder, OUTCOMES, *figures)
         return
     store.save(fitted, folder / FIT)
@@ -262,16 +267,21 @@ def analyze(
 @bench.command()
 def compare(
     virtual: Annotated[
-        Path, typer.Argument(metavar="VIRTUAL", help="A folder with outcomes, or a table: element effect se.")
+        Path, typer.Argument(metavar="VIRTUAL", help="Folder with outcomes, or a table with columns element effect se.")
     ],
     measured: Annotated[
-        Path, typer.Argument(metavar="MEASURED", help="What `mpra analyze` wrote, or a table: element effect se.")
+        Path,
+        typer.Argument(
+            metavar="MEASURED", help="Folder written by `mpra analyze`, or a table with columns element effect se."
+        ),
     ],
-    control: Annotated[str | None, typer.Option(help="The virtual control arm; the measured one's by default.")] = None,
-    task: Annotated[str | None, typer.Option(help="Which task was measured, where there are several.")] = None,
+    control: Annotated[
+        str | None, typer.Option(help="Virtual control arm; default: that of the measured trial.")
+    ] = None,
+    task: Annotated[str | None, typer.Option(help="Task that was measured, if the predictor has several.")] = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder for table and figures.")] = None,
 ) -> None:
-    """Set virtual effects beside measured ones: correlation and slope corrected for the noise of both, and who is off.
+    """Compare virtual with measured effects: correlation, slope (corrected for noise in both), discordant elements.
 
     Example:   causalgia mpra compare virtual measured --out compared
     """

@@ -77,7 +77,9 @@ def control_of(given: str | None, side: Path | xr.Dataset, counts: xr.Dataset) -
     if kept.control is not None:
         return str(kept.control)
     arms = ", ".join(dict.fromkeys(counts["arm"].to_numpy().astype(str).tolist()))
-    raise ContrastError(f"which arm is subtracted? say --control, one of {arms}; or control in the trial's [analysis]")
+    raise ContrastError(
+        f"which arm is the control? give --control, one of {arms}; or control in the trial's [analysis]"
+    )
 
 
 def pilot_of(counts: Path | None, library: Path | None, control: str | None) -> xr.Dataset | None:
@@ -157,9 +159,11 @@ def print_average(folder: Path, control: str, level: float) -> None:
     from causalgia.estimation import estimate
 
     activities = kept_in(folder)
-    typer.echo("On average over elements, each a background:")
+    typer.echo("Average over elements (backgrounds):")
     if activities.sizes.get("model") == 1:
-        typer.echo("One replicate was measured: this is the average in it, and how replicates differ is not counted.")
+        typer.echo(
+            "One replicate was measured: the average is that of this replicate, without variation between replicates."
+        )
     print_answers(estimate(contrast(activities, control=control), target=target_in(activities), ci_prob=level))
 
 
@@ -218,5 +222,7 @@ def virtual_in(place: Path, control: str | None, measured: xr.Dataset | pd.DataF
 
 def _there(path: Path) -> Path:
     if not path.is_file():
-        raise OutcomesError(f"{path}: no such file or folder; give a folder of ours, or a table element effect se")
+        raise OutcomesError(
+            f"{path}: no such file or folder; give a folder written by causalgia, or a table element effect se"
+        )
     return path

@@ -32,7 +32,7 @@ def client_of(dask: str | None, workers: int | None) -> AbstractContextManager[C
         When entered, if Dask distributed is not installed.
     """
     if dask is not None and workers is not None:
-        raise ClusterError("--dask names a cluster that has its own workers, --workers N starts some here; give one")
+        raise ClusterError("--dask names a cluster with workers of its own, --workers N starts workers here; give one")
     if dask is None and workers is None:
         return nullcontext()
     from causalgia.trial.workers import connected, local_cluster

@@ -109,7 +109,7 @@ def _top(
         typer.echo(ctx.get_help())
 
 
-_Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `causalgia run` wrote.")]
+_Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder written by `causalgia run`.")]
 _TARGETS = (
     "population, parents, units, 'population x words', 'population x predictors', 'next predictor', or "
     "'population x replicates'."
@@ -119,7 +119,7 @@ _ROPE = (
     "Region of practical equivalence: -0.1,0.1 (or --rope -0.1 0.1), placebo, 'placebo tail', '0.2 sd', "
     "or 0 for direction alone."
 )
-_Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the files; made where it is missing.")]
+_Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Output folder; created if missing.")]
 
 
 @app.command()
@@ -127,7 +127,7 @@ def demo(
     out: _Out = Path(_DEMO),
     n_units: Annotated[int, typer.Option(min=2, help="Background sequences.")] = 1000,
     rng: Annotated[int, typer.Option(min=0, help="Seed.")] = 0,
-    force: Annotated[bool, typer.Option("--force", help="Write over files that are there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
 ) -> None:
     """Run a trial on a predictor whose true effects are known; print each estimate beside its truth, and verdicts.
 
@@ -156,9 +156,9 @@ def demo(
 
 @app.command()
 def experiments(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="One of them, with its settings.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="An experiment to describe.")] = None,
 ) -> None:
-    """List the catalogue of experiments, a line each; or say what one of them asks and which settings it takes.
+    """List the catalogue of experiments, one line each; or describe one: its question, estimand and settings.
 
     Example:   causalgia experiments copies
     """
@@ -171,10 +171,10 @@ def experiments(
 @app.command()
 def init(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="The file to write.")] = Path(SPEC),
-    experiment: Annotated[str | None, typer.Option(help="Of the catalogue: `causalgia experiments` lists it.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Write over files that are there.")] = False,
+    experiment: Annotated[str | None, typer.Option(help="An experiment listed by `causalgia experiments`.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
 ) -> None:
-    """Write a commented trial.toml that runs as it is, to be changed into your own; of an experiment, if one is named.
+    """Write a commented trial.toml that runs as it is, for you to change; or one of a named experiment.
 
     Example:   causalgia init gata1.toml
 
@@ -195,10 +195,10 @@ def init(
 
 @app.command()
 def check(
-    spec_file: Annotated[Path, typer.Argument(metavar="TRIAL.TOML", help="What `causalgia init` writes.")],
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps; wins over the file.")] = None,
+    spec_file: Annotated[Path, typer.Argument(metavar="TRIAL.TOML", help="Trial file; `causalgia init` writes one.")],
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps; overrides the file.")] = None,
 ) -> None:
-    """Look at the predictor of a trial before it is run: what can be trusted, how long it takes, and the disk.
+    """Check the predictor of a trial before it is run: numerical accuracy, run time and disk space.
 
     The exit code is 1 where the trial would be refused, or its answers would be wrong.
 
@@ -212,20 +212,20 @@ def check(
 
 @app.command()
 def run(
-    spec_file: Annotated[Path, typer.Argument(metavar="TRIAL.TOML", help="What `causalgia init` writes.")],
+    spec_file: Annotated[Path, typer.Argument(metavar="TRIAL.TOML", help="Trial file; `causalgia init` writes one.")],
     out: _Out,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps; wins over the file.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Write over files that are there.")] = False,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps; overrides the file.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
     store: Stored = False,
     keep: Kept = Keep.outcomes,
     dask: Dask = None,
     workers: Workers = None,
 ) -> None:
-    """Run the trial in a file: draw the units, apply the arms, ask the predictor, write the outcomes.
+    """Run the trial in a file: draw the units, apply the arms, predict, write the outcomes.
 
     An experiment of the catalogue is answered at once: its table and sentences are printed, its figure is drawn.
 
-    With --store outcomes go to disk as they come. After Ctrl-C, a kill or a full disk the same command goes on.
+    With --store, outcomes go to disk as they come; the same command resumes after Ctrl-C, a kill or a full disk.
 
     Example:   causalgia run trial.toml --out results --device cuda
 
@@ -253,14 +253,14 @@ def run(
     typer.echo(f"Next: causalgia {'estimate' if spec.analysis.rope is None else 'analyze'} {out}")
 
 
-_Control = Annotated[str | None, typer.Option(help="The arm that is subtracted from every other one.")]
+_Control = Annotated[str | None, typer.Option(help="Control arm, subtracted from every other arm.")]
 _Cluster = Annotated[str | None, typer.Option(help="auto, none, or a coordinate of the units.")]
 _Target = Annotated[str | None, typer.Option(help=_TARGETS)]
 _CiProb = Annotated[float | None, typer.Option(help="Probability of the intervals.")]
 _Adjust = Annotated[str | None, typer.Option(help=f"Adjust p-values: {_METHODS}.")]
-_Families = Annotated[str | None, typer.Option(help="One set of questions: all, or a factor of the arms.")]
-_All = Annotated[bool, typer.Option("--all", help="A line for each placebo word.")]
-_Seed = Annotated[int | None, typer.Option(min=0, help="Seed of draws and resampling; the trial's where left out.")]
+_Families = Annotated[str | None, typer.Option(help="Contrasts adjusted together: all, or by a factor of the arms.")]
+_All = Annotated[bool, typer.Option("--all", help="Print a line for each placebo word.")]
+_Seed = Annotated[int | None, typer.Option(min=0, help="Seed of draws and resampling; default: the trial's.")]
 
 
 @app.command()
@@ -275,7 +275,7 @@ def estimate(
     rng: _Seed = None,
     all_rows: _All = False,
 ) -> None:
-    """Estimate average causal effects with standard errors, as the analysis in trial.toml says; options win.
+    """Estimate average causal effects with standard errors, by the analysis in trial.toml; options override it.
 
     Example:   causalgia estimate results --control placebo --adjust bh
     """
@@ -299,13 +299,15 @@ def analyze(
     folder: _Folder,
     rope: Annotated[str | None, typer.Option(help=_ROPE)] = None,
     law: Annotated[
-        str | None, typer.Option(help="Of the effects: auto, two_scales, student_t, normal, spike_and_slab.")
+        str | None, typer.Option(help="Law of the effects: auto, two_scales, student_t, normal, spike_and_slab.")
     ] = None,
     error: Annotated[
         str | None, typer.Option(help="Kind of claim: auto, bh, holm, bootstrap_t, local, bayes_fdr.")
     ] = None,
-    rare: Annotated[str | None, typer.Option(help="Share of backgrounds not to be missed (0.01), or none.")] = None,
-    level: Annotated[float | None, typer.Option(help="Verdicts hold with this probability.")] = None,
+    rare: Annotated[
+        str | None, typer.Option(help="Share of backgrounds on which no effect may be missed (0.01), or none.")
+    ] = None,
+    level: Annotated[float | None, typer.Option(help="1 minus the error rate of verdicts.")] = None,
     control: _Control = None,
     cluster: _Cluster = None,
     target: _Target = None,
@@ -313,10 +315,10 @@ def analyze(
     adjust: _Adjust = None,
     families: _Families = None,
     rng: _Seed = None,
-    keep_draws: Annotated[bool, typer.Option("--keep-draws", help=f"Write the draws too, as {POSTERIOR}.")] = False,
+    keep_draws: Annotated[bool, typer.Option("--keep-draws", help=f"Also write the draws, as {POSTERIOR}.")] = False,
     all_rows: _All = False,
 ) -> None:
-    """Decide which effects are large: estimate, adjust (bh), infer, decide, as trial.toml says; options win.
+    """Decide which effects are large: estimate, adjust (bh), infer, decide, by trial.toml; options override it.
 
     An experiment of the catalogue is answered anew, unless --control asks another question or --keep-draws for draws.
 
@@ -351,9 +353,9 @@ def analyze(
 @app.command()
 def show(
     folder: _Folder,
-    all_rows: Annotated[bool, typer.Option("--all", help="A line for each arm and placebo word.")] = False,
+    all_rows: Annotated[bool, typer.Option("--all", help="Print a line for each arm and placebo word.")] = False,
 ) -> None:
-    """Print what a folder holds: null model, arms, predictor, and the effects and verdicts where they are known.
+    """Print what a folder holds: null model, arms, predictor, and effects and verdicts if estimated.
 
     Example:   causalgia show results
     """

@@ -29,7 +29,7 @@ class Keep(StrEnum):
 
 
 Stored: TypeAlias = Annotated[
-    bool, typer.Option("--store", help=f"Keep the trial in {STORE} as it goes; the same command resumes it.")
+    bool, typer.Option("--store", help=f"Keep the trial in {STORE} as it runs; the same command resumes it.")
 ]
 Kept: TypeAlias = Annotated[Keep, typer.Option("--keep", help="What --store keeps.")]
 

@@ -27,7 +27,7 @@ def print_answers(
 ) -> None:
     """Print the estimand, the table of effects, that of verdicts where there are any, and the sentences of a report.
 
-    Beside verdicts an effect has one interval, the one that decided: it stands in their table.
+    Beside verdicts an effect has one interval, the one that gave the verdict, which is in their table.
     """
     from causalgia.reporting import estimand, sentences
     from causalgia.reporting.decided import against

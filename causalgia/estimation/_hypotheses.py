@@ -65,8 +65,8 @@ def hypotheses(estimates: Any, hypothesis: Any, *, ci_prob: float | None = None)
 
     Hypothesis j says :math:`\sum_k h_{jk} \delta_k = r_j`. What is estimated is the left side minus the right one, so
     that no effect is 0. Of *estimates* its standard error is :math:`\sqrt{h_j' V h_j}` with V the covariance that the
-    estimates hold. Of *effects* the answer is effects again, unit by unit, and `causalgia.estimate` finds error and
-    degrees of freedom from the units, for any target, with clusters: take that way wherever there are units.
+    estimates hold. Given *effects*, it returns effects, unit by unit, and `causalgia.estimate` computes errors
+    and degrees of freedom from the units, for any target, with clusters: prefer this wherever there are units.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def hypotheses(estimates: Any, hypothesis: Any, *, ci_prob: float | None = None)
         Of estimates: ``ace, se, df, p, log_p, lower, upper, exact (contrast, task[, model])`` and their ``covariance``;
         the df are those of the contrasts, the smallest where they differ, which a note says. ``n_units, n_clusters``
         are the least of its contrasts, ``control_sd`` is pooled by the size of the weights. Skewness is not known from
-        estimates, so that tests are plain t.
+        estimates, so that tests are by the ordinary t.
 
     Raises
     ------
@@ -120,7 +120,7 @@ def hypotheses(estimates: Any, hypothesis: Any, *, ci_prob: float | None = None)
     """
     if _are_effects(estimates):
         if ci_prob is not None:
-            raise EstimateError("ci_prob= is of intervals, and effects have none; give it to cg.estimate after this")
+            raise EstimateError("ci_prob= is for intervals, and effects have none; give it to cg.estimate instead")
         return _of_effects(validate(estimates, "effects"), hypothesis)
     table = as_estimates(estimates)
     require_errors(table)
@@ -128,8 +128,8 @@ def hypotheses(estimates: Any, hypothesis: Any, *, ci_prob: float | None = None)
     system = as_system(hypothesis, _labels(table))
     if len(system.names) > MAX_COVARIANCE:
         raise EstimateError(
-            f"{len(system.names)} hypotheses of estimates, and the covariance of {MAX_COVARIANCE} at most is formed; "
-            "ask for fewer ('reference'), or combine the effects: cg.estimate(cg.hypotheses(effects, ...))"
+            f"{len(system.names)} hypotheses of estimates: a covariance is formed for {MAX_COVARIANCE} at most; test "
+            "fewer ('reference'), or combine the effects: cg.estimate(cg.hypotheses(effects, ...))"
         )
     return _of_estimates(table, system, table.attrs.get("ci_prob", 0.95) if ci_prob is None else ci_prob)
 
@@ -169,7 +169,7 @@ def _from_text(texts: Any, names: list[str]) -> dict[str, Linear]:
     for text in texts:
         if not isinstance(text, str):
             raise ContrastError(
-                f"hypothesis {text!r} stands among texts and is none; give texts, or a matrix of numbers"
+                f"hypothesis {text!r} is not text, while others are; give texts alone, or a matrix of numbers"
             )
         if text in KEYWORDS and text not in names:
             more = {name: Linear(terms, 0.0) for name, terms in differences(text, names).items()}
@@ -178,7 +178,7 @@ def _from_text(texts: Any, names: list[str]) -> dict[str, Linear]:
         twice = sorted(rows.keys() & more.keys())
         if twice:
             raise ContrastError(
-                f"hypothesis {twice[0]!r} is asked twice, and would count twice in the family; leave one"
+                f"hypothesis {twice[0]!r} is given twice, and would count twice in the family; leave one out"
             )
         rows |= more
     return rows
@@ -193,7 +193,7 @@ def _row(name: str, row: Any, names: list[str]) -> Linear:
     for contrast, weight in row.items():
         if str(contrast) not in names:
             hint = nearest(str(contrast), names) or "."
-            raise ContrastError(f"hypothesis {name!r}: {contrast!r} is no contrast{hint} There are {names[:20]}")
+            raise ContrastError(f"hypothesis {name!r}: {contrast!r} is not a contrast{hint} There are {names[:20]}")
         if isinstance(weight, bool) or not isinstance(weight, Real):
             raise ContrastError(f"hypothesis {name!r}: the weight of {contrast!r} is {weight!r}, not a number")
         terms[str(contrast)] = float(weight)
@@ -202,7 +202,7 @@ def _row(name: str, row: Any, names: list[str]) -> Linear:
 
 def _checked_row(name: str, row: Linear) -> Linear:
     if not np.isfinite(list(row.terms.values())).all():
-        raise ContrastError(f"hypothesis {name!r} has a weight that is not finite; weights of size 1 say the same")
+        raise ContrastError(f"hypothesis {name!r} has a weight that is not finite; rescale the weights")
     if not any(row.terms.values()):
         raise ContrastError(f"hypothesis {name!r} has no weight other than 0; name the contrasts that it combines")
     return Linear({contrast: weight for contrast, weight in row.terms.items() if weight}, row.constant)
@@ -214,7 +214,9 @@ def _from_matrix(matrix: Any, names: list[str]) -> dict[str, Linear]:
         columns = unique([str(c) for c in matrix.columns], "columns of the matrix")
         lost = [column for column in columns if column not in names]
         if lost:
-            raise ContrastError(f"the matrix has a column {lost[0]!r}, which is no contrast{nearest(lost[0], names)}")
+            raise ContrastError(
+                f"the matrix has a column {lost[0]!r}, which is not a contrast{nearest(lost[0], names)}"
+            )
         if not isinstance(matrix.index, pd.RangeIndex):
             labels = unique([str(name) for name in matrix.index], "hypotheses")
         matrix = matrix.set_axis(columns, axis=1).reindex(columns=names, fill_value=0.0).to_numpy()
@@ -319,8 +321,8 @@ def _covariance(table: xr.Dataset, used: xr.Dataset, system: System) -> Array | 
         one, other = (names[k] for k in np.flatnonzero(H[j])[:2])
         raise EstimateError(
             f"hypothesis {system.names[j]!r}: the covariance of {one!r} and {other!r} is not known, and contrasts of "
-            "one trial correlate; give it, cg.from_effects(effect, covariance=...), with np.diag(se**2) where errors "
-            "are independent, or the effects of cg.contrast"
+            "one trial are correlated; give it, cg.from_effects(effect, covariance=...), or np.diag(se**2) where "
+            "errors are independent, or give the effects of cg.contrast"
         )
     return None
 
@@ -335,8 +337,9 @@ def _errors(V: Array | None, se: Array, H: Array, system: System) -> Array:
     if lost.any():
         j = int(np.argwhere(lost)[0][0])
         raise EstimateError(
-            f"hypothesis {system.names[j]!r}: by the covariance it does not vary beyond rounding, although its "
-            "contrasts do: they determine each other; leave it out, or combine the effects: cg.hypotheses(effects, ...)"
+            f"hypothesis {system.names[j]!r}: under this covariance its variance is 0 within rounding, although its "
+            "contrasts vary: they determine each other; leave it out, or combine the effects: cg.hypotheses(effects, "
+            "...)"
         )
     return np.asarray(np.sqrt(np.maximum(variance, 0.0)))
 
@@ -393,13 +396,15 @@ def _notes(used: xr.Dataset, H: Array) -> list[str]:
     if "df" in used:
         df = used["df"].to_numpy()
         unequal = any(np.ptp(df[row != 0], axis=0).max() > 1e-9 * df[row != 0].max() for row in H)
-        cure = "; cg.estimate(cg.hypotheses(effects, ...)) finds Satterthwaite's from the units" if from_units else ""
+        cure = (
+            "; cg.estimate(cg.hypotheses(effects, ...)) estimates Satterthwaite's from the units" if from_units else ""
+        )
         if unequal:
-            notes.append(f"degrees of freedom of a hypothesis are the smallest of its contrasts'{cure}")
+            notes.append(f"the degrees of freedom of a hypothesis are the smallest of its contrasts'{cure}")
     if "skewness" in used and bool((used["skewness"] != 0).any()):
         notes.append(
-            "the skewness of combinations is not known from estimates, and their tests are plain t; "
-            "cg.estimate(cg.hypotheses(effects, ...)) knows it"
+            "the skewness of combinations is not known from estimates, so they are tested by the ordinary t; "
+            "cg.estimate(cg.hypotheses(effects, ...)) estimates it"
         )
     return notes
 

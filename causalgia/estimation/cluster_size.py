@@ -139,6 +139,6 @@ def _sentence(effects: xr.Dataset, groups: Grouping, ice: Array, correlation: Ar
     return (
         f"effects depend on the size of their {name} ({' in '.join(names)}: correlation of rank and log size "
         f"{float(correlation[at]):.2f}): the mean over units, {over_units:.3g}, and the mean over {name}s, "
-        f"{over_clusters:.3g}, are two estimands, and intervals of the first cover less than they say where few "
-        f'{name}s have most of the units; weights="clusters" estimates the second'
+        f"{over_clusters:.3g}, are two different estimands, and intervals of the first cover less than their nominal "
+        f'level where few {name}s have most of the units; weights="clusters" estimates the second'
     )

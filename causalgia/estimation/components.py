@@ -191,7 +191,8 @@ def _answer(cells: Cells, names: list[Any], source: xr.Dataset) -> xr.Dataset:
     data["sd"] = (dims, np.sqrt(variance).reshape(shape))
     levels = [int(codes.max()) + 1 for codes in known.groups.values()] + [len(cells.rows)]
     data["n_levels"] = (("component", "contrast"), np.repeat(np.array(levels)[:, None], len(names), axis=1))
-    notes = known.notes if "predictor" in known.groups else (*known.notes, "one predictor says nothing of others")
+    alone = () if "predictor" in known.groups else ("one predictor shows no variance between predictors",)
+    notes = (*known.notes, *alone)
     coords: dict[str, Any] = {"component": [*known.groups, known.residual], "contrast": names}
     coords |= {"task": source["task"].to_numpy()} if "task" in source.coords else {}
     return xr.Dataset(data, coords, {"not_identified": "; ".join(notes)})
@@ -232,7 +233,7 @@ def _finish(out: xr.Dataset, source: xr.Dataset) -> xr.Dataset:
 def _buy_next(out: xr.Dataset) -> str:
     median = out["in_ace"].median(("contrast", "task")).to_numpy()
     if not median.any():
-        return "nothing varies: there is nothing to buy"
+        return "nothing varies: more units or predictors change nothing"
     name = str(out["component"].to_numpy()[median.argmax()])
     mains = dict.fromkeys(part for part in name.replace(" + residual", "").split("_by_") if part in _MORE)
     what = " or ".join(_MORE[part] for part in mains) or " or ".join(

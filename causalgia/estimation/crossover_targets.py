@@ -247,7 +247,8 @@ def _predicted(effects: xr.Dataset, by: str, said: str, *, moderated: bool) -> s
 def _too_few(target: str) -> str:
     if target == "population x replicates":
         return (
-            "one replicate says nothing of others; measure two or more, or use target='population' for this one alone"
+            "one replicate shows no variance between replicates; measure two or more, or use target='population' for "
+            "this one alone"
         )
     return (
         f"target={target!r} needs the answers of two or more predictors on a dim 'model'; "

@@ -126,6 +126,6 @@ def _sentence(estimates: xr.Dataset, below: Flags) -> list[str]:
     more = f" and {n - len(names)} more" if n > len(names) else ""
     size = float(floor_like(estimates)[below].max())
     return [
-        f"{ZERO}: {'; '.join(names)}{more}: the predictor's own arithmetic can make an effect of up to {size:.2g} "
-        "of nothing, alike in every unit, so that no number of units tells it from 0; compute in float64 to lower that"
+        f"{ZERO}: {'; '.join(names)}{more}: rounding in the predictor alone can produce an effect of up to {size:.2g}, "
+        "the same in every unit, which no number of units distinguishes from 0; compute in float64 to lower this limit"
     ]

@@ -263,7 +263,7 @@ def require_errors(estimates: xr.Dataset) -> None:
     if estimates.attrs.get("target") == "units" and "p" not in estimates and not estimates["se"].any():
         raise EstimateError(
             "target='units': the effects on exactly these units are known, and nothing is sampled: there is no test, "
-            "no p and no interval; read ace as it stands, or claim more: cg.estimate(effects, target='population')"
+            "no p and no interval; use ace as it is, or claim more: cg.estimate(effects, target='population')"
         )
 
 

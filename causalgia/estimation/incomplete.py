@@ -140,8 +140,8 @@ def from_incomplete(
 ) -> xr.Dataset:
     """Estimate ACEs from a long table of units by predictors, or by words, in which cells are missing.
 
-    `from_frame` refuses such a table, because nothing is filled in. Here each pair of unit and predictor (or word) that
-    has both its arms gives one ICE, and `crossed_reml` takes those that there are. The claim is about new units and new
+    `from_frame` refuses such a table, because no value is imputed. Here each pair of unit and predictor (or word) that
+    has both its arms gives one ICE, and `crossed_reml` estimates from these. The claim is about new units and new
     predictors (words): ``target="population x predictors"`` (``"population x words"``).
 
     Parameters
@@ -350,7 +350,7 @@ def _notes(name: str, cells: pd.DataFrame, alone: int, *, singular: bool, betwee
     whole = cells["unit"].nunique() * cells["level"].nunique()
     missing, notes = whole - len(cells), []
     if missing:
-        notes.append(f"{name}: {missing:,} of {whole:,} cells are missing, and are taken to be so at random")
+        notes.append(f"{name}: {missing:,} of {whole:,} cells are missing, which is assumed to be at random")
     if alone:
         notes.append(f"{name}: {alone:,} rows have no partner in their cell and were not used")
     if singular:

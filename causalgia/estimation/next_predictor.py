@@ -125,7 +125,7 @@ def refuse_one_twice(effects: xr.Dataset, ice: Array) -> None:
             names = effects["model"].to_numpy() if "model" in effects.coords else range(ice.shape[-1])
             raise EstimateError(
                 f"models {str(names[i])!r} and {str(names[j])!r} gave the same numbers in every unit: they are one "
-                "network, which says nothing of the spread between networks; leave one of them out"
+                "network, and do not show the spread between networks; leave one of them out"
             )
 
 

@@ -157,20 +157,20 @@ def require_clusters(groups: Grouping, n_clusters: int) -> None:
     refuse_one_cluster(groups, n_clusters)
     if n_clusters < FEW_CLUSTERS:
         warnings.warn(
-            f"{n_clusters} clusters ({groups.name}): below {FEW_CLUSTERS}, intervals may cover less than they "
-            "say when clusters are skewed; draw from more of them",
+            f"{n_clusters} clusters ({groups.name}): below {FEW_CLUSTERS}, intervals may cover less than their nominal "
+            "level when clusters are skewed; draw from more of them",
             FewClustersWarning,
             stacklevel=users_level(),
         )
 
 
 def refuse_one_cluster(groups: Grouping, n_clusters: int) -> None:
-    """Refuse one cluster: nothing is known of others."""
+    """Refuse one cluster, which shows no variance between clusters."""
     if n_clusters < 2:
         shuffles = "target='parents' (new shuffles of this one) or " if groups.name == "parent" else ""
         raise EstimateError(
-            f"all units share the one {groups.name} {groups.labels[0]!r}, so nothing is known of other ones; "
-            f"draw from more {groups.name}s, or claim less: {shuffles}target='units'"
+            f"all units share the one {groups.name} {groups.labels[0]!r}, so the variance between {groups.name}s cannot"
+            f" be estimated; draw from more {groups.name}s, or claim less: {shuffles}target='units'"
         )
 
 
@@ -210,11 +210,11 @@ def target_of(effects: xr.Dataset, target: str | None) -> str:
         return "population x replicates" if measured else "population"
     if measured and target in ("units", "parents", "population x predictors", "next predictor"):
         raise EstimateError(
-            f"target={target!r} is of a predictor's answers, and these were measured, with noise of barcodes and "
+            f"target={target!r} is for predictions, and these outcomes were measured, with noise of barcodes and "
             "replicates: leave target= out for the mean over elements, or use cg.mpra.fit for each element's effect"
         )
     if not measured and target == "population x replicates":
-        raise EstimateError(f"target={target!r} is of measured activities, from cg.mpra.activity; leave target= out")
+        raise EstimateError(f"target={target!r} is for measured activities, from cg.mpra.activity; leave target= out")
     return target
 
 

@@ -76,7 +76,7 @@ def across_predictors(
     parts = [_of_one(table, name, contrast) for name, table in tables.items()]
     _check_scales(tables)
     if sum(part.sizes["contrast"] for part in parts) < 2:
-        raise OutcomesError("there is one predictor with one task, and nothing to go across; give two or more")
+        raise OutcomesError("there is one predictor with one task, and nothing to compare it with; give two or more")
     first, *others = parts
     same = [_same_units(first, part) for part in others]
     if all(same):

@@ -121,7 +121,9 @@ class Experiment(Design):
                 "out of analysis="
             )
         if self.analysis.rope is None:
-            raise DesignError(f"experiment '{self.entry.name}': rope=None leaves no verdict; give {ROPE_IN_WORDS}")
+            raise DesignError(
+                f"experiment '{self.entry.name}': without a ROPE there is no verdict; give {ROPE_IN_WORDS}"
+            )
         check_analysis(self.analysis.asking(self.asked), self)
         if self.n_units < 2 and self.analysis.target != "units":
             raise DesignError(
@@ -242,5 +244,5 @@ class Experiment(Design):
 def _kept_seed(outcomes: xr.Dataset) -> int:
     seed = str(outcomes.attrs.get("rng", ""))
     if not seed.isdecimal():
-        raise OutcomesError("these outcomes were not drawn with a seed that is a number; say analyse(outcomes, rng=0)")
+        raise OutcomesError("these outcomes have no numeric seed; give one: analyse(outcomes, rng=0)")
     return int(seed)

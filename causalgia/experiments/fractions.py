@@ -217,8 +217,8 @@ def _check_resolution(found: Fraction) -> None:
     if short:
         names = " and ".join(LETTERS[i] for i in sorted(short[0].factors))
         raise DesignError(
-            f"generators make {names} change together in every run (I = {short[0]}), so that no effect of either can "
-            "be told; generate them from other products"
+            f"generators make {names} change together in every run (I = {short[0]}), so that their effects "
+            "cannot be separated; generate them from other products"
         )
 
 

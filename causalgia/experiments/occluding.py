@@ -98,7 +98,7 @@ def occlusion(
     """
     given, pattern = real_sequences(sequences, "sequences"), sought(motif, "motif")
     if given.draws > 1:
-        raise DesignError(f"sequences: Genomic(draws={given.draws}); say draws={given.draws} of the occlusion instead")
+        raise DesignError(f"sequences: Genomic(draws={given.draws}); give draws={given.draws} to the occlusion instead")
     draws, fills = positive_int(draws, "draws"), _distinct(fills)
     sites = sites_in(given, pattern, threshold, draws=draws)
     if sites.n_with == 1 and isinstance(rope, str):

@@ -110,13 +110,13 @@ def adjust(
     ``"by"``                                under any dependence
     ``"storey"``                            BH times the estimated share of nulls; refused where estimates correlate
     ``"hierarchical"``                      Benjamini-Bogomolov: families first, then inside those selected at .05
-    chance of a single false discovery
+    probability of any false discovery
     ``"bonferroni"``, ``"holm"``            under any dependence
     ``"hochberg"``                          under positive dependence
     ``"auto"``                              ``"bootstrap_t"`` of 20 clusters or more, else ``"holm"``, with a note
     ``"bootstrap_t"``                       the largest t of resampled clusters; for skewed effects; the p of the band
     ``"dunnett"``                           the multivariate t of the covariance; for near-normal effects
-    ``"sign_flip"``                         Westfall-Young step-down over flipped clusters; supposes joint symmetry
+    ``"sign_flip"``                         Westfall-Young step-down over flipped clusters; assumes joint symmetry
     ======================================= ==============================================================
 
     Parameters
@@ -130,9 +130,9 @@ def adjust(
     method
         One of the above. ``"auto"`` is for no false discovery at all: below 20 clusters resamples are too alike, and
         the bootstrap-t finds next to nothing (with 12 contrasts of 5 clusters an effect of 1.5 sd in .01 of trials, by
-        Holm in .20). Estimates, which have no units to resample, take Holm as well. Holm supposes that each t holds:
-        with few clusters *and* skewed effects it rejects too often (.15 of null families of 10 exponential clusters),
-        and more clusters are the only cure.
+        Holm in .20). Estimates, which have no units to resample, take Holm as well. Holm assumes that each t-test is
+        valid: with few clusters *and* skewed effects it rejects too often (.15 of null families of 10 exponential
+        clusters), and only more clusters correct that.
     family
         What counts as one set of questions: None, all contrasts of one task (and model); the name of a coordinate on
         contrast, whose values are the families inside one task; ``"all"``, every p-value of the Dataset.
@@ -247,7 +247,7 @@ def _column(given: Any) -> Array:
         k = int(np.argmax(wrong))
         labels = given.index if isinstance(given, pd.Series) else labels_of(given)[0] if labels_of(given) else None
         named = "" if labels is None or labels[k] == k else f" ({labels[k]!s})"
-        cure = "leave it out, for it is no question" if np.isnan(p[k]) else "a p-value is a probability"
+        cure = "leave it out" if np.isnan(p[k]) else "a p-value is a probability"
         raise EstimateError(f"entry {k}{named}: p is {p[k]:g}, not between 0 and 1; {cure}")
     return p
 

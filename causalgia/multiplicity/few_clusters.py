@@ -44,15 +44,15 @@ def automatic(n_clusters: int | None, *, bounds: str, takes: str) -> tuple[str, 
     >>> automatic(20, bounds="holm", takes="adjusted by Holm")
     ('bootstrap_t', None)
     >>> automatic(11, bounds="holm", takes="adjusted by Holm")[1]
-    'adjusted by Holm: 11 clusters are too few to resample (20 or more), and it supposes that each t holds'
+    'adjusted by Holm, which assumes that each t-test is valid: 11 clusters are too few to resample (20 or more)'
     """
     if n_clusters is None:
-        return bounds, f"{takes}: these are estimates, without units to resample; it supposes that each t holds"
+        return bounds, f"{takes}, which assumes that each t-test is valid: estimates have no units to resample"
     if n_clusters >= FEW_CLUSTERS:
         return "bootstrap_t", None
     return bounds, (
-        f"{takes}: {n_clusters} clusters are too few to resample ({FEW_CLUSTERS} or more), and it supposes that each "
-        "t holds"
+        f"{takes}, which assumes that each t-test is valid: {n_clusters} clusters are too few to resample "
+        f"({FEW_CLUSTERS} or more)"
     )
 
 

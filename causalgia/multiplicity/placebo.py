@@ -51,7 +51,7 @@ def words_of(dataset: xr.Dataset) -> Mask:
 
 
 def placebo_rank(estimates: Any) -> xr.Dataset:
-    """Rank each effect among the placebo words': a p-value of "does no more than such words", from any number of them.
+    """Rank each effect among the placebo words: a p-value of "no more than such a word", from any number of words.
 
     One side is ``(1 + #{words at least as extreme}) / (M + 1)``, exact if the contrast is exchangeable with the M words
     (as precise as they are, and of their class). The two-sided p is twice the smaller side, at most 1: the words'
@@ -101,13 +101,13 @@ def placebo_region(estimates: Any, *, share: float = 0.95) -> xr.Dataset:
 
     Estimates spread more than the truth: ``E[S^2] = Var(true) + mean v_j``, where ``v_j`` is the variance of word j's
     own error: its variance minus its mean covariance with the other words. The covariance is the error that words share
-    through their control; it moves them together, as it moves every other contrast against that control, and is no
-    part of their spread. So each word is drawn in about their mean by ``sqrt(Var(true) / (Var(true) + v_j))``, a word
+    through their control; it moves them together, as it moves every other contrast against that control, and is no part
+    of their spread. So each word is shrunk towards their mean by ``sqrt(Var(true) / (Var(true) + v_j))``, a word
     without error not at all, and the limits are the quantiles of these at rank ``(M + 1) (1 -+ share) / 2``, one for
-    each side: no shape and no symmetry about 0 is supposed, and the expected share of new words beyond each limit is
-    right in finite samples. Where rare words alone do anything, most are one value in few units, and that value is in
-    the region. Exact where truths are normal; where they are skewed the limit on the long side stays right, and the one
-    on the short side is generous (5 % outside becomes 4 to 5 %; 3 % where they are exponential).
+    each side: no shape and no symmetry about 0 is assumed, and the expected share of new words beyond each limit is
+    right in finite samples. Where only rare words have an effect, most words have one value in few units, and that
+    value is in the region. Exact where truths are normal; where they are skewed the limit on the long side stays right,
+    and the one on the short side is generous (5 % outside becomes 4 to 5 %; 3 % where they are exponential).
 
     Parameters
     ----------

@@ -52,7 +52,7 @@ def refuse_correlated(table: xr.Dataset, members: Codes) -> None:
     found, df = mean_absolute_correlation(factor), float(questions.numbers("df")[vary].min())
     if found >= largest_mean_correlation(df, len(vary) * (len(vary) - 1) // 2):
         raise EstimateError(
-            f"method='storey' supposes nearly independent estimates, and these have a mean |correlation| of "
+            f"method='storey' assumes nearly independent estimates, and these have a mean |correlation| of "
             f"{found:.2g}, as arms that share a control or units do: the share of nulls would be erratic and the FDR "
             "too large; use method='bh', or 'by'"
         )
@@ -75,7 +75,7 @@ def _refuse_unknown(table: xr.Dataset, members: Codes) -> None:
     n_columns = table["ace"].size // table.sizes["contrast"]
     if "factor" not in table and len(set((members % n_columns).tolist())) > 1:
         raise EstimateError(
-            "method='storey' supposes nearly independent estimates, and a family over several tasks (or models) has "
+            "method='storey' assumes nearly independent estimates, and a family over several tasks (or models) has "
             "the same units in each, whose correlation the estimates do not say; take each task as a family"
             " (family=None), or use method='bh'"
         )

@@ -58,11 +58,11 @@ def infer(
     log_likelihood: bool | Literal["auto"] = "auto",
     accept_unconverged: bool = False,
 ) -> Tree:
-    """Infer all effects together: what the others are like says how far to believe each.
+    """Infer all effects together, by a hierarchical model: each is shrunk by as much as the others suggest.
 
-    Of every task by itself, ``effect | delta ~ N(delta, Sigma)`` and ``delta_k = mu + x_k' beta + tau z_k``. The
-    estimand of row k is the ACE that its estimate estimates, attrs["estimand"] and attrs["target"] unchanged; extreme
-    estimates are drawn towards the others by as much as their errors ask for.
+    For each task separately, ``effect | delta ~ N(delta, Sigma)`` and ``delta_k = mu + x_k' beta + tau z_k``. The
+    estimand of row k remains the ACE of its estimate, with attrs["estimand"] and attrs["target"] unchanged; extreme
+    estimates shrink towards the others, the more the larger their errors.
 
     Parameters
     ----------
@@ -77,15 +77,15 @@ def infer(
     law
         Law of z. ``"two_scales"``: two normal scales about one centre, both scales, the share of each and mu integrated
         under priors in units of the median standard error; effects of many kinds of families are near to one of these,
-        and no effect is exactly 0. ``"auto"``: two scales of 30 effects or more; of 2 to 29, which cannot show a law,
-        the normal one, and a note says that it was assumed (the unshrunken interval stands beside it); one effect gets
-        its unshrunken answer. ``"student_t"``: heavy tails, 4 degrees of freedom; ``"normal"``. ``"spike_and_slab"``,
-        for questions where exact nulls exist: an atom and normals of a grid of scales, in proportions that the effects
-        themselves tell (ash; tau is the sd of the fitted mixture, constant). The atom is at exactly 0 where errors are
-        independent; where they share a control, a shift of all effects cannot be told from its error, and it is at mu.
-        Fewer than 30 effects have an atom at 0 and one slab, whose weight and sd are integrated, each effect by its own
-        error. (No pattern of effects can be told from the error of units that has the same pattern, under any law: it
-        is left to the effects, at most one for ten.)
+        and no effect is exactly 0. ``"auto"``: two scales for 30 effects or more; for 2 to 29, which cannot show a law,
+        the normal one, with a note that it was assumed (and the unshrunken intervals as well); a single effect is not
+        shrunken. ``"student_t"``: heavy tails, 4 degrees of freedom; ``"normal"``. ``"spike_and_slab"``, for questions
+        where exact nulls exist: an atom and normals of a grid of scales, in proportions estimated from the effects
+        (ash; tau is the sd of the fitted mixture, constant). The atom is at exactly 0 where errors are independent;
+        where they share a control, a shift of all effects cannot be separated from the control's error, and it is at
+        mu. Fewer than 30 effects have an atom at 0 and one slab, whose weight and sd are integrated, each effect by its
+        own error. (Under any law, a pattern of effects cannot be separated from an error of units with the same
+        pattern: it is attributed to the effects, at most one pattern for ten effects.)
     prior
         Of mu and tau under the normal and the Student-t law, and of the sd of the one slab; in sd of the control arm
         where ``standardised`` and the estimates know ``control_sd``, else on the scale of the effects.
@@ -97,8 +97,8 @@ def infer(
         at their mean.
     engine
         ``"exact"``: quadrature and independent draws. ``"nuts"``: PyMC, through nutpie where it is installed.
-        ``"auto"``: exact wherever it exists, which is everywhere but for the Student-t and the spike and slab with a
-        known covariance of more than one shared factor. Two scales have the exact engine alone.
+        ``"auto"``: exact wherever it exists, which is everywhere except for the Student-t and the spike and slab with
+        a known covariance of more than one shared factor. Two scales have only the exact engine.
     draws
         In all, over four chains; rounded up to a multiple of four.
     rng
@@ -127,7 +127,7 @@ def infer(
     Raises
     ------
     InferenceError
-        If a choice is unknown, an se is 0 or missing, contrasts of a known covariance repeat each other, no effect is
+        If a choice is unknown, an se is 0 or missing, contrasts of a known covariance repeat each other, "no effect" is
         not 0 on this scale (attrs["null_value"]; ratios), the posterior is improper, or ``log_likelihood=True`` where
         it has no closed form.
     ConvergenceError
@@ -143,12 +143,13 @@ def infer(
     Notes
     -----
     The normal score makes an se larger the farther out a t lies in its heavy tail: 1.02 times at t = 3 with 100 degrees
-    of freedom, 1.07 from t = 5.4 on, where it stops: no sign is in doubt there.
+    of freedom, 1.07 from t = 5.4 on, beyond which it is constant, because no sign is in doubt there.
 
     Leave-one-out here asks how well the other effects predict an estimate, so it compares laws, groups and covariates.
     Each estimate has an effect of its own; given that effect its density moves the posterior as much as the prior does,
     and importance sampling fails (Pareto k above .7). The effect is therefore integrated (Merkle et al. 2019): the
-    left-out density is the same, and k is low but for an effect that alone shows the law its tail, or a family of few.
+    left-out density is the same, and k is low except for an effect that alone determines the tail of the law, or in a
+    family of few.
 
     References
     ----------
@@ -169,7 +170,7 @@ def infer(
     """
     _check_choices(law, engine, draws, accept_unconverged, log_likelihood)
     if not isinstance(prior, Prior):
-        raise InferenceError(f"prior={prior!r} is no prior; give cg.Prior(tau_scale=0.5), or leave it out")
+        raise InferenceError(f"prior={prior!r} is not a prior; give cg.Prior(tau_scale=0.5), or leave it out")
     names = [name for name in [groups, *_listed(covariates)] if isinstance(name, str)]
     table = at_the_door(estimates, names)
     _check_null(table)
@@ -199,10 +200,10 @@ def _with_log_likelihood(choice: bool | str, asked: list[Question], answers: lis
     closed = all(found.log_likelihood is not None for found in answers)
     if choice is True and not closed:
         raise InferenceError(
-            "log_likelihood=True: leave-one-out needs draws of the law and a closed form given it. The spike and slab "
-            "of 30 effects or more has its weights at their maximum; predictors as a level, and shared errors whose "
-            "scores were sampled, leave no closed form. Take law='two_scales' or 'normal' (of predictors, "
-            "cg.estimate(effects, target='population x predictors') first), or leave log_likelihood= out"
+            "log_likelihood=True: leave-one-out needs draws of the law and a closed form given the law. The spike and "
+            "slab of 30 effects or more fixes its weights at their maximum; predictors as a level, and shared errors "
+            "whose scores were sampled, have no closed form. Use law='two_scales' or 'normal' (with predictors, first "
+            "cg.estimate(effects, target='population x predictors')), or leave log_likelihood= out"
         )
     return closed and (choice is True or (choice == "auto" and n * sum(len(q.rows) for q in asked) <= _MOST_AUTO))
 
@@ -223,12 +224,12 @@ def _assumption(law: str, used: str, rows: list[Any]) -> list[str]:
     """Return what to say where the effects are too few to show the law that they are taken for draws of."""
     least, most = min(map(len, rows)), max(map(len, rows))
     if most == 1:
-        return ["one effect has no law: its posterior is its unshrunken answer"] if law == "auto" else []
+        return ["one effect alone cannot show a law: its posterior is not shrunken"] if law == "auto" else []
     if least >= FEW:
         return []
     return [
         f"{least} effects cannot show the law that they are draws of: the {used.replace('_', ' ')} law was assumed; "
-        "the unshrunken 95 % interval of each effect stands in moments (lower_unshrunken, upper_unshrunken)"
+        "the unshrunken 95 % interval of each effect is in moments (lower_unshrunken, upper_unshrunken)"
     ]
 
 
@@ -238,18 +239,18 @@ def _independence(table: xr.Dataset, asked: list[Question]) -> list[str]:
     if not unknown or "predictor_fingerprint" in table.attrs or table.attrs.get("effect_on"):
         return []
     return [
-        "the errors of these effects were taken as independent, for no covariance is known; effects against one "
-        "control share its error, which cg.from_effects(..., covariance=) takes"
+        "the errors of these effects were taken as independent, because no covariance is known; effects against one "
+        "control share its error: give their covariance, cg.from_effects(..., covariance=)"
     ]
 
 
 def _unsure(table: xr.Dataset) -> list[str]:
-    """Return what to say where standard errors of few units are taken for known."""
+    """Return what to say where standard errors of few units are taken as known."""
     df = typical_df(table)
     if table.sizes["contrast"] == 1 or df >= LEAST_DF:
         return []
     return [
-        f"the standard errors have {df:.3g} degrees of freedom (median) and were taken for known: errors and intervals "
+        f"the standard errors have {df:.3g} degrees of freedom (median) and were taken as known: errors and intervals "
         "of the posterior are smaller than they should be; cg.decide(estimates, ...) tests each effect by its own t"
     ]
 
@@ -264,8 +265,8 @@ def _growing(table: xr.Dataset, asked: list[Question]) -> list[str]:
     if not any(_grows(question.effect, se[question.rows, question.task]) for question in asked):
         return []
     return [
-        "standard errors grow with the effects, and a law of effects takes the two for unrelated: the posterior's "
-        "intervals of the largest effects are too short, and drawn in too far; cg.decide(estimates, ...) tests each"
+        "standard errors grow with the effects, and the law of effects assumes that the two are unrelated: posterior "
+        "intervals of the largest effects are too short and shrunk too far; cg.decide(estimates, ...) tests each effect"
     ]
 
 
@@ -283,9 +284,8 @@ def _grows(effect: Any, se: Any) -> bool:
 def _check_null(table: xr.Dataset) -> None:
     if table.attrs.get("target") == "next predictor":
         raise InferenceError(
-            "target='next predictor': its standard errors are those of a prediction of one network more, and no "
-            "likelihood of an effect; cg.decide(estimates, ...) tests each, or estimate target='population x "
-            "predictors' to infer"
+            "target='next predictor': its standard errors are those of a prediction for one more network, not those of "
+            "an effect; use cg.decide(estimates, ...), or estimate target='population x predictors' and then infer"
         )
     null = float(table.attrs.get("null_value", 0.0))
     if null == 0:
@@ -293,10 +293,10 @@ def _check_null(table: xr.Dataset) -> None:
     scale = str(table.attrs.get("transform", "this scale"))
     there = "contrast on scale='log_of_means', where no effect is 0, and infer those; or " if scale == "ratio" else ""
     cure = (
-        f"{there}decide without a hierarchy: cg.decide(estimates, ..., error='bh') or, from the effects, "
-        "error='bootstrap_t' (of a kept analysis: cg.Analysis(..., error='bh'))"
+        f"{there}decide without a hierarchical model: cg.decide(estimates, ..., error='bh') or, from the effects, "
+        "error='bootstrap_t' (in an analysis: cg.Analysis(..., error='bh'))"
     )
-    raise InferenceError(f"on {scale} no effect is {null:g}, and the hierarchy takes it to be 0: {cure}")
+    raise InferenceError(f"on {scale} no effect is {null:g}, and the hierarchical model assumes 0: {cure}")
 
 
 def _check_choices(law: object, engine: object, draws: object, accepted: object, log_likelihood: object) -> None:

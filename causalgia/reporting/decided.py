@@ -14,11 +14,11 @@ from causalgia.verdicts.rare_effects import few_real_sequences, independent_draw
 
 _ROUNDING = 1e-9
 _ON_AVERAGE = (
-    "errors are bounded on average over effects like these, draws of the law that was fitted, not at each truth"
+    "error rates hold on average over effects like these, draws from the fitted law, and not for each true effect"
 )
 _ATOM = (
-    "The interval counts the probability P(0) that the effect is exactly 0, and decides; beside it stands the interval "
-    "of the effect if it is not 0."
+    "The interval includes the probability P(0) that the effect is exactly 0, and gives the verdict; beside it is the "
+    "interval of the effect if it is not 0."
 )
 _OF_SETS = ("bh", "holm", "bayes_fdr")
 _UNDECIDED = "undecided"
@@ -37,7 +37,7 @@ def against(decisions: xr.Dataset) -> str:
     --------
     >>> print(against(xr.Dataset(attrs={"rope": "-0.1 to 0.1", "level": 0.95, "error": "local", "evidence": "tests"})))
     Verdicts on the ROPE (region of practical equivalence), -0.1 to 0.1: one-sided tests of the unshrunken effects, \
-directions at p <= 0.025 a side and negligible at 0.05, each by itself; the interval is the one that decided.
+directions at p <= 0.025 a side and negligible at 0.05, not adjusted; the interval is the one that gave the verdict.
     """
     attrs = decisions.attrs
     rope = str(attrs.get("rope", "that each effect names"))
@@ -70,14 +70,14 @@ def _how(attrs: Mapping[Any, Any]) -> str:
     alpha = f"{1 - level:.3g}"
     within = f" within {attrs['families']}" if attrs.get("families") else ""
     if attrs.get("error") == "bootstrap_t":
-        return f"by the simultaneous bootstrap-t band; the chance of one wrong verdict{within} is at most {alpha}"
+        return f"by the simultaneous bootstrap-t band; the probability of any wrong verdict{within} is at most {alpha}"
     if attrs.get("error") == "sequence":
         return (
-            "by the confidence sequence that watched the trial, which holds at all looks; the chance of one wrong "
-            f"verdict is at most {alpha}; the interval is the sequence's"
+            "by the confidence sequence that monitored the trial, which holds at all looks; the probability of any "
+            f"wrong verdict is at most {alpha}; the interval is the sequence's"
         )
     if attrs.get("evidence") == "posterior":
-        bound = f"mean posterior error of the verdicts{within} at most {alpha}, directions and negligible apart"
+        bound = f"mean posterior error of the verdicts{within} at most {alpha}, directions and negligible separately"
         if attrs.get("error") != "bayes_fdr":
             bound = f"each with a posterior probability of error of at most {alpha}"
             return f"{bound}; {_ON_AVERAGE}"
@@ -85,8 +85,9 @@ def _how(attrs: Mapping[Any, Any]) -> str:
     kinds = f"directions at p <= {(1 - level) / 2:.3g} a side"
     kinds += "" if _is_point(str(attrs.get("rope", ""))) else f" and negligible at {alpha}"
     apart = {"bh": "Benjamini-Hochberg", "holm": "Holm"}.get(str(attrs.get("error")))
-    adjusted = f", each kind adjusted by {apart}{within}" if apart else ", each by itself"
-    return f"one-sided tests of the unshrunken effects, {kinds}{adjusted}; the interval is the one that decided"
+    adjusted = f", each kind adjusted by {apart}{within}" if apart else ", not adjusted"
+    deciding = "the interval is the one that gave the verdict"
+    return f"one-sided tests of the unshrunken effects, {kinds}{adjusted}; {deciding}"
 
 
 def _promises(decisions: xr.Dataset) -> list[str]:
@@ -105,9 +106,10 @@ def _promises(decisions: xr.Dataset) -> list[str]:
     needed = (3 + math.log(k)) / rare
     if attrs.get("error") in ("bh", "holm") and k > 1 and n < needed * (1 - _ROUNDING):
         lines.append(
-            f"Each verdict is promised by itself (false with probability at most {1 - float(attrs['level']):.3g}); a "
-            f"promise about the {k:,} together takes {_rounded(math.ceil(needed)):,} independent backgrounds where "
-            f"effects may be rare, and there are {n:,.0f}."
+            "The error rate holds for each verdict separately (false with probability at most "
+            f"{1 - float(attrs['level']):.3g}); an error rate for the {k:,} together takes "
+            f"{_rounded(math.ceil(needed)):,} independent backgrounds where effects may be rare, and there are "
+            f"{n:,.0f}."
         )
     return lines
 

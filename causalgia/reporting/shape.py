@@ -38,7 +38,7 @@ def _skewed(estimates: xr.Dataset) -> str:
     beware = (
         "verdicts are by Hall's transformed t"
         if estimates.attrs.get("evidence") == "tests"
-        else "a t interval covers less than it says"
+        else "t intervals cover less than their nominal level"
     )
     return (
         f"Skewed: {_named(estimates, 25 * a**2 > 1, a)} (skewness up to {skewness:.1f}: "

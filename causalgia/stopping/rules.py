@@ -64,7 +64,7 @@ class Rule:
         object.__setattr__(self, "contrasts", asked.contrasts)
         if not _is_count(self.start) or self.start < START:
             raise EstimateError(
-                f"{name}: start={self.start!r} must be {START} clusters or more; earlier looks raise false alarms"
+                f"{name}: start={self.start!r} must be {START} clusters or more; earlier looks inflate the error rate"
             )
         if self.every is not None and not _is_count(self.every):
             raise EstimateError(f"{name}: every={self.every!r} must be a number of units, or None")
@@ -102,10 +102,10 @@ class Rule:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Precision(Rule):
-    """Stop once every interval is short: fixed-width stopping on the plain t interval.
+    """Stop once every interval is short: fixed-width stopping on the ordinary t interval.
 
     It ends at the first look at which ``t se <= halfwidth`` for every contrast and task, from `start` independent
-    clusters on. What is reported is the plain interval, as `causalgia.estimate` gives it: its width, not its place,
+    clusters on. The interval to report is the ordinary one of `causalgia.estimate`: its width, not its position,
     decides when to stop, and its coverage tends to `ci_prob` as the halfwidth shrinks; slowly where effects are skewed,
     for an underestimated spread ends the trial early (.80 for an effect that 3 % of units have, stopped at 170 units),
     and ``attrs["stopped"]`` says so. It says nothing of verdicts.
@@ -157,10 +157,10 @@ class Precision(Rule):
         half = special.stdtrit(now.df, 0.5 + self.ci_prob / 2) * now.se
         record = now.record(now.ace - half, now.ace + half)
         if now.n_clusters < self.start:
-            return Look(False, f"undecided: {now.n_clusters:,} clusters, of the {self.start:,} that are needed", record)
+            return Look(False, f"undecided: {now.n_clusters:,} clusters of the {self.start:,} needed", record)
         if (wide := (half > self.halfwidth) & now.awaited).any():
             return Look(
-                False, f"intervals wider than {self.halfwidth:g} to each side are left: {now.named(wide)}", record
+                False, f"intervals are still wider than {self.halfwidth:g} to each side: {now.named(wide)}", record
             )
         said = f"every interval {now.against}is at most {self.halfwidth:g} to each side"
         if now.n_clusters < self._needed(now, start=self.start):
@@ -173,13 +173,13 @@ class Decided(Rule):
     """Stop once every verdict is clear: a confidence sequence, which holds at all looks together.
 
     At each look the interval of every contrast and task is that of an asymptotic confidence sequence over the sums of
-    independent clusters; the trial stops when each lies above, below or inside the ROPE. The chance of a false verdict
-    is at most ``1 - level`` (asymptotically), shared equally over contrasts and tasks, so that looking often raises no
-    false alarm. A trial that reaches its ``n_units`` undecided says so; to extend it then would be a further look, for
-    which the error rate has no room: run a new one, or `causalgia.confirm`.
+    independent clusters; the trial stops when each lies above, below or inside the ROPE. The probability of any false
+    verdict is at most ``1 - level`` (asymptotically), divided equally among contrasts and tasks, however often one
+    looks. A trial that reaches its ``n_units`` undecided says so; to extend it then would be a further look, which the
+    error rate does not cover: run a new one, or `causalgia.confirm`.
 
-    The units at hand cannot tell how rare, or how large, effects on other backgrounds are. So no verdict is given
-    before an effect on a share `rare` of backgrounds would have been met, and each interval is widened by what
+    The sampled units do not show how rare, or how large, effects on other backgrounds are. So no verdict is given
+    before an effect on a share `rare` of backgrounds would have been seen, and each interval is widened by what
     backgrounds that were not drawn could add. Effects on fewer backgrounds can be missed, which ``attrs["stopped"]``
     and the report say.
 
@@ -195,7 +195,7 @@ class Decided(Rule):
         the trial has about ``3.7 / rare`` clusters: 368 for 1 %, 37 (so 100) for 10 %.
     largest
         The largest effect on any one background, as a distance from no effect on the scale of the contrasts, where a
-        bound is known; it widens the intervals. None, or less than what was met: the largest that was met in any
+        bound is known; it widens the intervals. None, or less than the largest observed: the largest observed in any
         contrast of the task.
     control, contrasts
         What is watched, as in `Precision`.
@@ -211,7 +211,7 @@ class Decided(Rule):
         If the ROPE is none, reversed, or known only from the outcomes themselves (``"placebo"``, sd); or `rare` is not
         between 0 and 1.
     EstimateError
-        If `level` is not between 0 and 1, `largest` is not positive, or `start` is below 100.
+        If `level` is not between 0.5 and 1, `largest` is not positive, or `start` is below 100.
 
     Notes
     -----
@@ -250,7 +250,7 @@ class Decided(Rule):
         super().__post_init__()
         if self.rope is None or isinstance(self.rope, str | Mapping):
             raise DecisionError(
-                f"Decided: rope={self.rope!r} is not fixed beforehand for all effects; say two numbers, or 0"
+                f"Decided: rope={self.rope!r} is not fixed beforehand for all effects; give two numbers, or 0"
             )
         try:
             object.__setattr__(self, "rope", Analysis(rope=self.rope).rope)
@@ -260,15 +260,15 @@ class Decided(Rule):
             raise EstimateError(f"Decided: level={self.level!r} is not between 0.5 and 1; for example level=0.95")
         if not _is_number(self.rare) or not 0 < self.rare < 1:
             raise DecisionError(
-                f"Decided: rare={self.rare!r} is not between 0 and 1, so there is no share of backgrounds on which an "
-                "effect would be found; for example rare=0.01, which takes 368 clusters or more"
+                f"Decided: rare={self.rare!r} is not between 0 and 1; for example "
+                "rare=0.01, which takes 368 clusters or more"
             )
         object.__setattr__(self, "rare", float(self.rare))
         if self.largest is not None:
             if not _is_number(self.largest) or not 0 < self.largest < np.inf:
                 raise EstimateError(
                     f"Decided: largest={self.largest!r} must be a positive number, the largest effect on one "
-                    "background; None takes the largest that was met"
+                    "background; None takes the largest observed"
                 )
             object.__setattr__(self, "largest", float(self.largest))
 
@@ -287,9 +287,9 @@ class Decided(Rule):
         """
         if n_units < self._first_look:
             raise DecisionError(
-                f"Decided: {n_units:,} units can decide nothing: rare={self.rare:g} at level={self.level:g} takes "
-                f"{self._first_look:,} clusters, and looks start at {self.start}; design more units, or say a larger "
-                "share, rare=0.05"
+                f"Decided: no verdict is possible with {n_units:,} units: rare={self.rare:g} at level={self.level:g} "
+                f"takes {self._first_look:,} clusters, and looks start at {self.start}; plan more units, or give a "
+                "larger share, rare=0.05"
             )
         return super().schedule(n_units)
 
@@ -311,7 +311,7 @@ class Decided(Rule):
         record = record.assign_attrs(level=self.level, missed=missed)
         if now.n_clusters < needed:
             why = self._why(now, needed, start)
-            return Look(False, f"undecided: {now.n_clusters:,} clusters, of the {needed:,} that {why}", record)
+            return Look(False, f"undecided: {now.n_clusters:,} clusters of the {needed:,} {why}", record)
         if (left := ~clear & now.awaited).any():
             return Look(False, f"undecided: {now.named(left)}", record)
         said = f"every contrast {now.against}is above, below or inside the ROPE; {missed_share_sentence(missed)}"
@@ -324,12 +324,8 @@ class Decided(Rule):
     def _why(self, now: Seen, needed: int, start: int) -> str:
         """Return what asks for so many clusters: the skewness, a rare effect, or the rule's own start."""
         if needed > start:
-            return f"the skewness of {now.most_skewed()} needs"
-        return (
-            "are needed"
-            if start == self.start
-            else f"it takes to meet an effect on {100 * self.rare:.2g} % of backgrounds"
-        )
+            return f"needed because of the skewness of {now.most_skewed()}"
+        return "needed" if start == self.start else f"needed to see an effect on {100 * self.rare:.2g} % of backgrounds"
 
 
 def _critical(now: Seen, *, alpha: float, start: int) -> npt.NDArray[np.float64]:

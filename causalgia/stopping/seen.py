@@ -100,7 +100,8 @@ def seen(
     codes = np.arange(n) if groups is None else groups.codes
     if codes.max() == 0:
         raise EstimateError(
-            "until=: all units so far share one cluster, so nothing is known of others; draw more parents"
+            "until=: all units so far share one cluster, so the variance between clusters cannot be estimated; draw "
+            "more parents"
         )
     found = mean_ice(ice, None if groups is None else codes)
     first = np.unique(codes, return_index=True)[1]

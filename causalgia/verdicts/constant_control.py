@@ -52,9 +52,9 @@ def left_out(estimates: xr.Dataset, chosen: list[Any], rope: Any) -> str:
     if not names:
         return ""
     which = f"task {names[0]!r}" if len(names) == 1 else f"tasks {', '.join(map(repr, names))}"
-    them = "its estimates are kept, and two numbers, rope=(-0.1, 0.1), decide on it"
+    them = "its estimates are kept; for a verdict give two numbers, rope=(-0.1, 0.1)"
     why = (
-        "the placebo words spread no more than their errors there, or nearly all of them have one effect"
+        "the placebo words there vary no more than their errors explain, or nearly all of them have the same effect"
         if is_of_placebos(rope)
         else "the control's outcomes do not vary there"
     )

@@ -50,19 +50,19 @@ def decide(
     cluster: str | None = "auto",
     rng: RNG | None = None,
 ) -> xr.Dataset:
-    """Say of each effect whether it increases, decreases, is negligible, or undecided: size against what matters.
+    """Decide for each effect whether it increases, decreases, is negligible or undecided, by its size.
 
     There are two kinds of claim. Estimates are decided by *tests* on the unshrunken effects: a direction at ``(1 -
     level) / 2`` a side, "negligible" by two one-sided tests at ``1 - level``, each kind adjusted over the family.
     Whatever the truth, each verdict is then false with probability at most ``1 - level``. A posterior is decided by the
     probability of the regions above, below and inside the region of practical equivalence (ROPE): its errors are
-    bounded *on average over effects like these*. ``"undecided"`` says that the data do not tell, and not that there is
-    no effect.
+    bounded *on average over effects like these*. ``"undecided"`` says that the data do not settle the question, and not
+    that there is no effect.
 
     Parameters
     ----------
     x
-        Estimates, or a table with columns ``effect`` and ``se``; a posterior (from `causalgia.infer`, or anybody's with
+        Estimates, or a table with columns ``effect`` and ``se``; a posterior (from `causalgia.infer`, or any other with
         ``posterior/ace (chain, draw, contrast[, task])``); or, for ``error="bootstrap_t"``, effects
         ``ice (unit, contrast, task)``.
     rope
@@ -75,19 +75,19 @@ def decide(
         1 minus the bound on the error rate.
     error
         ``"auto"``: ``"bh"`` for estimates, ``"local"`` for a posterior. ``"bh"`` (estimates): p-values adjusted by
-        Benjamini-Hochberg over the family, directions and negligibles apart: on average at most ``1 - level`` of the
-        verdicts of each kind are false. ``"holm"`` (estimates): the chance of any false verdict of a kind is at most
-        ``1 - level``. ``"local"``: each verdict by itself. ``"bayes_fdr"`` (posterior): the mean error of the verdicts
-        is at most ``1 - level``, for each kind. ``"bootstrap_t"`` (effects): verdicts by the simultaneous band, so that
-        with probability `level` not one of a family's is wrong.
+        Benjamini-Hochberg over the family, directions and negligibles separately: on average at most ``1 - level`` of
+        the verdicts of each kind are false. ``"holm"`` (estimates): the probability of any false verdict of a kind is
+        at most ``1 - level``. ``"local"``: each verdict by itself. ``"bayes_fdr"`` (posterior): the mean error of the
+        verdicts is at most ``1 - level``, for each kind. ``"bootstrap_t"`` (effects): verdicts by the simultaneous
+        band, so that with probability `level` not one of a family's is wrong.
     rare
-        Share of the backgrounds on which an effect must not be missed: by tests nothing is "negligible" before
-        ``3 / rare`` independent backgrounds were drawn. ``"auto"`` is .01 where a predictor answered for a population
-        of backgrounds, and ``"none"`` (no rare, large effects are assumed, which is said) for exactly these units, for
-        fewer than 300 real sequences taken as they are, for tables of effects, and for measured activities.
+        Share of the backgrounds on which an effect must not be missed: by tests nothing is "negligible" before ``3 /
+        rare`` independent backgrounds were drawn. ``"auto"`` is .01 for claims about a predictor over a population of
+        backgrounds, and ``"none"`` (the report says that no rare, large effects are assumed) for exactly these units,
+        for fewer than 300 real sequences taken as they are, for tables of effects, and for measured activities.
     ci_prob
         Of a posterior: probability of the equal-tailed intervals; by default ``2 level - 1``, which excludes the ends
-        of the ROPE where a verdict is given. Tests print the interval that decided, and take none.
+        of the ROPE where a verdict is given. Tests print the interval that gave the verdict, and take no `ci_prob`.
     family
         What counts as one set of verdicts, unless `error` is ``"local"``: None, the contrasts of one task (and model);
         the name of a coordinate on contrast, whose values are the families inside one task; or ``"all"``. With
@@ -110,9 +110,9 @@ def decide(
         rope_upper``; of ``law="spike_and_slab"`` ``p_zero``, the probability of exactly 0, and ``lower_slab,
         upper_slab``, the interval of the effect if it is not; ``missed_share``, effects on fewer backgrounds than which
         could be missed, where `rare` applies; ``more_units``, about how many units more than this trial's a new trial
-        would need to decide, with even odds if the effect is what it seems (-1 where decided or nothing can be said);
-        ``raw`` and ``se``, effect and standard error before the posterior shrank it. attrs["exploratory"] names what
-        was asked beyond the analysis that was kept with the outcomes.
+        would need for an even chance of a verdict if the true effect equals the estimate (-1 where decided or unknown);
+        ``raw`` and ``se``, effect and standard error before shrinkage. attrs["exploratory"] names the settings that
+        differ from the analysis stored with the outcomes.
 
     Raises
     ------
@@ -130,11 +130,11 @@ def decide(
     Notes
     -----
     Tests use Hall's transformed t where the estimates know their skewness. Where ``n < 25 skewness^2`` the mean is
-    moved by ``(3/n)`` times the largest ICE seen in any arm before an effect is called negligible. The promise about a
-    *family* of skewed effects needs ``n >= (3 + ln K) / rare``; below it each verdict is promised alone, and the report
-    says so. Where nothing varies among the units (``exact``) the verdict is the point's, and up to 3/n of the
-    population may still differ: with fewer than ``3 / (1 - level)`` independent units (60 at .95) such an effect is
-    undecided, its error 3/n, unless ``target="units"`` asks for exactly these.
+    moved by ``(3/n)`` times the largest ICE seen in any arm before an effect is called negligible. An error rate for a
+    *family* of skewed effects needs ``n >= (3 + ln K) / rare``; below it the error rate holds for each verdict
+    separately, and the report says so. Where nothing varies among the units (``exact``) the verdict is that of the
+    point, and up to 3/n of the population may still differ: with fewer than ``3 / (1 - level)`` independent units (60
+    at .95) such an effect is undecided, its error 3/n, unless ``target="units"`` asks for exactly these.
 
     References
     ----------
@@ -160,7 +160,7 @@ def decide(
     by_tests = isinstance(x, xr.Dataset | pd.DataFrame)
     if by_tests and ci_prob is not None:
         what = "a band of probability `level`" if has_effects(x) else "the interval of its own level that decided"
-        raise DecisionError(f"tests print {what}: say level=, and not ci_prob=")
+        raise DecisionError(f"tests print {what}: give level=, not ci_prob=")
     interval = 2 * level - 1 if ci_prob is None else _probability(ci_prob, "ci_prob")
     out = _given(x, rope, attrs, interval, rare=rare, family=family, cluster=cluster, rng=rng)
     return out.assign_attrs(beyond(out.attrs, **_asked(out, rope, rare, family)))
@@ -214,7 +214,8 @@ def _law_caution(found: Evidence) -> dict[str, str]:
         return {}
     return {
         "caution": f"{n} effect{'s' if n != 1 else ''} cannot show the law that they are draws of: it was assumed, and "
-        "the posterior's errors hold on average over effects of that law alone; cg.decide(estimates, ...) tests each"
+        "error rates of the posterior hold only on average over effects drawn from that law; cg.decide(estimates, ...) "
+        "tests each effect"
     }
 
 
@@ -325,11 +326,11 @@ def _by_band(
     error, level = attrs["error"], attrs["level"]
     if error != "bootstrap_t":
         raise DecisionError(
-            f"these are effects of single units; error={error!r} takes cg.estimate(effects), and error='bootstrap_t' "
-            "resamples them as they are"
+            f"these are effects of single units; error={error!r} needs cg.estimate(effects), while error='bootstrap_t' "
+            "takes the effects themselves"
         )
     if rng is None:
-        raise DecisionError("error='bootstrap_t' draws at random, and randomness is asked for: rng=0")
+        raise DecisionError("error='bootstrap_t' resamples at random and needs a seed: rng=0")
     key = root_key(deepcopy(rng))  # a Generator draws the band's own resamples again
     band = simultaneous(effects, method="bootstrap_t", ci_prob=level, family=family, cluster=cluster, rng=rng)
     share = as_rare(rare, band)

@@ -131,9 +131,9 @@ def interval_of(estimates: xr.Dataset, directional: Array, negligible: Array) ->
 def from_posterior(tree: Any, rope: Any, *, level: float, ci_prob: float, rare: Any = None) -> Evidence:
     """Return what draws of ``ace (chain, draw, contrast[, task])`` say, whoever drew them.
 
-    A posterior knows as little of backgrounds that were not drawn as a test does: "negligible" cannot be claimed where
-    effects on a share `rare` of the backgrounds could have been missed, and has to hold with what they could add to a
-    skewed effect (`causalgia.verdicts.rare_effects`).
+    A posterior has no more information on backgrounds that were not drawn than a test: "negligible" cannot be claimed
+    where effects on a share `rare` of the backgrounds could have been missed, and has to hold with what they could add
+    to a skewed effect (`causalgia.verdicts.rare_effects`).
 
     Raises
     ------
@@ -143,7 +143,7 @@ def from_posterior(tree: Any, rope: Any, *, level: float, ci_prob: float, rare: 
         If its dims are others, a draw is not finite, the draws are too few for the level, or a group beside them is of
         other effects.
     ConvergenceError
-        If draws that nobody vouches for have not settled.
+        If draws from another sampler have not converged.
 
     Examples
     --------
@@ -299,12 +299,12 @@ def _draws(ace: xr.DataArray, level: float) -> xr.DataArray:
     if "task" not in dims:
         ace = ace.expand_dims("task") if "task" in ace.coords else ace.expand_dims(task=[_NO_TASK])
     if ace.size == 0:
-        raise DecisionError("the posterior has no draws or no effects; the selection before decide left none")
+        raise DecisionError("the posterior has no draws or no effects; the selection before cg.decide left none")
     n = ace.sizes["chain"] * ace.sizes["draw"]
     if n * (1 - level) < 1:
         enough = f"give level={np.floor(1000 * (1 - 10 / n)) / 1000:g} or less, or " if n > _FEW_DRAWS else "give "
         raise DecisionError(
-            f"{n:,} draws cannot tell an error of {1 - level:.2g}; {enough}more draws: cg.infer(..., draws=4000)"
+            f"{n:,} draws cannot resolve an error of {1 - level:.2g}; {enough}more draws: cg.infer(..., draws=4000)"
         )
     return ace.transpose("chain", "draw", "contrast", "task")
 
@@ -340,7 +340,7 @@ def _of_these(groups: Mapping[str, xr.Dataset], name: str, draws: xr.DataArray) 
         if out.sizes[dim] != len(wanted):
             raise DecisionError(
                 f"the posterior's ace has {len(wanted)} on {dim!r} and the group {name!r} {out.sizes[dim]}, without "
-                f"names to tell which; select in both alike, or leave the group out"
+                f"names to match them; select the same in both, or leave the group out"
             )
     return out
 
@@ -360,8 +360,8 @@ def _selected(group: xr.Dataset, name: str, dim: str, wanted: pd.Index[Any]) -> 
     if absent or not own.is_unique:
         why = f"has no {dim} {absent[0]!s}" if absent else f"names several effects alike on {dim!r}, in another order"
         raise DecisionError(
-            f"the group {name!r} {why}, so that it cannot be of the effects in the posterior; leave the group out, or "
-            "rename in both alike"
+            f"the group {name!r} {why}, so that it does not match the effects in the posterior; leave the group out, "
+            "or use the same names in both"
         )
     group = group.sel({dim: wanted})
     return group.sel(contrast_=wanted) if dim == "contrast" and "contrast_" in group.coords else group

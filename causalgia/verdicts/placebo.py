@@ -18,7 +18,7 @@ def rank_errors(estimates: xr.Dataset) -> tuple[Array, Array]:
 
     ``p = (1 + #{words at least as far}) / (M + 1)`` is super-uniform for a word of the placebos' own law, whose
     estimate is exchangeable with theirs, so that Benjamini-Hochberg over many of them bounds the false discoveries
-    among what is *not* such a word. A region alone does not: 5 % of the words lie outside it by its making.
+    among what is *not* such a word. A region alone does not: by construction 5 % of the words lie outside it.
 
     References
     ----------
@@ -40,8 +40,8 @@ def rank_errors(estimates: xr.Dataset) -> tuple[Array, Array]:
 
 
 TAIL_NOTE = (
-    "the tail of the placebo words' law beyond the outermost word is a model, a Student t fitted to them: the error "
-    "rate of directions holds if the law's tail is no heavier than the t that the words support"
+    "beyond the outermost placebo word, directions rest on a model, a Student t tail fitted to the placebo words: "
+    "their error rate holds if the true tail is no heavier than the t that the words support"
 )
 
 
@@ -102,6 +102,7 @@ def resolution_note(estimates: xr.Dataset, could_be: npt.NDArray[np.bool_], alph
     if m >= needed:
         return None
     return (
-        f"{beyond} of {k:,} effects lie beyond the region of placebo words and are undecided: among {m} words no error "
-        f"of a direction is below {2 / (m + 1):.2g}, and it takes {needed:,} words to tell {beyond} of {k:,} effects"
+        f"{beyond} of {k:,} effects lie beyond the region of placebo words and are undecided: with {m} words no "
+        f"p-value of a direction is below {2 / (m + 1):.2g}; {needed:,} words are needed to find {beyond} of {k:,} "
+        "effects"
     )

@@ -122,7 +122,7 @@ def _by_task(rope: Mapping[str, Any], ace: xr.DataArray) -> Region:
 def _in_sd(rope: str, effects: xr.Dataset) -> Region:
     found = _IN_SD.fullmatch(rope)
     if found is None or not float(found[1]) > 0:
-        raise DecisionError(f"rope={rope!r} is no region; {THREE_WAYS}")
+        raise DecisionError(f"rope={rope!r} is not a region; {THREE_WAYS}")
     null = null_value(effects)
     numbers = f"give two numbers: rope=({null - 0.1:g}, {null + 0.1:g})"
     if "control_sd" not in effects:
