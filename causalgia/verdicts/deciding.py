@@ -76,15 +76,17 @@ def decide(
     error
         ``"auto"``: ``"bh"`` for estimates, ``"local"`` for a posterior. ``"bh"`` (estimates): p-values adjusted by
         Benjamini-Hochberg over the family, directions and negligibles separately: on average at most ``1 - level`` of
-        the verdicts of each kind are false. ``"holm"`` (estimates): the probability of any false verdict of a kind is
-        at most ``1 - level``. ``"local"``: each verdict by itself. ``"bayes_fdr"`` (posterior): the mean error of the
-        verdicts is at most ``1 - level``, for each kind. ``"bootstrap_t"`` (effects): verdicts by the simultaneous
-        band, so that with probability `level` not one of a family's is wrong.
+        the verdicts of each kind are false, where p-values are independent or positively dependent. ``"holm"``
+        (estimates): the probability of any false verdict of a kind is at most ``1 - level``. ``"local"``: each verdict
+        by itself. ``"bayes_fdr"`` (posterior): the mean error of the verdicts is at most ``1 - level``, for each kind.
+        ``"bootstrap_t"`` (effects): verdicts by the simultaneous band, so that with probability `level` not one of a
+        family's is wrong.
     rare
-        Share of the backgrounds on which an effect must not be missed: by tests nothing is "negligible" before ``3 /
-        rare`` independent backgrounds were drawn. ``"auto"`` is .01 for claims about a predictor over a population of
-        backgrounds, and ``"none"`` (the report says that no rare, large effects are assumed) for exactly these units,
-        for fewer than 300 real sequences taken as they are, for tables of effects, and for measured activities.
+        Share of the backgrounds on which an effect must not be missed: nothing is "negligible" before ``-log(1 - level)
+        / rare`` independent backgrounds were drawn (``3 / rare`` at .95). ``"auto"`` is .01 for claims about a
+        predictor over a population of backgrounds, and ``"none"`` (the report says that no rare, large effects are
+        assumed) for exactly these units, for fewer than 300 real sequences taken as they are, for tables of effects,
+        and for measured activities.
     ci_prob
         Of a posterior: probability of the equal-tailed intervals; by default ``2 level - 1``, which excludes the ends
         of the ROPE where a verdict is given. Tests print the interval that gave the verdict, and take no `ci_prob`.
