@@ -171,10 +171,11 @@ class Analysis:
         Verdicts hold with this probability.
     error
         Which claim a verdict is. ``"auto"``: tests of each effect (``"bh"``) where a family has fewer than 30 contrasts
-        of one kind, or standard errors of fewer than 20 degrees of freedom, else the posterior (``"local"``), which
-        holds on average over effects like these. ``"bh"``, ``"holm"``, ``"bootstrap_t"``: tests that hold whatever the
-        truth. ``"local"``, ``"bayes_fdr"``: the posterior's
-        bound on each verdict's error, or on the mean of a set of them.
+        of one kind, a region of placebo words, or estimates that no posterior may take for normal with known errors
+        (fewer than 20 degrees of freedom, errors that grow with the effects, skewed beyond their number of units); else
+        the posterior (``"local"``), which holds on average over effects like these. ``"bh"``, ``"holm"``,
+        ``"bootstrap_t"``: tests that hold whatever the truth. ``"local"``, ``"bayes_fdr"``: the posterior's bound on
+        each verdict's error, or on the mean of a set of them.
     exchangeable
         Whether the contrasts of a family are effects of one kind, of which nothing beforehand says which is larger
         (words, variants, motifs); False where they differ in kind (an effect, an interaction, a slope). None: they are
@@ -234,9 +235,25 @@ class Analysis:
                 "exchangeable=False says that they differ in kind; use error='bh', or give each kind a family of its "
                 "own (families=) with exchangeable=True"
             )
+        self._check_kinds(plain["contrasts"])
         self._check_prediction()
         for name, value in plain.items():
             object.__setattr__(self, name, _frozen(name, value))
+
+    def _check_kinds(self, contrasts: Any) -> None:
+        """Refuse a posterior of contrasts whose weights say that they differ in kind, unless they are said not to."""
+        if self.error not in OF_A_POSTERIOR or self.exchangeable is not None or not isinstance(contrasts, Mapping):
+            return
+        kinds: dict[tuple[float, ...], str] = {}
+        for name, row in contrasts.items():
+            kinds.setdefault(tuple(sorted(round(weight, 9) for weight in row.values() if weight)), name)
+        if len(kinds) > 1 and self.families is None:
+            first, second = list(kinds.values())[:2]
+            raise DesignError(
+                f"Analysis: error={self.error!r} treats the effects of a family as draws from one law, and contrasts "
+                f"{first!r} and {second!r} differ in kind by their weights; use error='bh', give each kind a family of "
+                "its own (families=), or say exchangeable=True"
+            )
 
     def _check_prediction(self) -> None:
         """Refuse what resamples units, or takes a posterior, of the effect in a network that is not there."""
@@ -327,17 +344,17 @@ class Analysis:
         """The contrasts as a mapping contrast -> arm -> weight; empty where none are said."""
         return {name: dict(weights) for name, weights in dict(self.contrasts or ()).items()}
 
-    def decides_by(self, n_of_a_kind: int, df: float = np.inf) -> str:
+    def decides_by(self, n_of_a_kind: int) -> str:
         """Return the error rate that decides a family of so many contrasts of one kind: what ``"auto"`` is there.
 
-        A posterior takes their standard errors for known, so that `df`, the degrees of freedom of a typical one, has to
-        be 20 or more.
+        Against placebo words it is tests, whose directions hold by rank among the words. What estimates have to be for
+        a posterior, `causalgia.estimation.exchangeable.why_no_posterior` says.
 
         Examples
         --------
         >>> Analysis(control="untreated").decides_by(29), Analysis(control="untreated").decides_by(30)
         ('bh', 'local')
-        >>> Analysis(control="untreated").decides_by(30, df=5)
+        >>> Analysis(control="untreated", rope="placebo").decides_by(30)
         'bh'
         >>> Analysis(control="untreated", exchangeable=False).decides_by(4_096)
         'bh'
@@ -348,7 +365,7 @@ class Analysis:
         if of_one_kind is None:
             of_one_kind = self.contrasts is None and self.interaction is None
         predicts = self.target == "next predictor"  # which is no parameter that a posterior could have
-        learned = n_of_a_kind >= LEAST_FOR_A_LAW and df >= LEAST_DF
+        learned = n_of_a_kind >= LEAST_FOR_A_LAW and not is_of_placebos(self.rope)
         return "local" if of_one_kind and learned and not predicts else "bh"
 
     @property

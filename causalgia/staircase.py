@@ -14,7 +14,7 @@ from causalgia.analysis import Analysis, is_of_placebos
 from causalgia.effects import contrast
 from causalgia.errors import ContrastError, DecisionError, ExploratoryWarning, OutcomesError
 from causalgia.estimation import estimate
-from causalgia.estimation.given import typical_df
+from causalgia.estimation.exchangeable import error_of
 from causalgia.estimation.request import users_level
 from causalgia.estimation.words import placebo_words
 from causalgia.multiplicity import adjust
@@ -218,35 +218,38 @@ def _of_tasks(
     if asked.error == "auto" and watched_by_sequence(kept, estimates):
         by_tests = _decided(effects, estimates, None, replace(asked, error="bh"), rng=derive(key, "decide"))
         return None, by_sequence(by_tests, kept)
-    chosen = replace(asked, error=deciding_error(estimates, asked))
+    error, why = deciding_error(estimates, asked)
+    chosen = replace(asked, error=error)
     if chosen.error not in BY_TESTS and not exact.all():
         posterior = infer(estimates.isel(contrast=~exact), **_of_infer(chosen), rng=derive(key, "infer"))
     decisions = _decided(effects, estimates, posterior, chosen, rng=derive(key, "decide"))
     if posterior is not None and exact.any():
         decisions = _with_exact(decisions, estimates, exact, chosen)
+    if why:
+        decisions = with_notes(decisions, f"tests decide, and no posterior of these effects: {why}")
     if chosen.error in BY_TESTS and (asked.law != Analysis().law or asked.prior is not None):
         decisions = with_notes(decisions, "the law and the prior of effects are a posterior's, and tests take none")
     return posterior, decisions
 
 
-def deciding_error(estimates: xr.Dataset, analysis: Analysis) -> str:
-    """Return the error rate that decides these estimates: what ``error="auto"`` of the analysis is for them.
+def deciding_error(estimates: xr.Dataset, analysis: Analysis) -> tuple[str, str]:
+    """Return the error rate that decides these estimates: what ``error="auto"`` of the analysis is for them, and why.
 
     Its smallest family counts: contrasts that vary, but for placebo words. Ratios, whose no effect is 1, have no
-    posterior; and standard errors of few units are not known well enough for one.
+    posterior. The reason is given where tests decide as many contrasts as a posterior could.
 
     Examples
     --------
     >>> from causalgia.estimation import from_effects
     >>> [deciding_error(from_effects([0.0] * n, 1.0), Analysis(control="untreated")) for n in (29, 30)]
-    ['bh', 'local']
+    [('bh', ''), ('local', '')]
     """
     if analysis.error == "auto" and float(estimates.attrs.get("null_value", 0.0)) != 0:
-        return "bh"
+        return "bh", ""
     counted = ~_exact(estimates) & ~placebo_words(estimates)
     codes = family_codes(estimates, None if analysis.families == "all" else analysis.families)
     n = int(np.bincount(codes, weights=counted).min()) if len(codes) else 0
-    return analysis.decides_by(n, typical_df(estimates, counted))
+    return error_of(analysis, estimates, counted, n)
 
 
 def asked_of(outcomes: xr.Dataset, analysis: Analysis | None) -> Analysis:

@@ -77,6 +77,8 @@ def zero_sum(asked):
 def test_every_form_is_the_same_analysis(asked, rest):
     if rest["target"] == "next predictor":  # which refuses what resamples units
         assume(rest["error"] in ("auto", "bh", "holm") and rest["adjust"] not in ("auto", "bootstrap_t", "sign_flip"))
+    if rest["error"] in ("local", "bayes_fdr"):  # which refuses weights of different kinds, unless told otherwise
+        rest = rest | {"exchangeable": True}
     made = Analysis(**asked, **rest)
     forms = [
         Analysis.from_dict(made.to_dict()),
@@ -268,3 +270,15 @@ def test_tables_name_the_key_and_the_cure():
         check_table({"kind": "c"}, "[t]", keys)
     with pytest.raises(DesignError, match=r"\[t\]: n = True must be a whole number"):
         check_table({"n": True}, "[t]", keys)
+
+
+@pytest.mark.parametrize("error", ["local", "bayes_fdr"])
+def test_a_posterior_of_contrasts_of_different_kinds_is_refused(error):
+    words = {"A": {"A": 1, "none": -1}, "B": {"B": 1, "none": -1}}
+    mixed = words | {"both": {"AB": 1, "A": -1, "B": -1, "none": 1}}
+    with pytest.raises(DesignError, match="'A' and 'both' differ in kind by their weights; .* exchangeable=True"):
+        Analysis(contrasts=mixed, rope=(-1, 1), error=error)
+    assert Analysis(contrasts=words, rope=(-1, 1), error=error).error == error
+    assert Analysis(contrasts=mixed, rope=(-1, 1), error=error, exchangeable=True).error == error
+    assert Analysis(contrasts=mixed, rope=(-1, 1), error=error, families="kind").error == error
+    assert Analysis(contrasts=mixed, rope=(-1, 1)).decides_by(400) == "bh"

@@ -318,3 +318,44 @@ def test_a_posterior_decides_where_standard_errors_are_known_well_enough(n, evid
     assert ("exploratory" in by_tests.attrs) == (evidence == "posterior")
     said = dict(cg.infer(found.estimates, rng=0)["posterior"].attrs).get("notes", "")
     assert ("19 degrees of freedom (median) and were taken as known" in said) == (evidence == "tests")
+
+
+def test_words_that_rarely_do_much_are_not_negligible_beside_words_that_do_nothing():
+    """Of 40 words 20 do 100 on 1 % of backgrounds: the 20 exact zeros would set a law that shrinks them to 0."""
+    rng, n, false = np.random.default_rng(0), 800, 0
+    names = ["control", *(f"a{i}" for i in range(40))]
+    for _ in range(3):
+        y = 0.1 * rng.normal(size=(n, 41, 1))
+        y[:, 0] = 0
+        y[:, 1:21, 0] += 100 * (rng.random((n, 20)) < 0.01)
+        found = cg.analyze(outcomes_of(y, names), cg.Analysis(control="control", rope=(-0.9, 0.9), rare=0.01), rng=0)
+        false += int((found["verdict"].isel(contrast=slice(20)) == "negligible").sum())
+        assert (found["verdict"].isel(contrast=slice(20, 40)) == "negligible").all()
+        assert "tests decide, and no posterior of these effects: their standard errors grow" in found.attrs["notes"]
+    assert false == 0
+
+
+@pytest.mark.parametrize("scale", ["exact", "skewed"])
+def test_skewed_effects_are_decided_by_tests(scale):
+    rng = np.random.default_rng(0)
+    names = ["control", *(f"a{i}" for i in range(40))]
+    y = rng.lognormal(size=(100, 41, 1)) if scale == "skewed" else rng.normal(size=(100, 41, 1))
+    y[:, 0] = 0
+    found = cg.analyze(outcomes_of(y, names), cg.Analysis(control="control", rope=(-0.9, 0.9)), rng=0)
+    assert found.attrs["evidence"] == ("tests" if scale == "skewed" else "posterior")
+    assert ("too skewed" in found.attrs.get("notes", "")) == (scale == "skewed")
+
+
+def test_new_placebo_words_are_not_discovered_by_the_default_of_many_words():
+    rng, kinds = np.random.default_rng(2), ["embed"] * 36 + ["placebo_word"] * 400
+    names = ["control", *(f"a{i}" for i in range(35)), *(f"p{i}" for i in range(400))]
+    share = []
+    for _ in range(8):
+        word = rng.normal(0, 0.3, 435)
+        word[:5] = 6
+        y = np.concatenate([np.zeros((100, 1)), word + 0.5 * rng.normal(size=(100, 435))], axis=1)[:, :, None]
+        found = cg.analyze(outcomes_of(y, names, kinds=kinds), cg.Analysis(control="control", rope="placebo"), rng=0)
+        called = found["verdict"].isel(contrast=slice(35), task=0).isin(["increases", "decreases"]).values
+        assert called[:5].all()
+        share.append(called[5:].sum() / called.sum())
+    assert np.mean(share) <= 0.05

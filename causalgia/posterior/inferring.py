@@ -9,12 +9,11 @@ from dataclasses import asdict
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 import xarray as xr
-from scipy import special
 
 from causalgia.analysis import LEAST_DF, beyond
 from causalgia.errors import InferenceError, PriorConflictWarning
+from causalgia.estimation.exchangeable import grows
 from causalgia.estimation.given import typical_df
 from causalgia.notes import with_notes
 from causalgia.posterior.checks import conflict
@@ -40,7 +39,6 @@ from causalgia.posterior.tree import Tree, assemble
 from causalgia.prior import Prior
 from causalgia.streams import RNG, root_key
 
-_BY_CHANCE, _UNCERTAIN = 0.001, 0.2
 _MOST_AUTO = 4_000_000  # numbers: 32 MB
 _PREDICTORS = "a level: ace is the mean over retrainings of the predictor; errors of the units are shared by predictors"
 
@@ -262,23 +260,12 @@ def _growing(table: xr.Dataset, asked: list[Question]) -> list[str]:
     matters is how far the largest effects, whose errors the small ones' spread belittles, are from being exact.
     """
     se = pooled(table)["se"].transpose("contrast", "task").to_numpy()
-    if not any(_grows(question.effect, se[question.rows, question.task]) for question in asked):
+    if not any(grows(question.effect, se[question.rows, question.task]) for question in asked):
         return []
     return [
         "standard errors grow with the effects, and the law of effects assumes that the two are unrelated: posterior "
         "intervals of the largest effects are too short and shrunk too far; cg.decide(estimates, ...) tests each effect"
     ]
-
-
-def _grows(effect: Any, se: Any) -> bool:
-    if len(effect) < FEW or np.ptp(se) == 0:
-        return False
-    largest = np.argsort(-np.abs(effect))[: len(effect) // 10]
-    uncertain = float(np.median(se[largest] / np.maximum(np.abs(effect[largest]), np.finfo(float).tiny)))
-    table = pd.DataFrame({"se": se, "beyond": effect**2 - se**2}).rank()
-    r, df = float(table["se"].corr(table["beyond"])), len(table) - 2  # Spearman's; scipy.stats is slow to import
-    by_chance = float(special.stdtr(df, -r * np.sqrt(df / max(1 - r**2, np.finfo(float).tiny))))
-    return by_chance < _BY_CHANCE / 2 and uncertain > _UNCERTAIN
 
 
 def _check_null(table: xr.Dataset) -> None:

@@ -16,7 +16,7 @@ from scipy.special import ndtri
 from causalgia.analysis import LEAST_FOR_A_LAW, beyond, kept_in
 from causalgia.errors import DecisionError
 from causalgia.estimation import as_estimates
-from causalgia.estimation.given import typical_df
+from causalgia.estimation.exchangeable import error_of
 from causalgia.estimation.moments import Array, Codes
 from causalgia.multiplicity.bands import simultaneous
 from causalgia.multiplicity.families import families, in_words
@@ -173,7 +173,8 @@ def _asked(out: xr.Dataset, rope: Any, rare: Any, family: str | None) -> dict[st
     error, varies = out.attrs["error"], "se" not in out or bool((out["se"] != 0).any())
     kept = kept_in(out.attrs)
     counted = ~words_of(out)
-    if kept.decides_by(int(counted.sum()), typical_df(out, counted)) == error:
+    n = int(counted.sum())
+    if error == (error_of(kept, out, counted, n)[0] if error == "bh" else kept.decides_by(n)):
         error = kept.error
     asked = {"rope": rope, "level": out.attrs["level"]} | ({"error": error} if varies else {})
     asked |= {"rare": rare}

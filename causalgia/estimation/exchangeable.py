@@ -1,0 +1,107 @@
+"""Whether estimates can be taken for effects of one law with known errors: what a posterior by default needs."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xarray as xr
+from scipy import special
+
+from causalgia.analysis import LEAST_DF, LEAST_FOR_A_LAW, Analysis
+from causalgia.estimation.given import typical_df
+from causalgia.estimation.moments import Array
+
+_BY_CHANCE, _UNCERTAIN = 0.001, 0.2
+_ENOUGH = 25
+"""Units for each unit of squared skewness (the rule under every table)."""
+
+
+def grows(effect: Array, se: Array) -> bool:
+    """Return whether larger effects have larger errors, which every law of effects takes for unrelated.
+
+    Under independence ``effect^2 - se^2`` has the same mean at every se, and ranks that do not rise with it: Spearman's
+    correlation of the two has to be positive with p < .001. What matters is how far the largest effects, whose errors
+    the spread of the small ones belittles, are from being exact: their median se has to be above a fifth of the effect.
+
+    Parameters
+    ----------
+    effect, se
+        Estimates and their standard errors, shape ``(K,)``; fewer than 30 show nothing.
+
+    Examples
+    --------
+    >>> effect = np.random.default_rng(0).normal(size=100)
+    >>> grows(effect, 0.1 + 0.4 * np.abs(effect)), grows(effect, np.full(100, 0.3))
+    (True, False)
+    """
+    if len(effect) < LEAST_FOR_A_LAW or np.ptp(se) == 0:
+        return False
+    largest = np.argsort(-np.abs(effect))[: len(effect) // 10]
+    uncertain = float(np.median(se[largest] / np.maximum(np.abs(effect[largest]), np.finfo(float).tiny)))
+    table = pd.DataFrame({"se": se, "beyond": effect**2 - se**2}).rank()
+    r, df = float(table["se"].corr(table["beyond"])), len(table) - 2  # Spearman's; scipy.stats is slow to import
+    by_chance = float(special.stdtr(df, -r * np.sqrt(df / max(1 - r**2, np.finfo(float).tiny))))
+    return bool(by_chance < _BY_CHANCE / 2 and uncertain > _UNCERTAIN)
+
+
+def why_no_posterior(estimates: xr.Dataset, counted: npt.NDArray[np.bool_]) -> str:
+    """Return why a posterior should not decide these estimates, though they are many; "" where nothing speaks against.
+
+    A posterior takes standard errors for known, for unrelated to the effects, and estimates for normal about their
+    effects.
+
+    Parameters
+    ----------
+    estimates
+        With ``ace, se (contrast, task[, model])``.
+    counted
+        Which contrasts are of the family, shape ``(contrast,)``.
+
+    Examples
+    --------
+    >>> from causalgia.estimation import from_effects
+    >>> why_no_posterior(from_effects(np.arange(30.0), se=1.0, df=5), np.full(30, True))
+    'their standard errors have 5 degrees of freedom (median)'
+    """
+    df = typical_df(estimates, counted)
+    if df < LEAST_DF:
+        return f"their standard errors have {df:.3g} degrees of freedom (median)"
+    if "se" not in estimates:
+        return ""
+    ace, se = (estimates[n].transpose("contrast", ...).to_numpy()[counted] for n in ("ace", "se"))
+    columns = zip(ace.reshape(len(ace), -1).T, se.reshape(len(se), -1).T, strict=True)
+    if any(grows(effect, error) for effect, error in columns):
+        return "their standard errors grow with the effects"
+    return "most of them are too skewed for their number of units" if _is_skewed(estimates, counted) else ""
+
+
+def error_of(analysis: Analysis, estimates: xr.Dataset, counted: npt.NDArray[np.bool_], n: int) -> tuple[str, str]:
+    """Return the error rate that decides estimates, and why it is tests where their number would allow a posterior.
+
+    Parameters
+    ----------
+    analysis
+        What was asked; only its ``error="auto"`` depends on the estimates.
+    estimates, counted
+        As in `why_no_posterior`.
+    n
+        Contrasts of the smallest family.
+
+    Examples
+    --------
+    >>> from causalgia.estimation import from_effects
+    >>> error_of(Analysis(control="c"), from_effects(np.arange(30.0), se=1.0), np.full(30, True), 30)
+    ('local', '')
+    """
+    found = analysis.decides_by(n)
+    why = why_no_posterior(estimates, counted) if analysis.error == "auto" and found == "local" else ""
+    return "bh" if why else found, why
+
+
+def _is_skewed(estimates: xr.Dataset, counted: npt.NDArray[np.bool_]) -> bool:
+    n = next((estimates[name] for name in ("n_clusters", "n_units") if name in estimates), None)
+    if "skewness" not in estimates or n is None or not counted.any():
+        return False
+    short = (n < _ENOUGH * estimates["skewness"] ** 2).transpose("contrast", ...).to_numpy()[counted]
+    return bool((short.mean(axis=0) > 0.5).any())
