@@ -149,3 +149,22 @@ def test_shuffles_of_real_enhancers_do_not_overlap_with_them(shared):
     (note,) = notes_of(run(arms, null=null, n_units=100, predictor=predictor, real="parents"))
     assert "do not overlap" in note
     assert float(note.partition("AUROC ")[2].partition(" ")[0]) > 0.95
+
+
+def test_a_control_that_is_named_after_the_trial_is_looked_at_too():
+    arms = {"placebo": cg.Placebo(WORD, at=20), "none": cg.Untreated(), "GATA": cg.Embed(WORD, at=80)}
+    outcomes = cg.run(cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=50), share(), rng=0, progress=False)
+    noted = notes_of(cg.estimate(cg.contrast(outcomes, control="placebo")))
+    assert any("'GATA' and its control 'placebo' differ in place (at 80 against 20)" in note for note in noted)
+    assert "differ in place" in cg.report(cg.estimate(cg.contrast(outcomes, control="placebo")))
+    assert not any("differ in place" in note for note in notes_of(cg.estimate(cg.contrast(outcomes, control="none"))))
+
+
+@pytest.mark.parametrize(("letter", "share"), [("U", "no word of the design arises"), ("T", "TGCATG arises in 100%")])
+def test_rna_has_one_strand(letter, share):
+    """CAUG beside CA holds the reverse complement of UGCAUG, which a transcript does not have."""
+    word, first, second = (text.replace("U", letter) for text in ("UGCAUG", "AACAUG", "CAAAAA"))
+    arms = {"control": cg.Untreated(), "word": cg.Embed(word, at=20)}
+    arms["pair"] = cg.Embed(first, at=80) + cg.Embed(second, at=86)
+    (note,) = [note for note in notes_of(run(arms)) if "two sites lie" in note]
+    assert share in note
