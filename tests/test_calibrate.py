@@ -180,7 +180,7 @@ def test_verdicts_and_printed_intervals_are_counted() -> None:
     rows = ["false verdict: GC, activity", "printed interval: GC, activity", "printed interval: AT, activity"]
     assert table.sel(row=[*rows, "false directions of all given", "false negligibles of all given"])["passes"].all()
     assert 0 < table.sel(row=rows[0])["value"] <= 0.08
-    assert table.sel(row=rows[1])["nominal"] >= 0.95
+    assert 0.92 <= table.sel(row=rows[1])["nominal"] <= 0.975
     posterior = cg.Analysis(control="untreated", rope=(-0.5, 0.5), error="local")
     shrunken = cg.calibrate(DESIGN, known, n_trials=20, rng=4, analysis=posterior, truth=truth, posterior=False)
     assert shrunken.sel(row=rows)["claim"].values.tolist() == ["reported"] * 3

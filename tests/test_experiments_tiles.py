@@ -409,7 +409,7 @@ def test_draws_that_agree_exactly_have_the_p_of_a_sign_test() -> None:
         (lambda s: context_dependence([*s, "ACGT"], element=(0, 10)), "Genomic"),
         (lambda s: context_dependence([s[0]], element=(0, 10)), "one sequence"),
         (lambda s: necessity([s[0]], tile_width=10, draws=1, rope=(-1, 1)), "draws=1"),
-        (lambda s: necessity(s, tile_width=49), "98-100 has 2 bp"),
+        (lambda s: necessity(s, tiles=[(0, 49), (98, 100)]), "98-100 has 2 bp"),
         (lambda s: necessity(s, tile_width=5_000), "tile_width=5,000 is the whole sequence of 100 bp"),
         (lambda s: necessity(s, tiles=[(0, 10), (5, 15)]), "0-10 and 5-15 overlap"),
         (lambda s: necessity(s, tiles=[(0, 10)], tss=(8, 20)), "protected tss=8-20 overlap"),

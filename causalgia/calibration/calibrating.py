@@ -92,14 +92,14 @@ def calibrate(
         ``value, nominal, lower, upper, mcse, n_trials, claim, passes (row)``: ``"A/A p < 0.05: task"`` (type-I error),
         ``"coverage: contrast, task"`` (of `causalgia.estimate`), ``"FWER of the band"``; of verdicts, where a truth and
         a region are known, ``"false verdict: contrast, task"`` and ``"printed interval: contrast, task"`` (coverage of
-        the interval that decided, at least its own level on average), ``"false directions of all given"`` and
-        ``"false negligibles of all given"`` (means over trials; a posterior promises them where truths are drawn anew).
-        Where some truths are 0 ``"FDR"``, and the 95th
-        percentile of the false-discovery proportion; with `posterior` ``"lfsr - wrong signs"`` and
-        ``"SBC rank: contrast, task"`` (truths from the prior, about which estimates are simulated with each
-        trial's errors; the simulator's own where it gives them). Beside them ``p_same (trial, task)`` of the A/A trials
-        and ``ace (trial, contrast, task)``; attrs["not_measured"] says what the truth at hand could not
-        show.
+        the interval that gave the verdict, at least its mean level, less ``(1 - level) / 2`` where the data choose
+        between the levels of a direction and of "negligible"), ``"false directions of all given"`` and ``"false
+        negligibles of all given"`` (means over trials; a posterior promises them where truths are drawn anew). Where
+        some truths are 0 ``"FDR"``, and the 95th percentile of the false-discovery proportion; with `posterior`
+        ``"lfsr - wrong signs"`` and ``"SBC rank: contrast, task"`` (truths from the prior, about which estimates are
+        simulated with each trial's errors; the simulator's own where it gives them). Beside them ``p_same (trial,
+        task)`` of the A/A trials and ``ace (trial, contrast, task)``; attrs["not_measured"] says what the truth at hand
+        could not show.
 
     Raises
     ------

@@ -26,6 +26,7 @@ from causalgia.experiments.wording import by_task
 from causalgia.predict import Predictor
 
 _WIDTH = 5_000  # of the tiles of Toneyan & Koo (2024)
+_SHUFFLED = 4  # bases that a shuffle with their 2-let counts can change
 
 
 def real_sequences(sequences: Any, draws: int, rope: Rope, *, fixed_control: bool = False) -> Genomic:
@@ -198,8 +199,8 @@ def tiles_of(length: int, *, tile_width: int | None, tiles: Any, tss: Any) -> tu
         Of the sequences.
     tile_width
         Width of tiles that fill the sequence, or what is before and behind the protected span; where `tiles` is None.
-        Where it does not divide that, the last tile is shorter. None: 5,000 as published, or an eighth of the sequence
-        where that has not two such tiles.
+        Where it does not divide that, the last tile is shorter, or longer by a rest of 1 to 3 bases. None: 5,000 as
+        published, or an eighth of the sequence where that has not two such tiles.
     tiles
         The tiles themselves, (start, stop) each.
     tss
@@ -216,6 +217,8 @@ def tiles_of(length: int, *, tile_width: int | None, tiles: Any, tss: Any) -> tu
     (((0, 20), (40, 60)), ((20, 40),))
     >>> tiles_of(50, tile_width=20, tiles=None, tss=None)[0]
     ((0, 20), (20, 40), (40, 50))
+    >>> tiles_of(43, tile_width=20, tiles=None, tss=None)[0]
+    ((0, 20), (20, 43))
     """
     if tiles is not None:
         spans = spans_inside(tiles, "tiles", length)
@@ -226,8 +229,16 @@ def tiles_of(length: int, *, tile_width: int | None, tiles: Any, tss: Any) -> tu
     if width >= length:
         raise DesignError(f"tile_width={width:,} is the whole sequence of {length:,} bp or more; give a narrower tile")
     pieces = [(0, length)] if not kept else [(0, kept[0][0]), (kept[0][1], length)]
-    spans = tuple((at, min(at + width, stop)) for start, stop in pieces for at in range(start, stop, width))
+    spans = tuple(span for start, stop in pieces for span in _side_by_side(start, stop, width))
     return spans, kept
+
+
+def _side_by_side(start: int, stop: int, width: int) -> list[Span]:
+    """Return tiles of a piece; a rest too short to be shuffled belongs to the tile before it."""
+    starts = list(range(start, stop, width))
+    if len(starts) > 1 and stop - starts[-1] < _SHUFFLED:
+        starts.pop()
+    return list(pairwise([*starts, stop]))
 
 
 def blocks(length: int, spans: Iterable[Span]) -> tuple[Span, ...]:

@@ -46,6 +46,7 @@ def format_se(se: float) -> str:
     >>> format_se(0.00389), format_se(0.0), format_se(1234.5), format_se(3.21e-9)
     ('0.0039', '0', '1234', '3.2e-09')
     """
+    se = abs(se)  # a 0 may have a sign
     decimals = 1 - int(f"{se:.1e}".partition("e")[2])
     return f"{se:.1e}" if decimals > 7 else f"{se:.{max(decimals, 0) if se else 0}f}"
 

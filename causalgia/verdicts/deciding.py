@@ -54,10 +54,11 @@ def decide(
 
     There are two kinds of claim. Estimates are decided by *tests* on the unshrunken effects: a direction at ``(1 -
     level) / 2`` a side, "negligible" by two one-sided tests at ``1 - level``, each kind adjusted over the family.
-    Whatever the truth, each verdict is then false with probability at most ``1 - level``. A posterior is decided by the
-    probability of the regions above, below and inside the region of practical equivalence (ROPE): its errors are
-    bounded *on average over effects like these*. ``"undecided"`` says that the data do not settle the question, and not
-    that there is no effect.
+    Whatever the truth, each verdict is then false with probability at most ``1 - level``, as far as Hall's t holds;
+    with fewer than about 25 units for each squared unit of skewness it is false more often, and the report says so. A
+    posterior is decided by the probability of the regions above, below and inside the region of practical equivalence
+    (ROPE): its errors are bounded *on average over effects like these*. ``"undecided"`` says that the data do not
+    settle the question, and not that there is no effect.
 
     Parameters
     ----------
