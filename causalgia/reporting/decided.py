@@ -17,8 +17,8 @@ _ON_AVERAGE = (
     "error rates hold on average over effects like these, draws from the fitted law, and not for each true effect"
 )
 _ATOM = (
-    "The interval includes the probability P(0) that the effect is exactly 0; where P(0) is above its level, which would "
-    "leave the point 0, it is extended to the interval of the effect if it is not 0, which stands beside it."
+    "The interval includes the probability P(0) that the effect is exactly 0; where P(0) is above its level, which "
+    "would leave the point 0, it is extended to the interval of the effect if it is not 0, which stands beside it."
 )
 _OF_SETS = ("bh", "holm", "bayes_fdr")
 _UNDECIDED = "undecided"
