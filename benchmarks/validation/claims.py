@@ -85,7 +85,7 @@ def from_units(truth: Truth, k: int, rope: float, n: int, seed: int, *, draw: dr
                 "arm": ["none", *map(str, range(k))],
                 "task": np.arange(tasks).astype(str),
             },
-            attrs={"scale": "log", "assignment": "crossover", "predictor_fingerprint": "simulated"},
+            attrs=_ATTRS,
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CausalgiaWarning)
@@ -135,6 +135,10 @@ LAWS: dict[str, draws.Draw] = {"normal": draws.normal, "exponential": draws.expo
 _TABLE = "Printed by default from tables: K effects with standard error 1 under one control"
 _POSTERIOR = "Printed by default from tables of 30 effects and more, independent: the posterior, on average"
 _POSTERIOR_UNITS = "Printed by default from units: 30 arms and more under one control, the posterior, on average"
+_TESTS_OF_MANY = (
+    "Printed by default from units: 40 arms whose errors no posterior may take for unrelated to the effects"
+)
+_ATTRS = {"scale": "log", "assignment": "crossover", "predictor_fingerprint": "simulated"}
 _UNITS = "Printed by default from units: K arms under one control, every truth on a bound of the ROPE"
 
 
@@ -241,6 +245,31 @@ def _spread_unit_rows(name: str, k: int) -> list[Check]:
     return _rows(_POSTERIOR_UNITS, cell, count, covers=0.85, false="at most", full=full, quick=quick)
 
 
+@cache
+def _of_rare_words(law: str, n: int) -> Printed:
+    """Print n trials of 40 arms on 800 units, of which 20 do nothing and 20 have rare or skewed effects of mean 1."""
+    rng, parts = np.random.default_rng(zlib.crc32(law.encode())), []
+    true = np.repeat([1.0, 0.0], 20)[:, None]
+    for _ in range(n):
+        size = (800, 20)
+        effect = 100.0 * (rng.random(size) < 0.01) if law == "rare" else rng.lognormal(size=size) / np.exp(0.5)
+        y = 0.1 * rng.normal(size=(800, 41, 1))
+        y[:, 0] = 0
+        y[:, 1:21, 0] += effect
+        coords = {"unit": np.arange(800), "arm": ["none", *map(str, range(40))], "task": ["y"]}
+        outcomes = xr.Dataset({"outcome": (("unit", "arm", "task"), y)}, coords, attrs=_ATTRS)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", CausalgiaWarning)
+            found = steps(outcomes, Analysis(control="none", rope=(-0.9, 0.9)), rng=int(rng.integers(2**31)))
+        parts.append(printed(found.decisions, true))
+    return Printed(*(np.concatenate([getattr(p, f) for p in parts]) for f in ("coverage", "directions", "negligibles")))
+
+
+def _rare_word_rows(law: str) -> list[Check]:
+    cell, count = f"20 of 40 words {law}, mean 1, the rest 0, 800 units, ROPE 0.9", lambda n: _of_rare_words(law, n)
+    return _rows(_TESTS_OF_MANY, cell, count, covers=0.90, false="at most", full=400, quick=20)
+
+
 _SHARED = Check(
     _POSTERIOR,
     "K = 100, N(0, .5), half of the error variance shared, no covariance given: printed intervals cover",
@@ -257,5 +286,6 @@ CHECKS = [
     *(row for k in (30, 100, 400) for name in SPREADS for row in _spread_rows(name, k)),
     _SHARED,
     *(row for k in (30, 100) for name in list(SPREADS)[:3] for row in _spread_unit_rows(name, k)),
+    *(row for law in ("rare", "skewed") for row in _rare_word_rows(law)),
     *(row for law in LAWS for n in (300, 1_000) for k in (1, 6) for row in _unit_rows(law, n, k, "at most")),
 ]
