@@ -48,7 +48,7 @@ def test_a_control_at_another_place_is_noted():
 
 
 def test_a_control_of_another_length_is_noted():
-    (note,) = against(cg.Embed("CCTTCC", at=80), cg.Embed(WORD, at=80))
+    (note,) = against(cg.Embed("CATAAC", at=80), cg.Embed(WORD, at=80))
     assert "differ in length (7 bases against 6)" in note
 
 
@@ -168,3 +168,8 @@ def test_rna_has_one_strand(letter, share):
     arms["pair"] = cg.Embed(first, at=80) + cg.Embed(second, at=86)
     (note,) = [note for note in notes_of(run(arms)) if "two sites lie" in note]
     assert share in note
+
+
+def test_a_control_of_another_composition_is_noted():
+    (note,) = against(cg.Embed("ATATAT", at=80), cg.Embed("GCGGTC", at=80))
+    assert "'GATA' and its control 'control' differ in composition (GC 0.83 against 0.00)" in note

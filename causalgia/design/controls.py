@@ -9,7 +9,7 @@ from causalgia.design.arms import Arm
 from causalgia.design.intervention import Intervention, Sequential
 from causalgia.design.patterned import Patterned, Placebo, PlaceboWord
 
-_NAMED = 3
+_NAMED, _GC = 3, 0.25
 
 
 def notes_of_controls(pairs: list[Pair]) -> list[str]:
@@ -22,7 +22,7 @@ def notes_of_controls(pairs: list[Pair]) -> list[str]:
     >>> notes_of_controls(list(pairs_of({"a": {"a": 1.0, "p": -1.0}}, arms)))[0][:60]
     "'a' and its control 'p' differ in place (at 20 against 5); w"
     """
-    return [*_mismatches(pairs), *_other_placebos(pairs)]
+    return [*_mismatches(pairs), *_other_placebos(pairs), *_compositions(pairs)]
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,19 @@ def _belongs(one: Patterned, placebo: Patterned) -> bool:
     if word.random or other.random or not (isinstance(word.reads, str) and isinstance(other.reads, str)):
         return isinstance(placebo, PlaceboWord) and len(word) == len(other)  # of an instance that is not known here
     return sorted(word.reads) == sorted(other.reads)
+
+
+def _compositions(pairs: list[Pair]) -> list[str]:
+    """Note fixed words against fixed words of another composition, beyond what a changed base or two makes."""
+    found = []
+    for pair in pairs:
+        one, other = pair.one.written, pair.other.written
+        if _is_placebo(pair.other) or one.random or other.random or abs(_gc(one.word) - _gc(other.word)) <= _GC:
+            continue
+        share = f"GC {_gc(one.word):.2f} against {_gc(other.word):.2f}"
+        found.append(f"'{pair.treated}' and its control '{pair.control}' differ in composition ({share})")
+    cure = "part of the effect may be of the composition; cg.Placebo keeps that of the word"
+    return [f"{some_of(found)}; {cure}"] if found else []
 
 
 def _gc(word: str) -> float:
