@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from causalgia.analysis import Analysis
 from causalgia.design import Arm, Design, Embed, EmbedEach, Insert
-from causalgia.design.controls import Pair, notes_of_controls, pairs_of, some_of, steps_of
+from causalgia.design.control_notes import Pair, notes_of_controls, pairs_of, some_of, steps_of
 from causalgia.design.layout import Layout, Written
 from causalgia.design.patterned import PlaceboWord
 from causalgia.sequences.alphabet import Tokens, encode
@@ -29,10 +29,10 @@ def notes_of_design(design: Design, analysis: Analysis | None, *, key: int) -> l
     """Return what a reader must know of a design beside its results, a sentence each; none where all is as it should.
 
     Looked at are contrasts of one arm minus one other (those that the design or the analysis names), whose only
-    difference is one written pattern: a control at another place or of another length, and a placebo that is a
-    rearrangement of another word. And arms, on up to 256 units of the trial: two sites with fewer than 5 bases between
-    them, with what words of the design arise at the junction; and an embedded word that at least a tenth of the units
-    have elsewhere too.
+    difference is one written pattern: a control at another place, of another length or another composition, and a
+    placebo that is a rearrangement of another word. And arms, on up to 256 units of the trial: two sites with fewer
+    than 5 bases between them, with what words of the design arise at the junction; and an embedded word that at least a
+    tenth of the units have elsewhere too.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def notes_of_design(design: Design, analysis: Analysis | None, *, key: int) -> l
     units, rna = backgrounds(design, 0, min(_UNITS, design.n_units), key=key), _is_rna(design)
     if near:
         sentences.append(_at_junctions(near, arms, units, words, key, rna))
-    again = [text for word in words[:_WORDS] if (text := _again(word, design, pairs, units, key))]
+    again = [text for word in words[:_WORDS] if (text := _again(word, design, pairs, units, key, rna))]
     cure = "the effect there is that of one more copy; a longer word, or a null model that lacks it, asks for the first"
     return sentences + ([f"{some_of(again, 'words')}: {cure}"] if again else [])
 
@@ -162,7 +162,7 @@ def _across(after: Tokens, word: str, junctions: list[tuple[Written, Written]], 
     return flags
 
 
-def _again(word: str, design: Design, pairs: list[Pair], units: Drawn, key: int) -> str:
+def _again(word: str, design: Design, pairs: list[Pair], units: Drawn, key: int, rna: bool) -> str:
     """Say that units have an embedded word elsewhere too, under the arm and under its control."""
     arms = {arm.name: arm for arm in design.named_arms}
     treated = next(
@@ -170,7 +170,6 @@ def _again(word: str, design: Design, pairs: list[Pair], units: Drawn, key: int)
         for arm in design.named_arms
         if any(isinstance(step, Embed | Insert) and step.written.reads == word for step in steps_of(arm.intervention))
     )
-    rna = _is_rna(design)
     share = _elsewhere(treated, word, units, design.null.length, key, rna)
     if share < OFTEN:
         return ""
