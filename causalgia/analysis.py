@@ -229,25 +229,27 @@ class Analysis:
         asked = [key for key in ("control", "contrasts", "interaction") if key in said]
         if len(asked) > 1:
             raise DesignError(f"Analysis: {' and '.join(asked)} are two questions; keep one of them")
-        if self.exchangeable is False and self.error in OF_A_POSTERIOR:
-            raise DesignError(
-                f"Analysis: error={self.error!r} takes the effects of a family for draws of one law, and "
-                "exchangeable=False says that they differ in kind; use error='bh', or give each kind a family of its "
-                "own (families=) with exchangeable=True"
-            )
         self._check_kinds(plain["contrasts"])
         self._check_prediction()
         for name, value in plain.items():
             object.__setattr__(self, name, _frozen(name, value))
 
     def _check_kinds(self, contrasts: Any) -> None:
-        """Refuse a posterior of contrasts whose weights say that they differ in kind, unless they are said not to."""
-        if self.error not in OF_A_POSTERIOR or self.exchangeable is not None or not isinstance(contrasts, Mapping):
+        """Refuse a posterior of contrasts that differ in kind, as is said or, where nothing is, by their weights."""
+        if self.error not in OF_A_POSTERIOR:
+            return
+        if self.exchangeable is False:
+            raise DesignError(
+                f"Analysis: error={self.error!r} takes the effects of a family for draws of one law, and "
+                "exchangeable=False says that they differ in kind; use error='bh', or give each kind a family of its "
+                "own (families=) with exchangeable=True"
+            )
+        if self.exchangeable or self.families is not None or not isinstance(contrasts, Mapping):
             return
         kinds: dict[tuple[float, ...], str] = {}
         for name, row in contrasts.items():
             kinds.setdefault(tuple(sorted(round(weight, 9) for weight in row.values() if weight)), name)
-        if len(kinds) > 1 and self.families is None:
+        if len(kinds) > 1:
             first, second = list(kinds.values())[:2]
             raise DesignError(
                 f"Analysis: error={self.error!r} treats the effects of a family as draws from one law, and contrasts "
