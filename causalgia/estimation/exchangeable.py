@@ -11,10 +11,9 @@ from scipy import special
 from causalgia.analysis import LEAST_DF, LEAST_FOR_A_LAW, Analysis
 from causalgia.estimation.given import typical_df
 from causalgia.estimation.moments import Array
+from causalgia.estimation.transformed_t import ENOUGH
 
 _BY_CHANCE, _UNCERTAIN = 0.001, 0.2
-_ENOUGH = 25
-"""Units for each unit of squared skewness (the rule under every table)."""
 
 
 def grows(effect: Array, se: Array) -> bool:
@@ -103,5 +102,5 @@ def _is_skewed(estimates: xr.Dataset, counted: npt.NDArray[np.bool_]) -> bool:
     n = next((estimates[name] for name in ("n_clusters", "n_units") if name in estimates), None)
     if "skewness" not in estimates or n is None or not counted.any():
         return False
-    short = (n < _ENOUGH * estimates["skewness"] ** 2).transpose("contrast", ...).to_numpy()[counted]
+    short = (n < ENOUGH * estimates["skewness"] ** 2).transpose("contrast", ...).to_numpy()[counted]
     return bool((short.mean(axis=0) > 0.5).any())

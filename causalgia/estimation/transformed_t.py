@@ -7,6 +7,9 @@ import xarray as xr
 
 from causalgia.estimation.moments import Array
 
+ENOUGH = 25
+"""Units for each unit of squared skewness, below which a t interval covers less than its level."""
+
 _SAMPLED = ("population", "parents")
 """Targets whose standard error is that of the sampled units alone, whose skewness the estimates know."""
 

@@ -11,6 +11,7 @@ from scipy import special
 from causalgia.errors import SkewnessWarning
 from causalgia.estimation.moments import Array, Codes, centred, skewness
 from causalgia.estimation.request import users_level
+from causalgia.estimation.transformed_t import ENOUGH
 from causalgia.multiplicity.bootstrap import bootstrap_t_max
 from causalgia.multiplicity.clustered import cluster_sums, column_chunks, sized_columns
 from causalgia.multiplicity.flips import sign_flip_max_t
@@ -87,11 +88,11 @@ def warn_of_skewness(units: Units) -> float:
     for chunk in column_chunks(units.ice):
         sums = cluster_sums(sized_columns(units.ice[:, chunk])[0], units.cluster)
         largest = max(largest, float(np.abs(skewness(centred(sums)[1])).max()))
-    if units.n_clusters < 25 * largest**2:
+    if units.n_clusters < ENOUGH * largest**2:
         warnings.warn(
             f"the ICE have skewness up to {largest:.2g}, and sign flips suppose joint symmetry: with "
-            f"{units.n_clusters} independent units, below 25 skew^2 = {25 * largest**2:.0f}, they reject too often; "
-            "use method='bootstrap_t'",
+            f"{units.n_clusters} independent units, below {ENOUGH} skew^2 = {ENOUGH * largest**2:.0f}, they reject too "
+            "often; use method='bootstrap_t'",
             SkewnessWarning,
             stacklevel=users_level(),
         )

@@ -254,11 +254,7 @@ def _unsure(table: xr.Dataset) -> list[str]:
 
 
 def _growing(table: xr.Dataset, asked: list[Question]) -> list[str]:
-    """Return what to say where larger effects have larger errors: every law here takes the two for unrelated.
-
-    Under independence ``effect^2 - se^2`` has the same mean at every se, and ranks that do not rise with it. What
-    matters is how far the largest effects, whose errors the small ones' spread belittles, are from being exact.
-    """
+    """Return what to say where larger effects have larger errors (`causalgia.estimation.exchangeable.grows`)."""
     se = pooled(table)["se"].transpose("contrast", "task").to_numpy()
     if not any(grows(question.effect, se[question.rows, question.task]) for question in asked):
         return []

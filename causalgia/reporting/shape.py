@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from causalgia.estimation.transformed_t import hall_coefficient
+from causalgia.estimation.transformed_t import ENOUGH, hall_coefficient
 
 _NAMED = 3
 _HALF = 0.5
@@ -31,7 +31,7 @@ def shape_lines(estimates: xr.Dataset) -> list[str]:
 def _skewed(estimates: xr.Dataset) -> str:
     a = hall_coefficient(estimates)
     worst = np.unravel_index(np.argmax(np.abs(a)), a.shape)
-    if not 25 * a[worst] ** 2 > 1:
+    if not ENOUGH * a[worst] ** 2 > 1:
         return ""
     n = int(_counts(estimates)[worst])
     skewness = abs(float(a[worst])) * np.sqrt(n)
@@ -41,8 +41,8 @@ def _skewed(estimates: xr.Dataset) -> str:
         else "t intervals cover less than their nominal level"
     )
     return (
-        f"Skewed: {_named(estimates, 25 * a**2 > 1, a)} (skewness up to {skewness:.1f}: "
-        f"{int(np.ceil(25 * skewness**2)):,} {_units(estimates)} would be enough, and there are {n:,}); {beware}."
+        f"Skewed: {_named(estimates, ENOUGH * a**2 > 1, a)} (skewness up to {skewness:.1f}: "
+        f"{int(np.ceil(ENOUGH * skewness**2)):,} {_units(estimates)} would be enough, and there are {n:,}); {beware}."
     )
 
 

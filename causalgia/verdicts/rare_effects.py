@@ -10,7 +10,7 @@ import xarray as xr
 
 from causalgia.errors import DecisionError
 from causalgia.estimation.moments import Array
-from causalgia.estimation.transformed_t import hall_coefficient
+from causalgia.estimation.transformed_t import ENOUGH, hall_coefficient
 
 RARE = 0.01
 """The share of backgrounds on which an effect must not be missed, unless another is said."""
@@ -144,4 +144,4 @@ def unseen(estimates: xr.Dataset) -> Array:
     largest = estimates["largest_ice"]
     largest = largest.max("contrast") if "contrast" in largest.dims else largest
     reach = largest.broadcast_like(ace).transpose(*ace.dims).to_numpy()
-    return np.where(25 * a**2 > 1, missed_share(estimates) * reach, 0.0)
+    return np.where(ENOUGH * a**2 > 1, missed_share(estimates) * reach, 0.0)
