@@ -52,6 +52,10 @@ def printed(decisions: xr.Dataset, truth: np.ndarray) -> Printed:
     )
 
 
+def _together(parts: list[Printed]) -> Printed:
+    return Printed(*(np.concatenate([getattr(p, f) for p in parts]) for f in ("coverage", "directions", "negligibles")))
+
+
 def from_table(truth: Truth, k: int, rope: float, n: int, seed: int, *, shared: float = 0.5) -> Printed:
     """Print n trials of K effects with standard error 1, of whose variance a part is shared, as under one control."""
     rng = np.random.default_rng(seed)
@@ -91,7 +95,7 @@ def from_units(truth: Truth, k: int, rope: float, n: int, seed: int, *, draw: dr
             warnings.simplefilter("ignore", CausalgiaWarning)
             found = steps(outcomes, Analysis(control="none", rope=(-rope, rope)), rng=int(rng.integers(2**31)))
         parts.append(printed(found.decisions, true))
-    return Printed(*(np.concatenate([getattr(p, f) for p in parts]) for f in ("coverage", "directions", "negligibles")))
+    return _together(parts)
 
 
 def normal(sd: float, mean: float = 0.0) -> Truth:
@@ -262,7 +266,7 @@ def _of_rare_words(law: str, n: int) -> Printed:
             warnings.simplefilter("ignore", CausalgiaWarning)
             found = steps(outcomes, Analysis(control="none", rope=(-0.9, 0.9)), rng=int(rng.integers(2**31)))
         parts.append(printed(found.decisions, true))
-    return Printed(*(np.concatenate([getattr(p, f) for p in parts]) for f in ("coverage", "directions", "negligibles")))
+    return _together(parts)
 
 
 def _rare_word_rows(law: str) -> list[Check]:
