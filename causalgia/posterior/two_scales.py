@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import erfc
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +18,7 @@ from causalgia.posterior.lattice import Lattice, lattice_of
 from causalgia.posterior.noise import Noise, checked, in_unit
 from causalgia.posterior.pointwise import of_mixture
 from causalgia.posterior.two_scales_hyper import LawModel, Part, X, parts_of, scales_at
-from causalgia.posterior.vector_math import LOG2E, exp2, inverse_root
+from causalgia.posterior.vector_math import LOG2E, erfc, exp2, inverse_root
 from causalgia.prior import Prior
 
 __all__ = ["median_se", "two_scales"]
@@ -249,9 +248,8 @@ def _tails(  # type: ignore[no-untyped-def]
 ):
     """Add moments of each effect about its estimate, both sides of x, shrinkage and weight to the sums, (6, K)."""
     m = value.shape[1]
+    line = np.empty((5, len(effect)))  # centre, linear part and its sd, slope of the centre in it, variance left
     for i in range(len(weight)):
-        v = (narrow[i] ** 2, wide[i] ** 2)
-        p = (share[i], 1 - share[i])
         for k in range(len(effect)):
             centre = linear = aa = ab = bb = 0.0
             for j in range(m):
@@ -268,32 +266,37 @@ def _tails(  # type: ignore[no-untyped-def]
                 aa, ab, bb = aa + a * a, ab + a * b, bb + b * b
             sd = np.sqrt(bb)
             slope = ab / sd if sd > 0 else 0.0
-            rest = max(aa - slope * slope, 0.0)
-            s2 = noise[k]
-            y1, y2 = 1 / np.sqrt(s2 + v[0]), 1 / np.sqrt(s2 + v[1])
-            for s in range(len(place)):
-                r = effect[k] - linear - sd * place[s]
-                at = centre + slope * place[s]
-                moved, fixed = sd * width[s], slope * width[s]
-                odds = p[0] * y1 * np.exp(-0.5 * r * r * (y1 * y1 - y2 * y2))
-                first = odds / (odds + p[1] * y2)
-                w = weight[i] / len(place)
-                for c in range(2):
-                    share_c = w * (first if c == 0 else 1 - first)
-                    if share_c == 0.0:
-                        continue
-                    kept = v[c] / (s2 + v[c])
-                    mean = at + kept * r
-                    square = kept * s2 + (fixed - kept * moved) ** 2 + rest
-                    minor = 0.5 * erfc(abs(mean - x[k]) / np.sqrt(2 * square))
-                    under = minor if mean > x[k] else 1 - minor
-                    off = mean - effect[k]
-                    sums[0, k] += share_c * off
-                    sums[1, k] += share_c * (square + off * off)
-                    sums[2, k] += share_c * under
-                    sums[3, k] += share_c * (1 - minor if mean > x[k] else minor)
-                    sums[4, k] += share_c * marginal[k] / (marginal[k] + v[c])
-                    sums[5, k] += share_c
+            line[0, k], line[1, k], line[2, k] = centre, linear, sd
+            line[3, k], line[4, k] = slope, max(aa - slope * slope, 0.0)
+        for s in range(len(place)):
+            law = weight[i] / len(place), narrow[i] ** 2, wide[i] ** 2, share[i]
+            _stratum(effect, noise, marginal, x, line, *law, place[s], width[s], sums)
+
+
+@njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
+def _stratum(effect, noise, marginal, x, line, weight, v1, v2, p, place, width, sums):  # type: ignore[no-untyped-def]
+    for k in range(len(effect)):
+        s2, sd, slope = noise[k], line[2, k], line[3, k]
+        r = effect[k] - line[1, k] - sd * place
+        centre = line[0, k] + slope * place
+        y1, y2 = inverse_root(s2 + v1), inverse_root(s2 + v2)
+        a = p * y1 * exp2(max(-0.5 * LOG2E * r * r * (y1 * y1 - y2 * y2), -1000.0))
+        first = weight * a / (a + (1 - p) * y2)
+        for wide in range(2):
+            v, y = (v2, y2) if wide else (v1, y1)
+            share = weight - first if wide else first
+            kept = v * y * y
+            off = centre + kept * r - effect[k]
+            moved = width * (slope - kept * sd)
+            square = kept * s2 + moved * moved + line[4, k]
+            from_x = off + effect[k] - x[k]
+            minor = 0.5 * erfc(abs(from_x) * inverse_root(2 * square))
+            sums[0, k] += share * off
+            sums[1, k] += share * (square + off * off)
+            sums[2, k] += share * (minor if from_x > 0 else 1 - minor)
+            sums[3, k] += share * (1 - minor if from_x > 0 else minor)
+            sums[4, k] += share * marginal[k] / (marginal[k] + v)
+            sums[5, k] += share
 
 
 @njit(nogil=True, fastmath=True, cache=True)

@@ -1,11 +1,11 @@
-"""Exponential and inverse square root that compile to vector instructions inside a kernel's loop over components."""
+"""Functions that compile to vector instructions inside a kernel's loop: exponential, inverse root, logarithm, erfc."""
 
 from __future__ import annotations
 
 import numpy as np
 from numba import njit
 
-__all__ = ["LOG2E", "exp2", "inverse_root", "log2"]
+__all__ = ["LOG2E", "erfc", "exp2", "inverse_root", "log2"]
 
 LOG2E = 1.4426950408889634
 _LN2 = 0.6931471805599453
@@ -44,3 +44,20 @@ def log2(x):  # type: ignore[no-untyped-def]
     tail = 1 / 9 + w * (1 / 11 + w * (1 / 13 + w * (1 / 15 + w / 17)))
     series = 1 + w * (1 / 3 + w * (1 / 5 + w * (1 / 7 + w * tail)))
     return np.float64(bits >> 52) + 2 * LOG2E * z * series
+
+
+@njit(nogil=True, fastmath=True, error_model="numpy", inline="always", cache=True)
+def erfc(x):  # type: ignore[no-untyped-def]
+    """2 / sqrt(pi) times the integral of exp(-t^2) from x >= 0 on, to 3e-11 relative; from 26 on it stays at 1e-303.
+
+    ``(x + 3) exp(x^2) erfc(x)`` is smooth in ``(x - 3) / (x + 3)``, which lies in [-1, 1): a polynomial of degree 15,
+    least squares at 400 Chebyshev points of values in 40 digits.
+    """
+    inverse = 1 / (x + 3)
+    s = 1 - 6 * inverse
+    tail = -1.5676261198600252e-05 + s * (-3.890431739972931e-06 + s * (1.5353652639295465e-06 + s * 3.99344915e-07))
+    tail = -0.00027642046216074044 + s * (0.00010612602823911773 + s * (2.967911126632696e-05 + s * tail))
+    tail = -0.0012125784272727213 + s * (0.0030339590922705785 + s * (-0.0005476593730160465 + s * tail))
+    tail = -0.31046726301245364 + s * (0.11952778118488498 + s * (-0.02682721871994465 + s * tail))
+    tail = 1.0740069070955838 + s * (-0.8833944531470983 + s * (0.590228356168129 + s * tail))
+    return tail * inverse * exp2(max(-x * x * LOG2E, -1000.0))
