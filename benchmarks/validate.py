@@ -36,6 +36,7 @@ from validation import (
     predictors,
     ratios,
     real,
+    screens,
     sequential,
 )
 from validation.checks import Check
@@ -54,6 +55,7 @@ CHECKS: list[Check] = [
     *multiplicity.CHECKS,
     *posterior.CHECKS,
     *laws.CHECKS,
+    *screens.CHECKS,
     *sequential.CHECKS,
     *floor.CHECKS,
     *predictors.CHECKS,

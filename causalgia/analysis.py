@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from causalgia.errors import DesignError, InferenceError
+from causalgia.kinds import two_kinds
 from causalgia.prior import Prior
 from causalgia.tables import (
     NAME,
@@ -246,15 +247,12 @@ class Analysis:
             )
         if self.exchangeable or self.families is not None or not isinstance(contrasts, Mapping):
             return
-        kinds: dict[tuple[float, ...], str] = {}
-        for name, row in contrasts.items():
-            kinds.setdefault(tuple(sorted(round(weight, 9) for weight in row.values() if weight)), name)
-        if len(kinds) > 1:
-            first, second = list(kinds.values())[:2]
+        found = two_kinds((name, row.values()) for name, row in contrasts.items())
+        if found is not None:
             raise DesignError(
                 f"Analysis: error={self.error!r} treats the effects of a family as draws from one law, and contrasts "
-                f"{first!r} and {second!r} differ in kind by their weights; use error='bh', give each kind a family of "
-                "its own (families=), or say exchangeable=True"
+                f"{found[0]!r} and {found[1]!r} differ in kind by their weights; use error='bh', give each kind a "
+                "family of its own (families=), or say exchangeable=True"
             )
 
     def _check_prediction(self) -> None:
@@ -350,7 +348,7 @@ class Analysis:
         """Return the error rate that decides a family of so many contrasts of one kind: what ``"auto"`` is there.
 
         Against placebo words it is tests, whose directions hold by rank among the words. What estimates have to be for
-        a posterior, `causalgia.estimation.exchangeable.why_no_posterior` says.
+        a posterior, `causalgia.posterior.exchangeable.why_no_posterior` says.
 
         Examples
         --------

@@ -14,7 +14,6 @@ from causalgia.analysis import Analysis, is_of_placebos
 from causalgia.effects import contrast
 from causalgia.errors import ContrastError, DecisionError, ExploratoryWarning, OutcomesError
 from causalgia.estimation import estimate
-from causalgia.estimation.exchangeable import error_of
 from causalgia.estimation.request import users_level
 from causalgia.estimation.words import placebo_words
 from causalgia.multiplicity import adjust
@@ -249,6 +248,10 @@ def deciding_error(estimates: xr.Dataset, analysis: Analysis) -> tuple[str, str]
     counted = ~_exact(estimates) & ~placebo_words(estimates)
     codes = family_codes(estimates, None if analysis.families == "all" else analysis.families)
     n = int(np.bincount(codes, weights=counted).min()) if len(codes) else 0
+    if analysis.decides_by(n) != "local":
+        return analysis.decides_by(n), ""
+    from causalgia.posterior.exchangeable import error_of
+
     return error_of(analysis, estimates, counted, n)
 
 
@@ -415,7 +418,7 @@ def _with_families(effects: xr.Dataset, analysis: Analysis) -> xr.Dataset:
 def _of_infer(analysis: Analysis) -> dict[str, Any]:
     groups = analysis.families if analysis.families not in (None, "all") else None
     prior = {} if analysis.prior is None else {"prior": analysis.prior}
-    return {"law": analysis.law, "groups": groups, **prior}
+    return {"law": analysis.law, "groups": groups, "exchangeable": analysis.exchangeable, **prior}
 
 
 def _decided(

@@ -536,3 +536,29 @@ def test_errors_that_grow_with_the_effects_are_said(slope: float, share: float) 
         notes = datasets(infer(table, law="normal", draws=4, rng=0))["posterior"].attrs.get("notes", "")
         said += "standard errors grow with the effects" in notes
     assert said == 20 if share == 1 else said <= 1
+
+
+def factorial() -> xr.Dataset:
+    """Return estimates of two simple effects and their mean, with the weights that made them."""
+    arms = ["none", "A", "B"]
+    rows = [[-1.0, 1.0, 0.0], [-1.0, 0.0, 1.0], [-1.0, 0.5, 0.5]]
+    table = from_effects([1.0, 2.0, 1.5], se=0.5, names=["A", "B", "mean"])
+    table = table.assign_coords(arm=arms, sort=("contrast", ["simple", "simple", "mean"]))
+    return table.assign(weight=(("contrast", "arm"), rows))
+
+
+def test_contrasts_that_differ_in_kind_are_no_draws_of_one_law() -> None:
+    mixed = factorial()
+    with pytest.raises(InferenceError, match="'A' and 'mean' differ in kind by their weights; cg.decide"):
+        infer(mixed, law="normal", rng=0)
+    for allowed in ({"exchangeable": True}, {"groups": "sort"}):
+        assert infer(mixed, law="normal", rng=0, **allowed)["moments"]["mean"].shape == (3, 1)  # type: ignore[arg-type]
+    assert infer(mixed.isel(contrast=[0, 1]), law="normal", rng=0)["moments"]["mean"].shape == (2, 1)
+
+
+def test_what_is_said_not_to_be_exchangeable_is_refused() -> None:
+    with pytest.raises(InferenceError, match=r"exchangeable=False: .*groups='...'"):
+        infer(schools(), law="normal", exchangeable=False, rng=0)
+    with pytest.raises(InferenceError, match="exchangeable='yes' is none of True, False and None"):
+        infer(schools(), law="normal", exchangeable="yes", rng=0)  # type: ignore[arg-type]
+    assert infer(schools().isel(contrast=[0]), exchangeable=False, rng=0)["moments"]["mean"].size == 1

@@ -13,12 +13,12 @@ import xarray as xr
 
 from causalgia.analysis import LEAST_DF, beyond
 from causalgia.errors import InferenceError, PriorConflictWarning
-from causalgia.estimation.exchangeable import grows
 from causalgia.estimation.given import typical_df
+from causalgia.kinds import two_kinds
 from causalgia.notes import with_notes
 from causalgia.posterior.checks import conflict
 from causalgia.posterior.convergence import diagnose, refuse, refuse_too_few
-from causalgia.posterior.coords import at_the_door, coordinates, covariates_of, groups_of
+from causalgia.posterior.coords import Rows, at_the_door, coordinates, covariates_of, groups_of
 from causalgia.posterior.engines import (
     ENGINES,
     FEW,
@@ -32,6 +32,7 @@ from causalgia.posterior.engines import (
     is_few,
     law_of,
 )
+from causalgia.posterior.exchangeable import grows
 from causalgia.posterior.labelling import labelled
 from causalgia.posterior.nuts import CHAINS
 from causalgia.posterior.questions import Question, pooled, questions, sigma_of, unit_in_words
@@ -49,6 +50,7 @@ def infer(
     law: Literal["auto", "two_scales", "student_t", "normal", "spike_and_slab"] = "auto",
     prior: Prior = Prior(),  # noqa: B008  # frozen
     groups: str | None = None,
+    exchangeable: bool | None = None,
     covariates: str | Sequence[str] | None = None,
     engine: Literal["auto", "exact", "nuts"] = "auto",
     draws: int = 4_000,
@@ -90,6 +92,9 @@ def infer(
     groups
         Name of a coordinate on contrast: each of its values is an exchangeable family of its own, inferred from its
         own estimates, with mu and tau (and beta) of its own.
+    exchangeable
+        True where contrasts that differ in kind by their weights, such as simple effects and their mean, are to be
+        taken for draws of one law all the same; else they are refused.
     covariates
         Names of numeric coordinates on contrast, such as position or dose; they are centred, so that mu is the effect
         at their mean.
@@ -125,9 +130,9 @@ def infer(
     Raises
     ------
     InferenceError
-        If a choice is unknown, an se is 0 or missing, contrasts of a known covariance repeat each other, "no effect" is
-        not 0 on this scale (attrs["null_value"]; ratios), the posterior is improper, or ``log_likelihood=True`` where
-        it has no closed form.
+        If a choice is unknown, contrasts of a family differ in kind by their weights, an se is 0 or missing, contrasts
+        of a known covariance repeat each other, "no effect" is not 0 on this scale (attrs["null_value"]; ratios), the
+        posterior is improper, or ``log_likelihood=True`` where it has no closed form.
     ConvergenceError
         If NUTS diverges, an R-hat is above 1.01 or an effective sample size below 400, and it was not accepted.
 
@@ -173,6 +178,7 @@ def infer(
     table = at_the_door(estimates, names)
     _check_null(table)
     labels, rows = groups_of(table, groups)
+    _check_kinds(table, rows, exchangeable)
     names_of_x, x = covariates_of(table, covariates)
     n, key = -(-draws // CHAINS) * CHAINS, root_key(rng)
     asked, law_used = _questions(table, rows, x, prior, law, engine)
@@ -254,7 +260,7 @@ def _unsure(table: xr.Dataset) -> list[str]:
 
 
 def _growing(table: xr.Dataset, asked: list[Question]) -> list[str]:
-    """Return what to say where larger effects have larger errors (`causalgia.estimation.exchangeable.grows`)."""
+    """Return what to say where larger effects have larger errors (`causalgia.posterior.exchangeable.grows`)."""
     se = pooled(table)["se"].transpose("contrast", "task").to_numpy()
     if not any(grows(question.effect, se[question.rows, question.task]) for question in asked):
         return []
@@ -280,6 +286,25 @@ def _check_null(table: xr.Dataset) -> None:
         "error='bootstrap_t' (in an analysis: cg.Analysis(..., error='bh'))"
     )
     raise InferenceError(f"on {scale} no effect is {null:g}, and the hierarchical model assumes 0: {cure}")
+
+
+def _check_kinds(table: xr.Dataset, rows: list[Rows], exchangeable: bool | None) -> None:
+    """Refuse one law for contrasts that differ in kind, as is said or, where nothing is, by their weights."""
+    if exchangeable not in (None, True, False):
+        raise InferenceError(f"exchangeable={exchangeable!r} is none of True, False and None")
+    cure = "cg.decide(estimates, ...) tests each by itself; or give each kind a family of its own, groups='...'"
+    if exchangeable is False and any(len(members) > 1 for members in rows):
+        raise InferenceError(f"exchangeable=False: the effects differ in kind, and a law takes them for alike; {cure}")
+    if exchangeable or "weight" not in table:
+        return
+    weight, names = table["weight"].transpose("contrast", "arm").to_numpy(), table["contrast"].to_numpy()
+    for members in rows:
+        found = two_kinds((names[k], weight[k][weight[k] != 0]) for k in members)
+        if found is not None:
+            raise InferenceError(
+                f"a law takes the effects of a family for draws of it, and contrasts {found[0]!r} and {found[1]!r} "
+                f"differ in kind by their weights; {cure}, or say exchangeable=True"
+            )
 
 
 def _check_choices(law: object, engine: object, draws: object, accepted: object, log_likelihood: object) -> None:

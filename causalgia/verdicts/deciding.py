@@ -16,7 +16,6 @@ from scipy.special import ndtri
 from causalgia.analysis import LEAST_FOR_A_LAW, beyond, kept_in
 from causalgia.errors import DecisionError
 from causalgia.estimation import as_estimates
-from causalgia.estimation.exchangeable import error_of
 from causalgia.estimation.moments import Array, Codes
 from causalgia.multiplicity.bands import simultaneous
 from causalgia.multiplicity.families import families, in_words
@@ -174,8 +173,12 @@ def _asked(out: xr.Dataset, rope: Any, rare: Any, family: str | None) -> dict[st
     error, varies = out.attrs["error"], "se" not in out or bool((out["se"] != 0).any())
     kept = kept_in(out.attrs)
     counted = ~words_of(out)
-    n = int(counted.sum())
-    if error == (error_of(kept, out, counted, n)[0] if error == "bh" else kept.decides_by(n)):
+    by_default = kept.decides_by(int(counted.sum()))
+    if error == "bh" and by_default == "local":
+        from causalgia.posterior.exchangeable import error_of
+
+        by_default, _ = error_of(kept, out, counted, int(counted.sum()))
+    if error == by_default:
         error = kept.error
     asked = {"rope": rope, "level": out.attrs["level"]} | ({"error": error} if varies else {})
     asked |= {"rare": rare}

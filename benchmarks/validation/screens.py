@@ -1,0 +1,149 @@
+"""What the posterior of a screen needs: known standard errors, unrelated to the effects, and an atom if there is one.
+
+A trial is one family of K effects. Degrees of freedom are those of standard errors from a chi-squared; larger effects
+have larger errors where "proportional" is said.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+
+import causalgia as cg
+from causalgia.posterior.exchangeable import grows
+from validation.checks import Check
+from validation.draws import Rng
+from validation.multiplicity import each
+
+Trials = Callable[[Rng, int], np.ndarray]
+_K, _REGION, _LEVEL = 100, 1.5, 0.95
+
+
+def interval_without_the_atom(share: float, size: str, k: int) -> Trials:
+    """Share of effects that are not 0 inside of their interval "if not 0", of the spike and slab."""
+
+    def one(rng: Rng) -> float:
+        real = rng.random(k) < share
+        real[0] = True
+        drawn = rng.normal(0, 2, k) if size == "N(0, 2)" else rng.choice([-3.0, 3.0], k)
+        true = np.where(real, drawn, 0.0)
+        found = _decided(true + rng.normal(size=k), 1.0, np.inf, "spike_and_slab", rng, 1.0)
+        return float(((found["lower_slab"] <= true) & (true <= found["upper_slab"]))[real].mean())
+
+    return each(one)
+
+
+def false_negligibles(df: float) -> Trials:
+    """Share of verdicts "negligible" by the posterior that are false, truths N(0, 1), standard errors from df."""
+
+    def one(rng: Rng) -> float:
+        true = rng.normal(size=_K)
+        estimate = true + rng.normal(size=_K)
+        se = np.ones(_K) if np.isinf(df) else np.sqrt(rng.chisquare(df, _K) / df)
+        verdict = _decided(estimate, se, df, "two_scales", rng, _REGION)["verdict"]
+        given = verdict == "negligible"
+        return float((given & (np.abs(true) >= _REGION)).sum() / max(given.sum(), 1))
+
+    return each(one)
+
+
+def growing_errors(slope: float, k: int = _K) -> Trials:
+    """Whether standard errors of .2 and `slope` of the effect, measured with 40 degrees of freedom, are noticed."""
+
+    def one(rng: Rng) -> bool:
+        true = rng.normal(size=k)
+        se = 0.2 + slope * np.abs(true) if slope else np.exp(rng.normal(-0.7, 0.5, k))
+        return grows(true + se * rng.normal(size=k), se * np.sqrt(rng.chisquare(40, k) / 40))
+
+    return each(one)
+
+
+def coverage_where_errors_grow(slope: float, k: int = _K) -> Trials:
+    """Share of effects inside of their 90 % interval by the posterior, standard errors .2 and `slope` of the effect."""
+
+    def one(rng: Rng) -> float:
+        true = rng.normal(size=k)
+        se = 0.2 + slope * np.abs(true)
+        found = _decided(true + se * rng.normal(size=k), se, np.inf, "two_scales", rng, 0.5)
+        return float(((found["lower"] <= true) & (true <= found["upper"])).mean())
+
+    return each(one)
+
+
+def _decided(
+    estimate: np.ndarray, se: np.ndarray | float, df: float, law: str, rng: Rng, region: float
+) -> dict[str, np.ndarray]:
+    known = {} if np.isinf(df) else {"df": df}
+    table = cg.from_effects(estimate, se=se, **known)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", cg.errors.PriorConflictWarning)
+        post = cg.infer(table, law=law, draws=2_000, rng=int(rng.integers(2**62)))
+    found = cg.decide(post, rope=(-region, region), level=_LEVEL).isel(task=0)
+    return {str(name): found[name].to_numpy() for name in found.data_vars}
+
+
+_ATOM = "Spike and slab: the interval printed for an effect if it is not 0"
+_KNOWN = "What a screen's posterior takes for known: standard errors"
+CHECKS = [
+    *(
+        Check(
+            _ATOM,
+            f"K = {k}, {share:.0%} not 0, these {size}: share inside of 90 %",
+            interval_without_the_atom(share, size, k),
+            least,
+            "at least",
+            full=150,
+            quick=5,
+        )
+        for k in (100, 400)
+        for share, size, least in ((0.3, "N(0, 2)", 0.88), (0.05, "N(0, 2)", 0.83), (0.3, "+-3", 0.83))
+    ),
+    *(
+        Check(
+            _KNOWN,
+            f"{df:g} degrees of freedom: false negligibles of those given by a posterior",
+            false_negligibles(df),
+            0.05,
+            claim,
+            full=400,
+            quick=20,
+        )
+        for df, claim in ((3.0, "reported"), (5.0, "reported"), (20.0, "reported"), (np.inf, "at most"))
+    ),
+    *(
+        Check(
+            _KNOWN,
+            f"standard errors of .2 and {slope:g} of the effect, K = {k}: noticed, and tests decide",
+            growing_errors(slope, k),
+            promised,
+            claim,
+            full=2_000,
+            quick=60,
+        )
+        for slope, k, promised, claim in (
+            (0.5, 100, 0.95, "at least"),
+            (0.5, 40, 0.5, "reported"),
+            (1.0, 100, 0.2, "reported"),
+        )
+    ),
+    Check(
+        _KNOWN,
+        "standard errors unrelated to the effects, K = 100: tests decide",
+        growing_errors(0.0),
+        0.02,
+        "at most",
+        full=2_000,
+        quick=200,
+    ),
+    Check(
+        _KNOWN,
+        "standard errors of .2 and 1 of the effect, K = 100: share inside of 90 % by a posterior all the same",
+        coverage_where_errors_grow(1.0),
+        0.9,
+        "fails",
+        full=200,
+        quick=10,
+    ),
+]
