@@ -824,3 +824,13 @@ def test_beside_an_interval_with_an_atom_stands_the_interval_without_it() -> Non
     plain = cg.decide(cg.infer(estimates.isel(contrast=slice(40)), rng=0), rope=(-0.5, 0.5))
     assert "p_zero" not in plain
     assert "P(0)" not in cg.report(plain)
+
+
+def test_one_effect_is_its_own_estimate_and_carries_no_caution_of_a_law() -> None:
+    alone = cg.from_effects([1.2], se=0.3)
+    found = cg.decide(cg.infer(alone, rng=0), rope=(-0.2, 0.2))
+    assert float(found["ace"].item()) == pytest.approx(1.2, abs=1e-9)
+    assert "caution" not in found.attrs
+    assert "its posterior is not shrunken" in cg.report(found)
+    shrunken = cg.decide(cg.infer(alone, law="normal", rng=0), rope=(-0.2, 0.2))
+    assert shrunken.attrs["caution"].startswith("one effect cannot show its law: it was assumed")

@@ -217,12 +217,13 @@ def _given(
 def _law_caution(found: Evidence) -> dict[str, str]:
     """Return what to say where the law of the effects was assumed: too few of them to show it."""
     n = found.effects.sizes["contrast"]
-    if n >= LEAST_FOR_A_LAW:
+    alone = n == 1 and found.effects.attrs.get("law") == "two_scales"  # under which one effect is not shrunken
+    if n >= LEAST_FOR_A_LAW or alone:
         return {}
+    few = f"{n} effects cannot show the law that they are draws of" if n != 1 else "one effect cannot show its law"
     return {
-        "caution": f"{n} effect{'s' if n != 1 else ''} cannot show the law that they are draws of: it was assumed, and "
-        "error rates of the posterior hold only on average over effects drawn from that law; cg.decide(estimates, ...) "
-        "tests each effect"
+        "caution": f"{few}: it was assumed, and error rates of the posterior hold only on average over effects drawn "
+        "from that law; cg.decide(estimates, ...) tests each effect"
     }
 
 
