@@ -834,3 +834,31 @@ def test_one_effect_is_its_own_estimate_and_carries_no_caution_of_a_law() -> Non
     assert "its posterior is not shrunken" in cg.report(found)
     shrunken = cg.decide(cg.infer(alone, law="normal", rng=0), rope=(-0.2, 0.2))
     assert shrunken.attrs["caution"].startswith("one effect cannot show its law: it was assumed")
+
+
+@pytest.mark.parametrize(("k", "big"), [(300, 10.0), (12, 8.0)])
+def test_no_interval_of_an_effect_with_an_atom_has_zero_width(k: int, big: float) -> None:
+    """A single large effect leaves a draw or two off the atom of each other one."""
+    rng = np.random.default_rng(0)
+    truth = np.zeros(k)
+    truth[0] = big
+    estimates = cg.from_effects(truth + rng.normal(size=k), se=1.0)
+    tree = cg.infer(estimates, law="spike_and_slab", rng=0)
+    found = cg.decide(tree, rope=(-0.5, 0.5))
+    assert float((found["upper_slab"] - found["lower_slab"]).min()) > 0.1
+    assert float((found["upper"] - found["lower"]).min()) > 0.1
+    slab = tree["posterior"]["ace_slab"].values
+    assert slab.shape == tree["posterior"]["ace"].values.shape
+    assert (slab != 0).all()
+
+
+def test_few_draws_of_another_sampler_off_the_atom_leave_the_unshrunken_interval() -> None:
+    rng = np.random.default_rng(0)
+    ace = np.where(rng.random((4, 1_000, 2)) < 0.999, 0.0, rng.normal(size=(4, 1_000, 2)))
+    dims = ("chain", "draw", "contrast")
+    constant = xr.Dataset({"se": ("contrast", [1.0, 1.0])})
+    observed = xr.Dataset({"effect": (("contrast", "task"), [[0.3], [0.1]])})
+    posterior = xr.Dataset({"ace": (dims, ace)}).expand_dims("task", -1)
+    tree = {"posterior": posterior, "constant_data": constant, "observed_data": observed}
+    found = cg.decide(tree, rope=(-0.5, 0.5))
+    np.testing.assert_allclose(found["lower"].values.ravel(), np.array([0.3, 0.1]) - 1.6449, atol=1e-3)

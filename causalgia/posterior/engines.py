@@ -40,8 +40,9 @@ class Answer:
     """The posterior of one question, whichever engine gave it."""
 
     draws: dict[str, Array]
-    """``ace (chain, draw, K)``, ``mu, tau (chain, draw)``, maybe ``beta (chain, draw, q)``, and with several predictors
-    ``tau_gamma (chain, draw)`` and ``ace_model (chain, draw, K, M)``."""
+    """``ace (chain, draw, K)``, ``mu, tau (chain, draw)``, maybe ``beta (chain, draw, q)``, under a law with an atom
+    ``ace_slab`` like ace, and with several predictors ``tau_gamma (chain, draw)`` and ``ace_model (chain, draw, K,
+    M)``."""
     moments: dict[str, Array]
     """``mean, sd, lfsr, lfdr, shrinkage``, (K,) each."""
     stats: dict[str, Array]
@@ -180,6 +181,7 @@ def answer_exactly(question: Question, law: str, *, draws: int, key: int) -> Ans
 def _values(drawn: Draws, question: Question) -> dict[str, Array]:
     """Return draws by name; of the coefficients, those of the user's covariates alone."""
     values = {"ace": drawn.ace, "mu": drawn.mu, "tau": drawn.tau, **drawn.law}
+    values |= {} if drawn.slab is None else {"ace_slab": drawn.slab}
     if question.covariates is None:
         return values
     return values | {"beta": drawn.beta[:, : question.covariates.shape[1]]}

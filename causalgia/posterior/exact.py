@@ -33,6 +33,8 @@ class Draws:
     """Coefficients of the covariates, (n, q); q = 0 where there are none."""
     law: dict[str, Array] = field(default_factory=dict)
     """Parameters of the law of effects beside tau, by name, (n,) each; nothing where tau is all there is."""
+    slab: Array | None = None
+    """Effects given that they are not exactly 0, each by itself, (n, K), under a law with an atom; None without one."""
     log_likelihood: Callable[[], Array] | None = None
     """Computes the log density of each estimate given what all effects share in each draw, (n, K); see `pointwise`.
     None where the law is not drawn."""

@@ -119,7 +119,8 @@ def infer(
         What the installed ArviZ reads. ``posterior``: ``ace (chain, draw, contrast, task)``, ``mu, tau (chain, draw[,
         group], task)``, ``beta (chain, draw, covariate[, group], task)``, with predictors ``tau_gamma`` and ``ace_model
         (chain, draw, contrast, task, model)``, all on attrs["contrast_scale"] (beta per unit of its covariate); of two
-        scales ``tau_narrow, tau_wide, share_narrow``. ``observed_data``: ``effect``. ``constant_data``: ``se`` as used,
+        scales ``tau_narrow, tau_wide, share_narrow``, of the spike and slab ``ace_slab``, each effect given that it is
+        not 0 (exact engine). ``observed_data``: ``effect``. ``constant_data``: ``se`` as used,
         the normal score of its p-value, ``prior_unit``, ``placebo_word``, and what the estimates knew (``n_units``,
         ``control_sd``, ...). ``moments``: ``mean, sd, lfsr, lfdr, shrinkage (contrast, task)``, without Monte-Carlo
         error where the engine is exact, and ``lower_unshrunken, upper_unshrunken``, the 95 % interval of each effect by

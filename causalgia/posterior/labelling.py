@@ -15,6 +15,7 @@ from causalgia.posterior.questions import Question, pooled
 
 _DIMS = {
     "ace": ("contrast", "task"),
+    "ace_slab": ("contrast", "task"),
     "mu": ("group", "task"),
     "tau": ("group", "task"),
     "tau_gamma": ("group", "task"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -224,8 +224,9 @@ def _answer(effect: Array, noise: Noise, fit: _Fit, shared: Shared, unit: float,
         coefficients = fit.mode.at(generator.standard_normal((n, len(fit.mode.value))))
         ace = _effects(n, effect, noise.variances, fit, shared, coefficients, generator)
         ace *= unit
+        slab = unit * _slab(n, effect, noise.variances, fit, shared, coefficients, generator)
         named = unit * _with_mu(coefficients[:, : shared.n_centre], n_mu)
-        return Draws(ace, named[:, 0], np.full(n, tau), named[:, 1:])
+        return Draws(ace, named[:, 0], np.full(n, tau), named[:, 1:], slab=slab)
 
     return Exact(
         mean=unit * tails.mean,
@@ -257,6 +258,18 @@ def _effects(
         centre, linear = shared.split(coefficients[part])
         out[part] = draw_given(effect - linear, centre, noise, np.ones(len(centre)), fit.components, window, generator)
     return out
+
+
+def _slab(
+    n: int, effect: Array, noise: Array, fit: _Fit, shared: Shared, coefficients: Array, generator: np.random.Generator
+) -> Array:
+    """Draw effects given that they are not 0; where no weight is off the atom, they are not shrunken."""
+    wide = fit.components.variance > 0
+    if not wide.any():
+        return np.asarray(effect + np.sqrt(noise) * generator.standard_normal((n, len(effect))))
+    weight = fit.components.weight[wide]
+    slab = replace(fit, components=Components(fit.components.variance[wide], weight / weight.sum()))
+    return _effects(n, effect, noise, slab, shared, coefficients, generator)
 
 
 def _nodes(fit: _Fit, shared: Shared, unit: float, tau: float, n_mu: int) -> Nodes:

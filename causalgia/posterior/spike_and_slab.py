@@ -305,11 +305,13 @@ def _score_node(model: _Model, weight: float, w: float, tau: float) -> _ScoreNod
 def _sample(model: _Model, surface: Surface, unit: float, n: int, generator: np.random.Generator) -> Draws:
     u, v = surface.draw(n, generator)
     weight, tau = model.share(v), model.tau(u)
-    ace = np.empty((n, len(model.effect)))
+    present, normal = np.empty((2, n, len(model.effect)))  # probability, and effects as they are where they are present
+    ace = np.empty_like(normal)
     rows = max(1, _BLOCK // model.residual.size)
     for start in range(0, n, rows):
         part = slice(start, start + rows)
-        ace[part] = unit * _effects(model, weight[part], tau[part], generator)
+        ace[part], normal[part], present[part] = _effects(model, weight[part], tau[part], generator)
+    slab = _where_present(normal, present, generator)
 
     def log_likelihood() -> Array:
         scores = _drawn_scores(model, weight, tau, np.random.default_rng(0))
@@ -317,20 +319,34 @@ def _sample(model: _Model, surface: Surface, unit: float, n: int, generator: np.
         return np.asarray(mixture_log_density(model.residual[scores], model.variances, variance, share) - np.log(unit))
 
     named = (np.zeros(n), unit * tau * np.sqrt(weight), np.empty((n, 0)))
-    return Draws(ace, *named, log_likelihood=log_likelihood)
+    return Draws(unit * ace, *named, slab=unit * slab, log_likelihood=log_likelihood)
 
 
-def _effects(model: _Model, weight: Array, tau: Array, generator: np.random.Generator) -> Array:
-    """Draw which effects are 0 given a point of the scores, then scores and effects together given that."""
+def _effects(model: _Model, weight: Array, tau: Array, generator: np.random.Generator) -> tuple[Array, Array, Array]:
+    """Draw which effects are 0 given a point of the scores, then scores and effects together given that.
+
+    Returns effects, what they are where they are present, and the probability of that, (n, K) each.
+    """
     residual, t = model.residual[_drawn_scores(model, weight, tau, generator)], tau[:, None]
     with np.errstate(divide="ignore"):
         odds = (np.log(weight) - np.log1p(-weight))[:, None] + model.log_ratio(residual, t)
-    present = generator.random(odds.shape) < expit(odds)
+    probability = expit(odds)
+    present = generator.random(odds.shape) < probability
     if model.loadings.shape[1]:
         residual = model.effect - _scores_given(model, present * t**2, generator) @ model.loadings.T
     kept = t**2 / (t**2 + model.variances)
     normal = kept * residual + np.sqrt(kept * model.variances) * generator.standard_normal(odds.shape)
-    return np.where(present, normal, 0.0)
+    return np.where(present, normal, 0.0), normal, probability
+
+
+def _where_present(normal: Array, probability: Array, generator: np.random.Generator) -> Array:
+    """Draw each effect given that it is not 0: again from its draws, by how probable each makes that, (n, K)."""
+    place = np.cumsum(probability, axis=0)
+    out = np.empty_like(normal)
+    for k in range(normal.shape[1]):
+        at = generator.random(len(normal)) * place[-1, k]
+        out[:, k] = normal[np.minimum(np.searchsorted(place[:, k], at, side="right"), len(normal) - 1), k]
+    return out
 
 
 def _drawn_scores(model: _Model, weight: Array, tau: Array, generator: np.random.Generator) -> npt.NDArray[np.intp]:

@@ -179,7 +179,7 @@ class _Posterior:
         beta = unit * coefficients[:, 1 : model.shared.n_centre]
         squares, shares = law[:2].T ** 2, np.column_stack([share, 1 - share])
         known = of_mixture(model.effect, model.noise, model.shared, coefficients, squares, shares, unit)
-        return Draws(ace, unit * coefficients[:, 0], tau, beta, named, known)
+        return Draws(ace, unit * coefficients[:, 0], tau, beta, named, log_likelihood=known)
 
 
 def _shares(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,7 @@ _NEVER = 2.0
 _ROUNDING = 1e-9
 _NO_TASK = "effect"
 _FEW_DRAWS = 20
+_ENOUGH_OFF = 100  # draws off an atom, for an interval of them
 _OF_NO_TASK = ("placebo_word", "weight")
 
 
@@ -166,7 +167,8 @@ def from_posterior(tree: Any, rope: Any, *, level: float, ci_prob: float, rare: 
     said |= {name: values.transpose("contrast", "task").to_numpy() for name, values in known.items()}
     if found.direction_only and "lfsr" in known:
         said |= _by_sign_rate(said, moments)
-    said["lower"], said["upper"] = _beyond_an_atom(said, effects, draws, ci_prob)
+    slab = _slab_interval(tree, ci_prob)
+    said["lower"], said["upper"] = _beyond_an_atom(said, effects, draws, ci_prob, slab)
     inside = np.clip(1 - said["above"] - said["below"], 0.0, 1.0)
     share = as_rare(rare, effects)
     outside = 1 - (inside if share is None else _inside_whatever_is_unseen(draws, effects, found, ci_prob, inside))
@@ -176,7 +178,7 @@ def from_posterior(tree: Any, rope: Any, *, level: float, ci_prob: float, rare: 
     columns = {"lower": said["lower"], "upper": said["upper"], "lfsr": said["lfsr"]}
     columns |= {"p_rope": inside, "p_above": said["above"], "p_below": said["below"]}
     if moments and effects.attrs.get("law") == "spike_and_slab":
-        columns |= _off_the_atom(columns, moments, draws, ci_prob)
+        columns |= _off_the_atom(columns, moments, draws, effects, ci_prob, slab)
     if share is not None:
         columns["missed_share"] = missed_share(effects)
     if "raw" in effects:
@@ -228,41 +230,68 @@ def _by_sign_rate(said: dict[str, Array], moments: xr.Dataset) -> dict[str, Arra
     return {"above": np.where(up, larger, smaller), "below": np.where(up, smaller, larger)}
 
 
+Interval: TypeAlias = tuple[Array, Array]
+
+
+def _slab_interval(tree: Any, ci_prob: float) -> Interval | None:
+    """Return the interval of each effect given that it is not 0, (contrast, task), where the posterior draws that."""
+    posterior = datasets(tree)["posterior"]
+    if "ace_slab" not in posterior:
+        return None
+    slab = _draws(posterior["ace_slab"], 0.5)
+    ends = np.quantile(slab.to_numpy(), [(1 - ci_prob) / 2, (1 + ci_prob) / 2], axis=(0, 1))
+    return ends[0], ends[1]
+
+
 def _beyond_an_atom(
-    said: dict[str, Array], effects: xr.Dataset, draws: xr.DataArray, ci_prob: float
-) -> tuple[Array, Array]:
+    said: dict[str, Array], effects: xr.Dataset, draws: xr.DataArray, ci_prob: float, slab: Interval | None
+) -> Interval:
     """Return the limits; where an atom makes an interval a point, the point and the interval of what is not the atom.
 
-    Where no draw is off the atom, it is the unshrunken interval that stands beside it.
+    Where too few draws are off the atom to say that, it is the unshrunken interval that stands beside it.
     """
     lower, upper = said["lower"].copy(), said["upper"].copy()
-    z = special.ndtri(0.5 + ci_prob / 2)
     for k, t in np.argwhere(lower == upper):
-        each = draws[:, :, k, t].to_numpy().ravel()
-        off = each[each != lower[k, t]]
-        if off.size:
-            ends = np.quantile(off, [(1 - ci_prob) / 2, (1 + ci_prob) / 2])
-        elif "se" in effects and "raw" in effects:
-            ends = float(effects["raw"][k, t]) + z * float(effects["se"][k, t]) * np.array([-1.0, 1.0])
-        else:
-            continue
-        lower[k, t], upper[k, t] = min(lower[k, t], ends[0]), max(upper[k, t], ends[1])
+        ends = _off(lower[k, t], draws, effects, k, t, ci_prob) if slab is None else (slab[0][k, t], slab[1][k, t])
+        if ends is not None:
+            lower[k, t], upper[k, t] = min(lower[k, t], ends[0]), max(upper[k, t], ends[1])
     return lower, upper
 
 
+def _off(
+    atom: float, draws: xr.DataArray, effects: xr.Dataset, k: int, t: int, ci_prob: float
+) -> tuple[float, float] | None:
+    """Return the interval of the draws off an atom, or the unshrunken one where these are few."""
+    each = draws[:, :, k, t].to_numpy().ravel()
+    off = each[each != atom]
+    if len(off) >= _ENOUGH_OFF:
+        low, high = np.quantile(off, [(1 - ci_prob) / 2, (1 + ci_prob) / 2])
+        return float(low), float(high)
+    if "se" not in effects or "raw" not in effects:
+        return None
+    raw, se = float(effects["raw"][k, t]), effects["se"].broadcast_like(effects["raw"]).transpose("contrast", "task")
+    half = special.ndtri(0.5 + ci_prob / 2) * float(se[k, t])
+    return raw - half, raw + half
+
+
 def _off_the_atom(
-    columns: dict[str, Array], moments: xr.Dataset, draws: xr.DataArray, ci_prob: float
+    columns: dict[str, Array],
+    moments: xr.Dataset,
+    draws: xr.DataArray,
+    effects: xr.Dataset,
+    ci_prob: float,
+    slab: Interval | None,
 ) -> dict[str, Array]:
     """Return P(0), and the interval of an effect given that it is not 0, beside each interval that contains an atom.
 
-    Where the interval contains none, and where no draw is off the atom, it is the interval itself.
+    Where the interval contains none it is the interval itself.
     """
     zero = moments["lfdr"].transpose("contrast", "task").to_numpy()
     lower, upper = columns["lower"].copy(), columns["upper"].copy()
     for k, t in np.argwhere((zero > 0) & (lower <= 0) & (upper >= 0)):
-        each = draws[:, :, k, t].to_numpy().ravel()
-        if (each != 0).any():
-            lower[k, t], upper[k, t] = np.quantile(each[each != 0], [(1 - ci_prob) / 2, (1 + ci_prob) / 2])
+        ends = _off(0.0, draws, effects, k, t, ci_prob) if slab is None else (slab[0][k, t], slab[1][k, t])
+        if ends is not None:
+            lower[k, t], upper[k, t] = ends
     return {"p_zero": zero, "lower_slab": lower, "upper_slab": upper} if zero.any() else {}
 
 
