@@ -856,7 +856,7 @@ def test_few_draws_of_another_sampler_off_the_atom_leave_the_unshrunken_interval
     rng = np.random.default_rng(0)
     ace = np.where(rng.random((4, 1_000, 2)) < 0.999, 0.0, rng.normal(size=(4, 1_000, 2)))
     dims = ("chain", "draw", "contrast")
-    constant = xr.Dataset({"se": ("contrast", [1.0, 1.0])})
+    constant = xr.Dataset({"se": (("contrast", "task"), [[1.0], [1.0]])})
     observed = xr.Dataset({"effect": (("contrast", "task"), [[0.3], [0.1]])})
     posterior = xr.Dataset({"ace": (dims, ace)}).expand_dims("task", -1)
     tree = {"posterior": posterior, "constant_data": constant, "observed_data": observed}
