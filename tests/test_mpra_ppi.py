@@ -281,6 +281,27 @@ def test_a_random_draw_is_refused_once_in_a_thousand(kind, n):
     assert (p <= 0.05).mean() <= stats.binom.ppf(0.9999, 400, 0.05) / 400
 
 
+@pytest.mark.parametrize("kind", ["binary 5 %", "lognormal"])
+def test_a_random_draw_is_refused_once_in_a_thousand_whatever_the_number_of_contrasts(kind):
+    """One test of 30 contrasts: with a test for each, .04 of lognormal draws were refused."""
+    rng, n, k = np.random.default_rng(len(kind)), 40, 30
+    f = (np.stack([predictions(rng, kind, n + 200) for _ in range(k)], axis=1) for _ in range(200))
+    p = np.array([random_draw_test(one[:n], one[n:]).p for one in f])
+    assert (p < 0.001).sum() <= stats.binom.ppf(0.9999, 200, 0.001)
+    assert (p <= 0.05).mean() <= stats.binom.ppf(0.9999, 200, 0.05) / 200
+    assert (p <= 0.5).mean() > 0.3
+
+
+def test_a_selection_by_one_of_several_contrasts_is_found_and_named():
+    rng = np.random.default_rng(0)
+    f = rng.normal(size=(500, 12))
+    chosen = f[:, 7] >= np.sort(f[:, 7])[-40]
+    found = random_draw_test(f[chosen], f[~chosen])
+    assert (found.p < 0.001, found.contrast, found.by_spread) == (True, 7, False)
+    one = random_draw_test(f[chosen][:, 7], f[~chosen][:, 7])
+    assert one == random_draw_test(f[chosen][:, 7:8], f[~chosen][:, 7:8])
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("kind", ["binary 5 %", "binary 50 %", "lognormal", "t3", "ties"])
 @pytest.mark.parametrize("n", [8, 12, 20, 50, 200])

@@ -124,6 +124,19 @@ def refused(law: str, n: int) -> Trials:
     return trials
 
 
+def refused_of_many(law: str, n: int, k: int) -> Trials:
+    """Whether n units drawn at random are taken for a selection by one of k contrasts."""
+
+    def trials(rng: Rng, n_trials: int) -> np.ndarray:
+        happened = []
+        for _ in range(n_trials):
+            f = np.stack([LAWS[law](rng, n + PREDICTED) for _ in range(k)], axis=1)
+            happened.append(random_draw_test(f[:n], f[n:]).p < 0.001)
+        return np.array(happened)
+
+    return trials
+
+
 def found_out(law: str, n: int) -> Trials:
     """Whether n units drawn from the upper quarter of predictions are refused."""
 
@@ -250,6 +263,18 @@ CHECKS = [
         )
         for law in LAWS
         for n in (8, 12, 20, 200)
+    ),
+    *(
+        Check(
+            _DRAW,
+            f"random draw of 40, predictions {law} in 30 contrasts: refused",
+            refused_of_many(law, 40, 30),
+            0.001,
+            "at most",
+            full=1_500,
+            quick=30,
+        )
+        for law in ("lognormal", "binary 5 %")
     ),
     *(
         Check(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -119,24 +120,34 @@ def check_parents(parents: NDArray[Any] | None, measured: Flags) -> str:
     return "held: no other unit shares a parent with a measured one"
 
 
-def check_draw(f: Array, f_rest: Array, cluster: Codes | None, cluster_rest: Codes | None, name: str) -> str:
+def check_draw(f: Array, f_rest: Array, cluster: Codes | None, cluster_rest: Codes | None, names: Sequence[str]) -> str:
     """Refuse measured units whose predictions differ from the others': they were not drawn at random.
 
-    By the permutation test of `random_draw_test`, at p below .001: a random draw is refused at most once in a thousand
-    times, also where predictions are binary, rare or have long tails.
+    By the permutation test of `random_draw_test` of all contrasts together, at p below .001: a random draw is refused
+    at most once in a thousand times, whatever their number, also where predictions are binary, rare or have long tails.
+
+    Parameters
+    ----------
+    f, f_rest
+        Predictions of measured units and of the others, shapes ``(n, contrast)`` and ``(N, contrast)``.
+    cluster, cluster_rest
+        As in `random_draw_test`.
+    names
+        Of the contrasts.
 
     Examples
     --------
-    >>> f = np.arange(100.0)
-    >>> check_draw(f[::5], f[1::5], None, None, "GATA1")[:4]
+    >>> f = np.arange(100.0)[:, None]
+    >>> check_draw(f[::5], f[1::5], None, None, ["GATA1"])[:4]
     'held'
     """
     found = random_draw_test(f, f_rest, cluster=cluster, cluster_rest=cluster_rest)
     if found.p < SELECTED:
-        what, a, b = "predictions", f, f_rest
+        what, a, b = "predictions", f[:, found.contrast], f_rest[:, found.contrast]
         if found.by_spread:
-            median = np.median(np.concatenate([f, f_rest]))
-            what, a, b = "distances of predictions from the median", abs(f - median), abs(f_rest - median)
+            median = np.median(np.concatenate([a, b]))
+            what, a, b = "distances of predictions from the median", abs(a - median), abs(b - median)
+        name = names[found.contrast]
         raise EstimateError(
             f"condition 'a random draw': contrast '{name}', the {what} of the measured units have the mean "
             f"{a.mean():.3g}, of the others {b.mean():.3g} (permutation p = {found.p:.1g}); units that were selected "

@@ -125,13 +125,13 @@ def prediction_powered(
     names = matched_contrasts(_contrasts(f), _contrasts(y), contrasts)
     units = _units(f, y)
     conditions["parents"] = check_parents(units.parents, units.measured)
+    predicted = f.sel(contrast=list(names.values())).transpose("unit", "contrast").to_numpy()
+    few, many = predicted[units.places], predicted[~units.measured]
+    conditions["draw"] = check_draw(few, many, units.cluster, units.cluster_rest, list(names))
     answers = []
-    for name, of_virtual in names.items():
+    for k, name in enumerate(names):
         labelled = y.sel(contrast=name).transpose("unit", "model").to_numpy()
-        predicted = f.sel(contrast=of_virtual).to_numpy()
-        few, many = predicted[units.places], predicted[~units.measured]
-        conditions[f"draw: {name}"] = check_draw(few, many, units.cluster, units.cluster_rest, name)
-        answers.append(_answer(labelled, few, many, units))
+        answers.append(_answer(labelled, few[:, k], many[:, k], units))
     out = _estimates(answers, list(names), units, ci_prob)
     out = out.assign_attrs(_said(virtual, measured, conditions, units, ci_prob), controls_left_out=controls)
     fallback = {name: a.reason for name, a in zip(names, answers, strict=True) if a.reason}

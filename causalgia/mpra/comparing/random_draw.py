@@ -14,6 +14,7 @@ Array: TypeAlias = NDArray[np.float64]
 Codes: TypeAlias = NDArray[np.intp]
 N_DRAWS = 19_999
 _ENOUGH, _BLOCK, _TIE = 20, 100, 1e-10
+_NUMBERS = 10_000_000  # in hand at a time: 80 MB
 
 
 @dataclass(frozen=True)
@@ -26,10 +27,13 @@ class DrawTest:
         Permutation p-value: a random draw has ``p <= a`` with probability at most a, whatever the predictions are.
     by_spread
         Whether the measured units stand out by how far their predictions are from the middle, not by their level.
+    contrast
+        In which contrast they stand out most.
     """
 
     p: float
     by_spread: bool
+    contrast: int = 0
 
 
 def random_draw_test(
@@ -42,9 +46,11 @@ def random_draw_test(
     midrank (large, or small, predictions), and the distance of the midrank from the middle (extreme, or typical, ones).
     The statistic is the larger of the two distances ``|mean score of the measured - mean score of all|``, each in its
     standard deviation, and its p-value is the share of random choices in which it is as large, the observed choice
-    counted among them. Random choices are drawn until twenty are as large, at most 19,999 (Besag & Clifford 1991); the
-    level is exact either way. Ranks make the test as powerful for predictions with long tails as for normal ones, and
-    with two values of the prediction both scores compare their shares.
+    counted among them. Of several contrasts it is the largest distance in any: the test is one, with one level for all
+    of them, and its choices keep the predictions of a unit together. Random choices are drawn until twenty are as
+    large, at most 19,999 (Besag & Clifford 1991); the level is exact either way. Ranks make the test as powerful for
+    predictions with long tails as for normal ones, and with two values of the prediction both scores compare their
+    shares.
 
     Units of one cluster (parent) were drawn together, so clusters are permuted. Clusters with more units have mean
     scores of smaller variance; so that they can be exchanged, as many units of each are used as the smallest has,
@@ -53,7 +59,8 @@ def random_draw_test(
     Parameters
     ----------
     f, f_rest
-        Predictions of the n measured units and of the N others, shapes ``(n,)`` and ``(N,)``.
+        Predictions of the n measured units and of the N others, shapes ``(n, K)`` and ``(N, K)`` of K contrasts, or
+        ``(n,)`` and ``(N,)`` of one.
     cluster, cluster_rest
         Cluster of each unit, 0 to G - 1 on each side; None: each is its own. No cluster is on both sides.
 
@@ -72,29 +79,30 @@ def random_draw_test(
     >>> random_draw_test(f[::5], np.delete(f, np.s_[::5])).p > 0.05, random_draw_test(f[-20:], f[:-20]).p < 0.001
     (True, True)
     """
+    f, f_rest = (x.reshape(len(x), -1) for x in (f, f_rest))
     rng = _generator(f, f_rest)
     values, sizes = _equal_clusters(f, f_rest, cluster, cluster_rest, rng)
-    scores = _scores(values).mean(axis=1)
+    scores = _scores(values).mean(axis=1).reshape(len(values), -1)
     sd = scores.std(axis=0)
     varies = sd > _TIE
     if not varies.any():
         return DrawTest(1.0, by_spread=False)
     scores = (scores - scores.mean(axis=0))[:, varies] / sd[varies]
     distance = np.abs(scores[: sizes[0]].sum(axis=0))
-    by_spread = bool(np.flatnonzero(varies)[distance.argmax()] == 1)
+    contrast, by_spread = divmod(int(np.flatnonzero(varies)[distance.argmax()]), 2)
     p = _permuted_p(scores[np.lexsort(scores.T)], min(sizes), float(distance.max()), rng)
-    return DrawTest(p, by_spread)
+    return DrawTest(p, bool(by_spread), contrast)
 
 
 def _generator(f: Array, f_rest: Array) -> np.random.Generator:
     """Return a generator seeded by all predictions, so that a result can be repeated; who was measured is not used."""
-    return np.random.default_rng(zlib.crc32(np.sort(np.concatenate([f, f_rest])).tobytes()))
+    return np.random.default_rng(zlib.crc32(np.sort(np.concatenate([f, f_rest]), axis=0).tobytes()))
 
 
 def _equal_clusters(
     f: Array, f_rest: Array, cluster: Codes | None, cluster_rest: Codes | None, rng: np.random.Generator
 ) -> tuple[Array, tuple[int, int]]:
-    """Return predictions by cluster, measured ones first, as many of each, and the number of clusters of each side."""
+    """Return predictions (cluster, unit, contrast), measured ones first, and the number of clusters of each side."""
     sides = [(f, cluster), (f_rest, cluster_rest)]
     codes = [np.arange(len(x)) if c is None else c for x, c in sides]
     sizes = [np.bincount(c) for c in codes]
@@ -108,19 +116,20 @@ def _equal_clusters(
 
 
 def _scores(values: Array) -> Array:
-    """Return the normal score of each midrank, and its distance from the middle, shape ``(..., 2)``."""
+    """Return the normal score of each midrank within its contrast, and its distance from the middle, (..., K, 2)."""
     from scipy import stats
 
-    ranks = stats.rankdata(values).reshape(values.shape)
-    share = ranks / (values.size + 1)
+    columns = values.reshape(-1, values.shape[-1])
+    share = stats.rankdata(columns, axis=0).reshape(values.shape) / (len(columns) + 1)
     return np.stack([special.ndtri(share), np.abs(share - 0.5)], axis=-1)
 
 
 def _permuted_p(scores: Array, n: int, observed: float, rng: np.random.Generator) -> float:
     """Return the share of random choices of n rows, of standardized scores, whose largest sum is as far from 0."""
     least, larger, done = observed * (1 - _TIE), 0, 0
+    most = int(np.clip(_NUMBERS // (n * scores.shape[1]), 1, _BLOCK))
     while done < N_DRAWS and larger < _ENOUGH:
-        block = min(_BLOCK, N_DRAWS - done)
+        block = min(most, N_DRAWS - done)
         chosen = np.stack([rng.choice(len(scores), n, replace=False, shuffle=False) for _ in range(block)])
         as_large = np.abs(scores[chosen].sum(axis=1)).max(axis=1) >= least
         counts = larger + np.cumsum(as_large)
