@@ -63,6 +63,13 @@ def _ordered(library: xr.Dataset) -> list[str]:
             "no A/A pair and no promoter alone: barcodes are random, so for an A/A comparison split the barcodes of an "
             "oligo at random (cg.mpra.split_duplicates of the counts), and clone the promoter by itself"
         )
+    elif "promoter" not in groups:
+        lines.append("no promoter alone: clone it by itself")
+    if "promoter_junction" in library.attrs:
+        lines.append(
+            f"the promoter alone carries no insert, but a filler of {max(map(len, library['insert'].to_numpy()))} nt, "
+            "which is cut out of the junction when the reporter is put in"
+        )
     return lines
 
 
