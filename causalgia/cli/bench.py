@@ -47,7 +47,10 @@ _Trial = Annotated[Path, typer.Argument(metavar="TRIAL.TOML", help=r"Trial file 
 _Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Output folder; created if missing.")]
 _Force = Annotated[bool, typer.Option("--force", help="Overwrite existing files.")]
 _Library = Annotated[
-    Path, typer.Option("--design", metavar="LIB", help="Folder written by `mpra design`, or a side table (TSV).")
+    Path,
+    typer.Option(
+        "--design", metavar="LIB", help="Folder written by `mpra design`, a side table, or IGVF design (TSV)."
+    ),
 ]
 _SdBarcode = Annotated[
     float | None, typer.Option(help="sd of log2 between barcodes of an oligo; default: the pilot's, or 0.6.")
