@@ -83,6 +83,29 @@ def test_no_two_oligos_or_barcodes_are_taken_for_each_other(ordered):
     )
 
 
+def test_no_barcode_primes_the_pcr_of_the_pool():
+    library = cg.mpra.library(
+        design(n_units=300), oligo_length=221, adapters="melnikov", barcodes_per_oligo=8, barcode_length=12, rng=7
+    )
+    left, right = MELNIKOV[0][-8:], MELNIKOV[2][:8]
+    ends = (left, reverse(left), right, reverse(right))
+    assert not any(end in barcode for barcode in library["barcode"].values for end in ends)
+
+
+def test_oligos_of_other_lengths_are_a_pool_of_their_own(ordered, tmp_path):
+    alone = ordered["group"].values == "promoter"
+    whole = ordered["oligo"].values
+    emptied = np.array([x[:22] + x[-35:] if short else x for x, short in zip(whole, alone, strict=True)], object)
+    assert set(map(len, emptied)) == {57, 221}
+    with pytest.raises(
+        LibraryError, match=r"'promoter_b1' has 57 nt in a pool whose longest oligo has 221: PCR prefers"
+    ):
+        cg.mpra.write_library(ordered.assign(oligo=("row", emptied)), tmp_path / "LIB")
+    assert not (tmp_path / "LIB").exists()
+    nearly = np.array([x[1:] if short else x for x, short in zip(whole, alone, strict=True)], object)
+    cg.mpra.to_csv(ordered.assign(oligo=("row", nearly)), tmp_path / "order.csv")
+
+
 def test_adapters_of_ones_own_with_sites_that_are_meant():
     asked = {"barcodes_per_oligo": 4, "barcode_length": 12, "rng": 3, "scrambles": 20, "duplicates": 5}
     own = ("ACTGGCCGCTTCTAGA", "GGTACCACTAGT", "AGATCGGAAGAGCGTCG")  # XbaI | insert | KpnI SpeI | barcode

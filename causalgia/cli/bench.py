@@ -197,7 +197,7 @@ def cheapest(
     budget: Annotated[float | None, typer.Option(help="Largest cost of the library.")] = None,
     price: Annotated[Path | None, typer.Option(help="Price list (TOML); default: placeholder prices.")] = None,
     arms: Annotated[int, typer.Option(min=2, help="Oligos per background.")] = 2,
-    controls: Annotated[int, typer.Option(min=0, help="Oligos beside those of the backgrounds.")] = 0,
+    controls: Annotated[int, typer.Option(min=0, help="Constructs beside the arms: scrambles, positives.")] = 0,
     oligo_length: Annotated[int, typer.Option(min=1, help="Whole oligo, nt; its price depends on it.")] = 200,
     recovery: _Recovery = 1.0,
     barcode_dispersion: _Dispersion = None,

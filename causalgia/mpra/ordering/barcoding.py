@@ -20,7 +20,7 @@ from causalgia.streams import RNG, derive, root_key
 
 Words: TypeAlias = tuple[tuple[str, str], ...]
 POLYA = ("AATAAA", "ATTAAA")
-_PRIMER_END = 8
+PRIMER_END = 8
 _SEED = slice(1, 8)
 _SEED_LENGTHS = range(6, 9)
 _TRIES = 1 << 22
@@ -86,7 +86,7 @@ class BarcodeRules:
         both += [
             (f"site {s.name} blocked by {s.methylation}", w) for s in enzymes for w in s.blocked if len(w) > len(s.word)
         ]
-        both += [("primer 3' end", _letters(primer, "primers")[-_PRIMER_END:]) for primer in self.primers]
+        both += [("primer 3' end", _letters(primer, "primers")[-PRIMER_END:]) for primer in self.primers]
         found = [("polyA signal", word) for word in POLYA]
         found += [("miRNA seed", reverse_complement_word(_seed(seed))) for seed in self.seeds]
         found += [(name, strand) for name, word in both for strand in (word, reverse_complement_word(word))]

@@ -13,7 +13,7 @@ import xarray as xr
 from causalgia.design import Design
 from causalgia.errors import LibraryError
 from causalgia.mpra.ordering.arguments import several, whole
-from causalgia.mpra.ordering.barcoding import BarcodeRules, draw_barcodes
+from causalgia.mpra.ordering.barcoding import PRIMER_END, BarcodeRules, draw_barcodes
 from causalgia.mpra.ordering.constructing import Listed, control_oligos, pair_oligos, unit_oligos
 from causalgia.mpra.ordering.constructs import Adapters, Construct, construct
 from causalgia.mpra.ordering.controls import Given, chosen_twice, given_controls, require_distinct, require_own_names
@@ -24,6 +24,7 @@ from causalgia.mpra.ordering.plan import Numbers, check_barcodes, numbers_of, re
 from causalgia.mpra.ordering.redrawing import Blocks, good_blocks
 from causalgia.mpra.ordering.rules import SiteCount, check_construct, default_rules
 from causalgia.mpra.ordering.tagging import Tags, tagged, with_spares
+from causalgia.sequences.alphabet import reverse_complement_word
 from causalgia.sequences.motifs import Motif
 from causalgia.sequences.records import Source
 from causalgia.streams import RNG, derive, root_key
@@ -68,7 +69,8 @@ def library(
 
     Synthesised barcodes are dealt at random, blocked by unit: the k-th barcodes of its arms are a set of like GC
     content, dealt at random within, so that an effect of a barcode's own is noise, not bias. A barcode that makes a
-    site, or breaks another rule, where it meets its oligo is exchanged for another.
+    site, or breaks another rule, where it meets its oligo is exchanged for another. None carries the last 8 letters of
+    a primer that reads the adapters.
 
     Parameters
     ----------
@@ -191,6 +193,7 @@ def library(
             avoid=tuple(rule.enzyme for rule in rules if isinstance(rule, SiteCount)),
             flanks=(of.junction, of.right),
             seeds=several(seeds, "seeds", "miRNAs or their seeds"),
+            primers=tuple(end for end in (of.left, reverse_complement_word(of.right)) if len(end) >= PRIMER_END),
         )
     )
     asked = _Asked(design, judge, numbers, key, whole(redraws, "redraws", least=0))
