@@ -151,6 +151,9 @@ def test_random_barcodes_are_not_synthesised(name):
     with pytest.raises(LibraryError, match="Clone the promoter alone by itself") as refused:
         cg.mpra.library(design(200), oligo_length=230, adapters=name, promoter_only=4, rng=7)
     assert "barcodes_per_oligo" not in str(refused.value)
+    with pytest.raises(LibraryError, match=r"1 site\(s\) KpnI .* 0 stand there; correct the adapters") as refused:
+        cg.mpra.library(design(200), oligo_length=230, adapters=name, avoid={"KpnI": 1}, rng=7)
+    assert "barcodes_per_oligo" not in str(refused.value)
     library = cg.mpra.library(design(200), oligo_length=230, adapters=name, rng=7)
     with pytest.raises(LibraryError, match="oligos carry no barcodes") as refused:
         cg.mpra.igvf_table(library, "reporter_barcode_to_element_mapping")

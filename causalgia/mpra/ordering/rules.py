@@ -319,7 +319,7 @@ def _check_site(rule: SiteCount, parts: dict[str, str]) -> None:
     if total < rule.intended:
         raise LibraryError(
             f"{rule.intended} site(s) {rule.enzyme} ({rule.word}) are intended in the constant parts and {total} stand "
-            "there; order oligos with barcodes (barcodes_per_oligo=), or take the enzyme out of avoid="
+            "there; correct the adapters, or how often the site is meant (avoid=)"
         )
 
 
