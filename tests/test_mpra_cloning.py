@@ -10,12 +10,12 @@ import pytest
 
 import causalgia as cg
 from causalgia.errors import LibraryError
-from causalgia.mpra.ordering.sites import site
+from causalgia.mpra.ordering.sites import _overlaps, site
 from causalgia.mpra.ordering.tables import table
 
 MELNIKOV = ("ACTGGCCGCTTCACTG", "GGTACCTCTAGA", "AGATCGGAAGAGCGTCG")
 LETTERS = {"N": "[ACGT]", "W": "[AT]"}
-METHYLATED = {"dam": "GATC", "dcm": "CCWGG"}
+METHYLATED = {"dam": "GATC"}
 
 
 def reverse(text):
@@ -211,3 +211,16 @@ def test_barcodes_beside_a_flank_keep_its_site_open():
     assert any(tag.startswith("TC") for tag in cg.mpra.barcodes(200, length=12, flanks=("TCTAGA", "AGATCG"), rng=0))
     ahead = cg.mpra.barcodes(2_000, length=12, avoid=["XbaI"], flanks=("ACGACA", "TCTAGACC"), rng=0)
     assert not any(tag.endswith("GA") for tag in ahead)
+
+
+def test_overlaps_of_words_with_ambiguous_letters_are_all_found():
+    word, other = "GGCCNNNNNGGCC", "CCWGG"
+    found = _overlaps(word, other)
+    assert {"GGCCNNNNNGGCCWGG", "CCWGGCCNNNNNGGCC", "GGCCWGGNNGGCC"} <= set(found)
+    dice = np.random.default_rng(2)
+    for _ in range(2_000):
+        text = "".join(dice.choice(list("ACGT"), 10)) + "GGCC" + "".join(dice.choice(list("CGCGAT"), 5)) + "GGCC"
+        text += "".join(dice.choice(list("CGAT"), 10))
+        overlap = any(10 - len(other) < at < 10 + len(word) for at in places(other, text))
+        held = any(at <= 10 < at + len(w) and 10 in places(word, text) for w in found for at in places(w, text))
+        assert overlap == held or len(places(word, text)) > 1

@@ -87,7 +87,7 @@ def library(
         Enzymes (``"EcoRI"``) or letters of sites that must not stand in any oligo, junctions and barcodes included, on
         either strand, beside those that the construct's cloning steps cut. A mapping says how often the adapters and
         the junction carry a site on purpose: ``{"KpnI": 1, "XbaI": 1, "EcoRI": 0}``. Such a site is not made one that
-        methylation of common E. coli (dam, dcm) keeps from being cut.
+        dam methylation of common E. coli keeps from being cut.
     barcodes_per_oligo
         Barcodes that are synthesised with each insert. None: the oligos carry none (random barcodes, as in lentiMPRA).
     replicates

@@ -78,7 +78,7 @@ class BlockedSite:
     enzyme
         What messages call the site.
     methylation
-        ``"dam"`` or ``"dcm"``.
+        What methylates, ``"dam"``.
     words
         The site with what makes the methylated one beside it, IUPAC letters; both strands are searched.
     """

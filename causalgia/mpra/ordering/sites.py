@@ -20,7 +20,7 @@ class Site:
 
     @property
     def methylation(self) -> str:
-        """``"dam"`` or ``"dcm"`` where the enzyme does not cut a site that such a methylated site overlaps; else empty.
+        """``"dam"`` where the enzyme does not cut a site that a site methylated by dam overlaps; else empty.
 
         Examples
         --------
