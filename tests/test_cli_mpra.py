@@ -162,6 +162,33 @@ def test_the_cheapest_split():
     assert "placeholders" in said
 
 
+def test_the_cheapest_split_of_random_barcodes_with_losses_and_controls():
+    said = call(
+        *("mpra", "cheapest", "--halfwidth", "0.15", "--random-barcodes", "0.3", "--recovery", "0.7"),
+        *("--controls", "150", "--oligo-length", "230"),
+    ).stdout
+    wanted = cg.mpra.cheapest(
+        halfwidth=0.15, barcode_dispersion=0.3, recovery=0.7, controls=150, oligo_length=230,
+        sd_barcode=0.6, sd_replicate=0.15, tau=0.5,
+    )  # fmt: skip
+    told = dict(line.split() for line in said.splitlines() if len(line.split()) == 2)
+    assert int(told["backgrounds"].replace(",", "")) == wanted["backgrounds"].item()
+    assert int(told["n_oligos"].replace(",", "")) == 2 * wanted["backgrounds"].item() + 150
+    assert float(told["price"].replace(",", "")) == pytest.approx(wanted["price"].item(), rel=1e-3)
+    for option, value in (("recovery", "1.5"), ("recovery", "0"), ("random-barcodes", "-1")):
+        words = f"{option.replace('random-barcodes', 'barcode_dispersion')}={value}"
+        refused("mpra", "cheapest", "--halfwidth", "0.15", f"--{option}", value, said=words)
+
+
+def test_the_power_of_random_barcodes_with_losses():
+    said = call(
+        "mpra", "power", "--barcodes", "20", "--replicates", "3", "--random-barcodes", "0.3", "--recovery", "0.5"
+    )
+    noise = {"sd_barcode": 0.6, "sd_replicate": 0.15}
+    wanted = cg.mpra.power(0.5, barcodes=20, replicates=3, depth=100, barcode_dispersion=0.3, recovery=0.5, **noise)
+    assert f"{wanted['se'].item():.3g}" in said.stdout
+
+
 def test_what_is_refused(folder, tmp_path):
     trial, counts, library = folder / "trial.toml", folder / "counts.tsv.gz", folder / "LIB"
     (tmp_path / "none.toml").write_text(TRIAL.replace("mpra = ", "# mpra = "))

@@ -20,6 +20,7 @@ from causalgia.schema import validate
 from causalgia.sequences import decode, encode
 
 LENTI = ("AGGACCGGATCAACT", "CATTGCGTGAACCGA")
+BARCODED = (LENTI[0], "", LENTI[1])
 LOOSE = {"gc": (0.0, 1.0), "homopolymer": 200, "repeats": 1.0}
 
 
@@ -71,13 +72,18 @@ def test_an_oligo_is_its_parts(barcoded):
     validate(barcoded, "library")
     names = ("insert", "barcode", "oligo", "group")
     for insert, barcode, oligo, group in zip(*(barcoded[name].to_numpy() for name in names), strict=True):
-        assert oligo == "ACTGGCCGCTTCACTG" + insert + "GGTACCTCTAGA" + barcode + "AGATCGGAAGAGCGTCG"
-        assert len(barcode) == 13
-        assert (len(oligo), len(insert)) == ((58, 0) if group == "promoter" else (203, 145))
+        if group == "promoter":
+            assert insert == ""
+            assert oligo.startswith("ACTGGCCGCTTCACTGGGTACC")
+            assert oligo.endswith("TCTAGA" + barcode + "AGATCGGAAGAGCGTCG")
+        else:
+            assert oligo == "ACTGGCCGCTTCACTG" + insert + "GGTACCTCTAGA" + barcode + "AGATCGGAAGAGCGTCG"
+            assert len(insert) == 145
+        assert (len(oligo), len(barcode)) == (203, 13)
 
 
 def test_without_barcodes_the_oligo_carries_none_and_no_junction():
-    library = bare(pair(20), adapters=("ACCA", "GTTG", "CAAC"), oligo_length=68)
+    library = bare(pair(20), adapters=("ACCA", "CAAC"), oligo_length=68)
     assert "barcode" not in library
     assert library["oligo"].values[0] == "ACCA" + library["insert"].values[0] + "CAAC"
     assert library["name"].values.tolist() == library["oligo_name"].values.tolist()
@@ -118,10 +124,10 @@ def test_sites_stand_where_they_are_meant_and_nowhere_else(barcoded):
         ({"budget": 0}, "budget=0 must be"),
         ({"replicates": 0}, "replicates=0 must be"),
         ({"scrambles": -1}, "scrambles=-1 must be"),
-        ({"promoter_only": 5}, "clone the promoter alone"),
+        ({"promoter_only": 5}, "Clone the promoter alone"),
         ({"barcodes_per_oligo": True}, "barcodes_per_oligo=True must be"),
         ({"barcodes_per_oligo": 0}, "barcodes_per_oligo=0 must be"),
-        ({"barcodes_per_oligo": 2, "barcode_length": 12}, "12 barcode"),
+        ({"barcodes_per_oligo": 2, "barcode_length": 12, "adapters": BARCODED}, "12 barcode"),
         ({"positives": ["ACGT"]}, "'positive0' has 4 bp and every insert 60"),
         ({"positives": {"a b": "ACGT" * 15}}, "'a b'"),
         ({"positives": {"one": "ACGGT" * 12, "two": reverse("ACGGT" * 12)}}, "'one' and 'two' are one sequence"),
@@ -149,7 +155,7 @@ OPTIONS = (
 @pytest.mark.parametrize("name", OPTIONS.split())
 def test_a_value_of_another_kind_is_refused_by_the_name_of_its_option(name):
     optional = {"vendor", "avoid", "barcodes_per_oligo", "replicates", "budget", "promoter_only", "barcode_length"}
-    asked = {"barcodes_per_oligo": 1, "barcode_length": 10, "oligo_length": 100, "adapters": LENTI, "duplicates": 1}
+    asked = {"barcodes_per_oligo": 1, "barcode_length": 10, "oligo_length": 100, "adapters": BARCODED, "duplicates": 1}
     for value in FOREIGN:
         if (name in optional and value is None) or (name == "repeats" and value == 0.5):
             continue
@@ -175,7 +181,7 @@ def test_vendors_limits_and_foreign_values():
     with pytest.raises(RandomnessError):
         bare(pair(10), rng=None)
     with pytest.raises(LibraryError, match="duplicates=20: the design has 10 oligos"):
-        bare(pair(5), barcodes_per_oligo=2, barcode_length=10, oligo_length=100, duplicates=20)
+        bare(pair(5), adapters=BARCODED, barcodes_per_oligo=2, barcode_length=10, oligo_length=100, duplicates=20)
     arms = {"untreated": cg.Untreated(), "short": cg.Delete((3, 9))}
     with pytest.raises(LibraryError, match="arm 'short' makes inserts of 54 bp from backgrounds of 60"):
         bare(cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=5))
@@ -482,18 +488,18 @@ def test_what_an_arm_deletes_it_may_insert_elsewhere():
 
 def test_barcodes_make_no_site_where_they_meet_their_oligo():
     library = bare(
-        pair(150), adapters=("ACCAT", "TACCA"), oligo_length=80, avoid=["GGCC", "TCGA"], barcodes_per_oligo=5,
-        barcode_length=10, min_distance=2, promoter_only=40,
+        pair(150), adapters=("ACCAT", "", "TACCA"), oligo_length=80, avoid=["GGCC", "TCGA"], barcodes_per_oligo=5,
+        barcode_length=10, min_distance=2,
     )  # fmt: skip
     assert int(library["broken_barcodes"].sum()) > 0
     assert not any(site in oligo for oligo in library["oligo"].values for site in ("GGCC", "TCGA"))
-    assert len(set(library["barcode"].values)) == library.sizes["row"] == 150 * 2 * 5 + 40
+    assert len(set(library["barcode"].values)) == library.sizes["row"] == 150 * 2 * 5
 
 
 def test_barcodes_that_nearly_all_break_a_rule_are_said_to():
     with pytest.raises(LibraryError, match=r"barcodes break a rule in their oligo, most often: .* across a junction"):
         bare(
-            pair(20), adapters=("ACCAT", "TACCA"), oligo_length=80, barcodes_per_oligo=5, barcode_length=10,
+            pair(20), adapters=("ACCAT", "", "TACCA"), oligo_length=80, barcodes_per_oligo=5, barcode_length=10,
             min_distance=2, motifs="NT",
         )  # fmt: skip
 
@@ -516,14 +522,6 @@ def test_barcodes_are_dealt_at_random_in_sets_of_like_composition():
     assert abs(np.mean(p) - 0.5) < 4 * np.sqrt(1 / 12 / 100) + 1 / 80
     assert abs(np.mean(off)) < 4 * np.std(off) / 10
     assert np.std(off) < gc.std() * np.sqrt(2 / 120) / 2
-
-
-def test_a_longer_promoter_list_and_ones_own_lengths():
-    library = bare(pair(10), barcodes_per_oligo=2, barcode_length=12, oligo_length=102, promoter_only=9)
-    alone = library.isel(row=library["group"].values == "promoter")
-    assert alone.sizes["row"] == 9
-    assert set(alone["insert"].values) == {""}
-    assert set(map(len, alone["oligo"].values)) == {42}
 
 
 # from the library to effects

@@ -210,7 +210,9 @@ def test_exactly_the_intended_number_of_sites_stands_in_an_oligo():
     assert [rule.name for rule in rules[:3]] == ["site KpnI", "site SfiI", "site XbaI"]
     broken = broken_by(oligos, rules)
     assert broken[:3].T.tolist() == [[False] * 3, [True, False, False], [False, False, True]]
-    assert not broken[3:].any()
+    assert rules[3].name == "site XbaI blocked by dam"
+    assert broken[3].tolist() == [False, False, True]  # GATCTAGA
+    assert not broken[4:].any()
     check_construct(of, rules, barcoded=True)
     with pytest.raises(LibraryError, match=r"1 site\(s\) KpnI .* intended .* 0 stand there"):
         check_construct(of, rules, barcoded=False)

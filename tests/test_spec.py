@@ -588,6 +588,20 @@ def test_a_library_is_read_without_a_predictor(tmp_path):
     assert library(spec.design, rng=spec.rng, **spec.options).sizes["row"] == 40 * 2 + 100
 
 
+def test_sites_that_are_meant_are_a_table_and_a_junction_may_be_empty(tmp_path):
+    own = 'adapters = ["ACGTA", "", "TTGCA"]\navoid = {EcoRI = 0, XbaI = 1}'
+    text = BENCH[: BENCH.index("adapters")] + own
+    (tmp_path / "trial.toml").write_text(text.replace("[mpra]", 'predictor = {zoo = "gata1_like"}\n[mpra]'))
+    spec = read_library_spec(tmp_path / "trial.toml")
+    assert spec.options["adapters"] == ("ACGTA", "", "TTGCA")
+    assert spec.options["avoid"] == {"EcoRI": 0, "XbaI": 1}
+    (tmp_path / "again.toml").write_text(read_spec(tmp_path / "trial.toml").to_toml())
+    assert read_library_spec(tmp_path / "again.toml").options == spec.options
+    (tmp_path / "trial.toml").write_text(text.replace("XbaI = 1", "XbaI = -1"))
+    with pytest.raises(DesignError, match="avoid = .* with how often each is meant"):
+        read_library_spec(tmp_path / "trial.toml")
+
+
 def test_a_trial_keeps_its_mpra_table(tmp_path):
     text = BENCH.replace("[mpra]", 'predictor = {zoo = "gata1_like"}\n[mpra]\npositives = "some.fa"')
     (tmp_path / "trial.toml").write_text(text)

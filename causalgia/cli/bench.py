@@ -43,11 +43,14 @@ bench = typer.Typer(
     rich_markup_mode="rich",
 )
 
-_Trial = Annotated[Path, typer.Argument(metavar="TRIAL.TOML", help="Trial file with an [mpra] table.")]
+_Trial = Annotated[Path, typer.Argument(metavar="TRIAL.TOML", help=r"Trial file with an \[mpra] table.")]
 _Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Output folder; created if missing.")]
 _Force = Annotated[bool, typer.Option("--force", help="Overwrite existing files.")]
 _Library = Annotated[
-    Path, typer.Option("--design", metavar="LIB", help="Folder written by `mpra design`, or a side table (TSV).")
+    Path,
+    typer.Option(
+        "--design", metavar="LIB", help="Folder written by `mpra design`, a side table, or IGVF design (TSV)."
+    ),
 ]
 _SdBarcode = Annotated[
     float | None, typer.Option(help="sd of log2 between barcodes of an oligo; default: the pilot's, or 0.6.")
@@ -61,6 +64,16 @@ _PilotLibrary = Annotated[
     Path | None, typer.Option("--design", metavar="LIB", help="The pilot's library, or side table.")
 ]
 _PilotControl = Annotated[str | None, typer.Option(help="The pilot's control arm.")]
+_Recovery = Annotated[float, typer.Option(help="Share of the planned barcodes that counts will have, 0 to 1.")]
+_Dispersion = Annotated[
+    float | None,
+    typer.Option(
+        "--random-barcodes",
+        metavar="DISPERSION",
+        help="Barcodes are random: their numbers vary between oligos, variance m + DISPERSION m^2, 0 for Poisson; "
+        "default: synthesized, as many as planned.",
+    ),
+]
 _Rope = "Region of practical equivalence on log2: -0.1,0.1 (or --rope -0.1 0.1), or 0 for direction alone."
 
 
@@ -136,6 +149,8 @@ def power(
     sd_barcode: _SdBarcode = None,
     sd_replicate: _SdReplicate = None,
     tau: _Tau = None,
+    recovery: _Recovery = 1.0,
+    barcode_dispersion: _Dispersion = None,
     alpha: Annotated[float, typer.Option(help="Level of the two-sided test.")] = 0.05,
     q: Annotated[float | None, typer.Option(help="False discovery rate, instead of --alpha.")] = None,
     pilot: _Pilot = None,
@@ -161,6 +176,8 @@ def power(
         replicates=numbers(replicates, "--replicates"),
         backgrounds=None if backgrounds is None else numbers(backgrounds, "--backgrounds"),
         depth=None if depth is None else numbers(depth, "--depth"),
+        recovery=recovery,
+        barcode_dispersion=barcode_dispersion,
         alpha=alpha,
         q=q,
         **noise_of(known, sd_barcode=sd_barcode, sd_replicate=sd_replicate, tau=tau),
@@ -180,6 +197,10 @@ def cheapest(
     budget: Annotated[float | None, typer.Option(help="Largest cost of the library.")] = None,
     price: Annotated[Path | None, typer.Option(help="Price list (TOML); default: placeholder prices.")] = None,
     arms: Annotated[int, typer.Option(min=2, help="Oligos per background.")] = 2,
+    controls: Annotated[int, typer.Option(min=0, help="Constructs beside the arms: scrambles, positives.")] = 0,
+    oligo_length: Annotated[int, typer.Option(min=1, help="Whole oligo, nt; its price depends on it.")] = 200,
+    recovery: _Recovery = 1.0,
+    barcode_dispersion: _Dispersion = None,
     sd_barcode: _SdBarcode = None,
     sd_replicate: _SdReplicate = None,
     tau: _Tau = None,
@@ -192,13 +213,25 @@ def cheapest(
     Example:   causalgia mpra cheapest --halfwidth 0.1
 
     Example:   causalgia mpra cheapest --oligos 2000 --sd-barcode 1 --tau 0.7
+
+    Example:   causalgia mpra cheapest --halfwidth 0.1 --random-barcodes 0.3 --recovery 0.7 --controls 150
     """
     from causalgia import mpra
 
     known = pilot_of(pilot, library_folder, control)
     noise = noise_of(known, sd_barcode=sd_barcode, sd_replicate=sd_replicate, tau=tau)
     found = mpra.cheapest(
-        halfwidth=halfwidth, effect=effect, n_oligos=oligos, budget=budget, price=price, arms=arms, **noise
+        halfwidth=halfwidth,
+        effect=effect,
+        n_oligos=oligos,
+        budget=budget,
+        price=price,
+        arms=arms,
+        controls=controls,
+        oligo_length=oligo_length,
+        recovery=recovery,
+        barcode_dispersion=barcode_dispersion,
+        **noise,
     )
     for name, value in found.data_vars.items():
         typer.echo(f"{name:<12}{value.item():,.4g}" if value.dtype.kind == "f" else f"{name:<12}{value.item():,}")

@@ -101,7 +101,8 @@ def noise_of(pilot: xr.Dataset | None, **said: float | None) -> dict[str, Any]:
 
 def grid(found: xr.Dataset) -> str:
     """Return a line for each design: what was varied, standard error, half width and power."""
-    table = found[["se", "halfwidth", "power"]].to_dataframe().reset_index()
+    columns = found[["se", "halfwidth", "power"]]
+    table = (columns if columns.dims else columns.expand_dims("design")).to_dataframe().reset_index()
     table = table[[c for c in table.columns if c in found.dims or c in ("se", "halfwidth", "power")]]
     return str(table.to_string(index=False, float_format=lambda v: f"{v:.3g}"))
 

@@ -28,11 +28,15 @@ _FILES = ("positives", "negatives")
 
 
 def _is_adapters(value: object) -> bool:
-    return is_text(value) or (are_texts(value) and len(value) in (2, 3))  # type: ignore[arg-type]
+    # a junction, or an adapter, may be empty
+    return is_text(value) or (
+        isinstance(value, list) and len(value) in (2, 3) and all(isinstance(part, str) for part in value)
+    )
 
 
 def _is_sites(value: object) -> bool:
-    return is_text(value) or value == [] or are_texts(value)
+    counted = isinstance(value, dict) and value and all(is_whole(n) and n >= 0 for n in value.values())
+    return is_text(value) or value == [] or are_texts(value) or bool(counted)
 
 
 def _is_range(value: object) -> bool:
@@ -46,7 +50,7 @@ def _at_least(least: int) -> tuple[Callable[[Any], bool], str]:
 MPRA: Keys = {
     "oligo_length": (is_count, "a whole number of at least 1: the whole oligo, adapters and barcode included"),
     "adapters": (_is_adapters, 'a construct such as "lentimpra", or a list: [left, right] or [left, junction, right]'),
-    "avoid": (_is_sites, 'enzymes such as ["EcoRI", "SbfI"], or letters of sites'),
+    "avoid": (_is_sites, 'enzymes or letters of sites, ["EcoRI", "SbfI"]; or with how often each is meant, {KpnI = 1}'),
     "barcodes_per_oligo": (is_count, "a whole number of at least 1; left out, oligos carry none"),
     "replicates": (is_count, "a whole number of at least 1"),
     "budget": (is_count, "a whole number of at least 1: the most oligos that may be ordered"),

@@ -37,7 +37,9 @@ def read_counts(path: str | Path, *, arms: str | Path | pd.DataFrame | xr.Datase
         and is not 0; a line may end in tabs, which are empty cells.
     arms
         The side table ``oligo_name element arm`` and, if there is one, ``group``: a path, a DataFrame, or the library
-        that was ordered. It may hold oligos of which no barcode was read.
+        that was ordered. It may hold oligos of which no barcode was read. Or IGVF's ``reporter_sequence_design``: its
+        variants are elements in the arms ``ref`` and ``alt``, its controls are in ``positive`` and ``negative``, and
+        white space in names is ``_``, as in counts.
 
     Returns
     -------

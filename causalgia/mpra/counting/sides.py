@@ -8,6 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from causalgia.errors import CountsError
+from causalgia.mpra.counting.design_table import is_design, side_of_design
 from causalgia.schema import validate
 
 SIDE_COLUMNS = ("oligo_name", "element", "arm", "group")
@@ -20,7 +21,8 @@ def side_table(arms: str | Path | pd.DataFrame | xr.Dataset) -> pd.DataFrame:
     ----------
     arms
         A path (tab-separated, plain or compressed), a DataFrame, or a library, whose oligos that differ in their
-        barcode alone are one. Without ``group`` all are ``test``; other columns are left aside.
+        barcode alone are one. Without ``group`` all are ``test``; other columns are left aside. IGVF's sequence design
+        is taken too (`causalgia.mpra.counting.design_table`).
 
     Raises
     ------
@@ -56,11 +58,13 @@ def _read(path: Path) -> pd.DataFrame:
 
 
 def _checked(side: pd.DataFrame, where: str) -> pd.DataFrame:
+    if is_design(side.columns):
+        side = side_of_design(side, where)
     absent = [name for name in SIDE_COLUMNS[:3] if name not in side.columns.tolist()]
     if absent:
         raise CountsError(
             f"{where} has no column {' and '.join(map(repr, absent))}; it is tab-separated, with the columns "
-            "oligo_name element arm and, if there is one, group"
+            "oligo_name element arm and, if there is one, group; or IGVF's reporter_sequence_design"
         )
     if "group" not in side.columns:
         side = side.assign(group="test")

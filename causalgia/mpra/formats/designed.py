@@ -66,8 +66,8 @@ def barcode_mapping(library: xr.Dataset) -> pd.DataFrame:
     validate(library, "library")
     if "barcode" not in library:
         raise LibraryError(
-            "the oligos carry no barcodes: random ones are known only from association sequencing. Ask for "
-            "barcodes_per_oligo=, or write the inserts to map reads to: to_fasta(library, path, of='insert')"
+            "the oligos carry no barcodes: random ones are known only from association sequencing. Write the inserts "
+            "to map reads to: to_fasta(library, path, of='insert')"
         )
     return pd.DataFrame({"barcode": library["barcode"].to_numpy(), "oligoName": library["oligo_name"].to_numpy()})
 

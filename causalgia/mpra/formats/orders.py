@@ -19,6 +19,7 @@ from causalgia.schema import validate
 
 _HEADER = "name,oligo"
 _BASES = frozenset("ACGT")
+_SHORTEST = 0.9  # of the longest oligo: indels make a few bases, and PCR evens that out
 
 
 def to_fasta(
@@ -48,8 +49,8 @@ def to_fasta(
     ------
     LibraryError
         If a name would not pass (see `causalgia.mpra.vendor_name`), two sequences are equal or reverse complements of
-        each other and are no declared duplicates, two oligos have one barcode (the message has their names), there is
-        no oligo, or the file is there already.
+        each other and are no declared duplicates, two oligos have one barcode (the message has their names), one is
+        more than a tenth shorter than the longest, there is no oligo, or the file is there already.
 
     Examples
     --------
@@ -149,9 +150,19 @@ def _oligos(library: xr.Dataset, path: str | PathLike[str]) -> tuple[list[str], 
     require_distinct(oligos, names, (library["group"].to_numpy() == "duplicate").tolist(), str(path))
     if not names:
         raise LibraryError(f"{path}: the library has no oligo; select rows that it has")
+    _require_one_length(oligos, names, str(path))
     if "barcode" in library:
         _require_own_barcodes(library["barcode"].to_numpy(), names, str(path))
     return names, oligos
+
+
+def _require_one_length(oligos: list[str], names: list[str], place: str) -> None:
+    shortest, longest = min(range(len(oligos)), key=lambda i: len(oligos[i])), max(map(len, oligos))
+    if len(oligos[shortest]) < _SHORTEST * longest:
+        raise LibraryError(
+            f"{place}: {names[shortest]!r} has {len(oligos[shortest])} nt in a pool whose longest oligo has {longest}: "
+            "PCR prefers the short ones; order each length as a pool of its own, or put a filler in"
+        )
 
 
 def _require_own_barcodes(barcodes: NDArray[Any], names: list[str], place: str) -> None:

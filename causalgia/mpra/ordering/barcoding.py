@@ -20,7 +20,7 @@ from causalgia.streams import RNG, derive, root_key
 
 Words: TypeAlias = tuple[tuple[str, str], ...]
 POLYA = ("AATAAA", "ATTAAA")
-_PRIMER_END = 8
+PRIMER_END = 8
 _SEED = slice(1, 8)
 _SEED_LENGTHS = range(6, 9)
 _TRIES = 1 << 22
@@ -80,8 +80,13 @@ class BarcodeRules:
     @property
     def words(self) -> Words:
         """Words that must not touch a barcode on its own strand, each with what reports call it."""
-        both = [(f"site {s.name}", s.word) for s in sites(self.avoid)]
-        both += [("primer 3' end", _letters(primer, "primers")[-_PRIMER_END:]) for primer in self.primers]
+        enzymes = sites(self.avoid)
+        both = [(f"site {s.name}", s.word) for s in enzymes]
+        # a site in a flank that the barcode's first or last letters make a methylated one, which is not cut
+        both += [
+            (f"site {s.name} blocked by {s.methylation}", w) for s in enzymes for w in s.blocked if len(w) > len(s.word)
+        ]
+        both += [("primer 3' end", _letters(primer, "primers")[-PRIMER_END:]) for primer in self.primers]
         found = [("polyA signal", word) for word in POLYA]
         found += [("miRNA seed", reverse_complement_word(_seed(seed))) for seed in self.seeds]
         found += [(name, strand) for name, word in both for strand in (word, reverse_complement_word(word))]
@@ -157,7 +162,9 @@ def barcodes(
     distance
         ``"levenshtein"``, ``"hamming"`` or ``"free"``, as `causalgia.sequences.levenshtein.edit_distance`.
     avoid
-        Restriction sites, enzymes or IUPAC letters, that must not touch a barcode on either strand.
+        Restriction sites, enzymes or IUPAC letters, that must not touch a barcode on either strand. Where a flank ends
+        in one that the enzyme does not cut beside certain letters (XbaI reads TCTAGA, and before TC it is methylated in
+        common strains of E. coli), no barcode has them there.
     gc
         Lowest and highest share of G and C.
     homopolymer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from causalgia.errors import LibraryError, SequenceError
 from causalgia.mpra.ordering.tables import row_of, table
 from causalgia.sequences.alphabet import Tokens, encode
+from causalgia.sequences.composition import word_hits
 
 Adapters: TypeAlias = "str | tuple[str, str] | tuple[str, str, str] | Construct"
 
@@ -57,6 +59,8 @@ class Construct:
         Enzymes that cut in the cloning steps: the sites that must not arise.
     intended
         Enzymes whose site stands in the constant parts on purpose, and how often.
+    barcodes
+        ``"synthesised"`` in the oligo, behind the junction, or ``"random"``: added later, by PCR.
     barcode_length
         Of the assay's barcodes; None where it says nothing.
     note
@@ -69,6 +73,7 @@ class Construct:
     name: str = ""
     avoid: tuple[str, ...] = ()
     intended: tuple[tuple[str, int], ...] = ()
+    barcodes: str = "random"
     barcode_length: int | None = None
     note: str = ""
 
@@ -123,6 +128,33 @@ class Construct:
         tokens = self._joined(inserts, [self.left, inserts, self.junction, barcodes, self.right])
         return Oligos(tokens, insert, slice(first, first + barcodes.shape[1]))
 
+    def between_sites(self, words: Iterable[str]) -> tuple[str, str] | None:
+        """Return the junction before and after the place between its first and its last cloning site; None: not two.
+
+        What stands there is cut out when the promoter and the reporter are put between insert and barcode.
+
+        Parameters
+        ----------
+        words
+            IUPAC letters of the sites that the constant parts carry on purpose.
+
+        Examples
+        --------
+        >>> construct("melnikov").between_sites(["GGTACC", "TCTAGA"])
+        ('GGTACC', 'TCTAGA')
+        """
+        if not self.junction:
+            return None
+        letters = encode(self.junction)
+        found = [
+            (start, start + len(word))
+            for word in words
+            for start in range(len(self.junction) - len(word) + 1)
+            if word_hits(letters[:, start : start + len(word)], word)[0][0]
+        ]
+        first, last = min((stop for _, stop in found), default=0), max((start for start, _ in found), default=-1)
+        return (self.junction[:first], self.junction[first:]) if first <= last else None
+
     @staticmethod
     def _joined(inserts: NDArray[np.integer], pieces: list[str | NDArray[np.integer]]) -> Tokens:
         """Return letters, the same in every row, and tokens side by side."""
@@ -140,8 +172,8 @@ def construct(adapters: Adapters) -> Construct:
     Parameters
     ----------
     adapters
-        A name of the table, for example ``"lentimpra"``; ``(left, right)``; or ``(left, junction, right)`` for oligos
-        with a synthesised barcode between junction and right adapter.
+        A name of the table, for example ``"lentimpra"``; ``(left, right)`` for oligos without a barcode; or ``(left,
+        junction, right)`` for oligos with a synthesised barcode between junction and right adapter.
 
     Raises
     ------
@@ -163,7 +195,8 @@ def construct(adapters: Adapters) -> Construct:
             f"adapters={adapters!r}: give the name of a construct, (left, right) or (left, junction, right) as letters"
         )
     left, *junction, right = map(_bases, parts)
-    return Construct(left=left, junction="".join(junction), right=right)
+    barcodes = "synthesised" if junction else "random"
+    return Construct(left=left, junction="".join(junction), right=right, barcodes=barcodes)
 
 
 def _bases(letters: str) -> str:
@@ -187,6 +220,7 @@ def _of_table(name: str) -> Construct:
         right=row["right"],
         avoid=tuple(row["avoid"]),
         intended=tuple(row.get("intended", {}).items()),
+        barcodes=row["barcodes"],
         barcode_length=row["barcode_length"],
         note=row["note"] + ("" if row["verified"] else f" (not verified, {row['as_of']})"),
     )

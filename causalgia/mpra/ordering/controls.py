@@ -74,7 +74,8 @@ def scrambles(
 ) -> tuple[Tokens, dict[str, int]]:
     """Return dinucleotide shuffles of the backgrounds, taken in turn, that keep the rules and repeat nothing.
 
-    They are of the same population as the units: same composition, same dinucleotides, nothing put in.
+    They are of the same population as the units: same composition, same dinucleotides, nothing put in. A shuffle keeps
+    the composition of its background: where half the redraws are not good, the rest are of other backgrounds.
 
     Parameters
     ----------
@@ -107,9 +108,9 @@ def scrambles(
     counts: dict[str, int] = {}
     bad = np.arange(n)
     for draw in range(redraws + 1):
-        made[bad] = klet_shuffle(
-            derive(key, "scramble", draw), bad.astype(np.uint64), backgrounds, 2, parent=bad % len(backgrounds)
-        )
+        further = max(draw - redraws // 2, 0)
+        parent = (bad + further) % len(backgrounds)
+        made[bad] = klet_shuffle(derive(key, "scramble", draw), bad.astype(np.uint64), backgrounds, 2, parent=parent)
         broken = _why_bad(made, bad, judge, taken)
         counts |= {rule: counts.get(rule, 0) + int(which.sum()) for rule, which in broken.items() if which.any()}
         bad = np.flatnonzero(np.logical_or.reduce([*broken.values()]))
@@ -117,7 +118,7 @@ def scrambles(
             return made, counts
     worst = max(counts, key=lambda rule: counts[rule])
     raise LibraryError(
-        f"scramble {bad[0]}: not one of {redraws + 1} dinucleotide shuffles of its background was good; broken most "
+        f"scramble {bad[0]}: not one of {redraws + 1} dinucleotide shuffles of backgrounds was good; broken most "
         f"often: {worst}. Relax the rule, or give negative controls of your own: scrambles=0, negatives="
     )
 

@@ -9,11 +9,15 @@ import numpy as np
 
 from causalgia.errors import LibraryError
 from causalgia.mpra.ordering.constructs import Construct, Oligos
-from causalgia.mpra.ordering.rules import Mask, Rule, SiteCount, broken_by
-from causalgia.sequences.alphabet import Tokens, encode
+from causalgia.mpra.ordering.rules import GCContent, Mask, Rule, SimpleRepeats, SiteCount, broken_by
+from causalgia.sequences.alphabet import Tokens, decode, encode
 from causalgia.sequences.composition import word_hits
+from causalgia.sequences.random import random_words
+from causalgia.streams import derive
 
 _AT_ONCE = 1 << 14  # oligos put together at a time
+_OF_INSERTS = (GCContent, SimpleRepeats)
+_FILLERS = 200  # that are drawn, of which the first good one is taken
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,39 @@ class Judge:
         """Return the judge of what is there of barcoded oligos before the barcode: left + insert + junction."""
         before = replace(self.construct, right=self.construct.junction, junction="")
         return Judge(before, tuple(_intended_in(before, rule) for rule in self.rules))
+
+    def of_promoter(self, halves: tuple[str, str], length: int, *, key: int) -> Judge:
+        """Return the judge of the promoter alone: no insert, and a filler between the cloning sites of the junction.
+
+        Parameters
+        ----------
+        halves
+            The junction before and after the filler.
+        length
+            Letters of the filler.
+        key
+            Root key of the library.
+
+        Raises
+        ------
+        LibraryError
+            If no filler keeps the rules.
+        """
+        before, after = halves
+        around = Construct(left=self.construct.left + before, right=after)
+        judge = Judge(around, tuple(_intended_in(around, rule) for rule in self.rules))
+        dice = random_words(derive(key, "filler"), np.arange(_FILLERS, dtype=np.uint64), length)
+        fillers = (dice & np.uint64(3)).astype(np.uint8)
+        broken = judge.broken(fillers)
+        good = np.flatnonzero(~broken.any(axis=0))
+        if not good.size:
+            rule = self.rules[int(broken.sum(axis=1).argmax())]
+            raise LibraryError(
+                f"promoter_only=: not one of {_FILLERS} fillers of {length} bases between {before} and {after} was "
+                f"good; broken most often: {rule.name}. Order no promoter alone (promoter_only=0), or {rule.cure}"
+            )
+        filled = replace(self.construct, junction=before + decode(fillers[good[0]])[0] + after)
+        return Judge(filled, tuple(rule for rule in self.rules if not isinstance(rule, _OF_INSERTS)))
 
     def require(self, tokens: Tokens, names: Sequence[str], what: str) -> None:
         """Refuse given sequences that break a rule: they cannot be drawn anew.

@@ -38,8 +38,8 @@ class Made:
 
     Attributes
     ----------
-    design, construct, numbers, blocks
-        What was asked for, and the units.
+    design, construct, promoter, numbers, blocks
+        What was asked for, the construct of the promoter alone (None where none is ordered), and the units.
     listed
         The inserts.
     tags
@@ -52,6 +52,7 @@ class Made:
 
     design: Design
     construct: Construct
+    promoter: Construct | None
     numbers: Numbers
     blocks: Blocks
     listed: Listed
@@ -111,7 +112,7 @@ def _rows(made: Made) -> tuple[dict[str, NDArray[Any]], NDArray[np.int64]]:
     listed, tags = made.listed, made.tags
     row = np.arange(len(listed)) if tags is None else tags.row
     inserts = np.array(decode(listed.inserts), object)
-    parts = [_oligos(made, row, None if tags is None else tags.barcodes)]
+    parts = [_oligos(made, made.construct, row, None if tags is None else tags.barcodes)]
     rows: dict[str, NDArray[Any]] = {
         name: getattr(listed, name)[row]
         for name in ("unit", "draw", "element", "arm", "group", "oligo_name", "parent", "gc")
@@ -120,8 +121,8 @@ def _rows(made: Made) -> tuple[dict[str, NDArray[Any]], NDArray[np.int64]]:
     if tags is not None:
         rows["name"] = rows["name"] + np.array([f"_b{i + 1}" for i in range(made.numbers.barcodes)], object)[tags.copy]
         rows["barcode"] = np.array(decode(tags.barcodes), object)
-        if len(tags.promoter):
-            parts.append(_oligos(made, None, tags.promoter))
+        if made.promoter is not None:
+            parts.append(_oligos(made, made.promoter, None, tags.promoter))
             alone = _promoter_rows(tags.promoter)
             rows = {name: np.concatenate([values, alone[name]]) for name, values in rows.items()}
     rows["oligo"] = np.concatenate([oligos for oligos, _ in parts])
@@ -141,14 +142,16 @@ def _promoter_rows(barcodes: Tokens) -> dict[str, NDArray[Any]]:
     }
 
 
-def _oligos(made: Made, row: NDArray[np.int64] | None, barcodes: Tokens | None) -> tuple[Names, NDArray[np.int64]]:
+def _oligos(
+    made: Made, of: Construct, row: NDArray[np.int64] | None, barcodes: Tokens | None
+) -> tuple[Names, NDArray[np.int64]]:
     """Return whole oligos as strings, and how many each flag counts; without `row`, those without insert."""
     n = len(row) if row is not None else len(barcodes) if barcodes is not None else 0
     oligos, flagged = np.empty(n, object), np.zeros(len(default_flags()), np.int64)
     for start in range(0, n, _AT_ONCE):
         some = slice(start, min(start + _AT_ONCE, n))
         inserts = np.empty((some.stop - start, 0), np.uint8) if row is None else made.listed.inserts[row[some]]
-        whole: Oligos = made.construct.assemble(inserts, None if barcodes is None else barcodes[some])
+        whole: Oligos = of.assemble(inserts, None if barcodes is None else barcodes[some])
         oligos[some] = decode(whole.tokens)
         flagged += [int(rule.broken(whole).sum()) for rule in default_flags()]
     return oligos, flagged

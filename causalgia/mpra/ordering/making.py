@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,17 +13,18 @@ import xarray as xr
 from causalgia.design import Design
 from causalgia.errors import LibraryError
 from causalgia.mpra.ordering.arguments import several, whole
-from causalgia.mpra.ordering.barcoding import BarcodeRules, draw_barcodes
+from causalgia.mpra.ordering.barcoding import PRIMER_END, BarcodeRules, draw_barcodes
 from causalgia.mpra.ordering.constructing import Listed, control_oligos, pair_oligos, unit_oligos
 from causalgia.mpra.ordering.constructs import Adapters, Construct, construct
 from causalgia.mpra.ordering.controls import Given, chosen_twice, given_controls, require_distinct, require_own_names
 from causalgia.mpra.ordering.controls import scrambles as shuffled
 from causalgia.mpra.ordering.judging import Judge
 from causalgia.mpra.ordering.laying import Made, attributes, laid_out
-from causalgia.mpra.ordering.plan import Numbers, numbers_of, require_fit, require_within
+from causalgia.mpra.ordering.plan import Numbers, check_barcodes, numbers_of, require_fit, require_within
 from causalgia.mpra.ordering.redrawing import Blocks, good_blocks
 from causalgia.mpra.ordering.rules import SiteCount, check_construct, default_rules
 from causalgia.mpra.ordering.tagging import Tags, tagged, with_spares
+from causalgia.sequences.alphabet import reverse_complement_word
 from causalgia.sequences.motifs import Motif
 from causalgia.sequences.records import Source
 from causalgia.streams import RNG, derive, root_key
@@ -37,7 +38,7 @@ def library(
     oligo_length: int,
     adapters: Adapters,
     rng: RNG,
-    avoid: str | Iterable[str] | None = None,
+    avoid: str | Iterable[str] | Mapping[str, int] | None = None,
     barcodes_per_oligo: int | None = None,
     replicates: int | None = None,
     budget: int | None = None,
@@ -68,7 +69,8 @@ def library(
 
     Synthesised barcodes are dealt at random, blocked by unit: the k-th barcodes of its arms are a set of like GC
     content, dealt at random within, so that an effect of a barcode's own is noise, not bias. A barcode that makes a
-    site, or breaks another rule, where it meets its oligo is exchanged for another.
+    site, or breaks another rule, where it meets its oligo is exchanged for another. None carries the last 8 letters of
+    a primer that reads the adapters.
 
     Parameters
     ----------
@@ -77,13 +79,15 @@ def library(
     oligo_length
         Length of the *whole* oligo: left adapter + insert [+ junction + barcode] + right adapter.
     adapters
-        A construct (``"lentimpra"``, ``"tewhey"``, ``"melnikov"``), ``(left, right)``, or ``(left, junction, right)``
-        with the letters between insert and synthesised barcode.
+        A construct (``"lentimpra"``, ``"tewhey"``, ``"melnikov"``), ``(left, right)``, or, where barcodes are
+        synthesised, ``(left, junction, right)`` with the letters between insert and barcode.
     rng
         Seed, Generator or SeedSequence.
     avoid
         Enzymes (``"EcoRI"``) or letters of sites that must not stand in any oligo, junctions and barcodes included, on
-        either strand; None: those of the construct.
+        either strand, beside those that the construct's cloning steps cut. A mapping says how often the adapters and
+        the junction carry a site on purpose: ``{"KpnI": 1, "XbaI": 1, "EcoRI": 0}``. Such a site is not made one that
+        dam methylation of common E. coli keeps from being cut.
     barcodes_per_oligo
         Barcodes that are synthesised with each insert. None: the oligos carry none (random barcodes, as in lentiMPRA).
     replicates
@@ -103,8 +107,10 @@ def library(
         ...; arms ``duplicate 1`` and ``duplicate 2``), told apart by their barcodes. Without synthesised barcodes none
         is ordered: `causalgia.mpra.split_duplicates` splits the barcodes of an oligo at random.
     promoter_only
-        Barcodes of the promoter alone: an oligo without insert, exempt from the constant length. None: six times
-        `barcodes_per_oligo`; without synthesised barcodes none.
+        Barcodes of the promoter alone. Its oligo carries no insert, but a filler of the insert's length between the
+        two cloning sites of the junction: all oligos have one length, and the filler is cut out when the reporter is
+        put in. None: six times `barcodes_per_oligo`; where barcodes are random, or the junction has no two sites that
+        are meant (`avoid`), none.
     gc, homopolymer, repeats
         Lowest and highest share of G and C in an insert; longest run of one base in the oligo, junctions included;
         largest share of an insert in simple repeats.
@@ -158,11 +164,15 @@ def library(
         raise LibraryError(f"a library is made of a cg.Design, not of a {type(design).__name__}")
     key, of = root_key(rng), construct(adapters)
     synthesised = barcodes_per_oligo is not None and whole(barcodes_per_oligo, "barcodes_per_oligo", least=1) > 0
+    check_barcodes(of, synthesised=synthesised)
     letters = _barcode_length(of, barcode_length) if synthesised else 0
     length = require_fit(design, of, oligo_length=oligo_length, barcode_length=letters)
     plus, minus = (given_controls(x, w, length=length) for x, w in ((positives, "positive"), (negatives, "negative")))
+    rules = default_rules(of, avoid=avoid, gc=gc, homopolymer=homopolymer, repeats=repeats, motifs=motifs)
+    halves = of.between_sites([rule.word for rule in rules if isinstance(rule, SiteCount) and rule.intended])
     numbers = numbers_of(
         design,
+        fillable=synthesised and halves is not None,
         barcodes_per_oligo=barcodes_per_oligo,
         scrambles=scrambles,
         duplicates=duplicates,
@@ -172,7 +182,6 @@ def library(
     )
     require_own_names([*plus.names, *minus.names], design.arm_names, numbers.by_arm)
     pool_size = require_within(numbers, oligo_length=int(oligo_length), vendor_name=vendor, budget=budget)
-    rules = default_rules(of, avoid=avoid, gc=gc, homopolymer=homopolymer, repeats=repeats, motifs=motifs)
     check_construct(of, rules, barcoded=synthesised)
     judge = Judge(of, rules)
     tag_rules = (
@@ -181,19 +190,24 @@ def library(
         else BarcodeRules(
             length=letters,
             min_distance=min_distance,
-            avoid=tuple(rule.word for rule in rules if isinstance(rule, SiteCount)),
+            avoid=tuple(rule.enzyme for rule in rules if isinstance(rule, SiteCount)),
             flanks=(of.junction, of.right),
             seeds=several(seeds, "seeds", "miRNAs or their seeds"),
+            primers=tuple(end for end in (of.left, reverse_complement_word(of.right)) if len(end) >= PRIMER_END),
         )
     )
     asked = _Asked(design, judge, numbers, key, whole(redraws, "redraws", least=0))
     blocks, listed, broken = asked.drawn(plus, minus)
-    tags = None if tag_rules is None else asked.tagged(listed, tag_rules)
+    alone = judge.of_promoter(halves, length, key=key) if halves is not None and numbers.promoter else None
+    tags = None if tag_rules is None else asked.tagged(listed, tag_rules, alone)
     attrs = attributes(design, of, rng) | {"oligo_length": int(oligo_length), "rules": json.dumps(judge.names)}
     attrs |= _said(replicates=replicates, budget=budget, vendor=vendor, pool_size=pool_size)
     if synthesised:
         attrs |= {"barcodes_per_oligo": numbers.barcodes, "barcode_length": letters, "min_distance": int(min_distance)}
-    return laid_out(Made(design, of, numbers, blocks, listed, tags, broken, judge.names), attrs)
+    promoter = None if alone is None else alone.construct
+    if promoter is not None:
+        attrs |= {"promoter_junction": promoter.junction}
+    return laid_out(Made(design, of, promoter, numbers, blocks, listed, tags, broken, judge.names), attrs)
 
 
 def _barcode_length(of: Construct, asked: int | None) -> int:
@@ -240,9 +254,9 @@ class _Asked:
         )
         return blocks, listed, broken
 
-    def tagged(self, listed: Listed, rules: BarcodeRules) -> Tags:
+    def tagged(self, listed: Listed, rules: BarcodeRules, alone: Judge | None) -> Tags:
         """Return the oligos with their barcodes."""
         per_oligo, promoter = self.numbers.barcodes, self.numbers.promoter
         n = with_spares(len(listed) * per_oligo + promoter)
         pool, _ = draw_barcodes(n, rules, rng=derive(self.key, "barcode list"))
-        return tagged(listed, pool, self.judge, per_oligo=per_oligo, promoter=promoter, key=self.key)
+        return tagged(listed, pool, self.judge, alone, per_oligo=per_oligo, promoter=promoter, key=self.key)

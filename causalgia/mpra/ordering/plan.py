@@ -60,9 +60,36 @@ class Numbers:
         return times + (f" + {self.promoter:,} promoter" if self.promoter else "")
 
 
+def check_barcodes(of: Construct, *, synthesised: bool) -> None:
+    """Refuse synthesised barcodes of a construct whose barcodes are random, and the other way about.
+
+    Raises
+    ------
+    LibraryError
+        The message says what the construct takes.
+    """
+    if synthesised and of.barcodes == "random":
+        raise LibraryError(
+            f"barcodes_per_oligo= with adapters={of.name!r}: its barcodes are random and added by PCR; a synthesised "
+            "one would stand at the insert, with no site to put the reporter between them; leave barcodes_per_oligo= "
+            "out, or choose a construct of synthesised barcodes, 'melnikov'"
+            if of.name
+            else "barcodes_per_oligo= with adapters=(left, right): the reporter is put between insert and barcode; "
+            "give the letters that stand there, adapters=(left, junction, right) ('' where insert and barcode are "
+            "transcribed together)"
+        )
+    if not synthesised and of.barcodes == "synthesised":
+        named = f"adapters={of.name!r}" if of.name else "adapters=(left, junction, right)"
+        raise LibraryError(
+            f"{named}: its barcodes are synthesised with the oligo; say how many of each insert, "
+            "barcodes_per_oligo=10, or choose adapters=(left, right), whose barcodes are added later"
+        )
+
+
 def numbers_of(
     design: Design,
     *,
+    fillable: bool,
     barcodes_per_oligo: int | None,
     scrambles: int,
     duplicates: int,
@@ -72,18 +99,27 @@ def numbers_of(
 ) -> Numbers:
     """Return how many oligos a library has, before a unit is dropped.
 
+    `fillable` says whether the promoter alone can have the length of the pool: its junction takes a filler.
+
     Raises
     ------
     LibraryError
-        If a number is not a whole one, or barcodes are asked for where none is synthesised.
+        If a number is not a whole one, or the promoter alone is asked for where it would be a short oligo.
     """
     barcodes = 0 if barcodes_per_oligo is None else whole(barcodes_per_oligo, "barcodes_per_oligo", least=1)
     pairs = whole(duplicates, "duplicates", least=0)
-    promoter = _PROMOTER_TIMES * barcodes if promoter_only is None else whole(promoter_only, "promoter_only", least=0)
-    if promoter and not barcodes:
+    most = _PROMOTER_TIMES * barcodes if fillable else 0
+    promoter = most if promoter_only is None else whole(promoter_only, "promoter_only", least=0)
+    if promoter and not fillable:
+        cure = (
+            "it is ordered where the junction carries two cloning sites, between which a filler is cut out: say them, "
+            "avoid={'KpnI': 1, 'XbaI': 1}"
+            if barcodes
+            else "without synthesised barcodes it has nothing to order"
+        )
         raise LibraryError(
-            f"promoter_only={promoter}: without barcodes_per_oligo no barcode is ordered, and an oligo without insert "
-            "is so short that PCR prefers it; clone the promoter alone by itself, or synthesise barcodes"
+            f"promoter_only={promoter}: an oligo without insert is so short that PCR prefers it. Clone the promoter "
+            f"alone by itself (promoter_only=0); {cure}"
         )
     arms = len(design.named_arms) if design.assignment == "crossover" else 1
     return Numbers(

@@ -7,7 +7,10 @@ import json
 import numpy as np
 import xarray as xr
 
+from causalgia.mpra.ordering.tables import table
 from causalgia.schema import validate
+from causalgia.sequences.alphabet import encode
+from causalgia.sequences.composition import word_hits
 
 _SHOWN, _ARMS = 5, 12
 
@@ -63,6 +66,13 @@ def _ordered(library: xr.Dataset) -> list[str]:
             "no A/A pair and no promoter alone: barcodes are random, so for an A/A comparison split the barcodes of an "
             "oligo at random (cg.mpra.split_duplicates of the counts), and clone the promoter by itself"
         )
+    elif "promoter" not in groups:
+        lines.append("no promoter alone: clone it by itself")
+    if "promoter_junction" in library.attrs:
+        lines.append(
+            f"the promoter alone carries no insert, but a filler of {max(map(len, library['insert'].to_numpy()))} nt, "
+            "which is cut out of the junction when the reporter is put in"
+        )
     return lines
 
 
@@ -98,7 +108,7 @@ def _plan(library: xr.Dataset) -> list[str]:
 
 def _rules(library: xr.Dataset) -> list[str]:
     n_draws, broken = int(library["n_draws"]), library["broken"].to_numpy()
-    lines = [f"rules: {', '.join(json.loads(library.attrs['rules']))}"]
+    lines = [f"rules: {', '.join(json.loads(library.attrs['rules']))}", *_uncounted_sites(library)]
     lines.append(f"{float(library['share_redrawn']):.1%} of the units were drawn anew; {n_draws:,} draws in all")
     for rule, by_arm in zip(library["rule"].to_numpy(), broken, strict=True):
         if by_arm.any():
@@ -115,6 +125,22 @@ def _rules(library: xr.Dataset) -> list[str]:
         if n
     ]
     return [*lines, *([f"ordered although vendors make them less evenly: {', '.join(flags)}"] if flags else [])]
+
+
+def _uncounted_sites(library: xr.Dataset) -> list[str]:
+    """Say which enzymes have a site in adapters of one's own, and no rule that keeps it out of inserts and barcodes."""
+    if library.attrs["construct"]:
+        return []
+    rules = set(json.loads(library.attrs["rules"]))
+    parts = [encode(library.attrs[part]) for part in ("left", "junction", "right") if library.attrs[part]]
+    found = {}
+    for enzyme, word in table("sites")["words"].items():
+        n = sum(int(word_hits(part, word)[0][0]) for part in parts if part.shape[1] >= len(word))
+        if n and not rules & {f"site {enzyme}", f"site {word}"}:
+            found[enzyme] = n
+    return [
+        f"the adapters carry {', '.join(found)}, and inserts may too: where the protocol cuts there, say avoid={found}"
+    ] * bool(found)
 
 
 def _dropped(library: xr.Dataset) -> list[str]:

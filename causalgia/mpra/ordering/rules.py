@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from causalgia.errors import LibraryError
 from causalgia.mpra.ordering.arguments import share, shares, whole, words_and_motifs
 from causalgia.mpra.ordering.constructs import Construct, Oligos
-from causalgia.mpra.ordering.sites import sites
+from causalgia.mpra.ordering.sites import Site, intended_sites
 from causalgia.sequences.alphabet import Tokens, encode, parse_word, reverse_complement
 from causalgia.sequences.composition import gc_extremes, longest_runs, repeat_shares, word_hits
 from causalgia.sequences.distinct import Distinct
@@ -66,6 +66,36 @@ class SiteCount:
     def broken(self, oligos: Oligos) -> Mask:
         counts, _ = word_hits(oligos.tokens, self.word)
         broken: Mask = counts != self.intended
+        return broken
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlockedSite:
+    """No methylated site overlaps one that an enzyme is to cut: plasmids from common strains would stay whole there.
+
+    Parameters
+    ----------
+    enzyme
+        What messages call the site.
+    methylation
+        What methylates, ``"dam"``.
+    words
+        The site with what makes the methylated one beside it, IUPAC letters; both strands are searched.
+    """
+
+    enzyme: str
+    methylation: str
+    words: tuple[str, ...]
+    cure: str = "put other letters beside the site, or let another enzyme cut"
+
+    @property
+    def name(self) -> str:
+        return f"site {self.enzyme} blocked by {self.methylation}"
+
+    def broken(self, oligos: Oligos) -> Mask:
+        broken = np.zeros(len(oligos.tokens), bool)
+        for word in self.words:
+            broken |= word_hits(oligos.tokens, word)[0] > 0
         return broken
 
 
@@ -171,7 +201,7 @@ class JunctionMotif:
 def default_rules(
     of: Construct,
     *,
-    avoid: str | Iterable[str] | None = None,
+    avoid: str | Iterable[str] | Mapping[str, int] | None = None,
     gc: tuple[float, float] = (0.25, 0.65),
     homopolymer: int = 10,
     repeats: float = 0.25,
@@ -184,7 +214,8 @@ def default_rules(
     of
         The construct; sites that it carries on purpose are counted, not refused.
     avoid
-        Enzymes or letters of sites that must not arise; None: those of the construct's cloning steps.
+        Enzymes or letters of sites that must not arise, beside those of the construct's cloning steps; or a mapping
+        of such to how often the constant parts carry it on purpose.
     gc
         Lowest and highest share of G and C in the insert.
     homopolymer
@@ -206,15 +237,29 @@ def default_rules(
     ['site EcoRI', 'site SbfI', 'homopolymer above 10']
     """
     low, high = shares(gc, "gc")
-    meant = {one.word: n for name, n in of.intended for one in sites(name)}
-    asked = sites(of.avoid if avoid is None else avoid)
+    cut = _sites_of(of, () if avoid is None else avoid)
     return (
-        *(SiteCount(enzyme=s.name, word=s.word, intended=meant.get(s.word, 0)) for s in asked),
+        *(SiteCount(enzyme=s.name, word=s.word, intended=n) for s, n in cut.items()),
+        *(
+            BlockedSite(enzyme=s.name, methylation=s.methylation, words=s.blocked)
+            for s, n in cut.items()
+            if n and s.methylation
+        ),
         Homopolymers(longest=whole(homopolymer, "homopolymer", least=1)),
         GCContent(low=low, high=high),
         SimpleRepeats(share=share(repeats, "repeats")),
         *(JunctionMotif(motif=motif) for motif in words_and_motifs(motifs, "motifs")),
     )
+
+
+def _sites_of(of: Construct, avoid: str | Iterable[str] | Mapping[str, int]) -> dict[Site, int]:
+    """Return the sites of the construct's enzymes and of others, each once, and how often each is meant."""
+    found = intended_sites({name: dict(of.intended).get(name, 0) for name in of.avoid})
+    known = {one.word: one for one in found}
+    for asked, n in intended_sites(avoid).items():
+        one = known.setdefault(asked.word, asked)
+        found[one] = max(n, found.get(one, 0))
+    return found
 
 
 def default_flags() -> tuple[Rule, ...]:
@@ -250,6 +295,10 @@ def check_construct(of: Construct, rules: Sequence[Rule], *, barcoded: bool) -> 
     for rule in rules:
         if isinstance(rule, SiteCount):
             _check_site(rule, parts)
+        if isinstance(rule, BlockedSite):
+            for part, letters in parts.items():
+                if any(word_hits(encode(letters), word)[0][0] for word in rule.words):
+                    raise LibraryError(f"the {part} {letters} breaks a rule by itself: {rule.name}; {rule.cure}")
         if isinstance(rule, Homopolymers):
             for part, letters in parts.items():
                 run = int(longest_runs(encode(letters))[0])
@@ -265,12 +314,12 @@ def _check_site(rule: SiteCount, parts: dict[str, str]) -> None:
         raise LibraryError(
             f"the {part} {parts[part]} carries {rule.enzyme} ({rule.word}) at {at} itself ({total} in the constant "
             f"parts, {rule.intended} intended), so every oligo would be cut there; choose another enzyme in avoid=, or "
-            "another adapter"
+            f"another adapter; if it is meant to be cut there, avoid={{'{rule.enzyme}': {total}}}"
         )
     if total < rule.intended:
         raise LibraryError(
             f"{rule.intended} site(s) {rule.enzyme} ({rule.word}) are intended in the constant parts and {total} stand "
-            "there; order oligos with barcodes (barcodes_per_oligo=), or take the enzyme out of avoid="
+            "there; correct the adapters, or how often the site is meant (avoid=)"
         )
 
 

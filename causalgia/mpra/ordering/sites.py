@@ -1,12 +1,12 @@
-"""Restriction sites by name or letters."""
+"""Restriction sites by name or letters, how often each is meant, and what methylation keeps an enzyme from cutting."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from causalgia.errors import LibraryError
-from causalgia.mpra.ordering.arguments import several
+from causalgia.mpra.ordering.arguments import several, whole
 from causalgia.mpra.ordering.tables import row_of, table
 from causalgia.sequences.alphabet import IUPAC, parse_word
 
@@ -17,6 +17,45 @@ class Site:
 
     name: str
     word: str
+
+    @property
+    def methylation(self) -> str:
+        """``"dam"`` where the enzyme does not cut a site that a site methylated by dam overlaps; else empty.
+
+        Examples
+        --------
+        >>> site("XbaI").methylation, site("KpnI").methylation
+        ('dam', '')
+        """
+        rows = table("sites")
+        return next((str(kind) for name, kind in rows["blocked"].items() if rows["words"][name] == self.word), "")
+
+    @property
+    def blocked(self) -> tuple[str, ...]:
+        """The site with an overlapping methylated one: words that hold the site, and that the enzyme does not cut.
+
+        Examples
+        --------
+        >>> site("XbaI").blocked
+        ('GATCTAGA', 'TCTAGATC')
+        """
+        return _overlaps(self.word, table("sites")["methylation"][self.methylation]) if self.methylation else ()
+
+
+def _overlaps(word: str, other: str) -> tuple[str, ...]:
+    """Return every word in which two IUPAC words stand so that they share letters."""
+    letters = {bases: letter for letter, bases in IUPAC.items() if letter != "U"}
+    found = []
+    for shift in range(1 - len(other), len(word)):
+        places = range(min(shift, 0), max(len(word), shift + len(other)))
+        both = ["".join(b for b in "ACGT" if b in _bases(word, i) and b in _bases(other, i - shift)) for i in places]
+        if all(both):
+            found.append("".join(letters[bases] for bases in both))
+    return tuple(found)
+
+
+def _bases(word: str, place: int) -> str:
+    return IUPAC[word[place]] if 0 <= place < len(word) else IUPAC["N"]
 
 
 def site(name_or_word: str) -> Site:
@@ -58,3 +97,21 @@ def sites(avoid: str | Iterable[str]) -> tuple[Site, ...]:
     ['EcoRI', 'SbfI']
     """
     return tuple(dict.fromkeys(map(site, several(avoid, "avoid", "enzymes or letters of sites"))))
+
+
+def intended_sites(avoid: str | Iterable[str] | Mapping[str, int]) -> dict[Site, int]:
+    """Return how often each site is meant to stand in an oligo: 0 unless a mapping says otherwise.
+
+    Raises
+    ------
+    LibraryError
+        If a site is not known, or a number is not a whole one of at least 0.
+
+    Examples
+    --------
+    >>> {s.name: n for s, n in intended_sites({"KpnI": 1, "EcoRI": 0}).items()}
+    {'KpnI': 1, 'EcoRI': 0}
+    """
+    meant = avoid if isinstance(avoid, Mapping) else {}
+    names = several(avoid, "avoid", "enzymes or letters of sites")
+    return {site(name): whole(meant.get(name, 0), f"avoid[{name!r}]", least=0) for name in names}

@@ -10,11 +10,10 @@ from causalgia.errors import LibraryError
 from causalgia.mpra.ordering.constructing import Listed
 from causalgia.mpra.ordering.judging import Judge
 from causalgia.mpra.ordering.redrawing import Ints, Tokens
-from causalgia.mpra.ordering.rules import GCContent, Mask, SimpleRepeats
+from causalgia.mpra.ordering.rules import Mask
 from causalgia.sequences.random import random_words
 from causalgia.streams import derive
 
-_OF_INSERTS = (GCContent, SimpleRepeats)
 _AT_ONCE = 1 << 14
 _SPARE_SHARE, _SPARE_LEAST = 0.05, 50
 
@@ -138,7 +137,9 @@ class Tags:
     broken: dict[str, int]
 
 
-def tagged(listed: Listed, pool: Tokens, judge: Judge, *, per_oligo: int, promoter: int, key: int) -> Tags:
+def tagged(
+    listed: Listed, pool: Tokens, judge: Judge, alone: Judge | None, *, per_oligo: int, promoter: int, key: int
+) -> Tags:
     """Assign barcodes to the oligos of a library, and to the promoter alone.
 
     Parameters
@@ -147,8 +148,8 @@ def tagged(listed: Listed, pool: Tokens, judge: Judge, *, per_oligo: int, promot
         The inserts.
     pool
         Barcodes in random order, (m, length), as many as `with_spares` says.
-    judge
-        Judges whole oligos.
+    judge, alone
+        Judge whole oligos, and those of the promoter alone; None where none is ordered.
     per_oligo, promoter
         Barcodes of an insert, and of the promoter alone.
     key
@@ -165,8 +166,9 @@ def tagged(listed: Listed, pool: Tokens, judge: Judge, *, per_oligo: int, promot
     cells = np.concatenate([cells, cells.max(initial=-1) + 1 + np.arange(promoter)])
     mine, left = dealt(cells, ((pool == 1) | (pool == 2)).sum(axis=1), key=key)
     of_oligos, left, broken = exchanged(mine[:n], left, listed.inserts, row, pool, judge)
-    none = np.empty((1, 0), np.uint8)
-    alone = Judge(judge.construct, tuple(rule for rule in judge.rules if not isinstance(rule, _OF_INSERTS)))
-    of_promoter, _, more = exchanged(mine[n:], left, none, np.zeros(promoter, np.int64), pool, alone)
+    of_promoter, more = mine[n:], dict[str, int]()
+    if alone is not None:
+        none = np.empty((1, 0), np.uint8)
+        of_promoter, _, more = exchanged(of_promoter, left, none, np.zeros(promoter, np.int64), pool, alone)
     counts = {rule: broken.get(rule, 0) + more.get(rule, 0) for rule in {**broken, **more}}
     return Tags(row, copy, pool[of_oligos], pool[of_promoter], counts)

@@ -143,7 +143,6 @@ def power(
     array([0.75, 0.99])
     """
     level, alpha = require_probability(level, "level"), require_probability(alpha, "alpha")
-    recovery = recovery if recovery == 1 else require_probability(recovery, "recovery")
     said = Said(
         sd_barcode=sd_barcode,
         sd_replicate=sd_replicate,
@@ -209,6 +208,7 @@ def seen(planned: xr.DataArray, recovery: float, dispersion: float | None) -> tu
     """Return the mean of 1 / B, and the share of oligos with fewer than two barcodes, for each planned number."""
     if dispersion is not None and not (_is_number(dispersion) and 0 <= dispersion < np.inf):
         raise EstimateError(f"barcode_dispersion={dispersion!r}: 0 is Poisson, more is wider, None is exact")
+    recovery = recovery if recovery == 1 else require_probability(recovery, "recovery")
     inverse, lost = inverse_of_seen(np.atleast_1d(planned.to_numpy()), recovery, dispersion)
     return tuple(planned.copy(data=x.reshape(planned.shape)) for x in (inverse, lost))  # type: ignore[return-value]
 

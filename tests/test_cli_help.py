@@ -1,0 +1,47 @@
+"""What --help prints of every command: each word that was written for it, brackets included."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from causalgia import cli
+
+#: wide enough that no help text is broken into lines
+WIDE = {"COLUMNS": "500", "TERMINAL_WIDTH": "500"}
+
+
+def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Return every command and group of commands with its words on the command line."""
+    yield path, group
+    for name, command in getattr(group, "commands", {}).items():
+        yield from commands(command, (*path, name))
+
+
+ALL = dict(commands(typer.main.get_command(cli.app)))
+
+
+def written(command: Any) -> list[str]:
+    """Return the texts that were written for a command's help; ``\\[`` is a bracket that is printed."""
+    texts = [command.help, *(getattr(parameter, "help", None) for parameter in command.params)]
+    return [text.replace(r"\[", "[") for text in texts if text]
+
+
+@pytest.mark.parametrize("path", ALL, ids=" ".join)
+def test_help_prints_every_word_that_was_written_for_it(path):
+    found = CliRunner().invoke(cli.app, [*path, "--help"], env=WIDE)
+    assert found.exit_code == 0
+    printed = " ".join(re.sub("[│╭╮╰╯─]", " ", found.output).split())
+    for text in written(ALL[path]):
+        for part in re.split(r"\n\s*\n", text):
+            assert " ".join(part.split()) in printed
+
+
+def test_all_commands_are_looked_at():
+    assert {(), ("run",), ("mpra",), ("mpra", "design"), ("mpra", "compare")} <= set(ALL)
+    assert any("[mpra]" in text for text in written(ALL["mpra", "design"]))

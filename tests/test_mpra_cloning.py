@@ -1,0 +1,226 @@
+"""Orders as a lab clones them: each oligo is cut where the protocol cuts it, there alone, in plasmid from E. coli."""
+
+from __future__ import annotations
+
+import re
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+import causalgia as cg
+from causalgia.errors import LibraryError
+from causalgia.mpra.ordering.sites import _overlaps, site
+from causalgia.mpra.ordering.tables import table
+
+MELNIKOV = ("ACTGGCCGCTTCACTG", "GGTACCTCTAGA", "AGATCGGAAGAGCGTCG")
+LETTERS = {"N": "[ACGT]", "W": "[AT]"}
+METHYLATED = {"dam": "GATC"}
+
+
+def reverse(text):
+    return text[::-1].translate(str.maketrans("ACGT", "TGCA"))
+
+
+def places(word, text):
+    """Return where a word starts on either strand, overlapping places too."""
+    found = set()
+    for strand in (word, reverse(word)):
+        pattern = "".join(LETTERS.get(letter, letter) for letter in strand)
+        found |= {match.start() for match in re.finditer(f"(?={pattern})", text)}
+    return sorted(found)
+
+
+def cut(text, word, blocked_by=None):
+    """Return where an enzyme cuts a plasmid: at its sites that no methylated one overlaps."""
+    methylated = [] if blocked_by is None else places(METHYLATED[blocked_by], text)
+    reach = 0 if blocked_by is None else len(METHYLATED[blocked_by])
+    return [at for at in places(word, text) if not any(at - reach < m < at + len(word) for m in methylated)]
+
+
+def design(length=164, n_units=40):
+    arms = {"placebo": cg.Placebo("AGATAAG", at=50), "GATA1": cg.Embed("AGATAAG", at=50)}
+    return cg.Design(null=cg.Uniform(length=length), arms=arms, n_units=n_units)
+
+
+@pytest.fixture(scope="module")
+def ordered():
+    return cg.mpra.library(
+        design(), oligo_length=221, adapters="melnikov", barcodes_per_oligo=8, barcode_length=12, rng=7
+    )
+
+
+def test_every_oligo_is_cut_at_both_sites_of_the_junction_in_plasmid_from_common_strains(ordered):
+    before, after = 0, 0
+    for oligo, barcode, insert in zip(*(ordered[x].values for x in ("oligo", "barcode", "insert")), strict=True):
+        assert places("GGCCNNNNNGGCC", oligo) == []
+        (kpn,), (xba,) = cut(oligo, "GGTACC"), cut(oligo, "TCTAGA", "dam")
+        # what is left of the oligo when the reporter is put between the two cuts
+        before, after = oligo[: kpn + 5], oligo[xba + 1 :]
+        assert before == MELNIKOV[0] + insert + "GGTAC"
+        assert after == "CTAGA" + barcode + MELNIKOV[2]
+    assert sum(barcode.startswith("TC") for barcode in ordered["barcode"].values) == 0
+    assert sum(barcode.startswith("T") for barcode in ordered["barcode"].values) > 100
+
+
+def test_the_pool_has_one_length_with_the_promoter_alone_in_it(ordered):
+    assert set(map(len, ordered["oligo"].values)) == {221}
+    alone = ordered["oligo"].values[ordered["group"].values == "promoter"]
+    assert len(alone) == 48
+    fillers = {oligo[len(MELNIKOV[0]) + 6 : -(6 + 12 + len(MELNIKOV[2]))] for oligo in alone}
+    assert len(fillers) == 1
+    assert len(fillers.pop()) == 164
+    assert "a filler of 164 nt, which is cut out" in cg.mpra.report(ordered)
+    assert "inserts may too" not in cg.mpra.report(ordered)
+
+
+def test_no_two_oligos_or_barcodes_are_taken_for_each_other(ordered):
+    oligos, barcodes = ordered["oligo"].values.tolist(), ordered["barcode"].values.tolist()
+    either = {min(oligo, reverse(oligo)) for oligo in oligos}
+    assert len(either) == len(oligos)
+    some = np.random.default_rng(0).choice(len(barcodes), 200, replace=False)
+    assert (
+        min(sum(a != b for a, b in zip(barcodes[i], barcodes[j], strict=True)) for i, j in combinations(some, 2)) >= 3
+    )
+
+
+def test_no_barcode_primes_the_pcr_of_the_pool():
+    library = cg.mpra.library(
+        design(n_units=300), oligo_length=221, adapters="melnikov", barcodes_per_oligo=8, barcode_length=12, rng=7
+    )
+    left, right = MELNIKOV[0][-8:], MELNIKOV[2][:8]
+    ends = (left, reverse(left), right, reverse(right))
+    assert not any(end in barcode for barcode in library["barcode"].values for end in ends)
+
+
+def test_oligos_of_other_lengths_are_a_pool_of_their_own(ordered, tmp_path):
+    alone = ordered["group"].values == "promoter"
+    whole = ordered["oligo"].values
+    emptied = np.array([x[:22] + x[-35:] if short else x for x, short in zip(whole, alone, strict=True)], object)
+    assert set(map(len, emptied)) == {57, 221}
+    with pytest.raises(
+        LibraryError, match=r"'promoter_b1' has 57 nt in a pool whose longest oligo has 221: PCR prefers"
+    ):
+        cg.mpra.write_library(ordered.assign(oligo=("row", emptied)), tmp_path / "LIB")
+    assert not (tmp_path / "LIB").exists()
+    nearly = np.array([x[1:] if short else x for x, short in zip(whole, alone, strict=True)], object)
+    cg.mpra.to_csv(ordered.assign(oligo=("row", nearly)), tmp_path / "order.csv")
+
+
+def test_adapters_of_ones_own_with_sites_that_are_meant():
+    asked = {"barcodes_per_oligo": 4, "barcode_length": 12, "rng": 3, "scrambles": 20, "duplicates": 5}
+    own = ("ACTGGCCGCTTCTAGA", "GGTACCACTAGT", "AGATCGGAAGAGCGTCG")  # XbaI | insert | KpnI SpeI | barcode
+    with pytest.raises(LibraryError, match=r"left adapter .* carries XbaI .*avoid=\{'XbaI': 1\}"):
+        cg.mpra.library(design(), oligo_length=221, adapters=own, avoid=["XbaI"], **asked)
+    meant = {"XbaI": 1, "KpnI": 1, "SpeI": 1, "EcoRI": 0}
+    library = cg.mpra.library(design(), oligo_length=221, adapters=own, avoid=meant, **asked)
+    for oligo, insert in zip(library["oligo"].values, library["insert"].values, strict=True):
+        assert [len(places(site(name).word, oligo)) for name in meant] == [1, 1, 1, 0]
+        assert len(cut(oligo, "TCTAGA", "dam")) == 1
+        assert not insert.startswith("TC")
+    assert set(map(len, library["oligo"].values)) == {221}
+    assert (library["group"].values == "promoter").sum() == 24
+    assert "site XbaI blocked by dam" in cg.mpra.report(library)
+    undeclared = cg.mpra.library(design(), oligo_length=221, adapters=own, **asked)
+    said = cg.mpra.report(undeclared)
+    assert "no promoter alone: clone it by itself" in said
+    words = "the adapters carry KpnI, SapI, SpeI, XbaI, and inserts may too: where the protocol cuts there, say avoid="
+    assert words + "{'KpnI': 1, 'SapI': 1, 'SpeI': 1, 'XbaI': 1}" in said
+    assert "the adapters carry SapI, and inserts may too" in cg.mpra.report(library)
+    with pytest.raises(LibraryError, match=r"promoter_only=3: .* PCR prefers it.*two cloning sites.*avoid="):
+        cg.mpra.library(design(), oligo_length=221, adapters=own, promoter_only=3, **asked)
+
+
+def test_a_junction_that_blocks_its_own_site_is_named():
+    own = ("ACTGGCCGCT", "GGTACCTCTAGATC", "AGATCGG")
+    with pytest.raises(
+        LibraryError, match="the junction GGTACCTCTAGATC breaks a rule by itself: site XbaI blocked by dam"
+    ):
+        cg.mpra.library(
+            design(), oligo_length=205, adapters=own, avoid={"XbaI": 1}, barcodes_per_oligo=2, barcode_length=10, rng=0
+        )
+
+
+def test_enzymes_of_the_construct_are_avoided_beside_further_ones():
+    library = cg.mpra.library(
+        design(n_units=200), oligo_length=219, adapters="melnikov", avoid=["EcoRI"], barcodes_per_oligo=1, rng=7
+    )
+    for name, n in {"EcoRI": 0, "SfiI": 0, "KpnI": 1, "XbaI": 1}.items():
+        assert {len(places(site(name).word, oligo)) for oligo in library["oligo"].values} == {n}
+
+
+@pytest.mark.parametrize("name", ["lentimpra", "tewhey"])
+def test_random_barcodes_are_not_synthesised(name):
+    with pytest.raises(LibraryError, match=f"adapters='{name}': its barcodes are random and added by PCR"):
+        cg.mpra.library(design(185), oligo_length=230, adapters=name, barcodes_per_oligo=4, rng=7)
+    with pytest.raises(LibraryError, match="Clone the promoter alone by itself") as refused:
+        cg.mpra.library(design(200), oligo_length=230, adapters=name, promoter_only=4, rng=7)
+    assert "barcodes_per_oligo" not in str(refused.value)
+    with pytest.raises(LibraryError, match=r"1 site\(s\) KpnI .* 0 stand there; correct the adapters") as refused:
+        cg.mpra.library(design(200), oligo_length=230, adapters=name, avoid={"KpnI": 1}, rng=7)
+    assert "barcodes_per_oligo" not in str(refused.value)
+    library = cg.mpra.library(design(200), oligo_length=230, adapters=name, rng=7)
+    with pytest.raises(LibraryError, match="oligos carry no barcodes") as refused:
+        cg.mpra.igvf_table(library, "reporter_barcode_to_element_mapping")
+    assert "barcodes_per_oligo" not in str(refused.value)
+
+
+def test_synthesised_barcodes_are_asked_for_and_have_a_junction():
+    with pytest.raises(LibraryError, match="adapters='melnikov': its barcodes are synthesised with the oligo"):
+        cg.mpra.library(design(), oligo_length=197, adapters="melnikov", avoid=(), rng=0)
+    with pytest.raises(LibraryError, match=r"give the letters that stand there, adapters=\(left, junction, right\)"):
+        cg.mpra.library(design(), oligo_length=184, adapters=("ACGTA", "TTGCA"), barcodes_per_oligo=2, rng=0)
+
+
+def test_a_scramble_of_a_background_that_keeps_no_rule_is_drawn_from_another():
+    dice = np.random.default_rng(0)
+    sequences = {f"s{i}": "".join(dice.choice(list("ACGT"), 200)) for i in range(30)}
+    rich = dice.permutation(list("GC" * 67 + "AT" * 33))  # 67 % G and C: no shuffle of it is between 25 and 65 %
+    sequences["rich"] = "".join(rich)
+    arms = {"one": cg.Embed("ACATGTCATAACTAATATATATTTA", at=80), "two": cg.Embed("TGTACATAGTTATTATTTATATTTA", at=80)}
+    genomic = cg.Design(null=cg.Genomic(of=sequences), arms=arms, n_units=31)
+    library = cg.mpra.library(genomic, oligo_length=220, adapters=("ACGTTGCAAC", "TGCATTGCAT"), rng=7, repeats=1.0)
+    assert (library["arm"].values == "scramble").sum() == 100
+    assert "rich" in library["parent"].values[library["group"].values == "test"]
+
+
+# the rule itself
+
+
+def test_words_of_a_blocked_site_hold_it_and_a_methylated_one():
+    assert site("XbaI").blocked == ("GATCTAGA", "TCTAGATC")
+    assert site("TCTAGA").blocked == site("XbaI").blocked
+    assert site("KpnI").blocked == ()
+    for name, kind in table("sites")["blocked"].items():
+        one = site(name)
+        assert one.methylation == kind
+        for word in one.blocked:
+            text = re.sub("N", "A", re.sub("W", "T", word))
+            assert len(cut(text, one.word, kind)) < len(places(one.word, text))
+    random = "".join(np.random.default_rng(1).choice(list("ACGT"), 200_000))
+    for name, kind in table("sites")["blocked"].items():
+        one = site(name)
+        n_blocked = len(places(one.word, random)) - len(cut(random, one.word, kind))
+        held = {at for word in one.blocked for at in places(word, random)}
+        assert bool(held) == bool(n_blocked)
+
+
+def test_barcodes_beside_a_flank_keep_its_site_open():
+    tags = cg.mpra.barcodes(2_000, length=12, avoid=["XbaI"], flanks=("TCTAGA", "AGATCG"), rng=0)
+    assert not any(tag.startswith("TC") for tag in tags)
+    assert any(tag.startswith("TC") for tag in cg.mpra.barcodes(200, length=12, flanks=("TCTAGA", "AGATCG"), rng=0))
+    ahead = cg.mpra.barcodes(2_000, length=12, avoid=["XbaI"], flanks=("ACGACA", "TCTAGACC"), rng=0)
+    assert not any(tag.endswith("GA") for tag in ahead)
+
+
+def test_overlaps_of_words_with_ambiguous_letters_are_all_found():
+    word, other = "GGCCNNNNNGGCC", "CCWGG"
+    found = _overlaps(word, other)
+    assert {"GGCCNNNNNGGCCWGG", "CCWGGCCNNNNNGGCC", "GGCCWGGNNGGCC"} <= set(found)
+    dice = np.random.default_rng(2)
+    for _ in range(2_000):
+        text = "".join(dice.choice(list("ACGT"), 10)) + "GGCC" + "".join(dice.choice(list("CGCGAT"), 5)) + "GGCC"
+        text += "".join(dice.choice(list("CGAT"), 10))
+        overlap = any(10 - len(other) < at < 10 + len(word) for at in places(other, text))
+        held = any(at <= 10 < at + len(w) and 10 in places(word, text) for w in found for at in places(w, text))
+        assert overlap == held or len(places(word, text)) > 1
