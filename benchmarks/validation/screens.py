@@ -49,6 +49,22 @@ def false_negligibles(df: float) -> Trials:
     return each(one)
 
 
+def just_beyond(share: float, k: int, *, of_those_given: bool) -> Trials:
+    """Share of false "negligible" where `share` of the effects are 1.003 of the ROPE of 3 standard errors, the rest 0.
+
+    Of all effects that are beyond it, or of those that are called negligible.
+    """
+
+    def one(rng: Rng) -> float:
+        beyond = np.arange(k) < share * k
+        true = np.where(beyond, 3.01 * rng.choice([-1.0, 1.0], k), 0.0)
+        given = _decided(true + rng.normal(size=k), 1.0, np.inf, "two_scales", rng, 3.0)["verdict"] == "negligible"
+        wrong = float((given & beyond).sum())
+        return wrong / max(given.sum(), 1) if of_those_given else wrong / beyond.sum()
+
+    return each(one)
+
+
 def growing_errors(slope: float, k: int = _K) -> Trials:
     """Whether standard errors of .2 and `slope` of the effect, measured with 40 degrees of freedom, are noticed."""
 
@@ -85,6 +101,7 @@ def _decided(
 
 
 _ATOM = "Spike and slab: the interval printed for an effect if it is not 0"
+_BEYOND = "Effects just beyond the ROPE of 3 standard errors, by a posterior: false negligibles"
 _KNOWN = "What a screen's posterior takes for known: standard errors"
 CHECKS = [
     *(
@@ -99,6 +116,20 @@ CHECKS = [
         )
         for k in (100, 400)
         for share, size, least in ((0.3, "N(0, 2)", 0.88), (0.05, "N(0, 2)", 0.83), (0.3, "+-3", 0.83))
+    ),
+    *(
+        Check(
+            _BEYOND,
+            f"K = {k}, {share:.0%} just beyond, the rest 0: of {'those given' if given else 'the effects beyond'}",
+            just_beyond(share, k, of_those_given=given),
+            0.05,
+            "fails",
+            full=300,
+            quick=40,
+        )
+        for k in (30, 100)
+        for share in (0.5, 1.0)
+        for given in (False, True)
     ),
     *(
         Check(
