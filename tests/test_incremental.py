@@ -6,6 +6,7 @@ import copy
 import importlib.util
 import operator
 import pickle
+import threading
 import warnings
 from pathlib import Path
 
@@ -873,3 +874,56 @@ def test_not_even_one_sequence():
         pytest.raises(PredictorError, match="one sequence of length 41 does not fit into the memory of cpu; take"),
     ):
         predictor.edits(base).answers(base, np.arange(4))
+
+
+class Keeping(nn.Module):
+    """A network whose forward pass keeps what it computes."""
+
+    def __init__(self, where):
+        super().__init__()
+        self.c, self.head, self.where = conv(padding=2), nn.Linear(6, 1), where
+        self.last, self.kept = None, {}
+
+    def forward(self, x):
+        features = torch.relu(self.c(x))
+        if self.where == "attribute":
+            self.last, self.n_rows = features, x.shape[0]
+        elif self.where == "container":
+            self.kept["features"] = features
+        else:
+            self.calls = getattr(self, "calls", 0) + 1
+            if features.sum() > 1e12:
+                raise ValueError
+            self.last = features
+        return self.head(features.mean(2))
+
+
+def held_by(module):
+    return [module.last, module.kept.get("features"), getattr(module, "n_rows", None)]
+
+
+@pytest.mark.parametrize("where", ["attribute", "container", "before it fails"])
+@pytest.mark.filterwarnings("ignore::causalgia.errors.FallbackWarning")
+@pytest.mark.parametrize("incremental", [False, True])
+def test_a_network_that_keeps_what_it_computes_is_run_and_left_as_it_was(where, incremental):
+    torch.manual_seed(0)
+    network = Keeping(where).double().eval()
+    arms = {"untreated": cg.Untreated(), "GATA1": cg.Embed("AGATAA", at=12)}
+    design = cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=12)
+    predictor = cg.TorchPredictor(network, incremental=incremental, device="cpu")
+    cg.check(predictor, design)
+    found = cg.run(design, predictor, rng=0)["outcome"].values
+    assert not any(isinstance(value, torch.fx.Proxy) for value in held_by(network))
+    plain = Keeping("attribute").double().eval()
+    plain.load_state_dict(network.state_dict())
+    full = cg.run(design, cg.FunctionPredictor(lambda x: plain(torch.as_tensor(x).double()).detach().numpy()), rng=0)
+    np.testing.assert_allclose(found, full["outcome"].values, atol=1e-12)
+
+
+def test_a_network_that_cannot_be_copied_is_answered_in_full():
+    torch.manual_seed(0)
+    network = Keeping("attribute").double().eval()
+    network.lock = threading.Lock()
+    predictor = cg.TorchPredictor(network, incremental=True, device="cpu")
+    with pytest.warns(FallbackWarning, match="Keeping cannot be copied"):
+        assert predictor.backgrounds_at_once(30) == 0

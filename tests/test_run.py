@@ -13,7 +13,7 @@ from rich.console import Console
 
 import causalgia as cg
 from causalgia.design import Intervention
-from causalgia.errors import DegenerateWarning, DesignError, OutcomesError, PredictorError, SequenceError
+from causalgia.errors import DegenerateWarning, DesignError, OutcomesError, PredictorError, SequenceError, StoreError
 from causalgia.predict import Predictor
 from causalgia.trial.meter import meter
 from causalgia.trial.turns import Trial
@@ -105,7 +105,8 @@ def test_each_distinct_sequence_is_predicted_once():
     arms = {**ARMS, "same as GATA where G": cg.Embed("AGATAAG", at=20) + cg.Mutate(at=50, to="G")}
     cg.run(design(arms=arms, n_units=1_500), recorder, rng=0)
     checks = sum(len(rows) for rows in recorder.asked[:4])  # the batch-mate check asks 8 + 1 + 8 + 8 rows
-    asked = np.concatenate([rows for rows in recorder.asked if len(rows) > 8 or rows is recorder.asked[-1]])
+    np.testing.assert_array_equal(recorder.asked[-1], recorder.asked[0][:1])  # whether answers are still the same
+    asked = np.concatenate([rows for rows in recorder.asked if len(rows) > 8])
     assert len(asked) == len(np.unique(asked, axis=0))
     assert len(asked) < 5 * 1_500
     assert checks <= 40
@@ -424,3 +425,34 @@ def test_the_design_is_kept_and_its_intervention_may_be_ones_own():
     arms = {"control": cg.Untreated(), "own": Unwritable()}
     with pytest.raises(OutcomesError, match="carry no design"):
         kept_design(cg.run(design(arms=arms), predictor(), rng=0))
+
+
+def changing(what, after):
+    """Return a predictor whose answers change after so many sequences."""
+    answered = 0
+
+    def answer(x):
+        nonlocal answered
+        answered += len(x)
+        share = x[:, 0].sum(-1).astype(np.float64)
+        if answered <= after:
+            return share
+        return share.astype(np.float32) if what == "dtype" else share + 1
+
+    return cg.FunctionPredictor(answer, tasks=["y"], scale="counts")
+
+
+@pytest.mark.parametrize("n_units", [30, 2_000])
+@pytest.mark.parametrize(
+    ("what", "said"), [("answers", "otherwise than when the trial"), ("dtype", "in float32 after")]
+)
+def test_a_predictor_that_changes_midway_is_refused(what, said, n_units):
+    with pytest.raises(PredictorError, match=said):
+        cg.run(design(n_units=n_units), changing(what, after=3 * n_units), rng=0)
+
+
+def test_a_predictor_that_changes_midway_leaves_no_complete_store(tmp_path):
+    with pytest.raises(PredictorError, match="otherwise than when the trial"):
+        cg.run(design(n_units=300), changing("answers", after=900), rng=0, store=tmp_path / "trial")
+    with pytest.raises(StoreError, match="not finished, 0 of 300 units"):
+        cg.open(tmp_path / "trial")

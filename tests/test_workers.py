@@ -37,6 +37,7 @@ from causalgia.trial.plan import Plan
 from causalgia.trial.turns import Trial
 from causalgia.trial.workers import answering, carry_out, clusters, connected, jobs, local_cluster, require_sendable
 
+dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
 TURN = 50
 KEPT = Everything(("unit", "arm", "task"))
@@ -368,6 +369,45 @@ def test_ctrl_c_cancels_the_jobs(client: Any) -> None:
         signal.signal(signal.SIGINT, before)
     wait_for(lambda: not any(client.processing().values()))
     assert len(client.nthreads()) == 2
+
+
+HANGING, RELEASED = threading.Event(), threading.Event()
+
+
+def hangs_when_told(x: Any) -> Any:
+    if HANGING.is_set():
+        RELEASED.wait()
+    return x[:, 1:3].sum(2)
+
+
+def test_a_predictor_that_hangs_ends_in_an_error_at_the_limit_that_was_set() -> None:
+    predictor = cg.FunctionPredictor(hangs_when_told, tasks=["G", "C"], fingerprint="v1")
+    begun = trial(predictor)
+    HANGING.set()
+    try:
+        with in_threads() as cluster, distributed.Client(cluster, set_as_default=False) as client:
+            with dask.config.set({"causalgia.time-limit": "200 ms"}):
+                found = through(client, begun)
+                said = r"no turn came back within the 0\.2 s of causalgia\.time-limit; waiting for units 0 to .*hangs"
+                with pytest.raises(ClusterError, match=said):
+                    list(found)
+            RELEASED.set()
+    finally:
+        HANGING.clear()
+        RELEASED.set()
+
+
+@pytest.mark.parametrize("limit", ["soon", -1, 0, [3], "nan"])
+def test_a_limit_that_is_no_time_is_refused(client: Any, limit: object) -> None:
+    with dask.config.set({"causalgia.time-limit": limit}), pytest.raises(ClusterError, match="is no time; for example"):
+        list(through(client, trial(weighted())))
+
+
+def test_a_limit_that_is_kept_changes_nothing(client: Any) -> None:
+    begun = trial(weighted())
+    with dask.config.set({"causalgia.time-limit": "10 minutes"}):
+        there = list(through(client, begun))
+    assert len(there) == len(begun[1])
 
 
 # --- what cannot be sent

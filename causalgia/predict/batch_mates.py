@@ -25,9 +25,13 @@ MATES = (
     "answers a sequence differently {how}: the answer depends on its batch mates. Put batch norm into eval mode "
     "(track_running_stats=True, no .train() in forward), and take out any mean, softmax or scaling over the batch"
 )
+CHANGED = (
+    "answers otherwise than when the trial began: outcomes from before and after the change cannot be compared. Look "
+    "for weights, a mode or a file that something changed meanwhile, and run the trial again"
+)
 
 
-def check_batch_mates(predictor: Predictor, tokens: Tokens) -> None:
+def check_batch_mates(predictor: Predictor, tokens: Tokens) -> float:
     """Refuse a predictor whose answers are random or depend on which sequences are predicted together.
 
     An effect is a difference of two answers; when answers depend on batch mates (dropout left on, batch norm in
@@ -42,6 +46,11 @@ def check_batch_mates(predictor: Predictor, tokens: Tokens) -> None:
     tokens
         Sequences (n, length) of the kind that will be predicted.
 
+    Returns
+    -------
+    float
+        The difference between two answers to one sequence that is rounding, on the scale of the answers.
+
     Raises
     ------
     PredictorError
@@ -54,6 +63,7 @@ def check_batch_mates(predictor: Predictor, tokens: Tokens) -> None:
     >>> from causalgia.predict import FunctionPredictor
     >>> tokens = np.array([[0, 1, 2, 3], [0, 0, 0, 0]], np.uint8)
     >>> check_batch_mates(FunctionPredictor(lambda x: x[:, 0].sum(-1)), tokens)
+    0.0004
     >>> check_batch_mates(FunctionPredictor(lambda x: x[:, 0].sum(-1) - x[:, 0].sum(-1).mean()), tokens)
     Traceback (most recent call last):
     causalgia.errors.PredictorError: the predictor answers a sequence differently alone and among others: ...
@@ -67,6 +77,26 @@ def check_batch_mates(predictor: Predictor, tokens: Tokens) -> None:
     other_order = MATES.format(how="when the batch is in another order")
     backwards = _again(predictor, rows[::-1], other_order)[::-1]
     _compare(predictor, together, backwards, limit, other_order)
+    return limit
+
+
+def check_unchanged(predictor: Predictor, row: Tokens, before: NDArray[Any], limit: float) -> None:
+    """Refuse a predictor that answers a sequence (1, length) otherwise than before, (1, tasks[, models]).
+
+    Raises
+    ------
+    PredictorError
+        If the answers differ by more than the limit, on their scale; the message names the task and both answers.
+
+    Examples
+    --------
+    >>> from causalgia.predict import FunctionPredictor
+    >>> row = np.array([[0, 1, 2, 3]], np.uint8)
+    >>> check_unchanged(FunctionPredictor(lambda x: x[:, 0].sum(-1)), row, np.array([[2.0]]), 1e-9)
+    Traceback (most recent call last):
+    causalgia.errors.PredictorError: the predictor answers otherwise than when the trial began: ...
+    """
+    _compare(predictor, before, _again(predictor, row, CHANGED), limit, CHANGED)
 
 
 def _together(predictor: Predictor, rows: Tokens) -> tuple[Tokens, int, NDArray[Any]]:

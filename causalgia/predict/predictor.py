@@ -197,6 +197,7 @@ class SinglePredictor(Predictor):
             answer = as_answers(raw, n_rows=n_rows, tasks=self._tasks)
             self._half = self._half or answer.dtype.itemsize == 2
             answer = storable(answer)
+            require_same_dtype(answer.dtype, parts[0].dtype if parts else answer.dtype)
             self._tasks = self._tasks or name_tasks(answer.shape[1])
             require_finite(answer, tasks=self._tasks, start=done)
             parts.append(answer)
@@ -208,6 +209,27 @@ class SinglePredictor(Predictor):
     @abstractmethod
     def _answers(self, tokens: Tokens) -> Iterator[tuple[int, object]]:
         """Yield, batch by batch in order, the number of rows and what the network says of them."""
+
+
+def require_same_dtype(dtype: np.dtype[Any], before: np.dtype[Any], who: str = "the predictor") -> None:
+    """Refuse answers in another precision than those before.
+
+    Raises
+    ------
+    PredictorError
+        If the two differ.
+
+    Examples
+    --------
+    >>> require_same_dtype(np.dtype("f4"), np.dtype("f8"))
+    Traceback (most recent call last):
+    causalgia.errors.PredictorError: the predictor answers in float32 after float64; ...
+    """
+    if dtype != before:
+        raise PredictorError(
+            f"{who} answers in {dtype} after {before}; a trial has one precision: let it always answer in "
+            f"{np.result_type(dtype, before)}"
+        )
 
 
 def checked_names(names: object, what: str) -> tuple[str, ...]:

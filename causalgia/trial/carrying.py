@@ -82,8 +82,18 @@ def carried(
 def carry_out(
     trial: Trial, plan: Plan, turns: Iterable[int], *, kept: Kept, advance: Advance | None = None
 ) -> Iterator[tuple[int, int | None, Parts]]:
-    """Yield the number of each turn, None (every model), and what is kept of it, in the order of `turns`."""
+    """Yield the number of each turn, None (every model), and what is kept of it, in the order of `turns`.
+
+    Raises
+    ------
+    DesignError
+        If an arm cannot be applied (the arm is named).
+    PredictorError
+        As `Trial.answer`; or if the predictor's answers changed while the trial ran.
+    """
     numbers = list(turns)
     carried = each_turn(trial, (plan.bounds(number) for number in numbers), advance=advance)
     for number, (turn, outcome) in zip(numbers, carried, strict=True):
+        if number == numbers[-1]:
+            trial.require_unchanged()
         yield number, None, {**unit_parts(trial, turn.units), **kept.reduce(outcome)}

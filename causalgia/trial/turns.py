@@ -16,7 +16,8 @@ from causalgia.design.layout import Layout
 from causalgia.design.null_model import gc_content
 from causalgia.errors import PredictorError
 from causalgia.predict import NonFiniteError, Predictor, check_batch_mates
-from causalgia.predict.predictor import non_finite
+from causalgia.predict.batch_mates import check_unchanged
+from causalgia.predict.predictor import non_finite, require_same_dtype
 from causalgia.sequences.distinct import Distinct
 from causalgia.streams import derive
 from causalgia.trial.describing import applied
@@ -27,6 +28,8 @@ Rows: TypeAlias = NDArray[np.int64]
 Advance: TypeAlias = Callable[[int], None]
 _ROWS_IN_HAND = 2**14
 _FEW = 8
+_BETWEEN = 1_000
+"""Sequences that are answered before the first one is asked about again: a thousandth of the work."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,14 @@ class Trial:
     key: int
     answer_like: NDArray[Any] | None = field(default=None, repr=False, compare=False)
     floor: NDArray[np.float64] | None = field(default=None, repr=False, compare=False)
-    _checked: set[int] = field(default_factory=set, repr=False, compare=False)
+    _limits: dict[int, float] = field(default_factory=dict, repr=False, compare=False)
+    """By length, how far two answers to one sequence may differ, once the predictor was checked at that length."""
+    _reference: tuple[Tokens, NDArray[Any], float] | None = field(default=None, repr=False, compare=False)
+    """The first sequence, (1, length), its answer when the trial began, and what another may differ by."""
+    _dtypes: dict[int, np.dtype[Any]] = field(default_factory=dict, repr=False, compare=False)
+    """Of the answers of each part of the predictor."""
+    _since: int = field(default=0, repr=False, compare=False)
+    """Sequences answered since the first was asked about again."""
 
     def meet(self) -> None:
         """Ask for eight units under the first arm, so that tasks and `answer_like` (tasks[, models]) are known.
@@ -126,7 +136,22 @@ class Trial:
         asking = _Asking(self, Turn(units, {}, (), (), ()), _Met(edited, np.full(len(mine), index), mine))
         self._check(edited.shape[1], asking)
         self.answer_like = asking.one()
+        if len(self.predictor.parts) == 1:
+            self._dtypes[0] = self.answer_like.dtype
+        self._reference = edited[:1], self.answer_like[None], self._limits[edited.shape[1]]
         self._settle_batches()
+
+    def require_unchanged(self) -> None:
+        """Ask again for the first sequence of the trial, where any others were answered since.
+
+        Raises
+        ------
+        PredictorError
+            If the answer is another one than when the trial began.
+        """
+        if self._reference is not None and self._since:
+            self._since = 0
+            check_unchanged(self.predictor, *self._reference)
 
     def plan(self) -> Plan:
         """Return the cut of the trial; the predictor has been met."""
@@ -231,6 +256,9 @@ class Trial:
         outcome = np.empty((len(turn.units.ids), columns(self.design), *some.shape[1:]), dtype)
         for index, (length, rows, numbers) in enumerate(zip(turn.lengths, turn.rows, turn.numbers, strict=True)):
             outcome[rows, index if turn.units.assigned is None else 0] = asked[length][numbers]
+        self._since += turn.n_distinct
+        if self._since >= _BETWEEN:
+            self.require_unchanged()
         if advance is not None:
             advance(turn.n_rows - turn.n_distinct)
         return outcome if turn.units.assigned is None else outcome[:, 0]
@@ -251,12 +279,12 @@ class Trial:
         return np.stack([first, *rest], axis=-1)
 
     def _check(self, length: int, asking: _Asking) -> None:
-        if length not in self._checked:
-            asking.check()
-            self._checked.add(length)
+        if length not in self._limits:
+            self._limits[length] = asking.check()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"design": self.design, "predictor": self.predictor, "key": self.key, "_checked": set()}
+        known = {"design": self.design, "predictor": self.predictor, "key": self.key, "_reference": self._reference}
+        return known | {"_limits": {}, "_dtypes": dict(self._dtypes), "_since": 0}
 
 
 @contextmanager
@@ -276,12 +304,12 @@ class _Asking:
     turn: Turn
     met: _Met
 
-    def check(self) -> None:
-        """Refuse a predictor whose answers to eight sequences depend on which are asked together."""
+    def check(self) -> float:
+        """Refuse a predictor whose answers to eight sequences depend on which are asked together; return rounding."""
         arm = self._arm(0)
         mates = self.met.arms == self.met.arms[0]
         try:
-            check_batch_mates(self.trial.predictor, self.met.tokens[mates][:8])
+            return check_batch_mates(self.trial.predictor, self.met.tokens[mates][:8])
         except NonFiniteError as error:
             raise self._of_unit(error, int(np.flatnonzero(mates)[error.row]), None) from error
         except PredictorError as error:
@@ -304,9 +332,10 @@ class _Asking:
             except PredictorError as error:
                 said = str(error) if model is None else f"model {model!r}: {error}"
                 raise PredictorError(f"arm '{self._arm(int(rows[0]))}': {said}") from error
+            before = self.trial._dtypes.setdefault(number, answer.dtype)
+            require_same_dtype(answer.dtype, before, "the predictor" if model is None else f"model {model!r}")
             if made is None:
                 made = np.empty((len(self.met.tokens), *answer.shape[1:]), answer.dtype)
-            made = made.astype(np.result_type(made, answer), copy=False)
             made[rows] = answer
         assert made is not None
         return made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import torch
@@ -20,13 +21,14 @@ def traced(module: torch.nn.Module, sample: torch.Tensor) -> fx.GraphModule:
     """Return the graph of a network in eval mode, with the shape of every tensor in ``node.meta["shape"]``.
 
     The sample (2, ...) goes through the network as it is traced, so that questions about shapes are answered with
-    numbers: a check of the input's length is no control flow. The number of rows stays a symbol.
+    numbers: a check of the input's length is no control flow. The number of rows stays a symbol. A copy of the network
+    is traced, which shares its tensors: what a forward pass keeps on the network is none of the network's afterwards.
 
     Raises
     ------
     NotLocalError
         If the network decides by what a tensor holds, writes into a tensor that it uses again, has hooks or a
-        forward pass of its own, or cannot be traced for another reason.
+        forward pass of its own, or cannot be copied, or traced, for another reason.
     """
     network = getattr(module, "_orig_mod", module)
     if isinstance(network, torch.jit.ScriptModule):
@@ -35,7 +37,9 @@ def traced(module: torch.nn.Module, sample: torch.Tensor) -> fx.GraphModule:
         raise NotLocalError(f"{type(network).__name__} has hooks, or a forward pass, that are not its class's")
     tracer = _ShapeTracer(sample)
     try:
-        graph = tracer.trace(network)
+        graph = tracer.trace(_copied(network))
+    except NotLocalError:
+        raise
     except Exception as error:
         raise NotLocalError(f"{type(network).__name__} cannot be traced by torch.fx: {first_line(error)}") from error
     _require_written_once(graph, tracer.written)
@@ -44,6 +48,17 @@ def traced(module: torch.nn.Module, sample: torch.Tensor) -> fx.GraphModule:
         node.meta["shape"] = tuple(value.shape) if isinstance(value, torch.Tensor) else None
         node.meta["dtype"] = getattr(value, "dtype", None)
     return fx.GraphModule(tracer.root, graph)
+
+
+def _copied(network: torch.nn.Module) -> torch.nn.Module:
+    """Return a copy whose tensors are the network's own."""
+    parts = list(network.modules())
+    tensors = [*network.parameters(), *network.buffers()]
+    tensors += [value for part in parts for value in vars(part).values() if isinstance(value, torch.Tensor)]
+    try:
+        return deepcopy(network, {id(tensor): tensor for tensor in tensors})
+    except Exception as error:
+        raise NotLocalError(f"{type(network).__name__} cannot be copied: {first_line(error)}") from error
 
 
 def _require_written_once(graph: fx.Graph, written: list[tuple[fx.Node, int]]) -> None:

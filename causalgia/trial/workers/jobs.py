@@ -31,6 +31,9 @@ Future: TypeAlias = Any
 _TO_READ = 60.0
 _A_LOOK = 1.0
 _A_THREAD = 2
+_NAMED = 3
+TIME_LIMIT = "causalgia.time-limit"
+"""Key of Dask's configuration: how long to wait for any turn, such as "10 minutes"; DASK_CAUSALGIA__TIME_LIMIT."""
 _ROOM = "give workers more memory (fewer of them on a machine), or the predictor a smaller batch_size="
 
 
@@ -44,6 +47,9 @@ def carry_out(
     advance: Advance | None = None,
 ) -> Iterator[tuple[int, int | None, Parts]]:
     """Yield the turn and the model of each job and what is kept of it, as workers are done with them.
+
+    Where nothing comes back for the seconds of ``causalgia.time-limit`` in Dask's configuration (`TIME_LIMIT`; none by
+    default), the trial ends: a predictor hangs, or is slower than that.
 
     The trial is sent once and loaded once by each worker; a job is two numbers. The jobs of a worker that dies are
     done by another, one that joins is given its share, and at most two for each thread are on their way. Answers are
@@ -66,7 +72,7 @@ def carry_out(
     ------
     ClusterError
         If there are no workers, all are lost and none comes back within a minute, the scheduler is lost, a job kills
-        every worker that takes it, or the trial cannot be sent.
+        every worker that takes it, the trial cannot be sent, or nothing came back within the time limit.
     DesignError, PredictorError
         As `carrying.carry_out`: what a worker raises is raised here.
     MissingExtraError
@@ -130,6 +136,7 @@ class _Sending:
         self._futures: dict[Key, Future] = {}
         self._done: SimpleQueue[Key] = SimpleQueue()
         self._room, self._looked, self._alive = 0, -_A_LOOK, time.monotonic()
+        self._limit, self._heard, self._hangs = _time_limit(), time.monotonic(), False
         self._trial_there = self._submitted_trial(data)
 
     def _submitted_trial(self, data: bytes) -> Future:
@@ -176,13 +183,21 @@ class _Sending:
                 continue
             del self._jobs[key], self._futures[key]
             future.release()
+            self._heard = time.monotonic()
             return job, found
 
     def _next_key(self) -> Key:
         while True:
             with suppress(Empty):
-                return self._done.get(timeout=_A_LOOK)
+                return self._done.get(timeout=min(_A_LOOK, self._limit))
             self._look()
+            if time.monotonic() - self._heard > self._limit:
+                self._hangs = True
+                waiting = "; ".join(self._said(job) for job in list(self._jobs.values())[:_NAMED])
+                raise ClusterError(
+                    f"no turn came back within the {self._limit:g} s of {TIME_LIMIT}; waiting for {waiting}: the "
+                    f"predictor hangs there, or a turn takes longer. restart the workers, or raise the limit; {GO_ON}"
+                )
 
     def _look(self) -> None:
         """Count the threads that there are, at most once a second; refuse to wait for ever where there are none."""
@@ -210,7 +225,30 @@ class _Sending:
         with suppress(Exception):  # what is wrong with the cluster was said, or no longer matters
             self._client.cancel(list(self._futures.values()), force=True)
             self._trial_there.release()
-            self._client.run(forget, self._origin.run, on_error="ignore")
+            self._client.run(forget, self._origin.run, on_error="ignore", wait=not self._hangs)
+
+
+def _time_limit() -> float:
+    """Return the seconds that a turn may take to come back, infinity where nothing is said.
+
+    Raises
+    ------
+    ClusterError
+        If what is said is no time.
+    """
+    from dask import config
+    from dask.utils import parse_timedelta
+
+    said = config.get(TIME_LIMIT, None)
+    if said is None:
+        return float("inf")
+    try:
+        limit = float(parse_timedelta(said, default="seconds"))
+    except (TypeError, ValueError, KeyError, AttributeError):
+        limit = float("nan")
+    if not limit > 0:
+        raise ClusterError(f"{TIME_LIMIT}={said!r} in Dask's configuration is no time; for example '10 minutes'")
+    return limit
 
 
 def _same(data: bytes) -> bytes:
