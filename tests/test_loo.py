@@ -12,13 +12,17 @@ import xarray as xr
 
 import causalgia as cg
 from causalgia.errors import InferenceError
+from causalgia.posterior.ash_weights import scale_grid
 from causalgia.posterior.exact import Exact
+from causalgia.posterior.mixture import null_biased
 from causalgia.posterior.noise import Noise
 from causalgia.posterior.normal import normal
+from causalgia.posterior.scale_mixture import Components, log_terms
 from causalgia.posterior.spike_and_slab import spike_and_slab
 from causalgia.posterior.student import student
 from causalgia.posterior.tree import assemble, datasets, library
 from causalgia.posterior.two_scales import two_scales
+from causalgia.posterior.weight_draws import weight_draws
 from causalgia.prior import Prior
 
 PRIOR = Prior(standardised=False)
@@ -146,8 +150,40 @@ def test_a_choice_that_is_none_is_refused() -> None:
         cg.infer(table, log_likelihood="yes", rng=0)  # type: ignore[arg-type]
 
 
-def test_a_law_that_is_not_drawn_has_no_leave_one_out() -> None:
-    table = cg.from_effects(np.random.default_rng(7).normal(size=40), np.ones(40))
-    assert "log_likelihood" not in datasets(cg.infer(table, law="spike_and_slab", draws=40, rng=0))
-    with pytest.raises(InferenceError, match="fixes its weights at their maximum"):
-        cg.infer(table, law="spike_and_slab", log_likelihood=True, rng=0)
+def test_leave_one_out_of_many_effects_under_an_atom_is_what_leaving_out_gives() -> None:
+    rng = np.random.default_rng(7)
+    effect, se = np.r_[rng.normal(size=36), 5.0, -4.0, 3.0, 2.5], np.ones(40)
+    posterior = cg.infer(cg.from_effects(effect, se), law="spike_and_slab", draws=20_000, rng=1)
+    found = loo(posterior)
+    elpd = np.asarray(found.elpd_i if hasattr(found, "elpd_i") else found.loo_i).ravel()
+    variance = scale_grid(effect, se) ** 2
+    terms = log_terms(effect, se**2, Components(variance, np.ones(len(variance))))
+    counts = null_biased(np.sqrt(variance))
+    start = np.full(len(variance), 1 / len(variance))
+    for k in (0, 11, 36, 37, 39):
+        weight = weight_draws(np.delete(terms, k, axis=0), counts, start, 20_000, rng)
+        assert elpd[k] == pytest.approx(np.log((weight @ np.exp(terms[k])).mean()), abs=0.06)
+    assert (np.asarray(found.pareto_k) < 0.7).all()
+    plain = cg.infer(cg.from_effects(effect, se), law="spike_and_slab", draws=20_000, rng=1, log_likelihood=False)
+    np.testing.assert_array_equal(posterior["posterior"]["ace"], plain["posterior"]["ace"])
+
+
+def test_weights_are_drawn_from_their_posterior() -> None:
+    """Of two components known apart but for their shares the posterior is Dirichlet."""
+    counts, n = np.array([2.0, 1.0, 1.0]), np.array([20, 10, 0])
+    terms = np.log(np.repeat(np.eye(3) + 1e-300, n, axis=0))
+    draws = weight_draws(terms, counts, np.full(3, 1 / 3), 40_000, np.random.default_rng(0))
+    alpha = counts + n
+    np.testing.assert_allclose(draws.mean(axis=0), alpha / alpha.sum(), atol=0.002)
+    sd = np.sqrt(alpha * (alpha.sum() - alpha) / (alpha.sum() ** 2 * (alpha.sum() + 1)))
+    np.testing.assert_allclose(draws.std(axis=0), sd, rtol=0.03)
+
+
+def test_an_atom_with_covariates_has_no_leave_one_out() -> None:
+    x = np.arange(40.0)
+    table = cg.from_effects(np.random.default_rng(7).normal(size=40), np.ones(40)).assign_coords(x=("contrast", x))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert "log_likelihood" not in datasets(cg.infer(table, law="spike_and_slab", covariates="x", draws=40, rng=0))
+        with pytest.raises(InferenceError, match="spike and slab of 30 effects or more with shared errors"):
+            cg.infer(table, law="spike_and_slab", covariates="x", log_likelihood=True, rng=0)

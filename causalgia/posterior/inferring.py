@@ -109,7 +109,8 @@ def infer(
     log_likelihood
         Whether the tree has the pointwise log likelihood, for ``az.loo`` and ``az.compare``; it is as large as ``ace``.
         ``"auto"``: up to four million numbers (1,000 effects at 4,000 draws), where the law is drawn and has a closed
-        form (not the spike and slab of 30 effects or more, whose weights are at their maximum).
+        form (of the spike and slab of 30 effects or more where errors are independent; its weights, which the effects
+        take at their maximum, are drawn for it under the Dirichlet prior that the maximum is penalised by).
     accept_unconverged
         Return draws of NUTS that have not converged, with a warning instead of an error.
 
@@ -205,9 +206,9 @@ def _with_log_likelihood(choice: bool | str, asked: list[Question], answers: lis
     closed = all(found.log_likelihood is not None for found in answers)
     if choice is True and not closed:
         raise InferenceError(
-            "log_likelihood=True: leave-one-out needs draws of the law and a closed form given the law. The spike and "
-            "slab of 30 effects or more fixes its weights at their maximum; predictors as a level, and shared errors "
-            "whose scores were sampled, have no closed form. Use law='two_scales' or 'normal' (with predictors, first "
+            "log_likelihood=True: leave-one-out needs draws of the law and a closed form given the law. Predictors as "
+            "a level, shared errors whose scores were sampled, and the spike and slab of 30 effects or more with "
+            "shared errors or covariates have none. Use law='two_scales' or 'normal' (with predictors, first "
             "cg.estimate(effects, target='population x predictors')), or leave log_likelihood= out"
         )
     return closed and (choice is True or (choice == "auto" and n * sum(len(q.rows) for q in asked) <= _MOST_AUTO))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -16,6 +17,7 @@ from causalgia.posterior.factor_scores import Shared, SharedMode, row_nodes, sha
 from causalgia.posterior.hyper import Design, design, rescaled
 from causalgia.posterior.noise import Noise, checked, in_unit, unit_of
 from causalgia.posterior.scale_mixture import Components, Node, log_terms, normals_of
+from causalgia.posterior.weight_draws import weight_draws
 from causalgia.prior import Prior
 
 __all__ = ["Dependence", "effect_se_dependence", "mixture", "null_biased"]
@@ -99,7 +101,27 @@ def mixture(
     if counts.shape != sd.shape:
         raise InferenceError(f"prior_count of shape {counts.shape} for {len(sd)} scales: give one count for each scale")
     fit = _fitted(effect / unit, here.variances, sd**2, counts, shared)
-    return _answer(effect / unit, here, fit, shared, unit, n_mu=int(mode == "estimate"))
+    pointwise = None if shared.columns.shape[1] else _Pointwise(effect / unit, here.variances, fit, sd**2, counts, unit)
+    return _answer(effect / unit, here, fit, shared, unit, n_mu=int(mode == "estimate"), pointwise=pointwise)
+
+
+@dataclass(frozen=True, eq=False)
+class _Pointwise:
+    """Log densities of estimates given weights that are drawn: the weights of the fit know each estimate."""
+
+    effect: Array
+    noise: Array
+    fit: _Fit
+    variance: Array
+    counts: Array
+    unit: float
+
+    def log_likelihood(self, n: int) -> Array:
+        terms = log_terms(self.effect, self.noise, _unweighted(self.variance))
+        generator = np.random.default_rng(0)  # of its own: draws of the effects are the same with it and without
+        weight = weight_draws(terms, self.counts, self.fit.weights.weight, n, generator)
+        top = terms.max(axis=1)
+        return np.asarray(np.log(weight @ np.exp(terms - top[:, None]).T) + top - np.log(self.unit))
 
 
 def null_biased(scales: Array) -> Array:
@@ -212,7 +234,9 @@ def _penalty(coefficients: Array, shared: Shared) -> float:
     return float(0.5 * (shared.precision * coefficients**2).sum())
 
 
-def _answer(effect: Array, noise: Noise, fit: _Fit, shared: Shared, unit: float, *, n_mu: int) -> Exact:
+def _answer(
+    effect: Array, noise: Noise, fit: _Fit, shared: Shared, unit: float, *, n_mu: int, pointwise: _Pointwise | None
+) -> Exact:
     nodes = _effect_nodes(effect, fit, shared)
     tails = average_tails(nodes, noise.variances, noise.marginal)
     tau = unit * float(np.sqrt(fit.components.weight @ fit.components.variance))
@@ -226,7 +250,8 @@ def _answer(effect: Array, noise: Noise, fit: _Fit, shared: Shared, unit: float,
         ace *= unit
         slab = unit * _slab(n, effect, noise.variances, fit, shared, coefficients, generator)
         named = unit * _with_mu(coefficients[:, : shared.n_centre], n_mu)
-        return Draws(ace, named[:, 0], np.full(n, tau), named[:, 1:], slab=slab)
+        known = None if pointwise is None else partial(pointwise.log_likelihood, n)
+        return Draws(ace, named[:, 0], np.full(n, tau), named[:, 1:], slab=slab, log_likelihood=known)
 
     return Exact(
         mean=unit * tails.mean,
