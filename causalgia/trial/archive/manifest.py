@@ -10,10 +10,22 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import xarray as xr
+
 from causalgia.errors import StoreError
-from causalgia.trial.archive.documents import FORMAT, as_json
-from causalgia.trial.archive.files import mark_at, mark_of, replace, replace_all, sealed, unsealed
-from causalgia.trial.archive.layout import CONTROL, Field, Grid, control
+from causalgia.trial.archive.documents import FORMAT, as_json, frame_of
+from causalgia.trial.archive.files import (
+    FILE_MARK,
+    mark_of,
+    parsed,
+    read,
+    read_or_none,
+    replace,
+    replace_all,
+    sealed,
+    unsealed,
+)
+from causalgia.trial.archive.layout import CONTROL, Grid, as_grid, as_texts, control, is_static, node
 from causalgia.trial.archive.states import SLOTS
 
 _NAME, _COPY = "manifest.json", "copy"
@@ -48,41 +60,49 @@ class Manifest:
         return as_json(told | {"hash": _hash(told)})
 
     @classmethod
-    def from_bytes(cls, data: bytes, path: Path) -> Manifest | None:
+    def from_bytes(cls, data: bytes | None, path: Path) -> Manifest | None:
         """Read a manifest; None where it is damaged.
 
         Raises
         ------
         StoreError
-            If it was written by another version of the layout.
+            If it was written by another version of the layout, or says under its own hash what no manifest of ours
+            says: somebody else made it.
         """
-        try:
-            told: dict[str, Any] = json.loads(data)
-            version, mark = told["version"], told.pop("hash", None)
-        except (ValueError, KeyError, TypeError, AttributeError):
+        content = None if data is None else parsed(data)
+        if not isinstance(content, dict) or "version" not in content:
             return None
-        if version != FORMAT:
+        mark = content.pop("hash", None)
+        if content["version"] != FORMAT:
             raise StoreError(
-                f"{path}: written in version {version} of the layout, this library reads version {FORMAT}; "
-                "use the library that wrote it, or give another path as store="
+                f"{path}: written in version {_short(content['version'])} of the layout, this library reads version "
+                f"{FORMAT}; use the library that wrote it, or give another path as store="
             )
-        return cls._of(told) if mark == _hash(told) else None
+        if mark != _hash(content):
+            return None
+        try:
+            return cls._of(content)
+        except StoreError as error:
+            raise StoreError(
+                f"{path}: the manifest is none that this library wrote ({error}); move the store away, and run the "
+                "trial anew"
+            ) from error
 
     @classmethod
-    def _of(cls, told: dict[str, Any]) -> Manifest:
-        grid = told["grid"]
-        fields = tuple(Field(f["name"], tuple(f["dims"]), tuple(f["shape"]), f["dtype"]) for f in grid["fields"])
-        return cls(
-            told["identity"],
-            Grid(fields, tuple(grid["turn_ends"]), grid["turns_a_chunk"]),
-            told["texts"],
-            told["static"],
-            told["settled"],
-        )
+    def _of(cls, content: dict[str, Any]) -> Manifest:
+        parts = {"identity", "grid", "texts", "static", "settled"}
+        if content.keys() != {"kind", "version", *parts} or content["kind"] != _KIND:
+            raise StoreError(f"it is no {_KIND} of {', '.join(sorted(parts))}")
+        identity, texts, static = (as_texts(content[name], name) for name in ("identity", "texts", "static"))
+        grid = as_grid(content["grid"])
+        _check_static(static, grid)
+        return cls(identity, grid, texts, static, content["settled"])
 
     def require(self, identity: Mapping[str, str], path: Path) -> None:
         """Refuse to go on with another trial; says in which parts it differs, and how."""
-        names = sorted(self.identity.keys() | identity.keys())
+        if strange := self.identity.keys() - identity.keys():
+            raise StoreError(f"{path}: holds another trial, one that has {_short(min(strange))}; give another path")
+        names = sorted(identity)
         differ = [name for name in names if self.identity.get(name) != identity.get(name)]
         if differ:
             said = "; ".join(
@@ -117,23 +137,43 @@ def read_manifest(path: Path) -> Manifest:
     StoreError
         If both are damaged, or of another version.
     """
-    file = control(path) / _NAME
-    found = Manifest.from_bytes(file.read_bytes(), path) if file.exists() else None
-    found = found or Manifest.from_bytes(_copies(path).get(_NAME, b""), path)
+    found = Manifest.from_bytes(read_or_none(control(path) / _NAME), path)
+    found = found or Manifest.from_bytes(_copies(path).get(_NAME), path)
     if found is None:
         raise StoreError(f"{path}: the manifest and its copy are damaged; move the store away, and run the trial anew")
     return found
 
 
+def whole_static(path: Path, manifest: Manifest) -> dict[str, bytes]:
+    """Return the files that do not grow and have the bytes that were written, by their path in the store."""
+    read = {name: read_or_none(path / name) for name in manifest.static}
+    return {name: data for name, data in read.items() if data is not None and mark_of(data) == manifest.static[name]}
+
+
 def damaged_static(path: Path, manifest: Manifest) -> list[str]:
     """Return the files that do not grow, and do not have the bytes that were written; as paths in the store."""
-    hurt = [name for name, mark in manifest.static.items() if mark_at(path / name) != mark]
-    if mark_at(control(path) / _NAME) != mark_of(manifest.to_bytes()):
+    whole = whole_static(path, manifest)
+    hurt = [name for name in manifest.static if name not in whole]
+    if read_or_none(control(path) / _NAME) != manifest.to_bytes():
         hurt.append(f"{CONTROL}/{_NAME}")
     copies, marks = _copies(path), {_NAME: mark_of(manifest.to_bytes()), **manifest.static}
     if {name: mark_of(data) for name, data in copies.items()} != marks:
         hurt.append(f"{CONTROL}/{_COPY}")
     return hurt
+
+
+def frame_of_store(path: Path, manifest: Manifest) -> xr.Dataset:
+    """Return the variables that do not grow, and the attrs.
+
+    Raises
+    ------
+    StoreError
+        If a file of theirs is damaged, or none that this library wrote.
+    """
+    try:
+        return frame_of(manifest.grid, whole_static(path, manifest), manifest.texts)
+    except StoreError as error:
+        raise StoreError(f"{path}: {error}; move the store away, and run the trial anew") from error
 
 
 def repair_static(path: Path, manifest: Manifest) -> list[str]:
@@ -151,7 +191,7 @@ def repair_static(path: Path, manifest: Manifest) -> list[str]:
         (path / name).parent.mkdir(parents=True, exist_ok=True)
         replace(path / name, copies[name])
     if hurt:
-        write_manifest(path, manifest, {name: (path / name).read_bytes() for name in manifest.static})
+        write_manifest(path, manifest, {name: read(path / name) for name in manifest.static})
     return hurt
 
 
@@ -165,19 +205,41 @@ def _copied(manifest: bytes, static: Mapping[str, bytes]) -> bytes:
 
 
 def _copies(path: Path) -> dict[str, bytes]:
-    """Return the files of the copy; none where it is damaged."""
-    file = control(path) / _COPY
-    data = unsealed(file.read_bytes()) if file.exists() else None
-    if data is None:
+    """Return the files of the copy; none where it is damaged, or is packed in a way that we do not pack it in."""
+    data = unsealed(read_or_none(control(path) / _COPY) or b"")
+    return {} if data is None else unpacked(data)
+
+
+def unpacked(data: bytes) -> dict[str, bytes]:
+    """Return the files of a zip archive that was stored without compression, by name; none of any other bytes."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            members = archive.infolist()
+            plain = all(one.compress_type == zipfile.ZIP_STORED for one in members)
+            if not plain or sum(one.file_size for one in members) > len(data):
+                return {}
+            return {one.filename: archive.read(one) for one in members}
+    except Exception:  # what reading a zip archive of anybody's bytes may raise is written nowhere
         return {}
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
 
 
 def _hash(told: Mapping[str, Any]) -> str:
-    return mark_of(json.dumps(told, sort_keys=True).encode())
+    try:
+        return mark_of(json.dumps(told, sort_keys=True).encode())
+    except RecursionError:  # a little deeper than what can be parsed
+        return ""
 
 
-def _short(value: str | None) -> str:
+def _check_static(static: Mapping[str, str], grid: Grid) -> None:
+    """Refuse paths that are no place of a file that does not grow, and marks that are none."""
+    growing = {node(field.name) for field in grid.fields}
+    for name, mark in static.items():
+        if not is_static(name) or (name.partition("/")[0] in growing and not name.endswith("/zarr.json")):
+            raise StoreError(f"'static' lists {_short(name)}, which is no file of a store")
+        if not FILE_MARK.fullmatch(mark):
+            raise StoreError(f"'static' has {_short(mark)} for {name}, which is no mark of a file")
+
+
+def _short(value: object) -> str:
     text = "not given" if value is None else repr(value)
     return text if len(text) <= 300 else f"{text[:200]}...{text[-60:]}"

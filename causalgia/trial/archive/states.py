@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.trial.archive.files import replace, sealed, unsealed
+from causalgia.trial.archive.files import read_or_none, replace, sealed, unsealed
 
 SLOTS = ("state-0", "state-1")
 
@@ -62,9 +62,4 @@ def _turns(path: Path) -> int:
 
 
 def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except PermissionError:
-        raise
-    except OSError:
-        return b""
+    return read_or_none(path) or b""

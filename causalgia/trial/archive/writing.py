@@ -16,12 +16,29 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.errors import DamageWarning, StoreError
-from causalgia.trial.archive.documents import documents
-from causalgia.trial.archive.files import mark_of, on_disk, sync_folder
+from causalgia.trial.archive.documents import documents, texts_of
+from causalgia.trial.archive.files import (
+    check_no_links,
+    mark_of,
+    new_file,
+    on_disk,
+    read,
+    remove,
+    replace,
+    sync_folder,
+    write_all,
+)
 from causalgia.trial.archive.layout import UNIT, Field, Grid, Slab, control
 from causalgia.trial.archive.locking import Lock
 from causalgia.trial.archive.log import Log, read_log
-from causalgia.trial.archive.manifest import Manifest, is_begun, read_manifest, repair_static, write_manifest
+from causalgia.trial.archive.manifest import (
+    Manifest,
+    frame_of_store,
+    is_begun,
+    read_manifest,
+    repair_static,
+    write_manifest,
+)
 from causalgia.trial.archive.slabs import Filling, commit
 from causalgia.trial.archive.states import SLOTS, read_state, settle_states, write_state
 from causalgia.trial.archive.verifying import Found, found_in
@@ -201,7 +218,7 @@ class Archive:
         self._commit_all()
         with on_disk(self.path):
             if self.grid.fields and not self.missing:
-                self._log.settle(self.grid.slabs())
+                self._log.settle(self.grid)
             settle_states(control(self.path), turns=self.grid.n_turns)
 
     def put_state(self, arrays: Mapping[str, NDArray[Any]], *, turns: int) -> None:
@@ -309,6 +326,8 @@ class Archive:
 
 def _begun(path: Path) -> bool:
     """Return whether there is a store; refuse what is no place for one."""
+    if os.path.lexists(control(path)):
+        check_no_links(path)
     if is_begun(path):
         return True
     if path.is_dir() and any(path.iterdir()) and not control(path).is_dir():
@@ -331,15 +350,23 @@ def _lay_out(
     """
     for name, data in static.items():
         (path / name).parent.mkdir(parents=True, exist_ok=True)
-        (path / name).write_bytes(data)
+        _lay(path / name, data)
     for slot in SLOTS:
-        (control(path) / slot).unlink(missing_ok=True)
-    (control(path) / "log").write_bytes(b"")
-    texts = {str(name): str(v.dtype) for name, v in frame.variables.items() if v.dtype.kind == "U"}
+        remove(control(path) / slot)
+    _lay(control(path) / "log", b"")
     marks = {name: mark_of(data) for name, data in static.items()}
-    write_manifest(path, Manifest(dict(identity), grid, texts, marks, settled), static)
+    write_manifest(path, Manifest(dict(identity), grid, texts_of(frame), marks, settled), static)
     for folder in (path, path.parent):
         sync_folder(folder)
+
+
+def _lay(path: Path, data: bytes) -> None:
+    """Write a new file, which is not waited for."""
+    file = new_file(path)
+    try:
+        write_all(file, data)
+    finally:
+        os.close(file)
 
 
 def _verified(path: Path, manifest: Manifest) -> list[Found]:
@@ -348,8 +375,11 @@ def _verified(path: Path, manifest: Manifest) -> list[Found]:
     log = control(path) / "log"
     if not log.exists():
         repaired.append(f"{control(path).name}/log")
-        log.write_bytes(b"")
-    found = found_in(path, manifest.grid, read_log(log))
+        _lay(log, b"")
+    elif log.stat().st_nlink > 1:
+        replace(log, read(log))  # what has another name too, such as a backup, keeps its bytes
+    frame_of_store(path, manifest)
+    found = found_in(path, manifest.grid, read_log(log, manifest.grid))
     damaged = [*repaired, *(name for one in found for name in one.damaged)]
     if damaged:
         lost: dict[int, int] = {}
