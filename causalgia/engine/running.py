@@ -22,7 +22,7 @@ from causalgia.engine.overlap import overlap_notes
 from causalgia.engine.parents import shared_parents
 from causalgia.engine.question import Question, question_of_trial
 from causalgia.engine.reducing import Reduction
-from causalgia.errors import DegenerateWarning, DesignError
+from causalgia.errors import DegenerateWarning, DesignError, StoreError
 from causalgia.predict import Predictor
 from causalgia.sequences.records import Source
 from causalgia.streams import RNG
@@ -180,6 +180,7 @@ def run(
     """
     if keep not in KEEPS:
         raise DesignError(f"keep={keep!r} is none of {', '.join(map(repr, KEEPS))}")
+    path = None if store is None else place_of(store)
     notes: list[str] = []
     if real is not None:
         check_kinds(design, predictor, analysis, until)
@@ -191,7 +192,7 @@ def run(
             rng=rng,
             analysis=analysis,
             until=until,
-            store=store,
+            store=path,
             client=client,
             progress=progress,
             notes=notes,
@@ -201,7 +202,6 @@ def run(
     if until is not None:
         raise DesignError(f"until= looks at outcomes as they come, and keep={keep!r} does not hold them; leave one out")
     question = question_of_trial(design, predictor, analysis, keep=keep)
-    path = None if store is None else place_of(store)
     begun = begin(design, predictor, rng=rng, analysis=analysis, client=client, notes=notes)
     asked = Asked(begun.trial, begun.attrs, question, sparing=keep == "moments")
     kept = _moments if keep == "moments" else _effects
@@ -309,7 +309,11 @@ def _restored(ends: Ends, archive: Archive, plan: Plan) -> tuple[int, tuple[int,
     state = archive.state()
     if state is None:
         return 0, tuple(range(len(plan))), False
-    ends.restore(state[1])
+    shape = next((field.shape for field in archive.grid.fields if field.name == "ice"), ())
+    try:
+        ends.restore(state[1], of=shape)
+    except StoreError as error:
+        raise StoreError(f"{archive.path}: {error}; move the store away, and run the trial anew") from error
     return state[0], archive.missing, kept_effects.is_whole(state[1])
 
 

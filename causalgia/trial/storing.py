@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
-from causalgia.errors import TrialInterruptedError
+from causalgia.errors import StoreError, TrialInterruptedError
 from causalgia.schema import annotate
-from causalgia.trial.archive import Archive, Field, open_archive
+from causalgia.trial.archive import UNIT, Archive, Field, open_archive
 from causalgia.trial.beginning import Begun
 from causalgia.trial.carrying import carried, unit_parts
 from causalgia.trial.gathering import warn_constant
@@ -75,11 +75,48 @@ def opened(begun: Begun, kept: Kept, path: Path) -> tuple[Archive, Plan]:
             settled=begun.trial.settled,
         ), plan
     archive = Archive.resume(path, identity=identity)
-    begun.trial.settle(archive.settled)
-    plan = Plan(begun.trial.design.n_units, archive.grid.turn_ends[0], archive.grid.turns_a_chunk)
-    if archive.missing:
-        begun.meet(resumed=True)
+    try:
+        begun.trial.settle(_as_settled(archive, len(begun.trial.predictor.parts)))
+        plan = Plan(begun.trial.design.n_units, archive.grid.turn_ends[0], archive.grid.turns_a_chunk)
+        if archive.missing:
+            begun.meet(resumed=True)
+            _check_plan(archive, plan, fields_of(begun, kept))
+    except BaseException:
+        archive.release()
+        raise
     return archive, plan
+
+
+def _as_settled(archive: Archive, n_parts: int) -> list[dict[str, Any]]:
+    """Return what the trial settled on when it was begun: batch sizes by length, and choices, of each part."""
+    match archive.settled:
+        case [*parts] if len(parts) == n_parts and all(map(_is_settled, parts)):
+            return parts
+    raise StoreError(
+        f"{archive.path}: the manifest has no batch sizes and choices of {n_parts} predictors; move the store "
+        "away, and run the trial anew"
+    )
+
+
+def _is_settled(part: object) -> bool:
+    match part:
+        case {"batches": dict(batches), "choices": dict(choices), **more}:
+            lengths = all(name.isascii() and name.isdecimal() and len(name) < 16 for name in batches)
+            sizes = all(type(size) is int and 0 < size < 2**31 for size in batches.values())
+            return not more and lengths and sizes and all(type(choice) is bool for choice in choices.values())
+    return False
+
+
+def _check_plan(archive: Archive, plan: Plan, fields: tuple[Field, ...]) -> None:
+    """Refuse to fill a store that was made for other units, or other answers."""
+    grid = archive.grid
+    mine = {field.name: (field.dims, field.shape) for field in fields}
+    theirs = {field.name: (field.dims, field.shape) for field in grid.fields if field != UNIT}
+    if list(grid.turn_ends) != plan.ends.tolist() or mine != theirs:
+        raise StoreError(
+            f"{archive.path}: was made for other units or other answers ({theirs}) than the trial has ({mine}); give "
+            "another path as store="
+        )
 
 
 def fields_of(begun: Begun, kept: Kept) -> tuple[Field, ...]:

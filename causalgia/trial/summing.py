@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from causalgia.errors import StoreError
 from causalgia.trial.archive import Archive
 from causalgia.trial.beginning import Begun
 from causalgia.trial.carrying import Parts, carried
@@ -56,7 +57,10 @@ def _restored(kept: Summary, archive: Archive) -> int:
     state = archive.state()
     if state is None:
         return 0
-    kept.restore(state[1])
+    try:
+        kept.restore(state[1])
+    except StoreError as error:
+        raise StoreError(f"{archive.path}: {error}; move the store away, and run the trial anew") from error
     return state[0]
 
 

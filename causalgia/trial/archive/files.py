@@ -12,6 +12,7 @@ import json
 import os
 import re
 import stat
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -218,6 +219,19 @@ def unsealed(data: bytes) -> bytes | None:
     """Return the bytes that were sealed; None where they are not whole."""
     mark, _, rest = data.partition(b"\n")
     return rest if mark == mark_of(rest).encode() else None
+
+
+def unpacked(data: bytes) -> dict[str, bytes]:
+    """Return the files of a zip archive that was stored without compression, by name; none of any other bytes."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            members = archive.infolist()
+            plain = all(one.compress_type == zipfile.ZIP_STORED for one in members)
+            if not plain or sum(one.file_size for one in members) > len(data):
+                return {}
+            return {one.filename: archive.read(one) for one in members}
+    except Exception:  # what reading a zip archive of anybody's bytes may raise is written nowhere
+        return {}
 
 
 def size_of(mark: str) -> int:

@@ -23,6 +23,7 @@ from causalgia.trial.archive.files import (
     replace,
     replace_all,
     sealed,
+    unpacked,
     unsealed,
 )
 from causalgia.trial.archive.layout import CONTROL, Grid, as_grid, as_texts, control, is_static, node
@@ -208,19 +209,6 @@ def _copies(path: Path) -> dict[str, bytes]:
     """Return the files of the copy; none where it is damaged, or is packed in a way that we do not pack it in."""
     data = unsealed(read_or_none(control(path) / _COPY) or b"")
     return {} if data is None else unpacked(data)
-
-
-def unpacked(data: bytes) -> dict[str, bytes]:
-    """Return the files of a zip archive that was stored without compression, by name; none of any other bytes."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            members = archive.infolist()
-            plain = all(one.compress_type == zipfile.ZIP_STORED for one in members)
-            if not plain or sum(one.file_size for one in members) > len(data):
-                return {}
-            return {one.filename: archive.read(one) for one in members}
-    except Exception:  # what reading a zip archive of anybody's bytes may raise is written nowhere
-        return {}
 
 
 def _hash(told: Mapping[str, Any]) -> str:

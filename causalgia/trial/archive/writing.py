@@ -243,8 +243,10 @@ class Archive:
         with on_disk(self.path):
             state, damaged = read_state(control(self.path))
         if damaged:
-            first = 0 if state is None else self.grid.turn_ends[state[0] - 1] if state[0] else 0
+            first = 0 if state is None or not state[0] else self.grid.turn_ends[min(state[0], self.grid.n_turns) - 1]
             _warn(self.path, damaged, self.grid.n_units - first)
+        if state is not None and state[0] > self.grid.n_turns:
+            raise StoreError(f"{self.path}: sums over {state[0]:,} turns of {self.grid.n_turns:,}; move the store away")
         return state
 
     def close(self) -> None:
@@ -252,7 +254,7 @@ class Archive:
         try:
             self.flush()
         finally:
-            self._release()
+            self.release()
 
     def __enter__(self) -> Archive:
         return self
@@ -261,11 +263,12 @@ class Archive:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if isinstance(error, StoreError):
-            self._release()
+            self.release()
         else:
             self.close()
 
-    def _release(self) -> None:
+    def release(self) -> None:
+        """Let others write; what was put and not committed is forgotten."""
         self._pool.shutdown()
         self._open.clear()
         self._lock.release()
