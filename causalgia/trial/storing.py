@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia.errors import StoreError, TrialInterruptedError
+from causalgia.notes import notes_of
 from causalgia.schema import annotate
 from causalgia.trial.archive import UNIT, Archive, Field, open_archive
 from causalgia.trial.beginning import Begun
@@ -19,12 +20,15 @@ from causalgia.trial.gathering import warn_constant
 from causalgia.trial.kept import Kept, Summary
 from causalgia.trial.meter import meter
 from causalgia.trial.plan import Plan, columns
+from causalgia.trial.same_answers import taken_over
 
 if TYPE_CHECKING:
     from distributed import Client
 
 
-def stored(begun: Begun, kept: Kept, path: Path, *, client: Client | None, progress: bool) -> xr.Dataset:
+def stored(
+    begun: Begun, kept: Kept, path: Path, *, client: Client | None, progress: bool, same_answers: bool = False
+) -> xr.Dataset:
     """Carry out what a store lacks of a trial, and return all of it, lazily.
 
     Raises
@@ -34,7 +38,7 @@ def stored(begun: Begun, kept: Kept, path: Path, *, client: Client | None, progr
     TrialInterruptedError
         At Ctrl-C; what was answered is in the store.
     """
-    archive, plan = opened(begun, kept, path)
+    archive, plan = opened(begun, kept, path, same_answers=same_answers)
     per_unit = columns(begun.trial.design)
     with (
         archive,
@@ -58,9 +62,12 @@ def stored(begun: Begun, kept: Kept, path: Path, *, client: Client | None, progr
     return found
 
 
-def opened(begun: Begun, kept: Kept, path: Path) -> tuple[Archive, Plan]:
-    """Return the store, new or as far as it is, and the cut of the trial; the predictor is met where it is needed."""
-    identity = begun.identity(kept)
+def opened(begun: Begun, kept: Kept, path: Path, *, same_answers: bool = False) -> tuple[Archive, Plan]:
+    """Return the store, new or as far as it is, and the cut of the trial; the predictor is met where it is needed.
+
+    With `same_answers` what another predictor answered is taken over, where this one answers a part of it alike.
+    """
+    identity, parts = begun.identity(kept), begun.parts
     if not Archive.exists(path):
         plan = begun.meet()
         ends = plan.ends.tolist()
@@ -73,14 +80,20 @@ def opened(begun: Begun, kept: Kept, path: Path) -> tuple[Archive, Plan]:
             turns_a_chunk=plan.chunk,
             frame=frame,
             settled=begun.trial.settled,
+            parts=parts,
         ), plan
-    archive = Archive.resume(path, identity=identity)
+    archive = Archive.resume(path, identity=identity, parts=parts, but=("predictor",) if same_answers else ())
     try:
         begun.trial.settle(_as_settled(archive, len(begun.trial.predictor.parts)))
         plan = Plan(begun.trial.design.n_units, archive.grid.turn_ends[0], archive.grid.turns_a_chunk)
-        if archive.missing:
-            begun.meet(resumed=True)
+        other = archive.identity != identity
+        if archive.missing or other:
+            begun.meet(resumed=not other)
             _check_plan(archive, plan, fields_of(begun, kept))
+        if other:
+            note = taken_over(begun, kept, archive, plan)
+            attrs = {"predictor_fingerprint": begun.attrs["predictor_fingerprint"]}
+            archive.take_over(identity, parts, attrs | {"notes": "\n".join([*notes_of(archive.frame), note])})
     except BaseException:
         archive.release()
         raise

@@ -21,7 +21,7 @@ from causalgia.trial.archive.chunks import decoded, encoded
 from causalgia.trial.archive.files import parsed
 from causalgia.trial.archive.layout import CONTROL, Field, Grid, as_dtype, node
 
-FORMAT = 1
+FORMAT = 2
 """Version of the layout; raised when an older library could not read what a newer one writes."""
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,8 @@ class Manifest:
 
     `identity` names the trial (design, predictor, seed, ...); `texts` has the dtypes of the text variables without
     units; `static` the marks of the files that do not grow, by path; `settled` is what the trial settled on when it was
-    begun, as JSON, for it to go on with.
+    begun, as JSON, for it to go on with; `parts` has digests (and versions) of what an identity is made of, by
+    name: they tell no trials apart, but say in an error what moved.
     """
 
     identity: Mapping[str, str]
@@ -47,6 +48,7 @@ class Manifest:
     texts: Mapping[str, str]
     static: Mapping[str, str]
     settled: Any = None
+    parts: Mapping[str, str] = field(default_factory=dict)
 
     def to_bytes(self) -> bytes:
         """Return the manifest as JSON that has its own hash."""
@@ -56,7 +58,7 @@ class Manifest:
             "turns_a_chunk": self.grid.turns_a_chunk,
         }
         said = {"identity": self.identity, "grid": grid, "texts": self.texts, "static": self.static}
-        said["settled"] = self.settled
+        said |= {"settled": self.settled, "parts": self.parts}
         told = {"kind": _KIND, "version": FORMAT, **said}
         return as_json(told | {"hash": _hash(told)})
 
@@ -91,28 +93,52 @@ class Manifest:
 
     @classmethod
     def _of(cls, content: dict[str, Any]) -> Manifest:
-        parts = {"identity", "grid", "texts", "static", "settled"}
-        if content.keys() != {"kind", "version", *parts} or content["kind"] != _KIND:
-            raise StoreError(f"it is no {_KIND} of {', '.join(sorted(parts))}")
-        identity, texts, static = (as_texts(content[name], name) for name in ("identity", "texts", "static"))
+        names = {"identity", "grid", "texts", "static", "settled", "parts"}
+        if content.keys() != {"kind", "version", *names} or content["kind"] != _KIND:
+            raise StoreError(f"it is no {_KIND} of {', '.join(sorted(names))}")
+        identity, texts, static, parts = (as_texts(content[n], n) for n in ("identity", "texts", "static", "parts"))
         grid = as_grid(content["grid"])
         _check_static(static, grid)
-        return cls(identity, grid, texts, static, content["settled"])
+        return cls(identity, grid, texts, static, content["settled"], parts)
 
-    def require(self, identity: Mapping[str, str], path: Path) -> None:
-        """Refuse to go on with another trial; says in which parts it differs, and how."""
+    def require(
+        self, identity: Mapping[str, str], parts: Mapping[str, str], path: Path, *, but: Collection[str] = ()
+    ) -> None:
+        """Refuse to go on with another trial; says in which parts it differs, and how. What is in `but` may differ."""
         if strange := self.identity.keys() - identity.keys():
             raise StoreError(f"{path}: holds another trial, one that has {_short(min(strange))}; give another path")
-        names = sorted(identity)
-        differ = [name for name in names if self.identity.get(name) != identity.get(name)]
+        differ = [name for name in sorted(identity) if self.identity.get(name) != identity[name] and name not in but]
         if differ:
             said = "; ".join(
-                f"{name}: {_short(self.identity.get(name))} there, {_short(identity.get(name))} now" for name in differ
+                f"{name}: {_short(self.identity.get(name))} there, {_short(identity[name])} now" for name in differ
             )
+            moved = self.moved(parts) if "predictor" in differ else ""
+            cure = _SAME_ANSWERS if differ == ["predictor"] else ""
             raise StoreError(
                 f"{path}: holds another trial, the {' and the '.join(differ)} differ{'s' * (len(differ) == 1)} "
-                f"({said}); give another path as store=, or the same {' and '.join(differ)} to go on with this one"
+                f"({said}{moved and '; '}{moved}); give another path as store=, or the same {' and '.join(differ)} to "
+                f"go on with this one{cure}"
             )
+
+    def moved(self, parts: Mapping[str, str]) -> str:
+        """Say which parts of the predictor are others than these, and which are not; "" where that is not known."""
+        names = sorted(self.parts.keys() | parts.keys() - {"versions"})
+        others = [name for name in names if self.parts.get(name) != parts.get(name) and name != "versions"]
+        same = [name for name in names if name not in others and name != "versions"]
+        said = [f"its {_listed(others)} moved"] if others else []
+        said += [f"its {_listed(same)} did not"] if others and same else []
+        before, now = self.parts.get("versions"), parts.get("versions")
+        return "; ".join([*said, *([f"versions: {_short(before)} there, {_short(now)} now"] if before != now else [])])
+
+
+_SAME_ANSWERS = (
+    "; if its answers are the same nevertheless, same_answers=True (--same-answers) asks it for some of those that are "
+    "kept, and takes them over"
+)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(_short(name)[1:-1] for name in names[:6]) + (f" and {len(names) - 6} more" if names[6:] else "")
 
 
 def write_manifest(path: Path, manifest: Manifest, static: Mapping[str, bytes]) -> None:

@@ -6,12 +6,13 @@ import errno
 import os
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -74,8 +75,9 @@ class Archive:
     seconds = 1.0
     """Between commits of chunks that are not full yet."""
 
-    def __init__(self, path: Path, grid: Grid, lock: Lock, done: dict[Slab, int], settled: Any) -> None:
-        self.path, self.grid, self.settled = path, grid, settled
+    def __init__(self, path: Path, manifest: Manifest, lock: Lock, done: dict[Slab, int]) -> None:
+        self.path, self.grid, self.settled = path, manifest.grid, manifest.settled
+        self._manifest = manifest
         self._lock, self._done = lock, done
         self._open: dict[Slab, Filling] = {}
         self._log = Log(control(path) / "log")
@@ -106,6 +108,7 @@ class Archive:
         turns_a_chunk: int,
         frame: xr.Dataset,
         settled: Any = None,
+        parts: Mapping[str, str] | None = None,
     ) -> Archive:
         """Begin a store.
 
@@ -125,6 +128,8 @@ class Archive:
             Every variable of the finished Dataset without the dim ``unit``, and its attrs.
         settled
             What the trial settled on before its first turn, ready for JSON: `settled` gives it back.
+        parts
+            Digests and versions of what the predictor is made of, to say in an error what moved.
 
         Raises
         ------
@@ -141,15 +146,33 @@ class Archive:
             try:
                 if _begun(place):
                     raise StoreError(f"{place}: holds a trial already; resume it, or give another path as store=")
-                _lay_out(place, identity, grid, frame, static, settled)
+                marks = {name: mark_of(data) for name, data in static.items()}
+                manifest = Manifest(dict(identity), grid, texts_of(frame), marks, settled, dict(parts or {}))
+                _lay_out(place, manifest, static)
             except BaseException:
                 lock.release()
                 raise
-        return cls(place, grid, lock, {}, settled)
+        return cls(place, manifest, lock, {})
 
     @classmethod
-    def resume(cls, path: str | Path, *, identity: Mapping[str, str]) -> Archive:
+    def resume(
+        cls,
+        path: str | Path,
+        *,
+        identity: Mapping[str, str],
+        parts: Mapping[str, str] | None = None,
+        but: Collection[str] = (),
+    ) -> Archive:
         """Go on with a store; what is in it is verified by hash, and what is damaged is missing again.
+
+        Parameters
+        ----------
+        path
+            Of the store.
+        identity, parts
+            As `create`.
+        but
+            Names in the identity that may differ: whoever asks for that looks at what is kept, and calls `take_over`.
 
         Raises
         ------
@@ -169,12 +192,51 @@ class Archive:
             lock = Lock(place)
             try:
                 manifest = read_manifest(place)
-                manifest.require(identity, place)
+                manifest.require(identity, parts or {}, place, but=but)
                 done = _verified(place, manifest)
             except BaseException:
                 lock.release()
                 raise
-        return cls(place, manifest.grid, lock, {found.slab: found.done for found in done}, manifest.settled)
+        return cls(place, manifest, lock, {found.slab: found.done for found in done})
+
+    @property
+    def identity(self) -> Mapping[str, str]:
+        """What the trial in the store is told apart by."""
+        return self._manifest.identity
+
+    @property
+    def frame(self) -> xr.Dataset:
+        """Every variable without the dim ``unit``, and the attrs."""
+        return frame_of_store(self.path, self._manifest)
+
+    def moved(self, parts: Mapping[str, str]) -> str:
+        """Say which parts of the predictor are others than these, and which are not."""
+        return self._manifest.moved(parts)
+
+    def take_over(self, identity: Mapping[str, str], parts: Mapping[str, str], attrs: Mapping[str, Any]) -> None:
+        """Make what is kept that of another identity, and say so in the attrs; the manifest is written before them."""
+        old = self.frame
+        frame = old.assign_attrs(attrs)
+        static = documents(self.grid, frame)
+        marks = {name: mark_of(data) for name, data in static.items()}
+        made = Manifest(dict(identity), self.grid, texts_of(frame), marks, self.settled, dict(parts))
+        with on_disk(self.path):
+            write_manifest(self.path, made, static)
+            for name, data in static.items():
+                if self._manifest.static.get(name) != marks[name]:
+                    replace(self.path / name, data)
+        self._manifest = made
+
+    def kept(self, turn: int) -> dict[str, NDArray[Any]]:
+        """Return what is on disk of a turn that no model lacks, by field, (units of the turn, ...[, models])."""
+        grid, rows, found = self.grid, self.grid.rows(turn), dict[str, list[NDArray[Any]]]()
+        for model in grid.models:
+            slab = Slab(grid.chunk(turn), model)
+            with on_disk(self.path):
+                filling = Filling.begin(self.path, grid, slab, self._done.get(slab, 0))
+            for own, values in filling.values.items():
+                found.setdefault(own.name, []).append(values[rows])
+        return {name: np.concatenate(parts, axis=-1) if parts[1:] else parts[0] for name, parts in found.items()}
 
     @property
     def missing(self) -> tuple[int, ...]:
@@ -344,9 +406,7 @@ def _begun(path: Path) -> bool:
     return False
 
 
-def _lay_out(
-    path: Path, identity: Mapping[str, str], grid: Grid, frame: xr.Dataset, static: Mapping[str, bytes], settled: Any
-) -> None:
+def _lay_out(path: Path, manifest: Manifest, static: Mapping[str, bytes]) -> None:
     """Write all that does not grow, an empty log, and at last the manifest: with it the store is begun.
 
     The copy is made durable, and mends the files that it is of if these are not.
@@ -357,8 +417,7 @@ def _lay_out(
     for slot in SLOTS:
         remove(control(path) / slot)
     _lay(control(path) / "log", b"")
-    marks = {name: mark_of(data) for name, data in static.items()}
-    write_manifest(path, Manifest(dict(identity), grid, texts_of(frame), marks, settled), static)
+    write_manifest(path, manifest, static)
     for folder in (path, path.parent):
         sync_folder(folder)
 
