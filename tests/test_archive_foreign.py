@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -405,3 +407,97 @@ def test_a_copy_of_another_content_is_made_again(store, finished, how):
 
 def test_records_have_the_marks_of_their_files(finished):
     assert {name for record in records_of(finished) for name in record["files"]} >= {"outcome/c/0/0/0/1", "unit/c/1"}
+
+
+# sums, batch sizes and plans of another content
+
+DESIGN = cg.Design(
+    null=cg.Uniform(length=20),
+    arms={"control": cg.Untreated(), "GC": cg.Embed("GCGC", at=8)},
+    n_units=12,
+    contrasts="control",
+)
+SHARE = cg.FunctionPredictor(lambda x: x[:, 1:3].sum((1, 2)) / 20, tasks=["GC"], fingerprint="share")
+
+
+def packed(turns: bytes, arrays: dict[str, np.ndarray]) -> bytes:
+    made = io.BytesIO()
+    np.savez(made, allow_pickle=True, **arrays)
+    return sealed(turns + b"\n" + made.getvalue())
+
+
+def header(text: str) -> bytes:
+    """Return an array in numpy's format with a header of one's own, and 8 bytes."""
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode() + bytes(8)
+
+
+def zipped(data: bytes, compression: int = zipfile.ZIP_STORED) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", compression) as archive:
+        archive.writestr("powers.npy", data)
+    return sealed(b"1\n" + made.getvalue())
+
+
+SUMS: dict[str, bytes] = {
+    "no zip": sealed(b"1\nPK\x03\x04"),
+    "no turns": sealed(b"one\n"),
+    "turns of 10^4000": sealed(b"9" * 4_000 + b"\n"),
+    "nothing": packed(b"1", {}),
+    "objects": packed(b"1", {"powers": np.array([{}], object)}),
+    "other names": packed(b"1", {"thing": np.zeros(3)}),
+    "other shapes": packed(b"1", {"powers": np.zeros((3, 2)), "ice.origin": np.zeros(7), "answers.least": np.zeros(1)}),
+    "more turns": packed(b"99999", {"powers": np.zeros(1, np.int64)}),
+    "10^12 numbers": zipped(header("{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000,), }\n")),
+    "a deep header": zipped(header("(" * 5_000 + "\n")),
+    "a bomb": zipped(bytes(2**27), zipfile.ZIP_DEFLATED),
+}
+
+
+@pytest.mark.parametrize("keep", ["effects", "moments"])
+@pytest.mark.parametrize("how", SUMS)
+def test_sums_of_another_content_are_typed_damage(tmp_path, keep, how):
+    store = tmp_path / "trial.zarr"
+    whole = cg.run(DESIGN, SHARE, rng=0, store=store, keep=keep).load()
+    for slot in ("state-0", "state-1"):
+        (store / CONTROL / slot).write_bytes(SUMS[how])
+    with pytest.raises(StoreError, match="trial.zarr: (not finished|what all units share)"):
+        cg.open(store)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DamageWarning)
+        try:
+            found = cg.run(DESIGN, SHARE, rng=0, store=store, keep=keep)
+        except StoreError as error:
+            assert "move the store away" in str(error)  # noqa: PT017
+        else:
+            assert found.identical(whole)
+
+
+@pytest.mark.parametrize(
+    "settled", [None, [], {}, "text", [{}], [1], [{"batches": {"x": 1}, "choices": {}}],
+                [{"batches": [], "choices": {}}], [{"batches": {"20": "8"}, "choices": {}}], [{"batches": {"20": -1}, "choices": {}}], DEEP,
+                [{"batches": {}, "choices": {"20:4": 1}}], [{"batches": {}, "choices": {}}] * 2],
+)  # fmt: skip
+def test_batch_sizes_of_another_content_are_typed_damage(tmp_path, settled):
+    store = tmp_path / "trial.zarr"
+    cg.run(DESIGN, SHARE, rng=0, store=store)
+    put_manifest(store, manifest_of(store) | {"settled": settled})
+    with pytest.raises(StoreError, match="trial.zarr: the manifest has no batch sizes and choices of 1 predictors"):
+        cg.run(DESIGN, SHARE, rng=0, store=store)
+    cg.open(store)
+
+
+def test_a_store_of_other_units_is_not_filled(tmp_path):
+    """The identity is this trial's, and the plan another's: answers would be put where they do not belong."""
+    store, other = (
+        tmp_path / "trial.zarr",
+        cg.Design(null=DESIGN.null, arms=DESIGN.arms, n_units=13, contrasts="control"),
+    )
+    cg.run(other, SHARE, rng=0, store=store)
+    shutil.rmtree(store / "outcome/c")
+    cg.run(DESIGN, SHARE, rng=0, store=tmp_path / "mine.zarr")
+    put_manifest(store, manifest_of(store) | {"identity": manifest_of(tmp_path / "mine.zarr")["identity"]})
+    with (
+        pytest.warns(DamageWarning, match="13 units are made again"),
+        pytest.raises(StoreError, match="trial.zarr: was made for other units or other answers"),
+    ):
+        cg.run(DESIGN, SHARE, rng=0, store=store)
