@@ -472,15 +472,25 @@ def test_sums_of_another_content_are_typed_damage(tmp_path, keep, how):
             assert found.identical(whole)
 
 
+def settled(**part: Any) -> list[dict[str, Any]]:
+    return [{"batches": {}, "choices": {}} | part]
+
+
 @pytest.mark.parametrize(
-    "settled", [None, [], {}, "text", [{}], [1], [{"batches": {"x": 1}, "choices": {}}],
-                [{"batches": [], "choices": {}}], [{"batches": {"20": "8"}, "choices": {}}], [{"batches": {"20": -1}, "choices": {}}], DEEP,
-                [{"batches": {}, "choices": {"20:4": 1}}], [{"batches": {}, "choices": {}}] * 2],
-)  # fmt: skip
-def test_batch_sizes_of_another_content_are_typed_damage(tmp_path, settled):
+    "content",
+    [
+        *(None, [], {}, "text", [{}], [1], DEEP, settled() * 2, settled(more=1)),
+        *(
+            settled(batches=batches)
+            for batches in ([], {"x": 1}, {"20": "8"}, {"20": -1}, {"20": True}, {"20": 10**12})
+        ),
+        *(settled(choices=choices) for choices in ([], {"20:4": 1})),
+    ],
+)
+def test_batch_sizes_of_another_content_are_typed_damage(tmp_path, content):
     store = tmp_path / "trial.zarr"
     cg.run(DESIGN, SHARE, rng=0, store=store)
-    put_manifest(store, manifest_of(store) | {"settled": settled})
+    put_manifest(store, manifest_of(store) | {"settled": content})
     with pytest.raises(StoreError, match="trial.zarr: the manifest has no batch sizes and choices of 1 predictors"):
         cg.run(DESIGN, SHARE, rng=0, store=store)
     cg.open(store)
