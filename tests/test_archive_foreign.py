@@ -508,6 +508,20 @@ def test_a_store_of_other_units_is_not_filled(tmp_path):
     put_manifest(store, manifest_of(store) | {"identity": manifest_of(tmp_path / "mine.zarr")["identity"]})
     with (
         pytest.warns(DamageWarning, match="13 units are made again"),
-        pytest.raises(StoreError, match="trial.zarr: was made for other units or other answers"),
+        pytest.raises(StoreError, match=r"trial.zarr: was made for other units \(13\) than the trial has \(12 units"),
     ):
         cg.run(DESIGN, SHARE, rng=0, store=store)
+
+
+def test_a_store_of_other_answers_is_not_filled(tmp_path):
+    store = tmp_path / "trial.zarr"
+    cg.run(DESIGN, SHARE, rng=0, store=store)
+    shutil.rmtree(store / "outcome/c")
+    other = cg.FunctionPredictor(lambda x: x[:, 1:3, :2].sum(1), tasks=["GC", "AT"], fingerprint="share")
+    cg.run(DESIGN, other, rng=0, store=tmp_path / "mine.zarr")
+    put_manifest(store, manifest_of(store) | {"identity": manifest_of(tmp_path / "mine.zarr")["identity"]})
+    with (
+        pytest.warns(DamageWarning, match="12 units are made again"),
+        pytest.raises(StoreError, match=r"other answers than the predictor gives: 'outcome' has .* \(2, 1\)\) there"),
+    ):
+        cg.run(DESIGN, other, rng=0, store=store)

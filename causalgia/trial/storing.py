@@ -86,10 +86,11 @@ def opened(begun: Begun, kept: Kept, path: Path, *, same_answers: bool = False) 
     try:
         begun.trial.settle(_as_settled(archive, len(begun.trial.predictor.parts)))
         plan = Plan(begun.trial.design.n_units, archive.grid.turn_ends[0], archive.grid.turns_a_chunk)
+        _check_units(archive, plan)
         other = archive.identity != identity
         if archive.missing or other:
             begun.meet(resumed=not other)
-            _check_plan(archive, plan, fields_of(begun, kept))
+            _check_fields(archive, fields_of(begun, kept))
         if other:
             note = taken_over(begun, kept, archive, plan)
             attrs = {"predictor_fingerprint": begun.attrs["predictor_fingerprint"]}
@@ -120,15 +121,24 @@ def _is_settled(part: object) -> bool:
     return False
 
 
-def _check_plan(archive: Archive, plan: Plan, fields: tuple[Field, ...]) -> None:
-    """Refuse to fill a store that was made for other units, or other answers."""
-    grid = archive.grid
-    mine = {field.name: (field.dims, field.shape) for field in fields}
-    theirs = {field.name: (field.dims, field.shape) for field in grid.fields if field != UNIT}
-    if list(grid.turn_ends) != plan.ends.tolist() or mine != theirs:
+def _check_units(archive: Archive, plan: Plan) -> None:
+    """Refuse to go on with a store that was made for other units."""
+    if list(archive.grid.turn_ends) != plan.ends.tolist():
         raise StoreError(
-            f"{archive.path}: was made for other units or other answers ({theirs}) than the trial has ({mine}); give "
+            f"{archive.path}: was made for other units ({archive.grid.n_units:,}) than the trial has ({plan}); give "
             "another path as store="
+        )
+
+
+def _check_fields(archive: Archive, fields: tuple[Field, ...]) -> None:
+    """Refuse to fill a store that was made for other answers."""
+    mine = {field.name: (field.dims, field.shape) for field in fields}
+    theirs = {field.name: (field.dims, field.shape) for field in archive.grid.fields if field != UNIT}
+    differ = sorted(name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name))
+    if differ:
+        raise StoreError(
+            f"{archive.path}: was made for other answers than the predictor gives: {differ[0][:80]!r} has dims, shape "
+            f"{theirs.get(differ[0])} there, {mine.get(differ[0])} now; give another path as store="
         )
 
 
