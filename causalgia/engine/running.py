@@ -148,7 +148,8 @@ def run(
     EstimateError
         If it keeps moments and all units share one parent.
     StoreError
-        If the store is another trial's (says what differs), of another version, or cannot be written.
+        If the store is another trial's (says what differs), of another version, cannot be written, or, with
+        `same_answers`, has answers that are not this predictor's.
     ClusterError
         If the cluster has no workers, loses them, or the predictor cannot be sent to them.
     TrialInterruptedError
