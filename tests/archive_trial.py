@@ -107,11 +107,13 @@ def files(path: Path) -> dict[str, bytes]:
 @contextmanager
 def at_call(stop: int, act: Callable[[Callable[..., object], tuple[object, ...]], object]) -> Iterator[list[str]]:
     """Do something else in place of the stop-th call that changes the disk; yields the names of those before."""
-    places = [(os, "write"), (os, "fsync"), (os, "open"), (Path, "replace"), (Path, "mkdir"), (Path, "write_bytes")]
+    places = [(os, "write"), (os, "fsync"), (os, "open"), (Path, "replace"), (Path, "mkdir"), (Path, "unlink")]
     real, seen, one = [getattr(where, name) for where, name in places], list[str](), threading.Lock()
 
     def watched(name: str, do: Callable[..., object]) -> Callable[..., object]:
         def call(*args: object, **options: object) -> object:
+            if name == "open" and not int(str(args[1])) & (os.O_WRONLY | os.O_RDWR):
+                return do(*args, **options)
             with one:
                 seen.append(name)
                 now = len(seen) - 1 == stop

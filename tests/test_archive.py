@@ -177,7 +177,7 @@ def test_damage_costs_the_units_of_its_files_and_no_more(store):
 
 def test_a_flipped_bit_in_a_finished_store_is_no_number(store):
     damage(store / "outcome/c/0/0/0/1", "flipped")
-    with pytest.raises(StoreError, match=r"outcome/c/0/0/0/1: damaged; the same cg.run"):
+    with pytest.raises(StoreError, match=r"outcome/c/0/0/0/1: damaged, not .* the same cg.run"):
         open_archive(store).load()
     with pytest.raises(ValueError, match="checksum"):
         xr.open_zarr(store).load()
@@ -231,7 +231,7 @@ def test_another_version_is_refused_and_left_alone(store):
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"version": 99}))
     before = files(store)
     for call in (begun, open_archive, verify):
-        with pytest.raises(StoreError, match="version 99 of the layout, this library reads version 1"):
+        with pytest.raises(StoreError, match="version 99 of the layout, this library reads version 2"):
             call(store)
     assert files(store) == before
 

@@ -32,7 +32,7 @@ from causalgia.cli.folder import (
     write,
     write_outcomes,
 )
-from causalgia.cli.keeping import Keep, Kept, Stored, refuse, run_into
+from causalgia.cli.keeping import Keep, Kept, SameAnswers, Stored, refuse, run_into
 from causalgia.cli.listing import print_catalogue, print_entry
 from causalgia.cli.predicting import predictor_of
 from causalgia.cli.screen import print_answers, print_written
@@ -217,6 +217,7 @@ def run(
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps; overrides the file.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
     store: Stored = False,
+    same_answers: SameAnswers = False,
     keep: Kept = Keep.outcomes,
     dask: Dask = None,
     workers: Workers = None,
@@ -236,12 +237,19 @@ def run(
     from causalgia.spec import read_spec
 
     spec = read_spec(spec_file)
-    refuse(out, spec_file, stored=store, keep=keep, force=force)
+    refuse(out, spec_file, stored=store, keep=keep, force=force, same_answers=same_answers)
     predictor = predictor_of(spec, spec_file, device)
     folder = made(out)
     with client_of(dask, workers) as client:
         outcomes, written = run_into(
-            folder, spec, predictor, spec_file=spec_file, stored=store, keep=keep, client=client
+            folder,
+            spec,
+            predictor,
+            spec_file=spec_file,
+            stored=store,
+            keep=keep,
+            client=client,
+            same_answers=same_answers,
         )
     units = f"{spec.design.n_units:,} unit{'s' if spec.design.n_units != 1 else ''}"
     typer.echo(f"{spec.name}: {units}, {len(spec.design.named_arms)} arms, {tasks_in_words(outcomes)}.")

@@ -31,21 +31,27 @@ class Keep(StrEnum):
 Stored: TypeAlias = Annotated[
     bool, typer.Option("--store", help=f"Keep the trial in {STORE} as it runs; the same command resumes it.")
 ]
+SameAnswers: TypeAlias = Annotated[
+    bool,
+    typer.Option("--same-answers", help="Resume a store of another predictor if some kept answers are this one's."),
+]
 Kept: TypeAlias = Annotated[Keep, typer.Option("--keep", help="What --store keeps.")]
 
 
-def refuse(out: Path, spec_file: Path, *, stored: bool, keep: Keep, force: bool) -> None:
+def refuse(out: Path, spec_file: Path, *, stored: bool, keep: Keep, force: bool, same_answers: bool) -> None:
     """Refuse a folder where something would be lost, or what is kept without a place for it.
 
     Raises
     ------
     DesignError
-        If effects or moments are to be kept and there is no store.
+        If effects or moments are to be kept, or answers to be taken over, and there is no store.
     OutcomesError
         If the folder holds what would be lost.
     """
     if not stored and keep is not Keep.outcomes:
         raise DesignError(f"--keep {keep.value} is for a trial on disk; add --store")
+    if not stored and same_answers:
+        raise DesignError("--same-answers is for a trial on disk; add --store")
     if stored:
         refuse_stored(out, spec_file=spec_file)
     else:
@@ -61,6 +67,7 @@ def run_into(
     stored: bool,
     keep: Keep,
     client: Client | None,
+    same_answers: bool,
 ) -> tuple[xr.Dataset, tuple[str, ...]]:
     """Run a trial, and return what it kept and the names of the files that were written."""
     from causalgia.engine import run
@@ -72,7 +79,16 @@ def run_into(
     beside = write_spec(folder, spec, command="run", spec_file=spec_file)
     store = folder / STORE
     try:
-        found = run(spec.design, predictor, rng=spec.rng, analysis=asked, store=store, keep=keep.value, client=client)
+        found = run(
+            spec.design,
+            predictor,
+            rng=spec.rng,
+            analysis=asked,
+            store=store,
+            same_answers=same_answers,
+            keep=keep.value,
+            client=client,
+        )
     except TrialInterruptedError as error:
         raise StoppedError(str(error)) from error
     return found.assign_attrs(spec.attrs), (STORE, *beside)

@@ -13,6 +13,7 @@ from causalgia.effect_table import as_effect_table
 from causalgia.effects.spread import measured_in, pooled_sd, sds_of_shared
 from causalgia.engine.question import Question
 from causalgia.engine.reducing import Parts, Reduction, extremes
+from causalgia.errors import StoreError
 from causalgia.rowwise import by_block, is_lazy
 from causalgia.schema import annotate, validate
 
@@ -101,9 +102,19 @@ class Ends:
         """Return the ends, as arrays by name."""
         return dict(self._ends)
 
-    def restore(self, state: dict[str, NDArray[Any]]) -> None:
-        """Put back what `state` returned."""
-        self._ends = {name: values.copy() for name, values in state.items() if name in _BETTER}
+    def restore(self, state: dict[str, NDArray[Any]], *, of: tuple[int, ...]) -> None:
+        """Put back what `state` returned, of effects (K, tasks[, models]) of this shape.
+
+        Raises
+        ------
+        StoreError
+            If it returned something else: another trial's, or nobody's.
+        """
+        shapes = {"low": of, "high": of, "least": of[1:], "most": of[1:]}
+        found = {name: values for name, values in state.items() if name in shapes}
+        if {name: x.shape for name, x in found.items()} != shapes or any(x.dtype.kind != "f" for x in found.values()):
+            raise StoreError("what all units share is none of this trial")
+        self._ends = {name: values.copy() for name, values in found.items()}
 
     @property
     def constant(self) -> NDArray[np.bool_]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -15,6 +16,7 @@ from scipy import sparse
 from causalgia.effects.spread import measured_in, pooled_sd
 from causalgia.engine.question import Question
 from causalgia.engine.reducing import Array, Parts, Reduction, extremes
+from causalgia.errors import StoreError
 from causalgia.estimation.accumulating import Moments, Products, Sums
 from causalgia.estimation.labelled import MAX_COVARIANCE
 from causalgia.estimation.sketching import Sketch, bins_within
@@ -82,7 +84,7 @@ class KeptMoments(MomentsOfTurn):
     ) -> None:
         super().__init__(reduction, models=models)
         self._question = question
-        self._parents = None if parents is None else pd.Index(parents)
+        self._names, self._parents = parents, None if parents is None else pd.Index(parents)
         self._answers: dict[str, NDArray[Any]] = {}
         self._powers = np.zeros(0, np.int64)
         self._begin()
@@ -151,7 +153,14 @@ class KeptMoments(MomentsOfTurn):
         return running | {f"answers.{name}": x for name, x in self._answers.items()} | {"powers": self._powers} | whole
 
     def restore(self, state: dict[str, NDArray[Any]]) -> None:
-        """Go on from what `state` returned."""
+        """Go on from what `state` returned.
+
+        Raises
+        ------
+        StoreError
+            If it returned something else: another trial's, or nobody's.
+        """
+        self._check(state)
         self._begin(state["powers"].shape)
         self._powers = state["powers"]
         for key, values in state.items():
@@ -160,6 +169,30 @@ class KeptMoments(MomentsOfTurn):
                 self._answers[name] = values
             elif part in self._running:
                 setattr(self._running[part], name, values.item() if values.ndim == 0 else values.copy())
+
+    def _check(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Refuse sums that have other names, shapes or dtypes than a turn of zeros leaves."""
+        wrong = StoreError("the running sums are none of this trial")
+        K, S = self._question.matrix.shape[0], len(self._question.measured)
+        powers, origin, least = (state.get(name, np.zeros(0)) for name in ("powers", "ice.origin", "answers.least"))
+        answers = powers.shape
+        if (
+            origin.shape != (K, math.prod(answers))
+            or least.shape != answers
+            or least.dtype.kind != "f"
+            or not origin.size
+        ):
+            raise wrong
+        empty = KeptMoments(self._question, self._reduction, parents=self._names, models=self._models)
+        effects, arms, one = np.zeros((K, *answers)), np.zeros((S, *answers)), np.zeros(answers, least.dtype)
+        parts = {"ice": effects[None], "low": effects, "high": effects, "least": one, "most": one}
+        parts |= {"arms": arms[None], "arms_low": arms, "arms_high": arms}
+        empty.take(parts | {"parent": np.asarray((self._names or (0,))[:1])})
+        expected = {name: (x.shape, x.dtype) for name, x in empty.state().items()}
+        found = {name: (x.shape, x.dtype) for name, x in state.items() if name in expected}
+        rest = state.keys() - found.keys()
+        if found != expected or any(name not in _DIMS and not name.startswith("attrs.") for name in rest):
+            raise wrong
 
     @property
     def _running(self) -> dict[str, Any]:

@@ -54,8 +54,12 @@ def open_store(path: str | os.PathLike[str]) -> xr.Dataset:
         return raw
     found, _ = read_state(control(place))
     state: dict[str, NDArray[Any]] = {} if found is None else found[1]
-    if "ice" in raw and kept_effects.is_whole(state):
-        return kept_effects.with_columns(raw, state)
-    if "ice" not in raw and kept_moments.is_whole(state):
-        return kept_moments.laid_out(raw, state)
+    try:
+        if "ice" in raw and kept_effects.is_whole(state):
+            return kept_effects.with_columns(raw, state)
+        if "ice" not in raw and kept_moments.is_whole(state):
+            return kept_moments.laid_out(raw, state)
+    except (ValueError, KeyError, TypeError) as error:
+        why = f"what all units share is none of this trial ({error})"
+        raise StoreError(f"{place}: {why}; move the store away, and run the trial anew") from error
     raise StoreError(f"{place}: not finished; the same cg.run(..., store=) goes on")

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from causalgia.analysis import Analysis
 from causalgia.design import Design
@@ -22,7 +24,7 @@ from causalgia.engine.overlap import overlap_notes
 from causalgia.engine.parents import shared_parents
 from causalgia.engine.question import Question, question_of_trial
 from causalgia.engine.reducing import Reduction
-from causalgia.errors import DegenerateWarning, DesignError
+from causalgia.errors import DegenerateWarning, DesignError, StoreError
 from causalgia.predict import Predictor
 from causalgia.sequences.records import Source
 from causalgia.streams import RNG
@@ -54,6 +56,7 @@ def run(
     *,
     rng: RNG,
     store: str | os.PathLike[str] | None = None,
+    same_answers: bool = False,
     keep: Literal["outcomes", "effects", "moments"] = "outcomes",
     client: Client | None = None,
     analysis: Analysis | None = None,
@@ -81,6 +84,11 @@ def run(
         A folder (zarr) that keeps the trial as it goes: after a kill, an error or Ctrl-C the same call goes on from
         there, and of a finished trial it returns what is kept. What is returned is then lazy, as `causalgia.open` gives
         it. None: in memory.
+    same_answers
+        Of a store that another predictor began, and of nothing else that differs: take its answers over if this one
+        gives them too. Up to 256 of the units that are kept are asked for again under every arm; none may differ by
+        more than 4 times the predictor's own rounding. ``attrs["notes"]`` says what was taken over. For a fault that
+        was mended and that answers do not depend on; sums (``keep="moments"``) cannot be compared.
     keep
         ``"outcomes"``; ``"effects"``, the individual effects of the contrasts that the design or the analysis names,
         on the analysis's scale; or ``"moments"`` of these alone, in memory that the number of units does not fill, for
@@ -140,7 +148,8 @@ def run(
     EstimateError
         If it keeps moments and all units share one parent.
     StoreError
-        If the store is another trial's (says what differs), of another version, or cannot be written.
+        If the store is another trial's (says what differs), of another version, cannot be written, or, with
+        `same_answers`, has answers that are not this predictor's.
     ClusterError
         If the cluster has no workers, loses them, or the predictor cannot be sent to them.
     TrialInterruptedError
@@ -180,6 +189,9 @@ def run(
     """
     if keep not in KEEPS:
         raise DesignError(f"keep={keep!r} is none of {', '.join(map(repr, KEEPS))}")
+    path = None if store is None else place_of(store)
+    if same_answers and path is None:
+        raise DesignError("same_answers= is about the answers that a store keeps; give store=, or leave it out")
     notes: list[str] = []
     if real is not None:
         check_kinds(design, predictor, analysis, until)
@@ -191,21 +203,21 @@ def run(
             rng=rng,
             analysis=analysis,
             until=until,
-            store=store,
+            store=path,
             client=client,
             progress=progress,
             notes=notes,
+            same_answers=same_answers,
         )
     analysis = design.planned() if analysis is None and isinstance(design, Design) else analysis
     check_kinds(design, predictor, analysis, until)
     if until is not None:
         raise DesignError(f"until= looks at outcomes as they come, and keep={keep!r} does not hold them; leave one out")
     question = question_of_trial(design, predictor, analysis, keep=keep)
-    path = None if store is None else place_of(store)
     begun = begin(design, predictor, rng=rng, analysis=analysis, client=client, notes=notes)
     asked = Asked(begun.trial, begun.attrs, question, sparing=keep == "moments")
     kept = _moments if keep == "moments" else _effects
-    return kept(asked, path, client, progress)
+    return kept(asked, path, client, progress, same_answers)
 
 
 @dataclass(frozen=True)
@@ -220,24 +232,33 @@ class Asked(Begun):
         """Effects or moments without a unit and without numbers."""
         names = names_of(self.question, self.trial.predictor, self.attrs, sparing=self.sparing)
         if self.trial.floor is not None:
-            floor = floor_of(self.question.matrix, self.floor_by_scale, self.question.scale)
+            floor = self._floor
             names["floor"] = (("contrast", "task", "model")[: floor.ndim], floor)
         kept = keep_design(names, self.trial.design)
         return kept if self.sparing else kept.drop_vars("design", errors="ignore")
 
+    @property
+    def roundings(self) -> dict[str, NDArray[np.float64]]:
+        """What the predictor's own arithmetic makes of effects, and of the outcomes beside them."""
+        return {"ice": self._floor, "measured": super().roundings["outcome"]}
 
-def _moments(asked: Asked, path: Path | None, client: Client | None, progress: bool) -> xr.Dataset:
+    @property
+    def _floor(self) -> NDArray[np.float64]:
+        return np.asarray(floor_of(self.question.matrix, self.floor_by_scale, self.question.scale))
+
+
+def _moments(asked: Asked, path: Path | None, client: Client | None, progress: bool, same_answers: bool) -> xr.Dataset:
     design, predictor = asked.trial.design, asked.trial.predictor
     parents = shared_parents(design, asked.question.analysis, key=asked.trial.key)
     reduction = Reduction.of(asked.question, predictor)
     kept = KeptMoments(asked.question, reduction, parents=parents, models=predictor.models is not None)
-    summed(asked, kept, path, client=client, progress=progress)
+    summed(asked, kept, path, client=client, progress=progress, same_answers=same_answers)
     found = kept_moments.laid_out(asked.frame, kept.moments()) if path is None else open_store(path)
     _warn_constant(kept.constant_tasks, found)
     return found
 
 
-def _effects(asked: Asked, path: Path | None, client: Client | None, progress: bool) -> xr.Dataset:
+def _effects(asked: Asked, path: Path | None, client: Client | None, progress: bool, same_answers: bool) -> xr.Dataset:
     predictor, ends = asked.trial.predictor, Ends()
     reduction = Reduction.of(asked.question, predictor)
     models = predictor.models is not None
@@ -246,7 +267,7 @@ def _effects(asked: Asked, path: Path | None, client: Client | None, progress: b
         _require_memory(asked.question, predictor)
         found = _held(asked, of_unit, of_turn, ends, client, progress)
     else:
-        _stored(asked, of_unit, of_turn, ends, path, client, progress)
+        _stored(asked, of_unit, of_turn, ends, path, client, progress, same_answers)
         found = open_store(path)
     _warn_constant(ends.constant_tasks, found)
     return found
@@ -282,9 +303,10 @@ def _stored(
     path: Path,
     client: Client | None,
     progress: bool,
+    same_answers: bool,
 ) -> None:
     """Carry out what a store lacks of a trial. What all units share is kept before the units that it is told by."""
-    archive, plan = opened(asked, of_unit, path)
+    archive, plan = opened(asked, of_unit, path, same_answers=same_answers)
     trial, n = asked.trial, plan.n_units
     per_unit, models = columns(trial.design), len(trial.predictor.models or ())
     with archive, interruptible(archive, path, n), meter(n * per_unit, show=progress) as advance:
@@ -309,7 +331,11 @@ def _restored(ends: Ends, archive: Archive, plan: Plan) -> tuple[int, tuple[int,
     state = archive.state()
     if state is None:
         return 0, tuple(range(len(plan))), False
-    ends.restore(state[1])
+    shape = next((field.shape for field in archive.grid.fields if field.name == "ice"), ())
+    try:
+        ends.restore(state[1], of=shape)
+    except StoreError as error:
+        raise StoreError(f"{archive.path}: {error}; move the store away, and run the trial anew") from error
     return state[0], archive.missing, kept_effects.is_whole(state[1])
 
 

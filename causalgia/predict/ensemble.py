@@ -102,6 +102,16 @@ class Ensemble(Predictor):
         return digest("ensemble", self.models, *(member.fingerprint for member in self.members))
 
     @property
+    def fingerprint_parts(self) -> dict[str, str]:
+        """Those of every member."""
+        members = zip(self.models, self.members, strict=True)
+        return {
+            f"{part} of {name!r}": known
+            for name, member in members
+            for part, known in (member.fingerprint_parts or {"fingerprint": member.fingerprint}).items()
+        }
+
+    @property
     def precision(self) -> np.dtype[Any]:
         """The coarsest of the members'."""
         return min((member.precision for member in self.members), key=lambda dtype: dtype.itemsize)

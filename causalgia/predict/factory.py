@@ -141,6 +141,11 @@ class PredictorFactory(Predictor):
         return self.made.fingerprint
 
     @property
+    def fingerprint_parts(self) -> dict[str, str]:
+        """Those of the predictor which is made."""
+        return self.made.fingerprint_parts
+
+    @property
     def precision(self) -> np.dtype[Any]:
         """Coarsest floating dtype that the answers are computed in."""
         return self.made.precision

@@ -74,6 +74,25 @@ def fingerprint_of(value: object) -> str:
         return _hash(b"unread", _name(type(value))).hex() + UNREAD
 
 
+def parts_of(value: object) -> dict[str, str]:
+    """Return digests of a callable's code (with its constants and its structure), and of the arrays that it holds.
+
+    Examples
+    --------
+    >>> def line(slope, shift):
+    ...     return lambda x: slope * x + shift
+    >>> one, other = (parts_of(line(np.full(3, slope), 1)) for slope in (2.0, 3.0))
+    >>> one["code"] == other["code"], one["weights"] == other["weights"]
+    (True, False)
+    """
+    reader = _Reader(weights=[])
+    try:
+        code = reader.read(value)
+    except RecursionError:
+        code = _name(type(value))
+    return {"code": code.hex(), "weights": _hash(*sorted(reader.weights or ())).hex()}
+
+
 def structure_of(network: Any) -> bytes:
     """Return a digest of a PyTorch network's layers, code and plain attributes, without its tensors."""
     from causalgia.predict.torch_fingerprint import network_structure
@@ -85,9 +104,13 @@ def structure_of(network: Any) -> bytes:
 
 
 class _Reader:
-    """One reading of a value: what is being read is remembered, so that a cycle ends."""
+    """One reading of a value: what is being read is remembered, so that a cycle ends.
 
-    def __init__(self) -> None:
+    Where `weights` is a list, digests of arrays go there and not into the value's own.
+    """
+
+    def __init__(self, weights: list[bytes] | None = None) -> None:
+        self.weights = weights
         self._open: dict[int, int] = {}
         self._closed: dict[int, tuple[object, bytes]] = {}
         self.unread: list[str] = []
@@ -152,6 +175,15 @@ class _Reader:
             yield self.read(item)
 
     def _array(self, value: Any) -> Iterator[bytes]:
+        return self._held(self._of_array(value))
+
+    def _held(self, parts: Iterator[bytes]) -> Iterator[bytes]:
+        if self.weights is None:
+            return parts
+        self.weights.append(_hash(*parts))
+        return iter((b"weights",))
+
+    def _of_array(self, value: Any) -> Iterator[bytes]:
         yield b"array" + type(value).__qualname__.encode()
         yield repr(value.dtype.descr if value.dtype.names else value.dtype.str).encode() + repr(value.shape).encode()
         if value.dtype.hasobject:
@@ -165,12 +197,18 @@ class _Reader:
     def _tensor(self, value: Any) -> Iterator[bytes]:
         from causalgia.predict.torch_fingerprint import tensor_bytes
 
-        return tensor_bytes(value)
+        return self._held(tensor_bytes(value))
 
     def _network(self, value: Any) -> Iterator[bytes]:
-        from causalgia.predict.torch_fingerprint import network_parts
+        from causalgia.predict.torch_fingerprint import network_structure, network_tensors, uncompiled
 
-        return network_parts(value, self.read)
+        network = uncompiled(value)
+        yield b"network"
+        yield from network_structure(network, self.read)
+        if self.weights is None:
+            yield from network_tensors(network)
+        else:
+            self.weights.append(_hash(*network_tensors(network)))
 
     def _text(self, value: Any) -> Iterator[bytes]:
         return iter((b"text", type(value).__qualname__.encode(), str(value).encode()))

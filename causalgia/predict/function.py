@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from causalgia.errors import CausalgiaError, PredictorError
 from causalgia.predict.answers import as_answers
-from causalgia.predict.fingerprint import digest, fingerprint_of
+from causalgia.predict.fingerprint import digest, fingerprint_of, parts_of
 from causalgia.predict.predictor import Layout, SinglePredictor, checked_batch_size, checked_version, shape_in_words
 from causalgia.predict.wording import first_line
 from causalgia.sequences.alphabet import Tokens, one_hot, reverse_complement
@@ -88,13 +88,20 @@ class FunctionPredictor(SinglePredictor):
         identity = (
             fingerprint_of(fn) if fingerprint is None else digest("given", checked_version(fingerprint, "callable"))
         )
-        choices = (self._tasks, scale, self._order, layout, self.dtype.str, rc_average)
-        self._fingerprint = digest("function", identity, *choices, fingerprint_of(reduce))
+        self._version = fingerprint
+        self._choices = (self._tasks, scale, self._order, layout, self.dtype.str, rc_average)
+        self._fingerprint = digest("function", identity, *self._choices, fingerprint_of(reduce))
 
     @property
     def fingerprint(self) -> str:
         """Digest of the callable's code and state, and of every choice made here."""
         return self._fingerprint
+
+    @property
+    def fingerprint_parts(self) -> dict[str, str]:
+        """Digests of the callable's code and arrays (or the version that was given), the options and the read-out."""
+        identity = parts_of(self.fn) if self._version is None else {"version": self._version}
+        return {**identity, "options": digest(*self._choices), "read-out": fingerprint_of(self.reduce)}
 
     @property
     def precision(self) -> np.dtype[Any]:

@@ -124,6 +124,8 @@ class OnnxPredictor(SinglePredictor):
         identity = digest(self._bytes) if fingerprint is None else digest("given", checked_version(fingerprint, "file"))
         choices = (self._tasks, scale, self._order, self.layout, self.heads, rc_average, self.providers)
         self._fingerprint = digest("onnx", identity, *choices, fingerprint_of(reduce))
+        self._parts = {"version" if fingerprint else "file": fingerprint or identity}
+        self._parts |= {"options": digest(*choices), "read-out": fingerprint_of(reduce)}
         self._sizes: dict[int, int] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -134,6 +136,11 @@ class OnnxPredictor(SinglePredictor):
     def fingerprint(self) -> str:
         """Digest of the file's bytes, and of every choice made here."""
         return self._fingerprint
+
+    @property
+    def fingerprint_parts(self) -> dict[str, str]:
+        """Digests of the file (or the version that was given), the options and the read-out."""
+        return self._parts
 
     @property
     def precision(self) -> np.dtype[Any]:

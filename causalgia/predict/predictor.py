@@ -85,6 +85,11 @@ class Predictor(ABC):
         """A hexadecimal digest of everything that the answers depend on, the same in every process."""
 
     @property
+    def fingerprint_parts(self) -> dict[str, str]:
+        """Digests of what the fingerprint is made of, by name, for an error that says which moved; empty: not known."""
+        return {}
+
+    @property
     def precision(self) -> np.dtype[Any]:
         """Coarsest floating dtype that the answers are computed in; float32 unless a predictor knows better."""
         return np.dtype(np.float32)

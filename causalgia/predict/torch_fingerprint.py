@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 
@@ -20,11 +21,13 @@ def tensor_bytes(tensor: torch.Tensor) -> Iterator[bytes]:
     yield plain.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
 
 
-def network_parts(module: torch.nn.Module, read: Callable[[object], bytes]) -> Iterator[bytes]:
-    """Yield what a network's answers in eval mode depend on: tensors, structure, code and plain attributes."""
-    yield b"network"
-    network = getattr(module, "_orig_mod", module)  # torch.compile keeps the network that it was given
-    yield from network_structure(network, read)
+def uncompiled(module: Any) -> Any:
+    """Return a network itself: torch.compile keeps the network that it was given."""
+    return getattr(module, "_orig_mod", module)
+
+
+def network_tensors(network: torch.nn.Module) -> Iterator[bytes]:
+    """Yield every tensor of a network by its name."""
     tensors = [*network.named_parameters(remove_duplicate=False), *network.named_buffers(remove_duplicate=False)]
     for name, tensor in tensors:
         yield name.encode()

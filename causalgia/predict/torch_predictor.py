@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch.nn.parameter import is_lazy
 
 from causalgia.errors import CausalgiaError, PredictorError
-from causalgia.predict.fingerprint import digest, fingerprint_of
+from causalgia.predict.fingerprint import digest, fingerprint_of, parts_of
 from causalgia.predict.incremental.sessions import Incremental
 from causalgia.predict.predictor import (
     EditSession,
@@ -181,9 +181,19 @@ class TorchPredictor(SinglePredictor):
     def fingerprint(self) -> str:
         """Digest of the weights as they are now, the network's structure and code, and every choice made here."""
         identity = digest("given", self._given) if self._given is not None else fingerprint_of(self.module)
+        return digest("torch", identity, *self._choices, self._reduce_digest, *self._ways)
+
+    @property
+    def fingerprint_parts(self) -> dict[str, str]:
+        """Digests of the network's code and weights (or the version that was given), the options and the read-out."""
+        identity = parts_of(self.module) if self._given is None else {"version": self._given}
+        return {**identity, "options": digest(*self._choices, *self._ways), "read-out": self._reduce_digest}
+
+    @property
+    def _ways(self) -> tuple[str, ...]:
         ways = {"tf32": self.tf32, "channels_last": self.channels_last, "compile": self.compile}
         ways["incremental"] = self.incremental
-        return digest("torch", identity, *self._choices, self._reduce_digest, *(way for way in ways if ways[way]))
+        return tuple(way for way in ways if ways[way])
 
     @property
     def precision(self) -> Any:

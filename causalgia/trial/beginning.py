@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from causalgia.analysis import Analysis
 from causalgia.design import Design
@@ -51,6 +54,20 @@ class Begun:
             "analysis": self.attrs.get("analysis", ""),
             "keep": kept.name,
         }
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """What the predictor's fingerprint is made of, and versions that its code depends on."""
+        torch = sys.modules.get("torch")
+        versions = f"Python {self.attrs['python']}, numpy {self.attrs['numpy']}"
+        named = versions if torch is None else f"{versions}, torch {torch.__version__}"
+        return {**self.trial.predictor.fingerprint_parts, "versions": named}
+
+    @property
+    def roundings(self) -> dict[str, NDArray[np.float64]]:
+        """What the predictor's own arithmetic makes of what is kept, by field, its last dims; it has been measured."""
+        assert self.trial.floor is not None, "the predictor has been met"
+        return {"outcome": self.trial.floor[0]}
 
     def meet(self, *, resumed: bool = False) -> Plan:
         """Ask for a few units, so that tasks, batch sizes and the size of rounding are known; return the cut.

@@ -67,4 +67,4 @@ class Summary(Kept, Protocol):
         """Return the sums so far, as arrays."""
 
     def restore(self, state: dict[str, NDArray[Any]]) -> None:
-        """Put back sums that `state` returned."""
+        """Put back sums that `state` returned; StoreError where they are none that it returns."""

@@ -44,6 +44,7 @@ def run(
     client: Client | None = None,
     progress: bool = True,
     notes: Sequence[str] = (),
+    same_answers: bool = False,
 ) -> xr.Dataset:
     """Run a trial and keep its outcomes, in memory or in a store; `causalgia.run` says all of it.
 
@@ -64,7 +65,7 @@ def run(
     kept = Everything(outcome_dims(design, predictor))
     begun = begin(design, predictor, rng=rng, analysis=analysis, client=client, notes=notes)
     if place is not None:
-        return stored(begun, kept, place, client=client, progress=progress)
+        return stored(begun, kept, place, client=client, progress=progress, same_answers=same_answers)
     require_memory(design, tasks=_n_answers(predictor))
     with memory_said(design), meter(design.n_units * columns(design), show=progress) as advance:
         plan = begun.meet()

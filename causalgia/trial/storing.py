@@ -5,26 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
-from causalgia.errors import TrialInterruptedError
+from causalgia.errors import StoreError, TrialInterruptedError
+from causalgia.notes import notes_of
 from causalgia.schema import annotate
-from causalgia.trial.archive import Archive, Field, open_archive
+from causalgia.trial.archive import UNIT, Archive, Field, open_archive
 from causalgia.trial.beginning import Begun
 from causalgia.trial.carrying import carried, unit_parts
 from causalgia.trial.gathering import warn_constant
 from causalgia.trial.kept import Kept, Summary
 from causalgia.trial.meter import meter
 from causalgia.trial.plan import Plan, columns
+from causalgia.trial.same_answers import taken_over
 
 if TYPE_CHECKING:
     from distributed import Client
 
 
-def stored(begun: Begun, kept: Kept, path: Path, *, client: Client | None, progress: bool) -> xr.Dataset:
+def stored(
+    begun: Begun, kept: Kept, path: Path, *, client: Client | None, progress: bool, same_answers: bool = False
+) -> xr.Dataset:
     """Carry out what a store lacks of a trial, and return all of it, lazily.
 
     Raises
@@ -34,7 +38,7 @@ def stored(begun: Begun, kept: Kept, path: Path, *, client: Client | None, progr
     TrialInterruptedError
         At Ctrl-C; what was answered is in the store.
     """
-    archive, plan = opened(begun, kept, path)
+    archive, plan = opened(begun, kept, path, same_answers=same_answers)
     per_unit = columns(begun.trial.design)
     with (
         archive,
@@ -58,9 +62,12 @@ def stored(begun: Begun, kept: Kept, path: Path, *, client: Client | None, progr
     return found
 
 
-def opened(begun: Begun, kept: Kept, path: Path) -> tuple[Archive, Plan]:
-    """Return the store, new or as far as it is, and the cut of the trial; the predictor is met where it is needed."""
-    identity = begun.identity(kept)
+def opened(begun: Begun, kept: Kept, path: Path, *, same_answers: bool = False) -> tuple[Archive, Plan]:
+    """Return the store, new or as far as it is, and the cut of the trial; the predictor is met where it is needed.
+
+    With `same_answers` what another predictor answered is taken over, where this one answers a part of it alike.
+    """
+    identity, parts = begun.identity(kept), begun.parts
     if not Archive.exists(path):
         plan = begun.meet()
         ends = plan.ends.tolist()
@@ -73,13 +80,66 @@ def opened(begun: Begun, kept: Kept, path: Path) -> tuple[Archive, Plan]:
             turns_a_chunk=plan.chunk,
             frame=frame,
             settled=begun.trial.settled,
+            parts=parts,
         ), plan
-    archive = Archive.resume(path, identity=identity)
-    begun.trial.settle(archive.settled)
-    plan = Plan(begun.trial.design.n_units, archive.grid.turn_ends[0], archive.grid.turns_a_chunk)
-    if archive.missing:
-        begun.meet(resumed=True)
+    archive = Archive.resume(path, identity=identity, parts=parts, but=("predictor",) if same_answers else ())
+    try:
+        begun.trial.settle(_as_settled(archive, len(begun.trial.predictor.parts)))
+        plan = Plan(begun.trial.design.n_units, archive.grid.turn_ends[0], archive.grid.turns_a_chunk)
+        _check_units(archive, plan)
+        other = archive.identity != identity
+        if archive.missing or other:
+            begun.meet(resumed=not other)
+            _check_fields(archive, fields_of(begun, kept))
+        if other:
+            note = taken_over(begun, kept, archive, plan)
+            attrs = {"predictor_fingerprint": begun.attrs["predictor_fingerprint"]}
+            archive.take_over(identity, parts, attrs | {"notes": "\n".join([*notes_of(archive.frame), note])})
+    except BaseException:
+        archive.release()
+        raise
     return archive, plan
+
+
+def _as_settled(archive: Archive, n_parts: int) -> list[dict[str, Any]]:
+    """Return what the trial settled on when it was begun: batch sizes by length, and choices, of each part."""
+    match archive.settled:
+        case [*parts] if len(parts) == n_parts and all(map(_is_settled, parts)):
+            return parts
+    raise StoreError(
+        f"{archive.path}: the manifest has no batch sizes and choices of {n_parts} predictors; move the store "
+        "away, and run the trial anew"
+    )
+
+
+def _is_settled(part: object) -> bool:
+    match part:
+        case {"batches": dict(batches), "choices": dict(choices), **more}:
+            lengths = all(name.isascii() and name.isdecimal() and len(name) < 16 for name in batches)
+            sizes = all(type(size) is int and 0 < size < 2**31 for size in batches.values())
+            return not more and lengths and sizes and all(type(choice) is bool for choice in choices.values())
+    return False
+
+
+def _check_units(archive: Archive, plan: Plan) -> None:
+    """Refuse to go on with a store that was made for other units."""
+    if list(archive.grid.turn_ends) != plan.ends.tolist():
+        raise StoreError(
+            f"{archive.path}: was made for other units ({archive.grid.n_units:,}) than the trial has ({plan}); give "
+            "another path as store="
+        )
+
+
+def _check_fields(archive: Archive, fields: tuple[Field, ...]) -> None:
+    """Refuse to fill a store that was made for other answers."""
+    mine = {field.name: (field.dims, field.shape) for field in fields}
+    theirs = {field.name: (field.dims, field.shape) for field in archive.grid.fields if field != UNIT}
+    differ = sorted(name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name))
+    if differ:
+        raise StoreError(
+            f"{archive.path}: was made for other answers than the predictor gives: {differ[0][:80]!r} has dims, shape "
+            f"{theirs.get(differ[0])} there, {mine.get(differ[0])} now; give another path as store="
+        )
 
 
 def fields_of(begun: Begun, kept: Kept) -> tuple[Field, ...]:

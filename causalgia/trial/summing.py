@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from causalgia.errors import StoreError
 from causalgia.trial.archive import Archive
 from causalgia.trial.beginning import Begun
 from causalgia.trial.carrying import Parts, carried
@@ -27,7 +28,15 @@ _SPARING = 20
 """Times as long as the last keeping took: it takes at most a twentieth of the trial, however large the sums."""
 
 
-def summed(begun: Begun, kept: Summary, path: Path | None, *, client: Client | None, progress: bool) -> None:
+def summed(
+    begun: Begun,
+    kept: Summary,
+    path: Path | None,
+    *,
+    client: Client | None,
+    progress: bool,
+    same_answers: bool = False,
+) -> None:
     """Carry out a trial, or what is left of it, and take it all into `kept`.
 
     Raises
@@ -38,7 +47,7 @@ def summed(begun: Begun, kept: Summary, path: Path | None, *, client: Client | N
         At Ctrl-C in a stored trial; sums over the first turns are in the store.
     """
     with ExitStack() as stack:
-        archive, plan = (None, begun.meet()) if path is None else opened(begun, kept, path)
+        archive, plan = (None, begun.meet()) if path is None else opened(begun, kept, path, same_answers=same_answers)
         if archive is not None and path is not None:
             stack.enter_context(archive)
             stack.enter_context(interruptible(archive, path, plan.n_units))
@@ -56,7 +65,10 @@ def _restored(kept: Summary, archive: Archive) -> int:
     state = archive.state()
     if state is None:
         return 0
-    kept.restore(state[1])
+    try:
+        kept.restore(state[1])
+    except StoreError as error:
+        raise StoreError(f"{archive.path}: {error}; move the store away, and run the trial anew") from error
     return state[0]
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from causalgia.trial.archive.files import place_of
-from causalgia.trial.archive.layout import Field
+from causalgia.trial.archive.layout import UNIT, Field
 from causalgia.trial.archive.opening import open_archive, verify
 from causalgia.trial.archive.writing import Archive
 
-__all__ = ["Archive", "Field", "open_archive", "place_of", "verify"]
+__all__ = ["UNIT", "Archive", "Field", "open_archive", "place_of", "verify"]

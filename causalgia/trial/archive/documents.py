@@ -1,4 +1,8 @@
-"""What zarr reads of a trial, but for its units: the metadata of the group, and the variables that do not grow."""
+"""What zarr reads of a trial, but for its units: the metadata of the group, and the variables that do not grow.
+
+`documents` writes them and `frame_of` reads them back. Reading takes nothing but what writing makes: codecs, shapes or
+dtypes of another hand are damage.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +10,18 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 import xarray as xr
 
 from causalgia.errors import StoreError
 from causalgia.schema import annotate
-from causalgia.trial.archive.chunks import encoded
-from causalgia.trial.archive.layout import CONTROL, Field, Grid, node
+from causalgia.trial.archive.chunks import decoded, encoded
+from causalgia.trial.archive.files import parsed
+from causalgia.trial.archive.layout import CONTROL, Field, Grid, as_dtype, node
 
-FORMAT = 1
+FORMAT = 2
 """Version of the layout; raised when an older library could not read what a newer one writes."""
 
 
@@ -40,13 +46,82 @@ def documents(grid: Grid, frame: xr.Dataset) -> dict[str, bytes]:
         values = np.asarray(array.values)
         arrays[node(name)] = _array(values.shape, values.shape, _kind(values.dtype, name), array.dims, array.attrs)
         if values.size:
-            files["/".join([node(name), "c", *["0"] * values.ndim])] = encoded(values).tobytes()
+            files[_place(node(name), values.ndim)] = encoded(values).tobytes()
     coords = sorted({node(name) for name in frame.coords} | {node(f.name) for f in grid.fields if f.dims == ("unit",)})
     group = _group(arrays, dict(frame.attrs) | {"coordinates": " ".join(coords)})
     scalar = _array((), (), np.dtype(np.int64), (), {"meaning": "version of the layout of a causalgia trial"})
     arrays[CONTROL] = scalar | {"fill_value": FORMAT}
     metadata = {f"{name}/zarr.json": as_json(document) for name, document in arrays.items()}
     return dict(sorted((files | metadata | {"zarr.json": as_json(group)}).items()))
+
+
+def frame_of(grid: Grid, files: Mapping[str, bytes], texts: Mapping[str, str]) -> xr.Dataset:
+    """Return every variable without the dim ``unit``, and the attrs: the `frame` that `documents` was given.
+
+    Parameters
+    ----------
+    grid
+        The fields and their chunks.
+    files
+        What `documents` returned, by path in the store.
+    texts
+        The dtypes of text variables, which the metadata do not tell.
+
+    Raises
+    ------
+    StoreError
+        Naming the file that `documents` did not write.
+    """
+    match parsed(files.get("zarr.json", b"")):
+        case {"attributes": {"coordinates": str(coords), **attrs}, "consolidated_metadata": {"metadata": dict(arrays)}}:
+            for field in grid.fields:
+                _check_array(arrays.pop(node(field.name), None), _growing(field, grid))
+            frame = _dataset({name: _variable(name, array, files, texts) for name, array in arrays.items()}, coords)
+            if texts == texts_of(frame):
+                return frame.assign_attrs(_plain(attrs))
+    raise StoreError("zarr.json is none that this library wrote")
+
+
+def texts_of(frame: xr.Dataset) -> dict[str, str]:
+    """Return the dtypes of the text variables."""
+    return {str(name): str(v.dtype) for name, v in frame.variables.items() if v.dtype.kind == "U"}
+
+
+def _dataset(variables: Mapping[str, xr.Variable], coords: str) -> xr.Dataset:
+    """Return variables by the names of their arrays as a Dataset; `coords` has those of the coordinates."""
+    named = set(coords.split())
+    try:
+        data = xr.Dataset({unquote(name): v for name, v in variables.items() if name not in named})
+        return data.assign_coords({unquote(name): v for name, v in variables.items() if name in named})
+    except (ValueError, TypeError) as error:
+        raise StoreError(f"zarr.json does not describe one trial ({error})") from error
+
+
+def _variable(name: str, array: object, files: Mapping[str, bytes], texts: Mapping[str, str]) -> xr.Variable:
+    """Return a variable that does not grow, from its metadata and its file."""
+    match array:
+        case {"shape": list(shape), "dimension_names": list(dims), "data_type": str(kind), "attributes": dict(attrs)}:
+            if all(type(size) is int and 0 <= size < 2**48 for size in shape) and all(isinstance(d, str) for d in dims):
+                dtype = as_dtype(texts.get(unquote(name)) if kind == "string" else kind)
+                names, n = tuple(map(unquote, dims)), math.prod(shape)
+                _check_array(array, _array(tuple(shape), tuple(shape), dtype, names, attrs))
+                data = np.frombuffer(files.get(_place(name, len(shape)), b""), np.uint8)
+                values = decoded(data, dtype, n) if n else np.empty(0, dtype)
+                if values is not None:
+                    return xr.Variable(names, values.astype(dtype).reshape(shape), attrs)
+    raise StoreError(f"{name[:80]!r} is no array that this library wrote")
+
+
+def _check_array(array: object, expected: Mapping[str, Any]) -> None:
+    """Refuse metadata of an array that are not those which are written, whatever is said of it in words."""
+    attrs = array.get("attributes") if isinstance(array, dict) else None
+    if not isinstance(attrs, dict) or array != json.loads(as_json({**expected, "attributes": _plain(attrs)})):
+        raise StoreError("zarr.json describes an array in a way that this library does not")
+
+
+def _place(name: str, n_dims: int) -> str:
+    """Return the path of the values of a variable that does not grow."""
+    return "/".join([name, "c", *["0"] * n_dims])
 
 
 def as_json(document: Mapping[str, Any]) -> bytes:

@@ -1,14 +1,22 @@
-"""Files that are whole or not there: written beside their place, made durable, then moved; and hashed."""
+"""Files that are whole or not there: written beside their place, made durable, then moved; and hashed.
+
+No link inside a store is followed: a store may come from anybody, and what is written must not land elsewhere.
+"""
 
 from __future__ import annotations
 
 import errno
 import hashlib
+import io
+import json
 import os
+import re
+import stat
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from causalgia.errors import StoreError
 
@@ -21,11 +29,17 @@ _CURES = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), _FULL),
     **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), _CLOSED),
     **dict.fromkeys((errno.ENOTDIR, errno.ENAMETOOLONG), "give another path as store="),
+    errno.ELOOP: "it is a link, which is not followed; put the file itself into its place, or move the store away",
 }
+FILE_MARK = re.compile(r"[0-9]{1,15}:[0-9a-f]{64}", re.ASCII)
+_MOST = 2**30
+"""Bytes of a file that is read whole; what a store writes of this kind is a hundredth of it."""
+_OPEN = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+_READ = os.O_RDONLY | _OPEN | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 def place_of(store: object) -> Path:
-    """Return the folder that a user names.
+    """Return the folder that a user names, as an absolute path: a predictor may change the working folder.
 
     Raises
     ------
@@ -42,7 +56,10 @@ def place_of(store: object) -> Path:
     given = os.fspath(store) if isinstance(store, str | os.PathLike) else None
     if not isinstance(given, str) or not given.strip() or "://" in given or "\0" in given:
         raise StoreError(f"store={store!r}: a trial is kept in a folder of this machine, such as 'trial.zarr'")
-    return Path(given).expanduser()
+    try:
+        return Path(given).expanduser().absolute()
+    except (RuntimeError, OSError) as error:  # nobody of this name, or a working folder that is gone
+        raise StoreError(f"store={store!r}: is no path of this machine ({error}); give an absolute path") from error
 
 
 @contextmanager
@@ -54,9 +71,31 @@ def on_disk(path: Path) -> Iterator[None]:
         raise
     except OSError as error:
         cure = _CURES.get(error.errno or 0, f"see to the disk: {_KEPT}")
-        where = error.filename2 or error.filename
-        named = path if where is None or str(where).startswith(str(path)) else f"{path} ({where})"
+        where = error.filename2 or error.filename or path
+        named = where if str(where).startswith(str(path)) else f"{path} ({where})"
         raise StoreError(f"{named}: cannot be used ({error.strerror or error}); {cure}") from error
+
+
+def check_no_links(path: Path) -> None:
+    """Refuse a store in which anything is a link, or neither a file nor a folder. The store itself may be a link.
+
+    Raises
+    ------
+    StoreError
+        Naming what it is.
+    """
+    folders = [str(path)]
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                elif not entry.is_file(follow_symlinks=False):
+                    what = "a link, which is not followed" if entry.is_symlink() else "neither a file nor a folder"
+                    raise StoreError(
+                        f"{path}: {os.path.relpath(entry.path, path)} is {what}; a store holds files alone: put the "
+                        "file itself into its place, or move the store away, and run the trial anew"
+                    )
 
 
 def part_of(path: Path) -> Path:
@@ -66,13 +105,62 @@ def part_of(path: Path) -> Path:
 
 def write(path: Path, *data: Data) -> None:
     """Write a file, one piece after the other, and wait until it is on the disk."""
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+    file = new_file(path)
     try:
         for piece in data:
             write_all(file, piece)
         os.fsync(file)
     finally:
         os.close(file)
+
+
+def new_file(path: Path) -> int:
+    """Return a new, empty file to write to; what had its name keeps its bytes, under the other names that it has."""
+    remove(path)
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _OPEN, 0o666)
+
+
+def file_to_append(path: Path, flags: int = os.O_WRONLY | os.O_APPEND) -> int:
+    """Return a file to add to, which is no link."""
+    return os.open(path, flags | _OPEN, 0o666)
+
+
+def file_to_read(path: Path) -> io.FileIO:
+    """Return a file to read, which is no link; a pipe or a device is not waited for."""
+    number = os.open(path, _READ)
+    try:
+        if not stat.S_ISREG(os.fstat(number).st_mode):
+            raise OSError(errno.EINVAL, "neither a file nor a folder", str(path))
+        return io.FileIO(number, "rb")
+    except BaseException:
+        os.close(number)
+        raise
+
+
+def read(path: Path) -> bytes:
+    """Return the bytes of a file that does not grow with the units."""
+    with file_to_read(path) as file:
+        if os.fstat(file.fileno()).st_size > _MOST:
+            raise StoreError(f"{path}: longer than any file of its kind; move the store away, and run the trial anew")
+        return file.readall()
+
+
+def read_or_none(path: Path) -> bytes | None:
+    """Return the bytes of a file; None where there is none that can be read."""
+    try:
+        return read(path)
+    except PermissionError:
+        raise
+    except OSError:
+        return None
+
+
+def parsed(data: bytes) -> Any:
+    """Return what JSON says; None where it says nothing that can be read, is nested too deep, or has huge numbers."""
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        return None
 
 
 def write_all(file: int, data: Data) -> None:
@@ -116,18 +204,6 @@ def mark_of(data: Data) -> str:
     return f"{len(memoryview(data))}:{hashlib.sha256(data).hexdigest()}"
 
 
-def mark_at(path: Path) -> str | None:
-    """Return the mark of a file; None where there is none that can be read."""
-    try:
-        with path.open("rb", buffering=0) as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-            return f"{file.tell()}:{digest}"
-    except PermissionError:
-        raise
-    except OSError:
-        return None
-
-
 def sealed(data: bytes) -> bytes:
     """Return bytes with their mark before them.
 
@@ -143,6 +219,19 @@ def unsealed(data: bytes) -> bytes | None:
     """Return the bytes that were sealed; None where they are not whole."""
     mark, _, rest = data.partition(b"\n")
     return rest if mark == mark_of(rest).encode() else None
+
+
+def unpacked(data: bytes) -> dict[str, bytes]:
+    """Return the files of a zip archive that was stored without compression, by name; none of any other bytes."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            members = archive.infolist()
+            plain = all(one.compress_type == zipfile.ZIP_STORED for one in members)
+            if not plain or sum(one.file_size for one in members) > len(data):
+                return {}
+            return {one.filename: archive.read(one) for one in members}
+    except Exception:  # what reading a zip archive of anybody's bytes may raise is written nowhere
+        return {}
 
 
 def size_of(mark: str) -> int:

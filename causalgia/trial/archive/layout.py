@@ -16,6 +16,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,6 +31,10 @@ from causalgia.errors import StoreError
 
 CONTROL = "causalgia-trial"
 _TAKEN = ("", ".", "..", "zarr.json", CONTROL)
+_STATIC = re.compile(r"(?P<node>[A-Za-z0-9_.~%-]+)/(zarr\.json|c(/0)*)")
+_DTYPE = re.compile(r"[<>|=]?[A-Za-z]{1,7}[0-9]{0,6}", re.ASCII)
+_MOST_SLABS = 2**24
+"""Files of a variable; more are no trial, and counting them would take hours."""
 
 
 def control(path: Path) -> Path:
@@ -47,6 +53,20 @@ def node(name: object) -> str:
     if str(name) in _TAKEN:
         raise StoreError(f"a variable cannot be stored as {str(name)!r}; rename the factor")
     return quote(str(name), safe="")
+
+
+def is_static(name: str) -> bool:
+    """Return whether a path in a store is that of a file which does not grow with the units.
+
+    Examples
+    --------
+    >>> [is_static(name) for name in ("zarr.json", "arm/c/0", "../arm", "arm/../../c", "causalgia-trial/log")]
+    [True, True, False, False, False]
+    """
+    found = _STATIC.fullmatch(name)
+    if found is None or found["node"] == CONTROL:
+        return name in ("zarr.json", f"{CONTROL}/zarr.json")
+    return found["node"] not in _TAKEN
 
 
 @dataclass(frozen=True)
@@ -92,6 +112,10 @@ class Field:
         """Sizes of the dims beyond the units in one file: of one model."""
         return (*self.shape[:-1], 1) if self.by_model else self.shape
 
+    def values_a_file(self, n_units: int) -> int:
+        """Return how many values a file of some units has."""
+        return n_units * math.prod(self.of_a_file)
+
     @property
     def blank(self) -> Any:
         """What stands where no value was put yet: NaN, 0, False, or no letters."""
@@ -128,6 +152,8 @@ class Grid:
         whole = ends[self.turns_a_chunk - 1 :: self.turns_a_chunk][: self.n_chunks - 1]
         if (np.diff(whole, prepend=0) != self.units_a_chunk).any() or self.n_units > self.n_chunks * self.units_a_chunk:
             raise StoreError("chunks of unequal numbers of units; zarr needs equal ones: make the plan of equal turns")
+        if self.n_slabs > _MOST_SLABS:
+            raise StoreError(f"more than {_MOST_SLABS:,} files of a variable; make larger turns, or ask fewer models")
 
     @property
     def n_units(self) -> int:
@@ -151,12 +177,24 @@ class Grid:
         found = {field.shape[-1] for field in self.fields if field.by_model}
         if len(found) > 1:
             raise StoreError(f"fields of {sorted(found)} models; give all of them the same models")
+        if max(found, default=0) > _MOST_SLABS:
+            raise StoreError(f"fields of more than {_MOST_SLABS:,} models; ask fewer")
         shared: list[int | None] = [None] if any(not field.by_model for field in self.fields) else []
         return (*shared, *range(found.pop() if found else 0))
+
+    def has(self, slab: Slab) -> bool:
+        """Return whether a slab is one of the trial."""
+        first, last = self.models[0], self.models[-1]
+        known = first is None if slab.model is None else last is not None and 0 <= slab.model <= last
+        return known and 0 <= slab.chunk < self.n_chunks
 
     def slabs(self) -> Iterator[Slab]:
         """Yield every slab of the trial, in order."""
         return (Slab(chunk, model) for chunk in range(self.n_chunks) for model in self.models)
+
+    @property
+    def n_slabs(self) -> int:
+        return self.n_chunks * len(self.models)
 
     def fields_of(self, slab: Slab) -> tuple[Field, ...]:
         """Return the fields that a slab holds."""
@@ -202,3 +240,63 @@ class Grid:
     def n_units_of(self, chunk: int, among: int) -> int:
         """Count the units of those turns of a chunk that are in a set."""
         return sum(stop - start for start, stop in map(self.units, self.turns(chunk, among)))
+
+
+def as_grid(content: object) -> Grid:
+    """Return the grid that a manifest describes.
+
+    Raises
+    ------
+    StoreError
+        Naming what in it is none of a grid.
+
+    Examples
+    --------
+    >>> as_grid({"fields": [], "turn_ends": [4.0], "turns_a_chunk": 1})
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.StoreError: 'turn_ends' is no list of whole numbers
+    """
+    match content:
+        case {"fields": list(fields), "turn_ends": ends, "turns_a_chunk": turns, **more} if not more:
+            known = tuple(map(_as_field, fields))
+            if len({field.name for field in known}) < len(known):
+                raise StoreError("'fields' names a variable twice")
+            return Grid(known, _as_counts(ends, "turn_ends"), _as_counts([turns], "turns_a_chunk")[0])
+    raise StoreError("'grid' is not made of fields, turn_ends and turns_a_chunk")
+
+
+def as_texts(content: object, name: str) -> dict[str, str]:
+    """Return a mapping of text to text, as JSON has it; StoreError where it is another thing."""
+    if not isinstance(content, dict) or not all(isinstance(text, str) for text in content.values()):
+        raise StoreError(f"'{name}' is no mapping of text to text")
+    return content
+
+
+def as_dtype(text: object) -> np.dtype[Any]:
+    """Return the dtype, numbers or text, of which this is the name; StoreError where it is none that is stored."""
+    if isinstance(text, str) and _DTYPE.fullmatch(text):
+        try:
+            dtype = np.dtype(text)
+        except (TypeError, ValueError):
+            dtype = np.dtype(object)
+        if dtype.kind in "biufU" and (dtype.itemsize <= 8 or dtype.kind == "U"):
+            return dtype
+    raise StoreError("a dtype is none of numbers or text")
+
+
+def _as_field(content: object) -> Field:
+    match content:
+        case {"name": str(name), "dims": list(dims), "shape": shape, "dtype": str(dtype), **more} if not more:
+            if not all(isinstance(dim, str) for dim in dims):
+                raise StoreError("'dims' is no list of names")
+            as_dtype(dtype)
+            return Field(name, tuple(dims), _as_counts(shape, "shape"), dtype)
+    raise StoreError("'fields' is no list of name, dims, shape and dtype")
+
+
+def _as_counts(content: object, name: str) -> tuple[int, ...]:
+    """Return whole numbers from 0 on, each of which fits into a machine's integer."""
+    if not isinstance(content, list) or not all(type(count) is int and 0 <= count < 2**62 for count in content):
+        raise StoreError(f"'{name}' is no list of whole numbers")
+    return tuple(content)

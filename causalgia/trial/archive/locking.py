@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from causalgia.errors import StoreError
+from causalgia.trial.archive.files import file_to_append
 from causalgia.trial.archive.layout import control
 
 
@@ -19,7 +20,7 @@ class Lock:
     """
 
     def __init__(self, path: Path) -> None:
-        self._file: int | None = os.open(control(path) / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        self._file: int | None = file_to_append(control(path) / "lock", os.O_RDWR | os.O_CREAT)
         try:
             _take(self._file, path)
         except BaseException:

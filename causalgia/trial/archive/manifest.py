@@ -5,15 +5,28 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import xarray as xr
+
 from causalgia.errors import StoreError
-from causalgia.trial.archive.documents import FORMAT, as_json
-from causalgia.trial.archive.files import mark_at, mark_of, replace, replace_all, sealed, unsealed
-from causalgia.trial.archive.layout import CONTROL, Field, Grid, control
+from causalgia.trial.archive.documents import FORMAT, as_json, frame_of
+from causalgia.trial.archive.files import (
+    FILE_MARK,
+    mark_of,
+    parsed,
+    read,
+    read_or_none,
+    replace,
+    replace_all,
+    sealed,
+    unpacked,
+    unsealed,
+)
+from causalgia.trial.archive.layout import CONTROL, Grid, as_grid, as_texts, control, is_static, node
 from causalgia.trial.archive.states import SLOTS
 
 _NAME, _COPY = "manifest.json", "copy"
@@ -26,7 +39,8 @@ class Manifest:
 
     `identity` names the trial (design, predictor, seed, ...); `texts` has the dtypes of the text variables without
     units; `static` the marks of the files that do not grow, by path; `settled` is what the trial settled on when it was
-    begun, as JSON, for it to go on with.
+    begun, as JSON, for it to go on with; `parts` has digests (and versions) of what an identity is made of, by
+    name: they tell no trials apart, but say in an error what moved.
     """
 
     identity: Mapping[str, str]
@@ -34,6 +48,7 @@ class Manifest:
     texts: Mapping[str, str]
     static: Mapping[str, str]
     settled: Any = None
+    parts: Mapping[str, str] = field(default_factory=dict)
 
     def to_bytes(self) -> bytes:
         """Return the manifest as JSON that has its own hash."""
@@ -43,55 +58,87 @@ class Manifest:
             "turns_a_chunk": self.grid.turns_a_chunk,
         }
         said = {"identity": self.identity, "grid": grid, "texts": self.texts, "static": self.static}
-        said["settled"] = self.settled
+        said |= {"settled": self.settled, "parts": self.parts}
         told = {"kind": _KIND, "version": FORMAT, **said}
         return as_json(told | {"hash": _hash(told)})
 
     @classmethod
-    def from_bytes(cls, data: bytes, path: Path) -> Manifest | None:
+    def from_bytes(cls, data: bytes | None, path: Path) -> Manifest | None:
         """Read a manifest; None where it is damaged.
 
         Raises
         ------
         StoreError
-            If it was written by another version of the layout.
+            If it was written by another version of the layout, or says under its own hash what no manifest of ours
+            says: somebody else made it.
         """
-        try:
-            told: dict[str, Any] = json.loads(data)
-            version, mark = told["version"], told.pop("hash", None)
-        except (ValueError, KeyError, TypeError, AttributeError):
+        content = None if data is None else parsed(data)
+        if not isinstance(content, dict) or "version" not in content:
             return None
-        if version != FORMAT:
+        mark = content.pop("hash", None)
+        if content["version"] != FORMAT:
             raise StoreError(
-                f"{path}: written in version {version} of the layout, this library reads version {FORMAT}; "
-                "use the library that wrote it, or give another path as store="
+                f"{path}: written in version {_short(content['version'])} of the layout, this library reads version "
+                f"{FORMAT}; use the library that wrote it, or give another path as store="
             )
-        return cls._of(told) if mark == _hash(told) else None
+        if mark != _hash(content):
+            return None
+        try:
+            return cls._of(content)
+        except StoreError as error:
+            raise StoreError(
+                f"{path}: the manifest is none that this library wrote ({error}); move the store away, and run the "
+                "trial anew"
+            ) from error
 
     @classmethod
-    def _of(cls, told: dict[str, Any]) -> Manifest:
-        grid = told["grid"]
-        fields = tuple(Field(f["name"], tuple(f["dims"]), tuple(f["shape"]), f["dtype"]) for f in grid["fields"])
-        return cls(
-            told["identity"],
-            Grid(fields, tuple(grid["turn_ends"]), grid["turns_a_chunk"]),
-            told["texts"],
-            told["static"],
-            told["settled"],
-        )
+    def _of(cls, content: dict[str, Any]) -> Manifest:
+        names = {"identity", "grid", "texts", "static", "settled", "parts"}
+        if content.keys() != {"kind", "version", *names} or content["kind"] != _KIND:
+            raise StoreError(f"it is no {_KIND} of {', '.join(sorted(names))}")
+        identity, texts, static, parts = (as_texts(content[n], n) for n in ("identity", "texts", "static", "parts"))
+        grid = as_grid(content["grid"])
+        _check_static(static, grid)
+        return cls(identity, grid, texts, static, content["settled"], parts)
 
-    def require(self, identity: Mapping[str, str], path: Path) -> None:
-        """Refuse to go on with another trial; says in which parts it differs, and how."""
-        names = sorted(self.identity.keys() | identity.keys())
-        differ = [name for name in names if self.identity.get(name) != identity.get(name)]
+    def require(
+        self, identity: Mapping[str, str], parts: Mapping[str, str], path: Path, *, but: Collection[str] = ()
+    ) -> None:
+        """Refuse to go on with another trial; says in which parts it differs, and how. What is in `but` may differ."""
+        if strange := self.identity.keys() - identity.keys():
+            raise StoreError(f"{path}: holds another trial, one that has {_short(min(strange))}; give another path")
+        differ = [name for name in sorted(identity) if self.identity.get(name) != identity[name] and name not in but]
         if differ:
             said = "; ".join(
-                f"{name}: {_short(self.identity.get(name))} there, {_short(identity.get(name))} now" for name in differ
+                f"{name}: {_short(self.identity.get(name))} there, {_short(identity[name])} now" for name in differ
             )
+            moved = self.moved(parts) if "predictor" in differ else ""
+            cure = _SAME_ANSWERS if differ == ["predictor"] else ""
             raise StoreError(
                 f"{path}: holds another trial, the {' and the '.join(differ)} differ{'s' * (len(differ) == 1)} "
-                f"({said}); give another path as store=, or the same {' and '.join(differ)} to go on with this one"
+                f"({said}{moved and '; '}{moved}); give another path as store=, or the same {' and '.join(differ)} to "
+                f"go on with this one{cure}"
             )
+
+    def moved(self, parts: Mapping[str, str]) -> str:
+        """Say which parts of the predictor are others than these, and which are not; "" where that is not known."""
+        names = sorted(self.parts.keys() | parts.keys() - {"versions"})
+        others = [name for name in names if self.parts.get(name) != parts.get(name) and name != "versions"]
+        same = [name for name in names if name not in others and name != "versions"]
+        said = [f"its {_listed(others)} moved"] if others else []
+        said += [f"its {_listed(same)} did not"] if others and same else []
+        before, now = self.parts.get("versions"), parts.get("versions")
+        return "; ".join([*said, *([f"versions: {_short(before)} there, {_short(now)} now"] if before != now else [])])
+
+
+_SAME_ANSWERS = (
+    "; if its answers are the same nevertheless, same_answers=True (--same-answers) asks it for some of those that are "
+    "kept, and takes them over"
+)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(_short(name)[1:-1] for name in names[:6]) + (f" and {len(names) - 6} more" if names[6:] else "")
 
 
 def write_manifest(path: Path, manifest: Manifest, static: Mapping[str, bytes]) -> None:
@@ -117,23 +164,43 @@ def read_manifest(path: Path) -> Manifest:
     StoreError
         If both are damaged, or of another version.
     """
-    file = control(path) / _NAME
-    found = Manifest.from_bytes(file.read_bytes(), path) if file.exists() else None
-    found = found or Manifest.from_bytes(_copies(path).get(_NAME, b""), path)
+    found = Manifest.from_bytes(read_or_none(control(path) / _NAME), path)
+    found = found or Manifest.from_bytes(_copies(path).get(_NAME), path)
     if found is None:
         raise StoreError(f"{path}: the manifest and its copy are damaged; move the store away, and run the trial anew")
     return found
 
 
+def whole_static(path: Path, manifest: Manifest) -> dict[str, bytes]:
+    """Return the files that do not grow and have the bytes that were written, by their path in the store."""
+    read = {name: read_or_none(path / name) for name in manifest.static}
+    return {name: data for name, data in read.items() if data is not None and mark_of(data) == manifest.static[name]}
+
+
 def damaged_static(path: Path, manifest: Manifest) -> list[str]:
     """Return the files that do not grow, and do not have the bytes that were written; as paths in the store."""
-    hurt = [name for name, mark in manifest.static.items() if mark_at(path / name) != mark]
-    if mark_at(control(path) / _NAME) != mark_of(manifest.to_bytes()):
+    whole = whole_static(path, manifest)
+    hurt = [name for name in manifest.static if name not in whole]
+    if read_or_none(control(path) / _NAME) != manifest.to_bytes():
         hurt.append(f"{CONTROL}/{_NAME}")
     copies, marks = _copies(path), {_NAME: mark_of(manifest.to_bytes()), **manifest.static}
     if {name: mark_of(data) for name, data in copies.items()} != marks:
         hurt.append(f"{CONTROL}/{_COPY}")
     return hurt
+
+
+def frame_of_store(path: Path, manifest: Manifest) -> xr.Dataset:
+    """Return the variables that do not grow, and the attrs.
+
+    Raises
+    ------
+    StoreError
+        If a file of theirs is damaged, or none that this library wrote.
+    """
+    try:
+        return frame_of(manifest.grid, whole_static(path, manifest), manifest.texts)
+    except StoreError as error:
+        raise StoreError(f"{path}: {error}; move the store away, and run the trial anew") from error
 
 
 def repair_static(path: Path, manifest: Manifest) -> list[str]:
@@ -151,7 +218,7 @@ def repair_static(path: Path, manifest: Manifest) -> list[str]:
         (path / name).parent.mkdir(parents=True, exist_ok=True)
         replace(path / name, copies[name])
     if hurt:
-        write_manifest(path, manifest, {name: (path / name).read_bytes() for name in manifest.static})
+        write_manifest(path, manifest, {name: read(path / name) for name in manifest.static})
     return hurt
 
 
@@ -165,19 +232,28 @@ def _copied(manifest: bytes, static: Mapping[str, bytes]) -> bytes:
 
 
 def _copies(path: Path) -> dict[str, bytes]:
-    """Return the files of the copy; none where it is damaged."""
-    file = control(path) / _COPY
-    data = unsealed(file.read_bytes()) if file.exists() else None
-    if data is None:
-        return {}
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
+    """Return the files of the copy; none where it is damaged, or is packed in a way that we do not pack it in."""
+    data = unsealed(read_or_none(control(path) / _COPY) or b"")
+    return {} if data is None else unpacked(data)
 
 
 def _hash(told: Mapping[str, Any]) -> str:
-    return mark_of(json.dumps(told, sort_keys=True).encode())
+    try:
+        return mark_of(json.dumps(told, sort_keys=True).encode())
+    except RecursionError:  # a little deeper than what can be parsed
+        return ""
 
 
-def _short(value: str | None) -> str:
+def _check_static(static: Mapping[str, str], grid: Grid) -> None:
+    """Refuse paths that are no place of a file that does not grow, and marks that are none."""
+    growing = {node(field.name) for field in grid.fields}
+    for name, mark in static.items():
+        if not is_static(name) or (name.partition("/")[0] in growing and not name.endswith("/zarr.json")):
+            raise StoreError(f"'static' lists {_short(name)}, which is no file of a store")
+        if not FILE_MARK.fullmatch(mark):
+            raise StoreError(f"'static' has {_short(mark)} for {name}, which is no mark of a file")
+
+
+def _short(value: object) -> str:
     text = "not given" if value is None else repr(value)
     return text if len(text) <= 300 else f"{text[:200]}...{text[-60:]}"

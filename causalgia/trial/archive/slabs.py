@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.errors import StoreError
-from causalgia.trial.archive.chunks import checksum, chunk_mark, decoded, encoded, read_chunk
+from causalgia.trial.archive.chunks import checksum, chunk_mark, decoded, encoded, whole_chunk
 from causalgia.trial.archive.files import part_of, write
 from causalgia.trial.archive.layout import UNIT, Field, Grid, Slab
 from causalgia.trial.archive.log import Log, Record
@@ -73,7 +73,12 @@ def _opened(path: Path, grid: Grid, own: Field, slab: Slab, done: int) -> NDArra
     shape, dtype = (grid.units_a_chunk, *own.of_a_file), np.dtype(own.dtype).newbyteorder("<")
     if not done:
         return np.empty(shape, dtype)
-    return decoded(read_chunk(path / grid.file_of(own, slab)), dtype).reshape(shape)
+    file = path / grid.file_of(own, slab)
+    data = whole_chunk(file)
+    values = None if data is None else decoded(data, dtype, own.values_a_file(grid.units_a_chunk))
+    if values is None:
+        raise StoreError(f"{file}: damaged while the trial was running; the same call goes on from what is whole")
+    return values.reshape(shape)
 
 
 def _fitting(values: Mapping[str, NDArray[Any]], own: Field, n: int, model: int | None) -> NDArray[Any]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,9 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.trial.archive.files import replace, sealed, unsealed
+from causalgia.trial.archive.files import read_or_none, replace, sealed, unpacked, unsealed
 
 SLOTS = ("state-0", "state-1")
+_TURNS = re.compile(rb"[0-9]{1,15}")
 
 
 def write_state(folder: Path, arrays: Mapping[str, NDArray[Any]], *, turns: int, last: bool) -> None:
@@ -51,8 +54,25 @@ def _unpacked(data: bytes) -> tuple[int, dict[str, NDArray[Any]]] | None:
     if body is None:
         return None
     turns, _, packed = body.partition(b"\n")
-    with np.load(io.BytesIO(packed), allow_pickle=False) as arrays:
-        return int(turns), dict(arrays)
+    arrays = {name.removesuffix(".npy"): _array(data) for name, data in unpacked(packed).items()}
+    whole = {name: array for name, array in arrays.items() if array is not None}
+    return (int(turns), whole) if _TURNS.fullmatch(turns) and whole.keys() == arrays.keys() and whole else None
+
+
+def _array(data: bytes) -> NDArray[Any] | None:
+    """Return the array of a file in numpy's format; None where it is none of numbers or text, or of another size."""
+    stream = io.BytesIO(data)
+    try:
+        if np.lib.format.read_magic(stream) != (1, 0):
+            return None
+        shape, in_columns, dtype = np.lib.format.read_array_header_1_0(stream)
+    except Exception:  # the header is Python; what reading any text as Python may raise is written nowhere
+        return None
+    values = memoryview(data)[stream.tell() :]
+    if dtype.kind not in "biufU" or any(size < 0 for size in shape) or math.prod(shape) * dtype.itemsize != len(values):
+        return None
+    flat = np.frombuffer(values, dtype) if len(values) else np.empty(0, dtype)
+    return flat.reshape(shape, order="F" if in_columns else "C").copy()
 
 
 def _turns(path: Path) -> int:
@@ -62,9 +82,4 @@ def _turns(path: Path) -> int:
 
 
 def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except PermissionError:
-        raise
-    except OSError:
-        return b""
+    return read_or_none(path) or b""

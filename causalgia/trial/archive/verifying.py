@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from causalgia.trial.archive.chunks import chunk_mark_at
-from causalgia.trial.archive.files import part_of, remove
+from causalgia.trial.archive.files import part_of, remove, size_of
 from causalgia.trial.archive.layout import Grid, Slab
 from causalgia.trial.archive.log import Record
 
@@ -53,12 +53,13 @@ def _held(path: Path, name: str, records: Sequence[Record]) -> int:
     """Return the turns that a file holds; a finished one beside its place is moved there."""
     file = path / name
     turns = partial(_turns_of, name=name, records=records)
-    waiting = chunk_mark_at(part_of(file))
+    sizes = {size_of(record.files[name]) for record in records}
+    waiting = chunk_mark_at(part_of(file), sizes)
     if waiting is not None and waiting == records[-1].files.get(name):
         part_of(file).replace(file)
         return records[-1].done
     remove(part_of(file))
-    return turns(chunk_mark_at(file))
+    return turns(chunk_mark_at(file, sizes))
 
 
 def _turns_of(mark: str | None, *, name: str, records: Sequence[Record]) -> int:

@@ -6,22 +6,40 @@ import errno
 import os
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.errors import DamageWarning, StoreError
-from causalgia.trial.archive.documents import documents
-from causalgia.trial.archive.files import mark_of, on_disk, sync_folder
+from causalgia.trial.archive.documents import documents, texts_of
+from causalgia.trial.archive.files import (
+    check_no_links,
+    mark_of,
+    new_file,
+    on_disk,
+    read,
+    remove,
+    replace,
+    sync_folder,
+    write_all,
+)
 from causalgia.trial.archive.layout import UNIT, Field, Grid, Slab, control
 from causalgia.trial.archive.locking import Lock
 from causalgia.trial.archive.log import Log, read_log
-from causalgia.trial.archive.manifest import Manifest, is_begun, read_manifest, repair_static, write_manifest
+from causalgia.trial.archive.manifest import (
+    Manifest,
+    frame_of_store,
+    is_begun,
+    read_manifest,
+    repair_static,
+    write_manifest,
+)
 from causalgia.trial.archive.slabs import Filling, commit
 from causalgia.trial.archive.states import SLOTS, read_state, settle_states, write_state
 from causalgia.trial.archive.verifying import Found, found_in
@@ -57,8 +75,9 @@ class Archive:
     seconds = 1.0
     """Between commits of chunks that are not full yet."""
 
-    def __init__(self, path: Path, grid: Grid, lock: Lock, done: dict[Slab, int], settled: Any) -> None:
-        self.path, self.grid, self.settled = path, grid, settled
+    def __init__(self, path: Path, manifest: Manifest, lock: Lock, done: dict[Slab, int]) -> None:
+        self.path, self.grid, self.settled = path, manifest.grid, manifest.settled
+        self._manifest = manifest
         self._lock, self._done = lock, done
         self._open: dict[Slab, Filling] = {}
         self._log = Log(control(path) / "log")
@@ -89,6 +108,7 @@ class Archive:
         turns_a_chunk: int,
         frame: xr.Dataset,
         settled: Any = None,
+        parts: Mapping[str, str] | None = None,
     ) -> Archive:
         """Begin a store.
 
@@ -108,6 +128,8 @@ class Archive:
             Every variable of the finished Dataset without the dim ``unit``, and its attrs.
         settled
             What the trial settled on before its first turn, ready for JSON: `settled` gives it back.
+        parts
+            Digests and versions of what the predictor is made of, to say in an error what moved.
 
         Raises
         ------
@@ -124,15 +146,33 @@ class Archive:
             try:
                 if _begun(place):
                     raise StoreError(f"{place}: holds a trial already; resume it, or give another path as store=")
-                _lay_out(place, identity, grid, frame, static, settled)
+                marks = {name: mark_of(data) for name, data in static.items()}
+                manifest = Manifest(dict(identity), grid, texts_of(frame), marks, settled, dict(parts or {}))
+                _lay_out(place, manifest, static)
             except BaseException:
                 lock.release()
                 raise
-        return cls(place, grid, lock, {}, settled)
+        return cls(place, manifest, lock, {})
 
     @classmethod
-    def resume(cls, path: str | Path, *, identity: Mapping[str, str]) -> Archive:
+    def resume(
+        cls,
+        path: str | Path,
+        *,
+        identity: Mapping[str, str],
+        parts: Mapping[str, str] | None = None,
+        but: Collection[str] = (),
+    ) -> Archive:
         """Go on with a store; what is in it is verified by hash, and what is damaged is missing again.
+
+        Parameters
+        ----------
+        path
+            Of the store.
+        identity, parts
+            As `create`.
+        but
+            Names in the identity that may differ: whoever asks for that looks at what is kept, and calls `take_over`.
 
         Raises
         ------
@@ -152,12 +192,51 @@ class Archive:
             lock = Lock(place)
             try:
                 manifest = read_manifest(place)
-                manifest.require(identity, place)
+                manifest.require(identity, parts or {}, place, but=but)
                 done = _verified(place, manifest)
             except BaseException:
                 lock.release()
                 raise
-        return cls(place, manifest.grid, lock, {found.slab: found.done for found in done}, manifest.settled)
+        return cls(place, manifest, lock, {found.slab: found.done for found in done})
+
+    @property
+    def identity(self) -> Mapping[str, str]:
+        """What the trial in the store is told apart by."""
+        return self._manifest.identity
+
+    @property
+    def frame(self) -> xr.Dataset:
+        """Every variable without the dim ``unit``, and the attrs."""
+        return frame_of_store(self.path, self._manifest)
+
+    def moved(self, parts: Mapping[str, str]) -> str:
+        """Say which parts of the predictor are others than these, and which are not."""
+        return self._manifest.moved(parts)
+
+    def take_over(self, identity: Mapping[str, str], parts: Mapping[str, str], attrs: Mapping[str, Any]) -> None:
+        """Make what is kept that of another identity, and say so in the attrs; the manifest is written before them."""
+        old = self.frame
+        frame = old.assign_attrs(attrs)
+        static = documents(self.grid, frame)
+        marks = {name: mark_of(data) for name, data in static.items()}
+        made = Manifest(dict(identity), self.grid, texts_of(frame), marks, self.settled, dict(parts))
+        with on_disk(self.path):
+            write_manifest(self.path, made, static)
+            for name, data in static.items():
+                if self._manifest.static.get(name) != marks[name]:
+                    replace(self.path / name, data)
+        self._manifest = made
+
+    def kept(self, turn: int) -> dict[str, NDArray[Any]]:
+        """Return what is on disk of a turn that no model lacks, by field, (units of the turn, ...[, models])."""
+        grid, rows, found = self.grid, self.grid.rows(turn), dict[str, list[NDArray[Any]]]()
+        for model in grid.models:
+            slab = Slab(grid.chunk(turn), model)
+            with on_disk(self.path):
+                filling = Filling.begin(self.path, grid, slab, self._done.get(slab, 0))
+            for own, values in filling.values.items():
+                found.setdefault(own.name, []).append(values[rows])
+        return {name: np.concatenate(parts, axis=-1) if parts[1:] else parts[0] for name, parts in found.items()}
 
     @property
     def missing(self) -> tuple[int, ...]:
@@ -201,7 +280,7 @@ class Archive:
         self._commit_all()
         with on_disk(self.path):
             if self.grid.fields and not self.missing:
-                self._log.settle(self.grid.slabs())
+                self._log.settle(self.grid)
             settle_states(control(self.path), turns=self.grid.n_turns)
 
     def put_state(self, arrays: Mapping[str, NDArray[Any]], *, turns: int) -> None:
@@ -226,8 +305,10 @@ class Archive:
         with on_disk(self.path):
             state, damaged = read_state(control(self.path))
         if damaged:
-            first = 0 if state is None else self.grid.turn_ends[state[0] - 1] if state[0] else 0
+            first = 0 if state is None or not state[0] else self.grid.turn_ends[min(state[0], self.grid.n_turns) - 1]
             _warn(self.path, damaged, self.grid.n_units - first)
+        if state is not None and state[0] > self.grid.n_turns:
+            raise StoreError(f"{self.path}: sums over {state[0]:,} turns of {self.grid.n_turns:,}; move the store away")
         return state
 
     def close(self) -> None:
@@ -235,7 +316,7 @@ class Archive:
         try:
             self.flush()
         finally:
-            self._release()
+            self.release()
 
     def __enter__(self) -> Archive:
         return self
@@ -244,11 +325,12 @@ class Archive:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if isinstance(error, StoreError):
-            self._release()
+            self.release()
         else:
             self.close()
 
-    def _release(self) -> None:
+    def release(self) -> None:
+        """Let others write; what was put and not committed is forgotten."""
         self._pool.shutdown()
         self._open.clear()
         self._lock.release()
@@ -309,6 +391,8 @@ class Archive:
 
 def _begun(path: Path) -> bool:
     """Return whether there is a store; refuse what is no place for one."""
+    if os.path.lexists(control(path)):
+        check_no_links(path)
     if is_begun(path):
         return True
     if path.is_dir() and any(path.iterdir()) and not control(path).is_dir():
@@ -322,24 +406,29 @@ def _begun(path: Path) -> bool:
     return False
 
 
-def _lay_out(
-    path: Path, identity: Mapping[str, str], grid: Grid, frame: xr.Dataset, static: Mapping[str, bytes], settled: Any
-) -> None:
+def _lay_out(path: Path, manifest: Manifest, static: Mapping[str, bytes]) -> None:
     """Write all that does not grow, an empty log, and at last the manifest: with it the store is begun.
 
     The copy is made durable, and mends the files that it is of if these are not.
     """
     for name, data in static.items():
         (path / name).parent.mkdir(parents=True, exist_ok=True)
-        (path / name).write_bytes(data)
+        _lay(path / name, data)
     for slot in SLOTS:
-        (control(path) / slot).unlink(missing_ok=True)
-    (control(path) / "log").write_bytes(b"")
-    texts = {str(name): str(v.dtype) for name, v in frame.variables.items() if v.dtype.kind == "U"}
-    marks = {name: mark_of(data) for name, data in static.items()}
-    write_manifest(path, Manifest(dict(identity), grid, texts, marks, settled), static)
+        remove(control(path) / slot)
+    _lay(control(path) / "log", b"")
+    write_manifest(path, manifest, static)
     for folder in (path, path.parent):
         sync_folder(folder)
+
+
+def _lay(path: Path, data: bytes) -> None:
+    """Write a new file, which is not waited for."""
+    file = new_file(path)
+    try:
+        write_all(file, data)
+    finally:
+        os.close(file)
 
 
 def _verified(path: Path, manifest: Manifest) -> list[Found]:
@@ -348,8 +437,11 @@ def _verified(path: Path, manifest: Manifest) -> list[Found]:
     log = control(path) / "log"
     if not log.exists():
         repaired.append(f"{control(path).name}/log")
-        log.write_bytes(b"")
-    found = found_in(path, manifest.grid, read_log(log))
+        _lay(log, b"")
+    elif log.stat().st_nlink > 1:
+        replace(log, read(log))  # what has another name too, such as a backup, keeps its bytes
+    frame_of_store(path, manifest)
+    found = found_in(path, manifest.grid, read_log(log, manifest.grid))
     damaged = [*repaired, *(name for one in found for name in one.damaged)]
     if damaged:
         lost: dict[int, int] = {}

@@ -1,0 +1,123 @@
+"""What another predictor answered, taken over by one that gives the same answers: a part of them is asked for again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalgia.errors import StoreError
+from causalgia.trial.carrying import unit_parts
+from causalgia.trial.kept import Kept, Summary
+from causalgia.trial.plan import Plan, columns
+
+if TYPE_CHECKING:
+    from causalgia.trial.archive import Archive
+    from causalgia.trial.beginning import Begun
+
+_ROWS, _LEAST, _MOST, _TURNS = 2_048, 8, 256, 16
+"""Sequences asked for again, the fewest and most units that they are of, and the turns from which these are."""
+_TIMES = 4
+"""Multiples of the measured rounding that two answers may differ by: each has one, and it was measured on fewer."""
+
+
+def taken_over(begun: Begun, kept: Kept, archive: Archive, plan: Plan) -> str:
+    """Ask the predictor for some of the kept answers; return the note that says what is taken over, and why.
+
+    Up to 256 units, of up to 16 turns drawn evenly over those that are kept, are answered under every arm.
+
+    Parameters
+    ----------
+    begun, kept, plan
+        The trial, whose predictor has been met and its rounding measured.
+    archive
+        What another predictor answered.
+
+    Raises
+    ------
+    StoreError
+        If an answer differs by more than 4 times the predictor's own rounding (unit, arm and task are named), tasks,
+        models or the scale differ, or nothing is kept that could be compared.
+    """
+    if isinstance(kept, Summary):
+        raise StoreError(
+            f"{archive.path}: keeps sums, and no answers that could be compared with the predictor's; give another "
+            "path as store= (keep='outcomes' and keep='effects' can be taken over)"
+        )
+    _check_frames(begun, archive)
+    lacking = set(archive.missing)
+    turns = [turn for turn in range(len(plan)) if turn not in lacking]
+    if not turns:
+        raise StoreError(f"{archive.path}: keeps no whole turn that could be compared; give another path as store=")
+    chosen = [turns[int(i)] for i in np.unique(np.linspace(0, len(turns) - 1, _TURNS).round())]
+    most = int(np.clip(_ROWS // columns(begun.trial.design), _LEAST, _MOST))
+    asked = sum(_alike(begun, kept, archive, plan, turn, max(1, most // len(chosen))) for turn in chosen)
+    n = sum(last - first for first, last in map(plan.bounds, turns))
+    moved = archive.moved(begun.parts)
+    return (
+        f"{n:,} of {plan.n_units:,} units were answered by another predictor ({archive.identity['predictor']}"
+        f"{moved and '; '}{moved}) and taken over: {asked:,} of them, asked again, had the same answers within rounding"
+    )
+
+
+def _check_frames(begun: Begun, archive: Archive) -> None:
+    """Refuse a predictor of other tasks, models or scale."""
+    mine, theirs = begun.frame, archive.frame
+    for name in ("task", "model"):
+        one, other = (frame[name].to_numpy().tolist() if name in frame.coords else [] for frame in (mine, theirs))
+        if one != other:
+            raise StoreError(
+                f"{archive.path}: has answers of the {name}s {other}, not {one}; give another path as store="
+            )
+    if mine.attrs["scale"] != theirs.attrs.get("scale"):
+        raise StoreError(
+            f"{archive.path}: has answers on the scale {theirs.attrs.get('scale')!r}, not {mine.attrs['scale']!r}; "
+            "give another path as store="
+        )
+
+
+def _alike(begun: Begun, kept: Kept, archive: Archive, plan: Plan, turn: int, n: int) -> int:
+    """Compare what is kept of the first units of a turn with what the predictor says of them; return how many."""
+    first, last = plan.bounds(turn)
+    n = min(n, last - first)
+    made = begun.trial.prepare(first, first + n)
+    now = {**unit_parts(begun.trial, made.units), **kept.reduce(begun.trial.answer(made))}
+    before = archive.kept(turn)
+    for name, values in now.items():
+        here = before[name][:n].reshape(values.shape)
+        if name in begun.roundings:
+            _check_close(begun, archive, name, kept.dims[name], first, here, values)
+        elif not np.array_equal(here, values):
+            raise StoreError(
+                f"{archive.path}: {name} of units {first:,} to {first + n - 1:,} differ; give another path"
+            )
+    return n
+
+
+def _check_close(
+    begun: Begun,
+    archive: Archive,
+    name: str,
+    dims: tuple[str, ...],
+    first: int,
+    before: NDArray[Any],
+    now: NDArray[Any],
+) -> None:
+    """Refuse answers that differ by more than rounding, naming the one that differs most."""
+    allowed = np.broadcast_to(_TIMES * begun.roundings[name], now.shape)
+    beyond = np.abs(now.astype(np.float64) - before) - allowed
+    if not (beyond > 0).any():
+        return
+    at = np.unravel_index(int(beyond.argmax()), beyond.shape)
+    frame = begun.frame
+    where = [f"unit {first + int(at[0])}"]
+    where += [
+        f"{dim} {str(frame[dim].to_numpy()[i])!r}" if dim in frame.coords else f"{dim} {i}"
+        for dim, i in zip(dims[1:], at[1:], strict=True)
+    ]
+    raise StoreError(
+        f"{archive.path}: the predictor does not give the answers that are kept: {', '.join(where)}: {before[at]:.9g} "
+        f"there, {now[at]:.9g} now, and its own rounding is {begun.roundings[name].max():.1g}; give another path as "
+        "store=, and run the trial anew"
+    )

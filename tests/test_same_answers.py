@@ -1,0 +1,226 @@
+"""Kept answers of a predictor that was mended: taken over by one that gives them too, refused from any other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import causalgia as cg
+from causalgia.cli import app
+from causalgia.errors import DesignError, StoreError, TrialInterruptedError
+
+DESIGN = cg.Design(
+    null=cg.Uniform(length=30),
+    arms={"control": cg.Untreated(), "GC": cg.Embed("GCGCGC", at=12), "AT": cg.Embed("ATATAT", at=12)},
+    n_units=6_000,
+    contrasts="control",
+)
+WEIGHTS = np.linspace(1, 2, 30)
+
+
+def share(x: np.ndarray) -> np.ndarray:
+    return (x[:, 1:3].sum(1) * WEIGHTS).sum(1)
+
+
+def mended(x: np.ndarray) -> np.ndarray:
+    """The same answers by other code."""
+    return x[:, [1, 2]].sum(axis=1) @ WEIGHTS
+
+
+def predictor(fn: object, **options: object) -> cg.FunctionPredictor:
+    return cg.FunctionPredictor(fn, **({"tasks": ["GC"], "scale": "share"} | options))
+
+
+def interrupted(path: Path, **options: object) -> None:
+    """Carry out a trial until Ctrl-C comes with some of its turns answered."""
+    asked = 0
+
+    def answer(x: np.ndarray) -> np.ndarray:
+        nonlocal asked
+        asked += len(x)
+        if asked > 9_000:
+            raise KeyboardInterrupt
+        return share(x)
+
+    with pytest.raises(TrialInterruptedError, match=r"interrupted with [1-9],\d+ of 6,000"):
+        cg.run(DESIGN, predictor(answer, fingerprint="faulty"), rng=3, store=path, **options)
+
+
+@pytest.mark.parametrize("keep", ["outcomes", "effects"])
+def test_answers_that_are_the_same_are_taken_over(tmp_path, keep):
+    path = tmp_path / "trial.zarr"
+    interrupted(path, keep=keep)
+    with pytest.raises(StoreError, match=r"the predictor differs .*; if its answers are the same .*same_answers=True"):
+        cg.run(DESIGN, predictor(mended), rng=3, store=path, keep=keep)
+    found = cg.run(DESIGN, predictor(mended), rng=3, store=path, keep=keep, same_answers=True)
+    whole = cg.run(DESIGN, predictor(mended), rng=3, keep=keep)
+    name = "outcome" if keep == "outcomes" else "ice"
+    np.testing.assert_allclose(found[name], whole[name], rtol=1e-5, atol=1e-4)
+    assert found.attrs["predictor_fingerprint"] == predictor(mended).fingerprint
+    note = found.attrs["notes"].splitlines()[-1]
+    assert "of 6,000 units were answered by another predictor" in note
+    assert predictor(share, fingerprint="faulty").fingerprint in note
+    assert "of them, asked again, had the same answers within rounding" in note
+    assert cg.open(path).attrs == found.attrs
+    assert cg.run(DESIGN, predictor(mended), rng=3, store=path, keep=keep).identical(found)
+    effects = found if keep == "effects" else cg.contrast(found, control="control")
+    decisions = cg.decide(cg.infer(cg.estimate(effects), rng=0), rope=(-0.1, 0.1), level=0.95)
+    assert note.split(" (")[0] in " ".join(cg.report(decisions).split())
+
+
+@pytest.mark.parametrize(
+    ("keep", "change", "why"),
+    [
+        ("outcomes", lambda y: y + 1e-3, r"arm 'control', task 'GC': .* there, .* now, and its own rounding is 0.0001"),
+        ("outcomes", lambda y: y * 1.0001, r"unit \d+, arm '.*', task 'GC'"),
+        ("outcomes", lambda y: np.where(y > 28, 0, y), r"does not give the answers that are kept: unit \d+"),
+        ("effects", lambda y: y * 1.001, r"unit \d+, contrast '(GC|AT)', task 'GC'"),
+        ("effects", lambda y: np.where(y > 28, 0, y), r"unit \d+, (contrast|measured) .*, task 'GC'"),
+    ],
+)
+def test_answers_that_differ_are_refused(tmp_path, keep, change, why):
+    path = tmp_path / "trial.zarr"
+    interrupted(path, keep=keep)
+    with pytest.raises(StoreError, match=why):
+        cg.run(DESIGN, predictor(lambda x: change(share(x))), rng=3, store=path, keep=keep, same_answers=True)
+    found = cg.run(DESIGN, predictor(share, fingerprint="faulty"), rng=3, store=path, keep=keep)
+    assert "notes" not in found.attrs
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"tasks": ["AT"]}, r"answers of the tasks \['GC'\], not \['AT'\]"),
+        ({"scale": "log counts"}, "answers on the scale 'share', not 'log counts'"),
+    ],
+)
+def test_other_tasks_and_scales_are_refused(tmp_path, options, why):
+    interrupted(tmp_path / "trial.zarr")
+    with pytest.raises(StoreError, match=why):
+        cg.run(DESIGN, predictor(share, **options), rng=3, store=tmp_path / "trial.zarr", same_answers=True)
+
+
+def test_another_design_or_seed_is_refused_as_before(tmp_path):
+    interrupted(tmp_path / "trial.zarr")
+    with pytest.raises(StoreError, match="the rng differs"):
+        cg.run(DESIGN, predictor(mended), rng=4, store=tmp_path / "trial.zarr", same_answers=True)
+
+
+def test_sums_cannot_be_compared_and_are_refused(tmp_path):
+    cg.run(DESIGN, predictor(share), rng=3, store=tmp_path / "trial.zarr", keep="moments")
+    with pytest.raises(StoreError, match="keeps sums, and no answers that could be compared"):
+        cg.run(DESIGN, predictor(mended), rng=3, store=tmp_path / "trial.zarr", keep="moments", same_answers=True)
+    with pytest.raises(DesignError, match="give store="):
+        cg.run(DESIGN, predictor(mended), rng=3, same_answers=True)
+
+
+def test_a_store_of_the_same_predictor_is_gone_on_with(tmp_path):
+    interrupted(tmp_path / "trial.zarr")
+    one = predictor(share, fingerprint="faulty")
+    found = cg.run(DESIGN, one, rng=3, store=tmp_path / "trial.zarr", same_answers=True)
+    assert "notes" not in found.attrs
+    assert found.load().identical(cg.run(DESIGN, one, rng=3))
+
+
+@pytest.mark.parametrize(
+    ("other", "moved", "stayed"),
+    [
+        (lambda: predictor(mended), "code", "weights"),
+        (lambda: predictor(_line(2.0)), "code", "options"),
+        (lambda: predictor(share, rc_average=True), "options", "code, read-out, weights"),
+        (lambda: predictor(share, reduce=np.log1p), "read-out", "code, options, weights"),
+    ],
+)
+def test_the_error_says_which_part_of_the_fingerprint_moved(tmp_path, other, moved, stayed):
+    path = tmp_path / "trial.zarr"
+    cg.run(DESIGN, predictor(share), rng=3, store=path)
+    with pytest.raises(StoreError, match=rf"now; its {moved}.* moved; its .*{stayed}.* did not\)"):
+        cg.run(DESIGN, other(), rng=3, store=path)
+
+
+def test_weights_are_told_from_code(tmp_path):
+    cg.run(DESIGN, predictor(_line(1.0)), rng=3, store=tmp_path / "trial.zarr")
+    with pytest.raises(StoreError, match=r"its weights moved; its code, options, read-out did not\)"):
+        cg.run(DESIGN, predictor(_line(2.0)), rng=3, store=tmp_path / "trial.zarr")
+
+
+def test_versions_are_named_where_they_moved(tmp_path, monkeypatch):
+    path = tmp_path / "trial.zarr"
+    cg.run(DESIGN, predictor(share), rng=3, store=path)
+    monkeypatch.setattr("platform.python_version", lambda: "3.99.0")
+    with pytest.raises(
+        StoreError, match=r"versions: 'Python 3\.\d+\.\d+, numpy .*' there, 'Python 3.99.0, numpy .*' now"
+    ):
+        cg.run(DESIGN, predictor(mended), rng=3, store=path)
+
+
+def _line(slope: float):
+    weights = np.full(30, slope)
+    return lambda x: x[:, 1:3].sum(1) @ weights
+
+
+def test_an_ensemble_names_the_member_that_moved(tmp_path):
+    def ensemble(fn: object) -> cg.Ensemble:
+        return cg.Ensemble({"one": predictor(_line(1.0)), "two": predictor(fn)}, of="seeds")
+
+    path = tmp_path / "trial.zarr"
+    cg.run(DESIGN, ensemble(share), rng=3, store=path)
+    with pytest.raises(StoreError, match=r"its code of 'two', weights of 'two' moved; its code of 'one'"):
+        cg.run(DESIGN, ensemble(_line(2.0)), rng=3, store=path)
+    found = cg.run(DESIGN, ensemble(mended), rng=3, store=path, same_answers=True)
+    assert "6,000 of 6,000 units were answered by another predictor" in found.attrs["notes"]
+
+
+def test_killed_between_the_manifest_and_the_attrs_the_store_is_the_new_ones(tmp_path, monkeypatch):
+    path = tmp_path / "trial.zarr"
+    cg.run(DESIGN, predictor(share), rng=3, store=path)
+
+    def torn(place: Path, data: bytes) -> None:
+        raise OSError(f"torn at {place.name}")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("causalgia.trial.archive.writing.replace", torn)
+        with pytest.raises(StoreError, match="torn"):
+            cg.run(DESIGN, predictor(mended), rng=3, store=path, same_answers=True)
+    with pytest.warns(cg.errors.DamageWarning, match=r"zarr.json; 0 units are made again"):
+        found = cg.run(DESIGN, predictor(mended), rng=3, store=path)
+    assert "6,000 of 6,000 units were answered by another predictor" in found.attrs["notes"]
+
+
+TRIAL = """
+n_units = 50
+rng = 1
+[null]
+kind = "uniform"
+length = 20
+[predictor]
+factory = "network.py:load"
+scale = "share"
+[arms.control]
+[arms.GC]
+embed = "GCGC"
+at = 8
+[analysis]
+control = "control"
+"""
+
+
+def test_from_the_command_line(tmp_path, monkeypatch):
+    def call(*arguments: str, code: int = 0) -> str:
+        found = CliRunner().invoke(app, ["run", "trial.toml", *arguments])
+        assert found.exit_code == code, found.output
+        return " ".join(found.output.split())
+
+    monkeypatch.chdir(tmp_path)
+    network = 'TASKS = ["GC"]\ndef load():\n    return lambda x: {}\n'
+    (tmp_path / "trial.toml").write_text(TRIAL)
+    (tmp_path / "network.py").write_text(network.format("x[:, 1:3].sum((1, 2)) / 20"))
+    call("--out", "results", "--store")
+    (tmp_path / "network.py").write_text(network.format("x[:, [1, 2]].sum(2).sum(1) / 20"))
+    assert "--same-answers" in call("--out", "results", "--store", code=2)
+    call("--out", "results", "--store", "--same-answers")
+    assert "50 of 50 units were answered by another predictor" in cg.open("results").outcomes.attrs["notes"]
+    assert "add --store" in call("--out", "other", "--same-answers", code=2)
