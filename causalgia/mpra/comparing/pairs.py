@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from causalgia.errors import EstimateError, OutcomesError
-from causalgia.mpra.comparing.sides import CONTROLS
+from causalgia.mpra.counting.sides import CONTROLS
 from causalgia.multiplicity import weighted_bh
 
 Array: TypeAlias = NDArray[np.float64]

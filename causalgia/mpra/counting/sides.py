@@ -12,6 +12,8 @@ from causalgia.mpra.counting.design_table import is_design, side_of_design
 from causalgia.schema import validate
 
 SIDE_COLUMNS = ("oligo_name", "element", "arm", "group")
+#: groups of oligos that are controls of the bench, and no units of the design
+CONTROLS = ("negative", "positive", "promoter", "duplicate")
 
 
 def side_table(arms: str | Path | pd.DataFrame | xr.Dataset) -> pd.DataFrame:
