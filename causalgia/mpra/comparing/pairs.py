@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from causalgia.errors import EstimateError, OutcomesError
-from causalgia.mpra.counting.sides import CONTROLS
+from causalgia.mpra.counting.sides import CONTROLS, other_library
 from causalgia.multiplicity import weighted_bh
 
 Array: TypeAlias = NDArray[np.float64]
@@ -124,6 +124,12 @@ def _require_probabilities(values: Array, name: str, measured: pd.DataFrame) -> 
 def _require_enough(both: pd.DataFrame, virtual: pd.DataFrame, measured: pd.DataFrame) -> None:
     if len(both) < LEAST:
         names = [side["element"].iloc[0] if len(side) else "none" for side in (virtual, measured)]
+        other = other_library(names[1], virtual["element"])
+        if other:
+            raise OutcomesError(
+                f"{len(both)} elements are both virtual and measured; measured element '{names[1]}' is not in the virtual "
+                f"trial{other}. Predict the library that was measured: cg.mpra.virtual_trial"
+            )
         raise OutcomesError(
             f"{len(both)} elements are both virtual (first: '{names[0]}') and measured (first: '{names[1]}'), and "
             f"{LEAST} are needed; the units of the virtual trial have to have the names of the measured elements"

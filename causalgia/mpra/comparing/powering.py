@@ -33,7 +33,7 @@ from causalgia.mpra.comparing.sides import (
     of_task,
     refuse_parallel,
 )
-from causalgia.mpra.counting.sides import CONTROLS
+from causalgia.mpra.counting.sides import CONTROLS, other_library
 from causalgia.notes import with_notes
 from causalgia.schema import annotate, validate
 
@@ -226,9 +226,10 @@ def _units(f: xr.DataArray, y: xr.DataArray) -> _Units:
     predicted, names = (pd.Index(side["unit"].to_numpy().astype(str)) for side in (f, y))
     places = predicted.get_indexer(names)
     if (places < 0).any():
+        other = other_library(str(names[places < 0][0]), predicted)
         raise OutcomesError(
             f"{int((places < 0).sum()):,} of {len(names):,} measured units were not predicted (such as "
-            f"'{names[places < 0][0]}'); the virtual trial has to have them too, by the same names (its first unit is "
+            f"'{names[places < 0][0]}'{other}); the virtual trial has to have them too, by the same names (its first unit is "
             f"'{predicted[0]}'): cg.mpra.virtual_trial"
         )
     if not len(names):

@@ -70,7 +70,7 @@ def virtual_trial(library: xr.Dataset, predictor: Predictor, *, flanks: tuple[st
     >>> share = cg.FunctionPredictor(lambda x: x[:, 1:3].sum((1, 2)) / 200, tasks=["GC"], scale="share")
     >>> outcomes = cg.mpra.virtual_trial(ordered, share)
     >>> outcomes["outcome"].shape, outcomes["unit"].values[:2].tolist()
-    ((50, 2, 1), ['u0', 'u1'])
+    ((50, 2, 1), ['u0.25a61b', 'u1.f77db0'])
     >>> cg.estimate(cg.contrast(outcomes))["ace"].round(3).item()
     0.014
     """

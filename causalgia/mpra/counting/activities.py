@@ -16,7 +16,7 @@ from causalgia.mpra.counting.aggregating import oligo_activity, refuse_unseen
 from causalgia.mpra.counting.layers import Array, Ints, oligo_means, oligo_variances, sampling_covariance
 from causalgia.mpra.counting.parallel import parallel_oligos
 from causalgia.mpra.counting.ratios import cell_ratios, silent_share
-from causalgia.mpra.counting.sides import CONTROLS
+from causalgia.mpra.counting.sides import CONTROLS, library_attrs
 from causalgia.notes import with_notes
 from causalgia.schema import annotate, validate
 
@@ -110,7 +110,7 @@ def activity(
             "model": counts["replicate"].to_numpy(),
             "group": ("unit", counts["group"].to_numpy()[oligos[:, 0]]),
         },
-        attrs=_IN_WORDS | {"model_is": "replicates", "activity": method, "left_out": left_out} | _said(counts),
+        attrs=_said(counts) | _IN_WORDS | {"model_is": "replicates", "activity": method, "left_out": left_out},
     )
     outcomes["n_barcodes"] = (("unit", "arm"), n[oligos].min(axis=-1))
     covariance = _covariance(counts, chosen, oligos)
@@ -145,13 +145,14 @@ def _parallel(
     outcomes = xr.Dataset(
         {"outcome": (("unit", "task"), values[oligos].mean(axis=1)[:, None]), "assigned": ("unit", arm[oligos])},
         coords={"unit": units, "arm": names, "task": [task], "group": ("unit", group[oligos])},
-        attrs=_IN_WORDS | {"assignment": "parallel", "activity": method, "left_out": left_out} | _said(counts),
+        attrs=_said(counts) | _IN_WORDS | {"assignment": "parallel", "activity": method, "left_out": left_out},
     )
     return validate(annotate(with_notes(outcomes, *_of_silence(counts))), "outcomes")
 
 
 def _said(counts: xr.Dataset) -> dict[str, str]:
-    return {name: counts.attrs[name] for name in ("source", "filters") if name in counts.attrs}
+    own = {name: counts.attrs[name] for name in ("source", "filters") if name in counts.attrs}
+    return own | library_attrs(counts)
 
 
 def _covariance(counts: xr.Dataset, chosen: Array, oligos: Ints) -> Array | None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from causalgia.errors import CountsError
 from causalgia.mpra.counting.parsing import NAMES, at, header_of, table_of, text_of
-from causalgia.mpra.counting.sides import side_table
+from causalgia.mpra.counting.sides import library_attrs, other_library, side_table
 from causalgia.mpra.counting.tables import MOST_READS, counts_of
 
 Array: TypeAlias = NDArray[np.float64]
@@ -87,7 +87,7 @@ def read_counts(path: str | Path, *, arms: str | Path | pd.DataFrame | xr.Datase
         dna_observed=~np.isnan(rows.dna),
         rna_observed=~np.isnan(rows.rna),
     )
-    return counts.assign_attrs(source=path.name)
+    return counts.assign_attrs(source=path.name, **library_attrs(arms))
 
 
 @dataclass(frozen=True)
@@ -167,9 +167,16 @@ def _check_known(table: pd.DataFrame, side: pd.DataFrame, path: Path) -> None:
     if unknown.any():
         which = unknown[oligos.codes.to_numpy()]
         i = int(np.argmax(which))
+        name = str(table["oligo_name"].iloc[i])
+        other = other_library(name, side["oligo_name"])
+        cure = (
+            "give the side table of the library that was measured"
+            if other
+            else "add its row to arms=, or drop the rows"
+        )
         raise CountsError(
-            f"{at(path, i)}: oligo '{table['oligo_name'].iloc[i]}' is not in the side table, nor are those of "
-            f"{int(which.sum()) - 1:,} more rows; add its row to arms=, or drop the rows"
+            f"{at(path, i)}: oligo '{name}' is not in the side table, nor are those of {int(which.sum()) - 1:,} more "
+            f"rows{other}; {cure}"
         )
 
 

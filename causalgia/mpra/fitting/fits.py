@@ -14,6 +14,7 @@ from causalgia.errors import CountsError, EstimateError
 from causalgia.estimation.moments import p_and_limits
 from causalgia.estimation.request import require_ci_prob
 from causalgia.estimation.tails import log_p
+from causalgia.mpra.counting.sides import library_attrs
 from causalgia.mpra.fitting.cells import cells_of
 from causalgia.mpra.fitting.fitted import Fitted
 from causalgia.mpra.fitting.hierarchical import hierarchical
@@ -81,10 +82,10 @@ def fit(
     Dataset
         ``ace, se, df, lower, upper, p, log_p (element, contrast)`` on log2, p two-sided against 0 from that standard
         error; ``n_barcodes (element, arm)``, those with DNA; ``weight (contrast, arm)``; ``group (element)``;
-        ``replicate_shift (contrast, replicate)``, how far the mean log ratios of a replicate lie from those of all, over
-        elements that are no controls, and ``replicate_within (contrast)``, the variance that their own noise gives the
-        mean of these; and what else the method knows. Attributes count what was left out: ``n_left_out`` elements that lack an arm,
-        ``arms_left_out``, ``n_not_fitted`` elements without an answer. `causalgia.adjust`, `infer`, `decide`, `report`
+        ``replicate_shift (contrast, replicate)``, how far a replicate's mean effect lies from that of all, over elements
+        that are no controls, and ``replicate_within (contrast)``, the variance that their own noise gives the mean of
+        these; and what else the method knows. Attributes count what was left out: ``n_left_out`` elements that lack an
+        arm, ``arms_left_out``, ``n_not_fitted`` elements without an answer. `causalgia.adjust`, `infer`, `decide`, `report`
         and `plot.forest` take it, elements being the questions of a family and contrasts the tasks; `average` takes it
         to averages over backgrounds.
 
@@ -165,6 +166,7 @@ def _labelled(
             "group": ("element", counts["group"].to_numpy()[oligos[:, 0]]),
         },
         attrs={
+            **library_attrs(counts),
             "method": method,
             "scale": "log2",
             "ci_prob": ci_prob,
