@@ -317,6 +317,9 @@ def compare(
         str | None, typer.Option(help="Virtual control arm; default: that of the measured trial.")
     ] = None,
     task: Annotated[str | None, typer.Option(help="Task that was measured, if the predictor has several.")] = None,
+    contrast: Annotated[
+        list[str] | None, typer.Option(help="A measured contrast to compare; may be repeated. Default: all.")
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder for table and figures.")] = None,
 ) -> None:
     """Compare virtual with measured effects: correlation, slope (corrected for noise in both), discordant elements.
@@ -326,7 +329,8 @@ def compare(
     from causalgia import mpra
 
     of_bench = measured_in(measured)
-    found = mpra.concordance(virtual_in(virtual, control, of_bench), of_bench, task=task)
+    chosen = {name: name for name in contrast} if contrast else None
+    found = mpra.concordance(virtual_in(virtual, control, of_bench), of_bench, contrasts=chosen, task=task)
     typer.echo(mpra.report(found))
     if out is None:
         return
