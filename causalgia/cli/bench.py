@@ -252,6 +252,9 @@ def analyze(
         list[str] | None,
         typer.Option(help="Instead of --control: a contrast of arms, '(AB - A) - (B - none)'; may be repeated."),
     ] = None,
+    replicates: Annotated[
+        str | None, typer.Option(help="Replicates that are read, separated by commas: those of one cell type.")
+    ] = None,
     method: Annotated[Fitting, typer.Option(help="How effects are fitted.")] = Fitting.hierarchical,
     min_dna: Annotated[float | None, typer.Option(help="Leave out barcodes with fewer DNA reads (mean).")] = None,
     min_barcodes: Annotated[int, typer.Option(min=1, help="Leave out elements with fewer barcodes, in every arm.")] = 1,
@@ -273,9 +276,10 @@ def analyze(
 
     refuse_taken(out, force, OUTCOMES, FIT, EFFECTS)
     side = side_of(library_folder)
-    counts = mpra.read_counts(counts_file, arms=side)
+    chosen = None if replicates is None else [name.strip() for name in replicates.split(",") if name.strip()]
+    counts = mpra.read_counts(counts_file, arms=side, replicates=chosen)
     asked = question_of_counts(side, counts, control=control, arms=arms, contrasts=contrasts)
-    quality = mpra.quality(counts)
+    quality = mpra.quality(counts) if min_dna is None else mpra.quality(counts, min_dna=min_dna)
     counts = mpra.filter(counts, min_dna=min_dna, min_barcodes=min_barcodes, arms=asked.used)
     outcomes = mpra.activity(counts, arms=asked.used)
     crossover = "assigned" not in outcomes
