@@ -164,3 +164,28 @@ def test_text_is_a_contrast_of_the_fit_too():
     np.testing.assert_allclose(written["ace"], cg.mpra.fit(counts, contrasts=weights, method="two_way")["ace"])
     with pytest.raises(ContrastError, match="'ABC'"):
         cg.mpra.fit(counts, contrasts="ABC - A")
+
+
+def test_a_fit_is_told_in_words():
+    counts = counted(np.full(20, 1.0), 10, sd_barcode=0.3)
+    for method in ("hierarchical", "two_way", "nb", "precision"):
+        settings = {} if method != "precision" else {"sd_barcode": 0.0}
+        some = counted(np.full(20, 1.0), 10, **settings) if settings else counts
+        fitted = cg.mpra.fit(some, control="c", method=method)
+        said = cg.mpra.report(fitted)
+        assert said.startswith(f"{method} fit of 30 elements (10 negative, 20 test) under c and t, in 3 replicates;")
+        mean = cg.mpra.average(fitted.isel(element=fitted["group"].values == "test"))
+        assert f"average over them {mean['ace'].item():.2f} [{mean['lower'].item():.2f}, " in said
+        hits = (cg.adjust(fitted, method="bh")["p_adjusted"].values.ravel() < 0.05) & (fitted["group"].values == "test")
+        assert f"t: {hits.sum()} of 20 elements have an effect" in said
+        assert (
+            f"negative controls: {(fitted['p'].values[:, 0][fitted['group'].values != 'test'] < 0.05).sum()} of" in said
+        )
+    assert "between barcodes of an oligo" in cg.mpra.report(cg.mpra.fit(counts, control="c", method="two_way"))
+    one = cg.mpra.fit(counts, control="c", method="two_way").isel(element=[0])
+    assert "average over them" not in cg.mpra.report(one)
+    alone = pd.DataFrame({"element": ["P", "Q"], "arm": "basal", "log2": 0.0, "group": "promoter"}).iloc[:1]
+    more = cg.mpra.simulate(pd.concat([truth(np.ones(5)), alone]), rng=1)
+    assert "left out: 1 element without some arm; arms basal, which no element" in cg.mpra.report(
+        cg.mpra.fit(more, control="c", method="two_way")
+    )
