@@ -380,7 +380,7 @@ def test_elements_of_one_virtual_effect_are_in_one_bin():
 
 
 def several(x: dict[str, np.ndarray], rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return both sides of contrasts with these virtual effects; true ones are the same, measured with an error of .3."""
+    """Return both sides of contrasts with these virtual effects; true ones are the same, measured to .3."""
     sides = []
     for noise in (0.0, 0.3):
         tables = [

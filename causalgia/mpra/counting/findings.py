@@ -115,8 +115,8 @@ def _swapped(sums: xr.Dataset, names: list[str]) -> Iterator[Finding]:
             yield Finding(
                 "swapped",
                 (name,),
-                f"replicate {name}: DNA and RNA look swapped: log2(RNA/DNA) of oligos falls with DNA (r = {of_dna:.2f}) "
-                f"and does not rise with RNA ({of_rna:.2f}){with_others}; exchange its two columns",
+                f"replicate {name}: DNA and RNA look swapped: log2(RNA/DNA) of oligos falls with DNA (r = {of_dna:.2f}"
+                f") and does not rise with RNA ({of_rna:.2f}){with_others}; exchange its two columns",
             )
 
 

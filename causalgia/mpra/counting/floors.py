@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from causalgia.mpra.counting.layers import Array, Ints, oligo_means
+from causalgia.mpra.counting.layers import Array, Ints, Mask, oligo_means
 from causalgia.mpra.counting.ratios import cell_ratios, dna_observed
 
 FLOORS = (1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0)
@@ -93,6 +93,6 @@ def _within(x: Array, of: Ints, n: int) -> float:
     return float(((x - mean[of]) ** 2).sum() / df) if df else float("inf")
 
 
-def _between(x: Array, of: Ints, n: int, there: Array) -> float:
+def _between(x: Array, of: Ints, n: int, there: Mask) -> float:
     mean = (np.bincount(of, x, n) / np.maximum(np.bincount(of, minlength=n), 1))[there]
     return float(mean.var(ddof=1)) if len(mean) > 1 else 0.0

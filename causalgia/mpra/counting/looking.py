@@ -95,7 +95,7 @@ def quality(counts: xr.Dataset, *, min_dna: float = 10.0, outlier: float = OUTLI
     floors = dna_floors(counts, float(min_dna))
     found |= {f"floor_{name}": ("floor", getattr(floors, name)) for name in ("left_out", "oligos", "error")}
     coords["floor"] = floors.floor
-    told = {"min_dna": min_dna, "outlier": outlier, "advised_floor": floors.advised}
+    told: dict[str, Any] = {"min_dna": min_dna, "outlier": outlier, "advised_floor": floors.advised}
     told["verdicts"] = json.dumps(as_records(findings(counts, sums)))
     return xr.Dataset(found, coords, dict(counts.attrs) | told)
 

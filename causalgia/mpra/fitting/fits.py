@@ -82,12 +82,12 @@ def fit(
     Dataset
         ``ace, se, df, lower, upper, p, log_p (element, contrast)`` on log2, p two-sided against 0 from that standard
         error; ``n_barcodes (element, arm)``, those with DNA; ``weight (contrast, arm)``; ``group (element)``;
-        ``replicate_shift (contrast, replicate)``, how far a replicate's mean effect lies from that of all, over elements
-        that are no controls, and ``replicate_within (contrast)``, the variance that their own noise gives the mean of
-        these; and what else the method knows. Attributes count what was left out: ``n_left_out`` elements that lack an
-        arm, ``arms_left_out``, ``n_not_fitted`` elements without an answer. `causalgia.adjust`, `infer`, `decide`, `report`
-        and `plot.forest` take it, elements being the questions of a family and contrasts the tasks; `average` takes it
-        to averages over backgrounds.
+        ``replicate_shift (contrast, replicate)``, how far a replicate's mean effect lies from that of all, over
+        elements that are no controls, and ``replicate_within (contrast)``, the variance that their own noise gives the
+        mean of these; and what else the method knows. Attributes count what was left out: ``n_left_out`` elements that
+        lack an arm, ``arms_left_out``, ``n_not_fitted`` elements without an answer. `report` tells it in words, and
+        `average` takes it to averages over backgrounds. `causalgia.adjust`, `infer`, `decide`, `report` and
+        `plot.forest` take it too, elements being the questions of a family and contrasts the tasks.
 
     Raises
     ------

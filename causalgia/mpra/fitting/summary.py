@@ -32,7 +32,7 @@ def describe_fit(fit: xr.Dataset) -> str:
     >>> from causalgia.mpra import fit
     >>> from causalgia.mpra.counting.examples import simulated
     >>> print(describe_fit(fit(simulated(), control="control", method="two_way")))
-    two_way fit of 30 elements (10 negative, 20 test) under control and GATA1, in 3 replicates; 8 barcodes an oligo (median)
+    two_way fit of 30 elements (10 negative, 20 test) under control and GATA1, in 3 replicates; 8 barcodes an oligo ...
     ...
     """
     fit = of_contrasts(fit)
@@ -50,7 +50,8 @@ def _head(fit: xr.Dataset) -> str:
     replicates = int(fit.attrs["n_replicates"])
     return (
         f"{fit.attrs['method']} fit of {fit.sizes['element']:,} elements ({by_group}) under {under}, in "
-        f"{replicates} replicate{'s' if replicates > 1 else ''}; {np.median(fit['n_barcodes']):g} barcodes an oligo (median)"
+        f"{replicates} replicate{'s' if replicates > 1 else ''}; {np.median(fit['n_barcodes']):g} barcodes an oligo "
+        "(median)"
     )
 
 
@@ -88,7 +89,8 @@ def _of_contrast(one: xr.Dataset, name: str) -> list[str]:
         mean = average(one.isel(element=test), by=None, ci_prob=float(one.attrs["ci_prob"]))
         value, lower, upper, tau = (mean[c].item() for c in ("ace", "lower", "upper", "tau"))
         lines.append(
-            f"  average over them {value:.2f} [{lower:.2f}, {upper:.2f}]; true effects differ by {tau:.2f} (sd) between them"
+            f"  average over them {value:.2f} [{lower:.2f}, {upper:.2f}]; true effects differ by {tau:.2f} (sd) between "
+            "them"
         )
     for group in dict.fromkeys(groups[~test].tolist()):
         own = groups == group

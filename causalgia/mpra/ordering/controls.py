@@ -168,8 +168,8 @@ def require_own_names(controls: Sequence[str], arms: Sequence[str], ordered: Map
     for name in controls:
         if _ELEMENT.fullmatch(name):
             raise LibraryError(
-                f"control '{name}' has the name of an element of the library's own (units u0.3fa2c1, ...; scramble0, ...; "
-                "aa0, ...; promoter): both would be one element; rename the control"
+                f"control '{name}' has the name of an element of the library's own (units u0.3fa2c1, ...; scramble0, "
+                "...; aa0, ...; promoter): both would be one element; rename the control"
             )
     for arm in arms:
         if ordered.get(arm):

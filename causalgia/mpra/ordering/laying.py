@@ -165,8 +165,8 @@ def _require_names(names: Names) -> None:
     for name in names.tolist():
         if name in seen:
             raise LibraryError(
-                f"two oligos would be called '{name}'; controls cannot have the names of units (u0.3fa2c1_...), scrambles, "
-                "duplicates (aa0_...), the promoter, or each other: rename the control"
+                f"two oligos would be called '{name}'; controls cannot have the names of units (u0.3fa2c1_...), "
+                "scrambles, duplicates (aa0_...), the promoter, or each other: rename the control"
             )
         seen.add(name)
 
