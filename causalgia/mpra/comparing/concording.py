@@ -223,8 +223,8 @@ def _together(parts: list[xr.Dataset], names: list[str]) -> xr.Dataset:
     for part, name in zip(parts, names, strict=True):
         if part.sizes["element"] != len(kept):
             raise EstimateError(
-                f"the contrasts are of different elements ('{name}' has {part.sizes['element']:,}, {len(kept):,} are in "
-                f"every contrast); compare one at a time: contrasts={{{name!r}: '...'}}"
+                f"the contrasts are of different elements ('{name}' has {part.sizes['element']:,}, {len(kept):,} are "
+                f"in every contrast); compare one at a time: contrasts={{{name!r}: '...'}}"
             )
     most = max(part.sizes["bin"] for part in parts)
     whole = [part.pad(bin=(0, most - part.sizes["bin"]), constant_values=0) for part in parts]

@@ -129,8 +129,8 @@ def _require_enough(both: pd.DataFrame, virtual: pd.DataFrame, measured: pd.Data
         other = other_library(names[1], virtual["element"])
         if other:
             raise OutcomesError(
-                f"{len(both)} elements are both virtual and measured; measured element '{names[1]}' is not in the virtual "
-                f"trial{other}. Predict the library that was measured: cg.mpra.virtual_trial"
+                f"{len(both)} elements are both virtual and measured; measured element '{names[1]}' is not in the "
+                f"virtual trial{other}. Predict the library that was measured: cg.mpra.virtual_trial"
             )
         raise OutcomesError(
             f"{len(both)} elements are both virtual (first: '{names[0]}') and measured (first: '{names[1]}'), and "

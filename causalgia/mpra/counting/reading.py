@@ -172,8 +172,8 @@ def _refuse_kinds(names: list[str], path: Path) -> None:
         first = next(iter(kinds.values()))
         raise CountsError(
             f"{path}: the columns are of {len(kinds)} kinds ({listed}), and cell types or conditions are no replicates "
-            f"of one another. Read one at a time: replicates={first!r} (--replicates {','.join(first)}); or, if they are "
-            "replicates all the same, name them all there"
+            f"of one another. Read one at a time: replicates={first!r} (--replicates {','.join(first)}); or, if they "
+            "are replicates all the same, name them all there"
         )
 
 

@@ -89,8 +89,8 @@ def _of_contrast(one: xr.Dataset, name: str) -> list[str]:
         mean = average(one.isel(element=test), by=None, ci_prob=float(one.attrs["ci_prob"]))
         value, lower, upper, tau = (mean[c].item() for c in ("ace", "lower", "upper", "tau"))
         lines.append(
-            f"  average over them {value:.2f} [{lower:.2f}, {upper:.2f}]; true effects differ by {tau:.2f} (sd) between "
-            "them"
+            f"  average over them {value:.2f} [{lower:.2f}, {upper:.2f}]; true effects differ by {tau:.2f} (sd) "
+            "between them"
         )
     for group in dict.fromkeys(groups[~test].tolist()):
         own = groups == group
