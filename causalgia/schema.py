@@ -332,7 +332,11 @@ SCHEMA: tuple[Variable, ...] = (
     _decisions("more_units", "about how many more units would decide in a new trial; -1 where decided", dtype="i"),
     # the bench: oligos out
     _library("unit", "i", "unit of the design's null model that the oligo carries; -1 for a control of no unit"),
-    _library("element", "U", "block that the oligo belongs to: one background under each of its arms; unique a unit"),
+    _library(
+        "element",
+        "U",
+        "block that the oligo belongs to: one background under each of its arms; a unit's holds their fingerprint",
+    ),
     _library("arm", "U", "arm of the design, or what kind of control"),
     _library("group", "U", "test, negative, positive, promoter or duplicate"),
     _library("name", "U", "name of the ordered oligo, unique"),
@@ -342,6 +346,7 @@ SCHEMA: tuple[Variable, ...] = (
     _library("barcode", "U", "barcode that is synthesised with the oligo, if any", required=False),
     _library("draw", "i", "which draw of its unit: 0 is the one of `causalgia.run`; -1 for no unit", required=False),
     _library("parent", "U", "source sequence of the oligo's background", required=False),
+    _library("source_name", "U", "name of the given sequence that the background is, if it is one", required=False),
     _library("gc", "f", "share of G and C of the background; of the insert where there is none", required=False),
     # of variant tiles, from VariantTiles.annotate; empty text and -1 for an oligo that is no allele of one
     _library("variant", "U", "name of the variant that the oligo carries an allele of", required=False),

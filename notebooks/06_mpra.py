@@ -142,8 +142,7 @@ cg.plot.concordance(agreement).figure
 # Prediction-powered inference corrects the predicted mean by how the predictor errs on the measured ones. Its conditions are checked, and named:
 
 # %%
-activities = cg.contrast(cg.mpra.activity(counts, arms=["placebo", "GATA1"]), control="placebo")
-both = cg.mpra.prediction_powered(virtual, activities, library=library, trained_on_measured=False)
+both = cg.mpra.prediction_powered(virtual, fit, library=library, trained_on_measured=False)
 for condition, said in json.loads(both.attrs["conditions"]).items():
     print(f"{condition}: {said}")
 classical = [both[f"classical_{name}"].item() for name in ("ace", "lower", "upper")]
@@ -158,9 +157,9 @@ print(cg.report(cg.decide(both, rope=(-0.2, 0.2))))
 # Had the backgrounds with the largest predictions been ordered, the answer would have been refused:
 
 # %%
-strongest = units[np.argsort(-ice)[: activities.sizes["unit"]]]
+strongest = units[np.argsort(-ice)[: fit.sizes["element"]]]
 try:
-    cg.mpra.prediction_powered(virtual, activities.assign_coords(unit=strongest), trained_on_measured=False)
+    cg.mpra.prediction_powered(virtual, fit.assign_coords(element=strongest), trained_on_measured=False)
 except cg.CausalgiaError as error:
     print(error)
 
@@ -222,8 +221,8 @@ if real:
     at = real / "mpra_real" / "library1"
     crx = cg.mpra.read_counts(at / "counts.tsv.gz", arms=at / "arms.tsv")
     crx = cg.mpra.filter(crx, min_dna=10, min_barcodes=2, arms=PAIR)
-    effects = cg.contrast(cg.mpra.activity(crx, arms=PAIR), control="MUT-allCrxSites")
-    print(cg.report(cg.estimate(effects)))
+    effects = cg.mpra.fit(crx, control="MUT-allCrxSites", arms=["WT"])
+    print(cg.report(cg.mpra.average(effects, by=None)))
 
 # %% [markdown]
 # A mean can hide two groups. To find them, one looks for sequences with large effects; to say how large these are on the same barcodes would count luck as

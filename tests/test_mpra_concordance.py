@@ -377,3 +377,47 @@ def test_elements_of_one_virtual_effect_are_in_one_bin():
     found = by_bin(x, y, off, 10)
     assert found.n.tolist() == [44, 16]
     np.testing.assert_allclose(found.measured, [y[:44].mean(), y[44:].mean()])
+
+
+def several(x: dict[str, np.ndarray], rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return both sides of contrasts with these virtual effects; true ones are the same, measured to .3."""
+    sides = []
+    for noise in (0.0, 0.3):
+        tables = [
+            pd.DataFrame({"element": [f"e{i}" for i in range(len(v))], "contrast": name}).assign(
+                effect=v + rng.normal(0, noise, len(v)), **({"se": noise} if noise else {})
+            )
+            for name, v in x.items()
+        ]
+        sides.append(pd.concat(tables))
+    return sides[0], sides[1]
+
+
+def test_contrasts_whose_virtual_effects_tie_are_compared_beside_others(rng):
+    """Effects of two values have two bins, and had been refused as "measured on different elements"."""
+    x = {"smooth": rng.normal(size=100), "tied": np.repeat([0.0, 1.0], 50)}
+    virtual, measured = several(x, rng)
+    found = cg.mpra.concordance(virtual, measured)
+    assert (found["bin_n"] > 0).sum("bin").values.tolist() == [10, 2]
+    assert (found["bin_n"].sum("bin") == 100).all()
+    for name in x:
+        sides = (side[side["contrast"] == name] for side in (virtual, measured))
+        alone = cg.mpra.concordance(*sides)
+        for column in ("pearson", "slope", "coverage", "z"):
+            np.testing.assert_array_equal(found[column].sel(contrast=name), alone[column].isel(contrast=0))
+        n = alone.sizes["bin"]
+        np.testing.assert_array_equal(found["bin_measured"].sel(contrast=name)[:n], alone["bin_measured"][0])
+        assert np.isfinite(found["bin_se"]).all()
+    axes = cg.plot.concordance(found, contrast="tied")
+    assert sum(len(box[0].get_xdata()) for box in axes.containers if box.get_label() == "mean of a bin") == 2
+
+
+def test_contrasts_of_different_elements_and_of_no_spread_are_named(rng):
+    virtual, measured = several({"a": rng.normal(size=40), "b": rng.normal(size=40)}, rng)
+    short = measured[(measured["contrast"] == "a") | (measured["element"] != "e3")]
+    with pytest.raises(EstimateError, match=r"different elements \('a' has 40, 39 are in every contrast\)"):
+        cg.mpra.concordance(virtual, short)
+    flat = virtual.assign(effect=virtual["effect"].where(virtual["contrast"] == "a", 0.0))
+    with pytest.raises(EstimateError, match="contrast 'b': all virtual effects are 0, .* leave it out"):
+        cg.mpra.concordance(flat, measured)
+    assert cg.mpra.concordance(flat, measured, contrasts={"a": "a"}).sizes["contrast"] == 1

@@ -78,7 +78,7 @@ def test_an_oligo_without_dna_is_refused_by_name():
         ({"control": "nobody"}, "no arm 'nobody'"),
         ({"contrasts": {"x": {"treated": 1, "control": 1}}}, "sum to 2"),
         ({"contrasts": {"x": {"treated": "a lot", "control": -1}}}, "give name -> arm -> weight"),
-        ({"contrasts": ["treated"]}, "give name -> arm -> weight"),
+        ({"contrasts": ["treated"]}, "sum to 1; an effect needs weights that sum to 0"),
         ({"contrasts": {}}, "contrasts= is empty"),
         ({"control": "control", "arms": "treated"}, "give a list of arms, of control, treated"),
         ({"control": "control", "method": "limma"}, "method='limma' is none of"),

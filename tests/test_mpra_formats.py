@@ -318,9 +318,11 @@ def test_the_sequence_design_says_what_each_construct_is(barcoded):
     assert (groups["test"].category, groups["test"][4]) == ("synthetic", "test")
     assert (groups["negative"].category, groups["negative"][4]) == ("scrambled", "element inactive control")
     assert set(groups) == {"test", "negative", "duplicate"}  # a promoter alone has no sequence
-    assert json.loads(table.set_index("name")["info"]["u0_GATA_+_1"]) == {
+    oligo = str(barcoded["oligo_name"].values[barcoded["arm"].values == "GATA + 1"][0])
+    assert json.loads(table.set_index("name")["info"][oligo]) == {
         "design": barcoded.attrs["design_fingerprint"],
-        "element": "u0",
+        "library": barcoded.attrs["library_fingerprint"],
+        "element": oligo.removesuffix("_GATA_+_1"),
         "arm": "GATA + 1",
         "group": "test",
     }

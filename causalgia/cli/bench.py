@@ -13,7 +13,6 @@ from causalgia.cli.bench_tables import (
     COMPARISON,
     EFFECTS,
     FIT,
-    control_of,
     draw_concordance,
     draw_quality,
     effects_table,
@@ -24,7 +23,9 @@ from causalgia.cli.bench_tables import (
     numbers,
     pilot_of,
     print_average,
+    print_parallel,
     print_verdicts,
+    question_of_counts,
     refuse_taken,
     said_of,
     side_of,
@@ -247,6 +248,13 @@ def analyze(
         str | None, typer.Option(help="Control arm, subtracted from every other arm; default: the trial's.")
     ] = None,
     arms: Annotated[str | None, typer.Option(help="Treatments, separated by commas; default: all.")] = None,
+    contrasts: Annotated[
+        list[str] | None,
+        typer.Option(help="Instead of --control: a contrast of arms, '(AB - A) - (B - none)'; may be repeated."),
+    ] = None,
+    replicates: Annotated[
+        str | None, typer.Option(help="Replicates that are read, separated by commas: those of one cell type.")
+    ] = None,
     method: Annotated[Fitting, typer.Option(help="How effects are fitted.")] = Fitting.hierarchical,
     min_dna: Annotated[float | None, typer.Option(help="Leave out barcodes with fewer DNA reads (mean).")] = None,
     min_barcodes: Annotated[int, typer.Option(min=1, help="Leave out elements with fewer barcodes, in every arm.")] = 1,
@@ -261,35 +269,36 @@ def analyze(
     Example:   causalgia mpra analyze counts.tsv --design library --control untreated --out measured
 
     Example:   causalgia mpra analyze counts.tsv.gz --design arms.tsv --control WT --arms mutant --min-dna 10 --out out
+
+    Example:   causalgia mpra analyze counts.tsv --design library --contrasts "(AB - A) - (B - none)" --out measured
     """
     from causalgia import Analysis, adjust, decide, infer, mpra, store
 
     refuse_taken(out, force, OUTCOMES, FIT, EFFECTS)
     side = side_of(library_folder)
-    counts = mpra.read_counts(counts_file, arms=side)
-    control = control_of(control, side, counts)
-    treatments = None if arms is None else [a for a in map(str.strip, arms.split(",")) if a not in ("", control)]
-    asked = None if treatments is None else [control, *treatments]
-    quality = mpra.quality(counts)
-    counts = mpra.filter(counts, min_dna=min_dna, min_barcodes=min_barcodes, arms=asked)
-    outcomes = mpra.activity(counts, arms=asked)
+    chosen = None if replicates is None else [name.strip() for name in replicates.split(",") if name.strip()]
+    counts = mpra.read_counts(counts_file, arms=side, replicates=chosen)
+    asked = question_of_counts(side, counts, control=control, arms=arms, contrasts=contrasts)
+    quality = mpra.quality(counts) if min_dna is None else mpra.quality(counts, min_dna=min_dna)
+    counts = mpra.filter(counts, min_dna=min_dna, min_barcodes=min_barcodes, arms=asked.used)
+    outcomes = mpra.activity(counts, arms=asked.used)
     crossover = "assigned" not in outcomes
     if crossover:
-        fitted = mpra.fit(counts, control=control, arms=treatments, method=method.value)
+        fitted = mpra.fit(counts, **vars(asked), method=method.value)
         evidence = fitted if error == "bh" else infer(fitted, rng=rng)
         decisions = decide(evidence, rope=rope_of(rope), error=error, level=level)
     typer.echo(mpra.report(quality))
     typer.echo(mpra.report(counts))
     folder = made(out)
     drop(folder, ESTIMATES, DECISIONS, FIT, EFFECTS)
-    said = {"analysis": Analysis(control=control, target=target_in(outcomes)).to_json(), "rng": str(rng)}
+    said = {"analysis": Analysis(**asked.contrast, target=target_in(outcomes)).to_json(), "rng": str(rng)}
     store.save(outcomes.assign_attrs(said), folder / OUTCOMES)
     figures = draw_quality(quality, folder)
-    print_average(folder, control, level)
     if not crossover:
-        typer.echo("Each element has one arm (a parallel library), so there are no effects of single elements.")
+        print_parallel(folder, asked.contrast, level)
         print_written(folder, OUTCOMES, *figures)
         return
+    print_average(fitted, level)
     store.save(fitted, folder / FIT)
     effects_table(adjust(fitted, method="bh"), decisions).to_csv(folder / EFFECTS, index=False)
     print_verdicts(decisions)
@@ -312,6 +321,9 @@ def compare(
         str | None, typer.Option(help="Virtual control arm; default: that of the measured trial.")
     ] = None,
     task: Annotated[str | None, typer.Option(help="Task that was measured, if the predictor has several.")] = None,
+    contrast: Annotated[
+        list[str] | None, typer.Option(help="A measured contrast to compare; may be repeated. Default: all.")
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder for table and figures.")] = None,
 ) -> None:
     """Compare virtual with measured effects: correlation, slope (corrected for noise in both), discordant elements.
@@ -321,7 +333,8 @@ def compare(
     from causalgia import mpra
 
     of_bench = measured_in(measured)
-    found = mpra.concordance(virtual_in(virtual, control, of_bench), of_bench, task=task)
+    chosen = {name: name for name in contrast} if contrast else None
+    found = mpra.concordance(virtual_in(virtual, control, of_bench), of_bench, contrasts=chosen, task=task)
     typer.echo(mpra.report(found))
     if out is None:
         return

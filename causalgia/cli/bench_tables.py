@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from causalgia.analysis import Analysis
     from causalgia.spec import TrialSpec
 
 _PUBLISHED = {"sd_barcode": 0.6, "sd_replicate": 0.15, "tau": 0.5}
@@ -61,25 +63,77 @@ def side_of(place: Path) -> Path | xr.Dataset:
     return mpra.read_library(place) if place.is_dir() else place
 
 
-def control_of(given: str | None, side: Path | xr.Dataset, counts: xr.Dataset) -> str:
-    """Return the control arm: the one given, else that of the trial which the library was made of.
+@dataclass(frozen=True)
+class Question:
+    """What is asked of counts: every arm (or `arms`) against `control`, or weights of arms by contrast."""
+
+    control: str | None = None
+    arms: list[str] | None = None
+    contrasts: dict[str, dict[str, float]] | None = None
+
+    @property
+    def used(self) -> list[str] | None:
+        """The arms that it reads; None: all."""
+        if self.contrasts is not None:
+            return list(dict.fromkeys(arm for row in self.contrasts.values() for arm in row))
+        return None if self.arms is None else [str(self.control), *self.arms]
+
+    @property
+    def contrast(self) -> dict[str, Any]:
+        """What `causalgia.contrast` takes of it."""
+        return {"control": self.control} if self.contrasts is None else {"contrasts": self.contrasts}
+
+
+def question_of_counts(
+    side: Path | xr.Dataset,
+    counts: xr.Dataset,
+    *,
+    control: str | None,
+    arms: str | None,
+    contrasts: list[str] | None,
+) -> Question:
+    """Return what was given on the command line, else the question of the trial that the library was made of.
 
     Raises
     ------
     ContrastError
-        If neither says one.
+        If neither says one, or two are given.
     """
-    from causalgia.analysis import Analysis
+    from causalgia.effects.weights import chosen
 
-    if given is not None:
-        return given
-    kept = Analysis.from_json(str(side.attrs.get("analysis", "{}"))) if not isinstance(side, Path) else Analysis()
-    if kept.control is not None:
-        return str(kept.control)
-    arms = ", ".join(dict.fromkeys(counts["arm"].to_numpy().astype(str).tolist()))
-    raise ContrastError(
-        f"which arm is the control? give --control, one of {arms}; or control in the trial's [analysis]"
-    )
+    known = list(dict.fromkeys(counts["arm"].to_numpy().astype(str).tolist()))
+    if contrasts:
+        if control is not None or arms is not None:
+            raise ContrastError("--contrasts names the arms itself; leave --control and --arms out")
+        return Question(contrasts=chosen(counts, known, None, contrasts, None))
+    if control is None and not isinstance(side, Path):
+        kept, factors = _kept_question(side)
+        if arms is None and (kept.contrasts is not None or kept.interaction is not None):
+            of_design = factors["arm"].to_numpy().astype(str).tolist() if "arm" in factors else known
+            return Question(
+                contrasts=chosen(factors, of_design, None, dict(kept.weights_by_contrast) or None, kept.interaction)
+            )
+        control = None if kept.control is None else str(kept.control)
+    if control is None:
+        raise ContrastError(
+            f"which arm is the control? give --control, one of {', '.join(known)}; or --contrasts; or control, "
+            "contrasts or interaction in the trial's [analysis]"
+        )
+    treatments = None if arms is None else [a for a in map(str.strip, arms.split(",")) if a not in ("", control)]
+    return Question(control, treatments)
+
+
+def _kept_question(library: xr.Dataset) -> tuple[Analysis, xr.Dataset]:
+    """Return the analysis kept with a library, or its design's question, and the factors of the design's arms."""
+    import xarray as xr
+
+    from causalgia.analysis import Analysis
+    from causalgia.mpra.comparing.virtual import arms_of
+    from causalgia.packed import question_of
+    from causalgia.trial.describing import arm_coordinates
+
+    kept = Analysis.from_json(str(library.attrs.get("analysis", "{}"))).asking(question_of(library))
+    return kept, xr.Dataset(coords=arm_coordinates(arms_of(library)))
 
 
 def pilot_of(counts: Path | None, library: Path | None, control: str | None) -> xr.Dataset | None:
@@ -154,18 +208,38 @@ def target_in(activities: xr.Dataset) -> str:
     return "population x replicates" if activities.sizes.get("model", 1) > 1 else "population"
 
 
-def print_average(folder: Path, control: str, level: float) -> None:
-    """Print the average effects over elements, from the activities that a folder keeps."""
-    from causalgia.effects import contrast
-    from causalgia.estimation import estimate
+def print_average(fitted: xr.Dataset, level: float) -> None:
+    """Print the average effects over the elements of the test, from their fit; controls of the bench are left out."""
+    import numpy as np
 
-    activities = kept_in(folder)
-    typer.echo("Average over elements (backgrounds):")
-    if activities.sizes.get("model") == 1:
+    from causalgia.mpra import average
+    from causalgia.mpra.counting.sides import CONTROLS
+
+    groups = fitted["group"].to_numpy().astype(str)
+    test = ~np.isin(groups, CONTROLS)
+    left_out = [f"{(groups == g).sum():,} {g}" for g in dict.fromkeys(groups[~test].tolist())]
+    also = f", without {', '.join(left_out)} controls" if left_out else ""
+    if test.sum() < 2:
+        typer.echo(f"There are {test.sum()} elements of the test{also}: no average over backgrounds.\n")
+        return
+    typer.echo(f"Average over {test.sum():,} elements (backgrounds){also}:")
+    if fitted.attrs["n_replicates"] == 1:
         typer.echo(
             "One replicate was measured: the average is that of this replicate, without variation between replicates."
         )
-    print_answers(estimate(contrast(activities, control=control), target=target_in(activities), ci_prob=level))
+    found = average(fitted.isel(element=test), by=None, ci_prob=level)
+    found = found.isel(contrast=0, drop=True).rename(task="contrast").expand_dims(task=["measured"], axis=1)
+    print_answers(found)
+
+
+def print_parallel(folder: Path, asked: dict[str, Any], level: float) -> None:
+    """Print the differences of arms' means over elements, from the activities of a parallel library in a folder."""
+    from causalgia.effects import contrast
+    from causalgia.estimation import estimate
+
+    typer.echo("Each element has one arm (a parallel library), so there are no effects of single elements.")
+    typer.echo("Average over elements (backgrounds):")
+    print_answers(estimate(contrast(kept_in(folder), **asked), ci_prob=level))
 
 
 def print_verdicts(decisions: xr.Dataset) -> None:
@@ -212,13 +286,25 @@ def measured_in(place: Path) -> xr.Dataset | pd.DataFrame:
 
 
 def virtual_in(place: Path, control: str | None, measured: xr.Dataset | pd.DataFrame) -> xr.Dataset | pd.DataFrame:
-    """Return virtual effects: of the outcomes that a folder keeps, against the measured control; or a table."""
+    """Return virtual effects: the measured contrasts of the outcomes that a folder keeps; or a table."""
+    import xarray as xr
+
     from causalgia.effects import contrast
 
     if not place.is_dir():
         return _table(_there(place))
-    told = control if control is not None else getattr(measured, "attrs", {}).get("control")
-    return contrast(kept_in(place), control=told)
+    outcomes = kept_in(place)
+    if control is not None:
+        return contrast(outcomes, control=control)
+    if isinstance(measured, xr.Dataset):
+        return contrast(outcomes, contrasts=_weights_of(measured))
+    return contrast(outcomes)
+
+
+def _weights_of(fitted: xr.Dataset) -> dict[str, dict[str, float]]:
+    """Return the arms that each contrast of a fit weighs."""
+    table = fitted["weight"].transpose("contrast", "arm").to_pandas()
+    return {str(name): {str(arm): float(w) for arm, w in row.items() if w} for name, row in table.iterrows()}
 
 
 def _there(path: Path) -> Path:

@@ -349,6 +349,10 @@ class Genomic(FromParents):
     def parents(self, units: Units, *, key: int, n_units: int) -> NDArray[Any]:
         return parent_labels(self)[self._index(units, key, n_units)]
 
+    def names(self, units: Units, *, key: int, n_units: int) -> NDArray[Any]:
+        """Return the name of the sequence that each unit is, as text."""
+        return np.array(self.parents_given.names, object)[self._index(units, key, n_units)].astype(str).astype(object)
+
     @property
     def available(self) -> int:
         """The units there are: each given sequence in every draw."""

@@ -1,4 +1,4 @@
-"""The bench in words: a library, counts and a look at them, or a concordance."""
+"""The bench in words: a library, counts and a look at them, a fit, or a concordance."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import xarray as xr
 
 from causalgia.mpra import comparing, ordering
 from causalgia.mpra.counting.telling import describe_counts, describe_quality
+from causalgia.mpra.fitting.summary import describe_fit
 
 
 def report(dataset: xr.Dataset) -> str:
-    """Say in words what a library orders, what counts are like, or how well virtual and measured effects agree.
+    """Say in words what a library orders, what counts are like, what a fit found, or how virtual and measured agree.
 
     Estimates and decisions, as from `causalgia.mpra.prediction_powered` or `causalgia.decide`, are for
     `causalgia.report`.
@@ -21,6 +22,8 @@ def report(dataset: xr.Dataset) -> str:
         `causalgia.mpra.quality`: barcodes, dropouts and outliers by arm, and how replicates agree. From
         `causalgia.mpra.library`: oligos by arm, the oligo and its parts, the rules and by arm the draws that broke
         them, the share of units that were drawn anew, and the shift of GC content and k-mers. From
+        `causalgia.mpra.fit`: what was fitted and left out, the noise of barcodes and replicates, and for each contrast
+        the average over elements of the test and how many of them have an effect. From
         `causalgia.mpra.concordance`: for each contrast the correlations with the noise ceiling, the line, the signs of
         hits, and the elements off the line.
 
@@ -40,6 +43,8 @@ def report(dataset: xr.Dataset) -> str:
     """
     if isinstance(dataset, xr.Dataset) and "noise_ceiling" in dataset:
         return comparing.describe(dataset)
+    if isinstance(dataset, xr.Dataset) and {"ace", "n_barcodes", "weight"} <= set(dataset.variables):
+        return describe_fit(dataset)
     if isinstance(dataset, xr.Dataset) and "never_seen" in dataset:
         return describe_quality(dataset)
     if isinstance(dataset, xr.Dataset) and "oligo_index" in dataset:

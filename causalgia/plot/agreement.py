@@ -65,7 +65,8 @@ def concordance(table: xr.Dataset, *, contrast: str | None = None, ax: Axes | No
     _draw_line(axes, one, tail)
     _draw_elements(axes, one)
     look: dict[str, Any] = {"fmt": "o", "color": INK, "ms": 5, "elinewidth": 1.2, "zorder": 6, "label": "mean of a bin"}
-    axes.errorbar(one["bin_virtual"], one["bin_measured"], yerr=tail * one["bin_se"], **look)
+    binned = one.isel(bin=np.flatnonzero(one["bin_n"].to_numpy() > 0))
+    axes.errorbar(binned["bin_virtual"], binned["bin_measured"], yerr=tail * binned["bin_se"], **look)
     axes.set_xlabel(f"virtual effect on {shortened(str(table.attrs['virtual_scale']))}", fontsize=9.5, **AS_IT_IS)
     axes.set_ylabel(f"measured effect on {shortened(str(table.attrs['measured_scale']))}", fontsize=9.5, **AS_IT_IS)
     title(axes, str(one["contrast"].item()))

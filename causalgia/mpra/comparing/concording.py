@@ -75,7 +75,8 @@ def concordance(
         least squares (``"ols"``), weighted by measured errors, York's (``"errors_in_both"``), and the same with scatter
         of the true effects about the line, which is the one to read (``line_p``: do errors alone explain the points);
         ``scatter``; ``n_hits, sign_agreement, auroc`` of measured hits (the last: do large virtual effects find them);
-        ``bin_*``; and by ``element`` both effects, what the line predicts, and ``z, p_off, q_off``: is the measured
+        ``bin_*`` (ties share a bin; a contrast with fewer bins than another has ``bin_n`` 0 in the last); and by
+        ``element`` both effects, what the line predicts, and ``z, p_off, q_off``: is the measured
         effect off the line by more than the errors. ``_lower`` and ``_upper`` are limits. ``coverage`` is the share
         inside their predictive intervals. Where parents have several elements, errors are by parent. Controls of the
         bench (negative, positive, promoter, duplicate) are left out; ``attrs["lost"]`` counts them and what is on one
@@ -114,7 +115,7 @@ def concordance(
     names = matched_contrasts(sides[0]["contrast"], sides[1]["contrast"], contrasts)
     parts, lost = [], {}
     for name, of_virtual in names.items():
-        pair, lost[name] = pair_of(_of(sides[0], of_virtual), _of(sides[1], name))
+        pair, lost[name] = pair_of(_of(sides[0], of_virtual), _of(sides[1], name), name)
         parts.append(_compared(pair, n_bins, level, ci_prob))
     together = _together(parts, list(names)).assign_coords(virtual_contrast=("contrast", list(names.values())))
     return together.assign_attrs(_said(virtual, measured, lost, level, ci_prob))
@@ -219,12 +220,15 @@ def _together(parts: list[xr.Dataset], names: list[str]) -> xr.Dataset:
     """Put the contrasts side by side, on the elements that all of them have."""
     shared = set.intersection(*(set(part["element"].to_numpy().tolist()) for part in parts))
     kept = [e for e in parts[0]["element"].to_numpy().tolist() if e in shared]
-    least = min(part.sizes["bin"] for part in parts)
-    if any(part.sizes["element"] != len(kept) or part.sizes["bin"] != least for part in parts):
-        raise EstimateError(
-            "the contrasts were measured on different elements; compare one at a time: contrasts={'...': '...'}"
-        )
-    aligned = [part.sel(element=kept).expand_dims(contrast=[name]) for part, name in zip(parts, names, strict=True)]
+    for part, name in zip(parts, names, strict=True):
+        if part.sizes["element"] != len(kept):
+            raise EstimateError(
+                f"the contrasts are of different elements ('{name}' has {part.sizes['element']:,}, {len(kept):,} are "
+                f"in every contrast); compare one at a time: contrasts={{{name!r}: '...'}}"
+            )
+    most = max(part.sizes["bin"] for part in parts)
+    whole = [part.pad(bin=(0, most - part.sizes["bin"]), constant_values=0) for part in parts]
+    aligned = [part.sel(element=kept).expand_dims(contrast=[name]) for part, name in zip(whole, names, strict=True)]
     return xr.concat(aligned, dim="contrast", data_vars="all", coords="minimal", compat="override", join="override")
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from causalgia.errors import EstimateError, OutcomesError
-from causalgia.mpra.comparing.sides import CONTROLS
+from causalgia.mpra.counting.sides import CONTROLS, other_library
 from causalgia.multiplicity import weighted_bh
 
 Array: TypeAlias = NDArray[np.float64]
@@ -62,13 +62,15 @@ def without_controls(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]
     return table[~out], {str(group): int(n) for group, n in left.items()}
 
 
-def pair_of(virtual: pd.DataFrame, measured: pd.DataFrame) -> tuple[Pair, dict[str, Any]]:
+def pair_of(virtual: pd.DataFrame, measured: pd.DataFrame, contrast: str) -> tuple[Pair, dict[str, Any]]:
     """Match the two sides of one contrast by the names of the elements.
 
     Parameters
     ----------
     virtual, measured
         As from `causalgia.mpra.comparing.sides.effects_by_element`, of one contrast.
+    contrast
+        Its name, for errors.
 
     Returns
     -------
@@ -92,7 +94,7 @@ def pair_of(virtual: pd.DataFrame, measured: pd.DataFrame) -> tuple[Pair, dict[s
         "only measured": len(set(of_test["element"]) - set(virtual["element"])),
         "controls": controls,
     }
-    _require_enough(both, virtual, of_test)
+    _require_enough(both, virtual, of_test, contrast)
     return _arrays(both), lost
 
 
@@ -121,9 +123,15 @@ def _require_probabilities(values: Array, name: str, measured: pd.DataFrame) -> 
         )
 
 
-def _require_enough(both: pd.DataFrame, virtual: pd.DataFrame, measured: pd.DataFrame) -> None:
+def _require_enough(both: pd.DataFrame, virtual: pd.DataFrame, measured: pd.DataFrame, contrast: str) -> None:
     if len(both) < LEAST:
         names = [side["element"].iloc[0] if len(side) else "none" for side in (virtual, measured)]
+        other = other_library(names[1], virtual["element"])
+        if other:
+            raise OutcomesError(
+                f"{len(both)} elements are both virtual and measured; measured element '{names[1]}' is not in the "
+                f"virtual trial{other}. Predict the library that was measured: cg.mpra.virtual_trial"
+            )
         raise OutcomesError(
             f"{len(both)} elements are both virtual (first: '{names[0]}') and measured (first: '{names[1]}'), and "
             f"{LEAST} are needed; the units of the virtual trial have to have the names of the measured elements"
@@ -131,7 +139,10 @@ def _require_enough(both: pd.DataFrame, virtual: pd.DataFrame, measured: pd.Data
     for column, side in (("effect_virtual", "virtual"), ("effect", "measured")):
         values = both[column].to_numpy(float)
         if np.ptp(values) <= 1e-12 * max(1.0, float(np.abs(values).max())):
-            raise EstimateError(f"all {side} effects are {values[0]:g}; elements that do not differ cannot agree")
+            raise EstimateError(
+                f"contrast '{contrast}': all {side} effects are {values[0]:g}, and elements that do not differ cannot "
+                "agree; leave it out: contrasts={...}"
+            )
 
 
 def _arrays(both: pd.DataFrame) -> Pair:

@@ -214,8 +214,27 @@ def shared_noise(y: Array) -> SharedNoise:
     of = y.mean(axis=0) - y.mean()
     left = y - y.mean(axis=1, keepdims=True) - of
     df = (n - 1.0) * (R - 1.0)
-    between, within = float(of @ of / (R * (R - 1))), float((left**2).sum() / (df * n * R))
-    pieces = of * np.sqrt((between - within) / (of @ of)) if between > within else np.zeros(R)
+    return noise_beyond(of, float((left**2).sum() / (df * n * R)), df)
+
+
+def noise_beyond(shift: Array, within: float, df: float) -> SharedNoise:
+    """Return what replicates share, from how far each one's mean over units lies from that of all.
+
+    Parameters
+    ----------
+    shift
+        Distance of each replicate's mean, shape ``(R,)``; they sum to 0.
+    within, df
+        Variance of the mean over replicates that the units' own noise makes, and its degrees of freedom.
+
+    Examples
+    --------
+    >>> noise_beyond(np.array([-1.0, 1.0]), 1.5, 9.0).pieces.round(3)
+    array([0., 0.])
+    """
+    R = len(shift)
+    between = float(shift @ shift / (R * (R - 1)))
+    pieces = shift * np.sqrt((between - within) / (shift @ shift)) if between > within else np.zeros(R)
     return SharedNoise(np.asarray(pieces), between, within, df)
 
 
@@ -232,10 +251,21 @@ def with_replicates(found: Powered, noise: SharedNoise) -> Powered:
     >>> with_replicates(one, SharedNoise(np.array([-4.0, 0.0]), 17.0, 1.0, 9.0)).se
     5.0
     """
+    se, df = widened(found.se, found.df, noise)
+    return Powered(found.mean, se, df, found.lam, found.r, np.concatenate([found.pieces, noise.pieces]))
+
+
+def widened(se: float, df: float, noise: SharedNoise) -> tuple[float, float]:
+    """Return a standard error and its degrees of freedom with the noise that replicates share.
+
+    Examples
+    --------
+    >>> widened(3.0, 9.0, SharedNoise(np.array([-4.0, 0.0]), 17.0, 1.0, 9.0))[0]
+    5.0
+    """
     extra = float(noise.pieces @ noise.pieces)
-    pieces = np.concatenate([found.pieces, noise.pieces])
     if extra == 0:
-        return Powered(found.mean, found.se, found.df, found.lam, found.r, pieces)
-    total, R = found.se**2 + extra, len(noise.pieces)
-    spread = found.se**4 / found.df + noise.between**2 / (R - 1) + noise.within**2 / noise.df
-    return Powered(found.mean, float(np.sqrt(total)), total**2 / spread, found.lam, found.r, pieces)
+        return se, df
+    total = se**2 + extra
+    spread = se**4 / df + noise.between**2 / (len(noise.pieces) - 1) + noise.within**2 / noise.df
+    return float(np.sqrt(total)), total**2 / spread

@@ -18,8 +18,22 @@ from causalgia.estimation.request import require_ci_prob
 from causalgia.estimation.tails import log_p
 from causalgia.mpra.comparing.conditions import check_draw, check_parents, check_population, check_training
 from causalgia.mpra.comparing.fallback import classical_reason, fisher_skewness
-from causalgia.mpra.comparing.powered import Powered, by_cluster, powered_mean, shared_noise, with_replicates
-from causalgia.mpra.comparing.sides import CONTROLS, matched_contrasts, of_contrasts, of_task, refuse_parallel
+from causalgia.mpra.comparing.powered import (
+    Powered,
+    SharedNoise,
+    by_cluster,
+    powered_mean,
+    shared_noise,
+    with_replicates,
+)
+from causalgia.mpra.comparing.sides import (
+    matched_contrasts,
+    noise_of_replicates,
+    of_contrasts,
+    of_task,
+    refuse_parallel,
+)
+from causalgia.mpra.counting.sides import CONTROLS, other_library
 from causalgia.notes import with_notes
 from causalgia.schema import annotate, validate
 
@@ -57,9 +71,9 @@ def prediction_powered(
         Effects of the virtual trial, ``ice (unit, contrast, task[, model])``, on the measured units *and* others of the
         population; with ``parent (unit)`` where units have some. Models of an ensemble are averaged.
     measured
-        Effects on some of these units, by their names: ``ice (unit, contrast, task[, model])``, models being
-        replicates, whose shared noise is then added, as from `causalgia.contrast` of activities; or a fit, ``ace
-        (element, contrast)``, of which replicates are not known.
+        Effects on some of these units, by their names: a fit, ``ace (element, contrast)``, which allows for silent
+        barcodes and knows the noise that replicates share; or ``ice (unit, contrast, task[, model])``, models being
+        replicates. The noise that replicates share is added.
     library
         What was ordered: its null model and rules are held against those of the virtual trial.
     contrasts
@@ -122,6 +136,7 @@ def prediction_powered(
     conditions = {"training": check_training(trained_on_measured)}
     conditions["population"] = check_population(virtual, library, measured)
     f, (y, controls) = _of_virtual(virtual, task), _without_controls(_of_measured(measured))
+    noise = _noise_of(measured, y)
     names = matched_contrasts(_contrasts(f), _contrasts(y), contrasts)
     units = _units(f, y)
     conditions["parents"] = check_parents(units.parents, units.measured)
@@ -131,7 +146,7 @@ def prediction_powered(
     answers = []
     for k, name in enumerate(names):
         labelled = y.sel(contrast=name).transpose("unit", "model").to_numpy()
-        answers.append(_answer(labelled, few[:, k], many[:, k], units))
+        answers.append(_answer(labelled, few[:, k], many[:, k], units, noise[name]))
     out = _estimates(answers, list(names), units, ci_prob)
     out = out.assign_attrs(_said(virtual, measured, conditions, units, ci_prob), controls_left_out=controls)
     fallback = {name: a.reason for name, a in zip(names, answers, strict=True) if a.reason}
@@ -186,6 +201,15 @@ def _of_measured(measured: Any) -> xr.DataArray:
     return found
 
 
+def _noise_of(measured: xr.Dataset, y: xr.DataArray) -> dict[str, SharedNoise]:
+    """Return what replicates share in each contrast: as the fit has it, or from the replicates of units' effects."""
+    if "ice" in measured:
+        return {
+            name: shared_noise(y.sel(contrast=name).transpose("unit", "model").to_numpy()) for name in _contrasts(y)
+        }
+    return dict(zip(_contrasts(y), noise_of_replicates(measured), strict=True))
+
+
 def _contrasts(effects: xr.DataArray) -> list[str]:
     return [str(name) for name in effects["contrast"].to_numpy()]
 
@@ -202,10 +226,11 @@ def _units(f: xr.DataArray, y: xr.DataArray) -> _Units:
     predicted, names = (pd.Index(side["unit"].to_numpy().astype(str)) for side in (f, y))
     places = predicted.get_indexer(names)
     if (places < 0).any():
+        other = other_library(str(names[places < 0][0]), predicted)
         raise OutcomesError(
             f"{int((places < 0).sum()):,} of {len(names):,} measured units were not predicted (such as "
-            f"'{names[places < 0][0]}'); the virtual trial has to have them too, by the same names (its first unit is "
-            f"'{predicted[0]}'): cg.mpra.virtual_trial"
+            f"'{names[places < 0][0]}'{other}); the virtual trial has to have them too, by the same names (its first "
+            f"unit is '{predicted[0]}'): cg.mpra.virtual_trial"
         )
     if not len(names):
         raise EstimateError("no measured unit is left, controls of the bench being left out; four are needed")
@@ -239,9 +264,9 @@ class _Answer:
     leverage: float
 
 
-def _answer(y: Array, f: Array, f_rest: Array, units: _Units) -> _Answer:
+def _answer(y: Array, f: Array, f_rest: Array, units: _Units, noise: SharedNoise) -> _Answer:
     """Answer one contrast; y has shape ``(n, R)``."""
-    noise, groups, groups_rest = shared_noise(y), units.cluster, units.cluster_rest
+    groups, groups_rest = units.cluster, units.cluster_rest
     classical, tuned = (
         with_replicates(
             powered_mean(y.mean(axis=1), f, f_rest, lam=lam, cluster=groups, cluster_rest=groups_rest), noise
@@ -289,7 +314,8 @@ def _said(
     virtual: xr.Dataset, measured: xr.Dataset, conditions: dict[str, str], units: _Units, ci_prob: float
 ) -> dict[str, Any]:
     kept = ("null", "null_kind", "null_fingerprint", "design_fingerprint", "predictor_fingerprint")
-    replicates = "replicates' shared noise added" if "model" in measured.dims else "noise shared in replicates unknown"
+    known = "model" in measured.dims or "replicate_shift" in measured
+    replicates = "replicates' shared noise added" if known else "noise shared in replicates unknown"
     return {name: virtual.attrs[name] for name in kept if name in virtual.attrs} | {
         "scale": "log2",
         "contrast_scale": "log2",

@@ -10,12 +10,11 @@ import pandas as pd
 import xarray as xr
 
 from causalgia.errors import ContrastError, EstimateError, OutcomesError
+from causalgia.mpra.comparing.powered import SharedNoise, noise_beyond
 from causalgia.schema import validate
 from causalgia.tables import nearest
 
 Side: TypeAlias = Literal["virtual", "measured"]
-#: groups of oligos that are controls of the bench, and no units of the design
-CONTROLS = ("negative", "positive", "promoter", "duplicate")
 _OTHER_NAMES = {"ace": "effect", "unit": "element"}
 _OPTIONAL = ("df", "p", "q", "parent", "group")
 
@@ -124,6 +123,23 @@ def of_contrasts(fit: xr.Dataset) -> xr.Dataset:
             "measured: the fit does not name its contrasts; select without drop: fit.sel(contrast=[...])"
         )
     return fit if "contrast" in fit["ace"].dims else fit.expand_dims("contrast")
+
+
+def noise_of_replicates(fit: xr.Dataset) -> list[SharedNoise]:
+    """Return what replicates share in each contrast of a fit, beyond the noise of its elements; 0 where not known.
+
+    Examples
+    --------
+    >>> fit = xr.Dataset({"ace": (("element", "contrast"), np.zeros((2, 1)))}, coords={"contrast": ["GATA1"]})
+    >>> noise_of_replicates(fit)[0].pieces
+    array([0.])
+    """
+    fit = of_contrasts(fit)
+    if "replicate_shift" not in fit:
+        return [SharedNoise(np.zeros(1), 0.0, 0.0, 1.0)] * fit.sizes["contrast"]
+    shift = fit["replicate_shift"].transpose("contrast", "replicate").to_numpy()
+    within, df = fit["replicate_within"].to_numpy(), float(fit.attrs["replicate_df"])
+    return [noise_beyond(row, float(own), df) for row, own in zip(shift, within, strict=True)]
 
 
 def _of_fit(fit: xr.Dataset, side: Side) -> pd.DataFrame:

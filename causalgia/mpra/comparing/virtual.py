@@ -70,14 +70,14 @@ def virtual_trial(library: xr.Dataset, predictor: Predictor, *, flanks: tuple[st
     >>> share = cg.FunctionPredictor(lambda x: x[:, 1:3].sum((1, 2)) / 200, tasks=["GC"], scale="share")
     >>> outcomes = cg.mpra.virtual_trial(ordered, share)
     >>> outcomes["outcome"].shape, outcomes["unit"].values[:2].tolist()
-    ((50, 2, 1), ['u0', 'u1'])
+    ((50, 2, 1), ['u0.25a61b', 'u1.f77db0'])
     >>> cg.estimate(cg.contrast(outcomes))["ace"].round(3).item()
     0.014
     """
     validate(library, "library")
     require_predictor(predictor, "virtual_trial(library, predictor)")
     rows = _first_barcodes(library)
-    arms = _arms(library)
+    arms = arms_of(library)
     elements, element, arm = _places(library, rows, [one.name for one in arms])
     tokens = _flanked(library["insert"].to_numpy()[rows], flanks)
     answers = _answers(predictor, tokens, library["oligo_name"].to_numpy()[rows])
@@ -108,8 +108,14 @@ def _first_barcodes(library: xr.Dataset) -> NDArray[np.int64]:
     return test[np.sort(np.unique(names, return_index=True)[1])]
 
 
-def _arms(library: xr.Dataset) -> tuple[Arm, ...]:
-    """Return the arms of the library's design, in its order."""
+def arms_of(library: xr.Dataset) -> tuple[Arm, ...]:
+    """Return the arms of the design that a library was made of, in its order.
+
+    Raises
+    ------
+    OutcomesError
+        If the library carries no design.
+    """
     text = unpack(library, "design")
     if text is None:
         raise OutcomesError("the library carries no design, so its arms are not known; take it from cg.mpra.library")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from numbers import Real
 from typing import Any
 
@@ -11,6 +12,8 @@ import xarray as xr
 from causalgia.errors import CountsError
 from causalgia.mpra.counting.aggregating import aggregate
 from causalgia.mpra.counting.filtering import barcode_z, barcodes_seen
+from causalgia.mpra.counting.findings import as_records, findings
+from causalgia.mpra.counting.floors import dna_floors
 from causalgia.mpra.counting.layers import Array, Ints, Mask, oligo_means
 from causalgia.mpra.counting.ratios import cell_ratios, dna_observed
 from causalgia.schema import validate
@@ -44,7 +47,12 @@ def quality(counts: xr.Dataset, *, min_dna: float = 10.0, outlier: float = OUTLI
         observed that are under `min_dna`; ``dropouts``, the share of all oligos without a barcode in it. By pair of
         replicates: correlation over oligos of ``activity``, of ``dna`` and of ``rna`` (log2 of sums per million, plus
         1), and over barcodes of the log ratio (``correlation_barcode``); 0 where it is not defined. By arm:
-        ``oligos``, ``never_seen``, ``barcodes`` (the median an oligo) and ``outliers``.
+        ``oligos``, ``never_seen``, ``barcodes`` (the median an oligo) and ``outliers``. By ``floor`` of DNA, what
+        `filter` would do with it as ``min_dna``: ``floor_left_out``, the share of barcodes with DNA that it leaves
+        out, ``floor_oligos``, that of oligos which lose all, and ``floor_error``, the squared error of an oligo's mean
+        over the least there is; ``attrs["advised_floor"]`` is the lowest floor within 2 % of that. And
+        ``attrs["verdicts"]``, a JSON list of what is wrong with replicates: ``verdict`` (``outlier``, ``copied``,
+        ``swapped``), ``replicates``, ``says``.
 
     Raises
     ------
@@ -84,7 +92,12 @@ def quality(counts: xr.Dataset, *, min_dna: float = 10.0, outlier: float = OUTLI
     }
     coords |= {"arm_": names, "replicate_": counts["replicate"].to_numpy()}
     found |= {name: counts[name] for name in ("dna_total", "rna_total")}
-    return xr.Dataset(found, coords, dict(counts.attrs) | {"min_dna": min_dna, "outlier": outlier})
+    floors = dna_floors(counts, float(min_dna))
+    found |= {f"floor_{name}": ("floor", getattr(floors, name)) for name in ("left_out", "oligos", "error")}
+    coords["floor"] = floors.floor
+    told: dict[str, Any] = {"min_dna": min_dna, "outlier": outlier, "advised_floor": floors.advised}
+    told["verdicts"] = json.dumps(as_records(findings(counts, sums)))
+    return xr.Dataset(found, coords, dict(counts.attrs) | told)
 
 
 def _by_oligo(counts: xr.Dataset, seen: Mask) -> dict[str, Any]:

@@ -8,8 +8,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from causalgia.mpra.counting.summing import group_sums
+
 Array: TypeAlias = NDArray[np.float64]
 Mask: TypeAlias = NDArray[np.bool_]
+LEAST_EXPECTED = 10.0
 
 
 def cell_ratios(counts: xr.Dataset, *, pseudo: float = 0.5) -> tuple[Array, Mask]:
@@ -37,6 +40,22 @@ def cell_ratios(counts: xr.Dataset, *, pseudo: float = 0.5) -> tuple[Array, Mask
     top = np.log2(rna + pseudo) - np.log2(counts["rna_total"].to_numpy() + 1.0)
     bottom = np.log2(dna + pseudo) - np.log2(counts["dna_total"].to_numpy() + 1.0)
     return np.where(used, top - bottom, 0.0), used
+
+
+def silent_share(counts: xr.Dataset) -> float:
+    """Return the share of cells without RNA among those in which 10 reads or more were to be expected.
+
+    What is to be expected of a barcode is its DNA times RNA over DNA of its oligo's other barcodes in the replicate: 10
+    such reads are 0 by chance once in a thousand cells, at a dispersion of .1. Where no cell is expected to have as
+    many reads, 0.
+    """
+    of, n = counts["oligo_index"].to_numpy(), counts.sizes["oligo"]
+    rna = counts["rna"].to_numpy().astype(np.float64)
+    dna = np.broadcast_to(counts["dna"].to_numpy().reshape(len(rna), -1), rna.shape).astype(np.float64)
+    both = [group_sums(x, of, (n,))[of] - x for x in (rna, dna)]
+    expected = np.divide(dna * both[0], both[1], out=np.zeros_like(dna), where=both[1] > 0)
+    judged = (expected >= LEAST_EXPECTED) & counts["rna_observed"].to_numpy()
+    return float((rna[judged] == 0).mean()) if judged.any() else 0.0
 
 
 def dna_observed(counts: xr.Dataset) -> Mask:

@@ -15,16 +15,19 @@ from numpy.typing import NDArray
 
 from causalgia.errors import CountsError
 from causalgia.mpra.counting.parsing import NAMES, at, header_of, table_of, text_of
-from causalgia.mpra.counting.sides import side_table
+from causalgia.mpra.counting.sides import library_attrs, other_library, side_table
 from causalgia.mpra.counting.tables import MOST_READS, counts_of
 
 Array: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
 _COUNT = re.compile(r"(dna|rna)_counts?(?:_(.+))?")
+_NUMBER = re.compile(r"[_.\- ]*(?:rep(?:licate)?|r|bio)?[_.\- ]*[0-9]+$", re.IGNORECASE)
 _LETTERS = b"ACGTN\0"  # the last fills a shorter barcode up
 
 
-def read_counts(path: str | Path, *, arms: str | Path | pd.DataFrame | xr.Dataset) -> xr.Dataset:
+def read_counts(
+    path: str | Path, *, arms: str | Path | pd.DataFrame | xr.Dataset, replicates: Sequence[str] | None = None
+) -> xr.Dataset:
     r"""Read barcode counts and the side table of their oligos.
 
     Parameters
@@ -40,6 +43,10 @@ def read_counts(path: str | Path, *, arms: str | Path | pd.DataFrame | xr.Datase
         that was ordered. It may hold oligos of which no barcode was read. Or IGVF's ``reporter_sequence_design``: its
         variants are elements in the arms ``ref`` and ``alt``, its controls are in ``positive`` and ``negative``, and
         white space in names is ``_``, as in counts.
+    replicates
+        Which replicates are read, by what their columns are called behind ``dna_count_`` and ``rna_count_``; None: all.
+        Names of several kinds (``K562_1, K562_2, HepG2_1``: cell types, conditions) are no replicates of one another,
+        and are read only if they are named here.
 
     Returns
     -------
@@ -51,7 +58,8 @@ def read_counts(path: str | Path, *, arms: str | Path | pd.DataFrame | xr.Datase
     CountsError
         If the table has no rows, columns that are none of these, lines of another number of cells, a barcode twice or
         with letters other than ACGTN, an oligo that the side table lacks, a replicate without its DNA or RNA column, or
-        a cell that is negative, fractional or text. The message names file, line and oligo, and the cure.
+        a cell that is negative, fractional or text; or if the replicates are of several kinds, or one that is named is
+        not there. The message names file, line and oligo, and the cure.
 
     Examples
     --------
@@ -70,6 +78,11 @@ def read_counts(path: str | Path, *, arms: str | Path | pd.DataFrame | xr.Datase
     header = header_of(text, path)
     columns = _columns(header, path)
     table = table_of(text, header, path)
+    if "replicate" in header:
+        _check_replicates(table, path)
+        table = _chosen_rows(table, replicates, path)
+    else:
+        columns = _chosen_columns(columns, replicates, path)
     del text
     _check_letters(table["barcode"].to_numpy(), path)
     _check_counts(table, [*columns.dna, *columns.rna], path)
@@ -87,7 +100,7 @@ def read_counts(path: str | Path, *, arms: str | Path | pd.DataFrame | xr.Datase
         dna_observed=~np.isnan(rows.dna),
         rna_observed=~np.isnan(rows.rna),
     )
-    return counts.assign_attrs(source=path.name)
+    return counts.assign_attrs(source=path.name, **library_attrs(arms))
 
 
 @dataclass(frozen=True)
@@ -136,6 +149,49 @@ def _columns(header: Sequence[str], path: Path) -> _Columns:
     return _Columns([name or "1" for name in rna], [dna[name] for name in rna], list(rna.values()))
 
 
+def _chosen(names: list[str], chosen: Sequence[str] | None, path: Path) -> list[str]:
+    """Return the replicates that are read; refuse those of several kinds unless they were named."""
+    if chosen is None:
+        _refuse_kinds(names, path)
+        return names
+    wanted = [chosen] if isinstance(chosen, str) else [str(name) for name in chosen]
+    absent = [name for name in wanted if name not in names]
+    if absent or not wanted or len(set(wanted)) < len(wanted):
+        what = f"no replicate '{absent[0]}'" if absent else "give a list of different replicates"
+        raise CountsError(f"{path}: replicates={chosen!r}: {what}; there are {', '.join(names)}")
+    return wanted
+
+
+def _refuse_kinds(names: list[str], path: Path) -> None:
+    """Refuse replicates whose names differ in more than their number: cell types are no replicates of one another."""
+    kinds: dict[str, list[str]] = {}
+    for name in names:
+        kinds.setdefault("" if len(name) == 1 else _NUMBER.sub("", name), []).append(name)
+    if len(kinds) > 1:
+        listed = "; ".join(", ".join(of) for of in kinds.values())
+        first = next(iter(kinds.values()))
+        raise CountsError(
+            f"{path}: the columns are of {len(kinds)} kinds ({listed}), and cell types or conditions are no replicates "
+            f"of one another. Read one at a time: replicates={first!r} (--replicates {','.join(first)}); or, if they "
+            "are replicates all the same, name them all there"
+        )
+
+
+def _chosen_columns(columns: _Columns, chosen: Sequence[str] | None, path: Path) -> _Columns:
+    names = _chosen(columns.replicates, chosen, path)
+    of = [columns.replicates.index(name) for name in names]
+    dna = columns.dna if len(columns.dna) < len(columns.replicates) else [columns.dna[i] for i in of]
+    return _Columns(names, dna, [columns.rna[i] for i in of])
+
+
+def _chosen_rows(table: pd.DataFrame, chosen: Sequence[str] | None, path: Path) -> pd.DataFrame:
+    known = [str(name) for name in table["replicate"].unique()]
+    names = _chosen(known, chosen, path)
+    return (
+        table if len(names) == len(known) else table[table["replicate"].astype(str).isin(names)].reset_index(drop=True)
+    )
+
+
 def _check_letters(barcodes: NDArray[np.object_], path: Path) -> None:
     try:
         text = barcodes.astype("S")
@@ -167,9 +223,16 @@ def _check_known(table: pd.DataFrame, side: pd.DataFrame, path: Path) -> None:
     if unknown.any():
         which = unknown[oligos.codes.to_numpy()]
         i = int(np.argmax(which))
+        name = str(table["oligo_name"].iloc[i])
+        other = other_library(name, side["oligo_name"])
+        cure = (
+            "give the side table of the library that was measured"
+            if other
+            else "add its row to arms=, or drop the rows"
+        )
         raise CountsError(
-            f"{at(path, i)}: oligo '{table['oligo_name'].iloc[i]}' is not in the side table, nor are those of "
-            f"{int(which.sum()) - 1:,} more rows; add its row to arms=, or drop the rows"
+            f"{at(path, i)}: oligo '{name}' is not in the side table, nor are those of {int(which.sum()) - 1:,} more "
+            f"rows{other}; {cure}"
         )
 
 
@@ -181,7 +244,6 @@ def _rows(table: pd.DataFrame, columns: _Columns, path: Path) -> _Rows:
         _check_once(table, barcode, barcode, first, path)
         dna, rna = (np.column_stack([table[name] for name in names]) for names in (columns.dna, columns.rna))
         return _Rows(dna[:, 0] if len(columns.dna) < len(columns.rna) else dna, rna, columns.replicates, first)
-    _check_replicates(table, path)
     replicate, names = pd.factorize(table["replicate"])
     _check_once(table, barcode, barcode * len(names) + replicate, first, path)
     dna, rna = np.full((2, len(first), len(names)), np.nan)

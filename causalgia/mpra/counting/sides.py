@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import xarray as xr
@@ -12,6 +15,10 @@ from causalgia.mpra.counting.design_table import is_design, side_of_design
 from causalgia.schema import validate
 
 SIDE_COLUMNS = ("oligo_name", "element", "arm", "group")
+#: groups of oligos that are controls of the bench, and no units of the design
+CONTROLS = ("negative", "positive", "promoter", "duplicate")
+_OF_LIBRARY = ("library_fingerprint", "design_fingerprint", "null_fingerprint")
+_PRINTED = re.compile(r"(?P<stem>.+)\.[0-9a-f]{6}(?P<arm>_.+)?")
 
 
 def side_table(arms: str | Path | pd.DataFrame | xr.Dataset) -> pd.DataFrame:
@@ -46,6 +53,34 @@ def side_table(arms: str | Path | pd.DataFrame | xr.Dataset) -> pd.DataFrame:
     else:
         raise CountsError(f"arms= is a {type(arms).__name__}; give the side table as a path or DataFrame, or a library")
     return _checked(side, where)
+
+
+def library_attrs(arms: object) -> dict[str, Any]:
+    """Return what counts carry of the library that their side table is: which one it is, and of which population."""
+    return (
+        {name: arms.attrs[name] for name in _OF_LIBRARY if name in arms.attrs} if isinstance(arms, xr.Dataset) else {}
+    )
+
+
+def other_library(name: str, known: Iterable[str]) -> str:
+    """Return the sentence for a name that is known with another fingerprint only; empty where it is not.
+
+    Units of a library are called ``u0.3fa2c1`` and their oligos ``u0.3fa2c1_GATA1``: after the point stands the
+    fingerprint of the unit's inserts.
+
+    Examples
+    --------
+    >>> other_library("u0.3fa2c1_GATA1", ["u0.77ab01_placebo", "u0.77ab01_GATA1"])
+    "; it has 'u0.77ab01_GATA1', which is another sequence: these are two libraries"
+    >>> other_library("u0.3fa2c1_GATA1", ["u1.77ab01_GATA1"])
+    ''
+    """
+    found = _PRINTED.fullmatch(name)
+    if found is None:
+        return ""
+    same = re.compile(f"{re.escape(found['stem'])}\\.[0-9a-f]{{6}}{re.escape(found['arm'] or '')}")
+    other = next((one for one in known if same.fullmatch(one)), None)
+    return "" if other is None else f"; it has {other!r}, which is another sequence: these are two libraries"
 
 
 def _read(path: Path) -> pd.DataFrame:

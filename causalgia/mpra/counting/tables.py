@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from causalgia.errors import CountsError
-from causalgia.mpra.counting.sides import SIDE_COLUMNS, side_table
+from causalgia.mpra.counting.sides import SIDE_COLUMNS, library_attrs, other_library, side_table
 from causalgia.schema import annotate, validate
 
 Ints: TypeAlias = NDArray[np.int64]
@@ -96,7 +96,7 @@ def counts_of(
         },
     )
     _refuse_empty_libraries(counts)
-    return validate(annotate(counts), "counts")
+    return validate(annotate(counts.assign_attrs(library_attrs(arms))), "counts")
 
 
 def _places(barcodes: NDArray[np.str_], oligos: NDArray[Any], side: pd.DataFrame) -> Ints:
@@ -107,7 +107,8 @@ def _places(barcodes: NDArray[np.str_], oligos: NDArray[Any], side: pd.DataFrame
     places = pd.Index(side["oligo_name"]).get_indexer(pd.Index(names).astype(str))
     if (places < 0).any():
         i = int(np.argmax(places[of] < 0))
-        raise CountsError(f"barcode {barcodes[i]}: its oligo '{oligos[i]}' is not in the side table; add its row")
+        hint = other_library(str(oligos[i]), side["oligo_name"]) or "; add its row"
+        raise CountsError(f"barcode {barcodes[i]}: its oligo '{oligos[i]}' is not in the side table{hint}")
     return np.asarray(places[of], dtype=np.int64)
 
 

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from causalgia.mpra.counting.floors import WORTH
+
 
 def describe_counts(counts: xr.Dataset) -> str:
     """Say how many barcodes there are, and what each filter left out.
@@ -44,7 +46,7 @@ def _filtered(rule: dict[str, Any]) -> str:
 
 
 def describe_quality(quality: xr.Dataset) -> str:
-    """Say what a look at counts found, by arm and by replicate.
+    """Say what a look at counts found: what is wrong with replicates, then by arm and by replicate.
 
     Parameters
     ----------
@@ -59,12 +61,32 @@ def describe_quality(quality: xr.Dataset) -> str:
     control: 30 oligos, 0 never seen; 8 barcodes an oligo (median), 0 of them more than 5 robust sd off
     ...
     """
-    lines = [_of_arm(quality.sel(arm_=arm), arm) for arm in quality["arm_"].to_numpy().tolist()]
+    lines = [f"WRONG: {found['says']}" for found in json.loads(quality.attrs["verdicts"])]
+    lines += [_of_arm(quality.sel(arm_=arm), arm) for arm in quality["arm_"].to_numpy().tolist()]
     effective, n = quality["effective_barcodes"].to_numpy(), quality["n_barcodes"].to_numpy()
     if n.any():
         share = np.median(effective[n > 0] / n[n > 0])
         lines.append(f"sums of an oligo weigh as {share:.0%} of its barcodes do (median of effective to seen)")
-    return "\n".join([*lines, *_of_replicates(quality), *_of_pairs(quality)])
+    return "\n".join([*lines, *_of_replicates(quality), *_of_floors(quality), *_of_pairs(quality)])
+
+
+def _of_floors(quality: xr.Dataset) -> list[str]:
+    """Return which floor of DNA leaves the least error, and what the one that was asked about would do."""
+    best, asked = float(quality.attrs["advised_floor"]), float(quality.attrs["min_dna"])
+    left_out, error = quality["floor_left_out"], quality["floor_error"]
+    said = (
+        f"min_dna: means of oligos are most precise with {best:g} (it leaves out {_at(left_out, best):.1%} of barcodes)"
+    )
+    if asked > 0 and _at(error, asked) > WORTH:
+        said += (
+            f"; {asked:g} would leave out {_at(left_out, asked):.1%}, and their squared error be "
+            f"{_at(error, asked):.2f} times the least"
+        )
+    return [said]
+
+
+def _at(values: xr.DataArray, floor: float) -> float:
+    return float(values.sel(floor=floor))
 
 
 def _of_arm(one: xr.Dataset, arm: str) -> str:

@@ -15,6 +15,8 @@ from causalgia.estimation.given import with_contrasts
 from causalgia.estimation.moments import p_and_limits
 from causalgia.estimation.request import require_ci_prob
 from causalgia.estimation.tails import log_p
+from causalgia.mpra.comparing.powered import SharedNoise, widened
+from causalgia.mpra.comparing.sides import noise_of_replicates
 from causalgia.mpra.counting.summing import group_sums
 from causalgia.schema import annotate, validate
 
@@ -42,7 +44,8 @@ def average(
                over other backgrounds it is too sure (95 % intervals covered 72 % at tau 0.5)
     ========== ====================================================================================================
 
-    Noise of a replicate that all elements of an arm share is in none of these.
+    Noise of a replicate that the elements of an arm share, which no number of elements averages out, is added to each
+    where the fit knows it (two replicates or more), with Satterthwaite's degrees of freedom.
 
     Parameters
     ----------
@@ -72,6 +75,7 @@ def average(
     References
     ----------
     DerSimonian & Laird (1986), doi:10.1016/0197-2456(86)90046-2. Knapp & Hartung (2003), doi:10.1002/sim.1482.
+    Satterthwaite (1946), doi:10.2307/3002019.
 
     Examples
     --------
@@ -89,6 +93,7 @@ def average(
     fitted = with_contrasts(fitted)
     effect, se = (fitted[name].transpose("element", "contrast").to_numpy() for name in ("ace", "se"))
     ace, error, df, tau = _means(effect, se, codes) if method == "mean" else _meta(effect, se, codes, method)
+    error, df = _with_replicates(error, df, noise_of_replicates(fitted))
     p, lower, upper = p_and_limits(ace, error, df, ci_prob)
     columns = {"ace": ace, "se": error, "p": p, "log_p": log_p(ace, error, df), "lower": lower, "upper": upper}
     columns |= {"df": df} if np.isfinite(df).all() else {}
@@ -99,6 +104,14 @@ def average(
         attrs=_attrs(fitted, by, method, ci_prob),
     )
     return validate(annotate(found), "estimates")
+
+
+def _with_replicates(error: Array, df: Array, noise: list[SharedNoise]) -> tuple[Array, Array]:
+    """Add the noise that replicates share in each contrast, shape ``(G, K)`` each."""
+    wide, freedom = error.copy(), df.astype(np.float64)
+    for g, k in np.ndindex(*error.shape):
+        wide[g, k], freedom[g, k] = widened(float(error[g, k]), float(df[g, k]), noise[k])
+    return wide, freedom
 
 
 def _groups(fitted: Any, by: str | None) -> tuple[NDArray[np.int64], NDArray[Any]]:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 import xarray as xr
 
 from causalgia.effect_table import EffectTable
+from causalgia.effects.weights import Contrasts
 from causalgia.errors import CountsError, EstimateError
 from causalgia.estimation.moments import p_and_limits
 from causalgia.estimation.request import require_ci_prob
 from causalgia.estimation.tails import log_p
+from causalgia.mpra.counting.sides import library_attrs
 from causalgia.mpra.fitting.cells import cells_of
 from causalgia.mpra.fitting.fitted import Fitted
 from causalgia.mpra.fitting.hierarchical import hierarchical
 from causalgia.mpra.fitting.nb import negative_binomial
 from causalgia.mpra.fitting.precision import precision
 from causalgia.mpra.fitting.question import Asked, asked_of, n_barcodes
+from causalgia.mpra.fitting.replicates import replicate_shifts
 from causalgia.mpra.fitting.two_way import two_way
 from causalgia.schema import validate
 
@@ -31,7 +34,7 @@ def fit(
     *,
     control: str | None = None,
     arms: Sequence[str] | None = None,
-    contrasts: Mapping[str, Mapping[str, float]] | None = None,
+    contrasts: Contrasts | None = None,
     method: Method = "hierarchical",
     ci_prob: float = 0.95,
 ) -> xr.Dataset:
@@ -67,7 +70,8 @@ def fit(
     arms
         Which arms are compared with it; None: all that some element has beside it.
     contrasts
-        Instead of `control`: name -> arm -> weight, each summing to 0.
+        Instead of `control`: name -> arm -> weight, each summing to 0; or text over the names of arms, one or several
+        in a list, as `causalgia.contrast` takes it: ``"(AB - A) - (B - none)"`` is an interaction.
     method
         See the table.
     ci_prob
@@ -77,11 +81,13 @@ def fit(
     -------
     Dataset
         ``ace, se, df, lower, upper, p, log_p (element, contrast)`` on log2, p two-sided against 0 from that standard
-        error; ``n_barcodes (element, arm)``, those with DNA; ``weight (contrast, arm)``; ``group (element)``; and what
-        else the method knows. Attributes count what was left out: ``n_left_out`` elements that lack an arm,
-        ``arms_left_out``, ``n_not_fitted`` elements without an answer. `causalgia.adjust`, `infer`, `decide`, `report`
-        and `plot.forest` take it, elements being the questions of a family and contrasts the tasks; `average` takes it
-        to averages over backgrounds.
+        error; ``n_barcodes (element, arm)``, those with DNA; ``weight (contrast, arm)``; ``group (element)``;
+        ``replicate_shift (contrast, replicate)``, how far a replicate's mean effect lies from that of all, over
+        elements that are no controls, and ``replicate_within (contrast)``, the variance that their own noise gives the
+        mean of these; and what else the method knows. Attributes count what was left out: ``n_left_out`` elements that
+        lack an arm, ``arms_left_out``, ``n_not_fitted`` elements without an answer. `report` tells it in words, and
+        `average` takes it to averages over backgrounds. `causalgia.adjust`, `infer`, `decide`, `report` and
+        `plot.forest` take it too, elements being the questions of a family and contrasts the tasks.
 
     Raises
     ------
@@ -146,17 +152,21 @@ def _labelled(
     kept = np.ones(len(asked.elements), dtype=bool) if fitted.kept is None else fitted.kept
     oligos = asked.oligos[kept]
     n = n_barcodes(counts)[oligos]
+    replicates, replicate_df = replicate_shifts(counts, asked)
     return EffectTable(
         {name: (dims, column) for name, column in columns.items()}
         | {"n_barcodes": (("element", "arm"), n), "weight": (("contrast", "arm"), asked.weights)}
+        | replicates
         | dict(fitted.variables),
         coords={
             "element": asked.elements[kept],
             "contrast": list(asked.contrasts),
             "arm": asked.arms,
+            **({"replicate": counts["replicate"].to_numpy()} if replicates else {}),
             "group": ("element", counts["group"].to_numpy()[oligos[:, 0]]),
         },
         attrs={
+            **library_attrs(counts),
             "method": method,
             "scale": "log2",
             "ci_prob": ci_prob,
@@ -164,6 +174,8 @@ def _labelled(
             "effect_on": "measured activity",
             "null": "the barcodes that an oligo might have",
             **({} if control is None else {"control": control}),
+            "n_replicates": counts.sizes["replicate"],
+            **({"replicate_df": replicate_df} if replicates else {}),
             "n_left_out": asked.n_left_out,
             "n_not_fitted": int((~kept).sum()),
             "arms_left_out": ", ".join(asked.arms_left_out),

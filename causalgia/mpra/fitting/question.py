@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from causalgia.effects.weights import Contrasts, chosen
 from causalgia.errors import ContrastError, CountsError
 from causalgia.mpra.counting.parallel import parallel_oligos
 from causalgia.mpra.counting.ratios import dna_observed
@@ -60,9 +61,9 @@ def asked_of(
     *,
     control: str | None = None,
     arms: Sequence[str] | None = None,
-    contrasts: Mapping[str, Mapping[str, float]] | None = None,
+    contrasts: Contrasts | None = None,
 ) -> Asked:
-    """Read the question: every arm (or `arms`) against `control`, or the named `contrasts`.
+    """Read the question: every arm (or `arms`) against `control`, or the named or written `contrasts`.
 
     The elements are those that the side table has under *every* arm of the question. Without `arms` the treatments are
     the arms that some element has beside the control; an arm that never meets it (a promoter alone) is no treatment.
@@ -113,7 +114,8 @@ def _weights(known: list[str], control: Any, arms: Any, contrasts: Any) -> dict[
     if isinstance(arms, str):
         raise ContrastError(f"arms={arms!r}: give a list of arms, of {', '.join(known)}")
     if contrasts is not None:
-        weights = _named(contrasts)
+        of_text = isinstance(contrasts, str) or (isinstance(contrasts, list | tuple) and len(contrasts) > 0)
+        weights = chosen(xr.Dataset(), known, None, contrasts, None) if of_text else _named(contrasts)
     elif str(control) not in known:
         raise ContrastError(f"control={control!r}: no arm '{control}'; the arms are {', '.join(known)}")
     else:

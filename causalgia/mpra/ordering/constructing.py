@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -9,13 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.design import Design, assign
+from causalgia.design import Design, Genomic, assign
 from causalgia.design.null_model import gc_content
 from causalgia.mpra.ordering.controls import Given
 from causalgia.mpra.ordering.redrawing import Blocks, Ints, Tokens
 from causalgia.sequences.random import random_words
 from causalgia.streams import derive
 
+_LONGEST = 60  # letters of a name that an oligo takes over
 _OTHER = re.compile(r"[^A-Za-z0-9+=.:-]+")
 
 
@@ -31,6 +33,8 @@ class Listed:
         Id of the unit, and which draw of it; -1 for what is no unit, (n,).
     element, arm, group, oligo_name, parent
         Names, (n,).
+    source_name
+        Name of the given sequence that the background is (`Genomic`), else empty, (n,).
     gc
         Share of G and C of the background (of the insert, where there is none), (n,).
     inserts
@@ -45,6 +49,7 @@ class Listed:
     group: NDArray[Any]
     oligo_name: NDArray[Any]
     parent: NDArray[Any]
+    source_name: NDArray[Any]
     gc: NDArray[np.float64]
     inserts: Tokens
 
@@ -88,7 +93,8 @@ def unit_oligos(design: Design, blocks: Blocks, *, key: int) -> Listed:
     unit, arm = np.repeat(np.arange(n), arms), np.argsort(dice, axis=1, kind="stable").ravel()
     if design.assignment == "parallel":
         unit, arm = np.arange(n), _dealt(design, key)[blocks.units]
-    element = np.array([f"u{u}" for u in blocks.units.tolist()], object)[unit]
+    names = _source_names(design, blocks, key)
+    element = np.array(_element_names(names, blocks), object)[unit]
     slugs = np.array(arm_slugs(design.arm_names), object)
     return Listed(
         block=unit,
@@ -99,9 +105,32 @@ def unit_oligos(design: Design, blocks: Blocks, *, key: int) -> Listed:
         group=_all("test", len(unit)),
         oligo_name=element + "_" + slugs[arm],
         parent=blocks.parents.astype(str).astype(object)[unit],
+        source_name=names[unit],
         gc=gc_content(blocks.backgrounds)[unit],
         inserts=blocks.inserts[arm, unit],
     )
+
+
+def _source_names(design: Design, blocks: Blocks, key: int) -> NDArray[Any]:
+    """Return the name of the given sequence that each unit is; empty where it is none, or was given no name."""
+    if not isinstance(design.drawn, Genomic) or not isinstance(design.drawn.parents_given.names[0], str):
+        return _all("", len(blocks.units))
+    ids = blocks.units.astype(np.uint64)
+    return design.drawn.names(ids, key=derive(key, "null"), n_units=design.n_units)
+
+
+def _element_names(names: NDArray[Any], blocks: Blocks) -> list[str]:
+    """Return what units are called: ``u0`` or the name of their sequence, and the fingerprint of their inserts.
+
+    So that units of two libraries have one name only where they are the same sequences under the same arms: names are
+    all that an order file and a table of counts carry.
+    """
+    found = []
+    for i, (unit, name) in enumerate(zip(blocks.units.tolist(), names.tolist(), strict=True)):
+        digest = hashlib.blake2b(np.ascontiguousarray(blocks.inserts[:, i]).tobytes(), digest_size=3).hexdigest()
+        slug = _OTHER.sub("_", name) if 0 < len(name) <= _LONGEST else f"u{unit}"
+        found.append(f"{slug if slug[0].isalpha() else f'n{slug}'}.{digest}")
+    return found
 
 
 def _dealt(design: Design, key: int) -> Ints:
@@ -125,6 +154,7 @@ def control_oligos(given: Given, *, arm: str, group: str) -> Listed:
         group=_all(group, n),
         oligo_name=names,
         parent=_all("", n),
+        source_name=_all("", n),
         gc=gc_content(given.tokens),
         inserts=given.tokens,
     )
@@ -145,6 +175,7 @@ def pair_oligos(oligos: Listed, rows: Ints) -> Listed:
         group=_all("duplicate", len(pair)),
         oligo_name=element + "_" + copy,
         parent=twice.parent,
+        source_name=twice.source_name,
         gc=twice.gc,
         inserts=twice.inserts,
     )

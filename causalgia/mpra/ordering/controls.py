@@ -17,7 +17,7 @@ from causalgia.sequences.random import random_words
 from causalgia.sequences.records import Source, as_sequences
 from causalgia.streams import derive
 
-_ELEMENT = re.compile(r"(u|aa|scramble)[0-9]+|promoter")
+_ELEMENT = re.compile(r"u[0-9]+(\.[0-9a-f]{6})?|(aa|scramble)[0-9]+|promoter")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9+=_.:-]*")
 
 
@@ -168,8 +168,8 @@ def require_own_names(controls: Sequence[str], arms: Sequence[str], ordered: Map
     for name in controls:
         if _ELEMENT.fullmatch(name):
             raise LibraryError(
-                f"control '{name}' has the name of an element of the library's own (units u0, u1, ...; scramble0, ...; "
-                "aa0, ...; promoter): both would be one element; rename the control"
+                f"control '{name}' has the name of an element of the library's own (units u0.3fa2c1, ...; scramble0, "
+                "...; aa0, ...; promoter): both would be one element; rename the control"
             )
     for arm in arms:
         if ordered.get(arm):

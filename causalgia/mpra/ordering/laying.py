@@ -115,7 +115,7 @@ def _rows(made: Made) -> tuple[dict[str, NDArray[Any]], NDArray[np.int64]]:
     parts = [_oligos(made, made.construct, row, None if tags is None else tags.barcodes)]
     rows: dict[str, NDArray[Any]] = {
         name: getattr(listed, name)[row]
-        for name in ("unit", "draw", "element", "arm", "group", "oligo_name", "parent", "gc")
+        for name in ("unit", "draw", "element", "arm", "group", "oligo_name", "parent", "source_name", "gc")
     }
     rows |= {"name": rows["oligo_name"], "insert": inserts[row]}
     if tags is not None:
@@ -133,7 +133,10 @@ def _promoter_rows(barcodes: Tokens) -> dict[str, NDArray[Any]]:
     n = len(barcodes)
     words = {"element": "promoter", "arm": "promoter", "group": "promoter", "oligo_name": "promoter"}
     return {
-        **{name: np.full(n, word, object) for name, word in {**words, "parent": "", "insert": ""}.items()},
+        **{
+            name: np.full(n, word, object)
+            for name, word in {**words, "parent": "", "source_name": "", "insert": ""}.items()
+        },
         "unit": np.full(n, -1),
         "draw": np.full(n, -1),
         "gc": np.zeros(n),
@@ -162,8 +165,8 @@ def _require_names(names: Names) -> None:
     for name in names.tolist():
         if name in seen:
             raise LibraryError(
-                f"two oligos would be called '{name}'; controls cannot have the names of units (u0_...), scrambles, "
-                "duplicates (aa0_...), the promoter, or each other: rename the control"
+                f"two oligos would be called '{name}'; controls cannot have the names of units (u0.3fa2c1_...), "
+                "scrambles, duplicates (aa0_...), the promoter, or each other: rename the control"
             )
         seen.add(name)
 

@@ -128,7 +128,10 @@ def library(
     Dataset
         Of kind ``library``, a row an oligo: ``unit, element, arm, group, name, oligo_name, insert, oligo`` and, where
         it is synthesised, ``barcode``, all ``(row)``; ``draw (row)``: 0 where the background is the one of
-        `causalgia.run`; ``parent, gc (row)`` of the background. Elements are ``u0``, ``u1``, ... for units. And what
+        `causalgia.run`; ``parent, gc (row)`` of the background, and ``source_name`` where it is a given sequence with a
+        name (`Genomic`). Units are elements ``u0.3fa2c1``, ``u1.90bd77``, ... (or ``chr1:100-300.3fa2c1``, by the name
+        of the sequence): behind the point stands a fingerprint of the unit's inserts, so that units of two libraries
+        are never taken for each other, in an order, a table of counts, a fit or a comparison. And what
         `causalgia.mpra.report` tells: ``broken (rule, judged_arm)``, the draws that broke a rule in an arm;
         ``share_redrawn``; ``gc_proposed, gc_ordered``; ``shift (k)``, the Jensen-Shannon divergence in bits of the
         k-mers of the backgrounds that are ordered from those drawn first, beside ``shift_by_chance (k)`` of two
@@ -158,7 +161,7 @@ def library(
     ... )
     >>> ordered = cg.mpra.library(design, oligo_length=230, adapters="lentimpra", rng=7)
     >>> ordered.sizes["row"], sorted(ordered["oligo_name"].values[:2]), len(ordered["oligo"].values[1])
-    (200, ['u0_GATA1', 'u0_untreated'], 230)
+    (200, ['u0.488e39_GATA1', 'u0.488e39_untreated'], 230)
     """
     if not isinstance(design, Design):
         raise LibraryError(f"a library is made of a cg.Design, not of a {type(design).__name__}")

@@ -1,0 +1,191 @@
+"""Averages over backgrounds: the test alone, whatever falls silent, with the noise that replicates share."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from test_cli import call
+
+import causalgia as cg
+from causalgia.errors import ContrastError
+from causalgia.mpra.comparing.powered import shared_noise
+from causalgia.mpra.comparing.sides import noise_of_replicates
+from causalgia.notes import notes_of
+
+
+def truth(effects: np.ndarray, n_negatives: int = 0, seed: int = 0) -> pd.DataFrame:
+    """Return elements of the test with these effects of ``t`` over ``c``, and negative controls without effect."""
+    n = len(effects) + n_negatives
+    base = np.random.default_rng(seed).normal(0, 0.8, n)
+    treated = base + np.concatenate([effects, np.zeros(n_negatives)])
+    groups = ["test"] * len(effects) + ["negative"] * n_negatives
+    return pd.DataFrame(
+        {
+            "element": np.repeat([f"e{i}" for i in range(n)], 2),
+            "arm": np.tile(["c", "t"], n),
+            "group": np.repeat(groups, 2),
+            "log2": np.column_stack([base, treated]).ravel(),
+        }
+    )
+
+
+def counted(effects: np.ndarray, n_negatives: int = 0, **settings: object) -> xr.Dataset:
+    return cg.mpra.simulate(truth(effects, n_negatives), **{"barcodes": 12, "replicates": 3, "rng": 1} | settings)
+
+
+def analyzed(counts: xr.Dataset, folder, *options: str) -> tuple[str, float, float]:
+    """Return what ``mpra analyze`` prints of counts, and the limits of the average in it."""
+    side = counts[["element", "arm", "group"]].to_dataframe().rename_axis("oligo_name").reset_index()
+    side.to_csv(folder / "arms.tsv", sep="\t", index=False)
+    cg.mpra.to_igvf(counts, folder / "counts.tsv", "reporter_experiment_barcode")
+    asked = ("mpra", "analyze", folder / "counts.tsv", "--design", folder / "arms.tsv", "--out", folder / "out")
+    said = call(*asked, "--method", "two_way", *(options or ("--control", "c"))).stdout
+    line = next(x for x in said[said.index("Average over") :].splitlines() if x.startswith(("t ", "t]")))
+    lower, upper = line[line.index("[") + 1 : line.index("]")].split(",")
+    return said, float(lower), float(upper)
+
+
+def test_negative_controls_are_no_backgrounds(tmp_path):
+    """Half of the elements are negatives: their zeros had halved the average, .52 where it is 1.05."""
+    counts = counted(np.full(60, 1.05), 60)
+    outcomes = cg.mpra.activity(counts)
+    assert outcomes.attrs["left_out"] == '{"negative": 60}'
+    assert set(outcomes["group"].values) == {"test"}
+    found = cg.estimate(cg.contrast(outcomes, control="c"))
+    assert abs(found["ace"].item() - 1.05) < 4 * found["se"].item()
+    said, lower, upper = analyzed(counts, tmp_path)
+    assert "Average over 60 elements (backgrounds), without 60 negative controls:" in said
+    assert lower < 1.05 < upper < 1.3
+
+
+def test_controls_alone_are_compared_where_no_other_element_has_the_arms():
+    counts = counted(np.full(5, 1.0), 5)
+    pairs = counts.assign_coords(group=("oligo", np.full(counts.sizes["oligo"], "duplicate")))
+    assert cg.mpra.activity(pairs).sizes["unit"] == 10
+
+
+@pytest.mark.parametrize("p_silent", [0.0, 0.1, 0.2])
+def test_silent_barcodes_do_not_shrink_the_average_of_the_fit(p_silent):
+    """Of activities it was 2.02, 1.78 and 1.60: those say so now, and the fit's is right."""
+    counts = counted(np.full(100, 2.0), p_silent=p_silent)
+    found = cg.mpra.average(cg.mpra.fit(counts, control="c"))
+    assert abs(found["ace"].item() - 2.0) < 4 * found["se"].item() < 0.15
+    outcomes = cg.mpra.activity(counts)
+    shrunk = cg.estimate(cg.contrast(outcomes, control="c"))
+    if p_silent:
+        assert shrunk["ace"].item() < 1.85
+        assert f"{p_silent:.0%}"[:-2] in notes_of(outcomes)[0]
+        assert "differences shrink; cg.mpra.average(cg.mpra.fit(counts, ...)) allows for silence" in cg.report(shrunk)
+    else:
+        assert not notes_of(outcomes)
+
+
+def test_the_command_line_averages_the_fit(tmp_path):
+    """A fifth of the cells is silent: the printed average was 1.60 where it is 2.00."""
+    counts = counted(np.full(80, 2.0), p_silent=0.2)
+    side = counts[["element", "arm", "group"]].to_dataframe().rename_axis("oligo_name").reset_index()
+    side.to_csv(tmp_path / "arms.tsv", sep="\t", index=False)
+    cg.mpra.to_igvf(counts, tmp_path / "counts.tsv", "reporter_experiment_barcode")
+    asked = ("--design", tmp_path / "arms.tsv", "--control", "c", "--out", tmp_path / "out")
+    said = call("mpra", "analyze", tmp_path / "counts.tsv", *asked).stdout
+    found = cg.mpra.average(cg.mpra.fit(counts, control="c"))
+    assert f"{found['lower'].item():.2f}, {found['upper'].item():.2f}" in said
+    assert abs(found["ace"].item() - 2.0) < 4 * found["se"].item()
+
+
+def test_the_fit_knows_what_replicates_share():
+    """The shift of each replicate's mean is that of its log ratios, and the noise that of a two-way layout."""
+    counts = counted(np.random.default_rng(2).normal(1, 0.3, 40), 10, p_missing=0.0)
+    fitted = cg.mpra.fit(counts, control="c", method="two_way")
+    y = cg.contrast(cg.mpra.activity(counts), control="c")["ice"].squeeze().transpose("unit", "model").values
+    np.testing.assert_allclose(fitted["replicate_shift"].values[0], y.mean(axis=0) - y.mean(), atol=1e-12)
+    ours, theirs = noise_of_replicates(fitted)[0], shared_noise(y)
+    np.testing.assert_allclose([ours.between, ours.within, ours.df], [theirs.between, theirs.within, theirs.df])
+    alone = cg.mpra.fit(counts.isel(replicate=[0]), control="c")
+    assert "replicate_shift" not in alone
+    assert not noise_of_replicates(alone)[0].pieces.any()
+
+
+def test_averages_are_covered_where_replicates_share_noise():
+    """An effect that varies by .2 between replicates: without their noise 95 % intervals cover about a half."""
+    rng, trials, hits, alone = np.random.default_rng(4), 80, 0, 0
+    for trial in range(trials):
+        table = truth(rng.normal(0.5, 0.3, 40), seed=trial)
+        counts = cg.mpra.simulate(table, barcodes=6, replicates=4, depth_rna=400.0, rng=trial)
+        factor = 2 ** rng.normal(0, 0.2, 4)
+        treated = (counts["arm"].values == "t")[counts["oligo_index"].values]
+        rna = np.where(treated[:, None], np.rint(counts["rna"].values * factor).astype(np.int64), counts["rna"].values)
+        fitted = cg.mpra.fit(counts.assign(rna=(counts["rna"].dims, rna)), control="c", method="two_way")
+        found = cg.mpra.average(fitted)
+        without = cg.mpra.average(fitted.drop_vars(["replicate_shift", "replicate_within"]))
+        hits += found["lower"].item() < 0.5 < found["upper"].item()
+        alone += without["lower"].item() < 0.5 < without["upper"].item()
+    band = 4 * np.sqrt(0.95 * 0.05 / trials)
+    assert hits / trials > 0.95 - band
+    assert alone / trials < 0.95 - band
+
+
+def factorial() -> cg.Design:
+    arms = cg.factorial({"A": cg.Embed("AGATAAG", at=40), "B": cg.Embed("TGACTCA", at=80)}, untreated="none")
+    return cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=20)
+
+
+def counts_of_factorial(library: xr.Dataset) -> xr.Dataset:
+    side = library[["oligo_name", "element", "arm", "group"]].to_dataframe().drop_duplicates("oligo_name")
+    level = side["arm"].map({"none": 0.0, "A": 0.5, "B": 0.3, "A + B": 1.6}).fillna(0.0)
+    return cg.mpra.simulate(side.assign(log2=level), barcodes=8, replicates=3, sd_barcode=0.2, rng=3)
+
+
+def test_the_interaction_of_a_factorial_from_the_command_line(tmp_path):
+    analysis = cg.Analysis(interaction=["A", "B"]).to_json()
+    library = cg.mpra.library(factorial(), oligo_length=230, adapters="lentimpra", rng=7, scrambles=10)
+    cg.mpra.write_library(library.assign_attrs(analysis=analysis), tmp_path / "LIB")
+    cg.mpra.to_igvf(counts_of_factorial(library), tmp_path / "counts.tsv", "reporter_experiment_barcode")
+    asked = ("mpra", "analyze", tmp_path / "counts.tsv", "--method", "two_way", "--design")
+    kept = call(*asked, tmp_path / "LIB", "--out", tmp_path / "kept").stdout
+    assert "A:B: 20 increases" in kept
+    text = "(`A + B` - A) - (B - none)"
+    side = tmp_path / "LIB" / "arms.tsv"
+    said = call(*asked, side, "--out", tmp_path / "said", "--contrasts", text, "--contrasts", "A - none").stdout
+    assert f"{text}: 20 increases" in said
+    ours, theirs = (xr.load_dataset(tmp_path / x / "fit.nc", engine="h5netcdf") for x in ("kept", "said"))
+    np.testing.assert_allclose(ours["ace"].sel(contrast="A:B"), theirs["ace"].sel(contrast=text))
+    found = cg.mpra.average(ours, by=None)
+    assert abs(found["ace"].item() - 0.8) < 4 * found["se"].item()
+
+
+def test_text_is_a_contrast_of_the_fit_too():
+    library = cg.mpra.library(factorial(), oligo_length=230, adapters="lentimpra", rng=7, scrambles=0)
+    counts = counts_of_factorial(library)
+    written = cg.mpra.fit(counts, contrasts="(`A + B` - A) - (B - none)", method="two_way")
+    weights = {"I": {"A + B": 1, "A": -1, "B": -1, "none": 1}}
+    np.testing.assert_allclose(written["ace"], cg.mpra.fit(counts, contrasts=weights, method="two_way")["ace"])
+    with pytest.raises(ContrastError, match="'ABC'"):
+        cg.mpra.fit(counts, contrasts="ABC - A")
+
+
+def test_a_fit_is_told_in_words():
+    counts = counted(np.full(20, 1.0), 10, sd_barcode=0.3)
+    for method in ("hierarchical", "two_way", "nb", "precision"):
+        settings = {} if method != "precision" else {"sd_barcode": 0.0}
+        some = counted(np.full(20, 1.0), 10, **settings) if settings else counts
+        fitted = cg.mpra.fit(some, control="c", method=method)
+        said = cg.mpra.report(fitted)
+        assert said.startswith(f"{method} fit of 30 elements (10 negative, 20 test) under c and t, in 3 replicates;")
+        mean = cg.mpra.average(fitted.isel(element=fitted["group"].values == "test"))
+        assert f"average over them {mean['ace'].item():.2f} [{mean['lower'].item():.2f}, " in said
+        hits = (cg.adjust(fitted, method="bh")["p_adjusted"].values.ravel() < 0.05) & (fitted["group"].values == "test")
+        assert f"t: {hits.sum()} of 20 elements have an effect" in said
+        assert (
+            f"negative controls: {(fitted['p'].values[:, 0][fitted['group'].values != 'test'] < 0.05).sum()} of" in said
+        )
+    assert "between barcodes of an oligo" in cg.mpra.report(cg.mpra.fit(counts, control="c", method="two_way"))
+    one = cg.mpra.fit(counts, control="c", method="two_way").isel(element=[0])
+    assert "average over them" not in cg.mpra.report(one)
+    alone = pd.DataFrame({"element": ["P", "Q"], "arm": "basal", "log2": 0.0, "group": "promoter"}).iloc[:1]
+    more = cg.mpra.simulate(pd.concat([truth(np.ones(5)), alone]), rng=1)
+    assert "left out: 1 element without some arm; arms basal, which no element" in cg.mpra.report(
+        cg.mpra.fit(more, control="c", method="two_way")
+    )

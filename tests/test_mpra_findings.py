@@ -1,0 +1,212 @@
+"""Verdicts on replicates, floors of DNA by data, and columns of two cell types."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from test_cli import call, refused
+
+import causalgia as cg
+from causalgia.errors import CountsError
+from causalgia.mpra.counting.floors import dna_floors
+
+
+def simulated(n: int = 60, spread: float = 0.8, **settings: object) -> xr.Dataset:
+    base = np.random.default_rng(3).normal(0, spread, n)
+    table = pd.DataFrame(
+        {
+            "element": np.repeat([f"e{i}" for i in range(n)], 2),
+            "arm": ["c", "t"] * n,
+            "log2": np.column_stack([base, base + 0.5]).ravel(),
+        }
+    )
+    return cg.mpra.simulate(table, **{"barcodes": 8, "replicates": 4, "rng": 2} | settings)
+
+
+def again(counts: xr.Dataset, dna: np.ndarray, rna: np.ndarray) -> xr.Dataset:
+    """Return counts with other reads, where none was observed still none."""
+    side = counts[["element", "arm", "group"]].to_dataframe().rename_axis("oligo_name").reset_index()
+    return cg.mpra.counts_of(
+        np.where(counts["dna_observed"], dna, np.nan),
+        np.where(counts["rna_observed"], rna, np.nan),
+        barcodes=counts["barcode"].values,
+        oligos=counts["oligo"].values[counts["oligo_index"].values],
+        arms=side,
+    )
+
+
+def reads(counts: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    return counts["dna"].values.astype(float), counts["rna"].values.astype(float)
+
+
+def verdicts(counts: xr.Dataset) -> list[tuple[str, tuple[str, ...]]]:
+    found = json.loads(cg.mpra.quality(counts).attrs["verdicts"])
+    return [(one["verdict"], tuple(one["replicates"])) for one in found]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"spread": 0.0},
+        {"depth_dna": 3.0, "depth_rna": 300.0, "spread": 0.0, "barcodes": 3},
+        {"depth_dna": 3.0, "depth_rna": 300.0, "spread": 0.0, "barcodes": 3, "plasmid": True},
+        {"depth_dna": 6.0, "depth_rna": 6.0},
+        {"sd_replicate": 1.5, "sd_barcode": 1.0},
+        {"p_silent": 0.2},
+        {"replicates": 1},
+    ],
+)
+def test_sound_counts_have_no_verdict(settings):
+    for rng in range(5):
+        assert verdicts(simulated(rng=rng, **settings)) == []
+
+
+def test_real_counts_have_no_verdict(shared):
+    for name in ("library1", "library2"):
+        at = shared / "reference" / "mpra_real" / name
+        assert verdicts(cg.mpra.read_counts(at / "counts.tsv.gz", arms=at / "arms.tsv")) == []
+
+
+@pytest.mark.parametrize("odd", range(4))
+def test_the_replicate_that_stands_apart_is_named(odd):
+    counts = simulated()
+    dna, rna = reads(counts)
+    noise = 2 ** np.random.default_rng(0).normal(0, 3, counts.sizes["oligo"])[counts["oligo_index"].values]
+    rna[:, odd] = np.rint(rna[:, odd] * noise)
+    found = again(counts, dna, rna)
+    assert verdicts(found) == [("outlier", (str(odd + 1),))]
+    assert f"WRONG: replicate {odd + 1} stands apart" in cg.mpra.report(cg.mpra.quality(found))
+
+
+def test_a_copied_replicate_is_found():
+    counts = simulated()
+    dna, rna = reads(counts)
+    rna[:, 3] = rna[:, 1]
+    assert verdicts(again(counts, dna, rna)) == [("copied", ("2", "4"))]
+    dna[:, 3] = dna[:, 1]
+    assert verdicts(again(counts, dna, rna)) == [("copied", ("2", "4"))] * 2
+    assert "same RNA reads in 100% of their cells" in cg.mpra.report(cg.mpra.quality(again(counts, dna, rna)))
+
+
+def test_one_pool_in_every_column_of_dna_is_found():
+    counts = simulated(replicates=2)
+    dna, rna = reads(counts)
+    found = json.loads(cg.mpra.quality(again(counts, dna[:, [0, 0]], rna)).attrs["verdicts"])
+    assert "if one plasmid pool serves all replicates, give one column of DNA" in found[0]["says"]
+
+
+@pytest.mark.parametrize("swapped", [[1], [0, 2], [0, 1, 2, 3]])
+def test_swapped_dna_and_rna_are_found(swapped):
+    counts = simulated(p_missing=0.0)
+    dna, rna = reads(counts)
+    dna[:, swapped], rna[:, swapped] = rna[:, swapped], dna[:, swapped]
+    assert verdicts(again(counts, dna, rna)) == [("swapped", (str(r + 1),)) for r in swapped]
+
+
+# the floor of DNA
+
+
+def test_the_advised_floor_is_the_one_with_the_least_true_error():
+    """Few reads: 10 leaves out two thirds of the barcodes, and doubles the squared error."""
+    counts = simulated(150, barcodes=12, depth_dna=5.0, depth_rna=8.0, sd_abundance=1.5, sd_barcode=0.3, rng=1)
+    found, true = dna_floors(counts), {}
+    for floor in (1.0, 2.0, 5.0, 10.0):
+        kept = cg.mpra.activity(cg.mpra.filter(counts, min_dna=floor, min_barcodes=1))["outcome"].mean("model")
+        wanted = counts["true_activity"].values.reshape(-1, 2)
+        rows = pd.Index(counts["element"].values[::2]).get_indexer(kept["unit"].values)
+        off = kept.squeeze().values - wanted[rows]
+        true[floor] = float(((off - off.mean()) ** 2).mean())
+    assert found.advised == min(true, key=true.__getitem__) == 1.0
+    at_ten = found.error[list(found.floor).index(10.0)]
+    assert at_ten == pytest.approx(true[10.0] / min(true.values()), rel=0.25)
+    assert found.left_out[list(found.floor).index(10.0)] > 0.6
+
+
+def test_the_real_file_of_the_format_loses_three_quarters_of_its_barcodes_at_ten(shared):
+    at = shared / "reference" / "mpra_formats"
+    path = at / "reporter_experiment_barcode_IGVFDS2165KBMD.input.head20000.tsv.gz"
+    names = pd.read_csv(path, sep="\t", usecols=["oligo_name"])["oligo_name"].unique()
+    side = pd.DataFrame({"oligo_name": names, "element": names, "arm": "x"})
+    quality = cg.mpra.quality(cg.mpra.read_counts(path, arms=side))
+    assert quality.attrs["advised_floor"] <= 2
+    assert quality["floor_left_out"].sel(floor=10).item() == pytest.approx(0.73, abs=0.005)
+    said = cg.mpra.report(quality)
+    assert "min_dna: means of oligos are most precise with 1" in said
+    assert "10 would leave out 73.4%, and their squared error be 2.1" in said
+
+
+def test_a_floor_of_ones_own_is_compared():
+    counts = simulated(barcodes=4)
+    quality = cg.mpra.quality(counts, min_dna=200)
+    assert 200.0 in quality["floor"].values
+    assert "200 would leave out" in cg.mpra.report(quality)
+    single = cg.mpra.quality(simulated(barcodes=1))
+    assert np.isfinite(single["floor_error"]).all()
+
+
+# cell types
+
+
+def written(folder: Path, names: list[str], long: bool = False) -> tuple[Path, pd.DataFrame]:
+    """Return a table of counts whose replicates have these names, and its side table."""
+    counts = simulated(8, replicates=len(names))
+    table = cg.mpra.igvf_table(counts, "reporter_experiment_barcode")
+    for i, name in enumerate(names):
+        table = table.rename(columns={f"{kind}_count_{i + 1}": f"{kind}_count_{name}" for kind in ("dna", "rna")})
+    if long:
+        parts = [
+            table[["barcode", "oligo_name", f"dna_count_{name}", f"rna_count_{name}"]]
+            .set_axis(["barcode", "oligo_name", "dna_count", "rna_count"], axis=1)
+            .assign(replicate=name)
+            for name in names
+        ]
+        table = pd.concat(parts)
+    table.to_csv(folder / "counts.tsv", sep="\t", index=False)
+    side = counts[["element", "arm", "group"]].to_dataframe().rename_axis("oligo_name").reset_index()
+    side.to_csv(folder / "arms.tsv", sep="\t", index=False)
+    return folder / "counts.tsv", side
+
+
+@pytest.mark.parametrize("long", [False, True])
+@pytest.mark.parametrize(
+    "names", [["K562_1", "K562_2", "HepG2_1"], ["HepG2", "K562"], ["liver", "brain"], ["HepG2_rep1", "K562.rep1"]]
+)
+def test_columns_of_two_cell_types_are_not_pooled(tmp_path, names, long):
+    path, side = written(tmp_path, names, long)
+    with pytest.raises(
+        CountsError, match=r"the columns are of 2 kinds \(.*\), and cell types or conditions are no repl"
+    ):
+        cg.mpra.read_counts(path, arms=side)
+    one = cg.mpra.read_counts(path, arms=side, replicates=names[:1])
+    whole = cg.mpra.read_counts(path, arms=side, replicates=names)
+    assert one["replicate"].values.tolist() == names[:1]
+    assert whole["replicate"].values.tolist() == names
+    wanted = whole["rna"].sel(barcode=one["barcode"].values, replicate=names[0])
+    np.testing.assert_array_equal(one["rna"].values[:, 0], wanted)
+    assert one["rna_total"].item() == whole["rna_total"].values[0]
+    with pytest.raises(CountsError, match=r"no replicate 'K563'; there are"):
+        cg.mpra.read_counts(path, arms=side, replicates=["K563"])
+
+
+@pytest.mark.parametrize(
+    "names",
+    [["1", "2", "3"], ["A", "B"], ["rep1", "rep2"], ["K562_1", "K562_2"], ["HepG2 r1", "HepG2 r2"], ["r1", "2"]],
+)
+def test_replicates_of_one_kind_are_read(tmp_path, names):
+    path, side = written(tmp_path, names)
+    assert cg.mpra.read_counts(path, arms=side)["replicate"].values.tolist() == names
+
+
+def test_the_command_line_reads_one_cell_type(tmp_path):
+    path, _ = written(tmp_path, ["K562_1", "K562_2", "HepG2_1", "HepG2_2"])
+    asked = ("mpra", "analyze", path, "--design", tmp_path / "arms.tsv", "--control", "c", "--method", "two_way")
+    refused(*asked, "--out", tmp_path / "x", said="(--replicates K562_1,K562_2)")
+    said = call(*asked, "--replicates", "HepG2_1, HepG2_2", "--out", tmp_path / "x").stdout
+    assert "replicate HepG2_1:" in said
+    assert "K562" not in said
