@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from causalgia.errors import OutcomesError
+from causalgia.errors import OutcomesError, quoted
 from causalgia.schema import RESERVED, annotate, validate
 
 Codes: TypeAlias = npt.NDArray[np.intp]
@@ -105,6 +105,7 @@ def from_frame(
     on_unit = {"parent": parent, "block": block} | {c: c for c in covariates}
     for name, column in on_unit.items():
         if column is not None:
+            _factorized(table, column)
             values = _numbers(table, column, [units]) if name in covariates else table[column].to_numpy()
             outcomes = outcomes.assign_coords({name: ("unit", _constant(values, column, units, first))})
     if not crossover:
@@ -158,12 +159,29 @@ def _axis(table: pd.DataFrame, dim: str, column: str, *, text: bool = False) -> 
     absent = table[column].isna().to_numpy()
     if absent.any():
         raise OutcomesError(f"row {_row(table, absent)}: column {column!r} has no value; fill it in or drop the row")
-    codes, uniques = pd.factorize(table[column])
+    codes, uniques = _factorized(table, column)
     names = uniques.tolist()
     if text or not all(isinstance(name, int) for name in names):
         names = [_name(name) for name in names]
         _require_distinct(names, column)
+        odd = next((name for name in names if not name.isprintable()), None)
+        if odd is not None and text:
+            raise OutcomesError(f"column {column!r} has {quoted(odd)}, which cannot be printed; rename it")
     return _Axis(dim, np.asarray(codes, dtype=np.intp), names)
+
+
+def _factorized(table: pd.DataFrame, column: str) -> tuple[Any, Any]:
+    """Code the values of a column; a list, a table or half a surrogate pair in a cell is refused."""
+    try:
+        return pd.factorize(table[column])
+    except (TypeError, UnicodeError) as error:
+        for row, value in zip(table.index, table[column], strict=True):
+            if not isinstance(value, Hashable) or (isinstance(value, str) and not value.isprintable()):
+                raise OutcomesError(
+                    f"row {row}: column {column!r} holds {quoted(value)}; a cell holds one number or one text that can "
+                    "be printed"
+                ) from error
+        raise OutcomesError(f"column {column!r} holds values that are no names ({error}); give text") from error
 
 
 def _require_distinct(names: list[str], column: str) -> None:

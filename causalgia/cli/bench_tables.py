@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import typer
 from causalgia.cli.folder import kept_in
 from causalgia.cli.screen import print_answers, print_table
 from causalgia.errors import ContrastError, LibraryError, OutcomesError
+from causalgia.inputs import read_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -189,9 +191,10 @@ def print_verdicts(decisions: xr.Dataset) -> None:
 def _table(path: Path) -> pd.DataFrame:
     import pandas as pd
 
+    text = read_text(path, OutcomesError)
     try:
-        table = pd.read_csv(path, sep=None, engine="python", dtype={"element": str})
-    except Exception as error:
+        table = pd.read_csv(StringIO(text), sep=None, engine="python", dtype={"element": str})
+    except Exception as error:  # the python engine raises whatever csv does
         raise OutcomesError(f"{path}: cannot be read as a table ({error}); give columns element effect se") from error
     if not {"element", "effect"} <= set(table.columns):
         has = ", ".join(map(str, table.columns))
@@ -201,14 +204,13 @@ def _table(path: Path) -> pd.DataFrame:
 
 def measured_in(place: Path) -> xr.Dataset | pd.DataFrame:
     """Return measured effects: the fit that a folder keeps, or a table."""
-    import xarray as xr
+    from causalgia import netcdf
 
     if not place.is_dir():
         return _table(_there(place))
     if not (place / FIT).is_file():
         raise OutcomesError(f"{place} holds no {FIT}; make it with: causalgia mpra analyze counts.tsv --out {place}")
-    found: xr.Dataset = xr.load_dataset(place / FIT, engine="h5netcdf")
-    return found
+    return netcdf.read(place / FIT)
 
 
 def virtual_in(place: Path, control: str | None, measured: xr.Dataset | pd.DataFrame) -> xr.Dataset | pd.DataFrame:

@@ -324,7 +324,7 @@ def analyze(
 
     Example:   causalgia analyze results --rope=-0.1,0.1 --law two_scales --error bayes_fdr
     """
-    from causalgia import store
+    from causalgia import netcdf, store
     from causalgia.staircase import steps
 
     outcomes = kept_in(folder)
@@ -342,7 +342,7 @@ def analyze(
     store.save(found.decisions, folder / DECISIONS)
     written = [ESTIMATES, DECISIONS, FOREST]
     if keep_draws and found.posterior is not None:
-        found.posterior.to_netcdf(folder / POSTERIOR)
+        netcdf.write(folder / POSTERIOR, found.posterior.to_netcdf)
         written.append(POSTERIOR)
     _print_and_draw(found.estimates, folder, decisions=found.decisions, all_rows=all_rows)
     print_written(folder, *written)

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from causalgia.errors import SequenceError
+from causalgia.inputs import as_whole
 from causalgia.sequences.files import numbered_lines, read_text
 
 
@@ -74,10 +75,7 @@ def _window(line: str, number: int, *, place: str, length: int, centre: str, str
 
 
 def _whole(text: str, what: str, place: str) -> int:
-    if text.strip().removeprefix("-").isdecimal():
-        return int(text)
-    msg = f"{place}: {what} {text!r} is not a whole number; correct the line"
-    raise SequenceError(msg)
+    return as_whole(text, SequenceError, source=f"{place}: {what}")
 
 
 def _summit(columns: list[str], width: int, place: str) -> int:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.errors import SequenceError
+from causalgia.inputs import as_whole
 from causalgia.sequences.alphabet import BASES, Tokens, encode
 from causalgia.sequences.files import numbered_lines, read_text
 from causalgia.sequences.genome import Genome
@@ -218,13 +219,15 @@ def _variants(line: str, place: str) -> Iterator[Variant]:
         msg = f"{place}: {len(columns)} columns; a VCF line has CHROM, POS, ID, REF and ALT, separated by tabs"
         raise SequenceError(msg)
     chromosome, at, identifier, reference, alternates = (x.strip() for x in columns[:5])
-    if not (at.isascii() and at.isdigit() and int(at)):
-        msg = f"{place}: POS {at!r} is not a whole number of at least 1 (a VCF counts from 1); correct or drop the line"
-        raise SequenceError(msg)
+    position = as_whole(at, SequenceError, source=f"{place}: POS")
+    if position < 1:
+        raise SequenceError(
+            f"{place}: POS {at!r} is not a whole number of at least 1 (a VCF counts from 1); correct or drop the line"
+        )
     name = "" if identifier in (".", "") else identifier
     for alternate in alternates.split(","):
         try:
-            yield Variant(chromosome, int(at) - 1, reference, alternate, name)
+            yield Variant(chromosome, position - 1, reference, alternate, name)
         except SequenceError as error:
             msg = f"{place}: {error}"
             raise SequenceError(msg) from error

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 import pandas as pd
 import xarray as xr
 
 from causalgia.errors import CountsError
+from causalgia.inputs import read_bytes
 from causalgia.mpra.counting.design_table import is_design, side_of_design
 from causalgia.schema import validate
 
@@ -50,9 +52,10 @@ def side_table(arms: str | Path | pd.DataFrame | xr.Dataset) -> pd.DataFrame:
 
 def _read(path: Path) -> pd.DataFrame:
     """Read the table; a line with more cells than the header is refused, for its names would be taken for others."""
+    text = BytesIO(read_bytes(path, CountsError, unpack=True))
     try:
-        lines = pd.read_csv(path, sep="\t", dtype=object, keep_default_na=False, header=None, encoding="utf-8-sig")
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, EOFError) as error:
+        lines = pd.read_csv(text, sep="\t", dtype=object, keep_default_na=False, header=None, encoding="utf-8-sig")
+    except ValueError as error:  # what pandas raises of a table, and of letters that are not UTF-8
         raise CountsError(f"the side table {path} cannot be read ({error}); it is tab-separated UTF-8 text") from error
     return lines.iloc[1:].set_axis(lines.iloc[0].to_numpy(), axis=1)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import xarray as xr
 
+from causalgia.errors import LibraryError
+from causalgia.inputs import parse_json
 from causalgia.mpra.ordering.tables import table
 from causalgia.schema import validate
 from causalgia.sequences.alphabet import encode
@@ -108,7 +108,8 @@ def _plan(library: xr.Dataset) -> list[str]:
 
 def _rules(library: xr.Dataset) -> list[str]:
     n_draws, broken = int(library["n_draws"]), library["broken"].to_numpy()
-    lines = [f"rules: {', '.join(json.loads(library.attrs['rules']))}", *_uncounted_sites(library)]
+    rules = parse_json(str(library.attrs.get("rules")), LibraryError, source="attrs['rules'] of the library")
+    lines = [f"rules: {', '.join(rules)}", *_uncounted_sites(library)]
     lines.append(f"{float(library['share_redrawn']):.1%} of the units were drawn anew; {n_draws:,} draws in all")
     for rule, by_arm in zip(library["rule"].to_numpy(), broken, strict=True):
         if by_arm.any():
