@@ -65,9 +65,13 @@ def load(path: str | Path, kind: Kind) -> xr.Dataset:
         If the file is absent, damaged or no such Dataset; the message begins with the path.
     """
     source = Path(path)
-    if not source.exists():
-        raise OutcomesError(f"{source}: no such file; causalgia.store.save writes it, as does `causalgia run`")
-    read = netcdf.read(source)
+    try:
+        read = netcdf.read(source)
+    except OutcomesError as error:
+        if not isinstance(error.__cause__, FileNotFoundError):
+            raise
+        msg = f"{source}: no such file; causalgia.store.save writes it, as does `causalgia run`"
+        raise OutcomesError(msg) from error
     read = read.rename({name: unquote(str(name)) for name in _names(read)})
     read.attrs = {name: _plain(value) for name, value in read.attrs.items()}
     read = read.assign_coords({name: _as_text(read[name]) for name in read.coords if read[name].dtype.kind == "O"})

@@ -12,6 +12,7 @@ from causalgia.cli.folder import kept_in
 from causalgia.cli.screen import print_answers, print_table
 from causalgia.errors import ContrastError, LibraryError, OutcomesError
 from causalgia.inputs import read_text
+from causalgia.spreadsheet import of_cell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -199,7 +200,7 @@ def _table(path: Path) -> pd.DataFrame:
     if not {"element", "effect"} <= set(table.columns):
         has = ", ".join(map(str, table.columns))
         raise OutcomesError(f"{path}: has columns {has}; a table of effects has element, effect and se")
-    return table
+    return table.assign(element=[of_cell(x) if isinstance(x, str) else x for x in table["element"]])
 
 
 def measured_in(place: Path) -> xr.Dataset | pd.DataFrame:

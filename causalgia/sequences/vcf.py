@@ -221,9 +221,8 @@ def _variants(line: str, place: str) -> Iterator[Variant]:
     chromosome, at, identifier, reference, alternates = (x.strip() for x in columns[:5])
     position = as_whole(at, SequenceError, source=f"{place}: POS")
     if position < 1:
-        raise SequenceError(
-            f"{place}: POS {at!r} is not a whole number of at least 1 (a VCF counts from 1); correct or drop the line"
-        )
+        msg = f"{place}: POS {at!r} is not a whole number of at least 1 (a VCF counts from 1); correct or drop the line"
+        raise SequenceError(msg)
     name = "" if identifier in (".", "") else identifier
     for alternate in alternates.split(","):
         try:

@@ -182,9 +182,12 @@ def _toml(text: str, source: str) -> Table:
 
 
 def _read_text(path: Path) -> str:
-    if not path.exists():
-        raise DesignError(f"{path}: no such file; `causalgia init {path}` writes one to begin with")
-    return read_text(path, DesignError)
+    try:
+        return read_text(path, DesignError)
+    except DesignError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            raise DesignError(f"{path}: no such file; `causalgia init {path}` writes one to begin with") from error
+        raise
 
 
 def _spec(plain: Table, folder: Path) -> TrialSpec:

@@ -12,6 +12,7 @@ from causalgia.errors import CountsError
 from causalgia.inputs import read_bytes
 from causalgia.mpra.counting.design_table import is_design, side_of_design
 from causalgia.schema import validate
+from causalgia.spreadsheet import of_cell
 
 SIDE_COLUMNS = ("oligo_name", "element", "arm", "group")
 
@@ -57,7 +58,11 @@ def _read(path: Path) -> pd.DataFrame:
         lines = pd.read_csv(text, sep="\t", dtype=object, keep_default_na=False, header=None, encoding="utf-8-sig")
     except ValueError as error:  # what pandas raises of a table, and of letters that are not UTF-8
         raise CountsError(f"the side table {path} cannot be read ({error}); it is tab-separated UTF-8 text") from error
-    return lines.iloc[1:].set_axis(lines.iloc[0].to_numpy(), axis=1)
+    return (
+        lines.iloc[1:]
+        .map(lambda cell: of_cell(cell) if isinstance(cell, str) else cell)
+        .set_axis(lines.iloc[0].to_numpy(), axis=1)
+    )
 
 
 def _checked(side: pd.DataFrame, where: str) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 
 from causalgia.errors import CausalgiaError, CountsError, LibraryError
+from causalgia.spreadsheet import as_cell, of_cell
 
 Format: TypeAlias = Literal[
     "reporter_sequence_design",
@@ -55,6 +56,10 @@ def _text_of_array(value: Any) -> str:
     return json.dumps(list(value), default=int) if value else "NA"
 
 
+def _text_of_name(value: Any) -> str:
+    return as_cell(str(value))
+
+
 def _text_of_number(value: Any) -> str:
     return f"{value:.4f}" if isinstance(value, int | float | np.number) else str(value)
 
@@ -85,8 +90,8 @@ def _array(item: str, says: str) -> Kind:
 
 
 _SPDI = r"[A-Za-z0-9_.]+:[0-9]{1,18}:[A-Za-z]*:[A-Za-z]*"
-TEXT = Kind(r"[^\t\r\n]+", "text without tabs")
-FREE = Kind(r"[^\t\r\n]*", "text without tabs")
+TEXT = Kind(r"[^\t\r\n]+", "text without tabs", of_cell, _text_of_name)
+FREE = Kind(r"[^\t\r\n]*", "text without tabs", of_cell, _text_of_name)
 LETTERS = Kind("[ACGT]+", "letters A, C, G and T")
 ANY_CASE = Kind("[ACGTacgt]+", "letters A, C, G and T, in either case")
 ALLELE = Kind("[ACGT]+|0", "letters A, C, G and T, or 0 for none")
