@@ -71,9 +71,6 @@ __all__ = [
     "SkewnessWarning",
     "StoreError",
     "TrialInterruptedError",
-    "as_message",
-    "printable",
-    "quoted",
 ]
 
 _QUOTED, _LONGEST = 80, 2_000

@@ -128,6 +128,8 @@ def _covariates(given: str | Iterable[str] | None, outcome: str, arm: str) -> tu
         raise OutcomesError(f"covariates= takes names of columns, not {type(given).__name__}")
     names = tuple(given)
     for name in names:
+        if not isinstance(name, str):
+            raise OutcomesError(f"covariates= takes the name of a column as text, not {type(name).__name__}")
         if name in (outcome, arm):
             raise OutcomesError(f"covariates={name!r} is the column of the outcome or the arm; name what came before")
         if name in RESERVED - {"gc"}:

@@ -23,7 +23,7 @@ from causalgia.errors import OutcomesError, quoted
 from causalgia.inputs import opened
 
 _MARK = b"\ncausalgia blake2b-256\n"
-_SEAL = len(_MARK) + 32
+SEAL = len(_MARK) + 32
 _BLOCK = 2**24
 _SECONDS, _BYTES_A_SECOND = 60, 10**7
 _FREE, _RATIO = 2**28, 1_100
@@ -110,9 +110,9 @@ def check(path: Path) -> None:
     """
     with opened(path, OutcomesError) as file:
         size = os.fstat(file.fileno()).st_size
-        file.seek(max(size - _SEAL, 0))
+        file.seek(max(size - SEAL, 0))
         seal = file.read()
-        if seal.startswith(_MARK) and _digest(file, size - _SEAL) != seal[len(_MARK) :]:
+        if seal.startswith(_MARK) and _digest(file, size - SEAL) != seal[len(_MARK) :]:
             raise OutcomesError(f"{path}: damaged: its bytes are not those that were written; make it anew")
     if not seal.startswith(_MARK):
         _try_in_child(path, size)

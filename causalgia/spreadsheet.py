@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 _FORMULA = tuple("=+-@\t\r")
 
@@ -36,6 +37,7 @@ def to_csv(table: pd.DataFrame, *, index: bool = True) -> str:
 
     Examples
     --------
+    >>> import pandas as pd
     >>> to_csv(pd.DataFrame({"arm": ["-GATA", "none"], "ace": [-1.5, 0.0]}), index=False)
     "arm,ace\n'-GATA,-1.5\nnone,0.0\n"
     """
