@@ -105,7 +105,7 @@ def from_frame(
     on_unit = {"parent": parent, "block": block} | {c: c for c in covariates}
     for name, column in on_unit.items():
         if column is not None:
-            _factorized(table, column)
+            factorized(table, column)
             values = _numbers(table, column, [units]) if name in covariates else table[column].to_numpy()
             outcomes = outcomes.assign_coords({name: ("unit", _constant(values, column, units, first))})
     if not crossover:
@@ -161,7 +161,7 @@ def _axis(table: pd.DataFrame, dim: str, column: str, *, text: bool = False) -> 
     absent = table[column].isna().to_numpy()
     if absent.any():
         raise OutcomesError(f"row {_row(table, absent)}: column {column!r} has no value; fill it in or drop the row")
-    codes, uniques = _factorized(table, column)
+    codes, uniques = factorized(table, column)
     names = uniques.tolist()
     if text or not all(isinstance(name, int) for name in names):
         names = [_name(name) for name in names]
@@ -172,8 +172,21 @@ def _axis(table: pd.DataFrame, dim: str, column: str, *, text: bool = False) -> 
     return _Axis(dim, np.asarray(codes, dtype=np.intp), names)
 
 
-def _factorized(table: pd.DataFrame, column: str) -> tuple[Any, Any]:
-    """Code the values of a column; a list, a table or half a surrogate pair in a cell is refused."""
+def factorized(table: pd.DataFrame, column: str) -> tuple[Any, Any]:
+    """Return the codes of a column's values and the values, in their order, as `pandas.factorize` does.
+
+    Raises
+    ------
+    OutcomesError
+        If a cell holds a list or a table, or text with half a surrogate pair.
+
+    Examples
+    --------
+    >>> factorized(pd.DataFrame({"arm": ["a", ["b"]]}), "arm")
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.OutcomesError: row 1: column 'arm' holds ['b']; a cell holds one number or one text ...
+    """
     try:
         return pd.factorize(table[column])
     except (TypeError, UnicodeError) as error:
@@ -216,7 +229,7 @@ def _numbers(table: pd.DataFrame, column: str, axes: Sequence[_Axis]) -> npt.NDA
         raise OutcomesError(f"column {column!r} is {table[column].dtype}, not real numbers; give numbers")
     try:
         values = table[column].to_numpy(dtype=kind if kind in (np.float16, np.float32) else np.float64, na_value=np.nan)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise OutcomesError(f"column {column!r} is not numeric ({error}); give numbers") from error
     bad = ~np.isfinite(values)
     if bad.any():

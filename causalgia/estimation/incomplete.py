@@ -18,6 +18,7 @@ from causalgia.estimation.moments import Array, Codes, p_and_limits
 from causalgia.estimation.request import require_ci_prob, users_level
 from causalgia.estimation.tails import log_p
 from causalgia.estimation.words import LEAST_WORDS
+from causalgia.frame import factorized
 from causalgia.notes import with_notes
 from causalgia.schema import annotate, validate
 
@@ -252,9 +253,11 @@ def _checked(frame: Any, columns: _Columns) -> pd.DataFrame:
                 f"row {frame.index[int(np.argmax(gaps))]}: column {name!r} has no value; drop the row, for a missing "
                 "cell is a row that is not there"
             )
+        if name != columns.outcome:
+            factorized(frame, name)
     try:
         y = frame[columns.outcome].to_numpy(dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise OutcomesError(f"column {columns.outcome!r} is not numeric ({error}); give numbers") from error
     if not np.isfinite(y).all():
         raise OutcomesError(f"row {frame.index[int(np.argmin(np.isfinite(y)))]}: {columns.outcome!r} is not finite")

@@ -21,7 +21,9 @@ from random import Random
 
 SECONDS, MEMORY = 2.0, 500 * 2**20
 """Processor time of one input, and what the process may take beyond what it has before the first one."""
-_HANGING = 20
+OF_COMMANDS = 15.0
+"""Processor time of a command, which may be a valid one: it fits a posterior and draws figures."""
+_HANGING = 60
 _HERE = Path(__file__).parent
 
 
@@ -30,20 +32,20 @@ def examples(usual: int) -> int:
     return int(os.environ.get("FUZZ_EXAMPLES", usual))
 
 
-def run_limited(target: str, count: int) -> None:
-    """Run the first `count` examples of a target in a child process; fail with what went wrong in which of them."""
-    command = [sys.executable, str(_HERE / "input_limits.py"), target, "0", str(count)]
+def run_limited(count: int, *targets: str) -> None:
+    """Run the first `count` examples of targets in a child process; fail with what went wrong in which of them."""
+    command = [sys.executable, str(_HERE / "input_limits.py"), ",".join(targets), "0", str(count)]
     paths = [str(_HERE.parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
     env = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     ended = subprocess.run(command, capture_output=True, text=True, env=env, stdin=subprocess.DEVNULL, check=False)
     found = [json.loads(line) for line in ended.stdout.splitlines() if line.startswith('{"')]
     wrong = [line for line in found if "error" in line]
     last = found[-1] if found else {}
-    told = "\n".join(f"example {line['example']}: {line['error']}" for line in wrong[:20])
-    hint = f"python tests/fuzz/input_limits.py {target} EXAMPLE 1"
-    assert not wrong, f"{len(wrong)} of {count} inputs of {target} ended in no error of ours ({hint}):\n{told}"
-    assert ended.returncode == 0, f"{target} died ({ended.returncode}) near {last}: {ended.stderr[-2000:]}"
-    assert last.get("done") == count, f"{target}: {last}"
+    told = "\n".join(f"{line['target']} {line['example']}: {line['error']}" for line in wrong[:20])
+    hint = "python tests/fuzz/input_limits.py TARGET EXAMPLE 1"
+    assert not wrong, f"{len(wrong)} of {count} inputs ended in no error of ours ({hint}):\n{told}"
+    assert ended.returncode == 0, f"{targets} died ({ended.returncode}) near {last}: {ended.stderr[-2000:]}"
+    assert last.get("done") == count, f"{targets}: {last}"
 
 
 class TooSlowError(BaseException):
@@ -60,7 +62,8 @@ def _example(target: str, read: object, number: int, folder: Path) -> str | None
 
     used = int(sum(resource.getrusage(resource.RUSAGE_SELF)[:2]))
     resource.setrlimit(resource.RLIMIT_CPU, (used + _HANGING, resource.getrlimit(resource.RLIMIT_CPU)[1]))
-    signal.setitimer(signal.ITIMER_PROF, SECONDS)
+    seconds = OF_COMMANDS if target == "command_line" else SECONDS
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         read(Random(f"{target}:{number}"), folder)  # type: ignore[operator]
     except CausalgiaError as error:
@@ -69,7 +72,7 @@ def _example(target: str, read: object, number: int, folder: Path) -> str | None
         if len(text) > 2_100 or any(not c.isprintable() and c not in "\n\t" for c in text):
             return f"a message that is too long or not escaped: {text[:200]!r}"
     except TooSlowError:
-        return f"more than {SECONDS} s:\n{traceback.format_exc()[-1500:]}"
+        return f"more than {seconds} s:\n{traceback.format_exc()[-1500:]}"
     except BaseException:
         signal.setitimer(signal.ITIMER_PROF, 0)
         return traceback.format_exc()[-2500:]
@@ -84,24 +87,25 @@ def _allow_memory(more: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (limit, resource.getrlimit(resource.RLIMIT_AS)[1]))
 
 
-def main(target: str, first: int, count: int) -> None:
+def main(names: str, first: int, count: int) -> None:
     """Run examples and print a line of JSON for each that went wrong, and now and then how far it is."""
     sys.path.insert(0, str(_HERE))
     warnings.simplefilter("ignore")
     targets = importlib.import_module("input_targets")
-    read = targets.TARGETS[target]
     signal.signal(signal.SIGPROF, _too_slow)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        os.chdir(folder)
-        targets.warm(target, folder)
-        _allow_memory(MEMORY)
-        for number in range(first, first + count):
-            wrong = _example(target, read, number, folder)
-            if wrong is not None:
-                print(json.dumps({"example": number, "error": wrong}), flush=True)
-            if number % 100 == 0:
-                print(json.dumps({"at": number}), flush=True)
+    for target in names.split(","):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            os.chdir(folder)
+            targets.warm(target, folder)
+            _allow_memory(MEMORY)
+            for number in range(first, first + count):
+                wrong = _example(target, targets.TARGETS[target], number, folder)
+                if wrong is not None:
+                    print(json.dumps({"target": target, "example": number, "error": wrong}), flush=True)
+                if number % 100 == 0:
+                    print(json.dumps({"target": target, "at": number}), flush=True)
+            os.chdir(_HERE)
     print(json.dumps({"done": count}), flush=True)
 
 

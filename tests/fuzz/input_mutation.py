@@ -23,7 +23,22 @@ VALUES: list[Any] = [
     b"bytes", 1 + 2j, object,
 ]  # fmt: skip
 PLAIN: list[Any] = [value for value in VALUES if isinstance(value, bool | int | float | str | list | dict)]
-WORDS = ["n_units", "rng", "kind", "of", "at", "levels", "steps", "null", "arms", "x", "", "\x1b", "n" * 5_000, "length"]
+WORDS = [
+    "n_units",
+    "rng",
+    "kind",
+    "of",
+    "at",
+    "levels",
+    "steps",
+    "null",
+    "arms",
+    "x",
+    "",
+    "\x1b",
+    "n" * 5_000,
+    "length",
+]
 
 
 def of_lines(seed: bytes, rng: Random) -> bytes:

@@ -54,8 +54,8 @@ SIDE = b"oligo_name\telement\tarm\tgroup\na\tu1\tnone\ttest\nb\tu1\tGATA1\ttest\
 ORDERS = [b"name,oligo\na,ACGTACGT\nb,TTGCATTG\n", b">a\nACGTACGT\n>b x\nTTGC\nATTG\n", b"a,ACGT\nb,GGTA\n"]
 IGVF = {
     "reporter_sequence_design": b"name\tsequence\tcategory\tclass\tsource\tref\tchr\tstart\tend\tstrand\tvariant_class\t"
-    b"variant_pos\tSPDI\tallele\tinfo\na\tACGT\tvariant\ttest\tx\tGRCh38\tchr1\t5\t9\t+\t[\"SNV\"]\t[2]\t[\"chr1:7:A:G\"]\t"
-    b"[\"ref\"]\t\n",
+    b'variant_pos\tSPDI\tallele\tinfo\na\tACGT\tvariant\ttest\tx\tGRCh38\tchr1\t5\t9\t+\t["SNV"]\t[2]\t["chr1:7:A:G"]\t'
+    b'["ref"]\t\n',
     "reporter_barcode_to_element_mapping": b"ACGT\ta\nGGTT\tb\n",
     "reporter_experiment_barcode": b"barcode\toligo_name\tdna_count_1\trna_count_1\nACGT\ta\t5\t\nGGTT\tb\t1\t2\n",
     "reporter_experiment": b"replicate\toligo_name\tdna_counts\trna_counts\tdna_normalized\trna_normalized\t"
@@ -96,7 +96,9 @@ def bed(rng: Random, folder: Path) -> None:
     genome, peaks = (FASTA, mutation.of_lines(BED, rng)) if rng.random() < 0.7 else (mutation.of_lines(FASTA, rng), BED)
     length = rng.choice((1, 4, 8, 10**12, 2**63, 0))
     stranded, centre = rng.random() < 0.5, rng.choice(("middle", "summit"))
-    from_bed(_file(folder, "g.fa", genome), _file(folder, "x.bed", peaks), length=length, stranded=stranded, centre=centre)  # type: ignore[arg-type]
+    from_bed(
+        _file(folder, "g.fa", genome), _file(folder, "x.bed", peaks), length=length, stranded=stranded, centre=centre
+    )  # type: ignore[arg-type]
 
 
 def vcf(rng: Random, folder: Path) -> None:
@@ -389,18 +391,20 @@ TARGETS: dict[str, Callable[[Random, Path], None]] = {
 }  # fmt: skip
 
 
-
-
 def warm(target: str, folder: Path) -> None:
     """Make the files that a target needs, load what its inputs load, and compile their kernels: no input pays for it."""
     if target == "command_line":
         import os
 
         os.mkfifo(folder / "fifo")
-        spec = _STARTER.replace("n_units = 1000", "n_units = 20").replace("n = 40", "n = 4").replace("rope =", "# rope =")
+        spec = (
+            _STARTER.replace("n_units = 1000", "n_units = 20").replace("n = 40", "n = 4").replace("rope =", "# rope =")
+        )
         _file(folder, "t.toml", spec.encode())
         _file(folder, "virtual.csv", b"element,effect,se\n" + b"".join(b"u%d,0.%d,0.1\n" % (i, i) for i in range(1, 9)))
-        _file(folder, "measured.csv", b"element,effect,se\n" + b"".join(b"u%d,0.%d,0.2\n" % (i, i) for i in range(1, 9)))
+        _file(
+            folder, "measured.csv", b"element,effect,se\n" + b"".join(b"u%d,0.%d,0.2\n" % (i, i) for i in range(1, 9))
+        )
         _file(folder, "counts.tsv", WIDE)
         _file(folder, "side.tsv", SIDE)
         _run_quietly(["run", "t.toml", "--out", "out"])
