@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -25,7 +26,7 @@ from causalgia.inputs import opened
 _MARK = b"\ncausalgia blake2b-256\n"
 SEAL = len(_MARK) + 32
 _BLOCK = 2**24
-_SECONDS, _BYTES_A_SECOND = 60, 10**7
+_SECONDS, _BYTES_A_SECOND, _PATIENCE = 10, 10**7, 6
 _FREE, _RATIO = 2**28, 1_100
 _ROOM = 2**30
 _REFUSED = 3
@@ -99,8 +100,8 @@ def check(path: Path) -> None:
     """Refuse a file that HDF5 should not see.
 
     A file that `write` wrote is held against the checksum at its end. Any other is first read by a child process that
-    may take a minute and a second for each 10 MB, and memory for what the file declares; which is at most 256 MiB or
-    1,100 times its size, more than any compression gives.
+    may take ten seconds of processor time and a second for each 10 MB, and memory for what the file declares; which is
+    at most 256 MiB or 1,100 times its size, more than any compression gives.
 
     Raises
     ------
@@ -122,13 +123,14 @@ def check(path: Path) -> None:
 
 def try_out(path: Path) -> None:
     """Read a file as `read` and `read_tree` do, in a process that may end for it: it gives memory and time a limit."""
+    _allow_time(_seconds(path.stat().st_size))
     _allow_memory(_ROOM)
     _allow_memory(_ROOM + 2 * _declared(path))
     xr.load_datatree(path, engine="h5netcdf", decode_times=False)
 
 
 def _try_in_child(path: Path, size: int) -> None:
-    seconds = _SECONDS + size // _BYTES_A_SECOND
+    seconds = _seconds(size)
     code = "import sys; sys.path.append(sys.argv[1]); from causalgia import netcdf; netcdf.tell(sys.argv[2])"
     command = [sys.executable, "-P", "-c", code, str(Path(__file__).parents[1]), os.fspath(path)]
     try:
@@ -136,12 +138,15 @@ def _try_in_child(path: Path, size: int) -> None:
             command,
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=seconds,
+            timeout=_PATIENCE * seconds,
             env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "HDF5_PLUGIN_PRELOAD": "::"},
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise OutcomesError(f"{path}: damaged: it could not be read in {seconds} s; make it anew") from error
+        said = f"{path}: damaged, or on a disk that does not answer: not read in {_PATIENCE * seconds} s; make it anew"
+        raise OutcomesError(said) from error
+    if -ended.returncode == getattr(signal, "SIGXCPU", None):
+        raise OutcomesError(f"{path}: damaged: it was not read in {seconds} s of processor time; make it anew")
     if ended.returncode == _REFUSED:
         raise OutcomesError(f"{path}: {ended.stdout.decode(errors='replace')}")
     if ended.returncode:
@@ -216,6 +221,23 @@ def _refuse_elsewhere(path: Path, array: Any) -> None:
             f"{path}: the values of {quoted(array.name)} are in other files; write the file anew with the values in it "
             "(xarray.load_dataset, then to_netcdf), if you trust it"
         )
+
+
+def _seconds(size: int) -> int:
+    """Return the processor time in which a file of so many bytes has to be read."""
+    return _SECONDS + size // _BYTES_A_SECOND
+
+
+def _allow_time(more: int) -> None:
+    """Let this process take so many more seconds of processor time, where the system can hold a process to it."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    used = math.ceil(sum(resource.getrusage(resource.RUSAGE_SELF)[:2]))
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    limit = used + more
+    resource.setrlimit(resource.RLIMIT_CPU, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
 
 
 def _allow_memory(more: int) -> None:
