@@ -38,7 +38,7 @@ def foreign(tmp_path):
 
 
 @pytest.fixture
-def no_hdf5(monkeypatch):
+def no_hdf5(ours, monkeypatch):
     """Nothing of HDF5 may be called in this process."""
 
     def called(*_, **__):
