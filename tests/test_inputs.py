@@ -297,3 +297,11 @@ def test_an_empty_text_on_the_command_line_is_refused(tmp_path, monkeypatch, cap
     assert ended.value.code == 2
     assert "an empty text stands after" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_a_side_table_with_a_column_twice_is_refused(tmp_path):
+    counts, side = tmp_path / "counts.tsv", tmp_path / "side.tsv"
+    counts.write_text("barcode\toligo_name\tdna_count_1\trna_count_1\nACGT\ta\t5\t6\n")
+    side.write_text("oligo_name\telement\tarm\tarm\na\tu1\tnone\tnone\n")
+    with pytest.raises(CausalgiaError, match="has the column 'arm' twice"):
+        mpra.read_counts(counts, arms=side)

@@ -74,6 +74,9 @@ def _checked(side: pd.DataFrame, where: str) -> pd.DataFrame:
             f"{where} has no column {' and '.join(map(repr, absent))}; it is tab-separated, with the columns "
             "oligo_name element arm and, if there is one, group; or IGVF's reporter_sequence_design"
         )
+    twice = [name for name in SIDE_COLUMNS if side.columns.tolist().count(name) > 1]
+    if twice:
+        raise CountsError(f"{where} has the column {twice[0]!r} twice; leave one of them out")
     if "group" not in side.columns:
         side = side.assign(group="test")
     side = side[list(SIDE_COLUMNS)].reset_index(drop=True)
@@ -83,9 +86,9 @@ def _checked(side: pd.DataFrame, where: str) -> pd.DataFrame:
         name = SIDE_COLUMNS[int(empty.iloc[i].to_numpy().argmax())]
         raise CountsError(f"{where}, row {i + 1} (oligo '{side['oligo_name'].iloc[i]}'): {name} is empty; fill it in")
     side = side.astype(str)
-    twice = side["oligo_name"].duplicated()
-    if twice.any():
-        rows = side[side["oligo_name"] == side["oligo_name"][twice].iloc[0]]
+    again = side["oligo_name"].duplicated()
+    if again.any():
+        rows = side[side["oligo_name"] == side["oligo_name"][again].iloc[0]]
         both = " and ".join(f"({row.element}, {row.arm}, {row.group})" for row in rows.iloc[:2].itertuples())
         raise CountsError(
             f"{where} has oligo '{rows['oligo_name'].iloc[0]}' twice, as {both}; an oligo is of one element and arm: "
