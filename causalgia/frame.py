@@ -188,15 +188,26 @@ def factorized(table: pd.DataFrame, column: str) -> tuple[Any, Any]:
     causalgia.errors.OutcomesError: row 1: column 'arm' holds ['b']; a cell holds one number or one text ...
     """
     try:
-        return pd.factorize(table[column])
-    except (TypeError, UnicodeError) as error:
+        codes, uniques = pd.factorize(table[column])
+        for value in uniques if uniques.dtype == object else ():
+            str(value).encode()  # half a surrogate pair, or more digits than Python writes, would fail later
+    except (TypeError, ValueError) as error:
         for row, value in zip(table.index, table[column], strict=True):
-            if not isinstance(value, Hashable) or (isinstance(value, str) and not value.isprintable()):
+            if not isinstance(value, Hashable) or not _has_text(value):
                 raise OutcomesError(
                     f"row {row}: column {column!r} holds {quoted(value)}; a cell holds one number or one text that can "
                     "be printed"
                 ) from error
         raise OutcomesError(f"column {column!r} holds values that are no names ({error}); give text") from error
+    return codes, uniques
+
+
+def _has_text(value: object) -> bool:
+    try:
+        str(value).encode()
+    except ValueError:
+        return False
+    return True
 
 
 def _require_distinct(names: list[str], column: str) -> None:

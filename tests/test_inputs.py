@@ -21,6 +21,7 @@ from causalgia.errors import (
     CausalgiaError,
     DegenerateWarning,
     DesignError,
+    EstimateError,
     InferenceError,
     OutcomesError,
     RandomnessError,
@@ -29,6 +30,7 @@ from causalgia.errors import (
     as_message,
     quoted,
 )
+from causalgia.estimation import from_incomplete
 from causalgia.inputs import as_whole, inflate, parse_json, parse_toml, read_bytes
 from causalgia.packed import pack, unpack
 from causalgia.sequences import from_bed, read_fasta, read_motifs, read_vcf
@@ -305,3 +307,19 @@ def test_a_side_table_with_a_column_twice_is_refused(tmp_path):
     side.write_text("oligo_name\telement\tarm\tarm\na\tu1\tnone\tnone\n")
     with pytest.raises(CausalgiaError, match="has the column 'arm' twice"):
         mpra.read_counts(counts, arms=side)
+
+
+def test_cells_of_an_incomplete_table_are_refused_as_those_of_a_whole_one():
+    how = {"outcome": "y", "arm": "a", "unit": "u", "control": "c"}
+    for columns, said in (
+        ({"u": [{}, {}, [], []]}, "row 0: column 'u' holds {}"),
+        ({"u": ["s", "s", "\ud800", "\ud800"]}, r"row 2: column 'u' holds '\\ud800'"),
+        ({"a": ["c", 10**5_000] * 2}, "row 1: column 'a' holds int with more digits"),
+    ):
+        objects = {name: pd.Series(cells, dtype=object) for name, cells in columns.items()}
+        with pytest.raises(OutcomesError, match=said):
+            from_incomplete(FRAME.assign(**objects), **how)
+    with pytest.raises(EstimateError, match="task 'two': only 'c' was measured"):
+        from_incomplete(
+            FRAME.assign(task=["one", "one", "two", "two"], a=["c", "t", "c", "c"], u=[0, 0, 0, 1]), task="task", **how
+        )

@@ -184,7 +184,8 @@ def init(
 
     files = beginning(path, experiment)
     for place, text in files.items():
-        if place.exists() and not force and (place == path or place.read_bytes() != text.encode()):
+        same = place != path and place.is_file() and place.read_bytes() == text.encode()
+        if place.exists() and not force and not same:
             raise DesignError(f"{place} is already there; give another name, or --force to write over it")
     made(path.parent)
     for place, text in files.items():
