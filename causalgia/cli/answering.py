@@ -9,6 +9,7 @@ import typer
 
 from causalgia.cli.folder import DECISIONS, ESTIMATES, figure_of, table_of, write
 from causalgia.cli.screen import print_answers
+from causalgia.errors import printable
 from causalgia.spreadsheet import to_csv
 
 if TYPE_CHECKING:
@@ -50,4 +51,4 @@ def give_answer(answer: Answer, folder: Path, *, all_rows: bool = False) -> tupl
 def print_sentences(decisions: xr.Dataset) -> None:
     """Print what the contrasts say together, where that is kept with their decisions."""
     if said := str(decisions.attrs.get("answer", "")):
-        typer.echo(f"{said}\n")
+        typer.echo(printable(f"{said}\n"))

@@ -10,7 +10,7 @@ import typer
 
 from causalgia.cli.folder import kept_in
 from causalgia.cli.screen import print_answers, print_table
-from causalgia.errors import ContrastError, LibraryError, OutcomesError
+from causalgia.errors import ContrastError, LibraryError, OutcomesError, printable
 from causalgia.inputs import read_text
 from causalgia.spreadsheet import of_cell
 
@@ -181,8 +181,8 @@ def print_verdicts(decisions: xr.Dataset) -> None:
         told = ", ".join(
             f"{(verdicts == v).sum():,} {v}" for v in ("increases", "decreases", "negligible", "undecided")
         )
-        typer.echo(f"{arm}: {told}")
-    typer.echo(f"{against(decisions)}\n")
+        typer.echo(printable(f"{arm}: {told}"))
+    typer.echo(printable(f"{against(decisions)}\n"))
     if decisions.sizes["contrast"] > _MANY:
         typer.echo(f"The {_MANY} largest of {decisions.sizes['contrast']:,} elements; all are in {EFFECTS}:")
         decisions = largest(decisions, most=_MANY)

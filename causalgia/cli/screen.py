@@ -96,4 +96,4 @@ def _print(parts: list[str | Table]) -> None:
 
 def print_written(folder: Path, *names: str) -> None:
     """Print which files were written where."""
-    typer.echo(f"Wrote {', '.join(names)} in {folder}.")
+    typer.echo(printable(f"Wrote {', '.join(names)} in {folder}."))

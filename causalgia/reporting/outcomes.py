@@ -73,7 +73,7 @@ def tasks_in_words(outcomes: xr.Dataset) -> str:
     """Return "tasks K562, HepG2"."""
     tasks = [str(task) for task in outcomes["task"].to_numpy()]
     few = ", ".join(tasks[:4]) + (f", ... ({len(tasks)})" if len(tasks) > 4 else "")
-    return f"task{'s' if len(tasks) > 1 else ''} {few}"
+    return printable(f"task{'s' if len(tasks) > 1 else ''} {few}")
 
 
 def _arms(outcomes: xr.Dataset, every_arm: bool) -> list[str]:
