@@ -10,7 +10,7 @@ from os import PathLike
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.errors import SequenceError
+from causalgia.errors import SequenceError, quoted
 from causalgia.inputs import as_whole
 from causalgia.sequences.alphabet import BASES, Tokens, encode
 from causalgia.sequences.files import numbered_lines, read_text
@@ -198,7 +198,7 @@ def _check_place(chromosome: str, position: int) -> None:
         msg = f"chromosome={chromosome!r}; give its name in the genome, such as 'chr1'"
         raise SequenceError(msg)
     if isinstance(position, bool) or not isinstance(position, int | np.integer) or position < 0:
-        msg = f"position={position!r} on {chromosome}; give a whole number, counted from 0 (POS - 1 of a VCF)"
+        msg = f"position={quoted(position)} on {chromosome}; give a whole number, counted from 0 (POS - 1 of a VCF)"
         raise SequenceError(msg)
 
 
@@ -248,7 +248,7 @@ def _width(variant: Variant) -> int:
 
 def _checked(variants: Sequence[Variant], length: int) -> tuple[Variant, ...]:
     if isinstance(length, bool) or not isinstance(length, int | np.integer) or length < 1:
-        msg = f"length={length!r}: windows have a whole number of bases, at least 1"
+        msg = f"length={quoted(length)}: windows have a whole number of bases, at least 1"
         raise SequenceError(msg)
     chosen = tuple(variants)
     odd = next((x for x in chosen if not isinstance(x, Variant)), None)
