@@ -229,6 +229,10 @@ def test_the_edges_of_a_design_are_typed():
         cg.Prior(mu_sd=10**5_000)
     with pytest.raises(RandomnessError, match="below 2"):
         cg.Uniform(length=5).sample(2, rng=10**5_000)
+    with pytest.raises(SequenceError, match="length=int with more digits than can be written"):
+        from_bed("g.fa", "x.bed", length=-(10**5_000))
+    with pytest.raises(DesignError, match="order=int with more digits"):
+        cg.Markov(of=["ACGTACGT"], order=10**5_000)
     for levels in ({"\x1b": 1}, {"x": "\x1b"}, {"x": 10**30}):
         with pytest.raises(DesignError, match="arm 'a'"):
             cg.Arm("a", cg.Untreated(), levels)
