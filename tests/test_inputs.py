@@ -314,7 +314,7 @@ def test_a_side_table_with_a_column_twice_is_refused(tmp_path):
 
 
 def test_cells_of_an_incomplete_table_are_refused_as_those_of_a_whole_one():
-    how = {"outcome": "y", "arm": "a", "unit": "u", "control": "c"}
+    how = {"outcome": "y", "arm": "a", "unit": "u", "control": "c", "model": "m"}
     for columns, said in (
         ({"u": [{}, {}, [], []]}, "row 0: column 'u' holds {}"),
         ({"u": ["s", "s", "\ud800", "\ud800"]}, r"row 2: column 'u' holds '\\ud800'"),
@@ -322,8 +322,9 @@ def test_cells_of_an_incomplete_table_are_refused_as_those_of_a_whole_one():
     ):
         objects = {name: pd.Series(cells, dtype=object) for name, cells in columns.items()}
         with pytest.raises(OutcomesError, match=said):
-            from_incomplete(FRAME.assign(**objects), **how)
+            from_incomplete(FRAME.assign(m="net", **objects), **how)
+    cells = {"u": [0, 0, 1, 1] * 2, "m": ["p"] * 4 + ["q"] * 4, "a": ["c", "t"] * 4}
+    both = pd.DataFrame(cells).assign(y=np.arange(8.0) ** 2)
+    two = pd.concat([both.assign(k="one"), both[both["a"] == "c"].assign(k="two")], ignore_index=True)
     with pytest.raises(EstimateError, match="task 'two': only 'c' was measured"):
-        from_incomplete(
-            FRAME.assign(task=["one", "one", "two", "two"], a=["c", "t", "c", "c"], u=[0, 0, 0, 1]), task="task", **how
-        )
+        from_incomplete(two, task="k", **how)
