@@ -116,7 +116,7 @@ def motifs(rng: Random, folder: Path) -> None:
 
 
 def counts(rng: Random, folder: Path) -> None:
-    table, side = rng.choice((WIDE, LONG)), SIDE
+    table, side = rng.choice((WIDE, LONG)), rng.choice((SIDE, IGVF["reporter_sequence_design"]))
     if rng.random() < 0.7:
         table = mutation.of_lines(table, rng)
     else:

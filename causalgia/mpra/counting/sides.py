@@ -10,7 +10,7 @@ import xarray as xr
 
 from causalgia.errors import CountsError
 from causalgia.inputs import read_bytes
-from causalgia.mpra.counting.design_table import is_design, side_of_design
+from causalgia.mpra.counting.design_table import DESIGN_COLUMNS, is_design, side_of_design
 from causalgia.schema import validate
 from causalgia.spreadsheet import of_cell
 
@@ -66,6 +66,9 @@ def _read(path: Path) -> pd.DataFrame:
 
 
 def _checked(side: pd.DataFrame, where: str) -> pd.DataFrame:
+    twice = [name for name in (*SIDE_COLUMNS, *DESIGN_COLUMNS) if side.columns.tolist().count(name) > 1]
+    if twice:
+        raise CountsError(f"{where} has the column {twice[0]!r} twice; leave one of them out")
     if is_design(side.columns):
         side = side_of_design(side, where)
     absent = [name for name in SIDE_COLUMNS[:3] if name not in side.columns.tolist()]
@@ -74,9 +77,6 @@ def _checked(side: pd.DataFrame, where: str) -> pd.DataFrame:
             f"{where} has no column {' and '.join(map(repr, absent))}; it is tab-separated, with the columns "
             "oligo_name element arm and, if there is one, group; or IGVF's reporter_sequence_design"
         )
-    twice = [name for name in SIDE_COLUMNS if side.columns.tolist().count(name) > 1]
-    if twice:
-        raise CountsError(f"{where} has the column {twice[0]!r} twice; leave one of them out")
     if "group" not in side.columns:
         side = side.assign(group="test")
     side = side[list(SIDE_COLUMNS)].reset_index(drop=True)
