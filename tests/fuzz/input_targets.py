@@ -280,7 +280,8 @@ OUTCOMES = cg.from_frame(FRAME, outcome="y", arm="arm", unit="unit", task="task"
 def netcdf_ours(rng: Random, folder: Path) -> None:
     path = folder / "o.nc"
     if rng.random() < 0.5:  # bytes changed behind our back
-        path.write_bytes(mutation.of_bytes(_sealed(folder), rng))
+        whole = _sealed(folder)
+        path.write_bytes(mutation.of_bytes(whole[: -netcdf.SEAL], rng) + whole[-netcdf.SEAL :])
     else:  # another content under a checksum that is right
         worse = _changed_dataset(rng.choice((OUTCOMES, counts_of_two(), library_of_two())), rng)
         try:

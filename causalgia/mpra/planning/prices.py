@@ -95,7 +95,7 @@ def read_prices(path: str | Path | None = None) -> PriceList:
             date=str(table["date"]),
             note=str(table.get("note", "")),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise EstimateError(
             f"price list {source}: {error!r}; copy the packaged one ({PACKAGED}) and edit it"
         ) from error
