@@ -33,8 +33,9 @@ def examples(usual: int) -> int:
 
 
 def run_limited(count: int, *targets: str) -> None:
-    """Run the first `count` examples of targets in a child process; fail with what went wrong in which of them."""
-    command = [sys.executable, str(_HERE / "input_limits.py"), ",".join(targets), "0", str(count)]
+    """Run `count` examples of targets (from FUZZ_FIRST on) in a child process; fail with what went wrong in which."""
+    first = os.environ.get("FUZZ_FIRST", "0")
+    command = [sys.executable, str(_HERE / "input_limits.py"), ",".join(targets), first, str(count)]
     paths = [str(_HERE.parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
     env = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     ended = subprocess.run(command, capture_output=True, text=True, env=env, stdin=subprocess.DEVNULL, check=False)
