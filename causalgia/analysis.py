@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import tomllib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import Field, dataclass, fields, replace
 from typing import Any, TypeAlias
@@ -13,6 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from causalgia.errors import DesignError, InferenceError
+from causalgia.inputs import parse_json, parse_toml
 from causalgia.kinds import two_kinds
 from causalgia.prior import Prior
 from causalgia.tables import (
@@ -448,18 +448,12 @@ class Analysis:
     @classmethod
     def from_json(cls, text: str) -> Analysis:
         """Return the analysis that `to_json` wrote."""
-        try:
-            return cls.from_dict(json.loads(text))
-        except json.JSONDecodeError as error:
-            raise DesignError(f"[analysis]: not valid JSON: {error}") from error
+        return cls.from_dict(parse_json(text, DesignError, source="[analysis]"))
 
     @classmethod
     def from_toml(cls, text: str) -> Analysis:
         """Return the analysis that `to_toml` wrote."""
-        try:
-            return cls.from_dict(tomllib.loads(text))
-        except tomllib.TOMLDecodeError as error:
-            raise DesignError(f"[analysis]: not valid TOML: {error}") from error
+        return cls.from_dict(parse_toml(text, DesignError, source="[analysis]"))
 
     def _said(self) -> list[tuple[Field[Any], Any]]:
         pairs = [(field, getattr(self, field.name)) for field in fields(self)]

@@ -39,6 +39,8 @@
 
 from __future__ import annotations
 
+import re
+
 __all__ = [
     "BarcodeNoiseWarning",
     "CausalgiaError",
@@ -71,9 +73,65 @@ __all__ = [
     "TrialInterruptedError",
 ]
 
+_QUOTED, _LONGEST = 80, 2_000
+_LONG_WORD = re.compile(rf"[^\s/]{{{_QUOTED + 1},}}")
+
+
+def printable(text: str) -> str:
+    r"""Return a text that does nothing to a terminal: what cannot be printed is escaped, line ends and tabs stay.
+
+    Examples
+    --------
+    >>> print(printable("\x1b[31mred\ud800"))
+    \x1b[31mred\ud800
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
+
+
+def quoted(value: object) -> str:
+    r"""Return the repr of a value as a message quotes it: escaped, and cut to 80 characters.
+
+    Examples
+    --------
+    >>> quoted("\x1b[31m"), len(quoted("A" * 5_000))
+    ("'\\x1b[31m'", 80)
+    """
+    try:
+        return _cut(printable(repr(value)), _QUOTED)
+    except ValueError:  # Python writes no whole number of more than 4,300 digits
+        return f"{type(value).__name__} with more digits than can be written"
+
+
+def as_message(text: object) -> str:
+    r"""Return the text of a message: nothing that steers a terminal, words of at most 80 letters, at most 2,000 in all.
+
+    A long message loses its middle, for the culprit stands at the beginning and the cure at the end. Slashes divide
+    words, so that a path is whole.
+
+    Examples
+    --------
+    >>> as_message("no arm " + "x" * 5_000 + "; \x1b[31mrename it")
+    'no arm xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...xxxxxxxxxxxxxxxxxxxxxxxxx; \\x1b[31mrename it'
+    """
+    words = _LONG_WORD.sub(lambda found: _cut(found[0], _QUOTED), printable(str(text)))
+    return _cut(words, _LONGEST)
+
+
+def _cut(text: str, most: int) -> str:
+    """Return a text without its middle where it is longer than `most`."""
+    if len(text) <= most:
+        return text
+    end = most // 3
+    return f"{text[: most - end - 3]}...{text[-end:]}"
+
 
 class CausalgiaError(Exception):
-    """Root of every error that this library raises on purpose."""
+    """Root of every error that this library raises on purpose; `as_message` escapes and shortens what it says."""
+
+    def __init__(self, message: object = "", *more: object) -> None:
+        super().__init__(as_message(message), *more)
 
 
 class SequenceError(CausalgiaError, ValueError):
@@ -141,7 +199,10 @@ class MissingExtraError(CausalgiaError, ImportError):
 
 
 class CausalgiaWarning(UserWarning):
-    """Root of every warning that this library gives on purpose."""
+    """Root of every warning that this library gives on purpose; `as_message` escapes and shortens what it says."""
+
+    def __init__(self, message: object = "", *more: object) -> None:
+        super().__init__(as_message(message), *more)
 
 
 class DegenerateWarning(CausalgiaWarning):

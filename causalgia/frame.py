@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from causalgia.errors import OutcomesError
+from causalgia.errors import OutcomesError, quoted
 from causalgia.schema import RESERVED, annotate, validate
 
 Codes: TypeAlias = npt.NDArray[np.intp]
@@ -105,6 +105,7 @@ def from_frame(
     on_unit = {"parent": parent, "block": block} | {c: c for c in covariates}
     for name, column in on_unit.items():
         if column is not None:
+            factorized(table, column)
             values = _numbers(table, column, [units]) if name in covariates else table[column].to_numpy()
             outcomes = outcomes.assign_coords({name: ("unit", _constant(values, column, units, first))})
     if not crossover:
@@ -127,6 +128,8 @@ def _covariates(given: str | Iterable[str] | None, outcome: str, arm: str) -> tu
         raise OutcomesError(f"covariates= takes names of columns, not {type(given).__name__}")
     names = tuple(given)
     for name in names:
+        if not isinstance(name, str):
+            raise OutcomesError(f"covariates= takes the name of a column as text, not {type(name).__name__}")
         if name in (outcome, arm):
             raise OutcomesError(f"covariates={name!r} is the column of the outcome or the arm; name what came before")
         if name in RESERVED - {"gc"}:
@@ -158,12 +161,53 @@ def _axis(table: pd.DataFrame, dim: str, column: str, *, text: bool = False) -> 
     absent = table[column].isna().to_numpy()
     if absent.any():
         raise OutcomesError(f"row {_row(table, absent)}: column {column!r} has no value; fill it in or drop the row")
-    codes, uniques = pd.factorize(table[column])
+    codes, uniques = factorized(table, column)
     names = uniques.tolist()
     if text or not all(isinstance(name, int) for name in names):
         names = [_name(name) for name in names]
         _require_distinct(names, column)
+        odd = next((name for name in names if not name.isprintable()), None)
+        if odd is not None and text:
+            raise OutcomesError(f"column {column!r} has {quoted(odd)}, which cannot be printed; rename it")
     return _Axis(dim, np.asarray(codes, dtype=np.intp), names)
+
+
+def factorized(table: pd.DataFrame, column: str) -> tuple[Any, Any]:
+    """Return the codes of a column's values and the values, in their order, as `pandas.factorize` does.
+
+    Raises
+    ------
+    OutcomesError
+        If a cell holds a list or a table, or text with half a surrogate pair.
+
+    Examples
+    --------
+    >>> factorized(pd.DataFrame({"arm": ["a", ["b"]]}), "arm")
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.OutcomesError: row 1: column 'arm' holds ['b']; a cell holds one number or one text ...
+    """
+    try:
+        codes, uniques = pd.factorize(table[column])
+        for value in uniques if uniques.dtype == object else ():
+            str(value).encode()  # half a surrogate pair, or more digits than Python writes, would fail later
+    except (TypeError, ValueError) as error:
+        for row, value in zip(table.index, table[column], strict=True):
+            if not isinstance(value, Hashable) or not _has_text(value):
+                raise OutcomesError(
+                    f"row {row}: column {column!r} holds {quoted(value)}; a cell holds one number or one text that can "
+                    "be printed"
+                ) from error
+        raise OutcomesError(f"column {column!r} holds values that are no names ({error}); give text") from error
+    return codes, uniques
+
+
+def _has_text(value: object) -> bool:
+    try:
+        str(value).encode()
+    except ValueError:
+        return False
+    return True
 
 
 def _require_distinct(names: list[str], column: str) -> None:
@@ -196,7 +240,7 @@ def _numbers(table: pd.DataFrame, column: str, axes: Sequence[_Axis]) -> npt.NDA
         raise OutcomesError(f"column {column!r} is {table[column].dtype}, not real numbers; give numbers")
     try:
         values = table[column].to_numpy(dtype=kind if kind in (np.float16, np.float32) else np.float64, na_value=np.nan)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise OutcomesError(f"column {column!r} is not numeric ({error}); give numbers") from error
     bad = ~np.isfinite(values)
     if bad.any():

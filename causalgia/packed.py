@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import zlib
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia.errors import OutcomesError
+from causalgia.inputs import inflate, parse_json
 from causalgia.schema import annotate
 
 LONGEST_ATTRIBUTE = 30_000
@@ -30,9 +30,15 @@ def pack(dataset: xr.Dataset, name: str, text: str) -> xr.Dataset:
 
 
 def unpack(dataset: xr.Dataset, name: str) -> str | None:
-    """Return the text that `pack` kept under a name; None where there is none."""
+    """Return the text that `pack` kept under a name; None where there is none.
+
+    Raises
+    ------
+    OutcomesError
+        If its bytes are damaged, or unpack to more than 128 MiB and twenty times their size.
+    """
     if name in dataset.variables:
-        return zlib.decompress(dataset[name].to_numpy().tobytes()).decode()
+        return inflate(dataset[name].to_numpy().tobytes(), OutcomesError, source=f"the variable {name!r}").decode()
     text = dataset.attrs.get(name)
     return None if text is None else str(text)
 
@@ -51,9 +57,9 @@ def question_of(outcomes: xr.Dataset) -> dict[str, Any]:
     {'control': 'untreated'}
     """
     try:
-        plain = json.loads(unpack(outcomes, "design") or "{}")
+        plain = parse_json(unpack(outcomes, "design") or "{}", OutcomesError)
         contrasts = plain.get("contrasts")
-    except (json.JSONDecodeError, AttributeError) as error:
+    except (OutcomesError, AttributeError) as error:
         raise OutcomesError(
             f"the design kept with the outcomes cannot be read ({error}); drop attrs['design']"
         ) from error

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from causalgia.errors import InferenceError
+from causalgia.errors import InferenceError, quoted
 
 TAUS = ("half_t", "half_normal", "half_cauchy", "uniform")
 
@@ -86,6 +86,7 @@ class Prior:
 
 def _positive(name: str, value: object) -> float:
     number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    number = number and not (isinstance(value, int) and value >= 2**63)
     if not number or not float(value) > 0:  # type: ignore[arg-type]  # a number, as just seen
-        raise InferenceError(f"Prior: {name}={value!r} must be a positive number; inf is flat")
+        raise InferenceError(f"Prior: {name}={quoted(value)} must be a positive number; inf is flat")
     return float(value)  # type: ignore[arg-type]

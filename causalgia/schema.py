@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from causalgia.effect_table import as_effect_table
@@ -553,9 +554,16 @@ def _validate_places(counts: xr.Dataset) -> None:
 
 
 def _validate_names(dataset: xr.Dataset, name: str, kind: Kind) -> None:
+    if dataset.sizes.get(name) == 0 and name in ("arm", "contrast", "task", "model"):
+        raise OutcomesError(f"{kind}: no {name} at all; the selection before left none: select at least one")
     if name not in dataset.coords or dataset[name].dims != (name,):
         return
     values = dataset[name].to_numpy()
+    absent = pd.isna(values) if values.dtype.kind in "fO" else np.zeros(0, dtype=bool)
+    if absent.any():
+        raise OutcomesError(
+            f"{kind}: {name} {int(absent.argmax())} has no name, but {values[absent][0]!s}; give it one"
+        )
     if values.dtype.kind in "iu" and (values[1:] > values[:-1]).all():
         return
     if values.dtype.kind in "iuU" and name in dataset.indexes and dataset.indexes[name].is_unique:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -10,6 +9,7 @@ from urllib.parse import quote, unquote
 import numpy as np
 import xarray as xr
 
+from causalgia import netcdf
 from causalgia.errors import OutcomesError
 from causalgia.schema import Kind, validate
 
@@ -17,7 +17,8 @@ from causalgia.schema import Kind, validate
 def save(dataset: xr.Dataset, path: str | Path) -> Path:
     """Write a Dataset as netCDF-4, whole or not at all.
 
-    It is written beside its place and then moved there, so that an interrupted write leaves what was there before.
+    It is written beside its place and then moved there, so that an interrupted write leaves what was there before. The
+    file ends in a checksum, which `load` verifies.
 
     Parameters
     ----------
@@ -42,20 +43,14 @@ def save(dataset: xr.Dataset, path: str | Path) -> Path:
     target = Path(path)
     _refuse_attrs(dataset, target)
     plain = dataset.rename({name: quote(str(name), safe="") for name in _names(dataset)})
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        plain.to_netcdf(temporary, engine="h5netcdf", format="NETCDF4")
-        temporary.replace(target)
-    except OSError as error:
-        msg = f"{target}: cannot be written ({error.strerror or error}); choose another folder"
-        raise OutcomesError(msg) from error
-    finally:
-        temporary.unlink(missing_ok=True)
-    return target
+    return netcdf.write(target, lambda place: plain.to_netcdf(place, engine="h5netcdf", format="NETCDF4"))
 
 
 def load(path: str | Path, kind: Kind) -> xr.Dataset:
     """Read a Dataset that `save` wrote, into memory, and check it against the schema.
+
+    A netCDF file that something else wrote is read too, after a child process has read it within limits of time and
+    memory; one that refers to other files is refused.
 
     Parameters
     ----------
@@ -70,13 +65,13 @@ def load(path: str | Path, kind: Kind) -> xr.Dataset:
         If the file is absent, damaged or no such Dataset; the message begins with the path.
     """
     source = Path(path)
-    if not source.is_file():
-        raise OutcomesError(f"{source}: no such file; causalgia.store.save writes it, as does `causalgia run`")
     try:
-        read = xr.load_dataset(source, engine="h5netcdf", decode_times=False)
-    except Exception as error:
-        what = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise OutcomesError(f"{source}: damaged or no netCDF file ({what}); make it anew") from error
+        read = netcdf.read(source)
+    except OutcomesError as error:
+        if not isinstance(error.__cause__, FileNotFoundError):
+            raise
+        msg = f"{source}: no such file; causalgia.store.save writes it, as does `causalgia run`"
+        raise OutcomesError(msg) from error
     read = read.rename({name: unquote(str(name)) for name in _names(read)})
     read.attrs = {name: _plain(value) for name, value in read.attrs.items()}
     read = read.assign_coords({name: _as_text(read[name]) for name in read.coords if read[name].dtype.kind == "O"})

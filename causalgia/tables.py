@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
-from causalgia.errors import DesignError
+from causalgia.errors import DesignError, quoted
 
 Table: TypeAlias = dict[str, Any]
 #: key -> (whether a value will do, what will do in words)
@@ -26,12 +26,12 @@ def are_texts(value: object) -> bool:
 
 def is_number(value: object) -> bool:
     """Return whether a value is a finite number."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return is_whole(value) or (isinstance(value, float) and math.isfinite(value))
 
 
 def is_whole(value: object) -> bool:
-    """Return whether a value is a whole number."""
-    return isinstance(value, int) and not isinstance(value, bool)
+    """Return whether a value is a whole number of 64 bits."""
+    return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
 
 
 def is_count(value: object) -> bool:
@@ -74,7 +74,7 @@ def check_table(plain: object, place: str, keys: Keys) -> Table:
     causalgia.errors.DesignError: [trial] has no key 'nam'; did you mean 'name'?
     """
     if not isinstance(plain, dict):
-        raise DesignError(f"{place}: {plain!r} is not a table; write it as {place} followed by lines key = value")
+        raise DesignError(f"{place}: {quoted(plain)} is not a table; write it as {place} followed by lines key = value")
     refuse_unknown(plain, place, keys)
     for key, value in plain.items():
         check_value(value, keys, key, said=f"{place}{': ' if place else ''}{key}")
@@ -110,6 +110,5 @@ def refuse_unknown(plain: Table, place: str, known: Iterable[str]) -> None:
 
 
 def shown(value: object) -> str:
-    """Return a value as a message shows it, cut where it is long."""
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    """Return a value as a message shows it: escaped, and cut where it is long."""
+    return quoted(value)

@@ -340,7 +340,7 @@ def test_a_missing_fasta_is_named(folder):
 def test_files_that_are_no_text(folder):
     with pytest.raises(DesignError, match=r"gone\.toml: no such file; `causalgia init"):
         read_spec(folder / "gone.toml")
-    with pytest.raises(DesignError, match="cannot be read"):
+    with pytest.raises(DesignError, match="is a folder; give the path of one file"):
         read_spec(folder)
     (folder / "latin.toml").write_bytes("name = 'é'".encode("latin-1"))
     with pytest.raises(DesignError, match=re.escape("not a text file in UTF-8 (byte 8)")):

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import xarray as xr
 from scipy import special
 
-from causalgia.errors import EstimateError
+from causalgia.errors import EstimateError, quoted
 
 Claim = Literal["exact", "known", "at most", "at least", "fails", "reported"]
 #: the tails of the band that a claim forbids, below and above; a row shown failing must fall outside a two-sided band
@@ -184,7 +184,7 @@ def judged(rows: Sequence[Row], *, error: float = 0.001) -> xr.Dataset:
     if not rows or len(set(names)) < len(names):
         raise EstimateError(f"a table needs one or more rows with different names, not {names}")
     if isinstance(error, bool) or not isinstance(error, int | float) or not 0 < error < 1:
-        raise EstimateError(f"error={error!r} is not between 0 and 1; for example error=0.001")
+        raise EstimateError(f"error={quoted(error)} is not between 0 and 1; for example error=0.001")
     each = error / len(rows)
     bands = np.array([_closed(row, each) for row in rows])
     columns: dict[str, Any] = {

@@ -33,6 +33,7 @@ from causalgia.errors import (
     DesignError,
     EstimateError,
     InferenceError,
+    quoted,
 )
 from causalgia.estimation import estimate
 from causalgia.multiplicity import adjust, simultaneous
@@ -158,7 +159,7 @@ def _checked(design: object, n_trials: object) -> int:
     if not isinstance(design, Design):
         raise DesignError(f"calibrate(design, ...): the first argument is {type(design).__name__}, not a cg.Design")
     if isinstance(n_trials, bool) or not isinstance(n_trials, int | np.integer) or n_trials < LEAST_TRIALS:
-        raise EstimateError(f"n_trials={n_trials!r}: {LEAST_TRIALS} or more are needed; 1,000 say something")
+        raise EstimateError(f"n_trials={quoted(n_trials)}: {LEAST_TRIALS} or more are needed; 1,000 say something")
     return int(n_trials)
 
 

@@ -95,6 +95,6 @@ def seed_of(outcomes: xr.Dataset, rng: int | None) -> int:
     if rng is not None:
         return rng
     seed = str(outcomes.attrs.get("rng", ""))
-    if not seed.isdecimal():
+    if not (seed.isdecimal() and len(seed) <= 78):  # 2^256 has as many digits
         raise DesignError("the outcomes have no numeric seed; give --rng 0 (or any other)")
     return int(seed)

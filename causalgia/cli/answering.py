@@ -9,6 +9,8 @@ import typer
 
 from causalgia.cli.folder import DECISIONS, ESTIMATES, figure_of, table_of, write
 from causalgia.cli.screen import print_answers
+from causalgia.errors import printable
+from causalgia.spreadsheet import to_csv
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -33,7 +35,7 @@ def give_answer(answer: Answer, folder: Path, *, all_rows: bool = False) -> tupl
     store.save(decisions, folder / DECISIONS)
     found = [table_of(name) for name in answer.findings]
     for name, table in zip(found, answer.findings.values(), strict=True):
-        write(folder / name, table.to_dataframe().to_csv())
+        write(folder / name, to_csv(table.to_dataframe()))
     try:
         typer.echo(f"{answer.question}\n")
         print_answers(answer.estimates, decisions, all_rows=all_rows)
@@ -49,4 +51,4 @@ def give_answer(answer: Answer, folder: Path, *, all_rows: bool = False) -> tupl
 def print_sentences(decisions: xr.Dataset) -> None:
     """Print what the contrasts say together, where that is kept with their decisions."""
     if said := str(decisions.attrs.get("answer", "")):
-        typer.echo(f"{said}\n")
+        typer.echo(printable(f"{said}\n"))

@@ -32,9 +32,10 @@ from causalgia.cli.bench_tables import (
     target_in,
     virtual_in,
 )
-from causalgia.cli.folder import DECISIONS, ESTIMATES, OUTCOMES, drop, made
+from causalgia.cli.folder import DECISIONS, ESTIMATES, OUTCOMES, drop, made, write
 from causalgia.cli.screen import print_written
 from causalgia.cli.skin import OneLine, RopeOfTwo
+from causalgia.spreadsheet import to_csv
 
 bench = typer.Typer(
     cls=OneLine,
@@ -300,7 +301,7 @@ def analyze(
         return
     print_average(fitted, level)
     store.save(fitted, folder / FIT)
-    effects_table(adjust(fitted, method="bh"), decisions).to_csv(folder / EFFECTS, index=False)
+    write(folder / EFFECTS, to_csv(effects_table(adjust(fitted, method="bh"), decisions), index=False))
     print_verdicts(decisions)
     print_written(folder, OUTCOMES, FIT, EFFECTS, *figures)
     typer.echo(f"Next: causalgia mpra compare virtual {out}")
@@ -340,5 +341,5 @@ def compare(
         return
     folder = made(out)
     by_element = found[[name for name, v in found.data_vars.items() if set(v.dims) == {"element", "contrast"}]]
-    by_element.to_dataframe().reset_index().to_csv(folder / COMPARISON, index=False)
+    write(folder / COMPARISON, to_csv(by_element.to_dataframe()))
     print_written(folder, COMPARISON, *draw_concordance(found, folder))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,9 @@ import typer
 
 from causalgia.cli.folder import kept_in
 from causalgia.cli.screen import print_answers, print_table
-from causalgia.errors import ContrastError, LibraryError, OutcomesError
+from causalgia.errors import ContrastError, LibraryError, OutcomesError, printable
+from causalgia.inputs import read_text
+from causalgia.spreadsheet import of_cell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -252,8 +255,8 @@ def print_verdicts(decisions: xr.Dataset) -> None:
         told = ", ".join(
             f"{(verdicts == v).sum():,} {v}" for v in ("increases", "decreases", "negligible", "undecided")
         )
-        typer.echo(f"{arm}: {told}")
-    typer.echo(f"{against(decisions)}\n")
+        typer.echo(printable(f"{arm}: {told}"))
+    typer.echo(printable(f"{against(decisions)}\n"))
     if decisions.sizes["contrast"] > _MANY:
         typer.echo(f"The {_MANY} largest of {decisions.sizes['contrast']:,} elements; all are in {EFFECTS}:")
         decisions = largest(decisions, most=_MANY)
@@ -263,26 +266,26 @@ def print_verdicts(decisions: xr.Dataset) -> None:
 def _table(path: Path) -> pd.DataFrame:
     import pandas as pd
 
+    text = read_text(path, OutcomesError)
     try:
-        table = pd.read_csv(path, sep=None, engine="python", dtype={"element": str})
-    except Exception as error:
+        table = pd.read_csv(StringIO(text), sep=None, engine="python", dtype={"element": str})
+    except Exception as error:  # the python engine raises whatever csv does
         raise OutcomesError(f"{path}: cannot be read as a table ({error}); give columns element effect se") from error
     if not {"element", "effect"} <= set(table.columns):
         has = ", ".join(map(str, table.columns))
         raise OutcomesError(f"{path}: has columns {has}; a table of effects has element, effect and se")
-    return table
+    return table.assign(element=[of_cell(x) if isinstance(x, str) else x for x in table["element"]])
 
 
 def measured_in(place: Path) -> xr.Dataset | pd.DataFrame:
     """Return measured effects: the fit that a folder keeps, or a table."""
-    import xarray as xr
+    from causalgia import netcdf
 
     if not place.is_dir():
         return _table(_there(place))
     if not (place / FIT).is_file():
         raise OutcomesError(f"{place} holds no {FIT}; make it with: causalgia mpra analyze counts.tsv --out {place}")
-    found: xr.Dataset = xr.load_dataset(place / FIT, engine="h5netcdf")
-    return found
+    return netcdf.read(place / FIT)
 
 
 def virtual_in(place: Path, control: str | None, measured: xr.Dataset | pd.DataFrame) -> xr.Dataset | pd.DataFrame:

@@ -184,7 +184,8 @@ def init(
 
     files = beginning(path, experiment)
     for place, text in files.items():
-        if place.exists() and not force and (place == path or place.read_bytes() != text.encode()):
+        same = place != path and place.is_file() and place.read_bytes() == text.encode()
+        if place.exists() and not force and not same:
             raise DesignError(f"{place} is already there; give another name, or --force to write over it")
     made(path.parent)
     for place, text in files.items():
@@ -332,7 +333,7 @@ def analyze(
 
     Example:   causalgia analyze results --rope=-0.1,0.1 --law two_scales --error bayes_fdr
     """
-    from causalgia import store
+    from causalgia import netcdf, store
     from causalgia.staircase import steps
 
     outcomes = kept_in(folder)
@@ -350,7 +351,7 @@ def analyze(
     store.save(found.decisions, folder / DECISIONS)
     written = [ESTIMATES, DECISIONS, FOREST]
     if keep_draws and found.posterior is not None:
-        found.posterior.to_netcdf(folder / POSTERIOR)
+        netcdf.write(folder / POSTERIOR, found.posterior.to_netcdf)
         written.append(POSTERIOR)
     _print_and_draw(found.estimates, folder, decisions=found.decisions, all_rows=all_rows)
     print_written(folder, *written)

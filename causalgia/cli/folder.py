@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from causalgia.errors import OutcomesError
+from causalgia.inputs import opened
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -55,10 +56,11 @@ def refuse_stored(folder: Path, *, spec_file: Path | None = None) -> None:
 
 def is_ours(path: Path, command: str = "") -> bool:
     """Return whether a `trial.toml` was written by a command of ours (by any, where none is named)."""
+    mark = (_MARK + command).encode()
     try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            return file.readline().startswith(_MARK + command)
-    except OSError:
+        with opened(path, OutcomesError) as file:
+            return file.read(len(mark)) == mark
+    except OutcomesError:
         return False
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import xarray as xr
 
-from causalgia import store
+from causalgia import netcdf, store
 from causalgia.cli.folder import DECISIONS, ESTIMATES, OUTCOMES, POSTERIOR, STORE, kept_in
 from causalgia.engine.opening import open_store
 from causalgia.errors import OutcomesError, StoreError
@@ -73,10 +73,7 @@ class Results:
     def posterior(self) -> Tree:
         """Draws, in the container of the installed ArviZ."""
         path = self._file(POSTERIOR, f"causalgia analyze {self.folder} --error local --keep-draws")
-        try:
-            return assemble(datasets(xr.load_datatree(path, engine="h5netcdf")))
-        except (OSError, ValueError, KeyError) as error:
-            raise OutcomesError(f"{path}: damaged or no netCDF file ({error}); make it anew") from error
+        return assemble(datasets(netcdf.read_tree(path)))
 
     def __repr__(self) -> str:
         return f"Results({str(self.folder)!r}): {', '.join(self.contents)}"

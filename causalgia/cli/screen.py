@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from causalgia.errors import printable
+
 if TYPE_CHECKING:
     import xarray as xr
     from rich.table import Table
@@ -78,7 +80,7 @@ def _table(dataset: xr.Dataset, which: Rows, truth: xr.DataArray | None) -> Tabl
         words = name in ("contrast", "task", "model")
         table.add_column(name, justify="left" if words else "right", no_wrap=not words, overflow="fold")
     for line in lines:
-        table.add_row(*map(Text, line))
+        table.add_row(*(Text(printable(cell)) for cell in line))
     return table
 
 
@@ -88,10 +90,10 @@ def _print(parts: list[str | Table]) -> None:
     console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 200)
     for part in parts:
         if part:
-            console.print(part)
+            console.print(printable(part) if isinstance(part, str) else part)
             console.print()
 
 
 def print_written(folder: Path, *names: str) -> None:
     """Print which files were written where."""
-    typer.echo(f"Wrote {', '.join(names)} in {folder}.")
+    typer.echo(printable(f"Wrote {', '.join(names)} in {folder}."))

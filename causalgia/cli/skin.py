@@ -11,7 +11,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from causalgia.errors import CausalgiaError, CausalgiaWarning
+from causalgia.errors import CausalgiaError, CausalgiaWarning, DesignError, as_message
 
 
 class OneLine(TyperGroup):
@@ -38,6 +38,15 @@ class OneLine(TyperGroup):
             _fail("interrupted", 130)
         sys.exit(code)
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        for place, arg in enumerate(args):
+            if not arg.strip() or (arg.startswith("--") and arg.endswith("=")):  # as a folder: the working folder
+                after = args[place - 1] if place else "causalgia"
+                raise DesignError(
+                    f"an empty text stands after {after!r} on the command line; give a name, or leave it out"
+                )
+        return super().parse_args(ctx, args)
+
 
 class StoppedError(CausalgiaError):
     """Ctrl-C that leaves something to say; plain interrupts are swallowed below, with whatever they said."""
@@ -63,7 +72,7 @@ def _is_number(text: str) -> bool:
 
 
 def _fail(message: str, code: int) -> int:
-    typer.echo(f"error: {' '.join(message.split())}", err=True)
+    typer.echo(f"error: {' '.join(as_message(message).split())}", err=True)
     return code
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from causalgia.design.intervention import Intervention, Untreated
 from causalgia.design.reading import intervention_from_dict
-from causalgia.errors import DesignError, SequenceError
+from causalgia.errors import DesignError, SequenceError, quoted
 from causalgia.schema import RESERVED
 
 Level: TypeAlias = str | int | float | bool
@@ -57,8 +57,16 @@ class Arm:
         for factor, level in self.factors.items():
             if factor in RESERVED:
                 raise DesignError(f"arm '{self.name}': a factor cannot be called '{factor}'; that name is taken")
+            if not factor.isprintable():
+                raise DesignError(f"arm '{self.name}': a factor is called {quoted(factor)}; give it a printable name")
             if not isinstance(level, str | int | float | bool) or level != level:
-                raise DesignError(f"arm '{self.name}': level {level!r} of '{factor}' must be a string or a number")
+                raise DesignError(
+                    f"arm '{self.name}': level {quoted(level)} of '{factor}' must be a string or a number"
+                )
+            if isinstance(level, str) and not level.isprintable():
+                raise DesignError(f"arm '{self.name}': level {quoted(level)} of '{factor}' must be printable")
+            if isinstance(level, int) and not -(2**63) <= level < 2**63:
+                raise DesignError(f"arm '{self.name}': level {quoted(level)} of '{factor}' must be below 2^63")
 
     @property
     def factors(self) -> dict[str, Level]:

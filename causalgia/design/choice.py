@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any, Self, TypeVar
 
-from causalgia.errors import DesignError
+from causalgia.errors import DesignError, quoted
+from causalgia.inputs import parse_json, parse_toml
 
 Made = TypeVar("Made", bound="Choice")
 
@@ -38,7 +38,7 @@ class Choice(ABC):
         read = next(_READERS[kind] for kind in cls.__mro__ if kind in _READERS)
         made = read(plain)
         if not isinstance(made, cls):
-            raise DesignError(f"this is {type(made).__name__}, not {cls.__name__}: {made!r}")
+            raise DesignError(f"this is {type(made).__name__}, not {cls.__name__}: {quoted(made)}")
         return made
 
     def to_toml(self) -> str:
@@ -50,10 +50,7 @@ class Choice(ABC):
     @classmethod
     def from_toml(cls, text: str) -> Self:
         """Return the choice that `to_toml` wrote."""
-        try:
-            return cls.from_dict(tomllib.loads(text))
-        except tomllib.TOMLDecodeError as error:
-            raise DesignError(f"not valid TOML: {error}") from error
+        return cls.from_dict(parse_toml(text, DesignError))
 
     def to_json(self) -> str:
         """Return the choice as JSON text."""
@@ -62,10 +59,7 @@ class Choice(ABC):
     @classmethod
     def from_json(cls, text: str) -> Self:
         """Return the choice that `to_json` wrote."""
-        try:
-            return cls.from_dict(json.loads(text))
-        except json.JSONDecodeError as error:
-            raise DesignError(f"not valid JSON: {error}") from error
+        return cls.from_dict(parse_json(text, DesignError))
 
 
 _Reader = Callable[[Any], Choice]

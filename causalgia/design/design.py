@@ -155,6 +155,7 @@ class Design(Choice):
         if self.blocks is None:
             labels = None
         elif self.blocks == "parent":
+            self.drawn.check(self.n_units)
             labels = self.drawn.parents(np.arange(self.n_units, dtype=np.uint64), key=key, n_units=self.n_units)
         else:
             labels = np.asarray(self.blocks)

@@ -104,7 +104,12 @@ class NullModel(Choice):
         self.check(n_units)
         key = derive(root_key(rng), "null")
         units = np.arange(n_units, dtype=np.uint64)
-        tokens = self.draw(units, key=key, n_units=n_units)
+        try:
+            tokens = self.draw(units, key=key, n_units=n_units)
+        except MemoryError as error:
+            raise DesignError(
+                f"n_units={n_units:,}: sequences of {self.length:,} bp do not fit into memory; draw fewer"
+            ) from error
         parents = self.parents(units, key=key, n_units=n_units)
         dataset = xr.Dataset(
             {"sequence": (("unit", "position"), tokens)},

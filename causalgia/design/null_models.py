@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from causalgia.design.fitted import chain, frequencies, parent_labels, random_order
 from causalgia.design.null_model import FromParents, FromSequences, NullModel, Tokens, Units
 from causalgia.design.numbers import positive_int
-from causalgia.errors import DesignError
+from causalgia.errors import DesignError, quoted
 from causalgia.sequences.records import Name
 from causalgia.streams import derive
 
@@ -127,7 +127,7 @@ class Markov(FromSequences):
         super().__post_init__()
         order = self.order
         if isinstance(order, bool) or not isinstance(order, int | np.integer) or not 0 <= order <= 10:
-            raise DesignError(f"Markov(order={order!r}): the order is a whole number from 0 to 10")
+            raise DesignError(f"Markov(order={quoted(order)}): the order is a whole number from 0 to 10")
         if order >= self.length:
             raise DesignError(f"Markov(order={order}) needs parents longer than {order} bp; these have {self.length}")
         object.__setattr__(self, "order", int(order))

@@ -14,7 +14,7 @@ from causalgia.design.patterned import Embed, Insert, Patterned, Placebo, Placeb
 from causalgia.design.patterns import pattern_from_plain
 from causalgia.design.sited import AblateEach, EmbedEach
 from causalgia.design.spanned import Ablate, Delete, Mutate, Scramble
-from causalgia.errors import DesignError
+from causalgia.errors import DesignError, quoted
 
 
 def _patterned(kind: type[Patterned]) -> Callable[[dict[str, Any]], Intervention]:
@@ -124,8 +124,8 @@ def null_from_dict(plain: Any) -> NullModel:
     if not isinstance(plain, Mapping):
         raise DesignError(f'null: a table such as {{kind = "uniform", length = 200}}, not {plain!r}')
     kind = plain.get("kind")
-    if kind not in NULL_MODELS:
-        raise DesignError(f"null: kind = {kind!r} must be one of {', '.join(NULL_MODELS)}")
+    if not isinstance(kind, str) or kind not in NULL_MODELS:
+        raise DesignError(f"null: kind = {quoted(kind)} must be one of {', '.join(NULL_MODELS)}")
     options = {key: value for key, value in plain.items() if key != "kind"}
     try:
         return NULL_MODELS[kind](**options)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +17,7 @@ from causalgia.effects.weighing import weighed
 from causalgia.effects.weights import Contrasts, arm_name, chosen, dense, unique, weight_matrix
 from causalgia.effects.wording import done, in_words, measured_on
 from causalgia.errors import OutcomesError
+from causalgia.inputs import parse_json
 from causalgia.notes import with_notes
 from causalgia.packed import question_of
 from causalgia.rowwise import by_block, in_memory
@@ -148,7 +148,9 @@ def contrast(
     if "analysis" in outcomes.attrs and not of_kept:
         of_kept = asked == dict(zip(asked, _kept_question(outcomes), strict=True))
     effects.attrs |= beyond(outcomes.attrs, **({} if of_kept else asked), scale=scale)
-    of_controls = json.loads(str(effects.attrs.pop("control_notes", "{}")))
+    of_controls = parse_json(
+        str(effects.attrs.pop("control_notes", "{}")), OutcomesError, source="attrs['control_notes'] of the outcomes"
+    )
     effects = with_notes(effects, *([] if of_kept else of_controls.get(control, [])))
     return validate(annotate(effects), "effects")
 

@@ -23,7 +23,7 @@ from causalgia.effects.means import (
     relative,
 )
 from causalgia.effects.spread import control_sd
-from causalgia.errors import ContrastError
+from causalgia.errors import ContrastError, quoted
 from causalgia.scales import OF_MEANS, Array, agreement, is_log, on_scale, refuse_logs
 
 _OF_FOUR = {"excess_over_multiplicative": excess_over_multiplicative, "bpnet": bpnet, "cooperativity": cooperativity}
@@ -102,7 +102,7 @@ def with_four(scale: str, ceiling: float | None) -> Callable[[Array, Array, Arra
 
 def _ceiling(ceiling: Any) -> float:
     if isinstance(ceiling, bool) or not isinstance(ceiling, int | float | np.number) or not np.isfinite(ceiling):
-        raise ContrastError(f"ceiling={ceiling!r} is not a number; give the largest outcome there can be")
+        raise ContrastError(f"ceiling={quoted(ceiling)} is not a number; give the largest outcome there can be")
     return float(ceiling)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from causalgia.errors import ContrastError, EstimateError
+from causalgia.errors import ContrastError, EstimateError, quoted
 from causalgia.estimation.moments import Array, centred
 
 _ORDERS = ("linear", "quadratic", "cubic", "quartic", "quintic")
@@ -130,7 +130,7 @@ def _degree(degree: int | None, n: int) -> int:
     if degree is None:
         return n - 1
     if isinstance(degree, bool) or not isinstance(degree, int | np.integer) or not 1 <= degree < n:
-        raise ContrastError(f"degree={degree!r}: {n} doses have polynomials of degree 1 to {n - 1}")
+        raise ContrastError(f"degree={quoted(degree)}: {n} doses have polynomials of degree 1 to {n - 1}")
     return int(degree)
 
 

@@ -342,11 +342,13 @@ def _way_to_estimates(table: Any) -> str:
 def _numbers(values: Any, name: str) -> Array:
     if np.ma.is_masked(values):
         raise EstimateError(f"{name} has masked numbers; leave those contrasts out, or fill them in")
-    if np.asarray(values).dtype.kind in "USmM":
-        raise EstimateError(f"{name} does not hold numbers alone; give floats")
     try:
+        if np.asarray(values).dtype.kind in "USmMc":
+            raise EstimateError(f"{name} does not hold numbers alone; give floats")
         numbers = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
+        if isinstance(error, EstimateError):
+            raise
         raise EstimateError(f"{name} does not hold numbers alone ({error}); give floats") from error
     return numbers
 

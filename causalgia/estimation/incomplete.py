@@ -11,13 +11,14 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from causalgia.errors import DegenerateWarning, EstimateError, OutcomesError
+from causalgia.errors import DegenerateWarning, EstimateError, OutcomesError, quoted
 from causalgia.estimation.component_cells import Cells, identified
 from causalgia.estimation.mixed_inference import reml
 from causalgia.estimation.moments import Array, Codes, p_and_limits
 from causalgia.estimation.request import require_ci_prob, users_level
 from causalgia.estimation.tails import log_p
 from causalgia.estimation.words import LEAST_WORDS
+from causalgia.frame import factorized
 from causalgia.notes import with_notes
 from causalgia.schema import annotate, validate
 
@@ -245,16 +246,20 @@ def _checked(frame: Any, columns: _Columns) -> pd.DataFrame:
         raise OutcomesError("from_incomplete takes a pandas DataFrame with a row for each measurement")
     for name in columns.all:
         if list(frame.columns).count(name) != 1:
-            raise OutcomesError(f"no one column {name!r}; the columns are {', '.join(map(repr, frame.columns))}")
+            raise OutcomesError(
+                f"no one column {quoted(name)}; the columns are {', '.join(map(quoted, frame.columns))}"
+            )
         gaps = frame[name].isna().to_numpy()
         if gaps.any():
             raise OutcomesError(
                 f"row {frame.index[int(np.argmax(gaps))]}: column {name!r} has no value; drop the row, for a missing "
                 "cell is a row that is not there"
             )
+        if name != columns.outcome:
+            factorized(frame, name)
     try:
         y = frame[columns.outcome].to_numpy(dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise OutcomesError(f"column {columns.outcome!r} is not numeric ({error}); give numbers") from error
     if not np.isfinite(y).all():
         raise OutcomesError(f"row {frame.index[int(np.argmin(np.isfinite(y)))]}: {columns.outcome!r} is not finite")
@@ -301,6 +306,10 @@ def _of_task(
     key = ["unit", "model"] if words is None else ["unit"]
     base = table[table["arm"] == control].set_index(key)["y"]
     others = [name for name in dict.fromkeys(table["arm"]) if name != control]
+    if not others:
+        raise EstimateError(
+            f"task {table['task'].iloc[0]!r}: only {control!r} was measured; measure another arm, or drop it"
+        )
     asked = {name: [name] for name in others} if words is None else {"words": words}
     rows, notes = [], []
     for name, arms in asked.items():

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize, special
 
-from causalgia.errors import EstimateError
+from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.moments import Array
 
 Method = Literal["REML", "ML", "DL", "PM", "FE"]
@@ -157,7 +157,7 @@ def random_effects(
     if method not in get_args(Method):
         raise EstimateError(f"method={method!r} is none of {', '.join(map(repr, get_args(Method)))}")
     if isinstance(ci_prob, bool) or not isinstance(ci_prob, int | float) or not 0 < ci_prob < 1:
-        raise EstimateError(f"ci_prob={ci_prob!r} is not between 0 and 1; for example ci_prob=0.95")
+        raise EstimateError(f"ci_prob={quoted(ci_prob)} is not between 0 and 1; for example ci_prob=0.95")
     y, X = _design(effect, covariates)
     table = _rotated(y, X, variance, covariance)
     fixed = _weighted(table, 0.0)

@@ -15,7 +15,7 @@ from causalgia.design import Ablate, Arm, Design, Genomic, Untreated
 from causalgia.design.fills import FILLS
 from causalgia.design.intervention import Span
 from causalgia.design.numbers import positive_int
-from causalgia.errors import DegenerateWarning, DesignError
+from causalgia.errors import DegenerateWarning, DesignError, quoted
 from causalgia.experiments.tiling import (
     analysis_of,
     chosen_task,
@@ -155,7 +155,7 @@ def _check(roots: Sequence[Span], least: int, fill: str, fwer: float, rope: obje
     if narrow[1] - narrow[0] < least:
         raise DesignError(f"tile {in_words(narrow)} is narrower than least={least}; widen it, or lower least")
     if isinstance(fwer, bool) or not isinstance(fwer, int | float) or not 0 < fwer < 1:
-        raise DesignError(f"fwer={fwer!r} must be a number between 0 and 1")
+        raise DesignError(f"fwer={quoted(fwer)} must be a number between 0 and 1")
     if is_of_placebos(rope):
         raise DesignError(f"rope={rope!r} needs placebo words, and a search has none; give rope=(-0.1, 0.1)")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import xarray as xr
 
+from causalgia.errors import printable
 from causalgia.mpra import comparing, ordering
 from causalgia.mpra.counting.telling import describe_counts, describe_quality
 from causalgia.mpra.fitting.summary import describe_fit
@@ -42,11 +43,11 @@ def report(dataset: xr.Dataset) -> str:
     ...
     """
     if isinstance(dataset, xr.Dataset) and "noise_ceiling" in dataset:
-        return comparing.describe(dataset)
+        return printable(comparing.describe(dataset))
     if isinstance(dataset, xr.Dataset) and {"ace", "n_barcodes", "weight"} <= set(dataset.variables):
-        return describe_fit(dataset)
+        return printable(describe_fit(dataset))
     if isinstance(dataset, xr.Dataset) and "never_seen" in dataset:
-        return describe_quality(dataset)
+        return printable(describe_quality(dataset))
     if isinstance(dataset, xr.Dataset) and "oligo_index" in dataset:
-        return describe_counts(dataset)
-    return ordering.report(dataset)
+        return printable(describe_counts(dataset))
+    return printable(ordering.report(dataset))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from causalgia.errors import EstimateError
+from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.moments import Array, Codes, group_sums
 from causalgia.streams import RNG, derive, root_key
 
@@ -102,7 +102,7 @@ def generator(rng: RNG | None, purpose: str) -> np.random.Generator:
 def require_count(n_draws: int, argument: str) -> None:
     """Refuse a number of draws that is no count."""
     if isinstance(n_draws, bool) or not isinstance(n_draws, int | np.integer) or n_draws < 1:
-        raise EstimateError(f"{argument}={n_draws!r} is not a number of draws; for example {argument}=9_999")
+        raise EstimateError(f"{argument}={quoted(n_draws)} is not a number of draws; for example {argument}=9_999")
 
 
 def refuse_few_draws(n_draws: int, ci_prob: float, argument: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from causalgia.errors import EstimateError
+from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.moments import Array, Codes
 
 Pi0: TypeAlias = Literal["bootstrap", "smoother", "adaptive"] | float
@@ -223,7 +223,7 @@ def fcr_level(n_selected: int, n: int, level: float = 0.95) -> float:
 
 def _check_share(name: str, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value < 1:
-        raise EstimateError(f"{name}={value!r} is not between 0 and 1")
+        raise EstimateError(f"{name}={quoted(value)} is not between 0 and 1")
 
 
 def _p_values(p: npt.ArrayLike) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from causalgia.errors import EstimateError
+from causalgia.errors import EstimateError, quoted
 from causalgia.planning.noncentral import Array, t_power, t_quantile
 
 #: more than these is no answer
@@ -137,7 +137,7 @@ def require_positive(value: Any, name: str) -> float:
     """
     number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
     if not number or not 0 < float(value) < np.inf:
-        raise EstimateError(f"{name}={value!r} is not a positive number")
+        raise EstimateError(f"{name}={quoted(value)} is not a positive number")
     return float(value)
 
 
@@ -154,6 +154,6 @@ def require_probability(value: Any, name: str) -> float:
     number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
     if not number or not 0 < float(value) < 1:
         raise EstimateError(
-            f"{name}={value!r} is not between 0 and 1; for example {name}={0.95 if name == 'level' else 0.8}"
+            f"{name}={quoted(value)} is not between 0 and 1; for example {name}={0.95 if name == 'level' else 0.8}"
         )
     return float(value)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from causalgia.errors import EstimateError
+from causalgia.errors import EstimateError, quoted
 from causalgia.estimation import variance_components
 from causalgia.estimation.words import LEAST_WORDS, words_as_levels
 from causalgia.planning.allocation import Prices, Sources, cheapest
@@ -135,7 +135,7 @@ def _most(value: int | None, name: str, least: int) -> float:
     if value is None:
         return np.inf
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise EstimateError(f"{name}={value!r}: give an integer of at least {least}, or None for no limit")
+        raise EstimateError(f"{name}={quoted(value)}: give an integer of at least {least}, or None for no limit")
     return float(value)
 
 

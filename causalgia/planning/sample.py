@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from scipy import special
 
-from causalgia.errors import EstimateError
+from causalgia.errors import EstimateError, quoted
 from causalgia.planning.noncentral import Array, detectable, t_power, t_quantile, verdict_probability
 from causalgia.planning.pilots import Pilot, contrasted, read_pilot
 from causalgia.planning.precision import MOST, least_integer, require_positive, require_probability
@@ -202,7 +202,7 @@ def read_rope(rope: Any) -> tuple[float, float]:
     try:
         low, high = (float(end) for end in rope)
     except (TypeError, ValueError) as error:
-        raise EstimateError(f"rope={rope!r}: give (lower, upper), for example (-0.1, 0.1), or 0") from error
+        raise EstimateError(f"rope={quoted(rope)}: give (lower, upper), for example (-0.1, 0.1), or 0") from error
     if not -np.inf < low < high < np.inf:
         raise EstimateError(f"rope={rope!r}: the lower end is not below the upper one; rope=0 asks for a direction")
     return low, high
@@ -237,7 +237,9 @@ def _clusters(plan: Pilot, n_units: int) -> Array:
     whole = isinstance(n_units, int | np.integer) and not isinstance(n_units, bool)
     if not whole or (n_units < 2 * plan.size).any():
         least = int(np.ceil(2 * plan.size.max()))
-        raise EstimateError(f"n_units={n_units!r}: give an integer of at least {least} (two clusters as in the pilot)")
+        raise EstimateError(
+            f"n_units={quoted(n_units)}: give an integer of at least {least} (two clusters as in the pilot)"
+        )
     return np.asarray(n_units / plan.size)
 
 
@@ -292,8 +294,8 @@ def _read_effect(plan: Pilot, effect: float | None) -> float | None:
     if effect is None and plan.ace is None:
         raise EstimateError("sd= says nothing of the effect; give effect= too, or a pilot")
     if effect is not None and not (isinstance(effect, int | float | np.number) and np.isfinite(effect)):
-        raise EstimateError(f"effect={effect!r} is not a finite number")
-    return None if effect is None else plan.put(float(effect), f"effect={effect!r}")
+        raise EstimateError(f"effect={quoted(effect)} is not a finite number")
+    return None if effect is None else plan.put(float(effect), f"effect={quoted(effect)}")
 
 
 def _refuse(

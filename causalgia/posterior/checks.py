@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from scipy import special
 
-from causalgia.errors import InferenceError
+from causalgia.errors import InferenceError, quoted
 from causalgia.posterior.coords import at_the_door
 from causalgia.posterior.exact import Array
 from causalgia.posterior.levels import errors
@@ -185,7 +185,7 @@ def prior_predictive(estimates: Any, *, prior: Prior = Prior(), draws: int = 1_0
     1000
     """
     if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or draws < 1:
-        raise InferenceError(f"draws={draws!r} is not a positive whole number; for example draws=1000")
+        raise InferenceError(f"draws={quoted(draws)} is not a positive whole number; for example draws=1000")
     table = at_the_door(estimates, [])
     if np.isinf(prior.mu_sd):
         raise InferenceError("a flat prior of mu cannot be drawn from; give mu_sd a number, such as Prior(mu_sd=10)")

@@ -12,7 +12,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from causalgia.errors import InferenceError
+from causalgia.errors import InferenceError, quoted
 
 Array: TypeAlias = npt.NDArray[np.float64]
 
@@ -91,7 +91,7 @@ class Exact:
             If n is not a positive whole number.
         """
         if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-            raise InferenceError(f"draws={n!r} is not a positive whole number; for example draws=4000")
+            raise InferenceError(f"draws={quoted(n)} is not a positive whole number; for example draws=4000")
         return self.sample(int(n), generator)
 
     def quantile(self, probability: float) -> Array:

@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia.analysis import LEAST_DF, beyond
-from causalgia.errors import InferenceError, PriorConflictWarning
+from causalgia.errors import InferenceError, PriorConflictWarning, quoted
 from causalgia.estimation.given import typical_df
 from causalgia.kinds import two_kinds
 from causalgia.notes import with_notes
@@ -315,7 +315,7 @@ def _check_choices(law: object, engine: object, draws: object, accepted: object,
     check_choice(law, LAWS, "law")
     check_choice(engine, ENGINES, "engine")
     if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or draws < 1:
-        raise InferenceError(f"draws={draws!r} is not a positive whole number; for example draws=4000")
+        raise InferenceError(f"draws={quoted(draws)} is not a positive whole number; for example draws=4000")
     if not isinstance(accepted, bool):
         raise InferenceError(f"accept_unconverged={accepted!r} is neither True nor False")
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from causalgia.errors import InferenceError
+from causalgia.errors import InferenceError, quoted
 from causalgia.posterior.coords import at_the_door, coordinates, covariates_of, groups_of
 from causalgia.posterior.gaussian_process import Profile, ProfileDraws, gaussian_process
 from causalgia.posterior.hyper import log_tau
@@ -85,7 +85,7 @@ def profile(
     array([0., 0., 1., 0.])
     """
     if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or draws < 1:
-        raise InferenceError(f"draws={draws!r} is not a positive whole number; for example draws=4000")
+        raise InferenceError(f"draws={quoted(draws)} is not a positive whole number; for example draws=4000")
     table = at_the_door(estimates, [along])
     if "model" in table["ace"].dims:
         raise InferenceError("a profile takes one predictor; average the dim 'model', or take one with isel(model=0)")

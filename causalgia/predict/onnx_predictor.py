@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.errors import CausalgiaError, PredictorError
+from causalgia.inputs import read_bytes
 from causalgia.predict.answers import as_answers
 from causalgia.predict.fingerprint import digest, fingerprint_of
 from causalgia.predict.onnx_columns import pick_columns
@@ -106,7 +107,7 @@ class OnnxPredictor(SinglePredictor):
         fingerprint: str | None = None,
     ) -> None:
         self._path = Path(path)
-        self._bytes = _read(self._path)
+        self._bytes = read_bytes(self._path, PredictorError)
         self.threads = None if threads is None else _checked_threads(threads)
         self.providers = ("CPUExecutionProvider",) if providers is None else checked_names(providers, "provider")
         self._session = self._open()
@@ -205,14 +206,6 @@ class OnnxPredictor(SinglePredictor):
 
     def _what(self) -> str:
         return repr(self._path.name)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        msg = f"{path}: cannot be read ({first_line(error)}; looked in {Path.cwd()}); check the path"
-        raise PredictorError(msg) from error
 
 
 def _checked_threads(threads: object) -> int:

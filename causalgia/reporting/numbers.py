@@ -58,10 +58,12 @@ def format_number(value: float, unit: float) -> str:
     --------
     >>> format_number(1.38123, 0.031), format_number(-0.0001, 0.5), format_number(1.5e-9, 2e-10)
     ('1.381', '0.0', '1.50e-09')
+    >>> format_number(1.5, 1e-320)
+    '1.5000000000000000e+00'
     """
     if not unit > 0 or not math.isfinite(unit):
         return f"{value:.4g}"
-    decimals = math.ceil(math.log10(3.55 / unit))
+    decimals = math.ceil(math.log10(3.55) - math.log10(unit))  # 3.55 / unit may be infinite
     if decimals > 6 or abs(value) >= 1e7:
         digits = decimals + (math.floor(math.log10(abs(value))) if value else 0)
         return f"{value:.{min(max(digits, 0), 16)}e}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import xarray as xr
 
+from causalgia.errors import printable
 from causalgia.schema import keeps_effects, validate
 
 
@@ -64,14 +65,15 @@ def describe(outcomes: xr.Dataset, *, every_arm: bool = False) -> str:
         "stopped": attrs.get("stopped"),
         "analysis": attrs.get("analysis"),
     }
-    return "\n".join([*(f"{name:<12}{fact}" for name, fact in facts.items() if fact), *_arms(outcomes, every_arm)])
+    lines = [*(f"{name:<12}{fact}" for name, fact in facts.items() if fact), *_arms(outcomes, every_arm)]
+    return printable("\n".join(lines))
 
 
 def tasks_in_words(outcomes: xr.Dataset) -> str:
     """Return "tasks K562, HepG2"."""
     tasks = [str(task) for task in outcomes["task"].to_numpy()]
     few = ", ".join(tasks[:4]) + (f", ... ({len(tasks)})" if len(tasks) > 4 else "")
-    return f"task{'s' if len(tasks) > 1 else ''} {few}"
+    return printable(f"task{'s' if len(tasks) > 1 else ''} {few}")
 
 
 def _arms(outcomes: xr.Dataset, every_arm: bool) -> list[str]:

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from causalgia.errors import printable
 from causalgia.notes import notes_of
 from causalgia.reporting.decided import against, exact_in_words, history, is_decided, verdict_in_words
 from causalgia.reporting.numbers import format_effect, format_number
@@ -92,7 +93,7 @@ def report(estimates: xr.Dataset, *, rows: Rows = "summary") -> str:
     estimates = require_reportable(estimates)
     table = "\n".join([_aligned(*cells(estimates, rows=rows)), *shape_lines(estimates)])
     parts = [estimand(estimates), table, "\n".join(sentences(estimates, rows=rows))]
-    return "\n\n".join(part for part in parts if part)
+    return printable("\n\n".join(part for part in parts if part))
 
 
 def estimand(estimates: xr.Dataset) -> str:

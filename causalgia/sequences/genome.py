@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import mmap
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
 from os import PathLike
-from pathlib import Path
 
 import numpy as np
 
 from causalgia.errors import SequenceError
+from causalgia.inputs import opened
 from causalgia.sequences.files import is_gzip, read_text, refuse_binary
 
 _BLOCK = 1 << 24
+_LARGEST = 1 << 38
 
 
 class Genome:
@@ -49,15 +51,16 @@ class Genome:
         self._close.close()
 
     def _mapped(self) -> bytes | mmap.mmap:
-        with Path(self.path).open("rb") as file:
-            if not file.read(1):
-                return b""
-            return self._close.enter_context(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        with opened(self.path, SequenceError) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > _LARGEST:
+                raise SequenceError(f"{self.path}: has {size:,} bytes, more than any genome; give a FASTA file")
+            refuse_binary(file.read(_BLOCK), self.path)
+            return self._close.enter_context(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)) if size else b""
 
     def _scan(self) -> dict[str, _Record]:
         """Find every header; the letters between them are looked at when they are asked for."""
         starts = list(self._headers())
-        refuse_binary(self._data[:_BLOCK], self.path)
         if not starts or self._data[: min(starts[0], _BLOCK)].strip():
             msg = f"{self.path}: does not begin with a record; a FASTA has records: a line '>name', then letters"
             raise SequenceError(msg)

@@ -8,7 +8,8 @@ from typing import Literal
 
 import numpy as np
 
-from causalgia.errors import SequenceError
+from causalgia.errors import SequenceError, quoted
+from causalgia.inputs import as_whole
 from causalgia.sequences.files import numbered_lines, read_text
 
 
@@ -42,7 +43,7 @@ def read_bed(
         If the file cannot be read, has no interval, a line is malformed, or two intervals give one window.
     """
     if isinstance(length, bool) or not isinstance(length, int | np.integer) or length < 1:
-        msg = f"length={length!r}: windows have a whole number of bases, at least 1"
+        msg = f"length={quoted(length)}: windows have a whole number of bases, at least 1"
         raise SequenceError(msg)
     if centre not in ("middle", "summit"):
         msg = f"centre={centre!r} is not a choice; use 'middle' or 'summit'"
@@ -74,10 +75,7 @@ def _window(line: str, number: int, *, place: str, length: int, centre: str, str
 
 
 def _whole(text: str, what: str, place: str) -> int:
-    if text.strip().removeprefix("-").isdecimal():
-        return int(text)
-    msg = f"{place}: {what} {text!r} is not a whole number; correct the line"
-    raise SequenceError(msg)
+    return as_whole(text, SequenceError, source=f"{place}: {what}")
 
 
 def _summit(columns: list[str], width: int, place: str) -> int:

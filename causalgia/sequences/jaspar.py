@@ -136,7 +136,7 @@ def _check_taxon(taxon: str | None, release: str) -> None:
 def _of_version(what: str, versions: list[Profile], version: str | None, release: str) -> Profile:
     if version is None:
         return versions[-1]
-    found = [x for x in versions if x.version == int(version)]
+    found = [x for x in versions if str(x.version) == version.lstrip("0")]
     if not found:
         shown = ", ".join(x.identifier for x in versions)
         msg = f"{what!r} is not in {release}, which has {shown}; give one of them, or another release="

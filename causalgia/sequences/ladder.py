@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.errors import SequenceError
+from causalgia.errors import SequenceError, quoted
 from causalgia.sequences.alphabet import BASES
 from causalgia.sequences.motifs import Motif
 from causalgia.sequences.scoring import PER_BIT, step_scores
@@ -64,7 +64,7 @@ def strength_ladder(motif: Motif, n_steps: int, *, weakest: float = 0.0) -> tupl
 
 def _check_rungs(motif: Motif, n_steps: int, weakest: float, best: int) -> None:
     if isinstance(n_steps, bool) or not isinstance(n_steps, int | np.integer) or n_steps < 2:
-        msg = f"n_steps={n_steps!r}; a ladder has a whole number of words, at least 2"
+        msg = f"n_steps={quoted(n_steps)}; a ladder has a whole number of words, at least 2"
         raise SequenceError(msg)
     if not np.isfinite(weakest) or weakest * PER_BIT >= best:
         msg = (

@@ -77,8 +77,7 @@ def _read_meme(lines: list[Line], path: str) -> Iterator[Matrix]:
 def _check_meme_header(lines: list[Line], path: str) -> None:
     """Refuse a version or an alphabet whose columns we would misread."""
     number, first = lines[0]
-    version = re.match(r"MEME version\s+(\d+)", first, re.IGNORECASE)
-    if version is None or int(version[1]) not in (4, 5):
+    if re.match(r"MEME version\s+0*[45](?!\d)", first, re.IGNORECASE) is None:
         msg = f"{path}: line {number}: {first!r}; versions 4 and 5 of MEME text are read (meme2meme converts)"
         raise SequenceError(msg)
     for number, text in lines:
@@ -113,7 +112,7 @@ def _meme_rows(lines: list[Line], path: str) -> Rows:
         if len(rows[-1]) != 4:
             msg = f"{path}: line {line}: {text!r} is not a row of four probabilities (A, C, G, T); correct it"
             raise SequenceError(msg)
-    if not rows or len(rows) != int(stated.get("w", len(rows))) or stated.get("alength", "4") != "4":
+    if not rows or stated.get("w", str(len(rows))).lstrip("0") != str(len(rows)) or stated.get("alength", "4") != "4":
         msg = f"{path}: line {number}: {head!r} is followed by {len(rows)} rows of 4 numbers; correct the matrix"
         raise SequenceError(msg)
     return tuple(rows)

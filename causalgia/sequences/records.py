@@ -15,7 +15,7 @@ from typing import Literal, NoReturn, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.errors import SequenceError
+from causalgia.errors import SequenceError, quoted
 from causalgia.sequences.alphabet import (
     IUPAC,
     Ambiguous,
@@ -134,7 +134,7 @@ def _plain_name(name: object) -> Name:
     if isinstance(name, int | np.integer) and not isinstance(name, bool):
         return int(name)
     flaw = "has a NUL character" if isinstance(name, str) else f"is a {type(name).__name__}"
-    msg = f"name {name!r} {flaw}; names are integers or strings without NUL"
+    msg = f"name {quoted(name)} {flaw}; names are integers or strings without NUL"
     raise SequenceError(msg)
 
 

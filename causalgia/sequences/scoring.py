@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.errors import SequenceError
+from causalgia.errors import SequenceError, quoted
 from causalgia.sequences.motifs import Motif
 
 PER_BIT = 1000
@@ -82,7 +82,7 @@ def cutoff(motif: Motif, threshold: float) -> int:
     ([[0, 0, 673, -1301]], 1)
     """
     if isinstance(threshold, bool) or not isinstance(threshold, int | float | np.number) or not 0 < threshold < 1:
-        msg = f"threshold={threshold!r} is a p-value, above 0 and below 1, such as 1e-4"
+        msg = f"threshold={quoted(threshold)} is a p-value, above 0 and below 1, such as 1e-4"
         raise SequenceError(msg)
     steps = step_scores(motif)
     tails = tail_probabilities(steps)

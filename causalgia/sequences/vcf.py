@@ -10,7 +10,8 @@ from os import PathLike
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.errors import SequenceError
+from causalgia.errors import SequenceError, quoted
+from causalgia.inputs import as_whole
 from causalgia.sequences.alphabet import BASES, Tokens, encode
 from causalgia.sequences.files import numbered_lines, read_text
 from causalgia.sequences.genome import Genome
@@ -197,7 +198,7 @@ def _check_place(chromosome: str, position: int) -> None:
         msg = f"chromosome={chromosome!r}; give its name in the genome, such as 'chr1'"
         raise SequenceError(msg)
     if isinstance(position, bool) or not isinstance(position, int | np.integer) or position < 0:
-        msg = f"position={position!r} on {chromosome}; give a whole number, counted from 0 (POS - 1 of a VCF)"
+        msg = f"position={quoted(position)} on {chromosome}; give a whole number, counted from 0 (POS - 1 of a VCF)"
         raise SequenceError(msg)
 
 
@@ -218,13 +219,14 @@ def _variants(line: str, place: str) -> Iterator[Variant]:
         msg = f"{place}: {len(columns)} columns; a VCF line has CHROM, POS, ID, REF and ALT, separated by tabs"
         raise SequenceError(msg)
     chromosome, at, identifier, reference, alternates = (x.strip() for x in columns[:5])
-    if not (at.isascii() and at.isdigit() and int(at)):
+    position = as_whole(at, SequenceError, source=f"{place}: POS")
+    if position < 1:
         msg = f"{place}: POS {at!r} is not a whole number of at least 1 (a VCF counts from 1); correct or drop the line"
         raise SequenceError(msg)
     name = "" if identifier in (".", "") else identifier
     for alternate in alternates.split(","):
         try:
-            yield Variant(chromosome, int(at) - 1, reference, alternate, name)
+            yield Variant(chromosome, position - 1, reference, alternate, name)
         except SequenceError as error:
             msg = f"{place}: {error}"
             raise SequenceError(msg) from error
@@ -246,7 +248,7 @@ def _width(variant: Variant) -> int:
 
 def _checked(variants: Sequence[Variant], length: int) -> tuple[Variant, ...]:
     if isinstance(length, bool) or not isinstance(length, int | np.integer) or length < 1:
-        msg = f"length={length!r}: windows have a whole number of bases, at least 1"
+        msg = f"length={quoted(length)}: windows have a whole number of bases, at least 1"
         raise SequenceError(msg)
     chosen = tuple(variants)
     odd = next((x for x in chosen if not isinstance(x, Variant)), None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from causalgia.design import Arm, Design, null_from_dict, placebos
 from causalgia.design.intervention import Intervention
 from causalgia.design.patterns import pattern_from_plain
 from causalgia.errors import CausalgiaError, DesignError
+from causalgia.inputs import parse_toml, read_text
 from causalgia.spec.bench import LibrarySpec, library_options, mpra_said
 from causalgia.spec.catalogued import ExperimentSpec, analysis_said, read_experiment
 from causalgia.spec.choices import PredictorSpec
@@ -178,23 +178,16 @@ def is_of_experiment(path: str | Path) -> bool:
 
 
 def _toml(text: str, source: str) -> Table:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        what, _, where = str(error).rpartition(" (at ")
-        place = f"{where.rstrip(')')}: " if what else ""
-        raise DesignError(f"{source}: {place}not valid TOML: {what or error}") from error
+    return parse_toml(text, DesignError, source=source)
 
 
 def _read_text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DesignError(f"{path}: not a text file in UTF-8 (byte {error.start}); save it as UTF-8") from error
-    except FileNotFoundError as error:
-        raise DesignError(f"{path}: no such file; `causalgia init {path}` writes one to begin with") from error
-    except OSError as error:
-        raise DesignError(f"{path}: cannot be read ({error.strerror}); give the path of a trial.toml") from error
+        return read_text(path, DesignError)
+    except DesignError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            raise DesignError(f"{path}: no such file; `causalgia init {path}` writes one to begin with") from error
+        raise
 
 
 def _spec(plain: Table, folder: Path) -> TrialSpec:

@@ -34,8 +34,8 @@ def kept_design(outcomes: xr.Dataset) -> Design:
     if text is None:
         raise OutcomesError("these outcomes carry no design; give the design of the screen as design=")
     try:
-        design = Design.from_dict(json.loads(text))
-    except (CausalgiaError, json.JSONDecodeError) as error:
+        design = Design.from_json(text)
+    except CausalgiaError as error:
         raise OutcomesError(
             f"the design kept with the outcomes cannot be read ({error}); give it as design="
         ) from error

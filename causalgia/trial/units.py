@@ -35,7 +35,7 @@ def require_memory(design: Design, *, tasks: int) -> None:
 
 def _bytes_needed(design: Design, tasks: int) -> int:
     answers = len(design.named_arms) if design.assignment == "crossover" else 1
-    return design.n_units * (24 + 4 * answers * tasks)
+    return design.null.length + design.n_units * (24 + 4 * answers * tasks)
 
 
 def _physical_memory() -> float:

@@ -14,7 +14,7 @@ import xarray as xr
 from scipy.special import ndtri
 
 from causalgia.analysis import LEAST_FOR_A_LAW, beyond, kept_in
-from causalgia.errors import DecisionError
+from causalgia.errors import DecisionError, quoted
 from causalgia.estimation import as_estimates
 from causalgia.estimation.moments import Array, Codes
 from causalgia.multiplicity.bands import simultaneous
@@ -230,7 +230,7 @@ def _law_caution(found: Evidence) -> dict[str, str]:
 def _probability(value: Any, name: str) -> float:
     number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
     if not number or not 0.5 < value < 1:
-        raise DecisionError(f"{name}={value!r} is not between 0.5 and 1; for example {name}=0.95")
+        raise DecisionError(f"{name}={quoted(value)} is not between 0.5 and 1; for example {name}=0.95")
     return float(value)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from causalgia.errors import DecisionError
+from causalgia.errors import DecisionError, quoted
 from causalgia.estimation.moments import Array
 from causalgia.estimation.transformed_t import ENOUGH, hall_coefficient
 
@@ -46,8 +46,8 @@ def as_rare(rare: Any, estimates: xr.Dataset) -> float | None:
     number = isinstance(rare, int | float | np.number) and not isinstance(rare, bool)
     if not number or not 0 < float(rare) < 1:
         raise DecisionError(
-            f"rare={rare!r} is neither 'auto', 'none' nor a share of the backgrounds between 0 and 1; for example "
-            "rare=0.01"
+            f"rare={quoted(rare)} is neither 'auto', 'none' nor a share of the backgrounds between 0 and 1; for "
+            "example rare=0.01"
         )
     return float(rare)
 

@@ -7,7 +7,7 @@ from typing import SupportsFloat
 
 import numpy as np
 
-from causalgia.errors import PredictorError
+from causalgia.errors import PredictorError, quoted
 
 
 def number(value: object, name: str) -> float:
@@ -28,5 +28,5 @@ def positive(value: object, name: str) -> float:
 def whole(value: object, name: str, *, least: int = 1) -> int:
     """Return a whole number of at least `least`, or raise PredictorError naming it."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise PredictorError(f"{name} = {value!r} must be a whole number of at least {least}")
+        raise PredictorError(f"{name} = {quoted(value)} must be a whole number of at least {least}")
     return int(value)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import xarray as xr
 
 from causalgia.errors import OutcomesError
+from causalgia.inputs import parse_json
 
 _SHOWN = 5
 
@@ -44,7 +43,7 @@ def describe(concordance: xr.Dataset) -> str:
     """
     if "noise_ceiling" not in concordance:
         raise OutcomesError("no concordance: there is no 'noise_ceiling'; give cg.mpra.concordance(virtual, measured)")
-    lost = json.loads(concordance.attrs["lost"])
+    lost = parse_json(str(concordance.attrs.get("lost")), OutcomesError, source="attrs['lost'] of the concordance")
     lines: list[str] = []
     for name in concordance["contrast"].to_numpy().astype(str):
         one = concordance.sel(contrast=name)

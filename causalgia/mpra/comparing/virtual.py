@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from causalgia.design.arms import Arm
 from causalgia.errors import LibraryError, OutcomesError, PredictorError, SequenceError
+from causalgia.inputs import parse_json
 from causalgia.packed import unpack
 from causalgia.predict import NonFiniteError, Predictor, check_batch_mates
 from causalgia.predict.predictor import require_predictor
@@ -119,7 +120,10 @@ def arms_of(library: xr.Dataset) -> tuple[Arm, ...]:
     text = unpack(library, "design")
     if text is None:
         raise OutcomesError("the library carries no design, so its arms are not known; take it from cg.mpra.library")
-    return tuple(Arm.from_dict(name, plain) for name, plain in json.loads(text)["arms"].items())
+    plain = parse_json(text, OutcomesError, source="the library's design")
+    if not isinstance(plain, dict) or not isinstance(plain.get("arms"), dict):
+        raise OutcomesError("the library's design names no arms; take the library from cg.mpra.library")
+    return tuple(Arm.from_dict(name, plain) for name, plain in plain["arms"].items())
 
 
 def _places(library: xr.Dataset, rows: NDArray[np.int64], arms: list[str]) -> tuple[Names, Names, Names]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -10,8 +9,9 @@ from typing import Any
 import pandas as pd
 
 from causalgia.errors import CountsError
+from causalgia.inputs import parse_json
 
-_COLUMNS = ("name", "category", "class", "SPDI", "allele")
+DESIGN_COLUMNS = ("name", "category", "class", "SPDI", "allele", "info")
 _GROUPS = {
     "test": "test",
     "variant positive control": "positive",
@@ -30,7 +30,7 @@ def is_design(columns: Iterable[Any]) -> bool:
     True
     """
     found = set(columns)
-    return found >= set(_COLUMNS) and "oligo_name" not in found
+    return found >= set(DESIGN_COLUMNS[:5]) and "oligo_name" not in found
 
 
 def side_of_design(design: pd.DataFrame, where: str) -> pd.DataFrame:
@@ -64,7 +64,7 @@ def side_of_design(design: pd.DataFrame, where: str) -> pd.DataFrame:
     1        v_2  NC_000001.11:300:A:G  alt  test
     """
     infos = design["info"].tolist() if "info" in design.columns else [""] * len(design)
-    rows = zip(*(design[name].tolist() for name in _COLUMNS), infos, strict=True)
+    rows = zip(*(design[name].tolist() for name in DESIGN_COLUMNS[:5]), infos, strict=True)
     side = [(re.sub(r"\s+", "_", str(row[0])), *_place(row, where)) for row in rows]
     first: dict[str, str] = {}
     for (name, *_), given in zip(side, design["name"].astype(str), strict=True):
@@ -96,8 +96,8 @@ def _place(row: tuple[Any, ...], where: str) -> tuple[str, str, str]:
 def _own(info: Any) -> tuple[str, str, str] | None:
     """Return what a design that causalgia wrote says of an oligo."""
     try:
-        known = json.loads(str(info))
-    except ValueError:
+        known = parse_json(str(info), CountsError)
+    except CountsError:
         return None
     if not isinstance(known, dict) or not all(isinstance(known.get(x), str) for x in ("element", "arm", "group")):
         return None
@@ -111,8 +111,8 @@ def _several(cell: Any, name: Any, where: str) -> list[str]:
     if str(cell) in ("NA", ""):
         return []
     try:
-        found = json.loads(str(cell))
-    except ValueError:
+        found = parse_json(str(cell), CountsError)
+    except CountsError:
         found = None
     if not isinstance(found, list) or not all(isinstance(x, str) for x in found):
         raise CountsError(f"{where}: oligo '{name}': {str(cell)[:40]!r} is no JSON array of texts, nor NA; correct it")

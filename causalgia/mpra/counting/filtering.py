@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia.errors import CountsError
+from causalgia.inputs import parse_json
 from causalgia.mpra.counting.layers import Ints, Mask, oligo_means, robust_z
 from causalgia.mpra.counting.ratios import cell_ratios, dna_observed
 from causalgia.mpra.counting.summing import group_sums
@@ -127,11 +128,28 @@ def _by_barcodes(counts: xr.Dataset, least: int, arms: Sequence[str] | None) -> 
     return _kept(counts, ~barcodes, rule | said, ~gone)
 
 
+def filters_of(counts: xr.Dataset) -> list[dict[str, Any]]:
+    """Return what was filtered out of counts so far, as their attrs keep it.
+
+    Raises
+    ------
+    CountsError
+        If attrs["filters"] is no JSON.
+
+    Examples
+    --------
+    >>> filters_of(xr.Dataset())
+    []
+    """
+    source = "attrs['filters'] of the counts"
+    return list(parse_json(str(counts.attrs.get("filters", "[]")), CountsError, source=source))
+
+
 def _kept(counts: xr.Dataset, barcodes: Mask, said: dict[str, Any], oligos: Mask | None = None) -> xr.Dataset:
     """Return the counts of these barcodes (and oligos), with the filter in attrs."""
     if not barcodes.any():
         raise CountsError(f"{said['rule']}={said['value']} leaves no barcode at all; ask for less")
-    filters = [*json.loads(counts.attrs.get("filters", "[]")), said]
+    filters = [*filters_of(counts), said]
     kept = counts.isel(barcode=np.flatnonzero(barcodes))
     if oligos is not None:
         place = np.cumsum(oligos) - 1

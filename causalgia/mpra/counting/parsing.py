@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from causalgia.errors import CountsError
+from causalgia.inputs import read_bytes
 
 NAMES = ("barcode", "oligo_name")
 EMPTY = ("", "NA")
@@ -23,12 +22,7 @@ _LINES = 50_000
 
 def text_of(path: Path) -> bytes:
     """Return the bytes of a file, unpacked where it is gzip, without blank lines at its end."""
-    with path.open("rb") as file:
-        text = file.read()
-    try:
-        text = gzip.decompress(text) if text[:2] == b"\x1f\x8b" else text
-    except (EOFError, OSError, zlib.error) as error:
-        raise CountsError(f"{path}: cannot be unpacked ({error}); it may be cut off, so copy it again") from error
+    text = read_bytes(path, CountsError, unpack=True)
     try:
         _ = text if text.isascii() else text.decode()
     except UnicodeDecodeError as error:

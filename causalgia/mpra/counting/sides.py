@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ import pandas as pd
 import xarray as xr
 
 from causalgia.errors import CountsError
-from causalgia.mpra.counting.design_table import is_design, side_of_design
+from causalgia.inputs import read_bytes
+from causalgia.mpra.counting.design_table import DESIGN_COLUMNS, is_design, side_of_design
 from causalgia.schema import validate
+from causalgia.spreadsheet import of_cell
 
 SIDE_COLUMNS = ("oligo_name", "element", "arm", "group")
 #: groups of oligos that are controls of the bench, and no units of the design
@@ -85,14 +88,22 @@ def other_library(name: str, known: Iterable[str]) -> str:
 
 def _read(path: Path) -> pd.DataFrame:
     """Read the table; a line with more cells than the header is refused, for its names would be taken for others."""
+    text = BytesIO(read_bytes(path, CountsError, unpack=True))
     try:
-        lines = pd.read_csv(path, sep="\t", dtype=object, keep_default_na=False, header=None, encoding="utf-8-sig")
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, EOFError) as error:
+        lines = pd.read_csv(text, sep="\t", dtype=object, keep_default_na=False, header=None, encoding="utf-8-sig")
+    except ValueError as error:  # what pandas raises of a table, and of letters that are not UTF-8
         raise CountsError(f"the side table {path} cannot be read ({error}); it is tab-separated UTF-8 text") from error
-    return lines.iloc[1:].set_axis(lines.iloc[0].to_numpy(), axis=1)
+    return (
+        lines.iloc[1:]
+        .map(lambda cell: of_cell(cell) if isinstance(cell, str) else cell)
+        .set_axis(lines.iloc[0].to_numpy(), axis=1)
+    )
 
 
 def _checked(side: pd.DataFrame, where: str) -> pd.DataFrame:
+    twice = [name for name in (*SIDE_COLUMNS, *DESIGN_COLUMNS) if side.columns.tolist().count(name) > 1]
+    if twice:
+        raise CountsError(f"{where} has the column {twice[0]!r} twice; leave one of them out")
     if is_design(side.columns):
         side = side_of_design(side, where)
     absent = [name for name in SIDE_COLUMNS[:3] if name not in side.columns.tolist()]
@@ -110,9 +121,9 @@ def _checked(side: pd.DataFrame, where: str) -> pd.DataFrame:
         name = SIDE_COLUMNS[int(empty.iloc[i].to_numpy().argmax())]
         raise CountsError(f"{where}, row {i + 1} (oligo '{side['oligo_name'].iloc[i]}'): {name} is empty; fill it in")
     side = side.astype(str)
-    twice = side["oligo_name"].duplicated()
-    if twice.any():
-        rows = side[side["oligo_name"] == side["oligo_name"][twice].iloc[0]]
+    again = side["oligo_name"].duplicated()
+    if again.any():
+        rows = side[side["oligo_name"] == side["oligo_name"][again].iloc[0]]
         both = " and ".join(f"({row.element}, {row.arm}, {row.group})" for row in rows.iloc[:2].itertuples())
         raise CountsError(
             f"{where} has oligo '{rows['oligo_name'].iloc[0]}' twice, as {both}; an oligo is of one element and arm: "

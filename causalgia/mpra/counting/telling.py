@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from causalgia.mpra.counting.filtering import filters_of
 from causalgia.mpra.counting.floors import WORTH
 
 
@@ -32,7 +32,7 @@ def describe_counts(counts: xr.Dataset) -> str:
     lines = [f"{_n(sizes['barcode'], 'barcode')} of {_n(seen, 'oligo')} in {_n(sizes['replicate'], 'replicate')}"]
     if seen < sizes["oligo"]:
         lines[0] += f"; {_n(sizes['oligo'] - seen, 'oligo')} more without any"
-    return "\n".join([*lines, *map(_filtered, json.loads(counts.attrs.get("filters", "[]")))])
+    return "\n".join([*lines, *map(_filtered, filters_of(counts))])
 
 
 def _filtered(rule: dict[str, Any]) -> str:

@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 
 from causalgia.errors import CausalgiaError, CountsError, LibraryError
+from causalgia.spreadsheet import as_cell, of_cell
 
 Format: TypeAlias = Literal[
     "reporter_sequence_design",
@@ -55,6 +56,10 @@ def _text_of_array(value: Any) -> str:
     return json.dumps(list(value), default=int) if value else "NA"
 
 
+def _text_of_name(value: Any) -> str:
+    return as_cell(str(value))
+
+
 def _text_of_number(value: Any) -> str:
     return f"{value:.4f}" if isinstance(value, int | float | np.number) else str(value)
 
@@ -84,16 +89,18 @@ def _array(item: str, says: str) -> Kind:
     )
 
 
-_SPDI = r"[A-Za-z0-9_.]+:[0-9]+:[A-Za-z]*:[A-Za-z]*"
-TEXT = Kind(r"[^\t\r\n]+", "text without tabs")
-FREE = Kind(r"[^\t\r\n]*", "text without tabs")
+_SPDI = r"[A-Za-z0-9_.]+:[0-9]{1,18}:[A-Za-z]*:[A-Za-z]*"
+TEXT = Kind(r"[^\t\r\n]+", "text without tabs", of_cell, _text_of_name)
+FREE = Kind(r"[^\t\r\n]*", "text without tabs", of_cell, _text_of_name)
 LETTERS = Kind("[ACGT]+", "letters A, C, G and T")
 ANY_CASE = Kind("[ACGTacgt]+", "letters A, C, G and T, in either case")
 ALLELE = Kind("[ACGT]+|0", "letters A, C, G and T, or 0 for none")
-COUNT = Kind("[0-9]+", "a whole number, at least 0", int)
-FROM_ONE = Kind("0*[1-9][0-9]*", "a whole number, at least 1", int)
-CELL = Kind("[0-9]*", "a whole number, at least 0, or nothing", _whole_or_empty, _text_of_count)
-PLACE = Kind("-1|[0-9]+", "a whole number, at least -1", int)
+COUNT = Kind("[0-9]{1,18}", "a whole number, at least 0, of at most 18 digits", int)
+FROM_ONE = Kind("0{0,9}[1-9][0-9]{0,17}", "a whole number, at least 1, of at most 18 digits", int)
+CELL = Kind(
+    "[0-9]{0,18}", "a whole number, at least 0, of at most 18 digits, or nothing", _whole_or_empty, _text_of_count
+)
+PLACE = Kind("-1|[0-9]{1,18}", "a whole number, at least -1, of at most 18 digits", int)
 NUMBER = Kind(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?", "a finite number", float, _text_of_number)
 SCORE = Kind(r"[0-9]{1,3}|1000", "a whole number from 0 to 1000", int)
 STRAND = _choice("+", "-")
@@ -188,7 +195,7 @@ LAYOUTS: dict[str, Layout] = {
             "end": FROM_ONE,
             "strand": STRAND,
             "variant_class": _array('"(?:SNV|indel)"', 'of "SNV" or "indel"'),
-            "variant_pos": _array("[0-9]+", "whole numbers"),
+            "variant_pos": _array("[0-9]{1,18}", "whole numbers"),
             "SPDI": _array(f'"{_SPDI}"', "SPDIs"),
             "allele": _array('"(?:ref|alt)"', '"ref" or "alt"'),
             "info": FREE,

@@ -85,6 +85,10 @@ def _read(texts: tuple[str, ...], name: str, layout: Layout, place: str) -> pd.S
     if kind.read is str:
         return pd.Series(texts, dtype=object)
     known = {text: kind.read(text) for text in set(texts)}
+    endless = {text for text, value in known.items() if kind.read is float and not np.isfinite(value)}
+    if endless:
+        row, text = next((i, text) for i, text in enumerate(texts) if text in endless)
+        _refuse_cell(row, text, name, kind, layout, place)
     values = [known[text] for text in texts]
     if kind.read in _DTYPES:
         return pd.Series(np.array(values, _DTYPES[kind.read]))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import xarray as xr
 
+from causalgia.errors import LibraryError
+from causalgia.inputs import parse_json
 from causalgia.mpra.ordering.tables import table
 from causalgia.schema import validate
 from causalgia.sequences.alphabet import encode
@@ -108,7 +108,8 @@ def _plan(library: xr.Dataset) -> list[str]:
 
 def _rules(library: xr.Dataset) -> list[str]:
     n_draws, broken = int(library["n_draws"]), library["broken"].to_numpy()
-    lines = [f"rules: {', '.join(json.loads(library.attrs['rules']))}", *_uncounted_sites(library)]
+    rules = _names_of_rules(library)
+    lines = [f"rules: {', '.join(rules)}", *_uncounted_sites(library)]
     lines.append(f"{float(library['share_redrawn']):.1%} of the units were drawn anew; {n_draws:,} draws in all")
     for rule, by_arm in zip(library["rule"].to_numpy(), broken, strict=True):
         if by_arm.any():
@@ -127,11 +128,16 @@ def _rules(library: xr.Dataset) -> list[str]:
     return [*lines, *([f"ordered although vendors make them less evenly: {', '.join(flags)}"] if flags else [])]
 
 
+def _names_of_rules(library: xr.Dataset) -> list[str]:
+    source = "attrs['rules'] of the library"
+    return list(parse_json(str(library.attrs.get("rules")), LibraryError, source=source))
+
+
 def _uncounted_sites(library: xr.Dataset) -> list[str]:
     """Say which enzymes have a site in adapters of one's own, and no rule that keeps it out of inserts and barcodes."""
     if library.attrs["construct"]:
         return []
-    rules = set(json.loads(library.attrs["rules"]))
+    rules = set(_names_of_rules(library))
     parts = [encode(library.attrs[part]) for part in ("left", "junction", "right") if library.attrs[part]]
     found = {}
     for enzyme, word in table("sites")["words"].items():

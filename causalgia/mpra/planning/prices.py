@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from causalgia.errors import EstimateError
+from causalgia.inputs import parse_toml, read_text
 from causalgia.planning.noncentral import Array
 
 PACKAGED = "prices_2026-11.toml"
@@ -81,8 +81,9 @@ def read_prices(path: str | Path | None = None) -> PriceList:
     'USD'
     """
     source = files("causalgia.mpra").joinpath("data", PACKAGED) if path is None else Path(path)
+    text = source.read_text(encoding="utf-8") if path is None else read_text(path, EstimateError)
+    table = parse_toml(text, EstimateError, source=f"price list {source}")
     try:
-        table = tomllib.loads(source.read_text(encoding="utf-8"))
         pools = tuple((int(row["length"]), int(row["oligos"]), _price(row["price"], "pool")) for row in table["pool"])
         prices = PriceList(
             pools=pools,
@@ -94,7 +95,7 @@ def read_prices(path: str | Path | None = None) -> PriceList:
             date=str(table["date"]),
             note=str(table.get("note", "")),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise EstimateError(
             f"price list {source}: {error!r}; copy the packaged one ({PACKAGED}) and edit it"
         ) from error

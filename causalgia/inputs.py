@@ -1,0 +1,267 @@
+"""What comes from elsewhere, bounded: files, TOML, JSON and whole numbers are read here, or refused by a typed error.
+
+A reader names the error that it raises and the source that its messages begin with; nothing here reads without end,
+recurses without end, or lets an error of Python's own pass.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+import tomllib
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from gzip import GzipFile
+from io import BytesIO
+from os import PathLike
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from causalgia.errors import CausalgiaError, quoted
+
+LARGEST = 2**33
+"""Bytes of a file that is read whole: 8 GiB, twice the human genome."""
+LARGEST_TEXT = 2**26
+"""Bytes of TOML or JSON: 64 MiB."""
+_FREE, _RATIO = 2**27, 20
+_BLOCK = 2**22
+_DEEPEST = 100
+_GZIP = b"\x1f\x8b"
+_DIGITS = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+@contextmanager
+def opened(path: str | PathLike[str], error: type[CausalgiaError]) -> Iterator[BinaryIO]:
+    """Open a regular file for reading; a pipe, a device or a folder is refused, and never waited for.
+
+    Raises
+    ------
+    CausalgiaError
+        Of type `error`, if the file is absent, no regular file, or cannot be read.
+    """
+    try:
+        number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except FileNotFoundError as reason:
+        raise error(f"{path}: no such file; check the path (the working folder is {Path.cwd()})") from reason
+    except (OSError, ValueError) as reason:
+        why = getattr(reason, "strerror", None) or reason
+        raise error(f"{path}: cannot be read ({why}); check the path and its permissions") from reason
+    mode = os.fstat(number).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(number)
+        if stat.S_ISDIR(mode):
+            raise error(f"{path}: is a folder; give the path of one file")
+        raise error(f"{path}: is a pipe or a device, not a file; write what it gives into a file first")
+    with os.fdopen(number, "rb") as file:
+        try:
+            yield file
+        except OSError as reason:
+            why = reason.strerror or reason
+            raise error(f"{path}: cannot be read ({why}); check the path and its permissions") from reason
+
+
+def read_bytes(
+    path: str | PathLike[str], error: type[CausalgiaError], *, most: int = LARGEST, unpack: bool = False
+) -> bytes:
+    """Return the bytes of a file of at most `most`; with `unpack`, those that a gzip file holds.
+
+    Whether a file is gzip is decided by its first two bytes. One that unpacks to more than 128 MiB and more than
+    twenty times its size is taken for a bomb.
+
+    Raises
+    ------
+    CausalgiaError
+        Of type `error`, as `opened`; or if the file is larger, does not fit into memory, or is a damaged gzip file.
+
+    Examples
+    --------
+    >>> from causalgia.errors import SequenceError
+    >>> read_bytes("/dev/zero", SequenceError)
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.SequenceError: /dev/zero: is a pipe or a device, not a file; write what it gives into a file first
+    """
+    try:
+        with opened(path, error) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > most:
+                raise error(f"{path}: has {size:,} bytes, and at most {most:,} are read at once; split the file")
+            data = file.read(most + 1 if size == 0 else size)
+        return _unpacked(data, path, error, most) if unpack and data.startswith(_GZIP) else data
+    except MemoryError as reason:
+        raise error(f"{path}: does not fit into the memory that is free; split the file") from reason
+
+
+def read_text(path: str | PathLike[str], error: type[CausalgiaError], *, most: int = LARGEST_TEXT) -> str:
+    """Return the text of a UTF-8 file, without a byte-order mark and with every line end as a newline.
+
+    Raises
+    ------
+    CausalgiaError
+        Of type `error`, as `read_bytes`, or if it is not UTF-8.
+    """
+    data = read_bytes(path, error, most=most)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as reason:
+        raise error(f"{path}: not a text file in UTF-8 (byte {reason.start}); save it as UTF-8") from reason
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def parse_toml(text: str, error: type[CausalgiaError], *, source: str = "") -> dict[str, Any]:
+    """Return what a TOML text says.
+
+    Raises
+    ------
+    CausalgiaError
+        Of type `error`, if it is not TOML (with the line), is nested deeper than 100 levels, or holds a whole number
+        beyond 64 bits, a control character or half a surrogate pair. The message begins with `source`.
+
+    Examples
+    --------
+    >>> from causalgia.errors import DesignError
+    >>> parse_toml("rng = 10000000000000000000", DesignError, source="trial.toml")
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.DesignError: trial.toml: rng = 10000000000000000000 is beyond 64 bits; whole numbers are below 2^63
+    """
+    place = f"{source}: " if source else ""
+    try:
+        plain = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as reason:
+        what, _, where = str(reason).rpartition(" (at ")
+        at = f"{where.rstrip(')')}: " if what else ""
+        raise error(f"{place}{at}not valid TOML: {what or reason}") from reason
+    except (RecursionError, ValueError) as reason:
+        raise error(f"{place}not valid TOML: {_why(reason)}") from reason
+    _check_plain(plain, error, place)
+    return plain
+
+
+def parse_json(text: str | bytes, error: type[CausalgiaError], *, source: str = "") -> Any:
+    """Return what a JSON text says.
+
+    Raises
+    ------
+    CausalgiaError
+        Of type `error`, as `parse_toml`.
+
+    Examples
+    --------
+    >>> from causalgia.errors import DesignError
+    >>> parse_json("[" * 100_000, DesignError, source="arms")
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.DesignError: arms: not valid JSON: nested too deeply; write it flat
+    """
+    place = f"{source}: " if source else ""
+    try:
+        plain = json.loads(text)
+    except json.JSONDecodeError as reason:
+        raise error(f"{place}not valid JSON: {reason}") from reason
+    except (RecursionError, ValueError) as reason:
+        raise error(f"{place}not valid JSON: {_why(reason)}") from reason
+    _check_plain(plain, error, place)
+    return plain
+
+
+def as_whole(text: str, error: type[CausalgiaError], *, source: str) -> int:
+    """Return the whole number that a cell of text holds: ASCII digits, with a sign or without, below 2^63.
+
+    Raises
+    ------
+    CausalgiaError
+        Of type `error`, if it holds anything else; the message begins with `source`.
+
+    Examples
+    --------
+    >>> from causalgia.errors import SequenceError
+    >>> as_whole("42", SequenceError, source="peaks.bed: line 1: start")
+    42
+    >>> as_whole("9" * 5_000, SequenceError, source="peaks.bed: line 1: start")
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.SequenceError: peaks.bed: line 1: start '999...' is beyond 64 bits; correct the line
+    """
+    found = text.strip()
+    if _DIGITS.fullmatch(found) and -(2**63) <= int(found) < 2**63:
+        return int(found)
+    what = "beyond 64 bits" if re.fullmatch(r"[+-]?[0-9]+", found, re.ASCII) else "not a whole number"
+    raise error(f"{source} {quoted(text)} is {what}; correct the line")
+
+
+def inflate(data: bytes, error: type[CausalgiaError], *, source: str) -> bytes:
+    """Return the text in UTF-8 that zlib packed, under the bound of `read_bytes`.
+
+    Raises
+    ------
+    CausalgiaError
+        Of type `error`, if the bytes are damaged or a bomb, or hold no UTF-8; the message begins with `source`.
+
+    Examples
+    --------
+    >>> from causalgia.errors import OutcomesError
+    >>> inflate(zlib.compress(b"ACGT"), OutcomesError, source="design")
+    b'ACGT'
+    """
+    packed, limit = zlib.decompressobj(), max(_FREE, _RATIO * len(data))
+    try:
+        text = packed.decompress(data, limit)
+        text.decode()
+    except (zlib.error, UnicodeDecodeError) as reason:
+        raise error(f"{source} is damaged ({reason}); make it anew") from reason
+    if not packed.eof:
+        raise error(f"{source} is cut short, or unpacks to more than {limit:,} bytes; make it anew")
+    return text
+
+
+def _unpacked(data: bytes, path: str | PathLike[str], error: type[CausalgiaError], most: int) -> bytes:
+    limit, size, blocks = min(most, max(_FREE, _RATIO * len(data))), 0, []
+    try:
+        with GzipFile(fileobj=BytesIO(data)) as file:
+            while block := file.read(_BLOCK):
+                blocks.append(block)
+                size += len(block)
+                if size > limit:
+                    raise error(
+                        f"{path}: {len(data):,} bytes of gzip unpack to more than {limit:,}; if that is meant, unpack "
+                        "the file with gunzip and give what comes out"
+                    )
+    except (OSError, EOFError, zlib.error) as reason:
+        raise error(
+            f"{path}: the gzip file is cut short or damaged ({reason}); fetch it again (gzip -t checks it)"
+        ) from reason
+    return b"".join(blocks)
+
+
+def _why(reason: Exception) -> str:
+    if isinstance(reason, RecursionError):
+        return "nested too deeply; write it flat"
+    if "digits" in str(reason):
+        return "a whole number is beyond 64 bits; whole numbers are below 2^63"
+    return str(reason)
+
+
+def _check_plain(plain: object, error: type[CausalgiaError], place: str) -> None:
+    """Refuse nesting, whole numbers and characters that nobody means; by a stack, so that depth costs nothing."""
+    left: list[tuple[object, str, int]] = [(plain, "", 0)]
+    while left:
+        value, name, depth = left.pop()
+        if isinstance(value, str):
+            if found := _CONTROL.search(value):
+                raise error(f"{place}{name}{quoted(value)} holds the control character {found[0]!r}; leave it out")
+        elif isinstance(value, int):
+            if not -(2**63) <= value < 2**63:
+                raise error(f"{place}{name}{quoted(value)} is beyond 64 bits; whole numbers are below 2^63")
+        elif isinstance(value, dict | list):
+            if depth == _DEEPEST:
+                raise error(f"{place}{name.rstrip('= ')} is nested deeper than {_DEEPEST} levels; write it flat")
+            pairs = value.items() if isinstance(value, dict) else (("", x) for x in value)
+            for key, x in pairs:
+                if key and (found := _CONTROL.search(key)):
+                    raise error(f"{place}key {quoted(key)} holds the control character {found[0]!r}; leave it out")
+                left.append((x, f"{key} = " if key else name, depth + 1))

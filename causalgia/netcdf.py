@@ -1,0 +1,261 @@
+"""netCDF files: ours end in a checksum that is verified before HDF5 sees them; those of others are tried in a child.
+
+HDF5 follows links out of a file, reads arrays from other files where a file says so, and can go on for ever in a
+damaged one, where no signal reaches it. So no byte comes to it that is not known to be what we wrote, or was not read
+once already by a process with a limit on its time and its memory. Why so: decision 0016.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import xarray as xr
+
+from causalgia.errors import OutcomesError, quoted
+from causalgia.inputs import opened
+
+_MARK = b"\ncausalgia blake2b-256\n"
+SEAL = len(_MARK) + 32
+_BLOCK = 2**24
+_SECONDS, _BYTES_A_SECOND, _PATIENCE = 10, 10**7, 6
+_FREE, _RATIO = 2**28, 1_100
+_ROOM = 2**30
+_REFUSED = 3
+
+
+def write(path: Path, fill: Callable[[Path], object]) -> Path:
+    """Write a netCDF file beside its place, end it with its checksum, and move it there: whole or not at all.
+
+    Parameters
+    ----------
+    path
+        Where to; the folder exists.
+    fill
+        Writes the netCDF file at the path that it is given.
+
+    Raises
+    ------
+    OutcomesError
+        If it cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        fill(temporary)
+        with temporary.open("r+b") as file:
+            digest = _digest(file, temporary.stat().st_size)
+            file.seek(0, os.SEEK_END)
+            file.write(_MARK + digest)
+        temporary.replace(path)
+    except OSError as error:
+        msg = f"{path}: cannot be written ({error.strerror or error}); choose another folder"
+        raise OutcomesError(msg) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def read(path: Path) -> xr.Dataset:
+    """Read a Dataset into memory, after `check`; times are not decoded.
+
+    Raises
+    ------
+    OutcomesError
+        As `check`; or if it is no netCDF file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "x.nc"
+    >>> dataset = xr.Dataset({"x": ("unit", [1.0, 2.0])})
+    >>> read(write(path, lambda place: dataset.to_netcdf(place, engine="h5netcdf"))).identical(dataset)
+    True
+    >>> _ = path.write_bytes(path.read_bytes().replace(b"unit", b"Unit"))
+    >>> read(path)
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.OutcomesError: ...x.nc: damaged: its bytes are not those that were written; make it anew
+    """
+    check(path)
+    with _as_damage(path):
+        return xr.load_dataset(path, engine="h5netcdf", decode_times=False)
+
+
+def read_tree(path: Path) -> xr.DataTree:
+    """Read a tree of Datasets into memory, as `read` does one."""
+    check(path)
+    with _as_damage(path):
+        return xr.load_datatree(path, engine="h5netcdf", decode_times=False)
+
+
+def check(path: Path) -> None:
+    """Refuse a file that HDF5 should not see.
+
+    A file that `write` wrote is held against the checksum at its end. Any other is first read by a child process that
+    may take ten seconds of processor time and a second for each 10 MB, and memory for what the file declares; which is
+    at most 256 MiB or 1,100 times its size, more than any compression gives.
+
+    Raises
+    ------
+    OutcomesError
+        If the file is absent, is a pipe or a device, has other bytes than were written, links to other files or keeps
+        its arrays in them, or could not be read within these limits.
+    """
+    with opened(path, OutcomesError) as file:
+        size = os.fstat(file.fileno()).st_size
+        file.seek(max(size - SEAL, 0))
+        seal = file.read()
+        if seal.startswith(_MARK) and _digest(file, size - SEAL) != seal[len(_MARK) :]:
+            raise OutcomesError(f"{path}: damaged: its bytes are not those that were written; make it anew")
+    if not seal.startswith(_MARK):
+        _try_in_child(path, size)
+    with _as_damage(path):
+        _declared(path)
+
+
+def try_out(path: Path) -> None:
+    """Read a file as `read` and `read_tree` do, in a process that may end for it: it gives memory and time a limit."""
+    _allow_time(_seconds(path.stat().st_size))
+    _allow_memory(_ROOM)
+    _allow_memory(_ROOM + 2 * _declared(path))
+    xr.load_datatree(path, engine="h5netcdf", decode_times=False)
+
+
+def _try_in_child(path: Path, size: int) -> None:
+    seconds = _seconds(size)
+    code = "import sys; sys.path.append(sys.argv[1]); from causalgia import netcdf; netcdf.tell(sys.argv[2])"
+    command = [sys.executable, "-P", "-c", code, str(Path(__file__).parents[1]), os.fspath(path)]
+    try:
+        ended = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_PATIENCE * seconds,
+            env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "HDF5_PLUGIN_PRELOAD": "::"},
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        said = f"{path}: damaged, or on a disk that does not answer: not read in {_PATIENCE * seconds} s; make it anew"
+        raise OutcomesError(said) from error
+    if -ended.returncode == getattr(signal, "SIGXCPU", None):
+        raise OutcomesError(f"{path}: damaged: it was not read in {seconds} s of processor time; make it anew")
+    if ended.returncode == _REFUSED:
+        raise OutcomesError(f"{path}: {ended.stdout.decode(errors='replace')}")
+    if ended.returncode:
+        why = f"signal {-ended.returncode}" if ended.returncode < 0 else f"exit code {ended.returncode}"
+        raise OutcomesError(f"{path}: damaged or no netCDF file (reading it ended with {why}); make it anew")
+
+
+def tell(path: str) -> None:
+    """Try a file out, print what is wrong with it, and end the process with an exit code that says whether it is."""
+    try:
+        with _as_damage(Path(path)):
+            try_out(Path(path))
+    except OutcomesError as error:
+        sys.stdout.write(str(error).removeprefix(f"{path}: "))
+        sys.exit(_REFUSED)
+
+
+@contextmanager
+def _as_damage(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OutcomesError:
+        raise
+    except Exception as error:  # HDF5, h5py, h5netcdf and xarray raise what they like of a damaged file
+        what = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise OutcomesError(f"{path}: damaged or no netCDF file ({what}); make it anew") from error
+
+
+def _declared(path: Path) -> int:
+    """Return the bytes that the arrays of a file have, without reading them or following a link."""
+    import h5py
+
+    total, seen = 0, set()
+    with h5py.File(path, "r") as file:
+        left = [file["/"]]
+        while left:
+            group = left.pop()
+            place = h5py.h5o.get_info(group.id).addr
+            if place in seen:
+                raise OutcomesError(f"{path}: damaged: group {group.name!r} contains itself; make it anew")
+            seen.add(place)
+            for name in group:
+                _refuse_link(path, name, group.get(name, getlink=True))
+                found = group[name]
+                if isinstance(found, h5py.Group):
+                    left.append(found)
+                elif isinstance(found, h5py.Dataset):
+                    _refuse_elsewhere(path, found)
+                    total += math.prod(found.shape or ()) * found.dtype.itemsize
+    size = path.stat().st_size
+    if total > max(_FREE, _RATIO * size):
+        raise OutcomesError(
+            f"{path}: declares arrays of {total:,} bytes and has {size:,}, less than any compression leaves; it is "
+            "damaged, so make it anew"
+        )
+    return total
+
+
+def _refuse_link(path: Path, name: str, link: object) -> None:
+    import h5py
+
+    if not isinstance(link, h5py.HardLink):
+        raise OutcomesError(
+            f"{path}: {quoted(name)} is a link to another place; write the file anew with the values in it "
+            "(xarray.load_dataset, then to_netcdf), if you trust it"
+        )
+
+
+def _refuse_elsewhere(path: Path, array: Any) -> None:
+    if array.external or array.is_virtual:
+        raise OutcomesError(
+            f"{path}: the values of {quoted(array.name)} are in other files; write the file anew with the values in it "
+            "(xarray.load_dataset, then to_netcdf), if you trust it"
+        )
+
+
+def _seconds(size: int) -> int:
+    """Return the processor time in which a file of so many bytes has to be read."""
+    return _SECONDS + size // _BYTES_A_SECOND
+
+
+def _allow_time(more: int) -> None:
+    """Let this process take so many more seconds of processor time, where the system can hold a process to it."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    used = math.ceil(sum(resource.getrusage(resource.RUSAGE_SELF)[:2]))
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    limit = used + more
+    resource.setrlimit(resource.RLIMIT_CPU, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
+
+
+def _allow_memory(more: int) -> None:
+    """Let this process take so many more bytes, where the system can hold a process to it."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    pages = int(Path("/proc/self/statm").read_text().split()[0]) if Path("/proc/self/statm").exists() else 0
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    limit = pages * resource.getpagesize() + more
+    resource.setrlimit(resource.RLIMIT_AS, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
+
+
+def _digest(file: BinaryIO, size: int) -> bytes:
+    file.seek(0)
+    found = blake2b(digest_size=32)
+    while size > 0 and (block := file.read(min(_BLOCK, size))):
+        found.update(block)
+        size -= len(block)
+    return found.digest()

@@ -1,0 +1,434 @@
+"""What is fuzzed: each target makes one input from a seeded generator and reads it; `TARGETS` lists them by name."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import input_mutation as mutation
+import numpy as np
+import pandas as pd
+import tomli_w
+import xarray as xr
+
+import causalgia as cg
+from causalgia import mpra, netcdf, store
+from causalgia.cli.bench_tables import measured_in
+from causalgia.errors import CausalgiaError
+from causalgia.estimation import as_estimates, from_incomplete
+from causalgia.mpra.counting.examples import two_arms as counts_of_two
+from causalgia.mpra.formats.examples import two_arms as library_of_two
+from causalgia.sequences import from_bed, read_fasta, read_motifs, read_vcf, variant_windows
+from causalgia.spec.reading import parse_spec, read_analysis, read_library_spec
+from causalgia.spec.starting import beginning, starter
+
+FASTA = b">chr1 first\nACGTACGTACGTACGT\nACGTTTGACA\n>chr2\nGGGATTACAGGGATTACA\nAC\n"
+SAME = b">a\nACGTACGT\n>b\nACGTTGCA\n>c x y\nTTGCAACC\n"
+BED = b"track name=x\nchr1\t2\t10\tpeak1\t5\t+\t1.5\t2\t3\t4\nchr2\t4\t12\tpeak2\t0\t-\t1\t1\t1\t0\n#end\n"
+VCF = b"##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\nchr1\t6\trs1\tC\tG,T\t.\nchr2\t4\t.\tAT\tA\t.\n"
+MEME = b"""MEME version 4
+
+ALPHABET= ACGT
+
+strands: + -
+
+Background letter frequencies
+A 0.25 C 0.25 G 0.25 T 0.25
+
+MOTIF MA0035.4 GATA1
+letter-probability matrix: alength= 4 w= 3 nsites= 20 E= 0
+ 0.1 0.2 0.3 0.4
+ 0.25 0.25 0.25 0.25
+ 1.0 0 0 0
+URL http://example.org
+"""
+JASPAR = b">MA0035.4\tGATA1\nA  [ 1 2 30 ]\nC  [ 4 0 0 ]\nG  [ 5 20 0 ]\nT  [ 20 8 0 ]\n>two\n1 2\n3 4\n5 6\n7 8\n"
+WIDE = (
+    b"barcode\toligo_name\tdna_count_1\trna_count_1\tdna_count_2\trna_count_2\n"
+    b"ACGT\ta\t9\t12\t\t\nTTGC\tb\t4\t0\t7\t3\n"
+)
+LONG = b"barcode\toligo_name\treplicate\tdna_count\trna_count\nACGT\ta\t1\t9\t12\nACGT\ta\t2\t3\t1\nTTGC\tb\t1\t4\t0\n"
+SIDE = b"oligo_name\telement\tarm\tgroup\na\tu1\tnone\ttest\nb\tu1\tGATA1\ttest\n"
+ORDERS = [b"name,oligo\na,ACGTACGT\nb,TTGCATTG\n", b">a\nACGTACGT\n>b x\nTTGC\nATTG\n", b"a,ACGT\nb,GGTA\n"]
+IGVF = {
+    "reporter_sequence_design": b"name\tsequence\tcategory\tclass\tsource\tref\tchr\tstart\tend\tstrand\t"
+    b"variant_class\t"
+    b'variant_pos\tSPDI\tallele\tinfo\na\tACGT\tvariant\ttest\tx\tGRCh38\tchr1\t5\t9\t+\t["SNV"]\t[2]\t["chr1:7:A:G"]\t'
+    b'["ref"]\t\n',
+    "reporter_barcode_to_element_mapping": b"ACGT\ta\nGGTT\tb\n",
+    "reporter_experiment_barcode": b"barcode\toligo_name\tdna_count_1\trna_count_1\nACGT\ta\t5\t\nGGTT\tb\t1\t2\n",
+    "reporter_experiment": b"replicate\toligo_name\tdna_counts\trna_counts\tdna_normalized\trna_normalized\t"
+    b"log2FoldChange\tn_bc\n1\ta\t5\t6\t1.5\t2.5\t0.1\t3\n",
+    "reporter_element": b"oligo_name\tlog2FoldChange\tinputCount\toutputCount\tminusLog10PValue\tminusLog10QValue\n"
+    b"a\t0.1\t2\t3\t1.5\t1e-3\n",
+    "labels": b"a\tcontrol\nb\ttest\n",
+    "side_table": SIDE,
+}
+EFFECTS = b"element,effect,se\nu1,0.5,0.1\nu2,-0.25,0.2\n"
+PRICES = (Path(mpra.__file__).parent / "data").glob("*rices*.toml")
+FRAME = pd.DataFrame(
+    {
+        "unit": ["s1", "s1", "s2", "s2", "s3", "s3"],
+        "arm": ["none", "GATA1"] * 3,
+        "y": [1.0, 2.0, 1.5, 3.5, 0.5, 2.0],
+        "task": ["K562"] * 6,
+        "parent": ["p", "p", "q", "q", "q", "q"],
+        "gc": [0.5, 0.5, 0.4, 0.4, 0.6, 0.6],
+    }
+)
+ARMS = {"none": cg.Untreated(), "GATA1": cg.Embed("GATA", at=9), "placebo": cg.Placebo("GATA", at=9)}
+DESIGN = cg.Design(null=cg.Uniform(length=30), arms=ARMS, n_units=8, contrasts="none")
+
+
+def _file(folder: Path, name: str, data: bytes) -> Path:
+    path = folder / name
+    path.write_bytes(data)
+    return path
+
+
+def fasta(rng: Random, folder: Path) -> None:
+    path = _file(folder, "x.fa", mutation.of_lines(rng.choice((FASTA, SAME)), rng))
+    read_fasta(path, ambiguous=rng.choice(("refuse", "random", "drop")), rng=0)  # type: ignore[arg-type]
+
+
+def bed(rng: Random, folder: Path) -> None:
+    genome, peaks = (FASTA, mutation.of_lines(BED, rng)) if rng.random() < 0.7 else (mutation.of_lines(FASTA, rng), BED)
+    length = rng.choice((1, 4, 8, 10**12, 2**63, 0))
+    stranded, centre = rng.random() < 0.5, rng.choice(("middle", "summit"))
+    from_bed(
+        _file(folder, "g.fa", genome), _file(folder, "x.bed", peaks), length=length, stranded=stranded, centre=centre
+    )  # type: ignore[arg-type]
+
+
+def vcf(rng: Random, folder: Path) -> None:
+    genome, found = (FASTA, mutation.of_lines(VCF, rng)) if rng.random() < 0.7 else (mutation.of_lines(FASTA, rng), VCF)
+    variants = read_vcf(_file(folder, "x.vcf", found))
+    variant_windows(variants, _file(folder, "g.fa", genome), length=rng.choice((6, 10, 10**12)))
+
+
+def motifs(rng: Random, folder: Path) -> None:
+    read_motifs(_file(folder, "x.meme", mutation.of_lines(rng.choice((MEME, JASPAR)), rng)))
+
+
+def counts(rng: Random, folder: Path) -> None:
+    table, side = rng.choice((WIDE, LONG)), rng.choice((SIDE, IGVF["reporter_sequence_design"]))
+    if rng.random() < 0.7:
+        table = mutation.of_lines(table, rng)
+    else:
+        side = mutation.of_lines(side, rng)
+    name = rng.choice(("side.tsv", "side.tsv.gz", "side.zip", "side.xz", "side.bz2", "side.zst"))
+    found = mpra.read_counts(_file(folder, "counts.tsv", table), arms=_file(folder, name, side))
+    mpra.report(found)
+
+
+def order(rng: Random, folder: Path) -> None:
+    mpra.read_order(_file(folder, "order.csv", mutation.of_lines(rng.choice(ORDERS), rng)))
+
+
+def igvf(rng: Random, folder: Path) -> None:
+    format = rng.choice(list(IGVF))
+    mpra.read_igvf(_file(folder, "x.tsv", mutation.of_lines(IGVF[format], rng)), format)  # type: ignore[arg-type]
+
+
+def effects_file(rng: Random, folder: Path) -> None:
+    as_estimates(measured_in(_file(folder, "effects.csv", mutation.of_lines(EFFECTS, rng))))
+
+
+def prices(rng: Random, folder: Path) -> None:
+    mpra.read_prices(_file(folder, "prices.toml", mutation.of_lines(_PRICES, rng)))
+
+
+_PRICES = next(iter(PRICES)).read_bytes()
+_STARTER = starter()
+_OF_BENCH = """rng = 1
+n_units = 4
+[null]
+kind = "uniform"
+length = 40
+[arms.a]
+[arms.b]
+embed = ["GATA", "ACGT"]
+at = [4, 12]
+levels = { site = 4 }
+[mpra]
+oligo_length = 100
+adapters = "lentimpra"
+avoid = ["EcoRI"]
+"""
+_KINDS = ("copies", "spacing", "motif_pair", "word_screen", "hairpin", "position")
+
+
+def toml(rng: Random, folder: Path) -> None:
+    text = rng.choice([_STARTER, _OF_BENCH, *_experiments(folder)])
+    changed = _as_toml(text, rng)
+    read = rng.randrange(4)
+    path = _file(folder, "trial.toml", changed.encode("utf-8", "surrogatepass"))
+    if read == 0:
+        read_analysis(path)
+    elif read == 1:
+        read_library_spec(path)
+    else:
+        parse_spec(changed, folder=folder)
+
+
+def _experiments(folder: Path) -> list[str]:
+    if not _FOUND:
+        _FOUND.extend(beginning(folder / "experiment.toml", kind)[folder / "experiment.toml"] for kind in _KINDS)
+    return _FOUND
+
+
+_FOUND: list[str] = []
+
+
+def _as_toml(text: str, rng: Random) -> str:
+    import tomllib
+
+    if rng.random() < 0.6:
+        try:
+            return tomli_w.dumps(mutation.of_tree(tomllib.loads(text), rng))
+        except (TypeError, ValueError, AttributeError, RecursionError):  # what TOML cannot hold
+            pass
+    return mutation.of_lines(text.encode(), rng).decode("utf-8", "surrogateescape")
+
+
+def plain(rng: Random, folder: Path) -> None:
+    kind = rng.choice((cg.Design, cg.Analysis))
+    source = DESIGN if kind is cg.Design else cg.Analysis(control="none", rope=(-0.1, 0.1), level=0.9)
+    tree = mutation.of_tree(source.to_dict(), rng)
+    try:
+        text = json.dumps(tree)
+    except (TypeError, ValueError, RecursionError):
+        text = "[" * rng.choice((90, 10**5))
+    if rng.random() < 0.3:
+        text = mutation.of_lines(text.encode(), rng).decode("utf-8", "surrogateescape")
+    kind.from_json(text)
+    kind.from_dict(tree)
+
+
+def frame(rng: Random, folder: Path) -> None:
+    table = _changed_table(FRAME, rng)
+    columns = {"outcome": "y", "arm": "arm", "unit": "unit"}
+    for name in ("task", "parent", "model", "block"):
+        if rng.random() < 0.4:
+            columns[name] = rng.choice(["task", "parent", "gc", "none such", "arm"])
+    if rng.random() < 0.1:
+        columns[rng.choice(list(columns))] = rng.choice(mutation.VALUES)
+    if rng.random() < 0.2:
+        columns.pop("block", None)
+        cg.report(from_incomplete(table, **columns, control="none"))
+        return
+    covariates = rng.choice([(), "gc", ["gc"], ["gc", "y"], rng.choice(mutation.VALUES)])
+    found = cg.from_frame(table, **columns, covariates=covariates)
+    cg.report(cg.estimate(cg.contrast(found, control=str(found["arm"].to_numpy()[0]))))
+
+
+def _changed_table(table: pd.DataFrame, rng: Random) -> pd.DataFrame:
+    """Return a table with one to three changes; where pandas does not make one, as it is."""
+    try:
+        return _table_changed(table, rng)
+    except (TypeError, ValueError, OverflowError):
+        return table
+
+
+def _table_changed(table: pd.DataFrame, rng: Random) -> pd.DataFrame:
+    table = table.astype(object) if rng.random() < 0.7 else table.copy()
+    for _ in range(rng.randint(1, 3)):
+        kind, column = rng.randrange(7), rng.choice(list(table.columns))
+        if kind == 0 and len(table.columns) > 1:
+            table = table.drop(columns=column)
+        elif kind == 1:
+            table = table.rename(columns={column: rng.choice(["arm", "unit", "", 3, "\x1b", "se"])})
+        elif kind == 2:
+            table = table.sample(frac=rng.choice((0, 0.5, 1, 2)), replace=True, random_state=rng.randrange(99))
+        elif kind == 3:
+            table = table.astype(rng.choice((object, str, "string", "category")))
+        else:
+            table = table.astype({column: object} if (table.columns == column).sum() == 1 else object)
+            if len(table):
+                value = rng.choice(mutation.VALUES)
+                rows, i = range(len(table)), rng.randrange(len(table))
+                cells = [value if i == row or kind == 6 else table[column].iloc[row] for row in rows]
+                if (table.columns == column).sum() == 1:
+                    table[column] = pd.Series(cells, index=table.index, dtype=object)
+    return table
+
+
+def effects(rng: Random, folder: Path) -> None:
+    table = pd.DataFrame({"effect": [0.5, -0.2, 0.1], "se": [0.1, 0.2, 0.1]}, index=["a", "b", "c"])
+    kind = rng.randrange(4)
+    if kind == 0:
+        cg.report(cg.from_effects(_changed_table(table, rng)))
+    elif kind == 1:
+        effect, se = [0.5, -0.2], [0.1, 0.2]
+        (effect if rng.random() < 0.5 else se)[rng.randrange(2)] = rng.choice(mutation.VALUES)  # type: ignore[call-overload]
+        cg.report(cg.from_effects(effect, se, names=rng.choice([None, ["a", "b"], rng.choice(mutation.VALUES)])))
+    elif kind == 2:
+        cg.from_effects([0.5, -0.2], covariance=rng.choice([[[1, 0], [0, 1]], rng.choice(mutation.VALUES)]))
+    else:
+        given = {name: rng.choice(mutation.VALUES) for name in rng.sample(["se", "covariance", "df", "names"], 2)}
+        cg.from_effects(rng.choice([[0.5, 1.0], rng.choice(mutation.VALUES)]), **given)
+
+
+OUTCOMES = cg.from_frame(FRAME, outcome="y", arm="arm", unit="unit", task="task", parent="parent")
+
+
+def netcdf_ours(rng: Random, folder: Path) -> None:
+    path = folder / "o.nc"
+    if rng.random() < 0.5:  # bytes changed behind our back
+        whole = _sealed(folder)
+        path.write_bytes(mutation.of_bytes(whole[: -netcdf.SEAL], rng) + whole[-netcdf.SEAL :])
+    else:  # another content under a checksum that is right
+        worse = _changed_dataset(rng.choice((OUTCOMES, counts_of_two(), library_of_two())), rng)
+        try:
+            store.save(worse, path)
+        except (TypeError, ValueError, AttributeError, NotImplementedError, UnicodeError) as error:
+            if isinstance(error, CausalgiaError):
+                raise
+            return  # xarray does not write it either
+    kind = rng.choice(("outcomes", "effects", "estimates", "counts", "library", "decisions", "moments", "sequences"))
+    found = store.load(path, kind if rng.random() < 0.3 else "outcomes")
+    if "outcome" in found:
+        cg.report(cg.estimate(cg.contrast(found, control=str(found["arm"].to_numpy()[0]))))
+
+
+def netcdf_foreign(rng: Random, folder: Path) -> None:
+    store.load(_file(folder, "f.nc", mutation.of_bytes(_sealed(folder)[: -netcdf.SEAL], rng)), "outcomes")
+
+
+def _sealed(folder: Path) -> bytes:
+    if not _SEALED:
+        _SEALED.append(store.save(OUTCOMES, folder / "sealed.nc").read_bytes())
+    return _SEALED[0]
+
+
+_SEALED: list[bytes] = []
+
+
+def _changed_dataset(dataset: xr.Dataset, rng: Random) -> xr.Dataset:
+    """Return a Dataset with one change; where xarray does not make it, as it is."""
+    try:
+        return _dataset_changed(dataset, rng)
+    except (TypeError, ValueError, OverflowError):
+        return dataset
+
+
+def _dataset_changed(dataset: xr.Dataset, rng: Random) -> xr.Dataset:
+    name = rng.choice([*dataset.variables])
+    kind = rng.randrange(8)
+    if kind == 0:
+        return dataset.drop_vars(name)
+    if kind == 1:
+        return dataset.isel({rng.choice(list(dataset.dims)): rng.choice(([], [0], slice(None, None, -1), [0, 0]))})
+    if kind == 2:
+        return dataset.rename({name: rng.choice(["x", "a/b", "arm_", "é", " "])})
+    if kind == 3:
+        return dataset.assign_attrs({rng.choice(list(dataset.attrs) or ["x"]): rng.choice(mutation.PLAIN)})
+    if kind == 4 and dataset[name].dims:
+        dim = dataset[name].dims[0]
+        return dataset.drop_vars(name).assign({name: dataset[name].variable.isel({dim: 0})})
+    values = dataset[name].to_numpy()
+    if kind == 5:
+        values = values.astype(rng.choice(("U3", "f4", "i2", "u1", "S5"))) if values.dtype.kind != "U" else values
+    else:
+        values = values.astype(object)
+        value = rng.choice((np.nan, np.inf, "\x1b[31m", "", 1e300, -1, 10**12, "x" * 5_000))
+        if values.ndim and values.size:
+            values.flat[rng.randrange(values.size)] = value
+        values = values.astype(str if any(isinstance(v, str) for v in values.flat) else float)
+    return dataset.assign({name: (dataset[name].dims, values)})
+
+
+_VERBS = [
+    ["show", "out"], ["estimate", "out"], ["estimate", "out", "--control", "none"], ["analyze", "out", "--rope", "0.1"],
+    ["analyze", "out", "--rope", "-0.1", "0.1", "--error", "holm"], ["experiments"], ["experiments", "copies"],
+    ["init", "new.toml", "--force"], ["init", "--experiment", "copies", "c.toml", "--force"],
+    ["run", "t.toml", "--out", "r", "--force"], ["check", "none.toml"], ["--version"],
+    ["mpra", "compare", "virtual.csv", "measured.csv"], ["mpra", "power", "--effect", "0.5"],
+    ["mpra", "qc", "counts.tsv", "--design", "side.tsv"],
+]  # fmt: skip
+_WORDS = [
+    "", "--", "-h", "--help", "--out", "--out=", "--force", "--rng", "--level", "--rope", "-1", "0", "0.9",
+    "1e999", "nan", "9" * 25, "9" * 5_000, "x" * 5_000, "\x1b[31m", "\ud800", "a\nb", "--control", "none",
+    "--adjust", "bh", "/dev/null/x", "/dev/zero", "fifo", "out", "t.toml", "--target", "units", "--ci-prob",
+    "2", "--families", "\x00", "é", "=1+1", "..", "--error", "bayes_fdr", "--law", "--cluster", "--store",
+    "--workers", "--device", "--keep", "--experiment", "[bold]",
+]  # fmt: skip
+
+
+def command_line(rng: Random, folder: Path) -> None:
+    from causalgia.cli import app
+
+    args = list(rng.choice(_VERBS))
+    for _ in range(rng.randint(0, 3)):
+        kind = rng.randrange(3)
+        i = rng.randrange(len(args) + 1)
+        if kind == 0:
+            args.insert(i, rng.choice(_WORDS))
+        elif kind == 1 and args:
+            args[min(i, len(args) - 1)] = rng.choice(_WORDS)
+        elif args:
+            del args[min(i, len(args) - 1)]
+    if "--workers" in args or "--store" in args:  # a cluster of processes for each input is another test's
+        args = [arg for arg in args if arg not in ("--workers", "--store")]
+    out, error = io.TextIOWrapper(io.BytesIO(), errors="replace"), io.TextIOWrapper(io.BytesIO(), errors="replace")
+    try:
+        with redirect_stdout(out), redirect_stderr(error):
+            app(args)
+        code: Any = 0
+    except SystemExit as ended:
+        code = ended.code
+    error.flush()
+    told = error.buffer.getvalue().decode(errors="replace")  # type: ignore[attr-defined]
+    assert code in (None, 0, 1, 2), code
+    assert code != 2 or told.startswith(("error: ", "warning: ")), told
+    assert "\x1b" not in told, told
+    assert len(told) < 20_000, told
+
+
+TARGETS: dict[str, Callable[[Random, Path], None]] = {
+    read.__name__: read
+    for read in (
+        fasta, bed, vcf, motifs, counts, order, igvf, effects_file, prices, toml, plain, frame, effects, netcdf_ours,
+        netcdf_foreign, command_line,
+    )
+}  # fmt: skip
+
+
+def warm(target: str, folder: Path) -> None:
+    """Make the files that a target needs, load its modules, and compile its kernels, so that no input pays for it."""
+    if target == "command_line":
+        import os
+
+        os.mkfifo(folder / "fifo")
+        spec = (
+            _STARTER.replace("n_units = 1000", "n_units = 20").replace("n = 40", "n = 4").replace("rope =", "# rope =")
+        )
+        _file(folder, "t.toml", spec.encode())
+        for name in ("virtual.csv", "measured.csv"):
+            rows = (f"u{i},0.{i},0.{len(name)}\n" for i in range(1, 9))
+            _file(folder, name, ("element,effect,se\n" + "".join(rows)).encode())
+        _file(folder, "counts.tsv", WIDE)
+        _file(folder, "side.tsv", SIDE)
+        _run_quietly(["run", "t.toml", "--out", "out"])
+        for args in _VERBS:
+            _run_quietly(args)
+    for number in range(1 if target == "netcdf_foreign" else 30):
+        try:
+            TARGETS[target](Random(f"warm {number}"), folder)
+        except Exception:  # what is wrong with it is found below, where it is counted
+            continue
+
+
+def _run_quietly(args: list[str]) -> Any:
+    from causalgia.cli import app
+
+    try:
+        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            app(args)
+    except SystemExit as ended:
+        return ended.code

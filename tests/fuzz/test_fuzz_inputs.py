@@ -1,0 +1,28 @@
+"""Mutated files, texts, tables and command lines end in errors of ours, within 2 s and 500 MB each."""
+
+from __future__ import annotations
+
+import pytest
+from input_limits import examples, run_limited
+
+READERS = ("fasta", "bed", "vcf", "motifs", "counts", "order", "igvf", "effects_file", "prices")
+GROUPS = {
+    "readers": (*READERS,),
+    "texts": ("toml", "plain"),
+    "tables": ("frame", "effects"),
+    "netcdf": ("netcdf_ours",),
+}
+pytest.importorskip("resource", reason="limits of a process are those of POSIX")
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_inputs_end_in_errors_of_ours(group):
+    run_limited(examples(40), *GROUPS[group])
+
+
+def test_commands_end_in_errors_of_ours():
+    run_limited(examples(25), "command_line")
+
+
+def test_foreign_netcdf_ends_in_errors_of_ours():
+    run_limited(-(-examples(300) // 100), "netcdf_foreign")  # each starts a process of its own

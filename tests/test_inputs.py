@@ -1,0 +1,330 @@
+"""Whatever is read from elsewhere is bounded, and whatever is wrong with it is said in an error of ours."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import pickle
+import subprocess
+import sys
+import zlib
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+import causalgia as cg
+from causalgia import mpra
+from causalgia.cli import app
+from causalgia.errors import (
+    CausalgiaError,
+    DegenerateWarning,
+    DesignError,
+    EstimateError,
+    InferenceError,
+    OutcomesError,
+    RandomnessError,
+    SequenceError,
+    StoreError,
+    as_message,
+    quoted,
+)
+from causalgia.estimation import from_incomplete
+from causalgia.inputs import as_whole, inflate, parse_json, parse_toml, read_bytes
+from causalgia.packed import pack, unpack
+from causalgia.sequences import from_bed, read_fasta, read_motifs, read_vcf
+from causalgia.spec import read_spec
+from causalgia.spec.reading import parse_spec
+from causalgia.spreadsheet import as_cell, of_cell, to_csv
+
+SIDE = pd.DataFrame({"oligo_name": ["a"], "element": ["u"], "arm": ["x"]})
+READERS = {
+    "fasta": read_fasta,
+    "motifs": read_motifs,
+    "vcf": read_vcf,
+    "bed": lambda path: from_bed(path, path, length=4),
+    "counts": lambda path: mpra.read_counts(path, arms=SIDE),
+    "side": lambda path: mpra.read_counts(path, arms=path),
+    "order": mpra.read_order,
+    "igvf": lambda path: mpra.read_igvf(path, "labels"),
+    "prices": mpra.read_prices,
+    "trial": read_spec,
+    "netcdf": lambda path: cg.store.load(path, "outcomes"),
+}
+
+
+@pytest.fixture
+def odd_files(tmp_path):
+    """A pipe that nobody writes to, an endless device, a folder, and a file of a terabyte that takes no space."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "vast").touch()
+    os.truncate(tmp_path / "vast", 10**12)
+    return {"pipe": tmp_path / "pipe", "device": "/dev/zero", "folder": tmp_path, "vast": tmp_path / "vast"}
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_what_is_no_file_is_refused(odd_files, reader):
+    for name, said in (("pipe", "pipe or a device"), ("device", "pipe or a device"), ("folder", "is a folder")):
+        with pytest.raises(CausalgiaError, match=said):
+            READERS[reader](odd_files[name])
+    with pytest.raises(CausalgiaError, match=r"1,000,000,000,000 bytes|no netCDF"):
+        READERS[reader](odd_files["vast"])
+
+
+def bomb(mebibytes):
+    packed = zlib.compressobj(9, zlib.DEFLATED, 31)
+    return b"".join([*(packed.compress(b"A" * 2**20) for _ in range(mebibytes)), packed.flush()])
+
+
+def test_a_bomb_is_refused_and_memory_stays_small(tmp_path):
+    path = tmp_path / "bomb.fa.gz"
+    path.write_bytes(bomb(1_024))
+    assert path.stat().st_size < 2**21
+    code = (
+        "import resource, sys\n"
+        "from causalgia.errors import SequenceError\n"
+        "from causalgia.inputs import read_bytes\n"
+        "pages = int(open('/proc/self/statm').read().split()[0])\n"
+        "limit = pages * resource.getpagesize() + 500 * 2**20\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (limit, limit))\n"
+        "try:\n"
+        "    read_bytes(sys.argv[1], SequenceError, unpack=True)\n"
+        "except SequenceError as error:\n"
+        "    print(error)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
+    assert "unpack to more than 134,217,728; if that is meant, unpack the file with gunzip" in ended.stdout
+
+
+def test_a_text_that_packs_well_is_no_bomb(tmp_path):
+    path = tmp_path / "n.fa.gz"
+    path.write_bytes(bomb(100))  # a hundred million N in a row, as an unplaced chromosome has them
+    assert len(read_bytes(path, SequenceError, unpack=True)) == 100 * 2**20
+    plain = np.random.default_rng(0).integers(0, 256, 10**6, np.uint8).tobytes()
+    path.write_bytes(gzip.compress(plain[:1_000]) + gzip.compress(plain))
+    assert read_bytes(path, SequenceError, unpack=True) == plain[:1_000] + plain
+
+
+def test_a_packed_design_is_bounded():
+    assert unpack(pack(xr.Dataset(), "design", "x" * 10**6), "design") == "x" * 10**6
+    for packed, said in ((zlib.compress(b"x" * 2**28, 9), "unpacks to more"), (b"rubbish", "is damaged")):
+        with pytest.raises(OutcomesError, match=said):
+            inflate(packed, OutcomesError, source="design")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a = " + "[" * 10**5, "nested too deeply"),
+        ("a = " + "[" * 150 + "]" * 150, "nested deeper than 100 levels"),
+        (".".join("a" * 2_000) + " = 1", "nested deeper than 100 levels"),
+        ("a = " + "9" * 5_000, "a whole number is beyond 64 bits"),
+        (f"a = {2**63}", "a = 9223372036854775808 is beyond 64 bits"),
+        (f"a = [1, {-(2**63) - 1}]", "a = -9223372036854775809 is beyond 64 bits"),
+        ('a = "\\u001b[31m"', r"a = '\x1b[31m' holds the control character '\x1b'"),
+        ('"\\u001b" = 1', r"key '\x1b' holds the control character"),
+        ("a = 1\nb =", "not valid TOML: Invalid value"),
+    ],
+)
+def test_toml_that_nobody_means_is_refused(tmp_path, text, said):
+    for read in (
+        lambda: parse_toml(text, DesignError, source="x.toml"),
+        lambda: parse_spec(text, folder=tmp_path, source="x.toml"),
+        lambda: cg.Analysis.from_toml(text),
+        lambda: cg.Design.from_toml(text),
+    ):
+        with pytest.raises(DesignError) as caught:
+            read()
+        assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[" * 10**5, "nested too deeply"),
+        ("[" * 150 + "]" * 150, "nested deeper than 100 levels"),
+        ('{"a": ' + "9" * 5_000 + "}", "a whole number is beyond 64 bits"),
+        ('{"a": 18446744073709551616}', "a = 18446744073709551616 is beyond 64 bits"),
+        ('{"a": "\\ud800"}', r"a = '\ud800' holds the control character"),
+        ('{"a": "\\u0007"}', r"holds the control character '\x07'"),
+        ("{", "not valid JSON: Expecting property name"),
+    ],
+)
+def test_json_that_nobody_means_is_refused(text, said):
+    for read in (
+        lambda: parse_json(text, DesignError),
+        lambda: cg.Analysis.from_json(text),
+        lambda: cg.Design.from_json(text),
+    ):
+        with pytest.raises(DesignError) as caught:
+            read()
+        assert said in str(caught.value)
+    assert parse_json('{"a": [9223372036854775807, -9223372036854775808, 1.5, null, "\\n"]}', DesignError)
+
+
+NO_WHOLE = ["9" * 5_000, "9223372036854775808", "-9223372036854775809", "٣", "²", "1_0", "1.0", ""]
+
+
+@pytest.mark.parametrize("text", NO_WHOLE)
+def test_a_cell_that_is_no_whole_number_of_64_bits_is_refused(tmp_path, text):
+    with pytest.raises(SequenceError, match=r"line 1: start .* is (beyond 64 bits|not a whole number); correct"):
+        as_whole(text, SequenceError, source="line 1: start")
+    path, genome = tmp_path / "x.bed", tmp_path / "g.fa"
+    genome.write_text(">chr1\nACGTACGT\n")
+    path.write_text(f"chr1\t{text}\t5\n")
+    with pytest.raises(SequenceError, match="x.bed: line 1"):
+        from_bed(genome, path, length=4)
+    path.write_text(f"chr1\t{text}\t.\tA\tC\n")
+    with pytest.raises(SequenceError, match="x.bed: line 1: POS"):
+        read_vcf(path)
+
+
+@pytest.mark.parametrize("text", ["0", "9223372036854775807", "-9223372036854775808", "+5", " 7 ", "007"])
+def test_whole_numbers_of_64_bits_are_read(text):
+    assert as_whole(text, SequenceError, source="x") == int(text)
+
+
+def test_messages_are_short_and_escaped():
+    error = StoreError("/a/b/" + "c" * 200 + ": " + "x y " * 2_000 + "\x1b[31m\x00\ud800\u202e; take another")
+    assert len(str(error)) <= 2_000
+    assert "\\x1b[31m\\x00\\ud800\\u202e; take another" in str(error)
+    assert str(error).startswith("/a/b/ccc")
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+    assert str(DegenerateWarning("\x1b")) == "\\x1b"
+    assert str(CausalgiaError("é − α\tb\nc")) == "é − α\tb\nc"
+    with pytest.raises(DesignError) as caught:
+        cg.Analysis.from_dict({"x" * 5_000: 1})
+    assert "'" + "x" * 50 in str(caught.value)
+    assert "x" * 81 not in str(caught.value)
+    path = "/" + "/".join(["folder"] * 100)
+    assert as_message(f"{path}: no such file") == f"{path}: no such file"
+    assert len(quoted("x" * 5_000)) == 80
+    assert quoted([10**5_000]) == "list with more digits than can be written"
+
+
+ARMS = {"a": cg.Untreated(), "b": cg.Embed("G", at=1)}
+FRAME = pd.DataFrame({"u": [0, 0, 1, 1], "a": ["c", "t", "c", "t"], "y": [1.0, 2.0, 3.0, 4.5]})
+
+
+def frame(**columns):
+    objects = {name: pd.Series(cells, dtype=object) for name, cells in columns.items()}
+    return cg.from_frame(FRAME.assign(**objects), outcome="y", arm="a", unit="u")
+
+
+def test_the_edges_of_a_design_are_typed():
+    real = cg.Genomic(of=["ACGTACGT", "CCGTACGT"])
+    with pytest.raises(DesignError, match="4 units from 2 sequences x 1 draws"):
+        cg.Design(null=real, arms=ARMS, n_units=4, assignment="parallel", blocks="parent")
+    with pytest.raises(DesignError, match=r"kind = \[\] must be one of"):
+        cg.Design.from_dict({"null": {"kind": []}, "arms": {}, "n_units": 3})
+    for length in (10**12, 2**63, 10**5_000):
+        with pytest.raises(DesignError, match="length="):
+            cg.Uniform(length=length)
+    with pytest.raises(DesignError, match="below 2\\^48"):
+        cg.Embed("G", at=10**5_000)
+    with pytest.raises(DesignError, match="level = "):
+        cg.Analysis(level=10**5_000)
+    with pytest.raises(InferenceError, match="mu_sd="):
+        cg.Prior(mu_sd=10**5_000)
+    with pytest.raises(RandomnessError, match="below 2"):
+        cg.Uniform(length=5).sample(2, rng=10**5_000)
+    with pytest.raises(SequenceError, match="length=int with more digits than can be written"):
+        from_bed("g.fa", "x.bed", length=-(10**5_000))
+    with pytest.raises(DesignError, match="order=int with more digits"):
+        cg.Markov(of=["ACGTACGT"], order=10**5_000)
+    for levels in ({"\x1b": 1}, {"x": "\x1b"}, {"x": 10**30}):
+        with pytest.raises(DesignError, match="arm 'a'"):
+            cg.Arm("a", cg.Untreated(), levels)
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"a": [["c"], ["t"]] * 2}, r"row 0: column 'a' holds \['c'\]; a cell holds one number or one text"),
+        ({"u": [{}, {}, [], []]}, "row 0: column 'u' holds {}"),
+        ({"a": ["c", "\ud800"] * 2}, r"column 'a' (holds|has) '\\ud800'"),
+        ({"a": ["c", "\x1b[31mt"] * 2}, r"column 'a' has '\\x1b\[31mt', which cannot be printed"),
+        ({"y": [1.0, 2.0, 3.0, 10**400]}, "column 'y' is not numeric"),
+    ],
+)
+def test_cells_of_a_table_that_are_no_values_are_refused(columns, said):
+    with pytest.raises(OutcomesError, match=said):
+        frame(**columns)
+
+
+@pytest.mark.parametrize("dim", ["arm", "task"])
+def test_a_selection_that_leaves_nothing_is_refused(dim):
+    with pytest.raises(OutcomesError, match=f"no {dim} at all"):
+        cg.contrast(frame().isel({dim: []}), control="c")
+
+
+def test_a_task_without_a_name_is_refused():
+    for names in ([np.nan], np.array([None], dtype=object)):
+        with pytest.raises(OutcomesError, match="task 0 has no name"):
+            cg.contrast(frame().assign_coords(task=names), control="c")
+
+
+def test_reports_do_nothing_to_a_terminal():
+    outcomes = frame().assign_coords(task=["\x1b[31mred"]).assign_attrs(null="\x1b]0;title\x07", predictor="\x9b1m")
+    estimates = cg.estimate(cg.contrast(outcomes, control="c"))
+    for text in (cg.report(estimates), cg.reporting.describe(outcomes)):
+        assert "\\x1b" in text
+        assert not {"\x1b", "\x07", "\x9b"} & set(text)
+
+
+CELLS = ["=1+1", "+x", "-GATA", "@x", "\t=1", "\r", "'=1", "''-", "'quoted'", "GATA1", "", "u1:none", "−"]
+
+
+@pytest.mark.parametrize("text", CELLS)
+def test_formulas_are_escaped_and_come_back(text):
+    assert of_cell(as_cell(text)) == text
+    assert not as_cell(text).startswith(("=", "+", "-", "@", "\t", "\r"))
+
+
+def test_exported_tables_hold_no_formula(tmp_path):
+    table = pd.DataFrame({"=sum": [-1.5], "arm": ["=1+1"]}, index=pd.Index(["-GATA"], name="contrast"))
+    assert to_csv(table) == "contrast,'=sum,arm\n'-GATA,-1.5,'=1+1\n"
+    arms = {"none": cg.Untreated(), "=GATA": cg.Embed("GATA", at=9)}
+    design = cg.Design(null=cg.Uniform(length=100), arms=arms, n_units=4)
+    library = mpra.library(design, oligo_length=130, adapters="lentimpra", rng=0)
+    mpra.write_library(library, tmp_path)
+    for path in tmp_path.glob("*.?sv"):
+        cells = [cell for line in path.read_text().splitlines() for cell in line.replace(",", "\t").split("\t")]
+        assert not [cell for cell in cells if cell[:1] in ("=", "@") and cell], path
+    assert "=GATA" in set(mpra.read_igvf(tmp_path / "arms.tsv", "side_table")["arm"])
+
+
+@pytest.mark.parametrize("args", [["demo", "--out", ""], ["demo", "--out="], ["run", "", "--out", "x"], ["show", " "]])
+def test_an_empty_text_on_the_command_line_is_refused(tmp_path, monkeypatch, capsys, args):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        app(args)
+    assert ended.value.code == 2
+    assert "an empty text stands after" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_side_table_with_a_column_twice_is_refused(tmp_path):
+    counts, side = tmp_path / "counts.tsv", tmp_path / "side.tsv"
+    counts.write_text("barcode\toligo_name\tdna_count_1\trna_count_1\nACGT\ta\t5\t6\n")
+    side.write_text("oligo_name\telement\tarm\tarm\na\tu1\tnone\tnone\n")
+    with pytest.raises(CausalgiaError, match="has the column 'arm' twice"):
+        mpra.read_counts(counts, arms=side)
+
+
+def test_cells_of_an_incomplete_table_are_refused_as_those_of_a_whole_one():
+    how = {"outcome": "y", "arm": "a", "unit": "u", "control": "c", "model": "m"}
+    for columns, said in (
+        ({"u": [{}, {}, [], []]}, "row 0: column 'u' holds {}"),
+        ({"u": ["s", "s", "\ud800", "\ud800"]}, r"row 2: column 'u' holds '\\ud800'"),
+        ({"a": ["c", 10**5_000] * 2}, "row 1: column 'a' holds int with more digits"),
+    ):
+        objects = {name: pd.Series(cells, dtype=object) for name, cells in columns.items()}
+        with pytest.raises(OutcomesError, match=said):
+            from_incomplete(FRAME.assign(m="net", **objects), **how)
+    cells = {"u": [0, 0, 1, 1] * 2, "m": ["p"] * 4 + ["q"] * 4, "a": ["c", "t"] * 4}
+    both = pd.DataFrame(cells).assign(y=np.arange(8.0) ** 2)
+    two = pd.concat([both.assign(k="one"), both[both["a"] == "c"].assign(k="two")], ignore_index=True)
+    with pytest.raises(EstimateError, match="task 'two': only 'c' was measured"):
+        from_incomplete(two, task="k", **how)
