@@ -38,7 +38,6 @@ class OneLine(TyperGroup):
             _fail("interrupted", 130)
         sys.exit(code)
 
-
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """List the commands, each with the whole first paragraph of its help."""
         rows = [(name, _first_paragraph(self.commands[name].help or "")) for name in self.list_commands(ctx)]
