@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 
-
 __all__ = [
     "against",
     "barcodes",
