@@ -217,7 +217,7 @@ def _of_column(given: Any, method: str, family: str | None) -> Any:
             f"family={family!r}: p-values alone are one family; adjust each family by itself, or give a Dataset with "
             f"'p' and the coordinate {family!r} on contrast"
         )
-    adjusted = _adjusted_by(name)(p)
+    adjusted = _of_one_family(p, name)
     if isinstance(given, pd.Series):
         return pd.Series(adjusted, index=given.index, name="p_adjusted")
     return given.copy(data=adjusted).drop_attrs().rename("p_adjusted") if isinstance(given, xr.DataArray) else adjusted
@@ -287,8 +287,11 @@ def _by_family(table: xr.Dataset, p: Array, method: str, family: str | None) -> 
     if method == "storey":
         for members in asked_for:
             refuse_correlated(table, members)
-        return [(members, storey_q(flat[members])[0]) for members in asked_for if len(members)]
-    return [(members, stepwise(flat[members], cast("Stepwise", method))) for members in asked_for if len(members)]
+    return [(members, _of_one_family(flat[members], method)) for members in asked_for if len(members)]
+
+
+def _of_one_family(p: Array, method: str) -> Array:
+    return storey_q(p)[0] if method == "storey" else stepwise(p, cast("Stepwise", method))
 
 
 def _hierarchical(table: xr.Dataset, p: Array, family: str | None) -> _Answers:

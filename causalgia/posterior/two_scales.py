@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 from scipy.special import expit
 
+from causalgia.compiled import njit
 from causalgia.errors import InferenceError
 from causalgia.posterior.cells import tilted
 from causalgia.posterior.exact import Array, Draws, Exact, Nodes
@@ -242,7 +242,7 @@ def _nodes(posterior: _Posterior, unit: float) -> Nodes:
     return Nodes(weight, unit * tau, unit * value[:, :n], unit * np.sqrt((root**2).sum(axis=2))[:, :n])
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _tails(  # type: ignore[no-untyped-def]
     effect, noise, marginal, x, columns, n_centre, value, root, weight, narrow, wide, share, place, width, sums
 ):
@@ -273,7 +273,7 @@ def _tails(  # type: ignore[no-untyped-def]
             _stratum(effect, noise, marginal, x, line, *law, place[s], width[s], sums)
 
 
-@njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
+@njit(nogil=True, fastmath=True, error_model="numpy")
 def _stratum(effect, noise, marginal, x, line, weight, v1, v2, p, place, width, sums):  # type: ignore[no-untyped-def]
     for k in range(len(effect)):
         s2, sd, slope = noise[k], line[2, k], line[3, k]
@@ -299,7 +299,7 @@ def _stratum(effect, noise, marginal, x, line, weight, v1, v2, p, place, width, 
             sums[5, k] += share
 
 
-@njit(nogil=True, fastmath=True, cache=True)
+@njit(nogil=True, fastmath=True)
 def _drawn(residual, location, noise, narrow, wide, share, u, z, out):  # type: ignore[no-untyped-def]
     for i in range(out.shape[0]):
         v1, v2, p = narrow[i], wide[i], share[i]
