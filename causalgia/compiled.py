@@ -45,12 +45,16 @@ class Compiled:
 
     def __init__(self, options: dict[str, Any], function: FunctionType) -> None:
         functools.update_wrapper(self, function)
+        self.__qualname__ = function.__qualname__
         self.py_func = function
         self._options = options
         self._dispatcher: Callable[..., Any] | None = None
 
     def __call__(self, *arguments: Any) -> Any:
         return (self._dispatcher or self.dispatcher())(*arguments)
+
+    def __reduce__(self) -> str:
+        return self.__qualname__  # pickled as functions are: by name
 
     def dispatcher(self) -> Callable[..., Any]:
         """Return numba's own object, for which the names of other compiled functions in the source stand as well."""

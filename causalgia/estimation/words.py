@@ -33,6 +33,29 @@ def placebo_words(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
     return np.asarray((positive.sum(axis=1) == 1) & (positive & word).any(axis=1))
 
 
+def words_of(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
+    """Return whether each contrast is one fixed placebo word, shape ``(contrast,)``.
+
+    The bool coordinate or variable ``placebo_word (contrast)`` says so; without it ``weight`` and ``kind`` of the arms.
+
+    Raises
+    ------
+    EstimateError
+        If ``placebo_word`` is not bool on the dim contrast.
+
+    Examples
+    --------
+    >>> words_of(xr.Dataset({"ace": ("contrast", [1.0, 0.0]), "placebo_word": ("contrast", [False, True])}))
+    array([False,  True])
+    """
+    if "placebo_word" not in dataset.variables:
+        return placebo_words(dataset)
+    marked = dataset["placebo_word"]
+    if marked.dims != ("contrast",) or marked.dtype != bool:
+        raise EstimateError(f"placebo_word has dims {marked.dims} and dtype {marked.dtype}, not bool on contrast")
+    return np.asarray(marked.to_numpy())
+
+
 def words_as_levels(effects: xr.Dataset) -> xr.Dataset:
     """Take the contrasts of placebo words as levels of one contrast, the class of such words, on the dim model.
 

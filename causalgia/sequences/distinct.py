@@ -55,7 +55,8 @@ def _look_up(packed: Any, hashes: Any, slots: Any, rows: Any, n_rows: Any, numbe
             if number < 0:
                 number = n_rows + n_fresh
                 slots[place, 0], slots[place, 1] = hashes[i], number + 1
-                rows[number] = packed[i]
+                for j in range(packed.shape[1]):  # numba takes 5 s to compile rows[number] = packed[i], for its message
+                    rows[number, j] = packed[i, j]
                 fresh[n_fresh] = i
                 n_fresh += 1
                 break
