@@ -158,7 +158,7 @@ def _estimates(found: Mapping[str, Answer | xr.Dataset]) -> dict[str, xr.Dataset
     """Return the estimates under each null model, their contrasts and tasks in the order of the first."""
     from causalgia.estimation import as_estimates
     from causalgia.estimation.given import require_errors
-    from causalgia.multiplicity.placebo import words_of
+    from causalgia.estimation.words import words_of
 
     if not isinstance(found, Mapping) or len(found) < 2:
         raise OutcomesError("agreement takes two null models or more: {'uniform': answer, 'profile': answer}")
