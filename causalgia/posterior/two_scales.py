@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit
+from scipy.special import expit, ndtr
 
 from causalgia.compiled import njit
 from causalgia.errors import InferenceError
@@ -99,10 +100,47 @@ def two_scales(effect: Array, noise: Noise, *, covariates: Array | None = None, 
     here = in_unit(noise, unit)
     model = LawModel(effect / unit, here.variances, shared_of(centre, here), np.ones(len(effect)))
     alone = len(centre.sd) == 1 and here.loadings is None
+    if alone and len(effect) == 1:
+        return _of_one(model, unit)
     lattice = lattice_of(model.effect, model.noise) if alone else None
     parts, share, log_total = parts_of(model, lattice)
     return _answer(
         _Posterior(model, parts, share, lattice), here, unit, log_total + (len(centre.sd) - len(effect)) * np.log(unit)
+    )
+
+
+@lru_cache(maxsize=64)
+def _at_0(variance: float) -> tuple[_Posterior, float, float]:
+    """Return what one effect of estimate 0 leaves of the law, its log evidence, and the shrinkage of the effect."""
+    noise = np.array([variance])
+    centre = design(1, None, Prior(mu_sd=np.inf, tau_scale=1))
+    model = LawModel(np.zeros(1), noise, shared_of(centre, Noise(noise)), np.ones(1))
+    parts, share, log_total = parts_of(model, None)
+    posterior = _Posterior(model, parts, share, None)
+    return posterior, log_total, float(posterior.tails(np.zeros(1), noise)[4, 0])
+
+
+def _of_one(model: LawModel, unit: float) -> Exact:
+    """Return the posterior of one effect: N(d, s^2) whatever the law, which the effect moves but does not inform."""
+    at_0, log_total, shrinkage = _at_0(float(model.noise[0]))
+    shift = model.effect[0]
+    parts = [replace(part, value=part.value + shift) for part in at_0.parts]
+    posterior = _Posterior(model, parts, at_0.share, None)
+    mean, sd = unit * model.effect, unit * np.sqrt(model.noise)
+
+    def sample(n: int, generator: np.random.Generator) -> Draws:
+        return posterior.sample(n, unit, generator)
+
+    return Exact(
+        mean=mean,
+        sd=sd,
+        lfsr=ndtr(-np.abs(mean) / sd),
+        lfdr=np.zeros(1),
+        shrinkage=np.array([shrinkage]),
+        nodes=_nodes(posterior, unit),
+        log_evidence=log_total,
+        below=lambda x: np.asarray(ndtr((x - mean) / sd)),
+        sample=sample,
     )
 
 
