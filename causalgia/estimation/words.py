@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from causalgia.arm_weights import weights_of
 from causalgia.errors import EstimateError
 from causalgia.estimation.crossover_targets import settled
 from causalgia.scales import OF_MEANS
@@ -28,9 +29,9 @@ def placebo_words(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
     """
     if "weight" not in dataset or "kind" not in dataset.variables:
         return np.zeros(dataset.sizes["contrast"], dtype=bool)
-    positive = dataset["weight"].transpose("contrast", "arm").to_numpy() > 0
+    positive = (weights_of(dataset) > 0).astype(np.intp)
     word = dataset["kind"].to_numpy().astype(str) == "placebo_word"
-    return np.asarray((positive.sum(axis=1) == 1) & (positive & word).any(axis=1))
+    return np.asarray((positive.sum(axis=1) == 1) & (positive @ word.astype(np.intp) > 0))
 
 
 def words_of(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
