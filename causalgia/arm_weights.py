@@ -37,7 +37,9 @@ def written_out(W: sparse.csr_array) -> Any:
     import dask.array as da
 
     rows = max(1, _BLOCK // W.shape[1])
-    found = da.from_array(_WrittenOut(W), chunks=(rows, W.shape[1]), name=f"weight-{uuid4().hex}")
+    found = da.from_array(  # type: ignore[no-untyped-call]  # dask is untyped
+        _WrittenOut(W), chunks=(rows, W.shape[1]), name=f"weight-{uuid4().hex}"
+    )
     _KNOWN[found.name] = W
     weakref.finalize(found, _KNOWN.pop, found.name, None)
     remember(found, *(end(axis=0).toarray().ravel() for end in (W.min, W.max)))
@@ -59,7 +61,8 @@ def weights_of(dataset: xr.Dataset) -> sparse.csr_array:
     if not is_lazy(rows):
         return sparse.csr_array(rows)
     if rows.name in _KNOWN:
-        return _KNOWN[rows.name]
+        known: sparse.csr_array = _KNOWN[rows.name]
+        return known
     step = max(1, _BLOCK // rows.shape[1])
     parts = [sparse.csr_array(rows[start : start + step].compute()) for start in range(0, len(rows), step)]
     return sparse.csr_array(sparse.vstack(parts, format="csr"))

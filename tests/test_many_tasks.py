@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -81,16 +83,20 @@ def test_one_effect_is_not_shrunken_and_moves_its_law():
 
 def test_the_law_of_one_effect_is_that_of_the_integration_over_it():
     """What `two_scales` says of one effect is what its quadrature says, which takes no account of their number."""
-    effect, unit = np.array([2.0]), 1.0
-    at_0, _, shrinkage = law._at_0(1.0)
-    parts = [law.replace(part, value=part.value + effect[0]) for part in at_0.parts]
-    model = law.replace(at_0.model, effect=effect)
-    by_quadrature = law._answer(law._Posterior(model, parts, at_0.share, None), Noise(np.ones(1)), unit, 0.0)
-    found = law.two_scales(effect, Noise(np.ones(1)))
+    at_0, _, _, shrinkage = law._at_0(1.0)
+    parts = [replace(part, value=part.value + 2.0) for part in at_0.parts]
+    moved = law._Posterior(replace(at_0.model, effect=np.array([2.0])), parts, at_0.share, None)
+    by_quadrature = law._answer(moved, Noise(np.ones(1)), 1.0, 0.0)
+    found = law.two_scales(np.array([2.0]), Noise(np.ones(1)))
     np.testing.assert_allclose(by_quadrature.mean, found.mean, atol=1e-6)
     np.testing.assert_allclose(by_quadrature.sd, found.sd, rtol=0.01)
     np.testing.assert_allclose(by_quadrature.lfsr, found.lfsr, rtol=0.1)
     np.testing.assert_allclose(by_quadrature.shrinkage, shrinkage, rtol=1e-9)
+    one, other = (x.draw(400, np.random.default_rng(0)) for x in (by_quadrature, found))
+    for name in ("ace", "mu", "tau"):
+        np.testing.assert_allclose(getattr(one, name), getattr(other, name), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(one.log_likelihood(), other.log_likelihood(), rtol=1e-9)
+    np.testing.assert_allclose(by_quadrature.nodes.coefficients, found.nodes.coefficients, rtol=1e-9)
 
 
 def test_the_law_is_integrated_once_for_all_tasks_of_one_contrast(monkeypatch):

@@ -133,7 +133,9 @@ def side_by_side(tasks: Mapping[Any, Given]) -> Given:
     matrices = [one.covariance for one in together if one.covariance is not None]
     return Given(
         first.labels,
-        *(np.stack([getattr(one, name) for one in together], axis=-1) for name in ("effect", "se", "df")),
+        np.stack([one.effect for one in together], axis=-1),
+        np.stack([one.se for one in together], axis=-1),
+        np.stack([one.df for one in together], axis=-1),
         np.stack(matrices, axis=-1) if matrices else None,
         {name: _of_tasks([one.beside[name] for one in together]) for name in first.beside},
     )
@@ -150,7 +152,7 @@ def _in_order(one: Given, rows: list[int]) -> Given:
 def _of_tasks(columns: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
     """Return a column of every task, (K, T), or (K,) where it is the same in all."""
     first = xr.Variable("contrast", columns[0])
-    same = all(first.equals(xr.Variable("contrast", column)) for column in columns[1:])
+    same = all(first.equals(xr.Variable("contrast", x)) for x in columns[1:])  # type: ignore[no-untyped-call]
     return columns[0] if same else np.stack(columns, axis=-1)
 
 

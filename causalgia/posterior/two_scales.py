@@ -110,26 +110,24 @@ def two_scales(effect: Array, noise: Noise, *, covariates: Array | None = None, 
 
 
 @lru_cache(maxsize=64)
-def _at_0(variance: float) -> tuple[_Posterior, float, float]:
-    """Return what one effect of estimate 0 leaves of the law, its log evidence, and the shrinkage of the effect."""
+def _at_0(variance: float) -> tuple[_Posterior, Nodes, float, float]:
+    """Return what one effect of estimate 0 leaves of the law, its nodes, its log evidence, and how it shrinks."""
     noise = np.array([variance])
     centre = design(1, None, Prior(mu_sd=np.inf, tau_scale=1))
     model = LawModel(np.zeros(1), noise, shared_of(centre, Noise(noise)), np.ones(1))
     parts, share, log_total = parts_of(model, None)
     posterior = _Posterior(model, parts, share, None)
-    return posterior, log_total, float(posterior.tails(np.zeros(1), noise)[4, 0])
+    return posterior, _nodes(posterior, 1.0), log_total, float(posterior.tails(np.zeros(1), noise)[4, 0])
 
 
 def _of_one(model: LawModel, unit: float) -> Exact:
     """Return the posterior of one effect: N(d, s^2) whatever the law, which the effect moves but does not inform."""
-    at_0, log_total, shrinkage = _at_0(float(model.noise[0]))
-    shift = model.effect[0]
-    parts = [replace(part, value=part.value + shift) for part in at_0.parts]
-    posterior = _Posterior(model, parts, at_0.share, None)
+    at_0, nodes, log_total, shrinkage = _at_0(float(model.noise[0]))
     mean, sd = unit * model.effect, unit * np.sqrt(model.noise)
 
     def sample(n: int, generator: np.random.Generator) -> Draws:
-        return posterior.sample(n, unit, generator)
+        drawn = at_0.sample(n, unit, generator)
+        return replace(drawn, ace=drawn.ace + mean, mu=drawn.mu + mean)
 
     return Exact(
         mean=mean,
@@ -137,7 +135,7 @@ def _of_one(model: LawModel, unit: float) -> Exact:
         lfsr=ndtr(-np.abs(mean) / sd),
         lfdr=np.zeros(1),
         shrinkage=np.array([shrinkage]),
-        nodes=_nodes(posterior, unit),
+        nodes=Nodes(nodes.weight, unit * nodes.tau, unit * nodes.coefficients + mean, unit * nodes.coefficients_sd),
         log_evidence=log_total,
         below=lambda x: np.asarray(ndtr((x - mean) / sd)),
         sample=sample,
@@ -230,7 +228,7 @@ def _shares(
     """
     if part.one:
         return np.zeros(len(cell), dtype=np.intp), np.ones(len(cell))
-    ends = np.cumsum(part.weight[cell], axis=1)
+    ends = part.ends[cell]
     at = (ends < generator.random((len(cell), 1)) * ends[:, -1:]).sum(axis=1)
     step = X[1] - X[0]
     x = X[at] + step * tilted(0.5 * step * part.slope[cell, at], generator)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -102,6 +103,11 @@ class Part:
     """Root of their covariance given the likeliest point of the cell, (N, m, m)."""
     height: Array
     """Log density of the estimates given the scales, (N,)."""
+
+    @cached_property
+    def ends(self) -> Array:
+        """Cumulative probabilities of the points of the share, (N, P)."""
+        return np.cumsum(self.weight, axis=1)
 
 
 def scales_at(points: Array, *, one: bool) -> tuple[Array, Array, Array]:
