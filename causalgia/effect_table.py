@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING
 
-import pandas as pd
 import xarray as xr
+
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 #: variables of which each value is one effect, first found first: their dims make the rows
 _OF_EFFECTS = ("ace", "ice", "ice_mean", "verdict", "outcome")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import zlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 
 from causalgia.errors import OutcomesError
 from causalgia.inputs import inflate, parse_json
 from causalgia.schema import annotate
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 LONGEST_ATTRIBUTE = 30_000
 """Letters that an attribute holds: netCDF-4 has room for 64 KB of them."""

@@ -74,7 +74,7 @@ def by_block(rows: Rows, function: Callable[..., Any], **given: Any) -> Rows:
 
 
 def in_memory(dataset: xr.Dataset, *, but: str | None = None) -> xr.Dataset:
-    """Compute the lazy variables of a Dataset, all but those along one dim.
+    """Compute the lazy variables of a Dataset, all but those along one dim and the weights of very many arms.
 
     Examples
     --------
@@ -82,7 +82,7 @@ def in_memory(dataset: xr.Dataset, *, but: str | None = None) -> xr.Dataset:
     >>> in_memory(xr.Dataset({"ace": ("contrast", [1.0])}))["ace"].item()
     1.0
     """
-    waiting = [name for name, v in dataset.variables.items() if is_lazy(v) and but not in v.dims]
+    waiting = [name for name, v in dataset.variables.items() if is_lazy(v) and but not in v.dims and name != "weight"]
     return dataset.assign(dataset[waiting].compute().variables) if waiting else dataset
 
 

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import pandas as pd
-import xarray as xr
 
-from causalgia.effect_table import as_effect_table
 from causalgia.errors import OutcomesError
 from causalgia.rowwise import extremes, is_lazy, row_blocks
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 Kind = Literal["sequences", "outcomes", "effects", "moments", "estimates", "decisions", "library", "counts"]
 
@@ -458,11 +458,17 @@ def validate(dataset: xr.Dataset, kind: Kind) -> xr.Dataset:
         _validate_places(dataset)
     for name in ("unit", "arm", "contrast", "task", "model", "barcode", "oligo", "replicate"):
         _validate_names(dataset, name, kind)
-    return as_effect_table(dataset) if kind in _OF_EFFECTS else dataset
+    if kind not in _OF_EFFECTS:
+        return dataset
+    from causalgia.effect_table import as_effect_table
+
+    return as_effect_table(dataset)
 
 
 def require_dataset(dataset: object, kind: Kind) -> None:
     """Refuse what is no xarray Dataset at all."""
+    import xarray as xr
+
     if not isinstance(dataset, xr.Dataset):
         raise OutcomesError(
             f"{kind}: not an xarray Dataset but {type(dataset).__name__}; take one from {_MAKERS[kind]}"
@@ -489,6 +495,8 @@ def keeps_effects(dataset: object) -> bool:
     >>> keeps_effects(xr.Dataset({"ice_mean": (("contrast", "task"), [[1.0]])}))
     True
     """
+    import xarray as xr
+
     return isinstance(dataset, xr.Dataset) and ("ice" in dataset or "ice_mean" in dataset)
 
 
@@ -559,6 +567,8 @@ def _validate_names(dataset: xr.Dataset, name: str, kind: Kind) -> None:
     if name not in dataset.coords or dataset[name].dims != (name,):
         return
     values = dataset[name].to_numpy()
+    import pandas as pd
+
     absent = pd.isna(values) if values.dtype.kind in "fO" else np.zeros(0, dtype=bool)
     if absent.any():
         raise OutcomesError(

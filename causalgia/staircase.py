@@ -11,6 +11,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from causalgia.analysis import Analysis, is_of_placebos
+from causalgia.arm_weights import weights_of
 from causalgia.effects import contrast
 from causalgia.errors import ContrastError, DecisionError, ExploratoryWarning, OutcomesError
 from causalgia.estimation import estimate
@@ -173,10 +174,13 @@ def _require_question(kept: xr.Dataset, analysis: Analysis) -> None:
 def _question_in(effects: xr.Dataset) -> dict[str, Any]:
     if "control" in effects.attrs:
         return {"control": effects.attrs["control"]}
-    rows = effects["weight"].transpose("contrast", "arm")
-    arms = rows["arm"].to_numpy().tolist()
-    of_row = ({arm: float(w) for arm, w in zip(arms, row, strict=True) if w} for row in rows.to_numpy())
-    return {"contrasts": dict(zip(map(str, rows["contrast"].to_numpy()), of_row, strict=True))}
+    W, arms = weights_of(effects), effects["arm"].to_numpy().tolist()
+    starts = W.indptr[1:-1]
+    of_row = (
+        {arms[j]: float(w) for j, w in zip(columns, values, strict=True)}
+        for columns, values in zip(np.split(W.indices, starts), np.split(W.data, starts), strict=True)
+    )
+    return {"contrasts": dict(zip(map(str, effects["contrast"].to_numpy()), of_row, strict=True))}
 
 
 def conclude(kept: xr.Dataset, effects: xr.Dataset | None, estimates: xr.Dataset, asked: Analysis, key: int) -> Steps:
@@ -401,8 +405,8 @@ def _with_families(effects: xr.Dataset, analysis: Analysis) -> xr.Dataset:
             f"families={name!r} is no coordinate of the contrasts or arms; there are {', '.join(on_arm)}"
         )
     levels = effects[name].to_numpy()
-    positive = effects["weight"].transpose("contrast", "arm").to_numpy() > 0
-    families = [np.unique(levels[row].astype(str)) for row in positive]
+    positive = weights_of(effects) > 0
+    families = [np.unique(levels[row].astype(str)) for row in np.split(positive.indices, positive.indptr[1:-1])]
     for contrast_name, found in zip(effects["contrast"].to_numpy(), families, strict=True):
         if len(found) != 1:
             raise ContrastError(

@@ -6,7 +6,14 @@ what happened in them into rows beside the band in which they may fall, for tabl
 
 from __future__ import annotations
 
-from causalgia.calibration.bands import Row, judged, mean_row, rank_row, share_row
-from causalgia.calibration.calibrating import calibrate
+from typing import TYPE_CHECKING
+
+from causalgia.exports import on_first_use
+
+if TYPE_CHECKING:
+    from causalgia.calibration.bands import Row, judged, mean_row, rank_row, share_row
+    from causalgia.calibration.calibrating import calibrate
+else:
+    __getattr__, __dir__ = on_first_use(__name__)
 
 __all__ = ["Row", "calibrate", "judged", "mean_row", "rank_row", "share_row"]

@@ -42,7 +42,7 @@ bench = typer.Typer(
     name="mpra",
     help="Order a design as an MPRA library, analyze its counts, and compare the virtual with the measured trial.",
     no_args_is_help=True,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,
 )
 
 _Trial = Annotated[Path, typer.Argument(metavar="TRIAL.TOML", help=r"Trial file with an \[mpra] table.")]

@@ -101,11 +101,12 @@ def kept_in(folder: Path) -> xr.Dataset:
         If it holds a trial on disk that is not finished, or damaged.
     """
     from causalgia import store
-    from causalgia.engine.opening import open_store
-    from causalgia.spec import read_spec
 
     if not (folder / STORE).exists():
         return store.load(present(folder) / OUTCOMES, "outcomes")
+    from causalgia.engine.opening import open_store
+    from causalgia.spec import read_spec
+
     found = open_store(folder / STORE)
     return found.assign_attrs(read_spec(folder / SPEC).attrs) if (folder / SPEC).is_file() else found
 

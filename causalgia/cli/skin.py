@@ -47,6 +47,12 @@ class OneLine(TyperGroup):
                 )
         return super().parse_args(ctx, args)
 
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """List the commands, each with the whole first paragraph of its help."""
+        rows = [(name, _first_paragraph(self.commands[name].help or "")) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
 
 class StoppedError(CausalgiaError):
     """Ctrl-C that leaves something to say; plain interrupts are swallowed below, with whatever they said."""
@@ -61,6 +67,10 @@ class RopeOfTwo(TyperCommand):
             if len(args) > at + 2 and all(map(_is_number, args[at + 1 : at + 3])):
                 args = [*args[:at], f"--rope={args[at + 1]},{args[at + 2]}", *args[at + 3 :]]
         return super().parse_args(ctx, args)
+
+
+def _first_paragraph(text: str) -> str:
+    return " ".join(text.split("\n\n")[0].split())
 
 
 def _is_number(text: str) -> bool:

@@ -5,26 +5,33 @@ A choice is compared by value, prints as it was written, has a fingerprint, and 
 
 from __future__ import annotations
 
-from causalgia.design.arms import Arm, factorial
-from causalgia.design.assignment import assign
-from causalgia.design.copied import Copy
-from causalgia.design.design import Design
-from causalgia.design.intervention import Intervention, Sequential, Untreated
-from causalgia.design.null_model import NullModel
-from causalgia.design.null_models import (
-    DinucleotideShuffle,
-    Genomic,
-    KletShuffle,
-    Markov,
-    Profile,
-    Shuffle,
-    Uniform,
-)
-from causalgia.design.patterned import Embed, Insert, Placebo, PlaceboWord, placebos
-from causalgia.design.patterns import merged_word
-from causalgia.design.reading import intervention_from_dict, null_from_dict
-from causalgia.design.sited import AblateEach, EmbedEach
-from causalgia.design.spanned import Ablate, Delete, Mutate, Scramble
+from typing import TYPE_CHECKING
+
+from causalgia.exports import on_first_use
+
+if TYPE_CHECKING:
+    from causalgia.design.arms import Arm, factorial
+    from causalgia.design.assignment import assign
+    from causalgia.design.copied import Copy
+    from causalgia.design.design import Design
+    from causalgia.design.intervention import Intervention, Sequential, Untreated
+    from causalgia.design.null_model import NullModel
+    from causalgia.design.null_models import (
+        DinucleotideShuffle,
+        Genomic,
+        KletShuffle,
+        Markov,
+        Profile,
+        Shuffle,
+        Uniform,
+    )
+    from causalgia.design.patterned import Embed, Insert, Placebo, PlaceboWord, placebos
+    from causalgia.design.patterns import merged_word
+    from causalgia.design.reading import intervention_from_dict, null_from_dict
+    from causalgia.design.sited import AblateEach, EmbedEach
+    from causalgia.design.spanned import Ablate, Delete, Mutate, Scramble
+else:
+    __getattr__, __dir__ = on_first_use(__name__)
 
 __all__ = [
     "Ablate",

@@ -5,10 +5,9 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass, field, replace
 from itertools import compress
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.design.choice import Choice
@@ -18,6 +17,9 @@ from causalgia.notes import with_notes
 from causalgia.schema import annotate, validate
 from causalgia.sequences.records import Name, Sequences, Source, as_sequences
 from causalgia.streams import RNG, derive, root_key
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 _SHOWN = 200  # letters that a repr spells out
 Tokens = NDArray[np.uint8]
@@ -100,6 +102,8 @@ class NullModel(Choice):
         >>> cg.Uniform(length=20).sample(3, rng=0)["sequence"].shape
         (3, 20)
         """
+        import xarray as xr
+
         n_units = positive_int(n_units, "n_units")
         self.check(n_units)
         key = derive(root_key(rng), "null")

@@ -10,11 +10,12 @@ import xarray as xr
 from scipy import sparse
 
 from causalgia.analysis import Analysis, beyond
+from causalgia.arm_weights import written_out
 from causalgia.effects.expanding import check_of_means, expanded, expanded_by_arm
 from causalgia.effects.floor import floor_column
 from causalgia.effects.spread import arm_sds, control_sd, measured_in, pooled_sd, read_for_sd, sds_of_shared
 from causalgia.effects.weighing import weighed
-from causalgia.effects.weights import Contrasts, arm_name, chosen, dense, unique, weight_matrix
+from causalgia.effects.weights import Contrasts, arm_name, chosen, unique, weight_matrix
 from causalgia.effects.wording import done, in_words, measured_on
 from causalgia.errors import OutcomesError
 from causalgia.inputs import parse_json
@@ -138,7 +139,7 @@ def contrast(
     )
     coords = {name: c for name, c in outcomes.coords.items() if (name != "do" and "arm" in c.dims) or "unit" in c.dims}
     effects = xr.Dataset(parts, coords=coords, attrs=outcomes.attrs)
-    effects["weight"] = (("contrast", "arm"), dense(W))
+    effects["weight"] = (("contrast", "arm"), written_out(W))
     effects = effects.assign(floor_column(outcomes, W, arms, scale, ceiling, list(next(iter(weights.values())))))
     effects = effects.assign_coords(contrast=list(weights), arm=arms, **done(outcomes, weights))
     effects.attrs |= in_words(outcomes, weights, scale, "crossover" if crossover else "parallel", control, interaction)

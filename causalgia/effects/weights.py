@@ -219,9 +219,3 @@ def weight_matrix(weights: Weights, arms: list[str]) -> sparse.csr_array:
     entries = [(k, column[arm], value) for k, w in enumerate(weights.values()) for arm, value in w.items()]
     rows, columns, values = zip(*entries, strict=True)
     return sparse.csr_array((np.array(values), (rows, columns)), shape=(len(weights), len(arms)))
-
-
-def dense(W: sparse.csr_array) -> npt.NDArray[np.floating]:
-    """W as an array: 4,096 contrasts of as many arms take 67 MB in float32 (where that is exact), 134 in float64."""
-    narrow = W.astype(np.float32)
-    return np.asarray((narrow if (narrow.data == W.data).all() else W).toarray())

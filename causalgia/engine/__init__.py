@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from causalgia.engine.checking import check
-from causalgia.engine.running import run
+from typing import TYPE_CHECKING
+
+from causalgia.exports import on_first_use
+
+if TYPE_CHECKING:
+    from causalgia.engine.checking import check
+    from causalgia.engine.running import run
+else:
+    __getattr__, __dir__ = on_first_use(__name__)
 
 __all__ = ["check", "run"]

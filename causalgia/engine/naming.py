@@ -7,7 +7,7 @@ from typing import Any
 import xarray as xr
 
 from causalgia.analysis import beyond, of_one_word
-from causalgia.effects.weights import dense
+from causalgia.arm_weights import written_out
 from causalgia.effects.wording import done, in_words
 from causalgia.engine.question import Question
 from causalgia.predict import Predictor
@@ -40,7 +40,7 @@ def names_of(question: Question, predictor: Predictor, attrs: dict[str, Any], *,
     if sparing and question.matrix.shape[0] * question.matrix.shape[1] > _MOST_WEIGHTS:
         return _with_words(names, question)
     on_arms = {str(name): c.variable for name, c in outcomes.coords.items() if name != "do"}
-    return names.assign(weight=(("contrast", "arm"), dense(question.matrix))).assign_coords(on_arms)
+    return names.assign(weight=(("contrast", "arm"), written_out(question.matrix))).assign_coords(on_arms)
 
 
 def _with_words(names: xr.Dataset, question: Question) -> xr.Dataset:

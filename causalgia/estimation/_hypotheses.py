@@ -13,6 +13,7 @@ import xarray as xr
 from scipy import sparse
 
 from causalgia.analysis import beyond
+from causalgia.arm_weights import weights_of
 from causalgia.effects.expressions import (
     KEYWORDS,
     Linear,
@@ -367,8 +368,7 @@ def _floor(used: xr.Dataset, H: Array, out: xr.Dataset) -> xr.Dataset:
 def _with_weight(out: xr.Dataset, used: xr.Dataset, H: Array) -> xr.Dataset:
     if "weight" not in used:
         return out
-    weight = used["weight"].transpose("contrast", "arm").to_numpy().astype(np.float64)
-    return out.assign(weight=(("contrast", "arm"), H @ weight))
+    return out.assign(weight=(("contrast", "arm"), np.asarray(H @ weights_of(used).astype(np.float64))))
 
 
 def _attrs(table: xr.Dataset, system: System, ci_prob: float) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from causalgia.arm_weights import weights_of
 from causalgia.effects import contrast
 from causalgia.errors import EstimateError
 from causalgia.estimation.component_cells import (
@@ -163,8 +164,8 @@ def _instance_of(effects: xr.Dataset, instance: str) -> list[str]:
     if dims == ("contrast",):
         return [str(value) for value in effects[instance].to_numpy()]
     if dims == ("arm",) and "weight" in effects:
-        treated = effects["weight"].transpose("contrast", "arm").to_numpy() > 0
-        of = [sorted(set(effects[instance].to_numpy()[row].astype(str))) for row in treated]
+        on_arms, treated = effects[instance].to_numpy(), weights_of(effects) > 0
+        of = [sorted(set(on_arms[row].astype(str))) for row in np.split(treated.indices, treated.indptr[1:-1])]
         for name, values in zip(_names(effects), of, strict=True):
             if len(values) != 1:
                 raise EstimateError(f"contrast {name!s}: its arms have several {instance!r} ({', '.join(values)})")

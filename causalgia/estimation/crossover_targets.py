@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from causalgia.arm_weights import weights_of
 from causalgia.errors import EstimateError
 from causalgia.estimation.crossed import between_levels, crossed_mean
 from causalgia.estimation.crossover import (
@@ -272,4 +273,4 @@ def _uses_random_arms(effects: xr.Dataset) -> npt.NDArray[np.bool_]:
     """Whether each contrast has a weight on an arm whose intervention is random, shape (K,)."""
     if "random" not in effects.coords or "weight" not in effects:
         return np.zeros(effects.sizes["contrast"], dtype=bool)
-    return np.asarray((effects["weight"].to_numpy()[:, effects["random"].to_numpy().astype(bool)] != 0).any(axis=1))
+    return np.asarray(abs(weights_of(effects)) @ effects["random"].to_numpy().astype(bool).astype(np.float64) > 0)

@@ -16,7 +16,7 @@ from causalgia.estimation.moments import Array, p_and_limits
 from causalgia.estimation.possible import refuse_crooked, refuse_disagreement, refuse_no_covariance, refuse_where
 from causalgia.estimation.request import require_ci_prob
 from causalgia.estimation.tails import log_p
-from causalgia.estimation.tasks import by_task, side_by_side, with_effect_columns
+from causalgia.estimation.tasks import Given, by_task, side_by_side, with_effect_columns
 from causalgia.schema import SCHEMA, annotate, validate
 
 TASK = "effect"
@@ -77,6 +77,11 @@ def from_effects(
     """
     if isinstance(effect, pd.DataFrame | xr.Dataset):
         return _of_table(effect, ci_prob, {"se": se, "covariance": covariance, "df": df, "names": names})
+    return _assembled({TASK: _as_given(effect, se, covariance, df, names, {})}, require_ci_prob(ci_prob))
+
+
+def _as_given(effect: Any, se: Any, covariance: Any, df: Any, names: Any, beside: dict[str, Any]) -> Given:
+    """Return the effects of one task as arrays that can be used, or say what is wrong with them."""
     shared = shared_labels({"names": names, "effect": effect, "se": se, "covariance": covariance, "df": df})
     names = shared if names is None else names
     ace = np.atleast_1d(_numbers(effect, "effect"))
@@ -91,13 +96,29 @@ def from_effects(
     freedom = np.full(len(ace), np.inf) if df is None else _positive(df, "df", labels, "None is normal")
     if np.isinf(freedom).any() and not np.isinf(freedom).all():
         raise EstimateError("df is infinite for some contrasts; give 1e9 for a normal one among others")
-    ci_prob = require_ci_prob(ci_prob)
-    p, lower, upper = p_and_limits(ace, errors, freedom, ci_prob)
-    columns = {"ace": ace, "se": errors, "p": p, "log_p": log_p(ace, errors, freedom), "lower": lower, "upper": upper}
-    columns |= {"df": freedom} if np.isfinite(freedom).all() else {}
-    data: dict[str, Any] = {name: (("contrast", "task"), column[:, None]) for name, column in columns.items()}
-    data |= {} if matrix is None else {"covariance": (("contrast", "contrast_", "task"), matrix[:, :, None])}
-    coords = {"contrast": labels, "task": [TASK]} | ({"contrast_": labels} if matrix is not None else {})
+    return Given(labels, ace, errors, freedom, matrix, beside)
+
+
+def _assembled(tasks: dict[Any, Given], ci_prob: float) -> xr.Dataset:
+    """Return the estimates of all tasks, with p and limits, in one Dataset."""
+    given = side_by_side(tasks)
+    t = (given.effect.ravel(), given.se.ravel(), given.df.ravel())
+    tested = dict(zip(("p", "lower", "upper"), p_and_limits(*t, ci_prob), strict=True)) | {"log_p": log_p(*t)}
+    shape, tested = given.effect.shape, {"ace": t[0], "se": t[1], **tested}
+    columns = {name: tested[name].reshape(shape) for name in ("ace", "se", "p", "log_p", "lower", "upper")}
+    columns |= {"df": given.df} if np.isfinite(given.df).all() else {}
+    data: dict[str, Any] = {name: (("contrast", "task"), column) for name, column in columns.items()}
+    data |= {} if given.covariance is None else {"covariance": (("contrast", "contrast_", "task"), given.covariance)}
+    coords: dict[str, Any] = {"contrast": given.labels, "task": list(tasks)}
+    coords |= {"contrast_": given.labels} if given.covariance is not None else {}
+    for name, column in given.beside.items():
+        if name in _NOT_COLUMNS or name in data:
+            continue
+        if name in _VARIABLES:
+            wide = column if column.ndim == 2 else np.broadcast_to(column[:, None], shape).copy()
+            data[name] = (("contrast", "task"), wide)
+        else:
+            coords[name] = (("contrast", "task")[: column.ndim], column)
     attrs = {"ci_prob": ci_prob, "errors": "estimated" if "df" in columns else "known"}
     return validate(annotate(xr.Dataset(data, coords=coords, attrs=attrs)), "estimates")
 
@@ -159,9 +180,8 @@ def _of_table(table: pd.DataFrame | xr.Dataset, ci_prob: float, beside: dict[str
 def _of_columns(table: Any, ci_prob: float = 0.95) -> xr.Dataset:
     table = with_effect_columns(table)
     tables = by_task(table)
-    if tables is None:
-        return _of_one_task(table, ci_prob)
-    return side_by_side({task: _of_one_task(one, ci_prob) for task, one in tables.items()})
+    tables = {TASK: table} if tables is None else tables
+    return _assembled({task: _of_one_task(one) for task, one in tables.items()}, ci_prob)
 
 
 def of_elements(fitted: xr.Dataset) -> xr.Dataset:
@@ -207,14 +227,12 @@ def with_contrasts(fitted: xr.Dataset) -> xr.Dataset:
     return fitted.drop_vars("contrast", errors="ignore").expand_dims(contrast=[name])
 
 
-def _of_one_task(table: Any, ci_prob: float) -> xr.Dataset:
+def _of_one_task(table: Any) -> Given:
     columns, names, covariance = _read(table)
     if "effect" not in columns or ("se" not in columns and covariance is None):
         raise OutcomesError(f"estimates: {_way_to_estimates(table)}")
-    estimates = from_effects(
-        columns["effect"], columns.get("se"), covariance, columns.get("df"), names, ci_prob=ci_prob
-    )
-    return validate(annotate(_with_the_rest(estimates, columns)), "estimates")
+    beside = {name: _plain(column) for name, column in columns.items() if np.ndim(column) == 1}
+    return _as_given(columns["effect"], columns.get("se"), covariance, columns.get("df"), names, beside)
 
 
 def aligned(estimates: xr.Dataset) -> xr.Dataset:
@@ -306,18 +324,10 @@ def _read(table: Any) -> tuple[dict[str, Any], Any, Any]:
     return columns, names, square(matrix, str(dims[0]), str(matrix.dims[-1])).to_numpy() if matrix.ndim == 2 else matrix
 
 
-def _with_the_rest(estimates: xr.Dataset, columns: dict[str, Any]) -> xr.Dataset:
-    """Add further columns: coordinates on contrast, and variables where estimates have such."""
-    out = estimates
-    for name, column in columns.items():
-        if np.ndim(column) != 1 or name in _NOT_COLUMNS or name in estimates.variables:
-            continue
-        column = column.astype(str) if column.dtype == object and all(isinstance(v, str) for v in column) else column
-        if name in _VARIABLES:
-            out = out.assign({name: (("contrast", "task"), np.asarray(column)[:, None])})
-        else:
-            out = out.assign_coords({name: ("contrast", np.asarray(column))})
-    return out
+def _plain(column: Any) -> npt.NDArray[Any]:
+    """Return a column as an array: of text where every value is text."""
+    text = column.dtype == object and all(isinstance(value, str) for value in column)
+    return np.asarray(column.astype(str) if text else column)
 
 
 def _way_to_estimates(table: Any) -> str:

@@ -6,7 +6,6 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse, special
 
 from causalgia.rowwise import first_row, less, mean_from
 
@@ -34,6 +33,8 @@ def group_sums(x: npt.NDArray[np.floating], codes: Codes) -> Array:
     >>> group_sums(np.array([1.0, 2.0, 4.0]), np.array([0, 1, 0]))
     array([5., 2.])
     """
+    from scipy import sparse
+
     n = len(codes)
     indicator = sparse.csr_array((np.ones(n), (codes, np.arange(n))))
     sums = np.asarray(indicator @ np.asarray(x, dtype=np.float64).reshape(n, -1))
@@ -144,6 +145,8 @@ def p_and_limits(ace: Array, se: Array, df: Array, ci_prob: float) -> tuple[Arra
     >>> p.round(4), lower.round(4), upper.round(4)
     (array([0.0766, 0.    ]), array([-0.1311,  2.    ]), array([2.1311, 2.    ]))
     """
+    from scipy import special
+
     exact = se == 0
     with np.errstate(over="ignore"):
         t = np.abs(ace) / np.where(exact, 1.0, se)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import special
 
 from causalgia.estimation.moments import Array
 
@@ -31,6 +30,8 @@ def log_p(ace: Array, se: Array, df: Array) -> Array:
     >>> log_p(np.array([1.0, 50.0]), np.array([0.5, 1.0]), np.array([9.0, np.inf])).round(4)
     array([   -2.5698, -1254.1382])
     """
+    from scipy import special
+
     ace, se, df = np.broadcast_arrays(ace, se, df)
     exact = (se == 0).ravel()
     with np.errstate(over="ignore"):
@@ -59,6 +60,8 @@ def log_sf_t(t: Array, df: Array) -> Array:
     >>> log_sf_t(np.array([1.0, 1e40]), np.array([4.0, 9.0])).round(4)
     array([  -1.6769, -821.0884])
     """
+    from scipy import special
+
     with np.errstate(divide="ignore", under="ignore"):
         out = np.log(special.stdtr(df, -t))
     polynomial = (out < _FAR) & (t > np.sqrt(df))
@@ -76,6 +79,8 @@ def density_ratio_at_0(df: Array) -> Array:
     >>> density_ratio_at_0(np.array([1.0, 1e6])).round(6)
     array([0.797885, 1.      ])
     """
+    from scipy import special
+
     half = df / 2
     exact = special.gammaln(half + 0.5) - special.gammaln(half) - 0.5 * np.log(half)
     series = -1 / (8 * half) + 1 / (192 * half**3) - 1 / (640 * half**5)  # of the same, from half = 50 to rounding
@@ -83,6 +88,8 @@ def density_ratio_at_0(df: Array) -> Array:
 
 
 def _log_sf_series(t: Array, df: Array) -> Array:
+    from scipy import special
+
     a, log_x = df / 2, -np.logaddexp(0, 2 * np.log(t) - np.log(df))
     x = np.exp(log_x)
     beta = special.gammaln(a) + 0.5 * np.log(np.pi) - special.gammaln(a + 0.5)
@@ -91,6 +98,8 @@ def _log_sf_series(t: Array, df: Array) -> Array:
 
 
 def _log_sf_mills(t: Array, df: Array) -> Array:
+    from scipy import special
+
     nodes, weights = special.roots_laguerre(40)
     square = df + t**2
     y = nodes[:, None] * square / ((df + 1) * t)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
 from causalgia.errors import EstimateError, OutcomesError
+from causalgia.estimation.labels import Labels
+from causalgia.estimation.moments import Array
 
 #: the columns of broom and marginaleffects -> ours
 _OTHER_NAMES = {"estimate": "effect", "std_error": "se", "std.error": "se"}
@@ -89,37 +93,67 @@ def by_task(table: Any) -> dict[Any, Any] | None:
     return tables
 
 
-def side_by_side(estimates: Mapping[Any, xr.Dataset]) -> xr.Dataset:
-    """Put estimates of the same contrasts in several tasks on one dim ``task``, in the order of the first.
+@dataclass(frozen=True, eq=False)
+class Given:
+    """Effects that were given and are usable, of K contrasts in one task, or in T of them on a last axis."""
+
+    labels: Labels
+    """Names of the contrasts, (K,)."""
+    effect: Array
+    se: Array
+    df: Array
+    """Infinite where normal."""
+    covariance: Array | None
+    """(K, K[, T])."""
+    beside: dict[str, npt.NDArray[Any]]
+    """Further columns, (K,), or where tasks differ in them (K, T)."""
+
+
+def side_by_side(tasks: Mapping[Any, Given]) -> Given:
+    """Put effects of the same contrasts in several tasks side by side, in the order of the first.
 
     Raises
     ------
     EstimateError
         If a contrast lacks a task, or some tasks are normal and others are not.
     """
-    first = next(iter(estimates.values()))
-    contrasts, together = first["contrast"].to_numpy(), []
-    for task, one in estimates.items():
-        apart = sorted(set(contrasts.tolist()) ^ set(one["contrast"].to_numpy().tolist()), key=str)
+    first = next(iter(tasks.values()))
+    wanted, together = first.labels.tolist(), []
+    for task, one in tasks.items():
+        place = {name: k for k, name in enumerate(one.labels.tolist())}
+        apart = sorted(set(wanted) ^ set(place), key=str)
         if apart:
             raise EstimateError(
                 f"contrast {apart[0]!s} has an effect in some tasks and none in others (see task {task!s}); give every "
                 "contrast in every task, or one task at a time"
             )
-        if set(one.data_vars) != set(first.data_vars):
+        if np.isinf(one.df).any() != np.isinf(first.df).any():
             raise EstimateError(f"task {task!s}: df is infinite there and not elsewhere; give 1e9 for a normal one")
-        rows = {"contrast": contrasts} | ({"contrast_": contrasts} if "contrast_" in one.dims else {})
-        together.append(one.sel(rows).assign_coords(task=[task]))
-    found = xr.concat(
-        together,
-        "task",
-        data_vars="minimal",
-        coords="different",
-        compat="equals",
-        join="exact",
-        combine_attrs="override",
+        together.append(_in_order(one, [place[name] for name in wanted]))
+    matrices = [one.covariance for one in together if one.covariance is not None]
+    return Given(
+        first.labels,
+        np.stack([one.effect for one in together], axis=-1),
+        np.stack([one.se for one in together], axis=-1),
+        np.stack([one.df for one in together], axis=-1),
+        np.stack(matrices, axis=-1) if matrices else None,
+        {name: _of_tasks([one.beside[name] for one in together]) for name in first.beside},
     )
-    return found.transpose("contrast", ..., "task")
+
+
+def _in_order(one: Given, rows: list[int]) -> Given:
+    if rows == list(range(len(rows))):
+        return one
+    matrix = None if one.covariance is None else one.covariance[np.ix_(rows, rows)]
+    beside = {name: column[rows] for name, column in one.beside.items()}
+    return Given(one.labels[rows], one.effect[rows], one.se[rows], one.df[rows], matrix, beside)
+
+
+def _of_tasks(columns: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """Return a column of every task, (K, T), or (K,) where it is the same in all."""
+    first = xr.Variable("contrast", columns[0])
+    same = all(first.equals(xr.Variable("contrast", x)) for x in columns[1:])  # type: ignore[no-untyped-call]
+    return columns[0] if same else np.stack(columns, axis=-1)
 
 
 def _of_frame(table: pd.DataFrame) -> dict[Any, Any]:
@@ -127,4 +161,5 @@ def _of_frame(table: pd.DataFrame) -> dict[Any, Any]:
     if missing.any() or table.empty:
         where = f"row {int(np.argmax(missing))} has no task" if missing.any() else "the table has no rows"
         raise OutcomesError(f"estimates: {where}; give its name in the column 'task'")
-    return {task: table.drop(columns="task")[(table["task"] == task).to_numpy()] for task in table["task"].unique()}
+    rest, rows = table.drop(columns="task"), table.reset_index(drop=True).groupby("task", sort=False).indices
+    return {task: rest.iloc[rows[task]] for task in table["task"].unique()}

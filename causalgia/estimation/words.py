@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from causalgia.arm_weights import weights_of
 from causalgia.errors import EstimateError
 from causalgia.estimation.crossover_targets import settled
 from causalgia.scales import OF_MEANS
@@ -28,9 +29,32 @@ def placebo_words(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
     """
     if "weight" not in dataset or "kind" not in dataset.variables:
         return np.zeros(dataset.sizes["contrast"], dtype=bool)
-    positive = dataset["weight"].transpose("contrast", "arm").to_numpy() > 0
+    positive = (weights_of(dataset) > 0).astype(np.intp)
     word = dataset["kind"].to_numpy().astype(str) == "placebo_word"
-    return np.asarray((positive.sum(axis=1) == 1) & (positive & word).any(axis=1))
+    return np.asarray((positive.sum(axis=1) == 1) & (positive @ word.astype(np.intp) > 0))
+
+
+def words_of(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
+    """Return whether each contrast is one fixed placebo word, shape ``(contrast,)``.
+
+    The bool coordinate or variable ``placebo_word (contrast)`` says so; without it ``weight`` and ``kind`` of the arms.
+
+    Raises
+    ------
+    EstimateError
+        If ``placebo_word`` is not bool on the dim contrast.
+
+    Examples
+    --------
+    >>> words_of(xr.Dataset({"ace": ("contrast", [1.0, 0.0]), "placebo_word": ("contrast", [False, True])}))
+    array([False,  True])
+    """
+    if "placebo_word" not in dataset.variables:
+        return placebo_words(dataset)
+    marked = dataset["placebo_word"]
+    if marked.dims != ("contrast",) or marked.dtype != bool:
+        raise EstimateError(f"placebo_word has dims {marked.dims} and dtype {marked.dtype}, not bool on contrast")
+    return np.asarray(marked.to_numpy())
 
 
 def words_as_levels(effects: xr.Dataset) -> xr.Dataset:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import xarray as xr
 
 from causalgia.errors import ContrastError, DecisionError, OutcomesError
 from causalgia.schema import annotate, require_dataset, validate
@@ -15,6 +14,8 @@ from causalgia.streams import RNG
 from causalgia.tables import nearest
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from causalgia.verdicts.regions import Rope
 
 _SIDES = ("above", "below", "either")
@@ -142,6 +143,8 @@ def share_of_predictors(
     >>> share["share"].sel(side="below").item(), share["claimed"].sel(side="below").item()
     (0.5, 0.5)
     """
+    import xarray as xr
+
     from causalgia.estimation.request import require_ci_prob
 
     ci_prob = require_ci_prob(ci_prob)
@@ -165,6 +168,8 @@ def share_of_predictors(
 
 def _decided(found: Any, rope: Rope, level: float, rng: RNG | None) -> list[tuple[xr.DataArray, xr.Dataset]]:
     """Return draws ``(sample, contrast, task)`` and verdicts of the predictors that vary, and of the exact ones."""
+    import xarray as xr
+
     from causalgia.estimation import as_estimates
     from causalgia.posterior import infer
 
@@ -235,6 +240,8 @@ def _by_predictor(outcomes: Mapping[str, xr.Dataset] | Sequence[xr.Dataset] | xr
 
 
 def _named(outcomes: object) -> dict[str, Any]:
+    import xarray as xr
+
     if isinstance(outcomes, xr.Dataset):
         return {"": outcomes}
     if isinstance(outcomes, Mapping):
@@ -342,6 +349,8 @@ def _apart(parts: list[xr.Dataset]) -> xr.Dataset:
 
 
 def _joined(parts: list[xr.Dataset]) -> xr.Dataset:
+    import xarray as xr
+
     return xr.concat(
         parts, "contrast", data_vars="minimal", coords="minimal", compat="override", combine_attrs="drop_conflicts"
     )

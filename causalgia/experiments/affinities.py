@@ -9,7 +9,6 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import xarray as xr
 
 from causalgia.analysis import Rope
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
@@ -21,6 +20,8 @@ from causalgia.experiments.experiment import Entry, Experiment, Found, Labels
 from causalgia.experiments.wording import by_task, effect_in_words
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from causalgia.estimation import Line
     from causalgia.plot import Axes
 
@@ -166,6 +167,8 @@ def _read_as(word: str) -> str:
 
 
 def _read(found: Found) -> Finding:
+    import xarray as xr
+
     estimates, decisions = found.steps.estimates, found.steps.decisions
     log_kd = estimates["log10_kd"].to_numpy()
     reach = float(np.ptp(log_kd))
@@ -222,6 +225,8 @@ _TRENDS = {
 
 
 def _sentence(rows: xr.Dataset, line: Line, reach: float, trend: str) -> str:
+    import xarray as xr
+
     ace = rows["ace"].to_numpy()
     if np.ptp(ace) <= _ROUNDING * abs(ace).max():
         return f"all words have the one effect {ace[0]:.4g}, whatever their K_D."

@@ -9,7 +9,6 @@ from os import PathLike
 from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.analysis import Rope
@@ -26,6 +25,8 @@ from causalgia.sequences.records import Sequences
 from causalgia.sequences.vcf import Variant, VariantWindows, read_vcf, variant_windows
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from causalgia.plot import Axes
 
 REFERENCE, ALTERNATE = "reference", "alternate"
@@ -267,6 +268,8 @@ def _labels(chosen: tuple[Variant, ...]) -> Labels:
 
 
 def _read(found: Found) -> Finding:
+    import xarray as xr
+
     tables = found.steps.decisions, found.steps.estimates
     over = found.experiment.drawn.describe()
     n = found.steps.decisions.sizes["contrast"]
@@ -298,6 +301,8 @@ def _read_own(chosen: tuple[Variant, ...], n_loci: int, found: Found) -> Finding
 
 def _table(effects: xr.DataArray, mean: xr.Dataset, chosen: tuple[Variant, ...]) -> xr.Dataset:
     """Return a row for each variant: what it does is known, and is compared with the region as it stands."""
+    import xarray as xr
+
     effect = effects.reset_coords(drop=True).rename(unit="variant")
     coords = {name: ("variant", list(row.values())) for name, row in _labels(chosen).items()}
     low, high = (mean[side].reset_coords(drop=True) for side in ("rope_lower", "rope_upper"))

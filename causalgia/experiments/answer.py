@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 
 from causalgia.errors import ContrastError
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from causalgia.plot import Axes
 
 
@@ -159,6 +160,8 @@ def largest(table: xr.Dataset, *, most: int = 30, n: int = 20) -> xr.Dataset:
 
 def _of_task(dataset: xr.Dataset, task: str) -> xr.Dataset:
     """Return a Dataset about one task, which stays a dim; as it is where it has no tasks."""
+    import xarray as xr
+
     if not isinstance(dataset, xr.Dataset) or "task" not in dataset.dims or "task" not in dataset.coords:
         return dataset
     return dataset.isel(task=[[str(name) for name in dataset["task"].to_numpy()].index(task)])

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-import xarray as xr
+from typing import TYPE_CHECKING
 
 from causalgia.analysis import Rope
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
@@ -15,6 +14,9 @@ from causalgia.experiments.experiment import Entry, Experiment, Found
 from causalgia.experiments.settings import background, positions, site, start_of
 from causalgia.experiments.wording import by_task, effect_in_words
 from causalgia.sequences import Motif
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 UNTREATED, WORD = "untreated", "word"
 

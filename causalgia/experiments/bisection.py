@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import xarray as xr
 
 from causalgia.analysis import Rope, is_of_placebos
 from causalgia.design import Ablate, Arm, Design, Genomic, Untreated
@@ -29,6 +28,8 @@ from causalgia.experiments.wording import effect_in_words
 from causalgia.streams import RNG, derive, root_key
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from causalgia.predict import Predictor
 
 WILD_TYPE = "wild type"
@@ -117,6 +118,8 @@ def tile_search(
     >>> found["contrast"].values[found["finest"].squeeze().values].tolist()
     ['195-210', '210-225']
     """
+    import xarray as xr
+
     null = real_sequences(sequences, draws, rope, fixed_control=True)
     roots = ((0, null.length),) if tiles is None else spans_inside(tiles, "tiles", null.length)
     _check(roots, least, fill, fwer, rope)
@@ -227,6 +230,7 @@ def _halved(nodes: list[Node], found: Sequence[int], least: int) -> list[int]:
 
 def _told(whole: xr.Dataset, nodes: Sequence[Node], adjusted: Any, fwer: float, null: Genomic) -> xr.Dataset:
     """Return the table of a search: what was found, where it ends, intervals, the tree and the sentence."""
+    import xarray as xr
     from scipy.special import stdtrit
 
     width, dims = np.array([node.width for node in nodes]), ("contrast", "task")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import xarray as xr
 
 from causalgia.analysis import Analysis, Rope
 from causalgia.design import Arm, Genomic, Untreated
@@ -28,6 +27,9 @@ from causalgia.experiments.tiling import (
 from causalgia.experiments.wording import by_task, effect_in_words
 from causalgia.reporting import format_effect
 from causalgia.scales import is_log
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 Array = npt.NDArray[np.float64]
 
@@ -206,6 +208,8 @@ def _overall(outcomes: xr.Dataset, analysis: Analysis) -> xr.Dataset:
 
 def _of_each(outcomes: xr.Dataset, null: Genomic, level: float) -> xr.Dataset:
     """Return the index of each sequence, whose WT is one known number, (sequence, task[, model])."""
+    import xarray as xr
+
     pairs, wild = _pairs(outcomes)
     n = len(pairs) // null.draws
     change, wild_type = np.moveaxis(pairs[: n * null.draws].reshape(n, null.draws, *pairs.shape[1:]), 2, 0)
@@ -218,6 +222,8 @@ def _of_each(outcomes: xr.Dataset, null: Genomic, level: float) -> xr.Dataset:
 
 
 def _table(index: Index, coords: Mapping[Hashable, xr.DataArray]) -> xr.Dataset:
+    import xarray as xr
+
     dims = [str(name) for name, c in coords.items() if c.dims == (name,)]
     columns = {name: getattr(index, name) for name in ("index", "lower", "upper", "unbounded", "verdict")}
     return xr.Dataset({name: (dims, v) for name, v in columns.items()}, coords={dim: coords[dim] for dim in dims})

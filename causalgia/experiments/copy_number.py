@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
-
-import xarray as xr
+from typing import TYPE_CHECKING, Literal
 
 from causalgia.analysis import Rope
 from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untreated
@@ -19,6 +17,9 @@ from causalgia.experiments.settings import background, centered, positions, site
 from causalgia.experiments.wording import by_task, effect_in_words, per_unit
 from causalgia.sequences import Motif
 from causalgia.streams import derive
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 CONTROL, RISE, CURVATURE, EXCESS = "untreated", "rise", "curvature", "excess over single sites"
 PUBLISHED = (4, 12, 20)

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-import xarray as xr
-
 if TYPE_CHECKING:
+    import xarray as xr
+
     from causalgia.experiments.answer import Answer
     from causalgia.plot import Axes
 

@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import xarray as xr
-
 from causalgia.analysis import ROPE_IN_WORDS, Analysis
 from causalgia.design import Design, Genomic
 from causalgia.errors import DesignError, OutcomesError
@@ -19,6 +17,8 @@ from causalgia.streams import RNG, derive, root_key
 from causalgia.trial.asking import check_analysis
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from causalgia.plot import Axes
     from causalgia.staircase import Steps
 
@@ -226,6 +226,8 @@ class Experiment(Design):
 
     def label(self, table: xr.Dataset) -> xr.Dataset:
         """Return effects, estimates or decisions with the experiment's coordinates on their contrasts."""
+        import xarray as xr
+
         names = [str(name) for name in table["contrast"].to_numpy()]
         missing = {
             k: "" if any(isinstance(v, str) for v in row.values()) else float("nan") for k, row in self.labels.items()

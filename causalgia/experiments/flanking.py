@@ -7,15 +7,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
-from scipy import special
 
 from causalgia.analysis import Rope
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.design.numbers import positive_int
 from causalgia.errors import DesignError
-from causalgia.estimation import crossed_mean, variance_components
 from causalgia.experiments.answer import Answer, Finding, largest
 from causalgia.experiments.claims import analysis_for
 from causalgia.experiments.experiment import Entry, Experiment, Found
@@ -27,6 +24,8 @@ from causalgia.sequences.alphabet import decode
 from causalgia.streams import derive
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from causalgia.plot import Axes
 
 CONTROL = "untreated"
@@ -220,6 +219,10 @@ def _read(core: str, found: Found) -> Finding:
 
 def _components(effects: xr.Dataset, ci_prob: float) -> xr.Dataset:
     """Split the mean square of each part's effects into core, flank, background and the last two together."""
+    import xarray as xr
+
+    from causalgia.estimation import variance_components
+
     effects = effects.sel(contrast=np.isin(effects["part"], PARTS))
     if "model" in effects["ice"].dims:
         effects = effects.assign(ice=effects["ice"].mean("model")).drop_vars(["constant", "zero"], errors="ignore")
@@ -236,6 +239,11 @@ def _components(effects: xr.Dataset, ci_prob: float) -> xr.Dataset:
 
 def _of_part(effects: xr.Dataset, split: xr.Dataset, ci_prob: float) -> xr.Dataset:
     """Return the mean effect and the components of one part, whose contrasts are one for each pair of flanks."""
+    import xarray as xr
+    from scipy import special
+
+    from causalgia.estimation import crossed_mean
+
     mean = crossed_mean(effects["ice"].transpose("unit", "contrast", "task").to_numpy(), _cluster(effects))
     half = special.stdtrit(mean.df, 0.5 + ci_prob / 2) * mean.se
     variance, se = (split[name].transpose("component", "task").to_numpy() for name in ("variance", "se"))
@@ -294,6 +302,8 @@ def _sized(part: xr.Dataset, component: str) -> str:
 
 def _draw(answer: Answer) -> Axes:
     """Draw each part's mean effect and the sd of its effects; where they were not kept, the contrasts."""
+    import xarray as xr
+
     from causalgia.plot import forest
 
     if "components" not in answer.findings:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import xarray as xr
 
 from causalgia.analysis import Rope
 from causalgia.design import Arm, Design, Genomic, Untreated
@@ -32,6 +31,8 @@ from causalgia.experiments.tiling import (
 from causalgia.streams import RNG, derive, root_key
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from causalgia.predict import Predictor
 
 Goal = Literal["lower", "raise"]
@@ -183,6 +184,8 @@ def greedy_tiles(
     >>> found["tile"].values.tolist()
     ['60-120', '120-180']
     """
+    import xarray as xr
+
     null = real_sequences(sequences, draws, 0)
     _check(null, tiles, rounds, goal, k)
     require_task(predictor, task)
@@ -247,6 +250,8 @@ def _row(found: xr.Dataset, change: xr.DataArray, span: Span) -> xr.Dataset:
 
 
 def _together(rows: list[xr.Dataset], task: str | None, goal: str) -> xr.Dataset:
+    import xarray as xr
+
     coords = ["tile", "start", "stop"]
     table = xr.concat(rows, dim=xr.Variable("round", np.arange(1, len(rows) + 1)), coords=coords)
     said = {"searched": f"the tile whose loss would {goal} the mean of task {task} most, in every round"}

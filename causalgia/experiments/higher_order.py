@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import combinations
-from typing import Any, Literal
-
-import xarray as xr
+from typing import TYPE_CHECKING, Any, Literal
 
 from causalgia.analysis import Rope
 from causalgia.design import Arm
@@ -27,6 +25,9 @@ from causalgia.experiments.tiling import (
     spans_inside,
 )
 from causalgia.experiments.wording import effect_in_words
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 Around = Literal["own", "shuffled"]
 TOGETHER, NONE = "all together", "none"

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.analysis import Rope
@@ -25,6 +24,9 @@ from causalgia.sequences import Motif, find_instances
 from causalgia.sequences.records import Source
 from causalgia.streams import derive
 from causalgia.tables import shown
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 CONTROL, NET = "untreated", "motif minus placebo"
 _LEAST = 20  # units from which one speaks of what modifies their effects
@@ -232,6 +234,8 @@ def _varies(effects: xr.Dataset, covariate: str) -> bool:
 
 def _modified(table: xr.Dataset, task: Any) -> list[str]:
     """Say what one sd more GC, one more instance, or ten more bases to the nearest one change."""
+    import xarray as xr
+
     steps = {"gc": table["sd"].sel(covariate="gc").item()} if "gc" in table["covariate"] else {}
     steps |= {"neighbours": 1.0, "distance": 10.0}
     words = {"neighbours": "each instance elsewhere", "distance": "10 bp further from the nearest instance"}

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-import xarray as xr
+from typing import TYPE_CHECKING, Any
 
 from causalgia.analysis import Rope
 from causalgia.design import Arm
@@ -16,6 +14,9 @@ from causalgia.experiments.experiment import Entry, Experiment, Found
 from causalgia.experiments.placing import Stage, stage
 from causalgia.experiments.tiling import analysis_of, in_words, real_sequences, said_of_each
 from causalgia.experiments.wording import effect_in_words, per_unit
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 CONTEXT, DISTANCE, ORIENTATION = "context alone", "distance", "orientation"
 _PER = 100  # bp: beside the rise, its slope for so many more

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 
 from causalgia.analysis import Rope
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
@@ -17,6 +16,8 @@ from causalgia.experiments.experiment import Entry, Experiment, Found
 from causalgia.experiments.wording import by_task, effect_in_words
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from causalgia.plot import Axes
 
 CONTROL = "untreated"
@@ -127,6 +128,8 @@ def _read(found: Found) -> Finding:
 
 def _logo(estimates: xr.Dataset, word: str) -> xr.Dataset:
     """Return effects of the word with each base at each position, its own letters among them."""
+    import xarray as xr
+
     kept = ("ace", "lower", "upper", "se")
     spelled = np.array([[word[:i] + base + word[i + 1 :] for base in _letters(word)] for i in range(len(word))])
     names = xr.DataArray(spelled, dims=("position", "base"))

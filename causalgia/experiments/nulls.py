@@ -6,17 +6,20 @@ import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import combinations
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import xarray as xr
 
 from causalgia.design import NullModel
 from causalgia.errors import ContrastError, DesignError, EstimateError, NullModelWarning, OutcomesError, SequenceError
-from causalgia.estimation.moments import Array
 from causalgia.experiments.answer import Answer
 from causalgia.experiments.experiment import Experiment
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from causalgia.estimation.moments import Array
 
 _ROWS_AT_ONCE = 256
 _ROUNDING = 1e-12  # of the largest effect: a difference below it is none
@@ -135,6 +138,8 @@ def agreement(found: Mapping[str, Answer | xr.Dataset], *, least: float = 0.8, c
     >>> table["tau"].sel(null="profile", null_="shuffle").item(), table["tau_lower"].min().item()
     (1.0, 1.0)
     """
+    import xarray as xr
+
     from causalgia.estimation.request import require_ci_prob, users_level
 
     ci_prob = require_ci_prob(ci_prob)
@@ -153,7 +158,7 @@ def _estimates(found: Mapping[str, Answer | xr.Dataset]) -> dict[str, xr.Dataset
     """Return the estimates under each null model, their contrasts and tasks in the order of the first."""
     from causalgia.estimation import as_estimates
     from causalgia.estimation.given import require_errors
-    from causalgia.multiplicity.placebo import words_of
+    from causalgia.estimation.words import words_of
 
     if not isinstance(found, Mapping) or len(found) < 2:
         raise OutcomesError("agreement takes two null models or more: {'uniform': answer, 'profile': answer}")
@@ -179,6 +184,8 @@ def _estimates(found: Mapping[str, Answer | xr.Dataset]) -> dict[str, xr.Dataset
 
 def _orders(tables: Mapping[str, xr.Dataset], ci_prob: float) -> xr.Dataset:
     """Return tau of each pair of null models, with its interval, (null, null_, task)."""
+    import xarray as xr
+
     names, tasks = list(tables), next(iter(tables.values()))["task"].to_numpy()
     by_task = [_taus([table.isel(task=[t]) for table in tables.values()], ci_prob) for t in range(len(tasks))]
     columns = zip(("tau", "tau_lower", "tau_upper", "clear"), np.stack(by_task, axis=-1), strict=True)
@@ -252,6 +259,8 @@ def _covariance_rows(estimates: xr.Dataset) -> Any:
 
 def _sizes(tables: Mapping[str, xr.Dataset], ci_prob: float) -> xr.Dataset:
     """Return every effect under every null model, and the spread of each contrast between them."""
+    import xarray as xr
+
     from causalgia.estimation import random_effects
 
     ace, se = (

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 
 from causalgia.analysis import Rope
 from causalgia.design import AblateEach, Arm, Genomic, Untreated
@@ -25,6 +24,9 @@ from causalgia.experiments.wording import by_task, effect_in_words
 from causalgia.sequences import Motif, Sequences
 from causalgia.sequences.records import Source
 from causalgia.tables import shown
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 CONTROL = "untreated"
 _LEAST = 3  # instances from which one speaks of their distribution
@@ -181,6 +183,8 @@ def _tasks(found: Found) -> list[Any]:
 
 def _over_models(effects: xr.Dataset) -> xr.Dataset:
     """Return the individual effects alone: of an ensemble the mean of its predictors'; one where all are one."""
+    import xarray as xr
+
     ice = effects["ice"].transpose("unit", ...)
     if "constant" in effects:
         ice = ice.where(~effects["constant"], ice.isel(unit=0, drop=True))
@@ -190,6 +194,8 @@ def _over_models(effects: xr.Dataset) -> xr.Dataset:
 
 def _rows(ice: xr.DataArray, draws: int) -> xr.DataArray:
     """Return effects as (row, draw, ...), for rows with all their draws."""
+    import xarray as xr
+
     whole = ice.sizes["unit"] // draws
     kept = ice.isel(unit=slice(whole * draws)).transpose("unit", ...)
     return xr.DataArray(kept.to_numpy().reshape(whole, draws, *kept.shape[1:]), dims=("row", "draw", *kept.dims[1:]))
@@ -203,6 +209,8 @@ def _by_row(effects: xr.Dataset, draws: int) -> xr.Dataset:
 
 
 def _instances(sites: Sites, effects: xr.Dataset, draws: int) -> xr.Dataset:
+    import xarray as xr
+
     drawn = _rows(effects["ice"], draws).rename(row="instance")
     columns = {"effect": drawn.mean("draw")}
     if draws > 1:
@@ -222,6 +230,8 @@ def _instances(sites: Sites, effects: xr.Dataset, draws: int) -> xr.Dataset:
 
 def _beyond(by_row: xr.Dataset, decisions: xr.Dataset) -> xr.Dataset:
     """Return the distribution of the instances' effects, with the share beyond each contrast's own region."""
+    import xarray as xr
+
     from causalgia.estimation import heterogeneity
 
     tables = []

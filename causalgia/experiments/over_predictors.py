@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import warnings
-
-import xarray as xr
+from typing import TYPE_CHECKING
 
 from causalgia.errors import CausalgiaError, CausalgiaWarning
 from causalgia.experiments.answer import Finding
 from causalgia.experiments.wording import effect_in_words
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 NAME = "over predictors"
 _MOST = 6

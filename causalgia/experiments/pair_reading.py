@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import xarray as xr
 
-from causalgia.effects.cells import Cells, cell_interactions
 from causalgia.errors import ContrastError, EstimateError
 from causalgia.experiments.answer import Answer, Finding
 from causalgia.experiments.drawing import mean_over_models
@@ -21,6 +19,9 @@ from causalgia.experiments.wording import by_task, effect_in_words
 from causalgia.streams import derive
 
 if TYPE_CHECKING:
+    import xarray as xr
+
+    from causalgia.effects.cells import Cells
     from causalgia.plot import Axes
 
 Array = npt.NDArray[np.float64]
@@ -72,6 +73,9 @@ def across_scales(outcomes: xr.Dataset, experiment: Experiment) -> xr.Dataset:
     ----------
     Loftus (1978), doi:10.3758/BF03197461.
     """
+    import xarray as xr
+
+    from causalgia.effects.cells import cell_interactions
     from causalgia.estimation import estimate
 
     found, left = {}, []
@@ -137,11 +141,13 @@ def _curves(estimates: xr.Dataset) -> Iterator[_Curve]:
                 yield curve
 
 
-_Read: TypeAlias = Callable[[_Curve], xr.Dataset | None]
+_Read: TypeAlias = "Callable[[_Curve], xr.Dataset | None]"
 
 
 def _by_curve(name: str, curves: list[_Curve], read: _Read) -> dict[str, xr.Dataset]:
     """Return what is read of curves, on a dim of their own; nothing where there is none."""
+    import xarray as xr
+
     found = [(curve, table) for curve in curves if (table := read(curve)) is not None]
     if not found:
         return {}
@@ -185,6 +191,8 @@ def _between_units(found: Found, curve: _Curve) -> xr.Dataset | None:
 
 def _mean_curve(found: Found, curve: _Curve) -> xr.Dataset | None:
     """Return the wave of a curve as it stands; None where trend and wave fit it exactly, so that nothing tests them."""
+    import xarray as xr
+
     from causalgia.estimation.phase import mean_curve_wave, permuted_wave, trend_basis
 
     table = curve.of(found.steps.estimates)
@@ -216,6 +224,8 @@ def _period(found: Found, curve: _Curve) -> xr.Dataset:
 
     A curve without any spread between units is read with an error of a thousandth of its range.
     """
+    import xarray as xr
+
     from causalgia.posterior import profile
 
     table = curve.of(found.steps.estimates)

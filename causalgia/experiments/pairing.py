@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 
 from causalgia.design import Design
-from causalgia.effects import contrast
-from causalgia.effects.weights import weight_matrix
 from causalgia.errors import DesignError
-from causalgia.estimation.crossover import mean_ice
-from causalgia.estimation.labelled import estimate
-from causalgia.estimation.moments import Array
-from causalgia.estimation.request import Request, clusters
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from causalgia.estimation.moments import Array
 
 
 def pairing_gain(outcomes: xr.Dataset, experiment: Design) -> xr.Dataset:
@@ -51,6 +50,11 @@ def pairing_gain(outcomes: xr.Dataset, experiment: Design) -> xr.Dataset:
     >>> bool(gain > 1)
     True
     """
+    import xarray as xr
+
+    from causalgia.effects import contrast
+    from causalgia.estimation.labelled import estimate
+
     if experiment.named_contrasts is None or experiment.assignment != "crossover":
         raise DesignError("pairing is of the named contrasts of a crossover; give its design, with contrasts=")
     rows = {name: dict(row) for name, row in experiment.named_contrasts.items()}
@@ -70,6 +74,10 @@ def pairing_gain(outcomes: xr.Dataset, experiment: Design) -> xr.Dataset:
 
 def _unpaired(outcomes: xr.Dataset, rows: Mapping[str, Mapping[str, float]]) -> Array:
     """Return the standard error of each contrast of arms that share no background, (K, tasks[, models])."""
+    from causalgia.effects.weights import weight_matrix
+    from causalgia.estimation.crossover import mean_ice
+    from causalgia.estimation.request import Request, clusters
+
     y = outcomes["outcome"].transpose("unit", "arm", ...)
     W = weight_matrix({name: dict(row) for name, row in rows.items()}, [str(arm) for arm in y["arm"].to_numpy()])
     groups = clusters(outcomes, Request("auto", None, (), "population", "units"))

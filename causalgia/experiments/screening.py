@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, TypeAlias
-
-import xarray as xr
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from causalgia.analysis import Rope
 from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untreated, intervention_from_dict
@@ -23,6 +21,9 @@ from causalgia.experiments.given_sequences import sought
 from causalgia.experiments.settings import background, spread
 from causalgia.experiments.wording import by_task, effect_in_words
 from causalgia.sequences import Motif
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 Pattern: TypeAlias = str | Motif
 

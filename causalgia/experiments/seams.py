@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.design import Arm, Delete, Design, EmbedEach, Insert, Intervention, Sequential
@@ -20,7 +19,11 @@ from causalgia.sequences import Motif, find_instances
 from causalgia.sequences.alphabet import Tokens
 from causalgia.streams import RNG, root_key
 from causalgia.trial.describing import applied
-from causalgia.trial.turns import Drawn, backgrounds
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from causalgia.trial.turns import Drawn
 
 Numbers: TypeAlias = NDArray[np.int64]
 Flags: TypeAlias = NDArray[np.bool_]
@@ -80,6 +83,10 @@ def junctions(
     >>> bool(found["made"].sel(arm="E-box", motif="TGACTCA") > 0)  # CACGTG and ACTCA after it
     True
     """
+    import xarray as xr
+
+    from causalgia.trial.turns import backgrounds
+
     named = _named(motifs, threshold)
     units = backgrounds(design, 0, _first(n_units, design), key=root_key(rng))
     columns = [[_shares(arm, units, root_key(rng), *asked) for asked in named.values()] for arm in design.named_arms]

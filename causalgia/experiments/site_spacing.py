@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 
 from causalgia.analysis import Rope
 from causalgia.design import Arm, Embed, Intervention, NullModel, Sequential, Uniform, Untreated, merged_word
@@ -23,6 +22,8 @@ from causalgia.sequences import Motif
 from causalgia.streams import derive
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from causalgia.plot import Axes
 
 CONTROL, ONE, RISE = "untreated", "one site", "rise"

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import xarray as xr
+from typing import TYPE_CHECKING
 
 from causalgia.design import Design
-from causalgia.engine import run
 from causalgia.errors import DesignError
-from causalgia.estimation.labelled import estimate
-from causalgia.estimation.request import require_ci_prob
 from causalgia.experiments.experiment import Experiment
 from causalgia.predict import Predictor
 from causalgia.streams import RNG
-from causalgia.trial.keeping import keep_design
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 def stream(
@@ -79,6 +78,11 @@ def stream(
     """
     if not isinstance(experiment, Design):
         raise DesignError(f"stream(experiment, predictor): the first is {type(experiment).__name__}, not an experiment")
+    from causalgia.engine import run
+    from causalgia.estimation.labelled import estimate
+    from causalgia.estimation.request import require_ci_prob
+    from causalgia.trial.keeping import keep_design
+
     ci_prob = require_ci_prob(ci_prob)
     moments = run(experiment, predictor, rng=rng, keep="moments", progress=progress)
     estimates = estimate(moments, ci_prob=ci_prob)

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 
 from causalgia.analysis import Rope
 from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untreated
@@ -24,6 +23,8 @@ from causalgia.sequences import Motif, strength_ladder
 from causalgia.tables import shown
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from causalgia.plot import Axes
 
 CONTROL, CHANGE, EXCESS = "untreated", "strength x copies", "excess over single sites"
@@ -227,6 +228,8 @@ def _read(found: Found) -> Finding:
 
 def _line(estimates: xr.Dataset) -> xr.Dataset:
     """Return how much of the differences between words a straight line in their scores takes, (copies, ...)."""
+    import xarray as xr
+
     single = estimates.sel(contrast=np.isfinite(estimates["score"].astype(float)))
     score, copies = (single[name].to_numpy().astype(float) for name in ("score", "copies"))
     words, numbers = np.unique(score), np.unique(copies)

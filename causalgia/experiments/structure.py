@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import xarray as xr
+from typing import TYPE_CHECKING
 
 from causalgia.analysis import Rope
 from causalgia.design import Arm, Copy, Embed, Intervention, NullModel, Uniform, Untreated
@@ -18,6 +17,9 @@ from causalgia.experiments.experiment import Entry, Experiment, Found
 from causalgia.experiments.settings import background, centered, site
 from causalgia.experiments.wording import by_task, effect_in_words
 from causalgia.sequences import Motif
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 _PAIRS = frozenset({"AT", "TA", "GC", "CG", "GT", "TG"})
 _LEAST_LOOP = 3

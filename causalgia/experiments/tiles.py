@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-import xarray as xr
+from typing import TYPE_CHECKING, Any
 
 from causalgia.analysis import Rope
 from causalgia.design import Arm, Genomic, Untreated
@@ -25,6 +23,9 @@ from causalgia.experiments.tiling import (
     tiles_of,
 )
 from causalgia.experiments.wording import effect_in_words
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 WILD_TYPE, NOTHING = "wild type", "all shuffled"
 _MOST_NAMED = 5

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 
 from causalgia.analysis import Analysis, Rope
 from causalgia.design import Genomic, Intervention, Scramble, Untreated
@@ -24,6 +23,9 @@ from causalgia.experiments.claims import analysis_for
 from causalgia.experiments.experiment import Found
 from causalgia.experiments.wording import by_task
 from causalgia.predict import Predictor
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 _WIDTH = 5_000  # of the tiles of Toneyan & Koo (2024)
 _SHUFFLED = 4  # bases that a shuffle with their 2-let counts can change

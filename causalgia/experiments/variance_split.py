@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
-from scipy import special
 
 from causalgia.errors import EstimateError
-from causalgia.estimation import fit_variances, lay_out, respond
-from causalgia.estimation.component_cells import Cells, identified
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 Array = NDArray[np.float64]
 _KNOWN = 2.0  # standard errors from 0 beyond which the lower limit is a chi-square's
@@ -43,6 +42,8 @@ def limits(variance: Array, se: Array, ci_prob: float) -> tuple[Array, Array]:
     >>> lower.round(2), upper.round(2)
     (array([2.59, 0.  ]), array([7.  , 0.98]))
     """
+    from scipy import special
+
     tail, varies = 0.5 - ci_prob / 2, (variance > 0) & (se > 0)
     half = special.ndtri(1 - tail) * se
     df = 2 * np.square(np.clip(np.divide(variance, se, out=np.ones_like(variance), where=varies), 1.0, 1e4))
@@ -85,6 +86,8 @@ def nested_split(ice: xr.DataArray, groups: Mapping[str, NDArray[Any]], *, each:
     >>> found["component"].values.tolist(), found["sd"].values.ravel().round(2).tolist()
     (['site', 'draw'], [0.79, 1.01])
     """
+    from causalgia.estimation.component_cells import Cells, identified
+
     values = ice.transpose("unit", "contrast", "task").to_numpy()
     rows = values[:, :, 0]
     drawn = {name: np.unique(codes, return_inverse=True)[1].astype(np.intp) for name, codes in groups.items()}
@@ -130,6 +133,8 @@ def _fit_or_none(rows: Array, groups: Mapping[str, NDArray[np.intp]]) -> tuple[A
 
 def _fitted(rows: Array, groups: Mapping[str, NDArray[np.intp]]) -> tuple[Array, Array]:
     """Return variances and their standard errors, (components, responses) each."""
+    from causalgia.estimation import fit_variances, lay_out, respond
+
     if not groups:
         variance = rows.var(axis=0, ddof=1)[None]
         return variance, variance * np.sqrt(2 / (len(rows) - 1))
@@ -147,6 +152,8 @@ def split_of(variance: Array, se: Array, ci_prob: float) -> xr.Dataset:
     >>> found["share"].values.ravel().tolist()
     [1.0, 0.0]
     """
+    import xarray as xr
+
     lower, upper = limits(variance, se, ci_prob)
     whole = variance.sum(axis=0, keepdims=True)
     columns = {

@@ -7,7 +7,6 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.analysis import LEAST_PLACEBO_WORDS, Rope
@@ -23,6 +22,8 @@ from causalgia.prior import Prior
 from causalgia.streams import derive
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from causalgia.estimation.moments import Array
     from causalgia.plot import Axes
 
@@ -205,6 +206,8 @@ def _shrunken(estimates: xr.Dataset, placebo: NDArray[np.bool_]) -> xr.Dataset:
     The error that all contrasts share, through their control and through what any word overwrites, falls out of the
     difference with the mean placebo word; what is left is nearly independent, and is taken as that.
     """
+    import xarray as xr
+
     raw, se = _beyond_the_mean(estimates, placebo)
     of = estimates["ace"]
     columns = [_posterior(raw[:, j], se[:, j]) for j in range(raw.shape[1])]
@@ -272,6 +275,8 @@ def _region(rows: xr.Dataset, placebo: NDArray[np.bool_], mean: float) -> str:
 
 
 def _word(row: xr.Dataset) -> str:
+    import xarray as xr
+
     ace, half = row["ace"].item(), 1.96 * row["sd"].item()
     effect = xr.Dataset({"ace": ace, "lower": ace - half, "upper": ace + half})
     return f"{row['contrast'].item()} {effect_in_words(effect)}"

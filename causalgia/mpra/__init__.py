@@ -2,39 +2,46 @@
 
 from __future__ import annotations
 
-from causalgia.mpra.comparing import concordance, prediction_powered, virtual_trial
-from causalgia.mpra.counting import (
-    activity,
-    aggregate,
-    calls,
-    counts_of,
-    filter,
-    quality,
-    read_counts,
-    simulate,
-    split_duplicates,
-)
-from causalgia.mpra.fitting import average, fit
-from causalgia.mpra.fitting.count_posterior import infer_counts
-from causalgia.mpra.formats import (
-    VariantTiles,
-    given_name,
-    igvf_table,
-    read_igvf,
-    read_library,
-    read_order,
-    to_csv,
-    to_fasta,
-    to_igvf,
-    variant_tiles,
-    vendor_name,
-    write_library,
-)
-from causalgia.mpra.ordering import library
-from causalgia.mpra.ordering.barcoding import BarcodeRules, barcodes
-from causalgia.mpra.ordering.barcoding_balance import barcode_balance
-from causalgia.mpra.planning import PriceList, cheapest, components, power, read_prices
-from causalgia.mpra.reporting import report
+from typing import TYPE_CHECKING
+
+from causalgia.exports import on_first_use
+
+if TYPE_CHECKING:
+    from causalgia.mpra.comparing import concordance, prediction_powered, virtual_trial
+    from causalgia.mpra.counting import (
+        activity,
+        aggregate,
+        calls,
+        counts_of,
+        filter,
+        quality,
+        read_counts,
+        simulate,
+        split_duplicates,
+    )
+    from causalgia.mpra.fitting import average, fit
+    from causalgia.mpra.fitting.count_posterior import infer_counts
+    from causalgia.mpra.formats import (
+        VariantTiles,
+        given_name,
+        igvf_table,
+        read_igvf,
+        read_library,
+        read_order,
+        to_csv,
+        to_fasta,
+        to_igvf,
+        variant_tiles,
+        vendor_name,
+        write_library,
+    )
+    from causalgia.mpra.ordering import library
+    from causalgia.mpra.ordering.barcoding import BarcodeRules, barcodes
+    from causalgia.mpra.ordering.barcoding_balance import barcode_balance
+    from causalgia.mpra.planning import PriceList, cheapest, components, power, read_prices
+    from causalgia.mpra.reporting import report
+else:
+    __getattr__, __dir__ = on_first_use(__name__)
 
 __all__ = [
     "BarcodeRules",

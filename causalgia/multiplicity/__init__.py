@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-from causalgia.multiplicity.adjusting import adjust
-from causalgia.multiplicity.bands import simultaneous
-from causalgia.multiplicity.bootstrap import BootstrapT, bootstrap_t_max
-from causalgia.multiplicity.fdr import (
-    Hierarchical,
-    fcr_level,
-    hierarchical_q,
-    pi0_by_lambda,
-    storey_q,
-    weighted_bh,
-    weighted_bonferroni,
-)
-from causalgia.multiplicity.flips import sign_flip_max_t
-from causalgia.multiplicity.maxima import MaxT
-from causalgia.multiplicity.multivariate import (
-    MultivariateT,
-    correlation_factor,
-    equicoordinate,
-    multivariate_t_max,
-)
-from causalgia.multiplicity.placebo import placebo_rank, placebo_region
-from causalgia.multiplicity.selecting import selected_intervals
-from causalgia.multiplicity.tost import equivalence
-from causalgia.multiplicity.trees import hierarchical_p
+from typing import TYPE_CHECKING
+
+from causalgia.exports import on_first_use
+
+if TYPE_CHECKING:
+    from causalgia.multiplicity.adjusting import adjust
+    from causalgia.multiplicity.bands import simultaneous
+    from causalgia.multiplicity.bootstrap import BootstrapT, bootstrap_t_max
+    from causalgia.multiplicity.fdr import (
+        Hierarchical,
+        fcr_level,
+        hierarchical_q,
+        pi0_by_lambda,
+        storey_q,
+        weighted_bh,
+        weighted_bonferroni,
+    )
+    from causalgia.multiplicity.flips import sign_flip_max_t
+    from causalgia.multiplicity.maxima import MaxT
+    from causalgia.multiplicity.multivariate import (
+        MultivariateT,
+        correlation_factor,
+        equicoordinate,
+        multivariate_t_max,
+    )
+    from causalgia.multiplicity.placebo import placebo_rank, placebo_region
+    from causalgia.multiplicity.selecting import selected_intervals
+    from causalgia.multiplicity.tost import equivalence
+    from causalgia.multiplicity.trees import hierarchical_p
+else:
+    __getattr__, __dir__ = on_first_use(__name__)
 
 __all__ = [
     "BootstrapT",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Literal, TypeAlias, overload
+from collections.abc import Sequence
+from typing import Any, Literal, TypeAlias, cast, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,7 @@ from causalgia.multiplicity.few_clusters import automatic, fewest_clusters, n_re
 from causalgia.multiplicity.flips import enumerates
 from causalgia.multiplicity.jointly import Joint, by_bootstrap, by_flips, by_multivariate_t, warn_of_skewness
 from causalgia.multiplicity.questions import Questions, asked, estimated, has_effects, require_units, unbounded
+from causalgia.multiplicity.stepwise import STEPWISE, Stepwise, stepwise
 from causalgia.multiplicity.weak import refuse_correlated
 from causalgia.notes import with_notes
 from causalgia.schema import annotate, require_dataset
@@ -45,14 +46,7 @@ Method = Literal[
     "dunnett",
 ]
 
-_STATSMODELS: dict[str, str] = {
-    "bh": "fdr_bh",
-    "by": "fdr_by",
-    "holm": "holm",
-    "hochberg": "simes-hochberg",
-    "bonferroni": "bonferroni",
-}
-_OF_P = (*_STATSMODELS, "storey", "hierarchical")
+_OF_P = (*STEPWISE, "storey", "hierarchical")
 _JOINT = ("bootstrap_t", "sign_flip", "dunnett")
 _CI_PROB = 0.95
 _LEVEL = 0.05
@@ -223,7 +217,7 @@ def _of_column(given: Any, method: str, family: str | None) -> Any:
             f"family={family!r}: p-values alone are one family; adjust each family by itself, or give a Dataset with "
             f"'p' and the coordinate {family!r} on contrast"
         )
-    adjusted = _adjusted_by(name)(p)
+    adjusted = _of_one_family(p, name)
     if isinstance(given, pd.Series):
         return pd.Series(adjusted, index=given.index, name="p_adjusted")
     return given.copy(data=adjusted).drop_attrs().rename("p_adjusted") if isinstance(given, xr.DataArray) else adjusted
@@ -290,20 +284,14 @@ def _by_family(table: xr.Dataset, p: Array, method: str, family: str | None) -> 
         return _hierarchical(table, p, family)
     flat = p.ravel()
     asked_for = [members[~np.isnan(flat[members])] for members in families(table, family, p.shape)]
-    answer: Callable[[Array], Array] = _adjusted_by(method)
     if method == "storey":
         for members in asked_for:
             refuse_correlated(table, members)
-    return [(members, answer(flat[members])) for members in asked_for if len(members)]
+    return [(members, _of_one_family(flat[members], method)) for members in asked_for if len(members)]
 
 
-def _adjusted_by(method: str) -> Callable[[Array], Array]:
-    if method == "storey":
-        return lambda p: storey_q(p)[0]
-
-    from statsmodels.stats.multitest import multipletests
-
-    return lambda p: np.asarray(multipletests(p, method=_STATSMODELS[method])[1])
+def _of_one_family(p: Array, method: str) -> Array:
+    return storey_q(p)[0] if method == "storey" else stepwise(p, cast("Stepwise", method))
 
 
 def _hierarchical(table: xr.Dataset, p: Array, family: str | None) -> _Answers:

@@ -28,6 +28,8 @@ from causalgia.streams import RNG
 Float32: TypeAlias = npt.NDArray[np.float32]
 
 MIN_CLUSTERS = 5
+MOST_RESAMPLED = 4_096
+"""Clusters that are resampled one by one; more are joined at random into so many blocks."""
 _NO_SPREAD = np.float32(1e-5)
 
 
@@ -61,6 +63,11 @@ def bootstrap_t_max(
     With clusters of one size that is ``v* = G / (G - 1) (sum_g w_g S_g^2 - G n_1^2 m*^2) / n*^2``: two matrix products
     a block, ``w @ S`` and ``w @ S^2``; unequal sizes take a third. Skewness, which the t interval ignores, is in the
     distribution of ``t*``. All contrasts share the clusters, so they share the df and no mapping is needed.
+
+    **Many clusters.** More than 4,096 clusters are dealt at random into 4,096 blocks, and blocks are drawn: time grows
+    with the units, not with units times draws. The observed statistics stay those of the clusters. Sums over blocks
+    have the mean, the variance and the third moment that sums over clusters have, so that the distribution of ``t*`` is
+    that of the clusters up to terms of order 1 / 4,096, a hundredth of the error of 9,999 draws.
 
     **Rare effects.** Where all but a few clusters share one ICE (`too_rare`: about 8 for 200 contrasts),
     resamples often have no spread and the tail of ``t*`` says nothing. Such a contrast, and one that does not vary at
@@ -119,11 +126,15 @@ def bootstrap_t_max(
         )
     seen = _seen(ice, cluster, len(sizes), ci_prob)
     sums = _centred_sums(ice, cluster, len(sizes), seen.rare)[descending(seen.t)]
+    draw = generator(rng, "bootstrap_t")
+    n_clusters = len(sizes)
+    if n_clusters > MOST_RESAMPLED:
+        sums, sizes = _joined(sums, sizes, draw)
     size = rows_per_block(len(sizes), 2 * len(sums), n_draws)
-    counts = _drawn_counts(len(sizes), n_draws, size, rng)
+    counts = _drawn_counts(len(sizes), n_draws, size, draw)
     blocks = _same_size(sums, counts) if np.ptp(sizes) == 0 else _any_size(sums, sizes.astype(np.float32), counts)
     answer = against_maxima(seen.t, blocks, ci_prob=ci_prob, exact=False, slack=FLOAT32_SLACK)
-    return _with_rare(answer, seen, len(sizes), ci_prob)
+    return _with_rare(answer, seen, n_clusters, ci_prob)
 
 
 @dataclass(frozen=True)
@@ -198,9 +209,24 @@ def _bonferroni(seen: _Seen, ci_prob: float) -> tuple[float, Array]:
     return float(-special.stdtrit(seen.df, (1 - ci_prob) / 2 / k)), p
 
 
-def _drawn_counts(n_clusters: int, n_draws: int, size: int, rng: RNG) -> Iterator[Float32]:
+def _joined(sums: Float32, sizes: Array, draw: np.random.Generator) -> tuple[Float32, Array]:
+    """Deal clusters at random into `MOST_RESAMPLED` blocks whose numbers of clusters differ by one at most.
+
+    Returns
+    -------
+    sums, sizes
+        Of the blocks, shapes ``(K, B)`` and ``(B,)``; the sums have mean square 1 again, or are 0.
+    """
+    order = draw.permutation(len(sizes))
+    starts = np.linspace(0, len(sizes), MOST_RESAMPLED, endpoint=False).astype(np.intp)
+    joined = np.stack([np.add.reduceat(row[order].astype(np.float64), starts) for row in sums])
+    norm = np.sqrt((joined**2).mean(axis=1, keepdims=True))
+    scaled = (joined / np.where(norm > 0, norm, 1.0)).astype(np.float32)
+    return scaled, np.add.reduceat(sizes[order], starts)
+
+
+def _drawn_counts(n_clusters: int, n_draws: int, size: int, draw: np.random.Generator) -> Iterator[Float32]:
     """Yield how often each cluster is drawn, shape ``(b, G)``: every row sums to G."""
-    draw = generator(rng, "bootstrap_t")
     for start in range(0, n_draws, size):
         rows = min(size, n_draws - start)
         which = draw.integers(0, n_clusters, size=(rows, n_clusters), dtype=np.int32)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.moments import Array, Codes
+from causalgia.multiplicity.stepwise import stepwise
 
 Pi0: TypeAlias = Literal["bootstrap", "smoother", "adaptive"] | float
 
@@ -245,15 +246,11 @@ def _of_present(p: Array, adjusted: Callable[[Array], Array]) -> Array:
 
 
 def _bh(p: Array) -> Array:
-    from scipy.stats import false_discovery_control
-
-    return np.asarray(false_discovery_control(p))
+    return stepwise(p, "bh")
 
 
 def _holm(p: Array) -> Array:
-    from statsmodels.stats.multitest import multipletests
-
-    return np.asarray(multipletests(p, method="holm")[1])
+    return stepwise(p, "holm")
 
 
 def _simes(p: Array) -> float:

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, special
+from scipy import special
 
 from causalgia.errors import EstimateError
 from causalgia.estimation.moments import Array, root_sum_squares
@@ -258,7 +258,9 @@ def _root(inside: Callable[[float], float], n: int, df: float, ci_prob: float, a
             f"df={df:g}: the tails of a t of so few degrees of freedom are too long for its maximum over {n} contrasts "
             "to be integrated; draw more units, or adjust with method='holm'"
         )
-    return float(optimize.brentq(lambda c: inside(c) - ci_prob, low - gap, high + gap, xtol=1e-10, rtol=1e-12))
+    from scipy.optimize import brentq
+
+    return float(brentq(lambda c: inside(c) - ci_prob, low - gap, high + gap, xtol=1e-10, rtol=1e-12))
 
 
 def _unit_columns(t: Array, factor: Array, df: float, ci_prob: float) -> Array:

@@ -17,7 +17,7 @@ import xarray as xr
 from causalgia.errors import EstimateError
 from causalgia.estimation.given import require_errors
 from causalgia.estimation.moments import Array
-from causalgia.estimation.words import placebo_words
+from causalgia.estimation.words import words_of
 from causalgia.multiplicity.questions import estimates_of
 
 LEAST_WORDS = 40
@@ -25,29 +25,6 @@ _CURE = "add arms with cg.placebos(pattern, at=, n=40), or mark contrasts by a b
 _WIDER = "use more units, or give a rope in numbers"
 
 Mask = npt.NDArray[np.bool_]
-
-
-def words_of(dataset: xr.Dataset) -> Mask:
-    """Return whether each contrast is one fixed placebo word, shape ``(contrast,)``.
-
-    The bool coordinate or variable ``placebo_word (contrast)`` says so; without it ``weight`` and ``kind`` of the arms.
-
-    Raises
-    ------
-    EstimateError
-        If ``placebo_word`` is not bool on the dim contrast.
-
-    Examples
-    --------
-    >>> words_of(xr.Dataset({"ace": ("contrast", [1.0, 0.0]), "placebo_word": ("contrast", [False, True])}))
-    array([False,  True])
-    """
-    if "placebo_word" not in dataset.variables:
-        return placebo_words(dataset)
-    marked = dataset["placebo_word"]
-    if marked.dims != ("contrast",) or marked.dtype != bool:
-        raise EstimateError(f"placebo_word has dims {marked.dims} and dtype {marked.dtype}, not bool on contrast")
-    return np.asarray(marked.to_numpy())
 
 
 def placebo_rank(estimates: Any) -> xr.Dataset:

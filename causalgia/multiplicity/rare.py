@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
 from causalgia.errors import EstimateError
 from causalgia.estimation.moments import Array
@@ -56,6 +55,8 @@ def rare_p(common: Array, reach: float, n_differing: Counts, n_clusters: int, n_
     >>> rare_p(np.array([0.0, 0.03, 2.0]), 1.0, np.zeros(3, dtype=int), 100).round(4)
     array([1.    , 0.0476, 0.    ])
     """
+    from scipy import special
+
     size = np.abs(common)
     share = np.divide(size, reach, out=np.where(size > 0, 1.0, 0.0), where=reach > size)
     return np.minimum(n_contrasts * special.bdtr(np.minimum(n_differing, n_clusters - 1), n_clusters, share), 1.0)
@@ -72,6 +73,8 @@ def rare_reach(reach: float, n_differing: Counts, n_clusters: int, n_contrasts: 
     >>> rare_reach(1.0, np.array([0, 3]), 100, 1, ci_prob=0.95).round(4)
     array([0.0295, 0.0757])
     """
+    from scipy import special
+
     u = np.minimum(n_differing, n_clusters - 1)
     return np.asarray(reach * special.betaincinv(u + 1, n_clusters - u, 1 - (1 - ci_prob) / n_contrasts))
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from causalgia.compiled import njit
 
 __all__ = ["refine_maxima", "tally"]
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def tally(block: Any, bar: Any, alone: Any, down: Any, top: Any) -> None:
     """Add to `alone` and `down` how many draws reach the bar of each row: by themselves, as maxima over rows from it.
 
@@ -38,7 +39,7 @@ def tally(block: Any, bar: Any, alone: Any, down: Any, top: Any) -> None:
         down[i] += from_below
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def refine_maxima(block: Any, sums: Any, signs: Any, absolute: Any) -> None:
     """Take absolute values if asked, and write the largest statistic of each draw anew, summed in float64.
 

@@ -7,11 +7,18 @@ that can be held against R: `t_power`, `tost_power`, `verdict_probability`, `det
 
 from __future__ import annotations
 
-from causalgia.planning.allocation import Prices, Sources, cheapest
-from causalgia.planning.noncentral import detectable, t_power, tost_power, verdict_probability
-from causalgia.planning.precision import design_effect, halfwidth_of_mean, n_for_halfwidth, n_for_power, n_normal
-from causalgia.planning.price import cheapest_split
-from causalgia.planning.sample import minimal_detectable_effect, power, sample_size
+from typing import TYPE_CHECKING
+
+from causalgia.exports import on_first_use
+
+if TYPE_CHECKING:
+    from causalgia.planning.allocation import Prices, Sources, cheapest
+    from causalgia.planning.noncentral import detectable, t_power, tost_power, verdict_probability
+    from causalgia.planning.precision import design_effect, halfwidth_of_mean, n_for_halfwidth, n_for_power, n_normal
+    from causalgia.planning.price import cheapest_split
+    from causalgia.planning.sample import minimal_detectable_effect, power, sample_size
+else:
+    __getattr__, __dir__ = on_first_use(__name__)
 
 __all__ = [
     "Prices",

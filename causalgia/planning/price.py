@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from causalgia.arm_weights import weights_of
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation import variance_components
 from causalgia.estimation.words import LEAST_WORDS, words_as_levels
@@ -143,7 +144,7 @@ def _arms(pilot: xr.Dataset, n: int) -> Array:
     """Predictions of a unit that each contrast needs: its arms."""
     if "weight" not in pilot:
         return np.full(n, 2.0)
-    return np.asarray((pilot["weight"].transpose("contrast", "arm").to_numpy() != 0).sum(axis=1), dtype=np.float64)
+    return np.diff(weights_of(pilot).indptr).astype(np.float64)
 
 
 def _sources(components: xr.Dataset, where: tuple[int, ...]) -> tuple[Sources, bool]:

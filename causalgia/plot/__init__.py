@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from causalgia.plot.agreement import concordance
-from causalgia.plot.bench import barcodes, dna_counts, replicates
-from causalgia.plot.curves import against, profile
-from causalgia.plot.forest_plot import forest, save_forest
-from causalgia.plot.grids import heatmap
-from causalgia.plot.logos import logo
-from causalgia.plot.saving import save_figure
+from causalgia.exports import on_first_use
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Axes  # what figures are drawn into, for those who may not know matplotlib
+
+    from causalgia.plot.agreement import concordance
+    from causalgia.plot.bench import barcodes, dna_counts, replicates
+    from causalgia.plot.curves import against, profile
+    from causalgia.plot.forest_plot import forest, save_forest
+    from causalgia.plot.grids import heatmap
+    from causalgia.plot.logos import logo
+    from causalgia.plot.saving import save_figure
+else:
+    __getattr__, __dir__ = on_first_use(__name__)
 
 __all__ = [
     "against",

@@ -7,8 +7,15 @@ beside them, over functions of arrays that can be held against R by anyone: one 
 
 from __future__ import annotations
 
-from causalgia.posterior.checks import posterior_predictive, prior_predictive
-from causalgia.posterior.inferring import infer
-from causalgia.posterior.profiling import profile
+from typing import TYPE_CHECKING
+
+from causalgia.exports import on_first_use
+
+if TYPE_CHECKING:
+    from causalgia.posterior.checks import posterior_predictive, prior_predictive
+    from causalgia.posterior.inferring import infer
+    from causalgia.posterior.profiling import profile
+else:
+    __getattr__, __dir__ = on_first_use(__name__)
 
 __all__ = ["infer", "posterior_predictive", "prior_predictive", "profile"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
@@ -43,9 +44,14 @@ class Cells:
     log_total: float
     """Log of the integral of the density as it was given."""
 
+    @cached_property
+    def ends(self) -> Array:
+        """Cumulative probabilities, (N,)."""
+        return np.cumsum(self.weight)
+
     def draw(self, n: int, generator: np.random.Generator) -> tuple[npt.NDArray[np.intp], Array]:
         """Return n independent draws: the cell of each, (n,), and the point, (n, d)."""
-        cell = np.searchsorted(np.cumsum(self.weight), generator.random(n) * self.weight.sum(), side="right")
+        cell = np.searchsorted(self.ends, generator.random(n) * self.weight.sum(), side="right")
         cell = np.minimum(cell, len(self.weight) - 1)
         place = tilted(self.slope[cell] * self.size[cell], generator)
         return cell, self.points[cell] + place * self.size[cell]

@@ -10,8 +10,8 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from causalgia.compiled import njit
 from causalgia.posterior.exact import Array
 from causalgia.posterior.scale_mixture import Components, Node, normals_of
 from causalgia.posterior.vector_math import LOG2E, exp2, inverse_root
@@ -85,7 +85,7 @@ def _slices(length: int, width: int) -> list[slice]:
     return [slice(start, min(start + width, length)) for start in range(0, length, width)]
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _aliases(probability, share, other):  # type: ignore[no-untyped-def]
     """Split J probabilities into J equal cells of at most two components each: j below `share`, else `other`."""
     size = probability.shape[1]
@@ -111,7 +111,7 @@ def _aliases(probability, share, other):  # type: ignore[no-untyped-def]
                 n_small += 1
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _fixed(mean, sd, share, other, u, z, out):  # type: ignore[no-untyped-def]
     size = mean.shape[1]
     for i in range(out.shape[0]):
@@ -122,7 +122,7 @@ def _fixed(mean, sd, share, other, u, z, out):  # type: ignore[no-untyped-def]
             out[i, k] = mean[k, j] + sd[k, j] * z[i, k]
 
 
-@njit(nogil=True, fastmath=True, cache=True)
+@njit(nogil=True, fastmath=True)
 def _given(  # type: ignore[no-untyped-def]
     residual, location, noise, scale2, variance, weight, first, last, u, z, out
 ):

@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia.analysis import LEAST_DF, beyond
+from causalgia.arm_weights import weights_of
 from causalgia.errors import InferenceError, PriorConflictWarning, quoted
 from causalgia.estimation.given import typical_df
 from causalgia.kinds import two_kinds
@@ -299,9 +300,9 @@ def _check_kinds(table: xr.Dataset, rows: list[Rows], exchangeable: bool | None)
         raise InferenceError(f"exchangeable=False: the effects differ in kind, and a law takes them for alike; {cure}")
     if exchangeable or "weight" not in table:
         return
-    weight, names = table["weight"].transpose("contrast", "arm").to_numpy(), table["contrast"].to_numpy()
+    weight, names = weights_of(table), table["contrast"].to_numpy()
     for members in rows:
-        found = two_kinds((names[k], weight[k][weight[k] != 0]) for k in members)
+        found = two_kinds((names[k], weight.data[weight.indptr[k] : weight.indptr[k + 1]]) for k in members)
         if found is not None:
             raise InferenceError(
                 f"a law takes the effects of a family for draws of it, and contrasts {found[0]!r} and {found[1]!r} "

@@ -86,12 +86,12 @@ def normal_scores(effect: Array, se: Array, df: Array) -> Array:
     Parameters
     ----------
     effect, se, df
-        Effects, their standard errors (positive) and degrees of freedom (positive; ``inf`` is normal), all ``(K,)``.
+        Effects, their standard errors (positive) and degrees of freedom (positive; ``inf`` is normal), ``(..., K)``.
 
     Returns
     -------
     ndarray
-        Standard errors, ``(K,)``, never below `se`.
+        Standard errors, ``(..., K)``, never below `se`.
 
     Raises
     ------
@@ -109,8 +109,8 @@ def normal_scores(effect: Array, se: Array, df: Array) -> Array:
     """
     effect, se, df = np.broadcast_arrays(effect, se, df)
     if not (df > 0).all():
-        k = int(np.argmax(~(df > 0)))
-        raise InferenceError(f"contrast {k}: df {df[k]:g} is not positive; df=None is normal")
+        at = tuple(np.argwhere(~(df > 0))[0])
+        raise InferenceError(f"contrast {at[-1]}: df {df[at]:g} is not positive; df=None is normal")
     t = np.minimum(np.abs(effect / se), -special.stdtrit(df, special.ndtr(-_CLEAR)))
     factor = np.ones(t.shape)
     near, far = np.isfinite(df) & (t < _NEAR_ZERO), np.isfinite(df) & (t >= _NEAR_ZERO)
@@ -274,14 +274,30 @@ def noise_of(estimates: xr.Dataset, task: Any, *, factors: int | None = None) ->
         If a standard error is missing or 0, or contrasts of a known covariance are sums of others; the message names
         the contrast.
     """
-    one = _task_of(estimates, task)
-    effect, se = one["ace"].to_numpy(), _checked_se(one, task)
-    df = one["df"].to_numpy() if "df" in one else np.full(len(se), np.inf)
+    where = list(estimates["task"].to_numpy()).index(task) if "task" in estimates.coords else int(task)
+    return noises_of(estimates.isel(task=[where]), factors=factors)[0]
+
+
+def noises_of(estimates: xr.Dataset, *, factors: int | None = None) -> list[Noise]:
+    """Return the noise of every task in its order, as `noise_of` does of one."""
+    if "model" in estimates["ace"].dims:
+        raise InferenceError(
+            "the estimates have the dim 'model'; take one predictor, or estimate over predictors first"
+        )
+    se = _checked_se(estimates)
+    effect = estimates["ace"].transpose("task", "contrast").to_numpy()
+    df = estimates["df"].transpose("task", "contrast").to_numpy() if "df" in estimates else np.full(se.shape, np.inf)
     df = np.where(np.isnan(df), np.inf, df)
-    score, least = normal_scores(effect, se, df), normal_scores(np.zeros(len(se)), se, df)
-    if ("covariance" not in one and "factor" not in one) or len(se) == 1:
-        return Noise(score**2)
-    return _with_own(_shared(one, least, factors, task), score**2 - least**2)
+    score = normal_scores(effect, se, df)
+    if ("covariance" not in estimates and "factor" not in estimates) or se.shape[1] == 1:
+        return [Noise(row) for row in score**2]
+    least = normal_scores(np.zeros(se.shape), se, df)
+    own = score**2 - least**2
+    tasks = range(len(se))
+    return [
+        _with_own(_shared(estimates.isel(task=t), least[t], factors, task), own[t])
+        for t, task in zip(tasks, _task_names(estimates), strict=True)
+    ]
 
 
 def _with_own(noise: Noise, variance: Array) -> Noise:
@@ -305,34 +321,32 @@ def _shared(one: xr.Dataset, se: Array, factors: int | None, task: Any) -> Noise
     return spiked(_correlation_factor(one, se), freedom, se**2, most=factors)
 
 
-def _task_of(estimates: xr.Dataset, task: Any) -> xr.Dataset:
-    if "model" in estimates["ace"].dims:
-        raise InferenceError(
-            "the estimates have the dim 'model'; take one predictor, or estimate over predictors first"
-        )
-    where = list(estimates["task"].to_numpy()).index(task) if "task" in estimates.coords else int(task)
-    return estimates.isel(task=where)
+def _task_names(estimates: xr.Dataset) -> Any:
+    return estimates["task"].to_numpy() if "task" in estimates.coords else np.arange(estimates.sizes["task"])
 
 
 def _names(one: xr.Dataset) -> Any:
     return one["contrast"].to_numpy() if "contrast" in one.coords else np.arange(one.sizes["contrast"])
 
 
-def _checked_se(one: xr.Dataset, task: Any) -> Array:
-    if "se" not in one:
+def _checked_se(estimates: xr.Dataset) -> Array:
+    """Return standard errors (tasks, K), or refuse the first task in which one is missing or 0."""
+    if "se" not in estimates:
         raise InferenceError("the estimates have no 'se': one unit gives none; draw more units")
-    se, effect, names = one["se"].to_numpy(), one["ace"].to_numpy(), _names(one)
-    missing = ~(np.isfinite(se) & np.isfinite(effect))
-    if missing.any():
+    se, effect = (estimates[name].transpose("task", "contrast").to_numpy() for name in ("se", "ace"))
+    missing, constant = ~(np.isfinite(se) & np.isfinite(effect)), se <= 0
+    if not (missing | constant).any():
+        return np.asarray(se, dtype=np.float64)
+    t = int((missing | constant).any(axis=1).argmax())
+    task, names = _task_names(estimates)[t], _names(estimates)
+    if missing[t].any():
         raise InferenceError(
-            f"task {task!s}: {_listed(names[missing])}: no finite effect and se; leave the contrast out"
+            f"task {task!s}: {_listed(names[missing[t]])}: no finite effect and se; leave the contrast out"
         )
-    if (se <= 0).any():
-        raise InferenceError(
-            f"task {task!s}: {_listed(names[se <= 0])}: se 0, the same effect in every unit. Nothing is left to infer: "
-            "read the effect as it stands, and leave the contrast out (estimates.sel(contrast=...))"
-        )
-    return np.asarray(se, dtype=np.float64)
+    raise InferenceError(
+        f"task {task!s}: {_listed(names[constant[t]])}: se 0, the same effect in every unit. Nothing is left to infer: "
+        "read the effect as it stands, and leave the contrast out (estimates.sel(contrast=...))"
+    )
 
 
 def _listed(names: Any, most: int = 5) -> str:

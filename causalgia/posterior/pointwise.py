@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numba import njit
 
+from causalgia.compiled import njit
 from causalgia.posterior.exact import Array
 from causalgia.posterior.factor_scores import Shared
 from causalgia.posterior.noise import Noise
@@ -117,7 +117,7 @@ def _precision(residual: Array, noise: Noise, tau: Array) -> tuple[Array, Array]
     return own - own**2 * taken, own * (residual - scores @ loadings.T)
 
 
-@njit(nogil=True, fastmath=True, cache=True)
+@njit(nogil=True, fastmath=True)
 def _mixture(residual, noise, variance, weight, out):  # type: ignore[no-untyped-def]
     for i in range(out.shape[0]):
         widest = variance[i, variance.shape[1] - 1]

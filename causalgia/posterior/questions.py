@@ -14,7 +14,7 @@ from causalgia.errors import InferenceError
 from causalgia.posterior.coords import Rows
 from causalgia.posterior.exact import Array
 from causalgia.posterior.hyper import rescaled
-from causalgia.posterior.noise import Noise, noise_of
+from causalgia.posterior.noise import Noise, noises_of
 from causalgia.posterior.patterns import shared_patterns
 from causalgia.posterior.two_scales import median_se
 from causalgia.prior import Prior
@@ -84,11 +84,12 @@ def questions(
         If a standard error is missing or 0, a known covariance singular, or the sd of the control arm 0.
     """
     table = pooled(estimates)
-    for t, task in enumerate(estimates["task"].to_numpy()):
+    families = [table.isel(contrast=members) for members in rows]
+    noises = [noises_of(part, factors=factors(len(members))) for part, members in zip(families, rows, strict=True)]
+    for t in range(estimates.sizes["task"]):
         for g, members in enumerate(rows):
-            part = table.isel(contrast=members)
+            part, noise = families[g], noises[g][t]
             x = None if covariates is None else covariates[members]
-            noise = noise_of(part, task, factors=factors(len(members)))
             by_predictor = _by_predictor(estimates, members, t)
             own = law == "two_scales" and by_predictor is None
             unit = median_se(noise) if own else _unit(part, t, prior)

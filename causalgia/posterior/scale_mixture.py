@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from scipy.special import ndtr
 
+from causalgia.compiled import njit
 from causalgia.posterior.exact import Array
 from causalgia.posterior.vector_math import LOG2E, exp2, inverse_root
 
@@ -138,7 +138,7 @@ def _normalised(terms: Array) -> tuple[Array, Array]:
     return top + np.log(total), weight
 
 
-@njit(nogil=True, fastmath=True, cache=True)
+@njit(nogil=True, fastmath=True)
 def _rows(residual, noise, variance, weight, out):  # type: ignore[no-untyped-def]
     size = len(weight)
     term, inverse = np.empty(size), np.empty(size)

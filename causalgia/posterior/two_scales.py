@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
-from scipy.special import expit
+from scipy.special import expit, ndtr
 
+from causalgia.compiled import njit
 from causalgia.errors import InferenceError
 from causalgia.posterior.cells import tilted
 from causalgia.posterior.exact import Array, Draws, Exact, Nodes
@@ -99,10 +100,45 @@ def two_scales(effect: Array, noise: Noise, *, covariates: Array | None = None, 
     here = in_unit(noise, unit)
     model = LawModel(effect / unit, here.variances, shared_of(centre, here), np.ones(len(effect)))
     alone = len(centre.sd) == 1 and here.loadings is None
+    if alone and len(effect) == 1:
+        return _of_one(model, unit)
     lattice = lattice_of(model.effect, model.noise) if alone else None
     parts, share, log_total = parts_of(model, lattice)
     return _answer(
         _Posterior(model, parts, share, lattice), here, unit, log_total + (len(centre.sd) - len(effect)) * np.log(unit)
+    )
+
+
+@lru_cache(maxsize=64)
+def _at_0(variance: float) -> tuple[_Posterior, Nodes, float, float]:
+    """Return what one effect of estimate 0 leaves of the law, its nodes, its log evidence, and how it shrinks."""
+    noise = np.array([variance])
+    centre = design(1, None, Prior(mu_sd=np.inf, tau_scale=1))
+    model = LawModel(np.zeros(1), noise, shared_of(centre, Noise(noise)), np.ones(1))
+    parts, share, log_total = parts_of(model, None)
+    posterior = _Posterior(model, parts, share, None)
+    return posterior, _nodes(posterior, 1.0), log_total, float(posterior.tails(np.zeros(1), noise)[4, 0])
+
+
+def _of_one(model: LawModel, unit: float) -> Exact:
+    """Return the posterior of one effect: N(d, s^2) whatever the law, which the effect moves but does not inform."""
+    at_0, nodes, log_total, shrinkage = _at_0(float(model.noise[0]))
+    mean, sd = unit * model.effect, unit * np.sqrt(model.noise)
+
+    def sample(n: int, generator: np.random.Generator) -> Draws:
+        drawn = at_0.sample(n, unit, generator)
+        return replace(drawn, ace=drawn.ace + mean, mu=drawn.mu + mean)
+
+    return Exact(
+        mean=mean,
+        sd=sd,
+        lfsr=ndtr(-np.abs(mean) / sd),
+        lfdr=np.zeros(1),
+        shrinkage=np.array([shrinkage]),
+        nodes=Nodes(nodes.weight, unit * nodes.tau, unit * nodes.coefficients + mean, unit * nodes.coefficients_sd),
+        log_evidence=log_total,
+        below=lambda x: np.asarray(ndtr((x - mean) / sd)),
+        sample=sample,
     )
 
 
@@ -192,7 +228,7 @@ def _shares(
     """
     if part.one:
         return np.zeros(len(cell), dtype=np.intp), np.ones(len(cell))
-    ends = np.cumsum(part.weight[cell], axis=1)
+    ends = part.ends[cell]
     at = (ends < generator.random((len(cell), 1)) * ends[:, -1:]).sum(axis=1)
     step = X[1] - X[0]
     x = X[at] + step * tilted(0.5 * step * part.slope[cell, at], generator)
@@ -242,7 +278,7 @@ def _nodes(posterior: _Posterior, unit: float) -> Nodes:
     return Nodes(weight, unit * tau, unit * value[:, :n], unit * np.sqrt((root**2).sum(axis=2))[:, :n])
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _tails(  # type: ignore[no-untyped-def]
     effect, noise, marginal, x, columns, n_centre, value, root, weight, narrow, wide, share, place, width, sums
 ):
@@ -273,7 +309,7 @@ def _tails(  # type: ignore[no-untyped-def]
             _stratum(effect, noise, marginal, x, line, *law, place[s], width[s], sums)
 
 
-@njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
+@njit(nogil=True, fastmath=True, error_model="numpy")
 def _stratum(effect, noise, marginal, x, line, weight, v1, v2, p, place, width, sums):  # type: ignore[no-untyped-def]
     for k in range(len(effect)):
         s2, sd, slope = noise[k], line[2, k], line[3, k]
@@ -299,7 +335,7 @@ def _stratum(effect, noise, marginal, x, line, weight, v1, v2, p, place, width, 
             sums[5, k] += share
 
 
-@njit(nogil=True, fastmath=True, cache=True)
+@njit(nogil=True, fastmath=True)
 def _drawn(residual, location, noise, narrow, wide, share, u, z, out):  # type: ignore[no-untyped-def]
     for i in range(out.shape[0]):
         v1, v2, p = narrow[i], wide[i], share[i]

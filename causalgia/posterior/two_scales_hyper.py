@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 from scipy.special import expit
 
+from causalgia.compiled import njit
 from causalgia.errors import InferenceError
 from causalgia.posterior.cells import Cells, cells_of
 from causalgia.posterior.exact import Array
@@ -102,6 +103,11 @@ class Part:
     """Root of their covariance given the likeliest point of the cell, (N, m, m)."""
     height: Array
     """Log density of the estimates given the scales, (N,)."""
+
+    @cached_property
+    def ends(self) -> Array:
+        """Cumulative probabilities of the points of the share, (N, P)."""
+        return np.cumsum(self.weight, axis=1)
 
 
 def scales_at(points: Array, *, one: bool) -> tuple[Array, Array, Array]:
@@ -285,7 +291,7 @@ def _start(model: LawModel) -> Array:
     return start
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _factored(matrix):  # type: ignore[no-untyped-def]
     """Cholesky's factor in place, below the diagonal; whether there is one."""
     for i in range(len(matrix)):
@@ -302,7 +308,7 @@ def _factored(matrix):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _solved(factor, rest):  # type: ignore[no-untyped-def]
     """Solve L L' x = rest in place."""
     m = len(rest)
@@ -316,7 +322,7 @@ def _solved(factor, rest):  # type: ignore[no-untyped-def]
         rest[i] /= factor[i, i]
 
 
-@njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
+@njit(nogil=True, fastmath=True, error_model="numpy")
 def _roots(noise, v1, v2, roots):  # type: ignore[no-untyped-def]
     """Fill 1 / sd of each estimate under both scales, (2, K)."""
     for k in range(len(noise)):
@@ -324,7 +330,7 @@ def _roots(noise, v1, v2, roots):  # type: ignore[no-untyped-def]
         roots[1, k] = inverse_root(noise[k] + v2)
 
 
-@njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
+@njit(nogil=True, fastmath=True, error_model="numpy")
 def _terms(effect, count, rest, narrow, wide, p, curved, density, scores, weights, sums):  # type: ignore[no-untyped-def]
     """Fill derivatives of each row in its linear part, and add what is summed over rows; the loop is vector code."""
     g_1 = g_2 = g_p = both_ways = quadratic = 0.0
@@ -352,7 +358,7 @@ def _terms(effect, count, rest, narrow, wide, p, curved, density, scores, weight
     sums[4] += both_ways
 
 
-@njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
+@njit(nogil=True, fastmath=True, error_model="numpy")
 def _sum_of_logs(count, density):  # type: ignore[no-untyped-def]
     total = 0.0
     for k in range(len(density)):
@@ -360,7 +366,7 @@ def _sum_of_logs(count, density):  # type: ignore[no-untyped-def]
     return total / LOG2E
 
 
-@njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
+@njit(nogil=True, fastmath=True, error_model="numpy")
 def _log_of_product(density):  # type: ignore[no-untyped-def]
     """One logarithm for as many factors as a run has: mantissas are multiplied, exponents added."""
     product, exponent = 1.0, 0
@@ -371,7 +377,7 @@ def _log_of_product(density):  # type: ignore[no-untyped-def]
     return np.log(product) + (exponent - 1023 * len(density)) / LOG2E
 
 
-@njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
+@njit(nogil=True, fastmath=True, error_model="numpy")
 def _row_sums(effect, count, columns, precision, roots, p, value, curved, gradient, matrix, out):  # type: ignore[no-untyped-def]
     """Height and derivatives at one share and value of the coefficients; their information by curvature or by EM.
 
@@ -417,7 +423,7 @@ def _row_sums(effect, count, columns, precision, roots, p, value, curved, gradie
     out[4] = (size + 2) * p * (1 - p) - sums[4]
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _climb(effect, count, columns, precision, roots, value, v, free, tolerance, work, step, matrix, row):  # type: ignore[no-untyped-def]
     """Raise the density in the coefficients and, where it is `free`, in the logit v of the share; (v, gain).
 
@@ -456,7 +462,7 @@ def _climb(effect, count, columns, precision, roots, value, v, free, tolerance, 
     return v, gain
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _inner(effect, noise, count, columns, precision, narrow, wide, x, state, value, root, logit, out, done):  # type: ignore[no-untyped-def]
     m, one, middle = value.shape[2], len(x) == 1, len(x) // 2
     work, step, matrix, row = np.empty(m), np.empty(m), np.empty((m, m)), np.empty(5)

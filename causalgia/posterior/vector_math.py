@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from causalgia.compiled import njit
 
 __all__ = ["LOG2E", "erfc", "exp2", "inverse_root", "log2"]
 
@@ -13,7 +14,7 @@ _MANTISSA, _HALF_ROOT = 0x000FFFFFFFFFFFFF, 0x3FE6A09E667F3BCD  # the bits of sq
 _HALVED = 0x5FE6EB50C7B537A9  # the bits of 1/sqrt(x) are about this less half those of x
 
 
-@njit(nogil=True, fastmath=True, inline="always", cache=True)
+@njit(nogil=True, fastmath=True, inline="always")
 def exp2(x):  # type: ignore[no-untyped-def]
     """2^x for -1000 <= x <= 0, to 1e-11 relative: a series on [0, 1), and the bits of the exponent."""
     whole = np.floor(x)
@@ -23,7 +24,7 @@ def exp2(x):  # type: ignore[no-untyped-def]
     return series * np.int64((np.int64(whole) + 1023) << 52).view(np.float64)
 
 
-@njit(nogil=True, fastmath=True, inline="always", cache=True)
+@njit(nogil=True, fastmath=True, inline="always")
 def inverse_root(x):  # type: ignore[no-untyped-def]
     """1 / sqrt(x) to 4e-11 relative, without division: three of Newton's steps from the halved exponent."""
     y = np.int64(_HALVED - (np.float64(x).view(np.int64) >> 1)).view(np.float64)
@@ -34,7 +35,7 @@ def inverse_root(x):  # type: ignore[no-untyped-def]
     return y
 
 
-@njit(nogil=True, fastmath=True, error_model="numpy", inline="always", cache=True)
+@njit(nogil=True, fastmath=True, error_model="numpy", inline="always")
 def log2(x):  # type: ignore[no-untyped-def]
     """log2 of a normal x > 0, to 1e-13: the exponent, and a series of atanh on (.7, 1.42)."""
     bits = np.int64(np.float64(x).view(np.int64) - _HALF_ROOT)
@@ -46,7 +47,7 @@ def log2(x):  # type: ignore[no-untyped-def]
     return np.float64(bits >> 52) + 2 * LOG2E * z * series
 
 
-@njit(nogil=True, fastmath=True, error_model="numpy", inline="always", cache=True)
+@njit(nogil=True, fastmath=True, error_model="numpy", inline="always")
 def erfc(x):  # type: ignore[no-untyped-def]
     """2 / sqrt(pi) times the integral of exp(-t^2) from x >= 0 on, to 3e-11 relative; from 26 on it stays at 1e-303.
 

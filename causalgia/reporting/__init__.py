@@ -6,11 +6,18 @@ in `causalgia.reporting.numbers` alone.
 
 from __future__ import annotations
 
-from causalgia.estimation.words import placebo_words
-from causalgia.reporting.numbers import format_effect, format_number, format_p, format_se
-from causalgia.reporting.outcomes import describe, tasks_in_words
-from causalgia.reporting.table import Row, Rows, cells, placebo_summary, rows
-from causalgia.reporting.text import estimand, report, sentence, sentences
+from typing import TYPE_CHECKING
+
+from causalgia.exports import on_first_use
+
+if TYPE_CHECKING:
+    from causalgia.estimation.words import placebo_words
+    from causalgia.reporting.numbers import format_effect, format_number, format_p, format_se
+    from causalgia.reporting.outcomes import describe, tasks_in_words
+    from causalgia.reporting.table import Row, Rows, cells, placebo_summary, rows
+    from causalgia.reporting.text import estimand, report, sentence, sentences
+else:
+    __getattr__, __dir__ = on_first_use(__name__)
 
 __all__ = [
     "Row",

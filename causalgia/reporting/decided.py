@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
-
-import xarray as xr
+from typing import TYPE_CHECKING, Any
 
 from causalgia.multiplicity.rare import missed_share_sentence
 from causalgia.reporting.numbers import format_p
 from causalgia.verdicts.rare_effects import few_real_sequences, independent_draws
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 _ROUNDING = 1e-9
 _ON_AVERAGE = (

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import xarray as xr
+from typing import TYPE_CHECKING
 
 from causalgia.errors import printable
 from causalgia.schema import keeps_effects, validate
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 def describe(outcomes: xr.Dataset, *, every_arm: bool = False) -> str:

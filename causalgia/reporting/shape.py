@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
-import xarray as xr
 
 from causalgia.estimation.transformed_t import ENOUGH, hall_coefficient
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 _NAMED = 3
 _HALF = 0.5

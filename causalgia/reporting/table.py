@@ -11,7 +11,7 @@ import xarray as xr
 
 from causalgia.errors import OutcomesError
 from causalgia.estimation.given import of_elements
-from causalgia.multiplicity.placebo import words_of
+from causalgia.estimation.words import words_of
 from causalgia.reporting.decided import error_heading, error_of, is_decided
 from causalgia.reporting.numbers import format_effect, format_number, format_p, format_se
 from causalgia.schema import validate

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.errors import printable
@@ -29,6 +28,9 @@ from causalgia.reporting.table import (
 from causalgia.reporting.table import (
     rows as rows_of,
 )
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 _FEW = 6
 _MEMBERS = {

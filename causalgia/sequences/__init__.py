@@ -7,13 +7,20 @@ profile, Markov chains), `causalgia.sequences.klet` (exact k-let shuffles) and t
 
 from __future__ import annotations
 
-from causalgia.sequences.alphabet import decode, encode, one_hot, reverse_complement, tokens
-from causalgia.sequences.ladder import strength_ladder
-from causalgia.sequences.motifs import Motif, read_motifs
-from causalgia.sequences.naming import motif
-from causalgia.sequences.records import Sequences, from_bed, read_fasta
-from causalgia.sequences.scanning import Instances, find_instances
-from causalgia.sequences.vcf import Variant, VariantWindows, read_vcf, variant_windows
+from typing import TYPE_CHECKING
+
+from causalgia.exports import on_first_use
+
+if TYPE_CHECKING:
+    from causalgia.sequences.alphabet import decode, encode, one_hot, reverse_complement, tokens
+    from causalgia.sequences.ladder import strength_ladder
+    from causalgia.sequences.motifs import Motif, read_motifs
+    from causalgia.sequences.naming import motif
+    from causalgia.sequences.records import Sequences, from_bed, read_fasta
+    from causalgia.sequences.scanning import Instances, find_instances
+    from causalgia.sequences.vcf import Variant, VariantWindows, read_vcf, variant_windows
+else:
+    __getattr__, __dir__ = on_first_use(__name__)
 
 __all__ = [
     "Instances",

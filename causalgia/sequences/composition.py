@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numba import njit
 
+from causalgia.compiled import njit
 from causalgia.errors import SequenceError
 from causalgia.sequences.alphabet import parse_word, reverse_complement_word
 from causalgia.sequences.arguments import as_tokens
@@ -20,7 +20,7 @@ _LONGEST_PERIOD = 6  # of a simple repeat: microsatellites
 _COPIES, _SHORTEST = 3, 9
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _longest_runs(tokens: Any, out: Any) -> None:
     for i in range(tokens.shape[0]):
         longest, run = 1, 1
@@ -30,7 +30,7 @@ def _longest_runs(tokens: Any, out: Any) -> None:
         out[i] = longest
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _gc_extremes(tokens: Any, width: Any, low: Any, high: Any) -> None:
     for i in range(tokens.shape[0]):
         count = 0
@@ -43,7 +43,7 @@ def _gc_extremes(tokens: Any, width: Any, low: Any, high: Any) -> None:
             low[i], high[i] = min(low[i], count), max(high[i], count)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _dinucleotides(tokens: Any, counts: Any) -> None:
     """Count the 16 dinucleotides of each row."""
     for i in range(tokens.shape[0]):
@@ -51,7 +51,7 @@ def _dinucleotides(tokens: Any, counts: Any) -> None:
             counts[i, 4 * tokens[i, j] + tokens[i, j + 1]] += 1
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _repeated(tokens: Any, covered: Any, out: Any) -> None:
     """Count the bases of each row that lie in a tandem repeat; `covered` is room for one row."""
     length = tokens.shape[1]
@@ -71,7 +71,7 @@ def _repeated(tokens: Any, covered: Any, out: Any) -> None:
         out[i] = total
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _hits(tokens: Any, masks: Any, counts: Any, first: Any) -> None:
     """Add each row's hits of a word, given as bits of the bases that each place admits; keep the leftmost start."""
     width = masks.size

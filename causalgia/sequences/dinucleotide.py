@@ -12,8 +12,8 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from causalgia.compiled import njit
 from causalgia.sequences.random import bounded, next_word, unit_state
 
 __all__ = ["LONGEST", "count_pairs", "draw_tree", "shuffle_pairs"]
@@ -37,7 +37,7 @@ def _reaches_root(exits: tuple[int, ...]) -> bool:
 _TREES = np.array([exits for exits in product(range(4), repeat=3) if _reaches_root(exits)], np.int64)  # (16, 3)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def count_pairs(row: Any, counts: Any) -> None:
     """Write how often letter b follows letter a, at place 4 a + b."""
     for pair in range(16):
@@ -49,7 +49,7 @@ def count_pairs(row: Any, counts: Any) -> None:
         before = letter
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def draw_tree(counts: Any, root: Any, running: Any, state: Any) -> Any:
     """Return (state, last exit of each vertex as 2-bit fields), with weight the product of the edge counts.
 
@@ -77,7 +77,7 @@ def draw_tree(counts: Any, root: Any, running: Any, state: Any) -> Any:
     return state, last
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _load(row: Any, key: Any, unit: Any, counts: Any, running: Any, urns: Any, lane: Any) -> None:
     """Put one walk at its start: the four urns, the slot order, the stream, the first letter.
 
@@ -104,7 +104,7 @@ def _load(row: Any, key: Any, unit: Any, counts: Any, running: Any, urns: Any, l
     urns[7 * LANES + lane] = _0
 
 
-@njit(inline="always", cache=True)
+@njit(inline="always")
 def _exit(w0: Any, w1: Any, w2: Any, w3: Any, order: Any, v: Any, doubt: Any, half: Any) -> Any:
     """Leave vertex v by a 32-bit draw; the top bit of `doubt` says that the draw may have to be rejected."""
     w = w3
@@ -124,7 +124,7 @@ def _exit(w0: Any, w1: Any, w2: Any, w3: Any, order: Any, v: Any, doubt: Any, ha
     return w0, w1, w2, w3, slot ^ ((order >> (v + v)) & _3), doubt
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _walk_together(urns: Any, letters: Any, n_words: Any) -> None:
     """Advance all lanes by 8 * n_words exits; letters packs eight to a word, a lane after the other."""
     for i in range(n_words):
@@ -144,7 +144,7 @@ def _walk_together(urns: Any, letters: Any, n_words: Any) -> None:
             letters[lane * n_words + i] = urns[8 * LANES + lane]
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _walk_alone(urns: Any, lane: Any, out: Any) -> None:
     """Write one walk from its start, with every draw that Lemire's method rejects drawn again."""
     w0, w1, w2, w3 = urns[lane], urns[LANES + lane], urns[2 * LANES + lane], urns[3 * LANES + lane]
@@ -166,7 +166,7 @@ def _walk_alone(urns: Any, lane: Any, out: Any) -> None:
         i += 1
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def shuffle_pairs(key: Any, units: Any, tokens: Any, parents: Any, out: Any, together: Any) -> None:
     """Write the dinucleotide shuffle of each unit's parent row; `together` false takes one walk after the other."""
     length = tokens.shape[1]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
+from causalgia.compiled import njit
 from causalgia.sequences.arguments import as_key
 from causalgia.sequences.levenshtein import (
     Distance,
@@ -55,7 +55,7 @@ class WordRules(NamedTuple):
     masks: tuple[NDArray[np.uint8], ...]
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _scrambled(turn: Any, key: Any, n_bits: Any) -> Any:
     """Return a keyed bijection of the integers below 2^n_bits: every word once, in an order that looks random."""
     mask = _ALL >> np.uint64(64 - n_bits)
@@ -67,7 +67,7 @@ def _scrambled(turn: Any, key: Any, n_bits: Any) -> Any:
     return turn
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _broken(buffer: Any, length: Any, count: Any, checks: Any) -> Any:
     """Return which check a word between its flanks fails first: 0 runs, 1 GC, 2 bases missing, 3 + i word i; or -1."""
     first, run, low, high, all_four, masks, widths = checks
@@ -93,7 +93,7 @@ def _broken(buffer: Any, length: Any, count: Any, checks: Any) -> Any:
     return -1
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _spell(number: Any, word: Any, count: Any) -> None:
     """Write the letters of a word's number, and how often each base stands in it."""
     count[:] = 0
@@ -102,7 +102,7 @@ def _spell(number: Any, word: Any, count: Any) -> None:
         count[word[i]] += 1
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _draw(key: Any, tries: Any, buffer: Any, checks: Any, store: Any, how: Any, failed: Any) -> Any:
     """Keep words, in the order of the bijection, that pass the checks and are near none kept; return (kept, tried)."""
     (most, length), n_starts = store[0].shape, store[3].shape[1]

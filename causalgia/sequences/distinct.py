@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numba import njit
 
+from causalgia.compiled import njit
 from causalgia.errors import SequenceError
 from causalgia.sequences.arguments import as_length
 
@@ -21,7 +21,7 @@ _ODD = np.uint64(0x9E3779B97F4A7C15)
 _0, _2, _4, _6, _29, _64 = (np.uint64(i) for i in (0, 2, 4, 6, 29, 64))
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _pack(letters: Any, packed: Any) -> None:
     """Write rows of letters, eight a word, as rows of 32 letters a word, in an order of the letters of our own."""
     n_words = packed.shape[1]
@@ -32,7 +32,7 @@ def _pack(letters: Any, packed: Any) -> None:
             packed[i, j] = row[j] | row[n_words + j] << _2 | row[2 * n_words + j] << _4 | fourth
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _hash(packed: Any, hashes: Any) -> None:
     for i in range(packed.shape[0]):
         state = _0
@@ -42,7 +42,7 @@ def _hash(packed: Any, hashes: Any) -> None:
         hashes[i] = state * _ODD
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _look_up(packed: Any, hashes: Any, slots: Any, rows: Any, n_rows: Any, numbers: Any, fresh: Any) -> Any:
     """Find the number of each packed row; enter fresh ones into `slots` (hash, number + 1) and `rows`; count them."""
     last = slots.shape[0] - 1
@@ -55,7 +55,8 @@ def _look_up(packed: Any, hashes: Any, slots: Any, rows: Any, n_rows: Any, numbe
             if number < 0:
                 number = n_rows + n_fresh
                 slots[place, 0], slots[place, 1] = hashes[i], number + 1
-                rows[number] = packed[i]
+                for j in range(packed.shape[1]):  # numba takes 5 s to compile rows[number] = packed[i], for its message
+                    rows[number, j] = packed[i, j]
                 fresh[n_fresh] = i
                 n_fresh += 1
                 break
@@ -70,7 +71,7 @@ def _look_up(packed: Any, hashes: Any, slots: Any, rows: Any, n_rows: Any, numbe
     return n_fresh
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _move(old: Any, new: Any) -> None:
     """Enter every taken slot of the old table into the new one."""
     last = new.shape[0] - 1

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from causalgia.compiled import njit
 from causalgia.sequences.dinucleotide import count_pairs, draw_tree
 from causalgia.sequences.random import half_bounded, unit_state
 
@@ -20,7 +20,7 @@ _WALKS = 4
 _1, _4, _8, _12 = (np.uint64(i) for i in (1, 4, 8, 12))
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _list_exits(exits: Any, counts: Any, last: Any) -> Any:
     """List the letters that `counts` says, `last` at the end if it is one; return how many stand before it."""
     stop = 0
@@ -33,7 +33,7 @@ def _list_exits(exits: Any, counts: Any, last: Any) -> Any:
     return stop
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _shuffle(letters: Any, state: Any) -> Any:
     for i in range(letters.size - 1, 0, -1):
         place = np.uint64(i)
@@ -42,7 +42,7 @@ def _shuffle(letters: Any, state: Any) -> Any:
     return state
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _lay_out(row: Any, key: Any, unit: Any, exits: Any, place: Any) -> None:
     """Write the exits of the four letters one list after the other, in the order of a walk; `place` has their starts.
 
@@ -62,14 +62,14 @@ def _lay_out(row: Any, key: Any, unit: Any, exits: Any, place: Any) -> None:
         begin += total
 
 
-@njit(forceinline=True, cache=True)
+@njit(forceinline=True)
 def _leave(place: Any, exits: Any, vertex: Any) -> Any:
     at = place[vertex]
     place[vertex] = at + _1
     return np.uint64(exits[at])
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _walk(exits: Any, place: Any, a: Any, b: Any, c: Any, d: Any) -> None:
     """Write four walks after their first letters; vertex v of walk w is number 4 w + v. A row may be there twice."""
     at_a, at_b, at_c, at_d = np.uint64(a[0]), np.uint64(b[0]), np.uint64(c[0]), np.uint64(d[0])
@@ -81,7 +81,7 @@ def _walk(exits: Any, place: Any, a: Any, b: Any, c: Any, d: Any) -> None:
         a[i], b[i], c[i], d[i] = at_a, at_b, at_c, at_d
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def shuffle_long_pairs(key: Any, units: Any, tokens: Any, parents: Any, out: Any) -> None:
     """Write the dinucleotide shuffle of each unit's parent row."""
     n_edges = tokens.shape[1] - 1

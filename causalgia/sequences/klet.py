@@ -11,8 +11,8 @@ from math import lgamma
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numba import njit
 
+from causalgia.compiled import njit
 from causalgia.errors import SequenceError
 from causalgia.sequences.alphabet import encode
 from causalgia.sequences.arguments import as_key, as_parents, as_tokens, as_units
@@ -38,7 +38,7 @@ _0, _1, _2, _4, _20 = (np.uint64(i) for i in (0, 1, 2, 4, 20))
 _NOWHERE = np.uint64(2**64 - 1)
 
 
-@njit(forceinline=True, cache=True)
+@njit(forceinline=True)
 def _vertex(code: Any, direct: Any, table: Any, codes: Any, found: Any, counts: Any, onward: Any) -> Any:
     """Return (the number of the (k-1)-mer `code`, how many numbers are given), giving the next number to a new one.
 
@@ -58,7 +58,7 @@ def _vertex(code: Any, direct: Any, table: Any, codes: Any, found: Any, counts: 
     return table[slot] - _1, found
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _read_exits(row: Any, k: Any, table: Any, codes: Any, counts: Any, onward: Any) -> Any:
     """Read the graph of a row and return its first vertex, its final one, and how many there are.
 
@@ -82,7 +82,7 @@ def _read_exits(row: Any, k: Any, table: Any, codes: Any, counts: Any, onward: A
     return start, here, np.int64(found)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _list_exits(n_vertices: Any, counts: Any, onward: Any, first: Any, stop: Any, exits: Any, moves: Any) -> None:
     """List the letters that leave vertex v at first[v] : stop[v]; `moves` counts those that lead to another vertex.
 
@@ -105,7 +105,7 @@ def _list_exits(n_vertices: Any, counts: Any, onward: Any, first: Any, stop: Any
         first[v], stop[v], moves[v] = begin, end, (three if stays else end) - begin
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _draw_last_exits(
     root: Any, n_vertices: Any, first: Any, stop: Any, exits: Any, onward: Any, moves: Any, choice: Any, state: Any
 ) -> Any:
@@ -132,7 +132,7 @@ def _draw_last_exits(
     return state
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _walk(at: Any, states: Any, first: Any, stop: Any, exits: Any, onward: Any, begin: Any, out: Any) -> None:
     """Walk all rows of `out` from column `begin` on, one exit of each in turn, drawing each list without replacement.
 
@@ -150,7 +150,7 @@ def _walk(at: Any, states: Any, first: Any, stop: Any, exits: Any, onward: Any, 
             at[lane] = onward[_4 * v + np.uint64(letter)]
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _shuffle_klets(key: Any, units: Any, tokens: Any, parents: Any, k: Any, out: Any) -> None:
     """Write the k-let shuffle of each unit's parent row, eight walks at a time."""
     n_edges = tokens.shape[1] - k + 1

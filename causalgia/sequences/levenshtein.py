@@ -11,8 +11,8 @@ import math
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
-from numba import njit
 
+from causalgia.compiled import njit
 from causalgia.errors import SequenceError
 from causalgia.sequences.arguments import as_tokens
 
@@ -62,7 +62,7 @@ class Index(NamedTuple):
     how: tuple[int, int, int, int, int]
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def write_profile(word: Any, bits: Any) -> None:
     """Write, for each base, the places of a word where it stands, as bits."""
     bits[:] = _0
@@ -70,7 +70,7 @@ def write_profile(word: Any, bits: Any) -> None:
         bits[word[i]] |= _1 << np.uint64(i)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _edits(bits: Any, length: Any, text: Any, free_end: Any) -> Any:
     """Return the edit distance of a word, given by its profile, and a text; of its best end where ends are free."""
     plus, minus, score = _ALL, _0, length
@@ -98,7 +98,7 @@ def _edits(bits: Any, length: Any, text: Any, free_end: Any) -> Any:
     return best
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _mismatches(one: Any, other: Any, enough: Any) -> Any:
     count = np.int64(0)
     for i in range(one.size):
@@ -108,7 +108,7 @@ def _mismatches(one: Any, other: Any, enough: Any) -> Any:
     return count
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def write_codes(word: Any, width: Any, codes: Any) -> None:
     """Write the number that each window of a word spells."""
     for start in range(codes.size):
@@ -118,7 +118,7 @@ def write_codes(word: Any, width: Any, codes: Any) -> None:
         codes[start] = code
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _walk(entry: Any, word: Any, bits: Any, count: Any, store: Any, how: Any) -> Any:
     """Return the first kept word in a chain of the index that is within k of the word, or -1."""
     words, counts, _, onward = store
@@ -140,7 +140,7 @@ def _walk(entry: Any, word: Any, bits: Any, count: Any, store: Any, how: Any) ->
     return -1
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def near_kept(word: Any, codes: Any, bits: Any, count: Any, store: Any, how: Any) -> Any:
     """Return a kept word within k of the word, or -1.
 
@@ -160,7 +160,7 @@ def near_kept(word: Any, codes: Any, bits: Any, count: Any, store: Any, how: Any
     return -1
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def enter(word: Any, codes: Any, count: Any, number: Any, store: Any) -> None:
     """Enter a word into the index."""
     words, counts, heads, onward = store
@@ -170,7 +170,7 @@ def enter(word: Any, codes: Any, count: Any, number: Any, store: Any) -> None:
         heads[start, codes[start]] = number * codes.size + start
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _earlier(rows: Any, store: Any, how: Any, out: Any) -> None:
     """Write for each word an earlier one within k, or -1."""
     n_starts, (compared, width, _, _, _) = store[3].shape[1], how

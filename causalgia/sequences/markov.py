@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numba import njit
 
+from causalgia.compiled import njit
 from causalgia.errors import SequenceError
 from causalgia.sequences.arguments import as_key, as_length, as_probabilities, as_tokens, as_units, upper_edges
 from causalgia.sequences.random import next_word, unit_state
@@ -43,7 +43,7 @@ class MarkovChain:
     transition: NDArray[np.float64]
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _markov(key: Any, units: Any, order: Any, start_below: Any, below: Any, out: Any) -> None:
     states, contexts = np.empty(_LANES, np.uint64), np.empty(_LANES, np.int64)
     length, mask = out.shape[1], below.shape[0] - 1

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numba import njit
 
+from causalgia.compiled import njit
 from causalgia.errors import SequenceError
 from causalgia.sequences.arguments import as_key, as_units
 from causalgia.sequences.threads import over_rows
@@ -28,7 +28,7 @@ _LOW = np.uint64(0xFFFFFFFF)
 _0, _1, _27, _30, _31, _32, _33 = (np.uint64(i) for i in (0, 1, 27, 30, 31, 32, 33))
 
 
-@njit(inline="always", cache=True)
+@njit(inline="always")
 def mix(z: Any) -> Any:
     """Return the SplitMix64 output of a counter value: a bijection of 64-bit words."""
     z = (z ^ (z >> _30)) * _MIX_1
@@ -36,27 +36,27 @@ def mix(z: Any) -> Any:
     return z ^ (z >> _31)
 
 
-@njit(forceinline=True, cache=True)
+@njit(forceinline=True)
 def _scatter(z: Any) -> Any:
     z = (z ^ (z >> _33)) * _START_1
     z = (z ^ (z >> _33)) * _START_2
     return z ^ (z >> _33)
 
 
-@njit(forceinline=True, cache=True)
+@njit(forceinline=True)
 def unit_state(key: Any, unit: Any) -> Any:
     """Return the state where the stream of `unit` under `key` starts; different units of a key start apart."""
     return _scatter(_scatter(unit + _START) ^ key)
 
 
-@njit(inline="always", cache=True)
+@njit(inline="always")
 def next_word(state: Any) -> Any:
     """Return (the advanced state, a uniform 64-bit word)."""
     state += _STEP
     return state, mix(state)
 
 
-@njit(forceinline=True, cache=True)
+@njit(forceinline=True)
 def half_bounded(state: Any, bound: Any) -> Any:
     """Return (state, an exact uniform integer in [0, bound)) for a bound below 2^32; 0 for bound 0 or 1."""
     state, word = next_word(state)
@@ -68,7 +68,7 @@ def half_bounded(state: Any, bound: Any) -> Any:
     return state, product >> _32
 
 
-@njit(forceinline=True, cache=True)
+@njit(forceinline=True)
 def _product(a: Any, b: Any) -> Any:
     """Return the high and the low word of the 128-bit product."""
     low, middle, cross = (a & _LOW) * (b & _LOW), (a >> _32) * (b & _LOW), (a & _LOW) * (b >> _32)
@@ -76,7 +76,7 @@ def _product(a: Any, b: Any) -> Any:
     return (a >> _32) * (b >> _32) + (middle >> _32) + (cross >> _32) + (carry >> _32), a * b
 
 
-@njit(forceinline=True, cache=True)
+@njit(forceinline=True)
 def bounded(state: Any, bound: Any) -> Any:
     """Return (state, an exact uniform integer in [0, bound)) for any 64-bit bound above 0."""
     state, word = next_word(state)
@@ -89,7 +89,7 @@ def bounded(state: Any, bound: Any) -> Any:
     return state, high
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _words(key: Any, units: Any, out: Any) -> None:
     for i in range(units.size):
         state = unit_state(key, units[i])
@@ -97,7 +97,7 @@ def _words(key: Any, units: Any, out: Any) -> None:
             state, out[i, j] = next_word(state)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _integers(key: Any, units: Any, bounds: Any, out: Any) -> None:
     for i in range(units.size):
         state = unit_state(key, units[i])
@@ -186,7 +186,7 @@ def random_integers(key: int, units: ArrayLike, bounds: ArrayLike, *, threads: i
     return out
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _below(key: Any, units: Any, bounds: Any, out: Any) -> None:
     for i in range(units.size):
         _, drawn = bounded(unit_state(key, units[i]), bounds[i])

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numba import njit
 
+from causalgia.compiled import njit
 from causalgia.sequences.arguments import (
     as_key,
     as_length,
@@ -40,7 +40,7 @@ __all__ = [
 _2, _3, _11 = (np.uint64(i) for i in (2, 3, 11))
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _uniform(key: Any, units: Any, out: Any) -> None:
     for i in range(units.size):
         state = unit_state(key, units[i])
@@ -51,7 +51,7 @@ def _uniform(key: Any, units: Any, out: Any) -> None:
                 word >>= _2
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _profile(key: Any, units: Any, below: Any, out: Any) -> None:
     for i in range(units.size):
         state = unit_state(key, units[i])
@@ -61,7 +61,7 @@ def _profile(key: Any, units: Any, below: Any, out: Any) -> None:
             out[i, j] = (word >= below[0, j]) + (word >= below[1, j]) + (word >= below[2, j])
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _shuffle(key: Any, units: Any, tokens: Any, parents: Any, out: Any) -> None:
     for i in range(units.size):
         row, parent = out[i], parents[i]

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from causalgia.spec.bench import LibrarySpec, library_options
-from causalgia.spec.catalogued import ExperimentSpec
-from causalgia.spec.choices import PredictorSpec, check_device
-from causalgia.spec.reading import TrialSpec, is_of_experiment, parse_spec, read_analysis, read_library_spec, read_spec
-from causalgia.spec.starting import beginning, beside, settings_of, starter, toml_value
+from typing import TYPE_CHECKING
+
+from causalgia.exports import on_first_use
+
+if TYPE_CHECKING:
+    from causalgia.spec.bench import LibrarySpec, library_options
+    from causalgia.spec.catalogued import ExperimentSpec
+    from causalgia.spec.choices import PredictorSpec, check_device
+    from causalgia.spec.reading import (
+        TrialSpec,
+        is_of_experiment,
+        parse_spec,
+        read_analysis,
+        read_library_spec,
+        read_spec,
+    )
+    from causalgia.spec.starting import beginning, beside, settings_of, starter, toml_value
+else:
+    __getattr__, __dir__ = on_first_use(__name__)
 
 __all__ = [
     "ExperimentSpec",

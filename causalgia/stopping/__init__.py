@@ -6,15 +6,22 @@ arrays: `confidence_sequence`, `sequence_critical`, `least_clusters`, `clusters_
 
 from __future__ import annotations
 
-from causalgia.stopping._by_sequence import by_sequence, watched_by_sequence
-from causalgia.stopping.rules import Decided, Precision
-from causalgia.stopping.sequence import (
-    clusters_to_meet,
-    confidence_sequence,
-    least_clusters,
-    sequence_critical,
-    unseen_share,
-)
+from typing import TYPE_CHECKING
+
+from causalgia.exports import on_first_use
+
+if TYPE_CHECKING:
+    from causalgia.stopping._by_sequence import by_sequence, watched_by_sequence
+    from causalgia.stopping.rules import Decided, Precision
+    from causalgia.stopping.sequence import (
+        clusters_to_meet,
+        confidence_sequence,
+        least_clusters,
+        sequence_critical,
+        unseen_share,
+    )
+else:
+    __getattr__, __dir__ = on_first_use(__name__)
 
 __all__ = [
     "Decided",

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
-from causalgia.trial.running import run
+from typing import TYPE_CHECKING
+
+from causalgia.exports import on_first_use
+
+if TYPE_CHECKING:
+    from causalgia.trial.running import run
+else:
+    __getattr__, __dir__ = on_first_use(__name__)
 
 __all__ = ["run"]

@@ -6,9 +6,16 @@ set), `summarise` (what draws say of regions), and `more_units`.
 
 from __future__ import annotations
 
-from causalgia.verdicts.deciding import decide
-from causalgia.verdicts.drawn import Summary, summarise
-from causalgia.verdicts.further import more_units
-from causalgia.verdicts.rules import Ruled, rule, running_mean
+from typing import TYPE_CHECKING
+
+from causalgia.exports import on_first_use
+
+if TYPE_CHECKING:
+    from causalgia.verdicts.deciding import decide
+    from causalgia.verdicts.drawn import Summary, summarise
+    from causalgia.verdicts.further import more_units
+    from causalgia.verdicts.rules import Ruled, rule, running_mean
+else:
+    __getattr__, __dir__ = on_first_use(__name__)
 
 __all__ = ["Ruled", "Summary", "decide", "more_units", "rule", "running_mean", "summarise"]

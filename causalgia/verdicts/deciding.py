@@ -17,9 +17,9 @@ from causalgia.analysis import LEAST_FOR_A_LAW, beyond, kept_in
 from causalgia.errors import DecisionError, quoted
 from causalgia.estimation import as_estimates
 from causalgia.estimation.moments import Array, Codes
+from causalgia.estimation.words import words_of
 from causalgia.multiplicity.bands import simultaneous
 from causalgia.multiplicity.families import families, in_words
-from causalgia.multiplicity.placebo import words_of
 from causalgia.multiplicity.questions import has_effects, unbounded
 from causalgia.multiplicity.tost import few_for_exact
 from causalgia.notes import with_notes

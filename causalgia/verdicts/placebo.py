@@ -9,7 +9,8 @@ import numpy.typing as npt
 import xarray as xr
 
 from causalgia.estimation.moments import Array
-from causalgia.multiplicity.placebo import placebo_rank, words_of
+from causalgia.estimation.words import words_of
+from causalgia.multiplicity.placebo import placebo_rank
 from causalgia.verdicts.placebo_tail import upper_tail
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from causalgia.estimation.moments import Array
+from causalgia.multiplicity.stepwise import stepwise
 
 Rule = Literal["local", "bayes_fdr", "bh", "holm"]
 
@@ -80,9 +81,8 @@ def rule(errors: Array, *, alpha: float, error: Rule) -> Ruled:
     least = np.minimum(errors.min(axis=0), 1.0)
     negligible = best == _NEGLIGIBLE
     if error in ("bh", "holm"):
-        adjusted = _bh if error == "bh" else _holm
-        directional = np.minimum(errors[[0, 2]].min(axis=0), 1.0)
-        q = np.where(negligible, adjusted(np.minimum(errors[_NEGLIGIBLE], 1.0)), adjusted(directional))
+        sides = (np.minimum(errors[_NEGLIGIBLE], 1.0), np.minimum(errors[[0, 2]].min(axis=0), 1.0))
+        q = np.where(negligible, *(stepwise(side, error) for side in sides))
     else:
         q = running_mean(least, negligible)
     called = (least if error == "local" else q) <= alpha * (1 + _ROUNDING)
@@ -122,15 +122,3 @@ def running_mean(errors: Array, group: npt.NDArray[np.generic] | None = None) ->
         means = np.cumsum(ordered) / np.arange(1, len(ordered) + 1)
         out[mine] = means[np.searchsorted(ordered, errors[mine], side="right") - 1]
     return out
-
-
-def _bh(p: Array) -> Array:
-    from scipy.stats import false_discovery_control
-
-    return np.asarray(false_discovery_control(p))
-
-
-def _holm(p: Array) -> Array:
-    from statsmodels.stats.multitest import multipletests
-
-    return np.asarray(multipletests(p, method="holm")[1])

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from causalgia.mpra.fitting.averaging import average
-from causalgia.mpra.fitting.fits import fit
+from typing import TYPE_CHECKING
+
+from causalgia.exports import on_first_use
+
+if TYPE_CHECKING:
+    from causalgia.mpra.fitting.averaging import average
+    from causalgia.mpra.fitting.fits import fit
+else:
+    __getattr__, __dir__ = on_first_use(__name__)
 
 __all__ = ["average", "fit"]

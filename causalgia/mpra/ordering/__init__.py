@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from causalgia.mpra.ordering.making import library
-from causalgia.mpra.ordering.reporting import report
+from typing import TYPE_CHECKING
+
+from causalgia.exports import on_first_use
+
+if TYPE_CHECKING:
+    from causalgia.mpra.ordering.making import library
+    from causalgia.mpra.ordering.reporting import report
+else:
+    __getattr__, __dir__ = on_first_use(__name__)
 
 __all__ = ["library", "report"]

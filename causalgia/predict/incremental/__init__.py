@@ -1,8 +1,15 @@
 """Of an edited sequence only what the edit reaches is recomputed; the rest comes from the control pass, kept."""
 
-from causalgia.predict.incremental.choices import Tried
-from causalgia.predict.incremental.network import Network, local_network
-from causalgia.predict.incremental.sessions import Incremental, IncrementalSession
-from causalgia.predict.incremental.tracing import NotLocalError
+from typing import TYPE_CHECKING
+
+from causalgia.exports import on_first_use
+
+if TYPE_CHECKING:
+    from causalgia.predict.incremental.choices import Tried
+    from causalgia.predict.incremental.network import Network, local_network
+    from causalgia.predict.incremental.sessions import Incremental, IncrementalSession
+    from causalgia.predict.incremental.tracing import NotLocalError
+else:
+    __getattr__, __dir__ = on_first_use(__name__)
 
 __all__ = ["Incremental", "IncrementalSession", "Network", "NotLocalError", "Tried", "local_network"]

@@ -10,15 +10,15 @@ from __future__ import annotations
 from math import erfc
 
 import numpy as np
-from numba import njit
 
+from causalgia.compiled import njit
 from causalgia.mpra.fitting.hierarchical.cells import Array, Ints
 
 __all__ = ["densities", "mixtures", "sums", "within"]
 NEGLIGIBLE, FREE, SINGULAR = 1e-7, 1e12, 1e-7
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def sums(z: Array, precision: Array, k: Array, lo: int, hi: int, t: float, S: Array, s: Array) -> tuple[float, float]:
     """Fill S (R, R) and s (R,) with the sums of P_b and P_b z_b; return the sum of z' P_b z and of log(1 + T_b a_b)."""
     R = len(s)
@@ -46,7 +46,7 @@ def sums(z: Array, precision: Array, k: Array, lo: int, hi: int, t: float, S: Ar
     return q, log_det
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _oligo(q: float, log_det: float, values: Array, u: Array, g: Array, t: float) -> tuple[float, float, float]:
     """Return the restricted log density of an oligo, its mean and the mean's variance, at one t_r."""
     information, top, quadratic = 0.0, 0.0, q
@@ -60,7 +60,7 @@ def _oligo(q: float, log_det: float, values: Array, u: Array, g: Array, t: float
     return -0.5 * (log_det + np.log(information) + quadratic), top / information, 1.0 / information
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _turned(S: Array, s: Array, u: Array, g: Array) -> Array:
     """Return the eigenvalues of S; fill u and g with 1 and s in the basis of its eigenvectors."""
     values, vectors = np.linalg.eigh(S)
@@ -73,7 +73,7 @@ def _turned(S: Array, s: Array, u: Array, g: Array) -> Array:
     return values
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def densities(z: Array, precision: Array, k: Array, start: Ints, elements: Ints, A: int, tb: Array, tr: Array) -> Array:
     """Return the restricted log density of each element at each pair of variances, shape ``(n, len(tb), len(tr))``."""
     R = z.shape[1]
@@ -90,7 +90,7 @@ def densities(z: Array, precision: Array, k: Array, start: Ints, elements: Ints,
     return out
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _quantile(W: Array, d: Array, v: Array, tail: float) -> float:
     """Return the q that a mixture of normals at d with variances v lies beyond, either way, with probability `tail`."""
     high = 0.0
@@ -118,7 +118,7 @@ def _quantile(W: Array, d: Array, v: Array, tail: float) -> float:
     return float(q)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _normals(
     z: Array, precision: Array, k: Array, start: Ints, e: int, weights: Array, tb: Array, tr: Array, W: Array
 ) -> tuple[Array, Array, Array]:
@@ -143,7 +143,7 @@ def _normals(
     return share[kept] / share[kept].sum(), at[:, kept], variance[:, kept]
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def mixtures(
     z: Array, precision: Array, k: Array, start: Ints, weights: Array, tb: Array, tr: Array, W: Array, tails: Array
 ) -> tuple[Array, Array]:
@@ -163,7 +163,7 @@ def mixtures(
     return mean, beyond
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def within(z: Array, precision: Array, start: Ints) -> float:
     """Return the log density of the residuals about barcodes plus replicates, both unknown, up to a constant."""
     R = z.shape[1]

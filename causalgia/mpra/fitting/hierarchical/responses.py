@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from scipy import optimize
 
+from causalgia.compiled import njit
 from causalgia.mpra.fitting.hierarchical.cells import PSEUDO, Array, Cells, Ints, Mask
 from causalgia.mpra.fitting.hierarchical.layers import sums, within
 
@@ -108,7 +108,7 @@ def set_cell_noise(cells: Cells, now: Responses) -> Responses:
     return now
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _working(
     rna: Array, lent: Array, used: Mask, offset: Array, own: Array, level: Array, speaks: Array, phi: float, z: Array,
     precision: Array,
@@ -134,12 +134,12 @@ def _working(
             precision[b, r] = speaks[b, r] / (1.0 / m + own[b, r] + phi)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _zero(m: float, phi: float) -> float:
     return float(np.exp(-np.log1p(phi * m) / phi))
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _levels(z: Array, precision: Array, shared: Array, lo: int, hi: int, T: float, t: float) -> tuple[Array, Array]:
     """Return the best prediction of an oligo's level in each replicate, (R,), and of its barcodes about it."""
     R = z.shape[1]
@@ -159,7 +159,7 @@ def _levels(z: Array, precision: Array, shared: Array, lo: int, hi: int, T: floa
     return level, own
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _no_reads(expected: Array, used: Mask, sd: float, phi: float, nodes: Array, weights: Array) -> float:
     """Return the chance of no reads of a barcode in any replicate, its own activity unknown; `expected` are logs."""
     chance = 0.0
@@ -172,7 +172,7 @@ def _no_reads(expected: Array, used: Mask, sd: float, phi: float, nodes: Array, 
     return chance
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _predicted(
     rna: Array, used: Mask, offset: Array, shared: Array, start: Ints, A: int, tb: Array, tr: Array, z: Array,
     precision: Array, phi: float, p_cell: float, p_barcode: float, nodes: Array, weights: Array, level: Array,

@@ -1,0 +1,83 @@
+"""Weights of arms in contrasts, ``weight (contrast, arm)``: nearly all 0, and of very many arms too large to hold."""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import numpy as np
+
+from causalgia.rowwise import is_lazy, remember
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from scipy import sparse
+
+MOST = 2**28
+"""Bytes of weights that are written out: 8,192 contrasts of as many arms."""
+_BLOCK = 2**21
+_KNOWN: dict[str, Any] = {}
+"""Name of a lazy array of weights -> the sparse matrix that it writes out, for as long as it lives."""
+
+
+def written_out(W: sparse.csr_array) -> Any:
+    """Return sparse weights (K, A) as an array, in float32 where that is exact: lazily (dask) where it is very large.
+
+    Examples
+    --------
+    >>> from scipy import sparse
+    >>> written_out(sparse.csr_array([[-1.0, 1.0]]))
+    array([[-1.,  1.]], dtype=float32)
+    """
+    narrow = W.astype(np.float32)
+    W = narrow if (narrow.data == W.data).all() else W
+    if W.shape[0] * W.shape[1] * W.dtype.itemsize <= MOST:
+        return W.toarray()
+    import dask.array as da
+
+    rows = max(1, _BLOCK // W.shape[1])
+    found = da.from_array(  # type: ignore[no-untyped-call]  # dask is untyped
+        _WrittenOut(W), chunks=(rows, W.shape[1]), name=f"weight-{uuid4().hex}"
+    )
+    _KNOWN[found.name] = W
+    weakref.finalize(found, _KNOWN.pop, found.name, None)
+    remember(found, *(end(axis=0).toarray().ravel() for end in (W.min, W.max)))
+    return found
+
+
+def weights_of(dataset: xr.Dataset) -> sparse.csr_array:
+    """Return ``weight (contrast, arm)`` of effects or estimates as a sparse matrix, never written out as a whole.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> weights_of(xr.Dataset({"weight": (("contrast", "arm"), [[-1.0, 1.0, 0.0]])})).indices
+    array([0, 1], dtype=int32)
+    """
+    from scipy import sparse
+
+    rows = dataset["weight"].transpose("contrast", "arm").data
+    if not is_lazy(rows):
+        return sparse.csr_array(rows)
+    if rows.name in _KNOWN:
+        known: sparse.csr_array = _KNOWN[rows.name]
+        return known
+    step = max(1, _BLOCK // rows.shape[1])
+    parts = [sparse.csr_array(rows[start : start + step].compute()) for start in range(0, len(rows), step)]
+    return sparse.csr_array(sparse.vstack(parts, format="csr"))
+
+
+class _WrittenOut:
+    """A sparse matrix as dask reads an array: any block of it is written out."""
+
+    ndim = 2
+
+    def __init__(self, W: sparse.csr_array) -> None:
+        self.W, self.shape, self.dtype = W, W.shape, W.dtype
+
+    def __getitem__(self, at: tuple[Any, Any]) -> Any:
+        rows, columns = at
+        places = np.arange(self.shape[0])[rows]
+        block = self.W[np.atleast_1d(places)].toarray()
+        return (block if places.ndim else block[0])[..., columns]

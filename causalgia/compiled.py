@@ -1,0 +1,80 @@
+"""Functions of numba that are compiled when first called, from numba's cache on disk where there is a place for one."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any
+
+_LOCK = threading.RLock()
+
+
+def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Return a decorator as `numba.njit`, which imports numba and compiles at the first call, and caches if it can.
+
+    Numba keeps machine code beside the source, or in the user's cache folder, or in ``NUMBA_CACHE_DIR``. Where none of
+    these can be written (a container, another user's installation) it refuses to compile at all; here the function is
+    then compiled without a cache, in each process anew.
+
+    Parameters
+    ----------
+    **options
+        Those of `numba.njit`, less ``cache``.
+
+    Examples
+    --------
+    >>> @njit(nogil=True)
+    ... def plus_one(x):
+    ...     return x + 1
+    >>> plus_one(1.0)
+    2.0
+    """
+    return functools.partial(Compiled, options)
+
+
+class Compiled:
+    """A function that numba compiles at its first call; those that it calls are compiled with it.
+
+    Attributes
+    ----------
+    py_func
+        The function as it was written.
+    """
+
+    def __init__(self, options: dict[str, Any], function: FunctionType) -> None:
+        functools.update_wrapper(self, function)
+        self.__qualname__ = function.__qualname__
+        self.py_func = function
+        self._options = options
+        self._dispatcher: Callable[..., Any] | None = None
+
+    def __call__(self, *arguments: Any) -> Any:
+        return (self._dispatcher or self.dispatcher())(*arguments)
+
+    def __reduce__(self) -> str:
+        return self.__qualname__  # pickled as functions are: by name
+
+    def dispatcher(self) -> Callable[..., Any]:
+        """Return numba's own object, for which the names of other compiled functions in the source stand as well."""
+        with _LOCK:
+            if self._dispatcher is None:
+                names = self.py_func.__globals__
+                for name in self.py_func.__code__.co_names:
+                    if isinstance(called := names.get(name), Compiled):
+                        names[name] = called.dispatcher()
+                self._dispatcher = _compiled(self.py_func, self._options)
+            return self._dispatcher
+
+
+def _compiled(function: FunctionType, options: dict[str, Any]) -> Callable[..., Any]:
+    import numba
+
+    try:
+        found: Callable[..., Any] = numba.njit(cache=True, **options)(function)
+    except RuntimeError as error:  # that there is no place for a cache
+        if "cannot cache" not in str(error):
+            raise
+        found = numba.njit(**options)(function)
+    return found

@@ -1,0 +1,88 @@
+"""Kernels where numba finds no place for its cache: compiled without one, in this process and in workers."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import causalgia
+from causalgia.compiled import njit
+
+_TRIAL = """
+import causalgia as cg
+from causalgia.design import DinucleotideShuffle
+
+null = DinucleotideShuffle(of=["ACGTTGCAACGGTACCATGCAT" * 3] * 4)
+arms = {"untreated": cg.Untreated(), "placebo": cg.Placebo("GCATG", at=12), "GCATG": cg.Embed("GCATG", at=12)}
+design = cg.Design(null=null, arms=arms, n_units=60)
+predictor = cg.zoo.oracle("rbfox1_like")
+"""
+_RUN = _TRIAL + "print(float(cg.run(design, predictor, rng=0)['outcome'].sum()), cg.__file__)"
+_RUN_ON_WORKERS = "from distributed import Client, LocalCluster\nif __name__ == '__main__':\n    " + (
+    _TRIAL + "with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:\n"
+    "    with Client(cluster) as client:\n"
+    "        print(float(cg.run(design, predictor, rng=0, client=client)['outcome'].sum()), cg.__file__)"
+).strip().replace("\n", "\n    ")
+
+
+@pytest.fixture(scope="module")
+def read_only(tmp_path_factory):
+    """A copy of the package beside whose files nothing can be written, by root neither, and a home that is none."""
+    site = tmp_path_factory.mktemp("site")
+    package = Path(causalgia.__file__).parent
+    shutil.copytree(package, site / "causalgia", ignore=shutil.ignore_patterns("__pycache__"))
+    for folder in [site / "causalgia", *(f for f in (site / "causalgia").rglob("*") if f.is_dir())]:
+        (folder / "__pycache__").write_text("a file where numba and Python would make a folder")
+    return site
+
+
+def run_in(site: Path, code: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    script = folder / "trial.py"
+    script.write_text(code)
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("NUMBA", "XDG", "PYTHON"))}
+    env |= {"PYTHONPATH": str(site), "HOME": os.devnull}
+    return subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, env=env, cwd=folder, check=False
+    )
+
+
+def test_an_installation_that_cannot_be_written_runs_uncached(read_only, tmp_path):
+    done = run_in(read_only, _RUN, tmp_path)
+    assert done.returncode == 0, done.stderr
+    value, where = done.stdout.split()
+    assert where.startswith(str(read_only))
+    expected = subprocess.run([sys.executable, "-c", _RUN], capture_output=True, text=True, check=True).stdout.split()
+    assert value == expected[0]
+    assert not list(read_only.rglob("*.nbi"))
+
+
+def test_workers_of_such_an_installation_run_uncached_too(read_only, tmp_path):
+    done = run_in(read_only, _RUN_ON_WORKERS, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[1].startswith(str(read_only))
+
+
+def test_another_error_of_numba_is_not_hidden(monkeypatch):
+    import numba
+
+    def broken(**options):
+        raise RuntimeError("no LLVM")
+
+    monkeypatch.setattr(numba, "njit", broken)
+    with pytest.raises(RuntimeError, match="no LLVM"):
+        njit(nogil=True)(lambda x: x)(1)
+
+
+def test_a_kernel_keeps_its_name_its_words_and_its_source():
+    from causalgia.sequences.random import mix
+
+    assert (mix.__name__, mix.__module__) == ("mix", "causalgia.sequences.random")
+    assert mix.__doc__.startswith("Return the SplitMix64 output")
+    assert callable(mix.py_func)
+    assert pickle.loads(pickle.dumps(mix)) is mix

@@ -1,0 +1,105 @@
+"""What a command loads: the modules that it needs. Which modules, never how long, which benchmarks/startup.py says."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import causalgia.experiments
+from causalgia import exports
+
+_NUMERICS = {"numpy", "xarray", "pandas", "scipy", "numba", "torch", "matplotlib", "dask", "rich", "statsmodels"}
+_CODE = """
+import json, sys
+sys.argv = ["causalgia", *json.loads(sys.argv[1])]
+from causalgia.cli import main
+try:
+    main()
+finally:
+    print("\\n" + json.dumps(sorted(sys.modules)))
+"""
+
+
+def loaded_by(folder, *words: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", _CODE, json.dumps(words)], capture_output=True, text=True, cwd=folder, check=True
+    )
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with the first trial of a new user, run and analyzed."""
+    folder = tmp_path_factory.mktemp("startup")
+    loaded_by(folder, "init")
+    loaded_by(folder, "run", "trial.toml", "--out", "results")
+    return folder
+
+
+@pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["mpra", "--help"], ["--version"]])
+def test_help_loads_no_numerics(words, tmp_path):
+    assert not _NUMERICS & loaded_by(tmp_path, *words)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["init"],
+        ["init", "--experiment", "spacing", "spacing.toml"],
+        ["experiments"],
+        ["experiments", "copies"],
+    ],
+)
+def test_the_catalogue_and_a_first_file_need_numpy_alone(words, tmp_path):
+    assert _NUMERICS & loaded_by(tmp_path, *words) <= {"numpy"}
+
+
+def test_show_reads_and_prints_and_loads_nothing_that_computes(folder):
+    loaded = loaded_by(folder, "show", "results")
+    assert "xarray" in loaded
+    assert not {"numba", "matplotlib", "torch", "statsmodels", "scipy.stats", "scipy.optimize", "zarr"} & loaded
+    rooms = ("engine", "design", "experiments", "posterior", "predict", "trial", "zoo", "spec", "plot")
+    assert not {f"causalgia.{room}" for room in rooms} & loaded - {"causalgia.experiments"}  # for `largest` alone
+
+
+def test_analyze_of_a_first_trial_loads_no_statistics_package_and_no_predictor(folder):
+    loaded = loaded_by(folder, "analyze", "results")
+    assert not {"statsmodels", "scipy.stats", "torch", "zarr", "pymc", "arviz"} & loaded
+    assert not {"causalgia.zoo", "causalgia.predict.loading", "causalgia.trial.workers"} & loaded
+
+
+def test_a_run_loads_no_statistics_package_and_no_figures(folder):
+    loaded = loaded_by(folder, "run", "trial.toml", "--out", "again")
+    assert not {"statsmodels", "scipy.stats", "torch", "matplotlib", "zarr", "pymc", "arviz"} & loaded
+
+
+def test_a_module_of_kernels_loads_no_numba():
+    code = (
+        "import sys, causalgia.sequences.dinucleotide, causalgia.posterior.two_scales, causalgia.multiplicity.tally\n"
+        "assert 'numba' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_names_of_a_room_are_there_before_and_after_their_first_use():
+    code = (
+        "import sys, causalgia.experiments as room\n"
+        "before = dir(room)\n"
+        "assert 'copies' in before and 'causalgia.experiments.copy_number' not in sys.modules\n"
+        "assert room.copies is room.copies and 'causalgia.experiments.copy_number' in sys.modules\n"
+        "from causalgia.experiments import *\n"
+        "assert set(room.__all__) <= set(globals())\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    with pytest.raises(AttributeError, match=r"module 'causalgia.experiments' has no attribute 'copy'"):
+        causalgia.experiments.copy  # noqa: B018
+
+
+def test_a_room_without_its_source_says_so(monkeypatch):
+    get, _ = exports.on_first_use("causalgia.experiments")
+    monkeypatch.setattr(causalgia.experiments, "__loader__", None)
+    with pytest.raises(ImportError, match=r"causalgia\.experiments is installed without its source"):
+        get("copies")
