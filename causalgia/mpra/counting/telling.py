@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from causalgia.errors import CountsError
+from causalgia.inputs import parse_json
 from causalgia.mpra.counting.filtering import filters_of
 from causalgia.mpra.counting.floors import WORTH
 
@@ -62,13 +64,18 @@ def describe_quality(quality: xr.Dataset) -> str:
     control: 30 oligos, 0 never seen; 8 barcodes an oligo (median), 0 of them more than 5 robust sd off
     ...
     """
-    lines = [f"WRONG: {found['says']}" for found in json.loads(quality.attrs["verdicts"])]
+    lines = [f"WRONG: {found['says']}" for found in _verdicts(quality)]
     lines += [_of_arm(quality.sel(arm_=arm), arm) for arm in quality["arm_"].to_numpy().tolist()]
     effective, n = quality["effective_barcodes"].to_numpy(), quality["n_barcodes"].to_numpy()
     if n.any():
         share = np.median(effective[n > 0] / n[n > 0])
         lines.append(f"sums of an oligo weigh as {share:.0%} of its barcodes do (median of effective to seen)")
     return "\n".join([*lines, *_of_replicates(quality), *_of_floors(quality), *_of_pairs(quality)])
+
+
+def _verdicts(quality: xr.Dataset) -> list[dict[str, Any]]:
+    source = "attrs['verdicts'] of a look at counts"
+    return list(parse_json(str(quality.attrs["verdicts"]), CountsError, source=source))
 
 
 def _of_floors(quality: xr.Dataset) -> list[str]:
