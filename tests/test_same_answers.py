@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from foreign_store import manifest_of
 from typer.testing import CliRunner
 
 import causalgia as cg
 from causalgia.cli import app
 from causalgia.errors import DesignError, StoreError, TrialInterruptedError
+from causalgia.trial.archive import Archive
 
 DESIGN = cg.Design(
     null=cg.Uniform(length=30),
@@ -172,6 +174,32 @@ def test_an_ensemble_names_the_member_that_moved(tmp_path):
         cg.run(DESIGN, ensemble(_line(2.0)), rng=3, store=path)
     found = cg.run(DESIGN, ensemble(mended), rng=3, store=path, same_answers=True)
     assert "6,000 of 6,000 units were answered by another predictor" in found.attrs["notes"]
+
+
+def test_turns_that_some_members_answered_are_counted(tmp_path):
+    """Workers are asked member by member; a kill leaves turns that some of them answered."""
+    path = tmp_path / "trial.zarr"
+    asked = 0
+
+    def second(x: np.ndarray) -> np.ndarray:
+        nonlocal asked
+        asked += len(x)
+        if asked > 9_000:
+            raise KeyboardInterrupt
+        return mended(x)
+
+    def ensemble(fn: object) -> cg.Ensemble:
+        return cg.Ensemble({"one": predictor(share), "two": predictor(fn, fingerprint=fn.__name__)}, of="seeds")
+
+    with pytest.raises(TrialInterruptedError):
+        cg.run(DESIGN, ensemble(second), rng=3, store=path)
+    with Archive.resume(path, identity=manifest_of(path)["identity"]) as archive:
+        turn, grid = archive.missing[0], archive.grid
+        first, last = grid.units(turn)
+        archive.put(turn, {f.name: np.zeros((last - first, *f.of_a_file), f.dtype) for f in grid.fields}, model=0)
+        whole = grid.n_units - sum(b - a for a, b in map(grid.units, archive.missing))
+    found = cg.run(DESIGN, ensemble(mended), rng=3, store=path, same_answers=True)
+    assert f"{whole + last - first:,} of 6,000 units were answered by another predictor" in found.attrs["notes"]
 
 
 def test_killed_between_the_manifest_and_the_attrs_the_store_is_the_new_ones(tmp_path, monkeypatch):

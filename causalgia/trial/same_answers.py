@@ -53,7 +53,9 @@ def taken_over(begun: Begun, kept: Kept, archive: Archive, plan: Plan) -> str:
     chosen = [turns[int(i)] for i in np.unique(np.linspace(0, len(turns) - 1, _TURNS).round())]
     most = int(np.clip(_ROWS // columns(begun.trial.design), _LEAST, _MOST))
     asked = sum(_alike(begun, kept, archive, plan, turn, max(1, most // len(chosen))) for turn in chosen)
-    n = sum(last - first for first, last in map(plan.bounds, turns))
+    members = [model for model in archive.grid.models if model is not None]
+    by_model = [turn for turn in lacking if not all(archive.lacks(turn, model=model) for model in members)]
+    n = sum(last - first for first, last in map(plan.bounds, [*turns, *by_model]))
     moved = archive.moved(begun.parts)
     return (
         f"{n:,} of {plan.n_units:,} units were answered by another predictor ({archive.identity['predictor']}"
