@@ -231,12 +231,7 @@ def _other_sites(one: list[Edit], other: list[Edit]) -> str:
 
 def _compared(one: list[Edit], other: list[Edit]) -> list[Edit]:
     """Return the edits of an arm without removals where the other does nothing, if any are left."""
-    there = [(start, start + width) for edit in other for start, width in edit.sites or ()]
-
-    def meets(edit: Edit) -> bool:
-        return any(start < last and first < start + width for start, width in edit.sites or () for first, last in there)
-
-    return [edit for edit in one if not edit.removes or meets(edit)] or one
+    return [edit for edit in one if not edit.removes or any(_meet(edit, there) for there in other)] or one
 
 
 def _sites(edits: list[Edit]) -> tuple[list[int], list[int]] | None:
@@ -262,14 +257,24 @@ def _listed(numbers: list[int]) -> str:
 
 
 def _other_word(one: list[Edit], other: list[Edit]) -> str:
-    """Say which placebo rearranges another word than the one in its place, or than any where there is none."""
+    """Say which placebo rearranges another word than those in its place, or than any where there are none."""
     words = [edit for edit in one if edit.label]
     for placebo in (edit for edit in other if edit.is_placebo):
-        there = [edit for edit in words if edit.sites == placebo.sites] or words
-        if there and not any(_belongs(edit, placebo) for edit in there):
+        there = [edit for edit in words if _meet(edit, placebo)] or words
+        together = "".join(edit.pattern for edit in there)
+        if there and not any(_belongs(edit, placebo) for edit in [*there, replace(there[0], pattern=together)]):
             share = f"GC {there[0].gc:.2f} against {placebo.gc:.2f}"
             return f"rearranges {placebo.label}, not {there[0].label} ({share})"
     return ""
+
+
+def _meet(one: Edit, other: Edit) -> bool:
+    """Say whether two edits change a base of the background in common."""
+    return any(
+        start < start_ + width_ and start_ < start + width
+        for start, width in one.sites or ()
+        for start_, width_ in other.sites or ()
+    )
 
 
 def _belongs(word: Edit, placebo: Edit) -> bool:

@@ -206,6 +206,15 @@ def test_a_placebo_of_one_site_is_no_control_of_two():
     assert "rearranges CAGCTGC, not AGATAAG" in note
 
 
+def test_one_placebo_may_rearrange_two_words_that_touch():
+    notes = against(cg.Placebo(WORD + "CAGCTGC", at=96), cg.Embed(WORD, at=96) + cg.Embed("CAGCTGC", at=103))
+    assert not any("rearranges" in note for note in notes)
+
+
+def test_two_mutations_are_no_sites():
+    assert against(cg.Untreated(), cg.Mutate(at=(17, 19), to="AC")) == []
+
+
 def test_an_insertion_against_an_overwriting_placebo_is_noted():
     (note,) = against(cg.Placebo(WORD, at=96), cg.Insert(WORD, at=96))
     assert "differ in length of the sequence (7 bases longer)" in note

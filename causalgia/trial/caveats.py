@@ -130,8 +130,8 @@ def _written(arm: Arm, length: int) -> tuple[Written, ...]:
 
 
 def _near(arm: Arm, length: int) -> list[tuple[Written, Written]]:
-    """Return neighboring sites of an arm with fewer than 5 bases between them."""
-    spans = _written(arm, length)
+    """Return neighboring sites of an arm with fewer than 5 bases between them; single bases are mutations, no sites."""
+    spans = [span for span in _written(arm, length) if span.stop - span.start > 1]
     return [(a, b) for a, b in pairwise(spans) if 0 <= b.start - a.stop < NEAR]
 
 
