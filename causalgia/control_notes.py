@@ -186,8 +186,8 @@ def _pairs(contrasts: Mapping[str, Mapping[str, float]], edits: Edits) -> Iterat
 
 def _differences(treated: str, control: str, edits: Edits) -> dict[str, str]:
     """Return what two arms differ in beside the question: cure -> finding."""
-    one = [edit for edit in edits[treated] if edit not in edits[control]]
-    other = [edit for edit in edits[control] if edit not in edits[treated]]
+    one = [edit for edit in edits[treated] if not _is_among(edit, edits[control])]
+    other = [edit for edit in edits[control] if not _is_among(edit, edits[treated])]
     if not (one and other) or {edit.question for edit in one} == {edit.question for edit in other}:
         return {}
     who = f"'{treated}' and its control '{control}'"
@@ -198,6 +198,18 @@ def _differences(treated: str, control: str, edits: Edits) -> dict[str, str]:
         _ORIENTATION: f"{who} write reverse complements ({what})" if (what := _turned(one, other)) else "",
     }
     return {cure: what for cure, what in found.items() if what}
+
+
+def _is_among(edit: Edit, others: tuple[Edit, ...]) -> bool:
+    """Say whether an arm does the same at the same place, if as part of a longer word."""
+    return edit in others or any(_is_part(edit, longer) for longer in others)
+
+
+def _is_part(edit: Edit, longer: Edit) -> bool:
+    if edit.does != "word" or longer.does != "word" or edit.grows or longer.grows or not (edit.sites and longer.sites):
+        return False
+    offset = edit.sites[0][0] - longer.sites[0][0]
+    return offset >= 0 and bool(edit.letters) and longer.letters[offset : offset + len(edit.letters)] == edit.letters
 
 
 _SAME_BASES = "write both over the same bases, or part of the effect is of the place or the length and not of the word"

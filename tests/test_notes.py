@@ -211,6 +211,15 @@ def test_one_placebo_may_rearrange_two_words_that_touch():
     assert not any("rearranges" in note for note in notes)
 
 
+def test_a_word_that_is_part_of_the_longer_one_is_shared():
+    """Flanks alone are no other sites than a core in these flanks."""
+    left, right = "GGTTCCGA", "CCATACGT"
+    alone, core = cg.Embed(left, at=80) + cg.Embed(right, at=95), cg.Embed(f"{left}{WORD}{right}", at=80)
+    assert against(alone, core) == []
+    (note,) = against(cg.Embed(left, at=80) + cg.Embed("TTTTACGT", at=95), core)
+    assert "differ in place and length" in note
+
+
 def test_two_mutations_are_no_sites():
     assert against(cg.Untreated(), cg.Mutate(at=(17, 19), to="AC")) == []
 
