@@ -8,7 +8,7 @@ import pytest
 import causalgia as cg
 from causalgia.design import Copy
 from causalgia.engine.overlap import auroc
-from causalgia.errors import DesignError
+from causalgia.errors import DesignError, OutcomesError
 from causalgia.notes import notes_of
 
 WORD = "AGATAAG"
@@ -303,3 +303,10 @@ def test_of_a_short_word_the_number_of_copies_is_told():
     assert abs(times - 2 * 193 / 64) < 0.6
     assert abs(control - 2 * 198 / 64) < 0.6
     assert against(cg.Untreated(), cg.Embed("N" * 12, at=96)) == []
+
+
+@pytest.mark.parametrize("text", ["[", "[1]", '{"GATA": [["word"]]}'])
+def test_edits_that_cannot_be_read_are_refused(text):
+    outcomes = run({"control": cg.Placebo(WORD, at=40), "GATA": cg.Embed(WORD, at=96)}).assign_attrs(edits=text)
+    with pytest.raises(OutcomesError, match="edits"):
+        cg.contrast(outcomes, contrasts={"x": {"GATA": -1.0, "control": 1.0}})
