@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import causalgia as cg
+from causalgia.design import Copy
 from causalgia.engine.overlap import auroc
-from causalgia.errors import DesignError
+from causalgia.errors import DesignError, OutcomesError
 from causalgia.notes import notes_of
 
 WORD = "AGATAAG"
@@ -173,3 +174,139 @@ def test_rna_has_one_strand(letter, share):
 def test_a_control_of_another_composition_is_noted():
     (note,) = against(cg.Embed("ATATAT", at=80), cg.Embed("GCGGTC", at=80))
     assert "'GATA' and its control 'control' differ in composition (GC 0.83 against 0.00)" in note
+
+
+@pytest.mark.parametrize(
+    ("control", "said"),
+    [
+        (cg.Scramble((40, 47)), "differ in place (at 96 against 40)"),
+        (cg.Scramble((96, 99)), "differ in length (7 bases against 3)"),
+        (cg.Delete((96, 103)), "differ in length of the sequence (7 bases longer)"),
+        (cg.Delete((40, 50)), "differ in place and length and length of the sequence (at 96 against 40, 7 bases"),
+        (cg.Ablate((90, 97), fill="uniform"), "differ in place (at 96 against 90)"),
+    ],
+)
+def test_a_control_that_rearranges_or_removes_other_bases_is_noted(control, said):
+    (note,) = against(control, cg.Embed(WORD, at=96))
+    assert said in note
+
+
+@pytest.mark.parametrize("control", [cg.Scramble((96, 103)), cg.Ablate((96, 103), fill="uniform")])
+def test_a_control_on_the_same_bases_is_in_order(control):
+    assert against(control, cg.Embed(WORD, at=96)) == []
+
+
+def test_a_placebo_of_one_site_is_no_control_of_two():
+    two = cg.Embed(WORD, at=96) + cg.Embed("CAGCTGC", at=120)
+    (note,) = against(cg.Placebo(WORD, at=96), two)
+    assert "differ in number of sites (2 against 1, at 96 and 120 against 96)" in note
+    assert against(cg.Placebo(WORD, at=96) + cg.Placebo("CAGCTGC", at=120), two) == []
+    assert against(cg.Placebo(WORD, at=96) + cg.Embed("CAGCTGC", at=120), two) == []
+    (note,) = against(cg.Placebo("CAGCTGC", at=96) + cg.Placebo(WORD, at=120), two)
+    assert "rearranges CAGCTGC, not AGATAAG" in note
+
+
+def test_one_placebo_may_rearrange_two_words_that_touch():
+    notes = against(cg.Placebo(WORD + "CAGCTGC", at=96), cg.Embed(WORD, at=96) + cg.Embed("CAGCTGC", at=103))
+    assert not any("rearranges" in note for note in notes)
+
+
+def test_a_word_that_is_part_of_the_longer_one_is_shared():
+    """Flanks alone are no other sites than a core in these flanks."""
+    left, right = "GGTTCCGA", "CCATACGT"
+    alone, core = cg.Embed(left, at=80) + cg.Embed(right, at=95), cg.Embed(f"{left}{WORD}{right}", at=80)
+    assert against(alone, core) == []
+    (note,) = against(cg.Embed(left, at=80) + cg.Embed("TTTTACGT", at=95), core)
+    assert "differ in place and length" in note
+
+
+def test_two_mutations_are_no_sites():
+    assert against(cg.Untreated(), cg.Mutate(at=(17, 19), to="AC")) == []
+
+
+def test_an_insertion_against_an_overwriting_placebo_is_noted():
+    (note,) = against(cg.Placebo(WORD, at=96), cg.Insert(WORD, at=96))
+    assert "differ in length of the sequence (7 bases longer)" in note
+    assert against(cg.Untreated(), cg.Insert(WORD, at=96)) == []
+
+
+def test_places_are_those_of_the_background():
+    """Behind an insertion of 10 bases, base 106 is base 96 of the background."""
+    ten = cg.Insert("GGTTCCAACC", at=20)
+    assert against(ten + cg.Placebo(WORD, at=106), ten + cg.Embed(WORD, at=106)) == []
+    (note,) = against(cg.Placebo("GGTTCCAACC", at=20) + cg.Placebo(WORD, at=96), ten + cg.Embed(WORD, at=106))
+    assert "differ in length of the sequence (10 bases longer)" in note
+
+
+def test_what_a_tile_leaves_behind_is_no_site_of_its_own():
+    """Moved, it is copied and its first place scrambled; the control scrambles where it would go."""
+    assert against(cg.Scramble((120, 140)), Copy((20, 40), at=120) + cg.Scramble((20, 40))) == []
+
+
+def test_each_of_several_controls_is_compared():
+    arms = {"c": cg.Placebo(WORD, at=40), "d": cg.Placebo(WORD, at=96), "GATA": cg.Embed(WORD, at=96)}
+    weights = {"x": {"GATA": 1.0, "c": -0.5, "d": -0.5}}
+    design = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=50, contrasts=weights)
+    (note,) = notes_of(cg.run(design, share(), rng=0, progress=False))
+    assert note.startswith("'GATA' and its control 'c' differ in place (at 96 against 40); write")
+    after = cg.run(cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=50), share(), rng=0, progress=False)
+    assert notes_of(after) == []
+    assert notes_of(cg.contrast(after, contrasts=weights)) == [note]
+    assert "edits" not in cg.contrast(after, contrasts=weights).attrs
+
+
+def test_a_contrast_named_beside_that_of_the_design_is_compared_too():
+    arms = {"control": cg.Untreated(), "c": cg.Placebo(WORD, at=40), "GATA": cg.Embed(WORD, at=96)}
+    outcomes = run(arms)
+    assert notes_of(outcomes) == []
+    (note,) = notes_of(cg.contrast(outcomes, contrasts={"x": {"GATA": 1.0, "c": -1.0}}))
+    assert "differ in place" in note
+
+
+def test_a_factorial_has_no_note():
+    factors = {"A": cg.Embed(WORD, at=60), "B": cg.Embed("CAGCTGC", at=120)}
+    design = cg.Design(null=cg.Uniform(length=200), arms=cg.factorial(factors), n_units=50)
+    outcomes = cg.run(design, share(), rng=0, progress=False)
+    assert notes_of(cg.contrast(outcomes, interaction=["A", "B"])) == []
+    assert notes_of(cg.contrast(outcomes, contrasts={"AB": {"A + B": 1, "A": -1, "B": -1, "untreated": 1}})) == []
+
+
+@pytest.mark.parametrize(
+    ("treated", "control", "said"),
+    [
+        ("AAAAAAA", "ATATATA", "differ in composition (A 1.00 against A 0.57 T 0.43)"),
+        ("AAAAAAA", "TTTTTTT", "write reverse complements (AAAAAAA against TTTTTTT); on double-stranded DNA"),
+        ("AAAAAAA", "UUUUUUU", "differ in composition (A 1.00 against T 1.00)"),
+        ("WWWWWWWW", "SSSSSSSS", "differ in composition (GC 0.00 against 1.00)"),
+    ],
+)
+def test_composition_is_of_single_bases_too(treated, control, said):
+    assert any(said in note for note in against(cg.Embed(control, at=80), cg.Embed(treated, at=80)))
+
+
+@pytest.mark.parametrize("control", ["CTTATCT", "AGCCAAG", "GAATAAG"])
+def test_a_strand_a_mutant_and_a_rearrangement_have_the_composition(control):
+    assert not any("composition" in note for note in against(cg.Embed(control, at=80), cg.Embed(WORD, at=80)))
+
+
+def test_words_of_the_iupac_code_are_looked_for_in_the_flanks():
+    (note,) = against(cg.Untreated(), cg.Embed("WGATAR", at=96), length=400, n_units=400)
+    share = int(note.partition("in ")[2].partition("in ")[2].partition("%")[0])
+    assert note.startswith("WGATAR is in the flanks too, in ")
+    assert abs(share - 100 * (1 - (1 - 2 * 4 / 4**6) ** 383)) < 12
+
+
+def test_of_a_short_word_the_number_of_copies_is_told():
+    (note,) = against(cg.Untreated(), cg.Embed("CAC", at=96), n_units=400)
+    assert note.startswith("CAC is in the flanks too, in 100% of the units, on average ")
+    times, control = (float(part.partition(" times")[0]) for part in note.split("on average ")[1:])
+    assert abs(times - 2 * 193 / 64) < 0.6
+    assert abs(control - 2 * 198 / 64) < 0.6
+    assert against(cg.Untreated(), cg.Embed("N" * 12, at=96)) == []
+
+
+@pytest.mark.parametrize("text", ["[", "[1]", '{"GATA": [["word"]]}'])
+def test_edits_that_cannot_be_read_are_refused(text):
+    outcomes = run({"control": cg.Placebo(WORD, at=40), "GATA": cg.Embed(WORD, at=96)}).assign_attrs(edits=text)
+    with pytest.raises(OutcomesError, match="edits"):
+        cg.contrast(outcomes, contrasts={"x": {"GATA": -1.0, "control": 1.0}})

@@ -11,6 +11,7 @@ from scipy import sparse
 
 from causalgia.analysis import Analysis, beyond
 from causalgia.arm_weights import written_out
+from causalgia.control_notes import from_text, notes_of_controls
 from causalgia.effects.expanding import check_of_means, expanded, expanded_by_arm
 from causalgia.effects.floor import floor_column
 from causalgia.effects.spread import arm_sds, control_sd, measured_in, pooled_sd, read_for_sd, sds_of_shared
@@ -18,7 +19,6 @@ from causalgia.effects.weighing import weighed
 from causalgia.effects.weights import Contrasts, arm_name, chosen, unique, weight_matrix
 from causalgia.effects.wording import done, in_words, measured_on
 from causalgia.errors import OutcomesError
-from causalgia.inputs import parse_json
 from causalgia.notes import with_notes
 from causalgia.packed import question_of
 from causalgia.rowwise import by_block, in_memory
@@ -149,10 +149,9 @@ def contrast(
     if "analysis" in outcomes.attrs and not of_kept:
         of_kept = asked == dict(zip(asked, _kept_question(outcomes), strict=True))
     effects.attrs |= beyond(outcomes.attrs, **({} if of_kept else asked), scale=scale)
-    of_controls = parse_json(
-        str(effects.attrs.pop("control_notes", "{}")), OutcomesError, source="attrs['control_notes'] of the outcomes"
-    )
-    effects = with_notes(effects, *([] if of_kept else of_controls.get(control, [])))
+    edits = str(effects.attrs.pop("edits", ""))
+    if edits and not (of_kept or interaction):
+        effects = with_notes(effects, *notes_of_controls(weights, from_text(edits)))
     return validate(annotate(effects), "effects")
 
 

@@ -31,6 +31,7 @@ def names_of(question: Question, predictor: Predictor, attrs: dict[str, Any], *,
         Leave out ``weight`` and the arms beyond 33 million weights, and say which contrasts are of one placebo word.
     """
     design, weights = question.design, question.weights
+    attrs = {name: value for name, value in attrs.items() if name != "edits"}  # for contrasts named after the trial
     outcomes = xr.Dataset(coords=arm_coordinates(design.named_arms), attrs=attrs)
     words = in_words(outcomes, weights, question.scale, "crossover", question.control, question.interaction)
     coords = {"contrast": list(weights), "task": list(predictor.tasks), **done(outcomes, weights)}

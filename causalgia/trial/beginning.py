@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from causalgia.predict import Predictor
 from causalgia.schema import annotate
 from causalgia.streams import RNG, root_key
 from causalgia.trial.arithmetic import TRANSFORMS, answer_floor
-from causalgia.trial.caveats import notes_of_design, notes_of_each_control
+from causalgia.trial.caveats import kept_edits, notes_of_design
 from causalgia.trial.describing import arm_coordinates, attributes, question_kept
 from causalgia.trial.keeping import keep_design
 from causalgia.trial.kept import Kept
@@ -138,9 +137,7 @@ def begin(
         notes = [*notes, *design.drawn.notes(design.n_units), *notes_of_design(design, analysis, key=trial.key)]
     if notes:
         attrs["notes"] = "\n".join(notes)
-    if analysis is None and not design.asked:
-        of_controls = notes_of_each_control(design)
-        attrs |= {"control_notes": json.dumps(of_controls)} if of_controls else {}
+    attrs |= kept_edits(design)
     if client is not None:
         from causalgia.trial import workers
 

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.analysis import Analysis
+from causalgia.control_notes import as_text, notes_of_controls, some_of
 from causalgia.design import Arm, Design, Embed, EmbedEach, Insert
-from causalgia.design.control_notes import Pair, notes_of_controls, pairs_of, some_of, steps_of
+from causalgia.design.edited_sites import edits_of_arms, steps_of
 from causalgia.design.layout import Layout, Written
 from causalgia.design.patterned import PlaceboWord
-from causalgia.sequences.alphabet import Tokens, encode
-from causalgia.sequences.scanning import find_instances
+from causalgia.packed import LONGEST_ATTRIBUTE
+from causalgia.sequences.alphabet import Tokens, parse_word, reverse_complement_word
 from causalgia.trial.describing import applied
 from causalgia.trial.turns import Drawn, backgrounds
 
@@ -22,17 +23,23 @@ NEAR = 5
 """Bases between two sites below which their junction is scanned."""
 OFTEN = 0.1
 """Share of the units from which a word in the flanks is noted."""
-_UNITS, _WORDS, _SHORTEST, _NAMED, _SELDOM, _MOST_ARMS = 256, 8, 4, 3, 0.01, 100
+_ALWAYS = 0.95
+"""Share of the units from which it is told how often a word arises, since it nearly always does."""
+_SHORTEST = 4.0
+"""Bits of the shortest word that is looked for: two given bases."""
+_UNITS, _SCANNED, _WORDS, _NAMED, _SELDOM = 256, 2**20, 16, 3, 0.01
 
 
 def notes_of_design(design: Design, analysis: Analysis | None, *, key: int) -> list[str]:
     """Return what a reader must know of a design beside its results, a sentence each; none where all is as it should.
 
-    Looked at are contrasts of one arm minus one other (those that the design or the analysis names), whose only
-    difference is one written pattern: a control at another place, of another length or another composition, and a
-    placebo that is a rearrangement of another word. And arms, on up to 256 units of the trial: two sites with fewer
-    than 5 bases between them, with what words of the design arise at the junction; and an embedded word that at least a
-    tenth of the units have elsewhere too.
+    Looked at are the contrasts that the design or the analysis names: arms that differ in the place, number or length
+    of what they edit, or in composition, and placebos of another word (`causalgia.control_notes.notes_of_controls`).
+    And arms, on up to 256 units of the trial (fewer of long backgrounds, a million bases in all, at least 16): two
+    sites with fewer than 5 bases between them, with what words of the design arise at the junction; and an embedded
+    word that at least a tenth of the units have elsewhere too, with the share of these units, or, where all but a
+    twentieth have it, how many further copies a unit has on average. Looked for are the first 16 words that arms embed,
+    IUPAC letters as the bases that they admit, if they say at least as much as two given bases; no motifs.
 
     Parameters
     ----------
@@ -42,33 +49,28 @@ def notes_of_design(design: Design, analysis: Analysis | None, *, key: int) -> l
         Root key of the trial.
     """
     arms = {arm.name: arm for arm in design.named_arms}
-    pairs = list(pairs_of(_contrasts(design, analysis), arms))
-    sentences = notes_of_controls(pairs)
+    contrasts = _contrasts(design, analysis)
+    sentences = notes_of_controls(contrasts, edits_of_arms(design.named_arms))
     words = _words(design)
     near = {name: spans for name, arm in arms.items() if (spans := _near(arm, design.null.length))}
     if not (near or words):
         return sentences
-    units, rna = backgrounds(design, 0, min(_UNITS, design.n_units), key=key), _is_rna(design)
+    n_units = min(design.n_units, _UNITS, max(16, _SCANNED // design.null.length))
+    units, rna = backgrounds(design, 0, n_units, key=key), _is_rna(design)
     if near:
         sentences.append(_at_junctions(near, arms, units, words, key, rna))
-    again = [text for word in words[:_WORDS] if (text := _again(word, design, pairs, units, key, rna))]
+    again = [text for word in words[:_WORDS] if (text := _again(word, design, contrasts, units, key, rna))]
     cure = "the effect there is that of one more copy; a longer word, or a null model that lacks it, asks for the first"
     return sentences + ([f"{some_of(again, 'words')}: {cure}"] if again else [])
 
 
-def notes_of_each_control(design: Design) -> dict[str, list[str]]:
-    """Return what would be noted of each arm as the control of all others, for whoever names it after the trial.
+def kept_edits(design: Design) -> dict[str, str]:
+    """Return what each arm does as an attribute of the outcomes, for contrasts that are named after the trial.
 
-    Of designs of more than 100 arms nothing is worked out: these have a question of their own.
+    Designs of some hundreds of arms, whose text is longer than an attribute may be, have a question of their own.
     """
-    arms = {arm.name: arm for arm in design.named_arms}
-    if len(arms) > _MOST_ARMS:
-        return {}
-    of_each = {
-        control: notes_of_controls(list(pairs_of({a: {a: 1.0, control: -1.0} for a in arms if a != control}, arms)))
-        for control in arms
-    }
-    return {control: notes for control, notes in of_each.items() if notes}
+    text = as_text(edits_of_arms(design.named_arms))
+    return {"edits": text} if len(text) <= LONGEST_ATTRIBUTE else {}
 
 
 def _contrasts(design: Design, analysis: Analysis | None) -> Mapping[str, Mapping[str, float]]:
@@ -80,14 +82,16 @@ def _contrasts(design: Design, analysis: Analysis | None) -> Mapping[str, Mappin
 
 
 def _words(design: Design) -> list[str]:
-    """Return the words of at least 4 fixed bases that arms embed, placebo words left out."""
+    """Return the words that arms embed, IUPAC words among them; placebo words and very short ones left out."""
     steps = (step for arm in design.named_arms for step in steps_of(arm.intervention))
     words = (
-        step.written.reads
-        for step in steps
-        if isinstance(step, Embed | Insert) and not isinstance(step, PlaceboWord) and not step.random
+        step.written.reads for step in steps if isinstance(step, Embed | Insert) and not isinstance(step, PlaceboWord)
     )
-    return [word for word in dict.fromkeys(words) if isinstance(word, str) and len(word) >= _SHORTEST]
+    return [word for word in dict.fromkeys(words) if isinstance(word, str) and _bits(word) >= _SHORTEST]
+
+
+def _bits(word: str) -> float:
+    return float(sum(2 - np.log2(len(bases)) for bases in parse_word(word)[1]))
 
 
 def _is_rna(design: Design) -> bool:
@@ -96,11 +100,23 @@ def _is_rna(design: Design) -> bool:
     return any(isinstance(step, Embed | Insert) and "U" in step.written.label.upper() for step in steps)
 
 
-def _places(tokens: Tokens, word: str, rna: bool) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
-    """Return rows and starts of a word, on both strands or, of RNA, on the one there is; and its width."""
-    found = find_instances(tokens, word, overlapping=True)
-    kept = found.strand == "+" if rna else np.ones(len(found), bool)
-    return found.row[kept], found.start[kept], found.width
+def _places(tokens: Tokens, word: str, rna: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return rows and starts of a word, on both strands or, of RNA, on the one there is."""
+    bits = np.left_shift(np.uint8(1), tokens, dtype=np.uint8)
+    found = _reads(bits, word)
+    if not rna:
+        found |= _reads(bits, reverse_complement_word(word))
+    row, start = np.nonzero(found)
+    return row, start
+
+
+def _reads(bits: NDArray[np.uint8], word: str) -> NDArray[np.bool_]:
+    """Return at which starts, (n, length - width + 1), every base is one that the word's letter admits."""
+    n_starts = bits.shape[1] - len(word) + 1
+    found = np.ones((len(bits), n_starts), bool)
+    for i, bases in enumerate(parse_word(word)[1]):
+        found &= (bits[:, i : i + n_starts] & np.uint8(sum(1 << base for base in bases))) != 0
+    return found
 
 
 def _as_read(word: str, rna: bool) -> str:
@@ -114,8 +130,8 @@ def _written(arm: Arm, length: int) -> tuple[Written, ...]:
 
 
 def _near(arm: Arm, length: int) -> list[tuple[Written, Written]]:
-    """Return neighboring sites of an arm with fewer than 5 bases between them."""
-    spans = _written(arm, length)
+    """Return neighboring sites of an arm with fewer than 5 bases between them; single bases are mutations, no sites."""
+    spans = [span for span in _written(arm, length) if span.stop - span.start > 1]
     return [(a, b) for a, b in pairwise(spans) if 0 <= b.start - a.stop < NEAR]
 
 
@@ -154,15 +170,17 @@ def _across(after: Tokens, word: str, junctions: list[tuple[Written, Written]], 
         window = after[:, first : b.stop + len(word) - 1]
         if window.shape[1] < len(word):
             continue
-        row, start, width = _places(window, word, rna)
-        start, stop = start + first, start + first + width
+        row, start = _places(window, word, rna)
+        start, stop = start + first, start + first + len(word)
         across = (start < b.start) & (stop > a.stop)
         inside = ((start >= a.start) & (stop <= a.stop)) | ((start >= b.start) & (stop <= b.stop))
         flags[row[across & ~inside]] = True
     return flags
 
 
-def _again(word: str, design: Design, pairs: list[Pair], units: Drawn, key: int, rna: bool) -> str:
+def _again(
+    word: str, design: Design, contrasts: Mapping[str, Mapping[str, float]], units: Drawn, key: int, rna: bool
+) -> str:
     """Say that units have an embedded word elsewhere too, under the arm and under its control."""
     arms = {arm.name: arm for arm in design.named_arms}
     treated = next(
@@ -170,23 +188,38 @@ def _again(word: str, design: Design, pairs: list[Pair], units: Drawn, key: int,
         for arm in design.named_arms
         if any(isinstance(step, Embed | Insert) and step.written.reads == word for step in steps_of(arm.intervention))
     )
-    share = _elsewhere(treated, word, units, design.null.length, key, rna)
+    copies = _elsewhere(treated, word, units, design.null.length, key, rna)
+    share = float(np.mean(copies > 0))
     if share < OFTEN:
         return ""
-    control = next((pair.control for pair in pairs if pair.treated == treated.name), None)
-    beside = ""
+
+    nearly_all = share >= _ALWAYS
+    found = f"in {share:.0%} of the units{_times(copies) if nearly_all else ''} under '{treated.name}'"
+    control = _control_of(treated.name, contrasts)
     if control is not None:
-        beside = f" (under '{control}' {_elsewhere(arms[control], word, units, design.null.length, key, rna):.0%})"
-    return f"{_as_read(word, rna)} is in the flanks too, in {share:.0%} of the units under '{treated.name}'{beside}"
+        there = _elsewhere(arms[control], word, units, design.null.length, key, rna)
+        found += f" (under '{control}' {np.mean(there > 0):.0%}{_times(there) if nearly_all else ''})"
+    return f"{_as_read(word, rna)} is in the flanks too, {found}"
 
 
-def _elsewhere(arm: Arm, word: str, units: Drawn, length: int, key: int, rna: bool) -> float:
-    """Return the share of units with a word that overlaps nothing that the arm wrote."""
+def _times(copies: NDArray[np.int64]) -> str:
+    """Say how many copies a unit has on average."""
+    return f", on average {np.mean(copies):.1f} times"
+
+
+def _control_of(treated: str, contrasts: Mapping[str, Mapping[str, float]]) -> str | None:
+    """Return the first arm that an arm is compared with."""
+    of = (weights for weights in contrasts.values() if weights.get(treated, 0) > 0)
+    return next((arm for weights in of for arm, weight in weights.items() if weight < 0), None)
+
+
+def _elsewhere(arm: Arm, word: str, units: Drawn, length: int, key: int, rna: bool) -> NDArray[np.int64]:
+    """Return how many instances of a word each unit has that overlap nothing that the arm wrote, (n,)."""
     after = applied(arm, units.tokens, units.ids, key)
-    if len(encode([word])[0]) > after.shape[1]:
-        return 0.0
-    row, start, width = _places(after, word, rna)
+    if len(word) > after.shape[1]:
+        return np.zeros(len(after), np.int64)
+    row, start = _places(after, word, rna)
     free = np.ones(len(row), bool)
     for span in _written(arm, length):
-        free &= (start >= span.stop) | (start + width <= span.start)
-    return len(np.unique(row[free])) / len(after)
+        free &= (start >= span.stop) | (start + len(word) <= span.start)
+    return np.bincount(row[free], minlength=len(after))

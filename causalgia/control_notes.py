@@ -1,0 +1,348 @@
+"""What a report notes of controls: arms that differ from them in place, number or length of sites, or composition."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import astuple, dataclass, replace
+from itertools import product
+from typing import TypeAlias
+
+from causalgia.errors import OutcomesError
+from causalgia.inputs import parse_json
+
+Sites: TypeAlias = tuple[tuple[int, int], ...]
+
+_GC, _SINGLE, _SUBSTITUTED = 0.25, 0.4, 2
+_NAMED, _PLACES, _MOST_COMPARED = 3, 3, 500
+_BASES, _OPPOSITE = "ACGT", str.maketrans("ACGT", "TGCA")
+
+
+@dataclass(frozen=True)
+class Edit:
+    """What one step of an arm does to the sequence.
+
+    Parameters
+    ----------
+    does
+        ``"word"``, ``"placebo"``, ``"placebo word"``, or another step by its kind and settings. Two steps that do the
+        same with the same pattern differ in place alone.
+    sites
+        (start, width) of what is written, removed or rearranged, in coordinates of the background; None where each
+        sequence has a place of its own.
+    grows
+        Bases by which the sequence becomes longer.
+    pattern, label
+        What makes two patterns the same, and the pattern's name; empty where none is written.
+    letters
+        The word as the + strand reads it (A C G T and IUPAC), empty where units have different instances of a motif.
+    bases
+        How many A, C, G, T it has: of IUPAC letters what is expected, of a motif its consensus.
+    one_strand
+        Whether it is RNA, written with U, which has no opposite strand.
+    """
+
+    does: str
+    sites: Sites | None
+    grows: int = 0
+    pattern: str = ""
+    label: str = ""
+    letters: str = ""
+    bases: tuple[float, ...] = ()
+    one_strand: bool = False
+
+    @property
+    def is_placebo(self) -> bool:
+        """Whether it is a rearrangement of its pattern."""
+        return self.does.startswith("placebo")
+
+    @property
+    def removes(self) -> bool:
+        """Whether it takes away what is there and writes nothing of its own."""
+        return self.does.split()[0] in ("ablate", "delete", "mutate", "scramble")
+
+    @property
+    def question(self) -> tuple[str, str]:
+        """What is done, whatever the place."""
+        return ("placebo" if self.is_placebo else self.does, self.pattern)
+
+    @property
+    def gc(self) -> float:
+        """Share of G and C in the word."""
+        return (self.bases[1] + self.bases[2]) / sum(self.bases)
+
+    def moved_to(self, sites: Sites) -> Edit:
+        """Return the same done at other sites."""
+        return replace(self, sites=sites)
+
+
+Edits: TypeAlias = Mapping[str, tuple[Edit, ...]]
+"""Arm -> what it does to the sequence."""
+
+
+def as_text(edits: Edits) -> str:
+    """Return edits as JSON.
+
+    Examples
+    --------
+    >>> as_text({"shorter": (Edit("delete", ((10, 5),), -5),)})
+    '{"shorter": [["delete", [[10, 5]], -5, "", "", "", [], false]]}'
+    """
+    return json.dumps({arm: [astuple(edit) for edit in done] for arm, done in edits.items()})
+
+
+def from_text(text: str) -> dict[str, tuple[Edit, ...]]:
+    """Return the edits that `as_text` wrote.
+
+    Raises
+    ------
+    OutcomesError
+        If the text is none of these.
+
+    Examples
+    --------
+    >>> edits = {"shorter": (Edit("delete", ((10, 5),), -5),), "untreated": ()}
+    >>> from_text(as_text(edits)) == edits
+    True
+    """
+    source = "attrs['edits'] of the outcomes"
+    plain = parse_json(text, OutcomesError, source=source)
+    try:
+        return {arm: tuple(map(_edit, done)) for arm, done in plain.items()}
+    except (AttributeError, TypeError, ValueError) as error:
+        raise OutcomesError(f"{source} cannot be read ({error}); drop it") from error
+
+
+def _edit(plain: list[object]) -> Edit:
+    does, sites, grows, pattern, label, letters, bases, one_strand = plain
+    where = None if sites is None else tuple((start, width) for start, width in sites)  # type: ignore[attr-defined]
+    return Edit(does, where, grows, pattern, label, letters, tuple(bases), one_strand)  # type: ignore[arg-type]
+
+
+def notes_of_controls(contrasts: Mapping[str, Mapping[str, float]], edits: Edits) -> list[str]:
+    """Return a sentence for each way in which arms of a contrast differ beside what the contrast is about.
+
+    Two arms are compared by what each does to the sequence that the other does not. Where one of them does nothing
+    more, as an untreated arm, or both do the same at other places or another number of times, that is the question,
+    and nothing is noted. Else these are: another number of sites, other places, another number of bases, a sequence of
+    another length; a placebo that rearranges another word; and words of another composition.
+
+    Composition is compared in two ways. The share of G and C, which both strands of DNA have in common, is noted if it
+    differs by more than a quarter. The shares of single bases are noted if more than two fifths of the bases would have
+    to be others: AAAAAAA against ATATATA. On DNA that is up to the reverse complement, since one strand of a duplex
+    says what stands on the other: AAAAAAA and TTTTTTT are one duplex turned around. They do not differ in composition;
+    what is noted is that the contrast is of orientation alone. RNA (a word with U) has no opposite strand and is
+    compared as it is written. Neither is noted of a word with one or two bases changed: that is a mutant, and the
+    change is the question. Dinucleotides are not compared; a placebo does not keep them either.
+
+    Bases that one arm removes where the other does nothing are compared if the arm does nothing else: beside other
+    steps they take away what the background has there, as a tile that the other arm leaves in place.
+
+    An arm is compared with each of several that it is contrasted with, such as two controls of equal weight; of such
+    contrasts up to 500 pairs. Contrasts with several arms of either sign, as interactions and slopes, are left out.
+
+    Parameters
+    ----------
+    contrasts
+        Contrast -> arm -> weight.
+    edits
+        What each arm does; contrasts with other arms are left out.
+
+    Examples
+    --------
+    >>> edits = {
+    ...     "GATA": (Edit("word", ((20, 4),), pattern="GATA", letters="GATA", bases=(2, 0, 1, 1)),),
+    ...     "scrambled": (Edit("scramble 1", ((80, 4),)),),
+    ... }
+    >>> notes_of_controls({"GATA": {"GATA": 1.0, "scrambled": -1.0}}, edits)[0][:67]
+    "'GATA' and its control 'scrambled' differ in place (at 20 against 8"
+    """
+    found: dict[str, list[str]] = {cure: [] for cure in _LOOKS}
+    for treated, control in dict.fromkeys(_pairs(contrasts, edits)):
+        for cure, what in _differences(treated, control, edits).items():
+            found[cure].append(what)
+    return [f"{some_of(what)}; {cure}" for cure, what in found.items() if what]
+
+
+def some_of(found: list[str], things: str = "contrasts") -> str:
+    """Return the first of several findings, and how many more there are."""
+    more = f"; and {len(found) - _NAMED} more {things}" if len(found) > _NAMED else ""
+    return "; ".join(found[:_NAMED]) + more
+
+
+def _pairs(contrasts: Mapping[str, Mapping[str, float]], edits: Edits) -> Iterator[tuple[str, str]]:
+    """Give the treated arm and the control of every pair that contrasts with one arm of a sign compare."""
+    left = _MOST_COMPARED
+    for weights in contrasts.values():
+        plus = [arm for arm, weight in weights.items() if weight > 0]
+        minus = [arm for arm, weight in weights.items() if weight < 0]
+        if min(len(plus), len(minus)) != 1 or not weights.keys() <= edits.keys():
+            continue
+        pairs = list(product(plus, minus))
+        if len(pairs) > 1:
+            pairs, left = pairs[:left], max(left - len(pairs), 0)
+        yield from pairs
+
+
+def _differences(treated: str, control: str, edits: Edits) -> dict[str, str]:
+    """Return what two arms differ in beside the question: cure -> finding."""
+    one = [edit for edit in edits[treated] if not _is_among(edit, edits[control])]
+    other = [edit for edit in edits[control] if not _is_among(edit, edits[treated])]
+    if not (one and other) or {edit.question for edit in one} == {edit.question for edit in other}:
+        return {}
+    who = f"'{treated}' and its control '{control}'"
+    found = {
+        _SAME_BASES: f"{who} differ in {what}" if (what := _other_sites(one, other)) else "",
+        _OWN_WORD: f"the control '{control}' of '{treated}' {what}" if (what := _other_word(one, other)) else "",
+        _OWN_BASES: f"{who} differ in composition ({what})" if (what := _composition(one, other)) else "",
+        _ORIENTATION: f"{who} write reverse complements ({what})" if (what := _turned(one, other)) else "",
+    }
+    return {cure: what for cure, what in found.items() if what}
+
+
+def _is_among(edit: Edit, others: tuple[Edit, ...]) -> bool:
+    """Say whether an arm does the same at the same place, if as part of a longer word."""
+    return edit in others or any(_is_part(edit, longer) for longer in others)
+
+
+def _is_part(edit: Edit, longer: Edit) -> bool:
+    if edit.does != "word" or longer.does != "word" or edit.grows or longer.grows or not (edit.sites and longer.sites):
+        return False
+    offset = edit.sites[0][0] - longer.sites[0][0]
+    return offset >= 0 and bool(edit.letters) and longer.letters[offset : offset + len(edit.letters)] == edit.letters
+
+
+_SAME_BASES = "write both over the same bases, or part of the effect is of the place or the length and not of the word"
+_OWN_WORD = "a placebo of its own word keeps the composition: cg.Placebo of the same pattern at the same place"
+_OWN_BASES = "part of the effect may be of the composition; cg.Placebo keeps that of the word"
+_ORIENTATION = "on double-stranded DNA that is one word in two orientations, and the effect is of orientation alone"
+_LOOKS = (_SAME_BASES, _OWN_WORD, _OWN_BASES, _ORIENTATION)
+
+
+def _other_sites(one: list[Edit], other: list[Edit]) -> str:
+    """Say in which of number, place and length the sites of two arms differ, and whether the sequences' lengths do."""
+    grown = sum(edit.grows for edit in one) - sum(edit.grows for edit in other)
+    if not grown and [edit.sites for edit in one] == [edit.sites for edit in other]:
+        return ""
+    here, there = _sites(_compared(one, other)), _sites(_compared(other, one))
+    if here is None or there is None:
+        return ""
+    (starts, widths), (starts_, widths_) = here, there
+    places = f"at {_listed(starts)} against {_listed(starts_)}"
+    found = {}
+    if len(starts) != len(starts_):
+        found["number of sites"] = f"{len(starts)} against {len(starts_)}, {places}"
+    else:
+        found["place"] = places if starts != starts_ else ""
+        found["length"] = f"{_listed(widths)} bases against {_listed(widths_)}" if widths != widths_ else ""
+    if grown:
+        found["length of the sequence"] = f"{abs(grown)} bases {'longer' if grown > 0 else 'shorter'}"
+    found = {kind: what for kind, what in found.items() if what}
+    return f"{' and '.join(found)} ({', '.join(found.values())})" if found else ""
+
+
+def _compared(one: list[Edit], other: list[Edit]) -> list[Edit]:
+    """Return the edits of an arm without removals where the other does nothing, if any are left."""
+    return [edit for edit in one if not edit.removes or any(_meet(edit, there) for there in other)] or one
+
+
+def _sites(edits: list[Edit]) -> tuple[list[int], list[int]] | None:
+    """Return starts and widths of all sites, those that touch as one; None where a sequence has its own."""
+    if any(edit.sites is None for edit in edits):
+        return None
+    starts: list[int] = []
+    widths: list[int] = []
+    for start, width in sorted(site for edit in edits for site in edit.sites or ()):
+        if starts and start == starts[-1] + widths[-1]:
+            widths[-1] += width
+        else:
+            starts.append(start)
+            widths.append(width)
+    return starts, widths
+
+
+def _listed(numbers: list[int]) -> str:
+    """Return numbers as text, the first of many."""
+    if len(numbers) > _PLACES:
+        return f"{', '.join(map(str, numbers[:_PLACES]))} and {len(numbers) - _PLACES} more"
+    return " and ".join(filter(None, (", ".join(map(str, numbers[:-1])), str(numbers[-1]))))
+
+
+def _other_word(one: list[Edit], other: list[Edit]) -> str:
+    """Say which placebo rearranges another word than those in its place, or than any where there are none."""
+    words = [edit for edit in one if edit.label]
+    for placebo in (edit for edit in other if edit.is_placebo):
+        there = [edit for edit in words if _meet(edit, placebo)] or words
+        together = "".join(edit.pattern for edit in there)
+        if there and not any(_belongs(edit, placebo) for edit in [*there, replace(there[0], pattern=together)]):
+            share = f"GC {there[0].gc:.2f} against {placebo.gc:.2f}"
+            return f"rearranges {placebo.label}, not {there[0].label} ({share})"
+    return ""
+
+
+def _meet(one: Edit, other: Edit) -> bool:
+    """Say whether two edits change a base of the background in common."""
+    return any(
+        start < start_ + width_ and start_ < start + width
+        for start, width in one.sites or ()
+        for start_, width_ in other.sites or ()
+    )
+
+
+def _belongs(word: Edit, placebo: Edit) -> bool:
+    """Say whether a placebo may be a rearrangement of what the other arm writes."""
+    if word.pattern == placebo.pattern:
+        return True
+    if not (_is_fixed(word) and _is_fixed(placebo)):  # of an instance that is not known here
+        return placebo.does == "placebo word" and sum(word.bases) == sum(placebo.bases)
+    return sorted(word.pattern) == sorted(placebo.pattern)
+
+
+def _is_fixed(edit: Edit) -> bool:
+    return edit.pattern != "" and set(edit.pattern) <= set(_BASES)
+
+
+def _composition(one: list[Edit], other: list[Edit]) -> str:
+    """Say by how much the composition of words differs, where more than two bases are substituted."""
+    if not all(edit.letters and not edit.is_placebo for edit in [*one, *other]):
+        return ""
+    here, there = _in_order(one), _in_order(other)
+    if len(here) == len(there) and sum(a != b for a, b in zip(here, there, strict=True)) <= _SUBSTITUTED:
+        return ""
+    shares, others = _shares(one), _shares(other)
+    gc, gc_ = shares[1] + shares[2], others[1] + others[2]
+    if abs(gc - gc_) > _GC:
+        return f"GC {gc:.2f} against {gc_:.2f}"
+    one_strand = any(edit.one_strand for edit in [*one, *other])
+    turned = others if one_strand else others[::-1]  # A C G T backwards is T G C A
+    if min(_distance(shares, others), _distance(shares, turned)) <= _SINGLE:
+        return ""
+    return f"{_as_shares(shares)} against {_as_shares(others)}"
+
+
+def _in_order(edits: list[Edit]) -> str:
+    return "".join(edit.letters for edit in sorted(edits, key=lambda edit: edit.sites or ()))
+
+
+def _shares(edits: list[Edit]) -> list[float]:
+    """Return the share of A, C, G and T in what is written."""
+    counts = [sum(of_base) for of_base in zip(*(edit.bases for edit in edits), strict=True)]
+    return [count / sum(counts) for count in counts]
+
+
+def _distance(one: list[float], other: list[float]) -> float:
+    """Return the share of the bases that would have to be others: the total variation distance."""
+    return sum(abs(a - b) for a, b in zip(one, other, strict=True)) / 2
+
+
+def _as_shares(shares: list[float]) -> str:
+    return " ".join(f"{base} {share:.2f}" for base, share in zip(_BASES, shares, strict=True) if share)
+
+
+def _turned(one: list[Edit], other: list[Edit]) -> str:
+    """Say which words are reverse complements of each other, each arm writing one."""
+    if len(one) != 1 or len(other) != 1 or one[0].one_strand or not (_is_fixed(one[0]) and _is_fixed(other[0])):
+        return ""
+    if one[0].is_placebo or other[0].is_placebo or one[0].letters != other[0].letters[::-1].translate(_OPPOSITE):
+        return ""
+    return f"{one[0].letters} against {other[0].letters}"

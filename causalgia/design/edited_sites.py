@@ -1,0 +1,125 @@
+"""What each arm does to the sequence, step by step: where, over how many bases, and with which letters."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from functools import singledispatch
+
+from causalgia.control_notes import Edit
+from causalgia.design.arms import Arm
+from causalgia.design.copied import Copy
+from causalgia.design.intervention import Intervention, Sequential
+from causalgia.design.numbers import Span
+from causalgia.design.patterned import Insert, Patterned, Placebo, PlaceboWord
+from causalgia.design.spanned import Ablate, Delete, Mutate, Scramble
+from causalgia.sequences.alphabet import BASES, IUPAC, reverse_complement_word
+from causalgia.sequences.motifs import Motif
+
+
+def steps_of(done: Intervention) -> tuple[Intervention, ...]:
+    """Return what an arm does, one thing after the other; nothing where it is untreated."""
+    return done.steps if isinstance(done, Sequential) else () if done.kind == "untreated" else (done,)
+
+
+def edits_of_arms(arms: Iterable[Arm]) -> dict[str, tuple[Edit, ...]]:
+    """Return what each arm does to the sequence: arm -> its edits, in coordinates of the background.
+
+    Examples
+    --------
+    >>> from causalgia.design import Delete, Embed
+    >>> arm = Arm("shorter", Delete((10, 20)) + Embed("GATA", at=50))
+    >>> [(edit.does, edit.sites, edit.grows) for edit in edits_of_arms([arm])["shorter"]]
+    [('delete', ((10, 10),), -10), ('word', ((60, 4),), 0)]
+    """
+    return {arm.name: _edits_of(arm.intervention) for arm in arms}
+
+
+def _edits_of(done: Intervention) -> tuple[Edit, ...]:
+    edits: list[Edit] = []
+    moved: list[tuple[int, int]] = []
+    for step in steps_of(done):
+        edit = _edit(step)
+        edits.append(_on_background(edit, moved))
+        if edit.grows and edit.sites:
+            moved.append((edit.sites[0][0], edit.grows))
+    return tuple(edits)
+
+
+def _on_background(edit: Edit, moved: list[tuple[int, int]]) -> Edit:
+    """Return an edit with its sites where they were before earlier steps inserted or deleted bases."""
+    if not moved or edit.sites is None:
+        return edit
+    return edit.moved_to(tuple((_unmoved(start, moved), width) for start, width in edit.sites))
+
+
+def _unmoved(start: int, moved: list[tuple[int, int]]) -> int:
+    for at, grown in reversed(moved):
+        if start >= at + max(grown, 0):
+            start -= grown
+        elif start > at:  # inside what was inserted
+            start = at
+    return start
+
+
+@singledispatch
+def _edit(step: Intervention) -> Edit:
+    """Return what a step does; of one with a place of its own in each sequence it is not known where."""
+    return Edit(step.kind, sites=None)
+
+
+@_edit.register
+def _(step: Patterned) -> Edit:
+    source, strand = step.written, step.strand
+    sampled = isinstance(source.reads, Motif) and source.random
+    word = source.word if strand == "+" else reverse_complement_word(source.word)
+    return Edit(
+        "placebo" if isinstance(step, Placebo) else "placebo word" if isinstance(step, PlaceboWord) else "word",
+        sites=((step.at, step.width),),
+        grows=step.width if isinstance(step, Insert) else 0,
+        pattern=source.reads if isinstance(source.reads, str) else f"{source.instance} of {_digest(source.reads)}",
+        label=source.label,
+        letters="" if sampled else word.replace("U", "T"),
+        bases=_bases(word),
+        one_strand="U" in source.word,
+    )
+
+
+@_edit.register
+def _(step: Delete) -> Edit:
+    return Edit(step.kind, sites=_site(step.span), grows=step.span[0] - step.span[1])
+
+
+@_edit.register
+def _(step: Scramble) -> Edit:
+    return Edit(f"{step.kind} {step.k}", sites=_site(step.span))
+
+
+@_edit.register
+def _(step: Ablate) -> Edit:
+    return Edit(f"{step.kind} {step.fill}", sites=_site(step.span))
+
+
+@_edit.register
+def _(step: Copy) -> Edit:
+    return Edit(f"{step.kind} {step.strand}", sites=((step.at, step.width),))
+
+
+@_edit.register
+def _(step: Mutate) -> Edit:
+    return Edit(step.kind, sites=tuple((at, 1) for at in step.positions))
+
+
+def _site(span: Span) -> tuple[tuple[int, int]]:
+    return ((span[0], span[1] - span[0]),)
+
+
+def _digest(motif: Motif) -> str:
+    return hashlib.blake2b(json.dumps(motif.to_dict()).encode(), digest_size=8).hexdigest()
+
+
+def _bases(word: str) -> tuple[float, ...]:
+    """Return how many A, C, G and T a word has; of IUPAC letters what is expected."""
+    admitted = [IUPAC[letter] for letter in word]
+    return tuple(sum((base in bases) / len(bases) for bases in admitted) for base in BASES)
