@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import xarray as xr
+from scipy import special
 
 from causalgia.analysis import LEAST_DF, LEAST_FOR_A_LAW, Analysis
 from causalgia.estimation.given import typical_df
@@ -12,16 +14,19 @@ from causalgia.estimation.moments import Array
 from causalgia.estimation.transformed_t import ENOUGH
 from causalgia.posterior.mixture import effect_se_dependence
 
-_CLEAR, _UNCERTAIN = 2.0, 0.2
+_CLEAR, _BY_CHANCE, _UNCERTAIN = 2.0, 0.001, 0.2
 
 
 def grows(effect: Array, se: Array) -> bool:
     """Return whether larger effects have larger errors, which every law of effects takes for unrelated.
 
-    It has to be clear: mixtures of normals about the median fit the estimates better by 2 nats (odds of 7) if effects
-    are exchangeable after division by their errors than if they are as they are (`effect_se_dependence`). And it has
-    to matter: the tenth of largest effects, whose errors the spread of the small ones belittles, have a median error
-    above a fifth of the effect. Effects that hardly stand out from their errors cannot show it.
+    It has to be clear, in one of two ways. Mixtures of normals about the median fit the estimates better by 2 nats
+    (odds of 7) if effects are exchangeable after division by their errors than if they are as they are
+    (`effect_se_dependence`). Or ``effect^2 - se^2``, whose mean is the same at every se under independence, rises with
+    it: Spearman's correlation of the two is positive with p < .001; this finds effects that are many where errors are
+    large and none where they are small. And it has to matter: the tenth of largest effects, whose errors the spread of
+    the small ones belittles, have a median error above a fifth of the effect. Effects that hardly stand out from their
+    errors cannot show it.
 
     Parameters
     ----------
@@ -42,7 +47,16 @@ def grows(effect: Array, se: Array) -> bool:
         return False
     largest = np.argsort(-np.abs(effect))[: len(effect) // 10]
     uncertain = float(np.median(se[largest] / np.maximum(np.abs(effect[largest]), np.finfo(float).tiny)))
-    return uncertain > _UNCERTAIN and effect_se_dependence(effect - np.median(effect), se).gain > _CLEAR
+    if uncertain <= _UNCERTAIN:
+        return False
+    return _rises(effect, se) or effect_se_dependence(effect - np.median(effect), se).gain > _CLEAR
+
+
+def _rises(effect: Array, se: Array) -> bool:
+    table = pd.DataFrame({"se": se, "beyond": effect**2 - se**2}).rank()
+    r, df = float(table["se"].corr(table["beyond"])), len(table) - 2  # Spearman's; scipy.stats is slow to import
+    p = float(special.stdtr(df, -r * np.sqrt(df / max(1 - r**2, np.finfo(float).tiny))))
+    return p < _BY_CHANCE / 2
 
 
 def why_no_posterior(estimates: xr.Dataset, counted: npt.NDArray[np.bool_]) -> str:
