@@ -8,14 +8,13 @@ from uuid import uuid4
 
 import numpy as np
 
+from causalgia import rowwise
 from causalgia.rowwise import is_lazy, remember
 
 if TYPE_CHECKING:
     import xarray as xr
     from scipy import sparse
 
-MOST = 2**28
-"""Bytes of weights that are written out: 8,192 contrasts of as many arms."""
 _BLOCK = 2**21
 _KNOWN: dict[str, Any] = {}
 """Name of a lazy array of weights -> the sparse matrix that it writes out, for as long as it lives."""
@@ -32,7 +31,7 @@ def written_out(W: sparse.csr_array) -> Any:
     """
     narrow = W.astype(np.float32)
     W = narrow if (narrow.data == W.data).all() else W
-    if W.shape[0] * W.shape[1] * W.dtype.itemsize <= MOST:
+    if W.shape[0] * W.shape[1] * W.dtype.itemsize <= rowwise.MOST_WEIGHTS:
         return W.toarray()
     import dask.array as da
 

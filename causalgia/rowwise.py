@@ -27,6 +27,8 @@ BLOCK = 2**20
 """Numbers in a block: 8 MiB, which a processor's cache still holds."""
 HELD = 2**25
 """Bytes of a lazy array that are rather read once and held than read several times."""
+MOST_WEIGHTS = 2**28
+"""Bytes of the weights of arms that are written out: 8,192 contrasts of as many arms."""
 
 _EXTREMES: dict[str, tuple[Any, Any]] = {}
 """Name of a lazy array -> its extremes, for as long as it lives: a name of dask stands for what it computes."""
@@ -82,7 +84,8 @@ def in_memory(dataset: xr.Dataset, *, but: str | None = None) -> xr.Dataset:
     >>> in_memory(xr.Dataset({"ace": ("contrast", [1.0])}))["ace"].item()
     1.0
     """
-    waiting = [name for name, v in dataset.variables.items() if is_lazy(v) and but not in v.dims and name != "weight"]
+    lazy = {name: v for name, v in dataset.variables.items() if is_lazy(v) and but not in v.dims}
+    waiting = [name for name, v in lazy.items() if name != "weight" or v.nbytes <= MOST_WEIGHTS]
     return dataset.assign(dataset[waiting].compute().variables) if waiting else dataset
 
 
