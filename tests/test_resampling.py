@@ -188,7 +188,7 @@ def test_step_down_never_exceeds_single_step() -> None:
     assert (answer.p_step_down < answer.p_single_step).any()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=settings.default.max_examples // 2)
 @given(st.integers(0, 10_000), st.sampled_from([1e-200, 1e-3, 1e150]))
 def test_bootstrap_t_is_invariant(seed: int, size: float) -> None:
     ice = np.random.default_rng(seed).exponential(size=(20, 6)) - 0.5
@@ -311,7 +311,7 @@ def test_clustered_flips_and_their_limits_are_those_of_r() -> None:
     np.testing.assert_allclose(limits, (theirs["inverted_lower_95"], theirs["inverted_upper_95"]), rtol=0, atol=1e-6)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=settings.default.max_examples // 2)
 @given(st.integers(0, 10_000), st.sampled_from([0.8, 0.9, 0.95]))
 def test_limits_are_where_flips_begin_to_reject(seed: int, ci_prob: float) -> None:
     rng = np.random.default_rng(seed)

@@ -259,6 +259,7 @@ def _same(data: bytes) -> bytes:
 def _explained(client: Client, said: str) -> Iterator[None]:
     """Say what a failure of the cluster means; what our own code raised on a worker passes as it is."""
     from distributed import KilledWorker
+    from distributed.comm import CommClosedError
 
     try:
         yield
@@ -266,7 +267,7 @@ def _explained(client: Client, said: str) -> Iterator[None]:
         raise
     except KilledWorker as error:
         raise ClusterError(_killed(said, error)) from error
-    except CancelledError as error:
+    except (CancelledError, CommClosedError) as error:
         raise gone() from error
     except MemoryError as error:
         raise ClusterError(f"{said}: a worker ran out of memory ({one_line(error)}); {_ROOM}") from error
