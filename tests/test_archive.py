@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import dask
@@ -22,7 +23,7 @@ from archive_trial import ENDS, FIELDS, IDENTITY, N, at_call, begun, carry_out, 
 from causalgia.errors import DamageWarning, StoreError
 from causalgia.schema import annotate
 from causalgia.trial.archive import Archive, Field, open_archive, verify
-from causalgia.trial.archive.layout import CONTROL
+from causalgia.trial.archive.layout import CONTROL, Grid
 
 FRAME = in_memory().drop_dims("unit")
 CALL = {"identity": IDENTITY, "fields": FIELDS, "turn_ends": ENDS, "turns_a_chunk": 2, "frame": FRAME}
@@ -314,6 +315,12 @@ def test_plans_and_frames_that_cannot_be_stored_are_refused_before_anything_is_w
     with pytest.raises(StoreError, match=why):
         Archive.create(path, **CALL | changed)
     assert not path.exists()
+
+
+def test_fields_of_different_numbers_of_models_are_refused():
+    grid = Grid((*FIELDS, replace(FIELDS[0], name="other", shape=(2, 1, 3))), ENDS, 2)
+    with pytest.raises(StoreError, match=r"fields of \[2, 3\] models; give all of them the same models"):
+        list(grid.slabs())
 
 
 # full and closed disks

@@ -355,3 +355,19 @@ def test_the_maxima_of_drawn_flips_are_those_of_float64(alternative):
     expected = np.sort((np.abs(t) if alternative == "two-sided" else t).max(axis=1))
     found = sign_flip_max_t(ice, alternative=alternative, n_flips=400, ci_prob=0.9, rng=5)
     np.testing.assert_allclose(found.maxima, expected, rtol=3e-7)
+
+
+@pytest.mark.parametrize(
+    ("y", "treated", "block"),
+    [
+        ([np.nan, 1.0, 2.0], [True, False, False], None),
+        ([1.0, np.inf, 2.0], [True, False, False], None),
+        ([1.0, np.nan, 2.0, 3.0], [True, False, True, False], [0, 0, 1, 1]),
+        ([], [], None),
+        ([], [], []),
+    ],
+)
+def test_outcomes_that_are_empty_or_not_finite_have_no_randomization_p(y: Any, treated: Any, block: Any) -> None:
+    blocks = None if block is None else np.array(block, dtype=np.intp)
+    with pytest.raises(EstimateError, match="empty or not finite"):
+        randomization_test(np.array(y, dtype=float), np.array(treated, dtype=bool), blocks)

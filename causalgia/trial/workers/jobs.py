@@ -173,13 +173,15 @@ class _Sending:
         while True:
             key = self._next_key()
             job, future = self._jobs[key], self._futures[key]
+            lost = future.status == "lost"  # with its worker; made again where there is one, until then Dask says "done"
             try:
                 with _explained(self._client, self._said(job)):
-                    found = future.result(timeout=_TO_READ)
+                    found = future.result(timeout=_A_LOOK if lost else _TO_READ)
             except TimeoutError:
                 if future.status == "error":
                     raise
-                self._tell(future)  # the answers were lost with their worker, and are made again
+                self._look()
+                self._tell(future)
                 continue
             del self._jobs[key], self._futures[key]
             future.release()
