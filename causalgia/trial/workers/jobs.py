@@ -173,7 +173,9 @@ class _Sending:
         while True:
             key = self._next_key()
             job, future = self._jobs[key], self._futures[key]
-            lost = future.status == "lost"  # with its worker; made again where there is one, until then Dask says "done"
+            lost = (
+                future.status == "lost"
+            )  # with its worker; made again where there is one, until then Dask says "done"
             try:
                 with _explained(self._client, self._said(job)):
                     found = future.result(timeout=_A_LOOK if lost else _TO_READ)
