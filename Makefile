@@ -8,7 +8,7 @@ LOWEST = .venv-lowest
 # pytest runs a process on each core; BLAS with threads of its own in each would only wait for the others
 ONE_THREAD = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-.PHONY: setup demo test coverage test-bare test-lowest constraints-lowest explore mutants lint docs bench clean
+.PHONY: setup demo test coverage test-bare test-lowest constraints-lowest explore fuzz mutants lint docs bench clean
 
 setup: $(VENV)/.installed
 
@@ -31,7 +31,7 @@ lint: setup
 test: demo lint
 	$(ONE_THREAD) $(BIN)/python -m pytest -n auto --dist worksteal
 
-# The same tests, and which lines they reach: half as slow again, and nothing hangs on the figure.
+# The same tests, and which lines they reach; nothing hangs on the figure.
 coverage: setup
 	$(ONE_THREAD) $(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term
 
@@ -61,6 +61,10 @@ constraints-lowest:
 # Properties by examples that the gate does not try: others each time, 1,000 of each rather than 60.
 explore: setup
 	HYPOTHESIS_PROFILE=explore $(ONE_THREAD) $(BIN)/python -m pytest -n auto -m hypothesis tests
+
+# Readers, stores and command lines against inputs that are changed at random: hours. FUZZ_EXAMPLES=1000 make fuzz
+fuzz: setup
+	FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),100000) HYPOTHESIS_PROFILE=explore $(ONE_THREAD) $(BIN)/python -m pytest -n auto -v tests/fuzz
 
 # Small changes of the code, each of which some test has to notice: hours. MUTANTS="multiplicity/fdr.py --n 40": a few.
 mutants: setup
