@@ -4,10 +4,11 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --quiet --disable-pip-version-check
 BARE = .venv-bare
+LOWEST = .venv-lowest
 # pytest runs a process on each core; BLAS with threads of its own in each would only wait for the others
 ONE_THREAD = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-.PHONY: setup demo test test-bare fuzz lint docs bench clean
+.PHONY: setup demo test coverage test-bare test-lowest constraints-lowest explore fuzz mutants lint docs bench clean
 
 setup: $(VENV)/.installed
 
@@ -28,7 +29,11 @@ lint: setup
 	$(BIN)/lint-imports
 
 test: demo lint
-	$(ONE_THREAD) $(BIN)/python -m pytest -n auto --cov --cov-report=term
+	$(ONE_THREAD) $(BIN)/python -m pytest -n auto --dist worksteal
+
+# The same tests, and which lines they reach; nothing hangs on the figure.
+coverage: setup
+	$(ONE_THREAD) $(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term
 
 # The inference side (and whatever else needs no network) where torch was never installed, on another Python.
 test-bare:
@@ -36,11 +41,34 @@ test-bare:
 	$(BARE)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(BARE)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e . --group dev
 	$(BARE)/bin/python -c 'import importlib.util as u, sys; sys.exit(u.find_spec("torch") is not None and "torch is installed here")'
-	$(ONE_THREAD) $(BARE)/bin/python -m pytest -n auto -m 'not torch and not long'
+	$(ONE_THREAD) $(BARE)/bin/python -m pytest -n auto --dist worksteal -m 'not torch and not long'
+
+# The oldest versions that pyproject.toml allows, on the oldest Python: what it takes to import, ask, analyze and draw.
+# Old packages beside new ones deprecate each other; whether ours is deprecated, the other legs say.
+test-lowest:
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-lowest.txt -e . --group test
+	$(ONE_THREAD) $(LOWEST)/bin/python -m pytest -n auto -W ignore::DeprecationWarning -m 'not torch and not long' \
+		tests/test_package.py tests/test_staircase.py tests/test_plot.py tests/test_cli.py tests/test_archive.py
+
+constraints-lowest:
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade uv
+	$(LOWEST)/bin/uv pip compile --quiet --resolution lowest-direct --python-version 3.11 --no-header --no-annotate \
+		pyproject.toml --group test --output-file constraints-lowest.txt
+
+# Properties by examples that the gate does not try: others each time, 1,000 of each rather than 60.
+explore: setup
+	HYPOTHESIS_PROFILE=explore $(ONE_THREAD) $(BIN)/python -m pytest -n auto -m hypothesis tests
 
 # Readers, stores and command lines against inputs that are changed at random: hours. FUZZ_EXAMPLES=1000 make fuzz
 fuzz: setup
 	FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),100000) HYPOTHESIS_PROFILE=explore $(ONE_THREAD) $(BIN)/python -m pytest -n auto -v tests/fuzz
+
+# Small changes of the code, each of which some test has to notice: hours. MUTANTS="multiplicity/fdr.py --n 40": a few.
+mutants: setup
+	$(BIN)/python benchmarks/mutants.py $(MUTANTS)
 
 docs: setup
 	rm -rf docs/generated docs/notebooks
@@ -50,4 +78,4 @@ bench: setup
 	$(BIN)/python benchmarks/run.py
 
 clean:
-	rm -rf $(VENV) $(BARE) docs/_build demo
+	rm -rf $(VENV) $(BARE) $(LOWEST) docs/_build demo

@@ -10,7 +10,6 @@ import signal
 import sys
 import tempfile
 import threading
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -163,29 +162,46 @@ def ended(pid: int, read: int) -> tuple[int, list[str]]:
     return status, lines
 
 
-def undisturbed(folder: Path) -> float:
-    """Carry out two trials, which loads what a child needs; return the seconds that the second takes."""
+@contextmanager
+def killed_at_step(stop: int) -> Iterator[list[int]]:
+    """Die as with `kill -9` at a step of this thread: the call or return of a function; yields how many were taken."""
+    taken = [0]
+
+    def step(frame: object, event: str, argument: object) -> None:
+        taken[0] += 1
+        if taken[0] == stop:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.setprofile(step)
+    try:
+        yield taken
+    finally:
+        sys.setprofile(None)
+
+
+def undisturbed(folder: Path) -> int:
+    """Carry out two trials, which loads what a child needs; return the steps that the second takes."""
     carry_out(folder / "first.zarr")
-    start = time.perf_counter()
-    carry_out(folder / "second.zarr")
-    return time.perf_counter() - start
+    with killed_at_step(0) as taken:
+        carry_out(folder / "second.zarr")
+    return taken[0]
 
 
 def kill_at_random(folder: Path, n_kills: int, seed: int) -> None:
-    """Kill a run at random moments, and go on with it, store after store; what was committed is never missing again."""
+    """Kill a run at random steps, and go on with it, store after store; what was committed is never missing again."""
     rng, kills, number, committed = np.random.default_rng(seed), 0, 0, set[str]()
     usual = undisturbed(folder)
     while kills < n_kills:
         path = folder / f"{number}.zarr"
         seconds = 0.0 if number % 2 else 60.0
 
-        def work(pipe: int, path: Path = path, seconds: float = seconds) -> None:
-            carry_out(path, seconds=seconds, told=partial(tell, pipe))
+        stop = int(rng.integers(1, 1.5 * usual))
 
-        pid, read = child(work)
-        time.sleep(rng.uniform(0, 1.5 * usual))
-        os.kill(pid, signal.SIGKILL)
-        status, lines = ended(pid, read)
+        def work(pipe: int, path: Path = path, seconds: float = seconds, stop: int = stop) -> None:
+            with killed_at_step(stop):
+                carry_out(path, seconds=seconds, told=partial(tell, pipe))
+
+        status, lines = ended(*child(work))
         for line in lines:
             what, *turns = line.split(" ")
             lost = committed & set(turns) if what == "missing" else set()

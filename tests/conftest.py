@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 
 COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("gate", max_examples=60, derandomize=True, **COMMON)  # the same examples each time
-settings.register_profile("explore", max_examples=1_000, **COMMON)  # HYPOTHESIS_PROFILE=explore pytest tests/test_x.py
+settings.register_profile("explore", max_examples=1_000, **COMMON)  # others each time: `make explore`
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "gate"))
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"

@@ -18,7 +18,7 @@ def killed(*arguments: object) -> str:
     program = Path(__file__).with_name("archive_trial.py")
     environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     done = subprocess.run(
-        [sys.executable, program, *map(str, arguments)], env=environment, capture_output=True, text=True, timeout=300
+        [sys.executable, program, *map(str, arguments)], env=environment, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

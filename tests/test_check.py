@@ -538,3 +538,17 @@ def test_members_of_an_ensemble_of_networks(torch):
     assert found.ok
     assert found.floor.attrs["method"] == "against float64"
     assert found.floor.sizes["model"] == 2
+
+
+def test_the_worst_shift_may_be_downwards():
+    y = np.random.default_rng(3).normal(size=(2, 100, 1))
+    up, down = (y + np.array([shift, 0.0]).reshape(2, 1, 1) for shift in (0.2, -0.5))
+    sd = (y[0] - y[1]).std(ddof=1)
+    found = among_repeats(np.stack([y, up, down]), CONTRAST, eps=0.0, n_units=100)
+    assert found.bias.item() == pytest.approx(-0.5 / sd * 10)
+
+
+def test_a_parallel_trial_is_measured_by_the_variances_of_its_arms():
+    exact = np.random.default_rng(2).normal(size=(2, 8, 1))
+    found = against_exact(exact + 0.01, exact, CONTRAST, n_units=500, dealt=2)
+    assert found.sd.item() == pytest.approx(np.sqrt(2 * exact.var(axis=1, ddof=1).sum()), rel=1e-9)

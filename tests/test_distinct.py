@@ -39,7 +39,7 @@ def pool(length: int, n: int) -> np.ndarray:
     return rows
 
 
-@settings(max_examples=40)
+@settings(max_examples=settings.default.max_examples * 2 // 3)
 @given(st.data())
 def test_numbers_are_a_dictionarys(data):
     length = data.draw(st.sampled_from(LENGTHS))

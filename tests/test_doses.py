@@ -229,3 +229,14 @@ def test_doses_may_be_a_series_by_arm() -> None:
     assert dose_contrasts(doses) == dose_contrasts({"none": 0, "one": 1, "three": 3})
     with pytest.raises(ContrastError, match="arm 'one' has more than one dose"):
         dose_contrasts(pd.Series([0, 1, 2], index=["none", "one", "one"]))
+
+
+@pytest.mark.parametrize("first", [0.0, 2.5])
+def test_distances_at_which_sine_or_cosine_alone_is_part_of_the_trend_are_refused(first: float) -> None:
+    """At multiples of half a period the sine is 0, a quarter later the cosine is: the other one still turns."""
+    x = first + 5.0 * np.arange(12)
+    ice = xr.Dataset({"ice": (("unit", "contrast", "task"), np.random.default_rng(0).normal(size=(40, 12, 1)))})
+    effects = ice.assign_coords(distance=("contrast", x), contrast=[f"{d} bp" for d in x], task=["K562"])
+    with pytest.raises(EstimateError, match="a wave of period 10 is part of the trend; use distances"):
+        helical_phase(effects, period=10.0)
+    assert np.isfinite(helical_phase(effects, period=10.7, periods=[10.6, 10.7])["p"]).all()

@@ -9,9 +9,12 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy import sparse
 
 import causalgia as cg
 from causalgia.effects import contrast
+from causalgia.effects.means import bpnet, of_four_means
+from causalgia.effects.weights import dense
 from causalgia.errors import ContrastError, OutcomesError
 
 ARMS = ["placebo", "GATA1", "TAL1"]
@@ -289,6 +292,7 @@ def test_an_unknown_control_lists_arms_and_near_names() -> None:
         ({"contrasts": {}}, "is empty"),
         ({"contrasts": {"c": {"GATA1": 1, "SPI1": -1}}}, "'SPI1' is not an arm"),
         ({"contrasts": {"c": {"GATA1": 1}}}, "sum to 1; an effect needs weights that sum to 0"),
+        ({"contrasts": {"c": {"GATA1": 1, "TAL1": -2}}}, "sum to -1; an effect needs weights that sum to 0"),
         ({"contrasts": {"c": {"GATA1": 0, "TAL1": 0}}}, "no weight other than 0"),
         ({"contrasts": {"c": {}}}, "no weight other than 0"),
         ({"contrasts": {"c": {"GATA1": np.inf, "TAL1": -np.inf}}}, "not finite"),
@@ -431,3 +435,18 @@ def test_arms_that_are_one_as_text() -> None:
 def test_only_a_dataset_is_taken(thing: Any) -> None:
     with pytest.raises(OutcomesError, match="outcomes: not an xarray Dataset but"):
         contrast(thing, control="placebo")
+
+
+def test_weights_are_dense_in_float32_only_where_all_of_them_are_exact_in_it() -> None:
+    thirds = dense(sparse.csr_array(np.array([[1.0, -1 / 3, -2 / 3], [0.0, 0.5, -0.5]])))
+    assert thirds.dtype == np.float64
+    np.testing.assert_array_equal(thirds, [[1.0, -1 / 3, -2 / 3], [0.0, 0.5, -0.5]])
+    assert dense(sparse.csr_array(np.array([[1.0, -0.5, -0.5]]))).dtype == np.float32
+
+
+@pytest.mark.parametrize("sign", [1.0, 0.0])
+def test_an_interaction_that_divides_by_what_is_not_positive_is_refused(sign: float) -> None:
+    y = np.array([[1.0, 1.0], [2.0, 2.0], [-3.0, -5.0], [9.0, 11.0]])
+    y[2] *= sign
+    with pytest.raises(ContrastError, match=r"divides by (-4|0|-0), which must be positive.*scale='identity'"):
+        of_four_means(y, np.zeros((4, 2)), bpnet, "bpnet")

@@ -15,6 +15,7 @@ from scipy.stats import binom, ttest_1samp
 import causalgia as cg
 from causalgia.errors import DecisionError, EstimateError
 from causalgia.multiplicity import equivalence
+from causalgia.multiplicity.tost import ends
 from causalgia.schema import validate
 
 HERE = Path(__file__).parent / "reference" / "equivalence"
@@ -145,3 +146,9 @@ def test_equivalence_of_a_band_says_nothing_of_the_band() -> None:
     band = cg.simultaneous(cg.from_effects([0.0, 1.0], [0.1, 0.1]), method="dunnett")
     assert band.attrs["band"] == "dunnett"
     assert not {"band", "family", "seed"} & set(equivalence(band, rope=(-0.5, 0.5)).attrs)
+
+
+@pytest.mark.parametrize("rope", [("-0.1", 0.1), (-0.1, "0.1"), (b"-0.1", 0.1), "12"])
+def test_ends_of_a_rope_are_numbers_and_not_text(rope: Any) -> None:
+    with pytest.raises(DecisionError, match="is not two numbers"):
+        ends(rope)

@@ -191,7 +191,7 @@ def test_draws_of_low_rank_noise_have_the_covariance_of_the_whole():
 
 
 @given(st.floats(-8, 8), st.integers(0, 3), st.integers(1, 30))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=settings.default.max_examples * 2 // 3)
 def test_any_scale_is_the_same_problem(exponent: float, which: int, k: int):
     unit = 10**exponent
     rng = np.random.default_rng(k)

@@ -15,7 +15,7 @@ from causalgia.effects.cells import cell_interactions
 from causalgia.errors import DesignError, EstimateError
 from causalgia.estimation.phase import mean_curve_wave, permuted_wave, trend_basis, unitwise_wave
 from causalgia.experiments import motif_pair, motif_pairs, pairing_gain, stream
-from causalgia.experiments.pair_reading import ORDERS
+from causalgia.experiments.pair_reading import ORDERS, _counted, _of_period
 
 NANOG, SOX2 = "AGCCATCA", "GAACAATGG"
 NULL = cg.Uniform(length=200)
@@ -351,3 +351,42 @@ def test_the_figures(tmp_path):
     many = motif_pairs(NULL, motifs=MOTIFS, distances=[12, 20], n_units=60)
     answer = many.analyse(stream(many, BUSY, rng=0, progress=False), rng=0)
     assert answer.save(tmp_path / "pairs.png").stat().st_size > 1_000
+
+
+def verdicts_of(*verdicts):
+    return xr.Dataset({"verdict": ("contrast", np.array(verdicts))})
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "said"),
+    [
+        (["increases"] * 3 + ["decreases", "undecided", "undecided"], "3 synergistic, 1 antagonistic, 2 undecided"),
+        (["negligible", "decreases"] * 3, "3 antagonistic, 3 negligible"),
+        (["undecided"] * 6, "6 undecided"),
+    ],
+)
+def test_interactions_are_counted_verdict_by_verdict(verdicts, said):
+    assert _counted(verdicts_of(*verdicts)) == f"of 6 interactions {said}"
+
+
+@pytest.mark.parametrize(("evidence", "clear"), [(0.9, False), (1.1, True), (1.9, True)])
+def test_a_phase_is_clear_from_a_bayes_factor_of_ten(evidence, clear):
+    period = xr.Dataset(
+        {
+            "log_bayes_factor": ("curve", np.log(10) * np.array([evidence, 0.2])),
+            **{f"{name}_{part}": ("curve", [10.5, 10.5]) for name in ("period", "amplitude") for part in PARTS},
+        },
+        coords={
+            "curve": ["close", "far"],
+            "task": ("curve", ["K562", "K562"]),
+            "orientation": ("curve", ["++", "+-"]),
+            "order": ("curve", ["upstream", "upstream"]),
+        },
+    )
+    (said,) = _of_period(period, None)
+    assert ("turns with the helix, ++ upstream" in said) == clear
+    assert ("no clear helical phase (at most ++ upstream" in said) != clear
+    assert f"log10 Bayes factor {evidence:.1f}" in said
+
+
+PARTS = ("median", "lower", "upper")

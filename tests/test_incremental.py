@@ -387,6 +387,10 @@ def hooked():
             "pads by circular",
         ),
         (hooked, r"'0' \(Conv1d\): it is not known to be local"),
+        (
+            lambda: Does(lambda m, x: m.c(x[:, None]).mean((1, 2)), c=nn.Conv2d(1, 2, (3, 5), padding="same")),
+            "it slides over a second dim",
+        ),
         (lambda: Does(lambda m, x: x[:, :, ::2].mean(2)), "some are left out"),
         (lambda: torch.jit.script(nn.Sequential(conv(), nn.Flatten())), "TorchScript"),
     ],

@@ -16,7 +16,7 @@ from scipy import stats
 from causalgia.errors import CausalgiaError, InferenceError, PriorConflictWarning, RandomnessError
 from causalgia.estimation import estimate, from_effects
 from causalgia.posterior import infer, posterior_predictive, prior_predictive
-from causalgia.posterior.checks import conflict
+from causalgia.posterior.checks import _spread_tail, conflict
 from causalgia.posterior.levels import over_predictors
 from causalgia.posterior.noise import Noise
 from causalgia.posterior.normal import normal
@@ -562,3 +562,17 @@ def test_what_is_said_not_to_be_exchangeable_is_refused() -> None:
     with pytest.raises(InferenceError, match="exchangeable='yes' is none of True, False and None"):
         infer(schools(), law="normal", exchangeable="yes", rng=0)  # type: ignore[arg-type]
     assert infer(schools().isel(contrast=[0]), exchangeable=False, rng=0)["moments"]["mean"].size == 1
+
+
+@pytest.mark.parametrize("size", [0.8, 1.2, 1.6])
+def test_the_tail_of_the_spread_is_chi_square_for_noise_of_one_size(size: float) -> None:
+    effect, variance = 3.0 + size * np.array([-1.5, -0.5, 0.0, 0.2, 0.8, 1.0]), np.array([0.25, 0.5])
+    squares = ((effect - effect.mean()) ** 2).sum()
+    tails = stats.chi2.sf(squares / (variance + 0.3), 5)
+    assert 0.001 < tails.min() < tails.max() < 0.95
+    assert _spread_tail(effect, Noise(np.full(6, 0.3)), variance) == pytest.approx(tails.mean(), rel=1e-9)
+
+
+def test_the_conflict_names_the_sd_of_the_effects() -> None:
+    effect = np.array([-300.0, 0.0, 300.0])
+    assert "spread of the effects, 300, lies" in conflict(effect, Noise(np.ones(3)), Prior())

@@ -36,6 +36,7 @@ from causalgia.trial.carrying import carry_out
 ORACLE = cg.zoo.oracle("rbfox1_like")
 RICH = cg.zoo.Oracle(cg.zoo.Word("S", 0.2), cg.zoo.Word("TGC", 0.7), cg.zoo.Word("GCATG", 2.0), scale="log counts")
 POSITIVE = cg.zoo.Oracle(cg.zoo.Word("TGCATG"), cg.zoo.Word("GCG", 0.3), link="exp", scale="counts")
+POSITIVE_TOO = cg.zoo.Oracle(cg.zoo.Word("TGCATG", 2.0), cg.zoo.Word("AC", 0.1), link="exp", scale="counts")
 TASKS = [
     cg.zoo.Oracle(*(cg.zoo.Word(w) for w in ("GA", "TGC")), tasks=["K562", "HepG2"], weights=weights)
     for weights in ([[1, 0.3], [0, 1]], [[0.5, 0.1], [0.2, 2]])
@@ -99,6 +100,7 @@ CASES = {
     "parents": (design_of(null=few_parents()), ORACLE, "identity"),
     "control": (design_of(contrasts="c"), RICH, "identity"),
     "ensemble": (design_of(), cg.Ensemble(TASKS), "identity"),
+    "ensemble of one task": (design_of(), cg.Ensemble({"few": POSITIVE, "more": POSITIVE_TOO}), "identity"),
     "tasks": (design_of(), TASKS[0], "identity"),
     "logs": (planned("log2"), POSITIVE, "log2"),
     "float32": (design_of(), COUNTS, "identity"),

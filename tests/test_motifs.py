@@ -233,7 +233,7 @@ JASPAR = ">MA1.1\tONE\nA  [ 1 10 ]\nC  [ 2 0 ]\nG  [ 3 0 ]\nT  [ 4 0 ]\n\n>MA2.1
 
 
 def written(path: Path, text: str) -> Path:
-    path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
+    path.write_bytes(gzip.compress(text.encode(), mtime=0) if path.suffix == ".gz" else text.encode())
     return path
 
 

@@ -547,7 +547,6 @@ VARIANTS = [
 
 
 @given(st.data())
-@settings(max_examples=60)
 def test_tiles_are_the_genome_and_the_genome_with_the_alternate(fasta, data):
     length = data.draw(st.integers(20, 120))
     most = (length - 9) // 2
@@ -576,7 +575,7 @@ def test_two_alternates_of_one_place_are_told_apart_by_a_base(fasta):
 
 
 @given(st.data())
-@settings(max_examples=100)
+@settings(max_examples=settings.default.max_examples * 2)
 def test_spdi_is_the_same_for_the_same_change_and_makes_it(tmp_path_factory, data):
     letters = data.draw(st.text("AC", min_size=12, max_size=30))
     path = tmp_path_factory.mktemp("small") / "genome.fa"

@@ -8,6 +8,7 @@ import pkgutil
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -162,3 +163,13 @@ def test_the_reference_page_lists_every_name_of_a_room_and_each_is_there(room):
 def _home(module) -> str:
     """Where the names of a room are made: anywhere in the package where it says what it exports, else in itself."""
     return "causalgia." if hasattr(module, "__all__") else module.__name__
+
+
+def test_the_lower_bounds_are_the_versions_that_are_tried():
+    """`make constraints-lowest` writes them; `make test-lowest` installs them."""
+    root = Path(__file__).parents[1]
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    pins = dict(line.split("==") for line in (root / "constraints-lowest.txt").read_text().splitlines())
+    for requirement in project["dependencies"]:
+        name, bound = re.fullmatch(r"([\w-]+)(?:\[\w+\])?>=([\d.]+)", requirement).groups()
+        assert pins[name].removesuffix(".0").startswith(bound.removesuffix(".0")), requirement

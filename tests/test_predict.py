@@ -73,7 +73,7 @@ def test_dtype_is_kept_and_integers_become_float64():
     assert FunctionPredictor(lambda x: list(map(float, x[:, 0].sum(-1)))).predict(TOKENS).dtype == np.float64
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=settings.default.max_examples // 2)
 @given(order=st.permutations("ACGT"), layout=st.sampled_from(["NCL", "NLC"]))
 def test_alphabet_and_layout_say_which_channel_is_which(order, layout):
     axis = 1 if layout == "NCL" else 2

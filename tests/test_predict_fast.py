@@ -220,20 +220,34 @@ def test_tf32_is_switched_on_where_it_is_asked_for():
     assert predictor(tf32=True).fingerprint != predictor().fingerprint
 
 
-def test_threads_that_want_the_switches_otherwise_wait():
-    cuda, matmul, seen = torch.device("cuda"), torch.backends.cuda.matmul, []
+class Turning(threading.Condition):
+    """A condition that says when a thread waits for it."""
+
+    def __init__(self):
+        super().__init__()
+        self.waited_for = threading.Event()
+
+    def wait(self, timeout=None):
+        self.waited_for.set()
+        return super().wait(timeout)
+
+
+def test_threads_that_want_the_switches_otherwise_wait(monkeypatch):
+    cuda, matmul, seen, turning = torch.device("cuda"), torch.backends.cuda.matmul, [], Turning()
+    monkeypatch.setattr(torch_device._SWITCHES, "_turning", turning)
 
     def rough():
         with exact_float32(cuda, tf32=True):
             seen.append(matmul.allow_tf32)
+            turning.waited_for.set()
 
     thread = threading.Thread(target=rough)
     with exact_float32(cuda):
         thread.start()
-        thread.join(0.05)
+        turning.waited_for.wait()
         assert not matmul.allow_tf32
         assert seen == []
-    thread.join(5)
+    thread.join()
     assert seen == [True]
 
 

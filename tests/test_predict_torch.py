@@ -9,7 +9,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 import warnings
 import weakref
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +26,7 @@ pytestmark = pytest.mark.torch
 
 from torch import nn  # noqa: E402
 
+from causalgia.predict import torch_turns  # noqa: E402
 from causalgia.predict.torch_batch import BatchSizes, largest_activation  # noqa: E402
 from causalgia.predict.torch_device import input_dtype  # noqa: E402
 
@@ -197,38 +197,61 @@ def test_eval_mode_during_and_flags_restored_after():
 
 
 class Trained(nn.Module):
-    """Answers 1000 in training mode; each forward pass says that it has begun and waits for leave to end."""
+    """Answers 1000 in training mode; a forward pass says which thread began it, and ends when that thread may."""
 
-    def __init__(self, part=None):
+    def __init__(self, begun, leave, part=None):
         super().__init__()
         self.part = part or nn.BatchNorm1d(4)
-        self.begun, self.go_on = threading.Event(), threading.Event()
+        self.begun, self.leave = begun, leave
 
     def forward(self, x):
-        self.begun.set()
-        self.go_on.wait(0.2)
+        name = threading.current_thread().name
+        self.begun[name].set()
+        self.leave[name].wait()
         wrong = self.training or self.part.training
         return x[:, 0].sum(-1) + 1000.0 * wrong
 
 
+class Watched:
+    """A lock that says when the second thread asks for it."""
+
+    def __init__(self, lock, begun):
+        self.lock, self.begun = lock, begun
+
+    def __enter__(self):
+        if threading.current_thread().name == "second":
+            self.begun["second"].set()
+        self.lock.acquire()
+
+    def __exit__(self, *error):
+        self.lock.release()
+
+
 @pytest.mark.parametrize("shared", ["the network", "a part of it"])
-def test_a_thread_that_ends_leaves_the_other_in_eval_mode(shared):
-    one = Trained().train()
-    two = one if shared == "the network" else Trained(one.part).train()
-    two.go_on = threading.Event()
-    first, second = (cg.TorchPredictor(net, batch_size=70, fingerprint="v", device="cpu") for net in (one, two))
+def test_a_thread_that_ends_leaves_the_other_in_eval_mode(shared, monkeypatch):
+    begun, leave = ({name: threading.Event() for name in ("first", "second")} for _ in range(2))
+    one = Trained(begun, leave).train()
+    two = one if shared == "the network" else Trained(begun, leave, one.part).train()
+    assert torch_turns.lock_of(one) is torch_turns.lock_of(two)
+    lock = Watched(torch_turns.lock_of(one), begun)
+    for part in {*one.modules(), *two.modules()}:
+        monkeypatch.setitem(torch_turns._LOCKS, part, lock)
     answers = {}
-    threads = [
-        threading.Thread(target=lambda p=p, name=name: answers.__setitem__(name, p.predict(TOKENS)))
-        for name, p in (("first", first), ("second", second))
-    ]
-    threads[0].start()
-    assert one.begun.wait(5)
-    threads[1].start()
-    time.sleep(0.02)  # without turns the second is now in its forward pass, with the flags that the first has set
-    one.go_on.set()  # the first ends and puts the flags back
-    for thread in threads:
-        thread.join(10)
+    first, second = (
+        threading.Thread(target=lambda p=p, name=name: answers.__setitem__(name, p.predict(TOKENS)), name=name)
+        for name, p in (
+            (name, cg.TorchPredictor(net, batch_size=70, fingerprint="v", device="cpu"))
+            for name, net in (("first", one), ("second", two))
+        )
+    )
+    first.start()
+    begun["first"].wait()
+    second.start()
+    begun["second"].wait()  # it waits for its turn; without turns it may be in its forward pass, the flags off
+    leave["first"].set()
+    first.join()  # and has put the flags back
+    leave["second"].set()
+    second.join()
     np.testing.assert_array_equal(answers["first"], counts("A"))
     np.testing.assert_array_equal(answers["second"], counts("A"))
     assert one.training

@@ -481,3 +481,10 @@ def test_a_sentence_of_a_posterior_says_the_probability_of_its_interval() -> Non
     one = [line for line in said if line.startswith("ACE on") and ": " in line]
     assert one
     assert all("] (90 %)" in line for line in one)
+
+
+def test_a_half_open_interval_is_unbounded_and_large_numbers_of_both_signs_are_short():
+    for lower, upper in ((-np.inf, 1.0), (-1.0, np.inf)):
+        assert format_effect({"ace": 0.5, "se": 0.2, "lower": lower, "upper": upper})[1] == "unbounded"
+    assert format_number(1e8, 3e6) == "1.000e+08"
+    assert format_number(-1e8, 3e6) == "-1.000e+08"

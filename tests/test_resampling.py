@@ -188,7 +188,7 @@ def test_step_down_never_exceeds_single_step() -> None:
     assert (answer.p_step_down < answer.p_single_step).any()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=settings.default.max_examples // 2)
 @given(st.integers(0, 10_000), st.sampled_from([1e-200, 1e-3, 1e150]))
 def test_bootstrap_t_is_invariant(seed: int, size: float) -> None:
     ice = np.random.default_rng(seed).exponential(size=(20, 6)) - 0.5
@@ -311,7 +311,7 @@ def test_clustered_flips_and_their_limits_are_those_of_r() -> None:
     np.testing.assert_allclose(limits, (theirs["inverted_lower_95"], theirs["inverted_upper_95"]), rtol=0, atol=1e-6)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=settings.default.max_examples // 2)
 @given(st.integers(0, 10_000), st.sampled_from([0.8, 0.9, 0.95]))
 def test_limits_are_where_flips_begin_to_reject(seed: int, ci_prob: float) -> None:
     rng = np.random.default_rng(seed)
@@ -355,3 +355,19 @@ def test_the_maxima_of_drawn_flips_are_those_of_float64(alternative):
     expected = np.sort((np.abs(t) if alternative == "two-sided" else t).max(axis=1))
     found = sign_flip_max_t(ice, alternative=alternative, n_flips=400, ci_prob=0.9, rng=5)
     np.testing.assert_allclose(found.maxima, expected, rtol=3e-7)
+
+
+@pytest.mark.parametrize(
+    ("y", "treated", "block"),
+    [
+        ([np.nan, 1.0, 2.0], [True, False, False], None),
+        ([1.0, np.inf, 2.0], [True, False, False], None),
+        ([1.0, np.nan, 2.0, 3.0], [True, False, True, False], [0, 0, 1, 1]),
+        ([], [], None),
+        ([], [], []),
+    ],
+)
+def test_outcomes_that_are_empty_or_not_finite_have_no_randomization_p(y: Any, treated: Any, block: Any) -> None:
+    blocks = None if block is None else np.array(block, dtype=np.intp)
+    with pytest.raises(EstimateError, match="empty or not finite"):
+        randomization_test(np.array(y, dtype=float), np.array(treated, dtype=bool), blocks)

@@ -65,7 +65,6 @@ def start(key: int, unit: int) -> int:
     return z
 
 
-@settings(deadline=None, max_examples=50)
 @given(st.integers(0, MASK), st.integers(0, MASK))
 def test_words_are_splitmix64_of_the_unit(key: int, unit: int) -> None:
     """The published generator, in exact integers of Python."""
@@ -185,7 +184,7 @@ def test_profile_letters_have_their_probabilities() -> None:
     assert chisquare(pairs, n * np.outer([0.5, 0.5], [0.7, 0.3]).ravel()).pvalue > ALARM
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=settings.default.max_examples * 2)
 @given(st.lists(st.lists(st.integers(0, 9), min_size=4, max_size=4).filter(any), min_size=1, max_size=8))
 def test_an_impossible_letter_is_never_drawn(weights: list[list[int]]) -> None:
     profile = np.array(weights, float)
@@ -256,7 +255,6 @@ def test_fitted_chain_of_any_order_only_makes_words_it_saw() -> None:
         assert all(bytes(row[:order]) in heads for row in drawn)
 
 
-@settings(deadline=None, max_examples=50)
 @given(st.integers(1, 40), st.integers(1, 12), st.integers(0, MASK))
 def test_profile_round_trip(n: int, length: int, key: int) -> None:
     tokens = sample_uniform(key, np.arange(n), length)

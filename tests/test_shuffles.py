@@ -152,7 +152,7 @@ def test_log_degeneracy_counts_the_set(word: str, k: int) -> None:
     assert log_degeneracy(tokens_of(word)[0], k) == pytest.approx(expected, abs=1e-9)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=settings.default.max_examples * 5 // 2)
 @given(st.text("ACGT", min_size=1, max_size=11), st.integers(1, 4))
 def test_log_degeneracy_of_any_word(word: str, k: int) -> None:
     if len(word) <= k and k > 1:
@@ -169,7 +169,7 @@ def test_log_degeneracy_of_a_long_sequence_is_near_its_entropy() -> None:
     assert 0 < log_degeneracy(tokens, 4) < log_degeneracy(tokens, 3) < log_degeneracy(tokens, 2) < expected
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=settings.default.max_examples * 3)
 @given(
     st.integers(1, 40),
     st.integers(1, 30),

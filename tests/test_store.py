@@ -90,7 +90,7 @@ def test_names_of_looks_and_designs_are_no_factors(name):
         cg.Arm("a", cg.Untreated(), {name: 1})
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=settings.default.max_examples // 3)
 @given(
     names=st.lists(TEXT.filter(lambda s: not s.endswith("\0")), min_size=2, max_size=4, unique=True),
     values=st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=2, max_size=2),

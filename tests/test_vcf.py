@@ -30,7 +30,7 @@ def vcf(tmp_path):
     def write(*lines: str, header: str = HEADER, name: str = "some.vcf"):
         path = tmp_path / name
         text = (header + "".join(lines)).encode()
-        path.write_bytes(gzip.compress(text) if name.endswith(".gz") else text)
+        path.write_bytes(gzip.compress(text, mtime=0) if name.endswith(".gz") else text)
         return path
 
     return write

@@ -749,6 +749,15 @@ def test_the_q_of_a_band_is_the_least_error_at_which_it_decides() -> None:
     xr.testing.assert_identical(*twice)
 
 
+def test_a_band_decides_where_q_is_at_most_its_error_even_at_that_very_level() -> None:
+    """At level 1 - q the band just touches the region: q and verdict say the same, whatever the rounding."""
+    effects = clustered_effects()
+    q = decide(effects, rope=0, error="bootstrap_t", rng=3)["q"].to_numpy().ravel()
+    for level in 1 - q[(q > 0) & (q < 0.45)]:
+        again = decide(effects, rope=0, level=level, error="bootstrap_t", rng=3)
+        np.testing.assert_array_equal(again["verdict"] != "undecided", again["q"] <= 1 - level)
+
+
 def test_a_family_is_decided_by_itself() -> None:
     effect, word = np.r_[np.full(5, 9.0), 2.3, np.zeros(54)], ("contrast", np.arange(60) >= 6)
     estimates = cg.from_effects(effect, 1.0).assign_coords(word=word)

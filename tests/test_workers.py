@@ -11,14 +11,15 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import takewhile
 from pathlib import Path
 from typing import Any, ClassVar
+from uuid import uuid4
 
 import numpy as np
 import pytest
+from events import wait_for
 
 import causalgia as cg
 from causalgia.cli.cluster import client_of
@@ -111,12 +112,27 @@ def pids(client: Any) -> list[int]:
     return list(client.run(os.getpid).values())
 
 
-def slow(seconds: float) -> cg.FunctionPredictor:
+def held(folder: Path) -> cg.FunctionPredictor:
+    """A predictor that leaves the number of its process in a folder, and answers once the gate in it is open."""
+
     def answer(x: Any) -> Any:
-        time.sleep(seconds)
+        (folder / str(os.getpid())).touch()
+        wait_for((folder / "open").exists)
         return np.exp(x[:, 1:3].sum(2) / 7)
 
-    return cg.FunctionPredictor(answer, tasks=["G", "C"], fingerprint="slow")
+    return cg.FunctionPredictor(answer, tasks=["G", "C"], fingerprint="held")
+
+
+def arrived(folder: Path) -> set[int]:
+    """The processes that have been asked."""
+    return {int(path.name) for path in folder.iterdir() if path.name != "open"}
+
+
+def open_when(folder: Path, ready: Any) -> threading.Thread:
+    """Open the gate, from another thread, as soon as something holds."""
+    thread = threading.Thread(target=lambda: wait_for(ready) and (folder / "open").touch())
+    thread.start()
+    return thread
 
 
 # --- the same answers
@@ -154,8 +170,9 @@ def test_a_client_of_threads_asks_one_at_a_time() -> None:
 
     def answer(x: Any) -> Any:
         inside.append(1)
-        assert len(inside) == 1
-        time.sleep(0.002)
+        for _ in range(200):
+            time.sleep(0)  # another thread's turn, if there is one
+            assert len(inside) == 1
         inside.pop()
         return x[:, 1:3].sum(2)
 
@@ -191,7 +208,7 @@ def test_a_worker_loads_the_predictor_once_and_lets_go_of_it(client: Any, tmp_pa
 
 
 class Factory(cg.predict.Predictor):
-    """Builds a predictor wherever it is unpickled, and leaves a file to say so."""
+    """Builds a predictor wherever it is unpickled, and leaves a file to say so; answers once it was built twice."""
 
     scale = "outcome"
     tasks = ("G", "C")
@@ -207,12 +224,12 @@ class Factory(cg.predict.Predictor):
         return int(self.inner.resolve_batch_size(length))
 
     def predict(self, tokens: Any, *, progress: Any = None) -> Any:
-        time.sleep(0.01)
+        wait_for(lambda: len([*Path(self.folder).iterdir()]) > 1)
         return self.inner.predict(tokens, progress=progress)
 
 
 def build(folder: str) -> Factory:
-    Path(folder, f"{os.getpid()}-{time.monotonic_ns()}").touch()
+    Path(folder, f"{os.getpid()}-{uuid4().hex}").touch()
     return Factory(folder)
 
 
@@ -357,16 +374,21 @@ def test_a_worker_of_another_version_is_refused(client: Any, monkeypatch: pytest
         list(through(client, trial(weighted())))
 
 
-def test_ctrl_c_cancels_the_jobs(client: Any) -> None:
+def test_ctrl_c_cancels_the_jobs(client: Any, tmp_path: Path) -> None:
+    """The signal comes while both workers are at work, which does not end before it has come."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it in what it runs behind
+    interrupt = threading.Thread(
+        target=lambda: wait_for(lambda: len(arrived(tmp_path)) == 2) and os.kill(os.getpid(), signal.SIGINT)
+    )
     try:
-        found = through(client, trial(slow(0.02)))
-        next(found)
-        threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
-        with pytest.raises(KeyboardInterrupt):
+        found = through(client, trial(held(tmp_path)))
+        with pytest.raises(KeyboardInterrupt):  # noqa: PT012
+            interrupt.start()
             list(found)
+        interrupt.join()
     finally:
         signal.signal(signal.SIGINT, before)
+        (tmp_path / "open").touch()
     wait_for(lambda: not any(client.processing().values()))
     assert len(client.nthreads()) == 2
 
@@ -537,37 +559,34 @@ def test_without_dask(monkeypatch: pytest.MonkeyPatch) -> None:
 # --- workers that die, join, and are lost
 
 
-def test_a_worker_killed_during_the_run_changes_no_bit(client: Any) -> None:
-    begun, found = trial(slow(0.02), design(1_500)), []
-    before = pids(client)
-    for job in through(client, begun):
-        found.append(job)
-        if len(found) == 3:
-            os.kill(pids(client)[0], signal.SIGKILL)
+def test_a_worker_killed_during_the_run_changes_no_bit(client: Any, tmp_path: Path) -> None:
+    """One is killed with a job in its hands; no answer comes until the one in its place has been asked, too."""
+    begun = trial(held(tmp_path), design(1_500))
+    first = pids(client)[0]
+    asked = lambda: first in arrived(tmp_path)  # noqa: E731
+    killing = threading.Thread(target=lambda: wait_for(asked) and os.kill(first, signal.SIGKILL))
+    opening = open_when(tmp_path, lambda: len(arrived(tmp_path)) >= 3)
+    killing.start()
+    found = list(through(client, begun))
+    killing.join()
+    opening.join()
+    assert set(pids(client)) == arrived(tmp_path) - {first}
     require_same(found, begun)
-    client.wait_for_workers(2, timeout=60)
-    assert len(set(before) & set(pids(client))) <= 1
 
 
 def test_a_worker_that_joins_is_given_work(client: Any, tmp_path: Path) -> None:
-    folder = str(tmp_path)
-
-    def answer(x: Any) -> Any:
-        Path(folder, str(os.getpid())).touch()
-        time.sleep(0.03)
-        return np.exp(x[:, 1:3].sum(2) / 7)
-
-    begun = trial(cg.FunctionPredictor(answer, tasks=["G", "C"], fingerprint="slow"), design(50_000))
-    answering = lambda: {int(path.name) for path in tmp_path.iterdir()}  # noqa: E731
-    jobs = ((turn, None) for turn in takewhile(lambda _: len(answering()) < 3, range(1_000)))
-    found = []
-    for job in carry_out(client, *begun, jobs, kept=KEPT):
-        found.append(job)
-        if len(found) == 2:
-            client.cluster.scale(3)
-    assert answering() == set(pids(client))
+    """Two workers are at work, and nothing ends until the third is."""
+    begun = trial(held(tmp_path))
+    before = set(pids(client))
+    joining = threading.Thread(target=lambda: wait_for(lambda: arrived(tmp_path) == before) and client.cluster.scale(3))
+    opening = open_when(tmp_path, lambda: len(arrived(tmp_path)) >= 3)
+    joining.start()
+    found = list(through(client, begun))
+    joining.join()
+    opening.join()
+    assert arrived(tmp_path) == set(pids(client))
     client.cluster.scale(2)
-    require_same(found, trial(slow(0.0), design(50_000)))
+    require_same(found, begun)
 
 
 def test_a_job_that_kills_every_worker_is_named(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -583,12 +602,14 @@ def test_a_job_that_kills_every_worker_is_named(client: Any, monkeypatch: pytest
 
 
 def test_all_workers_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also with answers that were ready and not fetched: Dask calls what was lost with its worker done."""
     monkeypatch.setattr(jobs, "TO_COME", 1.0)
+    monkeypatch.setattr(jobs, "_TO_READ", 1.0)
     with (
         in_threads() as cluster,
         distributed.Client(cluster, set_as_default=False) as client,
     ):
-        found = through(client, trial(slow(0.05)))
+        found = through(client, trial(weighted()))
         next(found)
         cluster.scale(0)
         with pytest.raises(ClusterError, match=r"all workers are lost.*same call"):
@@ -598,7 +619,7 @@ def test_all_workers_lost(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_cluster_that_disappears() -> None:
     cluster = in_threads()
     with distributed.Client(cluster, set_as_default=False) as client:
-        found = through(client, trial(slow(0.05)))
+        found = through(client, trial(weighted()))
         next(found)
         cluster.close()
         with pytest.raises(ClusterError, match=r"scheduler is lost.*stay there.*same call"):
@@ -610,42 +631,36 @@ def test_a_cluster_that_disappears() -> None:
 def test_a_scheduler_that_is_killed(tmp_path: Path) -> None:
     """A scheduler in a process of its own, as on a cluster of machines."""
     file = tmp_path / "address"
-    process = subprocess.Popen([sys.executable, "-c", SCHEDULER, str(file)], stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCHEDULER, str(file)], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
     try:
         address = wait_for(lambda: file.exists() and file.read_text())
         with connected(address) as client:
-            found = through(client, trial(slow(0.05)))
+            found = through(client, trial(weighted()))
             next(found)
             process.kill()
             with pytest.raises(ClusterError, match="scheduler is lost"):
                 list(found)
     finally:
         process.kill()
-        process.wait()
+        process.communicate()
 
 
 SCHEDULER = """
-import pathlib, sys, time
+import pathlib, sys
 from distributed import LocalCluster
 cluster = LocalCluster(n_workers=1, processes=False, protocol="tcp", dashboard_address="127.0.0.1:0")
 path = pathlib.Path(sys.argv[1])
 path.with_suffix(".new").write_text(cluster.scheduler_address)
 path.with_suffix(".new").rename(path)
-time.sleep(60)
+sys.stdin.read()
 """
-
-
-def wait_for(ready: Callable[[], Any], seconds: float = 20.0) -> Any:
-    end = time.monotonic() + seconds
-    while not (found := ready()):
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
-    return found
 
 
 def test_workers_end_with_a_process_that_is_killed() -> None:
     process = subprocess.Popen(
-        [sys.executable, "-c", PARENT], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", PARENT], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
     workers = [int(pid) for pid in process.stdout.readline().split()]
@@ -657,11 +672,11 @@ def test_workers_end_with_a_process_that_is_killed() -> None:
 
 
 PARENT = """
-import os, time
+import os, sys
 from causalgia.trial.workers import local_cluster
 with local_cluster(1) as client:
     print(*client.run(os.getpid).values(), flush=True)
-    time.sleep(60)
+    sys.stdin.read()
 """
 
 

@@ -178,7 +178,7 @@ def plain_hairpin(term: Hairpin, x: str) -> float:
     return term.bonus * count
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=settings.default.max_examples * 2 // 3)
 @given(
     words=st.lists(st.text("ACGTRYSN", min_size=1, max_size=4), min_size=1, max_size=3, unique=True),
     strand=st.sampled_from(["+", "-", "both"]),
@@ -198,7 +198,7 @@ def test_distribution_of_a_weighted_count_equals_enumeration(
         assert probability == pytest.approx(probabilities(columns, tokens)[same].sum(), abs=1e-13)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=settings.default.max_examples * 2 // 3)
 @given(
     first=st.text("ACGTRYN", min_size=1, max_size=4),
     second=st.text("ACGTRYN", min_size=1, max_size=4),

@@ -173,13 +173,17 @@ class _Sending:
         while True:
             key = self._next_key()
             job, future = self._jobs[key], self._futures[key]
+            lost = (
+                future.status == "lost"
+            )  # with its worker; made again where there is one, until then Dask says "done"
             try:
                 with _explained(self._client, self._said(job)):
-                    found = future.result(timeout=_TO_READ)
+                    found = future.result(timeout=_A_LOOK if lost else _TO_READ)
             except TimeoutError:
                 if future.status == "error":
                     raise
-                self._tell(future)  # the answers were lost with their worker, and are made again
+                self._look()
+                self._tell(future)
                 continue
             del self._jobs[key], self._futures[key]
             future.release()
@@ -259,6 +263,7 @@ def _same(data: bytes) -> bytes:
 def _explained(client: Client, said: str) -> Iterator[None]:
     """Say what a failure of the cluster means; what our own code raised on a worker passes as it is."""
     from distributed import KilledWorker
+    from distributed.comm import CommClosedError
 
     try:
         yield
@@ -266,7 +271,7 @@ def _explained(client: Client, said: str) -> Iterator[None]:
         raise
     except KilledWorker as error:
         raise ClusterError(_killed(said, error)) from error
-    except CancelledError as error:
+    except (CancelledError, CommClosedError) as error:
         raise gone() from error
     except MemoryError as error:
         raise ClusterError(f"{said}: a worker ran out of memory ({one_line(error)}); {_ROOM}") from error

@@ -1,0 +1,58 @@
+"""The tests themselves: their outcome hangs on the code, not on the clock, on chance or on how busy a machine is."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from hypothesis import settings
+
+HERE = Path(__file__).parent
+CLOCKS = {"perf_counter", "process_time", "thread_time", "monotonic", "time", "Timer"}
+ALLOWED = {"events.py: sleep", "test_workers.py: sleep(0)"}
+
+
+def calls() -> Iterator[tuple[str, str, ast.Call]]:
+    for path in sorted(HERE.glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute | ast.Name):
+                yield path.name, node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id, node
+
+
+def timed(name: str, call: ast.Call) -> str | None:
+    """What a call has to do with time, or None."""
+    if name == "sleep":
+        return "sleep(0)" if ast.unparse(call.args[0]) == "0" else name
+    if name.removesuffix("_ns") in CLOCKS:
+        return name
+    if any(option.arg in ("timeout", "deadline") and ast.unparse(option.value) != "None" for option in call.keywords):
+        return f"{name}(timeout=)"
+    return f"{name}(seconds)" if name in ("wait", "join") and numeric(call.args) else None
+
+
+def numeric(arguments: list[ast.expr]) -> bool:
+    return any(isinstance(one, ast.Constant) and isinstance(one.value, int | float) for one in arguments)
+
+
+def test_nothing_waits_for_a_time_or_reads_a_clock() -> None:
+    found = {f"{file}: {what}": call.lineno for file, name, call in calls() if (what := timed(name, call))}
+    assert found.keys() == ALLOWED, found
+
+
+def test_no_test_draws_what_nobody_can_draw_again() -> None:
+    for file, name, call in calls():
+        options = {one.arg for one in call.keywords}
+        if name in ("default_rng", "RandomState", "SeedSequence"):
+            assert call.args, f"{file}, line {call.lineno}: {name} without a seed"
+        if name == "settings":
+            assert "derandomize" not in options, f"{file}, line {call.lineno}: the profile of the gate says that"
+        if ast.unparse(call.func) == "gzip.compress":  # else the clock is in the bytes, and with them in the name of a test
+            assert "mtime" in options, f"{file}, line {call.lineno}: gzip without mtime=0"
+
+
+def test_the_gate_tries_the_same_examples_each_time() -> None:
+    gate = settings.get_profile("gate")
+    assert gate.derandomize
+    assert gate.deadline is None
+    assert not settings.get_profile("explore").derandomize
