@@ -266,6 +266,18 @@ def test_options_win_over_the_file(results):
     assert call("estimate", results, "--all").stdout.count("\nplacebo ") == 6
 
 
+def test_removed_results_are_named(trial, results):
+    assert "Removed" not in call("analyze", results).stdout
+    assert "Removed" not in call("analyze", results).stdout  # written anew, so nothing is gone
+    assert "Removed decisions.nc: computed from earlier outcomes or estimates.\n" in call("estimate", results).stdout
+    assert not (results / "decisions.nc").exists()
+    assert "Removed" not in call("estimate", results).stdout
+    assert "Removed estimates.nc, forest.png: " in call("run", trial, "--out", results, "--force").stdout
+    call("analyze", results, "--error", "local", "--keep-draws")
+    assert "Removed posterior.nc: " in call("analyze", results).stdout
+    assert not (results / "posterior.nc").exists()
+
+
 def verdicts(folder):
     return store.load(folder / "decisions.nc", "decisions")
 

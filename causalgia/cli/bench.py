@@ -291,7 +291,7 @@ def analyze(
     typer.echo(mpra.report(quality))
     typer.echo(mpra.report(counts))
     folder = made(out)
-    drop(folder, ESTIMATES, DECISIONS, FIT, EFFECTS)
+    drop(folder, ESTIMATES, DECISIONS, FIT, EFFECTS, rewritten=(FIT, EFFECTS) if crossover else ())
     said = {"analysis": Analysis(**asked.contrast, target=target_in(outcomes)).to_json(), "rng": str(rng)}
     store.save(outcomes.assign_attrs(said), folder / OUTCOMES)
     figures = draw_quality(quality, folder)

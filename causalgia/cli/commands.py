@@ -12,7 +12,7 @@ import typer
 
 import causalgia
 from causalgia.cli.analysis import analysis_of, chosen, experiment_of, rope_of, seed_of, share_of
-from causalgia.cli.answering import give_answer, print_sentences
+from causalgia.cli.answering import files_of, give_answer, print_sentences
 from causalgia.cli.bench import bench
 from causalgia.cli.checking import print_check
 from causalgia.cli.cluster import Dask, Workers, client_of
@@ -146,7 +146,7 @@ def demo(
     outcomes = run_trial(spec.design, predictor, rng=rng).assign_attrs(spec.attrs)
     found = steps(outcomes, rng=rng)
     truth = predictor.true_ace(spec.design, control=str(spec.analysis.control))
-    write_outcomes(made(out), outcomes, spec, command=_DEMO)
+    write_outcomes(made(out), outcomes, spec, command=_DEMO, rewritten=(ESTIMATES, DECISIONS, FOREST))
     store.save(found.estimates, out / ESTIMATES)
     store.save(found.decisions, out / DECISIONS)
     _print_and_draw(found.estimates, out, truth=truth, decisions=found.decisions)
@@ -346,13 +346,13 @@ def analyze(
         _answer_again(experiment, outcomes, analysis, folder, seed=seed, all_rows=all_rows)
         return
     found = steps(outcomes, analysis, rng=seed)
-    drop(folder, DECISIONS, POSTERIOR, *figures(folder))
+    draws = found.posterior if keep_draws else None
+    written = (ESTIMATES, DECISIONS, FOREST, *(() if draws is None else (POSTERIOR,)))
+    drop(folder, DECISIONS, POSTERIOR, *figures(folder), rewritten=written)
     store.save(found.estimates, folder / ESTIMATES)
     store.save(found.decisions, folder / DECISIONS)
-    written = [ESTIMATES, DECISIONS, FOREST]
-    if keep_draws and found.posterior is not None:
-        netcdf.write(folder / POSTERIOR, found.posterior.to_netcdf)
-        written.append(POSTERIOR)
+    if draws is not None:
+        netcdf.write(folder / POSTERIOR, draws.to_netcdf)
     _print_and_draw(found.estimates, folder, decisions=found.decisions, all_rows=all_rows)
     print_written(folder, *written)
     if keep_draws and found.posterior is None:
@@ -416,5 +416,5 @@ def _answer_again(
     """Answer an experiment's question from its outcomes, by an analysis whose contrasts are its own."""
     own = replace(analysis, control=None, contrasts=None, interaction=None)
     answer = replace(experiment, analysis=own).analyse(outcomes, rng=seed)
-    drop(folder, DECISIONS, POSTERIOR, FOREST, *figures(folder))
+    drop(folder, DECISIONS, POSTERIOR, FOREST, *figures(folder), rewritten=files_of(answer))
     print_written(folder, *give_answer(answer, folder, all_rows=all_rows))

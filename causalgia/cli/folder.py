@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
+
 from causalgia.errors import OutcomesError
 from causalgia.inputs import opened
 
@@ -65,9 +67,17 @@ def is_ours(path: Path, command: str = "") -> bool:
 
 
 def write_outcomes(
-    folder: Path, outcomes: xr.Dataset, spec: TrialSpec, *, command: str, spec_file: Path | None = None
+    folder: Path,
+    outcomes: xr.Dataset,
+    spec: TrialSpec,
+    *,
+    command: str,
+    spec_file: Path | None = None,
+    rewritten: tuple[str, ...] = (),
 ) -> tuple[str, ...]:
     """Write outcomes and their specification (unless it was read from there); what was computed from others goes.
+
+    Files in `rewritten` are computed anew at once, so their removal is not printed.
 
     Returns
     -------
@@ -76,7 +86,7 @@ def write_outcomes(
     """
     from causalgia import store
 
-    drop(folder, ESTIMATES, DECISIONS, POSTERIOR, FOREST, *figures(folder), *tables(folder))
+    drop(folder, ESTIMATES, DECISIONS, POSTERIOR, FOREST, *figures(folder), *tables(folder), rewritten=rewritten)
     store.save(outcomes, folder / OUTCOMES)
     return OUTCOMES, *write_spec(folder, spec, command=command, spec_file=spec_file)
 
@@ -144,10 +154,22 @@ def tables(folder: Path) -> tuple[str, ...]:
     return tuple(sorted(p.name for p in folder.glob("finding_*.csv")))
 
 
-def drop(folder: Path, *names: str) -> None:
-    """Remove files of ours that what comes next makes untrue."""
-    for name in names:
-        (folder / name).unlink(missing_ok=True)
+def drop(folder: Path, *names: str, rewritten: tuple[str, ...] = ()) -> None:
+    """Remove files of ours that what comes next makes untrue, and print which; not those that are `rewritten` at once.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> write(folder / "decisions.nc", "")
+    >>> drop(folder, "decisions.nc", "posterior.nc")
+    Removed decisions.nc: computed from earlier outcomes or estimates.
+    """
+    found = [name for name in names if (folder / name).exists()]
+    for name in found:
+        (folder / name).unlink()
+    if gone := [name for name in found if name not in rewritten]:
+        typer.echo(f"Removed {', '.join(gone)}: computed from earlier outcomes or estimates.")
 
 
 def made(folder: Path) -> Path:
