@@ -478,6 +478,21 @@ def test_every_mistake_is_one_line(trial, results, tmp_path):
     refused("show", results, said=["outcomes.nc: damaged", "make it anew"])
 
 
+def test_messages_name_options_and_commands_not_arguments_and_functions(trial, results, tmp_path):
+    (tmp_path / "empty" / "trial.zarr").mkdir(parents=True)
+    refused("show", tmp_path / "empty", said="no trial is stored there; causalgia run --store makes one")
+    refused("mpra", "cheapest", said="say what is wanted: --halfwidth or --effect, or what there is: --budget or --oligos")
+    text = QUICK + '[arms.mutant]\nembed = "AGCGAAG"\nat = 20\n[mpra]\noligo_length = 90\nadapters = "lentimpra"\n'
+    trial.write_text(text.replace("n_units = 300", "n_units = 20"))
+    made = call("mpra", "design", trial, "--out", tmp_path / "library").stdout
+    assert "yours to give (positives in [mpra])" in made
+    assert "(causalgia.mpra.split_duplicates, in Python, of the counts)" in made
+    call("run", trial, "--out", tmp_path / "mutant")
+    shown = call("estimate", tmp_path / "mutant").stdout
+    assert "Note: " in shown
+    assert "cg." not in made + shown
+
+
 def test_a_broken_network_file_is_one_line(trial, tmp_path):
     (tmp_path / "my_net.py").write_text("def load():\n    return 1 / 0\n")
     trial.write_text(QUICK.replace('zoo = "gata1_like"', 'factory = "my_net.py:load"'))

@@ -11,6 +11,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from causalgia.cli.shell_words import in_shell, set_options
 from causalgia.errors import CausalgiaError, CausalgiaWarning, DesignError, as_message
 
 
@@ -23,9 +24,9 @@ class OneLine(TyperGroup):
             with _warnings_as_lines():
                 code = super().main(*args, **{**extra, "standalone_mode": False}) or 0
         except StoppedError as error:
-            sys.exit(_fail(str(error), 130))
+            sys.exit(_fail(in_shell(str(error)), 130))
         except CausalgiaError as error:
-            code = _fail(str(error), 2)
+            code = _fail(in_shell(str(error)), 2)
         except (MemoryError, OSError) as error:
             code = _fail(_of_the_machine(error), 2)
         except (KeyboardInterrupt, typer.Abort):
@@ -37,6 +38,11 @@ class OneLine(TyperGroup):
         if code == 130:
             _fail("interrupted", 130)
         sys.exit(code)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        found = super().resolve_command(ctx, args)
+        set_options(frozenset(name for parameter in getattr(found[1], "params", ()) for name in parameter.opts))
+        return found
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         for place, arg in enumerate(args):
@@ -106,7 +112,7 @@ def _of_the_machine(error: MemoryError | OSError) -> str:
 def _warnings_as_lines() -> Iterator[None]:
     def show(message: Warning | str, *where: object, **more: object) -> None:
         del where, more
-        typer.echo(f"warning: {' '.join(str(message).split())}", err=True)
+        typer.echo(f"warning: {' '.join(in_shell(str(message)).split())}", err=True)
 
     with warnings.catch_warnings():
         warnings.simplefilter("always", CausalgiaWarning)
