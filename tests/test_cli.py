@@ -493,6 +493,28 @@ def test_messages_name_options_and_commands_not_arguments_and_functions(trial, r
     assert "cg." not in made + shown
 
 
+def test_folders_and_broken_links_are_not_written_through(trial, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for more in ((), ("--force",)):
+        refused("init", ".", *more, said=". is a folder; give the name of a file, such as trial.toml")
+    (tmp_path / "target").mkdir()
+    (tmp_path / "broken.toml").symlink_to(tmp_path / "target" / "t.toml")
+    (tmp_path / "out").symlink_to(tmp_path / "nowhere")
+    for more in (("init", "broken.toml"), ("init", "broken.toml", "--force"), ("run", "broken.toml", "--out", "x")):
+        refused(*more, said=["broken.toml is a link to ", "t.toml, which is not there; remove it"])
+    assert not list((tmp_path / "target").iterdir())
+    refused("run", trial, "--out", "out", said="out is a link to ")
+
+
+def test_a_refused_run_leaves_no_folder(trial, tmp_path):
+    refused("run", trial, "--out", tmp_path / "a" / "b", "--workers", "0", said="0 workers")
+    refused("run", trial, "--out", tmp_path / "a", "--dask", "nowhere", said="nowhere")
+    assert not (tmp_path / "a").exists()
+    (tmp_path / "mine").mkdir()
+    refused("run", trial, "--out", tmp_path / "mine", "--workers", "0", said="0 workers")
+    assert (tmp_path / "mine").exists()
+
+
 def test_a_broken_network_file_is_one_line(trial, tmp_path):
     (tmp_path / "my_net.py").write_text("def load():\n    return 1 / 0\n")
     trial.write_text(QUICK.replace('zoo = "gata1_like"', 'factory = "my_net.py:load"'))

@@ -23,11 +23,13 @@ from causalgia.cli.folder import (
     OUTCOMES,
     POSTERIOR,
     SPEC,
+    check_link,
     drop,
     figures,
     is_ours,
     kept_in,
     made,
+    output_folder,
     refuse_taken,
     write,
     write_outcomes,
@@ -182,8 +184,11 @@ def init(
     """
     from causalgia.spec import beginning
 
+    if path.is_dir():
+        raise DesignError(f"{path} is a folder; give the name of a file, such as {path / SPEC}")
     files = beginning(path, experiment)
     for place, text in files.items():
+        check_link(place)
         same = place != path and place.is_file() and place.read_bytes() == text.encode()
         if place.exists() and not force and not same:
             raise DesignError(f"{place} is already there; give another name, or --force to write over it")
@@ -237,11 +242,11 @@ def run(
     from causalgia.reporting import tasks_in_words
     from causalgia.spec import read_spec
 
+    check_link(spec_file)
     spec = read_spec(spec_file)
     refuse(out, spec_file, stored=store, keep=keep, force=force, same_answers=same_answers)
     predictor = predictor_of(spec, spec_file, device)
-    folder = made(out)
-    with client_of(dask, workers) as client:
+    with output_folder(out) as folder, client_of(dask, workers) as client:
         outcomes, written = run_into(
             folder,
             spec,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -172,8 +174,29 @@ def drop(folder: Path, *names: str, rewritten: tuple[str, ...] = ()) -> None:
         typer.echo(f"Removed {', '.join(gone)}: computed from earlier outcomes or estimates.")
 
 
+@contextmanager
+def output_folder(folder: Path) -> Iterator[Path]:
+    """Make a folder for what follows; where that fails, what was made here and is still empty is removed."""
+    new = [place for place in (folder, *folder.parents) if not place.exists()]
+    made(folder)
+    try:
+        yield folder
+    except BaseException:
+        with suppress(OSError):  # not empty
+            for place in new:
+                place.rmdir()
+        raise
+
+
+def check_link(path: Path) -> None:
+    """Raise OutcomesError where a path is a link to what is not there: nothing is read or written through it."""
+    if path.is_symlink() and not path.exists():
+        raise OutcomesError(f"{path} is a link to {path.readlink()}, which is not there; remove it or give another path")
+
+
 def made(folder: Path) -> Path:
     """Return a folder after making it."""
+    check_link(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
