@@ -199,7 +199,10 @@ def test_arms_that_a_design_lacks_are_refused():
 @pytest.mark.parametrize(
     ("ask", "said"),
     [
-        ({"cluster": "zz"}, "cluster = 'zz', which is not a coordinate of the units; the coordinates are 'parent', 'gc'$"),
+        (
+            {"cluster": "zz"},
+            "cluster = 'zz', which is not a coordinate of the units; the coordinates are 'parent', 'gc'$",
+        ),
         ({"families": "zz"}, "families = 'zz', which is not a factor; the factors are 'class'"),
         ({"covariates": ["gc"]}, "covariates is for assignment = 'parallel'"),
         ({"covariates": ["zz"]}, "covariates names 'zz', which is not a coordinate of the units"),

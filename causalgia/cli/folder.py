@@ -191,7 +191,9 @@ def output_folder(folder: Path) -> Iterator[Path]:
 def check_link(path: Path) -> None:
     """Raise OutcomesError where a path is a link to what is not there: nothing is read or written through it."""
     if path.is_symlink() and not path.exists():
-        raise OutcomesError(f"{path} is a link to {path.readlink()}, which is not there; remove it or give another path")
+        raise OutcomesError(
+            f"{path} is a link to {path.readlink()}, which is not there; remove it or give another path"
+        )
 
 
 def made(folder: Path) -> Path:

@@ -15,6 +15,7 @@ from causalgia.errors import DesignError
 from causalgia.experiments import settings
 from causalgia.experiments.answer import Answer, Finding
 from causalgia.experiments.claims import analysis_for
+from causalgia.experiments.exact_weights import rise_weights, weighted_sum
 from causalgia.experiments.experiment import Entry, Experiment, Found
 from causalgia.experiments.further_sites import further_sites_in_words
 from causalgia.experiments.wording import by_task, effect_in_words, per_unit
@@ -215,14 +216,8 @@ def _contrasts(pair: _Pair, distances: tuple[int, ...], single: int) -> dict[str
 
 def _rise(interactions: dict[int, dict[str, float]]) -> dict[str, float]:
     """Return the rise of the least-squares line through the interactions, from the nearest distance to the farthest."""
-    from causalgia.estimation import dose_contrasts
-
-    reach = max(interactions) - min(interactions)
-    rise: dict[str, float] = {}
-    for name, weight in dose_contrasts({str(d): d for d in interactions})["slope"].items():
-        for arm, share in interactions[int(name)].items():
-            rise[arm] = rise.get(arm, 0.0) + reach * weight * share
-    return rise
+    rise = rise_weights({str(d): d for d in interactions})
+    return weighted_sum((rise[str(d)], row) for d, row in interactions.items())
 
 
 def _read(found: Found) -> Finding:
