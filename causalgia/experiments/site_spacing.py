@@ -300,7 +300,8 @@ def _draw(answer: Answer) -> Axes:
 
     decisions = answer.decisions
     chosen = [str(name).startswith(_INTERACTION) for name in decisions["contrast"].to_numpy()]
-    return profile(decisions.isel(contrast=chosen), along="distance", task=str(decisions["task"].to_numpy()[0]))
+    interactions, task = decisions.isel(contrast=chosen), str(decisions["task"].to_numpy()[0])
+    return profile(interactions, along="distance", task=task, effect="Excess over the sum of both sites alone")
 
 
 SPACING = Entry(
