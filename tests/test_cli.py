@@ -419,7 +419,7 @@ def test_show_before_and_after_estimates(results):
     before = call("show", results).stdout
     for said in ("uniform random sequences of 60 bp", "GATA1      do(x[20:27] = AGATAAG)", "zoo: gata1_like", '"rope"'):
         assert said in before
-    assert "No estimates yet. Next: causalgia estimate" in before
+    assert "No estimates yet. Next: causalgia analyze" in before
     call("estimate", results)
     after = call("show", results).stdout
     assert "95 % interval" in after
@@ -515,6 +515,26 @@ def test_a_refused_run_leaves_no_folder(trial, tmp_path):
     (tmp_path / "mine").mkdir()
     refused("run", trial, "--out", tmp_path / "mine", "--workers", "0", said="0 workers")
     assert (tmp_path / "mine").exists()
+
+
+def test_wrong_values_are_plain_words(trial, results):
+    wrong = [("run", trial, "--out", "x", "--keep", "all"), ("analyze", results, "--rng", "x")]
+    said = ["'all' is not one of", "give a whole number"]
+    wrong += [("demo", "--n-units", "1"), ("mpra", "power", "--alpha", "x")]
+    said += ["give 2 or more", "give a number"]
+    for command, words in zip(wrong, said, strict=True):
+        found = call(*command, code=2).stderr
+        assert words in found
+        assert "Input should" not in found
+        assert "Value error" not in found
+
+
+def test_what_the_list_of_experiments_names_is_described():
+    for name in ("null_models", "junctions"):
+        assert f"causalgia.experiments.{name}" in call("experiments", name).stdout
+    described = call("experiments", "spacing").stdout
+    assert "None" not in described
+    assert described.count("The second site") == described.count("The first site") == 1
 
 
 def test_a_broken_network_file_is_one_line(trial, tmp_path):

@@ -264,7 +264,7 @@ def run(
         print_written(folder, *written, *give_answer(spec.design.analyse(outcomes, rng=spec.rng), folder))
         return
     print_written(folder, *written)
-    typer.echo(f"Next: causalgia {'estimate' if spec.analysis.rope is None else 'analyze'} {out}")
+    typer.echo(_next_step(spec.analysis, out))
 
 
 _Control = Annotated[str | None, typer.Option(help="Control arm, subtracted from every other arm.")]
@@ -375,11 +375,13 @@ def show(
     """
     from causalgia import store
     from causalgia.reporting import describe
+    from causalgia.staircase import kept_analysis
 
-    typer.echo(describe(kept_in(folder), every_arm=all_rows))
+    outcomes = kept_in(folder)
+    typer.echo(describe(outcomes, every_arm=all_rows))
     typer.echo("")
     if not (folder / ESTIMATES).is_file():
-        typer.echo(f"No estimates yet. Next: causalgia estimate {folder}")
+        typer.echo(f"No estimates yet. {_next_step(kept_analysis(outcomes), folder)}")
         return
     decided = (folder / DECISIONS).is_file()
     decisions = store.load(folder / DECISIONS, "decisions") if decided else None
@@ -396,6 +398,11 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
     app()
+
+
+def _next_step(analysis: Analysis | None, folder: Path) -> str:
+    """Return the command that comes after a run: analyze where a ROPE is there to decide on, else estimate."""
+    return f"Next: causalgia {'estimate' if analysis is None or analysis.rope is None else 'analyze'} {folder}"
 
 
 def _print_and_draw(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
 from collections.abc import Iterator
@@ -13,6 +14,14 @@ from typer.core import TyperCommand, TyperGroup
 
 from causalgia.cli.shell_words import in_shell, set_options
 from causalgia.errors import CausalgiaError, CausalgiaWarning, DesignError, as_message
+
+
+_PLAIN = {  # what the parser says of values -> what is meant
+    "Value error, ": "",
+    "Input should be a valid integer.*": "give a whole number, such as 10",
+    "Input should be a valid number.*": "give a number, such as 0.5",
+    r"Input should be greater than or equal to (\S+)": r"give \1 or more",
+}
 
 
 class OneLine(TyperGroup):
@@ -95,7 +104,10 @@ def _fail(message: str, code: int) -> int:
 def _usage(error: Any) -> str:
     """Return what the parser says of a wrong command line, and where help is."""
     path = error.ctx.command_path if getattr(error, "ctx", None) is not None else "causalgia"
-    return f"{str(error.format_message()).rstrip('.')}; see `{path} --help`"
+    message = str(error.format_message()).rstrip(".")
+    for said, plain in _PLAIN.items():
+        message = re.sub(said, plain, message)
+    return f"{message}; see `{path} --help`"
 
 
 def _of_the_machine(error: MemoryError | OSError) -> str:

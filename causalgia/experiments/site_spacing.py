@@ -62,9 +62,10 @@ def spacing(
     ----------
     null
         The null model of backgrounds.
-    word, other
-        The sites, first and second: words, motifs, or what `causalgia.motif` makes one of; a motif stands for its
-        consensus. None: two of the same.
+    word
+        The first site: a word, a motif, or what `causalgia.motif` makes one of; a motif stands for its consensus.
+    other
+        The second site, given as `word` is; None: two of the same.
     distances
         Bases from the start of the first site to that of the second.
     centre
@@ -240,9 +241,9 @@ _TOGETHER = {
     "undecided": "are undecided at",
 }
 _BESIDE = {
-    "increases": "above it at",
-    "decreases": "below it at",
-    "negligible": "equal to it at",
+    "increases": "above that sum at",
+    "decreases": "below that sum at",
+    "negligible": "equal to it within the ROPE at",
     "undecided": "undecided at",
 }
 _DOES_ALONE = {
@@ -262,7 +263,7 @@ _RISES = {
 def _sentence(rows: xr.Dataset) -> str:
     one = rows.sel(contrast=ONE)
     alone = f"one site alone {_DOES_ALONE[one['verdict'].item()]}, {effect_in_words(one)}"
-    beside = f"against the sum of both alone they are {_by_verdict(rows, _INTERACTION, _BESIDE)}"
+    beside = f"compared with the sum of each site's effect alone, the pair is {_by_verdict(rows, _INTERACTION, _BESIDE)}"
     said = f"two sites {_together(rows)}; {alone}; {beside}"
     if RISE not in rows["contrast"].to_numpy():
         return f"{said}."
