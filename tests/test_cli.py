@@ -631,6 +631,13 @@ def test_a_stored_trial_is_opened_with_its_folder(trial, tmp_path):
     assert "name" not in kept.attrs
 
 
+def test_a_file_of_results_is_opened_by_its_folder(results):
+    with pytest.raises(
+        StoreError, match=r"outcomes.nc is a file; open the folder that it is in: cg.open\('.*results'\)"
+    ):
+        cg.open(results / "outcomes.nc")
+
+
 def test_a_folder_of_nothing_is_not_opened(tmp_path):
     with pytest.raises(StoreError, match=r"holds no trial on disk, nor any of outcomes\.nc.*causalgia run trial\.toml"):
         cg.open(tmp_path)

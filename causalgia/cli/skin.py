@@ -15,7 +15,6 @@ from typer.core import TyperCommand, TyperGroup
 from causalgia.cli.shell_words import in_shell, set_options
 from causalgia.errors import CausalgiaError, CausalgiaWarning, DesignError, as_message
 
-
 _PLAIN = {  # what the parser says of values -> what is meant
     "Value error, ": "",
     "Input should be a valid integer.*": "give a whole number, such as 10",

@@ -263,7 +263,9 @@ _RISES = {
 def _sentence(rows: xr.Dataset) -> str:
     one = rows.sel(contrast=ONE)
     alone = f"one site alone {_DOES_ALONE[one['verdict'].item()]}, {effect_in_words(one)}"
-    beside = f"compared with the sum of each site's effect alone, the pair is {_by_verdict(rows, _INTERACTION, _BESIDE)}"
+    beside = (
+        f"compared with the sum of each site's effect alone, the pair is {_by_verdict(rows, _INTERACTION, _BESIDE)}"
+    )
     said = f"two sites {_together(rows)}; {alone}; {beside}"
     if RISE not in rows["contrast"].to_numpy():
         return f"{said}."
