@@ -112,8 +112,8 @@ def open(path: str | os.PathLike[str]) -> Any:
     Raises
     ------
     StoreError
-        If the path is of a file, there is neither, or the trial is not finished (says how far it is), is of another version, or
-        damaged.
+        If the path is of a file, there is neither, or the trial is not finished (says how far it is), is of another
+        version, or damaged.
 
     Examples
     --------
