@@ -591,6 +591,6 @@ def _prior(plain: Mapping[str, Any]) -> Prior:
 
 def _among(name: str, known: Sequence[str], place: str, what: str) -> None:
     if name not in known:
-        listed = ", ".join(known[:12]) + (", ..." if len(known) > 12 else "") or "none"
-        a = "an" if what[0] in "aeiou" else "a"
-        raise DesignError(f"{place} {name!r}, which is not {a} {what}{nearest(name, known)}; the {what}s are {listed}")
+        listed = ", ".join(f"'{name}'" for name in known[:12]) + (", ..." if len(known) > 12 else "") or "none"
+        a, noun = "an" if what[0] in "aeiou" else "a", what.split()[0]
+        raise DesignError(f"{place} {name!r}, which is not {a} {what}{nearest(name, known)}; the {noun}s are {listed}")

@@ -56,7 +56,8 @@ def write(path: Path, fill: Callable[[Path], object]) -> Path:
             file.write(_MARK + digest)
         temporary.replace(path)
     except OSError as error:
-        msg = f"{path}: cannot be written ({error.strerror or error}); choose another folder"
+        what = os.strerror(error.errno) if error.errno else str(error)  # HDF5's own text names the temporary file
+        msg = f"{path}: cannot be written ({what}); choose another folder"
         raise OutcomesError(msg) from error
     finally:
         temporary.unlink(missing_ok=True)

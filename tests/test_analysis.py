@@ -199,13 +199,16 @@ def test_arms_that_a_design_lacks_are_refused():
 @pytest.mark.parametrize(
     ("ask", "said"),
     [
-        ({"cluster": "zz"}, "cluster = 'zz', which is not a coordinate of the units; the .* are parent, gc"),
-        ({"families": "zz"}, "families = 'zz', which is not a factor; the factors are class"),
+        (
+            {"cluster": "zz"},
+            "cluster = 'zz', which is not a coordinate of the units; the coordinates are 'parent', 'gc'$",
+        ),
+        ({"families": "zz"}, "families = 'zz', which is not a factor; the factors are 'class'"),
         ({"covariates": ["gc"]}, "covariates is for assignment = 'parallel'"),
         ({"covariates": ["zz"]}, "covariates names 'zz', which is not a coordinate of the units"),
         ({"block": "zz"}, "block = 'zz', which is not a coordinate of the units"),
         ({"rope": "placebo"}, "rope = 'placebo' needs contrasts of 40 or more placebo words, and there are 39"),
-        ({"rope": {"zz": (-1, 1)}}, "names 'zz', which is not a task; the tasks are GC"),
+        ({"rope": {"zz": (-1, 1)}}, "names 'zz', which is not a task; the tasks are 'GC'"),
     ],
 )
 def test_what_can_never_be_carried_out_is_refused_before_anything_is_predicted(ask, said):

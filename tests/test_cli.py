@@ -266,6 +266,18 @@ def test_options_win_over_the_file(results):
     assert call("estimate", results, "--all").stdout.count("\nplacebo ") == 6
 
 
+def test_removed_results_are_named(trial, results):
+    assert "Removed" not in call("analyze", results).stdout
+    assert "Removed" not in call("analyze", results).stdout  # written anew, so nothing is gone
+    assert "Removed decisions.nc: computed from earlier outcomes or estimates.\n" in call("estimate", results).stdout
+    assert not (results / "decisions.nc").exists()
+    assert "Removed" not in call("estimate", results).stdout
+    assert "Removed estimates.nc, forest.png: " in call("run", trial, "--out", results, "--force").stdout
+    call("analyze", results, "--error", "local", "--keep-draws")
+    assert "Removed posterior.nc: " in call("analyze", results).stdout
+    assert not (results / "posterior.nc").exists()
+
+
 def verdicts(folder):
     return store.load(folder / "decisions.nc", "decisions")
 
@@ -407,7 +419,7 @@ def test_show_before_and_after_estimates(results):
     before = call("show", results).stdout
     for said in ("uniform random sequences of 60 bp", "GATA1      do(x[20:27] = AGATAAG)", "zoo: gata1_like", '"rope"'):
         assert said in before
-    assert "No estimates yet. Next: causalgia estimate" in before
+    assert "No estimates yet. Next: causalgia analyze" in before
     call("estimate", results)
     after = call("show", results).stdout
     assert "95 % interval" in after
@@ -464,6 +476,65 @@ def test_every_mistake_is_one_line(trial, results, tmp_path):
     assert not (tmp_path / "x").exists()
     (results / "outcomes.nc").write_bytes(b"rubbish")
     refused("show", results, said=["outcomes.nc: damaged", "make it anew"])
+
+
+def test_messages_name_options_and_commands_not_arguments_and_functions(trial, results, tmp_path):
+    (tmp_path / "empty" / "trial.zarr").mkdir(parents=True)
+    refused("show", tmp_path / "empty", said="no trial is stored there; causalgia run --store makes one")
+    refused(
+        "mpra", "cheapest", said="say what is wanted: --halfwidth or --effect, or what there is: --budget or --oligos"
+    )
+    text = QUICK + '[arms.mutant]\nembed = "AGCGAAG"\nat = 20\n[mpra]\noligo_length = 90\nadapters = "lentimpra"\n'
+    trial.write_text(text.replace("n_units = 300", "n_units = 20"))
+    made = call("mpra", "design", trial, "--out", tmp_path / "library").stdout
+    assert "yours to give (positives in [mpra])" in made
+    assert "(causalgia.mpra.split_duplicates, in Python, of the counts)" in made
+    call("run", trial, "--out", tmp_path / "mutant")
+    shown = call("estimate", tmp_path / "mutant").stdout
+    assert "Note: " in shown
+    assert "cg." not in made + shown
+
+
+def test_folders_and_broken_links_are_not_written_through(trial, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for more in ((), ("--force",)):
+        refused("init", ".", *more, said=". is a folder; give the name of a file, such as trial.toml")
+    (tmp_path / "target").mkdir()
+    (tmp_path / "broken.toml").symlink_to(tmp_path / "target" / "t.toml")
+    (tmp_path / "out").symlink_to(tmp_path / "nowhere")
+    for more in (("init", "broken.toml"), ("init", "broken.toml", "--force"), ("run", "broken.toml", "--out", "x")):
+        refused(*more, said=["broken.toml is a link to ", "t.toml, which is not there; remove it"])
+    assert not list((tmp_path / "target").iterdir())
+    refused("run", trial, "--out", "out", said="out is a link to ")
+
+
+def test_a_refused_run_leaves_no_folder(trial, tmp_path):
+    refused("run", trial, "--out", tmp_path / "a" / "b", "--workers", "0", said="0 workers")
+    refused("run", trial, "--out", tmp_path / "a", "--dask", "nowhere", said="nowhere")
+    assert not (tmp_path / "a").exists()
+    (tmp_path / "mine").mkdir()
+    refused("run", trial, "--out", tmp_path / "mine", "--workers", "0", said="0 workers")
+    assert (tmp_path / "mine").exists()
+
+
+def test_wrong_values_are_plain_words(trial, results):
+    wrong = [("run", trial, "--out", "x", "--keep", "all"), ("analyze", results, "--rng", "x")]
+    said = ["'all' is not one of", "give a whole number"]
+    wrong += [("demo", "--n-units", "1"), ("mpra", "power", "--alpha", "x")]
+    said += ["give 2 or more", "give a number"]
+    for command, words in zip(wrong, said, strict=True):
+        found = call(*command, code=2).stderr
+        assert words in found
+        assert "Input should" not in found
+        assert "Value error" not in found
+
+
+def test_what_the_list_of_experiments_names_is_described():
+    for name in ("null_models", "junctions"):
+        assert f"causalgia.experiments.{name}" in call("experiments", name).stdout
+    described = call("experiments", "spacing").stdout
+    assert "None" not in described
+    assert described.count("The second site") == described.count("The first site") == 1
 
 
 def test_a_broken_network_file_is_one_line(trial, tmp_path):
@@ -558,6 +629,13 @@ def test_a_stored_trial_is_opened_with_its_folder(trial, tmp_path):
     np.testing.assert_array_equal(opened.outcomes["outcome"], kept["outcome"])
     assert "name" in opened.outcomes.attrs
     assert "name" not in kept.attrs
+
+
+def test_a_file_of_results_is_opened_by_its_folder(results):
+    with pytest.raises(
+        StoreError, match=r"outcomes.nc is a file; open the folder that it is in: cg.open\('.*results'\)"
+    ):
+        cg.open(results / "outcomes.nc")
 
 
 def test_a_folder_of_nothing_is_not_opened(tmp_path):

@@ -158,7 +158,9 @@ def test_show_has_the_sentences_and_analyze_answers_again(copies):
     tested = call("analyze", folder / "results", "--keep-draws")
     assert "No draws to keep" in tested.output
     refused = call("analyze", folder / "results", "--error", "local", "--keep-draws", code=2)
-    assert "exchangeable=False says that they differ in kind; use error='bh'" in " ".join(refused.output.split())
+    assert "exchangeable = false in [analysis] says that they differ in kind; use --error bh" in " ".join(
+        refused.output.split()
+    )
     assert "excess over single sites" in call("estimate", folder / "results").stdout
 
 

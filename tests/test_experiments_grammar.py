@@ -195,7 +195,9 @@ def test_two_sites_too_far_apart_lower_the_logit_though_they_are_not_below_their
     said = answer.sentences[0]
     assert said.startswith("Task spaced_pair: two sites increase the outcome at 16 (")
     assert (
-        said.index("decrease it at 22 (") < said.index("one site alone") < said.index("against the sum of both alone")
+        said.index("decrease it at 22 (")
+        < said.index("one site alone")
+        < said.index("compared with the sum of each site's effect alone")
     )
 
 

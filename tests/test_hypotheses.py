@@ -291,7 +291,7 @@ def test_hypotheses_that_are_none(hypothesis: Any, match: str) -> None:
 @pytest.mark.parametrize(
     ("contrasts", "match"),
     [
-        ("A - nome", r"'nome' is no arm; did you mean 'none'\?"),
+        ("A - nome", r"^contrast 'A - nome': 'nome' is no arm; did you mean 'none'\?"),
         ("A - B - none", "sum to -1"),
         ("A - none = 0.5", "the right side is to be 0; a contrast is compared with a number by cg.hypotheses"),
         (["A - B", "2*A - 2*B"], "are one"),

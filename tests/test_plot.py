@@ -238,6 +238,15 @@ def test_the_rope_of_placebo_words_takes_the_place_of_their_band():
     assert not [p for p in forest(decided(rope=0)).patches if p.get_label() == "ROPE"]
 
 
+def test_the_band_of_placebo_words_is_seen_on_a_wider_rope():
+    patches = {patch.get_label(): patch for patch in forest(decided(rope=(-5, 5))).patches}
+    band = patches["central 95 % of placebo words"]
+    assert band.get_width() < patches["ROPE"].get_width()
+    assert band.get_zorder() > patches["ROPE"].get_zorder()
+    patches = {patch.get_label(): patch for patch in forest(decided(rope=(-1e-6, 1e-6))).patches}
+    assert patches["central 95 % of placebo words"].get_zorder() < patches["ROPE"].get_zorder()
+
+
 def test_ropes_that_differ_are_bars():
     own = decided().assign(rope_upper=(EFFECT, np.linspace(0.1, 0.5, 42)[:, None]))
     axes = forest(own)

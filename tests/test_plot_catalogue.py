@@ -55,6 +55,14 @@ def test_a_profile_has_its_effects_in_order_and_leaves_out_the_others():
     assert [line.get_ydata()[0] for line in axes.lines if line not in (joined,)] == [0.0]
 
 
+def test_a_profile_of_other_effects_names_them():
+    axes = plot.profile(table(), along="distance", effect="Excess over the sum")
+    assert axes.get_ylabel() == "Excess over the sum on log counts, minus placebo"
+    said = {text.get_text() for text in axes.get_legend().get_texts()}
+    assert {"above 0", "below 0", "undecided"} <= said
+    assert not {"increases", "decreases"} & said
+
+
 def test_ropes_that_differ_go_along_and_no_rope_is_no_band():
     own = table().assign(rope_upper=(EFFECT, np.array([[0.3], [0.1], [0.2], [0.2]])))
     assert [c for c in plot.profile(own, along="distance").collections if c.get_label() == "ROPE"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 
 import numpy as np
@@ -145,3 +147,17 @@ def test_files_that_are_not_outcomes_are_named(tmp_path):
         store.load(path, "estimates")
     with pytest.raises(OutcomesError, match="cannot be written"):
         store.save(outcomes(), tmp_path / "no folder" / "o.nc")
+
+
+def test_a_file_that_may_not_be_read_or_written_is_not_damaged(tmp_path, monkeypatch):
+    path = store.save(outcomes(), tmp_path / "outcomes.nc")
+
+    def denied(*_, **__):
+        raise PermissionError(errno.EACCES, "unable to open file (name = '.outcomes.nc.1.part', o_flags = 0)")
+
+    monkeypatch.setattr(xr.Dataset, "to_netcdf", denied)
+    with pytest.raises(OutcomesError, match=r"outcomes.nc: cannot be written \(Permission denied\); choose another"):
+        store.save(xr.Dataset(), path)
+    monkeypatch.setattr(os, "open", denied)
+    with pytest.raises(OutcomesError, match=r"outcomes.nc: cannot be read"):
+        store.load(path, "outcomes")

@@ -33,19 +33,27 @@ def give_answer(answer: Answer, folder: Path, *, all_rows: bool = False) -> tupl
     decisions = answer.decisions.assign_attrs(answer="\n".join(answer.sentences))
     store.save(answer.estimates, folder / ESTIMATES)
     store.save(decisions, folder / DECISIONS)
-    found = [table_of(name) for name in answer.findings]
-    for name, table in zip(found, answer.findings.values(), strict=True):
-        write(folder / name, to_csv(table.to_dataframe()))
+    for name, table in answer.findings.items():
+        write(folder / table_of(name), to_csv(table.to_dataframe()))
     try:
         typer.echo(f"{answer.question}\n")
         print_answers(answer.estimates, decisions, all_rows=all_rows)
         print_sentences(decisions)
     finally:
-        tasks = list(dict.fromkeys([answer.clearest_task, *answer.tasks]))
-        drawn = [figure_of(number) for number in range(len(tasks))]
-        for task, name in zip(tasks, drawn, strict=True):
+        for name, task in _figures_of(answer).items():
             answer.save(folder / name, task=task)
-    return ESTIMATES, DECISIONS, *found, *drawn
+    return files_of(answer)
+
+
+def files_of(answer: Answer) -> tuple[str, ...]:
+    """Return the names of the files that `give_answer` writes."""
+    return ESTIMATES, DECISIONS, *map(table_of, answer.findings), *_figures_of(answer)
+
+
+def _figures_of(answer: Answer) -> dict[str, str]:
+    """Return the task of each figure: file -> task, that of the largest effect first."""
+    tasks = dict.fromkeys([answer.clearest_task, *answer.tasks])
+    return {figure_of(number): task for number, task in enumerate(tasks)}
 
 
 def print_sentences(decisions: xr.Dataset) -> None:

@@ -34,6 +34,7 @@ from causalgia.cli.bench_tables import (
 )
 from causalgia.cli.folder import DECISIONS, ESTIMATES, OUTCOMES, drop, made, write
 from causalgia.cli.screen import print_written
+from causalgia.cli.shell_words import in_shell
 from causalgia.cli.skin import OneLine, RopeOfTwo
 from causalgia.spreadsheet import to_csv
 
@@ -103,7 +104,7 @@ def design(spec_file: _Trial, out: _Out, force: _Force = False) -> None:
     library = mpra.library(spec.design, rng=spec.rng, **spec.options)
     library = library.assign_attrs(name=spec.name, analysis=spec.analysis.to_json())
     written = mpra.write_library(library, out, overwrite=force)
-    typer.echo(mpra.report(library))
+    typer.echo(in_shell(mpra.report(library)))
     typer.echo("")
     print_written(out, *(path.name for path in written))
     typer.echo(f"Next: causalgia mpra predict {spec_file} --design {out} --out virtual")
@@ -288,10 +289,10 @@ def analyze(
         fitted = mpra.fit(counts, **vars(asked), method=method.value)
         evidence = fitted if error == "bh" else infer(fitted, rng=rng)
         decisions = decide(evidence, rope=rope_of(rope), error=error, level=level)
-    typer.echo(mpra.report(quality))
-    typer.echo(mpra.report(counts))
+    typer.echo(in_shell(mpra.report(quality)))
+    typer.echo(in_shell(mpra.report(counts)))
     folder = made(out)
-    drop(folder, ESTIMATES, DECISIONS, FIT, EFFECTS)
+    drop(folder, ESTIMATES, DECISIONS, FIT, EFFECTS, rewritten=(FIT, EFFECTS) if crossover else ())
     said = {"analysis": Analysis(**asked.contrast, target=target_in(outcomes)).to_json(), "rng": str(rng)}
     store.save(outcomes.assign_attrs(said), folder / OUTCOMES)
     figures = draw_quality(quality, folder)
@@ -336,7 +337,7 @@ def compare(
     of_bench = measured_in(measured)
     chosen = {name: name for name in contrast} if contrast else None
     found = mpra.concordance(virtual_in(virtual, control, of_bench), of_bench, contrasts=chosen, task=task)
-    typer.echo(mpra.report(found))
+    typer.echo(in_shell(mpra.report(found)))
     if out is None:
         return
     folder = made(out)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from causalgia.cli.shell_words import in_shell
+
 if TYPE_CHECKING:
     from causalgia.predict import Predictor
     from causalgia.spec import TrialSpec
@@ -27,5 +29,5 @@ def print_check(spec: TrialSpec, predictor: Predictor) -> int:
     if design.named_contrasts is None and control is not None and str(control) in design.arm_names:
         design = replace(design, contrasts=str(control))
     found = check(predictor, design)
-    typer.echo(str(found))
+    typer.echo(in_shell(str(found)))
     return 0 if found.ok else 1

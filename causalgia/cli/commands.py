@@ -12,7 +12,7 @@ import typer
 
 import causalgia
 from causalgia.cli.analysis import analysis_of, chosen, experiment_of, rope_of, seed_of, share_of
-from causalgia.cli.answering import give_answer, print_sentences
+from causalgia.cli.answering import files_of, give_answer, print_sentences
 from causalgia.cli.bench import bench
 from causalgia.cli.checking import print_check
 from causalgia.cli.cluster import Dask, Workers, client_of
@@ -23,11 +23,13 @@ from causalgia.cli.folder import (
     OUTCOMES,
     POSTERIOR,
     SPEC,
+    check_link,
     drop,
     figures,
     is_ours,
     kept_in,
     made,
+    output_folder,
     refuse_taken,
     write,
     write_outcomes,
@@ -146,7 +148,7 @@ def demo(
     outcomes = run_trial(spec.design, predictor, rng=rng).assign_attrs(spec.attrs)
     found = steps(outcomes, rng=rng)
     truth = predictor.true_ace(spec.design, control=str(spec.analysis.control))
-    write_outcomes(made(out), outcomes, spec, command=_DEMO)
+    write_outcomes(made(out), outcomes, spec, command=_DEMO, rewritten=(ESTIMATES, DECISIONS, FOREST))
     store.save(found.estimates, out / ESTIMATES)
     store.save(found.decisions, out / DECISIONS)
     _print_and_draw(found.estimates, out, truth=truth, decisions=found.decisions)
@@ -182,8 +184,11 @@ def init(
     """
     from causalgia.spec import beginning
 
+    if path.is_dir():
+        raise DesignError(f"{path} is a folder; give the name of a file, such as {path / SPEC}")
     files = beginning(path, experiment)
     for place, text in files.items():
+        check_link(place)
         same = place != path and place.is_file() and place.read_bytes() == text.encode()
         if place.exists() and not force and not same:
             raise DesignError(f"{place} is already there; give another name, or --force to write over it")
@@ -237,11 +242,11 @@ def run(
     from causalgia.reporting import tasks_in_words
     from causalgia.spec import read_spec
 
+    check_link(spec_file)
     spec = read_spec(spec_file)
     refuse(out, spec_file, stored=store, keep=keep, force=force, same_answers=same_answers)
     predictor = predictor_of(spec, spec_file, device)
-    folder = made(out)
-    with client_of(dask, workers) as client:
+    with output_folder(out) as folder, client_of(dask, workers) as client:
         outcomes, written = run_into(
             folder,
             spec,
@@ -259,7 +264,7 @@ def run(
         print_written(folder, *written, *give_answer(spec.design.analyse(outcomes, rng=spec.rng), folder))
         return
     print_written(folder, *written)
-    typer.echo(f"Next: causalgia {'estimate' if spec.analysis.rope is None else 'analyze'} {out}")
+    typer.echo(_next_step(spec.analysis, out))
 
 
 _Control = Annotated[str | None, typer.Option(help="Control arm, subtracted from every other arm.")]
@@ -346,13 +351,13 @@ def analyze(
         _answer_again(experiment, outcomes, analysis, folder, seed=seed, all_rows=all_rows)
         return
     found = steps(outcomes, analysis, rng=seed)
-    drop(folder, DECISIONS, POSTERIOR, *figures(folder))
+    draws = found.posterior if keep_draws else None
+    written = (ESTIMATES, DECISIONS, FOREST, *(() if draws is None else (POSTERIOR,)))
+    drop(folder, DECISIONS, POSTERIOR, *figures(folder), rewritten=written)
     store.save(found.estimates, folder / ESTIMATES)
     store.save(found.decisions, folder / DECISIONS)
-    written = [ESTIMATES, DECISIONS, FOREST]
-    if keep_draws and found.posterior is not None:
-        netcdf.write(folder / POSTERIOR, found.posterior.to_netcdf)
-        written.append(POSTERIOR)
+    if draws is not None:
+        netcdf.write(folder / POSTERIOR, draws.to_netcdf)
     _print_and_draw(found.estimates, folder, decisions=found.decisions, all_rows=all_rows)
     print_written(folder, *written)
     if keep_draws and found.posterior is None:
@@ -370,11 +375,13 @@ def show(
     """
     from causalgia import store
     from causalgia.reporting import describe
+    from causalgia.staircase import kept_analysis
 
-    typer.echo(describe(kept_in(folder), every_arm=all_rows))
+    outcomes = kept_in(folder)
+    typer.echo(describe(outcomes, every_arm=all_rows))
     typer.echo("")
     if not (folder / ESTIMATES).is_file():
-        typer.echo(f"No estimates yet. Next: causalgia estimate {folder}")
+        typer.echo(f"No estimates yet. {_next_step(kept_analysis(outcomes), folder)}")
         return
     decided = (folder / DECISIONS).is_file()
     decisions = store.load(folder / DECISIONS, "decisions") if decided else None
@@ -391,6 +398,11 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
     app()
+
+
+def _next_step(analysis: Analysis | None, folder: Path) -> str:
+    """Return the command that comes after a run: analyze where a ROPE is there to decide on, else estimate."""
+    return f"Next: causalgia {'estimate' if analysis is None or analysis.rope is None else 'analyze'} {folder}"
 
 
 def _print_and_draw(
@@ -416,5 +428,5 @@ def _answer_again(
     """Answer an experiment's question from its outcomes, by an analysis whose contrasts are its own."""
     own = replace(analysis, control=None, contrasts=None, interaction=None)
     answer = replace(experiment, analysis=own).analyse(outcomes, rng=seed)
-    drop(folder, DECISIONS, POSTERIOR, FOREST, *figures(folder))
+    drop(folder, DECISIONS, POSTERIOR, FOREST, *figures(folder), rewritten=files_of(answer))
     print_written(folder, *give_answer(answer, folder, all_rows=all_rows))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import typer
 
 from causalgia.errors import OutcomesError
 from causalgia.inputs import opened
@@ -65,9 +69,17 @@ def is_ours(path: Path, command: str = "") -> bool:
 
 
 def write_outcomes(
-    folder: Path, outcomes: xr.Dataset, spec: TrialSpec, *, command: str, spec_file: Path | None = None
+    folder: Path,
+    outcomes: xr.Dataset,
+    spec: TrialSpec,
+    *,
+    command: str,
+    spec_file: Path | None = None,
+    rewritten: tuple[str, ...] = (),
 ) -> tuple[str, ...]:
     """Write outcomes and their specification (unless it was read from there); what was computed from others goes.
+
+    Files in `rewritten` are computed anew at once, so their removal is not printed.
 
     Returns
     -------
@@ -76,7 +88,7 @@ def write_outcomes(
     """
     from causalgia import store
 
-    drop(folder, ESTIMATES, DECISIONS, POSTERIOR, FOREST, *figures(folder), *tables(folder))
+    drop(folder, ESTIMATES, DECISIONS, POSTERIOR, FOREST, *figures(folder), *tables(folder), rewritten=rewritten)
     store.save(outcomes, folder / OUTCOMES)
     return OUTCOMES, *write_spec(folder, spec, command=command, spec_file=spec_file)
 
@@ -144,14 +156,49 @@ def tables(folder: Path) -> tuple[str, ...]:
     return tuple(sorted(p.name for p in folder.glob("finding_*.csv")))
 
 
-def drop(folder: Path, *names: str) -> None:
-    """Remove files of ours that what comes next makes untrue."""
-    for name in names:
-        (folder / name).unlink(missing_ok=True)
+def drop(folder: Path, *names: str, rewritten: tuple[str, ...] = ()) -> None:
+    """Remove files of ours that what comes next makes untrue, and print which; not those that are `rewritten` at once.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> write(folder / "decisions.nc", "")
+    >>> drop(folder, "decisions.nc", "posterior.nc")
+    Removed decisions.nc: computed from earlier outcomes or estimates.
+    """
+    found = [name for name in names if (folder / name).exists()]
+    for name in found:
+        (folder / name).unlink()
+    if gone := [name for name in found if name not in rewritten]:
+        typer.echo(f"Removed {', '.join(gone)}: computed from earlier outcomes or estimates.")
+
+
+@contextmanager
+def output_folder(folder: Path) -> Iterator[Path]:
+    """Make a folder for what follows; where that fails, what was made here and is still empty is removed."""
+    new = [place for place in (folder, *folder.parents) if not place.exists()]
+    made(folder)
+    try:
+        yield folder
+    except BaseException:
+        with suppress(OSError):  # not empty
+            for place in new:
+                place.rmdir()
+        raise
+
+
+def check_link(path: Path) -> None:
+    """Raise OutcomesError where a path is a link to what is not there: nothing is read or written through it."""
+    if path.is_symlink() and not path.exists():
+        raise OutcomesError(
+            f"{path} is a link to {path.readlink()}, which is not there; remove it or give another path"
+        )
 
 
 def made(folder: Path) -> Path:
     """Return a folder after making it."""
+    check_link(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

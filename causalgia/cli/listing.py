@@ -31,9 +31,14 @@ def print_entry(name: str) -> None:
     DesignError
         If there is no such experiment; suggests the nearest.
     """
+    from causalgia import experiments
     from causalgia.experiments import entries
     from causalgia.spec import settings_of, toml_value
 
+    if name in _IN_PYTHON:
+        summary = (inspect.getdoc(getattr(experiments, name)) or "").splitlines()[0]
+        typer.echo(f"{name}: {summary}\nIn Python alone: help(causalgia.experiments.{name})")
+        return
     settings = settings_of(name)
     entry = entries()[name]
     typer.echo(f"{name}: {entry.question}\n{entry.estimand}\nhttps://doi.org/{entry.doi}\n")

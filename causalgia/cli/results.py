@@ -112,8 +112,8 @@ def open(path: str | os.PathLike[str]) -> Any:
     Raises
     ------
     StoreError
-        If there is neither at the path, or the trial is not finished (says how far it is), is of another version, or
-        damaged.
+        If the path is of a file, there is neither, or the trial is not finished (says how far it is), is of another
+        version, or damaged.
 
     Examples
     --------
@@ -127,6 +127,8 @@ def open(path: str | os.PathLike[str]) -> Any:
     True
     """
     place = place_of(path)
+    if place.is_file():
+        raise StoreError(f"{place} is a file; open the folder that it is in: cg.open({str(place.parent)!r})")
     results = Results(place)
     if results.contents:
         return results

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from causalgia.cli.shell_words import in_shell
 from causalgia.errors import printable
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ def print_answers(
     if decisions is not None:  # notes of verdicts are those of estimates, and their own
         estimates = estimates.assign_attrs({k: decisions.attrs[k] for k in ("notes",) if k in decisions.attrs})
         bare = estimates.drop_vars(["lower", "upper"], errors="ignore")
-    parts: list[str | Table] = [estimand(estimates), _table(bare, which, truth)]
+    lines = [in_shell(line) if line.startswith("Note: ") else line for line in estimand(estimates).splitlines()]
+    parts: list[str | Table] = ["\n".join(lines), _table(bare, which, truth)]
     if decisions is not None:
         parts += [against(decisions), _table(decisions, which, None)]
     parts += shape_lines(estimates if decisions is None else decisions)

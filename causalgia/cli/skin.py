@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
 from collections.abc import Iterator
@@ -11,7 +12,15 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from causalgia.cli.shell_words import in_shell, set_options
 from causalgia.errors import CausalgiaError, CausalgiaWarning, DesignError, as_message
+
+_PLAIN = {  # what the parser says of values -> what is meant
+    "Value error, ": "",
+    "Input should be a valid integer.*": "give a whole number, such as 10",
+    "Input should be a valid number.*": "give a number, such as 0.5",
+    r"Input should be greater than or equal to (\S+)": r"give \1 or more",
+}
 
 
 class OneLine(TyperGroup):
@@ -23,9 +32,9 @@ class OneLine(TyperGroup):
             with _warnings_as_lines():
                 code = super().main(*args, **{**extra, "standalone_mode": False}) or 0
         except StoppedError as error:
-            sys.exit(_fail(str(error), 130))
+            sys.exit(_fail(in_shell(str(error)), 130))
         except CausalgiaError as error:
-            code = _fail(str(error), 2)
+            code = _fail(in_shell(str(error)), 2)
         except (MemoryError, OSError) as error:
             code = _fail(_of_the_machine(error), 2)
         except (KeyboardInterrupt, typer.Abort):
@@ -37,6 +46,11 @@ class OneLine(TyperGroup):
         if code == 130:
             _fail("interrupted", 130)
         sys.exit(code)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        found = super().resolve_command(ctx, args)
+        set_options(frozenset(name for parameter in getattr(found[1], "params", ()) for name in parameter.opts))
+        return found
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         for place, arg in enumerate(args):
@@ -89,7 +103,10 @@ def _fail(message: str, code: int) -> int:
 def _usage(error: Any) -> str:
     """Return what the parser says of a wrong command line, and where help is."""
     path = error.ctx.command_path if getattr(error, "ctx", None) is not None else "causalgia"
-    return f"{str(error.format_message()).rstrip('.')}; see `{path} --help`"
+    message = str(error.format_message()).rstrip(".")
+    for said, plain in _PLAIN.items():
+        message = re.sub(said, plain, message)
+    return f"{message}; see `{path} --help`"
 
 
 def _of_the_machine(error: MemoryError | OSError) -> str:
@@ -106,7 +123,7 @@ def _of_the_machine(error: MemoryError | OSError) -> str:
 def _warnings_as_lines() -> Iterator[None]:
     def show(message: Warning | str, *where: object, **more: object) -> None:
         del where, more
-        typer.echo(f"warning: {' '.join(str(message).split())}", err=True)
+        typer.echo(f"warning: {' '.join(in_shell(str(message)).split())}", err=True)
 
     with warnings.catch_warnings():
         warnings.simplefilter("always", CausalgiaWarning)

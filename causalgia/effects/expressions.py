@@ -93,10 +93,10 @@ def read_hypothesis(text: str, names: Sequence[str], *, of: str = "contrast") ->
     """
     found = _Reader(text, names, of).hypothesis()
     if not all(map(math.isfinite, [*found.terms.values(), found.constant])):
-        raise ContrastError(f"hypothesis {text!r} has a number that is not finite; weights of size 1 say the same")
+        raise ContrastError(f"{_noun(of)} {text!r} has a number that is not finite; weights of size 1 say the same")
     if not any(found.terms.values()):
         what = f"every {of} in it cancels" if found.terms else f"it names no {of}"
-        raise ContrastError(f"hypothesis {text!r}: {what}; for example {_example(names)!r}")
+        raise ContrastError(f"{_noun(of)} {text!r}: {what}; for example {_example(names)!r}")
     return Linear({name: value for name, value in found.terms.items() if value}, found.constant)
 
 
@@ -197,13 +197,18 @@ def _example(names: Sequence[str]) -> str:
     return f"{shown[0]} - {shown[1]} = 0" if len(shown) > 1 else f"{shown[0]} = 0"
 
 
+def _noun(of: str) -> str:
+    """Return what a text over arms is called, or one over contrasts."""
+    return "contrast" if of == "arm" else "hypothesis"
+
+
 class _Reader:
     """Reads one hypothesis from left to right."""
 
     def __init__(self, text: str, names: Sequence[str], of: str) -> None:
         self.text, self.names, self.known, self.of = text, names, frozenset(names), of
         if len(text) > _MOST_LETTERS:
-            raise ContrastError(f"a hypothesis of {len(text):,} letters; give weights by name instead of text")
+            raise ContrastError(f"a {_noun(of)} of {len(text):,} letters; give weights by name instead of text")
         self.tokens, self.at, self.depth = self._tokens(), 0, 0
 
     def _tokens(self) -> list[tuple[str, str]]:
@@ -220,7 +225,7 @@ class _Reader:
 
     def _error(self, what: str) -> ContrastError:
         return ContrastError(
-            f"hypothesis {self.text[:200]!r}: {what}; for example {_example(self.names)!r}, names with spaces or "
+            f"{_noun(self.of)} {self.text[:200]!r}: {what}; for example {_example(self.names)!r}, names with spaces or "
             "signs in backticks"
         )
 
@@ -302,4 +307,6 @@ class _Reader:
         listed = ", ".join(map(repr, self.names[:20]))
         more = f" and {len(self.names) - 20} more" if len(self.names) > 20 else ""
         hint = nearest(name, self.names) or "."
-        raise ContrastError(f"hypothesis {self.text[:200]!r}: {name!r} is no {self.of}{hint} There are {listed}{more}")
+        raise ContrastError(
+            f"{_noun(self.of)} {self.text[:200]!r}: {name!r} is no {self.of}{hint} There are {listed}{more}"
+        )

@@ -79,7 +79,8 @@ def hypotheses(estimates: Any, hypothesis: Any, *, ci_prob: float | None = None)
         b = 0.5"``, ``"(a + b)/2 = c"``; without ``=`` the right side is 0. Names with spaces or signs stand in
         backticks or quotes; ``b1`` is the first contrast where none is called so. Or ``"pairwise"``, ``"reference"``
         (each minus the first) or ``"sequential"`` (each minus the one before). Or a mapping: name -> text, or
-        contrast -> weight. Or a matrix with a row a hypothesis and a column a contrast; names of a DataFrame are read.
+        name -> contrast -> weight. Or a matrix with a row a hypothesis and a column a contrast; names of a DataFrame
+        are read.
     ci_prob
         Probability of the intervals; None: that of the estimates.
 

@@ -11,6 +11,7 @@ from causalgia.design.patterns import as_pattern
 from causalgia.experiments.answer import Finding
 from causalgia.experiments.claims import analysis_for
 from causalgia.experiments.drawing import profile_along
+from causalgia.experiments.exact_weights import rise_weights
 from causalgia.experiments.experiment import Entry, Experiment, Found
 from causalgia.experiments.further_sites import further_sites_in_words
 from causalgia.experiments.settings import background, centered, positions, site
@@ -142,12 +143,9 @@ def copy_contrasts(places: tuple[int, ...], *, control: str) -> dict[str, dict[s
     >>> copy_contrasts((4, 12), control="untreated")["excess over single sites"]
     {'2 copies': 1.0, '1 copy': -1.0, 'alone at 12': -1.0, 'untreated': 1.0}
     """
-    from causalgia.estimation import dose_contrasts
-
     n, dose = len(places), [control, *(copies_in_words(n) for n in range(1, len(places) + 1))]
     rows = {name: {name: 1.0, control: -1.0} for name in dose[1:]}
-    slope = dose_contrasts({name: n for n, name in enumerate(dose)}, kind="slope")["slope"]
-    rows[RISE] = {arm: n * weight for arm, weight in slope.items()}
+    rows[RISE] = {arm: float(weight) for arm, weight in rise_weights({a: n for n, a in enumerate(dose)}).items()}
     rows[CURVATURE] = {dose[-1]: 1.0, dose[1]: -float(n), control: n - 1.0}
     alone = [copies_in_words(1), *(f"alone at {place}" for place in places[1:])]
     rows[EXCESS] = {dose[-1]: 1.0, **dict.fromkeys(alone, -1.0), control: n - 1.0}

@@ -10,6 +10,7 @@ from causalgia.design import Arm
 from causalgia.design.intervention import Span
 from causalgia.experiments.answer import Finding
 from causalgia.experiments.drawing import profile_along
+from causalgia.experiments.exact_weights import rise_weights
 from causalgia.experiments.experiment import Entry, Experiment, Found
 from causalgia.experiments.placing import Stage, stage
 from causalgia.experiments.tiling import analysis_of, in_words, real_sequences, said_of_each
@@ -139,15 +140,12 @@ def _contrasts(made: Stage) -> dict[str, dict[str, float]]:
 
 def _rise(made: Stage) -> dict[str, float]:
     """Return the rise of the line through the means over strands, from the least distance to the largest."""
-    from causalgia.estimation import dose_contrasts
-
     distances = {_forward(at): made.distance(at) for at in made.at}
-    reach = max(distances.values()) - min(distances.values())
-    rise = {name: reach * weight for name, weight in dose_contrasts(distances, kind="slope")["slope"].items()}
+    rise = rise_weights(distances)
     rows = dict(rise)
     for at in _turned(made):
         rows[_forward(at)] = rows[_reversed(at)] = rise[_forward(at)] / 2
-    return rows
+    return {name: float(weight) for name, weight in rows.items()}
 
 
 def _labels(made: Stage) -> dict[str, dict[str, Any]]:

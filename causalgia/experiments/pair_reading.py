@@ -390,7 +390,8 @@ def draw_pair(answer: Answer) -> Axes:
     cells = table.isel(contrast=table["asks"].to_numpy() == "interaction")
     size = np.abs(cells["ace"].transpose("contrast", ...).to_numpy()).reshape(cells.sizes["contrast"], -1).max(axis=1)
     orientation = cells["orientation"].to_numpy()
-    return profile(cells.isel(contrast=orientation == orientation[size.argmax()]), along="distance", by="order")
+    largest = cells.isel(contrast=orientation == orientation[size.argmax()])
+    return profile(largest, along="distance", by="order", effect="Excess over the sum of both sites alone")
 
 
 def read_pairs(found: Found) -> Finding:

@@ -34,7 +34,8 @@ def pairing_gain(outcomes: xr.Dataset, experiment: Design) -> xr.Dataset:
     -------
     Dataset
         ``se, unpaired_se, gain (contrast, task[, model])``, the first two on the scale of the outcomes, with the
-        experiment's coordinates. Contrasts that are exact in some task are left out (``attrs["exact"]`` names them).
+        experiment's coordinates. Contrasts that are exact in some task, or vary by rounding alone, are left out
+        (``attrs["exact"]`` names them).
 
     Raises
     ------
@@ -53,6 +54,7 @@ def pairing_gain(outcomes: xr.Dataset, experiment: Design) -> xr.Dataset:
     import xarray as xr
 
     from causalgia.effects import contrast
+    from causalgia.estimation.floor import floor_like
     from causalgia.estimation.labelled import estimate
 
     if experiment.named_contrasts is None or experiment.assignment != "crossover":
@@ -60,7 +62,8 @@ def pairing_gain(outcomes: xr.Dataset, experiment: Design) -> xr.Dataset:
     rows = {name: dict(row) for name, row in experiment.named_contrasts.items()}
     estimates = estimate(contrast(outcomes, contrasts=rows))
     paired, alone = estimates["se"].to_numpy(), _unpaired(outcomes, rows)
-    exact = (paired == 0).reshape(len(rows), -1).any(axis=1)
+    rounding = floor_like(estimates) / np.sqrt(outcomes.sizes["unit"])  # the error of effects that rounding alone makes
+    exact = (paired <= rounding).reshape(len(rows), -1).any(axis=1)
     dims = estimates["ace"].dims
     gain = np.divide(alone, paired, out=np.ones_like(alone), where=paired > 0)
     columns = {"se": (dims, paired), "unpaired_se": (dims, alone), "gain": (dims, gain)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import product
 from typing import Any
 
@@ -13,6 +14,7 @@ from causalgia.design.numbers import position
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, SequenceError
 from causalgia.experiments.claims import analysis_for
+from causalgia.experiments.exact_weights import weighted_sum
 from causalgia.experiments.experiment import Entry, Experiment
 from causalgia.experiments.given_sequences import sought
 from causalgia.experiments.pair_reading import ORDERS, draw_pair, draw_pairs, read_pair, read_pairs
@@ -243,8 +245,9 @@ def _directions(cells: Sequence[_Cell]) -> _Named:
     found: _Named = {}
     for orientation in dict.fromkeys(cell.orientation for cell in cells):
         mine = [cell for cell in cells if cell.orientation == orientation]
-        signed = {cell: (1.0 if cell.order == "downstream" else -1.0) * 2 / len(mine) for cell in mine}
-        found[f"direction {orientation}"] = (_mixed(signed), "direction", orientation)
+        share = Fraction(2, len(mine))
+        signed = [(share if cell.order == "downstream" else -share, cell.row) for cell in mine]
+        found[f"direction {orientation}"] = (weighted_sum(signed), "direction", orientation)
     return found
 
 
@@ -256,19 +259,10 @@ def _orientations(cells: Sequence[_Cell]) -> _Named:
     base, *others = by
     found: _Named = {}
     for orientation in others:
-        signed = {cell: 1.0 / len(by[orientation]) for cell in by[orientation]}
-        signed |= {cell: -1.0 / len(by[base]) for cell in by[base]}
-        found[f"orientation {orientation} against {base}"] = (_mixed(signed), "orientation", orientation)
+        signed = [(Fraction(1, len(by[orientation])), cell.row) for cell in by[orientation]]
+        signed += [(Fraction(-1, len(by[base])), cell.row) for cell in by[base]]
+        found[f"orientation {orientation} against {base}"] = (weighted_sum(signed), "orientation", orientation)
     return found
-
-
-def _mixed(signed: Mapping[_Cell, float]) -> dict[str, float]:
-    """Return a weighted sum of interactions as weights of arms; what cancels is left out."""
-    weights: dict[str, float] = {}
-    for cell, share in signed.items():
-        for arm, weight in cell.row.items():
-            weights[arm] = weights.get(arm, 0.0) + share * weight
-    return {arm: weight for arm, weight in weights.items() if abs(weight) > 1e-12}
 
 
 def motif_pairs(

@@ -14,6 +14,7 @@ from causalgia.experiments import settings
 from causalgia.experiments.answer import Finding
 from causalgia.experiments.claims import analysis_for
 from causalgia.experiments.drawing import profile_along
+from causalgia.experiments.exact_weights import rise_weights, weighted_sum
 from causalgia.experiments.experiment import Entry, Experiment, Found
 from causalgia.experiments.wording import by_task, effect_in_words, per_unit
 from causalgia.sequences import Motif
@@ -106,11 +107,8 @@ def _deviation(place: str) -> str:
 
 
 def _contrasts(places: tuple[int, ...]) -> dict[str, dict[str, float]]:
-    from causalgia.estimation import dose_contrasts
-
-    slope = dose_contrasts({_at(place): place for place in places})["slope"]
     rows = {_at(place): {_at(place): 1.0, CONTROL: -1.0} for place in places}
-    rows["rise"] = {arm: weight * (places[-1] - places[0]) for arm, weight in slope.items()}
+    rows["rise"] = weighted_sum([(1, rise_weights({_at(place): place for place in places}))])
     mean = {_at(place): -1.0 / len(places) for place in places}
     return rows | {_deviation(_at(place)): mean | {_at(place): 1 + mean[_at(place)]} for place in places}
 

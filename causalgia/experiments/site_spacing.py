@@ -15,6 +15,7 @@ from causalgia.errors import DesignError
 from causalgia.experiments import settings
 from causalgia.experiments.answer import Answer, Finding
 from causalgia.experiments.claims import analysis_for
+from causalgia.experiments.exact_weights import rise_weights, weighted_sum
 from causalgia.experiments.experiment import Entry, Experiment, Found
 from causalgia.experiments.further_sites import further_sites_in_words
 from causalgia.experiments.wording import by_task, effect_in_words, per_unit
@@ -61,9 +62,10 @@ def spacing(
     ----------
     null
         The null model of backgrounds.
-    word, other
-        The sites, first and second: words, motifs, or what `causalgia.motif` makes one of; a motif stands for its
-        consensus. None: two of the same.
+    word
+        The first site: a word, a motif, or what `causalgia.motif` makes one of; a motif stands for its consensus.
+    other
+        The second site, given as `word` is; None: two of the same.
     distances
         Bases from the start of the first site to that of the second.
     centre
@@ -215,14 +217,8 @@ def _contrasts(pair: _Pair, distances: tuple[int, ...], single: int) -> dict[str
 
 def _rise(interactions: dict[int, dict[str, float]]) -> dict[str, float]:
     """Return the rise of the least-squares line through the interactions, from the nearest distance to the farthest."""
-    from causalgia.estimation import dose_contrasts
-
-    reach = max(interactions) - min(interactions)
-    rise: dict[str, float] = {}
-    for name, weight in dose_contrasts({str(d): d for d in interactions})["slope"].items():
-        for arm, share in interactions[int(name)].items():
-            rise[arm] = rise.get(arm, 0.0) + reach * weight * share
-    return rise
+    rise = rise_weights({str(d): d for d in interactions})
+    return weighted_sum((rise[str(d)], row) for d, row in interactions.items())
 
 
 def _read(found: Found) -> Finding:
@@ -245,9 +241,9 @@ _TOGETHER = {
     "undecided": "are undecided at",
 }
 _BESIDE = {
-    "increases": "above it at",
-    "decreases": "below it at",
-    "negligible": "equal to it at",
+    "increases": "above that sum at",
+    "decreases": "below that sum at",
+    "negligible": "equal to it within the ROPE at",
     "undecided": "undecided at",
 }
 _DOES_ALONE = {
@@ -267,7 +263,9 @@ _RISES = {
 def _sentence(rows: xr.Dataset) -> str:
     one = rows.sel(contrast=ONE)
     alone = f"one site alone {_DOES_ALONE[one['verdict'].item()]}, {effect_in_words(one)}"
-    beside = f"against the sum of both alone they are {_by_verdict(rows, _INTERACTION, _BESIDE)}"
+    beside = (
+        f"compared with the sum of each site's effect alone, the pair is {_by_verdict(rows, _INTERACTION, _BESIDE)}"
+    )
     said = f"two sites {_together(rows)}; {alone}; {beside}"
     if RISE not in rows["contrast"].to_numpy():
         return f"{said}."
@@ -305,7 +303,8 @@ def _draw(answer: Answer) -> Axes:
 
     decisions = answer.decisions
     chosen = [str(name).startswith(_INTERACTION) for name in decisions["contrast"].to_numpy()]
-    return profile(decisions.isel(contrast=chosen), along="distance", task=str(decisions["task"].to_numpy()[0]))
+    interactions, task = decisions.isel(contrast=chosen), str(decisions["task"].to_numpy()[0])
+    return profile(interactions, along="distance", task=task, effect="Excess over the sum of both sites alone")
 
 
 SPACING = Entry(

@@ -15,6 +15,7 @@ from causalgia.experiments.answer import Answer, Finding
 from causalgia.experiments.claims import analysis_for
 from causalgia.experiments.copy_number import LEAST_GAP, departure
 from causalgia.experiments.drawing import mean_over_models
+from causalgia.experiments.exact_weights import rise_weights, weighted_sum
 from causalgia.experiments.experiment import Entry, Experiment, Found
 from causalgia.experiments.given_sequences import sought
 from causalgia.experiments.settings import background, centered, positions
@@ -180,16 +181,18 @@ Rows = dict[str, dict[str, float]]
 
 def _contrasts(ladder: Mapping[str, float], numbers: tuple[int, ...], places: tuple[int, ...]) -> Rows:
     rows = {_name(word, n): {_name(word, n): 1.0, CONTROL: -1.0} for word in ladder for n in numbers}
-    rises = {n: _rise({_name(word, n): score for word, score in ladder.items()}) for n in numbers}
-    rows |= {f"{_WEAK_TO_STRONG}{_copies(n)}": rise for n, rise in rises.items()}
-    rows |= {f"{_NONE_TO_ALL}{word}": _rise({CONTROL: 0.0} | {_name(word, n): n for n in numbers}) for word in ladder}
+    rises = {n: rise_weights({_name(word, n): score for word, score in ladder.items()}) for n in numbers}
+    rows |= {f"{_WEAK_TO_STRONG}{_copies(n)}": weighted_sum([(1, rise)]) for n, rise in rises.items()}
+    for word in ladder:
+        growth = rise_weights({CONTROL: 0.0} | {_name(word, n): n for n in numbers})
+        rows[f"{_NONE_TO_ALL}{word}"] = weighted_sum([(1, growth)])
     if len(numbers) > 1:
-        growth = _rise({str(n): n for n in numbers})
-        rows[CHANGE] = _sum([(growth[str(n)], rises[n]) for n in numbers])
+        change = rise_weights({str(n): n for n in numbers})
+        rows[CHANGE] = weighted_sum((change[str(n)], rises[n]) for n in numbers)
     if numbers[-1] > 1:
         excess = {word: _excess(word, numbers, places) for word in ladder}
         rows |= {f"{EXCESS}, {word}": row for word, row in excess.items()}
-        rows[RISE] = _sum([(weight, excess[word]) for word, weight in _rise(ladder).items()])
+        rows[RISE] = weighted_sum((weight, excess[word]) for word, weight in rise_weights(ladder).items())
     return rows
 
 
@@ -198,23 +201,6 @@ def _excess(word: str, numbers: tuple[int, ...], places: tuple[int, ...]) -> dic
     first = _name(word, 1) if 1 in numbers else _alone(word, places[0])
     single = [first, *(_alone(word, place) for place in places[1:])]
     return {_name(word, numbers[-1]): 1.0, **dict.fromkeys(single, -1.0), CONTROL: len(places) - 1.0}
-
-
-def _rise(doses: Mapping[str, float]) -> dict[str, float]:
-    """Return the rise of the least-squares line over doses, from the least of them to the largest."""
-    from causalgia.estimation import dose_contrasts
-
-    reach = max(doses.values()) - min(doses.values())
-    return {arm: reach * weight for arm, weight in dose_contrasts(doses, kind="slope")["slope"].items()}
-
-
-def _sum(parts: Sequence[tuple[float, Mapping[str, float]]]) -> dict[str, float]:
-    """Return the weighted sum of contrasts; the arms of weight 0 are left out."""
-    total: dict[str, float] = {}
-    for weight, row in parts:
-        for arm, value in row.items():
-            total[arm] = total.get(arm, 0.0) + weight * value
-    return {arm: weight for arm, weight in total.items() if weight}
 
 
 def _read(found: Found) -> Finding:

@@ -12,6 +12,7 @@ import xarray as xr
 
 from causalgia.errors import ContrastError
 from causalgia.plot.house import (
+    ACE,
     AS_IT_IS,
     GREY,
     GRID,
@@ -47,7 +48,13 @@ _MANY, _LABELLED = 60, 12
 
 
 def profile(
-    table: xr.Dataset, *, along: str, by: str | None = None, task: str | None = None, ax: Axes | None = None
+    table: xr.Dataset,
+    *,
+    along: str,
+    by: str | None = None,
+    task: str | None = None,
+    effect: str = ACE,
+    ax: Axes | None = None,
 ) -> Axes:
     """Draw effects with their intervals along a number of their contrasts: how an effect goes with place or distance.
 
@@ -66,6 +73,8 @@ def profile(
         of the colours of verdicts.
     task
         Which task; needed where there are several.
+    effect
+        What the effects are, on the axis: ``"ACE"``, or such as ``"Interaction"``, which is above or below 0.
     ax
         Axes to draw into; by default those of a new figure.
 
@@ -99,7 +108,7 @@ def profile(
     for look, rows in series:
         _draw_joined(axes, rows, look.colour or GREY)
         _draw_points(axes, rows, look, reach([row for row, _ in found], null_value(table)))
-    _dress(axes, table, along, task, found, has_verdicts=by is None)
+    _dress(axes, table, along, task, found, has_verdicts=by is None, effect=effect)
     return axes
 
 
@@ -277,11 +286,20 @@ def _name_points(axes: Axes, found: Placed) -> None:
             axes.annotate(shortened(row["contrast"]), (x, row["ace"]), (5, 4), **look)
 
 
-def _dress(axes: Axes, table: xr.Dataset, along: str, task: str, found: Placed, *, has_verdicts: bool = True) -> None:
+def _dress(
+    axes: Axes,
+    table: xr.Dataset,
+    along: str,
+    task: str,
+    found: Placed,
+    *,
+    has_verdicts: bool = True,
+    effect: str = ACE,
+) -> None:
     from matplotlib.ticker import MaxNLocator
 
     axes.axhline(null_value(table), color=INK, lw=0.8, zorder=2)
-    axes.set_ylabel(scale_in_words(table.attrs), fontsize=9.5, **AS_IT_IS)
+    axes.set_ylabel(scale_in_words(table.attrs, effect), fontsize=9.5, **AS_IT_IS)
     units = table[along].attrs.get("units")
     axes.set_xlabel(along.replace("_", " ") + (f" ({units})" if units else ""), fontsize=9.5, **AS_IT_IS)
     title(axes, task)
@@ -292,5 +310,6 @@ def _dress(axes: Axes, table: xr.Dataset, along: str, task: str, found: Placed, 
     axes.grid(axis="y", color=GRID, lw=0.5, zorder=1)
     if has_verdicts:
         drawn = table.sel(contrast=list(dict.fromkeys(row["contrast"] for row, _ in found)))
-        name_verdicts(axes, drawn.isel(task=[task_names(table).index(task)]) if "task" in table.dims else drawn)
+        drawn = drawn.isel(task=[task_names(table).index(task)]) if "task" in table.dims else drawn
+        name_verdicts(axes, drawn, effect)
     legend(axes)

@@ -140,8 +140,8 @@ def _height(table: Sequence[Row]) -> float:
 def _draw(table: list[Row], estimates: xr.Dataset, axes: Axes, places: dict[str, int]) -> Axes:
     words = [row for row in table if row["placebo_word"]]
     effects = [row for row in table if not row["placebo_word"]]
-    _draw_rope(axes, effects, places)
-    _draw_placebos(axes, words, len(places), banded="placebo" not in str(estimates.attrs.get("rope")))
+    rope = _draw_rope(axes, effects, places)
+    _draw_placebos(axes, words, len(places), banded="placebo" not in str(estimates.attrs.get("rope")), rope=rope)
     _draw_raw(axes, effects, places, float(estimates.attrs.get("ci_prob", 0.95)))
     _draw_effects(axes, effects, places, reach(table, null_value(estimates)))
     name_verdicts(axes, estimates)
@@ -161,17 +161,24 @@ def _places(table: list[Row]) -> dict[str, int]:
     return {name: place for place, name in enumerate(largest_first)}
 
 
-def _draw_rope(axes: Axes, effects: list[Row], places: dict[str, int]) -> None:
-    """Shade the region of practical equivalence: one band, or a bar for each effect where they differ."""
+def _draw_rope(axes: Axes, effects: list[Row], places: dict[str, int]) -> tuple[float, float]:
+    """Shade the region of practical equivalence: one band, or a bar for each effect where they differ.
+
+    Returns
+    -------
+    tuple of float
+        The ends that all regions share; an empty region where there is none.
+    """
     ends = {row["contrast"]: (row["rope_lower"], row["rope_upper"]) for row in effects if "rope_lower" in row}
     if not ends or all(low == high for low, high in ends.values()):
-        return
+        return 0.0, 0.0
     look: dict[str, Any] = {"color": ROPE, "lw": 0, "zorder": 0.5, "label": "ROPE"}
     if len(set(ends.values())) == 1:
         axes.axvspan(*next(iter(ends.values())), **look)
     else:
         low, high = np.array(list(ends.values())).T
         axes.barh([places[name] for name in ends], high - low, left=low, height=1.0, **look)
+    return max(low for low, _ in ends.values()), min(high for _, high in ends.values())
 
 
 def _draw_raw(axes: Axes, effects: list[Row], places: dict[str, int], ci_prob: float) -> None:
@@ -189,7 +196,10 @@ def _draw_raw(axes: Axes, effects: list[Row], places: dict[str, int], ci_prob: f
     axes.errorbar([], [], xerr=[], fmt="none", ecolor=INK, elinewidth=1.4, label=f"posterior, {percent}: decides")
 
 
-def _draw_placebos(axes: Axes, words: list[Row], place: int, *, banded: bool) -> None:
+def _draw_placebos(
+    axes: Axes, words: list[Row], place: int, *, banded: bool, rope: tuple[float, float] = (0.0, 0.0)
+) -> None:
+    """Draw a point for each placebo word, and behind the effects their band: on the ROPE where it lies within it."""
     if not words:
         return
     aces = np.array([row["ace"] for row in words])
@@ -197,7 +207,8 @@ def _draw_placebos(axes: Axes, words: list[Row], place: int, *, banded: bool) ->
     low, high = found["central"] or (found["lowest"], found["highest"])
     share = "central 95 %" if found["central"] else "range"
     if banded:
-        axes.axvspan(low, high, color=BAND, lw=0, zorder=0, label=f"{share} of placebo words")
+        order = 0.6 if rope[0] <= low and high <= rope[1] else 0.0
+        axes.axvspan(low, high, color=BAND, lw=0, zorder=order, label=f"{share} of placebo words")
     spread = 0.5 * (np.arange(len(aces)) * 0.618034 % 1 - 0.5)
     axes.scatter(aces, place + spread, s=9, color=GREY, alpha=0.65, lw=0, zorder=3, label="_placebo words")
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 INK, GREY, BAND, ACCENT, ROPE, GRID = "#1b1f24", "#6b7480", "#e8eaed", "#1f5fa8", "#dcebdd", "#d5d9de"
 VERDICTS = {"increases": ACCENT, "decreases": "#c25b12", "negligible": "#3b7d3a", "undecided": "#8a8f98"}
 MODELS = ("#1f5fa8", "#c25b12", "#3b7d3a", "#8a3d8f", "#a8892c", "#2b8c96")
+ACE = "ACE"
 #: A name is written as it is: a dollar in it begins no formula.
 AS_IT_IS: dict[str, Any] = {"parse_math": False, "usetex": False}
 
@@ -146,7 +147,7 @@ def shortened(name: str) -> str:
     return name if len(name) <= 40 else name[:39] + "…"
 
 
-def scale_in_words(attrs: Mapping[Any, Any]) -> str:
+def scale_in_words(attrs: Mapping[Any, Any], effect: str = ACE) -> str:
     """Return what an axis of effects says: "ACE on log counts, minus placebo".
 
     Examples
@@ -155,16 +156,20 @@ def scale_in_words(attrs: Mapping[Any, Any]) -> str:
     'ACE on log counts, minus placebo'
     """
     control = f", {versus(attrs)} {shortened(str(attrs['control']))}" if attrs.get("control") else ""
-    return f"ACE on {shortened(str(attrs.get('contrast_scale') or attrs.get('scale') or 'the outcome'))}{control}"
+    return f"{effect} on {shortened(str(attrs.get('contrast_scale') or attrs.get('scale') or 'the outcome'))}{control}"
 
 
-def name_verdicts(axes: Axes, table: xr.Dataset) -> None:
-    """Give the legend a line for every verdict of the Dataset, whichever are in this panel."""
+def name_verdicts(axes: Axes, table: xr.Dataset, effect: str = ACE) -> None:
+    """Give the legend a line for every verdict of the Dataset, whichever are in this panel.
+
+    An average effect increases or decreases the outcome; another, such as an interaction, is above or below 0.
+    """
+    words = {} if effect == ACE else {"increases": "above 0", "decreases": "below 0"}
     said = set(table["verdict"].to_numpy().ravel().tolist()) if "verdict" in table else set()
     for verdict, colour in VERDICTS.items():
         if verdict in said and "model" not in table.dims:
             fill = "none" if verdict == "undecided" else colour
-            axes.scatter([], [], s=26, facecolors=fill, edgecolors=colour, lw=1.4, label=verdict)
+            axes.scatter([], [], s=26, facecolors=fill, edgecolors=colour, lw=1.4, label=words.get(verdict, verdict))
 
 
 def title(axes: Axes, task: str) -> None:

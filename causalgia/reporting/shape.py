@@ -58,7 +58,10 @@ def _leveraged(estimates: xr.Dataset) -> str:
         return ""
     one = _units(estimates).removesuffix("s")
     of_what = _named(estimates, leverage > _HALF, leverage)
-    return f"One {one} carries {100 * leverage.max():.0f} % of the variance of {of_what}."
+    share = f"{100 * leverage.max():.0f} % of the variance of"
+    if np.count_nonzero(leverage > _HALF) == 1:
+        return f"One {one} carries {share} {of_what}."
+    return f"One {one} carries more than half, and up to {share} each of {of_what}."
 
 
 def _counts(estimates: xr.Dataset) -> npt.NDArray[np.int64]:

@@ -89,7 +89,7 @@ _WRITTEN: dict[type[Intervention], str] = {
     **dict.fromkeys((Embed, Insert, Placebo, PlaceboWord), "pattern"),
     **{Mutate: "to", AblateEach: "spans", EmbedEach: "words"},
 }
-_VERBS: dict[str, type[Intervention]] = {
+ARM_VERBS: dict[str, type[Intervention]] = {
     kind.kind: kind
     for kind in (Embed, Insert, Placebo, PlaceboWord, Delete, Scramble, Ablate, Mutate, Copy, AblateEach, EmbedEach)
 }
@@ -127,11 +127,11 @@ def check_arm(plain: object, place: str) -> Table:
 
 def _arm_keys(plain: Table) -> list[str]:
     """Return the keys that go with the intervention which a table names; all interventions where it names none."""
-    verb = next((verb for verb in plain if verb in _VERBS or verb == "steps"), None)
+    verb = next((verb for verb in plain if verb in ARM_VERBS or verb == "steps"), None)
     if verb is None:
-        return [*_VERBS, "steps"]
+        return [*ARM_VERBS, "steps"]
     if verb == "steps":
         return ["steps"]
-    kind = _VERBS[verb]
+    kind = ARM_VERBS[verb]
     written = _WRITTEN.get(kind, "span")
     return [verb, *(field.name for field in fields(kind) if field.init and field.name != written)]  # type: ignore[arg-type]

@@ -274,4 +274,5 @@ def _words(make: object) -> dict[str, str]:
 
 def _first_sentence(text: str) -> str:
     plain = re.sub(r"`{1,2}([^`]+)`{1,2}", r"\1", text)
+    plain = re.sub(r"\bNone: ", "left out: ", plain)  # a file has no None
     return re.split(r"(?<=[a-z0-9)\]\"'])\.\s", plain, maxsplit=1)[0].rstrip(".") + "."

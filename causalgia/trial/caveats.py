@@ -157,7 +157,7 @@ def _at_junctions(
     apart = f"{min(gaps)}" if min(gaps) == max(gaps) else f"{min(gaps)} to {max(gaps)}"
     head = f"two sites lie {apart} base{'' if apart == '1' else 's'} apart in {some}{more}"
     if not arising:
-        return f"{head}; at the junction no word of the design arises in 1 % of {len(units.ids):,} units"
+        return f"{head}; at the junction every word of the design arises in less than 1 % of {len(units.ids):,} units"
     worst = "; ".join(text for _, text in sorted(arising, reverse=True)[:_NAMED])
     return f"{head}: at the junction {worst}; put them further apart, or cg.experiments.junctions says where"
 

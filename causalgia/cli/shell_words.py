@@ -1,0 +1,128 @@
+"""Messages of the library, which name arguments and functions of Python, in the words of the command line.
+
+An error of a verb says ``give halfwidth=``; at the command line that is ``--halfwidth``. Errors, warnings and reports
+of the library that a command prints go through `in_shell`.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from contextvars import ContextVar
+from typing import Any
+
+_VALUE = r"""(?:\([^()=]*\)|'[^']*'|"[^"]*"|-?\d[\d.e+-]*(?<=\d)|True|False|None|\.\.\.)"""
+_ARGUMENT = re.compile(rf"(?<![\w.\[-])([a-z][a-z_]*)=({_VALUE})?(?![\w=])")
+_CALL = re.compile(r"(?:null=)?\bcg\.((?:[a-z]+\.)*\w+)(\((?:[^()]|\([^()]*\))*\))?")
+_COMMANDS = {
+    **{name: name for name in ("run", "check", "estimate", "analyze", "mpra.power", "mpra.cheapest")},
+    **dict.fromkeys(("decide", "infer", "adjust"), "analyze"),
+    "open": "show",
+    **dict.fromkeys(("mpra.library", "mpra.write_library"), "mpra design"),
+    **dict.fromkeys(("mpra.fit", "mpra.filter"), "mpra analyze"),
+    "mpra.virtual_trial": "mpra predict",
+    "mpra.concordance": "mpra compare",
+}
+_OPTIONS_OF_CALLS = ("store", "keep", "rope", "error", "law", "level", "target", "adjust", "min_dna", "min_barcodes")
+_RENAMED = {"n_oligos": "oligos", "overwrite": "force"}
+
+_options: ContextVar[frozenset[str]] = ContextVar("options", default=frozenset())
+
+
+def set_options(options: frozenset[str]) -> None:
+    """Set which options the command has that runs from here on, such as ``"--rope"``."""
+    _options.set(options)
+
+
+def in_shell(text: str) -> str:
+    """Return a message of the library with options, keys of the trial file and commands in the place of Python's.
+
+    Examples
+    --------
+    >>> set_options(frozenset({"--halfwidth", "--budget", "--oligos", "--rope", "--error"}))
+    >>> in_shell("say what is wanted: halfwidth=, or what there is: budget= or n_oligos=")
+    'say what is wanted: --halfwidth, or what there is: --budget or --oligos'
+    >>> in_shell("rope=(1, -1) is reversed; tests take error='bh'")
+    '--rope=1,-1 is reversed; tests take --error bh'
+    >>> in_shell("positive controls are yours to give (positives=)")
+    'positive controls are yours to give (positives in [mpra])'
+    >>> in_shell("the same cg.run(..., store=) goes on")
+    'the same causalgia run --store goes on'
+    >>> in_shell("a placebo of its own word: cg.Placebo of the same pattern; or null=cg.Genomic(of=...)")
+    'a placebo of its own word: placebo = of the same pattern; or [null] kind = "genomic"'
+    >>> in_shell("split the barcodes (cg.mpra.split_duplicates of the counts)")
+    'split the barcodes (causalgia.mpra.split_duplicates, in Python, of the counts)'
+    """
+    return _ARGUMENT.sub(_argument, _CALL.sub(_call, text))
+
+
+def _call(found: re.Match[str]) -> str:
+    from causalgia.design.null_models import NULL_MODELS
+    from causalgia.spec.keys import ARM_VERBS
+
+    name, arguments = found[1], found[2] or ""
+    kinds = {kind.__name__: f'[null] kind = "{key}"' for key, kind in NULL_MODELS.items()}
+    verbs = {kind.__name__: f"{key} =" for key, kind in ARM_VERBS.items()}
+    written = kinds | verbs | {"placebos": "[placebos]", "Analysis": "[analysis]"}
+    if name in written:
+        return written[name]
+    if name not in _COMMANDS:
+        more = found.string[found.end() : found.end() + 2]
+        return f"causalgia.{name}{arguments}, in Python" + ("," if more[:1] == " " and more[1:].isalpha() else "")
+    command = _COMMANDS[name].replace(".", " ")
+    options = [_option(key, value) for key, value in _ARGUMENT.findall(arguments) if key in _OPTIONS_OF_CALLS]
+    if name == "decide" and arguments.startswith("(estimates") and "error=" not in arguments:
+        options.append("--error bh")  # verdicts by tests, not by a posterior
+    return " ".join(["causalgia", command, *options])
+
+
+def _argument(found: re.Match[str]) -> str:
+    """Return an argument as the option of the command that runs, as a key of the trial file, or as it is."""
+    from causalgia.analysis import ANALYSIS
+    from causalgia.spec.bench import MPRA
+    from causalgia.spec.keys import PREDICTOR, TOP
+
+    name, value = found[1], found[2] or ""
+    if _flag(name) in _options.get():
+        return _option(name, value)
+    tables = {"": TOP, " in [analysis]": ANALYSIS, " in [predictor]": PREDICTOR, " in [mpra]": MPRA}
+    for place, keys in tables.items():
+        if name in keys:
+            return f"{name}{place}" if value in ("", "...") else f"{name} = {_toml(value)}{place}"
+    return found[0]
+
+
+def _flag(name: str) -> str:
+    return f"--{_RENAMED.get(name, name).replace('_', '-')}"
+
+
+def _option(name: str, value: str) -> str:
+    """Return ``--name value`` as it is typed.
+
+    Examples
+    --------
+    >>> _option("rope", "(-0.1, 0.1)"), _option("target", "'next predictor'"), _option("store", "")
+    ('--rope=-0.1,0.1', "--target 'next predictor'", '--store')
+    """
+    plain = _literal(value)
+    if isinstance(plain, tuple):
+        return f"{_flag(name)}={','.join(map(str, plain))}"
+    if value in ("", "...", "True") or plain is None:
+        return _flag(name)
+    word = str(plain)
+    return f"{_flag(name)} '{word}'" if " " in word else f"{_flag(name)} {word}"
+
+
+def _toml(value: str) -> str:
+    from causalgia.spec import toml_value
+
+    plain = _literal(value)
+    return value if plain is None else toml_value(list(plain) if isinstance(plain, tuple) else plain)
+
+
+def _literal(value: str) -> Any:
+    """Return what a value of Python's is, or None where it is none or cannot be told."""
+    try:
+        return ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return None
