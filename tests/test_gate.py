@@ -47,7 +47,8 @@ def test_no_test_draws_what_nobody_can_draw_again() -> None:
             assert call.args, f"{file}, line {call.lineno}: {name} without a seed"
         if name == "settings":
             assert "derandomize" not in options, f"{file}, line {call.lineno}: the profile of the gate says that"
-        if ast.unparse(call.func) == "gzip.compress":  # else the clock is in the bytes, and with them in the name of a test
+        # else the clock is in the bytes, and with them in the name of a test
+        if ast.unparse(call.func) == "gzip.compress":
             assert "mtime" in options, f"{file}, line {call.lineno}: gzip without mtime=0"
 
 

@@ -263,7 +263,7 @@ def _same(data: bytes) -> bytes:
 def _explained(client: Client, said: str) -> Iterator[None]:
     """Say what a failure of the cluster means; what our own code raised on a worker passes as it is."""
     from distributed import KilledWorker
-    from distributed.comm import CommClosedError
+    from distributed.comm.core import CommClosedError
 
     try:
         yield
