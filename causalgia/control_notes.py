@@ -275,7 +275,7 @@ def _other_word(one: list[Edit], other: list[Edit]) -> str:
         there = [edit for edit in words if _meet(edit, placebo)] or words
         together = "".join(edit.pattern for edit in there)
         if there and not any(_belongs(edit, placebo) for edit in [*there, replace(there[0], pattern=together)]):
-            share = f"GC {there[0].gc:.2f} against {placebo.gc:.2f}"
+            share = f"GC {placebo.gc:.2f} against {there[0].gc:.2f}"
             return f"rearranges {placebo.label}, not {there[0].label} ({share})"
     return ""
 

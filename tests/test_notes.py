@@ -61,7 +61,7 @@ def test_a_shared_site_is_no_difference():
 
 def test_the_placebo_of_another_word_is_noted_with_its_composition():
     (note,) = against(cg.Placebo("GGCCGCG", at=80), cg.Embed(WORD, at=80))
-    assert "rearranges GGCCGCG, not AGATAAG (GC 0.29 against 1.00)" in note
+    assert "rearranges GGCCGCG, not AGATAAG (GC 1.00 against 0.29)" in note
 
 
 def test_placebo_words_belong_to_the_word_that_they_rearrange():
