@@ -26,7 +26,7 @@ from causalgia.inputs import opened
 _MARK = b"\ncausalgia blake2b-256\n"
 SEAL = len(_MARK) + 32
 _BLOCK = 2**24
-_SECONDS, _BYTES_A_SECOND, _PATIENCE = 10, 10**7, 6
+_SECONDS, _BYTES_A_SECOND, _PATIENCE = 10, 10**7, 12
 _FREE, _RATIO = 2**28, 1_100
 _ROOM = 2**30
 _REFUSED = 3
