@@ -15,6 +15,7 @@ def with_notes(dataset: xr.Dataset, *sentences: str) -> xr.Dataset:
 
     Examples
     --------
+    >>> import xarray as xr
     >>> once = with_notes(xr.Dataset(), "control and treatment differ in length")
     >>> with_notes(once, "control and treatment differ in length", "10 parents").attrs["notes"].splitlines()
     ['control and treatment differ in length', '10 parents']
@@ -29,6 +30,7 @@ def notes_of(dataset: xr.Dataset) -> list[str]:
 
     Examples
     --------
+    >>> import xarray as xr
     >>> notes_of(xr.Dataset(attrs={"notes": "10 parents"})), notes_of(xr.Dataset())
     (['10 parents'], [])
     """

@@ -23,6 +23,7 @@ def pack(dataset: xr.Dataset, name: str, text: str) -> xr.Dataset:
 
     Examples
     --------
+    >>> import xarray as xr
     >>> unpack(pack(xr.Dataset(), "design", "x" * 50_000), "design")[:3]
     'xxx'
     """
@@ -55,6 +56,7 @@ def question_of(outcomes: xr.Dataset) -> dict[str, Any]:
 
     Examples
     --------
+    >>> import xarray as xr
     >>> question_of(xr.Dataset(attrs={"design": '{"contrasts": "untreated"}'}))
     {'control': 'untreated'}
     """

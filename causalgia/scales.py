@@ -72,6 +72,7 @@ def on_scale(y: xr.DataArray, scale: str, measured_on: str) -> tuple[xr.DataArra
 
     Examples
     --------
+    >>> import xarray as xr
     >>> y, bound = on_scale(xr.DataArray(np.array([1.0, 1e6], dtype=np.float32)), "identity", "counts")
     >>> bound.round(7)
     array([1.000e-07, 3.125e-02])

@@ -492,6 +492,7 @@ def keeps_effects(dataset: object) -> bool:
 
     Examples
     --------
+    >>> import xarray as xr
     >>> keeps_effects(xr.Dataset({"ice_mean": (("contrast", "task"), [[1.0]])}))
     True
     """

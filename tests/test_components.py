@@ -222,7 +222,7 @@ def test_scale_and_offset_do_nothing() -> None:
     ("call", "error", "words"),
     [
         (lambda: variance_components(effects_of(np.zeros((1, 1, 1)))), EstimateError, "more units"),
-        (lambda: variance_components(effects_of(np.zeros((5, 0, 1)))), EstimateError, "no contrasts"),
+        (lambda: variance_components(effects_of(np.zeros((5, 0, 1)))), OutcomesError, "no contrast at all"),
         (lambda: variance_components(effects_of(np.zeros((5, 1, 1))), control="0"), EstimateError, "effects already"),
         (lambda: variance_components(effects_of(np.zeros((5, 1, 1))), instance="x"), EstimateError, "assign_coords"),
         (lambda: variance_components(3), OutcomesError, "Dataset"),  # type: ignore[arg-type]

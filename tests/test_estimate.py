@@ -639,7 +639,7 @@ def test_array_functions_say_what_they_need() -> None:
         wald_htz(np.ones(2), np.ones((2, 2)), 9.0)
     with pytest.raises(EstimateError, match="contrast 'SPI1' is not among"):
         covariance(estimate(effects_of(crossover())), ["SPI1"])
-    with pytest.raises(EstimateError, match="the effects have no contrasts"):
+    with pytest.raises(OutcomesError, match="effects: no contrast at all"):
         estimate(effects_of(crossover()).isel(contrast=[]))
     with pytest.raises(EstimateError, match="no 'weight"):
         estimate(effects_of(parallel()).drop_vars("weight"))

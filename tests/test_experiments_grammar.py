@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,9 +16,8 @@ import pytest
 import causalgia as cg
 from causalgia.predict import load_predictor
 from causalgia.sequences import decode
-from conftest import SHARED
 
-FOLDER = SHARED / "data/models/dragonn_simulated"
+FOLDER = Path(__file__).resolve().parents[2] / "shared/data/models/dragonn_simulated"
 pytestmark = [
     pytest.mark.real,
     pytest.mark.torch,

@@ -347,7 +347,7 @@ def test_a_split_without_a_maximum_is_left_out_and_said(monkeypatch):
         return fit_variances(table)
 
     tables = {}
-    monkeypatch.setattr("causalgia.experiments.variance_split.fit_variances", one_without)
+    monkeypatch.setattr("causalgia.estimation.fit_variances", one_without)
     ice = pairs_of_a_sequence(np.random.default_rng(141).normal(size=(31, 2)))
     found = nested_split(ice, groups_of_31(), each="draw", ci_prob=0.95)
     assert found["contrast"].values.tolist() == ["fine"]
@@ -379,7 +379,7 @@ def test_an_answer_outlives_a_split_that_is_not_found(crowded, monkeypatch):
     def no_maximum(_):
         raise EstimateError("no maximum of the restricted likelihood after 200 steps")
 
-    monkeypatch.setattr("causalgia.experiments.variance_split.fit_variances", no_maximum)
+    monkeypatch.setattr("causalgia.estimation.fit_variances", no_maximum)
     experiment = occlusion(crowded, motif="AGATAA", fills=["uniform"], draws=2)
     answer = experiment.analyse(cg.run(experiment, GATA1, rng=0, progress=False), rng=0)
     assert answer.decisions.sizes["contrast"] == 3

@@ -13,7 +13,7 @@ import pytest
 import xarray as xr
 from scipy import stats
 
-from causalgia.errors import CausalgiaError, InferenceError, PriorConflictWarning, RandomnessError
+from causalgia.errors import CausalgiaError, InferenceError, OutcomesError, PriorConflictWarning, RandomnessError
 from causalgia.estimation import estimate, from_effects
 from causalgia.posterior import infer, posterior_predictive, prior_predictive
 from causalgia.posterior.checks import _spread_tail, conflict
@@ -351,7 +351,7 @@ def test_bad_numbers_are_refused_with_their_contrast() -> None:
         infer(schools().assign(se=schools()["se"] * 0), rng=0)
     with pytest.raises(CausalgiaError, match="one unit|no 'se'"):
         infer(schools().drop_vars("se"), rng=0)
-    with pytest.raises(InferenceError, match="no contrast"):
+    with pytest.raises(OutcomesError, match="no contrast at all"):
         infer(schools().isel(contrast=[]), rng=0)
 
 

@@ -116,7 +116,7 @@ def test_the_command_line_refuses_another_library(tmp_path):
         refused(*asked, said="these are two libraries; give the side table of the library that was measured")
     call(*analyze, tmp_path / "1" / "LIB", "--out", tmp_path / "measured")
     compare = ("mpra", "compare", tmp_path / "2" / "virtual", tmp_path / "measured", "--task", "K562")
-    refused(*compare, said="these are two libraries. Predict the library that was measured: cg.mpra.virtual_trial")
+    refused(*compare, said="these are two libraries. Predict the library that was measured: causalgia mpra predict")
     tables = [tmp_path / name for name in ("virtual.csv", "effects.csv")]
     pd.DataFrame({"element": units(cg.mpra.read_library(tmp_path / "2" / "LIB")), "effect": range(30)}).to_csv(
         tables[0]

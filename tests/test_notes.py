@@ -77,7 +77,10 @@ def test_sites_that_touch_are_scanned_and_what_arises_is_said():
     assert first.startswith("two sites lie 0 bases apart in 'GATA': at the junction")
     assert "TGCAT arises in 100% of the units" in first
     (note,) = against(cg.Untreated(), cg.Embed("CCACCCCC", at=80) + cg.Embed("TTTTGTTTT", at=91))
-    assert "two sites lie 3 bases apart in 'GATA'; at the junction no word of the design arises" in note
+    assert (
+        "two sites lie 3 bases apart in 'GATA'; at the junction every word of the design arises in less than 1 % of 200 units"
+        in note
+    )
 
 
 def test_the_gap_of_two_makes_the_longer_word():
@@ -161,7 +164,9 @@ def test_a_control_that_is_named_after_the_trial_is_looked_at_too():
     assert not any("differ in place" in note for note in notes_of(cg.estimate(cg.contrast(outcomes, control="none"))))
 
 
-@pytest.mark.parametrize(("letter", "share"), [("U", "no word of the design arises"), ("T", "TGCATG arises in 100%")])
+@pytest.mark.parametrize(
+    ("letter", "share"), [("U", "every word of the design arises in less than 1 %"), ("T", "TGCATG arises in 100%")]
+)
 def test_rna_has_one_strand(letter, share):
     """CAUG beside CA holds the reverse complement of UGCAUG, which a transcript does not have."""
     word, first, second = (text.replace("U", letter) for text in ("UGCAUG", "AACAUG", "CAAAAA"))

@@ -166,7 +166,8 @@ def test_a_file_that_leaves_while_it_is_imported(tmp_path):
 def test_without_torch_a_factory_that_needs_it_names_the_extra(tmp_path, text, monkeypatch):
     for name in ("causalgia.predict.torch_predictor", "causalgia.predict.torch_batch"):
         monkeypatch.delitem(sys.modules, name, raising=False)
-    monkeypatch.delitem(vars(cg), "TorchPredictor", raising=False)
+    for package in (cg, cg.predict):
+        monkeypatch.delitem(vars(package), "TorchPredictor", raising=False)
     monkeypatch.setitem(sys.modules, "torch", None)
     file = write(tmp_path / "torchy.py", text)
     with pytest.raises(MissingExtraError, match=r"torchy\.py.*pip install 'causalgia\[torch\]'") as caught:

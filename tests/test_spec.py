@@ -22,7 +22,7 @@ from causalgia.scales import _TRANSFORMS, OF_MEANS
 from causalgia.spec import TrialSpec, read_analysis, read_library_spec, read_spec, starter
 from causalgia.spec.bench import MPRA
 from causalgia.spec.choices import PredictorSpec
-from causalgia.spec.keys import _VERBS, PLACEBOS, PREDICTOR, TOP, _arm_keys
+from causalgia.spec.keys import ARM_VERBS, PLACEBOS, PREDICTOR, TOP, _arm_keys
 
 MINIMAL = """
 n_units = 20
@@ -404,7 +404,7 @@ def test_the_page_has_every_null_model_and_intervention():
     assert cells_of(null, 1) == set(NULL_MODELS)
     options = {field.name for kind in NULL_MODELS.values() for field in fields(kind) if field.init}
     assert cells_of(null, 2) == options
-    keys = {key for verb in _VERBS for key in _arm_keys({verb: 1})} | {"steps", "levels"}
+    keys = {key for verb in ARM_VERBS for key in _arm_keys({verb: 1})} | {"steps", "levels"}
     assert keys <= cells_of(sections()["[arms.<name>]"], 1)
 
 

@@ -46,7 +46,7 @@ bench = typer.Typer(
     rich_markup_mode=None,
 )
 
-_Trial = Annotated[Path, typer.Argument(metavar="TRIAL.TOML", help=r"Trial file with an \[mpra] table.")]
+_Trial = Annotated[Path, typer.Argument(metavar="TRIAL.TOML", help="Trial file with an [mpra] table.")]
 _Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Output folder; created if missing.")]
 _Force = Annotated[bool, typer.Option("--force", help="Overwrite existing files.")]
 _Library = Annotated[

@@ -144,6 +144,7 @@ def largest(table: xr.Dataset, *, most: int = 30, n: int = 20) -> xr.Dataset:
 
     Examples
     --------
+    >>> import xarray as xr
     >>> names = {"contrast": ["a", "b", "c"], "task": ["K562"]}
     >>> table = xr.Dataset({"ace": (("contrast", "task"), [[0.1], [-2.0], [1.0]])}, coords=names)
     >>> largest(table, most=2, n=2)["contrast"].values.tolist()

@@ -173,6 +173,7 @@ def departure(rise: xr.Dataset, beyond: xr.Dataset) -> str:
 
     Examples
     --------
+    >>> import xarray as xr
     >>> up, down = (xr.Dataset({"verdict": verdict}) for verdict in ("increases", "decreases"))
     >>> departure(up, up), departure(up, down), departure(down, up)
     ('more than additive', 'saturating', 'saturating')

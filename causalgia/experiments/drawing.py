@@ -40,6 +40,7 @@ def mean_over_models(table: xr.Dataset) -> xr.Dataset:
 
     Examples
     --------
+    >>> import xarray as xr
     >>> table = xr.Dataset({"ace": (("contrast", "task", "model"), [[[1.0, 2.0]]])}, coords={"task": ["K562"]})
     >>> mean_over_models(table)["ace"].values.ravel(), mean_over_models(table)["task"].values
     (array([1.5]), array(['K562, mean over 2 models'], dtype='<U24'))

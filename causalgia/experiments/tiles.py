@@ -208,6 +208,7 @@ def counted(decisions: xr.Dataset, words: dict[str, str]) -> str:
 
     Examples
     --------
+    >>> import xarray as xr
     >>> row = {"ace": [2.0, 0.0], "lower": [1.9, -0.1], "upper": [2.1, 0.1], "verdict": ["increases", "negligible"]}
     >>> table = xr.Dataset({k: ("contrast", v) for k, v in row.items()}, coords={"contrast": ["0-5", "5-9"]})
     >>> counted(table, {"increases": "sufficient", "negligible": "negligible"})

@@ -77,6 +77,7 @@ def nested_split(ice: xr.DataArray, groups: Mapping[str, NDArray[Any]], *, each:
 
     Examples
     --------
+    >>> import xarray as xr
     >>> rng = np.random.default_rng(0)
     >>> site = np.repeat(np.arange(40), 5)
     >>> effect = (rng.normal(size=40)[site] + rng.normal(size=200))[:, None, None]

@@ -19,6 +19,7 @@ def effect_in_words(row: xr.Dataset) -> str:
 
     Examples
     --------
+    >>> import xarray as xr
     >>> effect_in_words(xr.Dataset({"ace": 1.0612, "lower": 1.0512, "upper": 1.0712}))
     '1.061 [1.051, 1.071]'
     """
@@ -39,6 +40,7 @@ def by_task(table: xr.Dataset) -> Iterator[tuple[str, xr.Dataset]]:
 
     Examples
     --------
+    >>> import xarray as xr
     >>> table = xr.Dataset({"ace": (("contrast", "task"), [[1.0, 2.0]])}, coords={"task": ["K562", "HepG2"]})
     >>> [said for said, _ in by_task(table)]
     ['Task K562', 'Task HepG2']
@@ -64,6 +66,7 @@ def per_unit(row: xr.Dataset, reach: float, unit: str) -> str:
 
     Examples
     --------
+    >>> import xarray as xr
     >>> per_unit(xr.Dataset({"ace": 10.5}), 3, "a copy")
     '3.5 a copy'
     """

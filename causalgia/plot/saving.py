@@ -38,6 +38,7 @@ def save_figure(axes: Axes, path: str | Path) -> Path:
 
     Examples
     --------
+    >>> import xarray as xr
     >>> import tempfile, xarray as xr
     >>> from causalgia.plot import forest
     >>> ace = (("contrast", "task"), [[1.5]])

@@ -36,6 +36,7 @@ def against(decisions: xr.Dataset) -> str:
 
     Examples
     --------
+    >>> import xarray as xr
     >>> print(against(xr.Dataset(attrs={"rope": "-0.1 to 0.1", "level": 0.95, "error": "local", "evidence": "tests"})))
     Verdicts on the ROPE (region of practical equivalence), -0.1 to 0.1: one-sided tests of the unshrunken effects, \
 directions at p <= 0.025 a side and negligible at 0.05, not adjusted; the interval is the one that gave the verdict.

@@ -33,6 +33,7 @@ def describe(outcomes: xr.Dataset, *, every_arm: bool = False) -> str:
 
     Examples
     --------
+    >>> import xarray as xr
     >>> do = ("arm", ["do()", "do(x[3:7] = GATA)"])
     >>> outcomes = xr.Dataset(
     ...     {"outcome": (("unit", "arm", "task"), [[[1.0], [3.0]]])},

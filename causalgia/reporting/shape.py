@@ -21,6 +21,7 @@ def shape_lines(estimates: xr.Dataset) -> list[str]:
 
     Examples
     --------
+    >>> import xarray as xr
     >>> columns = {"ace": 0.3, "skewness": 6.0, "leverage": 0.99, "n_units": 100}
     >>> table = xr.Dataset({name: (("contrast", "task"), [[x]]) for name, x in columns.items()})
     >>> skewed, leveraged = shape_lines(table.assign_coords(contrast=["GATA1"], task=["K562"]))

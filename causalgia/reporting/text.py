@@ -70,6 +70,7 @@ def report(estimates: xr.Dataset, *, rows: Rows = "summary") -> str:
 
     Examples
     --------
+    >>> import xarray as xr
     >>> estimates = xr.Dataset(
     ...     {
     ...         "ace": (("contrast", "task"), [[1.38]]),
@@ -103,6 +104,7 @@ def estimand(estimates: xr.Dataset) -> str:
 
     Examples
     --------
+    >>> import xarray as xr
     >>> estimates = xr.Dataset(
     ...     {"ace": (("contrast", "task"), [[1.5]])},
     ...     coords={"contrast": ["GATA1"], "task": ["K562"], "do": ("contrast", ["do(x[5:9] = GATA) − do()"])},
