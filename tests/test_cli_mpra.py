@@ -176,7 +176,7 @@ def test_the_cheapest_split_of_random_barcodes_with_losses_and_controls():
     assert int(told["n_oligos"].replace(",", "")) == 2 * wanted["backgrounds"].item() + 150
     assert float(told["price"].replace(",", "")) == pytest.approx(wanted["price"].item(), rel=1e-3)
     for option, value in (("recovery", "1.5"), ("recovery", "0"), ("random-barcodes", "-1")):
-        words = f"{option.replace('random-barcodes', 'barcode_dispersion')}={value}"
+        words = f"--{option} {value}"
         refused("mpra", "cheapest", "--halfwidth", "0.15", f"--{option}", value, said=words)
 
 

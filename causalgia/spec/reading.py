@@ -60,7 +60,7 @@ class TrialSpec:
     >>> TrialSpec(name="GATA", design=design, rng=0, predictor=PredictorSpec(zoo="gata1_like"), analysis=ask)
     Traceback (most recent call last):
     ...
-    causalgia.errors.DesignError: [analysis]: control = 'none', which is not an arm; the arms are untreated, GATA
+    causalgia.errors.DesignError: [analysis]: control = 'none', which is not an arm; the arms are 'untreated', 'GATA'
     """
 
     name: str
