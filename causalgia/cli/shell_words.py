@@ -24,7 +24,7 @@ _COMMANDS = {
     "mpra.concordance": "mpra compare",
 }
 _OPTIONS_OF_CALLS = ("store", "keep", "rope", "error", "law", "level", "target", "adjust", "min_dna", "min_barcodes")
-_RENAMED = {"n_oligos": "oligos", "overwrite": "force"}
+_RENAMED = {"n_oligos": "oligos", "overwrite": "force", "barcode_dispersion": "random-barcodes"}
 
 _options: ContextVar[frozenset[str]] = ContextVar("options", default=frozenset())
 
