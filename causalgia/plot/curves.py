@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from textwrap import fill
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Array = npt.NDArray[np.float64]
+_WIDE = 48  # letters of a label beside an axis of the usual height
 
 MARKERS = ("o", "s", "^", "D")
 _MANY, _LABELLED = 60, 12
@@ -299,7 +301,7 @@ def _dress(
     from matplotlib.ticker import MaxNLocator
 
     axes.axhline(null_value(table), color=INK, lw=0.8, zorder=2)
-    axes.set_ylabel(scale_in_words(table.attrs, effect), fontsize=9.5, **AS_IT_IS)
+    axes.set_ylabel(fill(scale_in_words(table.attrs, effect), _WIDE), fontsize=9.5, **AS_IT_IS)
     units = table[along].attrs.get("units")
     axes.set_xlabel(along.replace("_", " ") + (f" ({units})" if units else ""), fontsize=9.5, **AS_IT_IS)
     title(axes, task)
