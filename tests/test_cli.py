@@ -510,11 +510,16 @@ def test_folders_and_broken_links_are_not_written_through(trial, tmp_path, monke
 
 def test_a_refused_run_leaves_no_folder(trial, tmp_path):
     refused("run", trial, "--out", tmp_path / "a" / "b", "--workers", "0", said="0 workers")
-    refused("run", trial, "--out", tmp_path / "a", "--dask", "nowhere", said="nowhere")
     assert not (tmp_path / "a").exists()
     (tmp_path / "mine").mkdir()
     refused("run", trial, "--out", tmp_path / "mine", "--workers", "0", said="0 workers")
     assert (tmp_path / "mine").exists()
+
+
+def test_a_run_refused_by_a_cluster_leaves_no_folder(trial, tmp_path):
+    pytest.importorskip("distributed")
+    refused("run", trial, "--out", tmp_path / "a", "--dask", "nowhere", said="nowhere")
+    assert not (tmp_path / "a").exists()
 
 
 def test_wrong_values_are_plain_words(trial, results):

@@ -19,6 +19,9 @@ _PLAIN = {  # what the parser says of values -> what is meant
     "Value error, ": "",
     "Input should be a valid integer.*": "give a whole number, such as 10",
     "Input should be a valid number.*": "give a number, such as 0.5",
+    r"'[^']*' is not a valid integer( range)?": "give a whole number, such as 10",
+    r"'[^']*' is not a valid float( range)?": "give a number, such as 0.5",
+    r"\S+ is not in the range x>=([\d.]*\d)": r"give \1 or more",
     r"Input should be greater than or equal to (\S+)": r"give \1 or more",
 }
 

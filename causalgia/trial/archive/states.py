@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import re
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,10 @@ def read_state(folder: Path) -> tuple[tuple[int, dict[str, NDArray[Any]]] | None
 
 def _packed(arrays: Mapping[str, NDArray[Any]], turns: int) -> bytes:
     made = io.BytesIO()
-    np.savez(made, allow_pickle=False, **{name: np.asarray(values) for name, values in arrays.items()})
+    with zipfile.ZipFile(made, "w") as whole:
+        for name, values in arrays.items():
+            with whole.open(f"{name}.npy", "w", force_zip64=True) as one:
+                np.lib.format.write_array(one, np.asarray(values), allow_pickle=False)
     return sealed(f"{turns}\n".encode() + made.getvalue())
 
 
