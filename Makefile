@@ -6,6 +6,7 @@ PIP = $(BIN)/python -m pip --quiet --disable-pip-version-check
 BARE = .venv-bare
 LOWEST = .venv-lowest
 # pytest runs a process on each core; BLAS with threads of its own in each would only wait for the others
+# kernels that one numba compiled are kept apart from another's: it does not load the other's safely while both write
 ONE_THREAD = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .PHONY: setup demo test coverage test-bare test-lowest constraints-lowest explore fuzz mutants lint docs bench clean
@@ -41,7 +42,7 @@ test-bare:
 	$(BARE)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(BARE)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e . --group dev
 	$(BARE)/bin/python -c 'import importlib.util as u, sys; sys.exit(u.find_spec("torch") is not None and "torch is installed here")'
-	$(ONE_THREAD) $(BARE)/bin/python -m pytest -n auto --dist worksteal -m 'not torch and not long'
+	$(ONE_THREAD) NUMBA_CACHE_DIR=$(CURDIR)/$(BARE)/numba $(BARE)/bin/python -m pytest -n auto --dist worksteal -m 'not torch and not long'
 
 # The oldest versions that pyproject.toml allows, on the oldest Python: what it takes to import, ask, analyze and draw.
 # Old packages beside new ones deprecate each other; whether ours is deprecated, the other legs say.
@@ -49,7 +50,7 @@ test-lowest:
 	$(PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-lowest.txt -e . --group test
-	$(ONE_THREAD) $(LOWEST)/bin/python -m pytest -n auto -W ignore::DeprecationWarning -m 'not torch and not long' \
+	$(ONE_THREAD) NUMBA_CACHE_DIR=$(CURDIR)/$(LOWEST)/numba $(LOWEST)/bin/python -m pytest -n auto -W ignore::DeprecationWarning -m 'not torch and not long' \
 		tests/test_package.py tests/test_staircase.py tests/test_plot.py tests/test_cli.py tests/test_archive.py
 
 constraints-lowest:

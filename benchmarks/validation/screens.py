@@ -125,7 +125,7 @@ CHECKS = [
             0.05,
             "fails",
             full=300,
-            quick=40,
+            quick=40 if k > 30 else 200,
         )
         for k in (30, 100)
         for share in (0.5, 1.0)
@@ -175,6 +175,6 @@ CHECKS = [
         0.9,
         "fails",
         full=200,
-        quick=10,
+        quick=40,
     ),
 ]
