@@ -252,25 +252,27 @@ def _beyond_an_atom(
     """
     lower, upper = said["lower"].copy(), said["upper"].copy()
     for k, t in np.argwhere(lower == upper):
-        ends = _off(lower[k, t], draws, effects, k, t, ci_prob) if slab is None else (slab[0][k, t], slab[1][k, t])
+        ends = _off(lower[k, t], (k, t), draws, effects, ci_prob, slab)
         if ends is not None:
             lower[k, t], upper[k, t] = min(lower[k, t], ends[0]), max(upper[k, t], ends[1])
     return lower, upper
 
 
 def _off(
-    atom: float, draws: xr.DataArray, effects: xr.Dataset, k: int, t: int, ci_prob: float
+    atom: float, at: tuple[int, int], draws: xr.DataArray, effects: xr.Dataset, ci_prob: float, slab: Interval | None
 ) -> tuple[float, float] | None:
-    """Return the interval of the draws off an atom, or the unshrunken one where these are few."""
-    each = draws[:, :, k, t].to_numpy().ravel()
+    """Return the slab's interval, else that of the draws off an atom, or the unshrunken one where these are few."""
+    if slab is not None:
+        return float(slab[0][at]), float(slab[1][at])
+    each = draws[:, :, at[0], at[1]].to_numpy().ravel()
     off = each[each != atom]
     if len(off) >= _ENOUGH_OFF:
         low, high = np.quantile(off, [(1 - ci_prob) / 2, (1 + ci_prob) / 2])
         return float(low), float(high)
     if "se" not in effects or "raw" not in effects:
         return None
-    raw, se = float(effects["raw"][k, t]), effects["se"].broadcast_like(effects["raw"]).transpose("contrast", "task")
-    half = special.ndtri(0.5 + ci_prob / 2) * float(se[k, t])
+    raw, se = float(effects["raw"][at]), effects["se"].broadcast_like(effects["raw"]).transpose("contrast", "task")
+    half = special.ndtri(0.5 + ci_prob / 2) * float(se[at])
     return raw - half, raw + half
 
 
@@ -289,7 +291,7 @@ def _off_the_atom(
     zero = moments["lfdr"].transpose("contrast", "task").to_numpy()
     lower, upper = columns["lower"].copy(), columns["upper"].copy()
     for k, t in np.argwhere((zero > 0) & (lower <= 0) & (upper >= 0)):
-        ends = _off(0.0, draws, effects, k, t, ci_prob) if slab is None else (slab[0][k, t], slab[1][k, t])
+        ends = _off(0.0, (k, t), draws, effects, ci_prob, slab)
         if ends is not None:
             lower[k, t], upper[k, t] = ends
     return {"p_zero": zero, "lower_slab": lower, "upper_slab": upper} if zero.any() else {}
