@@ -243,7 +243,7 @@ def _other_sites(one: list[Edit], other: list[Edit]) -> str:
 
 def _compared(one: list[Edit], other: list[Edit]) -> list[Edit]:
     """Return the edits of an arm without removals where the other does nothing, if any are left."""
-    return [edit for edit in one if not edit.removes or any(_meet(edit, there) for there in other)] or one
+    return [edit for edit in one if not edit.removes or any(_overlap(edit, there) for there in other)] or one
 
 
 def _sites(edits: list[Edit]) -> tuple[list[int], list[int]] | None:
@@ -272,7 +272,7 @@ def _other_word(one: list[Edit], other: list[Edit]) -> str:
     """Say which placebo rearranges another word than those in its place, or than any where there are none."""
     words = [edit for edit in one if edit.label]
     for placebo in (edit for edit in other if edit.is_placebo):
-        there = [edit for edit in words if _meet(edit, placebo)] or words
+        there = [edit for edit in words if _overlap(edit, placebo)] or words
         together = "".join(edit.pattern for edit in there)
         if there and not any(_belongs(edit, placebo) for edit in [*there, replace(there[0], pattern=together)]):
             share = f"GC {placebo.gc:.2f} against {there[0].gc:.2f}"
@@ -280,7 +280,7 @@ def _other_word(one: list[Edit], other: list[Edit]) -> str:
     return ""
 
 
-def _meet(one: Edit, other: Edit) -> bool:
+def _overlap(one: Edit, other: Edit) -> bool:
     """Say whether two edits change a base of the background in common."""
     return any(
         start < start_ + width_ and start_ < start + width
