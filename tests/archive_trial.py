@@ -55,6 +55,10 @@ def in_memory() -> xr.Dataset:
     return annotate(made)
 
 
+FRAME = in_memory().drop_dims("unit")
+CALL = {"identity": IDENTITY, "fields": FIELDS, "turn_ends": ENDS, "turns_a_chunk": TURNS_A_CHUNK, "frame": FRAME}
+
+
 def values(turn: int, model: int | None = None) -> dict[str, np.ndarray]:
     """Return what a turn gives, of one model or of all."""
     whole, rows = in_memory(), slice((0, *ENDS)[turn], ENDS[turn])

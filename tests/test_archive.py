@@ -18,15 +18,26 @@ import numpy as np
 import pytest
 import xarray as xr
 import zarr
-from archive_trial import ENDS, FIELDS, IDENTITY, N, at_call, begun, carry_out, files, in_memory, quick_folder, values
+from archive_trial import (
+    CALL,
+    ENDS,
+    FIELDS,
+    FRAME,
+    IDENTITY,
+    N,
+    at_call,
+    begun,
+    carry_out,
+    files,
+    in_memory,
+    quick_folder,
+    values,
+)
 
 from causalgia.errors import DamageWarning, StoreError
 from causalgia.schema import annotate
 from causalgia.trial.archive import Archive, Field, open_archive, verify
 from causalgia.trial.archive.layout import CONTROL, Grid
-
-FRAME = in_memory().drop_dims("unit")
-CALL = {"identity": IDENTITY, "fields": FIELDS, "turn_ends": ENDS, "turns_a_chunk": 2, "frame": FRAME}
 
 
 @pytest.fixture(scope="module")

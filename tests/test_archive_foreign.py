@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from archive_trial import ENDS, FIELDS, IDENTITY, begun, carry_out, files, in_memory, values
+from archive_trial import begun, carry_out, files, in_memory, values
 from foreign_store import change_log, logged, manifest_of, put_copy, put_manifest, put_static, records_of
 
 import causalgia as cg
@@ -23,9 +23,6 @@ from causalgia.trial.archive import Archive, open_archive, verify
 from causalgia.trial.archive.chunks import checksum
 from causalgia.trial.archive.files import mark_of, sealed
 from causalgia.trial.archive.layout import CONTROL
-
-FRAME = in_memory().drop_dims("unit")
-CALL = {"identity": IDENTITY, "fields": FIELDS, "turn_ends": ENDS, "turns_a_chunk": 2, "frame": FRAME}
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -36,19 +37,24 @@ def predictor(fn: object, **options: object) -> cg.FunctionPredictor:
     return cg.FunctionPredictor(fn, **({"tasks": ["GC"], "scale": "share"} | options))
 
 
-def interrupted(path: Path, **options: object) -> None:
-    """Carry out a trial until Ctrl-C comes with some of its turns answered."""
+def until_ctrl_c(answers: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a function that answers 9,000 sequences, and is interrupted at the next."""
     asked = 0
 
-    def answer(x: np.ndarray) -> np.ndarray:
+    def second(x: np.ndarray) -> np.ndarray:
         nonlocal asked
         asked += len(x)
         if asked > 9_000:
             raise KeyboardInterrupt
-        return share(x)
+        return answers(x)
 
+    return second
+
+
+def interrupted(path: Path, **options: object) -> None:
+    """Carry out a trial until Ctrl-C comes with some of its turns answered."""
     with pytest.raises(TrialInterruptedError, match=r"interrupted with [1-9],\d+ of 6,000"):
-        cg.run(DESIGN, predictor(answer, fingerprint="faulty"), rng=3, store=path, **options)
+        cg.run(DESIGN, predictor(until_ctrl_c(share), fingerprint="faulty"), rng=3, store=path, **options)
 
 
 @pytest.mark.parametrize("keep", ["outcomes", "effects"])
@@ -179,20 +185,12 @@ def test_an_ensemble_names_the_member_that_moved(tmp_path):
 def test_turns_that_some_members_answered_are_counted(tmp_path):
     """Workers are asked member by member; a kill leaves turns that some of them answered."""
     path = tmp_path / "trial.zarr"
-    asked = 0
-
-    def second(x: np.ndarray) -> np.ndarray:
-        nonlocal asked
-        asked += len(x)
-        if asked > 9_000:
-            raise KeyboardInterrupt
-        return mended(x)
 
     def ensemble(fn: object) -> cg.Ensemble:
         return cg.Ensemble({"one": predictor(share), "two": predictor(fn, fingerprint=fn.__name__)}, of="seeds")
 
     with pytest.raises(TrialInterruptedError):
-        cg.run(DESIGN, ensemble(second), rng=3, store=path)
+        cg.run(DESIGN, ensemble(until_ctrl_c(mended)), rng=3, store=path)
     with Archive.resume(path, identity=manifest_of(path)["identity"]) as archive:
         turn, grid = archive.missing[0], archive.grid
         first, last = grid.units(turn)
