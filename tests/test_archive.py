@@ -348,6 +348,7 @@ def refusal(path: Path, committed: set[int]) -> str:
     return ""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
 def test_whatever_call_the_disk_refuses_all_that_was_committed_stays(quick, finished, code):
     def refuse(do: object, args: object) -> None:

@@ -46,12 +46,14 @@ def check(folder: Path, undisturbed: dict[str, bytes]) -> int:
     return len(stores)
 
 
+@pytest.mark.long
 def test_killed_at_60_random_moments_the_store_ends_as_if_undisturbed(folder, undisturbed):
     told = killed("random", folder, 60, 20)
     assert told.startswith("60 kills")
     assert check(folder, undisturbed) > 3
 
 
+@pytest.mark.long
 def test_killed_in_every_call_that_changes_the_disk_the_store_ends_as_if_undisturbed(folder, undisturbed):
     told = killed("every", folder)
     n_calls = int(told.split(" ")[0])

@@ -43,6 +43,7 @@ def simulator(design: cg.Design, *, rng: int, tau: float = 0.5, narrow: float = 
     )
 
 
+@pytest.mark.long
 def test_an_oracle_is_calibrated_and_its_truth_is_used() -> None:
     oracle = cg.zoo.oracle("rbfox1_like")
     arms = {"placebo": cg.Placebo("TGCATG", at=16), "RBFOX1": cg.Embed("TGCATG", at=16)}
@@ -55,6 +56,7 @@ def test_an_oracle_is_calibrated_and_its_truth_is_used() -> None:
     assert table["p_same"].dims == ("trial", "task")
 
 
+@pytest.mark.long
 def test_a_simulator_with_truths_of_its_own_is_ranked() -> None:
     ask = cg.Analysis(control="untreated", law="normal", prior=cg.Prior(mu_sd=1, tau_scale=1, standardised=False))
     table = cg.calibrate(DESIGN, simulator, n_trials=60, rng=2, analysis=ask, posterior=True)
@@ -62,6 +64,7 @@ def test_a_simulator_with_truths_of_its_own_is_ranked() -> None:
     assert {"SBC rank: GC, activity", "lfsr - wrong signs"} <= set(table["row"].values)
 
 
+@pytest.mark.long
 def test_errors_that_are_too_small_are_found() -> None:
     def wrong(design: cg.Design, *, rng: int) -> xr.Dataset:
         return simulator(design, rng=rng, narrow=0.5)
@@ -71,6 +74,7 @@ def test_errors_that_are_too_small_are_found() -> None:
     assert not coverage["passes"].any()
 
 
+@pytest.mark.long
 def test_false_discoveries_are_counted_where_some_truth_is_0() -> None:
     truth = xr.DataArray(
         [[0.0], [2.0]], coords={"contrast": ["GC", "AT"], "task": ["activity"]}, dims=("contrast", "task")
@@ -163,6 +167,7 @@ def test_a_truth_from_the_mean_of_all_trials_costs_no_coverage() -> None:
     assert abs((away < 1.959964).mean() - 0.95) < 4 * np.sqrt(0.95 * 0.05 / ace.size)
 
 
+@pytest.mark.long
 def test_verdicts_and_printed_intervals_are_counted() -> None:
     """What is printed is counted: by tests here, whose figures hold at these truths."""
     truth = xr.DataArray(
@@ -188,6 +193,7 @@ def test_verdicts_and_printed_intervals_are_counted() -> None:
     assert "verdicts: the analysis has no rope" in none.attrs["not_measured"]
 
 
+@pytest.mark.long
 def test_verdicts_that_claim_too_much_are_found() -> None:
     """Standard errors that are half of what they should be make false verdicts, and the table shows them."""
 

@@ -132,6 +132,7 @@ def test_reml_keeps_the_score_at_zero_against_the_dense_likelihood() -> None:
             assert deviance(np.where(np.arange(3) == j, move * fit.variance, fit.variance)) > fit.criterion
 
 
+@pytest.mark.long
 def test_ten_arms_and_five_predictors_on_a_thousand_units() -> None:
     rng = np.random.default_rng(0)
     u, a, p = (x.ravel() for x in np.indices((1_000, 10, 5)))
@@ -143,6 +144,7 @@ def test_ten_arms_and_five_predictors_on_a_thousand_units() -> None:
     assert (np.abs(fit.variance - truth) < 4 * fit.se).all()
 
 
+@pytest.mark.long
 def test_standard_errors_are_those_of_repeated_tables() -> None:
     rng = np.random.default_rng(5)
     tables = np.stack([crossed(rng, 40, 8, (1.0, 1.0, 1.0)) for _ in range(400)], axis=1)

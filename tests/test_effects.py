@@ -58,6 +58,7 @@ def test_every_arm_against_the_control(y: np.ndarray) -> None:
     np.testing.assert_array_equal(effects["ice"][:, :, 0], y[:, 1:] - y[:, :1])
 
 
+@pytest.mark.long
 @given(arrays(float, (5, 3), elements=FINITE))
 def test_relabelling_arms_flips_signs(y: np.ndarray) -> None:
     forward = contrast(crossover(y), contrasts={"c": {"GATA1": 1, "TAL1": -1}})
@@ -65,6 +66,7 @@ def test_relabelling_arms_flips_signs(y: np.ndarray) -> None:
     np.testing.assert_array_equal(forward["ice"], -swapped["ice"])
 
 
+@pytest.mark.long
 @given(arrays(float, (5, 4), elements=FINITE))
 def test_adding_an_arm_changes_no_other_contrast(y: np.ndarray) -> None:
     fewer = contrast(crossover(y[:, :3]), control="placebo")
@@ -230,6 +232,7 @@ def factorial(k: int, y: np.ndarray) -> xr.Dataset:
     return outcomes.assign_coords({f: ("arm", [c[i] for c in cells]) for i, f in enumerate("ABC"[:k])})
 
 
+@pytest.mark.long
 @given(arrays(float, (4, 8), elements=FINITE))
 def test_interactions_of_two_and_three_factors(y: np.ndarray) -> None:
     two = contrast(factorial(2, y[:, :4]), interaction=["A", "B"])
@@ -354,6 +357,7 @@ def test_one_effect_within_rounding_is_constant_and_zero_only_where_it_may_be() 
     assert flags(np.array([[0.3, 0.3 + 1e-12], [0.3, 0.3]])) == (False, False)
 
 
+@pytest.mark.long
 @given(arrays(float, (6, 3), elements=FINITE))
 def test_another_arm_changes_no_flag(y: np.ndarray) -> None:
     fewer = contrast(crossover(y[:, :2], arms=ARMS[:2]), control="placebo")

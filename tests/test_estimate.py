@@ -117,12 +117,14 @@ def test_the_interval_is_the_t_interval() -> None:
 # invariances
 
 
+@pytest.mark.long
 @given(st.permutations(range(40)))
 def test_the_order_of_units_changes_nothing(order: list[int]) -> None:
     effects = effects_of(crossover(parents=20))
     same(estimate(effects), estimate(effects.isel(unit=order)))
 
 
+@pytest.mark.long
 @given(st.permutations(range(60)), st.sampled_from(["plain", "lin", "block"]))
 def test_the_order_of_units_changes_nothing_in_a_parallel_trial(order: list[int], kind: str) -> None:
     effects = effects_of(parallel(blocks=20 if kind == "block" else 0, parents=30 if kind == "lin" else None))

@@ -262,6 +262,7 @@ def test_an_outlier_is_left_alone() -> None:
     assert answer.shrinkage[-1] < 1e-3
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("factor", [1e-8, 3.7, 1e8])
 @pytest.mark.parametrize("build", [mixture, spike_and_slab])
 def test_another_unit_gives_the_same_answer(factor: float, build: Any) -> None:
@@ -310,6 +311,7 @@ def test_spike_and_slab_against_a_fine_grid(n: int) -> None:
     assert np.abs((draws.ace == 0).mean(axis=0) - answer.lfdr).max() < 4.5 * 0.5 / np.sqrt(4_000)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("r", [1, 2])
 def test_a_spike_and_slab_under_shared_errors_by_enumeration(r: int) -> None:
     """All 2^K sets of effects that are 0, each with the whole covariance, on a grid of tau."""

@@ -56,6 +56,7 @@ def test_there_are_at_least_24_nodes_and_they_reach_the_outliers() -> None:
     assert far.weight.sum() == pytest.approx(1)
 
 
+@pytest.mark.long
 def test_hyperparameters_at_10_000_with_outliers() -> None:
     """tau is seen to 1 %: rows a little wrong add up to many posterior sd here, and hide in small problems."""
     effect, se = heavy(10_000, 1, outliers=30)
@@ -140,6 +141,7 @@ def hyper_by_grid(effect: Array, se: float, prior: Prior) -> tuple[float, float,
     return evidence, mass.sum(1) @ np.exp(x), np.sqrt(mass.sum(0) @ mu**2 - (mass.sum(0) @ mu) ** 2)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("effect", "se", "prior"),
     [
@@ -188,6 +190,7 @@ def test_many_degrees_of_freedom_are_the_normal_family(factors: int, covariates:
     np.testing.assert_allclose(draws.beta.std(axis=0), theirs.beta.std(axis=0), rtol=0.07)
 
 
+@pytest.mark.long
 def test_factor_scores_against_quadrature() -> None:
     effect, se = heavy(60, 4)
     generator = np.random.default_rng(5)
@@ -258,6 +261,7 @@ def test_degenerate_input_is_answered(case: str, prior: Prior) -> None:
     is_finite(student(effect, Noise(se**2), prior))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("factor", [1e-8, 3.7, 1e8])
 @pytest.mark.parametrize("n", [10, 60])
 def test_another_unit_gives_the_same_answer(factor: float, n: int) -> None:

@@ -89,6 +89,7 @@ def test_all_of_the_catalogue_is_here() -> None:
     assert set(AT_41) == set(cg.experiments.entries())
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore::causalgia.errors.CausalgiaWarning")
 @pytest.mark.parametrize("name", AT_41)
 def test_an_experiment_answers_about_each_task_of_each_member_and_is_drawn(name: str, tmp_path: Path) -> None:
@@ -178,6 +179,7 @@ def test_predictors_of_different_experiments_are_refused() -> None:
             across_predictors(nothing, contrast="bias")  # type: ignore[arg-type]
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 @pytest.mark.parametrize("own", [False, True])
 def test_a_constant_predictor_counts_in_the_share(own: bool) -> None:

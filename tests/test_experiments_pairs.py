@@ -138,6 +138,7 @@ def replace_scale(oracle: cg.zoo.Oracle, scale: str) -> cg.zoo.Oracle:
 HELIX = {"null": NULL, "distances": range(11, 53), "orientations": ["++"], "orders": ["downstream"]}
 
 
+@pytest.mark.long
 def test_the_period_of_the_helix_where_units_differ():
     experiment = motif_pair(**HELIX, n_units=300)
     answer = experiment.analyse(cg.run(experiment, BUSY, rng=0, progress=False), rng=0)
@@ -166,6 +167,7 @@ def test_the_helix_where_every_unit_says_the_same():
     assert answer.findings["period"]["task"].values.tolist() == ["Nanog"]  # the other tasks' curves are flat
 
 
+@pytest.mark.long
 def test_no_helix_where_there_is_none():
     straight = cg.zoo.Oracle(
         cg.zoo.Word("S", 0.1), cg.zoo.Pair("ATCAS", "SGAAC", bonus=0.8, decay=40.0, min_distance=5), scale="activity"
@@ -231,6 +233,7 @@ def test_a_decay_is_said_to_have_no_phase_and_no_units_to_judge_it_by():
     assert not any("nan" in said for said in answer.sentences)
 
 
+@pytest.mark.long
 def test_distances_at_which_some_period_is_no_wave():
     experiment = motif_pair(**HELIX | {"null": cg.Uniform(length=300), "distances": range(18, 135, 9)}, n_units=40)
     answer = experiment.analyse(cg.run(experiment, BUSY, rng=0, progress=False), rng=0)

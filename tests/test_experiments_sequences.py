@@ -196,6 +196,7 @@ def test_the_spread_of_a_placebo_is_over_its_places(crowded):
     assert (truth["mcse"] == 0).all()
 
 
+@pytest.mark.long
 def test_what_is_said_adds_up_and_covers():
     """Motif, placebo and their difference are decided each by itself: none is drawn to 0, or from the others."""
     oracle = Oracle(Word("AGATAA", 3.5, "both"), Word("GGCC", 0.8), EndGC(-1.0, last=150))
@@ -313,6 +314,7 @@ def test_one_draw_has_no_error_over_draws_and_an_ensemble_has_its_predictors(cro
 # the split of variances ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_the_nested_split_finds_known_variances_and_its_limits_cover_them():
     rng = np.random.default_rng(0)
     sequence, instance = np.repeat(np.arange(30), 12), np.repeat(np.arange(90), 4)
@@ -589,6 +591,7 @@ def test_flanks_refuse_what_does_not_fit():
 # all of them --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 def test_streamed_trials_are_read_as_far_as_estimates_go(sampled):
     made = (

@@ -160,6 +160,7 @@ def test_the_ends_that_the_message_names_fit() -> None:
 # ---------------------------------------------------------------- hairpin: the effects
 
 
+@pytest.mark.long
 def test_vts1_is_best_in_the_loop_and_least_in_the_stem() -> None:
     answer = assert_recovers(hairpin(), VTS1)
     assert answer.sentences[0].startswith("Task VTS1: loop > open > stem: ")
@@ -183,6 +184,7 @@ def test_a_predictor_that_knows_no_structure_has_no_interaction() -> None:
     assert "loop = open = stem" in answer.sentences[0]
 
 
+@pytest.mark.long
 def test_structure_is_not_a_motif_that_the_complement_makes() -> None:
     """CAUGCA, opposite UGCAUG in a stem, makes one more UGCAUG after UG: words that add have no structure."""
     oracle = cg.zoo.oracle("additive")
@@ -197,6 +199,7 @@ def test_structure_is_not_a_motif_that_the_complement_makes() -> None:
     assert all("CATGCA" in sequence for name in ("stem", "complement in the open") for sequence in made[name])
 
 
+@pytest.mark.long
 def test_a_scrambled_word_works_nowhere() -> None:
     answer = assert_recovers(hairpin(word="GUGCG"), VTS1)
     verdict = answer.decisions["verdict"].squeeze("task").to_series()
@@ -299,6 +302,7 @@ def outcomes_of(made: dict[str, Oracle], experiment: cg.experiments.Experiment, 
     return {name: cg.run(experiment, oracle, rng=k if own else 0) for k, (name, oracle) in enumerate(made.items())}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("own", [False, True])
 def test_the_share_of_biased_predictors_is_found(own: bool) -> None:
     made = predictors(60, share=0.4)
@@ -377,6 +381,7 @@ def answers_under(
     return {name: each.analyse(cg.run(each, oracle, rng=k), rng=0) for k, (name, each) in enumerate(under.items())}
 
 
+@pytest.mark.long
 def test_copies_come_out_alike_under_every_null_model() -> None:
     answers = answers_under(copies(n_units=400), cg.zoo.oracle("rbfox1_like"), given_nulls())
     with warnings.catch_warnings():
@@ -453,6 +458,7 @@ def test_noise_is_said_to_be_noise() -> None:
     assert table["clear"].sel(null="a", null_="b").item() < 0.2
 
 
+@pytest.mark.long
 def test_limits_of_tau_hold_the_true_tau() -> None:
     """The interval is simultaneous over pairs: it misses at most 5 % of the time (here, next to never)."""
     rng = np.random.default_rng(11)

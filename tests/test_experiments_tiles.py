@@ -192,6 +192,7 @@ def test_no_share_is_taken_of_logs_and_one_sequence_is_a_claim_about_itself() ->
 # ---- necessity and sufficiency
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("logic", ["and", "or"])
 def test_and_makes_tiles_necessary_or_makes_them_sufficient(logic: str) -> None:
     oracle = gate(logic)
@@ -340,6 +341,7 @@ def test_a_greedy_search_finds_the_set_and_reports_draws_that_did_not_choose_it(
     assert total[1] < total[0] < -2
 
 
+@pytest.mark.long
 def test_the_winner_of_a_greedy_round_is_not_cursed_on_fresh_draws() -> None:
     """No tile does anything but noise: the best of eight looks large among the draws that chose it alone."""
     oracle = Oracle(Word("GA", 0.1), Word("CT", 0.07), Word("AC", -0.11), Word("TG", 0.13))

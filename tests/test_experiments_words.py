@@ -82,6 +82,7 @@ def test_against_zero_random_words_differ_where_beyond_placebos_they_do_not():
     assert " of 40 placebo words differ" in answer.sentences[0]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("oracle", "n_units"), [(SATURATING, 200), (RBFOX1, 50)])
 def test_words_that_rarely_do_anything_are_not_found(oracle, n_units):
     """In few units nearly all of the 4,096 words do exactly nothing, placebo words too: none of that is a finding.

@@ -906,6 +906,7 @@ def held_by(module):
     return [module.last, module.kept.get("features"), getattr(module, "n_rows", None)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("where", ["attribute", "container", "before it fails"])
 @pytest.mark.filterwarnings("ignore::causalgia.errors.FallbackWarning")
 @pytest.mark.parametrize("incremental", [False, True])

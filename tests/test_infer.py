@@ -188,6 +188,7 @@ def test_few_contrasts_of_many_units_are_exact(law: Any) -> None:
     assert (np.abs(difference) < 0.5 * sd[2:]).all()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("k", [4, 60])
 def test_a_small_shift_of_all_effects_is_not_taken_for_the_error_of_the_control(k: int) -> None:
     """Words without an effect differ from the control by its own; a clear effect stays where its estimate is."""
@@ -389,6 +390,7 @@ def by_brute_force(effect: np.ndarray, sigma: np.ndarray, prior: Prior) -> tuple
     return mean, np.sqrt(square / total - mean**2), tau_gamma / total
 
 
+@pytest.mark.long
 def test_predictors_as_a_level_by_brute_force() -> None:
     effect = np.array([[1.0, 1.8], [0.1, -0.5]])
     sigma, prior = np.array([[0.09, 0.04], [0.04, 0.16]]), Prior(mu_sd=2, tau="half_normal", tau_scale=1)

@@ -201,6 +201,7 @@ def made(design: cg.Design, predictor: cg.Predictor) -> tuple[KeptMoments, list[
     return summary, [parts for _, _, parts in carry_out(begun.trial, cut, range(len(cut)), kept=sent)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["crossover", "parents", "ensemble", "float32"])
 def test_sums_are_put_back_at_every_seam(name):
     design, predictor, _ = CASES[name]
@@ -270,6 +271,7 @@ def test_what_units_share_is_asked_again_where_it_is_damaged(tmp_path):
     xr.testing.assert_identical(found.load(), kept(design_of(), predictor, "effects"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["crossover", "ensemble", "parents"])
 def test_workers_keep_the_same(name, client, tmp_path):
     design, predictor, _ = CASES[name]

@@ -77,6 +77,7 @@ def test_a_full_covariance_is_metafors(case: str) -> None:
     np.testing.assert_allclose(mine.blup - mine.fitted, FULL[case]["random_effect"], rtol=1e-6)
 
 
+@pytest.mark.long
 @given(st.integers(0, 10_000), st.sampled_from(["REML", "ML", "DL", "PM", "FE"]), st.booleans())
 def test_a_diagonal_covariance_is_its_variances(seed: int, method: Any, knapp_hartung: bool) -> None:
     rng = np.random.default_rng(seed)
@@ -88,6 +89,7 @@ def test_a_diagonal_covariance_is_its_variances(seed: int, method: Any, knapp_ha
         np.testing.assert_allclose(getattr(one, name), getattr(other, name), rtol=1e-6, atol=1e-8, err_msg=name)
 
 
+@pytest.mark.long
 @given(st.integers(0, 10_000))
 def test_no_other_tau2_is_likelier(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -105,6 +107,7 @@ def test_no_other_tau2_is_likelier(seed: int) -> None:
     assert all(likelihood(t) <= best + 1e-9 for t in [0, *np.geomspace(1e-6, 1e6, 200)])
 
 
+@pytest.mark.long
 def test_coverage_of_knapp_hartung_is_nominal() -> None:
     """1,000 meta-analyses of 10 effects with equal errors, where its t is exact given tau2 > 0."""
     rng = np.random.default_rng(12)

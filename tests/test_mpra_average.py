@@ -66,6 +66,7 @@ def test_controls_alone_are_compared_where_no_other_element_has_the_arms():
     assert cg.mpra.activity(pairs).sizes["unit"] == 10
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("p_silent", [0.0, 0.1, 0.2])
 def test_silent_barcodes_do_not_shrink_the_average_of_the_fit(p_silent):
     """Of activities it was 2.02, 1.78 and 1.60: those say so now, and the fit's is right."""
@@ -138,6 +139,7 @@ def counts_of_factorial(library: xr.Dataset) -> xr.Dataset:
     return cg.mpra.simulate(side.assign(log2=level), barcodes=8, replicates=3, sd_barcode=0.2, rng=3)
 
 
+@pytest.mark.long
 def test_the_interaction_of_a_factorial_from_the_command_line(tmp_path):
     analysis = cg.Analysis(interaction=["A", "B"]).to_json()
     library = cg.mpra.library(factorial(), oligo_length=230, adapters="lentimpra", rng=7, scrambles=10)

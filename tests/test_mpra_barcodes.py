@@ -61,6 +61,7 @@ def test_a_distance_is_the_one_of_the_textbook_recurrence(kind, length):
         assert [edit_distance(other, one, distance=kind) for other in words] == expected.tolist()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("length", "least"), [(6, 1), (6, 2), (8, 3), (11, 3), (12, 4), (13, 5), (20, 3), (20, 7)])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_word_that_is_too_near_an_earlier_one_is_always_found(kind, length, least):
@@ -72,6 +73,7 @@ def test_a_word_that_is_too_near_an_earlier_one_is_always_found(kind, length, le
     assert 0 < (found >= 0).sum() < 300
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_pair_of_2000_barcodes_keeps_its_distance(kind):
     made = encode(barcodes(2_000, length=11, distance=kind, rng=3))
@@ -279,6 +281,7 @@ def test_the_largest_free_distance_leaves_every_piece_a_letter(length):
 # ---- who carries which
 
 
+@pytest.mark.long
 def test_the_test_of_balance_keeps_its_level_when_barcodes_are_dealt_at_random():
     rng, unit = np.random.default_rng(5), np.repeat(np.arange(30), 2)
     pool = rng.integers(0, 4, (60 * 3, 10), np.uint8)

@@ -699,6 +699,7 @@ def test_a_parallel_library_gives_a_parallel_trial():
             verb(counts, control="control")
 
 
+@pytest.mark.long
 def test_the_average_of_a_parallel_library_is_covered():
     hit = []
     for seed in range(80):

@@ -292,6 +292,7 @@ def test_zeros_that_cannot_be_are_silent_and_zeros_that_can_be_are_counts():
     assert slope == pytest.approx(1.0, abs=0.1)
 
 
+@pytest.mark.long
 def test_reads_that_come_in_families_count_as_families():
     rows = {"hierarchical": [], "two_way": []}
     for seed in range(3):
@@ -392,6 +393,7 @@ def halves(shared, library: str, arm: str) -> xr.Dataset:
     )
 
 
+@pytest.mark.long
 @pytest.mark.real
 @pytest.mark.parametrize("library", ["library1", "library2"])
 def test_the_barcodes_of_one_real_oligo_do_not_differ(shared, library):

@@ -329,6 +329,7 @@ def test_draws_of_whole_parents_of_unequal_sizes_are_seldom_refused():
     assert random_draw_test(rest[chosen], rest[~chosen], cluster=codes[0], cluster_rest=codes[1]).p < 0.001
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["lognormal", "t3", "ties"])
 @pytest.mark.parametrize("sign", [1, -1])
 def test_selection_by_prediction_is_found(kind, sign):

@@ -266,6 +266,7 @@ def test_false_verdicts_about_the_next_network(sd):
         assert np.mean(inside & (np.abs(level[J]) >= 1)) <= 0.05 + band
 
 
+@pytest.mark.long
 def test_leave_one_out_of_every_ensemble_covers_as_it_says():
     rng = np.random.default_rng(23)
     for J in (2, 3, 4):

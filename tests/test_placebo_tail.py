@@ -75,6 +75,7 @@ def test_it_needs_placebo_words():
         cg.decide(_table(np.arange(10.0), [40.0]), rope="placebo tail")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("law", ["normal", "t5", "t3", "exponential"])
 @pytest.mark.parametrize("share", [0.0, 0.05])
 def test_false_discoveries_are_bounded(law, share):

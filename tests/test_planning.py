@@ -325,6 +325,7 @@ def test_what_cannot_be_asked_names_the_cure(call: Any, words: str) -> None:
 VARIANCES = st.sampled_from([0.0, 0.02, 0.3, 1.0, 4.0])
 
 
+@pytest.mark.long
 @given(
     st.tuples(VARIANCES, VARIANCES, VARIANCES, VARIANCES, VARIANCES),
     st.sampled_from([0.0, 5.0, 50.0]),

@@ -146,6 +146,7 @@ def test_one_normal_contrast_is_students_t() -> None:
     assert abs(answer.critical - stats.t.ppf(0.975, 399)) < 0.06
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["exponential", "lognormal", "rare binary", "rare exponential", "clustered"])
 def test_family_wise_error_is_at_most_nominal(kind: str) -> None:
     rng, n, k, trials = np.random.default_rng(8), 100, 200, 100

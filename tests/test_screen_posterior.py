@@ -45,6 +45,7 @@ def judged(estimates: xr.Dataset, truth: np.ndarray, law: Any = "spike_and_slab"
     return np.array([*(x.mean() for x in means), ((raw - truth) ** 2)[largest].mean()])
 
 
+@pytest.mark.long
 @pytest.mark.torch
 @pytest.mark.parametrize("name", ["additive", "rbfox1_like"])
 def test_a_screen_of_words_covers_its_truth(name: str) -> None:
@@ -58,6 +59,7 @@ def test_a_screen_of_words_covers_its_truth(name: str) -> None:
     assert square < 1.5 * raw_square  # it was 30 times, and .1 inside, where scores were read from the effects
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("law", ["spike_and_slab", "student_t", "normal"])
 def test_a_pattern_that_effects_share_with_errors_stays_with_the_effects(law: Any) -> None:
     """Half of the words lie 10 standard errors lower, and half of the words share an error: the same half."""

@@ -104,6 +104,7 @@ def test_the_set_is_the_published_one(word: str) -> None:
     assert len(same_counts(word, 2)) == PUBLISHED[word]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("word", "k"), ENUMERATED)
 def test_every_valid_sequence_is_equally_likely(word: str, k: int) -> None:
     valid = same_counts(word, k)
@@ -113,6 +114,7 @@ def test_every_valid_sequence_is_equally_likely(word: str, k: int) -> None:
         assert chisquare(list(seen.values())).pvalue > ALARM
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("word", "k"), [(w, k) for w, k in ENUMERATED if k == 2 and len(w) > 2])
 def test_the_general_walk_agrees_for_pairs(word: str, k: int) -> None:
     out = np.empty((N_DRAWS, len(word)), np.uint8)
@@ -125,6 +127,7 @@ def test_the_general_walk_agrees_for_pairs(word: str, k: int) -> None:
         assert chisquare(list(seen.values())).pvalue > ALARM
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("word", [w for w, k in ENUMERATED if k == 2])
 def test_the_lists_of_long_sequences_agree_for_pairs(word: str) -> None:
     out = np.empty((N_DRAWS, len(word)), np.uint8)
@@ -137,6 +140,7 @@ def test_the_lists_of_long_sequences_agree_for_pairs(word: str) -> None:
         assert chisquare(list(seen.values())).pvalue > ALARM
 
 
+@pytest.mark.long
 def test_all_last_exit_trees_have_their_share() -> None:
     """Four hubs with unequal exits: all 16 tree shapes occur, against the enumerated set."""
     word = "ACGTACTGATCGCAGT"

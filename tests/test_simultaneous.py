@@ -47,6 +47,7 @@ NULL = np.random.default_rng(0).exponential(size=(80, 6)) - 1
 # ---- multivariate t against R
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("case", "critical", "p"), [("crossover", 5e-4, 1e-4), ("parallel_dunnett", 1e-6, 1e-6)], ids=["qmc", "quadrature"]
 )
@@ -65,6 +66,7 @@ def test_multivariate_t_is_that_of_r(case: str, critical: float, p: float, alter
     np.testing.assert_allclose(mine.p_step_down, theirs[f"p_step_down{end}"], rtol=0, atol=p)
 
 
+@pytest.mark.long
 def test_the_labelled_band_is_that_of_r() -> None:
     effects, theirs = crossover(), EXPECTED["crossover"]
     for given in (effects, estimate(effects)):
@@ -312,6 +314,7 @@ def test_joint_tests_of_ratios_ask_about_1(method: Any) -> None:
     np.testing.assert_allclose(found["p_adjusted"], same["p_adjusted"], atol=1e-9)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", ["bootstrap_t", "dunnett"])
 def test_bands_of_ratios_lie_about_the_ratio_and_exclude_1_where_p_is_small(method: Any) -> None:
     effects = ratios(6)

@@ -169,6 +169,7 @@ def test_random_groups_are_unbiased_for_the_covariance():
     assert np.abs(off).max() < 4
 
 
+@pytest.mark.long
 def test_inference_on_random_groups_is_that_on_all_units(monkeypatch):
     monkeypatch.setattr("causalgia.engine.kept_moments._BYTES_OF_GROUPS", 0)
     design = many_words(600)
@@ -192,6 +193,7 @@ def test_an_experiment_is_answered_from_its_stream():
     assert "exploratory" not in streamed.decisions.attrs
 
 
+@pytest.mark.long
 def test_memory_does_not_grow_with_the_units(monkeypatch):
     monkeypatch.setattr("causalgia.engine.kept_moments._BYTES_OF_GROUPS", 0)
 

@@ -100,6 +100,7 @@ def _coverage(*, x_error, scatter, fitted_scatter, n):
     return held, np.array(slopes)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("x_error", "scatter", "fitted"), [(0.1, 0.0, False), (0.0, 0.4, True), (0.1, 0.4, True)])
 def test_intervals_hold_and_the_slope_is_not_attenuated(x_error, scatter, fitted):
     n = 500
