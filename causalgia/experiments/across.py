@@ -86,25 +86,15 @@ def across_predictors(
     if not tables:
         raise OutcomesError("there is no predictor; give the outcomes of two or more")
     _check_experiments(tables)
+    _check_scales(tables)
+    alike = _share_units(tables)
     loaded = ((name, table if client is None else table.compute()) for name, table in tables.items())
     names = [name or "the outcomes" for name in tables]
-    parts = mapped(partial(_of_one, asked=contrast), loaded, what="the contrast", names=names, client=client)
-    _check_scales(tables)
+    work = partial(_of_one if alike else _estimate_of_one, asked=contrast)
+    parts = mapped(work, loaded, what="the contrast", names=names, client=client)
     if sum(part.sizes["contrast"] for part in parts) < 2:
         raise OutcomesError("there is one predictor with one task, and nothing to compare it with; give two or more")
-    first, *others = parts
-    same = [_same_units(first, part) for part in others]
-    if all(same):
-        return _together(parts)
-    seeds = [seed for table in tables.values() if (seed := str(table.attrs.get("rng", ""))).isdigit()]
-    if any(same) or len(set(seeds)) < len(seeds):
-        raise OutcomesError(
-            "some predictors share units, or the seed of their units, and others do not; run one experiment with one "
-            "rng= for all, or each predictor with an rng= of its own"
-        )
-    from causalgia.estimation import estimate
-
-    return _apart(parts, mapped(estimate, parts, what="the estimate", names=names, client=client))
+    return _together(parts) if alike else _apart(parts)
 
 
 def share_of_predictors(
@@ -342,6 +332,21 @@ def _same_units(one: xr.Dataset, other: xr.Dataset) -> bool:
     return all(np.array_equal(one[name].to_numpy(), other[name].to_numpy()) for name in known)
 
 
+def _share_units(tables: Mapping[str, xr.Dataset]) -> bool:
+    """Whether all predictors answered the same units; raise OutcomesError where some did and others did not."""
+    first, *others = tables.values()
+    same = [_same_units(first, table) for table in others]
+    if all(same):
+        return True
+    seeds = [seed for table in tables.values() if (seed := str(table.attrs.get("rng", ""))).isdigit()]
+    if any(same) or len(set(seeds)) < len(seeds):
+        raise OutcomesError(
+            "some predictors share units, or the seed of their units, and others do not; run one experiment with one "
+            "rng= for all, or each predictor with an rng= of its own"
+        )
+    return False
+
+
 def _together(parts: list[xr.Dataset]) -> xr.Dataset:
     """Estimate predictors that answered the same units, with the covariance of their estimates."""
     from causalgia.estimation import estimate
@@ -349,7 +354,14 @@ def _together(parts: list[xr.Dataset]) -> xr.Dataset:
     return estimate(_joined(parts))
 
 
-def _apart(parts: list[xr.Dataset], estimates: list[xr.Dataset]) -> xr.Dataset:
+def _estimate_of_one(named: tuple[str, xr.Dataset], asked: str) -> xr.Dataset:
+    """Return the estimates of one contrast in the tasks of one predictor."""
+    from causalgia.estimation import estimate
+
+    return estimate(_of_one(named, asked))
+
+
+def _apart(estimates: list[xr.Dataset]) -> xr.Dataset:
     """Return the estimates of predictors that answered units of their own: their errors are independent."""
     from scipy.linalg import block_diag
 
@@ -357,7 +369,7 @@ def _apart(parts: list[xr.Dataset], estimates: list[xr.Dataset]) -> xr.Dataset:
 
     plain = [one.drop_dims([dim for dim in ("contrast_", "cluster") if dim in one.dims]) for one in estimates]
     joined = _joined(plain)
-    if len(parts) == joined.sizes["contrast"]:
+    if len(estimates) == joined.sizes["contrast"]:
         return joined
     matrix = block_diag(*(covariance(one).to_numpy()[:, :, 0] for one in estimates))
     coords = {"contrast_": joined["contrast"].to_numpy()}
