@@ -11,8 +11,6 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from causalgia.errors import CausalgiaError, ClusterError, first_line, one_line
-from causalgia.workers.clusters import require_client
-from causalgia.workers.jobs import carry_out
 from causalgia.workers.sending import FACTORY, Origin, by_value, culprit, plain_bytes
 
 if TYPE_CHECKING:
@@ -62,6 +60,9 @@ def mapped(
     """
     if client is None:
         return [_done(work, piece, name) for piece, name in zip(pieces, names, strict=True)]
+    from causalgia.workers.clusters import require_client
+    from causalgia.workers.jobs import carry_out
+
     require_client(client)
     found: dict[int, R] = {}
     bundles = _Bundles(iter(pieces), names)
