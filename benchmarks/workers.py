@@ -34,7 +34,8 @@ from causalgia.trial.gathering import outcome_dims
 from causalgia.trial.kept import Everything
 from causalgia.trial.plan import Plan, columns
 from causalgia.trial.turns import Trial
-from causalgia.trial.workers import carry_out, local_cluster
+from causalgia.trial.workers import carry_out
+from causalgia.workers import local_cluster
 
 if TYPE_CHECKING:
     from distributed import Client

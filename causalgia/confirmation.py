@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
@@ -19,6 +20,9 @@ from causalgia.streams import RNG, derive, root_key
 from causalgia.tables import nearest
 from causalgia.trial import run
 from causalgia.trial.keeping import kept_design
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 RESERVED = "fresh units from parents reserved before the screen"
 SAME = "fresh units from the same parents as the screen's: a claim about these parents, not about new ones"
@@ -37,6 +41,7 @@ def confirm(
     n_units: int | None = None,
     design: Design | None = None,
     other_predictor: bool = False,
+    client: Client | None = None,
 ) -> xr.Dataset:
     """Run the selected arms of a screen once more, with its controls, on fresh units; the outcomes of that new trial.
 
@@ -62,6 +67,8 @@ def confirm(
         The design of the screen, where the Dataset does not carry it.
     other_predictor
         Whether the predictor is another one than the screen's, on purpose.
+    client
+        Of a Dask cluster (`distributed.Client`) whose workers answer; None: this process.
 
     Returns
     -------
@@ -79,6 +86,8 @@ def confirm(
         If the predictor is not the screen's.
     OutcomesError
         If the screen carries no design and none is given.
+    ClusterError
+        As `causalgia.run`.
 
     References
     ----------
@@ -107,7 +116,7 @@ def confirm(
     null, units = _fresh(whole)
     again = _design(whole, null, arms, n_units)
     kept = _analysis(analysis, _judges(again, analysis, names), of_parents=units == SAME and _two_a_parent(again))
-    outcomes = run(again, predictor, rng=derive(root_key(rng), "confirm"), analysis=kept)
+    outcomes = run(again, predictor, rng=derive(root_key(rng), "confirm"), analysis=kept, client=client)
     said = f"{units}; selected from the trial {whole.fingerprint}: {', '.join(names)}"
     seed = str(int(rng)) if isinstance(rng, int | np.integer) else type(rng).__name__
     return outcomes.assign_attrs(confirms=said, rng=seed)

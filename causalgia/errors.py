@@ -104,6 +104,24 @@ def quoted(value: object) -> str:
         return f"{type(value).__name__} with more digits than can be written"
 
 
+def one_line(error: BaseException) -> str:
+    r"""Return an exception as one line of at most 500 characters: its type and all that it says.
+
+    Examples
+    --------
+    >>> one_line(ValueError("missing keys:\n  a\n  b"))
+    'ValueError: missing keys: a b'
+    """
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:500]}" if text else type(error).__name__
+
+
+def first_line(error: BaseException) -> str:
+    """Return an exception as one short line: its type and the first line of what it says."""
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0][:300]}" if text else type(error).__name__
+
+
 def as_message(text: object) -> str:
     r"""Return the text of a message: nothing that steers a terminal, words of at most 80 letters, at most 2,000 in all.
 

@@ -68,7 +68,9 @@ def test_show_reads_and_prints_and_loads_nothing_that_computes(folder):
 def test_analyze_of_a_first_trial_loads_no_statistics_package_and_no_predictor(folder):
     loaded = loaded_by(folder, "analyze", "results")
     assert not {"statsmodels", "scipy.stats", "torch", "zarr", "pymc", "arviz"} & loaded
-    assert not {"causalgia.zoo", "causalgia.predict.loading", "causalgia.trial.workers"} & loaded
+    assert (
+        not {"causalgia.zoo", "causalgia.predict.loading", "causalgia.trial.workers", "causalgia.workers.jobs"} & loaded
+    )
 
 
 def test_a_run_loads_no_statistics_package_and_no_figures(folder):

@@ -36,7 +36,8 @@ from causalgia.trial import carrying
 from causalgia.trial.kept import Everything
 from causalgia.trial.plan import Plan
 from causalgia.trial.turns import Trial
-from causalgia.trial.workers import answering, carry_out, clusters, connected, jobs, local_cluster, require_sendable
+from causalgia.trial.workers import carry_out, require_sendable
+from causalgia.workers import answering, clusters, connected, jobs, local_cluster
 
 dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
@@ -251,7 +252,7 @@ def test_freed_memory_is_kept_for_the_next_layer() -> None:
 ALLOCATING = """
 import resource
 import numpy as np
-from causalgia.trial.workers.allocating import keep_freed_memory
+from causalgia.workers.allocating import keep_freed_memory
 
 def faults():
     for _ in range(2):
@@ -410,7 +411,7 @@ def test_a_predictor_that_hangs_ends_in_an_error_at_the_limit_that_was_set() -> 
         with in_threads() as cluster, distributed.Client(cluster, set_as_default=False) as client:
             with dask.config.set({"causalgia.time-limit": "200 ms"}):
                 found = through(client, begun)
-                said = r"no turn came back within the 0\.2 s of causalgia\.time-limit; waiting for units 0 to .*hangs"
+                said = r"nothing came back within the 0\.2 s of causalgia\.time-limit; waiting for units 0 to .*hangs"
                 with pytest.raises(ClusterError, match=said):
                     list(found)
             RELEASED.set()
@@ -622,7 +623,7 @@ def test_a_cluster_that_disappears() -> None:
         found = through(client, trial(weighted()))
         next(found)
         cluster.close()
-        with pytest.raises(ClusterError, match=r"scheduler is lost.*stay there.*same call"):
+        with pytest.raises(ClusterError, match=r"scheduler is lost.*same call.*stay there"):
             list(found)
     with pytest.raises(ClusterError, match="closed, not connected"):
         through(client, trial(weighted()))
@@ -673,7 +674,7 @@ def test_workers_end_with_a_process_that_is_killed() -> None:
 
 PARENT = """
 import os, sys
-from causalgia.trial.workers import local_cluster
+from causalgia.workers import local_cluster
 with local_cluster(1) as client:
     print(*client.run(os.getpid).values(), flush=True)
     sys.stdin.read()

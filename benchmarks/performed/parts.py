@@ -185,6 +185,15 @@ PARTS: dict[str, tuple[Target, ...]] = {
             0.85,
         ),
     ),
+    "verbs": tuple(
+        Target(f"{name}, over 2 local workers", "2 bare processes", f"{name}, share of linear", AT_LEAST, 0.85)
+        for name in (
+            "calibrate, trials",
+            "infer, tasks",
+            "across_predictors, predictors",
+            "mpra.fit nb, elements",
+        )
+    ),
 }
 """The benchmarks by the name of their module in this folder; its `main(argv)` returns figures by name."""
 

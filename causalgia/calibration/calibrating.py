@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -37,11 +37,19 @@ from causalgia.errors import (
 )
 from causalgia.estimation import estimate
 from causalgia.multiplicity import adjust, simultaneous
+from causalgia.predict import Predictor
 from causalgia.prior import Prior
 from causalgia.staircase import conclude, estimated
 from causalgia.streams import RNG, derive, root_key
+from causalgia.trial.beginning import begin
+from causalgia.trial.turns import Trial
+from causalgia.workers import mapped
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 LEAST_TRIALS = 2
+_TRIAL, _SAME_ARMS = "trial", "same arms"
 Array = npt.NDArray[np.float64]
 
 
@@ -55,6 +63,7 @@ def calibrate(
     truth: xr.DataArray | None = None,
     posterior: bool = True,
     error: float = 0.001,
+    client: Client | None = None,
 ) -> xr.Dataset:
     """Repeat a trial with fresh units and count how often what it prints is right: verdicts, intervals, type-I error.
 
@@ -86,6 +95,9 @@ def calibrate(
         without spread, a sampler that has not converged) are counted in attrs["without_posterior"].
     error
         Chance that any row falls outside its band though every promise holds.
+    client
+        Of a Dask cluster (`distributed.Client`) whose workers run the trials, each with the seed that it has anyway:
+        the table is the same, bit for bit on equal hardware, for any number of workers. None: this process.
 
     Returns
     -------
@@ -108,6 +120,9 @@ def calibrate(
         If there are fewer than two trials, or the truth lacks a contrast.
     DesignError
         If `design` is no design, or the analysis names an arm it lacks.
+    ClusterError
+        If the cluster has no workers, loses them, keeps silent for longer than the time limit, or the predictor or
+        simulator cannot be sent to them; or the simulator fails on a worker (names the trial).
 
     References
     ----------
@@ -129,14 +144,20 @@ def calibrate(
     True
     """
     n_trials = _checked(design, n_trials)
-    simulator = simulator_of(predictor_or_simulator)
+    simulator_of(predictor_or_simulator)  # which refuses what is none
     asked = analysis if analysis is not None else Analysis(control=design.named_arms[0].name)
-    key = root_key(rng)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CausalgiaWarning)  # the same few hundred times; the table says what they cost
         known = truth if truth is not None else _known(design, predictor_or_simulator, asked)
-        looks = [_look(design, simulator, asked, key, trial, posterior, known) for trial in range(n_trials)]
-        same = _same_arms(design, simulator, asked, key, n_trials)
+        settled = _settled(design, predictor_or_simulator, client)
+        repeat = _Repeat(design, predictor_or_simulator, asked, root_key(rng), posterior, known, settled)
+        alone = repeat((_SAME_ARMS, 0))
+        again = [] if alone is None else [(_SAME_ARMS, trial) for trial in range(1, n_trials)]
+        pieces = [*((_TRIAL, trial) for trial in range(n_trials)), *again]
+        names = [f"{which} {trial}" for which, trial in pieces]
+        found = mapped(repeat, pieces, what="calibrate", names=names, client=client)
+    looks = found[:n_trials]
+    same = None if alone is None else xr.concat([alone, *found[n_trials:]], dim="trial").rename("p_same")
     return _table(looks, same, asked, known, error)
 
 
@@ -171,6 +192,44 @@ def _known(design: Design, predictor: Any, analysis: Analysis) -> xr.DataArray |
     return known
 
 
+@dataclass(frozen=True)
+class _Repeat:
+    """One repetition, of the trial or of its A/A trial, here or on a worker."""
+
+    design: Design
+    predictor_or_simulator: Any
+    analysis: Analysis
+    key: int
+    posterior: bool
+    known: xr.DataArray | None
+    settled: list[dict[str, Any]] | None
+
+    def __post_init__(self) -> None:
+        """Take what the predictor settled on where it was sent: the last bits of an answer depend on it."""
+        if self.settled is not None:
+            Trial(self.design, self.predictor_or_simulator, self.key).settle(self.settled)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Repeat, tuple(getattr(self, field.name) for field in fields(self))
+
+    def __call__(self, piece: tuple[str, int]) -> Any:
+        """Return what a trial says, a `_Look`; or of an A/A trial its p-values, None where there are none."""
+        which, trial = piece
+        simulator = simulator_of(self.predictor_or_simulator)
+        if which == _TRIAL:
+            return _look(self.design, simulator, self.analysis, self.key, trial, self.posterior, self.known)
+        return _same_arms(self.design, simulator, self.analysis, self.key, trial)
+
+
+def _settled(design: Design, predictor: Any, client: Client | None) -> list[dict[str, Any]] | None:
+    """Return what a predictor settles on here, for workers to take; None for simulators and without workers."""
+    if client is None or not isinstance(predictor, Predictor):
+        return None
+    begun = begin(design, predictor, rng=0, analysis=None, client=client)
+    begun.meet()
+    return begun.trial.settled
+
+
 def _look(
     design: Design,
     simulator: Simulator,
@@ -180,7 +239,7 @@ def _look(
     posterior: bool,
     known: xr.DataArray | None,
 ) -> _Look:
-    outcomes = repeated(design, simulator, key=key, trial=trial, purpose="trial")
+    outcomes = repeated(design, simulator, key=key, trial=trial, purpose=_TRIAL)
     rng = derive(key, "resampling", trial)
     effects, estimates = estimated(outcomes.drop_vars("truth", errors="ignore"), analysis, rng=rng)
     alpha = 1 - analysis.ci_prob
@@ -240,20 +299,14 @@ def _aligned(truth: xr.DataArray, estimates: xr.Dataset) -> Array:
     return np.asarray(at.transpose("contrast", "task").to_numpy(), dtype=np.float64)
 
 
-def _same_arms(
-    design: Design, simulator: Simulator, analysis: Analysis, key: int, n_trials: int
-) -> xr.DataArray | None:
-    """Return the p-value of each A/A trial, (trial, task); None where a simulator does not take its arms."""
+def _same_arms(design: Design, simulator: Simulator, analysis: Analysis, key: int, trial: int) -> xr.DataArray | None:
+    """Return the p-values of an A/A trial, (task,); None where a simulator does not take its arms."""
     control = analysis.control if analysis.control is not None else design.named_arms[0].name
-    twice = same_arms(design, control)
-    pairs = (repeated(twice, simulator, key=key, trial=trial, purpose="same arms") for trial in range(n_trials))
+    pair = repeated(same_arms(design, control), simulator, key=key, trial=trial, purpose=_SAME_ARMS)
     try:
-        found = [
-            estimate(contrast(pair, control=SAME), cluster="auto")["p"].isel(contrast=0, drop=True) for pair in pairs
-        ]
+        return estimate(contrast(pair, control=SAME), cluster="auto")["p"].isel(contrast=0, drop=True)
     except ContrastError:  # arms of its own, not those of the design that it is given
         return None
-    return xr.concat(found, dim="trial").rename("p_same")
 
 
 def _table(

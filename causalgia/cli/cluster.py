@@ -35,6 +35,6 @@ def client_of(dask: str | None, workers: int | None) -> AbstractContextManager[C
         raise ClusterError("--dask names a cluster with workers of its own, --workers N starts workers here; give one")
     if dask is None and workers is None:
         return nullcontext()
-    from causalgia.trial.workers import connected, local_cluster
+    from causalgia.workers import connected, local_cluster
 
     return connected(dask) if dask is not None else local_cluster(workers or 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,9 +13,11 @@ from causalgia.errors import ContrastError, DecisionError, OutcomesError
 from causalgia.schema import annotate, require_dataset, validate
 from causalgia.streams import RNG
 from causalgia.tables import nearest
+from causalgia.workers import mapped
 
 if TYPE_CHECKING:
     import xarray as xr
+    from distributed import Client
 
     from causalgia.verdicts.regions import Rope
 
@@ -22,7 +25,10 @@ _SIDES = ("above", "below", "either")
 
 
 def across_predictors(
-    outcomes: Mapping[str, xr.Dataset] | Sequence[xr.Dataset] | xr.Dataset, *, contrast: str
+    outcomes: Mapping[str, xr.Dataset] | Sequence[xr.Dataset] | xr.Dataset,
+    *,
+    contrast: str,
+    client: Client | None = None,
 ) -> xr.Dataset:
     """Estimate one contrast in many predictors or tasks, as estimates whose contrasts are the predictors.
 
@@ -39,6 +45,10 @@ def across_predictors(
         All are on one scale, in one ``rng=`` each or one ``rng=`` for all.
     contrast
         Name of the contrast, one that the experiment names.
+    client
+        Of a Dask cluster (`distributed.Client`) whose workers take the predictors, one each at a time: the estimates
+        are the same, bit for bit on equal hardware, for any number of workers. None: this process. (Outcomes travel
+        to the workers: some tens of predictors, or large outcomes, are worth it.)
 
     Returns
     -------
@@ -54,6 +64,8 @@ def across_predictors(
         and others do not, or there are fewer than two.
     ContrastError
         If a predictor's outcomes lack the contrast.
+    ClusterError
+        If the cluster has no workers, loses them, or keeps silent for longer than the time limit.
 
     References
     ----------
@@ -74,21 +86,15 @@ def across_predictors(
     if not tables:
         raise OutcomesError("there is no predictor; give the outcomes of two or more")
     _check_experiments(tables)
-    parts = [_of_one(table, name, contrast) for name, table in tables.items()]
     _check_scales(tables)
+    alike = _share_units(tables)
+    loaded = ((name, table if client is None else table.compute()) for name, table in tables.items())
+    names = [name or "the outcomes" for name in tables]
+    work = partial(_of_one if alike else _estimate_of_one, asked=contrast)
+    parts = mapped(work, loaded, what="the contrast", names=names, client=client)
     if sum(part.sizes["contrast"] for part in parts) < 2:
         raise OutcomesError("there is one predictor with one task, and nothing to compare it with; give two or more")
-    first, *others = parts
-    same = [_same_units(first, part) for part in others]
-    if all(same):
-        return _together(parts)
-    seeds = [seed for table in tables.values() if (seed := str(table.attrs.get("rng", ""))).isdigit()]
-    if any(same) or len(set(seeds)) < len(seeds):
-        raise OutcomesError(
-            "some predictors share units, or the seed of their units, and others do not; run one experiment with one "
-            "rng= for all, or each predictor with an rng= of its own"
-        )
-    return _apart(parts)
+    return _together(parts) if alike else _apart(parts)
 
 
 def share_of_predictors(
@@ -260,10 +266,11 @@ def _members(name: str, table: xr.Dataset) -> dict[str, xr.Dataset]:
     return {f"{begins}{model}": table.isel(model=k, drop=True) for k, model in enumerate(names)}
 
 
-def _of_one(outcomes: xr.Dataset, name: str, asked: str) -> xr.Dataset:
+def _of_one(named: tuple[str, xr.Dataset], asked: str) -> xr.Dataset:
     """Return the effects of one contrast in the tasks of one predictor: its tasks as contrasts, in one task."""
     from causalgia.effects import contrast
 
+    name, outcomes = named
     effects = contrast(outcomes)
     known = [str(c) for c in effects["contrast"].to_numpy()]
     if asked not in known:
@@ -325,6 +332,21 @@ def _same_units(one: xr.Dataset, other: xr.Dataset) -> bool:
     return all(np.array_equal(one[name].to_numpy(), other[name].to_numpy()) for name in known)
 
 
+def _share_units(tables: Mapping[str, xr.Dataset]) -> bool:
+    """Whether all predictors answered the same units; raise OutcomesError where some did and others did not."""
+    first, *others = tables.values()
+    same = [_same_units(first, table) for table in others]
+    if all(same):
+        return True
+    seeds = [seed for table in tables.values() if (seed := str(table.attrs.get("rng", ""))).isdigit()]
+    if any(same) or len(set(seeds)) < len(seeds):
+        raise OutcomesError(
+            "some predictors share units, or the seed of their units, and others do not; run one experiment with one "
+            "rng= for all, or each predictor with an rng= of its own"
+        )
+    return False
+
+
 def _together(parts: list[xr.Dataset]) -> xr.Dataset:
     """Estimate predictors that answered the same units, with the covariance of their estimates."""
     from causalgia.estimation import estimate
@@ -332,16 +354,22 @@ def _together(parts: list[xr.Dataset]) -> xr.Dataset:
     return estimate(_joined(parts))
 
 
-def _apart(parts: list[xr.Dataset]) -> xr.Dataset:
-    """Estimate predictors that answered units of their own: their errors are independent."""
+def _estimate_of_one(named: tuple[str, xr.Dataset], asked: str) -> xr.Dataset:
+    """Return the estimates of one contrast in the tasks of one predictor."""
+    from causalgia.estimation import estimate
+
+    return estimate(_of_one(named, asked))
+
+
+def _apart(estimates: list[xr.Dataset]) -> xr.Dataset:
+    """Return the estimates of predictors that answered units of their own: their errors are independent."""
     from scipy.linalg import block_diag
 
-    from causalgia.estimation import covariance, estimate
+    from causalgia.estimation import covariance
 
-    estimates = [estimate(part) for part in parts]
     plain = [one.drop_dims([dim for dim in ("contrast_", "cluster") if dim in one.dims]) for one in estimates]
     joined = _joined(plain)
-    if len(parts) == joined.sizes["contrast"]:
+    if len(estimates) == joined.sizes["contrast"]:
         return joined
     matrix = block_diag(*(covariance(one).to_numpy()[:, :, 0] for one in estimates))
     coords = {"contrast_": joined["contrast"].to_numpy()}

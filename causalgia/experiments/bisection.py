@@ -29,6 +29,7 @@ from causalgia.streams import RNG, derive, root_key
 
 if TYPE_CHECKING:
     import xarray as xr
+    from distributed import Client
 
     from causalgia.predict import Predictor
 
@@ -49,6 +50,7 @@ def tile_search(
     task: str | None = None,
     draws: int = 20,
     rope: Rope = "0.2 sd",
+    client: Client | None = None,
 ) -> xr.Dataset:
     """Halve spans again and again where replacing their bases changes the outcome, and say where the change lies.
 
@@ -85,6 +87,8 @@ def tile_search(
         t test exists, and p is ``2^(1 - n)`` of a sign test: narrow spans then need more of them.
     rope
         Region of practical equivalence, on the predictor's scale; sd of the wild type; 0 for any effect at all.
+    client
+        Of a Dask cluster (`distributed.Client`) whose workers answer; None: this process.
 
     Returns
     -------
@@ -100,6 +104,8 @@ def tile_search(
     DesignError
         If tiles overlap or leave the sequence, `least` is too narrow for the fill or wider than a tile, there is no
         such task, or one sequence is given with a single draw or a rope in sd.
+    ClusterError
+        As `causalgia.run`.
 
     References
     ----------
@@ -124,7 +130,7 @@ def tile_search(
     roots = ((0, null.length),) if tiles is None else spans_inside(tiles, "tiles", null.length)
     _check(roots, least, fill, fwer, rope)
     require_task(predictor, task)
-    search = _Search(null, predictor, fill, rope, root_key(rng))
+    search = _Search(null, predictor, fill, rope, root_key(rng), client)
     nodes = [Node(span, 0, -1) for span in roots]
     p, tables, new = np.empty(0), list[xr.Dataset](), list(range(len(nodes)))
     while new:
@@ -172,6 +178,7 @@ class _Search:
     fill: str
     rope: Rope
     key: int
+    client: Client | None
 
     def design(self, spans: Sequence[Span]) -> Design:
         """Return the trial of one level: each span replaced, against the wild type."""
@@ -186,7 +193,8 @@ class _Search:
         from causalgia.estimation import estimate
         from causalgia.trial import run
 
-        outcomes = run(self.design(spans), self.predictor, rng=derive(self.key, "search"), progress=False)
+        rng = derive(self.key, "search")
+        outcomes = run(self.design(spans), self.predictor, rng=rng, client=self.client, progress=False)
         if "model" in outcomes.dims:
             outcomes = outcomes.mean("model", keep_attrs=True)
         target = analysis_of(self.null, self.rope).target

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -32,6 +33,7 @@ from causalgia.streams import RNG, derive, root_key
 
 if TYPE_CHECKING:
     import xarray as xr
+    from distributed import Client
 
     from causalgia.predict import Predictor
 
@@ -129,6 +131,7 @@ def greedy_tiles(
     draws: int = 10,
     k: int = 2,
     ci_prob: float = 0.95,
+    client: Client | None = None,
 ) -> xr.Dataset:
     """Shuffle one tile after the other, each time the one that changes the mean outcome most, and say what each does.
 
@@ -154,6 +157,8 @@ def greedy_tiles(
         ``"lower"``: the tile whose loss lowers the outcome most (an enhancing set); ``"raise"``: a silencing one.
     ci_prob
         Probability of each interval.
+    client
+        Of a Dask cluster (`distributed.Client`) whose workers answer; None: this process.
 
     Returns
     -------
@@ -166,6 +171,8 @@ def greedy_tiles(
     ------
     DesignError
         As for `greedy_round`; if there are fewer tiles than rounds, a single draw, or no such task or goal.
+    ClusterError
+        As `causalgia.run`.
 
     References
     ----------
@@ -186,18 +193,24 @@ def greedy_tiles(
     """
     import xarray as xr
 
+    from causalgia.effects import contrast
+    from causalgia.estimation import estimate
+    from causalgia.trial import run
+
     null = real_sequences(sequences, draws, 0)
     _check(null, tiles, rounds, goal, k)
     require_task(predictor, task)
+    answers = partial(run, predictor=predictor, client=client, progress=False)
     key, chosen, rows = root_key(rng), list[Span](), list[xr.Dataset]()
     for n in range(rounds):
         round_ = greedy_round(null, tiles=tiles, chosen=chosen, draws=draws, k=k, rope=0)
-        change = _mean_change(round_, predictor, derive(key, "choose", n))
+        change = _mean_change(answers(round_, rng=derive(key, "choose", n)))
         task = chosen_task(change["task"].to_numpy(), task)
         best = int(np.argmax((-1 if goal == "lower" else 1) * change.sel(task=task).to_numpy()))
         name = str(change["contrast"].to_numpy()[best])
         span = next(s for s in spans_inside(tiles, "tiles", null.length) if in_words(s) == name)
-        found = _fresh(null, predictor, chosen, span, k, ci_prob, derive(key, "estimate", n))
+        fresh = answers(_afresh(null, chosen, span, k), rng=derive(key, "estimate", n))
+        found = estimate(contrast(fresh), target="parents", ci_prob=ci_prob)
         chosen.append(span)
         rows.append(_row(found, change.isel(contrast=best, drop=True), span))
     return _together(rows, task, goal)
@@ -213,33 +226,24 @@ def _check(null: Genomic, tiles: Any, rounds: int, goal: str, k: int) -> None:
         raise DesignError("draws=1: an error over the shuffles of these sequences needs two of each; give draws=10")
 
 
-def _mean_change(design: Design, predictor: Predictor, key: int) -> xr.DataArray:
+def _mean_change(outcomes: xr.Dataset) -> xr.DataArray:
     """Return the mean effect of every candidate, (contrast, task); over the models of an ensemble too."""
     from causalgia.effects import contrast
-    from causalgia.trial import run
 
-    ice = contrast(run(design, predictor, rng=key, progress=False))["ice"]
+    ice = contrast(outcomes)["ice"]
     return ice.mean([dim for dim in ice.dims if dim not in ("contrast", "task")])
 
 
-def _fresh(
-    null: Genomic, predictor: Predictor, chosen: Sequence[Span], span: Span, k: int, ci_prob: float, key: int
-) -> xr.Dataset:
-    """Estimate from other shuffles what a tile adds, and what all so far come to."""
-    from causalgia.effects import contrast
-    from causalgia.estimation import estimate
-    from causalgia.trial import run
-
+def _afresh(null: Genomic, chosen: Sequence[Span], span: Span, k: int) -> Design:
+    """Return the trial that says, of other shuffles, what a tile adds, and what all so far come to."""
     before = [Arm(_BEFORE, shuffled(chosen, k))] if chosen else []
     start = _BEFORE if chosen else WILD_TYPE
-    design = Design(
+    return Design(
         null=null,
         arms=[Arm(WILD_TYPE, Untreated()), *before, Arm(_AFTER, shuffled([*chosen, span], k))],
         n_units=null.available,
         contrasts={"added": {_AFTER: 1.0, start: -1.0}, "total": {_AFTER: 1.0, WILD_TYPE: -1.0}},
     )
-    effects = contrast(run(design, predictor, rng=key, progress=False))
-    return estimate(effects, target="parents", ci_prob=ci_prob)
 
 
 def _row(found: xr.Dataset, change: xr.DataArray, span: Span) -> xr.Dataset:

@@ -12,10 +12,17 @@ from causalgia.streams import RNG
 
 if TYPE_CHECKING:
     import xarray as xr
+    from distributed import Client
 
 
 def stream(
-    experiment: Design, predictor: Predictor, *, rng: RNG, progress: bool = True, ci_prob: float = 0.95
+    experiment: Design,
+    predictor: Predictor,
+    *,
+    rng: RNG,
+    progress: bool = True,
+    ci_prob: float = 0.95,
+    client: Client | None = None,
 ) -> xr.Dataset:
     """Run a trial and estimate its named contrasts without ever holding its outcomes.
 
@@ -37,6 +44,8 @@ def stream(
         Draw a progress bar when standard error is a terminal.
     ci_prob
         Probability of the intervals.
+    client
+        Of a Dask cluster (`distributed.Client`) whose workers answer; None: this process.
 
     Returns
     -------
@@ -56,6 +65,8 @@ def stream(
         As `causalgia.run`: an answer that is not finite (naming arm and unit), or depends on batch mates.
     ContrastError
         If outcomes cannot be put on the scale of the analysis.
+    ClusterError
+        As `causalgia.run`.
 
     Warns
     -----
@@ -84,7 +95,7 @@ def stream(
     from causalgia.trial.keeping import keep_design
 
     ci_prob = require_ci_prob(ci_prob)
-    moments = run(experiment, predictor, rng=rng, keep="moments", progress=progress)
+    moments = run(experiment, predictor, rng=rng, keep="moments", progress=progress, client=client)
     estimates = estimate(moments, ci_prob=ci_prob)
     estimates = experiment.label(estimates) if isinstance(experiment, Experiment) else estimates
     return keep_design(estimates, experiment)

@@ -6,7 +6,8 @@ import json
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -40,6 +41,10 @@ from causalgia.posterior.questions import Question, pooled, questions, sigma_of,
 from causalgia.posterior.tree import Tree, assemble
 from causalgia.prior import Prior
 from causalgia.streams import RNG, root_key
+from causalgia.workers import mapped
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 _MOST_AUTO = 4_000_000  # numbers: 32 MB
 _PREDICTORS = "a level: ace is the mean over retrainings of the predictor; errors of the units are shared by predictors"
@@ -58,6 +63,7 @@ def infer(
     rng: RNG,
     log_likelihood: bool | Literal["auto"] = "auto",
     accept_unconverged: bool = False,
+    client: Client | None = None,
 ) -> Tree:
     """Infer all effects together, by a hierarchical model: each is shrunk by as much as the others suggest.
 
@@ -114,6 +120,10 @@ def infer(
         take at their maximum, are drawn for it under the Dirichlet prior that the maximum is penalised by).
     accept_unconverged
         Return draws of NUTS that have not converged, with a warning instead of an error.
+    client
+        Of a Dask cluster (`distributed.Client`) whose workers infer the tasks (and groups), each with the seed that it
+        has anyway: the posterior is the same, bit for bit on equal hardware, for any number of workers. None: this
+        process.
 
     Returns
     -------
@@ -138,6 +148,8 @@ def infer(
         posterior is improper, or ``log_likelihood=True`` where it has no closed form.
     ConvergenceError
         If NUTS diverges, an R-hat is above 1.01 or an effective sample size below 400, and it was not accepted.
+    ClusterError
+        If the cluster has no workers, loses them, or keeps silent for longer than the time limit.
 
     Warns
     -----
@@ -189,7 +201,13 @@ def infer(
     law = law_used  # type: ignore[assignment]  # one of the laws
     if "nuts" in [chosen(engine, law, question.noise) for question in asked]:
         refuse_too_few(n, accept_unconverged)
-    answers = [answer(question, law, engine, draws=n, key=key) for question in asked]
+    answers = mapped(
+        partial(answer, law=law, engine=engine, draws=n, key=key),
+        asked,
+        what="infer",
+        names=_in_words(table, labels, asked),
+        client=client,
+    )
     _warn_of_conflict(table, asked, law)
     said = _said(table, asked, answers, law, prior) | {"groups": groups or "", "covariates": ", ".join(names_of_x)}
     said |= beyond(table.attrs, law=law, prior=prior)
@@ -201,6 +219,13 @@ def infer(
     for name in ("posterior", "constant_data"):
         found[name].attrs = dict(with_notes(table, *assumed).attrs) | said
     return assemble(found)
+
+
+def _in_words(table: xr.Dataset, labels: Any, asked: list[Question]) -> list[str]:
+    """Return the task of each question and, where there are several, its group."""
+    tasks = table["task"].to_numpy()
+    groups = [""] if labels is None else [f", group {label!s}" for label in labels]
+    return [f"task {tasks[question.task]!s}{groups[question.group]}" for question in asked]
 
 
 def _with_log_likelihood(choice: bool | str, asked: list[Question], answers: list[Answer], n: int) -> bool:

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from causalgia.predict.provenance import installed
+from causalgia.provenance import installed
 
 UNREAD = "~"
 """Ends the fingerprint of something that could not be read whole."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from causalgia.predict.provenance import installed
+from causalgia.provenance import installed
 
 # What every module has (parameter tables, hooks, the training flag) is read by its own route or answers for nothing.
 _INTERNAL = frozenset(vars(torch.nn.Module())) | {"_is_torch_compile"}

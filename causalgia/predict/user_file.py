@@ -14,8 +14,8 @@ from types import ModuleType
 from typing import Any
 
 from causalgia.errors import CausalgiaError, MissingExtraError, PredictorError
-from causalgia.predict.provenance import installed
 from causalgia.predict.wording import first_line, one_line
+from causalgia.provenance import installed
 
 _BROUGHT_BY_TORCH = {"torch", "safetensors"}
 

@@ -139,8 +139,9 @@ def begin(
         attrs["notes"] = "\n".join(notes)
     attrs |= kept_edits(design)
     if client is not None:
-        from causalgia.trial import workers
+        from causalgia.trial.workers import require_sendable
+        from causalgia.workers import require_client
 
-        workers.require_client(client)
-        workers.require_sendable(trial)
+        require_client(client)
+        require_sendable(trial)
     return Begun(trial, attrs)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import xarray as xr
@@ -16,17 +17,21 @@ from causalgia.mpra.fitting.barcode_spread import barcode_products, barcode_spre
 from causalgia.mpra.fitting.cells import Cells
 from causalgia.mpra.fitting.fitted import Fitted
 from causalgia.mpra.fitting.negative_binomial import Mask, Regression, regress
-from causalgia.mpra.fitting.question import Asked
+from causalgia.mpra.fitting.question import Asked, in_words, of_elements
 from causalgia.mpra.fitting.two_way import Layer, residual_squares, together
+from causalgia.workers import mapped
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 Array: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
-_CELLS_AT_ONCE = 200_000
+_CELLS_AT_ONCE = 20_000
 _LEAST_REST = 0.01
 LOG2 = float(np.log(2.0))
 
 
-def negative_binomial(counts: xr.Dataset, asked: Asked) -> Fitted:
+def negative_binomial(counts: xr.Dataset, asked: Asked, client: Client | None = None) -> Fitted:
     """Compare arms by a negative binomial regression of RNA reads, DNA reads as offset, and a two-layer sandwich.
 
     In each element ``log E[rna] = log dna + arm + replicate``, one theta an arm, by maximum likelihood over the cells
@@ -66,9 +71,14 @@ def negative_binomial(counts: xr.Dataset, asked: Asked) -> Fitted:
     """
     reads = _reads(counts, asked)
     E, A = asked.oligos.shape
-    per_element = reads.rna.size / E
-    step = max(1, int(_CELLS_AT_ONCE / per_element))
-    parts = [_sandwich(reads.of(first, min(first + step, E), A), asked.weights) for first in range(0, E, step)]
+    bounds = of_elements(E, most=max(1, int(_CELLS_AT_ONCE * E / max(reads.rna.size, 1))))
+    parts = mapped(
+        partial(_sandwich, weights=asked.weights),
+        (reads.of(first, last, A) for first, last in bounds),
+        what="the regression",
+        names=in_words(bounds),
+        client=client,
+    )
     found = _Sandwich(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(_Sandwich)))
     return _fitted(found, asked)
 

@@ -198,3 +198,19 @@ def n_barcodes(counts: xr.Dataset) -> Ints:
     """Return how many barcodes of each oligo have DNA in a replicate at least, shape ``(n_oligos,)``."""
     read = (dna_observed(counts) & (counts["dna"].to_numpy().reshape(counts.sizes["barcode"], -1) > 0)).any(axis=1)
     return np.bincount(counts["oligo_index"].to_numpy()[read], minlength=counts.sizes["oligo"])
+
+
+def of_elements(n: int, *, most: int) -> list[tuple[int, int]]:
+    """Return the first element and the end of each block of at most so many elements.
+
+    Examples
+    --------
+    >>> of_elements(5, most=2)
+    [(0, 2), (2, 4), (4, 5)]
+    """
+    return [(first, min(first + most, n)) for first in range(0, n, most)]
+
+
+def in_words(bounds: Sequence[tuple[int, int]]) -> list[str]:
+    """Return what blocks of elements are, in words."""
+    return [f"elements {first:,} to {last - 1:,}" for first, last in bounds]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -10,21 +12,26 @@ from scipy.special import stdtrit
 
 from causalgia.errors import CountsError
 from causalgia.mpra.fitting.fitted import Fitted
-from causalgia.mpra.fitting.hierarchical.cells import Array, Cells, cells_of
+from causalgia.mpra.fitting.hierarchical.cells import Array, Cells, Ints, cells_of
 from causalgia.mpra.fitting.hierarchical.layers import densities, mixtures
 from causalgia.mpra.fitting.hierarchical.noise import LOG2, Grid, Noise, learn
 from causalgia.mpra.fitting.hierarchical.responses import Responses, first_responses, respond, set_cell_noise
 from causalgia.mpra.fitting.hierarchical.together import take_out_shared
-from causalgia.mpra.fitting.question import Asked
+from causalgia.mpra.fitting.question import Asked, in_words, of_elements
+from causalgia.workers import mapped
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 SD_BARCODE, SD_REPLICATE = (0.03, 8.0), (0.015, 4.0)
 COARSE, FINE, LIGHT = (0.25, 0.35), (33, 21), 1e-4
 FIRST_BARCODE, FIRST_REPLICATE = 0.5, 0.2
 TAILS = np.array([0.05, 0.01])
 LEAST_DF, MOST_DF = 2.0, 1e4
+BLOCK = 128
 
 
-def hierarchical(counts: xr.Dataset, asked: Asked) -> Fitted:
+def hierarchical(counts: xr.Dataset, asked: Asked, client: Client | None = None) -> Fitted:
     """Fit the two layers of noise, their sizes shared over elements, and return effects that know both.
 
     For barcode b of element e in arm a, replicate r (natural logs)::
@@ -84,10 +91,10 @@ def hierarchical(counts: xr.Dataset, asked: Asked) -> Fitted:
     for _ in range(2):
         now = set_cell_noise(cells, respond(cells, now, *first))
     grid = _whole_grid(measured)
-    pilot = _noise(cells, now, grid)
+    pilot = _noise(cells, now, grid, client)
     now = respond(cells, now, *_variances(pilot, grid))
     grid = _fine_grid(pilot, grid)
-    found = _answer(cells, now, _noise(cells, now, grid), grid, asked)
+    found = _answer(cells, now, _noise(cells, now, grid, client), grid, asked, client)
     return replace(found, attrs=dict(found.attrs) | {"sd_shared": sd_shared / LOG2})
 
 
@@ -121,11 +128,47 @@ def _fine_grid(pilot: Noise, grid: Grid) -> Grid:
     return Grid(*nodes)
 
 
-def _noise(cells: Cells, now: Responses, grid: Grid) -> Noise:
-    elements = np.arange((len(cells.start) - 1) // cells.n_arms)
-    return learn(
-        densities(now.z, now.precision, cells.shared, cells.start, elements, cells.n_arms, *_squared(grid)), grid
+def _noise(cells: Cells, now: Responses, grid: Grid, client: Client | None) -> Noise:
+    tb, tr = _squared(grid)
+    bounds = _bounds(cells)
+    found = mapped(
+        partial(_densities, A=cells.n_arms, tb=tb, tr=tr),
+        (_block(cells, now, *ends) for ends in bounds),
+        what="the layers of noise",
+        names=in_words(bounds),
+        client=client,
     )
+    return learn(np.concatenate(found), grid)
+
+
+class _Block(NamedTuple):
+    """What the layers are solved from, in some elements."""
+
+    z: Array
+    precision: Array
+    shared: Array
+    start: Ints
+
+
+def _bounds(cells: Cells) -> list[tuple[int, int]]:
+    return of_elements((len(cells.start) - 1) // cells.n_arms, most=BLOCK)
+
+
+def _block(cells: Cells, now: Responses, first: int, last: int) -> _Block:
+    start = cells.start[first * cells.n_arms : last * cells.n_arms + 1]
+    rows = slice(start[0], start[-1])
+    return _Block(now.z[rows], now.precision[rows], cells.shared[rows], start - start[0])
+
+
+def _densities(block: _Block, *, A: int, tb: Array, tr: Array) -> Array:
+    found: Array = densities(*block, np.arange((len(block.start) - 1) // A), A, tb, tr)
+    return found
+
+
+def _mixtures(given: tuple[_Block, Array], *, weights: Array, tb: Array, tr: Array) -> tuple[Array, Array]:
+    block, share = given
+    found: tuple[Array, Array] = mixtures(*block, weights, tb, tr, share, TAILS)
+    return found
 
 
 def _squared(grid: Grid) -> tuple[Array, Array]:
@@ -138,10 +181,17 @@ def _variances(noise: Noise, grid: Grid) -> tuple[Array, Array]:
     return noise.of_elements.sum(axis=2) @ barcode, noise.of_elements.sum(axis=1) @ replicate
 
 
-def _answer(cells: Cells, now: Responses, noise: Noise, grid: Grid, asked: Asked) -> Fitted:
-    mean, beyond = mixtures(
-        now.z, now.precision, cells.shared, cells.start, asked.weights, *_squared(grid), noise.of_elements, TAILS
+def _answer(cells: Cells, now: Responses, noise: Noise, grid: Grid, asked: Asked, client: Client | None) -> Fitted:
+    tb, tr = _squared(grid)
+    bounds = _bounds(cells)
+    found = mapped(
+        partial(_mixtures, weights=asked.weights, tb=tb, tr=tr),
+        ((_block(cells, now, *ends), noise.of_elements[slice(*ends)]) for ends in bounds),
+        what="the mixtures",
+        names=in_words(bounds),
+        client=client,
     )
+    mean, beyond = (np.concatenate(parts) for parts in zip(*found, strict=True))
     se, df = student(beyond[..., 0], beyond[..., 1])
     of_barcode, of_replicate = noise.of_elements.sum(axis=2), noise.of_elements.sum(axis=1)
     variables = {

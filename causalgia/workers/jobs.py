@@ -1,29 +1,25 @@
-"""Turns sent out to workers, a few for each thread at a time, and read as they come back."""
+"""Jobs sent out to workers, a few for each thread at a time, and read as they come back."""
 
 from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from causalgia.errors import CausalgiaError, ClusterError
-from causalgia.predict.predictor import one_line
-from causalgia.trial.carrying import Parts
-from causalgia.trial.kept import Kept
-from causalgia.trial.plan import Plan, columns
-from causalgia.trial.turns import Advance, Trial
-from causalgia.trial.workers.answering import Heard, answered, forget
-from causalgia.trial.workers.clusters import GO_ON, TO_COME, gone, n_threads, require_client
-from causalgia.trial.workers.sending import packed
+from causalgia.errors import CausalgiaError, ClusterError, one_line
+from causalgia.workers.answering import Heard, answered, forget
+from causalgia.workers.clusters import GO_ON, TO_COME, gone, n_threads
+from causalgia.workers.sending import Origin
 
 if TYPE_CHECKING:
     from distributed import Client, KilledWorker
 
-Job: TypeAlias = tuple[int, int | None]
+Job: TypeAlias = tuple[Any, ...]
+"""What `Work.prepare` takes."""
 Key: TypeAlias = tuple[str | int, ...]
 """Keys with one beginning are a group to Dask, whose tasks go where there is room, not where their input is."""
 Future: TypeAlias = Any
@@ -33,71 +29,59 @@ _A_LOOK = 1.0
 _A_THREAD = 2
 _NAMED = 3
 TIME_LIMIT = "causalgia.time-limit"
-"""Key of Dask's configuration: how long to wait for any turn, such as "10 minutes"; DASK_CAUSALGIA__TIME_LIMIT."""
+"""Key of Dask's configuration: how long to wait for any job, such as "10 minutes"; DASK_CAUSALGIA__TIME_LIMIT."""
 _ROOM = "give workers more memory (fewer of them on a machine), or the predictor a smaller batch_size="
 
 
 def carry_out(
-    client: Client,
-    trial: Trial,
-    plan: Plan,
-    jobs: Iterable[Job],
-    *,
-    kept: Kept,
-    advance: Advance | None = None,
-) -> Iterator[tuple[int, int | None, Parts]]:
-    """Yield the turn and the model of each job and what is kept of it, as workers are done with them.
+    client: Client, data: bytes, origin: Origin, jobs: Iterable[Job], *, named: Callable[..., str]
+) -> Generator[tuple[Job, Any], None, None]:
+    """Yield each job and what it comes to, as workers are done with them.
+
+    What is sent is sent once and loaded once by each worker. The jobs of a worker that dies are done by another, one
+    that joins is given its share, and at most two for each thread are on their way: `jobs` are made as there is room
+    for them.
 
     Where nothing comes back for the seconds of ``causalgia.time-limit`` in Dask's configuration (`TIME_LIMIT`; none by
-    default), the trial ends: a predictor hangs, or is slower than that.
-
-    The trial is sent once and loaded once by each worker; a job is two numbers. The jobs of a worker that dies are
-    done by another, one that joins is given its share, and at most two for each thread are on their way. Answers are
-    those of `carrying.carry_out`, bit for bit on equal hardware.
+    default), an error says so: a predictor hangs, or is slower than that.
 
     Parameters
     ----------
     client
-        A `distributed.Client`.
-    trial, plan
-        What is carried out, and its cut.
+        A client that `require_client` accepts.
+    data, origin
+        A `Work` as bytes, and where they are from.
     jobs
-        Turns, each with a part of the predictor, or None for all of it.
-    kept
-        What is kept of the outcomes; reduced by the worker.
-    advance
-        Told how many more outcomes all models have answered.
+        What is done.
+    named
+        Returns, for a job, what it is in words.
 
     Raises
     ------
     ClusterError
-        If there are no workers, all are lost and none comes back within a minute, the scheduler is lost, a job kills
-        every worker that takes it, the trial cannot be sent, or nothing came back within the time limit.
-    DesignError, PredictorError
-        As `carrying.carry_out`: what a worker raises is raised here.
-    MissingExtraError
-        If Dask distributed is not installed.
+        If all workers are lost and none comes back within a minute, the scheduler is lost, a job kills every worker
+        that takes it, what was sent cannot be loaded, or nothing came back within the time limit.
+    CausalgiaError
+        What a worker raises is raised here.
 
     Warns
     -----
     UserWarning
         What workers warn of, once each.
     """
-    require_client(client)
-    return _read(_Sending(client, trial, plan, kept), iter(jobs), _Counted(trial, plan, advance))
+    return _read(_Sending(client, data, origin, named), iter(jobs))
 
 
-def _read(sending: _Sending, jobs: Iterator[Job], counted: _Counted) -> Iterator[tuple[int, int | None, Parts]]:
+def _read(sending: _Sending, jobs: Iterator[Job]) -> Generator[tuple[Job, Any], None, None]:
     heard: set[tuple[type[Warning], str]] = set()
     try:
         sending.fill(jobs)
         while sending.n_waiting:
-            (turn, model), (parts, said) = sending.next_one()
+            job, (found, given) = sending.next_one()
             sending.fill(jobs)
-            for category, text in _unheard(said, heard):
+            for category, text in _unheard(given, heard):
                 warnings.warn(text, category, stacklevel=3)
-            counted.add(turn)
-            yield turn, model, parts
+            yield job, found
     finally:
         sending.end()
 
@@ -108,43 +92,24 @@ def _unheard(said: Heard, heard: set[tuple[type[Warning], str]]) -> Heard:
     return new
 
 
-class _Counted:
-    """Tells the meter of outcomes: a turn counts once all the models, asked one by one, have answered it."""
-
-    def __init__(self, trial: Trial, plan: Plan, advance: Advance | None) -> None:
-        self._plan, self._advance = plan, advance
-        self._columns, self._n_models = columns(trial.design), len(trial.predictor.parts)
-        self._n = 0
-
-    def add(self, turn: int) -> None:
-        """Count the answers of one job, a share of the turn's outcomes."""
-        first, last = self._plan.bounds(turn)
-        before = self._n // self._n_models
-        self._n += (last - first) * self._columns
-        if self._advance is not None:
-            self._advance(self._n // self._n_models - before)
-
-
 class _Sending:
     """The jobs that are on their way."""
 
-    def __init__(self, client: Client, trial: Trial, plan: Plan, kept: Kept) -> None:
-        self._trial, self._plan = trial, plan
+    def __init__(self, client: Client, data: bytes, origin: Origin, named: Callable[..., str]) -> None:
         self._client: Any = client
-        data, self._origin = packed(trial, plan, kept)
+        self._origin, self._named = origin, named
         self._jobs: dict[Key, Job] = {}
         self._futures: dict[Key, Future] = {}
         self._done: SimpleQueue[Key] = SimpleQueue()
-        self._room, self._looked, self._alive = 0, -_A_LOOK, time.monotonic()
+        self._n, self._room, self._looked, self._alive = 0, 0, -_A_LOOK, time.monotonic()
         self._limit, self._heard, self._hangs = _time_limit(), time.monotonic(), False
-        self._trial_there = self._submitted_trial(data)
+        self._sent = self._submit(_same, data, key=f"causalgia-sent-{origin.run}")
 
-    def _submitted_trial(self, data: bytes) -> Future:
-        """Return the trial as the result of a task: a worker that joins fetches it, a lost one is made up for."""
+    def _submit(self, function: Callable[..., Any], *given: Any, key: str | Key) -> Future:
         from dask import config
 
         with config.set({"distributed.admin.large-graph-warning-threshold": "1 PiB"}):
-            return self._client.submit(_same, data, key=f"causalgia-trial-{self._origin.run}")
+            return self._client.submit(function, *given, key=key)
 
     @property
     def n_waiting(self) -> int:
@@ -158,9 +123,10 @@ class _Sending:
             self._send(job)
 
     def _send(self, job: Job) -> None:
-        key: Key = (f"causalgia-turn-{self._origin.run}", job[0], -1 if job[1] is None else job[1])
-        with _explained(self._client, self._said(job)):
-            future = self._client.submit(answered, self._trial_there, self._origin, *job, key=key)
+        key: Key = (f"causalgia-job-{self._origin.run}", self._n)
+        self._n += 1
+        with _explained(self._client, self._named(*job)):
+            future = self._submit(answered, self._sent, self._origin, *job, key=key)
         self._jobs[key], self._futures[key] = job, future
         self._tell(future)
 
@@ -168,7 +134,7 @@ class _Sending:
         done = self._done
         future.add_done_callback(lambda one: done.put(one.key))
 
-    def next_one(self) -> tuple[Job, tuple[Parts, Heard]]:
+    def next_one(self) -> tuple[Job, tuple[Any, Heard]]:
         """Return the next job that is done and its answers, which nothing keeps any longer."""
         while True:
             key = self._next_key()
@@ -177,7 +143,7 @@ class _Sending:
                 future.status == "lost"
             )  # with its worker; made again where there is one, until then Dask says "done"
             try:
-                with _explained(self._client, self._said(job)):
+                with _explained(self._client, self._named(*job)):
                     found = future.result(timeout=_A_LOOK if lost else _TO_READ)
             except TimeoutError:
                 if future.status == "error":
@@ -197,10 +163,10 @@ class _Sending:
             self._look()
             if time.monotonic() - self._heard > self._limit:
                 self._hangs = True
-                waiting = "; ".join(self._said(job) for job in list(self._jobs.values())[:_NAMED])
+                waiting = "; ".join(self._named(*job) for job in list(self._jobs.values())[:_NAMED])
                 raise ClusterError(
-                    f"no turn came back within the {self._limit:g} s of {TIME_LIMIT}; waiting for {waiting}: the "
-                    f"predictor hangs there, or a turn takes longer. restart the workers, or raise the limit; {GO_ON}"
+                    f"nothing came back within the {self._limit:g} s of {TIME_LIMIT}; waiting for {waiting}: it hangs "
+                    f"there, or takes longer. restart the workers, or raise the limit; {GO_ON}"
                 )
 
     def _look(self) -> None:
@@ -215,25 +181,18 @@ class _Sending:
         elif now - self._alive > TO_COME:
             raise ClusterError(f"all workers are lost, and none came back within {TO_COME:.0f} s; {GO_ON}")
 
-    def _said(self, job: Job) -> str:
-        turn, model = job
-        first, last = self._plan.bounds(turn)
-        names = self._trial.predictor.models
-        who = "" if model is None or names is None else f", model {names[model]!r}"
-        return f"units {first:,} to {last - 1:,} (turn {turn}{who})"
-
     def end(self) -> None:
-        """Cancel what is on its way, and let the workers forget the trial."""
+        """Cancel what is on its way, and let the workers forget what was sent."""
         if self._client.status != "running":
             return
         with suppress(Exception):  # what is wrong with the cluster was said, or no longer matters
             self._client.cancel(list(self._futures.values()), force=True)
-            self._trial_there.release()
+            self._sent.release()
             self._client.run(forget, self._origin.run, on_error="ignore", wait=not self._hangs)
 
 
 def _time_limit() -> float:
-    """Return the seconds that a turn may take to come back, infinity where nothing is said.
+    """Return the seconds that a job may take to come back, infinity where nothing is said.
 
     Raises
     ------

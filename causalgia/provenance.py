@@ -9,7 +9,7 @@ from pathlib import Path
 
 _INSTALLED = tuple(
     {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-    | {Path(__file__).resolve().parents[1]}
+    | {Path(__file__).resolve().parent}
 )
 
 

@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from causalgia.errors import ClusterError, MissingExtraError
-from causalgia.trial.workers.allocating import ENVIRONMENT
+from causalgia.workers.allocating import ENVIRONMENT
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -24,7 +24,7 @@ TO_COME = 60.0
 _TO_CONNECT = 10.0
 _ADDRESS = re.compile(r"(\w+://)?[^\s/]+:\d+(/.*)?|inproc://\S+")
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-GO_ON = "turns that a store holds stay there, and the same call (or command) with a running cluster goes on from them"
+GO_ON = "the same call (or command) with a running cluster does it again; turns that a store holds stay there"
 _WORKERS = "start some (`dask worker ADDRESS`, cluster.scale(n)), or use this machine's cores: --workers N"
 
 
@@ -155,7 +155,7 @@ def local_cluster(n: int) -> Iterator[Client]:
             scheduler_kwargs={"dashboard": False},
             dashboard_address="127.0.0.1:0",
             silence_logs=logging.CRITICAL,
-            preload=["causalgia.trial.workers.starting"],
+            preload=["causalgia.workers.starting"],
             env={**ENVIRONMENT, **dict.fromkeys(_THREADS, str(max(1, _cores() // n)))},
         ) as cluster,
         distributed.Client(cluster, set_as_default=False, direct_to_workers=True) as client,

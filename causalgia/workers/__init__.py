@@ -1,0 +1,18 @@
+"""Parallel work over many machines: Dask distributed sends it out, counts losses and brings results back.
+
+distributed is imported when a client is used, and not before.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from causalgia.exports import on_first_use
+
+if TYPE_CHECKING:
+    from causalgia.workers.clusters import connected, local_cluster, require_client
+    from causalgia.workers.pieces import mapped
+else:
+    __getattr__, __dir__ = on_first_use(__name__)
+
+__all__ = ["connected", "local_cluster", "mapped", "require_client"]

@@ -1,0 +1,81 @@
+"""What happens on a worker: what is sent is loaded once in a process, and jobs are done one at a time."""
+
+from __future__ import annotations
+
+import pickle
+import threading
+import warnings
+from collections import deque
+from typing import Any, TypeAlias
+
+from causalgia.errors import CausalgiaError, ClusterError, one_line
+from causalgia.workers.allocating import keep_freed_memory
+from causalgia.workers.sending import Origin, Work, here
+
+Heard: TypeAlias = list[tuple[type[Warning], str]]
+_AT_HAND = 2
+_LOADED: dict[str, Work] = {}
+_OVER: deque[str] = deque(maxlen=1_000)
+_ONE_AT_A_TIME = threading.RLock()
+"""A predictor is asked by one thread at a time, as it is without workers; jobs are made ready meanwhile."""
+
+
+def answered(data: bytes, origin: Origin, *job: Any) -> tuple[Any, Heard]:
+    """Return what a job comes to, and the warnings that were given.
+
+    Raises
+    ------
+    CausalgiaError
+        As the work raises.
+    ClusterError
+        If what was sent cannot be loaded here.
+    """
+    with _ONE_AT_A_TIME:
+        work = _loaded(data, origin)
+    ready = work.prepare(*job)
+    with _ONE_AT_A_TIME, warnings.catch_warnings(record=True) as caught:
+        found = work.do(ready)
+    return found, [(_known(said.category), str(said.message)) for said in caught]
+
+
+def forget(run: str) -> None:
+    """Let go of what was sent for a call that is over, without waiting: this is called where workers are heard."""
+    _OVER.append(run)
+    _LOADED.pop(run, None)
+
+
+def _loaded(data: bytes, origin: Origin) -> Work:
+    """Return what was sent, loaded where it is not; two are held, so that two calls may share a cluster."""
+    work = _LOADED.get(origin.run)
+    if work is None:
+        while len(_LOADED) >= _AT_HAND:
+            _LOADED.pop(next(iter(_LOADED)), None)
+        work = _LOADED[origin.run] = _load(data, origin)
+    if origin.run in _OVER:
+        _LOADED.pop(origin.run, None)
+        raise ClusterError("the call that this belongs to is over")
+    return work
+
+
+def _load(data: bytes, origin: Origin) -> Work:
+    _require_same(origin)
+    keep_freed_memory()
+    try:
+        return pickle.loads(data)  # type: ignore[no-any-return]
+    except CausalgiaError:
+        raise
+    except Exception as error:
+        cure = "install there what it needs, or give a factory that finds it: cg.PredictorFactory(build)"
+        raise ClusterError(f"a worker could not load {origin.what} ({one_line(error)}); {cure}") from error
+
+
+def _require_same(origin: Origin) -> None:
+    for name, there, mine in zip(("causalgia", "Python"), (origin.causalgia, origin.python), here(), strict=True):
+        if there != mine:
+            same = "answers are the same numbers only from the same versions"
+            raise ClusterError(f"a worker has {name} {mine}, this process {there}: {same}; install {there} there")
+
+
+def _known(category: type[Warning]) -> type[Warning]:
+    """Return the nearest kind of warning that exists without the predictor's own packages."""
+    return next(c for c in category.__mro__ if c.__module__ in ("builtins", "causalgia.errors"))

@@ -1,0 +1,136 @@
+"""Pieces that do not depend on each other, done here or by workers: the same results, in the same order."""
+
+from __future__ import annotations
+
+import pickle
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+from causalgia.errors import CausalgiaError, ClusterError, first_line, one_line
+from causalgia.workers.sending import FACTORY, Origin, by_value, culprit, plain_bytes
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+P = TypeVar("P")
+R = TypeVar("R")
+_A_JOB = 0.25
+"""Seconds of work to send at a time: sending takes a few milliseconds, and cancelling waits for what is begun."""
+_Done: TypeAlias = tuple[list[Any], float]
+
+
+def mapped(
+    work: Callable[[P], R], pieces: Iterable[P], *, what: str, names: Sequence[str], client: Client | None
+) -> list[R]:
+    """Return what a function makes of each piece: here, one after the other, or by the workers of a cluster.
+
+    A result depends on its piece alone (what is random has a key of its own), so that results are the same, bit for
+    bit on equal hardware, with and without a client and for any number of workers. Small pieces travel together, as
+    many as take a quarter of a second.
+
+    Parameters
+    ----------
+    work
+        What is done; sent once to each worker. It and the pieces must become bytes.
+    pieces
+        What it is done to; taken as there is room for them.
+    what
+        What `work` is, in words.
+    names
+        What each piece is, in words; errors carry it.
+    client
+        A `distributed.Client`; None: this process.
+
+    Raises
+    ------
+    CausalgiaError
+        What `work` raises, with a note that names the piece.
+    ClusterError
+        If a worker raises anything else (names the piece), `work` cannot be sent, or as
+        `causalgia.workers.jobs.carry_out`.
+
+    Examples
+    --------
+    >>> mapped(abs, [-1, 2, -3], what="abs", names="abc", client=None)
+    [1, 2, 3]
+    """
+    if client is None:
+        return [_done(work, piece, name) for piece, name in zip(pieces, names, strict=True)]
+    from causalgia.workers.clusters import require_client
+    from causalgia.workers.jobs import carry_out
+
+    require_client(client)
+    found: dict[int, R] = {}
+    bundles = _Bundles(iter(pieces), names)
+    with (
+        by_value(),
+        closing(carry_out(client, _packed(work, what), Origin.of(what), bundles.jobs(), named=bundles.named)) as sent,
+    ):
+        for (first, _, _), (results, seconds) in sent:
+            bundles.seconds_each = seconds / len(results)
+            found.update(enumerate(results, first))
+    return [found[i] for i in range(len(names))]
+
+
+class _Bundles:
+    """Pieces as jobs: the first alone, later ones as many as take about as long as a job should."""
+
+    def __init__(self, pieces: Iterator[Any], names: Sequence[str]) -> None:
+        self._pieces, self._names = pieces, names
+        self.seconds_each = _A_JOB
+
+    def jobs(self) -> Iterator[tuple[int, list[str], bytes]]:
+        """Yield the first piece of each job, the names of its pieces, and the pieces as bytes."""
+        first = 0
+        while first < len(self._names):
+            names = list(self._names[first : first + max(1, int(_A_JOB / max(self.seconds_each, 1e-6)))])
+            yield first, names, plain_bytes(list(islice(self._pieces, len(names))))
+            first += len(names)
+
+    def named(self, _first: int, names: list[str], _data: bytes) -> str:
+        """Return what a job is, in words."""
+        return names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
+
+
+@dataclass(frozen=True)
+class _Pieces:
+    """What is loaded on a worker: the function."""
+
+    work: Callable[[Any], Any]
+
+    def prepare(self, _first: int, names: list[str], data: bytes) -> list[tuple[str, Any]]:
+        """Return the pieces of a job by name."""
+        return list(zip(names, pickle.loads(data), strict=True))
+
+    def do(self, ready: list[tuple[str, Any]]) -> _Done:
+        """Return what the pieces come to, and the seconds that they took."""
+        start = time.perf_counter()
+        try:
+            found = [_done(self.work, piece, name) for name, piece in ready]
+        except (CausalgiaError, MemoryError):
+            raise
+        except Exception as error:
+            name, raised = error.__notes__[-1], one_line(error)
+            msg = f"{name}: {raised}, raised on a worker; the same call without client= raises it here"
+            raise ClusterError(msg) from error
+        return found, time.perf_counter() - start
+
+
+def _done(work: Callable[[P], R], piece: P, name: str) -> R:
+    try:
+        return work(piece)
+    except Exception as error:
+        error.add_note(name)
+        raise
+
+
+def _packed(work: Callable[[Any], Any], what: str) -> bytes:
+    try:
+        return plain_bytes(_Pieces(work))
+    except Exception as error:
+        msg = f"{what}{culprit(work)} cannot be sent to workers ({first_line(error)}); {FACTORY}"
+        raise ClusterError(msg) from error

@@ -1,0 +1,118 @@
+"""What workers are sent, as bytes, and where it is from."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Protocol
+from uuid import uuid4
+
+import causalgia
+from causalgia.provenance import installed
+
+_FILES = "causalgia_user_"
+FACTORY = (
+    "give a factory, which builds it once on each worker: cg.PredictorFactory(build), where build() opens what it "
+    "needs and returns the predictor"
+)
+
+
+class Work(Protocol):
+    """What is sent to workers once, and then done to each job: made ready by any thread, done by one at a time."""
+
+    def prepare(self, *job: Any) -> Any:
+        """Return what the job begins with."""
+
+    def do(self, ready: Any) -> Any:
+        """Return what the job comes to."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What was sent and from where: answers are the same numbers only from the same library.
+
+    Attributes
+    ----------
+    what
+        What it is, in words.
+    run
+        Another for each call.
+    causalgia, python
+        Versions on the sending side.
+    """
+
+    what: str
+    run: str
+    causalgia: str
+    python: str
+
+    @classmethod
+    def of(cls, what: str) -> Origin:
+        """Return the origin of what is sent from here, now."""
+        return cls(what, uuid4().hex, *here())
+
+
+def here() -> tuple[str, str]:
+    """Return the versions of causalgia and Python."""
+    return causalgia.__version__, "{}.{}".format(*sys.version_info)
+
+
+def sendable(value: object) -> bool:
+    """Say whether a value becomes bytes, within `by_value`."""
+    try:
+        plain_bytes(value)
+    except Exception:
+        return False
+    return True
+
+
+def culprit(part: object) -> str:
+    """Return which attribute it is that cannot become bytes, in words."""
+    for name, value in getattr(part, "__dict__", {}).items():
+        if not sendable(value):
+            return f"'s {name} (a {type(value).__name__})"
+    return f" (a {type(part).__name__})"
+
+
+def dumped(value: object) -> bytes:
+    """Return anything as bytes; code that a worker could not import goes along."""
+    with by_value():
+        return plain_bytes(value)
+
+
+def plain_bytes(value: object) -> bytes:
+    """Return anything as bytes; what the user's own files define goes along within `by_value`."""
+    import cloudpickle  # type: ignore[import-untyped]  # it has no stubs
+
+    return bytes(cloudpickle.dumps(value))
+
+
+@contextmanager
+def by_value() -> Iterator[None]:
+    """Send the code of files that were loaded by their path, and of their neighbours: no worker knows their names."""
+    import cloudpickle
+
+    registered = cloudpickle.list_registry_pickle_by_value()
+    with ExitStack() as stack:
+        for module in _own_files():
+            if module.__name__ not in registered:
+                cloudpickle.register_pickle_by_value(module)
+                stack.callback(cloudpickle.unregister_pickle_by_value, module)
+        yield
+
+
+def _own_files() -> list[ModuleType]:
+    """Return the modules in the folders of files that were loaded by their path, installed ones left out."""
+    loaded = [module for module in list(sys.modules.values()) if getattr(module, "__file__", None)]
+    folders = {Path(str(module.__file__)).parent for module in loaded if module.__name__.startswith(_FILES)}
+    return [module for module in loaded if folders and _is_own(module, folders)]
+
+
+def _is_own(module: ModuleType, folders: set[Path]) -> bool:
+    if module.__name__ == "__main__" or installed(module.__name__):
+        return False
+    return not folders.isdisjoint(Path(str(module.__file__)).resolve().parents)

@@ -1,0 +1,339 @@
+"""Verbs over workers: the results of this process to the bit, errors that name the piece, an end at Ctrl-C."""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from events import wait_for
+
+import causalgia as cg
+from causalgia import mpra
+from causalgia.calibration.calibrating import _Repeat
+from causalgia.errors import ClusterError, DesignError, EstimateError
+from causalgia.experiments import across_predictors, greedy_tiles, stream, tile_search
+from causalgia.mpra.fitting import nb
+from causalgia.mpra.fitting.hierarchical import model as hierarchical_model
+from causalgia.sequences import decode
+from causalgia.workers import local_cluster, mapped
+from causalgia.workers.pieces import _Bundles
+from causalgia.zoo import EndGC, Oracle, Word
+
+dask = pytest.importorskip("dask")
+distributed = pytest.importorskip("distributed")
+
+ARMS = {"untreated": cg.Untreated(), "GC": cg.Embed("GCGCGC", at=12), "AT": cg.Embed("ATATAT", at=12)}
+DESIGN = cg.Design(null=cg.Uniform(length=30), arms=ARMS, n_units=40)
+BIAS = cg.experiments.composition_bias(n_units=60)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quiet() -> Iterator[None]:
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    yield
+    logging.getLogger("distributed").setLevel(logging.WARNING)
+
+
+@pytest.fixture(scope="module")
+def two() -> Iterator[Any]:
+    with local_cluster(2) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def one() -> Iterator[Any]:
+    """One worker, a thread of this process."""
+    where = {"processes": False, "dashboard_address": "127.0.0.1:0"}
+    with (
+        distributed.LocalCluster(n_workers=1, threads_per_worker=1, **where) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
+        yield client
+
+
+# --- the same results
+
+
+def share() -> cg.FunctionPredictor:
+    return cg.FunctionPredictor(lambda x: np.exp(x[:, 1:3].sum(2) / 9), tasks=["G", "C"], fingerprint="share")
+
+
+def effects(n_tasks: int, n: int = 12) -> xr.Dataset:
+    rng = np.random.default_rng(5)
+    rows = [(f"c{k}", f"t{t}") for k in range(n) for t in range(n_tasks)]
+    table = pd.DataFrame(rows, columns=["contrast", "task"])
+    found = cg.from_effects(table.assign(effect=rng.normal(size=len(rows)), se=rng.uniform(0.1, 0.5, len(rows))))
+    return found.assign_coords(family=("contrast", ["odd", "even"] * (n // 2)))
+
+
+def biased(rng: Callable[[int], int]) -> dict[str, xr.Dataset]:
+    oracles = {k: Oracle(Word("UGCAUG", 1.0), EndGC(-0.2 * k, last=8)) for k in (1, 2, 3)}
+    return {f"RBP{k}": cg.run(BIAS, oracle, rng=rng(k), progress=False) for k, oracle in oracles.items()}
+
+
+def counts() -> xr.Dataset:
+    elements = [f"e{k}" for k in range(30)]
+    truth = pd.DataFrame({"element": np.repeat(elements, 2), "arm": ["scramble", "GATA1"] * 30, "log2": [0, 1.0] * 30})
+    return mpra.simulate(truth, barcodes=6, rng=1)
+
+
+def random(n: int, length: int) -> list[str]:
+    return list(decode(cg.Uniform(length=length).sample(n, rng=0)["sequence"].values))
+
+
+def fitted(method: Any, client: Any) -> xr.Dataset:
+    return mpra.fit(counts(), control="scramble", method=method, client=client)
+
+
+def searched(client: Any) -> xr.Dataset:
+    sequences = [s[:40] + "ATGCTGAGTCAT" + s[52:] for s in random(8, 80)]
+    oracle = cg.zoo.oracle("long_range")
+    return tile_search(sequences, oracle, rng=0, rope=(-0.5, 0.5), draws=2, least=20, client=client)
+
+
+def greedy(client: Any) -> xr.Dataset:
+    tiles = [(0, 30), (30, 60), (60, 90)]
+    return greedy_tiles(random(6, 90), share(), tiles=tiles, rounds=2, rng=0, task="G", draws=3, client=client)
+
+
+def confirmed(client: Any) -> xr.Dataset:
+    screen = cg.run(DESIGN, share(), rng=0, progress=False)
+    return cg.confirm(screen, select="GC", predictor=share(), rng=0, client=client)
+
+
+VERBS: dict[str, Callable[[Any], Any]] = {
+    "calibrate": lambda client: cg.calibrate(DESIGN, share(), n_trials=3, rng=1, client=client),
+    "infer tasks": lambda client: cg.infer(effects(5), rng=2, draws=400, client=client),
+    "infer groups": lambda client: cg.infer(
+        effects(2), groups="family", law="normal", log_likelihood=True, rng=2, draws=400, client=client
+    ),
+    "infer many": lambda client: cg.infer(effects(2, 60), rng=2, draws=400, log_likelihood=True, client=client),
+    "infer with an atom": lambda client: cg.infer(
+        effects(2), law="spike_and_slab", rng=2, draws=400, log_likelihood=True, client=client
+    ),
+    "predictors of the same units": lambda client: across_predictors(
+        biased(lambda _: 0), contrast="bias", client=client
+    ),
+    "predictors of other units": lambda client: across_predictors(biased(lambda k: k), contrast="bias", client=client),
+    "hierarchical": lambda client: fitted("hierarchical", client),
+    "nb": lambda client: fitted("nb", client),
+    "two_way": lambda client: fitted("two_way", client),
+    "confirm": confirmed,
+    "stream": lambda client: stream(BIAS, Oracle(Word("UGCAUG", 1.0)), rng=0, progress=False, client=client),
+    "greedy_tiles": greedy,
+    "tile_search": searched,
+}
+
+
+def datasets(found: Any) -> dict[str, xr.Dataset]:
+    """The Datasets of a result, those of a tree by their names."""
+    if isinstance(found, xr.Dataset):
+        return {"": found}
+    names = found.children if hasattr(found, "children") else found.groups()
+    return {name: found[name].to_dataset() if hasattr(found[name], "to_dataset") else found[name] for name in names}
+
+
+def require_same(found: Any, here: Any) -> None:
+    there, here = datasets(found), datasets(here)
+    assert there.keys() == here.keys()
+    for group, one in here.items():
+        other = there[group]
+        assert one.variables.keys() == other.variables.keys()
+        for name, variable in one.variables.items():
+            assert other[name].dims == variable.dims, name
+            assert other[name].dtype == variable.dtype, name
+            assert pickle.dumps(other[name].to_numpy().tolist()) == pickle.dumps(variable.to_numpy().tolist()), name
+        timed = {"created_at"}
+        assert {k: v for k, v in one.attrs.items() if k not in timed} == {
+            k: v for k, v in other.attrs.items() if k not in timed
+        }
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.filterwarnings("ignore::causalgia.errors.CausalgiaWarning")
+def test_results_do_not_depend_on_workers(verb: str, one: Any, two: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hierarchical_model, "BLOCK", 7)  # several blocks
+    monkeypatch.setattr(nb, "_CELLS_AT_ONCE", 200)
+    here = VERBS[verb](None)
+    for client in (one, two):
+        require_same(VERBS[verb](client), here)
+
+
+def test_pieces_come_back_in_their_order_whatever_their_number(two: Any) -> None:
+    assert mapped(abs, range(-500, 0), what="abs", names=[str(i) for i in range(500)], client=two) == [
+        *range(500, 0, -1)
+    ]
+    assert mapped(abs, [], what="abs", names=[], client=two) == []
+
+
+def test_what_a_predictor_settled_on_here_holds_on_workers() -> None:
+    settled = [{"batches": {"30": 17}, "choices": {}}]
+    sent = _Repeat(DESIGN, Sized(), cg.Analysis(control="untreated"), 1, False, None, settled)
+    assert pickle.loads(pickle.dumps(sent)).predictor_or_simulator.sizes == {30: 17}
+
+
+class Sized(cg.predict.Predictor):
+    """Settles on batch sizes, which do not travel with it."""
+
+    scale, tasks, fingerprint = "outcome", ("size",), "sized"
+
+    def __init__(self) -> None:
+        self.sizes: dict[int, int] = {}
+
+    def __reduce__(self) -> Any:
+        return Sized, ()
+
+    def fix_batches(self, sizes: Any) -> None:
+        self.sizes = dict(sizes)
+
+    def resolve_batch_size(self, length: int) -> int:
+        return self.sizes.get(length, 5)
+
+    def predict(self, tokens: Any, *, progress: Any = None) -> Any:
+        raise NotImplementedError
+
+
+# --- how pieces travel
+
+
+def test_small_pieces_travel_together_and_are_made_when_there_is_room() -> None:
+    made: list[int] = []
+    bundles = _Bundles((made.append(i) or i for i in range(10)), [f"piece {i}" for i in range(10)])
+    jobs = bundles.jobs()
+    first, names, data = next(jobs)
+    assert (first, names, pickle.loads(data), made) == (0, ["piece 0"], [0], [0])
+    bundles.seconds_each = 0.1
+    job = next(jobs)
+    assert (job[0], pickle.loads(job[2]), made) == (1, [1, 2], [0, 1, 2])
+    assert bundles.named(*job) == "piece 1 to piece 2"
+    bundles.seconds_each = 0.0
+    assert [pickle.loads(data) for _, _, data in jobs] == [[*range(3, 10)]]
+
+
+# --- errors
+
+
+def odd(piece: int) -> int:
+    if piece == 3:
+        raise EstimateError("an odd piece; leave it out")
+    if piece == 4:
+        raise ZeroDivisionError("no such piece")
+    return piece
+
+
+def test_our_errors_arrive_as_they_are_and_name_the_piece(one: Any, two: Any) -> None:
+    names = [f"task T{i}" for i in range(4)]
+    for client in (None, one, two):
+        with pytest.raises(EstimateError, match="an odd piece; leave it out") as error:
+            mapped(odd, range(4), what="odd", names=names, client=client)
+        assert error.value.__notes__ == ["task T3"]
+    wait_for(lambda: not any(two.processing().values()))
+
+
+def test_other_errors_on_workers_are_ours_and_name_the_piece(one: Any, two: Any) -> None:
+    names = [f"task T{i}" for i in range(3)]
+    for client in (one, two):
+        with pytest.raises(
+            ClusterError, match=r"task T2: ZeroDivisionError: no such piece, raised on a worker"
+        ) as error:
+            mapped(odd, [1, 2, 4], what="odd", names=names, client=client)
+        assert isinstance(error.value.__cause__, ZeroDivisionError) or client is two
+
+
+def test_a_simulator_that_fails_on_a_worker_is_named_by_its_trial(two: Any) -> None:
+    here = os.getpid()
+
+    def simulator(design: cg.Design, *, rng: int) -> xr.Dataset:
+        if os.getpid() != here:
+            raise KeyError("lost")
+        return cg.run(design, share(), rng=rng, progress=False)
+
+    with pytest.raises(ClusterError, match=r"trial \d: KeyError: 'lost', raised on a worker"):
+        cg.calibrate(DESIGN, simulator, n_trials=4, rng=0, client=two)
+
+
+def test_what_cannot_be_sent_is_named(two: Any) -> None:
+    lock = threading.Lock()
+
+    def simulator(design: cg.Design, *, rng: int) -> xr.Dataset:
+        with lock:
+            return cg.run(design, share(), rng=rng, progress=False)
+
+    with pytest.raises(ClusterError, match=r"calibrate's predictor_or_simulator .* cannot be sent to workers .*lock"):
+        cg.calibrate(DESIGN, simulator, n_trials=4, rng=0, client=two)
+    answers = cg.FunctionPredictor(lambda x: (lock, x[:, 1:3].sum(2))[1], tasks=["G", "C"], fingerprint="v1")
+    with pytest.raises(ClusterError, match=r"the predictor's fn .* cannot be sent to workers"):
+        cg.calibrate(DESIGN, answers, n_trials=4, rng=0, client=two)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_what_is_no_client_is_refused(verb: str) -> None:
+    with pytest.raises(ClusterError, match="client= takes a distributed.Client, not str"):
+        VERBS[verb]("tcp://127.0.0.1:8786")
+
+
+def test_a_worker_of_another_version_is_refused(two: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cg, "__version__", "99.0")
+    with pytest.raises(ClusterError, match=r"a worker has causalgia .*, this process 99.0"):
+        cg.infer(effects(2), rng=0, draws=400, client=two)
+
+
+RELEASED = threading.Event()
+
+
+def hang(_piece: int) -> None:
+    RELEASED.wait()
+
+
+def test_a_piece_that_hangs_ends_in_an_error_at_the_limit_that_was_set(one: Any) -> None:
+    said = r"nothing came back within the 0\.2 s of causalgia\.time-limit; waiting for task K562; .*raise the limit"
+    try:
+        with dask.config.set({"causalgia.time-limit": "200 ms"}), pytest.raises(ClusterError, match=said):
+            mapped(hang, range(2), what="hang", names=["task K562", "task HepG2"], client=one)
+    finally:
+        RELEASED.set()
+    wait_for(lambda: not any(one.processing().values()))
+
+
+# --- an end
+
+
+def test_ctrl_c_cancels_the_trials(two: Any, tmp_path: Path) -> None:
+    """The signal comes while both workers are at work, which does not end before it has come."""
+    here = os.getpid()
+
+    def simulator(design: cg.Design, *, rng: int) -> xr.Dataset:
+        if os.getpid() != here:
+            (tmp_path / str(os.getpid())).touch()
+            wait_for((tmp_path / "open").exists)
+        return cg.run(design, share(), rng=rng, progress=False)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it in what it runs behind
+    interrupt = threading.Thread(
+        target=lambda: wait_for(lambda: len(list(tmp_path.iterdir())) == 2) and os.kill(here, signal.SIGINT)
+    )
+    try:
+        with pytest.raises(KeyboardInterrupt):  # noqa: PT012
+            interrupt.start()
+            cg.calibrate(DESIGN, simulator, n_trials=20, rng=0, client=two)
+        interrupt.join()
+    finally:
+        signal.signal(signal.SIGINT, before)
+        (tmp_path / "open").touch()
+    wait_for(lambda: not any(two.processing().values()))
+    assert len(two.nthreads()) == 2
+
+
+def test_a_design_that_is_wrong_is_refused_before_anything_is_sent(two: Any) -> None:
+    with pytest.raises(DesignError, match="control 'none' is not an arm"):
+        cg.calibrate(DESIGN, share(), n_trials=4, rng=0, analysis=cg.Analysis(control="none"), client=two)
