@@ -13,7 +13,7 @@ import xarray as xr
 from scipy import stats
 
 import causalgia as cg
-from causalgia.effects.expressions import read_hypothesis
+from causalgia.expressions import read_hypothesis
 from causalgia.errors import ContrastError, EstimateError
 
 HERE = Path(__file__).parent / "reference" / "linear_hypotheses"

@@ -153,7 +153,7 @@ MANY = np.r_[np.random.default_rng(7).normal(size=36), 5.0, -4.0, 3.0, 2.5]
 NO_COLUMNS = np.empty((40, 0)), np.empty(0)
 
 
-def atom_without(k: int, noise: np.ndarray, columns: np.ndarray, precision: np.ndarray, n: int = 20_000) -> Any:
+def atom_without(k: int, noise: np.ndarray, columns: np.ndarray, precision: np.ndarray, n: int = 10_000) -> Any:
     """Return draws of the law of `MANY` without effect k: variances, weights and what estimates share."""
     rest = np.delete(np.arange(40), k)
     variance = scale_grid(MANY, np.ones(40)) ** 2
@@ -177,7 +177,7 @@ def test_leave_one_out_of_many_effects_under_an_atom_is_what_leaving_out_gives()
     found = loo(posterior)
     for k in (0, 11, 36, 37, 39):
         variance, weight, _ = atom_without(k, np.ones(40), *NO_COLUMNS)
-        assert elpd_of(found)[k] == pytest.approx(density(np.full(20_000, MANY[k]), 1 + variance, weight), abs=0.06)
+        assert elpd_of(found)[k] == pytest.approx(density(np.full(10_000, MANY[k]), 1 + variance, weight), abs=0.06)
     assert (np.asarray(found.pareto_k) < 0.7).all()
     plain = cg.infer(table, law="spike_and_slab", draws=20_000, rng=1, log_likelihood=False)
     np.testing.assert_array_equal(posterior["posterior"]["ace"], plain["posterior"]["ace"])
@@ -188,7 +188,7 @@ def test_under_an_atom_a_covariate_is_drawn_with_the_weights() -> None:
     table = cg.from_effects(MANY, np.ones(40)).assign_coords(x=("contrast", x))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = loo(cg.infer(table, law="spike_and_slab", covariates="x", prior=PRIOR, draws=20_000, rng=1))
+        found = loo(cg.infer(table, law="spike_and_slab", covariates="x", prior=PRIOR, draws=10_000, rng=1))
     precision = np.array([x.std() / PRIOR.mu_sd]) ** 2
     for k in (0, 20, 36, 39):
         variance, weight, beta = atom_without(k, np.ones(40), x[:, None], precision)
@@ -200,7 +200,7 @@ def test_under_an_atom_a_covariate_is_drawn_with_the_weights() -> None:
 def test_under_an_atom_a_shared_error_is_drawn_with_the_weights() -> None:
     own, loading = np.full(40, 0.5), np.full((40, 1), np.sqrt(0.5))
     table = cg.from_effects(MANY, np.ones(40), covariance=np.diag(own) + loading @ loading.T)
-    found = loo(cg.infer(table, law="spike_and_slab", draws=20_000, rng=1))
+    found = loo(cg.infer(table, law="spike_and_slab", draws=10_000, rng=1))
     for k in (0, 11, 36, 39):
         variance, weight, score = atom_without(k, own, loading, np.ones(1))
         left = density(MANY[k] - score[:, 0] * loading[k], own[k] + variance, weight)

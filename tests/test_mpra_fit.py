@@ -23,6 +23,9 @@ from causalgia.mpra.fitting.question import asked_of
 from causalgia.mpra.fitting.sums import ratio_of_sums
 from causalgia.mpra.fitting.two_way import residual_squares
 
+#: of few elements, which cannot show whether barcodes spread alike
+FEW_ELEMENTS = "ignore:method=.nb. with:causalgia.errors.BarcodeNoiseWarning"
+pytestmark = pytest.mark.filterwarnings(FEW_ELEMENTS)
 CLOSED = ("two_way", "precision", "nb")
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import xarray as xr
 from scipy import sparse
 
-from causalgia.effects.expressions import (
+from causalgia.expressions import (
     KEYWORDS,
     Linear,
     as_name,
@@ -101,9 +101,23 @@ def _custom(contrasts: Contrasts, arms: list[str]) -> Weights:
     names = unique([str(name) for name in contrasts], "contrasts")
     rows = dict(zip(names, contrasts.values(), strict=True))
     written = {name: _terms(row, arms) if isinstance(row, str) else row for name, row in rows.items()}
+    found = {name: _zero_sum(name, row, arms) for name, row in written.items()}
     if any(isinstance(row, str) for row in rows.values()):
-        check_distinct({name: Linear(_zero_sum(name, row, arms), 0.0) for name, row in written.items()})
-    return {name: _zero_sum(name, row, arms) for name, row in written.items()}
+        check_distinct({name: Linear(row, 0.0) for name, row in found.items()})
+    _check_once(found)
+    return found
+
+
+def _check_once(rows: Weights) -> None:
+    """Refuse one contrast under two names: it would count twice in its family."""
+    known: dict[frozenset[tuple[str, float]], str] = {}
+    for name, row in rows.items():
+        first = known.setdefault(frozenset(row.items()), name)
+        if first != name:
+            raise ContrastError(
+                f"contrasts {first!r} and {name!r} have the same weights and would count twice in their family; leave "
+                "one out"
+            )
 
 
 def _from_text(texts: Sequence[str], arms: list[str]) -> dict[str, dict[str, float] | str]:

@@ -14,7 +14,7 @@ from scipy import sparse
 
 from causalgia.analysis import beyond
 from causalgia.arm_weights import weights_of
-from causalgia.effects.expressions import (
+from causalgia.expressions import (
     KEYWORDS,
     Linear,
     as_name,
