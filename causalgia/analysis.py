@@ -33,10 +33,8 @@ from causalgia.tables import (
 Rope: TypeAlias = (
     "tuple[float, float] | str | int | Mapping[str, tuple[float, float]] | tuple[tuple[str, tuple[float, float]], ...]"
 )
-Contrasts: TypeAlias = (
-    "Mapping[str, Mapping[str, float] | str] | Sequence[str] | str "
-    "| tuple[tuple[str, tuple[tuple[str, float], ...]], ...]"
-)
+Contrasts: TypeAlias = "Mapping[str, Mapping[str, float]] | tuple[tuple[str, tuple[tuple[str, float], ...]], ...]"
+InText: TypeAlias = "Mapping[str, Mapping[str, float] | str] | Sequence[str] | str"
 
 TARGETS = (
     *("population", "parents", "units"),
@@ -245,7 +243,7 @@ class Analysis:
     """
 
     control: str | None = None
-    contrasts: Contrasts | None = None
+    contrasts: Contrasts | InText | None = None
     interaction: Sequence[str] | None = None
     scale: str = "identity"
     cluster: str | None = "auto"
@@ -384,7 +382,8 @@ class Analysis:
     @property
     def weights_by_contrast(self) -> dict[str, dict[str, float]]:
         """The contrasts as a mapping contrast -> arm -> weight; empty where none are said."""
-        return {name: dict(weights) for name, weights in dict(self.contrasts or ()).items()}
+        rows: Any = self.contrasts or ()  # pairs, whichever way they were written
+        return {name: dict(weights) for name, weights in dict(rows).items()}
 
     def decides_by(self, n_of_a_kind: int) -> str:
         """Return the error rate that decides a family of so many contrasts of one kind: what ``"auto"`` is there.

@@ -438,6 +438,15 @@ def test_nb_refuses_arms_whose_barcodes_spread_unequally_and_names_what_does_not
     assert fit(counts, control="control", method="two_way").sizes["element"] == 60
 
 
+@pytest.mark.filterwarnings("error:method=.nb. with:causalgia.errors.BarcodeNoiseWarning")
+def test_nb_of_few_elements_says_that_it_cannot_see_how_barcodes_spread():
+    """Sd .2 and .8: seen in .03, .62 and 1 of trials with 4, 8 and 20 elements, else p < .05 in .14 of nulls."""
+    with pytest.warns(BarcodeNoiseWarning, match=r"'nb' with 8 element.* Use method='two_way', unless it is the reads"):
+        fit(unequal(np.random.default_rng(4), n=8), control="control", method="nb")
+    fit(unequal(np.random.default_rng(4), n=20), control="control", method="nb")
+    fit(unequal(np.random.default_rng(4), n=8), control="control", method="two_way")
+
+
 def test_nb_takes_arms_whose_reads_are_unequally_noisy_and_says_what_it_estimates():
     found = fit(unequal(np.random.default_rng(4), dispersions=(0.1, 0.4)), control="control", method="nb")
     assert (found["theta"].sel(arm="control").median() > 1.5 * found["theta"].sel(arm="treated").median()).item()

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import xarray as xr
 from scipy import sparse
 
+from causalgia.errors import ContrastError
 from causalgia.expressions import (
     KEYWORDS,
     Linear,
@@ -22,7 +23,6 @@ from causalgia.expressions import (
     nearest,
     read_hypothesis,
 )
-from causalgia.errors import ContrastError
 from causalgia.schema import RESERVED
 
 Weights: TypeAlias = dict[str, dict[str, float]]

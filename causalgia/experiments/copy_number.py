@@ -161,7 +161,7 @@ def read_copies(found: Found) -> Finding:
 
 
 def _sentence(rows: xr.Dataset, n: int) -> str:
-    rise, curvature, excess = (rows.sel(contrast=name) for name in (RISE, CURVATURE, EXCESS))
+    rise, excess = rows.sel(contrast=RISE), rows.sel(contrast=EXCESS)
     return (
         f"{departure(rise, excess)} beside the same sites alone, {effect_in_words(excess)} beyond their sum, of a rise "
         f"of {effect_in_words(rise)} from none to {n} ({per_unit(rise, n, 'a copy')}); {_by_number(rows, n)}."

@@ -116,7 +116,8 @@ def left_out_log_density(
     component[:] = np.searchsorted(variance, np.maximum(effect**2 - np.diag(whole), 0.0)).clip(max=len(variance) - 1)
     for turn in range(-_BURN_IN, n):
         if turn % _ANEW == 0:  # against what rounding adds up in updates
-            inverse = _without_shared(np.linalg.inv(whole + np.diag(variance[component])), columns, precision)
+            own: Array = np.linalg.inv(whole + np.diag(variance[component])).astype(np.float64)
+            inverse = _without_shared(own, columns, precision)
             product = inverse @ effect
         u = generator.random(len(effect))
         _draw_in_turn(inverse, product, variance, weight, u, component, density)
