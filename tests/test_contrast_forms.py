@@ -65,12 +65,14 @@ def test_an_arm_that_is_not_there_is_refused_by_name() -> None:
 
 
 @pytest.mark.parametrize("other", [{"v": 1, "none": -1.0}, {"none": -1, "v": 1.0, "w 1": 0}])
-def test_one_contrast_under_two_names_is_refused(outcomes: Any, other: Any) -> None:
+def test_one_contrast_under_two_names_is_noted(outcomes: Any, other: Any) -> None:
     rows = {"first": {"v": 1.0, "none": -1.0}, "second": other}
-    with pytest.raises(ContrastError, match="'first' and 'second' have the same weights and would count twice"):
-        cg.contrast(outcomes, contrasts=rows)
+    note = "Note: Contrasts 'first' and 'second' have the same weights: one question counts twice in its family"
+    assert note in " ".join(cg.report(cg.estimate(cg.contrast(outcomes, contrasts=rows))).split())
     mirrored = rows | {"second": {"v": -1.0, "none": 1.0}}
-    assert cg.contrast(outcomes, contrasts=mirrored).sizes["contrast"] == 2
+    assert "same weights" not in cg.report(cg.estimate(cg.contrast(outcomes, contrasts=mirrored)))
+    with pytest.raises(ContrastError, match="'one' and 'two' are one"):
+        cg.contrast(outcomes, contrasts={"one": "v - none", "two": "none - v"})
 
 
 # --- estimates as a table ---------------------------------------------------------------------------------------------

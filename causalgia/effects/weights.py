@@ -104,20 +104,24 @@ def _custom(contrasts: Contrasts, arms: list[str]) -> Weights:
     found = {name: _zero_sum(name, row, arms) for name, row in written.items()}
     if any(isinstance(row, str) for row in rows.values()):
         check_distinct({name: Linear(row, 0.0) for name, row in found.items()})
-    _check_once(found)
     return found
 
 
-def _check_once(rows: Weights) -> None:
-    """Refuse one contrast under two names: it would count twice in its family."""
+def notes_of_twice(weights: Weights) -> list[str]:
+    """Return a note on each contrast that has the weights of an earlier one.
+
+    Examples
+    --------
+    >>> notes_of_twice({"one": {"a": 1.0, "b": -1.0}, "other": {"b": -1.0, "a": 1.0}})
+    ["contrasts 'one' and 'other' have the same weights: one question counts twice in its family; drop one"]
+    """
     known: dict[frozenset[tuple[str, float]], str] = {}
-    for name, row in rows.items():
-        first = known.setdefault(frozenset(row.items()), name)
-        if first != name:
-            raise ContrastError(
-                f"contrasts {first!r} and {name!r} have the same weights and would count twice in their family; leave "
-                "one out"
-            )
+    pairs = [(known.setdefault(frozenset(row.items()), name), name) for name, row in weights.items()]
+    return [
+        f"contrasts {first!r} and {name!r} have the same weights: one question counts twice in its family; drop one"
+        for first, name in pairs
+        if first != name
+    ]
 
 
 def _from_text(texts: Sequence[str], arms: list[str]) -> dict[str, dict[str, float] | str]:
