@@ -36,6 +36,7 @@ from validation import (
     predictors,
     ratios,
     real,
+    replicates,
     screens,
     sequential,
 )
@@ -60,6 +61,7 @@ CHECKS: list[Check] = [
     *floor.CHECKS,
     *predictors.CHECKS,
     *bench.CHECKS,
+    *replicates.CHECKS,
     *real.CHECKS,
 ]
 _CLAIMS = {

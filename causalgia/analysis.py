@@ -11,7 +11,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from causalgia.errors import DesignError, InferenceError
+from causalgia.errors import ContrastError, DesignError, InferenceError
+from causalgia.expressions import KEYWORDS, as_name, names_in, read_hypothesis
 from causalgia.inputs import parse_json, parse_toml
 from causalgia.kinds import two_kinds
 from causalgia.prior import Prior
@@ -33,6 +34,7 @@ Rope: TypeAlias = (
     "tuple[float, float] | str | int | Mapping[str, tuple[float, float]] | tuple[tuple[str, tuple[float, float]], ...]"
 )
 Contrasts: TypeAlias = "Mapping[str, Mapping[str, float]] | tuple[tuple[str, tuple[tuple[str, float], ...]], ...]"
+InText: TypeAlias = "Mapping[str, Mapping[str, float] | str] | Sequence[str] | str"
 
 TARGETS = (
     *("population", "parents", "units"),
@@ -58,7 +60,44 @@ _IN_SD = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)(?:e-?\d+)?\s*sd\s*")
 
 
 def _weights(value: object) -> bool:
-    return isinstance(value, dict) and bool(value) and all(_zero_sum(row) for row in value.values())
+    rows = weights_in_text(value)
+    return isinstance(rows, dict) and bool(rows) and all(_zero_sum(row) for row in rows.values())
+
+
+def weights_in_text(value: Any) -> Any:
+    """Return contrasts of which some are text over arms as weights by name; anything else as it is.
+
+    Raises
+    ------
+    DesignError
+        If a text is no weighted sum of arms, or stands for all pairs of arms that are not known here.
+
+    Examples
+    --------
+    >>> weights_in_text("GATA1 - (mutant + scrambled) / 2")
+    {'GATA1 - (mutant + scrambled) / 2': {'GATA1': 1.0, 'mutant': -0.5, 'scrambled': -0.5}}
+    """
+    texts = [value] if isinstance(value, str) else value
+    if isinstance(texts, list | tuple) and texts and all(isinstance(text, str) for text in texts):
+        value = {as_name(text): text for text in texts}
+    if not isinstance(value, Mapping):
+        return value
+    return {name: _in_text(row) if isinstance(row, str) else row for name, row in value.items()}
+
+
+def _in_text(text: str) -> dict[str, float]:
+    if text in KEYWORDS:
+        raise DesignError(
+            f"Analysis: contrasts={text!r} takes all arms, and an analysis does not know them; name the contrasts, or "
+            f"give cg.contrast(outcomes, contrasts={text!r})"
+        )
+    try:
+        found = read_hypothesis(text, names_in(text), of="arm")
+    except ContrastError as error:
+        raise DesignError(f"Analysis: {error}") from error
+    if found.constant:
+        raise DesignError(f"Analysis: contrast {text!r}: arms are compared with each other; its right side is to be 0")
+    return found.terms
 
 
 def _zero_sum(row: object) -> bool:
@@ -115,7 +154,7 @@ ROPE_IN_WORDS = (
 
 ANALYSIS: Keys = {
     "control": NAME,
-    "contrasts": (_weights, "tables of arm = weight, each with finite weights that sum to 0"),
+    "contrasts": (_weights, "tables of arm = weight, or text such as 'A - B', each with finite weights that sum to 0"),
     "interaction": (_factors, "a list of two or more different factors"),
     "scale": one_of(*SCALES),
     "cluster": (is_text, '"auto", "none", or the name of a coordinate of the units, such as "parent"'),
@@ -149,7 +188,8 @@ class Analysis:
     control
         The arm that is subtracted from every other one.
     contrasts
-        Instead: contrast -> arm -> weight, weights that sum to 0.
+        Instead: contrast -> arm -> weight, weights that sum to 0; or text over the names of arms, such as ``"GATA1 -
+        scrambled"``, one or several in a list or by name, as `causalgia.contrast` takes it.
     interaction
         Instead: two or more factors of the arms.
     scale
@@ -203,7 +243,7 @@ class Analysis:
     """
 
     control: str | None = None
-    contrasts: Contrasts | None = None
+    contrasts: Contrasts | InText | None = None
     interaction: Sequence[str] | None = None
     scale: str = "identity"
     cluster: str | None = "auto"
@@ -342,7 +382,8 @@ class Analysis:
     @property
     def weights_by_contrast(self) -> dict[str, dict[str, float]]:
         """The contrasts as a mapping contrast -> arm -> weight; empty where none are said."""
-        return {name: dict(weights) for name, weights in dict(self.contrasts or ()).items()}
+        rows: Any = self.contrasts or ()  # pairs, whichever way they were written
+        return {name: dict(weights) for name, weights in dict(rows).items()}
 
     def decides_by(self, n_of_a_kind: int) -> str:
         """Return the error rate that decides a family of so many contrasts of one kind: what ``"auto"`` is there.
@@ -546,6 +587,7 @@ def _number(value: Any) -> Any:
 
 
 def _plain_contrasts(value: Any) -> Any:
+    value = weights_in_text(value)
     try:
         rows = {str(name): {str(arm): _number(w) for arm, w in dict(row).items()} for name, row in dict(value).items()}
     except (TypeError, ValueError):

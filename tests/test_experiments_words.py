@@ -7,6 +7,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+import xarray as xr
 from catalogue_truth import assert_estimates, assert_recovers
 
 import causalgia as cg
@@ -451,7 +452,35 @@ def test_copies_at_unequal_places_add_up_beside_single_sites():
     oracle = Oracle(Word("UGCAUG", 3.0, gain=Slope(-0.05)), Word("GGG", 0.3), scale="score")
     answer = assert_recovers(cg.experiments.copies(at=[4, 20, 34], n_units=400), oracle)
     assert "copies are additive beside the same sites alone" in answer.sentences[0]
-    assert "by number they are saturating" in answer.sentences[0]  # the later places are worth less
+    assert " beyond 3 times the first, by place, not by number: single sites differ." in answer.sentences[0]
+    assert "by number they are" not in answer.sentences[0]  # the later places are worth less
+
+
+@pytest.mark.parametrize(
+    ("curvature", "excess", "text"),
+    [
+        ("increases", "negligible", "all 3 are 0.50 [0.40, 0.60] beyond 3 times the first, by place, not by number: "),
+        (
+            "increases",
+            "undecided",
+            "all 3 are 0.50 [0.40, 0.60] beyond 3 times the first, which place and number may both",
+        ),
+        (
+            "negligible",
+            "increases",
+            "all 3 are 0.50 [0.40, 0.60] beyond 3 times the first, by place and number together",
+        ),
+        ("increases", "increases", "by number they are more than additive, 0.50 [0.40, 0.60] beyond 3 times the first"),
+        ("undecided", "negligible", "by number they are not clearly additive or otherwise, 0.50 [0.40, 0.60] beyond 3"),
+    ],
+)
+def test_a_departure_is_of_number_where_the_single_sites_do_not_explain_it(curvature, excess, text):
+    from causalgia.experiments.copy_number import _by_number
+
+    names = ["rise", "curvature", "excess over single sites"]
+    columns = {"verdict": ["increases", curvature, excess], "ace": [0.5] * 3, "lower": [0.4] * 3, "upper": [0.6] * 3}
+    rows = xr.Dataset({name: ("contrast", values) for name, values in columns.items()}, coords={"contrast": names})
+    assert _by_number(rows, 3).startswith(text)
 
 
 @pytest.mark.parametrize("at", [[4], [4, 4], [4, 8], [4, 38], "elsewhere"])

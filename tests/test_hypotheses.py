@@ -13,8 +13,8 @@ import xarray as xr
 from scipy import stats
 
 import causalgia as cg
-from causalgia.effects.expressions import read_hypothesis
 from causalgia.errors import ContrastError, EstimateError
+from causalgia.expressions import read_hypothesis
 
 HERE = Path(__file__).parent / "reference" / "linear_hypotheses"
 R = json.loads((HERE / "expected.json").read_text())

@@ -23,12 +23,12 @@ def each(one: Callable[[Rng], float]) -> Trials:
     return lambda rng, n: np.array([one(rng) for _ in range(n)])
 
 
-def band_misses(draw: Draw, n: int, parents: list[int] | None = None) -> Trials:
+def band_misses(draw: Draw, n: int, parents: list[int] | None = None, k: int = K) -> Trials:
     """All effects are 0; whether the bootstrap-t band misses any."""
     parent = None if parents is None else parents_of(parents)
 
     def one(rng: Rng) -> bool:
-        ice = draw(rng, (n, K)) if parent is None else clustered(rng, parent, draw, K)
+        ice = draw(rng, (n, k)) if parent is None else clustered(rng, parent, draw, k)
         answer = bootstrap_t_max(ice, parent, n_draws=DRAWS, rng=rng)
         return bool((np.abs(ice.mean(axis=0)) > answer.half_width).any())
 
@@ -141,6 +141,18 @@ CHECKS = [
             LEVEL,
             "at most",
             quick=40,
+        )
+        for name, draw in _DRAWS.items()
+    ),
+    *(
+        Check(
+            _BAND,
+            f"bootstrap-t, {name}, n = 6,000 in 4,096 blocks, 10 contrasts",
+            band_misses(draw, 6_000, k=10),
+            LEVEL,
+            "at most",
+            full=600,
+            quick=20,
         )
         for name, draw in _DRAWS.items()
     ),

@@ -16,7 +16,7 @@ from causalgia.effects.expanding import check_of_means, expanded, expanded_by_ar
 from causalgia.effects.floor import floor_column
 from causalgia.effects.spread import arm_sds, control_sd, measured_in, pooled_sd, read_for_sd, sds_of_shared
 from causalgia.effects.weighing import weighed
-from causalgia.effects.weights import Contrasts, arm_name, chosen, unique, weight_matrix
+from causalgia.effects.weights import Contrasts, arm_name, chosen, notes_of_twice, unique, weight_matrix
 from causalgia.effects.wording import done, in_words, measured_on
 from causalgia.errors import OutcomesError
 from causalgia.notes import with_notes
@@ -149,6 +149,8 @@ def contrast(
     if "analysis" in outcomes.attrs and not of_kept:
         of_kept = asked == dict(zip(asked, _kept_question(outcomes), strict=True))
     effects.attrs |= beyond(outcomes.attrs, **({} if of_kept else asked), scale=scale)
+    if not of_kept:
+        effects = with_notes(effects, *notes_of_twice(weights))
     edits = str(effects.attrs.pop("edits", ""))
     if edits and not (of_kept or interaction):
         effects = with_notes(effects, *notes_of_controls(weights, from_text(edits)))

@@ -13,7 +13,8 @@ import numpy.typing as npt
 import xarray as xr
 from scipy import sparse
 
-from causalgia.effects.expressions import (
+from causalgia.errors import ContrastError
+from causalgia.expressions import (
     KEYWORDS,
     Linear,
     as_name,
@@ -22,7 +23,6 @@ from causalgia.effects.expressions import (
     nearest,
     read_hypothesis,
 )
-from causalgia.errors import ContrastError
 from causalgia.schema import RESERVED
 
 Weights: TypeAlias = dict[str, dict[str, float]]
@@ -101,9 +101,27 @@ def _custom(contrasts: Contrasts, arms: list[str]) -> Weights:
     names = unique([str(name) for name in contrasts], "contrasts")
     rows = dict(zip(names, contrasts.values(), strict=True))
     written = {name: _terms(row, arms) if isinstance(row, str) else row for name, row in rows.items()}
+    found = {name: _zero_sum(name, row, arms) for name, row in written.items()}
     if any(isinstance(row, str) for row in rows.values()):
-        check_distinct({name: Linear(_zero_sum(name, row, arms), 0.0) for name, row in written.items()})
-    return {name: _zero_sum(name, row, arms) for name, row in written.items()}
+        check_distinct({name: Linear(row, 0.0) for name, row in found.items()})
+    return found
+
+
+def notes_of_twice(weights: Weights) -> list[str]:
+    """Return a note on each contrast that has the weights of an earlier one.
+
+    Examples
+    --------
+    >>> notes_of_twice({"one": {"a": 1.0, "b": -1.0}, "other": {"b": -1.0, "a": 1.0}})
+    ["contrasts 'one' and 'other' have the same weights: one question counts twice in its family; drop one"]
+    """
+    known: dict[frozenset[tuple[str, float]], str] = {}
+    pairs = [(known.setdefault(frozenset(row.items()), name), name) for name, row in weights.items()]
+    return [
+        f"contrasts {first!r} and {name!r} have the same weights: one question counts twice in its family; drop one"
+        for first, name in pairs
+        if first != name
+    ]
 
 
 def _from_text(texts: Sequence[str], arms: list[str]) -> dict[str, dict[str, float] | str]:

@@ -14,16 +14,6 @@ from scipy import sparse
 
 from causalgia.analysis import beyond
 from causalgia.arm_weights import weights_of
-from causalgia.effects.expressions import (
-    KEYWORDS,
-    Linear,
-    as_name,
-    check_distinct,
-    differences,
-    nearest,
-    quoted,
-    read_hypothesis,
-)
 from causalgia.effects.weighing import times
 from causalgia.effects.weights import unique
 from causalgia.errors import ContrastError, EstimateError
@@ -33,6 +23,16 @@ from causalgia.estimation.labelled import MAX_COVARIANCE, covariance
 from causalgia.estimation.moments import Array, p_and_limits
 from causalgia.estimation.request import require_ci_prob
 from causalgia.estimation.tails import log_p
+from causalgia.expressions import (
+    KEYWORDS,
+    Linear,
+    as_name,
+    check_distinct,
+    differences,
+    nearest,
+    quoted,
+    read_hypothesis,
+)
 from causalgia.notes import with_notes
 from causalgia.rowwise import by_block
 from causalgia.scales import OF_MEANS

@@ -15,12 +15,14 @@ from causalgia.errors import EstimateError, OutcomesError
 from causalgia.estimation.labels import Labels
 from causalgia.estimation.moments import Array
 
-#: the columns of broom and marginaleffects -> ours
-_OTHER_NAMES = {"estimate": "effect", "std_error": "se", "std.error": "se"}
+#: the columns of broom and marginaleffects, and of estimates written as a table -> ours
+_OTHER_NAMES = {"estimate": "effect", "std_error": "se", "std.error": "se", "ace": "effect"}
 
 
 def with_effect_columns(table: Any) -> Any:
     """Return a table with ``effect`` and ``se`` where it has ``estimate`` and ``std_error``; anything else as it is.
+
+    ``estimates.to_dataframe()`` has ``ace``, and its contrasts and tasks in the index.
 
     Raises
     ------
@@ -34,6 +36,8 @@ def with_effect_columns(table: Any) -> Any:
     """
     if not isinstance(table, pd.DataFrame | xr.Dataset) or (isinstance(table, xr.Dataset) and "ace" in table):
         return table
+    if isinstance(table, pd.DataFrame) and {"contrast", "task"} <= set(table.index.names):
+        table = table.reset_index()
     for theirs, ours in _OTHER_NAMES.items():
         if theirs not in table:
             continue

@@ -26,6 +26,7 @@ CONTROL, RISE, CURVATURE, EXCESS = "untreated", "rise", "curvature", "excess ove
 PUBLISHED = (4, 12, 20)
 """0-based starts of Koo et al.: the letters between two UGCAUG complete a third in one background of 16."""
 LEAST_GAP = 4  # bases between neighbours; with fewer, two sites and the letters between them read a third more often
+UNCLEAR = "not clearly additive or otherwise"
 _COPIES = 3
 
 
@@ -160,12 +161,29 @@ def read_copies(found: Found) -> Finding:
 
 
 def _sentence(rows: xr.Dataset, n: int) -> str:
-    rise, curvature, excess = (rows.sel(contrast=name) for name in (RISE, CURVATURE, EXCESS))
+    rise, excess = rows.sel(contrast=RISE), rows.sel(contrast=EXCESS)
     return (
         f"{departure(rise, excess)} beside the same sites alone, {effect_in_words(excess)} beyond their sum, of a rise "
-        f"of {effect_in_words(rise)} from none to {n} ({per_unit(rise, n, 'a copy')}); by number they are "
-        f"{departure(rise, curvature)}, {effect_in_words(curvature)} beyond {n} times the first."
+        f"of {effect_in_words(rise)} from none to {n} ({per_unit(rise, n, 'a copy')}); {_by_number(rows, n)}."
     )
+
+
+def _by_number(rows: xr.Dataset, n: int) -> str:
+    """Say how all copies compare with n times the first, and whether number or place does it.
+
+    The first site may be worth less or more than the others. A departure is ascribed to number where the sum of the
+    same sites alone, which takes the places into account, is departed from alike.
+    """
+    rise, curvature, excess = (rows.sel(contrast=name) for name in (RISE, CURVATURE, EXCESS))
+    size = f"{effect_in_words(curvature)} beyond {n} times the first"
+    by_number, beside = departure(rise, curvature), departure(rise, excess)
+    if by_number in (beside, UNCLEAR):
+        return f"by number they are {by_number}, {size}"
+    cause = {
+        "additive": "by place, not by number: single sites differ",
+        UNCLEAR: "which place and number may both explain",
+    }
+    return f"all {n} are {size}, {cause.get(beside, 'by place and number together: single sites differ')}"
 
 
 def departure(rise: xr.Dataset, beyond: xr.Dataset) -> str:
@@ -182,7 +200,7 @@ def departure(rise: xr.Dataset, beyond: xr.Dataset) -> str:
     if verdict == "negligible":
         return "additive"
     if verdict == "undecided" or does not in ("increases", "decreases"):
-        return "not clearly additive or otherwise"
+        return UNCLEAR
     return "more than additive" if verdict == does else "saturating"
 
 

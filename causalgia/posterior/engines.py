@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -14,7 +15,7 @@ from causalgia.posterior.ash_weights import mixture_weights, scale_grid
 from causalgia.posterior.averaging import lfsr_of
 from causalgia.posterior.exact import Array, Draws, Exact
 from causalgia.posterior.factor_scores import shared_of
-from causalgia.posterior.hyper import design
+from causalgia.posterior.hyper import Design, design
 from causalgia.posterior.levels import Level, over_predictors
 from causalgia.posterior.mixture import mixture, null_biased
 from causalgia.posterior.noise import Noise
@@ -27,6 +28,7 @@ from causalgia.posterior.spike_and_slab import spike_and_slab
 from causalgia.posterior.student import student
 from causalgia.posterior.student_hyper import StudentModel
 from causalgia.posterior.two_scales import two_scales
+from causalgia.posterior.weight_draws import law_draws, left_out_log_density
 from causalgia.streams import derive
 
 FEW = 30
@@ -53,7 +55,7 @@ class Answer:
     """Which program drew."""
     log_likelihood: Callable[[], Array] | None = None
     """Computes the log density of each estimate given what all effects share, (n, K); None for predictors as a level,
-    for weights at their maximum, and for laws other than the normal whose shared errors were sampled."""
+    and for the Student-t, or an atom among few effects, where shared errors were sampled."""
 
 
 def check_choice(value: object, known: tuple[str, ...], name: str) -> None:
@@ -268,7 +270,24 @@ def _mixture_by_nuts(question: Question, *, draws: int, key: int) -> Answer:
     shape = found.values["ace"].shape[:2]
     tau = float(np.sqrt(components.weight @ components.variance))
     values = {name: v for name, v in found.values.items() if name != "factor"}
-    return _of_mixture(found, values | {"tau": np.full(shape, tau)}, tails)
+    known = partial(_mixture_log_likelihood, question, components, shape[0] * shape[1])
+    return replace(_of_mixture(found, values | {"tau": np.full(shape, tau)}, tails), log_likelihood=known)
+
+
+def _mixture_log_likelihood(question: Question, components: Components, n: int) -> Array:
+    """Return log densities of the estimates with the weights drawn, (n, K); those of NUTS are at their maximum."""
+    effect, noise, variance = question.effect, question.noise, components.variance
+    whole = design(len(effect), question.covariates, question.prior)
+    centre = Design(whole.columns[:, 1:], whole.sd[1:])
+    counts, generator = null_biased(np.sqrt(variance)), np.random.default_rng(0)
+    if noise.whole is not None:
+        law = centre.columns, 1 / centre.sd**2, variance, counts
+        return left_out_log_density(effect, noise.whole, *law, components.weight, n, generator)
+    shared = shared_of(centre, noise)
+    start = components.weight, np.zeros(shared.columns.shape[1])
+    law = shared.columns, shared.precision, variance, counts
+    weight, coefficients = law_draws(effect, noise.variances, *law, start, n, generator)
+    return of_mixture(effect, noise.variances, shared, coefficients, variance, weight, 1.0)()
 
 
 def _of_mixture(found: Sampled, values: dict[str, Array], tails: Tails) -> Answer:

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 _MOST_AUTO = 4_000_000  # numbers: 32 MB
+_MOST_WHOLE = 200  # effects under an atom with a whole covariance: 10 s; the time grows with the cube
 _PREDICTORS = "a level: ace is the mean over retrainings of the predictor; errors of the units are shared by predictors"
 
 
@@ -115,9 +116,11 @@ def infer(
         Source of randomness: an int, a Generator or a SeedSequence.
     log_likelihood
         Whether the tree has the pointwise log likelihood, for ``az.loo`` and ``az.compare``; it is as large as ``ace``.
-        ``"auto"``: up to four million numbers (1,000 effects at 4,000 draws), where the law is drawn and has a closed
-        form (of the spike and slab of 30 effects or more where errors are independent; its weights, which the effects
-        take at their maximum, are drawn for it under the Dirichlet prior that the maximum is penalised by).
+        ``"auto"``: up to four million numbers (1,000 effects at 4,000 draws; of an atom with a whole covariance up to
+        200 effects), where the law is drawn and has a closed
+        form (of the spike and slab of 30 effects or more the weights, which the effects take at their maximum, are
+        drawn for it under the Dirichlet prior that the maximum is penalised by; where errors have a whole covariance
+        each estimate is conditional on the others, and on which of them are 0).
     accept_unconverged
         Return draws of NUTS that have not converged, with a warning instead of an error.
     client
@@ -211,7 +214,7 @@ def infer(
     _warn_of_conflict(table, asked, law)
     said = _said(table, asked, answers, law, prior) | {"groups": groups or "", "covariates": ", ".join(names_of_x)}
     said |= beyond(table.attrs, law=law, prior=prior)
-    pointwise = _with_log_likelihood(log_likelihood, asked, answers, n)
+    pointwise = _with_log_likelihood(log_likelihood, asked, answers, law, n)
     found = labelled(table, asked, answers, coordinates(table, labels, names_of_x), with_log_likelihood=pointwise)
     if "sample_stats" in found:
         found["diagnostics"] = diagnose(found["posterior"], int(found["sample_stats"]["diverging"].sum()))
@@ -228,16 +231,18 @@ def _in_words(table: xr.Dataset, labels: Any, asked: list[Question]) -> list[str
     return [f"task {tasks[question.task]!s}{groups[question.group]}" for question in asked]
 
 
-def _with_log_likelihood(choice: bool | str, asked: list[Question], answers: list[Answer], n: int) -> bool:
+def _with_log_likelihood(choice: bool | str, asked: list[Question], answers: list[Answer], law: str, n: int) -> bool:
     closed = all(found.log_likelihood is not None for found in answers)
     if choice is True and not closed:
         raise InferenceError(
             "log_likelihood=True: leave-one-out needs draws of the law and a closed form given the law. Predictors as "
-            "a level, shared errors whose scores were sampled, and the spike and slab of 30 effects or more with "
-            "shared errors or covariates have none. Use law='two_scales' or 'normal' (with predictors, first "
+            "a level have none, and neither have the Student-t, or the spike and slab of fewer than 30 effects, where "
+            "shared errors were sampled. Use law='two_scales' or 'normal' (with predictors, first "
             "cg.estimate(effects, target='population x predictors')), or leave log_likelihood= out"
         )
-    return closed and (choice is True or (choice == "auto" and n * sum(len(q.rows) for q in asked) <= _MOST_AUTO))
+    slow = law == "spike_and_slab" and any(q.noise.whole is not None and len(q.rows) > _MOST_WHOLE for q in asked)
+    small = not slow and n * sum(len(q.rows) for q in asked) <= _MOST_AUTO
+    return closed and (choice is True or (choice == "auto" and small))
 
 
 def _questions(

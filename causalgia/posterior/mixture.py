@@ -16,8 +16,9 @@ from causalgia.posterior.exact import Array, Draws, Exact, Nodes
 from causalgia.posterior.factor_scores import Shared, SharedMode, row_nodes, shared_mode, shared_of
 from causalgia.posterior.hyper import Design, design, rescaled
 from causalgia.posterior.noise import Noise, checked, in_unit, unit_of
+from causalgia.posterior.pointwise import of_mixture
 from causalgia.posterior.scale_mixture import Components, Node, log_terms, normals_of
-from causalgia.posterior.weight_draws import weight_draws
+from causalgia.posterior.weight_draws import law_draws
 from causalgia.prior import Prior
 
 __all__ = ["Dependence", "effect_se_dependence", "mixture", "null_biased"]
@@ -101,27 +102,29 @@ def mixture(
     if counts.shape != sd.shape:
         raise InferenceError(f"prior_count of shape {counts.shape} for {len(sd)} scales: give one count for each scale")
     fit = _fitted(effect / unit, here.variances, sd**2, counts, shared)
-    pointwise = None if shared.columns.shape[1] else _Pointwise(effect / unit, here.variances, fit, sd**2, counts, unit)
+    pointwise = _Pointwise(effect / unit, here.variances, shared, fit, sd**2, counts, unit)
     return _answer(effect / unit, here, fit, shared, unit, n_mu=int(mode == "estimate"), pointwise=pointwise)
 
 
 @dataclass(frozen=True, eq=False)
 class _Pointwise:
-    """Log densities of estimates given weights that are drawn: the weights of the fit know each estimate."""
+    """Log densities of estimates given weights, centre and scores that are drawn: those of the fit know each one."""
 
     effect: Array
     noise: Array
+    shared: Shared
     fit: _Fit
     variance: Array
     counts: Array
     unit: float
 
     def log_likelihood(self, n: int) -> Array:
-        terms = log_terms(self.effect, self.noise, _unweighted(self.variance))
         generator = np.random.default_rng(0)  # of its own: draws of the effects are the same with it and without
-        weight = weight_draws(terms, self.counts, self.fit.weights.weight, n, generator)
-        top = terms.max(axis=1)
-        return np.asarray(np.log(weight @ np.exp(terms - top[:, None]).T) + top - np.log(self.unit))
+        start = self.fit.weights.weight, self.fit.mode.value
+        law = self.shared.columns, self.shared.precision, self.variance, self.counts
+        weight, coefficients = law_draws(self.effect, self.noise, *law, start, n, generator)
+        variance = np.broadcast_to(self.variance, weight.shape)
+        return of_mixture(self.effect, self.noise, self.shared, coefficients, variance, weight, self.unit)()
 
 
 def null_biased(scales: Array) -> Array:
@@ -235,7 +238,7 @@ def _penalty(coefficients: Array, shared: Shared) -> float:
 
 
 def _answer(
-    effect: Array, noise: Noise, fit: _Fit, shared: Shared, unit: float, *, n_mu: int, pointwise: _Pointwise | None
+    effect: Array, noise: Noise, fit: _Fit, shared: Shared, unit: float, *, n_mu: int, pointwise: _Pointwise
 ) -> Exact:
     nodes = _effect_nodes(effect, fit, shared)
     tails = average_tails(nodes, noise.variances, noise.marginal)
@@ -250,7 +253,7 @@ def _answer(
         ace *= unit
         slab = unit * _slab(n, effect, noise.variances, fit, shared, coefficients, generator)
         named = unit * _with_mu(coefficients[:, : shared.n_centre], n_mu)
-        known = None if pointwise is None else partial(pointwise.log_likelihood, n)
+        known = partial(pointwise.log_likelihood, n)
         return Draws(ace, named[:, 0], np.full(n, tau), named[:, 1:], slab=slab, log_likelihood=known)
 
     return Exact(

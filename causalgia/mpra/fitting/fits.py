@@ -117,7 +117,8 @@ def fit(
     Warns
     -----
     BarcodeNoiseWarning
-        ``"precision"`` where barcodes differ.
+        ``"precision"`` where barcodes differ; ``"nb"`` with fewer than 20 elements, which cannot show whether barcodes
+        of one arm spread more than those of another.
 
     References
     ----------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, fields
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
@@ -10,10 +11,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia.errors import EstimateError
+from causalgia.errors import BarcodeNoiseWarning, EstimateError
 from causalgia.mpra.counting.ratios import dna_observed
 from causalgia.mpra.counting.summing import group_sums
-from causalgia.mpra.fitting.barcode_spread import barcode_products, barcode_spread
+from causalgia.mpra.fitting.barcode_spread import LEAST_ELEMENTS, barcode_products, barcode_spread
 from causalgia.mpra.fitting.cells import Cells
 from causalgia.mpra.fitting.fitted import Fitted
 from causalgia.mpra.fitting.negative_binomial import Mask, Regression, regress
@@ -48,7 +49,7 @@ def negative_binomial(counts: xr.Dataset, asked: Asked, client: Client | None = 
     Where they are not (one arm's activities spread more), these are two effects: with lognormal activities of variances
     s0^2 and s1^2 on log2 they differ by ``ln(2) (s1^2 - s0^2) / 2``. The spreads are measured over all elements
     (`barcode_spread`), and where the gap is sure and would move the typical effect by a quarter of its standard error,
-    the method refuses.
+    the method refuses; with fewer than 20 elements such a gap goes unseen, and it warns.
 
     DNA reads count as known: few of them attenuate what they are the offset of, so filter low DNA first.
 
@@ -63,6 +64,11 @@ def negative_binomial(counts: xr.Dataset, asked: Asked, client: Client | None = 
     EstimateError
         If no element has two barcodes in some arm, or two replicates, or none has a maximum; or if the barcodes of one
         arm spread more than those of another.
+
+    Warns
+    -----
+    BarcodeNoiseWarning
+        With fewer than 20 elements.
 
     References
     ----------
@@ -230,3 +236,11 @@ def _check_spread(products: Array, se: Array, asked: Asked) -> None:
                 f"the mean: {spreads}), so the log2 ratio of mean reads is {found.gap:+.2f} off the difference of mean "
                 "log2 activities; use method='hierarchical' or 'two_way', which estimate the difference"
             )
+    if len(products) < LEAST_ELEMENTS:
+        warnings.warn(
+            f"method='nb' with {len(products)} element(s): from fewer than {LEAST_ELEMENTS} it cannot be seen "
+            "whether the barcodes of one arm spread more than those of another, and then p < .05 in up to .17 of true "
+            "nulls. Use method='two_way', unless it is the reads of one arm that are noisier",
+            BarcodeNoiseWarning,
+            stacklevel=5,
+        )

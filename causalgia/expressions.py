@@ -100,6 +100,18 @@ def read_hypothesis(text: str, names: Sequence[str], *, of: str = "contrast") ->
     return Linear({name: value for name, value in found.terms.items() if value}, found.constant)
 
 
+def names_in(text: str) -> list[str]:
+    """Return the names that a hypothesis has, in its order, whether or not anything is called so.
+
+    Examples
+    --------
+    >>> names_in("2 * `GATA1 x TAL1` - GATA1 = GATA1")
+    ['GATA1 x TAL1', 'GATA1']
+    """
+    tokens = _Reader(text, ["a", "b"], "arm").tokens
+    return list(dict.fromkeys(value.strip("`\"'") for kind, value in tokens if kind in ("name", "quoted")))
+
+
 def differences(which: str, names: Sequence[str], *, of: str = "contrast") -> dict[str, Terms]:
     """Return the hypotheses that a keyword stands for, each later name minus an earlier one.
 

@@ -1,0 +1,177 @@
+"""Replicates of barcode counts: averages over elements under noise that they share, and verdicts on what is wrong."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+import causalgia as cg
+from causalgia.errors import BarcodeNoiseWarning, EstimateError
+from validation.bench import dispersed
+from validation.checks import Check, Rng
+
+Trials = Callable[[Rng, int], np.ndarray]
+Change = Callable[[np.ndarray, np.ndarray, np.ndarray, Rng], None]
+_ELEMENTS, _REPLICATES = 60, 4
+
+
+def _each(one: Callable[[Rng], bool]) -> Trials:
+    return lambda rng, n: np.array([one(rng) for _ in range(n)])
+
+
+# --- averages over elements
+
+
+def average_covers(method: str, between: float, p_silent: float = 0.0) -> Trials:
+    """Whether 95 % intervals cover the average over elements, the effect shifted by sd `between` in each replicate."""
+
+    def one(rng: Rng) -> bool:
+        truth = rng.normal(0.5, 0.3, 40)
+        counts = _counts(rng, truth, barcodes=6, depth_rna=400.0, p_silent=p_silent)
+        treated = (counts["arm"].to_numpy() == "t")[counts["oligo_index"].to_numpy()]
+        factor = np.where(treated[:, None], 2 ** rng.normal(0, between, _REPLICATES), 1.0)
+        rna = np.rint(counts["rna"].to_numpy() * factor).astype(np.int64)
+        fitted = cg.mpra.fit(counts.assign(rna=(counts["rna"].dims, rna)), control="c", method=method)
+        found = cg.mpra.average(fitted)
+        return bool(found["lower"].item() <= 0.5 <= found["upper"].item())
+
+    return _each(one)
+
+
+def _counts(rng: Rng, effect: np.ndarray, **settings: float) -> xr.Dataset:
+    base = rng.normal(0, 0.8, len(effect))
+    names = np.repeat([f"e{i}" for i in range(len(effect))], 2)
+    log2 = np.column_stack([base, base + effect]).ravel()
+    table = pd.DataFrame({"element": names, "arm": ["c", "t"] * len(effect), "log2": log2})
+    return cg.mpra.simulate(
+        table, **{"barcodes": 8, "replicates": _REPLICATES, "rng": int(rng.integers(2**31))} | settings
+    )
+
+
+# --- verdicts of `causalgia.mpra.quality`
+
+
+def sound(**settings: float) -> Trials:
+    """Whether counts without fault have a verdict."""
+    return _each(lambda rng: bool(_verdicts(_counts(rng, np.full(_ELEMENTS, 0.5), **settings))))
+
+
+def found(verdict: str, change: Change) -> Trials:
+    """Whether the fault that was put in is found, named with its replicates, and nothing else."""
+
+    def one(rng: Rng) -> bool:
+        counts = _counts(rng, np.full(_ELEMENTS, 0.5))
+        dna, rna = (counts[name].to_numpy().astype(float) for name in ("dna", "rna"))
+        odd = rng.permutation(_REPLICATES)
+        change(dna, rna, odd, rng)
+        wrong = {"copied": sorted(odd[:2] + 1)}.get(verdict, [odd[0] + 1])
+        return _verdicts(_again(counts, dna, rna)) == [(verdict, [str(r) for r in wrong])]
+
+    return _each(one)
+
+
+def _verdicts(counts: xr.Dataset) -> list[tuple[str, list[str]]]:
+    records = json.loads(cg.mpra.quality(counts).attrs["verdicts"])
+    return [(record["verdict"], sorted(record["replicates"])) for record in records]
+
+
+def _again(counts: xr.Dataset, dna: np.ndarray, rna: np.ndarray) -> xr.Dataset:
+    """Return counts with other reads, where none was observed still none."""
+    return cg.mpra.counts_of(
+        np.where(counts["dna_observed"], dna, np.nan),
+        np.where(counts["rna_observed"], rna, np.nan),
+        barcodes=counts["barcode"].to_numpy(),
+        oligos=counts["oligo"].to_numpy()[counts["oligo_index"].to_numpy()],
+        arms=counts[["element", "arm", "group"]].to_dataframe().rename_axis("oligo_name").reset_index(),
+    )
+
+
+def _noisy(sd: float) -> Change:
+    """Multiply the RNA of one replicate by noise that barcodes of an oligo share."""
+
+    def change(_dna: np.ndarray, rna: np.ndarray, odd: np.ndarray, rng: Rng) -> None:
+        per_oligo = np.repeat(rng.normal(0, sd, 2 * _ELEMENTS), len(rna) // (2 * _ELEMENTS))
+        rna[:, odd[0]] = np.rint(rna[:, odd[0]] * 2 ** np.resize(per_oligo, len(rna)))
+
+    return change
+
+
+def _copied(_dna: np.ndarray, rna: np.ndarray, odd: np.ndarray, _rng: Rng) -> None:
+    rna[:, odd[1]] = rna[:, odd[0]]
+
+
+def _swapped(dna: np.ndarray, rna: np.ndarray, odd: np.ndarray, _rng: Rng) -> None:
+    dna[:, odd[0]], rna[:, odd[0]] = rna[:, odd[0]], dna[:, odd[0]].copy()
+
+
+# --- nb of few elements
+
+
+def unseen(n: int) -> Trials:
+    """Whether nb takes arms whose barcodes spread by .3 and .6 of log2 for arms that spread alike."""
+
+    def one(rng: Rng) -> bool:
+        counts = dispersed(rng, (0.1, 0.1), 0.3, 4, n=n)
+        arm = counts["oligo_index"].to_numpy() % 2
+        more = np.exp2(np.where(arm == 1, rng.normal(0, np.sqrt(0.6**2 - 0.3**2), len(arm)), 0.0))
+        rna = rng.poisson(counts["rna"].to_numpy() * more[:, None])
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", BarcodeNoiseWarning)
+                cg.mpra.fit(counts.assign(rna=(counts["rna"].dims, rna)), control="mutant", method="nb")
+        except EstimateError:
+            return False
+        return True
+
+    return _each(one)
+
+
+_AVERAGE = "Averages of measured effects over elements: coverage of 95 % intervals, 4 replicates"
+_QUALITY = "Verdicts on replicates of counts: 60 elements, 8 barcodes, 4 replicates"
+_FEW = "Negative binomial fits of few elements: unequal spread of barcodes that goes unseen"
+CHECKS = [
+    *(
+        Check(
+            _AVERAGE,
+            f"{method}, effects shifted by {between:g} between replicates{silent and ', a fifth of cells silent'}",
+            average_covers(method, between, 0.2 if silent else 0.0),
+            0.94,
+            "at least",
+            full=300,
+            quick=30,
+        )
+        for method, between, silent in (
+            ("two_way", 0.0, ""),
+            ("two_way", 0.2, ""),
+            ("hierarchical", 0.0, ""),
+            ("hierarchical", 0.2, ""),
+            ("hierarchical", 0.0, "silent"),
+        )
+    ),
+    *(
+        Check(_QUALITY, f"sound counts{what}: any verdict", sound(**settings), 0.01, "at most", full=500, quick=20)
+        for what, settings in (
+            ("", {}),
+            (", few reads", {"depth_dna": 6.0, "depth_rna": 6.0}),
+            (", a fifth of cells silent", {"p_silent": 0.2}),
+            (", noisy replicates", {"sd_replicate": 1.5, "sd_barcode": 1.0}),
+        )
+    ),
+    *(
+        Check(_QUALITY, f"{what}: found, and nothing else", found(name, change), 0.99, "at least", full=500, quick=20)
+        for what, name, change in (
+            ("RNA of one replicate noisier by 3 of log2 an oligo", "outlier", _noisy(3.0)),
+            ("RNA of one replicate copied from another", "copied", _copied),
+            ("DNA and RNA of one replicate swapped", "swapped", _swapped),
+        )
+    ),
+    *(
+        Check(_FEW, f"{n} elements, sd .3 and .6 of log2: taken as alike", unseen(n), 0.1, claim, full=200, quick=20)
+        for n, claim in ((8, "fails"), (20, "at most"))
+    ),
+]
