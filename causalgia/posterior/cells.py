@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeAlias
 
@@ -14,7 +14,7 @@ from scipy.special import logsumexp
 from causalgia.errors import InferenceError
 from causalgia.posterior.exact import Array
 
-__all__ = ["Cells", "Density", "cells_of", "tilted"]
+__all__ = ["Cells", "Density", "cells_of", "sharpened", "tilted"]
 
 Density: TypeAlias = Callable[[Array, Array], tuple[Array, Array, Array]]
 """Points (N, d) and a state of each (N, s) -> log density (N,), gradient (N, d), and the state to start from nearby."""
@@ -37,6 +37,8 @@ class Cells:
     """Of each cell, (N, d)."""
     slope: Array
     """Gradient of the log density at the centres, (N, d)."""
+    bend: Array
+    """Its second derivatives along the axes, about, (N, d)."""
     weight: Array
     """Probabilities, (N,); sum to 1."""
     state: Array
@@ -48,6 +50,11 @@ class Cells:
     def ends(self) -> Array:
         """Cumulative probabilities, (N,)."""
         return np.cumsum(self.weight)
+
+    def under(self, height: Array, slope: Array) -> Cells:
+        """Return the same cells with the probabilities of another log density, and its gradient, at their centres."""
+        weight, total = _weighed(height, slope, self.size)
+        return replace(self, slope=slope, weight=weight, log_total=total)
 
     def draw(self, n: int, generator: np.random.Generator) -> tuple[npt.NDArray[np.intp], Array]:
         """Return n independent draws: the cell of each, (n,), and the point, (n, d)."""
@@ -109,24 +116,52 @@ def cells_of(
     points = np.stack([x.ravel() for x in np.meshgrid(*axes, indexing="ij")], axis=1)
     sizes = np.tile(size, (len(points), 1))
     height, slope, state = _usable(*_from_the_best(density, points, np.atleast_2d(start)))
-    bend = _first_bend(slope, counts, size)
+    return _refined(density, (points, sizes, height, slope, _first_bend(slope, counts, size), state))
+
+
+def sharpened(density: Density, cells: Cells, power: float) -> Cells:
+    """Return the cells of a log density that is about `power` times that of `cells`, cut on from these.
+
+    Parameters
+    ----------
+    density
+        Log density and gradient.
+    cells
+        Of a flatter density: none of its own mass is outside.
+    power
+        How many times more its logarithm bends.
+    """
+    height, slope, state = _usable(*density(cells.points, cells.state))
+    return _refined(density, (cells.points, cells.size, height, slope, power * cells.bend, state))
+
+
+def _refined(density: Density, table: tuple[Array, ...]) -> Cells:
+    """Cut cells of (points, sizes, height, slope, bend, state) as `cells_of` says."""
     for _ in range(_ROUNDS):
+        points, sizes, height, slope, bend, state = table
         volume = np.log(sizes).sum(axis=1)
-        log_mass, best = height + _log_integral(slope * sizes) + volume, (height + volume).max()
+        best = (height + volume).max()
         bound = height + np.abs(slope * sizes).sum(axis=1) / 2 + volume  # of a wide cell it is far too high
         live = bound > best - _DROP
         rough = np.maximum(np.abs(bend) * sizes**2 / _BEND, np.abs(slope) * sizes / _RISE)
         cut = live & (bound > best - _MATTERS) & (rough.max(axis=1) > 1)
         if not cut.any():
+            log_mass = height + _log_integral(slope * sizes) + volume
             kept = log_mass > log_mass.max() - _DROP
-            total = float(logsumexp(log_mass[kept]))
-            weight = np.exp(log_mass[kept] - total)
-            return Cells(points[kept], sizes[kept], slope[kept], weight, state[kept], total)
+            points, sizes, height, slope, bend, state = (x[kept] for x in table)
+            weight, total = _weighed(height, slope, sizes)
+            return Cells(points, sizes, slope, bend, weight, state, total)
         if len(points) > _MOST:
             break
-        table = (points, sizes, height, slope, bend, state)
-        points, sizes, height, slope, bend, state = _cut(density, table, rough, live, cut)
+        table = _cut(density, table, rough, live, cut)
     raise InferenceError("the posterior of the law is too rough for cells; take law='normal', or engine='nuts'")
+
+
+def _weighed(height: Array, slope: Array, sizes: Array) -> tuple[Array, float]:
+    """Return the probability of each cell, (N,), and the log of the whole integral."""
+    log_mass = height + _log_integral(slope * sizes) + np.log(sizes).sum(axis=1)
+    total = float(logsumexp(log_mass))
+    return np.asarray(np.exp(log_mass - total)), total
 
 
 def _from_the_best(density: Density, points: Array, starts: Array) -> tuple[Array, Array, Array]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ from causalgia.posterior.cells import tilted
 from causalgia.posterior.exact import Array, Draws, Exact, Nodes
 from causalgia.posterior.factor_scores import normal_strata, shared_of
 from causalgia.posterior.hyper import design
-from causalgia.posterior.lattice import Lattice, lattice_of
+from causalgia.posterior.lattice import COARSE, FINE, Lattice, lattice_of
 from causalgia.posterior.noise import Noise, checked, in_unit
 from causalgia.posterior.pointwise import of_mixture
 from causalgia.posterior.two_scales_hyper import LawModel, Part, X, parts_of, scales_at
@@ -29,6 +29,7 @@ _WORK = 3_000_000  # normal probabilities for moments: about a tenth of a second
 _SURE = 0.05
 _LEAST_NODES, _MOST_NODES, _NEGLIGIBLE = 40, 100_000, 1e-6
 _BLOCK = 1 << 18
+_LEAST = 1e-300
 
 
 def median_se(noise: Noise) -> float:
@@ -102,10 +103,10 @@ def two_scales(effect: Array, noise: Noise, *, covariates: Array | None = None, 
     alone = len(centre.sd) == 1 and here.loadings is None
     if alone and len(effect) == 1:
         return _of_one(model, unit)
-    lattice = lattice_of(model.effect, model.noise) if alone else None
-    parts, share, log_total = parts_of(model, lattice)
+    lattices = [lattice_of(model.effect, model.noise, x) if alone else None for x in (COARSE, FINE)]
+    parts, share, log_total = parts_of(model, *(model if x is None else model.on(x) for x in lattices))
     return _answer(
-        _Posterior(model, parts, share, lattice), here, unit, log_total + (len(centre.sd) - len(effect)) * np.log(unit)
+        _Posterior(model, parts, share, lattices[0]), here, unit, log_total + (len(centre.sd) - len(effect)) * np.log(unit)
     )
 
 
@@ -115,7 +116,7 @@ def _at_0(variance: float) -> tuple[_Posterior, Nodes, float, float]:
     noise = np.array([variance])
     centre = design(1, None, Prior(mu_sd=np.inf, tau_scale=1))
     model = LawModel(np.zeros(1), noise, shared_of(centre, Noise(noise)), np.ones(1))
-    parts, share, log_total = parts_of(model, None)
+    parts, share, log_total = parts_of(model, model, model)
     posterior = _Posterior(model, parts, share, None)
     return posterior, _nodes(posterior, 1.0), log_total, float(posterior.tails(np.zeros(1), noise)[4, 0])
 
@@ -154,27 +155,45 @@ class _Posterior:
     def tails(self, x: Array, marginal: Array) -> Array:
         """Return mean, variance, P(< x), P(> x) and shrinkage of each effect, (5, K)."""
         if self.lattice is None or np.ptp(x) > 0:
-            return self._tails(self.model, x, marginal)
+            return self._together(self._by_scale(self.model, x, marginal))
         points = self.model.on(self.lattice)
-        found = self._tails(points, np.full(len(points.effect), x[0]), points.noise)
-        found[0] -= points.effect
-        found[1:] = np.log(np.maximum(found[1:], 1e-300))
+        found = self._by_scale(points, np.full(len(points.effect), x[0]), points.noise)
+        found[:, 1:] = np.log(np.maximum(found[:, 1:], _LEAST))
         found = self.lattice.read(found)
-        found[0] += self.model.effect
-        found[1:] = np.exp(found[1:])
-        return found
+        found[:, 1:] = np.exp(found[:, 1:])
+        return self._together(found)
 
-    def _tails(self, model: LawModel, x: Array, marginal: Array) -> Array:
-        sd = max(float(np.abs(part.root).max()) for part in self.parts)
-        n = 1 if len(model.shared.precision) == 1 and sd < _SURE * np.sqrt(model.noise.min()) else _STRATA
-        strata = normal_strata(n)  # one where mu is known far better than any effect: normal about its line
+    def _by_scale(self, model: LawModel, x: Array, marginal: Array) -> Array:
+        """Return each effect's distance from its estimate, given its scale, and of these variance, P(< x), P(> x),
+        shrinkage and the weight of the scale, (2, 6, K).
+
+        Where an effect is more likely of the other scale all of these change slowly with its estimate, but for the
+        weights, whose logarithms do.
+        """
+        n = 1 if self.knows_centre else _STRATA
         nodes = self.nodes(max(_LEAST_NODES, _WORK // (2 * len(x) * n)))
-        sums = np.zeros((6, len(x)))
-        columns = np.ascontiguousarray(model.shared.columns)
-        _tails(model.effect, model.noise, marginal, x, columns, model.shared.n_centre, *nodes, *strata, sums)
-        total, mean = sums[5], sums[0] / sums[5]
-        square = np.maximum(sums[1] / total - mean**2, 0.0)
-        return np.vstack([model.effect + mean, square, sums[2:5] / total])
+        sums = np.zeros((2, 6, len(x)))
+        columns = np.ascontiguousarray(model.shared.columns.T)
+        _tails(
+            model.effect, model.noise, marginal, x, columns, model.shared.n_centre, *nodes, *normal_strata(n), sums
+        )
+        sums[:, :5] /= np.maximum(sums[:, 5:], _LEAST)
+        sums[:, 1] = np.maximum(sums[:, 1] - sums[:, 0] ** 2, 0.0)
+        return sums
+
+    def _together(self, found: Array) -> Array:
+        weight = found[:, 5] / found[:, 5].sum(axis=0)
+        mean = (weight * found[:, 0]).sum(axis=0)
+        square = (weight * (found[:, 1] + (found[:, 0] - mean) ** 2)).sum(axis=0)
+        rest = (weight[:, None] * found[:, 2:5]).sum(axis=0)
+        return np.vstack([self.model.effect + mean, square, rest])
+
+    @cached_property
+    def knows_centre(self) -> bool:
+        """Whether mu is known far better than any estimate tells scales apart: effects are normal about its line."""
+        _, root, _, narrow, _, _ = self.nodes(_MOST_NODES)
+        sd = np.abs(root[:, 0, 0]) / np.sqrt(self.model.noise.min() + narrow**2)
+        return len(self.model.shared.precision) == 1 and bool(sd.max() < _SURE)
 
     def nodes(self, most: int) -> tuple[Array, ...]:
         """Return coefficients, a root of their covariance, weight, tau1, tau2 and share at the nodes that matter.
@@ -282,31 +301,40 @@ def _nodes(posterior: _Posterior, unit: float) -> Nodes:
 def _tails(  # type: ignore[no-untyped-def]
     effect, noise, marginal, x, columns, n_centre, value, root, weight, narrow, wide, share, place, width, sums
 ):
-    """Add moments of each effect about its estimate, both sides of x, shrinkage and weight to the sums, (6, K)."""
-    m = value.shape[1]
+    """Add moments of each effect about its estimate, both sides of x, shrinkage and weight of both scales to the sums.
+
+    Columns are (m, K), the sums (2, 6, K).
+    """
     line = np.empty((5, len(effect)))  # centre, linear part and its sd, slope of the centre in it, variance left
+    a, b = np.empty(len(effect)), np.empty(len(effect))
     for i in range(len(weight)):
-        for k in range(len(effect)):
-            centre = linear = aa = ab = bb = 0.0
-            for j in range(m):
-                part = columns[k, j] * value[i, j]
-                linear += part
-                if j < n_centre:
-                    centre += part
-                a = b = 0.0
-                for h in range(m):
-                    term = columns[k, h] * root[i, h, j]
-                    b += term
-                    if h < n_centre:
-                        a += term
-                aa, ab, bb = aa + a * a, ab + a * b, bb + b * b
-            sd = np.sqrt(bb)
-            slope = ab / sd if sd > 0 else 0.0
-            line[0, k], line[1, k], line[2, k] = centre, linear, sd
-            line[3, k], line[4, k] = slope, max(aa - slope * slope, 0.0)
+        _lines(columns, n_centre, value[i], root[i], a, b, line)
         for s in range(len(place)):
             law = weight[i] / len(place), narrow[i] ** 2, wide[i] ** 2, share[i]
             _stratum(effect, noise, marginal, x, line, *law, place[s], width[s], sums)
+
+
+@njit(nogil=True, fastmath=True, error_model="numpy")
+def _lines(columns, n_centre, value, root, a, b, line):  # type: ignore[no-untyped-def]
+    """Fill what of each row's linear part the coefficients leave open: they are normal with this mean and root."""
+    line[:] = 0.0
+    for j in range(len(value)):
+        line[1] += columns[j] * value[j]
+        if j < n_centre:
+            line[0] += columns[j] * value[j]
+        a[:] = 0.0
+        b[:] = 0.0
+        for h in range(len(value)):
+            b += columns[h] * root[h, j]
+            if h < n_centre:
+                a += columns[h] * root[h, j]
+        line[2] += b * b
+        line[3] += a * b
+        line[4] += a * a
+    for k in range(line.shape[1]):
+        sd = np.sqrt(line[2, k])
+        slope = line[3, k] / sd if sd > 0 else 0.0
+        line[2, k], line[3, k], line[4, k] = sd, slope, max(line[4, k] - slope * slope, 0.0)
 
 
 @njit(nogil=True, fastmath=True, error_model="numpy")
@@ -327,12 +355,12 @@ def _stratum(effect, noise, marginal, x, line, weight, v1, v2, p, place, width, 
             square = kept * s2 + moved * moved + line[4, k]
             from_x = off + effect[k] - x[k]
             minor = 0.5 * erfc(abs(from_x) * inverse_root(2 * square))
-            sums[0, k] += share * off
-            sums[1, k] += share * (square + off * off)
-            sums[2, k] += share * (minor if from_x > 0 else 1 - minor)
-            sums[3, k] += share * (1 - minor if from_x > 0 else minor)
-            sums[4, k] += share * marginal[k] / (marginal[k] + v)
-            sums[5, k] += share
+            sums[wide, 0, k] += share * off
+            sums[wide, 1, k] += share * (square + off * off)
+            sums[wide, 2, k] += share * (minor if from_x > 0 else 1 - minor)
+            sums[wide, 3, k] += share * (1 - minor if from_x > 0 else minor)
+            sums[wide, 4, k] += share * marginal[k] / (marginal[k] + v)
+            sums[wide, 5, k] += share
 
 
 @njit(nogil=True, fastmath=True)
