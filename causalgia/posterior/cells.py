@@ -72,9 +72,9 @@ def tilted(rise: Array, generator: np.random.Generator) -> Array:
     >>> round(float(tilted(np.full(10_000, 6.0), np.random.default_rng(0)).mean()), 2)
     0.34
     """
-    rise = np.where(np.abs(rise) < 1e-6, 1e-6, np.clip(rise, -500, 500))
-    u = generator.random(rise.shape)
-    return np.asarray(np.logaddexp(np.log(u) + rise, np.log1p(-u)) / rise - 0.5)
+    fall = -np.clip(np.abs(rise), 1e-6, 500)  # towards the lower of the two ends
+    away = np.log1p(generator.random(rise.shape) * np.expm1(fall)) / fall - 0.5
+    return np.asarray(np.where(rise > 0, -away, away))
 
 
 def cells_of(

@@ -7,7 +7,7 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit, ndtr
+from scipy.special import expit, ndtr, ndtri
 
 from causalgia.compiled import njit
 from causalgia.errors import InferenceError
@@ -158,17 +158,11 @@ class _Posterior:
             return self._together(self._by_scale(self.model, x, marginal))
         points = self.model.on(self.lattice)
         found = self._by_scale(points, np.full(len(points.effect), x[0]), points.noise)
-        found[:, 1:] = np.log(np.maximum(found[:, 1:], _LEAST))
-        found = self.lattice.read(found)
-        found[:, 1:] = np.exp(found[:, 1:])
-        return self._together(found)
+        return self._together(_read(self.lattice, found))
 
     def _by_scale(self, model: LawModel, x: Array, marginal: Array) -> Array:
-        """Return each effect's distance from its estimate, given its scale, and of these variance, P(< x), P(> x),
-        shrinkage and the weight of the scale, (2, 6, K).
-
-        Where an effect is more likely of the other scale all of these change slowly with its estimate, but for the
-        weights, whose logarithms do.
+        """Return what each effect is given its scale: distance of the mean from its estimate, variance, P(< x), P(> x)
+        and shrinkage; and the weight of the scale; (2, 6, K).
         """
         n = 1 if self.knows_centre else _STRATA
         nodes = self.nodes(max(_LEAST_NODES, _WORK // (2 * len(x) * n)))
@@ -235,6 +229,19 @@ class _Posterior:
         squares, shares = law[:2].T ** 2, np.column_stack([share, 1 - share])
         known = of_mixture(model.effect, model.noise, model.shared, coefficients, squares, shares, unit)
         return Draws(ace, unit * coefficients[:, 0], tau, beta, named, log_likelihood=known)
+
+
+def _read(lattice: Lattice, found: Array) -> Array:
+    """Read for each estimate what effects are given their scale, in terms that change slowly with the estimate.
+
+    Together they do not: where an effect is more likely of the other scale, moments jump.
+    """
+    rarer = ndtri(np.clip(np.minimum(found[:, 2], found[:, 3]), _LEAST, 0.5))
+    score = np.where(found[:, 2] < found[:, 3], rarer, -rarer)
+    logs = np.log(np.maximum(found[:, [1, 4, 5]], _LEAST))
+    off, score, *logs = np.moveaxis(lattice.read(np.hstack([found[:, :1], score[:, None], logs])), 1, 0)
+    variance, shrinkage, weight = np.exp(logs)
+    return np.stack([off, variance, ndtr(score), ndtr(-score), shrinkage, weight], axis=1)
 
 
 def _shares(
@@ -310,8 +317,11 @@ def _tails(  # type: ignore[no-untyped-def]
     for i in range(len(weight)):
         _lines(columns, n_centre, value[i], root[i], a, b, line)
         for s in range(len(place)):
-            law = weight[i] / len(place), narrow[i] ** 2, wide[i] ** 2, share[i]
-            _stratum(effect, noise, marginal, x, line, *law, place[s], width[s], sums)
+            each, v1, v2, p = weight[i] / len(place), narrow[i] ** 2, wide[i] ** 2, share[i]
+            at = place[s], width[s]
+            _stratum(effect, noise, marginal, x, line, each, v1, v2, p, *at, sums[0])
+            if p < 1:
+                _stratum(effect, noise, marginal, x, line, each, v2, v1, 1 - p, *at, sums[1])
 
 
 @njit(nogil=True, fastmath=True, error_model="numpy")
@@ -319,48 +329,48 @@ def _lines(columns, n_centre, value, root, a, b, line):  # type: ignore[no-untyp
     """Fill what of each row's linear part the coefficients leave open: they are normal with this mean and root."""
     line[:] = 0.0
     for j in range(len(value)):
-        line[1] += columns[j] * value[j]
-        if j < n_centre:
-            line[0] += columns[j] * value[j]
         a[:] = 0.0
         b[:] = 0.0
         for h in range(len(value)):
-            b += columns[h] * root[h, j]
-            if h < n_centre:
-                a += columns[h] * root[h, j]
-        line[2] += b * b
-        line[3] += a * b
-        line[4] += a * a
-    for k in range(line.shape[1]):
+            size, of_centre = root[h, j], root[h, j] if h < n_centre else 0.0
+            for k in range(len(a)):
+                a[k] += columns[h, k] * of_centre
+                b[k] += columns[h, k] * size
+        size, of_centre = value[j], value[j] if j < n_centre else 0.0
+        for k in range(len(a)):
+            line[0, k] += columns[j, k] * of_centre
+            line[1, k] += columns[j, k] * size
+            line[2, k] += b[k] * b[k]
+            line[3, k] += a[k] * b[k]
+            line[4, k] += a[k] * a[k]
+    for k in range(len(a)):
         sd = np.sqrt(line[2, k])
         slope = line[3, k] / sd if sd > 0 else 0.0
         line[2, k], line[3, k], line[4, k] = sd, slope, max(line[4, k] - slope * slope, 0.0)
 
 
 @njit(nogil=True, fastmath=True, error_model="numpy")
-def _stratum(effect, noise, marginal, x, line, weight, v1, v2, p, place, width, sums):  # type: ignore[no-untyped-def]
+def _stratum(effect, noise, marginal, x, line, weight, v, other, p, place, width, sums):  # type: ignore[no-untyped-def]
+    """Add one scale, of variance v and share p, beside another; with more arrays the loop would not be vector code."""
     for k in range(len(effect)):
         s2, sd, slope = noise[k], line[2, k], line[3, k]
         r = effect[k] - line[1, k] - sd * place
-        centre = line[0, k] + slope * place
-        y1, y2 = inverse_root(s2 + v1), inverse_root(s2 + v2)
-        a = p * y1 * exp2(max(-0.5 * LOG2E * r * r * (y1 * y1 - y2 * y2), -1000.0))
-        first = weight * a / (a + (1 - p) * y2)
-        for wide in range(2):
-            v, y = (v2, y2) if wide else (v1, y1)
-            share = weight - first if wide else first
-            kept = v * y * y
-            off = centre + kept * r - effect[k]
-            moved = width * (slope - kept * sd)
-            square = kept * s2 + moved * moved + line[4, k]
-            from_x = off + effect[k] - x[k]
-            minor = 0.5 * erfc(abs(from_x) * inverse_root(2 * square))
-            sums[wide, 0, k] += share * off
-            sums[wide, 1, k] += share * (square + off * off)
-            sums[wide, 2, k] += share * (minor if from_x > 0 else 1 - minor)
-            sums[wide, 3, k] += share * (1 - minor if from_x > 0 else minor)
-            sums[wide, 4, k] += share * marginal[k] / (marginal[k] + v)
-            sums[wide, 5, k] += share
+        y1, y2 = inverse_root(s2 + v), inverse_root(s2 + other)
+        gap = -0.5 * LOG2E * r * r * (y1 * y1 - y2 * y2)
+        a = p * y1 * exp2(max(min(gap, 0.0), -1000.0))
+        share = weight * a / (a + (1 - p) * y2 * exp2(max(min(-gap, 0.0), -1000.0)))
+        kept = v * y1 * y1
+        off = line[0, k] + slope * place + kept * r - effect[k]
+        moved = width * (slope - kept * sd)
+        square = kept * s2 + moved * moved + line[4, k]
+        from_x = off + effect[k] - x[k]
+        minor = 0.5 * erfc(abs(from_x) * inverse_root(2 * square))
+        sums[0, k] += share * off
+        sums[1, k] += share * (square + off * off)
+        sums[2, k] += share * (minor if from_x > 0 else 1 - minor)
+        sums[3, k] += share * (1 - minor if from_x > 0 else minor)
+        sums[4, k] += share * marginal[k] / (marginal[k] + v)
+        sums[5, k] += share
 
 
 @njit(nogil=True, fastmath=True)

@@ -209,9 +209,10 @@ def inner(model: LawModel, points: Array, state: Array, x: Array, *, one: bool) 
 def parts_of(model: LawModel, coarse: LawModel, fine: LawModel) -> tuple[list[Part], Array, float]:
     """Return the posterior for two scales and for one, their probabilities, (2,), and the log evidence of both.
 
-    Cells are cut with the share at its likeliest; of many effects first those of the density that a part of them has,
-    and then on, under the coarse model. They get their probabilities from the fine one with the share integrated. These
-    are compared with the estimates' own where they have most of their mass, and replaced by them where they differ.
+    Cells of thousands of effects are cut with the share at its likeliest: first those of the density that a part of the
+    effects has, and then on, under the coarse model. Probabilities are those of the fine one with the share integrated.
+    They are compared with the estimates' own where they have most of their mass, and replaced by them where they
+    differ.
 
     Parameters
     ----------
@@ -224,7 +225,7 @@ def parts_of(model: LawModel, coarse: LawModel, fine: LawModel) -> tuple[list[Pa
         If the density is too rough, or a coefficient undetermined.
     """
     start = _start(model)
-    cells = [_cells(model, coarse, _box(model, one=one), start, one=one) for one in (False, True)]
+    cells = [_cells(model, coarse, fine, _box(model, one=one), start, one=one) for one in (False, True)]
     found = _parts(fine, cells)
     return found if fine is model or _alike(found[0], found[1], model) else _parts(model, cells)
 
@@ -267,19 +268,26 @@ def _density(found: _Inner, points: Array, *, one: bool) -> tuple[Array, Array]:
 
 
 def _cells(
-    model: LawModel, coarse: LawModel, box: tuple[Array, Array, npt.NDArray[np.intp]], start: Array, *, one: bool
+    model: LawModel,
+    coarse: LawModel,
+    fine: LawModel,
+    box: tuple[Array, Array, npt.NDArray[np.intp]],
+    start: Array,
+    *,
+    one: bool,
 ) -> Cells:
-    def density_of(model: LawModel) -> Density:
+    def density_of(model: LawModel, x: Array) -> Density:
         def density(points: Array, state: Array) -> tuple[Array, Array, Array]:
-            found = inner(model, points, state, _LIKELIEST, one=one)
+            found = inner(model, points, state, x, one=one)
             return *_density(found, points, one=one), found.state
 
         return density
 
     power = len(model.effect) / _FEWER
     if power < _MANY:
-        return cells_of(density_of(coarse), *box, start)
-    return sharpened(density_of(coarse), cells_of(density_of(model.fewer()), *box, start), power)
+        return cells_of(density_of(fine, _points(one)), *box, start)
+    part = cells_of(density_of(model.fewer(), _LIKELIEST), *box, start)
+    return sharpened(density_of(coarse, _LIKELIEST), part, power)
 
 
 def _box(model: LawModel, *, one: bool) -> tuple[Array, Array, npt.NDArray[np.intp]]:
