@@ -112,7 +112,7 @@ def lattice_of(effect: Array, noise: Array, spacing: Spacing = FINE) -> Lattice 
     across, share_v = _weights(v, order_se)
     left, low = along.min(), across.min()
     first = np.stack([along - left, across - low])
-    counts = np.zeros(tuple(first.max(axis=1) + (spacing.order, order_se)))
+    counts = np.zeros(first.max(axis=1) + np.array([spacing.order, order_se]))
     used = np.zeros(counts.shape, dtype=np.bool_)
     _count(first, share_u, share_v, counts, used)
     place, (row, column) = np.cumsum(used).reshape(used.shape) - 1, np.nonzero(used)
@@ -144,8 +144,7 @@ def bins_of(effect: Array, noise: Array) -> tuple[Array, Array, Array]:
 
 
 def _weights(x: Array, order: int) -> tuple[npt.NDArray[np.int64], Array]:
-    """Return the first of the integers about each x, (K,), and the weights of the polynomial through them, (K, order).
-    """
+    """Return the first of the integers about each x, (K,), and the weights of the polynomial in them, (K, order)."""
     first = np.floor(x).astype(np.int64) - (order // 2 - 1 if order > 1 else 0)
     nodes = np.arange(order)
     scale = np.array([np.prod(j - np.delete(nodes, j)) for j in nodes], dtype=np.float64)

@@ -6,19 +6,17 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
-import numpy.typing as npt
-from scipy.special import expit, ndtr, ndtri
+from scipy.special import ndtr, ndtri
 
 from causalgia.compiled import njit
 from causalgia.errors import InferenceError
-from causalgia.posterior.cells import tilted
 from causalgia.posterior.exact import Array, Draws, Exact, Nodes
 from causalgia.posterior.factor_scores import normal_strata, shared_of
 from causalgia.posterior.hyper import design
 from causalgia.posterior.lattice import COARSE, FINE, Lattice, lattice_of
 from causalgia.posterior.noise import Noise, checked, in_unit
 from causalgia.posterior.pointwise import of_mixture
-from causalgia.posterior.two_scales_hyper import LawModel, Part, X, parts_of, scales_at
+from causalgia.posterior.two_scales_hyper import LawModel, Part, parts_of, scales_at
 from causalgia.posterior.vector_math import LOG2E, erfc, exp2, inverse_root
 from causalgia.prior import Prior
 
@@ -106,7 +104,10 @@ def two_scales(effect: Array, noise: Noise, *, covariates: Array | None = None, 
     lattices = [lattice_of(model.effect, model.noise, x) if alone else None for x in (COARSE, FINE)]
     parts, share, log_total = parts_of(model, *(model if x is None else model.on(x) for x in lattices))
     return _answer(
-        _Posterior(model, parts, share, lattices[0]), here, unit, log_total + (len(centre.sd) - len(effect)) * np.log(unit)
+        _Posterior(model, parts, share, lattices[0]),
+        here,
+        unit,
+        log_total + (len(centre.sd) - len(effect)) * np.log(unit),
     )
 
 
@@ -161,16 +162,15 @@ class _Posterior:
         return self._together(_read(self.lattice, found))
 
     def _by_scale(self, model: LawModel, x: Array, marginal: Array) -> Array:
-        """Return what each effect is given its scale: distance of the mean from its estimate, variance, P(< x), P(> x)
-        and shrinkage; and the weight of the scale; (2, 6, K).
+        """Return what each effect is given its scale, and how likely that is, (2, 6, K).
+
+        Distance of the mean from the estimate, variance, P(< x), P(> x), shrinkage; weight of the scale.
         """
         n = 1 if self.knows_centre else _STRATA
         nodes = self.nodes(max(_LEAST_NODES, _WORK // (2 * len(x) * n)))
         sums = np.zeros((2, 6, len(x)))
         columns = np.ascontiguousarray(model.shared.columns.T)
-        _tails(
-            model.effect, model.noise, marginal, x, columns, model.shared.n_centre, *nodes, *normal_strata(n), sums
-        )
+        _tails(model.effect, model.noise, marginal, x, columns, model.shared.n_centre, *nodes, *normal_strata(n), sums)
         sums[:, :5] /= np.maximum(sums[:, 5:], _LEAST)
         sums[:, 1] = np.maximum(sums[:, 1] - sums[:, 0] ** 2, 0.0)
         return sums
@@ -210,16 +210,18 @@ class _Posterior:
         return value.reshape(-1, size), root, weight / weight.sum(), narrow, wide, w
 
     def sample(self, n: int, unit: float, generator: np.random.Generator) -> Draws:
-        model = self.model
+        model, size = self.model, len(self.model.shared.precision)
         which = generator.random(n) * self.share.sum() >= self.share[0]
-        law, coefficients = np.empty((3, n)), np.empty((n, len(model.shared.precision)))
+        law, coefficients = np.empty((3, n)), np.empty((n, size))
         for part in self.parts:
             rows = np.flatnonzero(which == part.one)
-            cell, points = part.cells.draw(len(rows), generator)
+            if not len(rows):
+                continue
+            cell, at, points, law[2, rows] = part.draw(len(rows), generator)
             law[:2, rows] = scales_at(points, one=part.one)[:2]
-            at, law[2, rows] = _shares(part, cell, generator)
-            normal = generator.standard_normal((len(rows), coefficients.shape[1]))
-            coefficients[rows] = part.value[cell, at] + np.einsum("nij,nj->ni", part.root[cell], normal)
+            normal = generator.standard_normal((len(rows), size))
+            moved = part.root[cell, 0] * normal if size == 1 else np.einsum("nij,nj->ni", part.root[cell], normal)
+            coefficients[rows] = part.value[cell, at] + moved
         ace = _effects(model, coefficients, law, generator)
         ace *= unit
         narrow, wide, share = unit * law[0], unit * law[1], law[2]
@@ -239,26 +241,10 @@ def _read(lattice: Lattice, found: Array) -> Array:
     rarer = ndtri(np.clip(np.minimum(found[:, 2], found[:, 3]), _LEAST, 0.5))
     score = np.where(found[:, 2] < found[:, 3], rarer, -rarer)
     logs = np.log(np.maximum(found[:, [1, 4, 5]], _LEAST))
-    off, score, *logs = np.moveaxis(lattice.read(np.hstack([found[:, :1], score[:, None], logs])), 1, 0)
-    variance, shrinkage, weight = np.exp(logs)
+    read = lattice.read(np.hstack([found[:, :1], score[:, None], logs]))
+    off, score = read[:, 0], read[:, 1]
+    variance, shrinkage, weight = np.moveaxis(np.exp(read[:, 2:]), 1, 0)
     return np.stack([off, variance, ndtr(score), ndtr(-score), shrinkage, weight], axis=1)
-
-
-def _shares(
-    part: Part, cell: npt.NDArray[np.intp], generator: np.random.Generator
-) -> tuple[npt.NDArray[np.intp], Array]:
-    """Draw the share given the cell: one of its points, and a place about it.
-
-    Weights of the points are values of the density, not integrals; with half its slope about each, a normal density
-    keeps its variance.
-    """
-    if part.one:
-        return np.zeros(len(cell), dtype=np.intp), np.ones(len(cell))
-    ends = part.ends[cell]
-    at = (ends < generator.random((len(cell), 1)) * ends[:, -1:]).sum(axis=1)
-    step = X[1] - X[0]
-    x = X[at] + step * tilted(0.5 * step * part.slope[cell, at], generator)
-    return at, expit(part.logit[cell, 0] + part.logit[cell, 1] * np.sinh(x))
 
 
 def _effects(model: LawModel, coefficients: Array, law: Array, generator: np.random.Generator) -> Array:

@@ -11,7 +11,7 @@ from scipy.special import expit
 
 from causalgia.compiled import njit
 from causalgia.errors import InferenceError
-from causalgia.posterior.cells import Cells, Density, cells_of, sharpened
+from causalgia.posterior.cells import Cells, Density, cells_of, sharpened, tilted
 from causalgia.posterior.exact import Array
 from causalgia.posterior.factor_scores import Shared
 from causalgia.posterior.lattice import Lattice, bins_of
@@ -28,6 +28,7 @@ _TAIL = 7.0
 _FIRST = 0.7  # size of the first cells
 _FEWER, _MANY = 500, 4.0
 X = np.linspace(-2.4, 2.4, 9)  # where the share is looked at: up to 5.5 sd of its logit on both sides
+_ON_A_LINE = 0.2  # there finer cells cost little
 _LIKELIEST = np.zeros(1)  # the share at its mode alone
 ROUNDS = 60
 _RUN = 256  # rows at a time: they stay in the cache, and a product of as many mantissas stays a number
@@ -108,9 +109,25 @@ class Part:
     """Log density of the estimates given the scales, (N,)."""
 
     @cached_property
-    def ends(self) -> Array:
-        """Cumulative probabilities of the points of the share, (N, P)."""
-        return np.cumsum(self.weight, axis=1)
+    def _ends(self) -> Array:
+        return np.cumsum(self.weight)
+
+    def draw(
+        self, n: int, generator: np.random.Generator
+    ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Array, Array]:
+        """Return n independent draws: the cell of each and the point of the share in it, the scales and the share.
+
+        Weights of the points of the share are values of the density, not integrals; with half its slope about each, a
+        normal density keeps its variance.
+        """
+        cell, at = np.empty((2, n), dtype=np.intp)
+        points, x = np.empty((n, self.cells.points.shape[1])), np.empty(n)
+        given = (self._ends, self.cells.points, self.cells.size, self.cells.slope, self.slope)
+        nodes = _LIKELIEST if self.one else X
+        _draw(*given, nodes, generator.random(n), generator.random((n, points.shape[1] + 1)), cell, at, points, x)
+        if self.one:
+            return cell, at, points, np.ones(n)
+        return cell, at, points, expit(self.logit[cell, 0] + self.logit[cell, 1] * np.sinh(x))
 
 
 def scales_at(points: Array, *, one: bool) -> tuple[Array, Array, Array]:
@@ -178,8 +195,8 @@ def _log_sums(terms: Array) -> Array:
 def inner(model: LawModel, points: Array, state: Array, x: Array, *, one: bool) -> _Inner:
     """Integrate the share and the coefficients at points of the scales.
 
-    The share lies on points ``logit = mode + sd sinh(x)`` with x equally spaced (trapezoid), or where x is 0 alone it is
-    normal about its mode; given it, coefficients are normal about theirs (Laplace). The state, (N, 1 + m), is where to
+    The share lies on points ``logit = mode + sd sinh(x)`` with x equally spaced (trapezoid), or is normal about its
+    mode where x is 0 alone; given it, coefficients are normal about theirs (Laplace). The state, (N, 1 + m), is where to
     look for their joint mode first.
 
     Raises
@@ -287,7 +304,7 @@ def _cells(
     if power < _MANY:
         return cells_of(density_of(fine, _points(one)), *box, start)
     part = cells_of(density_of(model.fewer(), _LIKELIEST), *box, start)
-    return sharpened(density_of(coarse, _LIKELIEST), part, power)
+    return sharpened(density_of(coarse, _LIKELIEST), part, power, _ON_A_LINE if one else 1.0)
 
 
 def _box(model: LawModel, *, one: bool) -> tuple[Array, Array, npt.NDArray[np.intp]]:
@@ -310,6 +327,19 @@ def _start(model: LawModel) -> Array:
     spread = float(np.median(np.abs(model.effect - start[0, 1])) + np.sqrt(np.median(model.noise)))
     start[1, 1:] = inner(model, np.array([[np.log(max(spread, 1.0))]]), start[:1], _LIKELIEST, one=True).value[0, 0]
     return start
+
+
+@njit(nogil=True)
+def _draw(ends, centre, size, slope, share_slope, nodes, u, places, cell, at, points, x):  # type: ignore[no-untyped-def]
+    """Draw a cell and a point of the share in it, and places about both, from uniform numbers."""
+    step = nodes[1] - nodes[0] if len(nodes) > 1 else 0.0
+    for i in range(len(u)):
+        found = min(np.searchsorted(ends, u[i] * ends[-1], side="right"), len(ends) - 1)
+        c, p = found // len(nodes), found % len(nodes)
+        cell[i], at[i] = c, p
+        for j in range(points.shape[1]):
+            points[i, j] = centre[c, j] + size[c, j] * tilted(slope[c, j] * size[c, j], places[i, j])
+        x[i] = nodes[p] + step * tilted(0.5 * step * share_slope[c, p], places[i, points.shape[1]])
 
 
 @njit(nogil=True)
