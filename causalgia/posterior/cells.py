@@ -25,6 +25,8 @@ _DROP = 14.0
 _BEND, _RISE = 1.5, 3.0
 _ROUNDS = 60
 _MOST = 20_000
+_MOST_BENT = 4.0
+_NODES, _WEIGHTS = (x / 2 for x in np.polynomial.legendre.leggauss(5))
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,9 +48,19 @@ class Cells:
     log_total: float
     """Log of the integral of the density as it was given."""
 
-    def under(self, height: Array, slope: Array) -> Cells:
-        """Return the same cells with the probabilities of another log density, and its gradient, at their centres."""
-        weight, total = _weighed(height, slope, self.size)
+    def under(self, height: Array, slope: Array, *, bent: bool = False) -> Cells:
+        """Return the same cells with the probabilities of another log density, and its gradient, at their centres.
+
+        Those of one that bends as the first did, where it is `bent`, else of one that is linear on each.
+        """
+        rise, factor = slope * self.size, np.zeros(len(height))
+        if bent:
+            bend = np.clip(self.bend * self.size**2, -_MOST_BENT, _MOST_BENT)
+            tilt = rise[:, :, None] * _NODES
+            factor = np.log(np.exp(tilt + bend[:, :, None] * _NODES**2 / 2) @ _WEIGHTS / (np.exp(tilt) @ _WEIGHTS)).sum(
+                axis=1
+            )
+        weight, total = _weighed(height + factor, slope, self.size)
         return replace(self, slope=slope, weight=weight, log_total=total)
 
 

@@ -196,8 +196,8 @@ def inner(model: LawModel, points: Array, state: Array, x: Array, *, one: bool) 
     """Integrate the share and the coefficients at points of the scales.
 
     The share lies on points ``logit = mode + sd sinh(x)`` with x equally spaced (trapezoid), or is normal about its
-    mode where x is 0 alone; given it, coefficients are normal about theirs (Laplace). The state, (N, 1 + m), is where to
-    look for their joint mode first.
+    mode where x is 0 alone; given it, coefficients are normal about theirs (Laplace). The state, (N, 1 + m), is where
+    to look for their joint mode first.
 
     Raises
     ------
@@ -243,12 +243,18 @@ def parts_of(model: LawModel, coarse: LawModel, fine: LawModel) -> tuple[list[Pa
     """
     start = _start(model)
     cells = [_cells(model, coarse, fine, _box(model, one=one), start, one=one) for one in (False, True)]
-    found = _parts(fine, cells)
-    return found if fine is model or _alike(found[0], found[1], model) else _parts(model, cells)
+    many = _power(model) >= _MANY
+    found = _parts(fine, cells, many=many)
+    return found if fine is model or _alike(found[0], found[1], model) else _parts(model, cells, many=many)
 
 
-def _parts(model: LawModel, cells: list[Cells]) -> tuple[list[Part], Array, float]:
-    parts = [_part(model, found, one=one) for found, one in zip(cells, (False, True), strict=True)]
+def _power(model: LawModel) -> float:
+    """How many times more the log density of the estimates bends than that of the part of them."""
+    return len(model.effect) / _FEWER
+
+
+def _parts(model: LawModel, cells: list[Cells], *, many: bool) -> tuple[list[Part], Array, float]:
+    parts = [_part(model, found, one=one, many=many) for found, one in zip(cells, (False, True), strict=True)]
     totals = np.array([part.cells.log_total for part in parts])
     whole = float(np.logaddexp(*totals))
     return parts, np.exp(totals - whole), whole
@@ -270,9 +276,9 @@ def _points(one: bool) -> Array:
     return _LIKELIEST if one else X
 
 
-def _part(model: LawModel, cells: Cells, *, one: bool) -> Part:
+def _part(model: LawModel, cells: Cells, *, one: bool, many: bool) -> Part:
     found = inner(model, cells.points, cells.state, _points(one), one=one)
-    cells = cells.under(*_density(found, cells.points, one=one))
+    cells = cells.under(*_density(found, cells.points, one=one), bent=many)
     weight = cells.weight[:, None] * np.exp(found.log_terms - found.log_integral[:, None])
     share = np.ones_like(weight) if one else expit(found.logit[:, :1] + found.logit[:, 1:] * np.sinh(X))
     return Part(one, cells, weight, share, found.logit, found.slope, found.value, found.root, found.log_integral)
@@ -300,11 +306,10 @@ def _cells(
 
         return density
 
-    power = len(model.effect) / _FEWER
-    if power < _MANY:
+    if _power(model) < _MANY:
         return cells_of(density_of(fine, _points(one)), *box, start)
     part = cells_of(density_of(model.fewer(), _LIKELIEST), *box, start)
-    return sharpened(density_of(coarse, _LIKELIEST), part, power, _ON_A_LINE if one else 1.0)
+    return sharpened(density_of(coarse, _LIKELIEST), part, _power(model), _ON_A_LINE if one else 1.0)
 
 
 def _box(model: LawModel, *, one: bool) -> tuple[Array, Array, npt.NDArray[np.intp]]:
