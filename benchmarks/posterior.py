@@ -4,7 +4,8 @@ Each row draws 4,000 times from the posterior of one table of effects: ours as i
 of 1,000 after 1,000 steps of warm-up, of the same model (centred; t with 4 degrees of freedom, the spike and slab
 without its spike and with its weights fixed where ours are; two scales have no such twin yet). The last rows take
 means, sds and lfsr of all effects without a draw, of the default law and of the normal one. Times of ours are the least
-of several repeats; nutpie runs once. `z` is the largest difference of the posterior means of the hyperparameters and of
+of several repeats; nutpie runs once. Fit and moments of 10,000 effects are stated together, and `infer` of the tasks of
+a long table by itself. `z` is the largest difference of the posterior means of the hyperparameters and of
 300 effects, in combined Monte-Carlo errors.
 
     python benchmarks/posterior.py [--quick] [--large]
@@ -22,7 +23,9 @@ from itertools import product
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
+import causalgia as cg
 from causalgia.posterior.ash_weights import mixture_weights
 from causalgia.posterior.exact import Exact
 from causalgia.posterior.mixture import mixture
@@ -118,6 +121,19 @@ def largest_z(exact: Exact, drawn: dict[str, np.ndarray]) -> float:
     return float(np.concatenate(z).max())
 
 
+def over_tasks(tasks: int, contrasts: int) -> str:
+    """Return what `infer` takes for a long table of tasks, of as many contrasts each."""
+    rng, size = np.random.default_rng(tasks), tasks * contrasts
+    se, wide = rng.uniform(0.1, 1, size), rng.random(size) < 0.2
+    effect = np.where(wide, 2, 0.3) * rng.normal(size=size) + se * rng.normal(size=size)
+    names = {"task": np.repeat(np.arange(tasks), contrasts), "contrast": np.tile(np.arange(contrasts), tasks)}
+    frame = pd.DataFrame(names).astype(str).assign(effect=effect, se=se)
+    estimates = cg.from_effects(frame)
+    cg.infer(estimates.isel(task=slice(2)), rng=0)
+    _, cpu = least(lambda: cg.infer(estimates, rng=0), 1)
+    return f"infer of {tasks:,} tasks of {contrasts} contrasts, {DRAWS:,} draws each: {cpu:.1f} s of CPU"
+
+
 def main(argv: list[str] | None = None) -> None:
     """Print times and ratios."""
     argv = argv or []
@@ -142,8 +158,11 @@ def main(argv: list[str] | None = None) -> None:
     alike = Noise(np.full(n, np.median(variances)))
     for name, form in (("one standard error", alike), ("independent", noise), ("low rank + diagonal", low_rank)):
         seconds, cpu = least(lambda e=effect, f=form: two_scales(e, f), 3)
-        line = f"the same of two scales, {name}: {seconds * 1e3:.0f} ms, {cpu * 1e3:.0f} of CPU (target 50)"
-        print(line)
+        line = f"fit, mean, sd and lfsr of {n:,} effects of two scales, {name}: {cpu:.3f} s of CPU"
+        print(line + ("" if form is low_rank else " (target .05, the fit being given)"))
+    for tasks, contrasts, target in ((919, 1, 5), (5_313, 1, 20), (919, 40, None)):
+        tasks = tasks // 100 if quick else tasks
+        print(over_tasks(tasks, contrasts) + (f" (target {target})" if target else ""))
     for name, form in (("independent", noise), ("low rank + diagonal", low_rank)):
         seconds, cpu = least(lambda e=effect, f=form: normal(e, f, PRIOR), 3 if quick else 15)
         print(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.special import logsumexp, ndtr
 
 import causalgia as cg
 from causalgia.errors import InferenceError
-from causalgia.posterior.lattice import lattice_of
+from causalgia.posterior import two_scales_hyper
+from causalgia.posterior.lattice import Lattice, lattice_of
 from causalgia.posterior.noise import Noise
 from causalgia.posterior.two_scales import two_scales
 from causalgia.posterior.two_scales_hyper import log_prior
@@ -109,6 +112,38 @@ def test_points_of_a_lattice_stand_for_thousands_of_effects(alike: bool, monkeyp
     np.testing.assert_allclose(quick.lfsr, slow.lfsr, atol=1e-3)
     np.testing.assert_allclose(quick.shrinkage, slow.shrinkage, atol=1e-3)
     assert quick.log_evidence == pytest.approx(slow.log_evidence, abs=0.02)
+
+
+@pytest.mark.parametrize("alike", [True, False])
+def test_the_law_of_thousands_of_effects_takes_few_densities(alike: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(10_000)
+    noise = np.full(10_000, 0.09) if alike else rng.uniform(0.1, 0.6, 10_000) ** 2
+    wide = rng.random(10_000) < 0.01
+    effect = 0.3 + np.where(wide, 2, 0.5) * rng.normal(size=10_000) + np.sqrt(noise) * rng.normal(size=10_000)
+    work, inner = [], two_scales_hyper._inner
+
+    def counted(*given: Any) -> None:
+        work.append(len(given[0]) * len(given[5]) * len(given[7]))  # rows, points of the scales and of the share
+        inner(*given)
+
+    monkeypatch.setattr(two_scales_hyper, "_inner", counted)
+    two_scales(effect, Noise(noise))
+    assert sum(work) < (1e6 if alike else 4e6)  # 4.2e6 and 72e6 where every point of the scales had nine of the share
+
+
+def test_moments_are_read_well_where_most_effects_are_far_from_0(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Points of a lattice lie far apart there, and on them the probability of a sign jumps."""
+    rng = np.random.default_rng(11)
+    noise = np.exp(rng.uniform(np.log(0.3), np.log(3), 4_000)) ** 2
+    effect = rng.exponential(4, 4_000) + np.sqrt(noise) * rng.normal(size=4_000)
+    monkeypatch.setattr("causalgia.posterior.two_scales._WORK", 10**12)
+    quick, read = two_scales(effect, Noise(noise)), []
+    monkeypatch.setattr(Lattice, "read", lambda *given: read.append(given))
+    monkeypatch.setattr("causalgia.posterior.two_scales.lattice_of", lambda *_: None)
+    slow = two_scales(effect, Noise(noise))
+    assert not read
+    np.testing.assert_allclose(quick.lfsr, slow.lfsr, atol=5e-4)
+    assert np.abs((quick.mean - slow.mean) / slow.sd).max() < 2e-3
 
 
 def test_few_effects_are_not_put_on_a_lattice() -> None:

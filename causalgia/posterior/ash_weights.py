@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
 
+from causalgia.compiled import njit
 from causalgia.errors import InferenceError
 from causalgia.posterior.exact import Array
 
@@ -110,57 +110,58 @@ def _interior_point(rows: Array, counts: Array) -> Array:
     """Minimise ``-sum_i counts_i log (rows x)_i + sum x sum counts`` over x >= 0; the minimiser sums to 1."""
     counts = counts / counts.sum()
     size = rows.shape[1]
-    weight, slack = np.full(size, 1 / size), np.ones(size)
-    reached = np.inf
+    weight, slack, columns = np.full(size, 1 / size), np.ones(size), np.ascontiguousarray(rows.T)
+    mixture, residual, reached = _conditions(columns, counts, weight, slack)
+    before = np.inf
     for _ in range(_STEPS):
-        mixture = rows @ weight
-        residual = 1 - rows.T @ (counts / mixture) - slack
         gap = float(weight @ slack)
-        before, reached = reached, _norm(residual, weight, slack)
         if np.abs(residual).max() < _FEASIBLE and (gap < _GAP or (gap < _NEAR and reached > 0.9 * before)):
             break
-        d_weight, d_slack = _newton(rows, counts, mixture, weight, slack, residual)
-        weight, slack = _advance(rows, counts, weight, slack, d_weight, d_slack)
+        step = _newton(columns, counts, mixture, weight, slack, residual)
+        before = reached
+        weight, slack, mixture, residual, reached = _advance(columns, counts, weight, slack, *step, before)
     used = np.where(weight > 1e-6 * slack, weight, 0.0)  # to drop one costs weight times slack
     return np.asarray(used / used.sum())
 
 
-def _newton(
-    rows: Array, counts: Array, mixture: Array, weight: Array, slack: Array, residual: Array
-) -> tuple[Array, Array]:
+@njit(nogil=True)
+def _conditions(columns, counts, weight, slack):  # type: ignore[no-untyped-def]
+    """Return the mixture, the residual of stationarity, and the norm of it and of complementarity together."""
+    mixture = np.dot(weight, columns)
+    residual = 1 - np.dot(columns, counts / mixture) - slack
+    return mixture, residual, np.sqrt((residual**2).sum() + ((weight * slack) ** 2).sum())
+
+
+@njit(nogil=True)
+def _newton(columns, counts, mixture, weight, slack, residual):  # type: ignore[no-untyped-def]
     """Return the primal-dual step, solved in units of the weights so that tiny ones do no harm."""
-    scaled = rows * (np.sqrt(counts) / mixture)[:, None] * np.sqrt(weight)
-    system = scaled.T @ scaled
-    system[np.diag_indices_from(system)] += slack + 1e-15 * system.trace()
-    centre = _CENTRING * float(weight @ slack) / len(weight)
-    target = centre / weight - slack
-    step = np.sqrt(weight) * cho_solve(cho_factor(system), np.sqrt(weight) * (target - residual))
+    root = np.sqrt(weight)
+    scaled = columns * (np.sqrt(counts) / mixture) * root.reshape(-1, 1)
+    system = np.dot(scaled, scaled.T)
+    trace = np.trace(system)
+    for j in range(len(weight)):
+        system[j, j] += slack[j] + 1e-15 * trace
+    target = _CENTRING * (weight * slack).sum() / len(weight) / weight - slack
+    step = root * np.linalg.solve(system, root * (target - residual))
     return step, target - slack / weight * step
 
 
-def _advance(
-    rows: Array, counts: Array, weight: Array, slack: Array, d_weight: Array, d_slack: Array
-) -> tuple[Array, Array]:
-    """Go as far as both stay positive, then halve until the residuals shrink."""
+@njit(nogil=True)
+def _advance(columns, counts, weight, slack, d_weight, d_slack, before):  # type: ignore[no-untyped-def]
+    """Go as far as both stay positive, then halve until the residuals shrink; return what is there."""
     length = min(1.0, 0.99 * _to_boundary(weight, d_weight), 0.99 * _to_boundary(slack, d_slack))
-    before = _residual_norm(rows, counts, weight, slack)
-    while length > _SHORTEST:
-        after = _residual_norm(rows, counts, weight + length * d_weight, slack + length * d_slack)
-        if after <= (1 - 0.01 * length) * before:
-            break
+    while True:
+        ahead, left = weight + length * d_weight, slack + length * d_slack
+        mixture, residual, reached = _conditions(columns, counts, ahead, left)
+        if reached <= (1 - 0.01 * length) * before or length <= _SHORTEST:
+            return ahead, left, mixture, residual, reached
         length /= 2
-    return weight + length * d_weight, slack + length * d_slack
 
 
-def _to_boundary(value: Array, step: Array) -> float:
-    falling = step < 0
-    return float((value[falling] / -step[falling]).min()) if falling.any() else np.inf
-
-
-def _residual_norm(rows: Array, counts: Array, weight: Array, slack: Array) -> float:
-    """Norm of stationarity and complementarity together."""
-    return _norm(1 - rows.T @ (counts / (rows @ weight)) - slack, weight, slack)
-
-
-def _norm(stationarity: Array, weight: Array, slack: Array) -> float:
-    return float(np.sqrt((stationarity**2).sum() + ((weight * slack) ** 2).sum()))
+@njit(nogil=True)
+def _to_boundary(value, step):  # type: ignore[no-untyped-def]
+    nearest = np.inf
+    for j in range(len(value)):
+        if step[j] < 0:
+            nearest = min(nearest, value[j] / -step[j])
+    return nearest

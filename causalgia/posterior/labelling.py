@@ -91,13 +91,12 @@ def _variable(
     first = answers[0].draws[name]
     if len(asked) == 1 and "group" not in coords:
         return ("chain", "draw", *dims), np.expand_dims(first, 2 + dims.index("task"))
-    out = np.empty((*first.shape[:2], *(len(coords[d]) for d in dims)))
-    places = np.moveaxis(out, (0, 1), (-2, -1))
+    places = np.empty((*(len(coords[d]) for d in dims), *first.shape[:2]))  # each effect's draws are one run of memory
     for question, answer in zip(asked, answers, strict=True):
         at = {"contrast": question.rows, "task": question.task, "group": question.group}
         index: Any = tuple(at.get(d, slice(None)) for d in dims)
         places[index] = np.moveaxis(answer.draws[name], (0, 1), (-2, -1))
-    return ("chain", "draw", *dims), out
+    return ("chain", "draw", *dims), np.moveaxis(places, (-2, -1), (0, 1))
 
 
 def _moments(asked: list[Question], answers: list[Answer], coords: dict[str, Any]) -> xr.Dataset:

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
-import numpy.typing as npt
-from scipy.special import expit, ndtr
+from scipy.special import ndtr, ndtri
 
 from causalgia.compiled import njit
 from causalgia.errors import InferenceError
-from causalgia.posterior.cells import tilted
 from causalgia.posterior.exact import Array, Draws, Exact, Nodes
 from causalgia.posterior.factor_scores import normal_strata, shared_of
 from causalgia.posterior.hyper import design
-from causalgia.posterior.lattice import Lattice, lattice_of
+from causalgia.posterior.lattice import COARSE, FINE, Lattice, lattice_of
 from causalgia.posterior.noise import Noise, checked, in_unit
 from causalgia.posterior.pointwise import of_mixture
-from causalgia.posterior.two_scales_hyper import LawModel, Part, X, parts_of, scales_at
+from causalgia.posterior.two_scales_hyper import LawModel, Part, parts_of, scales_at
 from causalgia.posterior.vector_math import LOG2E, erfc, exp2, inverse_root
 from causalgia.prior import Prior
 
@@ -29,6 +27,7 @@ _WORK = 3_000_000  # normal probabilities for moments: about a tenth of a second
 _SURE = 0.05
 _LEAST_NODES, _MOST_NODES, _NEGLIGIBLE = 40, 100_000, 1e-6
 _BLOCK = 1 << 18
+_LEAST = 1e-300
 
 
 def median_se(noise: Noise) -> float:
@@ -102,10 +101,13 @@ def two_scales(effect: Array, noise: Noise, *, covariates: Array | None = None, 
     alone = len(centre.sd) == 1 and here.loadings is None
     if alone and len(effect) == 1:
         return _of_one(model, unit)
-    lattice = lattice_of(model.effect, model.noise) if alone else None
-    parts, share, log_total = parts_of(model, lattice)
+    lattices = [lattice_of(model.effect, model.noise, x) if alone else None for x in (COARSE, FINE)]
+    parts, share, log_total = parts_of(model, *(model if x is None else model.on(x) for x in lattices))
     return _answer(
-        _Posterior(model, parts, share, lattice), here, unit, log_total + (len(centre.sd) - len(effect)) * np.log(unit)
+        _Posterior(model, parts, share, lattices[0]),
+        here,
+        unit,
+        log_total + (len(centre.sd) - len(effect)) * np.log(unit),
     )
 
 
@@ -115,7 +117,7 @@ def _at_0(variance: float) -> tuple[_Posterior, Nodes, float, float]:
     noise = np.array([variance])
     centre = design(1, None, Prior(mu_sd=np.inf, tau_scale=1))
     model = LawModel(np.zeros(1), noise, shared_of(centre, Noise(noise)), np.ones(1))
-    parts, share, log_total = parts_of(model, None)
+    parts, share, log_total = parts_of(model, model, model)
     posterior = _Posterior(model, parts, share, None)
     return posterior, _nodes(posterior, 1.0), log_total, float(posterior.tails(np.zeros(1), noise)[4, 0])
 
@@ -154,27 +156,38 @@ class _Posterior:
     def tails(self, x: Array, marginal: Array) -> Array:
         """Return mean, variance, P(< x), P(> x) and shrinkage of each effect, (5, K)."""
         if self.lattice is None or np.ptp(x) > 0:
-            return self._tails(self.model, x, marginal)
+            return self._together(self._by_scale(self.model, x, marginal))
         points = self.model.on(self.lattice)
-        found = self._tails(points, np.full(len(points.effect), x[0]), points.noise)
-        found[0] -= points.effect
-        found[1:] = np.log(np.maximum(found[1:], 1e-300))
-        found = self.lattice.read(found)
-        found[0] += self.model.effect
-        found[1:] = np.exp(found[1:])
-        return found
+        found = self._by_scale(points, np.full(len(points.effect), x[0]), points.noise)
+        return self._together(_read(self.lattice, found))
 
-    def _tails(self, model: LawModel, x: Array, marginal: Array) -> Array:
-        sd = max(float(np.abs(part.root).max()) for part in self.parts)
-        n = 1 if len(model.shared.precision) == 1 and sd < _SURE * np.sqrt(model.noise.min()) else _STRATA
-        strata = normal_strata(n)  # one where mu is known far better than any effect: normal about its line
+    def _by_scale(self, model: LawModel, x: Array, marginal: Array) -> Array:
+        """Return what each effect is given its scale, and how likely that is, (2, 6, K).
+
+        Distance of the mean from the estimate, variance, P(< x), P(> x), shrinkage; weight of the scale.
+        """
+        n = 1 if self.knows_centre else _STRATA
         nodes = self.nodes(max(_LEAST_NODES, _WORK // (2 * len(x) * n)))
-        sums = np.zeros((6, len(x)))
-        columns = np.ascontiguousarray(model.shared.columns)
-        _tails(model.effect, model.noise, marginal, x, columns, model.shared.n_centre, *nodes, *strata, sums)
-        total, mean = sums[5], sums[0] / sums[5]
-        square = np.maximum(sums[1] / total - mean**2, 0.0)
-        return np.vstack([model.effect + mean, square, sums[2:5] / total])
+        sums = np.zeros((2, 6, len(x)))
+        columns = np.ascontiguousarray(model.shared.columns.T)
+        _tails(model.effect, model.noise, marginal, x, columns, model.shared.n_centre, *nodes, *normal_strata(n), sums)
+        sums[:, :5] /= np.maximum(sums[:, 5:], _LEAST)
+        sums[:, 1] = np.maximum(sums[:, 1] - sums[:, 0] ** 2, 0.0)
+        return sums
+
+    def _together(self, found: Array) -> Array:
+        weight = found[:, 5] / found[:, 5].sum(axis=0)
+        mean = (weight * found[:, 0]).sum(axis=0)
+        square = (weight * (found[:, 1] + (found[:, 0] - mean) ** 2)).sum(axis=0)
+        rest = (weight[:, None] * found[:, 2:5]).sum(axis=0)
+        return np.vstack([self.model.effect + mean, square, rest])
+
+    @cached_property
+    def knows_centre(self) -> bool:
+        """Whether mu is known far better than any estimate tells scales apart: effects are normal about its line."""
+        _, root, _, narrow, _, _ = self.nodes(_MOST_NODES)
+        sd = np.abs(root[:, 0, 0]) / np.sqrt(self.model.noise.min() + narrow**2)
+        return len(self.model.shared.precision) == 1 and bool(sd.max() < _SURE)
 
     def nodes(self, most: int) -> tuple[Array, ...]:
         """Return coefficients, a root of their covariance, weight, tau1, tau2 and share at the nodes that matter.
@@ -197,16 +210,18 @@ class _Posterior:
         return value.reshape(-1, size), root, weight / weight.sum(), narrow, wide, w
 
     def sample(self, n: int, unit: float, generator: np.random.Generator) -> Draws:
-        model = self.model
+        model, size = self.model, len(self.model.shared.precision)
         which = generator.random(n) * self.share.sum() >= self.share[0]
-        law, coefficients = np.empty((3, n)), np.empty((n, len(model.shared.precision)))
+        law, coefficients = np.empty((3, n)), np.empty((n, size))
         for part in self.parts:
             rows = np.flatnonzero(which == part.one)
-            cell, points = part.cells.draw(len(rows), generator)
+            if not len(rows):
+                continue
+            cell, at, points, law[2, rows] = part.draw(len(rows), generator)
             law[:2, rows] = scales_at(points, one=part.one)[:2]
-            at, law[2, rows] = _shares(part, cell, generator)
-            normal = generator.standard_normal((len(rows), coefficients.shape[1]))
-            coefficients[rows] = part.value[cell, at] + np.einsum("nij,nj->ni", part.root[cell], normal)
+            normal = generator.standard_normal((len(rows), size))
+            moved = part.root[cell, 0] * normal if size == 1 else np.einsum("nij,nj->ni", part.root[cell], normal)
+            coefficients[rows] = part.value[cell, at] + moved
         ace = _effects(model, coefficients, law, generator)
         ace *= unit
         narrow, wide, share = unit * law[0], unit * law[1], law[2]
@@ -218,21 +233,18 @@ class _Posterior:
         return Draws(ace, unit * coefficients[:, 0], tau, beta, named, log_likelihood=known)
 
 
-def _shares(
-    part: Part, cell: npt.NDArray[np.intp], generator: np.random.Generator
-) -> tuple[npt.NDArray[np.intp], Array]:
-    """Draw the share given the cell: one of its points, and a place about it.
+def _read(lattice: Lattice, found: Array) -> Array:
+    """Read for each estimate what effects are given their scale, in terms that change slowly with the estimate.
 
-    Weights of the points are values of the density, not integrals; with half its slope about each, a normal density
-    keeps its variance.
+    Together they do not: where an effect is more likely of the other scale, moments jump.
     """
-    if part.one:
-        return np.zeros(len(cell), dtype=np.intp), np.ones(len(cell))
-    ends = part.ends[cell]
-    at = (ends < generator.random((len(cell), 1)) * ends[:, -1:]).sum(axis=1)
-    step = X[1] - X[0]
-    x = X[at] + step * tilted(0.5 * step * part.slope[cell, at], generator)
-    return at, expit(part.logit[cell, 0] + part.logit[cell, 1] * np.sinh(x))
+    rarer = ndtri(np.clip(np.minimum(found[:, 2], found[:, 3]), _LEAST, 0.5))
+    score = np.where(found[:, 2] < found[:, 3], rarer, -rarer)
+    logs = np.log(np.maximum(found[:, [1, 4, 5]], _LEAST))
+    read = lattice.read(np.hstack([found[:, :1], score[:, None], logs]))
+    off, score = read[:, 0], read[:, 1]
+    variance, shrinkage, weight = np.moveaxis(np.exp(read[:, 2:]), 1, 0)
+    return np.stack([off, variance, ndtr(score), ndtr(-score), shrinkage, weight], axis=1)
 
 
 def _effects(model: LawModel, coefficients: Array, law: Array, generator: np.random.Generator) -> Array:
@@ -282,57 +294,69 @@ def _nodes(posterior: _Posterior, unit: float) -> Nodes:
 def _tails(  # type: ignore[no-untyped-def]
     effect, noise, marginal, x, columns, n_centre, value, root, weight, narrow, wide, share, place, width, sums
 ):
-    """Add moments of each effect about its estimate, both sides of x, shrinkage and weight to the sums, (6, K)."""
-    m = value.shape[1]
+    """Add moments of each effect about its estimate, both sides of x, shrinkage and weight of both scales to the sums.
+
+    Columns are (m, K), the sums (2, 6, K).
+    """
     line = np.empty((5, len(effect)))  # centre, linear part and its sd, slope of the centre in it, variance left
+    a, b = np.empty(len(effect)), np.empty(len(effect))
     for i in range(len(weight)):
-        for k in range(len(effect)):
-            centre = linear = aa = ab = bb = 0.0
-            for j in range(m):
-                part = columns[k, j] * value[i, j]
-                linear += part
-                if j < n_centre:
-                    centre += part
-                a = b = 0.0
-                for h in range(m):
-                    term = columns[k, h] * root[i, h, j]
-                    b += term
-                    if h < n_centre:
-                        a += term
-                aa, ab, bb = aa + a * a, ab + a * b, bb + b * b
-            sd = np.sqrt(bb)
-            slope = ab / sd if sd > 0 else 0.0
-            line[0, k], line[1, k], line[2, k] = centre, linear, sd
-            line[3, k], line[4, k] = slope, max(aa - slope * slope, 0.0)
+        _lines(columns, n_centre, value[i], root[i], a, b, line)
         for s in range(len(place)):
-            law = weight[i] / len(place), narrow[i] ** 2, wide[i] ** 2, share[i]
-            _stratum(effect, noise, marginal, x, line, *law, place[s], width[s], sums)
+            each, v1, v2, p = weight[i] / len(place), narrow[i] ** 2, wide[i] ** 2, share[i]
+            at = place[s], width[s]
+            _stratum(effect, noise, marginal, x, line, each, v1, v2, p, *at, sums[0])
+            if p < 1:
+                _stratum(effect, noise, marginal, x, line, each, v2, v1, 1 - p, *at, sums[1])
 
 
 @njit(nogil=True, fastmath=True, error_model="numpy")
-def _stratum(effect, noise, marginal, x, line, weight, v1, v2, p, place, width, sums):  # type: ignore[no-untyped-def]
+def _lines(columns, n_centre, value, root, a, b, line):  # type: ignore[no-untyped-def]
+    """Fill what of each row's linear part the coefficients leave open: they are normal with this mean and root."""
+    line[:] = 0.0
+    for j in range(len(value)):
+        a[:] = 0.0
+        b[:] = 0.0
+        for h in range(len(value)):
+            size, of_centre = root[h, j], root[h, j] if h < n_centre else 0.0
+            for k in range(len(a)):
+                a[k] += columns[h, k] * of_centre
+                b[k] += columns[h, k] * size
+        size, of_centre = value[j], value[j] if j < n_centre else 0.0
+        for k in range(len(a)):
+            line[0, k] += columns[j, k] * of_centre
+            line[1, k] += columns[j, k] * size
+            line[2, k] += b[k] * b[k]
+            line[3, k] += a[k] * b[k]
+            line[4, k] += a[k] * a[k]
+    for k in range(len(a)):
+        sd = np.sqrt(line[2, k])
+        slope = line[3, k] / sd if sd > 0 else 0.0
+        line[2, k], line[3, k], line[4, k] = sd, slope, max(line[4, k] - slope * slope, 0.0)
+
+
+@njit(nogil=True, fastmath=True, error_model="numpy")
+def _stratum(effect, noise, marginal, x, line, weight, v, other, p, place, width, sums):  # type: ignore[no-untyped-def]
+    """Add one scale, of variance v and share p, beside another; with more arrays the loop would not be vector code."""
     for k in range(len(effect)):
         s2, sd, slope = noise[k], line[2, k], line[3, k]
         r = effect[k] - line[1, k] - sd * place
-        centre = line[0, k] + slope * place
-        y1, y2 = inverse_root(s2 + v1), inverse_root(s2 + v2)
-        a = p * y1 * exp2(max(-0.5 * LOG2E * r * r * (y1 * y1 - y2 * y2), -1000.0))
-        first = weight * a / (a + (1 - p) * y2)
-        for wide in range(2):
-            v, y = (v2, y2) if wide else (v1, y1)
-            share = weight - first if wide else first
-            kept = v * y * y
-            off = centre + kept * r - effect[k]
-            moved = width * (slope - kept * sd)
-            square = kept * s2 + moved * moved + line[4, k]
-            from_x = off + effect[k] - x[k]
-            minor = 0.5 * erfc(abs(from_x) * inverse_root(2 * square))
-            sums[0, k] += share * off
-            sums[1, k] += share * (square + off * off)
-            sums[2, k] += share * (minor if from_x > 0 else 1 - minor)
-            sums[3, k] += share * (1 - minor if from_x > 0 else minor)
-            sums[4, k] += share * marginal[k] / (marginal[k] + v)
-            sums[5, k] += share
+        y1, y2 = inverse_root(s2 + v), inverse_root(s2 + other)
+        gap = -0.5 * LOG2E * r * r * (y1 * y1 - y2 * y2)
+        a = p * y1 * exp2(max(min(gap, 0.0), -1000.0))
+        share = weight * a / (a + (1 - p) * y2 * exp2(max(min(-gap, 0.0), -1000.0)))
+        kept = v * y1 * y1
+        off = line[0, k] + slope * place + kept * r - effect[k]
+        moved = width * (slope - kept * sd)
+        square = kept * s2 + moved * moved + line[4, k]
+        from_x = off + effect[k] - x[k]
+        minor = 0.5 * erfc(abs(from_x) * inverse_root(2 * square))
+        sums[0, k] += share * off
+        sums[1, k] += share * (square + off * off)
+        sums[2, k] += share * (minor if from_x > 0 else 1 - minor)
+        sums[3, k] += share * (1 - minor if from_x > 0 else minor)
+        sums[4, k] += share * marginal[k] / (marginal[k] + v)
+        sums[5, k] += share
 
 
 @njit(nogil=True, fastmath=True)

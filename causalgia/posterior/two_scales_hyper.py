@@ -11,10 +11,10 @@ from scipy.special import expit
 
 from causalgia.compiled import njit
 from causalgia.errors import InferenceError
-from causalgia.posterior.cells import Cells, cells_of
+from causalgia.posterior.cells import Cells, Density, cells_of, sharpened, tilted
 from causalgia.posterior.exact import Array
 from causalgia.posterior.factor_scores import Shared
-from causalgia.posterior.lattice import Lattice
+from causalgia.posterior.lattice import Lattice, bins_of
 from causalgia.posterior.vector_math import LOG2E, exp2, inverse_root, log2
 
 __all__ = ["ONE_SCALE", "LawModel", "Part", "X", "log_prior", "parts_of", "scales_at"]
@@ -26,8 +26,10 @@ LEAST_RATIO = 2.0
 _TINY = 0.01  # a scale below which 5e-5 of its prior lies
 _TAIL = 7.0
 _FIRST = 0.7  # size of the first cells
-_FEWER = 500
+_FEWER, _MANY = 500, 4.0
 X = np.linspace(-2.4, 2.4, 9)  # where the share is looked at: up to 5.5 sd of its logit on both sides
+_ON_A_LINE = 0.2  # there finer cells cost little
+_LIKELIEST = np.zeros(1)  # the share at its mode alone
 ROUNDS = 60
 _RUN = 256  # rows at a time: they stay in the cache, and a product of as many mantissas stays a number
 _MANTISSA, _ONE = 0x000FFFFFFFFFFFFF, 0x3FF0000000000000
@@ -69,18 +71,20 @@ class LawModel:
     """How many estimates each row stands for, (K,)."""
 
     def fewer(self) -> LawModel:
-        """Return a part of the effects that is like all of them: evenly spaced by their rank, or lower counts."""
-        size = float(self.count.sum())
-        if size > len(self.effect):
-            return replace(self, count=self.count * (_FEWER / size))
+        """Return what tells as much as some hundred of the effects would: bins of all, or some spaced by their rank."""
+        if len(self.shared.precision) == 1:
+            effect, noise, count = bins_of(self.effect, self.noise)
+            return self._of(effect, noise, count * (_FEWER / len(self.effect)))
         rows = np.argsort(self.effect, kind="stable")[np.linspace(0, len(self.effect) - 1, _FEWER).astype(int)]
         shared = replace(self.shared, columns=self.shared.columns[rows])
         return LawModel(self.effect[rows], self.noise[rows], shared, self.count[rows])
 
     def on(self, lattice: Lattice) -> LawModel:
         """Return the points of a lattice in place of the estimates, whose linear part is mu alone."""
-        shared = replace(self.shared, columns=np.ones((len(lattice.effect), 1)))
-        return LawModel(lattice.effect, lattice.noise, shared, lattice.count)
+        return self._of(lattice.effect, lattice.noise, lattice.count)
+
+    def _of(self, effect: Array, noise: Array, count: Array) -> LawModel:
+        return LawModel(effect, noise, replace(self.shared, columns=np.ones((len(effect), 1))), count)
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,9 +109,25 @@ class Part:
     """Log density of the estimates given the scales, (N,)."""
 
     @cached_property
-    def ends(self) -> Array:
-        """Cumulative probabilities of the points of the share, (N, P)."""
-        return np.cumsum(self.weight, axis=1)
+    def _ends(self) -> Array:
+        return np.cumsum(self.weight)
+
+    def draw(
+        self, n: int, generator: np.random.Generator
+    ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Array, Array]:
+        """Return n independent draws: the cell of each and the point of the share in it, the scales and the share.
+
+        Weights of the points of the share are values of the density, not integrals; with half its slope about each, a
+        normal density keeps its variance.
+        """
+        cell, at = np.empty((2, n), dtype=np.intp)
+        points, x = np.empty((n, self.cells.points.shape[1])), np.empty(n)
+        given = (self._ends, self.cells.points, self.cells.size, self.cells.slope, self.slope)
+        nodes = _LIKELIEST if self.one else X
+        _draw(*given, nodes, generator.random(n), generator.random((n, points.shape[1] + 1)), cell, at, points, x)
+        if self.one:
+            return cell, at, points, np.ones(n)
+        return cell, at, points, expit(self.logit[cell, 0] + self.logit[cell, 1] * np.sinh(x))
 
 
 def scales_at(points: Array, *, one: bool) -> tuple[Array, Array, Array]:
@@ -172,11 +192,12 @@ def _log_sums(terms: Array) -> Array:
     return np.asarray(largest + np.log(np.exp(terms - largest[:, None]).sum(axis=1)))
 
 
-def inner(model: LawModel, points: Array, state: Array, *, one: bool) -> _Inner:
+def inner(model: LawModel, points: Array, state: Array, x: Array, *, one: bool) -> _Inner:
     """Integrate the share and the coefficients at points of the scales.
 
-    The share lies on points ``logit = mode + sd sinh(x)`` with x equally spaced (trapezoid); given it, coefficients are
-    normal about their mode (Laplace). The state, (N, 1 + m), is where to look for their joint mode first.
+    The share lies on points ``logit = mode + sd sinh(x)`` with x equally spaced (trapezoid), or is normal about its
+    mode where x is 0 alone; given it, coefficients are normal about theirs (Laplace). The state, (N, 1 + m), is where
+    to look for their joint mode first.
 
     Raises
     ------
@@ -184,44 +205,56 @@ def inner(model: LawModel, points: Array, state: Array, *, one: bool) -> _Inner:
         If the effects leave a coefficient undetermined.
     """
     narrow, wide, _ = scales_at(points, one=one)
-    x = np.zeros(1) if one else X
     n, m, size, state = len(points), state.shape[1] - 1, len(x), state.copy()
     value, root, logit = np.zeros((n, size, m)), np.zeros((n, m, m)), np.zeros((n, 2))
     out, done = np.zeros((n, size, 4)), np.zeros(n, dtype=np.int64)
     columns, precision = np.ascontiguousarray(model.shared.columns.T), model.shared.precision
     given = (model.effect, model.noise, model.count, columns, precision, narrow**2, wide**2, x)
-    _inner(*given, state, value, root, logit, out, done)
-    if (done < 0).any():
+    _inner(*given, one, state, value, root, logit, out, done)
+    if (done < 0).all():
         raise InferenceError("effects leave a coefficient undetermined: covariates are collinear, or too many")
+    out[done < 0, :, 0] = -1e300  # a lattice is no density of laws that are far too narrow for it
     known = precision[precision > 0]
     constant = 0.5 * np.log(known).sum() + 0.5 * (m - len(known)) * np.log(2 * np.pi)
-    terms = out[:, :, 0] + constant + (0.0 if one else np.log(x[1] - x[0]))
+    step = 1.0 if one else x[1] - x[0] if size > 1 else np.sqrt(2 * np.pi)
+    terms = out[:, :, 0] + constant + np.log(step)
     weight = np.exp(terms - _log_sums(terms)[:, None])
     gradient = (weight[:, :, None] * out[:, :, 2:]).sum(axis=1)
     return _Inner(terms, out[:, :, 1], gradient, logit, value, root, state)
 
 
-def parts_of(model: LawModel, lattice: Lattice | None) -> tuple[list[Part], Array, float]:
+def parts_of(model: LawModel, coarse: LawModel, fine: LawModel) -> tuple[list[Part], Array, float]:
     """Return the posterior for two scales and for one, their probabilities, (2,), and the log evidence of both.
 
-    Where there is a lattice, sums over estimates are sums over its points; its posterior is compared with the
-    estimates' own where it has most of its mass, and not used if it differs.
+    Cells of thousands of effects are cut with the share at its likeliest: first those of the density that a part of the
+    effects has, and then on, under the coarse model. Probabilities are those of the fine one with the share integrated.
+    They are compared with the estimates' own where they have most of their mass, and replaced by them where they
+    differ.
+
+    Parameters
+    ----------
+    model, coarse, fine
+        The estimates, and what stands for them: points of lattices, or the estimates themselves.
 
     Raises
     ------
     InferenceError
         If the density is too rough, or a coefficient undetermined.
     """
-    if lattice is not None:
-        found = _parts(model.on(lattice), model)
-        if _alike(found[0], found[1], model):
-            return found
-    return _parts(model, model)
+    start = _start(model)
+    cells = [_cells(model, coarse, fine, _box(model, one=one), start, one=one) for one in (False, True)]
+    many = _power(model) >= _MANY
+    found = _parts(fine, cells, many=many)
+    return found if fine is model or _alike(found[0], found[1], model) else _parts(model, cells, many=many)
 
 
-def _parts(model: LawModel, estimates: LawModel) -> tuple[list[Part], Array, float]:
-    box, start = [_box(estimates, one=one) for one in (False, True)], _start(estimates)
-    parts = [_part(model, box[one], start, one=one) for one in (False, True)]
+def _power(model: LawModel) -> float:
+    """How many times more the log density of the estimates bends than that of the part of them."""
+    return len(model.effect) / _FEWER
+
+
+def _parts(model: LawModel, cells: list[Cells], *, many: bool) -> tuple[list[Part], Array, float]:
+    parts = [_part(model, found, one=one, many=many) for found, one in zip(cells, (False, True), strict=True)]
     totals = np.array([part.cells.log_total for part in parts])
     whole = float(np.logaddexp(*totals))
     return parts, np.exp(totals - whole), whole
@@ -234,39 +267,49 @@ def _alike(parts: list[Part], share: Array, model: LawModel) -> bool:
         ends = np.cumsum(part.cells.weight)
         if p > _RIGHT:
             at = np.unique(np.searchsorted(ends, np.array([0.1, 0.5, 0.9]) * ends[-1]))
-            here = inner(model, part.cells.points[at], part.cells.state[at], one=part.one)
+            here = inner(model, part.cells.points[at], part.cells.state[at], _points(part.one), one=part.one)
             differ.append(here.log_integral - part.height[at])
     return float(np.ptp(np.concatenate(differ))) < _RIGHT
 
 
-def _part(model: LawModel, box: tuple[Array, Array, npt.NDArray[np.intp]], start: Array, *, one: bool) -> Part:
-    if model.count.sum() >= 4 * _FEWER:  # where a part of the effects is, all of them are
-        few = _cells(model.fewer(), box, start, one=one)
-        matter = few.weight > 1e-7
-        low, high = (f(few.points[matter] + s * few.size[matter] / 2) for f, s in ((_lowest, -1), (_highest, 1)))
-        box = low, high, np.clip(np.ceil((high - low) / _FIRST * 2), 2, None).astype(int)
-    cells = _cells(model, box, start, one=one)
-    found = inner(model, cells.points, cells.state, one=one)
+def _points(one: bool) -> Array:
+    return _LIKELIEST if one else X
+
+
+def _part(model: LawModel, cells: Cells, *, one: bool, many: bool) -> Part:
+    found = inner(model, cells.points, cells.state, _points(one), one=one)
+    cells = cells.under(*_density(found, cells.points, one=one), bent=many)
     weight = cells.weight[:, None] * np.exp(found.log_terms - found.log_integral[:, None])
     share = np.ones_like(weight) if one else expit(found.logit[:, :1] + found.logit[:, 1:] * np.sinh(X))
     return Part(one, cells, weight, share, found.logit, found.slope, found.value, found.root, found.log_integral)
 
 
-def _lowest(x: Array) -> Array:
-    return np.asarray(x.min(axis=0))
+def _density(found: _Inner, points: Array, *, one: bool) -> tuple[Array, Array]:
+    """Return the log posterior density of the coordinates of the scales, (N,), and its gradient, (N, d)."""
+    slope = _prior_slope(points, one) + _chained(found.gradient, points, one)
+    return found.log_integral + _log_prior_at(points, one), slope
 
 
-def _highest(x: Array) -> Array:
-    return np.asarray(x.max(axis=0))
+def _cells(
+    model: LawModel,
+    coarse: LawModel,
+    fine: LawModel,
+    box: tuple[Array, Array, npt.NDArray[np.intp]],
+    start: Array,
+    *,
+    one: bool,
+) -> Cells:
+    def density_of(model: LawModel, x: Array) -> Density:
+        def density(points: Array, state: Array) -> tuple[Array, Array, Array]:
+            found = inner(model, points, state, x, one=one)
+            return *_density(found, points, one=one), found.state
 
+        return density
 
-def _cells(model: LawModel, box: tuple[Array, Array, npt.NDArray[np.intp]], start: Array, *, one: bool) -> Cells:
-    def density(points: Array, state: Array) -> tuple[Array, Array, Array]:
-        found = inner(model, points, state, one=one)
-        slope = _prior_slope(points, one) + _chained(found.gradient, points, one)
-        return found.log_integral + _log_prior_at(points, one), slope, found.state
-
-    return cells_of(density, *box, start)
+    if _power(model) < _MANY:
+        return cells_of(density_of(fine, _points(one)), *box, start)
+    part = cells_of(density_of(model.fewer(), _LIKELIEST), *box, start)
+    return sharpened(density_of(coarse, _LIKELIEST), part, _power(model), _ON_A_LINE if one else 1.0)
 
 
 def _box(model: LawModel, *, one: bool) -> tuple[Array, Array, npt.NDArray[np.intp]]:
@@ -287,8 +330,21 @@ def _start(model: LawModel) -> Array:
     start = np.zeros((2, 1 + len(model.shared.precision)))
     start[:, 1] = np.median(model.effect)
     spread = float(np.median(np.abs(model.effect - start[0, 1])) + np.sqrt(np.median(model.noise)))
-    start[1, 1:] = inner(model, np.array([[np.log(max(spread, 1.0))]]), start[:1], one=True).value[0, 0]
+    start[1, 1:] = inner(model, np.array([[np.log(max(spread, 1.0))]]), start[:1], _LIKELIEST, one=True).value[0, 0]
     return start
+
+
+@njit(nogil=True)
+def _draw(ends, centre, size, slope, share_slope, nodes, u, places, cell, at, points, x):  # type: ignore[no-untyped-def]
+    """Draw a cell and a point of the share in it, and places about both, from uniform numbers."""
+    step = nodes[1] - nodes[0] if len(nodes) > 1 else 0.0
+    for i in range(len(u)):
+        found = min(np.searchsorted(ends, u[i] * ends[-1], side="right"), len(ends) - 1)
+        c, p = found // len(nodes), found % len(nodes)
+        cell[i], at[i] = c, p
+        for j in range(points.shape[1]):
+            points[i, j] = centre[c, j] + size[c, j] * tilted(slope[c, j] * size[c, j], places[i, j])
+        x[i] = nodes[p] + step * tilted(0.5 * step * share_slope[c, p], places[i, points.shape[1]])
 
 
 @njit(nogil=True)
@@ -463,8 +519,8 @@ def _climb(effect, count, columns, precision, roots, value, v, free, tolerance, 
 
 
 @njit(nogil=True)
-def _inner(effect, noise, count, columns, precision, narrow, wide, x, state, value, root, logit, out, done):  # type: ignore[no-untyped-def]
-    m, one, middle = value.shape[2], len(x) == 1, len(x) // 2
+def _inner(effect, noise, count, columns, precision, narrow, wide, x, one, state, value, root, logit, out, done):  # type: ignore[no-untyped-def]
+    m, middle = value.shape[2], len(x) // 2
     work, step, matrix, row = np.empty(m), np.empty(m), np.empty((m, m)), np.empty(5)
     at, roots = np.empty(m), np.empty((2, len(effect)))
     for i in range(len(narrow)):
