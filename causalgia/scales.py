@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from causalgia.errors import ContrastError
+from causalgia.errors import ContrastError, quoted
 from causalgia.rowwise import extremes, row_blocks
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def transformed(values: npt.NDArray[np.floating], *, scale: str) -> Array:
 def check_scale(y: xr.DataArray, scale: Any, measured_on: str) -> None:
     """Refuse a scale that is unknown, or impossible for what is measured or for a value."""
     if not isinstance(scale, str) or scale not in _TRANSFORMS:
-        raise ContrastError(f"scale {scale!r} is none of {', '.join([*_TRANSFORMS, *OF_MEANS])}")
+        raise ContrastError(f"scale {quoted(scale)} is none of {', '.join([*_TRANSFORMS, *OF_MEANS])}")
     if scale != "identity":
         refuse_logs(scale, measured_on)
         _refuse_values(y, scale)

@@ -11,7 +11,7 @@ import typer
 
 from causalgia.cli.folder import kept_in
 from causalgia.cli.screen import print_answers, print_table
-from causalgia.errors import ContrastError, LibraryError, OutcomesError, printable
+from causalgia.errors import ContrastError, LibraryError, OutcomesError, printable, quoted
 from causalgia.inputs import read_text
 from causalgia.spreadsheet import of_cell
 
@@ -35,7 +35,7 @@ def numbers(text: str, said: str) -> list[float] | float:
     except ValueError:
         found = []
     if not found:
-        raise OutcomesError(f"{said} {text!r} must be a number, or several: 5,10,20")
+        raise OutcomesError(f"{said} {quoted(text)} must be a number, or several: 5,10,20")
     return found[0] if len(found) == 1 else found
 
 
@@ -43,7 +43,7 @@ def flanks_of(text: str | None) -> tuple[str, str]:
     """Return the letters to the left and to the right of an insert."""
     parts = (text or ",").split(",")
     if len(parts) != 2:
-        raise LibraryError(f"--flanks {text!r}: give both sides, LEFT,RIGHT; one may be empty: ACGT,")
+        raise LibraryError(f"--flanks {quoted(text)}: give both sides, LEFT,RIGHT; one may be empty: ACGT,")
     return parts[0].strip(), parts[1].strip()
 
 

@@ -43,13 +43,17 @@ class Arm:
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.strip() or not self.name.isprintable():
-            raise DesignError(f"arm name {self.name!r}: a name is a printable, non-empty string")
+            raise DesignError(f"arm name {quoted(self.name)}: a name is a printable, non-empty string")
         if not isinstance(self.intervention, Intervention):
-            raise DesignError(f"arm '{self.name}': {self.intervention!r} is not an intervention, such as cg.Embed(...)")
+            raise DesignError(
+                f"arm '{self.name}': {quoted(self.intervention)} is not an intervention, such as cg.Embed(...)"
+            )
         try:
             pairs = dict(self.levels)
         except (TypeError, ValueError) as error:
-            raise DesignError(f"arm '{self.name}': levels={self.levels!r} must be a mapping factor -> level") from error
+            raise DesignError(
+                f"arm '{self.name}': levels={quoted(self.levels)} must be a mapping factor -> level"
+            ) from error
         object.__setattr__(self, "levels", tuple(sorted((str(factor), level) for factor, level in pairs.items())))
         self._check_levels()
 
@@ -88,7 +92,9 @@ class Arm:
     def from_dict(cls, name: str, plain: Mapping[str, Any]) -> Arm:
         """Return the arm that `to_dict` wrote; DesignError names the arm."""
         if not isinstance(plain, Mapping):
-            raise DesignError(f"arm '{name}': {plain!r} is not a table such as {{embed = \"AGATAAG\", at = 1000}}")
+            raise DesignError(
+                f"arm '{name}': {quoted(plain)} is not a table such as {{embed = \"AGATAAG\", at = 1000}}"
+            )
         levels = plain.get("levels", {})
         rest = {key: value for key, value in plain.items() if key != "levels"}
         try:
@@ -139,11 +145,13 @@ def as_arms(arms: Mapping[str, Intervention] | Sequence[Arm]) -> tuple[Arm, ...]
         made = tuple(Arm(name, intervention) for name, intervention in arms.items())
     else:
         if not isinstance(arms, Iterable):
-            raise DesignError(f"arms= takes a mapping name -> intervention or a sequence of cg.Arm, not {arms!r}")
+            raise DesignError(f"arms= takes a mapping name -> intervention or a sequence of cg.Arm, not {quoted(arms)}")
         made = tuple(arms)
         for arm in made:
             if not isinstance(arm, Arm):
-                raise DesignError(f"arms= takes a mapping name -> intervention or a sequence of cg.Arm, not {arm!r}")
+                raise DesignError(
+                    f"arms= takes a mapping name -> intervention or a sequence of cg.Arm, not {quoted(arm)}"
+                )
     for name, times in Counter(arm.name for arm in made).items():
         if times > 1:
             raise DesignError(f"arm '{name}': the name is taken by another arm; arm names are unique")

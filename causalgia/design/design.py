@@ -21,7 +21,7 @@ from causalgia.design.layout import Layout
 from causalgia.design.null_model import NullModel
 from causalgia.design.numbers import positive_int, share
 from causalgia.design.reading import null_from_dict
-from causalgia.errors import DegenerateWarning, DesignError
+from causalgia.errors import DegenerateWarning, DesignError, quoted
 from causalgia.tables import shown
 
 Assignment = Literal["crossover", "parallel"]
@@ -94,7 +94,7 @@ class Design(Choice):
         if self.blocks is not None and not isinstance(self.blocks, str):
             labels = np.asarray(self.blocks)
             if labels.ndim != 1 or labels.dtype.kind not in "iufUTOb":
-                raise DesignError(f"blocks={self.blocks!r} must be None, 'parent', or a label for each unit")
+                raise DesignError(f"blocks={quoted(self.blocks)} must be None, 'parent', or a label for each unit")
             object.__setattr__(self, "blocks", tuple(labels.tolist()))
         object.__setattr__(self, "reserve", share(self.reserve, "reserve"))
         self._check_arms()
@@ -117,7 +117,7 @@ class Design(Choice):
 
     def _check_assignment(self) -> None:
         if self.assignment not in ("crossover", "parallel"):
-            raise DesignError(f"assignment={self.assignment!r} must be 'crossover' or 'parallel'")
+            raise DesignError(f"assignment={quoted(self.assignment)} must be 'crossover' or 'parallel'")
         if self.assignment == "parallel":
             self.block_labels(key=0)
             return
@@ -244,7 +244,7 @@ class Design(Choice):
             if key not in ("null", "arms", "n_units", *_OPTIONS):
                 raise DesignError(f"a design has no '{key}'; it takes null, arms, n_units, {', '.join(_OPTIONS)}")
         if not isinstance(plain["arms"], Mapping):
-            raise DesignError(f"arms: a table of arms by name, not {plain['arms']!r}")
+            raise DesignError(f"arms: a table of arms by name, not {quoted(plain['arms'])}")
         rest = {key: plain[key] for key in ("n_units", *_OPTIONS) if key in plain}
         arms = [Arm.from_dict(name, arm) for name, arm in plain["arms"].items()]
         return Design(null=null_from_dict(plain["null"]), arms=arms, **rest)

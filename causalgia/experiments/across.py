@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from causalgia.errors import ContrastError, DecisionError, OutcomesError
+from causalgia.errors import ContrastError, DecisionError, OutcomesError, quoted
 from causalgia.schema import annotate, require_dataset, validate
 from causalgia.streams import RNG
 from causalgia.tables import nearest
@@ -267,7 +267,7 @@ def _of_one(outcomes: xr.Dataset, name: str, asked: str) -> xr.Dataset:
     effects = contrast(outcomes)
     known = [str(c) for c in effects["contrast"].to_numpy()]
     if asked not in known:
-        raise ContrastError(f"{name or 'the outcomes'}: there is no contrast {asked!r}{nearest(asked, known)}")
+        raise ContrastError(f"{name or 'the outcomes'}: there is no contrast {quoted(asked)}{nearest(asked, known)}")
     if "ice" not in effects:
         raise OutcomesError(f"{name or 'the outcomes'}: a parallel trial has no individual effects; run a crossover")
     tasks = [str(task) for task in effects["task"].to_numpy()]

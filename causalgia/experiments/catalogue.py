@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from causalgia.errors import DesignError
+from causalgia.errors import DesignError, quoted
 from causalgia.experiments.experiment import Entry, Experiment
 from causalgia.tables import nearest
 
@@ -93,6 +93,6 @@ def _entry(name: str) -> Entry:
 def _maker(name: str) -> Callable[..., Experiment]:
     if name not in _WHERE:
         near = nearest(str(name), _WHERE)
-        raise DesignError(f"there is no experiment {name!r}{near or '; there are ' + ', '.join(_WHERE)}")
+        raise DesignError(f"there is no experiment {quoted(name)}{near or '; there are ' + ', '.join(_WHERE)}")
     made: Callable[..., Experiment] = getattr(importlib.import_module(f"causalgia.experiments.{_WHERE[name][0]}"), name)
     return made

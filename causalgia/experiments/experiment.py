@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from causalgia.analysis import ROPE_IN_WORDS, Analysis
 from causalgia.design import Design, Genomic
-from causalgia.errors import DesignError, OutcomesError
+from causalgia.errors import DesignError, OutcomesError, quoted
 from causalgia.experiments.answer import Answer, Finding
 from causalgia.experiments.claims import Claims
 from causalgia.experiments.over_predictors import over_predictors
@@ -132,8 +132,8 @@ class Experiment(Design):
             )
         if isinstance(self.drawn, Genomic) and len(set(self.drawn.parent_names)) == 1 and self._asks_of_others:
             raise DesignError(
-                f"experiment '{self.entry.name}' of the one sequence {self.drawn.parent_names[0]!r}: its draws say "
-                "nothing of other sequences, which the answer is about; give two sequences or more"
+                f"experiment '{self.entry.name}' of the one sequence {quoted(self.drawn.parent_names[0])}: its draws "
+                "say nothing of other sequences, which the answer is about; give two sequences or more"
             )
 
     @property

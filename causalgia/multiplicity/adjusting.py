@@ -12,7 +12,7 @@ import xarray as xr
 
 from causalgia.analysis import beyond
 from causalgia.effect_table import as_effect_table
-from causalgia.errors import EstimateError, OutcomesError
+from causalgia.errors import EstimateError, OutcomesError, quoted
 from causalgia.estimation import as_estimates
 from causalgia.estimation.floor import is_below_floor
 from causalgia.estimation.given import require_errors
@@ -193,7 +193,7 @@ def adjust(
     elif taken in _OF_P:
         out, how = _one_by_one(_table(estimates, cluster), taken, family)
     else:
-        raise EstimateError(f"method {method!r} is none of {', '.join(('auto', *_OF_P, *_JOINT))}")
+        raise EstimateError(f"method {quoted(method)} is none of {', '.join(('auto', *_OF_P, *_JOINT))}")
     return with_notes(_said(out, how, family, method), *([why] if why else []))
 
 
@@ -207,15 +207,15 @@ def _of_column(given: Any, method: str, family: str | None) -> Any:
     if name in _JOINT or name == "hierarchical":
         needs = "coordinates that name families" if name == "hierarchical" else "units or a covariance"
         raise EstimateError(
-            f"method={method!r} needs {needs}, and p-values alone have none; give effects from cg.contrast or "
+            f"method={quoted(method)} needs {needs}, and p-values alone have none; give effects from cg.contrast or "
             "estimates, or use method='holm' or 'bh'"
         )
     if name not in _OF_P:
-        raise EstimateError(f"method {method!r} is none of {', '.join(('auto', *_OF_P, *_JOINT))}")
+        raise EstimateError(f"method {quoted(method)} is none of {', '.join(('auto', *_OF_P, *_JOINT))}")
     if family not in (None, "all"):
         raise EstimateError(
-            f"family={family!r}: p-values alone are one family; adjust each family by itself, or give a Dataset with "
-            f"'p' and the coordinate {family!r} on contrast"
+            f"family={quoted(family)}: p-values alone are one family; adjust each family by itself, or give a Dataset "
+            f"with 'p' and the coordinate {quoted(family)} on contrast"
         )
     adjusted = _of_one_family(p, name)
     if isinstance(given, pd.Series):

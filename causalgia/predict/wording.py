@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from causalgia.errors import quoted
+
 
 def abridged(names: Sequence[str]) -> str:
     """Return names as a list in which at most four are spelled out.
@@ -13,7 +15,7 @@ def abridged(names: Sequence[str]) -> str:
     >>> abridged("ab"), abridged("abcdef")
     ("['a', 'b']", "['a', 'b', 'c', 'd', ... 6 in all]")
     """
-    shown = ", ".join(map(repr, names[:4]))
+    shown = ", ".join(map(quoted, names[:4]))
     return f"[{shown}]" if len(names) <= 4 else f"[{shown}, ... {len(names):,} in all]"
 
 

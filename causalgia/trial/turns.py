@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from causalgia.design import Design, assign
 from causalgia.design.layout import Layout
 from causalgia.design.null_model import gc_content
-from causalgia.errors import PredictorError
+from causalgia.errors import PredictorError, quoted
 from causalgia.predict import NonFiniteError, Predictor, check_batch_mates
 from causalgia.predict.batch_mates import check_unchanged
 from causalgia.predict.predictor import non_finite, require_same_dtype
@@ -330,10 +330,10 @@ class _Asking:
             except NonFiniteError as error:
                 raise self._of_unit(error, int(rows[error.row]), model) from error
             except PredictorError as error:
-                said = str(error) if model is None else f"model {model!r}: {error}"
+                said = str(error) if model is None else f"model {quoted(model)}: {error}"
                 raise PredictorError(f"arm '{self._arm(int(rows[0]))}': {said}") from error
             before = self.trial._dtypes.setdefault(number, answer.dtype)
-            require_same_dtype(answer.dtype, before, "the predictor" if model is None else f"model {model!r}")
+            require_same_dtype(answer.dtype, before, "the predictor" if model is None else f"model {quoted(model)}")
             if made is None:
                 made = np.empty((len(self.met.tokens), *answer.shape[1:]), answer.dtype)
             made[rows] = answer

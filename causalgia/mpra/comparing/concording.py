@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 from scipy import special
 
-from causalgia.errors import EstimateError
+from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.request import require_ci_prob
 from causalgia.mpra.comparing.agreement import (
     auroc,
@@ -123,14 +123,14 @@ def concordance(
 
 def _require_bins(bins: Any) -> int:
     if isinstance(bins, bool) or not isinstance(bins, int | np.integer) or bins < 1:
-        raise EstimateError(f"bins={bins!r} is no number of bins; give 1 or more")
+        raise EstimateError(f"bins={quoted(bins)} is no number of bins; give 1 or more")
     return int(bins)
 
 
 def _require_level(level: Any) -> float:
     number = isinstance(level, int | float | np.number) and not isinstance(level, bool)
     if not number or not 0 < float(level) < 1:
-        raise EstimateError(f"level={level!r} is no false discovery rate between 0 and 1; for example level=0.05")
+        raise EstimateError(f"level={quoted(level)} is no false discovery rate between 0 and 1; for example level=0.05")
     return float(level)
 
 
@@ -224,7 +224,7 @@ def _together(parts: list[xr.Dataset], names: list[str]) -> xr.Dataset:
         if part.sizes["element"] != len(kept):
             raise EstimateError(
                 f"the contrasts are of different elements ('{name}' has {part.sizes['element']:,}, {len(kept):,} are "
-                f"in every contrast); compare one at a time: contrasts={{{name!r}: '...'}}"
+                f"in every contrast); compare one at a time: contrasts={{{quoted(name)}: '...'}}"
             )
     most = max(part.sizes["bin"] for part in parts)
     whole = [part.pad(bin=(0, most - part.sizes["bin"]), constant_values=0) for part in parts]

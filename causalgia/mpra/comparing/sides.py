@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from causalgia.errors import ContrastError, EstimateError, OutcomesError
+from causalgia.errors import ContrastError, EstimateError, OutcomesError, quoted
 from causalgia.mpra.comparing.powered import SharedNoise, noise_beyond
 from causalgia.schema import validate
 from causalgia.tables import nearest
@@ -106,7 +106,9 @@ def of_task(effects: xr.Dataset, task: str | None) -> xr.Dataset:
     if task is None and len(tasks) > 1:
         raise ContrastError(f"virtual: there are the tasks {', '.join(tasks)}; say which one was measured: task=")
     if task is not None and str(task) not in tasks:
-        raise ContrastError(f"virtual: there is no task {task!r}{nearest(str(task), tasks)}; it has {', '.join(tasks)}")
+        raise ContrastError(
+            f"virtual: there is no task {quoted(task)}{nearest(str(task), tasks)}; it has {', '.join(tasks)}"
+        )
     return effects.isel(task=tasks.index(str(task)) if task is not None else 0, drop=True)
 
 
@@ -243,8 +245,8 @@ def matched_contrasts(
     if contrasts is not None:
         if not isinstance(contrasts, Mapping) or not contrasts:
             raise ContrastError(
-                f"contrasts={contrasts!r} names none; give measured name -> virtual name: "
-                f"{{{of_measured[0]!r}: {of_virtual[0]!r}}}"
+                f"contrasts={quoted(contrasts)} names none; give measured name -> virtual name: "
+                f"{{{quoted(of_measured[0])}: {quoted(of_virtual[0])}}}"
             )
         for name, known, side in (
             *((str(m), of_measured, "measured") for m in contrasts),
@@ -260,5 +262,5 @@ def matched_contrasts(
         return {of_measured[0]: of_virtual[0]}
     raise ContrastError(
         f"virtual contrasts {', '.join(of_virtual)} and measured contrasts {', '.join(of_measured)} share no name; say "
-        f"which belong together: contrasts={{{of_measured[0]!r}: {of_virtual[0]!r}}}"
+        f"which belong together: contrasts={{{quoted(of_measured[0])}: {quoted(of_virtual[0])}}}"
     )

@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.design.arms import Arm
-from causalgia.errors import LibraryError, OutcomesError, PredictorError, SequenceError
+from causalgia.errors import LibraryError, OutcomesError, PredictorError, SequenceError, quoted
 from causalgia.inputs import parse_json
 from causalgia.packed import unpack
 from causalgia.predict import NonFiniteError, Predictor, check_batch_mates
@@ -150,12 +150,14 @@ def _incomplete(elements: Names, element: Names, arm: Names, arms: Sequence[Arm]
 
 def _flanked(inserts: Names, flanks: tuple[str, str]) -> Tokens:
     if isinstance(flanks, str):
-        raise LibraryError(f"flanks={flanks!r}: give two, the letters to the left and to the right: ('ACGT', 'ACGT')")
+        raise LibraryError(
+            f"flanks={quoted(flanks)}: give two, the letters to the left and to the right: ('ACGT', 'ACGT')"
+        )
     try:
         left, right = (encode(flank)[0] if flank else np.empty(0, np.uint8) for flank in flanks)
         tokens = encode(inserts.tolist())
     except (SequenceError, TypeError, ValueError) as error:
-        raise LibraryError(f"flanks={flanks!r} and inserts are letters A, C, G, T: {error}") from error
+        raise LibraryError(f"flanks={quoted(flanks)} and inserts are letters A, C, G, T: {error}") from error
     n = len(tokens)
     return np.concatenate([np.tile(left, (n, 1)), tokens, np.tile(right, (n, 1))], axis=1)
 

@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia.errors import CountsError
+from causalgia.errors import CountsError, quoted
 from causalgia.mpra.counting.aggregating import oligo_activity, refuse_unseen
 from causalgia.mpra.counting.layers import Array, Ints, oligo_means, oligo_variances, sampling_covariance
 from causalgia.mpra.counting.parallel import parallel_oligos
@@ -197,7 +197,7 @@ def _arms(side: pd.DataFrame, arms: Sequence[str] | None) -> list[str]:
     unknown = [name for name in names if name not in known]
     if unknown or isinstance(arms, str) or len(set(names)) < len(names) or not names:
         what = f"no arm '{unknown[0]}'" if unknown else "give a list of different arms"
-        raise CountsError(f"arms={arms!r}: {what}; the arms are {', '.join(known)}")
+        raise CountsError(f"arms={quoted(arms)}: {what}; the arms are {', '.join(known)}")
     return names
 
 
@@ -206,6 +206,6 @@ def _refuse_ragged(ragged: pd.DataFrame, names: list[str]) -> None:
         row = ragged.iloc[0]
         absent = [name for name in names if row[name] < 0]
         raise CountsError(
-            f"element '{row.name}' has no oligo in arm {', '.join(map(repr, absent))}, and {len(ragged) - 1:,} more "
-            f"elements lack some arm; say which are compared: arms={[n for n in names if n not in absent]!r}"
+            f"element '{row.name}' has no oligo in arm {', '.join(map(quoted, absent))}, and {len(ragged) - 1:,} more "
+            f"elements lack some arm; say which are compared: arms={quoted([n for n in names if n not in absent])}"
         )

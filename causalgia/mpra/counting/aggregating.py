@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from causalgia.errors import CountsError
+from causalgia.errors import CountsError, quoted
 from causalgia.mpra.counting.layers import oligo_means
 from causalgia.mpra.counting.ratios import cell_ratios, dna_observed
 from causalgia.mpra.counting.summing import group_sums
@@ -75,7 +75,7 @@ def aggregate(counts: xr.Dataset) -> xr.Dataset:
 def oligo_activity(counts: xr.Dataset, method: str) -> tuple[Array, NDArray[np.int64]]:
     """Return log2(RNA/DNA) of every oligo in every replicate, and the barcodes behind it, both ``(n_oligos, R)``."""
     if method not in METHODS:
-        raise CountsError(f"method={method!r} is neither 'barcodes' (each counts once) nor 'sums'")
+        raise CountsError(f"method={quoted(method)} is neither 'barcodes' (each counts once) nor 'sums'")
     if method == "sums":
         sums = aggregate(counts)
         return sums["log2_ratio"].to_numpy(), sums["n_bc"].to_numpy()

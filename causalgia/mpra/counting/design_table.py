@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from causalgia.errors import CountsError
+from causalgia.errors import CountsError, quoted
 from causalgia.inputs import parse_json
 
 DESIGN_COLUMNS = ("name", "category", "class", "SPDI", "allele", "info")
@@ -115,5 +115,7 @@ def _several(cell: Any, name: Any, where: str) -> list[str]:
     except CountsError:
         found = None
     if not isinstance(found, list) or not all(isinstance(x, str) for x in found):
-        raise CountsError(f"{where}: oligo '{name}': {str(cell)[:40]!r} is no JSON array of texts, nor NA; correct it")
+        raise CountsError(
+            f"{where}: oligo '{name}': {quoted(str(cell)[:40])} is no JSON array of texts, nor NA; correct it"
+        )
     return found

@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from causalgia.errors import CountsError
+from causalgia.errors import CountsError, quoted
 from causalgia.mpra.counting.tables import counts_of
 from causalgia.streams import RNG, derive, root_key
 
@@ -147,13 +147,13 @@ class _Settings:
 
     def __post_init__(self) -> None:
         if not _whole(self.replicates, 1):
-            raise CountsError(f"replicates={self.replicates!r} is not a whole number above 0; for example 4")
+            raise CountsError(f"replicates={quoted(self.replicates)} is not a whole number above 0; for example 4")
         for name, value in vars(self).items():
             if name in ("replicates", "plasmid"):
                 continue
             most = 1.0 if name.startswith("p_") else float(np.finfo(float).max)
             if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= float(value) <= most:
-                raise CountsError(f"{name}={value!r} is not a number from 0{' to 1' if most == 1 else ' up'}")
+                raise CountsError(f"{name}={quoted(value)} is not a number from 0{' to 1' if most == 1 else ' up'}")
 
 
 @dataclass(frozen=True)
@@ -202,7 +202,7 @@ def _oligos(
         raise CountsError("activity is no table with rows; give a DataFrame, a row an oligo: element, arm and log2")
     absent = [name for name in ("element", "arm", "log2") if name not in activity.columns]
     if absent:
-        raise CountsError(f"activity has no column {', '.join(map(repr, absent))}; it needs element, arm and log2")
+        raise CountsError(f"activity has no column {', '.join(map(quoted, absent))}; it needs element, arm and log2")
     table = activity.reset_index(drop=True)
     if "oligo_name" not in table.columns:
         table = table.assign(oligo_name=table["element"].astype(str) + ":" + table["arm"].astype(str))
@@ -241,7 +241,7 @@ def _how_many(barcodes: Any, least: int | None, n: int, rng: np.random.Generator
     mean = np.broadcast_to(mean, n)
     if least is not None:
         if not _whole(least, 0):
-            raise CountsError(f"min_barcodes={least!r} is not a whole number of at least 0; for example 4")
+            raise CountsError(f"min_barcodes={quoted(least)} is not a whole number of at least 0; for example 4")
         return np.maximum(int(least), rng.poisson(mean))
     if (mean != np.floor(mean)).any():
         raise CountsError("barcodes= holds fractions; with min_barcodes= it is the mean of a Poisson draw")

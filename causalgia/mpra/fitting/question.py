@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.effects.weights import Contrasts, chosen
-from causalgia.errors import ContrastError, CountsError
+from causalgia.errors import ContrastError, CountsError, quoted
 from causalgia.mpra.counting.parallel import parallel_oligos
 from causalgia.mpra.counting.ratios import dna_observed
 
@@ -112,12 +112,12 @@ def _weights(known: list[str], control: Any, arms: Any, contrasts: Any) -> dict[
     if (control is None) == (contrasts is None):
         raise ContrastError(f"give control= (one of {', '.join(known)}) or contrasts=, and not both")
     if isinstance(arms, str):
-        raise ContrastError(f"arms={arms!r}: give a list of arms, of {', '.join(known)}")
+        raise ContrastError(f"arms={quoted(arms)}: give a list of arms, of {', '.join(known)}")
     if contrasts is not None:
         of_text = isinstance(contrasts, str) or (isinstance(contrasts, list | tuple) and len(contrasts) > 0)
         weights = chosen(xr.Dataset(), known, None, contrasts, None) if of_text else _named(contrasts)
     elif str(control) not in known:
-        raise ContrastError(f"control={control!r}: no arm '{control}'; the arms are {', '.join(known)}")
+        raise ContrastError(f"control={quoted(control)}: no arm '{control}'; the arms are {', '.join(known)}")
     else:
         treated = [a for a in known if a != control] if arms is None else [str(a) for a in arms if a != control]
         weights = {a: {str(control): -1.0, a: 1.0} for a in treated}
@@ -137,7 +137,7 @@ def _named(contrasts: Any) -> dict[str, dict[str, float]]:
         found = {str(name): {str(a): float(w) for a, w in row.items()} for name, row in contrasts.items()}
     except (AttributeError, TypeError, ValueError) as error:
         raise ContrastError(
-            f"contrasts={contrasts!r}: give name -> arm -> weight, as {{'GATA1': {{'control': -1, 'GATA1': 1}}}}"
+            f"contrasts={quoted(contrasts)}: give name -> arm -> weight, as {{'GATA1': {{'control': -1, 'GATA1': 1}}}}"
         ) from error
     if not found:
         raise ContrastError("contrasts= is empty; give name -> arm -> weight, or control=")
@@ -176,8 +176,8 @@ def _refuse_ragged(places: pd.DataFrame, names: list[str], complete: Any) -> Non
         absent = [name for name in names if first[name] < 0]
         there = [name for name in names[1:] if name not in absent]
         raise ContrastError(
-            f"element '{first.name}' has no oligo in arm {', '.join(map(repr, absent))}, and {int(some.sum()) - 1:,} "
-            f"more elements lack some arm; say which arms are compared: arms={there!r}"
+            f"element '{first.name}' has no oligo in arm {', '.join(map(quoted, absent))}, and {int(some.sum()) - 1:,} "
+            f"more elements lack some arm; say which arms are compared: arms={quoted(there)}"
         )
 
 

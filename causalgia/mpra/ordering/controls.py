@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from causalgia.errors import LibraryError, SequenceError
+from causalgia.errors import LibraryError, SequenceError, quoted
 from causalgia.mpra.ordering.judging import Judge
 from causalgia.mpra.ordering.redrawing import Ints, Tokens
 from causalgia.mpra.ordering.rules import duplicates
@@ -63,8 +63,8 @@ def given_controls(given: Source, what: str, *, length: int) -> Given:
     for name in names:
         if not _NAME.fullmatch(name):
             raise LibraryError(
-                f"{what} control {name!r}: names begin with a letter and go on with letters, digits or + = _ . : -, "
-                "which every vendor's sheet takes; rename it"
+                f"{what} control {quoted(name)}: names begin with a letter and go on with letters, digits or + = _ . : "
+                "-, which every vendor's sheet takes; rename it"
             )
     return Given(names, read.tokens)
 

@@ -27,7 +27,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from causalgia.errors import StoreError
+from causalgia.errors import StoreError, quoted
 
 CONTROL = "causalgia-trial"
 _TAKEN = ("", ".", "..", "zarr.json", CONTROL)
@@ -51,7 +51,7 @@ def node(name: object) -> str:
     'motif%20%2F%20strand'
     """
     if str(name) in _TAKEN:
-        raise StoreError(f"a variable cannot be stored as {str(name)!r}; rename the factor")
+        raise StoreError(f"a variable cannot be stored as {quoted(str(name))}; rename the factor")
     return quote(str(name), safe="")
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from causalgia.errors import CausalgiaError, ClusterError
+from causalgia.errors import CausalgiaError, ClusterError, quoted
 from causalgia.predict.predictor import one_line
 from causalgia.trial.carrying import Parts
 from causalgia.trial.kept import Kept
@@ -219,7 +219,7 @@ class _Sending:
         turn, model = job
         first, last = self._plan.bounds(turn)
         names = self._trial.predictor.models
-        who = "" if model is None or names is None else f", model {names[model]!r}"
+        who = "" if model is None or names is None else f", model {quoted(names[model])}"
         return f"units {first:,} to {last - 1:,} (turn {turn}{who})"
 
     def end(self) -> None:
@@ -251,7 +251,7 @@ def _time_limit() -> float:
     except (TypeError, ValueError, KeyError, AttributeError):
         limit = float("nan")
     if not limit > 0:
-        raise ClusterError(f"{TIME_LIMIT}={said!r} in Dask's configuration is no time; for example '10 minutes'")
+        raise ClusterError(f"{TIME_LIMIT}={quoted(said)} in Dask's configuration is no time; for example '10 minutes'")
     return limit
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 import causalgia
-from causalgia.errors import ClusterError
+from causalgia.errors import ClusterError, quoted
 from causalgia.predict.predictor import first_line
 from causalgia.predict.provenance import installed
 from causalgia.trial.kept import Kept
@@ -108,7 +108,7 @@ def _named(trial: Trial, error: Exception) -> ClusterError:
     design = trial.design
     if not _sendable(trial.predictor):
         parts = zip(trial.predictor.models or (), trial.predictor.parts, strict=False)
-        named = [(f"model {name!r}", part) for name, part in parts] or [("the predictor", trial.predictor)]
+        named = [(f"model {quoted(name)}", part) for name, part in parts] or [("the predictor", trial.predictor)]
         return _unsendable(named, _FACTORY, error)
     arms = [(f"arm '{arm.name}'", arm.intervention) for arm in design.named_arms]
     return _unsendable([("the null model", design.null), *arms, ("the design", design)], _VALUES, error)
