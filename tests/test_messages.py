@@ -92,6 +92,7 @@ VERBS = {
     "Design n_units": lambda value, *_: _design(n_units=value),
     "Design assignment": lambda value, *_: _design(assignment=value),
     "Design contrasts": lambda value, *_: _design(contrasts=value),
+    "Design contrasts by weights": lambda value, *_: _design(contrasts={"c": {"GATA": value, "none": -1}}),
     "Design arms": lambda value, *_: _design(arms={**_ARMS, "odd": value}),
     "FunctionPredictor tasks": lambda value, *_: _predictor(tasks=value),
     "Ensemble": lambda value, *_: cg.Ensemble(value),
@@ -102,7 +103,9 @@ VERBS = {
     "check": lambda value, *_: cg.check(value, _design()),
     "contrast": lambda value, outcomes, _: cg.contrast(outcomes, control=value),
     "contrast scale": lambda value, outcomes, _: cg.contrast(outcomes, control="none", scale=value),
-    "contrast by weights": lambda value, outcomes, _: cg.contrast(outcomes, contrasts={"c": {"GATA": value, "none": -1}}),
+    "contrast by weights": lambda value, outcomes, _: cg.contrast(
+        outcomes, contrasts={"c": {"GATA": value, "none": -1}}
+    ),
     "estimate": lambda value, outcomes, _: cg.estimate(cg.contrast(outcomes, control="none"), cluster=value),
     "estimate ci_prob": lambda value, outcomes, _: cg.estimate(cg.contrast(outcomes, control="none"), ci_prob=value),
     "adjust": lambda value, _, estimates: cg.adjust(estimates, method=value),

@@ -103,7 +103,7 @@ def _row(name: str, weights: Any, known: frozenset[str]) -> Row:
         raise DesignError(f"contrast '{name}': {quoted(weights)} is not weights by arm, such as {{'A': 1, 'B': -1}}")
     for arm, weight in weights.items():
         _known(arm, known, f"contrast '{name}':")
-        if isinstance(weight, bool) or not isinstance(weight, Real) or not math.isfinite(weight):
+        if isinstance(weight, bool) or not isinstance(weight, Real) or weight <= -(2**1000) or not weight < 2**1000:
             raise DesignError(f"contrast '{name}': the weight of arm '{arm}' is {quoted(weight)}, not a finite number")
     row = {str(arm): float(weight) for arm, weight in weights.items() if weight}
     total, size = math.fsum(row.values()), sum(map(abs, row.values()))

@@ -140,7 +140,7 @@ def _zero_sum(name: str, weights: Mapping[Any, float], arms: list[str]) -> dict[
         )
     for arm, value in weights.items():
         _known(arm_name(arm, arms), arms, f"contrast {quoted(name)}:")
-        if not _is_number(value):
+        if not _is_number(value) or (isinstance(value, int) and value.bit_length() > 1_000):
             raise ContrastError(
                 f"contrast {quoted(name)}: the weight of arm {quoted(arm)} is {quoted(value)}, not a number"
             )

@@ -345,7 +345,7 @@ def parse_fasta(text: bytes, *, source: str) -> tuple[tuple[str, ...], list[byte
         msg = f"{source}: the file is empty; a FASTA has records: a line '>name', then letters"
         raise SequenceError(msg)
     heads, _, bodies = zip(*(chunk.partition(b"\n") for chunk in chunks[1:]), strict=True)
-    names = tuple(head.decode("utf-8", "replace").split(maxsplit=1)[0] if head.strip() else "" for head in heads)
+    names = tuple(next(iter(head.decode("utf-8", "replace").split(maxsplit=1)), "") for head in heads)
     letters = [body.translate(None, b"\n\t ") for body in bodies]
     for i, (name, letter) in enumerate(zip(names, letters, strict=True)):
         if not name or not letter:
