@@ -126,7 +126,7 @@ def differences(which: str, names: Sequence[str], *, of: str = "contrast") -> di
         "reference": [(names[0], name) for name in names[1:]],
         "sequential": list(pairwise(names)),
     }[which]
-    return {f"{quoted(later)} - {quoted(earlier)}": {later: 1.0, earlier: -1.0} for earlier, later in pairs}
+    return {f"{backticked(later)} - {backticked(earlier)}": {later: 1.0, earlier: -1.0} for earlier, later in pairs}
 
 
 def backticked(name: str) -> str:
