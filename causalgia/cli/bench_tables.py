@@ -139,15 +139,24 @@ def _kept_question(library: xr.Dataset) -> tuple[Analysis, xr.Dataset]:
     return kept, xr.Dataset(coords=arm_coordinates(arms_of(library)))
 
 
-def pilot_of(counts: Path | None, library: Path | None, control: str | None) -> xr.Dataset | None:
+def names_in(text: str | None) -> list[str] | None:
+    """Return names that commas separate."""
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def pilot_of(
+    counts: Path | None, library: Path | None, control: str | None, replicates: list[str] | None
+) -> xr.Dataset | None:
     """Return the components of noise of a pilot, where its counts are given."""
     from causalgia import mpra
 
     if counts is None:
+        if replicates is not None:
+            raise OutcomesError("--pilot-replicates names replicates of a pilot; give its counts, --pilot")
         return None
     if library is None or control is None:
         raise OutcomesError("--pilot needs --design (its library or side table) and --control (an arm of it)")
-    return mpra.components(mpra.read_counts(counts, arms=side_of(library)), control=control)
+    return mpra.components(mpra.read_counts(counts, arms=side_of(library), replicates=replicates), control=control)
 
 
 def noise_of(pilot: xr.Dataset | None, **said: float | None) -> dict[str, Any]:
