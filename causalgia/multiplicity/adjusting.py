@@ -87,7 +87,7 @@ def adjust(
     rng: RNG | None = ...,
 ) -> xr.Dataset: ...
 def adjust(
-    estimates: Any,
+    estimates: xr.Dataset | pd.DataFrame | pd.Series[Any] | npt.NDArray[Any] | Sequence[float],
     *,
     method: Method = "bh",
     family: str | None = None,
@@ -95,7 +95,7 @@ def adjust(
     n_flips: int = 9_999,
     cluster: str | None = "auto",
     rng: RNG | None = None,
-) -> Any:
+) -> xr.Dataset | pd.Series[float] | Array:
     """Add p-values adjusted for the number of questions in their family.
 
     ======================================= ==============================================================
@@ -186,7 +186,8 @@ def adjust(
     array([0.03, 0.06, 0.06])
     """
     if not isinstance(estimates, xr.Dataset | pd.DataFrame) and _is_column(estimates):
-        return _of_column(estimates, method, family)
+        column: pd.Series[float] | Array = _of_column(estimates, method, family)
+        return column
     taken, why = _automatic(estimates, cluster) if method == "auto" else (method, None)
     if taken in _JOINT:
         out, how = _jointly(asked(estimates, cluster), taken, family, n_draws, n_flips, rng)
