@@ -277,9 +277,8 @@ def _is_crossover(units: _Axis, arms: _Axis) -> bool:
     u = int(np.argmax(counts < len(arms.names)))
     missing = arms.names[int(np.flatnonzero(~has[u])[0])]
     raise OutcomesError(
-        f"unit {units.names[u]} has {counts[u]} of {len(arms.names)} arms and lacks '{missing}'; "
-        "a crossover needs every arm in every unit, a parallel trial one arm a unit: "
-        "add the row, or drop that unit or that arm"
+        f"unit {units.names[u]} has {counts[u]} of {len(arms.names)} arms and lacks {quoted(missing)}; a crossover "
+        "needs every arm in every unit, a parallel trial one arm a unit: add the row, or drop that unit or that arm"
     )
 
 

@@ -80,7 +80,7 @@ class Prior:
         known = list(asdict(cls()))
         for key in plain:
             if key not in known:
-                raise InferenceError(f"Prior: there is no '{key}'; it takes {', '.join(known)}")
+                raise InferenceError(f"Prior: there is no {quoted(key)}; it takes {', '.join(known)}")
         return cls(**plain)
 
 

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import causalgia as cg
@@ -24,6 +25,10 @@ _BOUNDED = {
     "trial/archive/manifest.py": {"_short"},
     "predict/fingerprint.py": {"read", "_of_array", "_scalar"},
 }
+
+
+_CHECKED = {"kind", "', '.join(missing)"}
+"""Values that a list was searched for before."""
 
 
 def _inside(node: ast.AST, functions: tuple[str, ...] = ()) -> Iterator[tuple[ast.AST, tuple[str, ...]]]:
@@ -51,11 +56,31 @@ def test_code_quotes_values_by_one_function_alone():
     assert not found, "quote values in messages by causalgia.errors.quoted:\n" + "\n".join(found)
 
 
+def _between_quotes(node: ast.AST) -> Iterator[str]:
+    """Return what an f-string puts between quotes of its own."""
+    if isinstance(node, ast.JoinedStr):
+        for before, value, after in zip(node.values, node.values[1:], node.values[2:], strict=False):
+            texts = [part.value if isinstance(part, ast.Constant) else "" for part in (before, after)]
+            if isinstance(value, ast.FormattedValue) and texts[0].endswith((" '", "='")) and texts[1].startswith("'"):
+                yield ast.unparse(value.value)
+
+
+def test_errors_put_no_value_between_quotes_of_their_own():
+    found = []
+    for path in sorted(_PACKAGE.rglob("*.py")):
+        for raised, _ in _inside(ast.parse(path.read_text())):
+            if isinstance(raised, ast.Raise):
+                quotes = [value for node in ast.walk(raised) for value in _between_quotes(node)]
+                found += [f"{path.name}:{raised.lineno}: '{{{value}}}'" for value in quotes if value not in _CHECKED]
+    assert not found, "quote values in messages by causalgia.errors.quoted:\n" + "\n".join(found)
+
+
 LONG = {
     "words": "x y " * 2_500,
     "word": "x" * 10_000,
     "escapes": "\x1b[31m red \x07" * 1_000,
     "digits": 10**5_000,
+    "array": np.array(["x y"] * 10_000),
     "numbers": [0] * 10_000,
     "table": {f"x y {i}": "\x1b[0m" for i in range(2_000)},
 }
@@ -81,6 +106,10 @@ def estimates(outcomes):
     return cg.estimate(cg.contrast(outcomes, control="none"))
 
 
+def _name(value):
+    return value if isinstance(value, str) else LONG["words"]
+
+
 VERBS = {
     "Embed": lambda value, *_: cg.Embed(value, at=9),
     "Embed at": lambda value, *_: cg.Embed("GATA", at=value),
@@ -93,6 +122,8 @@ VERBS = {
     "Design assignment": lambda value, *_: _design(assignment=value),
     "Design contrasts": lambda value, *_: _design(contrasts=value),
     "Design contrasts by weights": lambda value, *_: _design(contrasts={"c": {"GATA": value, "none": -1}}),
+    "Design name of a contrast": lambda value, *_: _design(contrasts={_name(value): {"GATA": 1, "none": 1}}),
+    "Design name of an arm": lambda value, *_: _design(arms={**_ARMS, _name(value): cg.Embed("GATA", at=9)}),
     "Design arms": lambda value, *_: _design(arms={**_ARMS, "odd": value}),
     "FunctionPredictor tasks": lambda value, *_: _predictor(tasks=value),
     "Ensemble": lambda value, *_: cg.Ensemble(value),

@@ -100,15 +100,21 @@ def _name(name: object) -> str:
 
 def _row(name: str, weights: Any, known: frozenset[str]) -> Row:
     if not isinstance(weights, Mapping):
-        raise DesignError(f"contrast '{name}': {quoted(weights)} is not weights by arm, such as {{'A': 1, 'B': -1}}")
+        raise DesignError(
+            f"contrast {quoted(name)}: {quoted(weights)} is not weights by arm, such as {{'A': 1, 'B': -1}}"
+        )
     for arm, weight in weights.items():
         _known(arm, known, f"contrast '{name}':")
         if isinstance(weight, bool) or not isinstance(weight, Real) or weight <= -(2**1000) or not weight < 2**1000:
-            raise DesignError(f"contrast '{name}': the weight of arm '{arm}' is {quoted(weight)}, not a finite number")
+            raise DesignError(
+                f"contrast {quoted(name)}: the weight of arm {quoted(arm)} is {quoted(weight)}, not a finite number"
+            )
     row = {str(arm): float(weight) for arm, weight in weights.items() if weight}
     total, size = math.fsum(row.values()), sum(map(abs, row.values()))
     if not row or abs(total) > 1e-9 * size:
-        raise DesignError(f"contrast '{name}': the weights {row} sum to {total:g}; a contrast compares, and sums to 0")
+        raise DesignError(
+            f"contrast {quoted(name)}: the weights {row} sum to {total:g}; a contrast compares, and sums to 0"
+        )
     return tuple(row.items())
 
 

@@ -113,10 +113,10 @@ class Design(Choice):
                 arm.intervention.lay(Layout(self.null.length))
                 arm.intervention.check_units(drawn, self.n_units)
             except DesignError as error:
-                raise DesignError(f"arm '{arm.name}': {error}") from error
+                raise DesignError(f"arm {quoted(arm.name)}: {error}") from error
 
     def _check_assignment(self) -> None:
-        if self.assignment not in ("crossover", "parallel"):
+        if not isinstance(self.assignment, str) or self.assignment not in ("crossover", "parallel"):
             raise DesignError(f"assignment={quoted(self.assignment)} must be 'crossover' or 'parallel'")
         if self.assignment == "parallel":
             self.block_labels(key=0)
@@ -127,8 +127,9 @@ class Design(Choice):
         for arm in self.named_arms:
             if arm.intervention in seen:
                 raise DesignError(
-                    f"arms '{seen[arm.intervention]}' and '{arm.name}' are the same intervention {arm.intervention}: "
-                    "their individual effects are 0 by construction; for an A/A trial use assignment='parallel'"
+                    f"arms {quoted(seen[arm.intervention])} and {quoted(arm.name)} are the same intervention "
+                    f"{arm.intervention}: their individual effects are 0 by construction; for an A/A trial use "
+                    "assignment='parallel'"
                 )
             seen[arm.intervention] = arm.name
 
@@ -239,10 +240,10 @@ class Design(Choice):
             raise DesignError(f"a design is a table with null, arms and n_units, not {type(plain).__name__}")
         for key in ("null", "arms", "n_units"):
             if key not in plain:
-                raise DesignError(f"a design needs '{key}'; it has {', '.join(plain) or 'nothing'}")
+                raise DesignError(f"a design needs {quoted(key)}; it has {', '.join(plain) or 'nothing'}")
         for key in plain:
             if key not in ("null", "arms", "n_units", *_OPTIONS):
-                raise DesignError(f"a design has no '{key}'; it takes null, arms, n_units, {', '.join(_OPTIONS)}")
+                raise DesignError(f"a design has no {quoted(key)}; it takes null, arms, n_units, {', '.join(_OPTIONS)}")
         if not isinstance(plain["arms"], Mapping):
             raise DesignError(f"arms: a table of arms by name, not {quoted(plain['arms'])}")
         rest = {key: plain[key] for key in ("n_units", *_OPTIONS) if key in plain}

@@ -30,7 +30,7 @@ class Patterned(Intervention):
     instance: Literal["sample", "consensus"] = field(default="sample", kw_only=True)
 
     def __post_init__(self) -> None:
-        if self.strand not in ("+", "-"):
+        if not isinstance(self.strand, str) or self.strand not in ("+", "-"):
             raise DesignError(f"strand={quoted(self.strand)} must be '+' or '-'")
         if self.instance not in ("sample", "consensus"):
             raise DesignError(f"instance={quoted(self.instance)} must be 'sample' or 'consensus'")
@@ -275,4 +275,4 @@ def _distinct_words(pattern: Pattern, n: int, key: int) -> list[str]:
         words.update(dict.fromkeys(decode(rearrangements(pattern, batch, derive(key, attempt)))))
         if len(words) >= n:
             return list(words)[:n]
-    raise DesignError(f"placebos of '{pattern.label}': {n} distinct words were not found; ask for fewer")
+    raise DesignError(f"placebos of {quoted(pattern.label)}: {n} distinct words were not found; ask for fewer")

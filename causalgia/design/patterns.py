@@ -138,15 +138,15 @@ def merged_word(first: str, second: str, distance: int) -> str:
     distance = position(distance, "distance")
     if distance > len(left):
         raise DesignError(
-            f"'{left}' and '{right}' at distance {distance} do not touch: at most {len(left)} makes one word; "
-            "embed each of them"
+            f"{quoted(left)} and {quoted(right)} at distance {distance} do not touch: at most {len(left)} makes one "
+            "word; embed each of them"
         )
     pairs = zip(left[distance:], right, strict=False)
     for offset, (a, b) in enumerate(pairs, start=distance):
         if a.replace("U", "T") != b.replace("U", "T"):
             raise DesignError(
-                f"sites collide: '{left}' and '{right}' at distance {distance} want {a} and {b} at base {offset} "
-                "(counted from 0); choose another distance"
+                f"sites collide: {quoted(left)} and {quoted(right)} at distance {distance} want {a} and {b} at base "
+                f"{offset} (counted from 0); choose another distance"
             )
     merged = left + right[len(left) - distance :]
     return merged if "T" not in merged else merged.replace("U", "T")
@@ -178,7 +178,7 @@ def _motif_from_file(path: str, name: str) -> Motif:
     except SequenceError as error:
         raise DesignError(str(error)) from error
     if name not in motifs:
-        raise DesignError(f"{path} has no motif '{name}'; it has {', '.join(list(motifs)[:8])}")
+        raise DesignError(f"{path} has no motif {quoted(name)}; it has {', '.join(list(motifs)[:8])}")
     return motifs[name]
 
 

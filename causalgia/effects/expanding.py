@@ -49,7 +49,7 @@ def check_of_means(
         return
     if scale == "cooperativity":
         if measured_on != "outcome" and not is_log(measured_on):
-            raise ContrastError(f"scale='cooperativity' takes log2 outcomes, and these are on '{measured_on}'")
+            raise ContrastError(f"scale='cooperativity' takes log2 outcomes, and these are on {quoted(measured_on)}")
     else:
         refuse_logs(scale, measured_on)
     if scale in ("log_of_means", "ratio"):

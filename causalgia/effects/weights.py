@@ -67,7 +67,7 @@ def chosen(
 def _against(control: str, arms: list[str]) -> Weights:
     _known(control, arms, "control")
     if len(arms) < 2:
-        raise ContrastError(f"the only arm is the control '{control}'; a contrast needs another arm")
+        raise ContrastError(f"the only arm is the control {quoted(control)}; a contrast needs another arm")
     return {arm: {arm: 1.0, control: -1.0} for arm in arms if arm != control}
 
 

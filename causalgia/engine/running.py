@@ -187,7 +187,7 @@ def run(
     >>> moments["ice_quantile"].sel(quantile=0.5).round(2).values, cg.estimate(moments)["ace"].round(2).values
     (array([[0.1]]), array([[0.1]]))
     """
-    if keep not in KEEPS:
+    if not isinstance(keep, str) or keep not in KEEPS:
         raise DesignError(f"keep={quoted(keep)} is none of {', '.join(map(quoted, KEEPS))}")
     path = None if store is None else place_of(store)
     if same_answers and path is None:

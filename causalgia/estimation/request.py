@@ -147,7 +147,7 @@ def clusters(effects: xr.Dataset, request: Request) -> Grouping | None:
     """Return the clusters that the request means, or None where each unit stands for itself."""
     if request.cluster is None:
         return None
-    if request.cluster == "auto":
+    if isinstance(request.cluster, str) and request.cluster == "auto":
         return parents_if_shared(effects)
     return grouping(effects, request.cluster, f"cluster={quoted(request.cluster)}")
 

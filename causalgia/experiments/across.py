@@ -287,8 +287,8 @@ def _check_experiments(tables: Mapping[str, xr.Dataset]) -> None:
     for other, table in others:
         if apart := _difference(first, table):
             raise OutcomesError(
-                f"'{name}' and '{other}' answered different experiments ({apart}), whose effects are not of one kind; "
-                "run one experiment on all predictors"
+                f"{quoted(name)} and {quoted(other)} answered different experiments ({apart}), whose effects are not "
+                "of one kind; run one experiment on all predictors"
             )
 
 

@@ -79,7 +79,8 @@ def build(name: str, *arguments: Any, settings: Mapping[str, Any]) -> Experiment
     for key in settings:
         if key not in known:
             raise DesignError(
-                f"experiment '{name}' has no '{key}'{nearest(key, known) or '; it takes ' + ', '.join(known)}"
+                f"experiment {quoted(name)} has no "
+                f"{quoted(key)}{nearest(key, known) or '; it takes ' + ', '.join(known)}"
             )
     return make(*arguments, **settings)
 

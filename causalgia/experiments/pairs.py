@@ -187,7 +187,7 @@ def _distances(
         if order in orders and min(reach) < width:
             raise DesignError(
                 f"distances: {min(reach)} is shorter than the {which} motif ({width} bases), which lies upstream in "
-                f"orders = '{order}': the sites would collide; distances are between starts, {width} or more"
+                f"orders = {quoted(order)}: the sites would collide; distances are between starts, {width} or more"
             )
     return reach
 
@@ -325,8 +325,8 @@ def motif_pairs(
     wide = max(sites, key=lambda name: len(as_pattern(sites[name][0])))
     if min(reach) < len(as_pattern(sites[wide][0])):
         raise DesignError(
-            f"distances: {min(reach)} is shorter than '{wide[:-1]}' ({len(as_pattern(sites[wide][0]))} bases): the "
-            "sites would collide; distances are between starts"
+            f"distances: {min(reach)} is shorter than {quoted(wide[:-1])} ({len(as_pattern(sites[wide][0]))} bases): "
+            "the sites would collide; distances are between starts"
         )
     longest = max(len(as_pattern(motif)) for motif, _ in sites.values())
     centre = (null.length - longest) // 2 if at is None else position(at, "at")

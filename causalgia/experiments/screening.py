@@ -285,7 +285,7 @@ def _interventions(factors: Any) -> dict[str, Intervention]:
     wrong = [name for name, given in read.items() if not isinstance(given, Intervention) or given == Untreated()]
     if wrong:
         raise DesignError(
-            f"factors: '{wrong[0]}' is {quoted(read[wrong[0]])}, no intervention such as cg.Embed('GATA', at=10)"
+            f"factors: {quoted(wrong[0])} is {quoted(read[wrong[0]])}, no intervention such as cg.Embed('GATA', at=10)"
         )
     return read
 

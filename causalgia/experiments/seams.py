@@ -128,8 +128,8 @@ def _shares(arm: Arm, units: Drawn, key: int, pattern: str | Motif, threshold: f
     origin = _origin(arm.intervention, length)
     if len(origin) != after.shape[1]:
         raise DesignError(
-            f"arm '{arm.name}': {arm.intervention} gives {after.shape[1]} bases of {length}, and which of them are new "
-            "is known of cg.Insert and cg.Delete alone; leave the arm out"
+            f"arm {quoted(arm.name)}: {arm.intervention} gives {after.shape[1]} bases of {length}, and which of them "
+            "are new is known of cg.Insert and cg.Delete alone; leave the arm out"
         )
     spans = _written(arm.intervention, length, units.ids)
     found = changes(units.tokens, after, spans, pattern, threshold=threshold, origin=origin)

@@ -242,8 +242,8 @@ def _stem(stem: object) -> tuple[int, tuple[str, str] | None]:
     for i, (five, three) in enumerate(zip(arms[0], reversed(arms[1]), strict=True)):
         if (five + three).replace("U", "T") not in _PAIRS:
             raise DesignError(
-                f"a stem that cannot pair: base {i} of '{arms[0]}' is {five}, opposite base {len(arms[1]) - 1 - i} of "
-                f"'{arms[1]}', {three} (counted from 0); A-U, G-C and G-U pair"
+                f"a stem that cannot pair: base {i} of {quoted(arms[0])} is {five}, opposite base "
+                f"{len(arms[1]) - 1 - i} of {quoted(arms[1])}, {three} (counted from 0); A-U, G-C and G-U pair"
             )
     return len(arms[0]), (arms[0], arms[1])
 

@@ -185,6 +185,8 @@ def adjust(
     >>> adjust([0.01, 0.04, 0.03], method="holm")
     array([0.03, 0.06, 0.06])
     """
+    if not isinstance(method, str):
+        raise EstimateError(f"method={quoted(method)} is not a text; one of {', '.join(('auto', *_OF_P, *_JOINT))}")
     if not isinstance(estimates, xr.Dataset | pd.DataFrame) and _is_column(estimates):
         column: pd.Series[float] | Array = _of_column(estimates, method, family)
         return column

@@ -166,7 +166,7 @@ def _outline(axes: Axes, values: Any, edges: Array, label: str, number: int) -> 
 
 def _require(quality: xr.Dataset, name: str, figure: str) -> None:
     if not isinstance(quality, xr.Dataset) or name not in quality or "oligo" not in quality[name].dims:
-        raise CountsError(f"{figure}: no '{name}' by oligo here; give what cg.mpra.quality(counts) returns")
+        raise CountsError(f"{figure}: no {quoted(name)} by oligo here; give what cg.mpra.quality(counts) returns")
 
 
 def _dress(axes: Axes, x: str, y: str) -> None:

@@ -66,7 +66,7 @@ def check_choice(value: object, known: tuple[str, ...], name: str) -> None:
     ...
     causalgia.errors.InferenceError: law='normals' is none of auto, two_scales, ...: did you mean 'normal'?
     """
-    if value not in known:
+    if not isinstance(value, str) or value not in known:
         near = get_close_matches(quoted(value), known, n=1)
         raise InferenceError(
             f"{name}={quoted(value)} is none of {', '.join(known)}"

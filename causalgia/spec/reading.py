@@ -288,7 +288,9 @@ def _predictor(plain: object, folder: Path) -> PredictorSpec:
         raise DesignError('[predictor]: say either zoo = "..." or factory = "my_net.py:load"')
     for key in table:
         if "zoo" in table and key not in ("zoo", "device"):
-            raise DesignError(f"[predictor]: '{key}' is for a factory; a predictor of the zoo needs only its name")
+            raise DesignError(
+                f"[predictor]: {quoted(key)} is for a factory; a predictor of the zoo needs only its name"
+            )
     if "tasks" in table:
         table["tasks"] = tuple(table["tasks"])
     if "factory" in table:

@@ -50,7 +50,7 @@ class Site:
         True
         """
         if strand not in ("+", "-", "both"):
-            raise PredictorError(f"word '{word}': strand={quoted(strand)} must be '+', '-' or 'both'")
+            raise PredictorError(f"word {quoted(word)}: strand={quoted(strand)} must be '+', '-' or 'both'")
         forward, backward = _admitted(word), _admitted(reverse_complement_word(word))
         both = {"+": (forward,), "-": (backward,), "both": (forward, backward)}[strand]
         return cls(tuple(dict.fromkeys(both)))

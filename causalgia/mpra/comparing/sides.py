@@ -173,7 +173,9 @@ def _of_frame(frame: pd.DataFrame, side: Side) -> pd.DataFrame:
     table = table.rename(columns={old: new for old, new in _OTHER_NAMES.items() if new not in table.columns})
     for column in ("element", "effect"):
         if column not in table.columns:
-            raise OutcomesError(f"{side}: no column '{column}', only {', '.join(map(str, table.columns))}; rename it")
+            raise OutcomesError(
+                f"{side}: no column {quoted(column)}, only {', '.join(map(str, table.columns))}; rename it"
+            )
     if "se" not in table.columns:
         if side == "measured":
             raise EstimateError("measured: no column 'se'; without standard errors noise cannot be told from truth")
@@ -189,7 +191,9 @@ def _checked(table: pd.DataFrame, side: Side) -> pd.DataFrame:
         raise OutcomesError(f"{side}: the table has no rows; give effects of ten elements or more")
     if "parent" in table and table["parent"].isna().any():
         row = table[table["parent"].isna()].iloc[0]
-        raise OutcomesError(f"{side}: the parent of element '{row['element']}' is empty; name it, or drop the column")
+        raise OutcomesError(
+            f"{side}: the parent of element {quoted(row['element'])} is empty; name it, or drop the column"
+        )
     table = table.assign(**{c: _numbers(table, c, side) for c in ("df", "p", "q") if c in table})
     for column in ("effect", "se"):
         values = pd.to_numeric(table[column], errors="coerce").to_numpy(float)
@@ -197,13 +201,15 @@ def _checked(table: pd.DataFrame, side: Side) -> pd.DataFrame:
         if bad.any():
             row = table.iloc[int(np.argmax(bad))]
             raise OutcomesError(
-                f"{side}: {column} of element '{row['element']}' in contrast '{row['contrast']}' is {row[column]}; "
-                "leave the element out, or repair it where it arose"
+                f"{side}: {column} of element {quoted(row['element'])} in contrast {quoted(row['contrast'])} is "
+                f"{row[column]}; leave the element out, or repair it where it arose"
             )
     twice = table.duplicated(["contrast", "element"])
     if twice.any():
         row = table[twice].iloc[0]
-        raise OutcomesError(f"{side}: element '{row['element']}' appears twice in contrast '{row['contrast']}'")
+        raise OutcomesError(
+            f"{side}: element {quoted(row['element'])} appears twice in contrast {quoted(row['contrast'])}"
+        )
     return table.reset_index(drop=True)
 
 
@@ -215,7 +221,7 @@ def _numbers(table: pd.DataFrame, column: str, side: Side) -> pd.Series[float]:
         bad |= numbers <= 0
     if bad.any():
         row = table[bad].iloc[0]
-        raise OutcomesError(f"{side}: {column} of element '{row['element']}' is {row[column]}; correct it")
+        raise OutcomesError(f"{side}: {column} of element {quoted(row['element'])} is {row[column]}; correct it")
     return numbers
 
 
@@ -253,7 +259,7 @@ def matched_contrasts(
             *((str(v), of_virtual, "virtual") for v in contrasts.values()),
         ):
             if name not in known:
-                raise ContrastError(f"{side}: there is no contrast '{name}'; it has {', '.join(known)}")
+                raise ContrastError(f"{side}: there is no contrast {quoted(name)}; it has {', '.join(known)}")
         return {str(m): str(v) for m, v in contrasts.items()}
     shared = {name: name for name in of_measured if name in of_virtual}
     if shared:

@@ -72,8 +72,8 @@ def _of_text(cells: pd.DataFrame, counts: Sequence[str], path: Path) -> CountsEr
         if wrong.any():
             i = int(np.argmax(wrong))
             return CountsError(
-                f"{at(path, i)}: {name} of oligo '{cells['oligo_name'].iloc[i]}' is {quoted(cells[name].iloc[i])}; a "
-                "count is a whole number, and a cell without one is empty"
+                f"{at(path, i)}: {name} of oligo {quoted(cells['oligo_name'].iloc[i])} is "
+                f"{quoted(cells[name].iloc[i])}; a count is a whole number, and a cell without one is empty"
             )
     return CountsError(f"{path}: some cell is neither a count nor empty")
 

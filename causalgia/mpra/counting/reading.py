@@ -216,8 +216,8 @@ def _check_counts(table: pd.DataFrame, columns: Sequence[str], path: Path) -> No
         if wrong.any():
             i = int(np.argmax(wrong))
             raise CountsError(
-                f"{at(path, i)}: {name} of oligo '{table['oligo_name'].iloc[i]}' is {x[i]:g}; give the reads as they "
-                "were counted (whole, at least 0, below 2^53), not normalised"
+                f"{at(path, i)}: {name} of oligo {quoted(table['oligo_name'].iloc[i])} is {x[i]:g}; give the reads as "
+                "they were counted (whole, at least 0, below 2^53), not normalised"
             )
 
 
@@ -235,8 +235,8 @@ def _check_known(table: pd.DataFrame, side: pd.DataFrame, path: Path) -> None:
             else "add its row to arms=, or drop the rows"
         )
         raise CountsError(
-            f"{at(path, i)}: oligo '{name}' is not in the side table, nor are those of {int(which.sum()) - 1:,} more "
-            f"rows{other}; {cure}"
+            f"{at(path, i)}: oligo {quoted(name)} is not in the side table, nor are those of {int(which.sum()) - 1:,} "
+            f"more rows{other}; {cure}"
         )
 
 
@@ -259,7 +259,9 @@ def _check_replicates(table: pd.DataFrame, path: Path) -> None:
     blank = (table["replicate"].astype(str).str.strip() == "").to_numpy()
     if blank.any():
         i = int(np.argmax(blank))
-        raise CountsError(f"{at(path, i)}: replicate of oligo '{table['oligo_name'].iloc[i]}' is empty; fill it in")
+        raise CountsError(
+            f"{at(path, i)}: replicate of oligo {quoted(table['oligo_name'].iloc[i])} is empty; fill it in"
+        )
 
 
 def _check_once(table: pd.DataFrame, barcode: Ints, cell: Ints, first: Ints, path: Path) -> None:

@@ -119,14 +119,16 @@ def _checked(side: pd.DataFrame, where: str) -> pd.DataFrame:
     if empty.to_numpy().any():
         i = int(empty.any(axis=1).to_numpy().argmax())
         name = SIDE_COLUMNS[int(empty.iloc[i].to_numpy().argmax())]
-        raise CountsError(f"{where}, row {i + 1} (oligo '{side['oligo_name'].iloc[i]}'): {name} is empty; fill it in")
+        raise CountsError(
+            f"{where}, row {i + 1} (oligo {quoted(side['oligo_name'].iloc[i])}): {name} is empty; fill it in"
+        )
     side = side.astype(str)
     again = side["oligo_name"].duplicated()
     if again.any():
         rows = side[side["oligo_name"] == side["oligo_name"][again].iloc[0]]
         both = " and ".join(f"({row.element}, {row.arm}, {row.group})" for row in rows.iloc[:2].itertuples())
         raise CountsError(
-            f"{where} has oligo '{rows['oligo_name'].iloc[0]}' twice, as {both}; an oligo is of one element and arm: "
-            "leave one row out, or give two constructs two names"
+            f"{where} has oligo {quoted(rows['oligo_name'].iloc[0])} twice, as {both}; an oligo is of one element and "
+            "arm: leave one row out, or give two constructs two names"
         )
     return side

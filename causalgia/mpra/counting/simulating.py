@@ -210,13 +210,15 @@ def _oligos(
     fit_for = np.abs(log2) <= MOST_LOG2
     if not fit_for.all():
         name = table["oligo_name"][int(np.argmin(fit_for))]
-        raise CountsError(f"oligo '{name}': its log2 is not a number between -{MOST_LOG2} and {MOST_LOG2}")
+        raise CountsError(f"oligo {quoted(name)}: its log2 is not a number between -{MOST_LOG2} and {MOST_LOG2}")
     table["log2"] = log2
     if "barcode" in table.columns:
         return _named(table)
     twice = table["oligo_name"].duplicated()
     if twice.any():
-        raise CountsError(f"oligo '{table['oligo_name'][twice].iloc[0]}' has two rows; give each a name of its own")
+        raise CountsError(
+            f"oligo {quoted(table['oligo_name'][twice].iloc[0])} has two rows; give each a name of its own"
+        )
     n = _how_many(barcodes, least, len(table), np.random.default_rng(derive(key, "counts", "n")))
     letters = _letters(int(n.sum()), np.random.default_rng(derive(key, "counts", "letters")))
     return table, np.repeat(np.arange(len(table)), n), letters
@@ -227,7 +229,9 @@ def _named(table: pd.DataFrame) -> tuple[pd.DataFrame, Ints, NDArray[np.str_]]:
     first = table.drop_duplicates("oligo_name").reset_index(drop=True)
     other = table["log2"].to_numpy(np.float64) != first["log2"].to_numpy(np.float64)[place]
     if other.any():
-        raise CountsError(f"oligo '{names[place[int(np.argmax(other))]]}' has two activities; give its rows one log2")
+        raise CountsError(
+            f"oligo {quoted(names[place[int(np.argmax(other))]])} has two activities; give its rows one log2"
+        )
     return first.drop(columns="barcode"), place.astype(np.int64), table["barcode"].to_numpy().astype(str)
 
 

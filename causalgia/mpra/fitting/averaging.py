@@ -129,8 +129,8 @@ def _groups(fitted: Any, by: str | None) -> tuple[NDArray[np.int64], NDArray[Any
     n = np.bincount(codes)
     if n.min() < 2:
         raise EstimateError(
-            f"{by or 'all'} '{names[int(n.argmin())]}' has one element, and one background has no spread; leave it "
-            "out, or give it more backgrounds"
+            f"{by or 'all'} {quoted(names[int(n.argmin())])} has one element, and one background has no spread; leave "
+            "it out, or give it more backgrounds"
         )
     return codes.astype(np.int64), np.asarray(names)
 

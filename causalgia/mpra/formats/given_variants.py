@@ -32,7 +32,7 @@ def variants_of(given: str | PathLike[str] | pd.DataFrame | Sequence[Variant]) -
     for name in ("chrom", "pos", "ref", "alt"):
         if name not in table.columns:
             raise LibraryError(
-                f"variants: no column '{name}'; a table has chrom, pos (counted from 1), ref, alt, maybe id"
+                f"variants: no column {quoted(name)}; a table has chrom, pos (counted from 1), ref, alt, maybe id"
             )
     ids = table["id"].where(table["id"].notna(), ".").astype(str) if "id" in table.columns else ["."] * len(table)
     shared = Counter(ids)

@@ -160,7 +160,7 @@ def _alleles(library: xr.Dataset) -> pd.DataFrame:
 
 def _refuse_contrast(fit: xr.Dataset, contrast: str) -> xr.Dataset:
     known = ", ".join(map(quoted, fit["contrast"].to_numpy().tolist()))
-    raise CountsError(f"the fit has no contrast '{contrast}'; it has {known}")
+    raise CountsError(f"the fit has no contrast {quoted(contrast)}; it has {known}")
 
 
 def minus_log10(log_p: Array) -> Array:

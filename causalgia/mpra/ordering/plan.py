@@ -149,7 +149,7 @@ def require_fit(design: Design, of: Construct, *, oligo_length: int, barcode_len
         length = arm.intervention.lay(Layout(design.null.length)).length
         if length != design.null.length:
             raise LibraryError(
-                f"arm '{arm.name}' makes inserts of {length} bp from backgrounds of {design.null.length}: oligos "
+                f"arm {quoted(arm.name)} makes inserts of {length} bp from backgrounds of {design.null.length}: oligos "
                 "of one pool have one length, or PCR prefers the short ones; keep the length in the arm, as "
                 "cg.Delete(...) + cg.Insert(filler, at=...) does, or use cg.Ablate or cg.Scramble"
             )

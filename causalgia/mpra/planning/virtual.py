@@ -87,6 +87,6 @@ def of_same_contrasts(pilot: xr.Dataset, size: xr.DataArray) -> xr.Dataset:
     if len(known) == 1:
         return pilot.isel(contrast=0, drop=True)
     raise EstimateError(
-        f"the virtual contrast '{absent[0]}' is none of the pilot's ({', '.join(known)}); say whose noise it has: "
-        f"pilot=pilot.sel(contrast='{known[0]}', drop=True)"
+        f"the virtual contrast {quoted(absent[0])} is none of the pilot's ({', '.join(known)}); say whose noise it "
+        f"has: pilot=pilot.sel(contrast={quoted(known[0])}, drop=True)"
     )

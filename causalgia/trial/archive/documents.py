@@ -138,7 +138,7 @@ def _growing(field: Field, grid: Grid) -> dict[str, Any]:
 
 def _kind(dtype: np.dtype[Any], name: object) -> np.dtype[Any]:
     if dtype.kind not in "biufU" or (dtype.itemsize > 8 and dtype.kind != "U"):
-        raise StoreError(f"'{name}' has dtype {dtype}, which cannot be stored; make it text or numbers")
+        raise StoreError(f"{quoted(name)} has dtype {dtype}, which cannot be stored; make it text or numbers")
     return dtype
 
 
