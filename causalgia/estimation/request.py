@@ -120,7 +120,7 @@ def grouping(effects: xr.Dataset, name: str, argument: str) -> Grouping:
     array([0, 1, 0])
     """
     on_unit = [str(c) for c in effects.coords if effects[c].dims == ("unit",)]
-    if name not in on_unit:
+    if not isinstance(name, str) or name not in on_unit:
         raise EstimateError(
             f"{argument}: no coordinate {quoted(name)} on the units; there are {', '.join(on_unit) or 'none'}"
         )
