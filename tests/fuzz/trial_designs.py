@@ -43,7 +43,7 @@ def nulls(draw: st.DrawFn) -> cg.design.NullModel:
         return Markov(of=of, order=draw(st.integers(0, 2)))
     if kind is KletShuffle:
         return KletShuffle(of=of, k=draw(st.integers(1, 3)))
-    return kind(of=of)
+    return Genomic(of=_PARENTS) if kind is Genomic else kind(of=of)
 
 
 @st.composite
@@ -87,7 +87,7 @@ def designs(draw: st.DrawFn) -> cg.Design:
     """Draw a design; what a design refuses (an arm that does nothing, two that are the same) is drawn again."""
     null, n_units = draw(nulls()), draw(_N_UNITS)
     if isinstance(null, Genomic):
-        n_units = min(n_units, 5)
+        n_units = min(n_units, len(_PARENTS))  # each of them is one unit
     assignment = draw(st.sampled_from(["crossover", "crossover", "crossover", "parallel"]))
     try:
         return cg.Design(null=null, arms=draw(arms()), n_units=n_units, assignment=assignment, contrasts="control")
