@@ -167,3 +167,8 @@ def test_a_long_value_is_quoted_in_80_characters(verb, kind, outcomes, estimates
     assert "0, " * 27 not in text, text
     assert text.count("red") <= 12, text
     assert len(text) < 1_000, text
+
+
+def test_a_scale_that_is_no_text_is_shown_as_messages_show_it(outcomes):
+    effects = cg.contrast(outcomes.assign_attrs(scale=10**5_000), control="none")
+    assert cg.report(cg.estimate(effects))
