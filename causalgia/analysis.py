@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from causalgia.errors import ContrastError, DesignError, InferenceError
+from causalgia.errors import ContrastError, DesignError, InferenceError, quoted
 from causalgia.expressions import KEYWORDS, as_name, names_in, read_hypothesis
 from causalgia.inputs import parse_json, parse_toml
 from causalgia.kinds import two_kinds
@@ -88,15 +88,18 @@ def weights_in_text(value: Any) -> Any:
 def _in_text(text: str) -> dict[str, float]:
     if text in KEYWORDS:
         raise DesignError(
-            f"Analysis: contrasts={text!r} takes all arms, and an analysis does not know them; name the contrasts, or "
-            f"give cg.contrast(outcomes, contrasts={text!r})"
+            f"Analysis: contrasts={quoted(text)} takes all arms, and an analysis does not know them; name the "
+            f"contrasts, or "
+            f"give cg.contrast(outcomes, contrasts={quoted(text)})"
         )
     try:
         found = read_hypothesis(text, names_in(text), of="arm")
     except ContrastError as error:
         raise DesignError(f"Analysis: {error}") from error
     if found.constant:
-        raise DesignError(f"Analysis: contrast {text!r}: arms are compared with each other; its right side is to be 0")
+        raise DesignError(
+            f"Analysis: contrast {quoted(text)}: arms are compared with each other; its right side is to be 0"
+        )
     return found.terms
 
 
@@ -281,7 +284,7 @@ class Analysis:
             return
         if self.exchangeable is False:
             raise DesignError(
-                f"Analysis: error={self.error!r} takes the effects of a family for draws of one law, and "
+                f"Analysis: error={quoted(self.error)} takes the effects of a family for draws of one law, and "
                 "exchangeable=False says that they differ in kind; use error='bh', or give each kind a family of its "
                 "own (families=) with exchangeable=True"
             )
@@ -290,9 +293,9 @@ class Analysis:
         found = two_kinds((name, row.values()) for name, row in contrasts.items())
         if found is not None:
             raise DesignError(
-                f"Analysis: error={self.error!r} treats the effects of a family as draws from one law, and contrasts "
-                f"{found[0]!r} and {found[1]!r} differ in kind by their weights; use error='bh', give each kind a "
-                "family of its own (families=), or say exchangeable=True"
+                f"Analysis: error={quoted(self.error)} treats the effects of a family as draws from one law, and "
+                f"contrasts {quoted(found[0])} and {quoted(found[1])} differ in kind by their weights; use error='bh', "
+                "give each kind a family of its own (families=), or say exchangeable=True"
             )
 
     def _check_prediction(self) -> None:
@@ -305,7 +308,7 @@ class Analysis:
         ):
             if value not in known:
                 raise DesignError(
-                    f"Analysis: {name}={value!r} does not go with target='next predictor', whose interval is a "
+                    f"Analysis: {name}={quoted(value)} does not go with target='next predictor', whose interval is a "
                     f"prediction from few networks; leave {name}= out, or use target='population x "
                     "predictors' for their mean"
                 )
@@ -362,8 +365,9 @@ class Analysis:
         n = None if words is None else self._n_words(set(words))
         if is_of_placebos(self.rope) and n is not None and n < LEAST_PLACEBO_WORDS:
             raise DesignError(
-                f"[analysis]: rope = {self.rope!r} needs contrasts of {LEAST_PLACEBO_WORDS} or more placebo words, and "
-                f"there are {n}; add arms with cg.placebos(pattern, at=, n={LEAST_PLACEBO_WORDS}) or [placebos]"
+                f"[analysis]: rope = {quoted(self.rope)} needs contrasts of {LEAST_PLACEBO_WORDS} or more placebo "
+                f"words, and there are {n}; add arms with cg.placebos(pattern, at=, n={LEAST_PLACEBO_WORDS}) or "
+                "[placebos]"
             )
         if tasks is None or not _by_task(self.rope):
             return
@@ -371,7 +375,9 @@ class Analysis:
             _among(task, tasks, "[analysis.rope]: names", "task")
         for task in tasks:
             if task not in self.region:
-                raise DesignError(f"[analysis.rope]: there is no region for the task {task!r}; give one for each task")
+                raise DesignError(
+                    f"[analysis.rope]: there is no region for the task {quoted(task)}; give one for each task"
+                )
 
     def _n_words(self, words: set[str]) -> int:
         """Return how many contrasts are of one placebo word against something."""
@@ -635,4 +641,6 @@ def _among(name: str, known: Sequence[str], place: str, what: str) -> None:
     if name not in known:
         listed = ", ".join(f"'{name}'" for name in known[:12]) + (", ..." if len(known) > 12 else "") or "none"
         a, noun = "an" if what[0] in "aeiou" else "a", what.split()[0]
-        raise DesignError(f"{place} {name!r}, which is not {a} {what}{nearest(name, known)}; the {noun}s are {listed}")
+        raise DesignError(
+            f"{place} {quoted(name)}, which is not {a} {what}{nearest(name, known)}; the {noun}s are {listed}"
+        )

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import functools
+import pickle
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from types import FunctionType
 from typing import Any
 
 _LOCK = threading.RLock()
+_NO_CACHE = (OSError, EOFError, pickle.UnpicklingError)
 
 
 def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """Return a decorator as `numba.njit`, which imports numba and compiles at the first call, and caches if it can.
 
     Numba keeps machine code beside the source, or in the user's cache folder, or in ``NUMBA_CACHE_DIR``. Where none of
-    these can be written (a container, another user's installation) it refuses to compile at all; here the function is
-    then compiled without a cache, in each process anew.
+    these can be written (a container, another user's installation) it refuses to compile at all, and where the disk is
+    full, over quota or damaged it compiles and then fails; here the function is then compiled without a cache, in each
+    process anew.
 
     Parameters
     ----------
@@ -72,9 +77,32 @@ def _compiled(function: FunctionType, options: dict[str, Any]) -> Callable[..., 
     import numba
 
     try:
-        found: Callable[..., Any] = numba.njit(cache=True, **options)(function)
+        found: Any = numba.njit(cache=True, **options)(function)
     except RuntimeError as error:  # that there is no place for a cache
         if "cannot cache" not in str(error):
             raise
-        found = numba.njit(**options)(function)
-    return found
+        return numba.njit(**options)(function)  # type: ignore[no-any-return]
+    _go_on_uncached(found._cache)
+    return found  # type: ignore[no-any-return]
+
+
+def _go_on_uncached(cache: Any) -> None:
+    """Turn off a cache that the disk fails, rather than let the call fail whose machine code was to be kept."""
+    load, save = cache.load_overload, cache.save_overload
+
+    def load_overload(*arguments: Any) -> Any:
+        try:
+            return load(*arguments)
+        except _NO_CACHE:
+            cache.disable()
+            return None
+
+    def save_overload(*arguments: Any) -> None:
+        try:
+            save(*arguments)
+        except _NO_CACHE:
+            cache.disable()
+            with suppress(OSError):  # numba writes the index first: it may name code of an older source
+                Path(cache.cache_path, f"{cache._impl.filename_base}.nbi").unlink()
+
+    cache.load_overload, cache.save_overload = load_overload, save_overload

@@ -12,7 +12,7 @@ import xarray as xr
 from causalgia.analysis import LEAST_PLACEBO_WORDS, Analysis, is_of_placebos, of_one_word
 from causalgia.design import Design, Genomic, NullModel
 from causalgia.design.null_model import FromParents
-from causalgia.errors import DecisionError, DesignError, PredictorError
+from causalgia.errors import DecisionError, DesignError, PredictorError, quoted
 from causalgia.predict import Predictor
 from causalgia.schema import require_dataset
 from causalgia.staircase import kept_analysis
@@ -124,7 +124,7 @@ def confirm(
 
 def _checked(design: object, screen: xr.Dataset) -> Design:
     if not isinstance(design, Design):
-        raise DesignError(f"design={design!r} is no cg.Design; give the one that the screen was run with")
+        raise DesignError(f"design={quoted(design)} is no cg.Design; give the one that the screen was run with")
     if design.fingerprint != screen.attrs.get("design_fingerprint", design.fingerprint):
         raise DesignError(
             f"design= has the fingerprint {design.fingerprint}, and the screen was run with "
@@ -172,7 +172,7 @@ def _arms(design: Design, analysis: Analysis, names: list[str]) -> list[str]:
     for name in names:
         if name not in known:
             raise DesignError(
-                f"select= names {name!r}, which is no arm or contrast of the screen{nearest(name, known)}"
+                f"select= names {quoted(name)}, which is no arm or contrast of the screen{nearest(name, known)}"
             )
         wanted |= {arm for arm, weight in contrasts[name].items() if weight} if name in contrasts else {name}
     if not wanted - set(_controls(design, analysis)):

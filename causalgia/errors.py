@@ -91,13 +91,15 @@ def printable(text: str) -> str:
 
 
 def quoted(value: object) -> str:
-    r"""Return the repr of a value as a message quotes it: escaped, and cut to 80 characters.
+    r"""Return the repr of a value as a message quotes it: escaped, cut to 80 characters; numpy scalars as Python.
 
     Examples
     --------
     >>> quoted("\x1b[31m"), len(quoted("A" * 5_000))
     ("'\\x1b[31m'", 80)
     """
+    if type(value).__module__ == "numpy" and getattr(value, "shape", None) == ():
+        value = value.item()  # type: ignore[attr-defined]
     try:
         return _cut(printable(repr(value)), _QUOTED)
     except ValueError:  # Python writes no whole number of more than 4,300 digits

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from itertools import combinations, pairwise
 from typing import TypeAlias
 
-from causalgia.errors import ContrastError
+from causalgia.errors import ContrastError, quoted
 
 Terms: TypeAlias = dict[str, float]
 KEYWORDS = ("pairwise", "reference", "sequential")
@@ -93,10 +93,12 @@ def read_hypothesis(text: str, names: Sequence[str], *, of: str = "contrast") ->
     """
     found = _Reader(text, names, of).hypothesis()
     if not all(map(math.isfinite, [*found.terms.values(), found.constant])):
-        raise ContrastError(f"{_noun(of)} {text!r} has a number that is not finite; weights of size 1 say the same")
+        raise ContrastError(
+            f"{_noun(of)} {quoted(text)} has a number that is not finite; weights of size 1 say the same"
+        )
     if not any(found.terms.values()):
         what = f"every {of} in it cancels" if found.terms else f"it names no {of}"
-        raise ContrastError(f"{_noun(of)} {text!r}: {what}; for example {_example(names)!r}")
+        raise ContrastError(f"{_noun(of)} {quoted(text)}: {what}; for example {quoted(_example(names))}")
     return Linear({name: value for name, value in found.terms.items() if value}, found.constant)
 
 
@@ -129,22 +131,22 @@ def differences(which: str, names: Sequence[str], *, of: str = "contrast") -> di
     """
     if len(names) < 2:
         raise ContrastError(
-            f"{which!r} compares {of}s, and there is one, {names[0]!r}; name a number: '{names[0]} = 0'"
+            f"{quoted(which)} compares {of}s, and there is one, {quoted(names[0])}; name a number: '{names[0]} = 0'"
         )
     pairs = {
         "pairwise": list(combinations(names, 2)),
         "reference": [(names[0], name) for name in names[1:]],
         "sequential": list(pairwise(names)),
     }[which]
-    return {f"{quoted(later)} - {quoted(earlier)}": {later: 1.0, earlier: -1.0} for earlier, later in pairs}
+    return {f"{backticked(later)} - {backticked(earlier)}": {later: 1.0, earlier: -1.0} for earlier, later in pairs}
 
 
-def quoted(name: str) -> str:
+def backticked(name: str) -> str:
     """Write a name as a hypothesis reads it: in backticks where it is not one word.
 
     Examples
     --------
-    >>> quoted("GATA1"), quoted("GATA1 x TAL1")
+    >>> backticked("GATA1"), backticked("GATA1 x TAL1")
     ('GATA1', '`GATA1 x TAL1`')
     """
     if _WORD.fullmatch(name):
@@ -186,8 +188,8 @@ def check_distinct(rows: dict[str, Linear]) -> None:
         key = tuple((n, f"{value / first + 0.0:.9g}") for n, value in [*terms, ("", row.constant or 0.0)])
         if key in known:
             raise ContrastError(
-                f"hypotheses {known[key]!r} and {name!r} are one: the second is a multiple of the first, and "
-                "would count twice in the family; leave one out"
+                f"hypotheses {quoted(known[key])} and {quoted(name)} are one: the second is a multiple of the first, "
+                "and would count twice in the family; leave one out"
             )
         known[key] = name
 
@@ -201,11 +203,11 @@ def nearest(name: str, names: Sequence[str]) -> str:
     "; did you mean 'GATA1'?"
     """
     near = difflib.get_close_matches(name, list(names), n=3, cutoff=0.4)
-    return f"; did you mean {', '.join(map(repr, near))}?" if near else ""
+    return f"; did you mean {', '.join(map(quoted, near))}?" if near else ""
 
 
 def _example(names: Sequence[str]) -> str:
-    shown = [quoted(name) for name in names[:2]]
+    shown = [backticked(name) for name in names[:2]]
     return f"{shown[0]} - {shown[1]} = 0" if len(shown) > 1 else f"{shown[0]} = 0"
 
 
@@ -228,7 +230,9 @@ class _Reader:
         while at < len(text):
             match = _TOKEN.match(text, at)
             if match is None:
-                raise self._error(f"{text[at:].strip()[:20]!r} is neither a number, a name nor one of + - * / ( ) =")
+                raise self._error(
+                    f"{quoted(text[at:].strip()[:20])} is neither a number, a name nor one of + - * / ( ) ="
+                )
             kind = str(match.lastgroup)
             value = match[kind]
             found.append((kind, "=" if value == "==" else value))
@@ -237,8 +241,8 @@ class _Reader:
 
     def _error(self, what: str) -> ContrastError:
         return ContrastError(
-            f"{_noun(self.of)} {self.text[:200]!r}: {what}; for example {_example(self.names)!r}, names with spaces or "
-            "signs in backticks"
+            f"{_noun(self.of)} {quoted(self.text[:200])}: {what}; for example {quoted(_example(self.names))}, names "
+            "with spaces or signs in backticks"
         )
 
     def _next(self, *values: str) -> str:
@@ -255,7 +259,7 @@ class _Reader:
             found = found.plus(self._sum(), -1.0)
         kind, value = self.tokens[self.at]
         if kind != "end":
-            raise self._error("it has two '='" if value == "=" else f"{value!r} is not expected there")
+            raise self._error("it has two '='" if value == "=" else f"{quoted(value)} is not expected there")
         return found
 
     def _sum(self) -> Linear:
@@ -278,7 +282,7 @@ class _Reader:
 
     def _divided(self, one: Linear, other: Linear) -> Linear:
         if other.terms:
-            raise self._error(f"a division by {next(iter(other.terms))!r} is not linear")
+            raise self._error(f"a division by {quoted(next(iter(other.terms)))} is not linear")
         if other.constant == 0:
             raise self._error("it divides by 0")
         return Linear(
@@ -307,7 +311,7 @@ class _Reader:
             return Linear({}, float(value))
         if kind in ("name", "quoted"):
             return Linear({self._name(value, kind): 1.0}, 0.0)
-        raise self._error(f"{value!r} is not expected there" if value else "it ends too early")
+        raise self._error(f"{quoted(value)} is not expected there" if value else "it ends too early")
 
     def _name(self, value: str, kind: str) -> str:
         name = value[1:-1] if kind == "quoted" else value
@@ -316,9 +320,9 @@ class _Reader:
         position = re.fullmatch(r"b([1-9]\d{0,6})", value)
         if position and int(position[1]) <= len(self.names):
             return self.names[int(position[1]) - 1]
-        listed = ", ".join(map(repr, self.names[:20]))
+        listed = ", ".join(map(quoted, self.names[:20]))
         more = f" and {len(self.names) - 20} more" if len(self.names) > 20 else ""
         hint = nearest(name, self.names) or "."
         raise ContrastError(
-            f"{_noun(self.of)} {self.text[:200]!r}: {name!r} is no {self.of}{hint} There are {listed}{more}"
+            f"{_noun(self.of)} {quoted(self.text[:200])}: {quoted(name)} is no {self.of}{hint} There are {listed}{more}"
         )

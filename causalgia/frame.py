@@ -131,10 +131,12 @@ def _covariates(given: str | Iterable[str] | None, outcome: str, arm: str) -> tu
         if not isinstance(name, str):
             raise OutcomesError(f"covariates= takes the name of a column as text, not {type(name).__name__}")
         if name in (outcome, arm):
-            raise OutcomesError(f"covariates={name!r} is the column of the outcome or the arm; name what came before")
+            raise OutcomesError(
+                f"covariates={quoted(name)} is the column of the outcome or the arm; name what came before"
+            )
         if name in RESERVED - {"gc"}:
             raise OutcomesError(
-                f"covariate {name!r}: a Dataset of outcomes means something else by that name; rename the column"
+                f"covariate {quoted(name)}: a Dataset of outcomes means something else by that name; rename the column"
             )
     return names
 
@@ -150,9 +152,9 @@ def _table(frame: Any, named: Mapping[str, str | None], covariates: Sequence[str
         if not isinstance(column, str):
             raise OutcomesError(f"{name}= takes the name of a column as text, not {type(column).__name__}")
         if column not in table.columns:
-            raise OutcomesError(f"no column {column!r}; the columns are {', '.join(map(repr, table.columns))}")
+            raise OutcomesError(f"no column {quoted(column)}; the columns are {', '.join(map(quoted, table.columns))}")
         if (table.columns == column).sum() > 1:
-            raise OutcomesError(f"column {column!r} is there twice; rename one")
+            raise OutcomesError(f"column {quoted(column)} is there twice; rename one")
     return table
 
 
@@ -160,7 +162,9 @@ def _axis(table: pd.DataFrame, dim: str, column: str, *, text: bool = False) -> 
     """Code a column by order of first appearance; a gap is refused."""
     absent = table[column].isna().to_numpy()
     if absent.any():
-        raise OutcomesError(f"row {_row(table, absent)}: column {column!r} has no value; fill it in or drop the row")
+        raise OutcomesError(
+            f"row {_row(table, absent)}: column {quoted(column)} has no value; fill it in or drop the row"
+        )
     codes, uniques = factorized(table, column)
     names = uniques.tolist()
     if text or not all(isinstance(name, int) for name in names):
@@ -168,7 +172,7 @@ def _axis(table: pd.DataFrame, dim: str, column: str, *, text: bool = False) -> 
         _require_distinct(names, column)
         odd = next((name for name in names if not name.isprintable()), None)
         if odd is not None and text:
-            raise OutcomesError(f"column {column!r} has {quoted(odd)}, which cannot be printed; rename it")
+            raise OutcomesError(f"column {quoted(column)} has {quoted(odd)}, which cannot be printed; rename it")
     return _Axis(dim, np.asarray(codes, dtype=np.intp), names)
 
 
@@ -195,10 +199,10 @@ def factorized(table: pd.DataFrame, column: str) -> tuple[Any, Any]:
         for row, value in zip(table.index, table[column], strict=True):
             if not isinstance(value, Hashable) or not _has_text(value):
                 raise OutcomesError(
-                    f"row {row}: column {column!r} holds {quoted(value)}; a cell holds one number or one text that can "
-                    "be printed"
+                    f"row {row}: column {quoted(column)} holds {quoted(value)}; a cell holds one number or one text "
+                    "that can be printed"
                 ) from error
-        raise OutcomesError(f"column {column!r} holds values that are no names ({error}); give text") from error
+        raise OutcomesError(f"column {quoted(column)} holds values that are no names ({error}); give text") from error
     return codes, uniques
 
 
@@ -213,7 +217,9 @@ def _has_text(value: object) -> bool:
 def _require_distinct(names: list[str], column: str) -> None:
     name, count = Counter(names).most_common(1)[0]
     if count > 1:
-        raise OutcomesError(f"column {column!r} has {count} values that are all {name!r} as text; write them one way")
+        raise OutcomesError(
+            f"column {quoted(column)} has {count} values that are all {quoted(name)} as text; write them one way"
+        )
 
 
 def _name(value: Any) -> str:
@@ -237,19 +243,19 @@ def _numbers(table: pd.DataFrame, column: str, axes: Sequence[_Axis]) -> npt.NDA
     """Read a column as finite floats; float16 and float32 stay what they are."""
     kind = _numpy_dtype(table[column].dtype)
     if kind.kind in "cmM":
-        raise OutcomesError(f"column {column!r} is {table[column].dtype}, not real numbers; give numbers")
+        raise OutcomesError(f"column {quoted(column)} is {table[column].dtype}, not real numbers; give numbers")
     try:
         values = table[column].to_numpy(dtype=kind if kind in (np.float16, np.float32) else np.float64, na_value=np.nan)
     except (TypeError, ValueError, OverflowError) as error:
-        raise OutcomesError(f"column {column!r} is not numeric ({error}); give numbers") from error
+        raise OutcomesError(f"column {quoted(column)} is not numeric ({error}); give numbers") from error
     bad = ~np.isfinite(values)
     if bad.any():
         i = int(np.flatnonzero(bad)[0])
         unit, *others = ((axis.dim, axis.names[axis.codes[i]]) for axis in axes)
         where = "".join(f", {dim} '{name}'" for dim, name in others)
         raise OutcomesError(
-            f"row {_row(table, bad)} (unit {unit[1]}{where}): {column!r} is {values[i]!s}; "
-            "repair the value, or drop every row of that unit"
+            f"row {_row(table, bad)} (unit {unit[1]}{where}): {quoted(column)} is {values[i]!s}; repair the value, or "
+            "drop every row of that unit"
         )
     return np.asarray(values)
 
@@ -271,9 +277,8 @@ def _is_crossover(units: _Axis, arms: _Axis) -> bool:
     u = int(np.argmax(counts < len(arms.names)))
     missing = arms.names[int(np.flatnonzero(~has[u])[0])]
     raise OutcomesError(
-        f"unit {units.names[u]} has {counts[u]} of {len(arms.names)} arms and lacks '{missing}'; "
-        "a crossover needs every arm in every unit, a parallel trial one arm a unit: "
-        "add the row, or drop that unit or that arm"
+        f"unit {units.names[u]} has {counts[u]} of {len(arms.names)} arms and lacks {quoted(missing)}; a crossover "
+        "needs every arm in every unit, a parallel trial one arm a unit: add the row, or drop that unit or that arm"
     )
 
 
@@ -302,14 +307,16 @@ def _constant(values: Labels, column: str, units: _Axis, first: Codes) -> Labels
     """One value a unit; a unit with two is refused."""
     absent = pd.isna(values)
     if absent.any():
-        raise OutcomesError(f"unit {units.names[units.codes[np.argmax(absent)]]}: {column!r} has no value; fill it in")
+        raise OutcomesError(
+            f"unit {units.names[units.codes[np.argmax(absent)]]}: {quoted(column)} has no value; fill it in"
+        )
     one = values[first]
     differs = np.asarray(values != one[units.codes])
     if differs.any():
         i = int(np.flatnonzero(differs)[0])
         name = units.names[units.codes[i]]
         raise OutcomesError(
-            f"unit {name}: {column!r} is {one[units.codes[i]]!s} in one row and {values[i]!s} in another; "
+            f"unit {name}: {quoted(column)} is {one[units.codes[i]]!s} in one row and {values[i]!s} in another; "
             "it belongs to the unit, so it must be the same in all its rows"
         )
     if one.dtype != object:

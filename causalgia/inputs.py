@@ -253,7 +253,9 @@ def _check_plain(plain: object, error: type[CausalgiaError], place: str) -> None
         value, name, depth = left.pop()
         if isinstance(value, str):
             if found := _CONTROL.search(value):
-                raise error(f"{place}{name}{quoted(value)} holds the control character {found[0]!r}; leave it out")
+                raise error(
+                    f"{place}{name}{quoted(value)} holds the control character {quoted(found[0])}; leave it out"
+                )
         elif isinstance(value, int):
             if not -(2**63) <= value < 2**63:
                 raise error(f"{place}{name}{quoted(value)} is beyond 64 bits; whole numbers are below 2^63")
@@ -263,5 +265,7 @@ def _check_plain(plain: object, error: type[CausalgiaError], place: str) -> None
             pairs = value.items() if isinstance(value, dict) else (("", x) for x in value)
             for key, x in pairs:
                 if key and (found := _CONTROL.search(key)):
-                    raise error(f"{place}key {quoted(key)} holds the control character {found[0]!r}; leave it out")
+                    raise error(
+                        f"{place}key {quoted(key)} holds the control character {quoted(found[0])}; leave it out"
+                    )
                 left.append((x, f"{key} = " if key else name, depth + 1))

@@ -187,7 +187,7 @@ def _declared(path: Path) -> int:
             group = left.pop()
             place = h5py.h5o.get_info(group.id).addr
             if place in seen:
-                raise OutcomesError(f"{path}: damaged: group {group.name!r} contains itself; make it anew")
+                raise OutcomesError(f"{path}: damaged: group {quoted(group.name)} contains itself; make it anew")
             seen.add(place)
             for name in group:
                 _refuse_link(path, name, group.get(name, getlink=True))

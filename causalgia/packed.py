@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from causalgia.errors import OutcomesError
+from causalgia.errors import OutcomesError, quoted
 from causalgia.inputs import inflate, parse_json
 from causalgia.schema import annotate
 
@@ -41,7 +41,9 @@ def unpack(dataset: xr.Dataset, name: str) -> str | None:
         If its bytes are damaged, or unpack to more than 128 MiB and twenty times their size.
     """
     if name in dataset.variables:
-        return inflate(dataset[name].to_numpy().tobytes(), OutcomesError, source=f"the variable {name!r}").decode()
+        return inflate(
+            dataset[name].to_numpy().tobytes(), OutcomesError, source=f"the variable {quoted(name)}"
+        ).decode()
     text = dataset.attrs.get(name)
     return None if text is None else str(text)
 

@@ -58,11 +58,11 @@ class Prior:
         for name in ("mu_sd", "tau_scale"):
             object.__setattr__(self, name, _positive(name, getattr(self, name)))
         if self.tau not in TAUS:
-            raise InferenceError(f"Prior: tau={self.tau!r} is none of {', '.join(TAUS)}")
+            raise InferenceError(f"Prior: tau={quoted(self.tau)} is none of {', '.join(TAUS)}")
         if np.isinf(self.tau_scale) and self.tau != "uniform":
-            raise InferenceError(f"Prior: tau={self.tau!r} needs a finite tau_scale; tau='uniform' can be flat")
+            raise InferenceError(f"Prior: tau={quoted(self.tau)} needs a finite tau_scale; tau='uniform' can be flat")
         if not isinstance(self.standardised, bool):
-            raise InferenceError(f"Prior: standardised={self.standardised!r} is neither True nor False")
+            raise InferenceError(f"Prior: standardised={quoted(self.standardised)} is neither True nor False")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields that differ from their defaults, ready for TOML."""
@@ -80,7 +80,7 @@ class Prior:
         known = list(asdict(cls()))
         for key in plain:
             if key not in known:
-                raise InferenceError(f"Prior: there is no '{key}'; it takes {', '.join(known)}")
+                raise InferenceError(f"Prior: there is no {quoted(key)}; it takes {', '.join(known)}")
         return cls(**plain)
 
 

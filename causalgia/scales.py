@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from causalgia.errors import ContrastError
+from causalgia.errors import ContrastError, quoted
 from causalgia.rowwise import extremes, row_blocks
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def transformed(values: npt.NDArray[np.floating], *, scale: str) -> Array:
 def check_scale(y: xr.DataArray, scale: Any, measured_on: str) -> None:
     """Refuse a scale that is unknown, or impossible for what is measured or for a value."""
     if not isinstance(scale, str) or scale not in _TRANSFORMS:
-        raise ContrastError(f"scale {scale!r} is none of {', '.join([*_TRANSFORMS, *OF_MEANS])}")
+        raise ContrastError(f"scale {quoted(scale)} is none of {', '.join([*_TRANSFORMS, *OF_MEANS])}")
     if scale != "identity":
         refuse_logs(scale, measured_on)
         _refuse_values(y, scale)
@@ -141,10 +141,11 @@ def refuse_logs(scale: str, measured_on: str) -> None:
         return
     if scale == "logit":
         raise ContrastError(
-            f"scale='logit': the outcomes are on '{measured_on}' and not probabilities; use scale='identity'"
+            f"scale='logit': the outcomes are on {quoted(measured_on)} and not probabilities; use scale='identity'"
         )
     raise ContrastError(
-        f"scale='{scale}': the outcomes are already on '{measured_on}'; use scale='identity', which compares logs"
+        f"scale={quoted(scale)}: the outcomes are already on {quoted(measured_on)}; use scale='identity', which "
+        "compares logs"
     )
 
 
@@ -157,7 +158,7 @@ def _refuse_values(y: xr.DataArray, scale: str) -> None:
         f"{dim} {y[dim].to_numpy()[i]!s}" for dim, i in zip(y.dims, where, strict=True) if dim in y.coords
     )
     need = "outcomes between 0 and 1" if scale == "logit" else "positive outcomes"
-    raise ContrastError(f"scale='{scale}' needs {need}, and {labels} has {value:g}; use scale='identity'")
+    raise ContrastError(f"scale={quoted(scale)} needs {need}, and {labels} has {value:g}; use scale='identity'")
 
 
 def _outside(y: xr.DataArray, scale: str) -> Iterator[tuple[Any, tuple[int, ...]]]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from causalgia.errors import OutcomesError
+from causalgia.errors import OutcomesError, quoted
 from causalgia.rowwise import extremes, is_lazy, row_blocks
 
 if TYPE_CHECKING:
@@ -438,7 +438,7 @@ def validate(dataset: xr.Dataset, kind: Kind) -> xr.Dataset:
     require_dataset(dataset, kind)
     for dim in _REQUIRED_DIMS[kind]:
         if dim not in dataset.dims:
-            raise OutcomesError(f"{kind}: no dim '{dim}'; a Dataset from {_MAKERS[kind]} has it")
+            raise OutcomesError(f"{kind}: no dim {quoted(dim)}; a Dataset from {_MAKERS[kind]} has it")
     for row in SCHEMA:
         if kind not in row.datasets:
             continue
@@ -446,7 +446,7 @@ def validate(dataset: xr.Dataset, kind: Kind) -> xr.Dataset:
             _validate_variable(_bounded(dataset, row.name), row, kind)
         elif row.required:
             raise OutcomesError(
-                f"{kind}: no variable '{row.name}' ({row.meaning}); a Dataset from {_MAKERS[kind]} has it"
+                f"{kind}: no variable {quoted(row.name)} ({row.meaning}); a Dataset from {_MAKERS[kind]} has it"
             )
     if kind == "outcomes" and "outcome" not in dataset:
         raise OutcomesError(f"outcomes: no variable 'outcome'; a Dataset from {_MAKERS[kind]} has it")
@@ -513,11 +513,15 @@ def _bounded(dataset: xr.Dataset, name: str) -> xr.DataArray:
 def _validate_variable(array: xr.DataArray, row: Variable, kind: Kind) -> None:
     if tuple(map(str, array.dims)) not in row.dims:
         expected = " or ".join(str(d) for d in row.dims)
-        raise OutcomesError(f"{kind}: '{row.name}' has dims {array.dims}, not {expected}; transpose or rename them")
+        raise OutcomesError(
+            f"{kind}: {quoted(row.name)} has dims {array.dims}, not {expected}; transpose or rename them"
+        )
     if row.dtype != "*" and not _dtype_agrees(array.dtype, row.dtype):
-        raise OutcomesError(f"{kind}: '{row.name}' has dtype {array.dtype}, not kind '{row.dtype}'; cast it first")
+        raise OutcomesError(
+            f"{kind}: {quoted(row.name)} has dtype {array.dtype}, not kind {quoted(row.dtype)}; cast it first"
+        )
     if row.dtype == "f" and not _is_finite(array):
-        raise OutcomesError(f"{kind}: '{row.name}' has {_first_nonfinite(array)}; repair it where it arose")
+        raise OutcomesError(f"{kind}: {quoted(row.name)} has {_first_nonfinite(array)}; repair it where it arose")
 
 
 def _dtype_agrees(dtype: np.dtype, kind: str) -> bool:
@@ -582,7 +586,8 @@ def _validate_names(dataset: xr.Dataset, name: str, kind: Kind) -> None:
     labels, counts = np.unique(values.astype(str) if values.dtype == object else values, return_counts=True)
     if (counts > 1).any():
         raise OutcomesError(
-            f"{kind}: {name} {labels[counts > 1][0]!s} appears {counts.max()} times; make the names of '{name}' unique"
+            f"{kind}: {name} {labels[counts > 1][0]!s} appears {counts.max()} times; make the names of "
+            f"{quoted(name)} unique"
         )
 
 

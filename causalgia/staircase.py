@@ -13,7 +13,7 @@ import xarray as xr
 from causalgia.analysis import Analysis, is_of_placebos
 from causalgia.arm_weights import weights_of
 from causalgia.effects import contrast
-from causalgia.errors import ContrastError, DecisionError, ExploratoryWarning, OutcomesError
+from causalgia.errors import ContrastError, DecisionError, ExploratoryWarning, OutcomesError, quoted
 from causalgia.estimation import estimate
 from causalgia.estimation.request import users_level
 from causalgia.estimation.words import placebo_words
@@ -153,7 +153,9 @@ def steps_from(estimates: xr.Dataset, analysis: Analysis, *, rng: RNG) -> Steps:
     require_rope(analysis)
     for said, method in (("adjust", analysis.adjust), ("error", analysis.error)):
         if method in ("bootstrap_t", "sign_flip"):
-            raise ContrastError(f"{said}={method!r} resamples units, and these are estimates; give outcomes, or 'bh'")
+            raise ContrastError(
+                f"{said}={quoted(method)} resamples units, and these are estimates; give outcomes, or 'bh'"
+            )
     how: dict[str, Any] = {"method": analysis.adjust or "bh", "family": analysis.families}
     adjusted = adjust(estimates, **how, rng=derive(root_key(rng), "adjust"))
     return conclude(estimates, None, adjusted, analysis, root_key(rng))
@@ -274,13 +276,15 @@ def asked_of(outcomes: xr.Dataset, analysis: Analysis | None) -> Analysis:
             "these outcomes carry no analysis; say what is asked: cg.Analysis(control='...', rope=(lower, upper))"
         )
     if not isinstance(analysis, Analysis):
-        raise OutcomesError(f"analysis={analysis!r} is no cg.Analysis; for example cg.Analysis(control='...', rope=0)")
+        raise OutcomesError(
+            f"analysis={quoted(analysis)} is no cg.Analysis; for example cg.Analysis(control='...', rope=0)"
+        )
     if keeps_effects(outcomes):
         analysis = analysis if analysis.asks else analysis.asking(question_of(outcomes) or _question_in(outcomes))
         _require_question(outcomes, analysis)
     analysis = analysis if analysis.asks else analysis.asking(question_of(outcomes))
     if not analysis.asks:
-        arms = ", ".join(map(repr, outcomes["arm"].to_numpy()[:4].tolist())) if "arm" in outcomes.coords else "none"
+        arms = ", ".join(map(quoted, outcomes["arm"].to_numpy()[:4].tolist())) if "arm" in outcomes.coords else "none"
         raise ContrastError(f"the analysis asks nothing: say control= (one of {arms}, ...), contrasts= or interaction=")
     return analysis
 
@@ -371,7 +375,9 @@ def _estimated_from_moments(moments: xr.Dataset, analysis: Analysis, rng: RNG) -
     }
     for name, (value, had) in needs.items():
         if not had:
-            raise ContrastError(f"{name}={value!r} takes every unit, and these are moments; keep outcomes or effects")
+            raise ContrastError(
+                f"{name}={quoted(value)} takes every unit, and these are moments; keep outcomes or effects"
+            )
     estimates = estimate(_with_families(moments, analysis), ci_prob=analysis.ci_prob)
     if analysis.adjust is None:
         return estimates
@@ -402,7 +408,7 @@ def _with_families(effects: xr.Dataset, analysis: Analysis) -> xr.Dataset:
     if name not in effects.coords or effects[name].dims != ("arm",):
         on_arm = [str(c) for c in effects.coords if effects[c].dims in (("arm",), ("contrast",))]
         raise ContrastError(
-            f"families={name!r} is no coordinate of the contrasts or arms; there are {', '.join(on_arm)}"
+            f"families={quoted(name)} is no coordinate of the contrasts or arms; there are {', '.join(on_arm)}"
         )
     levels = effects[name].to_numpy()
     positive = weights_of(effects) > 0
@@ -410,8 +416,8 @@ def _with_families(effects: xr.Dataset, analysis: Analysis) -> xr.Dataset:
     for contrast_name, found in zip(effects["contrast"].to_numpy(), families, strict=True):
         if len(found) != 1:
             raise ContrastError(
-                f"contrast {contrast_name!s} is of arms with several levels of {name!r} ({', '.join(found)}); give the "
-                "family of each contrast as a coordinate, or leave families out"
+                f"contrast {contrast_name!s} is of arms with several levels of {quoted(name)} ({', '.join(found)}); "
+                "give the family of each contrast as a coordinate, or leave families out"
             )
     coords = {"contrast": effects["contrast"].to_numpy()}
     return effects.drop_vars(str(name)).assign_coords(

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia import netcdf
-from causalgia.errors import OutcomesError
+from causalgia.errors import OutcomesError, quoted
 from causalgia.schema import Kind, validate
 
 
@@ -89,7 +89,9 @@ def _refuse_attrs(dataset: xr.Dataset, target: Path) -> None:
     for name, value in dataset.attrs.items():
         if isinstance(value, bool | np.bool_) or not isinstance(value, str | int | float | np.number):
             kind = type(value).__name__
-            raise OutcomesError(f"{target}: attrs[{name!r}] is a {kind}; attributes are text or numbers: convert it")
+            raise OutcomesError(
+                f"{target}: attrs[{quoted(name)}] is a {kind}; attributes are text or numbers: convert it"
+            )
 
 
 def _plain(value: object) -> object:

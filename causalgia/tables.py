@@ -91,7 +91,7 @@ def check_value(value: object, keys: Keys, key: str, *, said: str) -> None:
 def require(table: Table, key: str, what: str) -> None:
     """Raise DesignError where a table lacks a key."""
     if key not in table:
-        raise DesignError(f"{what} needs '{key}'; it has {', '.join(table) or 'nothing'}")
+        raise DesignError(f"{what} needs {quoted(key)}; it has {', '.join(table) or 'nothing'}")
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

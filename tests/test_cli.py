@@ -638,9 +638,22 @@ def test_a_stored_trial_is_opened_with_its_folder(trial, tmp_path):
 
 def test_a_file_of_results_is_opened_by_its_folder(results):
     with pytest.raises(
-        StoreError, match=r"outcomes.nc is a file; open the folder that it is in: cg.open\('.*results'\)"
+        StoreError, match=r"outcomes.nc is a file, and a trial is opened by its folder: cg.open\('.*results'\)"
     ):
         cg.open(results / "outcomes.nc")
+
+
+def test_a_file_deep_in_a_store_is_opened_by_its_folder(tmp_path):
+    design = cg.Design(null=cg.Uniform(length=30), arms={"a": cg.Untreated(), "b": cg.Embed("GATA", at=9)}, n_units=8)
+    cg.run(design, cg.zoo.oracle("rbfox1_like"), rng=0, store=tmp_path / "trial.zarr")
+    with pytest.raises(StoreError, match=r"is a file, and a trial is opened by its folder: cg.open\('.*trial.zarr'\)"):
+        cg.open(tmp_path / "trial.zarr" / "outcome" / "zarr.json")
+
+
+def test_a_file_of_no_trial_is_not_opened(tmp_path):
+    (tmp_path / "notes.txt").write_text("x")
+    with pytest.raises(StoreError, match=r"notes.txt is a file, and in no folder of a trial; open the folder that "):
+        cg.open(tmp_path / "notes.txt")
 
 
 def test_a_folder_of_nothing_is_not_opened(tmp_path):

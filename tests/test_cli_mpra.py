@@ -145,6 +145,28 @@ def test_power_from_a_pilot(folder):
     assert "backgrounds" in call("mpra", "cheapest", "--halfwidth", "0.2", *pilot).stdout
 
 
+@pytest.mark.parametrize(
+    "verb", [("power", "--barcodes", "10"), ("cheapest", "--halfwidth", "0.2")], ids=lambda v: v[0]
+)
+def test_cell_types_of_a_pilot_are_not_pooled(folder, tmp_path, verb):
+    table = pd.read_csv(folder / "counts.tsv.gz", sep="\t")
+    of_two, of_one = tmp_path / "two.tsv", tmp_path / "one.tsv"
+    counted = [f"{kind}_count_{i}" for i in (1, 2) for kind in ("dna", "rna")]
+    table[["barcode", "oligo_name", *counted]].to_csv(of_one, sep="\t", index=False)
+    kinds = {f"_{i}": f"_{name}" for i, name in enumerate(("K562_1", "K562_2", "HepG2_1"), 1)}
+    names = {f"{kind}_count{i}": f"{kind}_count{name}" for i, name in kinds.items() for kind in ("dna", "rna")}
+    table.rename(columns=names).to_csv(of_two, sep="\t", index=False)
+    options = ("--design", folder / "LIB", "--control", "placebo")
+    refused(
+        *("mpra", *verb, "--pilot", of_two, *options),
+        said="cell types or conditions are no replicates of one another",
+    )
+    refused("mpra", *verb, "--pilot", of_two, *options, said="of a pilot --pilot-replicates K562_1,K562_2)")
+    chosen = call("mpra", *verb, "--pilot", of_two, *options, "--pilot-replicates", "K562_1, K562_2").stdout
+    assert chosen == call("mpra", *verb, "--pilot", of_one, *options).stdout
+    refused("mpra", *verb, "--pilot-replicates", "K562_1", said="give its counts, --pilot")
+
+
 def test_what_is_said_beside_a_pilot_counts(folder):
     pilot = ("--pilot", folder / "counts.tsv.gz", "--design", folder / "LIB", "--control", "placebo")
     asked = ("mpra", "power", *pilot, "--barcodes", "10", "--replicates", "3", "--backgrounds", "20")

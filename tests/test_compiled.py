@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pickle
 import shutil
@@ -67,6 +68,73 @@ def test_workers_of_such_an_installation_run_uncached_too(read_only, tmp_path):
     done = run_in(read_only, _RUN_ON_WORKERS, tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[1].startswith(str(read_only))
+
+
+_NO_SPACE = """
+import resource
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))  # machine code is longer, and fails as on a full disk
+"""
+
+
+@pytest.mark.parametrize("code", [_RUN, _RUN_ON_WORKERS], ids=["one process", "workers"])
+def test_a_full_disk_runs_uncached(tmp_path, code):
+    pytest.importorskip("resource", reason="limits of a process are those of POSIX")
+    script, cache = tmp_path / "trial.py", tmp_path / "cache"
+    script.write_text(_NO_SPACE + code)
+    env = os.environ | {"NUMBA_CACHE_DIR": str(cache), "PYTHONPATH": str(Path(causalgia.__file__).parents[1])}
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, env=env, cwd=tmp_path, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    expected = subprocess.run([sys.executable, "-c", _RUN], capture_output=True, text=True, check=True).stdout.split()
+    assert done.stdout.split()[0] == expected[0]
+    assert list(cache.iterdir()), "numba did not try this folder"
+    assert not [path for path in cache.rglob("*") if path.is_file()]
+
+
+@pytest.fixture
+def kernel(tmp_path, monkeypatch):
+    """A function that writes a source file and compiles what it holds, as a new process would."""
+    from numba.core import config
+
+    monkeypatch.setattr(config, "CACHE_DIR", "")
+
+    def compiled(factor: int):
+        source = tmp_path / "kernel.py"
+        source.write_text(f"def scaled(x):\n    return {factor}.0 * x\n")
+        os.utime(source, ns=(factor, factor))
+        names: dict[str, object] = {"__name__": "kernel"}
+        exec(compile(source.read_text(), str(source), "exec"), names)
+        return njit()(names["scaled"])
+
+    return compiled
+
+
+@pytest.mark.parametrize("verb", ["_save_index", "_save_data"])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO], ids=errno.errorcode.get)
+def test_code_that_cannot_be_saved_runs_and_leaves_no_index(monkeypatch, kernel, tmp_path, verb, number):
+    from numba.core.caching import IndexDataCacheFile
+
+    assert kernel(2)(3) == 6  # an older source, of which the code is kept under the name that the next one takes
+    with monkeypatch.context() as patch:
+
+        def fails(*_):
+            raise OSError(number, os.strerror(number))
+
+        patch.setattr(IndexDataCacheFile, verb, fails)
+        assert kernel(5)(3) == 15
+        assert kernel(5)(3.0) == 15.0
+    assert not list(tmp_path.rglob("*.tmp.*"))
+    assert kernel(5)(3) == 15
+
+
+@pytest.mark.parametrize("left", [b"", b"\0" * 99, None], ids=["empty", "zeros", "cut"])
+@pytest.mark.parametrize("kind", ["nbi", "nbc"])
+def test_a_cache_that_is_damaged_is_not_read(kernel, tmp_path, left, kind):
+    assert kernel(2)(3) == 6
+    (file,) = tmp_path.rglob(f"*.{kind}")
+    file.write_bytes(file.read_bytes()[:-9] if left is None else left)
+    assert kernel(2)(3) == 6
 
 
 def test_another_error_of_numba_is_not_hidden(monkeypatch):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 import pkgutil
+import pydoc
 import re
 import subprocess
 import sys
@@ -173,3 +175,14 @@ def test_the_lower_bounds_are_the_versions_that_are_tried():
     for requirement in project["dependencies"]:
         name, bound = re.fullmatch(r"([\w-]+)(?:\[\w+\])?>=([\d.]+)", requirement).groups()
         assert pins[name].removesuffix(".0").startswith(bound.removesuffix(".0")), requirement
+
+
+def test_help_says_what_is_done_and_what_is_taken():
+    for name in cg.__all__:
+        public = getattr(cg, name)
+        first = (inspect.getdoc(public) or "").partition("\n")[0]
+        assert first.strip(), f"cg.{name} has no docstring"
+        if callable(public):
+            assert first in pydoc.render_doc(public, renderer=pydoc.plaintext)
+    taken = inspect.signature(cg.adjust).parameters["estimates"].annotation
+    assert "Series" in taken and "Dataset" in taken, "the signature in help is that behind the overloads"  # noqa: PT018

@@ -189,6 +189,7 @@ def test_ambiguous_letters_of_a_fasta_are_drawn_by_choice(tmp_path):
     [
         (b"", "x.fa: the file is empty"),
         (b"\n \n", "x.fa: the file is empty"),
+        (b">\xe2\x80\xa8\nACGT\n", "x.fa: line 1: record has no name after '>'; complete or drop it"),
         (b"\nACGT\n>a\nACGT\n", "x.fa: line 2: 'ACGT' before any header; a FASTA begins with a line '>name'"),
         (b"@read\nACGT\n+\nIIII\n", "looks like FASTQ"),
         (b">a\nACGT\n\n>b\n>c\nACGT\n", "x.fa: line 4: record 'b' has no letters"),

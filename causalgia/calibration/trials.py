@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia.design import Arm, Design
-from causalgia.errors import DesignError, OutcomesError, PredictorError
+from causalgia.errors import DesignError, OutcomesError, PredictorError, quoted
 from causalgia.predict import Predictor
 from causalgia.streams import derive
 from causalgia.trial import run
@@ -94,7 +94,7 @@ def same_arms(design: Design, control: str) -> Design:
     """
     arms = {arm.name: arm.intervention for arm in design.named_arms}
     if control not in arms:
-        raise DesignError(f"control {control!r} is not an arm of the design; the arms are {', '.join(arms)}")
+        raise DesignError(f"control {quoted(control)} is not an arm of the design; the arms are {', '.join(arms)}")
     n_units = 2 * design.n_units if design.assignment == "crossover" else design.n_units
     most = _most_units(design, n_units)
     pair = [Arm(SAME, arms[control]), Arm(_AGAIN, arms[control])]

@@ -19,6 +19,7 @@ from causalgia.cli.bench_tables import (
     flanks_of,
     grid,
     measured_in,
+    names_in,
     noise_of,
     numbers,
     pilot_of,
@@ -67,6 +68,10 @@ _PilotLibrary = Annotated[
     Path | None, typer.Option("--design", metavar="LIB", help="The pilot's library, or side table.")
 ]
 _PilotControl = Annotated[str | None, typer.Option(help="The pilot's control arm.")]
+_PilotReplicates = Annotated[
+    str | None,
+    typer.Option(help="Replicates of the pilot that are read, separated by commas: those of one cell type."),
+]
 _Recovery = Annotated[float, typer.Option(help="Share of the planned barcodes that counts will have, 0 to 1.")]
 _Dispersion = Annotated[
     float | None,
@@ -159,6 +164,7 @@ def power(
     pilot: _Pilot = None,
     library_folder: _PilotLibrary = None,
     control: _PilotControl = None,
+    pilot_replicates: _PilotReplicates = None,
 ) -> None:
     """Say what a library can tell: standard error, half width and power of a log2 effect, for each design of a grid.
 
@@ -170,7 +176,7 @@ def power(
     """
     from causalgia import mpra
 
-    known = pilot_of(pilot, library_folder, control)
+    known = pilot_of(pilot, library_folder, control, names_in(pilot_replicates))
     if depth is None and known is None:
         depth = "100"
     found = mpra.power(
@@ -210,6 +216,7 @@ def cheapest(
     pilot: _Pilot = None,
     library_folder: _PilotLibrary = None,
     control: _PilotControl = None,
+    pilot_replicates: _PilotReplicates = None,
 ) -> None:
     """Find the cheapest library for a given precision or power, or the best split of oligos or a budget.
 
@@ -221,7 +228,7 @@ def cheapest(
     """
     from causalgia import mpra
 
-    known = pilot_of(pilot, library_folder, control)
+    known = pilot_of(pilot, library_folder, control, names_in(pilot_replicates))
     noise = noise_of(known, sd_barcode=sd_barcode, sd_replicate=sd_replicate, tau=tau)
     found = mpra.cheapest(
         halfwidth=halfwidth,
@@ -278,8 +285,7 @@ def analyze(
 
     refuse_taken(out, force, OUTCOMES, FIT, EFFECTS)
     side = side_of(library_folder)
-    chosen = None if replicates is None else [name.strip() for name in replicates.split(",") if name.strip()]
-    counts = mpra.read_counts(counts_file, arms=side, replicates=chosen)
+    counts = mpra.read_counts(counts_file, arms=side, replicates=names_in(replicates))
     asked = question_of_counts(side, counts, control=control, arms=arms, contrasts=contrasts)
     quality = mpra.quality(counts) if min_dna is None else mpra.quality(counts, min_dna=min_dna)
     counts = mpra.filter(counts, min_dna=min_dna, min_barcodes=min_barcodes, arms=asked.used)

@@ -11,7 +11,7 @@ import typer
 
 from causalgia.cli.folder import kept_in
 from causalgia.cli.screen import print_answers, print_table
-from causalgia.errors import ContrastError, LibraryError, OutcomesError, printable
+from causalgia.errors import ContrastError, LibraryError, OutcomesError, printable, quoted
 from causalgia.inputs import read_text
 from causalgia.spreadsheet import of_cell
 
@@ -35,7 +35,7 @@ def numbers(text: str, said: str) -> list[float] | float:
     except ValueError:
         found = []
     if not found:
-        raise OutcomesError(f"{said} {text!r} must be a number, or several: 5,10,20")
+        raise OutcomesError(f"{said} {quoted(text)} must be a number, or several: 5,10,20")
     return found[0] if len(found) == 1 else found
 
 
@@ -43,7 +43,7 @@ def flanks_of(text: str | None) -> tuple[str, str]:
     """Return the letters to the left and to the right of an insert."""
     parts = (text or ",").split(",")
     if len(parts) != 2:
-        raise LibraryError(f"--flanks {text!r}: give both sides, LEFT,RIGHT; one may be empty: ACGT,")
+        raise LibraryError(f"--flanks {quoted(text)}: give both sides, LEFT,RIGHT; one may be empty: ACGT,")
     return parts[0].strip(), parts[1].strip()
 
 
@@ -139,15 +139,24 @@ def _kept_question(library: xr.Dataset) -> tuple[Analysis, xr.Dataset]:
     return kept, xr.Dataset(coords=arm_coordinates(arms_of(library)))
 
 
-def pilot_of(counts: Path | None, library: Path | None, control: str | None) -> xr.Dataset | None:
+def names_in(text: str | None) -> list[str] | None:
+    """Return names that commas separate."""
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def pilot_of(
+    counts: Path | None, library: Path | None, control: str | None, replicates: list[str] | None
+) -> xr.Dataset | None:
     """Return the components of noise of a pilot, where its counts are given."""
     from causalgia import mpra
 
     if counts is None:
+        if replicates is not None:
+            raise OutcomesError("--pilot-replicates names replicates of a pilot; give its counts, --pilot")
         return None
     if library is None or control is None:
         raise OutcomesError("--pilot needs --design (its library or side table) and --control (an arm of it)")
-    return mpra.components(mpra.read_counts(counts, arms=side_of(library)), control=control)
+    return mpra.components(mpra.read_counts(counts, arms=side_of(library), replicates=replicates), control=control)
 
 
 def noise_of(pilot: xr.Dataset | None, **said: float | None) -> dict[str, Any]:

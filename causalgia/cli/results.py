@@ -128,7 +128,7 @@ def open(path: str | os.PathLike[str]) -> Any:
     """
     place = place_of(path)
     if place.is_file():
-        raise StoreError(f"{place} is a file; open the folder that it is in: cg.open({str(place.parent)!r})")
+        raise StoreError(f"{place} is a file, {_where(place)}")
     results = Results(place)
     if results.contents:
         return results
@@ -138,3 +138,11 @@ def open(path: str | os.PathLike[str]) -> Any:
             f"cg.run(..., store=) makes the one, causalgia run trial.toml --out {place} the other"
         )
     return open_store(path)
+
+
+def _where(file: Path) -> str:
+    """Return which folder holds the trial that a file is of."""
+    for folder in file.parents:
+        if Results(folder).contents or is_begun(folder):
+            return f"and a trial is opened by its folder: cg.open('{folder}')"
+    return "and in no folder of a trial; open the folder that cg.run(..., store=) or causalgia run --out made"

@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from causalgia.cli.shell_words import in_shell, set_options
-from causalgia.errors import CausalgiaError, CausalgiaWarning, DesignError, as_message
+from causalgia.errors import CausalgiaError, CausalgiaWarning, DesignError, as_message, quoted
 
 _PLAIN = {  # what the parser says of values -> what is meant
     "Value error, ": "",
@@ -60,7 +60,7 @@ class OneLine(TyperGroup):
             if not arg.strip() or (arg.startswith("--") and arg.endswith("=")):  # as a folder: the working folder
                 after = args[place - 1] if place else "causalgia"
                 raise DesignError(
-                    f"an empty text stands after {after!r} on the command line; give a name, or leave it out"
+                    f"an empty text stands after {quoted(after)} on the command line; give a name, or leave it out"
                 )
         return super().parse_args(ctx, args)
 

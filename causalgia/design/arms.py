@@ -43,30 +43,42 @@ class Arm:
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.strip() or not self.name.isprintable():
-            raise DesignError(f"arm name {self.name!r}: a name is a printable, non-empty string")
+            raise DesignError(f"arm name {quoted(self.name)}: a name is a printable, non-empty string")
         if not isinstance(self.intervention, Intervention):
-            raise DesignError(f"arm '{self.name}': {self.intervention!r} is not an intervention, such as cg.Embed(...)")
+            raise DesignError(
+                f"arm {quoted(self.name)}: {quoted(self.intervention)} is not an intervention, such as cg.Embed(...)"
+            )
         try:
             pairs = dict(self.levels)
         except (TypeError, ValueError) as error:
-            raise DesignError(f"arm '{self.name}': levels={self.levels!r} must be a mapping factor -> level") from error
+            raise DesignError(
+                f"arm {quoted(self.name)}: levels={quoted(self.levels)} must be a mapping factor -> level"
+            ) from error
         object.__setattr__(self, "levels", tuple(sorted((str(factor), level) for factor, level in pairs.items())))
         self._check_levels()
 
     def _check_levels(self) -> None:
         for factor, level in self.factors.items():
             if factor in RESERVED:
-                raise DesignError(f"arm '{self.name}': a factor cannot be called '{factor}'; that name is taken")
+                raise DesignError(
+                    f"arm {quoted(self.name)}: a factor cannot be called {quoted(factor)}; that name is taken"
+                )
             if not factor.isprintable():
-                raise DesignError(f"arm '{self.name}': a factor is called {quoted(factor)}; give it a printable name")
+                raise DesignError(
+                    f"arm {quoted(self.name)}: a factor is called {quoted(factor)}; give it a printable name"
+                )
             if not isinstance(level, str | int | float | bool) or level != level:
                 raise DesignError(
-                    f"arm '{self.name}': level {quoted(level)} of '{factor}' must be a string or a number"
+                    f"arm {quoted(self.name)}: level {quoted(level)} of {quoted(factor)} must be a string or a number"
                 )
             if isinstance(level, str) and not level.isprintable():
-                raise DesignError(f"arm '{self.name}': level {quoted(level)} of '{factor}' must be printable")
+                raise DesignError(
+                    f"arm {quoted(self.name)}: level {quoted(level)} of {quoted(factor)} must be printable"
+                )
             if isinstance(level, int) and not -(2**63) <= level < 2**63:
-                raise DesignError(f"arm '{self.name}': level {quoted(level)} of '{factor}' must be below 2^63")
+                raise DesignError(
+                    f"arm {quoted(self.name)}: level {quoted(level)} of {quoted(factor)} must be below 2^63"
+                )
 
     @property
     def factors(self) -> dict[str, Level]:
@@ -88,13 +100,15 @@ class Arm:
     def from_dict(cls, name: str, plain: Mapping[str, Any]) -> Arm:
         """Return the arm that `to_dict` wrote; DesignError names the arm."""
         if not isinstance(plain, Mapping):
-            raise DesignError(f"arm '{name}': {plain!r} is not a table such as {{embed = \"AGATAAG\", at = 1000}}")
+            raise DesignError(
+                f'arm {quoted(name)}: {quoted(plain)} is not a table such as {{embed = "AGATAAG", at = 1000}}'
+            )
         levels = plain.get("levels", {})
         rest = {key: value for key, value in plain.items() if key != "levels"}
         try:
             intervention = intervention_from_dict(rest)
         except (DesignError, SequenceError) as error:
-            raise DesignError(f"arm '{name}': {error}") from error
+            raise DesignError(f"arm {quoted(name)}: {error}") from error
         return cls(name, intervention, levels)
 
 
@@ -139,12 +153,14 @@ def as_arms(arms: Mapping[str, Intervention] | Sequence[Arm]) -> tuple[Arm, ...]
         made = tuple(Arm(name, intervention) for name, intervention in arms.items())
     else:
         if not isinstance(arms, Iterable):
-            raise DesignError(f"arms= takes a mapping name -> intervention or a sequence of cg.Arm, not {arms!r}")
+            raise DesignError(f"arms= takes a mapping name -> intervention or a sequence of cg.Arm, not {quoted(arms)}")
         made = tuple(arms)
         for arm in made:
             if not isinstance(arm, Arm):
-                raise DesignError(f"arms= takes a mapping name -> intervention or a sequence of cg.Arm, not {arm!r}")
+                raise DesignError(
+                    f"arms= takes a mapping name -> intervention or a sequence of cg.Arm, not {quoted(arm)}"
+                )
     for name, times in Counter(arm.name for arm in made).items():
         if times > 1:
-            raise DesignError(f"arm '{name}': the name is taken by another arm; arm names are unique")
+            raise DesignError(f"arm {quoted(name)}: the name is taken by another arm; arm names are unique")
     return made

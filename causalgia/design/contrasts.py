@@ -9,7 +9,7 @@ from functools import cached_property
 from numbers import Real
 from typing import Any, TypeAlias
 
-from causalgia.errors import DesignError
+from causalgia.errors import DesignError, quoted
 from causalgia.tables import nearest
 
 Row: TypeAlias = tuple[tuple[str, float], ...]
@@ -86,30 +86,38 @@ def contrasts_of(given: object, arms: Sequence[str]) -> Contrasts:
         _known(given, known, "contrasts: the control")
         return Contrasts(tuple((arm, ((arm, 1.0), (given, -1.0))) for arm in arms if arm != given))
     if not isinstance(given, Mapping) or not given:
-        raise DesignError(f"contrasts={given!r} must be a mapping contrast -> arm -> weight, or the control arm's name")
+        raise DesignError(
+            f"contrasts={quoted(given)} must be a mapping contrast -> arm -> weight, or the control arm's name"
+        )
     return Contrasts(tuple((_name(name), _row(str(name), row, known)) for name, row in given.items()))
 
 
 def _name(name: object) -> str:
     if not isinstance(name, str) or not name.strip() or not name.isprintable():
-        raise DesignError(f"contrast name {name!r}: a name is a printable, non-empty string")
+        raise DesignError(f"contrast name {quoted(name)}: a name is a printable, non-empty string")
     return name
 
 
 def _row(name: str, weights: Any, known: frozenset[str]) -> Row:
     if not isinstance(weights, Mapping):
-        raise DesignError(f"contrast '{name}': {weights!r} is not weights by arm, such as {{'A': 1, 'B': -1}}")
+        raise DesignError(
+            f"contrast {quoted(name)}: {quoted(weights)} is not weights by arm, such as {{'A': 1, 'B': -1}}"
+        )
     for arm, weight in weights.items():
         _known(arm, known, f"contrast '{name}':")
-        if isinstance(weight, bool) or not isinstance(weight, Real) or not math.isfinite(weight):
-            raise DesignError(f"contrast '{name}': the weight of arm '{arm}' is {weight!r}, not a finite number")
+        if isinstance(weight, bool) or not isinstance(weight, Real) or weight <= -(2**1000) or not weight < 2**1000:
+            raise DesignError(
+                f"contrast {quoted(name)}: the weight of arm {quoted(arm)} is {quoted(weight)}, not a finite number"
+            )
     row = {str(arm): float(weight) for arm, weight in weights.items() if weight}
     total, size = math.fsum(row.values()), sum(map(abs, row.values()))
     if not row or abs(total) > 1e-9 * size:
-        raise DesignError(f"contrast '{name}': the weights {row} sum to {total:g}; a contrast compares, and sums to 0")
+        raise DesignError(
+            f"contrast {quoted(name)}: the weights {row} sum to {total:g}; a contrast compares, and sums to 0"
+        )
     return tuple(row.items())
 
 
 def _known(arm: object, known: frozenset[str], what: str) -> None:
     if arm not in known:
-        raise DesignError(f"{what} {arm!r} is not an arm{nearest(str(arm), sorted(known))}")
+        raise DesignError(f"{what} {quoted(arm)} is not an arm{nearest(str(arm), sorted(known))}")

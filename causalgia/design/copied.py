@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 from causalgia.design.intervention import Intervention, Tokens, Units
 from causalgia.design.layout import Layout
 from causalgia.design.numbers import Span, position, span_of
-from causalgia.errors import DesignError
+from causalgia.errors import DesignError, quoted
 from causalgia.sequences import edits
 from causalgia.sequences.alphabet import reverse_complement
 
@@ -59,7 +59,7 @@ class Copy(Intervention):
         object.__setattr__(self, "span", span_of(self.span))
         object.__setattr__(self, "at", position(self.at, "at"))
         if self.strand not in ("+", "-"):
-            raise DesignError(f"strand={self.strand!r} must be '+' or '-'")
+            raise DesignError(f"strand={quoted(self.strand)} must be '+' or '-'")
         start, stop = self.span
         if self.at < stop and start < self.at + self.width:
             raise DesignError(

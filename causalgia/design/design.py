@@ -21,7 +21,7 @@ from causalgia.design.layout import Layout
 from causalgia.design.null_model import NullModel
 from causalgia.design.numbers import positive_int, share
 from causalgia.design.reading import null_from_dict
-from causalgia.errors import DegenerateWarning, DesignError
+from causalgia.errors import DegenerateWarning, DesignError, quoted
 from causalgia.tables import shown
 
 Assignment = Literal["crossover", "parallel"]
@@ -94,7 +94,7 @@ class Design(Choice):
         if self.blocks is not None and not isinstance(self.blocks, str):
             labels = np.asarray(self.blocks)
             if labels.ndim != 1 or labels.dtype.kind not in "iufUTOb":
-                raise DesignError(f"blocks={self.blocks!r} must be None, 'parent', or a label for each unit")
+                raise DesignError(f"blocks={quoted(self.blocks)} must be None, 'parent', or a label for each unit")
             object.__setattr__(self, "blocks", tuple(labels.tolist()))
         object.__setattr__(self, "reserve", share(self.reserve, "reserve"))
         self._check_arms()
@@ -113,11 +113,11 @@ class Design(Choice):
                 arm.intervention.lay(Layout(self.null.length))
                 arm.intervention.check_units(drawn, self.n_units)
             except DesignError as error:
-                raise DesignError(f"arm '{arm.name}': {error}") from error
+                raise DesignError(f"arm {quoted(arm.name)}: {error}") from error
 
     def _check_assignment(self) -> None:
-        if self.assignment not in ("crossover", "parallel"):
-            raise DesignError(f"assignment={self.assignment!r} must be 'crossover' or 'parallel'")
+        if not isinstance(self.assignment, str) or self.assignment not in ("crossover", "parallel"):
+            raise DesignError(f"assignment={quoted(self.assignment)} must be 'crossover' or 'parallel'")
         if self.assignment == "parallel":
             self.block_labels(key=0)
             return
@@ -127,8 +127,9 @@ class Design(Choice):
         for arm in self.named_arms:
             if arm.intervention in seen:
                 raise DesignError(
-                    f"arms '{seen[arm.intervention]}' and '{arm.name}' are the same intervention {arm.intervention}: "
-                    "their individual effects are 0 by construction; for an A/A trial use assignment='parallel'"
+                    f"arms {quoted(seen[arm.intervention])} and {quoted(arm.name)} are the same intervention "
+                    f"{arm.intervention}: their individual effects are 0 by construction; for an A/A trial use "
+                    "assignment='parallel'"
                 )
             seen[arm.intervention] = arm.name
 
@@ -239,12 +240,12 @@ class Design(Choice):
             raise DesignError(f"a design is a table with null, arms and n_units, not {type(plain).__name__}")
         for key in ("null", "arms", "n_units"):
             if key not in plain:
-                raise DesignError(f"a design needs '{key}'; it has {', '.join(plain) or 'nothing'}")
+                raise DesignError(f"a design needs {quoted(key)}; it has {', '.join(plain) or 'nothing'}")
         for key in plain:
             if key not in ("null", "arms", "n_units", *_OPTIONS):
-                raise DesignError(f"a design has no '{key}'; it takes null, arms, n_units, {', '.join(_OPTIONS)}")
+                raise DesignError(f"a design has no {quoted(key)}; it takes null, arms, n_units, {', '.join(_OPTIONS)}")
         if not isinstance(plain["arms"], Mapping):
-            raise DesignError(f"arms: a table of arms by name, not {plain['arms']!r}")
+            raise DesignError(f"arms: a table of arms by name, not {quoted(plain['arms'])}")
         rest = {key: plain[key] for key in ("n_units", *_OPTIONS) if key in plain}
         arms = [Arm.from_dict(name, arm) for name, arm in plain["arms"].items()]
         return Design(null=null_from_dict(plain["null"]), arms=arms, **rest)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from causalgia.errors import DesignError
+from causalgia.errors import DesignError, quoted
 from causalgia.tables import shown
 
 
@@ -44,7 +44,7 @@ class Layout:
             raise DesignError(f"{shown(label)} has {width} bases, more than the {self.length}-bp background")
         if at + width > self.length:
             raise DesignError(
-                f"'{label}' at {at} ends at {at + width}, past the {self.length}-bp background; "
+                f"{quoted(label)} at {at} ends at {at + width}, past the {self.length}-bp background; "
                 f"the last valid start is {self.length - width}"
             )
         self._refuse_overlap((at, at + width), f"'{label}' at {at}")
@@ -70,10 +70,12 @@ class Layout:
     def insert(self, at: int, width: int, label: str) -> Layout:
         """Put `width` bases before the base at `at`; what is to the right moves."""
         if at > self.length:
-            raise DesignError(f"insert of '{label}' at {at} is past the end of the {self.length}-bp background")
+            raise DesignError(f"insert of {quoted(label)} at {at} is past the end of the {self.length}-bp background")
         for w in self.written:
             if w.start < at < w.stop:
-                raise DesignError(f"insert of '{label}' at {at} splits '{w.label}' at {w.start}; move one of them")
+                raise DesignError(
+                    f"insert of {quoted(label)} at {at} splits {quoted(w.label)} at {w.start}; move one of them"
+                )
         moved = tuple(
             replace(w, start=w.start + width, stop=w.stop + width) if w.start >= at else w for w in self.written
         )
@@ -93,4 +95,4 @@ class Layout:
     def _refuse_overlap(self, span: tuple[int, int], what: str) -> None:
         for w in self.written:
             if w.start < span[1] and span[0] < w.stop:
-                raise DesignError(f"{what} overlaps '{w.label}' at {w.start} (to {w.stop}); move one of them")
+                raise DesignError(f"{what} overlaps {quoted(w.label)} at {w.start} (to {w.stop}); move one of them")

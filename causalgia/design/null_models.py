@@ -394,7 +394,9 @@ def _parents_of(parent: object, n: int) -> tuple[str, ...]:
     named = not isinstance(parent, str) and isinstance(parent, Sequence | np.ndarray)
     names = np.asarray(parent, object).tolist() if named else []
     if len(names) != n or not all(isinstance(name, str | int) and not isinstance(name, bool) for name in names):
-        raise DesignError(f"Genomic: parent={parent!r} must name the parent of each of the {n:,} sequences, in order")
+        raise DesignError(
+            f"Genomic: parent={quoted(parent)} must name the parent of each of the {n:,} sequences, in order"
+        )
     return tuple(map(str, names))
 
 

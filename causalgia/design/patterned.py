@@ -13,7 +13,7 @@ from causalgia.design.layout import Layout
 from causalgia.design.numbers import position, positive_int
 from causalgia.design.patterns import Pattern, as_pattern
 from causalgia.design.rearranged import check_rearrangeable, rearrangements
-from causalgia.errors import DesignError
+from causalgia.errors import DesignError, quoted
 from causalgia.sequences import edits
 from causalgia.sequences.alphabet import decode, reverse_complement
 from causalgia.sequences.motifs import Motif
@@ -30,10 +30,10 @@ class Patterned(Intervention):
     instance: Literal["sample", "consensus"] = field(default="sample", kw_only=True)
 
     def __post_init__(self) -> None:
-        if self.strand not in ("+", "-"):
-            raise DesignError(f"strand={self.strand!r} must be '+' or '-'")
+        if not isinstance(self.strand, str) or self.strand not in ("+", "-"):
+            raise DesignError(f"strand={quoted(self.strand)} must be '+' or '-'")
         if self.instance not in ("sample", "consensus"):
-            raise DesignError(f"instance={self.instance!r} must be 'sample' or 'consensus'")
+            raise DesignError(f"instance={quoted(self.instance)} must be 'sample' or 'consensus'")
         object.__setattr__(self, "at", position(self.at, "at"))
         object.__setattr__(self, "pattern", as_pattern(self.pattern, instance=self.instance))
         object.__setattr__(self, "instance", self.written.instance)
@@ -275,4 +275,4 @@ def _distinct_words(pattern: Pattern, n: int, key: int) -> list[str]:
         words.update(dict.fromkeys(decode(rearrangements(pattern, batch, derive(key, attempt)))))
         if len(words) >= n:
             return list(words)[:n]
-    raise DesignError(f"placebos of '{pattern.label}': {n} distinct words were not found; ask for fewer")
+    raise DesignError(f"placebos of {quoted(pattern.label)}: {n} distinct words were not found; ask for fewer")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.design.numbers import position
-from causalgia.errors import DesignError, SequenceError
+from causalgia.errors import DesignError, SequenceError, quoted
 from causalgia.sequences.alphabet import BASES, parse_word
 from causalgia.sequences.motifs import Motif
 
@@ -103,7 +103,7 @@ def as_pattern(pattern: object, *, instance: Instance | None = None) -> Pattern:
     try:
         return Pattern(parse_word(pattern)[0])
     except SequenceError as error:
-        by_name = f"; a motif by its name or file is cg.motif({pattern!r})" if pattern else ""
+        by_name = f"; a motif by its name or file is cg.motif({quoted(pattern)})" if pattern else ""
         raise DesignError(f"{error}{by_name}") from error
 
 
@@ -138,15 +138,15 @@ def merged_word(first: str, second: str, distance: int) -> str:
     distance = position(distance, "distance")
     if distance > len(left):
         raise DesignError(
-            f"'{left}' and '{right}' at distance {distance} do not touch: at most {len(left)} makes one word; "
-            "embed each of them"
+            f"{quoted(left)} and {quoted(right)} at distance {distance} do not touch: at most {len(left)} makes one "
+            "word; embed each of them"
         )
     pairs = zip(left[distance:], right, strict=False)
     for offset, (a, b) in enumerate(pairs, start=distance):
         if a.replace("U", "T") != b.replace("U", "T"):
             raise DesignError(
-                f"sites collide: '{left}' and '{right}' at distance {distance} want {a} and {b} at base {offset} "
-                "(counted from 0); choose another distance"
+                f"sites collide: {quoted(left)} and {quoted(right)} at distance {distance} want {a} and {b} at base "
+                f"{offset} (counted from 0); choose another distance"
             )
     merged = left + right[len(left) - distance :]
     return merged if "T" not in merged else merged.replace("U", "T")
@@ -155,7 +155,7 @@ def merged_word(first: str, second: str, distance: int) -> str:
 def _plain_word(word: str) -> str:
     pattern = as_pattern(word)
     if pattern.random or not isinstance(pattern.source, str):
-        raise DesignError(f"a site is a word of A, C, G, T or U, not {word!r}")
+        raise DesignError(f"a site is a word of A, C, G, T or U, not {quoted(word)}")
     return pattern.source
 
 
@@ -167,7 +167,7 @@ def pattern_from_plain(plain: object) -> str | Motif:
         return Motif.from_dict(plain["motif"])
     if isinstance(plain, dict) and {"file", "motif"} == set(plain):
         return _motif_from_file(plain["file"], plain["motif"])
-    raise DesignError(f'a pattern is a word, or {{file = "motifs.meme", motif = "GATA1"}}, not {plain!r}')
+    raise DesignError(f'a pattern is a word, or {{file = "motifs.meme", motif = "GATA1"}}, not {quoted(plain)}')
 
 
 def _motif_from_file(path: str, name: str) -> Motif:
@@ -178,7 +178,7 @@ def _motif_from_file(path: str, name: str) -> Motif:
     except SequenceError as error:
         raise DesignError(str(error)) from error
     if name not in motifs:
-        raise DesignError(f"{path} has no motif '{name}'; it has {', '.join(list(motifs)[:8])}")
+        raise DesignError(f"{path} has no motif {quoted(name)}; it has {', '.join(list(motifs)[:8])}")
     return motifs[name]
 
 

@@ -29,7 +29,9 @@ def _patterned(kind: type[Patterned]) -> Callable[[dict[str, Any]], Intervention
 
 def _several(kind: type[Patterned], patterns: list[Any], at: Any, plain: dict[str, Any]) -> Intervention:
     if not isinstance(at, list) or len(at) != len(patterns):
-        raise DesignError(f"{kind.kind} = {patterns!r} needs at = a list of {len(patterns)} positions, not {at!r}")
+        raise DesignError(
+            f"{kind.kind} = {quoted(patterns)} needs at = a list of {len(patterns)} positions, not {quoted(at)}"
+        )
     steps: Intervention = Untreated()
     for pattern, position in zip(patterns, at, strict=True):
         steps = steps + kind(pattern_from_plain(pattern), at=position, **plain)
@@ -59,7 +61,7 @@ def _sequential(plain: dict[str, Any]) -> Intervention:
     if plain:
         raise DesignError(f"steps stand alone; {', '.join(plain)} beside them would be lost: put it into a step")
     if not isinstance(listed, list) or not all(isinstance(step, dict) for step in listed):
-        raise DesignError(f'steps = a list of tables such as {{embed = "ACG", at = 3}}, not {listed!r}')
+        raise DesignError(f'steps = a list of tables such as {{embed = "ACG", at = 3}}, not {quoted(listed)}')
     steps: Intervention = Untreated()
     for step in listed:
         steps = steps + intervention_from_dict(step)
@@ -94,7 +96,7 @@ def intervention_from_dict(plain: Any) -> Intervention:
     do(x[3:7] = GATA, x[20:26] = CACGTG)
     """
     if not isinstance(plain, Mapping):
-        raise DesignError(f'an intervention is a table such as {{embed = "ACG", at = 3}}, not {plain!r}')
+        raise DesignError(f'an intervention is a table such as {{embed = "ACG", at = 3}}, not {quoted(plain)}')
     verbs = [verb for verb in plain if verb in _READERS]
     if not plain:
         return Untreated()
@@ -122,7 +124,7 @@ def null_from_dict(plain: Any) -> NullModel:
     Uniform(length=20)
     """
     if not isinstance(plain, Mapping):
-        raise DesignError(f'null: a table such as {{kind = "uniform", length = 200}}, not {plain!r}')
+        raise DesignError(f'null: a table such as {{kind = "uniform", length = 200}}, not {quoted(plain)}')
     kind = plain.get("kind")
     if not isinstance(kind, str) or kind not in NULL_MODELS:
         raise DesignError(f"null: kind = {quoted(kind)} must be one of {', '.join(NULL_MODELS)}")

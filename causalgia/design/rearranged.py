@@ -16,7 +16,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from causalgia.design.patterns import Pattern
-from causalgia.errors import DesignError
+from causalgia.errors import DesignError, quoted
 from causalgia.sequences.alphabet import encode, reverse_complement
 from causalgia.sequences.motifs import Motif
 from causalgia.streams import derive
@@ -100,18 +100,18 @@ def check_rearrangeable(pattern: Pattern, *, n: int = 1) -> None:
         return
     word = pattern.word
     if pattern.random:
-        raise DesignError(f"placebo of '{word}': give a word of A C G T or a Motif, not IUPAC letters")
+        raise DesignError(f"placebo of {quoted(word)}: give a word of A C G T or a Motif, not IUPAC letters")
     if count_orders(word) > _MOST_ENUMERATED:
         return
     most = len(admissible(word))
     if most == 0:
         raise DesignError(
-            f"placebo of '{word}': every rearrangement reads as the pattern (on one strand or the other); "
+            f"placebo of {quoted(word)}: every rearrangement reads as the pattern (on one strand or the other); "
             "use Ablate, or an Embed of another word, as the control"
         )
     if n > most:
         raise DesignError(
-            f"placebos of '{word}': only {most:,} distinct rearrangements do not carry it, {n:,} were asked for; "
+            f"placebos of {quoted(word)}: only {most:,} distinct rearrangements do not carry it, {n:,} were asked for; "
             "ask for fewer, or take a longer pattern"
         )
 
@@ -130,7 +130,7 @@ def rearrangements(pattern: Pattern, units: Units, key: int) -> Tokens:
         pending = pending[refused]
         if not len(pending):
             return words
-    raise DesignError(f"placebo of '{pattern.label}': hardly any rearrangement is free of it; use Ablate instead")
+    raise DesignError(f"placebo of {quoted(pattern.label)}: hardly any rearrangement is free of it; use Ablate instead")
 
 
 def _shuffled_instances(pattern: Pattern, units: Units, key: int) -> tuple[Tokens, NDArray[np.bool_]]:

@@ -12,7 +12,7 @@ from causalgia.design.intervention import Intervention, Tokens, Units
 from causalgia.design.layout import Layout
 from causalgia.design.numbers import Span, position, span_of
 from causalgia.design.patterns import as_pattern
-from causalgia.errors import DesignError
+from causalgia.errors import DesignError, quoted
 from causalgia.sequences import edits
 
 
@@ -91,7 +91,7 @@ class Scramble(_Spanned):
         width = self.span[1] - self.span[0]
         if isinstance(self.k, bool) or not isinstance(self.k, int) or not 1 <= self.k <= min(width, 10):
             raise DesignError(
-                f"scramble of {self._place}: k={self.k!r} must be a whole number from 1 to {min(width, 10)}"
+                f"scramble of {self._place}: k={quoted(self.k)} must be a whole number from 1 to {min(width, 10)}"
             )
 
     @property
@@ -135,12 +135,12 @@ class Ablate(_Spanned):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.fill not in FILLS:
+        if not isinstance(self.fill, str) or self.fill not in FILLS:
             object.__setattr__(self, "fill", self._literal(self.fill))
 
     def _literal(self, fill: object) -> str:
         width = self.span[1] - self.span[0]
-        choices = f"fill={fill!r} must be one of {', '.join(FILLS)}, one base, or a word of {width} bases"
+        choices = f"fill={quoted(fill)} must be one of {', '.join(FILLS)}, one base, or a word of {width} bases"
         try:
             reads = as_pattern(fill).reads
         except DesignError as error:
@@ -199,7 +199,7 @@ class Mutate(Intervention):
         pattern = as_pattern("".join(map(str, to)) if isinstance(to, list | tuple) else to)
         if len(pattern) != len(at):
             raise DesignError(
-                f"mutation: {len(at)} position(s) but {len(pattern)} base(s) in to={self.to!r}; give one each"
+                f"mutation: {len(at)} position(s) but {len(pattern)} base(s) in to={quoted(self.to)}; give one each"
             )
         if len(set(at)) < len(at):
             raise DesignError(f"mutation: a position is named twice in at={at}; name each once")

@@ -18,7 +18,7 @@ from causalgia.effects.spread import arm_sds, control_sd, measured_in, pooled_sd
 from causalgia.effects.weighing import weighed
 from causalgia.effects.weights import Contrasts, arm_name, chosen, notes_of_twice, unique, weight_matrix
 from causalgia.effects.wording import done, in_words, measured_on
-from causalgia.errors import OutcomesError
+from causalgia.errors import OutcomesError, quoted
 from causalgia.notes import with_notes
 from causalgia.packed import question_of
 from causalgia.rowwise import by_block, in_memory
@@ -227,7 +227,9 @@ def _parallel(
     assigned = outcomes["assigned"].to_numpy().astype(str)
     for i, arm in enumerate(assigned):
         if arm not in known:
-            raise OutcomesError(f"unit {outcomes['unit'].to_numpy()[i]!s} is assigned to '{arm}', which is not an arm")
+            raise OutcomesError(
+                f"unit {outcomes['unit'].to_numpy()[i]!s} is assigned to {quoted(arm)}, which is not an arm"
+            )
     if scale != "identity":
         outcomes = outcomes.isel(unit=np.isin(assigned, [arms[j] for j in np.union1d(W.indices, read.indices)]))
     received = outcomes["assigned"].to_numpy().astype(str)

@@ -42,22 +42,22 @@ def check_of_means(
     causalgia.errors.ContrastError: scale='bpnet' is an interaction of two factors; give interaction=["A", "B"]
     """
     if not isinstance(scale, str):
-        raise ContrastError(f"scale {scale!r} is none of the scales, such as 'identity', 'log' and 'ratio'")
+        raise ContrastError(f"scale {quoted(scale)} is none of the scales, such as 'identity', 'log' and 'ratio'")
     if (scale == "bliss") != (ceiling is not None):
         raise ContrastError("scale='bliss' and ceiling= (the largest outcome there can be) go together; give both")
     if scale not in OF_MEANS:
         return
     if scale == "cooperativity":
         if measured_on != "outcome" and not is_log(measured_on):
-            raise ContrastError(f"scale='cooperativity' takes log2 outcomes, and these are on '{measured_on}'")
+            raise ContrastError(f"scale='cooperativity' takes log2 outcomes, and these are on {quoted(measured_on)}")
     else:
         refuse_logs(scale, measured_on)
     if scale in ("log_of_means", "ratio"):
         return
     if interaction is None or len(interaction) != 2 or isinstance(interaction, str):
-        raise ContrastError(f'scale={scale!r} is an interaction of two factors; give interaction=["A", "B"]')
+        raise ContrastError(f'scale={quoted(scale)} is an interaction of two factors; give interaction=["A", "B"]')
     if not crossover:
-        raise ContrastError(f"scale={scale!r} takes a crossover; in a parallel trial use scale='log_of_means'")
+        raise ContrastError(f"scale={quoted(scale)} takes a crossover; in a parallel trial use scale='log_of_means'")
 
 
 def expanded(
@@ -115,7 +115,7 @@ def _check_means(mean: Array, W: sparse.csr_array, scale: str, arms: list[str]) 
     for a, r in np.argwhere(bad)[:1]:
         need = "positive" if strict[a] else "other than 0"
         raise ContrastError(
-            f"scale={scale!r} needs means {need}, and arm {arms[a]!r} has the mean {flat[a, r]:.4g}; "
+            f"scale={quoted(scale)} needs means {need}, and arm {quoted(arms[a])} has the mean {flat[a, r]:.4g}; "
             "use scale='identity'"
         )
 
@@ -190,7 +190,9 @@ def expanded_by_arm(
     used = np.unique(W.indices)
     empty = [arms[a] for a in used if not len(rows[a])]
     if empty:
-        raise ContrastError(f"scale={scale!r}: no unit was given arm {empty[0]!r}, so it has no mean; leave it out")
+        raise ContrastError(
+            f"scale={quoted(scale)}: no unit was given arm {quoted(empty[0])}, so it has no mean; leave it out"
+        )
     used = np.array([a for a in np.union1d(used, read.indices) if len(rows[a])])
     mean = np.ones((len(arms), *values.shape[1:]))
     out, moved = np.zeros_like(values), np.zeros_like(values)

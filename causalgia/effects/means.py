@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from causalgia.errors import ContrastError
+from causalgia.errors import ContrastError, quoted
 from causalgia.scales import Array
 
 _EPS = 8 * float(np.finfo(float).eps)
@@ -207,8 +207,8 @@ def of_four_means(y: Array, bound: Array, parts: Callable[[Array, Array, Array, 
         value, gradient, below, below_gradient = parts(*mean)
     if not ((below > 0) & np.isfinite(value)).all():
         raise ContrastError(
-            f"scale={name!r} divides by {float(np.min(below)):.4g}, which must be positive; "
-            "use the additive interaction (scale='identity')"
+            f"scale={quoted(name)} divides by {float(np.min(below)):.4g}, which must be positive; use the additive "
+            "interaction (scale='identity')"
         )
     away = y - mean[:, None]
     slopes = np.stack(gradient)[:, None]

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import xarray as xr
 from scipy import sparse
 
-from causalgia.errors import ContrastError
+from causalgia.errors import ContrastError, quoted
 from causalgia.expressions import (
     KEYWORDS,
     Linear,
@@ -34,7 +34,7 @@ def unique(names: list[str], what: str) -> list[str]:
     """Refuse names that differ as values and are the same as text."""
     name, count = Counter(names).most_common(1)[0]
     if count > 1:
-        raise ContrastError(f"{count} {what} are called {name!r} once they are text; rename them")
+        raise ContrastError(f"{count} {what} are called {quoted(name)} once they are text; rename them")
     return names
 
 
@@ -54,7 +54,8 @@ def chosen(
     if len(given) != 1:
         said = " and ".join(given) or "none"
         raise ContrastError(
-            f"give exactly one of control=, contrasts= and interaction=, not {said}; one of the arms is {arms[0]!r}"
+            f"give exactly one of control=, contrasts= and interaction=, not {said}; one of the arms is "
+            f"{quoted(arms[0])}"
         )
     if control is not None:
         return _against(str(control), arms)
@@ -66,14 +67,18 @@ def chosen(
 def _against(control: str, arms: list[str]) -> Weights:
     _known(control, arms, "control")
     if len(arms) < 2:
-        raise ContrastError(f"the only arm is the control '{control}'; a contrast needs another arm")
+        raise ContrastError(f"the only arm is the control {quoted(control)}; a contrast needs another arm")
     return {arm: {arm: 1.0, control: -1.0} for arm in arms if arm != control}
 
 
 def arm_name(name: Any, arms: list[str]) -> str:
     """Name an arm as text: the number 0.0 means "0" where there is no "0.0"."""
-    whole = _is_number(name) and float(name).is_integer()
-    return next((text for text in (str(name), *([str(int(name))] if whole else [])) if text in arms), str(name))
+    if not _is_number(name):
+        return str(name)
+    if not -(2**63) <= name < 2**63:  # no level of a dose, and perhaps too long to write
+        return quoted(name)
+    whole = [str(int(name))] if float(name).is_integer() else []
+    return next((text for text in (str(name), *whole) if text in arms), str(name))
 
 
 def _is_number(value: object) -> bool:
@@ -83,12 +88,12 @@ def _is_number(value: object) -> bool:
 def _known(arm: str, arms: list[str], role: str) -> None:
     if arm in arms:
         return
-    raise ContrastError(f"{role} {arm!r} is not an arm{nearest(arm, arms) or '.'} The arms are {_listed(arms)}")
+    raise ContrastError(f"{role} {quoted(arm)} is not an arm{nearest(arm, arms) or '.'} The arms are {_listed(arms)}")
 
 
 def _listed(names: Iterable[str], most: int = 20) -> str:
     names = list(names)
-    return ", ".join(map(repr, names[:most])) + (f" and {len(names) - most} more" if len(names) > most else "")
+    return ", ".join(map(quoted, names[:most])) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _custom(contrasts: Contrasts, arms: list[str]) -> Weights:
@@ -118,7 +123,8 @@ def notes_of_twice(weights: Weights) -> list[str]:
     known: dict[frozenset[tuple[str, float]], str] = {}
     pairs = [(known.setdefault(frozenset(row.items()), name), name) for name, row in weights.items()]
     return [
-        f"contrasts {first!r} and {name!r} have the same weights: one question counts twice in its family; drop one"
+        f"contrasts {quoted(first)} and {quoted(name)} have the same weights: one question counts twice in its "
+        f"family; drop one"
         for first, name in pairs
         if first != name
     ]
@@ -131,7 +137,7 @@ def _from_text(texts: Sequence[str], arms: list[str]) -> dict[str, dict[str, flo
         more = differences(text, arms, of="arm") if text in KEYWORDS and text not in arms else {as_name(text): text}
         twice = sorted(rows.keys() & more.keys())
         if twice:
-            raise ContrastError(f"contrasts= asks {twice[0]!r} twice; leave one out")
+            raise ContrastError(f"contrasts= asks {quoted(twice[0])} twice; leave one out")
         rows |= more
     return rows
 
@@ -140,7 +146,7 @@ def _terms(text: str, arms: list[str]) -> dict[str, float]:
     found = read_hypothesis(text, arms, of="arm")
     if found.constant:
         raise ContrastError(
-            f"contrast {text!r}: arms are compared with each other, and the right side is to be 0; a contrast is "
+            f"contrast {quoted(text)}: arms are compared with each other, and the right side is to be 0; a contrast is "
             "compared with a number by cg.hypotheses(estimates, ...)"
         )
     return found.terms
@@ -148,26 +154,30 @@ def _terms(text: str, arms: list[str]) -> dict[str, float]:
 
 def _zero_sum(name: str, weights: Mapping[Any, float], arms: list[str]) -> dict[str, float]:
     if not isinstance(weights, Mapping):
-        raise ContrastError(f'contrast {name!r} is {weights!r}, not weights by arm; for example {{"A": 1, "B": -1}}')
+        raise ContrastError(
+            f'contrast {quoted(name)} is {quoted(weights)}, not weights by arm; for example {{"A": 1, "B": -1}}'
+        )
     for arm, value in weights.items():
-        _known(arm_name(arm, arms), arms, f"contrast {name!r}:")
-        if not _is_number(value):
-            raise ContrastError(f"contrast {name!r}: the weight of arm {arm!r} is {value!r}, not a number")
+        _known(arm_name(arm, arms), arms, f"contrast {quoted(name)}:")
+        if not _is_number(value) or (isinstance(value, int) and value.bit_length() > 1_000):
+            raise ContrastError(
+                f"contrast {quoted(name)}: the weight of arm {quoted(arm)} is {quoted(value)}, not a number"
+            )
     w = {arm_name(arm, arms): float(value) for arm, value in weights.items()}
     if len(w) < len(weights):
-        raise ContrastError(f"contrast {name!r} names an arm twice: {list(weights)}")
+        raise ContrastError(f"contrast {quoted(name)} names an arm twice: {quoted(list(weights))}")
     size, total = sum(map(abs, w.values())), sum(w.values())
     if not np.isfinite(size):
-        raise ContrastError(f"contrast {name!r} has a weight that is not finite: {w}")
+        raise ContrastError(f"contrast {quoted(name)} has a weight that is not finite: {w}")
     if any(not 1e-100 < abs(value) < 1e100 for value in w.values() if value):
         raise ContrastError(
-            f"contrast {name!r} has weights beyond 1e-100 to 1e100: {w}; weights of size 1 say the same"
+            f"contrast {quoted(name)} has weights beyond 1e-100 to 1e100: {w}; weights of size 1 say the same"
         )
     if size == 0:
-        raise ContrastError(f"contrast {name!r} has no weight other than 0; name the arms it compares")
+        raise ContrastError(f"contrast {quoted(name)} has no weight other than 0; name the arms it compares")
     if abs(total) > 1e-9 * size:
         raise ContrastError(
-            f"contrast {name!r}: the weights {w} sum to {total:g}; an effect needs weights that sum to 0"
+            f"contrast {quoted(name)}: the weights {w} sum to {total:g}; an effect needs weights that sum to 0"
         )
     return {arm: value for arm, value in w.items() if value != 0}
 
@@ -175,7 +185,9 @@ def _zero_sum(name: str, weights: Mapping[Any, float], arms: list[str]) -> dict[
 def _factorial(outcomes: xr.Dataset, arms: list[str], factors: Sequence[str]) -> Weights:
     factors = [factors] if isinstance(factors, str) or not isinstance(factors, Iterable) else list(factors)
     if len(factors) < 2 or len(set(factors)) < len(factors):
-        raise ContrastError(f'interaction={factors!r}: name two or more different factors, for example ["A", "B"]')
+        raise ContrastError(
+            f'interaction={quoted(factors)}: name two or more different factors, for example ["A", "B"]'
+        )
     high = [_at_high_level(outcomes, factor) for factor in factors]
     members: dict[tuple[int, ...], str] = {}
     for i, arm in enumerate(arms):
@@ -184,8 +196,8 @@ def _factorial(outcomes: xr.Dataset, arms: list[str], factors: Sequence[str]) ->
             continue
         if cell in members:
             raise ContrastError(
-                f"interaction: arms {members[cell]!r} and {arm!r} are both the cell {_cell(factors, cell)}; "
-                "drop one of them, or name every factor that tells them apart"
+                f"interaction: arms {quoted(members[cell])} and {quoted(arm)} are both the cell "
+                f"{_cell(factors, cell)}; drop one of them, or name every factor that tells them apart"
             )
         members[cell] = arm
     return {":".join(factors): {_member(members, factors, c): _sign(c) for c in product((0, 1), repeat=len(factors))}}
@@ -196,19 +208,20 @@ def _at_high_level(outcomes: xr.Dataset, factor: str) -> npt.NDArray[np.intp]:
     on_arm = [str(c) for c in outcomes.coords if outcomes[c].dims == ("arm",) and c not in RESERVED]
     if not on_arm:
         raise ContrastError(
-            f"interaction: no factor {factor!r}, because the arms have no factors; make the arms with cg.factorial, or "
+            f"interaction: no factor {quoted(factor)}, because the arms have no factors; make the arms with "
+            "cg.factorial, or "
             f'give their levels: outcomes.assign_coords({factor}=("arm", [0, 1, ...]))'
         )
     if factor not in on_arm:
         raise ContrastError(
-            f"interaction: no factor {factor!r} on the arms; the coordinates there are {_listed(on_arm)}"
+            f"interaction: no factor {quoted(factor)} on the arms; the coordinates there are {_listed(on_arm)}"
         )
     values = outcomes[factor].to_numpy().tolist()
     absent = [v is None or v == "" or v != v for v in values]
     levels = sorted({v for v, gone in zip(values, absent, strict=True) if not gone}, key=lambda v: (str(type(v)), v))
     if len(levels) != 2:
         raise ContrastError(
-            f"interaction: factor {factor!r} has the levels {levels}; two are needed, use contrasts= for more"
+            f"interaction: factor {quoted(factor)} has the levels {levels}; two are needed, use contrasts= for more"
         )
     return np.array([-1 if gone else levels.index(v) for v, gone in zip(values, absent, strict=True)], dtype=np.intp)
 

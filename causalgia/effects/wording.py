@@ -8,6 +8,7 @@ from typing import Any
 import xarray as xr
 
 from causalgia.effects.weights import Weights
+from causalgia.errors import quoted
 from causalgia.scales import OF_MEANS
 
 _MOST_TERMS = 8
@@ -15,7 +16,8 @@ _MOST_TERMS = 8
 
 def measured_on(outcomes: xr.Dataset) -> str:
     """Return what the outcomes of a Dataset are measured on, in words."""
-    return str(outcomes.attrs.get("scale", "outcome"))
+    scale = outcomes.attrs.get("scale", "outcome")
+    return scale if isinstance(scale, str) else quoted(scale)
 
 
 def done(outcomes: xr.Dataset, weights: Weights) -> dict[str, Any]:
@@ -66,10 +68,10 @@ def _estimand(weights: Weights, scale: str, control: Any, interaction: Sequence[
     by_unit = scale not in OF_MEANS
     outcome = "outcome" if by_unit else "mean outcome over units"
     outcome = outcome if scale in ("identity", "ratio") else f"{scale.removesuffix('_of_means')}({outcome})"
-    arm = repr(next(iter(weights))) if len(weights) == 1 else "the arm"
+    arm = quoted(next(iter(weights))) if len(weights) == 1 else "the arm"
     if control is not None:
         against = "divided by" if scale == "ratio" else "minus"
-        what = f"{outcome} under {arm} {against} {outcome} under {str(control)!r}"
+        what = f"{outcome} under {arm} {against} {outcome} under {quoted(str(control))}"
     elif interaction is not None:
         what = f"the interaction {' : '.join(interaction)} of {outcome}, over all 2^{len(interaction)} arms"
         what = what.replace(" of mean", " (ratio of ratios) of mean") if scale == "ratio" else what

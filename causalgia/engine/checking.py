@@ -22,7 +22,7 @@ from causalgia.engine.partly import recomputed_in_part
 from causalgia.engine.repeating import by_task, in_other_batches, repeated, strand_asymmetry
 from causalgia.engine.rounding import AGAINST_EXACT, Rounding, against_exact, among_repeats
 from causalgia.engine.sampling import Sample, contrasts_to_check
-from causalgia.errors import DesignError, FallbackWarning, PredictorError
+from causalgia.errors import DesignError, FallbackWarning, PredictorError, quoted
 from causalgia.predict import Predictor
 from causalgia.predict.predictor import require_predictor
 from causalgia.predict.reference import reference_of
@@ -38,7 +38,6 @@ _SECONDS = 8.0
 _FEWEST, _MOST, _CONTRASTS = 8, 256, 16
 _AGAIN, _ASKED = 3, 3.5
 """Answers to a unit that are asked for again, and to each arm: the answer itself, and 2.5 for one in float64."""
-_LONGEST = 80
 _AT_DOOR = 27
 """Rows that are asked for at the door."""
 
@@ -264,7 +263,7 @@ def _constant(sample: Sample) -> str:
         return ""
     found = by_task(same, sample.trial.predictor)
     at = found.isel(found.argmax(...))
-    return ", ".join(f"{dim} {at[dim].item()!r}" for dim in found.dims)
+    return ", ".join(f"{dim} {quoted(at[dim].item())}" for dim in found.dims)
 
 
 def _rounding(sample: Sample) -> xr.Dataset:
@@ -318,10 +317,4 @@ def _about(begun: Begun, n: int) -> str:
     design = begun.trial.design
     arms, units = f"{len(design.named_arms):,} arms", f"{design.n_units:,} unit{'s' if design.n_units > 1 else ''}"
     looked = f"{n} of {units}" if n < design.n_units else units
-    return f"{_named(begun.trial.predictor)} on {looked} under {arms} ({design.assignment}): {design.drawn.describe()}"
-
-
-def _named(predictor: Predictor) -> str:
-    """Return a predictor in words, cut where it is long."""
-    text = repr(predictor)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
+    return f"{quoted(begun.trial.predictor)} on {looked} under {arms} ({design.assignment}): {design.drawn.describe()}"

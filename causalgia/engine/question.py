@@ -15,7 +15,7 @@ from causalgia.analysis import Analysis
 from causalgia.design import Design
 from causalgia.effects.spread import read_for_sd
 from causalgia.effects.weights import Weights, arm_name, chosen, weight_matrix
-from causalgia.errors import DesignError
+from causalgia.errors import DesignError, quoted
 from causalgia.predict import Predictor
 from causalgia.scales import OF_MEANS, refuse_logs
 from causalgia.trial.describing import arm_coordinates
@@ -84,7 +84,7 @@ def question_of_trial(design: Design, predictor: Predictor, analysis: Analysis |
     ContrastError
         If the scale is impossible for what the predictor answers.
     """
-    said = f"keep={keep!r}"
+    said = f"keep={quoted(keep)}"
     if design.assignment != "crossover":
         raise DesignError(
             f"{said}: a parallel trial has no individual effects; leave keep= out: cg.run then holds one outcome a unit"
@@ -125,6 +125,6 @@ def _refuse(needed: dict[str, bool], analysis: Analysis, said: str) -> None:
     for name in (name for name, needs in needed.items() if needs):
         value: Any = getattr(analysis, name)
         raise DesignError(
-            f"{said}: {name}={value!r} of the analysis needs the outcomes of all units at once; leave keep= out, or "
-            "leave it out of the analysis (of an experiment: dataclasses.replace(experiment, analysis=...))"
+            f"{said}: {name}={quoted(value)} of the analysis needs the outcomes of all units at once; leave keep= out, "
+            "or leave it out of the analysis (of an experiment: dataclasses.replace(experiment, analysis=...))"
         )

@@ -24,7 +24,7 @@ from causalgia.engine.overlap import overlap_notes
 from causalgia.engine.parents import shared_parents
 from causalgia.engine.question import Question, question_of_trial
 from causalgia.engine.reducing import Reduction
-from causalgia.errors import DegenerateWarning, DesignError, StoreError
+from causalgia.errors import DegenerateWarning, DesignError, StoreError, quoted
 from causalgia.predict import Predictor
 from causalgia.sequences.records import Source
 from causalgia.streams import RNG
@@ -187,8 +187,8 @@ def run(
     >>> moments["ice_quantile"].sel(quantile=0.5).round(2).values, cg.estimate(moments)["ace"].round(2).values
     (array([[0.1]]), array([[0.1]]))
     """
-    if keep not in KEEPS:
-        raise DesignError(f"keep={keep!r} is none of {', '.join(map(repr, KEEPS))}")
+    if not isinstance(keep, str) or keep not in KEEPS:
+        raise DesignError(f"keep={quoted(keep)} is none of {', '.join(map(quoted, KEEPS))}")
     path = None if store is None else place_of(store)
     if same_answers and path is None:
         raise DesignError("same_answers= is about the answers that a store keeps; give store=, or leave it out")
@@ -212,7 +212,9 @@ def run(
     analysis = design.planned() if analysis is None and isinstance(design, Design) else analysis
     check_kinds(design, predictor, analysis, until)
     if until is not None:
-        raise DesignError(f"until= looks at outcomes as they come, and keep={keep!r} does not hold them; leave one out")
+        raise DesignError(
+            f"until= looks at outcomes as they come, and keep={quoted(keep)} does not hold them; leave one out"
+        )
     question = question_of_trial(design, predictor, analysis, keep=keep)
     begun = begin(design, predictor, rng=rng, analysis=analysis, client=client, notes=notes)
     asked = Asked(begun.trial, begun.attrs, question, sparing=keep == "moments")

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.design import Arm, Design
-from causalgia.errors import PredictorError
+from causalgia.errors import PredictorError, quoted
 from causalgia.predict import NonFiniteError, Predictor
 from causalgia.trial.describing import applied
 from causalgia.trial.turns import Drawn, Tokens, Trial
@@ -83,9 +83,9 @@ class Sample:
             return predictor.predict(tokens)
         except NonFiniteError as error:
             unit = int(self.units.ids[error.row])
-            raise PredictorError(f"arm '{arm}', unit {unit}: {error.detail}") from error
+            raise PredictorError(f"arm {quoted(arm)}, unit {unit}: {error.detail}") from error
         except PredictorError as error:
-            raise PredictorError(f"arm '{arm}' ({tokens.shape[1]} bp): {error}") from error
+            raise PredictorError(f"arm {quoted(arm)} ({tokens.shape[1]} bp): {error}") from error
 
     def outcomes(self) -> NDArray[np.float64]:
         """Return the answers to the units under each of `arms`, (arms, units, tasks[, models])."""

@@ -15,6 +15,7 @@ from causalgia.engine.repeating import Repeats
 from causalgia.engine.rounding import AGAINST_EXACT
 from causalgia.engine.sampling import Sample
 from causalgia.engine.using import cores
+from causalgia.errors import quoted
 
 _BIASED = 0.1
 """Standard errors from which a bias spoils the coverage of an interval noticeably (0.95 becomes 0.949)."""
@@ -159,7 +160,7 @@ def disk(found: Mapping[str, int]) -> Finding:
 def _worst(values: xr.DataArray) -> str:
     """Return the largest of some values by task in words."""
     at = values.isel(values.argmax(...))
-    here = [f"{dim} {at[dim].item()!r}" for dim in values.dims if values.sizes[dim] > 1]
+    here = [f"{dim} {quoted(at[dim].item())}" for dim in values.dims if values.sizes[dim] > 1]
     return f"{_number(at)} sd" + (f" ({', '.join(here)})" if here else "")
 
 

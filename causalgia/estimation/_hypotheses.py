@@ -16,7 +16,7 @@ from causalgia.analysis import beyond
 from causalgia.arm_weights import weights_of
 from causalgia.effects.weighing import times
 from causalgia.effects.weights import unique
-from causalgia.errors import ContrastError, EstimateError
+from causalgia.errors import ContrastError, EstimateError, quoted
 from causalgia.estimation.floor import with_floor
 from causalgia.estimation.given import as_estimates, require_errors
 from causalgia.estimation.labelled import MAX_COVARIANCE, covariance
@@ -27,10 +27,10 @@ from causalgia.expressions import (
     KEYWORDS,
     Linear,
     as_name,
+    backticked,
     check_distinct,
     differences,
     nearest,
-    quoted,
     read_hypothesis,
 )
 from causalgia.notes import with_notes
@@ -171,7 +171,7 @@ def _from_text(texts: Any, names: list[str]) -> dict[str, Linear]:
     for text in texts:
         if not isinstance(text, str):
             raise ContrastError(
-                f"hypothesis {text!r} is not text, while others are; give texts alone, or a matrix of numbers"
+                f"hypothesis {quoted(text)} is not text, while others are; give texts alone, or a matrix of numbers"
             )
         if text in KEYWORDS and text not in names:
             more = {name: Linear(terms, 0.0) for name, terms in differences(text, names).items()}
@@ -180,7 +180,7 @@ def _from_text(texts: Any, names: list[str]) -> dict[str, Linear]:
         twice = sorted(rows.keys() & more.keys())
         if twice:
             raise ContrastError(
-                f"hypothesis {twice[0]!r} is given twice, and would count twice in the family; leave one out"
+                f"hypothesis {quoted(twice[0])} is given twice, and would count twice in the family; leave one out"
             )
         rows |= more
     return rows
@@ -190,23 +190,31 @@ def _row(name: str, row: Any, names: list[str]) -> Linear:
     if isinstance(row, str):
         return read_hypothesis(row, names)
     if not isinstance(row, Mapping):
-        raise ContrastError(f"hypothesis {name!r} is {row!r}, neither text nor weights by contrast such as {{'a': 1}}")
+        raise ContrastError(
+            f"hypothesis {quoted(name)} is {quoted(row)}, neither text nor weights by contrast such as {{'a': 1}}"
+        )
     terms: dict[str, float] = {}
     for contrast, weight in row.items():
         if str(contrast) not in names:
             hint = nearest(str(contrast), names) or "."
-            raise ContrastError(f"hypothesis {name!r}: {contrast!r} is not a contrast{hint} There are {names[:20]}")
+            raise ContrastError(
+                f"hypothesis {quoted(name)}: {quoted(contrast)} is not a contrast{hint} There are {quoted(names[:20])}"
+            )
         if isinstance(weight, bool) or not isinstance(weight, Real):
-            raise ContrastError(f"hypothesis {name!r}: the weight of {contrast!r} is {weight!r}, not a number")
+            raise ContrastError(
+                f"hypothesis {quoted(name)}: the weight of {quoted(contrast)} is {quoted(weight)}, not a number"
+            )
         terms[str(contrast)] = float(weight)
     return _checked_row(name, Linear(terms, 0.0))
 
 
 def _checked_row(name: str, row: Linear) -> Linear:
     if not np.isfinite(list(row.terms.values())).all():
-        raise ContrastError(f"hypothesis {name!r} has a weight that is not finite; rescale the weights")
+        raise ContrastError(f"hypothesis {quoted(name)} has a weight that is not finite; rescale the weights")
     if not any(row.terms.values()):
-        raise ContrastError(f"hypothesis {name!r} has no weight other than 0; name the contrasts that it combines")
+        raise ContrastError(
+            f"hypothesis {quoted(name)} has no weight other than 0; name the contrasts that it combines"
+        )
     return Linear({contrast: weight for contrast, weight in row.terms.items() if weight}, row.constant)
 
 
@@ -217,16 +225,16 @@ def _from_matrix(matrix: Any, names: list[str]) -> dict[str, Linear]:
         lost = [column for column in columns if column not in names]
         if lost:
             raise ContrastError(
-                f"the matrix has a column {lost[0]!r}, which is not a contrast{nearest(lost[0], names)}"
+                f"the matrix has a column {quoted(lost[0])}, which is not a contrast{nearest(lost[0], names)}"
             )
         if not isinstance(matrix.index, pd.RangeIndex):
             labels = unique([str(name) for name in matrix.index], "hypotheses")
         matrix = matrix.set_axis(columns, axis=1).reindex(columns=names, fill_value=0.0).to_numpy()
     try:
         H = np.atleast_2d(np.asarray(matrix, dtype=np.float64))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ContrastError(
-            f"hypothesis {matrix!r:.80} is neither text, a mapping nor a matrix of numbers; for example 'b1 - b2 = 0'"
+            f"hypothesis {quoted(matrix)} is neither text, a mapping nor a matrix of numbers; for example 'b1 - b2 = 0'"
         ) from error
     if H.ndim != 2 or H.size == 0 or H.shape[1] != len(names):
         raise ContrastError(f"the matrix of hypotheses has shape {H.shape}; give (hypotheses, {len(names)} contrasts)")
@@ -241,7 +249,7 @@ def _from_matrix(matrix: Any, names: list[str]) -> dict[str, Linear]:
 def _in_text(terms: Mapping[str, float]) -> str:
     """Write weights as a hypothesis reads them."""
     pieces = [
-        f"{'-' if weight < 0 else '+'} {'' if abs(weight) == 1 else f'{abs(weight):.6g}*'}{quoted(name)}"
+        f"{'-' if weight < 0 else '+'} {'' if abs(weight) == 1 else f'{abs(weight):.6g}*'}{backticked(name)}"
         for name, weight in terms.items()
     ]
     text = " ".join(pieces)
@@ -263,8 +271,8 @@ def _check_possible(table: xr.Dataset) -> None:
     target = str(table.attrs.get("target", "population"))
     if target.startswith(("population x", "next")):
         raise EstimateError(
-            f"target={target!r} draws two populations, and the error of a combination needs the units: "
-            f"cg.estimate(cg.hypotheses(effects, ...), target={target!r})"
+            f"target={quoted(target)} draws two populations, and the error of a combination needs the units: "
+            f"cg.estimate(cg.hypotheses(effects, ...), target={quoted(target)})"
         )
     _refuse_ratio(table)
 
@@ -272,8 +280,8 @@ def _check_possible(table: xr.Dataset) -> None:
 def _refuse_ratio(table: xr.Dataset) -> None:
     if float(table.attrs.get("null_value", 0.0)) != 0:
         raise ContrastError(
-            f"the effects are ratios (scale={table.attrs.get('transform', 'ratio')!r}), and no effect is 1: sums of "
-            "ratios have no plain limits; use scale='log_of_means', where ratios of ratios are differences"
+            f"the effects are ratios (scale={quoted(table.attrs.get('transform', 'ratio'))}), and no effect is 1: sums "
+            "of ratios have no plain limits; use scale='log_of_means', where ratios of ratios are differences"
         )
 
 
@@ -322,9 +330,9 @@ def _covariance(table: xr.Dataset, used: xr.Dataset, system: System) -> Array | 
         j = int(several[0])
         one, other = (names[k] for k in np.flatnonzero(H[j])[:2])
         raise EstimateError(
-            f"hypothesis {system.names[j]!r}: the covariance of {one!r} and {other!r} is not known, and contrasts of "
-            "one trial are correlated; give it, cg.from_effects(effect, covariance=...), or np.diag(se**2) where "
-            "errors are independent, or give the effects of cg.contrast"
+            f"hypothesis {quoted(system.names[j])}: the covariance of {quoted(one)} and {quoted(other)} is not known, "
+            "and contrasts of one trial are correlated; give it, cg.from_effects(effect, covariance=...), or "
+            "np.diag(se**2) where errors are independent, or give the effects of cg.contrast"
         )
     return None
 
@@ -339,9 +347,9 @@ def _errors(V: Array | None, se: Array, H: Array, system: System) -> Array:
     if lost.any():
         j = int(np.argwhere(lost)[0][0])
         raise EstimateError(
-            f"hypothesis {system.names[j]!r}: under this covariance its variance is 0 within rounding, although its "
-            "contrasts vary: they determine each other; leave it out, or combine the effects: cg.hypotheses(effects, "
-            "...)"
+            f"hypothesis {quoted(system.names[j])}: under this covariance its variance is 0 within rounding, although "
+            "its contrasts vary: they determine each other; leave it out, or combine the effects: "
+            "cg.hypotheses(effects, ...)"
         )
     return np.asarray(np.sqrt(np.maximum(variance, 0.0)))
 
@@ -415,8 +423,8 @@ def _of_effects(effects: xr.Dataset, hypothesis: Any) -> xr.Dataset:
     if effects.attrs.get("transform") in OF_MEANS:
         _refuse_ratio(effects)
         raise ContrastError(
-            f"effects on scale={effects.attrs['transform']!r} are functions of means and have no value for each unit; "
-            "combine their estimates: cg.hypotheses(cg.estimate(effects), ...)"
+            f"effects on scale={quoted(effects.attrs['transform'])} are functions of means and have no value for each "
+            "unit; combine their estimates: cg.hypotheses(cg.estimate(effects), ...)"
         )
     system = as_system(hypothesis, _labels(effects))
     out = effects.drop_dims("contrast")
@@ -425,8 +433,8 @@ def _of_effects(effects: xr.Dataset, hypothesis: Any) -> xr.Dataset:
     elif system.r.any():
         name = system.names[int(np.flatnonzero(system.r)[0])]
         raise ContrastError(
-            f"hypothesis {name!r} compares with a number, and a parallel trial has no effects of units to take it "
-            "from; combine the estimates: cg.hypotheses(cg.estimate(effects), ...)"
+            f"hypothesis {quoted(name)} compares with a number, and a parallel trial has no effects of units to take "
+            "it from; combine the estimates: cg.hypotheses(cg.estimate(effects), ...)"
         )
     out = _with_weight(out.assign_coords(contrast=system.names), effects, system.H)
     if "control_sd" in effects:

@@ -10,7 +10,7 @@ import xarray as xr
 
 from causalgia.arm_weights import weights_of
 from causalgia.effects import contrast
-from causalgia.errors import EstimateError
+from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.component_cells import (
     Cells,
     Identified,
@@ -105,7 +105,7 @@ def variance_components(
     if "contrast" in source.dims:
         raise EstimateError("a parallel trial has no individual effects; give its outcomes without control=")
     if instance is not None:
-        raise EstimateError(f"instance={instance!r} groups effects; give control= too, or the effects")
+        raise EstimateError(f"instance={quoted(instance)} groups effects; give control= too, or the effects")
     return _of_outcomes(validate(source, "outcomes"))
 
 
@@ -153,7 +153,7 @@ def _motifs(effects: xr.Dataset, instance: str) -> Iterator[tuple[str, Codes]]:
         where = np.flatnonzero([value == motif for value in of])
         if len(where) < 2:
             raise EstimateError(
-                f"instance={instance!r}: {motif!s} has one instance, contrast {labels[where[0]]!s}; "
+                f"instance={quoted(instance)}: {motif!s} has one instance, contrast {labels[where[0]]!s}; "
                 "leave it out, or add instances"
             )
         yield motif, where
@@ -168,10 +168,12 @@ def _instance_of(effects: xr.Dataset, instance: str) -> list[str]:
         of = [sorted(set(on_arms[row].astype(str))) for row in np.split(treated.indices, treated.indptr[1:-1])]
         for name, values in zip(_names(effects), of, strict=True):
             if len(values) != 1:
-                raise EstimateError(f"contrast {name!s}: its arms have several {instance!r} ({', '.join(values)})")
+                raise EstimateError(
+                    f"contrast {name!s}: its arms have several {quoted(instance)} ({', '.join(values)})"
+                )
         return [values[0] for values in of]
     raise EstimateError(
-        f"instance={instance!r} is no coordinate on the contrasts or arms; "
+        f"instance={quoted(instance)} is no coordinate on the contrasts or arms; "
         f'give one: effects.assign_coords({instance}=("contrast", [...]))'
     )
 

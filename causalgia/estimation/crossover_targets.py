@@ -9,7 +9,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from causalgia.arm_weights import weights_of
-from causalgia.errors import EstimateError
+from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.crossed import between_levels, crossed_mean
 from causalgia.estimation.crossover import (
     Estimate,
@@ -91,12 +91,12 @@ def refuse_parallel_choices(request: Request) -> None:
     """Refuse what only a parallel trial can use."""
     if request.block is not None:
         raise EstimateError(
-            f"block={request.block!r} is for parallel trials: in a crossover every unit is its own block; "
-            f"where units of one {request.block} depend on each other, use cluster={request.block!r}"
+            f"block={quoted(request.block)} is for parallel trials: in a crossover every unit is its own block; "
+            f"where units of one {request.block} depend on each other, use cluster={quoted(request.block)}"
         )
     if request.covariates:
         raise EstimateError(
-            f"covariates={request.covariates!r} is for parallel trials: in a crossover each unit is compared "
+            f"covariates={quoted(request.covariates)} is for parallel trials: in a crossover each unit is compared "
             "with itself and its covariates cancel; leave covariates= out"
         )
 
@@ -109,7 +109,7 @@ def check_one_unit(effects: xr.Dataset, request: Request) -> None:
         parents_as_strata(effects)
     if request.is_crossed:
         raise EstimateError(
-            f"target={request.target!r} needs two or more units, and there is one; draw more units, or use "
+            f"target={quoted(request.target)} needs two or more units, and there is one; draw more units, or use "
             "target='units' for the effect on this one"
         )
 
@@ -159,7 +159,7 @@ def _require_two_units(strata: Grouping, why: str, how: str = "") -> None:
     if lone.size:
         raise EstimateError(
             f"{why} needs the spread within each {strata.name}, and {lone.size} have one unit (first: "
-            f"{strata.labels[lone[0]]!r}); draw two or more units of each{how and f' ({how})'}, "
+            f"{quoted(strata.labels[lone[0]])}); draw two or more units of each{how and f' ({how})'}, "
             "or use target='population'"
         )
 
@@ -207,8 +207,8 @@ def _crossed(effects: xr.Dataset, ice: Array, request: Request) -> tuple[Estimat
         refuse_one_twice(effects, ice)
     if request.target == NEXT and "denominator" in effects:
         raise EstimateError(
-            f"target='next predictor' with scale={effects.attrs['transform']!r}: there is no predictive interval for a "
-            "ratio; use scale='log_of_means', whose limits are those of the logarithm"
+            f"target='next predictor' with scale={quoted(effects.attrs['transform'])}: there is no predictive interval "
+            "for a ratio; use scale='log_of_means', whose limits are those of the logarithm"
         )
     by_level, groups = np.moveaxis(ice, -1, 1), clusters(effects, request)
     by, n_clusters, name, codes = "", len(ice), "unit", None
@@ -252,8 +252,8 @@ def _too_few(target: str) -> str:
             "this one alone"
         )
     return (
-        f"target={target!r} needs the answers of two or more predictors on a dim 'model'; "
-        "run the trial on cg.Ensemble([...]), or use target='population'"
+        f"target={quoted(target)} needs the answers of two or more predictors on a dim 'model'; run the trial on "
+        "cg.Ensemble([...]), or use target='population'"
     )
 
 

@@ -65,7 +65,7 @@ def dose_contrasts(
     arms, x = list(doses), np.array(list(doses.values()))
     if len(set(doses.values())) < 2:
         raise ContrastError(
-            f"along={along!r}: a response to a dose needs two or more doses, and there is {x[0]:g} alone"
+            f"along={quoted(along)}: a response to a dose needs two or more doses, and there is {x[0]:g} alone"
         )
     if kind == "slope":
         if degree is not None:
@@ -74,7 +74,9 @@ def dose_contrasts(
         return {"slope": _named(arms, away / (away @ away))}
     if len(set(doses.values())) < len(doses):
         twice = next(a for a, d in doses.items() if list(doses.values()).count(d) > 1)
-        raise ContrastError(f"kind={kind!r}: arm {twice!r} shares its dose {doses[twice]:g} with another; drop one arm")
+        raise ContrastError(
+            f"kind={quoted(kind)}: arm {quoted(twice)} shares its dose {doses[twice]:g} with another; drop one arm"
+        )
     if kind == "consecutive":
         if degree is not None:
             raise ContrastError("degree= is for kind='orthonormal' and 'equally_spaced'; leave it out")
@@ -84,7 +86,7 @@ def dose_contrasts(
         "equally_spaced": lambda: integer_polynomials(len(x), _degree(degree, len(x))),
     }
     if kind not in makers:
-        raise ContrastError(f"kind={kind!r} is none of 'slope', 'orthonormal', 'consecutive', 'equally_spaced'")
+        raise ContrastError(f"kind={quoted(kind)} is none of 'slope', 'orthonormal', 'consecutive', 'equally_spaced'")
     return {_order(j): _named(arms, row) for j, row in enumerate(makers[kind]())}
 
 
@@ -93,7 +95,9 @@ def _doses(outcomes: xr.Dataset | Mapping[Any, float] | pd.Series[Any], along: s
     if isinstance(outcomes, xr.Dataset):
         if along not in outcomes.coords or outcomes[along].dims != ("arm",):
             there = [str(c) for c in outcomes.coords if outcomes[c].dims == ("arm",) and c != "arm"]
-            raise ContrastError(f"along={along!r} is no coordinate on the arms; there are {', '.join(there) or 'none'}")
+            raise ContrastError(
+                f"along={quoted(along)} is no coordinate on the arms; there are {', '.join(there) or 'none'}"
+            )
         names, values = outcomes["arm"].to_numpy().tolist(), outcomes[along].to_numpy().tolist()
     elif isinstance(outcomes, pd.Series):
         names, values = outcomes.index.tolist(), outcomes.tolist()
@@ -105,10 +109,10 @@ def _doses(outcomes: xr.Dataset | Mapping[Any, float] | pd.Series[Any], along: s
         )
     twice = [str(a) for i, a in enumerate(names) if str(a) in map(str, names[:i])]
     if twice:
-        raise ContrastError(f"arm {twice[0]!r} has more than one dose; give one for each arm")
+        raise ContrastError(f"arm {quoted(twice[0])} has more than one dose; give one for each arm")
     found = {str(a): _number(v, str(a)) for a, v in zip(names, values, strict=True) if not _missing(v)}
     if not found:
-        raise ContrastError(f"along={along!r}: no arm has a dose")
+        raise ContrastError(f"along={quoted(along)}: no arm has a dose")
     return dict(sorted(found.items(), key=lambda item: item[1]))
 
 
@@ -122,7 +126,7 @@ def _number(value: Any, arm: str) -> float:
     except (TypeError, ValueError):
         number = np.nan
     if not np.isfinite(number):
-        raise ContrastError(f"arm {arm!r} has the dose {value!r}, which is no number")
+        raise ContrastError(f"arm {quoted(arm)} has the dose {quoted(value)}, which is no number")
     return number
 
 

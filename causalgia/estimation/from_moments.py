@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia.analysis import Analysis
-from causalgia.errors import EstimateError, OutcomesError
+from causalgia.errors import EstimateError, OutcomesError, quoted
 from causalgia.estimation.crossover import Estimate, mean_of_sums
 from causalgia.estimation.crossover_targets import refuse_parallel_choices
 from causalgia.estimation.labels import square
@@ -41,13 +41,13 @@ def as_kept(moments: xr.Dataset, request: Request) -> Request:
     refuse_parallel_choices(request)
     for name, default in (("target", "population"), ("weights", "units")):
         if getattr(request, name) != default:
-            raise needs_units(f"{name}={getattr(request, name)!r}")
+            raise needs_units(f"{name}={quoted(getattr(request, name))}")
     planned = Analysis.from_json(str(moments.attrs.get("analysis", "{}"))).cluster
     asked = None if planned == "none" else planned
     by = str(moments.attrs.get("cluster", "unit"))
     alone = (None, "parent") if asked is not None else (None,)
     if request.cluster not in ("auto", asked, by, *(alone if by == "unit" else ())):
-        raise needs_units(f"cluster={request.cluster!r}")
+        raise needs_units(f"cluster={quoted(request.cluster)}")
     return replace(request, cluster=asked if request.cluster == "auto" else request.cluster)
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from causalgia.errors import EstimateError, OutcomesError
+from causalgia.errors import EstimateError, OutcomesError, quoted
 from causalgia.estimation.labels import contrast_names, shared_labels, square
 from causalgia.estimation.moments import Array, p_and_limits
 from causalgia.estimation.possible import refuse_crooked, refuse_disagreement, refuse_no_covariance, refuse_where
@@ -170,7 +170,8 @@ def _of_table(table: pd.DataFrame | xr.Dataset, ci_prob: float, beside: dict[str
     named = [name for name, value in beside.items() if value is not None]
     if named:
         raise EstimateError(
-            f"from_effects: {named[0]}= beside a table, whose columns say it; add a column {named[0]!r}, or give arrays"
+            f"from_effects: {named[0]}= beside a table, whose columns say it; add a column {quoted(named[0])}, or "
+            "give arrays"
         )
     if isinstance(table, xr.Dataset) and "ace" in table:
         raise EstimateError("from_effects: these are estimates already (they have 'ace'); give them to the verb itself")
@@ -206,7 +207,7 @@ def of_elements(fitted: xr.Dataset) -> xr.Dataset:
     found = found.assign_coords({n: fitted[n] for n in of_each}).rename(renamed)
     attrs = {n: v for n, v in fitted.attrs.items() if n != "control"} | {"errors": "estimated"}
     if "method" in fitted.attrs:
-        attrs["method"] = f"method {fitted.attrs['method']!r}"
+        attrs["method"] = f"method {quoted(fitted.attrs['method'])}"
     if "control" in fitted.attrs:
         attrs["estimand"] = f"the contrast's arm minus {fitted.attrs['control']}, in each element"
     found.attrs = attrs

@@ -226,7 +226,7 @@ def from_incomplete(
         "transform": "identity",
         "source": "from_incomplete",
         "control": control,
-        "estimand": f"mean over units and {what} of outcome under the arm minus outcome under {control!r}",
+        "estimand": f"mean over units and {what} of outcome under the arm minus outcome under {quoted(control)}",
         "target": f"population x {what}",
         "ci_prob": ci_prob,
         "cluster": clusters,
@@ -252,17 +252,19 @@ def _checked(frame: Any, columns: _Columns) -> pd.DataFrame:
         gaps = frame[name].isna().to_numpy()
         if gaps.any():
             raise OutcomesError(
-                f"row {frame.index[int(np.argmax(gaps))]}: column {name!r} has no value; drop the row, for a missing "
-                "cell is a row that is not there"
+                f"row {frame.index[int(np.argmax(gaps))]}: column {quoted(name)} has no value; drop the row, for a "
+                "missing cell is a row that is not there"
             )
         if name != columns.outcome:
             factorized(frame, name)
     try:
         y = frame[columns.outcome].to_numpy(dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as error:
-        raise OutcomesError(f"column {columns.outcome!r} is not numeric ({error}); give numbers") from error
+        raise OutcomesError(f"column {quoted(columns.outcome)} is not numeric ({error}); give numbers") from error
     if not np.isfinite(y).all():
-        raise OutcomesError(f"row {frame.index[int(np.argmin(np.isfinite(y)))]}: {columns.outcome!r} is not finite")
+        raise OutcomesError(
+            f"row {frame.index[int(np.argmin(np.isfinite(y)))]}: {quoted(columns.outcome)} is not finite"
+        )
     table = pd.DataFrame({"y": y, "unit": frame[columns.unit].to_numpy()})
     table["arm"] = [_arm_text(name) for name in frame[columns.arm]]
     table["task"] = columns.outcome if columns.task is None else [_arm_text(name) for name in frame[columns.task]]
@@ -280,7 +282,7 @@ def _checked(frame: Any, columns: _Columns) -> pd.DataFrame:
         several = table.groupby("unit", sort=False)["parent"].nunique() > 1
         if several.any():
             raise OutcomesError(
-                f"unit {several.idxmax()}: {columns.parent!r} changes between its rows; it belongs to the unit"
+                f"unit {several.idxmax()}: {quoted(columns.parent)} changes between its rows; it belongs to the unit"
             )
     return table
 
@@ -289,14 +291,14 @@ def _check_arms(table: pd.DataFrame, control: str, words: list[str] | None) -> N
     arms = list(dict.fromkeys(table["arm"]))
     for name in [control, *(words or [])]:
         if name not in arms:
-            raise EstimateError(f"{name!r} is not an arm; the arms are {', '.join(map(repr, arms[:20]))}")
+            raise EstimateError(f"{quoted(name)} is not an arm; the arms are {', '.join(map(quoted, arms[:20]))}")
     if words is not None and (len(set(words)) < LEAST_WORDS or control in words):
         raise EstimateError(
             f"words= names {len(set(words))} words{' and the control' if control in words else ''}; the class "
             f"takes {LEAST_WORDS} or more besides the control"
         )
     if len(arms) < 2:
-        raise EstimateError(f"the only arm is the control {control!r}; a contrast needs another arm")
+        raise EstimateError(f"the only arm is the control {quoted(control)}; a contrast needs another arm")
 
 
 def _of_task(
@@ -308,14 +310,17 @@ def _of_task(
     others = [name for name in dict.fromkeys(table["arm"]) if name != control]
     if not others:
         raise EstimateError(
-            f"task {table['task'].iloc[0]!r}: only {control!r} was measured; measure another arm, or drop it"
+            f"task {quoted(table['task'].iloc[0])}: only {quoted(control)} was measured; measure another arm, or "
+            "drop it"
         )
     asked = {name: [name] for name in others} if words is None else {"words": words}
     rows, notes = [], []
     for name, arms in asked.items():
         cells, alone = _paired(table[table["arm"].isin(arms)], base, key)
         if cells.empty:
-            raise EstimateError(f"contrast {name!r}: no cell has both its arm and {control!r}; measure both in a cell")
+            raise EstimateError(
+                f"contrast {quoted(name)}: no cell has both its arm and {quoted(control)}; measure both in a cell"
+            )
         row, singular = _row(name, cells, ci_prob)
         rows.append(row)
         notes += _notes(name, cells, alone, singular=singular, between="predictors" if words is None else "words")
@@ -346,7 +351,7 @@ def _row(name: str, cells: pd.DataFrame, ci_prob: float) -> tuple[dict[str, Any]
     try:
         fit = crossed_reml(cells["ice"].to_numpy(), codes["unit"], codes["level"], parent)
     except EstimateError as error:
-        raise EstimateError(f"contrast {name!r}: {error}") from error
+        raise EstimateError(f"contrast {quoted(name)}: {error}") from error
     ace, se, df = np.array(fit.ace), np.array(fit.se), np.array(fit.df)
     p, lower, upper = p_and_limits(ace, se, df, ci_prob)
     n = int(codes["unit"].max()) + 1
@@ -371,7 +376,9 @@ def _check_whole(out: xr.Dataset) -> None:
     lost = np.argwhere(~np.isfinite(out["ace"].to_numpy()))
     if lost.size:
         contrast, task = (str(out[dim].to_numpy()[i]) for dim, i in zip(("contrast", "task"), lost[0], strict=True))
-        raise EstimateError(f"contrast {contrast!r} has no cell in task {task!r}; estimate that task by itself")
+        raise EstimateError(
+            f"contrast {quoted(contrast)} has no cell in task {quoted(task)}; estimate that task by itself"
+        )
 
 
 def _warn_exact(exact: int, of: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import xarray as xr
 
-from causalgia.errors import EstimateError
+from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.crossover_targets import settled
 from causalgia.estimation.from_moments import has_moments, needs_units
 from causalgia.estimation.moments import Array
@@ -44,7 +44,7 @@ def individual_effects(effects: xr.Dataset, what: str) -> Array:
     scale = effects.attrs.get("transform")
     if scale in OF_MEANS:
         raise EstimateError(
-            f"{what} needs individual effects, and scale={scale!r} has influence values of a function of means; "
+            f"{what} needs individual effects, and scale={quoted(scale)} has influence values of a function of means; "
             "use scale='identity' or scale='log'"
         )
     if effects.sizes["unit"] < 3:

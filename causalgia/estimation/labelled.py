@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia.analysis import beyond
-from causalgia.errors import DegenerateWarning, EstimateError
+from causalgia.errors import DegenerateWarning, EstimateError, quoted
 from causalgia.estimation.cluster_size import with_size_note
 from causalgia.estimation.crossover_targets import check_one_unit, estimate_crossover, of_units_alone
 from causalgia.estimation.floor import with_floor
@@ -180,7 +180,7 @@ def _names_of(covariates: str | Iterable[str] | None) -> tuple[str, ...]:
     if covariates is None or isinstance(covariates, str):
         return () if covariates is None else (covariates,)
     if not isinstance(covariates, Iterable):
-        raise EstimateError(f"covariates={covariates!r}: give names of coordinates on the units")
+        raise EstimateError(f"covariates={quoted(covariates)}: give names of coordinates on the units")
     return tuple(map(str, covariates))
 
 
@@ -315,7 +315,9 @@ def covariance(estimates: xr.Dataset, contrasts: str | Sequence[str] | None = No
     place = {name: k for k, name in enumerate(_names(estimates))}
     unknown = [name for name in names if name not in place]
     if unknown:
-        raise EstimateError(f"contrast {unknown[0]!r} is not among the estimates; estimates['contrast'] lists them")
+        raise EstimateError(
+            f"contrast {quoted(unknown[0])} is not among the estimates; estimates['contrast'] lists them"
+        )
     where = [place[name] for name in names]
     if "covariance" in estimates:
         return estimates["covariance"].isel(contrast=where, contrast_=where)

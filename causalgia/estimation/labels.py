@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from causalgia.errors import EstimateError
+from causalgia.errors import EstimateError, quoted
 
 Labels = npt.NDArray[Any]
 
@@ -85,7 +85,7 @@ def contrast_names(names: Any, n: int) -> Labels:
             and item is not None
         ):
             raise EstimateError(
-                f"name {k}, {item!r}, is no single value; join the levels of an index: index.map(' '.join)"
+                f"name {k}, {quoted(item)}, is no single value; join the levels of an index: index.map(' '.join)"
             )
     missing = np.array([item is None or bool(pd.isna(item)) for item in items])
     if missing.any():

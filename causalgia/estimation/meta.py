@@ -155,7 +155,7 @@ def random_effects(
     (0.0, array([7.6856]), array([7.7, 7.7, 7.7, 7.7, 7.7, 7.7, 7.7, 7.7]))
     """
     if method not in get_args(Method):
-        raise EstimateError(f"method={method!r} is none of {', '.join(map(repr, get_args(Method)))}")
+        raise EstimateError(f"method={quoted(method)} is none of {', '.join(map(quoted, get_args(Method)))}")
     if isinstance(ci_prob, bool) or not isinstance(ci_prob, int | float) or not 0 < ci_prob < 1:
         raise EstimateError(f"ci_prob={quoted(ci_prob)} is not between 0 and 1; for example ci_prob=0.95")
     y, X = _design(effect, covariates)

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from causalgia.errors import EstimateError
+from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.mixed import Point, inverse_information, maximise
 from causalgia.estimation.mixed_layout import lay_out, respond
 from causalgia.estimation.moments import Array, Codes
@@ -98,7 +98,7 @@ def reml(
     (array([3.8333]), array([1.6415]), array([2.]))
     """
     if df not in ("satterthwaite", "kenward_roger"):
-        raise EstimateError(f"df={df!r} is neither 'satterthwaite' nor 'kenward_roger'")
+        raise EstimateError(f"df={quoted(df)} is neither 'satterthwaite' nor 'kenward_roger'")
     table = respond(lay_out(X, groups), y)
     if table.scale == 0:
         raise EstimateError("the fixed effects fit y exactly: nothing varies, and every variance component is 0")

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse.linalg import SuperLU, splu
 
-from causalgia.errors import EstimateError
+from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.moments import Array, Codes
 
 
@@ -120,7 +120,7 @@ def _told_apart(layout: Layout) -> Layout:
     norm = np.sqrt(np.where(left > 1e-12 * whole, left, 1.0))
     if (left <= 1e-12 * whole).any() or np.linalg.cond(layout.gram / np.outer(norm, norm)) > 1e12:
         raise EstimateError(
-            f"the groupings {', '.join(map(repr, layout.names))}, the fixed effects and the residual cannot be told "
+            f"the groupings {', '.join(map(quoted, layout.names))}, the fixed effects and the residual cannot be told "
             "apart by these rows; leave one out or add rows"
         )
     return layout
@@ -171,19 +171,23 @@ def _check(X: Array, groups: Mapping[str, Codes]) -> None:
         _check_grouping(name, np.asarray(codes), len(X))
     for one, other in combinations(groups, 2):
         if same_partition(np.asarray(groups[one]), np.asarray(groups[other])):
-            raise EstimateError(f"the groupings {one!r} and {other!r} are the same; leave one of them out")
+            raise EstimateError(f"the groupings {quoted(one)} and {quoted(other)} are the same; leave one of them out")
 
 
 def _check_grouping(name: str, codes: npt.NDArray[Any], n: int) -> None:
     if codes.shape != (n,) or codes.dtype.kind not in "iu":
-        raise EstimateError(f"grouping {name!r} has shape {codes.shape} and dtype {codes.dtype}; give {n} integers")
+        raise EstimateError(
+            f"grouping {quoted(name)} has shape {codes.shape} and dtype {codes.dtype}; give {n} integers"
+        )
     levels = np.unique(codes)
     if levels[0] != 0 or levels[-1] != len(levels) - 1:
-        raise EstimateError(f"grouping {name!r}: the levels are not 0 to {len(levels) - 1}; use pandas.factorize")
+        raise EstimateError(f"grouping {quoted(name)}: the levels are not 0 to {len(levels) - 1}; use pandas.factorize")
     if len(levels) < 2:
-        raise EstimateError(f"grouping {name!r} has one level, which gives no variance; leave it out or add levels")
+        raise EstimateError(
+            f"grouping {quoted(name)} has one level, which gives no variance; leave it out or add levels"
+        )
     if len(levels) == n:
-        raise EstimateError(f"grouping {name!r} has one row for each level: it is the residual; leave it out")
+        raise EstimateError(f"grouping {quoted(name)} has one row for each level: it is the residual; leave it out")
 
 
 def same_partition(one: Codes, other: Codes) -> bool:

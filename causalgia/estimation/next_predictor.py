@@ -9,7 +9,7 @@ import numpy.typing as npt
 import xarray as xr
 from scipy import special
 
-from causalgia.errors import EstimateError
+from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.crossed import interaction_of
 from causalgia.estimation.crossover import Estimate, from_factor, mean_ice
 from causalgia.estimation.moderation import Moderated
@@ -129,8 +129,8 @@ def refuse_one_twice(effects: xr.Dataset, ice: Array) -> None:
         if np.array_equal(ice[0, ..., i], ice[0, ..., j]) and _are_one(ice[..., i], ice[..., j]):
             names = effects["model"].to_numpy() if "model" in effects.coords else range(ice.shape[-1])
             raise EstimateError(
-                f"models {str(names[i])!r} and {str(names[j])!r} gave the same numbers in every unit: they are one "
-                "network, and do not show the spread between networks; leave one of them out"
+                f"models {quoted(str(names[i]))} and {quoted(str(names[j]))} gave the same numbers in every unit: they "
+                "are one network, and do not show the spread between networks; leave one of them out"
             )
 
 

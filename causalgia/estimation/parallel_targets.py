@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from causalgia.errors import EstimateError
+from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.blocks import settled_block_effects
 from causalgia.estimation.crossover import Estimate, mean_ice
 from causalgia.estimation.moments import Array, Codes, centred, skewness
@@ -69,7 +69,8 @@ def estimate_parallel(effects: xr.Dataset, request: Request) -> Answer:
         )
     if request.is_crossed:
         raise EstimateError(
-            f"target={request.target!r} needs the ICE of a crossover; use target='population', 'parents' or 'units'"
+            f"target={quoted(request.target)} needs the ICE of a crossover; use target='population', 'parents' or "
+            "'units'"
         )
     trial = _trial(effects)
     block = _block(effects, request)
@@ -103,8 +104,8 @@ def _trial(effects: xr.Dataset) -> _Trial:
     for a in trial.used:
         if trial.counts[a] < 2:
             raise EstimateError(
-                f"arm {names[a]!r} has {trial.counts[a]} unit(s), and a spread needs two; "
-                "assign more units to it, or leave it out"
+                f"arm {quoted(names[a])} has {trial.counts[a]} unit(s), and a spread needs two; assign more units to "
+                "it, or leave it out"
             )
     return trial
 
@@ -137,11 +138,11 @@ def _block(effects: xr.Dataset, request: Request) -> Grouping | None:
     """Find the strata: parents for the target 'parents', else the named block, else the design's own."""
     if request.target == "parents":
         if request.block not in (None, "parent"):
-            raise EstimateError(f"target='parents' takes parents as blocks; leave block={request.block!r} out")
+            raise EstimateError(f"target='parents' takes parents as blocks; leave block={quoted(request.block)} out")
         refuse_cluster(request, "these parents are fixed, and their units are drawn independently")
         return parents_as_strata(effects)
     if request.block is not None:
-        return grouping(effects, request.block, f"block={request.block!r}")
+        return grouping(effects, request.block, f"block={quoted(request.block)}")
     return grouping(effects, "block", "block=None") if "block" in effects.coords else None
 
 
@@ -150,8 +151,8 @@ def _blocked(
 ) -> tuple[Estimate, npt.NDArray[np.intp], str, str]:
     if request.covariates:
         raise EstimateError(
-            f"covariates={request.covariates!r} with blocks ({block.name!r}): both adjust for what was known before; "
-            "leave covariates= out, or drop the block coordinate"
+            f"covariates={quoted(request.covariates)} with blocks ({quoted(block.name)}): both adjust for what was "
+            "known before; leave covariates= out, or drop the block coordinate"
         )
     drawn = request.target == "population"
     _require_cells(trial, block, 1 if drawn else 2)
@@ -180,7 +181,7 @@ def _require_cells(trial: _Trial, block: Grouping, least: int) -> None:
         arm = trial.names[trial.used[a]]
         cure = f"drop that {block.name}" + ("" if least == 1 else ", put more units in it, or use target='population'")
         raise EstimateError(
-            f"{block.name} {block.labels[b]!r} has {counts[b, trial.used[a]]} unit(s) of arm {arm!r}, "
+            f"{block.name} {quoted(block.labels[b])} has {counts[b, trial.used[a]]} unit(s) of arm {quoted(arm)}, "
             f"and {least} are needed; {cure}"
         )
 
@@ -200,8 +201,8 @@ def _clusters_of_blocks(effects: xr.Dataset, block: Grouping, request: Request) 
         return by_block
     raise EstimateError(
         f"{larger.name}s and {block.name}s cross, so {block.name}s are not independent draws: use target='units' "
-        f"(these {block.name}s), drop the {block.name}s (drop_vars({block.name!r})) to cluster by {larger.name}, or "
-        f"cluster=None where {larger.name}s do not matter"
+        f"(these {block.name}s), drop the {block.name}s (drop_vars({quoted(block.name)})) to cluster by {larger.name}, "
+        f"or cluster=None where {larger.name}s do not matter"
     )
 
 
@@ -241,8 +242,8 @@ def _clustered(
     for a in trial.used:
         if has[a].sum() < 2:
             raise EstimateError(
-                f"all units of arm {trial.names[a]!r} share the one {groups.name} "
-                f"{groups.labels[int(np.argmax(has[a]))]!r}, so the spread between {groups.name}s is unknown; "
+                f"all units of arm {quoted(trial.names[a])} share the one {groups.name} "
+                f"{quoted(groups.labels[int(np.argmax(has[a]))])}, so the spread between {groups.name}s is unknown; "
                 "draw from more of them, or use target='units'"
             )
     n_clusters = np.array([has[w != 0].any(axis=0).sum() for w in trial.W], dtype=np.intp)
@@ -267,14 +268,14 @@ def _covariates(effects: xr.Dataset, trial: _Trial, request: Request) -> Array |
     for a in trial.used:
         if trial.counts[a] < len(names) + 2:
             raise EstimateError(
-                f"arm {trial.names[a]!r} has {trial.counts[a]} units, and {len(names)} covariate(s) "
+                f"arm {quoted(trial.names[a])} has {trial.counts[a]} units, and {len(names)} covariate(s) "
                 f"need {len(names) + 2} or more; use fewer covariates or more units"
             )
-        require_rank(centred(x[trial.arm == a])[1], names, f"arm {trial.names[a]!r}")
+        require_rank(centred(x[trial.arm == a])[1], names, f"arm {quoted(trial.names[a])}")
     return x
 
 
 def _covariate(effects: xr.Dataset, name: str) -> Array:
     """Return a covariate, centred and scaled by its spread."""
-    x = centred(unit_covariate(effects, name, f"covariates={name!r}"))[1]
+    x = centred(unit_covariate(effects, name, f"covariates={quoted(name)}"))[1]
     return np.asarray(x / np.abs(x).max())

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from scipy import special
 
-from causalgia.errors import EstimateError
+from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.crossover import mean_ice
 from causalgia.estimation.doses import orthonormal_polynomials
 from causalgia.estimation.moments import Array, Codes, centred
@@ -161,7 +161,7 @@ def _read(effects: xr.Dataset, distance: str) -> tuple[Array, Array]:
     on_contrast = [str(c) for c in effects.coords if effects[c].dims == ("contrast",) and c != "contrast"]
     if distance not in on_contrast or effects[distance].dtype.kind not in "fiu":
         raise EstimateError(
-            f"distance={distance!r}: no numeric coordinate of that name on the contrasts; there are "
+            f"distance={quoted(distance)}: no numeric coordinate of that name on the contrasts; there are "
             f"{', '.join(on_contrast) or 'none'}; give one: effects.assign_coords({distance}=('contrast', [...]))"
         )
     x = effects[distance].to_numpy().astype(np.float64)
@@ -178,7 +178,7 @@ def _periods(periods: Any) -> Array:
     except (TypeError, ValueError):
         values = np.array([])
     if not len(values) or not (np.isfinite(values) & (values > 0)).all():
-        raise EstimateError(f"a period of {periods!r} is no positive number; B-DNA turns in about 10.5 bp")
+        raise EstimateError(f"a period of {quoted(periods)} is no positive number; B-DNA turns in about 10.5 bp")
     return values
 
 
@@ -212,12 +212,12 @@ def trend_basis(x: Array, trend: str, *, period: float = _TURN) -> Array:
     """
     if trend not in _LEAST:
         raise EstimateError(
-            f"trend={trend!r} is none of {', '.join(map(repr, (*_DEGREES, 'natural_spline_4', 'decay')))}"
+            f"trend={quoted(trend)} is none of {', '.join(map(quoted, (*_DEGREES, 'natural_spline_4', 'decay')))}"
         )
     points, least = len(np.unique(x)), _LEAST[trend]
     if points <= least + 2:
         raise EstimateError(
-            f"trend={trend!r} with a wave needs {least + 3} or more distances, and there are {points}; "
+            f"trend={quoted(trend)} with a wave needs {least + 3} or more distances, and there are {points}; "
             "add distances, or use a simpler trend"
         )
     if trend in _DEGREES:
@@ -225,8 +225,8 @@ def trend_basis(x: Array, trend: str, *, period: float = _TURN) -> Array:
     Q, R = np.linalg.qr(_natural_spline(x) if trend == "natural_spline_4" else _decays(x, period))
     if np.abs(np.diag(R)).min() < 1e-10 * np.sqrt(len(x)):
         raise EstimateError(
-            f"trend={trend!r}: {np.ptp(x):g} from the nearest to the farthest distance is too little beside a period "
-            f"of {period:g}; add distances, or use a simpler trend"
+            f"trend={quoted(trend)}: {np.ptp(x):g} from the nearest to the farthest distance is too little beside a "
+            f"period of {period:g}; add distances, or use a simpler trend"
         )
     return np.asarray(Q)
 

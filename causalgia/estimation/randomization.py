@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from causalgia.errors import EstimateError
+from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.moments import Array, Codes, group_sums
 
 Flags = npt.NDArray[np.bool_]
@@ -166,7 +166,7 @@ def sign_flip_limits(ice: Array, cluster: Codes | None = None, *, ci_prob: float
     (1.0, 6.0)
     """
     if isinstance(ci_prob, bool) or not 0 < ci_prob < 1:
-        raise EstimateError(f"ci_prob={ci_prob!r} is not between 0 and 1; for example ci_prob=0.95")
+        raise EstimateError(f"ci_prob={quoted(ci_prob)} is not between 0 and 1; for example ci_prob=0.95")
     sums = np.asarray(ice, dtype=np.float64) if cluster is None else group_sums(ice, cluster)
     sizes = np.ones(len(sums)) if cluster is None else np.bincount(cluster).astype(float)
     n_flips = 2 ** len(sums)
@@ -241,7 +241,7 @@ def _shares(observed: float, blocks: Iterator[Array]) -> RandomizationTest:
 
 def _check(y: Array, treated: Flags, parts: list[Codes], statistic: str) -> None:
     if statistic not in ("difference", "welch_t"):
-        raise EstimateError(f"statistic={statistic!r} is neither 'difference' nor 'welch_t'")
+        raise EstimateError(f"statistic={quoted(statistic)} is neither 'difference' nor 'welch_t'")
     if not parts or not np.isfinite(y).all():
         raise EstimateError("the outcomes are empty or not finite; nothing can be tested")
     least = 1 if statistic == "difference" else 2

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import xarray as xr
 
-from causalgia.errors import EstimateError
+from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.crossover import Estimate
 from causalgia.estimation.moments import Array, p_and_limits
 from causalgia.estimation.quotients import Flags
@@ -163,7 +163,7 @@ def _refuse_unclear(effects: xr.Dataset, own: Array, df: Array, ci_prob: float) 
         raise EstimateError(
             f"contrast {effects['contrast'].to_numpy()[k]!s}, task {effects['task'].to_numpy()[t]!s}: {what} is "
             f"{away[at]:.3g} standard errors from 0, and limits at {ci_prob:.4g} with {df[at]:.3g} degrees of freedom "
-            f"need {need[at]:.3g}, so scale={scale!r} has no trustworthy limits; draw more units, or use "
+            f"need {need[at]:.3g}, so scale={quoted(scale)} has no trustworthy limits; draw more units, or use "
             "scale='log_of_means' or the additive scale='identity'"
         )
 
@@ -187,8 +187,8 @@ def check_means_are_units(effects: xr.Dataset, request: Request) -> None:
     scale = effects.attrs["transform"]
     if request.covariates:
         raise EstimateError(
-            f"covariates={request.covariates!r} with scale={scale!r}: adjusted means are not the arms' means; "
-            "leave covariates= out, or use scale='identity'"
+            f"covariates={quoted(request.covariates)} with scale={quoted(scale)}: adjusted means are not the arms' "
+            "means; leave covariates= out, or use scale='identity'"
         )
     if "outcome" in effects:
         _refuse_unequal_blocks(effects, request)
@@ -197,8 +197,8 @@ def check_means_are_units(effects: xr.Dataset, request: Request) -> None:
         sizes = grouping(effects, by, "weights='clusters'").sizes
         if len(set(sizes.tolist())) > 1:
             raise EstimateError(
-                f"weights='clusters' with scale={scale!r}: {by}s have unequal numbers of units, and the function is of "
-                "the units' means; use weights='units'"
+                f"weights='clusters' with scale={quoted(scale)}: {by}s have unequal numbers of units, and the function "
+                "is of the units' means; use weights='units'"
             )
 
 
@@ -206,13 +206,14 @@ def _refuse_unequal_blocks(effects: xr.Dataset, request: Request) -> None:
     name = request.block or ("parent" if request.target == "parents" else "block")
     if name not in effects.coords or "weight" not in effects:
         return
-    blocks, weight = grouping(effects, name, f"block={name!r}"), effects["weight"].transpose("contrast", "arm")
+    blocks, weight = grouping(effects, name, f"block={quoted(name)}"), effects["weight"].transpose("contrast", "arm")
     expected = blocks.sizes / blocks.sizes.sum() if request.target != "population" else 1 / len(blocks.labels)
     assigned = effects["assigned"].to_numpy().astype(str)
     for arm in effects["arm"].to_numpy()[(weight.to_numpy() != 0).any(axis=0)]:
         counts = np.bincount(blocks.codes[assigned == str(arm)], minlength=len(blocks.labels))
         if not np.allclose(counts / max(counts.sum(), 1), expected):
             raise EstimateError(
-                f"scale={effects.attrs['transform']!r}: arm {arm!s} has {counts.min()} to {counts.max()} units in a "
-                f"{name}, so means over {name}s are not the arms' means; drop_vars({name!r}), or use scale='identity'"
+                f"scale={quoted(effects.attrs['transform'])}: arm {arm!s} has {counts.min()} to {counts.max()} units "
+                f"in a {name}, so means over {name}s are not the arms' means; drop_vars({quoted(name)}), or use "
+                "scale='identity'"
             )

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia.effects import contrast
-from causalgia.errors import EstimateError
+from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.labelled import estimate
 from causalgia.scales import Scale
 
@@ -68,7 +68,9 @@ def interaction_across_scales(
     (array([ 2.75, -0.01]), False)
     """
     if isinstance(scales, str) or len(set(scales)) < 2:
-        raise EstimateError(f"scales={scales!r}: give two or more different scales, such as 'identity', 'log_of_means'")
+        raise EstimateError(
+            f"scales={quoted(scales)}: give two or more different scales, such as 'identity', 'log_of_means'"
+        )
     found = [
         estimate(contrast(outcomes, interaction=interaction, scale=scale), cluster=cluster, ci_prob=ci_prob)
         for scale in scales

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from causalgia.errors import EstimateError, FewClustersWarning
+from causalgia.errors import EstimateError, FewClustersWarning, quoted
 from causalgia.estimation.crossover import Estimate
 from causalgia.estimation.moments import Array, Codes
 
@@ -37,17 +37,17 @@ class Request:
 
     def __post_init__(self) -> None:
         if self.target not in TARGETS:
-            raise EstimateError(f"target {self.target!r} is none of {', '.join(map(repr, TARGETS))}")
+            raise EstimateError(f"target {quoted(self.target)} is none of {', '.join(map(quoted, TARGETS))}")
         if self.weights not in ("units", "clusters"):
-            raise EstimateError(f"weights {self.weights!r} is neither 'units' (each counts once) nor 'clusters'")
+            raise EstimateError(f"weights {quoted(self.weights)} is neither 'units' (each counts once) nor 'clusters'")
         if self.moderate not in (None, True, False):
             raise EstimateError(
-                f"moderate={self.moderate!r} is neither True nor False (nor None, as the target has it)"
+                f"moderate={quoted(self.moderate)} is neither True nor False (nor None, as the target has it)"
             )
         if self.moderate is not None and self.target not in OVER_PREDICTORS:
             raise EstimateError(
-                f"moderate={self.moderate} is of the variance between predictors, which target={self.target!r} lacks; "
-                "leave moderate= out, or use target='next predictor'"
+                f"moderate={self.moderate} is of the variance between predictors, which target={quoted(self.target)} "
+                "lacks; leave moderate= out, or use target='next predictor'"
             )
 
     @property
@@ -120,13 +120,13 @@ def grouping(effects: xr.Dataset, name: str, argument: str) -> Grouping:
     array([0, 1, 0])
     """
     on_unit = [str(c) for c in effects.coords if effects[c].dims == ("unit",)]
-    if name not in on_unit:
+    if not isinstance(name, str) or name not in on_unit:
         raise EstimateError(
-            f"{argument}: no coordinate {name!r} on the units; there are {', '.join(on_unit) or 'none'}"
+            f"{argument}: no coordinate {quoted(name)} on the units; there are {', '.join(on_unit) or 'none'}"
         )
     codes, labels = pd.factorize(effects[name].to_numpy())
     if (codes < 0).any():
-        raise EstimateError(f"unit {unit_name(effects, int(np.argmin(codes)))} has no {name!r}; fill it in")
+        raise EstimateError(f"unit {unit_name(effects, int(np.argmin(codes)))} has no {quoted(name)}; fill it in")
     return Grouping(name, np.asarray(codes, dtype=np.intp), tuple(map(str, labels)))
 
 
@@ -147,9 +147,9 @@ def clusters(effects: xr.Dataset, request: Request) -> Grouping | None:
     """Return the clusters that the request means, or None where each unit stands for itself."""
     if request.cluster is None:
         return None
-    if request.cluster == "auto":
+    if isinstance(request.cluster, str) and request.cluster == "auto":
         return parents_if_shared(effects)
-    return grouping(effects, request.cluster, f"cluster={request.cluster!r}")
+    return grouping(effects, request.cluster, f"cluster={quoted(request.cluster)}")
 
 
 def require_clusters(groups: Grouping, n_clusters: int) -> None:
@@ -169,8 +169,8 @@ def refuse_one_cluster(groups: Grouping, n_clusters: int) -> None:
     if n_clusters < 2:
         shuffles = "target='parents' (new shuffles of this one) or " if groups.name == "parent" else ""
         raise EstimateError(
-            f"all units share the one {groups.name} {groups.labels[0]!r}, so the variance between {groups.name}s cannot"
-            f" be estimated; draw from more {groups.name}s, or claim less: {shuffles}target='units'"
+            f"all units share the one {groups.name} {quoted(groups.labels[0])}, so the variance between {groups.name}s "
+            f"cannot be estimated; draw from more {groups.name}s, or claim less: {shuffles}target='units'"
         )
 
 
@@ -186,7 +186,8 @@ def refuse_cluster(request: Request, instead: str) -> None:
     """Refuse a cluster that was asked for by name where the target has none."""
     if request.cluster not in (None, "auto", "parent" if request.target == "parents" else None):
         raise EstimateError(
-            f"cluster={request.cluster!r} does not go with target={request.target!r}: {instead}; leave cluster= out"
+            f"cluster={quoted(request.cluster)} does not go with target={quoted(request.target)}: {instead}; "
+            "leave cluster= out"
         )
 
 
@@ -210,11 +211,13 @@ def target_of(effects: xr.Dataset, target: str | None) -> str:
         return "population x replicates" if measured else "population"
     if measured and target in ("units", "parents", "population x predictors", "next predictor"):
         raise EstimateError(
-            f"target={target!r} is for predictions, and these outcomes were measured, with noise of barcodes and "
+            f"target={quoted(target)} is for predictions, and these outcomes were measured, with noise of barcodes and "
             "replicates: leave target= out for the mean over elements, or use cg.mpra.fit for each element's effect"
         )
     if not measured and target == "population x replicates":
-        raise EstimateError(f"target={target!r} is for measured activities, from cg.mpra.activity; leave target= out")
+        raise EstimateError(
+            f"target={quoted(target)} is for measured activities, from cg.mpra.activity; leave target= out"
+        )
     return target
 
 
@@ -230,6 +233,6 @@ def require_ci_prob(ci_prob: Any, *, least: float = 0.0) -> float:
     ...
     causalgia.errors.EstimateError: ci_prob=95 is not between 0 and 1; for example ci_prob=0.95
     """
-    if isinstance(ci_prob, bool) or not isinstance(ci_prob, Real) or not least < float(ci_prob) < 1:
-        raise EstimateError(f"ci_prob={ci_prob!r} is not between {least:g} and 1; for example ci_prob=0.95")
+    if isinstance(ci_prob, bool) or not isinstance(ci_prob, Real) or ci_prob <= least or not ci_prob < 1:
+        raise EstimateError(f"ci_prob={quoted(ci_prob)} is not between {least:g} and 1; for example ci_prob=0.95")
     return float(ci_prob)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import xarray as xr
 from scipy import special
 
-from causalgia.errors import EstimateError
+from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.crossover import mean_ice
 from causalgia.estimation.individual import individual_effects
 from causalgia.estimation.moments import Array, Codes, centred, group_sums
@@ -235,9 +235,11 @@ def _ends(rope: Any) -> tuple[float, float] | None:
     try:
         lower, upper = (float(x) for x in pair)
     except (TypeError, ValueError):
-        raise EstimateError(f"rope={rope!r} is not two numbers; for example rope=(-0.1, 0.1)") from None
+        raise EstimateError(f"rope={quoted(rope)} is not two numbers; for example rope=(-0.1, 0.1)") from None
     if not (np.isfinite([lower, upper]).all() and lower <= upper):
-        raise EstimateError(f"rope={rope!r} does not go from a lower to an upper number; for example rope=(-0.1, 0.1)")
+        raise EstimateError(
+            f"rope={quoted(rope)} does not go from a lower to an upper number; for example rope=(-0.1, 0.1)"
+        )
     return lower, upper
 
 
@@ -249,7 +251,9 @@ def _probabilities(values: Any, name: str = "quantiles") -> Array:
     try:
         probs = np.asarray([float(p) for p in values])
     except (TypeError, ValueError):
-        raise EstimateError(f"{name}={values!r} are not probabilities; for example {name}=(0.05, 0.5, 0.95)") from None
+        raise EstimateError(
+            f"{name}={quoted(values)} are not probabilities; for example {name}=(0.05, 0.5, 0.95)"
+        ) from None
     if not len(probs) or not ((probs > 0) & (probs < 1)).all() or len(set(probs.tolist())) < len(probs):
-        raise EstimateError(f"{name}={values!r}: give different numbers between 0 and 1; for example 0.95")
+        raise EstimateError(f"{name}={quoted(values)}: give different numbers between 0 and 1; for example 0.95")
     return probs

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from causalgia.errors import EstimateError, OutcomesError
+from causalgia.errors import EstimateError, OutcomesError, quoted
 from causalgia.estimation.labels import Labels
 from causalgia.estimation.moments import Array
 
@@ -62,7 +62,9 @@ def _refuse_disagreement(table: Any, theirs: str, ours: str) -> None:
     if one.shape == other.shape and one.ndim == 1:
         row = next(i for i, (a, b) in enumerate(zip(one, other, strict=True)) if not (a == b or (a != a and b != b)))
         where = f": {one[row]!s} and {other[row]!s} in row {row}"
-    raise EstimateError(f"the table has the columns {theirs!r} and {ours!r}, and they differ{where}; drop one of them")
+    raise EstimateError(
+        f"the table has the columns {quoted(theirs)} and {quoted(ours)}, and they differ{where}; drop one of them"
+    )
 
 
 def by_task(table: Any) -> dict[Any, Any] | None:

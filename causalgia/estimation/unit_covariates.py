@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from causalgia.errors import EstimateError
+from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.individual import individual_effects
 from causalgia.estimation.moments import Array, centred, p_and_limits
 from causalgia.estimation.regression import regress
@@ -70,7 +70,7 @@ def modification(
     names, ci_prob = _names(by), require_ci_prob(ci_prob)
     for name in names:
         _refuse_outcome(effects, name)
-    values = [unit_covariate(effects, name, f"by={name!r}") for name in names]
+    values = [unit_covariate(effects, name, f"by={quoted(name)}") for name in names]
     x = np.column_stack([centred(v)[1] for v in values])
     require_rank(x / np.abs(x).max(axis=0), names, "the units")
     if len(ice) < len(names) + 2:
@@ -128,7 +128,7 @@ def _names(by: Any) -> tuple[str, ...]:
     listed = (by,) if isinstance(by, str) else tuple(by) if isinstance(by, Iterable) else ()
     names = tuple(map(str, listed))
     if not names or len(set(names)) < len(names):
-        raise EstimateError(f"by={by!r}: name one or more different coordinates on the units, such as by='gc'")
+        raise EstimateError(f"by={quoted(by)}: name one or more different coordinates on the units, such as by='gc'")
     return names
 
 
@@ -138,7 +138,7 @@ def _refuse_outcome(effects: xr.Dataset, name: str) -> None:
     outcome = name in _OUTCOMES or name in effects.data_vars or meaning.startswith("potential outcome")
     if outcome or name in arms or name.lower().startswith(("outcome", "y(")):
         raise EstimateError(
-            f"by={name!r} is an outcome: effects are differences of outcomes, so their slope on one of them is "
+            f"by={quoted(name)} is an outcome: effects are differences of outcomes, so their slope on one of them is "
             "coupled to it by construction (Y(a) - Y(c) falls with Y(c) even where effects do not differ); use what "
             "was known of the units before, such as 'gc'"
         )
@@ -170,9 +170,9 @@ def unit_covariate(effects: xr.Dataset, name: str, argument: str) -> Array:
     values = effects[name].to_numpy().astype(np.float64)
     if not np.isfinite(values).all():
         i = int(np.argmax(~np.isfinite(values)))
-        raise EstimateError(f"unit {unit_name(effects, i)}: covariate {name!r} is {values[i]}; repair it")
+        raise EstimateError(f"unit {unit_name(effects, i)}: covariate {quoted(name)} is {values[i]}; repair it")
     if (values == values[0]).all():
-        raise EstimateError(f"covariate {name!r} is the same in all units; leave it out")
+        raise EstimateError(f"covariate {quoted(name)} is the same in all units; leave it out")
     return values
 
 
@@ -190,8 +190,8 @@ def require_rank(x: Array, names: tuple[str, ...], where: str) -> None:
     size = np.sqrt((x**2).sum(axis=0))
     for j, name in enumerate(names):
         if size[j] == 0:
-            raise EstimateError(f"covariate {name!r} is the same in all units of {where}; leave it out")
+            raise EstimateError(f"covariate {quoted(name)} is the same in all units of {where}; leave it out")
         if j >= len(R) or R[j] <= 1e-9 * size[j]:
             raise EstimateError(
-                f"covariate {name!r} is collinear with {', '.join(names[:j])} in {where}; leave one out"
+                f"covariate {quoted(name)} is collinear with {', '.join(names[:j])} in {where}; leave one out"
             )

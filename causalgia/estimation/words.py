@@ -7,7 +7,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from causalgia.arm_weights import weights_of
-from causalgia.errors import EstimateError
+from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.crossover_targets import settled
 from causalgia.scales import OF_MEANS
 
@@ -77,8 +77,8 @@ def words_as_levels(effects: xr.Dataset) -> xr.Dataset:
         raise EstimateError("target='population x words' takes one predictor; pick one of the dim 'model' first")
     if effects.attrs.get("transform") in OF_MEANS:
         raise EstimateError(
-            f"target='population x words' is a mean over words, and scale={effects.attrs['transform']!r} is of the "
-            "arms' means; use scale='identity' or scale='log'"
+            f"target='population x words' is a mean over words, and scale={quoted(effects.attrs['transform'])} is of "
+            "the arms' means; use scale='identity' or scale='log'"
         )
     words = np.flatnonzero(placebo_words(effects)) if "ice" in effects else np.array([], dtype=np.intp)
     if len(words) < LEAST_WORDS:

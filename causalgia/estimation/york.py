@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import linalg, optimize, special
 
-from causalgia.errors import EstimateError
+from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.moments import Array
 from causalgia.estimation.request import require_ci_prob
 
@@ -145,7 +145,7 @@ def _numbers(values: npt.ArrayLike, name: str) -> Array:
     try:
         found = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise EstimateError(f"{name}={values!r} are not numbers") from error
+        raise EstimateError(f"{name}={quoted(values)} are not numbers") from error
     if found.ndim != 1 or not np.isfinite(found).all():
         raise EstimateError(f"{name} are one list of finite numbers; leave out points that have none")
     return found

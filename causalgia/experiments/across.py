@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from causalgia.errors import ContrastError, DecisionError, OutcomesError
+from causalgia.errors import ContrastError, DecisionError, OutcomesError, quoted
 from causalgia.schema import annotate, require_dataset, validate
 from causalgia.streams import RNG
 from causalgia.tables import nearest
@@ -274,7 +274,7 @@ def _of_one(named: tuple[str, xr.Dataset], asked: str) -> xr.Dataset:
     effects = contrast(outcomes)
     known = [str(c) for c in effects["contrast"].to_numpy()]
     if asked not in known:
-        raise ContrastError(f"{name or 'the outcomes'}: there is no contrast {asked!r}{nearest(asked, known)}")
+        raise ContrastError(f"{name or 'the outcomes'}: there is no contrast {quoted(asked)}{nearest(asked, known)}")
     if "ice" not in effects:
         raise OutcomesError(f"{name or 'the outcomes'}: a parallel trial has no individual effects; run a crossover")
     tasks = [str(task) for task in effects["task"].to_numpy()]
@@ -294,8 +294,8 @@ def _check_experiments(tables: Mapping[str, xr.Dataset]) -> None:
     for other, table in others:
         if apart := _difference(first, table):
             raise OutcomesError(
-                f"'{name}' and '{other}' answered different experiments ({apart}), whose effects are not of one kind; "
-                "run one experiment on all predictors"
+                f"{quoted(name)} and {quoted(other)} answered different experiments ({apart}), whose effects are not "
+                "of one kind; run one experiment on all predictors"
             )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from causalgia.analysis import Rope
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
-from causalgia.errors import DesignError
+from causalgia.errors import DesignError, quoted
 from causalgia.experiments import settings
 from causalgia.experiments.answer import Answer, Finding
 from causalgia.experiments.claims import analysis_for
@@ -132,11 +132,11 @@ def _positive(values: object, name: str, words: tuple[str, ...]) -> list[float]:
     )
     if len(listed) != len(words):
         lacks = [] if by_word is None else [word for word in words if _read_as(word) not in by_word]
-        shown = f": {', '.join(lacks[:3])} has none" if lacks else f"={values!r}"
+        shown = f": {', '.join(lacks[:3])} has none" if lacks else f"={quoted(values)}"
         raise DesignError(f"{name}{shown}; give one number for each of the {len(words)} words, in order or by word")
     for word, value in zip(words, listed, strict=True):
         if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < math.inf:
-            raise DesignError(f"{name} of {word} is {value!r}; it must be a positive, finite number")
+            raise DesignError(f"{name} of {word} is {quoted(value)}; it must be a positive, finite number")
     return [float(value) for value in listed]
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from causalgia.analysis import Rope
 from causalgia.design import Arm, Embed, EmbedEach, Genomic, NullModel, Untreated
 from causalgia.design.numbers import position
-from causalgia.errors import DesignError
+from causalgia.errors import DesignError, quoted
 from causalgia.experiments.answer import Answer, Finding, largest
 from causalgia.experiments.claims import analysis_for
 from causalgia.experiments.experiment import Entry, Experiment, Found, Labels
@@ -133,7 +133,9 @@ def variants(
         _refuse_of_sampling(flank, n_units)
         return _in_own_contexts(chosen, fasta, length, rope)
     if not isinstance(null, NullModel):
-        raise DesignError(f"null={null!r} is not a null model, such as cg.Uniform(length=200); None: own contexts")
+        raise DesignError(
+            f"null={quoted(null)} is not a null model, such as cg.Uniform(length=200); None: own contexts"
+        )
     if length not in (None, null.length):
         raise DesignError(
             f"length={length} and backgrounds of {null.length} bases: leave length= out, or make them equal"
@@ -173,13 +175,13 @@ def _in_own_contexts(
 def _check_own(windows: VariantWindows, rope: Rope) -> None:
     if len(windows) == 1:
         raise DesignError(
-            f"variant {windows.names[0]!r} alone, in its own context, is one number: there is nothing to estimate it "
-            "from; give more variants, or null= to sample contexts, such as cg.Uniform(length=...)"
+            f"variant {quoted(windows.names[0])} alone, in its own context, is one number: there is nothing to "
+            "estimate it from; give more variants, or null= to sample contexts, such as cg.Uniform(length=...)"
         )
     if len(np.unique(windows.reference, axis=0)) == 1 and isinstance(rope, str) and rope.strip().endswith("sd"):
         raise DesignError(
-            f"all variants have one reference window, so that rope={rope!r} of its sd has no width; give the effects "
-            "that are too small to matter, rope=(-0.1, 0.1)"
+            f"all variants have one reference window, so that rope={quoted(rope)} of its sd has no width; give the "
+            "effects that are too small to matter, rope=(-0.1, 0.1)"
         )
 
 
@@ -250,12 +252,12 @@ def _check_fit(chosen: tuple[Variant, ...], cores: Cores, length: int) -> None:
     for variant, reference, alternate in zip(chosen, cores.reference, cores.alternate, strict=True):
         if reference == alternate:
             raise DesignError(
-                f"variant {variant.name!r}: both alleles read {reference!r} with their flanks (an indel in a repeat); "
-                "give a longer flank=, or drop the variant"
+                f"variant {quoted(variant.name)}: both alleles read {quoted(reference)} with their flanks (an indel in "
+                "a repeat); give a longer flank=, or drop the variant"
             )
         if len(reference) >= length:
             raise DesignError(
-                f"variant {variant.name!r}: its allele and flanks have {len(reference)} bases, and backgrounds "
+                f"variant {quoted(variant.name)}: its allele and flanks have {len(reference)} bases, and backgrounds "
                 f"{length}: nothing of them is left; give a shorter flank=, or null=None for the variants' own contexts"
             )
 

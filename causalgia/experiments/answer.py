@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from causalgia.errors import ContrastError
+from causalgia.errors import ContrastError, quoted
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -97,7 +97,9 @@ class Answer:
 
         task = self.clearest_task if task is None else task
         if task not in self.tasks:
-            raise ContrastError(f"task {task!r} is not there; say task= one of {', '.join(map(repr, self.tasks))}")
+            raise ContrastError(
+                f"task {quoted(task)} is not there; say task= one of {', '.join(map(quoted, self.tasks))}"
+            )
         if self.figure is not None:
             return self.figure(self._about(task))
         return forest(self.decisions, task=task)

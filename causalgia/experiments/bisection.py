@@ -157,16 +157,18 @@ class Node(NamedTuple):
 
 def _check(roots: Sequence[Span], least: int, fill: str, fwer: float, rope: object) -> None:
     if fill not in FILLS:
-        raise DesignError(f"fill={fill!r} must be one of {', '.join(FILLS)}: an error is between random replacements")
+        raise DesignError(
+            f"fill={quoted(fill)} must be one of {', '.join(FILLS)}: an error is between random replacements"
+        )
     if positive_int(least, "least") < _LEAST[fill]:
-        raise DesignError(f"least={least}: fill={fill!r} changes nothing below {_LEAST[fill]} bp; use 'uniform'")
+        raise DesignError(f"least={least}: fill={quoted(fill)} changes nothing below {_LEAST[fill]} bp; use 'uniform'")
     narrow = min(roots, key=lambda span: span[1] - span[0])
     if narrow[1] - narrow[0] < least:
         raise DesignError(f"tile {in_words(narrow)} is narrower than least={least}; widen it, or lower least")
     if isinstance(fwer, bool) or not isinstance(fwer, int | float) or not 0 < fwer < 1:
         raise DesignError(f"fwer={quoted(fwer)} must be a number between 0 and 1")
     if is_of_placebos(rope):
-        raise DesignError(f"rope={rope!r} needs placebo words, and a search has none; give rope=(-0.1, 0.1)")
+        raise DesignError(f"rope={quoted(rope)} needs placebo words, and a search has none; give rope=(-0.1, 0.1)")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from causalgia.errors import DesignError
+from causalgia.errors import DesignError, quoted
 from causalgia.experiments.experiment import Entry, Experiment
 from causalgia.tables import nearest
 
@@ -79,7 +79,8 @@ def build(name: str, *arguments: Any, settings: Mapping[str, Any]) -> Experiment
     for key in settings:
         if key not in known:
             raise DesignError(
-                f"experiment '{name}' has no '{key}'{nearest(key, known) or '; it takes ' + ', '.join(known)}"
+                f"experiment {quoted(name)} has no "
+                f"{quoted(key)}{nearest(key, known) or '; it takes ' + ', '.join(known)}"
             )
     return make(*arguments, **settings)
 
@@ -93,6 +94,6 @@ def _entry(name: str) -> Entry:
 def _maker(name: str) -> Callable[..., Experiment]:
     if name not in _WHERE:
         near = nearest(str(name), _WHERE)
-        raise DesignError(f"there is no experiment {name!r}{near or '; there are ' + ', '.join(_WHERE)}")
+        raise DesignError(f"there is no experiment {quoted(name)}{near or '; there are ' + ', '.join(_WHERE)}")
     made: Callable[..., Experiment] = getattr(importlib.import_module(f"causalgia.experiments.{_WHERE[name][0]}"), name)
     return made

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from causalgia.analysis import ROPE_IN_WORDS, Analysis
 from causalgia.design import Design, Genomic
-from causalgia.errors import DesignError, OutcomesError
+from causalgia.errors import DesignError, OutcomesError, quoted
 from causalgia.experiments.answer import Answer, Finding
 from causalgia.experiments.claims import Claims
 from causalgia.experiments.over_predictors import over_predictors
@@ -114,26 +114,26 @@ class Experiment(Design):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.named_contrasts is None:
-            raise DesignError(f"experiment '{self.entry.name}': give contrasts= that answer its question")
+            raise DesignError(f"experiment {quoted(self.entry.name)}: give contrasts= that answer its question")
         if self.analysis.asks:
             raise DesignError(
-                f"experiment '{self.entry.name}': its contrasts are its own; leave control, contrasts and interaction "
-                "out of analysis="
+                f"experiment {quoted(self.entry.name)}: its contrasts are its own; leave control, contrasts and "
+                "interaction out of analysis="
             )
         if self.analysis.rope is None:
             raise DesignError(
-                f"experiment '{self.entry.name}': without a ROPE there is no verdict; give {ROPE_IN_WORDS}"
+                f"experiment {quoted(self.entry.name)}: without a ROPE there is no verdict; give {ROPE_IN_WORDS}"
             )
         check_analysis(self.analysis.asking(self.asked), self)
         if self.n_units < 2 and self.analysis.target != "units":
             raise DesignError(
-                f"experiment '{self.entry.name}' of one unit: an error needs two or more, drawn or given; take more "
-                "(n_units=, draws= or sequences)"
+                f"experiment {quoted(self.entry.name)} of one unit: an error needs two or more, drawn or given; take "
+                "more (n_units=, draws= or sequences)"
             )
         if isinstance(self.drawn, Genomic) and len(set(self.drawn.parent_names)) == 1 and self._asks_of_others:
             raise DesignError(
-                f"experiment '{self.entry.name}' of the one sequence {self.drawn.parent_names[0]!r}: its draws say "
-                "nothing of other sequences, which the answer is about; give two sequences or more"
+                f"experiment {quoted(self.entry.name)} of the one sequence {quoted(self.drawn.parent_names[0])}: its "
+                "draws say nothing of other sequences, which the answer is about; give two sequences or more"
             )
 
     @property

@@ -144,7 +144,7 @@ def fraction(n_factors: int, generators: Sequence[str] = ()) -> Fraction:
     if isinstance(n_factors, bool) or not isinstance(n_factors, int | np.integer) or not 1 <= n_factors <= len(LETTERS):
         raise DesignError(f"n_factors={quoted(n_factors)} must be a whole number from 1 to {len(LETTERS)}")
     if isinstance(generators, str) or not all(isinstance(text, str) for text in generators):
-        raise DesignError(f"generators={generators!r} must be a list such as ['E=ABC', 'F=BCD']")
+        raise DesignError(f"generators={quoted(generators)} must be a list such as ['E=ABC', 'F=BCD']")
     made = tuple(_parsed(text, int(n_factors)) for text in generators)
     _check_made(made, generators)
     base = [i for i in range(n_factors) if i not in dict(made)]
@@ -194,11 +194,15 @@ def aliases(generators: Sequence[str], n_factors: int, *, order: int = 2) -> dic
 def _parsed(text: str, n_factors: int) -> tuple[int, Word]:
     found = _GENERATOR.fullmatch(text.upper())
     if found is None or len(set(found[3])) < len(found[3]):
-        raise DesignError(f"generator {text!r} is not of the form 'E=ABC' or 'E=-ABC', each letter once and never I")
+        raise DesignError(
+            f"generator {quoted(text)} is not of the form 'E=ABC' or 'E=-ABC', each letter once and never I"
+        )
     left, sign, right = found.groups()
     beyond = [letter for letter in left + right if LETTERS.index(letter) >= n_factors]
     if beyond:
-        raise DesignError(f"generator {text!r}: there is no factor {beyond[0]}; the factors are {LETTERS[:n_factors]}")
+        raise DesignError(
+            f"generator {quoted(text)}: there is no factor {beyond[0]}; the factors are {LETTERS[:n_factors]}"
+        )
     return LETTERS.index(left), Word(frozenset(map(LETTERS.index, right)), -1 if sign == "-" else 1)
 
 
@@ -209,7 +213,9 @@ def _check_made(made: tuple[tuple[int, Word], ...], generators: Sequence[str]) -
             raise DesignError(f"generators: {LETTERS[factor]} is generated twice; generate each factor once")
         circular = sorted(word.factors & set(factors))
         if circular:
-            raise DesignError(f"generator {text!r}: {LETTERS[circular[0]]} is generated itself; use the other factors")
+            raise DesignError(
+                f"generator {quoted(text)}: {LETTERS[circular[0]]} is generated itself; use the other factors"
+            )
 
 
 def _check_resolution(found: Fraction) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from causalgia.design import Genomic, NullModel
 from causalgia.design.patterns import as_pattern
-from causalgia.errors import DesignError, SequenceError
+from causalgia.errors import DesignError, SequenceError, quoted
 from causalgia.experiments.settings import site
 from causalgia.sequences import Motif
 from causalgia.sequences import motif as motif_of
@@ -75,8 +75,8 @@ def refuse_overlap(negatives: Genomic, positives: Genomic) -> None:
     if shared:
         (first, of), n = shared[0], len({row for row, _ in shared})
         raise DesignError(
-            f"negatives: {n:,} of {len(ours):,} overlap the positives: the first, {ours.names[first]!r}, has the "
-            f"letters of {theirs.names[of]!r} (read on either strand); take them out of one of the two sets"
+            f"negatives: {n:,} of {len(ours):,} overlap the positives: the first, {quoted(ours.names[first])}, has the "
+            f"letters of {quoted(theirs.names[of])} (read on either strand); take them out of one of the two sets"
         )
 
 
@@ -154,7 +154,7 @@ def nearest_window(tokens: Tokens, names: tuple[Any, ...], pattern: str | Motif,
     table = _admitted(pattern) if isinstance(pattern, str) else step_scores(pattern)
     score, row, start = _best_window(tokens, table)
     reads = decode(tokens[row : row + 1, start : start + len(table)])[0]
-    where = f"the nearest window, {reads!r} at {start} of {names[row]!r},"
+    where = f"the nearest window, {quoted(reads)} at {start} of {quoted(names[row])},"
     if word:
         return f"{where} reads {score} of its {len(table)} letters"
     needed = cutoff(pattern, threshold)  # type: ignore[arg-type]  # a motif, as just seen

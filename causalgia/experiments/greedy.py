@@ -12,7 +12,7 @@ from causalgia.analysis import Rope
 from causalgia.design import Arm, Design, Genomic, Untreated
 from causalgia.design.intervention import Span
 from causalgia.design.numbers import positive_int
-from causalgia.errors import DesignError
+from causalgia.errors import DesignError, quoted
 from causalgia.experiments.answer import Finding
 from causalgia.experiments.drawing import profile_along
 from causalgia.experiments.experiment import Entry, Experiment, Found
@@ -219,7 +219,7 @@ def greedy_tiles(
 def _check(null: Genomic, tiles: Any, rounds: int, goal: str, k: int) -> None:
     spans, _ = _candidates(null, tiles, (), k)
     if goal not in ("lower", "raise"):
-        raise DesignError(f"goal={goal!r} must be 'lower' or 'raise'")
+        raise DesignError(f"goal={quoted(goal)} must be 'lower' or 'raise'")
     if positive_int(rounds, "rounds") > len(spans):
         raise DesignError(f"rounds={rounds}: there are {len(spans)} tiles to choose from; give more tiles")
     if null.draws < 2:

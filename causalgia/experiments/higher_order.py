@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from causalgia.analysis import Rope
 from causalgia.design import Arm
 from causalgia.design.intervention import Span
-from causalgia.errors import DesignError
+from causalgia.errors import DesignError, quoted
 from causalgia.experiments.answer import Finding
 from causalgia.experiments.experiment import Entry, Experiment, Found
 from causalgia.experiments.tiles import counted
@@ -133,7 +133,7 @@ def _tiles(tiles: Any, length: int) -> tuple[Span, ...]:
 def _around(context: str, length: int, spans: Sequence[Span], kept: Sequence[Span]) -> list[Span]:
     """Return what is shuffled in every arm."""
     if context not in ("own", "shuffled"):
-        raise DesignError(f"context={context!r} must be 'own' or 'shuffled'")
+        raise DesignError(f"context={quoted(context)} must be 'own' or 'shuffled'")
     if context == "own":
         return []
     return [block for block in blocks(length, [*spans, *kept]) if block not in (*spans, *kept)]

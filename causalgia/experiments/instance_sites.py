@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.design import AblateEach, Genomic
-from causalgia.errors import DesignError
+from causalgia.errors import DesignError, quoted
 from causalgia.experiments.given_sequences import label_of, nearest_window
 from causalgia.sequences import Instances, Motif, find_instances
 from causalgia.streams import derive
@@ -100,16 +100,16 @@ def sites_in(given: Genomic, pattern: str | Motif, threshold: float | None, *, d
     sequence = tuple(str(names[row]) for row in found.row.tolist())
     if len(found) == 1:
         raise DesignError(
-            f"motif: there is one instance of {label}, in {sequence[0]!r}, among {len(tokens):,} sequences, and an "
-            f"average needs two or more; give more sequences{_or_threshold(pattern, 'higher')}"
+            f"motif: there is one instance of {label}, in {quoted(sequence[0])}, among {len(tokens):,} sequences, and "
+            f"an average needs two or more; give more sequences{_or_threshold(pattern, 'higher')}"
         )
     everywhere = find_instances(tokens, pattern, threshold=threshold, overlapping=True)
     free = [_free(everywhere.start[everywhere.row == row], tokens.shape[1], found.width) for row in found.row.tolist()]
     full = next((name for name, starts in zip(sequence, free, strict=True) if not len(starts)), None)
     if full is not None:
         raise DesignError(
-            f"motif: sequence {full!r} has nowhere {found.width} bases without an instance of {label}, for a placebo "
-            f"span; drop it, or take longer sequences{_or_threshold(pattern, 'lower')}"
+            f"motif: sequence {quoted(full)} has nowhere {found.width} bases without an instance of {label}, for a "
+            f"placebo span; drop it, or take longer sequences{_or_threshold(pattern, 'lower')}"
         )
     placebo = _chosen(free, draws)
     return Sites(label, found, sequence, _clusters(given, found, sequence), placebo, len(tokens))

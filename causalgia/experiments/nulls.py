@@ -12,7 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from causalgia.design import NullModel
-from causalgia.errors import ContrastError, DesignError, EstimateError, NullModelWarning, OutcomesError, SequenceError
+from causalgia.errors import (
+    ContrastError,
+    DesignError,
+    EstimateError,
+    NullModelWarning,
+    OutcomesError,
+    SequenceError,
+    quoted,
+)
 from causalgia.experiments.answer import Answer
 from causalgia.experiments.experiment import Experiment
 
@@ -63,19 +71,21 @@ def null_models(experiment: Experiment, *, nulls: Mapping[str, NullModel]) -> di
     made = {str(name): _under(experiment, name, null) for name, null in nulls.items()}
     for one, other in combinations(made, 2):
         if made[one].null == made[other].null:
-            raise DesignError(f"nulls '{one}' and '{other}' are the same null model; leave one of them out")
+            raise DesignError(f"nulls {quoted(one)} and {quoted(other)} are the same null model; leave one of them out")
     return made
 
 
 def _under(experiment: Experiment, name: str, null: NullModel) -> Experiment:
     if not isinstance(null, NullModel):
-        raise DesignError(f"null '{name}': {type(null).__name__} is not a null model, such as cg.Uniform(length=41)")
+        raise DesignError(
+            f"null {quoted(name)}: {type(null).__name__} is not a null model, such as cg.Uniform(length=41)"
+        )
     if null.length != experiment.null.length:
-        raise DesignError(f"null '{name}' has {null.length} bp, and the experiment {experiment.null.length}")
+        raise DesignError(f"null {quoted(name)} has {null.length} bp, and the experiment {experiment.null.length}")
     try:
         return replace(experiment, null=null)
     except (DesignError, SequenceError) as error:
-        raise type(error)(f"null '{name}': {error}") from error
+        raise type(error)(f"null {quoted(name)}: {error}") from error
 
 
 def agreement(found: Mapping[str, Answer | xr.Dataset], *, least: float = 0.8, ci_prob: float = 0.95) -> xr.Dataset:
@@ -168,11 +178,13 @@ def _estimates(found: Mapping[str, Answer | xr.Dataset]) -> dict[str, xr.Dataset
     for other, table in tables.items():
         require_errors(table)
         if "model" in table.dims:
-            raise OutcomesError(f"'{other}' has several predictors on the dim 'model'; select one, or their mean")
+            raise OutcomesError(f"{quoted(other)} has several predictors on the dim 'model'; select one, or their mean")
         for dim in ("contrast", "task"):
             apart = sorted(set(map(str, first[dim].to_numpy())) ^ set(map(str, table[dim].to_numpy())))
             if apart:
-                raise ContrastError(f"{dim} '{apart[0]}' is not under both '{name}' and '{other}'; select the same")
+                raise ContrastError(
+                    f"{dim} {quoted(apart[0])} is not under both {quoted(name)} and {quoted(other)}; select the same"
+                )
     if first.sizes["contrast"] < 3:
         raise EstimateError(
             f"{first.sizes['contrast']} contrasts have no order to compare; Kendall's tau takes three or more"

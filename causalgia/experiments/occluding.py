@@ -13,7 +13,7 @@ from causalgia.analysis import Rope
 from causalgia.design import AblateEach, Arm, Genomic, Untreated
 from causalgia.design.null_model import NullModel
 from causalgia.design.numbers import positive_int
-from causalgia.errors import DesignError
+from causalgia.errors import DesignError, quoted
 from causalgia.experiments.answer import Finding
 from causalgia.experiments.claims import analysis_for
 from causalgia.experiments.experiment import Entry, Experiment, Found
@@ -104,7 +104,9 @@ def occlusion(
     draws, fills = positive_int(draws, "draws"), _distinct(fills)
     sites = sites_in(given, pattern, threshold, draws=draws)
     if sites.n_with == 1 and isinstance(rope, str):
-        raise DesignError(f"rope={rope!r}: the untreated outcome of one sequence has no sd; give rope=(lower, upper)")
+        raise DesignError(
+            f"rope={quoted(rope)}: the untreated outcome of one sequence has no sd; give rope=(lower, upper)"
+        )
     rows = given.parents_given.tokens[sites.found.row]
     arms, left = [Arm(CONTROL, Untreated())], {}
     for fill in fills:

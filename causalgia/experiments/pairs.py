@@ -12,7 +12,7 @@ from causalgia.analysis import Rope
 from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untreated
 from causalgia.design.numbers import position
 from causalgia.design.patterns import as_pattern
-from causalgia.errors import DesignError, SequenceError
+from causalgia.errors import DesignError, SequenceError, quoted
 from causalgia.experiments.claims import analysis_for
 from causalgia.experiments.exact_weights import weighted_sum
 from causalgia.experiments.experiment import Entry, Experiment
@@ -173,7 +173,7 @@ def _chosen(values: Sequence[str], known: Sequence[str], name: str) -> tuple[str
     chosen = (values,) if isinstance(values, str) else tuple(values)
     odd = [value for value in chosen if value not in known]
     if odd or not chosen or len(set(chosen)) < len(chosen):
-        raise DesignError(f"{name}={values!r} must be different ones of {', '.join(map(repr, known))}")
+        raise DesignError(f"{name}={quoted(values)} must be different ones of {', '.join(map(quoted, known))}")
     return chosen
 
 
@@ -187,7 +187,7 @@ def _distances(
         if order in orders and min(reach) < width:
             raise DesignError(
                 f"distances: {min(reach)} is shorter than the {which} motif ({width} bases), which lies upstream in "
-                f"orders = '{order}': the sites would collide; distances are between starts, {width} or more"
+                f"orders = {quoted(order)}: the sites would collide; distances are between starts, {width} or more"
             )
     return reach
 
@@ -199,8 +199,8 @@ def _check_palindromes(strands: Sequence[str], sites: Sequence[str | Motif]) -> 
         if palindrome and len({strand[index] for strand in strands}) > 1:
             once = [strand for strand in strands if strand[index] == strands[0][index]]
             raise DesignError(
-                f"{name}={pattern.label!r} reads the same on both strands, so that orientations={list(strands)} ask "
-                f"some cells twice; give orientations={once}"
+                f"{name}={quoted(pattern.label)} reads the same on both strands, so that orientations={list(strands)} "
+                f"ask some cells twice; give orientations={once}"
             )
 
 
@@ -325,8 +325,8 @@ def motif_pairs(
     wide = max(sites, key=lambda name: len(as_pattern(sites[name][0])))
     if min(reach) < len(as_pattern(sites[wide][0])):
         raise DesignError(
-            f"distances: {min(reach)} is shorter than '{wide[:-1]}' ({len(as_pattern(sites[wide][0]))} bases): the "
-            "sites would collide; distances are between starts"
+            f"distances: {min(reach)} is shorter than {quoted(wide[:-1])} ({len(as_pattern(sites[wide][0]))} bases): "
+            "the sites would collide; distances are between starts"
         )
     longest = max(len(as_pattern(motif)) for motif, _ in sites.values())
     centre = (null.length - longest) // 2 if at is None else position(at, "at")
@@ -363,13 +363,15 @@ def motif_pairs(
 def _oriented(motifs: Mapping[str, str | Motif]) -> dict[str, tuple[str | Motif, Any]]:
     """Return name with strand -> motif and strand; a word that reads the same on both strands is there once."""
     if not isinstance(motifs, Mapping) or len(motifs) < 2:
-        raise DesignError(f"motifs={motifs!r} must name two motifs or more, such as {{'Nanog': 'AGCCATCA', ...}}")
+        raise DesignError(f"motifs={quoted(motifs)} must name two motifs or more, such as {{'Nanog': 'AGCCATCA', ...}}")
     found: dict[str, tuple[str | Motif, Any]] = {}
     for name, given in motifs.items():
         if not isinstance(name, str) or not name.strip():
-            raise DesignError(f"motifs: the name {name!r} is empty")
+            raise DesignError(f"motifs: the name {quoted(name)} is empty")
         if name.endswith(("+", "-")):
-            raise DesignError(f"motifs: the name {name!r} ends in a strand, which is written behind names; rename it")
+            raise DesignError(
+                f"motifs: the name {quoted(name)} ends in a strand, which is written behind names; rename it"
+            )
         motif = _motif(given, f"motifs: {name}")
         pattern = as_pattern(motif)
         palindrome = not pattern.random and _complement(pattern.word) == pattern.word.replace("U", "T")

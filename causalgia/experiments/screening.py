@@ -12,7 +12,7 @@ from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untre
 from causalgia.design.arms import Level
 from causalgia.design.numbers import position
 from causalgia.design.patterns import as_pattern
-from causalgia.errors import DesignError
+from causalgia.errors import DesignError, quoted
 from causalgia.experiments.answer import Finding
 from causalgia.experiments.claims import analysis_for
 from causalgia.experiments.experiment import Entry, Experiment, Found, Labels
@@ -226,7 +226,9 @@ def _high(screen: Fraction) -> list[list[bool]]:
 def _two(patterns: Any, name: str) -> tuple[Pattern, Pattern]:
     listed = [patterns] if isinstance(patterns, str | Motif | Mapping) else list(patterns)
     if len(listed) != 2:
-        raise DesignError(f"{name}={patterns!r}: give the two motifs that this site may be, such as ('GATA', 'CACC')")
+        raise DesignError(
+            f"{name}={quoted(patterns)}: give the two motifs that this site may be, such as ('GATA', 'CACC')"
+        )
     low, high = (sought(pattern, name) for pattern in listed)
     return low, high
 
@@ -234,7 +236,9 @@ def _two(patterns: Any, name: str) -> tuple[Pattern, Pattern]:
 def _gaps(spacing: Any) -> tuple[int, int]:
     gaps = [position(gap, "spacing") for gap in spacing] if isinstance(spacing, Sequence) else []
     if len(gaps) != 2 or gaps[0] == gaps[1]:
-        raise DesignError(f"spacing={spacing!r}: give two different numbers of bases between the sites: near, far")
+        raise DesignError(
+            f"spacing={quoted(spacing)}: give two different numbers of bases between the sites: near, far"
+        )
     return gaps[0], gaps[1]
 
 
@@ -273,7 +277,7 @@ def _site(pattern: Any, strand: Any, *, at: int) -> Intervention:
 
 def _interventions(factors: Any) -> dict[str, Intervention]:
     if not isinstance(factors, Mapping) or not factors:
-        raise DesignError(f"factors={factors!r}: name at least one, such as {{'A': cg.Embed('GATA', at=10)}}")
+        raise DesignError(f"factors={quoted(factors)}: name at least one, such as {{'A': cg.Embed('GATA', at=10)}}")
     read = {
         str(name): intervention_from_dict(given) if isinstance(given, Mapping) else given
         for name, given in factors.items()
@@ -281,7 +285,7 @@ def _interventions(factors: Any) -> dict[str, Intervention]:
     wrong = [name for name, given in read.items() if not isinstance(given, Intervention) or given == Untreated()]
     if wrong:
         raise DesignError(
-            f"factors: '{wrong[0]}' is {read[wrong[0]]!r}, no intervention such as cg.Embed('GATA', at=10)"
+            f"factors: {quoted(wrong[0])} is {quoted(read[wrong[0]])}, no intervention such as cg.Embed('GATA', at=10)"
         )
     return read
 

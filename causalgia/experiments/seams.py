@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from causalgia.design import Arm, Delete, Design, EmbedEach, Insert, Intervention, Sequential
 from causalgia.design.layout import Layout
 from causalgia.design.numbers import positive_int
-from causalgia.errors import DesignError
+from causalgia.errors import DesignError, quoted
 from causalgia.experiments.given_sequences import label_of, sought
 from causalgia.sequences import Motif, find_instances
 from causalgia.sequences.alphabet import Tokens
@@ -108,7 +108,9 @@ def _named(motifs: Any, threshold: float | None) -> dict[str, tuple[str | Motif,
     names = [str(name) for name in motifs] if isinstance(motifs, Mapping) else [label_of(one) for one in patterns]
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice or not names:
-        raise DesignError(f"motifs: {f'{twice[0]!r} is there twice' if twice else 'there is none'}; give each once")
+        raise DesignError(
+            f"motifs: {f'{quoted(twice[0])} is there twice' if twice else 'there is none'}; give each once"
+        )
     words = all(isinstance(pattern, str) for pattern in patterns)
     asked = [threshold if words or isinstance(pattern, Motif) else None for pattern in patterns]
     return {name: (pattern, p) for name, pattern, p in zip(names, patterns, asked, strict=True)}
@@ -126,8 +128,8 @@ def _shares(arm: Arm, units: Drawn, key: int, pattern: str | Motif, threshold: f
     origin = _origin(arm.intervention, length)
     if len(origin) != after.shape[1]:
         raise DesignError(
-            f"arm '{arm.name}': {arm.intervention} gives {after.shape[1]} bases of {length}, and which of them are new "
-            "is known of cg.Insert and cg.Delete alone; leave the arm out"
+            f"arm {quoted(arm.name)}: {arm.intervention} gives {after.shape[1]} bases of {length}, and which of them "
+            "are new is known of cg.Insert and cg.Delete alone; leave the arm out"
         )
     spans = _written(arm.intervention, length, units.ids)
     found = changes(units.tokens, after, spans, pattern, threshold=threshold, origin=origin)

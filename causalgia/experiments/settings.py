@@ -9,7 +9,7 @@ from typing import Any
 from causalgia.design import NullModel
 from causalgia.design.numbers import position
 from causalgia.design.patterns import Pattern, as_pattern, pattern_from_plain
-from causalgia.errors import DesignError, SequenceError
+from causalgia.errors import DesignError, SequenceError, quoted
 from causalgia.sequences import Motif
 from causalgia.sequences import motif as motif_of
 from causalgia.sequences.alphabet import BASES, parse_word
@@ -32,7 +32,7 @@ def background(null: object) -> NullModel:
     """
     if isinstance(null, NullModel):
         return null
-    what = f"{null!r}" if isinstance(null, str | int | float | None) else f"a value of type {type(null).__name__}"
+    what = f"{quoted(null)}" if isinstance(null, str | int | float | None) else f"a value of type {type(null).__name__}"
     raise DesignError(
         f"null={what} is not a null model, such as cg.Uniform(length=200); sequences are one as cg.Genomic(of=...)"
     )
@@ -54,9 +54,9 @@ def positions(values: object, name: str, *, least: int = 1) -> tuple[int, ...]:
     listed = list(values) if isinstance(values, Iterable) and not isinstance(values, str) else [values]
     places = tuple(position(value, name) for value in listed)
     if len(places) < least:
-        raise DesignError(f"{name}={values!r}: {least} positions or more are needed")
+        raise DesignError(f"{name}={quoted(values)}: {least} positions or more are needed")
     if len(set(places)) < len(places):
-        raise DesignError(f"{name}={values!r} names a position twice; name each once")
+        raise DesignError(f"{name}={quoted(values)} names a position twice; name each once")
     return places
 
 
@@ -158,10 +158,10 @@ def words(values: Sequence[str], name: str, *, least: int = 1) -> tuple[str, ...
     ('UGCAUG', 'AGCAUG')
     """
     if not isinstance(values, Iterable) or isinstance(values, Mapping):
-        raise DesignError(f"{name}={values!r} is no list of words")
+        raise DesignError(f"{name}={quoted(values)} is no list of words")
     patterns = [_plain_word(value, name) for value in ([values] if isinstance(values, str) else values)]
     if len(patterns) < least:
-        raise DesignError(f"{name}={values!r}: {least} words or more are needed")
+        raise DesignError(f"{name}={quoted(values)}: {least} words or more are needed")
     count = Counter(pattern.reads for pattern in patterns)
     twice = [pattern.label for pattern in patterns if count[pattern.reads] > 1]
     if twice:
@@ -174,4 +174,4 @@ def _plain_word(value: object, name: str) -> Pattern:
     if isinstance(value, str) and value and set(value.upper()) <= {*BASES, "U"}:
         return as_pattern(value)
     shown = value.name if isinstance(value, Motif) else value
-    raise DesignError(f"{name}: {shown!r} is not a word of A C G T (U)")
+    raise DesignError(f"{name}: {quoted(shown)} is not a word of A C G T (U)")

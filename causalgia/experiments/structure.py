@@ -10,7 +10,7 @@ from causalgia.analysis import Rope
 from causalgia.design import Arm, Copy, Embed, Intervention, NullModel, Uniform, Untreated
 from causalgia.design.numbers import position, positive_int
 from causalgia.design.patterns import as_pattern
-from causalgia.errors import DesignError
+from causalgia.errors import DesignError, quoted
 from causalgia.experiments.answer import Finding
 from causalgia.experiments.claims import analysis_for
 from causalgia.experiments.experiment import Entry, Experiment, Found
@@ -236,14 +236,14 @@ def _stem(stem: object) -> tuple[int, tuple[str, str] | None]:
         return positive_int(stem, "stem"), None
     arms = [_letters(arm) for arm in stem]
     if len(arms) != 2:
-        raise DesignError(f"stem={stem!r}: a stem has two arms, or is a number of base pairs")
+        raise DesignError(f"stem={quoted(stem)}: a stem has two arms, or is a number of base pairs")
     if len(arms[0]) != len(arms[1]):
         raise DesignError(f"a stem that cannot pair: its arms {arms} have {len(arms[0])} and {len(arms[1])} bases")
     for i, (five, three) in enumerate(zip(arms[0], reversed(arms[1]), strict=True)):
         if (five + three).replace("U", "T") not in _PAIRS:
             raise DesignError(
-                f"a stem that cannot pair: base {i} of '{arms[0]}' is {five}, opposite base {len(arms[1]) - 1 - i} of "
-                f"'{arms[1]}', {three} (counted from 0); A-U, G-C and G-U pair"
+                f"a stem that cannot pair: base {i} of {quoted(arms[0])} is {five}, opposite base "
+                f"{len(arms[1]) - 1 - i} of {quoted(arms[1])}, {three} (counted from 0); A-U, G-C and G-U pair"
             )
     return len(arms[0]), (arms[0], arms[1])
 
@@ -251,7 +251,7 @@ def _stem(stem: object) -> tuple[int, tuple[str, str] | None]:
 def _letters(arm: object) -> str:
     pattern = as_pattern(arm)
     if not isinstance(pattern.source, str) or pattern.random:
-        raise DesignError(f"stem: {pattern.label!r} is not a word of A C G T (U)")
+        raise DesignError(f"stem: {quoted(pattern.label)} is not a word of A C G T (U)")
     return pattern.source
 
 

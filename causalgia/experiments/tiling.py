@@ -17,7 +17,7 @@ from causalgia.analysis import Analysis, Rope
 from causalgia.design import Genomic, Intervention, Scramble, Untreated
 from causalgia.design.intervention import Span
 from causalgia.design.numbers import positive_int, span_of
-from causalgia.errors import DesignError, PredictorError
+from causalgia.errors import DesignError, PredictorError, quoted
 from causalgia.experiments.answer import Finding
 from causalgia.experiments.claims import analysis_for
 from causalgia.experiments.experiment import Found
@@ -62,8 +62,8 @@ def real_sequences(sequences: Any, draws: int, rope: Rope, *, fixed_control: boo
         raise DesignError("one sequence and draws=1: an error needs two shuffles of it or more; give draws=10")
     if fixed_control and isinstance(rope, str) and rope.strip().endswith("sd"):
         raise DesignError(
-            f"one sequence: its own outcome is one number, so that rope={rope!r} of its sd has no width; give the "
-            "effects that are too small to matter, rope=(-0.1, 0.1)"
+            f"one sequence: its own outcome is one number, so that rope={quoted(rope)} of its sd has no width; give "
+            "the effects that are too small to matter, rope=(-0.1, 0.1)"
         )
     return given
 
@@ -157,7 +157,7 @@ def spans_inside(values: Any, name: str, length: int, *, least: int = 1) -> tupl
     ((0, 10), (20, 30))
     """
     if isinstance(values, str) or not isinstance(values, Iterable):
-        raise DesignError(f"{name}={values!r} must be a list of (start, stop)")
+        raise DesignError(f"{name}={quoted(values)} must be a list of (start, stop)")
     spans = tuple(span_inside(value, name, length) for value in values)
     if len(spans) < least:
         raise DesignError(f"{name}: {least} or more are needed, and there are {len(spans)}")
@@ -331,7 +331,7 @@ def require_task(predictor: object, task: str | None) -> None:
     causalgia.errors.PredictorError: str is not a predictor; one of the zoo is cg.zoo.oracle('gata1_like'), wrap ...
     """
     if not isinstance(predictor, Predictor):
-        name = repr(predictor) if isinstance(predictor, str) else "'gata1_like'"
+        name = quoted(predictor) if isinstance(predictor, str) else "'gata1_like'"
         raise PredictorError(
             f"{type(predictor).__name__} is not a predictor; one of the zoo is cg.zoo.oracle({name}), wrap a network "
             "in cg.TorchPredictor(...), any other callable in cg.FunctionPredictor(...)"
@@ -360,5 +360,5 @@ def chosen_task(tasks: Iterable[Any], task: str | None) -> str:
     if task is None and len(names) == 1:
         return names[0]
     if task not in names:
-        raise DesignError(f"task={task!r}: choose the task whose outcome is searched, one of {', '.join(names)}")
+        raise DesignError(f"task={quoted(task)}: choose the task whose outcome is searched, one of {', '.join(names)}")
     return str(task)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from causalgia.analysis import LEAST_PLACEBO_WORDS, Rope
 from causalgia.design import Arm, Embed, NullModel, PlaceboWord, Uniform, Untreated
 from causalgia.design.numbers import positive_int
-from causalgia.errors import DesignError
+from causalgia.errors import DesignError, quoted
 from causalgia.experiments import settings
 from causalgia.experiments.answer import Answer, Finding
 from causalgia.experiments.claims import analysis_for
@@ -142,7 +142,7 @@ def word_screen(
 
 def _alphabet(letters: object) -> str:
     if letters not in ("ACGU", "ACGT"):
-        raise DesignError(f"letters={letters!r} must be 'ACGU' or 'ACGT'")
+        raise DesignError(f"letters={quoted(letters)} must be 'ACGU' or 'ACGT'")
     return str(letters)
 
 

@@ -12,7 +12,7 @@ import xarray as xr
 
 from causalgia.analysis import beyond
 from causalgia.effect_table import as_effect_table
-from causalgia.errors import EstimateError, OutcomesError
+from causalgia.errors import EstimateError, OutcomesError, quoted
 from causalgia.estimation import as_estimates
 from causalgia.estimation.floor import is_below_floor
 from causalgia.estimation.given import require_errors
@@ -87,7 +87,7 @@ def adjust(
     rng: RNG | None = ...,
 ) -> xr.Dataset: ...
 def adjust(
-    estimates: Any,
+    estimates: xr.Dataset | pd.DataFrame | pd.Series[Any] | npt.NDArray[Any] | Sequence[float],
     *,
     method: Method = "bh",
     family: str | None = None,
@@ -95,7 +95,7 @@ def adjust(
     n_flips: int = 9_999,
     cluster: str | None = "auto",
     rng: RNG | None = None,
-) -> Any:
+) -> xr.Dataset | pd.Series[float] | Array:
     """Add p-values adjusted for the number of questions in their family.
 
     ======================================= ==============================================================
@@ -185,15 +185,18 @@ def adjust(
     >>> adjust([0.01, 0.04, 0.03], method="holm")
     array([0.03, 0.06, 0.06])
     """
+    if not isinstance(method, str):
+        raise EstimateError(f"method={quoted(method)} is not a text; one of {', '.join(('auto', *_OF_P, *_JOINT))}")
     if not isinstance(estimates, xr.Dataset | pd.DataFrame) and _is_column(estimates):
-        return _of_column(estimates, method, family)
+        column: pd.Series[float] | Array = _of_column(estimates, method, family)
+        return column
     taken, why = _automatic(estimates, cluster) if method == "auto" else (method, None)
     if taken in _JOINT:
         out, how = _jointly(asked(estimates, cluster), taken, family, n_draws, n_flips, rng)
     elif taken in _OF_P:
         out, how = _one_by_one(_table(estimates, cluster), taken, family)
     else:
-        raise EstimateError(f"method {method!r} is none of {', '.join(('auto', *_OF_P, *_JOINT))}")
+        raise EstimateError(f"method {quoted(method)} is none of {', '.join(('auto', *_OF_P, *_JOINT))}")
     return with_notes(_said(out, how, family, method), *([why] if why else []))
 
 
@@ -207,15 +210,15 @@ def _of_column(given: Any, method: str, family: str | None) -> Any:
     if name in _JOINT or name == "hierarchical":
         needs = "coordinates that name families" if name == "hierarchical" else "units or a covariance"
         raise EstimateError(
-            f"method={method!r} needs {needs}, and p-values alone have none; give effects from cg.contrast or "
+            f"method={quoted(method)} needs {needs}, and p-values alone have none; give effects from cg.contrast or "
             "estimates, or use method='holm' or 'bh'"
         )
     if name not in _OF_P:
-        raise EstimateError(f"method {method!r} is none of {', '.join(('auto', *_OF_P, *_JOINT))}")
+        raise EstimateError(f"method {quoted(method)} is none of {', '.join(('auto', *_OF_P, *_JOINT))}")
     if family not in (None, "all"):
         raise EstimateError(
-            f"family={family!r}: p-values alone are one family; adjust each family by itself, or give a Dataset with "
-            f"'p' and the coordinate {family!r} on contrast"
+            f"family={quoted(family)}: p-values alone are one family; adjust each family by itself, or give a Dataset "
+            f"with 'p' and the coordinate {quoted(family)} on contrast"
         )
     adjusted = _of_one_family(p, name)
     if isinstance(given, pd.Series):

@@ -9,7 +9,7 @@ import xarray as xr
 from scipy import special
 
 from causalgia.analysis import beyond
-from causalgia.errors import EstimateError
+from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.floor import at_least_floor
 from causalgia.estimation.moments import Array, Codes
 from causalgia.estimation.request import require_ci_prob
@@ -171,5 +171,5 @@ def _checked(method: str, ci_prob: Any) -> float:
             "value of skewed effects; use method='bootstrap_t' (or adjust(method='sign_flip') for the test)"
         )
     if method not in _BANDS:
-        raise EstimateError(f"method {method!r} is none of {', '.join(map(repr, _BANDS))}")
+        raise EstimateError(f"method {quoted(method)} is none of {', '.join(map(quoted, _BANDS))}")
     return require_ci_prob(ci_prob)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from causalgia.errors import EstimateError
+from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.moments import Codes
 
 
@@ -46,18 +46,18 @@ def families(table: xr.Dataset, family: str | None, shape: Sequence[int]) -> lis
 def family_codes(table: xr.Dataset, family: str | None) -> Codes:
     """Return the family of each contrast, 0 to F - 1, inside one task; all 0 for None."""
     if not isinstance(family, str | None):
-        raise EstimateError(f"family={family!r} is neither None, 'all' nor the name of a coordinate on contrast")
+        raise EstimateError(f"family={quoted(family)} is neither None, 'all' nor the name of a coordinate on contrast")
     if family is None:
         return np.zeros(table.sizes["contrast"], dtype=np.intp)
     on_contrast = [str(c) for c in table.coords if table[c].dims == ("contrast",)]
     if family not in on_contrast:
         raise EstimateError(
-            f"family {family!r} is neither 'all' nor a coordinate on contrast ({', '.join(on_contrast)})"
+            f"family {quoted(family)} is neither 'all' nor a coordinate on contrast ({', '.join(on_contrast)})"
         )
     codes = np.asarray(pd.factorize(table[family].to_numpy())[0], dtype=np.intp)
     if (codes < 0).any():
         raise EstimateError(
-            f"contrast {table['contrast'].to_numpy()[np.argmin(codes)]!s} has no {family!r}; fill it in"
+            f"contrast {table['contrast'].to_numpy()[np.argmin(codes)]!s} has no {quoted(family)}; fill it in"
         )
     return codes
 

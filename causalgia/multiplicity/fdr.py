@@ -177,7 +177,7 @@ def hierarchical_q(
     """
     values, codes = _p_values(p), np.asarray(family_codes)
     if within not in ("bh", "holm"):
-        raise EstimateError(f"within={within!r} is neither 'bh' nor 'holm'")
+        raise EstimateError(f"within={quoted(within)} is neither 'bh' nor 'holm'")
     _check_share("level", level)
     if codes.shape != values.shape:
         raise EstimateError(f"{codes.size} family codes for {values.size} p-values; give one for each")
@@ -272,11 +272,11 @@ def _weighted(p: npt.ArrayLike, weights: npt.ArrayLike) -> Array:
 def _share(p: Array, pi0: Pi0) -> float:
     if isinstance(pi0, str):
         if pi0 not in _SHARES:
-            raise EstimateError(f"pi0={pi0!r} is none of {', '.join(map(repr, _SHARES))} and no number")
+            raise EstimateError(f"pi0={quoted(pi0)} is none of {', '.join(map(quoted, _SHARES))} and no number")
         found = _SHARES[pi0](p)
         return min(1.0, found if found > 0 else _adaptive(p))
     if isinstance(pi0, bool) or not 0 < pi0 <= 1:
-        raise EstimateError(f"pi0={pi0!r} is not above 0 and at most 1")
+        raise EstimateError(f"pi0={quoted(pi0)} is not above 0 and at most 1")
     return float(pi0)
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from causalgia.errors import EstimateError
+from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.moments import Array, Codes
 from causalgia.multiplicity.clustered import (
     cluster_sums,
@@ -97,8 +97,8 @@ def sign_flip_max_t(
     """
     if statistic not in ("studentized", "mean") or alternative not in ("two-sided", "greater"):
         raise EstimateError(
-            f"statistic={statistic!r}, alternative={alternative!r}: give 'studentized' or 'mean', and 'two-sided' or "
-            "'greater'"
+            f"statistic={quoted(statistic)}, alternative={quoted(alternative)}: give 'studentized' or 'mean', and "
+            "'two-sided' or 'greater'"
         )
     ice, cluster = individual(ice, cluster)
     n_clusters = len(ice) if cluster is None else int(cluster.max()) + 1

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from causalgia.errors import EstimateError
+from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.given import require_errors
 from causalgia.estimation.moments import Array
 from causalgia.estimation.words import words_of
@@ -187,7 +187,7 @@ def _ranks(values: Array, words: Mask) -> Array:
 
 def _check_number(n: int, share: Any) -> None:
     if isinstance(share, bool) or not isinstance(share, Real) or not 0 < float(share) < 1:
-        raise EstimateError(f"share={share!r} is not between 0 and 1; for example share=0.95")
+        raise EstimateError(f"share={quoted(share)} is not between 0 and 1; for example share=0.95")
     needed = max(LEAST_WORDS, math.ceil(round(2 / (1 - float(share)), 9)) - 1)
     if n < needed:
         raise EstimateError(

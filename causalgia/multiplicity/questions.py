@@ -10,7 +10,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from causalgia.analysis import beyond
-from causalgia.errors import EstimateError
+from causalgia.errors import EstimateError, quoted
 from causalgia.estimation import as_estimates, estimate, mean_ice
 from causalgia.estimation.crossover_targets import settled
 from causalgia.estimation.given import TASK, require_errors
@@ -247,5 +247,7 @@ def require_units(questions: Questions, method: str) -> Units:
         cure = (
             "" if parallel else "give the effects from cg.contrast, or any Dataset with ice (unit, contrast, task), or "
         )
-        raise EstimateError(f"method={method!r} resamples the ICE of units, and {why}; {cure}use method='dunnett'")
+        raise EstimateError(
+            f"method={quoted(method)} resamples the ICE of units, and {why}; {cure}use method='dunnett'"
+        )
     return questions.units

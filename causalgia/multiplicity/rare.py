@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from causalgia.errors import EstimateError
+from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.moments import Array
 
 Counts = npt.NDArray[np.intp]
@@ -105,7 +105,7 @@ def missed_share(n: float) -> float:
     (0.01, 1.0)
     """
     if not n > 0:
-        raise EstimateError(f"n={n!r} backgrounds: the share that they may miss needs at least one")
+        raise EstimateError(f"n={quoted(n)} backgrounds: the share that they may miss needs at least one")
     return min(3 / n, 1.0)
 
 
@@ -130,5 +130,5 @@ def missed_share_sentence(share: float) -> str:
     'effects on fewer than 0.15 % of backgrounds could be missed'
     """
     if not 0 < share <= 1:
-        raise EstimateError(f"share={share!r} of the backgrounds is not above 0 and at most 1")
+        raise EstimateError(f"share={quoted(share)} of the backgrounds is not above 0 and at most 1")
     return f"effects on fewer than {100 * share:.2g} % of backgrounds could be missed".replace("1e+02", "100")

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from causalgia.errors import EstimateError
+from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.moments import Array
 from causalgia.estimation.request import require_ci_prob
 from causalgia.multiplicity.families import in_words
@@ -101,7 +101,9 @@ def _mask(estimates: xr.Dataset, select: Any) -> npt.NDArray[np.bool_]:
         select = _in_order(select, ace).broadcast_like(ace).transpose(*ace.dims).to_numpy()
     given = np.asarray([select] if isinstance(select, str) else select)
     if given.ndim == 0:
-        raise EstimateError(f"select={select!r} is no number, no list of names and no mask; for example select=0.05")
+        raise EstimateError(
+            f"select={quoted(select)} is no number, no list of names and no mask; for example select=0.05"
+        )
     if given.dtype == bool:
         if given.shape not in ((len(ace),), ace.shape):
             raise EstimateError(f"the mask has shape {given.shape}, and the effects {ace.shape}; give one for each")
@@ -110,7 +112,9 @@ def _mask(estimates: xr.Dataset, select: Any) -> npt.NDArray[np.bool_]:
     names = ace["contrast"].to_numpy()
     unknown = [name for name in given.tolist() if name not in names.tolist()]
     if unknown:
-        raise EstimateError(f"contrast {unknown[0]!r} is not among the estimates; estimates['contrast'] lists them")
+        raise EstimateError(
+            f"contrast {quoted(unknown[0])} is not among the estimates; estimates['contrast'] lists them"
+        )
     return np.asarray(np.broadcast_to(np.isin(names, given).reshape(-1, *[1] * (ace.ndim - 1)), ace.shape))
 
 

@@ -16,7 +16,8 @@ STEPWISE: tuple[Stepwise, ...] = ("bh", "by", "holm", "hochberg", "bonferroni")
 def stepwise(p: Array, method: Stepwise) -> Array:
     """Return adjusted p-values: each is the smallest level at which the method rejects its hypothesis.
 
-    They are those of ``statsmodels.stats.multitest.multipletests``, to the bit, without its half second of imports.
+    They are those of ``statsmodels.stats.multitest.multipletests``, to the bit, without the second of
+    imports (decision 17).
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ import xarray as xr
 from scipy import special
 
 from causalgia.analysis import beyond
-from causalgia.errors import DecisionError, EstimateError
+from causalgia.errors import DecisionError, EstimateError, quoted
 from causalgia.estimation.floor import at_least_floor, floor_like, p_outside_floor
 from causalgia.estimation.given import require_errors
 from causalgia.estimation.moments import Array
@@ -196,15 +196,15 @@ def ends(rope: Any) -> tuple[float, float]:
             raise TypeError
         low, high = (float(end) for end in rope)
     except (TypeError, ValueError):
-        raise DecisionError(f"rope={rope!r} is not two numbers; for example rope=(-0.1, 0.1)") from None
+        raise DecisionError(f"rope={quoted(rope)} is not two numbers; for example rope=(-0.1, 0.1)") from None
     if not np.isfinite([low, high]).all():
-        raise DecisionError(f"rope={rope!r} has an end that is not a finite number; for example rope=(-0.1, 0.1)")
+        raise DecisionError(f"rope={quoted(rope)} has an end that is not a finite number; for example rope=(-0.1, 0.1)")
     if low > high:
-        raise DecisionError(f"rope={rope!r} is reversed; give the lower end first: rope=({high:g}, {low:g})")
+        raise DecisionError(f"rope={quoted(rope)} is reversed; give the lower end first: rope=({high:g}, {low:g})")
     if low == high:
         raise DecisionError(
-            f"rope={rope!r} has no width, and no effect is surely a point; widen it, for example rope=(-0.1, 0.1), or "
-            "ask cg.decide(..., rope=0) for the direction alone"
+            f"rope={quoted(rope)} has no width, and no effect is surely a point; widen it, for example rope=(-0.1, "
+            "0.1), or ask cg.decide(..., rope=0) for the direction alone"
         )
     return low, high
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from causalgia.errors import EstimateError
+from causalgia.errors import EstimateError, quoted
 
 Array: TypeAlias = npt.NDArray[np.float64]
 
@@ -188,7 +188,9 @@ def detectable(se: npt.ArrayLike, df: npt.ArrayLike, *, power: float, level: flo
     np.float64(0.660442)
     """
     if not 1 - level < power < 1:
-        raise EstimateError(f"power={power!r} is not between {1 - level:g} (which no effect has) and 1; try power=0.8")
+        raise EstimateError(
+            f"power={quoted(power)} is not between {1 - level:g} (which no effect has) and 1; try power=0.8"
+        )
     se, df = np.broadcast_arrays(np.asarray(se, dtype=np.float64), np.asarray(df, dtype=np.float64))
     low, high = np.zeros_like(se), np.ones_like(se)
     for _ in range(_DOUBLINGS):

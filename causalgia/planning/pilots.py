@@ -12,7 +12,7 @@ import xarray as xr
 
 from causalgia.analysis import Analysis
 from causalgia.effects import contrast
-from causalgia.errors import EstimateError
+from causalgia.errors import EstimateError, quoted
 from causalgia.estimation import as_estimates, estimate, variance_components
 from causalgia.estimation.moments import satterthwaite
 from causalgia.estimation.request import parents_if_shared
@@ -199,7 +199,7 @@ def _of_estimates(estimates: xr.Dataset) -> Pilot:
     target = str(estimates.attrs.get("target", "population"))
     if target != "population":
         cure = "give the effects" if "predictors" in target else "estimate with target='population'"
-        raise EstimateError(f"a pilot for target={target!r} does not say what more units buy; {cure}")
+        raise EstimateError(f"a pilot for target={quoted(target)} does not say what more units buy; {cure}")
     if "se" not in estimates:
         raise EstimateError("the pilot has no standard errors, because it has one unit; draw two or more")
     dims = tuple(map(str, estimates["ace"].dims))

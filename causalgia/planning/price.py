@@ -118,10 +118,12 @@ def cheapest_split(
 def _components(pilot: Any, target: str | None) -> tuple[xr.Dataset, bool]:
     require_dataset(pilot, "effects")
     if target not in (None, "population", "population x predictors", _WORDS):
-        raise EstimateError(f"target={target!r}: cheapest_split knows {_WORDS!r}, or None for what the pilot has")
+        raise EstimateError(
+            f"target={quoted(target)}: cheapest_split knows {quoted(_WORDS)}, or None for what the pilot has"
+        )
     if "component" in pilot.dims and "variance" in pilot:
         if target == _WORDS:
-            raise EstimateError(f"target={_WORDS!r} needs the effects themselves, not their components")
+            raise EstimateError(f"target={quoted(_WORDS)} needs the effects themselves, not their components")
         return pilot, False
     if "ice" not in pilot:
         raise EstimateError("cheapest_split needs individual effects: cg.contrast of a crossover, or its components")
@@ -155,7 +157,7 @@ def _sources(components: xr.Dataset, where: tuple[int, ...]) -> tuple[Sources, b
     shared, crossed = "parent" in v, "predictor" in v
     unknown = set(v) - {"parent", "background", "predictor", "parent_by_predictor", "residual", "background + residual"}
     if unknown:
-        raise EstimateError(f"component {min(unknown)!r} has no place in a split; give the components of effects")
+        raise EstimateError(f"component {quoted(min(unknown))} has no place in a split; give the components of effects")
     own, rest = (v["background"], v["residual"]) if crossed else (v["background + residual"], 0.0)
     level = v.get("predictor", 0.0)
     if not shared:

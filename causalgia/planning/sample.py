@@ -204,7 +204,9 @@ def read_rope(rope: Any) -> tuple[float, float]:
     except (TypeError, ValueError) as error:
         raise EstimateError(f"rope={quoted(rope)}: give (lower, upper), for example (-0.1, 0.1), or 0") from error
     if not -np.inf < low < high < np.inf:
-        raise EstimateError(f"rope={rope!r}: the lower end is not below the upper one; rope=0 asks for a direction")
+        raise EstimateError(
+            f"rope={quoted(rope)}: the lower end is not below the upper one; rope=0 asks for a direction"
+        )
     return low, high
 
 
@@ -286,7 +288,9 @@ def _region(plan: Pilot, rope: Any) -> tuple[float, float] | None:
     if rope is None:
         return None
     low, high = read_rope(rope)
-    return (0.0, 0.0) if low == high else (plan.put(low, f"rope={rope!r}"), plan.put(high, f"rope={rope!r}"))
+    return (
+        (0.0, 0.0) if low == high else (plan.put(low, f"rope={quoted(rope)}"), plan.put(high, f"rope={quoted(rope)}"))
+    )
 
 
 def _read_effect(plan: Pilot, effect: float | None) -> float | None:

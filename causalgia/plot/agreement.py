@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from scipy import special
 
-from causalgia.errors import ContrastError, OutcomesError
+from causalgia.errors import ContrastError, OutcomesError, quoted
 from causalgia.plot.house import ACCENT, AS_IT_IS, BAND, GREY, GRID, INK, axes_or_new, legend, shortened, strip, title
 
 if TYPE_CHECKING:
@@ -84,8 +84,8 @@ def _chosen(table: xr.Dataset, contrast: str | None) -> xr.Dataset:
     if contrast is None and len(names) == 1:
         return table.isel(contrast=0)
     if contrast not in names:
-        said = "several contrasts" if contrast is None else f"contrast {contrast!r} is not there"
-        raise ContrastError(f"concordance: {said}; say contrast= one of {', '.join(map(repr, names))}")
+        said = "several contrasts" if contrast is None else f"contrast {quoted(contrast)} is not there"
+        raise ContrastError(f"concordance: {said}; say contrast= one of {', '.join(map(quoted, names))}")
     return table.isel(contrast=names.index(contrast))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from causalgia.errors import CountsError
+from causalgia.errors import CountsError, quoted
 from causalgia.plot.house import AS_IT_IS, GREY, GRID, INK, MODELS, axes_or_new, legend, shortened, strip, title
 from causalgia.schema import validate
 
@@ -101,7 +101,7 @@ def replicates(
     pair = (names[0] if first is None else str(first), names[1] if second is None else str(second))
     for name in pair:
         if name not in names:
-            raise CountsError(f"replicates: no replicate {name!r}; there are {', '.join(names)}")
+            raise CountsError(f"replicates: no replicate {quoted(name)}; there are {', '.join(names)}")
     axes = axes_or_new(ax, 4.2, 4.2)
     x, y = (quality["activity"].to_numpy()[:, names.index(name)] for name in pair)
     step = -(-len(x) // _MOST_POINTS)
@@ -166,7 +166,7 @@ def _outline(axes: Axes, values: Any, edges: Array, label: str, number: int) -> 
 
 def _require(quality: xr.Dataset, name: str, figure: str) -> None:
     if not isinstance(quality, xr.Dataset) or name not in quality or "oligo" not in quality[name].dims:
-        raise CountsError(f"{figure}: no '{name}' by oligo here; give what cg.mpra.quality(counts) returns")
+        raise CountsError(f"{figure}: no {quoted(name)} by oligo here; give what cg.mpra.quality(counts) returns")
 
 
 def _dress(axes: Axes, x: str, y: str) -> None:

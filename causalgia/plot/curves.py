@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from causalgia.errors import ContrastError
+from causalgia.errors import ContrastError, quoted
 from causalgia.plot.house import (
     ACE,
     AS_IT_IS,
@@ -263,7 +263,7 @@ def _draw_intervals(
 
 def _draw_line(axes: Axes, places: list[float], line: tuple[float, float]) -> None:
     if len(line) != 2 or not np.isfinite(np.asarray(line, dtype=float)).all():
-        raise ContrastError(f"against: line={line!r} must be an intercept and a slope, two finite numbers")
+        raise ContrastError(f"against: line={quoted(line)} must be an intercept and a slope, two finite numbers")
     ends = np.array([min(places), max(places)])
     axes.plot(ends, line[0] + line[1] * ends, color=INK, lw=1.0, ls=(0, (5, 3)), zorder=2.5, label="fitted line")
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from causalgia.errors import ContrastError
+from causalgia.errors import ContrastError, quoted
 from causalgia.plot.house import (
     AS_IT_IS,
     BAND,
@@ -116,12 +116,14 @@ def _cells(table: xr.Dataset, rows: str, columns: str, value: str, task: str) ->
         place = down[name], across[name]
         if place in cells:
             raise ContrastError(
-                f"heatmap: two contrasts are at {rows} {place[0]}, {columns} {place[1]} ({name!r} is the second); "
-                "choose other coordinates, or some of the contrasts: table.sel(contrast=[...])"
+                f"heatmap: two contrasts are at {rows} {place[0]}, {columns} {place[1]} ({quoted(name)} is the "
+                "second); choose other coordinates, or some of the contrasts: table.sel(contrast=[...])"
             )
         cells[place] = _number(row, value)
     if not cells:
-        raise ContrastError(f"heatmap: no contrast has both {rows!r} and {columns!r}; choose other coordinates")
+        raise ContrastError(
+            f"heatmap: no contrast has both {quoted(rows)} and {quoted(columns)}; choose other coordinates"
+        )
     return cells
 
 
@@ -129,7 +131,8 @@ def _number(row: dict[str, Any], value: str) -> float:
     number = row.get(value)
     if isinstance(number, str) or number is None or not np.isfinite(number):
         raise ContrastError(
-            f"heatmap: value={value!r} of {row['contrast']!r} is {number!r}, no finite number; choose another variable"
+            f"heatmap: value={quoted(value)} of {quoted(row['contrast'])} is {quoted(number)}, no finite number; "
+            "choose another variable"
         )
     return float(number)
 

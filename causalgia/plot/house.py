@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from causalgia.errors import ContrastError
+from causalgia.errors import ContrastError, quoted
 from causalgia.reporting import Row, rows
 from causalgia.reporting.text import versus
 from causalgia.tables import nearest
@@ -65,8 +65,8 @@ def chosen_task(table: xr.Dataset, task: str | None, figure: str) -> str:
     if task is None and len(tasks) == 1:
         return tasks[0]
     if task not in tasks:
-        said = "several tasks" if task is None else f"task {task!r} is not there"
-        raise ContrastError(f"{figure}: {said}; say task= one of {', '.join(map(repr, tasks))}")
+        said = "several tasks" if task is None else f"task {quoted(task)} is not there"
+        raise ContrastError(f"{figure}: {said}; say task= one of {', '.join(map(quoted, tasks))}")
     return str(task)
 
 
@@ -94,12 +94,12 @@ def on_contrasts(table: xr.Dataset, name: str, figure: str) -> dict[str, Any]:
     known = [str(key) for key, coord in table.coords.items() if coord.dims == ("contrast",)]
     if name not in known:
         near = nearest(name, known) or f"; there are {', '.join(known)}"
-        raise ContrastError(f"{figure}: the contrasts have no coordinate {name!r}{near}")
+        raise ContrastError(f"{figure}: the contrasts have no coordinate {quoted(name)}{near}")
     contrasts = [str(contrast) for contrast in table["contrast"].to_numpy()]
     found = dict(zip(contrasts, table[name].to_numpy().tolist(), strict=True))
     found = {contrast: value for contrast, value in found.items() if value == value and value not in ("", None)}
     if not found:
-        raise ContrastError(f"{figure}: no contrast has a value of {name!r}; choose another coordinate")
+        raise ContrastError(f"{figure}: no contrast has a value of {quoted(name)}; choose another coordinate")
     return found
 
 
@@ -113,7 +113,7 @@ def numbers_on_contrasts(table: xr.Dataset, name: str, figure: str) -> dict[str,
     """
     found = on_contrasts(table, name, figure)
     if not all(isinstance(value, int | float) and np.isfinite(value) for value in found.values()):
-        raise ContrastError(f"{figure}: {name!r} is not a coordinate of finite numbers; choose one that is")
+        raise ContrastError(f"{figure}: {quoted(name)} is not a coordinate of finite numbers; choose one that is")
     return {contrast: float(value) for contrast, value in found.items()}
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia.errors import ContrastError, OutcomesError
+from causalgia.errors import ContrastError, OutcomesError, quoted
 from causalgia.plot.house import AS_IT_IS, GRID, INK, axes_or_new, chosen_task, scale_in_words, strip, task_names, title
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def _one_task(ace: xr.Dataset, task: str | None) -> xr.Dataset:
 def _letters(table: xr.Dataset) -> list[str]:
     letters = [str(base) for base in table["base"].to_numpy()]
     if odd := [letter for letter in letters if letter not in _COLOURS]:
-        raise ContrastError(f"logo: {odd[0]!r} is none of A C G T U; name the bases by a coordinate 'base'")
+        raise ContrastError(f"logo: {quoted(odd[0])} is none of A C G T U; name the bases by a coordinate 'base'")
     return letters
 
 

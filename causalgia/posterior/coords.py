@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from causalgia.errors import InferenceError
+from causalgia.errors import InferenceError, quoted
 from causalgia.estimation.given import as_estimates
 from causalgia.posterior.exact import Array
 
@@ -61,10 +61,10 @@ def on_contrast(estimates: xr.Dataset, name: object, what: str) -> xr.DataArray:
     """
     known = [str(n) for n, c in estimates.coords.items() if c.dims == ("contrast",)]
     if not isinstance(name, str) or name not in known:
-        near = get_close_matches(str(name), known, n=1)
+        near = get_close_matches(quoted(name), known, n=1)
         raise InferenceError(
-            f"{what}={name!r} is no coordinate on contrast; there are {', '.join(sorted(known))}"
-            + (f": did you mean {near[0]!r}?" if near else "; add one with estimates.assign_coords")
+            f"{what}={quoted(name)} is no coordinate on contrast; there are {', '.join(sorted(known))}"
+            + (f": did you mean {quoted(near[0])}?" if near else "; add one with estimates.assign_coords")
         )
     return estimates[name]
 
@@ -107,7 +107,7 @@ def covariates_of(
         return (), None
     names = (covariates,) if isinstance(covariates, str) else tuple(covariates)
     if not names or len(set(names)) < len(names):
-        raise InferenceError(f"covariates={covariates!r}: name each coordinate on contrast once, or give None")
+        raise InferenceError(f"covariates={quoted(covariates)}: name each coordinate on contrast once, or give None")
     return names, np.column_stack([_numeric(estimates, name) for name in names])
 
 
@@ -115,13 +115,15 @@ def _numeric(estimates: xr.Dataset, name: str) -> Array:
     values = on_contrast(estimates, name, "covariates").to_numpy()
     if values.dtype.kind not in "fiub":
         raise InferenceError(
-            f"covariates: {name!r} holds {values.dtype} and no numbers; give numbers, or groups={name!r}"
+            f"covariates: {quoted(name)} holds {values.dtype} and no numbers; give numbers, or groups={quoted(name)}"
         )
     numbers = values.astype(np.float64)
     if not np.isfinite(numbers).all():
         k = int(np.argmax(~np.isfinite(numbers)))
         contrast = estimates["contrast"].to_numpy()[k]
-        raise InferenceError(f"contrast {contrast!s}: covariate {name!r} is {numbers[k]:g}; leave the contrast out")
+        raise InferenceError(
+            f"contrast {contrast!s}: covariate {quoted(name)} is {numbers[k]:g}; leave the contrast out"
+        )
     return numbers
 
 

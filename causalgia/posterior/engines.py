@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from causalgia.errors import InferenceError
+from causalgia.errors import InferenceError, quoted
 from causalgia.posterior.ash_weights import mixture_weights, scale_grid
 from causalgia.posterior.averaging import lfsr_of
 from causalgia.posterior.exact import Array, Draws, Exact
@@ -68,10 +68,11 @@ def check_choice(value: object, known: tuple[str, ...], name: str) -> None:
     ...
     causalgia.errors.InferenceError: law='normals' is none of auto, two_scales, ...: did you mean 'normal'?
     """
-    if value not in known:
-        near = get_close_matches(str(value), known, n=1)
+    if not isinstance(value, str) or value not in known:
+        near = get_close_matches(quoted(value), known, n=1)
         raise InferenceError(
-            f"{name}={value!r} is none of {', '.join(known)}" + (f": did you mean {near[0]!r}?" if near else "")
+            f"{name}={quoted(value)} is none of {', '.join(known)}"
+            + (f": did you mean {quoted(near[0])}?" if near else "")
         )
 
 
@@ -131,9 +132,9 @@ def chosen(engine: str, law: str, noise: Noise) -> str:
         )
     if engine == "exact" and not has_exact(law, noise):
         raise InferenceError(
-            f"engine='exact': law={law!r} has no exact path with a known covariance of more than one "
-            "factor; use engine='nuts', law='normal', or leave the covariance out "
-            "(estimates.drop_vars('covariance')): then errors are taken as independent"
+            f"engine='exact': law={quoted(law)} has no exact path with a known covariance of more than one factor; use "
+            "engine='nuts', law='normal', or leave the covariance out (estimates.drop_vars('covariance')): then "
+            "errors are taken as independent"
         )
     return ("exact" if has_exact(law, noise) else "nuts") if engine == "auto" else engine
 
@@ -330,7 +331,7 @@ def answer(question: Question, law: str, engine: str, *, draws: int, key: int) -
         return answer_exactly(question, law, draws=draws, key=own)
     if question.by_predictor is not None:
         raise InferenceError(
-            f"predictors as a level of law={law!r} need the exact engine, which a whole covariance has for "
+            f"predictors as a level of law={quoted(law)} need the exact engine, which a whole covariance has for "
             "law='normal' alone; use that, or cg.estimate(effects, target='population x predictors') first"
         )
     return answer_by_nuts(question, law, draws=draws, key=own)

@@ -103,7 +103,7 @@ class Exact:
             If the probability does not lie strictly between 0 and 1.
         """
         if not 0 < probability < 1:
-            raise InferenceError(f"probability {probability!r} does not lie between 0 and 1; for example 0.025")
+            raise InferenceError(f"probability {quoted(probability)} does not lie between 0 and 1; for example 0.025")
         reach = 1.01 * np.sqrt(max(probability, 1 - probability) / min(probability, 1 - probability))  # Cantelli
         lower, upper = self.mean - reach * self.sd, self.mean + reach * self.sd
         for _ in range(_BISECTIONS):

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import linalg, special
 
-from causalgia.errors import InferenceError
+from causalgia.errors import InferenceError, quoted
 from causalgia.posterior.exact import Array
 from causalgia.posterior.noise import Noise
 
@@ -181,7 +181,8 @@ def _grid(periods: npt.ArrayLike | None) -> Array:
     given = np.asarray(periods).ravel()
     if given.dtype.kind not in "iuf" or not given.size or not (np.isfinite(given) & (given > 0)).all():
         raise InferenceError(
-            f"periods={periods!r} must be positive numbers, such as [9.5, 10.0, 10.5, 11.0]; None asks for no period"
+            f"periods={quoted(periods)} must be positive numbers, such as [9.5, 10.0, 10.5, 11.0]; None asks for "
+            "no period"
         )
     return given.astype(np.float64)
 

@@ -191,7 +191,7 @@ def infer(
     """
     _check_choices(law, engine, draws, accept_unconverged, log_likelihood)
     if not isinstance(prior, Prior):
-        raise InferenceError(f"prior={prior!r} is not a prior; give cg.Prior(tau_scale=0.5), or leave it out")
+        raise InferenceError(f"prior={quoted(prior)} is not a prior; give cg.Prior(tau_scale=0.5), or leave it out")
     names = [name for name in [groups, *_listed(covariates)] if isinstance(name, str)]
     table = at_the_door(estimates, names)
     _check_null(table)
@@ -324,7 +324,7 @@ def _check_null(table: xr.Dataset) -> None:
 def _check_kinds(table: xr.Dataset, rows: list[Rows], exchangeable: bool | None) -> None:
     """Refuse one law for contrasts that differ in kind, as is said or, where nothing is, by their weights."""
     if exchangeable not in (None, True, False):
-        raise InferenceError(f"exchangeable={exchangeable!r} is none of True, False and None")
+        raise InferenceError(f"exchangeable={quoted(exchangeable)} is none of True, False and None")
     cure = "cg.decide(estimates, ...) tests each by itself; or give each kind a family of its own, groups='...'"
     if exchangeable is False and any(len(members) > 1 for members in rows):
         raise InferenceError(f"exchangeable=False: the effects differ in kind, and a law takes them for alike; {cure}")
@@ -335,20 +335,20 @@ def _check_kinds(table: xr.Dataset, rows: list[Rows], exchangeable: bool | None)
         found = two_kinds((names[k], weight.data[weight.indptr[k] : weight.indptr[k + 1]]) for k in members)
         if found is not None:
             raise InferenceError(
-                f"a law takes the effects of a family for draws of it, and contrasts {found[0]!r} and {found[1]!r} "
-                f"differ in kind by their weights; {cure}, or say exchangeable=True"
+                f"a law takes the effects of a family for draws of it, and contrasts {quoted(found[0])} and "
+                f"{quoted(found[1])} differ in kind by their weights; {cure}, or say exchangeable=True"
             )
 
 
 def _check_choices(law: object, engine: object, draws: object, accepted: object, log_likelihood: object) -> None:
     if log_likelihood != "auto" and not isinstance(log_likelihood, bool):
-        raise InferenceError(f"log_likelihood={log_likelihood!r} is none of True, False and 'auto'")
+        raise InferenceError(f"log_likelihood={quoted(log_likelihood)} is none of True, False and 'auto'")
     check_choice(law, LAWS, "law")
     check_choice(engine, ENGINES, "engine")
     if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or draws < 1:
         raise InferenceError(f"draws={quoted(draws)} is not a positive whole number; for example draws=4000")
     if not isinstance(accepted, bool):
-        raise InferenceError(f"accept_unconverged={accepted!r} is neither True nor False")
+        raise InferenceError(f"accept_unconverged={quoted(accepted)} is neither True nor False")
 
 
 def _listed(names: str | Sequence[str] | None) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from causalgia.errors import InferenceError
+from causalgia.errors import InferenceError, quoted
 from causalgia.posterior.ash_weights import MixtureWeights, mixture_weights, scale_grid
 from causalgia.posterior.averaging import average_below, average_tails, lfsr_of
 from causalgia.posterior.conditional_draws import draw_fixed, draw_given, whole_window
@@ -189,7 +189,7 @@ def _usable(scales: Array) -> Array:
 
 def _centre(n: int, mode: str, covariates: Array | None, prior: Prior) -> Design | None:
     if mode not in ("zero", "estimate"):
-        raise InferenceError(f"mode={mode!r} is neither 'zero' nor 'estimate'")
+        raise InferenceError(f"mode={quoted(mode)} is neither 'zero' nor 'estimate'")
     whole = design(n, covariates, prior)
     if mode == "estimate":
         return whole

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import betaln, expit, logsumexp
 
-from causalgia.errors import InferenceError
+from causalgia.errors import InferenceError, quoted
 from causalgia.posterior.averaging import lfsr_of, pooled
 from causalgia.posterior.exact import Array, Draws, Exact, Nodes
 from causalgia.posterior.hyper import TAIL, is_flat, log_tau, rescaled
@@ -93,7 +93,9 @@ def _check(noise: Noise, prior: Prior, weight: tuple[float, float]) -> None:
             "Prior(tau='half_t')"
         )
     if not (np.isfinite(weight).all() and min(weight) >= 1):
-        raise InferenceError(f"weight={weight!r}: both parameters of the Beta prior are at least 1; (1, 1) is flat")
+        raise InferenceError(
+            f"weight={quoted(weight)}: both parameters of the Beta prior are at least 1; (1, 1) is flat"
+        )
 
 
 @dataclass(frozen=True, eq=False)

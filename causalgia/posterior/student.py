@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from causalgia.errors import InferenceError
+from causalgia.errors import InferenceError, quoted
 from causalgia.posterior.averaging import average_below, average_tails, lfsr_of
 from causalgia.posterior.conditional_draws import draw_given, window_of
 from causalgia.posterior.exact import Array, Draws, Exact, Nodes
@@ -68,7 +68,7 @@ def student(effect: Array, noise: Noise, prior: Prior, *, nu: float = 4.0, covar
     """
     checked(effect, noise)
     if not (np.isfinite(nu) and nu > 0):
-        raise InferenceError(f"nu={nu!r} is no number of degrees of freedom; for example nu=4, or law='normal'")
+        raise InferenceError(f"nu={quoted(nu)} is no number of degrees of freedom; for example nu=4, or law='normal'")
     unit = unit_of(noise)
     here, prior_here = in_unit(noise, unit), rescaled(prior, unit)
     centre = design(len(effect), covariates, prior_here)

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 import xarray as xr
 
-from causalgia.errors import InferenceError
+from causalgia.errors import InferenceError, quoted
 
 Tree: TypeAlias = Any
 """`xarray.DataTree` with ArviZ 1 and later, `arviz.InferenceData` with ArviZ 0.x."""
@@ -99,12 +99,14 @@ def require(tree: Tree, group: str, *names: str) -> xr.Dataset:
     found = datasets(tree)
     if group not in found:
         raise InferenceError(
-            f"the tree has no group '{group}', only {', '.join(sorted(found)) or 'nothing'}; take one from cg.infer"
+            f"the tree has no group {quoted(group)}, only {', '.join(sorted(found)) or 'nothing'}; take one from "
+            "cg.infer"
         )
     for name in names:
         if name not in found[group]:
             raise InferenceError(
-                f"the group '{group}' has no variable '{name}', only {', '.join(map(str, found[group].data_vars))}; "
-                f"take one from cg.infer, or rename yours to '{name}'"
+                f"the group {quoted(group)} has no variable {quoted(name)}, only "
+                f"{', '.join(map(str, found[group].data_vars))}; take one from cg.infer, or rename yours to "
+                f"{quoted(name)}"
             )
     return found[group]

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from causalgia.compiled import njit
-from causalgia.errors import InferenceError
+from causalgia.errors import InferenceError, quoted
 from causalgia.posterior.exact import Array, Draws, Exact, Nodes
 from causalgia.posterior.factor_scores import normal_strata, shared_of
 from causalgia.posterior.hyper import design
@@ -94,7 +94,9 @@ def two_scales(effect: Array, noise: Noise, *, covariates: Array | None = None, 
     checked(effect, noise)
     unit = median_se(noise) if unit is None else unit
     if not (np.isfinite(unit) and unit > 0):
-        raise InferenceError(f"unit={unit!r} is not a positive number; leave it out for the median standard error")
+        raise InferenceError(
+            f"unit={quoted(unit)} is not a positive number; leave it out for the median standard error"
+        )
     centre = design(len(effect), covariates, Prior(mu_sd=np.inf, tau_scale=1))
     here = in_unit(noise, unit)
     model = LawModel(effect / unit, here.variances, shared_of(centre, here), np.ones(len(effect)))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.errors import PredictorError
+from causalgia.errors import PredictorError, quoted
 from causalgia.predict.wording import first_line
 
 
@@ -41,14 +41,16 @@ def place_columns(
     if n_columns != len(names):
         what = "heads" if heads else "tasks"
         msg = (
-            f"the network has {n_columns} outputs and {what}= names {len(names)}: {list(names)}; name each output "
-            "in heads= and pick some of them in tasks="
+            f"the network has {n_columns} outputs and {what}= names {len(names)}: {quoted(list(names))}; name each "
+            "output in heads= and pick some of them in tasks="
         )
         raise PredictorError(msg)
     wanted = tasks or names
     absent = [task for task in wanted if task not in names]
     if absent:
-        raise PredictorError(f"task {absent[0]!r} is not among heads={list(names)}; tasks= picks heads by name")
+        raise PredictorError(
+            f"task {quoted(absent[0])} is not among heads={quoted(list(names))}; tasks= picks heads by name"
+        )
     return [names.index(task) for task in wanted], wanted
 
 
@@ -70,7 +72,10 @@ def as_answers(values: object, *, n_rows: int, tasks: tuple[str, ...] | None) ->
         raise PredictorError(msg)
     table = answers.reshape(n_rows, -1)
     if tasks is not None and table.shape[1] != len(tasks):
-        msg = f"the network has {table.shape[1]} outputs and tasks= names {len(tasks)}: {list(tasks)}; name each output"
+        msg = (
+            f"the network has {table.shape[1]} outputs and tasks= names {len(tasks)}: {quoted(list(tasks))}; "
+            "name each output"
+        )
         raise PredictorError(msg)
     return table
 

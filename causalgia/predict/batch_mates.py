@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.errors import PredictorError
+from causalgia.errors import PredictorError, quoted
 from causalgia.predict.predictor import NonFiniteError, Predictor, checked_rows
 from causalgia.sequences.alphabet import Tokens
 
@@ -120,7 +120,7 @@ def _again(predictor: Predictor, rows: Tokens, cause: str) -> NDArray[Any]:
     try:
         return predictor.predict(rows)
     except NonFiniteError as error:
-        msg = f"the predictor {cause} (task {error.task!r}: a finite answer, then {error.value})"
+        msg = f"the predictor {cause} (task {quoted(error.task)}: a finite answer, then {error.value})"
         raise PredictorError(msg) from error
 
 
@@ -154,5 +154,5 @@ def _compare(predictor: Predictor, first: NDArray[Any], second: NDArray[Any], li
         return
     at = np.unravel_index(int(gap.argmax()), gap.shape)
     task = predictor.tasks[int(at[1])]
-    msg = f"the predictor {cause} (task {task!r}: {first[at]:.6g}, then {second[at]:.6g})"
+    msg = f"the predictor {cause} (task {quoted(task)}: {first[at]:.6g}, then {second[at]:.6g})"
     raise PredictorError(msg)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.errors import EstimateError, PredictorError
+from causalgia.errors import EstimateError, PredictorError, quoted
 from causalgia.predict.predictor import Predictor, checked_rows, require_predictor
 from causalgia.sequences.alphabet import Tokens
 
@@ -113,8 +113,8 @@ def _spread(contrasts: Numbers, names: tuple[str, ...]) -> Numbers:
     at = np.argwhere(sd == 0)
     if at.size:
         msg = (
-            f"the contrast {names[int(at[0][0])]!r} is the same for all units (task {int(at[0][1])}), so there is no "
-            "spread to measure a deviation in; give more units, or an arm that the predictor answers to"
+            f"the contrast {quoted(names[int(at[0][0])])} is the same for all units (task {int(at[0][1])}), so there "
+            "is no spread to measure a deviation in; give more units, or an arm that the predictor answers to"
         )
         raise EstimateError(msg)
     return sd

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.errors import PredictorError
+from causalgia.errors import PredictorError, quoted
 from causalgia.predict.fingerprint import UNREAD, digest
 from causalgia.predict.predictor import NonFiniteError, Predictor, Progress, checked_names, checked_rows, non_finite
 from causalgia.predict.wording import abridged
@@ -63,7 +63,10 @@ class Ensemble(Predictor):
         of: Members = "seeds",
     ) -> None:
         if of not in get_args(Members):
-            msg = f"of={of!r} is none of {', '.join(map(repr, get_args(Members)))}: say what another member would be"
+            msg = (
+                f"of={quoted(of)} is none of {', '.join(map(quoted, get_args(Members)))}: say what another "
+                "member would be"
+            )
             raise PredictorError(msg)
         self.of: Members = of
         if isinstance(predictors, Mapping):
@@ -165,7 +168,7 @@ class Ensemble(Predictor):
         except NonFiniteError as error:
             raise non_finite(error.value, row=start + error.row, task=error.task, model=name) from error
         except PredictorError as error:
-            msg = f"model {name!r}: {error}"
+            msg = f"model {quoted(name)}: {error}"
             raise PredictorError(msg) from error
 
     def _refuse_one_twice(self) -> tuple[tuple[int, int], ...]:
@@ -184,20 +187,26 @@ class Ensemble(Predictor):
 
     def _one_twice(self, i: int, j: int, why: str) -> PredictorError:
         return PredictorError(
-            f"models {self.models[i]!r} and {self.models[j]!r} {why}: they are one network, which would count as two "
-            "that agree; leave one of them out, or give each its own weights"
+            f"models {quoted(self.models[i])} and {quoted(self.models[j])} {why}: they are one network, which would "
+            "count as two that agree; leave one of them out, or give each its own weights"
         )
 
     def _require_agreement(self) -> None:
         tasks: tuple[str, ...] | None = None
         for name, member in self._named():
             if member.scale != self.scale:
-                msg = f"model {name!r} answers on scale {member.scale!r}, {self.models[0]!r} on {self.scale!r}; use one"
+                msg = (
+                    f"model {quoted(name)} answers on scale {quoted(member.scale)}, {quoted(self.models[0])} on "
+                    f"{quoted(self.scale)}; use one"
+                )
                 raise PredictorError(msg)
             own = _known_tasks(member)
             tasks = own if tasks is None else tasks
             if own is not None and own != tasks:
-                msg = f"model {name!r} has tasks {list(own)}, the one before it {list(tasks or ())}; give all the same"
+                msg = (
+                    f"model {quoted(name)} has tasks {quoted(list(own))}, the one before it "
+                    f"{quoted(list(tasks or ()))}; give all the same"
+                )
                 raise PredictorError(msg)
 
 
@@ -205,7 +214,10 @@ def _unpacked(
     predictors: Mapping[str, Predictor], names: Sequence[str] | None
 ) -> tuple[list[Predictor], Sequence[str]]:
     if names is not None:
-        msg = f"names={list(names)} and the dict's own keys {list(predictors)} both name the models; give one of them"
+        msg = (
+            f"names={quoted(list(names))} and the dict's own keys {quoted(list(predictors))} both name the "
+            "models; give one of them"
+        )
         raise PredictorError(msg)
     return list(predictors.values()), list(predictors)
 
@@ -221,12 +233,15 @@ def _checked_members(predictors: object) -> tuple[Predictor, ...]:
 def _require_member(name: str, member: object) -> None:
     if not isinstance(member, Predictor):
         msg = (
-            f"model {name!r} is a {type(member).__name__}, not a predictor; "
-            "wrap it in TorchPredictor or FunctionPredictor first"
+            f"model {quoted(name)} is a {type(member).__name__}, not a predictor; wrap it in TorchPredictor or "
+            "FunctionPredictor first"
         )
         raise PredictorError(msg)
     if member.models is not None:
-        msg = f"model {name!r} is an ensemble itself; put its members into this one: Ensemble([*inner.members, ...])"
+        msg = (
+            f"model {quoted(name)} is an ensemble itself; put its members into this one: Ensemble([*inner.members, "
+            "...])"
+        )
         raise PredictorError(msg)
 
 

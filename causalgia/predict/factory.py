@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.errors import CausalgiaError, PredictorError
+from causalgia.errors import CausalgiaError, PredictorError, quoted
 from causalgia.predict.fingerprint import UNREAD, fingerprint_of
 from causalgia.predict.predictor import EditSession, Predictor, Progress
 from causalgia.predict.wording import one_line
@@ -99,14 +99,14 @@ class PredictorFactory(Predictor):
         except CausalgiaError:
             raise
         except Exception as error:
-            msg = f"{self!r}: the function raised {one_line(error)}; it must return a predictor on every machine"
+            msg = f"{quoted(self)}: the function raised {one_line(error)}; it must return a predictor on every machine"
             raise PredictorError(msg) from error
-        _require_made(made, repr(self))
+        _require_made(made, quoted(self))
         fingerprint = made.fingerprint  # before it was asked anything: a network may count
         if self._expected and fingerprint != self._expected:
             msg = (
-                f"{self!r}: the function makes another predictor here ({fingerprint}) than where it was sent from "
-                f"({self._expected}); give every machine the same files, and the same code"
+                f"{quoted(self)}: the function makes another predictor here ({fingerprint}) than where it was sent "
+                f"from ({self._expected}); give every machine the same files, and the same code"
             )
             raise PredictorError(msg)
         self._expected = fingerprint
@@ -191,7 +191,7 @@ class PredictorFactory(Predictor):
 
 def _require_callable(build: object) -> None:
     if not callable(build):
-        msg = f"PredictorFactory takes a function that returns a predictor, not {build!r}"
+        msg = f"PredictorFactory takes a function that returns a predictor, not {quoted(build)}"
         raise PredictorError(msg)
 
 

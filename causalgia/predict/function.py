@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from causalgia.errors import CausalgiaError, PredictorError
+from causalgia.errors import CausalgiaError, PredictorError, quoted
 from causalgia.predict.answers import as_answers
 from causalgia.predict.fingerprint import digest, fingerprint_of, parts_of
 from causalgia.predict.predictor import Layout, SinglePredictor, checked_batch_size, checked_version, shape_in_words
@@ -156,15 +156,15 @@ def _checked_dtype(dtype: DTypeLike) -> np.dtype[Any]:
     try:
         chosen = np.dtype(dtype)
     except TypeError as error:
-        msg = f"dtype={dtype!r} is not a dtype; use 'float32' or 'float64'"
+        msg = f"dtype={quoted(dtype)} is not a dtype; use 'float32' or 'float64'"
         raise PredictorError(msg) from error
     if chosen.kind not in "fiub":
-        msg = f"dtype={dtype!r} cannot hold a one-hot array; use 'float32' or 'float64'"
+        msg = f"dtype={quoted(dtype)} cannot hold a one-hot array; use 'float32' or 'float64'"
         raise PredictorError(msg)
     return chosen
 
 
 def _require_callable(fn: object) -> None:
     if not callable(fn):
-        msg = f"FunctionPredictor takes a callable from one-hot (n, 4, length) to numbers, not {fn!r}"
+        msg = f"FunctionPredictor takes a callable from one-hot (n, 4, length) to numbers, not {quoted(fn)}"
         raise PredictorError(msg)

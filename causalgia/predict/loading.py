@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
-from causalgia.errors import PredictorError
+from causalgia.errors import PredictorError, quoted
 from causalgia.predict.factory import made_once
 from causalgia.predict.function import FunctionPredictor
 from causalgia.predict.onnx_predictor import OnnxPredictor
@@ -113,10 +113,15 @@ class _Asked:
     def load_onnx(self) -> Predictor:
         """Open a network in an ONNX file."""
         if self.weights is not None:
-            msg = f"{self.factory} holds its weights, and weights={str(self.weights)!r} were given; leave them out"
+            msg = (
+                f"{self.factory} holds its weights, and weights={quoted(str(self.weights))} were given; leave them out"
+            )
             raise PredictorError(msg)
         if self.device not in _ONNX_PROVIDERS:
-            msg = f"{self.factory}: device={self.device!r} is not for ONNX Runtime; use {', '.join(_ONNX_PROVIDERS)}"
+            msg = (
+                f"{self.factory}: device={quoted(self.device)} is not for ONNX Runtime; use "
+                f"{', '.join(_ONNX_PROVIDERS)}"
+            )
             raise PredictorError(msg)
         return OnnxPredictor(
             self.factory,
@@ -176,7 +181,9 @@ def _make(function: Callable[..., Any], where: str, weights: str | Path | None) 
     if weights is None or by_path:
         return made
     if not _is_torch_module(made):
-        msg = f"{where} takes no argument and returned a {type(made).__name__}: weights={str(weights)!r} has no use"
+        msg = (
+            f"{where} takes no argument and returned a {type(made).__name__}: weights={quoted(str(weights))} has no use"
+        )
         raise PredictorError(msg)
     from causalgia.predict.weights import load_weights
 
@@ -195,10 +202,16 @@ def _as_it_is(made: Predictor, asked: Mapping[str, Any], factory: object) -> Pre
         plain = _PLAIN[name](wanted)
         own = _own(made, name)
         if own is None:
-            msg = f"{factory} returned {made!r}, which has no use for {name}={plain!r}; leave it out, or say it there"
+            msg = (
+                f"{factory} returned {quoted(made)}, which has no use for {name}={quoted(plain)}; leave it out, "
+                "or say it there"
+            )
             raise PredictorError(msg)
         if plain != own and not (name == "device" and plain == own.partition(":")[0]):
-            msg = f"{factory} returned a predictor with {name}={own!r}, and {name}={plain!r} was asked for; use one"
+            msg = (
+                f"{factory} returned a predictor with {name}={quoted(own)}, and {name}={quoted(plain)} was "
+                "asked for; use one"
+            )
             raise PredictorError(msg)
     return made
 
@@ -227,7 +240,7 @@ def _constant_tasks(module: ModuleType, path: Path, say: Announce) -> tuple[str,
     try:
         names = checked_names(module.TASKS, "task")
     except PredictorError as error:
-        msg = f"{path}: TASKS = {module.TASKS!r}: {error}"
+        msg = f"{path}: TASKS = {quoted(module.TASKS)}: {error}"
         raise PredictorError(msg) from error
     say(f"predictor: tasks {', '.join(names)} (TASKS of {path.name})")
     return names
@@ -239,10 +252,13 @@ def _channel_order(module: ModuleType, alphabet: str | None, path: Path, say: An
     if own is None:
         return alphabet
     if not isinstance(own, str):
-        msg = f"{path}: ALPHABET = {own!r} must be four letters in the order of the one-hot rows, such as 'ACGT'"
+        msg = f"{path}: ALPHABET = {quoted(own)} must be four letters in the order of the one-hot rows, such as 'ACGT'"
         raise PredictorError(msg)
     if alphabet is not None and alphabet != own:
-        msg = f"alphabet={alphabet!r}, but {path} says ALPHABET = {own!r}; find out which is true and correct the other"
+        msg = (
+            f"alphabet={quoted(alphabet)}, but {path} says ALPHABET = {quoted(own)}; find out which is true and "
+            "correct the other"
+        )
         raise PredictorError(msg)
     say(f"predictor: one-hot rows {own} (ALPHABET of {path.name})")
     return own

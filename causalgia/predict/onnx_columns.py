@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.errors import CausalgiaError, PredictorError
+from causalgia.errors import CausalgiaError, PredictorError, quoted
 from causalgia.predict.answers import place_columns
 from causalgia.predict.wording import first_line
 
@@ -50,13 +50,13 @@ def _reduced(output: object, reduce: Callable[[Any], Any]) -> object:
 
 def _column(value: Mapping[str, object], name: str, n_rows: int) -> NDArray[Any]:
     if name not in value:
-        msg = f"the network has no output {name!r}; it has {_listed(value)}, and tasks= picks outputs by name"
+        msg = f"the network has no output {quoted(name)}; it has {_listed(value)}, and tasks= picks outputs by name"
         raise PredictorError(msg)
-    column = _table(value[name], n_rows, f"the network's output {name!r}")
+    column = _table(value[name], n_rows, f"the network's output {quoted(name)}")
     if column.shape[1] != 1:
         msg = (
-            f"the network's output {name!r} has {column.shape[1]} columns and an output is one task; give reduce=, for "
-            f"example reduce=lambda y: y[{name!r}] and name its columns in tasks="
+            f"the network's output {quoted(name)} has {column.shape[1]} columns and an output is one task; give "
+            f"reduce=, for example reduce=lambda y: y[{quoted(name)}] and name its columns in tasks="
         )
         raise PredictorError(msg)
     return column

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.errors import CausalgiaError, PredictorError
+from causalgia.errors import CausalgiaError, PredictorError, quoted
 from causalgia.inputs import read_bytes
 from causalgia.predict.answers import as_answers
 from causalgia.predict.fingerprint import digest, fingerprint_of
@@ -205,11 +205,11 @@ class OnnxPredictor(SinglePredictor):
         return dict(zip(self.graph.outputs, answers, strict=True))
 
     def _what(self) -> str:
-        return repr(self._path.name)
+        return quoted(self._path.name)
 
 
 def _checked_threads(threads: object) -> int:
     if isinstance(threads, bool) or not isinstance(threads, int | np.integer) or threads < 1:
-        msg = f"threads={threads!r}; give a whole number of at least 1, or None for ONNX Runtime's own choice"
+        msg = f"threads={quoted(threads)}; give a whole number of at least 1, or None for ONNX Runtime's own choice"
         raise PredictorError(msg)
     return int(threads)

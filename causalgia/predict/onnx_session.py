@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from causalgia.errors import MissingExtraError, PredictorError
+from causalgia.errors import MissingExtraError, PredictorError, quoted
 from causalgia.predict.predictor import Layout
 from causalgia.predict.wording import one_line
 from causalgia.sequences.alphabet import Tokens
@@ -47,7 +47,7 @@ def open_session(content: bytes, name: str, *, threads: int | None, providers: S
 def _require_providers(providers: Sequence[str], available: Sequence[str]) -> None:
     absent = [provider for provider in providers if provider not in available]
     if absent:
-        msg = f"providers={list(providers)}: {absent[0]} is not there; available: {', '.join(available)}"
+        msg = f"providers={quoted(list(providers))}: {absent[0]} is not there; available: {', '.join(available)}"
         raise PredictorError(msg)
 
 
@@ -132,7 +132,7 @@ def _sides(shape: Sequence[object]) -> str:
 def _layout(first: int | None, second: int | None, asked: Layout | Literal["auto"], said: str) -> Layout:
     """Return the layout as asked, or the one that the sides of the input leave open."""
     if asked not in ("NCL", "NLC", "auto"):
-        raise PredictorError(f"layout={asked!r} is not a choice; use 'NCL', 'NLC' or 'auto'")
+        raise PredictorError(f"layout={quoted(asked)} is not a choice; use 'NCL', 'NLC' or 'auto'")
     sides: dict[Layout, int | None] = {"NCL": first, "NLC": second}
     possible: list[Layout] = [layout for layout, side in sides.items() if side in (4, None)]
     sure: list[Layout] = [layout for layout in possible if sides[layout] == 4] or possible
@@ -145,7 +145,7 @@ def _layout(first: int | None, second: int | None, asked: Layout | Literal["auto
     cure = (
         "has no side of 4 letters; export a network of one-hot sequences" if not possible else "give the other layout"
     )
-    raise PredictorError(f"{said} and layout={asked!r}: {cure}")
+    raise PredictorError(f"{said} and layout={quoted(asked)}: {cure}")
 
 
 def _dtype(text: str, asked: str | None, said: str) -> np.dtype[Any]:
@@ -159,5 +159,5 @@ def _dtype(text: str, asked: str | None, said: str) -> np.dtype[Any]:
         )
         raise PredictorError(msg)
     if asked not in (None, own):
-        raise PredictorError(f"{said}, and dtype={asked!r} was asked for; leave it out")
+        raise PredictorError(f"{said}, and dtype={quoted(asked)} was asked for; leave it out")
     return np.dtype(own)

@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.errors import PredictorError, SequenceError
+from causalgia.errors import PredictorError, SequenceError, quoted
 from causalgia.predict.answers import as_answers, name_tasks
 from causalgia.predict.answers import storable as storable
 from causalgia.predict.wording import abridged
@@ -246,19 +246,19 @@ def checked_names(names: object, what: str) -> tuple[str, ...]:
         If they are one string, none, not strings, or one comes twice.
     """
     if isinstance(names, str):
-        msg = f"{what}s are a sequence of names: write [{names!r}], not {names!r}"
+        msg = f"{what}s are a sequence of names: write [{quoted(names)}], not {quoted(names)}"
         raise PredictorError(msg)
     if not isinstance(names, Iterable):
-        msg = f"{what}s are a sequence of names, such as ['K562', 'HepG2'], not {names!r}"
+        msg = f"{what}s are a sequence of names, such as ['K562', 'HepG2'], not {quoted(names)}"
         raise PredictorError(msg)
     given = tuple(names)
     odd: list[object] = [name for name in given if not isinstance(name, str) or not name.strip()]
     if odd or not given:
-        msg = f"{what} names are non-empty strings, at least one; got {odd[0] if odd else given!r}"
+        msg = f"{what} names are non-empty strings, at least one; got {quoted(odd[0] if odd else given)}"
         raise PredictorError(msg)
     twice = next((name for name in given if given.count(name) > 1), None)
     if twice is not None:
-        msg = f"{what} {twice!r} is named twice in {list(given)}; give each {what} a name of its own"
+        msg = f"{what} {quoted(twice)} is named twice in {quoted(list(given))}; give each {what} a name of its own"
         raise PredictorError(msg)
     return given
 
@@ -272,7 +272,7 @@ def checked_text(value: object, name: str, meaning: str) -> str:
         If it is another thing, or blank.
     """
     if not isinstance(value, str) or not value.strip():
-        msg = f"{name}={value!r} must be a text that is not empty: {meaning}"
+        msg = f"{name}={quoted(value)} must be a text that is not empty: {meaning}"
         raise PredictorError(msg)
     return value
 
@@ -293,21 +293,21 @@ def checked_batch_size(value: object) -> int | Literal["auto"]:
     if isinstance(value, str) and value == "auto":
         return "auto"
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        msg = f"batch_size={value!r}; give a whole number of at least 1, or 'auto'"
+        msg = f"batch_size={quoted(value)}; give a whole number of at least 1, or 'auto'"
         raise PredictorError(msg)
     return int(value)
 
 
 def _checked_order(alphabet: str, layout: str) -> tuple[int, int, int, int]:
     if layout not in ("NCL", "NLC"):
-        msg = f"layout={layout!r} is not a choice; use 'NCL' for (n, 4, length) or 'NLC' for (n, length, 4)"
+        msg = f"layout={quoted(layout)} is not a choice; use 'NCL' for (n, 4, length) or 'NLC' for (n, length, 4)"
         raise PredictorError(msg)
     try:
         return channel_order(alphabet)
     except (SequenceError, AttributeError) as error:
         msg = (
-            f"alphabet={alphabet!r} is not the network's channel order; give the four letters in the order of its "
-            "input rows, such as 'ACGT' or 'ACTG'"
+            f"alphabet={quoted(alphabet)} is not the network's channel order; give the four letters in the order of "
+            "its input rows, such as 'ACGT' or 'ACTG'"
         )
         raise PredictorError(msg) from error
 
@@ -375,9 +375,9 @@ def require_finite(answers: NDArray[Any], *, tasks: tuple[str, ...], start: int 
 
 def non_finite(value: float, *, row: int, task: str, model: str | None = None) -> NonFiniteError:
     """Return the error for one answer that is not finite."""
-    who = "the predictor" if model is None else f"model {model!r}"
+    who = "the predictor" if model is None else f"model {quoted(model)}"
     detail = (
-        f"task {task!r}: {who} answered {value}, from which no effect can be computed; look for a "
+        f"task {quoted(task)}: {who} answered {value}, from which no effect can be computed; look for a "
         "logarithm of zero, an overflow or damaged weights"
     )
     return NonFiniteError(f"sequence {row}, {detail}", row=row, task=task, value=value, detail=detail)

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from causalgia.errors import PredictorError
+from causalgia.errors import PredictorError, quoted
 
 HALF = (torch.float16, torch.bfloat16)
 NOT_CANCELLED = (
@@ -38,7 +38,9 @@ def choose_device(module: torch.nn.Module, device: str | torch.device, dtype: to
         chosen = _own(torch.device(device))
         torch.zeros(1, device=chosen)
     except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
-        msg = f"device={str(device)!r} cannot be used here; available: {', '.join(_available())} (or device='auto')"
+        msg = (
+            f"device={quoted(str(device))} cannot be used here; available: {', '.join(_available())} (or device='auto')"
+        )
         raise PredictorError(msg) from error
     return chosen
 
@@ -75,7 +77,7 @@ def worker_number() -> int | None:
         name = _dask_name()
         return int(name) if name.isdecimal() else None
     if not said.isdecimal():
-        msg = f"CAUSALGIA_WORKER={said!r} must be a worker's number, counted from 0"
+        msg = f"CAUSALGIA_WORKER={quoted(said)} must be a worker's number, counted from 0"
         raise PredictorError(msg)
     return int(said)
 
@@ -120,7 +122,7 @@ def input_dtype(module: torch.nn.Module, dtype: torch.dtype | str | None) -> tor
     if own in HALF:
         msg = (
             f"the network's weights are {own}: {NOT_CANCELLED}; use module.float(), or accept it with "
-            f"dtype={str(own).removeprefix('torch.')!r}"
+            f"dtype={quoted(str(own).removeprefix('torch.'))}"
         )
         raise PredictorError(msg)
     return own
@@ -129,7 +131,7 @@ def input_dtype(module: torch.nn.Module, dtype: torch.dtype | str | None) -> tor
 def _named_dtype(dtype: torch.dtype | str) -> torch.dtype:
     found = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
     if not isinstance(found, torch.dtype) or not found.is_floating_point:
-        msg = f"dtype={dtype!r} is not a floating torch dtype; use 'float32' or 'float64'"
+        msg = f"dtype={quoted(dtype)} is not a floating torch dtype; use 'float32' or 'float64'"
         raise PredictorError(msg)
     return found
 

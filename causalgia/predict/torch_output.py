@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from causalgia.errors import CausalgiaError, PredictorError
+from causalgia.errors import CausalgiaError, PredictorError, quoted
 from causalgia.predict.answers import place_columns
 from causalgia.predict.predictor import checked_names
 from causalgia.predict.wording import first_line
@@ -57,17 +57,17 @@ def _pick_keys(
     names = checked_names(list(output), "key") if tasks is None else tasks
     missing = [name for name in names if name not in output]
     if missing:
-        msg = f"the network's output has no key {missing[0]!r}; it returns {describe(output)}"
+        msg = f"the network's output has no key {quoted(missing[0])}; it returns {describe(output)}"
         raise PredictorError(msg)
     return torch.cat([_one_column(output[name], n_rows, name) for name in names], dim=1), names
 
 
 def _one_column(value: object, n_rows: int, key: str) -> torch.Tensor:
-    column = _as_table(value, n_rows, f"the network's output {key!r}")
+    column = _as_table(value, n_rows, f"the network's output {quoted(key)}")
     if column.shape[1] != 1:
         msg = (
-            f"the network's output {key!r} has {column.shape[1]} columns and a key is one task; give reduce= to make "
-            f"one number of them, for example reduce=lambda y: {{{key!r}: y[{key!r}].sum(-1)}}"
+            f"the network's output {quoted(key)} has {column.shape[1]} columns and a key is one task; give reduce= to "
+            f"make one number of them, for example reduce=lambda y: {{{quoted(key)}: y[{quoted(key)}].sum(-1)}}"
         )
         raise PredictorError(msg)
     return column
@@ -98,7 +98,7 @@ def describe(value: object) -> str:
     if isinstance(value, torch.Tensor):
         return str(tuple(value.shape))
     if isinstance(value, Mapping):
-        return f"a {type(value).__name__} {{{', '.join(f'{k!r}: {describe(v)}' for k, v in value.items())}}}"
+        return f"a {type(value).__name__} {{{', '.join(f'{quoted(k)}: {describe(v)}' for k, v in value.items())}}}"
     if isinstance(value, tuple | list):
         return f"a {type(value).__name__} of {', '.join(map(describe, value))}"
     return f"a {type(value).__name__}"

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.parameter import is_lazy
 
-from causalgia.errors import CausalgiaError, PredictorError
+from causalgia.errors import CausalgiaError, PredictorError, quoted
 from causalgia.predict.fingerprint import digest, fingerprint_of, parts_of
 from causalgia.predict.incremental.sessions import Incremental
 from causalgia.predict.predictor import (
@@ -385,7 +385,7 @@ class TorchPredictor(SinglePredictor):
 
 def _require_module(module: object) -> None:
     if not isinstance(module, torch.nn.Module):
-        msg = f"TorchPredictor takes a torch.nn.Module, not {module!r}; FunctionPredictor takes any callable"
+        msg = f"TorchPredictor takes a torch.nn.Module, not {quoted(module)}; FunctionPredictor takes any callable"
         raise PredictorError(msg)
 
 
@@ -403,5 +403,5 @@ def _require_initialised(module: torch.nn.Module) -> None:
 def _require_heads(tasks: tuple[str, ...] | None, heads: tuple[str, ...] | None) -> None:
     missing = [] if heads is None else [task for task in tasks or () if task not in heads]
     if missing:
-        msg = f"task {missing[0]!r} is not among heads={list(heads or ())}; tasks= picks heads by name"
+        msg = f"task {quoted(missing[0])} is not among heads={quoted(list(heads or ()))}; tasks= picks heads by name"
         raise PredictorError(msg)

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from causalgia.errors import CausalgiaError, PredictorError
+from causalgia.errors import CausalgiaError, PredictorError, quoted
 from causalgia.predict.onnx_predictor import OnnxPredictor
 from causalgia.predict.torch_predictor import TorchPredictor
 from causalgia.predict.torch_turns import in_eval_mode
@@ -30,7 +30,7 @@ _TOLERATED = {4: 1e-4, 8: 1e-9}
 def exported(network: torch.nn.Module | TorchPredictor, path: str | PathLike[str], *, length: int) -> OnnxPredictor:
     """Do what `causalgia.predict.export_onnx` says."""
     if isinstance(length, bool) or not isinstance(length, int | np.integer) or length < 1:
-        raise PredictorError(f"length={length!r}; give the letters of a sequence, a whole number of at least 1")
+        raise PredictorError(f"length={quoted(length)}; give the letters of a sequence, a whole number of at least 1")
     asked = network if isinstance(network, TorchPredictor) else TorchPredictor(network, device="cpu")
     tokens = np.random.default_rng(0).integers(0, 4, (_ROWS, length), dtype=np.uint8)
     truth = asked.predict(tokens)

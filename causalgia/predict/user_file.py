@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from causalgia.errors import CausalgiaError, MissingExtraError, PredictorError
+from causalgia.errors import CausalgiaError, MissingExtraError, PredictorError, quoted
 from causalgia.predict.wording import first_line, one_line
 from causalgia.provenance import installed
 
@@ -42,11 +42,11 @@ def split_factory(factory: object) -> tuple[Path, str]:
     text = os.fspath(factory) if isinstance(factory, str | os.PathLike) else None
     file, colon, name = text.rpartition(":") if isinstance(text, str) else ("", "", "")
     if not colon or not file or not name.isidentifier():
-        msg = f"factory={factory!r}; write 'file.py:function', such as 'my_net.py:load', or 'net.onnx'"
+        msg = f"factory={quoted(factory)}; write 'file.py:function', such as 'my_net.py:load', or 'net.onnx'"
         raise PredictorError(msg)
     path = Path(file)
     if not path.is_file() or path.suffix != ".py":
-        msg = f"factory={str(factory)!r}: there is no Python file {path} (looked in {Path.cwd()}); check the path"
+        msg = f"factory={quoted(str(factory))}: there is no Python file {path} (looked in {Path.cwd()}); check the path"
         raise PredictorError(msg)
     return path, name
 
@@ -120,7 +120,7 @@ def find(module: ModuleType, name: str, path: Path) -> Callable[..., Any]:
         return found  # type: ignore[no-any-return]
     own = [key for key, item in vars(module).items() if getattr(item, "__module__", None) == module.__name__]
     listed = ", ".join(key for key in own if callable(getattr(module, key))) or "none"
-    msg = f"{path} has no function {name!r}; it has: {listed}"
+    msg = f"{path} has no function {quoted(name)}; it has: {listed}"
     raise PredictorError(msg)
 
 
@@ -157,13 +157,13 @@ def takes_path(function: Callable[..., Any], where: str, weights: str | Path | N
     takes = [p for p in _parameters(function, where) if p.kind not in (p.KEYWORD_ONLY, p.VAR_KEYWORD)]
     needs = [p for p in takes if p.default is p.empty and p.kind is not p.VAR_POSITIONAL]
     if weights is None and needs:
-        msg = f"{where} takes {needs[0].name!r} and no weights were given; give weights='net.safetensors'"
+        msg = f"{where} takes {quoted(needs[0].name)} and no weights were given; give weights='net.safetensors'"
         raise PredictorError(msg)
     if len(needs) > 1:
         msg = f"{where} takes {len(needs)} arguments; it may take one, the path of the weights"
         raise PredictorError(msg)
     if weights is not None and not Path(weights).is_file():
-        msg = f"weights={str(weights)!r}: no such file (looked in {Path.cwd()}); check the path"
+        msg = f"weights={quoted(str(weights))}: no such file (looked in {Path.cwd()}); check the path"
         raise PredictorError(msg)
     return weights is not None and bool(takes)
 
@@ -173,7 +173,7 @@ def _parameters(function: Callable[..., Any], where: str) -> list[inspect.Parame
         return list(inspect.signature(function).parameters.values())
     except (ValueError, TypeError) as error:
         name = where.rpartition(":")[2]
-        msg = f"{where} is {function!r}, whose arguments cannot be seen; write a function: def {name}(path): ..."
+        msg = f"{where} is {quoted(function)}, whose arguments cannot be seen; write a function: def {name}(path): ..."
         raise PredictorError(msg) from error
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from causalgia.errors import MissingExtraError, PredictorError
+from causalgia.errors import MissingExtraError, PredictorError, quoted
 from causalgia.predict.wording import first_line
 
 _CONVERT = (
@@ -50,7 +50,7 @@ def save_weights(module: torch.nn.Module, path: str | Path) -> None:
     """
     target = Path(path)
     if target.suffix != ".safetensors":
-        msg = f"{path}: weights are written as safetensors; call it {target.with_suffix('.safetensors').name!r}"
+        msg = f"{path}: weights are written as safetensors; call it {quoted(target.with_suffix('.safetensors').name)}"
         raise PredictorError(msg)
     state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in module.state_dict().items()}
     try:
@@ -77,7 +77,9 @@ def _read(path: Path) -> Mapping[str, torch.Tensor]:
         return _read_safetensors(path)
     if path.suffix in (".pt", ".pth"):
         return _read_state_dict(path)
-    msg = f"{path}: weights are read from .safetensors, .pt or .pth (a state dict), not {path.suffix!r}; {_CONVERT}"
+    msg = (
+        f"{path}: weights are read from .safetensors, .pt or .pth (a state dict), not {quoted(path.suffix)}; {_CONVERT}"
+    )
     raise PredictorError(msg)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from causalgia.errors import first_line as first_line
 from causalgia.errors import one_line as one_line
+from causalgia.errors import quoted
 
 
 def abridged(names: Sequence[str]) -> str:
@@ -16,5 +17,5 @@ def abridged(names: Sequence[str]) -> str:
     >>> abridged("ab"), abridged("abcdef")
     ("['a', 'b']", "['a', 'b', 'c', 'd', ... 6 in all]")
     """
-    shown = ", ".join(map(repr, names[:4]))
+    shown = ", ".join(map(quoted, names[:4]))
     return f"[{shown}]" if len(names) <= 4 else f"[{shown}, ... {len(names):,} in all]"

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from causalgia.errors import SequenceError
+from causalgia.errors import SequenceError, quoted
 from causalgia.streams import RNG, derive, root_key
 
 Tokens: TypeAlias = NDArray[np.uint8]
@@ -93,11 +93,11 @@ def encode(
 
 def _as_bytes(record: object, name: str | int) -> bytes:
     if not isinstance(record, str):
-        msg = f"record {name!r} is a {type(record).__name__}, not a string; give strings such as 'ACGT'"
+        msg = f"record {quoted(name)} is a {type(record).__name__}, not a string; give strings such as 'ACGT'"
         raise SequenceError(msg)
     if not record.isascii():
         position = next(i for i, letter in enumerate(record) if not letter.isascii())
-        _refuse_letter(record[position], position, f"record {name!r}")
+        _refuse_letter(record[position], position, f"record {quoted(name)}")
     return record.encode("ascii")
 
 
@@ -115,11 +115,11 @@ def stack_letters(records: Sequence[bytes], names: Sequence[str | int], *, sourc
     lengths = np.fromiter(map(len, records), np.int64, len(records))
     odd, first = int(np.argmax(lengths != lengths[0])), int(lengths[0])
     if not lengths.all():
-        msg = f"{_place(source)}record {names[int(np.argmin(lengths))]!r} is empty; drop it"
+        msg = f"{_place(source)}record {quoted(names[int(np.argmin(lengths))])} is empty; drop it"
         raise SequenceError(msg)
     if odd:
         msg = (
-            f"{_place(source)}record {names[odd]!r} has {lengths[odd]} letters and record {names[0]!r} has "
+            f"{_place(source)}record {quoted(names[odd])} has {lengths[odd]} letters and record {quoted(names[0])} has "
             f"{first}; cut all to one length, or take windows of one length with from_bed(..., length=)"
         )
         raise SequenceError(msg)
@@ -144,14 +144,14 @@ def letter_tokens(
         If letters are to be drawn and `rng` is missing.
     """
     if ambiguous not in ("refuse", "draw"):
-        msg = f"ambiguous={ambiguous!r} is not a choice; use 'refuse' or 'draw'"
+        msg = f"ambiguous={quoted(ambiguous)} is not a choice; use 'refuse' or 'draw'"
         raise SequenceError(msg)
     key = root_key(rng) if ambiguous == "draw" else None  # type: ignore[arg-type]  # None is root_key's to refuse
     codes = _CODES[letters]
     last = 3 if key is None else 3 + len(_AMBIGUOUS)
     if codes.max() > last:
         row, position = map(int, np.argwhere(codes > last)[0])
-        _refuse_letter(chr(letters[row, position]), position, f"{_place(source)}record {names[row]!r}")
+        _refuse_letter(chr(letters[row, position]), position, f"{_place(source)}record {quoted(names[row])}")
     if key is not None:
         _draw_ambiguous(codes, names, key)
     return codes
@@ -173,7 +173,7 @@ def _refuse_letter(letter: str, position: int, record: str) -> None:
             "drop the record, or choose ambiguous='draw' with rng= (in encode, read_fasta or from_bed) to draw it "
             f"uniformly from {IUPAC[letter.upper()]}"
         )
-    msg = f"{record}: letter {letter!r} at position {position} (counted from 0) is not a base; {cure}"
+    msg = f"{record}: letter {quoted(letter)} at position {position} (counted from 0) is not a base; {cure}"
     raise SequenceError(msg)
 
 
@@ -243,7 +243,7 @@ def channel_order(alphabet: str) -> tuple[int, int, int, int]:
     """
     letters = alphabet.upper().replace("U", "T")
     if sorted(letters) != sorted(BASES):
-        msg = f"alphabet={alphabet!r} is not an arrangement of the four letters A, C, G, T (or U)"
+        msg = f"alphabet={quoted(alphabet)} is not an arrangement of the four letters A, C, G, T (or U)"
         raise SequenceError(msg)
     a, b, c, d = (BASES.index(letter) for letter in letters)
     return a, b, c, d
@@ -294,7 +294,7 @@ def tokens(one_hot: NDArray[Any], *, alphabet: str = BASES, layout: Layout = "NC
     """
     array, axis = np.asarray(one_hot), _channel_axis(layout)
     if array.ndim not in (2, 3) or array.shape[axis] != 4:
-        msg = f"one-hot of shape {array.shape} has no 4 channels where layout={layout!r} puts them"
+        msg = f"one-hot of shape {array.shape} has no 4 channels where layout={quoted(layout)} puts them"
         raise SequenceError(msg)
     hot = array == 1
     bad = (hot.sum(axis) != 1) | ((array != 0) & ~hot).any(axis)
@@ -309,7 +309,7 @@ def tokens(one_hot: NDArray[Any], *, alphabet: str = BASES, layout: Layout = "NC
 
 def _channel_axis(layout: str) -> int:
     if layout not in ("NCL", "NLC"):
-        msg = f"layout={layout!r} is not a choice; use 'NCL' for (n, 4, length) or 'NLC' for (n, length, 4)"
+        msg = f"layout={quoted(layout)} is not a choice; use 'NCL' for (n, 4, length) or 'NLC' for (n, length, 4)"
         raise SequenceError(msg)
     return -2 if layout == "NCL" else -1
 
@@ -362,11 +362,14 @@ def parse_word(word: str) -> tuple[str, tuple[tuple[int, ...], ...]]:
     ('GATY', ((2,), (0,), (3,), (1, 3)))
     """
     if not isinstance(word, str) or not word:
-        msg = f"a word is a string of at least one letter such as 'AGATAAG', not {word!r}"
+        msg = f"a word is a string of at least one letter such as 'AGATAAG', not {quoted(word)}"
         raise SequenceError(msg)
     for position, letter in enumerate(word):
         if not _is_iupac(letter):
-            msg = f"word {word!r}: letter {letter!r} at position {position} is not an IUPAC letter ({''.join(IUPAC)})"
+            msg = (
+                f"word {quoted(word)}: letter {quoted(letter)} at position {position} is not an IUPAC letter "
+                f"({''.join(IUPAC)})"
+            )
             raise SequenceError(msg)
     letters = word.upper()
     return letters, tuple(tuple(BASES.index(base) for base in IUPAC[letter]) for letter in letters)

@@ -13,7 +13,7 @@ from os import PathLike
 
 import numpy as np
 
-from causalgia.errors import SequenceError
+from causalgia.errors import SequenceError, quoted
 from causalgia.inputs import opened
 from causalgia.sequences.files import is_gzip, read_text, refuse_binary
 
@@ -69,7 +69,7 @@ class Genome:
             body = self._data.find(b"\n", start, stop) + 1 or stop
             words = self._data[start + 1 : body].decode("utf-8", "replace").split(maxsplit=1)
             if not words or words[0] in records:
-                flaw = f"two records are named {words[0]!r}" if words else f"a record has no name (byte {start})"
+                flaw = f"two records are named {quoted(words[0])}" if words else f"a record has no name (byte {start})"
                 msg = f"{self.path}: {flaw}; a genome's records have different names"
                 raise SequenceError(msg)
             records[words[0]] = _Record(self._data, body, stop)
@@ -107,7 +107,7 @@ class Genome:
     def _record(self, chromosome: str, place: str) -> _Record:
         record = self._records.get(chromosome)
         if record is None:
-            msg = f"{place}: chromosome {chromosome!r} is not in {self.path}; {self._near(chromosome)}"
+            msg = f"{place}: chromosome {quoted(chromosome)} is not in {self.path}; {self._near(chromosome)}"
             raise SequenceError(msg)
         return record
 
@@ -115,8 +115,8 @@ class Genome:
         twin = chromosome[3:] if chromosome.startswith("chr") else f"chr{chromosome}"
         near = [twin] if twin in self._records else get_close_matches(chromosome, self._records, n=3)
         if near:
-            return f"did you mean {' or '.join(map(repr, near))}? Rename one file's chromosomes to match the other's"
-        shown = ", ".join(map(repr, list(self._records)[:3])) + (", ..." if len(self._records) > 3 else "")
+            return f"did you mean {' or '.join(map(quoted, near))}? Rename one file's chromosomes to match the other's"
+        shown = ", ".join(map(quoted, list(self._records)[:3])) + (", ..." if len(self._records) > 3 else "")
         return f"its records are {shown}: use the genome that the coordinates are of"
 
 

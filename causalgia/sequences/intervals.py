@@ -46,7 +46,7 @@ def read_bed(
         msg = f"length={quoted(length)}: windows have a whole number of bases, at least 1"
         raise SequenceError(msg)
     if centre not in ("middle", "summit"):
-        msg = f"centre={centre!r} is not a choice; use 'middle' or 'summit'"
+        msg = f"centre={quoted(centre)} is not a choice; use 'middle' or 'summit'"
         raise SequenceError(msg)
     windows = [
         _window(line, number, place=f"{path}: line {number}", length=int(length), centre=centre, stranded=stranded)
@@ -95,7 +95,7 @@ def _strand(columns: list[str], place: str) -> Literal["+", "-"]:
         return "+"
     if strand == "-":
         return "-"
-    msg = f"{place}: strand {strand!r} is neither '+' nor '-' (column 6); use stranded=False"
+    msg = f"{place}: strand {quoted(strand)} is neither '+' nor '-' (column 6); use stranded=False"
     raise SequenceError(msg)
 
 

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from functools import cache
 from typing import NoReturn
 
-from causalgia.errors import SequenceError
+from causalgia.errors import SequenceError, quoted
 from causalgia.sequences.alphabet import BASES
 from causalgia.sequences.motifs import Motif
 
@@ -66,7 +66,7 @@ def refuse_unknown(what: str, *, taxon: str | None, release: str) -> NoReturn:
     known = [f"it names {elsewhere}: give an identifier, or taxon="] if elsewhere else []
     cure = "; ".join([*known, *([f"did you mean {near}?"] if near else [])]) or "no name is near it"
     msg = (
-        f"{what!r} is no name of {release}{among}, no file and no IUPAC word; {cure} (a motif is a name of "
+        f"{quoted(what)} is no name of {release}{among}, no file and no IUPAC word; {cure} (a motif is a name of "
         "JASPAR, which is a gene symbol: POU5F1, not Oct4; or an identifier, a word, a path or a table of counts)"
     )
     raise SequenceError(msg)
@@ -101,7 +101,7 @@ def checked_release(release: str | None) -> str:
     if release is None:
         return str(pyjaspar.JASPAR_LATEST_RELEASE)
     if release not in pyjaspar.jaspar_releases:
-        msg = f"release={release!r}; pyjaspar {pyjaspar.__version__} has {', '.join(pyjaspar.jaspar_releases)}"
+        msg = f"release={quoted(release)}; pyjaspar {pyjaspar.__version__} has {', '.join(pyjaspar.jaspar_releases)}"
         raise SequenceError(msg)
     return release
 
@@ -129,7 +129,7 @@ def _namesakes(what: str, release: str) -> list[Profile]:
 def _check_taxon(taxon: str | None, release: str) -> None:
     known = sorted({x.taxon for x in profiles(release) if x.taxon and x.collection == "CORE"})
     if taxon is not None and taxon not in known:
-        msg = f"taxon={taxon!r}; {release} has {', '.join(known)}; None searches them all"
+        msg = f"taxon={quoted(taxon)}; {release} has {', '.join(known)}; None searches them all"
         raise SequenceError(msg)
 
 
@@ -139,7 +139,7 @@ def _of_version(what: str, versions: list[Profile], version: str | None, release
     found = [x for x in versions if str(x.version) == version.lstrip("0")]
     if not found:
         shown = ", ".join(x.identifier for x in versions)
-        msg = f"{what!r} is not in {release}, which has {shown}; give one of them, or another release="
+        msg = f"{quoted(what)} is not in {release}, which has {shown}; give one of them, or another release="
         raise SequenceError(msg)
     return found[0]
 
@@ -147,7 +147,7 @@ def _of_version(what: str, versions: list[Profile], version: str | None, release
 def _first(what: str, found: list[Profile]) -> Profile | None:
     """Return the profile of the lowest accession, if all are of one taxon."""
     if len({x.taxon for x in found}) > 1:
-        msg = f"{what!r} names factors of several taxa: {_listed(found)}; give one identifier, or taxon="
+        msg = f"{quoted(what)} names factors of several taxa: {_listed(found)}; give one identifier, or taxon="
         raise SequenceError(msg)
     return found[0] if found else None
 
@@ -163,7 +163,7 @@ def _near(what: str, taxon: str | None, release: str, *, widely: bool) -> str:
         names = {x.name.casefold(): x for x in reversed(pool)}
         near = [names[key] for key in _similar(what.casefold(), list(names))]
         if near:
-            return " or ".join(f"{x.name!r} ({x.identifier}, {x.taxon})" for x in near)
+            return " or ".join(f"{quoted(x.name)} ({x.identifier}, {x.taxon})" for x in near)
     return ""
 
 

@@ -68,8 +68,8 @@ def _check_rungs(motif: Motif, n_steps: int, weakest: float, best: int) -> None:
         raise SequenceError(msg)
     if not np.isfinite(weakest) or weakest * PER_BIT >= best:
         msg = (
-            f"motif {motif.name!r}: weakest={weakest!r} bits, and its consensus has {best / PER_BIT:g}; give a number "
-            "below that"
+            f"motif {quoted(motif.name)}: weakest={quoted(weakest)} bits, and its consensus has {best / PER_BIT:g}; "
+            "give a number below that"
         )
         raise SequenceError(msg)
 
@@ -77,8 +77,8 @@ def _check_rungs(motif: Motif, n_steps: int, weakest: float, best: int) -> None:
 def _check_near(motif: Motif, rung: int, aim: float, score: int, apart: float) -> None:
     if abs(score - aim) >= apart / 2:
         msg = (
-            f"motif {motif.name!r}: no word scores within half a step ({apart / 2 / PER_BIT:.3g} bits) of rung {rung}, "
-            f"which aims at {aim / PER_BIT:.3g} bits; the nearest scores {score / PER_BIT:.3g}: ask for fewer "
+            f"motif {quoted(motif.name)}: no word scores within half a step ({apart / 2 / PER_BIT:.3g} bits) of rung "
+            f"{rung}, which aims at {aim / PER_BIT:.3g} bits; the nearest scores {score / PER_BIT:.3g}: ask for fewer "
             "words, or change weakest="
         )
         raise SequenceError(msg)

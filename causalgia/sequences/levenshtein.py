@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 
 from causalgia.compiled import njit
-from causalgia.errors import SequenceError
+from causalgia.errors import SequenceError, quoted
 from causalgia.sequences.arguments import as_tokens
 
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ def largest_distance(length: int, distance: str) -> int:
 def check_distance(length: int, min_distance: int, distance: str) -> None:
     """Raise SequenceError unless words of a length can be asked to keep the distance."""
     if distance not in KINDS:
-        raise SequenceError(f"distance={distance!r} is not a choice; use one of {', '.join(map(repr, KINDS))}")
+        raise SequenceError(f"distance={quoted(distance)} is not a choice; use one of {', '.join(map(quoted, KINDS))}")
     most = largest_distance(length, distance)
     if not 1 <= min_distance <= most:
         raise SequenceError(f"min_distance={min_distance} is not between 1 and {most}, the most of {length} letters")

@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TypeAlias
 
-from causalgia.errors import SequenceError
+from causalgia.errors import SequenceError, quoted
 from causalgia.sequences.alphabet import BASES
 from causalgia.sequences.files import numbered_lines, read_text
 
@@ -50,7 +50,7 @@ def read_matrices(path: str | PathLike[str]) -> list[Matrix]:
     if first.startswith(">") or _numbers(first) or re.match(r"A[\s\[|]", first):
         return list(_read_jaspar(lines, str(path)))
     msg = (
-        f"{path}: line {number}: {first[:30]!r} begins neither MEME text ('MEME version 4') nor JASPAR text "
+        f"{path}: line {number}: {quoted(first[:30])} begins neither MEME text ('MEME version 4') nor JASPAR text "
         "('>ID NAME'); convert the file to one of them"
     )
     raise SequenceError(msg)
@@ -78,12 +78,12 @@ def _check_meme_header(lines: list[Line], path: str) -> None:
     """Refuse a version or an alphabet whose columns we would misread."""
     number, first = lines[0]
     if re.match(r"MEME version\s+0*[45](?!\d)", first, re.IGNORECASE) is None:
-        msg = f"{path}: line {number}: {first!r}; versions 4 and 5 of MEME text are read (meme2meme converts)"
+        msg = f"{path}: line {number}: {quoted(first)}; versions 4 and 5 of MEME text are read (meme2meme converts)"
         raise SequenceError(msg)
     for number, text in lines:
         stated = re.match(r"ALPHABET\s*=\s*(.*)", text) or re.match(r"ALPHABET\s+\"([^\"]*)\"", text)
         if stated and stated[1].strip().upper() not in ("ACGT", "ACGU", "DNA", "RNA"):
-            msg = f"{path}: line {number}: alphabet {stated[1]!r}; motifs are read over ACGT or ACGU"
+            msg = f"{path}: line {number}: alphabet {quoted(stated[1])}; motifs are read over ACGT or ACGU"
             raise SequenceError(msg)
 
 
@@ -93,7 +93,8 @@ def _meme_matrix(lines: list[Line], path: str) -> Matrix:
     at = next((i for i, (_, text) in enumerate(lines) if text.startswith("letter-probability matrix")), None)
     if at is None or not identifier:
         msg = (
-            f"{path}: line {number}: {head!r} lacks an identifier or a 'letter-probability matrix'; complete or drop it"
+            f"{path}: line {number}: {quoted(head)} lacks an identifier or a 'letter-probability matrix'; "
+            "complete or drop it"
         )
         raise SequenceError(msg)
     rows = _meme_rows(lines[at:], path)
@@ -110,10 +111,10 @@ def _meme_rows(lines: list[Line], path: str) -> Rows:
             break
         rows.append(_numbers(text))
         if len(rows[-1]) != 4:
-            msg = f"{path}: line {line}: {text!r} is not a row of four probabilities (A, C, G, T); correct it"
+            msg = f"{path}: line {line}: {quoted(text)} is not a row of four probabilities (A, C, G, T); correct it"
             raise SequenceError(msg)
     if not rows or stated.get("w", str(len(rows))).lstrip("0") != str(len(rows)) or stated.get("alength", "4") != "4":
-        msg = f"{path}: line {number}: {head!r} is followed by {len(rows)} rows of 4 numbers; correct the matrix"
+        msg = f"{path}: line {number}: {quoted(head)} is followed by {len(rows)} rows of 4 numbers; correct the matrix"
         raise SequenceError(msg)
     return tuple(rows)
 
@@ -130,14 +131,20 @@ def _jaspar_matrix(lines: list[Line], path: str) -> Matrix:
     (number, head), rows = lines[0], lines[1:]
     identifier, *rest = head[1:].split() or [""]
     if not identifier or len(rows) != 4:
-        msg = f"{path}: line {number}: {head!r} and {len(rows)} rows; JASPAR has '>ID NAME', then 4 rows: A, C, G, T"
+        msg = (
+            f"{path}: line {number}: {quoted(head)} and {len(rows)} rows; JASPAR has '>ID NAME', then 4 rows: "
+            "A, C, G, T"
+        )
         raise SequenceError(msg)
     counts = [_jaspar_row(row, base, path) for row, base in zip(rows, BASES, strict=True)]
     if len(set(map(len, counts))) != 1:
-        msg = f"{path}: line {number}: the rows of {head!r} have {list(map(len, counts))} counts; give them one length"
+        msg = (
+            f"{path}: line {number}: the rows of {quoted(head)} have {list(map(len, counts))} counts; give them "
+            "one length"
+        )
         raise SequenceError(msg)
     if not rows[0][1][0].isalpha():
-        _refuse_homer(counts, f"{path}: line {number}: {head!r}")
+        _refuse_homer(counts, f"{path}: line {number}: {quoted(head)}")
     return Matrix(" ".join(rest) or identifier, identifier, tuple(zip(*counts, strict=True)), True, number)
 
 
@@ -162,6 +169,6 @@ def _jaspar_row(line: Line, base: str, path: str) -> tuple[float, ...]:
     label = text[0].upper().replace("U", "T") if text[0].isalpha() else base
     numbers = _numbers(text[text[0].isalpha() :].strip(" \t[]|"))
     if not numbers or label != base:
-        msg = f"{path}: line {number}: {text[:40]!r} is not the row of counts of {base}; the rows are A, C, G, T"
+        msg = f"{path}: line {number}: {quoted(text[:40])} is not the row of counts of {base}; the rows are A, C, G, T"
         raise SequenceError(msg)
     return numbers

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from causalgia.errors import SequenceError
+from causalgia.errors import SequenceError, quoted
 from causalgia.sequences.alphabet import BASES, Tokens, parse_word
 from causalgia.sequences.motif_text import ROUNDED, Matrix, read_matrices
 
@@ -59,10 +59,13 @@ class Motif:
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.strip() or not self.name.isprintable():
-            msg = f"a motif's name is a string that is not blank and has only printable characters, not {self.name!r}"
+            msg = (
+                "a motif's name is a string that is not blank and has only printable characters, not "
+                f"{quoted(self.name)}"
+            )
             raise SequenceError(msg)
-        rows = _table(self.probabilities, f"motif {self.name!r}: probabilities")
-        checked = tuple(_row(row, f"motif {self.name!r}: position {i}") for i, row in enumerate(rows.tolist()))
+        rows = _table(self.probabilities, f"motif {quoted(self.name)}: probabilities")
+        checked = tuple(_row(row, f"motif {quoted(self.name)}: position {i}") for i, row in enumerate(rows.tolist()))
         object.__setattr__(self, "probabilities", checked)
 
     @classmethod
@@ -87,10 +90,13 @@ class Motif:
         >>> Motif.from_counts("toy", [[3, 0, 1, 0]], pseudocount=1).probabilities
         ((0.5, 0.125, 0.25, 0.125),)
         """
-        table = _table(counts, f"motif {name!r}: counts") + pseudocount
+        table = _table(counts, f"motif {quoted(name)}: counts") + pseudocount
         totals = table.sum(axis=1, keepdims=True)
         if not (np.isfinite(totals).all() and table.min() >= 0 and pseudocount >= 0 and totals.min() > 0):
-            msg = f"motif {name!r}: counts are finite and not negative, and each position has some; correct the matrix"
+            msg = (
+                f"motif {quoted(name)}: counts are finite and not negative, and each position has some; correct "
+                "the matrix"
+            )
             raise SequenceError(msg)
         return cls(name, (table / totals).tolist(), identifier, source)
 
@@ -112,9 +118,12 @@ class Motif:
         ((0.5, 0.5, 0.0, 0.0),)
         """
         if not (math.isfinite(base) and base > 1):
-            msg = f"motif {name!r}: base={base!r}; log-odds have a base above 1, such as 2 (bits) or math.e (nats)"
+            msg = (
+                f"motif {quoted(name)}: base={quoted(base)}; log-odds have a base above 1, such as 2 (bits) or "
+                "math.e (nats)"
+            )
             raise SequenceError(msg)
-        scores = _table(log_odds, f"motif {name!r}: log-odds")
+        scores = _table(log_odds, f"motif {quoted(name)}: log-odds")
         return cls(name, (_background(background) * np.exp(scores * math.log(base))).tolist())
 
     @classmethod
@@ -146,7 +155,9 @@ class Motif:
         """
         known = {"name", "probabilities", "identifier"}
         if not {"name", "probabilities"} <= set(table) <= known:
-            msg = f"a motif's table has the keys name, probabilities and perhaps identifier, not {sorted(table)}"
+            msg = (
+                f"a motif's table has the keys name, probabilities and perhaps identifier, not {quoted(sorted(table))}"
+            )
             raise SequenceError(msg)
         return cls(table["name"], table["probabilities"], table.get("identifier"))
 
@@ -194,12 +205,14 @@ class Motif:
         """
         prior = _background(background)
         if not (math.isfinite(pseudocount) and pseudocount >= 0):
-            msg = f"pseudocount={pseudocount!r}; give a finite number that is not negative"
+            msg = f"pseudocount={quoted(pseudocount)}; give a finite number that is not negative"
             raise SequenceError(msg)
         smoothed = (np.array(self.probabilities) + pseudocount * prior) / (1 + pseudocount)
         if smoothed.min() <= 0:
             at = int(np.argwhere(smoothed <= 0)[0, 0])
-            msg = f"motif {self.name!r}: a base has probability 0 at position {at}; give pseudocount=, such as 0.01"
+            msg = (
+                f"motif {quoted(self.name)}: a base has probability 0 at position {at}; give pseudocount=, such as 0.01"
+            )
             raise SequenceError(msg)
         scores: NDArray[np.float64] = np.log2(smoothed / prior)
         return scores
@@ -223,7 +236,10 @@ class Motif:
                [2, 3]], dtype=uint8)
         """
         if words.dtype != np.uint64 or words.ndim != 2 or words.shape[1] != len(self):
-            msg = f"motif {self.name!r} takes words of shape (n, {len(self)}) uint64, not {words.shape} {words.dtype}"
+            msg = (
+                f"motif {quoted(self.name)} takes words of shape (n, {len(self)}) uint64, not {words.shape} "
+                f"{words.dtype}"
+            )
             raise SequenceError(msg)
         uniforms = (words >> np.uint64(11)) * 2.0**-53
         steps = _cdf(np.array(self.probabilities))
@@ -265,7 +281,7 @@ def _row(row: Sequence[float], place: str, *, within: float = _TOLERANCE) -> Row
 def _background(background: Sequence[float]) -> NDArray[np.float64]:
     row = np.array(_row([float(x) for x in background], "background"))
     if row.min() <= 0:
-        msg = f"background {tuple(background)} gives a base probability 0; log-odds need all four positive"
+        msg = f"background {quoted(tuple(background))} gives a base probability 0; log-odds need all four positive"
         raise SequenceError(msg)
     return row
 
@@ -296,7 +312,7 @@ def read_motifs(path: str | PathLike[str]) -> dict[str, Motif]:
     keys = [x.name if names[x.name] == 1 else str(x.identifier) for x in motifs]
     twice = [key for key, count in Counter(keys).items() if count > 1]
     if twice:
-        msg = f"{path}: more than one motif is called {twice[0]!r}, by name and identifier; rename or drop one"
+        msg = f"{path}: more than one motif is called {quoted(twice[0])}, by name and identifier; rename or drop one"
         raise SequenceError(msg)
     return dict(zip(keys, motifs, strict=True))
 
@@ -312,5 +328,5 @@ def _from_matrix(matrix: Matrix, path: str) -> Motif:
 
 def _from_rounded(name: str, rows: Sequence[Sequence[float]], *, identifier: str, source: str) -> Motif:
     """Return a motif from rows rounded to as little as two digits, as files have them."""
-    exact = [_row(row, f"motif {name!r}: position {i}", within=ROUNDED) for i, row in enumerate(rows)]
+    exact = [_row(row, f"motif {quoted(name)}: position {i}", within=ROUNDED) for i, row in enumerate(rows)]
     return Motif(name, tuple(exact), identifier, source)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from causalgia.errors import SequenceError
+from causalgia.errors import SequenceError, quoted
 from causalgia.sequences.alphabet import BASES, IUPAC
 from causalgia.sequences.jaspar import checked_release, fetch, find_profile, names_elsewhere, refuse_unknown
 from causalgia.sequences.motifs import Motif, read_motifs
@@ -86,7 +86,7 @@ def motif(
     if isinstance(what, str | PathLike):
         return _from_file(what, name)
     if isinstance(what, Motif):
-        _refuse_name(name, f"motif {what.name!r}")
+        _refuse_name(name, f"motif {quoted(what.name)}")
         return what
     return _from_table(what, name)
 
@@ -96,7 +96,7 @@ def _from_string(what: str, taxon: str | None, release: str, name: str | None) -
     elsewhere = () if profile is not None else names_elsewhere(what, release=release)
     if profile is None and (_is_file(what) or ("/" in what and not elsewhere)):
         return _from_file(what, name)
-    _refuse_name(name, repr(what))
+    _refuse_name(name, quoted(what))
     if profile is not None:
         return fetch(profile, release=release)
     return _from_word(what, elsewhere, taxon, release)
@@ -108,8 +108,8 @@ def _from_word(what: str, elsewhere: tuple[str, ...], taxon: str | None, release
         refuse_unknown(what, taxon=taxon, release=release)
     if elsewhere and not set(what.upper()) <= {*BASES, "U"}:
         msg = (
-            f"{what!r} is a word of IUPAC letters and, outside {taxon}, a name: {', '.join(elsewhere)}; give that "
-            f"identifier, or the word as Motif.from_word({what!r})"
+            f"{quoted(what)} is a word of IUPAC letters and, outside {taxon}, a name: {', '.join(elsewhere)}; give "
+            f"that identifier, or the word as Motif.from_word({quoted(what)})"
         )
         raise SequenceError(msg)
     return Motif.from_word(what)
@@ -128,8 +128,8 @@ def _from_file(path: str | PathLike[str], name: str | None) -> Motif:
         return next(iter(found.values()))
     chosen = [x for key, x in found.items() if name is not None and name in (key, x.name, x.identifier)]
     if len(chosen) != 1:
-        shown = ", ".join(map(repr, list(found)[:8])) + (f" and {len(found) - 8} more" if len(found) > 8 else "")
-        flaw = f"{len(found)} motifs" if name is None else f"{len(chosen)} motifs called {name!r}"
+        shown = ", ".join(map(quoted, list(found)[:8])) + (f" and {len(found) - 8} more" if len(found) > 8 else "")
+        flaw = f"{len(found)} motifs" if name is None else f"{len(chosen)} motifs called {quoted(name)}"
         msg = f"{path}: has {flaw}; choose one with name=: {shown}"
         raise SequenceError(msg)
     return chosen[0]
@@ -137,7 +137,7 @@ def _from_file(path: str | PathLike[str], name: str | None) -> Motif:
 
 def _refuse_name(name: str | None, what: str) -> None:
     if name is not None:
-        msg = f"name={name!r} chooses a motif of a file, or names a table's; {what} is neither: leave it out"
+        msg = f"name={quoted(name)} chooses a motif of a file, or names a table's; {what} is neither: leave it out"
         raise SequenceError(msg)
 
 
@@ -164,7 +164,7 @@ def _numbers(table: Any) -> NDArray[np.float64]:
     try:
         numbers = np.asarray(list(table.values()) if isinstance(table, Mapping) else table, dtype=np.float64)
         why = "" if numbers.ndim else " (it is no table)"
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         why = f" ({error})"
     if why:
         raise SequenceError(

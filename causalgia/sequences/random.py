@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from causalgia.compiled import njit
-from causalgia.errors import SequenceError
+from causalgia.errors import SequenceError, quoted
 from causalgia.sequences.arguments import as_key, as_units
 from causalgia.sequences.threads import over_rows
 
@@ -175,7 +175,7 @@ def random_integers(key: int, units: ArrayLike, bounds: ArrayLike, *, threads: i
     """
     ids, word_key, limits = as_units(units), as_key(key), np.asarray(bounds)
     if limits.ndim != 1 or (limits.size and (limits.dtype.kind not in "iu" or limits.min() < 1)):
-        msg = f"bounds are positive integers on one axis, not {bounds!r}; for example [6, 20]"
+        msg = f"bounds are positive integers on one axis, not {quoted(bounds)}; for example [6, 20]"
         raise SequenceError(msg)
     if limits.size and int(limits.max()) >= 2**63:
         msg = f"bound {limits.max()} does not fit a 64-bit integer; bounds are below 2**63"

@@ -144,7 +144,7 @@ def _refuse_duplicates(names: tuple[Name, ...], *, place: str = "") -> None:
     twice = [name for name in dict.fromkeys(names) if counts[str(name)] > 1] if len(counts) < len(names) else []
     if twice:
         more = f" and {len(twice) - 3} more" if len(twice) > 3 else ""
-        shown = ", ".join(map(repr, twice[:3]))
+        shown = ", ".join(map(quoted, twice[:3]))
         alike = " (a number and its digits are one name)" if len(set(map(type, twice))) > 1 else ""
         msg = (
             f"{place}names are given to more than one sequence: {shown}{more}{alike}; "
@@ -217,7 +217,7 @@ def _from_letters(text: str) -> Sequences:
     try:
         return _from_strings([text])
     except SequenceError as error:
-        msg = f"{error} (no file is called {text[:30]!r}, so it was read as one sequence)"
+        msg = f"{error} (no file is called {quoted(text[:30])}, so it was read as one sequence)"
         raise SequenceError(msg) from error
 
 
@@ -345,12 +345,12 @@ def parse_fasta(text: bytes, *, source: str) -> tuple[tuple[str, ...], list[byte
         msg = f"{source}: the file is empty; a FASTA has records: a line '>name', then letters"
         raise SequenceError(msg)
     heads, _, bodies = zip(*(chunk.partition(b"\n") for chunk in chunks[1:]), strict=True)
-    names = tuple(head.decode("utf-8", "replace").split(maxsplit=1)[0] if head.strip() else "" for head in heads)
+    names = tuple(next(iter(head.decode("utf-8", "replace").split(maxsplit=1)), "") for head in heads)
     letters = [body.translate(None, b"\n\t ") for body in bodies]
     for i, (name, letter) in enumerate(zip(names, letters, strict=True)):
         if not name or not letter:
             line = sum(chunk.count(b"\n") + 1 for chunk in chunks[: i + 1])
-            flaw = f"record {name!r} has no letters" if name else "record has no name after '>'"
+            flaw = f"record {quoted(name)} has no letters" if name else "record has no name after '>'"
             msg = f"{source}: line {line}: {flaw}; complete or drop it"
             raise SequenceError(msg)
     return names, letters
@@ -359,5 +359,5 @@ def parse_fasta(text: bytes, *, source: str) -> tuple[tuple[str, ...], list[byte
 def _refuse_start(lead: bytes, source: str) -> NoReturn:
     number, line = next((i, x) for i, x in enumerate(lead.split(b"\n")) if x.strip())
     what = "looks like FASTQ: convert it to FASTA" if line.startswith(b"@") else "a FASTA begins with a line '>name'"
-    msg = f"{source}: line {number}: {line[:30].decode('utf-8', 'replace')!r} before any header; {what}"
+    msg = f"{source}: line {number}: {quoted(line[:30].decode('utf-8', 'replace'))} before any header; {what}"
     raise SequenceError(msg)

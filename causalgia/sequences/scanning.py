@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.errors import SequenceError
+from causalgia.errors import SequenceError, quoted
 from causalgia.sequences.alphabet import Tokens, parse_word
 from causalgia.sequences.arguments import as_tokens
 from causalgia.sequences.motifs import Motif
@@ -108,7 +108,7 @@ def _check_pattern(pattern: object) -> None:
 
 
 def _label(motif: str | Motif) -> str:
-    return f"word {shown(motif)}" if isinstance(motif, str) else f"motif {motif.name!r}"
+    return f"word {shown(motif)}" if isinstance(motif, str) else f"motif {quoted(motif.name)}"
 
 
 def _motif(motif: Motif, threshold: float | None) -> tuple[NDArray[np.int64], int, float]:
@@ -119,7 +119,10 @@ def _motif(motif: Motif, threshold: float | None) -> tuple[NDArray[np.int64], in
 def _word(word: str, threshold: float | None) -> tuple[NDArray[np.int64], int, float]:
     """Return the same of a word: bases that it admits score 1, others 0, and only a full score counts."""
     if threshold is not None:
-        msg = f"threshold={threshold!r} is for a motif's score; the word {word!r} is found exactly: leave it out"
+        msg = (
+            f"threshold={quoted(threshold)} is for a motif's score; the word {quoted(word)} is found exactly: "
+            "leave it out"
+        )
         raise SequenceError(msg)
     try:
         _, admitted = parse_word(word)

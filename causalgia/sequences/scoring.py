@@ -88,8 +88,9 @@ def cutoff(motif: Motif, threshold: float) -> int:
     tails = tail_probabilities(steps)
     if tails[-1] > threshold * (1 + 1e-9):
         msg = (
-            f"motif {motif.name!r} is too short for threshold={threshold:g}: its best word has p-value "
-            f"{tails[-1]:.3g}; give threshold={_above(float(tails[-1]))}, or scan for its word {motif.consensus!r}"
+            f"motif {quoted(motif.name)} is too short for threshold={threshold:g}: its best word has p-value "
+            f"{tails[-1]:.3g}; give threshold={_above(float(tails[-1]))}, or scan for its word "
+            f"{quoted(motif.consensus)}"
         )
         raise SequenceError(msg)
     return int(steps.min(axis=1).sum()) + int(np.argmax(tails <= threshold * (1 + 1e-9)))

@@ -54,11 +54,11 @@ class Variant:
 
     def __post_init__(self) -> None:
         _check_place(self.chromosome, self.position)
-        where = f"variant {self.name or f'{self.chromosome}:{self.position + 1}'!r}"
+        where = f"variant {quoted(self.name or f'{self.chromosome}:{self.position + 1}')}"
         for what in ("reference", "alternate"):
             object.__setattr__(self, what, _allele(getattr(self, what), f"{where}: {what} allele"))
         if self.reference == self.alternate:
-            msg = f"{where}: both alleles are {self.reference!r}; a variant changes something: drop it"
+            msg = f"{where}: both alleles are {quoted(self.reference)}; a variant changes something: drop it"
             raise SequenceError(msg)
         object.__setattr__(self, "position", int(self.position))
         object.__setattr__(self, "name", self.name or self.written)
@@ -195,7 +195,7 @@ def variant_windows(
 
 def _check_place(chromosome: str, position: int) -> None:
     if not isinstance(chromosome, str) or not chromosome.strip():
-        msg = f"chromosome={chromosome!r}; give its name in the genome, such as 'chr1'"
+        msg = f"chromosome={quoted(chromosome)}; give its name in the genome, such as 'chr1'"
         raise SequenceError(msg)
     if isinstance(position, bool) or not isinstance(position, int | np.integer) or position < 0:
         msg = f"position={quoted(position)} on {chromosome}; give a whole number, counted from 0 (POS - 1 of a VCF)"
@@ -209,7 +209,7 @@ def _allele(letters: str, place: str) -> str:
     symbolic = "symbolic alleles, breakends, '*' and '.' have no letters of their own"
     ambiguous = isinstance(letters, str) and letters.isalpha()
     why = "alleles are words of A, C, G, T" if ambiguous else symbolic
-    msg = f"{place} is {letters!r}; {why}: drop the line, or write the allele out"
+    msg = f"{place} is {quoted(letters)}; {why}: drop the line, or write the allele out"
     raise SequenceError(msg)
 
 
@@ -221,7 +221,10 @@ def _variants(line: str, place: str) -> Iterator[Variant]:
     chromosome, at, identifier, reference, alternates = (x.strip() for x in columns[:5])
     position = as_whole(at, SequenceError, source=f"{place}: POS")
     if position < 1:
-        msg = f"{place}: POS {at!r} is not a whole number of at least 1 (a VCF counts from 1); correct or drop the line"
+        msg = (
+            f"{place}: POS {quoted(at)} is not a whole number of at least 1 (a VCF counts from 1); correct or "
+            "drop the line"
+        )
         raise SequenceError(msg)
     name = "" if identifier in (".", "") else identifier
     for alternate in alternates.split(","):
@@ -253,15 +256,21 @@ def _checked(variants: Sequence[Variant], length: int) -> tuple[Variant, ...]:
     chosen = tuple(variants)
     odd = next((x for x in chosen if not isinstance(x, Variant)), None)
     if not chosen or odd is not None:
-        msg = f"variants are Variant values, as read_vcf() gives them, at least one, not {odd if chosen else chosen!r}"
+        msg = (
+            "variants are Variant values, as read_vcf() gives them, at least one, not "
+            f"{quoted(odd if chosen else chosen)}"
+        )
         raise SequenceError(msg)
     twice = [name for name, count in Counter(x.name for x in chosen).items() if count > 1]
     if twice:
-        msg = f"more than one variant is called {twice[0]!r}; names tell variants apart: rename or drop one"
+        msg = f"more than one variant is called {quoted(twice[0])}; names tell variants apart: rename or drop one"
         raise SequenceError(msg)
     long = next((x for x in chosen if _width(x) > length), None)
     if long is not None:
-        msg = f"variant {long.name!r} has an allele of {_width(long)} bases; give length= of at least that, or drop it"
+        msg = (
+            f"variant {quoted(long.name)} has an allele of {_width(long)} bases; give length= of at least that, "
+            "or drop it"
+        )
         raise SequenceError(msg)
     return chosen
 
@@ -274,8 +283,8 @@ def _checked_starts(chosen: tuple[Variant, ...], starts: Sequence[int], length: 
     for variant, start in zip(chosen, at, strict=True):
         if not 0 <= start <= length - _width(variant):
             msg = (
-                f"variant {variant.name!r}: an allele of {_width(variant)} bases that begins at {start} leaves its "
-                f"window of {length}; the last start is {length - _width(variant)}"
+                f"variant {quoted(variant.name)}: an allele of {_width(variant)} bases that begins at {start} leaves "
+                f"its window of {length}; the last start is {length - _width(variant)}"
             )
             raise SequenceError(msg)
     return at
@@ -285,7 +294,7 @@ def _stretch(genome: Genome, variant: Variant, at: int, length: int) -> str:
     """Return the letters that both windows need: a deletion takes more of them at the 3' end."""
     first = variant.position - at
     stop = first + length + max(len(variant.reference) - len(variant.alternate), 0)
-    letters = genome.letters(variant.chromosome, first, stop, place=f"variant {variant.name!r}")
+    letters = genome.letters(variant.chromosome, first, stop, place=f"variant {quoted(variant.name)}")
     return letters.decode("latin-1").upper()
 
 
@@ -305,8 +314,8 @@ def check_alleles(variants: Sequence[Variant], letters: Sequence[str], fasta: st
     cure += " The FASTA has the alternate there: are the alleles swapped?" if swapped else ""
     place = f"{variant.chromosome}:{variant.position} (counted from 0)"
     msg = (
-        f"variant {variant.name!r}: its reference allele at {place} is {variant.reference!r}, but {fasta} has "
-        f"{found!r} there ({len(wrong)} of {len(variants)} variants differ): {cure}"
+        f"variant {quoted(variant.name)}: its reference allele at {place} is {quoted(variant.reference)}, but {fasta} "
+        f"has {quoted(found)} there ({len(wrong)} of {len(variants)} variants differ): {cure}"
     )
     raise SequenceError(msg)
 
@@ -315,7 +324,7 @@ def _check_letters(variant: Variant, letters: str, fasta: str | PathLike[str]) -
     odd = next((i for i, letter in enumerate(letters) if letter not in _BASES), None)
     if odd is not None:
         msg = (
-            f"variant {variant.name!r}: {fasta} has {letters[odd]!r}, no base, {odd} bases after its window's start; "
-            "ask for a shorter length or drop the variant"
+            f"variant {quoted(variant.name)}: {fasta} has {quoted(letters[odd])}, no base, {odd} bases after its "
+            "window's start; ask for a shorter length or drop the variant"
         )
         raise SequenceError(msg)

@@ -9,7 +9,7 @@ from typing import Any
 
 from causalgia.analysis import Analysis
 from causalgia.design import Design
-from causalgia.errors import DesignError
+from causalgia.errors import DesignError, quoted
 from causalgia.tables import (
     NAME,
     Keys,
@@ -125,7 +125,7 @@ def _taken(key: str, value: Any, folder: Path) -> Any:
         return tuple(value) if isinstance(value, list) else value
     path = folder / value
     if not path.is_file():
-        raise DesignError(f"[mpra]: {key} = {value!r}: no such file in {path.parent}; give a FASTA file")
+        raise DesignError(f"[mpra]: {key} = {quoted(value)}: no such file in {path.parent}; give a FASTA file")
     return str(path)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from causalgia import experiments
 from causalgia.analysis import Analysis
 from causalgia.design import NullModel
-from causalgia.errors import CausalgiaError, DesignError
+from causalgia.errors import CausalgiaError, DesignError, quoted
 from causalgia.experiments import Experiment, build, entries
 from causalgia.tables import Table, nearest, require, shown
 
@@ -210,7 +210,7 @@ def _require_all(kind: str, takes: Mapping[str, Parameter], settings: Table, nul
         raise DesignError(f"[experiment]: {standing_in} and [null] are said both; keep one of them")
     for key in settings:
         if key not in takes:
-            raise DesignError(f"experiment '{kind}' has no '{key}'{_known(key, takes)}")
+            raise DesignError(f"experiment '{kind}' has no {quoted(key)}{_known(key, takes)}")
     for name, parameter in takes.items():
         given = name in settings or (name == standing_in and null is not None)
         if parameter.default is Parameter.empty and not given:

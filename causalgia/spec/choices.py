@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from causalgia.errors import DesignError
+from causalgia.errors import DesignError, quoted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +80,6 @@ def check_device(device: str, *, zoo: bool, said: str) -> None:
     """
     if re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device) is None:
         cure = "say one of auto, cpu, cuda (or cuda:0, cuda:1, ...), mps"
-        raise DesignError(f"{said} = {device!r} is no device; {cure}")
+        raise DesignError(f"{said} = {quoted(device)} is no device; {cure}")
     if zoo and device not in ("auto", "cpu"):
-        raise DesignError(f"{said} = {device!r}: a predictor of the zoo runs on the CPU; say cpu or auto")
+        raise DesignError(f"{said} = {quoted(device)}: a predictor of the zoo runs on the CPU; say cpu or auto")

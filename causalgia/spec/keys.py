@@ -19,7 +19,7 @@ from causalgia.design import (
     Scramble,
 )
 from causalgia.design.null_models import NULL_MODELS
-from causalgia.errors import DesignError
+from causalgia.errors import DesignError, quoted
 from causalgia.tables import (
     NAME,
     SUBTABLE,
@@ -113,7 +113,7 @@ def check_null(plain: Table) -> None:
 def check_arm(plain: object, place: str) -> Table:
     """Return the table of an arm after checking its keys; what they hold is checked where the arm is made."""
     if not isinstance(plain, dict):
-        raise DesignError(f'{place}: {plain!r} is not a table such as {{embed = "AGATAAG", at = 1000}}')
+        raise DesignError(f'{place}: {quoted(plain)} is not a table such as {{embed = "AGATAAG", at = 1000}}')
     refuse_unknown(plain, place, [*_arm_keys(plain), "levels"])
     if not isinstance(plain.get("levels", {}), dict):
         raise DesignError(f"{place}: levels = {shown(plain['levels'])} must be a table such as {{distance = 10}}")

@@ -11,7 +11,7 @@ from causalgia.analysis import Analysis
 from causalgia.design import Arm, Design, null_from_dict, placebos
 from causalgia.design.intervention import Intervention
 from causalgia.design.patterns import pattern_from_plain
-from causalgia.errors import CausalgiaError, DesignError
+from causalgia.errors import CausalgiaError, DesignError, quoted
 from causalgia.inputs import parse_toml, read_text
 from causalgia.spec.bench import LibrarySpec, library_options, mpra_said
 from causalgia.spec.catalogued import ExperimentSpec, analysis_said, read_experiment
@@ -288,7 +288,9 @@ def _predictor(plain: object, folder: Path) -> PredictorSpec:
         raise DesignError('[predictor]: say either zoo = "..." or factory = "my_net.py:load"')
     for key in table:
         if "zoo" in table and key not in ("zoo", "device"):
-            raise DesignError(f"[predictor]: '{key}' is for a factory; a predictor of the zoo needs only its name")
+            raise DesignError(
+                f"[predictor]: {quoted(key)} is for a factory; a predictor of the zoo needs only its name"
+            )
     if "tasks" in table:
         table["tasks"] = tuple(table["tasks"])
     if "factory" in table:
@@ -304,7 +306,8 @@ def _factory(text: str, folder: Path) -> str:
     file, colon, name = text.rpartition(":")
     if not colon or not file.endswith(".py") or not name.isidentifier():
         raise DesignError(
-            f"[predictor]: factory = {text!r} must be a file and a function, such as 'my_net.py:load', or 'net.onnx'"
+            f"[predictor]: factory = {quoted(text)} must be a file and a function, such as 'my_net.py:load', or "
+            "'net.onnx'"
         )
     return f"{_existing(file, folder, 'factory')}:{name}"
 
@@ -312,7 +315,7 @@ def _factory(text: str, folder: Path) -> str:
 def _existing(file: str, folder: Path, key: str) -> str:
     path = folder / file
     if not path.is_file():
-        raise DesignError(f"[predictor]: {key} = {file!r}: no such file in {path.parent}; correct the path")
+        raise DesignError(f"[predictor]: {key} = {quoted(file)}: no such file in {path.parent}; correct the path")
     return str(path)
 
 

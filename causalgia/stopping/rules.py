@@ -11,7 +11,7 @@ import xarray as xr
 from scipy import special
 
 from causalgia.analysis import Analysis, Contrasts
-from causalgia.errors import DecisionError, DesignError, EstimateError
+from causalgia.errors import DecisionError, DesignError, EstimateError, quoted
 from causalgia.multiplicity.rare import missed_share_sentence
 from causalgia.stopping.seen import Seen, seen
 from causalgia.stopping.sequence import (
@@ -64,10 +64,11 @@ class Rule:
         object.__setattr__(self, "contrasts", asked.contrasts)
         if not _is_count(self.start) or self.start < START:
             raise EstimateError(
-                f"{name}: start={self.start!r} must be {START} clusters or more; earlier looks inflate the error rate"
+                f"{name}: start={quoted(self.start)} must be {START} clusters or more; earlier looks inflate the "
+                "error rate"
             )
         if self.every is not None and not _is_count(self.every):
-            raise EstimateError(f"{name}: every={self.every!r} must be a number of units, or None")
+            raise EstimateError(f"{name}: every={quoted(self.every)} must be a number of units, or None")
 
     def schedule(self, n_units: int) -> list[int]:
         """Return the numbers of units at which to look, the last of them all there can be.
@@ -146,10 +147,12 @@ class Precision(Rule):
         super().__post_init__()
         if not _is_number(self.halfwidth) or not 0 < self.halfwidth < np.inf:
             raise EstimateError(
-                f"Precision: halfwidth={self.halfwidth!r} must be a positive number, on the outcome's scale"
+                f"Precision: halfwidth={quoted(self.halfwidth)} must be a positive number, on the outcome's scale"
             )
         if not _is_number(self.ci_prob) or not 0 < self.ci_prob < 1:
-            raise EstimateError(f"Precision: ci_prob={self.ci_prob!r} is not between 0 and 1; for example ci_prob=0.95")
+            raise EstimateError(
+                f"Precision: ci_prob={quoted(self.ci_prob)} is not between 0 and 1; for example ci_prob=0.95"
+            )
 
     def look(self, outcomes: xr.Dataset) -> Look:
         """Look at the outcomes of the units so far."""
@@ -250,24 +253,24 @@ class Decided(Rule):
         super().__post_init__()
         if self.rope is None or isinstance(self.rope, str | Mapping):
             raise DecisionError(
-                f"Decided: rope={self.rope!r} is not fixed beforehand for all effects; give two numbers, or 0"
+                f"Decided: rope={quoted(self.rope)} is not fixed beforehand for all effects; give two numbers, or 0"
             )
         try:
             object.__setattr__(self, "rope", Analysis(rope=self.rope).rope)
         except DesignError as error:
             raise DecisionError(str(error).replace("Analysis", "Decided", 1)) from error
         if not _is_number(self.level) or not 0.5 < self.level < 1:
-            raise EstimateError(f"Decided: level={self.level!r} is not between 0.5 and 1; for example level=0.95")
+            raise EstimateError(f"Decided: level={quoted(self.level)} is not between 0.5 and 1; for example level=0.95")
         if not _is_number(self.rare) or not 0 < self.rare < 1:
             raise DecisionError(
-                f"Decided: rare={self.rare!r} is not between 0 and 1; for example "
-                "rare=0.01, which takes 368 clusters or more"
+                f"Decided: rare={quoted(self.rare)} is not between 0 and 1; for example rare=0.01, which takes 368 "
+                "clusters or more"
             )
         object.__setattr__(self, "rare", float(self.rare))
         if self.largest is not None:
             if not _is_number(self.largest) or not 0 < self.largest < np.inf:
                 raise EstimateError(
-                    f"Decided: largest={self.largest!r} must be a positive number, the largest effect on one "
+                    f"Decided: largest={quoted(self.largest)} must be a positive number, the largest effect on one "
                     "background; None takes the largest observed"
                 )
             object.__setattr__(self, "largest", float(self.largest))

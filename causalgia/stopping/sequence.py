@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from causalgia.errors import EstimateError
+from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.moments import Array
 
 START = 100
@@ -44,7 +44,8 @@ def sequence_critical(n: npt.ArrayLike, *, alpha: float, start: float = START) -
     size = np.asarray(n, dtype=np.float64)
     if not 0 < alpha < 1 or not start >= 1 or not (size >= 1).all():
         raise EstimateError(
-            f"a confidence sequence needs 0 < alpha < 1, and n and start of 1 or more; not {alpha=}, {start=}"
+            f"a confidence sequence needs 0 < alpha < 1, and n and start of 1 or more; not alpha={quoted(alpha)}, "
+            f"start={quoted(start)}"
         )
     spread = -2 * np.log(alpha) + np.log1p(-2 * np.log(alpha))
     r = size / start * spread
@@ -136,7 +137,8 @@ def clusters_to_meet(rare: float, *, alpha: float) -> int:
     """
     if not 0 < rare < 1 or not 0 < alpha < 1:
         raise EstimateError(
-            f"the clusters that meet a rare effect need rare and alpha between 0 and 1, not {rare=}, {alpha=}"
+            f"the clusters that meet a rare effect need rare and alpha between 0 and 1, not rare={quoted(rare)}, "
+            f"alpha={quoted(alpha)}"
         )
     return int(np.ceil(np.log(alpha / 2) / np.log1p(-rare)))
 

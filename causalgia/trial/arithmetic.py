@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.design import Arm, Design
-from causalgia.errors import PredictorError
+from causalgia.errors import PredictorError, quoted
 from causalgia.predict import NonFiniteError, Predictor
 from causalgia.predict.reference import reference_of
 from causalgia.trial.describing import applied
@@ -110,9 +110,9 @@ def _answers(predictor: Predictor, row: _Rows) -> NDArray[Any]:
     try:
         return predictor.predict(row.tokens)
     except NonFiniteError as error:
-        raise PredictorError(f"arm '{row.arm.name}', unit {int(row.ids[error.row])}: {error.detail}") from error
+        raise PredictorError(f"arm {quoted(row.arm.name)}, unit {int(row.ids[error.row])}: {error.detail}") from error
     except PredictorError as error:
-        raise PredictorError(f"arm '{row.arm.name}' ({row.tokens.shape[1]} bp): {error}") from error
+        raise PredictorError(f"arm {quoted(row.arm.name)} ({row.tokens.shape[1]} bp): {error}") from error
 
 
 def _against_exact(predictor: Predictor, rows: list[_Rows], answers: list[NDArray[Any]]) -> Array | None:

@@ -11,7 +11,7 @@ import xarray as xr
 
 from causalgia.analysis import Analysis
 from causalgia.design import Design
-from causalgia.errors import DesignError
+from causalgia.errors import DesignError, quoted
 from causalgia.predict import Predictor
 from causalgia.predict.predictor import require_predictor
 from causalgia.schema import validate
@@ -92,7 +92,7 @@ def check_kinds(design: object, predictor: Predictor, analysis: object, until: o
         check_analysis(analysis, design, known_tasks(predictor))
     if until is not None:
         if not isinstance(until, Until):
-            raise DesignError(f"until= takes cg.Precision(halfwidth=) or cg.Decided(rope=), not {until!r}")
+            raise DesignError(f"until= takes cg.Precision(halfwidth=) or cg.Decided(rope=), not {quoted(until)}")
         if design.assignment != "crossover":
             raise DesignError("until= watches the individual effects of a crossover; a parallel trial has n_units=")
         until.schedule(design.n_units)  # which refuses units that are too few to decide anything

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.errors import StoreError
+from causalgia.errors import StoreError, quoted
 from causalgia.trial.carrying import unit_parts
 from causalgia.trial.kept import Kept, Summary
 from causalgia.trial.plan import Plan, columns
@@ -74,8 +74,8 @@ def _check_frames(begun: Begun, archive: Archive) -> None:
             )
     if mine.attrs["scale"] != theirs.attrs.get("scale"):
         raise StoreError(
-            f"{archive.path}: has answers on the scale {theirs.attrs.get('scale')!r}, not {mine.attrs['scale']!r}; "
-            "give another path as store="
+            f"{archive.path}: has answers on the scale {quoted(theirs.attrs.get('scale'))}, not "
+            f"{quoted(mine.attrs['scale'])}; give another path as store="
         )
 
 
@@ -115,7 +115,7 @@ def _check_close(
     frame = begun.frame
     where = [f"unit {first + int(at[0])}"]
     where += [
-        f"{dim} {str(frame[dim].to_numpy()[i])!r}" if dim in frame.coords else f"{dim} {i}"
+        f"{dim} {quoted(str(frame[dim].to_numpy()[i]))}" if dim in frame.coords else f"{dim} {i}"
         for dim, i in zip(dims[1:], at[1:], strict=True)
     ]
     raise StoreError(

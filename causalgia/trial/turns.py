@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from causalgia.design import Design, assign
 from causalgia.design.layout import Layout
 from causalgia.design.null_model import gc_content
-from causalgia.errors import PredictorError
+from causalgia.errors import PredictorError, quoted
 from causalgia.predict import NonFiniteError, Predictor, check_batch_mates
 from causalgia.predict.batch_mates import check_unchanged
 from causalgia.predict.predictor import non_finite, require_same_dtype
@@ -313,7 +313,7 @@ class _Asking:
         except NonFiniteError as error:
             raise self._of_unit(error, int(np.flatnonzero(mates)[error.row]), None) from error
         except PredictorError as error:
-            raise PredictorError(f"arm '{arm}' ({self.met.tokens.shape[1]} bp): {error}") from error
+            raise PredictorError(f"arm {quoted(arm)} ({self.met.tokens.shape[1]} bp): {error}") from error
 
     def one(self) -> NDArray[Any]:
         """Return the answer to the first sequence, (tasks[, models])."""
@@ -330,10 +330,10 @@ class _Asking:
             except NonFiniteError as error:
                 raise self._of_unit(error, int(rows[error.row]), model) from error
             except PredictorError as error:
-                said = str(error) if model is None else f"model {model!r}: {error}"
-                raise PredictorError(f"arm '{self._arm(int(rows[0]))}': {said}") from error
+                said = str(error) if model is None else f"model {quoted(model)}: {error}"
+                raise PredictorError(f"arm {quoted(self._arm(int(rows[0])))}: {said}") from error
             before = self.trial._dtypes.setdefault(number, answer.dtype)
-            require_same_dtype(answer.dtype, before, "the predictor" if model is None else f"model {model!r}")
+            require_same_dtype(answer.dtype, before, "the predictor" if model is None else f"model {quoted(model)}")
             if made is None:
                 made = np.empty((len(self.met.tokens), *answer.shape[1:]), answer.dtype)
             made[rows] = answer
@@ -376,4 +376,4 @@ class _Asking:
     def _of_unit(self, error: NonFiniteError, row: int, model: str | None) -> PredictorError:
         unit = int(self.turn.units.ids[self.met.units[row]])
         named = error if model is None else non_finite(error.value, row=row, task=error.task, model=model)
-        return PredictorError(f"arm '{self._arm(row)}', unit {unit}: {named.detail}")
+        return PredictorError(f"arm {quoted(self._arm(row))}, unit {unit}: {named.detail}")

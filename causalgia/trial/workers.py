@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from causalgia.errors import ClusterError, first_line
+from causalgia.errors import ClusterError, first_line, quoted
 from causalgia.trial.carrying import Parts, unit_parts
 from causalgia.trial.kept import Kept
 from causalgia.trial.plan import Plan, columns
@@ -74,7 +74,7 @@ def carry_out(
     def named(turn: int, model: int | None) -> str:
         first, last = plan.bounds(turn)
         names = trial.predictor.models
-        who = "" if model is None or names is None else f", model {names[model]!r}"
+        who = "" if model is None or names is None else f", model {quoted(names[model])}"
         return f"units {first:,} to {last - 1:,} (turn {turn}{who})"
 
     def read() -> Iterator[tuple[int, int | None, Parts]]:
@@ -172,7 +172,7 @@ def _named(trial: Trial, error: Exception) -> ClusterError:
     design = trial.design
     if not sendable(trial.predictor):
         parts = zip(trial.predictor.models or (), trial.predictor.parts, strict=False)
-        named = [(f"model {name!r}", part) for name, part in parts] or [("the predictor", trial.predictor)]
+        named = [(f"model {quoted(name)}", part) for name, part in parts] or [("the predictor", trial.predictor)]
         return _unsendable(named, FACTORY, error)
     arms = [(f"arm '{arm.name}'", arm.intervention) for arm in design.named_arms]
     return _unsendable([("the null model", design.null), *arms, ("the design", design)], _VALUES, error)

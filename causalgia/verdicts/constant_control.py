@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia.analysis import is_of_placebos
-from causalgia.errors import DegenerateWarning
+from causalgia.errors import DegenerateWarning, quoted
 from causalgia.estimation.request import users_level
 from causalgia.multiplicity.placebo import tasks_without_scale
 from causalgia.notes import with_notes
@@ -51,14 +51,14 @@ def left_out(estimates: xr.Dataset, chosen: list[Any], rope: Any) -> str:
     names = [str(task) for task in estimates["task"].to_numpy().tolist() if task not in chosen]
     if not names:
         return ""
-    which = f"task {names[0]!r}" if len(names) == 1 else f"tasks {', '.join(map(repr, names))}"
+    which = f"task {quoted(names[0])}" if len(names) == 1 else f"tasks {', '.join(map(quoted, names))}"
     them = "its estimates are kept; for a verdict give two numbers, rope=(-0.1, 0.1)"
     why = (
         "the placebo words there vary no more than their errors explain, or nearly all of them have the same effect"
         if is_of_placebos(rope)
         else "the control's outcomes do not vary there"
     )
-    return f"no verdict on {which}: {why}, so that rope={rope!r} has no width; {them}"
+    return f"no verdict on {which}: {why}, so that rope={quoted(rope)} has no width; {them}"
 
 
 def warn_of(sentence: str) -> None:

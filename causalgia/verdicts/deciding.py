@@ -156,7 +156,7 @@ def decide(
     level = _probability(level, "level")
     attrs: dict[str, Any] = {"level": level, "error": error}
     if error not in _ERRORS:
-        raise DecisionError(f"error={error!r} is none of {', '.join(map(repr, _ERRORS))}")
+        raise DecisionError(f"error={quoted(error)} is none of {', '.join(map(quoted, _ERRORS))}")
     if isinstance(x, xr.Dataset) and {"chain", "draw"} <= set(x.dims):
         x = {"posterior": x}
     by_tests = isinstance(x, xr.Dataset | pd.DataFrame)
@@ -205,7 +205,7 @@ def _given(
     if isinstance(x, xr.Dataset | pd.DataFrame):
         return _by_tests(x, rope, attrs | {"error": "bh" if error == "auto" else error}, rare, family)
     if error in ("bh", "holm"):
-        raise DecisionError(f"error={error!r} adjusts p-values, and a posterior has none; use error='bayes_fdr'")
+        raise DecisionError(f"error={quoted(error)} adjusts p-values, and a posterior has none; use error='bayes_fdr'")
     attrs = attrs | {"error": "local" if error == "auto" else error, "evidence": "posterior", "ci_prob": interval}
     found = from_posterior(x, rope, level=attrs["level"], ci_prob=interval, rare=rare)
     columns, families_in_words = _ruled(found, attrs, family)
@@ -334,8 +334,8 @@ def _by_band(
     error, level = attrs["error"], attrs["level"]
     if error != "bootstrap_t":
         raise DecisionError(
-            f"these are effects of single units; error={error!r} needs cg.estimate(effects), while error='bootstrap_t' "
-            "takes the effects themselves"
+            f"these are effects of single units; error={quoted(error)} needs cg.estimate(effects), while "
+            "error='bootstrap_t' takes the effects themselves"
         )
     if rng is None:
         raise DecisionError("error='bootstrap_t' resamples at random and needs a seed: rng=0")

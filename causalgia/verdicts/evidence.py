@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 from scipy import special
 
-from causalgia.errors import DecisionError
+from causalgia.errors import DecisionError, quoted
 from causalgia.estimation.floor import at_least_floor, floor_like, is_below_floor
 from causalgia.estimation.moments import Array
 from causalgia.estimation.transformed_t import hall_coefficient
@@ -370,8 +370,8 @@ def _of_these(groups: Mapping[str, xr.Dataset], name: str, draws: xr.DataArray) 
             out = _selected(out, name, dim, wanted)
         if out.sizes[dim] != len(wanted):
             raise DecisionError(
-                f"the posterior's ace has {len(wanted)} on {dim!r} and the group {name!r} {out.sizes[dim]}, without "
-                f"names to match them; select the same in both, or leave the group out"
+                f"the posterior's ace has {len(wanted)} on {quoted(dim)} and the group {quoted(name)} "
+                f"{out.sizes[dim]}, without names to match them; select the same in both, or leave the group out"
             )
     return out
 
@@ -389,10 +389,14 @@ def _selected(group: xr.Dataset, name: str, dim: str, wanted: pd.Index[Any]) -> 
         return group
     absent = [label for label in wanted if label not in own]
     if absent or not own.is_unique:
-        why = f"has no {dim} {absent[0]!s}" if absent else f"names several effects alike on {dim!r}, in another order"
+        why = (
+            f"has no {dim} {absent[0]!s}"
+            if absent
+            else f"names several effects alike on {quoted(dim)}, in another order"
+        )
         raise DecisionError(
-            f"the group {name!r} {why}, so that it does not match the effects in the posterior; leave the group out, "
-            "or use the same names in both"
+            f"the group {quoted(name)} {why}, so that it does not match the effects in the posterior; leave the group "
+            "out, or use the same names in both"
         )
     group = group.sel({dim: wanted})
     return group.sel(contrast_=wanted) if dim == "contrast" and "contrast_" in group.coords else group

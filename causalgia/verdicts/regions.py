@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia.analysis import is_of_placebos
-from causalgia.errors import DecisionError
+from causalgia.errors import DecisionError, quoted
 from causalgia.estimation.given import aligned
 from causalgia.estimation.moments import Array
 from causalgia.multiplicity.placebo import placebo_region
@@ -97,10 +97,10 @@ def region(rope: Any, effects: xr.Dataset) -> Region:
 def _direction(rope: float | np.number, ace: xr.DataArray, null: float) -> Region:
     """Return the point of no effect; rope=0 asks for it, whatever it is on the scale."""
     if rope != 0:
-        half = 0.1 if rope == null else abs(float(rope) - null)
+        half = abs(float(rope) - null) if -1e300 < rope < 1e300 and rope != null else 0.1
         alone = f"; rope=0 asks for the direction alone, about {null:g}" if null else ""
         ends_of = f"({null - half:g}, {null + half:g})" if null else f"({-half}, {half})"
-        raise DecisionError(f"rope={rope!r} is one number; a region has two ends: rope={ends_of}{alone}")
+        raise DecisionError(f"rope={quoted(rope)} is one number; a region has two ends: rope={ends_of}{alone}")
     return Region(np.full(ace.shape, null), np.full(ace.shape, null), f"{null:g}")
 
 
@@ -112,7 +112,8 @@ def _by_task(rope: Mapping[str, Any], ace: xr.DataArray) -> Region:
     tasks = [str(task) for task in ace["task"].to_numpy()]
     if set(rope) != set(tasks):
         raise DecisionError(
-            f"rope names the tasks {sorted(map(str, rope))}, and there are {tasks}; give a rope for each"
+            f"rope names the tasks {quoted(sorted(map(str, rope)))}, and there are {quoted(tasks)}; give a rope "
+            "for each"
         )
     pairs = np.array([ends(rope[task]) for task in tasks]).T.reshape(2, 1, -1, *[1] * (ace.ndim - 2))
     lower, upper = np.broadcast_to(pairs, (2, *ace.shape))
@@ -122,12 +123,12 @@ def _by_task(rope: Mapping[str, Any], ace: xr.DataArray) -> Region:
 def _in_sd(rope: str, effects: xr.Dataset) -> Region:
     found = _IN_SD.fullmatch(rope)
     if found is None or not float(found[1]) > 0:
-        raise DecisionError(f"rope={rope!r} is not a region; {THREE_WAYS}")
+        raise DecisionError(f"rope={quoted(rope)} is not a region; {THREE_WAYS}")
     null = null_value(effects)
     numbers = f"give two numbers: rope=({null - 0.1:g}, {null + 0.1:g})"
     if "control_sd" not in effects:
         raise DecisionError(
-            f"rope={rope!r} needs the sd of the control arm's outcomes (control_sd), {_why(effects)}; {numbers}"
+            f"rope={quoted(rope)} needs the sd of the control arm's outcomes (control_sd), {_why(effects)}; {numbers}"
         )
     arm = effects.attrs.get("control_sd_of", "the control arm")
     sd = effects["control_sd"].transpose(*effects["ace"].dims).to_numpy()
@@ -136,8 +137,8 @@ def _in_sd(rope: str, effects: xr.Dataset) -> Region:
         name = effects["contrast"].to_numpy()[k] if "contrast" in effects.coords else k
         task = f" (task {effects['task'].to_numpy()[t]!s})" if "task" in effects.coords else ""
         raise DecisionError(
-            f"contrast {name!s}: {arm}'s outcomes do not vary{task}, so that rope={rope!r} has no width; use more "
-            f"units, or {numbers}"
+            f"contrast {name!s}: {arm}'s outcomes do not vary{task}, so that rope={quoted(rope)} has no width; use "
+            f"more units, or {numbers}"
         )
     half = float(found[1]) * sd
     about = f" (relative to its mean) about {null:g}" if null else ""
@@ -148,7 +149,7 @@ def _why(effects: xr.Dataset) -> str:
     """Say why there is no sd of the control arm."""
     scale = effects.attrs.get("transform")
     if scale in _WITHOUT_SD:
-        return f"and scale={scale!r} is a function of four means, of which none is in sd of an outcome"
+        return f"and scale={quoted(scale)} is a function of four means, of which none is in sd of an outcome"
     return "which cg.contrast adds and a table of effects lacks"
 
 

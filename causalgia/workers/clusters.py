@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from causalgia.errors import ClusterError, MissingExtraError
+from causalgia.errors import ClusterError, MissingExtraError, quoted
 from causalgia.workers.allocating import ENVIRONMENT
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def local_cluster(n: int) -> Iterator[Client]:
     causalgia.errors.ClusterError: 0 workers answer nothing; ask for at least 1
     """
     if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-        raise ClusterError(f"{n!r} workers answer nothing; ask for at least 1")
+        raise ClusterError(f"{quoted(n)} workers answer nothing; ask for at least 1")
     distributed = dask()
     with (
         distributed.LocalCluster(
@@ -180,11 +180,13 @@ def connected(address: str) -> Iterator[Client]:
     """
     distributed = dask()
     if not _ADDRESS.fullmatch(address):
-        raise ClusterError(f"no Dask scheduler answers at {address!r}, which is no address such as tcp://10.0.0.1:8786")
+        raise ClusterError(
+            f"no Dask scheduler answers at {quoted(address)}, which is no address such as tcp://10.0.0.1:8786"
+        )
     try:
         client = distributed.Client(address, timeout=_TO_CONNECT, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
         cure = "start one with `dask scheduler`, and check the address that it prints (tcp://host:8786)"
-        raise ClusterError(f"no Dask scheduler answers at {address!r}; {cure}") from error
+        raise ClusterError(f"no Dask scheduler answers at {quoted(address)}; {cure}") from error
     with client:
         yield client

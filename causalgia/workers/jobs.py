@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from causalgia.errors import CausalgiaError, ClusterError, one_line
+from causalgia.errors import CausalgiaError, ClusterError, one_line, quoted
 from causalgia.workers.answering import Heard, answered, forget
 from causalgia.workers.clusters import GO_ON, TO_COME, gone, n_threads
 from causalgia.workers.sending import Origin
@@ -210,7 +210,7 @@ def _time_limit() -> float:
     except (TypeError, ValueError, KeyError, AttributeError):
         limit = float("nan")
     if not limit > 0:
-        raise ClusterError(f"{TIME_LIMIT}={said!r} in Dask's configuration is no time; for example '10 minutes'")
+        raise ClusterError(f"{TIME_LIMIT}={quoted(said)} in Dask's configuration is no time; for example '10 minutes'")
     return limit
 
 

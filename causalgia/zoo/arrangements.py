@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.errors import PredictorError
+from causalgia.errors import PredictorError, quoted
 from causalgia.zoo.numbers import number, positive, whole
 from causalgia.zoo.terms import Term
 from causalgia.zoo.windows import (
@@ -90,7 +90,7 @@ class Pair(Term):
         if self.reach is not None:
             object.__setattr__(self, "reach", whole(self.reach, f"{self._label}: reach"))
         if self.direction not in ("either", "forward"):
-            raise PredictorError(f"{self._label}: direction={self.direction!r} must be 'either' or 'forward'")
+            raise PredictorError(f"{self._label}: direction={quoted(self.direction)} must be 'either' or 'forward'")
 
     @property
     def _label(self) -> str:
@@ -104,8 +104,8 @@ class Pair(Term):
         ends = [-1, *(knot[0] for knot in knots if len(knot) == 2), self.min_distance]
         if not knots or len(ends) != len(knots) + 2 or any(a >= b for a, b in pairwise(ends)):
             raise PredictorError(
-                f"{self._label}: clash={self.clash!r} must be a number, or (distance, effect) by rising distance, all "
-                f"below min_distance={self.min_distance}"
+                f"{self._label}: clash={quoted(self.clash)} must be a number, or (distance, effect) by rising "
+                f"distance, all below min_distance={self.min_distance}"
             )
         label = f"{self._label}: clash"
         return tuple((whole(d, f"{label}: distance"), number(effect, f"{label} at {d}")) for d, effect in knots)
@@ -231,7 +231,7 @@ class Hairpin(Term):
         given = self.loop if isinstance(self.loop, tuple | list | range) else (self.loop,)
         object.__setattr__(self, "loop", tuple(whole(x, f"{label}: loop", least=width) for x in given))
         if not self.loops or len(set(self.loops)) < len(self.loops):
-            raise PredictorError(f"{label}: loop={self.loop!r} must be one length or several different ones")
+            raise PredictorError(f"{label}: loop={quoted(self.loop)} must be one length or several different ones")
 
     @property
     def loops(self) -> tuple[int, ...]:

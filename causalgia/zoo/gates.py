@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from causalgia.errors import PredictorError
+from causalgia.errors import PredictorError, quoted
 from causalgia.zoo.automaton import expected_exp
 from causalgia.zoo.numbers import number
 from causalgia.zoo.terms import Term
@@ -63,11 +63,13 @@ class Gate(Term):
     def __post_init__(self) -> None:
         words: object = self.words
         if not isinstance(words, tuple | list) or len(set(words)) < max(2, len(words)):
-            raise PredictorError(f"Gate(words={words!r}): give two or more different words, such as ('GATA', 'CACG')")
+            raise PredictorError(
+                f"Gate(words={quoted(words)}): give two or more different words, such as ('GATA', 'CACG')"
+            )
         object.__setattr__(self, "words", tuple(words))
         object.__setattr__(self, "bonus", number(self.bonus, f"gate {self.words}: bonus"))
         if self.logic not in ("and", "or"):
-            raise PredictorError(f"gate {self.words}: logic={self.logic!r} must be 'and' or 'or'")
+            raise PredictorError(f"gate {self.words}: logic={quoted(self.logic)} must be 'and' or 'or'")
         self.sites()
 
     def sites(self) -> tuple[Site, ...]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.errors import MissingExtraError, PredictorError
+from causalgia.errors import MissingExtraError, PredictorError, quoted
 from causalgia.predict.predictor import (
     Predictor,
     Progress,
@@ -104,7 +104,7 @@ class Oracle(Predictor):
             "length": None if length is None else whole(length, "length"),
         }
         if link not in ("identity", "exp"):
-            raise PredictorError(f"link={link!r} must be 'identity' or 'exp'")
+            raise PredictorError(f"link={quoted(link)} must be 'identity' or 'exp'")
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
@@ -220,7 +220,9 @@ def _expected_exp(columns: Columns, used: list[tuple[float, Term]]) -> Numbers:
 def _checked_terms(terms: tuple[object, ...]) -> tuple[Term, ...]:
     odd = [term for term in terms if not isinstance(term, Term)]
     if odd or not terms:
-        raise PredictorError(f"an oracle is made of terms such as zoo.Word('GATA'), not {odd[0] if odd else 'none'!r}")
+        raise PredictorError(
+            f"an oracle is made of terms such as zoo.Word('GATA'), not {quoted(odd[0] if odd else 'none')}"
+        )
     return terms  # type: ignore[return-value]  # checked above
 
 

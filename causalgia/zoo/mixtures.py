@@ -31,6 +31,7 @@ from causalgia.design import (
 from causalgia.design.patterned import Patterned
 from causalgia.design.patterns import as_pattern
 from causalgia.design.rearranged import admissible, count_orders
+from causalgia.errors import quoted
 from causalgia.sequences.motifs import Motif
 from causalgia.sequences.records import as_sequences
 from causalgia.zoo.automaton import NoClosedForm
@@ -165,7 +166,7 @@ def _(intervention: Placebo, before: Mixture) -> Mixture:
     if not isinstance(source, str) or intervention.strand != "+":
         raise NoClosedForm("a placebo of a motif, or on the opposite strand, is drawn and not enumerated")
     if count_orders(source) > _MOST_COMPONENTS:
-        raise NoClosedForm(f"'{source}' has more than {_MOST_COMPONENTS:,} rearrangements")
+        raise NoClosedForm(f"{quoted(source)} has more than {_MOST_COMPONENTS:,} rearrangements")
     return before.overwrite(np.eye(4)[admissible(source)], intervention.at)
 
 

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 import numpy as np
 
-from causalgia.errors import PredictorError
+from causalgia.errors import PredictorError, quoted
 from causalgia.zoo.arrangements import Hairpin, Pair
 from causalgia.zoo.gains import Bump, Slope
 from causalgia.zoo.gates import Gate
@@ -213,8 +213,8 @@ def oracle(name: str) -> Oracle:
     >>> oracle("gata1_like").tasks
     ('K562', 'HepG2')
     """
-    if name not in _NAMED:
-        near = get_close_matches(str(name), _NAMED, n=2, cutoff=0.4)
+    if not isinstance(name, str) or name not in _NAMED:
+        near = get_close_matches(quoted(name), _NAMED, n=2, cutoff=0.4)
         hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(_NAMED)}"
-        raise PredictorError(f"zoo has no oracle {name!r}; {hint}")
+        raise PredictorError(f"zoo has no oracle {quoted(name)}; {hint}")
     return _NAMED[name]()

@@ -13,7 +13,7 @@ from causalgia.errors import PredictorError, quoted
 def number(value: object, name: str) -> float:
     """Return a finite number as a float, or raise PredictorError naming it."""
     if isinstance(value, bool) or not isinstance(value, SupportsFloat) or not math.isfinite(float(value)):
-        raise PredictorError(f"{name} = {value!r} must be a finite number")
+        raise PredictorError(f"{name} = {quoted(value)} must be a finite number")
     return float(value)
 
 
@@ -21,7 +21,7 @@ def positive(value: object, name: str) -> float:
     """Return a number above 0, or raise PredictorError naming it."""
     checked = number(value, name)
     if checked <= 0:
-        raise PredictorError(f"{name} = {value!r} must be above 0")
+        raise PredictorError(f"{name} = {quoted(value)} must be above 0")
     return checked
 
 

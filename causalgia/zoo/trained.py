@@ -12,7 +12,7 @@ from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias
 
-from causalgia.errors import PredictorError
+from causalgia.errors import PredictorError, quoted
 from causalgia.tables import nearest
 from causalgia.zoo.named import oracle
 
@@ -199,7 +199,7 @@ def file_digest(path: Path) -> str:
 def _require_known(name: object, known: tuple[str, ...], what: str) -> None:
     if name in known:
         return
-    raise PredictorError(f"zoo has {what} {name!r}, there are {', '.join(known)}{nearest(str(name), known)}")
+    raise PredictorError(f"zoo has {what} {quoted(name)}, there are {', '.join(known)}{nearest(str(name), known)}")
 
 
 def _checked_member(member: object) -> int:
@@ -208,7 +208,7 @@ def _checked_member(member: object) -> int:
     except TypeError:
         which = -1
     if which not in range(MEMBERS):
-        raise PredictorError(f"member={member!r} must be a whole number from 0 to {MEMBERS - 1}")
+        raise PredictorError(f"member={quoted(member)} must be a whole number from 0 to {MEMBERS - 1}")
     return which
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from causalgia.design import Design, Genomic, Intervention, Untreated
 from causalgia.design.contrasts import Contrasts, contrasts_of
-from causalgia.errors import ContrastError, DesignError
+from causalgia.errors import ContrastError, DesignError, quoted
 from causalgia.streams import RNG
 from causalgia.zoo.expecting import exact_means
 from causalgia.zoo.numbers import whole
@@ -134,7 +134,7 @@ def _checked(contrasts: Mapping[str, Mapping[str, float]], design: Design) -> Co
 def _against(control: str, design: Design, why: str) -> Asked:
     if control not in design.arm_names:
         arms = ", ".join(design.arm_names)
-        raise ContrastError(f"control '{control}' is not an arm of the design; its arms are {arms}")
+        raise ContrastError(f"control {quoted(control)} is not an arm of the design; its arms are {arms}")
     return Asked(contrasts_of(control, design.arm_names), control, why)
 
 

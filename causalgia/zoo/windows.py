@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.errors import PredictorError
+from causalgia.errors import PredictorError, quoted
 from causalgia.sequences.alphabet import Tokens, parse_word, reverse_complement_word
 
 Strand: TypeAlias = Literal["+", "-", "both"]
@@ -50,7 +50,7 @@ class Site:
         True
         """
         if strand not in ("+", "-", "both"):
-            raise PredictorError(f"word '{word}': strand={strand!r} must be '+', '-' or 'both'")
+            raise PredictorError(f"word {quoted(word)}: strand={quoted(strand)} must be '+', '-' or 'both'")
         forward, backward = _admitted(word), _admitted(reverse_complement_word(word))
         both = {"+": (forward,), "-": (backward,), "both": (forward, backward)}[strand]
         return cls(tuple(dict.fromkeys(both)))

@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 from scipy import special
 
-from causalgia.errors import EstimateError
+from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.request import require_ci_prob
 from causalgia.mpra.comparing.agreement import (
     auroc,
@@ -123,14 +123,14 @@ def concordance(
 
 def _require_bins(bins: Any) -> int:
     if isinstance(bins, bool) or not isinstance(bins, int | np.integer) or bins < 1:
-        raise EstimateError(f"bins={bins!r} is no number of bins; give 1 or more")
+        raise EstimateError(f"bins={quoted(bins)} is no number of bins; give 1 or more")
     return int(bins)
 
 
 def _require_level(level: Any) -> float:
     number = isinstance(level, int | float | np.number) and not isinstance(level, bool)
     if not number or not 0 < float(level) < 1:
-        raise EstimateError(f"level={level!r} is no false discovery rate between 0 and 1; for example level=0.05")
+        raise EstimateError(f"level={quoted(level)} is no false discovery rate between 0 and 1; for example level=0.05")
     return float(level)
 
 
@@ -165,7 +165,9 @@ def _lines(pair: Pair) -> list[Straight]:
     x, y, vx, vy, cluster = pair.x, pair.y, pair.sx**2, pair.sy**2, pair.cluster
     if (vy <= 0).any():
         where = pair.elements[int(np.argmax(vy <= 0))]
-        raise EstimateError(f"measured: the se of element '{where}' is 0; leave it out, or say how well it is known")
+        raise EstimateError(
+            f"measured: the se of element {quoted(where)} is 0; leave it out, or say how well it is known"
+        )
     return [
         weighted_line(x, y, cluster=cluster),
         weighted_line(x, y, 1 / vy, cluster),
@@ -223,8 +225,8 @@ def _together(parts: list[xr.Dataset], names: list[str]) -> xr.Dataset:
     for part, name in zip(parts, names, strict=True):
         if part.sizes["element"] != len(kept):
             raise EstimateError(
-                f"the contrasts are of different elements ('{name}' has {part.sizes['element']:,}, {len(kept):,} are "
-                f"in every contrast); compare one at a time: contrasts={{{name!r}: '...'}}"
+                f"the contrasts are of different elements ({quoted(name)} has {part.sizes['element']:,}, {len(kept):,} "
+                f"are in every contrast); compare one at a time: contrasts={{{quoted(name)}: '...'}}"
             )
     most = max(part.sizes["bin"] for part in parts)
     whole = [part.pad(bin=(0, most - part.sizes["bin"]), constant_values=0) for part in parts]

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia.errors import EstimateError
+from causalgia.errors import EstimateError, quoted
 from causalgia.mpra.comparing.random_draw import random_draw_test
 
 Array: TypeAlias = NDArray[np.float64]
@@ -112,10 +112,11 @@ def check_parents(parents: NDArray[Any] | None, measured: Flags) -> str:
     if shares.any():
         raise EstimateError(
             f"condition 'other parents': {int(shares.sum()):,} of {len(shares):,} units that were not measured share a "
-            f"parent with measured ones (such as '{parents[~measured][shares][0]}'); shuffles of the measured units' "
-            "own parents cover .72-.75 at .95, for they say nothing of other parents. Leave them out, and predict "
-            "units of parents of their own: others = ~virtual.parent.isin(virtual.parent.sel(unit=measured.unit)) | "
-            "virtual.unit.isin(measured.unit); virtual.sel(unit=others)"
+            f"parent with measured ones (such as {quoted(parents[~measured][shares][0])}); shuffles of the measured "
+            "units' own parents cover .72-.75 at .95, for they say nothing of other parents. Leave them out, and "
+            "predict units of parents of their own: others = "
+            "~virtual.parent.isin(virtual.parent.sel(unit=measured.unit)) | virtual.unit.isin(measured.unit); "
+            "virtual.sel(unit=others)"
         )
     return "held: no other unit shares a parent with a measured one"
 
@@ -149,7 +150,7 @@ def check_draw(f: Array, f_rest: Array, cluster: Codes | None, cluster_rest: Cod
             what, a, b = "distances of predictions from the median", abs(a - median), abs(b - median)
         name = names[found.contrast]
         raise EstimateError(
-            f"condition 'a random draw': contrast '{name}', the {what} of the measured units have the mean "
+            f"condition 'a random draw': contrast {quoted(name)}, the {what} of the measured units have the mean "
             f"{a.mean():.3g}, of the others {b.mean():.3g} (permutation p = {found.p:.1g}); units that were selected "
             "by their prediction are no random draw of the population. Measure a random draw, or predict only the "
             "population that it is one of"

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
-from causalgia.errors import EstimateError, OutcomesError
+from causalgia.errors import EstimateError, OutcomesError, quoted
 from causalgia.mpra.counting.sides import CONTROLS, other_library
 from causalgia.multiplicity import weighted_bh
 
@@ -119,7 +119,7 @@ def _require_probabilities(values: Array, name: str, measured: pd.DataFrame) -> 
     if not good.all():
         i = int(np.argmin(good))
         raise OutcomesError(
-            f"measured: {name} of element '{measured['element'].iloc[i]}' is {values[i]}, no probability"
+            f"measured: {name} of element {quoted(measured['element'].iloc[i])} is {values[i]}, no probability"
         )
 
 
@@ -129,18 +129,20 @@ def _require_enough(both: pd.DataFrame, virtual: pd.DataFrame, measured: pd.Data
         other = other_library(names[1], virtual["element"])
         if other:
             raise OutcomesError(
-                f"{len(both)} elements are both virtual and measured; measured element '{names[1]}' is not in the "
-                f"virtual trial{other}. Predict the library that was measured: cg.mpra.virtual_trial"
+                f"{len(both)} elements are both virtual and measured; measured element {quoted(names[1])} is not in "
+                f"the virtual trial{other}. Predict the library that was measured: cg.mpra.virtual_trial"
             )
         raise OutcomesError(
-            f"{len(both)} elements are both virtual (first: '{names[0]}') and measured (first: '{names[1]}'), and "
-            f"{LEAST} are needed; the units of the virtual trial have to have the names of the measured elements"
+            f"{len(both)} elements are both virtual (first: {quoted(names[0])}) and measured (first: "
+            f"{quoted(names[1])}), and {LEAST} are needed; the units of the virtual trial have to have the names of "
+            "the measured elements"
         )
     for column, side in (("effect_virtual", "virtual"), ("effect", "measured")):
         values = both[column].to_numpy(float)
         if np.ptp(values) <= 1e-12 * max(1.0, float(np.abs(values).max())):
             raise EstimateError(
-                f"contrast '{contrast}': all {side} effects are {values[0]:g}, and elements that do not differ cannot "
+                f"contrast {quoted(contrast)}: all {side} effects are {values[0]:g}, and elements that do not "
+                "differ cannot "
                 "agree; leave it out: contrasts={...}"
             )
 

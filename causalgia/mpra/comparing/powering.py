@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia.errors import ContrastError, EstimateError, OutcomesError
+from causalgia.errors import ContrastError, EstimateError, OutcomesError, quoted
 from causalgia.estimation.moments import p_and_limits
 from causalgia.estimation.request import require_ci_prob
 from causalgia.estimation.tails import log_p
@@ -229,8 +229,8 @@ def _units(f: xr.DataArray, y: xr.DataArray) -> _Units:
         other = other_library(str(names[places < 0][0]), predicted)
         raise OutcomesError(
             f"{int((places < 0).sum()):,} of {len(names):,} measured units were not predicted (such as "
-            f"'{names[places < 0][0]}'{other}); the virtual trial has to have them too, by the same names (its first "
-            f"unit is '{predicted[0]}'): cg.mpra.virtual_trial"
+            f"{quoted(names[places < 0][0])}{other}); the virtual trial has to have them too, by the same names (its "
+            f"first unit is {quoted(predicted[0])}): cg.mpra.virtual_trial"
         )
     if not len(names):
         raise EstimateError("no measured unit is left, controls of the bench being left out; four are needed")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from causalgia.errors import ContrastError, EstimateError, OutcomesError
+from causalgia.errors import ContrastError, EstimateError, OutcomesError, quoted
 from causalgia.mpra.comparing.powered import SharedNoise, noise_beyond
 from causalgia.schema import validate
 from causalgia.tables import nearest
@@ -106,7 +106,9 @@ def of_task(effects: xr.Dataset, task: str | None) -> xr.Dataset:
     if task is None and len(tasks) > 1:
         raise ContrastError(f"virtual: there are the tasks {', '.join(tasks)}; say which one was measured: task=")
     if task is not None and str(task) not in tasks:
-        raise ContrastError(f"virtual: there is no task {task!r}{nearest(str(task), tasks)}; it has {', '.join(tasks)}")
+        raise ContrastError(
+            f"virtual: there is no task {quoted(task)}{nearest(str(task), tasks)}; it has {', '.join(tasks)}"
+        )
     return effects.isel(task=tasks.index(str(task)) if task is not None else 0, drop=True)
 
 
@@ -171,7 +173,9 @@ def _of_frame(frame: pd.DataFrame, side: Side) -> pd.DataFrame:
     table = table.rename(columns={old: new for old, new in _OTHER_NAMES.items() if new not in table.columns})
     for column in ("element", "effect"):
         if column not in table.columns:
-            raise OutcomesError(f"{side}: no column '{column}', only {', '.join(map(str, table.columns))}; rename it")
+            raise OutcomesError(
+                f"{side}: no column {quoted(column)}, only {', '.join(map(str, table.columns))}; rename it"
+            )
     if "se" not in table.columns:
         if side == "measured":
             raise EstimateError("measured: no column 'se'; without standard errors noise cannot be told from truth")
@@ -187,7 +191,9 @@ def _checked(table: pd.DataFrame, side: Side) -> pd.DataFrame:
         raise OutcomesError(f"{side}: the table has no rows; give effects of ten elements or more")
     if "parent" in table and table["parent"].isna().any():
         row = table[table["parent"].isna()].iloc[0]
-        raise OutcomesError(f"{side}: the parent of element '{row['element']}' is empty; name it, or drop the column")
+        raise OutcomesError(
+            f"{side}: the parent of element {quoted(row['element'])} is empty; name it, or drop the column"
+        )
     table = table.assign(**{c: _numbers(table, c, side) for c in ("df", "p", "q") if c in table})
     for column in ("effect", "se"):
         values = pd.to_numeric(table[column], errors="coerce").to_numpy(float)
@@ -195,13 +201,15 @@ def _checked(table: pd.DataFrame, side: Side) -> pd.DataFrame:
         if bad.any():
             row = table.iloc[int(np.argmax(bad))]
             raise OutcomesError(
-                f"{side}: {column} of element '{row['element']}' in contrast '{row['contrast']}' is {row[column]}; "
-                "leave the element out, or repair it where it arose"
+                f"{side}: {column} of element {quoted(row['element'])} in contrast {quoted(row['contrast'])} is "
+                f"{row[column]}; leave the element out, or repair it where it arose"
             )
     twice = table.duplicated(["contrast", "element"])
     if twice.any():
         row = table[twice].iloc[0]
-        raise OutcomesError(f"{side}: element '{row['element']}' appears twice in contrast '{row['contrast']}'")
+        raise OutcomesError(
+            f"{side}: element {quoted(row['element'])} appears twice in contrast {quoted(row['contrast'])}"
+        )
     return table.reset_index(drop=True)
 
 
@@ -213,7 +221,7 @@ def _numbers(table: pd.DataFrame, column: str, side: Side) -> pd.Series[float]:
         bad |= numbers <= 0
     if bad.any():
         row = table[bad].iloc[0]
-        raise OutcomesError(f"{side}: {column} of element '{row['element']}' is {row[column]}; correct it")
+        raise OutcomesError(f"{side}: {column} of element {quoted(row['element'])} is {row[column]}; correct it")
     return numbers
 
 
@@ -243,15 +251,15 @@ def matched_contrasts(
     if contrasts is not None:
         if not isinstance(contrasts, Mapping) or not contrasts:
             raise ContrastError(
-                f"contrasts={contrasts!r} names none; give measured name -> virtual name: "
-                f"{{{of_measured[0]!r}: {of_virtual[0]!r}}}"
+                f"contrasts={quoted(contrasts)} names none; give measured name -> virtual name: "
+                f"{{{quoted(of_measured[0])}: {quoted(of_virtual[0])}}}"
             )
         for name, known, side in (
             *((str(m), of_measured, "measured") for m in contrasts),
             *((str(v), of_virtual, "virtual") for v in contrasts.values()),
         ):
             if name not in known:
-                raise ContrastError(f"{side}: there is no contrast '{name}'; it has {', '.join(known)}")
+                raise ContrastError(f"{side}: there is no contrast {quoted(name)}; it has {', '.join(known)}")
         return {str(m): str(v) for m, v in contrasts.items()}
     shared = {name: name for name in of_measured if name in of_virtual}
     if shared:
@@ -260,5 +268,5 @@ def matched_contrasts(
         return {of_measured[0]: of_virtual[0]}
     raise ContrastError(
         f"virtual contrasts {', '.join(of_virtual)} and measured contrasts {', '.join(of_measured)} share no name; say "
-        f"which belong together: contrasts={{{of_measured[0]!r}: {of_virtual[0]!r}}}"
+        f"which belong together: contrasts={{{quoted(of_measured[0])}: {quoted(of_virtual[0])}}}"
     )

@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.design.arms import Arm
-from causalgia.errors import LibraryError, OutcomesError, PredictorError, SequenceError
+from causalgia.errors import LibraryError, OutcomesError, PredictorError, SequenceError, quoted
 from causalgia.inputs import parse_json
 from causalgia.packed import unpack
 from causalgia.predict import NonFiniteError, Predictor, check_batch_mates
@@ -134,7 +134,9 @@ def _places(library: xr.Dataset, rows: NDArray[np.int64], arms: list[str]) -> tu
     place = {name: i for i, name in enumerate(arms)}
     unknown = [name for name in of_arm.tolist() if name not in place]
     if unknown:
-        raise LibraryError(f"arm '{unknown[0]}' is not one of the design's: {', '.join(arms)}; correct the library")
+        raise LibraryError(
+            f"arm {quoted(unknown[0])} is not one of the design's: {', '.join(arms)}; correct the library"
+        )
     return found[np.argsort(first)], rank[inverse], np.array([place[name] for name in of_arm.tolist()])
 
 
@@ -143,19 +145,21 @@ def _incomplete(elements: Names, element: Names, arm: Names, arms: Sequence[Arm]
     np.add.at(times, (element, arm), 1)
     odd, at = np.argwhere(times != 1)[0]
     return LibraryError(
-        f"element '{elements[odd]}' has {times[odd, at]} inserts in arm '{arms[at].name}'; in a crossover every "
-        "element has one in every arm: leave the element out, or correct its rows"
+        f"element {quoted(elements[odd])} has {times[odd, at]} inserts in arm {quoted(arms[at].name)}; in a crossover "
+        "every element has one in every arm: leave the element out, or correct its rows"
     )
 
 
 def _flanked(inserts: Names, flanks: tuple[str, str]) -> Tokens:
     if isinstance(flanks, str):
-        raise LibraryError(f"flanks={flanks!r}: give two, the letters to the left and to the right: ('ACGT', 'ACGT')")
+        raise LibraryError(
+            f"flanks={quoted(flanks)}: give two, the letters to the left and to the right: ('ACGT', 'ACGT')"
+        )
     try:
         left, right = (encode(flank)[0] if flank else np.empty(0, np.uint8) for flank in flanks)
         tokens = encode(inserts.tolist())
     except (SequenceError, TypeError, ValueError) as error:
-        raise LibraryError(f"flanks={flanks!r} and inserts are letters A, C, G, T: {error}") from error
+        raise LibraryError(f"flanks={quoted(flanks)} and inserts are letters A, C, G, T: {error}") from error
     n = len(tokens)
     return np.concatenate([np.tile(left, (n, 1)), tokens, np.tile(right, (n, 1))], axis=1)
 
@@ -167,7 +171,7 @@ def _answers(predictor: Predictor, tokens: Tokens, names: Names) -> NDArray[Any]
         check_batch_mates(predictor, tokens[fresh][:8])
         asked = predictor.predict(tokens[fresh])
     except NonFiniteError as error:
-        raise PredictorError(f"oligo '{names[fresh[error.row]]}': {error.detail}") from error
+        raise PredictorError(f"oligo {quoted(names[fresh[error.row]])}: {error.detail}") from error
     except PredictorError as error:
         raise PredictorError(f"inserts with flanks of {tokens.shape[1]} bp: {error}") from error
     found: NDArray[Any] = asked[numbers]

@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia.errors import CountsError
+from causalgia.errors import CountsError, quoted
 from causalgia.mpra.counting.aggregating import oligo_activity, refuse_unseen
 from causalgia.mpra.counting.layers import Array, Ints, oligo_means, oligo_variances, sampling_covariance
 from causalgia.mpra.counting.parallel import parallel_oligos
@@ -171,7 +171,9 @@ def _asked(counts: xr.Dataset, arms: Sequence[str] | None) -> tuple[list[str], L
     twice = side.duplicated(["element", "arm"])
     if twice.any():
         row = side[twice].iloc[0]
-        raise CountsError(f"element '{row['element']}' has two oligos in arm '{row['arm']}'; make them two elements")
+        raise CountsError(
+            f"element {quoted(row['element'])} has two oligos in arm {quoted(row['arm'])}; make them two elements"
+        )
     wide = side.pivot(index="element", columns="arm", values="place").reindex(columns=names).fillna(-1)
     wide = wide.loc[list(dict.fromkeys(side["element"]))].astype(np.int64)
     has = (wide.to_numpy() >= 0).sum(axis=1)
@@ -197,7 +199,7 @@ def _arms(side: pd.DataFrame, arms: Sequence[str] | None) -> list[str]:
     unknown = [name for name in names if name not in known]
     if unknown or isinstance(arms, str) or len(set(names)) < len(names) or not names:
         what = f"no arm '{unknown[0]}'" if unknown else "give a list of different arms"
-        raise CountsError(f"arms={arms!r}: {what}; the arms are {', '.join(known)}")
+        raise CountsError(f"arms={quoted(arms)}: {what}; the arms are {', '.join(known)}")
     return names
 
 
@@ -206,6 +208,6 @@ def _refuse_ragged(ragged: pd.DataFrame, names: list[str]) -> None:
         row = ragged.iloc[0]
         absent = [name for name in names if row[name] < 0]
         raise CountsError(
-            f"element '{row.name}' has no oligo in arm {', '.join(map(repr, absent))}, and {len(ragged) - 1:,} more "
-            f"elements lack some arm; say which are compared: arms={[n for n in names if n not in absent]!r}"
+            f"element {quoted(row.name)} has no oligo in arm {', '.join(map(quoted, absent))}, and {len(ragged) - 1:,} "
+            f"more elements lack some arm; say which are compared: arms={quoted([n for n in names if n not in absent])}"
         )

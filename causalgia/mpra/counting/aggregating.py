@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from causalgia.errors import CountsError
+from causalgia.errors import CountsError, quoted
 from causalgia.mpra.counting.layers import oligo_means
 from causalgia.mpra.counting.ratios import cell_ratios, dna_observed
 from causalgia.mpra.counting.summing import group_sums
@@ -75,7 +75,7 @@ def aggregate(counts: xr.Dataset) -> xr.Dataset:
 def oligo_activity(counts: xr.Dataset, method: str) -> tuple[Array, NDArray[np.int64]]:
     """Return log2(RNA/DNA) of every oligo in every replicate, and the barcodes behind it, both ``(n_oligos, R)``."""
     if method not in METHODS:
-        raise CountsError(f"method={method!r} is neither 'barcodes' (each counts once) nor 'sums'")
+        raise CountsError(f"method={quoted(method)} is neither 'barcodes' (each counts once) nor 'sums'")
     if method == "sums":
         sums = aggregate(counts)
         return sums["log2_ratio"].to_numpy(), sums["n_bc"].to_numpy()
@@ -93,7 +93,7 @@ def refuse_unseen(counts: xr.Dataset, n: NDArray[np.int64], oligos: NDArray[np.i
     element, arm = (counts[name].to_numpy()[oligos[tuple(which)]] for name in ("element", "arm"))
     replicate = counts["replicate"].to_numpy()[r]
     raise CountsError(
-        f"element '{element}', arm '{arm}': no barcode with DNA in replicate {replicate}, as in "
+        f"element {quoted(element)}, arm {quoted(arm)}: no barcode with DNA in replicate {replicate}, as in "
         f"{int(empty.any(axis=-1).sum()) - 1:,} more oligos; leave such elements out, in every arm: "
         "cg.mpra.filter(counts, min_barcodes=1)"
     )
@@ -142,10 +142,14 @@ def calls(counts: xr.Dataset, *, negative: str = "negative", method: str = "sums
     null = mean[counts["group"].to_numpy() == negative]
     if len(null) < 3:
         groups = ", ".join(dict.fromkeys(counts["group"].to_numpy().tolist()))
-        raise CountsError(f"{len(null)} oligos of group '{negative}', and 3 are the least; the groups are {groups}")
+        raise CountsError(
+            f"{len(null)} oligos of group {quoted(negative)}, and 3 are the least; the groups are {groups}"
+        )
     spread = MAD_TO_SD * float(np.median(np.abs(null - np.median(null))))
     if spread == 0:
-        raise CountsError(f"the {len(null)} oligos of group '{negative}' have one activity, so nothing measures others")
+        raise CountsError(
+            f"the {len(null)} oligos of group {quoted(negative)} have one activity, so nothing measures others"
+        )
     z = (mean - np.median(null)) / spread
     above = len(null) - np.searchsorted(np.sort(null), mean, side="left")
     p = ndtr(-z)

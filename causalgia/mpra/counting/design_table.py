@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from causalgia.errors import CountsError
+from causalgia.errors import CountsError, quoted
 from causalgia.inputs import parse_json
 
 DESIGN_COLUMNS = ("name", "category", "class", "SPDI", "allele", "info")
@@ -69,7 +69,10 @@ def side_of_design(design: pd.DataFrame, where: str) -> pd.DataFrame:
     first: dict[str, str] = {}
     for (name, *_), given in zip(side, design["name"].astype(str), strict=True):
         if first.setdefault(name, given) != given:
-            raise CountsError(f"{where}: oligos '{first[name]}' and '{given}' are both '{name}' in counts; rename one")
+            raise CountsError(
+                f"{where}: oligos {quoted(first[name])} and {quoted(given)} are both {quoted(name)} in counts; "
+                "rename one"
+            )
     return pd.DataFrame(side, columns=["oligo_name", "element", "arm", "group"], dtype=object)
 
 
@@ -77,7 +80,7 @@ def _place(row: tuple[Any, ...], where: str) -> tuple[str, str, str]:
     """Return element, arm and group of a row."""
     name, category, kind, spdi, allele, info = row
     if str(kind) not in _GROUPS:
-        raise CountsError(f"{where}: oligo '{name}' is of class '{kind}'; there are {', '.join(_GROUPS)}")
+        raise CountsError(f"{where}: oligo {quoted(name)} is of class '{kind}'; there are {', '.join(_GROUPS)}")
     group = _GROUPS[str(kind)]
     own = _own(info)
     if own is not None:
@@ -87,8 +90,8 @@ def _place(row: tuple[Any, ...], where: str) -> tuple[str, str, str]:
         return re.sub(r"\s+", "_", str(name)), str(category) if group == "test" else group, group
     if len(variants) > 1 or len(alleles) != 1:
         raise CountsError(
-            f"{where}: oligo '{name}' carries {len(variants)} variants and {len(alleles)} alleles; a side table has "
-            "one element an oligo: write one (oligo_name element arm group) for the variants that are compared"
+            f"{where}: oligo {quoted(name)} carries {len(variants)} variants and {len(alleles)} alleles; a side table "
+            "has one element an oligo: write one (oligo_name element arm group) for the variants that are compared"
         )
     return variants[0], alleles[0], group
 
@@ -115,5 +118,7 @@ def _several(cell: Any, name: Any, where: str) -> list[str]:
     except CountsError:
         found = None
     if not isinstance(found, list) or not all(isinstance(x, str) for x in found):
-        raise CountsError(f"{where}: oligo '{name}': {str(cell)[:40]!r} is no JSON array of texts, nor NA; correct it")
+        raise CountsError(
+            f"{where}: oligo {quoted(name)}: {quoted(str(cell)[:40])} is no JSON array of texts, nor NA; correct it"
+        )
     return found

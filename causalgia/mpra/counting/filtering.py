@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from causalgia.errors import CountsError
+from causalgia.errors import CountsError, quoted
 from causalgia.inputs import parse_json
 from causalgia.mpra.counting.layers import Ints, Mask, oligo_means, robust_z
 from causalgia.mpra.counting.ratios import cell_ratios, dna_observed
@@ -75,7 +75,7 @@ def filter(
         if value is not None and (
             isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < np.inf
         ):
-            raise CountsError(f"{name}={value!r} is not a number above 0")
+            raise CountsError(f"{name}={quoted(value)} is not a number above 0")
     if min_dna is not None:
         counts = _by_dna(counts, min_dna)
     if outliers is not None:
@@ -113,7 +113,7 @@ def _by_barcodes(counts: xr.Dataset, least: int, arms: Sequence[str] | None) -> 
     arm, element = counts["arm"].to_numpy(), counts["element"].to_numpy()
     unknown = [name for name in arms or () if name not in set(arm.tolist())]
     if unknown or isinstance(arms, str):
-        raise CountsError(f"arms={arms!r}: give a list of arms, of {', '.join(dict.fromkeys(arm.tolist()))}")
+        raise CountsError(f"arms={quoted(arms)}: give a list of arms, of {', '.join(dict.fromkeys(arm.tolist()))}")
     judged = np.ones(len(arm), dtype=bool) if arms is None else np.isin(arm, list(arms))
     few = judged & (barcodes_seen(counts).min(axis=1) < least)
     gone = np.isin(element, element[few])

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from causalgia.errors import CountsError
+from causalgia.errors import CountsError, quoted
 from causalgia.mpra.counting.aggregating import aggregate
 from causalgia.mpra.counting.filtering import barcode_z, barcodes_seen
 from causalgia.mpra.counting.findings import as_records, findings
@@ -74,7 +74,7 @@ def quality(counts: xr.Dataset, *, min_dna: float = 10.0, outlier: float = OUTLI
     given: dict[str, Any] = {"min_dna": min_dna, "outlier": outlier}
     for name, value in given.items():
         if isinstance(value, bool) or not isinstance(value, Real) or not float(value) >= 0:
-            raise CountsError(f"{name}={value!r} is not a number of at least 0")
+            raise CountsError(f"{name}={quoted(value)} is not a number of at least 0")
     of, n = counts["oligo_index"].to_numpy(), counts.sizes["oligo"]
     sums, z = aggregate(counts), barcode_z(counts)
     ratios, used = cell_ratios(counts)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from causalgia.errors import CountsError
+from causalgia.errors import CountsError, quoted
 from causalgia.inputs import read_bytes
 
 NAMES = ("barcode", "oligo_name")
@@ -37,12 +37,12 @@ def header_of(text: bytes, path: Path) -> list[str]:
     absent = [name for name in NAMES if name not in names]
     if absent:
         raise CountsError(
-            f"{path}, line 1: no column {' and '.join(map(repr, absent))} among {', '.join(names)[:200] or 'none'}; "
+            f"{path}, line 1: no column {' and '.join(map(quoted, absent))} among {', '.join(names)[:200] or 'none'}; "
             "the table is tab-separated, with a header barcode oligo_name dna_count_1 rna_count_1 ..."
         )
     twice = [name for name in names if names.count(name) > 1]
     if twice:
-        raise CountsError(f"{path}, line 1: column {twice[0]!r} is there twice; leave one of them out")
+        raise CountsError(f"{path}, line 1: column {quoted(twice[0])} is there twice; leave one of them out")
     return names
 
 
@@ -72,8 +72,8 @@ def _of_text(cells: pd.DataFrame, counts: Sequence[str], path: Path) -> CountsEr
         if wrong.any():
             i = int(np.argmax(wrong))
             return CountsError(
-                f"{at(path, i)}: {name} of oligo '{cells['oligo_name'].iloc[i]}' is {cells[name].iloc[i]!r}; a count "
-                "is a whole number, and a cell without one is empty"
+                f"{at(path, i)}: {name} of oligo {quoted(cells['oligo_name'].iloc[i])} is "
+                f"{quoted(cells[name].iloc[i])}; a count is a whole number, and a cell without one is empty"
             )
     return CountsError(f"{path}: some cell is neither a count nor empty")
 

@@ -13,7 +13,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia.errors import CountsError
+from causalgia.errors import CountsError, quoted
 from causalgia.mpra.counting.parsing import NAMES, at, header_of, table_of, text_of
 from causalgia.mpra.counting.sides import library_attrs, other_library, side_table
 from causalgia.mpra.counting.tables import MOST_READS, counts_of
@@ -130,9 +130,11 @@ def _columns(header: Sequence[str], path: Path) -> _Columns:
         if name in (*NAMES, "replicate"):
             continue
         if match is None or ("replicate" in header and match[2] is not None):
-            raise CountsError(f"{path}, line 1: column {name!r} is no count of DNA or RNA; leave it out or rename it")
+            raise CountsError(
+                f"{path}, line 1: column {quoted(name)} is no count of DNA or RNA; leave it out or rename it"
+            )
         if (match[2] or "") in found[match[1]]:
-            raise CountsError(f"{path}, line 1: two columns of {match[1]} for one replicate; leave {name!r} out")
+            raise CountsError(f"{path}, line 1: two columns of {match[1]} for one replicate; leave {quoted(name)} out")
         found[match[1]][match[2] or ""] = name
     dna, rna = found["dna"], found["rna"]
     for kind, other in (("dna", "rna"), ("rna", "dna")):
@@ -143,8 +145,8 @@ def _columns(header: Sequence[str], path: Path) -> _Columns:
     for kind, lone in (("rna", set(dna) - set(rna)), ("dna", set(rna) - set(dna))):
         if lone:
             raise CountsError(
-                f"{path}, line 1: replicate {min(lone)!r} has no column of {kind}; add {kind}_count_{min(lone)}, or "
-                "leave the replicate out (one DNA column in all is a plasmid pool, which serves every replicate)"
+                f"{path}, line 1: replicate {quoted(min(lone))} has no column of {kind}; add {kind}_count_{min(lone)}, "
+                "or leave the replicate out (one DNA column in all is a plasmid pool, which serves every replicate)"
             )
     return _Columns([name or "1" for name in rna], [dna[name] for name in rna], list(rna.values()))
 
@@ -158,7 +160,7 @@ def _chosen(names: list[str], chosen: Sequence[str] | None, path: Path) -> list[
     absent = [name for name in wanted if name not in names]
     if absent or not wanted or len(set(wanted)) < len(wanted):
         what = f"no replicate '{absent[0]}'" if absent else "give a list of different replicates"
-        raise CountsError(f"{path}: replicates={chosen!r}: {what}; there are {', '.join(names)}")
+        raise CountsError(f"{path}: replicates={quoted(chosen)}: {what}; there are {', '.join(names)}")
     return wanted
 
 
@@ -172,8 +174,8 @@ def _refuse_kinds(names: list[str], path: Path) -> None:
         first = next(iter(kinds.values()))
         raise CountsError(
             f"{path}: the columns are of {len(kinds)} kinds ({listed}), and cell types or conditions are no replicates "
-            f"of one another. Read one at a time: replicates={first!r} (--replicates {','.join(first)}); or, if they "
-            "are replicates all the same, name them all there"
+            f"of one another. Read one at a time: replicates={quoted(first)} (--replicates {','.join(first)}, and of a "
+            f"pilot --pilot-replicates {','.join(first)}); or, if they are replicates all the same, name them all there"
         )
 
 
@@ -202,7 +204,9 @@ def _check_letters(barcodes: NDArray[np.object_], path: Path) -> None:
     wrong = ~known[each].all(axis=1) | (each[:, 0] == 0)
     if wrong.any():
         i = int(np.argmax(wrong))
-        raise CountsError(f"{at(path, i)}: barcode {barcodes[i]!r} is not of the letters A, C, G, T (or N); mend it")
+        raise CountsError(
+            f"{at(path, i)}: barcode {quoted(barcodes[i])} is not of the letters A, C, G, T (or N); mend it"
+        )
 
 
 def _check_counts(table: pd.DataFrame, columns: Sequence[str], path: Path) -> None:
@@ -212,8 +216,8 @@ def _check_counts(table: pd.DataFrame, columns: Sequence[str], path: Path) -> No
         if wrong.any():
             i = int(np.argmax(wrong))
             raise CountsError(
-                f"{at(path, i)}: {name} of oligo '{table['oligo_name'].iloc[i]}' is {x[i]:g}; give the reads as they "
-                "were counted (whole, at least 0, below 2^53), not normalised"
+                f"{at(path, i)}: {name} of oligo {quoted(table['oligo_name'].iloc[i])} is {x[i]:g}; give the reads as "
+                "they were counted (whole, at least 0, below 2^53), not normalised"
             )
 
 
@@ -231,8 +235,8 @@ def _check_known(table: pd.DataFrame, side: pd.DataFrame, path: Path) -> None:
             else "add its row to arms=, or drop the rows"
         )
         raise CountsError(
-            f"{at(path, i)}: oligo '{name}' is not in the side table, nor are those of {int(which.sum()) - 1:,} more "
-            f"rows{other}; {cure}"
+            f"{at(path, i)}: oligo {quoted(name)} is not in the side table, nor are those of {int(which.sum()) - 1:,} "
+            f"more rows{other}; {cure}"
         )
 
 
@@ -255,7 +259,9 @@ def _check_replicates(table: pd.DataFrame, path: Path) -> None:
     blank = (table["replicate"].astype(str).str.strip() == "").to_numpy()
     if blank.any():
         i = int(np.argmax(blank))
-        raise CountsError(f"{at(path, i)}: replicate of oligo '{table['oligo_name'].iloc[i]}' is empty; fill it in")
+        raise CountsError(
+            f"{at(path, i)}: replicate of oligo {quoted(table['oligo_name'].iloc[i])} is empty; fill it in"
+        )
 
 
 def _check_once(table: pd.DataFrame, barcode: Ints, cell: Ints, first: Ints, path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
-from causalgia.errors import CountsError
+from causalgia.errors import CountsError, quoted
 from causalgia.inputs import read_bytes
 from causalgia.mpra.counting.design_table import DESIGN_COLUMNS, is_design, side_of_design
 from causalgia.schema import validate
@@ -83,7 +83,7 @@ def other_library(name: str, known: Iterable[str]) -> str:
         return ""
     same = re.compile(f"{re.escape(found['stem'])}\\.[0-9a-f]{{6}}{re.escape(found['arm'] or '')}")
     other = next((one for one in known if same.fullmatch(one)), None)
-    return "" if other is None else f"; it has {other!r}, which is another sequence: these are two libraries"
+    return "" if other is None else f"; it has {quoted(other)}, which is another sequence: these are two libraries"
 
 
 def _read(path: Path) -> pd.DataFrame:
@@ -103,13 +103,13 @@ def _read(path: Path) -> pd.DataFrame:
 def _checked(side: pd.DataFrame, where: str) -> pd.DataFrame:
     twice = [name for name in (*SIDE_COLUMNS, *DESIGN_COLUMNS) if side.columns.tolist().count(name) > 1]
     if twice:
-        raise CountsError(f"{where} has the column {twice[0]!r} twice; leave one of them out")
+        raise CountsError(f"{where} has the column {quoted(twice[0])} twice; leave one of them out")
     if is_design(side.columns):
         side = side_of_design(side, where)
     absent = [name for name in SIDE_COLUMNS[:3] if name not in side.columns.tolist()]
     if absent:
         raise CountsError(
-            f"{where} has no column {' and '.join(map(repr, absent))}; it is tab-separated, with the columns "
+            f"{where} has no column {' and '.join(map(quoted, absent))}; it is tab-separated, with the columns "
             "oligo_name element arm and, if there is one, group; or IGVF's reporter_sequence_design"
         )
     if "group" not in side.columns:
@@ -119,14 +119,16 @@ def _checked(side: pd.DataFrame, where: str) -> pd.DataFrame:
     if empty.to_numpy().any():
         i = int(empty.any(axis=1).to_numpy().argmax())
         name = SIDE_COLUMNS[int(empty.iloc[i].to_numpy().argmax())]
-        raise CountsError(f"{where}, row {i + 1} (oligo '{side['oligo_name'].iloc[i]}'): {name} is empty; fill it in")
+        raise CountsError(
+            f"{where}, row {i + 1} (oligo {quoted(side['oligo_name'].iloc[i])}): {name} is empty; fill it in"
+        )
     side = side.astype(str)
     again = side["oligo_name"].duplicated()
     if again.any():
         rows = side[side["oligo_name"] == side["oligo_name"][again].iloc[0]]
         both = " and ".join(f"({row.element}, {row.arm}, {row.group})" for row in rows.iloc[:2].itertuples())
         raise CountsError(
-            f"{where} has oligo '{rows['oligo_name'].iloc[0]}' twice, as {both}; an oligo is of one element and arm: "
-            "leave one row out, or give two constructs two names"
+            f"{where} has oligo {quoted(rows['oligo_name'].iloc[0])} twice, as {both}; an oligo is of one element and "
+            "arm: leave one row out, or give two constructs two names"
         )
     return side

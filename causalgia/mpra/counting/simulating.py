@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from causalgia.errors import CountsError
+from causalgia.errors import CountsError, quoted
 from causalgia.mpra.counting.tables import counts_of
 from causalgia.streams import RNG, derive, root_key
 
@@ -147,13 +147,13 @@ class _Settings:
 
     def __post_init__(self) -> None:
         if not _whole(self.replicates, 1):
-            raise CountsError(f"replicates={self.replicates!r} is not a whole number above 0; for example 4")
+            raise CountsError(f"replicates={quoted(self.replicates)} is not a whole number above 0; for example 4")
         for name, value in vars(self).items():
             if name in ("replicates", "plasmid"):
                 continue
             most = 1.0 if name.startswith("p_") else float(np.finfo(float).max)
             if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= float(value) <= most:
-                raise CountsError(f"{name}={value!r} is not a number from 0{' to 1' if most == 1 else ' up'}")
+                raise CountsError(f"{name}={quoted(value)} is not a number from 0{' to 1' if most == 1 else ' up'}")
 
 
 @dataclass(frozen=True)
@@ -202,7 +202,7 @@ def _oligos(
         raise CountsError("activity is no table with rows; give a DataFrame, a row an oligo: element, arm and log2")
     absent = [name for name in ("element", "arm", "log2") if name not in activity.columns]
     if absent:
-        raise CountsError(f"activity has no column {', '.join(map(repr, absent))}; it needs element, arm and log2")
+        raise CountsError(f"activity has no column {', '.join(map(quoted, absent))}; it needs element, arm and log2")
     table = activity.reset_index(drop=True)
     if "oligo_name" not in table.columns:
         table = table.assign(oligo_name=table["element"].astype(str) + ":" + table["arm"].astype(str))
@@ -210,13 +210,15 @@ def _oligos(
     fit_for = np.abs(log2) <= MOST_LOG2
     if not fit_for.all():
         name = table["oligo_name"][int(np.argmin(fit_for))]
-        raise CountsError(f"oligo '{name}': its log2 is not a number between -{MOST_LOG2} and {MOST_LOG2}")
+        raise CountsError(f"oligo {quoted(name)}: its log2 is not a number between -{MOST_LOG2} and {MOST_LOG2}")
     table["log2"] = log2
     if "barcode" in table.columns:
         return _named(table)
     twice = table["oligo_name"].duplicated()
     if twice.any():
-        raise CountsError(f"oligo '{table['oligo_name'][twice].iloc[0]}' has two rows; give each a name of its own")
+        raise CountsError(
+            f"oligo {quoted(table['oligo_name'][twice].iloc[0])} has two rows; give each a name of its own"
+        )
     n = _how_many(barcodes, least, len(table), np.random.default_rng(derive(key, "counts", "n")))
     letters = _letters(int(n.sum()), np.random.default_rng(derive(key, "counts", "letters")))
     return table, np.repeat(np.arange(len(table)), n), letters
@@ -227,7 +229,9 @@ def _named(table: pd.DataFrame) -> tuple[pd.DataFrame, Ints, NDArray[np.str_]]:
     first = table.drop_duplicates("oligo_name").reset_index(drop=True)
     other = table["log2"].to_numpy(np.float64) != first["log2"].to_numpy(np.float64)[place]
     if other.any():
-        raise CountsError(f"oligo '{names[place[int(np.argmax(other))]]}' has two activities; give its rows one log2")
+        raise CountsError(
+            f"oligo {quoted(names[place[int(np.argmax(other))]])} has two activities; give its rows one log2"
+        )
     return first.drop(columns="barcode"), place.astype(np.int64), table["barcode"].to_numpy().astype(str)
 
 
@@ -241,7 +245,7 @@ def _how_many(barcodes: Any, least: int | None, n: int, rng: np.random.Generator
     mean = np.broadcast_to(mean, n)
     if least is not None:
         if not _whole(least, 0):
-            raise CountsError(f"min_barcodes={least!r} is not a whole number of at least 0; for example 4")
+            raise CountsError(f"min_barcodes={quoted(least)} is not a whole number of at least 0; for example 4")
         return np.maximum(int(least), rng.poisson(mean))
     if (mean != np.floor(mean)).any():
         raise CountsError("barcodes= holds fractions; with min_barcodes= it is the mean of a Poisson draw")

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia.errors import CountsError
+from causalgia.errors import CountsError, quoted
 from causalgia.mpra.counting.tables import Ints
 from causalgia.schema import annotate, validate
 from causalgia.streams import RNG, derive, root_key
@@ -119,4 +119,4 @@ def _luck(names: NDArray[np.str_], key: int) -> NDArray[np.float64]:
 
 def _require_whole(value: object, name: str) -> None:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise CountsError(f"{name}={value!r} must be a whole number of at least 1")
+        raise CountsError(f"{name}={quoted(value)} must be a whole number of at least 1")

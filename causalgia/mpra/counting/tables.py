@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from causalgia.errors import CountsError
+from causalgia.errors import CountsError, quoted
 from causalgia.mpra.counting.sides import SIDE_COLUMNS, library_attrs, other_library, side_table
 from causalgia.schema import annotate, validate
 
@@ -108,7 +108,7 @@ def _places(barcodes: NDArray[np.str_], oligos: NDArray[Any], side: pd.DataFrame
     if (places < 0).any():
         i = int(np.argmax(places[of] < 0))
         hint = other_library(str(oligos[i]), side["oligo_name"]) or "; add its row"
-        raise CountsError(f"barcode {barcodes[i]}: its oligo '{oligos[i]}' is not in the side table{hint}")
+        raise CountsError(f"barcode {barcodes[i]}: its oligo {quoted(oligos[i])} is not in the side table{hint}")
     return np.asarray(places[of], dtype=np.int64)
 
 

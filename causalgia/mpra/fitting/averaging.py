@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia.errors import EstimateError, OutcomesError
+from causalgia.errors import EstimateError, OutcomesError, quoted
 from causalgia.estimation import random_effects
 from causalgia.estimation.given import with_contrasts
 from causalgia.estimation.moments import p_and_limits
@@ -87,7 +87,7 @@ def average(
     (0.6, 0.1155, 0.1732)
     """
     if method not in get_args(Method):
-        raise EstimateError(f"method={method!r} is none of {', '.join(map(repr, get_args(Method)))}")
+        raise EstimateError(f"method={quoted(method)} is none of {', '.join(map(quoted, get_args(Method)))}")
     ci_prob = require_ci_prob(ci_prob)
     codes, names = _groups(fitted, by)
     fitted = with_contrasts(fitted)
@@ -121,16 +121,16 @@ def _groups(fitted: Any, by: str | None) -> tuple[NDArray[np.int64], NDArray[Any
     known = sorted(str(n) for n, c in fitted.coords.items() if c.dims == ("element",) and n not in _OWN)
     if by is not None and by not in known:
         raise OutcomesError(
-            f"average: by={by!r} is no coordinate on element; there are {', '.join(known) or 'none'}; add one with "
-            "fitted.assign_coords(motif=('element', names))"
+            f"average: by={quoted(by)} is no coordinate on element; there are {', '.join(known) or 'none'}; add one "
+            "with fitted.assign_coords(motif=('element', names))"
         )
     labels = np.full(fitted.sizes["element"], "all") if by is None else fitted[by].to_numpy()
     codes, names = pd.factorize(labels)
     n = np.bincount(codes)
     if n.min() < 2:
         raise EstimateError(
-            f"{by or 'all'} '{names[int(n.argmin())]}' has one element, and one background has no spread; leave it "
-            "out, or give it more backgrounds"
+            f"{by or 'all'} {quoted(names[int(n.argmin())])} has one element, and one background has no spread; leave "
+            "it out, or give it more backgrounds"
         )
     return codes.astype(np.int64), np.asarray(names)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from causalgia.errors import CountsError, InferenceError
+from causalgia.errors import CountsError, InferenceError, quoted
 from causalgia.mpra.counting.ratios import dna_observed
 from causalgia.mpra.fitting.question import Asked, asked_of
 from causalgia.posterior.convergence import diagnose, refuse, refuse_too_few
@@ -125,11 +125,13 @@ def infer_counts(
 
 def _check(prior: Any, draws: Any, silent: Any) -> None:
     if not isinstance(prior, Prior) or not np.isfinite([prior.mu_sd, prior.tau_scale]).all():
-        raise InferenceError(f"prior={prior!r}: give a Prior with finite scales on log2, such as Prior(tau_scale=1)")
+        raise InferenceError(
+            f"prior={quoted(prior)}: give a Prior with finite scales on log2, such as Prior(tau_scale=1)"
+        )
     if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or draws < 1:
-        raise InferenceError(f"draws={draws!r} is not a positive whole number; for example draws=4000")
+        raise InferenceError(f"draws={quoted(draws)} is not a positive whole number; for example draws=4000")
     if not isinstance(silent, bool):
-        raise InferenceError(f"silent={silent!r} is neither True nor False")
+        raise InferenceError(f"silent={quoted(silent)} is neither True nor False")
 
 
 def cells_for(counts: xr.Dataset, asked: Asked) -> tuple[CellCounts, int]:

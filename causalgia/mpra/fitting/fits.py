@@ -10,7 +10,7 @@ import xarray as xr
 
 from causalgia.effect_table import EffectTable
 from causalgia.effects.weights import Contrasts
-from causalgia.errors import CountsError, EstimateError
+from causalgia.errors import CountsError, EstimateError, quoted
 from causalgia.estimation.moments import p_and_limits
 from causalgia.estimation.request import require_ci_prob
 from causalgia.estimation.tails import log_p
@@ -134,7 +134,7 @@ def fit(
     (array([1.9, 0.1]), array([ True, False]))
     """
     if method not in _WAYS:
-        raise EstimateError(f"method={method!r} is none of {', '.join(map(repr, get_args(Method)))}")
+        raise EstimateError(f"method={quoted(method)} is none of {', '.join(map(quoted, get_args(Method)))}")
     ci_prob = require_ci_prob(ci_prob)
     validate(counts, "counts")
     _refuse_empty_libraries(counts)

@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia.errors import BarcodeNoiseWarning, EstimateError
+from causalgia.errors import BarcodeNoiseWarning, EstimateError, quoted
 from causalgia.mpra.counting.ratios import dna_observed
 from causalgia.mpra.counting.summing import group_sums
 from causalgia.mpra.fitting.barcode_spread import LEAST_ELEMENTS, barcode_products, barcode_spread
@@ -232,9 +232,9 @@ def _check_spread(products: Array, se: Array, asked: Asked) -> None:
             arms = np.flatnonzero(asked.weights[k])
             spreads = ", ".join(f"{found.cv[a]:.2f} in arm '{asked.arms[a]}'" for a in arms)
             raise EstimateError(
-                f"method='nb': contrast '{name}', barcodes of the arms spread unequally (sd of their activities over "
-                f"the mean: {spreads}), so the log2 ratio of mean reads is {found.gap:+.2f} off the difference of mean "
-                "log2 activities; use method='hierarchical' or 'two_way', which estimate the difference"
+                f"method='nb': contrast {quoted(name)}, barcodes of the arms spread unequally (sd of their activities "
+                f"over the mean: {spreads}), so the log2 ratio of mean reads is {found.gap:+.2f} off the difference of "
+                "mean log2 activities; use method='hierarchical' or 'two_way', which estimate the difference"
             )
     if len(products) < LEAST_ELEMENTS:
         warnings.warn(

@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.effects.weights import Contrasts, chosen
-from causalgia.errors import ContrastError, CountsError
+from causalgia.errors import ContrastError, CountsError, quoted
 from causalgia.mpra.counting.parallel import parallel_oligos
 from causalgia.mpra.counting.ratios import dna_observed
 
@@ -112,23 +112,23 @@ def _weights(known: list[str], control: Any, arms: Any, contrasts: Any) -> dict[
     if (control is None) == (contrasts is None):
         raise ContrastError(f"give control= (one of {', '.join(known)}) or contrasts=, and not both")
     if isinstance(arms, str):
-        raise ContrastError(f"arms={arms!r}: give a list of arms, of {', '.join(known)}")
+        raise ContrastError(f"arms={quoted(arms)}: give a list of arms, of {', '.join(known)}")
     if contrasts is not None:
         of_text = isinstance(contrasts, str) or (isinstance(contrasts, list | tuple) and len(contrasts) > 0)
         weights = chosen(xr.Dataset(), known, None, contrasts, None) if of_text else _named(contrasts)
     elif str(control) not in known:
-        raise ContrastError(f"control={control!r}: no arm '{control}'; the arms are {', '.join(known)}")
+        raise ContrastError(f"control={quoted(control)}: no arm {quoted(control)}; the arms are {', '.join(known)}")
     else:
         treated = [a for a in known if a != control] if arms is None else [str(a) for a in arms if a != control]
         weights = {a: {str(control): -1.0, a: 1.0} for a in treated}
     for name, row in weights.items():
         for a in row:
             if a not in known:
-                raise ContrastError(f"contrast '{name}': no arm '{a}'; the arms are {', '.join(known)}")
+                raise ContrastError(f"contrast {quoted(name)}: no arm {quoted(a)}; the arms are {', '.join(known)}")
         if not np.isclose(sum(row.values()), 0.0) or not any(row.values()):
-            raise ContrastError(f"contrast '{name}': its weights sum to {sum(row.values()):g}, not to 0")
+            raise ContrastError(f"contrast {quoted(name)}: its weights sum to {sum(row.values()):g}, not to 0")
     if not weights:
-        raise ContrastError(f"no arm beside the control '{control}'; the arms are {', '.join(known)}")
+        raise ContrastError(f"no arm beside the control {quoted(control)}; the arms are {', '.join(known)}")
     return weights
 
 
@@ -137,7 +137,7 @@ def _named(contrasts: Any) -> dict[str, dict[str, float]]:
         found = {str(name): {str(a): float(w) for a, w in row.items()} for name, row in contrasts.items()}
     except (AttributeError, TypeError, ValueError) as error:
         raise ContrastError(
-            f"contrasts={contrasts!r}: give name -> arm -> weight, as {{'GATA1': {{'control': -1, 'GATA1': 1}}}}"
+            f"contrasts={quoted(contrasts)}: give name -> arm -> weight, as {{'GATA1': {{'control': -1, 'GATA1': 1}}}}"
         ) from error
     if not found:
         raise ContrastError("contrasts= is empty; give name -> arm -> weight, or control=")
@@ -162,7 +162,8 @@ def _places(counts: xr.Dataset, names: list[str]) -> pd.DataFrame:
     if twice.any():
         row = table[twice].iloc[0]
         raise CountsError(
-            f"element '{row['element']}' has two oligos in arm '{row['arm']}'; give them elements of their own"
+            f"element {quoted(row['element'])} has two oligos in arm {quoted(row['arm'])}; give them elements of "
+            "their own"
         )
     wide = table.pivot(index="element", columns="arm", values="place").reindex(columns=names).fillna(-1)
     return wide.loc[list(dict.fromkeys(table["element"]))].astype(np.int64)
@@ -176,8 +177,8 @@ def _refuse_ragged(places: pd.DataFrame, names: list[str], complete: Any) -> Non
         absent = [name for name in names if first[name] < 0]
         there = [name for name in names[1:] if name not in absent]
         raise ContrastError(
-            f"element '{first.name}' has no oligo in arm {', '.join(map(repr, absent))}, and {int(some.sum()) - 1:,} "
-            f"more elements lack some arm; say which arms are compared: arms={there!r}"
+            f"element {quoted(first.name)} has no oligo in arm {', '.join(map(quoted, absent))}, and "
+            f"{int(some.sum()) - 1:,} more elements lack some arm; say which arms are compared: arms={quoted(there)}"
         )
 
 
@@ -188,9 +189,9 @@ def _refuse_empty(counts: xr.Dataset, asked: Asked) -> None:
         return
     e, a = np.argwhere(n == 0)[0]
     raise CountsError(
-        f"element '{asked.elements[e]}', arm '{asked.arms[a]}': no barcode with DNA is left, as in "
-        f"{int((n == 0).sum()) - 1:,} more oligos; leave such elements out, in every arm: "
-        "cg.mpra.filter(counts, min_barcodes=1)"
+        f"element {quoted(asked.elements[e])}, arm {quoted(asked.arms[a])}: no barcode with DNA is left, as in "
+        f"{int((n == 0).sum()) - 1:,} more oligos; leave such elements out, in every arm: cg.mpra.filter(counts, "
+        "min_barcodes=1)"
     )
 
 

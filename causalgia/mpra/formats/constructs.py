@@ -7,7 +7,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia.errors import LibraryError
+from causalgia.errors import LibraryError, quoted
 from causalgia.mpra.formats.naming import require_distinct, require_names
 from causalgia.schema import validate
 
@@ -46,6 +46,6 @@ def _refuse_mixed(library: xr.Dataset, of: NDArray[np.intp], first: NDArray[np.i
         if differs.any():
             name = library["oligo_name"].to_numpy()[int(differs.argmax())]
             raise LibraryError(
-                f"{place}: oligos of {name!r} differ in their {column}; only the barcode may: give them constructs of "
-                "their own"
+                f"{place}: oligos of {quoted(name)} differ in their {column}; only the barcode may: give them "
+                "constructs of their own"
             )

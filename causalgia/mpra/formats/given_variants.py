@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from causalgia.errors import LibraryError, SequenceError
+from causalgia.errors import LibraryError, SequenceError, quoted
 from causalgia.sequences.genome import Genome
 from causalgia.sequences.vcf import Variant, check_alleles, read_vcf
 
@@ -32,7 +32,7 @@ def variants_of(given: str | PathLike[str] | pd.DataFrame | Sequence[Variant]) -
     for name in ("chrom", "pos", "ref", "alt"):
         if name not in table.columns:
             raise LibraryError(
-                f"variants: no column '{name}'; a table has chrom, pos (counted from 1), ref, alt, maybe id"
+                f"variants: no column {quoted(name)}; a table has chrom, pos (counted from 1), ref, alt, maybe id"
             )
     ids = table["id"].where(table["id"].notna(), ".").astype(str) if "id" in table.columns else ["."] * len(table)
     shared = Counter(ids)
@@ -44,7 +44,7 @@ def _as_they_are(given: Any) -> tuple[Variant, ...]:
     variants = tuple(given) if isinstance(given, Iterable) else (given,)
     odd = next((x for x in variants if not isinstance(x, Variant)), None)
     if odd is not None or any(x is None for x in variants):
-        raise LibraryError(f"variants: {odd!r} is no cg.sequences.Variant; give these, a VCF file or a table")
+        raise LibraryError(f"variants: {quoted(odd)} is no cg.sequences.Variant; give these, a VCF file or a table")
     return variants
 
 
@@ -74,5 +74,5 @@ def require_alleles(chosen: Sequence[Variant], genome: Genome, given: object) ->
 def _found(variant: Variant, genome: Genome) -> str:
     """Return the letters that the genome has where the reference allele should be."""
     stop = variant.position + len(variant.reference)
-    letters = genome.letters(variant.chromosome, variant.position, stop, place=f"variant {variant.name!r}")
+    letters = genome.letters(variant.chromosome, variant.position, stop, place=f"variant {quoted(variant.name)}")
     return letters.decode("latin-1").upper()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import xarray as xr
 
-from causalgia.errors import CountsError, LibraryError
+from causalgia.errors import CountsError, LibraryError, quoted
 from causalgia.mpra.formats import designed, measured
 from causalgia.mpra.formats.columns import Format
 from causalgia.mpra.formats.tabular import layout_of, read_table, write_table
@@ -183,7 +183,7 @@ def read_igvf(path: str | PathLike[str], format: Format) -> pd.DataFrame:
 def _contrast(fit: xr.Dataset, contrast: str | None) -> str:
     known = fit["contrast"].to_numpy().tolist()
     if contrast is None and len(known) > 1:
-        raise CountsError(f"the fit has {len(known)} contrasts, {', '.join(map(repr, known))}: say contrast=")
+        raise CountsError(f"the fit has {len(known)} contrasts, {', '.join(map(quoted, known))}: say contrast=")
     return str(known[0]) if contrast is None else contrast
 
 

@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import special
 
-from causalgia.errors import CountsError
+from causalgia.errors import CountsError, quoted
 from causalgia.mpra.counting.aggregating import aggregate, calls
 from causalgia.mpra.formats.two_groups import probability_of_an_effect
 from causalgia.schema import validate
@@ -159,8 +159,8 @@ def _alleles(library: xr.Dataset) -> pd.DataFrame:
 
 
 def _refuse_contrast(fit: xr.Dataset, contrast: str) -> xr.Dataset:
-    known = ", ".join(map(repr, fit["contrast"].to_numpy().tolist()))
-    raise CountsError(f"the fit has no contrast '{contrast}'; it has {known}")
+    known = ", ".join(map(quoted, fit["contrast"].to_numpy().tolist()))
+    raise CountsError(f"the fit has no contrast {quoted(contrast)}; it has {known}")
 
 
 def minus_log10(log_p: Array) -> Array:

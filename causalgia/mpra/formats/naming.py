@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from causalgia.errors import LibraryError
+from causalgia.errors import LibraryError, quoted
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9+=_.:-]*")
 _COMPLEMENT = str.maketrans("ACGTacgt", "TGCAtgca")
@@ -30,7 +30,7 @@ def require_names(names: Sequence[str], place: str) -> None:
     if len(set(names)) < len(names):
         seen: set[str] = set()
         twice = next(name for name in names if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        raise LibraryError(f"{place}: {twice!r} names two sequences; names are unique: rename one")
+        raise LibraryError(f"{place}: {quoted(twice)} names two sequences; names are unique: rename one")
 
 
 def vendor_name(name: str) -> str:
@@ -64,7 +64,7 @@ def given_name(name: str) -> str:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise LibraryError(
-            f"{name!r} is no name that vendor_name() wrote ({error.reason}); it is as it was given"
+            f"{quoted(name)} is no name that vendor_name() wrote ({error.reason}); it is as it was given"
         ) from error
 
 
@@ -91,9 +91,9 @@ def require_distinct(sequences: Sequence[str], names: Sequence[str], exempt: Seq
         letters = sequence.upper()
         minus = letters.translate(_COMPLEMENT)[::-1]
         if not declared and letters in seen:
-            clashes.append(f"{seen[letters]!r} and {name!r} are one sequence")
+            clashes.append(f"{quoted(seen[letters])} and {quoted(name)} are one sequence")
         elif minus != letters and minus in seen:
-            clashes.append(f"{name!r} is the reverse complement of {seen[minus]!r}")
+            clashes.append(f"{quoted(name)} is the reverse complement of {quoted(seen[minus])}")
         if not declared:
             seen.setdefault(letters, name)
     if clashes:
@@ -110,4 +110,4 @@ def _hexed(character: str) -> str:
 
 def _listed(names: Sequence[str]) -> str:
     more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
-    return ", ".join(map(repr, names[:_SHOWN])) + more
+    return ", ".join(map(quoted, names[:_SHOWN])) + more

@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia.errors import LibraryError
+from causalgia.errors import LibraryError, quoted
 from causalgia.mpra.formats.constructs import constructs_of
 from causalgia.mpra.formats.filing import read_lines, write_text
 from causalgia.mpra.formats.naming import require_distinct, require_names
@@ -117,7 +117,9 @@ def read_order(path: str | PathLike[str]) -> pd.DataFrame:
     rows = _fasta_rows(lines, path) if lines[0].startswith(">") else _csv_rows(lines, path)
     for line, _, oligo in rows:
         if not oligo or not set(oligo.upper()) <= _BASES:
-            raise LibraryError(f"{path}: line {line}: {oligo[:40]!r} is no sequence of A, C, G and T; correct the line")
+            raise LibraryError(
+                f"{path}: line {line}: {quoted(oligo[:40])} is no sequence of A, C, G and T; correct the line"
+            )
     names = [name for _, name, _ in rows]
     require_names(names, str(path))
     return pd.DataFrame({"name": names, "oligo": [oligo for _, _, oligo in rows]}, dtype=object)
@@ -138,8 +140,8 @@ def require_orderable(library: xr.Dataset, place: str) -> None:
         lacks = next((i for i, letters in enumerate(carried) if letters not in oligos[i]), None)
         if lacks is not None:
             raise LibraryError(
-                f"{place}: oligo {names[lacks]!r} does not carry its {part} {carried[lacks]}; a row that is changed "
-                "by hand is changed in insert, barcode and oligo alike"
+                f"{place}: oligo {quoted(names[lacks])} does not carry its {part} {carried[lacks]}; a row that is "
+                "changed by hand is changed in insert, barcode and oligo alike"
             )
 
 
@@ -160,8 +162,8 @@ def _require_one_length(oligos: list[str], names: list[str], place: str) -> None
     shortest, longest = min(range(len(oligos)), key=lambda i: len(oligos[i])), max(map(len, oligos))
     if len(oligos[shortest]) < _SHORTEST * longest:
         raise LibraryError(
-            f"{place}: {names[shortest]!r} has {len(oligos[shortest])} nt in a pool whose longest oligo has {longest}: "
-            "PCR prefers the short ones; order each length as a pool of its own, or put a filler in"
+            f"{place}: {quoted(names[shortest])} has {len(oligos[shortest])} nt in a pool whose longest oligo has "
+            f"{longest}: PCR prefers the short ones; order each length as a pool of its own, or put a filler in"
         )
 
 
@@ -171,14 +173,14 @@ def _require_own_barcodes(barcodes: NDArray[Any], names: list[str], place: str) 
     if again.size:
         one, other = names[first[again[0]]], names[again[0]]
         raise LibraryError(
-            f"{place}: {one!r} and {other!r} have one barcode, {barcodes[again[0]]} ({again.size:,} are given again): "
-            "their counts cannot be told apart. Give each oligo a barcode of its own (cg.mpra.barcodes)"
+            f"{place}: {quoted(one)} and {quoted(other)} have one barcode, {barcodes[again[0]]} ({again.size:,} are "
+            "given again): their counts cannot be told apart. Give each oligo a barcode of its own (cg.mpra.barcodes)"
         )
 
 
 def _inserts(library: xr.Dataset, of: str, path: str | PathLike[str]) -> tuple[list[str], list[str]]:
     if of != "insert":
-        raise LibraryError(f"of={of!r}: a FASTA is of 'oligo' (to order) or 'insert' (to map reads to)")
+        raise LibraryError(f"of={quoted(of)}: a FASTA is of 'oligo' (to order) or 'insert' (to map reads to)")
     rows = constructs_of(library, str(path))
     rows = rows[(rows["group"] != "duplicate") & (rows["insert"] != "")]
     return rows["oligo_name"].tolist(), rows["insert"].tolist()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from causalgia.errors import LibraryError
+from causalgia.errors import LibraryError, quoted
 from causalgia.mpra.ordering.tables import row_of, table
 from causalgia.sequences.genome import Genome
 from causalgia.sequences.vcf import Variant
@@ -61,7 +61,8 @@ def accession_of(chromosome: str, assembly: str | None) -> str:
     name = chromosome if chromosome in rows else f"chr{chromosome}"
     if name not in rows:
         raise LibraryError(
-            f"chromosome {chromosome!r} has no accession in {assembly}; leave assembly= out to keep chromosomes' names"
+            f"chromosome {quoted(chromosome)} has no accession in {assembly}; leave assembly= out to keep "
+            "chromosomes' names"
         )
     return str(rows[name])
 
@@ -80,7 +81,7 @@ def canonical(variant: Variant, genome: Genome, *, assembly: str | None = None) 
     left = right = ""
     if not (deleted and inserted):
         unit = deleted or inserted
-        place = f"variant {variant.name!r}"
+        place = f"variant {quoted(variant.name)}"
         left = _rolled(genome, variant.chromosome, at, unit[::-1], -1, place)
         right = _rolled(genome, variant.chromosome, at + len(deleted), unit, 1, place)
     sequence = accession_of(variant.chromosome, assembly)

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import numpy as np
 import pandas as pd
 
-from causalgia.errors import LibraryError
+from causalgia.errors import LibraryError, quoted
 from causalgia.mpra.formats.columns import LAYOUTS, Format, Kind, Layout
 from causalgia.mpra.formats.filing import read_lines, write_text
 from causalgia.tables import nearest
@@ -21,9 +21,9 @@ _DTYPES: dict[Any, type[Any]] = {int: np.int64, float: np.float64}
 
 def layout_of(format: Format) -> Layout:
     """Return the columns of a format, or raise LibraryError with the name that is near."""
-    if format not in LAYOUTS:
-        hint = nearest(str(format), LAYOUTS) or f"; there are {', '.join(LAYOUTS)}"
-        raise LibraryError(f"no format {format!r}{hint}")
+    if not isinstance(format, str) or format not in LAYOUTS:
+        hint = nearest(quoted(format), LAYOUTS) or f"; there are {', '.join(LAYOUTS)}"
+        raise LibraryError(f"no format {quoted(format)}{hint}")
     return LAYOUTS[format]
 
 
@@ -99,14 +99,16 @@ def _check_columns(names: list[str], layout: Layout, place: str) -> None:
     unknown = [name for name in names if layout.kind_of(name) is None]
     if unknown:
         hint = nearest(unknown[0], layout.columns) or f"; it has {', '.join(layout.columns)}"
-        raise layout.error(f"{place} has no column {unknown[0]!r}{hint}")
+        raise layout.error(f"{place} has no column {quoted(unknown[0])}{hint}")
     twice = [name for name in names if names.count(name) > 1]
     if twice:
-        raise layout.error(f"{place}: column {twice[0]!r} appears {names.count(twice[0])} times; drop all but one")
+        raise layout.error(
+            f"{place}: column {quoted(twice[0])} appears {names.count(twice[0])} times; drop all but one"
+        )
     fixed = [name for name in names if name in layout.columns]
     missing = [name for name in layout.columns if name not in names and name not in layout.optional]
     if missing:
-        raise layout.error(f"{place}: column {missing[0]!r} is missing; it has {', '.join(layout.columns)}")
+        raise layout.error(f"{place}: column {quoted(missing[0])} is missing; it has {', '.join(layout.columns)}")
     if fixed != [name for name in layout.columns if name in names] or names[: len(fixed)] != fixed:
         raise layout.error(f"{place}: columns {', '.join(names)} are not in order: {', '.join(layout.columns)}")
     for prefix, _ in layout.repeated:
@@ -135,7 +137,9 @@ def _check_cells(texts: Iterable[str], name: str, kind: Kind, layout: Layout, pl
 
 def _refuse_cell(row: int, text: str, name: str, kind: Kind, layout: Layout, place: str) -> NoReturn:
     line = row + (2 if layout.header else 1)
-    raise layout.error(f"{place}: line {line}, column {name!r}: {text[:40]!r} is not {kind.says}; correct the cell")
+    raise layout.error(
+        f"{place}: line {line}, column {quoted(name)}: {quoted(text[:40])} is not {kind.says}; correct the cell"
+    )
 
 
 def _check_unique(columns: Iterable[Iterable[str]], names: list[str], layout: Layout, place: str) -> None:
@@ -149,6 +153,7 @@ def _check_unique(columns: Iterable[Iterable[str]], names: list[str], layout: La
     for line, text in enumerate(texts, first):
         if text in seen:
             raise layout.error(
-                f"{place}: lines {seen[text]} and {line}: {layout.unique} {text!r} appears twice; drop or rename one"
+                f"{place}: lines {seen[text]} and {line}: {layout.unique} {quoted(text)} appears twice; drop or "
+                "rename one"
             )
         seen[text] = line

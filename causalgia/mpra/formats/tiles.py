@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from causalgia.design import Arm, Design, EmbedEach, Genomic, Untreated
-from causalgia.errors import LibraryError
+from causalgia.errors import LibraryError, quoted
 from causalgia.experiments.alleles import loci_of, rewritten
 from causalgia.mpra.formats.given_variants import require_alleles, variants_of
 from causalgia.mpra.formats.spdi import Spdi, canonical
@@ -213,16 +213,16 @@ def _check_lengths(chosen: Sequence[Variant], insert_length: int, offsets: Seque
         raise LibraryError("variants: there are none; give at least one")
     whole(insert_length, "insert_length", least=1)
     if not isinstance(offsets, Sequence | np.ndarray) or not all(map(_is_whole, offsets)):
-        raise LibraryError(f"offsets={offsets!r}: give whole numbers of bases in a list; (0,) is the middle")
+        raise LibraryError(f"offsets={quoted(offsets)}: give whole numbers of bases in a list; (0,) is the middle")
     if not len(offsets) or len(set(offsets)) < len(offsets):
-        raise LibraryError(f"offsets={tuple(offsets)}: give at least one, each once; (0,) is the middle")
+        raise LibraryError(f"offsets={quoted(tuple(offsets))}: give at least one, each once; (0,) is the middle")
     for variant in chosen:
         for offset in offsets:
             begin = _begin(variant, insert_length, offset)
             if not 0 <= begin <= insert_length - _width(variant):
                 raise LibraryError(
-                    f"variant {variant.name!r}: at offset {offset:+d} its allele of {_width(variant)} bases leaves the "
-                    f"insert of {insert_length}; give longer inserts, smaller offsets=, or drop it"
+                    f"variant {quoted(variant.name)}: at offset {offset:+d} its allele of {_width(variant)} bases "
+                    f"leaves the insert of {insert_length}; give longer inserts, smaller offsets=, or drop it"
                 )
 
 
@@ -243,7 +243,9 @@ def _refuse_same(chosen: Sequence[Variant], spdi: Sequence[Spdi]) -> None:
     seen: dict[Spdi, str] = {}
     for variant, form in zip(chosen, spdi, strict=True):
         if form in seen:
-            raise LibraryError(f"variants {seen[form]!r} and {variant.name!r} are the same change, {form}; drop one")
+            raise LibraryError(
+                f"variants {quoted(seen[form])} and {quoted(variant.name)} are the same change, {form}; drop one"
+            )
         seen[form] = variant.name
 
 
@@ -267,15 +269,15 @@ def _windows(tiles: Sequence[Tile], fasta: str | PathLike[str], insert_length: i
     for tile, begin in zip(tiles, begins, strict=True):
         if begin > insert_length - _width(tile.variant):
             raise LibraryError(
-                f"variant {tile.variant.name!r}: {tile.moved} other tiles have its window, and moved aside it leaves "
-                "the insert; drop some of the alternates of its place"
+                f"variant {quoted(tile.variant.name)}: {tile.moved} other tiles have its window, and moved aside it "
+                "leaves the insert; drop some of the alternates of its place"
             )
     windows = variant_windows(named, fasta, length=insert_length, starts=begins)
     same = (windows.reference == windows.alternate).all(axis=1)
     if same.any():
         tile = tiles[int(np.argmax(same))]
         raise LibraryError(
-            f"variant {tile.variant.name!r}: both alleles give one insert at offset {tile.offset:+d} (an indel in a "
-            "repeat that reaches the insert's end); give other offsets=, longer inserts, or drop it"
+            f"variant {quoted(tile.variant.name)}: both alleles give one insert at offset {tile.offset:+d} (an indel "
+            "in a repeat that reaches the insert's end); give other offsets=, longer inserts, or drop it"
         )
     return windows

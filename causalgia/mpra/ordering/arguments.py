@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from causalgia.errors import LibraryError
+from causalgia.errors import LibraryError, quoted
 from causalgia.sequences.motifs import Motif
 
 _MOST = 10**9
@@ -22,7 +22,7 @@ def whole(value: object, name: str, *, least: int) -> int:
     3
     """
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or not least <= value <= _MOST:
-        raise LibraryError(f"{name}={value!r} must be a whole number of at least {least} (and at most {_MOST:,})")
+        raise LibraryError(f"{name}={quoted(value)} must be a whole number of at least {least} (and at most {_MOST:,})")
     return int(value)
 
 
@@ -39,14 +39,15 @@ def shares(pair: Any, name: str) -> tuple[float, float]:
         if 0 <= low <= high <= 1:
             return low, high
     raise LibraryError(
-        f"{name}={pair!r} is no pair of shares: two numbers between 0 and 1, the lowest first; 0.25 is 25 per cent"
+        f"{name}={quoted(pair)} is no pair of shares: two numbers between 0 and 1, the lowest first; 0.25 is 25 "
+        "per cent"
     )
 
 
 def share(value: Any, name: str) -> float:
     """Return a share, or raise LibraryError naming the argument."""
     if not _is_number(value) or not 0 <= value <= 1:
-        raise LibraryError(f"{name}={value!r} is no share: a number between 0 and 1; 0.25 is 25 per cent")
+        raise LibraryError(f"{name}={quoted(value)} is no share: a number between 0 and 1; 0.25 is 25 per cent")
     return float(value)
 
 
@@ -61,7 +62,7 @@ def several(given: Any, name: str, what: str) -> tuple[str, ...]:
     found = _listed(given, name, what)
     for one in found:
         if not isinstance(one, str) or not one:
-            raise LibraryError(f"{name}= has {one!r}, which is no text; give {what} as text, or a list of such")
+            raise LibraryError(f"{name}= has {quoted(one)}, which is no text; give {what} as text, or a list of such")
     return found
 
 
@@ -70,7 +71,7 @@ def words_and_motifs(given: Any, name: str) -> tuple[str | Motif, ...]:
     found = _listed(given, name, "words or motifs")
     for one in found:
         if not isinstance(one, Motif) and (not isinstance(one, str) or not one):
-            raise LibraryError(f"{name}= has {one!r}, which is no word and no Motif; give words such as 'CACGTG'")
+            raise LibraryError(f"{name}= has {quoted(one)}, which is no word and no Motif; give words such as 'CACGTG'")
     return found
 
 
@@ -78,11 +79,11 @@ def _listed(given: Any, name: str, what: str) -> tuple[Any, ...]:
     if isinstance(given, str | Motif):
         return (given,)
     if given is None or isinstance(given, bytes):
-        raise LibraryError(f"{name}={given!r}: give {what} as text, or a list of such; () for none")
+        raise LibraryError(f"{name}={quoted(given)}: give {what} as text, or a list of such; () for none")
     try:
         return tuple(given)
     except TypeError as error:
-        raise LibraryError(f"{name}={given!r}: give {what} as text, or a list of such; () for none") from error
+        raise LibraryError(f"{name}={quoted(given)}: give {what} as text, or a list of such; () for none") from error
 
 
 def _is_number(value: object) -> bool:

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from causalgia.errors import LibraryError, SequenceError
+from causalgia.errors import LibraryError, SequenceError, quoted
 from causalgia.mpra.ordering.arguments import several, shares, whole
 from causalgia.mpra.ordering.sites import sites
 from causalgia.sequences.alphabet import Tokens, decode, encode, reverse_complement_word
@@ -53,9 +53,11 @@ class BarcodeRules:
         if not 4 <= self.length <= LONGEST:
             raise LibraryError(f"barcodes of length={self.length}: they have 4 to {LONGEST} letters")
         if not isinstance(self.all_four_bases, bool | np.bool_):
-            raise LibraryError(f"all_four_bases={self.all_four_bases!r} is neither True nor False")
+            raise LibraryError(f"all_four_bases={quoted(self.all_four_bases)} is neither True nor False")
         if not isinstance(self.distance, str) or self.distance not in KINDS:
-            raise LibraryError(f"distance={self.distance!r} is not a choice; use one of {', '.join(map(repr, KINDS))}")
+            raise LibraryError(
+                f"distance={quoted(self.distance)} is not a choice; use one of {', '.join(map(quoted, KINDS))}"
+            )
         most = largest_distance(self.length, self.distance)
         if self.min_distance > most:
             raise LibraryError(
@@ -63,7 +65,9 @@ class BarcodeRules:
                 "barcodes longer (length=)"
             )
         if not isinstance(self.flanks, tuple | list) or [isinstance(x, str) for x in self.flanks] != [True, True]:
-            raise LibraryError(f"flanks={self.flanks!r} is no pair; give the letters before and after each barcode")
+            raise LibraryError(
+                f"flanks={quoted(self.flanks)} is no pair; give the letters before and after each barcode"
+            )
         object.__setattr__(self, "gc", shares(self.gc, "gc"))
         for name, what in (("avoid", "enzymes or letters of sites"), ("seeds", "miRNAs"), ("primers", "primers")):
             object.__setattr__(self, name, several(getattr(self, name), name, what))
@@ -110,7 +114,7 @@ def _letters(text: str, where: str) -> str:
     try:
         return decode(encode(text))[0]
     except SequenceError as error:
-        raise LibraryError(f"{where}= has {text!r}: {error}") from error
+        raise LibraryError(f"{where}= has {quoted(text)}: {error}") from error
 
 
 def _seed(text: str) -> str:
@@ -119,7 +123,7 @@ def _seed(text: str) -> str:
     if len(letters) in _SEED_LENGTHS:
         return letters
     if len(letters) < _SEED_LENGTHS.start:
-        raise LibraryError(f"seeds= has {text!r}; give a seed of 6 to 8 letters, 5' to 3', or the whole miRNA")
+        raise LibraryError(f"seeds= has {quoted(text)}; give a seed of 6 to 8 letters, 5' to 3', or the whole miRNA")
     return letters[_SEED]
 
 

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.errors import LibraryError, SequenceError
+from causalgia.errors import LibraryError, SequenceError, quoted
 from causalgia.mpra.ordering.tables import row_of, table
 from causalgia.sequences.alphabet import Tokens, encode
 from causalgia.sequences.composition import word_hits
@@ -192,7 +192,8 @@ def construct(adapters: Adapters) -> Construct:
     parts = list(adapters) if isinstance(adapters, tuple | list) else []
     if len(parts) not in (2, 3) or not all(isinstance(part, str) for part in parts):
         raise LibraryError(
-            f"adapters={adapters!r}: give the name of a construct, (left, right) or (left, junction, right) as letters"
+            f"adapters={quoted(adapters)}: give the name of a construct, (left, right) or (left, junction, right) "
+            "as letters"
         )
     left, *junction, right = map(_bases, parts)
     barcodes = "synthesised" if junction else "random"
@@ -205,7 +206,7 @@ def _bases(letters: str) -> str:
     try:
         encode(letters)
     except SequenceError as error:
-        raise LibraryError(f"adapter {letters!r}: {error}") from error
+        raise LibraryError(f"adapter {quoted(letters)}: {error}") from error
     return letters.upper().replace("U", "T")
 
 

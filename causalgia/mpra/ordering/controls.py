@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from causalgia.errors import LibraryError, SequenceError
+from causalgia.errors import LibraryError, SequenceError, quoted
 from causalgia.mpra.ordering.judging import Judge
 from causalgia.mpra.ordering.redrawing import Ints, Tokens
 from causalgia.mpra.ordering.rules import duplicates
@@ -57,14 +57,14 @@ def given_controls(given: Source, what: str, *, length: int) -> Given:
     names = tuple(name if isinstance(name, str) else f"{what}{name}" for name in read.names)
     if read.length != length:
         raise LibraryError(
-            f"{what} control '{names[0]}' has {read.length} bp and every insert {length}: oligos of one pool have one "
-            "length, or PCR prefers the short ones; cut or extend the controls"
+            f"{what} control {quoted(names[0])} has {read.length} bp and every insert {length}: oligos of one pool "
+            "have one length, or PCR prefers the short ones; cut or extend the controls"
         )
     for name in names:
         if not _NAME.fullmatch(name):
             raise LibraryError(
-                f"{what} control {name!r}: names begin with a letter and go on with letters, digits or + = _ . : -, "
-                "which every vendor's sheet takes; rename it"
+                f"{what} control {quoted(name)}: names begin with a letter and go on with letters, digits or + = _ . : "
+                "-, which every vendor's sheet takes; rename it"
             )
     return Given(names, read.tokens)
 
@@ -168,14 +168,14 @@ def require_own_names(controls: Sequence[str], arms: Sequence[str], ordered: Map
     for name in controls:
         if _ELEMENT.fullmatch(name):
             raise LibraryError(
-                f"control '{name}' has the name of an element of the library's own (units u0.3fa2c1, ...; scramble0, "
-                "...; aa0, ...; promoter): both would be one element; rename the control"
+                f"control {quoted(name)} has the name of an element of the library's own (units u0.3fa2c1, ...; "
+                "scramble0, ...; aa0, ...; promoter): both would be one element; rename the control"
             )
     for arm in arms:
         if ordered.get(arm):
             raise LibraryError(
-                f"arm '{arm}' has the name under which {ordered[arm]:,} controls are ordered: both would be one arm; "
-                "rename the arm, or order none of those"
+                f"arm {quoted(arm)} has the name under which {ordered[arm]:,} controls are ordered: both would be one "
+                "arm; rename the arm, or order none of those"
             )
 
 
@@ -192,6 +192,6 @@ def require_distinct(tokens: Tokens, names: Sequence[str]) -> None:
     if again.size:
         one, other = names[first[again[0]]], names[again[0]]
         raise LibraryError(
-            f"controls '{one}' and '{other}' are one sequence (or its reverse complement), which reads cannot tell "
-            "apart; leave one out"
+            f"controls {quoted(one)} and {quoted(other)} are one sequence (or its reverse complement), which reads "
+            "cannot tell apart; leave one out"
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from causalgia.errors import LibraryError
+from causalgia.errors import LibraryError, quoted
 from causalgia.mpra.ordering.constructs import Construct, Oligos
 from causalgia.mpra.ordering.rules import GCContent, Mask, Rule, SimpleRepeats, SiteCount, broken_by
 from causalgia.sequences.alphabet import Tokens, decode, encode
@@ -102,7 +102,9 @@ class Judge:
             i = int(broken.any(axis=0).argmax())
             rule, n = self.rules[int(broken[:, i].argmax())], int(broken.any(axis=0).sum())
             others = f" ({n} of {len(names)} break one)" if n > 1 else ""
-            raise LibraryError(f"{what} '{names[i]}' breaks a rule: {rule.name}{others}; leave it out, or {rule.cure}")
+            raise LibraryError(
+                f"{what} {quoted(names[i])} breaks a rule: {rule.name}{others}; leave it out, or {rule.cure}"
+            )
 
 
 def _intended_in(part: Construct, rule: Rule) -> Rule:

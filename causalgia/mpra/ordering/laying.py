@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 import causalgia
 from causalgia.design import Design
-from causalgia.errors import LibraryError
+from causalgia.errors import LibraryError, quoted
 from causalgia.mpra.ordering.constructing import Listed
 from causalgia.mpra.ordering.constructs import Construct, Oligos
 from causalgia.mpra.ordering.plan import Numbers
@@ -165,7 +165,7 @@ def _require_names(names: Names) -> None:
     for name in names.tolist():
         if name in seen:
             raise LibraryError(
-                f"two oligos would be called '{name}'; controls cannot have the names of units (u0.3fa2c1_...), "
+                f"two oligos would be called {quoted(name)}; controls cannot have the names of units (u0.3fa2c1_...), "
                 "scrambles, duplicates (aa0_...), the promoter, or each other: rename the control"
             )
         seen.add(name)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from causalgia.design import Design, Genomic
 from causalgia.design.layout import Layout
-from causalgia.errors import LibraryError
+from causalgia.errors import LibraryError, quoted
 from causalgia.mpra.ordering.arguments import whole
 from causalgia.mpra.ordering.constructs import Construct
 from causalgia.mpra.ordering.vendors import check_order, vendor
@@ -70,16 +70,16 @@ def check_barcodes(of: Construct, *, synthesised: bool) -> None:
     """
     if synthesised and of.barcodes == "random":
         raise LibraryError(
-            f"barcodes_per_oligo= with adapters={of.name!r}: its barcodes are random and added by PCR; a synthesised "
-            "one would stand at the insert, with no site to put the reporter between them; leave barcodes_per_oligo= "
-            "out, or choose a construct of synthesised barcodes, 'melnikov'"
+            f"barcodes_per_oligo= with adapters={quoted(of.name)}: its barcodes are random and added by PCR; a "
+            "synthesised one would stand at the insert, with no site to put the reporter between them; leave "
+            "barcodes_per_oligo= out, or choose a construct of synthesised barcodes, 'melnikov'"
             if of.name
             else "barcodes_per_oligo= with adapters=(left, right): the reporter is put between insert and barcode; "
             "give the letters that stand there, adapters=(left, junction, right) ('' where insert and barcode are "
             "transcribed together)"
         )
     if not synthesised and of.barcodes == "synthesised":
-        named = f"adapters={of.name!r}" if of.name else "adapters=(left, junction, right)"
+        named = f"adapters={quoted(of.name)}" if of.name else "adapters=(left, junction, right)"
         raise LibraryError(
             f"{named}: its barcodes are synthesised with the oligo; say how many of each insert, "
             "barcodes_per_oligo=10, or choose adapters=(left, right), whose barcodes are added later"
@@ -149,7 +149,7 @@ def require_fit(design: Design, of: Construct, *, oligo_length: int, barcode_len
         length = arm.intervention.lay(Layout(design.null.length)).length
         if length != design.null.length:
             raise LibraryError(
-                f"arm '{arm.name}' makes inserts of {length} bp from backgrounds of {design.null.length}: oligos "
+                f"arm {quoted(arm.name)} makes inserts of {length} bp from backgrounds of {design.null.length}: oligos "
                 "of one pool have one length, or PCR prefers the short ones; keep the length in the arm, as "
                 "cg.Delete(...) + cg.Insert(filler, at=...) does, or use cg.Ablate or cg.Scramble"
             )

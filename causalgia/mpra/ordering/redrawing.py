@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from causalgia.design import Design, Genomic
 from causalgia.design.null_model import FromParents
-from causalgia.errors import CausalgiaWarning, LibraryError
+from causalgia.errors import CausalgiaWarning, LibraryError, quoted
 from causalgia.mpra.ordering.judging import Judge
 from causalgia.mpra.ordering.rules import duplicates
 from causalgia.streams import derive
@@ -221,8 +221,8 @@ class _Drawing:
         cure = cures.get(named[0][0], "ask for fewer units, or use arms that differ in every background")
         more = f" and {n_units - 1:,} more" if n_units > 1 else ""
         return LibraryError(
-            f"unit {unit}{more}: no background met the rules. Broken: {told}"
-            f"{f'; arm {own[0]!r} carries the site itself: change the arm' if own else ''}; {cure}"
+            f"unit {unit}{more}: no background met the rules. Broken: "
+            f"{told}{f'; arm {quoted(own[0])} carries the site itself: change the arm' if own else ''}; {cure}"
         )
 
     def _repeats_of(self, unit: int, inserts: Tokens) -> dict[str, Bools]:

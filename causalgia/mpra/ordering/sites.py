@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from causalgia.errors import LibraryError
+from causalgia.errors import LibraryError, quoted
 from causalgia.mpra.ordering.arguments import several, whole
 from causalgia.mpra.ordering.tables import row_of, table
 from causalgia.sequences.alphabet import IUPAC, parse_word
@@ -73,7 +73,7 @@ def site(name_or_word: str) -> Site:
     """
     if not isinstance(name_or_word, str) or not name_or_word:
         raise LibraryError(
-            f"avoid= has {name_or_word!r}; a site is an enzyme such as 'EcoRI' or letters such as 'GAATTC'"
+            f"avoid= has {quoted(name_or_word)}; a site is an enzyme such as 'EcoRI' or letters such as 'GAATTC'"
         )
     if all(letter.upper() in IUPAC for letter in name_or_word):
         return Site(name_or_word.upper(), parse_word(name_or_word)[0])
@@ -114,4 +114,4 @@ def intended_sites(avoid: str | Iterable[str] | Mapping[str, int]) -> dict[Site,
     """
     meant = avoid if isinstance(avoid, Mapping) else {}
     names = several(avoid, "avoid", "enzymes or letters of sites")
-    return {site(name): whole(meant.get(name, 0), f"avoid[{name!r}]", least=0) for name in names}
+    return {site(name): whole(meant.get(name, 0), f"avoid[{quoted(name)}]", least=0) for name in names}

@@ -7,7 +7,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from causalgia.errors import LibraryError
+from causalgia.errors import LibraryError, quoted
 from causalgia.tables import nearest
 
 
@@ -26,9 +26,9 @@ def row_of(rows: dict[str, Any], name: str, what: str, *, cure: str) -> tuple[st
         If there is none; the message has the nearest name and the cure.
     """
     if not isinstance(name, str):
-        raise LibraryError(f"{name!r} is no {what}; give the name of one ({', '.join(rows)}), or {cure}")
+        raise LibraryError(f"{quoted(name)} is no {what}; give the name of one ({', '.join(rows)}), or {cure}")
     found = {known.lower(): known for known in rows}.get(name.lower())
     if found is None:
         hint = nearest(name.lower(), [known.lower() for known in rows]) or f"; known are {', '.join(rows)}"
-        raise LibraryError(f"there is no {what} {name!r} in the table{hint}; or {cure}")
+        raise LibraryError(f"there is no {what} {quoted(name)} in the table{hint}; or {cure}")
     return found, rows[found]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from causalgia.errors import EstimateError
+from causalgia.errors import EstimateError, quoted
 from causalgia.mpra.planning.layers import Layers, Values, counting_variance, silent_variance
 
 _OF_PILOT = ("sd_barcode", "sd_replicate", "sd_noisiness")
@@ -96,18 +96,20 @@ def _check(said: Said) -> None:
             continue
         number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
         if not number or not 0 <= float(value) < np.inf:
-            raise EstimateError(f"{name}={value!r} is not a number of at least 0")
+            raise EstimateError(f"{name}={quoted(value)} is not a number of at least 0")
     if said.p_silent >= 1:
-        raise EstimateError(f"p_silent={said.p_silent!r} is a probability below 1")
+        raise EstimateError(f"p_silent={quoted(said.p_silent)} is a probability below 1")
     if said.plasmid is not None and not isinstance(said.plasmid, bool | np.bool_):
-        raise EstimateError(f"plasmid={said.plasmid!r}: True where one DNA library serves all replicates, else False")
+        raise EstimateError(
+            f"plasmid={quoted(said.plasmid)}: True where one DNA library serves all replicates, else False"
+        )
     weights = np.asarray(said.weights)
     if weights.dtype.kind not in "iuf" or weights.ndim != 1:
         raise EstimateError(
-            f"weights={said.weights!r}: give numbers that sum to 0; (-1, 1) is a difference of two arms"
+            f"weights={quoted(said.weights)}: give numbers that sum to 0; (-1, 1) is a difference of two arms"
         )
     if len(said.weights) < 2 or not np.isclose(sum(said.weights), 0) or not any(said.weights):
-        raise EstimateError(f"weights={said.weights!r} do not sum to 0; (-1, 1) is a difference of two arms")
+        raise EstimateError(f"weights={quoted(said.weights)} do not sum to 0; (-1, 1) is a difference of two arms")
 
 
 def _known(name: str, value: float | None, pilot: xr.Dataset | None) -> float:

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import xarray as xr
 
-from causalgia.errors import EstimateError
+from causalgia.errors import EstimateError, quoted
 from causalgia.mpra.planning.barcodes_seen import inverse_of_seen
 from causalgia.mpra.planning.chances import Error, alpha_for_q, chance, halfwidth, noisiness_nodes, root
 from causalgia.mpra.planning.layers import Layers
@@ -190,12 +190,12 @@ def along(name: str, value: Any, least: float) -> xr.DataArray:
     """
     numbers = np.asarray(value)
     if numbers.dtype.kind not in "iuf" or numbers.ndim > 1 or not numbers.size or not np.isfinite(numbers).all():
-        raise EstimateError(f"{name}={value!r}: give a number, or a list of numbers")
+        raise EstimateError(f"{name}={quoted(value)}: give a number, or a list of numbers")
     whole = numbers.dtype.kind in "iu" or (numbers == np.round(numbers)).all()
     if name in ("replicates", "backgrounds") and not (whole and (numbers >= least).all()):
-        raise EstimateError(f"{name}={value!r}: give whole numbers of at least {least:g}")
+        raise EstimateError(f"{name}={quoted(value)}: give whole numbers of at least {least:g}")
     if (numbers <= least).any() and name not in ("replicates", "backgrounds"):
-        raise EstimateError(f"{name}={value!r}: give numbers above {least:g}")
+        raise EstimateError(f"{name}={quoted(value)}: give numbers above {least:g}")
     numbers = numbers.astype(np.float64)
     return xr.DataArray(numbers) if numbers.ndim == 0 else xr.DataArray(numbers, {name: np.asarray(value)}, (name,))
 
@@ -207,7 +207,7 @@ def _is_number(value: Any) -> bool:
 def seen(planned: xr.DataArray, recovery: float, dispersion: float | None) -> tuple[xr.DataArray, xr.DataArray]:
     """Return the mean of 1 / B, and the share of oligos with fewer than two barcodes, for each planned number."""
     if dispersion is not None and not (_is_number(dispersion) and 0 <= dispersion < np.inf):
-        raise EstimateError(f"barcode_dispersion={dispersion!r}: 0 is Poisson, more is wider, None is exact")
+        raise EstimateError(f"barcode_dispersion={quoted(dispersion)}: 0 is Poisson, more is wider, None is exact")
     recovery = recovery if recovery == 1 else require_probability(recovery, "recovery")
     inverse, lost = inverse_of_seen(np.atleast_1d(planned.to_numpy()), recovery, dispersion)
     return tuple(planned.copy(data=x.reshape(planned.shape)) for x in (inverse, lost))  # type: ignore[return-value]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from causalgia.errors import EstimateError
+from causalgia.errors import EstimateError, quoted
 from causalgia.inputs import parse_toml, read_text
 from causalgia.planning.noncentral import Array
 
@@ -97,7 +97,7 @@ def read_prices(path: str | Path | None = None) -> PriceList:
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise EstimateError(
-            f"price list {source}: {error!r}; copy the packaged one ({PACKAGED}) and edit it"
+            f"price list {source}: {quoted(error)}; copy the packaged one ({PACKAGED}) and edit it"
         ) from error
     if not pools or min(size for _, size, _ in pools) < 1:
         raise EstimateError(f"price list {source}: it needs [[pool]] rows that hold one oligo or more")
@@ -106,5 +106,5 @@ def read_prices(path: str | Path | None = None) -> PriceList:
 
 def _price(value: Any, name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < np.inf:
-        raise ValueError(f"{name} = {value!r} is no price")
+        raise ValueError(f"{name} = {quoted(value)} is no price")
     return float(value)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from causalgia.errors import EstimateError
+from causalgia.errors import EstimateError, quoted
 from causalgia.mpra.planning.chances import chance, halfwidth
 from causalgia.mpra.planning.layers import Layers
 from causalgia.mpra.planning.noise import Said, read_layers, require_pilot, require_spread
@@ -219,14 +219,14 @@ def _target(halfwidth: Any, effect: Any, assurance: float, budget: Any, n_oligos
 
 def _whole(value: Any, name: str, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise EstimateError(f"{name}={value!r}: give a whole number of at least {least}")
+        raise EstimateError(f"{name}={quoted(value)}: give a whole number of at least {least}")
     return int(value)
 
 
 def _arms(arms: Any, weights: tuple[float, ...]) -> int:
     compared = int(np.count_nonzero(weights))
     if _whole(arms, "arms", 2) < compared:
-        raise EstimateError(f"weights={weights!r} compare {compared} arms of {arms}; give arms={compared}")
+        raise EstimateError(f"weights={quoted(weights)} compare {compared} arms of {arms}; give arms={compared}")
     return int(arms)
 
 

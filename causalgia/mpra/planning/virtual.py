@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from causalgia.errors import EstimateError
+from causalgia.errors import EstimateError, quoted
 from causalgia.mpra.planning.noise import require_pilot
 from causalgia.schema import require_dataset
 
@@ -37,7 +37,9 @@ def virtual_effects(pilot: xr.Dataset, slope: float | None) -> tuple[xr.DataArra
     """
     require_dataset(pilot, "effects")
     if slope is not None and (isinstance(slope, bool) or not isinstance(slope, int | float | np.number)):
-        raise EstimateError(f"slope={slope!r} is no number: the measured log2 effect for one unit of the virtual one")
+        raise EstimateError(
+            f"slope={quoted(slope)} is no number: the measured log2 effect for one unit of the virtual one"
+        )
     if slope is None or not np.isfinite(slope):
         raise EstimateError(
             "slope= is missing: the measured log2 effect for one unit of the virtual one; take it from "
@@ -85,6 +87,6 @@ def of_same_contrasts(pilot: xr.Dataset, size: xr.DataArray) -> xr.Dataset:
     if len(known) == 1:
         return pilot.isel(contrast=0, drop=True)
     raise EstimateError(
-        f"the virtual contrast '{absent[0]}' is none of the pilot's ({', '.join(known)}); say whose noise it has: "
-        f"pilot=pilot.sel(contrast='{known[0]}', drop=True)"
+        f"the virtual contrast {quoted(absent[0])} is none of the pilot's ({', '.join(known)}); say whose noise it "
+        f"has: pilot=pilot.sel(contrast={quoted(known[0])}, drop=True)"
     )

@@ -10,6 +10,7 @@ import torch
 from torch import fx
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from causalgia.errors import quoted
 from causalgia.predict.predictor import first_line
 
 
@@ -68,7 +69,7 @@ def _require_written_once(graph: fx.Graph, written: list[tuple[fx.Node, int]]) -
         for node in graph.nodes:
             later = (place for user in node.users if not _asks_size(user) if (place := places[user]) > places[writer])
             if places[node] < places[writer] and _storage(node.meta.get("value")) == storage and any(later):
-                raise NotLocalError(f"'{writer.name}' writes into a tensor that is used again")
+                raise NotLocalError(f"{quoted(writer.name)} writes into a tensor that is used again")
 
 
 def _asks_size(node: fx.Node) -> bool:

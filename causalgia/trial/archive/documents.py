@@ -15,7 +15,7 @@ from urllib.parse import unquote
 import numpy as np
 import xarray as xr
 
-from causalgia.errors import StoreError
+from causalgia.errors import StoreError, quoted
 from causalgia.schema import annotate
 from causalgia.trial.archive.chunks import decoded, encoded
 from causalgia.trial.archive.files import parsed
@@ -109,7 +109,7 @@ def _variable(name: str, array: object, files: Mapping[str, bytes], texts: Mappi
                 values = decoded(data, dtype, n) if n else np.empty(0, dtype)
                 if values is not None:
                     return xr.Variable(names, values.astype(dtype).reshape(shape), attrs)
-    raise StoreError(f"{name[:80]!r} is no array that this library wrote")
+    raise StoreError(f"{quoted(name[:80])} is no array that this library wrote")
 
 
 def _check_array(array: object, expected: Mapping[str, Any]) -> None:
@@ -138,7 +138,7 @@ def _growing(field: Field, grid: Grid) -> dict[str, Any]:
 
 def _kind(dtype: np.dtype[Any], name: object) -> np.dtype[Any]:
     if dtype.kind not in "biufU" or (dtype.itemsize > 8 and dtype.kind != "U"):
-        raise StoreError(f"'{name}' has dtype {dtype}, which cannot be stored; make it text or numbers")
+        raise StoreError(f"{quoted(name)} has dtype {dtype}, which cannot be stored; make it text or numbers")
     return dtype
 
 
@@ -184,4 +184,4 @@ def _plain_value(value: object, name: object) -> object:
     plain = value.item() if isinstance(value, np.generic) else value
     if isinstance(plain, str | bool | int) or (isinstance(plain, float) and math.isfinite(plain)):
         return plain
-    raise StoreError(f"attrs[{name!r}] is {value!r}; attributes are text or finite numbers: convert it")
+    raise StoreError(f"attrs[{quoted(name)}] is {quoted(value)}; attributes are text or finite numbers: convert it")

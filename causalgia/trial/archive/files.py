@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from causalgia.errors import StoreError
+from causalgia.errors import StoreError, quoted
 
 Data: TypeAlias = "bytes | memoryview"
 
@@ -55,11 +55,14 @@ def place_of(store: object) -> Path:
     """
     given = os.fspath(store) if isinstance(store, str | os.PathLike) else None
     if not isinstance(given, str) or not given.strip() or "://" in given or "\0" in given:
-        raise StoreError(f"store={store!r}: a trial is kept in a folder of this machine, such as 'trial.zarr'")
+        raise StoreError(f"store={quoted(store)}: a trial is kept in a folder of this machine, such as 'trial.zarr'")
     try:
-        return Path(given).expanduser().absolute()
-    except (RuntimeError, OSError) as error:  # nobody of this name, or a working folder that is gone
-        raise StoreError(f"store={store!r}: is no path of this machine ({error}); give an absolute path") from error
+        path = Path(given).expanduser().absolute()
+        path.exists()
+    except (RuntimeError, OSError) as error:  # nobody of this name, a working folder that is gone, or a name too long
+        why = getattr(error, "strerror", None) or error
+        raise StoreError(f"store={quoted(store)}: is no path of this machine ({why}); give an absolute path") from error
+    return path
 
 
 @contextmanager

@@ -27,7 +27,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from causalgia.errors import StoreError
+from causalgia.errors import StoreError, quoted
 
 CONTROL = "causalgia-trial"
 _TAKEN = ("", ".", "..", "zarr.json", CONTROL)
@@ -51,7 +51,7 @@ def node(name: object) -> str:
     'motif%20%2F%20strand'
     """
     if str(name) in _TAKEN:
-        raise StoreError(f"a variable cannot be stored as {str(name)!r}; rename the factor")
+        raise StoreError(f"a variable cannot be stored as {quoted(str(name))}; rename the factor")
     return quote(str(name), safe="")
 
 
@@ -98,9 +98,9 @@ class Field:
     def __post_init__(self) -> None:
         node(self.name)
         if self.dims[:1] != ("unit",) or len(self.dims) != len(self.shape) + 1:
-            raise StoreError(f"field '{self.name}': dims {self.dims} and shape {self.shape}; 'unit' comes first")
+            raise StoreError(f"field {quoted(self.name)}: dims {self.dims} and shape {self.shape}; 'unit' comes first")
         if "model" in self.dims[:-1]:
-            raise StoreError(f"field '{self.name}': dims {self.dims}; 'model' comes last")
+            raise StoreError(f"field {quoted(self.name)}: dims {self.dims}; 'model' comes last")
 
     @property
     def by_model(self) -> bool:
@@ -269,7 +269,7 @@ def as_grid(content: object) -> Grid:
 def as_texts(content: object, name: str) -> dict[str, str]:
     """Return a mapping of text to text, as JSON has it; StoreError where it is another thing."""
     if not isinstance(content, dict) or not all(isinstance(text, str) for text in content.values()):
-        raise StoreError(f"'{name}' is no mapping of text to text")
+        raise StoreError(f"{quoted(name)} is no mapping of text to text")
     return content
 
 
@@ -298,5 +298,5 @@ def _as_field(content: object) -> Field:
 def _as_counts(content: object, name: str) -> tuple[int, ...]:
     """Return whole numbers from 0 on, each of which fits into a machine's integer."""
     if not isinstance(content, list) or not all(type(count) is int and 0 <= count < 2**62 for count in content):
-        raise StoreError(f"'{name}' is no list of whole numbers")
+        raise StoreError(f"{quoted(name)} is no list of whole numbers")
     return tuple(content)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.errors import StoreError
+from causalgia.errors import StoreError, quoted
 from causalgia.trial.archive.chunks import checksum, chunk_mark, decoded, encoded, whole_chunk
 from causalgia.trial.archive.files import part_of, write
 from causalgia.trial.archive.layout import UNIT, Field, Grid, Slab
@@ -84,16 +84,16 @@ def _opened(path: Path, grid: Grid, own: Field, slab: Slab, done: int) -> NDArra
 def _fitting(values: Mapping[str, NDArray[Any]], own: Field, n: int, model: int | None) -> NDArray[Any]:
     """Return the values of a field as they lie in its file; those of one model have its axis, of length 1."""
     if own.name not in values:
-        raise StoreError(f"no values of '{own.name}' were put; a turn has {', '.join(sorted(values)) or 'none'}")
+        raise StoreError(f"no values of {quoted(own.name)} were put; a turn has {', '.join(sorted(values)) or 'none'}")
     given = np.asarray(values[own.name])
     if not np.can_cast(given.dtype, own.dtype, "safe"):
         raise StoreError(
-            f"'{own.name}' is {given.dtype} here and was {np.dtype(own.dtype)} in the first turn, which the store was "
-            "made for; let the predictor answer in one dtype"
+            f"{quoted(own.name)} is {given.dtype} here and was {np.dtype(own.dtype)} in the first turn, which the "
+            "store was made for; let the predictor answer in one dtype"
         )
     if model is not None and given.ndim == len(own.shape) + 1 and given.shape[-1] == own.shape[-1]:
         given = given[..., [model]] if given.shape[-1] > 1 else given
     expected = (n, *own.of_a_file)
     if given.shape not in (expected, expected[:-1] if own.by_model else expected):
-        raise StoreError(f"'{own.name}' has shape {given.shape}, not {expected}, in a turn of {n:,} units")
+        raise StoreError(f"{quoted(own.name)} has shape {given.shape}, not {expected}, in a turn of {n:,} units")
     return given.reshape(expected)
