@@ -21,7 +21,8 @@ FLOORS = {
     "import numba, and one kernel": "import numba; numba.njit(lambda x: x + 1)(1)",
     "xarray reads a file": "import xarray; xarray.load_dataset('results/outcomes.nc', engine='h5netcdf')",
     "matplotlib draws a figure": (
-        "from matplotlib.figure import Figure; figure = Figure(); figure.subplots().plot([1, 2]); figure.savefig('x.png')"
+        "from matplotlib.figure import Figure; "
+        "figure = Figure(); figure.subplots().plot([1, 2]); figure.savefig('x.png')"
     ),
 }
 COMMANDS = {

@@ -17,8 +17,8 @@ from causalgia.compiled import njit
 from causalgia.errors import SequenceError
 from causalgia.sequences.alphabet import encode
 from causalgia.sequences.arguments import as_key, as_parents, as_tokens, as_units
-from causalgia.sequences.circuits import beginnings, turned
 from causalgia.sequences.array_shuffles import nanoseconds, shuffle_pairs_of
+from causalgia.sequences.circuits import beginnings, turned
 from causalgia.sequences.dinucleotide import LONGEST, shuffle_pairs
 from causalgia.sequences.exit_lists import shuffle_long_pairs
 from causalgia.sequences.random import half_bounded, unit_state
