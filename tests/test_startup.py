@@ -81,7 +81,7 @@ def test_show_reads_and_prints_and_loads_nothing_that_computes(folder):
 
 def test_show_of_an_analyzed_trial_loads_nothing_that_computes_either(analyzed):
     loaded = loaded_by(analyzed, "show", "results")
-    assert not {"numba", "matplotlib", "torch", "statsmodels", "scipy.stats", "scipy.optimize", "scipy.linalg"} & loaded
+    assert not {"numba", "matplotlib", "torch", "statsmodels", "scipy.stats", "scipy.optimize"} & loaded
     assert (
         not {f"causalgia.{room}" for room in ("posterior", "experiments", "staircase", "multiplicity.bands")} & loaded
     )
