@@ -13,7 +13,7 @@ REASONS: dict[str, str] = {
         "and wherever dask is installed xarray loads `dask.array` with its first Dataset, which takes half a second"
     ),
     "startup: analyze": (
-        "xarray that reads one file and matplotlib that draws one figure take nine tenths of the target by themselves; "
+        "xarray that reads one file and matplotlib that draws one figure take the whole target by themselves; "
         "the rest is scipy, two netCDF files and the table"
     ),
     "marginalize: tangermeme / run, ResidualBind": _FORWARDS.format(1.77),
