@@ -1,74 +1,78 @@
-"""What a command costs before it computes: CPU seconds of fresh processes, in units of `python -c "import numpy"`.
+"""What a command costs on a new user's first trial: least processor time of fresh processes, in turn.
 
-The first `run` is taken twice: with the machine code of an earlier run, and with an empty NUMBA_CACHE_DIR, as on a new
-machine. A kernel that is called costs what numba takes to load, which is printed beside them.
+Beside them stands what their libraries cost alone, below which no command can come: xarray that reads one file, and
+matplotlib that draws one figure. The first runs find an empty NUMBA_CACHE_DIR, as on a new machine. Python's own cache
+of compiled modules is warm.
 """
 
 from __future__ import annotations
 
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 PROGRAM = "from causalgia.cli import main; main()"
-KERNEL = "import numba; numba.njit(lambda x: x + 1)(1)"
+FLOORS = {
+    "import numpy": "import numpy",
+    "import numba, and one kernel": "import numba; numba.njit(lambda x: x + 1)(1)",
+    "xarray reads a file": "import xarray; xarray.load_dataset('results/outcomes.nc', engine='h5netcdf')",
+    "matplotlib draws a figure": (
+        "from matplotlib.figure import Figure; "
+        "figure = Figure(); figure.subplots().plot([1, 2]); figure.savefig('x.png')"
+    ),
+}
+COMMANDS = {
+    "--help": ("--help",),
+    "init": ("init", "--force"),
+    "experiments": ("experiments",),
+    "show": ("show", "results"),
+    "analyze": ("analyze", "results"),
+    "first run": ("run", "trial.toml", "--out", "first", "--force"),
+    "first run, shuffles": ("run", "shuffled.toml", "--out", "first", "--force"),
+}
 SHUFFLED = {'kind = "uniform"': 'kind = "dinucleotide_shuffle"\nof = "peaks.fa"', "length = 200": ""}
 
 
-def cost(*words: str, folder: str | None = None, cold: bool = False) -> float:
-    """Return the CPU seconds, user and system, of one interpreter."""
-    env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-    with tempfile.TemporaryDirectory() as empty:
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run(
-            [sys.executable, *words],
-            check=True,
-            cwd=folder,
-            stdout=subprocess.DEVNULL,
-            env=env | {"NUMBA_CACHE_DIR": empty} if cold else env,
-        )
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+def cost(code: str, *words: str, folder: Path) -> float:
+    """Return the processor time, user and system, of one interpreter with an empty cache of numba's."""
+    cache = folder / "cache"
+    shutil.rmtree(cache, ignore_errors=True)
+    cache.mkdir()
+    env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"} | {"NUMBA_CACHE_DIR": str(cache)}
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, "-c", code, *words], check=True, cwd=folder, stdout=subprocess.DEVNULL, env=env)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return (after.ru_utime - before.ru_utime) + (after.ru_stime - before.ru_stime)
 
 
-def least(repeats: int, *words: str, folder: str | None = None, cold: bool = False) -> float:
-    """Return the least cost of a few interpreters: the others were disturbed."""
-    return min(cost(*words, folder=folder, cold=cold) for _ in range(repeats))
+def begin(folder: Path) -> None:
+    """Write the starter's trial, and the same on dinucleotide shuffles; run and analyze the first."""
+    cost(PROGRAM, "init", folder=folder)
+    starter = (folder / "trial.toml").read_text()
+    for old, new in SHUFFLED.items():
+        starter = starter.replace(old, new, 1)
+    (folder / "shuffled.toml").write_text(starter)
+    (folder / "peaks.fa").write_text("".join(f">{i}\n{'ACGTTGCAAC' * 20}\n" for i in range(20)))
+    cost(PROGRAM, "run", "trial.toml", "--out", "results", folder=folder)
+    cost(PROGRAM, "analyze", "results", folder=folder)
 
 
 def main(argv: list[str] | None = None) -> dict[str, float]:
-    """Print the cost of each command, and return it in units of the cost of importing numpy."""
-    repeats = 1 if "--quick" in (argv or []) else 7
-    with tempfile.TemporaryDirectory() as folder:
-        cost("-c", PROGRAM, "init", folder=folder)
-        starter = Path(folder, "trial.toml").read_text()
-        for old, new in SHUFFLED.items():
-            starter = starter.replace(old, new, 1)
-        Path(folder, "shuffled.toml").write_text(starter)
-        Path(folder, "peaks.fa").write_text("".join(f">{i}\n{'ACGTTGCAAC' * 20}\n" for i in range(20)))
-        run = ("run", "trial.toml", "--out", "results", "--force")
-        cost("-c", PROGRAM, *run, folder=folder)
-        unit = least(repeats, "-c", "import numpy")
-        found = {code: least(repeats, "-c", code) for code in ("pass", "import xarray", KERNEL)}
-        for words in (
-            ("--help",),
-            ("init", "--force"),
-            ("experiments",),
-            run,
-            ("analyze", "results"),
-            ("show", "results"),
-        ):
-            found[" ".join(words)] = least(repeats, "-c", PROGRAM, *words, folder=folder)
-        for name in ("trial.toml", "shuffled.toml"):
-            words = ("run", name, "--out", "cold", "--force")
-            found[f"first {' '.join(words)}"] = least(min(repeats, 3), "-c", PROGRAM, *words, folder=folder, cold=True)
-    print(f"import numpy: {unit:.3f} s of CPU; the others in units of it")
+    """Print and return the seconds of each command and of each floor."""
+    repeats = 1 if "--quick" in (argv or []) else 5
+    calls = {name: (code,) for name, code in FLOORS.items()} | {n: (PROGRAM, *words) for n, words in COMMANDS.items()}
+    with tempfile.TemporaryDirectory() as path:
+        folder = Path(path)
+        begin(folder)
+        times = [{name: cost(*call, folder=folder) for name, call in calls.items()} for _ in range(repeats)]
+    found = {name: min(of[name] for of in times) for name in calls}
     for name, seconds in found.items():
-        print(f"  {seconds / unit:6.2f}  ({seconds:.2f} s)  {name}")
-    return {name: seconds / unit for name, seconds in found.items()}
+        print(f"  {seconds:5.2f} s  {name}")
+    return found
 
 
 if __name__ == "__main__":

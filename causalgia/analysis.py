@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import Field, dataclass, fields, replace
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from causalgia.errors import ContrastError, DesignError, InferenceError, quoted
 from causalgia.expressions import KEYWORDS, as_name, names_in, read_hypothesis
 from causalgia.inputs import parse_json, parse_toml
 from causalgia.kinds import two_kinds
+from causalgia.packed import question_of
 from causalgia.prior import Prior
 from causalgia.tables import (
     NAME,
@@ -29,6 +30,9 @@ from causalgia.tables import (
     one_of,
     shown,
 )
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 Rope: TypeAlias = (
     "tuple[float, float] | str | int | Mapping[str, tuple[float, float]] | tuple[tuple[str, tuple[float, float]], ...]"
@@ -532,6 +536,22 @@ def kept_in(attrs: Mapping[Any, Any]) -> Analysis:
     """
     text = str(attrs.get("analysis", "")).strip()
     return Analysis.from_json(text) if text.startswith("{") else Analysis()
+
+
+def kept_analysis(outcomes: xr.Dataset) -> Analysis | None:
+    """Return the analysis that was fixed before the outcomes were seen, or None where none is kept.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> ask = Analysis(control="placebo", rope=0)
+    >>> kept_analysis(xr.Dataset(attrs={"analysis": ask.to_json()})) == ask, kept_analysis(xr.Dataset())
+    (True, None)
+    """
+    kept = Analysis.from_json(str(outcomes.attrs.get("analysis", "{}")))
+    if kept == Analysis():
+        return None
+    return kept if kept.asks else kept.asking(question_of(outcomes))
 
 
 def beyond(attrs: Mapping[Any, Any], **asked: Any) -> dict[str, str]:

@@ -15,6 +15,34 @@ _LOCK = threading.RLock()
 _NO_CACHE = (OSError, EOFError, pickle.UnpicklingError)
 
 
+class Allowance:
+    """Work that a process does without compiled code, because compiling or loading that costs more.
+
+    Parameters
+    ----------
+    nanoseconds
+        Processor time that is allowed in all, about.
+
+    Examples
+    --------
+    >>> allowance = Allowance(1_000)
+    >>> allowance.covers(600), allowance.covers(600), allowance.covers(100)
+    (True, False, False)
+    """
+
+    def __init__(self, nanoseconds: int) -> None:
+        self._left = nanoseconds
+
+    def covers(self, nanoseconds: int) -> bool:
+        """Return whether so much more is covered, and take it off; after a first refusal nothing is."""
+        self._left = max(self._left - nanoseconds, 0)
+        return self._left > 0
+
+
+IN_NUMPY = Allowance(500_000_000)
+"""What is done in numpy to the same results, to the bit: half a second, in which numba loads and reads its cache."""
+
+
 def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """Return a decorator as `numba.njit`, which imports numba and compiles at the first call, and caches if it can.
 

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from causalgia.analysis import LEAST_PLACEBO_WORDS, Analysis, is_of_placebos, of_one_word
+from causalgia.analysis import LEAST_PLACEBO_WORDS, Analysis, is_of_placebos, kept_analysis, of_one_word
 from causalgia.design import Design, Genomic, NullModel
 from causalgia.design.null_model import FromParents
 from causalgia.errors import DecisionError, DesignError, PredictorError, quoted
 from causalgia.predict import Predictor
 from causalgia.schema import require_dataset
-from causalgia.staircase import kept_analysis
 from causalgia.streams import RNG, derive, root_key
 from causalgia.tables import nearest
 from causalgia.trial import run

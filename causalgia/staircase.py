@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from causalgia.analysis import Analysis, is_of_placebos
+from causalgia.analysis import Analysis, is_of_placebos, kept_analysis
 from causalgia.arm_weights import weights_of
 from causalgia.effects import contrast
 from causalgia.errors import ContrastError, DecisionError, ExploratoryWarning, OutcomesError, quoted
@@ -215,7 +215,6 @@ def _of_tasks(
     kept: xr.Dataset, effects: xr.Dataset | None, estimates: xr.Dataset, tasks: list[Any], asked: Analysis, key: int
 ) -> tuple[Any, xr.Dataset]:
     """Return posterior and decisions of these tasks."""
-    from causalgia.posterior import infer
     from causalgia.verdicts.constant_control import of_tasks
 
     effects, estimates = None if effects is None else of_tasks(effects, tasks), of_tasks(estimates, tasks)
@@ -226,6 +225,8 @@ def _of_tasks(
     error, why = deciding_error(estimates, asked)
     chosen = replace(asked, error=error)
     if chosen.error not in BY_TESTS and not exact.all():
+        from causalgia.posterior import infer
+
         posterior = infer(estimates.isel(contrast=~exact), **_of_infer(chosen), rng=derive(key, "infer"))
     decisions = _decided(effects, estimates, posterior, chosen, rng=derive(key, "decide"))
     if posterior is not None and exact.any():
@@ -287,14 +288,6 @@ def asked_of(outcomes: xr.Dataset, analysis: Analysis | None) -> Analysis:
         arms = ", ".join(map(quoted, outcomes["arm"].to_numpy()[:4].tolist())) if "arm" in outcomes.coords else "none"
         raise ContrastError(f"the analysis asks nothing: say control= (one of {arms}, ...), contrasts= or interaction=")
     return analysis
-
-
-def kept_analysis(outcomes: xr.Dataset) -> Analysis | None:
-    """Return the analysis that was fixed before the outcomes were seen, or None where none is kept."""
-    kept = Analysis.from_json(str(outcomes.attrs.get("analysis", "{}")))
-    if kept == Analysis():
-        return None
-    return kept if kept.asks else kept.asking(question_of(outcomes))
 
 
 def require_rope(analysis: Analysis) -> None:

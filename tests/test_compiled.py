@@ -17,9 +17,9 @@ from causalgia.compiled import njit
 
 _TRIAL = """
 import causalgia as cg
-from causalgia.design import DinucleotideShuffle
+from causalgia.design import KletShuffle
 
-null = DinucleotideShuffle(of=["ACGTTGCAACGGTACCATGCAT" * 3] * 4)
+null = KletShuffle(of=["ACGTTGCAACGGTACCATGCAT" * 3] * 4, k=3)  # compiled from the first, as few others are
 arms = {"untreated": cg.Untreated(), "placebo": cg.Placebo("GCATG", at=12), "GCATG": cg.Embed("GCATG", at=12)}
 design = cg.Design(null=null, arms=arms, n_units=60)
 predictor = cg.zoo.oracle("rbfox1_like")

@@ -7,10 +7,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from causalgia import compiled
+from causalgia.compiled import Allowance
 from causalgia.errors import SequenceError
 from causalgia.sequences import distinct
 from causalgia.sequences.distinct import Distinct
 from causalgia.sequences.samplers import sample_uniform
+
+
+@pytest.fixture(autouse=True, params=["dictionary", "table"])
+def kept_in(request, monkeypatch):
+    """Each test, where rows are kept in a dictionary and where they are kept in a compiled table."""
+    monkeypatch.setattr(compiled, "IN_NUMPY", Allowance(10**18 if request.param == "dictionary" else 0))
+
 
 LENGTHS = [1, 2, 7, 8, 9, 31, 32, 33, 41, 64, 249, 3_000]
 
@@ -111,12 +120,24 @@ def test_hashes_spread_sequences_that_differ_in_one_letter():
     tokens = np.repeat(sample_uniform(9, [0], 249), 747, axis=0)
     tokens[np.arange(747), np.arange(747) // 3] += (1 + np.arange(747) % 3).astype(np.uint8)
     tokens %= 4
+    compiled.IN_NUMPY.covers(10**19)
     table = Distinct(249)
     table.enter(tokens)
-    taken = np.flatnonzero(table._slots[:, 1])
-    home = (table._slots[taken, 0] >> np.uint64(64 - np.log2(len(table._slots)))).astype(np.int64)
-    assert len(np.unique(table._slots[taken, 0])) == 747
-    assert ((taken - home) % len(table._slots)).mean() < 1.0
+    slots = table._kept.slots
+    taken = np.flatnonzero(slots[:, 1])
+    home = (slots[taken, 0] >> np.uint64(64 - np.log2(len(slots)))).astype(np.int64)
+    assert len(np.unique(slots[taken, 0])) == 747
+    assert ((taken - home) % len(slots)).mean() < 1.0
+
+
+@pytest.mark.parametrize("length", [9, 249])
+def test_a_dictionary_becomes_a_table_in_the_middle(monkeypatch, length):
+    table, known = Distinct(length, capacity=1), {}
+    monkeypatch.setattr(compiled, "IN_NUMPY", Allowance(500_000))
+    of = pool(length, 600)
+    for start in range(0, 600, 50):
+        agrees(table, known, of[start : start + 200])
+    assert not compiled.IN_NUMPY.covers(0)
 
 
 @pytest.mark.parametrize(

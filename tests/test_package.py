@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.util
 import inspect
@@ -186,3 +187,32 @@ def test_help_says_what_is_done_and_what_is_taken():
             assert first in pydoc.render_doc(public, renderer=pydoc.plaintext)
     taken = inspect.signature(cg.adjust).parameters["estimates"].annotation
     assert "Series" in taken and "Dataset" in taken, "the signature in help is that behind the overloads"  # noqa: PT018
+
+
+def imported() -> set[str]:
+    """The top-level modules outside the standard library that some file of the package imports, or names for import."""
+    found = set()
+    for path in Path(cg.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Import(names=names):
+                    found |= {alias.name.partition(".")[0] for alias in names}
+                case ast.ImportFrom(module=str(module), level=0):
+                    found.add(module.partition(".")[0])
+                case ast.Call(func=ast.Name(id="library"), args=[ast.Constant(value=str(module))]):
+                    found.add(module.partition(".")[0])
+    return found - sys.stdlib_module_names - {"causalgia"}
+
+
+def test_what_is_imported_is_declared_and_what_is_declared_is_imported():
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = [line for lines in project["optional-dependencies"].values() for line in lines]
+
+    def modules(lines: list[str]) -> set[str]:
+        return {re.match(r"[\w-]+", line)[0].replace("-", "_") for line in lines}
+
+    brought = {"pytensor"}  # by pymc, of whose models it is the language
+    by_name = {"h5netcdf"}  # an engine of xarray
+    required, optional = modules(project["dependencies"]), modules(extras)
+    assert imported() - required - optional - brought == set()
+    assert required - imported() - by_name == set()

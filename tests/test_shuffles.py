@@ -16,7 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2_contingency, chisquare
 
+from causalgia import compiled
+from causalgia.compiled import Allowance
 from causalgia.errors import SequenceError
+from causalgia.sequences import array_shuffles, klet, samplers
 from causalgia.sequences.dinucleotide import LANES, LONGEST, _walk_alone, shuffle_pairs
 from causalgia.sequences.exit_lists import shuffle_long_pairs
 from causalgia.sequences.klet import _shuffle_klets, klet_shuffle, log_degeneracy
@@ -24,6 +27,14 @@ from causalgia.sequences.random import random_words, unit_state
 from causalgia.sequences.samplers import MarkovChain, sample_markov, sample_profile, sample_uniform, shuffle
 
 N_DRAWS = 120_000
+
+
+@pytest.fixture(autouse=True)
+def _compiled_alone(monkeypatch):
+    """The compiled shuffles are tested here; that numpy's are the same, the tests at the end say."""
+    monkeypatch.setattr(compiled, "IN_NUMPY", Allowance(0))
+
+
 ALARM = 1e-6
 
 PUBLISHED = {"ACGTACGATCA": 30, "AACCGATCGTA": 36, "ACAGATCTGCA": 54, "GATTACACAT": 6, "ACGCGTATACGA": 12}
@@ -339,3 +350,56 @@ def test_bad_input_is_named() -> None:
 
 def test_no_units_is_no_rows() -> None:
     assert klet_shuffle(1, np.arange(0), np.zeros((2, 9), np.uint8), 2, parent=np.zeros(0, int)).shape == (0, 9)
+
+
+def in_numpy(monkeypatch, draw):
+    with monkeypatch.context() as patched:
+        patched.setattr(compiled, "IN_NUMPY", Allowance(10**18))
+        return draw()
+
+
+COMPOSITIONS = [[0.25] * 4, [0.85, 0.05, 0.05, 0.05], [1, 0, 0, 0], [0.5, 0.5, 0, 0], [0, 0.01, 0, 0.99]]
+
+
+@pytest.mark.parametrize("k", [1, 2])
+@pytest.mark.parametrize("length", [1, 2, 3, 4, 7, 8, 9, 41, 200, 1_000])
+@pytest.mark.parametrize("composition", COMPOSITIONS)
+def test_numpy_shuffles_to_the_same_rows(monkeypatch, k, length, composition) -> None:
+    tokens = sample_profile(3, np.arange(40), np.tile(composition, (length, 1)))
+    units, parent = np.arange(90) + 10**12, np.arange(90) * 7 % 40
+    expected = klet_shuffle(5, units, tokens, k, parent=parent)
+    np.testing.assert_array_equal(
+        in_numpy(monkeypatch, lambda: klet_shuffle(5, units, tokens, k, parent=parent)), expected
+    )
+
+
+@pytest.mark.parametrize("k", [1, 2])
+def test_a_draw_that_may_be_rejected_is_left_to_the_compiled_shuffle(monkeypatch, k) -> None:
+    """Rows so long that some draw of theirs lies where Lemire's rule has to look; numpy says which, and no more."""
+    left = []
+
+    def watched(shuffle_in_numpy):
+        def call(*arguments):
+            doubt = shuffle_in_numpy(*arguments)
+            left.append(int(doubt.sum()))
+            return doubt
+
+        return call
+
+    monkeypatch.setattr(samplers, "shuffle_letters", watched(array_shuffles.shuffle_letters))
+    monkeypatch.setattr(klet, "shuffle_pairs_of", watched(array_shuffles.shuffle_pairs_of))
+    tokens = sample_profile(4, np.arange(300), np.tile([0.85, 0.05, 0.05, 0.05], (16_000, 1)))
+    expected = klet_shuffle(9, np.arange(300), tokens, k)
+    np.testing.assert_array_equal(in_numpy(monkeypatch, lambda: klet_shuffle(9, np.arange(300), tokens, k)), expected)
+    assert 0 < sum(left) < 100
+
+
+@pytest.mark.parametrize("k", [1, 2])
+def test_where_much_is_shuffled_the_compiled_shuffle_takes_over(monkeypatch, k) -> None:
+    tokens = sample_uniform(1, np.arange(50), 60)
+    wanted = 2.5 * array_shuffles.nanoseconds(50, 60)
+    monkeypatch.setattr(compiled, "IN_NUMPY", Allowance(int(wanted)))
+    rows = [klet_shuffle(2, np.arange(50), tokens, k) for _ in range(4)]
+    assert not compiled.IN_NUMPY.covers(0)
+    for other in rows[1:]:
+        np.testing.assert_array_equal(other, rows[0])

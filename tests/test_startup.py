@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -36,7 +37,20 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("startup")
     loaded_by(folder, "init")
     loaded_by(folder, "run", "trial.toml", "--out", "results")
+    text = (folder / "trial.toml").read_text()
+    for old, new in {'kind = "uniform"': 'kind = "dinucleotide_shuffle"\nof = "peaks.fa"', "length = 200": ""}.items():
+        text = text.replace(old, new, 1)
+    (folder / "shuffled.toml").write_text(text)
+    (folder / "peaks.fa").write_text("".join(f">{i}\n{'ACGTTGCAAC' * 20}\n" for i in range(20)))
     return folder
+
+
+@pytest.fixture(scope="module")
+def analyzed(folder, tmp_path_factory):
+    there = tmp_path_factory.mktemp("analyzed")
+    shutil.copytree(folder / "results", there / "results")
+    loaded_by(there, "analyze", "results")
+    return there
 
 
 @pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["mpra", "--help"], ["--version"]])
@@ -61,8 +75,16 @@ def test_show_reads_and_prints_and_loads_nothing_that_computes(folder):
     loaded = loaded_by(folder, "show", "results")
     assert "xarray" in loaded
     assert not {"numba", "matplotlib", "torch", "statsmodels", "scipy.stats", "scipy.optimize", "zarr"} & loaded
-    rooms = ("engine", "design", "experiments", "posterior", "predict", "trial", "zoo", "spec", "plot")
-    assert not {f"causalgia.{room}" for room in rooms} & loaded - {"causalgia.experiments"}  # for `largest` alone
+    rooms = ("engine", "design", "experiments", "posterior", "predict", "trial", "zoo", "spec", "plot", "staircase")
+    assert not {f"causalgia.{room}" for room in rooms} & loaded
+
+
+def test_show_of_an_analyzed_trial_loads_nothing_that_computes_either(analyzed):
+    loaded = loaded_by(analyzed, "show", "results")
+    assert not {"numba", "matplotlib", "torch", "statsmodels", "scipy.stats", "scipy.optimize"} & loaded
+    assert (
+        not {f"causalgia.{room}" for room in ("posterior", "experiments", "staircase", "multiplicity.bands")} & loaded
+    )
 
 
 def test_analyze_of_a_first_trial_loads_no_statistics_package_and_no_predictor(folder):
@@ -73,9 +95,16 @@ def test_analyze_of_a_first_trial_loads_no_statistics_package_and_no_predictor(f
     )
 
 
-def test_a_run_loads_no_statistics_package_and_no_figures(folder):
-    loaded = loaded_by(folder, "run", "trial.toml", "--out", "again")
+def test_analyze_by_tests_loads_no_posterior(folder):
+    loaded = loaded_by(folder, "analyze", "results")
+    assert not {"numba", "scipy.interpolate", "scipy.optimize", "causalgia.posterior.engines"} & loaded
+
+
+@pytest.mark.parametrize("trial", ["trial.toml", "shuffled.toml"])
+def test_a_run_loads_no_statistics_package_no_figures_and_compiles_nothing(folder, trial):
+    loaded = loaded_by(folder, "run", trial, "--out", f"again-{trial}")
     assert not {"statsmodels", "scipy.stats", "torch", "matplotlib", "zarr", "pymc", "arviz"} & loaded
+    assert not {"numba", "llvmlite", "causalgia.engine.kept_moments", "causalgia.estimation.labelled"} & loaded
 
 
 def test_a_module_of_kernels_loads_no_numba():

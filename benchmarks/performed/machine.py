@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 
 PACKAGES = ("numpy", "scipy", "numba", "torch", "zarr", "dask", "onnxruntime", "tangermeme", "seqpro")
@@ -32,6 +33,8 @@ def _gib() -> float:
 
 
 def _devices() -> list[str]:
+    if find_spec("torch") is None:
+        return []
     import torch
 
     return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]

@@ -47,6 +47,7 @@ def _shuffles() -> tuple[Target, ...]:
     return tuple(targets)
 
 
+_FRESH = "a fresh process"
 _NAMES = ("ResidualBind", "DeepSTARR", "BPNet")
 
 
@@ -65,6 +66,22 @@ _PEER = "tangermeme `marginalize`, its best batch"
 
 PARTS: dict[str, tuple[Target, ...]] = {
     "imports": (Target("`import causalgia`", "`import numpy`", "import causalgia / import numpy", AT_MOST, 2),),
+    "startup": (
+        Target("`causalgia --help`", _FRESH, "--help", AT_MOST, 0.15, "s"),
+        Target("`causalgia init`", _FRESH, "init", AT_MOST, 0.6, "s"),
+        Target("`causalgia experiments`", _FRESH, "experiments", AT_MOST, 0.6, "s"),
+        Target("`causalgia show` of the first trial, analyzed", _FRESH, "show", AT_MOST, 0.6, "s"),
+        Target("`causalgia analyze` of the first trial", _FRESH, "analyze", AT_MOST, 2, "s"),
+        Target("`causalgia run` of the first trial", f"{_FRESH}, numba's cache empty", "first run", AT_MOST, 3, "s"),
+        Target(
+            "the same on dinucleotide shuffles",
+            f"{_FRESH}, numba's cache empty",
+            "first run, shuffles",
+            AT_MOST,
+            3,
+            "s",
+        ),
+    ),
     "shuffle": _shuffles(),
     "maxt": (
         Target(

@@ -8,6 +8,14 @@ _FORWARDS = (
 )
 
 REASONS: dict[str, str] = {
+    "startup: show": (
+        "xarray that reads one file of the trial takes twice the target by itself: pandas is half of `import xarray`, "
+        "and wherever dask is installed xarray loads `dask.array` with its first Dataset, which takes half a second"
+    ),
+    "startup: analyze": (
+        "xarray that reads one file and matplotlib that draws one figure take the whole target by themselves; "
+        "the rest is scipy, two netCDF files and the table"
+    ),
     "marginalize: tangermeme / run, ResidualBind": _FORWARDS.format(1.77),
     "marginalize: tangermeme / run, DeepSTARR": _FORWARDS.format(1.81),
     "marginalize: tangermeme / run, BPNet": _FORWARDS.format(1.73),

@@ -20,10 +20,9 @@ def analysis_of(folder: Path, outcomes: xr.Dataset) -> Analysis:
 
     Where neither says which contrasts, they are those that the design names.
     """
-    from causalgia.analysis import Analysis
+    from causalgia.analysis import Analysis, kept_analysis
     from causalgia.packed import question_of
     from causalgia.spec import read_analysis
-    from causalgia.staircase import kept_analysis
 
     kept = kept_analysis(outcomes)
     if not (folder / SPEC).is_file():

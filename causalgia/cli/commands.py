@@ -374,8 +374,8 @@ def show(
     Example:   causalgia show results
     """
     from causalgia import store
+    from causalgia.analysis import kept_analysis
     from causalgia.reporting import describe
-    from causalgia.staircase import kept_analysis
 
     outcomes = kept_in(folder)
     typer.echo(describe(outcomes, every_arm=all_rows))

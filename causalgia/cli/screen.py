@@ -59,11 +59,11 @@ def print_table(dataset: xr.Dataset) -> None:
 
 def _largest(estimates: xr.Dataset, decisions: xr.Dataset | None) -> tuple[xr.Dataset, xr.Dataset | None, int]:
     """Return both tables with the contrasts that are printed where they are very many, and how many are left out."""
-    from causalgia.experiments.answer import largest
-
     many = _MANY if decisions is None or "answer" not in decisions.attrs else _MANY_OF_AN_EXPERIMENT
     if estimates.sizes["contrast"] <= many:
         return estimates, decisions, 0
+    from causalgia.experiments.answer import largest
+
     shown = largest(estimates if decisions is None else decisions, most=many)
     names = shown["contrast"].to_numpy()
     first = largest(estimates, most=0, n=estimates.sizes["contrast"]).sel(contrast=names)

@@ -57,15 +57,9 @@ def in_shell(text: str) -> str:
 
 
 def _call(found: re.Match[str]) -> str:
-    from causalgia.design.null_models import NULL_MODELS
-    from causalgia.spec.keys import ARM_VERBS
-
     name, arguments = found[1], found[2] or ""
-    kinds = {kind.__name__: f'[null] kind = "{key}"' for key, kind in NULL_MODELS.items()}
-    verbs = {kind.__name__: f"{key} =" for key, kind in ARM_VERBS.items()}
-    written = kinds | verbs | {"placebos": "[placebos]", "Analysis": "[analysis]"}
-    if name in written:
-        return written[name]
+    if (key := _key(name)) is not None:
+        return key
     if name not in _COMMANDS:
         more = found.string[found.end() : found.end() + 2]
         return f"causalgia.{name}{arguments}, in Python" + ("," if more[:1] == " " and more[1:].isalpha() else "")
@@ -74,6 +68,18 @@ def _call(found: re.Match[str]) -> str:
     if name == "decide" and arguments.startswith("(estimates") and "error=" not in arguments:
         options.append("--error bh")  # verdicts by tests, not by a posterior
     return " ".join(["causalgia", command, *options])
+
+
+def _key(name: str) -> str | None:
+    """Return the key of the trial file that a name of the library is written as, None for what no file says."""
+    if name[:1].islower():
+        return "[placebos]" if name == "placebos" else None
+    from causalgia.design.null_models import NULL_MODELS
+    from causalgia.spec.keys import ARM_VERBS
+
+    kinds = {kind.__name__: f'[null] kind = "{key}"' for key, kind in NULL_MODELS.items()}
+    verbs = {kind.__name__: f"{key} =" for key, kind in ARM_VERBS.items()}
+    return (kinds | verbs | {"Analysis": "[analysis]"}).get(name)
 
 
 def _argument(found: re.Match[str]) -> str:

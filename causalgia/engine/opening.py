@@ -8,7 +8,7 @@ from typing import Any
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia.engine import kept_effects, kept_moments
+from causalgia.engine import kept_effects
 from causalgia.errors import StoreError
 from causalgia.schema import annotate
 from causalgia.trial.archive import open_archive, place_of
@@ -54,6 +54,8 @@ def open_store(path: str | os.PathLike[str]) -> xr.Dataset:
         return raw
     found, _ = read_state(control(place))
     state: dict[str, NDArray[Any]] = {} if found is None else found[1]
+    from causalgia.engine import kept_moments
+
     try:
         if "ice" in raw and kept_effects.is_whole(state):
             return kept_effects.with_columns(raw, state)

@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from causalgia.analysis import Analysis
 from causalgia.design import Design
 from causalgia.effects.floor import floor_of
-from causalgia.engine import kept_effects, kept_moments
+from causalgia.engine import kept_effects
 from causalgia.engine.kept_effects import Ends, KeptEffects, WithEnds
-from causalgia.engine.kept_moments import KeptMoments
 from causalgia.engine.naming import names_of
 from causalgia.engine.opening import open_store
 from causalgia.engine.overlap import overlap_notes
@@ -253,7 +252,9 @@ def _moments(asked: Asked, path: Path | None, client: Client | None, progress: b
     design, predictor = asked.trial.design, asked.trial.predictor
     parents = shared_parents(design, asked.question.analysis, key=asked.trial.key)
     reduction = Reduction.of(asked.question, predictor)
-    kept = KeptMoments(asked.question, reduction, parents=parents, models=predictor.models is not None)
+    from causalgia.engine import kept_moments
+
+    kept = kept_moments.KeptMoments(asked.question, reduction, parents=parents, models=predictor.models is not None)
     summed(asked, kept, path, client=client, progress=progress, same_answers=same_answers)
     found = kept_moments.laid_out(asked.frame, kept.moments()) if path is None else open_store(path)
     _warn_constant(kept.constant_tasks, found)

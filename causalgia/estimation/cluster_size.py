@@ -5,8 +5,8 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
+import scipy
 import xarray as xr
-from scipy import special
 
 from causalgia.errors import ClusterSizeWarning
 from causalgia.estimation.crossover_targets import settled
@@ -81,7 +81,7 @@ def _standardized(values: Array) -> Array:
 
 def _by_t(correlation: float, n: int) -> float:
     r2 = min(correlation**2, 1 - 1e-12)
-    return float(2 * special.stdtr(n - 2, -np.sqrt(r2 * (n - 2) / (1 - r2))))
+    return float(2 * scipy.special.stdtr(n - 2, -np.sqrt(r2 * (n - 2) / (1 - r2))))
 
 
 def _by_permutation(size: Array, effect: Array, largest: float) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
+import scipy
 
 from causalgia.estimation.moments import Array
 
@@ -125,12 +125,12 @@ def _prior(s2: Array, df: Array | float, rho: float) -> tuple[float, float]:
     """Return s0^2 and d0 by the moments of log s^2; variances below 1e-5 of the median count as that."""
     floored = np.maximum(s2, 1e-5 * (np.median(s2) or 1.0))
     df = np.asarray(df, dtype=np.float64)
-    z = np.log(floored) - special.digamma(df / 2) + np.log(df / 2)
-    excess = z.var(ddof=1) - float(special.polygamma(1, df / 2).mean()) * (1 - rho)
+    z = np.log(floored) - scipy.special.digamma(df / 2) + np.log(df / 2)
+    excess = z.var(ddof=1) - float(scipy.special.polygamma(1, df / 2).mean()) * (1 - rho)
     if excess <= 0:
         return float(floored.mean()), np.inf
     d0 = 2 * inverse_trigamma(excess)
-    return float(np.exp(z.mean() + special.digamma(d0 / 2) - np.log(d0 / 2))), d0
+    return float(np.exp(z.mean() + scipy.special.digamma(d0 / 2) - np.log(d0 / 2))), d0
 
 
 def inverse_trigamma(value: float) -> float:
@@ -138,13 +138,13 @@ def inverse_trigamma(value: float) -> float:
 
     Examples
     --------
-    >>> [round(float(special.polygamma(1, inverse_trigamma(v))), 9) for v in (1e-6, 0.3, 40.0)]
+    >>> [round(float(scipy.special.polygamma(1, inverse_trigamma(v))), 9) for v in (1e-6, 0.3, 40.0)]
     [1e-06, 0.3, 40.0]
     """
     x = 0.5 + 1 / value
     for _ in range(50):
-        trigamma = float(special.polygamma(1, x))
-        step = trigamma * (1 - trigamma / value) / float(special.polygamma(2, x))
+        trigamma = float(scipy.special.polygamma(1, x))
+        step = trigamma * (1 - trigamma / value) / float(scipy.special.polygamma(2, x))
         x += step
         if -step < 1e-10 * x:
             break

@@ -6,8 +6,8 @@ from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
+import scipy
 import xarray as xr
-from scipy import special
 
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.crossed import interaction_of
@@ -93,16 +93,18 @@ def _as_wide(one: Array, df: Array, other: Array, other_df: Array) -> tuple[Arra
     """Return scale and df of the t interval as wide at 90 % and 99.9 % as the root of the sum of two squared ones."""
 
     def half_width(at: float) -> Array:
-        return np.sqrt(one * special.stdtrit(df, at) ** 2 + other * special.stdtrit(other_df, at) ** 2)
+        return np.sqrt(one * scipy.special.stdtrit(df, at) ** 2 + other * scipy.special.stdtrit(other_df, at) ** 2)
 
     narrow, wide = half_width(_LOW), half_width(_HIGH)
     low, high = np.log(np.minimum(df, other_df)), np.log(np.minimum(np.maximum(df, other_df), _MOST_DF))
     for _ in range(60):
         middle = (low + high) / 2
-        heavy = special.stdtrit(np.exp(middle), _HIGH) * narrow > special.stdtrit(np.exp(middle), _LOW) * wide
+        heavy = (
+            scipy.special.stdtrit(np.exp(middle), _HIGH) * narrow > scipy.special.stdtrit(np.exp(middle), _LOW) * wide
+        )
         low, high = np.where(heavy, middle, low), np.where(heavy, high, middle)
     found = np.where(other > 0, np.exp(high), df)
-    return np.where(other > 0, narrow / special.stdtrit(found, _LOW), np.sqrt(one)), found
+    return np.where(other > 0, narrow / scipy.special.stdtrit(found, _LOW), np.sqrt(one)), found
 
 
 def _root(part: Array, whole: Array) -> Array:

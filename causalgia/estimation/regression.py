@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy import special
+import scipy
 
 from causalgia.errors import EstimateError
 from causalgia.estimation.moments import Array, Codes, group_sums
@@ -241,4 +241,4 @@ def wald_htz(ace: Array, covariance: Array, eta: float) -> WaldTest:
     if (sd == 0).any() or np.linalg.matrix_rank(covariance / np.outer(sd, sd), hermitian=True) < q:
         raise EstimateError(f"the covariance of the {q} contrasts is singular; drop those that others determine")
     F = float(ace / sd @ np.linalg.solve(covariance / np.outer(sd, sd), ace / sd)) * (eta - q + 1) / (eta * q)
-    return WaldTest(F=F, df1=q, df2=eta - q + 1, p=float(special.fdtrc(q, eta - q + 1, F)))
+    return WaldTest(F=F, df1=q, df2=eta - q + 1, p=float(scipy.special.fdtrc(q, eta - q + 1, F)))

@@ -9,6 +9,7 @@ import xarray as xr
 from causalgia.arm_weights import weights_of
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.crossover_targets import settled
+from causalgia.rowwise import is_lazy
 from causalgia.scales import OF_MEANS
 
 LEAST_WORDS = 20
@@ -29,7 +30,8 @@ def placebo_words(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
     """
     if "weight" not in dataset or "kind" not in dataset.variables:
         return np.zeros(dataset.sizes["contrast"], dtype=bool)
-    positive = (weights_of(dataset) > 0).astype(np.intp)
+    rows = dataset["weight"].transpose("contrast", "arm").data
+    positive = ((weights_of(dataset) if is_lazy(rows) else rows) > 0).astype(np.intp)
     word = dataset["kind"].to_numpy().astype(str) == "placebo_word"
     return np.asarray((positive.sum(axis=1) == 1) & (positive @ word.astype(np.intp) > 0))
 

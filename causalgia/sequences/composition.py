@@ -14,10 +14,19 @@ from causalgia.sequences.arguments import as_tokens
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["first_of_equal_dinucleotides", "gc_extremes", "longest_runs", "repeat_shares", "word_hits", "word_masks"]
+__all__ = [
+    "count_dinucleotides",
+    "first_of_equal_dinucleotides",
+    "gc_extremes",
+    "longest_runs",
+    "repeat_shares",
+    "word_hits",
+    "word_masks",
+]
 
 _LONGEST_PERIOD = 6  # of a simple repeat: microsatellites
 _COPIES, _SHORTEST = 3, 9
+_LETTERS_AT_ONCE = 1 << 16
 
 
 @njit(nogil=True)
@@ -41,14 +50,6 @@ def _gc_extremes(tokens: Any, width: Any, low: Any, high: Any) -> None:
             count += tokens[i, j] == 1 or tokens[i, j] == 2
             count -= tokens[i, j - width] == 1 or tokens[i, j - width] == 2
             low[i], high[i] = min(low[i], count), max(high[i], count)
-
-
-@njit(nogil=True)
-def _dinucleotides(tokens: Any, counts: Any) -> None:
-    """Count the 16 dinucleotides of each row."""
-    for i in range(tokens.shape[0]):
-        for j in range(tokens.shape[1] - 1):
-            counts[i, 4 * tokens[i, j] + tokens[i, j + 1]] += 1
 
 
 @njit(nogil=True)
@@ -101,6 +102,23 @@ def longest_runs(tokens: NDArray[np.integer]) -> NDArray[np.int64]:
     return out
 
 
+def count_dinucleotides(tokens: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """Return how often letter b follows letter a in each sequence, (n, 16), at place 4 a + b; of tokens (n, length).
+
+    Examples
+    --------
+    >>> from causalgia.sequences import encode
+    >>> count_dinucleotides(encode(["AACAAC"])).nonzero()[1].tolist()
+    [0, 1, 4]
+    """
+    counts, step = np.empty((len(tokens), 16), np.int32), max(1, _LETTERS_AT_ONCE // tokens.shape[1])
+    for start in range(0, len(tokens), step):
+        rows = tokens[start : start + step]
+        pairs = 4 * rows[:, :-1] + rows[:, 1:] + 16 * np.arange(len(rows))[:, None]
+        counts[start : start + step] = np.bincount(pairs.ravel(), minlength=16 * len(rows)).reshape(-1, 16)
+    return counts
+
+
 def first_of_equal_dinucleotides(tokens: NDArray[np.integer]) -> NDArray[np.int64]:
     """Return for each sequence the number of the first one with equal dinucleotide counts, (n,), of tokens (n, length).
 
@@ -114,11 +132,9 @@ def first_of_equal_dinucleotides(tokens: NDArray[np.integer]) -> NDArray[np.int6
     array([0, 1, 0, 1])
     """
     rows = as_tokens(tokens)
-    counts = np.zeros((len(rows), 16), np.int32)
+    counts = count_dinucleotides(rows)
     if rows.shape[1] == 1:
         counts[:, 0] = rows[:, 0]
-    else:
-        _dinucleotides(rows, counts)
     whole = counts.view(np.dtype((np.void, counts.itemsize * 16)))[:, 0]  # a row as one value
     _, first, which = np.unique(whole, return_index=True, return_inverse=True)
     return np.asarray(first[which], np.int64)

@@ -21,9 +21,9 @@ __all__ = ["LONGEST", "count_pairs", "draw_tree", "shuffle_pairs"]
 LONGEST = 1 << 15  # letters: a running sum fits 15 bits
 LANES = 32
 _FEW = 6  # walks below which lock step costs more than one walk after the other
-_FIELDS = np.uint64(0x0000_0001_0001_0001)
-_FIELDS_AND_TOTAL = np.uint64(0x0001_0001_0001_0001)
-_FLAGS = np.uint64(0x0000_8000_8000_8000)
+FIELDS = np.uint64(0x0000_0001_0001_0001)
+FIELDS_AND_TOTAL = np.uint64(0x0001_0001_0001_0001)
+FLAGS = np.uint64(0x0000_8000_8000_8000)
 _LOW = np.uint64(0xFFFFFFFF)
 _0, _1, _2, _3, _8, _15, _16, _32, _48, _56, _63 = (np.uint64(i) for i in (0, 1, 2, 3, 8, 15, 16, 32, 48, 56, 63))
 
@@ -34,7 +34,7 @@ def _reaches_root(exits: tuple[int, ...]) -> bool:
     return all(step[step[step[v]]] == 0 for v in (1, 2, 3))
 
 
-_TREES = np.array([exits for exits in product(range(4), repeat=3) if _reaches_root(exits)], np.int64)  # (16, 3)
+TREES = np.array([exits for exits in product(range(4), repeat=3) if _reaches_root(exits)], np.int64)  # (16, 3)
 
 
 @njit(nogil=True)
@@ -63,7 +63,7 @@ def draw_tree(counts: Any, root: Any, running: Any, state: Any) -> Any:
     for t in range(16):
         weight = 1
         for v in range(1, 4):
-            to = _TREES[t, v - 1]
+            to = TREES[t, v - 1]
             weight *= counts[4 * (v ^ root) + (to ^ root)] + (absent[v] if to == 0 else 0)
         total += weight
         running[t] = total
@@ -73,7 +73,7 @@ def draw_tree(counts: Any, root: Any, running: Any, state: Any) -> Any:
         t += running[i] <= np.int64(drawn)
     last = 0
     for v in range(1, 4):
-        last |= (_TREES[t, v - 1] ^ root) << (2 * (v ^ root))
+        last |= (TREES[t, v - 1] ^ root) << (2 * (v ^ root))
     return state, last
 
 
@@ -113,14 +113,14 @@ def _exit(w0: Any, w1: Any, w2: Any, w3: Any, order: Any, v: Any, doubt: Any, ha
     w = w0 if v == _0 else w
     total = w >> _48
     scaled = half * total
-    passed = ((((scaled >> _32) * _FIELDS | _FLAGS) - w) & _FLAGS) >> _15
-    taken = _FIELDS_AND_TOTAL - passed
+    passed = ((((scaled >> _32) * FIELDS | FLAGS) - w) & FLAGS) >> _15
+    taken = FIELDS_AND_TOTAL - passed
     w0 -= taken if v == _0 else _0
     w1 -= taken if v == _1 else _0
     w2 -= taken if v == _2 else _0
     w3 -= taken if v == _3 else _0
     doubt |= (scaled & _LOW) - total
-    slot = ((passed * _FIELDS) >> _32) & _3
+    slot = ((passed * FIELDS) >> _32) & _3
     return w0, w1, w2, w3, slot ^ ((order >> (v + v)) & _3), doubt
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from causalgia import compiled
 from causalgia.compiled import njit
 from causalgia.errors import SequenceError
 from causalgia.sequences.arguments import as_length
@@ -18,18 +19,8 @@ __all__ = ["Distinct"]
 _LETTERS = 32  # in a word of 64 bits
 _WORDS_AT_ONCE = 1 << 14  # 512 KiB of letters and 128 KiB of packed rows stay in the cache while they are looked up
 _ODD = np.uint64(0x9E3779B97F4A7C15)
-_0, _2, _4, _6, _29, _64 = (np.uint64(i) for i in (0, 2, 4, 6, 29, 64))
-
-
-@njit(nogil=True)
-def _pack(letters: Any, packed: Any) -> None:
-    """Write rows of letters, eight a word, as rows of 32 letters a word, in an order of the letters of our own."""
-    n_words = packed.shape[1]
-    for i in range(packed.shape[0]):
-        row = letters[i]
-        for j in range(n_words):
-            fourth = row[3 * n_words + j] << _6
-            packed[i, j] = row[j] | row[n_words + j] << _2 | row[2 * n_words + j] << _4 | fourth
+_0, _2, _29, _64 = (np.uint64(i) for i in (0, 2, 29, 64))
+_A_ROW, _A_WORD = 400, 4  # nanoseconds of a row in a dictionary, and of each of its words
 
 
 @njit(nogil=True)
@@ -87,15 +78,16 @@ def _move(old: Any, new: Any) -> None:
 class Distinct:
     """Numbers for sequences of one length: equal sequences get the same number, in order of first appearance.
 
-    Sequences are compared letter by letter: a 64-bit hash only says where to look (open addressing, linear probing),
-    so two sequences never share a number. The table keeps a quarter of a byte for each letter of a distinct sequence.
+    Sequences are compared letter by letter. Few are kept in a dictionary. Many are kept in a compiled table, with a
+    quarter of a byte for each letter of a distinct sequence: a 64-bit hash only says where to look (open addressing,
+    linear probing), so two sequences never share a number.
 
     Parameters
     ----------
     length
         Letters in a sequence.
     capacity
-        Distinct sequences to make room for beforehand; the table grows by doubling.
+        Distinct sequences that a table makes room for beforehand; it grows by doubling.
 
     Examples
     --------
@@ -110,14 +102,12 @@ class Distinct:
 
     def __init__(self, length: int, *, capacity: int = 1_024) -> None:
         self.length = as_length(length)
-        self._n = 0
         self._words = -(-self.length // _LETTERS)
-        self._rows = np.empty((0, self._words), np.uint64)
-        self._slots = np.zeros((2, 2), np.uint64)
-        self._make_room(max(capacity, 1))
+        self._capacity = max(capacity, 1)
+        self._kept: _Dictionary | _Table = _Dictionary()
 
     def __len__(self) -> int:
-        return self._n
+        return len(self._kept)
 
     def enter(self, tokens: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the number of each row of tokens, and which rows are the first of their sequence in this table.
@@ -140,11 +130,12 @@ class Distinct:
             If the array is not uint8 of that length, or a token is not 0-3; nothing is entered then.
         """
         self._check(tokens)
+        self._keep_well(len(tokens))
         numbers, fresh = np.empty(len(tokens), np.int64), np.empty(len(tokens), np.int64)
         step, before = max(1, _WORDS_AT_ONCE // self._words), len(self)
         for start in range(0, len(tokens), step):
             rows, found = slice(start, start + step), len(self) - before
-            self._enter(tokens[rows], numbers[rows], fresh[found:])
+            self._kept.enter(self._pack(tokens[rows]), numbers[rows], fresh[found:])
             fresh[found : len(self) - before] += start
         return numbers, fresh[: len(self) - before].copy()
 
@@ -158,22 +149,75 @@ class Distinct:
             msg = f"sequence {row} has token {tokens[row, position]} at {position}; tokens are 0-3 = A, C, G, T"
             raise SequenceError(msg)
 
-    def _enter(self, tokens: NDArray[np.uint8], numbers: NDArray[np.int64], fresh: NDArray[np.int64]) -> None:
+    def _keep_well(self, more: int) -> None:
+        """Go over from a dictionary to a table where so many more rows are worth its compiling."""
+        if isinstance(self._kept, _Table) or compiled.IN_NUMPY.covers(more * (_A_ROW + _A_WORD * self._words)):
+            return
+        known = self._kept.rows(self._words)
+        self._kept = _Table(self._words, max(self._capacity, len(known)))
+        self._kept.enter(known, np.empty(len(known), np.int64), np.empty(len(known), np.int64))
+
+    def _pack(self, tokens: NDArray[np.uint8]) -> NDArray[np.uint64]:
+        """Return rows of tokens with 32 letters a word, (n, words), in an order of the letters of our own."""
         letters = np.zeros((len(tokens), _LETTERS * self._words), np.uint8)
         letters[:, : self.length] = tokens
-        packed, hashes = np.empty((len(tokens), self._words), np.uint64), np.empty(len(tokens), np.uint64)
-        _pack(letters.view(np.uint64), packed)
+        eights = letters.view(np.uint64).reshape(len(tokens), 4, self._words)
+        packed: NDArray[np.uint64] = eights[:, 3]
+        for quarter in (2, 1, 0):
+            packed = packed << _2 | eights[:, quarter]
+        return packed
+
+
+class _Dictionary:
+    """Numbers of packed rows by their bytes."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def enter(self, packed: NDArray[np.uint64], numbers: NDArray[np.int64], fresh: NDArray[np.int64]) -> None:
+        """Write the number of each row, and the indices of those that are met for the first time."""
+        known, new = self._known, []
+        for i, row in enumerate(packed):
+            size = len(known)
+            numbers[i] = known.setdefault(row.tobytes(), size)
+            if len(known) > size:
+                new.append(i)
+        fresh[: len(new)] = new
+
+    def rows(self, n_words: int) -> NDArray[np.uint64]:
+        """Return the distinct rows by number, (n, words)."""
+        return np.frombuffer(b"".join(self._known), np.uint64).reshape(-1, n_words)
+
+
+class _Table:
+    """Numbers of packed rows by a hash table of their words, compiled."""
+
+    def __init__(self, n_words: int, capacity: int) -> None:
+        self._n = 0
+        self._rows = np.empty((0, n_words), np.uint64)
+        self.slots = np.zeros((2, 2), np.uint64)
+        self._make_room(capacity)
+
+    def __len__(self) -> int:
+        return self._n
+
+    def enter(self, packed: NDArray[np.uint64], numbers: NDArray[np.int64], fresh: NDArray[np.int64]) -> None:
+        """Write the number of each row, and the indices of those that are met for the first time."""
+        hashes = np.empty(len(packed), np.uint64)
         _hash(packed, hashes)
-        self._make_room(self._n + len(tokens))
-        self._n += _look_up(packed, hashes, self._slots, self._rows, self._n, numbers, fresh)
+        self._make_room(self._n + len(packed))
+        self._n += _look_up(packed, hashes, self.slots, self._rows, self._n, numbers, fresh)
 
     def _make_room(self, n: int) -> None:
         """Grow to hold n distinct sequences with at least half of the slots free."""
         if n > len(self._rows):
-            rows = np.empty((max(n, 2 * self._n), self._words), np.uint64)
+            rows = np.empty((max(n, 2 * self._n), self._rows.shape[1]), np.uint64)
             rows[: self._n] = self._rows[: self._n]
             self._rows = rows
-        if 2 * n > len(self._slots):
+        if 2 * n > len(self.slots):
             slots = np.zeros((1 << (2 * n - 1).bit_length(), 2), np.uint64)
-            _move(self._slots, slots)
-            self._slots = slots
+            _move(self.slots, slots)
+            self.slots = slots

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from causalgia import compiled
 from causalgia.compiled import njit
 from causalgia.errors import SequenceError
 from causalgia.sequences.alphabet import encode
 from causalgia.sequences.arguments import as_key, as_parents, as_tokens, as_units
+from causalgia.sequences.array_shuffles import nanoseconds, shuffle_pairs_of
 from causalgia.sequences.circuits import beginnings, turned
 from causalgia.sequences.dinucleotide import LONGEST, shuffle_pairs
 from causalgia.sequences.exit_lists import shuffle_long_pairs
@@ -269,7 +271,17 @@ def _writer(k: int, length: int) -> Callable[..., None]:
         return lambda key, units, tokens, parents, out: _shuffle_klets(key, units, tokens, parents, k, out)
     if length > LONGEST:
         return shuffle_long_pairs  # type: ignore[no-any-return]
-    return lambda key, units, tokens, parents, out: shuffle_pairs(key, units, tokens, parents, out, True)
+    return _write_pairs
+
+
+def _write_pairs(key: Any, units: Any, tokens: Any, parents: Any, out: Any) -> None:
+    """Write dinucleotide shuffles, in numpy where there are few."""
+    if not compiled.IN_NUMPY.covers(nanoseconds(*out.shape)):
+        shuffle_pairs(key, units, tokens, parents, out, True)
+    elif (doubt := shuffle_pairs_of(key, units, tokens[parents], out)).any():
+        drawn = np.empty((np.count_nonzero(doubt), out.shape[1]), np.uint8)
+        shuffle_pairs(key, units[doubt], tokens, parents[doubt], drawn, True)
+        out[doubt] = drawn
 
 
 def log_degeneracy(tokens: str | ArrayLike, k: int) -> float:

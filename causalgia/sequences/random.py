@@ -18,13 +18,25 @@ from causalgia.sequences.threads import over_rows
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["bounded", "half_bounded", "mix", "next_word", "random_integers", "random_words", "unit_state"]
+__all__ = [
+    "bounded",
+    "half_bounded",
+    "mix",
+    "next_word",
+    "product_words",
+    "random_integers",
+    "random_words",
+    "unit_state",
+    "unit_states",
+    "words_from",
+]
 
-_STEP = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio
+STEP = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio
 _MIX_1, _MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)  # the step's mix: Stafford's variant 13
 _START = np.uint64(0x6A09E667F3BCC909)  # sqrt(2): unit 0 under key 0 does not start at the fixed point 0
 _START_1, _START_2 = np.uint64(0xFF51AFD7ED558CCD), np.uint64(0xC4CEB9FE1A85EC53)  # the start's mix: MurmurHash3
-_LOW = np.uint64(0xFFFFFFFF)
+LOW = np.uint64(0xFFFFFFFF)
+_AT_ONCE = 1 << 14  # words: 128 KiB, which stay in the cache from one operation to the next
 _0, _1, _27, _30, _31, _32, _33 = (np.uint64(i) for i in (0, 1, 27, 30, 31, 32, 33))
 
 
@@ -52,7 +64,7 @@ def unit_state(key: Any, unit: Any) -> Any:
 @njit(inline="always")
 def next_word(state: Any) -> Any:
     """Return (the advanced state, a uniform 64-bit word)."""
-    state += _STEP
+    state += STEP
     return state, mix(state)
 
 
@@ -61,18 +73,18 @@ def half_bounded(state: Any, bound: Any) -> Any:
     """Return (state, an exact uniform integer in [0, bound)) for a bound below 2^32; 0 for bound 0 or 1."""
     state, word = next_word(state)
     product = (word >> _32) * bound
-    if product & _LOW < bound:
-        while product & _LOW < (_1 << _32) % bound:
+    if product & LOW < bound:
+        while product & LOW < (_1 << _32) % bound:
             state, word = next_word(state)
             product = (word >> _32) * bound
     return state, product >> _32
 
 
 @njit(forceinline=True)
-def _product(a: Any, b: Any) -> Any:
+def product_words(a: Any, b: Any) -> Any:
     """Return the high and the low word of the 128-bit product."""
-    low, middle, cross = (a & _LOW) * (b & _LOW), (a >> _32) * (b & _LOW), (a & _LOW) * (b >> _32)
-    carry = (low >> _32) + (middle & _LOW) + (cross & _LOW)
+    low, middle, cross = (a & LOW) * (b & LOW), (a >> _32) * (b & LOW), (a & LOW) * (b >> _32)
+    carry = (low >> _32) + (middle & LOW) + (cross & LOW)
     return (a >> _32) * (b >> _32) + (middle >> _32) + (cross >> _32) + (carry >> _32), a * b
 
 
@@ -80,21 +92,26 @@ def _product(a: Any, b: Any) -> Any:
 def bounded(state: Any, bound: Any) -> Any:
     """Return (state, an exact uniform integer in [0, bound)) for any 64-bit bound above 0."""
     state, word = next_word(state)
-    high, low = _product(word, bound)
+    high, low = product_words(word, bound)
     if low < bound:
         threshold = (_0 - bound) % bound
         while low < threshold:
             state, word = next_word(state)
-            high, low = _product(word, bound)
+            high, low = product_words(word, bound)
     return state, high
 
 
-@njit(nogil=True)
-def _words(key: Any, units: Any, out: Any) -> None:
-    for i in range(units.size):
-        state = unit_state(key, units[i])
-        for j in range(out.shape[1]):
-            state, out[i, j] = next_word(state)
+def unit_states(key: np.uint64, units: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return where the stream of each unit starts, (n,), as `unit_state` says for one."""
+    scatter = _scatter.py_func
+    states: NDArray[np.uint64] = scatter(scatter(units + _START) ^ key)
+    return states
+
+
+def words_from(states: NDArray[np.uint64], n: int) -> NDArray[np.uint64]:
+    """Return the next n words of each stream, (states, n), as `next_word` gives them one by one."""
+    words: NDArray[np.uint64] = mix.py_func(states[:, None] + STEP * np.arange(1, n + 1, dtype=np.uint64))
+    return words
 
 
 @njit(nogil=True)
@@ -137,7 +154,14 @@ def random_words(key: int, units: ArrayLike, n: int, *, threads: int | None = No
     """
     ids, word_key = as_units(units), as_key(key)
     out = np.empty((ids.size, n), np.uint64)
-    over_rows(lambda rows: _words(word_key, ids[rows], out[rows]), ids.size, n, threads=threads)
+
+    def write(rows: slice) -> None:
+        step = max(1, _AT_ONCE // max(n, 1))
+        for start in range(rows.start, rows.stop, step):
+            some = slice(start, min(start + step, rows.stop))
+            out[some] = words_from(unit_states(word_key, ids[some]), n)
+
+    over_rows(write, ids.size, n, threads=threads)
     return out
 
 

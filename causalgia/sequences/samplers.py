@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from causalgia import compiled
 from causalgia.compiled import njit
 from causalgia.sequences.arguments import (
     as_key,
@@ -20,8 +21,9 @@ from causalgia.sequences.arguments import (
     as_units,
     upper_edges,
 )
+from causalgia.sequences.array_shuffles import nanoseconds, shuffle_letters
 from causalgia.sequences.markov import MarkovChain, fit_markov, sample_markov
-from causalgia.sequences.random import half_bounded, next_word, unit_state
+from causalgia.sequences.random import half_bounded, next_word, unit_state, unit_states, words_from
 from causalgia.sequences.threads import over_rows
 
 if TYPE_CHECKING:
@@ -37,18 +39,11 @@ __all__ = [
     "shuffle",
 ]
 
-_2, _3, _11 = (np.uint64(i) for i in (2, 3, 11))
-
-
-@njit(nogil=True)
-def _uniform(key: Any, units: Any, out: Any) -> None:
-    for i in range(units.size):
-        state = unit_state(key, units[i])
-        for start in range(0, out.shape[1], 32):
-            state, word = next_word(state)
-            for j in range(start, min(start + 32, out.shape[1])):
-                out[i, j] = word & _3
-                word >>= _2
+_11 = np.uint64(11)
+_LETTERS = 32  # in a word of 64 bits
+_WORDS_AT_ONCE = 1 << 12  # 128 KiB of letters
+_SPREAD = [(24, 0x000000FF000000FF), (12, 0x000F000F000F000F), (6, 0x0303030303030303)]
+"""Shifts and masks that move the pairs of bits of 16 apart, a pair to a byte."""
 
 
 @njit(nogil=True)
@@ -71,6 +66,15 @@ def _shuffle(key: Any, units: Any, tokens: Any, parents: Any, out: Any) -> None:
         for last in range(row.size - 1, 0, -1):
             state, j = half_bounded(state, np.uint64(last + 1))
             row[last], row[j] = row[j], row[last]
+
+
+def _letters_of(words: NDArray[np.uint64]) -> NDArray[np.uint8]:
+    """Return the 32 letters of each word, the lowest bits first, (n, 32 words)."""
+    eights = words.astype("<u8", copy=False).view("<u2").astype("<u8")
+    for shift, mask in _SPREAD:
+        eights |= eights << np.uint64(shift)
+        eights &= np.uint64(mask)
+    return eights.view(np.uint8)
 
 
 def sample_uniform(key: int, units: ArrayLike, length: int, *, threads: int | None = None) -> NDArray[np.uint8]:
@@ -104,7 +108,15 @@ def sample_uniform(key: int, units: ArrayLike, length: int, *, threads: int | No
     """
     ids, word_key = as_units(units), as_key(key)
     out = np.empty((ids.size, as_length(length)), np.uint8)
-    over_rows(lambda rows: _uniform(word_key, ids[rows], out[rows]), ids.size, length, threads=threads)
+    n_words = -(-length // _LETTERS)
+
+    def write(rows: slice) -> None:
+        step = max(1, _WORDS_AT_ONCE // n_words)
+        for start in range(rows.start, rows.stop, step):
+            some = slice(start, min(start + step, rows.stop))
+            out[some] = _letters_of(words_from(unit_states(word_key, ids[some]), n_words))[:, :length]
+
+    over_rows(write, ids.size, length, threads=threads)
     return out
 
 
@@ -210,11 +222,16 @@ def shuffle(
     """
     ids, word_key, rows = as_units(units), as_key(key), as_tokens(tokens)
     parents = as_parents(parent, ids.size, rows.shape[0])
-    out = np.empty((ids.size, rows.shape[1]), np.uint8)
+    length = rows.shape[1]
+    if compiled.IN_NUMPY.covers(nanoseconds(ids.size, length)):
+        out = rows[parents]
+        if (doubt := shuffle_letters(word_key, ids, out)).any():
+            drawn = np.empty((np.count_nonzero(doubt), length), np.uint8)
+            _shuffle(word_key, ids[doubt], rows, parents[doubt], drawn)
+            out[doubt] = drawn
+        return out
+    out = np.empty((ids.size, length), np.uint8)
     over_rows(
-        lambda part: _shuffle(word_key, ids[part], rows, parents[part], out[part]),
-        ids.size,
-        rows.shape[1],
-        threads=threads,
+        lambda part: _shuffle(word_key, ids[part], rows, parents[part], out[part]), ids.size, length, threads=threads
     )
     return out

@@ -312,7 +312,8 @@ def _carried(source: xr.Dataset, ace: xr.DataArray) -> xr.Dataset:
     """Return the effects with the coordinates, columns and attrs of `source` that decisions keep."""
     kept = [name for name in _CARRIED if name in source.variables]
     coords = {n: c for n, c in source.coords.items() if set(c.dims) <= {*ace.dims, "arm"} and n not in ("contrast_",)}
-    out = xr.Dataset({"ace": ace.drop_attrs(), **{n: source[n].drop_attrs() for n in kept}}).assign_coords(coords)
+    columns = source[kept].drop_attrs()  # all at once: of a single one it drops those of every coordinate as well
+    out = xr.Dataset({"ace": ace.drop_attrs(), **columns.data_vars}).assign_coords(coords)
     if "placebo_word" in source.data_vars:
         out = out.assign_coords(placebo_word=source["placebo_word"])
     stale = {"adjust", "family", "rope"}
