@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from causalgia.compiled import njit
 from causalgia.errors import InferenceError
 from causalgia.posterior.exact import Array
 
@@ -124,30 +123,29 @@ def _interior_point(rows: Array, counts: Array) -> Array:
     return np.asarray(used / used.sum())
 
 
-@njit(nogil=True)
-def _conditions(columns, counts, weight, slack):  # type: ignore[no-untyped-def]
+def _conditions(columns: Array, counts: Array, weight: Array, slack: Array) -> tuple[Array, Array, float]:
     """Return the mixture, the residual of stationarity, and the norm of it and of complementarity together."""
-    mixture = np.dot(weight, columns)
-    residual = 1 - np.dot(columns, counts / mixture) - slack
-    return mixture, residual, np.sqrt((residual**2).sum() + ((weight * slack) ** 2).sum())
+    mixture = weight @ columns
+    residual = 1 - columns @ (counts / mixture) - slack
+    return mixture, residual, float(np.sqrt((residual**2).sum() + ((weight * slack) ** 2).sum()))
 
 
-@njit(nogil=True)
-def _newton(columns, counts, mixture, weight, slack, residual):  # type: ignore[no-untyped-def]
+def _newton(
+    columns: Array, counts: Array, mixture: Array, weight: Array, slack: Array, residual: Array
+) -> tuple[Array, Array]:
     """Return the primal-dual step, solved in units of the weights so that tiny ones do no harm."""
     root = np.sqrt(weight)
-    scaled = columns * (np.sqrt(counts) / mixture) * root.reshape(-1, 1)
-    system = np.dot(scaled, scaled.T)
-    trace = np.trace(system)
-    for j in range(len(weight)):
-        system[j, j] += slack[j] + 1e-15 * trace
-    target = _CENTRING * (weight * slack).sum() / len(weight) / weight - slack
+    scaled = columns * (np.sqrt(counts) / mixture) * root[:, None]
+    system = scaled @ scaled.T
+    system[np.diag_indices_from(system)] += slack + 1e-15 * system.trace()
+    target = _CENTRING * float(weight @ slack) / len(weight) / weight - slack
     step = root * np.linalg.solve(system, root * (target - residual))
     return step, target - slack / weight * step
 
 
-@njit(nogil=True)
-def _advance(columns, counts, weight, slack, d_weight, d_slack, before):  # type: ignore[no-untyped-def]
+def _advance(
+    columns: Array, counts: Array, weight: Array, slack: Array, d_weight: Array, d_slack: Array, before: float
+) -> tuple[Array, Array, Array, Array, float]:
     """Go as far as both stay positive, then halve until the residuals shrink; return what is there."""
     length = min(1.0, 0.99 * _to_boundary(weight, d_weight), 0.99 * _to_boundary(slack, d_slack))
     while True:
@@ -158,10 +156,6 @@ def _advance(columns, counts, weight, slack, d_weight, d_slack, before):  # type
         length /= 2
 
 
-@njit(nogil=True)
-def _to_boundary(value, step):  # type: ignore[no-untyped-def]
-    nearest = np.inf
-    for j in range(len(value)):
-        if step[j] < 0:
-            nearest = min(nearest, value[j] / -step[j])
-    return nearest
+def _to_boundary(value: Array, step: Array) -> float:
+    falling = step < 0
+    return float((value[falling] / -step[falling]).min()) if falling.any() else np.inf

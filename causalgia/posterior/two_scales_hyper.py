@@ -32,6 +32,7 @@ _ON_A_LINE = 0.2  # there finer cells cost little
 _LIKELIEST = np.zeros(1)  # the share at its mode alone
 ROUNDS = 60
 _RUN = 256  # rows at a time: they stay in the cache, and a product of as many mantissas stays a number
+_CURVATURE, _EM = 2.0, 0.0  # floats: a kernel that is given a bool as a constant is compiled for each of both
 _MANTISSA, _ONE = 0x000FFFFFFFFFFFFF, 0x3FF0000000000000
 _RIGHT = 0.01  # nats by which sums over the lattice may differ from those over the estimates, between laws
 
@@ -435,7 +436,7 @@ def _log_of_product(density):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, fastmath=True, error_model="numpy")
 def _row_sums(effect, count, columns, precision, roots, p, value, curved, gradient, matrix, out):  # type: ignore[no-untyped-def]
-    """Height and derivatives at one share and value of the coefficients; their information by curvature or by EM.
+    """Height and derivatives at one share and value of the coefficients; `curved` is _CURVATURE or _EM (information).
 
     Columns are (m, K), roots (2, K) from `_roots`: each is a run of memory.
     """
@@ -453,10 +454,9 @@ def _row_sums(effect, count, columns, precision, roots, p, value, curved, gradie
             for k in range(n):
                 rest[k] += column[k] * b
         narrow, wide = roots[0, start:stop], roots[1, start:stop]
-        scale = 2.0 if curved else 0.0
         rows, counts = effect[start:stop], count[start:stop]
         filled = (density[:n], scores[:n], weights[:n], sums)
-        _terms(rows, counts, rest[:n], narrow, wide, p, scale, *filled)
+        _terms(rows, counts, rest[:n], narrow, wide, p, curved, *filled)
         sums[0] += _log_of_product(density[:n]) if single else _sum_of_logs(counts, density[:n])
         for j in range(m):
             column = columns[j, start:stop]
@@ -481,35 +481,38 @@ def _row_sums(effect, count, columns, precision, roots, p, value, curved, gradie
 
 @njit(nogil=True)
 def _climb(effect, count, columns, precision, roots, value, v, free, tolerance, work, step, matrix, row):  # type: ignore[no-untyped-def]
-    """Raise the density in the coefficients and, where it is `free`, in the logit v of the share; (v, gain).
+    """Raise the density in the coefficients and, where it is `free` (1.0, else 0.0), in the logit v of the share.
 
-    One more of Newton's steps, left in `step`, would gain `gain`, and `matrix` is its factor; -1 where there is none.
+    Returns v and `gain`: what one more of Newton's steps, left in `step`, would gain; `matrix` is its factor. -1: none.
     """
     share = 1.0 if v > 700 else 1 / (1 + np.exp(-v))
-    _row_sums(effect, count, columns, precision, roots, share, value, True, step, matrix, row)
+    _row_sums(effect, count, columns, precision, roots, share, value, _CURVATURE, step, matrix, row)
     gain, ahead, size = 0.0, value.copy(), count.sum()
     for _ in range(ROUNDS):
         up, known = row[3], row[4]
         work[:] = step
         if not _factored(matrix):
-            _row_sums(effect, count, columns, precision, roots, share, value, False, step, matrix, row)
+            _row_sums(effect, count, columns, precision, roots, share, value, _EM, step, matrix, row)
             if not _factored(matrix):
                 return v, -1.0
         _solved(matrix, step)
-        gain = 0.5 * (work * step).sum()
+        gain = 0.0
+        for j in range(len(step)):
+            gain += 0.5 * work[j] * step[j]
         most = (size + 2) * share * (1 - share)
-        dv = up / (known if known > 0.1 * most else most) if free else 0.0
+        dv = up / (known if known > 0.1 * most else most) if free > 0 else 0.0
         dv = min(max(dv, -1.5), 1.5)
         if gain < tolerance and abs(dv) < 0.02 + 0.02 / np.sqrt(max(most, 1e-12)):
             break
-        floor = row[0] - (abs(v) + 2 * np.log1p(np.exp(-abs(v))) if free else 0.0)
+        floor = row[0] - (abs(v) + 2 * np.log1p(np.exp(-abs(v))) if free > 0 else 0.0)
         length, direction = 1.0, step.copy()
         for _ in range(25):
-            ahead[:] = value + length * direction
-            there = min(max(v + length * dv, -40.0), 40.0) if free else v
+            for j in range(len(value)):
+                ahead[j] = value[j] + length * direction[j]
+            there = min(max(v + length * dv, -40.0), 40.0) if free > 0 else v
             share = 1.0 if there > 700 else 1 / (1 + np.exp(-there))
-            _row_sums(effect, count, columns, precision, roots, share, ahead, True, step, matrix, row)
-            height = row[0] - (abs(there) + 2 * np.log1p(np.exp(-abs(there))) if free else 0.0)
+            _row_sums(effect, count, columns, precision, roots, share, ahead, _CURVATURE, step, matrix, row)
+            height = row[0] - (abs(there) + 2 * np.log1p(np.exp(-abs(there))) if free > 0 else 0.0)
             if height >= floor - 1e-9 * abs(floor):
                 break
             length *= 0.5
@@ -529,7 +532,7 @@ def _inner(effect, noise, count, columns, precision, narrow, wide, x, one, state
         v, width = 1e3, 0.0
         if not one:
             v, gain = _climb(
-                effect, count, columns, precision, roots, at, state[i, 0], True, 1e-3, work, step, matrix, row
+                effect, count, columns, precision, roots, at, state[i, 0], 1.0, 1e-3, work, step, matrix, row
             )
             p = 1 / (1 + np.exp(-v))
             width = 1 / np.sqrt(max(row[4], 2 * p * (1 - p), 0.02))
@@ -541,12 +544,13 @@ def _inner(effect, noise, count, columns, precision, narrow, wide, x, one, state
             if turn == len(x) - middle:
                 at[:] = value[i, middle]
             here = v + width * np.sinh(x[s])
-            _, gain = _climb(effect, count, columns, precision, roots, at, here, False, 1e-2, work, step, matrix, row)
+            _, gain = _climb(effect, count, columns, precision, roots, at, here, 0.0, 1e-2, work, step, matrix, row)
             if gain < 0:
                 done[i] = -1
                 break
-            at += step
-            value[i, s] = at
+            for j in range(m):
+                at[j] += step[j]
+                value[i, s, j] = at[j]
             height = row[0] + gain
             for j in range(m):
                 height -= np.log(matrix[j, j])

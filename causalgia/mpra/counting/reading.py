@@ -174,8 +174,9 @@ def _refuse_kinds(names: list[str], path: Path) -> None:
         first = next(iter(kinds.values()))
         raise CountsError(
             f"{path}: the columns are of {len(kinds)} kinds ({listed}), and cell types or conditions are no replicates "
-            f"of one another. Read one at a time: replicates={quoted(first)} (--replicates {','.join(first)}, and of a "
-            f"pilot --pilot-replicates {','.join(first)}); or, if they are replicates all the same, name them all there"
+            f"of one another. Read one at a time, {quoted(first)} by the argument replicates (in the shell "
+            f"--replicates {','.join(first)}, of a pilot --pilot-replicates {','.join(first)}); or, if they are "
+            "replicates all the same, name them all there"
         )
 
 
