@@ -207,7 +207,7 @@ def nearest(name: str, names: Sequence[str]) -> str:
 
 
 def _example(names: Sequence[str]) -> str:
-    shown = [backticked(name) for name in names[:2]]
+    shown = [backticked(name) for name in names[:2]] or ["A", "B"]
     return f"{shown[0]} - {shown[1]} = 0" if len(shown) > 1 else f"{shown[0]} = 0"
 
 

@@ -85,7 +85,7 @@ def why_no_posterior(estimates: xr.Dataset, counted: npt.NDArray[np.bool_]) -> s
         return ""
     ace, se = (estimates[n].transpose("contrast", ...).to_numpy()[counted] for n in ("ace", "se"))
     columns = zip(ace.reshape(len(ace), -1).T, se.reshape(len(se), -1).T, strict=True)
-    if any(grows(effect, error) for effect, error in columns):
+    if any(grows(effect[error > 0], error[error > 0]) for effect, error in columns):
         return "their standard errors grow with the effects"
     return "most of them are too skewed for their number of units" if _is_skewed(estimates, counted) else ""
 

@@ -273,7 +273,8 @@ def _assumption(law: str, used: str, rows: list[Any]) -> list[str]:
 def _independence(table: xr.Dataset, asked: list[Question]) -> list[str]:
     """Return what to say where a table of effects came without their covariance."""
     unknown = any(sigma_of(q.noise) == "diagonal" and len(q.effect) > 1 for q in asked)
-    if not unknown or "predictor_fingerprint" in table.attrs or table.attrs.get("effect_on"):
+    known = {"covariance", "factor"} & set(table) or "predictor_fingerprint" in table.attrs
+    if not unknown or known or table.attrs.get("effect_on"):
         return []
     return [
         "the errors of these effects were taken as independent, because no covariance is known; effects against one "

@@ -173,6 +173,8 @@ def _asked(out: xr.Dataset, rope: Any, rare: Any, family: str | None) -> dict[st
     error, varies = out.attrs["error"], "se" not in out or bool((out["se"] != 0).any())
     kept = kept_in(out.attrs)
     counted = ~words_of(out)
+    if "exact" in out:  # decided as they stand, by no law
+        counted &= ~out["exact"].any([dim for dim in out["exact"].dims if dim != "contrast"]).to_numpy()
     by_default = kept.decides_by(int(counted.sum()))
     if error == "bh" and by_default == "local":
         from causalgia.posterior.exchangeable import error_of
