@@ -149,7 +149,7 @@ def _build(question: Question, law: str, effect: Array, noise: Noise) -> Exact:
     if law == "spike_and_slab" and is_few(question):
         return spike_and_slab(effect, noise, prior)
     if law == "spike_and_slab":
-        mode: Literal["zero", "estimate"] = "zero" if noise.loadings is None else "estimate"
+        mode: Literal["zero", "estimate"] = "zero" if noise.loadings is None and covariates is None else "estimate"
         return mixture(effect, noise, prior, mode=mode, covariates=covariates)
     if law == "two_scales":
         return two_scales(effect, noise, covariates=covariates)
