@@ -30,6 +30,8 @@ _FREE, _RATIO = 2**27, 20
 _BLOCK = 2**22
 _DEEPEST = 100
 _GZIP = b"\x1f\x8b"
+_PART = r"""\.[ \t]*+(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+"""
+_DOTTED = re.compile(rf"(?:{_PART}){{8,}}+")
 _DIGITS = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -130,6 +132,10 @@ def parse_toml(text: str, error: type[CausalgiaError], *, source: str = "") -> d
     causalgia.errors.DesignError: trial.toml: rng = 10000000000000000000 is beyond 64 bits; whole numbers are below 2^63
     """
     place = f"{source}: " if source else ""
+    for found in _DOTTED.finditer(text):  # tomllib's time grows as the square of a key's parts, or worse
+        if len(re.findall(_PART, found[0])) >= _DEEPEST:
+            line = text.count("\n", 0, found.start()) + 1
+            raise error(f"{place}line {line}: a dotted key is nested deeper than {_DEEPEST} levels; write it flat")
     try:
         plain = tomllib.loads(text)
     except tomllib.TOMLDecodeError as reason:
