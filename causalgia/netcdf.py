@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -47,6 +47,8 @@ def write(path: Path, fill: Callable[[Path], object]) -> Path:
     OutcomesError
         If it cannot be written.
     """
+    if not path.name or "\0" in path.name:
+        raise OutcomesError(f"{quoted(str(path))} is no name of a file; give a path such as outcomes.nc")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         fill(temporary)
@@ -60,7 +62,8 @@ def write(path: Path, fill: Callable[[Path], object]) -> Path:
         msg = f"{path}: cannot be written ({what}); choose another folder"
         raise OutcomesError(msg) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # a file in the place of the folder, a name too long: nothing was made
+            temporary.unlink(missing_ok=True)
     return path
 
 

@@ -155,3 +155,22 @@ def test_a_kernel_keeps_its_name_its_words_and_its_source():
     assert mix.__doc__.startswith("Return the SplitMix64 output")
     assert callable(mix.py_func)
     assert pickle.loads(pickle.dumps(mix)) is mix
+
+
+def test_a_posterior_is_inferred_where_the_cache_folder_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    script = """
+import numpy as np, pandas as pd
+import causalgia as cg
+table = pd.DataFrame({"effect": [1.0, 2.0, 3.0], "se": 1.0}, index=list("abc"))
+print(float(cg.infer(table, law="normal", rng=0)["posterior"]["ace"].mean()))
+"""
+    nowhere = str(tmp_path / "file" / "cache")
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "HOME": nowhere, "XDG_CACHE_HOME": nowhere},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr

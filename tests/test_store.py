@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import causalgia as cg
-from causalgia import store
+from causalgia import netcdf, store
 from causalgia.errors import DesignError, OutcomesError
 from causalgia.schema import validate
 from causalgia.trial.keeping import kept_design
@@ -161,3 +162,12 @@ def test_a_file_that_may_not_be_read_or_written_is_not_damaged(tmp_path, monkeyp
     monkeypatch.setattr(os, "open", denied)
     with pytest.raises(OutcomesError, match=r"outcomes.nc: cannot be read"):
         store.load(path, "outcomes")
+
+
+@pytest.mark.parametrize("name", ["file/x.nc", "x" * 300 + ".nc", "a\0b.nc", ".", ""])
+def test_a_path_where_no_file_can_be_is_a_typed_error(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutcomesError, match=r"cannot be written|no name of a file"):
+        netcdf.write(Path(name), lambda place: place.write_bytes(b""))
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -11,7 +11,7 @@ import re
 from contextvars import ContextVar
 from typing import Any
 
-_VALUE = r"""(?:\([^()=]*\)|'[^']*'|"[^"]*"|-?\d[\d.e+-]*(?<=\d)|True|False|None|\.\.\.)"""
+_VALUE = r"""(?:\([^()=]*\)|\[[^][=]*\]|'[^']*'|"[^"]*"|-?\d[\d.e+-]*(?<=\d)|True|False|None|\.\.\.)"""
 _ARGUMENT = re.compile(rf"(?<![\w.\[-])([a-z][a-z_]*)=({_VALUE})?(?![\w=])")
 _CALL = re.compile(r"(?:null=)?\bcg\.((?:[a-z]+\.)*\w+)(\((?:[^()]|\([^()]*\))*\))?")
 _COMMANDS = {
@@ -44,6 +44,8 @@ def in_shell(text: str) -> str:
     'say what is wanted: --halfwidth, or what there is: --budget or --oligos'
     >>> in_shell("rope=(1, -1) is reversed; tests take error='bh'")
     '--rope=1,-1 is reversed; tests take --error bh'
+    >>> in_shell("one at a time: rope=[-1.0, 1.0]; error=['bh', 'holm']")
+    'one at a time: --rope=-1.0,1.0; --error=bh,holm'
     >>> in_shell("positive controls are yours to give (positives=)")
     'positive controls are yours to give (positives in [mpra])'
     >>> in_shell("the same cg.run(..., store=) goes on")
@@ -111,7 +113,7 @@ def _option(name: str, value: str) -> str:
     ('--rope=-0.1,0.1', "--target 'next predictor'", '--store')
     """
     plain = _literal(value)
-    if isinstance(plain, tuple):
+    if isinstance(plain, tuple | list):
         return f"{_flag(name)}={','.join(map(str, plain))}"
     if value in ("", "...", "True") or plain is None:
         return _flag(name)

@@ -10,7 +10,9 @@ import warnings
 from collections.abc import Mapping
 from importlib import import_module
 from importlib.metadata import version
+from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
+from unittest.mock import patch
 
 import xarray as xr
 
@@ -37,6 +39,9 @@ def assemble(groups: Mapping[str, xr.Dataset]) -> Tree:
 def library(name: str) -> Any:
     """Import an untyped library on demand and without what it says at import (ArviZ 0.23 announces the next one).
 
+    ArviZ 0.23 keeps the date of its announcement in the user's cache folder; where that cannot be written (a container,
+    a full disk) it is given another one for as long as it is imported.
+
     Examples
     --------
     >>> library("arviz").__name__
@@ -44,7 +49,11 @@ def library(name: str) -> Any:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return import_module(name)
+        try:
+            return import_module(name)
+        except OSError:
+            with TemporaryDirectory() as folder, patch("platformdirs.user_cache_dir", lambda *_, **__: folder):
+                return import_module(name)
 
 
 def datasets(tree: Tree) -> dict[str, xr.Dataset]:
