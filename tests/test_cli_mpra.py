@@ -88,7 +88,7 @@ def test_the_table_has_what_the_verbs_say(folder):
     fitted = cg.mpra.fit(counts, control="placebo")
     table = pd.read_csv(folder / "measured" / "effects.csv").set_index("element")
     np.testing.assert_allclose(table.loc[fitted["element"].values, "ace"], fitted["ace"].values[:, 0], rtol=1e-12)
-    decided = cg.decide(cg.infer(fitted, rng=0), rope=0, error="bayes_fdr")
+    decided = cg.decide(fitted, rope=0, error="bh")
     assert table.loc[decided["contrast"].values, "verdict"].tolist() == decided["verdict"].values[:, 0].tolist()
 
 
@@ -256,14 +256,65 @@ def test_one_replicate_is_analysed_and_said(folder, tmp_path):
     assert "in this replicate alone" in str(xr.load_dataset(tmp_path / "measured" / "fit.nc").attrs["null"])
 
 
-def test_hits_by_benjamini_hochberg(folder, tmp_path):
-    out = tmp_path / "measured"
-    asked = ("--design", folder / "LIB", "--arms", "placebo, GATA1", "--error", "bh")
-    said = call("mpra", "analyze", folder / "counts.tsv.gz", *asked, "--out", out)
+def test_hits_by_benjamini_hochberg_unless_the_posterior_is_asked_for(folder, tmp_path):
+    asked = ("mpra", "analyze", folder / "counts.tsv.gz", "--design", folder / "LIB", "--arms", "placebo, GATA1")
+    said = call(*asked, "--out", tmp_path / "measured")
     assert "Benjamini-Hochberg" in said.stdout
-    table = pd.read_csv(out / "effects.csv")
+    table = pd.read_csv(tmp_path / "measured" / "effects.csv")
     assert (table["q"] < 0.05).any()
     assert (table["verdict"][table["q"] < 0.05] != "undecided").all()
+    assert "posterior" in call(*asked, "--error", "local", "--out", tmp_path / "local").stdout
+
+
+def _counted(rng, effects):
+    """Counts of elements under two arms, and of pairs of one sequence, which stand under arms of their own."""
+    rows = []
+    arms = [(f"e{i}", arm, effect * (arm == "on")) for i, effect in enumerate(effects) for arm in ("off", "on")]
+    arms += [(f"aa{i}", arm, 0.0) for i in range(8) for arm in ("duplicate 1", "duplicate 2")]
+    side = pd.DataFrame(
+        [(f"{e}_{a.replace(' ', '')}", e, a) for e, a, _ in arms], columns=["oligo_name", "element", "arm"]
+    )
+    for name, (_, _, log2) in zip(side["oligo_name"], arms, strict=True):
+        for _ in range(10):
+            row = {"barcode": "".join("ACGT"[len(rows) // 4**k % 4] for k in range(8)), "oligo_name": name}
+            for replicate in (1, 2, 3):
+                dna = rng.poisson(60)
+                row[f"dna_count_{replicate}"] = dna
+                row[f"rna_count_{replicate}"] = rng.poisson(rng.gamma(10, dna * 2 * 2**log2 / 10))
+            rows.append(row)
+    return side, pd.DataFrame(rows)
+
+
+def test_negatives_beside_as_many_large_effects_are_not_called(tmp_path):
+    called = effects = 0
+    for seed in range(4):
+        side, counts = _counted(np.random.default_rng(seed), [2.0] * 40 + [0.0] * 40)
+        side.to_csv(tmp_path / "arms.tsv", sep="\t", index=False)
+        counts.to_csv(tmp_path / "counts.tsv", sep="\t", index=False)
+        out = tmp_path / f"out{seed}"
+        call(
+            "mpra",
+            "analyze",
+            tmp_path / "counts.tsv",
+            "--design",
+            tmp_path / "arms.tsv",
+            "--control",
+            "off",
+            "--out",
+            out,
+        )
+        table = pd.read_csv(out / "effects.csv").set_index("element")
+        assert sorted(table.index) == sorted(f"e{i}" for i in range(80))  # the pairs are of other arms
+        verdict = table["verdict"].isin(["increases", "decreases"])
+        effects += verdict[[f"e{i}" for i in range(40)]].sum()
+        called += verdict[[f"e{i}" for i in range(40, 80)]].sum()
+    assert effects == 160
+    assert called <= 20  # of 8 expected at a false discovery rate of 5 %; .56 of them by the posterior's FDR
+
+
+def test_a_control_that_is_no_arm_is_named(folder, tmp_path):
+    asked = ("mpra", "analyze", folder / "counts.tsv.gz", "--design", folder / "LIB", "--out", tmp_path / "x")
+    refused(*asked, "--control", "placbo", said=["no arm 'placbo'", "did you mean 'placebo'?"])
 
 
 def test_a_parallel_library_has_an_average_and_no_effects_of_elements(tmp_path):

@@ -578,3 +578,18 @@ def test_the_tail_of_the_spread_is_chi_square_for_noise_of_one_size(size: float)
 def test_the_conflict_names_the_sd_of_the_effects() -> None:
     effect = np.array([-300.0, 0.0, 300.0])
     assert "spread of the effects, 300, lies" in conflict(effect, Noise(np.ones(3)), Prior())
+
+
+def test_an_atom_on_the_line_of_a_covariate_leaves_the_line_its_mean() -> None:
+    x, slopes = np.linspace(0, 10, 12), []
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        effect = 0.5 * x + rng.normal(0, 0.3, 12) + rng.normal(size=12)
+        table = from_effects(effect, np.ones(12)).assign_coords(x=("contrast", x))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            post = infer(table, law="spike_and_slab", covariates="x", draws=400, rng=seed)
+        slopes.append(float(np.mean(post["posterior"]["beta"])))
+    sd = np.sqrt(1.09 / ((x - x.mean()) ** 2).sum())  # of least squares
+    assert abs(np.mean(slopes) - 0.5) < 4 * sd / np.sqrt(8)
+    assert np.std(slopes) < 2 * sd

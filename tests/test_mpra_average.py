@@ -145,7 +145,7 @@ def test_the_interaction_of_a_factorial_from_the_command_line(tmp_path):
     library = cg.mpra.library(factorial(), oligo_length=230, adapters="lentimpra", rng=7, scrambles=10)
     cg.mpra.write_library(library.assign_attrs(analysis=analysis), tmp_path / "LIB")
     cg.mpra.to_igvf(counts_of_factorial(library), tmp_path / "counts.tsv", "reporter_experiment_barcode")
-    asked = ("mpra", "analyze", tmp_path / "counts.tsv", "--method", "two_way", "--design")
+    asked = ("mpra", "analyze", tmp_path / "counts.tsv", "--method", "two_way", "--error", "local", "--design")
     kept = call(*asked, tmp_path / "LIB", "--out", tmp_path / "kept").stdout
     assert "A:B: 20 increases" in kept
     text = "(`A + B` - A) - (B - none)"

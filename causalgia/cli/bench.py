@@ -268,7 +268,9 @@ def analyze(
     min_dna: Annotated[float | None, typer.Option(help="Leave out barcodes with fewer DNA reads (mean).")] = None,
     min_barcodes: Annotated[int, typer.Option(min=1, help="Leave out elements with fewer barcodes, in every arm.")] = 1,
     rope: Annotated[str, typer.Option(help=_Rope)] = "0",
-    error: Annotated[str, typer.Option(help="Error rate that is bounded: local, bayes_fdr, or bh.")] = "bayes_fdr",
+    error: Annotated[
+        str, typer.Option(help="Error rate that is bounded: bh, of tests; or of the posterior, local or bayes_fdr.")
+    ] = "bh",
     level: Annotated[float, typer.Option(help="1 minus the error rate of verdicts.")] = 0.95,
     rng: Annotated[int, typer.Option(min=0, help="Seed of draws.")] = 0,
     force: _Force = False,

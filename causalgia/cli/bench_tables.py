@@ -122,8 +122,28 @@ def question_of_counts(
             f"which arm is the control? give --control, one of {', '.join(known)}; or --contrasts; or control, "
             "contrasts or interaction in the trial's [analysis]"
         )
-    treatments = None if arms is None else [a for a in map(str.strip, arms.split(",")) if a not in ("", control)]
-    return Question(control, treatments)
+    from causalgia.expressions import nearest
+
+    if control not in known:
+        raise ContrastError(f"--control: no arm {quoted(control)}{nearest(control, known) or '.'} {_listed(known)}")
+    if arms is None:
+        return Question(control, _beside(counts, known, control))
+    return Question(control, [a for a in map(str.strip, arms.split(",")) if a not in ("", control)])
+
+
+def _listed(arms: list[str]) -> str:
+    return f"The arms are {', '.join(map(quoted, arms[:8]))}" + (f" and {len(arms) - 8} more" if len(arms) > 8 else "")
+
+
+def _beside(counts: xr.Dataset, arms: list[str], control: str) -> list[str] | None:
+    """Return the arms that stand beside the control in some element, None if all do: not the pairs of a library."""
+    import pandas as pd
+
+    rows = pd.DataFrame({name: counts[name].to_numpy().astype(str) for name in ("element", "arm")}).drop_duplicates()
+    controlled = set(rows.loc[rows["arm"] == control, "element"])
+    found = {str(arm) for arm, of in rows.groupby("arm")["element"] if not controlled.isdisjoint(of)}
+    beside = [arm for arm in arms if arm in found and arm != control]
+    return beside if 0 < len(beside) < len(arms) - 1 else None
 
 
 def _kept_question(library: xr.Dataset) -> tuple[Analysis, xr.Dataset]:

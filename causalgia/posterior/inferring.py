@@ -91,9 +91,10 @@ def infer(
         where exact nulls exist: an atom and normals of a grid of scales, in proportions estimated from the effects
         (ash; tau is the sd of the fitted mixture, constant). The atom is at exactly 0 where errors are independent;
         where they share a control, a shift of all effects cannot be separated from the control's error, and it is at
-        mu. Fewer than 30 effects have an atom at 0 and one slab, whose weight and sd are integrated, each effect by its
-        own error. (Under any law, a pattern of effects cannot be separated from an error of units with the same
-        pattern: it is attributed to the effects, at most one pattern for ten effects.)
+        mu; with covariates it is on their line. Fewer than 30 effects without covariates have an atom at 0 and one
+        slab, whose weight and sd are integrated, each effect by its own error. (Under any law, a pattern of effects
+        cannot be separated from an error of units with the same pattern: it is attributed to the effects, at most one
+        pattern for ten effects.)
     prior
         Of mu and tau under the normal and the Student-t law, and of the sd of the one slab; in sd of the control arm
         where ``standardised`` and the estimates know ``control_sd``, else on the scale of the effects.
