@@ -593,3 +593,9 @@ def test_an_atom_on_the_line_of_a_covariate_leaves_the_line_its_mean() -> None:
     sd = np.sqrt(1.09 / ((x - x.mean()) ** 2).sum())  # of least squares
     assert abs(np.mean(slopes) - 0.5) < 4 * sd / np.sqrt(8)
     assert np.std(slopes) < 2 * sd
+
+
+@pytest.mark.parametrize("size", [1e-170, 1e160])
+def test_standard_errors_whose_squares_are_no_floats_are_refused(size: float) -> None:
+    with pytest.raises(InferenceError, match="give effects and standard errors in another unit"):
+        infer(from_effects(np.arange(40.0) * size, np.full(40, size)), rng=0)

@@ -600,3 +600,10 @@ def test_public_names():
     assert cg.Ensemble is Ensemble
     with pytest.raises(AttributeError, match="Predictr"):
         _ = cg.predict.Predictr
+
+
+def test_a_predictor_that_ends_the_program_is_a_predictor_that_failed():
+    arms = {"a": cg.Embed("ACG", at=2), "b": cg.Embed("CCC", at=2)}
+    predictor = FunctionPredictor(lambda _: sys.exit(3), scale="log2")
+    with pytest.raises(PredictorError, match="the callable failed .*SystemExit: 3"):
+        cg.run(cg.Design(null=cg.Uniform(length=8), arms=arms, n_units=4), predictor, rng=0)

@@ -143,7 +143,7 @@ class FunctionPredictor(SinglePredictor):
                 f"batch_size={max(1, len(batch) // 2)} (now {self.batch_size})"
             )
             raise PredictorError(msg) from error
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             msg = (
                 f"the callable failed on an input of shape {x.shape} ({self.layout}, {x.dtype}): {first_line(error)}. "
                 f"The library gives 4 channels {shape_in_words(self.layout)}. Check the length of the sequences, "

@@ -347,7 +347,7 @@ class TorchPredictor(SinglePredictor):
             return run(x)
         except CausalgiaError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if is_out_of_memory(error):
                 raise
             msg = (
