@@ -607,3 +607,15 @@ def test_a_predictor_that_ends_the_program_is_a_predictor_that_failed():
     predictor = FunctionPredictor(lambda _: sys.exit(3), scale="log2")
     with pytest.raises(PredictorError, match="the callable failed .*SystemExit: 3"):
         cg.run(cg.Design(null=cg.Uniform(length=8), arms=arms, n_units=4), predictor, rng=0)
+
+
+def test_answers_that_fall_to_half_precision_midway_are_refused():
+    calls = iter(range(10_000))
+
+    def fn(x):
+        return x.sum(axis=(1, 2)).astype(np.float32 if next(calls) < 6 else np.float16)
+
+    arms = {"a": cg.Embed("ACG", at=2), "b": cg.Embed("CCC", at=2)}
+    design = cg.Design(null=cg.Uniform(length=8), arms=arms, n_units=400)
+    with pytest.raises(PredictorError, match="answers in float16 after float32"):
+        cg.run(design, FunctionPredictor(fn, scale="log2", batch_size=16), rng=0)

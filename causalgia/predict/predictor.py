@@ -156,7 +156,7 @@ class SinglePredictor(Predictor):
         self.layout: Layout = layout
         self.rc_average = rc_average
         self._order = _checked_order(alphabet, layout)
-        self._half = False  # whether an answer came in half precision: known once there is one
+        self._half: bool | None = None  # whether an answer came in half precision: known once there is one
 
     def __repr__(self) -> str:
         tasks = "" if self._tasks is None else f", tasks={abridged(self._tasks)}"
@@ -200,7 +200,10 @@ class SinglePredictor(Predictor):
         done = 0
         for n_rows, raw in answers:
             answer = as_answers(raw, n_rows=n_rows, tasks=self._tasks)
-            self._half = self._half or answer.dtype.itemsize == 2
+            half = answer.dtype.itemsize == 2
+            if half and self._half is False:
+                require_same_dtype(answer.dtype, np.dtype(np.float32))
+            self._half = self._half or half
             answer = storable(answer)
             require_same_dtype(answer.dtype, parts[0].dtype if parts else answer.dtype)
             self._tasks = self._tasks or name_tasks(answer.shape[1])

@@ -198,7 +198,7 @@ class TorchPredictor(SinglePredictor):
     @property
     def precision(self) -> Any:
         """Dtype of the one-hot input, which is that of the parameters; half where an answer was."""
-        half = self._half or self.dtype.itemsize == 2
+        half = bool(self._half) or self.dtype.itemsize == 2
         return torch.empty(0, dtype=torch.float16 if half else self.dtype).numpy().dtype
 
     def resolve_batch_size(self, length: int) -> int:
