@@ -25,6 +25,7 @@ _ROUNDING = 1e-6  # least eigenvalue of estimated correlations: below, a sum kno
 _CLEAR = 5.0  # normal score past which the sign of an effect is in no doubt
 _OWN = 0.05  # least share of a variance that is not shared, for the scores to be integrated
 _ONE_FACTOR = 1e-8
+_LEAST_SE = 1e-150  # and 1 over it the largest: squares, and those of ratios, are floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -330,18 +331,24 @@ def _names(one: xr.Dataset) -> Any:
 
 
 def _checked_se(estimates: xr.Dataset) -> Array:
-    """Return standard errors (tasks, K), or refuse the first task in which one is missing or 0."""
+    """Return standard errors (tasks, K), or refuse the first task in which one is missing, 0, or no float squared."""
     if "se" not in estimates:
         raise InferenceError("the estimates have no 'se': one unit gives none; draw more units")
     se, effect = (estimates[name].transpose("task", "contrast").to_numpy() for name in ("se", "ace"))
     missing, constant = ~(np.isfinite(se) & np.isfinite(effect)), se <= 0
-    if not (missing | constant).any():
+    beyond = (se < _LEAST_SE) | (se > 1 / _LEAST_SE)
+    if not (missing | constant | beyond).any():
         return np.asarray(se, dtype=np.float64)
-    t = int((missing | constant).any(axis=1).argmax())
+    t = int((missing | constant | beyond).any(axis=1).argmax())
     task, names = _task_names(estimates)[t], _names(estimates)
     if missing[t].any():
         raise InferenceError(
             f"task {task!s}: {_listed(names[missing[t]])}: no finite effect and se; leave the contrast out"
+        )
+    if not constant[t].any():
+        raise InferenceError(
+            f"task {task!s}: {_listed(names[beyond[t]])}: se {se[t][beyond[t]][0]:.3g}, and no float holds its square; "
+            "give effects and standard errors in another unit"
         )
     raise InferenceError(
         f"task {task!s}: {_listed(names[constant[t]])}: se 0, the same effect in every unit. Nothing is left to infer: "

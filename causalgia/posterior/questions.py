@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from causalgia.errors import InferenceError, quoted
+from causalgia.errors import InferenceError
 from causalgia.posterior.coords import Rows
 from causalgia.posterior.exact import Array
 from causalgia.posterior.hyper import rescaled
@@ -18,8 +18,6 @@ from causalgia.posterior.noise import Noise, noises_of
 from causalgia.posterior.patterns import shared_patterns
 from causalgia.posterior.two_scales import median_se
 from causalgia.prior import Prior
-
-_LEAST_SE = 1e-150  # and 1 over it the largest
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +85,6 @@ def questions(
         control arm 0.
     """
     table = pooled(estimates)
-    _check_size(table)
     families = [table.isel(contrast=members) for members in rows]
     noises = [noises_of(part, factors=factors(len(members))) for part, members in zip(families, rows, strict=True)]
     for t in range(estimates.sizes["task"]):
@@ -109,19 +106,6 @@ def questions(
                 prior=rescaled(prior, 1 / unit),
                 unit=unit,
             )
-
-
-def _check_size(table: xr.Dataset) -> None:
-    """Refuse standard errors whose squares, and those of their ratios, no float holds."""
-    se = table["se"].to_numpy()
-    beyond = np.argwhere((se > 1 / _LEAST_SE) | ((se > 0) & (se < _LEAST_SE)))
-    if len(beyond):
-        k, t = beyond[0]
-        raise InferenceError(
-            f"contrast {quoted(table['contrast'].to_numpy()[k])}, task {quoted(table['task'].to_numpy()[t])}: the "
-            f"standard error is {se[k, t]:.3g}, and no float holds its square; give effects and standard errors in "
-            "another unit"
-        )
 
 
 def sigma_of(noise: Noise) -> str:
