@@ -37,7 +37,7 @@ from causalgia.trial.kept import Everything
 from causalgia.trial.plan import Plan
 from causalgia.trial.turns import Trial
 from causalgia.trial.workers import carry_out, require_sendable
-from causalgia.workers import answering, clusters, connected, jobs, local_cluster
+from causalgia.workers import clusters, connected, jobs, local_cluster, worker
 
 dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
@@ -235,7 +235,7 @@ def build(folder: str) -> Factory:
 
 
 def n_loaded() -> int:
-    return len(answering._LOADED)
+    return len(worker._LOADED)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another allocator")
@@ -252,7 +252,7 @@ def test_freed_memory_is_kept_for_the_next_layer() -> None:
 ALLOCATING = """
 import resource
 import numpy as np
-from causalgia.workers.allocating import keep_freed_memory
+from causalgia.workers.memory import keep_freed_memory
 
 def faults():
     for _ in range(2):

@@ -102,7 +102,8 @@ def question_of_counts(
     ContrastError
         If neither says one, or two are given.
     """
-    from causalgia.effects.weights import chosen
+    from causalgia.effects.weights import chosen, listed
+    from causalgia.expressions import nearest
 
     known = list(dict.fromkeys(counts["arm"].to_numpy().astype(str).tolist()))
     if contrasts:
@@ -122,17 +123,12 @@ def question_of_counts(
             f"which arm is the control? give --control, one of {', '.join(known)}; or --contrasts; or control, "
             "contrasts or interaction in the trial's [analysis]"
         )
-    from causalgia.expressions import nearest
-
     if control not in known:
-        raise ContrastError(f"--control: no arm {quoted(control)}{nearest(control, known) or '.'} {_listed(known)}")
+        hint = nearest(control, known) or "."
+        raise ContrastError(f"--control: no arm {quoted(control)}{hint} The arms are {listed(known)}")
     if arms is None:
         return Question(control, _beside(counts, known, control))
     return Question(control, [a for a in map(str.strip, arms.split(",")) if a not in ("", control)])
-
-
-def _listed(arms: list[str]) -> str:
-    return f"The arms are {', '.join(map(quoted, arms[:8]))}" + (f" and {len(arms) - 8} more" if len(arms) > 8 else "")
 
 
 def _beside(counts: xr.Dataset, arms: list[str], control: str) -> list[str] | None:

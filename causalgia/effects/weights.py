@@ -88,10 +88,11 @@ def _is_number(value: object) -> bool:
 def _known(arm: str, arms: list[str], role: str) -> None:
     if arm in arms:
         return
-    raise ContrastError(f"{role} {quoted(arm)} is not an arm{nearest(arm, arms) or '.'} The arms are {_listed(arms)}")
+    raise ContrastError(f"{role} {quoted(arm)} is not an arm{nearest(arm, arms) or '.'} The arms are {listed(arms)}")
 
 
-def _listed(names: Iterable[str], most: int = 20) -> str:
+def listed(names: Iterable[str], most: int = 20) -> str:
+    """Return names as messages show them, the first 20."""
     names = list(names)
     return ", ".join(map(quoted, names[:most])) + (f" and {len(names) - most} more" if len(names) > most else "")
 
@@ -214,7 +215,7 @@ def _at_high_level(outcomes: xr.Dataset, factor: str) -> npt.NDArray[np.intp]:
         )
     if factor not in on_arm:
         raise ContrastError(
-            f"interaction: no factor {quoted(factor)} on the arms; the coordinates there are {_listed(on_arm)}"
+            f"interaction: no factor {quoted(factor)} on the arms; the coordinates there are {listed(on_arm)}"
         )
     values = outcomes[factor].to_numpy().tolist()
     absent = [v is None or v == "" or v != v for v in values]

@@ -16,7 +16,7 @@ from causalgia.trial.plan import Plan, columns
 from causalgia.trial.turns import Advance, Trial, Turn
 from causalgia.workers import jobs as sent_out
 from causalgia.workers.clusters import require_client
-from causalgia.workers.sending import FACTORY, Origin, by_value, culprit, dumped, sendable
+from causalgia.workers.serialization import FACTORY, Origin, by_value, culprit, dumped, sendable
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -77,12 +77,12 @@ def carry_out(
         who = "" if model is None or names is None else f", model {quoted(names[model])}"
         return f"units {first:,} to {last - 1:,} (turn {turn}{who})"
 
-    def read() -> Iterator[tuple[int, int | None, Parts]]:
+    def turns() -> Iterator[tuple[int, int | None, Parts]]:
         for (turn, model), parts in sent_out.carry_out(client, data, origin, jobs, named=named):
             counted.add(turn)
             yield turn, model, parts
 
-    return read()
+    return turns()
 
 
 class _Counted:

@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from causalgia.errors import ClusterError, MissingExtraError, quoted
-from causalgia.workers.allocating import ENVIRONMENT
+from causalgia.workers.memory import ENVIRONMENT
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -155,7 +155,7 @@ def local_cluster(n: int) -> Iterator[Client]:
             scheduler_kwargs={"dashboard": False},
             dashboard_address="127.0.0.1:0",
             silence_logs=logging.CRITICAL,
-            preload=["causalgia.workers.starting"],
+            preload=["causalgia.workers.preload"],
             env={**ENVIRONMENT, **dict.fromkeys(_THREADS, str(max(1, _cores() // n)))},
         ) as cluster,
         distributed.Client(cluster, set_as_default=False, direct_to_workers=True) as client,

@@ -11,9 +11,9 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from causalgia.errors import CausalgiaError, ClusterError, one_line, quoted
-from causalgia.workers.answering import Heard, answered, forget
 from causalgia.workers.clusters import GO_ON, TO_COME, gone, n_threads
-from causalgia.workers.sending import Origin
+from causalgia.workers.serialization import Origin
+from causalgia.workers.worker import Heard, answered, forget
 
 if TYPE_CHECKING:
     from distributed import Client, KilledWorker
@@ -69,10 +69,10 @@ def carry_out(
     UserWarning
         What workers warn of, once each.
     """
-    return _read(_Sending(client, data, origin, named), iter(jobs))
+    return _results(_Sending(client, data, origin, named), iter(jobs))
 
 
-def _read(sending: _Sending, jobs: Iterator[Job]) -> Generator[tuple[Job, Any], None, None]:
+def _results(sending: _Sending, jobs: Iterator[Job]) -> Generator[tuple[Job, Any], None, None]:
     heard: set[tuple[type[Warning], str]] = set()
     try:
         sending.fill(jobs)

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from causalgia.errors import CausalgiaError, ClusterError, first_line, one_line
-from causalgia.workers.sending import FACTORY, Origin, by_value, culprit, plain_bytes
+from causalgia.workers.serialization import FACTORY, Origin, by_value, culprit, plain_bytes
 
 if TYPE_CHECKING:
     from distributed import Client

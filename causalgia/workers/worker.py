@@ -9,8 +9,8 @@ from collections import deque
 from typing import Any, TypeAlias
 
 from causalgia.errors import CausalgiaError, ClusterError, one_line
-from causalgia.workers.allocating import keep_freed_memory
-from causalgia.workers.sending import Origin, Work, here
+from causalgia.workers.memory import keep_freed_memory
+from causalgia.workers.serialization import Origin, Work, here
 
 Heard: TypeAlias = list[tuple[type[Warning], str]]
 _AT_HAND = 2
