@@ -60,9 +60,9 @@ def decoded(data: NDArray[np.uint8], dtype: np.dtype[Any], n: int) -> NDArray[An
 
 def checksum(data: NDArray[np.uint8]) -> bytes:
     """Return what follows the bytes of a chunk in its file."""
-    import google_crc32c
+    import crc32c
 
-    return int(google_crc32c.value(data)).to_bytes(_CHECKSUM, "little")
+    return crc32c.crc32c(data).to_bytes(_CHECKSUM, "little")
 
 
 def chunk_mark(n_bytes: int, checksum: bytes) -> str:

@@ -13,8 +13,8 @@ import os
 import re
 import stat
 import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -106,15 +106,18 @@ def part_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.part")
 
 
-def write(path: Path, *data: Data) -> None:
-    """Write a file, one piece after the other, and wait until it is on the disk."""
-    file = new_file(path)
-    try:
-        for piece in data:
-            write_all(file, piece)
-        os.fsync(file)
-    finally:
-        os.close(file)
+def write_files(files: Mapping[Path, Sequence[Data]]) -> None:
+    """Write files, each one piece after the other, and wait until all are on the disk: the disk takes them at once."""
+    with ExitStack() as stack:
+        opened = []
+        for path, pieces in files.items():
+            file = new_file(path)
+            stack.callback(os.close, file)
+            opened.append(file)
+            for piece in pieces:
+                write_all(file, piece)
+        for file in opened:
+            os.fsync(file)
 
 
 def new_file(path: Path) -> int:
@@ -181,7 +184,7 @@ def replace(path: Path, data: Data) -> None:
 def replace_all(files: Mapping[Path, Data]) -> None:
     """Put files of one folder in their places, one after the other, each of them whole or not at all."""
     for path, data in files.items():
-        write(part_of(path), data)
+        write_files({part_of(path): [data]})
         part_of(path).replace(path)
     for folder in {path.parent for path in files}:
         sync_folder(folder)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from causalgia.errors import StoreError, quoted
 from causalgia.trial.archive.chunks import checksum, chunk_mark, decoded, encoded, whole_chunk
-from causalgia.trial.archive.files import part_of, write
+from causalgia.trial.archive.files import part_of, write_files
 from causalgia.trial.archive.layout import UNIT, Field, Grid, Slab
 from causalgia.trial.archive.log import Log, Record
 
@@ -59,9 +59,9 @@ def commit(path: Path, grid: Grid, log: Log, filling: Filling) -> None:
     """
     done, payloads = filling.done, filling.payloads(grid)
     sums = {name: checksum(data) for name, data in payloads.items()}
-    for name, data in payloads.items():
+    for name in payloads:
         (path / name).parent.mkdir(parents=True, exist_ok=True)
-        write(part_of(path / name), data.data, sums[name])
+    write_files({part_of(path / name): [data.data, sums[name]] for name, data in payloads.items()})
     marks = {name: chunk_mark(len(data), sums[name]) for name, data in payloads.items()}
     log.append(Record(*filling.slab, done, marks))
     for name in payloads:
@@ -86,7 +86,7 @@ def _fitting(values: Mapping[str, NDArray[Any]], own: Field, n: int, model: int 
     if own.name not in values:
         raise StoreError(f"no values of {quoted(own.name)} were put; a turn has {', '.join(sorted(values)) or 'none'}")
     given = np.asarray(values[own.name])
-    if not np.can_cast(given.dtype, own.dtype, "safe"):
+    if given.dtype != own.dtype and not np.can_cast(given.dtype, own.dtype, "safe"):
         raise StoreError(
             f"{quoted(own.name)} is {given.dtype} here and was {np.dtype(own.dtype)} in the first turn, which the "
             "store was made for; let the predictor answer in one dtype"
