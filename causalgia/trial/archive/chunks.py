@@ -62,7 +62,7 @@ def checksum(data: NDArray[np.uint8]) -> bytes:
     """Return what follows the bytes of a chunk in its file."""
     import crc32c
 
-    return crc32c.crc32c(data).to_bytes(_CHECKSUM, "little")
+    return crc32c.crc32c(data.data).to_bytes(_CHECKSUM, "little")
 
 
 def chunk_mark(n_bytes: int, checksum: bytes) -> str:
