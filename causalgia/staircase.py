@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,9 @@ from causalgia.packed import question_of
 from causalgia.schema import keeps_effects, validate
 from causalgia.stopping import by_sequence, watched_by_sequence
 from causalgia.streams import RNG, derive, root_key
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 __all__ = ["Steps", "analyze", "conclude", "estimated", "steps", "steps_from"]
 
@@ -51,7 +54,9 @@ class Steps:
     decisions: xr.Dataset
 
 
-def analyze(outcomes: xr.Dataset, analysis: Analysis | None = None, *, rng: RNG) -> xr.Dataset:
+def analyze(
+    outcomes: xr.Dataset, analysis: Analysis | None = None, *, rng: RNG, client: Client | None = None
+) -> xr.Dataset:
     """Carry out an analysis from outcomes to decisions: contrast, estimate, adjust, infer, decide.
 
     Parameters
@@ -63,6 +68,9 @@ def analyze(outcomes: xr.Dataset, analysis: Analysis | None = None, *, rng: RNG)
         of it, where none was kept) is named in ``attrs["exploratory"]``: it was asked after the outcomes were seen.
     rng
         Seed (0 is a seed), Generator or SeedSequence, for the draws of the posterior and for resampling.
+    client
+        A `distributed.Client` whose workers infer the tasks of a posterior side by side, as `causalgia.infer` has it;
+        None: this process. The results are the same.
 
     Returns
     -------
@@ -104,10 +112,10 @@ def analyze(outcomes: xr.Dataset, analysis: Analysis | None = None, *, rng: RNG)
     >>> cg.analyze(outcomes, rng=0)["verdict"].item()
     'increases'
     """
-    return steps(outcomes, analysis, rng=rng).decisions
+    return steps(outcomes, analysis, rng=rng, client=client).decisions
 
 
-def steps(outcomes: xr.Dataset, analysis: Analysis | None = None, *, rng: RNG) -> Steps:
+def steps(outcomes: xr.Dataset, analysis: Analysis | None = None, *, rng: RNG, client: Client | None = None) -> Steps:
     """Carry out an analysis as `analyze` does, and return what each step gave.
 
     The p-values are adjusted by ``"bh"`` where the analysis says no other method. Results are marked exploratory for
@@ -130,7 +138,7 @@ def steps(outcomes: xr.Dataset, analysis: Analysis | None = None, *, rng: RNG) -
     key = root_key(rng)
     adjusting = replace(asked, adjust=asked.adjust or "bh")
     effects, estimates = estimated(outcomes, adjusting, rng=derive(key, "adjust"))
-    return conclude(outcomes, effects, estimates, asked, key)
+    return conclude(outcomes, effects, estimates, asked, key, client=client)
 
 
 def steps_from(estimates: xr.Dataset, analysis: Analysis, *, rng: RNG) -> Steps:
@@ -185,7 +193,15 @@ def _question_in(effects: xr.Dataset) -> dict[str, Any]:
     return {"contrasts": dict(zip(map(str, effects["contrast"].to_numpy()), of_row, strict=True))}
 
 
-def conclude(kept: xr.Dataset, effects: xr.Dataset | None, estimates: xr.Dataset, asked: Analysis, key: int) -> Steps:
+def conclude(
+    kept: xr.Dataset,
+    effects: xr.Dataset | None,
+    estimates: xr.Dataset,
+    asked: Analysis,
+    key: int,
+    *,
+    client: Client | None = None,
+) -> Steps:
     """Infer and decide from estimates, adjusted where that was asked, as `steps` does.
 
     Parameters
@@ -200,19 +216,27 @@ def conclude(kept: xr.Dataset, effects: xr.Dataset | None, estimates: xr.Dataset
         The analysis; it has a region of practical equivalence.
     key
         Root of the streams of the posterior and of resampling.
+    client
+        As `analyze`.
     """
     from causalgia.verdicts.constant_control import left_out, noted, tasks_that_vary, warn_of
 
     tasks = tasks_that_vary(estimates, asked.rope)
     note = left_out(estimates, tasks, asked.rope)
-    posterior, decisions = _of_tasks(kept, effects, estimates, tasks, asked, key)
+    posterior, decisions = _of_tasks(kept, effects, estimates, tasks, asked, key, client)
     said = said_of(kept, asked)  # it warns of what is exploratory: after whatever is impossible
     warn_of(note)
     return Steps(effects, _marked(estimates, said), posterior, noted(_marked(decisions, said), note))
 
 
 def _of_tasks(
-    kept: xr.Dataset, effects: xr.Dataset | None, estimates: xr.Dataset, tasks: list[Any], asked: Analysis, key: int
+    kept: xr.Dataset,
+    effects: xr.Dataset | None,
+    estimates: xr.Dataset,
+    tasks: list[Any],
+    asked: Analysis,
+    key: int,
+    client: Client | None,
 ) -> tuple[Any, xr.Dataset]:
     """Return posterior and decisions of these tasks."""
     from causalgia.verdicts.constant_control import of_tasks
@@ -227,7 +251,8 @@ def _of_tasks(
     if chosen.error not in BY_TESTS and not exact.all():
         from causalgia.posterior import infer
 
-        posterior = infer(estimates.isel(contrast=~exact), **_of_infer(chosen), rng=derive(key, "infer"))
+        varying = estimates.isel(contrast=~exact)
+        posterior = infer(varying, **_of_infer(chosen), rng=derive(key, "infer"), client=client)
     decisions = _decided(effects, estimates, posterior, chosen, rng=derive(key, "decide"))
     if posterior is not None and exact.any():
         decisions = _with_exact(decisions, estimates, exact, chosen)

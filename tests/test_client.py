@@ -111,7 +111,14 @@ def confirmed(client: Any) -> xr.Dataset:
     return cg.confirm(screen, select="GC", predictor=share(), rng=0, client=client)
 
 
+def analyzed(client: Any) -> xr.Dataset:
+    outcomes = cg.run(DESIGN, share(), rng=0, progress=False)
+    ask = cg.Analysis(control="untreated", rope=(-0.1, 0.1), error="local")
+    return cg.analyze(outcomes, ask, rng=3, client=client)
+
+
 VERBS: dict[str, Callable[[Any], Any]] = {
+    "analyze": analyzed,
     "calibrate": lambda client: cg.calibrate(DESIGN, share(), n_trials=3, rng=1, client=client),
     "infer tasks": lambda client: cg.infer(effects(5), rng=2, draws=400, client=client),
     "infer groups": lambda client: cg.infer(
