@@ -66,6 +66,22 @@ def opened(path: str | PathLike[str], error: type[CausalgiaError]) -> Iterator[B
             raise error(f"{path}: cannot be read ({why}); check the path and its permissions") from reason
 
 
+def check_no_pipe(path: str | PathLike[str], error: type[CausalgiaError]) -> None:
+    """Refuse to write to a pipe, which waits for a reader that may never come, or to a device.
+
+    Raises
+    ------
+    CausalgiaError
+        Of type `error`, if something else than a file or a folder is at the path.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):  # nothing is there, or nothing can be: what writes says so
+        return
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise error(f"{path}: is a pipe or a device, not a file; write into a file, and give that to what reads")
+
+
 def read_bytes(
     path: str | PathLike[str], error: type[CausalgiaError], *, most: int = LARGEST, unpack: bool = False
 ) -> bytes:

@@ -18,6 +18,7 @@ import causalgia as cg
 from causalgia import cli, store
 from causalgia.analysis import ERRORS, LAWS, METHODS, TARGETS, Analysis
 from causalgia.errors import ExploratoryWarning, OutcomesError, StoreError
+from causalgia.plot import save_figure
 from causalgia.spec import read_spec
 
 QUICK = """
@@ -506,6 +507,16 @@ def test_folders_and_broken_links_are_not_written_through(trial, tmp_path, monke
         refused(*more, said=["broken.toml is a link to ", "t.toml, which is not there; remove it"])
     assert not list((tmp_path / "target").iterdir())
     refused("run", trial, "--out", "out", said="out is a link to ")
+
+
+def test_a_pipe_is_not_written_to(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    reader = os.open(tmp_path / "pipe.png", os.O_RDONLY | os.O_NONBLOCK)  # without one, a writer waits for ever
+    refused("init", "--force", tmp_path / "pipe.png", said="pipe.png: is a pipe or a device, not a file")
+    ace = xr.Dataset({"ace": (("contrast", "task"), [[1.5]])}, coords={"contrast": ["GATA1"], "task": ["K562"]})
+    with pytest.raises(OutcomesError, match="is a pipe or a device"):
+        save_figure(cg.plot.forest(ace), tmp_path / "pipe.png")
+    os.close(reader)
 
 
 def test_a_refused_run_leaves_no_folder(trial, tmp_path):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from causalgia.errors import OutcomesError
-from causalgia.inputs import opened
+from causalgia.inputs import check_no_pipe, opened
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -208,6 +208,7 @@ def made(folder: Path) -> Path:
 
 def write(path: Path, text: str) -> None:
     """Write a text file."""
+    check_no_pipe(path, OutcomesError)
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:

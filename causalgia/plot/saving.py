@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from causalgia.errors import OutcomesError
+from causalgia.inputs import check_no_pipe
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,7 +35,7 @@ def save_figure(axes: Axes, path: str | Path) -> Path:
     Raises
     ------
     OutcomesError
-        If the file cannot be written: the folder is not there, or the ending is none that is known.
+        If the file cannot be written: the folder is not there, the ending is none that is known, or it is a pipe.
 
     Examples
     --------
@@ -49,6 +50,7 @@ def save_figure(axes: Axes, path: str | Path) -> Path:
     figure = axes.get_figure(root=True)
     if figure is None:
         raise OutcomesError("these axes are in no figure any more; draw them again")
+    check_no_pipe(path, OutcomesError)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Glyph |Matplotlib currently does not support")
