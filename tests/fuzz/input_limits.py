@@ -23,6 +23,8 @@ SECONDS, MEMORY = 2.0, 500 * 2**20
 """Processor time of one input, and what the process may take beyond what it has before the first one."""
 OF_COMMANDS = 15.0
 """Processor time of a command, which may be a valid one: it fits a posterior and draws figures."""
+WAITING = 240.0
+"""Time of any input: one that waits for what never comes takes no processor time."""
 _HANGING = 60
 _MEMORY = "/dev/shm"  # the inputs are files; on a disk a fifth of the time goes into opening them
 _HERE = Path(__file__).parent
@@ -51,7 +53,7 @@ def run_limited(count: int, *targets: str) -> None:
 
 
 class TooSlowError(BaseException):
-    """An input took more processor time than it may."""
+    """An input took more time than it may."""
 
 
 def _too_slow(*_: object) -> None:
@@ -66,20 +68,20 @@ def _example(target: str, read: object, number: int, folder: Path) -> str | None
     resource.setrlimit(resource.RLIMIT_CPU, (used + _HANGING, resource.getrlimit(resource.RLIMIT_CPU)[1]))
     seconds = OF_COMMANDS if target == "command_line" else SECONDS
     signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.setitimer(signal.ITIMER_REAL, WAITING)
     try:
         read(Random(f"{target}:{number}"), folder)  # type: ignore[operator]
     except CausalgiaError as error:
-        signal.setitimer(signal.ITIMER_PROF, 0)
         text = str(error)
         if len(text) > 2_100 or any(not c.isprintable() and c not in "\n\t" for c in text):
             return f"a message that is too long or not escaped: {text[:200]!r}"
     except TooSlowError:
-        return f"more than {seconds} s:\n{traceback.format_exc()[-1500:]}"
+        return f"more than {seconds} s of processor time, or {WAITING} s:\n{traceback.format_exc()[-1500:]}"
     except BaseException:
-        signal.setitimer(signal.ITIMER_PROF, 0)
         return traceback.format_exc()[-2500:]
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
     return None
 
 
@@ -95,6 +97,7 @@ def main(names: str, first: int, count: int) -> None:
     warnings.simplefilter("ignore")
     targets = importlib.import_module("input_targets")
     signal.signal(signal.SIGPROF, _too_slow)
+    signal.signal(signal.SIGALRM, _too_slow)
     for target in names.split(","):
         with tempfile.TemporaryDirectory(dir=_MEMORY if os.access(_MEMORY, os.W_OK) else None) as name:
             folder = Path(name)
