@@ -147,7 +147,7 @@ def _table(frame: Any, named: Mapping[str, str | None], covariates: Sequence[str
         raise OutcomesError(f"from_frame takes a table, not {type(frame).__name__}; make it a pandas DataFrame first")
     if table.empty:
         raise OutcomesError("from_frame: the table has no rows")
-    given = [(name, column) for name, column in named.items() if column is not None]
+    given = [(name, column) for name, column in named.items() if column is not None or name in ("outcome", "arm")]
     for name, column in [*given, *(("covariates", column) for column in covariates)]:
         if not isinstance(column, str):
             raise OutcomesError(f"{name}= takes the name of a column as text, not {type(column).__name__}")
@@ -322,4 +322,4 @@ def _constant(values: Labels, column: str, units: _Axis, first: Codes) -> Labels
     if one.dtype != object:
         return one
     _require_distinct([str(name) for name in pd.unique(one)], column)
-    return one.astype(str)
+    return np.array([str(name) for name in one])  # numpy's astype takes a pair for two values

@@ -172,6 +172,18 @@ def test_columns_are_named_by_text(name: str) -> None:
     refused(crossover(), f"{name}= takes the name of a column as text, not Series", **{name: crossover()["y"]})
 
 
+@pytest.mark.parametrize("name", ["outcome", "arm"])
+def test_a_column_that_is_needed_is_not_none(name: str) -> None:
+    refused(crossover(), f"{name}= takes the name of a column as text, not NoneType", **{name: None})
+
+
+def test_a_pair_of_values_is_a_parent_by_its_text() -> None:
+    table = crossover()
+    table["peak"] = pd.Series([("chr1", 5)] * 2 + [("chr1", 9)] * 4, dtype=object)
+    outcomes = from_frame(table, outcome="y", arm="arm", unit="seq", parent="peak")
+    assert outcomes["parent"].values.tolist() == ["('chr1', 5)", "('chr1', 9)", "('chr1', 9)"]
+
+
 @pytest.mark.parametrize(
     ("values", "said"), [(np.arange(6) * 1j, "complex128"), (pd.date_range("2026-01-01", periods=6), "datetime64")]
 )
