@@ -75,7 +75,7 @@ def check_no_pipe(path: str | PathLike[str], error: type[CausalgiaError]) -> Non
         Of type `error`, if something else than a file or a folder is at the path.
     """
     try:
-        mode = os.stat(path).st_mode
+        mode = Path(path).stat().st_mode
     except (OSError, ValueError):  # nothing is there, or nothing can be: what writes says so
         return
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):

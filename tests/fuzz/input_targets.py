@@ -398,7 +398,7 @@ def _cheap(whole: bool) -> Iterator[None]:
     def read_once(path: Path) -> xr.Dataset:
         content = Path(path).read_bytes()
         if content.startswith(_PICKLED):
-            return pickle.loads(content[len(_PICKLED) :])  # noqa: S301 - made below
+            return pickle.loads(content[len(_PICKLED) :])
         if content not in _READ:
             _READ[content] = read(path)
         return _READ[content].copy(deep=True)
