@@ -121,8 +121,8 @@ class _Columns:
 
     @property
     def all(self) -> list[str]:
-        named = (self.outcome, self.arm, self.unit, self.model, self.parent, self.task)
-        return [name for name in named if name is not None]
+        optional = (self.model, self.parent, self.task)
+        return [self.outcome, self.arm, self.unit, *(name for name in optional if name is not None)]
 
 
 def from_incomplete(
@@ -237,7 +237,10 @@ def from_incomplete(
 
 
 def _arm_text(name: Any) -> str:
-    return str(int(name)) if isinstance(name, float) and name.is_integer() else str(name)
+    try:
+        return str(int(name)) if isinstance(name, float) and name.is_integer() else str(name)
+    except ValueError as error:  # a whole number of more digits than Python writes
+        raise EstimateError(f"{quoted(name)} is no name of an arm; give text or a number") from error
 
 
 def _checked(frame: Any, columns: _Columns) -> pd.DataFrame:
@@ -245,7 +248,7 @@ def _checked(frame: Any, columns: _Columns) -> pd.DataFrame:
     if not isinstance(frame, pd.DataFrame) or frame.empty:
         raise OutcomesError("from_incomplete takes a pandas DataFrame with a row for each measurement")
     for name in columns.all:
-        if list(frame.columns).count(name) != 1:
+        if not isinstance(name, str) or list(frame.columns).count(name) != 1:
             raise OutcomesError(
                 f"no one column {quoted(name)}; the columns are {', '.join(map(quoted, frame.columns))}"
             )
