@@ -2,8 +2,9 @@
 
 A change is one of content: of a value in the manifest, a line of the log, the metadata or the sums, of the bytes of a
 chunk or of a file's place in the folder. Half of them are sealed again, with every hash and checksum that tells of them
-right; such a store is another one, and may have other answers, but it ends in no error of Python's either. An example
-is a seed: FUZZ_FIRST=7 FUZZ_EXAMPLES=1 makes the seventh again.
+right; such a store is another one, and may have other answers, but it ends in no error of Python's either. Each is
+verified and opened; one in four, for that takes most of the time, is gone on with. An example is a seed:
+FUZZ_FIRST=7 FUZZ_EXAMPLES=1 makes the seventh again.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import dask
 import numpy as np
 import pytest
 import xarray as xr
@@ -258,29 +260,39 @@ def calls(kind: str) -> list[Callable[[Path], xr.Dataset]]:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store of each kind."""
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, bytes]]:
+    """The files of a store of each kind."""
     folder = tmp_path_factory.mktemp("made")
     for kind, make in MADE.items():
         make(folder / kind)
-    return folder
+    return {kind: files(folder / kind) for kind in MADE}
+
+
+def put(contents: dict[str, bytes], store: Path) -> Path:
+    """Write the files of a store, which takes a quarter of the time of a copy."""
+    names = {name: f"{store}/{name}" for name in contents}
+    for place in dict.fromkeys(map(os.path.dirname, names.values())):
+        os.makedirs(place, exist_ok=True)  # noqa: PTH103 - pathlib takes longer than the disk
+    for name, content in contents.items():
+        with open(names[name], "wb") as file:  # noqa: PTH123
+            file.write(content)
+    return store
 
 
 def test_changed_stores_end_in_errors_of_ours_or_in_the_same_answers(made, tmp_path, examples, limited):
     answers, ends, longest = {}, {"refused": 0, "same": 0, "other": 0}, 0
     wrong: list[str] = []
     for kind in MADE:
-        shutil.copytree(made / kind, tmp_path / kind)
-        answers[kind] = calls(kind)[1](tmp_path / kind).load()
-    with quick_folder(tmp_path) as folder:
-        for example in examples(300):
+        answers[kind] = calls(kind)[1](put(made[kind], tmp_path / kind)).load()
+    with quick_folder(tmp_path) as folder, dask.config.set(scheduler="synchronous"):
+        for example in examples(900):
             rng, here = Random(example), folder / str(example)
             kind = rng.choice(("finished", "finished", "half", "outcomes", "effects", "moments"))
-            store = here / "trial.zarr"
-            shutil.copytree(made / kind, store)
+            store = put(made[kind], here / "trial.zarr")
             (here / "victim").write_bytes(b"mine")
             resealed = rng.choice(CHANGES)(store, rng)
-            for call in (*calls(kind), verify):
+            opens, goes_on = calls(kind)
+            for call in (opens, *([goes_on] if rng.random() < 0.25 else []), verify):
                 with limited(example), warnings.catch_warnings():
                     warnings.simplefilter("ignore", CausalgiaWarning)
                     try:
