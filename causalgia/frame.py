@@ -193,7 +193,7 @@ def factorized(table: pd.DataFrame, column: str) -> tuple[Any, Any]:
     """
     try:
         codes, uniques = pd.factorize(table[column])
-        for value in uniques if uniques.dtype == object else ():
+        for value in () if isinstance(uniques.dtype, np.dtype) and uniques.dtype != object else uniques:
             str(value).encode()  # half a surrogate pair, or more digits than Python writes, would fail later
     except (TypeError, ValueError) as error:
         for row, value in zip(table.index, table[column], strict=True):

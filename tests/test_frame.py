@@ -177,6 +177,13 @@ def test_a_column_that_is_needed_is_not_none(name: str) -> None:
     refused(crossover(), f"{name}= takes the name of a column as text, not NoneType", **{name: None})
 
 
+@pytest.mark.parametrize("dtype", [object, "category"])
+@pytest.mark.parametrize("value", [10**5_000, "\ud800"], ids=["long", "surrogate"])
+def test_names_that_have_no_text_are_refused(value: object, dtype: object) -> None:
+    table = crossover(arms=(0, value)).astype({"arm": dtype})
+    refused(table, "row 1: column 'arm' holds .*; a cell holds one number or one text")
+
+
 def test_a_pair_of_values_is_a_parent_by_its_text() -> None:
     table = crossover()
     table["peak"] = pd.Series([("chr1", 5)] * 2 + [("chr1", 9)] * 4, dtype=object)
