@@ -13,6 +13,7 @@ import xarray as xr
 
 import causalgia as cg
 from causalgia.errors import ContrastError, CountsError, EstimateError, OutcomesError
+from causalgia.mpra.counting import sides
 from causalgia.mpra.counting.examples import simulated
 
 SIDE = pd.DataFrame(
@@ -189,6 +190,17 @@ def test_a_bad_side_table_is_refused(tmp_path, side, message):
         side = tmp_path / "side.tsv"
     with pytest.raises(CountsError, match=message):
         read(tmp_path, HEADER + "\n" + "".join(ROWS), side)
+
+
+def test_of_a_side_table_only_the_cells_that_are_used_are_taken_apart(tmp_path, monkeypatch):
+    unescaped = []
+    monkeypatch.setattr(sides, "of_cell", lambda cell: unescaped.append(cell) or cell)
+    rows = "".join(
+        f"{name}\tu1\t{arm}\tsome words\n" for name, arm in zip("abcdef", ["control", "GATA"] * 3, strict=True)
+    )
+    (tmp_path / "side.tsv").write_text("oligo_name\telement\tarm\tremarks\n" + rows)
+    assert sides.side_table(tmp_path / "side.tsv")["arm"].tolist() == ["control", "GATA"] * 3
+    assert unescaped == [*"abcdef", "u1", "control", "GATA"]
 
 
 @pytest.mark.parametrize(

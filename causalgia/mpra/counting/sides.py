@@ -93,11 +93,12 @@ def _read(path: Path) -> pd.DataFrame:
         lines = pd.read_csv(text, sep="\t", dtype=object, keep_default_na=False, header=None, encoding="utf-8-sig")
     except ValueError as error:  # what pandas raises of a table, and of letters that are not UTF-8
         raise CountsError(f"the side table {path} cannot be read ({error}); it is tab-separated UTF-8 text") from error
-    return (
-        lines.iloc[1:]
-        .map(lambda cell: of_cell(cell) if isinstance(cell, str) else cell)
-        .set_axis(lines.iloc[0].to_numpy(), axis=1)
-    )
+    used = lines.loc[:, lines.iloc[0].isin((*SIDE_COLUMNS, *DESIGN_COLUMNS))]
+    return used.iloc[1:].apply(_unescaped).set_axis(used.iloc[0].to_numpy(), axis=1)
+
+
+def _unescaped(column: pd.Series[Any]) -> pd.Series[Any]:
+    return column.map({cell: of_cell(cell) if isinstance(cell, str) else cell for cell in column.unique()})
 
 
 def _checked(side: pd.DataFrame, where: str) -> pd.DataFrame:
