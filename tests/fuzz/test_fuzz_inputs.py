@@ -21,7 +21,7 @@ def test_inputs_end_in_errors_of_ours(group):
 
 
 def test_commands_end_in_errors_of_ours():
-    run_limited(examples(25), "command_line")
+    run_limited(examples(200), "command_line")
 
 
 def test_foreign_netcdf_ends_in_errors_of_ours():
