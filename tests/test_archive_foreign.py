@@ -240,6 +240,7 @@ MANIFESTS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "texts of another dtype": lambda m: m["texts"].update(arm="<f8"),
     "texts of a huge width": lambda m: m["texts"].update(arm="<U999999999999"),
     "texts of nothing there": lambda m: m["texts"].update(nothing="<U3"),
+    "no fields": lambda m: m["grid"].update(fields=[]),
     "a field without a name": lambda m: m["grid"]["fields"][1].pop("name") and None,
     "a field named by a number": lambda m: m["grid"]["fields"][1].update(name=3),
     "a field named ..": lambda m: m["grid"]["fields"][1].update(name=".."),

@@ -183,7 +183,9 @@ class Grid:
         return (*shared, *range(found.pop() if found else 0))
 
     def has(self, slab: Slab) -> bool:
-        """Return whether a slab is one of the trial."""
+        """Return whether a slab is one of the trial; one that keeps sums alone has none."""
+        if not self.models:
+            return False
         first, last = self.models[0], self.models[-1]
         known = first is None if slab.model is None else last is not None and 0 <= slab.model <= last
         return known and 0 <= slab.chunk < self.n_chunks
