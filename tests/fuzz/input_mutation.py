@@ -41,6 +41,9 @@ WORDS = [
 ]
 
 
+_LONGEST = 2**22  # of what is repeated: a long line 500 times, three times over, was all the memory of the process
+
+
 def of_lines(seed: bytes, rng: Random) -> bytes:
     """Return a text of lines and cells with one to four changes, sometimes packed by gzip."""
     text = seed
@@ -154,7 +157,7 @@ def _cell(lines: list[bytes], i: int, rng: Random) -> None:
 
 
 def _repeat(lines: list[bytes], i: int, rng: Random) -> None:
-    lines[i:i] = [lines[i]] * rng.choice((1, 2, 500))
+    lines[i:i] = [lines[i]] * min(rng.choice((1, 2, 500)), 1 + _LONGEST // (1 + len(lines[i])))
 
 
 def _swap(lines: list[bytes], i: int, rng: Random) -> None:
