@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -31,7 +32,8 @@ def put_manifest(store: Path, content: Any, extra: Mapping[str, bytes] | None = 
     data = hashed(content)
     static = content.get("static") if isinstance(content, dict) else None
     names = [name for name in static if isinstance(name, str)] if isinstance(static, dict) else []
-    there = {name: (store / name).read_bytes() for name in names if ".." not in name and (store / name).is_file()}
+    of_files = (name for name in names if ".." not in name and os.path.isfile(store / name))  # noqa: PTH113 - any name
+    there = {name: (store / name).read_bytes() for name in of_files}
     (store / CONTROL / "manifest.json").write_bytes(data)
     put_copy(store, {"manifest.json": data, **there, **(extra or {})})
 
