@@ -169,6 +169,15 @@ def test_tables_that_are_none() -> None:
         from_incomplete(diagonal, **COLUMNS)
 
 
+def test_predictors_need_no_order() -> None:
+    long = table("balanced")
+    names = dict(zip(dict.fromkeys(long["model"]), [1 + 2j, 3, "m"], strict=False))
+    mixed = long.assign(model=long["model"].map(lambda name: names.get(name, name)).astype(object))
+    found, other = from_incomplete(mixed, **COLUMNS), from_incomplete(long, **COLUMNS)
+    np.testing.assert_allclose(found["control_sd"], other["control_sd"], rtol=1e-12)
+    np.testing.assert_allclose(found["se"], other["se"], rtol=1e-12)
+
+
 def test_the_way_from_a_refused_table_is_said() -> None:
     with pytest.raises(OutcomesError, match=r"cg\.estimation\.from_incomplete"):
         cg.from_frame(table("unbalanced"), outcome="y", arm="arm", unit="unit", model="model")

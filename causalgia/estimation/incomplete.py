@@ -332,7 +332,7 @@ def _of_task(
     unused = [name for name in others if words is not None and name not in words]
     if unused:
         notes.append(f"{len(unused)} arms are neither the control nor words and were not used: {', '.join(unused[:5])}")
-    spread = table[table["arm"] == control].groupby("model")["y"].var(ddof=1).to_numpy()
+    spread = table[table["arm"] == control].groupby("model", sort=False)["y"].var(ddof=1).to_numpy()
     if np.isfinite(spread).any():
         out["control_sd"] = ("contrast", np.full(len(rows), np.sqrt(np.nanmean(spread))))
     return out, notes
