@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from scipy import stats
 from test_cli import call, refused
 
 import causalgia as cg
 from causalgia.errors import CountsError
+from causalgia.mpra.counting._split_index import _moments, split_index
+from causalgia.mpra.counting.findings import ALSO_DEEP, TOO_ALIKE
 from causalgia.mpra.counting.floors import dna_floors
 
 
@@ -92,6 +97,151 @@ def test_a_copied_replicate_is_found():
     dna[:, 3] = dna[:, 1]
     assert verdicts(again(counts, dna, rna)) == [("copied", ("2", "4"))] * 2
     assert "same RNA reads in 100% of their cells" in cg.mpra.report(cg.mpra.quality(again(counts, dna, rna)))
+
+
+MADE_OF_ANOTHER = {
+    "doubled": lambda x, _: 2 * x,
+    "times 1.5": lambda x, _: np.rint(1.5 * x),
+    "a third": lambda x, _: np.rint(x / 3),
+    "thinned to .9": lambda x, rng: rng.binomial(x.astype(int), 0.9),
+    "thinned to .5": lambda x, rng: rng.binomial(x.astype(int), 0.5),
+    "thinned to .2": lambda x, rng: rng.binomial(x.astype(int), 0.2),
+}
+
+
+@pytest.mark.parametrize("how", MADE_OF_ANOTHER)
+@pytest.mark.parametrize("replicates", [2, 4])
+def test_a_copy_that_is_scaled_or_thinned_is_found(how, replicates):
+    counts = simulated(replicates=replicates)
+    dna, rna = reads(counts)
+    both = (counts["rna_observed"].values[:, 0], counts["rna_observed"].values[:, -1])
+    rna[:, -1] = np.where(both[0] & both[1], MADE_OF_ANOTHER[how](rna[:, 0], np.random.default_rng(0)), rna[:, -1])
+    found = again(counts, dna, rna)
+    assert verdicts(found) == [("copied", ("1", str(replicates)))]
+    assert "agree better in RNA reads than counting noise allows" in cg.mpra.report(cg.mpra.quality(found))
+
+
+# how reads split between two replicates
+
+
+def two_libraries(rng, n, depth, *, dispersion=0.0, ratio=1.0, floor=0):
+    """Counts of n barcodes in two independent libraries, those under a floor in either left out."""
+    rates = depth * np.exp2(rng.normal(size=n)) * np.array([[1.0], [ratio]])
+    more = rng.gamma(1 / dispersion, dispersion, (2, n)) if dispersion else 1.0
+    a, b = rng.poisson(rates * more)
+    return a[(a >= floor) & (b >= floor)], b[(a >= floor) & (b >= floor)]
+
+
+LIBRARIES = [
+    {"n": n, "depth": depth, "dispersion": dispersion, "ratio": ratio, "floor": floor}
+    for n, depth in ((60, 10), (300, 3), (1000, 1), (1000, 60))
+    for dispersion, ratio, floor in ((0.0, 1.0, 0), (0.0, 8.0, 0), (0.0, 0.1, 1), (0.0, 1.0, 10), (0.1, 2.0, 1))
+]
+
+
+@pytest.mark.parametrize("library", LIBRARIES, ids=str)
+def test_independent_libraries_split_as_chance_does_or_more(library):
+    """Twenty kinds of libraries, 50 pairs each: no alarm in 1,000, the mean z within four of its errors or above."""
+    rng = np.random.default_rng(zlib.crc32(str(library).encode()))
+    found = [split_index(*two_libraries(rng, **library)) for _ in range(50)]
+    z = np.array([one.z for one in found])
+    assert not any(one.z < TOO_ALIKE and one.z_deep < ALSO_DEEP for one in found)
+    assert z.mean() > -4 / np.sqrt(50)
+    if not library["dispersion"]:
+        assert z.mean() < 4 / np.sqrt(50)
+        assert z.std() < 1.4
+
+
+def test_the_index_of_a_copy_is_the_one_derived():
+    rng = np.random.default_rng(5)
+    first, other = two_libraries(rng, 20_000, 60, dispersion=0.1)
+    assert split_index(first, other).index > 3
+    for p in (0.1, 0.3, 0.5, 0.9):
+        assert split_index(first, rng.binomial(first, p)).index == pytest.approx((1 - p) / (1 + p), abs=0.04)
+    for c in (1, 2, 7):
+        assert split_index(first, c * first).index < 1e-3
+    split = rng.binomial(first, 0.5)
+    poisson = rng.poisson(60, 20_000)
+    half = rng.binomial(poisson, 0.5)
+    assert split_index(half, poisson - half).index == pytest.approx(1, abs=0.04)  # technical splits look independent
+    assert split_index(split, first - split).index == pytest.approx(1, abs=0.04)
+
+
+def test_the_power_to_find_a_thinned_copy():
+    """Of 960 barcodes: all at .5 from 3 reads on, at .3 from 10, at .2 from 60; of 200, all at .5 from 10."""
+    rng = np.random.default_rng(6)
+    for n, depth, p in ((960, 3, 0.5), (960, 10, 0.3), (960, 60, 0.2), (200, 10, 0.5)):
+        first = [two_libraries(rng, n, depth, dispersion=0.1)[0] for _ in range(20)]
+        found = [split_index(one, rng.binomial(one, p)) for one in first]
+        assert sum(one.z < TOO_ALIKE and one.z_deep < ALSO_DEEP for one in found) >= 19, (n, depth, p)
+
+
+def test_a_split_that_is_not_free_says_nothing():
+    ones = np.ones(500, dtype=np.int64)
+    for a, b in ((ones, ones), (0 * ones, ones), (ones, 1000 * ones), (ones[:5], ones[:5])):
+        assert split_index(a, b).z == 0
+
+
+def test_moments_of_a_split_that_is_cut_off():
+    for n, pi, low, high in ((7, 0.3, 1, 1), (40, 0.2, 3, 10), (22, 0.5, 10, 10), (5, 0.5, 0, 0), (3000, 0.01, 1, 1)):
+        x = np.arange(low, n - high + 1)
+        weight = stats.binom.pmf(x, n, pi)
+        weight /= weight.sum()
+        mean = weight @ x
+        wanted = [mean, weight @ (x - mean) ** 2, weight @ (x - mean) ** 4]
+        found = [moment.item() for moment in _moments(np.array([float(n)]), pi, low, high)]
+        np.testing.assert_allclose(found, wanted, rtol=1e-9)
+
+
+# replicates that do not agree
+
+
+def shuffled(counts, columns, rng, by):
+    """Return reads with the labels of barcodes, or of whole oligos, permuted in some columns of the last replicate."""
+    dna, rna = reads(counts)
+    n = counts.sizes["barcode"]
+    order = rng.permutation(n)
+    if by == "oligo":
+        of = counts["oligo_index"].values
+        moved = rng.permutation(of.max() + 1)[of]
+        order = np.argsort(moved, kind="stable")
+    for kind, values in (("dna", dna), ("rna", rna)):
+        if kind in columns:
+            values[:, -1] = values[order, -1]
+    return again(counts, dna, rna)
+
+
+@pytest.mark.parametrize("by", ["barcode", "oligo"])
+@pytest.mark.parametrize("columns", [("rna",), ("dna", "rna")], ids="+".join)
+def test_of_two_replicates_that_do_not_agree_neither_is_named(columns, by):
+    counts = simulated(replicates=2, p_missing=0.0)
+    found = cg.mpra.quality(shuffled(counts, columns, np.random.default_rng(1), by))
+    (one,) = json.loads(found.attrs["verdicts"])
+    assert one["verdict"] == "disagree"
+    assert one["replicates"] == ["1", "2"]
+    limits = re.search(r"activities of oligos correlate (-?[\d.]+) \[(-?[\d.]+), (-?[\d.]+)\]", one["says"])
+    value, lower, upper = map(float, limits.groups())
+    assert lower < value < upper < 0.5
+    assert "one of the two is mislabeled or failed" in cg.mpra.report(found)
+    assert "check which barcodes and samples their columns are of" in cg.mpra.report(found)
+
+
+@pytest.mark.parametrize("settings", [{}, {"spread": 0.0}, {"depth_dna": 3.0, "depth_rna": 6.0}, {"sd_replicate": 1.5}])
+def test_two_sound_replicates_agree(settings):
+    for rng in range(10):
+        assert verdicts(simulated(replicates=2, rng=rng, **settings)) == []
+
+
+def test_three_replicates_of_which_no_two_agree():
+    counts = simulated(replicates=3, p_missing=0.0)
+    dna, rna = reads(counts)
+    rng = np.random.default_rng(1)
+    for r in (1, 2):
+        order = rng.permutation(len(rna))
+        dna[:, r], rna[:, r] = dna[order, r], rna[order, r]
+    found = again(counts, dna, rna)
+    assert verdicts(found) == [("disagree", ("1", "2", "3"))]
+    assert "replicates 1, 2 and 3 do not agree" in cg.mpra.report(cg.mpra.quality(found))
 
 
 def test_one_pool_in_every_column_of_dna_is_found():
