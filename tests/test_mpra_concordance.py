@@ -14,6 +14,7 @@ import causalgia as cg
 from causalgia.errors import ContrastError, EstimateError, LibraryError, OutcomesError
 from causalgia.estimation import errors_in_variables
 from causalgia.mpra.comparing.agreement import auroc, disattenuated, pearson, sign_agreement
+from causalgia.mpra.comparing.agreement import reliability as reliability_of
 from causalgia.mpra.comparing.calibration import by_bin, residuals
 from causalgia.mpra.comparing.lines import Straight, errors_in_both, weighted_line
 
@@ -226,6 +227,8 @@ def test_nothing_left_of_a_variance_is_said_and_not_divided_by(rng):
     assert found["reliability"].sel(side="measured").item() < 0
     assert [found["pearson_disattenuated_lower"].item(), found["pearson_disattenuated_upper"].item()] == [-1.0, 1.0]
     assert found["noise_ceiling"].item() == 0
+    said = cg.mpra.report(cg.mpra.concordance(virtual, measured.assign(se=5.0)))
+    assert "the correlation of the true effects is not known; in its place stands the one as seen" in said
     assert all(np.isfinite(found[name]).all() for name in found.data_vars if found[name].dtype.kind == "f")
 
 
@@ -315,7 +318,7 @@ def test_flanks_are_two():
 
 def test_says_when_the_correlation_is_above_its_ceiling(rng):
     virtual, measured = simulated(rng, sd=0.1)
-    said = "above its ceiling: by chance, or the standard errors are too large"
+    said = "is above its ceiling, so that of the true effects is at its bound: by chance, or the standard errors are"
     assert said in cg.mpra.report(cg.mpra.concordance(virtual, measured.assign(se=0.6)))
     assert said not in cg.mpra.report(cg.mpra.concordance(virtual, measured.assign(se=0.01)))
 
@@ -357,9 +360,12 @@ def test_slope_and_correlation_of_true_effects_are_found(reliability, scatter):
     for x, y, sx, sy in trials(rng, n_trials, n, reliability, scatter):
         line = errors_in_both(x, y, sx**2, sy**2, scatter=scatter > 0)
         half = special.stdtrit(line.df, 0.975) * np.sqrt(line.covariance[1, 1])
-        found = disattenuated(x, y, sx, sy)
+        found, uncut = disattenuated(x, y, sx, sy), pearson(x, y).value / np.sqrt(
+            reliability_of(x, sx) * reliability_of(y, sy)
+        )
+        assert found.value == pytest.approx(min(uncut, 1.0), rel=1e-12)
         covers = abs(line.slope - slope) <= half, found.lower <= r <= found.upper
-        rows.append((line.slope, found.value, *covers, weighted_line(x, y).slope, pearson(x, y).value))
+        rows.append((line.slope, uncut, *covers, weighted_line(x, y).slope, pearson(x, y).value))
     mean, mcse = np.mean(rows, axis=0), np.std(rows, axis=0) / np.sqrt(n_trials)
     assert abs(mean[0] - slope) < 4 * mcse[0] + 2 * slope / n
     assert abs(mean[1] - r) < 4 * mcse[1] + 2 / n
@@ -368,6 +374,27 @@ def test_slope_and_correlation_of_true_effects_are_found(reliability, scatter):
     assert low <= mean[3] <= (high if scatter else 1.0)  # at a correlation of 1 no limit is above the truth
     assert mean[4] < slope * (reliability + 0.03)
     assert mean[5] < r - 0.02
+
+
+@pytest.mark.parametrize("reliable", [0.5, 0.9])
+@pytest.mark.parametrize("r", [0.0, 0.6, 1.0, -1.0])
+@pytest.mark.parametrize("n", [30, 100])
+def test_the_correlation_of_true_effects_is_one_and_lies_within_its_limits(n, r, reliable):
+    """At 1 the ratio passes the bound in half of the trials; limits cover .95 less four Monte-Carlo errors."""
+    rng, se, n_trials = np.random.default_rng(n), np.full(n, np.sqrt(1 / reliable - 1)), 300
+    covered = beyond = 0
+    for _ in range(n_trials):
+        u, rest = rng.normal(size=(2, n))
+        true = r * u + np.sqrt(1 - r**2) * rest
+        x, y = u + rng.normal(0, se), true + rng.normal(0, se)
+        found = disattenuated(x, y, se, se)
+        assert -1 <= found.lower <= found.value <= found.upper <= 1
+        assert found.lower < found.upper
+        covered += found.lower <= r <= found.upper
+        beyond += abs(found.value) == 1
+    assert covered / n_trials > 0.95 - 4 * np.sqrt(0.95 * 0.05 / n_trials)
+    if abs(r) == 1:
+        assert 0.35 < beyond / n_trials < 0.75
 
 
 def test_elements_of_one_virtual_effect_are_in_one_bin():

@@ -89,12 +89,15 @@ def disattenuated(
 ) -> Interval:
     """Return the correlation of the true effects: Pearson's, corrected for the errors of both sides.
 
-    ``cov(x, y) / sqrt((var(x) - mean sx^2) (var(y) - mean sy^2))``, Spearman's correction. Limits are Fieller's for
-    that ratio, covariances by the jackknife over points (or clusters), cut to -1 and 1: all of them where what is left
-    of a variance is not clearly above 0. The value is not cut, and may pass 1 by chance; where nothing is left of a
-    variance the data do not tell, and it is the correlation as observed. Limits of 95 % cover .94 to .97 at a true
-    correlation of .6 from 30 points on; at .93 they cover .90 to .92 with 30, .92 to .93 with 60 and .93 to .96 with
-    400, and miss on the side of too good a correlation.
+    Estimated is the correlation over the population of elements, a number from -1 to 1, by ``cov(x, y) / sqrt((var(x) -
+    mean sx^2) (var(y) - mean sy^2))``, Spearman's correction. Where the true correlation is near 1 that ratio passes 1
+    by chance (in half of the trials where it is 1), and more often where the standard errors are too large: the
+    estimate is then the bound. Limits are Fieller's for the ratio, covariances by the jackknife over points (or
+    clusters), cut to -1 and 1, so that the estimate always lies within. Where all of them lie beyond a bound, the other
+    limit is Pearson's: errors only draw a correlation towards 0. Where what is left of a variance is not clearly above
+    0 the limits are -1 and 1; where nothing is left the estimate is the correlation as observed. Limits of 95 % cover
+    .94 to .97 at a true correlation of .6 from 30 points on; at .93 they cover .90 to .92 with 30, .92 to .96 with 60
+    and .93 to .96 with 400, and miss on the side of too good a correlation; at 1 .98 and more.
 
     Parameters
     ----------
@@ -123,7 +126,12 @@ def disattenuated(
     cj, dj, G = _without_each(x, y, sx, sy, cluster)
     V = (G - 1) ** 2 / G * np.cov(cj, dj)
     lower, upper, _ = fieller(c[0], d[0], (V[0, 0], V[0, 1], V[1, 1]), np.array(G - 1.0), ci_prob)
-    return Interval(float(c[0] / d[0]), float(np.clip(lower, -1, 1)), float(np.clip(upper, -1, 1)))
+    seen = pearson(x, y, cluster, ci_prob=ci_prob)
+    if lower > 1:
+        lower = max(seen.lower, -1.0)
+    if upper < -1:
+        upper = min(seen.upper, 1.0)
+    return Interval(*(float(np.clip(part, -1, 1)) for part in (c[0] / d[0], lower, upper)))
 
 
 def _sums(x: Array, y: Array, sx: Array, sy: Array) -> Array:

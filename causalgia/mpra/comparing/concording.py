@@ -70,7 +70,8 @@ def concordance(
     Returns
     -------
     Dataset
-        By ``contrast``: ``n``; ``pearson, pearson_disattenuated, spearman, noise_ceiling``; ``reliability, tau, mean
+        By ``contrast``: ``n``; ``pearson, spearman, noise_ceiling`` and ``pearson_disattenuated``, the correlation of
+        the true effects over the population of elements, 1 or -1 where the one as seen is beyond the ceiling; ``reliability, tau, mean
         (side)`` with tau the sd of true effects; a ``line``'s ``intercept, slope`` with ``_se, _lower, _upper``: by
         least squares (``"ols"``), weighted by measured errors, York's (``"errors_in_both"``), and the same with scatter
         of the true effects about the line, which is the one to read (``line_p``: do errors alone explain the points);

@@ -9,6 +9,14 @@ from causalgia.errors import OutcomesError
 from causalgia.inputs import parse_json
 
 _SHOWN = 5
+_AT_THE_BOUND = (
+    "  the correlation as seen is above its ceiling, so that of the true effects is at its bound: by chance, or the "
+    "standard errors are too large"
+)
+_NOTHING_LEFT = (
+    "  errors explain all that effects of one side differ, so the correlation of the true effects is not known; in its "
+    "place stands the one as seen"
+)
 
 
 def describe(concordance: xr.Dataset) -> str:
@@ -74,13 +82,13 @@ def _lost(lost: dict[str, int | dict[str, int]]) -> list[str]:
 
 def _noise(one: xr.Dataset) -> list[str]:
     sides = [one[name].sel(side=side).item() for name in ("tau", "reliability") for side in ("virtual", "measured")]
-    above = one["pearson_disattenuated"].item() > 1
+    seen, ceiling = abs(one["pearson"].item()), one["noise_ceiling"].item()
     return [
         f"  correlation {_interval(one, 'pearson')} as seen, of at most {one['noise_ceiling'].item():.2f} with this "
         f"noise; of the true effects {_interval(one, 'pearson_disattenuated')}; of ranks {one['spearman'].item():.2f}",
         f"  true effects spread by {sides[0]:.3g} (virtual) and {sides[1]:.3g} (measured); reliability {sides[2]:.2f} "
         f"and {sides[3]:.2f}",
-        *(["  the correlation is above its ceiling: by chance, or the standard errors are too large"] if above else []),
+        *([_AT_THE_BOUND] if seen > ceiling > 0 else [_NOTHING_LEFT] if ceiling == 0 else []),
     ]
 
 
