@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -161,7 +164,7 @@ def test_cell_types_of_a_pilot_are_not_pooled(folder, tmp_path, verb):
         *("mpra", *verb, "--pilot", of_two, *options),
         said="cell types or conditions are no replicates of one another",
     )
-    refused("mpra", *verb, "--pilot", of_two, *options, said="of a pilot --pilot-replicates K562_1,K562_2)")
+    refused("mpra", *verb, "--pilot", of_two, *options, said="one at a time, --pilot-replicates=K562_1,K562_2")
     chosen = call("mpra", *verb, "--pilot", of_two, *options, "--pilot-replicates", "K562_1, K562_2").stdout
     assert chosen == call("mpra", *verb, "--pilot", of_one, *options).stdout
     refused("mpra", *verb, "--pilot-replicates", "K562_1", said="give its counts, --pilot")
@@ -328,3 +331,150 @@ def test_a_parallel_library_has_an_average_and_no_effects_of_elements(tmp_path):
     assert "40 units; parallel" in said
     assert "Each element has one arm" in said
     assert {f.name for f in (tmp_path / "measured").iterdir()} == {"outcomes.nc", "barcodes.png", "replicates.png"}
+
+
+PILOT = ("--pilot", "{counts}", "--design", "{LIB}", "--control", "placebo")
+NOISY = ("mpra", "analyze", "{counts}", "--design", "{LIB}", "--out", "{out}")
+CURES = {  # what is asked, and what the cure says in the words of the command line
+    (*NOISY, "--arms", "nosuch"): "no arm 'nosuch'",
+    (*NOISY, "--min-dna", "nan"): "--min-dna nan is not a number",
+    (*NOISY, "--min-dna", "1e9"): "--min-dna",
+    (*NOISY, "--min-barcodes", "100"): "--min-barcodes 100",
+    (*NOISY, "--level", "2"): "--level 2.0 is not between",
+    (*NOISY, "--error", "foo"): "--error",
+    (*NOISY, "--replicates", "7"): "--replicates=7: no replicate '7'",
+    (*NOISY, "--contrasts", "GATA1 - foo"): "foo",
+    ("mpra", "analyze", "{counts}", "--design", "{few}", "--control", "a", "--out", "{out}"): "add its row there",
+    ("mpra", "power", *PILOT, "--pilot-replicates", "7"): "--pilot-replicates=7: no replicate",
+    ("mpra", "power", *PILOT, "--pilot-arms", "nosuch"): "no arm 'nosuch'",
+    ("mpra", "power", "--pilot-arms", "GATA1"): "give its counts, --pilot",
+    ("mpra", "power", "--random-barcodes", "nan"): "--random-barcodes nan: give 0 (Poisson) or more",
+    ("mpra", "power", "--effect", "nan"): "--effect",
+    ("mpra", "power", "--barcodes", "0"): "--barcodes",
+    ("mpra", "power", "--replicates", "1.5"): "--replicates 1.5",
+    ("mpra", "power", "--backgrounds", "1"): "--backgrounds",
+    ("mpra", "power", "--depth", "inf"): "--depth",
+    ("mpra", "power", "--recovery", "2"): "--recovery",
+    ("mpra", "power", "--alpha", "2"): "--alpha",
+    ("mpra", "power", "--q", "2"): "--q",
+    ("mpra", "power", "--sd-barcode", "-1"): "--sd-barcode",
+    ("mpra", "power", "--tau", "nan"): "--tau nan",
+    ("mpra", "cheapest"): "say what is wanted: --halfwidth or --effect, or what there is: --budget or --oligos",
+    ("mpra", "cheapest", "--halfwidth", ".1", "--effect", "1"): "give --halfwidth (an interval) or --effect (a test)",
+    ("mpra", "cheapest", "--halfwidth", "nan"): "--halfwidth",
+    ("mpra", "cheapest", "--halfwidth", "1e-9"): "--max-barcodes, --max-replicates or --depth",
+    ("mpra", "cheapest", "--oligos", "3"): "raise --oligos, ask for less",
+    ("mpra", "cheapest", "--budget", "1"): "raise --budget",
+    ("mpra", "cheapest", "--halfwidth", ".1", "--oligo-length", "5000"): "5000 nt",
+    ("mpra", "cheapest", "--halfwidth", ".1", "--random-barcodes", "inf"): "--random-barcodes inf",
+    ("mpra", "compare", "{virtual}", "{measured}"): "say which one was measured: --task",
+    ("mpra", "compare", "{virtual}", "{measured}", "--task", "nosuch"): "nosuch",
+    ("mpra", "compare", "{virtual}", "{measured}", "--task", "K562", "--contrast", "nosuch"): "no contrast 'nosuch'",
+    ("mpra", "compare", "{AB}", "{CD}"): "name them alike",
+    ("mpra", "compare", "{flat}", "{AB}"): "name the others: --contrast",
+    ("mpra", "compare", "{ragged}", "{ragged}"): "compare one at a time: --contrast",
+    ("mpra", "compare", "{AB}", "{virtual}"): "causalgia mpra analyze",
+}
+
+
+@pytest.mark.parametrize("asked", CURES, ids=lambda asked: " ".join(asked[1:])[:80])
+def test_cures_are_in_the_words_of_the_command_line(folder, tmp_path, asked):
+    places = {name: folder / name for name in ("LIB", "virtual", "measured")} | {"counts": folder / "counts.tsv.gz"}
+    places |= {"out": tmp_path / "out", "few": tmp_path / "few.tsv"}
+    places["few"].write_text("oligo_name\telement\tarm\nfoo\te\ta\n")
+    effects = pd.DataFrame({"element": [f"e{i}" for i in range(12)], "effect": np.arange(12.0), "se": 0.5})
+    for name, contrasts in {"AB": "AB", "CD": "CD", "flat": "AB", "ragged": "AB"}.items():
+        table = pd.concat([effects.assign(contrast=one) for one in contrasts])
+        if name == "flat":
+            table["effect"] = np.where(table["contrast"] == "A", 1.0, table["effect"])
+        places[name] = tmp_path / f"{name}.csv"
+        (table.iloc[:-1] if name == "ragged" else table).to_csv(places[name], index=False)
+    found = call(*(str(part).format(**places) for part in asked), code=2).stderr
+    said = found
+    for place in places.values():
+        said = said.replace(str(place), "")
+    assert CURES[asked] in said, found
+    assert not re.search(r"(?<![-\w])[a-z][a-z_]*=|\bcg\.|in Python|\.sel\(", said), found
+    assert not places["out"].exists()
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ("mpra", "compare", "{bad}", "{measured}"),
+        ("mpra", "compare", "{virtual}", "{bad}"),
+        ("mpra", "analyze", "{bad}", "--design", "{LIB}", "--out", "{out}"),
+        ("mpra", "analyze", "{counts}", "--design", "{bad}", "--out", "{out}"),
+        ("mpra", "predict", "{trial}", "--design", "{bad}", "--out", "{out}"),
+        ("mpra", "design", "{bad}", "--out", "{out}"),
+        ("mpra", "power", "--pilot", "{bad}", "--design", "{LIB}", "--control", "placebo"),
+        ("mpra", "cheapest", "--halfwidth", ".1", "--price", "{bad}"),
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("bad", ["/dev/zero", "pipe"])
+def test_a_device_is_no_file(folder, tmp_path, asked, bad):
+    if bad == "pipe":
+        os.mkfifo(tmp_path / "pipe")
+        bad = str(tmp_path / "pipe")
+    places = {name: folder / name for name in ("LIB", "virtual", "measured")} | {"counts": folder / "counts.tsv.gz"}
+    places |= {"out": tmp_path / "out", "trial": folder / "trial.toml", "bad": bad}
+    refused(*(part.format(**places) for part in asked), said=f"{bad}: is a pipe or a device, not a file")
+
+
+@pytest.mark.parametrize("out", ["/dev/null", "file", "file/below"])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ("design", "{trial}"),
+        ("predict", "{trial}", "--design", "{LIB}"),
+        ("analyze", "{counts}", "--design", "{LIB}"),
+        ("compare", "{virtual}", "{measured}", "--task", "K562"),
+    ],
+    ids=lambda asked: asked[0],
+)
+def test_a_place_where_nothing_can_be_written_is_refused_first(folder, tmp_path, asked, out, monkeypatch):
+    """`refused` holds that nothing was printed; nor is anything read or made."""
+    (tmp_path / "file").write_text("mine")
+    places = {name: folder / name for name in ("LIB", "virtual", "measured")}
+    places |= {"counts": folder / "counts.tsv.gz", "trial": folder / "trial.toml"}
+    for name in ("library", "virtual_trial", "read_counts", "concordance"):
+        monkeypatch.setattr(cg.mpra, name, lambda *_, **__: pytest.fail("work was done"))
+    asked = (*(part.format(**places) for part in asked), "--out", str(tmp_path / out))  # of /dev/null: itself
+    refused("mpra", *asked, said="cannot be made a folder")
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_folder_that_cannot_be_written_is_refused_first(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda _, mode, **__: mode != os.W_OK | os.X_OK)
+    said = f"{tmp_path / 'locked'}: nothing can be written there"
+    refused(
+        "mpra", "analyze", folder / "counts.tsv.gz", "--design", folder / "LIB", "--out", tmp_path / "locked", said=said
+    )
+    assert not (tmp_path / "locked").exists()
+
+
+def test_the_noise_of_one_arm_of_a_pilot_and_limits_of_what_is_tried(folder):
+    pilot = ("--pilot", folder / "counts.tsv.gz", "--design", folder / "LIB", "--control", "placebo")
+    one = call("mpra", "cheapest", "--halfwidth", "0.2", *pilot, "--pilot-arms", "GATA1")
+    assert one.stdout == call("mpra", "cheapest", "--halfwidth", "0.2", *pilot).stdout
+    tried = ("--max-barcodes", "7", "--max-replicates", "3", "--depth", "40")
+    said = call("mpra", "cheapest", "--halfwidth", "0.2", *tried).stdout
+    wanted = cg.mpra.cheapest(
+        halfwidth=0.2, max_barcodes=7, max_replicates=3, depth=40, sd_barcode=0.6, sd_replicate=0.15, tau=0.5
+    )
+    assert f"{wanted['price'].item():,.4g}" in said
+    assert wanted["depth"].item() == 40
+
+
+def test_a_split_is_for_the_noise_of_one_treatment(tmp_path):
+    names = [f"e{i}" for i in range(20)]
+    table = pd.DataFrame({"element": np.repeat(names, 3), "arm": ["c", "a", "b"] * 20, "log2": 0.0})
+    counts = cg.mpra.simulate(table, barcodes=6, replicates=2, rng=1)
+    cg.mpra.to_igvf(counts, tmp_path / "counts.tsv", "reporter_experiment_barcode")
+    side = counts[["element", "arm"]].to_dataframe()[["element", "arm"]].rename_axis("oligo_name").reset_index()
+    side.to_csv(tmp_path / "arms.tsv", sep="\t", index=False)
+    pilot = ("--pilot", tmp_path / "counts.tsv", "--design", tmp_path / "arms.tsv", "--control", "c")
+    asked = ("mpra", "cheapest", "--halfwidth", "0.3", *pilot)
+    refused(*asked, said="the pilot has the treatments a, b; choose one, --pilot-arms a")
+    assert "backgrounds" in call(*asked, "--pilot-arms", "b").stdout

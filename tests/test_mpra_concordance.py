@@ -360,8 +360,9 @@ def test_slope_and_correlation_of_true_effects_are_found(reliability, scatter):
     for x, y, sx, sy in trials(rng, n_trials, n, reliability, scatter):
         line = errors_in_both(x, y, sx**2, sy**2, scatter=scatter > 0)
         half = special.stdtrit(line.df, 0.975) * np.sqrt(line.covariance[1, 1])
-        found, uncut = disattenuated(x, y, sx, sy), pearson(x, y).value / np.sqrt(
-            reliability_of(x, sx) * reliability_of(y, sy)
+        found, uncut = (
+            disattenuated(x, y, sx, sy),
+            pearson(x, y).value / np.sqrt(reliability_of(x, sx) * reliability_of(y, sy)),
         )
         assert found.value == pytest.approx(min(uncut, 1.0), rel=1e-12)
         covers = abs(line.slope - slope) <= half, found.lower <= r <= found.upper

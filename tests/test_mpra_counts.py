@@ -488,7 +488,7 @@ def test_outliers_are_found_within_their_oligo():
         ({"min_dna": -1}, "min_dna=-1 is not a number above 0"),
         ({"min_barcodes": True}, "min_barcodes=True"),
         ({"min_dna": 1e9}, r"min_dna=1000000000.0 leaves no barcode at all"),
-        ({"min_barcodes": 1, "arms": ["none"]}, "give a list of arms, of control, treated"),
+        ({"min_barcodes": 1, "arms": ["none"]}, "no arm 'none', of control, treated"),
         ({"min_barcodes": 1, "arms": "control"}, "give a list of arms"),
     ],
 )

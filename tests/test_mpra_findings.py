@@ -356,7 +356,7 @@ def test_replicates_of_one_kind_are_read(tmp_path, names):
 def test_the_command_line_reads_one_cell_type(tmp_path):
     path, _ = written(tmp_path, ["K562_1", "K562_2", "HepG2_1", "HepG2_2"])
     asked = ("mpra", "analyze", path, "--design", tmp_path / "arms.tsv", "--control", "c", "--method", "two_way")
-    refused(*asked, "--out", tmp_path / "x", said="--replicates K562_1,K562_2")
+    refused(*asked, "--out", tmp_path / "x", said="--replicates=K562_1,K562_2")
     said = call(*asked, "--replicates", "HepG2_1, HepG2_2", "--out", tmp_path / "x").stdout
     assert "replicate HepG2_1:" in said
     assert "K562" not in said

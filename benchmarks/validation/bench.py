@@ -66,6 +66,49 @@ def what_is_printed(method: str, K: int, sd_barcode: float, measure: int) -> Tri
     return lambda _, n: printed(method, K, sd_barcode, n)[:, measure]
 
 
+# --- what `mpra analyze` prints by default: verdicts by Benjamini and Hochberg's tests, without a region
+
+
+def half_of_them(n: int, effect: float) -> Callable[[Rng], np.ndarray]:
+    """Half of n elements have an effect of this size, up or down; the others none."""
+    return lambda rng: np.where(np.arange(n) % 2, effect * rng.choice([-1, 1], n), 0.0)
+
+
+LIBRARIES: dict[str, tuple[Callable[[Rng], np.ndarray], float]] = {  # true effects, and the skewed sd of barcodes
+    "80 elements, no effects": (half_of_them(80, 0.0), 0.0),
+    "40 null, 40 effects of 0.5": (half_of_them(80, 0.5), 0.0),
+    "60 negatives, 60 effects of 2": (half_of_them(120, 2.0), 0.0),
+    "60 negatives, 60 effects of 2, barcodes skewed": (half_of_them(120, 2.0), 0.6),
+}
+OF_ANALYZE = ("false among called", "coverage")
+
+
+@cache
+def analyzed(library: str, n_trials: int) -> np.ndarray:
+    """Return `OF_ANALYZE` of each library: what the table effects.csv says, shape ``(n_trials, 2)``."""
+    rng, (effects, skew), found = np.random.default_rng(zlib.crc32(library.encode())), LIBRARIES[library], []
+    for _ in range(n_trials):
+        truth = effects(rng)
+        counts = simulated(truth, rng, sd_barcode=0.3)
+        if skew:  # a tail of weak barcodes, the same in every replicate
+            weaker = np.exp2(skew * (1 - rng.exponential(size=(counts.sizes["barcode"], 1))))
+            counts = counts.assign(rna=(counts["rna"].dims, rng.poisson(counts["rna"].to_numpy() * weaker)))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", CausalgiaWarning)
+            fitted = cg.mpra.fit(counts, control="mutant", method="hierarchical")
+            decided = cg.decide(fitted, rope=0, error="bh", level=0.95).isel(task=0)
+        verdict = decided["verdict"].to_numpy()
+        false = ((verdict == "increases") & (truth <= 0)) | ((verdict == "decreases") & (truth >= 0))
+        called = np.isin(verdict, ("increases", "decreases")).sum()
+        covered = ((decided["lower"] <= truth) & (truth <= decided["upper"])).to_numpy()
+        found.append((false.sum() / max(called, 1), covered.mean()))
+    return np.array(found)
+
+
+def what_analyze_prints(library: str, measure: int) -> Trials:
+    return lambda _, n: analyzed(library, n)[:, measure]
+
+
 # --- one arm noisier
 
 
@@ -183,6 +226,7 @@ def beside_the_classical(law: str, r: float, n: int) -> Trials:
 
 
 _PRINTED = "Verdicts and intervals printed from fits of barcode counts, truths on the ends of the ROPE"
+_ANALYZED = "Printed by `mpra analyze` by default: hierarchical fit, Benjamini-Hochberg at .05, no region"
 _NOISY = "Negative binomial fits of counts without effects: p below .05"
 _NOISY_LOGS = "Fits by mean log ratios of counts without effects, reads of one arm more dispersed: p below .05"
 _DRAW = "Prediction-powered means: is a random draw refused?"
@@ -225,6 +269,19 @@ CHECKS = [
         "fails",
         full=300,
         quick=20,
+    ),
+    *(
+        Check(
+            _ANALYZED,
+            f"{library}: {measure}",
+            what_analyze_prints(library, m),
+            (0.05, 0.95)[m],
+            ("at most", "at least")[m],
+            full=200,
+            quick=10,
+        )
+        for library in LIBRARIES
+        for m, measure in enumerate(OF_ANALYZE)
     ),
     *(
         Check(

@@ -61,15 +61,15 @@ def sound(**settings: float) -> Trials:
     return _each(lambda rng: bool(_verdicts(_counts(rng, np.full(_ELEMENTS, 0.5), **settings))))
 
 
-def found(verdict: str, change: Change) -> Trials:
+def found(verdict: str, change: Change, replicates: int = _REPLICATES) -> Trials:
     """Whether the fault that was put in is found, named with its replicates, and nothing else."""
 
     def one(rng: Rng) -> bool:
-        counts = _counts(rng, np.full(_ELEMENTS, 0.5))
+        counts = _counts(rng, np.full(_ELEMENTS, 0.5), replicates=replicates)
         dna, rna = (counts[name].to_numpy().astype(float) for name in ("dna", "rna"))
-        odd = rng.permutation(_REPLICATES)
+        odd = rng.permutation(replicates)
         change(dna, rna, odd, rng)
-        wrong = {"copied": sorted(odd[:2] + 1)}.get(verdict, [odd[0] + 1])
+        wrong = sorted(odd[:2] + 1) if verdict in ("copied", "disagree") else [odd[0] + 1]
         return _verdicts(_again(counts, dna, rna)) == [(verdict, [str(r) for r in wrong])]
 
     return _each(one)
@@ -101,8 +101,21 @@ def _noisy(sd: float) -> Change:
     return change
 
 
-def _copied(_dna: np.ndarray, rna: np.ndarray, odd: np.ndarray, _rng: Rng) -> None:
-    rna[:, odd[1]] = rna[:, odd[0]]
+def _made_of_another(how: Callable[[np.ndarray, Rng], np.ndarray]) -> Change:
+    """Put in the place of the RNA of one replicate what is made of another's."""
+
+    def change(_dna: np.ndarray, rna: np.ndarray, odd: np.ndarray, rng: Rng) -> None:
+        rna[:, odd[1]] = how(rna[:, odd[0]], rng)
+
+    return change
+
+
+def _thinned(share: float) -> Callable[[np.ndarray, Rng], np.ndarray]:
+    return lambda x, rng: rng.binomial(x.astype(np.int64), share)
+
+
+def _shuffled(_dna: np.ndarray, rna: np.ndarray, odd: np.ndarray, rng: Rng) -> None:
+    rna[:, odd[0]] = rng.permutation(rna[:, odd[0]])
 
 
 def _swapped(dna: np.ndarray, rna: np.ndarray, odd: np.ndarray, _rng: Rng) -> None:
@@ -160,15 +173,29 @@ CHECKS = [
             (", few reads", {"depth_dna": 6.0, "depth_rna": 6.0}),
             (", a fifth of cells silent", {"p_silent": 0.2}),
             (", noisy replicates", {"sd_replicate": 1.5, "sd_barcode": 1.0}),
+            (", two replicates", {"replicates": 2}),
+            (", reads Poisson", {"disp_dna": 0.0, "disp_rna": 0.0, "sd_replicate": 0.0}),
         )
     ),
     *(
         Check(_QUALITY, f"{what}: found, and nothing else", found(name, change), 0.99, "at least", full=500, quick=20)
         for what, name, change in (
             ("RNA of one replicate noisier by 3 of log2 an oligo", "outlier", _noisy(3.0)),
-            ("RNA of one replicate copied from another", "copied", _copied),
+            ("RNA of one replicate copied from another", "copied", _made_of_another(lambda x, _: x)),
+            ("RNA of one replicate another's, halved", "copied", _made_of_another(lambda x, _: np.rint(x / 2))),
+            ("RNA of one replicate another's, tripled", "copied", _made_of_another(lambda x, _: 3 * x)),
+            ("RNA of one replicate another's, thinned to .3", "copied", _made_of_another(_thinned(0.3))),
             ("DNA and RNA of one replicate swapped", "swapped", _swapped),
         )
+    ),
+    Check(
+        _QUALITY,
+        "RNA of one of two replicates shuffled: disagreement found, and nothing else",
+        found("disagree", _shuffled, replicates=2),
+        0.95,
+        "at least",
+        full=500,
+        quick=20,
     ),
     *(
         Check(_FEW, f"{n} elements, sd .3 and .6 of log2: taken as alike", unseen(n), 0.1, claim, full=200, quick=20)

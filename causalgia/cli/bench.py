@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +14,7 @@ from causalgia.cli.bench_tables import (
     COMPARISON,
     EFFECTS,
     FIT,
+    check_one_treatment,
     draw_concordance,
     draw_quality,
     effects_table,
@@ -33,7 +35,7 @@ from causalgia.cli.bench_tables import (
     target_in,
     virtual_in,
 )
-from causalgia.cli.folder import DECISIONS, ESTIMATES, OUTCOMES, drop, made, write
+from causalgia.cli.folder import DECISIONS, ESTIMATES, OUTCOMES, drop, output_folder, write
 from causalgia.cli.screen import print_written
 from causalgia.cli.shell_words import in_shell
 from causalgia.cli.skin import OneLine, RopeOfTwo
@@ -72,6 +74,9 @@ _PilotReplicates = Annotated[
     str | None,
     typer.Option(help="Replicates of the pilot that are read, separated by commas: those of one cell type."),
 ]
+_PilotArms = Annotated[
+    str | None, typer.Option(help="Treatments of the pilot whose noise is read, separated by commas; default: all.")
+]
 _Recovery = Annotated[float, typer.Option(help="Share of the planned barcodes that counts will have, 0 to 1.")]
 _Dispersion = Annotated[
     float | None,
@@ -106,9 +111,10 @@ def design(spec_file: _Trial, out: _Out, force: _Force = False) -> None:
 
     spec = read_library_spec(spec_file)
     refuse_taken(out, force, *FILES)
-    library = mpra.library(spec.design, rng=spec.rng, **spec.options)
-    library = library.assign_attrs(name=spec.name, analysis=spec.analysis.to_json())
-    written = mpra.write_library(library, out, overwrite=force)
+    with output_folder(out):
+        library = mpra.library(spec.design, rng=spec.rng, **spec.options)
+        library = library.assign_attrs(name=spec.name, analysis=spec.analysis.to_json())
+        written = mpra.write_library(library, out, overwrite=force)
     typer.echo(in_shell(mpra.report(library)))
     typer.echo("")
     print_written(out, *(path.name for path in written))
@@ -135,8 +141,9 @@ def predict(
     spec = read_spec(spec_file)
     library = mpra.read_library(library_folder)
     refuse_taken(out, force, OUTCOMES)
-    outcomes = mpra.virtual_trial(library, predictor_of(spec, spec_file, device), flanks=flanks_of(flanks))
-    store.save(outcomes.assign_attrs(said_of(spec, library)), made(out) / OUTCOMES)
+    with output_folder(out):
+        outcomes = mpra.virtual_trial(library, predictor_of(spec, spec_file, device), flanks=flanks_of(flanks))
+        store.save(outcomes.assign_attrs(said_of(spec, library)), out / OUTCOMES)
     typer.echo(f"{spec.name}: {outcomes.sizes['unit']:,} elements of {library_folder} predicted.")
     print_written(out, OUTCOMES)
     typer.echo(f"Next: causalgia mpra analyze counts.tsv --design {library_folder} --out measured")
@@ -164,6 +171,7 @@ def power(
     pilot: _Pilot = None,
     library_folder: _PilotLibrary = None,
     control: _PilotControl = None,
+    pilot_arms: _PilotArms = None,
     pilot_replicates: _PilotReplicates = None,
 ) -> None:
     """Say what a library can tell: standard error, half width and power of a log2 effect, for each design of a grid.
@@ -176,7 +184,7 @@ def power(
     """
     from causalgia import mpra
 
-    known = pilot_of(pilot, library_folder, control, names_in(pilot_replicates))
+    known = pilot_of(pilot, library_folder, control, arms=names_in(pilot_arms), replicates=names_in(pilot_replicates))
     if depth is None and known is None:
         depth = "100"
     found = mpra.power(
@@ -208,6 +216,11 @@ def cheapest(
     arms: Annotated[int, typer.Option(min=2, help="Oligos per background.")] = 2,
     controls: Annotated[int, typer.Option(min=0, help="Constructs beside the arms: scrambles, positives.")] = 0,
     oligo_length: Annotated[int, typer.Option(min=1, help="Whole oligo, nt; its price depends on it.")] = 200,
+    max_barcodes: Annotated[int, typer.Option(min=3, help="Most barcodes of an oligo that are tried.")] = 100,
+    max_replicates: Annotated[int, typer.Option(min=2, help="Most replicates that are tried.")] = 6,
+    depth: Annotated[
+        str | None, typer.Option(help="Mean reads of a barcode in one library that are tried; default: 10 to 200.")
+    ] = None,
     recovery: _Recovery = 1.0,
     barcode_dispersion: _Dispersion = None,
     sd_barcode: _SdBarcode = None,
@@ -216,6 +229,7 @@ def cheapest(
     pilot: _Pilot = None,
     library_folder: _PilotLibrary = None,
     control: _PilotControl = None,
+    pilot_arms: _PilotArms = None,
     pilot_replicates: _PilotReplicates = None,
 ) -> None:
     """Find the cheapest library for a given precision or power, or the best split of oligos or a budget.
@@ -228,8 +242,11 @@ def cheapest(
     """
     from causalgia import mpra
 
-    known = pilot_of(pilot, library_folder, control, names_in(pilot_replicates))
+    known = pilot_of(pilot, library_folder, control, arms=names_in(pilot_arms), replicates=names_in(pilot_replicates))
+    check_one_treatment(known)
     noise = noise_of(known, sd_barcode=sd_barcode, sd_replicate=sd_replicate, tau=tau)
+    if depth is not None:
+        noise["depth"] = numbers(depth, "--depth")
     found = mpra.cheapest(
         halfwidth=halfwidth,
         effect=effect,
@@ -239,6 +256,8 @@ def cheapest(
         arms=arms,
         controls=controls,
         oligo_length=oligo_length,
+        max_barcodes=max_barcodes,
+        max_replicates=max_replicates,
         recovery=recovery,
         barcode_dispersion=barcode_dispersion,
         **noise,
@@ -286,34 +305,34 @@ def analyze(
     from causalgia import Analysis, adjust, decide, infer, mpra, store
 
     refuse_taken(out, force, OUTCOMES, FIT, EFFECTS)
-    side = side_of(library_folder)
-    counts = mpra.read_counts(counts_file, arms=side, replicates=names_in(replicates))
-    asked = question_of_counts(side, counts, control=control, arms=arms, contrasts=contrasts)
-    quality = mpra.quality(counts) if min_dna is None else mpra.quality(counts, min_dna=min_dna)
-    counts = mpra.filter(counts, min_dna=min_dna, min_barcodes=min_barcodes, arms=asked.used)
-    outcomes = mpra.activity(counts, arms=asked.used)
-    crossover = "assigned" not in outcomes
-    if crossover:
-        fitted = mpra.fit(counts, **vars(asked), method=method.value)
-        evidence = fitted if error == "bh" else infer(fitted, rng=rng)
-        decisions = decide(evidence, rope=rope_of(rope), error=error, level=level)
-    typer.echo(in_shell(mpra.report(quality)))
-    typer.echo(in_shell(mpra.report(counts)))
-    folder = made(out)
-    drop(folder, ESTIMATES, DECISIONS, FIT, EFFECTS, rewritten=(FIT, EFFECTS) if crossover else ())
-    said = {"analysis": Analysis(**asked.contrast, target=target_in(outcomes)).to_json(), "rng": str(rng)}
-    store.save(outcomes.assign_attrs(said), folder / OUTCOMES)
-    figures = draw_quality(quality, folder)
-    if not crossover:
-        print_parallel(folder, asked.contrast, level)
-        print_written(folder, OUTCOMES, *figures)
-        return
-    print_average(fitted, level)
-    store.save(fitted, folder / FIT)
-    write(folder / EFFECTS, to_csv(effects_table(adjust(fitted, method="bh"), decisions), index=False))
-    print_verdicts(decisions)
-    print_written(folder, OUTCOMES, FIT, EFFECTS, *figures)
-    typer.echo(f"Next: causalgia mpra compare virtual {out}")
+    with output_folder(out) as folder:
+        side = side_of(library_folder)
+        counts = mpra.read_counts(counts_file, arms=side, replicates=names_in(replicates))
+        asked = question_of_counts(side, counts, control=control, arms=arms, contrasts=contrasts)
+        quality = mpra.quality(counts) if min_dna is None else mpra.quality(counts, min_dna=min_dna)
+        counts = mpra.filter(counts, min_dna=min_dna, min_barcodes=min_barcodes, arms=asked.used)
+        outcomes = mpra.activity(counts, arms=asked.used)
+        crossover = "assigned" not in outcomes
+        if crossover:
+            fitted = mpra.fit(counts, **vars(asked), method=method.value)
+            evidence = fitted if error == "bh" else infer(fitted, rng=rng)
+            decisions = decide(evidence, rope=rope_of(rope), error=error, level=level)
+        typer.echo(in_shell(mpra.report(quality)))
+        typer.echo(in_shell(mpra.report(counts)))
+        drop(folder, ESTIMATES, DECISIONS, FIT, EFFECTS, rewritten=(FIT, EFFECTS) if crossover else ())
+        said = {"analysis": Analysis(**asked.contrast, target=target_in(outcomes)).to_json(), "rng": str(rng)}
+        store.save(outcomes.assign_attrs(said), folder / OUTCOMES)
+        figures = draw_quality(quality, folder)
+        if not crossover:
+            print_parallel(folder, asked.contrast, level)
+            print_written(folder, OUTCOMES, *figures)
+            return
+        print_average(fitted, level)
+        store.save(fitted, folder / FIT)
+        write(folder / EFFECTS, to_csv(effects_table(adjust(fitted, method="bh"), decisions), index=False))
+        print_verdicts(decisions)
+        print_written(folder, OUTCOMES, FIT, EFFECTS, *figures)
+        typer.echo(f"Next: causalgia mpra compare virtual {out}")
 
 
 @bench.command()
@@ -342,13 +361,13 @@ def compare(
     """
     from causalgia import mpra
 
-    of_bench = measured_in(measured)
-    chosen = {name: name for name in contrast} if contrast else None
-    found = mpra.concordance(virtual_in(virtual, control, of_bench), of_bench, contrasts=chosen, task=task)
-    typer.echo(in_shell(mpra.report(found)))
-    if out is None:
-        return
-    folder = made(out)
-    by_element = found[[name for name, v in found.data_vars.items() if set(v.dims) == {"element", "contrast"}]]
-    write(folder / COMPARISON, to_csv(by_element.to_dataframe()))
-    print_written(folder, COMPARISON, *draw_concordance(found, folder))
+    with nullcontext() if out is None else output_folder(out) as folder:
+        of_bench = measured_in(measured)
+        chosen = {name: name for name in contrast} if contrast else None
+        found = mpra.concordance(virtual_in(virtual, control, of_bench), of_bench, contrasts=chosen, task=task)
+        typer.echo(in_shell(mpra.report(found)))
+        if folder is None:
+            return
+        by_element = found[[name for name, v in found.data_vars.items() if set(v.dims) == {"element", "contrast"}]]
+        write(folder / COMPARISON, to_csv(by_element.to_dataframe()))
+        print_written(folder, COMPARISON, *draw_concordance(found, folder))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -11,7 +12,7 @@ import typer
 
 from causalgia.cli.folder import kept_in
 from causalgia.cli.screen import print_answers, print_table
-from causalgia.errors import ContrastError, LibraryError, OutcomesError, printable, quoted
+from causalgia.errors import CausalgiaError, ContrastError, LibraryError, OutcomesError, printable, quoted
 from causalgia.inputs import read_text
 from causalgia.spreadsheet import of_cell
 
@@ -161,18 +162,37 @@ def names_in(text: str | None) -> list[str] | None:
 
 
 def pilot_of(
-    counts: Path | None, library: Path | None, control: str | None, replicates: list[str] | None
+    counts: Path | None,
+    library: Path | None,
+    control: str | None,
+    *,
+    arms: list[str] | None,
+    replicates: list[str] | None,
 ) -> xr.Dataset | None:
     """Return the components of noise of a pilot, where its counts are given."""
     from causalgia import mpra
 
     if counts is None:
-        if replicates is not None:
-            raise OutcomesError("--pilot-replicates names replicates of a pilot; give its counts, --pilot")
+        for option, given in {"--pilot-replicates": replicates, "--pilot-arms": arms}.items():
+            if given is not None:
+                raise OutcomesError(f"{option} names those of a pilot; give its counts, --pilot")
         return None
     if library is None or control is None:
         raise OutcomesError("--pilot needs --design (its library or side table) and --control (an arm of it)")
-    return mpra.components(mpra.read_counts(counts, arms=side_of(library), replicates=replicates), control=control)
+    try:
+        read = mpra.read_counts(counts, arms=side_of(library), replicates=replicates)
+        return mpra.components(read, control=control, arms=arms)
+    except CausalgiaError as error:  # --replicates and --arms are those of the next library
+        raise type(error)(re.sub(r"\b(replicates|arms)=", r"pilot_\1=", str(error))) from error
+
+
+def check_one_treatment(pilot: xr.Dataset | None) -> None:
+    """Raise OutcomesError where a pilot has several treatments: a split of oligos is for the noise of one."""
+    if pilot is not None and pilot.sizes.get("contrast", 1) > 1:
+        names = pilot["contrast"].to_numpy().astype(str)
+        raise OutcomesError(
+            f"the pilot has several treatments ({', '.join(names)}); choose one, --pilot-arms {names[0]}"
+        )
 
 
 def noise_of(pilot: xr.Dataset | None, **said: float | None) -> dict[str, Any]:
@@ -291,6 +311,10 @@ def print_verdicts(decisions: xr.Dataset) -> None:
 def _table(path: Path) -> pd.DataFrame:
     import pandas as pd
 
+    if not path.exists():
+        raise OutcomesError(
+            f"{path}: no such file or folder; give a folder written by causalgia, or a table element effect se"
+        )
     text = read_text(path, OutcomesError)
     try:
         table = pd.read_csv(StringIO(text), sep=None, engine="python", dtype={"element": str})
@@ -307,7 +331,7 @@ def measured_in(place: Path) -> xr.Dataset | pd.DataFrame:
     from causalgia import netcdf
 
     if not place.is_dir():
-        return _table(_there(place))
+        return _table(place)
     if not (place / FIT).is_file():
         raise OutcomesError(f"{place} holds no {FIT}; make it with: causalgia mpra analyze counts.tsv --out {place}")
     return netcdf.read(place / FIT)
@@ -320,7 +344,7 @@ def virtual_in(place: Path, control: str | None, measured: xr.Dataset | pd.DataF
     from causalgia.effects import contrast
 
     if not place.is_dir():
-        return _table(_there(place))
+        return _table(place)
     outcomes = kept_in(place)
     if control is not None:
         return contrast(outcomes, control=control)
@@ -333,11 +357,3 @@ def _weights_of(fitted: xr.Dataset) -> dict[str, dict[str, float]]:
     """Return the arms that each contrast of a fit weighs."""
     table = fitted["weight"].transpose("contrast", "arm").to_pandas()
     return {str(name): {str(arm): float(w) for arm, w in row.items() if w} for name, row in table.iterrows()}
-
-
-def _there(path: Path) -> Path:
-    if not path.is_file():
-        raise OutcomesError(
-            f"{path}: no such file or folder; give a folder written by causalgia, or a table element effect se"
-        )
-    return path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -178,9 +179,8 @@ def drop(folder: Path, *names: str, rewritten: tuple[str, ...] = ()) -> None:
 def output_folder(folder: Path) -> Iterator[Path]:
     """Make a folder for what follows; where that fails, what was made here and is still empty is removed."""
     new = [place for place in (folder, *folder.parents) if not place.exists()]
-    made(folder)
     try:
-        yield folder
+        yield made(folder)
     except BaseException:
         with suppress(OSError):  # not empty
             for place in new:
@@ -197,12 +197,14 @@ def check_link(path: Path) -> None:
 
 
 def made(folder: Path) -> Path:
-    """Return a folder after making it."""
+    """Return a folder after making it; raise OutcomesError where it cannot be made, or nothing be written there."""
     check_link(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutcomesError(f"{folder}: cannot be made a folder ({error.strerror}); choose another place") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutcomesError(f"{folder}: nothing can be written there; choose another --out, or change its permissions")
     return folder
 
 

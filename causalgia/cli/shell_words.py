@@ -11,7 +11,8 @@ import re
 from contextvars import ContextVar
 from typing import Any
 
-_VALUE = r"""(?:\([^()=]*\)|\[[^][=]*\]|'[^']*'|"[^"]*"|-?\d[\d.e+-]*(?<=\d)|True|False|None|\.\.\.)"""
+_NUMBER = r"-?\d[\d.e+-]*(?<=\d)|-?(?:nan|inf)\b"
+_VALUE = rf"""(?:\([^()=]*\)|\[[^][=]*\]|\{{[^{{}}]*\}}|'[^']*'|"[^"]*"|{_NUMBER}|True|False|None|\.\.\.)"""
 _ARGUMENT = re.compile(rf"(?<![\w.\[-])([a-z][a-z_]*)=({_VALUE})?(?![\w=])")
 _CALL = re.compile(r"(?:null=)?\bcg\.((?:[a-z]+\.)*\w+)(\((?:[^()]|\([^()]*\))*\))?")
 _COMMANDS = {
@@ -24,7 +25,13 @@ _COMMANDS = {
     "mpra.concordance": "mpra compare",
 }
 _OPTIONS_OF_CALLS = ("store", "keep", "rope", "error", "law", "level", "target", "adjust", "min_dna", "min_barcodes")
-_RENAMED = {"n_oligos": "oligos", "overwrite": "force", "barcode_dispersion": "random-barcodes"}
+_NAMED = {  # arguments whose option has another name, in one command or another
+    "n_oligos": ("oligos",),
+    "overwrite": ("force",),
+    "barcode_dispersion": ("random-barcodes",),
+    "contrasts": ("contrasts", "contrast"),
+}
+_TWO_NAMES = re.compile(r", or say which belong together: contrasts=\{[^{}]*\}")  # no option can
 
 _options: ContextVar[frozenset[str]] = ContextVar("options", default=frozenset())
 
@@ -44,6 +51,8 @@ def in_shell(text: str) -> str:
     'say what is wanted: --halfwidth, or what there is: --budget or --oligos'
     >>> in_shell("rope=(1, -1) is reversed; tests take error='bh'")
     '--rope=1,-1 is reversed; tests take --error bh'
+    >>> in_shell("effect=nan is no number; name the others: rope={...}")
+    'effect=nan is no number; name the others: --rope'
     >>> in_shell("one at a time: rope=[-1.0, 1.0]; error=['bh', 'holm']")
     'one at a time: --rope=-1.0,1.0; --error=bh,holm'
     >>> in_shell("positive controls are yours to give (positives=)")
@@ -55,7 +64,7 @@ def in_shell(text: str) -> str:
     >>> in_shell("split the barcodes (cg.mpra.split_duplicates of the counts)")
     'split the barcodes (causalgia.mpra.split_duplicates, in Python, of the counts)'
     """
-    return _ARGUMENT.sub(_argument, _CALL.sub(_call, text))
+    return _ARGUMENT.sub(_argument, _CALL.sub(_call, _TWO_NAMES.sub("", text)))
 
 
 def _call(found: re.Match[str]) -> str:
@@ -101,7 +110,9 @@ def _argument(found: re.Match[str]) -> str:
 
 
 def _flag(name: str) -> str:
-    return f"--{_RENAMED.get(name, name).replace('_', '-')}"
+    """Return the option of an argument: of its names one that the command has, else the last."""
+    names = [f"--{one.replace('_', '-')}" for one in _NAMED.get(name, (name,))]
+    return next((one for one in names if one in _options.get()), names[-1])
 
 
 def _option(name: str, value: str) -> str:
@@ -113,9 +124,13 @@ def _option(name: str, value: str) -> str:
     ('--rope=-0.1,0.1', "--target 'next predictor'", '--store')
     """
     plain = _literal(value)
+    if isinstance(plain, dict):
+        plain = list(plain)
     if isinstance(plain, tuple | list):
         return f"{_flag(name)}={','.join(map(str, plain))}"
-    if value in ("", "...", "True") or plain is None:
+    if re.fullmatch("-?(nan|inf)", value):
+        return f"{_flag(name)} {value}"
+    if value in ("", "...", "{...}", "True") or plain is None:
         return _flag(name)
     word = str(plain)
     return f"{_flag(name)} '{word}'" if " " in word else f"{_flag(name)} {word}"

@@ -127,11 +127,9 @@ def disattenuated(
     V = (G - 1) ** 2 / G * np.cov(cj, dj)
     lower, upper, _ = fieller(c[0], d[0], (V[0, 0], V[0, 1], V[1, 1]), np.array(G - 1.0), ci_prob)
     seen = pearson(x, y, cluster, ci_prob=ci_prob)
-    if lower > 1:
-        lower = max(seen.lower, -1.0)
-    if upper < -1:
-        upper = min(seen.upper, 1.0)
-    return Interval(*(float(np.clip(part, -1, 1)) for part in (c[0] / d[0], lower, upper)))
+    low, high = float(lower), float(upper)
+    limits = (seen.lower if low > 1 else low, seen.upper if high < -1 else high)
+    return Interval(*(float(np.clip(part, -1, 1)) for part in (c[0] / d[0], *limits)))
 
 
 def _sums(x: Array, y: Array, sx: Array, sy: Array) -> Array:

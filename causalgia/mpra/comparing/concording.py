@@ -71,17 +71,17 @@ def concordance(
     -------
     Dataset
         By ``contrast``: ``n``; ``pearson, spearman, noise_ceiling`` and ``pearson_disattenuated``, the correlation of
-        the true effects over the population of elements, 1 or -1 where the one as seen is beyond the ceiling; ``reliability, tau, mean
-        (side)`` with tau the sd of true effects; a ``line``'s ``intercept, slope`` with ``_se, _lower, _upper``: by
-        least squares (``"ols"``), weighted by measured errors, York's (``"errors_in_both"``), and the same with scatter
-        of the true effects about the line, which is the one to read (``line_p``: do errors alone explain the points);
-        ``scatter``; ``n_hits, sign_agreement, auroc`` of measured hits (the last: do large virtual effects find them);
-        ``bin_*`` (ties share a bin; a contrast with fewer bins than another has ``bin_n`` 0 in the last); and by
-        ``element`` both effects, what the line predicts, and ``z, p_off, q_off``: is the measured
-        effect off the line by more than the errors. ``_lower`` and ``_upper`` are limits. ``coverage`` is the share
-        inside their predictive intervals. Where parents have several elements, errors are by parent. Controls of the
-        bench (negative, positive, promoter, duplicate) are left out; ``attrs["lost"]`` counts them and what is on one
-        side only, by contrast.
+        the true effects over the population of elements, 1 or -1 where the one as seen is beyond the ceiling;
+        ``reliability, tau, mean (side)`` with tau the sd of true effects; a ``line``'s ``intercept, slope`` with ``_se,
+        _lower, _upper``: by least squares (``"ols"``), weighted by measured errors, York's (``"errors_in_both"``), and
+        the same with scatter of the true effects about the line, which is the one to read (``line_p``: do errors alone
+        explain the points); ``scatter``; ``n_hits, sign_agreement, auroc`` of measured hits (the last: do large virtual
+        effects find them); ``bin_*`` (ties share a bin; a contrast with fewer bins than another has ``bin_n`` 0 in the
+        last); and by ``element`` both effects, what the line predicts, and ``z, p_off, q_off``: is the measured effect
+        off the line by more than the errors. ``_lower`` and ``_upper`` are limits. ``coverage`` is the share inside
+        their predictive intervals. Where parents have several elements, errors are by parent. Controls of the bench
+        (negative, positive, promoter, duplicate) are left out; ``attrs["lost"]`` counts them and what is on one side
+        only, by contrast.
 
     Raises
     ------

@@ -141,9 +141,8 @@ def _require_enough(both: pd.DataFrame, virtual: pd.DataFrame, measured: pd.Data
         values = both[column].to_numpy(float)
         if np.ptp(values) <= 1e-12 * max(1.0, float(np.abs(values).max())):
             raise EstimateError(
-                f"contrast {quoted(contrast)}: all {side} effects are {values[0]:g}, and elements that do not "
-                "differ cannot "
-                "agree; leave it out: contrasts={...}"
+                f"contrast {quoted(contrast)}: all {side} effects are {values[0]:g}, and elements that do not differ "
+                "cannot agree; name the others: contrasts={...}"
             )
 
 

@@ -267,6 +267,7 @@ def matched_contrasts(
     if len(of_virtual) == len(of_measured) == 1:
         return {of_measured[0]: of_virtual[0]}
     raise ContrastError(
-        f"virtual contrasts {', '.join(of_virtual)} and measured contrasts {', '.join(of_measured)} share no name; say "
-        f"which belong together: contrasts={{{quoted(of_measured[0])}: {quoted(of_virtual[0])}}}"
+        f"virtual contrasts {', '.join(of_virtual)} and measured contrasts {', '.join(of_measured)} share no name; "
+        "name them alike, or say which belong together: "
+        f"contrasts={{{quoted(of_measured[0])}: {quoted(of_virtual[0])}}}"
     )

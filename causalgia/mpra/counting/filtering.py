@@ -113,10 +113,13 @@ def _by_barcodes(counts: xr.Dataset, least: int, arms: Sequence[str] | None) -> 
     arm, element = counts["arm"].to_numpy(), counts["element"].to_numpy()
     unknown = [name for name in arms or () if name not in set(arm.tolist())]
     if unknown or isinstance(arms, str):
-        raise CountsError(f"arms={quoted(arms)}: give a list of arms, of {', '.join(dict.fromkeys(arm.tolist()))}")
+        what = "give a list of arms" if isinstance(arms, str) else f"no arm {quoted(unknown[0])}"
+        raise CountsError(f"arms={quoted(arms)}: {what}, of {', '.join(dict.fromkeys(arm.tolist()))}")
     judged = np.ones(len(arm), dtype=bool) if arms is None else np.isin(arm, list(arms))
     few = judged & (barcodes_seen(counts).min(axis=1) < least)
     gone = np.isin(element, element[few])
+    if gone[judged].all():
+        raise CountsError(f"min_barcodes={least} leaves no element; ask for less")
     barcodes = gone[counts["oligo_index"].to_numpy()]
     said = {
         "elements": len(set(element[few].tolist())),

@@ -174,9 +174,8 @@ def _refuse_kinds(names: list[str], path: Path) -> None:
         first = next(iter(kinds.values()))
         raise CountsError(
             f"{path}: the columns are of {len(kinds)} kinds ({listed}), and cell types or conditions are no replicates "
-            f"of one another. Read one at a time, {quoted(first)} by the argument replicates (in the shell "
-            f"--replicates {','.join(first)}, of a pilot --pilot-replicates {','.join(first)}); or, if they are "
-            "replicates all the same, name them all there"
+            f"of one another; read one at a time, replicates={quoted(first)}, or, if they are replicates all the same, "
+            "name them all there"
         )
 
 
@@ -230,11 +229,7 @@ def _check_known(table: pd.DataFrame, side: pd.DataFrame, path: Path) -> None:
         i = int(np.argmax(which))
         name = str(table["oligo_name"].iloc[i])
         other = other_library(name, side["oligo_name"])
-        cure = (
-            "give the side table of the library that was measured"
-            if other
-            else "add its row to arms=, or drop the rows"
-        )
+        cure = "give the side table of the library that was measured" if other else "add its row there, or drop these"
         raise CountsError(
             f"{at(path, i)}: oligo {quoted(name)} is not in the side table, nor are those of {int(which.sum()) - 1:,} "
             f"more rows{other}; {cure}"

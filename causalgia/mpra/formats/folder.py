@@ -102,7 +102,7 @@ def read_library(folder: str | PathLike[str]) -> xr.Dataset:
     """
     place = Path(folder)
     path = place / LIBRARY if place.is_dir() else place
-    if not path.is_file():
+    if not path.exists():
         raise LibraryError(f"{path}: no such file; cg.mpra.write_library(library, folder) writes it")
     try:
         return store.load(path, "library")

@@ -207,7 +207,9 @@ def _is_number(value: Any) -> bool:
 def seen(planned: xr.DataArray, recovery: float, dispersion: float | None) -> tuple[xr.DataArray, xr.DataArray]:
     """Return the mean of 1 / B, and the share of oligos with fewer than two barcodes, for each planned number."""
     if dispersion is not None and not (_is_number(dispersion) and 0 <= dispersion < np.inf):
-        raise EstimateError(f"barcode_dispersion={quoted(dispersion)}: 0 is Poisson, more is wider, None is exact")
+        raise EstimateError(
+            f"barcode_dispersion={quoted(dispersion)}: give 0 (Poisson) or more; without it numbers are exact"
+        )
     recovery = recovery if recovery == 1 else require_probability(recovery, "recovery")
     inverse, lost = inverse_of_seen(np.atleast_1d(planned.to_numpy()), recovery, dispersion)
     return tuple(planned.copy(data=x.reshape(planned.shape)) for x in (inverse, lost))  # type: ignore[return-value]

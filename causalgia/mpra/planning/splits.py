@@ -246,8 +246,10 @@ def _one_contrast(pilot: xr.Dataset | None) -> xr.Dataset | None:
     if "contrast" not in pilot.dims:
         return pilot
     if pilot.sizes["contrast"] > 1:
-        names = ", ".join(map(str, pilot["contrast"].to_numpy()))
-        raise EstimateError(f"the pilot has several contrasts ({names}); pick one: pilot.sel(contrast=...)")
+        names = [str(name) for name in pilot["contrast"].to_numpy()]
+        raise EstimateError(
+            f"the pilot has several contrasts ({', '.join(names)}); give the components of one: arms={[names[0]]}"
+        )
     return pilot.isel(contrast=0)
 
 
@@ -282,11 +284,10 @@ def _best(
 ) -> xr.Dataset:
     can, each = np.isfinite(n), elements is not None
     if not can.any():
-        limits = [name for name in ("budget", "n_oligos") if name in target]
+        limits = [f"{name}=" for name in ("budget", "n_oligos") if name in target]
         cure = f"raise {' or '.join(limits)}, " if limits else ""
         raise EstimateError(
-            f"no split reaches the target: {cure}ask for less, or allow more barcodes, replicates (max_barcodes=, "
-            "max_replicates=) or reads (depth=)"
+            f"no split reaches the target: {cure}ask for less, or allow more: max_barcodes=, max_replicates= or depth="
         )
     held = np.where(can, n, _LEAST_BACKGROUNDS)
     wide, price = splits.halfwidth(held, level, each), splits.price(held)
