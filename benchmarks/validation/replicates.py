@@ -167,25 +167,25 @@ CHECKS = [
         )
     ),
     *(
-        Check(_QUALITY, f"sound counts{what}: any verdict", sound(**settings), 0.01, "at most", full=500, quick=20)
-        for what, settings in (
-            ("", {}),
-            (", few reads", {"depth_dna": 6.0, "depth_rna": 6.0}),
-            (", a fifth of cells silent", {"p_silent": 0.2}),
-            (", noisy replicates", {"sd_replicate": 1.5, "sd_barcode": 1.0}),
-            (", two replicates", {"replicates": 2}),
-            (", reads Poisson", {"disp_dna": 0.0, "disp_rna": 0.0, "sd_replicate": 0.0}),
+        Check(_QUALITY, f"sound counts{what}: any verdict", sound(**settings), 0.01, "at most", full=full, quick=20)
+        for what, full, settings in (
+            ("", 500, {}),
+            (", few reads", 500, {"depth_dna": 6.0, "depth_rna": 6.0}),
+            (", a fifth of cells silent", 500, {"p_silent": 0.2}),
+            (", noisy replicates", 500, {"sd_replicate": 1.5, "sd_barcode": 1.0}),
+            (", two replicates", 200, {"replicates": 2}),
+            (", reads Poisson", 200, {"disp_dna": 0.0, "disp_rna": 0.0, "sd_replicate": 0.0}),
         )
     ),
     *(
-        Check(_QUALITY, f"{what}: found, and nothing else", found(name, change), 0.99, "at least", full=500, quick=20)
-        for what, name, change in (
-            ("RNA of one replicate noisier by 3 of log2 an oligo", "outlier", _noisy(3.0)),
-            ("RNA of one replicate copied from another", "copied", _made_of_another(lambda x, _: x)),
-            ("RNA of one replicate another's, halved", "copied", _made_of_another(lambda x, _: np.rint(x / 2))),
-            ("RNA of one replicate another's, tripled", "copied", _made_of_another(lambda x, _: 3 * x)),
-            ("RNA of one replicate another's, thinned to .3", "copied", _made_of_another(_thinned(0.3))),
-            ("DNA and RNA of one replicate swapped", "swapped", _swapped),
+        Check(_QUALITY, f"{what}: found, and nothing else", found(name, change), 0.99, "at least", full=full, quick=20)
+        for what, full, name, change in (
+            ("RNA of one replicate noisier by 3 of log2 an oligo", 500, "outlier", _noisy(3.0)),
+            ("RNA of one replicate copied from another", 500, "copied", _made_of_another(lambda x, _: x)),
+            ("RNA of one replicate another's, halved", 200, "copied", _made_of_another(lambda x, _: np.rint(x / 2))),
+            ("RNA of one replicate another's, tripled", 200, "copied", _made_of_another(lambda x, _: 3 * x)),
+            ("RNA of one replicate another's, thinned to .3", 200, "copied", _made_of_another(_thinned(0.3))),
+            ("DNA and RNA of one replicate swapped", 500, "swapped", _swapped),
         )
     ),
     Check(
@@ -194,7 +194,7 @@ CHECKS = [
         found("disagree", _shuffled, replicates=2),
         0.95,
         "at least",
-        full=500,
+        full=200,
         quick=20,
     ),
     *(
