@@ -12,7 +12,7 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -140,6 +140,53 @@ def torn(do: Callable[..., object], args: tuple[object, ...]) -> None:
     os._exit(9)
 
 
+class Unsynced:
+    """The files that are written, and how much of each the disk has: what a power cut leaves of them.
+
+    Folders are taken to be on the disk; a file that was written and not synced since is cut to what was synced.
+    """
+
+    def __init__(self) -> None:
+        self._open, self._write, self._fsync = os.open, os.write, os.fsync
+        self._kept, self._one = dict[int, int](), threading.Lock()
+
+    def __enter__(self) -> Unsynced:
+        os.open, os.write, os.fsync = self.opened, self.written, self.synced
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        os.open, os.write, os.fsync = self._open, self._write, self._fsync
+
+    def opened(self, path: object, flags: int, *more: object, **options: object) -> int:
+        file = self._open(path, flags, *more, **options)
+        if flags & (os.O_WRONLY | os.O_RDWR):
+            with self._one:
+                there = os.fstat(file)
+                self._kept.setdefault(there.st_ino, there.st_size)
+        return file
+
+    def written(self, file: int, data: object) -> int:
+        with self._one:
+            return self._write(file, data)
+
+    def synced(self, file: int) -> None:
+        with self._one:
+            self._fsync(file)
+            there = os.fstat(file)
+            if there.st_ino in self._kept:
+                self._kept[there.st_ino] = there.st_size
+
+    def cut(self, folder: Path, do: Callable[..., object], args: tuple[object, ...]) -> None:
+        """Lose what is not on the disk, and die; other threads wait, and die too."""
+        with self._one:
+            for path in folder.rglob("*"):
+                with suppress(FileNotFoundError):  # moved by another thread, which synced it before
+                    there = path.stat()
+                    if path.is_file() and there.st_size > self._kept.get(there.st_ino, there.st_size):
+                        os.truncate(path, self._kept[there.st_ino])
+            os._exit(9)
+
+
 def child(work: Callable[[int], None]) -> tuple[int, int]:
     """Fork; the child works, and tells lines into a pipe. Returns its number and the end to read."""
     read, write = os.pipe()
@@ -244,8 +291,37 @@ def die_at_every_call(folder: Path) -> None:
     print(f"{stores - 1} calls")
 
 
+def lose_power_at_every_call(folder: Path) -> None:
+    """Cut the power in every call that changes the disk, once the store is begun, and go on.
+
+    A turn that was put is committed, and so on the disk: it is never missing again.
+    """
+    undisturbed(folder)
+    stop, died, stores = 0, True, 0
+    while died:
+        path = folder / f"{stop}.zarr"
+        begun(path).close()
+
+        def work(pipe: int, path: Path = path, stop: int = stop) -> None:
+            with Unsynced() as unsynced, at_call(stop, partial(unsynced.cut, path)):
+                carry_out(path, told=partial(tell, pipe))
+
+        status, lines = ended(*child(work))
+        died = status == 9
+        committed = {line.removeprefix("put ") for line in lines if line.startswith("put ")}
+        with begun(path) as archive:
+            lost = committed & set(map(str, archive.missing))
+        if lost:
+            raise SystemExit(f"{path}: turns {lost} were committed, and are missing")
+        carry_out(path)
+        stop, stores = stop + 1, stores + 1
+    print(f"{stores - 1} calls")
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "random":
         kill_at_random(Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))
+    elif sys.argv[1] == "power":
+        lose_power_at_every_call(Path(sys.argv[2]))
     else:
         die_at_every_call(Path(sys.argv[2]))

@@ -59,3 +59,11 @@ def test_killed_in_every_call_that_changes_the_disk_the_store_ends_as_if_undistu
     n_calls = int(told.split(" ")[0])
     assert n_calls > 80
     assert check(folder, undisturbed) == n_calls + 4
+
+
+@pytest.mark.long
+def test_without_power_in_every_call_that_changes_the_disk_the_store_ends_as_if_undisturbed(folder, undisturbed):
+    told = killed("power", folder)
+    n_calls = int(told.split(" ")[0])
+    assert n_calls > 30
+    assert check(folder, undisturbed) == n_calls + 3

@@ -354,12 +354,14 @@ class Archive:
         return self._open[slab]
 
     def _again(self, slab: Slab) -> Filling | None:
-        """Return an empty slab in the memory of one that is committed: fresh memory takes longer than the copy."""
-        same = [spent for spent in self._spent if (spent.slab.model is None) == (slab.model is None)]
-        if not same:
-            return None
-        self._spent.remove(same[0])
-        return Filling(slab, 0, 0, same[0].values)
+        """Return an empty slab in the memory of one that is committed: fresh memory takes longer than the copy.
+
+        What was in it is put over, or made blank when it is committed. Slabs of all models have the same shape.
+        """
+        for place, spent in enumerate(self._spent):
+            if (spent.slab.model is None) == (slab.model is None):
+                return Filling(slab, 0, 0, self._spent.pop(place).values)
+        return None
 
     def _commit_what_is_due(self, fillings: Sequence[Filling]) -> None:
         """Commit slabs that were just filled while the trial goes on, and all of them from time to time."""
