@@ -8,6 +8,7 @@ import pickle
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -255,6 +256,28 @@ def test_other_errors_on_workers_are_ours_and_name_the_piece(one: Any, two: Any)
         ) as error:
             mapped(odd, [1, 2, 4], what="odd", names=names, client=client)
         assert isinstance(error.value.__cause__, ZeroDivisionError) or client is two
+
+
+class Own(BaseException):
+    """An error that no handler of `Exception` takes."""
+
+
+ENDS = {"own": Own("mine"), "exit": SystemExit(3), "interrupt": KeyboardInterrupt()}
+
+
+def ends(piece: int, how: str) -> int:
+    if piece == 4:
+        raise ENDS[how]
+    return piece
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_what_ends_a_program_is_an_error_that_names_the_piece(two: Any, how: str) -> None:
+    said = rf"^task T2: {type(ENDS[how]).__name__}.*, raised on a worker"
+    with pytest.raises(ClusterError, match=said):
+        mapped(partial(ends, how=how), [1, 2, 4], what="ends", names=[f"task T{i}" for i in range(3)], client=two)
+    wait_for(lambda: not any(two.processing().values()))
+    assert mapped(abs, [-1], what="abs", names=["task T0"], client=two) == [1]
 
 
 def test_a_simulator_that_fails_on_a_worker_is_named_by_its_trial(two: Any) -> None:

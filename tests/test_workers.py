@@ -334,6 +334,32 @@ def test_an_error_of_a_worker_arrives_as_it_is(client: Any) -> None:
     assert set(client.run(n_loaded).values()) == {0}
 
 
+class Stop(BaseException):
+    """An error that no handler of `Exception` takes."""
+
+
+@pytest.mark.parametrize("ended", [Stop("mine"), KeyboardInterrupt()], ids=["own", "interrupt"])
+@pytest.mark.parametrize("keep", ["outcomes", "moments"])
+def test_a_predictor_that_raises_what_is_no_exception_is_an_error_that_names_the_units(
+    client: Any, ended: BaseException, keep: str, tmp_path: Path
+) -> None:
+    here = os.getpid(), threading.get_ident()
+
+    def answer(x: Any) -> Any:
+        if (os.getpid(), threading.get_ident()) != here:
+            raise ended
+        return x[:, 1:3].sum(2)
+
+    predictor = cg.FunctionPredictor(answer, tasks=["G", "C"], fingerprint="v1")
+    arms = {"a": cg.Untreated(), "b": cg.Embed("GC", at=3)}
+    design = cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=40, contrasts="a")
+    said = rf"^units 0 to 39 \(turn 0\): {type(ended).__name__}.*, raised on a worker, which ends a program"
+    with pytest.raises(ClusterError, match=said):
+        cg.run(design, predictor, rng=0, client=client, store=tmp_path / "a.zarr", keep=keep, progress=False)
+    wait_for(lambda: not any(client.processing().values()))
+    assert set(client.run(n_loaded).values()) == {0}
+
+
 def test_errors_keep_what_they_know_on_the_way(client: Any) -> None:
     def fail() -> None:
         raise NonFiniteError("sequence 3: NaN", row=3, task="K562", value=np.inf, detail="NaN")

@@ -113,7 +113,7 @@ class _Pieces:
             found = [_done(self.work, piece, name) for name, piece in ready]
         except (CausalgiaError, MemoryError):
             raise
-        except Exception as error:
+        except BaseException as error:
             name, raised = error.__notes__[-1], one_line(error)
             msg = f"{name}: {raised}, raised on a worker; the same call without client= raises it here"
             raise ClusterError(msg) from error
@@ -123,7 +123,7 @@ class _Pieces:
 def _done(work: Callable[[P], R], piece: P, name: str) -> R:
     try:
         return work(piece)
-    except Exception as error:
+    except BaseException as error:
         error.add_note(name)
         raise
 

@@ -20,6 +20,10 @@ _ONE_AT_A_TIME = threading.RLock()
 """A predictor is asked by one thread at a time, as it is without workers; jobs are made ready meanwhile."""
 
 
+class EndedError(Exception):
+    """What is no `Exception` and was raised on a worker, in words: Dask loses it, and waits for it without end."""
+
+
 def answered(data: bytes, origin: Origin, *job: Any) -> tuple[Any, Heard]:
     """Return what a job comes to, and the warnings that were given.
 
@@ -29,12 +33,19 @@ def answered(data: bytes, origin: Origin, *job: Any) -> tuple[Any, Heard]:
         As the work raises.
     ClusterError
         If what was sent cannot be loaded here.
+    EndedError
+        If the work ends the program (`SystemExit`), or raises a `BaseException` of its own.
     """
-    with _ONE_AT_A_TIME:
-        work = _loaded(data, origin)
-    ready = work.prepare(*job)
-    with _ONE_AT_A_TIME, warnings.catch_warnings(record=True) as caught:
-        found = work.do(ready)
+    try:
+        with _ONE_AT_A_TIME:
+            work = _loaded(data, origin)
+        ready = work.prepare(*job)
+        with _ONE_AT_A_TIME, warnings.catch_warnings(record=True) as caught:
+            found = work.do(ready)
+    except Exception:
+        raise
+    except BaseException as error:
+        raise EndedError(one_line(error)) from None
     return found, [(_known(said.category), str(said.message)) for said in caught]
 
 
