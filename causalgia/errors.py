@@ -40,6 +40,7 @@
 from __future__ import annotations
 
 import re
+from os.path import commonprefix
 
 __all__ = [
     "BarcodeNoiseWarning",
@@ -73,7 +74,7 @@ __all__ = [
     "TrialInterruptedError",
 ]
 
-_QUOTED, _LONGEST = 80, 2_000
+_QUOTED, _LONGEST, _BEFORE = 80, 2_000, 24
 _LONG_WORD = re.compile(rf"[^\s/]{{{_QUOTED + 1},}}")
 
 
@@ -104,6 +105,26 @@ def quoted(value: object) -> str:
         return _cut(printable(repr(value)), _QUOTED)
     except ValueError:  # Python writes no whole number of more than 4,300 digits
         return f"{type(value).__name__} with more digits than can be written"
+
+
+def quoted_apart(one: object, other: object) -> tuple[str, str]:
+    """Return two values that differ as messages quote them: long ones from just before where they differ.
+
+    Examples
+    --------
+    >>> quoted_apart("p0", "p1")
+    ("'p0'", "'p1'")
+    >>> quoted_apart("conv 1; " * 40 + "relu", "conv 1; " * 40 + "gelu; linear")
+    ("...onv 1; conv 1; conv 1; relu'", "...onv 1; conv 1; conv 1; gelu; linear'")
+    """
+    texts = [printable(repr(value)) for value in (one, other)]
+    if all(len(text) <= _QUOTED for text in texts):
+        return quoted(one), quoted(other)
+    start = max(len(commonprefix(texts)) - _BEFORE, 0)
+    before, room = ("...", _QUOTED - 3) if start else ("", _QUOTED)
+    parts = [text[start:] for text in texts]
+    first, second = (before + (part if len(part) <= room else f"{part[: room - 3]}...") for part in parts)
+    return first, second
 
 
 def one_line(error: BaseException) -> str:

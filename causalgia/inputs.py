@@ -26,6 +26,7 @@ LARGEST = 2**33
 """Bytes of a file that is read whole: 8 GiB, twice the human genome."""
 LARGEST_TEXT = 2**26
 """Bytes of TOML or JSON: 64 MiB."""
+CHANGED = "was written to while it was read; read it again when it is whole"
 _FREE, _RATIO = 2**27, 20
 _BLOCK = 2**22
 _DEEPEST = 100
@@ -38,7 +39,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 @contextmanager
 def opened(path: str | PathLike[str], error: type[CausalgiaError]) -> Iterator[BinaryIO]:
-    """Open a regular file for reading; a pipe, a device or a folder is refused, and never waited for.
+    """Open a regular file for reading; a pipe, a device, a folder or a file of /proc is refused, and never waited for.
 
     Raises
     ------
@@ -53,13 +54,13 @@ def opened(path: str | PathLike[str], error: type[CausalgiaError]) -> Iterator[B
         why = getattr(reason, "strerror", None) or reason
         raise error(f"{path}: cannot be read ({why}); check the path and its permissions") from reason
     mode = os.fstat(number).st_mode
-    if not stat.S_ISREG(mode):
+    if stat.S_ISDIR(mode):
         os.close(number)
-        if stat.S_ISDIR(mode):
-            raise error(f"{path}: is a folder; give the path of one file")
-        raise error(f"{path}: is a pipe or a device, not a file; write what it gives into a file first")
+        raise error(f"{path}: is a folder; give the path of one file")
     with os.fdopen(number, "rb") as file:
         try:
+            if not stat.S_ISREG(mode) or _is_of_the_system(file):
+                raise error(f"{path}: is a pipe or a device, not a file; write what it gives into a file first")
             yield file
         except OSError as reason:
             why = reason.strerror or reason
@@ -82,6 +83,11 @@ def check_no_pipe(path: str | PathLike[str], error: type[CausalgiaError]) -> Non
         raise error(f"{path}: is a pipe or a device, not a file; write into a file, and give that to what reads")
 
 
+def _is_of_the_system(file: BinaryIO) -> bool:
+    """Say whether a file holds more than its size, which is 0, as those in /proc do: some of them never end."""
+    return os.fstat(file.fileno()).st_size == 0 and file.read(1) != b""
+
+
 def read_bytes(
     path: str | PathLike[str], error: type[CausalgiaError], *, most: int = LARGEST, unpack: bool = False
 ) -> bytes:
@@ -93,7 +99,8 @@ def read_bytes(
     Raises
     ------
     CausalgiaError
-        Of type `error`, as `opened`; or if the file is larger, does not fit into memory, or is a damaged gzip file.
+        Of type `error`, as `opened`; or if the file is larger, changes while it is read, does not fit into memory, or
+        is a damaged gzip file.
 
     Examples
     --------
@@ -108,7 +115,9 @@ def read_bytes(
             size = os.fstat(file.fileno()).st_size
             if size > most:
                 raise error(f"{path}: has {size:,} bytes, and at most {most:,} are read at once; split the file")
-            data = file.read(most + 1 if size == 0 else size)
+            data = file.read(size)
+            if len(data) != size or os.fstat(file.fileno()).st_size != size:
+                raise error(f"{path}: {CHANGED}")
         return _unpacked(data, path, error, most) if unpack and data.startswith(_GZIP) else data
     except MemoryError as reason:
         raise error(f"{path}: does not fit into the memory that is free; split the file") from reason

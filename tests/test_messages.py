@@ -8,21 +8,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import causalgia as cg
-from causalgia.errors import CausalgiaError, printable
+from causalgia.errors import CausalgiaError, StoreError, printable, quoted_apart
+from causalgia.trial.archive import Archive
 
 _PACKAGE = Path(cg.__file__).parent
 _WRITES_CODE = {"__repr__", "extra_repr", "fingerprint", "fingerprint_parts", "toml_value"}
 """Functions whose text is read by Python again, or by a hash."""
 _BOUNDED = {
-    "errors.py": {"quoted"},
+    "errors.py": {"quoted", "quoted_apart"},
     "design/null_model.py": {"_extras"},
     "trial/looking.py": {"with_looks"},
     "zoo/training/torch_members.py": {"_card"},
     "exports.py": {"get"},
     "__init__.py": {"__getattr__"},
-    "trial/archive/manifest.py": {"_short"},
     "predict/fingerprint.py": {"read", "_of_array", "_scalar"},
 }
 
@@ -172,3 +173,32 @@ def test_a_long_value_is_quoted_in_80_characters(verb, kind, outcomes, estimates
 def test_a_scale_that_is_no_text_is_shown_as_messages_show_it(outcomes):
     effects = cg.contrast(outcomes.assign_attrs(scale=10**5_000), control="none")
     assert cg.report(cg.estimate(effects))
+
+
+@pytest.mark.parametrize(
+    ("there", "now", "shown"),
+    [
+        ("conv 1; " * 40 + "relu", "conv 1; " * 40 + "gelu", ("relu'", "gelu'")),
+        ("a" * 500 + "\x1b[31m" + "b" * 500, "a" * 500 + "\u202e" + "b" * 500, (r"\x1b[31m", r"\u202e")),
+        ("p" * 81, "p" * 82, ("p'", "pp'")),
+        ("x", "y" * 400, ("'x'", "'yyy")),
+    ],
+)
+def test_what_tells_two_long_values_apart_is_shown_in_80_characters(there, now, shown):
+    found = quoted_apart(there, now)
+    assert len(set(found)) == 2
+    for text, part in zip(found, shown, strict=True):
+        assert part in text
+        assert len(text) <= 80
+        assert text.isprintable()
+
+
+def test_a_store_of_another_trial_shows_where_long_settings_differ(tmp_path):
+    path, long = tmp_path / "a.zarr", {"plan": "conv 1; " * 60 + "relu\x1b[31m"}
+    call = {"fields": (), "turn_ends": [4], "turns_a_chunk": 1, "frame": xr.Dataset(attrs={"scale": "log counts"})}
+    Archive.create(path, identity=long, parts={"versions": "1" * 300}, **call).close()
+    with pytest.raises(StoreError) as caught:
+        Archive.resume(path, identity={"plan": "conv 1; " * 60 + "gelu"})
+    said = str(caught.value).replace(str(path), "")
+    assert r"relu\x1b[31m' there, ...onv 1; conv 1; conv 1; gelu' now" in said
+    assert len(said) < 300

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from causalgia.errors import MissingExtraError, PredictorError, quoted
+from causalgia.inputs import opened
 from causalgia.predict.wording import first_line
 
 _CONVERT = (
@@ -70,9 +71,8 @@ def _safetensors() -> Any:
 
 
 def _read(path: Path) -> Mapping[str, torch.Tensor]:
-    if not path.is_file():
-        msg = f"{path}: no such file of weights; check weights="
-        raise PredictorError(msg)
+    with opened(path, PredictorError):
+        pass
     if path.suffix == ".safetensors":
         return _read_safetensors(path)
     if path.suffix in (".pt", ".pth"):

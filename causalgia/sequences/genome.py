@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -10,22 +9,23 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
 from os import PathLike
+from typing import BinaryIO
 
 import numpy as np
 
 from causalgia.errors import SequenceError, quoted
-from causalgia.inputs import opened
+from causalgia.inputs import CHANGED, opened
 from causalgia.sequences.files import is_gzip, read_text, refuse_binary
 
-_BLOCK = 1 << 24
+_BLOCK, _LINE = 1 << 24, 1 << 10
 _LARGEST = 1 << 38
 
 
 class Genome:
     """The chromosomes of a FASTA file, as a context manager.
 
-    A plain file is mapped into memory: one scan finds the headers, and a chromosome whose lines have one width is
-    read by arithmetic on offsets. A chromosome with uneven lines is read whole, as is a gzip-compressed file.
+    A plain file is read in parts: one scan finds the headers, and a chromosome whose lines have one width is read by
+    arithmetic on offsets. A chromosome with uneven lines is read whole, as is a gzip-compressed file.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class Genome:
     def __init__(self, path: str | PathLike[str]) -> None:
         self.path = path
         self._close = ExitStack()
-        self._data: bytes | mmap.mmap = read_text(path) if is_gzip(path) else self._mapped()
+        self._data: bytes | _File = read_text(path) if is_gzip(path) else self._on_disk()
         self._records = self._scan()
 
     def __enter__(self) -> Genome:
@@ -50,13 +50,14 @@ class Genome:
     def __exit__(self, *_: object) -> None:
         self._close.close()
 
-    def _mapped(self) -> bytes | mmap.mmap:
-        with opened(self.path, SequenceError) as file:
-            size = os.fstat(file.fileno()).st_size
-            if size > _LARGEST:
-                raise SequenceError(f"{self.path}: has {size:,} bytes, more than any genome; give a FASTA file")
-            refuse_binary(file.read(_BLOCK), self.path)
-            return self._close.enter_context(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)) if size else b""
+    def _on_disk(self) -> _File:
+        file = self._close.enter_context(opened(self.path, SequenceError))
+        size = os.fstat(file.fileno()).st_size
+        if size > _LARGEST:
+            raise SequenceError(f"{self.path}: has {size:,} bytes, more than any genome; give a FASTA file")
+        data = _File(self.path, file, size)
+        refuse_binary(data[:_BLOCK], self.path)
+        return data
 
     def _scan(self) -> dict[str, _Record]:
         """Find every header; the letters between them are looked at when they are asked for."""
@@ -76,12 +77,14 @@ class Genome:
         return records
 
     def _headers(self) -> Iterator[int]:
-        if self._data[:1] == b">":
-            yield 0
-        found = self._data.find(b"\n>")
-        while found >= 0:
-            yield found + 1
-            found = self._data.find(b"\n>", found + 1)
+        for first in range(0, len(self._data), _BLOCK):
+            block = self._data[first : first + _BLOCK + 1]
+            if not first and block.startswith(b">"):
+                yield 0
+            found = block.find(b"\n>")
+            while found >= 0:
+                yield first + found + 1
+                found = block.find(b"\n>", found + 1)
 
     def letters(self, chromosome: str, start: int, stop: int, *, place: str) -> bytes:
         """Return the letters of ``[start, stop)``; `place` says in errors who asked.
@@ -121,10 +124,43 @@ class Genome:
 
 
 @dataclass(frozen=True)
+class _File:
+    """The bytes of a file, read as they are asked for; not mapped, for one that is cut meanwhile would end Python."""
+
+    path: str | PathLike[str]
+    file: BinaryIO
+    size: int
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, part: slice) -> bytes:
+        start, stop, _ = part.indices(self.size)
+        try:
+            self.file.seek(start)
+            data = self.file.read(max(stop - start, 0))
+        except (OSError, ValueError) as error:
+            raise SequenceError(f"{self.path}: cannot be read ({error}); check the disk, and read it again") from error
+        if len(data) < stop - start:
+            raise SequenceError(f"{self.path}: {CHANGED}")
+        return data
+
+    def find(self, letter: bytes, start: int, stop: int) -> int:
+        """Return where a letter first stands from `start` on, -1 where it does not before `stop`."""
+        step = _LINE
+        while start < stop:
+            found = self[start : min(start + step, stop)].find(letter)
+            if found >= 0:
+                return start + found
+            start, step = start + step, min(2 * step, _BLOCK)
+        return -1
+
+
+@dataclass(frozen=True)
 class _Record:
     """The bytes of one record's lines, ``data[start:stop]``."""
 
-    data: bytes | mmap.mmap
+    data: bytes | _File
     start: int
     stop: int
 

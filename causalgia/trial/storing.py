@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from causalgia.errors import StoreError, TrialInterruptedError, quoted
+from causalgia.errors import StoreError, TrialInterruptedError, quoted, quoted_apart
 from causalgia.notes import notes_of
 from causalgia.schema import annotate
 from causalgia.trial.archive import UNIT, Archive, Field, open_archive
@@ -136,9 +136,10 @@ def _check_fields(archive: Archive, fields: tuple[Field, ...]) -> None:
     theirs = {field.name: (field.dims, field.shape) for field in archive.grid.fields if field != UNIT}
     differ = sorted(name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name))
     if differ:
+        there, now = quoted_apart(theirs.get(differ[0]), mine.get(differ[0]))
         raise StoreError(
-            f"{archive.path}: was made for other answers than the predictor gives: {quoted(differ[0][:80])} has dims, "
-            f"shape {theirs.get(differ[0])} there, {mine.get(differ[0])} now; give another path as store="
+            f"{archive.path}: was made for other answers than the predictor gives: {quoted(differ[0])} has dims, "
+            f"shape {there} there, {now} now; give another path as store="
         )
 
 

@@ -101,8 +101,12 @@ def read_library(folder: str | PathLike[str]) -> xr.Dataset:
         If there is none, or it is damaged.
     """
     place = Path(folder)
-    path = place / LIBRARY if place.is_dir() else place
-    if not path.exists():
+    try:
+        path = place / LIBRARY if place.is_dir() else place
+        there = path.exists()
+    except OSError as error:  # a name too long, or a folder that is closed
+        raise LibraryError(f"{place}: cannot be read ({error.strerror}); check the path and its permissions") from error
+    if not there:
         raise LibraryError(f"{path}: no such file; cg.mpra.write_library(library, folder) writes it")
     try:
         return store.load(path, "library")

@@ -98,9 +98,11 @@ class Field:
     def __post_init__(self) -> None:
         node(self.name)
         if self.dims[:1] != ("unit",) or len(self.dims) != len(self.shape) + 1:
-            raise StoreError(f"field {quoted(self.name)}: dims {self.dims} and shape {self.shape}; 'unit' comes first")
+            raise StoreError(
+                f"field {quoted(self.name)}: dims {quoted(self.dims)} and shape {quoted(self.shape)}; 'unit' comes first"
+            )
         if "model" in self.dims[:-1]:
-            raise StoreError(f"field {quoted(self.name)}: dims {self.dims}; 'model' comes last")
+            raise StoreError(f"field {quoted(self.name)}: dims {quoted(self.dims)}; 'model' comes last")
 
     @property
     def by_model(self) -> bool:

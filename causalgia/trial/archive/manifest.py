@@ -12,7 +12,7 @@ from typing import Any
 
 import xarray as xr
 
-from causalgia.errors import StoreError
+from causalgia.errors import StoreError, quoted, quoted_apart
 from causalgia.trial.archive.documents import FORMAT, as_json, frame_of
 from causalgia.trial.archive.files import (
     FILE_MARK,
@@ -78,7 +78,7 @@ class Manifest:
         mark = content.pop("hash", None)
         if content["version"] != FORMAT:
             raise StoreError(
-                f"{path}: written in version {_short(content['version'])} of the layout, this library reads version "
+                f"{path}: written in version {quoted(content['version'])} of the layout, this library reads version "
                 f"{FORMAT}; use the library that wrote it, or give another path as store="
             )
         if mark != _hash(content):
@@ -106,12 +106,10 @@ class Manifest:
     ) -> None:
         """Refuse to go on with another trial; says in which parts it differs, and how. What is in `but` may differ."""
         if strange := self.identity.keys() - identity.keys():
-            raise StoreError(f"{path}: holds another trial, one that has {_short(min(strange))}; give another path")
+            raise StoreError(f"{path}: holds another trial, one that has {quoted(min(strange))}; give another path")
         differ = [name for name in sorted(identity) if self.identity.get(name) != identity[name] and name not in but]
         if differ:
-            said = "; ".join(
-                f"{name}: {_short(self.identity.get(name))} there, {_short(identity[name])} now" for name in differ
-            )
+            said = "; ".join(f"{name}: {_there_and_now(self.identity.get(name), identity[name])}" for name in differ)
             moved = self.moved(parts) if "predictor" in differ else ""
             cure = _SAME_ANSWERS if differ == ["predictor"] else ""
             raise StoreError(
@@ -128,7 +126,7 @@ class Manifest:
         said = [f"its {_listed(others)} moved"] if others else []
         said += [f"its {_listed(same)} did not"] if others and same else []
         before, now = self.parts.get("versions"), parts.get("versions")
-        return "; ".join([*said, *([f"versions: {_short(before)} there, {_short(now)} now"] if before != now else [])])
+        return "; ".join([*said, *([f"versions: {_there_and_now(before, now)}"] if before != now else [])])
 
 
 _SAME_ANSWERS = (
@@ -138,7 +136,7 @@ _SAME_ANSWERS = (
 
 
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(_short(name)[1:-1] for name in names[:6]) + (f" and {len(names) - 6} more" if names[6:] else "")
+    return ", ".join(quoted(name)[1:-1] for name in names[:6]) + (f" and {len(names) - 6} more" if names[6:] else "")
 
 
 def write_manifest(path: Path, manifest: Manifest, static: Mapping[str, bytes]) -> None:
@@ -249,11 +247,14 @@ def _check_static(static: Mapping[str, str], grid: Grid) -> None:
     growing = {node(field.name) for field in grid.fields}
     for name, mark in static.items():
         if not is_static(name) or (name.partition("/")[0] in growing and not name.endswith("/zarr.json")):
-            raise StoreError(f"'static' lists {_short(name)}, which is no file of a store")
+            raise StoreError(f"'static' lists {quoted(name)}, which is no file of a store")
         if not FILE_MARK.fullmatch(mark):
-            raise StoreError(f"'static' has {_short(mark)} for {name}, which is no mark of a file")
+            raise StoreError(f"'static' has {quoted(mark)} for {quoted(name)}, which is no mark of a file")
 
 
-def _short(value: object) -> str:
-    text = "not given" if value is None else repr(value)
-    return text if len(text) <= 300 else f"{text[:200]}...{text[-60:]}"
+def _there_and_now(there: str | None, now: str | None) -> str:
+    """Say two values that differ, in at most 80 characters each."""
+    if there is None or now is None:
+        told = ["not given" if value is None else quoted(value) for value in (there, now)]
+        return f"{told[0]} there, {told[1]} now"
+    return "{} there, {} now".format(*quoted_apart(there, now))
