@@ -40,7 +40,7 @@
 from __future__ import annotations
 
 import re
-from os.path import commonprefix
+from itertools import takewhile
 
 __all__ = [
     "BarcodeNoiseWarning",
@@ -120,7 +120,8 @@ def quoted_apart(one: object, other: object) -> tuple[str, str]:
     texts = [printable(repr(value)) for value in (one, other)]
     if all(len(text) <= _QUOTED for text in texts):
         return quoted(one), quoted(other)
-    start = max(len(commonprefix(texts)) - _BEFORE, 0)
+    n_same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(*texts, strict=False)))
+    start = max(n_same - _BEFORE, 0)
     before, room = ("...", _QUOTED - 3) if start else ("", _QUOTED)
     parts = [text[start:] for text in texts]
     first, second = (before + (part if len(part) <= room else f"{part[: room - 3]}...") for part in parts)

@@ -200,5 +200,6 @@ def test_a_store_of_another_trial_shows_where_long_settings_differ(tmp_path):
     with pytest.raises(StoreError) as caught:
         Archive.resume(path, identity={"plan": "conv 1; " * 60 + "gelu"})
     said = str(caught.value).replace(str(path), "")
-    assert r"relu\x1b[31m' there, ...onv 1; conv 1; conv 1; gelu' now" in said
+    assert r"relu\x1b[31m' there, ..." in said
+    assert "gelu' now" in said
     assert len(said) < 300

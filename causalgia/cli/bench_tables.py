@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from causalgia.cli.folder import kept_in
+from causalgia.cli.folder import check_usable, kept_in
 from causalgia.cli.screen import print_answers, print_table
 from causalgia.errors import CausalgiaError, ContrastError, LibraryError, OutcomesError, printable, quoted
 from causalgia.inputs import read_text
@@ -210,7 +210,8 @@ def grid(found: xr.Dataset) -> str:
 
 
 def refuse_taken(folder: Path, force: bool, *names: str) -> None:
-    """Refuse to write over files that are there."""
+    """Refuse to write over files that are there, and folders that cannot be written into."""
+    check_usable(folder)
     for name in names:
         if (folder / name).exists() and not force:
             raise OutcomesError(f"{folder} holds {name} already; choose another --out, or --force to write over it")
@@ -323,7 +324,7 @@ def _table(path: Path) -> pd.DataFrame:
     if not {"element", "effect"} <= set(table.columns):
         has = ", ".join(map(str, table.columns))
         raise OutcomesError(f"{path}: has columns {has}; a table of effects has element, effect and se")
-    return table.assign(element=[of_cell(x) if isinstance(x, str) else x for x in table["element"]])
+    return table.map(lambda cell: of_cell(cell) if isinstance(cell, str) else cell)
 
 
 def measured_in(place: Path) -> xr.Dataset | pd.DataFrame:

@@ -24,6 +24,7 @@ from causalgia.cli.folder import (
     POSTERIOR,
     SPEC,
     check_link,
+    check_usable,
     drop,
     figures,
     is_ours,
@@ -297,6 +298,7 @@ def estimate(
     from causalgia.staircase import estimated, said_of
 
     outcomes = kept_in(folder)
+    check_usable(folder)
     given = {"control": control, "cluster": cluster, "target": target, "ci_prob": ci_prob, "adjust": adjust}
     analysis = chosen(analysis_of(folder, outcomes), {**given, "families": families})
     _, estimates = estimated(outcomes, analysis, rng=seed_of(outcomes, rng))
@@ -342,6 +344,7 @@ def analyze(
     from causalgia.staircase import steps
 
     outcomes = kept_in(folder)
+    check_usable(folder)
     asked = {"rope": rope_of(rope), "law": law, "error": error, "level": level, "control": control}
     asked["rare"] = share_of(rare)
     asked |= {"cluster": cluster, "target": target, "ci_prob": ci_prob, "adjust": adjust, "families": families}

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import typer
@@ -30,8 +31,9 @@ def refuse_taken(folder: Path, *, spec_file: Path | None = None, force: bool = F
     Raises
     ------
     OutcomesError
-        If one of our names is a folder, or (without `force`) a file.
+        If one of our names is a folder, or (without `force`) a file, or as `check_usable`.
     """
+    check_usable(folder)
     if (folder / STORE).exists():
         raise OutcomesError(
             f"{folder} holds {STORE}, a trial on disk; --store goes on with it. Else choose another --out, or delete it"
@@ -51,8 +53,9 @@ def refuse_stored(folder: Path, *, spec_file: Path | None = None) -> None:
     Raises
     ------
     OutcomesError
-        If it does.
+        If it does, or as `check_usable`.
     """
+    check_usable(folder)
     for name in (OUTCOMES, SPEC):
         path = folder / name
         if path.exists() and not (name == SPEC and (is_ours(path) or _same(path, spec_file))):
@@ -194,6 +197,30 @@ def check_link(path: Path) -> None:
         raise OutcomesError(
             f"{path} is a link to {path.readlink()}, which is not there; remove it or give another path"
         )
+
+
+def check_usable(folder: Path) -> None:
+    """Refuse, before anything is computed, a folder that could not be made or written into; nothing is left there.
+
+    Raises
+    ------
+    OutcomesError
+        If a file or a device is in its place, its name is too long, or the system lets nothing be made in it.
+
+    Examples
+    --------
+    >>> check_usable(Path("/dev/null"))
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.OutcomesError: /dev/null: cannot be made a folder (Not a directory); choose another place
+    """
+    check_link(folder)
+    try:
+        there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+        with TemporaryDirectory(prefix=".causalgia-", dir=there):
+            pass
+    except OSError as error:
+        raise OutcomesError(f"{folder}: cannot be made a folder ({error.strerror}); choose another place") from error
 
 
 def made(folder: Path) -> Path:

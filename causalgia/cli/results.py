@@ -15,6 +15,7 @@ from causalgia.engine.opening import open_store
 from causalgia.errors import OutcomesError, StoreError
 from causalgia.posterior.tree import Tree, assemble, datasets
 from causalgia.trial.archive import place_of
+from causalgia.trial.archive.files import on_disk
 from causalgia.trial.archive.manifest import is_begun
 
 
@@ -127,16 +128,17 @@ def open(path: str | os.PathLike[str]) -> Any:
     True
     """
     place = place_of(path)
-    if place.is_file():
-        raise StoreError(f"{place} is a file, {_where(place)}")
-    results = Results(place)
-    if results.contents:
-        return results
-    if place.is_dir() and not is_begun(place):
-        raise StoreError(
-            f"{place}: holds no trial on disk, nor any of {', '.join(f for files in _FILES.values() for f in files)}; "
-            f"cg.run(..., store=) makes the one, causalgia run trial.toml --out {place} the other"
-        )
+    with on_disk(place):
+        if place.is_file():
+            raise StoreError(f"{place} is a file, {_where(place)}")
+        results = Results(place)
+        if results.contents:
+            return results
+        if place.is_dir() and not is_begun(place):
+            raise StoreError(
+                f"{place}: holds no trial on disk, nor any of {', '.join(f for fs in _FILES.values() for f in fs)}; "
+                f"cg.run(..., store=) makes the one, causalgia run trial.toml --out {place} the other"
+            )
     return open_store(path)
 
 

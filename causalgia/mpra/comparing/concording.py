@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 from scipy import special
 
-from causalgia.errors import EstimateError, quoted
+from causalgia.errors import EstimateError, printable, quoted
 from causalgia.estimation.request import require_ci_prob
 from causalgia.mpra.comparing.agreement import (
     auroc,
@@ -116,7 +116,7 @@ def concordance(
     names = matched_contrasts(sides[0]["contrast"], sides[1]["contrast"], contrasts)
     parts, lost = [], {}
     for name, of_virtual in names.items():
-        pair, lost[name] = pair_of(_of(sides[0], of_virtual), _of(sides[1], name), name)
+        pair, lost[printable(name)] = pair_of(_of(sides[0], of_virtual), _of(sides[1], name), name)
         parts.append(_compared(pair, n_bins, level, ci_prob))
     together = _together(parts, list(names)).assign_coords(virtual_contrast=("contrast", list(names.values())))
     return together.assign_attrs(_said(virtual, measured, lost, level, ci_prob))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from causalgia.errors import OutcomesError
+from causalgia.errors import OutcomesError, printable
 from causalgia.inputs import parse_json
 
 _SHOWN = 5
@@ -55,7 +55,14 @@ def describe(concordance: xr.Dataset) -> str:
     lines: list[str] = []
     for name in concordance["contrast"].to_numpy().astype(str):
         one = concordance.sel(contrast=name)
-        lines += [_head(one, name, concordance), *_lost(lost[name]), *_noise(one), *_line(one), *_hits(one), *_off(one)]
+        lines += [
+            _head(one, name, concordance),
+            *_lost(lost[printable(name)]),
+            *_noise(one),
+            *_line(one),
+            *_hits(one),
+            *_off(one),
+        ]
     return "\n".join(lines)
 
 

@@ -57,7 +57,9 @@ def _text_of_array(value: Any) -> str:
 
 
 def _text_of_name(value: Any) -> str:
-    return as_cell(str(value))
+    """Return a name as a cell; one with tabs or ends of lines as it is, for the formats refuse it."""
+    text = str(value)
+    return text if set(text) & set("\t\r\n") else as_cell(text)
 
 
 def _text_of_number(value: Any) -> str:

@@ -98,9 +98,8 @@ class Field:
     def __post_init__(self) -> None:
         node(self.name)
         if self.dims[:1] != ("unit",) or len(self.dims) != len(self.shape) + 1:
-            raise StoreError(
-                f"field {quoted(self.name)}: dims {quoted(self.dims)} and shape {quoted(self.shape)}; 'unit' comes first"
-            )
+            sizes = f"dims {quoted(self.dims)} and shape {quoted(self.shape)}"
+            raise StoreError(f"field {quoted(self.name)}: {sizes}; 'unit' comes first")
         if "model" in self.dims[:-1]:
             raise StoreError(f"field {quoted(self.name)}: dims {quoted(self.dims)}; 'model' comes last")
 
