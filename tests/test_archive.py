@@ -9,6 +9,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -215,6 +216,27 @@ def test_a_file_and_its_copy_damaged_are_refused(store):
     damage(store / CONTROL / "copy", "cut")
     with pytest.raises(StoreError, match=r"arm/zarr.json: damaged, as is its copy"):
         begun(store)
+
+
+def test_a_folder_in_the_place_of_a_file_is_refused_by_open_and_run_until_it_is_moved_away(store, finished):
+    whole = files(finished)
+    for name, data in whole.items():
+        (store / name).unlink()
+        (store / name).mkdir()
+        (store / name / "mine").write_text("mine")
+        said = rf"{name}: cannot be used \(Is a directory\); a folder stands where the store has a file: move it away"
+        for call in (open_archive, begun):
+            if call is begun or not name.endswith("/lock"):
+                with pytest.raises(StoreError, match=said):
+                    call(store)
+        assert (store / name / "mine").read_text() == "mine"
+        shutil.rmtree(store / name)
+        if name.startswith(CONTROL) and name.endswith(("log", "lock")):
+            (store / name).write_bytes(data)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DamageWarning)
+            carry_out(store)
+        assert files(store) == whole, name
 
 
 def test_a_torn_line_of_the_log_is_no_damage(store, finished):

@@ -13,7 +13,7 @@ import os
 import re
 import stat
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -29,6 +29,7 @@ _CURES = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), _FULL),
     **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), _CLOSED),
     **dict.fromkeys((errno.ENOTDIR, errno.ENAMETOOLONG), "give another path as store="),
+    errno.EISDIR: "a folder stands where the store has a file: move it away, and the same call makes the file again",
     errno.ELOOP: "it is a link, which is not followed; put the file itself into its place, or move the store away",
 }
 FILE_MARK = re.compile(r"[0-9]{1,15}:[0-9a-f]{64}", re.ASCII)
@@ -101,6 +102,13 @@ def check_no_links(path: Path) -> None:
                     )
 
 
+def check_no_folders(path: Path, names: Iterable[str]) -> None:
+    """Refuse folders where a store has files, as the system does: what is in them is not ours to remove."""
+    for name in names:
+        if (path / name).is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path / name))
+
+
 def part_of(path: Path) -> Path:
     """Return where a file is written before it is moved to its place."""
     return path.with_name(f"{path.name}.part")
@@ -135,6 +143,8 @@ def file_to_read(path: Path) -> io.FileIO:
     """Return a file to read, which is no link; a pipe or a device is not waited for."""
     number = os.open(path, _READ)
     try:
+        if stat.S_ISDIR(os.fstat(number).st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
         if not stat.S_ISREG(os.fstat(number).st_mode):
             raise OSError(errno.EINVAL, "neither a file nor a folder", str(path))
         return io.FileIO(number, "rb")

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from causalgia.errors import StoreError
 from causalgia.schema import annotate
 from causalgia.trial.archive.chunks import chunk_mark_at, decoded, marked_chunk
-from causalgia.trial.archive.files import check_no_links, on_disk, size_of
+from causalgia.trial.archive.files import check_no_folders, check_no_links, on_disk, size_of
 from causalgia.trial.archive.layout import UNIT, Field, Grid, Slab, control
 from causalgia.trial.archive.log import Record, read_log
 from causalgia.trial.archive.manifest import Manifest, damaged_static, frame_of_store, is_begun, read_manifest
@@ -52,6 +52,7 @@ def open_archive(path: str | Path) -> xr.Dataset:
         marks = {name: mark for record in log.values() for name, mark in record.files.items()}
         hurt = [name for name, mark in marks.items() if _length(place / name) != size_of(mark)]
         hurt += damaged_static(place, manifest)
+        check_no_folders(place, hurt)
         if hurt:
             raise StoreError(f"{place}: damaged ({', '.join(hurt[:5])}); {_AGAIN}")
         return _opened(place, manifest, marks)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from causalgia.errors import DamageWarning, StoreError
 from causalgia.trial.archive.documents import documents, texts_of
 from causalgia.trial.archive.files import (
+    check_no_folders,
     check_no_links,
     mark_of,
     new_file,
@@ -34,6 +35,7 @@ from causalgia.trial.archive.locking import Lock
 from causalgia.trial.archive.log import Log, read_log
 from causalgia.trial.archive.manifest import (
     Manifest,
+    damaged_static,
     frame_of_store,
     is_begun,
     read_manifest,
@@ -446,6 +448,7 @@ def _lay(path: Path, data: bytes) -> None:
 
 def _verified(path: Path, manifest: Manifest) -> list[Found]:
     """Repair what does not grow, hash what does, and warn of damage; return what there is."""
+    check_no_folders(path, damaged_static(path, manifest))
     repaired = repair_static(path, manifest)
     log = control(path) / "log"
     if not log.exists():
@@ -456,6 +459,7 @@ def _verified(path: Path, manifest: Manifest) -> list[Found]:
     frame_of_store(path, manifest)
     found = found_in(path, manifest.grid, read_log(log, manifest.grid))
     damaged = [*repaired, *(name for one in found for name in one.damaged)]
+    check_no_folders(path, damaged)
     if damaged:
         lost: dict[int, int] = {}
         for one in found:
