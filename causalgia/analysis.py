@@ -65,7 +65,8 @@ _IN_SD = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)(?:e-?\d+)?\s*sd\s*")
 
 def _weights(value: object) -> bool:
     rows = weights_in_text(value)
-    return isinstance(rows, dict) and bool(rows) and all(_zero_sum(row) for row in rows.values())
+    named = isinstance(rows, dict) and bool(rows) and all(str(name).strip() for name in rows)
+    return named and all(_zero_sum(row) for row in rows.values())
 
 
 def weights_in_text(value: Any) -> Any:
@@ -161,7 +162,10 @@ ROPE_IN_WORDS = (
 
 ANALYSIS: Keys = {
     "control": NAME,
-    "contrasts": (_weights, "tables of arm = weight, or text such as 'A - B', each with finite weights that sum to 0"),
+    "contrasts": (
+        _weights,
+        "tables of arm = weight, or text such as 'A - B', each with a name and finite weights that sum to 0",
+    ),
     "interaction": (_factors, "a list of two or more different factors"),
     "scale": one_of(*SCALES),
     "cluster": (is_text, '"auto", "none", or the name of a coordinate of the units, such as "parent"'),

@@ -311,6 +311,8 @@ class _Reader:
             return Linear({}, float(value))
         if kind in ("name", "quoted"):
             return Linear({self._name(value, kind): 1.0}, 0.0)
+        if not self.text.strip():
+            raise self._error("the text is empty")
         raise self._error(f"{quoted(value)} is not expected there" if value else "it ends too early")
 
     def _name(self, value: str, kind: str) -> str:

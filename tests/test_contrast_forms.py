@@ -90,3 +90,29 @@ def test_estimates_written_as_a_table_are_read_again(outcomes: Any) -> None:
         for name in ("ace", "se", "df", "lower", "upper"):
             np.testing.assert_allclose(again[name], estimates[name])
         assert cg.infer(table, law="normal", draws=40, rng=0)["moments"]["mean"].shape == (2, 2)
+
+
+@pytest.mark.parametrize("empty", ["", " ", [""], ["A - B", ""], {"one": ""}])
+def test_an_empty_text_of_a_contrast_is_named_as_such(empty):
+    outcomes = cg.run(
+        cg.Design(null=cg.Uniform(length=30), arms={"A": cg.Untreated(), "B": cg.Embed("GC", at=3)}, n_units=4),
+        cg.zoo.oracle("rbfox1_like"),
+        rng=0,
+    )
+    with pytest.raises(ContrastError, match=r"contrast '.?': the text is empty; for example 'A - B = 0'"):
+        cg.contrast(outcomes, contrasts=empty)
+    with pytest.raises(DesignError, match=r"contrast '.?': the text is empty; for example"):
+        cg.Analysis(contrasts=empty)
+
+
+def test_a_contrast_without_a_name_is_refused():
+    weights = {"": {"A": 1, "B": -1}}
+    outcomes = cg.run(
+        cg.Design(null=cg.Uniform(length=30), arms={"A": cg.Untreated(), "B": cg.Embed("GC", at=3)}, n_units=4),
+        cg.zoo.oracle("rbfox1_like"),
+        rng=0,
+    )
+    with pytest.raises(ContrastError, match="a contrast has an empty name; give each a name"):
+        cg.contrast(outcomes, contrasts=weights)
+    with pytest.raises(DesignError, match="each with a name and finite weights"):
+        cg.Analysis(contrasts=weights)

@@ -98,15 +98,18 @@ def listed(names: Iterable[str], most: int = 20) -> str:
 
 
 def _custom(contrasts: Contrasts, arms: list[str]) -> Weights:
-    texts = [contrasts] if isinstance(contrasts, str) and contrasts else contrasts
+    texts = [contrasts] if isinstance(contrasts, str) else contrasts
     if isinstance(texts, list | tuple) and texts and all(isinstance(text, str) for text in texts):
         contrasts = _from_text(texts, arms)
     if not isinstance(contrasts, Mapping) or not contrasts:
-        what = "is empty" if isinstance(contrasts, Mapping) else f"is {type(contrasts).__name__}, not a mapping or text"
+        is_empty = isinstance(contrasts, Mapping | list | tuple) and not contrasts
+        what = "is empty" if is_empty else f"is {type(contrasts).__name__}, not a mapping or text"
         raise ContrastError(f'contrasts= {what}; for example contrasts={{"A minus B": {{"A": 1, "B": -1}}}} or "A - B"')
     names = unique([str(name) for name in contrasts], "contrasts")
     rows = dict(zip(names, contrasts.values(), strict=True))
     written = {name: _terms(row, arms) if isinstance(row, str) else row for name, row in rows.items()}
+    if not all(map(str.strip, names)):
+        raise ContrastError("a contrast has an empty name; give each a name, by which it is printed")
     found = {name: _zero_sum(name, row, arms) for name, row in written.items()}
     if any(isinstance(row, str) for row in rows.values()):
         check_distinct({name: Linear(row, 0.0) for name, row in found.items()})
