@@ -5,9 +5,11 @@ from __future__ import annotations
 import gzip
 import os
 import pickle
+import socket
 import subprocess
 import sys
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,7 +17,7 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
-from causalgia import mpra
+from causalgia import mpra, netcdf
 from causalgia.cli import app
 from causalgia.errors import (
     CausalgiaError,
@@ -34,8 +36,9 @@ from causalgia.estimation import from_incomplete
 from causalgia.inputs import as_whole, inflate, parse_json, parse_toml, read_bytes
 from causalgia.packed import pack, unpack
 from causalgia.sequences import from_bed, read_fasta, read_motifs, read_vcf
-from causalgia.spec import read_spec
-from causalgia.spec.reading import parse_spec
+from causalgia.sequences.genome import Genome
+from causalgia.spec import read_library_spec, read_spec
+from causalgia.spec.reading import parse_spec, read_analysis
 from causalgia.spreadsheet import as_cell, of_cell, to_csv
 
 SIDE = pd.DataFrame({"oligo_name": ["a"], "element": ["u"], "arm": ["x"]})
@@ -70,6 +73,66 @@ def test_what_is_no_file_is_refused(odd_files, reader):
             READERS[reader](odd_files[name])
     with pytest.raises(CausalgiaError, match=r"1,000,000,000,000 bytes|no netCDF"):
         READERS[reader](odd_files["vast"])
+
+
+_OF_THE_SYSTEM = ("/proc/kmsg", "/proc/self/mem", "/proc/self/pagemap", "/proc/self/environ", "/dev/full", "/dev/tty")
+_MORE_READERS = {
+    "null model": lambda path: cg.DinucleotideShuffle(of=path),
+    "real sequences": lambda path: cg.Genomic(of=path),
+    "Markov chain": lambda path: cg.Markov(order=1, of=path),
+    "motif": cg.motif,
+    "genome": lambda path: Genome(path),
+    "analysis": read_analysis,
+    "library of a trial": read_library_spec,
+    "library": mpra.read_library,
+    "estimates": lambda path: cg.store.load(path, "estimates"),
+    "tree": lambda path: netcdf.read_tree(Path(path)),
+    "folder": cg.open,
+    "network": lambda path: cg.PredictorFactory(f"{path}:load"),
+}
+
+
+@pytest.fixture
+def odder_files(tmp_path):
+    """What is opened and then not read, ends nowhere, leads nowhere, or is no name."""
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(str(tmp_path / "socket"))
+    (tmp_path / "broken").symlink_to(tmp_path / "nothing")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    (tmp_path / "file").touch()
+    named = ("socket", "broken", "loop", "file/below", "x" * 300)
+    return [*(tmp_path / name for name in named), *(path for path in _OF_THE_SYSTEM if os.path.lexists(path))]
+
+
+@pytest.mark.parametrize("reader", [*READERS, *_MORE_READERS])
+def test_what_is_opened_and_not_read_is_refused(odder_files, reader):
+    for path in odder_files:
+        with pytest.raises(CausalgiaError):
+            (READERS | _MORE_READERS)[reader](path)
+
+
+def test_a_file_that_is_cut_while_it_is_read_is_refused(tmp_path, monkeypatch):
+    path, real = tmp_path / "a.fa", os.fstat
+    path.write_text(">a\n" + "ACGT" * 1_000)
+
+    def cut(number):
+        found = real(number)
+        os.truncate(path, found.st_size // 2)
+        return found
+
+    monkeypatch.setattr(os, "fstat", cut)
+    with pytest.raises(SequenceError, match=r"a\.fa: was written to while it was read; read it again when it is whole"):
+        read_fasta(path)
+
+
+def test_a_genome_that_is_cut_while_it_is_open_is_refused(tmp_path):
+    path = tmp_path / "genome.fa"
+    path.write_text(">chr1\n" + ("ACGT" * 20 + "\n") * 5_000)
+    with Genome(path) as genome:
+        assert genome.letters("chr1", 0, 4, place="first") == b"ACGT"
+        os.truncate(path, 1_000)
+        with pytest.raises(SequenceError, match="was written to while it was read"):
+            genome.letters("chr1", 399_000, 399_004, place="last")
 
 
 def bomb(mebibytes):
