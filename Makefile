@@ -4,6 +4,12 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --quiet --disable-pip-version-check
 BARE = .venv-bare
+# what may differ on another Python, with PyMC 6 and ArviZ 1, or where torch is absent: every example of the docs and of the
+# functions, what others compute or compile for us, what is read, written, drawn, sent and printed
+ELSEWHERE = causalgia docs $(patsubst %,tests/test_%.py,analysis archive check cli cli_help cli_mpra client compiled convergence \
+	design draws_on_threads effects estimate exact_normal exact_mixture exact_student exact_weights frame given infer inputs \
+	lazy loo netcdf nuts package plot plot_catalogue predict predict_factory predict_loading records reference_stats reporting \
+	run samplers shuffles spec staircase startup store stored tables two_scales vector_math verdicts workers zoo)
 LOWEST = .venv-lowest
 # pytest runs a process on each core; BLAS with threads of its own in each would only wait for the others
 # kernels that one numba compiled are kept apart from another's: it does not load the other's safely while both write
@@ -36,22 +42,28 @@ test: demo lint
 coverage: setup
 	$(ONE_THREAD) $(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term
 
-# The inference side (and whatever else needs no network) where torch was never installed, on another Python.
-test-bare:
+# The inference side (and what else needs no network) where torch was never installed, on another Python: not all of it again.
+test-bare: $(BARE)/.installed
+	$(BARE)/bin/python -c 'import importlib.util as u, sys; sys.exit(u.find_spec("torch") is not None and "torch is installed here")'
+	$(ONE_THREAD) NUMBA_CACHE_DIR=$(CURDIR)/$(BARE)/numba $(BARE)/bin/python -m pytest -n auto --dist worksteal -m 'not torch and not long' $(ELSEWHERE)
+
+$(BARE)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(BARE)
 	$(BARE)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(BARE)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e . --group dev
-	$(BARE)/bin/python -c 'import importlib.util as u, sys; sys.exit(u.find_spec("torch") is not None and "torch is installed here")'
-	$(ONE_THREAD) NUMBA_CACHE_DIR=$(CURDIR)/$(BARE)/numba $(BARE)/bin/python -m pytest -n auto --dist worksteal -m 'not torch and not long'
+	@touch $@
 
 # The oldest versions that pyproject.toml allows, on the oldest Python: what it takes to import, ask, analyze and draw.
 # Old packages beside new ones deprecate each other; whether ours is deprecated, the other legs say.
-test-lowest:
+test-lowest: $(LOWEST)/.installed
+	$(ONE_THREAD) NUMBA_CACHE_DIR=$(CURDIR)/$(LOWEST)/numba $(LOWEST)/bin/python -m pytest -n auto -W ignore::DeprecationWarning -m 'not torch and not long' \
+		tests/test_package.py tests/test_staircase.py tests/test_plot.py tests/test_cli.py tests/test_archive.py
+
+$(LOWEST)/.installed: pyproject.toml constraints-lowest.txt
 	$(PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-lowest.txt -e . --group test
-	$(ONE_THREAD) NUMBA_CACHE_DIR=$(CURDIR)/$(LOWEST)/numba $(LOWEST)/bin/python -m pytest -n auto -W ignore::DeprecationWarning -m 'not torch and not long' \
-		tests/test_package.py tests/test_staircase.py tests/test_plot.py tests/test_cli.py tests/test_archive.py
+	@touch $@
 
 constraints-lowest:
 	$(PYTHON) -m venv $(LOWEST)

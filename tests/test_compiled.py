@@ -76,7 +76,9 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))  # machine code is longe
 """
 
 
-@pytest.mark.parametrize("code", [_RUN, _RUN_ON_WORKERS], ids=["one process", "workers"])
+@pytest.mark.parametrize(
+    "code", [_RUN, pytest.param(_RUN_ON_WORKERS, marks=pytest.mark.long)], ids=["one process", "workers"]
+)
 def test_a_full_disk_runs_uncached(tmp_path, code):
     pytest.importorskip("resource", reason="limits of a process are those of POSIX")
     script, cache = tmp_path / "trial.py", tmp_path / "cache"

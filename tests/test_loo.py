@@ -183,6 +183,7 @@ def test_leave_one_out_of_many_effects_under_an_atom_is_what_leaving_out_gives()
     np.testing.assert_array_equal(posterior["posterior"]["ace"], plain["posterior"]["ace"])
 
 
+@pytest.mark.long
 def test_under_an_atom_a_covariate_is_drawn_with_the_weights() -> None:
     x = np.linspace(-2, 2, 40)
     table = cg.from_effects(MANY, np.ones(40)).assign_coords(x=("contrast", x))
@@ -197,6 +198,7 @@ def test_under_an_atom_a_covariate_is_drawn_with_the_weights() -> None:
     assert (np.asarray(found.pareto_k) < 0.7).all()
 
 
+@pytest.mark.long
 def test_under_an_atom_a_shared_error_is_drawn_with_the_weights() -> None:
     own, loading = np.full(40, 0.5), np.full((40, 1), np.sqrt(0.5))
     table = cg.from_effects(MANY, np.ones(40), covariance=np.diag(own) + loading @ loading.T)
@@ -208,6 +210,7 @@ def test_under_an_atom_a_shared_error_is_drawn_with_the_weights() -> None:
     assert (np.asarray(found.pareto_k) < 0.7).all()
 
 
+@pytest.mark.long
 def test_under_an_atom_a_whole_covariance_conditions_on_the_other_estimates() -> None:
     """Against the density of one estimate under draws from the 39 others."""
     lag = np.abs(np.subtract.outer(np.arange(40), np.arange(40)))
