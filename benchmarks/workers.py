@@ -163,7 +163,7 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--quick", action="store_true")
     quick = asked.parse_args(argv).quick
-    n_units, repeats = (ROWS // 11 * 4, 2) if quick else (ROWS // 11 * 24, 5)
+    n_units, repeats = (ROWS // 11 * 4, 1) if quick else (ROWS // 11 * 72, 3)
     design, predictor = design_of(249, n_units), network("DeepSTARR")
     n = columns(design) * n_units
     predictor.predict(np.zeros((1, 249), np.uint8))
@@ -178,7 +178,7 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
             repeats,
             clock=time.perf_counter,
         )
-        each = {keep: a_prediction(two, keep, n_units=2_000 if quick else 20_000) for keep in KEEPS}
+        each = {keep: a_prediction(two, keep, n_units=200 if quick else 20_000) for keep in KEEPS}
     tell(times)
     share, machine = ratio(times, "1 worker", "2 workers") / 2, ratio(times, "1 bare process", "2 bare processes") / 2
     found = {

@@ -181,7 +181,7 @@ def test_verdicts_and_printed_intervals_are_counted() -> None:
         return outcomes
 
     ask = cg.Analysis(control="untreated", rope=(-0.5, 0.5))  # the first truth lies on the bound: any verdict is false
-    table = cg.calibrate(DESIGN, known, n_trials=300, rng=4, analysis=ask, truth=truth, posterior=False)
+    table = cg.calibrate(DESIGN, known, n_trials=120, rng=4, analysis=ask, truth=truth, posterior=False)
     rows = ["false verdict: GC, activity", "printed interval: GC, activity", "printed interval: AT, activity"]
     assert table.sel(row=[*rows, "false directions of all given", "false negligibles of all given"])["passes"].all()
     assert 0 < table.sel(row=rows[0])["value"] <= 0.08

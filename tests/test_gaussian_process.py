@@ -95,7 +95,7 @@ def test_ranks_of_what_was_drawn_from_it_are_uniform() -> None:
     rng, x, grid = np.random.default_rng(5), np.arange(8.0) * 2, np.array([5.0, 7.0])
     lengths = np.geomspace(2.0, 2 * np.ptp(x), 12)
     ranks = []
-    for _ in range(120):
+    for _ in range(60):
         sd, amplitude = np.abs(rng.normal(size=2))
         given = {"mu_sd": 1.0, "sd": sd, "amplitude": amplitude}
         truth = profile_of(rng, x, **given, length=rng.choice(lengths), period=rng.choice(grid))

@@ -183,7 +183,7 @@ def test_the_way_from_a_refused_table_is_said() -> None:
         cg.from_frame(table("unbalanced"), outcome="y", arm="arm", unit="unit", model="model")
 
 
-@pytest.mark.parametrize("trials", [100, pytest.param(1_500, marks=pytest.mark.long)])
+@pytest.mark.parametrize("trials", [100, pytest.param(400, marks=pytest.mark.long)])
 def test_intervals_hold_for_both_populations(trials: int) -> None:
     """25 units by 8 levels, equal components, 30 % of the cells missing at random; |coverage - .95| < 4 se."""
     rng, covered = np.random.default_rng(7), 0

@@ -335,10 +335,10 @@ def test_precision_of_few_elements_rejects_few_nulls(n):
         fit(simulate(table, barcodes=12, sd_barcode=0.0, replicates=4, rng=i), control="control", method="precision")[
             "p"
         ]
-        for i in range(1_200 // n)
+        for i in range(480 // n)
     ]
     share = float(np.mean([one.values < 0.05 for one in p]))
-    assert share <= 0.05 + 3.5 * np.sqrt(0.0475 / 1_200)
+    assert share <= 0.05 + 3.5 * np.sqrt(0.0475 / 480)
 
 
 def test_the_consensus_is_the_correlation_that_was_simulated():

@@ -306,7 +306,7 @@ def test_a_selection_by_one_of_several_contrasts_is_found_and_named():
 @pytest.mark.parametrize("kind", ["binary 5 %", "binary 50 %", "lognormal", "t3", "ties"])
 @pytest.mark.parametrize("n", [8, 12, 20, 50, 200])
 def test_random_draws_of_any_distribution_are_seldom_refused(kind, n):
-    rng, n_trials = np.random.default_rng([n, len(kind), 1]), 2_000
+    rng, n_trials = np.random.default_rng([n, len(kind), 1]), 500
     f = (predictions(rng, kind, n + 1_000) for _ in range(n_trials))
     refused = sum(random_draw_test(one[:n], one[n:]).p < 0.001 for one in f)
     assert refused <= stats.binom.ppf(1 - 0.001 / 25, n_trials, 0.001)
@@ -451,7 +451,7 @@ LAWS += ("lognormal 0.7", "lognormal -0.7", "binary 1", "binary 0", "binary -1")
 @pytest.mark.parametrize("n", [12, 20, 50, 200])
 def test_covers_as_promised(kind, n):
     """In band for normal effects, at least .95 for long symmetric tails, else as the classical interval within .02."""
-    rng, n_trials, N = np.random.default_rng([n, LAWS.index(kind)]), 1_500, 1_000
+    rng, n_trials, N = np.random.default_rng([n, LAWS.index(kind)]), 400, 1_000
     hits, usual, widths = np.zeros(n_trials), np.zeros(n_trials), []
     for i in range(n_trials):
         y, f, rest, truth = sides(rng, kind, n, N)
@@ -472,7 +472,7 @@ def test_covers_as_promised(kind, n):
 @pytest.mark.long
 def test_covers_by_parent():
     """Fifteen measured parents with four units each: errors are by parent, of measurements and of predictions."""
-    rng, n_trials, G, H = np.random.default_rng(4), 3_000, 15, 200
+    rng, n_trials, G, H = np.random.default_rng(4), 1_000, 15, 200
     few, many = np.repeat(np.arange(G), 4), np.repeat(np.arange(H), 3)
     by_parent, by_unit = [], []
     for _ in range(n_trials):
@@ -490,7 +490,7 @@ def test_covers_by_parent():
 @pytest.mark.long
 def test_covers_with_noise_that_replicates_share(n_replicates):
     """At most 1 point above or below the band: degrees of freedom of few replicates are approximate."""
-    rng, n_trials, n, N = np.random.default_rng(n_replicates), 3_000, 50, 500
+    rng, n_trials, n, N = np.random.default_rng(n_replicates), 1_000, 50, 500
     hits = []
     for _ in range(n_trials):
         f = rng.normal(size=n + N)
@@ -504,7 +504,7 @@ def test_covers_with_noise_that_replicates_share(n_replicates):
 @pytest.mark.long
 def test_shuffles_of_the_measured_parents_do_not_cover():
     """The refused case, on arrays: parents carry .7 of the variance, and the virtual units' are the measured ones."""
-    rng, n_trials, n, each, r = np.random.default_rng(1), 2_000, 40, 25, 0.9
+    rng, n_trials, n, each, r = np.random.default_rng(1), 700, 40, 25, 0.9
     bypassed, proper = [], []
     for _ in range(n_trials):
         parent = np.sqrt(0.7) * rng.normal(size=n)

@@ -286,7 +286,7 @@ def test_leave_one_out_of_every_ensemble_covers_as_it_says():
     rng = np.random.default_rng(23)
     for J in (2, 3, 4):
         hits = []
-        for _ in range(400):
+        for _ in range(150):
             level = rng.normal(size=(5, 8))
             for subset in itertools.combinations(range(5), J):
                 e = next_level(np.tile(level[list(subset)], (3, 1, 1)))

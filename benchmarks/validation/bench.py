@@ -341,7 +341,7 @@ CHECKS = [
             0.95,
             "at least",
             full=400,
-            quick=60,
+            quick=15,
         )
         for law in ("normal", "t3", "lognormal")
         for n in (12, 20)

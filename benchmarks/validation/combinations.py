@@ -54,7 +54,7 @@ def incomplete(n_levels: int, missing: float) -> Trials:
 
 def crossed(name: str, n_levels: int, missing: float) -> Check:
     """Return a row of tables with missing cells, whose fits take a twentieth of a second each."""
-    return Check(_CROSSED, name, incomplete(n_levels, missing), 0.95, "reported", full=2_000, quick=100)
+    return Check(_CROSSED, name, incomplete(n_levels, missing), 0.95, "reported", full=2_000, quick=40)
 
 
 CHECKS = [

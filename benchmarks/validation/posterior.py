@@ -188,12 +188,12 @@ CHECKS = [
             0.5,
             n_draws=RANKED,
             full=300,
-            quick=40,
+            quick=12,
         )
         for what in ("mu", "tau", "effect")
     ),
     Check(
-        _SBC, "smooth profile with a period: effect", each(rank_on_a_profile), 0.5, full=1_000, quick=60, n_draws=RANKED
+        _SBC, "smooth profile with a period: effect", each(rank_on_a_profile), 0.5, full=1_000, quick=20, n_draws=RANKED
     ),
     *(
         Check(

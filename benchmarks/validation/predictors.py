@@ -212,8 +212,8 @@ def _covering(section: str, name: str, networks: Callable[[], list[np.ndarray]],
     """Return the rows of the plain interval: neither too narrow nor too wide."""
     trials = printed(networks, n_networks)
     return [
-        Check(section, f"{name}, printed interval", trials, 0.87, "at least", 10_000, 1_000),
-        Check(section, f"{name}, printed interval: not too wide", trials, 0.93, "at most", 10_000, 1_000),
+        Check(section, f"{name}, printed interval", trials, 0.87, "at least", 10_000, 300),
+        Check(section, f"{name}, printed interval: not too wide", trials, 0.93, "at most", 10_000, 300),
     ]
 
 
@@ -252,9 +252,9 @@ if find_spec("torch") is not None and all((FOLDER / folder).is_dir() for folder 
         CHECKS.append(Check(_REAL, f"{_J} seeds, part between networks", given_units(_J), 0.87, "at least"))
     for _J, _most in ((3, 0.75), (4, 0.85)):
         _name = f"{_J} seeds, moderated"
-        CHECKS.append(Check(_REAL, _name, printed(splicing, _J, moderated=True), 0.86, "at least", 10_000, 1_000))
+        CHECKS.append(Check(_REAL, _name, printed(splicing, _J, moderated=True), 0.86, "at least", 10_000, 300))
         _widest = printed(splicing, _J, moderated=True, widest=True)
-        CHECKS.append(Check(_REAL, f"{_name}: fifth with the largest sd", _widest, 0.9, "reported", 10_000, 1_000))
+        CHECKS.append(Check(_REAL, f"{_name}: fifth with the largest sd", _widest, 0.9, "reported", 10_000, 300))
         _less = narrower(splicing, _J)
         CHECKS.append(Check(_REAL, f"{_name}: width over that of the plain one", _less, _most, "at most", 1_000, 100))
     CHECKS += _covering(_OTHERS, "DeepSTARR, 2 of 3 trainings", lambda: [deepstarr()], 2)

@@ -63,7 +63,7 @@ def band_misses(rng: Rng) -> bool:
 _REAL = "Resamples of the ICE of a real network (DeepSTARR, 10 words, 2 tasks), 100 units"
 CHECKS = (
     [
-        Check(_REAL, "paired t, one of the 20 contrasts", each(one_is_covered), 0.95, quick=2_000),
+        Check(_REAL, "paired t, one of the 20 contrasts", each(one_is_covered), 0.95, quick=500),
         Check(_REAL, "bootstrap-t band of the 20 contrasts", each(band_misses), LEVEL, "at most", quick=200),
     ]
     if FOLDER.is_dir() and find_spec("torch") is not None

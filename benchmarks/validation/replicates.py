@@ -156,7 +156,7 @@ CHECKS = [
             0.94,
             "at least",
             full=300,
-            quick=30,
+            quick=12,
         )
         for method, between, silent in (
             ("two_way", 0.0, ""),

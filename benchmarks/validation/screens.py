@@ -112,7 +112,7 @@ CHECKS = [
             least,
             "at least",
             full=150,
-            quick=5,
+            quick=3,
         )
         for k in (100, 400)
         for share, size, least in ((0.3, "N(0, 2)", 0.88), (0.05, "N(0, 2)", 0.83), (0.3, "+-3", 0.83))
@@ -125,7 +125,7 @@ CHECKS = [
             0.05,
             "fails",
             full=300,
-            quick=40 if k > 30 else 200,
+            quick=40 if k > 30 else 60,
         )
         for k in (30, 100)
         for share in (0.5, 1.0)
