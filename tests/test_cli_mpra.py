@@ -445,15 +445,6 @@ def test_a_place_where_nothing_can_be_written_is_refused_first(folder, tmp_path,
     assert (tmp_path / "file").read_text() == "mine"
 
 
-def test_a_folder_that_cannot_be_written_is_refused_first(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(os, "access", lambda _, mode, **__: mode != os.W_OK | os.X_OK)
-    said = f"{tmp_path / 'locked'}: nothing can be written there"
-    refused(
-        "mpra", "analyze", folder / "counts.tsv.gz", "--design", folder / "LIB", "--out", tmp_path / "locked", said=said
-    )
-    assert not (tmp_path / "locked").exists()
-
-
 def test_the_noise_of_one_arm_of_a_pilot_and_limits_of_what_is_tried(folder):
     pilot = ("--pilot", folder / "counts.tsv.gz", "--design", folder / "LIB", "--control", "placebo")
     one = call("mpra", "cheapest", "--halfwidth", "0.2", *pilot, "--pilot-arms", "GATA1")

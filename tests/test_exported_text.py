@@ -209,8 +209,8 @@ def test_an_unusable_out_is_refused_before_anything_is_predicted_or_printed(inpu
     def predicted(*_, **__):
         raise AssertionError("something was computed first")
 
-    for module, name in (("predict.loading", "load"), ("engine.running", "run"), ("mpra.fitting.fits", "fit")):
-        monkeypatch.setattr(f"causalgia.{module}.{name}", predicted, raising=False)
+    monkeypatch.setattr("causalgia.trial.turns.Trial.prepare", predicted)
+    monkeypatch.setattr("causalgia.zoo.Oracle.predict", predicted)
     before = sorted(path.name for path in places.rglob("*"))
     for out in UNUSABLE:
         refused(
@@ -228,4 +228,4 @@ def test_a_folder_that_cannot_be_written_into_is_refused_before_it_is_analyzed(i
     call("mpra", "predict", inputs / "trial.toml", "--design", inputs / "library", "--out", places / "out")
     for file in (places / "out").iterdir():
         file.replace(places / "closed" / file.name)
-    refused(verb, places / "closed", said=["closed: cannot be made a folder (Read-only", "choose another place"])
+    refused(verb, places / "closed", said=["closed: nothing can be written there (Read-only", "choose another place"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -205,7 +204,7 @@ def check_usable(folder: Path) -> None:
     Raises
     ------
     OutcomesError
-        If a file or a device is in its place, its name is too long, or the system lets nothing be made in it.
+        If a file or a device is in its place, its name is too long, or nothing can be made in it.
 
     Examples
     --------
@@ -220,18 +219,14 @@ def check_usable(folder: Path) -> None:
         with TemporaryDirectory(prefix=".causalgia-", dir=there):
             pass
     except OSError as error:
-        raise OutcomesError(f"{folder}: cannot be made a folder ({error.strerror}); choose another place") from error
+        what = "nothing can be written there" if folder.is_dir() else "cannot be made a folder"
+        raise OutcomesError(f"{folder}: {what} ({error.strerror}); choose another place") from error
 
 
 def made(folder: Path) -> Path:
-    """Return a folder after making it; raise OutcomesError where it cannot be made, or nothing be written there."""
-    check_link(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutcomesError(f"{folder}: cannot be made a folder ({error.strerror}); choose another place") from error
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise OutcomesError(f"{folder}: nothing can be written there; choose another --out, or change its permissions")
+    """Return a folder after making it; refused as `check_usable`."""
+    check_usable(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
