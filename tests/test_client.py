@@ -339,7 +339,7 @@ def test_a_piece_that_hangs_ends_in_an_error_at_the_limit_that_was_set(one: Any)
 
 
 def test_ctrl_c_cancels_the_trials(two: Any, tmp_path: Path) -> None:
-    """The signal comes while both workers are at work, which does not end before it has come."""
+    """The signal comes while a worker is at work (both, as a rule), which does not end before it has come."""
     here = os.getpid()
 
     def simulator(design: cg.Design, *, rng: int) -> xr.Dataset:
@@ -350,7 +350,7 @@ def test_ctrl_c_cancels_the_trials(two: Any, tmp_path: Path) -> None:
 
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it in what it runs behind
     interrupt = threading.Thread(
-        target=lambda: wait_for(lambda: len(list(tmp_path.iterdir())) == 2) and os.kill(here, signal.SIGINT)
+        target=lambda: wait_for(lambda: list(tmp_path.iterdir())) and os.kill(here, signal.SIGINT)
     )
     try:
         with pytest.raises(KeyboardInterrupt):  # noqa: PT012
