@@ -266,6 +266,7 @@ Y, X, U = np.arange(6.0), np.ones((6, 1)), np.array([0, 0, 1, 1, 2, 2])
         ((Y, np.ones((6, 2)), {"u": U}), "full rank"),
         ((Y, X, {"u": U[:5]}), "'u' has shape"),
         ((Y, X, {"u": U + 1}), "levels are not 0"),
+        ((Y, X, {"u": 2 * U}), "levels are not 0"),
         ((Y, X, {"u": 0 * U}), "one level"),
         ((Y, X, {"u": np.arange(6)}), "is the residual"),
         ((Y, X, {"u": U, "v": 2 - U}), "are the same"),

@@ -182,6 +182,8 @@ def test_control_sd_of_a_parallel_trial_is_of_the_units_that_got_the_arm() -> No
     effects = contrast(parallel(), control="GATA1")
     np.testing.assert_allclose(effects["control_sd"], np.full((2, 1), np.std([1.0, 3.0], ddof=1)))
     assert "control_sd" not in contrast(parallel(), control="placebo")
+    one_of_two_arms_is_a_unit = {"half": {"TAL1": 1, "GATA1": -0.5, "placebo": -0.5}}
+    assert "control_sd" not in contrast(parallel(), contrasts=one_of_two_arms_is_a_unit)
     assert "control_sd" not in contrast(crossover([[1.0, 2.0, 3.0]]), control="placebo")
 
 

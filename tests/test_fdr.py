@@ -151,6 +151,9 @@ def test_bad_input_is_named() -> None:
         weighted_bh([0.1, 0.2], [1, -1])
     with pytest.raises(EstimateError, match="all weights are 0"):
         weighted_bonferroni([0.1, 0.2], [0, 0])
+    for codes in (np.array([-1, 0]), np.array([0.0, 1.0])):
+        with pytest.raises(EstimateError, match="give an integer, 0 or more, for each"):
+            hierarchical_q([0.1, 0.2], codes)
     with pytest.raises(EstimateError, match="1 family codes for 2 p-values"):
         hierarchical_q([0.1, 0.2], np.array([0]))
     with pytest.raises(EstimateError, match="neither 'bh' nor 'holm'"):

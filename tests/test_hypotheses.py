@@ -348,3 +348,11 @@ def test_ci_prob_is_of_estimates() -> None:
     assert ninety["lower"].item() > cg.hypotheses(TABLE, "kozak - scrambled")["lower"].item()
     with pytest.raises(EstimateError, match="effects have none"):
         cg.hypotheses(cg.contrast(crossover(), control="none"), "A - B", ci_prob=0.9)
+
+
+def test_more_hypotheses_of_estimates_than_a_covariance_takes_are_refused() -> None:
+    table = cg.from_effects([1.0, 2.0], covariance=np.eye(2))
+    rows = np.column_stack([np.ones(513), np.arange(1.0, 514.0)])
+    assert cg.hypotheses(table, rows[:512]).sizes["contrast"] == 512
+    with pytest.raises(EstimateError, match="513 hypotheses of estimates: a covariance is formed for 512 at most"):
+        cg.hypotheses(table, rows)

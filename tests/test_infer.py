@@ -20,6 +20,7 @@ from causalgia.posterior.checks import _spread_tail, conflict
 from causalgia.posterior.levels import over_predictors
 from causalgia.posterior.noise import Noise
 from causalgia.posterior.normal import normal
+from causalgia.posterior.patterns import shared_patterns
 from causalgia.posterior.tree import assemble, datasets, library
 from causalgia.prior import Prior
 from causalgia.verdicts import decide
@@ -599,3 +600,13 @@ def test_an_atom_on_the_line_of_a_covariate_leaves_the_line_its_mean() -> None:
 def test_standard_errors_whose_squares_are_no_floats_are_refused(size: float) -> None:
     with pytest.raises(InferenceError, match="give effects and standard errors in another unit"):
         infer(from_effects(np.arange(40.0) * size, np.full(40, size)), rng=0)
+
+
+def test_patterns_of_shared_errors_point_where_the_errors_add_up() -> None:
+    """What remains of the loadings beside a common level, summed over errors, is nowhere against a pattern."""
+    for seed in range(8):
+        loadings = np.random.default_rng(seed).normal(size=(40, 3))
+        patterns = shared_patterns(Noise(np.ones(40), loadings=loadings))
+        assert patterns is not None
+        rest = loadings - loadings.mean(axis=0)
+        assert (patterns.T @ rest.sum(axis=1) > 0).all()

@@ -51,6 +51,11 @@ def test_ranks_decide_inside_the_range_and_the_tail_only_lowers_beyond_it():
     assert tail[1, 52] < 1e-3 < ranked[1, 52]
 
 
+def test_a_tail_moves_with_its_words():
+    words = np.random.default_rng(2).normal(size=100)
+    assert upper_tail(words + 8, np.array([12.0])) == pytest.approx(upper_tail(words, np.array([4.0])), rel=1e-6)
+
+
 @pytest.mark.parametrize("n", [0, LEAST_EXCESSES - 1])
 def test_a_side_with_few_excesses_has_no_tail(n):
     words = np.concatenate([np.zeros(100 - n), np.arange(1.0, n + 1)])

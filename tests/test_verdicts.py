@@ -24,6 +24,8 @@ from causalgia.multiplicity import equivalence, placebo_region
 from causalgia.posterior.tree import datasets
 from causalgia.schema import validate
 from causalgia.verdicts import decide, more_units, rule, running_mean, summarise
+from causalgia.verdicts.constant_control import tasks_that_vary
+from causalgia.verdicts.rare_effects import few_real_sequences
 from causalgia.verdicts.settled import split_rhat
 
 EFFECT = ("contrast", "task")
@@ -871,3 +873,33 @@ def test_few_draws_of_another_sampler_off_the_atom_leave_the_unshrunken_interval
     tree = {"posterior": posterior, "constant_data": constant, "observed_data": observed}
     found = cg.decide(tree, rope=(-0.5, 0.5))
     np.testing.assert_allclose(found["lower"].values.ravel(), np.array([0.3, 0.1]) - 1.6449, atol=1e-3)
+
+
+def test_an_atom_of_draws_alone_gives_way_to_the_quantiles_of_the_others() -> None:
+    """99 % of the draws are 0, the others even between -2 and 2: 90 % of these lie within 1.8."""
+    draws = np.zeros((40_000, 1))
+    draws[::100, 0] = np.linspace(-2, 2, 400)[np.random.default_rng(0).permutation(400)]
+    found = decide(posterior(draws), rope=(-0.5, 0.5))
+    np.testing.assert_allclose([found["lower"].item(), found["upper"].item()], [-1.8, 1.8], atol=0.01)
+
+
+def test_three_hundred_real_sequences_are_enough_to_speak_of_rare_ones() -> None:
+    for n, few in ((299, 299), (300, 0)):
+        taken = xr.Dataset({"ace": ("contrast", [1.0]), "n_units": ("contrast", [n])}, attrs={"null_kind": "genomic"})
+        assert few_real_sequences(taken) == few
+
+
+def test_negligible_takes_as_many_units_as_meet_a_rare_background() -> None:
+    """Of effects on 5 % of backgrounds 60 draws miss all in less than 1 of 20 cases: .95^60 = .046, .95^58 = .051."""
+    counts = (EFFECT, np.full((1, 1), 40))
+    near = xr.Dataset({"ace": (EFFECT, [[0.0]]), "se": (EFFECT, [[1e-3]]), "n_units": counts, "n_clusters": counts})
+    found = decide(near, rope=(-0.1, 0.1), level=0.95, rare=0.05)
+    assert verdicts(found) == ["undecided"]
+    assert found["more_units"].item() == 20
+    enough = near.assign(n_units=near["n_units"] + 20, n_clusters=near["n_units"] + 20)
+    assert verdicts(decide(enough, rope=(-0.1, 0.1), level=0.95, rare=0.05)) == ["negligible"]
+
+
+def test_a_task_of_which_one_predictor_stands_still_has_no_rope_in_sd() -> None:
+    sd = xr.DataArray([[[1.0, 0.0], [1.0, 1.0]]], dims=(*EFFECT, "model"), coords={"task": ["K562", "HepG2"]})
+    assert tasks_that_vary(xr.Dataset({"control_sd": sd}), "0.2 sd") == ["HepG2"]

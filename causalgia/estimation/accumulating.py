@@ -169,15 +169,6 @@ class Products:
     def sums(self, values: Array) -> None:
         self._lower = np.array(values, dtype=np.float64, order="C")
 
-    def factor(self) -> Array:
-        """Return a factor F ``(K, K, R)`` of the correlations ``F' F``; 0 where a column does not vary."""
-        sums = self.sums
-        size = np.sqrt(np.diagonal(sums, axis1=1, axis2=2))
-        unit = np.divide(1.0, size, out=np.zeros_like(size), where=size > 0)
-        values, vectors = np.linalg.eigh(sums * unit[:, :, None] * unit[:, None])
-        roots = np.sqrt(np.maximum(values, 0.0))
-        return np.asarray(np.moveaxis(roots[:, :, None] * vectors.swapaxes(1, 2), 0, 2))
-
 
 def _mirror(matrix: Array) -> None:
     """Copy the lower half of a square matrix to its upper half, in tiles that fit the cache."""
