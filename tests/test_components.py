@@ -210,6 +210,7 @@ def test_no_spread_is_answered() -> None:
     u = np.random.default_rng(0).normal(size=40)
     twins = variance_components(effects_of(np.repeat(u[:, None, None, None], 3, axis=3)))
     np.testing.assert_allclose(twins["variance"].values.ravel(), [u.var(ddof=1), 0, 0], rtol=1e-5, atol=1e-12)
+    assert twins.attrs["buy_next"].startswith("background has the largest part")
     assert twins.attrs["at_zero"] == "predictor, residual"
 
 
@@ -271,6 +272,12 @@ Y, X, U = np.arange(6.0), np.ones((6, 1)), np.array([0, 0, 1, 1, 2, 2])
         ((Y, X, {"u": np.arange(6)}), "is the residual"),
         ((Y, X, {"u": U, "v": 2 - U}), "are the same"),
         ((0 * Y + 2, X, {"u": U}), "fit y exactly"),
+        ((Y[:3], np.column_stack([X[:3], Y[:3]]), {"u": U[:3]}), "leave no spread"),
+        # three ways to pair four rows: their covariances add up to that of the residual and the mean
+        (
+            (Y[:4], X[:4], {"u": U[:4], "v": np.array([0, 1, 0, 1]), "w": np.array([0, 1, 1, 0])}),
+            "cannot be told apart",
+        ),
         ((Y, np.column_stack([X[:, 0], U == 0, U == 1]), {"u": U}), "cannot be told apart"),
     ],
 )

@@ -154,6 +154,10 @@ def test_weighted_contrasts_are_measured_in_the_untreated_arm() -> None:
     )
     np.testing.assert_allclose(still["control_sd"][:2, 0], y[:, [2, 1]].std(axis=0, ddof=1))
     assert "control_sd_of" not in still.attrs
+    other = outcomes.assign(outcome=outcomes["outcome"].where(outcomes["arm"] != "none", 2.0))
+    tasks = [outcomes["outcome"], other["outcome"].assign_coords(task=["HepG2"])]  # a table has one yardstick
+    half = xr.Dataset({"outcome": xr.concat(tasks, "task")}, attrs=outcomes.attrs)
+    assert "control_sd_of" not in contrast(half, contrasts=asked).attrs
     twice = outcomes.assign_coords(kind=("arm", ["untreated", "embed", "untreated", "embed"]))
     np.testing.assert_allclose(contrast(twice, contrasts=asked)["control_sd"][:2, 0], y[:, [2, 1]].std(axis=0, ddof=1))
 
@@ -402,6 +406,11 @@ def test_an_arm_without_weight_is_not_read() -> None:
     np.testing.assert_allclose(effects["outcome"].values.ravel(), np.log([1, 2, 4]))
 
 
+def test_an_arm_is_named_once_however_it_is_written() -> None:
+    with pytest.raises(ContrastError, match="names an arm twice"):
+        contrast(crossover([[1.0, 2.0]], arms=["0", "1"]), contrasts={"c": {1: 5.0, "1": 1.0, 0: -1.0}})
+
+
 @pytest.mark.parametrize("control", [0, 0.0, np.int64(0), np.float64(0), np.float32(0), "0"])
 def test_numbers_name_arms(control: Any) -> None:
     effects = contrast(crossover([[1.0, 2.0]], arms=["0", "1"]), control=control)
@@ -414,6 +423,7 @@ def test_numbers_name_arms(control: Any) -> None:
     ("given_", "message"),
     [
         ({"contrasts": [("c", {"GATA1": 1, "placebo": -1})]}, "is list, not a mapping"),
+        ({"contrasts": ["GATA1 - placebo", 3]}, "is list, not a mapping"),
         ({"contrasts": {"c": {"GATA1": "one", "placebo": -1}}}, "weight of arm 'GATA1' is 'one', not a number"),
         ({"contrasts": {"c": {"GATA1": None, "placebo": -1}}}, "is None, not a number"),
         (
@@ -456,3 +466,23 @@ def test_an_interaction_that_divides_by_what_is_not_positive_is_refused(sign: fl
     y[2] *= sign
     with pytest.raises(ContrastError, match=r"divides by (-4|0|-0), which must be positive.*scale='identity'"):
         of_four_means(y, np.zeros((4, 2)), bpnet, "bpnet")
+
+
+def test_what_a_contrast_does_is_written_in_full_up_to_nine_arms() -> None:
+    for n, more in ((9, ""), (10, " ± 2 more"), (12, " ± 4 more")):
+        arms = [f"a{i}" for i in range(n)]
+        effects = contrast(
+            crossover(np.ones((2, n)), arms=arms), contrasts={"c": dict.fromkeys(arms[1:], 1) | {"a0": 1 - n}}
+        )
+        said = str(effects["do"].item())
+        assert said.count("do(") == (8 if more else 9)
+        assert said.endswith(more)
+
+
+def test_what_is_known_of_tasks_stays_with_their_effects() -> None:
+    outcomes = crossover(np.ones((2, 3))).assign_coords(cell=("task", ["erythroid"]), run=7)
+    effects = contrast(outcomes, control="placebo")
+    assert effects["cell"].dims == ("task",)
+    assert effects["cell"].item() == "erythroid"
+    assert effects["run"].item() == 7
+    assert effects["do"].dims == ("contrast",)

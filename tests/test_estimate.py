@@ -937,3 +937,11 @@ def test_the_skewness_is_that_of_the_error_whatever_the_design() -> None:
         error = 4 * coefficient.std() / np.sqrt(n_trials) + 0.12 * abs(truth)  # a sample skewness is drawn to 0
         assert abs(coefficient.mean() - truth) < error
     assert (estimate(clustered)["largest_ice"].to_numpy().ravel() == shared.max(axis=0)).all()
+
+
+def test_effects_in_single_precision_are_averaged_in_double() -> None:
+    ice = (np.random.default_rng(0).normal(size=(5_000, 1, 1)) + 1e4).astype(np.float32)
+    effects = xr.Dataset({"ice": (("unit", "contrast", "task"), ice)}, {"contrast": ["c"], "task": ["t"]})
+    found = estimate(effects)
+    np.testing.assert_allclose(found["ace"].item(), ice.mean(dtype=np.float64), rtol=1e-13)
+    np.testing.assert_allclose(found["se"].item(), ice.std(ddof=1, dtype=np.float64) / np.sqrt(5_000), rtol=1e-10)

@@ -249,6 +249,12 @@ def test_degenerate_input_is_answered(case: str, build: str) -> None:
         is_finite(mixture(effect, Noise(se**2), PRIOR, mode=build))  # type: ignore[arg-type]
 
 
+def test_what_lies_at_0_is_not_above_it() -> None:
+    answer = mixture(np.linspace(0.1, 3, 20), Noise(np.ones(20)), PRIOR)
+    assert (answer.lfdr > 0.01).any()
+    np.testing.assert_allclose(answer.below(np.zeros(20)), answer.lfsr, rtol=1e-9)  # P(<= 0), as all lie above 0
+
+
 def test_effects_of_exactly_0_stay_there() -> None:
     answer = mixture(np.zeros(10_000), Noise(np.full(10_000, 0.09)), PRIOR)
     assert (answer.mean == 0).all()

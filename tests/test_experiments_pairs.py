@@ -104,10 +104,12 @@ def test_many_cells_on_a_scale_are_each_by_itself(scale):
     y = np.random.default_rng(0).gamma(9.0, size=(40, 6, 2)) + np.arange(6)[None, :, None]
     outcomes = xr.Dataset(
         {"outcome": (("unit", "arm", "task"), y)},
-        coords={"arm": list("0BAXYZ"), "task": ["K562", "HepG2"], "unit": range(40)},
+        coords={"arm": list("0BAXYZ"), "task": ["K562", "HepG2"], "unit": range(40), "parent": ("unit", range(40))},
     )
     cells, ceiling = {"x": tuple("0BAX"), "y": tuple("0BAY"), "z": tuple("BAYZ")}, 100.0 if scale == "bliss" else None
-    found = cg.estimate(cell_interactions(outcomes, cells, scale=scale, ceiling=ceiling))
+    effects = cell_interactions(outcomes, cells, scale=scale, ceiling=ceiling)
+    assert effects["parent"].values.tolist() == list(range(40))
+    found = cg.estimate(effects)
     for name, arms in cells.items():
         four = outcomes.sel(arm=list(arms)).assign_coords(a=("arm", [0, 0, 1, 1]), b=("arm", [0, 1, 0, 1]))
         one = cg.estimate(cg.contrast(four, interaction=["a", "b"], scale=scale, ceiling=ceiling))

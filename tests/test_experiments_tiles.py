@@ -121,6 +121,7 @@ def test_family_wise_error_of_a_search_over_a_tree(effects: tuple[int, ...], sha
         ([0.1, 0.2], [-1, 0], [2, 3], "children 3 together"),
         ([0.1, 0.2], [-1, 0], [2, 0], "positive"),
         ([0.1, 0.2], [-1], [2, 1], "one of each"),
+        ([0.1, 0.2], [-1, 0], [2], "one of each"),
     ],
 )
 def test_hierarchical_p_refuses(p: list[float], parents: list[int], sizes: list[float], says: str) -> None:

@@ -137,12 +137,13 @@ def test_an_interval_reaches_as_far_as_the_floor():
 
 def test_a_posterior_gives_no_direction_below_the_floor():
     rng = np.random.default_rng(0)
-    estimates = cg.from_effects(np.r_[1e-7, rng.normal(0, 1e-3, 40)], np.r_[1e-10, np.full(40, 1e-4)])
+    effects = np.r_[1e-7, 2e-8, rng.normal(0, 1e-3, 40)]  # the second lies inside all ropes, and its floor does not
+    estimates = cg.from_effects(effects, np.r_[1e-10, 1e-10, np.full(40, 1e-4)])
     estimates["floor"] = estimates["ace"] * 0 + 1e-6
     for rope, expected in ((0, "undecided"), ((-1e-7, 1e-7), "undecided"), ((-1e-2, 1e-2), "negligible")):
         decisions = cg.decide(cg.infer(estimates, rng=0, draws=500), rope=rope)
-        assert decisions["verdict"].values.ravel()[0] == expected
-        assert bool(decisions["below_floor"].values.ravel()[0])
+        assert decisions["verdict"].values.ravel()[:2].tolist() == [expected] * 2
+        assert decisions["below_floor"].values.ravel()[:2].all()
 
 
 def test_an_effect_that_is_zero_in_every_unit_is_not_called_rounding():

@@ -18,7 +18,7 @@ from causalgia.estimation import estimate, from_effects
 from causalgia.posterior import infer, posterior_predictive, prior_predictive
 from causalgia.posterior.checks import _spread_tail, conflict
 from causalgia.posterior.levels import over_predictors
-from causalgia.posterior.noise import Noise
+from causalgia.posterior.noise import Noise, noise_of
 from causalgia.posterior.normal import normal
 from causalgia.posterior.patterns import shared_patterns
 from causalgia.posterior.tree import assemble, datasets, library
@@ -417,6 +417,22 @@ def test_predictors_have_effects_of_their_own() -> None:
     np.testing.assert_allclose(error.std("model"), 0, atol=1e-9)
     assert float(posterior["moments"]["sd"].min()) > float(estimates["se"].max())  # three predictors are few
     assert abs(float(draws["tau_gamma"].mean()) - 0.5) < 0.3
+
+
+def test_predictors_that_agree_have_the_effect_that_was_measured() -> None:
+    """Errors of the units are drawn about what was measured less the effect: by its negative, effects change sign."""
+    effect, prior = np.array([[10.0], [-10.0], [5.0], [0.0]]) + [0.0, 0.1, 0.2], Prior(mu_sd=10, tau_scale=10)
+    level = over_predictors(effect, Noise(np.ones(4)), prior, lambda x, s: normal(x, s, prior))
+    drawn = level.draw(2_000, np.random.default_rng(0))
+    np.testing.assert_allclose(drawn.ace_model.mean(axis=0), effect, atol=0.6)
+
+
+def test_the_fewest_degrees_of_freedom_say_whether_a_covariance_is_used_whole() -> None:
+    table = from_effects([1.0, 2.0, 3.0], covariance=np.eye(3) + 0.5)
+    del table.attrs["errors"]
+    for fewest, whole in ((29.0, False), (30.0, True)):
+        known = table.assign(df=(("contrast", "task"), np.array([[1e3], [fewest], [1e3]])))
+        assert (noise_of(known, known["task"].item()).whole is not None) == whole
 
 
 def test_predictors_as_a_level_are_decided_with_what_was_measured() -> None:

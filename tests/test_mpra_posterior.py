@@ -14,7 +14,7 @@ import causalgia as cg
 from causalgia.errors import ConvergenceError, CountsError, InferenceError
 from causalgia.mpra.fitting.count_posterior import cells_for
 from causalgia.mpra.fitting.question import asked_of
-from causalgia.posterior.count_model import count_model
+from causalgia.posterior.count_model import _T_DF, _tau, count_model
 from causalgia.posterior.tree import datasets
 from causalgia.prior import Prior
 
@@ -162,3 +162,14 @@ def test_it_agrees_with_the_two_way_fit_and_decide_takes_it(thin: Any) -> None:
     draws = posterior["effect"].sel(contrast="GATA1", drop=True).rename(element="contrast")
     verdicts = cg.decide({"posterior": draws.to_dataset(name="ace")}, rope=(-0.1, 0.1))
     assert verdicts.sizes["contrast"] == 24
+
+
+def test_the_law_of_the_sd_of_effects_is_the_one_that_the_prior_names() -> None:
+    pm = pytest.importorskip("pymc")
+    laws = {"half_t": stats.t(_T_DF), "half_normal": stats.norm(), "half_cauchy": stats.cauchy()}
+    quartiles = {name: law.ppf([0.625, 0.75, 0.875]) for name, law in laws.items()} | {"uniform": [0.25, 0.5, 0.75]}
+    for name, expected in quartiles.items():
+        with pm.Model():
+            tau = _tau(Prior(tau=name, tau_scale=2.0), 20_000)
+            drawn = pm.draw(tau, random_seed=0)
+        np.testing.assert_allclose(np.quantile(drawn / 2, [0.25, 0.5, 0.75]), expected, rtol=0.06)

@@ -11,6 +11,7 @@ from scipy import stats
 import causalgia as cg
 from causalgia.errors import EstimateError
 from causalgia.multiplicity import placebo_rank, placebo_region
+from causalgia.multiplicity.placebo import tasks_without_scale
 
 EFFECT = ("contrast", "task")
 
@@ -181,3 +182,12 @@ def test_words_that_do_not_differ_set_no_scale() -> None:
         placebo_region(screen(np.arange(50.0), 50).drop_vars("se"))
     with pytest.raises(EstimateError, match="not bool on contrast"):
         placebo_rank(screen(np.arange(50.0), 50).assign_coords(placebo_word=("contrast", np.arange(50))))
+
+
+def test_a_task_in_which_words_set_no_scale_for_one_predictor_has_none() -> None:
+    effect = np.random.default_rng(0).normal(size=(40, 2, 2))
+    effect[:, 1, 0] = 0.0
+    dims = ("contrast", "task", "model")
+    table = xr.Dataset({"ace": (dims, effect), "se": (dims, np.full(effect.shape, 0.1))})
+    table = table.assign_coords(placebo_word=("contrast", np.full(40, True)))
+    assert tasks_without_scale(table).tolist() == [False, True]

@@ -51,6 +51,13 @@ def test_ranks_decide_inside_the_range_and_the_tail_only_lowers_beyond_it():
     assert tail[1, 52] < 1e-3 < ranked[1, 52]
 
 
+def test_at_the_median_a_tail_is_the_share_of_excesses():
+    for n in (20, 41):
+        words = np.random.default_rng(3).normal(size=n)
+        share = (n // 2 + 1) / (n + 1)  # each with one word more, as in a p-value by ranks
+        assert upper_tail(words, np.array([np.median(words)])) == pytest.approx(share, rel=1e-9)
+
+
 def test_a_tail_moves_with_its_words():
     words = np.random.default_rng(2).normal(size=100)
     assert upper_tail(words + 8, np.array([12.0])) == pytest.approx(upper_tail(words, np.array([4.0])), rel=1e-6)
@@ -60,6 +67,11 @@ def test_a_tail_moves_with_its_words():
 def test_a_side_with_few_excesses_has_no_tail(n):
     words = np.concatenate([np.zeros(100 - n), np.arange(1.0, n + 1)])
     assert upper_tail(words, np.array([1e6])) == 1
+
+
+def test_a_side_with_just_enough_excesses_has_a_tail():
+    words = np.concatenate([np.zeros(100 - LEAST_EXCESSES), np.arange(1.0, LEAST_EXCESSES + 1)])
+    assert upper_tail(words, np.array([1e6])) < 0.1
 
 
 def test_a_verdict_takes_the_region_too_and_says_that_the_tail_is_a_model():

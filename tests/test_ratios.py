@@ -510,3 +510,11 @@ def test_a_ratio_to_two_arms_needs_means_above_zero() -> None:
     outcomes = xr.Dataset({"outcome": (("unit", "arm", "task"), y[:, :, None])}, coords=coords)
     with pytest.raises(ContrastError, match="means positive, and arm 'a' has the mean -"):
         contrast(outcomes, contrasts={"k": {"a": 1, "b": -0.5, "c": -0.5}}, scale="ratio")
+
+
+@pytest.mark.parametrize("scale", ["log_of_means", "ratio"])
+def test_an_arm_in_proportion_to_the_control_has_one_ratio_within_rounding(scale: Any) -> None:
+    y = np.random.default_rng(0).lognormal(size=50)
+    coords = {"unit": np.arange(50), "arm": ["a", "b"], "task": ["t"]}
+    outcomes = xr.Dataset({"outcome": (("unit", "arm", "task"), np.column_stack([y, 1.1 * y])[..., None])}, coords)
+    assert contrast(outcomes, control="a", scale=scale)["constant"].all()

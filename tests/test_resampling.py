@@ -334,6 +334,16 @@ def test_scipy_agrees_on_a_larger_trial() -> None:
     np.testing.assert_allclose(mine.p_greater, theirs.pvalue)
 
 
+def test_limits_at_the_least_level_that_flips_can_reach() -> None:
+    """Of 2^n flips 2 reject at 1 - 2 / 2^n: the limits are the least and the largest value, whatever rounding does."""
+    for n in range(2, 12):
+        ice = np.random.default_rng(n).normal(size=n)
+        assert sign_flip_limits(ice, ci_prob=1 - 2 / 2**n) == pytest.approx((ice.min(), ice.max()))
+        assert sign_flip_limits(ice, ci_prob=float(np.nextafter(1 - 2 / 2**n, 1))) == pytest.approx(
+            (ice.min(), ice.max())
+        )
+
+
 def test_what_randomization_refuses() -> None:
     with pytest.raises(EstimateError, match="block 1 has 2 treated and 0 control units"):
         randomization_test(np.arange(4.0), np.array([True, False, True, True]), np.array([0, 0, 1, 1]))

@@ -104,6 +104,12 @@ def test_many_contrasts_are_simulated() -> None:
     assert abs(mine.p_single_step[0] - p) < 4.5 * np.sqrt(p / 20_000)
 
 
+def test_up_to_24_contrasts_are_integrated_and_more_are_simulated() -> None:
+    factor = np.random.default_rng(0).normal(size=(60, 25))
+    for n, how in ((24, "quasi-Monte-Carlo"), (25, "simulation")):
+        assert multivariate_t_max(np.full(n, 2.5), factor[:, :n], 10.0).how == how
+
+
 def test_deep_p_stay_within_bonferroni() -> None:
     t = np.array([30.0, 3.0, 0.1, 0.0])
     for correlation in (np.full((4, 4), 0.5) + 0.5 * np.eye(4), np.full((4, 4), 1.0)):

@@ -24,9 +24,9 @@ from causalgia.multiplicity import equivalence, placebo_region
 from causalgia.posterior.tree import datasets
 from causalgia.schema import validate
 from causalgia.verdicts import decide, more_units, rule, running_mean, summarise
-from causalgia.verdicts.constant_control import tasks_that_vary
+from causalgia.verdicts.constant_control import of_tasks, tasks_that_vary
 from causalgia.verdicts.rare_effects import few_real_sequences
-from causalgia.verdicts.settled import split_rhat
+from causalgia.verdicts.settled import _limit, split_rhat
 
 EFFECT = ("contrast", "task")
 DRAWS = ("chain", "draw", "contrast", "task")
@@ -903,3 +903,30 @@ def test_negligible_takes_as_many_units_as_meet_a_rare_background() -> None:
 def test_a_task_of_which_one_predictor_stands_still_has_no_rope_in_sd() -> None:
     sd = xr.DataArray([[[1.0, 0.0], [1.0, 1.0]]], dims=(*EFFECT, "model"), coords={"task": ["K562", "HepG2"]})
     assert tasks_that_vary(xr.Dataset({"control_sd": sd}), "0.2 sd") == ["HepG2"]
+
+
+def test_an_exact_effect_of_few_units_leaves_the_others_their_verdicts() -> None:
+    counts = (EFFECT, np.full((2, 1), 2))
+    table = xr.Dataset({"ace": (EFFECT, [[0.3], [5.0]]), "se": (EFFECT, [[0.0], [0.1]]), "n_units": counts})
+    found = decide(table.assign(n_clusters=counts), rope=(-0.1, 0.1))
+    assert verdicts(found) == ["undecided", "increases"]
+
+
+def test_a_task_that_is_left_out_is_left_out_of_the_table() -> None:
+    table = xr.Dataset({"ace": (EFFECT, [[1.0, 2.0]])}, {"task": ["K562", "dead"]})
+    assert of_tasks(table, ["K562"])["task"].values.tolist() == ["K562"]
+    assert of_tasks(table, ["K562", "dead"]) is table
+
+
+def test_by_bh_three_claims_of_ten_are_decided_at_three_tenths() -> None:
+    errors = np.ones((3, 10))
+    errors[2, :3], errors[1, 3] = 1e-4, 1e-4
+    ruled = rule(errors, alpha=0.05, error="bh")
+    assert (ruled.share_directional, ruled.share_negligible) == (0.3, 0.1)
+
+
+def test_rhat_beyond_its_limit_is_as_rare_by_chance_as_it_says() -> None:
+    """The limit is passed by the worst of so many effects once in 10,000 cases: of 1/100 effect, once in 100."""
+    rhat = split_rhat(np.random.default_rng(0).normal(size=(1, 100, 20_000)))
+    beyond = (rhat > _limit(2, 50, 0.01)).mean()  # type: ignore[arg-type]
+    assert abs(beyond - 0.01) < 4 * np.sqrt(0.01 * 0.99 / 20_000)

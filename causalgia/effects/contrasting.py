@@ -137,8 +137,7 @@ def contrast(
         if crossover
         else _parallel(outcomes, W, read, arms, scale)
     )
-    coords = {name: c for name, c in outcomes.coords.items() if (name != "do" and "arm" in c.dims) or "unit" in c.dims}
-    effects = xr.Dataset(parts, coords=coords, attrs=outcomes.attrs)
+    effects = xr.Dataset(parts, coords=outcomes.coords, attrs=outcomes.attrs)
     effects["weight"] = (("contrast", "arm"), written_out(W))
     effects = effects.assign(floor_column(outcomes, W, arms, scale, ceiling, list(next(iter(weights.values())))))
     effects = effects.assign_coords(contrast=list(weights), arm=arms, **done(outcomes, weights))

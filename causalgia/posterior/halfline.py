@@ -137,7 +137,7 @@ def resolve(log_density: Callable[[Array], Array], *, scale: float, upper: float
 def _assembled(heights: Array, top: float, series: Array, scale: float, start: float, stop: float) -> HalfLine:
     at, mass = _points(len(heights) - 1, -1.0, 1.0), _clenshaw_curtis(len(heights) - 1) * np.exp(heights - top)
     total = float(mass.sum())
-    if 1e-9 < stop - start < _SHORT and len(at) > 2 * _GAUSS:
+    if 1e-9 < stop - start < _SHORT:
         at, mass = _gauss(at, mass)
     kept = mass > _NEGLIGIBLE * mass.sum()
     return HalfLine(
