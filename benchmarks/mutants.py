@@ -211,6 +211,7 @@ class Campaign:
         self.kept = Path(given.record or folder)
         self.kept.mkdir(exist_ok=True)
         self.failed: list[str] = []
+        self.sound: dict[str, bool] = {}
         self.coverage, self.context = None, ""
 
     def pytest_collection(self) -> None:
@@ -351,16 +352,35 @@ class Campaign:
             with os.fdopen(reader) as pipe:
                 fate = pipe.read() or "killed: out of time or memory"
             shutil.rmtree(folder, ignore_errors=True)
+            kind, _, by = fate.partition(": ")
+            if kind == "killed" and by in self.items and not self.passes_alone(by):
+                self.seconds[by] = None  # it needs another test before it, and says nothing of the mutant
+                waiting.append(mutant)
+                continue
             counts = fates.setdefault(
                 mutant.module.split("/")[0], {"killed": 0, "SURVIVED": 0, "equal": 0, "UNTRIED": 0}
             )
-            counts[fate.split(":")[0]] += 1
+            counts[kind] += 1
             n = sum(sum(c.values()) for c in fates.values())
             print(f"{n}/{len(self.made)} {mutant} line {mutant.line()} {mutant.words()} {fate}", flush=True)
         for room, counts in sorted(fates.items()):
             total = counts["killed"] + counts["SURVIVED"]
             low, high = wilson(counts["killed"], total)
             print(f"{room}: {counts['killed']} of {total} killed, [{low:.1%}, {high:.1%}]; {counts['equal']} equal")
+
+    def passes_alone(self, test: str) -> bool:
+        """Return whether a test passes in a fork without a mutant."""
+        if test not in self.sound:
+            reader, writer = os.pipe()
+            if (pid := os.fork()) == 0:
+                os.close(reader)
+                with _child(self.folder / "alone", self.kept / "numba"):
+                    os.write(writer, self._first_failure([test]).encode()[:4000] or b"passed")
+            os.close(writer)
+            os.waitpid(pid, 0)
+            with os.fdopen(reader) as pipe:
+                self.sound[test] = pipe.read() == "passed"
+        return self.sound[test]
 
     def _ended(self, running: dict[int, tuple[Mutant, int, Path, float]]) -> int:
         while True:

@@ -288,3 +288,12 @@ def test_bad_input_is_refused_with_its_cure() -> None:
         student(np.array([0.0, np.inf]), Noise(np.ones(2)), PRIOR)
     with pytest.raises(InferenceError, match="nu="):
         student(effect, Noise(np.ones(2)), PRIOR, nu=0)
+
+
+def test_draws_about_a_far_centre_have_the_moments_that_are_exact() -> None:
+    """An effect at 0 is the outlier among effects of 10: which scales may hold it is read about their centre."""
+    effect = np.r_[10 + np.random.default_rng(0).normal(0, 0.5, 30), 0.0]
+    answer = student(effect, Noise(np.full(31, 0.25)), Prior(mu_sd=20, tau_scale=1))
+    ace = answer.draw(20_000, np.random.default_rng(1)).ace
+    np.testing.assert_allclose(ace.mean(axis=0), answer.mean, atol=0.02)
+    np.testing.assert_allclose(ace.std(axis=0), answer.sd, rtol=0.05)

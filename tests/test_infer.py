@@ -421,7 +421,7 @@ def test_predictors_have_effects_of_their_own() -> None:
 
 def test_predictors_that_agree_have_the_effect_that_was_measured() -> None:
     """Errors of the units are drawn about what was measured less the effect: by its negative, effects change sign."""
-    effect, prior = np.array([[10.0], [-10.0], [5.0], [0.0]]) + [0.0, 0.1, 0.2], Prior(mu_sd=10, tau_scale=10)
+    effect, prior = np.add.outer([10.0, -10.0, 5.0, 0.0], [0.0, 0.1, 0.2]), Prior(mu_sd=10, tau_scale=10)
     level = over_predictors(effect, Noise(np.ones(4)), prior, lambda x, s: normal(x, s, prior))
     drawn = level.draw(2_000, np.random.default_rng(0))
     np.testing.assert_allclose(drawn.ace_model.mean(axis=0), effect, atol=0.6)

@@ -137,7 +137,9 @@ def contrast(
         if crossover
         else _parallel(outcomes, W, read, arms, scale)
     )
-    effects = xr.Dataset(parts, coords=outcomes.coords, attrs=outcomes.attrs)
+    dims = {*outcomes["outcome"].dims, "arm"}
+    coords = {name: c for name, c in outcomes.coords.items() if dims.issuperset(c.dims)}
+    effects = xr.Dataset(parts, coords=coords, attrs=outcomes.attrs)
     effects["weight"] = (("contrast", "arm"), written_out(W))
     effects = effects.assign(floor_column(outcomes, W, arms, scale, ceiling, list(next(iter(weights.values())))))
     effects = effects.assign_coords(contrast=list(weights), arm=arms, **done(outcomes, weights))
