@@ -399,6 +399,8 @@ class Campaign:
         codes = altered(compile(source, file, "exec"), compile(mutant.tree(), file, "exec"))
         if codes == []:
             return "equal: the same bytecode"
+        if codes and not all(_place(code) in self.functions for code in codes):
+            codes = None  # a comprehension outside functions
         in_kernel = bool(mutant.lines() & kernels(mutant.module))
         tests = self.tests_of(mutant, in_kernel, codes is None)
         expected = sum(self.seconds[name] for name in tests)

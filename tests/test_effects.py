@@ -486,3 +486,11 @@ def test_what_is_known_of_tasks_stays_with_their_effects() -> None:
     assert effects["cell"].item() == "erythroid"
     assert effects["run"].item() == 7
     assert effects["do"].dims == ("contrast",)
+
+
+@pytest.mark.parametrize("scale", ["log_of_means", "ratio"])
+def test_an_arm_that_no_unit_was_given_has_no_mean(scale: str) -> None:
+    trial = parallel()
+    trial["assigned"] = ("unit", ["placebo", "GATA1", "placebo", "GATA1"])
+    with pytest.raises(ContrastError, match="no unit was given arm 'TAL1'"):
+        contrast(trial + 1, control="placebo", scale=scale)

@@ -366,3 +366,12 @@ def test_an_open_ratio_has_an_open_band_and_no_small_p() -> None:
     open_too = selected_intervals(estimate(effects), select=["a/0"])
     assert np.isinf(open_too["lower"].item())
     validate(open_too, "estimates")
+
+
+def test_joint_tests_ask_about_the_value_of_no_effect() -> None:
+    """ICE about 1 on a scale on which 1 is no effect have the p that ICE about 0 have where 0 is none."""
+    ice = np.random.default_rng(0).normal(size=(40, 3, 1))
+    about_0 = xr.Dataset({"ice": (("unit", "contrast", "task"), ice)}, {"contrast": list("abc"), "task": ["t"]})
+    about_1 = about_0.assign(ice=about_0["ice"] + 1).assign_attrs(null_value=1.0)
+    one, other = (adjust(e, method="bootstrap_t", n_draws=999, rng=0)["p_adjusted"] for e in (about_0, about_1))
+    np.testing.assert_allclose(one, other, atol=0.01)

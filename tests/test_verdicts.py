@@ -918,11 +918,13 @@ def test_a_task_that_is_left_out_is_left_out_of_the_table() -> None:
     assert of_tasks(table, ["K562", "dead"]) is table
 
 
-def test_by_bh_three_claims_of_ten_are_decided_at_three_tenths() -> None:
+def test_three_claims_of_ten_are_decided_at_their_share() -> None:
     errors = np.ones((3, 10))
     errors[2, :3], errors[1, 3] = 1e-4, 1e-4
     ruled = rule(errors, alpha=0.05, error="bh")
-    assert (ruled.share_directional, ruled.share_negligible) == (0.3, 0.1)
+    assert (ruled.share_directional, ruled.share_negligible) == (0.3, 0.1)  # R / K
+    ruled = rule(errors, alpha=0.05, error="holm")
+    assert (ruled.share_directional, ruled.share_negligible) == (1 / 8, 1 / 10)  # 1 / (K - R + 1)
 
 
 def test_rhat_beyond_its_limit_is_as_rare_by_chance_as_it_says() -> None:
