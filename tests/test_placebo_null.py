@@ -191,3 +191,9 @@ def test_a_task_in_which_words_set_no_scale_for_one_predictor_has_none() -> None
     table = xr.Dataset({"ace": (dims, effect), "se": (dims, np.full(effect.shape, 0.1))})
     table = table.assign_coords(placebo_word=("contrast", np.full(40, True)))
     assert tasks_without_scale(table).tolist() == [False, True]
+
+
+def test_words_of_which_nearly_all_have_one_effect_set_no_scale() -> None:
+    effect = np.r_[np.zeros(198), 5.0, -5.0]
+    table = xr.Dataset({"ace": (EFFECT, effect[:, None]), "se": (EFFECT, np.full((200, 1), 1e-3))})
+    assert tasks_without_scale(table.assign_coords(placebo_word=("contrast", np.full(200, True)))).tolist() == [True]

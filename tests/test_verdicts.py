@@ -24,8 +24,10 @@ from causalgia.multiplicity import equivalence, placebo_region
 from causalgia.posterior.tree import datasets
 from causalgia.schema import validate
 from causalgia.verdicts import decide, more_units, rule, running_mean, summarise
+from causalgia.verdicts.banded import band_error
 from causalgia.verdicts.constant_control import of_tasks, tasks_that_vary
 from causalgia.verdicts.rare_effects import few_real_sequences
+from causalgia.verdicts.regions import Region
 from causalgia.verdicts.settled import _limit, split_rhat
 
 EFFECT = ("contrast", "task")
@@ -932,3 +934,21 @@ def test_rhat_beyond_its_limit_is_as_rare_by_chance_as_it_says() -> None:
     rhat = split_rhat(np.random.default_rng(0).normal(size=(1, 100, 20_000)))
     beyond = (rhat > _limit(2, 50, 0.01)).mean()  # type: ignore[arg-type]
     assert abs(beyond - 0.01) < 4 * np.sqrt(0.01 * 0.99 / 20_000)
+
+
+def test_a_band_is_held_against_a_region_about_the_value_of_no_effect() -> None:
+    ice = np.random.default_rng(0).normal([0.0, 0.4], 1.0, size=(50, 2))[..., None]
+    about_0 = xr.Dataset({"ice": (("unit", *EFFECT), ice)})
+    about_1 = about_0.assign(ice=about_0["ice"] + 1).assign_attrs(null_value=1.0)
+    one, other = (
+        band_error(
+            e,
+            Region(np.full((2, 1), at - 0.5), np.full((2, 1), at + 0.5), ""),
+            level=0.95,
+            family=None,
+            cluster=None,
+            key=0,
+        )
+        for e, at in ((about_0, 0.0), (about_1, 1.0))
+    )
+    np.testing.assert_allclose(one, other, atol=0.01)
