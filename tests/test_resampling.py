@@ -334,6 +334,13 @@ def test_scipy_agrees_on_a_larger_trial() -> None:
     np.testing.assert_allclose(mine.p_greater, theirs.pvalue)
 
 
+def test_a_cluster_as_large_as_a_whole_resample_is_no_error() -> None:
+    """Five draws among four clusters of one unit have five units, as the fifth cluster has, which is not among them."""
+    cluster = np.repeat(np.arange(5), [1, 1, 1, 1, 5])
+    answer = bootstrap_t_max(np.random.default_rng(0).normal(size=(9, 2)), cluster, n_draws=999, rng=0)
+    assert np.isfinite(answer.half_width).all()
+
+
 def test_limits_at_the_least_level_that_flips_can_reach() -> None:
     """Of 2^n flips 2 reject at 1 - 2 / 2^n: the limits are the least and the largest value, whatever rounding does."""
     for n in range(2, 12):
