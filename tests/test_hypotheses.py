@@ -255,7 +255,7 @@ TABLE = cg.from_effects([1.0, 0.4], covariance=[[0.04, 0.02], [0.02, 0.05]], nam
         ("kozak / 0", "divides by 0"),
         ("kozak - kozak = 0", "every contrast in it cancels"),
         ("3 = 0", "names no contrast"),
-        ("", "ends too early"),
+        ("", "the text is empty"),
         ("kozak = scrambled = 0", "two '='"),
         ("kozak - (scrambled", "bracket is not closed"),
         ("kozak scrambled", "'scrambled' is not expected there"),
@@ -296,7 +296,7 @@ def test_hypotheses_that_are_none(hypothesis: Any, match: str) -> None:
         ("A - none = 0.5", "the right side is to be 0; a contrast is compared with a number by cg.hypotheses"),
         (["A - B", "2*A - 2*B"], "are one"),
         (["A - B", "A - B"], "asks 'A - B' twice"),
-        ("", "not a mapping or text"),
+        ("", "the text is empty"),
     ],
 )
 def test_contrasts_of_arms_that_are_none(contrasts: Any, match: str) -> None:
