@@ -50,7 +50,7 @@ test-bare: $(BARE)/.installed
 $(BARE)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(BARE)
 	$(BARE)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
-	$(BARE)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e . --group dev
+	$(BARE)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e . --group dev
 	@touch $@
 
 # The oldest versions that pyproject.toml allows, on the oldest Python: what it takes to import, ask, analyze and draw.
@@ -62,7 +62,7 @@ test-lowest: $(LOWEST)/.installed
 $(LOWEST)/.installed: pyproject.toml constraints-lowest.txt
 	$(PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
-	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-lowest.txt -e . --group test
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints-lowest.txt -e . --group test
 	@touch $@
 
 constraints-lowest:
