@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 import xarray as xr
 
 from causalgia.errors import OutcomesError, quoted
-from causalgia.inputs import opened
+from causalgia.inputs import check_no_pipe, opened
 
 _MARK = b"\ncausalgia blake2b-256\n"
 SEAL = len(_MARK) + 32
@@ -45,8 +45,9 @@ def write(path: Path, fill: Callable[[Path], object]) -> Path:
     Raises
     ------
     OutcomesError
-        If it cannot be written.
+        If it cannot be written, or a pipe or a device is there, which it would take the place of.
     """
+    check_no_pipe(path, OutcomesError)
     if not path.name or "\0" in path.name:
         raise OutcomesError(f"{quoted(str(path))} is no name of a file; give a path such as outcomes.nc")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")

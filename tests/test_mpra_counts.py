@@ -725,3 +725,14 @@ def test_oligos_selected_without_their_barcodes_are_refused():
     counts = simulated()
     with pytest.raises(OutcomesError, match="select them with their barcodes"):
         cg.mpra.fit(counts.isel(oligo=slice(0, 4)), control="control")
+
+
+def test_names_that_counts_escape_are_read_back(tmp_path):
+    names = ["=1+1", "-35 box", "'@", "\x1b[31mred", r"\x1b", "x\u202ey"]
+    rows = {"element": np.repeat(names, 2), "arm": ["mut", "WT"] * len(names), "group": "test", "log2": 0.0}
+    counts = cg.mpra.simulate(pd.DataFrame(rows), barcodes=4, replicates=2, rng=0)
+    side = counts[["element", "arm", "group"]].to_dataframe().rename_axis("oligo_name").reset_index()
+    path = cg.mpra.to_igvf(counts, tmp_path / "counts.tsv", "reporter_experiment_barcode")
+    again = cg.mpra.read_counts(path, arms=side)
+    assert sorted(again["oligo"].values) == sorted(counts["oligo"].values)
+    assert set(again["element"].values) == set(names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import shutil
 from pathlib import Path
 
@@ -169,3 +170,10 @@ def test_draws_are_written_under_a_checksum(tmp_path, monkeypatch):
     monkeypatch.undo()
     with pytest.raises(OutcomesError, match="damaged"):
         netcdf.read_tree(path)
+
+
+def test_a_pipe_is_refused_and_stays(tmp_path):
+    os.mkfifo(tmp_path / "estimates.nc")
+    with pytest.raises(OutcomesError, match="a pipe or a device"):
+        store.save(xr.Dataset({"ace": ("contrast", [1.5])}), tmp_path / "estimates.nc")
+    assert (tmp_path / "estimates.nc").is_fifo()

@@ -40,7 +40,7 @@ from causalgia.cli.listing import print_catalogue, print_entry
 from causalgia.cli.predicting import predictor_of
 from causalgia.cli.screen import print_answers, print_written
 from causalgia.cli.skin import OneLine, RopeOfTwo
-from causalgia.errors import DesignError
+from causalgia.errors import DesignError, printable
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -259,7 +259,7 @@ def run(
             same_answers=same_answers,
         )
     units = f"{spec.design.n_units:,} unit{'s' if spec.design.n_units != 1 else ''}"
-    typer.echo(f"{spec.name}: {units}, {len(spec.design.named_arms)} arms, {tasks_in_words(outcomes)}.")
+    typer.echo(f"{printable(spec.name)}: {units}, {len(spec.design.named_arms)} arms, {tasks_in_words(outcomes)}.")
     if isinstance(spec.design, Experiment):
         typer.echo("")
         print_written(folder, *written, *give_answer(spec.design.analyse(outcomes, rng=spec.rng), folder))

@@ -17,6 +17,7 @@ from causalgia.errors import CountsError, quoted
 from causalgia.mpra.counting.parsing import NAMES, at, header_of, table_of, text_of
 from causalgia.mpra.counting.sides import library_attrs, other_library, side_table
 from causalgia.mpra.counting.tables import MOST_READS, counts_of
+from causalgia.spreadsheet import of_cell
 
 Array: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
@@ -77,7 +78,7 @@ def read_counts(
     text = text_of(path)
     header = header_of(text, path)
     columns = _columns(header, path)
-    table = table_of(text, header, path)
+    table = _unescaped(table_of(text, header, path))
     if "replicate" in header:
         _check_replicates(table, path)
         table = _chosen_rows(table, replicates, path)
@@ -101,6 +102,15 @@ def read_counts(
         rna_observed=~np.isnan(rows.rna),
     )
     return counts.assign_attrs(source=path.name, **library_attrs(arms))
+
+
+def _unescaped(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with the names of oligos that were meant, as `to_igvf` and side tables escape them."""
+    names = table["oligo_name"].cat.categories
+    meant = {name: of_cell(name) for name in names}
+    if all(name == text for name, text in meant.items()):
+        return table
+    return table.assign(oligo_name=table["oligo_name"].astype(object).map(meant).astype("category"))
 
 
 @dataclass(frozen=True)
