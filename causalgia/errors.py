@@ -136,14 +136,22 @@ def one_line(error: BaseException) -> str:
     >>> one_line(ValueError("missing keys:\n  a\n  b"))
     'ValueError: missing keys: a b'
     """
-    text = " ".join(str(error).split())
+    text = " ".join(_text_of(error).split())
     return f"{type(error).__name__}: {text[:500]}" if text else type(error).__name__
 
 
 def first_line(error: BaseException) -> str:
     """Return an exception as one short line: its type and the first line of what it says."""
-    text = str(error).strip().splitlines()
+    text = _text_of(error).strip().splitlines()
     return f"{type(error).__name__}: {text[0][:300]}" if text else type(error).__name__
+
+
+def _text_of(error: BaseException) -> str:
+    """Return what an exception says; nothing where it cannot say it."""
+    try:
+        return str(error)
+    except Exception:
+        return ""
 
 
 def as_message(text: object) -> str:

@@ -325,6 +325,51 @@ def hang(_piece: int) -> None:
     RELEASED.wait()
 
 
+class MuteError(Exception):
+    """An error that cannot say what it is."""
+
+    def __str__(self) -> str:
+        raise ValueError
+
+
+class UnsendableError(Exception):
+    """An error that cannot become bytes."""
+
+    def __reduce__(self) -> Any:
+        raise TypeError
+
+
+def fails(_piece: int, how: str) -> int:
+    if how == "mute":
+        raise MuteError
+    if how == "group":
+        raise BaseExceptionGroup("both", [Own("mine"), ValueError("v")])
+    if how == "without end":
+        return fails(_piece, how)
+    try:
+        raise UnsendableError("lost")
+    except UnsendableError as error:
+        if how == "of ours":
+            raise EstimateError("T2: no spread") from error
+        raise
+
+
+FAILURES = {
+    "mute": (ClusterError, "task T2: MuteError"),
+    "group": (ClusterError, "task T2: BaseExceptionGroup: both"),
+    "without end": (ClusterError, "task T2: RecursionError: maximum"),
+    "unsendable": (ClusterError, "task T2: UnsendableError: lost"),
+    "of ours": (EstimateError, "T2: no spread"),
+}
+
+
+@pytest.mark.parametrize("how", FAILURES)
+def test_what_cannot_be_sent_back_is_said(two: Any, how: str) -> None:
+    kind, said = FAILURES[how]
+    with pytest.raises(kind, match=said):
+        mapped(partial(fails, how=how), [1], what="fails", names=["task T2"], client=two)
+
+
 def test_a_piece_that_hangs_ends_in_an_error_at_the_limit_that_was_set(one: Any) -> None:
     said = r"nothing came back within the 0\.2 s of causalgia\.time-limit; waiting for task K562; .*raise the limit"
     try:

@@ -880,8 +880,13 @@ def test_not_even_one_sequence():
         predictor.edits(base).answers(base, np.arange(4))
 
 
+KEPT = {}
+
+
 class Keeping(nn.Module):
     """A network whose forward pass keeps what it computes."""
+
+    of_all, kept_of_all = None, []
 
     def __init__(self, where):
         super().__init__()
@@ -894,6 +899,13 @@ class Keeping(nn.Module):
             self.last, self.n_rows = features, x.shape[0]
         elif self.where == "container":
             self.kept["features"] = features
+        elif self.where == "class":
+            Keeping.of_all = features
+            Keeping.kept_of_all.append(features)
+        elif self.where == "global":
+            global LAST
+            LAST = features.mean()
+            KEPT["features"] = features
         else:
             self.calls = getattr(self, "calls", 0) + 1
             if features.sum() > 1e12:
@@ -903,11 +915,12 @@ class Keeping(nn.Module):
 
 
 def held_by(module):
-    return [module.last, module.kept.get("features"), getattr(module, "n_rows", None)]
+    own = [module.last, module.kept.get("features"), getattr(module, "n_rows", None)]
+    return [*own, Keeping.of_all, *Keeping.kept_of_all, globals().get("LAST"), *KEPT.values()]
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("where", ["attribute", "container", "before it fails"])
+@pytest.mark.parametrize("where", ["attribute", "container", "class", "global", "before it fails"])
 @pytest.mark.filterwarnings("ignore::causalgia.errors.FallbackWarning")
 @pytest.mark.parametrize("incremental", [False, True])
 def test_a_network_that_keeps_what_it_computes_is_run_and_left_as_it_was(where, incremental):

@@ -466,7 +466,7 @@ def test_an_oligo_needs_its_barcodes_in_every_replicate():
     given = {"barcodes": ["AA", "AC", "AG", "AT"], "oligos": ["a", "a", "b", "b"], "arms": SIDE}
     counts = cg.mpra.counts_of(dna, np.ones((4, 2)), **given)
     assert cg.mpra.filter(counts, min_barcodes=1).sizes["oligo"] == 2
-    with pytest.raises(CountsError, match="min_barcodes=2 leaves no barcode"):
+    with pytest.raises(CountsError, match="min_barcodes=2 leaves no element"):
         cg.mpra.filter(counts, min_barcodes=2)
 
 

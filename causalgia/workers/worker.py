@@ -6,11 +6,12 @@ import pickle
 import threading
 import warnings
 from collections import deque
+from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 from causalgia.errors import CausalgiaError, ClusterError, one_line
 from causalgia.workers.memory import keep_freed_memory
-from causalgia.workers.serialization import Origin, Work, here
+from causalgia.workers.serialization import Origin, Work, here, plain_bytes
 
 Heard: TypeAlias = list[tuple[type[Warning], str]]
 _AT_HAND = 2
@@ -21,7 +22,7 @@ _ONE_AT_A_TIME = threading.RLock()
 
 
 class EndedError(Exception):
-    """What is no `Exception` and was raised on a worker, in words: Dask loses it, and waits for it without end."""
+    """What was raised on a worker, in words: Dask waits without end for what is no `Exception`, or cannot be sent."""
 
 
 def answered(data: bytes, origin: Origin, *job: Any) -> tuple[Any, Heard]:
@@ -34,7 +35,7 @@ def answered(data: bytes, origin: Origin, *job: Any) -> tuple[Any, Heard]:
     ClusterError
         If what was sent cannot be loaded here.
     EndedError
-        If the work ends the program (`SystemExit`), or raises a `BaseException` of its own.
+        If the work ends the program (`SystemExit`), or raises a `BaseException` of its own, or what cannot be sent.
     """
     try:
         with _ONE_AT_A_TIME:
@@ -42,11 +43,36 @@ def answered(data: bytes, origin: Origin, *job: Any) -> tuple[Any, Heard]:
         ready = work.prepare(*job)
         with _ONE_AT_A_TIME, warnings.catch_warnings(record=True) as caught:
             found = work.do(ready)
-    except Exception:
-        raise
+        return found, [(_known(said.category), str(said.message)) for said in caught]
     except BaseException as error:
-        raise EndedError(one_line(error)) from None
-    return found, [(_known(said.category), str(said.message)) for said in caught]
+        failure = _sendable(error)
+    raise failure  # not where it was caught: what it was raised beside travels with it, and may be no bytes
+
+
+def _sendable(error: BaseException) -> Exception:
+    """Return an exception that reaches the client: itself, or what it says where it, or its cause, is no bytes."""
+    if isinstance(error, Exception) and all(map(_comes_back, _chain(error))):
+        return error
+    return type(error)(str(error)) if isinstance(error, CausalgiaError) else EndedError(one_line(error))
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an exception and what it was raised from and beside: all of it travels."""
+    seen = list[BaseException]()
+    waiting = [error]
+    while waiting:
+        one = waiting.pop()
+        if one is not None and not any(one is other for other in seen):
+            seen.append(one)
+            waiting += [one.__cause__, one.__context__]
+            yield one
+
+
+def _comes_back(error: BaseException) -> bool:
+    try:
+        return isinstance(pickle.loads(plain_bytes(error)), type(error))  # bytes of our own, made here
+    except Exception:
+        return False
 
 
 def forget(run: str) -> None:

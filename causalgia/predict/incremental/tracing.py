@@ -11,6 +11,7 @@ from torch import fx
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from causalgia.errors import quoted
+from causalgia.predict.incremental.forward_state import left_as_it_was
 from causalgia.predict.predictor import first_line
 
 
@@ -24,6 +25,7 @@ def traced(module: torch.nn.Module, sample: torch.Tensor) -> fx.GraphModule:
     The sample (2, ...) goes through the network as it is traced, so that questions about shapes are answered with
     numbers: a check of the input's length is no control flow. The number of rows stays a symbol. A copy of the network
     is traced, which shares its tensors: what a forward pass keeps on the network is none of the network's afterwards.
+    What it keeps on classes and in globals is taken back.
 
     Raises
     ------
@@ -36,9 +38,10 @@ def traced(module: torch.nn.Module, sample: torch.Tensor) -> fx.GraphModule:
         raise NotLocalError("a TorchScript network has no layers to look into")
     if network._forward_hooks or network._forward_pre_hooks or "forward" in vars(network):
         raise NotLocalError(f"{type(network).__name__} has hooks, or a forward pass, that are not its class's")
-    tracer = _ShapeTracer(sample)
+    tracer, copied = _ShapeTracer(sample), _copied(network)
     try:
-        graph = tracer.trace(_copied(network))
+        with left_as_it_was(copied):
+            graph = tracer.trace(copied)
     except NotLocalError:
         raise
     except Exception as error:

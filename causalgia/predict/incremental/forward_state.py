@@ -1,0 +1,102 @@
+"""What a forward pass may keep outside its network: attributes of classes, and globals of the code that it runs."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator, MutableMapping, MutableSequence, MutableSet
+from contextlib import contextmanager
+from typing import Any, TypeAlias
+
+import torch
+
+from causalgia.provenance import installed
+
+_CONTAINERS = (list, dict, set)
+_Place: TypeAlias = "type | dict[str, Any]"
+
+
+@contextmanager
+def left_as_it_was(network: torch.nn.Module) -> Iterator[None]:
+    """Put back what the code of a network's classes binds, or puts into lists, dicts and sets, outside the network.
+
+    That is every attribute of these classes, and every global that their methods name, or that functions which these
+    name do; what is installed with Python or a package is left out.
+    """
+    places = _places(network)
+    before = [(place, name, value, _copied(value)) for place, names in places for name, value in names.items()]
+    known = [(place, set(vars(place))) for place, _ in places if isinstance(place, type)]
+    try:
+        yield
+    finally:
+        for of, names in known:
+            for name in set(vars(of)) - names:
+                delattr(of, name)
+        for place, name, value, items in before:
+            if _values(place).get(name, _ABSENT) is not value:
+                _bind(place, name, value)
+            if items is not None:
+                _refill(value, items)
+
+
+_ABSENT = object()
+
+
+def _places(network: torch.nn.Module) -> list[tuple[_Place, dict[str, Any]]]:
+    """Return classes, and globals of modules, each with what may be bound there anew."""
+    classes = {one: None for part in network.modules() for one in type(part).__mro__ if not installed(one.__module__)}
+    found: list[tuple[_Place, dict[str, Any]]] = []
+    seen = set[types.CodeType]()
+    for one in classes:
+        found.append((one, {name: value for name, value in vars(one).items() if not name.startswith("__")}))
+        for value in vars(one).values():
+            function = getattr(value, "__func__", value)
+            if isinstance(function, types.FunctionType):
+                found += _of_function(function, seen)
+    return found
+
+
+def _of_function(function: types.FunctionType, seen: set[types.CodeType]) -> list[tuple[_Place, dict[str, Any]]]:
+    """Return the globals that a function names, and those of the functions that it names."""
+    if function.__code__ in seen or installed(function.__module__):
+        return []
+    seen.add(function.__code__)
+    names = {name for code in _codes(function.__code__) for name in code.co_names}
+    bound = {name: function.__globals__.get(name, _ABSENT) for name in names}
+    found: list[tuple[_Place, dict[str, Any]]] = [(function.__globals__, bound)]
+    for value in bound.values():
+        if isinstance(value, types.FunctionType):
+            found += _of_function(value, seen)
+    return found
+
+
+def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
+    yield code
+    for value in code.co_consts:
+        if isinstance(value, types.CodeType):
+            yield from _codes(value)
+
+
+def _values(place: _Place) -> Any:
+    return vars(place) if isinstance(place, type) else place
+
+
+def _bind(place: _Place, name: str, value: Any) -> None:
+    if value is _ABSENT and isinstance(place, dict):
+        place.pop(name, None)
+    elif isinstance(place, type):
+        setattr(place, name, value)
+    else:
+        place[name] = value
+
+
+def _copied(value: object) -> Any:
+    """Return the items of a container as they are; None of anything else."""
+    return value.copy() if type(value) in _CONTAINERS else None  # type: ignore[attr-defined]
+
+
+def _refill(value: Any, items: Any) -> None:
+    if isinstance(value, MutableSequence):
+        value[:] = items
+    elif isinstance(value, MutableMapping | MutableSet):
+        value.clear()
+        value.update(items)  # type: ignore[union-attr]
