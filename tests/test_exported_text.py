@@ -229,3 +229,18 @@ def test_a_folder_that_cannot_be_written_into_is_refused_before_it_is_analyzed(i
     for file in (places / "out").iterdir():
         file.replace(places / "closed" / file.name)
     refused(verb, places / "closed", said=["closed: nothing can be written there (Read-only", "choose another place"])
+
+
+def test_what_stands_in_the_place_of_a_file_is_refused_before_anything_is_predicted(inputs, places, monkeypatch):
+    def predicted(*_, **__):
+        raise AssertionError("something was computed first")
+
+    monkeypatch.setattr("causalgia.trial.turns.Trial.prepare", predicted)
+    (places / "piped").mkdir()
+    os.mkfifo(places / "piped" / "trial.toml")
+    refused("run", inputs / "trial.toml", "--out", "piped", "--force", said=["trial.toml: is a pipe or a device"])
+    (places / "kept" / "trial.zarr").mkdir(parents=True)
+    (places / "kept" / "trial.zarr" / "mine").write_text("mine")
+    refused("run", inputs / "trial.toml", "--out", "kept", "--store", said=["a folder with other things in it"])
+    assert [path.name for path in (places / "kept").iterdir()] == ["trial.zarr"]
+    assert [path.name for path in (places / "piped").iterdir()] == ["trial.toml"]

@@ -619,3 +619,9 @@ def test_answers_that_fall_to_half_precision_midway_are_refused():
     design = cg.Design(null=cg.Uniform(length=8), arms=arms, n_units=400)
     with pytest.raises(PredictorError, match="answers in float16 after float32"):
         cg.run(design, FunctionPredictor(fn, scale="log2", batch_size=16), rng=0)
+
+
+def test_masked_answers_are_refused():
+    masked = cg.FunctionPredictor(lambda x: np.ma.array(np.ones(len(x)), mask=np.arange(len(x)) == 0))
+    with pytest.raises(PredictorError, match="some of its values are masked"):
+        masked.predict(np.zeros((3, 8), np.uint8))

@@ -39,6 +39,7 @@ from causalgia.cli.folder import DECISIONS, ESTIMATES, OUTCOMES, drop, output_fo
 from causalgia.cli.screen import print_written
 from causalgia.cli.shell_words import in_shell
 from causalgia.cli.skin import OneLine, RopeOfTwo
+from causalgia.errors import printable
 from causalgia.spreadsheet import to_csv
 
 bench = typer.Typer(
@@ -118,7 +119,7 @@ def design(spec_file: _Trial, out: _Out, force: _Force = False) -> None:
     typer.echo(in_shell(mpra.report(library)))
     typer.echo("")
     print_written(out, *(path.name for path in written))
-    typer.echo(f"Next: causalgia mpra predict {spec_file} --design {out} --out virtual")
+    typer.echo(f"Next: causalgia mpra predict {printable(str(spec_file))} --design {printable(str(out))} --out virtual")
 
 
 @bench.command()
@@ -146,7 +147,7 @@ def predict(
         store.save(outcomes.assign_attrs(said_of(spec, library)), out / OUTCOMES)
     typer.echo(f"{spec.name}: {outcomes.sizes['unit']:,} elements of {library_folder} predicted.")
     print_written(out, OUTCOMES)
-    typer.echo(f"Next: causalgia mpra analyze counts.tsv --design {library_folder} --out measured")
+    typer.echo(f"Next: causalgia mpra analyze counts.tsv --design {printable(str(library_folder))} --out measured")
 
 
 @bench.command()
@@ -332,7 +333,7 @@ def analyze(
         write(folder / EFFECTS, to_csv(effects_table(adjust(fitted, method="bh"), decisions), index=False))
         print_verdicts(decisions)
         print_written(folder, OUTCOMES, FIT, EFFECTS, *figures)
-        typer.echo(f"Next: causalgia mpra compare virtual {out}")
+        typer.echo(f"Next: causalgia mpra compare virtual {printable(str(out))}")
 
 
 @bench.command()

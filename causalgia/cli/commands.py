@@ -197,7 +197,7 @@ def init(
     for place, text in files.items():
         write(place, text)
     beside = [place.name for place in files if place != path]
-    typer.echo(f"Wrote {', '.join([str(path), *beside])}. Next: causalgia run {path} --out results")
+    typer.echo(f"Wrote {', '.join([str(path), *beside])}. Next: causalgia run {printable(str(path))} --out results")
 
 
 @app.command()
@@ -392,7 +392,7 @@ def show(
     if decisions is not None:
         print_sentences(decisions)
     if not decided:
-        typer.echo(f"No verdicts yet. Next: causalgia analyze {folder}")
+        typer.echo(f"No verdicts yet. Next: causalgia analyze {printable(str(folder))}")
 
 
 def main() -> None:
@@ -405,7 +405,8 @@ def main() -> None:
 
 def _next_step(analysis: Analysis | None, folder: Path) -> str:
     """Return the command that comes after a run: analyze where a ROPE is there to decide on, else estimate."""
-    return f"Next: causalgia {'estimate' if analysis is None or analysis.rope is None else 'analyze'} {folder}"
+    verb = "estimate" if analysis is None or analysis.rope is None else "analyze"
+    return f"Next: causalgia {verb} {printable(str(folder))}"
 
 
 def _print_and_draw(

@@ -41,6 +41,7 @@ def refuse_taken(folder: Path, *, spec_file: Path | None = None, force: bool = F
         path = folder / name
         if path.is_dir():
             raise OutcomesError(f"{path} is a folder; move it away, or choose another --out")
+        check_no_pipe(path, OutcomesError)
         if path.exists() and not force and not (name == SPEC and (is_ours(path) or _same(path, spec_file))):
             held = "holds outcomes already" if name == OUTCOMES else f"holds another {name} already"
             raise OutcomesError(f"{folder} {held}; choose another --out, or --force to write over it")
@@ -53,8 +54,13 @@ def refuse_stored(folder: Path, *, spec_file: Path | None = None) -> None:
     ------
     OutcomesError
         If it does, or as `check_usable`.
+    StoreError
+        If something else than a store is in the place of one.
     """
+    from causalgia.trial.archive import Archive
+
     check_usable(folder)
+    Archive.exists(folder / STORE)
     for name in (OUTCOMES, SPEC):
         path = folder / name
         if path.exists() and not (name == SPEC and (is_ours(path) or _same(path, spec_file))):

@@ -86,6 +86,8 @@ def _as_numbers(values: object) -> NDArray[Any]:
     except Exception as error:
         msg = f"the answer, a {type(values).__name__}, cannot be read as an array ({first_line(error)}); return numpy"
         raise PredictorError(msg) from error
+    if np.ma.is_masked(values):
+        raise PredictorError("the answer is a masked array, and some of its values are masked; return numbers for all")
     if answers.dtype.kind in "iub":
         return answers.astype(np.float64)
     if answers.dtype.kind != "f":
