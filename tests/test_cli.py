@@ -270,7 +270,7 @@ def test_options_win_over_the_file(results):
 def test_removed_results_are_named(trial, results):
     assert "Removed" not in call("analyze", results).stdout
     assert "Removed" not in call("analyze", results).stdout  # written anew, so nothing is gone
-    assert "Removed decisions.nc: computed from earlier outcomes or estimates.\n" in call("estimate", results).stdout
+    assert "Removed decisions.nc: not of these results.\n" in call("estimate", results).stdout
     assert not (results / "decisions.nc").exists()
     assert "Removed" not in call("estimate", results).stdout
     assert "Removed estimates.nc, forest.png: " in call("run", trial, "--out", results, "--force").stdout

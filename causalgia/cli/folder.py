@@ -174,13 +174,13 @@ def drop(folder: Path, *names: str, rewritten: tuple[str, ...] = ()) -> None:
     >>> folder = Path(tempfile.mkdtemp())
     >>> write(folder / "decisions.nc", "")
     >>> drop(folder, "decisions.nc", "posterior.nc")
-    Removed decisions.nc: computed from earlier outcomes or estimates.
+    Removed decisions.nc: not of these results.
     """
     found = [name for name in names if (folder / name).exists()]
     for name in found:
         (folder / name).unlink()
     if gone := [name for name in found if name not in rewritten]:
-        typer.echo(f"Removed {', '.join(gone)}: computed from earlier outcomes or estimates.")
+        typer.echo(f"Removed {', '.join(gone)}: not of these results.")
 
 
 @contextmanager
