@@ -121,6 +121,83 @@ def test_a_copy_that_is_scaled_or_thinned_is_found(how, replicates):
     assert "agree better in RNA reads than counting noise allows" in cg.mpra.report(cg.mpra.quality(found))
 
 
+# honest counts that are cut off, transformed, or few
+
+
+@pytest.mark.parametrize("umis", [64, 256])
+@pytest.mark.parametrize("cut", ["saturated", "capped"])
+def test_rna_at_a_ceiling_is_neither_swapped_nor_copied(umis, cut):
+    for rng in range(4):
+        counts = simulated(rng=rng, spread=1.1, depth_rna=900.0)
+        dna, rna = reads(counts)
+        top = np.rint(umis * -np.expm1(-rna / umis)) if cut == "saturated" else np.minimum(rna, umis - 1)
+        assert verdicts(again(counts, dna, top)) == []
+
+
+def test_few_oligos_are_not_called_swapped():
+    """Of sets of 5 elements with 3 barcodes log ratios fall with DNA by chance in some."""
+    assert [verdicts(simulated(5, rng=rng, barcodes=3, spread=0.5)) for rng in range(60)] == [[]] * 60
+
+
+@pytest.mark.parametrize("most", [100, 255])
+def test_a_copy_is_found_below_a_ceiling(most):
+    counts = simulated(depth_rna=60.0)
+    dna, rna = reads(counts)
+    rna[:, 3] = rna[:, 1]
+    assert verdicts(again(counts, dna, np.minimum(rna, most))) == [("copied", ("2", "4"))]
+
+
+def test_cells_at_a_ceiling_do_not_agree():
+    for rng in range(6):
+        counts = simulated(80, rng=rng, depth_dna=60_000.0, depth_rna=60_000.0, barcodes=10)
+        assert verdicts(again(counts, *(np.minimum(x, 65_535) for x in reads(counts)))) == []
+
+
+TRANSFORMED = {
+    "scaled": lambda x: np.rint(x / 30),
+    "normalized": lambda x: np.rint(x / x.sum(axis=0) * 2e3),
+    "logarithms": lambda x: np.rint(np.log2(1 + x)),
+}
+
+
+@pytest.mark.parametrize("how", TRANSFORMED)
+def test_transformed_counts_are_not_called_copies(how):
+    counts = simulated(80, depth_rna=200.0, disp_rna=0.02, sd_replicate=0.05)
+    dna, rna = reads(counts)
+    found = again(counts, dna, TRANSFORMED[how](rna))
+    assert verdicts(found) == [("transformed", ("1", "2", "3", "4"))]
+    said = cg.mpra.report(cg.mpra.quality(found))
+    assert "seems to be no reads as they were counted: in 6 of 6 pairs" in said
+    assert "give the raw counts" in said
+    assert "leave one" not in said
+
+
+def test_real_counts_that_were_normalized_are_not_called_copies(shared):
+    at = shared / "reference" / "mpra_real" / "library1"
+    counts = cg.mpra.read_counts(at / "counts.tsv.gz", arms=at / "arms.tsv")
+    dna, rna = reads(counts)
+    assert verdicts(again(counts, dna, np.rint(rna / rna.sum(axis=0) * 1e5))) == [("transformed", ("1", "2", "3"))]
+
+
+def test_a_replicate_of_few_reads_does_not_stand_apart():
+    """Log ratios of few reads are no normal numbers: one oligo without RNA lies 10 below the others."""
+    for rng in range(25):
+        assert verdicts(simulated(80, rng=rng, spread=1.1, barcodes=10, depth_dna=3.0, depth_rna=3.0)) == []
+    for rng in range(15):
+        counts = simulated(rng=rng)
+        dna, rna = reads(counts)
+        rna[:, 2] = np.random.default_rng(rng).binomial(rna[:, 2].astype(int), 1 / 30)
+        assert verdicts(again(counts, dna, rna)) == []
+
+
+def test_copies_of_one_replicate_among_others_stay_accused():
+    counts = simulated()
+    dna, rna = reads(counts)
+    rna[:, 2:] = rna[:, [1]] * np.array([2, 3])
+    wanted = [("copied", pair) for pair in (("2", "3"), ("2", "4"), ("3", "4"))]
+    assert verdicts(again(counts, dna, rna)) == wanted
+
+
 # how reads split between two replicates
 
 
@@ -230,6 +307,24 @@ def test_of_two_replicates_that_do_not_agree_neither_is_named(columns, by):
 def test_two_sound_replicates_agree(settings):
     for rng in range(10):
         assert verdicts(simulated(replicates=2, rng=rng, **settings)) == []
+
+
+@pytest.mark.parametrize("replicates", [3, 4])
+def test_labels_of_dna_that_are_out_of_order_are_found(replicates):
+    """Activities differ so much that those of sums over eight barcodes still repeat."""
+    counts = simulated(replicates=replicates, spread=2.0, p_missing=0.0)
+    found = shuffled(counts, ("dna",), np.random.default_rng(1), "barcode")
+    assert verdicts(found) == [("outlier", (str(replicates),))]
+    assert f"replicate {replicates} stands apart: its DNA reads" in cg.mpra.report(cg.mpra.quality(found))
+
+
+def test_dna_of_few_reads_or_of_equal_barcodes_is_not_out_of_order():
+    for rng in range(5):
+        assert verdicts(simulated(rng=rng, sd_abundance=0.0)) == []
+        counts = simulated(rng=rng, p_missing=0.0)
+        dna, rna = reads(counts)
+        dna[:, 2] = np.random.default_rng(rng).binomial(dna[:, 2].astype(int), 1 / 40)
+        assert verdicts(again(counts, dna, rna)) == []
 
 
 def test_three_replicates_of_which_no_two_agree():

@@ -52,7 +52,7 @@ def quality(counts: xr.Dataset, *, min_dna: float = 10.0, outlier: float = OUTLI
         out, ``floor_oligos``, that of oligos which lose all, and ``floor_error``, the squared error of an oligo's mean
         over the least there is; ``attrs["advised_floor"]`` is the lowest floor within 2 % of that. And
         ``attrs["verdicts"]``, a JSON list of what is wrong with replicates: ``verdict`` (``outlier``, ``copied``,
-        ``disagree``, ``swapped``), ``replicates``, ``says``.
+        ``transformed``, ``disagree``, ``swapped``), ``replicates``, ``says``.
 
     Raises
     ------
