@@ -315,6 +315,15 @@ def test_negatives_beside_as_many_large_effects_are_not_called(tmp_path):
     assert called <= 20  # of 8 expected at a false discovery rate of 5 %; .56 of them by the posterior's FDR
 
 
+def test_verdicts_by_holm_are_those_of_tests(folder, tmp_path):
+    asked = ("mpra", "analyze", folder / "counts.tsv.gz", "--design", folder / "LIB", "--method", "two_way")
+    found = {error: call(*asked, "--error", error, "--out", tmp_path / error).stdout for error in ("bh", "holm")}
+    verdicts = {error: pd.read_csv(tmp_path / error / "effects.csv")["verdict"] for error in found}
+    assert set(verdicts["holm"]) <= {"increases", "decreases", "undecided"}
+    assert (verdicts["holm"] != "undecided").sum() <= (verdicts["bh"] != "undecided").sum()
+    assert "posterior" not in found["holm"]
+
+
 def test_a_control_that_is_no_arm_is_named(folder, tmp_path):
     asked = ("mpra", "analyze", folder / "counts.tsv.gz", "--design", folder / "LIB", "--out", tmp_path / "x")
     refused(*asked, "--control", "placbo", said=["no arm 'placbo'", "did you mean 'placebo'?"])
@@ -341,12 +350,14 @@ CURES = {  # what is asked, and what the cure says in the words of the command l
     (*NOISY, "--min-dna", "1e9"): "--min-dna",
     (*NOISY, "--min-barcodes", "100"): "--min-barcodes 100",
     (*NOISY, "--level", "2"): "--level 2.0 is not between",
-    (*NOISY, "--error", "foo"): "--error",
+    (*NOISY, "--error", "foo"): "'bh', 'holm', 'local', 'bayes_fdr'",
+    (*NOISY, "--control", "scramble"): "no element has 'scramble' and another arm beside it",
+    (*NOISY, "--arms", "GATA1,GATA2"): "--arms: no arm 'GATA2'",
     (*NOISY, "--replicates", "7"): "--replicates=7: no replicate '7'",
     (*NOISY, "--contrasts", "GATA1 - foo"): "foo",
     ("mpra", "analyze", "{counts}", "--design", "{few}", "--control", "a", "--out", "{out}"): "add its row there",
     ("mpra", "power", *PILOT, "--pilot-replicates", "7"): "--pilot-replicates=7: no replicate",
-    ("mpra", "power", *PILOT, "--pilot-arms", "nosuch"): "no arm 'nosuch'",
+    ("mpra", "power", *PILOT, "--pilot-arms", "nosuch"): "--pilot-arms: no arm 'nosuch'",
     ("mpra", "power", "--pilot-arms", "GATA1"): "give its counts, --pilot",
     ("mpra", "power", "--random-barcodes", "nan"): "--random-barcodes nan: give 0 (Poisson) or more",
     ("mpra", "power", "--effect", "nan"): "--effect",
@@ -356,6 +367,8 @@ CURES = {  # what is asked, and what the cure says in the words of the command l
     ("mpra", "power", "--depth", "inf"): "--depth",
     ("mpra", "power", "--recovery", "2"): "--recovery",
     ("mpra", "power", "--alpha", "2"): "--alpha",
+    ("mpra", "power", "--alpha", "0"): "for example --alpha 0.05",
+    ("mpra", "power", "--alpha", ".1", "--q", ".05"): "--alpha 0.1 and --q 0.05 are two levels of one test",
     ("mpra", "power", "--q", "2"): "--q",
     ("mpra", "power", "--sd-barcode", "-1"): "--sd-barcode",
     ("mpra", "power", "--tau", "nan"): "--tau nan",
@@ -363,6 +376,7 @@ CURES = {  # what is asked, and what the cure says in the words of the command l
     ("mpra", "cheapest", "--halfwidth", ".1", "--effect", "1"): "give --halfwidth (an interval) or --effect (a test)",
     ("mpra", "cheapest", "--halfwidth", "nan"): "--halfwidth",
     ("mpra", "cheapest", "--halfwidth", "1e-9"): "--max-barcodes, --max-replicates or --depth",
+    ("mpra", "cheapest", "--halfwidth", ".1", "--price", "{trial}"): "it has no 'pool'; copy the packaged one",
     ("mpra", "cheapest", "--oligos", "3"): "raise --oligos, ask for less",
     ("mpra", "cheapest", "--budget", "1"): "raise --budget",
     ("mpra", "cheapest", "--halfwidth", ".1", "--oligo-length", "5000"): "5000 nt",
@@ -372,23 +386,34 @@ CURES = {  # what is asked, and what the cure says in the words of the command l
     ("mpra", "compare", "{virtual}", "{measured}", "--task", "K562", "--contrast", "nosuch"): "no contrast 'nosuch'",
     ("mpra", "compare", "{AB}", "{CD}"): "name them alike",
     ("mpra", "compare", "{flat}", "{AB}"): "name the others: --contrast",
-    ("mpra", "compare", "{ragged}", "{ragged}"): "compare one at a time: --contrast",
-    ("mpra", "compare", "{AB}", "{virtual}"): "causalgia mpra analyze",
+    ("mpra", "compare", "{ragged}", "{too}"): "compare one at a time: --contrast",
+    ("mpra", "compare", "{tied}", "{A}"): "cannot agree; compare elements that do differ",
+    ("mpra", "compare", "{AB}", "{virtual}"): "causalgia mpra analyze counts.tsv --design LIB --out measured",
+    ("mpra", "compare", "{measured}", "{measured}"): "is given for both trials",
 }
 
 
 @pytest.mark.parametrize("asked", CURES, ids=lambda asked: " ".join(asked[1:])[:80])
 def test_cures_are_in_the_words_of_the_command_line(folder, tmp_path, asked):
     places = {name: folder / name for name in ("LIB", "virtual", "measured")} | {"counts": folder / "counts.tsv.gz"}
+    places["trial"] = folder / "trial.toml"
     places |= {"out": tmp_path / "out", "few": tmp_path / "few.tsv"}
     places["few"].write_text("oligo_name\telement\tarm\nfoo\te\ta\n")
     effects = pd.DataFrame({"element": [f"e{i}" for i in range(12)], "effect": np.arange(12.0), "se": 0.5})
-    for name, contrasts in {"AB": "AB", "CD": "CD", "flat": "AB", "ragged": "AB"}.items():
+    for name, contrasts in {
+        "AB": "AB",
+        "A": "A",
+        "CD": "CD",
+        "flat": "AB",
+        "ragged": "AB",
+        "too": "AB",
+        "tied": "A",
+    }.items():
         table = pd.concat([effects.assign(contrast=one) for one in contrasts])
-        if name == "flat":
+        if name in ("flat", "tied"):
             table["effect"] = np.where(table["contrast"] == "A", 1.0, table["effect"])
         places[name] = tmp_path / f"{name}.csv"
-        (table.iloc[:-1] if name == "ragged" else table).to_csv(places[name], index=False)
+        (table.iloc[:-1] if name in ("ragged", "too") else table).to_csv(places[name], index=False)
     found = call(*(str(part).format(**places) for part in asked), code=2).stderr
     said = found
     for place in places.values():
@@ -418,6 +443,7 @@ def test_a_device_is_no_file(folder, tmp_path, asked, bad):
         os.mkfifo(tmp_path / "pipe")
         bad = str(tmp_path / "pipe")
     places = {name: folder / name for name in ("LIB", "virtual", "measured")} | {"counts": folder / "counts.tsv.gz"}
+    places["trial"] = folder / "trial.toml"
     places |= {"out": tmp_path / "out", "trial": folder / "trial.toml", "bad": bad}
     refused(*(part.format(**places) for part in asked), said=f"{bad}: is a pipe or a device, not a file")
 

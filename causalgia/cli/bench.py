@@ -39,7 +39,7 @@ from causalgia.cli.folder import DECISIONS, ESTIMATES, OUTCOMES, drop, output_fo
 from causalgia.cli.screen import print_written
 from causalgia.cli.shell_words import in_shell
 from causalgia.cli.skin import OneLine, RopeOfTwo
-from causalgia.errors import printable
+from causalgia.errors import OutcomesError, printable
 from causalgia.spreadsheet import to_csv
 
 bench = typer.Typer(
@@ -89,6 +89,15 @@ _Dispersion = Annotated[
     ),
 ]
 _Rope = "Region of practical equivalence on log2: -0.1,0.1 (or --rope -0.1 0.1), or 0 for direction alone."
+
+
+class ErrorRate(StrEnum):
+    """Which error rate of verdicts is bounded: two of tests, two of the posterior."""
+
+    bh = "bh"
+    holm = "holm"
+    local = "local"
+    bayes_fdr = "bayes_fdr"
 
 
 class Fitting(StrEnum):
@@ -167,7 +176,7 @@ def power(
     tau: _Tau = None,
     recovery: _Recovery = 1.0,
     barcode_dispersion: _Dispersion = None,
-    alpha: Annotated[float, typer.Option(help="Level of the two-sided test.")] = 0.05,
+    alpha: Annotated[float | None, typer.Option(help="Level of the two-sided test; default: 0.05.")] = None,
     q: Annotated[float | None, typer.Option(help="False discovery rate, instead of --alpha.")] = None,
     pilot: _Pilot = None,
     library_folder: _PilotLibrary = None,
@@ -289,8 +298,9 @@ def analyze(
     min_barcodes: Annotated[int, typer.Option(min=1, help="Leave out elements with fewer barcodes, in every arm.")] = 1,
     rope: Annotated[str, typer.Option(help=_Rope)] = "0",
     error: Annotated[
-        str, typer.Option(help="Error rate that is bounded: bh, of tests; or of the posterior, local or bayes_fdr.")
-    ] = "bh",
+        ErrorRate,
+        typer.Option(help="Error rate that is bounded: of tests, bh or holm; or of the posterior, local or bayes_fdr."),
+    ] = ErrorRate.bh,
     level: Annotated[float, typer.Option(help="1 minus the error rate of verdicts.")] = 0.95,
     rng: Annotated[int, typer.Option(min=0, help="Seed of draws.")] = 0,
     force: _Force = False,
@@ -316,8 +326,8 @@ def analyze(
         crossover = "assigned" not in outcomes
         if crossover:
             fitted = mpra.fit(counts, **vars(asked), method=method.value)
-            evidence = fitted if error == "bh" else infer(fitted, rng=rng)
-            decisions = decide(evidence, rope=rope_of(rope), error=error, level=level)
+            evidence = fitted if error in (ErrorRate.bh, ErrorRate.holm) else infer(fitted, rng=rng)
+            decisions = decide(evidence, rope=rope_of(rope), error=error.value, level=level)
         typer.echo(in_shell(mpra.report(quality)))
         typer.echo(in_shell(mpra.report(counts)))
         drop(folder, ESTIMATES, DECISIONS, FIT, EFFECTS, rewritten=(FIT, EFFECTS) if crossover else ())
@@ -362,6 +372,8 @@ def compare(
     """
     from causalgia import mpra
 
+    if virtual.resolve() == measured.resolve():
+        raise OutcomesError(f"{virtual} is given for both trials; give the virtual one first, then the measured one")
     with nullcontext() if out is None else output_folder(out) as folder:
         of_bench = measured_in(measured)
         chosen = {name: name for name in contrast} if contrast else None

@@ -129,17 +129,37 @@ def question_of_counts(
         raise ContrastError(f"--control: no arm {quoted(control)}{hint} The arms are {listed(known)}")
     if arms is None:
         return Question(control, _beside(counts, known, control))
-    return Question(control, [a for a in map(str.strip, arms.split(",")) if a not in ("", control)])
+    given = [arm for arm in names_in(arms) or [] if arm != control]
+    _check_arms("--arms", given, known)
+    return Question(control, given)
+
+
+def _check_arms(option: str, given: list[str], known: list[str]) -> None:
+    from causalgia.effects.weights import listed
+    from causalgia.expressions import nearest
+
+    for arm in given:
+        if arm not in known:
+            hint = nearest(arm, known) or "."
+            raise ContrastError(f"{option}: no arm {quoted(arm)}{hint} The arms are {listed(known)}")
 
 
 def _beside(counts: xr.Dataset, arms: list[str], control: str) -> list[str] | None:
     """Return the arms that stand beside the control in some element, None if all do: not the pairs of a library."""
     import pandas as pd
 
-    rows = pd.DataFrame({name: counts[name].to_numpy().astype(str) for name in ("element", "arm")}).drop_duplicates()
+    from causalgia.mpra.counting.sides import CONTROLS
+
+    names = ("element", "arm", "group")
+    rows = pd.DataFrame({name: counts[name].to_numpy().astype(str) for name in names}).drop_duplicates(names[:2])
     controlled = set(rows.loc[rows["arm"] == control, "element"])
     found = {str(arm) for arm, of in rows.groupby("arm")["element"] if not controlled.isdisjoint(of)}
     beside = [arm for arm in arms if arm in found and arm != control]
+    if not beside and rows.loc[~rows["group"].isin(CONTROLS), "element"].duplicated().any():
+        raise ContrastError(
+            f"--control: no element has {quoted(control)} and another arm beside it, so nothing can be compared with "
+            f"it; the arms are {', '.join(map(printable, arms))}"
+        )
     return beside if 0 < len(beside) < len(arms) - 1 else None
 
 
@@ -181,6 +201,7 @@ def pilot_of(
         raise OutcomesError("--pilot needs --design (its library or side table) and --control (an arm of it)")
     try:
         read = mpra.read_counts(counts, arms=side_of(library), replicates=replicates)
+        _check_arms("--pilot-arms", arms or [], list(dict.fromkeys(read["arm"].to_numpy().astype(str).tolist())))
         return mpra.components(read, control=control, arms=arms)
     except CausalgiaError as error:  # --replicates and --arms are those of the next library
         raise type(error)(re.sub(r"\b(replicates|arms)=", r"pilot_\1=", str(error))) from error
@@ -334,7 +355,10 @@ def measured_in(place: Path) -> xr.Dataset | pd.DataFrame:
     if not place.is_dir():
         return _table(place)
     if not (place / FIT).is_file():
-        raise OutcomesError(f"{place} holds no {FIT}; make it with: causalgia mpra analyze counts.tsv --out {place}")
+        raise OutcomesError(
+            f"{place} holds no {FIT}: give the folder of the measured trial, which is written by: "
+            "causalgia mpra analyze counts.tsv --design LIB --out measured"
+        )
     return netcdf.read(place / FIT)
 
 

@@ -141,6 +141,9 @@ def require_positive(value: Any, name: str) -> float:
     return float(value)
 
 
+_EXAMPLES = {"level": 0.95, "alpha": 0.05, "q": 0.05}
+
+
 def require_probability(value: Any, name: str) -> float:
     """Refuse what is no probability strictly between 0 and 1.
 
@@ -154,6 +157,6 @@ def require_probability(value: Any, name: str) -> float:
     number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
     if not number or not 0 < float(value) < 1:
         raise EstimateError(
-            f"{name}={quoted(value)} is not between 0 and 1; for example {name}={0.95 if name == 'level' else 0.8}"
+            f"{name}={quoted(value)} is not between 0 and 1; for example {name}={_EXAMPLES.get(name, 0.8)}"
         )
     return float(value)

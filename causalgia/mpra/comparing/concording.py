@@ -116,7 +116,9 @@ def concordance(
     names = matched_contrasts(sides[0]["contrast"], sides[1]["contrast"], contrasts)
     parts, lost = [], {}
     for name, of_virtual in names.items():
-        pair, lost[printable(name)] = pair_of(_of(sides[0], of_virtual), _of(sides[1], name), name)
+        pair, lost[printable(name)] = pair_of(
+            _of(sides[0], of_virtual), _of(sides[1], name), name, others=len(names) > 1
+        )
         parts.append(_compared(pair, n_bins, level, ci_prob))
     together = _together(parts, list(names)).assign_coords(virtual_contrast=("contrast", list(names.values())))
     return together.assign_attrs(_said(virtual, measured, lost, level, ci_prob))

@@ -62,7 +62,9 @@ def without_controls(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]
     return table[~out], {str(group): int(n) for group, n in left.items()}
 
 
-def pair_of(virtual: pd.DataFrame, measured: pd.DataFrame, contrast: str) -> tuple[Pair, dict[str, Any]]:
+def pair_of(
+    virtual: pd.DataFrame, measured: pd.DataFrame, contrast: str, *, others: bool = False
+) -> tuple[Pair, dict[str, Any]]:
     """Match the two sides of one contrast by the names of the elements.
 
     Parameters
@@ -71,6 +73,8 @@ def pair_of(virtual: pd.DataFrame, measured: pd.DataFrame, contrast: str) -> tup
         As from `causalgia.mpra.comparing.sides.effects_by_element`, of one contrast.
     contrast
         Its name, for errors.
+    others
+        Whether there are other contrasts, which an error may advise.
 
     Returns
     -------
@@ -94,7 +98,7 @@ def pair_of(virtual: pd.DataFrame, measured: pd.DataFrame, contrast: str) -> tup
         "only measured": len(set(of_test["element"]) - set(virtual["element"])),
         "controls": controls,
     }
-    _require_enough(both, virtual, of_test, contrast)
+    _require_enough(both, virtual, of_test, contrast, others)
     return _arrays(both), lost
 
 
@@ -123,7 +127,9 @@ def _require_probabilities(values: Array, name: str, measured: pd.DataFrame) -> 
         )
 
 
-def _require_enough(both: pd.DataFrame, virtual: pd.DataFrame, measured: pd.DataFrame, contrast: str) -> None:
+def _require_enough(
+    both: pd.DataFrame, virtual: pd.DataFrame, measured: pd.DataFrame, contrast: str, others: bool
+) -> None:
     if len(both) < LEAST:
         names = [side["element"].iloc[0] if len(side) else "none" for side in (virtual, measured)]
         other = other_library(names[1], virtual["element"])
@@ -142,7 +148,8 @@ def _require_enough(both: pd.DataFrame, virtual: pd.DataFrame, measured: pd.Data
         if np.ptp(values) <= 1e-12 * max(1.0, float(np.abs(values).max())):
             raise EstimateError(
                 f"contrast {quoted(contrast)}: all {side} effects are {values[0]:g}, and elements that do not differ "
-                "cannot agree; name the others: contrasts={...}"
+                "cannot agree"
+                + ("; name the others: contrasts={...}" if others else "; compare elements that do differ")
             )
 
 

@@ -293,8 +293,8 @@ def _odd_dna(counts: xr.Dataset, names: list[str]) -> list[Finding]:
         return []
     says = (
         f"replicate {names[i]} stands apart: its DNA reads of barcodes correlate (by rank) at most {own:.2f} with "
-        f"those of the others, which correlate at least {others:.2f} among themselves; check which barcodes and sample its "
-        "column of DNA is of, or leave the replicate out"
+        f"those of the others, which correlate at least {others:.2f} among themselves; check which barcodes and sample "
+        "its column of DNA is of, or leave the replicate out"
     )
     return [Finding("outlier", (names[i],), says)]
 

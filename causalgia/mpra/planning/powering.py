@@ -43,7 +43,7 @@ def power(
     recovery: float = 1.0,
     barcode_dispersion: float | None = None,
     slope: float | None = None,
-    alpha: float = 0.05,
+    alpha: float | None = None,
     q: float | None = None,
     share_true: float = 0.1,
     level: float = 0.95,
@@ -101,7 +101,7 @@ def power(
         Measured log2 effect for one unit of the virtual effect: the slope of `concordance` in an earlier library; 1
         where the predictor predicts log2 activity itself.
     alpha
-        Level of the two-sided test.
+        Level of the two-sided test; without `q` 0.05.
     q, share_true
         Instead of alpha: the level of Benjamini-Hochberg, and the share of elements that have an effect (of this size).
     level
@@ -142,7 +142,10 @@ def power(
     >>> many["power"].round(2).values
     array([0.75, 0.99])
     """
-    level, alpha = require_probability(level, "level"), require_probability(alpha, "alpha")
+    level = require_probability(level, "level")
+    if alpha is not None and q is not None:
+        raise EstimateError(f"alpha={quoted(alpha)} and q={quoted(q)} are two levels of one test; give one of the two")
+    alpha = require_probability(0.05 if alpha is None else alpha, "alpha")
     said = Said(
         sd_barcode=sd_barcode,
         sd_replicate=sd_replicate,
