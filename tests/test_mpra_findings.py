@@ -184,6 +184,7 @@ def test_a_replicate_of_few_reads_does_not_stand_apart():
     for rng in range(25):
         assert verdicts(simulated(80, rng=rng, spread=1.1, barcodes=10, depth_dna=3.0, depth_rna=3.0)) == []
     for rng in range(15):
+        assert verdicts(simulated(2, rng=rng)) == []  # four oligos are too few to say
         counts = simulated(rng=rng)
         dna, rna = reads(counts)
         rna[:, 2] = np.random.default_rng(rng).binomial(rna[:, 2].astype(int), 1 / 30)

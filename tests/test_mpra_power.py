@@ -375,7 +375,7 @@ def test_a_price_list_of_ones_own(tmp_path: Path) -> None:
         ({"sd_barcode": 0.5, "sd_replicate": 0.1, "sd_count": 0.5, "weights": (1.0, 1.0)}, "do not sum to 0"),
         ({"sd_barcode": 0.5, "sd_replicate": 0.1, "sd_count": 0.5, "tau": 0.5, "backgrounds": 1}, "backgrounds=1"),
         ({"sd_barcode": 0.5, "sd_replicate": 0.1, "sd_count": 0.5, "alpha": 5}, "alpha=5"),
-        ({"sd_barcode": 0.5, "sd_replicate": 0.1, "sd_count": 0.5, "barcode_dispersion": -1}, "0 is Poisson"),
+        ({"sd_barcode": 0.5, "sd_replicate": 0.1, "sd_count": 0.5, "barcode_dispersion": -1}, r"0 \(Poisson\)"),
     ],
 )
 def test_what_is_missing_is_said(settings: dict[str, float], said: str) -> None:

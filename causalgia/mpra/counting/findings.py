@@ -61,12 +61,12 @@ def findings(counts: xr.Dataset, sums: xr.Dataset) -> list[Finding]:
     in other replicates, either way), by more than three standard errors, and where RNA does not saturate. A swapped
     replicate has neither of the next two.
 
-    ``outlier``: of three or more replicates, one whose rank correlations with the others say that less than three
-    quarters as much of it repeats as of them, ``(mean r with the others / mean r among the others)^2 < .75``, by more
-    than three standard errors, and that this is not for its fewer reads: the mean r among the others is lowered first
-    by the counting noise that it has and they have not, ``1/dna + 1/rna`` of each oligo. Or one whose DNA reads of
-    barcodes repeat in none of the others (rank correlations below .3) where theirs do (above .5), and which has five
-    reads of DNA a barcode or more: labels that are out of order. Of two replicates whose DNA alone does not repeat
+    ``outlier``: of three or more replicates of ten or more oligos, one whose rank correlations with the others say that
+    less than three quarters as much of it repeats as of them, ``(mean r with the others / mean r among the others)^2 <
+    .75``, by more than three standard errors, and that this is not for its fewer reads: the mean r among the others is
+    lowered first by the counting noise that it has and they have not, ``1/dna + 1/rna`` of each oligo. Or one whose DNA
+    reads of barcodes repeat in no other (rank correlations below .3) where theirs do (above .5), and which has
+    five reads of DNA a barcode or more: labels that are out of order. Of two replicates whose DNA alone does not repeat
     nothing is said, nor where barcodes do not differ in abundance.
 
     ``disagree``: in no pair of replicates do activities of oligos repeat, nor reads of barcodes in RNA or in DNA: the
@@ -232,6 +232,8 @@ def _outliers(sums: xr.Dataset, names: list[str]) -> list[Finding]:
         return []
     of = [sums["replicate"].to_numpy().astype(str).tolist().index(name) for name in names]
     ratio, seen = sums["log2_ratio"].to_numpy()[:, of], sums["n_bc"].to_numpy()[:, of] > 0
+    if seen.all(axis=1).sum() < LEAST_OLIGOS:
+        return []
     R = len(names)
     # of ranks: where reads are few, one oligo without RNA has the log ratio that decides a correlation
     r = np.array([[_over(ratio, seen, i, j, ranks=True) for j in range(R)] for i in range(R)])
