@@ -155,7 +155,7 @@ def _asked(verb, folder):
             "--control",
             "none",
         ),
-        "mpra compare": ("mpra", "compare", folder / "effects.tsv", folder / "effects.tsv"),
+        "mpra compare": ("mpra", "compare", folder / "effects.tsv", folder / "measured.tsv"),
     }[verb]
 
 
@@ -177,7 +177,8 @@ def inputs(tmp_path_factory):
     call("mpra", "design", folder / "trial.toml", "--out", folder / "library")
     _bench(folder)
     rows = "".join(f"e{i}\t{i / 7}\t0.1\n" for i in range(9))
-    (folder / "effects.tsv").write_text("element\teffect\tse\n" + rows)
+    for name in ("effects.tsv", "measured.tsv"):
+        (folder / name).write_text("element\teffect\tse\n" + rows)
     return folder
 
 
