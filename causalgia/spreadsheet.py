@@ -50,6 +50,13 @@ def of_cell(text: str) -> str:
     return _ESCAPE.sub(_meant, plain)
 
 
+def of_column(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Return a column of a table with the texts that `as_cell` wrote; what is no text stays."""
+    if column.dtype.kind in "biufc":
+        return column
+    return column.map({cell: of_cell(cell) if isinstance(cell, str) else cell for cell in column.unique()})
+
+
 def _escape(code: int) -> str:
     return rf"\x{code:02x}" if code < 2**8 else rf"\u{code:04x}" if code < 2**16 else rf"\U{code:08x}"
 

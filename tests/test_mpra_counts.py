@@ -12,6 +12,7 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
+from causalgia import spreadsheet
 from causalgia.errors import ContrastError, CountsError, EstimateError, OutcomesError
 from causalgia.mpra.counting import sides
 from causalgia.mpra.counting.examples import simulated
@@ -194,7 +195,7 @@ def test_a_bad_side_table_is_refused(tmp_path, side, message):
 
 def test_of_a_side_table_only_the_cells_that_are_used_are_taken_apart(tmp_path, monkeypatch):
     unescaped = []
-    monkeypatch.setattr(sides, "of_cell", lambda cell: unescaped.append(cell) or cell)
+    monkeypatch.setattr(spreadsheet, "of_cell", lambda cell: unescaped.append(cell) or cell)
     rows = "".join(
         f"{name}\tu1\t{arm}\tsome words\n" for name, arm in zip("abcdef", ["control", "GATA"] * 3, strict=True)
     )

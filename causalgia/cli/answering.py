@@ -5,11 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 from causalgia.cli.folder import DECISIONS, ESTIMATES, figure_of, table_of, write
-from causalgia.cli.screen import print_answers
-from causalgia.errors import printable
+from causalgia.cli.screen import echo, print_answers
 from causalgia.spreadsheet import to_csv
 
 if TYPE_CHECKING:
@@ -36,7 +33,7 @@ def give_answer(answer: Answer, folder: Path, *, all_rows: bool = False) -> tupl
     for name, table in answer.findings.items():
         write(folder / table_of(name), to_csv(table.to_dataframe()))
     try:
-        typer.echo(f"{answer.question}\n")
+        echo(f"{answer.question}\n")
         print_answers(answer.estimates, decisions, all_rows=all_rows)
         print_sentences(decisions)
     finally:
@@ -59,4 +56,4 @@ def _figures_of(answer: Answer) -> dict[str, str]:
 def print_sentences(decisions: xr.Dataset) -> None:
     """Print what the contrasts say together, where that is kept with their decisions."""
     if said := str(decisions.attrs.get("answer", "")):
-        typer.echo(printable(f"{said}\n"))
+        echo(f"{said}\n")

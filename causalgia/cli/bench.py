@@ -36,10 +36,10 @@ from causalgia.cli.bench_tables import (
     virtual_in,
 )
 from causalgia.cli.folder import DECISIONS, ESTIMATES, OUTCOMES, drop, output_folder, write
-from causalgia.cli.screen import print_written
+from causalgia.cli.screen import echo, print_written
 from causalgia.cli.shell_words import in_shell
 from causalgia.cli.skin import OneLine, RopeOfTwo
-from causalgia.errors import OutcomesError, printable
+from causalgia.errors import OutcomesError
 from causalgia.spreadsheet import to_csv
 
 bench = typer.Typer(
@@ -125,10 +125,10 @@ def design(spec_file: _Trial, out: _Out, force: _Force = False) -> None:
         library = mpra.library(spec.design, rng=spec.rng, **spec.options)
         library = library.assign_attrs(name=spec.name, analysis=spec.analysis.to_json())
         written = mpra.write_library(library, out, overwrite=force)
-    typer.echo(in_shell(mpra.report(library)))
-    typer.echo("")
+    echo(in_shell(mpra.report(library)))
+    echo()
     print_written(out, *(path.name for path in written))
-    typer.echo(f"Next: causalgia mpra predict {printable(str(spec_file))} --design {printable(str(out))} --out virtual")
+    echo(f"Next: causalgia mpra predict {spec_file} --design {out} --out virtual")
 
 
 @bench.command()
@@ -154,9 +154,9 @@ def predict(
     with output_folder(out):
         outcomes = mpra.virtual_trial(library, predictor_of(spec, spec_file, device), flanks=flanks_of(flanks))
         store.save(outcomes.assign_attrs(said_of(spec, library)), out / OUTCOMES)
-    typer.echo(f"{spec.name}: {outcomes.sizes['unit']:,} elements of {library_folder} predicted.")
+    echo(f"{spec.name}: {outcomes.sizes['unit']:,} elements of {library_folder} predicted.")
     print_written(out, OUTCOMES)
-    typer.echo(f"Next: causalgia mpra analyze counts.tsv --design {printable(str(library_folder))} --out measured")
+    echo(f"Next: causalgia mpra analyze counts.tsv --design {library_folder} --out measured")
 
 
 @bench.command()
@@ -210,8 +210,8 @@ def power(
         **noise_of(known, sd_barcode=sd_barcode, sd_replicate=sd_replicate, tau=tau),
     )
     of = "one element" if backgrounds is None else "the average over backgrounds"
-    typer.echo(f"A log2 effect of {of}, two-sided test at {found['alpha'].values.ravel()[0]:.3g}")
-    typer.echo(grid(found))
+    echo(f"A log2 effect of {of}, two-sided test at {found['alpha'].values.ravel()[0]:.3g}")
+    echo(grid(found))
 
 
 @bench.command()
@@ -273,8 +273,8 @@ def cheapest(
         **noise,
     )
     for name, value in found.data_vars.items():
-        typer.echo(f"{name:<12}{value.item():,.4g}" if value.dtype.kind == "f" else f"{name:<12}{value.item():,}")
-    typer.echo(f"Prices in {found.attrs['currency']}, {found.attrs['prices']}: {found.attrs['note']}")
+        echo(f"{name:<12}{value.item():,.4g}" if value.dtype.kind == "f" else f"{name:<12}{value.item():,}")
+    echo(f"Prices in {found.attrs['currency']}, {found.attrs['prices']}: {found.attrs['note']}")
 
 
 @bench.command(cls=RopeOfTwo)
@@ -328,8 +328,8 @@ def analyze(
             fitted = mpra.fit(counts, **vars(asked), method=method.value)
             evidence = fitted if error in (ErrorRate.bh, ErrorRate.holm) else infer(fitted, rng=rng)
             decisions = decide(evidence, rope=rope_of(rope), error=error.value, level=level)
-        typer.echo(in_shell(mpra.report(quality)))
-        typer.echo(in_shell(mpra.report(counts)))
+        echo(in_shell(mpra.report(quality)))
+        echo(in_shell(mpra.report(counts)))
         drop(folder, ESTIMATES, DECISIONS, FIT, EFFECTS, rewritten=(FIT, EFFECTS) if crossover else ())
         said = {"analysis": Analysis(**asked.contrast, target=target_in(outcomes)).to_json(), "rng": str(rng)}
         store.save(outcomes.assign_attrs(said), folder / OUTCOMES)
@@ -343,7 +343,7 @@ def analyze(
         write(folder / EFFECTS, to_csv(effects_table(adjust(fitted, method="bh"), decisions), index=False))
         print_verdicts(decisions)
         print_written(folder, OUTCOMES, FIT, EFFECTS, *figures)
-        typer.echo(f"Next: causalgia mpra compare virtual {printable(str(out))}")
+        echo(f"Next: causalgia mpra compare virtual {out}")
 
 
 @bench.command()
@@ -378,7 +378,7 @@ def compare(
         of_bench = measured_in(measured)
         chosen = {name: name for name in contrast} if contrast else None
         found = mpra.concordance(virtual_in(virtual, control, of_bench), of_bench, contrasts=chosen, task=task)
-        typer.echo(in_shell(mpra.report(found)))
+        echo(in_shell(mpra.report(found)))
         if folder is None:
             return
         by_element = found[[name for name, v in found.data_vars.items() if set(v.dims) == {"element", "contrast"}]]

@@ -8,13 +8,11 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from causalgia.cli.folder import check_usable, kept_in
-from causalgia.cli.screen import print_answers, print_table
+from causalgia.cli.screen import echo, print_answers, print_table
 from causalgia.errors import CausalgiaError, ContrastError, LibraryError, OutcomesError, printable, quoted
 from causalgia.inputs import read_text
-from causalgia.spreadsheet import of_cell
+from causalgia.spreadsheet import of_column
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,7 +51,7 @@ def said_of(spec: TrialSpec, library: xr.Dataset) -> dict[str, str]:
     said = spec.attrs
     if library.attrs.get("design_fingerprint") == spec.design.fingerprint:
         return said
-    typer.echo(f"The library is of another design than {spec.name}: its own arms are predicted.")
+    echo(f"The library is of another design than {spec.name}: its own arms are predicted.")
     del said["analysis"]
     return said | {name: str(library.attrs[name]) for name in ("analysis",) if name in library.attrs}
 
@@ -290,13 +288,11 @@ def print_average(fitted: xr.Dataset, level: float) -> None:
     left_out = [f"{(groups == g).sum():,} {g}" for g in dict.fromkeys(groups[~test].tolist())]
     also = f", without {', '.join(left_out)} controls" if left_out else ""
     if test.sum() < 2:
-        typer.echo(f"There are {test.sum()} elements of the test{also}: no average over backgrounds.\n")
+        echo(f"There are {test.sum()} elements of the test{also}: no average over backgrounds.\n")
         return
-    typer.echo(f"Average over {test.sum():,} elements (backgrounds){also}:")
+    echo(f"Average over {test.sum():,} elements (backgrounds){also}:")
     if fitted.attrs["n_replicates"] == 1:
-        typer.echo(
-            "One replicate was measured: the average is that of this replicate, without variation between replicates."
-        )
+        echo("One replicate was measured: the average is that of this replicate, without variation between replicates.")
     found = average(fitted.isel(element=test), by=None, ci_prob=level)
     found = found.isel(contrast=0, drop=True).rename(task="contrast").expand_dims(task=["measured"], axis=1)
     print_answers(found)
@@ -307,8 +303,8 @@ def print_parallel(folder: Path, asked: dict[str, Any], level: float) -> None:
     from causalgia.effects import contrast
     from causalgia.estimation import estimate
 
-    typer.echo("Each element has one arm (a parallel library), so there are no effects of single elements.")
-    typer.echo("Average over elements (backgrounds):")
+    echo("Each element has one arm (a parallel library), so there are no effects of single elements.")
+    echo("Average over elements (backgrounds):")
     print_answers(estimate(contrast(kept_in(folder), **asked), ci_prob=level))
 
 
@@ -322,10 +318,10 @@ def print_verdicts(decisions: xr.Dataset) -> None:
         told = ", ".join(
             f"{(verdicts == v).sum():,} {v}" for v in ("increases", "decreases", "negligible", "undecided")
         )
-        typer.echo(printable(f"{arm}: {told}"))
-    typer.echo(printable(f"{against(decisions)}\n"))
+        echo(f"{arm}: {told}")
+    echo(f"{against(decisions)}\n")
     if decisions.sizes["contrast"] > _MANY:
-        typer.echo(f"The {_MANY} largest of {decisions.sizes['contrast']:,} elements; all are in {EFFECTS}:")
+        echo(f"The {_MANY} largest of {decisions.sizes['contrast']:,} elements; all are in {EFFECTS}:")
         decisions = largest(decisions, most=_MANY)
     print_table(decisions)
 
@@ -345,7 +341,7 @@ def _table(path: Path) -> pd.DataFrame:
     if not {"element", "effect"} <= set(table.columns):
         has = ", ".join(map(str, table.columns))
         raise OutcomesError(f"{path}: has columns {has}; a table of effects has element, effect and se")
-    return table.map(lambda cell: of_cell(cell) if isinstance(cell, str) else cell)
+    return table.apply(of_column)
 
 
 def measured_in(place: Path) -> xr.Dataset | pd.DataFrame:

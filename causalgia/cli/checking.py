@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import typer
-
+from causalgia.cli.screen import echo
 from causalgia.cli.shell_words import in_shell
 
 if TYPE_CHECKING:
@@ -29,5 +28,5 @@ def print_check(spec: TrialSpec, predictor: Predictor) -> int:
     if design.named_contrasts is None and control is not None and str(control) in design.arm_names:
         design = replace(design, contrasts=str(control))
     found = check(predictor, design)
-    typer.echo(in_shell(str(found)))
+    echo(in_shell(str(found)))
     return 0 if found.ok else 1

@@ -38,9 +38,9 @@ from causalgia.cli.folder import (
 from causalgia.cli.keeping import Keep, Kept, SameAnswers, Stored, refuse, run_into
 from causalgia.cli.listing import print_catalogue, print_entry
 from causalgia.cli.predicting import predictor_of
-from causalgia.cli.screen import print_answers, print_written
+from causalgia.cli.screen import echo, print_answers, print_written
 from causalgia.cli.skin import OneLine, RopeOfTwo
-from causalgia.errors import DesignError, printable
+from causalgia.errors import DesignError
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -65,7 +65,7 @@ app.add_typer(bench)
 
 def _version(asked: bool) -> None:
     if asked:
-        typer.echo(f"causalgia {causalgia.__version__}")
+        echo(f"causalgia {causalgia.__version__}")
         raise typer.Exit
 
 
@@ -153,7 +153,7 @@ def demo(
     store.save(found.estimates, out / ESTIMATES)
     store.save(found.decisions, out / DECISIONS)
     _print_and_draw(found.estimates, out, truth=truth, decisions=found.decisions)
-    typer.echo("z = (ACE - truth) / standard error: about 95 % of them lie between -2 and 2.")
+    echo("z = (ACE - truth) / standard error: about 95 % of them lie between -2 and 2.")
     print_written(out, OUTCOMES, ESTIMATES, DECISIONS, FOREST, SPEC)
 
 
@@ -197,7 +197,7 @@ def init(
     for place, text in files.items():
         write(place, text)
     beside = [place.name for place in files if place != path]
-    typer.echo(f"Wrote {', '.join([str(path), *beside])}. Next: causalgia run {printable(str(path))} --out results")
+    echo(f"Wrote {', '.join([str(path), *beside])}. Next: causalgia run {path} --out results")
 
 
 @app.command()
@@ -259,13 +259,13 @@ def run(
             same_answers=same_answers,
         )
     units = f"{spec.design.n_units:,} unit{'s' if spec.design.n_units != 1 else ''}"
-    typer.echo(f"{printable(spec.name)}: {units}, {len(spec.design.named_arms)} arms, {tasks_in_words(outcomes)}.")
+    echo(f"{spec.name}: {units}, {len(spec.design.named_arms)} arms, {tasks_in_words(outcomes)}.")
     if isinstance(spec.design, Experiment):
-        typer.echo("")
+        echo()
         print_written(folder, *written, *give_answer(spec.design.analyse(outcomes, rng=spec.rng), folder))
         return
     print_written(folder, *written)
-    typer.echo(_next_step(spec.analysis, out))
+    echo(_next_step(spec.analysis, out))
 
 
 _Control = Annotated[str | None, typer.Option(help="Control arm, subtracted from every other arm.")]
@@ -307,7 +307,7 @@ def estimate(
     store.save(estimates, folder / ESTIMATES)
     _print_and_draw(estimates, folder, all_rows=all_rows)
     print_written(folder, ESTIMATES, FOREST)
-    typer.echo(f"For verdicts: causalgia analyze {folder}{'' if analysis.rope is not None else ' --rope=-0.1,0.1'}")
+    echo(f"For verdicts: causalgia analyze {folder}{'' if analysis.rope is not None else ' --rope=-0.1,0.1'}")
 
 
 @app.command(cls=RopeOfTwo)
@@ -364,7 +364,7 @@ def analyze(
     _print_and_draw(found.estimates, folder, decisions=found.decisions, all_rows=all_rows)
     print_written(folder, *written)
     if keep_draws and found.posterior is None:
-        typer.echo("No draws to keep: these verdicts are by tests; --error local decides by a posterior.")
+        echo("No draws to keep: these verdicts are by tests; --error local decides by a posterior.")
 
 
 @app.command()
@@ -381,10 +381,10 @@ def show(
     from causalgia.reporting import describe
 
     outcomes = kept_in(folder)
-    typer.echo(describe(outcomes, every_arm=all_rows))
-    typer.echo("")
+    echo(describe(outcomes, every_arm=all_rows))
+    echo()
     if not (folder / ESTIMATES).is_file():
-        typer.echo(f"No estimates yet. {_next_step(kept_analysis(outcomes), folder)}")
+        echo(f"No estimates yet. {_next_step(kept_analysis(outcomes), folder)}")
         return
     decided = (folder / DECISIONS).is_file()
     decisions = store.load(folder / DECISIONS, "decisions") if decided else None
@@ -392,7 +392,7 @@ def show(
     if decisions is not None:
         print_sentences(decisions)
     if not decided:
-        typer.echo(f"No verdicts yet. Next: causalgia analyze {printable(str(folder))}")
+        echo(f"No verdicts yet. Next: causalgia analyze {folder}")
 
 
 def main() -> None:
@@ -406,7 +406,7 @@ def main() -> None:
 def _next_step(analysis: Analysis | None, folder: Path) -> str:
     """Return the command that comes after a run: analyze where a ROPE is there to decide on, else estimate."""
     verb = "estimate" if analysis is None or analysis.rope is None else "analyze"
-    return f"Next: causalgia {verb} {printable(str(folder))}"
+    return f"Next: causalgia {verb} {folder}"
 
 
 def _print_and_draw(

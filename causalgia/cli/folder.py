@@ -8,8 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-import typer
-
+from causalgia.cli.screen import echo
 from causalgia.errors import OutcomesError
 from causalgia.inputs import check_no_pipe, opened
 
@@ -180,7 +179,7 @@ def drop(folder: Path, *names: str, rewritten: tuple[str, ...] = ()) -> None:
     for name in found:
         (folder / name).unlink()
     if gone := [name for name in found if name not in rewritten]:
-        typer.echo(f"Removed {', '.join(gone)}: not of these results.")
+        echo(f"Removed {', '.join(gone)}: not of these results.")
 
 
 @contextmanager

@@ -49,7 +49,7 @@ def print_answers(
     parts += shape_lines(estimates if decisions is None else decisions)
     _print([*parts, "\n".join(sentences(estimates if decisions is None else decisions, rows=which))])
     if more:
-        typer.echo(f"These are the largest; there are {more:,} more contrasts: causalgia show --all\n")
+        echo(f"These are the largest; there are {more:,} more contrasts: causalgia show --all\n")
 
 
 def print_table(dataset: xr.Dataset) -> None:
@@ -96,6 +96,11 @@ def _print(parts: list[str | Table]) -> None:
             console.print()
 
 
+def echo(text: str = "") -> None:
+    """Print a line; names and paths in it do nothing to a terminal."""
+    typer.echo(printable(text))
+
+
 def print_written(folder: Path, *names: str) -> None:
     """Print which files were written where."""
-    typer.echo(printable(f"Wrote {', '.join(names)} in {folder}."))
+    echo(f"Wrote {', '.join(names)} in {folder}.")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from causalgia.errors import CausalgiaError, ClusterError, one_line, quoted
 from causalgia.workers.clusters import GO_ON, TO_COME, gone, n_threads
 from causalgia.workers.serialization import Origin
-from causalgia.workers.worker import EndedError, Heard, answered, forget
+from causalgia.workers.worker import Heard, RaisedError, answered, forget
 
 if TYPE_CHECKING:
     from distributed import Client, KilledWorker
@@ -60,8 +60,8 @@ def carry_out(
     ------
     ClusterError
         If all workers are lost and none comes back within a minute, the scheduler is lost, a job kills every worker
-        that takes it or ends in what is no `Exception`, what was sent cannot be loaded, or nothing came back within
-        the time limit.
+        that takes it or ends in what is no `Exception` or cannot be sent back, what was sent cannot be loaded, or
+        nothing came back within the time limit.
     CausalgiaError
         What a worker raises is raised here.
 
@@ -229,9 +229,8 @@ def _explained(client: Client, said: str) -> Iterator[None]:
         yield
     except (CausalgiaError, TimeoutError):
         raise
-    except EndedError as error:
-        cure = "which ends a program; let it raise an Exception, which says what is wrong"
-        raise ClusterError(f"{said}: {error}, raised on a worker, {cure}") from error
+    except RaisedError as error:
+        raise ClusterError(f"{said}: {error}") from error
     except KilledWorker as error:
         raise ClusterError(_killed(said, error)) from error
     except (CancelledError, CommClosedError) as error:

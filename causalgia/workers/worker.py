@@ -21,7 +21,11 @@ _ONE_AT_A_TIME = threading.RLock()
 """A predictor is asked by one thread at a time, as it is without workers; jobs are made ready meanwhile."""
 
 
-class EndedError(Exception):
+_ENDED = ", which ends a program; let it raise an Exception, which says what is wrong"
+_UNSENT = "; the same call without client= raises it here"
+
+
+class RaisedError(Exception):
     """What was raised on a worker, in words: Dask waits without end for what is no `Exception`, or cannot be sent."""
 
 
@@ -34,7 +38,7 @@ def answered(data: bytes, origin: Origin, *job: Any) -> tuple[Any, Heard]:
         As the work raises.
     ClusterError
         If what was sent cannot be loaded here.
-    EndedError
+    RaisedError
         If the work ends the program (`SystemExit`), or raises a `BaseException` of its own, or what cannot be sent.
     """
     try:
@@ -53,7 +57,10 @@ def _sendable(error: BaseException) -> Exception:
     """Return an exception that reaches the client: itself, or what it says where it, or its cause, is no bytes."""
     if isinstance(error, Exception) and all(map(_comes_back, _chain(error))):
         return error
-    return type(error)(str(error)) if isinstance(error, CausalgiaError) else EndedError(one_line(error))
+    if isinstance(error, CausalgiaError):
+        return type(error)(str(error))
+    cure = _UNSENT if isinstance(error, Exception) else _ENDED
+    return RaisedError(f"{one_line(error)}, raised on a worker{cure}")
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -15,7 +15,7 @@ from causalgia.errors import CountsError, quoted
 from causalgia.inputs import read_bytes
 from causalgia.mpra.counting.design_table import DESIGN_COLUMNS, is_design, side_of_design
 from causalgia.schema import validate
-from causalgia.spreadsheet import of_cell
+from causalgia.spreadsheet import of_column
 
 SIDE_COLUMNS = ("oligo_name", "element", "arm", "group")
 #: groups of oligos that are controls of the bench, and no units of the design
@@ -94,11 +94,7 @@ def _read(path: Path) -> pd.DataFrame:
     except ValueError as error:  # what pandas raises of a table, and of letters that are not UTF-8
         raise CountsError(f"the side table {path} cannot be read ({error}); it is tab-separated UTF-8 text") from error
     used = lines.loc[:, lines.iloc[0].isin((*SIDE_COLUMNS, *DESIGN_COLUMNS))]
-    return used.iloc[1:].apply(_unescaped).set_axis(used.iloc[0].to_numpy(), axis=1)
-
-
-def _unescaped(column: pd.Series[Any]) -> pd.Series[Any]:
-    return column.map({cell: of_cell(cell) if isinstance(cell, str) else cell for cell in column.unique()})
+    return used.iloc[1:].apply(of_column).set_axis(used.iloc[0].to_numpy(), axis=1)
 
 
 def _checked(side: pd.DataFrame, where: str) -> pd.DataFrame:
