@@ -91,8 +91,8 @@ def split_index(a: Ints, b: Ints) -> Split:
     if sum(part.n for part in parts) < LEAST_CELLS:
         return Split(1.0, 0.0, 0.0, 0)
     deep = [part for part in parts if part.depth >= np.median(n)] or parts[-1:]
-    index, z = _together(parts)
-    return Split(index, z, _together(deep)[1], sum(part.n for part in parts))
+    index, z = _index_and_z(parts)
+    return Split(index, z, _index_and_z(deep)[1], sum(part.n for part in parts))
 
 
 class _Stratum(NamedTuple):
@@ -102,7 +102,7 @@ class _Stratum(NamedTuple):
     variance: float
 
 
-def _together(parts: list[_Stratum]) -> tuple[float, float]:
+def _index_and_z(parts: list[_Stratum]) -> tuple[float, float]:
     """Return the index of strata together, and its z."""
     df = sum(part.n - 1 for part in parts)
     total, variance = sum(part.sum for part in parts), sum(part.variance for part in parts)

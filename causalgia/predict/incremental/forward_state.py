@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator, MutableMapping, MutableSequence, MutableSet
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
@@ -95,8 +95,8 @@ def _copied(value: object) -> Any:
 
 
 def _refill(value: Any, items: Any) -> None:
-    if isinstance(value, MutableSequence):
-        value[:] = items
-    elif isinstance(value, MutableMapping | MutableSet):
-        value.clear()
-        value.update(items)  # type: ignore[union-attr]
+    value.clear()
+    if isinstance(value, list):
+        value.extend(items)
+    else:
+        value.update(items)
